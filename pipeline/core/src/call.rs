@@ -1,0 +1,292 @@
+//! The seam to the API: what the machine asks for, and what an answer means.
+//!
+//! The machine speaks in calls; the Kustomer client turns a [`Call`] into an HTTP request and its answer into a
+//! [`Reply`]. Neither knows the other's side: no status code reaches the machine, and no lane reaches the client.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::operation::{CustomerKey, ExternalId, Klass, Version};
+use crate::outcome::Outcome;
+
+/// One intended request, complete. One call is one unit of the organisation's budget.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Call {
+    /// `POST /v1/tracking/identity`.
+    Identify {
+        /// The whole identity: keys and fields.
+        identity: Map<String, Value>,
+    },
+    /// `POST /v1/tracking/identityEvent`.
+    Track {
+        /// The whole identity: keys, and fields of a fused identify.
+        identity: Map<String, Value>,
+        /// `name`, `meta`, `sessionId`, `trackingId`.
+        event: Map<String, Value>,
+    },
+    /// `POST /v1/customers/search` for all of these keys at once.
+    SearchCustomers {
+        /// At most 100.
+        keys: Vec<CustomerKey>,
+    },
+    /// `GET /v1/customers/externalId=…` and its kind.
+    GetCustomer {
+        /// By what.
+        key: CustomerKey,
+    },
+    /// `POST /v1/customers/bulk`.
+    CreateCustomers {
+        /// One body for each customer, with the reference that names it in the answer.
+        items: Vec<BulkItem>,
+        /// Send `_clientRef`.
+        with_refs: bool,
+    },
+    /// `POST /v1/klasses/{klass}/bulk`.
+    CreateKObjects {
+        /// Of which klass.
+        klass: Klass,
+        /// At most 100.
+        items: Vec<BulkItem>,
+        /// Send `_clientRef`.
+        with_refs: bool,
+    },
+    /// `PUT /v1/klasses/{klass}/bulk`; each body has the `id`.
+    UpdateKObjects {
+        /// Of which klass.
+        klass: Klass,
+        /// At most 100.
+        items: Vec<BulkItem>,
+        /// Send `_clientRef`.
+        with_refs: bool,
+    },
+    /// `POST /v1/klasses/{klass}`: one object, confirmed at once.
+    CreateKObject {
+        /// Of which klass.
+        klass: Klass,
+        /// The body.
+        body: Map<String, Value>,
+    },
+    /// `PUT /v1/klasses/{klass}/{id}`.
+    UpdateKObject {
+        /// Of which klass.
+        klass: Klass,
+        /// The object's Kustomer id.
+        id: Arc<str>,
+        /// The body without `id`.
+        body: Map<String, Value>,
+    },
+    /// `GET /v1/klasses/{klass}/externalId=…`.
+    GetKObject {
+        /// Of which klass.
+        klass: Klass,
+        /// Which.
+        external_id: ExternalId,
+    },
+    /// `GET /v1/bulk/{id}/batches`: state and, with references, the result of each item.
+    ReadJob {
+        /// The job's id in Kustomer.
+        job: Arc<str>,
+    },
+    /// `GET /v1/bulk/{id}`: only the state; for jobs without references.
+    ReadJobState {
+        /// The job's id in Kustomer.
+        job: Arc<str>,
+    },
+    /// `GET /v1/auth/tokens/current`: is the key good?
+    Probe,
+}
+
+/// One object of a bulk request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BulkItem {
+    /// Names the item in the job's results: `_clientRef`, unique within the request, at most 255 characters.
+    pub reference: String,
+    /// The body.
+    pub body: Arc<Map<String, Value>>,
+    /// The customer's Kustomer id, added to the body as `customer` (creates of objects only).
+    pub customer: Option<Arc<str>>,
+    /// The object's Kustomer id, added to the body as `id` (updates only).
+    pub id: Option<Arc<str>>,
+    /// The optimistic lock, added to the body as `rev` (updates only).
+    pub rev: Option<i64>,
+}
+
+/// Which queue for permits a call stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Class {
+    /// Finding or making customers.
+    Resolve,
+    /// Tracking events and identities.
+    Track,
+    /// Objects, single and bulk.
+    Write,
+    /// Job results and verification.
+    Read,
+    /// Health of the key.
+    Probe,
+}
+
+/// An answer: what the limits look like now, and what the call came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reply {
+    /// What the response's headers said.
+    pub limits: Limits,
+    /// What it means.
+    pub result: CallResult,
+}
+
+/// The organisation's budget as a response reported it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Requests a minute of the whole organisation.
+    pub limit: Option<u32>,
+    /// What is left of the current window, for everybody.
+    pub remaining: Option<u32>,
+    /// Time from the response to the window's end, by the server's clock; unscaled.
+    pub resets_in: Option<Duration>,
+    /// `Retry-After`, unscaled.
+    pub retry_after: Option<Duration>,
+    /// The server's clock, epoch milliseconds.
+    pub date_ms: Option<i64>,
+}
+
+/// The outcome of a call, typed by the endpoint family.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CallResult {
+    /// `Identify` and `Track`: the customer's Kustomer id, where the answer had it.
+    Tracked(Outcome<Option<Arc<str>>>),
+    /// `SearchCustomers`: the customers that were found.
+    Searched(Outcome<SearchFound>),
+    /// `GetCustomer`: the id, or `None` for 404.
+    Customer(Outcome<Option<Arc<str>>>),
+    /// Bulk submissions; always [`Outcome::Pending`] when accepted.
+    Submitted(Outcome<()>),
+    /// `CreateKObject` and `UpdateKObject`.
+    Written(Outcome<Written>),
+    /// `GetKObject`: the object, or `None` for 404.
+    KObject(Outcome<Option<ObjectState>>),
+    /// `ReadJob` and `ReadJobState`.
+    Job(Outcome<JobReport>),
+    /// `Probe`.
+    Probed(Outcome<()>),
+}
+
+/// What a batched look-up of customers found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SearchFound {
+    /// Key as asked for, and the Kustomer id.
+    pub customers: Vec<(CustomerKey, Arc<str>)>,
+    /// Hits that carry none of the keys asked for: the answer cannot be matched, so look-ups of this kind are useless here.
+    pub unmatched: usize,
+}
+
+/// What a single write of an object came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// It stands as sent.
+    Stored {
+        /// The object's Kustomer id.
+        id: Option<Arc<str>>,
+        /// Its revision after the write.
+        rev: Option<i64>,
+    },
+    /// 409 on a create: an object of this external id exists.
+    Duplicate,
+    /// 404 on an update: the object is gone.
+    Gone,
+}
+
+/// An object as it stands in Kustomer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectState {
+    /// Its Kustomer id.
+    pub id: Arc<str>,
+    /// Its revision, if shown.
+    pub rev: Option<i64>,
+    /// The version that was written last, if one was.
+    pub version: Option<Version>,
+    /// The customer that it belongs to, if it has one.
+    pub customer: Option<Arc<str>>,
+}
+
+/// What is known of a job now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JobReport {
+    /// Every batch, or the job itself, says that it is complete.
+    pub complete: bool,
+    /// Results so far, by reference. Empty without references.
+    pub items: Vec<ItemResult>,
+    /// Number of failed items where only numbers are known.
+    pub failures: Option<u64>,
+    /// When the last batch was done, epoch milliseconds by the server's clock.
+    pub completed_ms: Option<i64>,
+    /// The job is not known (404).
+    pub unknown: bool,
+}
+
+/// What became of one item of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemResult {
+    /// The item's `_clientRef`.
+    pub reference: String,
+    /// What happened.
+    pub fate: ItemFate,
+}
+
+/// What happened to one item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ItemFate {
+    /// Created or updated; the Kustomer id where given.
+    Stored(Option<Arc<str>>),
+    /// An object or customer with this key exists already.
+    Duplicate,
+    /// The revision sent is not the current one.
+    Conflict,
+    /// The object to update does not exist.
+    Gone,
+    /// A limit of the customer or object; it passes.
+    Limited(String),
+    /// May pass by itself.
+    Transient(String),
+    /// Refused for good, with the API's own words.
+    Permanent(String),
+}
+
+impl Class {
+    /// Every class.
+    pub const ALL: &'static [Self] =
+        &[Self::Resolve, Self::Track, Self::Write, Self::Read, Self::Probe];
+
+    /// The label in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Resolve => "resolve",
+            Self::Track => "track",
+            Self::Write => "write",
+            Self::Read => "read",
+            Self::Probe => "probe",
+        }
+    }
+}
+
+impl Call {
+    /// The queue for permits this call stands in.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Identify { .. } | Self::Track { .. } => Class::Track,
+            Self::SearchCustomers { .. } | Self::GetCustomer { .. } | Self::CreateCustomers { .. } => {
+                Class::Resolve
+            }
+            Self::CreateKObjects { .. }
+            | Self::UpdateKObjects { .. }
+            | Self::CreateKObject { .. }
+            | Self::UpdateKObject { .. } => Class::Write,
+            Self::GetKObject { .. } | Self::ReadJob { .. } | Self::ReadJobState { .. } => Class::Read,
+            Self::Probe => Class::Probe,
+        }
+    }
+}

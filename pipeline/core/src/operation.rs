@@ -1,0 +1,229 @@
+//! What shall change in Kustomer: the output of the mapping and the currency of the delivery machine.
+//!
+//! An operation is complete and legal: names, suffixes and sizes have been checked when it was made, so that a body the
+//! API would refuse is never queued. What it does not know yet is the Kustomer id of its customer and of its object.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+/// One thing a customer is known by, in the order of trust.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CustomerKey {
+    /// Kustomer's own id (24 hexadecimal digits).
+    Id(Arc<str>),
+    /// The id of the customer in the shop, at most 256 characters.
+    ExternalId(Arc<str>),
+    /// An e-mail address in lower case.
+    Email(Arc<str>),
+    /// A phone number in E.164 form.
+    Phone(Arc<str>),
+}
+
+/// What happens when no customer has any of the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum MissingCustomer {
+    /// Make one.
+    #[default]
+    Create,
+    /// Wait for an identify, for a bounded time, then reject.
+    Park,
+    /// Reject the record.
+    Reject,
+}
+
+/// A customer as an operation names it. Never empty: `keys` has at least one entry, most trusted first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CustomerRef {
+    keys: Vec<CustomerKey>,
+    /// What to do when nobody has these keys.
+    pub missing: MissingCustomer,
+}
+
+/// The state an object is in, to be compared with that of another write of the same object.
+///
+/// Times compare as times, whole numbers as numbers, everything else as text; a comparison of two kinds is by text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version(pub Arc<str>);
+
+/// The class of custom object, as in the API's paths.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Klass(pub Arc<str>);
+
+/// The shop's own id of an object, unique within its klass.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ExternalId(pub Arc<str>);
+
+/// One intended change in Kustomer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Operation {
+    /// Tell Kustomer who a customer is.
+    Identify(Identify),
+    /// Put one occurrence on a customer's timeline.
+    Track(Track),
+    /// Create or update one object of a customer.
+    KObject(KObject),
+}
+
+/// Attributes of a customer, for `POST /v1/tracking/identity`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Identify {
+    /// Who.
+    pub customer: CustomerRef,
+    /// The identity's fields less the keys: `name`, `company`, `custom` and so on.
+    pub fields: Arc<Map<String, Value>>,
+}
+
+/// One tracking event, for `POST /v1/tracking/identityEvent`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Track {
+    /// Whose timeline.
+    pub customer: CustomerRef,
+    /// The event's legal name.
+    pub name: Arc<str>,
+    /// The visitor's session, if the mapping names one.
+    pub session_id: Option<Arc<str>>,
+    /// The visitor's id, if the mapping names one.
+    pub tracking_id: Option<Arc<str>>,
+    /// Flat attributes, `eventKey` and `occurredAt` included.
+    pub meta: Arc<Map<String, Value>>,
+    /// The value of `meta.eventKey`: the same for every repeat of the occurrence.
+    pub event_key: uuid::Uuid,
+}
+
+/// The state of one object, for the bulk create or update of its klass.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KObject {
+    /// The object's klass.
+    pub klass: Klass,
+    /// The object's id in the shop.
+    pub external_id: ExternalId,
+    /// The customer it belongs to; without one it stands on no timeline.
+    pub customer: Option<CustomerRef>,
+    /// Which state of the object this is. An older one never overwrites a newer one.
+    pub version: Option<Version>,
+    /// The body as of a create, less `customer`; it has `externalId`, `title`, and in `custom` the version.
+    pub body: Arc<Map<String, Value>>,
+}
+
+/// An operation with the name of the route that made it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    /// The route's name, for dead letters and metrics.
+    pub route: Arc<str>,
+    /// The operation.
+    pub operation: Operation,
+}
+
+/// The name of a reserved attribute: which state of an object was written last.
+pub const VERSION_ATTRIBUTE: &str = "ingestVersionStr";
+
+// === impl CustomerKey ===
+
+impl CustomerKey {
+    /// The kind of key, in the spelling of mapping files.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Id(_) => "id",
+            Self::ExternalId(_) => "externalId",
+            Self::Email(_) => "email",
+            Self::Phone(_) => "phone",
+        }
+    }
+
+    /// The key itself. It is personal data: never log it.
+    #[must_use]
+    pub fn value(&self) -> &Arc<str> {
+        match self {
+            Self::Id(v) | Self::ExternalId(v) | Self::Email(v) | Self::Phone(v) => v,
+        }
+    }
+}
+
+// === impl CustomerRef ===
+
+impl CustomerRef {
+    /// A customer known by these keys; they are put in the order of trust, repeats removed. `None` without a key.
+    #[must_use]
+    pub fn new(mut keys: Vec<CustomerKey>, missing: MissingCustomer) -> Option<Self> {
+        keys.sort();
+        keys.dedup();
+        (!keys.is_empty()).then_some(Self { keys, missing })
+    }
+
+    /// All keys, most trusted first.
+    #[must_use]
+    pub fn keys(&self) -> &[CustomerKey] {
+        &self.keys
+    }
+
+    /// The most trusted key: the customer's name in lanes and look-ups.
+    #[must_use]
+    pub fn first(&self) -> &CustomerKey {
+        #[expect(clippy::indexing_slicing, reason = "`new` refuses an empty list and nothing removes from it")]
+        &self.keys[0]
+    }
+}
+
+// === impl Version ===
+
+impl Version {
+    /// The version of that text.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(Arc::from(text))
+    }
+
+    /// Whether this state is older than the other.
+    ///
+    /// ```
+    /// # use ingest_core::operation::Version;
+    /// assert!(Version::new("9").is_older_than(&Version::new("10")));
+    /// assert!(Version::new("2026-01-01T00:00:00Z").is_older_than(&Version::new("2026-01-01T01:30:00+01:00")));
+    /// assert!(!Version::new("7").is_older_than(&Version::new("7")));
+    /// ```
+    #[must_use]
+    pub fn is_older_than(&self, other: &Self) -> bool {
+        if let (Ok(a), Ok(b)) = (self.0.parse::<i128>(), other.0.parse::<i128>()) {
+            return a < b;
+        }
+        if let (Ok(a), Ok(b)) =
+            (self.0.parse::<jiff::Timestamp>(), other.0.parse::<jiff::Timestamp>())
+        {
+            return a < b;
+        }
+        self.0 < other.0
+    }
+}
+
+// === impl Operation ===
+
+impl Operation {
+    /// The kind, in the spelling of mapping files.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Identify(_) => "identify",
+            Self::Track(_) => "track",
+            Self::KObject(_) => "kobject",
+        }
+    }
+
+    /// The customer, if the operation has one.
+    #[must_use]
+    pub fn customer(&self) -> Option<&CustomerRef> {
+        match self {
+            Self::Identify(o) => Some(&o.customer),
+            Self::Track(o) => Some(&o.customer),
+            Self::KObject(o) => o.customer.as_ref(),
+        }
+    }
+}
+
+impl fmt::Display for Klass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,232 @@
+//! Closed verdicts: what a stage says about a record, and what an attempt means for what happens next.
+//!
+//! Every reason has one label (`as_str`), used in metrics, logs, dead-letter headers and the documentation alike.
+
+use std::sync::Arc;
+
+use crate::operation::Planned;
+
+/// What decoding and mapping say about a record.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// These operations, at least one.
+    Emit(Vec<Planned>),
+    /// Nothing to do, for a stated reason.
+    Skip(SkipReason),
+    /// It can never be delivered: a dead letter.
+    Reject(Rejected),
+}
+
+/// Why a record leads to no request although nothing is wrong with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SkipReason {
+    /// A null value: a delete marker of a compacted topic.
+    Tombstone,
+    /// No route is for an event of this name.
+    NoRoute,
+    /// Routes are for the name, but none of their conditions held.
+    ConditionFalse,
+    /// A route says that such events are not wanted.
+    Dropped,
+    /// The event says itself that it is not for Kustomer.
+    NotForKustomer,
+    /// Older than the route's `maxAge`.
+    TooOld,
+    /// The object already has a newer state.
+    Stale,
+    /// The object already has exactly this state.
+    Unchanged,
+    /// The same occurrence was delivered before.
+    Repeat,
+}
+
+/// A permanent reason why a record cannot be delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Rejection {
+    /// The value is not JSON.
+    InvalidJson,
+    /// The value is not UTF-8.
+    InvalidUtf8,
+    /// Nested deeper than the limit.
+    TooDeep,
+    /// The value is larger than the limit.
+    TooLarge,
+    /// The value is JSON but not the topic's format.
+    FormatMismatch,
+    /// A field that the format demands is missing or of the wrong type.
+    InvalidEnvelope,
+    /// A mapping expression failed or gave the wrong type.
+    MappingFailed,
+    /// A field that the operation demands has no value.
+    MissingField,
+    /// The event names no customer.
+    MissingCustomer,
+    /// The result breaks a rule of the API: name, suffix, length.
+    IllegalField,
+    /// The object alone is larger than a request may be.
+    ItemTooLarge,
+    /// Kustomer has no such customer and the route does not create one.
+    UnknownCustomer,
+    /// Kustomer refused the request or the item for good.
+    RefusedByApi,
+    /// It kept failing while others succeeded.
+    RetriesExhausted,
+}
+
+/// A rejection with what a person needs to find the cause. `detail` holds no personal data: field paths and rules only,
+/// or the API's own error text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// The closed reason.
+    pub reason: Rejection,
+    /// Field, rule and way out.
+    pub detail: String,
+    /// The route, if one was chosen.
+    pub route: Option<Arc<str>>,
+}
+
+/// Why the destination, or part of it, must wait for a person or for health.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum HoldCause {
+    /// 401: the token is wrong or has expired.
+    BadToken,
+    /// 402: the organisation's plan does not allow it.
+    Billing,
+    /// 403: the token lacks a role for this endpoint.
+    MissingRole,
+    /// 404 on a klass: nobody has made it yet.
+    MissingKlass,
+    /// Too many of a topic's records were rejected: the mapping is probably wrong.
+    DeadLetterGuard,
+    /// Nothing succeeds: the destination is down.
+    Unhealthy,
+}
+
+/// Why an attempt is to be made again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RetryCause {
+    /// 429 for the whole organisation.
+    OrgQuota,
+    /// 429 for one customer or object.
+    ObjectQuota,
+    /// 409: somebody else wrote in between.
+    Conflict,
+    /// A 5xx that was answered before anything can have happened, or on a read.
+    ServerError,
+    /// The connection could not be made, or a read was cut.
+    Network,
+    /// An item of a job failed in a way that may pass.
+    Item,
+    /// An answer that makes no sense.
+    Garbled,
+}
+
+/// What an attempt means for what happens next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome<T> {
+    /// Done; with what the answer taught.
+    Delivered(T),
+    /// Accepted; a job will say what became of each item.
+    Pending(JobTicket),
+    /// Not done; try again.
+    Retry(RetryCause),
+    /// Perhaps done: the answer was lost.
+    Ambiguous,
+    /// Never, for this reason.
+    Reject(String),
+    /// The request is refused as a whole although part of it may be good.
+    Split(SplitHint),
+    /// Nothing of this kind until a person acts.
+    Hold(HoldCause),
+}
+
+/// A bulk job as the submission answered it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobTicket {
+    /// The job's id in Kustomer.
+    pub id: Arc<str>,
+    /// The server's time of submission, epoch milliseconds, if it said so.
+    pub created_ms: Option<i64>,
+}
+
+/// What a refused bulk request says about the guilty item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SplitHint {
+    /// The index of the guilty item in the request, if the error names one.
+    pub item: Option<usize>,
+    /// The API's error text, without the payload.
+    pub detail: String,
+    /// `_clientRef` itself was refused: send again without.
+    pub refs_refused: bool,
+}
+
+macro_rules! labels {
+    ($name:ident { $($variant:ident => $label:literal),+ $(,)? }) => {
+        impl $name {
+            /// Every value, in the order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The label in metrics, logs and headers.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $label),+ }
+            }
+        }
+    };
+}
+
+labels!(SkipReason {
+    Tombstone => "tombstone",
+    NoRoute => "no_route",
+    ConditionFalse => "condition_false",
+    Dropped => "dropped",
+    NotForKustomer => "not_for_kustomer",
+    TooOld => "too_old",
+    Stale => "stale",
+    Unchanged => "unchanged",
+    Repeat => "repeat",
+});
+
+labels!(Rejection {
+    InvalidJson => "invalid_json",
+    InvalidUtf8 => "invalid_utf8",
+    TooDeep => "too_deep",
+    TooLarge => "too_large",
+    FormatMismatch => "format_mismatch",
+    InvalidEnvelope => "invalid_envelope",
+    MappingFailed => "mapping_failed",
+    MissingField => "missing_field",
+    MissingCustomer => "missing_customer",
+    IllegalField => "illegal_field",
+    ItemTooLarge => "item_too_large",
+    UnknownCustomer => "unknown_customer",
+    RefusedByApi => "refused_by_api",
+    RetriesExhausted => "retries_exhausted",
+});
+
+labels!(HoldCause {
+    BadToken => "bad_token",
+    Billing => "billing",
+    MissingRole => "missing_role",
+    MissingKlass => "missing_klass",
+    DeadLetterGuard => "dead_letter_guard",
+    Unhealthy => "unhealthy",
+});
+
+labels!(RetryCause {
+    OrgQuota => "org_quota",
+    ObjectQuota => "object_quota",
+    Conflict => "conflict",
+    ServerError => "server_error",
+    Network => "network",
+    Item => "item",
+    Garbled => "garbled",
+});
+
+impl Rejected {
+    /// A rejection before any route was chosen.
+    #[must_use]
+    pub fn new(reason: Rejection, detail: impl Into<String>) -> Self {
+        Self { reason, detail: detail.into(), route: None }
+    }
+}
