@@ -1,0 +1,73 @@
+# shellcheck shell=bash
+# Sourced by the scripts beside it: messages, the cache folder, packages, Debian root file systems.
+
+# shellcheck disable=SC2034 # for those that source this
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+CI_CACHE=${CI_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kustomer-ingest}
+export CI_CACHE
+mkdir -p "$CI_CACHE"
+
+self=${0##*/}
+say() { printf '%s: %s\n' "$self" "$*" >&2; }
+die() {
+  say "error: $*"
+  exit 1
+}
+
+is_root() { [ "$(id -u)" = 0 ]; }
+
+# Runs a command whose output matters only when it fails.
+quietly() {
+  local log status=0
+  log=$(mktemp "${TMPDIR:-/tmp}/$self.XXXXXX")
+  "$@" >"$log" 2>&1 || status=$?
+  if [ "$status" != 0 ]; then
+    say "failed ($status): $*"
+    tail -n 60 "$log" >&2
+  fi
+  rm -f "$log"
+  return "$status"
+}
+
+# need_packages COMMAND=PACKAGE…: installs the packages whose command is missing. A COMMAND that starts with a slash
+# is a file.
+need_packages() {
+  local pair missing=()
+  for pair in "$@"; do
+    case $pair in
+      /*) [ -e "${pair%%=*}" ] || missing+=("${pair#*=}") ;;
+      *) command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}") ;;
+    esac
+  done
+  [ ${#missing[@]} = 0 ] && return 0
+  command -v apt-get >/dev/null || die "missing here, and there is no apt-get: ${missing[*]}"
+  is_root || die "not installed, run as root: apt-get install ${missing[*]}"
+  say "installing ${missing[*]}"
+  quietly apt-get update -q || die "apt-get update"
+  # no-install-recommends: the engine alone, without what a desktop would want beside it
+  DEBIAN_FRONTEND=noninteractive quietly apt-get install -y -q --no-install-recommends \
+    -o DPkg::Lock::Timeout=300 "${missing[@]}" || die "apt-get install ${missing[*]}"
+}
+
+# debian_root DIR PACKAGE…: a minimal Debian root file system with these packages and nothing else. Downloaded
+# packages are kept, so that a second one costs no network.
+debian_root() {
+  local dir=$1 debs=$CI_CACHE/debs
+  shift
+  is_root || die "a Debian root file system can only be made by root"
+  need_packages debootstrap=debootstrap
+  mkdir -p "$debs" "$dir"
+  # mktemp makes folders that only root may enter
+  chmod 755 "$dir"
+  local include
+  include=$(IFS=, && echo "$*")
+  quietly debootstrap --variant=minbase --cache-dir="$debs" ${include:+"--include=$include"} bookworm "$dir" \
+    || die "debootstrap into $dir"
+}
+
+# Removes what an image or a build never reads.
+slim_root() {
+  rm -rf "$1"/var/cache/apt/archives/*.deb "$1"/var/cache/apt/*.bin "$1"/var/lib/apt/lists/* \
+    "$1"/usr/share/doc/* "$1"/usr/share/man/* "$1"/usr/share/info/* "$1"/usr/share/locale/* \
+    "$1"/var/log/bootstrap.log "$1"/var/log/dpkg.log "$1"/var/log/apt/*
+}
