@@ -3,7 +3,22 @@
 //! Nothing here waits, locks, logs or reads a clock. Time enters as an argument, effects leave as data.
 
 pub mod call;
+pub mod charge;
+pub mod decode;
+pub mod directory;
 pub mod event;
+pub mod fact;
+pub mod fair;
+pub mod hold;
+pub mod identity;
+pub mod invariant;
+pub mod job;
+pub mod lane;
+pub mod ledger;
 pub mod operation;
 pub mod outcome;
+pub mod pack;
+pub mod quota;
 pub mod record;
+pub mod resolve;
+pub mod retry;

@@ -1,0 +1,33 @@
+//! The format `json`: any JSON object.
+
+use serde_json::Value;
+
+use super::{Decoded, Envelope, Found, finish, reference_time, time};
+use crate::event::{CustomerHints, Event};
+use crate::identity;
+use crate::outcome::Rejection;
+use crate::record::Record;
+
+/// Usual names of an event's name, most telling first.
+const NAMES: &[&str] = &["type", "name", "event"];
+/// Usual names of an event's time.
+const TIMES: &[&str] = &["time", "timestamp", "created_at"];
+
+/// The event of a plain object: name from `type|name|event`, id from `id`, time from `time|timestamp|created_at`,
+/// unless the mapping says otherwise. A plain object hints at no customer: routes name one.
+pub(super) fn event(payload: Value, record: &Record, said: &Envelope) -> Result<Event, Decoded> {
+    let Value::Object(object) = &payload else {
+        return Err(Decoded::reject(Rejection::FormatMismatch, "the value is not a JSON object"));
+    };
+    let reference = reference_time(record);
+    let found = Found {
+        source: "json",
+        name: NAMES.iter().find_map(|key| object.get(*key)?.as_str().map(str::trim))
+            .filter(|name| !name.is_empty())
+            .map(str::to_owned),
+        id: object.get("id").and_then(identity::id_text),
+        time: TIMES.iter().find_map(|key| time::plausible(object.get(*key)?, reference)),
+        customer: CustomerHints::default(),
+    };
+    finish(found, payload, record, said)
+}
