@@ -1,1 +1,26 @@
-//! Placeholder.
+//! The only code that knows HTTP and the Kustomer API.
+//!
+//! It turns a [`Call`](ingest_core::call::Call) into one HTTP request and the answer into a
+//! [`Reply`](ingest_core::call::Reply). Three parts, two of them pure:
+//!
+//! * [`encode`](encode::encode): call → method, path, body;
+//! * [`Client`]: one exchange over the network, nothing repeated and no redirect followed;
+//! * [`classify`](classify::classify): status, headers and body → what the attempt means.
+//!
+//! One call is one request is one unit of the organisation's budget: nothing here sends a second request by itself.
+//! The contract that the rules come from is written down in `docs/kustomer-api.md`; comments cite its sections.
+//!
+//! Personal data: bodies, paths (they hold external ids, e-mail addresses and phone numbers) and the token are never
+//! logged. What may be logged is the endpoint's label, the status and the kind of failure.
+
+pub mod classify;
+pub mod client;
+pub mod encode;
+pub mod healthcheck;
+pub mod limits;
+pub mod resource;
+pub mod settings;
+
+pub use client::{BuildError, Client};
+pub use healthcheck::{Need, TokenError, TokenInfo};
+pub use settings::{BaseUrl, BaseUrlError, ClientSettings};

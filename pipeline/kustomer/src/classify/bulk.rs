@@ -1,0 +1,87 @@
+//! Answers to bulk submissions.
+//!
+//! The answer echoes everything that was sent, free-form data of any depth included: only the job's id and time are
+//! read, the rest is skipped without building it and without a limit of depth.
+
+use std::sync::Arc;
+
+use ingest_core::operation::Klass;
+use ingest_core::outcome::{HoldCause, JobTicket, Outcome, RetryCause, SplitHint};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::HttpReply;
+use super::document::time_ms;
+use super::errors::ErrorReport;
+use super::weigh::{Effect, Weighed, weigh};
+
+/// The answer, enveloped or flat.
+#[derive(Deserialize)]
+struct Submission {
+    data: Option<Box<Submission>>,
+    id: Option<Value>,
+    attributes: Option<Attributes>,
+    #[serde(rename = "createdAt")]
+    created_at: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Attributes {
+    #[serde(rename = "createdAt")]
+    created_at: Option<Value>,
+}
+
+/// A submission of `items` items; `klass` if the path names one.
+pub(super) fn submitted(
+    items: usize,
+    with_refs: bool,
+    klass: Option<&Klass>,
+    reply: &HttpReply,
+) -> Outcome<()> {
+    match weigh(Effect::Write, reply) {
+        // Without the id nobody can ask what became of the items: they may be written, and may not.
+        Weighed::Accepted => ticket(reply).map_or(Outcome::Ambiguous, Outcome::Pending),
+        Weighed::Settled(outcome) => outcome,
+        Weighed::NotFound(errors) if errors.names_a_field() => split(items, with_refs, &errors),
+        Weighed::NotFound(_) => Outcome::Hold(match klass {
+            Some(_) => HoldCause::MissingKlass,
+            None => HoldCause::Unhealthy,
+        }),
+        Weighed::Conflict(_) if items <= 1 => Outcome::Retry(RetryCause::Conflict),
+        Weighed::Conflict(errors) | Weighed::TooLarge(errors) | Weighed::Refused(errors) => {
+            split(items, with_refs, &errors)
+        }
+    }
+}
+
+fn split(items: usize, with_refs: bool, errors: &ErrorReport) -> Outcome<()> {
+    let refs_refused = with_refs && errors.refuses_refs();
+    // When the reference is refused, every item has the same fault: none of them is guilty.
+    let item = if refs_refused {
+        None
+    } else {
+        errors.guilty_item(items)
+    };
+    Outcome::Split(SplitHint {
+        item,
+        detail: errors.detail(),
+        refs_refused,
+    })
+}
+
+fn ticket(reply: &HttpReply) -> Option<JobTicket> {
+    let mut job: Submission = serde_json::from_slice(reply.bytes()).ok()?;
+    if let Some(inner) = job.data.take() {
+        job = *inner;
+    }
+    let created = job.attributes.and_then(|a| a.created_at).or(job.created_at);
+    let id = job
+        .id
+        .as_ref()
+        .and_then(Value::as_str)
+        .filter(|id| !id.is_empty())?;
+    Some(JobTicket {
+        id: Arc::from(id),
+        created_ms: time_ms(created.as_ref()),
+    })
+}

@@ -1,0 +1,84 @@
+//! Answers to single writes and reads of objects.
+
+use ingest_core::call::{ObjectState, Written};
+use ingest_core::operation::{VERSION_ATTRIBUTE, Version};
+use ingest_core::outcome::{HoldCause, Outcome, RetryCause};
+use serde_json::Value;
+
+use super::document::Resource;
+use super::weigh::{Effect, Weighed, weigh};
+use super::{Document, HttpReply};
+
+/// A create. A 404 is about the klass in the path, unless the customer in the body is named.
+pub(super) fn created(reply: &HttpReply) -> Outcome<Written> {
+    match weigh(Effect::Write, reply) {
+        Weighed::Accepted => Outcome::Delivered(stored(reply)),
+        Weighed::Settled(outcome) => outcome,
+        Weighed::NotFound(errors) if errors.names_missing_customer() => {
+            Outcome::Delivered(Written::Gone)
+        }
+        Weighed::NotFound(_) => Outcome::Hold(HoldCause::MissingKlass),
+        Weighed::Conflict(_) => Outcome::Delivered(Written::Duplicate),
+        Weighed::Refused(errors) if errors.names_missing_customer() => {
+            Outcome::Delivered(Written::Gone)
+        }
+        Weighed::TooLarge(errors) | Weighed::Refused(errors) => Outcome::Reject(errors.detail()),
+    }
+}
+
+/// An update. A conflict is the optimistic lock: somebody wrote in between.
+pub(super) fn updated(reply: &HttpReply) -> Outcome<Written> {
+    match weigh(Effect::Write, reply) {
+        Weighed::Accepted => Outcome::Delivered(stored(reply)),
+        Weighed::Settled(outcome) => outcome,
+        Weighed::NotFound(_) => Outcome::Delivered(Written::Gone),
+        Weighed::Conflict(_) => Outcome::Retry(RetryCause::Conflict),
+        Weighed::TooLarge(errors) | Weighed::Refused(errors) => Outcome::Reject(errors.detail()),
+    }
+}
+
+/// A read by external id. A klass that does not exist is answered with 404 as well: then, too, the object is not there.
+pub(super) fn got(reply: &HttpReply) -> Outcome<Option<ObjectState>> {
+    match weigh(Effect::Read, reply) {
+        Weighed::Accepted => match Document::read(reply).as_ref().and_then(Document::one) {
+            Some(None) => Outcome::Delivered(None),
+            Some(Some(object)) => object_state(object)
+                .map_or(Outcome::Retry(RetryCause::Garbled), |state| {
+                    Outcome::Delivered(Some(state))
+                }),
+            None => Outcome::Retry(RetryCause::Garbled),
+        },
+        Weighed::Settled(outcome) => outcome,
+        Weighed::NotFound(_) => Outcome::Delivered(None),
+        Weighed::Conflict(_) => Outcome::Retry(RetryCause::Conflict),
+        Weighed::TooLarge(errors) | Weighed::Refused(errors) => Outcome::Reject(errors.detail()),
+    }
+}
+
+/// The status said that it is stored; id and revision are a bonus.
+fn stored(reply: &HttpReply) -> Written {
+    let document = Document::read(reply);
+    let object = document.as_ref().and_then(Document::one).flatten();
+    Written::Stored {
+        id: object.and_then(Resource::id),
+        rev: object.and_then(rev),
+    }
+}
+
+fn object_state(object: Resource<'_>) -> Option<ObjectState> {
+    // A masked attribute is an object in place of the text: then the version is not known.
+    let version = object
+        .attribute("custom")
+        .and_then(|custom| custom.get(VERSION_ATTRIBUTE));
+    Some(ObjectState {
+        id: object.id()?,
+        rev: rev(object),
+        version: version.and_then(Value::as_str).map(Version::new),
+        customer: object.related("customer"),
+    })
+}
+
+fn rev(object: Resource<'_>) -> Option<i64> {
+    let value = object.attribute("rev")?;
+    value.as_i64().or_else(|| value.as_str()?.parse().ok())
+}

@@ -1,0 +1,175 @@
+//! Answer → outcome: the only place that knows status codes *and* bodies. Pure.
+//!
+//! Two steps. `weigh` decides what depends on the status alone and is the same everywhere: accounts and roles,
+//! limits, outages, addresses that cannot be right. What is left (accepted, not found, conflict, too large, refused) is
+//! decided by one function per endpoint family, exhaustively. The policy is `docs/kustomer-api.md`, section 12.
+//!
+//! Three rules run through all of it:
+//!
+//! * A write that may have happened is never called "not done". Only answers that cannot have written are retried as
+//!   such; any other server error after the body was sent is [`Outcome::Ambiguous`].
+//! * What is not the record's fault is never blamed on the record: an answer that says the address, the account or the
+//!   transport is wrong is a hold or a retry, not a rejection.
+//! * A 2xx status of a write counts although its body makes no sense, unless what follows needs the body: a bulk
+//!   submission without the job's id is ambiguous.
+
+mod bulk;
+mod customer;
+mod document;
+mod errors;
+mod job;
+mod kobject;
+mod text;
+mod tracking;
+mod weigh;
+
+use bytes::Bytes;
+use ingest_core::call::{Call, CallResult, Limits, Reply};
+use ingest_core::outcome::{HoldCause, Outcome, RetryCause};
+
+pub use text::ERROR_TEXT_LIMIT;
+pub(crate) use {document::Document, weigh::hold_of_status};
+
+use weigh::{Effect, Weighed, weigh};
+
+/// One answer as it came over the network.
+#[derive(Debug, Clone)]
+pub struct HttpReply {
+    /// The status code.
+    pub status: u16,
+    /// What the headers said of the budget.
+    pub limits: Limits,
+    /// The `Location` header, which is read but never followed.
+    pub location: Option<String>,
+    /// The body.
+    pub body: ReplyBody,
+}
+
+/// The body of an answer. `Debug` shows its length only: the answer to a bulk submission echoes what was sent.
+#[derive(Clone, PartialEq, Eq)]
+pub enum ReplyBody {
+    /// All of it.
+    Whole(Bytes),
+    /// It broke off, could not be decompressed, or was larger than the limit.
+    Cut,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unanswered {
+    /// No connection was made: nothing was sent.
+    #[error("no connection to the API could be made")]
+    NotSent,
+    /// The connection was lost, or time ran out, after the request may have been sent.
+    #[error("the API gave no answer")]
+    Lost,
+}
+
+/// What an answer means for a call.
+///
+/// ```
+/// # use ingest_core::call::{Call, CallResult, Limits};
+/// # use ingest_core::outcome::{HoldCause, Outcome};
+/// # use ingest_kustomer::classify::{HttpReply, ReplyBody, classify};
+/// let reply = HttpReply { status: 401, limits: Limits::default(), location: None, body: ReplyBody::Cut };
+/// assert_eq!(classify(&Call::Probe, &reply), CallResult::Probed(Outcome::Hold(HoldCause::BadToken)));
+/// ```
+#[must_use]
+pub fn classify(call: &Call, reply: &HttpReply) -> CallResult {
+    match call {
+        Call::Identify { .. } | Call::Track { .. } => CallResult::Tracked(tracking::tracked(reply)),
+        Call::SearchCustomers { keys } => CallResult::Searched(customer::searched(keys, reply)),
+        Call::GetCustomer { key } => CallResult::Customer(customer::got(key, reply)),
+        Call::CreateCustomers { items, with_refs } => {
+            CallResult::Submitted(bulk::submitted(items.len(), *with_refs, None, reply))
+        }
+        Call::CreateKObjects {
+            klass,
+            items,
+            with_refs,
+        }
+        | Call::UpdateKObjects {
+            klass,
+            items,
+            with_refs,
+        } => CallResult::Submitted(bulk::submitted(items.len(), *with_refs, Some(klass), reply)),
+        Call::CreateKObject { .. } => CallResult::Written(kobject::created(reply)),
+        Call::UpdateKObject { .. } => CallResult::Written(kobject::updated(reply)),
+        Call::GetKObject { .. } => CallResult::KObject(kobject::got(reply)),
+        Call::ReadJob { .. } => CallResult::Job(job::batches(reply)),
+        Call::ReadJobState { .. } => CallResult::Job(job::state(reply)),
+        Call::Probe => CallResult::Probed(probed(reply)),
+    }
+}
+
+/// What the lack of an answer means for a call.
+///
+/// Without a connection nothing was sent. After that a read is simply made again, while a write may have happened.
+#[must_use]
+pub fn unanswered(call: &Call, why: Unanswered) -> Reply {
+    let result = match call {
+        Call::Identify { .. } | Call::Track { .. } => CallResult::Tracked(silence_on_write(why)),
+        Call::CreateCustomers { .. }
+        | Call::CreateKObjects { .. }
+        | Call::UpdateKObjects { .. } => CallResult::Submitted(silence_on_write(why)),
+        Call::CreateKObject { .. } | Call::UpdateKObject { .. } => {
+            CallResult::Written(silence_on_write(why))
+        }
+        Call::SearchCustomers { .. } => CallResult::Searched(Outcome::Retry(RetryCause::Network)),
+        Call::GetCustomer { .. } => CallResult::Customer(Outcome::Retry(RetryCause::Network)),
+        Call::GetKObject { .. } => CallResult::KObject(Outcome::Retry(RetryCause::Network)),
+        Call::ReadJob { .. } | Call::ReadJobState { .. } => {
+            CallResult::Job(Outcome::Retry(RetryCause::Network))
+        }
+        Call::Probe => CallResult::Probed(Outcome::Retry(RetryCause::Network)),
+    };
+    Reply {
+        limits: Limits::default(),
+        result,
+    }
+}
+
+fn silence_on_write<T>(why: Unanswered) -> Outcome<T> {
+    match why {
+        Unanswered::NotSent => Outcome::Retry(RetryCause::Network),
+        Unanswered::Lost => Outcome::Ambiguous,
+    }
+}
+
+/// Every valid key gets an answer here, so that whatever else comes is about the address or the server.
+fn probed(reply: &HttpReply) -> Outcome<()> {
+    match weigh(Effect::Read, reply) {
+        Weighed::Accepted => Outcome::Delivered(()),
+        Weighed::Settled(outcome) => outcome,
+        Weighed::NotFound(_) | Weighed::TooLarge(_) | Weighed::Refused(_) => {
+            Outcome::Hold(HoldCause::Unhealthy)
+        }
+        Weighed::Conflict(_) => Outcome::Retry(RetryCause::Garbled),
+    }
+}
+
+// === impl HttpReply ===
+
+impl HttpReply {
+    /// The body as far as it is whole.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match &self.body {
+            ReplyBody::Whole(bytes) => bytes,
+            ReplyBody::Cut => &[],
+        }
+    }
+}
+
+// === impl ReplyBody ===
+
+impl std::fmt::Debug for ReplyBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Whole(bytes) => write!(f, "Whole({} bytes)", bytes.len()),
+            Self::Cut => f.write_str("Cut"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,26 @@
+//! Answers to identities and tracking events.
+
+use std::sync::Arc;
+
+use ingest_core::outcome::{HoldCause, Outcome, RetryCause};
+
+use super::weigh::{Effect, Weighed, weigh};
+use super::{Document, HttpReply};
+
+/// The customer's id where the answer has it. The status alone says that the event was taken: a plain event is answered
+/// without a body at all.
+pub(super) fn tracked(reply: &HttpReply) -> Outcome<Option<Arc<str>>> {
+    match weigh(Effect::Write, reply) {
+        Weighed::Accepted => Outcome::Delivered(customer_id(reply)),
+        Weighed::Settled(outcome) => outcome,
+        // The path has no id in it: unless a field is named, the address is not that of the API.
+        Weighed::NotFound(errors) if errors.names_a_field() => Outcome::Reject(errors.detail()),
+        Weighed::NotFound(_) => Outcome::Hold(HoldCause::Unhealthy),
+        Weighed::Conflict(_) => Outcome::Retry(RetryCause::Conflict),
+        Weighed::TooLarge(errors) | Weighed::Refused(errors) => Outcome::Reject(errors.detail()),
+    }
+}
+
+fn customer_id(reply: &HttpReply) -> Option<Arc<str>> {
+    Document::read(reply)?.one()??.related("customer")
+}

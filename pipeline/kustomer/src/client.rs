@@ -1,0 +1,175 @@
+//! One exchange over the network.
+//!
+//! A call is sent once: no retry, no redirect, no second page. Bodies go out with a `Content-Length`, answers are read up
+//! to a limit, and connections are kept for as many requests as travel at the same time. HTTP/1.1 only: with one request
+//! on a connection, a lost connection makes one write ambiguous and not a hundred.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use ingest_core::call::{Call, Reply};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
+use reqwest::redirect;
+use secrecy::ExposeSecret;
+
+use crate::classify::{HttpReply, ReplyBody, Unanswered, classify, unanswered};
+use crate::encode::{HttpRequest, Method, encode};
+use crate::limits;
+use crate::settings::{BaseUrl, ClientSettings};
+
+/// Below the idle time after which common load balancers close a connection, so that a request rarely meets a closed one.
+const IDLE_CONNECTION: Duration = Duration::from_secs(45);
+
+/// Sends calls to the API. Cheap to clone; clones share their connections.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base_url: BaseUrl,
+    max_body_bytes: usize,
+}
+
+/// Why no client could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The token is empty or has characters that no header may carry: a line break or a blank, most often.
+    #[error(
+        "the API token is empty or has a blank, a line break or another character that no token has"
+    )]
+    Token,
+    /// The user agent cannot be a header.
+    #[error("the user agent has characters that no header may carry")]
+    UserAgent,
+    /// TLS or the connection pool could not be set up.
+    #[error("the HTTP client could not be set up")]
+    Http(#[source] reqwest::Error),
+}
+
+// === impl Client ===
+
+impl Client {
+    /// A client with these settings; nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`BuildError`], if the token or the user agent cannot be a header, or TLS cannot be set up.
+    pub fn new(settings: ClientSettings) -> Result<Self, BuildError> {
+        let token = settings.token.expose_secret();
+        if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(BuildError::Token);
+        }
+        let mut authorization =
+            HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_e| BuildError::Token)?;
+        authorization.set_sensitive(true);
+        let user_agent =
+            HeaderValue::from_str(&settings.user_agent).map_err(|_e| BuildError::UserAgent)?;
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, authorization)]);
+        let mut builder = reqwest::Client::builder()
+            .default_headers(headers)
+            .user_agent(user_agent)
+            .connect_timeout(settings.connect_timeout)
+            .timeout(settings.total_timeout)
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .http1_only()
+            .gzip(true)
+            .pool_max_idle_per_host(settings.connections)
+            .pool_idle_timeout(IDLE_CONNECTION)
+            .tcp_nodelay(true);
+        if settings.base_url.is_loopback() {
+            builder = builder.no_proxy();
+        }
+        let http = builder.build().map_err(BuildError::Http)?;
+        let ClientSettings {
+            base_url,
+            max_body_bytes,
+            ..
+        } = settings;
+        Ok(Self {
+            http,
+            base_url,
+            max_body_bytes,
+        })
+    }
+
+    /// Sends a call and says what came of it. Dropping the future leaves a write ambiguous.
+    pub async fn send(&self, call: Call) -> Reply {
+        let request = encode(&call);
+        let endpoint = request.endpoint;
+        match self.exchange(request).await {
+            Ok(reply) => {
+                tracing::debug!(endpoint, status = reply.status, "answered");
+                Reply {
+                    limits: reply.limits,
+                    result: classify(&call, &reply),
+                }
+            }
+            Err(why) => {
+                tracing::debug!(endpoint, failure = %why, "not answered");
+                unanswered(&call, why)
+            }
+        }
+    }
+
+    /// Sends one request as it is: for the few that are no [`Call`], such as those of set-up.
+    ///
+    /// # Errors
+    /// [`Unanswered`], if no answer came.
+    pub async fn exchange(&self, request: HttpRequest) -> Result<HttpReply, Unanswered> {
+        let url = format!("{}{}", self.base_url.as_str(), request.path);
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
+        };
+        let mut outgoing = self.http.request(method, url);
+        if let Some(body) = request.body {
+            outgoing = outgoing.header(CONTENT_TYPE, "application/json").body(body);
+        }
+        let mut answer = outgoing.send().await.map_err(|error| failure(&error))?;
+        let headers = answer.headers();
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let limits = limits::read(text);
+        let location = text(LOCATION.as_str()).map(str::to_owned);
+        let status = answer.status().as_u16();
+        let body = self.read_body(&mut answer).await;
+        Ok(HttpReply {
+            status,
+            limits,
+            location,
+            body,
+        })
+    }
+
+    async fn read_body(&self, answer: &mut reqwest::Response) -> ReplyBody {
+        let mut body = BytesMut::new();
+        loop {
+            match answer.chunk().await {
+                Ok(None) => return ReplyBody::Whole(body.freeze()),
+                Ok(Some(chunk)) if body.len() + chunk.len() > self.max_body_bytes => {
+                    return ReplyBody::Cut;
+                }
+                Ok(Some(chunk)) if body.is_empty() => body = BytesMut::from(chunk),
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Err(_broken) => return ReplyBody::Cut,
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("base_url", &self.base_url)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Only a failure to connect, or to build the request at all, is known to have sent nothing. A time-out that does not
+/// say where it struck counts as lost.
+fn failure(error: &reqwest::Error) -> Unanswered {
+    if error.is_connect() || error.is_builder() {
+        Unanswered::NotSent
+    } else {
+        Unanswered::Lost
+    }
+}

@@ -1,0 +1,145 @@
+//! Call → HTTP request: pure, no network, no clock.
+//!
+//! Bodies are flat JSON, never wrapped in `data` or `attributes`, and carry exactly the caller's fields: the API
+//! refuses a body with one field too many (`docs/kustomer-api.md`, section 2).
+
+use std::fmt;
+
+use bytes::Bytes;
+use ingest_core::call::Call;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+
+use crate::resource::{bulk, customer, kobject, token, tracking};
+
+/// The HTTP methods that the client uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Creates, tracking and search.
+    Post,
+    /// Updates.
+    Put,
+}
+
+/// One request, complete but for host and token. `Debug` shows neither path nor body: both hold personal data.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// The method.
+    pub method: Method,
+    /// Path and query, percent-encoded, beginning with `/v1/`.
+    pub path: String,
+    /// The JSON body, if the request has one.
+    pub body: Option<Bytes>,
+    /// The endpoint's name for logs, without any id.
+    pub endpoint: &'static str,
+}
+
+/// The request of a call.
+#[must_use]
+pub fn encode(call: &Call) -> HttpRequest {
+    match call {
+        Call::Identify { identity } => tracking::identify(identity),
+        Call::Track { identity, event } => tracking::track(identity, event),
+        Call::SearchCustomers { keys } => customer::search(keys),
+        Call::GetCustomer { key } => customer::get(key),
+        Call::CreateCustomers { items, with_refs } => customer::create_bulk(items, *with_refs),
+        Call::CreateKObjects {
+            klass,
+            items,
+            with_refs,
+        } => kobject::create_bulk(klass, items, *with_refs),
+        Call::UpdateKObjects {
+            klass,
+            items,
+            with_refs,
+        } => kobject::update_bulk(klass, items, *with_refs),
+        Call::CreateKObject { klass, body } => kobject::create(klass, body),
+        Call::UpdateKObject { klass, id, body } => kobject::update(klass, id, body),
+        Call::GetKObject { klass, external_id } => kobject::get(klass, external_id),
+        Call::ReadJob { job } => bulk::batches(job),
+        Call::ReadJobState { job } => bulk::state(job),
+        Call::Probe => token::current(),
+    }
+}
+
+/// Everything but letters, digits, `-`, `.`, `_` and `~` is encoded: a `+` that stood bare could be read as a space, and
+/// a `/` would open a new path segment.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// A value as it stands in a path: one segment, or the part after the `=` of `externalId=`.
+pub(crate) fn segment(value: &str) -> String {
+    match value {
+        // A segment of dots alone would walk up the path, even when it is encoded once.
+        "." => "%252E".to_owned(),
+        ".." => "%252E%252E".to_owned(),
+        other => utf8_percent_encode(other, SEGMENT).to_string(),
+    }
+}
+
+/// The JSON text of a body.
+#[expect(
+    clippy::expect_used,
+    reason = "maps of strings to JSON values have no value that cannot be written"
+)]
+pub(crate) fn json<T: Serialize + ?Sized>(body: &T) -> Bytes {
+    Bytes::from(serde_json::to_vec(body).expect("a JSON value can be written"))
+}
+
+// === impl Method ===
+
+impl Method {
+    /// The method's name in HTTP.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+        }
+    }
+}
+
+// === impl HttpRequest ===
+
+impl HttpRequest {
+    /// A request without a body.
+    pub(crate) fn get(endpoint: &'static str, path: String) -> Self {
+        Self {
+            method: Method::Get,
+            path,
+            body: None,
+            endpoint,
+        }
+    }
+
+    /// A request with a JSON body.
+    pub(crate) fn with_body<T: Serialize + ?Sized>(
+        method: Method,
+        endpoint: &'static str,
+        path: String,
+        body: &T,
+    ) -> Self {
+        Self {
+            method,
+            path,
+            body: Some(json(body)),
+            endpoint,
+        }
+    }
+}
+
+impl fmt::Debug for HttpRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpRequest")
+            .field("method", &self.method)
+            .field("endpoint", &self.endpoint)
+            .field("body_bytes", &self.body.as_ref().map_or(0, Bytes::len))
+            .finish_non_exhaustive()
+    }
+}

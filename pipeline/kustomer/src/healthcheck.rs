@@ -1,0 +1,284 @@
+//! Is the key good, and what may it do? For start-up and `check --online`.
+//!
+//! Every valid key may ask about itself, so this tells a wrong key from a missing role, which the other endpoints do not
+//! do reliably (`docs/kustomer-api.md`, sections 1 and 12).
+
+use ingest_core::outcome::HoldCause;
+use serde_json::Value;
+
+use crate::classify::{Document, HttpReply, Unanswered, hold_of_status};
+use crate::client::Client;
+use crate::resource::token;
+
+/// What the API says about the key in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenInfo {
+    /// The name that its maker gave it.
+    pub name: Option<String>,
+    /// Its roles as listed.
+    pub roles: Vec<String>,
+}
+
+/// Why nothing is known about the key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// The key, the account or the address is wrong: a person has to act.
+    #[error("the API refused the key: {}", .0.as_str())]
+    Refused(HoldCause),
+    /// No answer: the address, the network or the API.
+    #[error("the key could not be checked")]
+    Unanswered(#[source] Unanswered),
+    /// The API is there but cannot answer now: ask again later.
+    #[error("the API answered {status} instead of the key's roles: try again later")]
+    Later {
+        /// The answer's status.
+        status: u16,
+    },
+    /// The address answers, but not like this API.
+    #[error("the answer ({status}) is not what the API says about a key: is the base URL right?")]
+    Garbled {
+        /// The answer's status.
+        status: u16,
+    },
+}
+
+/// Something the worker does that needs a role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Need {
+    /// Identities and tracking events.
+    Track,
+    /// Looking a customer up by key.
+    ReadCustomers,
+    /// Looking many customers up at once.
+    SearchCustomers,
+    /// Making customers.
+    CreateCustomers,
+    /// Reading objects by external id.
+    ReadKObjects,
+    /// Making objects.
+    CreateKObjects,
+    /// Updating objects.
+    UpdateKObjects,
+    /// Reading the results of bulk jobs.
+    ReadJobs,
+    /// Reading klasses.
+    ReadKlasses,
+    /// Making klasses.
+    CreateKlasses,
+    /// Reading attribute metadata.
+    ReadMetadata,
+    /// Writing attribute metadata.
+    UpdateMetadata,
+}
+
+impl Client {
+    /// Asks the API about the key in use: one request.
+    ///
+    /// # Errors
+    /// [`TokenError`], by what has to be done about it.
+    pub async fn token_info(&self) -> Result<TokenInfo, TokenError> {
+        let reply = self
+            .exchange(token::current())
+            .await
+            .map_err(TokenError::Unanswered)?;
+        read(&reply)
+    }
+}
+
+fn read(reply: &HttpReply) -> Result<TokenInfo, TokenError> {
+    let status = reply.status;
+    if let Some(cause) = hold_of_status(status) {
+        return Err(TokenError::Refused(cause));
+    }
+    match status {
+        200..=299 => token_in(reply).ok_or(TokenError::Garbled { status }),
+        408 | 421 | 425 | 429 | 500..=599 => Err(TokenError::Later { status }),
+        _ => Err(TokenError::Garbled { status }),
+    }
+}
+
+fn token_in(reply: &HttpReply) -> Option<TokenInfo> {
+    let document = Document::read(reply)?;
+    let token = document.one()??;
+    let roles = token.attribute("roles").and_then(Value::as_array)?;
+    Some(TokenInfo {
+        name: token.text("name").map(str::to_owned),
+        roles: roles
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect(),
+    })
+}
+
+// === impl TokenInfo ===
+
+impl TokenInfo {
+    /// Whether one of the roles allows it. A role also stands for all that begin with it and a dot.
+    ///
+    /// ```
+    /// # use ingest_kustomer::{Need, TokenInfo};
+    /// let token = TokenInfo { name: None, roles: vec!["org.tracking".into(), "org.user.customer".into()] };
+    /// assert!(token.allows(Need::Track) && token.allows(Need::CreateCustomers));
+    /// assert!(!token.allows(Need::ReadJobs));
+    /// ```
+    #[must_use]
+    pub fn allows(&self, need: Need) -> bool {
+        need.roles()
+            .iter()
+            .any(|wanted| self.roles.iter().any(|role| covers(role, wanted)))
+    }
+
+    /// Those of the needs that no role allows.
+    #[must_use]
+    pub fn lacks(&self, needs: &[Need]) -> Vec<Need> {
+        needs
+            .iter()
+            .copied()
+            .filter(|need| !self.allows(*need))
+            .collect()
+    }
+}
+
+/// A `*` in a wanted role is any one klass: roles may be given for single klasses, and whether it is the right one shows
+/// when it is used.
+fn covers(role: &str, wanted: &str) -> bool {
+    let below = |prefix: &str| {
+        wanted
+            .strip_prefix(prefix)
+            .is_some_and(|rest| rest.starts_with('.'))
+    };
+    match wanted.split_once('*') {
+        Some((before, after)) => role
+            .strip_prefix(before)
+            .is_some_and(|rest| rest.ends_with(after) && rest != after),
+        None => role == wanted || below(role),
+    }
+}
+
+// === impl Need ===
+
+impl Need {
+    /// Every need.
+    pub const ALL: &'static [Self] = &[
+        Self::Track,
+        Self::ReadCustomers,
+        Self::SearchCustomers,
+        Self::CreateCustomers,
+        Self::ReadKObjects,
+        Self::CreateKObjects,
+        Self::UpdateKObjects,
+        Self::ReadJobs,
+        Self::ReadKlasses,
+        Self::CreateKlasses,
+        Self::ReadMetadata,
+        Self::UpdateMetadata,
+    ];
+
+    /// The roles of which one suffices; the first is the one to ask for.
+    #[must_use]
+    pub fn roles(self) -> &'static [&'static str] {
+        match self {
+            Self::Track => &["org.tracking"],
+            Self::ReadCustomers => &["org.permission.customer.read", "org.user.customer.read"],
+            Self::SearchCustomers => &["org.permission.search.create", "org.user.search.read"],
+            Self::CreateCustomers => &["org.permission.customer.create", "org.user.customer.write"],
+            Self::ReadKObjects => &[
+                "org.permission.kobject.read",
+                "org.permission.kobject.kobject_*.read",
+                "org.user.kobject.read",
+            ],
+            Self::CreateKObjects => &[
+                "org.permission.kobject.create",
+                "org.permission.kobject.kobject_*.create",
+                "org.user.kobject.write",
+            ],
+            Self::UpdateKObjects => &[
+                "org.permission.kobject.update",
+                "org.permission.kobject.kobject_*.update",
+                "org.user.kobject.write",
+            ],
+            Self::ReadJobs => &["org.permission.bulk.read", "org.user.bulk.read"],
+            Self::ReadKlasses => &[
+                "org.permission.klass.read",
+                "org.user.klass.read",
+                "org.admin.klass.read",
+            ],
+            Self::CreateKlasses => &["org.permission.klass.create", "org.admin.klass.write"],
+            Self::ReadMetadata => &["org.permission.metadata.read", "org.user.metadata.read"],
+            Self::UpdateMetadata => &["org.permission.metadata.update", "org.admin.metadata.write"],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use ingest_core::call::Limits;
+    use ingest_core::outcome::HoldCause;
+
+    use super::{Need, TokenError, TokenInfo, read};
+    use crate::classify::{HttpReply, ReplyBody};
+
+    fn reply(status: u16, body: &str) -> HttpReply {
+        let body = ReplyBody::Whole(Bytes::copy_from_slice(body.as_bytes()));
+        HttpReply {
+            status,
+            limits: Limits::default(),
+            location: None,
+            body,
+        }
+    }
+
+    #[test]
+    fn reads_name_and_roles_in_both_envelopes() {
+        let known = TokenInfo {
+            name: Some("ingest".into()),
+            roles: vec!["org.tracking".into()],
+        };
+        for body in [
+            r#"{"data":{"type":"token","id":"1","attributes":{"name":"ingest","roles":["org.tracking"]}}}"#,
+            r#"{"name":"ingest","roles":["org.tracking"]}"#,
+        ] {
+            assert_eq!(read(&reply(200, body)), Ok(known.clone()), "{body}");
+        }
+    }
+
+    #[test]
+    fn sorts_failures_by_what_to_do() {
+        for (status, body, error) in [
+            (401, "", TokenError::Refused(HoldCause::BadToken)),
+            (403, "{}", TokenError::Refused(HoldCause::MissingRole)),
+            (302, "", TokenError::Refused(HoldCause::Unhealthy)),
+            (200, "<html>", TokenError::Garbled { status: 200 }),
+            (
+                200,
+                r#"{"data":{"id":"1"}}"#,
+                TokenError::Garbled { status: 200 },
+            ),
+            (404, "", TokenError::Garbled { status: 404 }),
+            (429, "", TokenError::Later { status: 429 }),
+            (503, "", TokenError::Later { status: 503 }),
+        ] {
+            assert_eq!(read(&reply(status, body)), Err(error), "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn old_roles_single_klasses_and_whole_families_count() {
+        let token = |role: &str| TokenInfo {
+            name: None,
+            roles: vec![role.to_owned()],
+        };
+        assert!(token("org.user.kobject.write").allows(Need::UpdateKObjects));
+        assert!(token("org.permission.kobject.kobject_order.create").allows(Need::CreateKObjects));
+        assert!(!token("org.permission.kobject.kobject_order.create").allows(Need::UpdateKObjects));
+        assert!(token("org.permission").allows(Need::ReadJobs));
+        assert!(!token("org.perm").allows(Need::ReadJobs));
+        assert!(!token("org.permission.customer.reader").allows(Need::ReadCustomers));
+        assert_eq!(
+            token("org.tracking").lacks(&[Need::Track, Need::ReadJobs]),
+            [Need::ReadJobs]
+        );
+    }
+}

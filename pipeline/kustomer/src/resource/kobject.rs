@@ -1,0 +1,58 @@
+//! Custom objects of a klass (`docs/kustomer-api.md`, section 4).
+//!
+//! The path carries the klass *name*. An object is linked to its customer by the body's `customer` on creation, and never
+//! again: updates have no such field.
+
+use ingest_core::call::BulkItem;
+use ingest_core::operation::{ExternalId, Klass};
+use serde_json::{Map, Value};
+
+use crate::encode::{HttpRequest, Method, segment};
+use crate::resource::bulk::{Extras, Items};
+
+/// `POST /v1/klasses/{klass}`.
+pub(crate) fn create(klass: &Klass, body: &Map<String, Value>) -> HttpRequest {
+    HttpRequest::with_body(Method::Post, "kobject_create", klass_path(klass), body)
+}
+
+/// `PUT /v1/klasses/{klass}/{id}`.
+pub(crate) fn update(klass: &Klass, id: &str, body: &Map<String, Value>) -> HttpRequest {
+    let path = format!("{}/{}", klass_path(klass), segment(id));
+    HttpRequest::with_body(Method::Put, "kobject_update", path, body)
+}
+
+/// `GET /v1/klasses/{klass}/externalId=…`.
+pub(crate) fn get(klass: &Klass, external_id: &ExternalId) -> HttpRequest {
+    let path = format!(
+        "{}/externalId={}",
+        klass_path(klass),
+        segment(&external_id.0)
+    );
+    HttpRequest::get("kobject", path)
+}
+
+/// `POST /v1/klasses/{klass}/bulk`.
+pub(crate) fn create_bulk(klass: &Klass, items: &[BulkItem], with_refs: bool) -> HttpRequest {
+    let path = format!("{}/bulk", klass_path(klass));
+    let body = Items {
+        items,
+        with_refs,
+        extras: Extras::Create,
+    };
+    HttpRequest::with_body(Method::Post, "kobjects_bulk_create", path, &body)
+}
+
+/// `PUT /v1/klasses/{klass}/bulk`.
+pub(crate) fn update_bulk(klass: &Klass, items: &[BulkItem], with_refs: bool) -> HttpRequest {
+    let path = format!("{}/bulk", klass_path(klass));
+    let body = Items {
+        items,
+        with_refs,
+        extras: Extras::Update,
+    };
+    HttpRequest::with_body(Method::Put, "kobjects_bulk_update", path, &body)
+}
+
+fn klass_path(klass: &Klass) -> String {
+    format!("/v1/klasses/{}", segment(&klass.0))
+}
