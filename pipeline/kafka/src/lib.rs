@@ -1,1 +1,45 @@
-//! Placeholder.
+//! Everything the worker knows about Kafka, and the only crate that knows `rdkafka`.
+//!
+//! The theory in five sentences. One thread of its own polls the consumer and never stops polling, so the group never
+//! takes this process for dead; what it sees leaves as [`SourceEvent`]s, what the worker wants comes in as
+//! [`SourceCommand`]s. Commits are synchronous and run on a second thread, because asynchronous ones report nothing
+//! and synchronous ones block while a broker is away. A revoked partition stays with this process until the worker
+//! hands it back, the drain deadline passes or the assignment turns out to be lost. Nothing is committed but what the
+//! worker asks for. A dead letter counts as sent when the brokers acknowledged it.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`settings`] | validated settings, and which raw properties are refused |
+//! | [`port`] | events and commands: the seam between this crate and the worker |
+//! | [`driver`] | the poll thread, the commit thread, the event channel |
+//! | [`producer`] | a producer whose sends end with an acknowledgement |
+//! | [`dead_letter`] | the dead letters' own use of it |
+//! | [`reader`] | reading a topic once, from its beginning to where it ends now |
+//! | [`topics`] | partition counts |
+//! | [`embedded`] | a broker inside the process, for the demo and for tests |
+
+pub mod dead_letter;
+pub mod driver;
+pub mod embedded;
+pub mod error;
+pub mod port;
+pub mod producer;
+pub mod reader;
+pub mod settings;
+pub mod topics;
+
+mod client_log;
+mod clock;
+mod context;
+mod convert;
+mod stats;
+
+pub use dead_letter::{DeadLetter, DeadLetterProducer};
+pub use driver::{SourceEvents, SourceHandle, spawn};
+pub use error::{ReadError, SendError, SendErrorKind, SettingsError, SourceGone, StartError};
+pub use port::{
+    Assigned, CommitEntry, CommitFailure, CommitFailureKind, CommittedOffset, FatalError,
+    PartitionStatistics, SourceCommand, SourceError, SourceErrorKind, SourceEvent, Statistics,
+};
+pub use producer::{OutgoingRecord, RecordProducer};
+pub use settings::{KafkaOptions, KafkaSettings, Prefetch};

@@ -1,0 +1,67 @@
+//! Writing dead letters: acknowledged, or not sent (I4).
+
+use bytes::Bytes;
+use ingest_core::record::{Header, Topic};
+
+use crate::error::{SendError, StartError};
+use crate::producer::{OutgoingRecord, RecordProducer};
+use crate::settings::KafkaSettings;
+
+/// A record on its way to a dead-letter or hold topic: the original bytes, the original headers and what was added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Where to.
+    pub topic: Topic,
+    /// The original key.
+    pub key: Option<Bytes>,
+    /// The original value; a null value stays null.
+    pub value: Option<Bytes>,
+    /// All headers, in the order in which they are written.
+    pub headers: Vec<Header>,
+    /// The original time in epoch milliseconds; `None` becomes now.
+    pub timestamp_ms: Option<i64>,
+}
+
+/// Sends dead letters.
+#[derive(Debug)]
+pub struct DeadLetterProducer {
+    producer: RecordProducer,
+}
+
+// === impl DeadLetterProducer ===
+
+impl DeadLetterProducer {
+    /// A producer for these brokers. Connects when the first letter is sent.
+    ///
+    /// # Errors
+    /// The client refuses the settings as a whole.
+    pub fn new(settings: &KafkaSettings) -> Result<Self, StartError> {
+        Ok(Self {
+            producer: RecordProducer::new(settings)?,
+        })
+    }
+
+    /// Writes a letter. Ready only when all in-sync replicas have it, or when it failed.
+    ///
+    /// # Errors
+    /// The letter was not acknowledged, so its record is not settled;
+    /// [`SendErrorKind::is_retriable`](crate::SendErrorKind::is_retriable) says whether trying again can help.
+    pub async fn send(&self, letter: DeadLetter) -> Result<(), SendError> {
+        let DeadLetter {
+            topic,
+            key,
+            value,
+            headers,
+            timestamp_ms,
+        } = letter;
+        let record = OutgoingRecord {
+            topic,
+            partition: None,
+            key,
+            value,
+            headers,
+            timestamp_ms,
+        };
+        self.producer.send(&record).await.map(drop)
+    }
+}

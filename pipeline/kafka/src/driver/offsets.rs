@@ -1,0 +1,173 @@
+//! The second thread: commits, and reads what is committed.
+//!
+//! Both calls block, for as long as the brokers take, and for many seconds while there is no coordinator. The poll
+//! thread must not wait for that, so it hands them to this thread and takes the answers between two polls.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender};
+use std::time::Duration;
+
+use ingest_core::record::{Epoch, TopicPartition};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use crate::context::SourceContext;
+use crate::convert;
+use crate::port::{CommitEntry, CommitFailure, CommitFailureKind, CommittedOffset};
+
+/// How long one read of committed offsets may take before it is tried again.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What this thread is asked.
+#[derive(Debug)]
+pub(super) enum Task {
+    Commit(Vec<CommitEntry>),
+    ReadCommitted(Vec<(TopicPartition, Epoch)>),
+}
+
+/// What it answers, one answer per task.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Committed(Vec<CommitResult>),
+    Read(Vec<ReadResult>),
+}
+
+/// Entries that share a result.
+#[derive(Debug)]
+pub(super) struct CommitResult {
+    pub(super) entries: Vec<CommitEntry>,
+    pub(super) result: Result<(), CommitFailure>,
+}
+
+/// What is committed for one partition.
+#[derive(Debug)]
+pub(super) struct ReadResult {
+    pub(super) partition: TopicPartition,
+    pub(super) epoch: Epoch,
+    pub(super) committed: Result<Option<CommittedOffset>, Failure>,
+}
+
+/// Why a read failed.
+#[derive(Debug, Clone)]
+pub(super) struct Failure {
+    pub(super) code: Option<RDKafkaErrorCode>,
+    pub(super) detail: String,
+}
+
+/// Works until the poll thread drops its end.
+pub(super) fn work(
+    consumer: &Arc<BaseConsumer<SourceContext>>,
+    tasks: &Receiver<Task>,
+    answers: &Sender<Answer>,
+) {
+    while let Ok(task) = tasks.recv() {
+        let answer = match task {
+            Task::Commit(entries) => Answer::Committed(commit(consumer, entries)),
+            Task::ReadCommitted(partitions) => Answer::Read(read(consumer, partitions)),
+        };
+        if answers.send(answer).is_err() {
+            return;
+        }
+    }
+}
+
+/// Commits all entries at once. The client gives one answer for all of them, which says nothing about which partition
+/// is to blame; where a single partition can be, each is then committed alone.
+fn commit(consumer: &BaseConsumer<SourceContext>, entries: Vec<CommitEntry>) -> Vec<CommitResult> {
+    match commit_together(consumer, &entries) {
+        Ok(()) => vec![CommitResult {
+            entries,
+            result: Ok(()),
+        }],
+        Err(failure) if entries.len() > 1 && may_be_one_partitions_fault(failure.kind) => {
+            let mut good = Vec::new();
+            let mut results = Vec::new();
+            for entry in entries {
+                match commit_together(consumer, std::slice::from_ref(&entry)) {
+                    Ok(()) => good.push(entry),
+                    Err(failure) => {
+                        results.push(CommitResult {
+                            entries: vec![entry],
+                            result: Err(failure),
+                        });
+                    }
+                }
+            }
+            if !good.is_empty() {
+                results.insert(
+                    0,
+                    CommitResult {
+                        entries: good,
+                        result: Ok(()),
+                    },
+                );
+            }
+            results
+        }
+        Err(failure) => vec![CommitResult {
+            entries,
+            result: Err(failure),
+        }],
+    }
+}
+
+fn commit_together(
+    consumer: &BaseConsumer<SourceContext>,
+    entries: &[CommitEntry],
+) -> Result<(), CommitFailure> {
+    let failure = |error: KafkaError| CommitFailure {
+        kind: convert::commit_failure(error.rdkafka_error_code()),
+        detail: error.to_string(),
+    };
+    let list = convert::commit_list(entries).map_err(failure)?;
+    consumer.commit(&list, CommitMode::Sync).map_err(failure)
+}
+
+fn may_be_one_partitions_fault(kind: CommitFailureKind) -> bool {
+    match kind {
+        CommitFailureKind::MetadataTooLarge
+        | CommitFailureKind::NotAuthorized
+        | CommitFailureKind::Other => true,
+        CommitFailureKind::Fenced
+        | CommitFailureKind::IllegalGeneration
+        | CommitFailureKind::NotOwned
+        | CommitFailureKind::Timeout => false,
+    }
+}
+
+fn read(
+    consumer: &BaseConsumer<SourceContext>,
+    partitions: Vec<(TopicPartition, Epoch)>,
+) -> Vec<ReadResult> {
+    let list = convert::client_list(partitions.iter().map(|(partition, _)| partition));
+    let read = consumer.committed_offsets(list, READ_TIMEOUT);
+    partitions
+        .into_iter()
+        .map(|(partition, epoch)| {
+            let committed = match &read {
+                Err(error) => Err(failure(error)),
+                Ok(list) => {
+                    match list.find_partition(partition.topic.as_str(), partition.partition.0) {
+                        None => Ok(None),
+                        Some(element) => match element.error() {
+                            Err(error) => Err(failure(&error)),
+                            Ok(()) => Ok(convert::committed(&element)),
+                        },
+                    }
+                }
+            };
+            ReadResult {
+                partition,
+                epoch,
+                committed,
+            }
+        })
+        .collect()
+}
+
+fn failure(error: &KafkaError) -> Failure {
+    Failure {
+        code: error.rdkafka_error_code(),
+        detail: error.to_string(),
+    }
+}

@@ -1,0 +1,163 @@
+//! A producer whose sends end with an acknowledgement of all in-sync replicas.
+//!
+//! Idempotent, so the client's own retries write nothing twice. What was not acknowledged within the delivery
+//! time-out fails; it may have been written all the same.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use ingest_core::record::{Header, Offset, Partition, Position, Topic, TopicPartition};
+use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
+
+use crate::client_log::ClientLog;
+use crate::convert;
+use crate::error::{SendError, SendErrorKind, StartError};
+use crate::settings::KafkaSettings;
+
+/// How long a send waits for a place in the producer's queue.
+const QUEUE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Sends records and waits for their acknowledgement. Share it; every method takes `&self`.
+pub struct RecordProducer {
+    config: ClientConfig,
+    producer: Mutex<FutureProducer<ProducerLog>>,
+}
+
+/// A record to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutgoingRecord {
+    /// Where to.
+    pub topic: Topic,
+    /// The partition; `None` lets the key decide, as Java producers do.
+    pub partition: Option<Partition>,
+    /// The key, if any.
+    pub key: Option<Bytes>,
+    /// The value; `None` writes a tombstone.
+    pub value: Option<Bytes>,
+    /// Headers, in their order. Names may repeat, values may be null.
+    pub headers: Vec<Header>,
+    /// Epoch milliseconds; `None` is now.
+    pub timestamp_ms: Option<i64>,
+}
+
+#[derive(Default)]
+struct ProducerLog(ClientLog);
+
+// === impl RecordProducer ===
+
+impl RecordProducer {
+    /// A producer for these brokers. Connects when the first record is sent.
+    ///
+    /// # Errors
+    /// The client refuses the settings as a whole.
+    pub fn new(settings: &KafkaSettings) -> Result<Self, StartError> {
+        let config = settings.producer_config().clone();
+        let producer = Mutex::new(create(&config)?);
+        Ok(Self { config, producer })
+    }
+
+    /// Writes a record and waits until all in-sync replicas have it; gives its position.
+    ///
+    /// Dropping the future does not take the record back.
+    ///
+    /// # Errors
+    /// The record was not acknowledged; [`SendErrorKind::is_retriable`] says whether trying again can help.
+    pub async fn send(&self, record: &OutgoingRecord) -> Result<Position, SendError> {
+        let mut outgoing: FutureRecord<'_, [u8], [u8]> = FutureRecord::to(record.topic.as_str());
+        outgoing.partition = record.partition.map(|partition| partition.0);
+        outgoing.key = record.key.as_deref();
+        outgoing.payload = record.value.as_deref();
+        outgoing.timestamp = record.timestamp_ms;
+        if !record.headers.is_empty() {
+            outgoing.headers = Some(convert::client_headers(&record.headers));
+        }
+        let producer = self.lock().clone();
+        match producer.send(outgoing, QUEUE_PATIENCE).await {
+            Ok(delivery) => Ok(Position {
+                partition: TopicPartition {
+                    topic: record.topic.clone(),
+                    partition: Partition(delivery.partition),
+                },
+                offset: Offset(delivery.offset),
+            }),
+            Err((error, _record)) => Err(self.failed(&error, &producer)),
+        }
+    }
+
+    /// Waits until everything sent so far is acknowledged or has failed. Blocks: not for an async task.
+    ///
+    /// # Errors
+    /// Not everything was settled in time.
+    pub fn flush(&self, timeout: Duration) -> Result<(), SendError> {
+        let producer = self.lock().clone();
+        producer.flush(timeout).map_err(|error| SendError {
+            kind: SendErrorKind::Timeout,
+            detail: error.to_string(),
+        })
+    }
+
+    fn failed(&self, error: &KafkaError, producer: &FutureProducer<ProducerLog>) -> SendError {
+        let code = error.rdkafka_error_code();
+        if let Some((fatal, reason)) = producer.client().fatal_error() {
+            self.replace(producer);
+            return SendError {
+                kind: SendErrorKind::Other,
+                detail: format!("the producer failed and was replaced: {fatal}: {reason}"),
+            };
+        }
+        SendError {
+            kind: convert::send_error(code),
+            detail: error.to_string(),
+        }
+    }
+
+    /// A fatal error ends an idempotent producer for good; the next send gets a new one.
+    fn replace(&self, failed: &FutureProducer<ProducerLog>) {
+        let mut current = self.lock();
+        let is_current = current.client().native_ptr() == failed.client().native_ptr();
+        if !is_current {
+            return;
+        }
+        match create(&self.config) {
+            Ok(producer) => *current = producer,
+            Err(error) => tracing::error!(%error, "a new producer could not be created"),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, FutureProducer<ProducerLog>> {
+        self.producer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for RecordProducer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordProducer").finish_non_exhaustive()
+    }
+}
+
+fn create(config: &ClientConfig) -> Result<FutureProducer<ProducerLog>, StartError> {
+    config
+        .create_with_context(ProducerLog::default())
+        .map_err(|error| StartError::Client {
+            detail: error.to_string(),
+        })
+}
+
+// === impl ProducerLog ===
+
+impl ClientContext for ProducerLog {
+    fn log(&self, level: RDKafkaLogLevel, fac: &str, log_message: &str) {
+        self.0.line(level, fac, log_message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        let text = format!("{error}: {reason}");
+        self.0.line(RDKafkaLogLevel::Warning, "PRODUCER", &text);
+    }
+}

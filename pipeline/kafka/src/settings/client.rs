@@ -1,0 +1,206 @@
+//! From checked options to client configurations.
+
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaConfRes;
+
+use super::{KafkaOptions, Prefetch, refused};
+use crate::error::SettingsError;
+
+/// What a broker may send in one answer at most, however large the budget: the client's own default.
+const FETCH_BYTES_MAX: usize = 52_428_800;
+/// What a partition may fill of one answer, however large the budget: the client's own default.
+const FETCH_PARTITION_BYTES_MAX: usize = 1_048_576;
+/// The client takes no smaller value for its largest message.
+const MESSAGE_BYTES_MIN: usize = 1_000;
+/// The client's own default for a consumer's largest message; larger records are fetched all the same.
+const MESSAGE_BYTES_DEFAULT: usize = 1_000_000;
+/// The largest record a topic may sensibly carry, so the largest dead letter: a broker with a smaller limit says so.
+const PRODUCED_BYTES_MAX: usize = 100_000_000;
+/// The client takes no larger value for the records it keeps ready.
+const QUEUED_RECORDS_MAX: usize = 10_000_000;
+
+/// The limits that keep what is fetched ahead inside the budget.
+struct FetchLimits {
+    queued_kbytes: usize,
+    queued_records: usize,
+    fetch_bytes: usize,
+    partition_bytes: usize,
+}
+
+impl FetchLimits {
+    fn of(prefetch: Prefetch) -> Self {
+        let fetch_bytes = (prefetch.bytes / 4).clamp(MESSAGE_BYTES_MIN, FETCH_BYTES_MAX);
+        Self {
+            queued_kbytes: (prefetch.bytes / 2 / 1024).clamp(1, 2_097_151),
+            queued_records: (prefetch.records / 2).clamp(1, QUEUED_RECORDS_MAX),
+            fetch_bytes,
+            partition_bytes: (fetch_bytes / 2).clamp(1, FETCH_PARTITION_BYTES_MAX),
+        }
+    }
+}
+
+/// The highest value of a property that keeps what is fetched ahead inside the budget, where there is one.
+pub(super) fn prefetch_limit(prefetch: Prefetch, property: &str) -> Option<u64> {
+    let limits = FetchLimits::of(prefetch);
+    let limit = match property {
+        "queued.max.messages.kbytes" => limits.queued_kbytes,
+        "queued.min.messages" => limits.queued_records,
+        "fetch.max.bytes" => limits.fetch_bytes,
+        "fetch.message.max.bytes" | "max.partition.fetch.bytes" => limits.partition_bytes,
+        _ => return None,
+    };
+    u64::try_from(limit).ok()
+}
+
+/// The group's consumer.
+pub(super) fn consumer(options: &KafkaOptions) -> ClientConfig {
+    let limits = FetchLimits::of(options.prefetch);
+    let mut config = base(options);
+    if !refused::group_protocol_is_consumer(&options.properties) {
+        config.set("partition.assignment.strategy", "cooperative-sticky");
+    }
+    config
+        .set("auto.offset.reset", "earliest")
+        .set("isolation.level", "read_committed")
+        .set("queued.max.messages.kbytes", limits.queued_kbytes.to_string())
+        .set("queued.min.messages", limits.queued_records.to_string())
+        .set("fetch.max.bytes", limits.fetch_bytes.to_string())
+        .set("fetch.message.max.bytes", limits.partition_bytes.to_string())
+        // The client insists that one answer holds its largest message. That does not keep larger ones out: a broker
+        // always sends the first record of a partition whole.
+        .set("message.max.bytes", limits.fetch_bytes.min(MESSAGE_BYTES_DEFAULT).to_string())
+        // How soon a queue that was full is filled again; the client's second would starve small budgets.
+        .set("fetch.queue.backoff.ms", "50");
+    pass_through(&mut config, options);
+    for alias in ["fetch.message.max.bytes", "max.partition.fetch.bytes"] {
+        if let Some(value) = options.properties.get(alias) {
+            config.remove("max.partition.fetch.bytes");
+            config.set("fetch.message.max.bytes", value);
+        }
+    }
+    let message_bytes = config
+        .get("fetch.max.bytes")
+        .and_then(|bytes| bytes.trim().parse::<usize>().ok())
+        .map_or(MESSAGE_BYTES_DEFAULT, |bytes| {
+            bytes.clamp(MESSAGE_BYTES_MIN, MESSAGE_BYTES_DEFAULT)
+        });
+    config
+        .set("message.max.bytes", message_bytes.to_string())
+        .set("group.id", &options.group)
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("enable.partition.eof", "false")
+        .set(
+            "statistics.interval.ms",
+            options.statistics_interval.as_millis().to_string(),
+        );
+    config
+}
+
+/// The producer of dead letters and of whatever else must not be lost.
+pub(super) fn producer(options: &KafkaOptions) -> ClientConfig {
+    let mut config = base(options);
+    config
+        .set("message.max.bytes", PRODUCED_BYTES_MAX.to_string())
+        .set("compression.type", "zstd")
+        .set("linger.ms", "5")
+        .set("queue.buffering.max.messages", "10000")
+        .set("queue.buffering.max.kbytes", "131072")
+        // The same key goes to the same partition as with Java producers.
+        .set("partitioner", "murmur2_random");
+    pass_through(&mut config, options);
+    config
+        .set("enable.idempotence", "true")
+        .set("acks", "all")
+        .set(
+            "message.timeout.ms",
+            options.delivery_timeout.as_millis().max(1).to_string(),
+        );
+    config
+}
+
+/// A consumer without a group: reads topics, partition counts and offsets.
+pub(super) fn reader(options: &KafkaOptions) -> ClientConfig {
+    let mut config = consumer(options);
+    for property in [
+        "group.id",
+        "group.protocol",
+        "group.remote.assignor",
+        "partition.assignment.strategy",
+    ] {
+        config.remove(property);
+    }
+    config
+        .set("enable.partition.eof", "true")
+        .set("statistics.interval.ms", "0");
+    config
+}
+
+fn base(options: &KafkaOptions) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", &options.brokers)
+        .set("client.id", &options.client_id)
+        // A commit that finds no broker comes back within about twice this time, so that a drain can go on.
+        .set("socket.timeout.ms", "10000");
+    config
+}
+
+fn pass_through(config: &mut ClientConfig, options: &KafkaOptions) {
+    for (property, value) in &options.properties {
+        config.set(property, value);
+    }
+}
+
+/// Asks the client library about one property.
+pub(super) fn ask_one(property: &str, value: &str) -> Result<(), SettingsError> {
+    let mut config = ClientConfig::new();
+    config.set(property, value);
+    ask(&config)
+}
+
+/// Asks the client library about every property of a configuration.
+pub(super) fn ask(config: &ClientConfig) -> Result<(), SettingsError> {
+    config.create_native_config().map(drop).map_err(describe)
+}
+
+/// What the client has for a property, its default included.
+pub(super) fn milliseconds(
+    config: &ClientConfig,
+    property: &'static str,
+) -> Result<Duration, SettingsError> {
+    let native = config.create_native_config().map_err(describe)?;
+    let text = native.get(property).map_err(describe)?;
+    let count = text
+        .trim()
+        .parse()
+        .map_err(|_not_a_number| SettingsError::Value {
+            property: property.to_owned(),
+            detail: String::new(),
+        })?;
+    Ok(Duration::from_millis(count))
+}
+
+/// The client's error without the value, which may be a secret: its own text carries it.
+fn describe(error: KafkaError) -> SettingsError {
+    let KafkaError::ClientConfig(kind, text, property, value) = error else {
+        // Only a name or value with a zero byte in it is left.
+        return SettingsError::Value {
+            property: "(one of them)".to_owned(),
+            detail: ": it contains a zero byte".to_owned(),
+        };
+    };
+    if kind == RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN {
+        return SettingsError::Unknown { property };
+    }
+    let hidden = refused::is_secret(&property) || text.trim().is_empty();
+    let detail = if hidden {
+        String::new()
+    } else {
+        format!(" ({value:?}): {text}")
+    };
+    SettingsError::Value { property, detail }
+}

@@ -1,0 +1,346 @@
+//! Settings that cannot be wrong: [`KafkaOptions`] as read, [`KafkaSettings`] as checked.
+//!
+//! Raw client properties pass through, except those whose value the worker's promises rest on; each of those is
+//! refused with the reason and the way out (`refused`). Whether a property exists and whether its value is
+//! legal, the client library itself is asked.
+//!
+//! Prefetched records are part of the worker's memory budget. Of [`Prefetch`], half goes to the client's queue, a
+//! quarter to one answer of a broker (what may overshoot the queue, per broker), a quarter to the event channel. Brokers
+//! count compressed bytes, so well-compressed topics overshoot by their ratio for the length of one answer.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use ingest_core::record::Topic;
+use rdkafka::ClientConfig;
+
+use crate::error::SettingsError;
+
+mod client;
+mod refused;
+#[cfg(test)]
+mod tests;
+
+/// The longest name that Kafka allows a topic.
+const TOPIC_NAME_MAX: usize = 249;
+/// Below this a single ordinary record would not fit.
+const PREFETCH_BYTES_MIN: usize = 64 * 1024;
+/// One for each of the places that hold records.
+const PREFETCH_RECORDS_MIN: usize = 4;
+
+/// Settings as read from the configuration, not yet checked.
+#[derive(Clone)]
+pub struct KafkaOptions {
+    /// `kafka.brokers`: `host:port`, separated by commas.
+    pub brokers: String,
+    /// `kafka.group`: the consumer group that all replicas share.
+    pub group: String,
+    /// The names in `kafka.topics`.
+    pub topics: Vec<String>,
+    /// `kafka.dead_letter_topic`.
+    pub dead_letter_topic: String,
+    /// `kafka.hold_topic`.
+    pub hold_topic: Option<String>,
+    /// `kafka.properties`: raw client settings.
+    pub properties: BTreeMap<String, String>,
+    /// The part of the budget that may be spent on records fetched ahead.
+    pub prefetch: Prefetch,
+    /// How this process calls itself towards the brokers.
+    pub client_id: String,
+    /// How long a revoked partition may take to be handed back.
+    pub drain_deadline: Duration,
+    /// How often offsets are reported.
+    pub statistics_interval: Duration,
+    /// How long a produced record may take to be acknowledged.
+    pub delivery_timeout: Duration,
+}
+
+/// How much may be fetched ahead of the worker, client queue, broker answers and event channel together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prefetch {
+    /// Records.
+    pub records: usize,
+    /// Bytes of keys, values and headers.
+    pub bytes: usize,
+}
+
+/// Settings that were checked, ready to make clients of.
+#[derive(Clone)]
+pub struct KafkaSettings {
+    options: KafkaOptions,
+    topics: Vec<Topic>,
+    consumer: ClientConfig,
+    producer: ClientConfig,
+    reader: ClientConfig,
+    session_timeout: Option<Duration>,
+    max_poll_interval: Duration,
+}
+
+// === impl KafkaOptions ===
+
+impl KafkaOptions {
+    /// Options with the documented defaults: a drain deadline of 20 s, statistics every 5 s, a delivery time-out of
+    /// 30 s, 16 MiB and 10,000 records fetched ahead.
+    #[must_use]
+    pub fn new(brokers: &str, group: &str, topics: &[&str], dead_letter_topic: &str) -> Self {
+        Self {
+            brokers: brokers.to_owned(),
+            group: group.to_owned(),
+            topics: topics.iter().map(|name| (*name).to_owned()).collect(),
+            dead_letter_topic: dead_letter_topic.to_owned(),
+            hold_topic: None,
+            properties: BTreeMap::new(),
+            prefetch: Prefetch {
+                records: 10_000,
+                bytes: 16 * 1024 * 1024,
+            },
+            client_id: "kustomer-ingest".to_owned(),
+            drain_deadline: Duration::from_secs(20),
+            statistics_interval: Duration::from_secs(5),
+            delivery_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl fmt::Debug for KafkaOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let properties: BTreeMap<&str, &str> = self
+            .properties
+            .iter()
+            .map(|(name, value)| {
+                let shown = if refused::is_secret(name) {
+                    "[secret]"
+                } else {
+                    value.as_str()
+                };
+                (name.as_str(), shown)
+            })
+            .collect();
+        f.debug_struct("KafkaOptions")
+            .field("brokers", &self.brokers)
+            .field("group", &self.group)
+            .field("topics", &self.topics)
+            .field("dead_letter_topic", &self.dead_letter_topic)
+            .field("hold_topic", &self.hold_topic)
+            .field("properties", &properties)
+            .field("prefetch", &self.prefetch)
+            .field("client_id", &self.client_id)
+            .field("drain_deadline", &self.drain_deadline)
+            .field("statistics_interval", &self.statistics_interval)
+            .field("delivery_timeout", &self.delivery_timeout)
+            .finish()
+    }
+}
+
+// === impl Prefetch ===
+
+impl Prefetch {
+    /// Records that may wait in the event channel.
+    #[must_use]
+    pub fn channel_records(self) -> usize {
+        (self.records / 4).clamp(1, 4096)
+    }
+
+    /// Bytes that may wait in the event channel, overshot by at most one record.
+    #[must_use]
+    pub fn channel_bytes(self) -> usize {
+        self.bytes / 4
+    }
+}
+
+// === impl KafkaSettings ===
+
+impl KafkaSettings {
+    /// Checks everything that can be checked without a broker.
+    ///
+    /// # Errors
+    /// Names the setting or raw property that cannot be used, with the reason and the way out.
+    pub fn try_new(options: KafkaOptions) -> Result<Self, SettingsError> {
+        check_brokers(&options.brokers)?;
+        not_blank("group", &options.group)?;
+        not_blank("client_id", &options.client_id)?;
+        let topics = check_topics(&options)?;
+        check_prefetch(options.prefetch)?;
+        refused::check(&options)?;
+
+        let consumer = client::consumer(&options);
+        let producer = client::producer(&options);
+        let reader = client::reader(&options);
+        for config in [&consumer, &producer, &reader] {
+            client::ask(config)?;
+        }
+        let max_poll_interval = client::milliseconds(&consumer, "max.poll.interval.ms")?;
+        if options.drain_deadline >= max_poll_interval {
+            return Err(SettingsError::DrainTooLong {
+                drain: options.drain_deadline,
+                max_poll: max_poll_interval,
+            });
+        }
+        let session_timeout = if refused::group_protocol_is_consumer(&options.properties) {
+            None
+        } else {
+            Some(client::milliseconds(&consumer, "session.timeout.ms")?)
+        };
+        Ok(Self {
+            options,
+            topics,
+            consumer,
+            producer,
+            reader,
+            session_timeout,
+            max_poll_interval,
+        })
+    }
+
+    /// The options that were checked.
+    #[must_use]
+    pub fn options(&self) -> &KafkaOptions {
+        &self.options
+    }
+
+    /// The topics consumed, in the order of the configuration.
+    #[must_use]
+    pub fn topics(&self) -> &[Topic] {
+        &self.topics
+    }
+
+    /// How long a revoked partition may take to be handed back.
+    #[must_use]
+    pub fn drain_deadline(&self) -> Duration {
+        self.options.drain_deadline
+    }
+
+    /// After how long without a heartbeat the group gives this member up; `None` with `group.protocol: consumer`,
+    /// where the brokers decide.
+    #[must_use]
+    pub fn session_timeout(&self) -> Option<Duration> {
+        self.session_timeout
+    }
+
+    /// After how long without a poll the client itself leaves the group.
+    #[must_use]
+    pub fn max_poll_interval(&self) -> Duration {
+        self.max_poll_interval
+    }
+
+    pub(crate) fn consumer_config(&self) -> &ClientConfig {
+        &self.consumer
+    }
+
+    pub(crate) fn producer_config(&self) -> &ClientConfig {
+        &self.producer
+    }
+
+    pub(crate) fn reader_config(&self) -> &ClientConfig {
+        &self.reader
+    }
+}
+
+impl fmt::Debug for KafkaSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaSettings")
+            .field("options", &self.options)
+            .field("session_timeout", &self.session_timeout)
+            .field("max_poll_interval", &self.max_poll_interval)
+            .finish_non_exhaustive()
+    }
+}
+
+fn invalid(setting: &'static str, problem: impl Into<String>) -> SettingsError {
+    SettingsError::Invalid {
+        setting,
+        problem: problem.into(),
+    }
+}
+
+fn not_blank(setting: &'static str, value: &str) -> Result<(), SettingsError> {
+    if value.trim().is_empty() {
+        Err(invalid(setting, "must not be empty"))
+    } else {
+        Ok(())
+    }
+}
+
+fn check_brokers(brokers: &str) -> Result<(), SettingsError> {
+    not_blank("brokers", brokers)?;
+    for broker in brokers.split(',') {
+        let broker = broker.trim();
+        if broker.is_empty() || broker.contains(char::is_whitespace) {
+            return Err(invalid(
+                "brokers",
+                "must be `host:port`, several separated by commas",
+            ));
+        }
+        let Some((host, port)) = broker.rsplit_once(':') else {
+            return Err(invalid(
+                "brokers",
+                format!("{broker:?} has no port; write `host:port`"),
+            ));
+        };
+        if host.is_empty() || port.parse::<u16>().is_err() {
+            return Err(invalid("brokers", format!("{broker:?} is not `host:port`")));
+        }
+    }
+    Ok(())
+}
+
+fn check_topics(options: &KafkaOptions) -> Result<Vec<Topic>, SettingsError> {
+    if options.topics.is_empty() {
+        return Err(invalid("topics", "must name at least one topic"));
+    }
+    for (index, name) in options.topics.iter().enumerate() {
+        check_topic_name("topics", name)?;
+        if options
+            .topics
+            .iter()
+            .take(index)
+            .any(|earlier| earlier == name)
+        {
+            return Err(invalid("topics", format!("names {name:?} twice")));
+        }
+    }
+    let not_consumed = |setting: &'static str, name: &str| {
+        check_topic_name(setting, name)?;
+        if options.topics.iter().any(|topic| topic == name) {
+            return Err(invalid(
+                setting,
+                format!("{name:?} is consumed too, so what is put there would come back for ever"),
+            ));
+        }
+        Ok(())
+    };
+    not_consumed("dead_letter_topic", &options.dead_letter_topic)?;
+    if let Some(hold_topic) = &options.hold_topic {
+        not_consumed("hold_topic", hold_topic)?;
+    }
+    Ok(options.topics.iter().map(|name| Topic::new(name)).collect())
+}
+
+fn check_topic_name(setting: &'static str, name: &str) -> Result<(), SettingsError> {
+    not_blank(setting, name)?;
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if name.len() > TOPIC_NAME_MAX || !name.chars().all(legal) || matches!(name, "." | "..") {
+        return Err(invalid(
+            setting,
+            format!("{name:?} is not a topic name: letters, digits, `.`, `_` and `-`, at most 249"),
+        ));
+    }
+    Ok(())
+}
+
+fn check_prefetch(prefetch: Prefetch) -> Result<(), SettingsError> {
+    if prefetch.bytes < PREFETCH_BYTES_MIN {
+        return Err(invalid(
+            "prefetch",
+            "must allow at least 64 KiB; raise budget.bytes",
+        ));
+    }
+    if prefetch.records < PREFETCH_RECORDS_MIN {
+        return Err(invalid(
+            "prefetch",
+            "must allow at least 4 records; raise budget.records",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! Partition counts: what a replica's share of the quota is measured against, and what `check --online` looks at.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use ingest_core::record::Topic;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::types::RDKafkaRespErr;
+
+use crate::clock;
+use crate::error::ReadError;
+use crate::reader::reading_client;
+use crate::settings::KafkaSettings;
+
+/// The partition counts of all consumed topics. Blocks: not for an async task.
+///
+/// # Errors
+/// A topic does not exist or may not be seen, or no broker answered in time.
+pub fn fetch_partition_counts(
+    settings: &KafkaSettings,
+    timeout: Duration,
+) -> Result<BTreeMap<Topic, usize>, ReadError> {
+    fetch_partition_counts_of(settings, settings.topics(), timeout)
+}
+
+/// The partition counts of any topics. Blocks: not for an async task. Does not create topics.
+///
+/// # Errors
+/// A topic does not exist or may not be seen, or no broker answered in time.
+pub fn fetch_partition_counts_of(
+    settings: &KafkaSettings,
+    topics: &[Topic],
+    timeout: Duration,
+) -> Result<BTreeMap<Topic, usize>, ReadError> {
+    let client = reading_client(settings)?;
+    let deadline = clock::now() + timeout;
+    let mut counts = BTreeMap::new();
+    for topic in topics {
+        counts.insert(topic.clone(), partition_count(&client, topic, deadline)?);
+    }
+    Ok(counts)
+}
+
+pub(crate) fn partition_count<C: rdkafka::consumer::ConsumerContext>(
+    client: &BaseConsumer<C>,
+    topic: &Topic,
+    deadline: Instant,
+) -> Result<usize, ReadError> {
+    let remaining = deadline.saturating_duration_since(clock::now());
+    let metadata = client
+        .fetch_metadata(Some(topic.as_str()), remaining)
+        .map_err(|error| ReadError::Unreachable {
+            detail: error.to_string(),
+        })?;
+    let found = metadata
+        .topics()
+        .iter()
+        .find(|found| found.name() == topic.as_str());
+    let Some(found) = found else {
+        return Err(ReadError::UnknownTopic {
+            topic: topic.clone(),
+        });
+    };
+    match found.error() {
+        Some(error) => Err(topic_error(topic, error)),
+        None if found.partitions().is_empty() => Err(ReadError::UnknownTopic {
+            topic: topic.clone(),
+        }),
+        None => Ok(found.partitions().len()),
+    }
+}
+
+fn topic_error(topic: &Topic, error: RDKafkaRespErr) -> ReadError {
+    let code = RDKafkaErrorCode::from(error);
+    let topic = topic.clone();
+    if matches!(
+        code,
+        RDKafkaErrorCode::UnknownTopic
+            | RDKafkaErrorCode::UnknownTopicOrPartition
+            | RDKafkaErrorCode::InvalidTopic
+    ) {
+        ReadError::UnknownTopic { topic }
+    } else if code == RDKafkaErrorCode::TopicAuthorizationFailed {
+        ReadError::NotAuthorized { topic }
+    } else {
+        ReadError::Unreachable {
+            detail: format!("topic {topic}: {code}"),
+        }
+    }
+}
