@@ -2,8 +2,10 @@
 //!
 //! Nothing here waits, locks, logs or reads a clock. Time enters as an argument, effects leave as data.
 
+pub mod body;
 pub mod call;
 pub mod charge;
+pub mod coalesce;
 pub mod decode;
 pub mod directory;
 pub mod event;
@@ -15,6 +17,7 @@ pub mod invariant;
 pub mod job;
 pub mod lane;
 pub mod ledger;
+pub mod machine;
 pub mod operation;
 pub mod outcome;
 pub mod pack;

@@ -1,0 +1,106 @@
+//! Back-pressure as one number: what unsettled records cost, and the gate that closes at the cap.
+
+/// The cost of records in memory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Charge {
+    /// Records.
+    pub records: u64,
+    /// Bytes of their keys, values and headers, plus a constant for each.
+    pub bytes: u64,
+}
+
+/// The cap on unsettled work, and what of it is used.
+#[derive(Debug)]
+pub struct Budget {
+    cap: Charge,
+    used: Charge,
+    gate: Gate,
+}
+
+/// Whether records may enter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// They may.
+    Open,
+    /// Partitions are paused; polling goes on.
+    Closed,
+}
+
+impl Budget {
+    /// An empty budget with that cap; each part is at least 1.
+    #[must_use]
+    pub fn new(cap: Charge) -> Self {
+        let cap = Charge { records: cap.records.max(1), bytes: cap.bytes.max(1) };
+        Self { cap, used: Charge::default(), gate: Gate::Open }
+    }
+
+    /// Takes a charge; it always fits, since the record is here already. Says whether the gate closed.
+    pub fn charge(&mut self, charge: Charge) -> Option<Gate> {
+        self.used.records += charge.records;
+        self.used.bytes += charge.bytes;
+        let full = self.used.records >= self.cap.records || self.used.bytes >= self.cap.bytes;
+        (full && self.gate == Gate::Open).then(|| {
+            self.gate = Gate::Closed;
+            self.gate
+        })
+    }
+
+    /// Gives a charge back. Says whether the gate opened: it does at half of the cap, so that it does not flutter.
+    pub fn refund(&mut self, charge: Charge) -> Option<Gate> {
+        self.used.records = self.used.records.saturating_sub(charge.records);
+        self.used.bytes = self.used.bytes.saturating_sub(charge.bytes);
+        let low =
+            self.used.records <= self.cap.records / 2 && self.used.bytes <= self.cap.bytes / 2;
+        (low && self.gate == Gate::Closed).then(|| {
+            self.gate = Gate::Open;
+            self.gate
+        })
+    }
+
+    /// What is used now.
+    #[must_use]
+    pub fn used(&self) -> Charge {
+        self.used
+    }
+
+    /// The cap.
+    #[must_use]
+    pub fn cap(&self) -> Charge {
+        self.cap
+    }
+
+    /// Whether records may enter.
+    #[must_use]
+    pub fn gate(&self) -> Gate {
+        self.gate
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: Charge = Charge { records: 1, bytes: 10 };
+
+    #[test]
+    fn the_gate_closes_at_the_cap_and_opens_at_half() {
+        let mut budget = Budget::new(Charge { records: 4, bytes: 1_000 });
+        assert_eq!(budget.charge(ONE), None);
+        assert_eq!(budget.charge(ONE), None);
+        assert_eq!(budget.charge(ONE), None);
+        assert_eq!(budget.charge(ONE), Some(Gate::Closed));
+        assert_eq!(budget.charge(ONE), None, "closed once");
+        assert_eq!(budget.refund(ONE), None);
+        assert_eq!(budget.refund(ONE), None);
+        assert_eq!(budget.refund(ONE), Some(Gate::Open));
+        assert_eq!(budget.used(), Charge { records: 2, bytes: 20 });
+    }
+
+    #[test]
+    fn bytes_close_the_gate_too() {
+        let mut budget = Budget::new(Charge { records: 100, bytes: 25 });
+        assert_eq!(budget.charge(ONE), None);
+        assert_eq!(budget.charge(ONE), None);
+        assert_eq!(budget.charge(ONE), Some(Gate::Closed));
+    }
+}

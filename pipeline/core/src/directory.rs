@@ -1,0 +1,224 @@
+//! Who and what is already there: customer ids by key, object ids and versions by external id.
+//!
+//! A cache of Kustomer's truth: losing an entry costs a request, never correctness. It is bounded by turning generations
+//! (young entries become old, what is not asked for in between falls out), which is an approximate least-recently-used
+//! order without a list. Keys are kept as 16-byte hashes, so that the cache holds no personal data.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::operation::{CustomerKey, ExternalId, Klass, Version};
+
+/// A bounded map that forgets what is not used.
+#[derive(Debug)]
+pub struct Generations<K, V> {
+    young: HashMap<K, V>,
+    old: HashMap<K, V>,
+    half: usize,
+}
+
+/// What is known of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownObject {
+    /// Its Kustomer id.
+    pub id: Arc<str>,
+    /// The version written or read last.
+    pub version: Option<Version>,
+    /// A hash of the body written last, if this process wrote it.
+    pub fingerprint: Option<u64>,
+    /// The revision read or derived last.
+    pub rev: Option<i64>,
+}
+
+/// The caches of one worker.
+#[derive(Debug)]
+pub struct Directory {
+    customers: Generations<u128, Arc<str>>,
+    objects: Generations<u128, KnownObject>,
+    hits: u64,
+    misses: u64,
+}
+
+/// The namespace of hashed keys. Fixed, so that hashes agree between processes.
+const KEYS: Uuid = Uuid::from_u128(0x6b75_7374_6f6d_6572_2d69_6e67_6573_7401);
+
+impl<K: Hash + Eq + Clone, V: Clone> Generations<K, V> {
+    /// An empty map of at most that many entries.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        Self { young: HashMap::new(), old: HashMap::new(), half: (capacity / 2).max(1) }
+    }
+
+    /// The value of a key; asking keeps it.
+    pub fn get(&mut self, key: &K) -> Option<&V> {
+        if !self.young.contains_key(key) {
+            let value = self.old.remove(key)?;
+            self.insert(key.clone(), value);
+        }
+        self.young.get(key)
+    }
+
+    /// Whether the key is there, without keeping it.
+    #[must_use]
+    pub fn contains(&self, key: &K) -> bool {
+        self.young.contains_key(key) || self.old.contains_key(key)
+    }
+
+    /// Sets the value of a key.
+    pub fn insert(&mut self, key: K, value: V) {
+        if self.young.len() >= self.half && !self.young.contains_key(&key) {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.old.remove(&key);
+        self.young.insert(key, value);
+    }
+
+    /// Forgets a key.
+    pub fn remove(&mut self, key: &K) {
+        self.young.remove(key);
+        self.old.remove(key);
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.young.len() + self.old.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.young.is_empty() && self.old.is_empty()
+    }
+}
+
+impl Directory {
+    /// Empty caches of at most that many entries each.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            customers: Generations::new(capacity),
+            objects: Generations::new(capacity),
+            hits: 0,
+            misses: 0,
+        }
+    }
+
+    /// The Kustomer id of the customer with that key.
+    pub fn customer(&mut self, key: &CustomerKey) -> Option<Arc<str>> {
+        if let CustomerKey::Id(id) = key {
+            return Some(Arc::clone(id));
+        }
+        let found = self.customers.get(&customer_hash(key)).map(Arc::clone);
+        self.count(found.is_some());
+        found
+    }
+
+    /// The id of the first of these keys that is known.
+    pub fn any_customer(&mut self, keys: &[CustomerKey]) -> Option<Arc<str>> {
+        keys.iter().find_map(|key| self.customer(key))
+    }
+
+    /// Learns that a key means this customer.
+    pub fn learn_customer(&mut self, key: &CustomerKey, id: Arc<str>) {
+        match key {
+            CustomerKey::Id(_) => {}
+            CustomerKey::ExternalId(_) | CustomerKey::Email(_) | CustomerKey::Phone(_) => {
+                self.customers.insert(customer_hash(key), id);
+            }
+        }
+    }
+
+    /// Forgets whom a key means: the id it led to is gone.
+    pub fn forget_customer(&mut self, key: &CustomerKey) {
+        self.customers.remove(&customer_hash(key));
+    }
+
+    /// What is known of an object.
+    pub fn object(&mut self, klass: &Klass, external_id: &ExternalId) -> Option<KnownObject> {
+        let found = self.objects.get(&object_hash(klass, external_id)).cloned();
+        self.count(found.is_some());
+        found
+    }
+
+    /// Learns the state of an object.
+    pub fn learn_object(&mut self, klass: &Klass, external_id: &ExternalId, object: KnownObject) {
+        self.objects.insert(object_hash(klass, external_id), object);
+    }
+
+    /// Forgets an object.
+    pub fn forget_object(&mut self, klass: &Klass, external_id: &ExternalId) {
+        self.objects.remove(&object_hash(klass, external_id));
+    }
+
+    /// Entries, customers and objects.
+    #[must_use]
+    pub fn sizes(&self) -> (usize, usize) {
+        (self.customers.len(), self.objects.len())
+    }
+
+    /// Look-ups that found something, and that did not.
+    #[must_use]
+    pub fn hits_and_misses(&self) -> (u64, u64) {
+        (self.hits, self.misses)
+    }
+
+    fn count(&mut self, hit: bool) {
+        if hit {
+            self.hits += 1;
+        } else {
+            self.misses += 1;
+        }
+    }
+}
+
+fn customer_hash(key: &CustomerKey) -> u128 {
+    hash(&[key.kind(), key.value()])
+}
+
+fn object_hash(klass: &Klass, external_id: &ExternalId) -> u128 {
+    hash(&["kobject", &klass.0, &external_id.0])
+}
+
+fn hash(parts: &[&str]) -> u128 {
+    Uuid::new_v5(&KEYS, parts.join("\0").as_bytes()).as_u128()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_used_stays_and_the_size_is_bounded() {
+        let mut map = Generations::new(100);
+        map.insert(0, "kept");
+        for n in 1..10_000 {
+            map.insert(n, "passing");
+            assert_eq!(map.get(&0), Some(&"kept"));
+            assert!(map.len() <= 100);
+        }
+        assert!(!map.contains(&1));
+    }
+
+    #[test]
+    fn kinds_of_keys_do_not_meet() {
+        let mut directory = Directory::new(10);
+        let email = CustomerKey::Email(Arc::from("7"));
+        directory.learn_customer(&CustomerKey::ExternalId(Arc::from("7")), Arc::from("abc"));
+        assert_eq!(directory.customer(&email), None);
+        assert_eq!(
+            directory.any_customer(&[email, CustomerKey::ExternalId(Arc::from("7"))]).as_deref(),
+            Some("abc")
+        );
+    }
+
+    #[test]
+    fn a_kustomer_id_needs_no_look_up() {
+        let mut directory = Directory::new(10);
+        let key = CustomerKey::Id(Arc::from("5f75c63cd5c0384ad82a17ae"));
+        assert_eq!(directory.customer(&key).as_deref(), Some("5f75c63cd5c0384ad82a17ae"));
+    }
+}

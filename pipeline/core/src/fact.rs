@@ -1,0 +1,201 @@
+//! What happened, as data: the machine states facts, the rim turns them into metrics and log lines.
+//!
+//! A fact never carries a key, a body or anything else that could be about a person.
+
+use std::time::Duration;
+
+use crate::call::Class;
+use crate::hold::Scope;
+use crate::invariant::Invariant;
+use crate::outcome::{HoldCause, Rejection, RetryCause, SkipReason};
+use crate::record::Topic;
+
+/// One thing that happened in the machine.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fact {
+    /// A record was settled.
+    Settled {
+        /// Its topic.
+        topic: Topic,
+        /// How.
+        settlement: Settlement,
+        /// The event's time, epoch milliseconds.
+        event_ms: Option<i64>,
+        /// The record's time, epoch milliseconds.
+        record_ms: Option<i64>,
+    },
+    /// A request left.
+    Sent {
+        /// Its queue.
+        class: Class,
+        /// How many operations it carries.
+        operations: usize,
+        /// Whether it is a bulk request.
+        bulk: bool,
+    },
+    /// A request was answered, or was given up.
+    Answered {
+        /// Its queue.
+        class: Class,
+        /// What it meant.
+        outcome: OutcomeLabel,
+        /// From leaving to the answer.
+        took: Duration,
+    },
+    /// A request is made again, for this cause.
+    Retried {
+        /// Why.
+        cause: RetryCause,
+    },
+    /// Something was sent again although it may have arrived.
+    PossibleRepeat {
+        /// The kind of operation.
+        kind: &'static str,
+    },
+    /// A bulk job ended.
+    JobDone {
+        /// How long it took.
+        took: Duration,
+        /// How often it was read.
+        reads: u32,
+        /// Its items.
+        items: usize,
+    },
+    /// A bulk job never ended and was given up.
+    JobAbandoned,
+    /// The organisation's limit was hit: nothing leaves for that long.
+    Frozen {
+        /// How long.
+        wait: Duration,
+    },
+    /// Something has to wait for a person or for health.
+    HoldBegan {
+        /// What.
+        scope: Scope,
+        /// Why.
+        cause: HoldCause,
+    },
+    /// It need not any more.
+    HoldEnded {
+        /// What.
+        scope: Scope,
+        /// Why it was held.
+        cause: HoldCause,
+    },
+    /// A customer's id was learnt.
+    Resolved {
+        /// How: `tracking`, `search`, `create`, `read`.
+        way: ResolvedBy,
+    },
+    /// The batched look-up of customers is of no use here and was turned off.
+    SearchOff,
+    /// The API refuses `_clientRef`; jobs are confirmed without.
+    RefsOff,
+    /// A revision conflict: somebody else wrote in between.
+    Conflict,
+    /// A drain ran out of time: these records are left to the next owner.
+    DrainCut {
+        /// How many.
+        records: u64,
+    },
+    /// An invariant is broken.
+    Broken(Invariant),
+}
+
+/// How a record was settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Settlement {
+    /// Kustomer has confirmed it.
+    Delivered,
+    /// Nothing was to be done.
+    Skipped(SkipReason),
+    /// It stands on the dead-letter topic.
+    DeadLettered(Rejection),
+}
+
+/// What an attempt meant, as a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum OutcomeLabel {
+    /// Done.
+    Delivered,
+    /// A job was accepted.
+    Pending,
+    /// Not done.
+    Retry,
+    /// Perhaps done.
+    Ambiguous,
+    /// Refused for good.
+    Reject,
+    /// Refused as a whole.
+    Split,
+    /// Held.
+    Hold,
+}
+
+/// How a customer's id became known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ResolvedBy {
+    /// An identity or event of the customer.
+    Tracking,
+    /// A batched search.
+    Search,
+    /// A bulk create.
+    Create,
+    /// A read by key.
+    Read,
+}
+
+impl Settlement {
+    /// The verdict's label: `delivered`, `skipped`, `dead_lettered`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Skipped(_) => "skipped",
+            Self::DeadLettered(_) => "dead_lettered",
+        }
+    }
+}
+
+impl OutcomeLabel {
+    /// Every value.
+    pub const ALL: &'static [Self] = &[
+        Self::Delivered,
+        Self::Pending,
+        Self::Retry,
+        Self::Ambiguous,
+        Self::Reject,
+        Self::Split,
+        Self::Hold,
+    ];
+
+    /// The label in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Pending => "pending",
+            Self::Retry => "retry",
+            Self::Ambiguous => "ambiguous",
+            Self::Reject => "reject",
+            Self::Split => "split",
+            Self::Hold => "hold",
+        }
+    }
+}
+
+impl ResolvedBy {
+    /// Every value.
+    pub const ALL: &'static [Self] = &[Self::Tracking, Self::Search, Self::Create, Self::Read];
+
+    /// The label in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tracking => "tracking",
+            Self::Search => "search",
+            Self::Create => "create",
+            Self::Read => "read",
+        }
+    }
+}

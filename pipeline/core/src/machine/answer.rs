@@ -1,0 +1,372 @@
+//! Answers come in: what they say about the destination, then what they mean for the operations they carried.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use smallvec::SmallVec;
+
+use super::state::{RequestId, Sent, SentKind, Stage, Timer};
+use super::{Effect, Machine};
+use crate::call::{CallResult, Limits, Reply};
+use crate::fact::{Fact, OutcomeLabel, ResolvedBy};
+use crate::hold::{Family, Scope};
+use crate::lane::OperationId;
+use crate::operation::Operation;
+use crate::outcome::{HoldCause, Outcome, Rejection, RetryCause};
+
+impl Machine {
+    pub(super) fn on_replied(&mut self, now: Instant, request: RequestId, reply: Reply) {
+        let Some(sent) = self.requests.remove(&request) else {
+            return;
+        };
+        let Reply { limits, result } = reply;
+        self.quota.observe(now, &limits);
+        let took = now.saturating_duration_since(sent.at);
+        self.fact(Fact::Answered { class: sent.class, outcome: label_of(&result), took });
+        self.judge_health(now, &sent, &limits, &result);
+        match (sent.what, result) {
+            (SentKind::Tracking(operations), CallResult::Tracked(outcome)) => {
+                self.on_tracked(now, operations, outcome, &limits);
+            }
+            (SentKind::ResolveIdentify(key), CallResult::Tracked(outcome)) => {
+                self.on_resolve_identified(now, &key, outcome);
+            }
+            (SentKind::Search(keys), CallResult::Searched(outcome)) => {
+                self.on_searched(now, &keys, outcome);
+            }
+            (SentKind::ReadCustomer(key), CallResult::Customer(outcome)) => {
+                self.on_customer(now, &key, outcome);
+            }
+            (SentKind::CreateCustomers { keys, with_refs }, CallResult::Submitted(outcome)) => {
+                self.on_customers_submitted(now, keys, with_refs, outcome);
+            }
+            (SentKind::Bulk { group, operations, with_refs }, CallResult::Submitted(outcome)) => {
+                self.on_submitted(now, group, operations, with_refs, outcome, &limits);
+            }
+            (SentKind::Single { operation, verb }, CallResult::Written(outcome)) => {
+                self.on_written(now, operation, verb, outcome, &limits);
+            }
+            (SentKind::Verify(operation), CallResult::KObject(outcome)) => {
+                self.on_verified(now, operation, outcome, &limits);
+            }
+            (SentKind::ReadJob { job, state_only }, CallResult::Job(outcome)) => {
+                self.on_job_read(now, job, state_only, outcome);
+            }
+            (SentKind::Probe, CallResult::Probed(_)) => {}
+            // The client answered another question than was asked: as good as no answer.
+            (what, _) => self.on_no_answer(now, what),
+        }
+    }
+
+    /// Limits, holds and health: what an answer says beyond its own operations.
+    fn judge_health(&mut self, now: Instant, sent: &Sent, limits: &Limits, result: &CallResult) {
+        let family = sent.family.as_ref();
+        match verdict_of(result) {
+            Health::Good => {
+                self.failures = 0;
+                self.last_any_success = Some(now);
+                self.last_success = Some((now, sent.family.clone()));
+                for (scope, cause) in self.holds.succeeded(family) {
+                    self.fact(Fact::HoldEnded { scope, cause });
+                }
+            }
+            Health::Alive => {
+                self.failures = 0;
+                self.holds.probe_lost(now, family, &mut self.jitter);
+                if self.holds.get(&Scope::Destination).is_some_and(|h| h.cause == HoldCause::Unhealthy) {
+                    for (scope, cause) in self.holds.succeeded(None) {
+                        self.fact(Fact::HoldEnded { scope, cause });
+                    }
+                }
+            }
+            Health::OrgLimited => {
+                self.holds.probe_lost(now, family, &mut self.jitter);
+                self.quota.freeze(now, limits);
+                let wait = self.quota.frozen_until(now).map_or(Duration::ZERO, |until| until - now);
+                self.fact(Fact::Frozen { wait });
+            }
+            Health::Failed => {
+                self.failures = self.failures.saturating_add(1);
+                self.holds.probe_lost(now, family, &mut self.jitter);
+                if self.failures >= self.settings.unhealthy_after {
+                    self.begin_hold(now, Scope::Destination, HoldCause::Unhealthy);
+                }
+            }
+            Health::Held(cause) => self.on_held(now, sent, cause),
+        }
+    }
+
+    fn on_held(&mut self, now: Instant, sent: &Sent, cause: HoldCause) {
+        // A look-up that the key may not make is done without, where there is another way.
+        match &sent.what {
+            SentKind::Search(_) if cause == HoldCause::MissingRole => {
+                self.resolver.turn_search_off();
+                self.fact(Fact::SearchOff);
+                return;
+            }
+            SentKind::ResolveIdentify(_) if cause == HoldCause::MissingRole => {
+                self.resolver.turn_identify_off();
+                return;
+            }
+            SentKind::Search(_)
+            | SentKind::ResolveIdentify(_)
+            | SentKind::Tracking(_)
+            | SentKind::ReadCustomer(_)
+            | SentKind::CreateCustomers { .. }
+            | SentKind::Bulk { .. }
+            | SentKind::Single { .. }
+            | SentKind::Verify(_)
+            | SentKind::ReadJob { .. }
+            | SentKind::Probe => {}
+        }
+        let narrow = |family: &Option<Family>| {
+            family.clone().map_or(Scope::Destination, Scope::Family)
+        };
+        let (scope, cause) = match cause {
+            // Some organisations answer 401 for a missing role. Where other endpoints take the key, it is good.
+            HoldCause::BadToken if self.others_succeed(now, sent.family.as_ref()) => {
+                (narrow(&sent.family), HoldCause::MissingRole)
+            }
+            HoldCause::BadToken | HoldCause::Billing | HoldCause::Unhealthy => {
+                (Scope::Destination, cause)
+            }
+            HoldCause::MissingRole | HoldCause::MissingKlass | HoldCause::DeadLetterGuard => {
+                (narrow(&sent.family), cause)
+            }
+        };
+        self.begin_hold(now, scope, cause);
+    }
+
+    fn others_succeed(&self, now: Instant, family: Option<&Family>) -> bool {
+        self.last_success.as_ref().is_some_and(|(at, other)| {
+            other.as_ref() != family
+                && now.saturating_duration_since(*at) < self.settings.quota.minute
+        })
+    }
+
+    fn begin_hold(&mut self, now: Instant, scope: Scope, cause: HoldCause) {
+        if self.holds.hold(now, scope.clone(), cause, &mut self.jitter) {
+            self.effects.push(Effect::Fact(Fact::HoldBegan { scope, cause }));
+        }
+    }
+
+    fn on_tracked(
+        &mut self,
+        now: Instant,
+        operations: SmallVec<[OperationId; 2]>,
+        outcome: Outcome<Option<Arc<str>>>,
+        limits: &Limits,
+    ) {
+        let fused = operations.len() > 1;
+        match outcome {
+            Outcome::Delivered(id) => {
+                let customers: Vec<_> = operations
+                    .iter()
+                    .filter_map(|op| self.operations.get(op)?.work.customer().cloned())
+                    .collect();
+                for operation in operations {
+                    self.finish_delivered(operation);
+                }
+                // Only the first key is sure to mean this customer: another one may be somebody else's.
+                if let (Some(id), Some(customer)) = (id, customers.first()) {
+                    self.learn_customer(customer.first(), &id, ResolvedBy::Tracking);
+                }
+            }
+            Outcome::Reject(_) | Outcome::Split(_) if fused => {
+                // Which half is guilty is not known: each goes alone.
+                for operation in operations {
+                    if let Some(state) = self.operations.get_mut(&operation) {
+                        state.alone = true;
+                    }
+                    self.put_back(operation);
+                }
+            }
+            Outcome::Reject(detail) => self.reject_all(&operations, &detail),
+            Outcome::Split(hint) => self.reject_all(&operations, &hint.detail),
+            Outcome::Retry(cause) => {
+                for operation in operations {
+                    self.retry(now, operation, cause, limits.retry_after);
+                }
+            }
+            Outcome::Ambiguous | Outcome::Pending(_) => {
+                for operation in operations {
+                    self.possible_repeat(operation);
+                    self.retry(now, operation, RetryCause::ServerError, limits.retry_after);
+                }
+            }
+            Outcome::Hold(_) => {
+                for operation in operations {
+                    self.put_back(operation);
+                }
+            }
+        }
+    }
+
+    pub(super) fn reject_all(&mut self, operations: &[OperationId], detail: &str) {
+        for operation in operations {
+            self.finish_rejected(*operation, Rejection::RefusedByApi, detail.to_owned());
+        }
+    }
+
+    /// Something is sent again although it may have arrived: counted by kind.
+    pub(super) fn possible_repeat(&mut self, operation: OperationId) {
+        if let Some(state) = self.operations.get(&operation) {
+            let kind = state.work.kind();
+            // Identities and objects say the same when said twice.
+            if matches!(state.work, Operation::Track(_)) {
+                self.fact(Fact::PossibleRepeat { kind });
+            }
+        }
+    }
+
+    /// Back to the front of its lane, ready at once, no attempt counted.
+    pub(super) fn put_back(&mut self, operation: OperationId) {
+        if let Some(state) = self.operations.get_mut(&operation) {
+            state.stage = Stage::Queued;
+            self.lanes.put_back(state.lane, operation);
+            self.dirty.push_back(state.lane);
+        }
+    }
+
+    /// Back to the front of its lane, to go again later. A record that keeps failing while others succeed is refused.
+    pub(super) fn retry(
+        &mut self,
+        now: Instant,
+        operation: OperationId,
+        cause: RetryCause,
+        hint: Option<Duration>,
+    ) {
+        self.fact(Fact::Retried { cause });
+        if cause == RetryCause::OrgQuota {
+            self.put_back(operation);
+            return;
+        }
+        let Some(state) = self.operations.get_mut(&operation) else {
+            return;
+        };
+        let others_succeeded = self
+            .last_any_success
+            .zip(state.last_attempt)
+            .is_some_and(|(success, attempt)| success >= attempt);
+        if cause != RetryCause::ObjectQuota && others_succeeded {
+            state.sick += 1;
+        }
+        if state.sick >= self.settings.max_failures {
+            let detail = format!(
+                "failed {} times with {} while other requests succeeded",
+                state.sick,
+                cause.as_str()
+            );
+            self.finish_rejected(operation, Rejection::RetriesExhausted, detail);
+            return;
+        }
+        let attempt = if cause == RetryCause::ObjectQuota { 4 } else { state.attempts };
+        let hint = hint.map(|hint| hint.div_f64(self.settings.quota.time_scale));
+        let delay = self.settings.retry.delay(attempt, hint, &mut self.jitter);
+        self.park(operation, now + delay);
+    }
+
+    pub(super) fn park(&mut self, operation: OperationId, until: Instant) {
+        if let Some(state) = self.operations.get_mut(&operation) {
+            state.stage = Stage::Parked(until);
+            self.lanes.put_back(state.lane, operation);
+            self.timers.insert((until, Timer::Unpark(operation)));
+        }
+    }
+
+    fn on_no_answer(&mut self, now: Instant, what: SentKind) {
+        let nothing = Limits::default();
+        match what {
+            SentKind::Tracking(operations) => {
+                self.on_tracked(now, operations, Outcome::Ambiguous, &nothing);
+            }
+            SentKind::ResolveIdentify(key) | SentKind::ReadCustomer(key) => {
+                self.resolver.ask_again(now, &key);
+            }
+            SentKind::Search(keys) => {
+                for key in keys {
+                    self.resolver.ask_again(now, &key);
+                }
+            }
+            SentKind::CreateCustomers { keys, .. } => {
+                for key in keys.into_values() {
+                    self.resolver.ask_again(now, &key);
+                }
+            }
+            SentKind::Bulk { group, operations, with_refs } => {
+                self.on_submitted(now, group, operations, with_refs, Outcome::Ambiguous, &nothing);
+            }
+            SentKind::Single { operation, verb } => {
+                self.on_written(now, operation, verb, Outcome::Ambiguous, &nothing);
+            }
+            SentKind::Verify(operation) => {
+                self.on_verified(now, operation, Outcome::Retry(RetryCause::Garbled), &nothing);
+            }
+            SentKind::ReadJob { job, .. } => self.jobs.read_again(now, job, false),
+            SentKind::Probe => {}
+        }
+    }
+}
+
+/// What an answer says about the destination.
+enum Health {
+    /// It did what was asked.
+    Good,
+    /// It answered, and refused this one thing.
+    Alive,
+    /// The organisation's limit is used up.
+    OrgLimited,
+    /// It failed.
+    Failed,
+    /// It will not do such things until a person acts.
+    Held(HoldCause),
+}
+
+fn health_of<T>(outcome: &Outcome<T>) -> Health {
+    match outcome {
+        Outcome::Delivered(_) | Outcome::Pending(_) => Health::Good,
+        Outcome::Reject(_) | Outcome::Split(_) => Health::Alive,
+        Outcome::Retry(RetryCause::OrgQuota) => Health::OrgLimited,
+        Outcome::Retry(RetryCause::ObjectQuota | RetryCause::Conflict | RetryCause::Item) => {
+            Health::Alive
+        }
+        Outcome::Retry(RetryCause::ServerError | RetryCause::Network | RetryCause::Garbled)
+        | Outcome::Ambiguous => Health::Failed,
+        Outcome::Hold(cause) => Health::Held(*cause),
+    }
+}
+
+fn label<T>(outcome: &Outcome<T>) -> OutcomeLabel {
+    match outcome {
+        Outcome::Delivered(_) => OutcomeLabel::Delivered,
+        Outcome::Pending(_) => OutcomeLabel::Pending,
+        Outcome::Retry(_) => OutcomeLabel::Retry,
+        Outcome::Ambiguous => OutcomeLabel::Ambiguous,
+        Outcome::Reject(_) => OutcomeLabel::Reject,
+        Outcome::Split(_) => OutcomeLabel::Split,
+        Outcome::Hold(_) => OutcomeLabel::Hold,
+    }
+}
+
+macro_rules! over_outcome {
+    ($result:expr, $function:ident) => {
+        match $result {
+            CallResult::Tracked(outcome) => $function(outcome),
+            CallResult::Searched(outcome) => $function(outcome),
+            CallResult::Customer(outcome) => $function(outcome),
+            CallResult::Submitted(outcome) => $function(outcome),
+            CallResult::Written(outcome) => $function(outcome),
+            CallResult::KObject(outcome) => $function(outcome),
+            CallResult::Job(outcome) => $function(outcome),
+            CallResult::Probed(outcome) => $function(outcome),
+        }
+    };
+}
+
+fn verdict_of(result: &CallResult) -> Health {
+    over_outcome!(result, health_of)
+}
+
+fn label_of(result: &CallResult) -> OutcomeLabel {
+    over_outcome!(result, label)
+}

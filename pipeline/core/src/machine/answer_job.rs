@@ -1,0 +1,201 @@
+//! Results of bulk jobs: each item is settled by its own fate.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use super::Machine;
+use super::state::Stage;
+use crate::call::{ItemFate, ItemResult, JobReport};
+use crate::fact::{Fact, ResolvedBy};
+use crate::job::{JobId, JobItems};
+use crate::lane::OperationId;
+use crate::operation::CustomerKey;
+use crate::outcome::{Outcome, Rejection, RetryCause};
+use crate::pack::Verb;
+
+/// A job that says it is complete but names no result for an item is asked this often before the item is looked at.
+const READS_OF_A_COMPLETE_JOB: u32 = 6;
+
+impl Machine {
+    pub(super) fn on_job_read(
+        &mut self,
+        now: Instant,
+        id: JobId,
+        state_only: bool,
+        outcome: Outcome<JobReport>,
+    ) {
+        match outcome {
+            Outcome::Delivered(report) => self.on_report(now, id, state_only, report),
+            Outcome::Retry(RetryCause::OrgQuota) | Outcome::Hold(_) => {
+                self.jobs.read_again(now, id, true);
+            }
+            Outcome::Retry(_)
+            | Outcome::Ambiguous
+            | Outcome::Pending(_)
+            | Outcome::Reject(_)
+            | Outcome::Split(_) => self.read_later_or_give_up(now, id),
+        }
+    }
+
+    fn on_report(&mut self, now: Instant, id: JobId, state_only: bool, report: JobReport) {
+        let Some(job) = self.jobs.get(id) else {
+            return;
+        };
+        if report.unknown {
+            self.give_up(now, id);
+            return;
+        }
+        let completed_ms = report.completed_ms;
+        if job.with_refs {
+            for item in report.items {
+                self.settle_item(now, id, item);
+            }
+            let reads = self.jobs.get(id).map_or(0, |job| job.reads);
+            if self.jobs.get(id).is_some_and(|job| job.items.is_empty()) {
+                self.end_job(now, id, completed_ms);
+            } else if report.complete && reads >= READS_OF_A_COMPLETE_JOB {
+                self.give_up(now, id);
+            } else {
+                self.read_later_or_give_up(now, id);
+            }
+        } else if state_only {
+            if report.complete {
+                if let Some(job) = self.jobs.get_mut(id) {
+                    job.state_complete = true;
+                }
+                self.jobs.read_again(now, id, true);
+            } else {
+                self.read_later_or_give_up(now, id);
+            }
+        } else {
+            self.end_unnamed(now, id, &report);
+        }
+    }
+
+    /// A job without references is complete: no failures means that every item stands; with failures each is looked at.
+    fn end_unnamed(&mut self, now: Instant, id: JobId, report: &JobReport) {
+        let clean = report.failures == Some(0);
+        match self.end_job(now, id, report.completed_ms) {
+            Some(JobItems::Objects { operations, .. }) => {
+                for operation in in_order(operations) {
+                    if clean {
+                        self.stored(operation, None, None);
+                    } else {
+                        self.doubt_now(operation);
+                    }
+                }
+            }
+            Some(JobItems::Customers { keys }) => {
+                for key in keys.into_values() {
+                    self.resolver.exists(&key);
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn settle_item(&mut self, now: Instant, job: JobId, item: ItemResult) {
+        enum Found {
+            Object(OperationId, Verb),
+            Customer(CustomerKey),
+        }
+        let found = match self.jobs.get_mut(job).map(|job| &mut job.items) {
+            Some(JobItems::Objects { group, operations }) => operations
+                .remove(&item.reference)
+                .map(|operation| Found::Object(operation, group.verb)),
+            Some(JobItems::Customers { keys }) => {
+                keys.remove(&item.reference).map(Found::Customer)
+            }
+            None => None,
+        };
+        match found {
+            Some(Found::Object(operation, verb)) => self.settle_object(now, operation, verb, item.fate),
+            Some(Found::Customer(key)) => self.settle_customer(now, &key, item.fate),
+            None => {}
+        }
+    }
+
+    fn settle_object(&mut self, now: Instant, id: OperationId, verb: Verb, fate: ItemFate) {
+        match fate {
+            ItemFate::Stored(object) => self.stored(id, object, None),
+            ItemFate::Duplicate => self.look_at(id),
+            ItemFate::Conflict => {
+                self.fact(Fact::Conflict);
+                self.look_at(id);
+            }
+            ItemFate::Gone => self.gone(now, id, verb),
+            ItemFate::Limited(_) => self.retry(now, id, RetryCause::ObjectQuota, None),
+            ItemFate::Transient(_) => self.retry(now, id, RetryCause::Item, None),
+            ItemFate::Permanent(detail) => {
+                self.finish_rejected(id, Rejection::RefusedByApi, detail);
+            }
+        }
+    }
+
+    fn settle_customer(&mut self, now: Instant, key: &CustomerKey, fate: ItemFate) {
+        match fate {
+            ItemFate::Stored(Some(id)) => self.learn_customer(key, &id, ResolvedBy::Create),
+            ItemFate::Stored(None) | ItemFate::Duplicate | ItemFate::Conflict => {
+                self.resolver.exists(key);
+            }
+            ItemFate::Gone | ItemFate::Limited(_) | ItemFate::Transient(_) => {
+                self.resolver.ask_again(now, key);
+            }
+            ItemFate::Permanent(detail) => {
+                for operation in self.resolver.found(key) {
+                    let detail = format!("the customer could not be made: {detail}");
+                    self.finish_rejected(operation, Rejection::RefusedByApi, detail);
+                }
+            }
+        }
+    }
+
+    fn end_job(&mut self, now: Instant, id: JobId, completed_ms: Option<i64>) -> Option<JobItems> {
+        let (job, took) = self.jobs.finish(now, id, completed_ms)?;
+        self.fact(Fact::JobDone { took, reads: job.reads, items: job.size });
+        Some(job.items)
+    }
+
+    fn read_later_or_give_up(&mut self, now: Instant, id: JobId) {
+        if self.jobs.is_overdue(now, id) {
+            self.give_up(now, id);
+        } else {
+            self.jobs.read_again(now, id, false);
+        }
+    }
+
+    /// The job never ended, or nobody knows it: its items are in doubt.
+    fn give_up(&mut self, now: Instant, id: JobId) {
+        let Some(job) = self.jobs.drop_job(id) else {
+            return;
+        };
+        self.fact(Fact::JobAbandoned);
+        match job.items {
+            JobItems::Objects { operations, .. } => {
+                for operation in in_order(operations) {
+                    self.doubt(now, operation);
+                }
+            }
+            JobItems::Customers { keys } => {
+                for key in keys.into_values() {
+                    self.resolver.ask_again(now, &key);
+                }
+            }
+        }
+    }
+
+    /// The job has ended, so nothing of it is under way: the object can be looked at without a wait.
+    fn doubt_now(&mut self, id: OperationId) {
+        if let Some(state) = self.operations.get_mut(&id) {
+            state.ambiguous = true;
+            state.stage = Stage::ReadyVerify;
+            self.verify.push_back(id);
+        }
+    }
+}
+
+fn in_order(operations: HashMap<String, OperationId>) -> Vec<OperationId> {
+    let mut ids: Vec<OperationId> = operations.into_values().collect();
+    ids.sort_unstable();
+    ids
+}

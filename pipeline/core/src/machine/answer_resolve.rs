@@ -1,0 +1,169 @@
+//! Answers to look-ups of customers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Machine;
+use crate::call::SearchFound;
+use crate::fact::{Fact, ResolvedBy};
+use crate::job::JobItems;
+use crate::operation::CustomerKey;
+use crate::outcome::{Outcome, Rejection, SplitHint};
+use crate::resolve::NotFound;
+
+impl Machine {
+    pub(super) fn on_searched(
+        &mut self,
+        now: Instant,
+        customers: &[CustomerKey],
+        outcome: Outcome<SearchFound>,
+    ) {
+        match outcome {
+            Outcome::Delivered(found) => {
+                if found.customers.is_empty() && found.unmatched > 0 {
+                    // Hits that cannot be matched to a key: the search is of no use here.
+                    self.resolver.turn_search_off();
+                    self.fact(Fact::SearchOff);
+                    self.ask_all_again(now, customers);
+                    return;
+                }
+                let by_key: HashMap<CustomerKey, Arc<str>> = found.customers.into_iter().collect();
+                for customer in customers {
+                    let id = self
+                        .resolver
+                        .keys(customer)
+                        .and_then(|keys| keys.iter().find_map(|key| by_key.get(key)))
+                        .map(Arc::clone);
+                    match id {
+                        Some(id) => self.learn_customer(customer, &id, ResolvedBy::Search),
+                        None => self.missing(now, customer),
+                    }
+                }
+            }
+            Outcome::Split(_) | Outcome::Reject(_) => {
+                if customers.len() < 2 || !self.resolver.halve_search() {
+                    self.resolver.turn_search_off();
+                    self.fact(Fact::SearchOff);
+                }
+                self.ask_all_again(now, customers);
+            }
+            Outcome::Retry(_) | Outcome::Ambiguous | Outcome::Pending(_) | Outcome::Hold(_) => {
+                self.ask_all_again(now, customers);
+            }
+        }
+    }
+
+    pub(super) fn on_customer(
+        &mut self,
+        now: Instant,
+        key: &CustomerKey,
+        outcome: Outcome<Option<Arc<str>>>,
+    ) {
+        match outcome {
+            Outcome::Delivered(Some(id)) => self.learn_customer(key, &id, ResolvedBy::Read),
+            Outcome::Delivered(None) => {
+                if let NotFound::Refused(operations) = self.resolver.proved_missing(now, key) {
+                    for operation in operations {
+                        self.reject_unknown_customer(operation);
+                    }
+                }
+            }
+            Outcome::Reject(detail) => self.refuse_customer(key, &detail),
+            Outcome::Split(SplitHint { detail, .. }) => self.refuse_customer(key, &detail),
+            Outcome::Retry(_) | Outcome::Ambiguous | Outcome::Pending(_) | Outcome::Hold(_) => {
+                self.resolver.ask_again(now, key);
+            }
+        }
+    }
+
+    pub(super) fn on_resolve_identified(
+        &mut self,
+        now: Instant,
+        key: &CustomerKey,
+        outcome: Outcome<Option<Arc<str>>>,
+    ) {
+        match outcome {
+            Outcome::Delivered(Some(id)) => self.learn_customer(key, &id, ResolvedBy::Tracking),
+            Outcome::Delivered(None) => self.resolver.exists(key),
+            Outcome::Reject(detail) => self.refuse_customer(key, &detail),
+            Outcome::Split(SplitHint { detail, .. }) => self.refuse_customer(key, &detail),
+            // Saying it twice changes nothing: an identity with nothing but keys only finds or makes.
+            Outcome::Retry(_) | Outcome::Ambiguous | Outcome::Pending(_) | Outcome::Hold(_) => {
+                self.resolver.ask_again(now, key);
+            }
+        }
+    }
+
+    pub(super) fn on_customers_submitted(
+        &mut self,
+        now: Instant,
+        keys: HashMap<String, CustomerKey>,
+        with_refs: bool,
+        outcome: Outcome<()>,
+    ) {
+        match outcome {
+            Outcome::Pending(ticket) => {
+                self.jobs.add(now, ticket, JobItems::Customers { keys }, with_refs);
+            }
+            Outcome::Split(hint) => self.split_customers(now, keys, &hint),
+            Outcome::Reject(detail) => {
+                let hint = SplitHint { item: None, detail, refs_refused: false };
+                self.split_customers(now, keys, &hint);
+            }
+            // Customers refuse duplicates: whoever was made is found by the next look-up.
+            Outcome::Delivered(())
+            | Outcome::Retry(_)
+            | Outcome::Ambiguous
+            | Outcome::Hold(_) => {
+                for key in keys.into_values() {
+                    self.resolver.ask_again(now, &key);
+                }
+            }
+        }
+    }
+
+    /// A create of customers was refused as a whole: the guilty one is refused if it is named, all others are asked for
+    /// one by one, where each has an answer of its own.
+    fn split_customers(&mut self, now: Instant, keys: HashMap<String, CustomerKey>, hint: &SplitHint) {
+        if hint.refs_refused && self.customer_refs {
+            self.customer_refs = false;
+            self.fact(Fact::RefsOff);
+            for key in keys.into_values() {
+                self.resolver.ask_again(now, &key);
+            }
+            return;
+        }
+        let guilty = hint.item.map(|index| format!("c{index}"));
+        for (reference, key) in keys {
+            if guilty.as_ref() == Some(&reference) {
+                self.refuse_customer(&key, &hint.detail);
+            } else if guilty.is_some() {
+                self.resolver.ask_again(now, &key);
+            } else {
+                self.resolver.ask_alone(&key);
+            }
+        }
+    }
+
+    fn missing(&mut self, now: Instant, customer: &CustomerKey) {
+        if let NotFound::Refused(operations) = self.resolver.not_found(now, customer) {
+            for operation in operations {
+                self.reject_unknown_customer(operation);
+            }
+        }
+    }
+
+    fn refuse_customer(&mut self, key: &CustomerKey, detail: &str) {
+        for operation in self.resolver.found(key) {
+            let detail = format!("the customer was refused: {detail}");
+            self.finish_rejected(operation, Rejection::RefusedByApi, detail);
+        }
+    }
+
+    fn ask_all_again(&mut self, now: Instant, customers: &[CustomerKey]) {
+        for customer in customers {
+            self.resolver.ask_again(now, customer);
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! Answers to writes of objects: single, bulk submissions, and looks at objects after doubt.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use super::dispatch::reference;
+use super::ready::fingerprint;
+use super::state::Stage;
+use super::Machine;
+use crate::call::{Limits, ObjectState, Written};
+use crate::directory::KnownObject;
+use crate::fact::Fact;
+use crate::job::JobItems;
+use crate::lane::OperationId;
+use crate::operation::Operation;
+use crate::outcome::{Outcome, Rejection, RetryCause, SkipReason, SplitHint};
+use crate::pack::{GroupKey, Verb};
+
+impl Machine {
+    pub(super) fn on_submitted(
+        &mut self,
+        now: Instant,
+        group: GroupKey,
+        operations: Vec<OperationId>,
+        with_refs: bool,
+        outcome: Outcome<()>,
+        limits: &Limits,
+    ) {
+        match outcome {
+            Outcome::Pending(ticket) => {
+                let named: HashMap<String, OperationId> = operations
+                    .iter()
+                    .filter(|id| self.operations.contains_key(id))
+                    .map(|id| (reference(*id), *id))
+                    .collect();
+                if named.is_empty() {
+                    return; // everything was left to the next owner meanwhile
+                }
+                let items = JobItems::Objects { group, operations: named };
+                let job = self.jobs.add(now, ticket, items, with_refs);
+                for id in operations {
+                    if let Some(state) = self.operations.get_mut(&id) {
+                        state.stage = Stage::InJob(job);
+                    }
+                }
+            }
+            // A submission is never done at once; an answer that says so names no job to ask.
+            Outcome::Delivered(()) | Outcome::Ambiguous => {
+                for id in operations {
+                    self.doubt(now, id);
+                }
+            }
+            Outcome::Retry(cause) => {
+                for id in operations {
+                    self.retry(now, id, cause, limits.retry_after);
+                }
+            }
+            Outcome::Hold(_) => {
+                for id in operations {
+                    self.put_back(id);
+                }
+            }
+            Outcome::Reject(detail) => {
+                let hint = SplitHint { item: None, detail, refs_refused: false };
+                self.split(group, operations, &hint);
+            }
+            Outcome::Split(hint) => self.split(group, operations, &hint),
+        }
+    }
+
+    /// A request was refused as a whole: without references if those were refused, without the guilty item if it is named,
+    /// else in halves until it stands alone.
+    fn split(&mut self, group: GroupKey, operations: Vec<OperationId>, hint: &SplitHint) {
+        if hint.refs_refused && self.object_refs {
+            self.object_refs = false;
+            self.fact(Fact::RefsOff);
+            self.force(group, operations);
+            return;
+        }
+        if hint.refs_refused {
+            self.force(group, operations);
+            return;
+        }
+        if let Some(guilty) = hint.item.and_then(|index| operations.get(index)).copied() {
+            self.finish_rejected(guilty, Rejection::RefusedByApi, hint.detail.clone());
+            let rest = operations.into_iter().filter(|id| *id != guilty).collect();
+            self.force(group, rest);
+            return;
+        }
+        if operations.len() <= 1 {
+            self.reject_all(&operations, &hint.detail);
+            return;
+        }
+        let mut first = operations;
+        let second = first.split_off(first.len() / 2);
+        self.force(group.clone(), first);
+        self.force(group, second);
+    }
+
+    /// These operations go out together, next.
+    fn force(&mut self, group: GroupKey, operations: Vec<OperationId>) {
+        let mut together = Vec::with_capacity(operations.len());
+        for id in operations {
+            if let Some(state) = self.operations.get_mut(&id) {
+                state.stage = Stage::ReadyForced;
+                self.lanes.put_back(state.lane, id);
+                together.push(id);
+            }
+        }
+        if !together.is_empty() {
+            self.forced.push_back((group, together));
+        }
+    }
+
+    pub(super) fn on_written(
+        &mut self,
+        now: Instant,
+        id: OperationId,
+        verb: Verb,
+        outcome: Outcome<Written>,
+        limits: &Limits,
+    ) {
+        match outcome {
+            Outcome::Delivered(Written::Stored { id: object, rev }) => {
+                self.stored(id, object, rev);
+            }
+            Outcome::Delivered(Written::Duplicate) => self.look_at(id),
+            Outcome::Delivered(Written::Gone) => self.gone(now, id, verb),
+            Outcome::Pending(_) | Outcome::Ambiguous => self.doubt(now, id),
+            Outcome::Retry(RetryCause::Conflict) => {
+                self.fact(Fact::Conflict);
+                self.look_at(id);
+            }
+            Outcome::Retry(cause) => self.retry(now, id, cause, limits.retry_after),
+            Outcome::Reject(detail) => {
+                self.finish_rejected(id, Rejection::RefusedByApi, detail);
+            }
+            Outcome::Split(hint) => {
+                self.finish_rejected(id, Rejection::RefusedByApi, hint.detail);
+            }
+            Outcome::Hold(_) => self.put_back(id),
+        }
+    }
+
+    /// The write stands: the directory learns it and the operation is done.
+    pub(super) fn stored(
+        &mut self,
+        id: OperationId,
+        object: Option<std::sync::Arc<str>>,
+        rev: Option<i64>,
+    ) {
+        if let Some(state) = self.operations.get(&id)
+            && let Operation::KObject(written) = &state.work
+        {
+            let known = self.directory.object(&written.klass, &written.external_id);
+            let object = object.or_else(|| known.map(|known| known.id));
+            if let Some(object) = object {
+                let learnt = KnownObject {
+                    id: object,
+                    version: written.version.clone(),
+                    fingerprint: Some(fingerprint(written)),
+                    rev,
+                };
+                self.directory.learn_object(&written.klass, &written.external_id, learnt);
+            }
+        }
+        self.finish_delivered(id);
+    }
+
+    /// An object of this external id exists: read it before anything else.
+    pub(super) fn look_at(&mut self, id: OperationId) {
+        self.duplicates_refused = true;
+        if let Some(state) = self.operations.get_mut(&id) {
+            state.stage = Stage::ReadyVerify;
+            self.verify.push_back(id);
+        }
+    }
+
+    /// A write that may or may not have arrived. Where duplicates are refused, saying it again is safe at once; elsewhere
+    /// the object is looked at first, once any copy under way has had its time.
+    pub(super) fn doubt(&mut self, now: Instant, id: OperationId) {
+        let Some(state) = self.operations.get_mut(&id) else {
+            return;
+        };
+        state.ambiguous = true;
+        let Operation::KObject(object) = &state.work else {
+            return;
+        };
+        if self.duplicates_refused {
+            self.retry(now, id, RetryCause::ServerError, None);
+            return;
+        }
+        let kind = format!("{}/{:?}", object.klass, Verb::Create);
+        state.verify_first = true;
+        let wait = self.jobs.verification_wait(&kind, self.settings.verification_wait);
+        self.park(id, now + wait);
+    }
+
+    /// The object to update is not there, or the customer of a new one is not: forget what led there and start again, once.
+    pub(super) fn gone(&mut self, now: Instant, id: OperationId, verb: Verb) {
+        let Some(state) = self.operations.get_mut(&id) else {
+            return;
+        };
+        let Operation::KObject(object) = &state.work else {
+            return;
+        };
+        let again = state.resolved_again;
+        state.resolved_again = true;
+        state.customer_id = None;
+        match verb {
+            Verb::Update => self.directory.forget_object(&object.klass, &object.external_id),
+            Verb::Create => {
+                for key in object.customer.iter().flat_map(|customer| customer.keys()) {
+                    self.directory.forget_customer(key);
+                }
+            }
+        }
+        if again {
+            let detail = "the customer or object that it belongs to is gone".to_owned();
+            self.finish_rejected(id, Rejection::RefusedByApi, detail);
+        } else {
+            self.retry(now, id, RetryCause::Conflict, None);
+        }
+    }
+
+    pub(super) fn on_verified(
+        &mut self,
+        now: Instant,
+        id: OperationId,
+        outcome: Outcome<Option<ObjectState>>,
+        limits: &Limits,
+    ) {
+        match outcome {
+            Outcome::Delivered(Some(found)) => self.compare(id, found),
+            Outcome::Delivered(None) => {
+                let Some(state) = self.operations.get_mut(&id) else { return };
+                state.verify_first = false;
+                if state.ambiguous {
+                    // It did not arrive: it may be sent again.
+                    state.ambiguous = false;
+                    self.put_back(id);
+                } else {
+                    // "Exists" and "not found" at once: one of them is late.
+                    self.retry(now, id, RetryCause::Conflict, limits.retry_after);
+                }
+            }
+            Outcome::Retry(RetryCause::OrgQuota) | Outcome::Hold(_) => {
+                if let Some(state) = self.operations.get_mut(&id) {
+                    state.verify_first = true;
+                }
+                self.put_back(id);
+            }
+            Outcome::Retry(cause) => {
+                if let Some(state) = self.operations.get_mut(&id) {
+                    state.verify_first = true;
+                }
+                self.retry(now, id, cause, limits.retry_after);
+            }
+            Outcome::Ambiguous | Outcome::Pending(_) => {
+                if let Some(state) = self.operations.get_mut(&id) {
+                    state.verify_first = true;
+                }
+                self.retry(now, id, RetryCause::Garbled, limits.retry_after);
+            }
+            Outcome::Reject(detail) => self.finish_rejected(id, Rejection::RefusedByApi, detail),
+            Outcome::Split(hint) => {
+                self.finish_rejected(id, Rejection::RefusedByApi, hint.detail);
+            }
+        }
+    }
+
+    /// The object as it stands, against what is to be written.
+    fn compare(&mut self, id: OperationId, found: ObjectState) {
+        let Some(state) = self.operations.get_mut(&id) else {
+            return;
+        };
+        let Operation::KObject(object) = &state.work else {
+            return;
+        };
+        let learnt = KnownObject {
+            id: found.id,
+            version: found.version.clone(),
+            fingerprint: None,
+            rev: found.rev,
+        };
+        self.directory.learn_object(&object.klass, &object.external_id, learnt);
+        let doubted = state.ambiguous;
+        state.verify_first = false;
+        state.ambiguous = false;
+        match (&object.version, &found.version) {
+            (Some(ours), Some(theirs)) if ours.is_older_than(theirs) => {
+                self.finish_skipped(id, SkipReason::Stale);
+            }
+            (Some(ours), Some(theirs)) if doubted && ours == theirs => self.finish_delivered(id),
+            _ => self.put_back(id),
+        }
+    }
+}

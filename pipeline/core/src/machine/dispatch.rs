@@ -1,0 +1,323 @@
+//! Calls leave: what each class sends once it has a permit.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::{Map, Value, json};
+use smallvec::{SmallVec, smallvec};
+
+use super::intake::identity_keys;
+use super::schedule::ReadWork;
+use super::state::{RequestId, Sent, SentKind, Stage};
+use super::{Effect, Machine};
+use crate::call::{BulkItem, Call, Class};
+use crate::fact::Fact;
+use crate::hold::{Family, Passage};
+use crate::invariant::Invariant;
+use crate::lane::OperationId;
+use crate::operation::{CustomerKey, KObject, Operation};
+use crate::pack::{GroupKey, Verb};
+use crate::resolve::Question;
+
+impl Machine {
+    pub(super) fn dispatch(&mut self, now: Instant, class: Class, plenty: bool) {
+        match class {
+            Class::Track => self.dispatch_track(now),
+            Class::Write => self.dispatch_write(now, plenty),
+            Class::Read => self.dispatch_read(now),
+            Class::Resolve => self.dispatch_resolve(now, plenty),
+            Class::Probe => self.send(now, Call::Probe, SentKind::Probe, None),
+        }
+    }
+
+    fn send(&mut self, now: Instant, call: Call, what: SentKind, family: Option<Family>) {
+        if self.holds.passage(now, family.as_ref()) == Passage::Probe {
+            self.holds.probe_sent(family.as_ref());
+        }
+        let class = call.class();
+        let (operations, bulk) = match &what {
+            SentKind::Tracking(operations) => (operations.len(), false),
+            SentKind::Bulk { operations, .. } => (operations.len(), true),
+            SentKind::CreateCustomers { keys, .. } => (keys.len(), true),
+            SentKind::Search(keys) => (keys.len(), false),
+            SentKind::Single { .. }
+            | SentKind::Verify(_)
+            | SentKind::ResolveIdentify(_)
+            | SentKind::ReadCustomer(_)
+            | SentKind::ReadJob { .. }
+            | SentKind::Probe => (1, false),
+        };
+        let request = RequestId(self.fresh());
+        self.requests.insert(request, Sent { what, class, family, at: now });
+        self.fact(Fact::Sent { class, operations, bulk });
+        self.effects.push(Effect::Send { request, call });
+    }
+
+    /// Marks operations of one lane as under way. Audits I2 and I7.
+    fn start(&mut self, now: Instant, operations: &[OperationId]) {
+        let Some(first) = operations.first().and_then(|id| self.operations.get(id)) else {
+            return;
+        };
+        let lane = first.lane;
+        let owned = self.assignments.contains_key(&first.partition);
+        self.audit.check(Invariant::I7, owned);
+        let in_order = self.lanes.head(lane) == operations.first().copied()
+            && self.lanes.start(lane, operations.len());
+        self.audit.check(Invariant::I2, in_order);
+        for id in operations {
+            if let Some(state) = self.operations.get_mut(id) {
+                state.stage = Stage::UnderWay;
+                state.attempts += 1;
+                state.last_attempt = Some(now);
+            }
+        }
+    }
+
+    fn dispatch_track(&mut self, now: Instant) {
+        let Some(id) = self.ready_track.pop_front() else {
+            return;
+        };
+        let fused = self.fused_with(id);
+        let operations: SmallVec<[OperationId; 2]> = match fused {
+            Some(second) => smallvec![id, second],
+            None => smallvec![id],
+        };
+        self.start(now, &operations);
+        let mut identity = Map::new();
+        let mut event = None;
+        for id in &operations {
+            let Some(state) = self.operations.get(id) else { continue };
+            match &state.work {
+                Operation::Identify(identify) => {
+                    identity.extend(identity_keys(&identify.customer));
+                    identity.extend(identify.fields.as_ref().clone());
+                }
+                Operation::Track(track) => {
+                    for (name, value) in identity_keys(&track.customer) {
+                        identity.entry(name).or_insert(value);
+                    }
+                    event = Some(track_body(track));
+                }
+                Operation::KObject(_) => {}
+            }
+        }
+        let call = match event {
+            Some(event) => Call::Track { identity, event },
+            None => Call::Identify { identity },
+        };
+        self.send(now, call, SentKind::Tracking(operations), Some(Family::Tracking));
+    }
+
+    /// An identify rides with the customer's next event, at no cost.
+    fn fused_with(&self, id: OperationId) -> Option<OperationId> {
+        let first = self.operations.get(&id)?;
+        let second_id = self.lanes.second(first.lane)?;
+        let second = self.operations.get(&second_id)?;
+        let same_keys = first.work.customer()?.keys() == second.work.customer()?.keys();
+        let fits = matches!(first.work, Operation::Identify(_))
+            && matches!(second.work, Operation::Track(_))
+            && same_keys
+            && !first.alone
+            && second.stage == Stage::Queued
+            && first.partition == second.partition;
+        fits.then_some(second_id)
+    }
+
+    fn dispatch_write(&mut self, now: Instant, plenty: bool) {
+        if self.due_forced(now)
+            && let Some((group, operations)) = self.forced.pop_front()
+        {
+            self.send_bulk(now, group, operations, true);
+            return;
+        }
+        let Some(group) = self.due_group(now, plenty) else {
+            return;
+        };
+        let operations = self.groups.take(&group);
+        self.send_bulk(now, group, operations, false);
+    }
+
+    /// One object alone is written singly: one unit, confirmed at once.
+    fn send_bulk(&mut self, now: Instant, group: GroupKey, operations: Vec<OperationId>, forced: bool) {
+        for id in &operations {
+            self.start(now, std::slice::from_ref(id));
+        }
+        let family = Some(Family::KObjectWrite(group.klass.clone()));
+        let items: Vec<BulkItem> =
+            operations.iter().filter_map(|id| self.bulk_item(*id, group.verb)).collect();
+        if let ([operation], [item]) = (operations.as_slice(), items.as_slice()) {
+            let call = single_call(&group, item);
+            let what = SentKind::Single { operation: *operation, verb: group.verb };
+            self.send(now, call, what, family);
+            return;
+        }
+        let with_refs = self.object_refs || forced && self.object_refs;
+        let klass = group.klass.clone();
+        let call = match group.verb {
+            Verb::Create => Call::CreateKObjects { klass, items, with_refs },
+            Verb::Update => Call::UpdateKObjects { klass, items, with_refs },
+        };
+        self.send(now, call, SentKind::Bulk { group, operations, with_refs }, family);
+    }
+
+    fn bulk_item(&mut self, id: OperationId, verb: Verb) -> Option<BulkItem> {
+        let state = self.operations.get(&id)?;
+        let Operation::KObject(object) = &state.work else {
+            return None;
+        };
+        let known = match verb {
+            Verb::Create => None,
+            Verb::Update => self.directory.object(&object.klass, &object.external_id).map(|o| o.id),
+        };
+        Some(BulkItem {
+            reference: reference(id),
+            body: Arc::clone(&object.body),
+            customer: match verb {
+                Verb::Create => state.customer_id.clone(),
+                Verb::Update => None,
+            },
+            id: known,
+            rev: None,
+        })
+    }
+
+    fn dispatch_read(&mut self, now: Instant) {
+        match self.due_read(now) {
+            Some(ReadWork::Job(id)) => {
+                self.jobs.reading(id);
+                let Some(job) = self.jobs.get(id) else { return };
+                let state_only = !job.with_refs && !job.state_complete;
+                let remote = job.remote_id();
+                let call = if state_only {
+                    Call::ReadJobState { job: remote }
+                } else {
+                    Call::ReadJob { job: remote }
+                };
+                self.send(now, call, SentKind::ReadJob { job: id, state_only }, Some(Family::BulkRead));
+            }
+            Some(ReadWork::Verify(id)) => {
+                self.verify.pop_front();
+                let Some(state) = self.operations.get(&id) else { return };
+                let Operation::KObject(KObject { klass, external_id, .. }) = &state.work else {
+                    return;
+                };
+                let (klass, external_id) = (klass.clone(), external_id.clone());
+                if self.lanes.head(state.lane) == Some(id) {
+                    self.start(now, &[id]);
+                } else if let Some(state) = self.operations.get_mut(&id) {
+                    state.stage = Stage::UnderWay;
+                }
+                let family = Some(Family::KObjectRead(klass.clone()));
+                let call = Call::GetKObject { klass, external_id };
+                self.send(now, call, SentKind::Verify(id), family);
+            }
+            None => {}
+        }
+    }
+
+    fn dispatch_resolve(&mut self, now: Instant, plenty: bool) {
+        match self.resolver.ask(now, plenty) {
+            Some(Question::Search(customers)) => {
+                let keys: Vec<CustomerKey> = customers
+                    .iter()
+                    .filter_map(|key| self.resolver.keys(key))
+                    .flatten()
+                    .cloned()
+                    .collect();
+                let call = Call::SearchCustomers { keys };
+                self.send(now, call, SentKind::Search(customers), Some(Family::CustomerRead));
+            }
+            Some(Question::Create(customers)) => self.send_create_customers(now, customers),
+            Some(Question::Identify(key)) => {
+                let identity = key_fields(self.resolver.keys(&key).unwrap_or(&[]));
+                let what = SentKind::ResolveIdentify(key);
+                self.send(now, Call::Identify { identity }, what, Some(Family::Tracking));
+            }
+            Some(Question::Read(key)) => {
+                let what = SentKind::ReadCustomer(key.clone());
+                self.send(now, Call::GetCustomer { key }, what, Some(Family::CustomerRead));
+            }
+            None => {}
+        }
+    }
+
+    fn send_create_customers(&mut self, now: Instant, customers: Vec<CustomerKey>) {
+        let mut items = Vec::with_capacity(customers.len());
+        let mut keys = HashMap::with_capacity(customers.len());
+        for (index, key) in customers.into_iter().enumerate() {
+            let reference = format!("c{index}");
+            let all = self.resolver.keys(&key).map_or_else(|| vec![key.clone()], <[_]>::to_vec);
+            items.push(BulkItem {
+                reference: reference.clone(),
+                body: Arc::new(new_customer(&all)),
+                customer: None,
+                id: None,
+                rev: None,
+            });
+            keys.insert(reference, key);
+        }
+        let with_refs = self.customer_refs;
+        let what = SentKind::CreateCustomers { keys, with_refs };
+        self.send(now, Call::CreateCustomers { items, with_refs }, what, Some(Family::CustomerCreate));
+    }
+}
+
+/// The name of an operation in a job's results.
+pub(super) fn reference(id: OperationId) -> String {
+    id.0.to_string()
+}
+
+fn track_body(track: &crate::operation::Track) -> Map<String, Value> {
+    let mut event = Map::new();
+    event.insert("name".to_owned(), Value::from(track.name.as_ref()));
+    if let Some(id) = &track.tracking_id {
+        event.insert("trackingId".to_owned(), Value::from(id.as_ref()));
+    }
+    if let Some(id) = &track.session_id {
+        event.insert("sessionId".to_owned(), Value::from(id.as_ref()));
+    }
+    event.insert("meta".to_owned(), Value::Object(track.meta.as_ref().clone()));
+    event
+}
+
+fn single_call(group: &GroupKey, item: &BulkItem) -> Call {
+    let klass = group.klass.clone();
+    let mut body = item.body.as_ref().clone();
+    match (group.verb, &item.id) {
+        (Verb::Update, Some(id)) => Call::UpdateKObject { klass, id: Arc::clone(id), body },
+        (Verb::Create | Verb::Update, _) => {
+            if let Some(customer) = &item.customer {
+                body.insert("customer".to_owned(), Value::from(customer.as_ref()));
+            }
+            Call::CreateKObject { klass, body }
+        }
+    }
+}
+
+fn key_fields(keys: &[CustomerKey]) -> Map<String, Value> {
+    crate::operation::CustomerRef::new(keys.to_vec(), crate::operation::MissingCustomer::Create)
+        .map(|customer| identity_keys(&customer))
+        .unwrap_or_default()
+}
+
+/// The body that makes a customer out of nothing but its keys.
+fn new_customer(keys: &[CustomerKey]) -> Map<String, Value> {
+    let mut body = Map::new();
+    for key in keys {
+        let value = key.value().as_ref();
+        match key {
+            CustomerKey::Id(_) => {}
+            CustomerKey::ExternalId(_) => {
+                body.entry("externalId").or_insert_with(|| Value::from(value));
+            }
+            CustomerKey::Email(_) => {
+                body.entry("emails").or_insert_with(|| json!([{"type": "home", "email": value}]));
+            }
+            CustomerKey::Phone(_) => {
+                body.entry("phones").or_insert_with(|| json!([{"type": "home", "phone": value}]));
+            }
+        }
+    }
+    body
+}

@@ -1,0 +1,204 @@
+//! Partitions leave: what waits is dropped, what is under way is waited for, then commit and hand back.
+
+use std::time::Instant;
+
+use super::state::{Drain, RecordId, Stage};
+use super::{Effect, Machine};
+use crate::fact::Fact;
+use crate::invariant::Invariant;
+use crate::lane::OperationId;
+use crate::operation::Operation;
+use crate::record::{Epoch, TopicPartition};
+
+/// How often a final commit is tried before the partition is handed back without it.
+const FINAL_COMMITS: u32 = 3;
+
+impl Machine {
+    pub(super) fn on_revoked(&mut self, now: Instant, partition: &TopicPartition, epoch: Epoch) {
+        let deadline = now + self.settings.drain_timeout;
+        match self.assignments.get_mut(partition) {
+            Some(assignment) if assignment.epoch == epoch => {
+                assignment.drain.get_or_insert(Drain { deadline, commits_failed: 0 });
+            }
+            Some(_) | None => {
+                // Nothing of it is here: it can go back as it is.
+                self.effects.push(Effect::HandBack { partition: partition.clone(), epoch });
+                return;
+            }
+        }
+        self.abandon_waiting(partition);
+    }
+
+    pub(super) fn on_lost(&mut self, now: Instant, partition: &TopicPartition, epoch: Epoch) {
+        if self.assignments.get(partition).is_none_or(|assignment| assignment.epoch != epoch) {
+            return;
+        }
+        self.abandon_all(partition, epoch);
+        self.assignments.remove(partition);
+        self.weigh(now);
+        self.after_hand_back();
+    }
+
+    pub(super) fn on_shutdown(&mut self, now: Instant) {
+        self.shutting_down = true;
+        let deadline = now + self.settings.drain_timeout;
+        let owned: Vec<TopicPartition> = self.assignments.keys().cloned().collect();
+        for partition in owned {
+            if let Some(assignment) = self.assignments.get_mut(&partition) {
+                assignment.drain.get_or_insert(Drain { deadline, commits_failed: 0 });
+            }
+            self.abandon_waiting(&partition);
+        }
+        self.after_hand_back();
+    }
+
+    /// Drops every operation of a partition of which no request is under way.
+    fn abandon_waiting(&mut self, partition: &TopicPartition) {
+        let mut waiting: Vec<OperationId> = self
+            .operations
+            .iter()
+            .filter(|(_, state)| state.partition == *partition && !state.stage.is_under_way())
+            .map(|(id, _)| *id)
+            .collect();
+        waiting.sort_unstable();
+        for id in waiting {
+            self.abandon_operation(id);
+        }
+        // A rejected record whose letter is under way is waited for; one that waits to send it again is not.
+        let orphaned: Vec<RecordId> = self
+            .records
+            .iter()
+            .filter(|(_, state)| {
+                state.record.position.partition == *partition && state.open == 0 && !state.letter
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        for id in orphaned {
+            self.release(id);
+        }
+    }
+
+    fn abandon_operation(&mut self, id: OperationId) {
+        let Some(state) = self.operations.remove(&id) else {
+            return;
+        };
+        match &state.stage {
+            Stage::ReadyWrite(group) => {
+                self.groups.remove(group, id);
+            }
+            Stage::WaitCustomer => {
+                if let Operation::KObject(object) = &state.work
+                    && let Some(customer) = &object.customer
+                {
+                    self.resolver.unwant(customer, id);
+                }
+            }
+            Stage::Queued
+            | Stage::ReadyTrack
+            | Stage::ReadyForced
+            | Stage::ReadyVerify
+            | Stage::Parked(_)
+            | Stage::UnderWay
+            | Stage::InJob(_) => {}
+        }
+        self.lanes.remove(state.lane, id);
+        self.dirty.push_back(state.lane);
+        for receipt in state.receipts {
+            let Some(record) = self.records.get_mut(&receipt.record) else { continue };
+            record.abandoned = true;
+            record.open = record.open.saturating_sub(1);
+            if record.open == 0 {
+                self.release(receipt.record);
+            }
+        }
+    }
+
+    /// Lets go of everything of an assignment; answers that still come find nothing.
+    fn abandon_all(&mut self, partition: &TopicPartition, epoch: Epoch) {
+        let operations: Vec<OperationId> = self
+            .operations
+            .iter()
+            .filter(|(_, state)| state.partition == *partition)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in operations {
+            self.abandon_operation(id);
+        }
+        let records: Vec<RecordId> = self
+            .records
+            .iter()
+            .filter(|(_, state)| {
+                state.record.position.partition == *partition && state.epoch == epoch
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        for id in records {
+            self.release(id);
+        }
+    }
+
+    /// Hands back every partition that is drained and committed, or whose time is over.
+    pub(super) fn check_drains(&mut self, now: Instant) {
+        let draining: Vec<(TopicPartition, Epoch)> = self
+            .assignments
+            .iter()
+            .filter(|(_, assignment)| assignment.drain.is_some())
+            .map(|(partition, assignment)| (partition.clone(), assignment.epoch))
+            .collect();
+        for (partition, epoch) in draining {
+            self.check_drain(now, &partition, epoch);
+        }
+    }
+
+    fn check_drain(&mut self, now: Instant, partition: &TopicPartition, epoch: Epoch) {
+        let Some(assignment) = self.assignments.get(partition) else { return };
+        let Some(drain) = &assignment.drain else { return };
+        let late = drain.deadline <= now;
+        if assignment.live > 0 && !late {
+            return;
+        }
+        if assignment.live > 0 {
+            let records = assignment.live;
+            self.abandon_all(partition, epoch);
+            self.fact(Fact::DrainCut { records });
+        }
+        let Some(assignment) = self.assignments.get(partition) else { return };
+        let failed = assignment.drain.as_ref().map_or(0, |drain| drain.commits_failed);
+        let over = late && drain_overtime(assignment.drain.as_ref(), now, self.settings.drain_timeout);
+        if assignment.uncommitted().is_some() && failed < FINAL_COMMITS && !over {
+            self.settle_commits(now);
+            return;
+        }
+        self.audit.check(Invariant::I5, assignment.live == 0);
+        self.assignments.remove(partition);
+        self.effects.push(Effect::HandBack { partition: partition.clone(), epoch });
+        self.weigh(now);
+        self.after_hand_back();
+    }
+
+    fn after_hand_back(&mut self) {
+        if self.shutting_down && self.assignments.is_empty() && !self.drained {
+            self.drained = true;
+            self.effects.push(Effect::Drained);
+        }
+    }
+
+    pub(super) fn next_drain_check(&self, now: Instant) -> Option<Instant> {
+        self.assignments
+            .values()
+            .filter_map(|assignment| assignment.drain.as_ref())
+            .map(|drain| {
+                if drain.deadline > now {
+                    drain.deadline
+                } else {
+                    drain.deadline.max(now) + self.settings.commit_interval
+                }
+            })
+            .min()
+    }
+}
+
+/// Whether even the final commit has had its time: a quarter of the drain's on top.
+fn drain_overtime(drain: Option<&Drain>, now: Instant, timeout: std::time::Duration) -> bool {
+    drain.is_some_and(|drain| now >= drain.deadline + timeout / 4)
+}

@@ -1,0 +1,283 @@
+//! Records come in: admission, charge, and the place of each operation in its lane.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use smallvec::smallvec;
+
+use super::state::{Assignment, OperationState, Receipt, RecordId, RecordState, Stage};
+use super::{Effect, Machine};
+use crate::charge::{Charge, Gate};
+use crate::fact::{Fact, Settlement};
+use crate::invariant::Invariant;
+use crate::lane::{LaneKey, OperationId};
+use crate::operation::{CustomerKey, CustomerRef, KObject, Operation, Planned};
+use crate::outcome::{Rejected, Rejection, Verdict};
+use crate::record::{Epoch, Record, Topic, TopicPartition};
+
+/// What a record costs besides its bytes: its states, its place in lanes and ledgers.
+const RECORD_OVERHEAD: u64 = 600;
+
+/// What an item costs in a bulk body besides its own JSON: reference, customer or object id, commas and quotes.
+const ITEM_OVERHEAD: usize = 130;
+
+/// Searches a minute that the organisation has for machine users.
+const SEARCHES_A_MINUTE: f64 = 100.0;
+
+impl Machine {
+    pub(super) fn on_topology(&mut self, now: Instant, topics: Vec<(Topic, u32)>) {
+        self.topology = topics.into_iter().collect();
+        self.weigh(now);
+    }
+
+    pub(super) fn on_assigned(&mut self, now: Instant, partition: TopicPartition, epoch: Epoch) {
+        let known = self.assignments.get(&partition).map(|assignment| assignment.epoch);
+        if known.is_some_and(|known| known >= epoch) {
+            return;
+        }
+        if let Some(older) = known {
+            self.on_lost(now, &partition, older);
+        }
+        self.assignments.insert(partition.clone(), Assignment::new(epoch));
+        if self.budget.gate() == Gate::Closed {
+            self.effects.push(Effect::Pause(vec![partition]));
+        }
+        self.weigh(now);
+    }
+
+    /// This replica's part of all partitions, by the weight of their topics.
+    pub(super) fn weigh(&mut self, now: Instant) {
+        let counted = self
+            .settings
+            .topics
+            .iter()
+            .filter_map(|(topic, settings)| Some((topic, settings.weight, *self.topology.get(topic)?)))
+            .filter(|(_, _, partitions)| *partitions > 0);
+        let (mut total, mut owned) = (0.0, 0.0);
+        for (topic, weight, partitions) in counted {
+            total += weight;
+            let mine = self.assignments.keys().filter(|partition| partition.topic == *topic).count();
+            let mine = u32::try_from(mine).unwrap_or(u32::MAX);
+            owned += weight * f64::from(mine.min(partitions)) / f64::from(partitions);
+        }
+        let weight = if total > 0.0 { owned / total } else { 0.0 };
+        self.quota.set_weight(now, weight);
+        let searches = (SEARCHES_A_MINUTE * self.settings.quota.share * weight).floor();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 0 and 100 by construction"
+        )]
+        self.resolver.set_search_cap(searches.max(f64::from(u8::from(weight > 0.0))) as usize);
+    }
+
+    pub(super) fn on_record(
+        &mut self,
+        record: Record,
+        epoch: Epoch,
+        event_ms: Option<i64>,
+        verdict: Verdict,
+    ) {
+        let partition = record.position.partition.clone();
+        let Some(assignment) = self.assignments.get_mut(&partition) else {
+            return; // left to the owner, who reads it again
+        };
+        if assignment.epoch != epoch || assignment.drain.is_some() {
+            return;
+        }
+        let follows = assignment.ledger.admit(record.position.offset);
+        self.audit.check(Invariant::I3, follows);
+        if !follows {
+            return;
+        }
+        if let Verdict::Skip(reason) = verdict {
+            let settled = assignment.ledger.settle(record.position.offset);
+            self.audit.check(Invariant::I3, settled);
+            self.fact(Fact::Settled {
+                topic: partition.topic,
+                settlement: Settlement::Skipped(reason),
+                event_ms,
+                record_ms: record.timestamp_ms,
+            });
+            return;
+        }
+        assignment.live += 1;
+        let bytes = u64::try_from(record.payload_bytes()).unwrap_or(u64::MAX);
+        let charge = Charge { records: 1, bytes: bytes.saturating_add(RECORD_OVERHEAD) };
+        if self.budget.charge(charge) == Some(Gate::Closed) {
+            self.close_gate();
+        }
+        let id = RecordId(self.fresh());
+        let mut state = RecordState {
+            record,
+            epoch,
+            event_ms,
+            charge,
+            open: 0,
+            delivered: false,
+            skipped: None,
+            rejected: None,
+            attempts: 0,
+            abandoned: false,
+            letter: false,
+        };
+        match verdict {
+            Verdict::Skip(_) => {}
+            Verdict::Reject(rejected) => {
+                state.rejected = Some(rejected);
+                self.records.insert(id, state);
+                self.conclude(id);
+            }
+            Verdict::Emit(planned) => {
+                state.open = planned.len();
+                self.records.insert(id, state);
+                for plan in planned {
+                    self.enqueue(&partition, plan, Receipt { record: id });
+                }
+                if self.records.get(&id).is_some_and(|state| state.open == 0) {
+                    self.conclude(id);
+                }
+            }
+        }
+    }
+
+    fn close_gate(&mut self) {
+        let all: Vec<TopicPartition> = self.assignments.keys().cloned().collect();
+        self.effects.push(Effect::Pause(all));
+    }
+
+    pub(super) fn open_gate(&mut self) {
+        let owned = self.assignments.iter().filter(|(_, assignment)| assignment.drain.is_none());
+        let all: Vec<TopicPartition> = owned.map(|(partition, _)| partition.clone()).collect();
+        if !all.is_empty() {
+            self.effects.push(Effect::Resume(all));
+        }
+    }
+
+    fn enqueue(&mut self, partition: &TopicPartition, plan: Planned, receipt: Receipt) {
+        let Planned { route, operation } = plan;
+        let lane = match self.lane_keys(&operation) {
+            Ok(keys) => self.lanes.lane_of(&keys),
+            Err(detail) => {
+                let rejected =
+                    Rejected { reason: Rejection::IllegalField, detail, route: Some(route) };
+                self.reject_receipt(receipt, rejected);
+                return;
+            }
+        };
+        let Some(receipt) = self.merge_into_tail(lane, partition, &operation, receipt) else {
+            return;
+        };
+        let id = OperationId(self.fresh());
+        let bytes = item_bytes(&operation);
+        let state = OperationState {
+            lane,
+            partition: partition.clone(),
+            route,
+            work: operation,
+            receipts: smallvec![receipt],
+            stage: Stage::Queued,
+            attempts: 0,
+            sick: 0,
+            last_attempt: None,
+            bytes,
+            customer_id: None,
+            ambiguous: false,
+            verify_first: false,
+            alone: false,
+            resolved_again: false,
+        };
+        self.operations.insert(id, state);
+        self.lanes.push(lane, id);
+        self.dirty.push_back(lane);
+    }
+
+    fn lane_keys(&mut self, operation: &Operation) -> Result<Vec<LaneKey>, String> {
+        let customer = match operation {
+            Operation::KObject(object) => {
+                return Ok(vec![LaneKey::Object(object.klass.clone(), object.external_id.clone())]);
+            }
+            Operation::Identify(identify) => &identify.customer,
+            Operation::Track(track) => &track.customer,
+        };
+        if customer.keys().iter().all(|key| matches!(key, CustomerKey::Id(_))) {
+            return Err(format!(
+                "`{}` names the customer by its Kustomer id only; tracking needs an external id, an e-mail or a phone",
+                operation.kind()
+            ));
+        }
+        let mut keys = vec![LaneKey::Customer(customer.first().clone())];
+        if let Some(id) = self.directory.customer(customer.first()) {
+            let by_id = LaneKey::Customer(CustomerKey::Id(id));
+            if !keys.contains(&by_id) {
+                keys.push(by_id);
+            }
+        }
+        Ok(keys)
+    }
+
+    /// Neighbours of one lane and partition become one operation where the kind allows it. Gives the receipt back if not.
+    fn merge_into_tail(
+        &mut self,
+        lane: crate::lane::LaneId,
+        partition: &TopicPartition,
+        operation: &Operation,
+        receipt: Receipt,
+    ) -> Option<Receipt> {
+        let Some(tail) = self.lanes.tail(lane) else {
+            return Some(receipt);
+        };
+        let Some(state) = self.operations.get_mut(&tail) else {
+            return Some(receipt);
+        };
+        let may_merge = state.partition == *partition
+            && !state.ambiguous
+            && matches!(state.stage, Stage::Queued | Stage::WaitCustomer | Stage::ReadyTrack | Stage::ReadyWrite(_));
+        if !may_merge {
+            return Some(receipt);
+        }
+        let Some(merged) = crate::coalesce::merge(&state.work, operation) else {
+            return Some(receipt);
+        };
+        let bytes = item_bytes(&merged);
+        if bytes > crate::pack::MAX_BYTES {
+            return Some(receipt);
+        }
+        state.work = merged;
+        state.receipts.push(receipt);
+        // Its size changed, so its place in a group has to be taken anew; its place in the lane stays.
+        state.bytes = bytes;
+        if let Stage::ReadyWrite(group) = state.stage.clone() {
+            state.stage = Stage::Queued;
+            self.groups.remove(&group, tail);
+            self.dirty.push_back(lane);
+        }
+        None
+    }
+}
+
+/// Bytes of an operation's item in a bulk body.
+fn item_bytes(operation: &Operation) -> usize {
+    match operation {
+        Operation::KObject(KObject { body, .. }) => {
+            serde_json::to_vec(body.as_ref()).map_or(usize::MAX, |json| json.len()) + ITEM_OVERHEAD
+        }
+        Operation::Identify(_) | Operation::Track(_) => 0,
+    }
+}
+
+/// The part of an identity that says who: the keys, as fields.
+pub(super) fn identity_keys(customer: &CustomerRef) -> serde_json::Map<String, serde_json::Value> {
+    let mut identity = serde_json::Map::new();
+    for key in customer.keys() {
+        let field = match key {
+            CustomerKey::Id(_) => continue,
+            CustomerKey::ExternalId(_) => "externalId",
+            CustomerKey::Email(_) => "email",
+            CustomerKey::Phone(_) => "phone",
+        };
+        // The most trusted of a kind comes first and wins.
+        identity.entry(field).or_insert_with(|| Arc::as_ref(key.value()).into());
+    }
+    identity
+}

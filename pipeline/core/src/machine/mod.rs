@@ -1,0 +1,308 @@
+//! The delivery machine: everything that decides, as one state machine without I/O.
+//!
+//! Inputs and the time go in, effects come out. It runs the same under the worker's pump, under tests with a virtual clock
+//! and in benches. It owns all state of delivery; nobody else holds any.
+//!
+//! What the caller may rely on: a record that was put in ends in exactly one of delivered, skipped, dead-lettered or
+//! abandoned (left uncommitted for the next owner), and [`Effect::Commit`] never names an offset above one that is not
+//! settled. What the caller must do: carry out effects in order, answer every [`Effect::Send`], [`Effect::DeadLetter`] and
+//! [`Effect::Commit`] with the input that belongs to it, and put in [`Input::Wake`] at [`Machine::next_wake`].
+
+mod answer;
+mod answer_job;
+mod answer_resolve;
+mod answer_write;
+mod dispatch;
+mod drain;
+mod intake;
+mod ready;
+mod schedule;
+mod settings;
+mod settle;
+mod snapshot;
+mod state;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::time::Instant;
+
+pub use self::settings::{MachineSettings, TopicSettings};
+pub use self::snapshot::{HoldView, PartitionView, Snapshot};
+use self::state::{Assignment, OperationState, RecordId, RecordState, RequestId as Id, Sent, Timer};
+use crate::call::{Call, Reply};
+use crate::charge::Budget;
+use crate::directory::{Directory, Generations};
+use crate::fact::Fact;
+use crate::fair::Turns;
+use crate::hold::Holds;
+use crate::invariant::Audit;
+use crate::job::Jobs;
+use crate::lane::{LaneId, Lanes, OperationId};
+use crate::outcome::{Rejected, Verdict};
+use crate::pack::{GroupKey, Groups};
+use crate::quota::Quota;
+use crate::record::{Epoch, Offset, Record, Topic, TopicPartition};
+use crate::resolve::Resolver;
+use crate::retry::Jitter;
+
+pub use self::state::{LetterId, RequestId};
+
+/// What reaches the machine.
+#[derive(Debug)]
+pub enum Input {
+    /// How many partitions each subscribed topic has: the base of this replica's share.
+    Topology(Vec<(Topic, u32)>),
+    /// A partition is this process's from now on.
+    Assigned {
+        /// Which.
+        partition: TopicPartition,
+        /// The assignment.
+        epoch: Epoch,
+    },
+    /// A partition is to be handed back: answer with [`Effect::HandBack`] when drained.
+    Revoked {
+        /// Which.
+        partition: TopicPartition,
+        /// The assignment.
+        epoch: Epoch,
+    },
+    /// A partition belongs to somebody else already: let go at once.
+    Lost {
+        /// Which.
+        partition: TopicPartition,
+        /// The assignment.
+        epoch: Epoch,
+    },
+    /// A record, decoded and mapped.
+    Record {
+        /// The record, kept until it is settled.
+        record: Record,
+        /// The assignment that it was read under.
+        epoch: Epoch,
+        /// The event's time, epoch milliseconds.
+        event_ms: Option<i64>,
+        /// What decoding and mapping said.
+        verdict: Verdict,
+    },
+    /// The answer to [`Effect::Send`].
+    Replied {
+        /// Which request.
+        request: RequestId,
+        /// What it came to.
+        reply: Reply,
+    },
+    /// The answer to [`Effect::DeadLetter`].
+    DeadLettered {
+        /// Which.
+        letter: LetterId,
+        /// Whether the broker acknowledged it.
+        acknowledged: bool,
+    },
+    /// The answer to [`Effect::Commit`].
+    Committed {
+        /// Whether the broker took it.
+        accepted: bool,
+    },
+    /// A person released the hold of this number.
+    ReleaseHold(u64),
+    /// Stop: drain everything, then [`Effect::Drained`].
+    Shutdown,
+    /// Time has passed.
+    Wake,
+}
+
+/// What the machine wants done, in this order.
+#[derive(Debug)]
+pub enum Effect {
+    /// Send this request.
+    Send {
+        /// Names it in the answer.
+        request: RequestId,
+        /// The request.
+        call: Call,
+    },
+    /// Put this record on the dead-letter topic.
+    DeadLetter {
+        /// Names it in the answer.
+        letter: LetterId,
+        /// The record as it came.
+        record: Record,
+        /// Why.
+        rejected: Rejected,
+        /// Attempts that were made.
+        attempts: u32,
+    },
+    /// Commit these offsets.
+    Commit(Vec<CommitEntry>),
+    /// Deliver no more records of these partitions.
+    Pause(Vec<TopicPartition>),
+    /// Deliver records of these partitions again.
+    Resume(Vec<TopicPartition>),
+    /// Give this partition back to the group.
+    HandBack {
+        /// Which.
+        partition: TopicPartition,
+        /// The assignment that ends.
+        epoch: Epoch,
+    },
+    /// Everything is handed back after [`Input::Shutdown`].
+    Drained,
+    /// Something happened that people may want to know.
+    Fact(Fact),
+}
+
+/// One offset to commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitEntry {
+    /// Of which partition.
+    pub partition: TopicPartition,
+    /// Under which assignment.
+    pub epoch: Epoch,
+    /// The next offset to be read.
+    pub offset: Offset,
+}
+
+/// The state machine.
+#[derive(Debug)]
+pub struct Machine {
+    settings: MachineSettings,
+    assignments: HashMap<TopicPartition, Assignment>,
+    topology: HashMap<Topic, u32>,
+    records: HashMap<RecordId, RecordState>,
+    operations: HashMap<OperationId, OperationState>,
+    requests: HashMap<Id, Sent>,
+    lanes: Lanes,
+    dirty: VecDeque<LaneId>,
+    ready_track: VecDeque<OperationId>,
+    groups: Groups,
+    forced: VecDeque<(GroupKey, Vec<OperationId>)>,
+    verify: VecDeque<OperationId>,
+    jobs: Jobs,
+    resolver: Resolver,
+    directory: Directory,
+    delivered_events: Generations<u128, ()>,
+    quota: Quota,
+    turns: Turns,
+    holds: Holds,
+    budget: Budget,
+    audit: Audit,
+    jitter: Jitter,
+    timers: BTreeSet<(Instant, Timer)>,
+    next_id: u64,
+    customer_refs: bool,
+    object_refs: bool,
+    duplicates_refused: bool,
+    failures: u32,
+    last_success: Option<(Instant, Option<crate::hold::Family>)>,
+    last_any_success: Option<Instant>,
+    commit: state::CommitState,
+    letters_open: usize,
+    shutting_down: bool,
+    drained: bool,
+    next_permit: Option<Instant>,
+    effects: Vec<Effect>,
+}
+
+impl Machine {
+    /// An idle machine.
+    #[must_use]
+    pub fn new(settings: MachineSettings) -> Self {
+        let resolver = Resolver::new(settings.resolver());
+        Self {
+            assignments: HashMap::new(),
+            topology: HashMap::new(),
+            records: HashMap::new(),
+            operations: HashMap::new(),
+            requests: HashMap::new(),
+            lanes: Lanes::default(),
+            dirty: VecDeque::new(),
+            ready_track: VecDeque::new(),
+            groups: Groups::new(settings.patience),
+            forced: VecDeque::new(),
+            verify: VecDeque::new(),
+            jobs: Jobs::new(settings.jobs),
+            resolver,
+            directory: Directory::new(settings.directory_capacity),
+            delivered_events: Generations::new(settings.repeat_window),
+            quota: Quota::new(settings.quota),
+            turns: Turns::default(),
+            holds: Holds::new(settings.patient_probes, settings.eager_probes),
+            budget: Budget::new(settings.budget),
+            audit: Audit::default(),
+            jitter: Jitter::new(settings.seed),
+            timers: BTreeSet::new(),
+            next_id: 0,
+            customer_refs: true,
+            object_refs: true,
+            duplicates_refused: false,
+            failures: 0,
+            last_success: None,
+            last_any_success: None,
+            commit: state::CommitState::default(),
+            letters_open: 0,
+            shutting_down: false,
+            drained: false,
+            next_permit: None,
+            effects: Vec::new(),
+            settings,
+        }
+    }
+
+    /// Takes one input at that time and says what is to be done.
+    ///
+    /// Time never goes back: a `now` below an earlier one is taken as it is and only delays what is due.
+    pub fn step(&mut self, now: Instant, input: Input) -> Vec<Effect> {
+        match input {
+            Input::Topology(topics) => self.on_topology(now, topics),
+            Input::Assigned { partition, epoch } => self.on_assigned(now, partition, epoch),
+            Input::Revoked { partition, epoch } => self.on_revoked(now, &partition, epoch),
+            Input::Lost { partition, epoch } => self.on_lost(now, &partition, epoch),
+            Input::Record { record, epoch, event_ms, verdict } => {
+                self.on_record(record, epoch, event_ms, verdict);
+            }
+            Input::Replied { request, reply } => self.on_replied(now, request, reply),
+            Input::DeadLettered { letter, acknowledged } => {
+                self.on_dead_lettered(now, letter, acknowledged);
+            }
+            Input::Committed { accepted } => self.on_committed(accepted),
+            Input::ReleaseHold(id) => self.on_release(id),
+            Input::Shutdown => self.on_shutdown(now),
+            Input::Wake => {}
+        }
+        self.fire_timers(now);
+        self.activate_lanes(now);
+        self.schedule(now);
+        self.settle_commits(now);
+        self.check_drains(now);
+        self.report_broken(now);
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Whether a hold of that number exists.
+    #[must_use]
+    pub fn has_hold(&self, id: u64) -> bool {
+        self.holds.iter().any(|(_, hold)| hold.id == id)
+    }
+
+    fn fact(&mut self, fact: Fact) {
+        self.effects.push(Effect::Fact(fact));
+    }
+
+    fn fresh(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    fn report_broken(&mut self, now: Instant) {
+        let within = self.quota.within_allowance(now);
+        self.audit.check(crate::invariant::Invariant::I6, within);
+        for invariant in self.audit.take() {
+            self.effects.push(Effect::Fact(Fact::Broken(invariant)));
+        }
+    }
+
+    fn on_release(&mut self, id: u64) {
+        if let Some((scope, cause)) = self.holds.release(id) {
+            self.fact(Fact::HoldEnded { scope, cause });
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! What may go next: the heads of lanes, and what each of them still waits for.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Machine;
+use super::state::{Stage, Timer};
+use crate::fact::{Fact, ResolvedBy};
+use crate::lane::{LaneKey, OperationId};
+use crate::operation::{CustomerKey, KObject, Operation};
+use crate::outcome::SkipReason;
+use crate::pack::{GroupKey, Verb};
+use crate::resolve::Resolver;
+
+enum Next {
+    Track,
+    Verify,
+    Write(GroupKey, usize),
+    Customer,
+    Skip(SkipReason),
+}
+
+impl Machine {
+    /// Looks at every lane whose head may have changed.
+    pub(super) fn activate_lanes(&mut self, now: Instant) {
+        while let Some(lane) = self.dirty.pop_front() {
+            if let Some(head) = self.lanes.head(lane) {
+                self.activate(now, head);
+            }
+        }
+    }
+
+    fn activate(&mut self, now: Instant, id: OperationId) {
+        let next = match self.operations.get(&id) {
+            Some(state) if state.stage == Stage::Queued => self.next_of(id),
+            Some(_) | None => return,
+        };
+        let Some(state) = self.operations.get_mut(&id) else {
+            return;
+        };
+        match next {
+            Next::Track => {
+                state.stage = Stage::ReadyTrack;
+                self.ready_track.push_back(id);
+            }
+            Next::Verify => {
+                state.stage = Stage::ReadyVerify;
+                self.verify.push_back(id);
+            }
+            Next::Write(group, bytes) => {
+                state.stage = Stage::ReadyWrite(group.clone());
+                self.groups.add(now, group, id, bytes);
+            }
+            Next::Customer => {
+                state.stage = Stage::WaitCustomer;
+                if let Operation::KObject(KObject { customer: Some(customer), .. }) = &state.work {
+                    self.resolver.want(now, customer, id);
+                }
+            }
+            Next::Skip(reason) => self.finish_skipped(id, reason),
+        }
+    }
+
+    fn next_of(&mut self, id: OperationId) -> Next {
+        let Some(state) = self.operations.get_mut(&id) else {
+            return Next::Track;
+        };
+        let Operation::KObject(object) = &state.work else {
+            return Next::Track;
+        };
+        if state.verify_first {
+            return Next::Verify;
+        }
+        let group = |verb| GroupKey { klass: object.klass.clone(), verb };
+        if let Some(known) = self.directory.object(&object.klass, &object.external_id) {
+            if let (Some(ours), Some(theirs)) = (&object.version, &known.version)
+                && ours.is_older_than(theirs)
+            {
+                return Next::Skip(SkipReason::Stale);
+            }
+            let keyed = self.settings.topics.get(&state.partition.topic).is_some_and(|t| t.keyed);
+            if keyed && !state.ambiguous && known.fingerprint == Some(fingerprint(object)) {
+                return Next::Skip(SkipReason::Unchanged);
+            }
+            return Next::Write(group(Verb::Update), state.bytes);
+        }
+        if let Some(customer) = &object.customer
+            && state.customer_id.is_none()
+        {
+            state.customer_id = self.directory.any_customer(customer.keys());
+            if state.customer_id.is_none() {
+                return Next::Customer;
+            }
+        }
+        Next::Write(group(Verb::Create), state.bytes)
+    }
+
+    /// A key is known to mean a customer: whoever waited goes on, and lanes of one customer become one.
+    pub(super) fn learn_customer(&mut self, key: &CustomerKey, id: &Arc<str>, way: ResolvedBy) {
+        let new = self.directory.customer(key).as_ref() != Some(id);
+        self.directory.learn_customer(key, Arc::clone(id));
+        if new {
+            self.fact(Fact::Resolved { way });
+            let by_id = LaneKey::Customer(CustomerKey::Id(Arc::clone(id)));
+            if let Some(lane) = self.lanes.join(&LaneKey::Customer(key.clone()), &by_id) {
+                self.adopt_lane(lane);
+            }
+        }
+        for operation in Resolver::found(&mut self.resolver, key) {
+            if let Some(state) = self.operations.get_mut(&operation)
+                && state.stage == Stage::WaitCustomer
+            {
+                state.customer_id = Some(Arc::clone(id));
+                state.stage = Stage::Queued;
+                self.dirty.push_back(state.lane);
+            }
+        }
+    }
+
+    /// After two lanes became one: every operation learns its lane, and only the first may be ready.
+    fn adopt_lane(&mut self, lane: crate::lane::LaneId) {
+        let waiting: Vec<OperationId> = self.lanes.waiting(lane).collect();
+        for id in waiting.into_iter().chain(self.lanes.active(lane)) {
+            if let Some(state) = self.operations.get_mut(&id) {
+                state.lane = lane;
+                if state.stage == Stage::ReadyTrack {
+                    state.stage = Stage::Queued;
+                }
+            }
+        }
+        self.dirty.push_back(lane);
+    }
+
+    pub(super) fn fire_timers(&mut self, now: Instant) {
+        while let Some((at, timer)) = self.timers.first().copied() {
+            if at > now {
+                break;
+            }
+            self.timers.pop_first();
+            match timer {
+                Timer::Unpark(id) => {
+                    if let Some(state) = self.operations.get_mut(&id)
+                        && state.stage == Stage::Parked(at)
+                    {
+                        state.stage = Stage::Queued;
+                        self.dirty.push_back(state.lane);
+                    }
+                }
+                Timer::Letter(record) => self.send_letter(record),
+            }
+        }
+        for operation in self.resolver.expired(now) {
+            self.reject_unknown_customer(operation);
+        }
+    }
+
+    /// Drops what is no longer ready from the front of the queues, and skips repeats, so that a permit is never taken for
+    /// nothing.
+    pub(super) fn trim_ready(&mut self, now: Instant) {
+        while let Some(id) = self.ready_track.front().copied() {
+            let stage_holds = self.operations.get(&id).is_some_and(|s| {
+                s.stage == Stage::ReadyTrack && self.lanes.head(s.lane) == Some(id)
+            });
+            if stage_holds && !self.is_repeat(id) {
+                break;
+            }
+            self.ready_track.pop_front();
+            if stage_holds {
+                self.finish_skipped(id, SkipReason::Repeat);
+                self.activate_lanes(now);
+            }
+        }
+        while let Some(id) = self.verify.front() {
+            if self.operations.get(id).is_some_and(|state| state.stage == Stage::ReadyVerify) {
+                break;
+            }
+            self.verify.pop_front();
+        }
+        while let Some((_, operations)) = self.forced.front_mut() {
+            operations.retain(|id| {
+                self.operations.get(id).is_some_and(|state| state.stage == Stage::ReadyForced)
+            });
+            if !operations.is_empty() {
+                break;
+            }
+            self.forced.pop_front();
+        }
+    }
+
+    fn is_repeat(&self, id: OperationId) -> bool {
+        match self.operations.get(&id).map(|state| &state.work) {
+            Some(Operation::Track(track)) => {
+                self.delivered_events.contains(&track.event_key.as_u128())
+            }
+            Some(Operation::Identify(_) | Operation::KObject(_)) | None => false,
+        }
+    }
+}
+
+/// A hash of what a write would say, for this process only.
+pub(super) fn fingerprint(object: &KObject) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for (name, value) in object.body.iter() {
+        name.hash(&mut hasher);
+        value.to_string().hash(&mut hasher);
+    }
+    hasher.finish()
+}

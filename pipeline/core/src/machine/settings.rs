@@ -1,0 +1,110 @@
+//! The numbers the machine works with, durations already divided by the time scale.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::charge::Charge;
+use crate::job::JobTiming;
+use crate::pack::Patience;
+use crate::quota::QuotaSettings;
+use crate::record::Topic;
+use crate::resolve::ResolverSettings;
+use crate::retry::Backoff;
+
+/// Everything that can be set.
+#[derive(Debug, Clone)]
+pub struct MachineSettings {
+    /// The cap on unsettled records.
+    pub budget: Charge,
+    /// The organisation's limit and this fleet's part of it.
+    pub quota: QuotaSettings,
+    /// The subscribed topics.
+    pub topics: BTreeMap<Topic, TopicSettings>,
+    /// Requests under way at once.
+    pub max_in_flight: usize,
+    /// When a bulk request leaves that is not full.
+    pub patience: Patience,
+    /// Delays between attempts.
+    pub retry: Backoff,
+    /// After how many failures a record counts as sick, counted only while others succeed.
+    pub max_failures: u32,
+    /// Probes of what a person has to mend.
+    pub patient_probes: Backoff,
+    /// Probes of a destination that is down.
+    pub eager_probes: Backoff,
+    /// Failures in a row after which the destination counts as down.
+    pub unhealthy_after: u32,
+    /// How long a customer that is missing is waited for where the route says `park`.
+    pub park_for: Duration,
+    /// Times of bulk jobs.
+    pub jobs: JobTiming,
+    /// The least time before an ambiguous create is looked into.
+    pub verification_wait: Duration,
+    /// How long a drain may take; real time.
+    pub drain_timeout: Duration,
+    /// Pause between commits; real time.
+    pub commit_interval: Duration,
+    /// Pause before a dead letter that was not acknowledged is sent again; real time.
+    pub letter_retry: Duration,
+    /// Entries of each cache.
+    pub directory_capacity: usize,
+    /// Occurrences remembered, so that a repeat of one is skipped.
+    pub repeat_window: usize,
+    /// The seed of jitter.
+    pub seed: u64,
+}
+
+/// What the machine knows of a topic.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TopicSettings {
+    /// The topic's weight in this replica's share.
+    pub weight: f64,
+    /// All records of one object reach one partition, so that a write that changes nothing can be left out.
+    pub keyed: bool,
+}
+
+impl MachineSettings {
+    /// Sound values for a limit of `limit` requests a minute of which `share` may be used, for an API whose clock runs
+    /// `time_scale` times faster than this one. `None` if the scale is not a positive number.
+    #[must_use]
+    pub fn new(limit: u32, share: f64, reserve: u32, time_scale: f64) -> Option<Self> {
+        if !time_scale.is_finite() || time_scale <= 0.0 {
+            return None;
+        }
+        let scaled = |seconds: f64| Duration::from_secs_f64(seconds / time_scale);
+        Some(Self {
+            budget: Charge { records: 50_000, bytes: 64 << 20 },
+            quota: QuotaSettings { limit, share, reserve, minute: scaled(60.0), time_scale },
+            topics: BTreeMap::new(),
+            max_in_flight: 64,
+            patience: Patience { linger: scaled(0.2), max_delay: scaled(5.0) },
+            retry: Backoff::new(scaled(1.0), scaled(60.0))?,
+            max_failures: 10,
+            patient_probes: Backoff::new(scaled(5.0), scaled(60.0))?,
+            eager_probes: Backoff::new(scaled(1.0), scaled(8.0))?,
+            unhealthy_after: 8,
+            park_for: scaled(600.0),
+            jobs: JobTiming {
+                first_read: scaled(6.0),
+                max_pause: scaled(15.0),
+                give_up: scaled(900.0),
+                time_scale,
+            },
+            verification_wait: scaled(60.0),
+            drain_timeout: Duration::from_secs(20),
+            commit_interval: Duration::from_millis(250),
+            letter_retry: Duration::from_secs(1),
+            directory_capacity: 200_000,
+            repeat_window: 100_000,
+            seed: 1,
+        })
+    }
+
+    pub(super) fn resolver(&self) -> ResolverSettings {
+        ResolverSettings {
+            patience: self.patience,
+            park_for: self.park_for,
+            minute: self.quota.minute,
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Records end: receipts are settled, dead letters sent, charges given back, offsets committed.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::state::{LetterId, Receipt, RecordId, Timer};
+use super::{CommitEntry, Effect, Machine};
+use crate::charge::Gate;
+use crate::fact::{Fact, Settlement};
+use crate::invariant::Invariant;
+use crate::lane::OperationId;
+use crate::operation::Operation;
+use crate::outcome::{Rejected, Rejection, SkipReason};
+
+/// What an operation came to.
+#[derive(Debug, Clone)]
+enum End {
+    Delivered,
+    Skipped(SkipReason),
+    Rejected(Rejected),
+}
+
+impl Machine {
+    pub(super) fn finish_delivered(&mut self, id: OperationId) {
+        if let Some(Operation::Track(track)) = self.operations.get(&id).map(|state| &state.work) {
+            self.delivered_events.insert(track.event_key.as_u128(), ());
+        }
+        self.finish(id, &End::Delivered);
+    }
+
+    pub(super) fn finish_skipped(&mut self, id: OperationId, reason: SkipReason) {
+        self.finish(id, &End::Skipped(reason));
+    }
+
+    pub(super) fn finish_rejected(
+        &mut self,
+        id: OperationId,
+        reason: Rejection,
+        detail: String,
+    ) {
+        let route = self.operations.get(&id).map(|state| Arc::clone(&state.route));
+        self.finish(id, &End::Rejected(Rejected { reason, detail, route }));
+    }
+
+    pub(super) fn reject_unknown_customer(&mut self, id: OperationId) {
+        let detail = "no customer has any of the record's keys, and the route does not create one".to_owned();
+        self.finish_rejected(id, Rejection::UnknownCustomer, detail);
+    }
+
+    fn finish(&mut self, id: OperationId, end: &End) {
+        let Some(state) = self.operations.remove(&id) else {
+            return;
+        };
+        self.lanes.remove(state.lane, id);
+        self.dirty.push_back(state.lane);
+        for receipt in state.receipts {
+            self.settle(receipt, end, state.attempts);
+        }
+    }
+
+    /// Ends an operation that never got a lane. Its record is concluded by the admission, once all have their place.
+    #[expect(clippy::needless_pass_by_value, reason = "a receipt ends here; nobody may use it again")]
+    pub(super) fn reject_receipt(&mut self, receipt: Receipt, rejected: Rejected) {
+        self.settle_open(&receipt, &End::Rejected(rejected), 0);
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "a receipt ends here; nobody may use it again")]
+    fn settle(&mut self, receipt: Receipt, end: &End, attempts: u32) {
+        if self.settle_open(&receipt, end, attempts) {
+            self.conclude(receipt.record);
+        }
+    }
+
+    /// Notes the end of one operation of a record. `true` if it was the last.
+    fn settle_open(&mut self, receipt: &Receipt, end: &End, attempts: u32) -> bool {
+        let Some(state) = self.records.get_mut(&receipt.record) else {
+            return false; // left to the next owner meanwhile
+        };
+        state.attempts = state.attempts.max(attempts);
+        match end {
+            End::Delivered => state.delivered = true,
+            End::Skipped(reason) => state.skipped = Some(*reason),
+            End::Rejected(rejected) => {
+                state.rejected.get_or_insert_with(|| rejected.clone());
+            }
+        }
+        self.audit.check(Invariant::I3, state.open > 0);
+        state.open = state.open.saturating_sub(1);
+        state.open == 0
+    }
+
+    /// All operations of a record have ended: it is settled, or its dead letter leaves.
+    pub(super) fn conclude(&mut self, id: RecordId) {
+        let Some(state) = self.records.get(&id) else {
+            return;
+        };
+        if state.abandoned {
+            self.release(id);
+        } else if state.rejected.is_some() {
+            self.send_letter(id);
+        } else {
+            let settlement = match (state.delivered, state.skipped) {
+                (true, _) | (false, None) => Settlement::Delivered,
+                (false, Some(reason)) => Settlement::Skipped(reason),
+            };
+            self.complete(id, settlement);
+        }
+    }
+
+    pub(super) fn send_letter(&mut self, id: RecordId) {
+        let Some(state) = self.records.get_mut(&id) else {
+            return;
+        };
+        let Some(rejected) = state.rejected.clone() else {
+            return;
+        };
+        if !state.letter {
+            state.letter = true;
+            self.letters_open += 1;
+        }
+        self.effects.push(Effect::DeadLetter {
+            letter: LetterId(id),
+            record: state.record.clone(),
+            rejected,
+            attempts: state.attempts,
+        });
+    }
+
+    pub(super) fn on_dead_lettered(&mut self, now: Instant, letter: LetterId, acknowledged: bool) {
+        let LetterId(id) = letter;
+        let Some(state) = self.records.get(&id) else {
+            return;
+        };
+        if !acknowledged {
+            self.timers.insert((now + self.settings.letter_retry, Timer::Letter(id)));
+            return;
+        }
+        let Some(reason) = state.rejected.as_ref().map(|rejected| rejected.reason) else {
+            return;
+        };
+        self.complete(id, Settlement::DeadLettered(reason));
+    }
+
+    /// The one place where an offset becomes settled.
+    fn complete(&mut self, id: RecordId, settlement: Settlement) {
+        let Some(state) = self.records.get(&id) else {
+            return;
+        };
+        let rightly = match settlement {
+            Settlement::DeadLettered(_) => state.letter,
+            Settlement::Delivered | Settlement::Skipped(_) => !state.letter,
+        };
+        self.audit.check(Invariant::I4, rightly);
+        let position = &state.record.position;
+        let assignment = self.assignments.get_mut(&position.partition);
+        if let Some(assignment) = assignment.filter(|assignment| assignment.epoch == state.epoch) {
+            let settled = assignment.ledger.settle(position.offset);
+            self.audit.check(Invariant::I3, settled);
+        }
+        let fact = Fact::Settled {
+            topic: position.partition.topic.clone(),
+            settlement,
+            event_ms: state.event_ms,
+            record_ms: state.record.timestamp_ms,
+        };
+        self.fact(fact);
+        self.release(id);
+    }
+
+    /// Lets go of a record: gives its charge back and counts it out of its assignment.
+    pub(super) fn release(&mut self, id: RecordId) {
+        let Some(state) = self.records.remove(&id) else {
+            return;
+        };
+        if state.letter {
+            self.letters_open = self.letters_open.saturating_sub(1);
+        }
+        if let Some(assignment) = self.assignments.get_mut(&state.record.position.partition)
+            && assignment.epoch == state.epoch
+        {
+            assignment.live = assignment.live.saturating_sub(1);
+        }
+        if self.budget.refund(state.charge) == Some(Gate::Open) {
+            self.open_gate();
+        }
+        let drained = self.records.is_empty();
+        let zero = self.budget.used().records == 0 && self.budget.used().bytes == 0;
+        self.audit.check(Invariant::I5, drained == zero);
+    }
+
+    /// Issues commits of all frontiers that moved, one call at a time.
+    pub(super) fn settle_commits(&mut self, now: Instant) {
+        if !self.commit.under_way.is_empty() {
+            return;
+        }
+        let anything = self.assignments.values().any(|a| a.uncommitted().is_some());
+        if !anything {
+            return;
+        }
+        let draining = self.assignments.values().any(|a| a.drain.is_some() && a.live == 0);
+        let at = *self.commit.next_at.get_or_insert(now + self.settings.commit_interval);
+        if at > now && !draining {
+            return;
+        }
+        self.commit.next_at = None;
+        let mut entries = Vec::new();
+        for (partition, assignment) in &mut self.assignments {
+            let Some(offset) = assignment.uncommitted() else { continue };
+            self.audit.check(Invariant::I1, !assignment.ledger.has_open_below(offset));
+            self.audit.check(Invariant::I8, assignment.issued.is_none_or(|before| before <= offset));
+            assignment.issued = Some(offset);
+            self.commit.under_way.push((partition.clone(), assignment.epoch, offset));
+            entries.push(CommitEntry { partition: partition.clone(), epoch: assignment.epoch, offset });
+        }
+        self.effects.push(Effect::Commit(entries));
+    }
+
+    pub(super) fn on_committed(&mut self, accepted: bool) {
+        for (partition, epoch, offset) in std::mem::take(&mut self.commit.under_way) {
+            let Some(assignment) = self.assignments.get_mut(&partition) else { continue };
+            if assignment.epoch != epoch {
+                continue;
+            }
+            if accepted {
+                assignment.acked = Some(offset);
+            } else if let Some(drain) = assignment.drain.as_mut() {
+                drain.commits_failed += 1;
+            }
+        }
+    }
+
+    pub(super) fn next_commit(&self) -> Option<Instant> {
+        self.commit.next_at.filter(|_| self.commit.under_way.is_empty())
+    }
+}

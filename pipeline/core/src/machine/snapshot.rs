@@ -1,0 +1,141 @@
+//! What the machine looks like now, for gauges and `/status`.
+
+use std::time::Instant;
+
+use super::Machine;
+use super::state::Stage;
+use crate::charge::{Charge, Gate};
+use crate::hold::Scope;
+use crate::outcome::HoldCause;
+use crate::record::{Epoch, Offset, TopicPartition};
+
+/// Everything a gauge or a person may ask of the machine.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Owned partitions.
+    pub partitions: Vec<PartitionView>,
+    /// What unsettled records cost.
+    pub used: Charge,
+    /// The cap on it.
+    pub cap: Charge,
+    /// Whether records may enter.
+    pub gate: Gate,
+    /// Requests a minute this replica may make.
+    pub allowance: u32,
+    /// What the last response said is left of the window for everybody.
+    pub server_remaining: Option<u32>,
+    /// For how long the server's limit keeps everything back.
+    pub frozen_until: Option<Instant>,
+    /// How often it did.
+    pub freezes: u64,
+    /// Requests under way.
+    pub requests: usize,
+    /// Lanes that hold something.
+    pub lanes: usize,
+    /// Operations that wait for a permit: events and identities.
+    pub ready_tracks: usize,
+    /// Operations that wait for a permit: objects.
+    pub ready_writes: usize,
+    /// Operations that wait for their customer's id.
+    pub waiting_for_customer: usize,
+    /// Operations that wait for a time.
+    pub parked: usize,
+    /// Bulk jobs that have not ended.
+    pub jobs: usize,
+    /// Dead letters that are not acknowledged.
+    pub letters: usize,
+    /// Customers and objects in the directory.
+    pub directory: (usize, usize),
+    /// Look-ups in it that found something, and that did not.
+    pub directory_hits: (u64, u64),
+    /// What is held.
+    pub holds: Vec<HoldView>,
+    /// Whether the machine is draining for good.
+    pub shutting_down: bool,
+}
+
+/// One owned partition.
+#[derive(Debug, Clone)]
+pub struct PartitionView {
+    /// Which.
+    pub partition: TopicPartition,
+    /// Under which assignment.
+    pub epoch: Epoch,
+    /// Records that are not settled.
+    pub unsettled: u64,
+    /// Records settled in this assignment.
+    pub settled: u64,
+    /// Up to where everything is settled.
+    pub frontier: Option<Offset>,
+    /// What the broker has acknowledged.
+    pub committed: Option<Offset>,
+    /// Whether it is being handed back.
+    pub draining: bool,
+}
+
+/// One hold.
+#[derive(Debug, Clone)]
+pub struct HoldView {
+    /// Its number, for its release.
+    pub id: u64,
+    /// What is held.
+    pub scope: Scope,
+    /// Why.
+    pub cause: HoldCause,
+    /// Since when.
+    pub since: Instant,
+}
+
+impl Machine {
+    /// A picture of the machine. It costs a walk over all operations: take it once a second, not once a step.
+    #[must_use]
+    pub fn snapshot(&self, now: Instant) -> Snapshot {
+        let mut partitions: Vec<PartitionView> = self
+            .assignments
+            .iter()
+            .map(|(partition, assignment)| PartitionView {
+                partition: partition.clone(),
+                epoch: assignment.epoch,
+                unsettled: assignment.live,
+                settled: assignment.ledger.settled(),
+                frontier: assignment.ledger.frontier(),
+                committed: assignment.acked,
+                draining: assignment.drain.is_some(),
+            })
+            .collect();
+        partitions.sort_by(|a, b| a.partition.cmp(&b.partition));
+        let parked =
+            self.operations.values().filter(|state| matches!(state.stage, Stage::Parked(_))).count();
+        Snapshot {
+            partitions,
+            used: self.budget.used(),
+            cap: self.budget.cap(),
+            gate: self.budget.gate(),
+            allowance: self.quota.allowance(),
+            server_remaining: self.quota.server_remaining(),
+            frozen_until: self.quota.frozen_until(now),
+            freezes: self.quota.freezes(),
+            requests: self.requests.len(),
+            lanes: self.lanes.len(),
+            ready_tracks: self.ready_track.len(),
+            ready_writes: self.groups.len(),
+            waiting_for_customer: self.resolver.waiting().0,
+            parked,
+            jobs: self.jobs.len(),
+            letters: self.letters_open,
+            directory: self.directory.sizes(),
+            directory_hits: self.directory.hits_and_misses(),
+            holds: self
+                .holds
+                .iter()
+                .map(|(scope, hold)| HoldView {
+                    id: hold.id,
+                    scope: scope.clone(),
+                    cause: hold.cause,
+                    since: hold.since,
+                })
+                .collect(),
+            shutting_down: self.shutting_down,
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What the machine remembers of records, operations, requests and partitions.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use smallvec::SmallVec;
+
+use crate::call::Class;
+use crate::charge::Charge;
+use crate::hold::Family;
+use crate::job::JobId;
+use crate::lane::{LaneId, OperationId};
+use crate::ledger::Ledger;
+use crate::operation::{CustomerKey, Operation};
+use crate::outcome::{Rejected, SkipReason};
+use crate::pack::{GroupKey, Verb};
+use crate::record::{Epoch, Offset, Record, TopicPartition};
+
+/// Names a request until it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(pub(super) u64);
+
+/// Names a dead letter until it is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LetterId(pub(super) RecordId);
+
+/// An unsettled record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct RecordId(pub(super) u64);
+
+/// The obligation to settle one operation of one record. Not `Clone`: it ends in exactly one place, `settle`.
+#[derive(Debug)]
+#[must_use = "a receipt that is dropped leaves its record unsettled for ever"]
+pub(super) struct Receipt {
+    pub(super) record: RecordId,
+}
+
+#[derive(Debug)]
+pub(super) struct RecordState {
+    pub(super) record: Record,
+    pub(super) epoch: Epoch,
+    pub(super) event_ms: Option<i64>,
+    pub(super) charge: Charge,
+    /// Operations that are not settled.
+    pub(super) open: usize,
+    pub(super) delivered: bool,
+    pub(super) skipped: Option<SkipReason>,
+    pub(super) rejected: Option<Rejected>,
+    pub(super) attempts: u32,
+    /// Its partition is being handed back: what is under way ends, then it is left to the next owner.
+    pub(super) abandoned: bool,
+    /// Its dead letter is under way.
+    pub(super) letter: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct OperationState {
+    pub(super) lane: LaneId,
+    pub(super) partition: TopicPartition,
+    pub(super) route: Arc<str>,
+    pub(super) work: Operation,
+    pub(super) receipts: SmallVec<[Receipt; 1]>,
+    pub(super) stage: Stage,
+    pub(super) attempts: u32,
+    /// Failures while others succeeded.
+    pub(super) sick: u32,
+    pub(super) last_attempt: Option<Instant>,
+    /// Bytes of its item in a bulk request.
+    pub(super) bytes: usize,
+    /// The customer's Kustomer id, once known.
+    pub(super) customer_id: Option<Arc<str>>,
+    /// A write of it may have arrived.
+    pub(super) ambiguous: bool,
+    /// Look at the object before anything else is sent.
+    pub(super) verify_first: bool,
+    /// Never fused: a fused request with it was refused.
+    pub(super) alone: bool,
+    /// The customer's id led nowhere once and was looked up again.
+    pub(super) resolved_again: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Stage {
+    Queued,
+    WaitCustomer,
+    ReadyTrack,
+    ReadyWrite(GroupKey),
+    ReadyForced,
+    ReadyVerify,
+    Parked(Instant),
+    UnderWay,
+    InJob(JobId),
+}
+
+impl Stage {
+    /// Whether a request of it has left whose end is not known.
+    pub(super) fn is_under_way(&self) -> bool {
+        match self {
+            Self::UnderWay | Self::InJob(_) => true,
+            Self::Queued
+            | Self::WaitCustomer
+            | Self::ReadyTrack
+            | Self::ReadyWrite(_)
+            | Self::ReadyForced
+            | Self::ReadyVerify
+            | Self::Parked(_) => false,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub(super) what: SentKind,
+    pub(super) class: Class,
+    pub(super) family: Option<Family>,
+    pub(super) at: Instant,
+}
+
+#[derive(Debug)]
+pub(super) enum SentKind {
+    /// One identify, one track, or both fused.
+    Tracking(SmallVec<[OperationId; 2]>),
+    Search(Vec<CustomerKey>),
+    ResolveIdentify(CustomerKey),
+    ReadCustomer(CustomerKey),
+    CreateCustomers { keys: HashMap<String, CustomerKey>, with_refs: bool },
+    Bulk { group: GroupKey, operations: Vec<OperationId>, with_refs: bool },
+    Single { operation: OperationId, verb: Verb },
+    Verify(OperationId),
+    ReadJob { job: JobId, state_only: bool },
+    Probe,
+}
+
+#[derive(Debug)]
+pub(super) struct Assignment {
+    pub(super) epoch: Epoch,
+    pub(super) ledger: Ledger,
+    /// Records of this assignment that are held.
+    pub(super) live: u64,
+    pub(super) issued: Option<Offset>,
+    pub(super) acked: Option<Offset>,
+    pub(super) drain: Option<Drain>,
+}
+
+#[derive(Debug)]
+pub(super) struct Drain {
+    pub(super) deadline: Instant,
+    pub(super) commits_failed: u32,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct CommitState {
+    pub(super) under_way: Vec<(TopicPartition, Epoch, Offset)>,
+    pub(super) next_at: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// A parked operation may go on.
+    Unpark(OperationId),
+    /// A dead letter that was not acknowledged is sent again.
+    Letter(RecordId),
+}
+
+impl Assignment {
+    pub(super) fn new(epoch: Epoch) -> Self {
+        Self { epoch, ledger: Ledger::default(), live: 0, issued: None, acked: None, drain: None }
+    }
+
+    /// The offset to commit, if it is above what the broker has.
+    pub(super) fn uncommitted(&self) -> Option<Offset> {
+        self.ledger.frontier().filter(|frontier| self.acked.is_none_or(|acked| *frontier > acked))
+    }
+}
