@@ -57,6 +57,11 @@ pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value, Decoded> {
     Ok(value)
 }
 
+/// The JSON value in a text within an event, with the same exact integers and the same limit on depth.
+pub(crate) fn parse_nested(bytes: &[u8]) -> Option<Value> {
+    parse_text(std::str::from_utf8(bytes).ok()?).ok()
+}
+
 /// The depth at which the JSON parser itself gives up.
 const MAX_DEPTH: usize = 128;
 

@@ -1,0 +1,92 @@
+//! Errors of a mapping file: place, field, expression, what is wrong, and the way out.
+
+use std::fmt;
+
+use super::node::Place;
+
+/// One error of a mapping file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MappingError {
+    /// The file as named by the caller.
+    pub file: String,
+    /// Where in it.
+    pub place: Place,
+    /// The field, for example `routes[2].do[0].custom.totalNum`; empty for the whole file.
+    pub field: String,
+    /// The expression, if it is one that is wrong.
+    pub expression: Option<String>,
+    /// What is wrong.
+    pub problem: String,
+    /// The way out, where one is known.
+    pub help: Option<String>,
+}
+
+impl fmt::Display for MappingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if self.place.line > 0 {
+            write!(f, ":{}:{}", self.place.line, self.place.column)?;
+        }
+        f.write_str(": ")?;
+        if !self.field.is_empty() {
+            write!(f, "{}: ", self.field)?;
+        }
+        f.write_str(&self.problem)?;
+        if let Some(expression) = &self.expression {
+            write!(f, " in `{expression}`")?;
+        }
+        if let Some(help) = &self.help {
+            write!(f, "; {help}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for MappingError {}
+
+/// The one of these words that is nearest to a mistyped one, if any is near enough.
+pub(super) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let folded = word.to_lowercase();
+    let scored = known.into_iter().map(|candidate| (distance(&folded, &candidate.to_lowercase()), candidate));
+    let (score, candidate) = scored.min_by_key(|(score, _)| *score)?;
+    let allowed = (word.chars().count() / 3).clamp(1, 3);
+    (score <= allowed).then_some(candidate)
+}
+
+/// How many letters must change, swapped neighbours counting as one.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut before: Vec<usize> = Vec::new();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    let mut previous = None;
+    for (i, l) in left.chars().enumerate() {
+        let mut next = Vec::with_capacity(row.len());
+        next.push(i + 1);
+        for (j, r) in right.iter().enumerate() {
+            let at = |row: &[usize], index: usize| row.get(index).copied().unwrap_or(usize::MAX - 1);
+            let mut best = (at(&row, j) + usize::from(l != *r)).min(at(&row, j + 1) + 1).min(at(&next, j) + 1);
+            let swapped = j > 0 && previous == Some(*r) && right.get(j - 1) == Some(&l);
+            if swapped {
+                best = best.min(at(&before, j - 1) + 1);
+            }
+            next.push(best);
+        }
+        before = std::mem::replace(&mut row, next);
+        previous = Some(l);
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn a_mistyped_word_finds_its_neighbour() {
+        let known = ["externalId", "title", "custom", "createdAt"];
+        assert_eq!(nearest("externalID", known), Some("externalId"));
+        assert_eq!(nearest("external_id", known), Some("externalId"));
+        assert_eq!(nearest("titel", known), Some("title"));
+        assert_eq!(nearest("colour", known), None);
+    }
+}

@@ -1,0 +1,93 @@
+//! What an expression can see.
+
+use std::cell::OnceCell;
+
+use serde_json::{Map, Value};
+
+use super::jaq::to_val;
+use crate::event::Event;
+use crate::record::Record;
+
+/// One event under evaluation: its content, its envelope and its record. What is expensive is made when first used.
+pub struct Scope<'a> {
+    /// The content: `.`.
+    pub payload: &'a Value,
+    event: Option<&'a Event>,
+    record: Option<&'a Record>,
+    event_value: OnceCell<Value>,
+    record_value: OnceCell<Value>,
+    payload_val: OnceCell<jaq_json::Val>,
+}
+
+impl std::fmt::Debug for Scope<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // never the content
+        f.debug_struct("Scope").finish_non_exhaustive()
+    }
+}
+
+impl<'a> Scope<'a> {
+    /// The scope of an event of a record.
+    #[must_use]
+    pub fn new(event: &'a Event, record: &'a Record) -> Self {
+        Self { event: Some(event), ..Self::of_payload(&event.payload, Some(record)) }
+    }
+
+    /// The scope before there is an event: `$event` is empty.
+    #[must_use]
+    pub fn of_payload(payload: &'a Value, record: Option<&'a Record>) -> Self {
+        Self {
+            payload,
+            event: None,
+            record,
+            event_value: OnceCell::new(),
+            record_value: OnceCell::new(),
+            payload_val: OnceCell::new(),
+        }
+    }
+
+    /// `$event`.
+    pub(super) fn event(&self) -> &Value {
+        self.event_value.get_or_init(|| self.event.map_or_else(|| Value::Object(Map::new()), event_value))
+    }
+
+    /// `$record`.
+    pub(super) fn record(&self) -> &Value {
+        self.record_value.get_or_init(|| self.record.map_or_else(|| Value::Object(Map::new()), record_value))
+    }
+
+    /// The content as the interpreter holds it; cheap to clone.
+    pub(super) fn payload_val(&self) -> jaq_json::Val {
+        self.payload_val.get_or_init(|| to_val(self.payload)).clone()
+    }
+}
+
+fn event_value(event: &Event) -> Value {
+    let mut map = Map::new();
+    map.insert("name".to_owned(), Value::from(event.name.as_str()));
+    map.insert("id".to_owned(), event.id.as_deref().map_or(Value::Null, Value::from));
+    // all digits: this is what versions are made of
+    map.insert("time".to_owned(), event.time.map_or(Value::Null, |time| Value::from(time.to_string())));
+    map.insert("source".to_owned(), Value::from(event.source));
+    map.insert("deleted".to_owned(), Value::from(event.deleted));
+    let anonymous = event.customer.anonymous_id.as_deref();
+    map.insert("anonymousId".to_owned(), anonymous.map_or(Value::Null, Value::from));
+    Value::Object(map)
+}
+
+fn record_value(record: &Record) -> Value {
+    let text = |bytes: &bytes::Bytes| std::str::from_utf8(bytes).map_or(Value::Null, Value::from);
+    let mut headers = Map::new();
+    for header in &record.headers {
+        // of a repeated name the last value counts
+        headers.insert(header.name.clone(), header.value.as_ref().map_or(Value::Null, text));
+    }
+    let mut map = Map::new();
+    map.insert("topic".to_owned(), Value::from(record.position.partition.topic.as_str()));
+    map.insert("partition".to_owned(), Value::from(record.position.partition.partition.0));
+    map.insert("offset".to_owned(), Value::from(record.position.offset.0));
+    map.insert("timestamp".to_owned(), record.timestamp_ms.map_or(Value::Null, Value::from));
+    map.insert("key".to_owned(), record.key.as_ref().map_or(Value::Null, text));
+    map.insert("headers".to_owned(), Value::Object(headers));
+    Value::Object(map)
+}

@@ -1,0 +1,326 @@
+//! The declarative mapping: which events matter, and what they write.
+//!
+//! A mapping file is YAML: a list of routes, each for some event names, each with the operations that such an event
+//! leads to; the values of their fields are jq expressions over the event ([`expr`]). Everything static (klasses,
+//! attribute names, kinds of operation) can be read without running anything, and is checked when the file is compiled,
+//! so that a mistake is found before deployment and with its place in the file.
+//!
+//! Of the routes for an event's name the *first whose `when` holds* decides. Applying is pure: no clock but the `now`
+//! that is given, no state, no panic; the same event gives the same operations.
+//!
+//! ```
+//! use ingest_core::mapping::Mapping;
+//!
+//! let text = r#"
+//! routes:
+//!   - name: order-placed
+//!     on: Order Completed
+//!     do:
+//!       - kobject: order
+//!         externalId: .properties.order_id
+//!         title: '"Order \(.properties.order_id)"'
+//!         custom: { totalNum: .properties.total }
+//! "#;
+//! let mapping = Mapping::compile(text, "order.yaml").unwrap();
+//! assert_eq!(mapping.klasses()[0].attributes, ["totalNum"]);
+//!
+//! let errors = Mapping::compile("routes:\n  - nmae: x\n", "order.yaml").unwrap_err();
+//! assert!(errors[0].to_string().starts_with("order.yaml:2:5: routes[0]: unknown key `nmae`; did you mean `name`?"));
+//! ```
+
+mod apply;
+mod compile;
+mod error;
+pub mod expr;
+mod model;
+pub mod node;
+mod reader;
+mod rules;
+mod testing;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+pub use self::error::MappingError;
+pub use self::model::OnHold;
+use self::model::{Action, Header, Route, Rule, Template, Test};
+use self::node::{Node, Place};
+pub use self::testing::{TestFailure, shown};
+use crate::body::Cuts;
+use crate::decode::{Decoded, Envelope, Format};
+use crate::event::Event;
+use crate::operation::{Klass, VERSION_ATTRIBUTE};
+use crate::outcome::{Rejection, Verdict};
+use crate::record::Record;
+
+/// The name that stands for every event.
+const EVERY: &str = "*";
+
+/// A compiled mapping file.
+#[derive(Debug)]
+pub struct Mapping {
+    file: Arc<str>,
+    format: Option<Format>,
+    header: Header,
+    routes: Vec<Route>,
+    /// Routes by folded event name, in their order, those for every event among them.
+    by_name: HashMap<String, Vec<usize>>,
+    /// Routes for every event.
+    for_every: Vec<usize>,
+    tests: Vec<Test>,
+}
+
+/// A klass that a mapping writes, with what it needs there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KlassUse {
+    /// The klass.
+    pub klass: Klass,
+    /// The names of `custom` attributes, sorted; `ingestVersionStr` among them if objects have a version.
+    pub attributes: Vec<String>,
+    /// For each route that writes `data`: the route and the keys it writes, `None` where an expression decides them.
+    /// `data` is replaced as a whole, so routes that write different keys undo each other.
+    pub data: Vec<(Arc<str>, Option<Vec<String>>)>,
+}
+
+/// What a route promises, without running anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteInfo {
+    /// The route's name.
+    pub name: Arc<str>,
+    /// The event names as written.
+    pub on: Vec<String>,
+    /// Kinds of its operations in their order: `identify`, `track`, `kobject`.
+    pub kinds: Vec<&'static str>,
+    /// Why its events are not wanted, if they are not.
+    pub skip: Option<String>,
+    /// What happens to its work on hold when the held half of the budget is full.
+    pub on_hold: OnHold,
+}
+
+// === impl Mapping ===
+
+impl Mapping {
+    /// Compiles a mapping file. `file_name` stands in the errors.
+    ///
+    /// # Errors
+    /// Every error that can be found, each with its place. A file that is not YAML has one.
+    pub fn compile(text: &str, file_name: &str) -> Result<Self, Vec<MappingError>> {
+        let document: Node = serde_saphyr::from_str(text).map_err(|error| {
+            let place = error.location().map(Place::from).unwrap_or_default();
+            let text = error.without_snippet().to_string();
+            vec![MappingError {
+                file: file_name.to_owned(),
+                place,
+                field: String::new(),
+                expression: None,
+                problem: format!("not YAML: {text}"),
+                help: Some("jq that has `: `, ` #`, `{`, `[` or quotes needs quotes in YAML".to_owned()),
+            }]
+        })?;
+        Self::compile_node(&document, file_name)
+    }
+
+    /// Compiles a mapping that stands inline in another document.
+    ///
+    /// # Errors
+    /// As [`Mapping::compile`].
+    pub fn compile_node(document: &Node, file_name: &str) -> Result<Self, Vec<MappingError>> {
+        compile::mapping(document, file_name)
+    }
+
+    fn assemble(file: &str, format: Option<Format>, header: Header, routes: Vec<Route>, tests: Vec<Test>) -> Self {
+        let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
+        let names = routes.iter().flat_map(|route| &route.on).filter(|name| *name != EVERY);
+        for name in names {
+            by_name.entry(fold(name)).or_default();
+        }
+        let mut for_every = Vec::new();
+        for (index, route) in routes.iter().enumerate() {
+            if route.on.iter().any(|name| name == EVERY) {
+                for_every.push(index);
+                by_name.values_mut().for_each(|indices| indices.push(index));
+            } else {
+                for name in &route.on {
+                    by_name.entry(fold(name)).or_default().push(index);
+                }
+            }
+        }
+        Self { file: Arc::from(file), format, header, routes, by_name, for_every, tests }
+    }
+
+    /// The file's name as given when it was compiled.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// The format that the file says it is for, if it says so.
+    #[must_use]
+    pub fn format(&self) -> Option<Format> {
+        self.format
+    }
+
+    /// Whether any route is for events of that name.
+    #[must_use]
+    pub fn has_route_for(&self, name: &str) -> bool {
+        !self.routes_for(name).is_empty()
+    }
+
+    /// Whether the file itself says how the event's name is found.
+    #[must_use]
+    pub fn names_events(&self) -> bool {
+        self.header.name.is_some()
+    }
+
+    fn routes_for(&self, name: &str) -> &[usize] {
+        self.by_name.get(&fold(name)).unwrap_or(&self.for_every)
+    }
+
+    /// What the header `event` says of a content.
+    ///
+    /// # Errors
+    /// [`Decoded::Reject`] with [`Rejection::MappingFailed`] when an expression of the header fails.
+    pub fn envelope(&self, payload: &Value, record: &Record) -> Result<Envelope, Decoded> {
+        if self.header.name.is_none() && self.header.id.is_none() && self.header.time.is_none() {
+            return Ok(Envelope::default());
+        }
+        let scope = expr::Scope::of_payload(payload, Some(record));
+        let part = |name: &str, expr: &Option<expr::Expr>| match expr {
+            None => Ok(None),
+            Some(expr) => match expr.eval(&scope) {
+                Ok(value) => Ok(Some(value.map_or(Value::Null, std::borrow::Cow::into_owned))),
+                Err(failed) => Err(Decoded::reject(
+                    Rejection::MappingFailed,
+                    format!("event.{name}: {} in `{}`", failed.0, expr.text()),
+                )),
+            },
+        };
+        Ok(Envelope {
+            name: part("name", &self.header.name)?,
+            id: part("id", &self.header.id)?,
+            time: part("time", &self.header.time)?,
+        })
+    }
+
+    /// What an event leads to. `now` is compared with its time where a route has a `maxAge`.
+    #[must_use]
+    pub fn apply(&self, event: &Event, record: &Record, now: Timestamp) -> Verdict {
+        self.apply_counted(event, record, now).0
+    }
+
+    /// As [`Mapping::apply`], with the number of texts that were cut at their limit.
+    #[must_use]
+    pub fn apply_counted(&self, event: &Event, record: &Record, now: Timestamp) -> (Verdict, Cuts) {
+        let routes = self.routes_for(&event.name).iter().filter_map(|index| self.routes.get(*index));
+        apply::first(routes, event, record, now)
+    }
+
+    /// The klasses that the mapping writes, by name.
+    #[must_use]
+    pub fn klasses(&self) -> Vec<KlassUse> {
+        let mut klasses: BTreeMap<&Klass, KlassUse> = BTreeMap::new();
+        for route in &self.routes {
+            let Action::Do { rules, .. } = &route.action else { continue };
+            for rule in rules {
+                let Rule::KObject(rule) = rule else { continue };
+                let empty = || KlassUse { klass: rule.klass.clone(), attributes: Vec::new(), data: Vec::new() };
+                let used = klasses.entry(&rule.klass).or_insert_with(empty);
+                used.attributes.extend(rule.custom.iter().map(|custom| custom.name.clone()));
+                used.attributes.extend(rule.version.iter().map(|_| VERSION_ATTRIBUTE.to_owned()));
+                if let Some(data) = rule.fields.iter().find(|field| field.name == "data") {
+                    let keys = match &data.value {
+                        Template::Map(entries) => Some(entries.iter().map(|(name, _)| name.clone()).collect()),
+                        Template::Expr(_) | Template::List(_) => None,
+                    };
+                    used.data.push((Arc::clone(&route.name), keys));
+                }
+            }
+        }
+        let mut klasses: Vec<KlassUse> = klasses.into_values().collect();
+        for used in &mut klasses {
+            used.attributes.sort();
+            used.attributes.dedup();
+        }
+        klasses
+    }
+
+    /// The names of `custom` attributes that identifies write to customers, sorted.
+    #[must_use]
+    pub fn customer_attributes(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for route in &self.routes {
+            let Action::Do { rules, .. } = &route.action else { continue };
+            for rule in rules {
+                let Rule::Identify(rule) = rule else { continue };
+                names.extend(rule.custom.iter().map(|custom| custom.name.clone()));
+            }
+        }
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// The routes in their order.
+    #[must_use]
+    pub fn routes(&self) -> Vec<RouteInfo> {
+        let info = |route: &Route| {
+            let (kinds, skip) = match &route.action {
+                Action::Skip(reason) => (Vec::new(), Some(reason.clone())),
+                Action::Do { rules, .. } => (rules.iter().map(Rule::kind).collect(), None),
+            };
+            RouteInfo { name: Arc::clone(&route.name), on: route.on.clone(), kinds, skip, on_hold: route.on_hold }
+        };
+        self.routes.iter().map(info).collect()
+    }
+
+    /// How many tests the file has.
+    #[must_use]
+    pub fn test_count(&self) -> usize {
+        self.tests.len()
+    }
+
+    /// Runs the file's tests and returns those that fail.
+    ///
+    /// The events are decoded in the format that the file names, else in that which [`Mapping::run_tests_as`] is given,
+    /// else as JSON objects.
+    #[must_use]
+    pub fn run_tests(&self) -> Vec<TestFailure> {
+        self.run_tests_as(Format::Json)
+    }
+
+    /// As [`Mapping::run_tests`], for a file that names no format.
+    #[must_use]
+    pub fn run_tests_as(&self, format: Format) -> Vec<TestFailure> {
+        let format = self.format.unwrap_or(format);
+        self.tests.iter().filter_map(|test| testing::run(self, format, test)).collect()
+    }
+}
+
+impl Rule {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Identify(_) => "identify",
+            Self::Track(_) => "track",
+            Self::KObject(_) => "kobject",
+        }
+    }
+}
+
+/// An event name for comparison: in lower case, without blanks, `_` and `-`.
+///
+/// ```
+/// # use ingest_core::mapping::fold;
+/// assert_eq!(fold("Order Completed"), fold("order_completed"));
+/// assert_eq!(fold("order-completed"), fold("OrderCompleted"));
+/// ```
+#[must_use]
+pub fn fold(name: &str) -> String {
+    let kept = name.chars().filter(|c| !c.is_whitespace() && !matches!(c, '_' | '-'));
+    kept.flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests;

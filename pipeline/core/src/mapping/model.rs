@@ -1,0 +1,195 @@
+//! A compiled mapping: routes, the rules of their operations, and what a route promises.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
+use super::expr::Expr;
+use super::node::Node;
+use crate::body::attribute::Suffix;
+use crate::body::field::Kind;
+use crate::operation::{Klass, MissingCustomer};
+
+/// What happens to a route's work when half of the budget is held and its own work is on hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OnHold {
+    /// The partitions it comes from wait.
+    #[default]
+    Pause,
+    /// It goes to the hold topic.
+    Divert,
+}
+
+/// One route.
+#[derive(Debug)]
+pub(super) struct Route {
+    pub(super) name: Arc<str>,
+    /// The event names as written.
+    pub(super) on: Vec<String>,
+    pub(super) when: Option<Expr>,
+    pub(super) on_hold: OnHold,
+    pub(super) action: Action,
+}
+
+/// What a route does with its events.
+#[derive(Debug)]
+pub(super) enum Action {
+    /// They are not wanted, for this reason.
+    Skip(String),
+    /// These operations.
+    Do { customer: CustomerRule, rules: Vec<Rule> },
+}
+
+/// Who the customer of a route's events is.
+#[derive(Debug)]
+pub(super) enum CustomerRule {
+    /// Whom the envelope names.
+    Hints(MissingCustomer),
+    /// Whom these expressions name.
+    Keys(KeyRules, MissingCustomer),
+    /// Nobody: objects that stand on no timeline.
+    Nobody,
+}
+
+/// Expressions for the keys of a customer.
+#[derive(Debug, Default)]
+pub(super) struct KeyRules {
+    pub(super) id: Option<Expr>,
+    pub(super) external_id: Option<Expr>,
+    pub(super) email: Option<Expr>,
+    pub(super) phone: Option<Expr>,
+}
+
+/// How one operation is made.
+#[derive(Debug)]
+pub(super) enum Rule {
+    Identify(IdentifyRule),
+    Track(TrackRule),
+    KObject(KObjectRule),
+}
+
+#[derive(Debug)]
+pub(super) struct IdentifyRule {
+    /// Keys that the customer gets besides those it is known by.
+    pub(super) keys: KeyRules,
+    pub(super) fields: Vec<FieldRule>,
+    pub(super) location: Vec<FieldRule>,
+    pub(super) custom: Vec<CustomRule>,
+}
+
+#[derive(Debug)]
+pub(super) struct TrackRule {
+    pub(super) name: Expr,
+    pub(super) session: Option<Expr>,
+    pub(super) tracking_id: Option<Expr>,
+    pub(super) meta: Vec<MetaRule>,
+    pub(super) max_age: Option<SignedDuration>,
+    pub(super) late: Late,
+}
+
+/// What happens to a tracking event that is older than `maxAge`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Late {
+    Send,
+    Skip,
+}
+
+#[derive(Debug)]
+pub(super) struct KObjectRule {
+    pub(super) klass: Klass,
+    pub(super) external_id: Expr,
+    pub(super) version: Option<Expr>,
+    pub(super) fields: Vec<FieldRule>,
+    pub(super) custom: Vec<CustomRule>,
+}
+
+/// One field of a body.
+#[derive(Debug)]
+pub(super) struct FieldRule {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) value: Template,
+}
+
+/// One attribute of `custom`.
+#[derive(Debug)]
+pub(super) struct CustomRule {
+    pub(super) name: String,
+    pub(super) suffix: Suffix,
+    pub(super) value: Expr,
+}
+
+/// One attribute of `meta`.
+#[derive(Debug)]
+pub(super) struct MetaRule {
+    pub(super) name: String,
+    pub(super) value: Expr,
+}
+
+/// A value that is put together from expressions.
+#[derive(Debug)]
+pub(super) enum Template {
+    Expr(Expr),
+    List(Vec<Template>),
+    Map(Vec<(String, Template)>),
+}
+
+/// A test of a mapping file.
+#[derive(Debug)]
+pub(super) struct Test {
+    pub(super) name: String,
+    pub(super) event: serde_json::Value,
+    pub(super) expect: Node,
+}
+
+/// The expressions of the header `event`.
+#[derive(Debug, Default)]
+pub(super) struct Header {
+    pub(super) name: Option<Expr>,
+    pub(super) id: Option<Expr>,
+    pub(super) time: Option<Expr>,
+}
+
+/// The fields of an object besides its key and attributes.
+pub(super) const KOBJECT_FIELDS: &[(&str, Kind)] = &[
+    ("title", Kind::Title),
+    ("description", Kind::Description),
+    ("createdAt", Kind::DateTime),
+    ("importedAt", Kind::DateTime),
+    ("tags", Kind::Tags),
+    ("icon", Kind::Code(64)),
+    ("images", Kind::Images),
+    ("data", Kind::Data),
+];
+
+/// The fields of an identity besides its keys, location and attributes.
+pub(super) const IDENTITY_FIELDS: &[(&str, Kind)] = &[
+    ("name", Kind::Text),
+    ("company", Kind::Text),
+    ("username", Kind::Code(256)),
+    ("signedUpAt", Kind::DateTime),
+    ("birthdayAt", Kind::DateTime),
+    ("gender", Kind::Gender),
+    ("locale", Kind::Code(16)),
+    ("timeZone", Kind::Code(64)),
+    ("tags", Kind::Tags),
+    ("remember", Kind::Bool),
+];
+
+/// The fields of an identity's location.
+pub(super) const LOCATION_FIELDS: &[(&str, Kind)] = &[
+    ("type", Kind::Place),
+    ("name", Kind::Text),
+    ("address", Kind::Short(256)),
+    ("address2", Kind::Short(256)),
+    ("address3", Kind::Short(256)),
+    ("latitude", Kind::Within(-90, 90)),
+    ("longitude", Kind::Within(-180, 180)),
+    ("countryCode", Kind::CountryCode),
+    ("countryName", Kind::Short(64)),
+    ("regionCode", Kind::Code(2)),
+    ("regionName", Kind::Short(128)),
+    ("cityName", Kind::Short(128)),
+    ("zipCode", Kind::Code(30)),
+    ("areaCode", Kind::Code(30)),
+];

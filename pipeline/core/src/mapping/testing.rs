@@ -1,0 +1,167 @@
+//! The tests that a mapping file carries.
+//!
+//! Each test gives the content of one event and what must come of it: a list with one entry for each operation, or
+//! `{skip: reason}`, or `{reject: reason}`. An entry names the fields that matter; others may be there. Numbers are
+//! compared by value, lists item by item.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::model::Test;
+use super::node::{Content, Node};
+use super::reader::Reader;
+use super::Mapping;
+use crate::decode::{Format, Limits};
+use crate::operation::{CustomerRef, MissingCustomer, Operation};
+use crate::outcome::{Rejection, SkipReason, Verdict};
+use crate::record::{Offset, Position, Record, TopicPartition};
+use crate::route::Pipeline;
+
+/// A test of a mapping file that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestFailure {
+    /// The test's name.
+    pub test: String,
+    /// What differs, with the path of the field.
+    pub difference: String,
+}
+
+impl std::fmt::Display for TestFailure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.test, self.difference)
+    }
+}
+
+/// Checks the form of an `expect`.
+pub(super) fn check_expectation(reader: &mut Reader<'_>, node: &Node, at: &str) {
+    match &node.content {
+        Content::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                reader.map(item, &format!("{at}[{index}]"));
+            }
+        }
+        Content::Map(_) => {
+            let Some(fields) = reader.fields(node, at, &["skip", "reject"]) else { return };
+            if let Some(node) = fields.get("skip") {
+                let words: Vec<_> = SkipReason::ALL.iter().map(|reason| (reason.as_str(), ())).collect();
+                reader.word(node, &format!("{at}.skip"), &words);
+            }
+            if let Some(node) = fields.get("reject") {
+                let words: Vec<_> = Rejection::ALL.iter().map(|reason| (reason.as_str(), ())).collect();
+                reader.word(node, &format!("{at}.reject"), &words);
+            }
+        }
+        Content::Null | Content::Bool(_) | Content::Number(_) | Content::Text(_) => {
+            let help = "a list of operations, or { skip: reason }, or { reject: reason }".to_owned();
+            reader.error(node.place, at, format!("must be a list or a map, is {}", node.kind()), Some(help));
+        }
+    }
+}
+
+/// Runs one test.
+pub(super) fn run(mapping: &Mapping, format: Format, test: &Test) -> Option<TestFailure> {
+    let record = Record {
+        position: Position { partition: TopicPartition::new("test", 0), offset: Offset(0) },
+        key: None,
+        value: serde_json::to_vec(&test.event).ok().map(Bytes::from),
+        headers: Vec::new(),
+        timestamp_ms: None,
+    };
+    let (_, verdict) = Pipeline::judge_with(mapping, format, Limits::default(), &record, Timestamp::UNIX_EPOCH);
+    let difference = compare(&test.expect.to_json(), &verdict)?;
+    Some(TestFailure { test: test.name.clone(), difference })
+}
+
+/// The first difference between what a test expects and a verdict.
+fn compare(expected: &Value, verdict: &Verdict) -> Option<String> {
+    let Value::Array(expected) = expected else {
+        let (what, wanted) = match (expected.get("skip"), expected.get("reject")) {
+            (Some(reason), _) => ("skip", reason),
+            (None, Some(reason)) => ("reject", reason),
+            (None, None) => return Some("the test expects nothing".to_owned()),
+        };
+        let found = match verdict {
+            Verdict::Skip(reason) => ("skip", reason.as_str()),
+            Verdict::Reject(rejected) => ("reject", rejected.reason.as_str()),
+            Verdict::Emit(_) => ("emit", ""),
+        };
+        let same = found.0 == what && wanted.as_str() == Some(found.1);
+        return (!same).then(|| format!("expected {what} {wanted}, got {}", described(verdict)));
+    };
+    let Verdict::Emit(planned) = verdict else {
+        return Some(format!("expected {} operations, got {}", expected.len(), described(verdict)));
+    };
+    if planned.len() != expected.len() {
+        return Some(format!("expected {} operations, got {}", expected.len(), planned.len()));
+    }
+    expected
+        .iter()
+        .zip(planned)
+        .enumerate()
+        .find_map(|(index, (expected, planned))| part(expected, &shown(&planned.operation), &format!("[{index}]")))
+}
+
+fn described(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Emit(planned) => format!("{} operations", planned.len()),
+        Verdict::Skip(reason) => format!("skip {}", reason.as_str()),
+        Verdict::Reject(rejected) => format!("reject {} ({})", rejected.reason.as_str(), rejected.detail),
+    }
+}
+
+/// The first place where a value lacks what is expected of it.
+fn part(expected: &Value, found: &Value, at: &str) -> Option<String> {
+    let differs = || Some(format!("{at}: expected {expected}, got {found}"));
+    match (expected, found) {
+        (Value::Object(expected), Value::Object(found)) => expected.iter().find_map(|(key, expected)| {
+            part(expected, found.get(key).unwrap_or(&Value::Null), &format!("{at}.{key}"))
+        }),
+        (Value::Array(expected), Value::Array(found)) if expected.len() == found.len() => {
+            let pairs = expected.iter().zip(found).enumerate();
+            pairs.into_iter().find_map(|(index, (e, f))| part(e, f, &format!("{at}[{index}]")))
+        }
+        (Value::Number(expected), Value::Number(found)) => {
+            let same = expected == found || expected.as_f64() == found.as_f64();
+            if same { None } else { differs() }
+        }
+        (expected, found) if expected == found => None,
+        _ => differs(),
+    }
+}
+
+/// An operation in the words of mapping files, for tests and for people.
+#[must_use]
+pub fn shown(operation: &Operation) -> Value {
+    let mut map = Map::new();
+    match operation {
+        Operation::Identify(identify) => {
+            map.insert("identify".to_owned(), Value::Object((*identify.fields).clone()));
+        }
+        Operation::Track(track) => {
+            map.insert("track".to_owned(), Value::from(&*track.name));
+            map.insert("session".to_owned(), json!(track.session_id.as_deref()));
+            map.insert("trackingId".to_owned(), json!(track.tracking_id.as_deref()));
+            map.insert("meta".to_owned(), Value::Object((*track.meta).clone()));
+        }
+        Operation::KObject(kobject) => {
+            map.insert("kobject".to_owned(), Value::from(&*kobject.klass.0));
+            map.insert("version".to_owned(), json!(kobject.version.as_ref().map(|version| &*version.0)));
+            map.extend((*kobject.body).clone());
+        }
+    }
+    map.insert("customer".to_owned(), operation.customer().map_or(Value::Null, customer));
+    Value::Object(map)
+}
+
+fn customer(customer: &CustomerRef) -> Value {
+    let keys = customer.keys().iter().map(|key| (key.kind().to_owned(), Value::from(&**key.value())));
+    let mut map: Map<String, Value> = keys.collect();
+    let missing = match customer.missing {
+        MissingCustomer::Create => "create",
+        MissingCustomer::Park => "park",
+        MissingCustomer::Reject => "reject",
+    };
+    map.insert("missing".to_owned(), Value::from(missing));
+    Value::Object(map)
+}
