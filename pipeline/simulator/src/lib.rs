@@ -1,0 +1,68 @@
+//! A faithful, independent simulator of the parts of the Kustomer CRM that are written to and read
+//! back through its REST API: customers, tracking events, `KObjects`, bulk jobs, limits and errors.
+//! `docs/kustomer-api.md` is the contract; where its sources contradict each other, a switch decides
+//! ([`SWITCHES`]).
+//!
+//! It serves development and demonstrations, and it is the judge in end-to-end tests of programs that
+//! write to Kustomer: it counts by itself what was accepted, refused, repeated and out of order
+//! ([`Account`]). Therefore it shares no code with the programs it judges.
+//!
+//! [`Sim`] is a pure state machine: a request and the time go in, a reply comes out, nothing else
+//! happens. It runs in virtual time inside tests. [`server::Server`] puts it on a socket with a clock.
+//!
+//! # In virtual time
+//!
+//! ```
+//! use kustomer_sim::{Config, Method, Request, Sim, SimTime};
+//! let mut sim = Sim::new(Config::default());
+//! let start = SimTime::from_millis(1_735_787_045_000);
+//! let submit = Request::new(Method::Post, "/v1/klasses/order/bulk")
+//!     .token("sim-key")
+//!     .text(r#"[{"_clientRef":"a","title":"Order 1","externalId":"o1"}]"#);
+//! let reply = sim.handle(start, &submit);
+//! assert_eq!(reply.json()["data"]["attributes"]["status"], "queued");
+//! assert_eq!(sim.account().kobjects_total, 0);
+//! while let Some(next) = sim.next_wake() {
+//!     sim.advance(next);
+//! }
+//! assert_eq!(sim.account().kobjects_total, 1);
+//! ```
+//!
+//! # Faults
+//!
+//! A [`FaultScript`] is a JSON document with a list of rules, each with conditions (`when`) and an
+//! action (`do`); see there for the form. It is given at the start or sent to `POST /_sim/faults`.
+
+mod account;
+mod clock;
+mod config;
+mod endpoint;
+mod error;
+mod fault;
+mod jobs;
+mod journal;
+mod limits;
+mod pages;
+mod random;
+mod request;
+mod route;
+pub mod server;
+mod sim;
+mod store;
+mod time;
+mod validate;
+
+pub use account::{Accepted, Account, BulkAccount, Judged, Requests, WindowAccount};
+pub use clock::Clock;
+pub use config::{
+    ALL_ROLES, BulkCreateLimit, BulkEnvelope, BulkInvalid, BulkStart, Choice, ClientRef, Config,
+    Duplicates, Errors, Merged, Meta, MissingRole, ResetHeader, ResetUnit, RetryAfter, Rev, Roles,
+    SWITCHES, SearchAttributes, SwitchError, SwitchInfo, Switches, UnknownCustomer, Window,
+};
+pub use endpoint::Endpoint;
+pub use error::Refusal;
+pub use fault::{FaultAction, FaultRule, FaultScript, FaultScriptError, FaultWhen, LimitScope};
+pub use journal::JournalEntry;
+pub use request::{Cut, Delivery, Method, Reply, Request};
+pub use sim::{CustomerView, EventView, ObjectView, SessionView, Sim, Timeline, TimelineItem};
+pub use time::SimTime;

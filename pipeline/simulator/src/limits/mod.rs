@@ -1,0 +1,12 @@
+//! The limits of the API: the budget of the organisation and the smaller ones beside it.
+//!
+//! An implementation of its own on purpose: it judges programs that pace themselves.
+
+mod keyed;
+mod org;
+
+pub(crate) use keyed::KeyedLimit;
+pub(crate) use org::{Admission, OrgWindow};
+
+/// Length of every window in milliseconds.
+pub(crate) const MINUTE: i64 = 60_000;

@@ -1,0 +1,332 @@
+//! The budget of the whole organisation: a fixed minute or a leaky bucket.
+
+use std::collections::VecDeque;
+
+use super::MINUTE;
+use crate::account::WindowAccount;
+use crate::config::Window;
+use crate::time::SimTime;
+
+/// Windows kept for the account: a week of minutes.
+const KEPT_WINDOWS: usize = 10_080;
+
+/// The state of the budget as one request sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Admission {
+    pub(crate) admitted: bool,
+    pub(crate) limit: u64,
+    pub(crate) remaining: u64,
+    /// When requests are (again) admitted at the latest.
+    pub(crate) reset_at: SimTime,
+}
+
+/// The budget. Spending of others (`drain`, requests per minute) accrues evenly with time.
+///
+/// The fixed window begins with the first request after the last one ended; while others drain the
+/// budget, windows follow one another without a gap, as their requests open them. The account lists
+/// fixed windows in both modes.
+#[derive(Debug)]
+pub(crate) struct OrgWindow {
+    mode: Window,
+    limit: u64,
+    open: Option<WindowAccount>,
+    ended: VecDeque<WindowAccount>,
+    drained_at: SimTime,
+    drain_rest: f64,
+    level: f64,
+    leaked_at: SimTime,
+}
+
+impl OrgWindow {
+    pub(crate) fn new(mode: Window, limit: u64) -> Self {
+        Self {
+            mode,
+            limit,
+            open: None,
+            ended: VecDeque::new(),
+            drained_at: SimTime::default(),
+            drain_rest: 0.0,
+            level: 0.0,
+            leaked_at: SimTime::default(),
+        }
+    }
+
+    /// Counts one request; `admitted` is false when the budget is spent.
+    pub(crate) fn admit(&mut self, now: SimTime, drain: u64) -> Admission {
+        self.roll(now, drain);
+        if self.open.is_none() {
+            self.open = Some(WindowAccount::starting(now));
+            self.drained_at = now;
+        }
+        let admitted = match self.mode {
+            Window::Fixed => self.left() >= 1,
+            Window::Leaky => {
+                let fits = self.level + 1.0 <= as_level(self.limit);
+                if fits {
+                    self.level += 1.0;
+                }
+                fits
+            }
+        };
+        if let Some(window) = &mut self.open {
+            if admitted {
+                window.spent += 1;
+            } else {
+                window.refused += 1;
+            }
+        }
+        self.seen(now, admitted)
+    }
+
+    /// Counts a request that was refused by script as if the budget were spent.
+    pub(crate) fn refuse(&mut self, now: SimTime, drain: u64) -> Admission {
+        self.roll(now, drain);
+        let window = self
+            .open
+            .get_or_insert_with(|| WindowAccount::starting(now));
+        window.refused += 1;
+        Admission {
+            remaining: 0,
+            ..self.seen(now, false)
+        }
+    }
+
+    /// Lets time pass: ends windows, lets the bucket leak, adds what others spent.
+    pub(crate) fn roll(&mut self, now: SimTime, drain: u64) {
+        self.leak(now);
+        while let Some(window) = self.open {
+            let end = window.start.plus_millis(MINUTE);
+            if now < end {
+                break;
+            }
+            self.accrue(end, drain);
+            self.end_window();
+            if drain == 0 {
+                break;
+            }
+            // after a long silence only the last windows matter
+            let skipped = (now.since(end) / MINUTE)
+                .saturating_sub(KEPT_WINDOWS as i64)
+                .max(0);
+            let start = end.plus_millis(skipped.saturating_mul(MINUTE));
+            self.open = Some(WindowAccount::starting(start));
+            self.drained_at = start;
+        }
+        self.accrue(now, drain);
+    }
+
+    /// Every window so far, oldest first, the open one included.
+    pub(crate) fn windows(&self) -> Vec<WindowAccount> {
+        self.ended.iter().copied().chain(self.open).collect()
+    }
+
+    fn end_window(&mut self) {
+        if let Some(window) = self.open.take() {
+            if self.ended.len() == KEPT_WINDOWS {
+                self.ended.pop_front();
+            }
+            self.ended.push_back(window);
+        }
+    }
+
+    fn left(&self) -> u64 {
+        let used = self.open.map_or(0, |window| window.spent + window.foreign);
+        self.limit.saturating_sub(used)
+    }
+
+    fn accrue(&mut self, until: SimTime, drain: u64) {
+        let passed = until.since(self.drained_at).max(0);
+        self.drained_at = self.drained_at.max(until);
+        let Some(window) = &mut self.open else { return };
+        if drain == 0 || passed == 0 {
+            return;
+        }
+        let due = self.drain_rest + as_level(drain) * millis_as_f64(passed) / 60_000.0;
+        let whole = whole_part(due);
+        self.drain_rest = due - as_level(whole);
+        let room = match self.mode {
+            Window::Fixed => self.limit.saturating_sub(window.spent + window.foreign),
+            Window::Leaky => whole_part(as_level(self.limit) - self.level),
+        };
+        let foreign = whole.min(room);
+        window.foreign += foreign;
+        self.level += as_level(foreign);
+    }
+
+    fn leak(&mut self, now: SimTime) {
+        let passed = now.since(self.leaked_at).max(0);
+        self.leaked_at = self.leaked_at.max(now);
+        let leaked = as_level(self.limit) * millis_as_f64(passed) / 60_000.0;
+        self.level = (self.level - leaked).max(0.0);
+    }
+
+    fn seen(&self, now: SimTime, admitted: bool) -> Admission {
+        let (remaining, reset_at) = match self.mode {
+            Window::Fixed => {
+                let end = self
+                    .open
+                    .map_or(now, |window| window.start.plus_millis(MINUTE));
+                (self.left(), end)
+            }
+            Window::Leaky => {
+                let limit = as_level(self.limit);
+                let excess = (self.level + 1.0 - limit).max(0.0);
+                let wait = if limit > 0.0 {
+                    excess * 60_000.0 / limit
+                } else {
+                    60_000.0
+                };
+                let wait = i64::try_from(whole_part(wait.ceil())).unwrap_or(MINUTE);
+                (whole_part(limit - self.level), now.plus_millis(wait))
+            }
+        };
+        Admission {
+            admitted,
+            limit: self.limit,
+            remaining,
+            reset_at,
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "budgets are far below 2^52")]
+fn as_level(count: u64) -> f64 {
+    count as f64
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "spans are far below 2^52 milliseconds"
+)]
+fn millis_as_f64(millis: i64) -> f64 {
+    millis as f64
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "cutting the fraction is the purpose; the value is not negative"
+)]
+fn whole_part(value: f64) -> u64 {
+    value.max(0.0) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const START: SimTime = SimTime::from_millis(1_700_000_000_000);
+
+    #[test]
+    fn the_minute_begins_with_the_first_request() {
+        let mut window = OrgWindow::new(Window::Fixed, 2);
+        assert_eq!(window.admit(START, 0).remaining, 1);
+        assert_eq!(window.admit(START.plus_millis(59_998), 0).remaining, 0);
+        let refused = window.admit(START.plus_millis(59_999), 0);
+        assert!(!refused.admitted);
+        assert_eq!(refused.reset_at, START.plus_millis(MINUTE));
+        let next = window.admit(START.plus_millis(90_000), 0);
+        assert!(next.admitted);
+        assert_eq!(next.reset_at, START.plus_millis(90_000 + MINUTE));
+        let windows = window.windows();
+        assert_eq!(windows.len(), 2);
+        assert_eq!((windows[0].spent, windows[0].refused), (2, 1));
+        assert_eq!(windows[1].start, START.plus_millis(90_000));
+    }
+
+    #[test]
+    fn others_spend_evenly_and_open_windows() {
+        let mut window = OrgWindow::new(Window::Fixed, 100);
+        window.admit(START, 60);
+        let later = window.admit(START.plus_millis(30_000), 60);
+        assert_eq!(later.remaining, 100 - 2 - 30);
+        window.roll(START.plus_millis(150_000), 60);
+        let foreign: Vec<u64> = window
+            .windows()
+            .iter()
+            .map(|window| window.foreign)
+            .collect();
+        assert_eq!(foreign, [60, 60, 30]);
+    }
+
+    #[test]
+    fn others_cannot_spend_more_than_there_is() {
+        let mut window = OrgWindow::new(Window::Fixed, 10);
+        window.admit(START, 1_000);
+        assert!(!window.admit(START.plus_millis(59_000), 1_000).admitted);
+        assert_eq!(window.windows()[0].foreign, 9);
+    }
+
+    #[test]
+    fn the_bucket_leaks_continuously() {
+        let mut window = OrgWindow::new(Window::Leaky, 60);
+        assert!((0..60).all(|_| window.admit(START, 0).admitted));
+        let refused = window.admit(START, 0);
+        assert!(!refused.admitted);
+        assert_eq!(refused.reset_at, START.plus_millis(1_000));
+        assert!(!window.admit(START.plus_millis(900), 0).admitted);
+        assert!(window.admit(START.plus_millis(1_000), 0).admitted);
+        assert!(!window.admit(START.plus_millis(1_000), 0).admitted);
+    }
+
+    #[test]
+    fn a_long_silence_with_drain_is_cheap() {
+        let mut window = OrgWindow::new(Window::Fixed, 10);
+        window.admit(START, 5);
+        window.roll(START.plus_millis(MINUTE * 10_000_000), 5);
+        assert!(window.windows().len() <= KEPT_WINDOWS + 1);
+    }
+
+    proptest! {
+        #[test]
+        fn a_fixed_window_never_exceeds_its_limit(
+            limit in 1_u64..50,
+            drain in 0_u64..100,
+            pauses in prop::collection::vec(0_i64..10_000, 1..300),
+        ) {
+            let mut window = OrgWindow::new(Window::Fixed, limit);
+            let mut now = START;
+            let (mut admitted, mut refused) = (0, 0);
+            for pause in pauses {
+                now = now.plus_millis(pause);
+                let seen = window.admit(now, drain);
+                if seen.admitted { admitted += 1 } else { refused += 1 }
+                prop_assert!(seen.admitted || seen.remaining == 0);
+                prop_assert!(seen.reset_at > now);
+            }
+            let windows = window.windows();
+            for pair in windows.windows(2) {
+                prop_assert!(pair[1].start.since(pair[0].start) >= MINUTE);
+            }
+            for window in &windows {
+                prop_assert!(window.spent + window.foreign <= limit);
+            }
+            prop_assert_eq!(windows.iter().map(|window| window.spent).sum::<u64>(), admitted);
+            prop_assert_eq!(windows.iter().map(|window| window.refused).sum::<u64>(), refused);
+        }
+
+        #[test]
+        fn a_leaky_bucket_admits_its_size_and_what_leaks(
+            limit in 1_u64..50,
+            pauses in prop::collection::vec(0_i64..5_000, 1..300),
+        ) {
+            let mut window = OrgWindow::new(Window::Leaky, limit);
+            let mut now = START;
+            let mut times = Vec::new();
+            for pause in pauses {
+                now = now.plus_millis(pause);
+                if window.admit(now, 0).admitted {
+                    times.push(now);
+                }
+            }
+            for (position, first) in times.iter().enumerate() {
+                let within = times.iter().skip(position).take_while(|time| {
+                    time.since(*first) < MINUTE
+                });
+                prop_assert!(within.count() as u64 <= 2 * limit);
+            }
+        }
+    }
+}

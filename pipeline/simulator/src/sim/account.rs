@@ -1,0 +1,110 @@
+//! Counting: the account, the journal, and how writes are judged.
+
+use serde_json::{Map, Value};
+
+use super::{Caller, Sim};
+use crate::account::{Account, count};
+use crate::endpoint::Endpoint;
+use crate::error::Refusal;
+use crate::fault::Plan;
+use crate::journal::JournalEntry;
+use crate::store::compare_versions;
+use crate::time::parse_instant;
+
+impl Sim {
+    /// What was counted until the latest time it was told.
+    #[must_use]
+    pub fn account(&self) -> Account {
+        let mut account = self.counts.clone();
+        account.windows = self.org.windows();
+        account.kobjects_total = self.store.objects.count();
+        account.customers_total = self.store.customers.count();
+        account.bulk.unfinished = self.jobs.unfinished();
+        account
+    }
+
+    /// The journal from the entry after number `since` on, as far as it reaches back.
+    pub fn journal(&self, since: u64) -> impl Iterator<Item = JournalEntry> {
+        self.journal.since(since)
+    }
+
+    pub(super) fn count_request(
+        &mut self,
+        endpoint: Endpoint,
+        status: u16,
+        items: u32,
+        refusal: Option<Refusal>,
+        plan: &Plan,
+    ) {
+        let counts = &mut self.counts;
+        counts.requests.total += 1;
+        count(&mut counts.requests.by_endpoint, endpoint.as_str());
+        *counts.requests.by_status.entry(status).or_default() += 1;
+        if let Some(refusal) = refusal {
+            count(&mut counts.refused, refusal.as_str());
+        }
+        for rule in &plan.hits {
+            count(&mut counts.faults, self.faults.label(*rule));
+        }
+        self.journal.write(self.now, endpoint, status, items);
+    }
+
+    /// Judges an accepted tracking event by its reserved `meta` keys.
+    pub(super) fn judge_event(&mut self, customer: Option<u32>, meta: Option<&Map<String, Value>>) {
+        let field = |name| meta?.get(name)?.as_str();
+        let key = field("eventKey");
+        let occurred = field("occurredAt")
+            .and_then(parse_instant)
+            .map(|at| at.as_microsecond());
+        self.counts.accepted.tracking += 1;
+        if key.is_none() || occurred.is_none() {
+            self.counts.unjudged.tracking += 1;
+        }
+        let repeated = key.is_some_and(|key| !self.store.events.note_key(key));
+        if repeated {
+            self.counts.repeated.tracking += 1;
+        }
+        let customer = customer.and_then(|position| self.store.customers.get_mut(position));
+        let (Some(customer), Some(occurred)) = (customer, occurred) else {
+            return;
+        };
+        if customer
+            .latest_occurred
+            .is_some_and(|latest| occurred < latest)
+        {
+            self.counts.out_of_order.tracking += 1;
+            self.counts.out_of_order_repeats += u64::from(repeated);
+        }
+        customer.latest_occurred = customer.latest_occurred.max(Some(occurred));
+    }
+
+    /// Judges a created object.
+    pub(super) fn judge_create(&mut self, beside_another: bool, judged: bool) {
+        self.counts.accepted.kobjects_created += 1;
+        self.counts.repeated.kobjects += u64::from(beside_another);
+        self.counts.unjudged.kobjects += u64::from(!judged);
+    }
+
+    /// Judges an update of an object by the stored version and the one that it carries.
+    pub(super) fn judge_update(&mut self, stored: Option<&str>, carried: Option<&str>) {
+        self.counts.accepted.kobjects_updated += 1;
+        match (stored, carried) {
+            (_, None) => self.counts.unjudged.kobjects += 1,
+            (Some(stored), Some(carried)) if compare_versions(carried, stored).is_lt() => {
+                self.counts.out_of_order.kobjects += 1;
+            }
+            (Some(_) | None, Some(_)) => {}
+        }
+    }
+
+    /// Whether the per-object limit lets this customer be updated.
+    pub(super) fn admit_customer_update(
+        &mut self,
+        caller: Caller,
+        position: u32,
+    ) -> Result<(), crate::error::ApiError> {
+        self.customer_updates
+            .admit(caller.now, (position, caller.key))
+            .map_err(super::objects::over_object_limit)
+    }
+}

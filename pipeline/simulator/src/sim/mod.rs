@@ -1,0 +1,464 @@
+//! The simulator itself: a state machine without clock and network.
+
+mod account;
+mod bulk;
+mod control;
+mod customers;
+mod klasses;
+mod objects;
+mod read;
+mod render;
+mod search;
+mod sessions;
+mod tracking;
+mod views;
+
+pub use views::{CustomerView, EventView, ObjectView, SessionView, Timeline, TimelineItem};
+
+use bytes::Bytes;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde_json::{Map, Value};
+
+use crate::account::Account;
+use crate::config::{Config, Errors, MissingRole, ResetHeader, ResetUnit, RetryAfter};
+use crate::endpoint::Endpoint;
+use crate::error::{ApiError, Refusal, Shape};
+use crate::fault::{Faults, LimitScope, Plan};
+use crate::jobs::Jobs;
+use crate::journal::Journal;
+use crate::limits::{Admission, KeyedLimit, OrgWindow};
+use crate::request::{Cut, Delivery, Reply, Request};
+use crate::route::Call;
+use crate::store::{Ids, Store};
+use crate::time::SimTime;
+
+/// An organisation in Kustomer.
+///
+/// It is driven from outside: every call carries the time, and nothing happens between calls except
+/// what [`Sim::advance`] catches up with (bulk jobs, the budget). The same calls with the same
+/// configuration give the same replies.
+///
+/// ```
+/// use kustomer_sim::{Config, Method, Request, Sim, SimTime};
+/// let mut sim = Sim::new(Config::default());
+/// let start = SimTime::from_millis(1_735_787_045_000);
+/// let request = Request::new(Method::Post, "/v1/tracking/identityEvent").token("sim-key").text(
+///     r#"{"identity":{"externalId":"u1"},"event":{"name":"Order-Placed"}}"#,
+/// );
+/// let reply = sim.handle(start, &request);
+/// assert_eq!(reply.status, 201);
+/// assert_eq!(reply.header("x-ratelimit-remaining"), Some("999"));
+/// assert_eq!(sim.account().accepted.tracking, 1);
+/// assert!(sim.timeline("u1").is_some());
+/// ```
+#[derive(Debug)]
+pub struct Sim {
+    config: Config,
+    now: SimTime,
+    rng: ChaCha8Rng,
+    store: Store,
+    org: OrgWindow,
+    searches: KeyedLimit<()>,
+    creates: KeyedLimit<(u32, u16)>,
+    object_updates: KeyedLimit<(u32, u16)>,
+    customer_updates: KeyedLimit<(u32, u16)>,
+    jobs: Jobs,
+    faults: Faults,
+    journal: Journal,
+    counts: Account,
+    resets: u32,
+    date: (i64, String),
+}
+
+/// A request that was carried out.
+#[derive(Debug)]
+struct Done {
+    status: u16,
+    body: Bytes,
+    /// Items written or submitted.
+    items: u32,
+}
+
+impl Done {
+    fn read(body: &Value) -> Self {
+        Self {
+            status: 200,
+            body: Bytes::from(body.to_string()),
+            items: 0,
+        }
+    }
+
+    fn wrote(status: u16, body: &Value) -> Self {
+        Self {
+            status,
+            body: Bytes::from(body.to_string()),
+            items: 1,
+        }
+    }
+
+    fn empty() -> Self {
+        Self {
+            status: 204,
+            body: Bytes::new(),
+            items: 1,
+        }
+    }
+}
+
+type Answer = Result<Done, ApiError>;
+
+/// Who asks and when.
+#[derive(Debug, Clone, Copy)]
+struct Caller {
+    now: SimTime,
+    /// The position of its key.
+    key: u16,
+}
+
+impl Sim {
+    /// An empty organisation with the configured klasses.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self::started(config, 0)
+    }
+
+    fn started(config: Config, resets: u32) -> Self {
+        let switches = &config.switches;
+        let mut sim = Self {
+            now: SimTime::default(),
+            rng: ChaCha8Rng::seed_from_u64(config.seed),
+            store: Store::new(Ids::new(config.seed, resets)),
+            org: OrgWindow::new(switches.window, config.limit),
+            searches: KeyedLimit::new(switches.search_limit),
+            creates: KeyedLimit::new(switches.create_limit),
+            object_updates: KeyedLimit::new(switches.update_limit),
+            customer_updates: KeyedLimit::new(switches.update_limit),
+            jobs: Jobs::new(switches.bulk_retained_jobs),
+            faults: Faults::new(config.faults.clone(), config.seed),
+            journal: Journal::new(config.journal_capacity),
+            counts: Account::default(),
+            resets,
+            date: (i64::MIN, String::new()),
+            config,
+        };
+        for name in sim.config.klasses.clone() {
+            if sim.store.klasses.find(&name).is_none() {
+                // more klasses than positions cannot be configured on a command line
+                let _position = sim.store.klasses.insert(sim.now, name, Map::new());
+            }
+        }
+        sim
+    }
+
+    /// Answers one request at this time. Time never runs backwards: an earlier `now` counts as the
+    /// latest one.
+    ///
+    /// Paths below `/v1` are the API; paths below `/_sim` are the control endpoints, which cost
+    /// nothing and need no key.
+    pub fn handle(&mut self, now: SimTime, request: &Request) -> Reply {
+        self.advance(now);
+        if control::is_control(request) {
+            return control::reply(self, request);
+        }
+        let call = Call::of(request.method, &request.path_and_query);
+        let plan = self.faults.plan(self.now, call.endpoint);
+        let (answer, admission) = self.attempt(request, &call, &plan);
+        self.reply(&call, &plan, answer, admission)
+    }
+
+    /// Lets time pass until `now`: runs what is due of the bulk jobs and ends windows of the budget.
+    /// [`Sim::handle`] does it by itself; needed before reading the account at a later time.
+    pub fn advance(&mut self, now: SimTime) {
+        while let Some(due) = self.jobs.next_due().filter(|due| *due <= now) {
+            self.now = self.now.max(due);
+            self.run_next_step();
+        }
+        self.now = self.now.max(now);
+        self.org.roll(self.now, self.drain());
+    }
+
+    /// When something will happen by itself: the next step of a bulk job. `None` when nothing will.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<SimTime> {
+        self.jobs.next_due()
+    }
+
+    /// The latest time it was told.
+    #[must_use]
+    pub const fn now(&self) -> SimTime {
+        self.now
+    }
+
+    /// The configuration it runs with.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Forgets everything and starts again with the configuration it was made with. Ids that were
+    /// given out before will not be found.
+    pub fn reset(&mut self) {
+        let now = self.now;
+        *self = Self::started(self.config.clone(), self.resets.wrapping_add(1));
+        self.now = now;
+    }
+
+    /// Replaces the fault script; its time begins now.
+    pub fn inject(&mut self, script: crate::FaultScript) {
+        self.faults = Faults::loaded(self.now, script, self.config.seed);
+    }
+
+    fn drain(&self) -> u64 {
+        self.config
+            .switches
+            .drain
+            .saturating_add(self.faults.drain(self.now))
+    }
+
+    fn attempt(
+        &mut self,
+        request: &Request,
+        call: &Call,
+        plan: &Plan,
+    ) -> (Answer, Option<Admission>) {
+        let Some(key) = self.key(request) else {
+            return (Err(ApiError::unauthorized()), None);
+        };
+        let caller = Caller { now: self.now, key };
+        let drain = self.drain();
+        if let Some((429, LimitScope::Org, _)) = plan.status {
+            let admission = self.org.refuse(caller.now, drain);
+            let mut error = ApiError::scripted(429);
+            error.retry_at = Some(admission.reset_at);
+            return (Err(error), Some(admission));
+        }
+        let admission = self.org.admit(caller.now, drain);
+        let answer = if !admission.admitted {
+            let detail = "the budget of the organisation is spent";
+            Err(ApiError::limited(
+                Refusal::OrgLimit,
+                admission.reset_at,
+                detail,
+            ))
+        } else if plan.cut == Some(Cut::BeforeWrite) {
+            Err(ApiError::scripted(500))
+        } else if let Some((status, _, _)) = plan.status {
+            Err(ApiError::scripted(status))
+        } else {
+            self.check_role(call)
+                .and_then(|()| self.check_size(request, call))
+                .and_then(|()| self.dispatch(caller, request, call, plan))
+        };
+        (answer, Some(admission))
+    }
+
+    fn key(&self, request: &Request) -> Option<u16> {
+        let token = request.header("authorization")?.strip_prefix("Bearer ")?;
+        let position = self.config.tokens.iter().position(|known| known == token)?;
+        u16::try_from(position).ok()
+    }
+
+    fn check_role(&self, call: &Call) -> Result<(), ApiError> {
+        let switches = &self.config.switches;
+        if call.endpoint.allows(&switches.roles, &call.name) {
+            return Ok(());
+        }
+        let status = match switches.missing_role {
+            MissingRole::Forbidden => 403,
+            MissingRole::Unauthorized => 401,
+        };
+        let role = call.endpoint.roles().first().copied().unwrap_or_default();
+        Err(ApiError::missing_role(status, role))
+    }
+
+    fn check_size(&self, request: &Request, call: &Call) -> Result<(), ApiError> {
+        let switches = &self.config.switches;
+        let cap = if call.endpoint.is_bulk() {
+            switches.bulk_body_limit
+        } else {
+            switches.body_limit
+        };
+        let length = u64::try_from(request.body_len()).unwrap_or(u64::MAX);
+        if length > cap {
+            Err(ApiError::too_large())
+        } else {
+            Ok(())
+        }
+    }
+
+    fn dispatch(&mut self, caller: Caller, request: &Request, call: &Call, plan: &Plan) -> Answer {
+        match call.endpoint {
+            Endpoint::TrackingEvent => self.track_event(caller, request),
+            Endpoint::TrackingIdentity => self.track_identity(caller, request),
+            Endpoint::TrackingIdentityEvent => self.track_identity_event(caller, request),
+            Endpoint::CustomerCreate => self.post_customer(caller, request),
+            Endpoint::CustomerGet => self.get_customer(call),
+            Endpoint::CustomerGetByEmail
+            | Endpoint::CustomerGetByExternalId
+            | Endpoint::CustomerGetByPhone => self.find_customer(call),
+            Endpoint::CustomerUpdate => self.put_customer(caller, request, call),
+            Endpoint::CustomerDelete => self.delete_customer(call),
+            Endpoint::CustomerMerge => self.merge_customers(caller, request),
+            Endpoint::CustomerSearch => self.search_customers(caller, request, call),
+            Endpoint::KobjectCreate => self.post_object(caller, request, call),
+            Endpoint::KobjectGet | Endpoint::KobjectGetByExternalId => self.get_object(call),
+            Endpoint::KobjectList => self.list_objects(call),
+            Endpoint::KobjectListOfCustomer => self.list_objects_of_customer(call),
+            Endpoint::KobjectUpdate => self.put_object(caller, request, call),
+            Endpoint::KobjectDelete => self.delete_object(call),
+            Endpoint::CustomerBulkCreate
+            | Endpoint::CustomerBulkUpdate
+            | Endpoint::CustomerBulkDelete
+            | Endpoint::KobjectBulkCreate
+            | Endpoint::KobjectBulkUpdate
+            | Endpoint::KobjectBulkDelete => self.submit(caller, request, call, plan),
+            Endpoint::BulkGet => self.get_job(call),
+            Endpoint::BulkBatches => self.get_batches(call),
+            Endpoint::KlassList => Ok(self.list_klasses(call)),
+            Endpoint::KlassCreate => self.post_klass(caller, request),
+            Endpoint::KlassGet => self.get_klass(call),
+            Endpoint::KlassUpdate => self.put_klass(caller, request, call),
+            Endpoint::KlassDelete => self.delete_klass(call),
+            Endpoint::MetadataGet => self.get_metadata(call),
+            Endpoint::MetadataUpdate => self.put_metadata(request, call),
+            Endpoint::SessionList => self.list_sessions(call),
+            Endpoint::SessionEvents => self.list_session_events(call),
+            Endpoint::EventGet => self.get_event(call),
+            Endpoint::TokenCurrent => Ok(self.current_token(caller)),
+            Endpoint::Unknown => Err(ApiError::not_found("path")),
+        }
+    }
+
+    fn reply(
+        &mut self,
+        call: &Call,
+        plan: &Plan,
+        answer: Answer,
+        admission: Option<Admission>,
+    ) -> Reply {
+        let mut cut = plan.cut;
+        let lossy = self.config.switches.lost_response;
+        if cut.is_none() && answer.is_ok() && call.endpoint.writes() && lossy > 0.0 {
+            cut = (self.rng.random::<f64>() < lossy).then_some(Cut::AfterWrite);
+        }
+        let mut headers = self.headers(admission.as_ref(), answer.as_ref().err());
+        let refusal = answer.as_ref().err().map(|error| error.refusal);
+        let (status, mut body, items) = match answer {
+            Ok(done) => (done.status, done.body, done.items),
+            Err(error) => {
+                let bare = plan.status.is_some_and(|(_, _, body)| !body);
+                let text = error.body(self.shape(call.endpoint)).to_string();
+                let body = if bare {
+                    Bytes::new()
+                } else {
+                    Bytes::from(text)
+                };
+                (error.status, body, 0)
+            }
+        };
+        if plan.garbage {
+            body = Bytes::from_static(b"<html><body>upstream sent garbage {\"data\":[");
+        }
+        if !body.is_empty() {
+            headers.push(("content-type", "application/json; charset=utf-8".to_owned()));
+        }
+        let seen = if cut.is_some() { 0 } else { status };
+        self.count_request(call.endpoint, seen, items, refusal, plan);
+        let truncate_to = plan.truncate.map(|bytes| bytes.unwrap_or(body.len() / 2));
+        let delivery = Delivery {
+            delay_ms: plan.delay_ms,
+            cut,
+            slow_ms: plan.slow_ms,
+            truncate_to,
+        };
+        Reply {
+            status,
+            headers,
+            body,
+            delivery,
+        }
+    }
+
+    fn headers(
+        &mut self,
+        admission: Option<&Admission>,
+        error: Option<&ApiError>,
+    ) -> Vec<(&'static str, String)> {
+        let mut headers = vec![
+            ("date", self.date_header()),
+            ("x-kustomer-pod", "prod1".to_owned()),
+        ];
+        let Some(admission) = admission else {
+            return headers;
+        };
+        headers.push(("x-ratelimit-limit", admission.limit.to_string()));
+        headers.push(("x-ratelimit-remaining", admission.remaining.to_string()));
+        let switches = &self.config.switches;
+        let given = match switches.reset_header {
+            ResetHeader::Refused => !admission.admitted,
+            ResetHeader::Always => true,
+            ResetHeader::Never => false,
+        };
+        if given {
+            let value = match switches.reset_unit {
+                ResetUnit::Seconds => seconds_up(admission.reset_at.millis()),
+                ResetUnit::Millis => admission.reset_at.millis(),
+                ResetUnit::Delta => seconds_up(admission.reset_at.since(self.now)),
+            };
+            headers.push(("x-ratelimit-reset", value.to_string()));
+        }
+        if let Some(error) = error.filter(|error| error.status == 429) {
+            let wait = error.retry_at.map_or(60_000, |at| at.since(self.now));
+            if switches.retry_after == RetryAfter::Add {
+                headers.push(("retry-after", seconds_up(wait).to_string()));
+            }
+        }
+        headers
+    }
+
+    fn date_header(&mut self) -> String {
+        let second = self.now.millis().div_euclid(1_000);
+        if self.date.0 != second {
+            self.date = (second, self.now.http_date());
+        }
+        self.date.1.clone()
+    }
+
+    fn shape(&self, endpoint: Endpoint) -> Shape {
+        let newer = endpoint.as_str().starts_with("customer.")
+            || endpoint.as_str().starts_with("tracking.");
+        match self.config.switches.errors {
+            Errors::JsonApi => Shape::JsonApi,
+            Errors::New => Shape::Message,
+            Errors::Mixed => {
+                if newer {
+                    Shape::Message
+                } else {
+                    Shape::JsonApi
+                }
+            }
+        }
+    }
+}
+
+const fn seconds_up(millis: i64) -> i64 {
+    (millis + 999).div_euclid(1_000)
+}
+
+/// The body as a JSON object.
+fn object_of(request: &Request) -> Result<Map<String, Value>, ApiError> {
+    match serde_json::from_slice(&request.body) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_),
+        ) => Err(ApiError::malformed(
+            "Invalid type: the body must be an object",
+        )),
+        Err(_) => Err(ApiError::malformed("Invalid JSON")),
+    }
+}
+
+fn millis_of(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

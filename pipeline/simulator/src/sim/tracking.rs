@@ -1,0 +1,334 @@
+//! Tracking: events, identifications, and both at once.
+//!
+//! An identification finds its customer by external id, then e-mail, then phone, then the customer
+//! whom its visitor was identified as before; the first match wins. Identifiers that belong to
+//! somebody else stay there, and the account counts an identity conflict. An external id that is new
+//! joins a customer who has another one already (`externalIds`). Without a match a customer is
+//! created, so a deleted one comes into being again.
+
+use serde_json::{Map, Value, json};
+
+use super::{Answer, Caller, Done, Sim, object_of};
+use crate::request::Request;
+use crate::store::{IdentifierKind, Kind, NewEvent};
+use crate::validate::{Checker, EVENT, IDENTITY, IDENTITY_EVENT, Unlisted};
+
+/// Fields of an identification that become attributes as they are.
+const PLAIN: [&str; 8] = [
+    "name",
+    "company",
+    "username",
+    "signedUpAt",
+    "birthdayAt",
+    "gender",
+    "locale",
+    "timeZone",
+];
+
+struct Identified {
+    customer: u32,
+    created: bool,
+}
+
+impl Sim {
+    pub(super) fn track_event(&mut self, caller: Caller, request: &Request) -> Answer {
+        let body = object_of(request)?;
+        self.tracking_checker()
+            .object(EVENT, Unlisted::Refused, &body)
+            .map_err(crate::validate::Breach::named)?;
+        let visitor = text(&body, "trackingId").map(str::to_owned);
+        let customer = visitor
+            .as_deref()
+            .and_then(|visitor| self.customer_of_visitor(visitor));
+        self.add_event(caller, customer, visitor.as_deref(), &body);
+        Ok(Done::empty())
+    }
+
+    pub(super) fn track_identity(&mut self, caller: Caller, request: &Request) -> Answer {
+        let body = object_of(request)?;
+        self.tracking_checker()
+            .object(IDENTITY, Unlisted::Refused, &body)
+            .map_err(crate::validate::Breach::named)?;
+        let identified = self.identify(caller, &body);
+        self.counts.accepted.identities += 1;
+        Ok(Done::wrote(
+            201,
+            &self.identity_document(caller, &identified, &body),
+        ))
+    }
+
+    pub(super) fn track_identity_event(&mut self, caller: Caller, request: &Request) -> Answer {
+        let body = object_of(request)?;
+        self.tracking_checker()
+            .object(IDENTITY_EVENT, Unlisted::Refused, &body)
+            .map_err(crate::validate::Breach::named)?;
+        let empty = Map::new();
+        let part = |name| body.get(name).and_then(Value::as_object).unwrap_or(&empty);
+        let (identity, event) = (part("identity"), part("event"));
+        let identified = self.identify(caller, identity);
+        let visitor = text(event, "trackingId").map(str::to_owned);
+        if let Some(visitor) = visitor.as_deref() {
+            self.link_visitor(visitor, identified.customer);
+        }
+        self.add_event(caller, Some(identified.customer), visitor.as_deref(), event);
+        Ok(Done::wrote(
+            201,
+            &self.identity_document(caller, &identified, identity),
+        ))
+    }
+
+    fn tracking_checker(&self) -> Checker<'_> {
+        Checker {
+            switches: &self.config.switches,
+            configured: self.store.klasses.configured("customer"),
+        }
+    }
+
+    // A visitor id is one that a client chose, or one that an identification gave out.
+    fn customer_of_visitor(&self, visitor: &str) -> Option<u32> {
+        let noted = self.store.events.identified(visitor);
+        let given = || self.store.ids.position(Kind::Visitor, visitor);
+        noted
+            .or_else(given)
+            .filter(|position| self.store.customers.live(*position).is_some())
+    }
+
+    fn link_visitor(&mut self, visitor: &str, customer: u32) {
+        let events = self.store.events.identify(visitor, customer);
+        if let Some(customer) = self.store.customers.get_mut(customer) {
+            customer.events.extend(events);
+            customer.events.sort_unstable();
+        }
+    }
+
+    fn identify(&mut self, caller: Caller, identity: &Map<String, Value>) -> Identified {
+        let named: Vec<(IdentifierKind, &str)> = [
+            (IdentifierKind::ExternalId, "externalId"),
+            (IdentifierKind::Email, "email"),
+            (IdentifierKind::Phone, "phone"),
+        ]
+        .into_iter()
+        .filter_map(|(kind, field)| Some((kind, text(identity, field)?)))
+        .collect();
+        let owners: Vec<Option<u32>> = named
+            .iter()
+            .map(|(kind, text)| self.store.customers.find(*kind, text))
+            .collect();
+        let visitor = text(identity, "trackingId");
+        let known_visitor = || {
+            let position = self.customer_of_visitor(visitor?)?;
+            let other = text(
+                &self.store.customers.get(position)?.document(),
+                "externalId",
+            )
+            .is_some_and(|own| text(identity, "externalId").is_some_and(|new| new != own));
+            (!other).then_some(position)
+        };
+        let found = owners
+            .iter()
+            .flatten()
+            .copied()
+            .next()
+            .or_else(known_visitor);
+        let elsewhere =
+            found.is_some() && owners.iter().flatten().any(|owner| Some(*owner) != found);
+        let nothing_new = named.len() == owners.iter().filter(|owner| **owner == found).count()
+            && identity.keys().all(|field| is_address(field));
+        let free: Vec<(IdentifierKind, &str)> = named
+            .iter()
+            .zip(&owners)
+            .filter(|(_, owner)| owner.is_none())
+            .map(|(identifier, _)| *identifier)
+            .collect();
+        let (customer, created, added_external_id) = match found {
+            Some(position) if nothing_new => (position, false, false),
+            Some(position) => {
+                let before = self
+                    .store
+                    .customers
+                    .get(position)
+                    .map(crate::store::Customer::document);
+                let mut document = before.clone().unwrap_or_default();
+                let added = merge_identity(&mut document, &free, identity);
+                if before.as_ref() != Some(&document) {
+                    let step = self.config.switches.rev_step;
+                    self.store
+                        .customers
+                        .replace(caller.now, position, step, &document);
+                }
+                (position, false, added)
+            }
+            None => {
+                let mut document = Map::new();
+                merge_identity(&mut document, &free, identity);
+                let rev = self.config.switches.rev_start;
+                let position = self
+                    .store
+                    .customers
+                    .insert(caller.now, caller.now, rev, &document);
+                self.counts.accepted.customers_created += 1;
+                (position, true, false)
+            }
+        };
+        self.counts.identity_conflicts += u64::from(elsewhere || added_external_id);
+        if let Some(visitor) = visitor.map(str::to_owned) {
+            self.link_visitor(&visitor, customer);
+        }
+        Identified { customer, created }
+    }
+
+    fn add_event(
+        &mut self,
+        caller: Caller,
+        customer: Option<u32>,
+        visitor: Option<&str>,
+        event: &Map<String, Value>,
+    ) {
+        let meta = event.get("meta").and_then(Value::as_object);
+        let previous = match customer.and_then(|position| self.store.customers.get(position)) {
+            Some(customer) => customer.events.last().copied(),
+            None => visitor.and_then(|visitor| self.store.events.last_of_visitor(visitor)),
+        };
+        let new = NewEvent {
+            customer,
+            visitor,
+            name: text(event, "name").unwrap_or_default(),
+            session: text(event, "sessionId"),
+            meta,
+            previous,
+        };
+        let position = self.store.events.insert(caller.now, &new);
+        if let Some(customer) = customer.and_then(|position| self.store.customers.get_mut(position))
+        {
+            customer.events.push(position);
+            customer.updated_at = caller.now;
+        }
+        self.judge_event(customer, meta);
+    }
+
+    fn identity_document(
+        &self,
+        caller: Caller,
+        identified: &Identified,
+        identity: &Map<String, Value>,
+    ) -> Value {
+        let ids = self.store.ids;
+        let id = ids.text(Kind::Identity, identified.customer);
+        let given = ids.text(Kind::Visitor, identified.customer);
+        let created_at = self
+            .store
+            .customers
+            .get(identified.customer)
+            .map_or(caller.now, |customer| customer.created_at);
+        let now = caller.now.rfc3339();
+        let mut attributes = Map::new();
+        let visitor = text(identity, "trackingId").unwrap_or(&given);
+        attributes.insert("trackingId".to_owned(), json!(visitor));
+        for field in ["externalId", "email", "phone"] {
+            if let Some(value) = identity.get(field) {
+                attributes.insert(field.to_owned(), value.clone());
+            }
+        }
+        let status = if identified.created {
+            "created"
+        } else {
+            "updated"
+        };
+        attributes.insert("status".to_owned(), json!(status));
+        attributes.insert("statusAt".to_owned(), json!(now));
+        attributes.insert("createdAt".to_owned(), json!(created_at.rfc3339()));
+        attributes.insert("updatedAt".to_owned(), json!(now));
+        json!({ "data": {
+            "type": "identity",
+            "id": id,
+            "attributes": attributes,
+            "relationships": {
+                "org": self.org_link(),
+                "customer": self.customer_link(identified.customer),
+            },
+            "links": { "self": format!("/v1/tracking/identity/{id}") },
+        }})
+    }
+}
+
+fn text<'a>(object: &'a Map<String, Value>, field: &str) -> Option<&'a str> {
+    object.get(field).and_then(Value::as_str)
+}
+
+// Fields that only address the customer or the visit.
+fn is_address(field: &str) -> bool {
+    matches!(
+        field,
+        "externalId" | "email" | "phone" | "trackingId" | "sessionId" | "remember"
+    )
+}
+
+// Merges an identification into a document; true when it added a second external id.
+fn merge_identity(
+    document: &mut Map<String, Value>,
+    free: &[(IdentifierKind, &str)],
+    identity: &Map<String, Value>,
+) -> bool {
+    let mut added_external_id = false;
+    for (kind, value) in free {
+        match kind {
+            IdentifierKind::ExternalId if document.contains_key("externalId") => {
+                push(
+                    document,
+                    "externalIds",
+                    json!({ "externalId": value, "verified": false }),
+                );
+                added_external_id = true;
+            }
+            IdentifierKind::ExternalId => {
+                document.insert("externalId".to_owned(), json!(value));
+            }
+            IdentifierKind::Email => {
+                push(
+                    document,
+                    "emails",
+                    json!({ "email": value, "verified": false }),
+                );
+            }
+            IdentifierKind::Phone => {
+                push(
+                    document,
+                    "phones",
+                    json!({ "phone": value, "verified": false }),
+                );
+            }
+        }
+    }
+    for field in PLAIN {
+        if let Some(value) = identity.get(field) {
+            document.insert(field.to_owned(), value.clone());
+        }
+    }
+    if let Some(location) = identity.get("location") {
+        push(document, "locations", location.clone());
+    }
+    for tag in identity
+        .get("tags")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        push(document, "tags", tag.clone());
+    }
+    if let Some(changes) = identity.get("custom").and_then(Value::as_object) {
+        let custom = document.entry("custom").or_insert_with(|| json!({}));
+        if let Some(custom) = custom.as_object_mut() {
+            crate::store::merge(custom, changes.clone());
+        }
+    }
+    added_external_id
+}
+
+fn push(document: &mut Map<String, Value>, list: &str, value: Value) {
+    let entries = document.entry(list).or_insert_with(|| json!([]));
+    if let Some(entries) = entries.as_array_mut()
+        && !entries.contains(&value)
+    {
+        entries.push(value);
+    }
+}
