@@ -59,11 +59,17 @@ impl ErrorReport {
         })
     }
 
-    /// Whether an error names the field that it is about: then what was sent is at fault, not the address.
+    /// Whether an error names a field or item of what was sent: then that is at fault, not the address. The klass is part
+    /// of the address.
     pub(super) fn names_a_field(&self) -> bool {
-        self.errors
-            .iter()
-            .any(|e| e.parameter.is_some() || e.pointer.is_some() || e.index.is_some())
+        self.errors.iter().any(|error| {
+            let mut fields = [&error.parameter, &error.pointer].into_iter().flatten();
+            let sent = fields.any(|field| {
+                let field = field.trim_matches('/').to_ascii_lowercase();
+                !matches!(field.as_str(), "name" | "klass" | "klassname" | "klassid")
+            });
+            error.index.is_some() || sent
+        })
     }
 
     /// Whether the customer that a body links to is said not to exist.

@@ -114,6 +114,7 @@ fn progress(of: Resource<'_>) -> Progress {
         None if of.attribute("completed").and_then(Value::as_bool) == Some(true) => {
             Progress::Complete
         }
+        None if of.text("completedAt").is_some() => Progress::Complete,
         None => Progress::Running,
     }
 }

@@ -9,7 +9,8 @@ use super::document::Resource;
 use super::weigh::{Effect, Weighed, weigh};
 use super::{Document, HttpReply};
 
-/// A create. A 404 is about the klass in the path, unless the customer in the body is named.
+/// A create. A 404 is about the klass in the path, unless it names something in the body:
+/// the customer may have been merged or deleted since its id was learnt.
 pub(super) fn created(reply: &HttpReply) -> Outcome<Written> {
     match weigh(Effect::Write, reply) {
         Weighed::Accepted => Outcome::Delivered(stored(reply)),
@@ -17,8 +18,10 @@ pub(super) fn created(reply: &HttpReply) -> Outcome<Written> {
         Weighed::NotFound(errors) if errors.names_missing_customer() => {
             Outcome::Delivered(Written::Gone)
         }
+        Weighed::NotFound(errors) if errors.names_a_field() => Outcome::Reject(errors.detail()),
         Weighed::NotFound(_) => Outcome::Hold(HoldCause::MissingKlass),
-        Weighed::Conflict(_) => Outcome::Delivered(Written::Duplicate),
+        Weighed::Conflict(_) if reply.status == 409 => Outcome::Delivered(Written::Duplicate),
+        Weighed::Conflict(_) => Outcome::Retry(RetryCause::Conflict),
         Weighed::Refused(errors) if errors.names_missing_customer() => {
             Outcome::Delivered(Written::Gone)
         }

@@ -1,0 +1,166 @@
+//! What goes over the wire for each kind of call, as reviewed snapshots.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
+use std::sync::Arc;
+
+use ingest_core::call::{BulkItem, Call};
+use ingest_core::operation::{CustomerKey, ExternalId, Klass};
+use ingest_kustomer::encode::encode;
+use serde_json::{Map, Value, json};
+
+fn map(value: &Value) -> Map<String, Value> {
+    value.as_object().cloned().unwrap_or_default()
+}
+
+fn klass() -> Klass {
+    Klass("order".into())
+}
+
+fn item(reference: &str, body: &Value) -> BulkItem {
+    BulkItem {
+        reference: reference.to_owned(),
+        body: Arc::new(map(body)),
+        customer: None,
+        id: None,
+        rev: None,
+    }
+}
+
+fn wire(call: &Call) -> Value {
+    let request = encode(call);
+    let body: Option<Value> = request.body.map(|b| serde_json::from_slice(&b).unwrap());
+    json!({
+        "request": format!("{} {}", request.method.as_str(), request.path),
+        "endpoint": request.endpoint,
+        "body": body,
+    })
+}
+
+#[test]
+fn tracking() {
+    let identity = map(&json!({"externalId": "u1", "email": "ann@shop.example"}));
+    let event = map(&json!({"name": "Order-Shipped", "meta": {"eventKey": "k", "totalNum": 1.5}}));
+    insta::assert_json_snapshot!([
+        wire(&Call::Identify {
+            identity: identity.clone()
+        }),
+        wire(&Call::Track { identity, event }),
+    ]);
+}
+
+#[test]
+fn customers() {
+    let key = |key| wire(&Call::GetCustomer { key });
+    insta::assert_json_snapshot!([
+        key(CustomerKey::Id("5f75c63cd5c0384ad82a17ae".into())),
+        key(CustomerKey::ExternalId("a/b c%2F?x=1#é:1".into())),
+        key(CustomerKey::Email("ann+shop@example.org".into())),
+        key(CustomerKey::Phone("+15550100".into())),
+        key(CustomerKey::Id("..".into())),
+        wire(&Call::SearchCustomers {
+            keys: vec![
+                CustomerKey::ExternalId("u1".into()),
+                CustomerKey::Email("ann@shop.example".into()),
+                CustomerKey::Phone("+15550100".into()),
+                CustomerKey::Id("5f75c63cd5c0384ad82a17ae".into()),
+            ],
+        }),
+        wire(&Call::CreateCustomers {
+            items: vec![
+                item("r1", &json!({"externalId": "u1"})),
+                item(
+                    "r2",
+                    &json!({"emails": [{"type": "home", "email": "ann@shop.example"}]})
+                ),
+            ],
+            with_refs: true,
+        }),
+    ]);
+}
+
+#[test]
+fn objects() {
+    let create = BulkItem {
+        customer: Some("c1".into()),
+        id: Some("never sent on creation".into()),
+        rev: Some(9),
+        ..item(
+            "r1",
+            &json!({"title": "Order 1", "externalId": "1", "data": {"deep": [{}]}}),
+        )
+    };
+    let update = BulkItem {
+        customer: Some("never sent on update".into()),
+        id: Some("o1".into()),
+        rev: Some(3),
+        ..item(
+            "r2",
+            &json!({"title": "Order 1", "id": "replaced", "custom": {"totalNum": 2}}),
+        )
+    };
+    let bare = item("r3", &json!({"title": "Order 2"}));
+    let body = map(&json!({"title": "Order 1", "externalId": "1"}));
+    let creates = vec![create, bare.clone()];
+    let updates = vec![update, bare];
+    insta::assert_json_snapshot!([
+        wire(&Call::CreateKObjects {
+            klass: klass(),
+            items: creates.clone(),
+            with_refs: true
+        }),
+        wire(&Call::CreateKObjects {
+            klass: klass(),
+            items: creates,
+            with_refs: false
+        }),
+        wire(&Call::UpdateKObjects {
+            klass: klass(),
+            items: updates.clone(),
+            with_refs: true
+        }),
+        wire(&Call::UpdateKObjects {
+            klass: klass(),
+            items: updates,
+            with_refs: false
+        }),
+        wire(&Call::CreateKObject {
+            klass: klass(),
+            body: body.clone()
+        }),
+        wire(&Call::UpdateKObject {
+            klass: klass(),
+            id: "o1".into(),
+            body
+        }),
+        wire(&Call::GetKObject {
+            klass: klass(),
+            external_id: ExternalId("shop/1 2".into())
+        }),
+        wire(&Call::GetKObject {
+            klass: Klass("../x".into()),
+            external_id: ExternalId("1".into())
+        }),
+    ]);
+}
+
+#[test]
+fn jobs_and_the_key() {
+    insta::assert_json_snapshot!([
+        wire(&Call::ReadJob { job: "j1".into() }),
+        wire(&Call::ReadJobState { job: "j1".into() }),
+        wire(&Call::Probe),
+    ]);
+}
+
+#[test]
+fn debug_shows_neither_path_nor_body() {
+    let call = Call::GetCustomer {
+        key: CustomerKey::Email("ann@shop.example".into()),
+    };
+    let shown = format!("{:?}", encode(&call));
+    assert!(
+        shown.contains("customer") && !shown.contains("ann"),
+        "{shown}"
+    );
+}
