@@ -194,7 +194,7 @@ pub enum Written {
     },
     /// 409 on a create: an object of this external id exists.
     Duplicate,
-    /// 404 on an update: the object is gone.
+    /// On an update the object is gone; on a create the customer that its body names.
     Gone,
 }
 
@@ -242,9 +242,9 @@ pub enum ItemFate {
     Stored(Option<Arc<str>>),
     /// An object or customer with this key exists already.
     Duplicate,
-    /// The revision sent is not the current one.
+    /// The revision sent is not the current one. Of a create it means what [`Duplicate`](Self::Duplicate) means.
     Conflict,
-    /// The object to update does not exist.
+    /// The object to update, or the customer that a create names, does not exist.
     Gone,
     /// A limit of the customer or object; it passes.
     Limited(String),
