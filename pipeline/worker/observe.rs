@@ -1,0 +1,178 @@
+//! Facts leave the machine here: as metrics, as log lines, and as a tally for people.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ingest_core::call::Class;
+use ingest_core::fact::{Fact, Settlement};
+use ingest_core::outcome::{Rejection, SkipReason};
+use ingest_core::record::Topic;
+use ingest_kafka::{CommitFailureKind, SourceError, Statistics};
+
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::pump::PumpView;
+
+/// Where facts go; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Observer {
+    metrics: Metrics,
+    /// Owned by the pump's task in all but name: others only look at it.
+    tally: Arc<Mutex<Tally>>,
+}
+
+/// What has happened since the start, in numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Records that came in.
+    pub records_in: u64,
+    /// Records that Kustomer has confirmed.
+    pub delivered: u64,
+    /// Records skipped, by reason.
+    pub skipped: BTreeMap<SkipReason, u64>,
+    /// Records on the dead-letter topic, by reason.
+    pub dead_lettered: BTreeMap<Rejection, u64>,
+    /// Requests, by class.
+    pub units: BTreeMap<Class, u64>,
+    /// Bulk requests and the operations in them.
+    pub bulk: (u64, u64),
+    /// How often the organisation's limit was hit.
+    pub freezes: u64,
+    /// Events sent again although they may have arrived.
+    pub possible_repeats: u64,
+    /// Invariants broken; 0, or the program is wrong.
+    pub broken: u64,
+}
+
+impl Observer {
+    /// An observer that counts into these metrics.
+    #[must_use]
+    pub fn new(metrics: Metrics) -> Self {
+        Self { metrics, tally: Arc::default() }
+    }
+
+    /// The metrics.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The tally as it is now.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn record_in(&self, topic: &Topic) {
+        self.metrics.record_read(topic);
+        self.change(|tally| tally.records_in += 1);
+    }
+
+    pub(crate) fn committed(&self, result: Result<(), CommitFailureKind>) {
+        self.metrics.committed(result);
+    }
+
+    pub(crate) fn source_error(&self, error: &SourceError) {
+        self.metrics.source_error(error.kind, error.suppressed);
+    }
+
+    pub(crate) fn statistics(&self, statistics: &Statistics) {
+        self.metrics.observe_statistics(statistics);
+    }
+
+    pub(crate) fn view(&self, view: &PumpView) {
+        self.metrics.observe_snapshot(&view.snapshot, view.at);
+    }
+
+    pub(crate) fn fact(&self, fact: &Fact) {
+        self.metrics.observe(fact, Clock.unix_ms());
+        self.count(fact);
+        log(fact);
+    }
+
+    fn count(&self, fact: &Fact) {
+        match fact {
+            Fact::Settled { settlement, .. } => self.change(|tally| match settlement {
+                Settlement::Delivered => tally.delivered += 1,
+                Settlement::Skipped(reason) => *tally.skipped.entry(*reason).or_default() += 1,
+                Settlement::DeadLettered(reason) => {
+                    *tally.dead_lettered.entry(*reason).or_default() += 1;
+                }
+            }),
+            Fact::Sent { class, operations, bulk } => self.change(|tally| {
+                *tally.units.entry(*class).or_default() += 1;
+                if *bulk {
+                    tally.bulk.0 += 1;
+                    tally.bulk.1 += u64::try_from(*operations).unwrap_or(u64::MAX);
+                }
+            }),
+            Fact::Frozen { .. } => self.change(|tally| tally.freezes += 1),
+            Fact::PossibleRepeat { .. } => self.change(|tally| tally.possible_repeats += 1),
+            Fact::Broken(_) => self.change(|tally| tally.broken += 1),
+            Fact::Answered { .. }
+            | Fact::Retried { .. }
+            | Fact::JobDone { .. }
+            | Fact::JobAbandoned
+            | Fact::HoldBegan { .. }
+            | Fact::HoldEnded { .. }
+            | Fact::Resolved { .. }
+            | Fact::SearchOff
+            | Fact::RefsOff
+            | Fact::Conflict
+            | Fact::DrainCut { .. } => {}
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Tally)) {
+        change(&mut self.tally.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl Tally {
+    /// All requests.
+    #[must_use]
+    pub fn units_total(&self) -> u64 {
+        self.units.values().sum()
+    }
+
+    /// Records whose end is known.
+    #[must_use]
+    pub fn settled(&self) -> u64 {
+        self.delivered + self.skipped.values().sum::<u64>() + self.dead_lettered.values().sum::<u64>()
+    }
+}
+
+/// What is worth a line: rare things that a person may have to act on.
+fn log(fact: &Fact) {
+    match fact {
+        Fact::HoldBegan { scope, cause } => {
+            tracing::error!(%scope, cause = cause.as_str(), "on hold: nothing is lost, this work waits; see /status");
+        }
+        Fact::HoldEnded { scope, cause } => {
+            tracing::info!(%scope, cause = cause.as_str(), "the hold is over");
+        }
+        Fact::Frozen { wait } => {
+            tracing::warn!(wait_ms = wait.as_millis(), "the organisation's request limit is used up; waiting");
+        }
+        Fact::SearchOff => tracing::warn!("customer search is of no use with this key; customers are looked up one by one"),
+        Fact::RefsOff => tracing::warn!("the API refuses item references; bulk jobs are confirmed without"),
+        Fact::JobAbandoned => tracing::warn!("a bulk job never ended; its items are looked at one by one"),
+        Fact::DrainCut { records } => {
+            tracing::warn!(records, "the drain ran out of time; these records are left to the next owner");
+        }
+        Fact::Broken(invariant) => {
+            tracing::error!(invariant = invariant.as_str(), "an invariant is broken; please report this");
+        }
+        Fact::Settled { settlement: Settlement::DeadLettered(reason), topic, .. } => {
+            tracing::debug!(%topic, reason = reason.as_str(), "dead-lettered");
+        }
+        Fact::Settled { settlement: Settlement::Delivered | Settlement::Skipped(_), .. }
+        | Fact::Sent { .. }
+        | Fact::Answered { .. }
+        | Fact::Retried { .. }
+        | Fact::PossibleRepeat { .. }
+        | Fact::JobDone { .. }
+        | Fact::Resolved { .. }
+        | Fact::Conflict => {}
+    }
+}

@@ -1,0 +1,120 @@
+//! What a dead letter looks like: the original record, with headers that say why and where from.
+
+use bytes::Bytes;
+use ingest_core::outcome::Rejected;
+use ingest_core::record::{Header, Record, Topic};
+use ingest_kafka::DeadLetter;
+
+/// The prefix of every header that is added.
+const PREFIX: &str = "ingest.";
+
+/// The dead letter of a record: key, value, time and headers unchanged, existing `ingest.*` headers replaced.
+/// `ingest.source.*` keeps the first origin; `ingest.replays` counts on.
+#[must_use]
+pub fn letter_of(topic: Topic, record: Record, rejected: &Rejected, attempts: u32) -> DeadLetter {
+    let first = |name: &str| {
+        record
+            .headers
+            .iter()
+            .find(|header| header.name == name)
+            .and_then(|header| header.value.clone())
+    };
+    let origin = |name: &str, now: Option<String>| {
+        first(&format!("{PREFIX}source.{name}")).or_else(|| now.map(Bytes::from))
+    };
+    let position = &record.position;
+    let added: [(&str, Option<Bytes>); 10] = [
+        ("ingest.error.reason", Some(Bytes::from_static(rejected.reason.as_str().as_bytes()))),
+        ("ingest.error.detail", Some(Bytes::from(rejected.detail.clone()))),
+        ("ingest.source.topic", origin("topic", Some(position.partition.topic.to_string()))),
+        ("ingest.source.partition", origin("partition", Some(position.partition.partition.0.to_string()))),
+        ("ingest.source.offset", origin("offset", Some(position.offset.0.to_string()))),
+        ("ingest.source.timestamp", origin("timestamp", record.timestamp_ms.map(|ms| ms.to_string()))),
+        ("ingest.route", rejected.route.as_ref().map(|route| Bytes::from(route.to_string()))),
+        ("ingest.attempts", Some(Bytes::from(attempts.to_string()))),
+        ("ingest.replays", Some(first("ingest.replays").unwrap_or_else(|| Bytes::from_static(b"0")))),
+        ("ingest.worker.version", Some(Bytes::from_static(env!("CARGO_PKG_VERSION").as_bytes()))),
+    ];
+    let mut headers: Vec<Header> =
+        record.headers.into_iter().filter(|header| !header.name.starts_with(PREFIX)).collect();
+    headers.extend(
+        added
+            .into_iter()
+            .filter(|(_, value)| value.is_some())
+            .map(|(name, value)| Header { name: name.to_owned(), value }),
+    );
+    DeadLetter {
+        topic,
+        key: record.key,
+        value: record.value,
+        headers,
+        timestamp_ms: record.timestamp_ms,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ingest_core::outcome::Rejection;
+    use ingest_core::record::{Offset, Position, TopicPartition};
+
+    use super::*;
+
+    fn record(headers: Vec<Header>) -> Record {
+        Record {
+            position: Position { partition: TopicPartition::new("shop.events", 3), offset: Offset(42) },
+            key: Some(Bytes::from_static(b"u1")),
+            value: None,
+            headers,
+            timestamp_ms: Some(1_700_000_000_000),
+        }
+    }
+
+    fn header(name: &str, value: &str) -> Header {
+        Header { name: name.to_owned(), value: Some(Bytes::from(value.to_owned())) }
+    }
+
+    fn text<'a>(letter: &'a DeadLetter, name: &str) -> Vec<&'a str> {
+        letter
+            .headers
+            .iter()
+            .filter(|header| header.name == name)
+            .map(|header| std::str::from_utf8(header.value.as_ref().unwrap()).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn the_original_stays_and_the_cause_is_added() {
+        let rejected = Rejected::new(Rejection::MissingField, "route order: `title` has no value");
+        let own = Header { name: "trace".to_owned(), value: None };
+        let letter = letter_of(Topic::new("dead"), record(vec![own.clone()]), &rejected, 2);
+        assert_eq!(letter.key.as_deref(), Some(b"u1".as_slice()));
+        assert_eq!(letter.value, None, "a null value stays null");
+        assert_eq!(letter.timestamp_ms, Some(1_700_000_000_000));
+        assert_eq!(letter.headers[0], own);
+        assert_eq!(text(&letter, "ingest.error.reason"), ["missing_field"]);
+        assert_eq!(text(&letter, "ingest.source.topic"), ["shop.events"]);
+        assert_eq!(text(&letter, "ingest.source.partition"), ["3"]);
+        assert_eq!(text(&letter, "ingest.source.offset"), ["42"]);
+        assert_eq!(text(&letter, "ingest.source.timestamp"), ["1700000000000"]);
+        assert_eq!(text(&letter, "ingest.attempts"), ["2"]);
+        assert_eq!(text(&letter, "ingest.replays"), ["0"]);
+        assert_eq!(text(&letter, "ingest.route"), [""; 0]);
+    }
+
+    #[test]
+    fn a_letter_that_comes_back_keeps_its_first_origin() {
+        let before = vec![
+            header("ingest.error.reason", "invalid_json"),
+            header("ingest.source.topic", "first"),
+            header("ingest.source.partition", "0"),
+            header("ingest.source.offset", "7"),
+            header("ingest.replays", "1"),
+        ];
+        let rejected = Rejected::new(Rejection::RefusedByApi, "no");
+        let letter = letter_of(Topic::new("dead"), record(before), &rejected, 1);
+        assert_eq!(text(&letter, "ingest.source.topic"), ["first"]);
+        assert_eq!(text(&letter, "ingest.source.offset"), ["7"]);
+        assert_eq!(text(&letter, "ingest.replays"), ["1"]);
+        assert_eq!(text(&letter, "ingest.error.reason"), ["refused_by_api"], "replaced, not repeated");
+    }
+}

@@ -1,0 +1,400 @@
+//! The pump: the one task that owns the delivery machine and carries out what it says.
+//!
+//! Everything that decides is in the machine; everything that waits is around it: the source's thread, the mapper threads,
+//! one task a request, one task a dead letter. All of them talk to the pump through bounded channels or end as tasks that it
+//! joins, so nothing is lost when one of them panics: its request counts as unanswered.
+//!
+//! The order of the `select!` is a design statement. Shutdown and commands of people are rare and go first. Answers go
+//! before new records, because they free what new records wait for. The control events of the source (assignments, commits)
+//! are few. Records go last: they can only starve nobody. A wake-up is at most one each time, before records, so that a
+//! flood of records does not delay what is due.
+
+mod letter;
+mod mapper;
+mod source;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ingest_core::call::{CallResult, Limits, Reply};
+use ingest_core::machine::{Effect, Input, LetterId, Machine, MachineSettings, RequestId, Snapshot};
+use ingest_core::outcome::Outcome;
+use ingest_core::record::{Epoch, Topic, TopicPartition};
+use ingest_core::route::Pipeline;
+use ingest_kafka::{
+    CommitEntry, DeadLetterProducer, KafkaSettings, SourceCommand, SourceEvent, SourceHandle, Statistics,
+};
+use ingest_kustomer::Client;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+pub use self::letter::letter_of;
+use self::mapper::{Mapped, Mappers};
+use crate::clock::Clock;
+use crate::observe::Observer;
+
+/// Everything a pump is made of.
+#[derive(Debug)]
+pub struct PumpParts {
+    /// Checked Kafka settings.
+    pub kafka: KafkaSettings,
+    /// The dead-letter topic.
+    pub dead_letter_topic: Topic,
+    /// The machine's numbers.
+    pub machine: MachineSettings,
+    /// The client of the API.
+    pub client: Client,
+    /// What a record of each topic goes through.
+    pub pipelines: HashMap<Topic, Pipeline>,
+    /// Threads that decode and map.
+    pub mapper_threads: usize,
+    /// Where facts go.
+    pub observer: Observer,
+}
+
+/// What people ask of a running pump.
+#[derive(Debug)]
+pub enum PumpCommand {
+    /// End the hold of that number; the answer says whether there was one.
+    ReleaseHold(u64, tokio::sync::oneshot::Sender<bool>),
+}
+
+/// What the pump looks like, once a second.
+#[derive(Debug, Clone)]
+pub struct PumpView {
+    /// The machine.
+    pub snapshot: Snapshot,
+    /// When that was.
+    pub at: Instant,
+    /// What the source last said of lag and prefetch.
+    pub statistics: Statistics,
+    /// The last trouble of the source, and when.
+    pub source_error: Option<(Instant, String)>,
+    /// Whether the partition counts are known.
+    pub topology_known: bool,
+    /// Records that came in.
+    pub records_in: u64,
+}
+
+/// Why a pump ended although nobody asked for it.
+#[derive(Debug, thiserror::Error)]
+pub enum PumpError {
+    /// A client could not be made.
+    #[error(transparent)]
+    Start(#[from] ingest_kafka::StartError),
+    /// The Kafka client cannot go on.
+    #[error("the Kafka client cannot go on: {0}")]
+    Source(String),
+    /// The threads that decode and map ended.
+    #[error("a mapper thread ended")]
+    Mapper,
+    /// A mapper thread could not be started.
+    #[error("a mapper thread could not be started: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// How often the view is renewed.
+const VIEW_INTERVAL: Duration = Duration::from_secs(1);
+/// How often partition counts are asked for.
+const TOPOLOGY_INTERVAL: Duration = Duration::from_secs(60);
+/// How long the source may take to leave the group.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Mapped records that are put in before other arms are looked at again.
+const RECORDS_A_TURN: usize = 64;
+/// Mapped records that wait for the pump; they are charged when it takes them, so this is a constant above the budget.
+const MAPPED_QUEUE: usize = 512;
+
+struct Pump {
+    machine: Machine,
+    source: SourceHandle,
+    letters: Arc<DeadLetterProducer>,
+    client: Client,
+    observer: Observer,
+    dead_letter_topic: Topic,
+    requests: JoinSet<(RequestId, Reply)>,
+    request_of_task: HashMap<tokio::task::Id, RequestId>,
+    sending_letters: JoinSet<(LetterId, bool)>,
+    letter_of_task: HashMap<tokio::task::Id, LetterId>,
+    drained: bool,
+    view: PumpView,
+}
+
+/// Runs a pump until `shutdown` is cancelled and everything is drained.
+///
+/// # Errors
+/// The cause of an end that nobody asked for. What was not settled is not committed.
+pub async fn run(
+    parts: PumpParts,
+    shutdown: CancellationToken,
+    mut commands: mpsc::Receiver<PumpCommand>,
+    views: watch::Sender<Option<PumpView>>,
+) -> Result<(), PumpError> {
+    let now = Clock.now();
+    let letters = Arc::new(DeadLetterProducer::new(&parts.kafka)?);
+    let (mapped_in, mut mapped) = mpsc::channel(MAPPED_QUEUE);
+    let mappers = Mappers::start(parts.mapper_threads, &Arc::new(parts.pipelines), &mapped_in)?;
+    drop(mapped_in);
+    let (source, events) = ingest_kafka::spawn(&parts.kafka)?;
+    let (control_in, mut control) = mpsc::channel(64);
+    let mut forwarding = JoinSet::new();
+    forwarding.spawn(source::forward(events, mappers, control_in));
+    let (topology_in, mut topology) = mpsc::channel(1);
+    let mut watching = JoinSet::new();
+    watching.spawn(source::watch_topology(parts.kafka.clone(), topology_in, TOPOLOGY_INTERVAL));
+
+    let machine = Machine::new(parts.machine);
+    let view = PumpView {
+        snapshot: machine.snapshot(now),
+        at: now,
+        statistics: Statistics::default(),
+        source_error: None,
+        topology_known: false,
+        records_in: 0,
+    };
+    let mut pump = Pump {
+        machine,
+        source,
+        letters,
+        client: parts.client,
+        observer: parts.observer,
+        dead_letter_topic: parts.dead_letter_topic,
+        requests: JoinSet::new(),
+        request_of_task: HashMap::new(),
+        sending_letters: JoinSet::new(),
+        letter_of_task: HashMap::new(),
+        drained: false,
+        view,
+    };
+    let mut stopping = false;
+    let mut batch = Vec::with_capacity(RECORDS_A_TURN);
+    let mut view_at = now;
+    while !pump.drained {
+        let wake = pump.machine.next_wake(Clock.now()).unwrap_or(view_at).min(view_at);
+        tokio::select! { biased;
+            () = shutdown.cancelled(), if !stopping => {
+                stopping = true;
+                pump.step(Input::Shutdown);
+            }
+            Some(command) = commands.recv() => pump.command(command),
+            Some(joined) = pump.requests.join_next_with_id() => pump.answered(joined),
+            Some(joined) = pump.sending_letters.join_next_with_id() => pump.letter_ended(joined),
+            event = control.recv() => match event {
+                Some(event) => pump.control(event)?,
+                None => return Err(PumpError::Source("its thread ended".to_owned())),
+            },
+            Some(counts) = topology.recv() => {
+                pump.view.topology_known = true;
+                pump.step(Input::Topology(counts));
+            }
+            () = tokio::time::sleep_until(wake.into()) => {
+                pump.step(Input::Wake);
+                if Clock.now() >= view_at {
+                    pump.publish(&views);
+                    view_at = Clock.now() + VIEW_INTERVAL;
+                }
+            }
+            count = mapped.recv_many(&mut batch, RECORDS_A_TURN) => {
+                if count == 0 {
+                    return Err(PumpError::Mapper);
+                }
+                for record in batch.drain(..) {
+                    pump.record(record);
+                }
+            }
+        }
+    }
+    pump.publish(&views);
+    pump.requests.abort_all();
+    watching.abort_all();
+    pump.command_source(SourceCommand::Stop);
+    // The last records on their way have to be taken, or the forwarding task would never see the end.
+    let stopped = tokio::time::timeout(STOP_TIMEOUT, async {
+        loop {
+            tokio::select! { biased;
+                event = control.recv() => match event {
+                    Some(SourceEvent::Stopped) | None => break,
+                    Some(_) => {}
+                },
+                record = mapped.recv() => if record.is_none() { break },
+            }
+        }
+    });
+    if stopped.await.is_err() {
+        tracing::warn!("the consumer did not leave the group in time");
+    }
+    Ok(())
+}
+
+impl Pump {
+    fn step(&mut self, input: Input) {
+        let now = Clock.now();
+        for effect in self.machine.step(now, input) {
+            self.carry_out(effect);
+        }
+    }
+
+    fn record(&mut self, mapped: Mapped) {
+        let Mapped { record, epoch, event_ms, verdict } = mapped;
+        self.view.records_in += 1;
+        self.observer.record_in(&record.position.partition.topic);
+        self.step(Input::Record { record, epoch, event_ms, verdict });
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Send { request, call } => {
+                let client = self.client.clone();
+                let task = self.requests.spawn(async move { (request, client.send(call).await) });
+                self.request_of_task.insert(task.id(), request);
+            }
+            Effect::DeadLetter { letter, record, rejected, attempts } => {
+                let topic = self.dead_letter_topic.clone();
+                let outgoing = letter_of(topic, record, &rejected, attempts);
+                let producer = Arc::clone(&self.letters);
+                let task = self.sending_letters.spawn(async move {
+                    let sent = producer.send(outgoing).await;
+                    if let Err(error) = &sent {
+                        tracing::warn!(%error, "a dead letter was not acknowledged; it is sent again");
+                    }
+                    (letter, sent.is_ok())
+                });
+                self.letter_of_task.insert(task.id(), letter);
+            }
+            Effect::Commit(entries) => {
+                let entries = entries
+                    .into_iter()
+                    .map(|entry| CommitEntry {
+                        partition: entry.partition,
+                        epoch: entry.epoch,
+                        offset: entry.offset,
+                        metadata: None,
+                    })
+                    .collect();
+                self.command_source(SourceCommand::Commit { entries });
+            }
+            Effect::Pause(partitions) => self.command_source(SourceCommand::Pause(partitions)),
+            Effect::Resume(partitions) => self.command_source(SourceCommand::Resume(partitions)),
+            Effect::HandBack { partition, epoch } => {
+                tracing::info!(%partition, "handing back");
+                self.command_source(SourceCommand::HandBack(vec![(partition, epoch)]));
+            }
+            Effect::Drained => self.drained = true,
+            Effect::Fact(fact) => self.observer.fact(&fact),
+        }
+    }
+
+    fn command_source(&self, command: SourceCommand) {
+        if self.source.send(command).is_err() {
+            // Its last event has said so, or will.
+            tracing::debug!("the source has ended");
+        }
+    }
+
+    fn command(&mut self, command: PumpCommand) {
+        match command {
+            PumpCommand::ReleaseHold(id, answer) => {
+                let known = self.machine.has_hold(id);
+                self.step(Input::ReleaseHold(id));
+                // Nobody waits for the answer any more: fine.
+                drop(answer.send(known));
+            }
+        }
+    }
+
+    fn answered(
+        &mut self,
+        joined: Result<(tokio::task::Id, (RequestId, Reply)), tokio::task::JoinError>,
+    ) {
+        match joined {
+            Ok((task, (request, reply))) => {
+                self.request_of_task.remove(&task);
+                self.step(Input::Replied { request, reply });
+            }
+            Err(error) => {
+                tracing::error!(%error, "a request's task ended without an answer");
+                if let Some(request) = self.request_of_task.remove(&error.id()) {
+                    let result = CallResult::Probed(Outcome::Ambiguous);
+                    let reply = Reply { limits: Limits::default(), result };
+                    self.step(Input::Replied { request, reply });
+                }
+            }
+        }
+    }
+
+    fn letter_ended(
+        &mut self,
+        joined: Result<(tokio::task::Id, (LetterId, bool)), tokio::task::JoinError>,
+    ) {
+        let (letter, acknowledged) = match joined {
+            Ok((task, (letter, acknowledged))) => {
+                self.letter_of_task.remove(&task);
+                (letter, acknowledged)
+            }
+            Err(error) => {
+                tracing::error!(%error, "a dead letter's task ended without an answer");
+                let Some(letter) = self.letter_of_task.remove(&error.id()) else {
+                    return;
+                };
+                (letter, false)
+            }
+        };
+        self.step(Input::DeadLettered { letter, acknowledged });
+    }
+
+    fn control(&mut self, event: SourceEvent) -> Result<(), PumpError> {
+        match event {
+            SourceEvent::Assigned(assigned) => {
+                for one in assigned {
+                    tracing::info!(partition = %one.partition, "assigned");
+                    self.step(Input::Assigned { partition: one.partition, epoch: one.epoch });
+                }
+            }
+            SourceEvent::Revoking(partitions) => {
+                for (partition, epoch) in partitions {
+                    tracing::info!(%partition, "revoked; draining");
+                    self.step(Input::Revoked { partition, epoch });
+                }
+            }
+            SourceEvent::Lost(partitions) => self.lost(partitions),
+            SourceEvent::Committed { result, .. } => {
+                self.observer.committed(result.as_ref().map(|()| ()).map_err(|failure| failure.kind));
+                if let Err(failure) = &result {
+                    tracing::warn!(kind = failure.kind.as_str(), detail = %failure.detail, "a commit failed");
+                }
+                self.step(Input::Committed { accepted: result.is_ok() });
+            }
+            SourceEvent::Statistics(statistics) => {
+                self.observer.statistics(&statistics);
+                self.view.statistics = statistics;
+            }
+            SourceEvent::Error(error) => {
+                tracing::warn!(kind = error.kind.as_str(), detail = %error.detail, "Kafka");
+                self.observer.source_error(&error);
+                self.view.source_error = Some((Clock.now(), error.detail));
+            }
+            SourceEvent::Fatal(fatal) => return Err(PumpError::Source(fatal.to_string())),
+            SourceEvent::Stopped => {
+                return Err(PumpError::Source("it stopped before it was told to".to_owned()));
+            }
+            SourceEvent::Record { .. } => {} // records go through the mapper threads
+        }
+        Ok(())
+    }
+
+    fn lost(&mut self, partitions: Vec<(TopicPartition, Epoch)>) {
+        for (partition, epoch) in partitions {
+            tracing::warn!(%partition, "lost: another member may own it");
+            self.step(Input::Lost { partition, epoch });
+        }
+    }
+
+    fn publish(&mut self, views: &watch::Sender<Option<PumpView>>) {
+        let now = Clock.now();
+        self.view.at = now;
+        self.view.snapshot = self.machine.snapshot(now);
+        self.observer.view(&self.view);
+        views.send_replace(Some(self.view.clone()));
+    }
+}
