@@ -47,7 +47,7 @@ pub fn read_topic(
     timeout: Duration,
     take: impl FnMut(Record) -> ControlFlow<()>,
 ) -> Result<(), ReadError> {
-    let client = reading_client(settings)?;
+    let client = assigning_client(settings)?;
     let count = partition_count(&client, topic, clock::now() + timeout)?;
     let partitions: Vec<TopicPartition> = (0..)
         .take(count)
@@ -69,7 +69,7 @@ pub fn read_partitions(
     timeout: Duration,
     take: impl FnMut(Record) -> ControlFlow<()>,
 ) -> Result<(), ReadError> {
-    read(&reading_client(settings)?, partitions, timeout, take)
+    read(&assigning_client(settings)?, partitions, timeout, take)
 }
 
 /// Where each partition of a topic begins and ends. Blocks.
@@ -107,9 +107,7 @@ pub fn fetch_committed(
     topic: &Topic,
     timeout: Duration,
 ) -> Result<BTreeMap<Partition, Offset>, ReadError> {
-    let mut config = settings.reader_config().clone();
-    config.set("group.id", &settings.options().group);
-    let client = create(&config)?;
+    let client = assigning_client(settings)?;
     let deadline = clock::now() + timeout;
     let count = partition_count(&client, topic, deadline)?;
     let mut list = TopicPartitionList::new();
@@ -130,11 +128,18 @@ pub fn fetch_committed(
     Ok(committed)
 }
 
-/// A consumer without a group.
+/// A consumer that asks about topics only.
 pub(crate) fn reading_client(
     settings: &KafkaSettings,
 ) -> Result<BaseConsumer<ReaderContext>, StartError> {
     create(settings.reader_config())
+}
+
+/// A consumer that names the group, without which the client assigns nothing; it neither joins the group nor commits.
+fn assigning_client(settings: &KafkaSettings) -> Result<BaseConsumer<ReaderContext>, StartError> {
+    let mut config = settings.reader_config().clone();
+    config.set("group.id", &settings.options().group);
+    create(&config)
 }
 
 fn create(config: &ClientConfig) -> Result<BaseConsumer<ReaderContext>, StartError> {

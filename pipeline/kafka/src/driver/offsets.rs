@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
-use ingest_core::record::{Epoch, TopicPartition};
+use ingest_core::record::{Epoch, Offset, TopicPartition};
+use rdkafka::Offset as ClientOffset;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
@@ -17,12 +18,15 @@ use crate::port::{CommitEntry, CommitFailure, CommitFailureKind, CommittedOffset
 
 /// How long one read of committed offsets may take before it is tried again.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the ends of partitions may take; they are asked for again with the next statistics.
+const ENDS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What this thread is asked.
 #[derive(Debug)]
 pub(super) enum Task {
     Commit(Vec<CommitEntry>),
     ReadCommitted(Vec<(TopicPartition, Epoch)>),
+    ReadEnds(Vec<TopicPartition>),
 }
 
 /// What it answers, one answer per task.
@@ -30,6 +34,8 @@ pub(super) enum Task {
 pub(super) enum Answer {
     Committed(Vec<CommitResult>),
     Read(Vec<ReadResult>),
+    /// The offsets after the last records, as far as they could be read.
+    Ends(Vec<(TopicPartition, Offset)>),
 }
 
 /// Entries that share a result.
@@ -64,6 +70,7 @@ pub(super) fn work(
         let answer = match task {
             Task::Commit(entries) => Answer::Committed(commit(consumer, entries)),
             Task::ReadCommitted(partitions) => Answer::Read(read(consumer, partitions)),
+            Task::ReadEnds(partitions) => Answer::Ends(read_ends(consumer, &partitions)),
         };
         if answers.send(answer).is_err() {
             return;
@@ -163,6 +170,34 @@ fn read(
             }
         })
         .collect()
+}
+
+/// One request per broker: the offset for the time "end" is the end.
+fn read_ends(
+    consumer: &BaseConsumer<SourceContext>,
+    partitions: &[TopicPartition],
+) -> Vec<(TopicPartition, Offset)> {
+    let mut list = convert::client_list(partitions);
+    if list.set_all_offsets(ClientOffset::End).is_err() {
+        return Vec::new();
+    }
+    match consumer.offsets_for_times(list, ENDS_TIMEOUT) {
+        Ok(list) => list
+            .elements()
+            .iter()
+            .filter_map(|element| match (element.error(), element.offset()) {
+                (Ok(()), ClientOffset::Offset(end)) => Some((
+                    TopicPartition::new(element.topic(), element.partition()),
+                    Offset(end),
+                )),
+                (Ok(()) | Err(_), _) => None,
+            })
+            .collect(),
+        Err(error) => {
+            tracing::debug!(%error, "the ends of paused partitions could not be read");
+            Vec::new()
+        }
+    }
 }
 
 fn failure(error: &KafkaError) -> Failure {

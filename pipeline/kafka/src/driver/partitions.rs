@@ -179,6 +179,22 @@ impl Partitions {
             .collect()
     }
 
+    /// The partitions that the worker has paused.
+    pub(super) fn paused(&self) -> Vec<TopicPartition> {
+        self.iter()
+            .filter(|(_, _, held)| held.state == State::Active && held.paused)
+            .map(|(topic, number, _)| named(topic, number))
+            .collect()
+    }
+
+    /// The partitions that deliver or are paused.
+    pub(super) fn active(&self) -> Vec<TopicPartition> {
+        self.iter()
+            .filter(|(_, _, held)| held.state == State::Active)
+            .map(|(topic, number, _)| named(topic, number))
+            .collect()
+    }
+
     /// Under which assignment a record of this partition is delivered; `None` if it must not be.
     pub(super) fn delivery(&self, topic: &str, partition: i32) -> Option<(&Topic, Epoch)> {
         let partitions = self.topics.get(topic)?;

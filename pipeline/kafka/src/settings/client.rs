@@ -145,7 +145,9 @@ fn base(options: &KafkaOptions) -> ClientConfig {
         .set("bootstrap.servers", &options.brokers)
         .set("client.id", &options.client_id)
         // A commit that finds no broker comes back within about twice this time, so that a drain can go on.
-        .set("socket.timeout.ms", "10000");
+        .set("socket.timeout.ms", "10000")
+        // A broker that is back is found again within this time.
+        .set("reconnect.backoff.max.ms", "2000");
     config
 }
 

@@ -6,7 +6,7 @@ use super::{KafkaOptions, client};
 use crate::error::SettingsError;
 
 /// Properties refused whatever their value.
-const REFUSED: [(&str, &str); 22] = [
+pub(super) const REFUSED: [(&str, &str); 22] = [
     ("bootstrap.servers", "set kafka.brokers instead"),
     ("metadata.broker.list", "set kafka.brokers instead"),
     ("group.id", "set kafka.group instead"),

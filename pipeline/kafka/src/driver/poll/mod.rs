@@ -8,23 +8,21 @@ use std::time::{Duration, Instant};
 
 use ingest_core::record::{Epoch, Offset, Record, TopicPartition};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 
 use super::channel::Outbox;
 use super::commits::Commits;
-use super::next_epoch;
-use super::offsets::{self, Answer, CommitResult, ReadResult, Task};
+use super::offsets::{self, Answer, Task};
 use super::partitions::Partitions;
 use crate::clock;
-use crate::context::{Seen, SourceContext};
+use crate::context::SourceContext;
 use crate::convert;
 use crate::error::StartError;
-use crate::port::{
-    Assigned, CommitEntry, CommitFailure, CommitFailureKind, FatalError, SourceCommand,
-    SourceError, SourceErrorKind, SourceEvent,
-};
-use crate::stats;
+use crate::port::{SourceCommand, SourceErrorKind, SourceEvent};
+
+mod committing;
+mod rebalance;
+mod report;
 
 /// How long a poll waits for something; also how long a command may have to wait.
 const IDLE_POLL: Duration = Duration::from_millis(10);
@@ -53,6 +51,10 @@ pub(super) struct Driver {
     commits: Commits,
     /// Partitions whose committed offsets are to be read again, and when.
     read_again: Option<(Instant, Vec<(TopicPartition, Epoch)>)>,
+    /// Ends of partitions that do not deliver, which the client itself does not learn of; asked for at most once at a
+    /// time.
+    ends: BTreeMap<TopicPartition, Offset>,
+    asked_ends: bool,
     /// A record that found the channel full.
     in_hand: Option<(Record, Epoch)>,
     /// All partitions are paused because the channel was full.
@@ -90,6 +92,8 @@ impl Driver {
             partitions: Partitions::default(),
             commits: Commits::default(),
             read_again: None,
+            ends: BTreeMap::new(),
+            asked_ends: false,
             in_hand: None,
             throttled: false,
             stopping: None,
@@ -102,6 +106,7 @@ impl Driver {
         while !self.may_close() {
             self.take_commands();
             self.take_answers();
+            self.report_statistics();
             self.send_tasks();
             self.answer_revocation();
             self.outbox.flush();
@@ -261,270 +266,6 @@ impl Driver {
         }
     }
 
-    fn commit(&mut self, entries: Vec<CommitEntry>) {
-        let (held, refused): (Vec<_>, Vec<_>) = entries
-            .into_iter()
-            .partition(|entry| self.partitions.may_commit(&entry.partition, entry.epoch));
-        for entry in held {
-            self.commits.ask(entry);
-        }
-        self.refuse(refused);
-    }
-
-    fn refuse(&mut self, entries: Vec<CommitEntry>) {
-        if entries.is_empty() {
-            return;
-        }
-        let failure = CommitFailure {
-            kind: CommitFailureKind::NotOwned,
-            detail: "the partition is not held under that epoch".to_owned(),
-        };
-        self.outbox.event(committed(entries, Err(failure)));
-    }
-
-    // --- the second thread ---
-
-    fn send_tasks(&mut self) {
-        let now = clock::now();
-        if self.read_again.as_ref().is_some_and(|(due, _)| now >= *due)
-            && let Some((_, partitions)) = self.read_again.take()
-        {
-            self.read_committed(partitions);
-        }
-        if let Some(entries) = self.commits.next() {
-            let (held, gone): (Vec<_>, Vec<_>) = entries
-                .into_iter()
-                .partition(|entry| self.partitions.holds(&entry.partition, entry.epoch));
-            self.refuse(gone);
-            if held.is_empty() {
-                self.commits.answered();
-            } else {
-                self.send_task(Task::Commit(held));
-            }
-        }
-    }
-
-    fn read_committed(&mut self, partitions: Vec<(TopicPartition, Epoch)>) {
-        let starting: Vec<(TopicPartition, Epoch)> = partitions
-            .into_iter()
-            .filter(|(partition, epoch)| self.partitions.is_starting(partition, *epoch))
-            .collect();
-        if !starting.is_empty() {
-            self.send_task(Task::ReadCommitted(starting));
-        }
-    }
-
-    fn send_task(&mut self, task: Task) {
-        if self.tasks.send(task).is_err() {
-            self.fatal("the kafka offsets thread has died".to_owned());
-        }
-    }
-
-    fn take_answers(&mut self) {
-        while let Ok(answer) = self.answers.try_recv() {
-            match answer {
-                Answer::Committed(results) => self.commit_answered(results),
-                Answer::Read(results) => self.committed_read(results),
-            }
-        }
-    }
-
-    fn commit_answered(&mut self, results: Vec<CommitResult>) {
-        self.commits.answered();
-        let fenced = results.iter().any(|result| {
-            result
-                .result
-                .as_ref()
-                .is_err_and(|failure| failure.kind == CommitFailureKind::Fenced)
-        });
-        for result in results {
-            self.outbox.event(committed(result.entries, result.result));
-        }
-        if fenced && self.partitions.revocation_deadline().is_some() {
-            self.let_go("the group has already given the partitions away");
-        }
-    }
-
-    fn committed_read(&mut self, results: Vec<ReadResult>) {
-        let mut assigned = Vec::new();
-        let mut again = Vec::new();
-        for ReadResult {
-            partition,
-            epoch,
-            committed,
-        } in results
-        {
-            if !self.partitions.is_starting(&partition, epoch) {
-                continue;
-            }
-            match committed {
-                Ok(committed) => {
-                    self.partitions.start(&partition, epoch);
-                    assigned.push(Assigned {
-                        partition,
-                        epoch,
-                        committed,
-                    });
-                }
-                Err(failure) => {
-                    let kind = match convert::source_error(failure.code) {
-                        SourceErrorKind::Other => SourceErrorKind::Offsets,
-                        kind @ (SourceErrorKind::BrokersDown
-                        | SourceErrorKind::Connection
-                        | SourceErrorKind::Authentication
-                        | SourceErrorKind::NotAuthorized
-                        | SourceErrorKind::UnknownTopic
-                        | SourceErrorKind::Group
-                        | SourceErrorKind::Offsets
-                        | SourceErrorKind::Record) => kind,
-                    };
-                    self.report(
-                        kind,
-                        format!("committed offset of {partition}: {}", failure.detail),
-                    );
-                    again.push((partition, epoch));
-                }
-            }
-        }
-        if !again.is_empty() {
-            let mut all = self
-                .read_again
-                .take()
-                .map(|(_, earlier)| earlier)
-                .unwrap_or_default();
-            all.append(&mut again);
-            self.read_again = Some((clock::now() + READ_AGAIN, all));
-        }
-        if !assigned.is_empty() {
-            let started: Vec<TopicPartition> =
-                assigned.iter().map(|one| one.partition.clone()).collect();
-            self.outbox.event(SourceEvent::Assigned(assigned));
-            if !self.throttled {
-                self.resume(&started);
-            }
-        }
-    }
-
-    // --- rebalances ---
-
-    /// Acts on what the callbacks noted down. Says whether there was anything.
-    fn take_seen(&mut self) -> bool {
-        let context = Arc::clone(self.consumer.context());
-        if let Some(statistics) = context.take_statistics() {
-            self.outbox
-                .replaceable(SourceEvent::Statistics(stats::of(&statistics)));
-        }
-        let seen = context.take_seen();
-        let happened = !seen.is_empty();
-        for one in seen {
-            match one {
-                Seen::Assigned(partitions) => {
-                    let assigned = self.partitions.assign(&partitions, next_epoch);
-                    self.read_committed(assigned);
-                }
-                Seen::Revoking(partitions) => {
-                    let deadline = clock::now() + self.drain_deadline;
-                    let draining = self.partitions.revoke(&partitions, deadline);
-                    if !draining.is_empty() {
-                        self.outbox.event(SourceEvent::Revoking(draining));
-                    }
-                }
-                Seen::Lost(partitions) => {
-                    let lost = self.partitions.lose(&partitions);
-                    self.lost(lost);
-                }
-                Seen::Error(code, detail) => self.client_error(code, detail),
-            }
-        }
-        happened
-    }
-
-    /// Hands the revoked partitions back when all are drained, when time is up, or when the group no longer waits.
-    fn answer_revocation(&mut self) {
-        let Some(deadline) = self.partitions.revocation_deadline() else {
-            return;
-        };
-        if self.consumer.assignment_lost() {
-            self.let_go("the assignment was lost");
-        } else if self.partitions.is_drained() && !self.commits.concern(&self.partitions.revoking())
-        {
-            self.hand_back();
-        } else if clock::now() >= deadline {
-            self.let_go("the drain deadline has passed");
-        }
-    }
-
-    fn let_go(&mut self, cause: &str) {
-        tracing::warn!(
-            cause,
-            "revoked partitions are let go before they were handed back"
-        );
-        self.hand_back();
-    }
-
-    fn hand_back(&mut self) {
-        let context = Arc::clone(self.consumer.context());
-        context.hand_back(&self.consumer);
-        let lost = self.partitions.end_revocation();
-        self.lost(lost);
-    }
-
-    fn lost(&mut self, partitions: Vec<(TopicPartition, Epoch)>) {
-        if !partitions.is_empty() {
-            self.outbox.event(SourceEvent::Lost(partitions));
-        }
-    }
-
-    // --- errors ---
-
-    fn consumption_failed(&mut self, error: &KafkaError) {
-        if let Some((code, reason)) = self.consumer.client().fatal_error() {
-            self.fatal(format!("{code}: {reason}"));
-        } else {
-            // What the client reports about itself has come through the context, with its reason.
-            tracing::debug!(%error, "poll");
-        }
-    }
-
-    fn client_error(&mut self, code: Option<RDKafkaErrorCode>, detail: String) {
-        if code == Some(RDKafkaErrorCode::Fatal) {
-            let reason = self
-                .consumer
-                .client()
-                .fatal_error()
-                .map_or(detail, |(_, reason)| reason);
-            self.fatal(reason);
-        } else {
-            self.report(convert::source_error(code), detail);
-        }
-    }
-
-    fn fatal(&mut self, detail: String) {
-        if self.stopping.is_none() {
-            tracing::error!(detail, "the kafka client cannot go on");
-            self.outbox.event(SourceEvent::Fatal(FatalError { detail }));
-            self.stop();
-        }
-    }
-
-    fn report(&mut self, kind: SourceErrorKind, detail: String) {
-        let now = clock::now();
-        let suppressed = match self.errors.get_mut(&kind) {
-            Some((last, suppressed)) if now.duration_since(*last) < ERROR_INTERVAL => {
-                *suppressed = suppressed.saturating_add(1);
-                return;
-            }
-            Some((_, suppressed)) => *suppressed,
-            None => 0,
-        };
-        self.errors.insert(kind, (now, 0));
-        self.outbox.replaceable(SourceEvent::Error(SourceError {
-            kind,
-            detail,
-            suppressed,
-        }));
-    }
-
     // --- the end ---
 
     fn stop(&mut self) {
@@ -572,12 +313,4 @@ impl Driver {
             outbox.flush();
         }
     }
-}
-
-fn committed(entries: Vec<CommitEntry>, result: Result<(), CommitFailure>) -> SourceEvent {
-    let entries: Vec<(TopicPartition, Epoch, Offset)> = entries
-        .into_iter()
-        .map(|entry| (entry.partition, entry.epoch, entry.offset))
-        .collect();
-    SourceEvent::Committed { entries, result }
 }

@@ -1,0 +1,167 @@
+//! What the poll thread has the second thread do: commits, committed offsets, ends of partitions.
+
+use ingest_core::record::{Epoch, Offset, TopicPartition};
+
+use super::{Driver, READ_AGAIN};
+use crate::clock;
+use crate::convert;
+use crate::driver::offsets::{Answer, CommitResult, ReadResult, Task};
+use crate::port::{
+    Assigned, CommitEntry, CommitFailure, CommitFailureKind, SourceErrorKind, SourceEvent,
+};
+
+impl Driver {
+    pub(super) fn commit(&mut self, entries: Vec<CommitEntry>) {
+        let (held, refused): (Vec<_>, Vec<_>) = entries
+            .into_iter()
+            .partition(|entry| self.partitions.may_commit(&entry.partition, entry.epoch));
+        for entry in held {
+            self.commits.ask(entry);
+        }
+        self.refuse(refused);
+    }
+
+    pub(super) fn refuse(&mut self, entries: Vec<CommitEntry>) {
+        if entries.is_empty() {
+            return;
+        }
+        let failure = CommitFailure {
+            kind: CommitFailureKind::NotOwned,
+            detail: "the partition is not held under that epoch".to_owned(),
+        };
+        self.outbox.event(committed(entries, Err(failure)));
+    }
+
+    pub(super) fn send_tasks(&mut self) {
+        let now = clock::now();
+        if self.read_again.as_ref().is_some_and(|(due, _)| now >= *due)
+            && let Some((_, partitions)) = self.read_again.take()
+        {
+            self.read_committed(partitions);
+        }
+        if let Some(entries) = self.commits.next() {
+            let (held, gone): (Vec<_>, Vec<_>) = entries
+                .into_iter()
+                .partition(|entry| self.partitions.holds(&entry.partition, entry.epoch));
+            self.refuse(gone);
+            if held.is_empty() {
+                self.commits.answered();
+            } else {
+                self.send_task(Task::Commit(held));
+            }
+        }
+    }
+
+    pub(super) fn read_committed(&mut self, partitions: Vec<(TopicPartition, Epoch)>) {
+        let starting: Vec<(TopicPartition, Epoch)> = partitions
+            .into_iter()
+            .filter(|(partition, epoch)| self.partitions.is_starting(partition, *epoch))
+            .collect();
+        if !starting.is_empty() {
+            self.send_task(Task::ReadCommitted(starting));
+        }
+    }
+
+    pub(super) fn send_task(&mut self, task: Task) {
+        if self.tasks.send(task).is_err() {
+            self.fatal("the kafka offsets thread has died".to_owned());
+        }
+    }
+
+    pub(super) fn take_answers(&mut self) {
+        while let Ok(answer) = self.answers.try_recv() {
+            match answer {
+                Answer::Committed(results) => self.commit_answered(results),
+                Answer::Read(results) => self.committed_read(results),
+                Answer::Ends(ends) => {
+                    self.asked_ends = false;
+                    self.ends = ends.into_iter().collect();
+                }
+            }
+        }
+    }
+
+    pub(super) fn commit_answered(&mut self, results: Vec<CommitResult>) {
+        self.commits.answered();
+        let fenced = results.iter().any(|result| {
+            result
+                .result
+                .as_ref()
+                .is_err_and(|failure| failure.kind == CommitFailureKind::Fenced)
+        });
+        for result in results {
+            self.outbox.event(committed(result.entries, result.result));
+        }
+        if fenced && self.partitions.revocation_deadline().is_some() {
+            self.let_go("the group has already given the partitions away");
+        }
+    }
+
+    pub(super) fn committed_read(&mut self, results: Vec<ReadResult>) {
+        let mut assigned = Vec::new();
+        let mut again = Vec::new();
+        for ReadResult {
+            partition,
+            epoch,
+            committed,
+        } in results
+        {
+            if !self.partitions.is_starting(&partition, epoch) {
+                continue;
+            }
+            match committed {
+                Ok(committed) => {
+                    self.partitions.start(&partition, epoch);
+                    assigned.push(Assigned {
+                        partition,
+                        epoch,
+                        committed,
+                    });
+                }
+                Err(failure) => {
+                    let kind = match convert::source_error(failure.code) {
+                        SourceErrorKind::Other => SourceErrorKind::Offsets,
+                        kind @ (SourceErrorKind::BrokersDown
+                        | SourceErrorKind::Connection
+                        | SourceErrorKind::Authentication
+                        | SourceErrorKind::NotAuthorized
+                        | SourceErrorKind::UnknownTopic
+                        | SourceErrorKind::Group
+                        | SourceErrorKind::Offsets
+                        | SourceErrorKind::Record) => kind,
+                    };
+                    self.report(
+                        kind,
+                        format!("committed offset of {partition}: {}", failure.detail),
+                    );
+                    again.push((partition, epoch));
+                }
+            }
+        }
+        if !again.is_empty() {
+            let mut all = self
+                .read_again
+                .take()
+                .map(|(_, earlier)| earlier)
+                .unwrap_or_default();
+            all.append(&mut again);
+            self.read_again = Some((clock::now() + READ_AGAIN, all));
+        }
+        if !assigned.is_empty() {
+            let started: Vec<TopicPartition> =
+                assigned.iter().map(|one| one.partition.clone()).collect();
+            self.outbox.event(SourceEvent::Assigned(assigned));
+            if !self.throttled {
+                self.resume(&started);
+            }
+        }
+    }
+}
+
+fn committed(entries: Vec<CommitEntry>, result: Result<(), CommitFailure>) -> SourceEvent {
+    let entries: Vec<(TopicPartition, Epoch, Offset)> = entries
+        .into_iter()
+        .map(|entry| (entry.partition, entry.epoch, entry.offset))
+        .collect();
+    SourceEvent::Committed { entries, result }
+}

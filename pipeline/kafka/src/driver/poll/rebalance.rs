@@ -1,0 +1,78 @@
+//! What the poll thread does about rebalances.
+
+use std::sync::Arc;
+
+use ingest_core::record::{Epoch, TopicPartition};
+use rdkafka::consumer::Consumer;
+
+use super::Driver;
+use crate::clock;
+use crate::context::Seen;
+use crate::driver::next_epoch;
+use crate::port::SourceEvent;
+
+impl Driver {
+    /// Acts on what the callbacks noted down. Says whether there was anything.
+    pub(super) fn take_seen(&mut self) -> bool {
+        let context = Arc::clone(self.consumer.context());
+        let seen = context.take_seen();
+        let happened = !seen.is_empty();
+        for one in seen {
+            match one {
+                Seen::Assigned(partitions) => {
+                    let assigned = self.partitions.assign(&partitions, next_epoch);
+                    self.read_committed(assigned);
+                }
+                Seen::Revoking(partitions) => {
+                    let deadline = clock::now() + self.drain_deadline;
+                    let draining = self.partitions.revoke(&partitions, deadline);
+                    if !draining.is_empty() {
+                        self.outbox.event(SourceEvent::Revoking(draining));
+                    }
+                }
+                Seen::Lost(partitions) => {
+                    let lost = self.partitions.lose(&partitions);
+                    self.lost(lost);
+                }
+                Seen::Error(code, detail) => self.client_error(code, detail),
+            }
+        }
+        happened
+    }
+
+    /// Hands the revoked partitions back when all are drained, when time is up, or when the group no longer waits.
+    pub(super) fn answer_revocation(&mut self) {
+        let Some(deadline) = self.partitions.revocation_deadline() else {
+            return;
+        };
+        if self.consumer.assignment_lost() {
+            self.let_go("the assignment was lost");
+        } else if self.partitions.is_drained() && !self.commits.concern(&self.partitions.revoking())
+        {
+            self.hand_back();
+        } else if clock::now() >= deadline {
+            self.let_go("the drain deadline has passed");
+        }
+    }
+
+    pub(super) fn let_go(&mut self, cause: &str) {
+        tracing::warn!(
+            cause,
+            "revoked partitions are let go before they were handed back"
+        );
+        self.hand_back();
+    }
+
+    pub(super) fn hand_back(&mut self) {
+        let context = Arc::clone(self.consumer.context());
+        context.hand_back(&self.consumer);
+        let lost = self.partitions.end_revocation();
+        self.lost(lost);
+    }
+
+    pub(super) fn lost(&mut self, partitions: Vec<(TopicPartition, Epoch)>) {
+        if !partitions.is_empty() {
+            self.outbox.event(SourceEvent::Lost(partitions));
+        }
+    }
+}

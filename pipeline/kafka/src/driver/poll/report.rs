@@ -1,0 +1,82 @@
+//! What the poll thread reports about itself: errors and statistics.
+
+use std::sync::Arc;
+
+use rdkafka::consumer::Consumer;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use super::{Driver, ERROR_INTERVAL};
+use crate::clock;
+use crate::convert;
+use crate::driver::offsets::Task;
+use crate::port::{FatalError, SourceError, SourceErrorKind, SourceEvent};
+use crate::stats;
+
+impl Driver {
+    /// Passes statistics on, and asks for the ends of the partitions that deliver nothing now.
+    pub(super) fn report_statistics(&mut self) {
+        let context = Arc::clone(self.consumer.context());
+        let Some(statistics) = context.take_statistics() else {
+            return;
+        };
+        let statistics = stats::of(&statistics, &self.ends);
+        self.outbox.replaceable(SourceEvent::Statistics(statistics));
+        let quiet = if self.throttled {
+            self.partitions.active()
+        } else {
+            self.partitions.paused()
+        };
+        if !quiet.is_empty() && !self.asked_ends && self.stopping.is_none() {
+            self.asked_ends = true;
+            self.send_task(Task::ReadEnds(quiet));
+        }
+    }
+
+    pub(super) fn consumption_failed(&mut self, error: &KafkaError) {
+        if let Some((code, reason)) = self.consumer.client().fatal_error() {
+            self.fatal(format!("{code}: {reason}"));
+        } else {
+            // What the client reports about itself has come through the context, with its reason.
+            tracing::debug!(%error, "poll");
+        }
+    }
+
+    pub(super) fn client_error(&mut self, code: Option<RDKafkaErrorCode>, detail: String) {
+        if code == Some(RDKafkaErrorCode::Fatal) {
+            let reason = self
+                .consumer
+                .client()
+                .fatal_error()
+                .map_or(detail, |(_, reason)| reason);
+            self.fatal(reason);
+        } else {
+            self.report(convert::source_error(code), detail);
+        }
+    }
+
+    pub(super) fn fatal(&mut self, detail: String) {
+        if self.stopping.is_none() {
+            tracing::error!(detail, "the kafka client cannot go on");
+            self.outbox.event(SourceEvent::Fatal(FatalError { detail }));
+            self.stop();
+        }
+    }
+
+    pub(super) fn report(&mut self, kind: SourceErrorKind, detail: String) {
+        let now = clock::now();
+        let suppressed = match self.errors.get_mut(&kind) {
+            Some((last, suppressed)) if now.duration_since(*last) < ERROR_INTERVAL => {
+                *suppressed = suppressed.saturating_add(1);
+                return;
+            }
+            Some((_, suppressed)) => *suppressed,
+            None => 0,
+        };
+        self.errors.insert(kind, (now, 0));
+        self.outbox.replaceable(SourceEvent::Error(SourceError {
+            kind,
+            detail,
+            suppressed,
+        }));
+    }
+}
