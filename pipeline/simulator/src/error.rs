@@ -66,16 +66,16 @@ pub(crate) struct ApiError {
     pub(crate) status: u16,
     pub(crate) refusal: Refusal,
     pub(crate) code: &'static str,
-    pub(crate) title: String,
-    pub(crate) parameter: Option<String>,
-    pub(crate) pointer: Option<String>,
-    pub(crate) detail: Option<String>,
+    pub(crate) title: Box<str>,
+    pub(crate) parameter: Option<Box<str>>,
+    pub(crate) pointer: Option<Box<str>>,
+    pub(crate) detail: Option<Box<str>>,
     /// For a 429: when the limit gives way.
     pub(crate) retry_at: Option<SimTime>,
 }
 
 impl ApiError {
-    fn new(status: u16, refusal: Refusal, code: &'static str, title: impl Into<String>) -> Self {
+    fn new(status: u16, refusal: Refusal, code: &'static str, title: impl Into<Box<str>>) -> Self {
         Self {
             status,
             refusal,
@@ -94,7 +94,7 @@ impl ApiError {
 
     pub(crate) fn missing_role(status: u16, role: &str) -> Self {
         let mut error = Self::new(status, Refusal::Forbidden, "forbidden", "Forbidden");
-        error.detail = Some(format!("the key lacks the role {role}"));
+        error.detail = Some(format!("the key lacks the role {role}").into());
         error
     }
 
@@ -102,15 +102,15 @@ impl ApiError {
         Self::new(404, Refusal::NotFound, "notfound", "Not Found").about(parameter)
     }
 
-    pub(crate) fn bad(parameter: &str, title: impl Into<String>) -> Self {
+    pub(crate) fn bad(parameter: &str, title: impl Into<Box<str>>) -> Self {
         Self::new(400, Refusal::Invalid, "badparam", title).about(parameter)
     }
 
-    pub(crate) fn malformed(title: impl Into<String>) -> Self {
+    pub(crate) fn malformed(title: impl Into<Box<str>>) -> Self {
         Self::new(400, Refusal::Invalid, "badparam", title)
     }
 
-    pub(crate) fn conflict(parameter: &str, title: impl Into<String>) -> Self {
+    pub(crate) fn conflict(parameter: &str, title: impl Into<Box<str>>) -> Self {
         Self::new(409, Refusal::Conflict, "conflict", title).about(parameter)
     }
 
@@ -120,7 +120,7 @@ impl ApiError {
 
     pub(crate) fn limited(refusal: Refusal, retry_at: SimTime, detail: &str) -> Self {
         let mut error = Self::new(429, refusal, "ratelimited", "Too Many Requests");
-        error.detail = Some(detail.to_owned());
+        error.detail = Some(detail.into());
         error.retry_at = Some(retry_at);
         error
     }
@@ -143,7 +143,7 @@ impl ApiError {
     }
 
     fn about(mut self, parameter: &str) -> Self {
-        self.parameter = Some(parameter.to_owned());
+        self.parameter = Some(parameter.into());
         self
     }
 
@@ -153,7 +153,7 @@ impl ApiError {
             Some(parameter) if self.refusal == Refusal::Invalid => {
                 format!("{}: {parameter}", self.title)
             }
-            Some(_) | None => self.title.clone(),
+            Some(_) | None => self.title.to_string(),
         }
     }
 
@@ -164,19 +164,19 @@ impl ApiError {
                 let mut error = json!({ "status": self.status });
                 let mut source = serde_json::Map::new();
                 if let Some(parameter) = &self.parameter {
-                    source.insert("parameter".to_owned(), json!(parameter));
+                    source.insert("parameter".to_owned(), json!(**parameter));
                 }
                 if let Some(pointer) = &self.pointer {
-                    source.insert("pointer".to_owned(), json!(pointer));
+                    source.insert("pointer".to_owned(), json!(**pointer));
                 }
                 if let Some(fields) = error.as_object_mut() {
                     if !source.is_empty() {
                         fields.insert("source".to_owned(), Value::Object(source));
                     }
                     fields.insert("code".to_owned(), json!(self.code));
-                    fields.insert("title".to_owned(), json!(self.title));
+                    fields.insert("title".to_owned(), json!(*self.title));
                     if let Some(detail) = &self.detail {
-                        fields.insert("detail".to_owned(), json!(detail));
+                        fields.insert("detail".to_owned(), json!(**detail));
                     }
                 }
                 json!({ "errors": [error] })
@@ -189,12 +189,12 @@ impl ApiError {
                 };
                 let mut meta = serde_json::Map::new();
                 if let Some(parameter) = &self.parameter {
-                    meta.insert("parameter".to_owned(), json!(parameter));
+                    meta.insert("parameter".to_owned(), json!(**parameter));
                 }
                 if let Some(pointer) = &self.pointer {
-                    meta.insert("pointer".to_owned(), json!(pointer));
+                    meta.insert("pointer".to_owned(), json!(**pointer));
                 }
-                json!({ "errors": [{ "code": code, "message": self.title, "meta": meta }] })
+                json!({ "errors": [{ "code": code, "message": *self.title, "meta": meta }] })
             }
         }
     }
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn both_shapes_carry_the_parameter() {
         let mut error = ApiError::bad("notAnActualAttribute", "Additional properties not allowed");
-        error.detail = Some("/properties/custom/additionalProperties".to_owned());
+        error.detail = Some("/properties/custom/additionalProperties".into());
         assert_eq!(
             error.body(Shape::JsonApi),
             json!({"errors":[{"status":400,"source":{"parameter":"notAnActualAttribute"},

@@ -8,7 +8,7 @@ use crate::config::Window;
 use crate::time::SimTime;
 
 /// Windows kept for the account: a week of minutes.
-const KEPT_WINDOWS: usize = 10_080;
+const KEPT_WINDOWS: u16 = 10_080;
 
 /// The state of the budget as one request sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +106,7 @@ impl OrgWindow {
             }
             // after a long silence only the last windows matter
             let skipped = (now.since(end) / MINUTE)
-                .saturating_sub(KEPT_WINDOWS as i64)
+                .saturating_sub(i64::from(KEPT_WINDOWS))
                 .max(0);
             let start = end.plus_millis(skipped.saturating_mul(MINUTE));
             self.open = Some(WindowAccount::starting(start));
@@ -122,7 +122,7 @@ impl OrgWindow {
 
     fn end_window(&mut self) {
         if let Some(window) = self.open.take() {
-            if self.ended.len() == KEPT_WINDOWS {
+            if self.ended.len() == usize::from(KEPT_WINDOWS) {
                 self.ended.pop_front();
             }
             self.ended.push_back(window);
@@ -276,7 +276,7 @@ mod tests {
         let mut window = OrgWindow::new(Window::Fixed, 10);
         window.admit(START, 5);
         window.roll(START.plus_millis(MINUTE * 10_000_000), 5);
-        assert!(window.windows().len() <= KEPT_WINDOWS + 1);
+        assert!(window.windows().len() <= usize::from(KEPT_WINDOWS) + 1);
     }
 
     proptest! {

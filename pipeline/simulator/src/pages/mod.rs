@@ -62,9 +62,9 @@ pub(crate) fn title_case(name: &str) -> String {
                 words.push(' ');
             }
             if starts {
-                words.extend(character.to_uppercase())
+                words.extend(character.to_uppercase());
             } else {
-                words.push(character)
+                words.push(character);
             }
         }
         previous = character;

@@ -4,7 +4,6 @@ use serde_json::{Map, Value, json};
 
 use super::{Answer, Caller, Done, Sim, object_of};
 use crate::config::{Merged, Rev};
-use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::request::{Method, Request};
 use crate::route::Call;
@@ -77,12 +76,7 @@ impl Sim {
         }
     }
 
-    pub(super) fn find_customer(&self, call: &Call) -> Answer {
-        let kind = match call.endpoint {
-            Endpoint::CustomerGetByEmail => IdentifierKind::Email,
-            Endpoint::CustomerGetByPhone => IdentifierKind::Phone,
-            _ => IdentifierKind::ExternalId,
-        };
+    pub(super) fn find_customer(&self, kind: IdentifierKind, call: &Call) -> Answer {
         let found = self.store.customers.find(kind, &call.id);
         let position = found.ok_or_else(|| ApiError::not_found(kind.parameter()))?;
         Ok(Done::read(

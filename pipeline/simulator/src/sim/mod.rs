@@ -25,12 +25,12 @@ use crate::config::{Config, Errors, MissingRole, ResetHeader, ResetUnit, RetryAf
 use crate::endpoint::Endpoint;
 use crate::error::{ApiError, Refusal, Shape};
 use crate::fault::{Faults, LimitScope, Plan};
-use crate::jobs::Jobs;
+use crate::jobs::{Jobs, Work};
 use crate::journal::Journal;
 use crate::limits::{Admission, KeyedLimit, OrgWindow};
 use crate::request::{Cut, Delivery, Reply, Request};
 use crate::route::Call;
-use crate::store::{Ids, Store};
+use crate::store::{IdentifierKind, Ids, Store};
 use crate::time::SimTime;
 
 /// An organisation in Kustomer.
@@ -294,9 +294,11 @@ impl Sim {
             Endpoint::TrackingIdentityEvent => self.track_identity_event(caller, request),
             Endpoint::CustomerCreate => self.post_customer(caller, request),
             Endpoint::CustomerGet => self.get_customer(call),
-            Endpoint::CustomerGetByEmail
-            | Endpoint::CustomerGetByExternalId
-            | Endpoint::CustomerGetByPhone => self.find_customer(call),
+            Endpoint::CustomerGetByEmail => self.find_customer(IdentifierKind::Email, call),
+            Endpoint::CustomerGetByExternalId => {
+                self.find_customer(IdentifierKind::ExternalId, call)
+            }
+            Endpoint::CustomerGetByPhone => self.find_customer(IdentifierKind::Phone, call),
             Endpoint::CustomerUpdate => self.put_customer(caller, request, call),
             Endpoint::CustomerDelete => self.delete_customer(call),
             Endpoint::CustomerMerge => self.merge_customers(caller, request),
@@ -307,12 +309,33 @@ impl Sim {
             Endpoint::KobjectListOfCustomer => self.list_objects_of_customer(call),
             Endpoint::KobjectUpdate => self.put_object(caller, request, call),
             Endpoint::KobjectDelete => self.delete_object(call),
-            Endpoint::CustomerBulkCreate
-            | Endpoint::CustomerBulkUpdate
-            | Endpoint::CustomerBulkDelete
-            | Endpoint::KobjectBulkCreate
-            | Endpoint::KobjectBulkUpdate
-            | Endpoint::KobjectBulkDelete => self.submit(caller, request, call, plan),
+            Endpoint::CustomerBulkCreate => {
+                self.submit(caller, request, call, plan, Work::CreateCustomers)
+            }
+            Endpoint::CustomerBulkUpdate => {
+                self.submit(caller, request, call, plan, Work::UpdateCustomers)
+            }
+            Endpoint::CustomerBulkDelete => {
+                self.submit(caller, request, call, plan, Work::DeleteCustomers)
+            }
+            Endpoint::KobjectBulkCreate => {
+                let work = Work::CreateObjects {
+                    klass: self.klass_named(&call.name)?,
+                };
+                self.submit(caller, request, call, plan, work)
+            }
+            Endpoint::KobjectBulkUpdate => {
+                let work = Work::UpdateObjects {
+                    klass: self.klass_named(&call.name)?,
+                };
+                self.submit(caller, request, call, plan, work)
+            }
+            Endpoint::KobjectBulkDelete => {
+                let work = Work::DeleteObjects {
+                    klass: self.klass_named(&call.name)?,
+                };
+                self.submit(caller, request, call, plan, work)
+            }
             Endpoint::BulkGet => self.get_job(call),
             Endpoint::BulkBatches => self.get_batches(call),
             Endpoint::KlassList => Ok(self.list_klasses(call)),

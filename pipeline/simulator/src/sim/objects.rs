@@ -178,7 +178,7 @@ impl Sim {
     fn no_customer(&self) -> ApiError {
         match self.config.switches.unknown_customer {
             UnknownCustomer::NotFound => ApiError {
-                title: "customer not found".to_owned(),
+                title: "customer not found".into(),
                 ..ApiError::not_found("customer")
             },
             UnknownCustomer::Invalid => ApiError::bad("customer", "customer not found"),
@@ -204,7 +204,7 @@ impl Sim {
             let target = target.and_then(Value::as_str).unwrap_or_default();
             let ids = value
                 .as_array()
-                .map_or(std::slice::from_ref(value), Vec::as_slice);
+                .map_or_else(|| std::slice::from_ref(value), Vec::as_slice);
             let exists = |id: &Value| self.exists(target, id.as_str().unwrap_or_default());
             if !value.is_null() && !ids.iter().all(exists) {
                 return Err(ApiError::bad(name, format!("no such {target}")));

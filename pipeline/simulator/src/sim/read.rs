@@ -21,7 +21,9 @@ impl Sim {
             .rev()
             .filter_map(|position| {
                 let object = self.store.objects.live(*position)?;
-                Some(TimelineItem::Kobject(self.object_view(*position, object)?))
+                Some(TimelineItem::Kobject(Box::new(
+                    self.object_view(*position, object)?,
+                )))
             })
             .take(SHOWN_OBJECTS)
             .collect();

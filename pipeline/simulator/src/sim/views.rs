@@ -90,7 +90,7 @@ pub struct SessionView {
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum TimelineItem {
     /// A card.
-    Kobject(ObjectView),
+    Kobject(Box<ObjectView>),
     /// A cluster of tracking events.
     Session(SessionView),
 }

@@ -36,9 +36,9 @@ impl Object {
         rev: u64,
         mut body: Map<String, Value>,
     ) -> Self {
-        let external_id = text_of(body.shift_remove("externalId"));
-        let title = text_of(body.shift_remove("title")).unwrap_or_default();
-        let created_at = text_of(body.shift_remove("createdAt"));
+        let external_id = text_of(body.shift_remove("externalId").as_ref());
+        let title = text_of(body.shift_remove("title").as_ref()).unwrap_or_default();
+        let created_at = text_of(body.shift_remove("createdAt").as_ref());
         body.shift_remove("customer");
         let mut custom = Map::new();
         if let Some(Value::Object(given)) = body.shift_remove("custom") {
@@ -63,13 +63,13 @@ impl Object {
     /// Merges a checked update: `custom` key by key, everything else as a whole.
     pub(crate) fn update(&mut self, now: SimTime, rev_step: u64, mut body: Map<String, Value>) {
         body.shift_remove("rev");
-        if let Some(title) = text_of(body.shift_remove("title")) {
+        if let Some(title) = text_of(body.shift_remove("title").as_ref()) {
             self.title = title;
         }
-        if let Some(external_id) = text_of(body.shift_remove("externalId")) {
+        if let Some(external_id) = text_of(body.shift_remove("externalId").as_ref()) {
             self.external_id = Some(external_id);
         }
-        let created_at = text_of(body.shift_remove("createdAt"));
+        let created_at = text_of(body.shift_remove("createdAt").as_ref());
         if let Some(time) = created_at.and_then(|text| SimTime::parse(&text)) {
             self.created_at = time;
         }
@@ -120,8 +120,8 @@ pub(crate) fn compare_versions(left: &str, right: &str) -> Ordering {
     left.cmp(right)
 }
 
-fn text_of(value: Option<Value>) -> Option<Box<str>> {
-    value.as_ref().and_then(Value::as_str).map(Into::into)
+fn text_of(value: Option<&Value>) -> Option<Box<str>> {
+    value.and_then(Value::as_str).map(Into::into)
 }
 
 /// All objects.

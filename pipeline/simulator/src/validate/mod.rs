@@ -85,11 +85,11 @@ pub(crate) struct Checker<'a> {
 pub(crate) struct Breach {
     path: Vec<String>,
     keyword: &'static str,
-    title: String,
+    title: Box<str>,
 }
 
 impl Breach {
-    pub(crate) fn new(keyword: &'static str, title: impl Into<String>) -> Self {
+    pub(crate) fn new(keyword: &'static str, title: impl Into<Box<str>>) -> Self {
         Self {
             path: Vec::new(),
             keyword,
@@ -119,7 +119,7 @@ impl Breach {
         detail.push('/');
         detail.push_str(self.keyword);
         let mut error = ApiError::bad(&parameter, self.title);
-        error.detail = Some(detail);
+        error.detail = Some(detail.into());
         error
     }
 
@@ -129,7 +129,7 @@ impl Breach {
             pointer + "/" + &segment.replace('~', "~0").replace('/', "~1")
         });
         let mut error = self.unnamed();
-        error.pointer = Some(pointer);
+        error.pointer = Some(pointer.into());
         error
     }
 }

@@ -16,7 +16,7 @@ fn check_with(switches: &Switches, fields: &[Field], body: &Value) -> Result<(),
 }
 
 fn title(result: Result<(), Breach>) -> String {
-    result.unwrap_err().unnamed().title
+    result.unwrap_err().unnamed().title.into()
 }
 
 #[test]
@@ -24,7 +24,7 @@ fn an_unknown_attribute_reads_as_in_recorded_traffic() {
     let body = json!({"title": "Order", "custom": {"notAnActualAttribute": 1}});
     let error = check(KOBJECT, &body).unwrap_err().named();
     assert_eq!(error.parameter.as_deref(), Some("notAnActualAttribute"));
-    assert_eq!(error.title, "Additional properties not allowed");
+    assert_eq!(&*error.title, "Additional properties not allowed");
     assert_eq!(
         error.detail.as_deref(),
         Some("/properties/custom/additionalProperties")
