@@ -1,0 +1,201 @@
+//! The admin server: health, status, metrics, log level and holds over HTTP.
+//!
+//! | address | answers |
+//! |---|---|
+//! | `GET /live` | 200 while the process can work, 503 after a halt |
+//! | `GET /ready` | 200 when records are taken and sent, else 503 with the causes |
+//! | `GET /metrics` | Prometheus text |
+//! | `GET /status` | the [`StatusReport`] as JSON, or as a page for a browser |
+//! | `PUT /log-level` | body `debug`, or `info,rdkafka=warn`: what is logged from now on |
+//! | `POST /holds/{id}/release` | ends a hold; 404 for one that is not there |
+//!
+//! It shows what it is given and owns nothing. Everything is bounded: connections, header and body sizes, and the time a
+//! request may take, so that a forgotten client cannot cost the worker anything.
+
+mod page;
+mod server;
+pub mod status;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse, Json, Response};
+use axum::routing::{get, post, put};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+pub use self::status::StatusReport;
+use crate::metrics::Metrics;
+use crate::telemetry::LevelHandle;
+
+/// Bodies are a log level at most.
+const MAX_BODY_BYTES: usize = 4096;
+/// How long the owner of the holds may take to answer.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the server asks of whoever owns the state.
+#[derive(Debug)]
+pub enum Command {
+    /// End the hold of this number.
+    ReleaseHold {
+        /// The number.
+        id: u64,
+        /// Takes whether there was one.
+        found: oneshot::Sender<bool>,
+    },
+}
+
+/// What the server shows and where it sends commands; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct AdminState {
+    /// The latest report.
+    pub status: watch::Receiver<StatusReport>,
+    /// The metrics.
+    pub metrics: Metrics,
+    /// The log level.
+    pub level: LevelHandle,
+    /// Commands to the owner of the state.
+    pub commands: mpsc::Sender<Command>,
+}
+
+/// A server that has its address but does not serve yet.
+#[derive(Debug)]
+pub struct AdminServer {
+    listener: TcpListener,
+    state: AdminState,
+    address: SocketAddr,
+}
+
+// === impl AdminServer ===
+
+impl AdminServer {
+    /// Takes the address; port 0 picks a free one.
+    ///
+    /// # Errors
+    ///
+    /// When the address is in use or not this machine's.
+    pub async fn bind(listen: SocketAddr, state: AdminState) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(listen).await?;
+        let address = listener.local_addr()?;
+        Ok(Self {
+            listener,
+            state,
+            address,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until the token is cancelled, and then a moment longer for what is under way.
+    ///
+    /// # Errors
+    ///
+    /// When no connection can be taken any more.
+    pub async fn serve(self, shutdown: CancellationToken) -> std::io::Result<()> {
+        server::serve(self.listener, router(self.state), shutdown).await
+    }
+}
+
+/// The routes, without a socket.
+pub fn router(state: AdminState) -> Router {
+    Router::new()
+        .route("/live", get(live))
+        .route("/ready", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/status", get(show_status))
+        .route("/log-level", put(log_level))
+        .route("/holds/{id}/release", post(release))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .with_state(state)
+}
+
+async fn live(State(state): State<AdminState>) -> Response {
+    let halted = state.status.borrow().phase == status::Phase::Halted;
+    let causes = if halted {
+        vec!["halted: the last error says why".to_owned()]
+    } else {
+        Vec::new()
+    };
+    health(&causes)
+}
+
+async fn ready(State(state): State<AdminState>) -> Response {
+    let causes = state.status.borrow().unready();
+    health(&causes)
+}
+
+fn health(causes: &[String]) -> Response {
+    if causes.is_empty() {
+        Json(json!({ "status": "ok" })).into_response()
+    } else {
+        let body = json!({ "status": "failing", "causes": causes });
+        (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+    }
+}
+
+async fn metrics(State(state): State<AdminState>) -> Response {
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], state.metrics.render()).into_response()
+}
+
+async fn show_status(State(state): State<AdminState>, headers: HeaderMap) -> Response {
+    let report = state.status.borrow().clone();
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    if accept.contains("text/html") {
+        Html(page::render(&report)).into_response()
+    } else {
+        Json(report).into_response()
+    }
+}
+
+async fn log_level(State(state): State<AdminState>, directives: String) -> Response {
+    match state.level.set(directives.trim()) {
+        Ok(()) => {
+            tracing::info!(level = directives.trim(), "the log level was changed");
+            Json(json!({ "level": directives.trim() })).into_response()
+        }
+        Err(problem) => problem_response(StatusCode::BAD_REQUEST, &problem),
+    }
+}
+
+async fn release(State(state): State<AdminState>, Path(id): Path<String>) -> Response {
+    let Ok(id) = id.parse::<u64>() else {
+        return problem_response(StatusCode::NOT_FOUND, "no such hold");
+    };
+    let (found, answer) = oneshot::channel();
+    let asked = async {
+        state
+            .commands
+            .send(Command::ReleaseHold { id, found })
+            .await
+            .ok()?;
+        answer.await.ok()
+    };
+    match tokio::time::timeout(COMMAND_TIMEOUT, asked).await {
+        Ok(Some(true)) => Json(json!({ "released": id })).into_response(),
+        Ok(Some(false)) => problem_response(StatusCode::NOT_FOUND, "no such hold"),
+        Ok(None) | Err(_) => problem_response(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the worker does not take commands now",
+        ),
+    }
+}
+
+fn problem_response(status: StatusCode, problem: &str) -> Response {
+    (status, Json(json!({ "error": problem }))).into_response()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! Connections within bounds: how many, how long, how long without a byte.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::serve::Listener;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Sleep, sleep};
+use tokio_util::sync::CancellationToken;
+
+/// More than Prometheus, a kubelet and a few people need.
+const MAX_CONNECTIONS: usize = 64;
+/// How long one request may take once its headers are read.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection may be silent.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a connection may live, so that one fed byte by byte ends too.
+const LIFETIME: Duration = Duration::from_secs(300);
+/// How long what is under way may take after the end was asked for.
+const GRACE: Duration = Duration::from_secs(2);
+
+pub(super) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    let router = router.layer(from_fn(within_time));
+    let listener = Bounded {
+        listener,
+        free: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+    };
+    let asked = shutdown.clone();
+    let serving = axum::serve(listener, router)
+        .with_graceful_shutdown(async move { asked.cancelled().await });
+    let grace_over = async {
+        shutdown.cancelled().await;
+        sleep(GRACE).await;
+    };
+    tokio::select! { biased;
+        // A server that ends by itself says why; the other arm cannot win before the end was asked for.
+        result = async { serving.await } => result,
+        () = grace_over => Ok(()),
+    }
+}
+
+async fn within_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_elapsed) => StatusCode::REQUEST_TIMEOUT.into_response(),
+    }
+}
+
+/// A listener that takes a connection only when there is room for it.
+struct Bounded {
+    listener: TcpListener,
+    free: Arc<Semaphore>,
+}
+
+/// A connection that gives its place back when it ends, and ends when it is silent or old.
+struct Guarded {
+    stream: TcpStream,
+    idle: Pin<Box<Sleep>>,
+    lifetime: Pin<Box<Sleep>>,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+// === impl Bounded ===
+
+impl Listener for Bounded {
+    type Io = Guarded;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Guarded, SocketAddr) {
+        // The semaphore is never closed, so there is always a place in the end.
+        let place = Arc::clone(&self.free).acquire_owned().await.ok();
+        let (stream, address) = Listener::accept(&mut self.listener).await;
+        let (idle, lifetime) = (Box::pin(sleep(IDLE_TIMEOUT)), Box::pin(sleep(LIFETIME)));
+        (
+            Guarded {
+                stream,
+                idle,
+                lifetime,
+                _place: place,
+            },
+            address,
+        )
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+// === impl Guarded ===
+
+impl Guarded {
+    /// Ready when the connection is to end.
+    fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        use std::future::Future as _;
+        if self.idle.as_mut().poll(cx).is_ready() || self.lifetime.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(io::ErrorKind::TimedOut.into());
+        }
+        Poll::Pending
+    }
+
+    /// Something moved: the silence starts anew.
+    fn moved<T>(
+        &mut self,
+        result: Poll<io::Result<T>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        if result.is_ready() {
+            self.idle.set(sleep(IDLE_TIMEOUT));
+            return result;
+        }
+        match self.poll_over(cx) {
+            Poll::Ready(error) => Poll::Ready(Err(error)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl AsyncRead for Guarded {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let result = Pin::new(&mut self.stream).poll_read(cx, buf);
+        self.moved(result, cx)
+    }
+}
+
+impl AsyncWrite for Guarded {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.moved(result, cx)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

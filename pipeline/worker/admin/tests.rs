@@ -1,0 +1,176 @@
+//! The server over a real socket.
+
+use ingest_core::outcome::HoldCause;
+use tokio::sync::watch;
+
+use super::status::{HoldStatus, Phase};
+use super::*;
+
+struct Running {
+    base: String,
+    status: watch::Sender<StatusReport>,
+    commands: mpsc::Receiver<Command>,
+    shutdown: CancellationToken,
+    client: reqwest::Client,
+    serving: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test waits for the task itself"
+)]
+async fn start() -> Running {
+    let mut report = StatusReport::new();
+    report.phase = Phase::Running;
+    let (status, watched) = watch::channel(report);
+    let (sender, commands) = mpsc::channel(1);
+    let level = LevelHandle::new(crate::telemetry::check_level);
+    let state = AdminState {
+        status: watched,
+        metrics: Metrics::new(),
+        level,
+        commands: sender,
+    };
+    let server = AdminServer::bind("127.0.0.1:0".parse().unwrap(), state)
+        .await
+        .unwrap();
+    let base = format!("http://{}", server.address());
+    let shutdown = CancellationToken::new();
+    let serving = tokio::spawn(server.serve(shutdown.clone()));
+    let client = reqwest::Client::builder().build().unwrap();
+    Running {
+        base,
+        status,
+        commands,
+        shutdown,
+        client,
+        serving,
+    }
+}
+
+impl Running {
+    async fn get(&self, path: &str, accept: &str) -> (u16, String) {
+        let request = self
+            .client
+            .get(format!("{}{path}", self.base))
+            .header("accept", accept);
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    }
+}
+
+fn hold() -> HoldStatus {
+    let cause = HoldCause::BadToken;
+    HoldStatus {
+        id: 3,
+        scope: "destination".to_owned(),
+        cause: cause.as_str(),
+        for_seconds: 9,
+        what_to_do: status::what_to_do(cause),
+    }
+}
+
+#[tokio::test]
+async fn health_names_its_cause() {
+    let running = start().await;
+    assert_eq!(running.get("/live", "*/*").await.0, 200);
+    assert_eq!(
+        running.get("/ready", "*/*").await,
+        (200, "{\"status\":\"ok\"}".to_owned())
+    );
+    running
+        .status
+        .send_modify(|report| report.holds.push(hold()));
+    let (status, body) = running.get("/ready", "*/*").await;
+    assert_eq!(status, 503);
+    assert!(
+        body.contains("bad_token") && body.contains("kustomer.token"),
+        "{body}"
+    );
+    assert_eq!(
+        running.get("/live", "*/*").await.0,
+        200,
+        "a hold does not kill the process"
+    );
+    running
+        .status
+        .send_modify(|report| report.phase = Phase::Halted);
+    assert_eq!(running.get("/live", "*/*").await.0, 503);
+}
+
+#[tokio::test]
+async fn status_is_json_for_programs_and_a_page_for_people() {
+    let running = start().await;
+    running
+        .status
+        .send_modify(|report| report.holds.push(hold()));
+    let (_, json) = running.get("/status", "application/json").await;
+    let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(report["phase"], "running");
+    assert_eq!(report["holds"][0]["id"], 3);
+    assert_eq!(report["version"], env!("CARGO_PKG_VERSION"));
+    let (_, page) = running.get("/status", "text/html,*/*").await;
+    assert!(
+        page.starts_with("<!doctype html>") && page.contains("bad_token"),
+        "{page}"
+    );
+    let (_, metrics) = running.get("/metrics", "*/*").await;
+    assert!(metrics.contains("kustomer_ingest_build_info"), "{metrics}");
+}
+
+#[tokio::test]
+async fn the_log_level_is_checked_before_it_is_taken() {
+    let running = start().await;
+    let put = |body: String| {
+        let request = running
+            .client
+            .put(format!("{}/log-level", running.base))
+            .body(body);
+        async move {
+            let response = request.send().await.unwrap();
+            (response.status().as_u16(), response.text().await.unwrap())
+        }
+    };
+    assert_eq!(put("info,rdkafka=warn\n".to_owned()).await.0, 200);
+    let (status, body) = put("loud".to_owned()).await;
+    assert_eq!(
+        (status, body.as_str()),
+        (400, "{\"error\":\"`loud` is not a level\"}")
+    );
+    assert_eq!(put("x".repeat(MAX_BODY_BYTES + 1)).await.0, 413);
+}
+
+#[tokio::test]
+async fn a_hold_is_released_by_its_owner_or_not_found() {
+    let mut running = start().await;
+    let post = |id: &str| {
+        let request = running
+            .client
+            .post(format!("{}/holds/{id}/release", running.base));
+        async move { request.send().await.unwrap().status().as_u16() }
+    };
+    let (three, four) = (post("3"), post("4"));
+    let owner = async {
+        for _ in 0..2 {
+            let Some(Command::ReleaseHold { id, found }) = running.commands.recv().await else {
+                return;
+            };
+            found.send(id == 3).unwrap();
+        }
+    };
+    let (three, four, ()) = tokio::join!(three, four, owner);
+    assert_eq!((three, four), (200, 404));
+    let request = running
+        .client
+        .post(format!("{}/holds/many/release", running.base));
+    assert_eq!(request.send().await.unwrap().status().as_u16(), 404);
+}
+
+#[tokio::test]
+async fn the_server_ends_when_told() {
+    let running = start().await;
+    assert_eq!(running.get("/live", "*/*").await.0, 200);
+    running.shutdown.cancel();
+    let ended = tokio::time::timeout(Duration::from_secs(5), running.serving).await;
+    assert!(ended.expect("in time").expect("no panic").is_ok());
+}

@@ -1,0 +1,27 @@
+//! What holds where the configuration says nothing. `docs/configuration.md` lists the same values.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+/// `admin.listen`.
+pub const ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9464);
+/// `budget.bytes`.
+pub const BUDGET_BYTES: u64 = 64 << 20;
+/// `budget.records`.
+pub const BUDGET_RECORDS: u64 = 50_000;
+/// `delivery.max_delay`.
+pub const MAX_DELAY: Duration = Duration::from_secs(5);
+/// `kafka.commit_interval`.
+pub const COMMIT_INTERVAL: Duration = Duration::from_millis(250);
+/// `kafka.drain_timeout`.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// `kustomer.max_concurrency`.
+pub const MAX_CONCURRENCY: u64 = 64;
+/// `kustomer.request_timeout`.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// `kustomer.reserve` is the limit divided by this.
+pub const RESERVE_PART: u64 = 20;
+/// `kustomer.share`.
+pub const SHARE: f64 = 0.8;
+/// `log.level`.
+pub const LOG_LEVEL: &str = "info";

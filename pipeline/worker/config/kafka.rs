@@ -1,0 +1,318 @@
+//! The checks of the `kafka` section: names of topics, mappings, times that depend on each other, raw properties.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use ingest_core::record::Topic;
+use ingest_kafka::{KafkaOptions, SettingsError};
+
+use super::defaults;
+use super::fault::Spot;
+use super::mappings::Mappings;
+use super::raw::{At, RawKafka, RawProperty, RawTopic, Scalar};
+use super::settings::{BudgetSettings, KafkaSettings, KeyedBy, PropertyValue, TopicSettings};
+use super::units::show_duration;
+use super::validate::{Checker, SECRET_WAY_OUT};
+
+/// The settings of the section, or `None` when something is missing or wrong.
+pub(super) fn settings(
+    raw: &RawKafka,
+    budget: Option<BudgetSettings>,
+    checker: &mut Checker<'_>,
+) -> Option<KafkaSettings> {
+    let brokers = match &raw.brokers {
+        Some(leaf) => checker.text(leaf),
+        None => {
+            checker.missing(
+                &raw.place,
+                "brokers",
+                "give host:port of at least one broker, comma-separated",
+            );
+            None
+        }
+    };
+    let group = match &raw.group {
+        Some(leaf) => checker.text(leaf),
+        None => {
+            let way_out =
+                "name the consumer group, the same for all replicas, such as kustomer-ingest";
+            checker.missing(&raw.place, "group", way_out);
+            None
+        }
+    };
+    let topics = checker.topics(raw);
+    let dead_letter_topic = checker.dead_letter_topic(raw);
+    if let Some(topic) = &raw.hold_topic {
+        let way_out = "leave it null: routes that must wait keep their records in the input topic (onHold: pause)";
+        checker.at(topic, "a hold topic is not supported yet", way_out);
+    }
+    let properties = checker.properties(&raw.properties);
+    let times = checker.times(raw);
+    let (drain_timeout, commit_interval, session_timeout) = times?;
+    let settings = KafkaSettings {
+        brokers: brokers?,
+        group: group?,
+        topics: topics?,
+        dead_letter_topic: dead_letter_topic?,
+        properties: properties?,
+        drain_timeout,
+        commit_interval,
+        session_timeout,
+    };
+    checker.together(raw, &settings, budget).then_some(settings)
+}
+
+impl Checker<'_> {
+    /// The times of the section; what librdkafka demands of them is checked with the raw properties.
+    fn times(&mut self, raw: &RawKafka) -> Option<(Duration, Duration, Option<Duration>)> {
+        let secs = Duration::from_secs;
+        let drain = self.duration(
+            &raw.drain_timeout,
+            defaults::DRAIN_TIMEOUT,
+            secs(1)..=secs(600),
+        );
+        let commit = self.duration(
+            &raw.commit_interval,
+            defaults::COMMIT_INTERVAL,
+            Duration::from_millis(50)..=secs(10),
+        );
+        let session = match &raw.session_timeout {
+            None => Some(None),
+            Some(leaf) => {
+                let both = raw.properties.iter().any(|p| p.key == "session.timeout.ms");
+                if both {
+                    self.at(
+                        leaf,
+                        "is also set as session.timeout.ms in kafka.properties",
+                        "keep one of the two",
+                    );
+                }
+                let range = secs(1)..=secs(1800);
+                self.duration(&raw.session_timeout, secs(45), range)
+                    .filter(|_| !both)
+                    .map(Some)
+            }
+        };
+        Some((drain?, commit?, session?))
+    }
+
+    fn topics(&mut self, raw: &RawKafka) -> Option<Vec<TopicSettings>> {
+        let example = "name at least one: - { name: shop.events, mapping: mappings/segment.yaml }";
+        if raw.topics.is_empty() {
+            if raw.topics_given {
+                let key = format!("{}.topics", raw.place.key);
+                self.fault(raw.place.spot, &key, "is empty", example);
+            } else {
+                self.missing(&raw.place, "topics", example);
+            }
+            return None;
+        }
+        let mut seen: HashMap<Topic, Spot> = HashMap::new();
+        let mut mappings = Mappings::default();
+        let mut topics = Vec::new();
+        for raw in &raw.topics {
+            let topic = self.topic(raw, &mut mappings);
+            let Some(topic) = topic else { continue };
+            if let Some(first) = seen.insert(topic.topic.clone(), raw.place.spot) {
+                let key = format!("{}.name", raw.place.key);
+                let problem = format!(
+                    "the topic {} stands in line {} already",
+                    topic.topic, first.line
+                );
+                self.fault(
+                    raw.place.spot,
+                    &key,
+                    &problem,
+                    "keep one of the two; one mapping may have many routes",
+                );
+            }
+            topics.push(topic);
+        }
+        (topics.len() == raw.topics.len() && topics.len() == seen.len()).then_some(topics)
+    }
+
+    fn topic(&mut self, raw: &RawTopic, mappings: &mut Mappings) -> Option<TopicSettings> {
+        let topic = match &raw.name {
+            Some(leaf) => self.topic_name(leaf),
+            None => {
+                self.missing(&raw.place, "name", "name the topic to read");
+                None
+            }
+        };
+        let pipeline = self.pipeline(raw, mappings);
+        let words: Vec<&str> = KeyedBy::ALL.iter().map(|k| k.as_str()).collect();
+        let keyed_by = match &raw.keyed_by {
+            Some(leaf) => self
+                .one_of(leaf, &words)
+                .and_then(|word| KeyedBy::ALL.iter().copied().find(|k| k.as_str() == word)),
+            None => Some(KeyedBy::default()),
+        };
+        let weight = self.weight(&raw.weight);
+        Some(TopicSettings {
+            topic: topic?,
+            pipeline: pipeline?,
+            keyed_by: keyed_by?,
+            weight: weight?,
+        })
+    }
+
+    fn dead_letter_topic(&mut self, raw: &RawKafka) -> Option<Topic> {
+        let Some(leaf) = &raw.dead_letter_topic else {
+            let way_out =
+                "name the topic for records that can never be delivered, such as shop.events.dead";
+            self.missing(&raw.place, "dead_letter_topic", way_out);
+            return None;
+        };
+        let topic = self.topic_name(leaf)?;
+        let is_input = |t: &RawTopic| matches!(&t.name, Some(At { value: Scalar::Text(name), .. }) if name.trim() == topic.as_str());
+        if raw.topics.iter().any(is_input) {
+            self.at(
+                leaf,
+                "is one of the topics that are read",
+                "use a topic of its own: a dead letter would come back for ever",
+            );
+            return None;
+        }
+        Some(topic)
+    }
+
+    /// A legal name: 1 to 249 of letters, digits, dot, underscore and hyphen, as Kafka demands.
+    fn topic_name(&mut self, leaf: &At<Scalar>) -> Option<Topic> {
+        let name = self.text(leaf)?;
+        let legal = name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+        if !legal || name.len() > 249 || name == "." || name == ".." {
+            let way_out = "use 1 to 249 letters, digits, dots, underscores and hyphens; patterns are not supported";
+            self.at(
+                leaf,
+                &format!("`{name}` is not the name of a topic"),
+                way_out,
+            );
+            return None;
+        }
+        Some(Topic::new(&name))
+    }
+
+    fn properties(&mut self, raw: &[At<RawProperty>]) -> Option<BTreeMap<String, PropertyValue>> {
+        let mut all = BTreeMap::new();
+        let mut good = true;
+        for property in raw {
+            match self.property(property) {
+                Some(value) => {
+                    all.insert(property.key.clone(), value);
+                }
+                None => good = false,
+            }
+        }
+        good.then_some(all)
+    }
+
+    fn property(&mut self, raw: &At<RawProperty>) -> Option<PropertyValue> {
+        let name = raw.key.as_str();
+        let key = format!("kafka.properties[{name}]");
+        match &raw.value {
+            RawProperty::Secret(secret) => self.secret(secret).map(PropertyValue::Secret),
+            RawProperty::Plain(_) if is_secret(name) => {
+                let problem = "a secret must not stand in the configuration";
+                self.fault(raw.spot, &key, problem, SECRET_WAY_OUT);
+                None
+            }
+            RawProperty::Plain(scalar) => {
+                let value = scalar.to_string();
+                // Alone, so that every property with a fault is reported.
+                let mut options = KafkaOptions::new("localhost:9092", "g", &["t"], "d");
+                options.properties.insert(name.to_owned(), value.clone());
+                match ingest_kafka::KafkaSettings::try_new(options) {
+                    Ok(_) => Some(PropertyValue::Plain(value)),
+                    Err(error) => {
+                        let (problem, way_out) = explain(&error);
+                        self.fault(raw.spot, &key, &problem, &way_out);
+                        None
+                    }
+                }
+            }
+        }
+    }
+
+    /// What only shows when all settings stand together, such as a drain that outlasts the poll interval.
+    fn together(
+        &mut self,
+        raw: &RawKafka,
+        settings: &KafkaSettings,
+        budget: Option<BudgetSettings>,
+    ) -> bool {
+        let plain = settings
+            .properties
+            .iter()
+            .filter_map(|(name, value)| match value {
+                PropertyValue::Plain(value) => Some((name.clone(), value.clone())),
+                PropertyValue::Secret(_) => None,
+            });
+        let Err(error) = settings.client_settings(plain.collect(), budget) else {
+            return true;
+        };
+        let (leaf, key) = match &error {
+            SettingsError::DrainTooLong { .. } => (&raw.drain_timeout, "drain_timeout"),
+            SettingsError::Invalid {
+                setting: "brokers", ..
+            } => (&raw.brokers, "brokers"),
+            SettingsError::Refused { property, .. }
+            | SettingsError::Unknown { property }
+            | SettingsError::Value { property, .. } => {
+                let found = raw.properties.iter().find(|p| p.key == *property);
+                let spot = found.map_or(raw.place.spot, |p| p.spot);
+                let (problem, way_out) = explain(&error);
+                self.fault(
+                    spot,
+                    &format!("kafka.properties[{property}]"),
+                    &problem,
+                    &way_out,
+                );
+                return false;
+            }
+            SettingsError::Invalid { .. } => (&None, "properties"),
+        };
+        let spot = leaf.as_ref().map_or(raw.place.spot, |leaf| leaf.spot);
+        let (problem, way_out) = explain(&error);
+        self.fault(
+            spot,
+            &format!("{}.{key}", raw.place.key),
+            &problem,
+            &way_out,
+        );
+        false
+    }
+}
+
+/// Settings that are secrets: a reference, never a literal.
+fn is_secret(property: &str) -> bool {
+    let name = property.to_ascii_lowercase();
+    ["password", "passphrase", "secret", "key.pem"]
+        .iter()
+        .any(|part| name.contains(part))
+}
+
+/// What is wrong, and the way out.
+fn explain(error: &SettingsError) -> (String, String) {
+    match error {
+        SettingsError::Invalid { problem, .. } => (problem.clone(), String::new()),
+        SettingsError::Refused { reason, .. } => ("cannot be set here".to_owned(), reason.clone()),
+        SettingsError::Unknown { .. } => (
+            "is not a setting of the Kafka client".to_owned(),
+            "check the spelling against librdkafka's list of configuration properties".to_owned(),
+        ),
+        SettingsError::Value { detail, .. } => (
+            format!("has a value that the Kafka client refuses{detail}"),
+            "give one that librdkafka documents for it".to_owned(),
+        ),
+        SettingsError::DrainTooLong { drain, max_poll } => (
+            format!(
+                "a drain of {} is not shorter than max.poll.interval.ms, {}",
+                show_duration(*drain),
+                show_duration(*max_poll)
+            ),
+            "shorten it, or lengthen max.poll.interval.ms in kafka.properties".to_owned(),
+        ),
+    }
+}

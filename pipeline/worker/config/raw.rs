@@ -1,0 +1,559 @@
+//! The shape of the configuration file: which keys there are, and what kind of value each has.
+//!
+//! Reading never stops at a mistake. What is misspelt or of the wrong kind is reported and left out; what is left goes on
+//! to [`super::settings`], which gives it a meaning. A key that is null counts as absent.
+
+use std::fmt;
+use std::path::Path;
+
+use ingest_core::mapping::node::{Content, Key, Node, Place as NodePlace};
+
+use super::fault::{Fault, Faults, Spot, nearest};
+
+/// A value with its place and the path of its key.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct At<T> {
+    pub(crate) value: T,
+    pub(crate) spot: Spot,
+    pub(crate) key: String,
+}
+
+/// A single value.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Scalar {
+    Bool(bool),
+    Whole(i64),
+    Number(f64),
+    Text(String),
+}
+
+/// A single value that may be absent.
+pub(crate) type Leaf = Option<At<Scalar>>;
+
+/// A section: its place, or that of the section around it when it is absent.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) spot: Spot,
+    pub(crate) key: String,
+}
+
+/// The whole file.
+#[derive(Debug)]
+pub(crate) struct RawConfig {
+    pub(crate) kafka: RawKafka,
+    pub(crate) kustomer: RawKustomer,
+    pub(crate) budget: RawBudget,
+    pub(crate) delivery: RawDelivery,
+    pub(crate) state_topic: Leaf,
+    pub(crate) admin_listen: Leaf,
+    pub(crate) log: RawLog,
+}
+
+/// `kafka`.
+#[derive(Debug)]
+pub(crate) struct RawKafka {
+    pub(crate) place: Place,
+    pub(crate) brokers: Leaf,
+    pub(crate) group: Leaf,
+    pub(crate) topics: Vec<RawTopic>,
+    /// The key `topics` is there and is a list, perhaps an empty one.
+    pub(crate) topics_given: bool,
+    pub(crate) dead_letter_topic: Leaf,
+    pub(crate) hold_topic: Leaf,
+    pub(crate) properties: Vec<At<RawProperty>>,
+    pub(crate) drain_timeout: Leaf,
+    pub(crate) commit_interval: Leaf,
+    pub(crate) session_timeout: Leaf,
+}
+
+/// One entry of `kafka.topics`.
+#[derive(Debug)]
+pub(crate) struct RawTopic {
+    pub(crate) place: Place,
+    pub(crate) name: Leaf,
+    pub(crate) format: Leaf,
+    pub(crate) mapping: Option<At<RawMapping>>,
+    pub(crate) keyed_by: Leaf,
+    pub(crate) weight: Leaf,
+}
+
+/// A mapping as a topic names it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum RawMapping {
+    /// A path, relative to the configuration file.
+    Path(String),
+    /// It stands in the configuration itself.
+    Inline(Node),
+}
+
+/// One entry of `kafka.properties`; the key of its [`At`] is the property's name.
+#[derive(Debug)]
+pub(crate) enum RawProperty {
+    Plain(Scalar),
+    Secret(RawSecret),
+}
+
+/// A reference to a secret: one of the two.
+#[derive(Debug)]
+pub(crate) struct RawSecret {
+    pub(crate) place: Place,
+    pub(crate) file: Leaf,
+    pub(crate) env: Leaf,
+}
+
+/// `kustomer`.
+#[derive(Debug)]
+pub(crate) struct RawKustomer {
+    pub(crate) place: Place,
+    pub(crate) base_url: Leaf,
+    pub(crate) token: Option<RawSecret>,
+    /// The key `token` is there, whatever it holds.
+    pub(crate) token_given: bool,
+    pub(crate) limit: Leaf,
+    pub(crate) share: Leaf,
+    pub(crate) reserve: Leaf,
+    pub(crate) request_timeout: Leaf,
+    pub(crate) max_concurrency: Leaf,
+}
+
+/// `budget`.
+#[derive(Debug)]
+pub(crate) struct RawBudget {
+    pub(crate) records: Leaf,
+    pub(crate) bytes: Leaf,
+}
+
+/// `delivery`.
+#[derive(Debug)]
+pub(crate) struct RawDelivery {
+    pub(crate) max_delay: Leaf,
+    pub(crate) mapper_threads: Leaf,
+}
+
+/// `log`.
+#[derive(Debug)]
+pub(crate) struct RawLog {
+    pub(crate) format: Leaf,
+    pub(crate) level: Leaf,
+}
+
+/// The tree of a YAML text; the error is the place, if known, and the parser's own words.
+pub(crate) fn tree(text: &str) -> Result<Node, (Option<Spot>, String)> {
+    if text
+        .lines()
+        .all(|line| line.trim_start().is_empty() || line.trim_start().starts_with('#'))
+    {
+        let place = NodePlace { line: 1, column: 1 };
+        return Ok(Node {
+            place,
+            content: Content::Null,
+        });
+    }
+    serde_saphyr::from_str(text).map_err(|error| {
+        let at = error.location().map(|at| Spot {
+            line: at.line(),
+            column: at.column(),
+        });
+        // Without the excerpt: the line could hold a secret that was put there by mistake.
+        (
+            at.filter(|spot| spot.line > 0),
+            error.without_snippet().to_string(),
+        )
+    })
+}
+
+/// Reads the tree of `file`, reporting every fault of shape.
+pub(crate) fn read(file: &Path, tree: &Node, faults: &mut Faults) -> RawConfig {
+    let mut reader = Reader { file, faults };
+    let root = reader.root(
+        tree,
+        &[
+            "kafka", "kustomer", "budget", "delivery", "state", "admin", "log",
+        ],
+    );
+    let kafka = reader.kafka(&root);
+    let kustomer = reader.kustomer(&root);
+    let budget = reader.section(&root, "budget", &["records", "bytes"]);
+    let delivery = reader.section(&root, "delivery", &["max_delay", "mapper_threads"]);
+    let state = reader.section(&root, "state", &["topic"]);
+    let admin = reader.section(&root, "admin", &["listen"]);
+    let log = reader.section(&root, "log", &["format", "level"]);
+    RawConfig {
+        kafka,
+        kustomer,
+        budget: RawBudget {
+            records: reader.leaf(&budget, "records"),
+            bytes: reader.leaf(&budget, "bytes"),
+        },
+        delivery: RawDelivery {
+            max_delay: reader.leaf(&delivery, "max_delay"),
+            mapper_threads: reader.leaf(&delivery, "mapper_threads"),
+        },
+        state_topic: reader.leaf(&state, "topic"),
+        admin_listen: reader.leaf(&admin, "listen"),
+        log: RawLog {
+            format: reader.leaf(&log, "format"),
+            level: reader.leaf(&log, "level"),
+        },
+    }
+}
+
+/// A map with its known keys; empty where the section is absent.
+struct Section<'t> {
+    place: Place,
+    entries: &'t [(Key, Node)],
+}
+
+struct Reader<'f> {
+    file: &'f Path,
+    faults: &'f mut Faults,
+}
+
+// === impl Spot ===
+
+impl From<NodePlace> for Spot {
+    fn from(place: NodePlace) -> Self {
+        Self {
+            line: place.line,
+            column: place.column,
+        }
+    }
+}
+
+// === impl Scalar ===
+
+impl Scalar {
+    /// The value of a node that is a single one.
+    fn of(content: &Content) -> Option<Self> {
+        match content {
+            Content::Bool(yes) => Some(Self::Bool(*yes)),
+            Content::Text(text) => Some(Self::Text(text.clone())),
+            Content::Number(number) => Some(match number.as_i64() {
+                Some(whole) => Self::Whole(whole),
+                None => Self::Number(number.as_f64().unwrap_or(f64::NAN)),
+            }),
+            Content::Null | Content::List(_) | Content::Map(_) => None,
+        }
+    }
+
+    /// What the value is, in words.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Bool(_) => "true or false",
+            Self::Whole(_) => "a whole number",
+            Self::Number(_) => "a number",
+            Self::Text(_) => "a text",
+        }
+    }
+}
+
+impl fmt::Display for Scalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool(v) => write!(f, "{v}"),
+            Self::Whole(v) => write!(f, "{v}"),
+            Self::Number(v) => write!(f, "{v}"),
+            Self::Text(v) => f.write_str(v),
+        }
+    }
+}
+
+// === impl Section ===
+
+impl<'t> Section<'t> {
+    /// The value of a key, unless absent or null.
+    fn value(&self, name: &str) -> Option<&'t Node> {
+        self.entries
+            .iter()
+            .find(|(key, _)| key.name == name)
+            .map(|(_, node)| node)
+            .filter(|node| node.content != Content::Null)
+    }
+
+    fn path_of(&self, name: &str) -> String {
+        if self.place.key.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{}.{name}", self.place.key)
+        }
+    }
+}
+
+// === impl Reader ===
+
+impl Reader<'_> {
+    fn kafka(&mut self, root: &Section<'_>) -> RawKafka {
+        let kafka = self.section(
+            root,
+            "kafka",
+            &[
+                "brokers",
+                "group",
+                "topics",
+                "dead_letter_topic",
+                "hold_topic",
+                "properties",
+                "drain_timeout",
+                "commit_interval",
+                "session_timeout",
+            ],
+        );
+        let (topics, topics_given) = self.topics(&kafka);
+        RawKafka {
+            brokers: self.leaf(&kafka, "brokers"),
+            group: self.leaf(&kafka, "group"),
+            topics,
+            topics_given,
+            dead_letter_topic: self.leaf(&kafka, "dead_letter_topic"),
+            hold_topic: self.leaf(&kafka, "hold_topic"),
+            properties: self.properties(&kafka),
+            drain_timeout: self.leaf(&kafka, "drain_timeout"),
+            commit_interval: self.leaf(&kafka, "commit_interval"),
+            session_timeout: self.leaf(&kafka, "session_timeout"),
+            place: kafka.place,
+        }
+    }
+
+    fn topics(&mut self, kafka: &Section<'_>) -> (Vec<RawTopic>, bool) {
+        let Some(node) = kafka.value("topics") else {
+            return (Vec::new(), false);
+        };
+        let key = kafka.path_of("topics");
+        let Content::List(items) = &node.content else {
+            let problem = format!("is {}, not a list", node.kind());
+            self.fault(
+                node.place.into(),
+                &key,
+                problem,
+                "write one entry a topic: - { name: …, mapping: … }",
+            );
+            return (Vec::new(), false);
+        };
+        let topics = items
+            .iter()
+            .enumerate()
+            .map(|(i, item)| {
+                let known = &["name", "format", "mapping", "keyed_by", "weight"];
+                let topic = self.map(item, format!("{key}[{i}]"), known);
+                RawTopic {
+                    name: self.leaf(&topic, "name"),
+                    format: self.leaf(&topic, "format"),
+                    mapping: self.mapping(&topic),
+                    keyed_by: self.leaf(&topic, "keyed_by"),
+                    weight: self.leaf(&topic, "weight"),
+                    place: topic.place,
+                }
+            })
+            .collect();
+        (topics, true)
+    }
+
+    fn mapping(&mut self, topic: &Section<'_>) -> Option<At<RawMapping>> {
+        let node = topic.value("mapping")?;
+        let key = topic.path_of("mapping");
+        let value = match &node.content {
+            Content::Text(path) => RawMapping::Path(path.clone()),
+            Content::Map(_) => RawMapping::Inline(node.clone()),
+            Content::Null | Content::List(_) | Content::Bool(_) | Content::Number(_) => {
+                let problem = format!("is {}", node.kind());
+                let way_out =
+                    "give the path of a mapping file, or the mapping itself: { routes: … }";
+                self.fault(node.place.into(), &key, problem, way_out);
+                return None;
+            }
+        };
+        Some(At {
+            value,
+            spot: node.place.into(),
+            key,
+        })
+    }
+
+    fn properties(&mut self, kafka: &Section<'_>) -> Vec<At<RawProperty>> {
+        let Some(node) = kafka.value("properties") else {
+            return Vec::new();
+        };
+        let path = kafka.path_of("properties");
+        let Content::Map(entries) = &node.content else {
+            let problem = format!("is {}, not a map", node.kind());
+            self.fault(
+                node.place.into(),
+                &path,
+                problem,
+                "write name: value, as librdkafka documents them",
+            );
+            return Vec::new();
+        };
+        let mut properties = Vec::new();
+        for (key, node) in entries {
+            let full = format!("{path}[{}]", key.name);
+            let value = if matches!(node.content, Content::Map(_)) {
+                RawProperty::Secret(self.secret_map(node, full))
+            } else if let Some(scalar) = Scalar::of(&node.content) {
+                RawProperty::Plain(scalar)
+            } else {
+                let problem = format!("is {}", node.kind());
+                self.fault(
+                    node.place.into(),
+                    &full,
+                    problem,
+                    "give a text, a number or a boolean",
+                );
+                continue;
+            };
+            properties.push(At {
+                value,
+                spot: key.place.into(),
+                key: key.name.clone(),
+            });
+        }
+        properties
+    }
+
+    fn kustomer(&mut self, root: &Section<'_>) -> RawKustomer {
+        let section = self.section(
+            root,
+            "kustomer",
+            &[
+                "base_url",
+                "token",
+                "limit",
+                "share",
+                "reserve",
+                "request_timeout",
+                "max_concurrency",
+            ],
+        );
+        let token = section.value("token");
+        RawKustomer {
+            base_url: self.leaf(&section, "base_url"),
+            token: token.and_then(|node| self.secret(node, section.path_of("token"))),
+            token_given: token.is_some(),
+            limit: self.leaf(&section, "limit"),
+            share: self.leaf(&section, "share"),
+            reserve: self.leaf(&section, "reserve"),
+            request_timeout: self.leaf(&section, "request_timeout"),
+            max_concurrency: self.leaf(&section, "max_concurrency"),
+            place: section.place,
+        }
+    }
+
+    /// A secret where nothing but a reference will do; a literal is refused and not shown.
+    fn secret(&mut self, node: &Node, key: String) -> Option<RawSecret> {
+        if matches!(node.content, Content::Map(_)) {
+            return Some(self.secret_map(node, key));
+        }
+        self.fault(
+            node.place.into(),
+            &key,
+            "a secret must not stand in the configuration",
+            super::validate::SECRET_WAY_OUT,
+        );
+        None
+    }
+
+    fn secret_map(&mut self, node: &Node, key: String) -> RawSecret {
+        let section = self.map(node, key, &["file", "env"]);
+        RawSecret {
+            file: self.leaf(&section, "file"),
+            env: self.leaf(&section, "env"),
+            place: section.place,
+        }
+    }
+
+    fn root<'t>(&mut self, tree: &'t Node, known: &[&str]) -> Section<'t> {
+        if tree.content == Content::Null {
+            let place = Place {
+                spot: tree.place.into(),
+                key: String::new(),
+            };
+            return Section {
+                place,
+                entries: &[],
+            };
+        }
+        self.map(tree, String::new(), known)
+    }
+
+    fn section<'t>(&mut self, root: &Section<'t>, name: &str, known: &[&str]) -> Section<'t> {
+        match root.value(name) {
+            Some(node) => self.map(node, root.path_of(name), known),
+            None => {
+                let place = Place {
+                    spot: root.place.spot,
+                    key: root.path_of(name),
+                };
+                Section {
+                    place,
+                    entries: &[],
+                }
+            }
+        }
+    }
+
+    /// A map of known keys; every other key is a fault.
+    fn map<'t>(&mut self, node: &'t Node, key: String, known: &[&str]) -> Section<'t> {
+        let place = Place {
+            spot: node.place.into(),
+            key,
+        };
+        let Content::Map(entries) = &node.content else {
+            let problem = format!("is {}, not a map", node.kind());
+            self.fault(
+                node.place.into(),
+                &place.key,
+                problem,
+                &format!("its keys are {}", known.join(", ")),
+            );
+            return Section {
+                place,
+                entries: &[],
+            };
+        };
+        let section = Section { place, entries };
+        for (key, _) in entries {
+            if !known.contains(&key.name.as_str()) {
+                let way_out = nearest(&key.name, known.iter().copied()).map_or_else(
+                    || format!("the keys here are {}", known.join(", ")),
+                    |near| format!("did you mean {near}?"),
+                );
+                self.fault(
+                    key.place.into(),
+                    &section.path_of(&key.name),
+                    "unknown key",
+                    &way_out,
+                );
+            }
+        }
+        section
+    }
+
+    fn leaf(&mut self, section: &Section<'_>, name: &str) -> Leaf {
+        let node = section.value(name)?;
+        let key = section.path_of(name);
+        let Some(value) = Scalar::of(&node.content) else {
+            self.fault(
+                node.place.into(),
+                &key,
+                format!("is {}", node.kind()),
+                "give a single value",
+            );
+            return None;
+        };
+        Some(At {
+            value,
+            spot: node.place.into(),
+            key,
+        })
+    }
+
+    fn fault(&mut self, spot: Spot, key: &str, problem: impl Into<String>, way_out: &str) {
+        self.faults.push(Fault {
+            file: self.file.to_owned(),
+            spot: Some(spot),
+            key: key.to_owned(),
+            problem: problem.into(),
+            way_out: way_out.to_owned(),
+        });
+    }
+}

@@ -1,0 +1,382 @@
+//! Settings that cannot be wrong: every value checked, typed and ready to use.
+//!
+//! The only way to get them is [`super::load`]; the checks stand in [`super::validate`].
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ingest_core::record::Topic;
+use ingest_core::route::Pipeline;
+use ingest_kafka::{KafkaOptions, Prefetch, SettingsError};
+use ingest_kustomer::BaseUrl;
+use secrecy::ExposeSecret as _;
+
+use super::secret::{SecretError, SecretRef};
+
+/// The part of the budget that may be fetched ahead of the machine, as a divisor.
+const PREFETCH_PART: u64 = 4;
+
+/// Everything the worker needs to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The configuration file, as the user named it.
+    pub file: PathBuf,
+    /// Where records come from.
+    pub kafka: KafkaSettings,
+    /// Where they go, and how much of the organisation's quota they may use.
+    pub kustomer: KustomerSettings,
+    /// How much may be unsettled at once.
+    pub budget: BudgetSettings,
+    /// How requests are put together.
+    pub delivery: DeliverySettings,
+    /// Where the admin server listens; port 0 picks one.
+    pub admin_listen: SocketAddr,
+    /// What is logged, and how.
+    pub log: LogSettings,
+}
+
+/// `kafka`: brokers, topics, and how long things may take.
+#[derive(Debug, Clone)]
+pub struct KafkaSettings {
+    /// `host:port`, comma-separated.
+    pub brokers: String,
+    /// The consumer group.
+    pub group: String,
+    /// The topics to read, at least one, none twice.
+    pub topics: Vec<TopicSettings>,
+    /// Where rejected records go; none of the input topics.
+    pub dead_letter_topic: Topic,
+    /// Raw librdkafka settings, none of which the worker relies on.
+    pub properties: BTreeMap<String, PropertyValue>,
+    /// How long a drain may take; shorter than librdkafka's `max.poll.interval.ms`.
+    pub drain_timeout: Duration,
+    /// How often settled offsets are committed.
+    pub commit_interval: Duration,
+    /// How long the consumer group waits for a silent worker; `None` leaves it to librdkafka or the brokers.
+    pub session_timeout: Option<Duration>,
+}
+
+/// One input topic.
+#[derive(Debug, Clone)]
+pub struct TopicSettings {
+    /// Its name.
+    pub topic: Topic,
+    /// How its records are read, and what comes of them; topics of one mapping file share it.
+    pub pipeline: Pipeline,
+    /// What the records' keys guarantee.
+    pub keyed_by: KeyedBy,
+    /// The topic's part of the quota in relation to the other topics.
+    pub weight: NonZeroU32,
+}
+
+/// What a topic's keys guarantee about which records share a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum KeyedBy {
+    /// All records of one customer are in one partition.
+    Customer,
+    /// All records of one object are in one partition.
+    Object,
+    /// Nothing.
+    #[default]
+    None,
+}
+
+/// The value of a raw librdkafka setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PropertyValue {
+    /// As it stands in the configuration.
+    Plain(String),
+    /// A secret, by reference.
+    Secret(SecretRef),
+}
+
+/// `kustomer`: the destination.
+#[derive(Debug, Clone)]
+pub struct KustomerSettings {
+    /// Scheme, host and port; no path, query or user.
+    pub base_url: BaseUrl,
+    /// Where the API key is.
+    pub token: SecretRef,
+    /// The organisation's requests, and our part of them.
+    pub quota: QuotaSettings,
+    /// How long one request may take.
+    pub request_timeout: Duration,
+    /// The most requests in flight at once.
+    pub max_concurrency: usize,
+}
+
+/// The organisation's budget of requests, and what part of it all replicas together may use.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct QuotaSettings {
+    limit: u32,
+    share: f64,
+    reserve: u32,
+}
+
+/// `budget`: what may be unsettled at once, records that wait in the client library included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BudgetSettings {
+    /// Records.
+    pub records: u64,
+    /// Bytes of keys, values and headers.
+    pub bytes: u64,
+}
+
+/// `delivery`: how requests are put together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeliverySettings {
+    /// How long an item may wait for its bulk request to fill, while permits are scarce.
+    pub max_delay: Duration,
+    /// Threads that decode and map.
+    pub mapper_threads: usize,
+}
+
+/// `log`: what is logged, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSettings {
+    /// Lines for machines or for people.
+    pub format: LogFormat,
+    /// A level, or directives such as `info,rdkafka=warn`; it has been parsed once.
+    pub level: String,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    #[default]
+    Json,
+    /// Text for people.
+    Text,
+}
+
+/// Why the Kafka client's settings cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientSettingsError {
+    /// A secret among the properties cannot be read.
+    #[error("kafka.properties[{property}]")]
+    Secret {
+        /// Which.
+        property: String,
+        /// Why.
+        #[source]
+        source: SecretError,
+    },
+    /// The client refuses them.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+}
+
+// === impl Settings ===
+
+impl Settings {
+    /// The Kafka client's settings, secrets read now.
+    ///
+    /// # Errors
+    ///
+    /// When a secret cannot be read, or the client refuses a setting that it did not see before.
+    pub fn kafka_client(&self) -> Result<ingest_kafka::KafkaSettings, ClientSettingsError> {
+        let mut properties = BTreeMap::new();
+        for (name, value) in &self.kafka.properties {
+            let value = match value {
+                PropertyValue::Plain(value) => value.clone(),
+                PropertyValue::Secret(secret) => {
+                    let text =
+                        secret
+                            .read_text()
+                            .map_err(|source| ClientSettingsError::Secret {
+                                property: name.clone(),
+                                source,
+                            })?;
+                    text.expose_secret().to_owned()
+                }
+            };
+            properties.insert(name.clone(), value);
+        }
+        Ok(self.kafka.client_settings(properties, Some(self.budget))?)
+    }
+}
+
+// === impl KafkaSettings ===
+
+impl KafkaSettings {
+    /// The client's settings with these raw properties. A quarter of the budget is what may be fetched ahead.
+    pub(super) fn client_settings(
+        &self,
+        properties: BTreeMap<String, String>,
+        budget: Option<BudgetSettings>,
+    ) -> Result<ingest_kafka::KafkaSettings, SettingsError> {
+        let topics: Vec<&str> = self.topics.iter().map(|t| t.topic.as_str()).collect();
+        let dead_letters = self.dead_letter_topic.as_str();
+        let mut options = KafkaOptions::new(&self.brokers, &self.group, &topics, dead_letters);
+        options.properties = properties;
+        if let Some(timeout) = self.session_timeout {
+            let name = "session.timeout.ms".to_owned();
+            options
+                .properties
+                .insert(name, timeout.as_millis().to_string());
+        }
+        options.drain_deadline = self.drain_timeout;
+        if let Some(budget) = budget {
+            let part = |n: u64| usize::try_from(n / PREFETCH_PART).unwrap_or(usize::MAX);
+            options.prefetch = Prefetch {
+                records: part(budget.records),
+                bytes: part(budget.bytes),
+            };
+        }
+        ingest_kafka::KafkaSettings::try_new(options)
+    }
+}
+
+// === impl QuotaSettings ===
+
+impl QuotaSettings {
+    /// The largest limit that is believed: far above the largest plan.
+    pub const MAX_LIMIT: u32 = 100_000;
+
+    /// A quota, if the numbers leave the worker at least one request a minute.
+    ///
+    /// # Errors
+    ///
+    /// Names the key that is wrong, what is wrong with it, and the way out.
+    pub fn try_new(
+        limit: u32,
+        share: f64,
+        reserve: u32,
+    ) -> Result<Self, (&'static str, String, String)> {
+        if limit == 0 || limit > Self::MAX_LIMIT {
+            return Err((
+                "limit",
+                format!("{limit} is out of range"),
+                format!(
+                    "give the organisation's requests a minute, 1 to {}",
+                    Self::MAX_LIMIT
+                ),
+            ));
+        }
+        if !(share > 0.0 && share <= 1.0) {
+            return Err((
+                "share",
+                format!("{share} is out of range"),
+                "give the part of the limit that may be used, above 0 and at most 1".to_owned(),
+            ));
+        }
+        if reserve >= limit {
+            return Err((
+                "reserve",
+                format!("{reserve} leaves nothing of the limit of {limit}"),
+                "leave fewer requests alone than the organisation has".to_owned(),
+            ));
+        }
+        let quota = Self {
+            limit,
+            share,
+            reserve,
+        };
+        if quota.allowance() == 0 {
+            return Err((
+                "share",
+                format!("{share} of {limit} is less than one request a minute"),
+                "raise share".to_owned(),
+            ));
+        }
+        Ok(quota)
+    }
+
+    /// Requests a minute of the whole organisation.
+    #[must_use]
+    pub fn limit(self) -> u32 {
+        self.limit
+    }
+
+    /// The part of the limit that all replicas together may use, above 0 and at most 1.
+    #[must_use]
+    pub fn share(self) -> f64 {
+        self.share
+    }
+
+    /// Requests of every minute that are left alone.
+    #[must_use]
+    pub fn reserve(self) -> u32 {
+        self.reserve
+    }
+
+    /// The most requests a minute that all replicas together may make when nobody else makes any.
+    #[must_use]
+    pub fn allowance(self) -> u32 {
+        let part = (f64::from(self.limit) * self.share).floor();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 0 and the limit, which is a u32"
+        )]
+        let part = part as u32;
+        part.min(self.limit - self.reserve)
+    }
+}
+
+// === impl KeyedBy ===
+
+impl KeyedBy {
+    /// Every value.
+    pub const ALL: &'static [Self] = &[Self::Customer, Self::Object, Self::None];
+
+    /// The word in the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Object => "object",
+            Self::None => "none",
+        }
+    }
+}
+
+// === impl LogFormat ===
+
+impl LogFormat {
+    /// Every value.
+    pub const ALL: &'static [Self] = &[Self::Json, Self::Text];
+
+    /// The word in the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Text => "text",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_example_of_the_documentation_allows_eight_hundred() {
+        let quota = QuotaSettings::try_new(1000, 0.8, 50).unwrap();
+        assert_eq!(quota.allowance(), 800);
+        assert_eq!(
+            QuotaSettings::try_new(1000, 1.0, 50).unwrap().allowance(),
+            950
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_quota_is_never_zero_and_never_above_its_parts(
+            limit in 0u32..200_000, share in -0.5f64..1.5, reserve in 0u32..2000,
+        ) {
+            if let Ok(quota) = QuotaSettings::try_new(limit, share, reserve) {
+                prop_assert!(quota.allowance() >= 1);
+                prop_assert!(f64::from(quota.allowance()) <= f64::from(limit) * share);
+                prop_assert!(quota.allowance() <= limit - reserve);
+            }
+        }
+    }
+}

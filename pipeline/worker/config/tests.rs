@@ -1,0 +1,250 @@
+//! Configurations as people write them, right and wrong.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+
+const MAPPING: &str = "routes:\n  - name: identify\n    on: identify\n    customer: { externalId: .userId }\n    do:\n      - identify: { name: .traits.name }\n";
+
+const MINIMAL: &str = "\
+kafka:
+  brokers: localhost:9092
+  group: kustomer-ingest
+  topics:
+    - { name: shop.events, mapping: m.yaml }
+  dead_letter_topic: shop.events.dead
+kustomer:
+  base_url: https://example.api.kustomerapp.com
+  token: { env: KUSTOMER_TOKEN }
+  limit: 1000
+";
+
+/// Checks a text in a directory that has the mapping `m.yaml`; the path in faults is `w.yaml`.
+fn check(text: &str) -> Result<Settings, String> {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("m.yaml"), MAPPING).unwrap();
+    let file = dir.path().join("w.yaml");
+    parse(&file, text).map_err(|faults| {
+        let prefix = format!("{}/", dir.path().display());
+        faults.to_string().replace(&prefix, "")
+    })
+}
+
+/// The faults of the minimal configuration with one line replaced.
+fn faults_with(line: &str, replacement: &str) -> String {
+    assert!(MINIMAL.contains(line), "{line}");
+    check(&MINIMAL.replace(line, replacement)).expect_err("a fault")
+}
+
+#[test]
+fn the_minimal_configuration_has_the_documented_defaults() {
+    let settings = check(MINIMAL).unwrap();
+    assert_eq!(settings.kafka.drain_timeout, Duration::from_secs(20));
+    assert_eq!(settings.kafka.commit_interval, Duration::from_millis(250));
+    assert_eq!(settings.kustomer.quota.allowance(), 800);
+    assert_eq!(settings.kustomer.quota.reserve(), 50);
+    assert_eq!(settings.kustomer.max_concurrency, 64);
+    assert_eq!(
+        settings.budget,
+        BudgetSettings {
+            records: 50_000,
+            bytes: 64 << 20
+        }
+    );
+    assert_eq!(settings.admin_listen.to_string(), "0.0.0.0:9464");
+    assert_eq!(settings.log.level, "info");
+    let topic = &settings.kafka.topics[0];
+    assert_eq!((topic.keyed_by, topic.weight.get()), (KeyedBy::None, 1));
+}
+
+#[test]
+fn every_fault_is_reported_at_once_with_place_and_way_out() {
+    let text = "\
+kafka:
+  brokers: 9092
+  groop: x
+  topics:
+    - { name: 'shop events', mapping: absent.yaml, keyed_by: custmer }
+    - { name: shop.dead, mapping: m.yaml, weight: 0 }
+  dead_letter_topic: shop.dead
+  properties: { group.id: y, sasl.password: hunter2, linger.ms: 5 }
+kustomer:
+  base_url: api.example.com
+  token: hunter2
+  limit: 1000
+  share: 1.5
+budget: { bytes: 64 }
+delivery: { max_delay: 5 }
+log: { format: xml }
+extra: 1
+";
+    insta::assert_snapshot!(check(text).unwrap_err());
+}
+
+#[test]
+fn an_empty_file_names_what_is_missing() {
+    insta::assert_snapshot!(check("").unwrap_err());
+}
+
+#[test]
+fn a_literal_secret_is_refused_and_never_shown() {
+    for literal in [
+        "s3cret",
+        "12345",
+        "[ s3cret ]",
+        "{ env: 's3cret value' }",
+        "{ file: [s3cret] }",
+    ] {
+        let faults = faults_with("{ env: KUSTOMER_TOKEN }", literal);
+        assert!(
+            !faults.contains("s3cret") && !faults.contains("12345"),
+            "{faults}"
+        );
+        assert!(faults.starts_with("w.yaml:9:"), "{faults}");
+    }
+}
+
+#[test]
+fn impossible_values_are_refused() {
+    for (line, replacement, expected) in [
+        ("limit: 1000", "limit: 0", "0 is out of range"),
+        ("limit: 1000", "limit: 100001", "100001 is out of range"),
+        (
+            "limit: 1000",
+            "limit: 1000\n  share: 0",
+            "0 is out of range",
+        ),
+        (
+            "limit: 1000",
+            "limit: 10\n  reserve: 10",
+            "leaves nothing of the limit",
+        ),
+        (
+            "limit: 1000",
+            "limit: 1\n  share: 0.5\n  reserve: 0",
+            "less than one request a minute",
+        ),
+        (
+            "dead_letter_topic: shop.events.dead",
+            "dead_letter_topic: shop.events",
+            "is one of the topics that are read",
+        ),
+        (
+            "dead_letter_topic: shop.events.dead",
+            "dead_letter_topic: x\n  hold_topic: y",
+            "not supported yet",
+        ),
+        (
+            "dead_letter_topic: shop.events.dead",
+            "dead_letter_topic: x\n  properties: { linger.mss: 1 }",
+            "is not a setting of the Kafka client",
+        ),
+        (
+            "dead_letter_topic: shop.events.dead",
+            "dead_letter_topic: x\n  properties: { fetch.wait.max.ms: soon }",
+            "refuses",
+        ),
+        (
+            "dead_letter_topic: shop.events.dead",
+            "dead_letter_topic: x\n  properties: { session.timeout.ms: 9000 }\n  session_timeout: 9s",
+            "keep one of the two",
+        ),
+        (
+            "dead_letter_topic: shop.events.dead",
+            "dead_letter_topic: x\n  drain_timeout: 10m",
+            "max.poll.interval.ms",
+        ),
+        (
+            "limit: 1000",
+            "limit: 1000\nstate: { topic: s }",
+            "not supported yet",
+        ),
+        (
+            "limit: 1000",
+            "limit: 1000\nlog: { level: 'info,=' }",
+            "log.level",
+        ),
+        (
+            "https://example.api.kustomerapp.com",
+            "http://example.api.kustomerapp.com",
+            "in the clear",
+        ),
+        (
+            "https://example.api.kustomerapp.com",
+            "https://example.api.kustomerapp.com/v1",
+            "has a path",
+        ),
+        (
+            "https://example.api.kustomerapp.com",
+            "https://u:p@example.com",
+            "user name or password",
+        ),
+        ("group: kustomer-ingest", "group: yes", "put it in quotes"),
+    ] {
+        let faults = faults_with(line, replacement);
+        assert!(faults.contains(expected), "{replacement}: {faults}");
+        assert!(faults.contains("\n    "), "no way out: {faults}");
+    }
+}
+
+#[test]
+fn null_counts_as_absent() {
+    let text =
+        format!("{MINIMAL}state: {{ topic: null }}\nbudget: null\nadmin: {{ listen: null }}\n");
+    assert!(check(&text).is_ok());
+}
+
+#[test]
+fn two_topics_may_share_a_mapping_but_not_a_name() {
+    let line = "- { name: shop.events, mapping: m.yaml }";
+    let two = "- { name: a, mapping: m.yaml }\n    - { name: b, mapping: m.yaml }";
+    let settings = check(&MINIMAL.replace(line, two)).unwrap();
+    let mapping = |i: usize| std::ptr::from_ref(settings.kafka.topics[i].pipeline.mapping());
+    assert_eq!(mapping(0), mapping(1));
+    let twice = "- { name: a, mapping: m.yaml }\n    - { name: a, mapping: m.yaml }";
+    assert!(faults_with(line, twice).contains("the topic a stands in line 5 already"));
+}
+
+#[test]
+fn a_mapping_may_stand_in_place_and_its_faults_name_their_line() {
+    let line = "- { name: shop.events, mapping: m.yaml }";
+    let inline = "- name: a\n      mapping:\n        routes:\n          - name: x\n            onn: y\n            do: []";
+    let faults = faults_with(line, inline);
+    assert!(faults.contains("w.yaml:9:13: routes[0]"), "{faults}");
+    assert!(faults.contains("did you mean `on`?"), "{faults}");
+}
+
+#[test]
+fn the_format_is_the_mappings_unless_the_topic_names_one() {
+    let settings = check(MINIMAL).unwrap();
+    assert_eq!(settings.kafka.topics[0].pipeline.format().as_str(), "json");
+    let line = "- { name: shop.events, mapping: m.yaml }";
+    let named = "- { name: shop.events, mapping: m.yaml, format: segment }";
+    let settings = check(&MINIMAL.replace(line, named)).unwrap();
+    assert_eq!(
+        settings.kafka.topics[0].pipeline.format().as_str(),
+        "segment"
+    );
+    let unknown = "- { name: shop.events, mapping: m.yaml, format: segmnt }";
+    assert!(faults_with(line, unknown).contains("did you mean segment?"));
+}
+
+#[test]
+fn broken_yaml_has_a_place_and_shows_no_line() {
+    let faults = check("kafka: [1\nkustomer: { token: s3cret }\n").unwrap_err();
+    assert!(faults.starts_with("w.yaml:2:"), "{faults}");
+    assert!(!faults.contains("s3cret"), "{faults}");
+    assert!(check("kafka: 1\nkafka: 2\n").is_err(), "a key given twice");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_said_so() {
+    let faults = load(Path::new("no/such/file.yaml"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        faults.starts_with("no/such/file.yaml: cannot be read"),
+        "{faults}"
+    );
+}

@@ -1,0 +1,211 @@
+//! Every metric: its name, type, labels and meaning, in one table.
+//!
+//! Names stand here without the prefix `kustomer_ingest_`. `docs/metrics.md` lists the same; a test compares the two.
+
+use prometheus::{
+    CounterVec, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry,
+};
+
+use super::labels::Label;
+
+/// What every name begins with.
+pub const PREFIX: &str = "kustomer_ingest";
+
+/// What a metric measures.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kind {
+    /// Only grows while the process lives.
+    Counter,
+    /// As it is now.
+    Gauge,
+    /// How values are spread over these upper bounds.
+    Histogram(&'static [f64]),
+}
+
+/// One metric.
+#[derive(Debug, Clone, Copy)]
+pub struct Definition {
+    /// Its name without the prefix.
+    pub name: &'static str,
+    /// What it measures.
+    pub kind: Kind,
+    /// Its labels in their order.
+    pub labels: &'static [Label],
+    /// Its meaning, in one sentence.
+    pub help: &'static str,
+}
+
+/// Seconds from an event to its settlement: from one second to a day.
+const DELAYS: &[f64] = &[
+    0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0,
+];
+/// Seconds that a request or a job takes.
+const DURATIONS: &[f64] = &[
+    0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0,
+];
+/// Operations in one request, of at most 100.
+const FILL: &[f64] = &[1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 75.0, 90.0, 99.0, 100.0];
+/// Reads of one job.
+const READS: &[f64] = &[1.0, 2.0, 3.0, 5.0, 8.0, 13.0];
+
+macro_rules! catalog {
+    ($($field:ident: $type:ident $(($buckets:expr))?, $name:literal, [$($label:ident),*], $help:literal;)+) => {
+        /// Every metric, in the order of the documentation.
+        pub const CATALOG: &[Definition] = &[$(Definition {
+            name: $name,
+            kind: catalog!(@kind $type $(($buckets))?),
+            labels: &[$(Label::$label),*],
+            help: $help,
+        }),+];
+
+        /// The registered metrics.
+        #[derive(Debug, Clone)]
+        pub(super) struct Families {
+            $(pub(super) $field: $type,)+
+        }
+
+        impl Families {
+            /// Registers all of them; fails only if the table itself is wrong.
+            pub(super) fn register(registry: &Registry) -> prometheus::Result<Self> {
+                Ok(Self {
+                    $($field: {
+                        let labels: &[Label] = &[$(Label::$label),*];
+                        let labels: Vec<&str> = labels.iter().map(|label| label.name()).collect();
+                        let family = catalog!(@new $type $(($buckets))?, $name, $help, labels)?;
+                        registry.register(Box::new(family.clone()))?;
+                        family
+                    },)+
+                })
+            }
+        }
+    };
+    (@kind HistogramVec($buckets:expr)) => { Kind::Histogram($buckets) };
+    (@kind GaugeVec) => { Kind::Gauge };
+    (@kind IntCounterVec) => { Kind::Counter };
+    (@kind CounterVec) => { Kind::Counter };
+    (@new HistogramVec($buckets:expr), $name:literal, $help:literal, $labels:ident) => {
+        HistogramVec::new(
+            HistogramOpts::new($name, $help).namespace(PREFIX).buckets($buckets.to_vec()),
+            &$labels,
+        )
+    };
+    (@new $type:ident, $name:literal, $help:literal, $labels:ident) => {
+        $type::new(Opts::new($name, $help).namespace(PREFIX), &$labels)
+    };
+}
+
+catalog! {
+    // What became of records.
+    records_read: IntCounterVec, "records_read_total", [Topic],
+        "Records taken from Kafka.";
+    records: IntCounterVec, "records_total", [Topic, Verdict],
+        "Records settled, by what became of them.";
+    records_confirmed: IntCounterVec, "records_confirmed_total", [],
+        "Records whose every operation Kustomer confirmed.";
+    records_skipped: IntCounterVec, "records_skipped_total", [Topic, SkipReason],
+        "Records that led to no request although nothing is wrong with them.";
+    dead_letters: IntCounterVec, "dead_letters_total", [Topic, Rejection],
+        "Records that stand on the dead-letter topic.";
+    dead_letters_open: GaugeVec, "dead_letters_unacknowledged", [],
+        "Dead letters that the brokers have not acknowledged yet.";
+    delay: HistogramVec(DELAYS), "delay_seconds", [From],
+        "Time until a delivered record was confirmed, from the event's own time and from the record's.";
+    possible_repeats: IntCounterVec, "possible_repeats_total", [RepeatKind],
+        "Operations sent again although an earlier attempt may have arrived.";
+
+    // Kafka.
+    partition_lag: GaugeVec, "partition_lag_records", [Topic, Partition],
+        "Records between the committed offset and the end of the partition.";
+    partition_unsettled: GaugeVec, "partition_unsettled_records", [Topic, Partition],
+        "Records read but not settled.";
+    partitions_owned: GaugeVec, "partitions_owned", [],
+        "Partitions that this replica works on.";
+    commits: IntCounterVec, "commits_total", [Commit],
+        "Commits of offsets, by what became of them.";
+    source_errors: IntCounterVec, "kafka_errors_total", [SourceError],
+        "Troubles that the Kafka client deals with by itself.";
+    prefetched_records: GaugeVec, "prefetched_records", [],
+        "Records that wait inside the Kafka client.";
+    prefetched_bytes: GaugeVec, "prefetched_bytes", [],
+        "Their bytes.";
+
+    // Requests and the organisation's quota.
+    requests: IntCounterVec, "requests_total", [Class, Outcome],
+        "Requests that were answered or given up.";
+    request_duration: HistogramVec(DURATIONS), "request_duration_seconds", [Class],
+        "Time from a request to its answer.";
+    requests_in_flight: GaugeVec, "requests_in_flight", [],
+        "Requests under way.";
+    retries: IntCounterVec, "retries_total", [RetryCause],
+        "Requests made again, by cause.";
+    quota_spent: IntCounterVec, "quota_spent_requests_total", [Class],
+        "Requests sent, each one unit of the organisation's quota.";
+    quota_allowance: GaugeVec, "quota_allowance_requests", [],
+        "Requests a minute that this replica may make now.";
+    quota_remaining: GaugeVec, "quota_remaining_requests", [],
+        "What the API last said is left of the minute for everybody; absent until it says so.";
+    quota_frozen: GaugeVec, "quota_frozen", [],
+        "1 while the organisation's limit keeps every request back.";
+    quota_freezes: IntCounterVec, "quota_freezes_total", [],
+        "How often the organisation's limit was hit.";
+    quota_freeze_seconds: CounterVec, "quota_freeze_seconds_total", [],
+        "How long the API asked to wait, added up.";
+
+    // Bulk requests and their jobs.
+    batch_operations: HistogramVec(FILL), "batch_operations", [Class],
+        "Operations in one bulk request, of at most 100.";
+    jobs: GaugeVec, "jobs_in_flight", [],
+        "Bulk jobs that have not ended.";
+    job_duration: HistogramVec(DURATIONS), "job_duration_seconds", [],
+        "Time from the submission of a job to its end.";
+    job_reads: HistogramVec(READS), "job_reads", [],
+        "Requests spent on reading one job's results.";
+    jobs_abandoned: IntCounterVec, "jobs_abandoned_total", [],
+        "Jobs that never ended and were given up; what they carried is looked into item by item.";
+    conflicts: IntCounterVec, "conflicts_total", [],
+        "Updates refused because somebody else wrote in between.";
+
+    // What waits inside.
+    lanes: GaugeVec, "lanes", [],
+        "Customers and objects that something is queued for.";
+    waiting: GaugeVec, "operations_waiting", [Waiting],
+        "Operations that wait, by what they wait for.";
+    budget_records: GaugeVec, "budget_used_records", [],
+        "Records in memory that are not settled.";
+    budget_bytes: GaugeVec, "budget_used_bytes", [],
+        "Their bytes.";
+    budget_cap_records: GaugeVec, "budget_cap_records", [],
+        "The cap on records, budget.records.";
+    budget_cap_bytes: GaugeVec, "budget_cap_bytes", [],
+        "The cap on bytes, budget.bytes.";
+    gate_closed: GaugeVec, "gate_closed", [],
+        "1 while the budget is full and partitions are paused.";
+    drain_estimate: GaugeVec, "drain_estimate_seconds", [],
+        "When the backlog will be gone at the present rate; absent while it does not shrink.";
+
+    // Who and what is known.
+    directory_entries: GaugeVec, "directory_entries", [Kind],
+        "Customers and objects whose Kustomer id is known.";
+    directory_lookups: IntCounterVec, "directory_lookups_total", [Found],
+        "Look-ups in the directory; a miss costs requests.";
+    resolutions: IntCounterVec, "resolutions_total", [Way],
+        "Customers' ids learnt, by the request that told them.";
+    fallbacks: GaugeVec, "api_fallback", [Fallback],
+        "1 where the API was found not to offer something and the worker does without.";
+
+    // Trouble.
+    holds: GaugeVec, "holds", [Scope, HoldCause],
+        "What waits for a person or for health.";
+    holds_begun: IntCounterVec, "holds_begun_total", [Scope, HoldCause],
+        "How often something had to wait for a person or for health.";
+    drain_cut: IntCounterVec, "drain_cut_records_total", [],
+        "Records left to the next owner because a drain ran out of time.";
+    invariants_broken: IntCounterVec, "invariants_broken_total", [Invariant],
+        "Violations of what must never be false; anything above 0 is a fault of the program.";
+
+    // The process.
+    build_info: GaugeVec, "build_info", [Version],
+        "Always 1; the label is the worker's version.";
+    start_time: GaugeVec, "start_time_seconds", [],
+        "When the process started, seconds since 1970.";
+}

@@ -1,0 +1,223 @@
+//! What the machine says, as metrics.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Instant;
+
+use ingest_core::charge::Gate;
+use ingest_core::fact::{Fact, Settlement};
+use ingest_core::machine::Snapshot;
+
+use super::labels::{Fallback, From, Waiting};
+use super::{Metrics, NONE, whole};
+
+impl Metrics {
+    /// Counts one fact. `now_ms` is the wall clock, milliseconds since 1970, for delays.
+    pub fn observe(&self, fact: &Fact, now_ms: i64) {
+        let f = &self.families;
+        match fact {
+            Fact::Settled {
+                topic,
+                settlement,
+                event_ms,
+                record_ms,
+            } => {
+                let topic = topic.as_str();
+                f.records
+                    .with_label_values(&[topic, settlement.as_str()])
+                    .inc();
+                match settlement {
+                    Settlement::Delivered => {
+                        f.records_confirmed.with_label_values(NONE).inc();
+                        self.delay(From::Event, *event_ms, now_ms);
+                        self.delay(From::Record, *record_ms, now_ms);
+                    }
+                    Settlement::Skipped(reason) => {
+                        f.records_skipped
+                            .with_label_values(&[topic, reason.as_str()])
+                            .inc();
+                    }
+                    Settlement::DeadLettered(reason) => {
+                        f.dead_letters
+                            .with_label_values(&[topic, reason.as_str()])
+                            .inc();
+                    }
+                }
+            }
+            Fact::Sent {
+                class,
+                operations,
+                bulk,
+            } => {
+                f.quota_spent.with_label_values(&[class.as_str()]).inc();
+                if *bulk {
+                    let fill = whole(*operations as u64);
+                    f.batch_operations
+                        .with_label_values(&[class.as_str()])
+                        .observe(fill);
+                }
+            }
+            Fact::Answered {
+                class,
+                outcome,
+                took,
+            } => {
+                f.requests
+                    .with_label_values(&[class.as_str(), outcome.as_str()])
+                    .inc();
+                f.request_duration
+                    .with_label_values(&[class.as_str()])
+                    .observe(took.as_secs_f64());
+            }
+            Fact::Retried { cause } => f.retries.with_label_values(&[cause.as_str()]).inc(),
+            Fact::PossibleRepeat { kind } => f.possible_repeats.with_label_values(&[kind]).inc(),
+            Fact::JobDone {
+                took,
+                reads,
+                items: _,
+            } => {
+                f.job_duration
+                    .with_label_values(NONE)
+                    .observe(took.as_secs_f64());
+                f.job_reads
+                    .with_label_values(NONE)
+                    .observe(f64::from(*reads));
+            }
+            Fact::JobAbandoned => f.jobs_abandoned.with_label_values(NONE).inc(),
+            Fact::Frozen { wait } => {
+                f.quota_freezes.with_label_values(NONE).inc();
+                f.quota_freeze_seconds
+                    .with_label_values(NONE)
+                    .inc_by(wait.as_secs_f64());
+            }
+            Fact::HoldBegan { scope, cause } => {
+                f.holds_begun
+                    .with_label_values(&[scope.as_str(), cause.as_str()])
+                    .inc();
+            }
+            // The gauge of holds comes from the snapshot.
+            Fact::HoldEnded { .. } => {}
+            Fact::Resolved { way } => f.resolutions.with_label_values(&[way.as_str()]).inc(),
+            Fact::SearchOff => self.fallback(Fallback::SearchOff),
+            Fact::RefsOff => self.fallback(Fallback::RefsOff),
+            Fact::Conflict => f.conflicts.with_label_values(NONE).inc(),
+            Fact::DrainCut { records } => f.drain_cut.with_label_values(NONE).inc_by(*records),
+            Fact::Broken(invariant) => {
+                f.invariants_broken
+                    .with_label_values(&[invariant.as_str()])
+                    .inc();
+            }
+        }
+    }
+
+    /// Sets every gauge that the machine knows; the series of partitions that are gone end.
+    pub fn observe_snapshot(&self, snapshot: &Snapshot, now: Instant) {
+        let f = &self.families;
+        let set =
+            |gauge: &prometheus::GaugeVec, value: f64| gauge.with_label_values(NONE).set(value);
+        set(&f.partitions_owned, whole(snapshot.partitions.len() as u64));
+        set(&f.requests_in_flight, whole(snapshot.requests as u64));
+        set(&f.quota_allowance, f64::from(snapshot.allowance));
+        if let Some(remaining) = snapshot.server_remaining {
+            set(&f.quota_remaining, f64::from(remaining));
+        }
+        set(
+            &f.quota_frozen,
+            flag(snapshot.frozen_until.is_some_and(|until| until > now)),
+        );
+        set(&f.jobs, whole(snapshot.jobs as u64));
+        set(&f.lanes, whole(snapshot.lanes as u64));
+        set(&f.budget_records, whole(snapshot.used.records));
+        set(&f.budget_bytes, whole(snapshot.used.bytes));
+        set(&f.budget_cap_records, whole(snapshot.cap.records));
+        set(&f.budget_cap_bytes, whole(snapshot.cap.bytes));
+        set(&f.gate_closed, flag(snapshot.gate == Gate::Closed));
+        set(&f.dead_letters_open, whole(snapshot.letters as u64));
+        for (waiting, count) in [
+            (Waiting::TrackPermit, snapshot.ready_tracks),
+            (Waiting::WritePermit, snapshot.ready_writes),
+            (Waiting::Customer, snapshot.waiting_for_customer),
+            (Waiting::Time, snapshot.parked),
+        ] {
+            f.waiting
+                .with_label_values(&[waiting.as_str()])
+                .set(whole(count as u64));
+        }
+        let (customers, objects) = snapshot.directory;
+        f.directory_entries
+            .with_label_values(&["customer"])
+            .set(whole(customers as u64));
+        f.directory_entries
+            .with_label_values(&["object"])
+            .set(whole(objects as u64));
+        self.observe_changes(snapshot);
+    }
+
+    /// The part of a snapshot that is compared with the one before.
+    fn observe_changes(&self, snapshot: &Snapshot) {
+        let f = &self.families;
+        let mut last = self.last();
+
+        let (hits, misses) = snapshot.directory_hits;
+        f.directory_lookups
+            .with_label_values(&["hit"])
+            .inc_by(hits.saturating_sub(last.hits));
+        f.directory_lookups
+            .with_label_values(&["miss"])
+            .inc_by(misses.saturating_sub(last.misses));
+        (last.hits, last.misses) = (hits, misses);
+
+        let mut owned = HashSet::new();
+        for view in &snapshot.partitions {
+            let number = view.partition.partition.0.to_string();
+            let labels = [view.partition.topic.as_str(), number.as_str()];
+            f.partition_unsettled
+                .with_label_values(&labels)
+                .set(whole(view.unsettled));
+            owned.insert(view.partition.clone());
+        }
+        for gone in last.partitions.difference(&owned) {
+            let number = gone.partition.0.to_string();
+            let labels = [gone.topic.as_str(), number.as_str()];
+            drop(f.partition_unsettled.remove_label_values(&labels));
+            drop(f.partition_lag.remove_label_values(&labels));
+        }
+        last.partitions = owned;
+
+        let mut holds: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+        for hold in &snapshot.holds {
+            *holds
+                .entry((hold.scope.as_str(), hold.cause.as_str()))
+                .or_default() += 1;
+        }
+        for (scope, cause) in &last.holds {
+            if !holds.contains_key(&(*scope, *cause)) {
+                f.holds.with_label_values(&[*scope, *cause]).set(0.0);
+            }
+        }
+        for ((scope, cause), count) in &holds {
+            f.holds
+                .with_label_values(&[*scope, *cause])
+                .set(whole(*count));
+        }
+        last.holds.extend(
+            snapshot
+                .holds
+                .iter()
+                .map(|hold| (hold.scope.as_str(), hold.cause.as_str())),
+        );
+    }
+
+    /// A delay that is negative, because two clocks differ, counts as none.
+    fn delay(&self, from: From, since_ms: Option<i64>, now_ms: i64) {
+        let Some(since_ms) = since_ms else { return };
+        let ms = u64::try_from(now_ms.saturating_sub(since_ms)).unwrap_or_default();
+        self.families
+            .delay
+            .with_label_values(&[from.as_str()])
+            .observe(whole(ms) / 1000.0);
+    }
+}
+
+fn flag(yes: bool) -> f64 {
+    if yes { 1.0 } else { 0.0 }
+}

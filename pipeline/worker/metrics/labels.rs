@@ -1,0 +1,232 @@
+//! The labels of metrics, and all the values that each can take.
+//!
+//! A value comes from a closed list, or it is a topic, a partition or a version: names that the operator chose. Nothing
+//! that an event, a customer or an error text says ever becomes a label.
+
+use ingest_core::call::Class;
+use ingest_core::fact::{OutcomeLabel, ResolvedBy, Settlement};
+use ingest_core::invariant::Invariant;
+use ingest_core::outcome::{HoldCause, Rejection, RetryCause, SkipReason};
+use ingest_kafka::{CommitFailureKind, SourceErrorKind};
+
+/// A label of a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Label {
+    /// An input topic, as configured.
+    Topic,
+    /// The number of a partition.
+    Partition,
+    /// The worker's version.
+    Version,
+    /// How a record was settled.
+    Verdict,
+    /// Why a record was skipped.
+    SkipReason,
+    /// Why a record was rejected.
+    Rejection,
+    /// The queue for permits that a request stands in.
+    Class,
+    /// What a request came to.
+    Outcome,
+    /// Why a request is made again.
+    RetryCause,
+    /// What may have been written twice.
+    RepeatKind,
+    /// From when a delay is counted.
+    From,
+    /// What an operation waits for.
+    Waiting,
+    /// What the directory knows.
+    Kind,
+    /// Whether a look-up found something.
+    Found,
+    /// How a customer's id became known.
+    Way,
+    /// What is held.
+    Scope,
+    /// Why it is held.
+    HoldCause,
+    /// What the worker does without.
+    Fallback,
+    /// What a commit came to.
+    Commit,
+    /// What sort of trouble the Kafka client reports.
+    SourceError,
+    /// The id of an invariant.
+    Invariant,
+}
+
+/// From when a delay is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum From {
+    /// The time that the event itself names.
+    Event,
+    /// The time of its Kafka record.
+    Record,
+}
+
+/// What an operation waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Waiting {
+    /// A permit: events and identities.
+    TrackPermit,
+    /// A permit, or more objects for the same request.
+    WritePermit,
+    /// Its customer's id.
+    Customer,
+    /// A time.
+    Time,
+}
+
+/// Something the API was found not to offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fallback {
+    /// Customers are looked up one by one.
+    SearchOff,
+    /// Jobs are confirmed without references.
+    RefsOff,
+}
+
+/// The kinds of operation that may be written twice, as [`ingest_core::fact::Fact::PossibleRepeat`] names them.
+pub const REPEAT_KINDS: &[&str] = &["track", "identify", "kobject"];
+
+/// The kinds of scope that may be held, as [`ingest_core::hold::Scope::as_str`] names them.
+pub const HOLD_SCOPES: &[&str] = &[
+    "destination",
+    "tracking",
+    "customer_read",
+    "customer_create",
+    "kobject_write",
+    "kobject_read",
+    "bulk_read",
+];
+
+/// What the directory knows.
+pub(super) const DIRECTORY_KINDS: &[&str] = &["customer", "object"];
+
+/// Whether a look-up found something.
+pub(super) const FOUND: &[&str] = &["hit", "miss"];
+
+/// A commit that was taken.
+pub(super) const ACCEPTED: &str = "accepted";
+
+// === impl Label ===
+
+impl Label {
+    /// The label's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Topic => "topic",
+            Self::Partition => "partition",
+            Self::Version => "version",
+            Self::Verdict => "verdict",
+            Self::SkipReason | Self::Rejection => "reason",
+            Self::Class => "class",
+            Self::Outcome => "outcome",
+            Self::RetryCause | Self::Waiting | Self::HoldCause => "cause",
+            Self::RepeatKind | Self::Kind | Self::SourceError => "kind",
+            Self::From => "from",
+            Self::Found | Self::Commit => "result",
+            Self::Way => "way",
+            Self::Scope => "scope",
+            Self::Fallback => "fallback",
+            Self::Invariant => "id",
+        }
+    }
+
+    /// All values of a closed label; `None` for a topic, a partition or a version.
+    #[must_use]
+    pub fn values(self) -> Option<Vec<&'static str>> {
+        fn all<T: Copy>(values: &[T], label: fn(T) -> &'static str) -> Vec<&'static str> {
+            values.iter().map(|value| label(*value)).collect()
+        }
+        Some(match self {
+            Self::Topic | Self::Partition | Self::Version => return None,
+            Self::Verdict => all(
+                &[
+                    Settlement::Delivered,
+                    Settlement::Skipped(SkipReason::NoRoute),
+                    Settlement::DeadLettered(Rejection::InvalidJson),
+                ],
+                Settlement::as_str,
+            ),
+            Self::SkipReason => all(SkipReason::ALL, SkipReason::as_str),
+            Self::Rejection => all(Rejection::ALL, Rejection::as_str),
+            Self::Class => all(Class::ALL, Class::as_str),
+            Self::Outcome => all(OutcomeLabel::ALL, OutcomeLabel::as_str),
+            Self::RetryCause => all(RetryCause::ALL, RetryCause::as_str),
+            Self::RepeatKind => REPEAT_KINDS.to_vec(),
+            Self::From => all(From::ALL, From::as_str),
+            Self::Waiting => all(Waiting::ALL, Waiting::as_str),
+            Self::Kind => DIRECTORY_KINDS.to_vec(),
+            Self::Found => FOUND.to_vec(),
+            Self::Way => all(ResolvedBy::ALL, ResolvedBy::as_str),
+            Self::Scope => HOLD_SCOPES.to_vec(),
+            Self::HoldCause => all(HoldCause::ALL, HoldCause::as_str),
+            Self::Fallback => all(Fallback::ALL, Fallback::as_str),
+            Self::Commit => {
+                let mut values = vec![ACCEPTED];
+                values.extend(all(&CommitFailureKind::ALL, CommitFailureKind::as_str));
+                values
+            }
+            Self::SourceError => all(&SourceErrorKind::ALL, SourceErrorKind::as_str),
+            Self::Invariant => all(Invariant::ALL, Invariant::as_str),
+        })
+    }
+}
+
+// === impl From ===
+
+impl From {
+    /// Every value.
+    pub const ALL: &'static [Self] = &[Self::Event, Self::Record];
+
+    /// The label in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Record => "record",
+        }
+    }
+}
+
+// === impl Waiting ===
+
+impl Waiting {
+    /// Every value.
+    pub const ALL: &'static [Self] = &[
+        Self::TrackPermit,
+        Self::WritePermit,
+        Self::Customer,
+        Self::Time,
+    ];
+
+    /// The label in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TrackPermit => "track_permit",
+            Self::WritePermit => "write_permit",
+            Self::Customer => "customer",
+            Self::Time => "time",
+        }
+    }
+}
+
+// === impl Fallback ===
+
+impl Fallback {
+    /// Every value.
+    pub const ALL: &'static [Self] = &[Self::SearchOff, Self::RefsOff];
+
+    /// The label in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SearchOff => "search_off",
+            Self::RefsOff => "refs_off",
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Metrics: one catalog, one typed method for each thing that happens, and the only use of the `prometheus` crate.
+//!
+//! Counters with closed labels exist from the start at 0, so that a first occurrence is a change and not a new series.
+//! Series of a partition end when the partition is handed back. What the machine says arrives as facts and snapshots
+//! ([`Metrics::observe`], [`Metrics::observe_snapshot`]); the rest has a method each.
+
+pub mod catalog;
+mod facts;
+pub mod labels;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ingest_core::record::{Topic, TopicPartition};
+use ingest_kafka::{CommitFailureKind, SourceErrorKind, Statistics};
+use prometheus::{IntCounterVec, Registry, TextEncoder};
+
+use self::catalog::{CATALOG, Families, Kind};
+use self::labels::{ACCEPTED, Fallback, Label};
+
+/// All metrics of the process; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    registry: Registry,
+    families: Families,
+    /// What is remembered between two snapshots. The lock is held for a few assignments, never across an await.
+    last: Arc<Mutex<Last>>,
+}
+
+/// The last snapshot's part that the next one is compared with.
+#[derive(Debug, Default)]
+struct Last {
+    partitions: HashSet<TopicPartition>,
+    holds: HashSet<(&'static str, &'static str)>,
+    hits: u64,
+    misses: u64,
+}
+
+impl Metrics {
+    /// Metrics at their start: counters at 0, gauges absent until they are known.
+    #[must_use]
+    pub fn new() -> Self {
+        let registry = Registry::new();
+        #[expect(
+            clippy::expect_used,
+            reason = "fails only if the catalog is wrong, which a test would show"
+        )]
+        let families =
+            Families::register(&registry).expect("the catalog has legal and unique names");
+        let metrics = Self {
+            registry,
+            families,
+            last: Arc::default(),
+        };
+        metrics.start_counters();
+        metrics
+            .families
+            .build_info
+            .with_label_values(&[env!("CARGO_PKG_VERSION")])
+            .set(1.0);
+        metrics
+    }
+
+    /// The text for `GET /metrics`.
+    #[must_use]
+    pub fn render(&self) -> String {
+        // Encoding fails only for a metric without a name or a type; the catalog has none.
+        TextEncoder::new()
+            .encode_to_string(&self.registry.gather())
+            .unwrap_or_default()
+    }
+
+    /// When the process started, milliseconds since 1970.
+    pub fn started(&self, unix_ms: i64) {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "milliseconds since 1970 fit a double"
+        )]
+        self.families
+            .start_time
+            .with_label_values(NONE)
+            .set(unix_ms as f64 / 1000.0);
+    }
+
+    /// A record was taken from Kafka.
+    pub fn record_read(&self, topic: &Topic) {
+        self.families
+            .records_read
+            .with_label_values(&[topic.as_str()])
+            .inc();
+    }
+
+    /// A commit was answered.
+    pub fn committed(&self, result: Result<(), CommitFailureKind>) {
+        let label = result.map_or_else(CommitFailureKind::as_str, |()| ACCEPTED);
+        self.families.commits.with_label_values(&[label]).inc();
+    }
+
+    /// The Kafka client had a trouble that it deals with by itself; `suppressed` more of its kind went unreported.
+    pub fn source_error(&self, kind: SourceErrorKind, suppressed: u64) {
+        let counter = self
+            .families
+            .source_errors
+            .with_label_values(&[kind.as_str()]);
+        counter.inc_by(suppressed.saturating_add(1));
+    }
+
+    /// Offsets as the brokers see them.
+    pub fn observe_statistics(&self, statistics: &Statistics) {
+        for partition in &statistics.partitions {
+            let Some(lag) = partition.lag else { continue };
+            let number = partition.partition.partition.0.to_string();
+            let labels = [partition.partition.topic.as_str(), number.as_str()];
+            self.families
+                .partition_lag
+                .with_label_values(&labels)
+                .set(whole(lag));
+        }
+        self.families
+            .prefetched_records
+            .with_label_values(NONE)
+            .set(whole(statistics.prefetched_records));
+        self.families
+            .prefetched_bytes
+            .with_label_values(NONE)
+            .set(whole(statistics.prefetched_bytes));
+    }
+
+    /// When the backlog will be gone; `None` while it does not shrink.
+    pub fn drain_estimate(&self, estimate: Option<Duration>) {
+        match estimate {
+            Some(estimate) => {
+                self.families
+                    .drain_estimate
+                    .with_label_values(NONE)
+                    .set(estimate.as_secs_f64());
+            }
+            None => drop(self.families.drain_estimate.remove_label_values(NONE)),
+        }
+    }
+
+    fn fallback(&self, fallback: Fallback) {
+        self.families
+            .fallbacks
+            .with_label_values(&[fallback.as_str()])
+            .set(1.0);
+    }
+
+    /// Brings every series of a counter with only closed labels into being.
+    fn start_counters(&self) {
+        let f = &self.families;
+        for (counter, name) in [
+            (&f.records_confirmed, "records_confirmed_total"),
+            (&f.possible_repeats, "possible_repeats_total"),
+            (&f.commits, "commits_total"),
+            (&f.source_errors, "kafka_errors_total"),
+            (&f.requests, "requests_total"),
+            (&f.retries, "retries_total"),
+            (&f.quota_spent, "quota_spent_requests_total"),
+            (&f.quota_freezes, "quota_freezes_total"),
+            (&f.jobs_abandoned, "jobs_abandoned_total"),
+            (&f.conflicts, "conflicts_total"),
+            (&f.directory_lookups, "directory_lookups_total"),
+            (&f.resolutions, "resolutions_total"),
+            (&f.holds_begun, "holds_begun_total"),
+            (&f.drain_cut, "drain_cut_records_total"),
+            (&f.invariants_broken, "invariants_broken_total"),
+        ] {
+            start(counter, name);
+        }
+        f.quota_freeze_seconds.with_label_values(NONE).inc_by(0.0);
+        for fallback in Fallback::ALL {
+            f.fallbacks.with_label_values(&[fallback.as_str()]).set(0.0);
+        }
+    }
+
+    fn last(&self) -> std::sync::MutexGuard<'_, Last> {
+        // What is behind the lock is valid after every assignment.
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The labels of a metric without labels.
+const NONE: &[&str] = &[];
+
+/// Every combination of the closed labels of a counter, at 0.
+fn start(counter: &IntCounterVec, name: &str) {
+    let labels: &[Label] = CATALOG
+        .iter()
+        .find(|definition| definition.name == name && definition.kind == Kind::Counter)
+        .map_or(&[], |definition| definition.labels);
+    let mut combinations: Vec<Vec<&str>> = vec![Vec::new()];
+    for label in labels {
+        let values = label.values().unwrap_or_default();
+        combinations = combinations
+            .iter()
+            .flat_map(|head| {
+                values
+                    .iter()
+                    .map(move |value| head.iter().copied().chain([*value]).collect())
+            })
+            .collect();
+    }
+    for combination in combinations {
+        counter.with_label_values(&combination).inc_by(0);
+    }
+}
+
+/// A count as a gauge takes it.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "exact up to 2^53, which no count here reaches"
+)]
+fn whole(count: u64) -> f64 {
+    count as f64
+}

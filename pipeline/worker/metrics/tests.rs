@@ -1,0 +1,236 @@
+//! The catalog against the documentation, and what is emitted against the catalog.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use ingest_core::call::Class;
+use ingest_core::fact::{Fact, Settlement};
+use ingest_core::hold::{Family, Scope};
+use ingest_core::operation::Klass;
+use ingest_core::outcome::{HoldCause, Rejection, SkipReason};
+
+use super::*;
+
+/// The lines of the documentation's tables: name, type, labels, meaning.
+fn documented() -> Vec<[String; 4]> {
+    include_str!("../../../docs/metrics.md")
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| {
+            let cells: Vec<String> = line
+                .trim_matches('|')
+                .split('|')
+                .map(|cell| cell.trim().to_owned())
+                .collect();
+            cells.try_into().expect("four cells")
+        })
+        .collect()
+}
+
+fn in_catalog() -> Vec<[String; 4]> {
+    CATALOG
+        .iter()
+        .map(|d| {
+            let kind = match d.kind {
+                Kind::Counter => "counter",
+                Kind::Gauge => "gauge",
+                Kind::Histogram(_) => "histogram",
+            };
+            let labels: Vec<String> = d.labels.iter().map(|l| format!("`{}`", l.name())).collect();
+            [
+                format!("`{}`", d.name),
+                kind.to_owned(),
+                labels.join(", "),
+                d.help.to_owned(),
+            ]
+        })
+        .collect()
+}
+
+#[test]
+fn the_documentation_lists_the_catalog() {
+    similar_asserts::assert_eq!(documented(), in_catalog());
+}
+
+#[test]
+fn the_documentation_lists_every_value_of_every_closed_label() {
+    let text = include_str!("../../../docs/metrics.md");
+    for definition in CATALOG {
+        for label in definition.labels {
+            let Some(mut values) = label.values() else {
+                continue;
+            };
+            values.sort_unstable();
+            let listed = text
+                .lines()
+                .filter(|line| line.starts_with(&format!("| {}", label.name())));
+            let found = listed.into_iter().any(|line| {
+                let cell = line.trim_matches('|').split('|').nth(1).unwrap_or_default();
+                let words: Vec<&str> = cell
+                    .split([',', ':', '(', ')'])
+                    .map(str::trim)
+                    .filter(|word| values.contains(word))
+                    .collect();
+                words.len() == values.len()
+            });
+            assert!(
+                found,
+                "{}: {} is not listed with {values:?}",
+                definition.name,
+                label.name()
+            );
+        }
+    }
+}
+
+#[test]
+fn names_say_what_they_count() {
+    for definition in CATALOG {
+        let total = definition.name.ends_with("_total");
+        assert_eq!(
+            total,
+            definition.kind == Kind::Counter,
+            "{}",
+            definition.name
+        );
+        assert!(definition.help.ends_with('.'), "{}", definition.name);
+    }
+}
+
+#[test]
+fn every_scope_and_repeat_is_in_its_list() {
+    let klass = Klass("order".into());
+    let families = [
+        Family::Tracking,
+        Family::CustomerRead,
+        Family::CustomerCreate,
+        Family::KObjectWrite(klass.clone()),
+        Family::KObjectRead(klass),
+        Family::BulkRead,
+    ];
+    let scopes = families
+        .into_iter()
+        .map(Scope::Family)
+        .chain([Scope::Destination]);
+    let names: BTreeSet<&str> = scopes.map(|scope| scope.as_str()).collect();
+    assert_eq!(names, labels::HOLD_SCOPES.iter().copied().collect());
+}
+
+#[test]
+fn what_is_emitted_is_in_the_catalog_with_closed_values() {
+    let metrics = Metrics::new();
+    let topic = Topic::new("shop.events");
+    metrics.started(1_000);
+    metrics.record_read(&topic);
+    metrics.committed(Err(CommitFailureKind::Timeout));
+    metrics.drain_estimate(Some(Duration::from_secs(3)));
+    for settlement in [
+        Settlement::Delivered,
+        Settlement::Skipped(SkipReason::NoRoute),
+        Settlement::DeadLettered(Rejection::InvalidJson),
+    ] {
+        let fact = Fact::Settled {
+            topic: topic.clone(),
+            settlement,
+            event_ms: Some(1_000),
+            record_ms: Some(9_000),
+        };
+        metrics.observe(&fact, 4_000);
+    }
+    metrics.observe(
+        &Fact::Sent {
+            class: Class::Write,
+            operations: 80,
+            bulk: true,
+        },
+        0,
+    );
+    let began = Fact::HoldBegan {
+        scope: Scope::Destination,
+        cause: HoldCause::BadToken,
+    };
+    metrics.observe(&began, 0);
+    let text = metrics.render();
+    for expected in [
+        "kustomer_ingest_records_total{topic=\"shop.events\",verdict=\"delivered\"} 1",
+        "kustomer_ingest_records_confirmed_total 1",
+        "kustomer_ingest_delay_seconds_sum{from=\"event\"} 3",
+        "kustomer_ingest_delay_seconds_sum{from=\"record\"} 0",
+        "kustomer_ingest_batch_operations_sum{class=\"write\"} 80",
+        "kustomer_ingest_holds_begun_total{cause=\"bad_token\",scope=\"destination\"} 1",
+        "kustomer_ingest_invariants_broken_total{id=\"I1\"} 0",
+        "kustomer_ingest_commits_total{result=\"timeout\"} 1",
+    ] {
+        assert!(text.contains(expected), "{expected} is not in\n{text}");
+    }
+    assert_known(&metrics);
+}
+
+/// Every family is in the catalog, and every closed label has one of its values.
+fn assert_known(metrics: &Metrics) {
+    for family in metrics.registry.gather() {
+        let name = family
+            .name()
+            .strip_prefix("kustomer_ingest_")
+            .expect("the prefix");
+        let definition = CATALOG
+            .iter()
+            .find(|d| d.name == name)
+            .expect("in the catalog");
+        for series in family.get_metric() {
+            for pair in series.get_label() {
+                let label = definition.labels.iter().find(|l| l.name() == pair.name());
+                let values = label.expect("a label of the catalog").values();
+                if let Some(values) = values {
+                    assert!(values.contains(&pair.value()), "{name}: {}", pair.value());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_series_of_a_partition_end_with_its_assignment() {
+    use std::collections::BTreeMap;
+
+    use ingest_core::machine::{Input, Machine, MachineSettings, TopicSettings};
+    use ingest_core::record::Epoch;
+
+    let mut settings = MachineSettings::new(1000, 0.8, 50, 1.0).unwrap();
+    let topic = TopicSettings {
+        weight: 1.0,
+        keyed: false,
+    };
+    settings.topics = BTreeMap::from([(Topic::new("t"), topic)]);
+    let mut machine = Machine::new(settings);
+    let now = crate::clock::Clock.now();
+    let partition = TopicPartition::new("t", 3);
+    machine.step(now, Input::Topology(vec![(Topic::new("t"), 4)]));
+    machine.step(
+        now,
+        Input::Assigned {
+            partition: partition.clone(),
+            epoch: Epoch(1),
+        },
+    );
+
+    let metrics = Metrics::new();
+    metrics.observe_snapshot(&machine.snapshot(now), now);
+    let series = "kustomer_ingest_partition_unsettled_records{partition=\"3\",topic=\"t\"} 0";
+    assert!(metrics.render().contains(series), "{}", metrics.render());
+    assert!(
+        !metrics.render().contains("quota_remaining_requests "),
+        "not known yet"
+    );
+
+    machine.step(
+        now,
+        Input::Lost {
+            partition,
+            epoch: Epoch(1),
+        },
+    );
+    metrics.observe_snapshot(&machine.snapshot(now), now);
+    assert!(!metrics.render().contains("partition=\"3\""));
+    assert_known(&metrics);
+}

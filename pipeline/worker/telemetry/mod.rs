@@ -1,0 +1,160 @@
+//! Logs: set up once, level changeable at run time, redacted on the way out.
+//!
+//! No log line may hold personal data or a secret. That rests first on what is logged: labels, positions, counts and
+//! Kustomer ids, never keys of customers, bodies or headers. [`redact`] is the net below it: whatever looks like an e-mail
+//! address or a bearer token is replaced in every line, whoever wrote it. And other crates never log at `trace`, where
+//! some of them show what they send.
+//!
+//! Logs go to standard error; standard output belongs to what a command prints.
+
+mod redact;
+
+use std::fmt;
+use std::sync::Arc;
+
+use tracing::Metadata;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::{FilterFn, filter_fn};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, Registry, reload};
+
+use crate::config::{LogFormat, LogSettings};
+
+use self::redact::RedactingStderr;
+pub use self::redact::redact;
+
+/// Our own crates: only they may log at `trace`.
+const OURS: &[&str] = &[
+    "kustomer_ingest",
+    "ingest_core",
+    "ingest_kafka",
+    "ingest_kustomer",
+    "kustomer_sim",
+];
+
+/// Changes what is logged while the process runs; cheap to clone.
+#[derive(Clone)]
+pub struct LevelHandle(Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>);
+
+/// Logging is set up already, in this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("logging is set up already")]
+pub struct AlreadySetUp;
+
+/// Sets up logging for the process.
+///
+/// # Errors
+///
+/// When it was set up before.
+pub fn init(settings: &LogSettings) -> Result<LevelHandle, AlreadySetUp> {
+    // The level was parsed when the settings were made; without a level, nothing but errors.
+    let filter = parse(&settings.level).unwrap_or_else(|_| EnvFilter::new("error"));
+    let (filter, handle) = reload::Layer::<EnvFilter, Registry>::new(filter);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(|| RedactingStderr)
+        .with_ansi(false);
+    let lines = match settings.format {
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .boxed(),
+        LogFormat::Text => lines.boxed(),
+    };
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(lines.with_filter(own_traces_only()))
+        .try_init()
+        .map_err(|_set_before| AlreadySetUp)?;
+    Ok(LevelHandle(Arc::new(move |directives| {
+        let filter = parse(directives)?;
+        handle.reload(filter).map_err(|error| error.to_string())
+    })))
+}
+
+/// Whether a level or a list of directives can be used.
+///
+/// # Errors
+///
+/// Says what is wrong with it.
+pub fn check_level(directives: &str) -> Result<(), String> {
+    parse(directives).map(drop)
+}
+
+fn parse(directives: &str) -> Result<EnvFilter, String> {
+    let directives = directives.trim();
+    if directives.is_empty() {
+        return Err("is empty".to_owned());
+    }
+    // A bare word would be taken for the name of a crate, and silence everything else.
+    let bare = directives
+        .split(',')
+        .map(str::trim)
+        .filter(|d| !d.contains('=') && !d.contains('['));
+    for word in bare {
+        if word.parse::<LevelFilter>().is_err() {
+            return Err(format!("`{word}` is not a level"));
+        }
+    }
+    EnvFilter::try_new(directives).map_err(|error| format!("cannot be used: {error}"))
+}
+
+fn own_traces_only() -> FilterFn<impl Fn(&Metadata<'_>) -> bool> {
+    filter_fn(|metadata| {
+        *metadata.level() != tracing::Level::TRACE
+            || OURS.iter().any(|ours| metadata.target().starts_with(ours))
+    })
+}
+
+// === impl LevelHandle ===
+
+impl LevelHandle {
+    /// A handle that calls this function; for servers without logging of their own, such as in tests.
+    pub fn new(change: impl Fn(&str) -> Result<(), String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(change))
+    }
+
+    /// Logs from now on by these directives: `debug`, or `info,rdkafka=warn`.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong with them; nothing has changed then.
+    pub fn set(&self, directives: &str) -> Result<(), String> {
+        (self.0)(directives)
+    }
+}
+
+impl fmt::Debug for LevelHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LevelHandle")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_and_directives_are_told_from_nonsense() {
+        for good in [
+            "info",
+            "DEBUG",
+            "off",
+            "info,rdkafka=warn",
+            "warn,kustomer_ingest::pump=trace",
+        ] {
+            assert_eq!(check_level(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "",
+            "  ",
+            "loud",
+            "info,rdkafka=loud",
+            "info,,=",
+            "kustomer_ingest",
+        ] {
+            assert!(check_level(bad).is_err(), "{bad}");
+        }
+    }
+}
