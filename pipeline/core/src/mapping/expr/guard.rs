@@ -265,17 +265,17 @@ fn bounded_operation<'s>(left: Term<&'s str>, op: BinaryOp<&'s str>, right: Term
             let update = Term::BinOp(Box::new(bounded(left)), BinaryOp::Update, Box::new(sum));
             Term::BinOp(Box::new(counted(right)), BinaryOp::Pipe(Some(Pattern::Var(OPERAND))), Box::new(update))
         }
-        op => Term::BinOp(Box::new(bounded(left)), op, Box::new(counted(right))),
+        op => Term::BinOp(Box::new(counted(left)), op, Box::new(counted(right))),
     }
 }
 
-/// `__step | term`: one step each time the term is run.
+/// `term | __step`: a step for each output. Every loop runs over the outputs of some term, so counting these bounds all.
 fn counted(term: Term<&str>) -> Term<&str> {
     match term {
         Term::Num(_) | Term::Var(_) | Term::Id => term,
         term => {
-            let term = bounded(term);
-            Term::BinOp(Box::new(Term::Call(STEP, Vec::new())), BinaryOp::Pipe(None), Box::new(term))
+            let step = Term::Call(STEP, Vec::new());
+            Term::BinOp(Box::new(bounded(term)), BinaryOp::Pipe(None), Box::new(step))
         }
     }
 }

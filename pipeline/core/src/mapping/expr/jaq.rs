@@ -1,7 +1,7 @@
 //! Running jq on the interpreter, within bounds.
 //!
-//! The interpreter has no clock, so the bound is on steps: [`super::guard`] puts a step counter wherever an expression
-//! can multiply its outputs, and the run ends when [`MAX_STEPS`] are used. Additions and multiplications that could grow
+//! The interpreter has no clock, so the bound is on steps: [`super::guard`] counts the outputs of every part of an
+//! expression, and the run ends when [`MAX_STEPS`] are used. Additions and multiplications that could grow
 //! a text, list or number without end are bounded by size. A panic inside the interpreter is caught and is a failure
 //! like any other.
 
@@ -23,6 +23,9 @@ use super::{Failed, Refused, Scope};
 
 /// Steps that one evaluation may take.
 pub(super) const MAX_STEPS: u32 = 200_000;
+
+/// Bytes of text for which an output costs one more step: bounds the memory of all outputs together.
+const BYTES_A_STEP: usize = 256;
 
 /// Bytes that a text, or items that a list, may have after `+` or `*`.
 const MAX_SIZE: usize = 4 * 1024 * 1024;
@@ -65,9 +68,14 @@ impl<'a> HasLut<'a, Bounded> for Budget<'a> {
 }
 
 impl Budget<'_> {
-    /// Takes a step. The end of the steps is no error that `try` or `?` could catch.
-    fn step<'a>(self) -> Result<(), Exn<'a, Val>> {
-        let left = self.steps.get().checked_sub(1).ok_or_else(|| Exn::halt(0))?;
+    /// Takes a step, and more for a long text. The end of the steps is no error that `try` or `?` could catch.
+    fn step<'a>(self, output: &Val) -> Result<(), Exn<'a, Val>> {
+        let text = match output {
+            Val::TStr(text) | Val::BStr(text) => text.len(),
+            Val::Null | Val::Bool(_) | Val::Num(_) | Val::Arr(_) | Val::Obj(_) => 0,
+        };
+        let cost = u32::try_from(1 + text / BYTES_A_STEP).unwrap_or(u32::MAX);
+        let left = self.steps.get().checked_sub(cost).ok_or_else(|| Exn::halt(0))?;
         self.steps.set(left);
         Ok(())
     }
@@ -145,9 +153,9 @@ fn funs() -> impl Iterator<Item = Fun<Bounded>> {
     let step: Fun<Bounded> = (
         STEP,
         v(0),
-        Native::<Bounded>::new(|cv| box_once(cv.0.data().step().map(|()| cv.1)))
-            .with_paths(|cv| box_once(cv.0.data().step().map(|()| cv.1)))
-            .with_update(|cv, update| match cv.0.data().step() {
+        Native::<Bounded>::new(|cv| box_once(cv.0.data().step(&cv.1).map(|()| cv.1)))
+            .with_paths(|cv| box_once(cv.0.data().step(&cv.1.0).map(|()| cv.1)))
+            .with_update(|cv, update| match cv.0.data().step(&cv.1) {
                 Ok(()) => update(cv.1),
                 Err(exception) => box_once(Err(exception)),
             }),

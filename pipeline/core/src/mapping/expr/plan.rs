@@ -158,7 +158,14 @@ impl Plan {
             },
             Self::Text(pieces) => interpolate(pieces, scope),
             Self::Equal(left, right, wanted) => {
-                let (Some(left), Some(right)) = (left.eval(scope)?, right.eval(scope)?) else { return Ok(None) };
+                // as the interpreter pairs outputs: where one side has none there is no pair, be the other an error
+                let left = match left.eval(scope) {
+                    Ok(None) => return Ok(None),
+                    Ok(Some(value)) => Ok(value),
+                    Err(failed) => Err(failed),
+                };
+                let Some(right) = right.eval(scope)? else { return Ok(None) };
+                let left = left?;
                 Ok(Some(boolean(same(&left, &right) == *wanted)))
             }
             Self::And(left, right) => match left.eval(scope)? {
@@ -204,18 +211,23 @@ fn walk<'a>(start: &'a Value, steps: &[Step]) -> Output<'a> {
 
 fn interpolate<'a>(pieces: &'a [Piece], scope: &'a Scope<'a>) -> Output<'a> {
     let mut text = String::new();
+    let mut failure = None;
     for piece in pieces {
         match piece {
             Piece::Text(piece) => text.push_str(piece),
-            Piece::Value(plan) => match plan.eval(scope)?.as_deref() {
-                None => return Ok(None),
-                Some(Value::String(piece)) => text.push_str(piece),
-                Some(Value::Bool(yes)) => text.push_str(if *yes { "true" } else { "false" }),
-                Some(value) => text.push_str(&to_val(value).to_string()),
+            Piece::Value(plan) => match plan.eval(scope) {
+                // as the interpreter pairs outputs: without one of a later piece an error of an earlier one is not seen
+                Ok(None) => return Ok(None),
+                Err(failed) => failure = failure.or(Some(failed)),
+                Ok(Some(value)) => match &*value {
+                    Value::String(piece) => text.push_str(piece),
+                    Value::Bool(yes) => text.push_str(if *yes { "true" } else { "false" }),
+                    value => text.push_str(&to_val(value).to_string()),
+                },
             },
         }
     }
-    Ok(Some(Cow::Owned(Value::String(text))))
+    failure.map_or(Ok(Some(Cow::Owned(Value::String(text)))), Err)
 }
 
 fn length(value: &Value) -> Result<Value, Failed> {

@@ -1,1 +1,204 @@
+use proptest::prelude::*;
+use serde_json::json;
 
+use super::*;
+
+/// What an expression gives on a content: `None` for null or nothing, an error for a failure.
+fn eval(text: &str, payload: &Value) -> Result<Option<Value>, Failed> {
+    run(&Expr::compile(text).unwrap(), payload)
+}
+
+fn run(expr: &Expr, payload: &Value) -> Result<Option<Value>, Failed> {
+    let scope = Scope::of_payload(payload, None);
+    expr.eval(&scope).map(|value| value.map(Cow::into_owned))
+}
+
+#[test]
+fn the_common_forms_are_direct() {
+    for text in [
+        ".", ".a", ".a.b.c", ".a[0].b", ".a[-1]", ".[\"odd key\"]", ".\"$x\"", ".a?", ".a?.b?", "\"text\"", "\"a\\(.b)\\n\"", "12",
+        "null", "true", ".a // .b // \"x\"", ".a == 1", ".a != \"x\" and .b == null", ".a | length", ".a.b | not",
+        "$event.time", "$record.headers.x", ".a or .b",
+    ] {
+        assert!(Expr::compile(text).unwrap().is_direct(), "{text}");
+    }
+    for text in ["[.a[]]", ".a | map(.b)", ".a + 1", ".a[1:]", "{a: .b}", "if .a then 1 else 2 end", "1.5", ".a > 2"] {
+        assert!(!Expr::compile(text).unwrap().is_direct(), "{text}");
+    }
+}
+
+#[test]
+fn expressions_compute() {
+    let order = json!({"total": 27.5, "items": [{"p": 2, "q": 3}, {"p": 1.5, "q": 2}], "tags": "a, b", "id": 9_007_199_254_740_993_i64,
+                       "big": 18_446_744_073_709_551_615_u64, "n": "12.50", "inner": "{\"x\":[1]}"});
+    for (text, wanted) in [
+        ("[.items[] | .p * .q] | add", json!(9.0)),
+        (".items | map({price: .p})", json!([{"price": 2}, {"price": 1.5}])),
+        (".tags | split(\", \")", json!(["a", "b"])),
+        ("\"\\(.id)/\\(.big)/\\(.total)/\\(.items[1].p)\"", json!("9007199254740993/18446744073709551615/27.5/1.5")),
+        (".id", json!(9_007_199_254_740_993_i64)),
+        (".id | tostring", json!("9007199254740993")),
+        (".big | .", json!(18_446_744_073_709_551_615_u64)),
+        (".n | tonumber", json!(12.5)),
+        (".inner | fromjson | .x[0]", json!(1)),
+        ("reduce .items[] as $i (0; . + $i.q)", json!(5)),
+        (".total += 1 | .total", json!(28.5)),
+        ("def f(x): x * 2; f(.total)", json!(55.0)),
+        (".items | first | .p", json!(2)),
+        ("(.tags | ascii_upcase | gsub(\"[^A-Z]\"; \"\"))", json!("AB")),
+        (".items | length > 1", json!(true)),
+        ("\"2026-01-02T03:04:05Z\" | fromdate", json!(1_767_323_045)),
+        ("[.items[].p] | max", json!(2)),
+        ("try error(\"x\") catch \"caught\"", json!("caught")),
+        ("\"ab\" * 2", json!("abab")),
+        ("[limit(1; .items[])] | length", json!(1)),
+    ] {
+        assert_eq!(eval(text, &order), Ok(Some(wanted)), "{text}");
+    }
+    assert_eq!(eval(".nothing", &order), Ok(None));
+    assert_eq!(eval("empty", &order), Ok(None));
+    assert!(eval(".total.x", &order).is_err());
+    assert!(eval(".items[]", &order).is_err(), "several outputs");
+    assert!(eval("1 / 0", &order).is_err());
+    assert!(eval("error(.tags)", &order).is_err());
+}
+
+#[test]
+fn expressions_see_nothing_but_the_event_and_always_end() {
+    for text in [
+        "env", "$ENV", "now", "input", "[inputs]", "halt", "halt_error", "debug", "stderr", "localtime", "repeat(.)",
+        "[while(true; .)]", "until(false; .)", "recurse(.)", "range(10)", "[range(0; 1e18; 1)]", "combinations",
+        "def f: f; f", "def f: 1 + f; f", "def f(g): def h: f(g); h; f(1)", "__step", "map(repeat(1))", "$__loc__",
+        "input_filename", "import \"x\" as x; 1", "include \"x\"; 1", "getpath(now)", "\"\\(env)\"", "{(env): 1}",
+        ".[now]", "reduce repeat(1) as $x (0; 1)", "try env catch 1", "if env then 1 else 2 end", "@base64 \"\\(now)\"",
+    ] {
+        assert!(Expr::compile(text).is_err(), "{text}");
+    }
+    let items: Vec<u32> = (0..3_000).collect();
+    let payload = json!({"a": items, "n": 1_000_000_000_000_i64, "s": "x", "deep": "[".repeat(100_000)});
+    for text in [
+        "[.a[] as $x | .a[] as $y | .a[] as $z | 1] | length",
+        "[.a[] | . as $x | $x] | map([.]) | map(.[0]) | [.[] as $x | .[] as $y | 1] | length",
+        "[.a[] + .a[] + .a[]] | length",
+        "[{a: .a[], b: .a[], c: .a[]}] | length",
+        "[\"\\(.a[]) \\(.a[])\"] | length",
+        ".a | map(. as $x | [.] | map(1)) | map(map(1)) | [.[][] as $x | .[][] | 1]",
+        "try [.a[] as $x | .a[] as $y | .a[] as $z | 1] catch 1",
+        "[.a[] as $x | .a[] as $y | .a[] as $z | 1] // 1",
+        "[.a[] as $x | .a[] as $y | empty]",
+        "[.a[] | $record | tojson] | [.[] as $x | .[] as $y | \"\\(.)\"]",
+        ".deep as $d | [.a[] | \"\\($d)\"]",
+        ".s * .n",
+        "reduce .a[] as $x (\"x\"; . + .)",
+        "reduce .a[] as $x (2; . * .)",
+        "reduce .a[] as $x ([1]; . + .)",
+        "reduce .a[] as $x (\"x\"; . += .)",
+        ".deep | fromjson",
+        ".deep | tonumber",
+        ".a[1e9] = 1",
+        ".s | implode",
+        "nan",
+        "infinite",
+    ] {
+        assert!(eval(text, &payload).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn errors_of_expressions_say_the_way_out() {
+    for (text, problem, help) in [
+        ("Order-Placed", "there is no filter `Order`; there is no filter `Placed`", Some("'\"Order\"'")),
+        ("$foo", "there is no variable `$foo`", Some("`$event` and `$record`")),
+        (".a |", "expected term at the end", None),
+        (".a + (.b", "expected closing parenthesis", None),
+        ("", "the expression is empty", None),
+        ("now", "`now` is not allowed", None),
+    ] {
+        let refused = Expr::compile(text).unwrap_err();
+        assert!(refused.problem.contains(problem), "{text}: {refused:?}");
+        if let Some(help) = help {
+            assert!(refused.help.as_deref().is_some_and(|h| h.contains(help)), "{text}: {refused:?}");
+        }
+    }
+    let nested = format!("{}1{}", "(".repeat(1_000), ")".repeat(1_000));
+    assert!(Expr::compile(&nested).is_err());
+}
+
+/// Any JSON with the keys that the expressions below ask for.
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        (-5_i64..5).prop_map(Value::from),
+        any::<f64>().prop_filter_map("finite", |f| serde_json::Number::from_f64(f).map(Value::Number)),
+        prop_oneof![Just(1.0), Just(0.0), Just(-0.0), Just(1e20), Just(27.5)].prop_map(Value::from),
+        ".{0,6}".prop_map(Value::from),
+        "[abc]".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 24, 4, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::vec(("[abc]", inner), 0..4)
+                .prop_map(|entries| Value::Object(entries.into_iter().collect())),
+        ]
+    })
+}
+
+/// Any expression that has a direct plan.
+fn any_direct() -> impl Strategy<Value = String> {
+    let path = prop_oneof![
+        Just(".".to_owned()),
+        proptest::collection::vec(
+            prop_oneof![
+                Just(".a"), Just(".b"), Just(".c"), Just(".a?"), Just(".b?"), Just("[0]"), Just("[-1]"), Just("[1]?"), Just("[\"c\"]")
+            ],
+            1..4
+        )
+        .prop_map(|steps| {
+            let path = steps.concat();
+            if path.starts_with('[') { format!(".{path}") } else { path }
+        }),
+    ];
+    let leaf = prop_oneof![
+        4 => path,
+        1 => prop_oneof![Just("null"), Just("true"), Just("false"), Just("0"), Just("7"), Just("\"a\""), Just("\"\"")].prop_map(str::to_owned),
+    ];
+    leaf.prop_recursive(3, 12, 2, |inner| {
+        prop_oneof![
+            (inner.clone(), inner.clone()).prop_map(|(l, r)| format!("({l} // {r})")),
+            (inner.clone(), inner.clone()).prop_map(|(l, r)| format!("({l} == {r})")),
+            (inner.clone(), inner.clone()).prop_map(|(l, r)| format!("({l} != {r})")),
+            (inner.clone(), inner.clone()).prop_map(|(l, r)| format!("({l} and {r})")),
+            (inner.clone(), inner.clone()).prop_map(|(l, r)| format!("({l} or {r})")),
+            (inner.clone(), inner.clone()).prop_map(|(l, r)| format!("\"x\\({l})-\\({r})\"")),
+            inner.clone().prop_map(|l| format!("({l} | length)")),
+            inner.prop_map(|l| format!("({l} | not)")),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn the_direct_plan_and_the_interpreter_agree(text in any_direct(), payloads in proptest::collection::vec(any_json(), 8)) {
+        let direct = Expr::compile(&text).unwrap();
+        prop_assert!(direct.is_direct(), "{}", text);
+        let interpreted = Expr::compile_interpreted(&text).unwrap();
+        for payload in payloads {
+            match (run(&direct, &payload), run(&interpreted, &payload)) {
+                (Ok(direct), Ok(interpreted)) => prop_assert_eq!(direct, interpreted, "{} on {}", text, payload),
+                (Err(_), Err(_)) => {}
+                (direct, interpreted) => prop_assert!(false, "{} on {}: {:?} and {:?}", text, payload, direct, interpreted),
+            }
+        }
+    }
+
+    #[test]
+    fn no_text_makes_the_compiler_panic(text in "[ -~]{0,40}|[.a-c|()\\[\\]{}\"\\\\,:;?$@0-9 ]{0,40}") {
+        let compiled = Expr::compile(&text);
+        if let Ok(expr) = compiled {
+            drop(run(&expr, &json!({"a": [1, {"b": "c"}]})));
+        }
+    }
+}
