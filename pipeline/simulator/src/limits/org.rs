@@ -10,6 +10,9 @@ use crate::time::SimTime;
 /// Windows kept for the account: a week of minutes.
 const KEPT_WINDOWS: u16 = 10_080;
 
+/// Shares of one request: a limit of `n` a minute gives back `n` shares a millisecond, exactly.
+const SHARES: u64 = 60_000;
+
 /// The state of the budget as one request sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Admission {
@@ -32,8 +35,9 @@ pub(crate) struct OrgWindow {
     open: Option<WindowAccount>,
     ended: VecDeque<WindowAccount>,
     drained_at: SimTime,
-    drain_rest: f64,
-    level: f64,
+    // what others have spent of their next request, and how full the bucket is: both in `SHARES`
+    drain_rest: u64,
+    level: u64,
     leaked_at: SimTime,
 }
 
@@ -45,8 +49,8 @@ impl OrgWindow {
             open: None,
             ended: VecDeque::new(),
             drained_at: SimTime::default(),
-            drain_rest: 0.0,
-            level: 0.0,
+            drain_rest: 0,
+            level: 0,
             leaked_at: SimTime::default(),
         }
     }
@@ -58,19 +62,11 @@ impl OrgWindow {
             self.open = Some(WindowAccount::starting(now));
             self.drained_at = now;
         }
-        let admitted = match self.mode {
-            Window::Fixed => self.left() >= 1,
-            Window::Leaky => {
-                let fits = self.level + 1.0 <= as_level(self.limit);
-                if fits {
-                    self.level += 1.0;
-                }
-                fits
-            }
-        };
+        let admitted = self.left() >= 1;
         if let Some(window) = &mut self.open {
             if admitted {
                 window.spent += 1;
+                self.level = self.level.saturating_add(SHARES);
             } else {
                 window.refused += 1;
             }
@@ -130,85 +126,61 @@ impl OrgWindow {
     }
 
     fn left(&self) -> u64 {
-        let used = self.open.map_or(0, |window| window.spent + window.foreign);
-        self.limit.saturating_sub(used)
+        match self.mode {
+            Window::Fixed => {
+                let used = self.open.map_or(0, |window| window.spent + window.foreign);
+                self.limit.saturating_sub(used)
+            }
+            Window::Leaky => self.limit.saturating_mul(SHARES).saturating_sub(self.level) / SHARES,
+        }
     }
 
     fn accrue(&mut self, until: SimTime, drain: u64) {
-        let passed = until.since(self.drained_at).max(0);
+        let passed = millis_between(self.drained_at, until);
         self.drained_at = self.drained_at.max(until);
+        let left = self.left();
         let Some(window) = &mut self.open else { return };
         if drain == 0 || passed == 0 {
             return;
         }
-        let due = self.drain_rest + as_level(drain) * millis_as_f64(passed) / 60_000.0;
-        let whole = whole_part(due);
-        self.drain_rest = due - as_level(whole);
-        let room = match self.mode {
-            Window::Fixed => self.limit.saturating_sub(window.spent + window.foreign),
-            Window::Leaky => whole_part(as_level(self.limit) - self.level),
-        };
-        let foreign = whole.min(room);
+        let due = drain.saturating_mul(passed).saturating_add(self.drain_rest);
+        self.drain_rest = due % SHARES;
+        let foreign = (due / SHARES).min(left);
         window.foreign += foreign;
-        self.level += as_level(foreign);
+        self.level = self.level.saturating_add(foreign.saturating_mul(SHARES));
     }
 
     fn leak(&mut self, now: SimTime) {
-        let passed = now.since(self.leaked_at).max(0);
+        let leaked = self
+            .limit
+            .saturating_mul(millis_between(self.leaked_at, now));
         self.leaked_at = self.leaked_at.max(now);
-        let leaked = as_level(self.limit) * millis_as_f64(passed) / 60_000.0;
-        self.level = (self.level - leaked).max(0.0);
+        self.level = self.level.saturating_sub(leaked);
     }
 
     fn seen(&self, now: SimTime, admitted: bool) -> Admission {
-        let (remaining, reset_at) = match self.mode {
-            Window::Fixed => {
-                let end = self
-                    .open
-                    .map_or(now, |window| window.start.plus_millis(MINUTE));
-                (self.left(), end)
-            }
+        let reset_at = match self.mode {
+            Window::Fixed => self
+                .open
+                .map_or(now, |window| window.start.plus_millis(MINUTE)),
             Window::Leaky => {
-                let limit = as_level(self.limit);
-                let excess = (self.level + 1.0 - limit).max(0.0);
-                let wait = if limit > 0.0 {
-                    excess * 60_000.0 / limit
-                } else {
-                    60_000.0
-                };
-                let wait = i64::try_from(whole_part(wait.ceil())).unwrap_or(MINUTE);
-                (whole_part(limit - self.level), now.plus_millis(wait))
+                let full = self.limit.saturating_mul(SHARES);
+                let excess = self.level.saturating_add(SHARES).saturating_sub(full);
+                let wait = excess.div_ceil(self.limit.max(1)).min(SHARES);
+                now.plus_millis(i64::try_from(wait).unwrap_or(MINUTE))
             }
         };
         Admission {
             admitted,
             limit: self.limit,
-            remaining,
+            remaining: self.left(),
             reset_at,
         }
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "budgets are far below 2^52")]
-fn as_level(count: u64) -> f64 {
-    count as f64
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "spans are far below 2^52 milliseconds"
-)]
-fn millis_as_f64(millis: i64) -> f64 {
-    millis as f64
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "cutting the fraction is the purpose; the value is not negative"
-)]
-fn whole_part(value: f64) -> u64 {
-    value.max(0.0) as u64
+fn millis_between(earlier: SimTime, later: SimTime) -> u64 {
+    u64::try_from(later.since(earlier)).unwrap_or(0)
 }
 
 #[cfg(test)]
