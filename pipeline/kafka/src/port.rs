@@ -13,7 +13,7 @@ pub enum SourceEvent {
     /// Partitions are this process's now and their committed offsets are known. Their records follow.
     ///
     /// A partition whose committed offset cannot be read yet is reported later, in an event of its own; it delivers
-    /// nothing before.
+    /// nothing before. A new partition is not paused, whatever was paused before.
     Assigned(Vec<Assigned>),
     /// The group wants these partitions back. None of their records follows.
     ///
@@ -46,7 +46,7 @@ pub enum SourceEvent {
     Error(SourceError),
     /// The client cannot go on. [`SourceEvent::Stopped`] follows.
     Fatal(FatalError),
-    /// The last event: the consumer has left the group, the threads have ended.
+    /// The last event: the consumer has left the group (or will as soon as a commit that hangs comes back).
     Stopped,
 }
 

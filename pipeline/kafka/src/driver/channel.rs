@@ -169,21 +169,16 @@ impl Outbox {
 
     /// Whether at least half of the room is free.
     pub(super) fn is_roomy(&self) -> bool {
-        let taken = *self.room.lock();
-        let limit = self.room.limit;
-        self.waiting.is_empty()
-            && taken.records <= limit.records / 2
-            && taken.bytes <= limit.bytes / 2
+        self.waiting.is_empty() && self.room.is_roomy(*self.room.lock())
     }
 
-    /// Waits until the receiver takes something, for a moment at most.
+    /// Waits until at least half of the room is free, for a moment at most.
     pub(super) fn wait(&self, moment: Duration) {
         let taken = self.room.lock();
-        let before = *taken;
         drop(
             self.room
                 .freed
-                .wait_timeout_while(taken, moment, |now| *now == before),
+                .wait_timeout_while(taken, moment, |now| !self.room.is_roomy(*now)),
         );
     }
 }
@@ -207,7 +202,13 @@ impl Room {
         let mut taken = self.lock();
         taken.records = taken.records.saturating_sub(1);
         taken.bytes = taken.bytes.saturating_sub(bytes);
-        self.freed.notify_one();
+        if self.is_roomy(*taken) {
+            self.freed.notify_one();
+        }
+    }
+
+    fn is_roomy(&self, taken: Taken) -> bool {
+        taken.records <= self.limit.records / 2 && taken.bytes <= self.limit.bytes / 2
     }
 
     fn lock(&self) -> MutexGuard<'_, Taken> {

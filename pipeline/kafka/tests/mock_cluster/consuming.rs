@@ -129,6 +129,35 @@ async fn a_paused_partition_is_quiet_until_it_is_resumed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_resume_is_noticed_at_once() {
+    let broker = EmbeddedBroker::start(&[("events", 1)]).unwrap();
+    // No statistics and few heartbeats: nothing else wakes the client's fetching thread.
+    let settings = settings_with(&broker, &["events"], |options| {
+        options.statistics_interval = Duration::from_secs(60);
+        options
+            .properties
+            .insert("heartbeat.interval.ms".to_owned(), "3000".to_owned());
+    });
+    fill(&settings, "events", 0, 0, 1).await;
+    let mut source = start(&settings);
+    source.assigned().await;
+    source.records(1).await;
+    let mut quickest = PATIENCE;
+    for round in 1..=4 {
+        source.send(SourceCommand::Pause(vec![partition(0)]));
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        fill(&settings, "events", 0, round, 1).await;
+        tokio::time::sleep(Duration::from_millis(1200)).await;
+        let began = Instant::now();
+        source.send(SourceCommand::Resume(vec![partition(0)]));
+        source.records(1).await;
+        quickest = quickest.min(began.elapsed());
+    }
+    assert!(quickest < Duration::from_millis(150), "took {quickest:?}");
+    source.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_channel_stops_neither_polling_nor_order() {
     let broker = EmbeddedBroker::start(&[("events", 1)]).unwrap();
     let settings = settings_with(&broker, &["events"], |options| {

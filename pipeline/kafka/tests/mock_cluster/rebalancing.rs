@@ -134,6 +134,37 @@ async fn a_revoked_partition_stays_until_it_is_handed_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_partitions_of_one_revocation_leave_together() {
+    let broker = EmbeddedBroker::start(&[("events", 4)]).unwrap();
+    let settings = settings(&broker, &["events"]);
+    let mut first = start(&settings);
+    let mut held = 0;
+    while held < 4 {
+        held += first.assigned().await.len();
+    }
+    let mut second = start(&settings);
+    let revoking = match first.next().await {
+        SourceEvent::Revoking(revoking) => revoking,
+        other => panic!("instead of a revocation: {other:?}"),
+    };
+    assert_eq!(revoking.len(), 2);
+    first.send(SourceCommand::HandBack(vec![revoking[0].clone()]));
+    // Handing back in pieces would let the group give away what is still drained here.
+    assert_eq!(second.quiet_for(Duration::from_secs(4)).await, vec![]);
+    first.send(SourceCommand::HandBack(vec![revoking[1].clone()]));
+    let mut moved = Vec::new();
+    while moved.len() < 2 {
+        moved.extend(second.assigned().await.into_iter().map(|one| one.partition));
+    }
+    let mut expected: Vec<TopicPartition> = revoking.into_iter().map(|(one, _)| one).collect();
+    moved.sort();
+    expected.sort();
+    assert_eq!(moved, expected);
+    first.stop().await;
+    second.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_member_that_does_not_hand_back_loses_the_partition_at_the_deadline() {
     let broker = EmbeddedBroker::start(&[("events", 2)]).unwrap();
     let settings = settings_with(&broker, &["events"], |options| {

@@ -148,11 +148,12 @@ impl Driver {
             self.read_again = Some((clock::now() + READ_AGAIN, all));
         }
         if !assigned.is_empty() {
-            let started: Vec<TopicPartition> =
-                assigned.iter().map(|one| one.partition.clone()).collect();
+            // Paused in the meantime, it stays so.
+            let mut started = self.partitions.delivering();
+            started.retain(|delivering| assigned.iter().any(|one| one.partition == *delivering));
             self.outbox.event(SourceEvent::Assigned(assigned));
             if !self.throttled {
-                self.resume(&started);
+                self.resume(started);
             }
         }
     }

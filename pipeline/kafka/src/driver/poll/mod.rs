@@ -1,6 +1,6 @@
 //! The loop of the poll thread.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::thread::JoinHandle;
@@ -26,9 +26,10 @@ mod report;
 
 /// How long a poll waits for something; also how long a command may have to wait.
 const IDLE_POLL: Duration = Duration::from_millis(10);
-/// How long a full channel may hold up the next poll before partitions are paused: pausing throws away what the client
-/// has fetched, so it is not worth it for a short moment.
-const FULL_CHANNEL_PATIENCE: Duration = Duration::from_millis(20);
+/// How long a full channel may hold up the next poll before partitions are paused. Pausing throws away what the client
+/// has fetched, and it takes the client up to a second to fetch again after that: not worth it for a short moment. A
+/// rebalance that comes in this time is noticed that much later, which is nothing to the group.
+const FULL_CHANNEL_PATIENCE: Duration = Duration::from_millis(500);
 /// Records taken before commands and answers are looked at again.
 const RECORDS_PER_TURN: usize = 256;
 /// When a failed read of committed offsets is tried again.
@@ -55,12 +56,24 @@ pub(super) struct Driver {
     /// time.
     ends: BTreeMap<TopicPartition, Offset>,
     asked_ends: bool,
-    /// A record that found the channel full.
-    in_hand: Option<(Record, Epoch)>,
+    /// Records that found the channel full, in their order. One, but for a pause that the client did not heed.
+    in_hand: VecDeque<(Record, Epoch)>,
+    /// Since when the channel has been full.
+    full_since: Option<Instant>,
     /// All partitions are paused because the channel was full.
     throttled: bool,
     stopping: Option<Instant>,
     errors: BTreeMap<SourceErrorKind, (Instant, u64)>,
+}
+
+/// Whatever ends the poll thread, a panic included: from then on revocations are answered on the spot. Otherwise the
+/// last owner of the consumer would wait for ever for a hand-back, a member of the group all the while.
+struct CloseOnEnd(Arc<SourceContext>);
+
+impl Drop for CloseOnEnd {
+    fn drop(&mut self) {
+        self.0.set_closing();
+    }
 }
 
 // === impl Driver ===
@@ -94,7 +107,8 @@ impl Driver {
             read_again: None,
             ends: BTreeMap::new(),
             asked_ends: false,
-            in_hand: None,
+            in_hand: VecDeque::new(),
+            full_since: None,
             throttled: false,
             stopping: None,
             errors: BTreeMap::new(),
@@ -103,6 +117,7 @@ impl Driver {
 
     /// Polls until the stop is complete.
     pub(super) fn run(mut self) {
+        let _closing = CloseOnEnd(Arc::clone(self.consumer.context()));
         while !self.may_close() {
             self.take_commands();
             self.take_answers();
@@ -110,8 +125,16 @@ impl Driver {
             self.send_tasks();
             self.answer_revocation();
             self.outbox.flush();
-            self.make_room();
-            self.poll();
+            self.deliver_in_hand();
+            self.throttle();
+            if self.in_hand.is_empty() {
+                self.poll(IDLE_POLL);
+            } else {
+                self.outbox.wait(IDLE_POLL);
+                if self.throttled {
+                    self.poll(Duration::ZERO);
+                }
+            }
         }
         self.close();
     }
@@ -119,12 +142,7 @@ impl Driver {
     // --- records ---
 
     /// Takes records until there are none, the channel is full or something else happened.
-    fn poll(&mut self) {
-        let mut patience = if self.in_hand.is_some() {
-            Duration::ZERO
-        } else {
-            IDLE_POLL
-        };
+    fn poll(&mut self, mut patience: Duration) {
         for _ in 0..RECORDS_PER_TURN {
             // Cloned so that the record does not borrow `self`.
             let consumer = Arc::clone(&self.consumer);
@@ -156,47 +174,52 @@ impl Driver {
                     }
                 }
             }
-            if happened || self.in_hand.is_some() {
+            if happened || !self.in_hand.is_empty() {
                 return;
             }
         }
     }
 
     fn deliver(&mut self, record: Record, epoch: Epoch) {
-        debug_assert!(
-            self.in_hand.is_none(),
-            "no record is polled while one is in hand"
-        );
-        if let Some(record) = self.outbox.record(record, epoch) {
-            self.in_hand = Some((record, epoch));
+        if !self.in_hand.is_empty() {
+            self.in_hand.push_back((record, epoch));
+        } else if let Some(record) = self.outbox.record(record, epoch) {
+            self.in_hand.push_back((record, epoch));
         }
     }
 
-    /// Sees to it that the next poll brings no record that there is no room for.
-    fn make_room(&mut self) {
-        if let Some((record, epoch)) = self.in_hand.take() {
+    /// Delivers what is in hand as far as there is room, but for records of partitions that are no longer delivered.
+    fn deliver_in_hand(&mut self) {
+        while let Some((record, epoch)) = self.in_hand.pop_front() {
             let partition = &record.position.partition;
-            let delivered = self
+            let delivery = self
                 .partitions
                 .delivery(partition.topic.as_str(), partition.partition.0);
-            if delivered.is_some_and(|(_, current)| current == epoch) {
-                self.deliver(record, epoch);
+            if delivery.is_none_or(|(_, current)| current != epoch) {
+                continue;
+            }
+            if let Some(record) = self.outbox.record(record, epoch) {
+                self.in_hand.push_front((record, epoch));
+                return;
             }
         }
-        if self.in_hand.is_some() && !self.throttled {
-            self.outbox.wait(FULL_CHANNEL_PATIENCE);
-            if let Some((record, epoch)) = self.in_hand.take() {
-                self.deliver(record, epoch);
+    }
+
+    /// Pauses everything when the channel stays full, so that polling can go on; resumes at half.
+    fn throttle(&mut self) {
+        if self.in_hand.is_empty() {
+            self.full_since = None;
+            if self.throttled && self.outbox.is_roomy() {
+                self.throttled = false;
+                self.resume(self.partitions.delivering());
             }
-            if self.in_hand.is_some() {
+        } else if !self.throttled {
+            let now = clock::now();
+            let since = *self.full_since.get_or_insert(now);
+            if now.duration_since(since) >= FULL_CHANNEL_PATIENCE {
                 self.throttled = true;
                 self.pause(&self.partitions.delivering());
             }
-        } else if self.in_hand.is_some() {
-            self.outbox.wait(IDLE_POLL);
-        } else if self.throttled && self.outbox.is_roomy() {
-            self.throttled = false;
-            self.resume(&self.partitions.delivering());
         }
     }
 
@@ -208,12 +231,18 @@ impl Driver {
         }
     }
 
-    fn resume(&self, partitions: &[TopicPartition]) {
-        if !partitions.is_empty()
-            && let Err(error) = self.consumer.resume(&convert::client_list(partitions))
-        {
+    /// Lets partitions deliver again.
+    ///
+    /// The client's fetching thread sleeps when all its partitions are paused, and a resume does not wake it: it may
+    /// take a second to notice. A question to the same brokers does wake it, so their ends are asked for right away.
+    fn resume(&mut self, partitions: Vec<TopicPartition>) {
+        if partitions.is_empty() {
+            return;
+        }
+        if let Err(error) = self.consumer.resume(&convert::client_list(&partitions)) {
             tracing::warn!(%error, "partitions could not be resumed");
         }
+        self.ask_for_ends(partitions);
     }
 
     // --- commands ---
@@ -251,7 +280,7 @@ impl Driver {
                     .filter(|partition| self.partitions.set_paused(partition, false))
                     .collect();
                 if !self.throttled {
-                    self.resume(&changed);
+                    self.resume(changed);
                 }
             }
             SourceCommand::Commit { entries } => self.commit(entries),
@@ -271,7 +300,7 @@ impl Driver {
     fn stop(&mut self) {
         if self.stopping.is_none() {
             self.stopping = Some(clock::now() + STOP_PATIENCE);
-            self.in_hand = None;
+            self.in_hand.clear();
         }
     }
 
@@ -288,15 +317,28 @@ impl Driver {
             mut outbox,
             tasks,
             offsets_thread,
+            stopping,
+            partitions,
             ..
         } = self;
         let context = Arc::clone(consumer.context());
         context.set_closing();
-        context.hand_back(&consumer);
+        let at_least = clock::now() + Duration::from_secs(1);
+        let deadline = stopping.map_or(at_least, |deadline| deadline.max(at_least));
+        if partitions.revocation_deadline().is_some() {
+            // An open revocation is answered only after the close has begun: answered before, it sends the client into
+            // the group's next round, and the leave waits in line behind that (five seconds, then it is given up).
+            if let Err(error) = consumer.close_queue() {
+                tracing::debug!(%error, "the consumer could not be closed early");
+            }
+            context.hand_back(&consumer);
+            while !consumer.closed() && clock::now() < deadline {
+                drop(consumer.poll(IDLE_POLL));
+            }
+        }
         drop(tasks);
         // A commit that hangs is waited for, so that the last owner of the consumer is this thread: dropping it leaves
         // the group, which needs polling.
-        let deadline = clock::now() + STOP_PATIENCE;
         while !offsets_thread.is_finished() && clock::now() < deadline {
             drop(consumer.poll(IDLE_POLL));
         }

@@ -66,6 +66,8 @@ impl Driver {
     pub(super) fn hand_back(&mut self) {
         let context = Arc::clone(self.consumer.context());
         context.hand_back(&self.consumer);
+        // The rest may deliver again, which the client's fetching threads have to notice.
+        self.ask_for_ends(self.partitions.active());
         let lost = self.partitions.end_revocation();
         self.lost(lost);
     }

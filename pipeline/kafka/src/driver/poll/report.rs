@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ingest_core::record::TopicPartition;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
@@ -26,9 +27,14 @@ impl Driver {
         } else {
             self.partitions.paused()
         };
-        if !quiet.is_empty() && !self.asked_ends && self.stopping.is_none() {
+        self.ask_for_ends(quiet);
+    }
+
+    /// Asks the brokers for the ends of partitions, one question at a time.
+    pub(super) fn ask_for_ends(&mut self, partitions: Vec<TopicPartition>) {
+        if !partitions.is_empty() && !self.asked_ends && self.stopping.is_none() {
             self.asked_ends = true;
-            self.send_task(Task::ReadEnds(quiet));
+            self.send_task(Task::ReadEnds(partitions));
         }
     }
 
