@@ -1,1 +1,3 @@
+//! Integration tests: one binary, so that the Kafka client is linked once.
 
+mod virtual_time;

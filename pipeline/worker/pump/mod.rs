@@ -32,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::letter::letter_of;
 use self::mapper::{Mapped, Mappers};
+use crate::admin::Command;
 use crate::clock::Clock;
 use crate::observe::Observer;
 
@@ -52,13 +53,6 @@ pub struct PumpParts {
     pub mapper_threads: usize,
     /// Where facts go.
     pub observer: Observer,
-}
-
-/// What people ask of a running pump.
-#[derive(Debug)]
-pub enum PumpCommand {
-    /// End the hold of that number; the answer says whether there was one.
-    ReleaseHold(u64, tokio::sync::oneshot::Sender<bool>),
 }
 
 /// What the pump looks like, once a second.
@@ -128,7 +122,7 @@ struct Pump {
 pub async fn run(
     parts: PumpParts,
     shutdown: CancellationToken,
-    mut commands: mpsc::Receiver<PumpCommand>,
+    mut commands: mpsc::Receiver<Command>,
     views: watch::Sender<Option<PumpView>>,
 ) -> Result<(), PumpError> {
     let now = Clock.now();
@@ -292,13 +286,14 @@ impl Pump {
         }
     }
 
-    fn command(&mut self, command: PumpCommand) {
+    fn command(&mut self, command: Command) {
         match command {
-            PumpCommand::ReleaseHold(id, answer) => {
+            Command::ReleaseHold { id, found } => {
                 let known = self.machine.has_hold(id);
                 self.step(Input::ReleaseHold(id));
-                // Nobody waits for the answer any more: fine.
-                drop(answer.send(known));
+                if found.send(known).is_err() {
+                    tracing::debug!("whoever released a hold did not wait for the answer");
+                }
             }
         }
     }

@@ -1,0 +1,213 @@
+//! Everything that can fail is built first, then the worker runs, then it drains.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use ingest_core::charge::Charge;
+use ingest_core::machine::{MachineSettings, TopicSettings};
+use ingest_core::record::Topic;
+use ingest_core::route::Pipeline;
+use ingest_kustomer::{Client, ClientSettings};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::admin::status::{Phase, StatusReport};
+use crate::admin::{AdminServer, AdminState, Command};
+use crate::cli::RunArgs;
+use crate::clock::{Clock, TimeScale};
+use crate::config::Settings;
+use crate::config::settings::KeyedBy;
+use crate::lifecycle::{Exit, Signals, Supervisor};
+use crate::metrics::Metrics;
+use crate::observe::Observer;
+use crate::pump::{self, PumpParts, PumpView};
+use crate::telemetry;
+
+/// What is added to the drain's own time before the process ends regardless: the final commit and leaving the group.
+const DRAIN_MARGIN: Duration = Duration::from_secs(20);
+/// Commands of people that wait for the pump.
+const COMMANDS: usize = 8;
+
+/// Runs the worker until a signal, or a halt, ends it.
+///
+/// # Errors
+/// Something that the worker needs to start is missing or wrong.
+pub fn run(settings: &Settings, args: &RunArgs) -> anyhow::Result<Exit> {
+    let level = telemetry::init(&settings.log)?;
+    let metrics = Metrics::new();
+    metrics.started(Clock.unix_ms());
+    let observer = Observer::new(metrics.clone());
+    let parts = parts(settings, args.time_scale, observer.clone())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the async runtime cannot be started")?;
+    runtime.block_on(async move {
+        let supervisor = Supervisor::new();
+        let spawner = supervisor.spawner();
+        let signals = Signals::install().context("signals cannot be listened to")?;
+        let (command_in, commands) = mpsc::channel(COMMANDS);
+        let (report_in, reports) = watch::channel(StatusReport::new());
+        let state = AdminState { status: reports, metrics, level, commands: command_in };
+        let admin = AdminServer::bind(settings.admin_listen, state)
+            .await
+            .with_context(|| format!("admin.listen: {} cannot be listened on", settings.admin_listen))?;
+        tracing::info!(address = %admin.address(), "admin server listens");
+        // It outlives the drain, so that the drain can be watched; it ends with the pump.
+        let pump_ended = CancellationToken::new();
+        spawner.spawn("admin", admin.serve(pump_ended.clone()));
+        let (view_in, views) = watch::channel(None);
+        spawner.spawn("status", report(views, report_in, spawner.shutdown().clone(), observer));
+        let shutdown = spawner.shutdown().clone();
+        spawner.spawn("pump", pump_until_end(parts, shutdown, commands, view_in, pump_ended));
+        let drain = settings.kafka.drain_timeout + DRAIN_MARGIN;
+        let exit = supervisor.run(signals, drain).await;
+        tracing::info!(exit = ?exit, "ended");
+        anyhow::Ok(exit)
+    })
+}
+
+async fn pump_until_end(
+    parts: PumpParts,
+    shutdown: CancellationToken,
+    commands: mpsc::Receiver<Command>,
+    views: watch::Sender<Option<PumpView>>,
+    ended: CancellationToken,
+) -> Result<(), pump::PumpError> {
+    let guard = ended.drop_guard();
+    let result = pump::run(parts, shutdown, commands, views).await;
+    drop(guard);
+    result
+}
+
+/// The pump's parts from settings.
+///
+/// # Errors
+/// The token cannot be read, or a client refuses its settings.
+pub fn parts(settings: &Settings, scale: TimeScale, observer: Observer) -> anyhow::Result<PumpParts> {
+    let token = settings.kustomer.token.read().context("kustomer.token")?;
+    let mut client = ClientSettings::new(settings.kustomer.base_url.clone(), token);
+    client.total_timeout = settings.kustomer.request_timeout;
+    client.connections = settings.kustomer.max_concurrency;
+    let client = Client::new(client).context("the HTTP client cannot be made")?;
+    let pipelines: HashMap<Topic, Pipeline> = settings
+        .kafka
+        .topics
+        .iter()
+        .map(|topic| (topic.topic.clone(), topic.pipeline.clone()))
+        .collect();
+    Ok(PumpParts {
+        kafka: settings.kafka_client().context("kafka")?,
+        dead_letter_topic: settings.kafka.dead_letter_topic.clone(),
+        machine: machine(settings, scale)?,
+        client,
+        pipelines,
+        mapper_threads: settings.delivery.mapper_threads,
+        observer,
+    })
+}
+
+fn machine(settings: &Settings, scale: TimeScale) -> anyhow::Result<MachineSettings> {
+    let quota = settings.kustomer.quota;
+    let mut machine =
+        MachineSettings::new(quota.limit(), quota.share(), quota.reserve(), scale.factor())
+            .context("the time scale is out of range")?;
+    // A quarter of the budget is what the client library may fetch ahead; the machine has the rest.
+    let own = |part: u64| (part - part / 4).max(1);
+    machine.budget =
+        Charge { records: own(settings.budget.records), bytes: own(settings.budget.bytes) };
+    machine.max_in_flight = settings.kustomer.max_concurrency;
+    machine.patience.max_delay = scale.shorten(settings.delivery.max_delay);
+    machine.drain_timeout = settings.kafka.drain_timeout;
+    machine.commit_interval = settings.kafka.commit_interval;
+    machine.seed = u64::from(std::process::id());
+    for topic in &settings.kafka.topics {
+        let keyed = match topic.keyed_by {
+            KeyedBy::Customer | KeyedBy::Object => true,
+            KeyedBy::None => false,
+        };
+        let weight = f64::from(topic.weight.get());
+        machine.topics.insert(topic.topic.clone(), TopicSettings { weight, keyed });
+    }
+    Ok(machine)
+}
+
+/// Turns the pump's view into the report that `/status` and `/ready` are made of.
+async fn report(
+    mut views: watch::Receiver<Option<PumpView>>,
+    reports: watch::Sender<StatusReport>,
+    shutdown: CancellationToken,
+    observer: Observer,
+) -> Result<(), std::convert::Infallible> {
+    let started = Clock.now();
+    let mut report = StatusReport::new();
+    let mut noted: Option<Instant> = None;
+    let mut pace = Pace::default();
+    // It ends with the pump, whose last view shows the end of the drain.
+    while views.changed().await.is_ok() {
+        let Some(view) = views.borrow_and_update().clone() else { continue };
+        report.take(&view.snapshot, view.at);
+        report.uptime_seconds = view.at.saturating_duration_since(started).as_secs();
+        report.phase = if shutdown.is_cancelled() {
+            Phase::Draining
+        } else if view.topology_known {
+            Phase::Running
+        } else {
+            Phase::Starting
+        };
+        for one in &view.statistics.partitions {
+            if let Some(lag) = one.lag {
+                let number = one.partition.partition.0;
+                report.set_lag(one.partition.topic.as_str(), number, lag);
+            }
+        }
+        if let Some((at, what)) = &view.source_error
+            && noted != Some(*at)
+        {
+            noted = Some(*at);
+            report.note(Clock.unix_ms(), what.clone());
+        }
+        let tally = observer.tally();
+        report.dead_letters = tally.dead_lettered.values().sum();
+        let estimate = pace.drain_estimate(&view, tally.settled());
+        report.drain_estimate_seconds = estimate.map(|left| left.as_secs());
+        observer.metrics().drain_estimate(estimate);
+        reports.send_replace(report.clone());
+    }
+    Ok(())
+}
+
+/// How fast records are settled, smoothed over about a minute.
+#[derive(Debug, Default)]
+struct Pace {
+    last: Option<(Instant, u64)>,
+    per_second: f64,
+}
+
+impl Pace {
+    /// When the known lag will be gone at the present pace; `None` without lag or without pace.
+    fn drain_estimate(&mut self, view: &PumpView, settled: u64) -> Option<Duration> {
+        if let Some((at, before)) = self.last {
+            let seconds = view.at.saturating_duration_since(at).as_secs_f64();
+            if seconds > 0.0 {
+                let gained = u32::try_from(settled.saturating_sub(before)).unwrap_or(u32::MAX);
+                let now = f64::from(gained) / seconds;
+                let part = (seconds / 60.0).min(1.0);
+                self.per_second = if self.per_second > 0.0 {
+                    self.per_second.mul_add(1.0 - part, now * part)
+                } else {
+                    now
+                };
+            }
+        }
+        self.last = Some((view.at, settled));
+        let lag: u64 = view.statistics.partitions.iter().filter_map(|one| one.lag).sum();
+        if lag == 0 || self.per_second <= f64::EPSILON {
+            return None;
+        }
+        let lag = f64::from(u32::try_from(lag).unwrap_or(u32::MAX));
+        Duration::try_from_secs_f64(lag / self.per_second).ok()
+    }
+}
+

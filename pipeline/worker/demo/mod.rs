@@ -1,0 +1,284 @@
+//! `demo`: the whole thing in one process. An embedded broker, a simulated Kustomer with a clock that runs faster, and a
+//! generated shop; nothing to install, nothing to configure, nothing leaves the machine.
+//!
+//! It ends well only if the simulator's own account agrees with what the shop put in, record by record.
+
+mod report;
+mod shop;
+
+use std::collections::HashMap;
+use std::io::{IsTerminal as _, Write as _};
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use ingest_core::charge::Charge;
+use ingest_core::decode::{Format, Limits};
+use ingest_core::machine::{MachineSettings, TopicSettings};
+use ingest_core::mapping::Mapping;
+use ingest_core::record::{Record, Topic};
+use ingest_core::route::Pipeline;
+use ingest_kafka::embedded::EmbeddedBroker;
+use ingest_kafka::{KafkaOptions, KafkaSettings, OutgoingRecord, RecordProducer};
+use ingest_kustomer::{BaseUrl, Client, ClientSettings};
+use secrecy::SecretString;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use self::shop::{Expected, Shop};
+use crate::cli::{CommandError, CommandExit, DemoArgs};
+use crate::clock::Clock;
+use crate::lifecycle::Signals;
+use crate::metrics::Metrics;
+use crate::observe::{Observer, Tally};
+use crate::pump::{self, PumpParts};
+
+const TOPIC: &str = "shop.events";
+const DEAD_LETTERS: &str = "shop.events.dead";
+const PARTITIONS: i32 = 6;
+const TOKEN: &str = "demo-key";
+const LIMIT: u32 = 1_000;
+const SHARE: f64 = 0.8;
+/// Unsettled records above which the shop waits: the embedded broker keeps a few megabytes of a partition only.
+const MAX_BEHIND: u64 = 8_000;
+/// The demonstration gives up after that: something is wrong.
+const PATIENCE: Duration = Duration::from_secs(300);
+const MAPPING: &str = include_str!("../../../schemas/mappings/segment.yaml");
+
+/// What a finished demonstration knows.
+struct Finished {
+    tally: Tally,
+    expected: Expected,
+    letters: Vec<Record>,
+    took: Duration,
+}
+
+/// Runs the demonstration.
+///
+/// # Errors
+/// A part of it cannot be started, or it does not come to an end.
+pub fn run(args: &DemoArgs) -> Result<CommandExit, CommandError> {
+    if args.records == 0 {
+        return Err(CommandError::Usage("--records: give at least 1".to_owned()));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the async runtime cannot be started")?;
+    Ok(runtime.block_on(demonstrate(args))?)
+}
+
+async fn demonstrate(args: &DemoArgs) -> anyhow::Result<CommandExit> {
+    let broker = EmbeddedBroker::start(&[(TOPIC, PARTITIONS), (DEAD_LETTERS, 1)])?;
+    let config = kustomer_sim::Config {
+        limit: u64::from(LIMIT),
+        time_scale: args.time_scale.factor(),
+        tokens: vec![TOKEN.to_owned()],
+        seed: args.seed,
+        ..kustomer_sim::Config::default()
+    };
+    let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+    let kustomer = kustomer_sim::server::Server::start(config, loopback)
+        .await
+        .context("the simulated Kustomer cannot listen on this machine")?;
+    say(&format!(
+        "kustomer-ingest {} demo\n  Kafka     embedded broker at {}, topic {TOPIC}, {PARTITIONS} partitions\n  Kustomer  \
+         simulated at {}, {LIMIT} requests a minute, {}x faster than real\n  Worker    may use {:.0} % of the requests\n",
+        env!("CARGO_PKG_VERSION"),
+        broker.bootstrap_servers(),
+        kustomer.url(),
+        args.time_scale.factor(),
+        SHARE * 100.0
+    ))?;
+    let kafka = KafkaSettings::try_new(KafkaOptions::new(
+        broker.bootstrap_servers(),
+        "kustomer-ingest-demo",
+        &[TOPIC],
+        DEAD_LETTERS,
+    ))?;
+    let observer = Observer::new(Metrics::new());
+    let parts = parts(args, &kafka, &kustomer.url(), observer.clone())?;
+    let finished = deliver(args, kafka, parts, &observer).await?;
+    let account = kustomer.account();
+    let faults = report::disagreements(&finished, &account);
+    let timeline = kustomer.with(|sim| report::timeline(sim, finished.expected.best_customer()));
+    say(&report::render(&finished, &account, &timeline, &faults))?;
+    let page = format!("{}/_sim/timeline/{}", kustomer.url(), finished.expected.best_customer());
+    if args.keep {
+        say(&format!("The page stays up until Ctrl-C: {page}\nAll customers: {}/_sim/\n", kustomer.url()))?;
+        Signals::install()?.next().await;
+    } else {
+        say(&format!("The same as a page: run `kustomer-ingest demo --keep` and open {page}\n(the port changes)\n"))?;
+    }
+    kustomer.shutdown().await;
+    Ok(if faults.is_empty() { CommandExit::Good } else { CommandExit::Failed })
+}
+
+fn parts(
+    args: &DemoArgs,
+    kafka: &KafkaSettings,
+    url: &str,
+    observer: Observer,
+) -> anyhow::Result<PumpParts> {
+    let mapping = Mapping::compile(MAPPING, "schemas/mappings/segment.yaml")
+        .map_err(|faults| anyhow::anyhow!("the shipped mapping has {} faults", faults.len()))?;
+    let pipeline = Pipeline::new(Format::Segment, Limits::default(), Arc::new(mapping))?;
+    let token = SecretString::from(TOKEN.to_owned());
+    let client = Client::new(ClientSettings::new(BaseUrl::parse(url)?, token))?;
+    let mut machine = MachineSettings::new(LIMIT, SHARE, 0, args.time_scale.factor())
+        .context("the time scale is out of range")?;
+    machine.budget = Charge { records: 20_000, bytes: 64 << 20 };
+    machine.topics.insert(Topic::new(TOPIC), TopicSettings { weight: 1.0, keyed: true });
+    Ok(PumpParts {
+        kafka: kafka.clone(),
+        dead_letter_topic: Topic::new(DEAD_LETTERS),
+        machine,
+        client,
+        pipelines: HashMap::from([(Topic::new(TOPIC), pipeline)]),
+        mapper_threads: 1,
+        observer,
+    })
+}
+
+/// Produces, delivers and waits until every record is settled and the worker has drained.
+async fn deliver(
+    args: &DemoArgs,
+    kafka: KafkaSettings,
+    parts: PumpParts,
+    observer: &Observer,
+) -> anyhow::Result<Finished> {
+    let started = Clock.now();
+    let shutdown = CancellationToken::new();
+    let (_commands, received) = mpsc::channel(1);
+    let (view_in, _views) = watch::channel(None);
+    let mut worker = JoinSet::new();
+    worker.spawn(pump::run(parts, shutdown.clone(), received, view_in));
+    let mut producing = JoinSet::new();
+    let shop = Shop::new(args.seed, args.records, Clock.unix_ms());
+    producing.spawn(produce(kafka.clone(), shop, observer.clone()));
+
+    let mut signals = Signals::install()?;
+    let mut expected: Option<Expected> = None;
+    let mut progress = Progress::default();
+    loop {
+        let tally = observer.tally();
+        if expected.as_ref().is_some_and(|expected| tally.settled() >= expected.records) {
+            break;
+        }
+        let elapsed = Clock.now() - started;
+        progress.show(&tally, args.records, elapsed)?;
+        if elapsed > PATIENCE {
+            bail!("not every record was settled within {} s: {tally:?}", PATIENCE.as_secs());
+        }
+        tokio::select! { biased;
+            _ = signals.next() => bail!("interrupted"),
+            Some(ended) = worker.join_next() => {
+                ended??;
+                bail!("the worker ended before its work did");
+            }
+            Some(ended) = producing.join_next() => expected = Some(ended??),
+            () = tokio::time::sleep(Duration::from_millis(100)) => {}
+        }
+    }
+    let tally = observer.tally();
+    let took = Clock.now() - started;
+    progress.end(&tally, args.records, took)?;
+    shutdown.cancel();
+    while let Some(ended) = worker.join_next().await {
+        ended??;
+    }
+    let letters = tokio::task::spawn_blocking(move || read_letters(&kafka)).await??;
+    let expected = expected.context("the shop did not say what it produced")?;
+    Ok(Finished { tally, expected, letters, took })
+}
+
+/// Puts the shop's records on the topic, not too far ahead of the worker.
+async fn produce(kafka: KafkaSettings, mut shop: Shop, observer: Observer) -> anyhow::Result<Expected> {
+    let producer = Arc::new(RecordProducer::new(&kafka)?);
+    let mut sending: JoinSet<anyhow::Result<()>> = JoinSet::new();
+    let mut produced = 0;
+    while let Some(record) = shop.next_record() {
+        let outgoing = OutgoingRecord {
+            topic: Topic::new(TOPIC),
+            partition: None,
+            key: record.key,
+            value: record.value,
+            headers: Vec::new(),
+            timestamp_ms: None,
+        };
+        produced += 1;
+        // One key's records are sent in the order in which they are queued here: the producer keeps it.
+        let producer = Arc::clone(&producer);
+        sending.spawn(async move { Ok(producer.send(&outgoing).await.map(drop)?) });
+        if produced % 200 == 0 {
+            while let Some(sent) = sending.join_next().await {
+                sent??;
+            }
+            while produced > observer.tally().settled() + MAX_BEHIND {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+    while let Some(sent) = sending.join_next().await {
+        sent??;
+    }
+    Ok(shop.expected())
+}
+
+fn read_letters(kafka: &KafkaSettings) -> anyhow::Result<Vec<Record>> {
+    let mut letters = Vec::new();
+    let patience = Duration::from_secs(10);
+    ingest_kafka::reader::read_topic(kafka, &Topic::new(DEAD_LETTERS), patience, |record| {
+        letters.push(record);
+        ControlFlow::Continue(())
+    })?;
+    Ok(letters)
+}
+
+/// The line that shows how far it is: rewritten on a terminal, one every two seconds elsewhere.
+#[derive(Default)]
+struct Progress {
+    shown: Duration,
+}
+
+impl Progress {
+    fn show(&mut self, tally: &Tally, records: u64, elapsed: Duration) -> std::io::Result<()> {
+        let interactive = std::io::stdout().is_terminal();
+        let pause = if interactive { Duration::from_millis(200) } else { Duration::from_secs(2) };
+        if elapsed < self.shown + pause {
+            return Ok(());
+        }
+        self.shown = elapsed;
+        let line = progress_line(tally, records, elapsed);
+        let mut out = std::io::stdout().lock();
+        if interactive { write!(out, "\r{line}\x1b[K")? } else { writeln!(out, "{line}")? }
+        out.flush()
+    }
+
+    fn end(&mut self, tally: &Tally, records: u64, elapsed: Duration) -> std::io::Result<()> {
+        self.shown = Duration::ZERO;
+        self.show(tally, records, elapsed.max(Duration::from_secs(3)))?;
+        writeln!(std::io::stdout())
+    }
+}
+
+fn progress_line(tally: &Tally, records: u64, elapsed: Duration) -> String {
+    let letters: u64 = tally.dead_lettered.values().sum();
+    let skipped: u64 = tally.skipped.values().sum();
+    format!(
+        "  {:5.1} s  {:>6} of {records} settled: {} delivered, {skipped} skipped, {letters} dead-lettered; {} requests",
+        elapsed.as_secs_f64(),
+        tally.settled(),
+        tally.delivered,
+        tally.units_total()
+    )
+}
+
+fn say(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}")?;
+    out.flush()
+}

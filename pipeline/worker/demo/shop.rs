@@ -1,0 +1,304 @@
+//! A shop that does not exist: customers of whom a few buy a lot, their way through carts and orders, and some records that
+//! are broken. It knows what must come of each record, without asking the worker's code.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+use serde_json::{Value, json};
+
+/// One record to produce.
+pub(super) struct ShopRecord {
+    pub(super) key: Option<Bytes>,
+    pub(super) value: Option<Bytes>,
+}
+
+/// What must come of the records that were produced.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Expected {
+    pub(super) records: u64,
+    /// Records that lead to a request.
+    pub(super) delivered: u64,
+    pub(super) skipped: u64,
+    pub(super) dead_lettered: u64,
+    pub(super) events: u64,
+    pub(super) orders: BTreeSet<String>,
+    pub(super) by_kind: BTreeMap<&'static str, u64>,
+    /// Kinds of items on the timelines, by customer: orders and events.
+    items: BTreeMap<String, (u32, u32)>,
+}
+
+/// Generates records, the same for the same seed.
+pub(super) struct Shop {
+    random: StdRng,
+    left: u64,
+    clock_ms: i64,
+    step_ms: i64,
+    next_order: u64,
+    next_message: u64,
+    open_orders: BTreeMap<u64, Vec<Order>>,
+    expected: Expected,
+}
+
+#[derive(Clone)]
+struct Order {
+    id: String,
+    products: Value,
+    total: f64,
+}
+
+const CUSTOMERS: u64 = 250;
+const PRODUCTS: &[(&str, &str, f64)] = &[
+    ("TEA-01", "Darjeeling, 250 g", 12.5),
+    ("TEA-07", "Sencha, 100 g", 9.8),
+    ("POT-03", "Cast-iron teapot", 64.0),
+    ("CUP-11", "Two glass cups", 18.9),
+    ("TIN-02", "Storage tin", 7.4),
+    ("KET-05", "Kettle with thermometer", 89.0),
+    ("HON-01", "Acacia honey", 6.2),
+];
+
+impl Shop {
+    pub(super) fn new(seed: u64, records: u64, now_ms: i64) -> Self {
+        // All of it happened in the last four hours, so that no event is too old to be told.
+        let span_ms: i64 = 4 * 3_600 * 1_000;
+        let step_ms = (span_ms / i64::try_from(records).unwrap_or(i64::MAX).max(1)).max(1);
+        Self {
+            random: StdRng::seed_from_u64(seed),
+            left: records,
+            clock_ms: now_ms - span_ms,
+            step_ms,
+            next_order: 1_000,
+            next_message: 0,
+            open_orders: BTreeMap::new(),
+            expected: Expected::default(),
+        }
+    }
+
+    pub(super) fn expected(&self) -> Expected {
+        self.expected.clone()
+    }
+
+    pub(super) fn next_record(&mut self) -> Option<ShopRecord> {
+        self.left = self.left.checked_sub(1)?;
+        self.clock_ms += self.step_ms;
+        self.expected.records += 1;
+        // Squared, so that a fifth of the customers has about half of the records.
+        let place: f64 = self.random.random::<f64>().powi(2);
+        let customer = to_customer(place);
+        Some(match self.random.random_range(0..1_000) {
+            0..60 => self.identify(customer),
+            60..380 => self.browse(customer),
+            380..520 => self.event(customer, "Product Added"),
+            520..600 => self.event(customer, "Checkout Started"),
+            600..640 => self.event(customer, "Coupon Applied"),
+            640..900 => self.order_completed(customer),
+            900..960 => self.order_changed(customer, "Order Updated"),
+            960..985 => self.order_changed(customer, "Order Refunded"),
+            _ => self.broken(customer),
+        })
+    }
+
+    fn envelope(&mut self, customer: u64, kind: &str) -> Value {
+        self.next_message += 1;
+        let time = Timestamp::from_millisecond(self.clock_ms).unwrap_or_default();
+        json!({
+            "type": kind,
+            "messageId": format!("m-{}", self.next_message),
+            "userId": user(customer),
+            "timestamp": time.to_string(),
+        })
+    }
+
+    fn count(&mut self, kind: &'static str) {
+        *self.expected.by_kind.entry(kind).or_default() += 1;
+    }
+
+    fn item(&mut self, customer: u64, orders: u32, events: u32) {
+        let items = self.expected.items.entry(user(customer)).or_default();
+        items.0 += orders;
+        items.1 += events;
+    }
+
+    fn identify(&mut self, customer: u64) -> ShopRecord {
+        let mut message = self.envelope(customer, "identify");
+        message["traits"] = json!({
+            "name": format!("Customer {customer}"),
+            "email": format!("customer{customer}@example.com"),
+            "plan": if customer % 9 == 0 { "club" } else { "guest" },
+        });
+        self.expected.delivered += 1;
+        self.count("identify");
+        record(customer, &message)
+    }
+
+    fn browse(&mut self, customer: u64) -> ShopRecord {
+        let product = self.product();
+        let mut message = self.envelope(customer, "track");
+        message["event"] = json!("Product Viewed");
+        message["properties"] = product;
+        self.expected.skipped += 1;
+        self.count("Product Viewed");
+        record(customer, &message)
+    }
+
+    fn event(&mut self, customer: u64, name: &'static str) -> ShopRecord {
+        let product = self.product();
+        let mut message = self.envelope(customer, "track");
+        message["event"] = json!(name);
+        message["properties"] = json!({
+            "cart_id": format!("cart-{customer}"),
+            "sku": product["sku"],
+            "name": product["name"],
+            "value": product["price"],
+            "coupon_id": "SPRING",
+            "currency": "EUR",
+        });
+        self.expected.delivered += 1;
+        self.expected.events += 1;
+        self.item(customer, 0, 1);
+        self.count(name);
+        record(customer, &message)
+    }
+
+    fn order_completed(&mut self, customer: u64) -> ShopRecord {
+        self.next_order += 1;
+        let lines = self.random.random_range(1..=4);
+        let products: Vec<Value> = (0..lines).map(|_| self.product()).collect();
+        let total: f64 = products.iter().filter_map(|p| p["price"].as_f64()).sum();
+        let order =
+            Order { id: format!("A-{}", self.next_order), products: Value::Array(products), total };
+        let message = self.order_message(customer, "Order Completed", &order);
+        self.expected.orders.insert(order.id.clone());
+        self.open_orders.entry(customer).or_default().push(order);
+        self.expected.delivered += 1;
+        self.item(customer, 1, 0);
+        self.count("Order Completed");
+        record(customer, &message)
+    }
+
+    fn order_changed(&mut self, customer: u64, name: &'static str) -> ShopRecord {
+        let orders = self.open_orders.get(&customer).map_or(&[][..], Vec::as_slice);
+        let Some(order) = orders.last().cloned() else {
+            return self.order_completed(customer);
+        };
+        let message = self.order_message(customer, name, &order);
+        self.expected.delivered += 1;
+        self.count(name);
+        record(customer, &message)
+    }
+
+    fn order_message(&mut self, customer: u64, name: &str, order: &Order) -> Value {
+        let mut message = self.envelope(customer, "track");
+        message["event"] = json!(name);
+        message["properties"] = json!({
+            "order_id": order.id,
+            "total": (order.total * 100.0).round() / 100.0,
+            "currency": "EUR",
+            "products": order.products,
+        });
+        message
+    }
+
+    /// What real topics carry besides: cut JSON, wrong types, nobody's orders, delete markers.
+    fn broken(&mut self, customer: u64) -> ShopRecord {
+        self.expected.dead_lettered += 1;
+        self.count("broken");
+        let mut message = self.envelope(customer, "track");
+        message["event"] = json!("Order Completed");
+        match self.random.random_range(0..5) {
+            0 => {
+                let text = message.to_string();
+                let half = text.len() / 2;
+                let cut = Bytes::from(text).slice(..half);
+                ShopRecord { key: Some(key(customer)), value: Some(cut) }
+            }
+            1 => record(customer, &message), // an order without an id
+            2 => {
+                message["userId"] = Value::Null;
+                message["properties"] = json!({"order_id": "nobody", "total": 1});
+                record(customer, &message)
+            }
+            3 => ShopRecord {
+                key: Some(key(customer)),
+                value: Some(Bytes::from_static(b"{\"type\":\"track\",\"event\":\"\xff\xfe\"}")),
+            },
+            _ => {
+                self.expected.dead_lettered -= 1;
+                self.expected.skipped += 1;
+                ShopRecord { key: Some(key(customer)), value: None }
+            }
+        }
+    }
+
+    fn product(&mut self) -> Value {
+        let place = self.random.random_range(0..PRODUCTS.len());
+        let (sku, name, price) = PRODUCTS.get(place).copied().unwrap_or(("TEA-01", "Tea", 1.0));
+        let quantity = self.random.random_range(1..=3);
+        json!({"sku": sku, "name": name, "price": price, "quantity": quantity})
+    }
+}
+
+impl Expected {
+    /// The customer whose timeline has most to show: orders and events, not too many of either.
+    pub(super) fn best_customer(&self) -> &str {
+        self.items
+            .iter()
+            .max_by_key(|(_, (orders, events))| (*orders).min(6) + (*events).min(6))
+            .map_or("u-0", |(customer, _)| customer)
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "between 0 and the number of customers"
+)]
+fn to_customer(place: f64) -> u64 {
+    (place * CUSTOMERS as f64) as u64
+}
+
+fn user(customer: u64) -> String {
+    format!("u-{customer}")
+}
+
+fn key(customer: u64) -> Bytes {
+    Bytes::from(user(customer))
+}
+
+fn record(customer: u64, message: &Value) -> ShopRecord {
+    ShopRecord { key: Some(key(customer)), value: Some(Bytes::from(message.to_string())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(seed: u64) -> (Vec<Option<Bytes>>, Expected) {
+        let mut shop = Shop::new(seed, 2_000, 1_767_225_600_000);
+        let mut values = Vec::new();
+        while let Some(record) = shop.next_record() {
+            values.push(record.value);
+        }
+        (values, shop.expected())
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_shop() {
+        assert_eq!(all(7).0, all(7).0);
+        assert_ne!(all(7).0, all(8).0);
+    }
+
+    #[test]
+    fn every_record_has_one_expectation_and_every_kind_occurs() {
+        let (values, expected) = all(1);
+        assert_eq!(values.len(), 2_000);
+        assert_eq!(expected.records, 2_000);
+        assert_eq!(expected.delivered + expected.skipped + expected.dead_lettered, 2_000);
+        assert_eq!(expected.by_kind.values().sum::<u64>(), 2_000);
+        assert_eq!(expected.by_kind.len(), 9, "{:?}", expected.by_kind);
+    }
+}

@@ -1,0 +1,8 @@
+//! Machine, client and simulator together in virtual time: minutes of traffic in milliseconds, no socket, no thread.
+//!
+//! The machine's calls are encoded by the real client code, answered by the simulator's pure core, and classified by the
+//! real client code. Only the network and Kafka are played by the [`World`](world::World).
+
+mod delivery;
+mod schedules;
+mod world;

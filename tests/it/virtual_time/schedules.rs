@@ -1,0 +1,1 @@
+//! Random traffic, random faults, random rebalances and crashes: what must hold, holds.
