@@ -49,7 +49,14 @@ const MAX_CUSTOM_NAME: usize = 64;
 
 impl Suffix {
     /// Every suffix.
-    pub const ALL: &'static [Self] = &[Self::Str, Self::Txt, Self::Num, Self::At, Self::Bool, Self::Url];
+    pub const ALL: &'static [Self] = &[
+        Self::Str,
+        Self::Txt,
+        Self::Num,
+        Self::At,
+        Self::Bool,
+        Self::Url,
+    ];
 
     /// The suffix as written.
     #[must_use]
@@ -74,7 +81,10 @@ impl Suffix {
                 "attributes ending in `Id` refer to other objects and need metadata first; use a `Str` attribute",
             ));
         }
-        let found = Self::ALL.iter().copied().find(|suffix| name.ends_with(suffix.as_str()));
+        let found = Self::ALL
+            .iter()
+            .copied()
+            .find(|suffix| name.ends_with(suffix.as_str()));
         let Some(suffix) = found else {
             return Err(Illegal::new(
                 "a custom attribute's name must end in its type: Str, Txt, Num, At, Bool or Url",
@@ -98,10 +108,14 @@ impl Suffix {
 pub fn check_meta_name(name: &str) -> Result<(), Illegal> {
     let (base, _) = split_meta(name);
     if !is_word(base) {
-        return Err(Illegal::new("a meta name begins with a letter and has only letters, digits, `-` and `_`"));
+        return Err(Illegal::new(
+            "a meta name begins with a letter and has only letters, digits, `-` and `_`",
+        ));
     }
     if !META_BASE.contains(&base.len()) {
-        return Err(Illegal::new("a meta name has 3 to 33 characters, not counting the suffix Num or At"));
+        return Err(Illegal::new(
+            "a meta name has 3 to 33 characters, not counting the suffix Num or At",
+        ));
     }
     Ok(())
 }
@@ -141,19 +155,34 @@ pub fn custom_value(suffix: Suffix, value: Value, cuts: &mut Cuts) -> Result<Val
 ///
 /// # Errors
 /// [`Illegal`] when the value is an array or object, or not of the type that the name's suffix says.
-pub fn meta_entry<'a>(name: &'a str, value: Value, cuts: &mut Cuts) -> Result<(Cow<'a, str>, Value), Illegal> {
+pub fn meta_entry<'a>(
+    name: &'a str,
+    value: Value,
+    cuts: &mut Cuts,
+) -> Result<(Cow<'a, str>, Value), Illegal> {
     let (base, declared) = split_meta(name);
     match declared {
         Some(MetaType::Num) => Ok((suffixed(name, base, "Num"), Value::Number(number(&value)?))),
-        Some(MetaType::At) => Ok((suffixed(name, base, "At"), Value::String(date_time(&value)?))),
+        Some(MetaType::At) => Ok((
+            suffixed(name, base, "At"),
+            Value::String(date_time(&value)?),
+        )),
         None => match value {
-            Value::Number(number) if is_exact(&number) => Ok((suffixed(name, base, "Num"), Value::Number(number))),
+            Value::Number(number) if is_exact(&number) => {
+                Ok((suffixed(name, base, "Num"), Value::Number(number)))
+            }
             Value::String(text) => match text.parse::<jiff::Timestamp>() {
                 // only a full time with its offset: a text that merely looks like a date stays a text
-                Ok(at) if text.len() >= 20 => Ok((suffixed(name, base, "At"), Value::String(time::rfc3339(at)))),
+                Ok(at) if text.len() >= 20 => {
+                    Ok((suffixed(name, base, "At"), Value::String(time::rfc3339(at))))
+                }
                 _ => Ok((plain(base), Value::String(cuts.cut(text, MAX_TEXT_CHARS)))),
             },
-            other => Ok((plain(base), Value::String(text(other, cuts)?))),
+            other @ (Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::Array(_)
+            | Value::Object(_)) => Ok((plain(base), Value::String(text(other, cuts)?))),
         },
     }
 }
@@ -182,8 +211,12 @@ pub(super) fn number(value: &Value) -> Result<Number, Illegal> {
         Value::Number(_) => Err(Illegal::new(
             "a whole number beyond 2^53 would be rounded by its readers; use a `Str` attribute",
         )),
-        Value::String(text) => decimal(text.trim()).ok_or_else(|| wrong("a text that is no plain decimal number")),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => Err(wrong(kind_of(value))),
+        Value::String(text) => {
+            decimal(text.trim()).ok_or_else(|| wrong("a text that is no plain decimal number"))
+        }
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
+            Err(wrong(kind_of(value)))
+        }
     }
 }
 
@@ -191,7 +224,9 @@ pub(super) fn number(value: &Value) -> Result<Number, Illegal> {
 pub(super) fn date_time(value: &Value) -> Result<String, Illegal> {
     let at = time::parse(value).ok_or_else(|| {
         let is = kind_of(value);
-        Illegal::new(format!("must be a time (RFC 3339, a date, or an epoch number), is {is} that is none"))
+        Illegal::new(format!(
+            "must be a time (RFC 3339, a date, or an epoch number), is {is} that is none"
+        ))
     })?;
     Ok(time::rfc3339(at))
 }
@@ -212,19 +247,29 @@ fn boolean(value: &Value) -> Result<bool, Illegal> {
 pub(super) fn url(value: Value) -> Result<String, Illegal> {
     let is = kind_of(&value);
     let Value::String(text) = value else {
-        return Err(Illegal::new(format!("must be an address such as https://example.com/x, is {is}")));
+        return Err(Illegal::new(format!(
+            "must be an address such as https://example.com/x, is {is}"
+        )));
     };
     let text = text.trim();
-    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"' | '{' | '}' | '|' | '\\' | '^' | '`');
+    let odd = |c: char| {
+        c.is_whitespace()
+            || c.is_control()
+            || matches!(c, '<' | '>' | '"' | '{' | '}' | '|' | '\\' | '^' | '`')
+    };
     let legal = text.split_once("://").is_some_and(|(scheme, rest)| {
         let scheme_ok = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
+            && scheme
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
         scheme_ok && !rest.is_empty() && !rest.starts_with('/') && !rest.contains(odd)
     });
     if legal && text.is_ascii() && text.len() <= 2_048 {
         Ok(text.to_owned())
     } else {
-        Err(Illegal::new("must be an address such as https://example.com/x, is a text that is none"))
+        Err(Illegal::new(
+            "must be an address such as https://example.com/x, is a text that is none",
+        ))
     }
 }
 
@@ -242,7 +287,9 @@ fn decimal(text: &str) -> Option<Number> {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let shape = unsigned.starts_with(|c: char| c.is_ascii_digit())
         && unsigned.ends_with(|c: char| c.is_ascii_digit())
-        && unsigned.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'-' | b'+'));
+        && unsigned
+            .bytes()
+            .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'-' | b'+'));
     if !shape {
         return None;
     }
@@ -250,10 +297,17 @@ fn decimal(text: &str) -> Option<Number> {
         return Some(Number::from(whole)).filter(is_exact);
     }
     let mantissa = unsigned.split(['e', 'E']).next().unwrap_or_default();
-    let digits = mantissa.bytes().filter(u8::is_ascii_digit).skip_while(|b| *b == b'0').count();
+    let digits = mantissa
+        .bytes()
+        .filter(u8::is_ascii_digit)
+        .skip_while(|b| *b == b'0')
+        .count();
     // 15 decimal digits always survive a 64-bit floating-point number
     let kept = digits <= 15;
-    let float = text.parse::<f64>().ok().filter(|float| float.is_finite() && kept)?;
+    let float = text
+        .parse::<f64>()
+        .ok()
+        .filter(|float| float.is_finite() && kept)?;
     Number::from_f64(float)
 }
 
@@ -294,5 +348,7 @@ fn plain(base: &str) -> Cow<'_, str> {
 
 fn is_word(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
 }

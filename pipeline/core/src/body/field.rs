@@ -60,7 +60,11 @@ pub fn field_value(kind: Kind, value: Value, cuts: &mut Cuts) -> Result<Option<V
         Kind::Place => Some(place(&value)?),
         Kind::Bool => match value {
             Value::Bool(_) => Some(value),
-            Value::Null | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+            Value::Null
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_)
+            | Value::Object(_) => {
                 let is = kind_of(&value);
                 return Err(Illegal::new(format!("must be true or false, is {is}")));
             }
@@ -78,18 +82,27 @@ pub fn object_id(value: &Value) -> Result<Option<String>, Illegal> {
         Value::Null => Ok(None),
         Value::String(_) => {
             let id = identity::id_text(value);
-            if id.as_ref().is_some_and(|id| id.chars().count() > MAX_ID_CHARS) {
-                return Err(Illegal::new("an external id has at most 256 characters, and is never cut"));
+            if id
+                .as_ref()
+                .is_some_and(|id| id.chars().count() > MAX_ID_CHARS)
+            {
+                return Err(Illegal::new(
+                    "an external id has at most 256 characters, and is never cut",
+                ));
             }
             Ok(id)
         }
         Value::Number(_) => match identity::id_text(value) {
             Some(id) => Ok(Some(id)),
-            None => Err(Illegal::new("an external id must be a text or a whole number, is a fraction")),
+            None => Err(Illegal::new(
+                "an external id must be a text or a whole number, is a fraction",
+            )),
         },
         Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
             let is = kind_of(value);
-            Err(Illegal::new(format!("an external id must be a text or a whole number, is {is}")))
+            Err(Illegal::new(format!(
+                "an external id must be a text or a whole number, is {is}"
+            )))
         }
     }
 }
@@ -119,8 +132,14 @@ fn code(value: Value, max_chars: usize) -> Result<String, Illegal> {
 
 fn within(value: &Value, low: i32, high: i32) -> Result<Value, Illegal> {
     let number = number(value)?;
-    let inside = number.as_f64().is_some_and(|n| f64::from(low) <= n && n <= f64::from(high));
-    if inside { Ok(Value::Number(number)) } else { Err(Illegal::new(format!("must be between {low} and {high}"))) }
+    let inside = number
+        .as_f64()
+        .is_some_and(|n| f64::from(low) <= n && n <= f64::from(high));
+    if inside {
+        Ok(Value::Number(number))
+    } else {
+        Err(Illegal::new(format!("must be between {low} and {high}")))
+    }
 }
 
 fn gender(value: &Value) -> Result<Value, Illegal> {
@@ -128,7 +147,9 @@ fn gender(value: &Value) -> Result<Value, Illegal> {
     match folded.as_deref() {
         Some("m" | "male") => Ok(Value::from("m")),
         Some("f" | "female") => Ok(Value::from("f")),
-        _ => Err(Illegal::new("gender must be m or f; leave other values out with an expression")),
+        _ => Err(Illegal::new(
+            "gender must be m or f; leave other values out with an expression",
+        )),
     }
 }
 
@@ -158,10 +179,16 @@ fn tags(value: Value, cuts: &mut Cuts) -> Result<Option<Value>, Illegal> {
             continue;
         }
         let tag = cuts.cut(tag, 64);
-        let letter = |c: char| c.is_ascii_alphanumeric() || ('À'..='ÿ').contains(&c) || matches!(c, '_' | '/' | '<' | '>' | '-' | '.');
+        let letter = |c: char| {
+            c.is_ascii_alphanumeric()
+                || ('À'..='ÿ').contains(&c)
+                || matches!(c, '_' | '/' | '<' | '>' | '-' | '.')
+        };
         let legal = tag.starts_with(letter) && tag.chars().all(|c| letter(c) || c == ' ');
         if !legal {
-            return Err(Illegal::new("a tag has only letters, digits, blanks and _ / < > - . and begins with no blank"));
+            return Err(Illegal::new(
+                "a tag has only letters, digits, blanks and _ / < > - . and begins with no blank",
+            ));
         }
         let tag = Value::String(tag);
         if !tags.contains(&tag) {
@@ -208,7 +235,9 @@ fn data(value: Value) -> Result<Value, Illegal> {
         Value::Object(_) => Ok(value),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
             let is = kind_of(&value);
-            Err(Illegal::new(format!("`data` must be an object, is {is}; give it a name: `data: {{ items: … }}`")))
+            Err(Illegal::new(format!(
+                "`data` must be an object, is {is}; give it a name: `data: {{ items: … }}`"
+            )))
         }
     }
 }

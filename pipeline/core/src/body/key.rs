@@ -35,9 +35,18 @@ pub fn event_key(event: &Event, record: &Record, route: &str, number: usize) -> 
         None => {
             part("at");
             let position = &record.position;
-            part(&header(record, "ingest.source.topic").unwrap_or_else(|| position.partition.topic.to_string()));
-            part(&header(record, "ingest.source.partition").unwrap_or_else(|| position.partition.partition.0.to_string()));
-            part(&header(record, "ingest.source.offset").unwrap_or_else(|| position.offset.0.to_string()));
+            part(
+                &header(record, "ingest.source.topic")
+                    .unwrap_or_else(|| position.partition.topic.to_string()),
+            );
+            part(
+                &header(record, "ingest.source.partition")
+                    .unwrap_or_else(|| position.partition.partition.0.to_string()),
+            );
+            part(
+                &header(record, "ingest.source.offset")
+                    .unwrap_or_else(|| position.offset.0.to_string()),
+            );
         }
     }
     part(route);
@@ -47,5 +56,8 @@ pub fn event_key(event: &Event, record: &Record, route: &str, number: usize) -> 
 
 fn header(record: &Record, name: &str) -> Option<String> {
     let value = record.header(name)?;
-    std::str::from_utf8(value).ok().filter(|text| !text.is_empty()).map(str::to_owned)
+    std::str::from_utf8(value)
+        .ok()
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
 }

@@ -61,7 +61,10 @@ pub struct Illegal {
 
 impl Illegal {
     pub(crate) fn new(rule: impl Into<String>) -> Self {
-        Self { reason: Rejection::IllegalField, rule: rule.into() }
+        Self {
+            reason: Rejection::IllegalField,
+            rule: rule.into(),
+        }
     }
 }
 

@@ -40,15 +40,30 @@ fn numbers_are_converted_only_without_loss() {
 
 #[test]
 fn each_suffix_takes_its_type() {
-    assert_eq!(custom(Suffix::Str, json!(18_446_744_073_709_551_615_u64)), Some(json!("18446744073709551615")));
+    assert_eq!(
+        custom(Suffix::Str, json!(18_446_744_073_709_551_615_u64)),
+        Some(json!("18446744073709551615"))
+    );
     assert_eq!(custom(Suffix::Txt, json!(false)), Some(json!("false")));
     assert_eq!(custom(Suffix::Str, json!({})), None);
-    assert_eq!(custom(Suffix::At, json!("2026-01-02 03:04:05")), Some(json!("2026-01-02T03:04:05.000Z")));
+    assert_eq!(
+        custom(Suffix::At, json!("2026-01-02 03:04:05")),
+        Some(json!("2026-01-02T03:04:05.000Z"))
+    );
     assert_eq!(custom(Suffix::At, json!("soon")), None);
     assert_eq!(custom(Suffix::Bool, json!("TRUE")), Some(json!(true)));
     assert_eq!(custom(Suffix::Bool, json!(1)), None);
-    assert_eq!(custom(Suffix::Url, json!("https://example.com/a?b=c")), Some(json!("https://example.com/a?b=c")));
-    for text in ["example.com", "https://", "https:///x", "https://a b", "://x"] {
+    assert_eq!(
+        custom(Suffix::Url, json!("https://example.com/a?b=c")),
+        Some(json!("https://example.com/a?b=c"))
+    );
+    for text in [
+        "example.com",
+        "https://",
+        "https:///x",
+        "https://a b",
+        "://x",
+    ] {
         assert_eq!(custom(Suffix::Url, json!(text)), None, "{text}");
     }
 }
@@ -57,7 +72,14 @@ fn each_suffix_takes_its_type() {
 fn names_of_custom_attributes_end_in_a_type() {
     assert_eq!(Suffix::of_custom("totalNum"), Ok(Suffix::Num));
     assert_eq!(Suffix::of_custom("orderIdStr"), Ok(Suffix::Str));
-    for name in ["total", "Num", "orderId", "1totalNum", "total sumNum", "größeStr"] {
+    for name in [
+        "total",
+        "Num",
+        "orderId",
+        "1totalNum",
+        "total sumNum",
+        "größeStr",
+    ] {
         assert!(Suffix::of_custom(name).is_err(), "{name}");
     }
 }
@@ -69,20 +91,46 @@ fn meta_names_take_the_suffix_of_their_value() {
         ("total", json!(5), Some(("totalNum", json!(5)))),
         ("totalNum", json!("5.50"), Some(("totalNum", json!(5.5)))),
         ("totalNum", json!("five"), None),
-        ("shipped", json!("2026-01-02T03:04:05Z"), Some(("shippedAt", json!("2026-01-02T03:04:05.000Z")))),
-        ("shipped", json!("2026-01-02"), Some(("shipped", json!("2026-01-02")))),
-        ("shippedAt", json!("2026-01-02"), Some(("shippedAt", json!("2026-01-02T00:00:00.000Z")))),
+        (
+            "shipped",
+            json!("2026-01-02T03:04:05Z"),
+            Some(("shippedAt", json!("2026-01-02T03:04:05.000Z"))),
+        ),
+        (
+            "shipped",
+            json!("2026-01-02"),
+            Some(("shipped", json!("2026-01-02"))),
+        ),
+        (
+            "shippedAt",
+            json!("2026-01-02"),
+            Some(("shippedAt", json!("2026-01-02T00:00:00.000Z"))),
+        ),
         ("itemNumber", json!("x"), Some(("itemnumber", json!("x")))),
         ("itemNumber", json!(4), Some(("itemnumberNum", json!(4)))),
-        ("isAttending", json!(true), Some(("isattending", json!("true")))),
-        ("statusStr", json!("paid"), Some(("statusStr", json!("paid")))),
-        ("order", json!(9_007_199_254_740_993_i64), Some(("order", json!("9007199254740993")))),
+        (
+            "isAttending",
+            json!(true),
+            Some(("isattending", json!("true"))),
+        ),
+        (
+            "statusStr",
+            json!("paid"),
+            Some(("statusStr", json!("paid"))),
+        ),
+        (
+            "order",
+            json!(9_007_199_254_740_993_i64),
+            Some(("order", json!("9007199254740993"))),
+        ),
         ("orderNum", json!(9_007_199_254_740_993_i64), None),
         ("items", json!([1]), None),
         ("items", json!({}), None),
     ] {
         let found = meta_entry(name, value.clone(), &mut cuts).ok();
-        let found = found.as_ref().map(|(name, value)| (name.as_ref(), value.clone()));
+        let found = found
+            .as_ref()
+            .map(|(name, value)| (name.as_ref(), value.clone()));
         assert_eq!(found, wanted, "{name} {value}");
     }
     for name in ["id", "idNum", "1abc", "a b c", "größe", "", &"x".repeat(34)] {
@@ -96,9 +144,13 @@ fn long_texts_are_cut_and_counted() {
     let mut cuts = Cuts::default();
     let long = custom_value(Suffix::Str, json!("ü".repeat(2_000)), &mut cuts).unwrap();
     assert_eq!(long.as_str().unwrap().chars().count(), 1_024);
-    let title = field_value(Kind::Title, json!("x".repeat(257)), &mut cuts).unwrap().unwrap();
+    let title = field_value(Kind::Title, json!("x".repeat(257)), &mut cuts)
+        .unwrap()
+        .unwrap();
     assert_eq!(title.as_str().unwrap().len(), 256);
-    let whole = field_value(Kind::Description, json!("x".repeat(10_240)), &mut cuts).unwrap().unwrap();
+    let whole = field_value(Kind::Description, json!("x".repeat(10_240)), &mut cuts)
+        .unwrap()
+        .unwrap();
     assert_eq!(whole.as_str().unwrap().len(), 10_240);
     assert_eq!(cuts, Cuts(2));
 }
@@ -110,11 +162,17 @@ fn fields_keep_their_rules() {
     assert!(field(Kind::Gender, json!("x")).is_err());
     assert_eq!(field(Kind::CountryCode, json!("de")), Ok(Some(json!("DE"))));
     assert!(field(Kind::CountryCode, json!("DEU")).is_err());
-    assert_eq!(field(Kind::Tags, json!(["a", "a", "b c", null, ""])), Ok(Some(json!(["a", "b c"]))));
+    assert_eq!(
+        field(Kind::Tags, json!(["a", "a", "b c", null, ""])),
+        Ok(Some(json!(["a", "b c"])))
+    );
     assert!(field(Kind::Tags, json!(["a!"])).is_err());
     assert!(field(Kind::Tags, (0..21).map(|n| json!(n)).collect()).is_err());
     assert_eq!(field(Kind::Tags, json!("vip")), Ok(Some(json!(["vip"]))));
-    assert_eq!(field(Kind::Images, json!(["https://a.example/1"])), Ok(Some(json!(["https://a.example/1"]))));
+    assert_eq!(
+        field(Kind::Images, json!(["https://a.example/1"])),
+        Ok(Some(json!(["https://a.example/1"])))
+    );
     assert!(field(Kind::Data, json!([])).is_err());
     assert!(field(Kind::Within(-90, 90), json!(91)).is_err());
     assert!(field(Kind::Code(16), json!("x".repeat(17))).is_err());
@@ -136,24 +194,46 @@ fn the_event_key_names_the_occurrence() {
         deleted: false,
     };
     let record = |offset: i64, headers: &[(&str, &'static str)]| Record {
-        position: Position { partition: TopicPartition::new("t", 1), offset: Offset(offset) },
+        position: Position {
+            partition: TopicPartition::new("t", 1),
+            offset: Offset(offset),
+        },
         key: None,
         value: None,
         headers: headers
             .iter()
-            .map(|(name, value)| Header { name: (*name).into(), value: Some(value.as_bytes().into()) })
+            .map(|(name, value)| Header {
+                name: (*name).into(),
+                value: Some(value.as_bytes().into()),
+            })
             .collect(),
         timestamp_ms: None,
     };
     let key = |id, record: &Record, number| key::event_key(&event(id), record, "r", number);
     // with an id the place does not matter; without, it does
-    assert_eq!(key(Some("m"), &record(1, &[]), 1), key(Some("m"), &record(2, &[]), 1));
-    assert_ne!(key(Some("m"), &record(1, &[]), 1), key(Some("m"), &record(1, &[]), 2));
+    assert_eq!(
+        key(Some("m"), &record(1, &[]), 1),
+        key(Some("m"), &record(2, &[]), 1)
+    );
+    assert_ne!(
+        key(Some("m"), &record(1, &[]), 1),
+        key(Some("m"), &record(1, &[]), 2)
+    );
     assert_ne!(key(None, &record(1, &[]), 1), key(None, &record(2, &[]), 1));
-    let replayed = [("ingest.source.topic", "t"), ("ingest.source.partition", "1"), ("ingest.source.offset", "2")];
-    assert_eq!(key(None, &record(99, &replayed), 1), key(None, &record(2, &[]), 1));
+    let replayed = [
+        ("ingest.source.topic", "t"),
+        ("ingest.source.partition", "1"),
+        ("ingest.source.offset", "2"),
+    ];
+    assert_eq!(
+        key(None, &record(99, &replayed), 1),
+        key(None, &record(2, &[]), 1)
+    );
     // fixed for ever
-    assert_eq!(key(Some("m"), &record(1, &[]), 1).to_string(), "f6254a46-b2c7-50a9-aa70-72fbc2a25584");
+    assert_eq!(
+        key(Some("m"), &record(1, &[]), 1).to_string(),
+        "f6254a46-b2c7-50a9-aa70-72fbc2a25584"
+    );
 }
 
 proptest! {

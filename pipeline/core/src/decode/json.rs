@@ -32,27 +32,46 @@ pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value, Decoded> {
     }
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|e| {
-        Decoded::reject(Rejection::InvalidUtf8, format!("not UTF-8 from byte {}", e.valid_up_to()))
+        Decoded::reject(
+            Rejection::InvalidUtf8,
+            format!("not UTF-8 from byte {}", e.valid_up_to()),
+        )
     })?;
     if text.trim_ascii().is_empty() {
-        return Err(Decoded::reject(Rejection::InvalidJson, "the value is empty"));
+        return Err(Decoded::reject(
+            Rejection::InvalidJson,
+            "the value is empty",
+        ));
     }
     let value = match parse_text(text)? {
         Value::String(inner) => parse_text(&inner).map_err(|error| match error {
             Decoded::Reject(mut rejected) => {
-                rejected.detail = format!("the value is a JSON text whose content is not JSON: {}", rejected.detail);
+                rejected.detail = format!(
+                    "the value is a JSON text whose content is not JSON: {}",
+                    rejected.detail
+                );
                 Decoded::Reject(rejected)
             }
             Decoded::Skip(reason) => Decoded::Skip(reason),
         })?,
-        value => value,
+        value @ (Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::Array(_)
+        | Value::Object(_)) => value,
     };
     if value.is_null() {
-        return Err(Decoded::reject(Rejection::InvalidJson, "the value is the JSON word null"));
+        return Err(Decoded::reject(
+            Rejection::InvalidJson,
+            "the value is the JSON word null",
+        ));
     }
     if limits.depth < MAX_DEPTH && deeper_than(&value, limits.depth) {
         let depth = limits.depth;
-        return Err(Decoded::reject(Rejection::TooDeep, format!("nested deeper than {depth} levels")));
+        return Err(Decoded::reject(
+            Rejection::TooDeep,
+            format!("nested deeper than {depth} levels"),
+        ));
     }
     Ok(value)
 }
@@ -71,7 +90,8 @@ fn parse_text(text: &str) -> Result<Value, Decoded> {
         let (line, column) = (error.line(), error.column());
         let said = error.to_string();
         if said.starts_with("recursion limit exceeded") {
-            let detail = format!("nested deeper than {MAX_DEPTH} levels at line {line} column {column}");
+            let detail =
+                format!("nested deeper than {MAX_DEPTH} levels at line {line} column {column}");
             return Decoded::reject(Rejection::TooDeep, detail);
         }
         let what = match error.classify() {
@@ -83,14 +103,21 @@ fn parse_text(text: &str) -> Result<Value, Decoded> {
             | serde_json::error::Category::Data
             | serde_json::error::Category::Io => "not JSON",
         };
-        Decoded::reject(Rejection::InvalidJson, format!("{what} at line {line} column {column}"))
+        Decoded::reject(
+            Rejection::InvalidJson,
+            format!("{what} at line {line} column {column}"),
+        )
     })
 }
 
 fn deeper_than(value: &Value, levels: usize) -> bool {
     match value {
-        Value::Array(items) => levels == 0 || items.iter().any(|item| deeper_than(item, levels - 1)),
-        Value::Object(fields) => levels == 0 || fields.values().any(|item| deeper_than(item, levels - 1)),
+        Value::Array(items) => {
+            levels == 0 || items.iter().any(|item| deeper_than(item, levels - 1))
+        }
+        Value::Object(fields) => {
+            levels == 0 || fields.values().any(|item| deeper_than(item, levels - 1))
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }

@@ -100,8 +100,13 @@ impl FromStr for Format {
     type Err = UnknownFormat;
 
     fn from_str(name: &str) -> Result<Self, UnknownFormat> {
-        let known = Self::KNOWN.iter().copied().find(|format| format.as_str() == name);
-        known.ok_or_else(|| UnknownFormat { name: name.to_owned() })
+        let known = Self::KNOWN
+            .iter()
+            .copied()
+            .find(|format| format.as_str() == name);
+        known.ok_or_else(|| UnknownFormat {
+            name: name.to_owned(),
+        })
     }
 }
 
@@ -110,7 +115,10 @@ impl FromStr for Format {
 impl Default for Limits {
     /// 1 MiB and 128 levels.
     fn default() -> Self {
-        Self { value_bytes: 1024 * 1024, depth: 128 }
+        Self {
+            value_bytes: 1024 * 1024,
+            depth: 128,
+        }
     }
 }
 
@@ -153,7 +161,9 @@ impl Decoder {
     /// # Errors
     /// [`Decoded::Skip`] for a tombstone; [`Decoded::Reject`] if the value is not JSON within the limits.
     pub fn payload(&self, record: &Record) -> Result<Value, Decoded> {
-        let Some(bytes) = &record.value else { return Err(Decoded::Skip(SkipReason::Tombstone)) };
+        let Some(bytes) = &record.value else {
+            return Err(Decoded::Skip(SkipReason::Tombstone));
+        };
         json::parse(bytes, self.limits)
     }
 
@@ -161,7 +171,12 @@ impl Decoder {
     ///
     /// # Errors
     /// As [`Decoder::decode`].
-    pub fn event(&self, payload: Value, record: &Record, said: &Envelope) -> Result<Event, Decoded> {
+    pub fn event(
+        &self,
+        payload: Value,
+        record: &Record,
+        said: &Envelope,
+    ) -> Result<Event, Decoded> {
         match self.format {
             Format::Json => plain::event(payload, record, said),
             Format::Segment => segment::event(payload, record, said),
@@ -179,7 +194,12 @@ struct Found {
 }
 
 /// Lays what the mapping says over what the format found.
-fn finish(found: Found, payload: Value, record: &Record, said: &Envelope) -> Result<Event, Decoded> {
+fn finish(
+    found: Found,
+    payload: Value,
+    record: &Record,
+    said: &Envelope,
+) -> Result<Event, Decoded> {
     let reference = reference_time(record);
     let name = match &said.name {
         Some(value) => crate::identity::id_text(value),
@@ -190,7 +210,9 @@ fn finish(found: Found, payload: Value, record: &Record, said: &Envelope) -> Res
             Rejection::InvalidEnvelope,
             match (&said.name, found.source) {
                 (Some(_), _) => "the expression `event.name` of the mapping gave no name",
-                (None, "segment") => "no name: `type` or, for a track, `event` is missing or not text",
+                (None, "segment") => {
+                    "no name: `type` or, for a track, `event` is missing or not text"
+                }
                 (None, _) => {
                     "no name: none of `type`, `name`, `event` is a text; say `event: {name: …}` in the mapping"
                 }
@@ -205,7 +227,15 @@ fn finish(found: Found, payload: Value, record: &Record, said: &Envelope) -> Res
         Some(value) => time::plausible(value, reference).or(reference),
         None => found.time.or(reference),
     };
-    Ok(Event { source: found.source, name, id, time, customer: found.customer, payload, deleted: false })
+    Ok(Event {
+        source: found.source,
+        name,
+        id,
+        time,
+        customer: found.customer,
+        payload,
+        deleted: false,
+    })
 }
 
 /// The record's own time, which stands in where the content has none.

@@ -17,16 +17,23 @@ const TIMES: &[&str] = &["time", "timestamp", "created_at"];
 /// unless the mapping says otherwise. A plain object hints at no customer: routes name one.
 pub(super) fn event(payload: Value, record: &Record, said: &Envelope) -> Result<Event, Decoded> {
     let Value::Object(object) = &payload else {
-        return Err(Decoded::reject(Rejection::FormatMismatch, "the value is not a JSON object"));
+        return Err(Decoded::reject(
+            Rejection::FormatMismatch,
+            "the value is not a JSON object",
+        ));
     };
     let reference = reference_time(record);
     let found = Found {
         source: "json",
-        name: NAMES.iter().find_map(|key| object.get(*key)?.as_str().map(str::trim))
+        name: NAMES
+            .iter()
+            .find_map(|key| object.get(*key)?.as_str().map(str::trim))
             .filter(|name| !name.is_empty())
             .map(str::to_owned),
         id: object.get("id").and_then(identity::id_text),
-        time: TIMES.iter().find_map(|key| time::plausible(object.get(*key)?, reference)),
+        time: TIMES
+            .iter()
+            .find_map(|key| time::plausible(object.get(*key)?, reference)),
         customer: CustomerHints::default(),
     };
     finish(found, payload, record, said)

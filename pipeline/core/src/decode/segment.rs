@@ -28,7 +28,10 @@ const TIMES: &[&str] = &["timestamp", "originalTimestamp", "sentAt", "receivedAt
 /// The event of a Segment message.
 pub(super) fn event(payload: Value, record: &Record, said: &Envelope) -> Result<Event, Decoded> {
     let Value::Object(message) = &payload else {
-        return Err(Decoded::reject(Rejection::FormatMismatch, "the value is not a JSON object"));
+        return Err(Decoded::reject(
+            Rejection::FormatMismatch,
+            "the value is not a JSON object",
+        ));
     };
     let kind = kind(message)?;
     if !meant_for_kustomer(message.get("integrations")) {
@@ -38,8 +41,13 @@ pub(super) fn event(payload: Value, record: &Record, said: &Envelope) -> Result<
     let found = Found {
         source: "segment",
         name: name(kind, message),
-        id: message.get("messageId").or_else(|| message.get("message_id")).and_then(identity::id_text),
-        time: TIMES.iter().find_map(|key| time::plausible(message.get(*key)?, reference)),
+        id: message
+            .get("messageId")
+            .or_else(|| message.get("message_id"))
+            .and_then(identity::id_text),
+        time: TIMES
+            .iter()
+            .find_map(|key| time::plausible(message.get(*key)?, reference)),
         customer: customer(message),
     };
     finish(found, payload, record, said)
@@ -47,16 +55,19 @@ pub(super) fn event(payload: Value, record: &Record, said: &Envelope) -> Result<
 
 /// The kind of message, or why the value is none.
 fn kind(message: &Map<String, Value>) -> Result<&'static str, Decoded> {
-    let sent = match (message.get("type"), message.get("action")) {
-        (Some(kind), _) | (None, Some(kind)) => kind,
-        (None, None) => {
-            return Err(Decoded::reject(Rejection::FormatMismatch, "`type` is missing: not a Segment message"));
-        }
+    let Some(sent) = message.get("type").or_else(|| message.get("action")) else {
+        let detail = "`type` is missing: not a Segment message";
+        return Err(Decoded::reject(Rejection::FormatMismatch, detail));
     };
     let Value::String(sent) = sent else {
-        return Err(Decoded::reject(Rejection::FormatMismatch, "`type` is not a text: not a Segment message"));
+        return Err(Decoded::reject(
+            Rejection::FormatMismatch,
+            "`type` is not a text: not a Segment message",
+        ));
     };
-    let known = KINDS.iter().find(|kind| kind.eq_ignore_ascii_case(sent.trim()));
+    let known = KINDS
+        .iter()
+        .find(|kind| kind.eq_ignore_ascii_case(sent.trim()));
     known.copied().ok_or_else(|| {
         Decoded::reject(
             Rejection::FormatMismatch,
@@ -74,7 +85,9 @@ fn name(kind: &'static str, message: &Map<String, Value>) -> Option<String> {
     match kind {
         "track" => text("event"),
         "page" | "screen" => {
-            let named = text("name").or_else(|| text("event")).or_else(|| text("category"));
+            let named = text("name")
+                .or_else(|| text("event"))
+                .or_else(|| text("category"));
             Some(named.unwrap_or_else(|| kind.to_owned()))
         }
         _ => Some(kind.to_owned()),
@@ -83,7 +96,9 @@ fn name(kind: &'static str, message: &Map<String, Value>) -> Option<String> {
 
 /// Whether `integrations` lets the message through to Kustomer: `Kustomer` decides, else `All`, else yes.
 fn meant_for_kustomer(integrations: Option<&Value>) -> bool {
-    let Some(Value::Object(map)) = integrations else { return true };
+    let Some(Value::Object(map)) = integrations else {
+        return true;
+    };
     // an object in place of `true` carries settings and means yes
     let says = |wanted: &str| {
         let found = map.iter().find(|(key, _)| key.eq_ignore_ascii_case(wanted));
@@ -98,11 +113,19 @@ fn customer(message: &Map<String, Value>) -> CustomerHints {
     let traits = [message.get("traits"), context.and_then(|c| c.get("traits"))];
     let [own, contextual] = traits;
     let with_properties = [own, contextual, message.get("properties")];
-    let email = with_properties.iter().flatten().find_map(|t| identity::email(t.get("email")?.as_str()?));
-    let phone = traits.iter().flatten().find_map(|t| identity::phone(t.get("phone")?.as_str()?));
+    let email = with_properties
+        .iter()
+        .flatten()
+        .find_map(|t| identity::email(t.get("email")?.as_str()?));
+    let phone = traits
+        .iter()
+        .flatten()
+        .find_map(|t| identity::phone(t.get("phone")?.as_str()?));
     let user = message.get("userId").and_then(identity::external_id);
     let user = user.or_else(|| message.get("user_id").and_then(identity::external_id));
-    let anonymous = message.get("anonymousId").or_else(|| message.get("anonymous_id"));
+    let anonymous = message
+        .get("anonymousId")
+        .or_else(|| message.get("anonymous_id"));
     CustomerHints {
         id: context.and_then(kustomer_id),
         external_id: user,

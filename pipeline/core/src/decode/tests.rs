@@ -6,12 +6,21 @@ use crate::record::{Header, Offset, Position, TopicPartition};
 
 fn record(value: Option<&[u8]>) -> Record {
     Record {
-        position: Position { partition: TopicPartition::new("shop.events", 3), offset: Offset(7) },
+        position: Position {
+            partition: TopicPartition::new("shop.events", 3),
+            offset: Offset(7),
+        },
         key: None,
         value: value.map(Bytes::copy_from_slice),
         headers: vec![
-            Header { name: "a".into(), value: None },
-            Header { name: "a".into(), value: Some(Bytes::from_static(b"\xff")) },
+            Header {
+                name: "a".into(),
+                value: None,
+            },
+            Header {
+                name: "a".into(),
+                value: Some(Bytes::from_static(b"\xff")),
+            },
         ],
         timestamp_ms: Some(1_767_323_045_000),
     }
@@ -31,7 +40,10 @@ fn reason(format: Format, value: &[u8]) -> Rejection {
 #[test]
 fn a_tombstone_is_skipped() {
     let decoder = Decoder::new(Format::Segment, Limits::default());
-    assert_eq!(decoder.decode(&record(None)), Err(Decoded::Skip(SkipReason::Tombstone)));
+    assert_eq!(
+        decoder.decode(&record(None)),
+        Err(Decoded::Skip(SkipReason::Tombstone))
+    );
 }
 
 #[test]
@@ -50,7 +62,12 @@ fn bytes_that_are_no_json_are_rejected_by_cause() {
         (b"\"plain text\"", Rejection::InvalidJson),
     ] {
         for format in Format::KNOWN {
-            assert_eq!(reason(*format, value), wanted, "{format} {}", String::from_utf8_lossy(value));
+            assert_eq!(
+                reason(*format, value),
+                wanted,
+                "{format} {}",
+                String::from_utf8_lossy(value)
+            );
         }
     }
     let deep = "[".repeat(200) + &"]".repeat(200);
@@ -68,7 +85,10 @@ fn a_value_of_one_megabyte_is_read() {
 #[test]
 fn a_byte_order_mark_and_json_within_a_text_are_undone() {
     let value = b"\xef\xbb\xbf{\"type\":\"x\",\"id\":9007199254740993}";
-    assert_eq!(decode(Format::Json, value).unwrap().id.as_deref(), Some("9007199254740993"));
+    assert_eq!(
+        decode(Format::Json, value).unwrap().id.as_deref(),
+        Some("9007199254740993")
+    );
     let value = serde_json::to_vec(&json!(r#"{"type":"x"}"#)).unwrap();
     assert_eq!(decode(Format::Json, &value).unwrap().name, "x");
 }
@@ -76,9 +96,15 @@ fn a_byte_order_mark_and_json_within_a_text_are_undone() {
 #[test]
 fn the_names_of_a_segment_message_follow_its_kind() {
     for (message, wanted) in [
-        (json!({"type": "track", "event": " Order Completed "}), "Order Completed"),
+        (
+            json!({"type": "track", "event": " Order Completed "}),
+            "Order Completed",
+        ),
         (json!({"action": "Track", "event": "x"}), "x"),
-        (json!({"type": "page", "name": "Home", "category": "c"}), "Home"),
+        (
+            json!({"type": "page", "name": "Home", "category": "c"}),
+            "Home",
+        ),
         (json!({"type": "page", "category": "c"}), "c"),
         (json!({"type": "page"}), "page"),
         (json!({"type": "screen", "event": "Cart"}), "Cart"),
@@ -88,11 +114,28 @@ fn the_names_of_a_segment_message_follow_its_kind() {
         let event = decode(Format::Segment, message.to_string().as_bytes()).unwrap();
         assert_eq!(event.name, wanted, "{message}");
     }
-    for message in [json!({}), json!({"type": 1}), json!({"type": "delete"}), json!({"event": "x"})] {
-        assert_eq!(reason(Format::Segment, message.to_string().as_bytes()), Rejection::FormatMismatch, "{message}");
+    for message in [
+        json!({}),
+        json!({"type": 1}),
+        json!({"type": "delete"}),
+        json!({"event": "x"}),
+    ] {
+        assert_eq!(
+            reason(Format::Segment, message.to_string().as_bytes()),
+            Rejection::FormatMismatch,
+            "{message}"
+        );
     }
-    for message in [json!({"type": "track"}), json!({"type": "track", "event": 5}), json!({"type": "track", "event": " "})] {
-        assert_eq!(reason(Format::Segment, message.to_string().as_bytes()), Rejection::InvalidEnvelope, "{message}");
+    for message in [
+        json!({"type": "track"}),
+        json!({"type": "track", "event": 5}),
+        json!({"type": "track", "event": " "}),
+    ] {
+        assert_eq!(
+            reason(Format::Segment, message.to_string().as_bytes()),
+            Rejection::InvalidEnvelope,
+            "{message}"
+        );
     }
 }
 
@@ -122,7 +165,11 @@ fn a_segment_message_tells_who_and_when() {
 
 #[test]
 fn without_a_time_the_record_gives_one() {
-    let event = decode(Format::Segment, br#"{"type":"track","event":"x","timestamp":"soon"}"#).unwrap();
+    let event = decode(
+        Format::Segment,
+        br#"{"type":"track","event":"x","timestamp":"soon"}"#,
+    )
+    .unwrap();
     assert_eq!(event.time, "2026-01-02T03:04:05Z".parse().ok());
 }
 
@@ -149,5 +196,8 @@ fn integrations_may_keep_a_message_away() {
 fn only_known_formats_are_accepted() {
     assert_eq!("segment".parse(), Ok(Format::Segment));
     let error = "debezium".parse::<Format>().unwrap_err();
-    assert_eq!(error.to_string(), "unknown format \"debezium\"; known: json, segment");
+    assert_eq!(
+        error.to_string(),
+        "unknown format \"debezium\"; known: json, segment"
+    );
 }

@@ -47,20 +47,31 @@ pub fn parse_text(text: &str) -> Option<Timestamp> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return Some(time);
     }
-    let plain_number = text.len() <= 19 && text.bytes().enumerate().all(|(i, b)| b.is_ascii_digit() || (i == 0 && b == b'-'));
+    let plain_number = text.len() <= 19
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(i, b)| b.is_ascii_digit() || (i == 0 && b == b'-'));
     if plain_number {
         return epoch(text.parse().ok()?);
     }
     let local = match text.parse::<civil::DateTime>() {
         Ok(local) => local,
-        Err(_) => text.parse::<civil::Date>().ok()?.to_datetime(civil::Time::midnight()),
+        Err(_) => text
+            .parse::<civil::Date>()
+            .ok()?
+            .to_datetime(civil::Time::midnight()),
     };
     // an offset that jiff's civil parser would pass over must not be lost
-    let has_offset = text.contains(['Z', 'z', '[']) || text.get(10..).is_some_and(|rest| rest.contains(['+', '-']));
+    let has_offset = text.contains(['Z', 'z', '['])
+        || text.get(10..).is_some_and(|rest| rest.contains(['+', '-']));
     if has_offset {
         return None;
     }
-    local.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+    local
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .ok()
+        .map(|zoned| zoned.timestamp())
 }
 
 /// A plausible time of an event, seen from the time at which the record reached Kafka.
@@ -107,7 +118,10 @@ fn epoch_seconds(number: f64) -> Option<Timestamp> {
         _ if (1e11..1e14).contains(&size) => number / 1e3,
         _ => return None,
     };
-    #[expect(clippy::cast_possible_truncation, reason = "below 1e11 seconds, 1e14 milliseconds fit")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "below 1e11 seconds, 1e14 milliseconds fit"
+    )]
     let millis = (seconds * 1e3).round() as i64;
     Timestamp::from_millisecond(millis).ok()
 }
@@ -129,7 +143,10 @@ mod tests {
             (json!("2026-01-02 03:04:05Z"), "2026-01-02T03:04:05Z"),
             (json!("2026-01-02 03:04:05+02:00"), "2026-01-02T01:04:05Z"),
             (json!("2026-01-02T03:04:05+0200"), "2026-01-02T01:04:05Z"),
-            (json!("2026-01-02T03:04:05.123456789Z"), "2026-01-02T03:04:05.123456789Z"),
+            (
+                json!("2026-01-02T03:04:05.123456789Z"),
+                "2026-01-02T03:04:05.123456789Z",
+            ),
             (json!("2026-01-02"), "2026-01-02T00:00:00Z"),
             (json!(" 2026-01-02t03:04:05z "), "2026-01-02T03:04:05Z"),
             (json!(1_767_323_045), "2026-01-02T03:04:05Z"),
@@ -141,7 +158,17 @@ mod tests {
         ] {
             assert_eq!(parse(&value), at(wanted), "{value}");
         }
-        for value in [json!(""), json!("now"), json!(0), json!(20_260_102), json!(true), json!(1e30), json!("2026-13-01"), json!("2026-01-02T25:00:00Z"), json!("99999999999999999999")] {
+        for value in [
+            json!(""),
+            json!("now"),
+            json!(0),
+            json!(20_260_102),
+            json!(true),
+            json!(1e30),
+            json!("2026-13-01"),
+            json!("2026-01-02T25:00:00Z"),
+            json!("99999999999999999999"),
+        ] {
             assert_eq!(parse(&value), None, "{value}");
         }
     }

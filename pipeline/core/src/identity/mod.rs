@@ -15,7 +15,15 @@ pub const MAX_ID_CHARS: usize = 256;
 const MAX_EMAIL_CHARS: usize = 254;
 
 /// What producers write where they have nothing; compared in lower case.
-const NOTHING: &[&str] = &["null", "undefined", "nil", "none", "nan", "(null)", "[object object]"];
+const NOTHING: &[&str] = &[
+    "null",
+    "undefined",
+    "nil",
+    "none",
+    "nan",
+    "(null)",
+    "[object object]",
+];
 
 /// Ids that stand for the shop itself, not for a customer; compared in lower case.
 const NOBODY: &[&str] = &["0", "-1", "shopify-admin", "anonymous", "guest"];
@@ -88,7 +96,8 @@ pub fn email(text: &str) -> Option<String> {
     let text = text.trim();
     let text = text.strip_prefix("mailto:").unwrap_or(text).to_lowercase();
     let (local, domain) = text.split_once('@')?;
-    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | ',' | ';' | '"');
+    let odd =
+        |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | ',' | ';' | '"');
     let dotted = domain.split('.').count() >= 2 && domain.split('.').all(|label| !label.is_empty());
     let plausible = !local.is_empty()
         && !domain.contains('@')
@@ -146,26 +155,60 @@ mod tests {
 
     #[test]
     fn values_that_identify_nobody_are_dropped() {
-        for value in [json!("null"), json!(" "), json!("undefined"), json!(null), json!(true), json!({}), json!([1])] {
+        for value in [
+            json!("null"),
+            json!(" "),
+            json!("undefined"),
+            json!(null),
+            json!(true),
+            json!({}),
+            json!([1]),
+        ] {
             assert_eq!(id_text(&value), None, "{value}");
         }
-        for value in [json!("0"), json!(0), json!("Shopify-Admin"), json!("x".repeat(257)), json!("NaN")] {
+        for value in [
+            json!("0"),
+            json!(0),
+            json!("Shopify-Admin"),
+            json!("x".repeat(257)),
+            json!("NaN"),
+        ] {
             assert_eq!(external_id(&value), None, "{value}");
         }
-        assert_eq!(external_id(&json!("x".repeat(256))).map(|s| s.len()), Some(256));
+        assert_eq!(
+            external_id(&json!("x".repeat(256))).map(|s| s.len()),
+            Some(256)
+        );
     }
 
     #[test]
     fn large_ids_stay_exact() {
-        assert_eq!(id_text(&json!(u64::MAX)).as_deref(), Some("18446744073709551615"));
+        assert_eq!(
+            id_text(&json!(u64::MAX)).as_deref(),
+            Some("18446744073709551615")
+        );
         assert_eq!(id_text(&json!(123.0)).as_deref(), Some("123"));
         assert_eq!(id_text(&json!(1e300)), None);
     }
 
     #[test]
     fn emails_are_plausible_or_nothing() {
-        assert_eq!(email("grün@müller.example").as_deref(), Some("grün@müller.example"));
-        for text in ["", "@", "a@", "@b.c", "a@b", "a b@c.de", "a@b..de", "a@.de", "a@b.de,c@d.de", "a@@b.de"] {
+        assert_eq!(
+            email("grün@müller.example").as_deref(),
+            Some("grün@müller.example")
+        );
+        for text in [
+            "",
+            "@",
+            "a@",
+            "@b.c",
+            "a@b",
+            "a b@c.de",
+            "a@b..de",
+            "a@.de",
+            "a@b.de,c@d.de",
+            "a@@b.de",
+        ] {
             assert_eq!(email(text), None, "{text}");
         }
     }
@@ -173,7 +216,16 @@ mod tests {
     #[test]
     fn phones_are_international_or_nothing() {
         assert_eq!(phone("+49 (0)30 123456").as_deref(), Some("+4930123456"));
-        for text in ["", "+", "123456789", "+0123456789", "+1234567", "+1234567890123456", "+49 30 x", "call me"] {
+        for text in [
+            "",
+            "+",
+            "123456789",
+            "+0123456789",
+            "+1234567",
+            "+1234567890123456",
+            "+49 30 x",
+            "call me",
+        ] {
             assert_eq!(phone(text), None, "{text}");
         }
     }

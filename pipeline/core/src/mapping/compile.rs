@@ -17,17 +17,39 @@ pub(super) fn mapping(document: &Node, file: &str) -> Result<Mapping, Vec<Mappin
     let Some(fields) = reader.fields(document, "", &["format", "event", "routes", "tests"]) else {
         return Err(reader.errors);
     };
-    let format = fields.get("format").and_then(|node| format(&mut reader, node));
-    let header = fields.get("event").map(|node| header(&mut reader, node)).unwrap_or_default();
+    let format = fields
+        .get("format")
+        .and_then(|node| format(&mut reader, node));
+    let header = fields
+        .get("event")
+        .map(|node| header(&mut reader, node))
+        .unwrap_or_default();
     let mut routes = Vec::new();
     match fields.get("routes") {
-        None => reader.error(fields.place, "", "`routes` is missing", Some("a mapping is a list of routes".to_owned())),
+        None => reader.error(
+            fields.place,
+            "",
+            "`routes` is missing",
+            Some("a mapping is a list of routes".to_owned()),
+        ),
         Some(node) => {
-            for (index, node) in reader.list(node, "routes").unwrap_or_default().iter().enumerate() {
+            for (index, node) in reader
+                .list(node, "routes")
+                .unwrap_or_default()
+                .iter()
+                .enumerate()
+            {
                 let at = format!("routes[{index}]");
-                let Some(route) = route(&mut reader, node, &at) else { continue };
+                let Some(route) = route(&mut reader, node, &at) else {
+                    continue;
+                };
                 if routes.iter().any(|other: &Route| other.name == route.name) {
-                    reader.error(node.place, &at, format!("a second route is named `{}`", route.name), None);
+                    reader.error(
+                        node.place,
+                        &at,
+                        format!("a second route is named `{}`", route.name),
+                        None,
+                    );
                 }
                 routes.push(route);
             }
@@ -35,7 +57,12 @@ pub(super) fn mapping(document: &Node, file: &str) -> Result<Mapping, Vec<Mappin
     }
     let mut tests = Vec::new();
     if let Some(node) = fields.get("tests") {
-        for (index, node) in reader.list(node, "tests").unwrap_or_default().iter().enumerate() {
+        for (index, node) in reader
+            .list(node, "tests")
+            .unwrap_or_default()
+            .iter()
+            .enumerate()
+        {
             tests.extend(test(&mut reader, node, &format!("tests[{index}]")));
         }
     }
@@ -47,14 +74,27 @@ pub(super) fn mapping(document: &Node, file: &str) -> Result<Mapping, Vec<Mappin
 }
 
 fn format(reader: &mut Reader<'_>, node: &Node) -> Option<Format> {
-    let words: Vec<(&str, Format)> = Format::KNOWN.iter().map(|format| (format.as_str(), *format)).collect();
+    let words: Vec<(&str, Format)> = Format::KNOWN
+        .iter()
+        .map(|format| (format.as_str(), *format))
+        .collect();
     reader.word(node, "format", &words)
 }
 
 fn header(reader: &mut Reader<'_>, node: &Node) -> Header {
-    let Some(fields) = reader.fields(node, "event", &["name", "id", "time"]) else { return Header::default() };
-    let mut expr = |name: &str| fields.get(name).and_then(|node| reader.expr(node, &format!("event.{name}")));
-    Header { name: expr("name"), id: expr("id"), time: expr("time") }
+    let Some(fields) = reader.fields(node, "event", &["name", "id", "time"]) else {
+        return Header::default();
+    };
+    let mut expr = |name: &str| {
+        fields
+            .get(name)
+            .and_then(|node| reader.expr(node, &format!("event.{name}")))
+    };
+    Header {
+        name: expr("name"),
+        id: expr("id"),
+        time: expr("time"),
+    }
 }
 
 fn route(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Route> {
@@ -63,7 +103,12 @@ fn route(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Route> {
     let name = match fields.get("name") {
         Some(node) => reader.text(node, &format!("{at}.name")),
         None => {
-            reader.error(fields.place, at, "`name` is missing", Some("dead letters and metrics name the route".to_owned()));
+            reader.error(
+                fields.place,
+                at,
+                "`name` is missing",
+                Some("dead letters and metrics name the route".to_owned()),
+            );
             None
         }
     };
@@ -75,7 +120,9 @@ fn route(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Route> {
             None
         }
     };
-    let when = fields.get("when").map(|node| reader.expr(node, &format!("{at}.when")));
+    let when = fields
+        .get("when")
+        .map(|node| reader.expr(node, &format!("{at}.when")));
     let on_hold = match fields.get("onHold") {
         Some(node) => reader.word(
             node,
@@ -87,9 +134,16 @@ fn route(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Route> {
     let action = match (fields.get("skip"), fields.get("do")) {
         (Some(reason), None) => {
             if let Some(node) = fields.get("customer") {
-                reader.error(node.place, &format!("{at}.customer"), "a route with `skip` has no customer", None);
+                reader.error(
+                    node.place,
+                    &format!("{at}.customer"),
+                    "a route with `skip` has no customer",
+                    None,
+                );
             }
-            reader.text(reason, &format!("{at}.skip")).map(|text| Action::Skip(text.to_owned()))
+            reader
+                .text(reason, &format!("{at}.skip"))
+                .map(|text| Action::Skip(text.to_owned()))
         }
         (None, Some(node)) => {
             let customer = match fields.get("customer") {
@@ -98,14 +152,23 @@ fn route(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Route> {
             };
             let nobody = matches!(customer, Some(CustomerRule::Nobody));
             let rules = rules::all(reader, node, &format!("{at}.do"), nobody);
-            Some(Action::Do { customer: customer?, rules: rules? })
+            Some(Action::Do {
+                customer: customer?,
+                rules: rules?,
+            })
         }
         (Some(_), Some(node)) => {
-            reader.error(node.place, at, "a route has either `skip` or `do`, not both", None);
+            reader.error(
+                node.place,
+                at,
+                "a route has either `skip` or `do`, not both",
+                None,
+            );
             None
         }
         (None, None) => {
-            let help = "`do` lists operations; `skip` says why such events are not wanted".to_owned();
+            let help =
+                "`do` lists operations; `skip` says why such events are not wanted".to_owned();
             reader.error(fields.place, at, "a route needs `do` or `skip`", Some(help));
             None
         }
@@ -114,27 +177,45 @@ fn route(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Route> {
         None => None,
         Some(compiled) => Some(compiled?),
     };
-    Some(Route { name: Arc::from(name?), on: on?, when, on_hold: on_hold?, action: action? })
+    Some(Route {
+        name: Arc::from(name?),
+        on: on?,
+        when,
+        on_hold: on_hold?,
+        action: action?,
+    })
 }
 
 fn event_names(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Vec<String>> {
     let nodes = match &node.content {
         Content::List(items) => items.as_slice(),
-        Content::Null | Content::Bool(_) | Content::Number(_) | Content::Text(_) | Content::Map(_) => {
-            std::slice::from_ref(node)
-        }
+        Content::Null
+        | Content::Bool(_)
+        | Content::Number(_)
+        | Content::Text(_)
+        | Content::Map(_) => std::slice::from_ref(node),
     };
     let mut names: Vec<String> = Vec::new();
     for node in nodes {
         let name = reader.text(node, at)?;
         let folded = fold(name);
         if folded.is_empty() {
-            reader.error(node.place, at, "an event name needs a letter or digit", None);
+            reader.error(
+                node.place,
+                at,
+                "an event name needs a letter or digit",
+                None,
+            );
             return None;
         }
         if names.iter().any(|other| fold(other) == folded) {
             let help = "case, blanks, `_` and `-` do not matter".to_owned();
-            reader.error(node.place, at, format!("`{name}` is listed twice"), Some(help));
+            reader.error(
+                node.place,
+                at,
+                format!("`{name}` is listed twice"),
+                Some(help),
+            );
         }
         names.push(name.to_owned());
     }
@@ -150,7 +231,8 @@ fn customer(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<CustomerRu
         return Some(CustomerRule::Nobody);
     }
     if node.as_text().is_some() {
-        let help = "write `customer: none` for objects without a customer, or a map of keys".to_owned();
+        let help =
+            "write `customer: none` for objects without a customer, or a map of keys".to_owned();
         reader.error(node.place, at, "must be a map of keys", Some(help));
         return None;
     }
@@ -167,14 +249,24 @@ fn customer(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<CustomerRu
         )?,
         None => MissingCustomer::default(),
     };
-    let mut expr = |name: &str| fields.get(name).map(|node| reader.expr(node, &format!("{at}.{name}")));
-    let (id, external_id, email, phone) = (expr("id"), expr("externalId"), expr("email"), expr("phone"));
+    let mut expr = |name: &str| {
+        fields
+            .get(name)
+            .map(|node| reader.expr(node, &format!("{at}.{name}")))
+    };
+    let (id, external_id, email, phone) =
+        (expr("id"), expr("externalId"), expr("email"), expr("phone"));
     if id.is_none() && external_id.is_none() && email.is_none() && phone.is_none() {
         return Some(CustomerRule::Hints(missing));
     }
     // a key whose expression is wrong has been reported; the route is not used then
-    let keys = KeyRules { id: id.flatten(), external_id: external_id.flatten(), email: email.flatten(), phone: phone.flatten() };
-    Some(CustomerRule::Keys(keys, missing))
+    let keys = KeyRules {
+        id: id.flatten(),
+        external_id: external_id.flatten(),
+        email: email.flatten(),
+        phone: phone.flatten(),
+    };
+    Some(CustomerRule::Keys(Box::new(keys), missing))
 }
 
 fn test(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Test> {
@@ -186,9 +278,16 @@ fn test(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Test> {
         }
         found
     };
-    let (name, event, expect) =
-        (required("name", fields.place), required("event", fields.place), required("expect", fields.place));
+    let (name, event, expect) = (
+        required("name", fields.place),
+        required("event", fields.place),
+        required("expect", fields.place),
+    );
     let (name, event, expect) = (reader.text(name?, &format!("{at}.name"))?, event?, expect?);
     super::testing::check_expectation(reader, expect, &format!("{at}.expect"));
-    Some(Test { name: name.to_owned(), event: event.to_json(), expect: expect.clone() })
+    Some(Test {
+        name: name.to_owned(),
+        event: event.to_json(),
+        expect: expect.clone(),
+    })
 }

@@ -47,7 +47,9 @@ impl std::error::Error for MappingError {}
 /// The one of these words that is nearest to a mistyped one, if any is near enough.
 pub(super) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let folded = word.to_lowercase();
-    let scored = known.into_iter().map(|candidate| (distance(&folded, &candidate.to_lowercase()), candidate));
+    let scored = known
+        .into_iter()
+        .map(|candidate| (distance(&folded, &candidate.to_lowercase()), candidate));
     let (score, candidate) = scored.min_by_key(|(score, _)| *score)?;
     let allowed = (word.chars().count() / 3).clamp(1, 3);
     (score <= allowed).then_some(candidate)
@@ -63,8 +65,11 @@ fn distance(left: &str, right: &str) -> usize {
         let mut next = Vec::with_capacity(row.len());
         next.push(i + 1);
         for (j, r) in right.iter().enumerate() {
-            let at = |row: &[usize], index: usize| row.get(index).copied().unwrap_or(usize::MAX - 1);
-            let mut best = (at(&row, j) + usize::from(l != *r)).min(at(&row, j + 1) + 1).min(at(&next, j) + 1);
+            let at =
+                |row: &[usize], index: usize| row.get(index).copied().unwrap_or(usize::MAX - 1);
+            let mut best = (at(&row, j) + usize::from(l != *r))
+                .min(at(&row, j + 1) + 1)
+                .min(at(&next, j) + 1);
             let swapped = j > 0 && previous == Some(*r) && right.get(j - 1) == Some(&l);
             if swapped {
                 best = best.min(at(&before, j - 1) + 1);

@@ -117,7 +117,9 @@ impl Mapping {
                 field: String::new(),
                 expression: None,
                 problem: format!("not YAML: {text}"),
-                help: Some("jq that has `: `, ` #`, `{`, `[` or quotes needs quotes in YAML".to_owned()),
+                help: Some(
+                    "jq that has `: `, ` #`, `{`, `[` or quotes needs quotes in YAML".to_owned(),
+                ),
             }]
         })?;
         Self::compile_node(&document, file_name)
@@ -131,9 +133,18 @@ impl Mapping {
         compile::mapping(document, file_name)
     }
 
-    fn assemble(file: &str, format: Option<Format>, header: Header, routes: Vec<Route>, tests: Vec<Test>) -> Self {
+    fn assemble(
+        file: &str,
+        format: Option<Format>,
+        header: Header,
+        routes: Vec<Route>,
+        tests: Vec<Test>,
+    ) -> Self {
         let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
-        let names = routes.iter().flat_map(|route| &route.on).filter(|name| *name != EVERY);
+        let names = routes
+            .iter()
+            .flat_map(|route| &route.on)
+            .filter(|name| *name != EVERY);
         for name in names {
             by_name.entry(fold(name)).or_default();
         }
@@ -148,7 +159,15 @@ impl Mapping {
                 }
             }
         }
-        Self { file: Arc::from(file), format, header, routes, by_name, for_every, tests }
+        Self {
+            file: Arc::from(file),
+            format,
+            header,
+            routes,
+            by_name,
+            for_every,
+            tests,
+        }
     }
 
     /// The file's name as given when it was compiled.
@@ -191,7 +210,9 @@ impl Mapping {
         let part = |name: &str, expr: &Option<expr::Expr>| match expr {
             None => Ok(None),
             Some(expr) => match expr.eval(&scope) {
-                Ok(value) => Ok(Some(value.map_or(Value::Null, std::borrow::Cow::into_owned))),
+                Ok(value) => Ok(Some(
+                    value.map_or(Value::Null, std::borrow::Cow::into_owned),
+                )),
                 Err(failed) => Err(Decoded::reject(
                     Rejection::MappingFailed,
                     format!("event.{name}: {} in `{}`", failed.0, expr.text()),
@@ -214,7 +235,10 @@ impl Mapping {
     /// As [`Mapping::apply`], with the number of texts that were cut at their limit.
     #[must_use]
     pub fn apply_counted(&self, event: &Event, record: &Record, now: Timestamp) -> (Verdict, Cuts) {
-        let routes = self.routes_for(&event.name).iter().filter_map(|index| self.routes.get(*index));
+        let routes = self
+            .routes_for(&event.name)
+            .iter()
+            .filter_map(|index| self.routes.get(*index));
         apply::first(routes, event, record, now)
     }
 
@@ -223,16 +247,26 @@ impl Mapping {
     pub fn klasses(&self) -> Vec<KlassUse> {
         let mut klasses: BTreeMap<&Klass, KlassUse> = BTreeMap::new();
         for route in &self.routes {
-            let Action::Do { rules, .. } = &route.action else { continue };
+            let Action::Do { rules, .. } = &route.action else {
+                continue;
+            };
             for rule in rules {
                 let Rule::KObject(rule) = rule else { continue };
-                let empty = || KlassUse { klass: rule.klass.clone(), attributes: Vec::new(), data: Vec::new() };
+                let empty = || KlassUse {
+                    klass: rule.klass.clone(),
+                    attributes: Vec::new(),
+                    data: Vec::new(),
+                };
                 let used = klasses.entry(&rule.klass).or_insert_with(empty);
-                used.attributes.extend(rule.custom.iter().map(|custom| custom.name.clone()));
-                used.attributes.extend(rule.version.iter().map(|_| VERSION_ATTRIBUTE.to_owned()));
+                used.attributes
+                    .extend(rule.custom.iter().map(|custom| custom.name.clone()));
+                used.attributes
+                    .extend(rule.version.iter().map(|_| VERSION_ATTRIBUTE.to_owned()));
                 if let Some(data) = rule.fields.iter().find(|field| field.name == "data") {
                     let keys = match &data.value {
-                        Template::Map(entries) => Some(entries.iter().map(|(name, _)| name.clone()).collect()),
+                        Template::Map(entries) => {
+                            Some(entries.iter().map(|(name, _)| name.clone()).collect())
+                        }
                         Template::Expr(_) | Template::List(_) => None,
                     };
                     used.data.push((Arc::clone(&route.name), keys));
@@ -252,7 +286,9 @@ impl Mapping {
     pub fn customer_attributes(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         for route in &self.routes {
-            let Action::Do { rules, .. } = &route.action else { continue };
+            let Action::Do { rules, .. } = &route.action else {
+                continue;
+            };
             for rule in rules {
                 let Rule::Identify(rule) = rule else { continue };
                 names.extend(rule.custom.iter().map(|custom| custom.name.clone()));
@@ -271,7 +307,13 @@ impl Mapping {
                 Action::Skip(reason) => (Vec::new(), Some(reason.clone())),
                 Action::Do { rules, .. } => (rules.iter().map(Rule::kind).collect(), None),
             };
-            RouteInfo { name: Arc::clone(&route.name), on: route.on.clone(), kinds, skip, on_hold: route.on_hold }
+            RouteInfo {
+                name: Arc::clone(&route.name),
+                on: route.on.clone(),
+                kinds,
+                skip,
+                on_hold: route.on_hold,
+            }
         };
         self.routes.iter().map(info).collect()
     }
@@ -295,7 +337,10 @@ impl Mapping {
     #[must_use]
     pub fn run_tests_as(&self, format: Format) -> Vec<TestFailure> {
         let format = self.format.unwrap_or(format);
-        self.tests.iter().filter_map(|test| testing::run(self, format, test)).collect()
+        self.tests
+            .iter()
+            .filter_map(|test| testing::run(self, format, test))
+            .collect()
     }
 }
 
@@ -318,7 +363,9 @@ impl Rule {
 /// ```
 #[must_use]
 pub fn fold(name: &str) -> String {
-    let kept = name.chars().filter(|c| !c.is_whitespace() && !matches!(c, '_' | '-'));
+    let kept = name
+        .chars()
+        .filter(|c| !c.is_whitespace() && !matches!(c, '_' | '-'));
     kept.flat_map(char::to_lowercase).collect()
 }
 

@@ -37,7 +37,10 @@ pub(super) enum Action {
     /// They are not wanted, for this reason.
     Skip(String),
     /// These operations.
-    Do { customer: CustomerRule, rules: Vec<Rule> },
+    Do {
+        customer: CustomerRule,
+        rules: Vec<Rule>,
+    },
 }
 
 /// Who the customer of a route's events is.
@@ -46,7 +49,7 @@ pub(super) enum CustomerRule {
     /// Whom the envelope names.
     Hints(MissingCustomer),
     /// Whom these expressions name.
-    Keys(KeyRules, MissingCustomer),
+    Keys(Box<KeyRules>, MissingCustomer),
     /// Nobody: objects that stand on no timeline.
     Nobody,
 }

@@ -63,7 +63,11 @@ impl Node {
     pub fn as_text(&self) -> Option<&str> {
         match &self.content {
             Content::Text(text) => Some(text),
-            Content::Null | Content::Bool(_) | Content::Number(_) | Content::List(_) | Content::Map(_) => None,
+            Content::Null
+            | Content::Bool(_)
+            | Content::Number(_)
+            | Content::List(_)
+            | Content::Map(_) => None,
         }
     }
 
@@ -89,23 +93,32 @@ impl Node {
             Content::Number(number) => Value::Number(number.clone()),
             Content::Text(text) => Value::String(text.clone()),
             Content::List(items) => Value::Array(items.iter().map(Self::to_json).collect()),
-            Content::Map(entries) => {
-                Value::Object(entries.iter().map(|(key, node)| (key.name.clone(), node.to_json())).collect())
-            }
+            Content::Map(entries) => Value::Object(
+                entries
+                    .iter()
+                    .map(|(key, node)| (key.name.clone(), node.to_json()))
+                    .collect(),
+            ),
         }
     }
 }
 
 impl From<Location> for Place {
     fn from(location: Location) -> Self {
-        Self { line: location.line(), column: location.column() }
+        Self {
+            line: location.line(),
+            column: location.column(),
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<Content>::deserialize(deserializer)?;
-        Ok(Self { place: spanned.referenced.into(), content: spanned.value })
+        Ok(Self {
+            place: spanned.referenced.into(),
+            content: spanned.value,
+        })
     }
 }
 
@@ -157,7 +170,9 @@ impl<'de> Visitor<'de> for ContentVisitor {
     }
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<Content, E> {
-        Number::from_f64(number).map(Content::Number).ok_or_else(|| E::custom("a number must be finite"))
+        Number::from_f64(number)
+            .map(Content::Number)
+            .ok_or_else(|| E::custom("a number must be finite"))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Content, E> {
@@ -179,7 +194,13 @@ impl<'de> Visitor<'de> for ContentVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Content, A::Error> {
         let mut entries = Vec::new();
         while let Some((key, node)) = access.next_entry::<Spanned<String>, Node>()? {
-            entries.push((Key { place: key.referenced.into(), name: key.value }, node));
+            entries.push((
+                Key {
+                    place: key.referenced.into(),
+                    name: key.value,
+                },
+                node,
+            ));
         }
         Ok(Content::Map(entries))
     }

@@ -18,11 +18,20 @@ pub(super) struct Fields<'n> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(file: &'a str) -> Self {
-        Self { file, errors: Vec::new() }
+        Self {
+            file,
+            errors: Vec::new(),
+        }
     }
 
     /// Notes an error.
-    pub(super) fn error(&mut self, place: Place, field: &str, problem: impl Into<String>, help: Option<String>) {
+    pub(super) fn error(
+        &mut self,
+        place: Place,
+        field: &str,
+        problem: impl Into<String>,
+        help: Option<String>,
+    ) {
         self.errors.push(MappingError {
             file: self.file.to_owned(),
             place,
@@ -34,7 +43,12 @@ impl<'a> Reader<'a> {
     }
 
     /// The fields of a map; keys that are not known are errors.
-    pub(super) fn fields<'n>(&mut self, node: &'n Node, field: &str, known: &[&str]) -> Option<Fields<'n>> {
+    pub(super) fn fields<'n>(
+        &mut self,
+        node: &'n Node,
+        field: &str,
+        known: &[&str],
+    ) -> Option<Fields<'n>> {
         let entries = self.map(node, field)?;
         for (key, _) in entries {
             if !known.contains(&key.name.as_str()) {
@@ -42,18 +56,35 @@ impl<'a> Reader<'a> {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("known: {}", known.join(", ")),
                 };
-                self.error(key.place, field, format!("unknown key `{}`", key.name), Some(help));
+                self.error(
+                    key.place,
+                    field,
+                    format!("unknown key `{}`", key.name),
+                    Some(help),
+                );
             }
         }
-        Some(Fields { place: node.place, entries })
+        Some(Fields {
+            place: node.place,
+            entries,
+        })
     }
 
     /// The entries of a map.
     pub(super) fn map<'n>(&mut self, node: &'n Node, field: &str) -> Option<&'n [(Key, Node)]> {
         match &node.content {
             Content::Map(entries) => Some(entries),
-            Content::Null | Content::Bool(_) | Content::Number(_) | Content::Text(_) | Content::List(_) => {
-                self.error(node.place, field, format!("must be a map, is {}", node.kind()), None);
+            Content::Null
+            | Content::Bool(_)
+            | Content::Number(_)
+            | Content::Text(_)
+            | Content::List(_) => {
+                self.error(
+                    node.place,
+                    field,
+                    format!("must be a map, is {}", node.kind()),
+                    None,
+                );
                 None
             }
         }
@@ -63,8 +94,17 @@ impl<'a> Reader<'a> {
     pub(super) fn list<'n>(&mut self, node: &'n Node, field: &str) -> Option<&'n [Node]> {
         match &node.content {
             Content::List(items) => Some(items),
-            Content::Null | Content::Bool(_) | Content::Number(_) | Content::Text(_) | Content::Map(_) => {
-                self.error(node.place, field, format!("must be a list, is {}", node.kind()), None);
+            Content::Null
+            | Content::Bool(_)
+            | Content::Number(_)
+            | Content::Text(_)
+            | Content::Map(_) => {
+                self.error(
+                    node.place,
+                    field,
+                    format!("must be a list, is {}", node.kind()),
+                    None,
+                );
                 None
             }
         }
@@ -79,14 +119,24 @@ impl<'a> Reader<'a> {
                 None
             }
             None => {
-                self.error(node.place, field, format!("must be a text, is {}", node.kind()), None);
+                self.error(
+                    node.place,
+                    field,
+                    format!("must be a text, is {}", node.kind()),
+                    None,
+                );
                 None
             }
         }
     }
 
     /// One of a few words.
-    pub(super) fn word<T: Copy>(&mut self, node: &Node, field: &str, words: &[(&str, T)]) -> Option<T> {
+    pub(super) fn word<T: Copy>(
+        &mut self,
+        node: &Node,
+        field: &str,
+        words: &[(&str, T)],
+    ) -> Option<T> {
         let text = self.text(node, field)?;
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
             return Some(*value);
@@ -96,7 +146,12 @@ impl<'a> Reader<'a> {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("known: {}", all.join(", ")),
         };
-        self.error(node.place, field, format!("unknown word `{text}`"), Some(help));
+        self.error(
+            node.place,
+            field,
+            format!("unknown word `{text}`"),
+            Some(help),
+        );
         None
     }
 
@@ -106,13 +161,24 @@ impl<'a> Reader<'a> {
             Content::Text(text) => text,
             Content::Bool(_) | Content::Number(_) => return Some(Expr::literal(node.to_json())),
             Content::Null => {
-                let help = "to leave the field out, remove the key; a null is the expression `null`";
-                self.error(node.place, field, "has no expression", Some(help.to_owned()));
+                let help =
+                    "to leave the field out, remove the key; a null is the expression `null`";
+                self.error(
+                    node.place,
+                    field,
+                    "has no expression",
+                    Some(help.to_owned()),
+                );
                 return None;
             }
             Content::List(_) | Content::Map(_) => {
                 let problem = format!("must be an expression, is {}", node.kind());
-                self.error(node.place, field, problem, Some("jq with brackets needs quotes in YAML".to_owned()));
+                self.error(
+                    node.place,
+                    field,
+                    problem,
+                    Some("jq with brackets needs quotes in YAML".to_owned()),
+                );
                 return None;
             }
         };
@@ -136,6 +202,9 @@ impl<'a> Reader<'a> {
 impl<'n> Fields<'n> {
     /// The value of a key.
     pub(super) fn get(&self, name: &str) -> Option<&'n Node> {
-        self.entries.iter().find(|(key, _)| key.name == name).map(|(_, node)| node)
+        self.entries
+            .iter()
+            .find(|(key, _)| key.name == name)
+            .map(|(_, node)| node)
     }
 }

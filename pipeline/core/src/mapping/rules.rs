@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use super::model::{
-    CustomRule, FieldRule, IDENTITY_FIELDS, IdentifyRule, KOBJECT_FIELDS, KObjectRule, KeyRules, LOCATION_FIELDS, Late,
-    MetaRule, Rule, Template, TrackRule,
+    CustomRule, FieldRule, IDENTITY_FIELDS, IdentifyRule, KOBJECT_FIELDS, KObjectRule, KeyRules,
+    LOCATION_FIELDS, Late, MetaRule, Rule, Template, TrackRule,
 };
 use super::node::{Content, Node};
 use super::reader::{Fields, Reader};
@@ -18,16 +18,44 @@ use crate::operation::{Klass, VERSION_ATTRIBUTE};
 const OPERATIONS: &[&str] = &["identify", "track", "kobject"];
 const TRACK_KEYS: &[&str] = &["track", "session", "trackingId", "meta", "maxAge", "late"];
 const KOBJECT_KEYS: &[&str] = &[
-    "kobject", "externalId", "version", "title", "description", "createdAt", "importedAt", "custom", "data", "tags",
-    "icon", "images",
+    "kobject",
+    "externalId",
+    "version",
+    "title",
+    "description",
+    "createdAt",
+    "importedAt",
+    "custom",
+    "data",
+    "tags",
+    "icon",
+    "images",
 ];
 const IDENTIFY_KEYS: &[&str] = &[
-    "externalId", "email", "phone", "name", "company", "username", "signedUpAt", "birthdayAt", "gender", "locale",
-    "timeZone", "tags", "remember", "location", "custom",
+    "externalId",
+    "email",
+    "phone",
+    "name",
+    "company",
+    "username",
+    "signedUpAt",
+    "birthdayAt",
+    "gender",
+    "locale",
+    "timeZone",
+    "tags",
+    "remember",
+    "location",
+    "custom",
 ];
 
 /// The rules of a `do` list.
-pub(super) fn all(reader: &mut Reader<'_>, node: &Node, at: &str, nobody: bool) -> Option<Vec<Rule>> {
+pub(super) fn all(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    at: &str,
+    nobody: bool,
+) -> Option<Vec<Rule>> {
     let items = reader.list(node, at)?;
     if items.is_empty() {
         let help = "for events that are not wanted, give the route `skip` with a reason".to_owned();
@@ -56,8 +84,11 @@ pub(super) fn all(reader: &mut Reader<'_>, node: &Node, at: &str, nobody: bool) 
 
 fn rule(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
     let entries = reader.map(node, at)?;
-    let named: Vec<&str> =
-        entries.iter().map(|(key, _)| key.name.as_str()).filter(|key| OPERATIONS.contains(key)).collect();
+    let named: Vec<&str> = entries
+        .iter()
+        .map(|(key, _)| key.name.as_str())
+        .filter(|key| OPERATIONS.contains(key))
+        .collect();
     match named.as_slice() {
         ["identify"] => identify(reader, node, at),
         ["track"] => track(reader, node, at),
@@ -79,8 +110,17 @@ fn identify(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
     let outer = reader.fields(node, at, &["identify"])?;
     let at = format!("{at}.identify");
     let fields = reader.fields(outer.get("identify")?, &at, IDENTIFY_KEYS)?;
-    let mut key = |name: &str| fields.get(name).and_then(|node| reader.expr(node, &format!("{at}.{name}")));
-    let keys = KeyRules { id: None, external_id: key("externalId"), email: key("email"), phone: key("phone") };
+    let mut key = |name: &str| {
+        fields
+            .get(name)
+            .and_then(|node| reader.expr(node, &format!("{at}.{name}")))
+    };
+    let keys = KeyRules {
+        id: None,
+        external_id: key("externalId"),
+        email: key("email"),
+        phone: key("phone"),
+    };
     let values = field_rules(reader, &fields, &at, IDENTITY_FIELDS);
     let location = match fields.get("location") {
         None => Vec::new(),
@@ -92,12 +132,21 @@ fn identify(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
         }
     };
     let custom = custom(reader, &fields, &at, 0);
-    Some(Rule::Identify(IdentifyRule { keys, fields: values, location, custom }))
+    Some(Rule::Identify(IdentifyRule {
+        keys,
+        fields: values,
+        location,
+        custom,
+    }))
 }
 
 fn track(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
     let fields = reader.fields(node, at, TRACK_KEYS)?;
-    let mut expr = |name: &str| fields.get(name).map(|node| reader.expr(node, &format!("{at}.{name}")));
+    let mut expr = |name: &str| {
+        fields
+            .get(name)
+            .map(|node| reader.expr(node, &format!("{at}.{name}")))
+    };
     let (name, session, tracking_id) = (expr("track"), expr("session"), expr("trackingId"));
     let mut meta = Vec::new();
     if let Some(node) = fields.get("meta") {
@@ -106,17 +155,30 @@ fn track(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
         // `eventKey` and `occurredAt` are added to them
         if entries.len() > MAX_PROPERTIES - RESERVED_META.len() {
             let most = MAX_PROPERTIES - RESERVED_META.len();
-            reader.error(node.place, &at, format!("has more than {most} properties"), None);
+            reader.error(
+                node.place,
+                &at,
+                format!("has more than {most} properties"),
+                None,
+            );
         }
         for (key, node) in entries {
             let at = format!("{at}.{}", key.name);
             if RESERVED_META.contains(&key.name.as_str()) {
-                reader.error(key.place, &at, "the name is reserved: it is written by itself", None);
+                reader.error(
+                    key.place,
+                    &at,
+                    "the name is reserved: it is written by itself",
+                    None,
+                );
             } else if let Err(illegal) = check_meta_name(&key.name) {
                 reader.error(key.place, &at, illegal.rule, None);
             }
             if let Some(value) = reader.expr(node, &at) {
-                meta.push(MetaRule { name: key.name.clone(), value });
+                meta.push(MetaRule {
+                    name: key.name.clone(),
+                    value,
+                });
             }
         }
     }
@@ -129,9 +191,18 @@ fn track(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
         Some(node) => {
             if max_age.is_none() {
                 let help = "say from which age on, for example `maxAge: 1h`".to_owned();
-                reader.error(node.place, &format!("{at}.late"), "has no meaning without `maxAge`", Some(help));
+                reader.error(
+                    node.place,
+                    &format!("{at}.late"),
+                    "has no meaning without `maxAge`",
+                    Some(help),
+                );
             }
-            reader.word(node, &format!("{at}.late"), &[("send", Late::Send), ("skip", Late::Skip)])?
+            reader.word(
+                node,
+                &format!("{at}.late"),
+                &[("send", Late::Send), ("skip", Late::Skip)],
+            )?
         }
     };
     Some(Rule::Track(TrackRule {
@@ -146,17 +217,28 @@ fn track(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
 
 fn kobject(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
     let fields = reader.fields(node, at, KOBJECT_KEYS)?;
-    let klass = fields.get("kobject").and_then(|node| klass(reader, node, &format!("{at}.kobject")));
+    let klass = fields
+        .get("kobject")
+        .and_then(|node| klass(reader, node, &format!("{at}.kobject")));
     for (name, why) in [
         ("externalId", "it is the only protection against doubles"),
         ("title", "the API demands one on creation"),
     ] {
         if fields.get(name).is_none() {
-            reader.error(fields.place, at, format!("`{name}` is missing"), Some(why.to_owned()));
+            reader.error(
+                fields.place,
+                at,
+                format!("`{name}` is missing"),
+                Some(why.to_owned()),
+            );
         }
     }
-    let external_id = fields.get("externalId").map(|node| reader.expr(node, &format!("{at}.externalId")));
-    let version = fields.get("version").map(|node| reader.expr(node, &format!("{at}.version")));
+    let external_id = fields
+        .get("externalId")
+        .map(|node| reader.expr(node, &format!("{at}.externalId")));
+    let version = fields
+        .get("version")
+        .map(|node| reader.expr(node, &format!("{at}.version")));
     let values = field_rules(reader, &fields, at, KOBJECT_FIELDS);
     let custom = custom(reader, &fields, at, usize::from(version.is_some()));
     Some(Rule::KObject(KObjectRule {
@@ -171,12 +253,16 @@ fn kobject(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
 fn klass(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Klass> {
     let text = reader.text(node, at)?;
     let word = text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
         && text.len() <= 64;
     // a name of 24 hexadecimal digits would be read as a klass's id in paths
     let like_an_id = text.len() == 24 && text.bytes().all(|b| b.is_ascii_hexdigit());
     if !word || like_an_id {
-        let help = "a klass is named, not computed: letters, digits, `-` and `_`, for example `order`".to_owned();
+        let help =
+            "a klass is named, not computed: letters, digits, `-` and `_`, for example `order`"
+                .to_owned();
         reader.error(node.place, at, "not a name of a klass", Some(help));
         return None;
     }
@@ -191,7 +277,9 @@ fn field_rules(
 ) -> Vec<FieldRule> {
     let mut rules = Vec::new();
     for (name, kind) in known {
-        let Some(node) = fields.get(name) else { continue };
+        let Some(node) = fields.get(name) else {
+            continue;
+        };
         let at = format!("{at}.{name}");
         let value = match kind {
             Kind::Data | Kind::Tags | Kind::Images => template(reader, node, &at),
@@ -211,7 +299,11 @@ fn field_rules(
             let help = "give it a name: `data: { items: … }`".to_owned();
             reader.error(node.place, &at, "must be an object, is a list", Some(help));
         }
-        rules.extend(value.map(|value| FieldRule { name, kind: *kind, value }));
+        rules.extend(value.map(|value| FieldRule {
+            name,
+            kind: *kind,
+            value,
+        }));
     }
     rules
 }
@@ -219,7 +311,10 @@ fn field_rules(
 fn template(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Template> {
     match &node.content {
         Content::List(items) => {
-            let items = items.iter().enumerate().map(|(i, node)| template(reader, node, &format!("{at}[{i}]")));
+            let items = items
+                .iter()
+                .enumerate()
+                .map(|(i, node)| template(reader, node, &format!("{at}[{i}]")));
             let items: Vec<_> = items.collect();
             items.into_iter().collect::<Option<_>>().map(Template::List)
         }
@@ -229,7 +324,10 @@ fn template(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Template> 
                 Some((key.name.clone(), value))
             });
             let entries: Vec<_> = entries.collect();
-            entries.into_iter().collect::<Option<_>>().map(Template::Map)
+            entries
+                .into_iter()
+                .collect::<Option<_>>()
+                .map(Template::Map)
         }
         Content::Null | Content::Bool(_) | Content::Number(_) | Content::Text(_) => {
             reader.expr(node, at).map(Template::Expr)
@@ -239,11 +337,18 @@ fn template(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Template> 
 
 /// The `custom` attributes. `own` is how many this crate adds.
 fn custom(reader: &mut Reader<'_>, fields: &Fields<'_>, at: &str, own: usize) -> Vec<CustomRule> {
-    let Some(node) = fields.get("custom") else { return Vec::new() };
+    let Some(node) = fields.get("custom") else {
+        return Vec::new();
+    };
     let at = format!("{at}.custom");
     let entries = reader.map(node, &at).unwrap_or_default();
     if entries.len() + own > MAX_PROPERTIES {
-        reader.error(node.place, &at, format!("has more than {} attributes", MAX_PROPERTIES - own), None);
+        reader.error(
+            node.place,
+            &at,
+            format!("has more than {} attributes", MAX_PROPERTIES - own),
+            None,
+        );
     }
     let mut rules = Vec::new();
     for (key, node) in entries {
@@ -257,7 +362,11 @@ fn custom(reader: &mut Reader<'_>, fields: &Fields<'_>, at: &str, own: usize) ->
         match (suffix, value) {
             (Ok(suffix), Some(value)) => {
                 check_literal(reader, node, &at, suffix, &value);
-                rules.push(CustomRule { name: key.name.clone(), suffix, value });
+                rules.push(CustomRule {
+                    name: key.name.clone(),
+                    suffix,
+                    value,
+                });
             }
             (Err(illegal), _) => reader.error(key.place, &at, illegal.rule, None),
             (Ok(_), None) => {}
@@ -267,8 +376,16 @@ fn custom(reader: &mut Reader<'_>, fields: &Fields<'_>, at: &str, own: usize) ->
 }
 
 /// A literal of the wrong type is wrong for every event: better to say so now.
-fn check_literal(reader: &mut Reader<'_>, node: &Node, at: &str, suffix: Suffix, value: &super::expr::Expr) {
-    let Some(literal) = value.as_literal().filter(|literal| !literal.is_null()) else { return };
+fn check_literal(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    at: &str,
+    suffix: Suffix,
+    value: &super::expr::Expr,
+) {
+    let Some(literal) = value.as_literal().filter(|literal| !literal.is_null()) else {
+        return;
+    };
     let mut cuts = crate::body::Cuts::default();
     if let Err(illegal) = crate::body::attribute::custom_value(suffix, literal.clone(), &mut cuts) {
         reader.error(node.place, at, illegal.rule, None);
@@ -287,10 +404,17 @@ fn duration(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<SignedDura
         _ => None,
     };
     let seconds = unit.zip(digits.trim().parse::<i64>().ok().filter(|n| *n > 0));
-    let seconds = seconds.and_then(|(unit, count)| count.checked_mul(unit)).filter(|n| *n <= 86_400 * 36_500);
+    let seconds = seconds
+        .and_then(|(unit, count)| count.checked_mul(unit))
+        .filter(|n| *n <= 86_400 * 36_500);
     if seconds.is_none() {
         let help = "write a number and s, m, h or d, for example `1h`".to_owned();
-        reader.error(node.place, at, format!("`{text}` is no length of time"), Some(help));
+        reader.error(
+            node.place,
+            at,
+            format!("`{text}` is no length of time"),
+            Some(help),
+        );
     }
     seconds.map(SignedDuration::from_secs)
 }

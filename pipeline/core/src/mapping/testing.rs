@@ -8,10 +8,10 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::Mapping;
 use super::model::Test;
 use super::node::{Content, Node};
 use super::reader::Reader;
-use super::Mapping;
 use crate::decode::{Format, Limits};
 use crate::operation::{CustomerRef, MissingCustomer, Operation};
 use crate::outcome::{Rejection, SkipReason, Verdict};
@@ -42,19 +42,33 @@ pub(super) fn check_expectation(reader: &mut Reader<'_>, node: &Node, at: &str) 
             }
         }
         Content::Map(_) => {
-            let Some(fields) = reader.fields(node, at, &["skip", "reject"]) else { return };
+            let Some(fields) = reader.fields(node, at, &["skip", "reject"]) else {
+                return;
+            };
             if let Some(node) = fields.get("skip") {
-                let words: Vec<_> = SkipReason::ALL.iter().map(|reason| (reason.as_str(), ())).collect();
+                let words: Vec<_> = SkipReason::ALL
+                    .iter()
+                    .map(|reason| (reason.as_str(), ()))
+                    .collect();
                 reader.word(node, &format!("{at}.skip"), &words);
             }
             if let Some(node) = fields.get("reject") {
-                let words: Vec<_> = Rejection::ALL.iter().map(|reason| (reason.as_str(), ())).collect();
+                let words: Vec<_> = Rejection::ALL
+                    .iter()
+                    .map(|reason| (reason.as_str(), ()))
+                    .collect();
                 reader.word(node, &format!("{at}.reject"), &words);
             }
         }
         Content::Null | Content::Bool(_) | Content::Number(_) | Content::Text(_) => {
-            let help = "a list of operations, or { skip: reason }, or { reject: reason }".to_owned();
-            reader.error(node.place, at, format!("must be a list or a map, is {}", node.kind()), Some(help));
+            let help =
+                "a list of operations, or { skip: reason }, or { reject: reason }".to_owned();
+            reader.error(
+                node.place,
+                at,
+                format!("must be a list or a map, is {}", node.kind()),
+                Some(help),
+            );
         }
     }
 }
@@ -62,15 +76,27 @@ pub(super) fn check_expectation(reader: &mut Reader<'_>, node: &Node, at: &str) 
 /// Runs one test.
 pub(super) fn run(mapping: &Mapping, format: Format, test: &Test) -> Option<TestFailure> {
     let record = Record {
-        position: Position { partition: TopicPartition::new("test", 0), offset: Offset(0) },
+        position: Position {
+            partition: TopicPartition::new("test", 0),
+            offset: Offset(0),
+        },
         key: None,
         value: serde_json::to_vec(&test.event).ok().map(Bytes::from),
         headers: Vec::new(),
         timestamp_ms: None,
     };
-    let (_, verdict) = Pipeline::judge_with(mapping, format, Limits::default(), &record, Timestamp::UNIX_EPOCH);
+    let (_, verdict) = Pipeline::judge_with(
+        mapping,
+        format,
+        Limits::default(),
+        &record,
+        Timestamp::UNIX_EPOCH,
+    );
     let difference = compare(&test.expect.to_json(), &verdict)?;
-    Some(TestFailure { test: test.name.clone(), difference })
+    Some(TestFailure {
+        test: test.name.clone(),
+        difference,
+    })
 }
 
 /// The first difference between what a test expects and a verdict.
@@ -90,23 +116,35 @@ fn compare(expected: &Value, verdict: &Verdict) -> Option<String> {
         return (!same).then(|| format!("expected {what} {wanted}, got {}", described(verdict)));
     };
     let Verdict::Emit(planned) = verdict else {
-        return Some(format!("expected {} operations, got {}", expected.len(), described(verdict)));
+        return Some(format!(
+            "expected {} operations, got {}",
+            expected.len(),
+            described(verdict)
+        ));
     };
     if planned.len() != expected.len() {
-        return Some(format!("expected {} operations, got {}", expected.len(), planned.len()));
+        return Some(format!(
+            "expected {} operations, got {}",
+            expected.len(),
+            planned.len()
+        ));
     }
     expected
         .iter()
         .zip(planned)
         .enumerate()
-        .find_map(|(index, (expected, planned))| part(expected, &shown(&planned.operation), &format!("[{index}]")))
+        .find_map(|(index, (expected, planned))| {
+            part(expected, &shown(&planned.operation), &format!("[{index}]"))
+        })
 }
 
 fn described(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Emit(planned) => format!("{} operations", planned.len()),
         Verdict::Skip(reason) => format!("skip {}", reason.as_str()),
-        Verdict::Reject(rejected) => format!("reject {} ({})", rejected.reason.as_str(), rejected.detail),
+        Verdict::Reject(rejected) => {
+            format!("reject {} ({})", rejected.reason.as_str(), rejected.detail)
+        }
     }
 }
 
@@ -114,12 +152,20 @@ fn described(verdict: &Verdict) -> String {
 fn part(expected: &Value, found: &Value, at: &str) -> Option<String> {
     let differs = || Some(format!("{at}: expected {expected}, got {found}"));
     match (expected, found) {
-        (Value::Object(expected), Value::Object(found)) => expected.iter().find_map(|(key, expected)| {
-            part(expected, found.get(key).unwrap_or(&Value::Null), &format!("{at}.{key}"))
-        }),
+        (Value::Object(expected), Value::Object(found)) => {
+            expected.iter().find_map(|(key, expected)| {
+                part(
+                    expected,
+                    found.get(key).unwrap_or(&Value::Null),
+                    &format!("{at}.{key}"),
+                )
+            })
+        }
         (Value::Array(expected), Value::Array(found)) if expected.len() == found.len() => {
             let pairs = expected.iter().zip(found).enumerate();
-            pairs.into_iter().find_map(|(index, (e, f))| part(e, f, &format!("{at}[{index}]")))
+            pairs
+                .into_iter()
+                .find_map(|(index, (e, f))| part(e, f, &format!("{at}[{index}]")))
         }
         (Value::Number(expected), Value::Number(found)) => {
             let same = expected == found || expected.as_f64() == found.as_f64();
@@ -136,7 +182,10 @@ pub fn shown(operation: &Operation) -> Value {
     let mut map = Map::new();
     match operation {
         Operation::Identify(identify) => {
-            map.insert("identify".to_owned(), Value::Object((*identify.fields).clone()));
+            map.insert(
+                "identify".to_owned(),
+                Value::Object((*identify.fields).clone()),
+            );
         }
         Operation::Track(track) => {
             map.insert("track".to_owned(), Value::from(&*track.name));
@@ -146,16 +195,25 @@ pub fn shown(operation: &Operation) -> Value {
         }
         Operation::KObject(kobject) => {
             map.insert("kobject".to_owned(), Value::from(&*kobject.klass.0));
-            map.insert("version".to_owned(), json!(kobject.version.as_ref().map(|version| &*version.0)));
+            map.insert(
+                "version".to_owned(),
+                json!(kobject.version.as_ref().map(|version| &*version.0)),
+            );
             map.extend((*kobject.body).clone());
         }
     }
-    map.insert("customer".to_owned(), operation.customer().map_or(Value::Null, customer));
+    map.insert(
+        "customer".to_owned(),
+        operation.customer().map_or(Value::Null, customer),
+    );
     Value::Object(map)
 }
 
 fn customer(customer: &CustomerRef) -> Value {
-    let keys = customer.keys().iter().map(|key| (key.kind().to_owned(), Value::from(&**key.value())));
+    let keys = customer
+        .keys()
+        .iter()
+        .map(|key| (key.kind().to_owned(), Value::from(&**key.value())));
     let mut map: Map<String, Value> = keys.collect();
     let missing = match customer.missing {
         MissingCustomer::Create => "create",

@@ -53,12 +53,21 @@ impl Pipeline {
     ///
     /// # Errors
     /// [`FormatConflict`] when the mapping says that it is for another format.
-    pub fn new(format: Format, limits: Limits, mapping: Arc<Mapping>) -> Result<Self, FormatConflict> {
+    pub fn new(
+        format: Format,
+        limits: Limits,
+        mapping: Arc<Mapping>,
+    ) -> Result<Self, FormatConflict> {
         match mapping.format() {
-            Some(wanted) if wanted != format => {
-                Err(FormatConflict { file: mapping.file().to_owned(), mapping: wanted, topic: format })
-            }
-            Some(_) | None => Ok(Self { decoder: Decoder::new(format, limits), mapping }),
+            Some(wanted) if wanted != format => Err(FormatConflict {
+                file: mapping.file().to_owned(),
+                mapping: wanted,
+                topic: format,
+            }),
+            Some(_) | None => Ok(Self {
+                decoder: Decoder::new(format, limits),
+                mapping,
+            }),
         }
     }
 
@@ -92,7 +101,12 @@ impl Pipeline {
     }
 }
 
-fn judge(mapping: &Mapping, decoder: Decoder, record: &Record, now: Timestamp) -> (Option<EventSummary>, Verdict) {
+fn judge(
+    mapping: &Mapping,
+    decoder: Decoder,
+    record: &Record,
+    now: Timestamp,
+) -> (Option<EventSummary>, Verdict) {
     let decoded = decoder.payload(record).and_then(|payload| {
         let said = mapping.envelope(&payload, record)?;
         decoder.event(payload, record, &said)
@@ -103,7 +117,12 @@ fn judge(mapping: &Mapping, decoder: Decoder, record: &Record, now: Timestamp) -
         Err(Decoded::Reject(rejected)) => return (None, Verdict::Reject(rejected)),
     };
     let (verdict, cuts) = mapping.apply_counted(&event, record, now);
-    let summary =
-        EventSummary { name: event.name, id: event.id, time: event.time, customer: event.customer, cuts: cuts.0 };
+    let summary = EventSummary {
+        name: event.name,
+        id: event.id,
+        time: event.time,
+        customer: event.customer,
+        cuts: cuts.0,
+    };
     (Some(summary), verdict)
 }

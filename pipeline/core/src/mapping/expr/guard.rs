@@ -5,9 +5,9 @@
 //! argument, `range`, `combinations`, and definitions that call themselves. What remains ends for every input, and the
 //! step counter bounds how long that takes.
 
+use jaq_core::load::lex;
 use jaq_core::load::lex::{Lexer, StrPart};
 use jaq_core::load::parse::{BinaryOp, Def, Parser, Pattern, Term};
-use jaq_core::load::lex;
 use jaq_core::ops::Math;
 use jaq_core::path::{Part, Path};
 
@@ -37,31 +37,55 @@ pub(super) const FORBIDDEN: &[(&str, &str)] = &[
     ("debug_empty", "expressions cannot write to logs"),
     ("stderr", "expressions cannot write to logs"),
     ("stderr_empty", "expressions cannot write to logs"),
-    ("localtime", "expressions see no time zone of the machine; use gmtime"),
-    ("strflocaltime", "expressions see no time zone of the machine; use strftime"),
+    (
+        "localtime",
+        "expressions see no time zone of the machine; use gmtime",
+    ),
+    (
+        "strflocaltime",
+        "expressions see no time zone of the machine; use strftime",
+    ),
     ("repeat", "it need not end"),
     ("while", "it need not end"),
     ("until", "it need not end"),
-    ("range", "it need not end; use to_entries for the numbers of items"),
+    (
+        "range",
+        "it need not end; use to_entries for the numbers of items",
+    ),
     ("combinations", "it grows without bound"),
 ];
 
 /// Parses an expression and checks it.
 pub(super) fn parse(text: &str) -> Result<Term<&str>, Refused> {
     if text.len() > MAX_LENGTH {
-        return Err(refused(format!("the expression is longer than {MAX_LENGTH} bytes"), None));
+        return Err(refused(
+            format!("the expression is longer than {MAX_LENGTH} bytes"),
+            None,
+        ));
     }
     if nesting(text) > MAX_NESTING {
-        return Err(refused(format!("the expression is nested deeper than {MAX_NESTING} levels"), None));
+        return Err(refused(
+            format!("the expression is nested deeper than {MAX_NESTING} levels"),
+            None,
+        ));
     }
     if text.trim().is_empty() {
-        return Err(refused("the expression is empty", Some("for an empty text write '\"\"'")));
+        return Err(refused(
+            "the expression is empty",
+            Some("for an empty text write '\"\"'"),
+        ));
     }
-    let tokens = Lexer::new(text).lex().map_err(|errors| lex_refused(&errors))?;
+    let tokens = Lexer::new(text)
+        .lex()
+        .map_err(|errors| lex_refused(&errors))?;
     let term = Parser::new(&tokens).parse(Parser::term).map_err(|errors| {
-        let found = errors.first().map(|(expected, found)| (expected.as_str(), found.map(lex::Token::as_str)));
+        let found = errors
+            .first()
+            .map(|(expected, found)| (expected.as_str(), found.map(lex::Token::as_str)));
         match found {
-            Some((expected, Some(found))) => refused(format!("expected {expected} before `{found}`"), None),
+            Some((expected, Some(found))) => {
+                refused(format!("expected {expected} before `{found}`"), None)
+            }
             Some((expected, None)) => refused(format!("expected {expected} at the end"), None),
             None => refused("not a jq expression", None),
         }
@@ -81,7 +105,10 @@ fn lex_refused(errors: &[lex::Error<&str>]) -> Refused {
 }
 
 fn refused(problem: impl Into<String>, help: Option<&str>) -> Refused {
-    Refused { problem: problem.into(), help: help.map(str::to_owned) }
+    Refused {
+        problem: problem.into(),
+        help: help.map(str::to_owned),
+    }
 }
 
 /// How deep brackets nest, counted generously: texts and comments are not told apart. Chains of operators that nest to
@@ -98,8 +125,19 @@ fn nesting(text: &str) -> usize {
         deepest = deepest.max(depth);
     }
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    let nesting_words = words.filter(|word| matches!(*word, "def" | "as" | "if" | "try" | "reduce" | "foreach" | "label")).count();
-    let minus = text.bytes().zip(text.bytes().skip(1)).filter(|pair| *pair == (b'-', b'-')).count();
+    let nesting_words = words
+        .filter(|word| {
+            matches!(
+                *word,
+                "def" | "as" | "if" | "try" | "reduce" | "foreach" | "label"
+            )
+        })
+        .count();
+    let minus = text
+        .bytes()
+        .zip(text.bytes().skip(1))
+        .filter(|pair| *pair == (b'-', b'-'))
+        .count();
     deepest + nesting_words + minus
 }
 
@@ -132,10 +170,16 @@ fn check<'s>(term: &Term<&'s str>, open: &mut Vec<&'s str>) -> Result<(), Refuse
 
 fn check_call(name: &str, args: usize, open: &[&str]) -> Result<(), Refused> {
     if open.contains(&name) {
-        return Err(refused(format!("`{name}` calls itself and need not end"), Some("use map, reduce or `..`")));
+        return Err(refused(
+            format!("`{name}` calls itself and need not end"),
+            Some("use map, reduce or `..`"),
+        ));
     }
     if name == "recurse" && args > 0 {
-        return Err(refused("`recurse` with an argument is not allowed: it need not end", Some("use `..`")));
+        return Err(refused(
+            "`recurse` with an argument is not allowed: it need not end",
+            Some("use `..`"),
+        ));
     }
     if name.starts_with("__") {
         return Err(refused(format!("there is no filter `{name}`"), None));
@@ -149,7 +193,12 @@ fn check_call(name: &str, args: usize, open: &[&str]) -> Result<(), Refused> {
 /// Calls `f` with each direct part of a term, definitions excepted.
 fn each<'t, 's>(term: &'t Term<&'s str>, f: &mut dyn FnMut(&'t Term<&'s str>)) {
     match term {
-        Term::Id | Term::Recurse | Term::Num(_) | Term::Var(_) | Term::Break(_) | Term::Arr(None) => {}
+        Term::Id
+        | Term::Recurse
+        | Term::Num(_)
+        | Term::Var(_)
+        | Term::Break(_)
+        | Term::Arr(None) => {}
         Term::Arr(Some(t)) | Term::Neg(t) | Term::Label(_, t) => f(t),
         Term::Str(_, parts) => parts.iter().for_each(|part| match part {
             StrPart::Term(t) => f(t),
@@ -208,7 +257,12 @@ fn each_in_pattern<'t, 's>(pattern: &'t Pattern<&'s str>, f: &mut dyn FnMut(&'t 
 /// The term with a step counter wherever outputs can multiply, and bounded `+` and `*`.
 pub(super) fn bounded(term: Term<&str>) -> Term<&str> {
     match term {
-        Term::Id | Term::Recurse | Term::Num(_) | Term::Var(_) | Term::Break(_) | Term::Arr(None) => term,
+        Term::Id
+        | Term::Recurse
+        | Term::Num(_)
+        | Term::Var(_)
+        | Term::Break(_)
+        | Term::Arr(None) => term,
         Term::Arr(Some(t)) => Term::Arr(Some(Box::new(counted(*t)))),
         Term::Neg(t) => Term::Neg(Box::new(counted(*t))),
         Term::Label(name, t) => Term::Label(name, Box::new(bounded(*t))),
@@ -228,32 +282,53 @@ pub(super) fn bounded(term: Term<&str>) -> Term<&str> {
             Term::Obj(entries.into_iter().map(entry).collect())
         }
         Term::BinOp(left, op, right) => bounded_operation(*left, op, *right),
-        Term::Fold(name, of, pattern, args) => {
-            Term::Fold(name, Box::new(counted(*of)), pattern, args.into_iter().map(counted).collect())
-        }
-        Term::TryCatch(body, catch) => {
-            Term::TryCatch(Box::new(bounded(*body)), catch.map(|catch| Box::new(bounded(*catch))))
-        }
+        Term::Fold(name, of, pattern, args) => Term::Fold(
+            name,
+            Box::new(counted(*of)),
+            pattern,
+            args.into_iter().map(counted).collect(),
+        ),
+        Term::TryCatch(body, catch) => Term::TryCatch(
+            Box::new(bounded(*body)),
+            catch.map(|catch| Box::new(bounded(*catch))),
+        ),
         Term::IfThenElse(cases, other) => {
-            let cases = cases.into_iter().map(|(condition, then)| (counted(condition), counted(then)));
-            Term::IfThenElse(cases.collect(), other.map(|other| Box::new(counted(*other))))
+            let cases = cases
+                .into_iter()
+                .map(|(condition, then)| (counted(condition), counted(then)));
+            Term::IfThenElse(
+                cases.collect(),
+                other.map(|other| Box::new(counted(*other))),
+            )
         }
         Term::Def(defs, body) => {
-            let defs = defs.into_iter().map(|def| Def { body: counted(def.body), ..def });
+            let defs = defs.into_iter().map(|def| Def {
+                body: counted(def.body),
+                ..def
+            });
             Term::Def(defs.collect(), Box::new(bounded(*body)))
         }
         Term::Call(name, args) => Term::Call(name, args.into_iter().map(counted).collect()),
         Term::Path(head, path) => {
             let part = |(part, optional)| match part {
                 Part::Index(t) => (Part::Index(bounded(t)), optional),
-                Part::Range(from, to) => (Part::Range(from.map(bounded), to.map(bounded)), optional),
+                Part::Range(from, to) => {
+                    (Part::Range(from.map(bounded), to.map(bounded)), optional)
+                }
             };
-            Term::Path(Box::new(bounded(*head)), Path(path.0.into_iter().map(part).collect()))
+            Term::Path(
+                Box::new(bounded(*head)),
+                Path(path.0.into_iter().map(part).collect()),
+            )
         }
     }
 }
 
-fn bounded_operation<'s>(left: Term<&'s str>, op: BinaryOp<&'s str>, right: Term<&'s str>) -> Term<&'s str> {
+fn bounded_operation<'s>(
+    left: Term<&'s str>,
+    op: BinaryOp<&'s str>,
+    right: Term<&'s str>,
+) -> Term<&'s str> {
     match op {
         BinaryOp::Math(Math::Add) => Term::Call(ADD, vec![counted(left), counted(right)]),
         BinaryOp::Math(Math::Mul) => Term::Call(MULTIPLY, vec![counted(left), counted(right)]),
@@ -263,20 +338,37 @@ fn bounded_operation<'s>(left: Term<&'s str>, op: BinaryOp<&'s str>, right: Term
             let name = if math == Math::Add { ADD } else { MULTIPLY };
             let sum = Term::Call(name, vec![Term::Id, Term::Var(OPERAND)]);
             let update = Term::BinOp(Box::new(bounded(left)), BinaryOp::Update, Box::new(sum));
-            Term::BinOp(Box::new(counted(right)), BinaryOp::Pipe(Some(Pattern::Var(OPERAND))), Box::new(update))
+            Term::BinOp(
+                Box::new(counted(right)),
+                BinaryOp::Pipe(Some(Pattern::Var(OPERAND))),
+                Box::new(update),
+            )
         }
-        op => Term::BinOp(Box::new(counted(left)), op, Box::new(counted(right))),
+        op @ (BinaryOp::Pipe(_)
+        | BinaryOp::Comma
+        | BinaryOp::Alt
+        | BinaryOp::Or
+        | BinaryOp::And
+        | BinaryOp::Math(_)
+        | BinaryOp::Cmp(_)
+        | BinaryOp::Assign
+        | BinaryOp::Update
+        | BinaryOp::UpdateMath(_)
+        | BinaryOp::UpdateAlt) => {
+            Term::BinOp(Box::new(counted(left)), op, Box::new(counted(right)))
+        }
     }
 }
 
 /// `term | __step`: a step for each output. Every loop runs over the outputs of some term, so counting these bounds all.
 fn counted(term: Term<&str>) -> Term<&str> {
-    match term {
-        Term::Num(_) | Term::Var(_) | Term::Id => term,
-        term => {
-            let step = Term::Call(STEP, Vec::new());
-            Term::BinOp(Box::new(bounded(term)), BinaryOp::Pipe(None), Box::new(step))
-        }
+    if matches!(term, Term::Num(_) | Term::Var(_) | Term::Id) {
+        return term;
     }
+    let step = Term::Call(STEP, Vec::new());
+    Term::BinOp(
+        Box::new(bounded(term)),
+        BinaryOp::Pipe(None),
+        Box::new(step),
+    )
 }
-

@@ -75,7 +75,11 @@ impl Budget<'_> {
             Val::Null | Val::Bool(_) | Val::Num(_) | Val::Arr(_) | Val::Obj(_) => 0,
         };
         let cost = u32::try_from(1 + text / BYTES_A_STEP).unwrap_or(u32::MAX);
-        let left = self.steps.get().checked_sub(cost).ok_or_else(|| Exn::halt(0))?;
+        let left = self
+            .steps
+            .get()
+            .checked_sub(cost)
+            .ok_or_else(|| Exn::halt(0))?;
         self.steps.set(left);
         Ok(())
     }
@@ -84,20 +88,47 @@ impl Budget<'_> {
 impl Program {
     /// Compiles a term that [`super::guard`] has let through.
     pub(super) fn compile(term: Term<&str>) -> Result<Self, Refused> {
-        let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs()).map(shorter);
-        let main = Def { name: MAIN, args: Vec::new(), body: super::guard::bounded(term) };
+        let defs = jaq_core::defs()
+            .chain(jaq_std::defs())
+            .chain(jaq_json::defs())
+            .map(shorter);
+        let main = Def {
+            name: MAIN,
+            args: Vec::new(),
+            body: super::guard::bounded(term),
+        };
         let loader = Loader::new(defs.chain([main]));
         let arena = Arena::default();
-        let modules = loader.load(&arena, File { code: MAIN, path: () });
-        let modules = modules.map_err(|_errors| Refused { problem: "the expression cannot be loaded".into(), help: None })?;
-        let compiler = Compiler::default().with_funs(funs()).with_global_vars(["$event", "$record"]);
+        let modules = loader.load(
+            &arena,
+            File {
+                code: MAIN,
+                path: (),
+            },
+        );
+        let modules = modules.map_err(|_errors| Refused {
+            problem: "the expression cannot be loaded".into(),
+            help: None,
+        })?;
+        let compiler = Compiler::default()
+            .with_funs(funs())
+            .with_global_vars(["$event", "$record"]);
         let filter = compiler.compile(modules).map_err(|errors| {
             let names: Vec<String> = errors
                 .iter()
                 .flat_map(|(_file, undefined)| undefined)
                 .map(|(name, what)| format!("there is no {} `{name}`", what.as_str()))
                 .collect();
-            Refused { problem: names.join("; "), help: help_for_undefined(&errors.iter().flat_map(|(_, u)| u).map(|(n, _)| *n).collect::<Vec<_>>()) }
+            Refused {
+                problem: names.join("; "),
+                help: help_for_undefined(
+                    &errors
+                        .iter()
+                        .flat_map(|(_, u)| u)
+                        .map(|(n, _)| *n)
+                        .collect::<Vec<_>>(),
+                ),
+            }
         })?;
         Ok(Self { filter })
     }
@@ -106,7 +137,10 @@ impl Program {
     pub(super) fn run(&self, scope: &Scope<'_>) -> Result<Option<Value>, Failed> {
         let steps = Cell::new(MAX_STEPS);
         let attempt = catch_unwind(AssertUnwindSafe(|| {
-            let budget = Budget { lut: &self.filter.lut, steps: &steps };
+            let budget = Budget {
+                lut: &self.filter.lut,
+                steps: &steps,
+            };
             let vars = Vars::new([to_val(scope.event()), to_val(scope.record())]);
             let ctx = Ctx::<Bounded>::new(budget, vars);
             let mut outputs = self.filter.id.run((ctx, scope.payload_val()));
@@ -116,7 +150,9 @@ impl Program {
             };
             match outputs.next() {
                 None => to_value(&first).map(Some),
-                Some(Ok(_)) => Err(Failed("the expression has several outputs; put it in [ ] or take the first")),
+                Some(Ok(_)) => Err(Failed(
+                    "the expression has several outputs; put it in [ ] or take the first",
+                )),
                 Some(Err(exception)) => Err(failed(exception)),
             }
         }));
@@ -142,13 +178,17 @@ fn help_for_undefined(names: &[&str]) -> Option<String> {
     if name.starts_with('$') {
         return Some("only `$event` and `$record` are defined".to_owned());
     }
-    Some(format!("a constant text needs quotes inside the quotes of YAML: '\"{name}\"'; a field needs a dot: .{name}"))
+    Some(format!(
+        "a constant text needs quotes inside the quotes of YAML: '\"{name}\"'; a field needs a dot: .{name}"
+    ))
 }
 
 /// The standard filters, with `fromjson` replaced, and those that keep the bounds. Filters that see the world are among
 /// them because standard definitions name them; [`super::guard`] keeps expressions from calling either.
 fn funs() -> impl Iterator<Item = Fun<Bounded>> {
-    let standard = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
+    let standard = jaq_core::funs()
+        .chain(jaq_std::funs())
+        .chain(jaq_json::funs());
     let seen = standard.filter(|(name, ..)| *name != "fromjson");
     let step: Fun<Bounded> = (
         STEP,
@@ -171,7 +211,8 @@ fn funs() -> impl Iterator<Item = Fun<Bounded>> {
         }),
         ("fromjson", v(0), |cv| bome(from_json(&cv.1))),
     ];
-    seen.chain([step]).chain(own.into_iter().map(|native: Named| run::<Bounded>(native)))
+    seen.chain([step])
+        .chain(own.into_iter().map(|native: Named| run::<Bounded>(native)))
 }
 
 fn add(left: Val, right: Val) -> ValR<Val> {
@@ -184,9 +225,12 @@ fn add(left: Val, right: Val) -> ValR<Val> {
 fn multiply(left: Val, right: Val) -> ValR<Val> {
     use jaq_std::ValT as _;
     let repeated = match (&left, &right) {
-        (Val::TStr(text) | Val::BStr(text), Val::Num(times)) | (Val::Num(times), Val::TStr(text) | Val::BStr(text)) => {
+        (Val::TStr(text) | Val::BStr(text), Val::Num(times))
+        | (Val::Num(times), Val::TStr(text) | Val::BStr(text)) => {
             let times = Val::Num(times.clone());
-            let times = times.as_isize().map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(0));
+            let times = times
+                .as_isize()
+                .map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(0));
             text.len().saturating_mul(times)
         }
         _ => size(&left).saturating_add(size(&right)),
@@ -203,14 +247,18 @@ fn size(value: &Val) -> usize {
         Val::Arr(items) => items.len(),
         Val::Obj(fields) => fields.len(),
         // a number of 4,096 bits is none that anybody sends
-        Val::Num(Num::BigInt(number)) => usize::try_from(number.bits()).unwrap_or(usize::MAX).saturating_mul(MAX_SIZE / 4096),
+        Val::Num(Num::BigInt(number)) => usize::try_from(number.bits())
+            .unwrap_or(usize::MAX)
+            .saturating_mul(MAX_SIZE / 4096),
         Val::Num(Num::Int(_) | Num::Float(_) | Num::Dec(_)) | Val::Null | Val::Bool(_) => 0,
     }
 }
 
 /// `fromjson` with the limits of the decoder; the interpreter's own has none on depth.
 fn from_json(value: &Val) -> ValR<Val> {
-    let (Val::TStr(text) | Val::BStr(text)) = value else { return Err(Error::str("not a text")) };
+    let (Val::TStr(text) | Val::BStr(text)) = value else {
+        return Err(Error::str("not a text"));
+    };
     match crate::decode::json::parse_nested(text) {
         Some(value) => Ok(to_val(&value)),
         None => Err(Error::str("not JSON")),
@@ -229,9 +277,12 @@ pub(super) fn to_val(value: &Value) -> Val {
         },
         Value::String(text) => Val::utf8_str(text.clone()),
         Value::Array(items) => Val::Arr(Rc::new(items.iter().map(to_val).collect())),
-        Value::Object(fields) => {
-            Val::obj(fields.iter().map(|(key, value)| (Val::utf8_str(key.clone()), to_val(value))).collect())
-        }
+        Value::Object(fields) => Val::obj(
+            fields
+                .iter()
+                .map(|(key, value)| (Val::utf8_str(key.clone()), to_val(value)))
+                .collect(),
+        ),
     }
 }
 
@@ -243,7 +294,9 @@ fn to_value(value: &Val) -> Result<Value, Failed> {
         Val::Num(Num::Int(whole)) => Value::from(*whole),
         Val::Num(Num::BigInt(whole)) => {
             let digits = whole.to_string();
-            digits.parse::<u64>().map_or_else(|_| Value::String(digits), Value::from)
+            digits
+                .parse::<u64>()
+                .map_or_else(|_| Value::String(digits), Value::from)
         }
         Val::Num(Num::Float(float)) => float_value(*float)?,
         Val::Num(Num::Dec(text)) => float_value(text.parse().unwrap_or(f64::NAN))?,
@@ -257,7 +310,9 @@ fn to_value(value: &Val) -> Result<Value, Failed> {
             let mut map = Map::with_capacity(fields.len());
             for (key, value) in fields.iter() {
                 let Value::String(key) = to_value(key)? else {
-                    return Err(Failed("the expression gave an object with a key that is no text"));
+                    return Err(Failed(
+                        "the expression gave an object with a key that is no text",
+                    ));
                 };
                 map.insert(key, to_value(value)?);
             }
@@ -267,6 +322,7 @@ fn to_value(value: &Val) -> Result<Value, Failed> {
 }
 
 fn float_value(float: f64) -> Result<Value, Failed> {
-    let number = Number::from_f64(float).ok_or(Failed("the expression gave a number that is not finite"))?;
+    let number =
+        Number::from_f64(float).ok_or(Failed("the expression gave a number that is not finite"))?;
     Ok(Value::Number(number))
 }

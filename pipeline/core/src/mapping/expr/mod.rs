@@ -12,6 +12,7 @@
 
 mod guard;
 mod jaq;
+mod place;
 mod plan;
 mod scope;
 
@@ -53,7 +54,10 @@ impl Expr {
     /// The expression that always gives this value.
     #[must_use]
     pub fn literal(value: Value) -> Self {
-        Self { text: value.to_string(), code: Code::Literal(value) }
+        Self {
+            text: value.to_string(),
+            code: Code::Literal(value),
+        }
     }
 
     /// Compiles jq.
@@ -66,7 +70,10 @@ impl Expr {
             Some(plan) => Code::Plan(plan),
             None => Code::Jaq(Box::new(jaq::Program::compile(term)?)),
         };
-        Ok(Self { text: text.to_owned(), code })
+        Ok(Self {
+            text: text.to_owned(),
+            code,
+        })
     }
 
     /// Compiles jq for the interpreter, even where a direct plan would do. For tests that compare the two.
@@ -76,7 +83,10 @@ impl Expr {
     pub fn compile_interpreted(text: &str) -> Result<Self, Refused> {
         let term = guard::parse(text)?;
         let code = Code::Jaq(Box::new(jaq::Program::compile(term)?));
-        Ok(Self { text: text.to_owned(), code })
+        Ok(Self {
+            text: text.to_owned(),
+            code,
+        })
     }
 
     /// As written.

@@ -7,17 +7,18 @@ use std::borrow::Cow;
 use jaq_core::load::lex::StrPart;
 use jaq_core::load::parse::{BinaryOp, Term};
 use jaq_core::ops::Cmp;
-use jaq_core::path::{Opt, Part};
-use serde_json::Value;
+use jaq_core::path::Opt;
+use serde_json::{Map, Value};
 
 use super::jaq::to_val;
+use super::place::{Place, Root, Step, To, plain_text};
 use super::{Failed, Scope};
 
 /// A compiled expression without loops.
 #[derive(Debug)]
 pub(super) enum Plan {
     Literal(Value),
-    Path(Root, Vec<Step>),
+    Path(Place),
     /// `a // b`
     Alt(Box<Plan>, Box<Plan>),
     /// `"a\(b)"`
@@ -32,26 +33,14 @@ pub(super) enum Plan {
     Length(Box<Plan>),
     /// `a | not`
     Not(Box<Plan>),
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Root {
-    Payload,
-    Event,
-    Record,
-}
-
-/// One step of a path, and whether an input that cannot be stepped into gives nothing instead of an error.
-#[derive(Debug)]
-pub(super) struct Step {
-    to: To,
-    optional: bool,
-}
-
-#[derive(Debug)]
-enum To {
-    Key(String),
-    Index(i64),
+    /// `if a then b elif c then d else e end`
+    If(Vec<(Plan, Plan)>, Box<Plan>),
+    /// `{a: b, c}`
+    Object(Vec<(String, Plan)>),
+    /// `a.path | b`
+    Within(Place, Box<Plan>),
+    /// `[a.path[] | b]` and `a.path | map(b)`
+    Collect(Place, Opt, Box<Plan>),
 }
 
 #[derive(Debug)]
@@ -63,45 +52,88 @@ pub(super) enum Piece {
 /// At most one output, as jq has streams.
 type Output<'a> = Result<Option<Cow<'a, Value>>, Failed>;
 
-const NULL: &Value = &Value::Null;
 const TRUE: &Value = &Value::Bool(true);
 const FALSE: &Value = &Value::Bool(false);
 
 impl Plan {
     /// The plan of a term, if the term has one.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the interpreter knows many more forms, and all of them without a plan go to it"
+    )]
     pub(super) fn of(term: &Term<&str>) -> Option<Self> {
         match term {
-            Term::Id => Some(Self::Path(Root::Payload, Vec::new())),
-            Term::Var("$event") => Some(Self::Path(Root::Event, Vec::new())),
-            Term::Var("$record") => Some(Self::Path(Root::Record, Vec::new())),
+            Term::Id => Some(Self::Path(Place::at(Root::Dot))),
+            Term::Var("$event") => Some(Self::Path(Place::at(Root::Event))),
+            Term::Var("$record") => Some(Self::Path(Place::at(Root::Record))),
             Term::Num(text) => Some(Self::Literal(Value::from(text.parse::<i64>().ok()?))),
             Term::Call("null", args) if args.is_empty() => Some(Self::Literal(Value::Null)),
             Term::Call("true", args) if args.is_empty() => Some(Self::Literal(Value::Bool(true))),
             Term::Call("false", args) if args.is_empty() => Some(Self::Literal(Value::Bool(false))),
             Term::Str(None, parts) => Self::of_text(parts),
-            Term::Path(head, path) => match Self::of(head)? {
-                Self::Path(root, mut steps) => {
-                    for (part, optional) in &path.0 {
-                        let to = match part {
-                            Part::Index(Term::Str(None, parts)) => To::Key(plain_text(parts)?),
-                            Part::Index(Term::Num(text)) => To::Index(text.parse().ok()?),
-                            Part::Index(Term::Neg(inner)) => match &**inner {
-                                Term::Num(text) => To::Index(text.parse::<i64>().ok()?.checked_neg()?),
-                                _ => return None,
-                            },
-                            Part::Index(_) | Part::Range(..) => return None,
-                        };
-                        steps.push(Step { to, optional: matches!(optional, Opt::Optional) });
-                    }
-                    Some(Self::Path(root, steps))
+            Term::Path(head, path) => Place::of(head, &path.0).map(Self::Path),
+            Term::Arr(Some(stream)) => match &**stream {
+                Term::Path(..) => {
+                    let (place, optional) = Place::each(stream)?;
+                    Some(Self::Collect(
+                        place,
+                        optional,
+                        Box::new(Self::Path(Place::at(Root::Dot))),
+                    ))
+                }
+                Term::BinOp(stream, BinaryOp::Pipe(None), body) => {
+                    let (place, optional) = Place::each(stream)?;
+                    Some(Self::Collect(place, optional, Box::new(Self::of(body)?)))
                 }
                 _ => None,
             },
+            Term::Obj(entries) => {
+                let entry = |(key, value): &(Term<&str>, Option<Term<&str>>)| {
+                    let Term::Str(None, parts) = key else {
+                        return None;
+                    };
+                    let key = plain_text(parts)?;
+                    let value = match value {
+                        Some(value) => Self::of(value)?,
+                        None => {
+                            let step = Step {
+                                to: To::Key(key.clone()),
+                                optional: false,
+                            };
+                            Self::Path(Place {
+                                root: Root::Dot,
+                                steps: vec![step],
+                            })
+                        }
+                    };
+                    Some((key, value))
+                };
+                entries
+                    .iter()
+                    .map(entry)
+                    .collect::<Option<_>>()
+                    .map(Self::Object)
+            }
+            Term::IfThenElse(cases, other) => {
+                let cases = cases
+                    .iter()
+                    .map(|(condition, then)| Some((Self::of(condition)?, Self::of(then)?)));
+                let other = other
+                    .as_ref()
+                    .map_or(Some(Self::Path(Place::at(Root::Dot))), |other| {
+                        Self::of(other)
+                    });
+                Some(Self::If(cases.collect::<Option<_>>()?, Box::new(other?)))
+            }
             Term::BinOp(left, op, right) => Self::of_operation(left, op, right),
             _ => None,
         }
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the interpreter knows many more forms, and all of them without a plan go to it"
+    )]
     fn of_operation(left: &Term<&str>, op: &BinaryOp<&str>, right: &Term<&str>) -> Option<Self> {
         let both = || Some((Box::new(Self::of(left)?), Box::new(Self::of(right)?)));
         match op {
@@ -111,9 +143,31 @@ impl Plan {
             BinaryOp::Cmp(Cmp::Eq) => both().map(|(l, r)| Self::Equal(l, r, true)),
             BinaryOp::Cmp(Cmp::Ne) => both().map(|(l, r)| Self::Equal(l, r, false)),
             BinaryOp::Pipe(None) => match right {
-                Term::Call("length", args) if args.is_empty() => Some(Self::Length(Box::new(Self::of(left)?))),
-                Term::Call("not", args) if args.is_empty() => Some(Self::Not(Box::new(Self::of(left)?))),
-                _ => None,
+                Term::Call("length", args) if args.is_empty() => {
+                    Some(Self::Length(Box::new(Self::of(left)?)))
+                }
+                Term::Call("not", args) if args.is_empty() => {
+                    Some(Self::Not(Box::new(Self::of(left)?)))
+                }
+                Term::Call("map", args) => match args.as_slice() {
+                    [body] => {
+                        let Self::Path(place) = Self::of(left)? else {
+                            return None;
+                        };
+                        Some(Self::Collect(
+                            place,
+                            Opt::Essential,
+                            Box::new(Self::of(body)?),
+                        ))
+                    }
+                    _ => None,
+                },
+                body => {
+                    let Self::Path(place) = Self::of(left)? else {
+                        return None;
+                    };
+                    Some(Self::Within(place, Box::new(Self::of(body)?)))
+                }
             },
             _ => None,
         }
@@ -135,94 +189,138 @@ impl Plan {
     }
 
     pub(super) fn as_literal(&self) -> Option<&Value> {
-        match self {
-            Self::Literal(value) => Some(value),
-            _ => None,
+        if let Self::Literal(value) = self {
+            Some(value)
+        } else {
+            None
         }
     }
 
+    /// The output for the event's content.
     pub(super) fn eval<'a>(&'a self, scope: &'a Scope<'a>) -> Output<'a> {
+        self.run(scope.payload, scope)
+    }
+
+    /// The output where `.` is `dot`.
+    fn run<'a>(&'a self, dot: &'a Value, scope: &'a Scope<'a>) -> Output<'a> {
         match self {
             Self::Literal(value) => Ok(Some(Cow::Borrowed(value))),
-            Self::Path(root, steps) => {
-                let start = match root {
-                    Root::Payload => scope.payload,
-                    Root::Event => scope.event(),
-                    Root::Record => scope.record(),
-                };
-                walk(start, steps)
-            }
-            Self::Alt(left, right) => match left.eval(scope)? {
+            Self::Path(place) => Ok(place.find(dot, scope)?.map(Cow::Borrowed)),
+            Self::Alt(left, right) => match left.run(dot, scope)? {
                 Some(value) if holds(&value) => Ok(Some(value)),
-                _ => right.eval(scope),
+                _ => right.run(dot, scope),
             },
-            Self::Text(pieces) => interpolate(pieces, scope),
+            Self::Text(pieces) => interpolate(pieces, dot, scope),
             Self::Equal(left, right, wanted) => {
                 // as the interpreter pairs outputs: where one side has none there is no pair, be the other an error
-                let left = match left.eval(scope) {
+                let left = match left.run(dot, scope) {
                     Ok(None) => return Ok(None),
                     Ok(Some(value)) => Ok(value),
                     Err(failed) => Err(failed),
                 };
-                let Some(right) = right.eval(scope)? else { return Ok(None) };
+                let Some(right) = right.run(dot, scope)? else {
+                    return Ok(None);
+                };
                 let left = left?;
                 Ok(Some(boolean(same(&left, &right) == *wanted)))
             }
-            Self::And(left, right) => match left.eval(scope)? {
-                Some(value) if holds(&value) => Ok(right.eval(scope)?.map(|value| boolean(holds(&value)))),
+            Self::And(left, right) => match left.run(dot, scope)? {
+                Some(value) if holds(&value) => {
+                    Ok(right.run(dot, scope)?.map(|value| boolean(holds(&value))))
+                }
                 Some(_) => Ok(Some(boolean(false))),
                 None => Ok(None),
             },
-            Self::Or(left, right) => match left.eval(scope)? {
+            Self::Or(left, right) => match left.run(dot, scope)? {
                 Some(value) if holds(&value) => Ok(Some(boolean(true))),
-                Some(_) => Ok(right.eval(scope)?.map(|value| boolean(holds(&value)))),
+                Some(_) => Ok(right.run(dot, scope)?.map(|value| boolean(holds(&value)))),
                 None => Ok(None),
             },
-            Self::Length(inner) => inner.eval(scope)?.map(|value| length(&value).map(Cow::Owned)).transpose(),
-            Self::Not(inner) => Ok(inner.eval(scope)?.map(|value| boolean(!holds(&value)))),
-        }
-    }
-}
-
-fn walk<'a>(start: &'a Value, steps: &[Step]) -> Output<'a> {
-    let mut at = start;
-    for step in steps {
-        let next = match (at, &step.to) {
-            (Value::Null, _) => Some(NULL),
-            (Value::Object(fields), To::Key(key)) => Some(fields.get(key).unwrap_or(NULL)),
-            // the interpreter allows keys that are no text, which JSON has not
-            (Value::Object(_), To::Index(_)) => Some(NULL),
-            (Value::Array(items), To::Index(index)) => {
-                let from_start = usize::try_from(*index).ok();
-                let from_end = usize::try_from(index.unsigned_abs()).ok().and_then(|back| items.len().checked_sub(back));
-                let found = if *index < 0 { from_end } else { from_start };
-                Some(found.and_then(|index| items.get(index)).unwrap_or(NULL))
+            Self::Length(inner) => inner
+                .run(dot, scope)?
+                .map(|value| length(&value).map(Cow::Owned))
+                .transpose(),
+            Self::If(cases, other) => {
+                for (condition, then) in cases {
+                    match condition.run(dot, scope)? {
+                        None => return Ok(None),
+                        Some(value) if holds(&value) => return then.run(dot, scope),
+                        Some(_) => {}
+                    }
+                }
+                other.run(dot, scope)
             }
-            (Value::Array(_), To::Key(_)) | (Value::Bool(_) | Value::Number(_) | Value::String(_), _) => None,
-        };
-        match next {
-            Some(next) => at = next,
-            None if step.optional => return Ok(None),
-            None => return Err(Failed("a path leads into a value that has no such parts")),
+            Self::Not(inner) => Ok(inner.run(dot, scope)?.map(|value| boolean(!holds(&value)))),
+            Self::Object(entries) => object(entries, dot, scope),
+            Self::Within(place, body) => match place.find(dot, scope)? {
+                Some(dot) => body.run(dot, scope),
+                None => Ok(None),
+            },
+            Self::Collect(place, optional, body) => {
+                let Some(from) = place.find(dot, scope)? else {
+                    return Ok(Some(Cow::Owned(Value::Array(Vec::new()))));
+                };
+                let mut collected = Vec::new();
+                let mut put = |item| -> Result<(), Failed> {
+                    collected.extend(body.run(item, scope)?.map(Cow::into_owned));
+                    Ok(())
+                };
+                match (from, optional) {
+                    (Value::Array(items), _) => items.iter().try_for_each(&mut put)?,
+                    (Value::Object(fields), _) => fields.values().try_for_each(&mut put)?,
+                    (
+                        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_),
+                        Opt::Optional,
+                    ) => {}
+                    (
+                        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_),
+                        Opt::Essential,
+                    ) => {
+                        return Err(Failed(
+                            "the expression goes through the items of a value that has none",
+                        ));
+                    }
+                }
+                Ok(Some(Cow::Owned(Value::Array(collected))))
+            }
         }
     }
-    Ok(Some(Cow::Borrowed(at)))
 }
 
-fn interpolate<'a>(pieces: &'a [Piece], scope: &'a Scope<'a>) -> Output<'a> {
+fn object<'a>(entries: &'a [(String, Plan)], dot: &'a Value, scope: &'a Scope<'a>) -> Output<'a> {
+    let mut map = Map::with_capacity(entries.len());
+    let mut failure = None;
+    for (key, plan) in entries {
+        match plan.run(dot, scope) {
+            Ok(None) => return Ok(None),
+            Err(failed) => failure = failure.or(Some(failed)),
+            Ok(Some(value)) => {
+                map.insert(key.clone(), value.into_owned());
+            }
+        }
+    }
+    failure.map_or(Ok(Some(Cow::Owned(Value::Object(map)))), Err)
+}
+
+fn interpolate<'a>(pieces: &'a [Piece], dot: &'a Value, scope: &'a Scope<'a>) -> Output<'a> {
     let mut text = String::new();
     let mut failure = None;
     for piece in pieces {
         match piece {
             Piece::Text(piece) => text.push_str(piece),
-            Piece::Value(plan) => match plan.eval(scope) {
+            Piece::Value(plan) => match plan.run(dot, scope) {
                 // as the interpreter pairs outputs: without one of a later piece an error of an earlier one is not seen
                 Ok(None) => return Ok(None),
                 Err(failed) => failure = failure.or(Some(failed)),
                 Ok(Some(value)) => match &*value {
                     Value::String(piece) => text.push_str(piece),
                     Value::Bool(yes) => text.push_str(if *yes { "true" } else { "false" }),
-                    value => text.push_str(&to_val(value).to_string()),
+                    value @ (Value::Null
+                    | Value::Number(_)
+                    | Value::Array(_)
+                    | Value::Object(_)) => {
+                        text.push_str(&to_val(value).to_string());
+                    }
                 },
             },
         }
@@ -235,7 +333,9 @@ fn length(value: &Value) -> Result<Value, Failed> {
         Value::Null => Value::from(0),
         Value::Bool(_) => return Err(Failed("a boolean has no length")),
         Value::Number(number) => match number.as_i64() {
-            Some(whole) => whole.checked_abs().map_or_else(|| Value::from(whole.unsigned_abs()), Value::from),
+            Some(whole) => whole
+                .checked_abs()
+                .map_or_else(|| Value::from(whole.unsigned_abs()), Value::from),
             None if number.is_u64() => Value::Number(number.clone()),
             None => Value::from(number.as_f64().map_or(0.0, f64::abs)),
         },
@@ -253,7 +353,10 @@ fn same(left: &Value, right: &Value) -> bool {
             left.len() == right.len() && left.iter().zip(right).all(|(l, r)| same(l, r))
         }
         (Value::Object(left), Value::Object(right)) => {
-            left.len() == right.len() && left.iter().all(|(key, l)| right.get(key).is_some_and(|r| same(l, r)))
+            left.len() == right.len()
+                && left
+                    .iter()
+                    .all(|(key, l)| right.get(key).is_some_and(|r| same(l, r)))
         }
         (left, right) => left == right,
     }
@@ -265,17 +368,4 @@ fn holds(value: &Value) -> bool {
 
 fn boolean(yes: bool) -> Cow<'static, Value> {
     Cow::Borrowed(if yes { TRUE } else { FALSE })
-}
-
-/// The text without interpolation, if it is one.
-fn plain_text(parts: &[StrPart<&str, Term<&str>>]) -> Option<String> {
-    let mut text = String::new();
-    for part in parts {
-        match part {
-            StrPart::Str(piece) => text.push_str(piece),
-            StrPart::Char(c) => text.push(*c),
-            StrPart::Term(_) => return None,
-        }
-    }
-    Some(text)
 }

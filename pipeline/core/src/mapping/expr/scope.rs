@@ -30,7 +30,10 @@ impl<'a> Scope<'a> {
     /// The scope of an event of a record.
     #[must_use]
     pub fn new(event: &'a Event, record: &'a Record) -> Self {
-        Self { event: Some(event), ..Self::of_payload(&event.payload, Some(record)) }
+        Self {
+            event: Some(event),
+            ..Self::of_payload(&event.payload, Some(record))
+        }
     }
 
     /// The scope before there is an event: `$event` is empty.
@@ -48,30 +51,49 @@ impl<'a> Scope<'a> {
 
     /// `$event`.
     pub(super) fn event(&self) -> &Value {
-        self.event_value.get_or_init(|| self.event.map_or_else(|| Value::Object(Map::new()), event_value))
+        self.event_value.get_or_init(|| {
+            self.event
+                .map_or_else(|| Value::Object(Map::new()), event_value)
+        })
     }
 
     /// `$record`.
     pub(super) fn record(&self) -> &Value {
-        self.record_value.get_or_init(|| self.record.map_or_else(|| Value::Object(Map::new()), record_value))
+        self.record_value.get_or_init(|| {
+            self.record
+                .map_or_else(|| Value::Object(Map::new()), record_value)
+        })
     }
 
     /// The content as the interpreter holds it; cheap to clone.
     pub(super) fn payload_val(&self) -> jaq_json::Val {
-        self.payload_val.get_or_init(|| to_val(self.payload)).clone()
+        self.payload_val
+            .get_or_init(|| to_val(self.payload))
+            .clone()
     }
 }
 
 fn event_value(event: &Event) -> Value {
     let mut map = Map::new();
     map.insert("name".to_owned(), Value::from(event.name.as_str()));
-    map.insert("id".to_owned(), event.id.as_deref().map_or(Value::Null, Value::from));
+    map.insert(
+        "id".to_owned(),
+        event.id.as_deref().map_or(Value::Null, Value::from),
+    );
     // all digits: this is what versions are made of
-    map.insert("time".to_owned(), event.time.map_or(Value::Null, |time| Value::from(time.to_string())));
+    map.insert(
+        "time".to_owned(),
+        event
+            .time
+            .map_or(Value::Null, |time| Value::from(time.to_string())),
+    );
     map.insert("source".to_owned(), Value::from(event.source));
     map.insert("deleted".to_owned(), Value::from(event.deleted));
     let anonymous = event.customer.anonymous_id.as_deref();
-    map.insert("anonymousId".to_owned(), anonymous.map_or(Value::Null, Value::from));
+    map.insert(
+        "anonymousId".to_owned(),
+        anonymous.map_or(Value::Null, Value::from),
+    );
     Value::Object(map)
 }
 
@@ -80,14 +102,29 @@ fn record_value(record: &Record) -> Value {
     let mut headers = Map::new();
     for header in &record.headers {
         // of a repeated name the last value counts
-        headers.insert(header.name.clone(), header.value.as_ref().map_or(Value::Null, text));
+        headers.insert(
+            header.name.clone(),
+            header.value.as_ref().map_or(Value::Null, text),
+        );
     }
     let mut map = Map::new();
-    map.insert("topic".to_owned(), Value::from(record.position.partition.topic.as_str()));
-    map.insert("partition".to_owned(), Value::from(record.position.partition.partition.0));
+    map.insert(
+        "topic".to_owned(),
+        Value::from(record.position.partition.topic.as_str()),
+    );
+    map.insert(
+        "partition".to_owned(),
+        Value::from(record.position.partition.partition.0),
+    );
     map.insert("offset".to_owned(), Value::from(record.position.offset.0));
-    map.insert("timestamp".to_owned(), record.timestamp_ms.map_or(Value::Null, Value::from));
-    map.insert("key".to_owned(), record.key.as_ref().map_or(Value::Null, text));
+    map.insert(
+        "timestamp".to_owned(),
+        record.timestamp_ms.map_or(Value::Null, Value::from),
+    );
+    map.insert(
+        "key".to_owned(),
+        record.key.as_ref().map_or(Value::Null, text),
+    );
     map.insert("headers".to_owned(), Value::Object(headers));
     Value::Object(map)
 }

@@ -16,13 +16,44 @@ fn run(expr: &Expr, payload: &Value) -> Result<Option<Value>, Failed> {
 #[test]
 fn the_common_forms_are_direct() {
     for text in [
-        ".", ".a", ".a.b.c", ".a[0].b", ".a[-1]", ".[\"odd key\"]", ".\"$x\"", ".a?", ".a?.b?", "\"text\"", "\"a\\(.b)\\n\"", "12",
-        "null", "true", ".a // .b // \"x\"", ".a == 1", ".a != \"x\" and .b == null", ".a | length", ".a.b | not",
-        "$event.time", "$record.headers.x", ".a or .b",
+        ".",
+        ".a",
+        ".a.b.c",
+        ".a[0].b",
+        ".a[-1]",
+        ".[\"odd key\"]",
+        ".\"$x\"",
+        ".a?",
+        ".a?.b?",
+        "\"text\"",
+        "\"a\\(.b)\\n\"",
+        "12",
+        "null",
+        "true",
+        ".a // .b // \"x\"",
+        ".a == 1",
+        ".a != \"x\" and .b == null",
+        ".a | length",
+        ".a.b | not",
+        "$event.time",
+        "$record.headers.x",
+        ".a or .b",
+        "[.a[]?]",
+        "[.a[] | {x, y: (.z // .w)}]",
+        ".a | map(.b)",
+        "if .a then .b | length else null end",
     ] {
         assert!(Expr::compile(text).unwrap().is_direct(), "{text}");
     }
-    for text in ["[.a[]]", ".a | map(.b)", ".a + 1", ".a[1:]", "{a: .b}", "if .a then 1 else 2 end", "1.5", ".a > 2"] {
+    for text in [
+        "[.a[].b]",
+        ".a | map(.b + 1)",
+        ".a + 1",
+        ".a[1:]",
+        "{(.a): .b}",
+        "1.5",
+        ".a > 2",
+    ] {
         assert!(!Expr::compile(text).unwrap().is_direct(), "{text}");
     }
 }
@@ -33,9 +64,15 @@ fn expressions_compute() {
                        "big": 18_446_744_073_709_551_615_u64, "n": "12.50", "inner": "{\"x\":[1]}"});
     for (text, wanted) in [
         ("[.items[] | .p * .q] | add", json!(9.0)),
-        (".items | map({price: .p})", json!([{"price": 2}, {"price": 1.5}])),
+        (
+            ".items | map({price: .p})",
+            json!([{"price": 2}, {"price": 1.5}]),
+        ),
         (".tags | split(\", \")", json!(["a", "b"])),
-        ("\"\\(.id)/\\(.big)/\\(.total)/\\(.items[1].p)\"", json!("9007199254740993/18446744073709551615/27.5/1.5")),
+        (
+            "\"\\(.id)/\\(.big)/\\(.total)/\\(.items[1].p)\"",
+            json!("9007199254740993/18446744073709551615/27.5/1.5"),
+        ),
         (".id", json!(9_007_199_254_740_993_i64)),
         (".id | tostring", json!("9007199254740993")),
         (".big | .", json!(18_446_744_073_709_551_615_u64)),
@@ -45,7 +82,10 @@ fn expressions_compute() {
         (".total += 1 | .total", json!(28.5)),
         ("def f(x): x * 2; f(.total)", json!(55.0)),
         (".items | first | .p", json!(2)),
-        ("(.tags | ascii_upcase | gsub(\"[^A-Z]\"; \"\"))", json!("AB")),
+        (
+            "(.tags | ascii_upcase | gsub(\"[^A-Z]\"; \"\"))",
+            json!("AB"),
+        ),
         (".items | length > 1", json!(true)),
         ("\"2026-01-02T03:04:05Z\" | fromdate", json!(1_767_323_045)),
         ("[.items[].p] | max", json!(2)),
@@ -66,16 +106,46 @@ fn expressions_compute() {
 #[test]
 fn expressions_see_nothing_but_the_event_and_always_end() {
     for text in [
-        "env", "$ENV", "now", "input", "[inputs]", "halt", "halt_error", "debug", "stderr", "localtime", "repeat(.)",
-        "[while(true; .)]", "until(false; .)", "recurse(.)", "range(10)", "[range(0; 1e18; 1)]", "combinations",
-        "def f: f; f", "def f: 1 + f; f", "def f(g): def h: f(g); h; f(1)", "__step", "map(repeat(1))", "$__loc__",
-        "input_filename", "import \"x\" as x; 1", "include \"x\"; 1", "getpath(now)", "\"\\(env)\"", "{(env): 1}",
-        ".[now]", "reduce repeat(1) as $x (0; 1)", "try env catch 1", "if env then 1 else 2 end", "@base64 \"\\(now)\"",
+        "env",
+        "$ENV",
+        "now",
+        "input",
+        "[inputs]",
+        "halt",
+        "halt_error",
+        "debug",
+        "stderr",
+        "localtime",
+        "repeat(.)",
+        "[while(true; .)]",
+        "until(false; .)",
+        "recurse(.)",
+        "range(10)",
+        "[range(0; 1e18; 1)]",
+        "combinations",
+        "def f: f; f",
+        "def f: 1 + f; f",
+        "def f(g): def h: f(g); h; f(1)",
+        "__step",
+        "map(repeat(1))",
+        "$__loc__",
+        "input_filename",
+        "import \"x\" as x; 1",
+        "include \"x\"; 1",
+        "getpath(now)",
+        "\"\\(env)\"",
+        "{(env): 1}",
+        ".[now]",
+        "reduce repeat(1) as $x (0; 1)",
+        "try env catch 1",
+        "if env then 1 else 2 end",
+        "@base64 \"\\(now)\"",
     ] {
         assert!(Expr::compile(text).is_err(), "{text}");
     }
     let items: Vec<u32> = (0..3_000).collect();
-    let payload = json!({"a": items, "n": 1_000_000_000_000_i64, "s": "x", "deep": "[".repeat(100_000)});
+    let payload =
+        json!({"a": items, "n": 1_000_000_000_000_i64, "s": "x", "deep": "[".repeat(100_000)});
     for text in [
         "[.a[] as $x | .a[] as $y | .a[] as $z | 1] | length",
         "[.a[] | . as $x | $x] | map([.]) | map(.[0]) | [.[] as $x | .[] as $y | 1] | length",
@@ -107,8 +177,16 @@ fn expressions_see_nothing_but_the_event_and_always_end() {
 #[test]
 fn errors_of_expressions_say_the_way_out() {
     for (text, problem, help) in [
-        ("Order-Placed", "there is no filter `Order`; there is no filter `Placed`", Some("'\"Order\"'")),
-        ("$foo", "there is no variable `$foo`", Some("`$event` and `$record`")),
+        (
+            "Order-Placed",
+            "there is no filter `Order`; there is no filter `Placed`",
+            Some("'\"Order\"'"),
+        ),
+        (
+            "$foo",
+            "there is no variable `$foo`",
+            Some("`$event` and `$record`"),
+        ),
         (".a |", "expected term at the end", None),
         (".a + (.b", "expected closing parenthesis", None),
         ("", "the expression is empty", None),
@@ -117,7 +195,10 @@ fn errors_of_expressions_say_the_way_out() {
         let refused = Expr::compile(text).unwrap_err();
         assert!(refused.problem.contains(problem), "{text}: {refused:?}");
         if let Some(help) = help {
-            assert!(refused.help.as_deref().is_some_and(|h| h.contains(help)), "{text}: {refused:?}");
+            assert!(
+                refused.help.as_deref().is_some_and(|h| h.contains(help)),
+                "{text}: {refused:?}"
+            );
         }
     }
     let nested = format!("{}1{}", "(".repeat(1_000), ")".repeat(1_000));
@@ -132,7 +213,8 @@ fn any_json() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::from),
         any::<u64>().prop_map(Value::from),
         (-5_i64..5).prop_map(Value::from),
-        any::<f64>().prop_filter_map("finite", |f| serde_json::Number::from_f64(f).map(Value::Number)),
+        any::<f64>().prop_filter_map("finite", |f| serde_json::Number::from_f64(f)
+            .map(Value::Number)),
         prop_oneof![Just(1.0), Just(0.0), Just(-0.0), Just(1e20), Just(27.5)].prop_map(Value::from),
         ".{0,6}".prop_map(Value::from),
         "[abc]".prop_map(Value::from),
@@ -152,13 +234,25 @@ fn any_direct() -> impl Strategy<Value = String> {
         Just(".".to_owned()),
         proptest::collection::vec(
             prop_oneof![
-                Just(".a"), Just(".b"), Just(".c"), Just(".a?"), Just(".b?"), Just("[0]"), Just("[-1]"), Just("[1]?"), Just("[\"c\"]")
+                Just(".a"),
+                Just(".b"),
+                Just(".c"),
+                Just(".a?"),
+                Just(".b?"),
+                Just("[0]"),
+                Just("[-1]"),
+                Just("[1]?"),
+                Just("[\"c\"]")
             ],
             1..4
         )
         .prop_map(|steps| {
             let path = steps.concat();
-            if path.starts_with('[') { format!(".{path}") } else { path }
+            if path.starts_with('[') {
+                format!(".{path}")
+            } else {
+                path
+            }
         }),
     ];
     let leaf = prop_oneof![
@@ -173,6 +267,17 @@ fn any_direct() -> impl Strategy<Value = String> {
             (inner.clone(), inner.clone()).prop_map(|(l, r)| format!("({l} and {r})")),
             (inner.clone(), inner.clone()).prop_map(|(l, r)| format!("({l} or {r})")),
             (inner.clone(), inner.clone()).prop_map(|(l, r)| format!("\"x\\({l})-\\({r})\"")),
+            (inner.clone(), inner.clone())
+                .prop_map(|(l, r)| format!("(if {l} then {r} else .a end)")),
+            (inner.clone(), inner.clone())
+                .prop_map(|(l, r)| format!("(if {l} then 1 elif {r} then .b end)")),
+            inner.clone().prop_map(|l| format!("[.a[] | {l}]")),
+            inner.clone().prop_map(|l| format!("[.b[]? | {l}]")),
+            inner.clone().prop_map(|l| format!("(.c | map({l}))")),
+            inner.clone().prop_map(|l| format!("(.[0]? | {l})")),
+            Just("[.a.b[]]".to_owned()),
+            (inner.clone(), inner.clone())
+                .prop_map(|(l, r)| format!("{{a, b: {l}, \"c d\": {r}, b: .}}")),
             inner.clone().prop_map(|l| format!("({l} | length)")),
             inner.prop_map(|l| format!("({l} | not)")),
         ]

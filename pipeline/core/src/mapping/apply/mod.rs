@@ -1,26 +1,34 @@
 //! Event to verdict.
 
+mod customer;
+mod failure;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use self::customer::key_bytes;
+use self::failure::{
+    Failure, Made, check_size, evaluation, missing, no_customer, no_title, refused, wrong_type,
+};
 use super::expr::{Expr, Scope};
 use super::model::{
-    Action, CustomRule, CustomerRule, FieldRule, IdentifyRule, KObjectRule, KeyRules, Late, Route, Rule, Template, TrackRule,
+    Action, CustomRule, CustomerRule, FieldRule, IdentifyRule, KObjectRule, Late, Route, Rule,
+    Template, TrackRule,
 };
 use crate::body::attribute::{custom_value, meta_entry};
 use crate::body::field::{field_value, object_id, put};
 use crate::body::key::event_key;
 use crate::body::name::legal_name;
-use crate::body::{Cuts, Illegal, MAX_ITEM_BYTES, MAX_TEXT_CHARS, json_bytes, kind_of};
+use crate::body::{Cuts, Illegal, MAX_TEXT_CHARS, json_bytes};
 use crate::decode::time;
-use crate::event::{CustomerHints, Event};
+use crate::event::Event;
 use crate::identity;
 use crate::operation::{
-    CustomerKey, CustomerRef, ExternalId, Identify, KObject, Operation, Planned, Track,
-    VERSION_ATTRIBUTE, Version,
+    CustomerRef, ExternalId, Identify, KObject, Operation, Planned, Track, VERSION_ATTRIBUTE,
+    Version,
 };
 use crate::outcome::{Rejected, Rejection, SkipReason, Verdict};
 use crate::record::Record;
@@ -34,14 +42,6 @@ struct Work<'a> {
     route: &'a Route,
     cuts: Cuts,
 }
-
-/// Why a record is rejected by the rule at hand.
-struct Failure {
-    reason: Rejection,
-    detail: String,
-}
-
-type Made<T> = Result<T, Failure>;
 
 /// The verdict of the first of these routes whose condition holds, and how many texts were cut.
 pub(super) fn first<'a>(
@@ -64,20 +64,35 @@ pub(super) fn first<'a>(
         match wanted {
             Ok(false) => {}
             Ok(true) => {
-                let mut work = Work { event, record, scope: &scope, now, route, cuts: Cuts::default() };
+                let mut work = Work {
+                    event,
+                    record,
+                    scope: &scope,
+                    now,
+                    route,
+                    cuts: Cuts::default(),
+                };
                 let verdict = work.verdict();
                 return (verdict, work.cuts);
             }
             Err(failure) => return (reject(route, failure), Cuts::default()),
         }
     }
-    let reason = if named { SkipReason::ConditionFalse } else { SkipReason::NoRoute };
+    let reason = if named {
+        SkipReason::ConditionFalse
+    } else {
+        SkipReason::NoRoute
+    };
     (Verdict::Skip(reason), Cuts::default())
 }
 
 fn reject(route: &Route, failure: Failure) -> Verdict {
     let Failure { reason, detail } = failure;
-    Verdict::Reject(Rejected { reason, detail, route: Some(Arc::clone(&route.name)) })
+    Verdict::Reject(Rejected {
+        reason,
+        detail,
+        route: Some(Arc::clone(&route.name)),
+    })
 }
 
 impl Work<'_> {
@@ -106,72 +121,61 @@ impl Work<'_> {
                 detail: format!("do[{index}].{}", failure.detail),
                 ..failure
             })?;
-            planned.extend(operation.map(|operation| Planned { route: Arc::clone(&self.route.name), operation }));
+            planned.extend(operation.map(|operation| Planned {
+                route: Arc::clone(&self.route.name),
+                operation,
+            }));
         }
         Ok(planned)
-    }
-
-    fn customer(&self, rule: &CustomerRule) -> Made<Option<CustomerRef>> {
-        let (keys, missing) = match rule {
-            CustomerRule::Nobody => return Ok(None),
-            CustomerRule::Hints(missing) => (hinted_keys(&self.event.customer), *missing),
-            CustomerRule::Keys(rules, missing) => (self.keys(rules, "customer")?, *missing),
-        };
-        CustomerRef::new(keys, missing).map(Some).ok_or_else(|| Failure {
-            reason: Rejection::MissingCustomer,
-            detail: match rule {
-                CustomerRule::Keys(rules, _) => {
-                    format!("customer: no usable key in {}", described(rules))
-                }
-                CustomerRule::Hints(_) | CustomerRule::Nobody => {
-                    "customer: the event names nobody by id, e-mail or phone; \
-                     say in the route where the customer is, or `customer: none`"
-                        .to_owned()
-                }
-            },
-        })
-    }
-
-    /// The keys that the expressions give, less those that identify nobody.
-    fn keys(&self, rules: &KeyRules, at: &str) -> Made<Vec<CustomerKey>> {
-        let mut keys = Vec::with_capacity(2);
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        if let Some(id) = self.optional(rules.id.as_ref(), at, "id")? {
-            keys.extend(identity::kustomer_id(&id).map(|id| CustomerKey::Id(id.into())));
-        }
-        if let Some(id) = self.optional(rules.external_id.as_ref(), at, "externalId")? {
-            keys.extend(identity::external_id(&id).map(|id| CustomerKey::ExternalId(id.into())));
-        }
-        if let Some(email) = self.optional(rules.email.as_ref(), at, "email")? {
-            keys.extend(text(&email).and_then(|e| identity::email(&e)).map(|e| CustomerKey::Email(e.into())));
-        }
-        if let Some(phone) = self.optional(rules.phone.as_ref(), at, "phone")? {
-            keys.extend(text(&phone).and_then(|p| identity::phone(&p)).map(|p| CustomerKey::Phone(p.into())));
-        }
-        Ok(keys)
     }
 
     fn identify(&mut self, rule: &IdentifyRule, customer: Option<&CustomerRef>) -> Made<Operation> {
         let known = customer.ok_or_else(no_customer)?;
         let mut keys = self.keys(&rule.keys, "identify")?;
         // a key that the identify itself gives replaces the one of its kind
-        keys.extend(known.keys().iter().filter(|key| keys.iter().all(|k| k.kind() != key.kind())).cloned().collect::<Vec<_>>());
+        keys.extend(
+            known
+                .keys()
+                .iter()
+                .filter(|key| keys.iter().all(|k| k.kind() != key.kind()))
+                .cloned()
+                .collect::<Vec<_>>(),
+        );
         let customer = CustomerRef::new(keys, known.missing).ok_or_else(no_customer)?;
         let mut body = Map::new();
         self.fields(&rule.fields, "identify.", &mut body)?;
         if !rule.location.is_empty() {
             let mut location = Map::new();
             self.fields(&rule.location, "identify.location.", &mut location)?;
-            put(&mut body, "location", (!location.is_empty()).then_some(Value::Object(location)));
+            put(
+                &mut body,
+                "location",
+                (!location.is_empty()).then_some(Value::Object(location)),
+            );
         }
         let custom = self.custom(&rule.custom, "identify.custom.")?;
-        put(&mut body, "custom", (!custom.is_empty()).then_some(Value::Object(custom)));
+        put(
+            &mut body,
+            "custom",
+            (!custom.is_empty()).then_some(Value::Object(custom)),
+        );
         check_size("identify", json_bytes(&body) + key_bytes(&customer))?;
-        Ok(Operation::Identify(Identify { customer, fields: Arc::new(body) }))
+        Ok(Operation::Identify(Identify {
+            customer,
+            fields: Arc::new(body),
+        }))
     }
 
-    fn track(&mut self, rule: &TrackRule, customer: Option<&CustomerRef>, number: usize) -> Made<Option<Operation>> {
-        let occurred = self.event.time.or_else(|| Timestamp::from_millisecond(self.record.timestamp_ms?).ok());
+    fn track(
+        &mut self,
+        rule: &TrackRule,
+        customer: Option<&CustomerRef>,
+        number: usize,
+    ) -> Made<Option<Operation>> {
+        let occurred = self
+            .event
+            .time
+            .or_else(|| Timestamp::from_millisecond(self.record.timestamp_ms?).ok());
         if let (Some(max_age), Some(occurred), Late::Skip) = (rule.max_age, occurred, rule.late)
             && self.now.duration_since(occurred) > max_age
         {
@@ -179,37 +183,62 @@ impl Work<'_> {
         }
         let customer = customer.ok_or_else(no_customer)?.clone();
         let name = required(self.scope, &rule.name, "track")?;
-        let name = name.as_str().ok_or_else(|| wrong_type("track", &rule.name, "a text", &name))?;
+        let name = name
+            .as_str()
+            .ok_or_else(|| wrong_type("track", &rule.name, "a text", &name))?;
         let name: Arc<str> = match legal_name(name, &mut self.cuts) {
             Ok(name) => Arc::from(name),
-            Err(illegal) => return Err(refused("track", illegal, &rule.name)),
+            Err(illegal) => return Err(refused("track", &illegal, &rule.name)),
         };
         let session_id = self.short_text(rule.session.as_ref(), "session")?;
         let tracking_id = self.short_text(rule.tracking_id.as_ref(), "trackingId")?;
         let event_key = event_key(self.event, self.record, &self.route.name, number);
         let mut meta = Map::with_capacity(rule.meta.len() + 2);
         for rule in &rule.meta {
-            let Some(value) = self.optional(Some(&rule.value), "meta", &rule.name)? else { continue };
+            let Some(value) = self.optional(Some(&rule.value), "meta", &rule.name)? else {
+                continue;
+            };
             let entry = meta_entry(&rule.name, value, &mut self.cuts);
-            let (name, value) = entry.map_err(|illegal| refused(&format!("meta.{}", rule.name), illegal, &rule.value))?;
-            if crate::body::RESERVED_META.contains(&name.as_ref()) || meta.contains_key(name.as_ref()) {
+            let (name, value) = entry.map_err(|illegal| {
+                refused(&format!("meta.{}", rule.name), &illegal, &rule.value)
+            })?;
+            if crate::body::RESERVED_META.contains(&name.as_ref())
+                || meta.contains_key(name.as_ref())
+            {
                 let rule_text = format!("would be sent as `{name}`, which is taken");
-                return Err(refused(&format!("meta.{}", rule.name), Illegal::new(rule_text), &rule.value));
+                return Err(refused(
+                    &format!("meta.{}", rule.name),
+                    &Illegal::new(rule_text),
+                    &rule.value,
+                ));
             }
             meta.insert(name.into_owned(), value);
         }
         meta.insert("eventKey".to_owned(), Value::String(event_key.to_string()));
         if let Some(occurred) = occurred {
-            meta.insert("occurredAt".to_owned(), Value::String(time::rfc3339(occurred)));
+            meta.insert(
+                "occurredAt".to_owned(),
+                Value::String(time::rfc3339(occurred)),
+            );
         }
-        let around = name.len() + session_id.as_ref().map_or(0, |s| s.len()) + tracking_id.as_ref().map_or(0, |s| s.len());
+        let around = name.len()
+            + session_id.as_ref().map_or(0, |s| s.len())
+            + tracking_id.as_ref().map_or(0, |s| s.len());
         check_size("track", json_bytes(&meta) + around + key_bytes(&customer))?;
-        Ok(Some(Operation::Track(Track { customer, name, session_id, tracking_id, meta: Arc::new(meta), event_key })))
+        Ok(Some(Operation::Track(Track {
+            customer,
+            name,
+            session_id,
+            tracking_id,
+            meta: Arc::new(meta),
+            event_key,
+        })))
     }
 
     fn kobject(&mut self, rule: &KObjectRule, customer: Option<CustomerRef>) -> Made<Operation> {
         let id = required(self.scope, &rule.external_id, "externalId")?;
-        let id = object_id(&id).map_err(|illegal| refused("externalId", illegal, &rule.external_id))?;
+        let id =
+            object_id(&id).map_err(|illegal| refused("externalId", &illegal, &rule.external_id))?;
         let id = id.ok_or_else(|| missing("externalId", &rule.external_id))?;
         let version = match &rule.version {
             None => None,
@@ -219,14 +248,22 @@ impl Work<'_> {
         body.insert("externalId".to_owned(), Value::String(id.clone()));
         self.fields(&rule.fields, "", &mut body)?;
         if !body.contains_key("title") {
-            let expr = rule.fields.iter().find(|field| field.name == "title").and_then(|field| field.value.expr());
+            let expr = rule
+                .fields
+                .iter()
+                .find(|field| field.name == "title")
+                .and_then(|field| field.value.expr());
             return Err(expr.map_or_else(no_title, |expr| missing("title", expr)));
         }
         let mut custom = self.custom(&rule.custom, "custom.")?;
         if let Some(version) = &version {
             custom.insert(VERSION_ATTRIBUTE.to_owned(), Value::from(&*version.0));
         }
-        put(&mut body, "custom", (!custom.is_empty()).then_some(Value::Object(custom)));
+        put(
+            &mut body,
+            "custom",
+            (!custom.is_empty()).then_some(Value::Object(custom)),
+        );
         check_size("kobject", json_bytes(&body))?;
         Ok(Operation::KObject(KObject {
             klass: rule.klass.clone(),
@@ -240,11 +277,19 @@ impl Work<'_> {
     fn fields(&mut self, rules: &[FieldRule], at: &str, body: &mut Map<String, Value>) -> Made<()> {
         for rule in rules {
             let at = || format!("{at}{}", rule.name);
-            let Some(value) = self.template(&rule.value, &at)? else { continue };
-            let value = field_value(rule.kind, value, &mut self.cuts).map_err(|illegal| match rule.value.expr() {
-                Some(expr) => refused(&at(), illegal, expr),
-                None => Failure { reason: illegal.reason, detail: format!("{}: {}", at(), illegal.rule) },
-            })?;
+            let Some(value) = self.template(&rule.value, &at)? else {
+                continue;
+            };
+            let value =
+                field_value(rule.kind, value, &mut self.cuts).map_err(|illegal| {
+                    match rule.value.expr() {
+                        Some(expr) => refused(&at(), &illegal, expr),
+                        None => Failure {
+                            reason: illegal.reason,
+                            detail: format!("{}: {}", at(), illegal.rule),
+                        },
+                    }
+                })?;
             put(body, rule.name, value);
         }
         Ok(())
@@ -253,10 +298,12 @@ impl Work<'_> {
     fn custom(&mut self, rules: &[CustomRule], at: &str) -> Made<Map<String, Value>> {
         let mut custom = Map::with_capacity(rules.len() + 1);
         for rule in rules {
-            let value = rule.value.eval(self.scope).map_err(|failed| evaluation(&format!("{at}{}", rule.name), &rule.value, failed.0))?;
+            let value = rule.value.eval(self.scope).map_err(|failed| {
+                evaluation(&format!("{at}{}", rule.name), &rule.value, failed.0)
+            })?;
             let Some(value) = value else { continue };
             let value = custom_value(rule.suffix, value.into_owned(), &mut self.cuts)
-                .map_err(|illegal| refused(&format!("{at}{}", rule.name), illegal, &rule.value))?;
+                .map_err(|illegal| refused(&format!("{at}{}", rule.name), &illegal, &rule.value))?;
             custom.insert(rule.name.clone(), value);
         }
         Ok(custom)
@@ -296,8 +343,12 @@ impl Work<'_> {
     }
 
     fn short_text(&mut self, expr: Option<&Expr>, at: &str) -> Made<Option<Arc<str>>> {
-        let Some(value) = self.optional(expr, "track", at)? else { return Ok(None) };
-        let Some(text) = identity::id_text(&value) else { return Ok(None) };
+        let Some(value) = self.optional(expr, "track", at)? else {
+            return Ok(None);
+        };
+        let Some(text) = identity::id_text(&value) else {
+            return Ok(None);
+        };
         Ok(Some(Arc::from(self.cuts.cut(text, MAX_TEXT_CHARS))))
     }
 }
@@ -319,79 +370,28 @@ fn required<'e>(scope: &'e Scope<'e>, expr: &'e Expr, at: &str) -> Made<Cow<'e, 
     }
 }
 
-fn hinted_keys(hints: &CustomerHints) -> Vec<CustomerKey> {
-    let mut keys = Vec::with_capacity(2);
-    keys.extend(hints.id.as_deref().map(|v| CustomerKey::Id(Arc::from(v))));
-    keys.extend(hints.external_id.as_deref().map(|v| CustomerKey::ExternalId(Arc::from(v))));
-    keys.extend(hints.email.as_deref().map(|v| CustomerKey::Email(Arc::from(v))));
-    keys.extend(hints.phone.as_deref().map(|v| CustomerKey::Phone(Arc::from(v))));
-    keys
-}
-
 fn version(value: &Value, expr: &Expr) -> Made<Version> {
     let text = match value {
         Value::String(text) => text.trim().to_owned(),
         Value::Number(number) => number.to_string(),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
-            return Err(wrong_type("version", expr, "a time, a number or a text", value));
+            return Err(wrong_type(
+                "version",
+                expr,
+                "a time, a number or a text",
+                value,
+            ));
         }
     };
     if text.is_empty() {
         return Err(missing("version", expr));
     }
     if text.chars().count() > MAX_TEXT_CHARS {
-        return Err(refused("version", Illegal::new("has at most 1,024 characters"), expr));
+        return Err(refused(
+            "version",
+            &Illegal::new("has at most 1,024 characters"),
+            expr,
+        ));
     }
     Ok(Version::new(&text))
-}
-
-fn check_size(at: &str, bytes: usize) -> Made<()> {
-    if bytes <= MAX_ITEM_BYTES {
-        return Ok(());
-    }
-    Err(Failure {
-        reason: Rejection::ItemTooLarge,
-        detail: format!("{at}: {bytes} bytes of JSON, more than the {MAX_ITEM_BYTES} that one item may have"),
-    })
-}
-
-/// Bytes that the customer's keys take in a body.
-fn key_bytes(customer: &CustomerRef) -> usize {
-    customer.keys().iter().map(|key| key.value().len() + 20).sum()
-}
-
-fn described(rules: &KeyRules) -> String {
-    let all = [
-        ("id", &rules.id),
-        ("externalId", &rules.external_id),
-        ("email", &rules.email),
-        ("phone", &rules.phone),
-    ];
-    let named = all.iter().filter_map(|(name, expr)| Some(format!("{name} `{}`", expr.as_ref()?.text())));
-    named.collect::<Vec<_>>().join(", ")
-}
-
-fn no_customer() -> Failure {
-    Failure { reason: Rejection::MissingCustomer, detail: "the operation needs a customer".to_owned() }
-}
-
-fn no_title() -> Failure {
-    Failure { reason: Rejection::MissingField, detail: "title: is empty".to_owned() }
-}
-
-fn missing(at: &str, expr: &Expr) -> Failure {
-    Failure { reason: Rejection::MissingField, detail: format!("{at}: no value in `{}`", expr.text()) }
-}
-
-fn evaluation(at: &str, expr: &Expr, what: &str) -> Failure {
-    Failure { reason: Rejection::MappingFailed, detail: format!("{at}: {what} in `{}`", expr.text()) }
-}
-
-fn refused(at: &str, illegal: Illegal, expr: &Expr) -> Failure {
-    Failure { reason: illegal.reason, detail: format!("{at}: {} in `{}`", illegal.rule, expr.text()) }
-}
-
-fn wrong_type(at: &str, expr: &Expr, wanted: &str, value: &Value) -> Failure {
-    let is = kind_of(value);
-    Failure { reason: Rejection::MappingFailed, detail: format!("{at}: must be {wanted}, is {is} in `{}`", expr.text()) }
 }
