@@ -2,7 +2,12 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`cli`] | the command line, one file per command |
 //! | [`config`] | one YAML file, checked into settings that cannot be wrong |
+//! | [`app`] | everything built from settings, then run, then drained |
+//! | [`pump`] | the delivery machine's one owner, and the threads and tasks around it |
+//! | [`observe`] | facts of the machine, as metrics, log lines and a tally |
+//! | [`demo`] | the whole thing in one process |
 //! | [`admin`] | health, status, metrics and holds over HTTP |
 //! | [`metrics`] | every metric, from one catalog |
 //! | [`telemetry`] | logs, their level, and what never stands in them |
@@ -10,8 +15,13 @@
 //! | [`clock`] | the only place that reads a clock |
 
 pub mod admin;
+pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod lifecycle;
 pub mod metrics;
+pub mod observe;
+pub mod pump;
 pub mod telemetry;

@@ -165,6 +165,57 @@ impl CustomerRef {
         #[expect(clippy::indexing_slicing, reason = "`new` refuses an empty list and nothing removes from it")]
         &self.keys[0]
     }
+
+    /// The keys as fields of an identity; of two of one kind the more trusted. A Kustomer id has no field there.
+    ///
+    /// ```
+    /// # use ingest_core::operation::{CustomerKey, CustomerRef, MissingCustomer};
+    /// let keys = vec![CustomerKey::Email("a@example.com".into()), CustomerKey::ExternalId("u1".into())];
+    /// let customer = CustomerRef::new(keys, MissingCustomer::Create).unwrap();
+    /// assert_eq!(serde_json::Value::from(customer.identity()).to_string(), r#"{"externalId":"u1","email":"a@example.com"}"#);
+    /// ```
+    #[must_use]
+    pub fn identity(&self) -> Map<String, Value> {
+        let mut identity = Map::new();
+        for key in &self.keys {
+            if matches!(key, CustomerKey::Id(_)) {
+                continue;
+            }
+            identity.entry(key.kind()).or_insert_with(|| Value::from(&**key.value()));
+        }
+        identity
+    }
+}
+
+// === impl Identify ===
+
+impl Identify {
+    /// The whole identity: the customer's keys, and the fields, which may replace one of them.
+    #[must_use]
+    pub fn identity(&self) -> Map<String, Value> {
+        let mut identity = self.customer.identity();
+        identity.extend(self.fields.as_ref().clone());
+        identity
+    }
+}
+
+// === impl Track ===
+
+impl Track {
+    /// The event as its endpoint takes it: `name`, `trackingId`, `sessionId`, `meta`.
+    #[must_use]
+    pub fn event(&self) -> Map<String, Value> {
+        let mut event = Map::new();
+        event.insert("name".to_owned(), Value::from(&*self.name));
+        if let Some(id) = &self.tracking_id {
+            event.insert("trackingId".to_owned(), Value::from(&**id));
+        }
+        if let Some(id) = &self.session_id {
+            event.insert("sessionId".to_owned(), Value::from(&**id));
+        }
+        event.insert("meta".to_owned(), Value::Object(self.meta.as_ref().clone()));
+        event
+    }
 }
 
 // === impl Version ===

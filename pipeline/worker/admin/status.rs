@@ -241,7 +241,7 @@ impl StatusReport {
         let mut causes = Vec::new();
         match self.phase {
             Phase::Starting => {
-                causes.push("starting: not yet a member of the consumer group".to_owned())
+                causes.push("starting: not yet a member of the consumer group".to_owned());
             }
             Phase::Draining => causes.push("draining: on the way out".to_owned()),
             Phase::Halted => causes.push("halted: the last error says why".to_owned()),

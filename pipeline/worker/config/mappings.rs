@@ -36,7 +36,7 @@ impl Checker<'_> {
             }
         };
         let (named, mapping) = (named?, mapping?);
-        let format = named.or(mapping.format()).unwrap_or(Format::Json);
+        let format = named.or_else(|| mapping.format()).unwrap_or(Format::Json);
         match Pipeline::new(format, Limits::default(), mapping) {
             Ok(pipeline) => Some(pipeline),
             Err(conflict) => {

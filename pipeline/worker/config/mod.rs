@@ -9,7 +9,7 @@ mod kafka;
 mod mappings;
 mod raw;
 mod secret;
-mod settings;
+pub mod settings;
 mod units;
 mod validate;
 

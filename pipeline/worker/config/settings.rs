@@ -11,7 +11,7 @@ use std::time::Duration;
 use ingest_core::record::Topic;
 use ingest_core::route::Pipeline;
 use ingest_kafka::{KafkaOptions, Prefetch, SettingsError};
-use ingest_kustomer::BaseUrl;
+use ingest_kustomer::{BaseUrl, ClientSettings};
 use secrecy::ExposeSecret as _;
 
 use super::secret::{SecretError, SecretRef};
@@ -197,6 +197,20 @@ impl Settings {
             properties.insert(name.clone(), value);
         }
         Ok(self.kafka.client_settings(properties, Some(self.budget))?)
+    }
+
+    /// The API client's settings, the token read now.
+    ///
+    /// # Errors
+    ///
+    /// When the token cannot be read.
+    pub fn kustomer_client(&self) -> Result<ClientSettings, SecretError> {
+        let token = self.kustomer.token.read()?;
+        let mut client = ClientSettings::new(self.kustomer.base_url.clone(), token);
+        client.total_timeout = self.kustomer.request_timeout;
+        client.connect_timeout = client.connect_timeout.min(self.kustomer.request_timeout);
+        client.connections = self.kustomer.max_concurrency;
+        Ok(client)
     }
 }
 

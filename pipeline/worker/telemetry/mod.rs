@@ -35,7 +35,10 @@ const OURS: &[&str] = &[
 
 /// Changes what is logged while the process runs; cheap to clone.
 #[derive(Clone)]
-pub struct LevelHandle(Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>);
+pub struct LevelHandle(Arc<Change>);
+
+/// Takes directives, or says what is wrong with them.
+type Change = dyn Fn(&str) -> Result<(), String> + Send + Sync;
 
 /// Logging is set up already, in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -1,0 +1,306 @@
+//! `check`: every fault before deployment, what is worth a second look, and what the configuration comes to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ingest_core::mapping::KlassUse;
+use ingest_kustomer::Need;
+
+use super::online;
+use super::output::Output;
+use super::test::tests;
+use super::{CheckArgs, CommandError, CommandExit};
+use crate::config::{KeyedBy, Settings};
+
+/// What one check came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Fault, worth a look, or good.
+    pub level: Level,
+    /// What was looked at and how it is.
+    pub text: String,
+    /// What to do; empty where nothing is to be done.
+    pub way_out: String,
+}
+
+/// How a check came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// As it should be.
+    Ok,
+    /// It will work, but perhaps not as meant.
+    Warning,
+    /// It will not work.
+    Fault,
+}
+
+/// Checks the configuration, its mappings and their tests, and with `--online` the key, the klasses and the topics.
+///
+/// # Errors
+///
+/// When the output cannot be written.
+pub fn run(args: &CheckArgs, out: &mut Output<'_>) -> Result<CommandExit, CommandError> {
+    let settings = match crate::config::load(&args.config.config) {
+        Ok(settings) => settings,
+        Err(faults) => {
+            out.line(&faults.to_string())?;
+            out.line(&count(faults.all().len(), 0))?;
+            return Ok(CommandExit::Faults);
+        }
+    };
+    let mut findings = offline(&settings);
+    if args.online {
+        findings.extend(online::findings(&settings)?);
+    }
+    for finding in &findings {
+        out.line(&finding.to_string())?;
+    }
+    for line in summary(&settings) {
+        out.line(&line)?;
+    }
+    let number = |level| findings.iter().filter(|f| f.level == level).count();
+    let faults = number(Level::Fault);
+    out.line(&count(faults, number(Level::Warning)))?;
+    Ok(if faults == 0 {
+        CommandExit::Good
+    } else {
+        CommandExit::Faults
+    })
+}
+
+/// What shows without asking anybody.
+fn offline(settings: &Settings) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for tested in tests(settings) {
+        for failure in &tested.failures {
+            let way_out = "correct the mapping or the test";
+            findings.push(Finding::fault(
+                format!("{}: test {failure}", tested.file),
+                way_out,
+            ));
+        }
+        if tested.count == 0 {
+            let way_out =
+                "add some under `tests:`; they keep a later change from breaking what works";
+            findings.push(Finding::warning(
+                format!("{}: no tests", tested.file),
+                way_out,
+            ));
+        }
+    }
+    for (klass, used) in klasses(settings) {
+        findings.extend(data_warning(&klass, &used));
+    }
+    findings.extend(keyed_warnings(settings));
+    let base_url = &settings.kustomer.base_url;
+    if base_url.as_str().starts_with("http://") && !base_url.is_loopback() {
+        let text = format!("kustomer.base_url {base_url} sends the key in the clear");
+        findings.push(Finding::warning(
+            text,
+            "use https, unless this is a simulator in a network of its own",
+        ));
+    }
+    if let Err(error) = settings.kustomer.token.read() {
+        let text = format!("kustomer.token: {error}");
+        findings.push(Finding::warning(
+            text,
+            "it need not be here, but where the worker runs",
+        ));
+    }
+    findings
+}
+
+/// `data` is replaced as a whole, so routes that write different parts of it undo each other.
+fn data_warning(klass: &str, used: &KlassUse) -> Option<Finding> {
+    let parts: BTreeSet<&Option<Vec<String>>> = used.data.iter().map(|(_, keys)| keys).collect();
+    let routes: Vec<&str> = used.data.iter().map(|(route, _)| &**route).collect();
+    (parts.len() > 1).then(|| {
+        Finding::warning(
+            format!("klass {klass}: the routes {} write different parts of data", routes.join(", ")),
+            "data is replaced as a whole, so each undoes the others: write the same keys everywhere, or use custom",
+        )
+    })
+}
+
+/// What it costs that nothing is promised about keys.
+fn keyed_warnings(settings: &Settings) -> Vec<Finding> {
+    let writes_objects = |kinds: &[&str]| kinds.contains(&"kobject");
+    settings
+        .kafka
+        .topics
+        .iter()
+        .filter(|topic| topic.keyed_by == KeyedBy::None)
+        .filter(|topic| topic.pipeline.mapping().routes().iter().any(|r| writes_objects(&r.kinds)))
+        .map(|topic| {
+            Finding::warning(
+                format!("topic {}: keyed_by is none, so with several replicas every update of an object is sent, even one that changes nothing", topic.topic),
+                "if all records of one customer or one object share a partition, say so: keyed_by: customer or keyed_by: object",
+            )
+        })
+        .collect()
+}
+
+/// Every klass that is written, over all topics.
+pub(super) fn klasses(settings: &Settings) -> BTreeMap<String, KlassUse> {
+    let mut klasses: BTreeMap<String, KlassUse> = BTreeMap::new();
+    for topic in &settings.kafka.topics {
+        for used in topic.pipeline.mapping().klasses() {
+            let known = klasses
+                .entry(used.klass.to_string())
+                .or_insert_with(|| KlassUse {
+                    klass: used.klass.clone(),
+                    attributes: Vec::new(),
+                    data: Vec::new(),
+                });
+            known.attributes.extend(used.attributes);
+            for part in used.data {
+                if !known.data.contains(&part) {
+                    known.data.push(part);
+                }
+            }
+        }
+    }
+    for used in klasses.values_mut() {
+        used.attributes.sort();
+        used.attributes.dedup();
+    }
+    klasses
+}
+
+/// What the mappings make the key need, by `docs/kustomer-api.md`, section 1.
+pub(super) fn needs(settings: &Settings) -> Vec<Need> {
+    let routes = settings
+        .kafka
+        .topics
+        .iter()
+        .flat_map(|t| t.pipeline.mapping().routes());
+    let kinds: BTreeSet<&str> = routes.flat_map(|route| route.kinds).collect();
+    let mut needs = Vec::new();
+    if kinds.contains("identify") || kinds.contains("track") {
+        needs.push(Need::Track);
+    }
+    if kinds.contains("kobject") {
+        needs.extend([
+            Need::ReadCustomers,
+            Need::CreateCustomers,
+            Need::CreateKObjects,
+            Need::UpdateKObjects,
+            Need::ReadKObjects,
+            Need::ReadJobs,
+        ]);
+    }
+    needs
+}
+
+/// What the configuration comes to.
+fn summary(settings: &Settings) -> Vec<String> {
+    let mut lines = Vec::new();
+    let total: u32 = settings.kafka.topics.iter().map(|t| t.weight.get()).sum();
+    for topic in &settings.kafka.topics {
+        let mapping = topic.pipeline.mapping();
+        let part = f64::from(topic.weight.get()) * 100.0 / f64::from(total.max(1));
+        lines.push(format!(
+            "topic {}: {}, {} routes of {}, keyed by {}, {part:.0} % of the requests",
+            topic.topic,
+            topic.pipeline.format(),
+            mapping.routes().len(),
+            mapping.file(),
+            topic.keyed_by.as_str(),
+        ));
+        for route in mapping.routes() {
+            let what = match &route.skip {
+                Some(reason) => format!("skipped: {reason}"),
+                None => route.kinds.join(", "),
+            };
+            lines.push(format!(
+                "  route {}: {} -> {what}",
+                route.name,
+                route.on.join(", ")
+            ));
+        }
+        let customer = mapping.customer_attributes();
+        if !customer.is_empty() {
+            lines.push(format!("  customers get {}", customer.join(", ")));
+        }
+    }
+    for (klass, used) in klasses(settings) {
+        lines.push(format!("klass {klass}: {}", used.attributes.join(", ")));
+    }
+    let roles: Vec<&str> = needs(settings)
+        .iter()
+        .filter_map(|n| n.roles().first())
+        .copied()
+        .collect();
+    lines.push(format!("roles: {}", roles.join(", ")));
+    let quota = settings.kustomer.quota;
+    lines.push(format!(
+        "requests: at most {} of the organisation's {} a minute, {} left alone",
+        quota.allowance(),
+        quota.limit(),
+        quota.reserve(),
+    ));
+    lines
+}
+
+fn count(faults: usize, warnings: usize) -> String {
+    match (faults, warnings) {
+        (0, 0) => "ok".to_owned(),
+        (0, warnings) => format!("ok, {}", plural(warnings, "warning")),
+        (faults, 0) => plural(faults, "fault"),
+        (faults, warnings) => format!(
+            "{}, {}",
+            plural(faults, "fault"),
+            plural(warnings, "warning")
+        ),
+    }
+}
+
+pub(super) fn plural(number: usize, word: &str) -> String {
+    if number == 1 {
+        format!("1 {word}")
+    } else {
+        format!("{number} {word}s")
+    }
+}
+
+// === impl Finding ===
+
+impl Finding {
+    pub(super) fn ok(text: impl Into<String>) -> Self {
+        Self {
+            level: Level::Ok,
+            text: text.into(),
+            way_out: String::new(),
+        }
+    }
+
+    pub(super) fn warning(text: impl Into<String>, way_out: impl Into<String>) -> Self {
+        Self {
+            level: Level::Warning,
+            text: text.into(),
+            way_out: way_out.into(),
+        }
+    }
+
+    pub(super) fn fault(text: impl Into<String>, way_out: impl Into<String>) -> Self {
+        Self {
+            level: Level::Fault,
+            text: text.into(),
+            way_out: way_out.into(),
+        }
+    }
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let level = match self.level {
+            Level::Ok => "ok",
+            Level::Warning => "warning",
+            Level::Fault => "fault",
+        };
+        write!(f, "{level}: {}", self.text)?;
+        if !self.way_out.is_empty() {
+            write!(f, "\n    {}", self.way_out)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,31 @@
+//! `demo`: the arguments; the demonstration itself is in [`crate::demo`].
+
+use clap::Args;
+
+use super::{CommandError, CommandExit};
+use crate::clock::TimeScale;
+
+/// `demo`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Nothing has to be installed or configured, and nothing leaves this machine.\n\nExamples:\n  \
+kustomer-ingest demo\n  kustomer-ingest demo --records 20000 --time-scale 60 --keep"
+)]
+pub struct DemoArgs {
+    /// Go on after the last record: broker, imitation and pages stay up until Ctrl-C.
+    #[arg(long)]
+    pub keep: bool,
+    /// How many records the shop produces.
+    #[arg(long, value_name = "N", default_value_t = 5000)]
+    pub records: u64,
+    /// The seed of the shop: the same seed gives the same records.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// How many times faster than real the API's minute passes.
+    #[arg(long, value_name = "N", default_value = "20")]
+    pub time_scale: TimeScale,
+}
+
+pub(super) fn run(args: &DemoArgs) -> Result<CommandExit, CommandError> {
+    crate::demo::run(args)
+}

@@ -1,0 +1,317 @@
+//! Lines of input, and the records in them.
+
+use std::collections::VecDeque;
+use std::io::{self, BufRead};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use ingest_core::record::{Header, Offset, Position, Record, Topic, TopicPartition};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+/// One document over many lines may be this long; beyond it the input counts as one value a line.
+const MAX_DOCUMENT_BYTES: usize = 32 << 20;
+
+/// A line, or a document over many of them.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    /// Its number, from 1; that of the first line of a document.
+    pub(super) number: u64,
+    /// What stands in it, as bytes: it need not be text.
+    pub(super) bytes: Vec<u8>,
+}
+
+/// What a line holds.
+#[derive(Debug)]
+pub(super) enum Item {
+    /// A record.
+    Record(Record),
+    /// Nothing that could be a record, for this reason.
+    Bad(String),
+}
+
+/// The lines of an input that are not blank.
+///
+/// When the first of them is not JSON by itself, but all of them together are one JSON document, that is one item.
+pub(super) struct Lines<R> {
+    reader: R,
+    number: u64,
+    ready: VecDeque<Line>,
+    started: bool,
+}
+
+/// A Kafka record as `--records` takes it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecordLine {
+    topic: Option<String>,
+    partition: Option<i32>,
+    offset: Option<i64>,
+    key: Option<String>,
+    #[serde(default)]
+    headers: Vec<(String, Option<String>)>,
+    value: Option<Value>,
+    #[serde(rename = "valueBase64")]
+    value_base64: Option<String>,
+    timestamp: Option<i64>,
+}
+
+/// The record whose value a line is.
+///
+/// Brokers give every record a time; where the input has none, it is `now_ms`, as if the record were produced now.
+pub(super) fn value(line: &Line, topic: Option<&Topic>, now_ms: i64) -> Item {
+    let Some(topic) = topic else {
+        return Item::Bad("no topic is given".to_owned());
+    };
+    Item::Record(Record {
+        position: Position {
+            partition: TopicPartition::new(topic.as_str(), 0),
+            offset: offset_of(line),
+        },
+        key: None,
+        value: Some(Bytes::copy_from_slice(&line.bytes)),
+        headers: Vec::new(),
+        timestamp_ms: Some(now_ms),
+    })
+}
+
+/// The record that a line describes.
+pub(super) fn record(line: &Line, topic: Option<&Topic>, now_ms: i64) -> Item {
+    let described: RecordLine = match serde_json::from_slice(&line.bytes) {
+        Ok(described) => described,
+        Err(error) => {
+            return Item::Bad(format!(
+                "not a record as --records takes it: {}",
+                place(&error)
+            ));
+        }
+    };
+    let topic = match (&described.topic, topic) {
+        (Some(name), _) => Topic::new(name),
+        (None, Some(topic)) => topic.clone(),
+        (None, None) => {
+            return Item::Bad("the record names no topic, and neither does --topic".to_owned());
+        }
+    };
+    let value = match (described.value, described.value_base64) {
+        (Some(_), Some(_)) => {
+            return Item::Bad("the record has both value and valueBase64".to_owned());
+        }
+        (None, None) => None,
+        (None, Some(text)) => match STANDARD.decode(text.trim()) {
+            Ok(bytes) => Some(Bytes::from(bytes)),
+            Err(error) => return Item::Bad(format!("valueBase64 is not base64: {error}")),
+        },
+        (Some(Value::String(text)), None) => Some(Bytes::from(text)),
+        (Some(other), None) => Some(Bytes::from(other.to_string())),
+    };
+    let headers = described.headers.into_iter().map(|(name, value)| Header {
+        name,
+        value: value.map(Bytes::from),
+    });
+    let partition = TopicPartition::new(topic.as_str(), described.partition.unwrap_or_default());
+    let offset = described.offset.map_or_else(|| offset_of(line), Offset);
+    Item::Record(Record {
+        position: Position { partition, offset },
+        key: described.key.map(Bytes::from),
+        value,
+        headers: headers.collect(),
+        timestamp_ms: described.timestamp.or(Some(now_ms)),
+    })
+}
+
+/// A line's offset where none is given: from 0, so that two lines are two occurrences.
+fn offset_of(line: &Line) -> Offset {
+    Offset(i64::try_from(line.number.saturating_sub(1)).unwrap_or(i64::MAX))
+}
+
+/// What is wrong with a line, without showing its content.
+fn place(error: &serde_json::Error) -> String {
+    match error.classify() {
+        serde_json::error::Category::Data => error.to_string(),
+        serde_json::error::Category::Eof
+        | serde_json::error::Category::Io
+        | serde_json::error::Category::Syntax => format!("not JSON at column {}", error.column()),
+    }
+}
+
+// === impl Lines ===
+
+impl<R: BufRead> Lines<R> {
+    pub(super) fn new(reader: R) -> Self {
+        Self {
+            reader,
+            number: 0,
+            ready: VecDeque::new(),
+            started: false,
+        }
+    }
+
+    /// The next line that is not blank.
+    fn read(&mut self) -> io::Result<Option<Line>> {
+        loop {
+            let mut bytes = Vec::new();
+            if self.reader.read_until(b'\n', &mut bytes)? == 0 {
+                return Ok(None);
+            }
+            self.number += 1;
+            if self.number == 1 && bytes.starts_with(b"\xef\xbb\xbf") {
+                bytes.drain(..3);
+            }
+            while bytes.last().is_some_and(|b| matches!(b, b'\n' | b'\r')) {
+                bytes.pop();
+            }
+            if !bytes.iter().all(u8::is_ascii_whitespace) {
+                return Ok(Some(Line {
+                    number: self.number,
+                    bytes,
+                }));
+            }
+        }
+    }
+
+    /// Reads the first line, and when it is not JSON by itself, everything: perhaps it is one document.
+    fn start(&mut self) -> io::Result<()> {
+        let Some(first) = self.read()? else {
+            return Ok(());
+        };
+        if is_json(&first.bytes) {
+            self.ready.push_back(first);
+            return Ok(());
+        }
+        let mut size = first.bytes.len();
+        self.ready.push_back(first);
+        while size <= MAX_DOCUMENT_BYTES {
+            let Some(line) = self.read()? else {
+                self.join();
+                return Ok(());
+            };
+            size += line.bytes.len();
+            self.ready.push_back(line);
+        }
+        Ok(())
+    }
+
+    /// Makes one item of all lines if they are one document.
+    fn join(&mut self) {
+        let number = self.ready.front().map_or(1, |line| line.number);
+        let parts: Vec<&[u8]> = self
+            .ready
+            .iter()
+            .map(|line| line.bytes.as_slice())
+            .collect();
+        let bytes = parts.join(&b'\n');
+        if is_json(&bytes) {
+            self.ready.clear();
+            self.ready.push_back(Line { number, bytes });
+        }
+    }
+}
+
+impl<R: BufRead> Iterator for Lines<R> {
+    type Item = io::Result<Line>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if !self.started {
+            self.started = true;
+            if let Err(error) = self.start() {
+                return Some(Err(error));
+            }
+        }
+        match self.ready.pop_front() {
+            Some(line) => Some(Ok(line)),
+            None => self.read().transpose(),
+        }
+    }
+}
+
+fn is_json(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Vec<(u64, String)> {
+        Lines::new(text.as_bytes())
+            .map(|line| line.unwrap())
+            .map(|line| (line.number, String::from_utf8(line.bytes).unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn one_value_a_line() {
+        let expected = vec![(1, "{\"a\":1}".to_owned()), (3, "{\"a\":2}".to_owned())];
+        assert_eq!(lines("{\"a\":1}\r\n\n{\"a\":2}"), expected);
+        assert_eq!(lines("{}\nnot json\n{}").len(), 3, "a bad line is a line");
+        assert_eq!(lines(""), vec![]);
+    }
+
+    #[test]
+    fn one_document_over_many_lines() {
+        assert_eq!(
+            lines("\n{\n  \"a\": 1\n}\n"),
+            vec![(2, "{\n  \"a\": 1\n}".to_owned())]
+        );
+        assert_eq!(
+            lines("{\nbroken\n{}").len(),
+            3,
+            "not a document, so line by line"
+        );
+    }
+
+    fn read(text: &str) -> Item {
+        let line = Line {
+            number: 5,
+            bytes: text.as_bytes().to_vec(),
+        };
+        record(&line, Some(&Topic::new("t")), 11)
+    }
+
+    #[test]
+    fn a_record_has_what_it_says_and_defaults() {
+        let text = r#"{"topic":"u","partition":2,"offset":9,"key":"k","headers":[["a","b"],["c",null]],"value":{"x":1},"timestamp":7}"#;
+        let Item::Record(full) = read(text) else {
+            panic!("a record")
+        };
+        assert_eq!(full.position.to_string(), "u[2]@9");
+        assert_eq!(full.headers.len(), 2);
+        assert_eq!(full.headers[1].value, None);
+        assert_eq!(full.value.as_deref(), Some(b"{\"x\":1}".as_slice()));
+        assert_eq!(full.timestamp_ms, Some(7));
+        let Item::Record(plain) = read(r#"{"value":"{\"x\":1}"}"#) else {
+            panic!("a record")
+        };
+        assert_eq!(plain.position.to_string(), "t[0]@4");
+        assert_eq!(plain.timestamp_ms, Some(11));
+        assert_eq!(
+            plain.value.as_deref(),
+            Some(b"{\"x\":1}".as_slice()),
+            "a text is the value itself"
+        );
+        let Item::Record(null) = read(r#"{"value":null}"#) else {
+            panic!("a record")
+        };
+        assert_eq!(null.value, None, "a tombstone");
+        let Item::Record(bytes) = read(r#"{"valueBase64":"//4="}"#) else {
+            panic!("a record")
+        };
+        assert_eq!(bytes.value.as_deref(), Some([255, 254].as_slice()));
+    }
+
+    #[test]
+    fn what_is_no_record_is_said_so() {
+        for bad in [
+            "{",
+            "[]",
+            "{\"valu\":1}",
+            "{\"value\":1,\"valueBase64\":\"\"}",
+            "{\"valueBase64\":\"?\"}",
+        ] {
+            assert!(matches!(read(bad), Item::Bad(_)), "{bad}");
+        }
+    }
+}

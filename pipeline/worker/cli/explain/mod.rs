@@ -1,0 +1,235 @@
+//! `explain`: records in, what would be sent out, and nothing is sent.
+//!
+//! It judges records with the worker's own [`Pipeline`](ingest_core::route::Pipeline) and builds requests with the client's
+//! own encoder, so that what it shows is what is sent. It assumes that nothing is known yet: objects are created, and the
+//! id of a customer that has to be found first is shown as `{"$customer": {"externalId": "u1"}}`.
+
+mod input;
+mod request;
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+
+use anyhow::Context as _;
+use ingest_core::event::CustomerHints;
+use ingest_core::outcome::{Rejected, Verdict};
+use ingest_core::record::Topic;
+use ingest_core::route::{EventSummary, Pipeline};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use self::input::{Item, Lines};
+use super::output::Output;
+use super::{CommandError, CommandExit, ExplainArgs, load};
+use crate::clock::Clock;
+use crate::config::Settings;
+
+/// One line of output.
+#[derive(Debug, Serialize)]
+struct Explained {
+    line: u64,
+    event: Option<ShownEvent>,
+    verdict: &'static str,
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    route: Option<String>,
+    operations: Vec<Value>,
+}
+
+/// What a record says.
+#[derive(Debug, Serialize)]
+struct ShownEvent {
+    name: String,
+    id: Option<String>,
+    time: Option<String>,
+    customer: Map<String, Value>,
+}
+
+/// Explains every line of the input.
+///
+/// # Errors
+///
+/// When the configuration cannot be used, the topic is not known, or the input cannot be read.
+pub fn run(args: &ExplainArgs, out: &mut Output<'_>) -> Result<CommandExit, CommandError> {
+    let settings = load(&args.config)?;
+    let topic = topic(args, &settings)?;
+    let reader: Box<dyn BufRead> = match &args.file {
+        None => Box::new(io::stdin().lock()),
+        Some(path) => {
+            let file =
+                File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+            Box::new(BufReader::new(file))
+        }
+    };
+    explain(&settings, topic.as_ref(), args.records, reader, out)?;
+    Ok(CommandExit::Good)
+}
+
+fn explain(
+    settings: &Settings,
+    topic: Option<&Topic>,
+    records: bool,
+    reader: impl BufRead,
+    out: &mut Output<'_>,
+) -> Result<(), CommandError> {
+    let now_ms = Clock.unix_ms();
+    let now = Timestamp::from_millisecond(now_ms).unwrap_or_default();
+    for line in Lines::new(reader) {
+        let line = line.context("cannot read the input")?;
+        let item = if records {
+            input::record(&line, topic, now_ms)
+        } else {
+            input::value(&line, topic, now_ms)
+        };
+        let explained = match item {
+            Item::Record(record) => {
+                let of_topic =
+                    |t: &&crate::config::TopicSettings| t.topic == record.position.partition.topic;
+                match settings.kafka.topics.iter().find(of_topic) {
+                    Some(found) => one(line.number, &found.pipeline, &record, now),
+                    None => {
+                        let name = &record.position.partition.topic;
+                        Explained::bad(
+                            line.number,
+                            format!("the configuration has no topic {name}"),
+                        )
+                    }
+                }
+            }
+            Item::Bad(problem) => Explained::bad(line.number, problem),
+        };
+        let text = serde_json::to_string(&explained).context("cannot write a line")?;
+        out.line(&text)?;
+    }
+    Ok(())
+}
+
+/// The topic that records without one come from: the one named, or the only one.
+fn topic(args: &ExplainArgs, settings: &Settings) -> Result<Option<Topic>, CommandError> {
+    let topics = &settings.kafka.topics;
+    let known = || {
+        topics
+            .iter()
+            .map(|t| t.topic.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    match (&args.topic, topics.as_slice()) {
+        (Some(name), _) => match topics.iter().find(|t| t.topic.as_str() == name) {
+            Some(found) => Ok(Some(found.topic.clone())),
+            None => Err(CommandError::Usage(format!(
+                "the configuration has no topic {name}; it has {}",
+                known()
+            ))),
+        },
+        (None, [only]) => Ok(Some(only.topic.clone())),
+        // Records may name their own.
+        (None, _) if args.records => Ok(None),
+        (None, _) => Err(CommandError::Usage(format!(
+            "the configuration has several topics: say which with --topic ({})",
+            known()
+        ))),
+    }
+}
+
+fn one(
+    line: u64,
+    pipeline: &Pipeline,
+    record: &ingest_core::record::Record,
+    now: Timestamp,
+) -> Explained {
+    let (summary, verdict) = pipeline.judge(record, now);
+    let explained = Explained {
+        line,
+        event: summary.map(ShownEvent::from),
+        verdict: "emit",
+        reason: None,
+        detail: None,
+        route: None,
+        operations: Vec::new(),
+    };
+    match verdict {
+        Verdict::Emit(planned) => {
+            let operations = planned
+                .iter()
+                .enumerate()
+                .map(|(i, planned)| request::shown(planned, i + 1));
+            Explained {
+                operations: operations.collect(),
+                ..explained
+            }
+        }
+        Verdict::Skip(reason) => Explained {
+            verdict: "skip",
+            reason: Some(reason.as_str()),
+            ..explained
+        },
+        Verdict::Reject(Rejected {
+            reason,
+            detail,
+            route,
+        }) => Explained {
+            verdict: "reject",
+            reason: Some(reason.as_str()),
+            detail: Some(detail),
+            route: route.map(|name| name.to_string()),
+            ..explained
+        },
+    }
+}
+
+// === impl Explained ===
+
+impl Explained {
+    /// A line that holds no record at all.
+    fn bad(line: u64, problem: String) -> Self {
+        Self {
+            line,
+            event: None,
+            verdict: "reject",
+            reason: Some(ingest_core::outcome::Rejection::InvalidEnvelope.as_str()),
+            detail: Some(problem),
+            route: None,
+            operations: Vec::new(),
+        }
+    }
+}
+
+// === impl ShownEvent ===
+
+impl From<EventSummary> for ShownEvent {
+    fn from(summary: EventSummary) -> Self {
+        Self {
+            name: summary.name,
+            id: summary.id,
+            time: summary.time.map(|time| time.to_string()),
+            customer: hints(summary.customer),
+        }
+    }
+}
+
+fn hints(hints: CustomerHints) -> Map<String, Value> {
+    let CustomerHints {
+        id,
+        external_id,
+        email,
+        phone,
+        anonymous_id,
+    } = hints;
+    [
+        ("id", id),
+        ("externalId", external_id),
+        ("email", email),
+        ("phone", phone),
+        ("anonymousId", anonymous_id),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name.to_owned(), Value::from(value?))))
+    .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! The request of one operation, as the client would send it.
+
+use std::sync::Arc;
+
+use ingest_core::call::{BulkItem, Call};
+use ingest_core::operation::{
+    CustomerKey, CustomerRef, KObject, MissingCustomer, Operation, Planned,
+};
+use ingest_kustomer::encode::encode;
+use serde_json::{Map, Value, json};
+
+/// Where a customer's id will stand that has to be found first. No id looks like it.
+const UNKNOWN_CUSTOMER: &str = "\u{0}unknown customer";
+
+/// The operation with its route and its request. `number` names it in a bulk request's results.
+pub(super) fn shown(planned: &Planned, number: usize) -> Value {
+    let operation = &planned.operation;
+    let customer = operation.customer();
+    json!({
+        "route": &*planned.route,
+        "kind": operation.kind(),
+        "customer": customer.map(keys),
+        "missing": customer.map(|c| missing(c.missing)),
+        "request": request(operation, number),
+    })
+}
+
+fn request(operation: &Operation, number: usize) -> Value {
+    let call = match operation {
+        Operation::Identify(identify) => Call::Identify {
+            identity: identify.identity(),
+        },
+        Operation::Track(track) => Call::Track {
+            identity: track.customer.identity(),
+            event: track.event(),
+        },
+        Operation::KObject(object) => Call::CreateKObjects {
+            klass: object.klass.clone(),
+            items: vec![item(object, number)],
+            with_refs: true,
+        },
+    };
+    let request = encode(&call);
+    let body = request
+        .body
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let body = body.map(|body| reveal(body, operation.customer()));
+    json!({ "method": request.method.as_str(), "path": request.path, "body": body })
+}
+
+fn item(object: &KObject, number: usize) -> BulkItem {
+    let customer = object
+        .customer
+        .as_ref()
+        .map(|customer| match customer.first() {
+            CustomerKey::Id(id) => Arc::clone(id),
+            CustomerKey::ExternalId(_) | CustomerKey::Email(_) | CustomerKey::Phone(_) => {
+                Arc::from(UNKNOWN_CUSTOMER)
+            }
+        });
+    BulkItem {
+        reference: number.to_string(),
+        body: Arc::clone(&object.body),
+        customer,
+        id: None,
+        rev: None,
+    }
+}
+
+/// Puts the key of a customer where its id is not known yet.
+fn reveal(mut body: Value, customer: Option<&CustomerRef>) -> Value {
+    let Some(customer) = customer else {
+        return body;
+    };
+    for item in body.as_array_mut().into_iter().flatten() {
+        if let Some(place) = item.get_mut("customer").filter(|c| *c == UNKNOWN_CUSTOMER) {
+            let key = customer.first();
+            *place = json!({ "$customer": { key.kind(): &**key.value() } });
+        }
+    }
+    body
+}
+
+/// The keys of a customer; of two of one kind the more trusted.
+fn keys(customer: &CustomerRef) -> Map<String, Value> {
+    let mut keys = Map::new();
+    for key in customer.keys() {
+        keys.entry(key.kind())
+            .or_insert_with(|| Value::from(&**key.value()));
+    }
+    keys
+}
+
+fn missing(missing: MissingCustomer) -> &'static str {
+    match missing {
+        MissingCustomer::Create => "create",
+        MissingCustomer::Park => "park",
+        MissingCustomer::Reject => "reject",
+    }
+}

@@ -1,0 +1,136 @@
+//! Records in, lines out.
+
+use std::path::Path;
+
+use super::*;
+
+const CONFIG: &str = r#"
+kafka:
+  brokers: localhost:9092
+  group: g
+  dead_letter_topic: d
+  topics:
+    - name: shop
+      format: segment
+      mapping:
+        routes:
+          - name: order-placed
+            on: Order Completed
+            customer: { externalId: .userId, email: .context.traits.email, missing: create }
+            do:
+              - kobject: order
+                externalId: .properties.order_id
+                version: .timestamp
+                title: '"Order \(.properties.order_id)"'
+                custom: { totalNum: .properties.total }
+          - name: viewed
+            on: Product Viewed
+            do:
+              - track: .event
+                meta: { skuStr: .properties.sku }
+          - name: who
+            on: identify
+            do:
+              - identify: { name: .traits.name }
+kustomer:
+  base_url: https://example.api.kustomerapp.com
+  token: { env: T }
+  limit: 100
+"#;
+
+/// The lines that come out, as JSON.
+fn explained(input: &str, records: bool) -> Vec<Value> {
+    let settings = crate::config::parse(Path::new("w.yaml"), CONFIG).unwrap();
+    let mut written = Vec::new();
+    let mut out = Output::new(&mut written);
+    let topic = Topic::new("shop");
+    explain(&settings, Some(&topic), records, input.as_bytes(), &mut out).unwrap();
+    out.flush().unwrap();
+    drop(out);
+    let text = String::from_utf8(written).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+const ORDER: &str = r#"{"type":"track","event":"Order Completed","messageId":"m1","userId":"u1","timestamp":"2026-03-01T10:00:00Z","properties":{"order_id":"o1","total":27.5}}"#;
+
+#[test]
+fn an_object_is_a_bulk_create_with_a_customer_to_be_found() {
+    let lines = explained(ORDER, false);
+    insta::assert_json_snapshot!(lines);
+}
+
+#[test]
+fn events_and_identities_carry_their_keys() {
+    let viewed = r#"{"type":"track","event":"Product Viewed","messageId":"m2","userId":"u1","timestamp":"2026-03-01T10:00:00Z","properties":{"sku":"s1"}}"#;
+    let who = r#"{"type":"identify","messageId":"m3","userId":"u1","traits":{"name":"Ann Example","email":"ann@example.com"}}"#;
+    let lines = explained(&format!("{viewed}\n{who}\n"), false);
+    assert_eq!(
+        lines[0]["operations"][0]["request"]["path"],
+        "/v1/tracking/identityEvent"
+    );
+    let body = &lines[0]["operations"][0]["request"]["body"];
+    assert_eq!(body["identity"], serde_json::json!({ "externalId": "u1" }));
+    assert_eq!(body["event"]["meta"]["skuStr"], "s1");
+    assert_eq!(
+        lines[1]["operations"][0]["request"]["path"],
+        "/v1/tracking/identity"
+    );
+    assert_eq!(
+        lines[1]["operations"][0]["request"]["body"]["name"],
+        "Ann Example"
+    );
+    assert_eq!(lines[1]["line"], 2);
+}
+
+#[test]
+fn a_bad_line_is_rejected_and_the_next_one_read() {
+    let lines = explained(
+        &format!("{ORDER}\nnot json\n{{\"type\":\"page\",\"userId\":\"u\"}}\n"),
+        false,
+    );
+    let verdicts: Vec<&str> = lines
+        .iter()
+        .map(|l| l["verdict"].as_str().unwrap())
+        .collect();
+    assert_eq!(verdicts, ["emit", "reject", "skip"]);
+    assert_eq!(lines[1]["reason"], "invalid_json");
+    assert_eq!(lines[1]["event"], Value::Null);
+    assert_eq!(lines[2]["reason"], "no_route");
+    assert_eq!(lines[2]["operations"], serde_json::json!([]));
+}
+
+#[test]
+fn a_document_over_many_lines_is_one_record() {
+    let pretty =
+        serde_json::to_string_pretty(&serde_json::from_str::<Value>(ORDER).unwrap()).unwrap();
+    let lines = explained(&pretty, false);
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0]["verdict"], "emit");
+}
+
+#[test]
+fn records_have_their_own_topic_and_may_be_null() {
+    let order: Value = serde_json::from_str(ORDER).unwrap();
+    let input = [
+        serde_json::json!({ "topic": "shop", "partition": 3, "offset": 7, "value": order }),
+        serde_json::json!({ "value": null }),
+        serde_json::json!({ "topic": "other", "value": "{}" }),
+        serde_json::json!({ "vlaue": 1 }),
+    ];
+    let input: Vec<String> = input.iter().map(Value::to_string).collect();
+    let lines = explained(&input.join("\n"), true);
+    assert_eq!(lines[0]["verdict"], "emit");
+    assert_eq!(
+        (&lines[1]["verdict"], &lines[1]["reason"]),
+        (&"skip".into(), &"tombstone".into())
+    );
+    assert_eq!(lines[2]["detail"], "the configuration has no topic other");
+    assert!(
+        lines[3]["detail"]
+            .as_str()
+            .unwrap()
+            .contains("unknown field `vlaue`")
+    );
+}

@@ -1,0 +1,231 @@
+//! `check --online`: what only Kustomer and the brokers can say. Reads only; a handful of requests.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use ingest_core::outcome::HoldCause;
+use ingest_core::record::Topic;
+use ingest_kafka::ReadError;
+use ingest_kafka::topics::fetch_partition_counts_of;
+use ingest_kustomer::classify::ReplyBody;
+use ingest_kustomer::encode::{HttpRequest, Method};
+use ingest_kustomer::{Client, ClientSettings, Need, TokenError};
+use serde_json::Value;
+
+use super::CommandError;
+use super::check::{Finding, klasses, needs};
+use crate::admin::status::what_to_do;
+use crate::config::Settings;
+
+/// How long the brokers may take to answer about one topic.
+const KAFKA_TIMEOUT: Duration = Duration::from_secs(10);
+/// Klasses on one page of the list.
+const PAGE: usize = 100;
+/// No organisation has more pages of klasses than this.
+const MAX_PAGES: usize = 20;
+
+/// Asks both sides. A fault on one does not keep the other from being asked.
+pub(super) fn findings(settings: &Settings) -> Result<Vec<Finding>, CommandError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let mut findings = match settings.kustomer_client() {
+        Ok(client) => runtime.block_on(kustomer(settings, client)),
+        Err(error) => vec![Finding::fault(
+            format!("kustomer: {:#}", anyhow::Error::new(error)),
+            "without the key nothing can be asked",
+        )],
+    };
+    findings.extend(kafka(settings));
+    Ok(findings)
+}
+
+async fn kustomer(settings: &Settings, client: ClientSettings) -> Vec<Finding> {
+    let client = match Client::new(client) {
+        Ok(client) => client,
+        Err(error) => {
+            return vec![Finding::fault(
+                format!("kustomer: {:#}", anyhow::Error::new(error)),
+                "",
+            )];
+        }
+    };
+    let token = match client.token_info().await {
+        Ok(token) => token,
+        Err(error) => return vec![refused(settings, error)],
+    };
+    let name = token.name.as_deref().unwrap_or("without a name");
+    let mut findings = vec![Finding::ok(format!("key: {name}"))];
+    for need in needs(settings) {
+        findings.push(role(need, token.allows(need)));
+    }
+    let klasses = klasses(settings);
+    if klasses.is_empty() {
+        return findings;
+    }
+    if !token.allows(Need::SearchCustomers) {
+        findings.push(Finding::warning(
+            "the key may not search customers, so they are looked up one by one",
+            format!(
+                "make a key with {} too; it saves requests",
+                Need::SearchCustomers.roles().join(" or ")
+            ),
+        ));
+    }
+    match existing_klasses(&client).await {
+        Ok(existing) => findings.extend(klasses.keys().map(|klass| {
+            if existing.contains(klass) {
+                Finding::ok(format!("klass {klass} exists"))
+            } else {
+                Finding::fault(
+                    format!("klass {klass} does not exist"),
+                    "make it in Kustomer, or correct the mapping; until then its objects wait",
+                )
+            }
+        })),
+        Err(problem) => findings.push(Finding::warning(
+            format!("klasses cannot be listed: {problem}"),
+            format!(
+                "look yourself, or make a key with {}",
+                Need::ReadKlasses.roles().join(" or ")
+            ),
+        )),
+    }
+    findings
+}
+
+fn refused(settings: &Settings, error: TokenError) -> Finding {
+    let way_out = match &error {
+        TokenError::Refused(cause) => match cause {
+            HoldCause::BadToken => format!("see {}", settings.kustomer.token),
+            HoldCause::Billing
+            | HoldCause::MissingRole
+            | HoldCause::MissingKlass
+            | HoldCause::DeadLetterGuard
+            | HoldCause::Unhealthy => what_to_do(*cause).to_owned(),
+        },
+        TokenError::Unanswered(_) => {
+            format!(
+                "is {} the right address, and can it be reached from here?",
+                settings.kustomer.base_url
+            )
+        }
+        TokenError::Later { .. } => "ask again in a minute".to_owned(),
+        TokenError::Garbled { .. } => {
+            format!("is {} the right address?", settings.kustomer.base_url)
+        }
+    };
+    Finding::fault(format!("key: {:#}", anyhow::Error::new(error)), way_out)
+}
+
+fn role(need: Need, allowed: bool) -> Finding {
+    let first = need.roles().first().copied().unwrap_or_default();
+    if allowed {
+        return Finding::ok(format!("role {first}"));
+    }
+    Finding::fault(
+        format!("the key lacks the role {first}"),
+        format!(
+            "a key's roles cannot be changed: make a new one with {}",
+            need.roles().join(" or ")
+        ),
+    )
+}
+
+/// The names of all klasses of the organisation.
+async fn existing_klasses(client: &Client) -> Result<BTreeSet<String>, String> {
+    let mut names = BTreeSet::new();
+    for page in 1..=MAX_PAGES {
+        let request = HttpRequest {
+            method: Method::Get,
+            path: format!("/v1/klasses?pageSize={PAGE}&page={page}&status=existing_only"),
+            body: None,
+            endpoint: "klasses",
+        };
+        let reply = client
+            .exchange(request)
+            .await
+            .map_err(|error| error.to_string())?;
+        if reply.status != 200 {
+            return Err(format!("the API answered {}", reply.status));
+        }
+        let ReplyBody::Whole(bytes) = reply.body else {
+            return Err("the answer broke off".to_owned());
+        };
+        let document: Value = serde_json::from_slice(&bytes)
+            .map_err(|_not_json| "the answer is not JSON".to_owned())?;
+        let items = document.get("data").unwrap_or(&document).as_array();
+        let items = items.ok_or_else(|| "the answer is not a list".to_owned())?;
+        names.extend(items.iter().filter_map(klass_name));
+        if items.len() < PAGE {
+            break;
+        }
+    }
+    Ok(names)
+}
+
+fn klass_name(item: &Value) -> Option<String> {
+    let name = item
+        .pointer("/attributes/name")
+        .or_else(|| item.get("name"))?;
+    name.as_str().map(str::to_owned)
+}
+
+fn kafka(settings: &Settings) -> Vec<Finding> {
+    let client = match settings.kafka_client() {
+        Ok(client) => client,
+        Err(error) => {
+            return vec![Finding::fault(
+                format!("kafka: {:#}", anyhow::Error::new(error)),
+                "",
+            )];
+        }
+    };
+    let count = |topic: &Topic| {
+        fetch_partition_counts_of(&client, std::slice::from_ref(topic), KAFKA_TIMEOUT)
+            .map(|counts| counts.get(topic).copied().unwrap_or_default())
+    };
+    let mut findings = Vec::new();
+    let inputs = settings.kafka.topics.iter().map(|t| (&t.topic, false));
+    for (topic, dead_letters) in inputs.chain([(&settings.kafka.dead_letter_topic, true)]) {
+        match count(topic) {
+            Ok(partitions) => {
+                findings.push(Finding::ok(format!(
+                    "topic {topic} has {partitions} partitions"
+                )));
+            }
+            Err(error) => {
+                findings.push(unreadable(settings, &error, dead_letters));
+                // Each further topic would only wait for the same silence.
+                if matches!(error, ReadError::Unreachable { .. }) {
+                    break;
+                }
+            }
+        }
+    }
+    findings
+}
+
+fn unreadable(settings: &Settings, error: &ReadError, dead_letters: bool) -> Finding {
+    let text = format!("kafka: {error}");
+    match error {
+        ReadError::UnknownTopic { .. } if dead_letters => Finding::warning(
+            text,
+            "make it, unless the brokers make topics by themselves (auto.create.topics.enable)",
+        ),
+        ReadError::UnknownTopic { .. } => Finding::fault(text, "make it, or correct kafka.topics"),
+        ReadError::NotAuthorized { topic } => Finding::fault(
+            text,
+            format!("allow Describe and Read on {topic} for these credentials"),
+        ),
+        ReadError::Unreachable { .. } | ReadError::Start(_) => Finding::fault(
+            text,
+            format!(
+                "are {} the right brokers, and can they be reached from here?",
+                settings.kafka.brokers
+            ),
+        ),
+    }
+}

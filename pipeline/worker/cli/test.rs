@@ -1,0 +1,60 @@
+//! `test`: the tests that mapping files carry.
+
+use super::check::plural;
+use super::output::Output;
+use super::{CommandError, CommandExit, TestArgs, load};
+use crate::config::Settings;
+
+/// Runs the tests of every mapping and prints those that fail.
+///
+/// # Errors
+///
+/// When the configuration cannot be used or the output cannot be written.
+pub fn run(args: &TestArgs, out: &mut Output<'_>) -> Result<CommandExit, CommandError> {
+    let settings = load(&args.config)?;
+    let (mut run, mut failed) = (0, 0);
+    for tested in tests(&settings) {
+        run += tested.count;
+        failed += tested.failures.len();
+        for failure in &tested.failures {
+            out.line(&format!("{}: {failure}", tested.file))?;
+        }
+        if tested.count == 0 {
+            out.line(&format!("{}: no tests", tested.file))?;
+        }
+    }
+    out.line(&format!("{}, {failed} failed", plural(run, "test")))?;
+    Ok(if failed == 0 {
+        CommandExit::Good
+    } else {
+        CommandExit::Faults
+    })
+}
+
+/// The tests of one mapping.
+pub(super) struct Tested {
+    pub(super) file: String,
+    pub(super) count: usize,
+    pub(super) failures: Vec<String>,
+}
+
+/// Runs the tests of every mapping, each once however many topics share it.
+pub(super) fn tests(settings: &Settings) -> Vec<Tested> {
+    let mut done: Vec<*const ingest_core::mapping::Mapping> = Vec::new();
+    let mut tested = Vec::new();
+    for topic in &settings.kafka.topics {
+        let mapping = topic.pipeline.mapping();
+        let same = std::ptr::from_ref(mapping);
+        if done.contains(&same) {
+            continue;
+        }
+        done.push(same);
+        let failures = mapping.run_tests_as(topic.pipeline.format());
+        tested.push(Tested {
+            file: mapping.file().to_owned(),
+            count: mapping.test_count(),
+            failures: failures.iter().map(ToString::to_string).collect(),
+        });
+    }
+    tested
+}

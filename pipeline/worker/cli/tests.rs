@@ -1,0 +1,108 @@
+//! The command line as a whole, and `check` and `test` over files.
+
+use std::path::Path;
+
+use clap::CommandFactory as _;
+
+use super::*;
+
+#[test]
+fn the_command_line_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_command_explains_itself() {
+    for command in Cli::command().get_subcommands() {
+        assert!(command.get_about().is_some(), "{}", command.get_name());
+        let help = command.clone().render_long_help().to_string();
+        assert!(help.contains("kustomer-ingest"), "an example: {help}");
+    }
+}
+
+const ROUTES: &str = "routes:\n  - name: a\n    on: A\n    customer: none\n    do:\n      - kobject: order\n        externalId: .id\n        \
+title: .id\n        data: { x: .x }\n  - name: b\n    on: B\n    customer: none\n    do:\n      - kobject: order\n        externalId: .id\n        \
+title: .id\n        data: { y: .y }\n";
+
+/// A directory with a configuration and a mapping of these tests.
+fn files(tests: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let config = "kafka:\n  brokers: localhost:9092\n  group: g\n  dead_letter_topic: d\n  topics:\n    - { name: t, mapping: m.yaml }\n\
+                  kustomer:\n  base_url: https://example.api.kustomerapp.com\n  token: { env: KI_NO_SUCH_VARIABLE }\n  limit: 100\n";
+    std::fs::write(dir.path().join("w.yaml"), config).unwrap();
+    std::fs::write(dir.path().join("m.yaml"), format!("{ROUTES}{tests}")).unwrap();
+    dir
+}
+
+/// Runs a command; what it printed, and how it ended.
+fn run(dir: &Path, arguments: &[&str]) -> (String, CommandExit) {
+    let config = dir.join("w.yaml");
+    let line = [
+        "kustomer-ingest",
+        arguments[0],
+        "--config",
+        config.to_str().unwrap(),
+    ];
+    let cli = Cli::try_parse_from(line.iter().chain(&arguments[1..])).unwrap();
+    let mut written = Vec::new();
+    let mut out = Output::new(&mut written);
+    let exit = print(&cli.command, &mut out).unwrap_or_else(|error| {
+        out.line(&error.to_string()).unwrap();
+        error.exit()
+    });
+    out.flush().unwrap();
+    drop(out);
+    (String::from_utf8(written).unwrap(), exit)
+}
+
+const GOOD_TEST: &str = "tests:\n  - name: a becomes an order\n    event: { event: A, name: A, type: A, id: o1, x: 1 }\n    \
+expect: [ { kobject: order, externalId: o1 } ]\n";
+
+#[test]
+fn check_warns_of_routes_that_undo_each_other_and_sums_up() {
+    let dir = files("");
+    let (text, exit) = run(dir.path(), &["check"]);
+    assert_eq!(exit, CommandExit::Good, "{text}");
+    for expected in [
+        "warning: klass order: the routes a, b write different parts of data",
+        "m.yaml: no tests",
+        "keyed_by is none",
+        "kustomer.token: the environment variable KI_NO_SUCH_VARIABLE is not set",
+        "klass order:",
+        "requests: at most 80 of the organisation's 100 a minute, 5 left alone",
+        "ok, 4 warnings",
+    ] {
+        assert!(text.contains(expected), "{expected} is not in\n{text}");
+    }
+}
+
+#[test]
+fn check_and_test_find_a_test_that_fails() {
+    let dir = files(&GOOD_TEST.replace("externalId: o1 }", "externalId: o2 }"));
+    let (text, exit) = run(dir.path(), &["check"]);
+    assert_eq!(exit, CommandExit::Faults);
+    assert!(text.contains("test a becomes an order"), "{text}");
+    let (text, exit) = run(dir.path(), &["test"]);
+    assert_eq!(exit, CommandExit::Faults);
+    assert!(text.ends_with("1 test, 1 failed\n"), "{text}");
+}
+
+#[test]
+fn the_tests_of_a_mapping_are_run() {
+    let dir = files(GOOD_TEST);
+    assert_eq!(
+        run(dir.path(), &["test"]),
+        ("1 test, 0 failed\n".to_owned(), CommandExit::Good)
+    );
+}
+
+#[test]
+fn a_configuration_that_cannot_be_used_is_a_finding_of_check_and_a_wrong_use_elsewhere() {
+    let dir = files(GOOD_TEST);
+    std::fs::write(dir.path().join("w.yaml"), "kafka: {}\n").unwrap();
+    let (text, exit) = run(dir.path(), &["check"]);
+    assert_eq!(exit, CommandExit::Faults);
+    assert!(text.contains("kafka.brokers: is missing"), "{text}");
+    assert_eq!(run(dir.path(), &["test"]).1, CommandExit::Usage);
+    assert_eq!(run(dir.path(), &["run"]).1, CommandExit::Usage);
+}
