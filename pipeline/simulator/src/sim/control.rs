@@ -67,7 +67,13 @@ fn json_reply(status: u16, body: &impl Serialize) -> Reply {
 }
 
 fn html(status: u16, page: String) -> Reply {
-    raw(status, "text/html; charset=utf-8", page)
+    let mut reply = raw(status, "text/html; charset=utf-8", page);
+    // the pages need nothing but their own style sheet
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'";
+    reply
+        .headers
+        .push(("content-security-policy", policy.to_owned()));
+    reply
 }
 
 fn journal(sim: &Sim, query: &Query) -> Reply {

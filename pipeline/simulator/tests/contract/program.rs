@@ -115,3 +115,35 @@ async fn a_taken_address_is_told() {
     child.kill().unwrap();
     child.wait().unwrap();
 }
+
+#[test]
+fn the_documentation_lists_every_switch_endpoint_and_fault() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/simulator.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    for switch in kustomer_sim::SWITCHES {
+        let row = switch
+            .row
+            .map_or_else(|| "–".to_owned(), |row| row.to_string());
+        let line = format!(
+            "| `{}` | {row} | `{}` |",
+            switch.name,
+            switch.default_value()
+        );
+        assert!(text.contains(&line), "{line}");
+    }
+    for action in [
+        "latency",
+        "status",
+        "reset_before",
+        "reset_after",
+        "slow_body",
+        "truncated_body",
+        "garbage_body",
+        "stuck_job",
+        "fail_items",
+        "refuse_client_ref",
+        "drain",
+    ] {
+        assert!(text.contains(&format!("| `{action}` |")), "{action}");
+    }
+}
