@@ -1,0 +1,159 @@
+{{/* Names, at most 63 characters, as a label's value may have. */}}
+{{- define "ingest.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "ingest.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" -}}
+{{- else -}}
+{{- $name := include "ingest.name" . -}}
+{{- if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 52 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 52 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "ingest.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "ingest.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What selects the release's pods; never changes over the release's life. */}}
+{{- define "ingest.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "ingest.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "ingest.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{ include "ingest.selectorLabels" . }}
+app.kubernetes.io/component: worker
+{{- if .Chart.AppVersion }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+{{- end }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "ingest.image" -}}
+{{- if .Values.image.digest -}}
+{{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A duration of the configuration, such as 20s or 1.5m, in whole seconds, rounded up. */}}
+{{- define "ingest.seconds" -}}
+{{- $text := toString . | nospace -}}
+{{- $unit := regexFind "[a-z]+$" $text -}}
+{{- $number := trimSuffix $unit $text | float64 -}}
+{{- $factor := get (dict "ms" 0.001 "s" 1.0 "m" 60.0 "h" 3600.0) $unit -}}
+{{- ceil (mulf $number $factor) -}}
+{{- end -}}
+
+{{/* A size of the configuration, such as 64MiB, in whole MiB, rounded up. */}}
+{{- define "ingest.mebibytes" -}}
+{{- $text := toString . | nospace -}}
+{{- $unit := regexFind "[A-Za-z]+$" $text -}}
+{{- $number := trimSuffix $unit $text | float64 -}}
+{{- $factors := dict "B" 1.0 "kB" 1e3 "KB" 1e3 "MB" 1e6 "GB" 1e9 "KiB" 1024.0 "MiB" 1048576.0 "GiB" 1073741824.0 -}}
+{{- ceil (divf (mulf $number (get $factors $unit)) 1048576.0) -}}
+{{- end -}}
+
+{{/* Seconds from SIGTERM to SIGKILL; refused where a drain could be cut short. */}}
+{{- define "ingest.gracePeriod" -}}
+{{- $text := dig "kafka" "drain_timeout" "20s" .Values.config -}}
+{{- $drain := include "ingest.seconds" $text | int -}}
+{{- $leave := 20 -}}
+{{- if kindIs "invalid" .Values.terminationGracePeriodSeconds -}}
+{{- add $drain $leave 10 -}}
+{{- else -}}
+{{- $grace := int .Values.terminationGracePeriodSeconds -}}
+{{- if le $grace (add $drain $leave | int) -}}
+{{- fail (printf "terminationGracePeriodSeconds is %d, and the worker may take %d s to end (config.kafka.drain_timeout of %v, and %d s for the last commit and for leaving the group): make it longer, or leave it null" $grace (add $drain $leave) $text $leave) -}}
+{{- end -}}
+{{- $grace -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The admin server's port; refused where the kubelet and Prometheus could not reach it. */}}
+{{- define "ingest.adminPort" -}}
+{{- $listen := dig "admin" "listen" "0.0.0.0:9464" .Values.config -}}
+{{- if not (regexMatch "^(0\\.0\\.0\\.0|\\[::\\]):[1-9][0-9]*$" $listen) -}}
+{{- fail (printf "config.admin.listen is %v: probes and Prometheus need every address and a fixed port, such as 0.0.0.0:9464 or [::]:9464" $listen) -}}
+{{- end -}}
+{{- regexFind "[0-9]+$" $listen -}}
+{{- end -}}
+
+{{/*
+Memory in MiB from the budget: the process itself, what is known of customers and objects, and Kafka's buffers; three
+times the bytes of unsettled records, which are kept as they came, as events and as requests; and 1.5 KiB of bookkeeping
+for each record.
+*/}}
+{{- define "ingest.memory" -}}
+{{- $bytes := include "ingest.mebibytes" (dig "budget" "bytes" "64MiB" .Values.config) | int -}}
+{{- $records := dig "budget" "records" 50000 .Values.config | int -}}
+{{- printf "%dMi" (add 192 (mul 3 $bytes) (div (mul 3 $records) 2048) | int) -}}
+{{- end -}}
+
+{{- define "ingest.resources" -}}
+{{- $resources := deepCopy .Values.resources -}}
+{{- $limits := default dict $resources.limits -}}
+{{- $requests := default dict $resources.requests -}}
+{{- if not $limits.memory -}}{{- $_ := set $limits "memory" (include "ingest.memory" .) -}}{{- end -}}
+{{- if not $requests.memory -}}{{- $_ := set $requests "memory" $limits.memory -}}{{- end -}}
+{{- toYaml (dict "limits" $limits "requests" $requests) -}}
+{{- end -}}
+
+{{/* The mapping files that the topics name: name and content; refused where one is missing or has no topic. */}}
+{{- define "ingest.mappings" -}}
+{{- $files := dict -}}
+{{- range $topic := .Values.config.kafka.topics -}}
+{{- if kindIs "map" $topic.mapping -}}
+{{- fail (printf "the topic %s has its mapping in place: in the chart a mapping is a file in `mappings`, because values are read with rules by which the key `on` is a boolean" $topic.name) -}}
+{{- end -}}
+{{- $name := trimPrefix "mappings/" $topic.mapping -}}
+{{- if or (eq $name $topic.mapping) (contains "/" $name) -}}
+{{- fail (printf "the topic %s names the mapping %s: in the chart, a mapping file is mappings/NAME" $topic.name $topic.mapping) -}}
+{{- end -}}
+{{- if hasKey $.Values.mappings $name -}}
+{{- $_ := set $files $name (get $.Values.mappings $name) -}}
+{{- else -}}
+{{- $shipped := $.Files.Get (printf "files/mappings/%s" $name) -}}
+{{- if not $shipped -}}
+{{- fail (printf "the topic %s names the mapping %s, and there is none: add it with --set-file 'mappings.%s=FILE'" $topic.name $topic.mapping (replace "." "\\." $name)) -}}
+{{- end -}}
+{{- $_ := set $files $name $shipped -}}
+{{- end -}}
+{{- end -}}
+{{- range $name, $_ := .Values.mappings -}}
+{{- if not (hasKey $files $name) -}}
+{{- fail (printf "mappings has %s, and no topic names mappings/%s" $name $name) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $files -}}
+{{- end -}}
+
+{{/* The configuration file: config, and where the secrets are mounted. */}}
+{{- define "ingest.config" -}}
+{{- $config := deepCopy .Values.config -}}
+{{- $_ := set $config.kustomer "token" (dict "file" "/var/run/secrets/kustomer/token") -}}
+{{- $properties := default dict $config.kafka.properties -}}
+{{- range .Values.kafkaSecrets -}}
+{{- if hasKey $properties .property -}}
+{{- fail (printf "%s stands in kafkaSecrets twice, or in config.kafka.properties too" .property) -}}
+{{- end -}}
+{{- $_ := set $properties .property (dict "file" (printf "/var/run/secrets/kafka/%s" .property)) -}}
+{{- end -}}
+{{- $_ := set $config.kafka "properties" $properties -}}
+{{- toYaml $config -}}
+{{- end -}}
