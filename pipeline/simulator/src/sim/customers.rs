@@ -57,6 +57,10 @@ impl Sim {
         let position = self
             .readable_customer(&call.id)
             .ok_or_else(|| ApiError::not_found("id"))?;
+        if self.store.customer_position(&call.id) != Some(position) {
+            let target = self.store.ids.text(Kind::Customer, position);
+            return Ok(Done::moved(format!("/v1/customers/{target}")));
+        }
         Ok(Done::read(
             &json!({ "data": self.customer_resource(position) }),
         ))

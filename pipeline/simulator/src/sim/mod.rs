@@ -78,14 +78,24 @@ struct Done {
     body: Bytes,
     /// Items written or submitted.
     items: u32,
+    /// The path that a redirect leads to.
+    location: Option<String>,
 }
 
 impl Done {
     fn read(body: &Value) -> Self {
         Self {
-            status: 200,
-            body: Bytes::from(body.to_string()),
             items: 0,
+            ..Self::wrote(200, body)
+        }
+    }
+
+    fn moved(location: String) -> Self {
+        Self {
+            status: 301,
+            body: Bytes::new(),
+            items: 0,
+            location: Some(location),
         }
     }
 
@@ -94,6 +104,7 @@ impl Done {
             status,
             body: Bytes::from(body.to_string()),
             items: 1,
+            location: None,
         }
     }
 
@@ -102,6 +113,7 @@ impl Done {
             status: 204,
             body: Bytes::new(),
             items: 1,
+            location: None,
         }
     }
 }
@@ -368,7 +380,10 @@ impl Sim {
         let mut headers = self.headers(admission.as_ref(), answer.as_ref().err());
         let refusal = answer.as_ref().err().map(|error| error.refusal);
         let (status, mut body, items) = match answer {
-            Ok(done) => (done.status, done.body, done.items),
+            Ok(done) => {
+                headers.extend(done.location.map(|path| ("location", path)));
+                (done.status, done.body, done.items)
+            }
             Err(error) => {
                 let bare = plan.status.is_some_and(|(_, _, body)| !body);
                 let text = error.body(self.shape(call.endpoint)).to_string();

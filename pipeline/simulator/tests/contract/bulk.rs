@@ -6,7 +6,7 @@ use crate::{Api, result};
 
 #[tokio::test]
 async fn items_take_effect_when_the_job_runs() {
-    let api = Api::set(&[("bulk-median-ms", "400"), ("bulk-p99-ms", "400")]).await;
+    let api = Api::set(&[("bulk-median-ms", "1500"), ("bulk-p99-ms", "1500")]).await;
     let items = json!([{"_clientRef": "a", "title": "x", "externalId": "o1"}]);
     let got = api
         .post("/v1/klasses/order/bulk", items.clone())
@@ -416,8 +416,8 @@ fn states_follow_each_other_and_batches_fill_partly() {
     assert_eq!(
         seen,
         [
-            [batch("scheduled", 5), batch("scheduled", 0)],
-            [batch("complete", 10), batch("scheduled", 0)],
+            [batch("scheduled", 5), batch("queued", 0)],
+            [batch("complete", 10), batch("queued", 0)],
             [batch("complete", 10), batch("scheduled", 5)],
             [batch("complete", 10), batch("complete", 10)],
         ]

@@ -218,11 +218,11 @@ async fn search_finds_by_identifiers() {
 
 #[tokio::test]
 async fn the_search_index_lags_behind() {
-    let api = Api::set(&[("search-lag-ms", "300")]).await;
+    let api = Api::set(&[("search-lag-ms", "1500")]).await;
     api.customer("u1").await;
     let query = json!({"or": [{"customer_externalId": {"equals": "u1"}}]});
     assert_eq!(found(&api, query.clone()).await.len(), 0);
-    tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(1_600)).await;
     assert_eq!(found(&api, query).await.len(), 1);
 }
 
@@ -327,12 +327,22 @@ async fn a_merged_customer_is_gone_but_its_external_id_leads_to_the_target() {
 async fn merged_redirect_and_stale() {
     let api = Api::set(&[("merged", "redirect")]).await;
     let (source, target) = merged(&api).await;
+    let path = format!("/v1/customers/{source}");
+    let direct = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    let url = format!("{}{path}", api.server.url());
+    let moved = direct.get(url).bearer_auth("sim-key").send().await.unwrap();
+    assert_eq!(moved.status().as_u16(), 301);
     assert_eq!(
-        api.get(&format!("/v1/customers/{source}"))
-            .await
-            .expect(200)
-            .id(),
-        target
+        moved.headers()["location"].to_str().unwrap(),
+        format!("/v1/customers/{target}")
+    );
+    assert_eq!(
+        api.get(&path).await.expect(200).id(),
+        target,
+        "a client may follow"
     );
     let api = Api::set(&[("merged", "stale")]).await;
     let (source, _) = merged(&api).await;

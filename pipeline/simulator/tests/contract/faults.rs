@@ -16,16 +16,16 @@ async fn post_order(api: &Api) -> reqwest::Result<crate::Got> {
 async fn latency_delays_the_reply() {
     let api = Api::start().await;
     api.faults(
-        json!([{"when": {"endpoint": "klass.list"}, "do": {"action": "latency", "ms": 300}}]),
+        json!([{"when": {"endpoint": "klass.list"}, "do": {"action": "latency", "ms": 1_000}}]),
     )
     .await;
     #[expect(clippy::disallowed_methods, reason = "a test of real time")]
     let begun = Instant::now();
     api.get("/v1/klasses").await.expect(200);
-    assert!(begun.elapsed() >= Duration::from_millis(300));
+    assert!(begun.elapsed() >= Duration::from_millis(1_000));
     let quick = begun.elapsed();
     api.get("/v1/klasses/order").await.expect(200);
-    assert!(begun.elapsed() - quick < Duration::from_millis(250));
+    assert!(begun.elapsed() - quick < Duration::from_millis(900));
     api.faults(json!([{"do": {"action": "latency", "median_ms": 20, "p99_ms": 40}}]))
         .await;
     api.get("/v1/klasses").await.expect(200);
@@ -158,14 +158,14 @@ async fn jobs_stick() {
         (api.account().bulk.unfinished, api.account().kobjects_total),
         (1, 1)
     );
-    api.faults(json!([{"do": {"action": "stuck_job", "for_ms": 300}}]))
+    api.faults(json!([{"do": {"action": "stuck_job", "for_ms": 1_500}}]))
         .await;
     let slow = api
         .post("/v1/klasses/order/bulk", json!([{"title": "z"}]))
         .await
         .expect(201)
         .id();
-    tokio::time::sleep(Duration::from_millis(150)).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(api.account().kobjects_total, 1);
     api.finished(&slow).await;
     assert_eq!(api.account().kobjects_total, 2);

@@ -188,13 +188,13 @@ fn the_date_is_on_the_simulators_clock() {
 async fn a_scaled_clock_shortens_the_minute() {
     let api = Api::with(Config {
         limit: 1,
-        time_scale: 200.0,
+        time_scale: 50.0,
         ..Config::default()
     })
     .await;
     api.get("/v1/klasses").await.expect(200);
     api.get("/v1/klasses").await.expect(429);
-    tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(1_400)).await;
     let got = api.get("/v1/klasses").await.expect(200);
     assert!(got.header("date").unwrap().ends_with(" GMT"));
     let first = api.account().windows[0];

@@ -73,6 +73,7 @@ impl Sim {
             status,
             body: Bytes::from(body),
             items: count,
+            location: None,
         })
     }
 

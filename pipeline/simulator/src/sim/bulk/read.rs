@@ -119,10 +119,10 @@ impl Sim {
             }
             results.push(Value::Object(entry));
         }
-        let status = if batch.completed_at.is_some() {
-            "complete"
-        } else {
-            "scheduled"
+        let status = match batch.completed_at {
+            Some(_) => "complete",
+            None if results.is_empty() => "queued",
+            None => "scheduled",
         };
         let mut attributes = json!({
             "status": status,
