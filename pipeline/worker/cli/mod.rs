@@ -126,6 +126,9 @@ pub struct ExplainArgs {
     /// Each line is a whole Kafka record, not only its value.
     #[arg(long)]
     pub records: bool,
+    /// Judge ages (maxAge) as of this time instead of now, such as 2026-03-04T05:06:07Z.
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<jiff::Timestamp>,
     /// Where the lines are; standard input if left out.
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,

@@ -1,6 +1,6 @@
 //! Settings that cannot be wrong: every value checked, typed and ready to use.
 //!
-//! The only way to get them is [`super::load`]; the checks stand in [`super::validate`].
+//! The only way to get them is [`super::load`]; the checks stand in `validate`.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -248,3 +248,153 @@ fn a_file_that_is_not_there_is_said_so() {
         "{faults}"
     );
 }
+
+mod schema {
+    //! The published schema and the documentation against what the worker takes.
+
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const DOCUMENTATION: &str = include_str!("../../../docs/configuration.md");
+
+    fn schema() -> Value {
+        serde_json::from_str(include_str!("../../../schemas/config.schema.json")).unwrap()
+    }
+
+    /// The example of the documentation.
+    fn example() -> String {
+        let (_, rest) = DOCUMENTATION.split_once("```yaml\n").unwrap();
+        rest.split_once("```").unwrap().0.to_owned()
+    }
+
+    fn as_json(yaml: &str) -> Value {
+        serde_saphyr::from_str::<ingest_core::mapping::node::Node>(yaml)
+            .unwrap()
+            .to_json()
+    }
+
+    /// The names of the keys of each section: `""`, `kafka`, `kafka.topics[]` and so on.
+    fn keys_of(schema: &Value, path: &str, into: &mut BTreeMap<String, BTreeSet<String>>) {
+        let Some(properties) = schema["properties"].as_object() else {
+            return;
+        };
+        into.insert(path.to_owned(), properties.keys().cloned().collect());
+        for (name, inner) in properties {
+            let path = if path.is_empty() {
+                name.clone()
+            } else {
+                format!("{path}.{name}")
+            };
+            keys_of(inner, &path, into);
+            keys_of(&inner["items"], &format!("{path}[]"), into);
+        }
+    }
+
+    #[test]
+    fn the_documented_example_is_good_for_the_schema_and_for_the_worker() {
+        let validator = jsonschema::validator_for(&schema()).unwrap();
+        let faults: Vec<String> = validator
+            .iter_errors(&as_json(&example()))
+            .map(|e| e.to_string())
+            .collect();
+        assert_eq!(faults, Vec::<String>::new());
+        assert!(check(&example().replace("mappings/segment.yaml", "m.yaml")).is_ok());
+        assert!(validator.is_valid(&as_json(MINIMAL)));
+    }
+
+    #[test]
+    fn the_schema_refuses_what_the_worker_refuses() {
+        let validator = jsonschema::validator_for(&schema()).unwrap();
+        let good = as_json(&example());
+        for (pointer, value) in [
+            ("/kafka/groop", json!("x")),
+            ("/kafka/topics/0/formatt", json!("json")),
+            ("/kustomer/urll", json!("x")),
+            ("/extra", json!(1)),
+            ("/kustomer/token", json!("a literal")),
+            ("/kustomer/share", json!(0)),
+            ("/kustomer/limit", json!(0)),
+            ("/budget/bytes", json!(64)),
+            ("/delivery/max_delay", json!(5)),
+            ("/kafka/dead_letter_topic", json!("with blanks in it")),
+            ("/state/topic", json!("t")),
+        ] {
+            let mut bad = good.clone();
+            let (parent, key) = pointer.rsplit_once('/').unwrap();
+            bad.pointer_mut(parent).unwrap()[key] = value;
+            assert!(!validator.is_valid(&bad), "{pointer}");
+            // JSON is YAML: the worker must refuse the same.
+            let text = bad.to_string().replace("mappings/segment.yaml", "m.yaml");
+            assert!(check(&text).is_err(), "{pointer}");
+        }
+    }
+
+    #[test]
+    fn schema_worker_and_documentation_have_the_same_keys() {
+        let mut keys = BTreeMap::new();
+        keys_of(&schema(), "", &mut keys);
+        // A key that is like no other makes the worker list those that it knows.
+        let unknown = "{ zzzzzzzz: 1 }";
+        let sections = [
+            "kafka", "kustomer", "budget", "delivery", "state", "admin", "log",
+        ];
+        let text: String = sections.map(|name| format!("{name}: {unknown}\n")).concat();
+        let text = format!("zzzzzzzz: 1\n{text}")
+            .replace("kafka: { ", &format!("kafka: {{ topics: [ {unknown} ], "));
+        let faults = check(&text).unwrap_err();
+        for (section, known) in &keys {
+            let path = section.replace("[]", "[0]");
+            let key = if path.is_empty() {
+                "zzzzzzzz".to_owned()
+            } else {
+                format!("{path}.zzzzzzzz")
+            };
+            let (_, rest) = faults
+                .split_once(&format!(" {key}: unknown key\n    the keys here are "))
+                .unwrap();
+            let listed: BTreeSet<String> = rest
+                .lines()
+                .next()
+                .unwrap()
+                .split(", ")
+                .map(str::to_owned)
+                .collect();
+            assert_eq!(&listed, known, "{section}");
+            for name in known.iter().filter(|_| !section.is_empty()) {
+                let row = format!("| `{section}.{name}` |");
+                assert!(DOCUMENTATION.contains(&row), "{row} is not documented");
+            }
+        }
+    }
+
+    #[test]
+    fn documented_defaults_are_the_workers() {
+        use crate::config::defaults as d;
+        for (key, shown) in [
+            ("kafka.drain_timeout", show_duration(d::DRAIN_TIMEOUT)),
+            ("kafka.commit_interval", show_duration(d::COMMIT_INTERVAL)),
+            ("kustomer.share", d::SHARE.to_string()),
+            (
+                "kustomer.request_timeout",
+                show_duration(d::REQUEST_TIMEOUT),
+            ),
+            ("kustomer.max_concurrency", d::MAX_CONCURRENCY.to_string()),
+            ("budget.records", d::BUDGET_RECORDS.to_string()),
+            ("budget.bytes", show_size(d::BUDGET_BYTES)),
+            ("delivery.max_delay", show_duration(d::MAX_DELAY)),
+            ("admin.listen", d::ADMIN_LISTEN.to_string()),
+            ("log.level", d::LOG_LEVEL.to_owned()),
+        ] {
+            let row = DOCUMENTATION
+                .lines()
+                .find(|line| line.starts_with(&format!("| `{key}` |")));
+            assert!(
+                row.unwrap().contains(&format!("| `{shown}` |")),
+                "{key}: {shown}"
+            );
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! `explain`: records in, what would be sent out, and nothing is sent.
 //!
-//! It judges records with the worker's own [`Pipeline`](ingest_core::route::Pipeline) and builds requests with the client's
+//! It judges records with the worker's own [`Pipeline`] and builds requests with the client's
 //! own encoder, so that what it shows is what is sent. It assumes that nothing is known yet: objects are created, and the
 //! id of a customer that has to be found first is shown as `{"$customer": {"externalId": "u1"}}`.
 
@@ -12,7 +12,7 @@ use std::io::{self, BufRead, BufReader};
 
 use anyhow::Context as _;
 use ingest_core::event::CustomerHints;
-use ingest_core::outcome::{Rejected, Verdict};
+use ingest_core::outcome::{Rejected, SkipReason, Verdict};
 use ingest_core::record::Topic;
 use ingest_core::route::{EventSummary, Pipeline};
 use jiff::Timestamp;
@@ -64,7 +64,11 @@ pub fn run(args: &ExplainArgs, out: &mut Output<'_>) -> Result<CommandExit, Comm
             Box::new(BufReader::new(file))
         }
     };
-    explain(&settings, topic.as_ref(), args.records, reader, out)?;
+    let now = match args.at {
+        Some(at) => at,
+        None => Timestamp::from_millisecond(Clock.unix_ms()).unwrap_or_default(),
+    };
+    explain(&settings, topic.as_ref(), args.records, now, reader, out)?;
     Ok(CommandExit::Good)
 }
 
@@ -72,11 +76,11 @@ fn explain(
     settings: &Settings,
     topic: Option<&Topic>,
     records: bool,
+    now: Timestamp,
     reader: impl BufRead,
     out: &mut Output<'_>,
 ) -> Result<(), CommandError> {
-    let now_ms = Clock.unix_ms();
-    let now = Timestamp::from_millisecond(now_ms).unwrap_or_default();
+    let now_ms = now.as_millisecond();
     for line in Lines::new(reader) {
         let line = line.context("cannot read the input")?;
         let item = if records {
@@ -162,11 +166,17 @@ fn one(
                 ..explained
             }
         }
-        Verdict::Skip(reason) => Explained {
-            verdict: "skip",
-            reason: Some(reason.as_str()),
-            ..explained
-        },
+        Verdict::Skip(reason) => {
+            let detail = (reason == SkipReason::TooOld).then(|| {
+                format!("older than the route's maxAge at {now}; --at judges as of another time")
+            });
+            Explained {
+                verdict: "skip",
+                reason: Some(reason.as_str()),
+                detail,
+                ..explained
+            }
+        }
         Verdict::Reject(Rejected {
             reason,
             detail,

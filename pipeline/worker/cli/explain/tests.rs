@@ -27,6 +27,7 @@ kafka:
             on: Product Viewed
             do:
               - track: .event
+                maxAge: 2h
                 meta: { skuStr: .properties.sku }
           - name: who
             on: identify
@@ -44,7 +45,16 @@ fn explained(input: &str, records: bool) -> Vec<Value> {
     let mut written = Vec::new();
     let mut out = Output::new(&mut written);
     let topic = Topic::new("shop");
-    explain(&settings, Some(&topic), records, input.as_bytes(), &mut out).unwrap();
+    let now: Timestamp = "2026-03-01T11:00:00Z".parse().unwrap();
+    explain(
+        &settings,
+        Some(&topic),
+        records,
+        now,
+        input.as_bytes(),
+        &mut out,
+    )
+    .unwrap();
     out.flush().unwrap();
     drop(out);
     let text = String::from_utf8(written).unwrap();
@@ -82,6 +92,22 @@ fn events_and_identities_carry_their_keys() {
         "Ann Example"
     );
     assert_eq!(lines[1]["line"], 2);
+}
+
+#[test]
+fn what_is_too_old_says_as_of_when() {
+    let old = r#"{"type":"track","event":"Product Viewed","userId":"u1","timestamp":"2026-03-01T08:59:00Z"}"#;
+    let lines = explained(old, false);
+    assert_eq!(
+        (&lines[0]["verdict"], &lines[0]["reason"]),
+        (&"skip".into(), &"too_old".into())
+    );
+    assert!(
+        lines[0]["detail"]
+            .as_str()
+            .unwrap()
+            .contains("2026-03-01T11:00:00Z")
+    );
 }
 
 #[test]

@@ -1,0 +1,189 @@
+//! The shape of the configuration file: which keys there are, and what kind of value each has.
+//!
+//! Reading ([`read`]) never stops at a mistake. What is misspelt or of the wrong kind is reported and left out; what is left
+//! goes on to [`super::validate`], which gives it a meaning. A key that is null counts as absent.
+
+mod reader;
+
+use std::fmt;
+
+use ingest_core::mapping::node::{Content, Node, Place as NodePlace};
+
+pub(crate) use self::reader::{read, tree};
+use super::fault::Spot;
+
+/// A value with its place and the path of its key.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct At<T> {
+    pub(crate) value: T,
+    pub(crate) spot: Spot,
+    pub(crate) key: String,
+}
+
+/// A single value.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Scalar {
+    Bool(bool),
+    Whole(i64),
+    Number(f64),
+    Text(String),
+}
+
+/// A single value that may be absent.
+pub(crate) type Leaf = Option<At<Scalar>>;
+
+/// A section: its place, or that of the section around it when it is absent.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) spot: Spot,
+    pub(crate) key: String,
+}
+
+/// The whole file.
+#[derive(Debug)]
+pub(crate) struct RawConfig {
+    pub(crate) kafka: RawKafka,
+    pub(crate) kustomer: RawKustomer,
+    pub(crate) budget: RawBudget,
+    pub(crate) delivery: RawDelivery,
+    pub(crate) state_topic: Leaf,
+    pub(crate) admin_listen: Leaf,
+    pub(crate) log: RawLog,
+}
+
+/// `kafka`.
+#[derive(Debug)]
+pub(crate) struct RawKafka {
+    pub(crate) place: Place,
+    pub(crate) brokers: Leaf,
+    pub(crate) group: Leaf,
+    pub(crate) topics: Vec<RawTopic>,
+    /// The key `topics` is there and is a list, perhaps an empty one.
+    pub(crate) topics_given: bool,
+    pub(crate) dead_letter_topic: Leaf,
+    pub(crate) hold_topic: Leaf,
+    pub(crate) properties: Vec<At<RawProperty>>,
+    pub(crate) drain_timeout: Leaf,
+    pub(crate) commit_interval: Leaf,
+    pub(crate) session_timeout: Leaf,
+}
+
+/// One entry of `kafka.topics`.
+#[derive(Debug)]
+pub(crate) struct RawTopic {
+    pub(crate) place: Place,
+    pub(crate) name: Leaf,
+    pub(crate) format: Leaf,
+    pub(crate) mapping: Option<At<RawMapping>>,
+    pub(crate) keyed_by: Leaf,
+    pub(crate) weight: Leaf,
+}
+
+/// A mapping as a topic names it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum RawMapping {
+    /// A path, relative to the configuration file.
+    Path(String),
+    /// It stands in the configuration itself.
+    Inline(Node),
+}
+
+/// One entry of `kafka.properties`; the key of its [`At`] is the property's name.
+#[derive(Debug)]
+pub(crate) enum RawProperty {
+    Plain(Scalar),
+    Secret(RawSecret),
+}
+
+/// A reference to a secret: one of the two.
+#[derive(Debug)]
+pub(crate) struct RawSecret {
+    pub(crate) place: Place,
+    pub(crate) file: Leaf,
+    pub(crate) env: Leaf,
+}
+
+/// `kustomer`.
+#[derive(Debug)]
+pub(crate) struct RawKustomer {
+    pub(crate) place: Place,
+    pub(crate) base_url: Leaf,
+    pub(crate) token: Option<RawSecret>,
+    /// The key `token` is there, whatever it holds.
+    pub(crate) token_given: bool,
+    pub(crate) limit: Leaf,
+    pub(crate) share: Leaf,
+    pub(crate) reserve: Leaf,
+    pub(crate) request_timeout: Leaf,
+    pub(crate) max_concurrency: Leaf,
+}
+
+/// `budget`.
+#[derive(Debug)]
+pub(crate) struct RawBudget {
+    pub(crate) records: Leaf,
+    pub(crate) bytes: Leaf,
+}
+
+/// `delivery`.
+#[derive(Debug)]
+pub(crate) struct RawDelivery {
+    pub(crate) max_delay: Leaf,
+    pub(crate) mapper_threads: Leaf,
+}
+
+/// `log`.
+#[derive(Debug)]
+pub(crate) struct RawLog {
+    pub(crate) format: Leaf,
+    pub(crate) level: Leaf,
+}
+
+// === impl Spot ===
+
+impl From<NodePlace> for Spot {
+    fn from(place: NodePlace) -> Self {
+        Self {
+            line: place.line,
+            column: place.column,
+        }
+    }
+}
+
+// === impl Scalar ===
+
+impl Scalar {
+    /// The value of a node that is a single one.
+    pub(super) fn of(content: &Content) -> Option<Self> {
+        match content {
+            Content::Bool(yes) => Some(Self::Bool(*yes)),
+            Content::Text(text) => Some(Self::Text(text.clone())),
+            Content::Number(number) => Some(match number.as_i64() {
+                Some(whole) => Self::Whole(whole),
+                None => Self::Number(number.as_f64().unwrap_or(f64::NAN)),
+            }),
+            Content::Null | Content::List(_) | Content::Map(_) => None,
+        }
+    }
+
+    /// What the value is, in words.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Bool(_) => "true or false",
+            Self::Whole(_) => "a whole number",
+            Self::Number(_) => "a number",
+            Self::Text(_) => "a text",
+        }
+    }
+}
+
+impl fmt::Display for Scalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool(v) => write!(f, "{v}"),
+            Self::Whole(v) => write!(f, "{v}"),
+            Self::Number(v) => write!(f, "{v}"),
+            Self::Text(v) => f.write_str(v),
+        }
+    }
+}
