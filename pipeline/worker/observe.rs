@@ -118,6 +118,7 @@ impl Observer {
             | Fact::Resolved { .. }
             | Fact::SearchOff
             | Fact::RefsOff
+            | Fact::LockOff
             | Fact::Conflict
             | Fact::DrainCut { .. } => {}
         }
@@ -155,6 +156,7 @@ fn log(fact: &Fact) {
             tracing::warn!(wait_ms = wait.as_millis(), "the organisation's request limit is used up; waiting");
         }
         Fact::SearchOff => tracing::warn!("customer search is of no use with this key; customers are looked up one by one"),
+        Fact::LockOff => tracing::warn!("revision conflicts keep coming; updates of a klass go without the lock from now on"),
         Fact::RefsOff => tracing::warn!("the API refuses item references; bulk jobs are confirmed without"),
         Fact::JobAbandoned => tracing::warn!("a bulk job never ended; its items are looked at one by one"),
         Fact::DrainCut { records } => {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::operation::{CustomerKey, ExternalId, Klass, Version};
+use crate::revision::Revision;
 
 /// A bounded map that forgets what is not used.
 #[derive(Debug)]
@@ -29,8 +30,8 @@ pub struct KnownObject {
     pub version: Option<Version>,
     /// A hash of the body written last, if this process wrote it.
     pub fingerprint: Option<u64>,
-    /// The revision read or derived last.
-    pub rev: Option<i64>,
+    /// Its revision, as far as known.
+    pub revision: Revision,
 }
 
 /// The caches of one worker.

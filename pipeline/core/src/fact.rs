@@ -93,6 +93,8 @@ pub enum Fact {
     RefsOff,
     /// A revision conflict: somebody else wrote in between.
     Conflict,
+    /// Conflicts keep coming: the organisation counts revisions differently, and the lock is given up for a klass.
+    LockOff,
     /// A drain ran out of time: these records are left to the next owner.
     DrainCut {
         /// How many.

@@ -26,4 +26,5 @@ pub mod quota;
 pub mod record;
 pub mod resolve;
 pub mod retry;
+pub mod revision;
 pub mod route;

@@ -56,8 +56,8 @@ pub struct Quota {
     reserved_until: Option<Instant>,
     /// Permits of the last minute, for the audit of I6.
     issued: VecDeque<Instant>,
-    /// The largest allowance of the last minute, and until when the one before still counts.
-    audited: (u32, Option<(u32, Instant)>),
+    /// Earlier allowances, and until when each still counts for the audit.
+    earlier: VecDeque<(u32, Instant)>,
     freezes: u64,
     unanswered_freezes: u32,
 }
@@ -86,7 +86,7 @@ impl Quota {
             frozen_until: None,
             reserved_until: None,
             issued: VecDeque::new(),
-            audited: (0, None),
+            earlier: VecDeque::new(),
             freezes: 0,
             unanswered_freezes: 0,
         }
@@ -162,11 +162,11 @@ impl Quota {
         while self.issued.front().is_some_and(|at| now.duration_since(*at) >= self.settings.minute) {
             self.issued.pop_front();
         }
-        let before = match self.audited.1 {
-            Some((allowance, until)) if until > now => allowance,
-            Some(_) | None => 0,
-        };
-        let cap = self.audited.0.max(before);
+        while self.earlier.front().is_some_and(|(_, until)| *until <= now) {
+            self.earlier.pop_front();
+        }
+        let before = self.earlier.iter().map(|(allowance, _)| *allowance).max().unwrap_or(0);
+        let cap = self.allowance().max(before);
         self.issued.len() <= usize::try_from(cap).unwrap_or(usize::MAX)
     }
 
@@ -248,7 +248,7 @@ impl Quota {
             return;
         }
         self.advance(now);
-        self.audited = (allowance, Some((self.audited.0, now + self.settings.minute)));
+        self.earlier.push_back((self.allowance(), now + self.settings.minute));
         // A new pace starts without a burst: otherwise every change of the allowance would grant one.
         let fresh = self.issued.is_empty();
         self.pace = Pace::new(allowance, self.settings.minute, &self.clock, now, fresh);
@@ -425,8 +425,8 @@ mod tests {
             let cap = usize::try_from(quota.target()).unwrap();
             for (millis, asks, weight) in steps {
                 now += Duration::from_millis(millis);
-                if weight > 0.8 {
-                    quota.set_weight(now, weight);
+                if weight > 0.5 {
+                    quota.set_weight(now, (weight - 0.5) * 2.0);
                 }
                 for _ in 0..asks {
                     if quota.take(now, Class::Track).is_ok() {

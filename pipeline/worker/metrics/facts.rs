@@ -99,6 +99,7 @@ impl Metrics {
             Fact::Resolved { way } => f.resolutions.with_label_values(&[way.as_str()]).inc(),
             Fact::SearchOff => self.fallback(Fallback::SearchOff),
             Fact::RefsOff => self.fallback(Fallback::RefsOff),
+            Fact::LockOff => self.fallback(Fallback::LockOff),
             Fact::Conflict => f.conflicts.with_label_values(NONE).inc(),
             Fact::DrainCut { records } => f.drain_cut.with_label_values(NONE).inc_by(*records),
             Fact::Broken(invariant) => {

@@ -85,6 +85,8 @@ pub enum Fallback {
     SearchOff,
     /// Jobs are confirmed without references.
     RefsOff,
+    /// Updates of a klass carry no revision.
+    LockOff,
 }
 
 /// The kinds of operation that may be written twice, as [`ingest_core::fact::Fact::PossibleRepeat`] names them.
@@ -219,7 +221,7 @@ impl Waiting {
 
 impl Fallback {
     /// Every value.
-    pub const ALL: &'static [Self] = &[Self::SearchOff, Self::RefsOff];
+    pub const ALL: &'static [Self] = &[Self::SearchOff, Self::RefsOff, Self::LockOff];
 
     /// The label in metrics.
     #[must_use]
@@ -227,6 +229,7 @@ impl Fallback {
         match self {
             Self::SearchOff => "search_off",
             Self::RefsOff => "refs_off",
+            Self::LockOff => "lock_off",
         }
     }
 }

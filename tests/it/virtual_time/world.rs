@@ -635,7 +635,8 @@ pub mod make {
 
     pub fn track(who: u64, key: u64, minute: u64) -> Planned {
         let event_key = Uuid::from_u128(u128::from(key) + 1);
-        let occurred = format!("2026-01-01T{:02}:{:02}:00.000Z", minute / 60, minute % 60);
+        let (day, hour) = (1 + minute / 1_440, minute / 60 % 24);
+        let occurred = format!("2026-01-{day:02}T{hour:02}:{:02}:00.000Z", minute % 60);
         planned(Operation::Track(Track {
             customer: customer(who, MissingCustomer::Create),
             name: Arc::from("Coupon-Applied"),

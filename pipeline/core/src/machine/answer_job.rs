@@ -76,10 +76,10 @@ impl Machine {
     fn end_unnamed(&mut self, now: Instant, id: JobId, report: &JobReport) {
         let clean = report.failures == Some(0);
         match self.end_job(now, id, report.completed_ms) {
-            Some(JobItems::Objects { operations, .. }) => {
+            Some(JobItems::Objects { group, operations }) => {
                 for operation in in_order(operations) {
                     if clean {
-                        self.stored(operation, None, None);
+                        self.stored(operation, group.verb, None, None);
                     } else {
                         self.doubt_now(operation);
                     }
@@ -117,12 +117,9 @@ impl Machine {
 
     fn settle_object(&mut self, now: Instant, id: OperationId, verb: Verb, fate: ItemFate) {
         match fate {
-            ItemFate::Stored(object) => self.stored(id, object, None),
+            ItemFate::Stored(object) => self.stored(id, verb, object, None),
             ItemFate::Duplicate => self.look_at(id),
-            ItemFate::Conflict => {
-                self.fact(Fact::Conflict);
-                self.look_at(id);
-            }
+            ItemFate::Conflict => self.conflict(id),
             ItemFate::Gone => self.gone(now, id, verb),
             ItemFate::Limited(_) => self.retry(now, id, RetryCause::ObjectQuota, None),
             ItemFate::Transient(_) => self.retry(now, id, RetryCause::Item, None),

@@ -1,6 +1,7 @@
 //! Answers to writes of objects: single, bulk submissions, and looks at objects after doubt.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::dispatch::reference;
@@ -15,6 +16,7 @@ use crate::lane::OperationId;
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Rejection, RetryCause, SkipReason, SplitHint};
 use crate::pack::{GroupKey, Verb};
+use crate::revision::Revision;
 
 impl Machine {
     pub(super) fn on_submitted(
@@ -81,14 +83,15 @@ impl Machine {
             self.force(group, operations);
             return;
         }
-        if let Some(guilty) = hint.item.and_then(|index| operations.get(index)).copied() {
-            self.finish_rejected(guilty, Rejection::RefusedByApi, hint.detail.clone());
-            let rest = operations.into_iter().filter(|id| *id != guilty).collect();
-            self.force(group, rest);
-            return;
-        }
         if operations.len() <= 1 {
             self.reject_all(&operations, &hint.detail);
+            return;
+        }
+        if let Some(guilty) = hint.item.and_then(|index| operations.get(index)).copied() {
+            // Alone it has an answer of its own, which also tells a bad item from a customer who is gone.
+            let rest = operations.into_iter().filter(|id| *id != guilty).collect();
+            self.force(group.clone(), rest);
+            self.force(group, vec![guilty]);
             return;
         }
         let mut first = operations;
@@ -122,15 +125,12 @@ impl Machine {
     ) {
         match outcome {
             Outcome::Delivered(Written::Stored { id: object, rev }) => {
-                self.stored(id, object, rev);
+                self.stored(id, verb, object, rev);
             }
             Outcome::Delivered(Written::Duplicate) => self.look_at(id),
             Outcome::Delivered(Written::Gone) => self.gone(now, id, verb),
             Outcome::Pending(_) | Outcome::Ambiguous => self.doubt(now, id),
-            Outcome::Retry(RetryCause::Conflict) => {
-                self.fact(Fact::Conflict);
-                self.look_at(id);
-            }
+            Outcome::Retry(RetryCause::Conflict) => self.conflict(id),
             Outcome::Retry(cause) => self.retry(now, id, cause, limits.retry_after),
             Outcome::Reject(detail) => {
                 self.finish_rejected(id, Rejection::RefusedByApi, detail);
@@ -146,20 +146,31 @@ impl Machine {
     pub(super) fn stored(
         &mut self,
         id: OperationId,
-        object: Option<std::sync::Arc<str>>,
-        rev: Option<i64>,
+        verb: Verb,
+        object: Option<Arc<str>>,
+        shown: Option<i64>,
     ) {
         if let Some(state) = self.operations.get(&id)
             && let Operation::KObject(written) = &state.work
         {
             let known = self.directory.object(&written.klass, &written.external_id);
-            let object = object.or_else(|| known.map(|known| known.id));
-            if let Some(object) = object {
+            let counted = match (verb, &known) {
+                (Verb::Create, _) => Revision::SinceCreate(0),
+                (Verb::Update, Some(known)) => known.revision.next(),
+                (Verb::Update, None) => Revision::Unknown,
+            };
+            if let Some(rev) = shown {
+                self.revisions.learn(counted, rev);
+            }
+            if verb == Verb::Update {
+                self.revisions.count(&written.klass, false);
+            }
+            if let Some(object) = object.or_else(|| known.map(|known| known.id)) {
                 let learnt = KnownObject {
                     id: object,
                     version: written.version.clone(),
                     fingerprint: Some(fingerprint(written)),
-                    rev,
+                    revision: shown.map_or(counted, Revision::Known),
                 };
                 self.directory.learn_object(&written.klass, &written.external_id, learnt);
             }
@@ -167,13 +178,28 @@ impl Machine {
         self.finish_delivered(id);
     }
 
-    /// An object of this external id exists: read it before anything else.
-    pub(super) fn look_at(&mut self, id: OperationId) {
-        self.duplicates_refused = true;
+    /// Somebody else wrote in between: look at the object before anything else.
+    pub(super) fn conflict(&mut self, id: OperationId) {
+        self.fact(Fact::Conflict);
+        if let Some(Operation::KObject(object)) = self.operations.get(&id).map(|state| &state.work)
+            && self.revisions.count(&object.klass, true)
+        {
+            self.fact(Fact::LockOff);
+        }
+        self.verify_now(id);
+    }
+
+    fn verify_now(&mut self, id: OperationId) {
         if let Some(state) = self.operations.get_mut(&id) {
             state.stage = Stage::ReadyVerify;
             self.verify.push_back(id);
         }
+    }
+
+    /// An object of this external id exists: read it before anything else.
+    pub(super) fn look_at(&mut self, id: OperationId) {
+        self.duplicates_refused = true;
+        self.verify_now(id);
     }
 
     /// A write that may or may not have arrived. Where duplicates are refused, saying it again is safe at once; elsewhere
@@ -277,11 +303,18 @@ impl Machine {
         let Operation::KObject(object) = &state.work else {
             return;
         };
+        let before = self.directory.object(&object.klass, &object.external_id);
+        // Only where nobody else has written is the number of writes known.
+        if let (Some(before), Some(rev)) = (&before, found.rev)
+            && before.version == found.version
+        {
+            self.revisions.learn(before.revision, rev);
+        }
         let learnt = KnownObject {
             id: found.id,
             version: found.version.clone(),
             fingerprint: None,
-            rev: found.rev,
+            revision: found.rev.map_or(Revision::Unknown, Revision::Known),
         };
         self.directory.learn_object(&object.klass, &object.external_id, learnt);
         let doubted = state.ambiguous;

@@ -7,7 +7,6 @@ use std::time::Instant;
 use serde_json::{Map, Value, json};
 use smallvec::{SmallVec, smallvec};
 
-use super::intake::identity_keys;
 use super::schedule::ReadWork;
 use super::state::{RequestId, Sent, SentKind, Stage};
 use super::{Effect, Machine};
@@ -89,15 +88,12 @@ impl Machine {
         for id in &operations {
             let Some(state) = self.operations.get(id) else { continue };
             match &state.work {
-                Operation::Identify(identify) => {
-                    identity.extend(identity_keys(&identify.customer));
-                    identity.extend(identify.fields.as_ref().clone());
-                }
+                Operation::Identify(identify) => identity.extend(identify.identity()),
                 Operation::Track(track) => {
-                    for (name, value) in identity_keys(&track.customer) {
+                    for (name, value) in track.customer.identity() {
                         identity.entry(name).or_insert(value);
                     }
-                    event = Some(track_body(track));
+                    event = Some(track.event());
                 }
                 Operation::KObject(_) => {}
             }
@@ -128,18 +124,18 @@ impl Machine {
         if self.due_forced(now)
             && let Some((group, operations)) = self.forced.pop_front()
         {
-            self.send_bulk(now, group, operations, true);
+            self.send_bulk(now, group, operations);
             return;
         }
         let Some(group) = self.due_group(now, plenty) else {
             return;
         };
         let operations = self.groups.take(&group);
-        self.send_bulk(now, group, operations, false);
+        self.send_bulk(now, group, operations);
     }
 
     /// One object alone is written singly: one unit, confirmed at once.
-    fn send_bulk(&mut self, now: Instant, group: GroupKey, operations: Vec<OperationId>, forced: bool) {
+    fn send_bulk(&mut self, now: Instant, group: GroupKey, operations: Vec<OperationId>) {
         for id in &operations {
             self.start(now, std::slice::from_ref(id));
         }
@@ -152,7 +148,7 @@ impl Machine {
             self.send(now, call, what, family);
             return;
         }
-        let with_refs = self.object_refs || forced && self.object_refs;
+        let with_refs = self.object_refs;
         let klass = group.klass.clone();
         let call = match group.verb {
             Verb::Create => Call::CreateKObjects { klass, items, with_refs },
@@ -168,8 +164,11 @@ impl Machine {
         };
         let known = match verb {
             Verb::Create => None,
-            Verb::Update => self.directory.object(&object.klass, &object.external_id).map(|o| o.id),
+            Verb::Update => self.directory.object(&object.klass, &object.external_id),
         };
+        // Only a state that says how old it is can be compared after a conflict.
+        let locked = known.as_ref().filter(|_| object.version.is_some());
+        let rev = locked.and_then(|known| self.revisions.lock(&object.klass, known.revision));
         Some(BulkItem {
             reference: reference(id),
             body: Arc::clone(&object.body),
@@ -177,8 +176,8 @@ impl Machine {
                 Verb::Create => state.customer_id.clone(),
                 Verb::Update => None,
             },
-            id: known,
-            rev: None,
+            id: known.map(|known| known.id),
+            rev,
         })
     }
 
@@ -268,24 +267,16 @@ pub(super) fn reference(id: OperationId) -> String {
     id.0.to_string()
 }
 
-fn track_body(track: &crate::operation::Track) -> Map<String, Value> {
-    let mut event = Map::new();
-    event.insert("name".to_owned(), Value::from(track.name.as_ref()));
-    if let Some(id) = &track.tracking_id {
-        event.insert("trackingId".to_owned(), Value::from(id.as_ref()));
-    }
-    if let Some(id) = &track.session_id {
-        event.insert("sessionId".to_owned(), Value::from(id.as_ref()));
-    }
-    event.insert("meta".to_owned(), Value::Object(track.meta.as_ref().clone()));
-    event
-}
-
 fn single_call(group: &GroupKey, item: &BulkItem) -> Call {
     let klass = group.klass.clone();
     let mut body = item.body.as_ref().clone();
     match (group.verb, &item.id) {
-        (Verb::Update, Some(id)) => Call::UpdateKObject { klass, id: Arc::clone(id), body },
+        (Verb::Update, Some(id)) => {
+            if let Some(rev) = item.rev {
+                body.insert("rev".to_owned(), Value::from(rev));
+            }
+            Call::UpdateKObject { klass, id: Arc::clone(id), body }
+        }
         (Verb::Create | Verb::Update, _) => {
             if let Some(customer) = &item.customer {
                 body.insert("customer".to_owned(), Value::from(customer.as_ref()));
@@ -297,7 +288,7 @@ fn single_call(group: &GroupKey, item: &BulkItem) -> Call {
 
 fn key_fields(keys: &[CustomerKey]) -> Map<String, Value> {
     crate::operation::CustomerRef::new(keys.to_vec(), crate::operation::MissingCustomer::Create)
-        .map(|customer| identity_keys(&customer))
+        .map(|customer| customer.identity())
         .unwrap_or_default()
 }
 

@@ -1,6 +1,5 @@
 //! Records come in: admission, charge, and the place of each operation in its lane.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use smallvec::smallvec;
@@ -11,7 +10,7 @@ use crate::charge::{Charge, Gate};
 use crate::fact::{Fact, Settlement};
 use crate::invariant::Invariant;
 use crate::lane::{LaneKey, OperationId};
-use crate::operation::{CustomerKey, CustomerRef, KObject, Operation, Planned};
+use crate::operation::{CustomerKey, KObject, Operation, Planned};
 use crate::outcome::{Rejected, Rejection, Verdict};
 use crate::record::{Epoch, Record, Topic, TopicPartition};
 
@@ -264,20 +263,4 @@ fn item_bytes(operation: &Operation) -> usize {
         }
         Operation::Identify(_) | Operation::Track(_) => 0,
     }
-}
-
-/// The part of an identity that says who: the keys, as fields.
-pub(super) fn identity_keys(customer: &CustomerRef) -> serde_json::Map<String, serde_json::Value> {
-    let mut identity = serde_json::Map::new();
-    for key in customer.keys() {
-        let field = match key {
-            CustomerKey::Id(_) => continue,
-            CustomerKey::ExternalId(_) => "externalId",
-            CustomerKey::Email(_) => "email",
-            CustomerKey::Phone(_) => "phone",
-        };
-        // The most trusted of a kind comes first and wins.
-        identity.entry(field).or_insert_with(|| Arc::as_ref(key.value()).into());
-    }
-    identity
 }

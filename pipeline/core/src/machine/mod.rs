@@ -43,6 +43,7 @@ use crate::quota::Quota;
 use crate::record::{Epoch, Offset, Record, Topic, TopicPartition};
 use crate::resolve::Resolver;
 use crate::retry::Jitter;
+use crate::revision::Revisions;
 
 pub use self::state::{LetterId, RequestId};
 
@@ -191,6 +192,7 @@ pub struct Machine {
     customer_refs: bool,
     object_refs: bool,
     duplicates_refused: bool,
+    revisions: Revisions,
     failures: u32,
     last_success: Option<(Instant, Option<crate::hold::Family>)>,
     last_any_success: Option<Instant>,
@@ -234,6 +236,7 @@ impl Machine {
             customer_refs: true,
             object_refs: true,
             duplicates_refused: false,
+            revisions: Revisions::default(),
             failures: 0,
             last_success: None,
             last_any_success: None,

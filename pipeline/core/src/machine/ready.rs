@@ -13,6 +13,7 @@ use crate::operation::{CustomerKey, KObject, Operation};
 use crate::outcome::SkipReason;
 use crate::pack::{GroupKey, Verb};
 use crate::resolve::Resolver;
+use crate::revision::Revision;
 
 enum Next {
     Track,
@@ -83,6 +84,14 @@ impl Machine {
             let keyed = self.settings.topics.get(&state.partition.topic).is_some_and(|t| t.keyed);
             if keyed && !state.ambiguous && known.fingerprint == Some(fingerprint(object)) {
                 return Next::Skip(SkipReason::Unchanged);
+            }
+            // One look teaches where this organisation begins to count revisions, for all objects made here.
+            if object.version.is_some()
+                && matches!(known.revision, Revision::SinceCreate(_))
+                && self.revisions.is_start_unknown()
+                && self.verify.is_empty()
+            {
+                return Next::Verify;
             }
             return Next::Write(group(Verb::Update), state.bytes);
         }
