@@ -108,7 +108,7 @@ impl Mapping {
     /// # Errors
     /// Every error that can be found, each with its place. A file that is not YAML has one.
     pub fn compile(text: &str, file_name: &str) -> Result<Self, Vec<MappingError>> {
-        let document: Node = serde_saphyr::from_str(text).map_err(|error| {
+        let document = Node::from_yaml(text).map_err(|error| {
             let place = error.location().map(Place::from).unwrap_or_default();
             let text = error.without_snippet().to_string();
             vec![MappingError {

@@ -58,6 +58,22 @@ pub struct Key {
 // === impl Node ===
 
 impl Node {
+    /// Reads YAML with the meaning of YAML 1.2: only `true` and `false` are booleans, `yes`, `on` and `y` are texts, and so
+    /// are `007` and `1_000`.
+    ///
+    /// A mapping that stands inline in another document is read as that document is.
+    ///
+    /// # Errors
+    /// What is wrong with the YAML, with its place.
+    pub fn from_yaml(text: &str) -> Result<Self, serde_saphyr::Error> {
+        let options = serde_saphyr::options! {
+            strict_booleans: true,
+            leading_zero_numbers_as_strings: true,
+            underscored_numbers_as_strings: true,
+        };
+        serde_saphyr::from_str_with_options(text, options)
+    }
+
     /// The text, if it is one.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {

@@ -240,9 +240,10 @@ impl Work<'_> {
         let id =
             object_id(&id).map_err(|illegal| refused("externalId", &illegal, &rule.external_id))?;
         let id = id.ok_or_else(|| missing("externalId", &rule.external_id))?;
-        let version = match &rule.version {
-            None => None,
-            Some(expr) => Some(version(&*required(self.scope, expr, "version")?, expr)?),
+        let version = self.optional(rule.version.as_ref(), "kobject", "version")?;
+        let version = match (version, &rule.version) {
+            (Some(value), Some(expr)) => version_of(&value, expr)?,
+            (_, _) => None,
         };
         let mut body = Map::with_capacity(rule.fields.len() + 2);
         body.insert("externalId".to_owned(), Value::String(id.clone()));
@@ -370,7 +371,8 @@ fn required<'e>(scope: &'e Scope<'e>, expr: &'e Expr, at: &str) -> Made<Cow<'e, 
     }
 }
 
-fn version(value: &Value, expr: &Expr) -> Made<Version> {
+/// The version in a value; `None` where it says nothing.
+fn version_of(value: &Value, expr: &Expr) -> Made<Option<Version>> {
     let text = match value {
         Value::String(text) => text.trim().to_owned(),
         Value::Number(number) => number.to_string(),
@@ -383,9 +385,6 @@ fn version(value: &Value, expr: &Expr) -> Made<Version> {
             ));
         }
     };
-    if text.is_empty() {
-        return Err(missing("version", expr));
-    }
     if text.chars().count() > MAX_TEXT_CHARS {
         return Err(refused(
             "version",
@@ -393,5 +392,5 @@ fn version(value: &Value, expr: &Expr) -> Made<Version> {
             expr,
         ));
     }
-    Ok(Version::new(&text))
+    Ok((!text.is_empty()).then(|| Version::new(&text)))
 }

@@ -1,14 +1,15 @@
 //! Expressions: what a field of a mapping gets its value from.
 //!
 //! An expression is jq over the event's content. Plain paths, literals, `//` defaults, string interpolation, equality,
-//! `and`/`or`, `length` and `not` compile to a direct [`plan`] over the JSON value; everything else runs on the [`jaq`]
+//! `and`/`or`, `length` and `not` compile to a direct plan over the JSON value; everything else runs on the jaq
 //! interpreter. Both give the same answer (a property test holds them against each other), so which one runs is a matter
 //! of speed alone.
 //!
-//! `.` is the content, `$event` what the envelope says (`name`, `id`, `time`, `source`, `deleted`, `anonymousId`), and
+//! `.` is the content, `$event` what the envelope says (`name`, `id`, `time`, `source`,
+//! `deleted`, `anonymousId`, and `customer` with the keys that name the customer, null where there are none), and
 //! `$record` where it came from (`topic`, `partition`, `offset`, `timestamp`, `key`, `headers`). Nothing else can be
 //! seen: no clock, no environment, no files, no further inputs. So an expression gives the same for the same record
-//! always, and [`guard`] sees to it that it ends.
+//! always, and what is refused or counted sees to it that it ends.
 
 mod guard;
 mod jaq;
@@ -25,7 +26,7 @@ pub use scope::Scope;
 /// A compiled expression.
 #[derive(Debug)]
 pub struct Expr {
-    /// As written, for messages.
+    /// As written, on one line, for messages.
     text: String,
     code: Code,
 }
@@ -71,7 +72,7 @@ impl Expr {
             None => Code::Jaq(Box::new(jaq::Program::compile(term)?)),
         };
         Ok(Self {
-            text: text.to_owned(),
+            text: one_line(text),
             code,
         })
     }
@@ -84,7 +85,7 @@ impl Expr {
         let term = guard::parse(text)?;
         let code = Code::Jaq(Box::new(jaq::Program::compile(term)?));
         Ok(Self {
-            text: text.to_owned(),
+            text: one_line(text),
             code,
         })
     }
@@ -135,6 +136,16 @@ impl Expr {
         let found = self.eval(scope)?;
         Ok(found.is_some_and(|value| *value != Value::Bool(false)))
     }
+}
+
+/// The text without line breaks, which headers and logs do not want.
+fn one_line(text: &str) -> String {
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    lines.join(" ")
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use serde_json::{Map, Value};
 
 use super::jaq::to_val;
-use crate::event::Event;
+use crate::event::{CustomerHints, Event};
 use crate::record::Record;
 
 /// One event under evaluation: its content, its envelope and its record. What is expensive is made when first used.
@@ -89,12 +89,32 @@ fn event_value(event: &Event) -> Value {
     );
     map.insert("source".to_owned(), Value::from(event.source));
     map.insert("deleted".to_owned(), Value::from(event.deleted));
+    map.insert("customer".to_owned(), customer_value(&event.customer));
     let anonymous = event.customer.anonymous_id.as_deref();
     map.insert(
         "anonymousId".to_owned(),
         anonymous.map_or(Value::Null, Value::from),
     );
     Value::Object(map)
+}
+
+/// Whom the envelope names; null where it names nobody.
+fn customer_value(hints: &CustomerHints) -> Value {
+    let keys = [
+        ("id", &hints.id),
+        ("externalId", &hints.external_id),
+        ("email", &hints.email),
+        ("phone", &hints.phone),
+    ];
+    let known = keys
+        .iter()
+        .filter_map(|(name, key)| Some(((*name).to_owned(), Value::from(key.as_deref()?))));
+    let map: Map<String, Value> = known.collect();
+    if map.is_empty() {
+        Value::Null
+    } else {
+        Value::Object(map)
+    }
 }
 
 fn record_value(record: &Record) -> Value {

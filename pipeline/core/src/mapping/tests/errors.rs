@@ -1,0 +1,140 @@
+//! Errors of mapping files: every one of a file, with its place and the way out.
+
+use crate::mapping::Mapping;
+
+fn errors(text: &str) -> Vec<String> {
+    Mapping::compile(text, "m.yaml")
+        .unwrap_err()
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+#[test]
+fn all_errors_of_a_file_are_reported_with_their_places() {
+    let text = r#"routes:
+  - name: order
+    on: Order Completed
+    onhold: pause
+    do:
+      - kobject: order
+        externalID: .properties.order_id
+        title: Order
+        custom:
+          total: .properties.total
+          itemsNum: .properties.products | lenght
+          paidBool: 17
+      - track: .event
+        meta: { eventKey: .id, id: .id, attendees: .n }
+        late: sned
+  - name: order
+    on: [x, X]
+    skip: [1]
+"#;
+    let found = errors(text);
+    let wanted = [
+        "m.yaml:4:5: routes[0]: unknown key `onhold`; did you mean `onHold`?",
+        "m.yaml:7:9: routes[0].do[0]: unknown key `externalID`; did you mean `externalId`?",
+        "m.yaml:6:9: routes[0].do[0]: `externalId` is missing; it is the only protection against doubles",
+        "m.yaml:8:16: routes[0].do[0].title: there is no filter `Order` in `Order`; a constant text needs quotes inside \
+         the quotes of YAML: '\"Order\"'; a field needs a dot: .Order",
+        "m.yaml:10:11: routes[0].do[0].custom.total: a custom attribute's name must end in its type: Str, Txt, Num, At, \
+         Bool or Url",
+        "m.yaml:11:21: routes[0].do[0].custom.itemsNum: there is no filter `lenght` in `.properties.products | lenght`",
+        "m.yaml:12:21: routes[0].do[0].custom.paidBool: must be true or false, is a number",
+        "m.yaml:14:17: routes[0].do[1].meta.eventKey: the name is reserved: it is written by itself",
+        "m.yaml:14:32: routes[0].do[1].meta.id: a meta name has 3 to 33 characters, not counting the suffix Num or At",
+        "m.yaml:15:15: routes[0].do[1].late: has no meaning without `maxAge`",
+        "m.yaml:15:15: routes[0].do[1].late: unknown word `sned`; did you mean `send`?",
+        "m.yaml:17:13: routes[1].on: `X` is listed twice; case, blanks, `_` and `-` do not matter",
+        "m.yaml:18:11: routes[1].skip: must be a text, is a list",
+    ];
+    for (found, wanted) in found.iter().zip(wanted) {
+        assert!(
+            found.starts_with(wanted),
+            "\n found {found}\nwanted {wanted}"
+        );
+    }
+    assert_eq!(found.len(), wanted.len(), "{found:#?}");
+}
+
+#[test]
+fn a_file_that_is_no_yaml_has_one_error_with_its_place() {
+    let found = errors("routes:\n  - name: a\n    on: x\n    when: .a[\n    skip: }\n");
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].starts_with("m.yaml:"), "{found:#?}");
+    assert!(found[0].contains("needs quotes in YAML"), "{found:#?}");
+    assert!(errors("")[0].contains("must be a map"), "an empty file");
+    let doubled = errors("routes: []\nroutes: []\n");
+    assert!(doubled[0].contains("m.yaml:2:1"), "{doubled:#?}");
+}
+
+#[test]
+fn combinations_without_meaning_are_refused() {
+    let route = |inner: &str| errors(&format!("routes:\n  - name: r\n    on: x\n{inner}"));
+    for (inner, wanted) in [
+        (
+            "    skip: y\n    do: [{ track: .event }]",
+            "either `skip` or `do`, not both",
+        ),
+        ("    when: .a", "needs `do` or `skip`"),
+        (
+            "    customer: none\n    do: [{ track: .event }]",
+            "needs a customer, but the route says",
+        ),
+        (
+            "    customer: { id: .a }\n    skip: y",
+            "a route with `skip` has no customer",
+        ),
+        (
+            "    do: [{ track: .event, kobject: x }]",
+            "names several operations",
+        ),
+        (
+            "    do: [{ digest: x }]",
+            "names no operation; known operations: identify, track, kobject",
+        ),
+        (
+            "    do: [{ kobject: Order.Item, externalId: .a, title: .b }]",
+            "not a name of a klass",
+        ),
+        (
+            "    do: [{ kobject: aaaaaaaaaaaaaaaaaaaaaaaa, externalId: .a, title: .b }]",
+            "not a name of a klass",
+        ),
+        (
+            "    do: [{ kobject: o, externalId: .a, title: .b, custom: { ownerId: .c } }]",
+            "need metadata first",
+        ),
+        (
+            "    do: [{ kobject: o, externalId: .a, title: .b, data: [.c] }]",
+            "must be an object, is a list",
+        ),
+        (
+            "    do: [{ kobject: o, externalId: now, title: .b }]",
+            "`now` is not allowed",
+        ),
+        (
+            "    do: [{ kobject: o, externalId: , title: .b }]",
+            "has no expression",
+        ),
+        (
+            "    do: [{ track: .event, maxAge: 1h30 }]",
+            "is no length of time",
+        ),
+        (
+            "    do: [{ identify: { location: { town: .a } } }]",
+            "unknown key `town`",
+        ),
+        (
+            "    do: [{ kobject: o, externalId: .a, title: .b, custom: { ingestVersionStr: .c } }]",
+            "the name is reserved",
+        ),
+    ] {
+        let found = route(inner);
+        assert!(
+            found.iter().any(|error| error.contains(wanted)),
+            "{inner}: {found:#?}"
+        );
+    }
+}
