@@ -201,6 +201,7 @@ pub struct Machine {
     shutting_down: bool,
     drained: bool,
     next_permit: Option<Instant>,
+    stepped_at: Option<Instant>,
     effects: Vec<Effect>,
 }
 
@@ -245,6 +246,7 @@ impl Machine {
             shutting_down: false,
             drained: false,
             next_permit: None,
+            stepped_at: None,
             effects: Vec::new(),
             settings,
         }
@@ -254,6 +256,7 @@ impl Machine {
     ///
     /// Time never goes back: a `now` below an earlier one is taken as it is and only delays what is due.
     pub fn step(&mut self, now: Instant, input: Input) -> Vec<Effect> {
+        self.stepped_at = Some(now);
         match input {
             Input::Topology(topics) => self.on_topology(now, topics),
             Input::Assigned { partition, epoch } => self.on_assigned(now, partition, epoch),

@@ -105,13 +105,17 @@ impl Machine {
         self.may_pass(now, &Family::KObjectRead(object.klass.clone())).then_some(ReadWork::Verify(id))
     }
 
-    /// When the machine wants to be woken although nothing else happens.
+    /// When the machine wants to be woken although nothing else happens; not before `now`.
+    ///
+    /// What was due at the last step and was not sent waits for a permit, a probe or a person. What became due since then,
+    /// even if it is past by now, wants a wake-up.
     #[must_use]
     pub fn next_wake(&self, now: Instant) -> Option<Instant> {
+        let stepped = self.stepped_at.unwrap_or(now);
         let plenty = self.is_plenty(now);
         let room = self.requests.len() < self.settings.max_in_flight;
         let sending = if room && self.holds.get(&Scope::Destination).is_none() {
-            let later = |at: Instant| if at > now { Some(at) } else { self.next_permit };
+            let later = |at: Instant| if at > stepped { Some(at) } else { self.next_permit };
             [
                 self.next_permit,
                 self.groups.next_due(plenty).and_then(later),
@@ -124,7 +128,7 @@ impl Machine {
             [None; 6]
         };
         let timer = self.timers.first().map(|(at, _)| *at);
-        let probe = self.holds.next_probe(now);
+        let probe = self.holds.next_probe(stepped);
         let others = [timer, probe, self.next_commit(), self.next_drain_check(now), self.next_permit];
         sending.into_iter().chain(others).flatten().min().map(|at| at.max(now))
     }
