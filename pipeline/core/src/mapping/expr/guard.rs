@@ -3,7 +3,7 @@
 //! Refused are filters that see something besides the event (`env`, `now`, `input`, local time), that end the process
 //! (`halt`), that write (`debug`, `stderr`), or that need not end: `repeat`, `while`, `until`, `recurse` with an
 //! argument, `range`, `combinations`, and definitions that call themselves. What remains ends for every input, and the
-//! step counter bounds how long that takes.
+//! step counter bounds how long that takes. Regular expressions and searches take short inputs only.
 
 use jaq_core::load::lex;
 use jaq_core::load::lex::{Lexer, StrPart};
@@ -19,6 +19,15 @@ pub(super) const STEP: &str = "__step";
 pub(super) const ADD: &str = "__add";
 /// The native filter behind `*`.
 pub(super) const MULTIPLY: &str = "__multiply";
+
+/// The native filter that lets only short texts and lists through.
+pub(super) const SHORT: &str = "__short";
+
+/// Filters whose time or memory grows faster than their input: they take short inputs only.
+const COSTLY: &[&str] = &[
+    "test", "match", "capture", "scan", "split", "splits", "sub", "gsub", "indices", "index",
+    "rindex",
+];
 
 /// The longest expression in bytes.
 const MAX_LENGTH: usize = 8_192;
@@ -308,7 +317,11 @@ pub(super) fn bounded(term: Term<&str>) -> Term<&str> {
             });
             Term::Def(defs.collect(), Box::new(bounded(*body)))
         }
-        Term::Call(name, args) => Term::Call(name, args.into_iter().map(counted).collect()),
+        Term::Call(name, args) => {
+            let costly = COSTLY.contains(&name);
+            let call = Term::Call(name, args.into_iter().map(counted).collect());
+            if costly { short(call) } else { call }
+        }
         Term::Path(head, path) => {
             let part = |(part, optional)| match part {
                 Part::Index(t) => (Part::Index(bounded(t)), optional),
@@ -358,6 +371,12 @@ fn bounded_operation<'s>(
             Term::BinOp(Box::new(counted(left)), op, Box::new(counted(right)))
         }
     }
+}
+
+/// `__short | term`: an error for a long input.
+fn short(term: Term<&str>) -> Term<&str> {
+    let check = Term::Call(SHORT, Vec::new());
+    Term::BinOp(Box::new(check), BinaryOp::Pipe(None), Box::new(term))
 }
 
 /// `term | __step`: a step for each output. Every loop runs over the outputs of some term, so counting these bounds all.

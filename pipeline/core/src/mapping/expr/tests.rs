@@ -165,6 +165,8 @@ fn expressions_see_nothing_but_the_event_and_always_end() {
         "reduce .a[] as $x (\"x\"; . += .)",
         ".deep | fromjson",
         ".deep | tonumber",
+        ".deep | gsub(\"x?\"; \"yy\")",
+        ".deep | [scan(\".\")] | length",
         ".a[1e9] = 1",
         ".s | implode",
         "nan",
