@@ -49,18 +49,34 @@ pub fn run(settings: &Settings, args: &RunArgs) -> anyhow::Result<Exit> {
         let signals = Signals::install().context("signals cannot be listened to")?;
         let (command_in, commands) = mpsc::channel(COMMANDS);
         let (report_in, reports) = watch::channel(StatusReport::new());
-        let state = AdminState { status: reports, metrics, level, commands: command_in };
+        let state = AdminState {
+            status: reports,
+            metrics,
+            level,
+            commands: command_in,
+        };
         let admin = AdminServer::bind(settings.admin_listen, state)
             .await
-            .with_context(|| format!("admin.listen: {} cannot be listened on", settings.admin_listen))?;
+            .with_context(|| {
+                format!(
+                    "admin.listen: {} cannot be listened on",
+                    settings.admin_listen
+                )
+            })?;
         tracing::info!(address = %admin.address(), "admin server listens");
         // It outlives the drain, so that the drain can be watched; it ends with the pump.
         let pump_ended = CancellationToken::new();
         spawner.spawn("admin", admin.serve(pump_ended.clone()));
         let (view_in, views) = watch::channel(None);
-        spawner.spawn("status", report(views, report_in, spawner.shutdown().clone(), observer));
+        spawner.spawn(
+            "status",
+            report(views, report_in, spawner.shutdown().clone(), observer),
+        );
         let shutdown = spawner.shutdown().clone();
-        spawner.spawn("pump", pump_until_end(parts, shutdown, commands, view_in, pump_ended));
+        spawner.spawn(
+            "pump",
+            pump_until_end(parts, shutdown, commands, view_in, pump_ended),
+        );
         let drain = settings.kafka.drain_timeout + DRAIN_MARGIN;
         let exit = supervisor.run(signals, drain).await;
         tracing::info!(exit = ?exit, "ended");
@@ -85,7 +101,11 @@ async fn pump_until_end(
 ///
 /// # Errors
 /// The token cannot be read, or a client refuses its settings.
-pub fn parts(settings: &Settings, scale: TimeScale, observer: Observer) -> anyhow::Result<PumpParts> {
+pub fn parts(
+    settings: &Settings,
+    scale: TimeScale,
+    observer: Observer,
+) -> anyhow::Result<PumpParts> {
     let token = settings.kustomer.token.read().context("kustomer.token")?;
     let mut client = ClientSettings::new(settings.kustomer.base_url.clone(), token);
     client.total_timeout = settings.kustomer.request_timeout;
@@ -110,13 +130,19 @@ pub fn parts(settings: &Settings, scale: TimeScale, observer: Observer) -> anyho
 
 fn machine(settings: &Settings, scale: TimeScale) -> anyhow::Result<MachineSettings> {
     let quota = settings.kustomer.quota;
-    let mut machine =
-        MachineSettings::new(quota.limit(), quota.share(), quota.reserve(), scale.factor())
-            .context("the time scale is out of range")?;
+    let mut machine = MachineSettings::new(
+        quota.limit(),
+        quota.share(),
+        quota.reserve(),
+        scale.factor(),
+    )
+    .context("the time scale is out of range")?;
     // A quarter of the budget is what the client library may fetch ahead; the machine has the rest.
     let own = |part: u64| (part - part / 4).max(1);
-    machine.budget =
-        Charge { records: own(settings.budget.records), bytes: own(settings.budget.bytes) };
+    machine.budget = Charge {
+        records: own(settings.budget.records),
+        bytes: own(settings.budget.bytes),
+    };
     machine.max_in_flight = settings.kustomer.max_concurrency;
     machine.patience.max_delay = scale.shorten(settings.delivery.max_delay);
     machine.drain_timeout = settings.kafka.drain_timeout;
@@ -128,7 +154,9 @@ fn machine(settings: &Settings, scale: TimeScale) -> anyhow::Result<MachineSetti
             KeyedBy::None => false,
         };
         let weight = f64::from(topic.weight.get());
-        machine.topics.insert(topic.topic.clone(), TopicSettings { weight, keyed });
+        machine
+            .topics
+            .insert(topic.topic.clone(), TopicSettings { weight, keyed });
     }
     Ok(machine)
 }
@@ -146,7 +174,9 @@ async fn report(
     let mut pace = Pace::default();
     // It ends with the pump, whose last view shows the end of the drain.
     while views.changed().await.is_ok() {
-        let Some(view) = views.borrow_and_update().clone() else { continue };
+        let Some(view) = views.borrow_and_update().clone() else {
+            continue;
+        };
         report.take(&view.snapshot, view.at);
         report.uptime_seconds = view.at.saturating_duration_since(started).as_secs();
         report.phase = if shutdown.is_cancelled() {
@@ -202,7 +232,12 @@ impl Pace {
             }
         }
         self.last = Some((view.at, settled));
-        let lag: u64 = view.statistics.partitions.iter().filter_map(|one| one.lag).sum();
+        let lag: u64 = view
+            .statistics
+            .partitions
+            .iter()
+            .filter_map(|one| one.lag)
+            .sum();
         if lag == 0 || self.per_second <= f64::EPSILON {
             return None;
         }
@@ -210,4 +245,3 @@ impl Pace {
         Duration::try_from_secs_f64(lag / self.per_second).ok()
     }
 }
-

@@ -48,7 +48,10 @@ impl Observer {
     /// An observer that counts into these metrics.
     #[must_use]
     pub fn new(metrics: Metrics) -> Self {
-        Self { metrics, tally: Arc::default() }
+        Self {
+            metrics,
+            tally: Arc::default(),
+        }
     }
 
     /// The metrics.
@@ -60,7 +63,10 @@ impl Observer {
     /// The tally as it is now.
     #[must_use]
     pub fn tally(&self) -> Tally {
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.tally
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(crate) fn record_in(&self, topic: &Topic) {
@@ -99,7 +105,11 @@ impl Observer {
                     *tally.dead_lettered.entry(*reason).or_default() += 1;
                 }
             }),
-            Fact::Sent { class, operations, bulk } => self.change(|tally| {
+            Fact::Sent {
+                class,
+                operations,
+                bulk,
+            } => self.change(|tally| {
                 *tally.units.entry(*class).or_default() += 1;
                 if *bulk {
                     tally.bulk.0 += 1;
@@ -139,7 +149,9 @@ impl Tally {
     /// Records whose end is known.
     #[must_use]
     pub fn settled(&self) -> u64 {
-        self.delivered + self.skipped.values().sum::<u64>() + self.dead_lettered.values().sum::<u64>()
+        self.delivered
+            + self.skipped.values().sum::<u64>()
+            + self.dead_lettered.values().sum::<u64>()
     }
 }
 
@@ -153,22 +165,46 @@ fn log(fact: &Fact) {
             tracing::info!(%scope, cause = cause.as_str(), "the hold is over");
         }
         Fact::Frozen { wait } => {
-            tracing::warn!(wait_ms = wait.as_millis(), "the organisation's request limit is used up; waiting");
+            tracing::warn!(
+                wait_ms = wait.as_millis(),
+                "the organisation's request limit is used up; waiting"
+            );
         }
-        Fact::SearchOff => tracing::warn!("customer search is of no use with this key; customers are looked up one by one"),
-        Fact::LockOff => tracing::warn!("revision conflicts keep coming; updates of a klass go without the lock from now on"),
-        Fact::RefsOff => tracing::warn!("the API refuses item references; bulk jobs are confirmed without"),
-        Fact::JobAbandoned => tracing::warn!("a bulk job never ended; its items are looked at one by one"),
+        Fact::SearchOff => tracing::warn!(
+            "customer search is of no use with this key; customers are looked up one by one"
+        ),
+        Fact::LockOff => tracing::warn!(
+            "revision conflicts keep coming; updates of a klass go without the lock from now on"
+        ),
+        Fact::RefsOff => {
+            tracing::warn!("the API refuses item references; bulk jobs are confirmed without");
+        }
+        Fact::JobAbandoned => {
+            tracing::warn!("a bulk job never ended; its items are looked at one by one");
+        }
         Fact::DrainCut { records } => {
-            tracing::warn!(records, "the drain ran out of time; these records are left to the next owner");
+            tracing::warn!(
+                records,
+                "the drain ran out of time; these records are left to the next owner"
+            );
         }
         Fact::Broken(invariant) => {
-            tracing::error!(invariant = invariant.as_str(), "an invariant is broken; please report this");
+            tracing::error!(
+                invariant = invariant.as_str(),
+                "an invariant is broken; please report this"
+            );
         }
-        Fact::Settled { settlement: Settlement::DeadLettered(reason), topic, .. } => {
+        Fact::Settled {
+            settlement: Settlement::DeadLettered(reason),
+            topic,
+            ..
+        } => {
             tracing::debug!(%topic, reason = reason.as_str(), "dead-lettered");
         }
-        Fact::Settled { settlement: Settlement::Delivered | Settlement::Skipped(_), .. }
+        Fact::Settled {
+            settlement: Settlement::Delivered | Settlement::Skipped(_),
+            ..
+        }
         | Fact::Sent { .. }
         | Fact::Answered { .. }
         | Fact::Retried { .. }

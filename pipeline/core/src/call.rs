@@ -256,8 +256,13 @@ pub enum ItemFate {
 
 impl Class {
     /// Every class.
-    pub const ALL: &'static [Self] =
-        &[Self::Resolve, Self::Track, Self::Write, Self::Read, Self::Probe];
+    pub const ALL: &'static [Self] = &[
+        Self::Resolve,
+        Self::Track,
+        Self::Write,
+        Self::Read,
+        Self::Probe,
+    ];
 
     /// The label in metrics.
     #[must_use]
@@ -278,14 +283,16 @@ impl Call {
     pub fn class(&self) -> Class {
         match self {
             Self::Identify { .. } | Self::Track { .. } => Class::Track,
-            Self::SearchCustomers { .. } | Self::GetCustomer { .. } | Self::CreateCustomers { .. } => {
-                Class::Resolve
-            }
+            Self::SearchCustomers { .. }
+            | Self::GetCustomer { .. }
+            | Self::CreateCustomers { .. } => Class::Resolve,
             Self::CreateKObjects { .. }
             | Self::UpdateKObjects { .. }
             | Self::CreateKObject { .. }
             | Self::UpdateKObject { .. } => Class::Write,
-            Self::GetKObject { .. } | Self::ReadJob { .. } | Self::ReadJobState { .. } => Class::Read,
+            Self::GetKObject { .. } | Self::ReadJob { .. } | Self::ReadJobState { .. } => {
+                Class::Read
+            }
             Self::Probe => Class::Probe,
         }
     }

@@ -30,8 +30,15 @@ impl Budget {
     /// An empty budget with that cap; each part is at least 1.
     #[must_use]
     pub fn new(cap: Charge) -> Self {
-        let cap = Charge { records: cap.records.max(1), bytes: cap.bytes.max(1) };
-        Self { cap, used: Charge::default(), gate: Gate::Open }
+        let cap = Charge {
+            records: cap.records.max(1),
+            bytes: cap.bytes.max(1),
+        };
+        Self {
+            cap,
+            used: Charge::default(),
+            gate: Gate::Open,
+        }
     }
 
     /// Takes a charge; it always fits, since the record is here already. Says whether the gate closed.
@@ -80,11 +87,17 @@ impl Budget {
 mod tests {
     use super::*;
 
-    const ONE: Charge = Charge { records: 1, bytes: 10 };
+    const ONE: Charge = Charge {
+        records: 1,
+        bytes: 10,
+    };
 
     #[test]
     fn the_gate_closes_at_the_cap_and_opens_at_half() {
-        let mut budget = Budget::new(Charge { records: 4, bytes: 1_000 });
+        let mut budget = Budget::new(Charge {
+            records: 4,
+            bytes: 1_000,
+        });
         assert_eq!(budget.charge(ONE), None);
         assert_eq!(budget.charge(ONE), None);
         assert_eq!(budget.charge(ONE), None);
@@ -93,12 +106,21 @@ mod tests {
         assert_eq!(budget.refund(ONE), None);
         assert_eq!(budget.refund(ONE), None);
         assert_eq!(budget.refund(ONE), Some(Gate::Open));
-        assert_eq!(budget.used(), Charge { records: 2, bytes: 20 });
+        assert_eq!(
+            budget.used(),
+            Charge {
+                records: 2,
+                bytes: 20
+            }
+        );
     }
 
     #[test]
     fn bytes_close_the_gate_too() {
-        let mut budget = Budget::new(Charge { records: 100, bytes: 25 });
+        let mut budget = Budget::new(Charge {
+            records: 100,
+            bytes: 25,
+        });
         assert_eq!(budget.charge(ONE), None);
         assert_eq!(budget.charge(ONE), None);
         assert_eq!(budget.charge(ONE), Some(Gate::Closed));

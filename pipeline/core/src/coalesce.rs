@@ -15,9 +15,14 @@ pub fn merge(earlier: &Operation, later: &Operation) -> Option<Operation> {
     match (earlier, later) {
         (Operation::Identify(a), Operation::Identify(b)) if a.customer == b.customer => {
             let fields = overlay(&a.fields, &b.fields);
-            Some(Operation::Identify(Identify { customer: b.customer.clone(), fields: Arc::new(fields) }))
+            Some(Operation::Identify(Identify {
+                customer: b.customer.clone(),
+                fields: Arc::new(fields),
+            }))
         }
-        (Operation::KObject(a), Operation::KObject(b)) => merge_objects(a, b).map(Operation::KObject),
+        (Operation::KObject(a), Operation::KObject(b)) => {
+            merge_objects(a, b).map(Operation::KObject)
+        }
         (Operation::Identify(_) | Operation::Track(_) | Operation::KObject(_), _) => None,
     }
 }
@@ -67,7 +72,9 @@ mod tests {
     use crate::operation::{ExternalId, Klass, Version};
 
     fn object(version: Option<&str>, body: Value) -> Operation {
-        let Value::Object(body) = body else { panic!("an object") };
+        let Value::Object(body) = body else {
+            panic!("an object")
+        };
         Operation::KObject(KObject {
             klass: Klass(Arc::from("order")),
             external_id: ExternalId(Arc::from("o1")),
@@ -78,14 +85,22 @@ mod tests {
     }
 
     fn merged(a: &Operation, b: &Operation) -> Value {
-        let Some(Operation::KObject(object)) = merge(a, b) else { panic!("they merge") };
+        let Some(Operation::KObject(object)) = merge(a, b) else {
+            panic!("they merge")
+        };
         Value::Object(object.body.as_ref().clone())
     }
 
     #[test]
     fn the_newest_value_of_each_field_wins() {
-        let a = object(Some("1"), json!({"title": "a", "custom": {"xNum": 1, "yNum": 1}, "data": {"p": 1}}));
-        let b = object(Some("2"), json!({"title": "b", "custom": {"xNum": 2}, "data": {"q": 2}}));
+        let a = object(
+            Some("1"),
+            json!({"title": "a", "custom": {"xNum": 1, "yNum": 1}, "data": {"p": 1}}),
+        );
+        let b = object(
+            Some("2"),
+            json!({"title": "b", "custom": {"xNum": 2}, "data": {"q": 2}}),
+        );
         let expected = json!({"title": "b", "custom": {"xNum": 2, "yNum": 1}, "data": {"q": 2}});
         assert_eq!(merged(&a, &b), expected);
         assert_eq!(merged(&b, &a), expected, "whatever the order of arrival");
@@ -93,6 +108,9 @@ mod tests {
 
     #[test]
     fn a_version_does_not_merge_with_none() {
-        assert_eq!(merge(&object(Some("1"), json!({})), &object(None, json!({}))), None);
+        assert_eq!(
+            merge(&object(Some("1"), json!({})), &object(None, json!({}))),
+            None
+        );
     }
 }

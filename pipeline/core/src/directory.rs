@@ -50,7 +50,11 @@ impl<K: Hash + Eq + Clone, V: Clone> Generations<K, V> {
     /// An empty map of at most that many entries.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        Self { young: HashMap::new(), old: HashMap::new(), half: (capacity / 2).max(1) }
+        Self {
+            young: HashMap::new(),
+            old: HashMap::new(),
+            half: (capacity / 2).max(1),
+        }
     }
 
     /// The value of a key; asking keeps it.
@@ -211,7 +215,9 @@ mod tests {
         directory.learn_customer(&CustomerKey::ExternalId(Arc::from("7")), Arc::from("abc"));
         assert_eq!(directory.customer(&email), None);
         assert_eq!(
-            directory.any_customer(&[email, CustomerKey::ExternalId(Arc::from("7"))]).as_deref(),
+            directory
+                .any_customer(&[email, CustomerKey::ExternalId(Arc::from("7"))])
+                .as_deref(),
             Some("abc")
         );
     }
@@ -220,6 +226,9 @@ mod tests {
     fn a_kustomer_id_needs_no_look_up() {
         let mut directory = Directory::new(10);
         let key = CustomerKey::Id(Arc::from("5f75c63cd5c0384ad82a17ae"));
-        assert_eq!(directory.customer(&key).as_deref(), Some("5f75c63cd5c0384ad82a17ae"));
+        assert_eq!(
+            directory.customer(&key).as_deref(),
+            Some("5f75c63cd5c0384ad82a17ae")
+        );
     }
 }

@@ -35,13 +35,20 @@ fn index(class: Class) -> usize {
 
 impl Default for Turns {
     fn default() -> Self {
-        Self { pass: [0.0; Class::ALL.len()], now: 0.0, backlogged: [false; Class::ALL.len()] }
+        Self {
+            pass: [0.0; Class::ALL.len()],
+            now: 0.0,
+            backlogged: [false; Class::ALL.len()],
+        }
     }
 }
 
 impl Turns {
     /// The class that goes next among those that have something to send; `None` if none has.
-    #[expect(clippy::indexing_slicing, reason = "`index` is below the number of classes")]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "`index` is below the number of classes"
+    )]
     pub fn next(&mut self, has_work: impl Fn(Class) -> bool) -> Option<Class> {
         let mut best: Option<(f64, Class)> = None;
         for class in Class::ALL.iter().copied() {
@@ -59,7 +66,10 @@ impl Turns {
     }
 
     /// One unit was spent by this class.
-    #[expect(clippy::indexing_slicing, reason = "`index` is below the number of classes")]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "`index` is below the number of classes"
+    )]
     pub fn spend(&mut self, class: Class) {
         let i = index(class);
         self.now = self.pass[i];
@@ -83,7 +93,11 @@ mod tests {
 
     #[test]
     fn units_follow_the_weights() {
-        let counts = count(&mut Turns::default(), 900, &[Class::Track, Class::Write, Class::Read]);
+        let counts = count(
+            &mut Turns::default(),
+            900,
+            &[Class::Track, Class::Write, Class::Read],
+        );
         assert_eq!(counts, [0, 200, 300, 400, 0]);
     }
 
@@ -93,7 +107,10 @@ mod tests {
         count(&mut turns, 1_000, &[Class::Track]);
         let counts = count(&mut turns, 50, &[Class::Track, Class::Write]);
         let tracks = counts[index(Class::Track)];
-        assert!((19..=21).contains(&tracks), "two of five, to within one turn: {tracks}");
+        assert!(
+            (19..=21).contains(&tracks),
+            "two of five, to within one turn: {tracks}"
+        );
     }
 
     #[test]

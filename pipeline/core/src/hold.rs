@@ -76,7 +76,12 @@ impl Holds {
     /// No holds yet. Probes of what a person has to mend follow `patient`, those of a destination that is down `eager`.
     #[must_use]
     pub fn new(patient: Backoff, eager: Backoff) -> Self {
-        Self { active: BTreeMap::new(), patient, eager, next_id: 1 }
+        Self {
+            active: BTreeMap::new(),
+            patient,
+            eager,
+            next_id: 1,
+        }
     }
 
     fn backoff(&self, cause: HoldCause) -> Backoff {
@@ -91,7 +96,13 @@ impl Holds {
     }
 
     /// Begins a hold, or keeps the one there is and delays its next probe. `true` if it is new.
-    pub fn hold(&mut self, now: Instant, scope: Scope, cause: HoldCause, jitter: &mut Jitter) -> bool {
+    pub fn hold(
+        &mut self,
+        now: Instant,
+        scope: Scope,
+        cause: HoldCause,
+        jitter: &mut Jitter,
+    ) -> bool {
         let backoff = self.backoff(cause);
         if let Some(hold) = self.active.get_mut(&scope) {
             hold.cause = cause;
@@ -103,7 +114,14 @@ impl Holds {
             return false;
         }
         let next_probe = now + backoff.delay(1, None, jitter);
-        let hold = Hold { id: self.next_id, cause, since: now, probes: 0, next_probe, probing: false };
+        let hold = Hold {
+            id: self.next_id,
+            cause,
+            since: now,
+            probes: 0,
+            next_probe,
+            probing: false,
+        };
         self.next_id += 1;
         self.active.insert(scope, hold);
         true
@@ -112,7 +130,10 @@ impl Holds {
     /// Whether a request of this family may leave now. It changes nothing.
     #[must_use]
     pub fn passage(&self, now: Instant, family: Option<&Family>) -> Passage {
-        let wide = self.active.get(&Scope::Destination).map(|hold| hold.passage(now));
+        let wide = self
+            .active
+            .get(&Scope::Destination)
+            .map(|hold| hold.passage(now));
         let narrow = family
             .and_then(|family| self.active.get(&Scope::Family(family.clone())))
             .map(|hold| hold.passage(now));
@@ -143,7 +164,11 @@ impl Holds {
             if let Some(hold) = self.active.get_mut(&scope)
                 && hold.probing
             {
-                let backoff = if hold.cause == HoldCause::Unhealthy { eager } else { patient };
+                let backoff = if hold.cause == HoldCause::Unhealthy {
+                    eager
+                } else {
+                    patient
+                };
                 hold.probing = false;
                 hold.probes = hold.probes.saturating_add(1);
                 hold.next_probe = now + backoff.delay(hold.probes + 1, None, jitter);
@@ -166,7 +191,11 @@ impl Holds {
 
     /// Ends the hold of that number by hand. What it was.
     pub fn release(&mut self, id: u64) -> Option<(Scope, HoldCause)> {
-        let scope = self.active.iter().find(|(_, hold)| hold.id == id).map(|(s, _)| s.clone())?;
+        let scope = self
+            .active
+            .iter()
+            .find(|(_, hold)| hold.id == id)
+            .map(|(s, _)| s.clone())?;
         let hold = self.active.remove(&scope)?;
         Some((scope, hold.cause))
     }
@@ -246,7 +275,10 @@ mod tests {
 
     use super::*;
 
-    #[expect(clippy::disallowed_methods, reason = "a test needs some instant to start from")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test needs some instant to start from"
+    )]
     fn start() -> Instant {
         Instant::now()
     }
@@ -263,8 +295,16 @@ mod tests {
         let mut jitter = Jitter::new(1);
         let mut holds = holds();
         let family = Family::Tracking;
-        assert!(holds.hold(now, Scope::Family(family.clone()), HoldCause::MissingRole, &mut jitter));
-        assert!(matches!(holds.passage(now, Some(&family)), Passage::Held(Some(_))));
+        assert!(holds.hold(
+            now,
+            Scope::Family(family.clone()),
+            HoldCause::MissingRole,
+            &mut jitter
+        ));
+        assert!(matches!(
+            holds.passage(now, Some(&family)),
+            Passage::Held(Some(_))
+        ));
         assert_eq!(holds.passage(now, Some(&Family::BulkRead)), Passage::Free);
         let later = now + Duration::from_secs(6);
         assert_eq!(holds.passage(later, Some(&family)), Passage::Probe);
@@ -294,9 +334,17 @@ mod tests {
     fn a_hold_is_released_by_its_number() {
         let now = start();
         let mut holds = holds();
-        holds.hold(now, Scope::Destination, HoldCause::Billing, &mut Jitter::new(1));
+        holds.hold(
+            now,
+            Scope::Destination,
+            HoldCause::Billing,
+            &mut Jitter::new(1),
+        );
         let id = holds.get(&Scope::Destination).unwrap().id;
         assert!(holds.release(id + 1).is_none());
-        assert_eq!(holds.release(id), Some((Scope::Destination, HoldCause::Billing)));
+        assert_eq!(
+            holds.release(id),
+            Some((Scope::Destination, HoldCause::Billing))
+        );
     }
 }

@@ -89,11 +89,23 @@ impl Jobs {
     /// No jobs.
     #[must_use]
     pub fn new(timing: JobTiming) -> Self {
-        Self { open: BTreeMap::new(), due: BTreeSet::new(), estimates: HashMap::new(), timing, next: 0 }
+        Self {
+            open: BTreeMap::new(),
+            due: BTreeSet::new(),
+            estimates: HashMap::new(),
+            timing,
+            next: 0,
+        }
     }
 
     /// Adds an accepted submission.
-    pub fn add(&mut self, now: Instant, ticket: JobTicket, items: JobItems, with_refs: bool) -> JobId {
+    pub fn add(
+        &mut self,
+        now: Instant,
+        ticket: JobTicket,
+        items: JobItems,
+        with_refs: bool,
+    ) -> JobId {
         self.next += 1;
         let id = JobId(self.next);
         let size = items.len();
@@ -103,7 +115,10 @@ impl Jobs {
             .and_then(|estimate| estimate.quantile(9, 10))
             .unwrap_or(self.timing.first_read);
         // A small margin: the result may be shown a moment after it was made.
-        let next_read = now + expected.mul_f64(1.05).min(self.timing.max_pause.saturating_mul(4));
+        let next_read = now
+            + expected
+                .mul_f64(1.05)
+                .min(self.timing.max_pause.saturating_mul(4));
         let job = Job {
             ticket,
             items,
@@ -123,7 +138,10 @@ impl Jobs {
     /// A job that is to be read now, the most overdue first. It changes nothing.
     #[must_use]
     pub fn due(&self, now: Instant) -> Option<JobId> {
-        self.due.first().filter(|(at, _)| *at <= now).map(|(_, id)| *id)
+        self.due
+            .first()
+            .filter(|(at, _)| *at <= now)
+            .map(|(_, id)| *id)
     }
 
     /// How many jobs are to be read now.
@@ -152,7 +170,10 @@ impl Jobs {
         let timing = self.timing;
         if let Some(job) = self.open.get_mut(&id) {
             let waited = now.saturating_duration_since(job.submitted);
-            let pause = waited.mul_f64(0.35).max(timing.first_read / 5).min(timing.max_pause);
+            let pause = waited
+                .mul_f64(0.35)
+                .max(timing.first_read / 5)
+                .min(timing.max_pause);
             self.due.remove(&(job.next_read, id));
             job.next_read = if soon { now } else { now + pause };
             job.reading = false;
@@ -163,9 +184,9 @@ impl Jobs {
     /// Whether the job has taken longer than any job should.
     #[must_use]
     pub fn is_overdue(&self, now: Instant, id: JobId) -> bool {
-        self.open.get(&id).is_some_and(|job| {
-            now.saturating_duration_since(job.submitted) >= self.timing.give_up
-        })
+        self.open
+            .get(&id)
+            .is_some_and(|job| now.saturating_duration_since(job.submitted) >= self.timing.give_up)
     }
 
     /// The open job.
@@ -180,16 +201,28 @@ impl Jobs {
     }
 
     /// Ends a job and learns from its duration: the server's own figures where it gave them, else what was seen.
-    pub fn finish(&mut self, now: Instant, id: JobId, completed_ms: Option<i64>) -> Option<(Job, Duration)> {
+    pub fn finish(
+        &mut self,
+        now: Instant,
+        id: JobId,
+        completed_ms: Option<i64>,
+    ) -> Option<(Job, Duration)> {
         let job = self.open.remove(&id)?;
         self.due.remove(&(job.next_read, id));
         let seen = now.saturating_duration_since(job.submitted);
-        let told = job.ticket.created_ms.zip(completed_ms).and_then(|(from, to)| {
-            let millis = u64::try_from(to.checked_sub(from)?).ok()?;
-            Some(Duration::from_millis(millis).div_f64(self.timing.time_scale))
-        });
+        let told = job
+            .ticket
+            .created_ms
+            .zip(completed_ms)
+            .and_then(|(from, to)| {
+                let millis = u64::try_from(to.checked_sub(from)?).ok()?;
+                Some(Duration::from_millis(millis).div_f64(self.timing.time_scale))
+            });
         let took = told.unwrap_or(seen).min(seen);
-        self.estimates.entry(job.items.kind()).or_default().learn(took);
+        self.estimates
+            .entry(job.items.kind())
+            .or_default()
+            .learn(took);
         Some((job, took))
     }
 
@@ -204,7 +237,10 @@ impl Jobs {
     /// kind take, at least `least`.
     #[must_use]
     pub fn verification_wait(&self, kind: &str, least: Duration) -> Duration {
-        let known = self.estimates.get(kind).and_then(|estimate| estimate.quantile(99, 100));
+        let known = self
+            .estimates
+            .get(kind)
+            .and_then(|estimate| estimate.quantile(99, 100));
         known.map_or(least, |took| took.saturating_mul(3).max(least))
     }
 
@@ -269,7 +305,9 @@ impl Estimate {
         }
         let mut sorted: Vec<Duration> = self.last.iter().copied().collect();
         sorted.sort_unstable();
-        let index = (sorted.len() * numerator).div_ceil(denominator).saturating_sub(1);
+        let index = (sorted.len() * numerator)
+            .div_ceil(denominator)
+            .saturating_sub(1);
         sorted.get(index).copied()
     }
 }
@@ -285,18 +323,26 @@ mod tests {
         time_scale: 1.0,
     };
 
-    #[expect(clippy::disallowed_methods, reason = "a test needs some instant to start from")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test needs some instant to start from"
+    )]
     fn start() -> Instant {
         Instant::now()
     }
 
     fn ticket() -> JobTicket {
-        JobTicket { id: Arc::from("job"), created_ms: Some(1_000) }
+        JobTicket {
+            id: Arc::from("job"),
+            created_ms: Some(1_000),
+        }
     }
 
     fn items() -> JobItems {
         let key = CustomerKey::Email(Arc::from("a"));
-        JobItems::Customers { keys: HashMap::from([("r".to_owned(), key)]) }
+        JobItems::Customers {
+            keys: HashMap::from([("r".to_owned(), key)]),
+        }
     }
 
     #[test]
@@ -305,7 +351,11 @@ mod tests {
         let mut jobs = Jobs::new(TIMING);
         for seconds in 1..=10 {
             let id = jobs.add(now, ticket(), items(), true);
-            jobs.finish(now + Duration::from_secs(60), id, Some(1_000 + seconds * 1_000));
+            jobs.finish(
+                now + Duration::from_secs(60),
+                id,
+                Some(1_000 + seconds * 1_000),
+            );
         }
         jobs.add(now, ticket(), items(), true);
         let at = jobs.next_due().unwrap();

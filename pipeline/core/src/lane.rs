@@ -98,7 +98,11 @@ impl Lanes {
     #[must_use]
     pub fn head(&self, lane: LaneId) -> Option<OperationId> {
         let lane = self.lanes.get(&lane)?;
-        if lane.active.is_empty() { lane.queue.front().copied() } else { None }
+        if lane.active.is_empty() {
+            lane.queue.front().copied()
+        } else {
+            None
+        }
     }
 
     /// The operation behind the first.
@@ -116,7 +120,9 @@ impl Lanes {
     /// Whether anything of the lane is under way.
     #[must_use]
     pub fn is_active(&self, lane: LaneId) -> bool {
-        self.lanes.get(&lane).is_some_and(|lane| !lane.active.is_empty())
+        self.lanes
+            .get(&lane)
+            .is_some_and(|lane| !lane.active.is_empty())
     }
 
     /// Whether anything waits in or is under way for the lane of this key.
@@ -127,13 +133,19 @@ impl Lanes {
 
     /// The waiting operations of a lane, first to last.
     pub fn waiting(&self, lane: LaneId) -> impl Iterator<Item = OperationId> {
-        self.lanes.get(&lane).into_iter().flat_map(|lane| lane.queue.iter().copied())
+        self.lanes
+            .get(&lane)
+            .into_iter()
+            .flat_map(|lane| lane.queue.iter().copied())
     }
 
     /// What of a lane is under way.
     #[must_use]
     pub fn active(&self, lane: LaneId) -> SmallVec<[OperationId; 2]> {
-        self.lanes.get(&lane).map(|lane| lane.active.clone()).unwrap_or_default()
+        self.lanes
+            .get(&lane)
+            .map(|lane| lane.active.clone())
+            .unwrap_or_default()
     }
 
     /// Sends the first `count` operations on their way together. `false` if the lane has something under way (I2).
@@ -237,7 +249,11 @@ mod tests {
         assert_eq!(lanes.head(lane), None, "the second waits");
         assert!(!lanes.start(lane, 1));
         lanes.put_back(lane, op(1));
-        assert_eq!(lanes.head(lane), Some(op(1)), "a failed one goes first again");
+        assert_eq!(
+            lanes.head(lane),
+            Some(op(1)),
+            "a failed one goes first again"
+        );
         assert!(lanes.start(lane, 1));
         lanes.remove(lane, op(1));
         assert_eq!(lanes.head(lane), Some(op(2)));

@@ -162,7 +162,10 @@ impl CustomerRef {
     /// The most trusted key: the customer's name in lanes and look-ups.
     #[must_use]
     pub fn first(&self) -> &CustomerKey {
-        #[expect(clippy::indexing_slicing, reason = "`new` refuses an empty list and nothing removes from it")]
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "`new` refuses an empty list and nothing removes from it"
+        )]
         &self.keys[0]
     }
 
@@ -181,7 +184,9 @@ impl CustomerRef {
             if matches!(key, CustomerKey::Id(_)) {
                 continue;
             }
-            identity.entry(key.kind()).or_insert_with(|| Value::from(&**key.value()));
+            identity
+                .entry(key.kind())
+                .or_insert_with(|| Value::from(&**key.value()));
         }
         identity
     }
@@ -240,9 +245,10 @@ impl Version {
         if let (Ok(a), Ok(b)) = (self.0.parse::<i128>(), other.0.parse::<i128>()) {
             return a < b;
         }
-        if let (Ok(a), Ok(b)) =
-            (self.0.parse::<jiff::Timestamp>(), other.0.parse::<jiff::Timestamp>())
-        {
+        if let (Ok(a), Ok(b)) = (
+            self.0.parse::<jiff::Timestamp>(),
+            other.0.parse::<jiff::Timestamp>(),
+        ) {
             return a < b;
         }
         self.0 < other.0

@@ -227,6 +227,10 @@ impl Rejected {
     /// A rejection before any route was chosen.
     #[must_use]
     pub fn new(reason: Rejection, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into(), route: None }
+        Self {
+            reason,
+            detail: detail.into(),
+            route: None,
+        }
     }
 }

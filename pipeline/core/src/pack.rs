@@ -67,13 +67,21 @@ impl Groups {
     /// No operations yet.
     #[must_use]
     pub fn new(patience: Patience) -> Self {
-        Self { groups: BTreeMap::new(), patience, ready: 0 }
+        Self {
+            groups: BTreeMap::new(),
+            patience,
+            ready: 0,
+        }
     }
 
     /// Adds an operation whose item has that many bytes.
     pub fn add(&mut self, now: Instant, key: GroupKey, operation: OperationId, bytes: usize) {
         let group = self.groups.entry(key).or_default();
-        if group.items.insert(operation, Item { bytes, since: now }).is_none() {
+        if group
+            .items
+            .insert(operation, Item { bytes, since: now })
+            .is_none()
+        {
             group.bytes += bytes;
             self.ready += 1;
         }
@@ -105,7 +113,9 @@ impl Groups {
     ) -> Option<GroupKey> {
         self.groups
             .iter()
-            .filter(|(key, group)| group.due_at(self.patience, plenty) <= Some(now) && may_send(key))
+            .filter(|(key, group)| {
+                group.due_at(self.patience, plenty) <= Some(now) && may_send(key)
+            })
             .min_by_key(|(_, group)| group.oldest())
             .map(|(key, _)| key.clone())
     }
@@ -113,7 +123,10 @@ impl Groups {
     /// When the next group is due by its patience.
     #[must_use]
     pub fn next_due(&self, plenty: bool) -> Option<Instant> {
-        self.groups.values().filter_map(|group| group.due_at(self.patience, plenty)).min()
+        self.groups
+            .values()
+            .filter_map(|group| group.due_at(self.patience, plenty))
+            .min()
     }
 
     /// Takes the oldest operations of a group that fit into one request; at least one.
@@ -172,7 +185,14 @@ impl Group {
         if self.items.len() >= MAX_ITEMS || self.bytes >= MAX_BYTES {
             return Some(oldest);
         }
-        Some(oldest + if plenty { patience.linger } else { patience.max_delay })
+        Some(
+            oldest
+                + if plenty {
+                    patience.linger
+                } else {
+                    patience.max_delay
+                },
+        )
     }
 }
 
@@ -184,16 +204,24 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Patience =
-        Patience { linger: Duration::from_millis(50), max_delay: Duration::from_secs(5) };
+    const PATIENCE: Patience = Patience {
+        linger: Duration::from_millis(50),
+        max_delay: Duration::from_secs(5),
+    };
 
-    #[expect(clippy::disallowed_methods, reason = "a test needs some instant to start from")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test needs some instant to start from"
+    )]
     fn start() -> Instant {
         Instant::now()
     }
 
     fn key(klass: &str) -> GroupKey {
-        GroupKey { klass: Klass(Arc::from(klass)), verb: Verb::Create }
+        GroupKey {
+            klass: Klass(Arc::from(klass)),
+            verb: Verb::Create,
+        }
     }
 
     #[test]
@@ -207,7 +235,10 @@ mod tests {
         let soon = now + Duration::from_millis(50);
         assert_eq!(groups.due(soon, true, |_| true), Some(key("order")));
         assert_eq!(groups.due(soon, false, |_| true), None);
-        assert_eq!(groups.due(now + Duration::from_secs(5), false, |_| true), Some(key("order")));
+        assert_eq!(
+            groups.due(now + Duration::from_secs(5), false, |_| true),
+            Some(key("order"))
+        );
         groups.add(now, key("order"), OperationId(99), 500);
         assert_eq!(groups.due(now, false, |_| true), Some(key("order")), "full");
         assert_eq!(groups.due(now, false, |_| false), None, "held");

@@ -66,7 +66,12 @@ pub struct Quota {
 struct Pace {
     allowance: u32,
     burst: u32,
-    limiter: RateLimiter<NotKeyed, InMemoryState, FakeRelativeClock, NoOpMiddleware<governor::nanos::Nanos>>,
+    limiter: RateLimiter<
+        NotKeyed,
+        InMemoryState,
+        FakeRelativeClock,
+        NoOpMiddleware<governor::nanos::Nanos>,
+    >,
     last_full: f64,
     last_at: Instant,
 }
@@ -154,18 +159,29 @@ impl Quota {
         if self.closed_until(now, class).is_some() {
             return 0.0;
         }
-        self.pace.as_ref().map_or(0.0, |p| p.full_at(now, self.settings.minute))
+        self.pace
+            .as_ref()
+            .map_or(0.0, |p| p.full_at(now, self.settings.minute))
     }
 
     /// Audit of I6: permits of the last minute do not exceed the largest allowance of that minute.
     pub fn within_allowance(&mut self, now: Instant) -> bool {
-        while self.issued.front().is_some_and(|at| now.duration_since(*at) >= self.settings.minute) {
+        while self
+            .issued
+            .front()
+            .is_some_and(|at| now.duration_since(*at) >= self.settings.minute)
+        {
             self.issued.pop_front();
         }
         while self.earlier.front().is_some_and(|(_, until)| *until <= now) {
             self.earlier.pop_front();
         }
-        let before = self.earlier.iter().map(|(allowance, _)| *allowance).max().unwrap_or(0);
+        let before = self
+            .earlier
+            .iter()
+            .map(|(allowance, _)| *allowance)
+            .max()
+            .unwrap_or(0);
         let cap = self.allowance().max(before);
         self.issued.len() <= usize::try_from(cap).unwrap_or(usize::MAX)
     }
@@ -181,16 +197,23 @@ impl Quota {
         let Some(remaining) = limits.remaining else {
             return;
         };
-        let jumped = self.server_remaining.is_some_and(|before| remaining > before.saturating_add(5));
+        let jumped = self
+            .server_remaining
+            .is_some_and(|before| remaining > before.saturating_add(5));
         self.server_remaining = Some(remaining);
         if jumped {
             self.reserved_until = None;
             self.unanswered_freezes = 0;
         }
         if remaining < self.settings.reserve {
-            let left = limits.resets_in.map_or(self.settings.minute, |d| self.scaled(d));
+            let left = limits
+                .resets_in
+                .map_or(self.settings.minute, |d| self.scaled(d));
             let until = now + left.min(self.settings.minute);
-            if self.reserved_until.is_none_or(|known| known <= now || limits.resets_in.is_some()) {
+            if self
+                .reserved_until
+                .is_none_or(|known| known <= now || limits.resets_in.is_some())
+            {
                 self.reserved_until = Some(until);
             }
         } else {
@@ -236,7 +259,9 @@ impl Quota {
 
     fn target(&self) -> u32 {
         let configured = self.settings.limit;
-        let limit = self.server_limit.map_or(configured, |seen| seen.min(configured));
+        let limit = self
+            .server_limit
+            .map_or(configured, |seen| seen.min(configured));
         let shared = f64::from(limit) * self.settings.share;
         let spared = f64::from(limit.saturating_sub(self.settings.reserve));
         to_units(shared.min(spared) * self.weight)
@@ -248,7 +273,8 @@ impl Quota {
             return;
         }
         self.advance(now);
-        self.earlier.push_back((self.allowance(), now + self.settings.minute));
+        self.earlier
+            .push_back((self.allowance(), now + self.settings.minute));
         // A new pace starts without a burst: otherwise every change of the allowance would grant one.
         let fresh = self.issued.is_empty();
         self.pace = Pace::new(allowance, self.settings.minute, &self.clock, now, fresh);
@@ -280,8 +306,18 @@ impl Pace {
         if !with_burst {
             drop(limiter.check_n(burst));
         }
-        let last_full = if with_burst { f64::from(burst.get()) } else { 0.0 };
-        Some(Self { allowance, burst: burst.get(), limiter, last_full, last_at: now })
+        let last_full = if with_burst {
+            f64::from(burst.get())
+        } else {
+            0.0
+        };
+        Some(Self {
+            allowance,
+            burst: burst.get(),
+            limiter,
+            last_full,
+            last_at: now,
+        })
     }
 
     fn full_at(&self, now: Instant, minute: Duration) -> f64 {
@@ -308,7 +344,13 @@ mod tests {
 
     fn settings(limit: u32, share: f64, reserve: u32) -> QuotaSettings {
         let minute = Duration::from_secs(60);
-        QuotaSettings { limit, share, reserve, minute, time_scale: 1.0 }
+        QuotaSettings {
+            limit,
+            share,
+            reserve,
+            minute,
+            time_scale: 1.0,
+        }
     }
 
     fn owner(limit: u32, share: f64, reserve: u32, now: Instant) -> Quota {
@@ -317,7 +359,10 @@ mod tests {
         quota
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a test needs some instant to start from")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test needs some instant to start from"
+    )]
     fn start() -> Instant {
         Instant::now()
     }
@@ -348,8 +393,15 @@ mod tests {
         assert_eq!(quota.allowance(), 800);
         let spent = spend(&mut quota, now, Duration::from_secs(60));
         assert!((790..=800).contains(&spent), "{spent}");
-        let second = spend(&mut quota, now + Duration::from_secs(60), Duration::from_secs(60));
-        assert!((776..=800).contains(&second), "97 % of the window: {second}");
+        let second = spend(
+            &mut quota,
+            now + Duration::from_secs(60),
+            Duration::from_secs(60),
+        );
+        assert!(
+            (776..=800).contains(&second),
+            "97 % of the window: {second}"
+        );
     }
 
     #[test]
@@ -363,12 +415,21 @@ mod tests {
         let now = start();
         let mut quota = owner(1000, 0.8, 50, now);
         let resets_in = Some(Duration::from_secs(20));
-        quota.freeze(now, &Limits { resets_in, ..Limits::default() });
+        quota.freeze(
+            now,
+            &Limits {
+                resets_in,
+                ..Limits::default()
+            },
+        );
         assert_eq!(
             quota.take(now, Class::Read),
             Err(Denied::Until(now + Duration::from_secs(20)))
         );
-        assert_eq!(quota.take(now + Duration::from_secs(21), Class::Read), Ok(()));
+        assert_eq!(
+            quota.take(now + Duration::from_secs(21), Class::Read),
+            Ok(())
+        );
         assert_eq!(quota.freezes(), 1);
     }
 
@@ -380,17 +441,32 @@ mod tests {
         assert_eq!(quota.frozen_until(now), Some(now + Duration::from_secs(5)));
         let later = now + Duration::from_secs(6);
         quota.freeze(later, &Limits::default());
-        assert_eq!(quota.frozen_until(later), Some(later + Duration::from_secs(10)));
+        assert_eq!(
+            quota.frozen_until(later),
+            Some(later + Duration::from_secs(10))
+        );
     }
 
     #[test]
     fn the_reserve_of_the_window_is_left_to_others_but_jobs_are_read() {
         let now = start();
         let mut quota = owner(1000, 0.8, 50, now);
-        quota.observe(now, &Limits { remaining: Some(49), ..Limits::default() });
+        quota.observe(
+            now,
+            &Limits {
+                remaining: Some(49),
+                ..Limits::default()
+            },
+        );
         assert!(quota.take(now, Class::Track).is_err());
         assert_eq!(quota.take(now, Class::Read), Ok(()));
-        quota.observe(now, &Limits { remaining: Some(990), ..Limits::default() });
+        quota.observe(
+            now,
+            &Limits {
+                remaining: Some(990),
+                ..Limits::default()
+            },
+        );
         assert_eq!(quota.take(now, Class::Track), Ok(()));
     }
 
@@ -398,7 +474,13 @@ mod tests {
     fn the_server_may_lower_the_limit() {
         let now = start();
         let mut quota = owner(1000, 0.8, 0, now);
-        quota.observe(now, &Limits { limit: Some(500), ..Limits::default() });
+        quota.observe(
+            now,
+            &Limits {
+                limit: Some(500),
+                ..Limits::default()
+            },
+        );
         assert_eq!(quota.allowance(), 400);
     }
 

@@ -104,7 +104,10 @@ impl TopicPartition {
     /// The partition of that number in that topic.
     #[must_use]
     pub fn new(topic: &str, partition: i32) -> Self {
-        Self { topic: Topic::new(topic), partition: Partition(partition) }
+        Self {
+            topic: Topic::new(topic),
+            partition: Partition(partition),
+        }
     }
 }
 

@@ -290,7 +290,10 @@ impl Resolver {
     /// Operations that wait for a customer, and customers waited for.
     #[must_use]
     pub fn waiting(&self) -> (usize, usize) {
-        (self.wanted.values().map(|w| w.waiting.len()).sum(), self.wanted.len())
+        (
+            self.wanted.values().map(|w| w.waiting.len()).sum(),
+            self.wanted.len(),
+        )
     }
 
     /// All keys of a wanted customer.
@@ -350,18 +353,18 @@ impl Resolver {
     }
 
     fn patience(&self, plenty: bool) -> Duration {
-        if plenty { self.settings.patience.linger } else { self.settings.patience.max_delay }
+        if plenty {
+            self.settings.patience.linger
+        } else {
+            self.settings.patience.max_delay
+        }
     }
 
-    fn is_due(
-        &self,
-        queue: &Queue,
-        full: usize,
-        now: Instant,
-        plenty: bool,
-    ) -> bool {
+    fn is_due(&self, queue: &Queue, full: usize, now: Instant, plenty: bool) -> bool {
         queue.entries.len() >= full
-            || queue.oldest().is_some_and(|since| since + self.patience(plenty) <= now)
+            || queue
+                .oldest()
+                .is_some_and(|since| since + self.patience(plenty) <= now)
     }
 
     fn may_search(&self, now: Instant) -> bool {
@@ -394,11 +397,19 @@ impl Resolver {
             self.under_way(&key);
             keys.push(key);
         }
-        if many { Some(Question::Create(keys)) } else { keys.pop().map(Question::Identify) }
+        if many {
+            Some(Question::Create(keys))
+        } else {
+            keys.pop().map(Question::Identify)
+        }
     }
 
     fn one_alone(&self, key: CustomerKey) -> Question {
-        if self.identify_off { Question::Create(vec![key]) } else { Question::Identify(key) }
+        if self.identify_off {
+            Question::Create(vec![key])
+        } else {
+            Question::Identify(key)
+        }
     }
 
     fn take_search(&mut self) -> Vec<CustomerKey> {
@@ -406,7 +417,10 @@ impl Resolver {
         let mut terms = 0;
         while let Some(entry) = self.search.entries.first_entry() {
             let key = &entry.get().1;
-            let count = self.wanted.get(key).map_or(0, |wanted| wanted.customer.keys().len());
+            let count = self
+                .wanted
+                .get(key)
+                .map_or(0, |wanted| wanted.customer.keys().len());
             if !keys.is_empty() && terms + count > self.search_terms {
                 break;
             }
@@ -456,16 +470,25 @@ mod tests {
 
     use super::*;
 
-    #[expect(clippy::disallowed_methods, reason = "a test needs some instant to start from")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test needs some instant to start from"
+    )]
     fn start() -> Instant {
         Instant::now()
     }
 
     fn resolver() -> Resolver {
         let second = Duration::from_secs(1);
-        let patience = Patience { linger: second / 20, max_delay: second * 5 };
-        let mut resolver =
-            Resolver::new(ResolverSettings { patience, park_for: second * 600, minute: second * 60 });
+        let patience = Patience {
+            linger: second / 20,
+            max_delay: second * 5,
+        };
+        let mut resolver = Resolver::new(ResolverSettings {
+            patience,
+            park_for: second * 600,
+            minute: second * 60,
+        });
         resolver.set_search_cap(2);
         resolver
     }
@@ -489,15 +512,23 @@ mod tests {
         let now = start();
         let mut resolver = resolver();
         want(&mut resolver, now, 150, MissingCustomer::Create);
-        let Some(Question::Search(keys)) = resolver.ask(now, false) else { panic!("a search") };
+        let Some(Question::Search(keys)) = resolver.ask(now, false) else {
+            panic!("a search")
+        };
         assert_eq!(keys.len(), 100);
-        assert_eq!(resolver.ask(now, false), None, "the rest is not full and not late");
+        assert_eq!(
+            resolver.ask(now, false),
+            None,
+            "the rest is not full and not late"
+        );
         assert_eq!(resolver.found(&key(0)), [OperationId(0)]);
         for key in &keys[1..] {
             assert_eq!(resolver.not_found(now, key), NotFound::Continues);
         }
         let later = now + Duration::from_secs(5);
-        let Some(Question::Create(made)) = resolver.ask(later, false) else { panic!("a create") };
+        let Some(Question::Create(made)) = resolver.ask(later, false) else {
+            panic!("a create")
+        };
         assert_eq!(made.len(), 99);
     }
 
@@ -517,7 +548,10 @@ mod tests {
         let mut resolver = resolver();
         want(&mut resolver, now, 3, MissingCustomer::Reject);
         let later = now + Duration::from_secs(5);
-        assert!(matches!(resolver.ask(later, false), Some(Question::Search(_))));
+        assert!(matches!(
+            resolver.ask(later, false),
+            Some(Question::Search(_))
+        ));
         assert_eq!(resolver.not_found(later, &key(1)), NotFound::Continues);
         assert_eq!(resolver.ask(later, false), Some(Question::Read(key(1))));
         assert_eq!(
@@ -532,12 +566,18 @@ mod tests {
         let mut resolver = resolver();
         want(&mut resolver, now, 2, MissingCustomer::Park);
         let later = now + Duration::from_secs(5);
-        assert!(matches!(resolver.ask(later, false), Some(Question::Search(_))));
+        assert!(matches!(
+            resolver.ask(later, false),
+            Some(Question::Search(_))
+        ));
         resolver.not_found(later, &key(0));
         resolver.not_found(later, &key(1));
         assert_eq!(resolver.ask(later + Duration::from_secs(60), false), None);
         assert_eq!(resolver.found(&key(0)), [OperationId(0)]);
-        assert_eq!(resolver.expired(later + Duration::from_secs(601)), [OperationId(1)]);
+        assert_eq!(
+            resolver.expired(later + Duration::from_secs(601)),
+            [OperationId(1)]
+        );
         assert_eq!(resolver.waiting(), (0, 0));
     }
 
@@ -546,12 +586,21 @@ mod tests {
         let now = start();
         let mut resolver = resolver();
         want(&mut resolver, now, 300, MissingCustomer::Park);
-        assert!(matches!(resolver.ask(now, false), Some(Question::Search(_))));
-        assert!(matches!(resolver.ask(now, false), Some(Question::Search(_))));
+        assert!(matches!(
+            resolver.ask(now, false),
+            Some(Question::Search(_))
+        ));
+        assert!(matches!(
+            resolver.ask(now, false),
+            Some(Question::Search(_))
+        ));
         assert_eq!(resolver.ask(now, false), None);
         assert!(!resolver.due(now, false));
         let later = now + Duration::from_secs(61);
-        assert!(matches!(resolver.ask(later, false), Some(Question::Search(_))));
+        assert!(matches!(
+            resolver.ask(later, false),
+            Some(Question::Search(_))
+        ));
     }
 
     #[test]
@@ -563,7 +612,9 @@ mod tests {
         resolver.want(now, &customer(9, MissingCustomer::Reject), OperationId(9));
         let later = now + Duration::from_secs(5);
         assert_eq!(resolver.ask(later, false), Some(Question::Read(key(9))));
-        assert!(matches!(resolver.ask(later, false), Some(Question::Create(keys)) if keys.len() == 3));
+        assert!(
+            matches!(resolver.ask(later, false), Some(Question::Create(keys)) if keys.len() == 3)
+        );
         resolver.exists(&key(0));
         assert_eq!(resolver.ask(later, false), Some(Question::Read(key(0))));
     }

@@ -73,7 +73,10 @@ mod tests {
         let hint = Some(Duration::from_secs(17));
         assert_eq!(backoff.delay(1, hint, &mut jitter), Duration::from_secs(17));
         let silly = Some(Duration::from_secs(86_400));
-        assert_eq!(backoff.delay(1, silly, &mut jitter), Duration::from_secs(240));
+        assert_eq!(
+            backoff.delay(1, silly, &mut jitter),
+            Duration::from_secs(240)
+        );
     }
 
     #[test]

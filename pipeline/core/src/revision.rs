@@ -55,7 +55,11 @@ impl Revisions {
     /// The revision that an update names; `None` leaves the lock out.
     #[must_use]
     pub fn lock(&self, klass: &Klass, revision: Revision) -> Option<i64> {
-        if self.klasses.get(klass).is_some_and(|conflicts| conflicts.off) {
+        if self
+            .klasses
+            .get(klass)
+            .is_some_and(|conflicts| conflicts.off)
+        {
             return None;
         }
         match revision {

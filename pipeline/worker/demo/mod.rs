@@ -1,5 +1,7 @@
-//! `demo`: the whole thing in one process. An embedded broker, a simulated Kustomer with a clock that runs faster, and a
-//! generated shop; nothing to install, nothing to configure, nothing leaves the machine.
+//! `demo`: the whole thing in one process.
+//!
+//! An embedded broker, a simulated Kustomer with a clock that runs faster, and a generated shop; nothing to install,
+//! nothing to configure, nothing leaves the machine.
 //!
 //! It ends well only if the simulator's own account agrees with what the shop put in, record by record.
 
@@ -105,16 +107,35 @@ async fn demonstrate(args: &DemoArgs) -> anyhow::Result<CommandExit> {
     let account = kustomer.account();
     let faults = report::disagreements(&finished, &account);
     let timeline = kustomer.with(|sim| report::timeline(sim, finished.expected.best_customer()));
-    say(&report::render(&finished, &account, &timeline, &faults))?;
-    let page = format!("{}/_sim/timeline/{}", kustomer.url(), finished.expected.best_customer());
+    say(&report::render(
+        &finished,
+        &account,
+        &timeline,
+        &faults,
+        args.time_scale.factor(),
+    ))?;
+    let page = format!(
+        "{}/_sim/timeline/{}",
+        kustomer.url(),
+        finished.expected.best_customer()
+    );
     if args.keep {
-        say(&format!("The page stays up until Ctrl-C: {page}\nAll customers: {}/_sim/\n", kustomer.url()))?;
+        say(&format!(
+            "The page stays up until Ctrl-C: {page}\nAll customers: {}/_sim/\n",
+            kustomer.url()
+        ))?;
         Signals::install()?.next().await;
     } else {
-        say(&format!("The same as a page: run `kustomer-ingest demo --keep` and open {page}\n(the port changes)\n"))?;
+        say(&format!(
+            "The same as a page: run `kustomer-ingest demo --keep` and open {page}\n(the port changes)\n"
+        ))?;
     }
     kustomer.shutdown().await;
-    Ok(if faults.is_empty() { CommandExit::Good } else { CommandExit::Failed })
+    Ok(if faults.is_empty() {
+        CommandExit::Good
+    } else {
+        CommandExit::Failed
+    })
 }
 
 fn parts(
@@ -130,8 +151,17 @@ fn parts(
     let client = Client::new(ClientSettings::new(BaseUrl::parse(url)?, token))?;
     let mut machine = MachineSettings::new(LIMIT, SHARE, 0, args.time_scale.factor())
         .context("the time scale is out of range")?;
-    machine.budget = Charge { records: 20_000, bytes: 64 << 20 };
-    machine.topics.insert(Topic::new(TOPIC), TopicSettings { weight: 1.0, keyed: true });
+    machine.budget = Charge {
+        records: 20_000,
+        bytes: 64 << 20,
+    };
+    machine.topics.insert(
+        Topic::new(TOPIC),
+        TopicSettings {
+            weight: 1.0,
+            keyed: true,
+        },
+    );
     Ok(PumpParts {
         kafka: kafka.clone(),
         dead_letter_topic: Topic::new(DEAD_LETTERS),
@@ -165,13 +195,19 @@ async fn deliver(
     let mut progress = Progress::default();
     loop {
         let tally = observer.tally();
-        if expected.as_ref().is_some_and(|expected| tally.settled() >= expected.records) {
+        if expected
+            .as_ref()
+            .is_some_and(|expected| tally.settled() >= expected.records)
+        {
             break;
         }
         let elapsed = Clock.now() - started;
         progress.show(&tally, args.records, elapsed)?;
         if elapsed > PATIENCE {
-            bail!("not every record was settled within {} s: {tally:?}", PATIENCE.as_secs());
+            bail!(
+                "not every record was settled within {} s: {tally:?}",
+                PATIENCE.as_secs()
+            );
         }
         tokio::select! { biased;
             _ = signals.next() => bail!("interrupted"),
@@ -192,14 +228,23 @@ async fn deliver(
     }
     let letters = tokio::task::spawn_blocking(move || read_letters(&kafka)).await??;
     let expected = expected.context("the shop did not say what it produced")?;
-    Ok(Finished { tally, expected, letters, took })
+    Ok(Finished {
+        tally,
+        expected,
+        letters,
+        took,
+    })
 }
 
 /// Puts the shop's records on the topic, not too far ahead of the worker.
-async fn produce(kafka: KafkaSettings, mut shop: Shop, observer: Observer) -> anyhow::Result<Expected> {
+async fn produce(
+    kafka: KafkaSettings,
+    mut shop: Shop,
+    observer: Observer,
+) -> anyhow::Result<Expected> {
     let producer = Arc::new(RecordProducer::new(&kafka)?);
     let mut sending: JoinSet<anyhow::Result<()>> = JoinSet::new();
-    let mut produced = 0;
+    let mut produced: u64 = 0;
     while let Some(record) = shop.next_record() {
         let outgoing = OutgoingRecord {
             topic: Topic::new(TOPIC),
@@ -213,7 +258,7 @@ async fn produce(kafka: KafkaSettings, mut shop: Shop, observer: Observer) -> an
         // One key's records are sent in the order in which they are queued here: the producer keeps it.
         let producer = Arc::clone(&producer);
         sending.spawn(async move { Ok(producer.send(&outgoing).await.map(drop)?) });
-        if produced % 200 == 0 {
+        if produced.is_multiple_of(200) {
             while let Some(sent) = sending.join_next().await {
                 sent??;
             }
@@ -247,14 +292,22 @@ struct Progress {
 impl Progress {
     fn show(&mut self, tally: &Tally, records: u64, elapsed: Duration) -> std::io::Result<()> {
         let interactive = std::io::stdout().is_terminal();
-        let pause = if interactive { Duration::from_millis(200) } else { Duration::from_secs(2) };
+        let pause = if interactive {
+            Duration::from_millis(200)
+        } else {
+            Duration::from_secs(2)
+        };
         if elapsed < self.shown + pause {
             return Ok(());
         }
         self.shown = elapsed;
         let line = progress_line(tally, records, elapsed);
         let mut out = std::io::stdout().lock();
-        if interactive { write!(out, "\r{line}\x1b[K")? } else { writeln!(out, "{line}")? }
+        if interactive {
+            write!(out, "\r{line}\x1b[K")?;
+        } else {
+            writeln!(out, "{line}")?;
+        }
         out.flush()
     }
 

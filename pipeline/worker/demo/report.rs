@@ -14,23 +14,48 @@ const SHOWN: usize = 8;
 
 /// Where the simulator's account and the shop disagree; empty when all is well.
 pub(super) fn disagreements(finished: &Finished, account: &Account) -> Vec<String> {
-    let Finished { tally, expected, letters, .. } = finished;
+    let Finished {
+        tally,
+        expected,
+        letters,
+        ..
+    } = finished;
     let settled_letters: u64 = tally.dead_lettered.values().sum();
     let skipped: u64 = tally.skipped.values().sum();
     let orders = u64::try_from(expected.orders.len()).unwrap_or(u64::MAX);
     let on_topic = u64::try_from(letters.len()).unwrap_or(u64::MAX);
     [
-        ("records settled by the worker", tally.settled(), expected.records),
+        (
+            "records settled by the worker",
+            tally.settled(),
+            expected.records,
+        ),
         ("records delivered", tally.delivered, expected.delivered),
         ("records skipped", skipped, expected.skipped),
-        ("records dead-lettered", settled_letters, expected.dead_lettered),
-        ("dead letters on the topic", on_topic, expected.dead_lettered),
-        ("events on timelines", account.accepted.tracking, expected.events),
+        (
+            "records dead-lettered",
+            settled_letters,
+            expected.dead_lettered,
+        ),
+        (
+            "dead letters on the topic",
+            on_topic,
+            expected.dead_lettered,
+        ),
+        (
+            "events on timelines",
+            account.accepted.tracking,
+            expected.events,
+        ),
         ("orders in Kustomer", account.kobjects_total, orders),
         ("events told twice", account.repeated.tracking, 0),
         ("orders made twice", account.repeated.kobjects, 0),
         ("events out of order", account.out_of_order.tracking, 0),
-        ("orders set back to an older state", account.out_of_order.kobjects, 0),
+        (
+            "orders set back to an older state",
+            account.out_of_order.kobjects,
+            0,
+        ),
         ("events that cannot be judged", account.unjudged.tracking, 0),
         ("orders that cannot be judged", account.unjudged.kobjects, 0),
         ("invariants broken", tally.broken, 0),
@@ -53,34 +78,56 @@ pub(super) fn timeline(sim: &Sim, customer: &str) -> String {
     for item in timeline.items.iter().take(SHOWN) {
         match item {
             TimelineItem::Kobject(object) => {
-                let status = object.custom.get("statusStr").and_then(|v| v.as_str()).unwrap_or("");
-                let total = object.custom.get("totalNum").map(ToString::to_string).unwrap_or_default();
-                let currency =
-                    object.custom.get("currencyStr").and_then(|v| v.as_str()).unwrap_or("");
-                line(&mut text, &format!(
-                    "  {}  [{}] {}  {status} {total} {currency}",
-                    short(&object.created_at.rfc3339()),
-                    object.klass,
-                    object.title
-                ));
+                let status = object
+                    .custom
+                    .get("statusStr")
+                    .and_then(|v| v.as_str())
+                    .unwrap_or("");
+                let total = object
+                    .custom
+                    .get("totalNum")
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                let currency = object
+                    .custom
+                    .get("currencyStr")
+                    .and_then(|v| v.as_str())
+                    .unwrap_or("");
+                line(
+                    &mut text,
+                    &format!(
+                        "  {}  [{}] {}  {status} {total} {currency}",
+                        short(&object.created_at.rfc3339()),
+                        object.klass,
+                        object.title
+                    ),
+                );
             }
             TimelineItem::Session(session) => {
                 let mut names: BTreeMap<&str, u32> = BTreeMap::new();
                 for event in &session.events {
                     *names.entry(&event.name).or_default() += 1;
                 }
-                let names: Vec<String> =
-                    names.iter().map(|(name, count)| format!("{count} x {name}")).collect();
-                line(&mut text, &format!(
-                    "  {}  (session) {}",
-                    short(&session.last_event_at.rfc3339()),
-                    names.join(", ")
-                ));
+                let names: Vec<String> = names
+                    .iter()
+                    .map(|(name, count)| format!("{count} x {name}"))
+                    .collect();
+                line(
+                    &mut text,
+                    &format!(
+                        "  {}  (session) {}",
+                        short(&session.last_event_at.rfc3339()),
+                        names.join(", ")
+                    ),
+                );
             }
         }
     }
     if timeline.items.len() > SHOWN {
-        line(&mut text, &format!("  ... and {} more", timeline.items.len() - SHOWN));
+        line(
+            &mut text,
+            &format!("  ... and {} more", timeline.items.len() - SHOWN),
+        );
     }
     text
 }
@@ -91,11 +138,20 @@ pub(super) fn render(
     account: &Account,
     timeline: &str,
     faults: &[String],
+    scale: f64,
 ) -> String {
-    let Finished { tally, expected, letters, took } = finished;
+    let Finished {
+        tally,
+        expected,
+        letters,
+        took,
+    } = finished;
     let mut text = format!("{timeline}\nQuota account\n");
     let units = tally.units_total();
-    line(&mut text, &format!("  records in            {:>7}", tally.records_in));
+    line(
+        &mut text,
+        &format!("  records in            {:>7}", tally.records_in),
+    );
     line(&mut text, &format!("  requests (units)      {units:>7}"));
     for (class, label) in [
         (Class::Track, "events and identities"),
@@ -106,14 +162,41 @@ pub(super) fn render(
     ] {
         let spent = tally.units.get(&class).copied().unwrap_or_default();
         if spent > 0 {
-            line(&mut text, &format!("    {:<20}{spent:>7}  {label}", class.as_str()));
+            line(
+                &mut text,
+                &format!("    {:<20}{spent:>7}  {label}", class.as_str()),
+            );
         }
     }
-    line(&mut text, &format!("  records per unit      {:>7.1}", ratio(tally.delivered, units)));
-    line(&mut text, &format!("  objects per bulk      {:>7.1}", ratio(tally.bulk.1, tally.bulk.0)));
-    let refused = account.requests.by_status.get(&429).copied().unwrap_or_default();
+    line(
+        &mut text,
+        &format!(
+            "  records per unit      {:>7.1}",
+            ratio(tally.delivered, units)
+        ),
+    );
+    line(
+        &mut text,
+        &format!(
+            "  objects per bulk      {:>7.1}",
+            ratio(tally.bulk.1, tally.bulk.0)
+        ),
+    );
+    let refused = account
+        .requests
+        .by_status
+        .get(&429)
+        .copied()
+        .unwrap_or_default();
     line(&mut text, &format!("  429 answers           {refused:>7}"));
-    line(&mut text, &format!("  time                  {:>7.1} s\n", took.as_secs_f64()));
+    let minutes = took.as_secs_f64() * scale / 60.0;
+    line(
+        &mut text,
+        &format!(
+            "  time                  {:>7.1} s, {minutes:.1} minutes on the API's clock\n",
+            took.as_secs_f64()
+        ),
+    );
     line(&mut text, "What went in, by kind");
     for (kind, count) in &expected.by_kind {
         line(&mut text, &format!("  {kind:<20} {count:>7}"));
@@ -124,13 +207,23 @@ pub(super) fn render(
     }
     line(&mut text, "\nDead-lettered, and why (one example each)");
     for (reason, count) in &tally.dead_lettered {
-        let example = letters.iter().find(|letter| header(letter, "ingest.error.reason") == reason.as_str());
-        let detail = example.map(|letter| header(letter, "ingest.error.detail")).unwrap_or_default();
-        line(&mut text, &format!("  {:<20} {count:>7}  {detail}", reason.as_str()));
+        let example = letters
+            .iter()
+            .find(|letter| header(letter, "ingest.error.reason") == reason.as_str());
+        let detail = example
+            .map(|letter| header(letter, "ingest.error.detail"))
+            .unwrap_or_default();
+        line(
+            &mut text,
+            &format!("  {:<20} {count:>7}  {detail}", reason.as_str()),
+        );
     }
     line(&mut text, "");
     if faults.is_empty() {
-        line(&mut text, "The simulated Kustomer's own account agrees with what the shop put in: nothing lost, nothing twice, in order.");
+        line(
+            &mut text,
+            "The simulated Kustomer's own account agrees with what the shop put in: nothing lost, nothing twice, in order.",
+        );
     } else {
         line(&mut text, "THE ACCOUNTS DISAGREE:");
         for fault in faults {
@@ -141,12 +234,19 @@ pub(super) fn render(
 }
 
 fn header(record: &Record, name: &str) -> String {
-    record.header(name).map(|value| String::from_utf8_lossy(value).into_owned()).unwrap_or_default()
+    record
+        .header(name)
+        .map(|value| String::from_utf8_lossy(value).into_owned())
+        .unwrap_or_default()
 }
 
 fn ratio(part: u64, whole: u64) -> f64 {
     let float = |n: u64| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
-    if whole == 0 { 0.0 } else { float(part) / float(whole) }
+    if whole == 0 {
+        0.0
+    } else {
+        float(part) / float(whole)
+    }
 }
 
 fn short(time: &str) -> String {

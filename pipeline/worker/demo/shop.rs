@@ -7,7 +7,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// One record to produce.
 pub(super) struct ShopRecord {
@@ -47,6 +47,14 @@ struct Order {
     id: String,
     products: Value,
     total: f64,
+}
+
+/// One product in a cart or an order.
+struct Line {
+    sku: &'static str,
+    name: &'static str,
+    price: f64,
+    quantity: u32,
 }
 
 const CUSTOMERS: u64 = 250;
@@ -101,15 +109,22 @@ impl Shop {
         })
     }
 
-    fn envelope(&mut self, customer: u64, kind: &str) -> Value {
+    /// A message of this customer: the envelope, and what this kind of message has besides.
+    fn message(&mut self, customer: u64, kind: &str, more: Value) -> Value {
         self.next_message += 1;
         let time = Timestamp::from_millisecond(self.clock_ms).unwrap_or_default();
-        json!({
-            "type": kind,
-            "messageId": format!("m-{}", self.next_message),
-            "userId": user(customer),
-            "timestamp": time.to_string(),
-        })
+        let mut message = Map::new();
+        message.insert("type".to_owned(), Value::from(kind));
+        message.insert(
+            "messageId".to_owned(),
+            Value::from(format!("m-{}", self.next_message)),
+        );
+        message.insert("userId".to_owned(), Value::from(user(customer)));
+        message.insert("timestamp".to_owned(), Value::from(time.to_string()));
+        if let Value::Object(more) = more {
+            message.extend(more);
+        }
+        Value::Object(message)
     }
 
     fn count(&mut self, kind: &'static str) {
@@ -123,39 +138,38 @@ impl Shop {
     }
 
     fn identify(&mut self, customer: u64) -> ShopRecord {
-        let mut message = self.envelope(customer, "identify");
-        message["traits"] = json!({
+        let traits = json!({
             "name": format!("Customer {customer}"),
             "email": format!("customer{customer}@example.com"),
-            "plan": if customer % 9 == 0 { "club" } else { "guest" },
+            "plan": if customer.is_multiple_of(9) { "club" } else { "guest" },
         });
+        let message = self.message(customer, "identify", json!({ "traits": traits }));
         self.expected.delivered += 1;
         self.count("identify");
         record(customer, &message)
     }
 
     fn browse(&mut self, customer: u64) -> ShopRecord {
-        let product = self.product();
-        let mut message = self.envelope(customer, "track");
-        message["event"] = json!("Product Viewed");
-        message["properties"] = product;
+        let product = self.line().to_json();
+        let more = json!({"event": "Product Viewed", "properties": product});
+        let message = self.message(customer, "track", more);
         self.expected.skipped += 1;
         self.count("Product Viewed");
         record(customer, &message)
     }
 
     fn event(&mut self, customer: u64, name: &'static str) -> ShopRecord {
-        let product = self.product();
-        let mut message = self.envelope(customer, "track");
-        message["event"] = json!(name);
-        message["properties"] = json!({
+        let line = self.line();
+        let properties = json!({
             "cart_id": format!("cart-{customer}"),
-            "sku": product["sku"],
-            "name": product["name"],
-            "value": product["price"],
+            "sku": line.sku,
+            "name": line.name,
+            "value": line.price,
             "coupon_id": "SPRING",
             "currency": "EUR",
         });
+        let more = json!({"event": name, "properties": properties});
+        let message = self.message(customer, "track", more);
         self.expected.delivered += 1;
         self.expected.events += 1;
         self.item(customer, 0, 1);
@@ -166,10 +180,15 @@ impl Shop {
     fn order_completed(&mut self, customer: u64) -> ShopRecord {
         self.next_order += 1;
         let lines = self.random.random_range(1..=4);
-        let products: Vec<Value> = (0..lines).map(|_| self.product()).collect();
-        let total: f64 = products.iter().filter_map(|p| p["price"].as_f64()).sum();
-        let order =
-            Order { id: format!("A-{}", self.next_order), products: Value::Array(products), total };
+        let lines: Vec<Line> = (0..lines).map(|_| self.line()).collect();
+        let order = Order {
+            id: format!("A-{}", self.next_order),
+            total: lines
+                .iter()
+                .map(|line| line.price * f64::from(line.quantity))
+                .sum(),
+            products: lines.iter().map(Line::to_json).collect(),
+        };
         let message = self.order_message(customer, "Order Completed", &order);
         self.expected.orders.insert(order.id.clone());
         self.open_orders.entry(customer).or_default().push(order);
@@ -180,7 +199,10 @@ impl Shop {
     }
 
     fn order_changed(&mut self, customer: u64, name: &'static str) -> ShopRecord {
-        let orders = self.open_orders.get(&customer).map_or(&[][..], Vec::as_slice);
+        let orders = self
+            .open_orders
+            .get(&customer)
+            .map_or(&[][..], Vec::as_slice);
         let Some(order) = orders.last().cloned() else {
             return self.order_completed(customer);
         };
@@ -191,53 +213,76 @@ impl Shop {
     }
 
     fn order_message(&mut self, customer: u64, name: &str, order: &Order) -> Value {
-        let mut message = self.envelope(customer, "track");
-        message["event"] = json!(name);
-        message["properties"] = json!({
+        let properties = json!({
             "order_id": order.id,
             "total": (order.total * 100.0).round() / 100.0,
             "currency": "EUR",
             "products": order.products,
         });
-        message
+        self.message(
+            customer,
+            "track",
+            json!({"event": name, "properties": properties}),
+        )
     }
 
     /// What real topics carry besides: cut JSON, wrong types, nobody's orders, delete markers.
     fn broken(&mut self, customer: u64) -> ShopRecord {
         self.expected.dead_lettered += 1;
         self.count("broken");
-        let mut message = self.envelope(customer, "track");
-        message["event"] = json!("Order Completed");
+        let no_id = json!({"event": "Order Completed"});
         match self.random.random_range(0..5) {
             0 => {
-                let text = message.to_string();
+                let text = self.message(customer, "track", no_id).to_string();
                 let half = text.len() / 2;
                 let cut = Bytes::from(text).slice(..half);
-                ShopRecord { key: Some(key(customer)), value: Some(cut) }
+                ShopRecord {
+                    key: Some(key(customer)),
+                    value: Some(cut),
+                }
             }
-            1 => record(customer, &message), // an order without an id
+            1 => record(customer, &self.message(customer, "track", no_id)),
             2 => {
-                message["userId"] = Value::Null;
-                message["properties"] = json!({"order_id": "nobody", "total": 1});
-                record(customer, &message)
+                let properties = json!({"order_id": "nobody", "total": 1});
+                let nobody =
+                    json!({"event": "Order Completed", "userId": null, "properties": properties});
+                record(customer, &self.message(customer, "track", nobody))
             }
             3 => ShopRecord {
                 key: Some(key(customer)),
-                value: Some(Bytes::from_static(b"{\"type\":\"track\",\"event\":\"\xff\xfe\"}")),
+                value: Some(Bytes::from_static(
+                    b"{\"type\":\"track\",\"event\":\"\xff\xfe\"}",
+                )),
             },
             _ => {
                 self.expected.dead_lettered -= 1;
                 self.expected.skipped += 1;
-                ShopRecord { key: Some(key(customer)), value: None }
+                ShopRecord {
+                    key: Some(key(customer)),
+                    value: None,
+                }
             }
         }
     }
 
-    fn product(&mut self) -> Value {
+    fn line(&mut self) -> Line {
         let place = self.random.random_range(0..PRODUCTS.len());
-        let (sku, name, price) = PRODUCTS.get(place).copied().unwrap_or(("TEA-01", "Tea", 1.0));
-        let quantity = self.random.random_range(1..=3);
-        json!({"sku": sku, "name": name, "price": price, "quantity": quantity})
+        let (sku, name, price) = PRODUCTS
+            .get(place)
+            .copied()
+            .unwrap_or(("TEA-01", "Tea", 1.0));
+        Line {
+            sku,
+            name,
+            price,
+            quantity: self.random.random_range(1..=3),
+        }
+    }
+}
+
+impl Line {
+    fn to_json(&self) -> Value {
+        json!({"sku": self.sku, "name": self.name, "price": self.price, "quantity": self.quantity})
     }
 }
 
@@ -270,7 +315,10 @@ fn key(customer: u64) -> Bytes {
 }
 
 fn record(customer: u64, message: &Value) -> ShopRecord {
-    ShopRecord { key: Some(key(customer)), value: Some(Bytes::from(message.to_string())) }
+    ShopRecord {
+        key: Some(key(customer)),
+        value: Some(Bytes::from(message.to_string())),
+    }
 }
 
 #[cfg(test)]
@@ -297,7 +345,10 @@ mod tests {
         let (values, expected) = all(1);
         assert_eq!(values.len(), 2_000);
         assert_eq!(expected.records, 2_000);
-        assert_eq!(expected.delivered + expected.skipped + expected.dead_lettered, 2_000);
+        assert_eq!(
+            expected.delivered + expected.skipped + expected.dead_lettered,
+            2_000
+        );
         assert_eq!(expected.by_kind.values().sum::<u64>(), 2_000);
         assert_eq!(expected.by_kind.len(), 9, "{:?}", expected.by_kind);
     }

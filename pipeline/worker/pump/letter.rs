@@ -24,24 +24,63 @@ pub fn letter_of(topic: Topic, record: Record, rejected: &Rejected, attempts: u3
     };
     let position = &record.position;
     let added: [(&str, Option<Bytes>); 10] = [
-        ("ingest.error.reason", Some(Bytes::from_static(rejected.reason.as_str().as_bytes()))),
-        ("ingest.error.detail", Some(Bytes::from(rejected.detail.clone()))),
-        ("ingest.source.topic", origin("topic", Some(position.partition.topic.to_string()))),
-        ("ingest.source.partition", origin("partition", Some(position.partition.partition.0.to_string()))),
-        ("ingest.source.offset", origin("offset", Some(position.offset.0.to_string()))),
-        ("ingest.source.timestamp", origin("timestamp", record.timestamp_ms.map(|ms| ms.to_string()))),
-        ("ingest.route", rejected.route.as_ref().map(|route| Bytes::from(route.to_string()))),
+        (
+            "ingest.error.reason",
+            Some(Bytes::from_static(rejected.reason.as_str().as_bytes())),
+        ),
+        (
+            "ingest.error.detail",
+            Some(Bytes::from(rejected.detail.clone())),
+        ),
+        (
+            "ingest.source.topic",
+            origin("topic", Some(position.partition.topic.to_string())),
+        ),
+        (
+            "ingest.source.partition",
+            origin(
+                "partition",
+                Some(position.partition.partition.0.to_string()),
+            ),
+        ),
+        (
+            "ingest.source.offset",
+            origin("offset", Some(position.offset.0.to_string())),
+        ),
+        (
+            "ingest.source.timestamp",
+            origin("timestamp", record.timestamp_ms.map(|ms| ms.to_string())),
+        ),
+        (
+            "ingest.route",
+            rejected
+                .route
+                .as_ref()
+                .map(|route| Bytes::from(route.to_string())),
+        ),
         ("ingest.attempts", Some(Bytes::from(attempts.to_string()))),
-        ("ingest.replays", Some(first("ingest.replays").unwrap_or_else(|| Bytes::from_static(b"0")))),
-        ("ingest.worker.version", Some(Bytes::from_static(env!("CARGO_PKG_VERSION").as_bytes()))),
+        (
+            "ingest.replays",
+            Some(first("ingest.replays").unwrap_or_else(|| Bytes::from_static(b"0"))),
+        ),
+        (
+            "ingest.worker.version",
+            Some(Bytes::from_static(env!("CARGO_PKG_VERSION").as_bytes())),
+        ),
     ];
-    let mut headers: Vec<Header> =
-        record.headers.into_iter().filter(|header| !header.name.starts_with(PREFIX)).collect();
+    let mut headers: Vec<Header> = record
+        .headers
+        .into_iter()
+        .filter(|header| !header.name.starts_with(PREFIX))
+        .collect();
     headers.extend(
         added
             .into_iter()
             .filter(|(_, value)| value.is_some())
-            .map(|(name, value)| Header { name: name.to_owned(), value }),
+            .map(|(name, value)| Header {
+                name: name.to_owned(),
+                value,
+            }),
     );
     DeadLetter {
         topic,
@@ -61,7 +100,10 @@ mod tests {
 
     fn record(headers: Vec<Header>) -> Record {
         Record {
-            position: Position { partition: TopicPartition::new("shop.events", 3), offset: Offset(42) },
+            position: Position {
+                partition: TopicPartition::new("shop.events", 3),
+                offset: Offset(42),
+            },
             key: Some(Bytes::from_static(b"u1")),
             value: None,
             headers,
@@ -70,7 +112,10 @@ mod tests {
     }
 
     fn header(name: &str, value: &str) -> Header {
-        Header { name: name.to_owned(), value: Some(Bytes::from(value.to_owned())) }
+        Header {
+            name: name.to_owned(),
+            value: Some(Bytes::from(value.to_owned())),
+        }
     }
 
     fn text<'a>(letter: &'a DeadLetter, name: &str) -> Vec<&'a str> {
@@ -85,7 +130,10 @@ mod tests {
     #[test]
     fn the_original_stays_and_the_cause_is_added() {
         let rejected = Rejected::new(Rejection::MissingField, "route order: `title` has no value");
-        let own = Header { name: "trace".to_owned(), value: None };
+        let own = Header {
+            name: "trace".to_owned(),
+            value: None,
+        };
         let letter = letter_of(Topic::new("dead"), record(vec![own.clone()]), &rejected, 2);
         assert_eq!(letter.key.as_deref(), Some(b"u1".as_slice()));
         assert_eq!(letter.value, None, "a null value stays null");
@@ -115,6 +163,10 @@ mod tests {
         assert_eq!(text(&letter, "ingest.source.topic"), ["first"]);
         assert_eq!(text(&letter, "ingest.source.offset"), ["7"]);
         assert_eq!(text(&letter, "ingest.replays"), ["1"]);
-        assert_eq!(text(&letter, "ingest.error.reason"), ["refused_by_api"], "replaced, not repeated");
+        assert_eq!(
+            text(&letter, "ingest.error.reason"),
+            ["refused_by_api"],
+            "replaced, not repeated"
+        );
     }
 }

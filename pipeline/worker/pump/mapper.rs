@@ -76,14 +76,26 @@ fn map_all(
         let one = match pipelines.get(&record.position.partition.topic) {
             Some(pipeline) => {
                 let (summary, verdict) = pipeline.judge(&record, now);
-                let event_ms =
-                    summary.as_ref().and_then(|summary| summary.time).map(Timestamp::as_millisecond);
-                Mapped { record, epoch, event_ms, verdict }
+                let event_ms = summary
+                    .as_ref()
+                    .and_then(|summary| summary.time)
+                    .map(Timestamp::as_millisecond);
+                Mapped {
+                    record,
+                    epoch,
+                    event_ms,
+                    verdict,
+                }
             }
             None => {
                 // The consumer subscribes to configured topics only; better a dead letter than a loss.
                 let rejected = Rejected::new(Rejection::FormatMismatch, "the topic has no mapping");
-                Mapped { record, epoch, event_ms: None, verdict: Verdict::Reject(rejected) }
+                Mapped {
+                    record,
+                    epoch,
+                    event_ms: None,
+                    verdict: Verdict::Reject(rejected),
+                }
             }
         };
         if mapped.blocking_send(one).is_err() {

@@ -18,12 +18,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ingest_core::call::{CallResult, Limits, Reply};
-use ingest_core::machine::{Effect, Input, LetterId, Machine, MachineSettings, RequestId, Snapshot};
+use ingest_core::machine::{
+    Effect, Input, LetterId, Machine, MachineSettings, RequestId, Snapshot,
+};
 use ingest_core::outcome::Outcome;
 use ingest_core::record::{Epoch, Topic, TopicPartition};
 use ingest_core::route::Pipeline;
 use ingest_kafka::{
-    CommitEntry, DeadLetterProducer, KafkaSettings, SourceCommand, SourceEvent, SourceHandle, Statistics,
+    CommitEntry, DeadLetterProducer, KafkaSettings, SourceCommand, SourceEvent, SourceHandle,
+    Statistics,
 };
 use ingest_kustomer::Client;
 use tokio::sync::{mpsc, watch};
@@ -136,7 +139,11 @@ pub async fn run(
     forwarding.spawn(source::forward(events, mappers, control_in));
     let (topology_in, mut topology) = mpsc::channel(1);
     let mut watching = JoinSet::new();
-    watching.spawn(source::watch_topology(parts.kafka.clone(), topology_in, TOPOLOGY_INTERVAL));
+    watching.spawn(source::watch_topology(
+        parts.kafka.clone(),
+        topology_in,
+        TOPOLOGY_INTERVAL,
+    ));
 
     let machine = Machine::new(parts.machine);
     let view = PumpView {
@@ -165,7 +172,11 @@ pub async fn run(
     let mut batch = Vec::with_capacity(RECORDS_A_TURN);
     let mut view_at = now;
     while !pump.drained {
-        let wake = pump.machine.next_wake(Clock.now()).unwrap_or(view_at).min(view_at);
+        let wake = pump
+            .machine
+            .next_wake(Clock.now())
+            .unwrap_or(view_at)
+            .min(view_at);
         tokio::select! { biased;
             () = shutdown.cancelled(), if !stopping => {
                 stopping = true;
@@ -230,20 +241,37 @@ impl Pump {
     }
 
     fn record(&mut self, mapped: Mapped) {
-        let Mapped { record, epoch, event_ms, verdict } = mapped;
+        let Mapped {
+            record,
+            epoch,
+            event_ms,
+            verdict,
+        } = mapped;
         self.view.records_in += 1;
         self.observer.record_in(&record.position.partition.topic);
-        self.step(Input::Record { record, epoch, event_ms, verdict });
+        self.step(Input::Record {
+            record,
+            epoch,
+            event_ms,
+            verdict,
+        });
     }
 
     fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::Send { request, call } => {
                 let client = self.client.clone();
-                let task = self.requests.spawn(async move { (request, client.send(call).await) });
+                let task = self
+                    .requests
+                    .spawn(async move { (request, client.send(call).await) });
                 self.request_of_task.insert(task.id(), request);
             }
-            Effect::DeadLetter { letter, record, rejected, attempts } => {
+            Effect::DeadLetter {
+                letter,
+                record,
+                rejected,
+                attempts,
+            } => {
                 let topic = self.dead_letter_topic.clone();
                 let outgoing = letter_of(topic, record, &rejected, attempts);
                 let producer = Arc::clone(&self.letters);
@@ -311,7 +339,10 @@ impl Pump {
                 tracing::error!(%error, "a request's task ended without an answer");
                 if let Some(request) = self.request_of_task.remove(&error.id()) {
                     let result = CallResult::Probed(Outcome::Ambiguous);
-                    let reply = Reply { limits: Limits::default(), result };
+                    let reply = Reply {
+                        limits: Limits::default(),
+                        result,
+                    };
                     self.step(Input::Replied { request, reply });
                 }
             }
@@ -335,7 +366,10 @@ impl Pump {
                 (letter, false)
             }
         };
-        self.step(Input::DeadLettered { letter, acknowledged });
+        self.step(Input::DeadLettered {
+            letter,
+            acknowledged,
+        });
     }
 
     fn control(&mut self, event: SourceEvent) -> Result<(), PumpError> {
@@ -343,7 +377,10 @@ impl Pump {
             SourceEvent::Assigned(assigned) => {
                 for one in assigned {
                     tracing::info!(partition = %one.partition, "assigned");
-                    self.step(Input::Assigned { partition: one.partition, epoch: one.epoch });
+                    self.step(Input::Assigned {
+                        partition: one.partition,
+                        epoch: one.epoch,
+                    });
                 }
             }
             SourceEvent::Revoking(partitions) => {
@@ -354,11 +391,14 @@ impl Pump {
             }
             SourceEvent::Lost(partitions) => self.lost(partitions),
             SourceEvent::Committed { result, .. } => {
-                self.observer.committed(result.as_ref().map(|()| ()).map_err(|failure| failure.kind));
+                self.observer
+                    .committed(result.as_ref().copied().map_err(|failure| failure.kind));
                 if let Err(failure) = &result {
                     tracing::warn!(kind = failure.kind.as_str(), detail = %failure.detail, "a commit failed");
                 }
-                self.step(Input::Committed { accepted: result.is_ok() });
+                self.step(Input::Committed {
+                    accepted: result.is_ok(),
+                });
             }
             SourceEvent::Statistics(statistics) => {
                 self.observer.statistics(&statistics);
@@ -371,7 +411,9 @@ impl Pump {
             }
             SourceEvent::Fatal(fatal) => return Err(PumpError::Source(fatal.to_string())),
             SourceEvent::Stopped => {
-                return Err(PumpError::Source("it stopped before it was told to".to_owned()));
+                return Err(PumpError::Source(
+                    "it stopped before it was told to".to_owned(),
+                ));
             }
             SourceEvent::Record { .. } => {} // records go through the mapper threads
         }

@@ -22,7 +22,11 @@ impl Machine {
         let Reply { limits, result } = reply;
         self.quota.observe(now, &limits);
         let took = now.saturating_duration_since(sent.at);
-        self.fact(Fact::Answered { class: sent.class, outcome: label_of(&result), took });
+        self.fact(Fact::Answered {
+            class: sent.class,
+            outcome: label_of(&result),
+            took,
+        });
         self.judge_health(now, &sent, &limits, &result);
         match (sent.what, result) {
             (SentKind::Tracking(operations), CallResult::Tracked(outcome)) => {
@@ -40,7 +44,14 @@ impl Machine {
             (SentKind::CreateCustomers { keys, with_refs }, CallResult::Submitted(outcome)) => {
                 self.on_customers_submitted(now, keys, with_refs, outcome);
             }
-            (SentKind::Bulk { group, operations, with_refs }, CallResult::Submitted(outcome)) => {
+            (
+                SentKind::Bulk {
+                    group,
+                    operations,
+                    with_refs,
+                },
+                CallResult::Submitted(outcome),
+            ) => {
                 self.on_submitted(now, group, operations, with_refs, outcome, &limits);
             }
             (SentKind::Single { operation, verb }, CallResult::Written(outcome)) => {
@@ -73,7 +84,11 @@ impl Machine {
             Health::Alive => {
                 self.failures = 0;
                 self.holds.probe_lost(now, family, &mut self.jitter);
-                if self.holds.get(&Scope::Destination).is_some_and(|h| h.cause == HoldCause::Unhealthy) {
+                if self
+                    .holds
+                    .get(&Scope::Destination)
+                    .is_some_and(|h| h.cause == HoldCause::Unhealthy)
+                {
                     for (scope, cause) in self.holds.succeeded(None) {
                         self.fact(Fact::HoldEnded { scope, cause });
                     }
@@ -82,7 +97,10 @@ impl Machine {
             Health::OrgLimited => {
                 self.holds.probe_lost(now, family, &mut self.jitter);
                 self.quota.freeze(now, limits);
-                let wait = self.quota.frozen_until(now).map_or(Duration::ZERO, |until| until - now);
+                let wait = self
+                    .quota
+                    .frozen_until(now)
+                    .map_or(Duration::ZERO, |until| until - now);
                 self.fact(Fact::Frozen { wait });
             }
             Health::Failed => {
@@ -119,9 +137,8 @@ impl Machine {
             | SentKind::ReadJob { .. }
             | SentKind::Probe => {}
         }
-        let narrow = |family: &Option<Family>| {
-            family.clone().map_or(Scope::Destination, Scope::Family)
-        };
+        let narrow =
+            |family: &Option<Family>| family.clone().map_or(Scope::Destination, Scope::Family);
         let (scope, cause) = match cause {
             // Some organisations answer 401 for a missing role. Where other endpoints take the key, it is good.
             HoldCause::BadToken if self.others_succeed(now, sent.family.as_ref()) => {
@@ -146,7 +163,8 @@ impl Machine {
 
     fn begin_hold(&mut self, now: Instant, scope: Scope, cause: HoldCause) {
         if self.holds.hold(now, scope.clone(), cause, &mut self.jitter) {
-            self.effects.push(Effect::Fact(Fact::HoldBegan { scope, cause }));
+            self.effects
+                .push(Effect::Fact(Fact::HoldBegan { scope, cause }));
         }
     }
 
@@ -260,7 +278,11 @@ impl Machine {
             self.finish_rejected(operation, Rejection::RetriesExhausted, detail);
             return;
         }
-        let attempt = if cause == RetryCause::ObjectQuota { 4 } else { state.attempts };
+        let attempt = if cause == RetryCause::ObjectQuota {
+            4
+        } else {
+            state.attempts
+        };
         let hint = hint.map(|hint| hint.div_f64(self.settings.quota.time_scale));
         let delay = self.settings.retry.delay(attempt, hint, &mut self.jitter);
         self.park(operation, now + delay);
@@ -293,14 +315,30 @@ impl Machine {
                     self.resolver.ask_again(now, &key);
                 }
             }
-            SentKind::Bulk { group, operations, with_refs } => {
-                self.on_submitted(now, group, operations, with_refs, Outcome::Ambiguous, &nothing);
+            SentKind::Bulk {
+                group,
+                operations,
+                with_refs,
+            } => {
+                self.on_submitted(
+                    now,
+                    group,
+                    operations,
+                    with_refs,
+                    Outcome::Ambiguous,
+                    &nothing,
+                );
             }
             SentKind::Single { operation, verb } => {
                 self.on_written(now, operation, verb, Outcome::Ambiguous, &nothing);
             }
             SentKind::Verify(operation) => {
-                self.on_verified(now, operation, Outcome::Retry(RetryCause::Garbled), &nothing);
+                self.on_verified(
+                    now,
+                    operation,
+                    Outcome::Retry(RetryCause::Garbled),
+                    &nothing,
+                );
             }
             SentKind::ReadJob { job, .. } => self.jobs.read_again(now, job, false),
             SentKind::Probe => {}

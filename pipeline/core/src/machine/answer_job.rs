@@ -103,13 +103,13 @@ impl Machine {
             Some(JobItems::Objects { group, operations }) => operations
                 .remove(&item.reference)
                 .map(|operation| Found::Object(operation, group.verb)),
-            Some(JobItems::Customers { keys }) => {
-                keys.remove(&item.reference).map(Found::Customer)
-            }
+            Some(JobItems::Customers { keys }) => keys.remove(&item.reference).map(Found::Customer),
             None => None,
         };
         match found {
-            Some(Found::Object(operation, verb)) => self.settle_object(now, operation, verb, item.fate),
+            Some(Found::Object(operation, verb)) => {
+                self.settle_object(now, operation, verb, item.fate);
+            }
             Some(Found::Customer(key)) => self.settle_customer(now, &key, item.fate),
             None => {}
         }
@@ -149,7 +149,11 @@ impl Machine {
 
     fn end_job(&mut self, now: Instant, id: JobId, completed_ms: Option<i64>) -> Option<JobItems> {
         let (job, took) = self.jobs.finish(now, id, completed_ms)?;
-        self.fact(Fact::JobDone { took, reads: job.reads, items: job.size });
+        self.fact(Fact::JobDone {
+            took,
+            reads: job.reads,
+            items: job.size,
+        });
         Some(job.items)
     }
 

@@ -104,18 +104,20 @@ impl Machine {
     ) {
         match outcome {
             Outcome::Pending(ticket) => {
-                self.jobs.add(now, ticket, JobItems::Customers { keys }, with_refs);
+                self.jobs
+                    .add(now, ticket, JobItems::Customers { keys }, with_refs);
             }
             Outcome::Split(hint) => self.split_customers(now, keys, &hint),
             Outcome::Reject(detail) => {
-                let hint = SplitHint { item: None, detail, refs_refused: false };
+                let hint = SplitHint {
+                    item: None,
+                    detail,
+                    refs_refused: false,
+                };
                 self.split_customers(now, keys, &hint);
             }
             // Customers refuse duplicates: whoever was made is found by the next look-up.
-            Outcome::Delivered(())
-            | Outcome::Retry(_)
-            | Outcome::Ambiguous
-            | Outcome::Hold(_) => {
+            Outcome::Delivered(()) | Outcome::Retry(_) | Outcome::Ambiguous | Outcome::Hold(_) => {
                 for key in keys.into_values() {
                     self.resolver.ask_again(now, &key);
                 }
@@ -125,7 +127,12 @@ impl Machine {
 
     /// A create of customers was refused as a whole: the guilty one is refused if it is named, all others are asked for
     /// one by one, where each has an answer of its own.
-    fn split_customers(&mut self, now: Instant, keys: HashMap<String, CustomerKey>, hint: &SplitHint) {
+    fn split_customers(
+        &mut self,
+        now: Instant,
+        keys: HashMap<String, CustomerKey>,
+        hint: &SplitHint,
+    ) {
         if hint.refs_refused && self.customer_refs {
             self.customer_refs = false;
             self.fact(Fact::RefsOff);

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::Machine;
 use super::dispatch::reference;
 use super::ready::fingerprint;
 use super::state::Stage;
-use super::Machine;
 use crate::call::{Limits, ObjectState, Written};
 use crate::directory::KnownObject;
 use crate::fact::Fact;
@@ -38,7 +38,10 @@ impl Machine {
                 if named.is_empty() {
                     return; // everything was left to the next owner meanwhile
                 }
-                let items = JobItems::Objects { group, operations: named };
+                let items = JobItems::Objects {
+                    group,
+                    operations: named,
+                };
                 let job = self.jobs.add(now, ticket, items, with_refs);
                 for id in operations {
                     if let Some(state) = self.operations.get_mut(&id) {
@@ -63,7 +66,11 @@ impl Machine {
                 }
             }
             Outcome::Reject(detail) => {
-                let hint = SplitHint { item: None, detail, refs_refused: false };
+                let hint = SplitHint {
+                    item: None,
+                    detail,
+                    refs_refused: false,
+                };
                 self.split(group, operations, &hint);
             }
             Outcome::Split(hint) => self.split(group, operations, &hint),
@@ -172,7 +179,8 @@ impl Machine {
                     fingerprint: Some(fingerprint(written)),
                     revision: shown.map_or(counted, Revision::Known),
                 };
-                self.directory.learn_object(&written.klass, &written.external_id, learnt);
+                self.directory
+                    .learn_object(&written.klass, &written.external_id, learnt);
             }
         }
         self.finish_delivered(id);
@@ -218,7 +226,9 @@ impl Machine {
         }
         let kind = format!("{}/{:?}", object.klass, Verb::Create);
         state.verify_first = true;
-        let wait = self.jobs.verification_wait(&kind, self.settings.verification_wait);
+        let wait = self
+            .jobs
+            .verification_wait(&kind, self.settings.verification_wait);
         self.park(id, now + wait);
     }
 
@@ -234,7 +244,9 @@ impl Machine {
         state.resolved_again = true;
         state.customer_id = None;
         match verb {
-            Verb::Update => self.directory.forget_object(&object.klass, &object.external_id),
+            Verb::Update => self
+                .directory
+                .forget_object(&object.klass, &object.external_id),
             Verb::Create => {
                 for key in object.customer.iter().flat_map(|customer| customer.keys()) {
                     self.directory.forget_customer(key);
@@ -259,7 +271,9 @@ impl Machine {
         match outcome {
             Outcome::Delivered(Some(found)) => self.compare(id, found),
             Outcome::Delivered(None) => {
-                let Some(state) = self.operations.get_mut(&id) else { return };
+                let Some(state) = self.operations.get_mut(&id) else {
+                    return;
+                };
                 state.verify_first = false;
                 if state.ambiguous {
                     // It did not arrive: it may be sent again.
@@ -316,7 +330,8 @@ impl Machine {
             fingerprint: None,
             revision: found.rev.map_or(Revision::Unknown, Revision::Known),
         };
-        self.directory.learn_object(&object.klass, &object.external_id, learnt);
+        self.directory
+            .learn_object(&object.klass, &object.external_id, learnt);
         let doubted = state.ambiguous;
         state.verify_first = false;
         state.ambiguous = false;

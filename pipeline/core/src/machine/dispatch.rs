@@ -48,8 +48,20 @@ impl Machine {
             | SentKind::Probe => (1, false),
         };
         let request = RequestId(self.fresh());
-        self.requests.insert(request, Sent { what, class, family, at: now });
-        self.fact(Fact::Sent { class, operations, bulk });
+        self.requests.insert(
+            request,
+            Sent {
+                what,
+                class,
+                family,
+                at: now,
+            },
+        );
+        self.fact(Fact::Sent {
+            class,
+            operations,
+            bulk,
+        });
         self.effects.push(Effect::Send { request, call });
     }
 
@@ -86,7 +98,9 @@ impl Machine {
         let mut identity = Map::new();
         let mut event = None;
         for id in &operations {
-            let Some(state) = self.operations.get(id) else { continue };
+            let Some(state) = self.operations.get(id) else {
+                continue;
+            };
             match &state.work {
                 Operation::Identify(identify) => identity.extend(identify.identity()),
                 Operation::Track(track) => {
@@ -102,7 +116,12 @@ impl Machine {
             Some(event) => Call::Track { identity, event },
             None => Call::Identify { identity },
         };
-        self.send(now, call, SentKind::Tracking(operations), Some(Family::Tracking));
+        self.send(
+            now,
+            call,
+            SentKind::Tracking(operations),
+            Some(Family::Tracking),
+        );
     }
 
     /// An identify rides with the customer's next event, at no cost.
@@ -140,21 +159,43 @@ impl Machine {
             self.start(now, std::slice::from_ref(id));
         }
         let family = Some(Family::KObjectWrite(group.klass.clone()));
-        let items: Vec<BulkItem> =
-            operations.iter().filter_map(|id| self.bulk_item(*id, group.verb)).collect();
+        let items: Vec<BulkItem> = operations
+            .iter()
+            .filter_map(|id| self.bulk_item(*id, group.verb))
+            .collect();
         if let ([operation], [item]) = (operations.as_slice(), items.as_slice()) {
             let call = single_call(&group, item);
-            let what = SentKind::Single { operation: *operation, verb: group.verb };
+            let what = SentKind::Single {
+                operation: *operation,
+                verb: group.verb,
+            };
             self.send(now, call, what, family);
             return;
         }
         let with_refs = self.object_refs;
         let klass = group.klass.clone();
         let call = match group.verb {
-            Verb::Create => Call::CreateKObjects { klass, items, with_refs },
-            Verb::Update => Call::UpdateKObjects { klass, items, with_refs },
+            Verb::Create => Call::CreateKObjects {
+                klass,
+                items,
+                with_refs,
+            },
+            Verb::Update => Call::UpdateKObjects {
+                klass,
+                items,
+                with_refs,
+            },
         };
-        self.send(now, call, SentKind::Bulk { group, operations, with_refs }, family);
+        self.send(
+            now,
+            call,
+            SentKind::Bulk {
+                group,
+                operations,
+                with_refs,
+            },
+            family,
+        );
     }
 
     fn bulk_item(&mut self, id: OperationId, verb: Verb) -> Option<BulkItem> {
@@ -193,12 +234,25 @@ impl Machine {
                 } else {
                     Call::ReadJob { job: remote }
                 };
-                self.send(now, call, SentKind::ReadJob { job: id, state_only }, Some(Family::BulkRead));
+                self.send(
+                    now,
+                    call,
+                    SentKind::ReadJob {
+                        job: id,
+                        state_only,
+                    },
+                    Some(Family::BulkRead),
+                );
             }
             Some(ReadWork::Verify(id)) => {
                 self.verify.pop_front();
-                let Some(state) = self.operations.get(&id) else { return };
-                let Operation::KObject(KObject { klass, external_id, .. }) = &state.work else {
+                let Some(state) = self.operations.get(&id) else {
+                    return;
+                };
+                let Operation::KObject(KObject {
+                    klass, external_id, ..
+                }) = &state.work
+                else {
                     return;
                 };
                 let (klass, external_id) = (klass.clone(), external_id.clone());
@@ -225,17 +279,32 @@ impl Machine {
                     .cloned()
                     .collect();
                 let call = Call::SearchCustomers { keys };
-                self.send(now, call, SentKind::Search(customers), Some(Family::CustomerRead));
+                self.send(
+                    now,
+                    call,
+                    SentKind::Search(customers),
+                    Some(Family::CustomerRead),
+                );
             }
             Some(Question::Create(customers)) => self.send_create_customers(now, customers),
             Some(Question::Identify(key)) => {
                 let identity = key_fields(self.resolver.keys(&key).unwrap_or(&[]));
                 let what = SentKind::ResolveIdentify(key);
-                self.send(now, Call::Identify { identity }, what, Some(Family::Tracking));
+                self.send(
+                    now,
+                    Call::Identify { identity },
+                    what,
+                    Some(Family::Tracking),
+                );
             }
             Some(Question::Read(key)) => {
                 let what = SentKind::ReadCustomer(key.clone());
-                self.send(now, Call::GetCustomer { key }, what, Some(Family::CustomerRead));
+                self.send(
+                    now,
+                    Call::GetCustomer { key },
+                    what,
+                    Some(Family::CustomerRead),
+                );
             }
             None => {}
         }
@@ -246,7 +315,10 @@ impl Machine {
         let mut keys = HashMap::with_capacity(customers.len());
         for (index, key) in customers.into_iter().enumerate() {
             let reference = format!("c{index}");
-            let all = self.resolver.keys(&key).map_or_else(|| vec![key.clone()], <[_]>::to_vec);
+            let all = self
+                .resolver
+                .keys(&key)
+                .map_or_else(|| vec![key.clone()], <[_]>::to_vec);
             items.push(BulkItem {
                 reference: reference.clone(),
                 body: Arc::new(new_customer(&all)),
@@ -258,7 +330,12 @@ impl Machine {
         }
         let with_refs = self.customer_refs;
         let what = SentKind::CreateCustomers { keys, with_refs };
-        self.send(now, Call::CreateCustomers { items, with_refs }, what, Some(Family::CustomerCreate));
+        self.send(
+            now,
+            Call::CreateCustomers { items, with_refs },
+            what,
+            Some(Family::CustomerCreate),
+        );
     }
 }
 
@@ -275,7 +352,11 @@ fn single_call(group: &GroupKey, item: &BulkItem) -> Call {
             if let Some(rev) = item.rev {
                 body.insert("rev".to_owned(), Value::from(rev));
             }
-            Call::UpdateKObject { klass, id: Arc::clone(id), body }
+            Call::UpdateKObject {
+                klass,
+                id: Arc::clone(id),
+                body,
+            }
         }
         (Verb::Create | Verb::Update, _) => {
             if let Some(customer) = &item.customer {
@@ -300,13 +381,16 @@ fn new_customer(keys: &[CustomerKey]) -> Map<String, Value> {
         match key {
             CustomerKey::Id(_) => {}
             CustomerKey::ExternalId(_) => {
-                body.entry("externalId").or_insert_with(|| Value::from(value));
+                body.entry("externalId")
+                    .or_insert_with(|| Value::from(value));
             }
             CustomerKey::Email(_) => {
-                body.entry("emails").or_insert_with(|| json!([{"type": "home", "email": value}]));
+                body.entry("emails")
+                    .or_insert_with(|| json!([{"type": "home", "email": value}]));
             }
             CustomerKey::Phone(_) => {
-                body.entry("phones").or_insert_with(|| json!([{"type": "home", "phone": value}]));
+                body.entry("phones")
+                    .or_insert_with(|| json!([{"type": "home", "phone": value}]));
             }
         }
     }

@@ -18,11 +18,17 @@ impl Machine {
         let deadline = now + self.settings.drain_timeout;
         match self.assignments.get_mut(partition) {
             Some(assignment) if assignment.epoch == epoch => {
-                assignment.drain.get_or_insert(Drain { deadline, commits_failed: 0 });
+                assignment.drain.get_or_insert(Drain {
+                    deadline,
+                    commits_failed: 0,
+                });
             }
             Some(_) | None => {
                 // Nothing of it is here: it can go back as it is.
-                self.effects.push(Effect::HandBack { partition: partition.clone(), epoch });
+                self.effects.push(Effect::HandBack {
+                    partition: partition.clone(),
+                    epoch,
+                });
                 return;
             }
         }
@@ -30,7 +36,11 @@ impl Machine {
     }
 
     pub(super) fn on_lost(&mut self, now: Instant, partition: &TopicPartition, epoch: Epoch) {
-        if self.assignments.get(partition).is_none_or(|assignment| assignment.epoch != epoch) {
+        if self
+            .assignments
+            .get(partition)
+            .is_none_or(|assignment| assignment.epoch != epoch)
+        {
             return;
         }
         self.abandon_all(partition, epoch);
@@ -45,7 +55,10 @@ impl Machine {
         let owned: Vec<TopicPartition> = self.assignments.keys().cloned().collect();
         for partition in owned {
             if let Some(assignment) = self.assignments.get_mut(&partition) {
-                assignment.drain.get_or_insert(Drain { deadline, commits_failed: 0 });
+                assignment.drain.get_or_insert(Drain {
+                    deadline,
+                    commits_failed: 0,
+                });
             }
             self.abandon_waiting(&partition);
         }
@@ -104,7 +117,9 @@ impl Machine {
         self.lanes.remove(state.lane, id);
         self.dirty.push_back(state.lane);
         for receipt in state.receipts {
-            let Some(record) = self.records.get_mut(&receipt.record) else { continue };
+            let Some(record) = self.records.get_mut(&receipt.record) else {
+                continue;
+            };
             record.abandoned = true;
             record.open = record.open.saturating_sub(1);
             if record.open == 0 {
@@ -151,8 +166,12 @@ impl Machine {
     }
 
     fn check_drain(&mut self, now: Instant, partition: &TopicPartition, epoch: Epoch) {
-        let Some(assignment) = self.assignments.get(partition) else { return };
-        let Some(drain) = &assignment.drain else { return };
+        let Some(assignment) = self.assignments.get(partition) else {
+            return;
+        };
+        let Some(drain) = &assignment.drain else {
+            return;
+        };
         let late = drain.deadline <= now;
         if assignment.live > 0 && !late {
             return;
@@ -162,16 +181,25 @@ impl Machine {
             self.abandon_all(partition, epoch);
             self.fact(Fact::DrainCut { records });
         }
-        let Some(assignment) = self.assignments.get(partition) else { return };
-        let failed = assignment.drain.as_ref().map_or(0, |drain| drain.commits_failed);
-        let over = late && drain_overtime(assignment.drain.as_ref(), now, self.settings.drain_timeout);
+        let Some(assignment) = self.assignments.get(partition) else {
+            return;
+        };
+        let failed = assignment
+            .drain
+            .as_ref()
+            .map_or(0, |drain| drain.commits_failed);
+        let over =
+            late && drain_overtime(assignment.drain.as_ref(), now, self.settings.drain_timeout);
         if assignment.uncommitted().is_some() && failed < FINAL_COMMITS && !over {
             self.settle_commits(now);
             return;
         }
         self.audit.check(Invariant::I5, assignment.live == 0);
         self.assignments.remove(partition);
-        self.effects.push(Effect::HandBack { partition: partition.clone(), epoch });
+        self.effects.push(Effect::HandBack {
+            partition: partition.clone(),
+            epoch,
+        });
         self.weigh(now);
         self.after_hand_back();
     }

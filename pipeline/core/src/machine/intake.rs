@@ -30,14 +30,18 @@ impl Machine {
     }
 
     pub(super) fn on_assigned(&mut self, now: Instant, partition: TopicPartition, epoch: Epoch) {
-        let known = self.assignments.get(&partition).map(|assignment| assignment.epoch);
+        let known = self
+            .assignments
+            .get(&partition)
+            .map(|assignment| assignment.epoch);
         if known.is_some_and(|known| known >= epoch) {
             return;
         }
         if let Some(older) = known {
             self.on_lost(now, &partition, older);
         }
-        self.assignments.insert(partition.clone(), Assignment::new(epoch));
+        self.assignments
+            .insert(partition.clone(), Assignment::new(epoch));
         if self.budget.gate() == Gate::Closed {
             self.effects.push(Effect::Pause(vec![partition]));
         }
@@ -50,12 +54,18 @@ impl Machine {
             .settings
             .topics
             .iter()
-            .filter_map(|(topic, settings)| Some((topic, settings.weight, *self.topology.get(topic)?)))
+            .filter_map(|(topic, settings)| {
+                Some((topic, settings.weight, *self.topology.get(topic)?))
+            })
             .filter(|(_, _, partitions)| *partitions > 0);
         let (mut total, mut owned) = (0.0, 0.0);
         for (topic, weight, partitions) in counted {
             total += weight;
-            let mine = self.assignments.keys().filter(|partition| partition.topic == *topic).count();
+            let mine = self
+                .assignments
+                .keys()
+                .filter(|partition| partition.topic == *topic)
+                .count();
             let mine = u32::try_from(mine).unwrap_or(u32::MAX);
             owned += weight * f64::from(mine.min(partitions)) / f64::from(partitions);
         }
@@ -67,7 +77,8 @@ impl Machine {
             clippy::cast_sign_loss,
             reason = "between 0 and 100 by construction"
         )]
-        self.resolver.set_search_cap(searches.max(f64::from(u8::from(weight > 0.0))) as usize);
+        self.resolver
+            .set_search_cap(searches.max(f64::from(u8::from(weight > 0.0))) as usize);
     }
 
     pub(super) fn on_record(
@@ -102,7 +113,10 @@ impl Machine {
         }
         assignment.live += 1;
         let bytes = u64::try_from(record.payload_bytes()).unwrap_or(u64::MAX);
-        let charge = Charge { records: 1, bytes: bytes.saturating_add(RECORD_OVERHEAD) };
+        let charge = Charge {
+            records: 1,
+            bytes: bytes.saturating_add(RECORD_OVERHEAD),
+        };
         if self.budget.charge(charge) == Some(Gate::Closed) {
             self.close_gate();
         }
@@ -146,7 +160,10 @@ impl Machine {
     }
 
     pub(super) fn open_gate(&mut self) {
-        let owned = self.assignments.iter().filter(|(_, assignment)| assignment.drain.is_none());
+        let owned = self
+            .assignments
+            .iter()
+            .filter(|(_, assignment)| assignment.drain.is_none());
         let all: Vec<TopicPartition> = owned.map(|(partition, _)| partition.clone()).collect();
         if !all.is_empty() {
             self.effects.push(Effect::Resume(all));
@@ -158,8 +175,11 @@ impl Machine {
         let lane = match self.lane_keys(&operation) {
             Ok(keys) => self.lanes.lane_of(&keys),
             Err(detail) => {
-                let rejected =
-                    Rejected { reason: Rejection::IllegalField, detail, route: Some(route) };
+                let rejected = Rejected {
+                    reason: Rejection::IllegalField,
+                    detail,
+                    route: Some(route),
+                };
                 self.reject_receipt(receipt, rejected);
                 return;
             }
@@ -194,12 +214,19 @@ impl Machine {
     fn lane_keys(&mut self, operation: &Operation) -> Result<Vec<LaneKey>, String> {
         let customer = match operation {
             Operation::KObject(object) => {
-                return Ok(vec![LaneKey::Object(object.klass.clone(), object.external_id.clone())]);
+                return Ok(vec![LaneKey::Object(
+                    object.klass.clone(),
+                    object.external_id.clone(),
+                )]);
             }
             Operation::Identify(identify) => &identify.customer,
             Operation::Track(track) => &track.customer,
         };
-        if customer.keys().iter().all(|key| matches!(key, CustomerKey::Id(_))) {
+        if customer
+            .keys()
+            .iter()
+            .all(|key| matches!(key, CustomerKey::Id(_)))
+        {
             return Err(format!(
                 "`{}` names the customer by its Kustomer id only; tracking needs an external id, an e-mail or a phone",
                 operation.kind()
@@ -231,7 +258,10 @@ impl Machine {
         };
         let may_merge = state.partition == *partition
             && !state.ambiguous
-            && matches!(state.stage, Stage::Queued | Stage::WaitCustomer | Stage::ReadyTrack | Stage::ReadyWrite(_));
+            && matches!(
+                state.stage,
+                Stage::Queued | Stage::WaitCustomer | Stage::ReadyTrack | Stage::ReadyWrite(_)
+            );
         if !may_merge {
             return Some(receipt);
         }

@@ -27,7 +27,9 @@ use std::time::Instant;
 
 pub use self::settings::{MachineSettings, TopicSettings};
 pub use self::snapshot::{HoldView, PartitionView, Snapshot};
-use self::state::{Assignment, OperationState, RecordId, RecordState, RequestId as Id, Sent, Timer};
+use self::state::{
+    Assignment, OperationState, RecordId, RecordState, RequestId as Id, Sent, Timer,
+};
 use crate::call::{Call, Reply};
 use crate::charge::Budget;
 use crate::directory::{Directory, Generations};
@@ -262,11 +264,19 @@ impl Machine {
             Input::Assigned { partition, epoch } => self.on_assigned(now, partition, epoch),
             Input::Revoked { partition, epoch } => self.on_revoked(now, &partition, epoch),
             Input::Lost { partition, epoch } => self.on_lost(now, &partition, epoch),
-            Input::Record { record, epoch, event_ms, verdict } => {
+            Input::Record {
+                record,
+                epoch,
+                event_ms,
+                verdict,
+            } => {
                 self.on_record(record, epoch, event_ms, verdict);
             }
             Input::Replied { request, reply } => self.on_replied(now, request, reply),
-            Input::DeadLettered { letter, acknowledged } => {
+            Input::DeadLettered {
+                letter,
+                acknowledged,
+            } => {
                 self.on_dead_lettered(now, letter, acknowledged);
             }
             Input::Committed { accepted } => self.on_committed(accepted),

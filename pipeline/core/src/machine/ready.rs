@@ -56,7 +56,11 @@ impl Machine {
             }
             Next::Customer => {
                 state.stage = Stage::WaitCustomer;
-                if let Operation::KObject(KObject { customer: Some(customer), .. }) = &state.work {
+                if let Operation::KObject(KObject {
+                    customer: Some(customer),
+                    ..
+                }) = &state.work
+                {
                     self.resolver.want(now, customer, id);
                 }
             }
@@ -74,14 +78,21 @@ impl Machine {
         if state.verify_first {
             return Next::Verify;
         }
-        let group = |verb| GroupKey { klass: object.klass.clone(), verb };
+        let group = |verb| GroupKey {
+            klass: object.klass.clone(),
+            verb,
+        };
         if let Some(known) = self.directory.object(&object.klass, &object.external_id) {
             if let (Some(ours), Some(theirs)) = (&object.version, &known.version)
                 && ours.is_older_than(theirs)
             {
                 return Next::Skip(SkipReason::Stale);
             }
-            let keyed = self.settings.topics.get(&state.partition.topic).is_some_and(|t| t.keyed);
+            let keyed = self
+                .settings
+                .topics
+                .get(&state.partition.topic)
+                .is_some_and(|t| t.keyed);
             if keyed && !state.ambiguous && known.fingerprint == Some(fingerprint(object)) {
                 return Next::Skip(SkipReason::Unchanged);
             }
@@ -182,14 +193,20 @@ impl Machine {
             }
         }
         while let Some(id) = self.verify.front() {
-            if self.operations.get(id).is_some_and(|state| state.stage == Stage::ReadyVerify) {
+            if self
+                .operations
+                .get(id)
+                .is_some_and(|state| state.stage == Stage::ReadyVerify)
+            {
                 break;
             }
             self.verify.pop_front();
         }
         while let Some((_, operations)) = self.forced.front_mut() {
             operations.retain(|id| {
-                self.operations.get(id).is_some_and(|state| state.stage == Stage::ReadyForced)
+                self.operations
+                    .get(id)
+                    .is_some_and(|state| state.stage == Stage::ReadyForced)
             });
             if !operations.is_empty() {
                 break;

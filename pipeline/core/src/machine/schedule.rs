@@ -102,7 +102,8 @@ impl Machine {
         let Operation::KObject(object) = &self.operations.get(&id)?.work else {
             return None;
         };
-        self.may_pass(now, &Family::KObjectRead(object.klass.clone())).then_some(ReadWork::Verify(id))
+        self.may_pass(now, &Family::KObjectRead(object.klass.clone()))
+            .then_some(ReadWork::Verify(id))
     }
 
     /// When the machine wants to be woken although nothing else happens; not before `now`.
@@ -115,7 +116,13 @@ impl Machine {
         let plenty = self.is_plenty(now);
         let room = self.requests.len() < self.settings.max_in_flight;
         let sending = if room && self.holds.get(&Scope::Destination).is_none() {
-            let later = |at: Instant| if at > stepped { Some(at) } else { self.next_permit };
+            let later = |at: Instant| {
+                if at > stepped {
+                    Some(at)
+                } else {
+                    self.next_permit
+                }
+            };
             [
                 self.next_permit,
                 self.groups.next_due(plenty).and_then(later),
@@ -129,7 +136,18 @@ impl Machine {
         };
         let timer = self.timers.first().map(|(at, _)| *at);
         let probe = self.holds.next_probe(stepped);
-        let others = [timer, probe, self.next_commit(), self.next_drain_check(now), self.next_permit];
-        sending.into_iter().chain(others).flatten().min().map(|at| at.max(now))
+        let others = [
+            timer,
+            probe,
+            self.next_commit(),
+            self.next_drain_check(now),
+            self.next_permit,
+        ];
+        sending
+            .into_iter()
+            .chain(others)
+            .flatten()
+            .min()
+            .map(|at| at.max(now))
     }
 }

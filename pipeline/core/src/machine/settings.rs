@@ -73,11 +73,23 @@ impl MachineSettings {
         }
         let scaled = |seconds: f64| Duration::from_secs_f64(seconds / time_scale);
         Some(Self {
-            budget: Charge { records: 50_000, bytes: 64 << 20 },
-            quota: QuotaSettings { limit, share, reserve, minute: scaled(60.0), time_scale },
+            budget: Charge {
+                records: 50_000,
+                bytes: 64 << 20,
+            },
+            quota: QuotaSettings {
+                limit,
+                share,
+                reserve,
+                minute: scaled(60.0),
+                time_scale,
+            },
             topics: BTreeMap::new(),
             max_in_flight: 64,
-            patience: Patience { linger: scaled(0.2), max_delay: scaled(5.0) },
+            patience: Patience {
+                linger: scaled(0.2),
+                max_delay: scaled(5.0),
+            },
             retry: Backoff::new(scaled(1.0), scaled(60.0))?,
             max_failures: 10,
             patient_probes: Backoff::new(scaled(5.0), scaled(60.0))?,

@@ -32,18 +32,24 @@ impl Machine {
         self.finish(id, &End::Skipped(reason));
     }
 
-    pub(super) fn finish_rejected(
-        &mut self,
-        id: OperationId,
-        reason: Rejection,
-        detail: String,
-    ) {
-        let route = self.operations.get(&id).map(|state| Arc::clone(&state.route));
-        self.finish(id, &End::Rejected(Rejected { reason, detail, route }));
+    pub(super) fn finish_rejected(&mut self, id: OperationId, reason: Rejection, detail: String) {
+        let route = self
+            .operations
+            .get(&id)
+            .map(|state| Arc::clone(&state.route));
+        self.finish(
+            id,
+            &End::Rejected(Rejected {
+                reason,
+                detail,
+                route,
+            }),
+        );
     }
 
     pub(super) fn reject_unknown_customer(&mut self, id: OperationId) {
-        let detail = "no customer has any of the record's keys, and the route does not create one".to_owned();
+        let detail = "no customer has any of the record's keys, and the route does not create one"
+            .to_owned();
         self.finish_rejected(id, Rejection::UnknownCustomer, detail);
     }
 
@@ -59,12 +65,18 @@ impl Machine {
     }
 
     /// Ends an operation that never got a lane. Its record is concluded by the admission, once all have their place.
-    #[expect(clippy::needless_pass_by_value, reason = "a receipt ends here; nobody may use it again")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a receipt ends here; nobody may use it again"
+    )]
     pub(super) fn reject_receipt(&mut self, receipt: Receipt, rejected: Rejected) {
         self.settle_open(&receipt, &End::Rejected(rejected), 0);
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "a receipt ends here; nobody may use it again")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a receipt ends here; nobody may use it again"
+    )]
     fn settle(&mut self, receipt: Receipt, end: &End, attempts: u32) {
         if self.settle_open(&receipt, end, attempts) {
             self.conclude(receipt.record);
@@ -132,7 +144,8 @@ impl Machine {
             return;
         };
         if !acknowledged {
-            self.timers.insert((now + self.settings.letter_retry, Timer::Letter(id)));
+            self.timers
+                .insert((now + self.settings.letter_retry, Timer::Letter(id)));
             return;
         }
         let Some(reason) = state.rejected.as_ref().map(|rejected| rejected.reason) else {
@@ -197,27 +210,47 @@ impl Machine {
         if !anything {
             return;
         }
-        let draining = self.assignments.values().any(|a| a.drain.is_some() && a.live == 0);
-        let at = *self.commit.next_at.get_or_insert(now + self.settings.commit_interval);
+        let draining = self
+            .assignments
+            .values()
+            .any(|a| a.drain.is_some() && a.live == 0);
+        let at = *self
+            .commit
+            .next_at
+            .get_or_insert(now + self.settings.commit_interval);
         if at > now && !draining {
             return;
         }
         self.commit.next_at = None;
         let mut entries = Vec::new();
         for (partition, assignment) in &mut self.assignments {
-            let Some(offset) = assignment.uncommitted() else { continue };
-            self.audit.check(Invariant::I1, !assignment.ledger.has_open_below(offset));
-            self.audit.check(Invariant::I8, assignment.issued.is_none_or(|before| before <= offset));
+            let Some(offset) = assignment.uncommitted() else {
+                continue;
+            };
+            self.audit
+                .check(Invariant::I1, !assignment.ledger.has_open_below(offset));
+            self.audit.check(
+                Invariant::I8,
+                assignment.issued.is_none_or(|before| before <= offset),
+            );
             assignment.issued = Some(offset);
-            self.commit.under_way.push((partition.clone(), assignment.epoch, offset));
-            entries.push(CommitEntry { partition: partition.clone(), epoch: assignment.epoch, offset });
+            self.commit
+                .under_way
+                .push((partition.clone(), assignment.epoch, offset));
+            entries.push(CommitEntry {
+                partition: partition.clone(),
+                epoch: assignment.epoch,
+                offset,
+            });
         }
         self.effects.push(Effect::Commit(entries));
     }
 
     pub(super) fn on_committed(&mut self, accepted: bool) {
         for (partition, epoch, offset) in std::mem::take(&mut self.commit.under_way) {
-            let Some(assignment) = self.assignments.get_mut(&partition) else { continue };
+            let Some(assignment) = self.assignments.get_mut(&partition) else {
+                continue;
+            };
             if assignment.epoch != epoch {
                 continue;
             }
@@ -230,6 +263,8 @@ impl Machine {
     }
 
     pub(super) fn next_commit(&self) -> Option<Instant> {
-        self.commit.next_at.filter(|_| self.commit.under_way.is_empty())
+        self.commit
+            .next_at
+            .filter(|_| self.commit.under_way.is_empty())
     }
 }

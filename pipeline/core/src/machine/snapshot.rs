@@ -104,8 +104,11 @@ impl Machine {
             })
             .collect();
         partitions.sort_by(|a, b| a.partition.cmp(&b.partition));
-        let parked =
-            self.operations.values().filter(|state| matches!(state.stage, Stage::Parked(_))).count();
+        let parked = self
+            .operations
+            .values()
+            .filter(|state| matches!(state.stage, Stage::Parked(_)))
+            .count();
         Snapshot {
             partitions,
             used: self.budget.used(),

@@ -124,11 +124,24 @@ pub(super) enum SentKind {
     Search(Vec<CustomerKey>),
     ResolveIdentify(CustomerKey),
     ReadCustomer(CustomerKey),
-    CreateCustomers { keys: HashMap<String, CustomerKey>, with_refs: bool },
-    Bulk { group: GroupKey, operations: Vec<OperationId>, with_refs: bool },
-    Single { operation: OperationId, verb: Verb },
+    CreateCustomers {
+        keys: HashMap<String, CustomerKey>,
+        with_refs: bool,
+    },
+    Bulk {
+        group: GroupKey,
+        operations: Vec<OperationId>,
+        with_refs: bool,
+    },
+    Single {
+        operation: OperationId,
+        verb: Verb,
+    },
     Verify(OperationId),
-    ReadJob { job: JobId, state_only: bool },
+    ReadJob {
+        job: JobId,
+        state_only: bool,
+    },
     Probe,
 }
 
@@ -165,11 +178,20 @@ pub(super) enum Timer {
 
 impl Assignment {
     pub(super) fn new(epoch: Epoch) -> Self {
-        Self { epoch, ledger: Ledger::default(), live: 0, issued: None, acked: None, drain: None }
+        Self {
+            epoch,
+            ledger: Ledger::default(),
+            live: 0,
+            issued: None,
+            acked: None,
+            drain: None,
+        }
     }
 
     /// The offset to commit, if it is above what the broker has.
     pub(super) fn uncommitted(&self) -> Option<Offset> {
-        self.ledger.frontier().filter(|frontier| self.acked.is_none_or(|acked| *frontier > acked))
+        self.ledger
+            .frontier()
+            .filter(|frontier| self.acked.is_none_or(|acked| *frontier > acked))
     }
 }
