@@ -2,6 +2,7 @@
 //! that say what is.
 //!
 //! The table of layers stands once, in `docs/ARCHITECTURE.md`; this file reads it from there.
+#![cfg(test)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
