@@ -95,14 +95,14 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 
 {{/*
-Memory in MiB from the budget: the process itself, what is known of customers and objects, and Kafka's buffers; three
-times the bytes of unsettled records, which are kept as they came, as events and as requests; and 1.5 KiB of bookkeeping
-for each record.
+Memory in MiB from the budget: the process itself and what is known of customers and objects; three times the bytes of
+unsettled records, which are kept as they came, as operations and as requests; and 5 KiB of bookkeeping for each record.
+docs/deploy.md has the measurements behind it.
 */}}
 {{- define "ingest.memory" -}}
 {{- $bytes := include "ingest.mebibytes" (dig "budget" "bytes" "64MiB" .Values.config) | int -}}
 {{- $records := dig "budget" "records" 50000 .Values.config | int -}}
-{{- printf "%dMi" (add 192 (mul 3 $bytes) (div (mul 3 $records) 2048) | int) -}}
+{{- printf "%dMi" (add 128 (mul 3 $bytes) (div (mul 5 $records) 1024) | int) -}}
 {{- end -}}
 
 {{- define "ingest.resources" -}}
