@@ -145,7 +145,8 @@ fn machine(settings: &Settings, scale: TimeScale) -> anyhow::Result<MachineSetti
     };
     machine.max_in_flight = settings.kustomer.max_concurrency;
     machine.patience.max_delay = scale.shorten(settings.delivery.max_delay);
-    machine.drain_timeout = settings.kafka.drain_timeout;
+    // The client lets go of a revoked partition at the deadline itself: the machine has to be done before.
+    machine.drain_timeout = settings.kafka.drain_timeout * 3 / 4;
     machine.commit_interval = settings.kafka.commit_interval;
     machine.seed = u64::from(std::process::id());
     for topic in &settings.kafka.topics {

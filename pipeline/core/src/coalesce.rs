@@ -31,6 +31,11 @@ fn merge_objects(a: &KObject, b: &KObject) -> Option<KObject> {
     if a.klass != b.klass || a.external_id != b.external_id {
         return None;
     }
+    if let (Some(first), Some(second)) = (&a.customer, &b.customer)
+        && first != second
+    {
+        return None;
+    }
     // Arrival is not age: where both have a version, the newer one is laid over the older.
     let (older, newer) = match (&a.version, &b.version) {
         (Some(first), Some(second)) if second.is_older_than(first) => (b, a),

@@ -159,6 +159,18 @@ impl Directory {
         self.objects.remove(&object_hash(klass, external_id));
     }
 
+    /// Forgets what was written, not who and what exists: another process may have written since.
+    pub fn forget_fingerprints(&mut self) {
+        for object in self
+            .objects
+            .young
+            .values_mut()
+            .chain(self.objects.old.values_mut())
+        {
+            object.fingerprint = None;
+        }
+    }
+
     /// Entries, customers and objects.
     #[must_use]
     pub fn sizes(&self) -> (usize, usize) {

@@ -120,12 +120,13 @@ impl Groups {
             .map(|(key, _)| key.clone())
     }
 
-    /// When the next group is due by its patience.
+    /// When the next group is due by its patience, after that time.
     #[must_use]
-    pub fn next_due(&self, plenty: bool) -> Option<Instant> {
+    pub fn next_due(&self, after: Instant, plenty: bool) -> Option<Instant> {
         self.groups
             .values()
             .filter_map(|group| group.due_at(self.patience, plenty))
+            .filter(|at| *at > after)
             .min()
     }
 

@@ -18,6 +18,7 @@ const ONE_IN: u64 = 20;
 #[derive(Debug, Default)]
 pub struct Revisions {
     start: Option<i64>,
+    never_shown: bool,
     klasses: HashMap<Klass, Conflicts>,
 }
 
@@ -72,7 +73,12 @@ impl Revisions {
     /// Whether the first revision of a new object is still to be learnt, so that one look at an object is worth a unit.
     #[must_use]
     pub fn is_start_unknown(&self) -> bool {
-        self.start.is_none()
+        self.start.is_none() && !self.never_shown
+    }
+
+    /// An object was read and showed no revision: there is nothing to learn.
+    pub fn note_unshown(&mut self) {
+        self.never_shown = true;
     }
 
     /// An object of which the number of own writes is known shows this revision.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
@@ -9,7 +10,7 @@ use ingest_core::outcome::{Rejected, Rejection, Verdict};
 use ingest_core::record::{Epoch, Record, Topic, TopicPartition};
 use ingest_core::route::Pipeline;
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::clock::Clock;
 
@@ -20,16 +21,30 @@ pub(super) struct Mapped {
     pub(super) epoch: Epoch,
     pub(super) event_ms: Option<i64>,
     pub(super) verdict: Verdict,
+    /// Its room on the way from the source to the pump, given back when the pump has taken it.
+    pub(super) room: OwnedSemaphorePermit,
 }
 
 /// The way into the threads. When it is dropped, they end.
 #[derive(Debug)]
 pub(super) struct Mappers {
-    queues: Vec<mpsc::Sender<(Record, Epoch)>>,
+    queues: Vec<mpsc::Sender<Unmapped>>,
+    room: Arc<Semaphore>,
+}
+
+/// A record on its way to a thread.
+#[derive(Debug)]
+struct Unmapped {
+    record: Record,
+    epoch: Epoch,
+    room: OwnedSemaphorePermit,
 }
 
 /// Records that wait for a thread.
 const QUEUE: usize = 128;
+
+/// Kibibytes of records between the source and the pump, whatever their number.
+const ROOM_KIB: u32 = 8 * 1024;
 
 impl Mappers {
     pub(super) fn start(
@@ -46,14 +61,32 @@ impl Mappers {
                 .spawn(move || map_all(records, &pipelines, &mapped))?;
             queues.push(queue);
         }
-        Ok(Self { queues })
+        let permits = usize::try_from(ROOM_KIB).unwrap_or(Semaphore::MAX_PERMITS);
+        Ok(Self {
+            queues,
+            room: Arc::new(Semaphore::new(permits)),
+        })
     }
 
     /// Waits until there is room. `false` if the thread has ended.
     pub(super) async fn put(&self, record: Record, epoch: Epoch) -> bool {
+        let kib = u32::try_from(record.payload_bytes() / 1024 + 1).unwrap_or(ROOM_KIB);
+        let Ok(room) = Arc::clone(&self.room)
+            .acquire_many_owned(kib.min(ROOM_KIB))
+            .await
+        else {
+            return false; // nobody closes it
+        };
         let place = place_of(&record.position.partition, self.queues.len());
         match self.queues.get(place) {
-            Some(queue) => queue.send((record, epoch)).await.is_ok(),
+            Some(queue) => queue
+                .send(Unmapped {
+                    record,
+                    epoch,
+                    room,
+                })
+                .await
+                .is_ok(),
             None => false,
         }
     }
@@ -67,39 +100,50 @@ fn place_of(partition: &TopicPartition, threads: usize) -> usize {
 }
 
 fn map_all(
-    mut records: mpsc::Receiver<(Record, Epoch)>,
+    mut records: mpsc::Receiver<Unmapped>,
     pipelines: &HashMap<Topic, Pipeline>,
     mapped: &mpsc::Sender<Mapped>,
 ) {
-    while let Some((record, epoch)) = records.blocking_recv() {
+    while let Some(Unmapped {
+        record,
+        epoch,
+        room,
+    }) = records.blocking_recv()
+    {
         let now = Timestamp::from_millisecond(Clock.unix_ms()).unwrap_or_default();
-        let one = match pipelines.get(&record.position.partition.topic) {
-            Some(pipeline) => {
-                let (summary, verdict) = pipeline.judge(&record, now);
-                let event_ms = summary
-                    .as_ref()
-                    .and_then(|summary| summary.time)
-                    .map(Timestamp::as_millisecond);
-                Mapped {
-                    record,
-                    epoch,
-                    event_ms,
-                    verdict,
-                }
+        let pipeline = pipelines.get(&record.position.partition.topic);
+        // A panic is a fault of the program, but it must not become one of every process that reads the record again.
+        let judged = catch_unwind(AssertUnwindSafe(|| pipeline.map(|p| p.judge(&record, now))));
+        let (event_ms, verdict) = match judged {
+            Ok(Some((summary, verdict))) => {
+                let time = summary.and_then(|summary| summary.time);
+                (time.map(Timestamp::as_millisecond), verdict)
             }
-            None => {
-                // The consumer subscribes to configured topics only; better a dead letter than a loss.
-                let rejected = Rejected::new(Rejection::FormatMismatch, "the topic has no mapping");
-                Mapped {
-                    record,
-                    epoch,
-                    event_ms: None,
-                    verdict: Verdict::Reject(rejected),
-                }
-            }
+            // The consumer subscribes to configured topics only; better a dead letter than a loss.
+            Ok(None) => (
+                None,
+                rejected(Rejection::FormatMismatch, "the topic has no mapping"),
+            ),
+            Err(_panic) => (
+                None,
+                rejected(Rejection::MappingFailed, "the worker panicked over it"),
+            ),
         };
-        if mapped.blocking_send(one).is_err() {
+        if mapped
+            .blocking_send(Mapped {
+                record,
+                epoch,
+                event_ms,
+                verdict,
+                room,
+            })
+            .is_err()
+        {
             return;
         }
     }
+}
+
+fn rejected(reason: Rejection, detail: &str) -> Verdict {
+    Verdict::Reject(Rejected::new(reason, detail))
 }

@@ -204,6 +204,10 @@ pub async fn run(
                 if count == 0 {
                     return Err(PumpError::Mapper);
                 }
+                // A record comes after the assignment that it was read under: what the source said first is taken first.
+                while let Ok(event) = control.try_recv() {
+                    pump.control(event)?;
+                }
                 for record in batch.drain(..) {
                     pump.record(record);
                 }
@@ -246,7 +250,10 @@ impl Pump {
             epoch,
             event_ms,
             verdict,
+            room,
         } = mapped;
+        // From here on the record is charged to the budget.
+        drop(room);
         self.view.records_in += 1;
         self.observer.record_in(&record.position.partition.topic);
         self.step(Input::Record {
@@ -390,15 +397,14 @@ impl Pump {
                 }
             }
             SourceEvent::Lost(partitions) => self.lost(partitions),
-            SourceEvent::Committed { result, .. } => {
+            SourceEvent::Committed { entries, result } => {
                 self.observer
                     .committed(result.as_ref().copied().map_err(|failure| failure.kind));
                 if let Err(failure) = &result {
                     tracing::warn!(kind = failure.kind.as_str(), detail = %failure.detail, "a commit failed");
                 }
-                self.step(Input::Committed {
-                    accepted: result.is_ok(),
-                });
+                let accepted = result.is_ok();
+                self.step(Input::Committed { entries, accepted });
             }
             SourceEvent::Statistics(statistics) => {
                 self.observer.statistics(&statistics);

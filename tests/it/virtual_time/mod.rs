@@ -5,4 +5,5 @@
 
 mod delivery;
 mod schedules;
+#[path = "../../support/world/mod.rs"]
 mod world;

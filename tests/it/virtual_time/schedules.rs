@@ -63,7 +63,10 @@ fn fill(world: &mut World, dice: &mut Dice, put: &mut Put, records: u64, from: u
                 put.events.insert(n);
                 let order = customer * 100 + dice.roll(4);
                 put.versions.insert(order, n);
-                make::emit(vec![make::track(customer, n, n), make::order(order, n, customer)])
+                make::emit(vec![
+                    make::track(customer, n, n),
+                    make::order(order, n, customer),
+                ])
             }
             _ => {
                 let order = customer * 100 + dice.roll(4);
@@ -77,15 +80,24 @@ fn fill(world: &mut World, dice: &mut Dice, put: &mut Put, records: u64, from: u
 
 fn faults(dice: &mut Dice) -> (Vec<&'static str>, Value) {
     let kinds: [(&str, Value); 10] = [
-        ("latency", json!({"action": "latency", "median_ms": 300, "p99_ms": 9_000})),
+        (
+            "latency",
+            json!({"action": "latency", "median_ms": 300, "p99_ms": 9_000}),
+        ),
         ("unavailable", json!({"action": "status", "status": 503})),
         ("error", json!({"action": "status", "status": 500})),
-        ("limited", json!({"action": "status", "status": 429, "scope": "org"})),
+        (
+            "limited",
+            json!({"action": "status", "status": 429, "scope": "org"}),
+        ),
         ("lost_before", json!({"action": "reset_before"})),
         ("lost_after", json!({"action": "reset_after"})),
         ("garbage", json!({"action": "garbage_body"})),
         ("stuck", json!({"action": "stuck_job", "for_ms": 90_000})),
-        ("failing_items", json!({"action": "fail_items", "error": "internal error", "share": 0.3})),
+        (
+            "failing_items",
+            json!({"action": "fail_items", "error": "internal error", "share": 0.3}),
+        ),
         ("no_refs", json!({"action": "refuse_client_ref"})),
     ];
     let mut names = Vec::new();
@@ -122,9 +134,15 @@ struct Coverage {
 fn play(seed: u64, coverage: &mut Coverage) {
     let mut dice = Dice(Jitter::new(seed * 7_919 + 13));
     let (names, script) = faults(&mut dice);
-    let config = Config { limit: 600, seed: seed + 1, ..Config::default() };
+    let config = Config {
+        limit: 600,
+        seed: seed + 1,
+        ..Config::default()
+    };
     let mut world = World::new(config, 600, PARTITIONS);
-    world.sim.inject(FaultScript::parse(&script.to_string()).unwrap());
+    world
+        .sim
+        .inject(FaultScript::parse(&script.to_string()).unwrap());
     let mut put = Put::default();
     let first = world.start_replica();
     let second = world.start_replica();
@@ -167,35 +185,82 @@ fn play(seed: u64, coverage: &mut Coverage) {
     world.assign_all(alive[0]);
     let done = world.run(Duration::from_secs(4 * 3_600));
     let account = world.sim.account();
-    let logs: Vec<_> = world.logs.values().map(|log| (log.committed, log.verdicts.len())).collect();
-    let context = format!("seed {seed}, faults {names:?}: {:?} {logs:?} at {:?}\n{account:#?}", world.settled, world.elapsed());
-    let stuck: Vec<_> = world.replicas.iter().filter_map(|r| Some(r.machine.as_ref()?.snapshot(world.now))).collect();
+    let logs: Vec<_> = world
+        .logs
+        .values()
+        .map(|log| (log.committed, log.verdicts.len()))
+        .collect();
+    let context = format!(
+        "seed {seed}, faults {names:?}: {:?} {logs:?} at {:?}\n{account:#?}",
+        world.settled,
+        world.elapsed()
+    );
+    let stuck: Vec<_> = world
+        .replicas
+        .iter()
+        .filter_map(|r| Some(r.machine.as_ref()?.snapshot(world.now)))
+        .collect();
     assert!(done, "not everything was settled: {context} {stuck:#?}");
     assert!(world.no_invariant_broken(), "{context}");
 
-    let told: BTreeSet<String> = world.sim.events().filter_map(|event| event.event_key).collect();
+    let told: BTreeSet<String> = world
+        .sim
+        .events()
+        .filter_map(|event| event.event_key)
+        .collect();
     let wanted: BTreeSet<String> = put
         .events
         .iter()
         .map(|n| uuid::Uuid::from_u128(u128::from(*n) + 1).to_string())
         .collect();
     let different: Vec<&String> = told.symmetric_difference(&wanted).collect();
-    assert!(different.is_empty(), "events lost or invented: {different:?}: {context}");
+    assert!(
+        different.is_empty(),
+        "events lost or invented: {different:?}: {context}"
+    );
     let stored: BTreeMap<u64, u64> = world
         .sim
         .objects("order")
         .map(|object| {
-            let id = object.external_id.unwrap().trim_start_matches('o').parse().unwrap();
+            let id = object
+                .external_id
+                .unwrap()
+                .trim_start_matches('o')
+                .parse()
+                .unwrap();
             (id, object.version.unwrap().parse().unwrap())
         })
         .collect();
-    assert_eq!(stored, put.versions, "objects lost, or not in their last state: {context}");
+    assert_eq!(
+        stored, put.versions,
+        "objects lost, or not in their last state: {context}"
+    );
     assert_eq!(account.repeated.kobjects, 0, "{context}");
     assert_eq!(account.out_of_order.kobjects, 0, "{context}");
-    assert_eq!(account.out_of_order.tracking, account.out_of_order_repeats, "order: {context}");
-    assert_eq!(account.unjudged, kustomer_sim::Judged::default(), "{context}");
-    assert_eq!(world.letters.len() as u64, put.rejected, "dead letters by outage: {context}");
-    let lost_answers = names.iter().any(|n| ["lost_after", "lost_before", "error", "unavailable", "garbage"].contains(n));
+    assert_eq!(
+        account.out_of_order.tracking, account.out_of_order_repeats,
+        "order: {context}"
+    );
+    assert_eq!(
+        account.unjudged,
+        kustomer_sim::Judged::default(),
+        "{context}"
+    );
+    assert_eq!(
+        world.letters.len() as u64,
+        put.rejected,
+        "dead letters by outage: {context}"
+    );
+    let lost_answers = names.iter().any(|n| {
+        [
+            "lost_after",
+            "lost_before",
+            "error",
+            "unavailable",
+            "garbage",
+        ]
+        .contains(n)
+    });
     if !interrupted && !lost_answers {
         assert_eq!(account.repeated.tracking, 0, "{context}");
     }
@@ -219,9 +284,17 @@ fn play(seed: u64, coverage: &mut Coverage) {
 }
 
 #[test]
-#[expect(clippy::print_stderr, clippy::disallowed_methods, reason = "a test that says what it covered, set from outside")]
+#[expect(
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test that says what it covered, set from outside"
+)]
 fn schedules_lose_nothing_and_keep_order() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let number = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .and_then(|text| text.parse::<u64>().ok())
+    };
     let mut coverage = Coverage::default();
     if let Some(seed) = number("INGEST_SCHEDULE_SEED") {
         play(seed, &mut coverage);
@@ -233,7 +306,12 @@ fn schedules_lose_nothing_and_keep_order() {
     }
     eprintln!(
         "{schedules} schedules: outcomes {:?}, faults {:?}, {} kills, {} moves, {} turns with failing commits, {} events repeated",
-        coverage.outcomes, coverage.faults, coverage.kills, coverage.moves, coverage.failed_commits, coverage.repeats
+        coverage.outcomes,
+        coverage.faults,
+        coverage.kills,
+        coverage.moves,
+        coverage.failed_commits,
+        coverage.repeats
     );
     if schedules >= SCHEDULES {
         for outcome in OutcomeLabel::ALL {
@@ -242,7 +320,11 @@ fn schedules_lose_nothing_and_keep_order() {
             assert!(seen || scripted, "no schedule saw {outcome:?}");
         }
         assert_eq!(coverage.faults.len(), 10);
-        assert!(coverage.faults.values().all(|count| *count > 0), "{:?}", coverage.faults);
+        assert!(
+            coverage.faults.values().all(|count| *count > 0),
+            "{:?}",
+            coverage.faults
+        );
         assert!(coverage.kills > 0 && coverage.moves > 0 && coverage.failed_commits > 0);
     }
 }

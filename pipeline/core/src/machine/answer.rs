@@ -38,7 +38,7 @@ impl Machine {
             (SentKind::Search(keys), CallResult::Searched(outcome)) => {
                 self.on_searched(now, &keys, outcome);
             }
-            (SentKind::ReadCustomer(key), CallResult::Customer(outcome)) => {
+            (SentKind::ReadCustomer { customer: key }, CallResult::Customer(outcome)) => {
                 self.on_customer(now, &key, outcome);
             }
             (SentKind::CreateCustomers { keys, with_refs }, CallResult::Submitted(outcome)) => {
@@ -110,7 +110,11 @@ impl Machine {
                     self.begin_hold(now, Scope::Destination, HoldCause::Unhealthy);
                 }
             }
-            Health::Held(cause) => self.on_held(now, sent, cause),
+            Health::Held(cause) => {
+                // Whatever scope the hold has, the probe that met it is over.
+                self.holds.probe_lost(now, family, &mut self.jitter);
+                self.on_held(now, sent, cause);
+            }
         }
     }
 
@@ -118,7 +122,7 @@ impl Machine {
         // A look-up that the key may not make is done without, where there is another way.
         match &sent.what {
             SentKind::Search(_) if cause == HoldCause::MissingRole => {
-                self.resolver.turn_search_off();
+                self.resolver.turn_search_off(now);
                 self.fact(Fact::SearchOff);
                 return;
             }
@@ -129,7 +133,7 @@ impl Machine {
             SentKind::Search(_)
             | SentKind::ResolveIdentify(_)
             | SentKind::Tracking(_)
-            | SentKind::ReadCustomer(_)
+            | SentKind::ReadCustomer { .. }
             | SentKind::CreateCustomers { .. }
             | SentKind::Bulk { .. }
             | SentKind::Single { .. }
@@ -302,17 +306,17 @@ impl Machine {
             SentKind::Tracking(operations) => {
                 self.on_tracked(now, operations, Outcome::Ambiguous, &nothing);
             }
-            SentKind::ResolveIdentify(key) | SentKind::ReadCustomer(key) => {
-                self.resolver.ask_again(now, &key);
+            SentKind::ResolveIdentify(key) | SentKind::ReadCustomer { customer: key } => {
+                self.look_up_failed(now, &key);
             }
             SentKind::Search(keys) => {
                 for key in keys {
-                    self.resolver.ask_again(now, &key);
+                    self.look_up_failed(now, &key);
                 }
             }
             SentKind::CreateCustomers { keys, .. } => {
                 for key in keys.into_values() {
-                    self.resolver.ask_again(now, &key);
+                    self.look_up_failed(now, &key);
                 }
             }
             SentKind::Bulk {

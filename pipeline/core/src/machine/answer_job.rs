@@ -136,7 +136,7 @@ impl Machine {
                 self.resolver.exists(key);
             }
             ItemFate::Gone | ItemFate::Limited(_) | ItemFate::Transient(_) => {
-                self.resolver.ask_again(now, key);
+                self.look_up_failed(now, key);
             }
             ItemFate::Permanent(detail) => {
                 for operation in self.resolver.found(key) {
@@ -172,9 +172,9 @@ impl Machine {
         };
         self.fact(Fact::JobAbandoned);
         match job.items {
-            JobItems::Objects { operations, .. } => {
+            JobItems::Objects { group, operations } => {
                 for operation in in_order(operations) {
-                    self.doubt(now, operation);
+                    self.doubt(now, operation, group.verb);
                 }
             }
             JobItems::Customers { keys } => {

@@ -9,7 +9,7 @@ use crate::call::SearchFound;
 use crate::fact::{Fact, ResolvedBy};
 use crate::job::JobItems;
 use crate::operation::CustomerKey;
-use crate::outcome::{Outcome, Rejection, SplitHint};
+use crate::outcome::{Outcome, Rejection, RetryCause, SplitHint};
 use crate::resolve::NotFound;
 
 impl Machine {
@@ -23,7 +23,7 @@ impl Machine {
             Outcome::Delivered(found) => {
                 if found.customers.is_empty() && found.unmatched > 0 {
                     // Hits that cannot be matched to a key: the search is of no use here.
-                    self.resolver.turn_search_off();
+                    self.resolver.turn_search_off(now);
                     self.fact(Fact::SearchOff);
                     self.ask_all_again(now, customers);
                     return;
@@ -37,19 +37,24 @@ impl Machine {
                         .map(Arc::clone);
                     match id {
                         Some(id) => self.learn_customer(customer, &id, ResolvedBy::Search),
-                        None => self.missing(now, customer),
+                        None => self.resolver.not_found(now, customer),
                     }
                 }
             }
             Outcome::Split(_) | Outcome::Reject(_) => {
                 if customers.len() < 2 || !self.resolver.halve_search() {
-                    self.resolver.turn_search_off();
+                    self.resolver.turn_search_off(now);
                     self.fact(Fact::SearchOff);
                 }
                 self.ask_all_again(now, customers);
             }
-            Outcome::Retry(_) | Outcome::Ambiguous | Outcome::Pending(_) | Outcome::Hold(_) => {
+            Outcome::Retry(RetryCause::OrgQuota) | Outcome::Hold(_) => {
                 self.ask_all_again(now, customers);
+            }
+            Outcome::Retry(_) | Outcome::Ambiguous | Outcome::Pending(_) => {
+                for customer in customers {
+                    self.look_up_failed(now, customer);
+                }
             }
         }
     }
@@ -71,8 +76,11 @@ impl Machine {
             }
             Outcome::Reject(detail) => self.refuse_customer(key, &detail),
             Outcome::Split(SplitHint { detail, .. }) => self.refuse_customer(key, &detail),
-            Outcome::Retry(_) | Outcome::Ambiguous | Outcome::Pending(_) | Outcome::Hold(_) => {
+            Outcome::Retry(RetryCause::OrgQuota) | Outcome::Hold(_) => {
                 self.resolver.ask_again(now, key);
+            }
+            Outcome::Retry(_) | Outcome::Ambiguous | Outcome::Pending(_) => {
+                self.look_up_failed(now, key);
             }
         }
     }
@@ -89,8 +97,11 @@ impl Machine {
             Outcome::Reject(detail) => self.refuse_customer(key, &detail),
             Outcome::Split(SplitHint { detail, .. }) => self.refuse_customer(key, &detail),
             // Saying it twice changes nothing: an identity with nothing but keys only finds or makes.
-            Outcome::Retry(_) | Outcome::Ambiguous | Outcome::Pending(_) | Outcome::Hold(_) => {
+            Outcome::Retry(RetryCause::OrgQuota) | Outcome::Hold(_) => {
                 self.resolver.ask_again(now, key);
+            }
+            Outcome::Retry(_) | Outcome::Ambiguous | Outcome::Pending(_) => {
+                self.look_up_failed(now, key);
             }
         }
     }
@@ -117,9 +128,14 @@ impl Machine {
                 self.split_customers(now, keys, &hint);
             }
             // Customers refuse duplicates: whoever was made is found by the next look-up.
-            Outcome::Delivered(()) | Outcome::Retry(_) | Outcome::Ambiguous | Outcome::Hold(_) => {
+            Outcome::Retry(RetryCause::OrgQuota) | Outcome::Hold(_) => {
                 for key in keys.into_values() {
                     self.resolver.ask_again(now, &key);
+                }
+            }
+            Outcome::Delivered(()) | Outcome::Retry(_) | Outcome::Ambiguous => {
+                for key in keys.into_values() {
+                    self.look_up_failed(now, &key);
                 }
             }
         }
@@ -153,10 +169,18 @@ impl Machine {
         }
     }
 
-    fn missing(&mut self, now: Instant, customer: &CustomerKey) {
-        if let NotFound::Refused(operations) = self.resolver.not_found(now, customer) {
-            for operation in operations {
-                self.reject_unknown_customer(operation);
+    /// A question about a customer failed: asked again later, and given up when it keeps failing while others succeed.
+    pub(super) fn look_up_failed(&mut self, now: Instant, key: &CustomerKey) {
+        let attempt = self.resolver.failures(key) + 1;
+        let delay = self.settings.retry.delay(attempt, None, &mut self.jitter);
+        let failures = self.resolver.failed(now + delay, key);
+        let others_succeed = self
+            .last_any_success
+            .is_some_and(|at| now.saturating_duration_since(at) < self.settings.quota.minute);
+        if failures >= self.settings.max_failures && others_succeed {
+            for operation in self.resolver.found(key) {
+                let detail = format!("finding its customer failed {failures} times");
+                self.finish_rejected(operation, Rejection::RetriesExhausted, detail);
             }
         }
     }

@@ -18,6 +18,9 @@ use crate::outcome::{Outcome, Rejection, RetryCause, SkipReason, SplitHint};
 use crate::pack::{GroupKey, Verb};
 use crate::revision::Revision;
 
+/// How often a look at an object leads straight back to a write.
+const ROUNDS: u32 = 3;
+
 impl Machine {
     pub(super) fn on_submitted(
         &mut self,
@@ -52,7 +55,7 @@ impl Machine {
             // A submission is never done at once; an answer that says so names no job to ask.
             Outcome::Delivered(()) | Outcome::Ambiguous => {
                 for id in operations {
-                    self.doubt(now, id);
+                    self.doubt(now, id, group.verb);
                 }
             }
             Outcome::Retry(cause) => {
@@ -136,7 +139,7 @@ impl Machine {
             }
             Outcome::Delivered(Written::Duplicate) => self.look_at(id),
             Outcome::Delivered(Written::Gone) => self.gone(now, id, verb),
-            Outcome::Pending(_) | Outcome::Ambiguous => self.doubt(now, id),
+            Outcome::Pending(_) | Outcome::Ambiguous => self.doubt(now, id, verb),
             Outcome::Retry(RetryCause::Conflict) => self.conflict(id),
             Outcome::Retry(cause) => self.retry(now, id, cause, limits.retry_after),
             Outcome::Reject(detail) => {
@@ -206,13 +209,17 @@ impl Machine {
 
     /// An object of this external id exists: read it before anything else.
     pub(super) fn look_at(&mut self, id: OperationId) {
-        self.duplicates_refused = true;
+        if let Some(Operation::KObject(object)) = self.operations.get(&id).map(|state| &state.work)
+        {
+            self.duplicates_refused.insert(object.klass.clone());
+        }
         self.verify_now(id);
     }
 
-    /// A write that may or may not have arrived. Where duplicates are refused, saying it again is safe at once; elsewhere
-    /// the object is looked at first, once any copy under way has had its time.
-    pub(super) fn doubt(&mut self, now: Instant, id: OperationId) {
+    /// A write that may or may not have arrived. Saying it again is safe at once where a second copy is refused: a create
+    /// where duplicates are, an update that names a revision. Elsewhere the object is looked at first, once any copy under
+    /// way has had its time.
+    pub(super) fn doubt(&mut self, now: Instant, id: OperationId, verb: Verb) {
         let Some(state) = self.operations.get_mut(&id) else {
             return;
         };
@@ -220,11 +227,23 @@ impl Machine {
         let Operation::KObject(object) = &state.work else {
             return;
         };
-        if self.duplicates_refused {
+        let refused = match verb {
+            Verb::Create => self.duplicates_refused.contains(&object.klass),
+            Verb::Update => {
+                object.version.is_some()
+                    && self
+                        .directory
+                        .object(&object.klass, &object.external_id)
+                        .is_some_and(|known| {
+                            self.revisions.lock(&object.klass, known.revision).is_some()
+                        })
+            }
+        };
+        if refused {
             self.retry(now, id, RetryCause::ServerError, None);
             return;
         }
-        let kind = format!("{}/{:?}", object.klass, Verb::Create);
+        let kind = format!("{}/{verb:?}", object.klass);
         state.verify_first = true;
         let wait = self
             .jobs
@@ -269,12 +288,16 @@ impl Machine {
         limits: &Limits,
     ) {
         match outcome {
-            Outcome::Delivered(Some(found)) => self.compare(id, found),
+            Outcome::Delivered(Some(found)) => self.compare(now, id, found),
             Outcome::Delivered(None) => {
                 let Some(state) = self.operations.get_mut(&id) else {
                     return;
                 };
                 state.verify_first = false;
+                if let Operation::KObject(object) = &state.work {
+                    self.directory
+                        .forget_object(&object.klass, &object.external_id);
+                }
                 if state.ambiguous {
                     // It did not arrive: it may be sent again.
                     state.ambiguous = false;
@@ -310,7 +333,7 @@ impl Machine {
     }
 
     /// The object as it stands, against what is to be written.
-    fn compare(&mut self, id: OperationId, found: ObjectState) {
+    fn compare(&mut self, now: Instant, id: OperationId, found: ObjectState) {
         let Some(state) = self.operations.get_mut(&id) else {
             return;
         };
@@ -320,9 +343,13 @@ impl Machine {
         let before = self.directory.object(&object.klass, &object.external_id);
         // Only where nobody else has written is the number of writes known.
         if let (Some(before), Some(rev)) = (&before, found.rev)
+            && before.version.is_some()
             && before.version == found.version
         {
             self.revisions.learn(before.revision, rev);
+        }
+        if found.rev.is_none() {
+            self.revisions.note_unshown();
         }
         let learnt = KnownObject {
             id: found.id,
@@ -340,7 +367,12 @@ impl Machine {
                 self.finish_skipped(id, SkipReason::Stale);
             }
             (Some(ours), Some(theirs)) if doubted && ours == theirs => self.finish_delivered(id),
-            _ => self.put_back(id),
+            // A few rounds are ordinary; more mean that a write and a look contradict each other.
+            _ if state.looks < ROUNDS => {
+                state.looks += 1;
+                self.put_back(id);
+            }
+            _ => self.retry(now, id, RetryCause::Conflict, None),
         }
     }
 }

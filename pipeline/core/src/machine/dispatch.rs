@@ -43,7 +43,7 @@ impl Machine {
             SentKind::Single { .. }
             | SentKind::Verify(_)
             | SentKind::ResolveIdentify(_)
-            | SentKind::ReadCustomer(_)
+            | SentKind::ReadCustomer { .. }
             | SentKind::ReadJob { .. }
             | SentKind::Probe => (1, false),
         };
@@ -140,8 +140,8 @@ impl Machine {
     }
 
     fn dispatch_write(&mut self, now: Instant, plenty: bool) {
-        if self.due_forced(now)
-            && let Some((group, operations)) = self.forced.pop_front()
+        if let Some(place) = self.due_forced(now)
+            && let Some((group, operations)) = self.forced.remove(place)
         {
             self.send_bulk(now, group, operations);
             return;
@@ -217,7 +217,11 @@ impl Machine {
                 Verb::Create => state.customer_id.clone(),
                 Verb::Update => None,
             },
-            id: known.map(|known| known.id),
+            // What was decided stands even if the directory has forgotten it since.
+            id: known.map(|known| known.id).or_else(|| match verb {
+                Verb::Create => None,
+                Verb::Update => state.object_id.clone(),
+            }),
             rev,
         })
     }
@@ -244,8 +248,8 @@ impl Machine {
                     Some(Family::BulkRead),
                 );
             }
-            Some(ReadWork::Verify(id)) => {
-                self.verify.pop_front();
+            Some(ReadWork::Verify(place, id)) => {
+                self.verify.remove(place);
                 let Some(state) = self.operations.get(&id) else {
                     return;
                 };
@@ -270,7 +274,7 @@ impl Machine {
     }
 
     fn dispatch_resolve(&mut self, now: Instant, plenty: bool) {
-        match self.resolver.ask(now, plenty) {
+        match self.resolver.ask(now, plenty, self.allowed(now)) {
             Some(Question::Search(customers)) => {
                 let keys: Vec<CustomerKey> = customers
                     .iter()
@@ -297,8 +301,8 @@ impl Machine {
                     Some(Family::Tracking),
                 );
             }
-            Some(Question::Read(key)) => {
-                let what = SentKind::ReadCustomer(key.clone());
+            Some(Question::Read { customer, key }) => {
+                let what = SentKind::ReadCustomer { customer };
                 self.send(
                     now,
                     Call::GetCustomer { key },

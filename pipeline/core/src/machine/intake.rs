@@ -30,6 +30,11 @@ impl Machine {
     }
 
     pub(super) fn on_assigned(&mut self, now: Instant, partition: TopicPartition, epoch: Epoch) {
+        if self.shutting_down {
+            return; // it goes back with the membership; nothing of it is begun
+        }
+        // Somebody else may have written meanwhile what this process wrote before.
+        self.directory.forget_fingerprints();
         let known = self
             .assignments
             .get(&partition)
@@ -133,6 +138,7 @@ impl Machine {
             attempts: 0,
             abandoned: false,
             letter: false,
+            acknowledged: false,
         };
         match verdict {
             Verdict::Skip(_) => {}
@@ -201,6 +207,8 @@ impl Machine {
             last_attempt: None,
             bytes,
             customer_id: None,
+            object_id: None,
+            looks: 0,
             ambiguous: false,
             verify_first: false,
             alone: false,

@@ -22,7 +22,7 @@ mod settle;
 mod snapshot;
 mod state;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Instant;
 
 pub use self::settings::{MachineSettings, TopicSettings};
@@ -39,6 +39,7 @@ use crate::hold::Holds;
 use crate::invariant::Audit;
 use crate::job::Jobs;
 use crate::lane::{LaneId, Lanes, OperationId};
+use crate::operation::Klass;
 use crate::outcome::{Rejected, Verdict};
 use crate::pack::{GroupKey, Groups};
 use crate::quota::Quota;
@@ -102,6 +103,8 @@ pub enum Input {
     },
     /// The answer to [`Effect::Commit`].
     Committed {
+        /// What this answer is about: all of the commit, or part of it.
+        entries: Vec<(TopicPartition, Epoch, Offset)>,
         /// Whether the broker took it.
         accepted: bool,
     },
@@ -193,7 +196,7 @@ pub struct Machine {
     next_id: u64,
     customer_refs: bool,
     object_refs: bool,
-    duplicates_refused: bool,
+    duplicates_refused: HashSet<Klass>,
     revisions: Revisions,
     failures: u32,
     last_success: Option<(Instant, Option<crate::hold::Family>)>,
@@ -238,7 +241,7 @@ impl Machine {
             next_id: 0,
             customer_refs: true,
             object_refs: true,
-            duplicates_refused: false,
+            duplicates_refused: HashSet::new(),
             revisions: Revisions::default(),
             failures: 0,
             last_success: None,
@@ -279,7 +282,7 @@ impl Machine {
             } => {
                 self.on_dead_lettered(now, letter, acknowledged);
             }
-            Input::Committed { accepted } => self.on_committed(accepted),
+            Input::Committed { entries, accepted } => self.on_committed(entries, accepted),
             Input::ReleaseHold(id) => self.on_release(id),
             Input::Shutdown => self.on_shutdown(now),
             Input::Wake => {}

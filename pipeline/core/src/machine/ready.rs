@@ -88,6 +88,7 @@ impl Machine {
             {
                 return Next::Skip(SkipReason::Stale);
             }
+            state.object_id = Some(Arc::clone(&known.id));
             let keyed = self
                 .settings
                 .topics
@@ -171,9 +172,7 @@ impl Machine {
                 Timer::Letter(record) => self.send_letter(record),
             }
         }
-        for operation in self.resolver.expired(now) {
-            self.reject_unknown_customer(operation);
-        }
+        self.resolver.tick(now);
     }
 
     /// Drops what is no longer ready from the front of the queues, and skips repeats, so that a permit is never taken for
@@ -202,17 +201,15 @@ impl Machine {
             }
             self.verify.pop_front();
         }
-        while let Some((_, operations)) = self.forced.front_mut() {
-            operations.retain(|id| {
-                self.operations
+        let operations = &self.operations;
+        self.forced.retain_mut(|(_, ids)| {
+            ids.retain(|id| {
+                operations
                     .get(id)
-                    .is_some_and(|state| state.stage == Stage::ReadyForced)
+                    .is_some_and(|s| s.stage == Stage::ReadyForced)
             });
-            if !operations.is_empty() {
-                break;
-            }
-            self.forced.pop_front();
-        }
+            !ids.is_empty()
+        });
     }
 
     fn is_repeat(&self, id: OperationId) -> bool {

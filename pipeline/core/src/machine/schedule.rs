@@ -2,29 +2,37 @@
 
 use std::time::Instant;
 
+use smallvec::SmallVec;
+
 use super::Machine;
+use super::state::Stage;
 use crate::call::Class;
 use crate::hold::{Family, Passage, Scope};
 use crate::job::JobId;
 use crate::lane::OperationId;
 use crate::operation::Operation;
 use crate::quota::Denied;
+use crate::resolve::Allowed;
 
 /// What the `Read` class would do next.
 pub(super) enum ReadWork {
     Job(JobId),
-    Verify(OperationId),
+    /// Its place in the queue, and the operation.
+    Verify(usize, OperationId),
 }
 
 impl Machine {
     /// Sends what may be sent until permits, work or room run out.
     pub(super) fn schedule(&mut self, now: Instant) {
         self.next_permit = None;
+        // A class that is denied may be kept back for itself (the reserve): the others are still asked.
+        let mut denied: SmallVec<[Class; 5]> = SmallVec::new();
         while self.requests.len() < self.settings.max_in_flight {
             self.trim_ready(now);
             let plenty = self.is_plenty(now);
             let work = self.work(now, plenty);
-            let Some(class) = self.turns.next(|class| work.contains(&Some(class))) else {
+            let may = |class| work.contains(&Some(class)) && !denied.contains(&class);
+            let Some(class) = self.turns.next(may) else {
                 break;
             };
             match self.quota.take(now, class) {
@@ -34,8 +42,8 @@ impl Machine {
                     self.activate_lanes(now);
                 }
                 Err(Denied::Until(at)) => {
-                    self.next_permit = Some(at);
-                    break;
+                    self.next_permit = Some(self.next_permit.map_or(at, |known| known.min(at)));
+                    denied.push(class);
                 }
                 Err(Denied::NoAllowance) => break,
             }
@@ -59,11 +67,9 @@ impl Machine {
             return [probe.then_some(Class::Probe), None, None, None, None];
         }
         let tracks = !self.ready_track.is_empty() && self.may_pass(now, &Family::Tracking);
-        let writes = self.due_forced(now) || self.due_group(now, plenty).is_some();
+        let writes = self.due_forced(now).is_some() || self.due_group(now, plenty).is_some();
         let reads = self.due_read(now).is_some();
-        let resolves = self.resolver.due(now, plenty)
-            && self.may_pass(now, &Family::CustomerRead)
-            && self.may_pass(now, &Family::CustomerCreate);
+        let resolves = self.resolver.due(now, plenty, self.allowed(now));
         [
             tracks.then_some(Class::Track),
             writes.then_some(Class::Write),
@@ -80,10 +86,20 @@ impl Machine {
         }
     }
 
-    pub(super) fn due_forced(&self, now: Instant) -> bool {
+    /// Which questions about customers may be sent.
+    pub(super) fn allowed(&self, now: Instant) -> Allowed {
+        Allowed {
+            read: self.may_pass(now, &Family::CustomerRead),
+            create: self.may_pass(now, &Family::CustomerCreate),
+            identify: self.may_pass(now, &Family::Tracking),
+        }
+    }
+
+    /// The place of the first forced request that nothing holds.
+    pub(super) fn due_forced(&self, now: Instant) -> Option<usize> {
         self.forced
-            .front()
-            .is_some_and(|(key, _)| self.may_pass(now, &Family::KObjectWrite(key.klass.clone())))
+            .iter()
+            .position(|(key, _)| self.may_pass(now, &Family::KObjectWrite(key.klass.clone())))
     }
 
     pub(super) fn due_group(&self, now: Instant, plenty: bool) -> Option<crate::pack::GroupKey> {
@@ -98,12 +114,15 @@ impl Machine {
         {
             return Some(ReadWork::Job(job));
         }
-        let id = self.verify.front().copied()?;
-        let Operation::KObject(object) = &self.operations.get(&id)?.work else {
-            return None;
-        };
-        self.may_pass(now, &Family::KObjectRead(object.klass.clone()))
-            .then_some(ReadWork::Verify(id))
+        self.verify.iter().enumerate().find_map(|(place, id)| {
+            let state = self.operations.get(id)?;
+            let Operation::KObject(object) = &state.work else {
+                return None;
+            };
+            let ready = state.stage == Stage::ReadyVerify
+                && self.may_pass(now, &Family::KObjectRead(object.klass.clone()));
+            ready.then_some(ReadWork::Verify(place, *id))
+        })
     }
 
     /// When the machine wants to be woken although nothing else happens; not before `now`.
@@ -125,10 +144,10 @@ impl Machine {
             };
             [
                 self.next_permit,
-                self.groups.next_due(plenty).and_then(later),
-                self.groups.next_due(false).and_then(later),
-                self.resolver.next_due(plenty).and_then(later),
-                self.resolver.next_due(false).and_then(later),
+                self.groups.next_due(stepped, plenty),
+                self.groups.next_due(stepped, false),
+                self.resolver.next_due(stepped, plenty),
+                self.resolver.next_due(stepped, false),
                 self.jobs.next_due().and_then(later),
             ]
         } else {

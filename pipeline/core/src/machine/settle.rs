@@ -11,6 +11,7 @@ use crate::invariant::Invariant;
 use crate::lane::OperationId;
 use crate::operation::Operation;
 use crate::outcome::{Rejected, Rejection, SkipReason};
+use crate::record::{Epoch, Offset, TopicPartition};
 
 /// What an operation came to.
 #[derive(Debug, Clone)]
@@ -140,9 +141,10 @@ impl Machine {
 
     pub(super) fn on_dead_lettered(&mut self, now: Instant, letter: LetterId, acknowledged: bool) {
         let LetterId(id) = letter;
-        let Some(state) = self.records.get(&id) else {
+        let Some(state) = self.records.get_mut(&id) else {
             return;
         };
+        state.acknowledged = acknowledged;
         if !acknowledged {
             self.timers
                 .insert((now + self.settings.letter_retry, Timer::Letter(id)));
@@ -160,7 +162,7 @@ impl Machine {
             return;
         };
         let rightly = match settlement {
-            Settlement::DeadLettered(_) => state.letter,
+            Settlement::DeadLettered(_) => state.acknowledged,
             Settlement::Delivered | Settlement::Skipped(_) => !state.letter,
         };
         self.audit.check(Invariant::I4, rightly);
@@ -208,6 +210,7 @@ impl Machine {
         }
         let anything = self.assignments.values().any(|a| a.uncommitted().is_some());
         if !anything {
+            self.commit.next_at = None;
             return;
         }
         let draining = self
@@ -246,8 +249,16 @@ impl Machine {
         self.effects.push(Effect::Commit(entries));
     }
 
-    pub(super) fn on_committed(&mut self, accepted: bool) {
-        for (partition, epoch, offset) in std::mem::take(&mut self.commit.under_way) {
+    /// Part of a commit, or all of it, was answered.
+    pub(super) fn on_committed(
+        &mut self,
+        entries: Vec<(TopicPartition, Epoch, Offset)>,
+        accepted: bool,
+    ) {
+        for (partition, epoch, offset) in entries {
+            self.commit
+                .under_way
+                .retain(|(other, of, _)| *other != partition || *of != epoch);
             let Some(assignment) = self.assignments.get_mut(&partition) else {
                 continue;
             };
@@ -255,7 +266,7 @@ impl Machine {
                 continue;
             }
             if accepted {
-                assignment.acked = Some(offset);
+                assignment.acked = assignment.acked.max(Some(offset));
             } else if let Some(drain) = assignment.drain.as_mut() {
                 drain.commits_failed += 1;
             }

@@ -52,6 +52,8 @@ pub(super) struct RecordState {
     pub(super) abandoned: bool,
     /// Its dead letter is under way.
     pub(super) letter: bool,
+    /// The broker has acknowledged its dead letter.
+    pub(super) acknowledged: bool,
 }
 
 #[derive(Debug)]
@@ -70,6 +72,10 @@ pub(super) struct OperationState {
     pub(super) bytes: usize,
     /// The customer's Kustomer id, once known.
     pub(super) customer_id: Option<Arc<str>>,
+    /// The object's Kustomer id, once an update of it was decided.
+    pub(super) object_id: Option<Arc<str>>,
+    /// Looks at the object that led back to a write.
+    pub(super) looks: u32,
     /// A write of it may have arrived.
     pub(super) ambiguous: bool,
     /// Look at the object before anything else is sent.
@@ -123,7 +129,9 @@ pub(super) enum SentKind {
     Tracking(SmallVec<[OperationId; 2]>),
     Search(Vec<CustomerKey>),
     ResolveIdentify(CustomerKey),
-    ReadCustomer(CustomerKey),
+    ReadCustomer {
+        customer: CustomerKey,
+    },
     CreateCustomers {
         keys: HashMap<String, CustomerKey>,
         with_refs: bool,

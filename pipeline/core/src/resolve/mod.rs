@@ -2,7 +2,7 @@
 //!
 //! The cheapest answer is one that is due anyway: an identity or event of the same customer under way. Else many keys share
 //! one search; who is not found is made in bulk, or, where the route says so, waited for or refused. A search index may lag,
-//! so "not found" is never taken as proof: a create that meets a duplicate leads to a read by key.
+//! so "not found" is never taken as proof: a create that meets a duplicate leads to a read by each key.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 use crate::lane::OperationId;
 use crate::operation::{CustomerKey, CustomerRef, MissingCustomer};
 use crate::pack::{MAX_ITEMS, Patience};
+
+/// How often a customer that is waited for is looked up before it is given up.
+const LOOKS: u32 = 4;
 
 /// Customers that something waits for.
 #[derive(Debug)]
@@ -19,7 +22,8 @@ pub struct Resolver {
     create: Queue,
     read: VecDeque<CustomerKey>,
     alone: VecDeque<CustomerKey>,
-    parked: BTreeSet<(Instant, CustomerKey)>,
+    /// Customers that wait for a time, by that time.
+    later: BTreeSet<(Instant, CustomerKey)>,
     settings: ResolverSettings,
     search_terms: usize,
     search_off: bool,
@@ -39,11 +43,28 @@ pub struct ResolverSettings {
     pub minute: Duration,
 }
 
+/// Which kinds of questions may be sent now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowed {
+    /// Searches and reads of customers.
+    pub read: bool,
+    /// Bulk creates of customers.
+    pub create: bool,
+    /// Identities.
+    pub identify: bool,
+}
+
 #[derive(Debug)]
 struct Wanted {
     customer: CustomerRef,
     waiting: Vec<OperationId>,
     stage: Stage,
+    /// Questions that came to nothing.
+    failures: u32,
+    /// Times it was found missing while it is waited for.
+    looks: u32,
+    /// Which key is read next.
+    next_key: usize,
 }
 
 /// Customers in the order in which they began to wait, from which any can be taken.
@@ -60,7 +81,10 @@ enum Stage {
     Read,
     Alone,
     UnderWay,
+    /// Nobody has the keys; looked at again then.
     Parked(Instant),
+    /// The last question failed; asked again then.
+    Delayed(Instant),
 }
 
 /// What to ask next.
@@ -72,8 +96,13 @@ pub enum Question {
     Create(Vec<CustomerKey>),
     /// Find or make one by an identity with nothing but its keys: one unit, and certain.
     Identify(CustomerKey),
-    /// Read one by its key.
-    Read(CustomerKey),
+    /// Read a customer by one of its keys.
+    Read {
+        /// The first key, which names the customer here.
+        customer: CustomerKey,
+        /// The key to read by.
+        key: CustomerKey,
+    },
 }
 
 /// What becomes of a customer that a look-up did not find.
@@ -81,7 +110,7 @@ pub enum Question {
 pub enum NotFound {
     /// Another question follows.
     Continues,
-    /// Nobody has the key: these operations are refused.
+    /// Nobody has any of the keys: these operations are refused.
     Refused(Vec<OperationId>),
 }
 
@@ -95,7 +124,7 @@ impl Resolver {
             create: Queue::default(),
             read: VecDeque::new(),
             alone: VecDeque::new(),
-            parked: BTreeSet::new(),
+            later: BTreeSet::new(),
             settings,
             search_terms: MAX_ITEMS,
             search_off: false,
@@ -121,6 +150,9 @@ impl Resolver {
             customer: customer.clone(),
             waiting: vec![operation],
             stage: Stage::UnderWay,
+            failures: 0,
+            looks: 0,
+            next_key: 0,
         };
         self.wanted.insert(first.clone(), wanted);
         self.enqueue_look_up(now, first);
@@ -136,73 +168,92 @@ impl Resolver {
         }
     }
 
-    /// The customer is known now: whoever waited for it.
-    pub fn found(&mut self, key: &CustomerKey) -> Vec<OperationId> {
-        self.forget(key)
+    /// The customer is known now, or given up: whoever waited for it.
+    pub fn found(&mut self, customer: &CustomerKey) -> Vec<OperationId> {
+        self.forget(customer)
     }
 
-    /// A look-up under way came back without this customer.
-    pub fn not_found(&mut self, now: Instant, key: &CustomerKey) -> NotFound {
-        let Some(wanted) = self.wanted.get_mut(key) else {
+    /// A search under way came back without this customer. It is no proof.
+    pub fn not_found(&mut self, now: Instant, customer: &CustomerKey) {
+        let Some(missing) = self
+            .wanted
+            .get(customer)
+            .map(|wanted| wanted.customer.missing)
+        else {
+            return;
+        };
+        match missing {
+            MissingCustomer::Create => self.enqueue_create(now, customer.clone()),
+            MissingCustomer::Park => self.park(now, customer),
+            MissingCustomer::Reject => self.enqueue_read(customer),
+        }
+    }
+
+    /// A read by one key came back empty: proof for that key, and for the customer if it was the last.
+    pub fn proved_missing(&mut self, now: Instant, customer: &CustomerKey) -> NotFound {
+        let Some(wanted) = self.wanted.get_mut(customer) else {
             return NotFound::Continues;
         };
-        match wanted.customer.missing {
-            MissingCustomer::Create => {
-                wanted.stage = Stage::Create(self.create.push(now, key.clone()));
-                NotFound::Continues
-            }
-            MissingCustomer::Park => {
-                let until = now + self.settings.park_for;
-                wanted.stage = Stage::Parked(until);
-                self.parked.insert((until, key.clone()));
-                NotFound::Continues
-            }
-            MissingCustomer::Reject => {
-                wanted.stage = Stage::Read;
-                self.read.push_back(key.clone());
-                NotFound::Continues
-            }
-        }
-    }
-
-    /// A read by key came back empty: proof that nobody has it.
-    pub fn proved_missing(&mut self, now: Instant, key: &CustomerKey) -> NotFound {
-        match self.wanted.get(key).map(|wanted| wanted.customer.missing) {
-            Some(MissingCustomer::Reject) => NotFound::Refused(self.forget(key)),
-            Some(MissingCustomer::Create | MissingCustomer::Park) => self.not_found(now, key),
-            None => NotFound::Continues,
-        }
-    }
-
-    /// A create met somebody who has the key: read by key.
-    pub fn exists(&mut self, key: &CustomerKey) {
-        if let Some(wanted) = self.wanted.get_mut(key) {
+        wanted.next_key += 1;
+        if wanted.next_key < wanted.customer.keys().len() {
             wanted.stage = Stage::Read;
-            self.read.push_back(key.clone());
+            self.read.push_back(customer.clone());
+            return NotFound::Continues;
+        }
+        match wanted.customer.missing {
+            MissingCustomer::Reject => return NotFound::Refused(self.forget(customer)),
+            MissingCustomer::Park if wanted.looks >= LOOKS => {
+                return NotFound::Refused(self.forget(customer));
+            }
+            MissingCustomer::Park => self.park(now, customer),
+            MissingCustomer::Create => self.enqueue_create(now, customer.clone()),
+        }
+        NotFound::Continues
+    }
+
+    /// A create met somebody who has a key: read by each of them.
+    pub fn exists(&mut self, customer: &CustomerKey) {
+        self.enqueue_read(customer);
+    }
+
+    /// A question came to nothing through no fault of its own: it is asked again as soon as it may be.
+    pub fn ask_again(&mut self, now: Instant, customer: &CustomerKey) {
+        if self.wanted.contains_key(customer) {
+            self.enqueue_look_up(now, customer.clone());
         }
     }
 
-    /// A question came to nothing and is to be asked again.
-    pub fn ask_again(&mut self, now: Instant, key: &CustomerKey) {
-        if self.wanted.contains_key(key) {
-            self.enqueue_look_up(now, key.clone());
-        }
+    /// A question failed: asked again at that time. How often that has happened to this customer.
+    pub fn failed(&mut self, until: Instant, customer: &CustomerKey) -> u32 {
+        let Some(wanted) = self.wanted.get_mut(customer) else {
+            return 0;
+        };
+        wanted.failures = wanted.failures.saturating_add(1);
+        wanted.stage = Stage::Delayed(until);
+        self.later.insert((until, customer.clone()));
+        wanted.failures
+    }
+
+    /// How often questions for this customer failed.
+    #[must_use]
+    pub fn failures(&self, customer: &CustomerKey) -> u32 {
+        self.wanted
+            .get(customer)
+            .map_or(0, |wanted| wanted.failures)
     }
 
     /// The search was refused for its size: half as many terms from now on. `false` if it cannot be smaller.
     pub fn halve_search(&mut self) -> bool {
-        self.search_terms /= 2;
-        if self.search_terms < 2 {
-            self.turn_search_off();
-            return false;
-        }
-        true
+        self.search_terms = (self.search_terms / 2).max(1);
+        self.search_terms > 1
     }
 
-    /// The search is of no use here (no role, or its answers name no keys).
-    pub fn turn_search_off(&mut self) {
+    /// The search is of no use here (no role, or its answers name no keys): whoever waits for one is asked for otherwise.
+    pub fn turn_search_off(&mut self, now: Instant) {
         self.search_off = true;
-        self.search_terms = self.search_terms.max(2);
+        for (_, customer) in std::mem::take(&mut self.search.entries).into_values() {
+            self.enqueue_look_up(now, customer);
+        }
     }
 
     /// Identities are not allowed for this key: customers are made in bulk, even one.
@@ -211,10 +262,10 @@ impl Resolver {
     }
 
     /// Asks for one customer on its own, where the answer is about nobody else.
-    pub fn ask_alone(&mut self, key: &CustomerKey) {
-        if let Some(wanted) = self.wanted.get_mut(key) {
+    pub fn ask_alone(&mut self, customer: &CustomerKey) {
+        if let Some(wanted) = self.wanted.get_mut(customer) {
             wanted.stage = Stage::Alone;
-            self.alone.push_back(key.clone());
+            self.alone.push_back(customer.clone());
         }
     }
 
@@ -224,18 +275,33 @@ impl Resolver {
         !self.search_off
     }
 
-    /// The question that is due. It changes nothing.
-    #[must_use]
-    pub fn due(&self, now: Instant, plenty: bool) -> bool {
-        !self.read.is_empty()
-            || !self.alone.is_empty()
-            || self.is_due(&self.create, MAX_ITEMS, now, plenty)
-            || (self.may_search(now) && self.is_due(&self.search, self.search_terms, now, plenty))
+    /// Customers whose time has come are asked for again.
+    pub fn tick(&mut self, now: Instant) {
+        while let Some((until, customer)) = self.later.first().cloned() {
+            if until > now {
+                break;
+            }
+            self.later.pop_first();
+            match self.stage(&customer) {
+                Some(Stage::Parked(at)) if at == until => self.enqueue_read(&customer),
+                Some(Stage::Delayed(at)) if at == until => self.enqueue_look_up(now, customer),
+                Some(_) | None => {}
+            }
+        }
     }
 
-    /// When a question will be due by its patience.
+    /// Whether a question is due that may be sent. It changes nothing.
     #[must_use]
-    pub fn next_due(&self, plenty: bool) -> Option<Instant> {
+    pub fn due(&self, now: Instant, plenty: bool, allowed: Allowed) -> bool {
+        (allowed.read && !self.read.is_empty())
+            || (self.may_make(allowed, false) && !self.alone.is_empty())
+            || self.is_create_due(now, plenty, allowed)
+            || self.is_search_due(now, plenty, allowed)
+    }
+
+    /// When a question will be due by its patience, after that time.
+    #[must_use]
+    pub fn next_due(&self, after: Instant, plenty: bool) -> Option<Instant> {
         let patience = self.patience(plenty);
         let create = self.create.oldest().map(|since| since + patience);
         let search = self.search.oldest().map(|since| {
@@ -247,44 +313,36 @@ impl Resolver {
                 Some(_) | None => due,
             }
         });
-        let parked = self.parked.first().map(|(until, _)| *until);
-        [create, search, parked].into_iter().flatten().min()
+        let later = self.later.first().map(|(until, _)| *until);
+        [create, search, later]
+            .into_iter()
+            .flatten()
+            .filter(|at| *at > after)
+            .min()
     }
 
-    /// Takes the question that is due, if one is.
-    pub fn ask(&mut self, now: Instant, plenty: bool) -> Option<Question> {
-        while let Some(key) = self.read.pop_front() {
-            if matches!(self.stage(&key), Some(Stage::Read)) {
-                self.under_way(&key);
-                return Some(Question::Read(key));
-            }
+    /// Takes the question that is due and may be sent, if there is one.
+    pub fn ask(&mut self, now: Instant, plenty: bool, allowed: Allowed) -> Option<Question> {
+        if allowed.read
+            && let Some(customer) = self.read.pop_front()
+        {
+            return Some(self.read_question(customer));
         }
-        if let Some(key) = self.alone.pop_front() {
-            self.under_way(&key);
-            return Some(self.one_alone(key));
+        if self.may_make(allowed, false)
+            && let Some(customer) = self.alone.pop_front()
+        {
+            self.under_way(&customer);
+            return Some(self.one_alone(customer));
         }
-        if self.is_due(&self.create, MAX_ITEMS, now, plenty) {
+        if self.is_create_due(now, plenty, allowed) {
             return self.create_question();
         }
         self.forget_old_searches(now);
-        if self.may_search(now) && self.is_due(&self.search, self.search_terms, now, plenty) {
-            let keys = self.take_search();
-            return self.search_question(now, keys);
+        if self.is_search_due(now, plenty, allowed) {
+            let customers = self.take_search();
+            return self.search_question(now, customers);
         }
         None
-    }
-
-    /// Customers whose patience ended: their operations are refused.
-    pub fn expired(&mut self, now: Instant) -> Vec<OperationId> {
-        let mut refused = Vec::new();
-        while let Some((until, key)) = self.parked.first().cloned() {
-            if until > now {
-                break;
-            }
-            self.parked.remove(&(until, key.clone()));
-            refused.extend(self.forget(&key));
-        }
-        refused
     }
 
     /// Operations that wait for a customer, and customers waited for.
@@ -298,27 +356,29 @@ impl Resolver {
 
     /// All keys of a wanted customer.
     #[must_use]
-    pub fn keys(&self, key: &CustomerKey) -> Option<&[CustomerKey]> {
-        self.wanted.get(key).map(|wanted| wanted.customer.keys())
+    pub fn keys(&self, customer: &CustomerKey) -> Option<&[CustomerKey]> {
+        self.wanted
+            .get(customer)
+            .map(|wanted| wanted.customer.keys())
     }
 
-    fn stage(&self, key: &CustomerKey) -> Option<Stage> {
-        self.wanted.get(key).map(|wanted| wanted.stage)
+    fn stage(&self, customer: &CustomerKey) -> Option<Stage> {
+        self.wanted.get(customer).map(|wanted| wanted.stage)
     }
 
-    fn under_way(&mut self, key: &CustomerKey) {
-        if let Some(wanted) = self.wanted.get_mut(key) {
+    fn under_way(&mut self, customer: &CustomerKey) {
+        if let Some(wanted) = self.wanted.get_mut(customer) {
             wanted.stage = Stage::UnderWay;
         }
     }
 
-    fn forget(&mut self, key: &CustomerKey) -> Vec<OperationId> {
-        let Some(wanted) = self.wanted.remove(key) else {
+    fn forget(&mut self, customer: &CustomerKey) -> Vec<OperationId> {
+        let Some(wanted) = self.wanted.remove(customer) else {
             return Vec::new();
         };
         match wanted.stage {
-            Stage::Parked(until) => {
-                self.parked.remove(&(until, key.clone()));
+            Stage::Parked(until) | Stage::Delayed(until) => {
+                self.later.remove(&(until, customer.clone()));
             }
             Stage::Search(place) => {
                 self.search.entries.remove(&place);
@@ -326,29 +386,47 @@ impl Resolver {
             Stage::Create(place) => {
                 self.create.entries.remove(&place);
             }
-            Stage::Read => self.read.retain(|other| other != key),
-            Stage::Alone => self.alone.retain(|other| other != key),
+            Stage::Read => self.read.retain(|other| other != customer),
+            Stage::Alone => self.alone.retain(|other| other != customer),
             Stage::UnderWay => {}
         }
         wanted.waiting
     }
 
-    fn enqueue_look_up(&mut self, now: Instant, key: CustomerKey) {
-        let Some(wanted) = self.wanted.get_mut(&key) else {
+    fn enqueue_look_up(&mut self, now: Instant, customer: CustomerKey) {
+        let Some(wanted) = self.wanted.get_mut(&customer) else {
             return;
         };
         if !self.search_off {
-            wanted.stage = Stage::Search(self.search.push(now, key));
+            wanted.stage = Stage::Search(self.search.push(now, customer));
             return;
         }
         match wanted.customer.missing {
-            MissingCustomer::Create => {
-                wanted.stage = Stage::Create(self.create.push(now, key));
-            }
-            MissingCustomer::Park | MissingCustomer::Reject => {
-                wanted.stage = Stage::Read;
-                self.read.push_back(key);
-            }
+            MissingCustomer::Create => self.enqueue_create(now, customer),
+            MissingCustomer::Park | MissingCustomer::Reject => self.enqueue_read(&customer),
+        }
+    }
+
+    fn enqueue_create(&mut self, now: Instant, customer: CustomerKey) {
+        if let Some(wanted) = self.wanted.get_mut(&customer) {
+            wanted.stage = Stage::Create(self.create.push(now, customer));
+        }
+    }
+
+    fn enqueue_read(&mut self, customer: &CustomerKey) {
+        if let Some(wanted) = self.wanted.get_mut(customer) {
+            wanted.stage = Stage::Read;
+            wanted.next_key = 0;
+            self.read.push_back(customer.clone());
+        }
+    }
+
+    fn park(&mut self, now: Instant, customer: &CustomerKey) {
+        if let Some(wanted) = self.wanted.get_mut(customer) {
+            let until = now + self.settings.park_for / LOOKS;
+            wanted.looks += 1;
+            wanted.stage = Stage::Parked(until);
+            self.later.insert((until, customer.clone()));
         }
     }
 
@@ -360,11 +438,33 @@ impl Resolver {
         }
     }
 
-    fn is_due(&self, queue: &Queue, full: usize, now: Instant, plenty: bool) -> bool {
+    fn is_full_or_late(&self, queue: &Queue, full: usize, now: Instant, plenty: bool) -> bool {
         queue.entries.len() >= full
             || queue
                 .oldest()
                 .is_some_and(|since| since + self.patience(plenty) <= now)
+    }
+
+    /// Whether customers may be made now: many in bulk, one or two by identities.
+    fn may_make(&self, allowed: Allowed, many: bool) -> bool {
+        if many || self.identify_off {
+            allowed.create
+        } else {
+            allowed.identify
+        }
+    }
+
+    fn is_create_due(&self, now: Instant, plenty: bool, allowed: Allowed) -> bool {
+        self.may_make(allowed, self.create.entries.len() > 2)
+            && self.is_full_or_late(&self.create, MAX_ITEMS, now, plenty)
+    }
+
+    fn is_search_due(&self, now: Instant, plenty: bool, allowed: Allowed) -> bool {
+        // One customer alone may become an identity; a search or a read needs the role to read.
+        let alone = self.search.entries.len() == 1;
+        (allowed.read && (!alone || allowed.identify || self.identify_off))
+            && self.may_search(now)
+            && self.is_full_or_late(&self.search, self.search_terms, now, plenty)
     }
 
     fn may_search(&self, now: Instant) -> bool {
@@ -386,76 +486,87 @@ impl Resolver {
         }
     }
 
+    fn read_question(&mut self, customer: CustomerKey) -> Question {
+        self.under_way(&customer);
+        let key = self
+            .wanted
+            .get(&customer)
+            .and_then(|wanted| wanted.customer.keys().get(wanted.next_key))
+            .map_or_else(|| customer.clone(), Clone::clone);
+        Question::Read { customer, key }
+    }
+
     /// One or two are made by identities: two units at most, where a bulk with its read costs two and takes seconds.
     fn create_question(&mut self) -> Option<Question> {
         let many = self.create.entries.len() > 2 || self.identify_off;
         let wanted = if many { MAX_ITEMS } else { 1 };
-        let mut keys = Vec::new();
-        while keys.len() < wanted
-            && let Some((_, (_, key))) = self.create.entries.pop_first()
+        let mut customers = Vec::new();
+        while customers.len() < wanted
+            && let Some((_, (_, customer))) = self.create.entries.pop_first()
         {
-            self.under_way(&key);
-            keys.push(key);
+            self.under_way(&customer);
+            customers.push(customer);
         }
         if many {
-            Some(Question::Create(keys))
+            Some(Question::Create(customers))
         } else {
-            keys.pop().map(Question::Identify)
+            customers.pop().map(Question::Identify)
         }
     }
 
-    fn one_alone(&self, key: CustomerKey) -> Question {
+    fn one_alone(&self, customer: CustomerKey) -> Question {
         if self.identify_off {
-            Question::Create(vec![key])
+            Question::Create(vec![customer])
         } else {
-            Question::Identify(key)
+            Question::Identify(customer)
         }
     }
 
     fn take_search(&mut self) -> Vec<CustomerKey> {
-        let mut keys = Vec::new();
+        let mut customers = Vec::new();
         let mut terms = 0;
         while let Some(entry) = self.search.entries.first_entry() {
-            let key = &entry.get().1;
+            let customer = &entry.get().1;
             let count = self
                 .wanted
-                .get(key)
+                .get(customer)
                 .map_or(0, |wanted| wanted.customer.keys().len());
-            if !keys.is_empty() && terms + count > self.search_terms {
+            if !customers.is_empty() && terms + count > self.search_terms {
                 break;
             }
-            let (_, key) = entry.remove();
+            let (_, customer) = entry.remove();
             terms += count;
-            self.under_way(&key);
-            keys.push(key);
+            self.under_way(&customer);
+            customers.push(customer);
         }
-        keys
+        customers
     }
 
     /// A single customer that may be made is found or made by one identity; a single key that must exist is read.
-    fn search_question(&mut self, now: Instant, keys: Vec<CustomerKey>) -> Option<Question> {
-        if let [key] = keys.as_slice()
-            && let Some(wanted) = self.wanted.get(key)
+    fn search_question(&mut self, now: Instant, customers: Vec<CustomerKey>) -> Option<Question> {
+        if let [customer] = customers.as_slice()
+            && let Some(wanted) = self.wanted.get_mut(customer)
         {
             if wanted.customer.missing == MissingCustomer::Create && !self.identify_off {
-                return Some(Question::Identify(key.clone()));
+                return Some(Question::Identify(customer.clone()));
             }
             if wanted.customer.keys().len() == 1 {
-                return Some(Question::Read(key.clone()));
+                wanted.next_key = 0;
+                return Some(self.read_question(customer.clone()));
             }
         }
-        if keys.is_empty() {
+        if customers.is_empty() {
             return None;
         }
         self.recent_searches.push_back(now);
-        Some(Question::Search(keys))
+        Some(Question::Search(customers))
     }
 }
 
 impl Queue {
-    fn push(&mut self, now: Instant, key: CustomerKey) -> u64 {
+    fn push(&mut self, now: Instant, customer: CustomerKey) -> u64 {
         self.next += 1;
-        self.entries.insert(self.next, (now, key));
+        self.entries.insert(self.next, (now, customer));
         self.next
     }
 

@@ -1,0 +1,185 @@
+//! Permits in time.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn settings(limit: u32, share: f64, reserve: u32) -> QuotaSettings {
+    let minute = Duration::from_secs(60);
+    QuotaSettings {
+        limit,
+        share,
+        reserve,
+        minute,
+        time_scale: 1.0,
+    }
+}
+
+fn owner(limit: u32, share: f64, reserve: u32, now: Instant) -> Quota {
+    let mut quota = Quota::new(settings(limit, share, reserve));
+    quota.set_weight(now, 1.0);
+    quota
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test needs some instant to start from"
+)]
+fn start() -> Instant {
+    Instant::now()
+}
+
+fn spend(quota: &mut Quota, from: Instant, span: Duration) -> u32 {
+    let mut now = from;
+    let mut spent = 0;
+    while now < from + span {
+        match quota.take(now, Class::Track) {
+            Ok(()) => spent += 1,
+            Err(Denied::Until(at)) => now = at,
+            Err(Denied::NoAllowance) => break,
+        }
+    }
+    spent
+}
+
+#[test]
+fn a_replica_without_partitions_sends_nothing() {
+    let mut quota = Quota::new(settings(1000, 0.8, 50));
+    assert_eq!(quota.take(start(), Class::Track), Err(Denied::NoAllowance));
+}
+
+#[test]
+fn a_minute_spends_what_is_allowed_and_no_more() {
+    let now = start();
+    let mut quota = owner(1000, 0.8, 50, now);
+    assert_eq!(quota.allowance(), 800);
+    let spent = spend(&mut quota, now, Duration::from_secs(60));
+    assert!((790..=800).contains(&spent), "{spent}");
+    let second = spend(
+        &mut quota,
+        now + Duration::from_secs(60),
+        Duration::from_secs(60),
+    );
+    assert!(
+        (776..=800).contains(&second),
+        "97 % of the window: {second}"
+    );
+}
+
+#[test]
+fn the_reserve_bounds_a_large_share() {
+    let now = start();
+    assert_eq!(owner(1000, 1.0, 50, now).allowance(), 950);
+}
+
+#[test]
+fn a_429_closes_the_gate_until_the_reset() {
+    let now = start();
+    let mut quota = owner(1000, 0.8, 50, now);
+    let resets_in = Some(Duration::from_secs(20));
+    quota.freeze(
+        now,
+        &Limits {
+            resets_in,
+            ..Limits::default()
+        },
+    );
+    assert_eq!(
+        quota.take(now, Class::Read),
+        Err(Denied::Until(now + Duration::from_secs(20)))
+    );
+    assert_eq!(
+        quota.take(now + Duration::from_secs(21), Class::Read),
+        Ok(())
+    );
+    assert_eq!(quota.freezes(), 1);
+}
+
+#[test]
+fn a_429_without_a_reset_backs_off_longer_each_time() {
+    let now = start();
+    let mut quota = owner(1000, 0.8, 50, now);
+    quota.freeze(now, &Limits::default());
+    assert_eq!(quota.frozen_until(now), Some(now + Duration::from_secs(5)));
+    let later = now + Duration::from_secs(6);
+    quota.freeze(later, &Limits::default());
+    assert_eq!(
+        quota.frozen_until(later),
+        Some(later + Duration::from_secs(10))
+    );
+}
+
+#[test]
+fn the_reserve_of_the_window_is_left_to_others_but_jobs_are_read() {
+    let now = start();
+    let mut quota = owner(1000, 0.8, 50, now);
+    quota.observe(
+        now,
+        &Limits {
+            remaining: Some(49),
+            ..Limits::default()
+        },
+    );
+    assert!(quota.take(now, Class::Track).is_err());
+    assert_eq!(quota.take(now, Class::Read), Ok(()));
+    quota.observe(
+        now,
+        &Limits {
+            remaining: Some(990),
+            ..Limits::default()
+        },
+    );
+    assert_eq!(quota.take(now, Class::Track), Ok(()));
+}
+
+#[test]
+fn the_server_may_lower_the_limit() {
+    let now = start();
+    let mut quota = owner(1000, 0.8, 0, now);
+    quota.observe(
+        now,
+        &Limits {
+            limit: Some(500),
+            ..Limits::default()
+        },
+    );
+    assert_eq!(quota.allowance(), 400);
+}
+
+#[test]
+fn what_is_available_follows_what_was_taken() {
+    let now = start();
+    let mut quota = owner(1000, 0.8, 0, now);
+    assert!((quota.available(now, Class::Track) - 16.0).abs() < 0.01);
+    while quota.take(now, Class::Track).is_ok() {}
+    assert!(quota.available(now, Class::Track) < 0.5);
+    assert!(quota.available(now + Duration::from_secs(60), Class::Track) > 15.9);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn no_minute_ever_exceeds_the_allowance(
+        limit in 1_u32..3000,
+        steps in prop::collection::vec((0_u64..5_000, 0_u32..200, 0.0_f64..1.0), 1..80),
+    ) {
+        let mut now = start();
+        let mut quota = owner(limit, 0.8, 0, now);
+        let mut issued: Vec<Instant> = Vec::new();
+        let cap = usize::try_from(quota.target()).unwrap();
+        for (millis, asks, weight) in steps {
+            now += Duration::from_millis(millis);
+            if weight > 0.5 {
+                quota.set_weight(now, (weight - 0.5) * 2.0);
+            }
+            for _ in 0..asks {
+                if quota.take(now, Class::Track).is_ok() {
+                    issued.push(now);
+                }
+            }
+            let recent = issued.iter().filter(|at| now.duration_since(**at) < Duration::from_secs(60)).count();
+            prop_assert!(recent <= cap, "{recent} of {cap}");
+            prop_assert!(quota.within_allowance(now));
+        }
+    }
+}

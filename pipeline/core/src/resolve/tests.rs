@@ -1,0 +1,262 @@
+//! Which question comes next.
+
+use std::sync::Arc;
+
+use super::*;
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test needs some instant to start from"
+)]
+fn start() -> Instant {
+    Instant::now()
+}
+
+const ALL: Allowed = Allowed {
+    read: true,
+    create: true,
+    identify: true,
+};
+
+fn resolver() -> Resolver {
+    let second = Duration::from_secs(1);
+    let patience = Patience {
+        linger: second / 20,
+        max_delay: second * 5,
+    };
+    let mut resolver = Resolver::new(ResolverSettings {
+        patience,
+        park_for: second * 600,
+        minute: second * 60,
+    });
+    resolver.set_search_cap(2);
+    resolver
+}
+
+fn key(n: u64) -> CustomerKey {
+    CustomerKey::ExternalId(Arc::from(format!("u{n}")))
+}
+
+fn customer(n: u64, missing: MissingCustomer) -> CustomerRef {
+    CustomerRef::new(vec![key(n)], missing).unwrap()
+}
+
+fn want(resolver: &mut Resolver, now: Instant, count: u64, missing: MissingCustomer) {
+    for n in 0..count {
+        resolver.want(now, &customer(n, missing), OperationId(n));
+    }
+}
+
+#[test]
+fn a_hundred_share_a_search_and_those_not_found_a_create() {
+    let now = start();
+    let mut resolver = resolver();
+    want(&mut resolver, now, 150, MissingCustomer::Create);
+    let Some(Question::Search(keys)) = resolver.ask(now, false, ALL) else {
+        panic!("a search")
+    };
+    assert_eq!(keys.len(), 100);
+    assert_eq!(
+        resolver.ask(now, false, ALL),
+        None,
+        "the rest is not full and not late"
+    );
+    assert_eq!(resolver.found(&key(0)), [OperationId(0)]);
+    for key in &keys[1..] {
+        resolver.not_found(now, key);
+    }
+    let later = now + Duration::from_secs(5);
+    let Some(Question::Create(made)) = resolver.ask(later, false, ALL) else {
+        panic!("a create")
+    };
+    assert_eq!(made.len(), 99);
+}
+
+#[test]
+fn one_or_two_are_made_by_identities() {
+    let now = start();
+    let mut resolver = resolver();
+    want(&mut resolver, now, 1, MissingCustomer::Create);
+    let later = now + Duration::from_secs(5);
+    assert_eq!(
+        resolver.ask(later, false, ALL),
+        Some(Question::Identify(key(0)))
+    );
+    assert_eq!(resolver.ask(later, false, ALL), None);
+}
+
+#[test]
+fn who_must_exist_is_read_before_being_refused() {
+    let now = start();
+    let mut resolver = resolver();
+    want(&mut resolver, now, 3, MissingCustomer::Reject);
+    let later = now + Duration::from_secs(5);
+    assert!(matches!(
+        resolver.ask(later, false, ALL),
+        Some(Question::Search(_))
+    ));
+    resolver.not_found(later, &key(1));
+    assert_eq!(
+        resolver.ask(later, false, ALL),
+        Some(Question::Read {
+            customer: key(1),
+            key: key(1)
+        })
+    );
+    assert_eq!(
+        resolver.proved_missing(later, &key(1)),
+        NotFound::Refused(vec![OperationId(1)])
+    );
+}
+
+#[test]
+fn who_is_parked_waits_for_an_identify_and_not_for_ever() {
+    let now = start();
+    let mut resolver = resolver();
+    want(&mut resolver, now, 2, MissingCustomer::Park);
+    let later = now + Duration::from_secs(5);
+    assert!(matches!(
+        resolver.ask(later, false, ALL),
+        Some(Question::Search(_))
+    ));
+    resolver.not_found(later, &key(0));
+    resolver.not_found(later, &key(1));
+    assert_eq!(
+        resolver.ask(later + Duration::from_secs(60), false, ALL),
+        None
+    );
+    assert_eq!(resolver.found(&key(0)), [OperationId(0)]);
+    let mut at = later;
+    for look in 1..=4 {
+        at += Duration::from_secs(151);
+        resolver.tick(at);
+        let read = Question::Read {
+            customer: key(1),
+            key: key(1),
+        };
+        assert_eq!(resolver.ask(at, false, ALL), Some(read), "look {look}");
+        let refused = resolver.proved_missing(at, &key(1));
+        let last = look == 4;
+        assert_eq!(refused == NotFound::Refused(vec![OperationId(1)]), last);
+    }
+    assert_eq!(resolver.waiting(), (0, 0));
+}
+
+#[test]
+fn searches_have_a_limit_of_their_own() {
+    let now = start();
+    let mut resolver = resolver();
+    want(&mut resolver, now, 300, MissingCustomer::Park);
+    assert!(matches!(
+        resolver.ask(now, false, ALL),
+        Some(Question::Search(_))
+    ));
+    assert!(matches!(
+        resolver.ask(now, false, ALL),
+        Some(Question::Search(_))
+    ));
+    assert_eq!(resolver.ask(now, false, ALL), None);
+    assert!(!resolver.due(now, false, ALL));
+    let later = now + Duration::from_secs(61);
+    assert!(matches!(
+        resolver.ask(later, false, ALL),
+        Some(Question::Search(_))
+    ));
+}
+
+#[test]
+fn without_a_search_customers_are_made_or_read() {
+    let now = start();
+    let mut resolver = resolver();
+    resolver.turn_search_off(now);
+    want(&mut resolver, now, 3, MissingCustomer::Create);
+    resolver.want(now, &customer(9, MissingCustomer::Reject), OperationId(9));
+    let later = now + Duration::from_secs(5);
+    assert_eq!(
+        resolver.ask(later, false, ALL),
+        Some(Question::Read {
+            customer: key(9),
+            key: key(9)
+        })
+    );
+    assert!(
+        matches!(resolver.ask(later, false, ALL), Some(Question::Create(keys)) if keys.len() == 3)
+    );
+    resolver.exists(&key(0));
+    assert_eq!(
+        resolver.ask(later, false, ALL),
+        Some(Question::Read {
+            customer: key(0),
+            key: key(0)
+        })
+    );
+}
+
+#[test]
+fn every_key_is_read_before_a_customer_counts_as_missing() {
+    let now = start();
+    let mut resolver = resolver();
+    let email = CustomerKey::Email(Arc::from("a@example.com"));
+    let keys = vec![key(1), email.clone()];
+    let customer = CustomerRef::new(keys, MissingCustomer::Reject).unwrap();
+    resolver.want(now, &customer, OperationId(1));
+    let later = now + Duration::from_secs(5);
+    assert!(matches!(
+        resolver.ask(later, false, ALL),
+        Some(Question::Search(_))
+    ));
+    resolver.not_found(later, &key(1));
+    let read = |key| {
+        Some(Question::Read {
+            customer: self::key(1),
+            key,
+        })
+    };
+    assert_eq!(resolver.ask(later, false, ALL), read(key(1)));
+    assert_eq!(resolver.proved_missing(later, &key(1)), NotFound::Continues);
+    assert_eq!(resolver.ask(later, false, ALL), read(email));
+    assert_eq!(
+        resolver.proved_missing(later, &key(1)),
+        NotFound::Refused(vec![OperationId(1)])
+    );
+}
+
+#[test]
+fn what_may_not_be_asked_waits_and_the_rest_goes_on() {
+    let now = start();
+    let mut resolver = resolver();
+    want(&mut resolver, now, 1, MissingCustomer::Create);
+    let later = now + Duration::from_secs(5);
+    let held = Allowed {
+        identify: false,
+        ..ALL
+    };
+    assert!(!resolver.due(later, false, held));
+    assert_eq!(resolver.ask(later, false, held), None);
+    assert_eq!(
+        resolver.ask(later, false, ALL),
+        Some(Question::Identify(key(0)))
+    );
+}
+
+#[test]
+fn a_failed_question_waits_and_is_counted() {
+    let now = start();
+    let mut resolver = resolver();
+    want(&mut resolver, now, 1, MissingCustomer::Create);
+    let mut at = now + Duration::from_secs(5);
+    for failures in 1..=3 {
+        assert_eq!(
+            resolver.ask(at, false, ALL),
+            Some(Question::Identify(key(0)))
+        );
+        assert_eq!(
+            resolver.failed(at + Duration::from_secs(30), &key(0)),
+            failures
+        );
+        assert_eq!(resolver.ask(at + Duration::from_secs(20), false, ALL), None);
+        at += Duration::from_secs(31);
+        resolver.tick(at);
+        at += Duration::from_secs(5);
+    }
+}

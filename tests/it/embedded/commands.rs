@@ -1,0 +1,166 @@
+//! The commands, as a user types them.
+
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_kustomer-ingest"))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn configuration(mapping: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let mapping_file = folder.path().join("mapping.yaml");
+    std::fs::write(&mapping_file, mapping).unwrap();
+    let file = folder.path().join("worker.yaml");
+    let yaml = "kafka:\n  brokers: localhost:9092\n  group: g\n  topics:\n    - { name: shop.events, format: segment, mapping: mapping.yaml }\n  \
+                dead_letter_topic: shop.dead\nkustomer:\n  base_url: http://127.0.0.1:1\n  token: { env: NOT_READ }\n  limit: 1000\n";
+    std::fs::write(&file, yaml).unwrap();
+    (folder, file)
+}
+
+const GOOD: &str = "routes:\n  - name: orders\n    on: Order Completed\n    do:\n      - kobject: order\n        \
+                    externalId: .properties.order_id\n        title: '\"Order \\(.properties.order_id)\"'\n        \
+                    custom: { totalNum: .properties.total }\n";
+
+#[test]
+fn the_demo_agrees_with_its_judge() {
+    let output = program()
+        .args(["demo", "--records", "1200", "--seed", "3"])
+        .output()
+        .unwrap();
+    let said = text(&output.stdout);
+    assert!(output.status.success(), "{said}\n{}", text(&output.stderr));
+    for part in [
+        "1200 of 1200 settled",
+        "Timeline of Customer",
+        "Quota account",
+        "records per unit",
+        "Dead-lettered, and why",
+        "account agrees with what the shop put in",
+        "/_sim/timeline/",
+    ] {
+        assert!(
+            said.contains(part),
+            "the demo does not say {part:?}:\n{said}"
+        );
+    }
+}
+
+#[test]
+fn a_mapping_with_a_typo_does_not_start() {
+    let (_folder, file) = configuration(&GOOD.replace("externalId", "externalID"));
+    for command in ["check", "run"] {
+        let output = program()
+            .args([command, "--config"])
+            .arg(&file)
+            .output()
+            .unwrap();
+        let said = text(&output.stdout) + &text(&output.stderr);
+        assert!(!output.status.success(), "{said}");
+        assert!(said.contains("mapping.yaml:6"), "file and line: {said}");
+        assert!(said.contains("externalId"), "the way out: {said}");
+    }
+}
+
+fn explain(lines: &str) -> (Output, Vec<Value>) {
+    let (_folder, file) = configuration(GOOD);
+    let mut child = program()
+        .args(["explain", "--config"])
+        .arg(&file)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(lines.as_bytes())
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = text(&output.stdout);
+    let lines = said
+        .lines()
+        .map(|line| serde_json::from_str(line).expect(line))
+        .collect();
+    (output, lines)
+}
+
+#[test]
+fn explain_shows_what_would_be_sent_and_goes_on_after_a_bad_line() {
+    let lines = "{\"type\":\"track\",\"event\":\"Order Completed\",\"userId\":\"u1\",\"messageId\":\"m1\",\"properties\":{\"order_id\":\"o1\",\"total\":27.5}}\n\
+                 {\"type\":\"track\",\n\
+                 {\"type\":\"track\",\"event\":\"Product Viewed\",\"userId\":\"u1\"}\n";
+    let (output, lines) = explain(lines);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let verdicts: Vec<&str> = lines
+        .iter()
+        .map(|line| line["verdict"].as_str().unwrap())
+        .collect();
+    assert_eq!(verdicts, ["emit", "reject", "skip"]);
+    let request = &lines[0]["operations"][0]["request"];
+    assert_eq!(request["method"], "POST");
+    assert_eq!(request["path"], "/v1/klasses/order/bulk");
+    assert_eq!(
+        request["body"][0]["customer"]["$customer"]["externalId"],
+        "u1"
+    );
+    assert_eq!(request["body"][0]["custom"]["totalNum"], 27.5);
+    assert_eq!(lines[1]["reason"], "invalid_json");
+    assert_eq!(lines[2]["reason"], "no_route");
+}
+
+#[test]
+#[expect(
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test that says that it did not run"
+)]
+fn explain_reads_every_collected_sample() {
+    let Ok(folder) = std::env::var("INGEST_SAMPLES") else {
+        eprintln!(
+            "NOT RUN: explain_reads_every_collected_sample, because INGEST_SAMPLES is not set"
+        );
+        return;
+    };
+    let shipped = include_str!("../../../schemas/mappings/segment.yaml");
+    let (_folder, file) = configuration(shipped);
+    let mut seen = std::collections::BTreeMap::new();
+    for entry in std::fs::read_dir(std::path::Path::new(&folder).join("segment")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let output = program()
+            .args(["explain", "--config"])
+            .arg(&file)
+            .arg(&path)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}: {}",
+            path.display(),
+            text(&output.stderr)
+        );
+        for line in text(&output.stdout).lines() {
+            let line: Value = serde_json::from_str(line).unwrap();
+            *seen
+                .entry(line["verdict"].as_str().unwrap().to_owned())
+                .or_insert(0) += 1;
+        }
+    }
+    eprintln!("explain over the collected samples: {seen:?}");
+    assert!(seen.values().sum::<i32>() >= 45, "{seen:?}");
+    assert!(
+        seen.contains_key("emit") && seen.contains_key("skip"),
+        "{seen:?}"
+    );
+}

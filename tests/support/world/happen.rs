@@ -1,0 +1,315 @@
+//! What happens in a world: effects are carried out, requests answered, records delivered.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use ingest_core::call::{Call, Reply};
+use ingest_core::fact::{Fact, Settlement};
+use ingest_core::machine::{Effect, Input};
+use ingest_core::record::{Offset, Position, Record};
+use ingest_kustomer::classify::{HttpReply, ReplyBody, Unanswered, classify, unanswered};
+use ingest_kustomer::encode::{Method, encode};
+use ingest_kustomer::limits;
+use kustomer_sim::{Cut, Request, SimTime};
+
+use super::{Event, SIM_START_MS, World, partition};
+
+impl World {
+    pub(super) fn step(&mut self, replica: usize, input: Input) {
+        let now = self.now;
+        let Some(machine) = self.replicas[replica].machine.as_mut() else {
+            return;
+        };
+        let effects = machine.step(now, input);
+        for effect in effects {
+            self.carry_out(replica, effect);
+        }
+    }
+
+    fn carry_out(&mut self, replica: usize, effect: Effect) {
+        let generation = self.replicas[replica].generation;
+        match effect {
+            Effect::Send { request, call } => {
+                let event = Event::Answer {
+                    replica,
+                    generation,
+                    request,
+                    call,
+                };
+                self.later(self.latency, event);
+            }
+            Effect::DeadLetter { letter, record, .. } => {
+                let position = record.position;
+                self.later(
+                    Duration::from_millis(5),
+                    Event::Letter {
+                        replica,
+                        generation,
+                        letter,
+                        position,
+                    },
+                );
+            }
+            Effect::Commit(entries) => {
+                let entries = entries
+                    .into_iter()
+                    .map(|e| (e.partition, e.epoch, e.offset.0))
+                    .collect();
+                let event = Event::Commit {
+                    replica,
+                    generation,
+                    entries,
+                };
+                self.later(Duration::from_millis(5), event);
+            }
+            Effect::Pause(partitions) => self.replicas[replica].paused.extend(partitions),
+            Effect::Resume(partitions) => {
+                for partition in &partitions {
+                    self.replicas[replica].paused.remove(partition);
+                }
+                self.later(
+                    Duration::from_millis(1),
+                    Event::Fetch {
+                        replica,
+                        generation,
+                    },
+                );
+            }
+            Effect::HandBack { partition, epoch } => {
+                let log = self.logs.get_mut(&partition).expect("a partition");
+                if log.owner == Some((replica, epoch)) {
+                    log.owner = None;
+                    if let Some(to) = self.moving.remove(&partition) {
+                        self.later(
+                            Duration::from_millis(10),
+                            Event::Assign {
+                                partition,
+                                replica: to,
+                            },
+                        );
+                    }
+                }
+            }
+            Effect::Drained => {}
+            Effect::Fact(fact) => {
+                if let Fact::Settled {
+                    settlement,
+                    record_ms,
+                    ..
+                } = &fact
+                {
+                    if let (Settlement::Delivered, Some(arrived)) = (settlement, record_ms) {
+                        let waited = self.elapsed_ms() - arrived;
+                        let waited = Duration::from_millis(u64::try_from(waited).expect("later"));
+                        self.delays.push(waited);
+                    }
+                    let label = match settlement {
+                        Settlement::Skipped(reason) => reason.as_str(),
+                        Settlement::Delivered | Settlement::DeadLettered(_) => settlement.as_str(),
+                    };
+                    *self.settled.entry(label).or_default() += 1;
+                }
+                self.replicas[replica].facts.push(fact);
+            }
+        }
+    }
+
+    pub(super) fn is_current(&self, replica: usize, generation: u64) -> bool {
+        self.replicas[replica].generation == generation
+    }
+
+    pub(super) fn happen(&mut self, event: Event) {
+        match event {
+            Event::Answer {
+                replica,
+                generation,
+                request,
+                call,
+            } => {
+                let (reply, after) = self.ask(&call);
+                self.later(
+                    after,
+                    Event::Reply {
+                        replica,
+                        generation,
+                        request,
+                        reply,
+                    },
+                );
+            }
+            Event::Reply {
+                replica,
+                generation,
+                request,
+                reply,
+            } => {
+                if self.is_current(replica, generation) {
+                    self.step(replica, Input::Replied { request, reply });
+                }
+            }
+            Event::Letter {
+                replica,
+                generation,
+                letter,
+                position,
+            } => {
+                let acknowledged = self.fail_letters == 0;
+                self.fail_letters = self.fail_letters.saturating_sub(1);
+                if acknowledged {
+                    *self
+                        .letters
+                        .entry((position.partition, position.offset.0))
+                        .or_default() += 1;
+                }
+                if self.is_current(replica, generation) {
+                    self.step(
+                        replica,
+                        Input::DeadLettered {
+                            letter,
+                            acknowledged,
+                        },
+                    );
+                }
+            }
+            Event::Commit {
+                replica,
+                generation,
+                entries,
+            } => {
+                let accepted = self.fail_commits == 0;
+                self.fail_commits = self.fail_commits.saturating_sub(1);
+                if accepted {
+                    for (partition, epoch, offset) in entries.clone() {
+                        let log = self.logs.get_mut(&partition).expect("a partition");
+                        if log.owner == Some((replica, epoch)) {
+                            assert!(offset >= log.committed, "a commit went back");
+                            log.committed = offset;
+                        }
+                    }
+                }
+                if self.is_current(replica, generation) {
+                    let entries = entries
+                        .into_iter()
+                        .map(|(p, epoch, offset)| (p, epoch, Offset(offset)));
+                    self.step(
+                        replica,
+                        Input::Committed {
+                            entries: entries.collect(),
+                            accepted,
+                        },
+                    );
+                }
+            }
+            Event::Fetch {
+                replica,
+                generation,
+            } => {
+                if self.is_current(replica, generation) {
+                    self.fetch(replica);
+                }
+            }
+            Event::Assign { partition, replica } => {
+                if self.replicas[replica].machine.is_some() && self.logs[&partition].owner.is_none()
+                {
+                    self.assign(&partition, replica);
+                }
+            }
+        }
+    }
+
+    /// Delivers the next records of every partition that a replica owns and that is not paused.
+    fn fetch(&mut self, replica: usize) {
+        let mut any = false;
+        for number in 0..self.logs.len() {
+            let partition = partition(i32::try_from(number).expect("few"));
+            for _ in 0..20 {
+                if self.replicas[replica].paused.contains(&partition) {
+                    break;
+                }
+                let log = self.logs.get_mut(&partition).expect("a partition");
+                let Some((owner, epoch)) = log.owner else {
+                    break;
+                };
+                let index = usize::try_from(log.next).unwrap_or(usize::MAX);
+                let Some(verdict) = log.verdicts.get(index).filter(|_| owner == replica) else {
+                    break;
+                };
+                let verdict = verdict.clone();
+                let arrived = log.arrived.get(index).copied();
+                let offset = log.next;
+                log.next += 1;
+                any = true;
+                let record = Record {
+                    position: Position {
+                        partition: partition.clone(),
+                        offset: Offset(offset),
+                    },
+                    key: None,
+                    value: Some(Bytes::from_static(b"{}")),
+                    headers: Vec::new(),
+                    timestamp_ms: arrived,
+                };
+                self.step(
+                    replica,
+                    Input::Record {
+                        record,
+                        epoch,
+                        event_ms: None,
+                        verdict,
+                    },
+                );
+            }
+        }
+        if any {
+            let generation = self.replicas[replica].generation;
+            self.later(
+                Duration::from_millis(1),
+                Event::Fetch {
+                    replica,
+                    generation,
+                },
+            );
+        }
+    }
+
+    fn sim_now(&self) -> SimTime {
+        SimTime::from_millis(SIM_START_MS + self.elapsed_ms())
+    }
+
+    fn ask(&mut self, call: &Call) -> (Reply, Duration) {
+        let request = encode(call);
+        let method = match request.method {
+            Method::Get => kustomer_sim::Method::Get,
+            Method::Post => kustomer_sim::Method::Post,
+            Method::Put => kustomer_sim::Method::Put,
+        };
+        let mut asked = Request::new(method, request.path).token("sim-key");
+        asked.body = request.body.unwrap_or_default();
+        let answer = self.sim.handle(self.sim_now(), &asked);
+        let after = self.latency + Duration::from_millis(answer.delivery.delay_ms);
+        if let Some(cut) = answer.delivery.cut {
+            let why = match cut {
+                Cut::BeforeWrite | Cut::AfterWrite => Unanswered::Lost,
+            };
+            return (unanswered(call, why), after);
+        }
+        let limits = limits::read(|name| answer.header(name));
+        let body = match answer.delivery.truncate_to {
+            Some(_) => ReplyBody::Cut,
+            None => ReplyBody::Whole(answer.body),
+        };
+        let reply = HttpReply {
+            status: answer.status,
+            limits,
+            location: None,
+            body,
+        };
+        (
+            Reply {
+                limits,
+                result: classify(call, &reply),
+            },
+            after,
+        )
+    }
+}

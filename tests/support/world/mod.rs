@@ -1,0 +1,330 @@
+//! A world in virtual time: partitions with records, one or two replicas of the machine, one simulated Kustomer.
+//!
+//! Shared by the tests and the benches.
+
+mod happen;
+pub mod make;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ingest_core::call::{Call, Reply};
+use ingest_core::fact::Fact;
+use ingest_core::machine::{Input, LetterId, Machine, MachineSettings, RequestId, TopicSettings};
+use ingest_core::outcome::Verdict;
+use ingest_core::record::{Epoch, Position, Topic, TopicPartition};
+use kustomer_sim::{Config, Sim, SimTime};
+
+/// Where the simulator's clock starts.
+const SIM_START_MS: i64 = 1_767_225_600_000;
+pub const TOPIC: &str = "shop.events";
+
+pub struct Log {
+    pub verdicts: Vec<Verdict>,
+    /// When each of them was put in, in milliseconds since the start.
+    arrived: Vec<i64>,
+    pub committed: i64,
+    owner: Option<(usize, Epoch)>,
+    next: i64,
+}
+
+pub struct Replica {
+    pub machine: Option<Machine>,
+    paused: BTreeSet<TopicPartition>,
+    pub facts: Vec<Fact>,
+    generation: u64,
+}
+
+enum Event {
+    Answer {
+        replica: usize,
+        generation: u64,
+        request: RequestId,
+        call: Call,
+    },
+    Reply {
+        replica: usize,
+        generation: u64,
+        request: RequestId,
+        reply: Reply,
+    },
+    Letter {
+        replica: usize,
+        generation: u64,
+        letter: LetterId,
+        position: Position,
+    },
+    Commit {
+        replica: usize,
+        generation: u64,
+        entries: Vec<(TopicPartition, Epoch, i64)>,
+    },
+    Fetch {
+        replica: usize,
+        generation: u64,
+    },
+    Assign {
+        partition: TopicPartition,
+        replica: usize,
+    },
+}
+
+pub struct World {
+    origin: Instant,
+    pub now: Instant,
+    queue: BTreeMap<(Instant, u64), Event>,
+    sequence: u64,
+    epochs: u64,
+    pub sim: Sim,
+    pub logs: BTreeMap<TopicPartition, Log>,
+    pub replicas: Vec<Replica>,
+    settings: MachineSettings,
+    pub letters: BTreeMap<(TopicPartition, i64), u32>,
+    pub fail_commits: u32,
+    pub fail_letters: u32,
+    latency: Duration,
+    pub settled: BTreeMap<&'static str, u64>,
+    /// How long each delivered record took from `put` to its settlement, in the order of settlement.
+    pub delays: Vec<Duration>,
+    moving: BTreeMap<TopicPartition, usize>,
+}
+
+pub fn partition(number: i32) -> TopicPartition {
+    TopicPartition::new(TOPIC, number)
+}
+
+impl World {
+    pub fn new(config: Config, limit: u32, partitions: i32) -> Self {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "virtual time has to start somewhere"
+        )]
+        let origin = Instant::now();
+        let mut settings = MachineSettings::new(limit, 0.8, 0, 1.0).expect("a sound scale");
+        settings.topics.insert(
+            Topic::new(TOPIC),
+            TopicSettings {
+                weight: 1.0,
+                keyed: false,
+            },
+        );
+        settings.seed = config.seed;
+        let logs = (0..partitions)
+            .map(|n| {
+                (
+                    partition(n),
+                    Log {
+                        verdicts: Vec::new(),
+                        arrived: Vec::new(),
+                        committed: 0,
+                        owner: None,
+                        next: 0,
+                    },
+                )
+            })
+            .collect();
+        let mut sim = Sim::new(config);
+        sim.advance(SimTime::from_millis(SIM_START_MS));
+        Self {
+            origin,
+            now: origin,
+            queue: BTreeMap::new(),
+            sequence: 0,
+            epochs: 0,
+            sim,
+            logs,
+            replicas: Vec::new(),
+            settings,
+            letters: BTreeMap::new(),
+            fail_commits: 0,
+            fail_letters: 0,
+            latency: Duration::from_millis(40),
+            settled: BTreeMap::new(),
+            delays: Vec::new(),
+            moving: BTreeMap::new(),
+        }
+    }
+
+    pub fn settings(&mut self) -> &mut MachineSettings {
+        &mut self.settings
+    }
+
+    pub fn put(&mut self, number: i32, verdict: Verdict) {
+        let now = self.elapsed_ms();
+        let log = self.logs.get_mut(&partition(number)).expect("a partition");
+        log.verdicts.push(verdict);
+        log.arrived.push(now);
+    }
+
+    pub fn elapsed(&self) -> Duration {
+        self.now - self.origin
+    }
+
+    fn elapsed_ms(&self) -> i64 {
+        i64::try_from(self.elapsed().as_millis()).expect("short")
+    }
+
+    fn later(&mut self, after: Duration, event: Event) {
+        self.sequence += 1;
+        self.queue.insert((self.now + after, self.sequence), event);
+    }
+
+    /// Starts a replica; it owns nothing yet.
+    pub fn start_replica(&mut self) -> usize {
+        let mut settings = self.settings.clone();
+        settings.seed += self.replicas.len() as u64;
+        let replica = Replica {
+            machine: Some(Machine::new(settings)),
+            paused: BTreeSet::new(),
+            facts: Vec::new(),
+            generation: 0,
+        };
+        self.replicas.push(replica);
+        let index = self.replicas.len() - 1;
+        let counts = vec![(
+            Topic::new(TOPIC),
+            u32::try_from(self.logs.len()).expect("few"),
+        )];
+        self.step(index, Input::Topology(counts));
+        index
+    }
+
+    /// Gives every partition without an owner to a replica.
+    pub fn assign_all(&mut self, replica: usize) {
+        let free: Vec<TopicPartition> = self
+            .logs
+            .iter()
+            .filter(|(_, log)| log.owner.is_none())
+            .map(|(p, _)| p.clone())
+            .collect();
+        for partition in free {
+            self.assign(&partition, replica);
+        }
+    }
+
+    fn assign(&mut self, partition: &TopicPartition, replica: usize) {
+        self.epochs += 1;
+        let epoch = Epoch(self.epochs);
+        let log = self.logs.get_mut(partition).expect("a partition");
+        log.owner = Some((replica, epoch));
+        log.next = log.committed;
+        self.replicas[replica].paused.remove(partition);
+        self.step(
+            replica,
+            Input::Assigned {
+                partition: partition.clone(),
+                epoch,
+            },
+        );
+        let generation = self.replicas[replica].generation;
+        self.later(
+            Duration::from_millis(1),
+            Event::Fetch {
+                replica,
+                generation,
+            },
+        );
+    }
+
+    /// Asks the owner to give a partition back; it goes to `to` when it has.
+    pub fn move_partition(&mut self, number: i32, to: usize) {
+        let partition = partition(number);
+        let Some((owner, epoch)) = self.logs[&partition].owner else {
+            return;
+        };
+        if owner == to || self.replicas[owner].machine.is_none() {
+            return;
+        }
+        self.logs.get_mut(&partition).expect("a partition").next = i64::MAX;
+        self.moving.insert(partition.clone(), to);
+        self.step(owner, Input::Revoked { partition, epoch });
+    }
+
+    /// Lets a replica look for new records although it saw the end of its partitions before.
+    pub fn kick(&mut self, replica: usize) {
+        let generation = self.replicas[replica].generation;
+        self.later(
+            Duration::from_millis(1),
+            Event::Fetch {
+                replica,
+                generation,
+            },
+        );
+    }
+
+    /// `kill -9`: everything in memory is gone, requests under way still reach the API.
+    pub fn kill(&mut self, replica: usize) {
+        self.replicas[replica].machine = None;
+        self.replicas[replica].generation += 1;
+        for log in self.logs.values_mut() {
+            if log.owner.is_some_and(|(owner, _)| owner == replica) {
+                log.owner = None;
+            }
+        }
+    }
+
+    /// Runs until nothing is left to do or that much time has passed. Says whether everything is committed.
+    pub fn run(&mut self, at_most: Duration) -> bool {
+        let end = self.now + at_most;
+        loop {
+            if self.is_done() {
+                return true;
+            }
+            let wakes = self
+                .replicas
+                .iter()
+                .enumerate()
+                .filter_map(|(index, replica)| {
+                    Some((replica.machine.as_ref()?.next_wake(self.now)?, index))
+                });
+            let wake = wakes.min();
+            let next = self.queue.first_key_value().map(|((at, _), _)| *at);
+            let at = match (wake, next) {
+                (None, None) => return self.is_done(),
+                (Some((wake, _)), None) => wake,
+                (None, Some(next)) => next,
+                (Some((wake, _)), Some(next)) => wake.min(next),
+            };
+            if at > end {
+                self.now = end;
+                return self.is_done();
+            }
+            self.now = at.max(self.now);
+            match (wake, next) {
+                (_, Some(next)) if next <= self.now => {
+                    if let Some((_, event)) = self.queue.pop_first() {
+                        self.happen(event);
+                    }
+                }
+                (Some((_, replica)), _) => {
+                    // The smallest tick: time moves on even if a wake-up asks for "now".
+                    self.step(replica, Input::Wake);
+                    self.now += Duration::from_micros(20);
+                }
+                (None, _) => {}
+            }
+        }
+    }
+
+    pub fn is_done(&self) -> bool {
+        self.logs
+            .values()
+            .all(|log| log.committed == i64::try_from(log.verdicts.len()).expect("few"))
+    }
+
+    /// Facts of one replica, counted.
+    pub fn count(&self, replica: usize, matches: impl Fn(&Fact) -> bool) -> usize {
+        self.replicas[replica]
+            .facts
+            .iter()
+            .filter(|fact| matches(fact))
+            .count()
+    }
+
+    pub fn no_invariant_broken(&self) -> bool {
+        self.replicas
+            .iter()
+            .all(|r| !r.facts.iter().any(|f| matches!(f, Fact::Broken(_))))
+    }
+}
