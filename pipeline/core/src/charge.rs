@@ -1,4 +1,7 @@
 //! Back-pressure as one number: what unsettled records cost, and the gate that closes at the cap.
+//!
+//! A record costs what it occupies while it is unsettled: its bytes, the operations that it led to, and a constant. The
+//! number that is configured is therefore about what the process needs, not what the topic holds.
 
 /// The cost of records in memory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use ingest_core::outcome::Verdict;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-pub fn customer(n: u64, missing: MissingCustomer) -> CustomerRef {
+pub(crate) fn customer(n: u64, missing: MissingCustomer) -> CustomerRef {
     CustomerRef::new(
         vec![CustomerKey::ExternalId(Arc::from(format!("u{n}")))],
         missing,
@@ -18,21 +18,21 @@ pub fn customer(n: u64, missing: MissingCustomer) -> CustomerRef {
     .expect("a key")
 }
 
-pub fn object(value: Value) -> Arc<serde_json::Map<String, Value>> {
+pub(crate) fn object(value: Value) -> Arc<serde_json::Map<String, Value>> {
     match value {
         Value::Object(map) => Arc::new(map),
         _ => panic!("an object"),
     }
 }
 
-pub fn planned(operation: Operation) -> Planned {
+pub(crate) fn planned(operation: Operation) -> Planned {
     Planned {
         route: Arc::from("test"),
         operation,
     }
 }
 
-pub fn track(who: u64, key: u64, minute: u64) -> Planned {
+pub(crate) fn track(who: u64, key: u64, minute: u64) -> Planned {
     let event_key = Uuid::from_u128(u128::from(key) + 1);
     let (day, hour) = (1 + minute / 1_440, minute / 60 % 24);
     let occurred = format!("2026-01-{day:02}T{hour:02}:{:02}:00.000Z", minute % 60);
@@ -46,14 +46,14 @@ pub fn track(who: u64, key: u64, minute: u64) -> Planned {
     }))
 }
 
-pub fn identify(who: u64, name: &str) -> Planned {
+pub(crate) fn identify(who: u64, name: &str) -> Planned {
     planned(Operation::Identify(Identify {
         customer: customer(who, MissingCustomer::Create),
         fields: object(json!({"name": name})),
     }))
 }
 
-pub fn order_of(
+pub(crate) fn order_of(
     klass: &str,
     id: u64,
     version: u64,
@@ -76,7 +76,7 @@ pub fn order_of(
     }))
 }
 
-pub fn order(id: u64, version: u64, who: u64) -> Planned {
+pub(crate) fn order(id: u64, version: u64, who: u64) -> Planned {
     order_of(
         "order",
         id,
@@ -87,6 +87,6 @@ pub fn order(id: u64, version: u64, who: u64) -> Planned {
     )
 }
 
-pub fn emit(planned: Vec<Planned>) -> Verdict {
+pub(crate) fn emit(planned: Vec<Planned>) -> Verdict {
     Verdict::Emit(planned)
 }

@@ -3,7 +3,7 @@
 //! Shared by the tests and the benches.
 
 mod happen;
-pub mod make;
+pub(crate) mod make;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,21 +18,21 @@ use kustomer_sim::{Config, Sim, SimTime};
 
 /// Where the simulator's clock starts.
 const SIM_START_MS: i64 = 1_767_225_600_000;
-pub const TOPIC: &str = "shop.events";
+pub(crate) const TOPIC: &str = "shop.events";
 
-pub struct Log {
-    pub verdicts: Vec<Verdict>,
+pub(crate) struct Log {
+    pub(crate) verdicts: Vec<Verdict>,
     /// When each of them was put in, in milliseconds since the start.
     arrived: Vec<i64>,
-    pub committed: i64,
+    pub(crate) committed: i64,
     owner: Option<(usize, Epoch)>,
     next: i64,
 }
 
-pub struct Replica {
-    pub machine: Option<Machine>,
+pub(crate) struct Replica {
+    pub(crate) machine: Option<Machine>,
     paused: BTreeSet<TopicPartition>,
-    pub facts: Vec<Fact>,
+    pub(crate) facts: Vec<Fact>,
     generation: u64,
 }
 
@@ -70,32 +70,32 @@ enum Event {
     },
 }
 
-pub struct World {
+pub(crate) struct World {
     origin: Instant,
-    pub now: Instant,
+    pub(crate) now: Instant,
     queue: BTreeMap<(Instant, u64), Event>,
     sequence: u64,
     epochs: u64,
-    pub sim: Sim,
-    pub logs: BTreeMap<TopicPartition, Log>,
-    pub replicas: Vec<Replica>,
+    pub(crate) sim: Sim,
+    pub(crate) logs: BTreeMap<TopicPartition, Log>,
+    pub(crate) replicas: Vec<Replica>,
     settings: MachineSettings,
-    pub letters: BTreeMap<(TopicPartition, i64), u32>,
-    pub fail_commits: u32,
-    pub fail_letters: u32,
+    pub(crate) letters: BTreeMap<(TopicPartition, i64), u32>,
+    pub(crate) fail_commits: u32,
+    pub(crate) fail_letters: u32,
     latency: Duration,
-    pub settled: BTreeMap<&'static str, u64>,
+    pub(crate) settled: BTreeMap<&'static str, u64>,
     /// How long each delivered record took from `put` to its settlement, in the order of settlement.
-    pub delays: Vec<Duration>,
+    pub(crate) delays: Vec<Duration>,
     moving: BTreeMap<TopicPartition, usize>,
 }
 
-pub fn partition(number: i32) -> TopicPartition {
+pub(crate) fn partition(number: i32) -> TopicPartition {
     TopicPartition::new(TOPIC, number)
 }
 
 impl World {
-    pub fn new(config: Config, limit: u32, partitions: i32) -> Self {
+    pub(crate) fn new(config: Config, limit: u32, partitions: i32) -> Self {
         #[expect(
             clippy::disallowed_methods,
             reason = "virtual time has to start somewhere"
@@ -146,18 +146,18 @@ impl World {
         }
     }
 
-    pub fn settings(&mut self) -> &mut MachineSettings {
+    pub(crate) fn settings(&mut self) -> &mut MachineSettings {
         &mut self.settings
     }
 
-    pub fn put(&mut self, number: i32, verdict: Verdict) {
+    pub(crate) fn put(&mut self, number: i32, verdict: Verdict) {
         let now = self.elapsed_ms();
         let log = self.logs.get_mut(&partition(number)).expect("a partition");
         log.verdicts.push(verdict);
         log.arrived.push(now);
     }
 
-    pub fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         self.now - self.origin
     }
 
@@ -171,7 +171,7 @@ impl World {
     }
 
     /// Starts a replica; it owns nothing yet.
-    pub fn start_replica(&mut self) -> usize {
+    pub(crate) fn start_replica(&mut self) -> usize {
         let mut settings = self.settings.clone();
         settings.seed += self.replicas.len() as u64;
         let replica = Replica {
@@ -191,7 +191,7 @@ impl World {
     }
 
     /// Gives every partition without an owner to a replica.
-    pub fn assign_all(&mut self, replica: usize) {
+    pub(crate) fn assign_all(&mut self, replica: usize) {
         let free: Vec<TopicPartition> = self
             .logs
             .iter()
@@ -228,7 +228,7 @@ impl World {
     }
 
     /// Asks the owner to give a partition back; it goes to `to` when it has.
-    pub fn move_partition(&mut self, number: i32, to: usize) {
+    pub(crate) fn move_partition(&mut self, number: i32, to: usize) {
         let partition = partition(number);
         let Some((owner, epoch)) = self.logs[&partition].owner else {
             return;
@@ -242,7 +242,7 @@ impl World {
     }
 
     /// Lets a replica look for new records although it saw the end of its partitions before.
-    pub fn kick(&mut self, replica: usize) {
+    pub(crate) fn kick(&mut self, replica: usize) {
         let generation = self.replicas[replica].generation;
         self.later(
             Duration::from_millis(1),
@@ -254,7 +254,7 @@ impl World {
     }
 
     /// `kill -9`: everything in memory is gone, requests under way still reach the API.
-    pub fn kill(&mut self, replica: usize) {
+    pub(crate) fn kill(&mut self, replica: usize) {
         self.replicas[replica].machine = None;
         self.replicas[replica].generation += 1;
         for log in self.logs.values_mut() {
@@ -265,7 +265,7 @@ impl World {
     }
 
     /// Runs until nothing is left to do or that much time has passed. Says whether everything is committed.
-    pub fn run(&mut self, at_most: Duration) -> bool {
+    pub(crate) fn run(&mut self, at_most: Duration) -> bool {
         let end = self.now + at_most;
         loop {
             if self.is_done() {
@@ -307,14 +307,14 @@ impl World {
         }
     }
 
-    pub fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.logs
             .values()
             .all(|log| log.committed == i64::try_from(log.verdicts.len()).expect("few"))
     }
 
     /// Facts of one replica, counted.
-    pub fn count(&self, replica: usize, matches: impl Fn(&Fact) -> bool) -> usize {
+    pub(crate) fn count(&self, replica: usize, matches: impl Fn(&Fact) -> bool) -> usize {
         self.replicas[replica]
             .facts
             .iter()
@@ -322,7 +322,7 @@ impl World {
             .count()
     }
 
-    pub fn no_invariant_broken(&self) -> bool {
+    pub(crate) fn no_invariant_broken(&self) -> bool {
         self.replicas
             .iter()
             .all(|r| !r.facts.iter().any(|f| matches!(f, Fact::Broken(_))))

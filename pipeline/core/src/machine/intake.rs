@@ -5,6 +5,7 @@ use std::time::Instant;
 use smallvec::smallvec;
 
 use super::state::{Assignment, OperationState, Receipt, RecordId, RecordState, Stage};
+use super::weight::{RECORD_OVERHEAD, operations_bytes};
 use super::{Effect, Machine};
 use crate::charge::{Charge, Gate};
 use crate::fact::{Fact, Settlement};
@@ -13,9 +14,6 @@ use crate::lane::{LaneKey, OperationId};
 use crate::operation::{CustomerKey, KObject, Operation, Planned};
 use crate::outcome::{Rejected, Rejection, Verdict};
 use crate::record::{Epoch, Record, Topic, TopicPartition};
-
-/// What a record costs besides its bytes: its states, its place in lanes and ledgers.
-const RECORD_OVERHEAD: u64 = 600;
 
 /// What an item costs in a bulk body besides its own JSON: reference, customer or object id, commas and quotes.
 const ITEM_OVERHEAD: usize = 130;
@@ -118,10 +116,14 @@ impl Machine {
         }
         assignment.live += 1;
         let bytes = u64::try_from(record.payload_bytes()).unwrap_or(u64::MAX);
-        let charge = Charge {
-            records: 1,
-            bytes: bytes.saturating_add(RECORD_OVERHEAD),
+        let operations = match &verdict {
+            Verdict::Emit(planned) => operations_bytes(planned),
+            Verdict::Skip(_) | Verdict::Reject(_) => 0,
         };
+        let bytes = bytes
+            .saturating_add(RECORD_OVERHEAD)
+            .saturating_add(operations);
+        let charge = Charge { records: 1, bytes };
         if self.budget.charge(charge) == Some(Gate::Closed) {
             self.close_gate();
         }

@@ -21,6 +21,7 @@ mod settings;
 mod settle;
 mod snapshot;
 mod state;
+mod weight;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Instant;
