@@ -1,4 +1,15 @@
 //! Integration tests: one binary, so that the Kafka client is linked once.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails, wherever the line stands"
+)]
+
+mod dataset;
+mod embedded;
+mod real_kafka;
 mod virtual_time;
 mod vocabulary;

@@ -1,0 +1,220 @@
+//! Apache Kafka in a container: one for all tests, and one of its own for whoever restarts it.
+//!
+//! A container that a static holds is never dropped, so a small process of its own removes it: it waits until the pipe
+//! from this process closes, which happens however this process ends.
+
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+use std::sync::{LazyLock, Mutex, PoisonError, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use testcontainers::core::IntoContainerPort as _;
+use testcontainers::runners::AsyncRunner as _;
+use testcontainers::{ContainerAsync, ContainerRequest, ImageExt as _};
+use testcontainers_modules::kafka::apache::{KAFKA_PORT, Kafka};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpStream, UnixStream};
+
+use super::{say, wire};
+
+const TAG: &str = "4.3.1";
+const ENGINE_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Where a broker is found.
+#[derive(Debug, Clone)]
+pub(super) struct Broker {
+    /// `host:port`.
+    pub(super) address: String,
+}
+
+/// A broker that can be killed and started again.
+#[derive(Debug)]
+pub(super) struct OwnBroker {
+    pub(super) broker: Broker,
+    container: ContainerAsync<Kafka>,
+}
+
+/// The broker that all tests share, or why there is none; started by whoever asks first.
+static SHARED: LazyLock<Result<Broker, String>> = LazyLock::new(start_shared);
+/// Processes that remove containers. Their pipes close when this process ends.
+static REMOVERS: Mutex<Vec<Child>> = Mutex::new(Vec::new());
+
+/// The shared broker; `None`, loudly, where there is no Docker engine.
+pub(super) async fn shared(test: &str) -> Option<Broker> {
+    if !engine(test).await {
+        return None;
+    }
+    let started = tokio::task::spawn_blocking(|| SHARED.clone())
+        .await
+        .unwrap();
+    Some(started.unwrap_or_else(|cause| panic!("{cause}")))
+}
+
+/// A broker of the test's own on a fixed port, so that it can be restarted; `None` as for [`shared`].
+pub(super) async fn own(test: &str) -> Option<OwnBroker> {
+    if !engine(test).await {
+        return None;
+    }
+    // Free a moment ago; a port that the engine picks would change with every start.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let request = request().with_mapped_port(port, KAFKA_PORT.as_u16().tcp());
+    let container = start(request)
+        .await
+        .unwrap_or_else(|cause| panic!("{cause}"));
+    let broker = Broker {
+        address: format!("127.0.0.1:{port}"),
+    };
+    Some(OwnBroker { broker, container })
+}
+
+impl OwnBroker {
+    /// Kills the broker, as a machine does that loses power.
+    pub(super) async fn kill(&self) {
+        self.container.stop_with_timeout(Some(0)).await.unwrap();
+    }
+
+    /// Starts it again with the data that it had, and returns when it answers.
+    pub(super) async fn start(&self) {
+        self.container.start().await.unwrap();
+        super::wait_for("the restarted broker", String::new, async || {
+            wire::answers(&self.broker).await.then_some(())
+        })
+        .await;
+    }
+}
+
+fn request() -> ContainerRequest<Kafka> {
+    Kafka::default()
+        .with_jvm_image()
+        .with_tag(TAG)
+        // Otherwise the first member of every group waits three seconds for others.
+        .with_env_var("KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS", "0")
+        .with_env_var("KAFKA_AUTO_CREATE_TOPICS_ENABLE", "false")
+        .with_startup_timeout(Duration::from_secs(60))
+}
+
+async fn start(request: ContainerRequest<Kafka>) -> Result<ContainerAsync<Kafka>, String> {
+    let container = request.start().await.map_err(|error| {
+        format!("Kafka's container did not start (.ci/kafka-image builds its image): {error}")
+    })?;
+    remove_at_the_end(container.id());
+    Ok(container)
+}
+
+/// Starts the shared broker on a runtime of its own, which outlives the test that asked first.
+fn start_shared() -> Result<Broker, String> {
+    let (started, broker) = mpsc::channel();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let container = start(request()).await;
+            let found = match &container {
+                Ok(container) => match container.get_host_port_ipv4(KAFKA_PORT).await {
+                    Ok(port) => Ok(Broker {
+                        address: format!("127.0.0.1:{port}"),
+                    }),
+                    Err(error) => Err(format!("the container's port is not known: {error}")),
+                },
+                Err(cause) => Err(cause.clone()),
+            };
+            started.send(found).unwrap();
+            std::future::pending::<()>().await;
+        });
+    });
+    broker.recv().map_err(|error| error.to_string())?
+}
+
+fn remove_at_the_end(container: &str) {
+    let remover = Command::new("sh")
+        .args(["-c", "cat >/dev/null; exec docker rm -f -v \"$0\"", container])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        // Not hit by the Ctrl-C that ends this process.
+        .process_group(0)
+        .spawn();
+    match remover {
+        Ok(child) => REMOVERS
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(child),
+        Err(error) => say(&format!(
+            "the container {container} has to be removed by hand: {error}"
+        )),
+    }
+}
+
+async fn engine(test: &str) -> bool {
+    if engine_answers().await {
+        return true;
+    }
+    let required = std::env::var_os("INGEST_REQUIRE_DOCKER").is_some_and(|value| value == "1");
+    assert!(
+        !required,
+        "no Docker engine answers, and INGEST_REQUIRE_DOCKER=1 asks for one"
+    );
+    say(&format!("{test} did not run: no Docker engine answers"));
+    false
+}
+
+/// Whether a Docker engine answers where the containers' library looks for one.
+async fn engine_answers() -> bool {
+    let host = std::env::var_os("DOCKER_HOST").and_then(|host| host.into_string().ok());
+    let hosts = match host {
+        Some(host) => vec![host],
+        None => vec!["unix:///var/run/docker.sock".to_owned()]
+            .into_iter()
+            .chain(
+                ["XDG_RUNTIME_DIR", "HOME"]
+                    .into_iter()
+                    .filter_map(|folder| {
+                        let folder = std::env::var_os(folder)?.into_string().ok()?;
+                        Some(format!("unix://{folder}/.docker/run/docker.sock"))
+                    }),
+            )
+            .collect(),
+    };
+    for host in hosts {
+        if tokio::time::timeout(ENGINE_PATIENCE, ping(&host))
+            .await
+            .is_ok_and(|answer| answer.is_ok())
+        {
+            return true;
+        }
+    }
+    false
+}
+
+async fn ping(host: &str) -> std::io::Result<()> {
+    const REQUEST: &[u8] = b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n";
+    let mut answer = Vec::new();
+    if let Some(path) = host.strip_prefix("unix://") {
+        let mut stream = UnixStream::connect(path).await?;
+        stream.write_all(REQUEST).await?;
+        stream.read_to_end(&mut answer).await?;
+    } else if let Some((_scheme, address)) = host.split_once("://") {
+        let mut stream = TcpStream::connect(address.trim_end_matches('/')).await?;
+        // An engine behind TLS does not answer this; that it took the connection is enough.
+        if !host.starts_with("https://") {
+            stream.write_all(REQUEST).await?;
+            stream.read_to_end(&mut answer).await?;
+        }
+        return Ok(());
+    }
+    let status = answer
+        .split(|byte| *byte == b'\r')
+        .next()
+        .unwrap_or_default();
+    if status.ends_with(b" 200 OK") {
+        Ok(())
+    } else {
+        Err(std::io::ErrorKind::InvalidData.into())
+    }
+}

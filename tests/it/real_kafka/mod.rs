@@ -1,0 +1,62 @@
+//! The worker's own program against Apache Kafka in a container, with the simulated Kustomer as the judge.
+//!
+//! Every test starts worker processes as an operator would (a configuration file, signals, the admin server) and is
+//! judged by two accounts that the worker has no hand in: what the simulator counted, and what stands in Kafka, which
+//! [`wire`] reads with a few requests of its own instead of the worker's client library.
+//!
+//! One broker serves all tests that leave it alone; topics and groups are each test's own. Without a Docker engine the
+//! tests say that they did not run; with `INGEST_REQUIRE_DOCKER=1` they fail instead. `INGEST_WORKER_BIN` names another
+//! worker program to test, such as a release build, and `INGEST_LONG=1` makes the backlog test ten times longer.
+
+#![cfg(test)]
+
+mod backlog;
+mod broker;
+mod delivery;
+mod group;
+
+mod letters;
+mod outage;
+mod restart;
+mod setup;
+mod shop;
+
+mod startup;
+mod wire;
+mod worker;
+
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+use kustomer_ingest::clock::Clock;
+
+/// How long a test waits for one thing, at most. Below the 90 s that a whole test may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Writes a line that is seen even when the test passes.
+fn say(text: &str) {
+    let mut err = std::io::stderr().lock();
+    writeln!(err, "real Kafka: {text}").unwrap();
+}
+
+/// Asks every 25 ms until there is an answer; gives up with a message that says what was waited for, and `state`.
+async fn wait_for<T>(
+    what: &str,
+    state: impl Fn() -> String,
+    mut probe: impl AsyncFnMut() -> Option<T>,
+) -> T {
+    let start: Instant = Clock.now();
+    loop {
+        if let Some(answer) = probe().await {
+            return answer;
+        }
+        let waited = Clock.now() - start;
+        assert!(
+            waited < PATIENCE,
+            "waited {} s for {what}\n{}",
+            waited.as_secs(),
+            state()
+        );
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+}

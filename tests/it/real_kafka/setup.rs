@@ -1,0 +1,372 @@
+//! What a test works with: topics and a group of its own, a simulated Kustomer of its own, a configuration file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ingest_core::record::{Position, Record, Topic};
+use ingest_kafka::{KafkaOptions, KafkaSettings, OutgoingRecord, RecordProducer};
+use jiff::Timestamp;
+use kustomer_sim::server::Server;
+use kustomer_sim::{Account, Judged};
+use tokio::task::JoinSet;
+
+use super::broker::Broker;
+use super::shop::Expected;
+use super::wire::{self, Committed};
+use super::worker::{TOKEN, Worker};
+use super::{say, wait_for};
+
+/// The mapping that ships.
+const MAPPING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/mappings/segment.yaml");
+
+/// What differs between tests.
+#[derive(Debug, Clone)]
+pub(super) struct Options {
+    pub(super) partitions: i32,
+    /// How many times faster than real the simulated Kustomer's minute is.
+    pub(super) scale: f64,
+    /// Requests a minute of the organisation.
+    pub(super) limit: u32,
+    /// `kafka.properties`.
+    pub(super) properties: Vec<(&'static str, &'static str)>,
+    /// Configuration of both topics.
+    pub(super) topic: Vec<(&'static str, &'static str)>,
+}
+
+/// One test's world.
+#[derive(Debug)]
+pub(super) struct Setup {
+    pub(super) broker: Broker,
+    pub(super) kustomer: Server,
+    pub(super) topic: String,
+    pub(super) letters: String,
+    pub(super) group: String,
+    pub(super) options: Options,
+    kafka: KafkaSettings,
+    producer: Arc<RecordProducer>,
+    folder: tempfile::TempDir,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        // A heartbeat tells a member of a rebalance: every three seconds by default.
+        let properties = vec![
+            ("heartbeat.interval.ms", "500"),
+            ("session.timeout.ms", "6000"),
+        ];
+        Self {
+            partitions: 3,
+            scale: 60.0,
+            limit: 1_000,
+            properties,
+            topic: Vec::new(),
+        }
+    }
+}
+
+impl Setup {
+    /// Topics, a group's name and a simulated Kustomer; `name` is the test's own.
+    pub(super) async fn start(broker: Broker, name: &str, options: Options) -> Self {
+        let (topic, letters) = (format!("{name}.events"), format!("{name}.events.dead"));
+        wire::create_topic(&broker, &topic, options.partitions, &options.topic).await;
+        wire::create_topic(&broker, &letters, 1, &options.topic).await;
+        let config = kustomer_sim::Config {
+            limit: u64::from(options.limit),
+            time_scale: options.scale,
+            tokens: vec![TOKEN.1.to_owned()],
+            ..kustomer_sim::Config::default()
+        };
+        let kustomer = Server::start(config, SocketAddr::from(([127, 0, 0, 1], 0)))
+            .await
+            .unwrap();
+        let judge = KafkaOptions::new(
+            &broker.address,
+            &format!("{name}-judge"),
+            &[&topic],
+            &letters,
+        );
+        let kafka = KafkaSettings::try_new(judge).unwrap();
+        let producer = Arc::new(RecordProducer::new(&kafka).unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let group = format!("{name}-workers");
+        Self {
+            broker,
+            kustomer,
+            topic,
+            letters,
+            group,
+            options,
+            kafka,
+            producer,
+            folder,
+        }
+    }
+
+    /// Starts a worker of the group.
+    pub(super) async fn worker(&self) -> Worker {
+        Worker::start(&self.config_file(), self.options.scale).await
+    }
+
+    fn config_file(&self) -> PathBuf {
+        let file = self.folder.path().join("worker.yaml");
+        let properties: Vec<String> = self
+            .options
+            .properties
+            .iter()
+            .map(|(name, value)| format!("{name}: \"{value}\""))
+            .collect();
+        let text = format!(
+            "kafka:\n  brokers: {}\n  group: {}\n  topics:\n    - {{ name: {}, mapping: {MAPPING}, keyed_by: customer \
+             }}\n  dead_letter_topic: {}\n  properties: {{ {} }}\nkustomer:\n  base_url: {}\n  limit: {}\n  token: {{ \
+             env: {} }}\nadmin: {{ listen: \"127.0.0.1:0\" }}\n",
+            self.broker.address,
+            self.group,
+            self.topic,
+            self.letters,
+            properties.join(", "),
+            self.kustomer.url(),
+            self.options.limit,
+            TOKEN.0,
+        );
+        std::fs::write(&file, text).unwrap();
+        file
+    }
+
+    /// A record of the input topic without headers.
+    pub(super) fn record(&self, key: &str, value: impl Into<Bytes>) -> OutgoingRecord {
+        OutgoingRecord {
+            topic: Topic::new(&self.topic),
+            partition: None,
+            key: Some(Bytes::copy_from_slice(key.as_bytes())),
+            value: Some(value.into()),
+            headers: Vec::new(),
+            timestamp_ms: None,
+        }
+    }
+
+    /// Writes records, those of one key one after the other, and returns when all are acknowledged, with their
+    /// positions. A record that is not acknowledged is written again, as a patient producer does.
+    pub(super) async fn produce(
+        &self,
+        records: Vec<OutgoingRecord>,
+    ) -> Vec<(Position, OutgoingRecord)> {
+        let mut by_key: BTreeMap<Option<Bytes>, Vec<OutgoingRecord>> = BTreeMap::new();
+        for record in records {
+            by_key.entry(record.key.clone()).or_default().push(record);
+        }
+        let mut sending = JoinSet::new();
+        for records in by_key.into_values() {
+            let producer = Arc::clone(&self.producer);
+            sending.spawn(async move {
+                let mut written = Vec::new();
+                for record in records {
+                    let position = loop {
+                        match producer.send(&record).await {
+                            Ok(position) => break position,
+                            Err(error) => assert!(error.kind.is_retriable(), "{error}"),
+                        }
+                    };
+                    written.push((position, record));
+                }
+                written
+            });
+        }
+        let mut written = Vec::new();
+        while let Some(sent) = sending.join_next().await {
+            written.extend(sent.unwrap());
+        }
+        written
+    }
+
+    /// The end of each partition.
+    pub(super) async fn ends(&self) -> Vec<i64> {
+        wire::ends(&self.broker, &self.topic, self.options.partitions).await
+    }
+
+    /// What the workers' group has committed.
+    pub(super) async fn committed(&self) -> Vec<Committed> {
+        wire::committed(
+            &self.broker,
+            &self.group,
+            &self.topic,
+            self.options.partitions,
+        )
+        .await
+    }
+
+    /// The committed offsets.
+    pub(super) async fn committed_offsets(&self) -> Vec<i64> {
+        self.committed()
+            .await
+            .into_iter()
+            .map(|committed| committed.offset)
+            .collect()
+    }
+
+    /// Waits until everything that stands in the topic is committed. A partition that never had a record has nothing
+    /// committed either.
+    pub(super) async fn wait_until_committed(&self, workers: &[&Worker]) {
+        let ends = self.ends().await;
+        wait_for(
+            &format!("commits of all records: ends {ends:?}"),
+            || tails(workers),
+            async || {
+                let committed = self.committed_offsets().await;
+                committed
+                    .iter()
+                    .zip(&ends)
+                    .all(|(committed, end)| committed == end || *end == 0)
+                    .then_some(())
+            },
+        )
+        .await;
+    }
+
+    /// Everything that stands on the dead-letter topic.
+    pub(super) async fn dead_letters(&self) -> Vec<Record> {
+        let (kafka, topic) = (self.kafka.clone(), Topic::new(&self.letters));
+        tokio::task::spawn_blocking(move || {
+            let mut letters = Vec::new();
+            ingest_kafka::reader::read_topic(&kafka, &topic, Duration::from_secs(20), |record| {
+                letters.push(record);
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+            letters
+        })
+        .await
+        .unwrap()
+    }
+
+    /// What the simulator's account must say whatever happened: nothing malformed, nothing twice, nothing in the wrong
+    /// order, at most one request in a thousand over the limit.
+    pub(super) fn assert_good(&self, account: &Account) {
+        assert_eq!(account.repeated, Judged::default(), "{account:#?}");
+        self.assert_good_but_repeats(account);
+    }
+
+    /// The same after a crash: tracking events may have come again, objects not.
+    pub(super) fn assert_good_but_repeats(&self, account: &Account) {
+        assert_eq!(account.repeated.kobjects, 0, "{account:#?}");
+        assert_eq!(
+            account.out_of_order.tracking, account.out_of_order_repeats,
+            "{account:#?}"
+        );
+        assert_eq!(account.out_of_order.kobjects, 0, "{account:#?}");
+        assert_eq!(account.unjudged, Judged::default(), "{account:#?}");
+        let over_limit = account
+            .requests
+            .by_status
+            .get(&429)
+            .copied()
+            .unwrap_or_default();
+        assert!(
+            over_limit * 1_000 <= account.requests.total,
+            "{over_limit} of {}",
+            account.requests.total
+        );
+        let other: BTreeMap<&String, &u64> = account
+            .refused
+            .iter()
+            .filter(|(reason, _)| *reason != "org_limit")
+            .collect();
+        assert!(other.is_empty(), "{}: {other:?}", self.topic);
+    }
+
+    /// Every record that must be on the dead-letter topic is there; says how many are there once more.
+    pub(super) async fn assert_dead_letters(&self, expected: &Expected) -> u64 {
+        let letters = self.dead_letters().await;
+        let origins: BTreeSet<Vec<Option<Bytes>>> = letters
+            .iter()
+            .map(|letter| {
+                let origin = letter
+                    .headers
+                    .iter()
+                    .filter(|header| header.name.starts_with("ingest.source."));
+                origin.map(|header| header.value.clone()).collect()
+            })
+            .collect();
+        assert_eq!(
+            u64::try_from(origins.len()).unwrap(),
+            expected.dead_lettered,
+            "{letters:?}"
+        );
+        u64::try_from(letters.len() - origins.len()).unwrap()
+    }
+
+    /// Everything that the shop expects is at the simulator, and each order is in its last state.
+    pub(super) fn assert_delivered(&self, account: &Account, expected: &Expected) {
+        assert_eq!(
+            account.accepted.tracking - account.repeated.tracking,
+            expected.events,
+            "{account:#?}"
+        );
+        assert_eq!(
+            account.kobjects_total,
+            u64::try_from(expected.orders.len()).unwrap(),
+            "{account:#?}"
+        );
+        assert_eq!(
+            account.customers_total,
+            u64::try_from(expected.customers).unwrap(),
+            "{account:#?}"
+        );
+        let states: BTreeMap<String, String> = self.kustomer.with(|sim| {
+            sim.objects("order")
+                .map(|order| {
+                    let state = order
+                        .custom
+                        .get("statusStr")
+                        .and_then(|state| state.as_str())
+                        .unwrap_or_default();
+                    (
+                        order.external_id.unwrap_or_default(),
+                        format!("{state} {}", order.custom["totalNum"]),
+                    )
+                })
+                .collect()
+        });
+        assert_eq!(states, expected.orders);
+    }
+
+    /// How many of these tracking events are at the simulator although they stand at or above these offsets, in these
+    /// partitions: what a worker that starts there sends again.
+    pub(super) fn delivered_above(
+        &self,
+        events: &BTreeMap<String, Position>,
+        from: &BTreeMap<i32, i64>,
+    ) -> u64 {
+        let times: BTreeSet<String> = self
+            .kustomer
+            .with(|sim| sim.events().filter_map(|event| event.occurred_at).collect());
+        let above = times.iter().filter(|time| {
+            let time: Timestamp = time.parse().unwrap();
+            let position = &events[&time.to_string()];
+            from.get(&position.partition.partition.0)
+                .is_some_and(|from| position.offset.0 >= (*from).max(0))
+        });
+        u64::try_from(above.count()).unwrap()
+    }
+
+    /// A line about the run.
+    pub(super) fn say(&self, text: &str) {
+        say(&format!(
+            "{}: {text}",
+            self.topic.trim_end_matches(".events")
+        ));
+    }
+}
+
+/// The last log lines of all workers.
+pub(super) fn tails(workers: &[&Worker]) -> String {
+    workers
+        .iter()
+        .map(|worker| worker.tail())
+        .collect::<Vec<_>>()
+        .join("\n")
+}

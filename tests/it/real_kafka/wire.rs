@@ -1,0 +1,274 @@
+//! A few requests of Kafka's own protocol, written out: the judge of what stands in the brokers.
+//!
+//! Not the worker's client library, so that both cannot err alike, and so that things can be written that a library
+//! refuses. One request a connection, to a cluster of one broker. Every version used is the oldest that Kafka 4 takes.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::broker::Broker;
+
+const LIST_OFFSETS: (i16, i16) = (2, 1);
+const OFFSET_COMMIT: (i16, i16) = (8, 2);
+const OFFSET_FETCH: (i16, i16) = (9, 1);
+const FIND_COORDINATOR: (i16, i16) = (10, 0);
+const API_VERSIONS: (i16, i16) = (18, 0);
+const CREATE_TOPICS: (i16, i16) = (19, 2);
+
+/// The coordinator is loading, not there, or elsewhere.
+const NOT_YET: [i16; 3] = [14, 15, 16];
+
+/// What a group has committed for one partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Committed {
+    /// The next offset; -1 if none.
+    pub(super) offset: i64,
+    pub(super) metadata: Vec<u8>,
+}
+
+/// Whether the broker answers. Its port may be open long before.
+pub(super) async fn answers(broker: &Broker) -> bool {
+    try_request(broker, API_VERSIONS, &Body::default())
+        .await
+        .is_ok()
+}
+
+/// Creates a topic with that configuration.
+pub(super) async fn create_topic(
+    broker: &Broker,
+    name: &str,
+    partitions: i32,
+    config: &[(&str, &str)],
+) {
+    let mut body = Body::default();
+    body.i32(1).text(name).i32(partitions).i16(1).i32(0);
+    body.i32(count(config.len()));
+    for (key, value) in config {
+        body.text(key).text(value);
+    }
+    body.i32(10_000).bytes(&[0]);
+    let mut answer = request(broker, CREATE_TOPICS, &body).await;
+    answer.i32();
+    assert_eq!(answer.i32(), 1);
+    assert_eq!(answer.text(), name.as_bytes());
+    assert_eq!(
+        answer.i16(),
+        0,
+        "topic {name}: {}",
+        String::from_utf8_lossy(&answer.text())
+    );
+}
+
+/// The end of each partition: the offset after its last record.
+pub(super) async fn ends(broker: &Broker, topic: &str, partitions: i32) -> Vec<i64> {
+    loop {
+        let mut body = Body::default();
+        body.i32(-1).i32(1).text(topic).i32(partitions);
+        for partition in 0..partitions {
+            body.i32(partition).i64(-1);
+        }
+        let mut answer = request(broker, LIST_OFFSETS, &body).await;
+        assert_eq!(answer.i32(), 1);
+        answer.text();
+        let mut found: Vec<(i32, i16, i64)> = (0..answer.i32())
+            .map(|_| {
+                let (partition, error) = (answer.i32(), answer.i16());
+                answer.i64();
+                (partition, error, answer.i64())
+            })
+            .collect();
+        found.sort_unstable();
+        if found.iter().all(|(_, error, _)| *error == 0) {
+            return found.into_iter().map(|(_, _, offset)| offset).collect();
+        }
+        // A new topic's leader may not be known for a moment; the callers bound the wait.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// What the group has committed, by partition.
+pub(super) async fn committed(
+    broker: &Broker,
+    group: &str,
+    topic: &str,
+    partitions: i32,
+) -> Vec<Committed> {
+    loop {
+        let mut body = Body::default();
+        body.text(group).i32(1).text(topic).i32(partitions);
+        for partition in 0..partitions {
+            body.i32(partition);
+        }
+        let mut answer = request(broker, OFFSET_FETCH, &body).await;
+        let mut found: Vec<(i32, Committed, i16)> = Vec::new();
+        for _ in 0..answer.i32() {
+            answer.text();
+            for _ in 0..answer.i32() {
+                let partition = answer.i32();
+                let committed = Committed {
+                    offset: answer.i64(),
+                    metadata: answer.text(),
+                };
+                found.push((partition, committed, answer.i16()));
+            }
+        }
+        if found.iter().any(|(_, _, error)| NOT_YET.contains(error)) {
+            find_coordinator(broker, group).await;
+            continue;
+        }
+        assert!(found.iter().all(|(_, _, error)| *error == 0), "{found:?}");
+        found.sort_unstable_by_key(|(partition, _, _)| *partition);
+        return found
+            .into_iter()
+            .map(|(_, committed, _)| committed)
+            .collect();
+    }
+}
+
+/// Commits as a program that is not a member of the group, which has to be empty. Gives the broker's error code.
+pub(super) async fn commit(
+    broker: &Broker,
+    group: &str,
+    topic: &str,
+    entries: &[(i32, i64, &[u8])],
+) -> i16 {
+    loop {
+        let mut body = Body::default();
+        body.text(group)
+            .i32(-1)
+            .text("")
+            .i64(-1)
+            .i32(1)
+            .text(topic)
+            .i32(count(entries.len()));
+        for (partition, offset, metadata) in entries {
+            body.i32(*partition)
+                .i64(*offset)
+                .i16(i16::try_from(metadata.len()).unwrap())
+                .bytes(metadata);
+        }
+        let mut answer = request(broker, OFFSET_COMMIT, &body).await;
+        assert_eq!(answer.i32(), 1);
+        answer.text();
+        let errors: Vec<i16> = (0..answer.i32())
+            .map(|_| {
+                answer.i32();
+                answer.i16()
+            })
+            .collect();
+        if errors.iter().any(|error| NOT_YET.contains(error)) {
+            find_coordinator(broker, group).await;
+            continue;
+        }
+        return errors
+            .into_iter()
+            .find(|error| *error != 0)
+            .unwrap_or_default();
+    }
+}
+
+/// Makes the broker find, and for its first group create, what coordinates groups.
+async fn find_coordinator(broker: &Broker, group: &str) {
+    let mut body = Body::default();
+    body.text(group);
+    request(broker, FIND_COORDINATOR, &body).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+}
+
+async fn request(broker: &Broker, api: (i16, i16), body: &Body) -> Answer {
+    try_request(broker, api, body).await.unwrap()
+}
+
+async fn try_request(
+    broker: &Broker,
+    (key, version): (i16, i16),
+    body: &Body,
+) -> std::io::Result<Answer> {
+    let mut message = Body::default();
+    message
+        .i16(key)
+        .i16(version)
+        .i32(7)
+        .text("judge")
+        .bytes(&body.0);
+    let mut framed = Body::default();
+    framed.i32(count(message.0.len())).bytes(&message.0);
+    let mut stream = TcpStream::connect(&broker.address).await?;
+    stream.write_all(&framed.0).await?;
+    let length = stream.read_i32().await?;
+    let mut answer = vec![0; usize::try_from(length).unwrap()];
+    stream.read_exact(&mut answer).await?;
+    let mut answer = Answer {
+        bytes: answer,
+        at: 0,
+    };
+    assert_eq!(answer.i32(), 7, "the answer to another request");
+    Ok(answer)
+}
+
+fn count(length: usize) -> i32 {
+    i32::try_from(length).unwrap()
+}
+
+/// A request on its way out.
+#[derive(Default)]
+struct Body(Vec<u8>);
+
+impl Body {
+    fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
+    fn i16(&mut self, value: i16) -> &mut Self {
+        self.bytes(&value.to_be_bytes())
+    }
+
+    fn i32(&mut self, value: i32) -> &mut Self {
+        self.bytes(&value.to_be_bytes())
+    }
+
+    fn i64(&mut self, value: i64) -> &mut Self {
+        self.bytes(&value.to_be_bytes())
+    }
+
+    fn text(&mut self, text: &str) -> &mut Self {
+        self.i16(i16::try_from(text.len()).unwrap())
+            .bytes(text.as_bytes())
+    }
+}
+
+/// An answer being read.
+struct Answer {
+    bytes: Vec<u8>,
+    at: usize,
+}
+
+impl Answer {
+    fn take(&mut self, length: usize) -> &[u8] {
+        let start = self.at;
+        self.at += length;
+        &self.bytes[start..self.at]
+    }
+
+    fn i16(&mut self) -> i16 {
+        i16::from_be_bytes(self.take(2).try_into().unwrap())
+    }
+
+    fn i32(&mut self) -> i32 {
+        i32::from_be_bytes(self.take(4).try_into().unwrap())
+    }
+
+    fn i64(&mut self) -> i64 {
+        i64::from_be_bytes(self.take(8).try_into().unwrap())
+    }
+
+    /// A text that may be null, which reads as empty.
+    fn text(&mut self) -> Vec<u8> {
+        let length = self.i16();
+        self.take(usize::try_from(length).unwrap_or_default())
+            .to_vec()
+    }
+}

@@ -1,0 +1,294 @@
+//! A worker process: started from a configuration file, watched through its log and its admin server.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use kustomer_ingest::clock::Clock;
+use serde_json::Value;
+
+use super::wait_for;
+
+/// The variable that the API key stands in, and the key.
+pub(super) const TOKEN: (&str, &str) = ("REAL_KAFKA_TEST_KEY", "sim-key");
+/// Log lines that a failure shows.
+const TAIL: usize = 30;
+
+/// A running worker. Killed when dropped.
+#[derive(Debug)]
+pub(super) struct Worker {
+    child: Child,
+    lines: Arc<Mutex<Vec<String>>>,
+    http: reqwest::Client,
+    admin: SocketAddr,
+    /// Just before the process was made.
+    pub(super) started_ms: i64,
+}
+
+impl Worker {
+    /// Starts a worker and waits for its admin server.
+    pub(super) async fn start(config: &Path, scale: f64) -> Self {
+        let program = std::env::var_os("INGEST_WORKER_BIN")
+            .unwrap_or_else(|| env!("CARGO_BIN_EXE_kustomer-ingest").into());
+        let started_ms = Clock.unix_ms();
+        let mut child = Command::new(program)
+            .args(["run", "--config"])
+            .arg(config)
+            .args(["--time-scale", &scale.to_string()])
+            .env(TOKEN.0, TOKEN.1)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&lines);
+        thread::spawn(move || {
+            for line in log.lines().map_while(Result::ok) {
+                sink.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(line);
+            }
+        });
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(5))
+            .no_proxy()
+            .build()
+            .unwrap();
+        let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut worker = Self {
+            child,
+            lines,
+            http,
+            admin: unknown,
+            started_ms,
+        };
+        let address = wait_for(
+            "the admin server's address in the log",
+            || worker.tail(),
+            async || {
+                let line = worker.line("admin server listens")?;
+                line["address"].as_str()?.parse().ok()
+            },
+        )
+        .await;
+        worker.admin = address;
+        worker
+    }
+
+    /// The process's id.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The log so far.
+    pub(super) fn log(&self) -> Vec<String> {
+        self.lines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The last log lines, for failures.
+    pub(super) fn tail(&self) -> String {
+        let log = self.log();
+        let from = log.len().saturating_sub(TAIL);
+        format!("the worker's last log lines:\n{}", log[from..].join("\n"))
+    }
+
+    /// The first log line with that message.
+    pub(super) fn line(&self, message: &str) -> Option<Value> {
+        self.log()
+            .iter()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .find(|line| line["message"] == message)
+    }
+
+    /// All metrics, as the admin server shows them; empty when it does not answer.
+    pub(super) async fn metrics(&self) -> Metrics {
+        Metrics(self.get("metrics").await.unwrap_or_default())
+    }
+
+    /// `/status`.
+    pub(super) async fn status(&self) -> Option<Value> {
+        serde_json::from_str(&self.get("status").await?).ok()
+    }
+
+    /// How many partitions `/status` says the worker has.
+    pub(super) async fn partitions(&self) -> Option<usize> {
+        Some(self.status().await?["partitions"].as_array()?.len())
+    }
+
+    /// The partitions that `/status` shows.
+    pub(super) async fn partition_numbers(&self) -> Vec<i32> {
+        let status = self.status().await.unwrap();
+        let partitions = status["partitions"].as_array().unwrap().iter();
+        partitions
+            .map(|one| i32::try_from(one["partition"].as_i64().unwrap()).unwrap())
+            .collect()
+    }
+
+    async fn get(&self, path: &str) -> Option<String> {
+        let url = format!("http://{}/{path}", self.admin);
+        self.http
+            .get(url)
+            .header("accept", "application/json")
+            .send()
+            .await
+            .ok()?
+            .text()
+            .await
+            .ok()
+    }
+
+    /// Sends SIGTERM, waits for the end, and says how long that took.
+    pub(super) async fn terminate(&mut self) -> (ExitStatus, Duration) {
+        let start: Instant = Clock.now();
+        let pid = self.pid().to_string();
+        let sent = Command::new("sh")
+            .args(["-c", "kill -TERM \"$0\"", &pid])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return (status, Clock.now() - start);
+            }
+            assert!(
+                Clock.now() - start < super::PATIENCE,
+                "waited for the drain\n{}",
+                self.tail()
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Sends SIGKILL.
+    pub(super) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// The worker still runs, nothing in it panicked, and no invariant was broken.
+    pub(super) async fn assert_sound(&mut self) {
+        assert!(
+            self.child.try_wait().unwrap().is_none(),
+            "the worker has ended\n{}",
+            self.tail()
+        );
+        let broken = self.metrics().await.sum("invariants_broken_total", &[]);
+        assert!(
+            broken.abs() < 0.5,
+            "{broken} invariants broken\n{}",
+            self.tail()
+        );
+        self.assert_no_panic();
+    }
+
+    /// Nothing in the log speaks of a panic.
+    pub(super) fn assert_no_panic(&self) {
+        let panicked: Vec<String> = self
+            .log()
+            .into_iter()
+            .filter(|line| line.contains("panicked"))
+            .collect();
+        assert!(panicked.is_empty(), "{panicked:#?}");
+    }
+
+    /// The largest resident memory so far, in bytes.
+    pub(super) fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(self.proc("status")).unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmHWM:"))
+            .unwrap();
+        line.split_ascii_whitespace()
+            .nth(1)
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+            * 1024
+    }
+
+    /// The processor time used so far, user and system.
+    pub(super) fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(self.proc("stat")).unwrap();
+        // After the name in brackets; a tick is 10 ms on every Linux.
+        let fields: Vec<&str> = stat
+            .rsplit(')')
+            .next()
+            .unwrap()
+            .split_ascii_whitespace()
+            .collect();
+        let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+        Duration::from_millis(ticks * 10)
+    }
+
+    fn proc(&self, file: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/{file}", self.pid()))
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // Fails only where it has ended already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The text of `/metrics`.
+#[derive(Debug, Clone)]
+pub(super) struct Metrics(String);
+
+impl Metrics {
+    /// The sum of all samples of a metric (without its prefix) that have these labels.
+    pub(super) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        let full = format!("kustomer_ingest_{name}");
+        self.0
+            .lines()
+            .filter_map(|line| {
+                let rest = line.strip_prefix(&full)?;
+                let (found, value) = rest.rsplit_once(' ')?;
+                let is_it = found.is_empty() || found.starts_with('{');
+                let has_all = labels
+                    .iter()
+                    .all(|(key, value)| found.contains(&format!("{key}=\"{value}\"")));
+                (is_it && has_all).then(|| value.parse::<f64>().unwrap())
+            })
+            .sum()
+    }
+
+    /// The lines of a metric that are not zero.
+    pub(super) fn lines(&self, name: &str) -> Vec<&str> {
+        let full = format!("kustomer_ingest_{name}{{");
+        self.0
+            .lines()
+            .filter(|line| line.starts_with(&full) && !line.ends_with(" 0"))
+            .collect()
+    }
+
+    /// Records settled as `verdict`.
+    pub(super) fn records(&self, verdict: &str) -> u64 {
+        whole(self.sum("records_total", &[("verdict", verdict)]))
+    }
+
+    /// Records settled in any way.
+    pub(super) fn settled(&self) -> u64 {
+        whole(self.sum("records_total", &[]))
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a count of records"
+)]
+pub(super) fn whole(value: f64) -> u64 {
+    value as u64
+}
