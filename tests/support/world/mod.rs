@@ -6,7 +6,6 @@ mod happen;
 pub(crate) mod make;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ingest_core::call::{Call, Reply};
@@ -144,10 +143,6 @@ impl World {
             delays: Vec::new(),
             moving: BTreeMap::new(),
         }
-    }
-
-    pub(crate) fn settings(&mut self) -> &mut MachineSettings {
-        &mut self.settings
     }
 
     pub(crate) fn put(&mut self, number: i32, verdict: Verdict) {
