@@ -175,7 +175,8 @@ impl Machine {
             if verb == Verb::Update {
                 self.revisions.count(&written.klass, false);
             }
-            if let Some(object) = object.or_else(|| known.map(|known| known.id)) {
+            let known = known.map(|known| known.id);
+            if let Some(object) = object.or(known).or_else(|| state.object_id.clone()) {
                 let learnt = KnownObject {
                     id: object,
                     version: written.version.clone(),
@@ -263,9 +264,11 @@ impl Machine {
         state.resolved_again = true;
         state.customer_id = None;
         match verb {
-            Verb::Update => self
-                .directory
-                .forget_object(&object.klass, &object.external_id),
+            Verb::Update => {
+                state.object_id = None;
+                self.directory
+                    .forget_object(&object.klass, &object.external_id);
+            }
             Verb::Create => {
                 for key in object.customer.iter().flat_map(|customer| customer.keys()) {
                     self.directory.forget_customer(key);
@@ -294,6 +297,7 @@ impl Machine {
                     return;
                 };
                 state.verify_first = false;
+                state.object_id = None;
                 if let Operation::KObject(object) = &state.work {
                     self.directory
                         .forget_object(&object.klass, &object.external_id);

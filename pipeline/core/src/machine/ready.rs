@@ -107,6 +107,15 @@ impl Machine {
             }
             return Next::Write(group(Verb::Update), state.bytes);
         }
+        // It was found before and the directory has forgotten it since: it is there all the same. What is to be compared
+        // with it has to be read again.
+        if state.object_id.is_some() {
+            return if object.version.is_some() {
+                Next::Verify
+            } else {
+                Next::Write(group(Verb::Update), state.bytes)
+            };
+        }
         if let Some(customer) = &object.customer
             && state.customer_id.is_none()
         {

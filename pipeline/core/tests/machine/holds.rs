@@ -1,0 +1,104 @@
+//! Holds: they end when their cause does, and keep back nobody else.
+
+use ingest_core::call::{Call, CallResult};
+use ingest_core::fact::Settlement;
+use ingest_core::hold::{Family, Scope};
+use ingest_core::operation::Klass;
+use ingest_core::outcome::{HoldCause, Outcome};
+
+use crate::driver::Driver;
+use crate::make::{object, settings, split, stored, write};
+
+fn klass_of(call: &Call) -> Option<&str> {
+    match call {
+        Call::CreateKObjects { klass, .. }
+        | Call::UpdateKObjects { klass, .. }
+        | Call::CreateKObject { klass, .. }
+        | Call::UpdateKObject { klass, .. }
+        | Call::GetKObject { klass, .. } => Some(&klass.0),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_klass_hold_whose_probe_met_a_bad_token_ends_once_all_is_well() {
+    let mut driver = Driver::new(settings(), 1);
+    driver.answer(|_| Some(CallResult::Written(Outcome::Hold(HoldCause::MissingKlass))));
+    driver.record(1, write(object("order", 1)));
+    driver.run(3);
+    let orders = Scope::Family(Family::KObjectWrite(Klass("order".into())));
+    assert_eq!(driver.holds(), [(orders, HoldCause::MissingKlass)]);
+
+    driver.answer(|call| {
+        Some(match call {
+            Call::Probe => CallResult::Probed(Outcome::Hold(HoldCause::BadToken)),
+            _ => CallResult::Written(Outcome::Hold(HoldCause::BadToken)),
+        })
+    });
+    driver.run(20);
+    let everything = (Scope::Destination, HoldCause::BadToken);
+    assert!(driver.holds().contains(&everything), "{:?}", driver.holds());
+
+    driver.all_is_well();
+    driver.run(300);
+    assert_eq!(driver.holds(), []);
+    assert_eq!(driver.settled(), [Settlement::Delivered]);
+    driver.run_to_rest();
+}
+
+#[test]
+fn probes_of_a_hold_come_one_at_a_time_and_further_apart() {
+    let mut driver = Driver::new(settings(), 1);
+    driver.answer(|call| {
+        Some(match call {
+            Call::Probe => CallResult::Probed(Outcome::Hold(HoldCause::BadToken)),
+            _ => CallResult::Tracked(Outcome::Hold(HoldCause::BadToken)),
+        })
+    });
+    for n in 0..50 {
+        driver.record(n, crate::make::track(n.unsigned_abs()));
+    }
+    driver.run(10);
+    driver.sent.clear();
+    driver.run(3_600);
+    let probes = driver.calls(|call| *call == Call::Probe).len();
+    assert_eq!(probes, driver.sent.len(), "nothing but probes");
+    assert!((50..=150).contains(&probes), "{probes} in an hour");
+    assert_eq!(driver.used(), 50, "nothing is dropped");
+    driver.all_is_well();
+    driver.run_to_rest();
+}
+
+#[test]
+fn a_held_klass_does_not_delay_the_split_halves_of_another() {
+    let mut driver = Driver::new(settings(), 1);
+    let (mut refused_a, mut refused_b) = (false, false);
+    driver.answer(move |call| match (klass_of(call), call) {
+        (Some("a"), Call::CreateKObjects { .. }) if !refused_a => {
+            refused_a = true;
+            Some(split())
+        }
+        (Some("a"), Call::CreateKObjects { .. }) => Some(CallResult::Submitted(Outcome::Hold(
+            HoldCause::MissingKlass,
+        ))),
+        (Some("a"), _) => Some(CallResult::Written(Outcome::Hold(HoldCause::MissingKlass))),
+        (Some("b"), Call::CreateKObjects { .. }) if !refused_b => {
+            refused_b = true;
+            Some(split())
+        }
+        _ => None,
+    });
+    for n in 0..8 {
+        let klass = if n < 4 { "a" } else { "b" };
+        driver.record(n, write(object(klass, n.unsigned_abs())));
+    }
+    driver.run(30);
+    assert_eq!(driver.settled().len(), 4, "klass b is healthy");
+    assert_eq!(driver.holds().len(), 1);
+    driver.answer(|call| match call {
+        Call::CreateKObject { .. } => Some(stored("made")),
+        _ => None,
+    });
+    driver.run_to_rest();
+    assert_eq!(driver.settled().len(), 8);
+}

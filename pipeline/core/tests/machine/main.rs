@@ -1,0 +1,24 @@
+//! Scenarios of the whole delivery machine, in virtual time: what must hold when the destination, the broker or the group
+//! does something awkward. Every scenario also checks that no invariant breaks and that the machine never spins.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "the helpers of tests fail like tests"
+)]
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a scenario answers the calls that it is about, and leaves all others to the destination"
+)]
+
+mod driver;
+mod make;
+
+mod commits;
+mod customers;
+mod drains;
+mod holds;
+mod objects;
+mod quota;
+mod wakes;

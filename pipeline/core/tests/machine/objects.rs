@@ -1,0 +1,200 @@
+//! Objects: what exists is updated, what contradicts itself ends, and an object keeps its customer.
+
+use ingest_core::call::{Call, CallResult, ItemFate, ItemResult, JobReport, Written};
+use ingest_core::fact::Settlement;
+use ingest_core::operation::{KObject, MissingCustomer};
+use ingest_core::outcome::{HoldCause, JobTicket, Outcome, Rejection, RetryCause};
+
+use crate::driver::Driver;
+use crate::make::{by_email, object, owned, seen, settings, titled, track, versioned, write};
+
+/// Every write meets an object that is said to be there, or changed; every look finds it as it was.
+fn contradictory() -> impl FnMut(&Call) -> Option<CallResult> {
+    let mut refs: Vec<String> = Vec::new();
+    move |call| match call {
+        Call::CreateKObjects { items, .. } | Call::UpdateKObjects { items, .. } => {
+            refs = items.iter().map(|item| item.reference.clone()).collect();
+            Some(CallResult::Submitted(Outcome::Pending(JobTicket {
+                id: "job".into(),
+                created_ms: None,
+            })))
+        }
+        Call::ReadJob { .. } => {
+            let duplicate = |reference: &String| ItemResult {
+                reference: reference.clone(),
+                fate: ItemFate::Duplicate,
+            };
+            Some(CallResult::Job(Outcome::Delivered(JobReport {
+                complete: true,
+                items: refs.iter().map(duplicate).collect(),
+                ..JobReport::default()
+            })))
+        }
+        Call::CreateKObject { .. } => {
+            Some(CallResult::Written(Outcome::Delivered(Written::Duplicate)))
+        }
+        Call::UpdateKObject { .. } => {
+            Some(CallResult::Written(Outcome::Retry(RetryCause::Conflict)))
+        }
+        Call::GetKObject { .. } => Some(seen("there", None)),
+        _ => None,
+    }
+}
+
+#[test]
+fn writes_and_looks_that_contradict_each_other_cost_a_bounded_number_of_requests() {
+    for objects in [1, 2] {
+        let mut driver = Driver::new(settings(), 1);
+        driver.answer(contradictory());
+        for n in 0..objects {
+            let order = versioned(object("order", n), "7");
+            driver.record(i64::try_from(n).unwrap(), write(order));
+        }
+        driver.run(600);
+        assert!(driver.sent.len() < 80, "{} requests", driver.sent.len());
+        driver.all_is_well();
+        driver.run_to_rest();
+    }
+}
+
+#[test]
+fn writes_and_looks_that_contradict_each_other_end_while_others_succeed() {
+    let mut driver = Driver::new(settings(), 1);
+    driver.answer(contradictory());
+    driver.record(0, write(object("order", 1)));
+    for n in 1..1_000 {
+        driver.record(n, track(n.unsigned_abs()));
+        driver.run(5);
+    }
+    let reasons: Vec<_> = driver.letters.iter().map(|l| l.reason).collect();
+    assert_eq!(reasons, [Rejection::RetriesExhausted]);
+    let about_it = driver.calls(|call| !matches!(call, Call::Track { .. }));
+    assert!(about_it.len() < 60, "{} requests", about_it.len());
+    driver.run_to_rest();
+}
+
+#[test]
+fn an_object_that_exists_and_cannot_be_found_costs_a_bounded_number_of_requests() {
+    let mut driver = Driver::new(settings(), 1);
+    driver.answer(|call| match call {
+        Call::CreateKObject { .. } => {
+            Some(CallResult::Written(Outcome::Delivered(Written::Duplicate)))
+        }
+        _ => None,
+    });
+    driver.record(0, write(object("order", 1)));
+    for n in 1..1_000 {
+        driver.record(n, track(n.unsigned_abs()));
+        driver.run(5);
+    }
+    let about_it = driver.calls(|call| !matches!(call, Call::Track { .. }));
+    assert!(about_it.len() < 60, "{} requests", about_it.len());
+    assert_eq!(driver.letters.len(), 1);
+    driver.run_to_rest();
+}
+
+/// An object is created, and an update of it waits behind a hold until the directory has forgotten it. The writes of the
+/// object after its create.
+fn writes_after_eviction(first: KObject, second: KObject) -> Vec<Call> {
+    let mut settings = settings();
+    settings.directory_capacity = 4;
+    let mut driver = Driver::new(settings, 1);
+    driver.record(1, write(first));
+    driver.run(10);
+    let created = driver.sent.len();
+    driver.answer(|call| match call {
+        Call::GetKObject { .. } => Some(seen("object 1", Some("1"))),
+        _ if is_order(call) => {
+            let held = Outcome::Hold(HoldCause::MissingKlass);
+            Some(CallResult::Written(held))
+        }
+        _ => None,
+    });
+    driver.record(2, write(second));
+    driver.run(2);
+    for n in 10..30 {
+        driver.record(n, write(object("other", n.unsigned_abs())));
+        driver.run(1);
+    }
+    driver.answer(|call| match call {
+        Call::GetKObject { .. } => Some(seen("object 1", Some("1"))),
+        _ => None,
+    });
+    driver.run_to_rest();
+    let after = driver.sent.into_iter().skip(created).map(|(_, call)| call);
+    after.filter(is_order).collect()
+}
+
+fn is_order(call: &Call) -> bool {
+    match call {
+        Call::CreateKObject { klass, .. } | Call::UpdateKObject { klass, .. } => {
+            &*klass.0 == "order"
+        }
+        _ => false,
+    }
+}
+
+#[test]
+fn an_update_whose_directory_entry_was_evicted_is_still_an_update() {
+    let ann = by_email("ann@example.com", MissingCustomer::Create);
+    let order = owned(object("order", 1), ann);
+    let later = titled(order.clone(), 2);
+    for (first, second) in [
+        (order.clone(), later.clone()),
+        (versioned(order, "1"), versioned(later, "2")),
+    ] {
+        let writes = writes_after_eviction(first, second);
+        assert!(!writes.is_empty());
+        for call in writes {
+            let Call::UpdateKObject { id, .. } = call else {
+                panic!("an update became {call:?}");
+            };
+            assert_eq!(&*id, "object 1");
+        }
+    }
+}
+
+#[test]
+fn states_of_two_customers_never_merge_into_one() {
+    let mut driver = Driver::new(settings(), 1);
+    let of = |email: &str, title| {
+        let customer = by_email(email, MissingCustomer::Create);
+        write(titled(owned(object("order", 1), customer), title))
+    };
+    driver.record(1, of("ann@example.com", 1));
+    driver.record(2, of("bob@example.com", 2));
+    driver.run_to_rest();
+    let written: Vec<(u64, String)> = driver
+        .sent
+        .iter()
+        .filter_map(|(_, call)| match call {
+            Call::CreateKObject { body, .. } => Some(body),
+            _ => None,
+        })
+        .map(|body| {
+            let customer = body["customer"].as_str().unwrap().to_owned();
+            (body["title"].as_u64().unwrap(), customer)
+        })
+        .collect();
+    assert_eq!(written, [(1, "id of ann@example.com".to_owned())]);
+    let update = driver.calls(|call| matches!(call, Call::UpdateKObject { .. }));
+    assert_eq!(update.len(), 1, "the second state is written on its own");
+    assert_eq!(driver.settled(), [Settlement::Delivered; 2]);
+}
+
+#[test]
+fn states_of_one_customer_merge_while_they_wait() {
+    let mut driver = Driver::new(settings(), 1);
+    for n in 1..4 {
+        let customer = by_email("ann@example.com", MissingCustomer::Create);
+        let order = owned(object("order", 1), customer);
+        driver.record(n, write(titled(order, n.unsigned_abs())));
+    }
+    driver.run_to_rest();
+    let creates = driver.calls(|call| matches!(call, Call::CreateKObject { .. }));
+    let [Call::CreateKObject { body, .. }] = creates[..] else {
+        panic!("{creates:?}");
+    };
+    assert_eq!(body["title"], 3);
+    assert_eq!(driver.settled(), [Settlement::Delivered; 3]);
+}
