@@ -217,6 +217,7 @@ pub(crate) fn send_error(code: Option<RDKafkaErrorCode>) -> SendErrorKind {
         Some(Code::MessageSizeTooLarge | Code::InvalidMessageSize | Code::MessageBatchTooLarge) => {
             SendErrorKind::TooLarge
         }
+        Some(Code::InvalidTimestamp) => SendErrorKind::Timestamp,
         Some(
             Code::UnknownTopic
             | Code::UnknownTopicOrPartition

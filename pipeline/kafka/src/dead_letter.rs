@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use ingest_core::record::{Header, Topic};
 
-use crate::error::{SendError, StartError};
+use crate::error::{SendError, SendErrorKind, StartError};
 use crate::producer::{OutgoingRecord, RecordProducer};
 use crate::settings::KafkaSettings;
 
@@ -18,7 +18,7 @@ pub struct DeadLetter {
     pub value: Option<Bytes>,
     /// All headers, in the order in which they are written.
     pub headers: Vec<Header>,
-    /// The original time in epoch milliseconds; `None` becomes now.
+    /// The original time in epoch milliseconds; `None` becomes now, and so does a time that the topic refuses.
     pub timestamp_ms: Option<i64>,
 }
 
@@ -43,6 +43,10 @@ impl DeadLetterProducer {
 
     /// Writes a letter. Ready only when all in-sync replicas have it, or when it failed.
     ///
+    /// A topic may refuse records whose time is too far from now (`message.timestamp.after.max.ms`: an hour ahead by
+    /// default), as the input topic need not. Such a letter is written with the time of writing, so that one odd
+    /// record does not stop its partition; the original time stands in the headers.
+    ///
     /// # Errors
     /// The letter was not acknowledged, so its record is not settled;
     /// [`SendErrorKind::is_retriable`](crate::SendErrorKind::is_retriable) says whether trying again can help.
@@ -54,7 +58,7 @@ impl DeadLetterProducer {
             headers,
             timestamp_ms,
         } = letter;
-        let record = OutgoingRecord {
+        let mut record = OutgoingRecord {
             topic,
             partition: None,
             key,
@@ -62,6 +66,12 @@ impl DeadLetterProducer {
             headers,
             timestamp_ms,
         };
-        self.producer.send(&record).await.map(drop)
+        let mut sent = self.producer.send(&record).await;
+        if matches!(&sent, Err(error) if error.kind == SendErrorKind::Timestamp)
+            && record.timestamp_ms.take().is_some()
+        {
+            sent = self.producer.send(&record).await;
+        }
+        sent.map(drop)
     }
 }

@@ -118,6 +118,8 @@ pub enum SendErrorKind {
     QueueFull,
     /// The record is larger than the topic takes.
     TooLarge,
+    /// The record's time is further from now than the topic takes.
+    Timestamp,
     /// The topic or partition does not exist.
     UnknownTopic,
     /// The topic may not be written with these credentials.
@@ -130,10 +132,11 @@ pub enum SendErrorKind {
 
 impl SendErrorKind {
     /// Every kind, for tables.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Timeout,
         Self::QueueFull,
         Self::TooLarge,
+        Self::Timestamp,
         Self::UnknownTopic,
         Self::NotAuthorized,
         Self::Other,
@@ -146,19 +149,20 @@ impl SendErrorKind {
             Self::Timeout => "timeout",
             Self::QueueFull => "queue_full",
             Self::TooLarge => "too_large",
+            Self::Timestamp => "timestamp",
             Self::UnknownTopic => "unknown_topic",
             Self::NotAuthorized => "not_authorized",
             Self::Other => "other",
         }
     }
 
-    /// Whether trying again can help without a person. A missing topic, a missing right and a record that is too
-    /// large stay as they are until somebody changes something.
+    /// Whether trying again can help without a person. A missing topic, a missing right, a record that is too
+    /// large and one from another time stay as they are until somebody changes something.
     #[must_use]
     pub fn is_retriable(self) -> bool {
         match self {
             Self::Timeout | Self::QueueFull | Self::Other => true,
-            Self::TooLarge | Self::UnknownTopic | Self::NotAuthorized => false,
+            Self::TooLarge | Self::Timestamp | Self::UnknownTopic | Self::NotAuthorized => false,
         }
     }
 }

@@ -284,8 +284,15 @@ impl Pump {
                 let producer = Arc::clone(&self.letters);
                 let task = self.sending_letters.spawn(async move {
                     let sent = producer.send(outgoing).await;
-                    if let Err(error) = &sent {
-                        tracing::warn!(%error, "a dead letter was not acknowledged; it is sent again");
+                    match &sent {
+                        Ok(()) => {}
+                        Err(error) if error.kind.is_retriable() => {
+                            tracing::warn!(%error, "a dead letter was not acknowledged; it is sent again");
+                        }
+                        // It keeps trying: what a person changes at the topic is noticed without a restart.
+                        Err(error) => {
+                            tracing::error!(%error, "the dead-letter topic refuses a letter, and its partition waits until that is mended at the brokers");
+                        }
                     }
                     (letter, sent.is_ok())
                 });
