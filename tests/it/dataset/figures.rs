@@ -7,8 +7,8 @@ use kustomer_sim::{Account, JournalEntry, SimTime};
 
 use super::source::{Kind, Samples, TRACKED_CLICKS};
 use super::tap::Identities;
-use super::worker::{Metrics, whole};
 use super::{ALLOWANCE, LIMIT, SHARE, Variant};
+use crate::real_kafka::worker::{Metrics, whole};
 
 /// Objects confirmed for each request that was made for them.
 const LEAST_PER_UNIT: f64 = 30.0;

@@ -13,24 +13,10 @@
 
 #![cfg(test)]
 
-// The containers, the wire and the process are those of the real-Kafka tests, compiled once more: here they serve a broker
-// that nobody else loads.
-#[expect(dead_code, reason = "brokers that are restarted are for other tests")]
-#[path = "../real_kafka/broker.rs"]
-mod broker;
 mod figures;
 mod source;
 mod tap;
 mod verdict;
-#[expect(
-    dead_code,
-    reason = "what stands in the brokers is read with the project's own reader here"
-)]
-#[path = "../real_kafka/wire.rs"]
-mod wire;
-#[expect(dead_code, reason = "crashes and logs are for other tests")]
-#[path = "../real_kafka/worker.rs"]
-mod worker;
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -52,11 +38,12 @@ use kustomer_ingest::clock::Clock;
 use kustomer_sim::server::Server;
 use tokio::task::JoinSet;
 
-use self::broker::Broker;
 use self::figures::Figures;
 use self::source::Samples;
 use self::tap::Tap;
-use self::worker::{TOKEN, Worker, whole};
+use crate::real_kafka::broker::{self, Broker};
+use crate::real_kafka::wire;
+use crate::real_kafka::worker::{TOKEN, Worker, whole};
 
 const MAPPING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/dataset/mapping.yaml");
 /// So many that an embedded broker, which keeps 5 MiB of each, holds the whole backlog.

@@ -24,15 +24,15 @@ const ENGINE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Where a broker is found.
 #[derive(Debug, Clone)]
-pub(super) struct Broker {
+pub(crate) struct Broker {
     /// `host:port`.
-    pub(super) address: String,
+    pub(crate) address: String,
 }
 
 /// A broker that can be killed and started again.
 #[derive(Debug)]
-pub(super) struct OwnBroker {
-    pub(super) broker: Broker,
+pub(crate) struct OwnBroker {
+    pub(crate) broker: Broker,
     container: ContainerAsync<Kafka>,
 }
 
@@ -42,7 +42,7 @@ static SHARED: LazyLock<Result<Broker, String>> = LazyLock::new(start_shared);
 static REMOVERS: Mutex<Vec<Child>> = Mutex::new(Vec::new());
 
 /// The shared broker; `None`, loudly, where there is no Docker engine.
-pub(super) async fn shared(test: &str) -> Option<Broker> {
+pub(crate) async fn shared(test: &str) -> Option<Broker> {
     if !engine(test).await {
         return None;
     }
@@ -53,7 +53,7 @@ pub(super) async fn shared(test: &str) -> Option<Broker> {
 }
 
 /// A broker of the test's own on a fixed port, so that it can be restarted; `None` as for [`shared`].
-pub(super) async fn own(test: &str) -> Option<OwnBroker> {
+pub(crate) async fn own(test: &str) -> Option<OwnBroker> {
     if !engine(test).await {
         return None;
     }
@@ -73,12 +73,12 @@ pub(super) async fn own(test: &str) -> Option<OwnBroker> {
 
 impl OwnBroker {
     /// Kills the broker, as a machine does that loses power.
-    pub(super) async fn kill(&self) {
+    pub(crate) async fn kill(&self) {
         self.container.stop_with_timeout(Some(0)).await.unwrap();
     }
 
     /// Starts it again with the data that it had, and returns when it answers.
-    pub(super) async fn start(&self) {
+    pub(crate) async fn start(&self) {
         self.container.start().await.unwrap();
         super::wait_for("the restarted broker", String::new, async || {
             wire::answers(&self.broker).await.then_some(())

@@ -34,6 +34,7 @@ async fn bad_input_never_stops_the_stream() {
     let options = Options {
         partitions: 2,
         topic: TOPIC.to_vec(),
+        letters: TOPIC.to_vec(),
         ..Options::default()
     };
     let setup = Setup::start(broker, "letters", options).await;

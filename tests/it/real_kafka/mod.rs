@@ -11,19 +11,20 @@
 #![cfg(test)]
 
 mod backlog;
-mod broker;
+pub(crate) mod broker;
 mod delivery;
 mod group;
 
 mod letters;
 mod outage;
+mod refused;
 mod restart;
 mod setup;
 mod shop;
 
 mod startup;
-mod wire;
-mod worker;
+pub(crate) mod wire;
+pub(crate) mod worker;
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};

@@ -34,8 +34,10 @@ pub(super) struct Options {
     pub(super) limit: u32,
     /// `kafka.properties`.
     pub(super) properties: Vec<(&'static str, &'static str)>,
-    /// Configuration of both topics.
+    /// Configuration of the input topic.
     pub(super) topic: Vec<(&'static str, &'static str)>,
+    /// Configuration of the dead-letter topic.
+    pub(super) letters: Vec<(&'static str, &'static str)>,
 }
 
 /// One test's world.
@@ -65,6 +67,7 @@ impl Default for Options {
             limit: 1_000,
             properties,
             topic: Vec::new(),
+            letters: Vec::new(),
         }
     }
 }
@@ -74,7 +77,7 @@ impl Setup {
     pub(super) async fn start(broker: Broker, name: &str, options: Options) -> Self {
         let (topic, letters) = (format!("{name}.events"), format!("{name}.events.dead"));
         wire::create_topic(&broker, &topic, options.partitions, &options.topic).await;
-        wire::create_topic(&broker, &letters, 1, &options.topic).await;
+        wire::create_topic(&broker, &letters, 1, &options.letters).await;
         let config = kustomer_sim::Config {
             limit: u64::from(options.limit),
             time_scale: options.scale,

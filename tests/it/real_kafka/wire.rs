@@ -16,27 +16,28 @@ const OFFSET_FETCH: (i16, i16) = (9, 1);
 const FIND_COORDINATOR: (i16, i16) = (10, 0);
 const API_VERSIONS: (i16, i16) = (18, 0);
 const CREATE_TOPICS: (i16, i16) = (19, 2);
+const INCREMENTAL_ALTER_CONFIGS: (i16, i16) = (44, 0);
 
 /// The coordinator is loading, not there, or elsewhere.
 const NOT_YET: [i16; 3] = [14, 15, 16];
 
 /// What a group has committed for one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Committed {
+pub(crate) struct Committed {
     /// The next offset; -1 if none.
-    pub(super) offset: i64,
-    pub(super) metadata: Vec<u8>,
+    pub(crate) offset: i64,
+    pub(crate) metadata: Vec<u8>,
 }
 
 /// Whether the broker answers. Its port may be open long before.
-pub(super) async fn answers(broker: &Broker) -> bool {
+pub(crate) async fn answers(broker: &Broker) -> bool {
     try_request(broker, API_VERSIONS, &Body::default())
         .await
         .is_ok()
 }
 
 /// Creates a topic with that configuration.
-pub(super) async fn create_topic(
+pub(crate) async fn create_topic(
     broker: &Broker,
     name: &str,
     partitions: i32,
@@ -61,8 +62,27 @@ pub(super) async fn create_topic(
     );
 }
 
+/// Sets one value of a topic's configuration.
+pub(crate) async fn configure_topic(broker: &Broker, name: &str, key: &str, value: &str) {
+    const TOPIC: u8 = 2;
+    const SET: u8 = 0;
+    let mut body = Body::default();
+    body.i32(1).bytes(&[TOPIC]).text(name).i32(1);
+    body.text(key).bytes(&[SET]).text(value).bytes(&[0]);
+    let mut answer = request(broker, INCREMENTAL_ALTER_CONFIGS, &body).await;
+    answer.i32();
+    assert_eq!(answer.i32(), 1);
+    let (error, words) = (answer.i16(), answer.text());
+    assert_eq!(
+        error,
+        0,
+        "topic {name}: {}",
+        String::from_utf8_lossy(&words)
+    );
+}
+
 /// The end of each partition: the offset after its last record.
-pub(super) async fn ends(broker: &Broker, topic: &str, partitions: i32) -> Vec<i64> {
+pub(crate) async fn ends(broker: &Broker, topic: &str, partitions: i32) -> Vec<i64> {
     loop {
         let mut body = Body::default();
         body.i32(-1).i32(1).text(topic).i32(partitions);
@@ -89,7 +109,7 @@ pub(super) async fn ends(broker: &Broker, topic: &str, partitions: i32) -> Vec<i
 }
 
 /// What the group has committed, by partition.
-pub(super) async fn committed(
+pub(crate) async fn committed(
     broker: &Broker,
     group: &str,
     topic: &str,
@@ -128,7 +148,7 @@ pub(super) async fn committed(
 }
 
 /// Commits as a program that is not a member of the group, which has to be empty. Gives the broker's error code.
-pub(super) async fn commit(
+pub(crate) async fn commit(
     broker: &Broker,
     group: &str,
     topic: &str,

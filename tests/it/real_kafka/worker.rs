@@ -14,24 +14,24 @@ use serde_json::Value;
 use super::wait_for;
 
 /// The variable that the API key stands in, and the key.
-pub(super) const TOKEN: (&str, &str) = ("REAL_KAFKA_TEST_KEY", "sim-key");
+pub(crate) const TOKEN: (&str, &str) = ("REAL_KAFKA_TEST_KEY", "sim-key");
 /// Log lines that a failure shows.
 const TAIL: usize = 30;
 
 /// A running worker. Killed when dropped.
 #[derive(Debug)]
-pub(super) struct Worker {
+pub(crate) struct Worker {
     child: Child,
     lines: Arc<Mutex<Vec<String>>>,
     http: reqwest::Client,
     admin: SocketAddr,
     /// Just before the process was made.
-    pub(super) started_ms: i64,
+    pub(crate) started_ms: i64,
 }
 
 impl Worker {
     /// Starts a worker and waits for its admin server.
-    pub(super) async fn start(config: &Path, scale: f64) -> Self {
+    pub(crate) async fn start(config: &Path, scale: f64) -> Self {
         let program = std::env::var_os("INGEST_WORKER_BIN")
             .unwrap_or_else(|| env!("CARGO_BIN_EXE_kustomer-ingest").into());
         let started_ms = Clock.unix_ms();
@@ -82,12 +82,12 @@ impl Worker {
     }
 
     /// The process's id.
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// The log so far.
-    pub(super) fn log(&self) -> Vec<String> {
+    pub(crate) fn log(&self) -> Vec<String> {
         self.lines
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -95,14 +95,14 @@ impl Worker {
     }
 
     /// The last log lines, for failures.
-    pub(super) fn tail(&self) -> String {
+    pub(crate) fn tail(&self) -> String {
         let log = self.log();
         let from = log.len().saturating_sub(TAIL);
         format!("the worker's last log lines:\n{}", log[from..].join("\n"))
     }
 
     /// The first log line with that message.
-    pub(super) fn line(&self, message: &str) -> Option<Value> {
+    pub(crate) fn line(&self, message: &str) -> Option<Value> {
         self.log()
             .iter()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
@@ -110,22 +110,22 @@ impl Worker {
     }
 
     /// All metrics, as the admin server shows them; empty when it does not answer.
-    pub(super) async fn metrics(&self) -> Metrics {
+    pub(crate) async fn metrics(&self) -> Metrics {
         Metrics(self.get("metrics").await.unwrap_or_default())
     }
 
     /// `/status`.
-    pub(super) async fn status(&self) -> Option<Value> {
+    pub(crate) async fn status(&self) -> Option<Value> {
         serde_json::from_str(&self.get("status").await?).ok()
     }
 
     /// How many partitions `/status` says the worker has.
-    pub(super) async fn partitions(&self) -> Option<usize> {
+    pub(crate) async fn partitions(&self) -> Option<usize> {
         Some(self.status().await?["partitions"].as_array()?.len())
     }
 
     /// The partitions that `/status` shows.
-    pub(super) async fn partition_numbers(&self) -> Vec<i32> {
+    pub(crate) async fn partition_numbers(&self) -> Vec<i32> {
         let status = self.status().await.unwrap();
         let partitions = status["partitions"].as_array().unwrap().iter();
         partitions
@@ -147,7 +147,7 @@ impl Worker {
     }
 
     /// Sends SIGTERM, waits for the end, and says how long that took.
-    pub(super) async fn terminate(&mut self) -> (ExitStatus, Duration) {
+    pub(crate) async fn terminate(&mut self) -> (ExitStatus, Duration) {
         let start: Instant = Clock.now();
         let pid = self.pid().to_string();
         let sent = Command::new("sh")
@@ -169,13 +169,13 @@ impl Worker {
     }
 
     /// Sends SIGKILL.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// The worker still runs, nothing in it panicked, and no invariant was broken.
-    pub(super) async fn assert_sound(&mut self) {
+    pub(crate) async fn assert_sound(&mut self) {
         assert!(
             self.child.try_wait().unwrap().is_none(),
             "the worker has ended\n{}",
@@ -191,7 +191,7 @@ impl Worker {
     }
 
     /// Nothing in the log speaks of a panic.
-    pub(super) fn assert_no_panic(&self) {
+    pub(crate) fn assert_no_panic(&self) {
         let panicked: Vec<String> = self
             .log()
             .into_iter()
@@ -201,7 +201,7 @@ impl Worker {
     }
 
     /// The largest resident memory so far, in bytes.
-    pub(super) fn peak_memory(&self) -> u64 {
+    pub(crate) fn peak_memory(&self) -> u64 {
         let status = std::fs::read_to_string(self.proc("status")).unwrap();
         let line = status
             .lines()
@@ -216,7 +216,7 @@ impl Worker {
     }
 
     /// The processor time used so far, user and system.
-    pub(super) fn processor_time(&self) -> Duration {
+    pub(crate) fn processor_time(&self) -> Duration {
         let stat = std::fs::read_to_string(self.proc("stat")).unwrap();
         // After the name in brackets; a tick is 10 ms on every Linux.
         let fields: Vec<&str> = stat
@@ -244,11 +244,11 @@ impl Drop for Worker {
 
 /// The text of `/metrics`.
 #[derive(Debug, Clone)]
-pub(super) struct Metrics(String);
+pub(crate) struct Metrics(String);
 
 impl Metrics {
     /// The sum of all samples of a metric (without its prefix) that have these labels.
-    pub(super) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+    pub(crate) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let full = format!("kustomer_ingest_{name}");
         self.0
             .lines()
@@ -265,7 +265,7 @@ impl Metrics {
     }
 
     /// The lines of a metric that are not zero.
-    pub(super) fn lines(&self, name: &str) -> Vec<&str> {
+    pub(crate) fn lines(&self, name: &str) -> Vec<&str> {
         let full = format!("kustomer_ingest_{name}{{");
         self.0
             .lines()
@@ -274,12 +274,12 @@ impl Metrics {
     }
 
     /// Records settled as `verdict`.
-    pub(super) fn records(&self, verdict: &str) -> u64 {
+    pub(crate) fn records(&self, verdict: &str) -> u64 {
         whole(self.sum("records_total", &[("verdict", verdict)]))
     }
 
     /// Records settled in any way.
-    pub(super) fn settled(&self) -> u64 {
+    pub(crate) fn settled(&self) -> u64 {
         whole(self.sum("records_total", &[]))
     }
 }
@@ -289,6 +289,6 @@ impl Metrics {
     clippy::cast_sign_loss,
     reason = "a count of records"
 )]
-pub(super) fn whole(value: f64) -> u64 {
+pub(crate) fn whole(value: f64) -> u64 {
     value as u64
 }
