@@ -1,0 +1,197 @@
+//! What the pure parts cost: decoding, mapping, the delivery machine, the ledger, encoding.
+//!
+//! No thread, no socket and no simulator; answers are put in directly. `docs/benchmarks.md` has the figures.
+
+#![expect(
+    clippy::expect_used,
+    reason = "a bench that cannot be set up has nothing to measure"
+)]
+
+mod machine;
+mod messages;
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
+use ingest_core::call::{BulkItem, Call};
+use ingest_core::decode::{Decoder, Format, Limits};
+use ingest_core::ledger::Ledger;
+use ingest_core::mapping::Mapping;
+use ingest_core::operation::{Klass, Operation};
+use ingest_core::outcome::Verdict;
+use ingest_core::record::{Offset, Record};
+use ingest_core::route::Pipeline;
+use ingest_kustomer::encode::encode;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use self::messages::Kind;
+
+/// When all records happened: a fixed time, so that bodies have the same size in every run.
+const NOW_MS: i64 = 1_772_611_200_000; // 2026-03-04T08:00:00Z
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    decode(&mut criterion);
+    map(&mut criterion);
+    judge(&mut criterion);
+    machine::all(&mut criterion);
+    ledger(&mut criterion);
+    encoding(&mut criterion);
+    criterion.final_summary();
+}
+
+fn mapping() -> Arc<Mapping> {
+    let mapping = Mapping::compile(messages::MAPPING, "schemas/mappings/segment.yaml");
+    Arc::new(mapping.expect("the shipped mapping compiles"))
+}
+
+fn pipeline() -> Pipeline {
+    Pipeline::new(Format::Segment, Limits::default(), mapping()).expect("a Segment mapping")
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_millisecond(NOW_MS).expect("a time of this century")
+}
+
+fn sample(kind: Kind) -> Record {
+    let value = messages::message(kind, 7, 7, NOW_MS);
+    messages::record(0, 7, 7, value, NOW_MS)
+}
+
+fn bytes_of(record: &Record) -> u64 {
+    let bytes = record.value.as_ref().map_or(0, bytes::Bytes::len);
+    u64::try_from(bytes).unwrap_or_default()
+}
+
+fn decode(criterion: &mut Criterion) {
+    let decoder = Decoder::new(Format::Segment, Limits::default());
+    let mut group = criterion.benchmark_group("decode");
+    for kind in [Kind::Browse, Kind::Order(3), Kind::Order(520)] {
+        let record = sample(kind);
+        let bytes = bytes_of(&record);
+        group.throughput(Throughput::Bytes(bytes));
+        group.bench_function(BenchmarkId::new("segment", format!("{bytes}_bytes")), |b| {
+            b.iter(|| decoder.decode(black_box(&record)));
+        });
+    }
+    group.finish();
+}
+
+const KINDS: [(&str, Kind); 6] = [
+    ("track", Kind::Coupon),
+    ("identify", Kind::Identify),
+    ("order_1_line", Kind::Order(1)),
+    ("order_10_lines", Kind::Order(10)),
+    ("order_160_lines", Kind::Order(160)),
+    ("skip", Kind::Browse),
+];
+
+fn map(criterion: &mut Criterion) {
+    let (mapping, now) = (mapping(), now());
+    let decoder = Decoder::new(Format::Segment, Limits::default());
+    let mut group = criterion.benchmark_group("map");
+    group.throughput(Throughput::Elements(1));
+    for (name, kind) in KINDS {
+        let record = sample(kind);
+        let event = decoder.decode(&record).expect("a whole message");
+        group.bench_function(name, |b| {
+            b.iter(|| mapping.apply(black_box(&event), &record, now));
+        });
+    }
+    group.finish();
+}
+
+fn judge(criterion: &mut Criterion) {
+    let (pipeline, now) = (pipeline(), now());
+    let mut group = criterion.benchmark_group("judge");
+    group.throughput(Throughput::Elements(1));
+    for (name, kind) in KINDS {
+        let record = sample(kind);
+        let skipped = matches!(pipeline.judge(&record, now).1, Verdict::Skip(_));
+        assert_eq!(skipped, kind == Kind::Browse, "{name}");
+        group.bench_function(name, |b| b.iter(|| pipeline.judge(black_box(&record), now)));
+    }
+    group.finish();
+}
+
+fn ledger(criterion: &mut Criterion) {
+    const RECORDS: i64 = 1_000;
+    let mut group = criterion.benchmark_group("ledger");
+    group.throughput(Throughput::Elements(RECORDS.unsigned_abs()));
+    let admitted = || {
+        let mut ledger = Ledger::default();
+        for offset in 0..RECORDS {
+            assert!(ledger.admit(Offset(offset)));
+        }
+        ledger
+    };
+    let settle = |mut ledger: Ledger, offsets: &mut dyn Iterator<Item = i64>| {
+        for offset in offsets {
+            assert!(ledger.settle(Offset(offset)));
+            black_box(ledger.frontier());
+        }
+        ledger
+    };
+    group.bench_function("admit_1000", |b| b.iter(admitted));
+    group.bench_function("settle_1000_in_order", |b| {
+        let run = |ledger| settle(ledger, &mut (0..RECORDS));
+        b.iter_batched(admitted, run, BatchSize::SmallInput);
+    });
+    group.bench_function("settle_1000_backwards", |b| {
+        let run = |ledger| settle(ledger, &mut (0..RECORDS).rev());
+        b.iter_batched(admitted, run, BatchSize::SmallInput);
+    });
+    group.finish();
+}
+
+fn encoding(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("encode");
+    for (name, lines) in [
+        ("bulk_100_orders_1_line", 1),
+        ("bulk_100_orders_3_lines", 3),
+    ] {
+        let call = bulk(lines);
+        let body = encode(&call).body.expect("a bulk has a body");
+        let bytes = u64::try_from(body.len()).unwrap_or_default();
+        group.throughput(Throughput::Bytes(bytes));
+        group.bench_function(name, |b| b.iter(|| encode(black_box(&call))));
+    }
+    group.finish();
+}
+
+/// A bulk create of 100 orders with that many lines each.
+fn bulk(lines: usize) -> Call {
+    let (pipeline, now) = (pipeline(), now());
+    let items = (0..100).map(|number: u64| {
+        let value = messages::message(Kind::Order(lines), number, number, NOW_MS);
+        let record = messages::record(0, 0, number, value, NOW_MS);
+        let Verdict::Emit(mut planned) = pipeline.judge(&record, now).1 else {
+            return None;
+        };
+        match planned.pop()?.operation {
+            Operation::KObject(object) => Some(BulkItem {
+                reference: number.to_string(),
+                body: object.body,
+                customer: Some(Arc::from(format!("{number:024x}"))),
+                id: None,
+                rev: None,
+            }),
+            Operation::Identify(_) | Operation::Track(_) => None,
+        }
+    });
+    let items: Vec<BulkItem> = items
+        .map(|item| item.expect("an order is an object"))
+        .collect();
+    assert!(
+        items
+            .iter()
+            .all(|item| item.body.get("title").is_some_and(Value::is_string))
+    );
+    Call::CreateKObjects {
+        klass: Klass(Arc::from("order")),
+        items,
+        with_refs: true,
+    }
+}
