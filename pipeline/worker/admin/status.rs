@@ -294,12 +294,14 @@ impl HoldStatus {
 #[must_use]
 pub fn what_to_do(cause: HoldCause) -> &'static str {
     match cause {
-        HoldCause::BadToken => "put a valid API key where kustomer.token points",
+        HoldCause::BadToken => {
+            "put a valid API key where kustomer.token points, then restart: the key is read once"
+        }
         HoldCause::Billing => {
             "ask Kustomer about the organisation's plan; work goes on by itself when the API answers"
         }
         HoldCause::MissingRole => {
-            "make an API key that has the role (check --online names it) and put it where kustomer.token points"
+            "make an API key that has the role (check --online names it) and put it where kustomer.token points, then restart"
         }
         HoldCause::MissingKlass => "make the klass in Kustomer, or correct the mapping and restart",
         HoldCause::DeadLetterGuard => {

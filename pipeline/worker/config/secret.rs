@@ -1,6 +1,6 @@
 //! Secrets by reference: a file or an environment variable, never a literal.
 //!
-//! A file is read again whenever the secret is asked for, so that a rotated token is taken up without a restart. What is
+//! A file is read when the secret is asked for; `run` asks once, at its start, so a rotated token needs a restart. What is
 //! read is wrapped, so that it cannot be printed by accident.
 
 use std::fmt;
