@@ -152,7 +152,11 @@ impl Driver {
 
     /// Lets that many seconds pass.
     pub(crate) fn run(&mut self, seconds: u64) {
-        let end = self.now + Duration::from_secs(seconds);
+        self.run_for(Duration::from_secs(seconds));
+    }
+
+    pub(crate) fn run_for(&mut self, time: Duration) {
+        let end = self.now + time;
         loop {
             let arrival = self.inbox.first_key_value().map(|((at, _), _)| *at);
             let wake = self.machine.next_wake(self.now);

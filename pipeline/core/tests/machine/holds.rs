@@ -1,5 +1,7 @@
 //! Holds: they end when their cause does, and keep back nobody else.
 
+use std::time::Duration;
+
 use ingest_core::call::{Call, CallResult};
 use ingest_core::fact::Settlement;
 use ingest_core::hold::{Family, Scope};
@@ -7,7 +9,7 @@ use ingest_core::operation::Klass;
 use ingest_core::outcome::{HoldCause, Outcome};
 
 use crate::driver::Driver;
-use crate::make::{object, settings, split, stored, write};
+use crate::make::{object, settings, split, titled, write};
 
 fn klass_of(call: &Call) -> Option<&str> {
     match call {
@@ -72,33 +74,38 @@ fn probes_of_a_hold_come_one_at_a_time_and_further_apart() {
 #[test]
 fn a_held_klass_does_not_delay_the_split_halves_of_another() {
     let mut driver = Driver::new(settings(), 1);
-    let (mut refused_a, mut refused_b) = (false, false);
+    driver.record(0, write(object("a", 0)));
+    driver.record(1, write(object("a", 1)));
+    driver.run(20);
+    assert_eq!(driver.settled().len(), 2);
+    // Klass a is held by the answer to its updates just before its creates, and then those of b, are refused.
+    let mut refused = 0;
     driver.answer(move |call| match (klass_of(call), call) {
-        (Some("a"), Call::CreateKObjects { .. }) if !refused_a => {
-            refused_a = true;
-            Some(split())
-        }
-        (Some("a"), Call::CreateKObjects { .. }) => Some(CallResult::Submitted(Outcome::Hold(
+        (Some("a"), Call::UpdateKObjects { .. }) => Some(CallResult::Submitted(Outcome::Hold(
             HoldCause::MissingKlass,
         ))),
-        (Some("a"), _) => Some(CallResult::Written(Outcome::Hold(HoldCause::MissingKlass))),
-        (Some("b"), Call::CreateKObjects { .. }) if !refused_b => {
-            refused_b = true;
+        (Some("a" | "b"), Call::CreateKObjects { .. }) if refused < 2 => {
+            refused += 1;
             Some(split())
         }
+        (Some("a"), _) => Some(CallResult::Written(Outcome::Hold(HoldCause::MissingKlass))),
         _ => None,
     });
-    for n in 0..8 {
-        let klass = if n < 4 { "a" } else { "b" };
+    for n in 0..2 {
+        driver.record(n + 10, write(titled(object("a", n.unsigned_abs()), 7)));
+    }
+    driver.run_for(Duration::from_millis(50));
+    for n in 20..28 {
+        let klass = if n < 24 { "a" } else { "b" };
         driver.record(n, write(object(klass, n.unsigned_abs())));
     }
+    driver.run(1);
+    let of_b = |call: &Call| klass_of(call) == Some("b");
+    assert_eq!(driver.calls(of_b).len(), 3, "the whole and its halves");
     driver.run(30);
-    assert_eq!(driver.settled().len(), 4, "klass b is healthy");
+    assert_eq!(driver.settled().len(), 2 + 4, "klass b is healthy");
     assert_eq!(driver.holds().len(), 1);
-    driver.answer(|call| match call {
-        Call::CreateKObject { .. } => Some(stored("made")),
-        _ => None,
-    });
+    driver.all_is_well();
     driver.run_to_rest();
-    assert_eq!(driver.settled().len(), 8);
+    assert_eq!(driver.settled().len(), 2 + 10);
 }

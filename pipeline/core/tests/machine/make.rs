@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ingest_core::call::{CallResult, ObjectState, Written};
+use ingest_core::call::{CallResult, ObjectState};
 use ingest_core::machine::{MachineSettings, TopicSettings};
 use ingest_core::operation::{
     CustomerKey, CustomerRef, ExternalId, Identify, KObject, Klass, MissingCustomer, Operation,
@@ -120,13 +120,6 @@ fn planned(operation: Operation) -> Planned {
 }
 
 // === Answers ===
-
-pub(crate) fn stored(id: &str) -> CallResult {
-    CallResult::Written(Outcome::Delivered(Written::Stored {
-        id: Some(id.into()),
-        rev: None,
-    }))
-}
 
 /// A request was refused as a whole, and the error names no item.
 pub(crate) fn split() -> CallResult {
