@@ -1,6 +1,7 @@
 //! Everything that can fail is built first, then the worker runs, then it drains.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -8,14 +9,14 @@ use ingest_core::charge::Charge;
 use ingest_core::machine::{MachineSettings, TopicSettings};
 use ingest_core::record::Topic;
 use ingest_core::route::Pipeline;
-use ingest_kustomer::{Client, ClientSettings};
+use ingest_kustomer::Client;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::status::{Phase, StatusReport};
 use crate::admin::{AdminServer, AdminState, Command};
 use crate::cli::RunArgs;
-use crate::clock::{Clock, TimeScale};
+use crate::clock::Clock;
 use crate::config::Settings;
 use crate::config::settings::KeyedBy;
 use crate::lifecycle::{Exit, Signals, Supervisor};
@@ -38,12 +39,12 @@ pub fn run(settings: &Settings, args: &RunArgs) -> anyhow::Result<Exit> {
     let metrics = Metrics::new();
     metrics.started(Clock.unix_ms());
     let observer = Observer::new(metrics.clone());
-    let parts = parts(settings, args.time_scale, observer.clone())?;
+    let parts = parts(settings, args, observer.clone())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("the async runtime cannot be started")?;
-    runtime.block_on(async move {
+    let exit = runtime.block_on(async move {
         let supervisor = Supervisor::new();
         let spawner = supervisor.spawner();
         let signals = Signals::install().context("signals cannot be listened to")?;
@@ -81,7 +82,10 @@ pub fn run(settings: &Settings, args: &RunArgs) -> anyhow::Result<Exit> {
         let exit = supervisor.run(signals, drain).await;
         tracing::info!(exit = ?exit, "ended");
         anyhow::Ok(exit)
-    })
+    });
+    // A question to brokers that do not answer may still block a thread: nobody waits for it.
+    runtime.shutdown_background();
+    exit
 }
 
 async fn pump_until_end(
@@ -101,15 +105,8 @@ async fn pump_until_end(
 ///
 /// # Errors
 /// The token cannot be read, or a client refuses its settings.
-pub fn parts(
-    settings: &Settings,
-    scale: TimeScale,
-    observer: Observer,
-) -> anyhow::Result<PumpParts> {
-    let token = settings.kustomer.token.read().context("kustomer.token")?;
-    let mut client = ClientSettings::new(settings.kustomer.base_url.clone(), token);
-    client.total_timeout = settings.kustomer.request_timeout;
-    client.connections = settings.kustomer.max_concurrency;
+pub fn parts(settings: &Settings, args: &RunArgs, observer: Observer) -> anyhow::Result<PumpParts> {
+    let client = settings.kustomer_client().context("kustomer.token")?;
     let client = Client::new(client).context("the HTTP client cannot be made")?;
     let pipelines: HashMap<Topic, Pipeline> = settings
         .kafka
@@ -120,7 +117,7 @@ pub fn parts(
     Ok(PumpParts {
         kafka: settings.kafka_client().context("kafka")?,
         dead_letter_topic: settings.kafka.dead_letter_topic.clone(),
-        machine: machine(settings, scale)?,
+        machine: machine(settings, args)?,
         client,
         pipelines,
         mapper_threads: settings.delivery.mapper_threads,
@@ -128,7 +125,8 @@ pub fn parts(
     })
 }
 
-fn machine(settings: &Settings, scale: TimeScale) -> anyhow::Result<MachineSettings> {
+fn machine(settings: &Settings, args: &RunArgs) -> anyhow::Result<MachineSettings> {
+    let scale = args.time_scale;
     let quota = settings.kustomer.quota;
     let mut machine = MachineSettings::new(
         quota.limit(),
@@ -148,7 +146,10 @@ fn machine(settings: &Settings, scale: TimeScale) -> anyhow::Result<MachineSetti
     // The client lets go of a revoked partition at the deadline itself: the machine has to be done before.
     machine.drain_timeout = settings.kafka.drain_timeout * 3 / 4;
     machine.commit_interval = settings.kafka.commit_interval;
-    machine.seed = u64::from(std::process::id());
+    let accepted = args.accept_dead_letters.iter();
+    machine.accept_dead_letters = accepted.map(|topic| Topic::new(topic)).collect();
+    // Different in every process: replicas whose jitter agrees would march in step.
+    machine.seed = RandomState::new().build_hasher().finish();
     for topic in &settings.kafka.topics {
         let keyed = match topic.keyed_by {
             KeyedBy::Customer | KeyedBy::Object => true,

@@ -111,8 +111,13 @@ impl Metrics {
 
     /// Offsets as the brokers see them.
     pub fn observe_statistics(&self, statistics: &Statistics) {
+        let owned = self.last().partitions.clone();
         for partition in &statistics.partitions {
             let Some(lag) = partition.lag else { continue };
+            // A partition that was handed back is listed for a while; its series has ended.
+            if !owned.contains(&partition.partition) {
+                continue;
+            }
             let number = partition.partition.partition.0.to_string();
             let labels = [partition.partition.topic.as_str(), number.as_str()];
             self.families

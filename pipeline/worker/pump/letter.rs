@@ -9,7 +9,8 @@ use ingest_kafka::DeadLetter;
 const PREFIX: &str = "ingest.";
 
 /// The dead letter of a record: key, value, time and headers unchanged, existing `ingest.*` headers replaced.
-/// `ingest.source.*` keeps the first origin; `ingest.replays` counts on.
+/// `ingest.source.*` keeps the first origin; `ingest.replays` says how often
+/// it came back.
 #[must_use]
 pub fn letter_of(topic: Topic, record: Record, rejected: &Rejected, attempts: u32) -> DeadLetter {
     let first = |name: &str| {
@@ -21,6 +22,13 @@ pub fn letter_of(topic: Topic, record: Record, rejected: &Rejected, attempts: u3
     };
     let origin = |name: &str, now: Option<String>| {
         first(&format!("{PREFIX}source.{name}")).or_else(|| now.map(Bytes::from))
+    };
+    // A record that carries an origin has been a dead letter before: this is one more round.
+    let before = first("ingest.replays")
+        .and_then(|value| std::str::from_utf8(&value).ok()?.parse::<u64>().ok());
+    let replays = match first("ingest.source.topic") {
+        Some(_) => before.unwrap_or(0).saturating_add(1),
+        None => 0,
     };
     let position = &record.position;
     let added: [(&str, Option<Bytes>); 10] = [
@@ -59,10 +67,7 @@ pub fn letter_of(topic: Topic, record: Record, rejected: &Rejected, attempts: u3
                 .map(|route| Bytes::from(route.to_string())),
         ),
         ("ingest.attempts", Some(Bytes::from(attempts.to_string()))),
-        (
-            "ingest.replays",
-            Some(first("ingest.replays").unwrap_or_else(|| Bytes::from_static(b"0"))),
-        ),
+        ("ingest.replays", Some(Bytes::from(replays.to_string()))),
         (
             "ingest.worker.version",
             Some(Bytes::from_static(env!("CARGO_PKG_VERSION").as_bytes())),
@@ -162,7 +167,7 @@ mod tests {
         let letter = letter_of(Topic::new("dead"), record(before), &rejected, 1);
         assert_eq!(text(&letter, "ingest.source.topic"), ["first"]);
         assert_eq!(text(&letter, "ingest.source.offset"), ["7"]);
-        assert_eq!(text(&letter, "ingest.replays"), ["1"]);
+        assert_eq!(text(&letter, "ingest.replays"), ["2"], "one more round");
         assert_eq!(
             text(&letter, "ingest.error.reason"),
             ["refused_by_api"],

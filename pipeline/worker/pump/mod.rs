@@ -25,8 +25,8 @@ use ingest_core::outcome::Outcome;
 use ingest_core::record::{Epoch, Topic, TopicPartition};
 use ingest_core::route::Pipeline;
 use ingest_kafka::{
-    CommitEntry, DeadLetterProducer, KafkaSettings, SourceCommand, SourceEvent, SourceHandle,
-    Statistics,
+    CommitEntry, DeadLetterProducer, KafkaSettings, SendError, SourceCommand, SourceEvent,
+    SourceHandle, Statistics,
 };
 use ingest_kustomer::Client;
 use tokio::sync::{mpsc, watch};
@@ -92,6 +92,8 @@ pub enum PumpError {
     Thread(#[from] std::io::Error),
 }
 
+/// Pause between two lines about letters that fail.
+const LETTER_LOG_INTERVAL: Duration = Duration::from_secs(10);
 /// How often the view is renewed.
 const VIEW_INTERVAL: Duration = Duration::from_secs(1);
 /// How often partition counts are asked for.
@@ -112,8 +114,11 @@ struct Pump {
     dead_letter_topic: Topic,
     requests: JoinSet<(RequestId, Reply)>,
     request_of_task: HashMap<tokio::task::Id, RequestId>,
-    sending_letters: JoinSet<(LetterId, bool)>,
+    sending_letters: JoinSet<(LetterId, Option<SendError>)>,
     letter_of_task: HashMap<tokio::task::Id, LetterId>,
+    /// When a failed letter was last told of, and how many were not.
+    letters_told: Option<Instant>,
+    letters_untold: u64,
     drained: bool,
     view: PumpView,
 }
@@ -165,6 +170,8 @@ pub async fn run(
         request_of_task: HashMap::new(),
         sending_letters: JoinSet::new(),
         letter_of_task: HashMap::new(),
+        letters_told: None,
+        letters_untold: 0,
         drained: false,
         view,
     };
@@ -284,17 +291,7 @@ impl Pump {
                 let producer = Arc::clone(&self.letters);
                 let task = self.sending_letters.spawn(async move {
                     let sent = producer.send(outgoing).await;
-                    match &sent {
-                        Ok(()) => {}
-                        Err(error) if error.kind.is_retriable() => {
-                            tracing::warn!(%error, "a dead letter was not acknowledged; it is sent again");
-                        }
-                        // It keeps trying: what a person changes at the topic is noticed without a restart.
-                        Err(error) => {
-                            tracing::error!(%error, "the dead-letter topic refuses a letter, and its partition waits until that is mended at the brokers");
-                        }
-                    }
-                    (letter, sent.is_ok())
+                    (letter, sent.err())
                 });
                 self.letter_of_task.insert(task.id(), letter);
             }
@@ -363,14 +360,37 @@ impl Pump {
         }
     }
 
+    /// Every letter that waits fails again and again while the topic is away: one line in ten seconds tells it.
+    fn letter_failed(&mut self, failure: &SendError) {
+        let now = Clock.now();
+        if self
+            .letters_told
+            .is_some_and(|at| now.duration_since(at) < LETTER_LOG_INTERVAL)
+        {
+            self.letters_untold += 1;
+            return;
+        }
+        let untold = std::mem::take(&mut self.letters_untold);
+        self.letters_told = Some(now);
+        if failure.kind.is_retriable() {
+            tracing::warn!(error = %failure, untold, "a dead letter was not acknowledged; it is sent again");
+        } else {
+            // It keeps trying: what a person changes at the topic is noticed without a restart.
+            tracing::error!(error = %failure, untold, "the dead-letter topic refuses a letter, and its partition waits until that is mended at the brokers");
+        }
+    }
+
     fn letter_ended(
         &mut self,
-        joined: Result<(tokio::task::Id, (LetterId, bool)), tokio::task::JoinError>,
+        joined: Result<(tokio::task::Id, (LetterId, Option<SendError>)), tokio::task::JoinError>,
     ) {
         let (letter, acknowledged) = match joined {
-            Ok((task, (letter, acknowledged))) => {
+            Ok((task, (letter, failure))) => {
                 self.letter_of_task.remove(&task);
-                (letter, acknowledged)
+                if let Some(failure) = &failure {
+                    self.letter_failed(failure);
+                }
+                (letter, failure.is_none())
             }
             Err(error) => {
                 tracing::error!(%error, "a dead letter's task ended without an answer");

@@ -70,6 +70,18 @@ pub fn init(settings: &LogSettings) -> Result<LevelHandle, AlreadySetUp> {
         .with(lines.with_filter(own_traces_only()))
         .try_init()
         .map_err(|_set_before| AlreadySetUp)?;
+    // What a panic says may quote a record: only where it happened is told.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let thread = std::thread::current()
+            .name()
+            .unwrap_or("unnamed")
+            .to_owned();
+        tracing::error!(place, thread, "a panic");
+    }));
     Ok(LevelHandle(Arc::new(move |directives| {
         let filter = parse(directives)?;
         handle.reload(filter).map_err(|error| error.to_string())

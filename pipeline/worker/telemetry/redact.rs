@@ -69,7 +69,18 @@ fn addresses(text: &str) -> Vec<(usize, usize)> {
             .rsplit_once('.')
             .is_some_and(|(_, top)| top.len() >= 2 && top.chars().all(char::is_alphabetic));
         if local > 0 && has_domain {
-            spans.push((at - local, at + sign + host_text.len()));
+            let start = at - local;
+            // In a line of JSON the first letter may belong to an escape such as `\n`; without it the line is no JSON.
+            let escaped = text
+                .get(..start)
+                .is_some_and(|before| before.ends_with('\\'));
+            let first = text.get(start..).and_then(|rest| rest.chars().next());
+            let skipped = if escaped {
+                first.map_or(0, char::len_utf8)
+            } else {
+                0
+            };
+            spans.push((start + skipped, at + sign + host_text.len()));
         }
     }
     spans
@@ -107,6 +118,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_redacted_line_of_json_is_json() {
+        for said in [
+            "a\nann@example.com",
+            "tab\tann@example.com",
+            "ann@example.com",
+            "\\ann@example.com",
+        ] {
+            let line = serde_json::json!({ "message": said }).to_string();
+            let redacted = redact(&line).into_owned();
+            let value: serde_json::Value = serde_json::from_str(&redacted).expect(&redacted);
+            assert!(!value.to_string().contains("ann@"), "{redacted}");
+        }
+    }
 
     #[test]
     fn personal_data_is_replaced() {
