@@ -11,6 +11,11 @@ use crate::error::SettingsError;
 
 /// What a broker may send in one answer at most, however large the budget: the client's own default.
 const FETCH_BYTES_MAX: usize = 52_428_800;
+/// The smallest answer that is asked for: some ordinary batches.
+const FETCH_BYTES_MIN: usize = 16 * 1024;
+/// How many times smaller than its content an answer is taken to be. Brokers count compressed bytes, and batches of
+/// events that are much alike shrink by about this.
+const COMPRESSION: usize = 16;
 /// What a partition may fill of one answer, however large the budget: the client's own default.
 const FETCH_PARTITION_BYTES_MAX: usize = 1_048_576;
 /// The client takes no smaller value for its largest message.
@@ -31,8 +36,18 @@ struct FetchLimits {
 }
 
 impl FetchLimits {
+    /// What is asked for where nobody says anything: an answer's content fits although it is compressed.
     fn of(prefetch: Prefetch) -> Self {
-        let fetch_bytes = (prefetch.bytes / 4).clamp(MESSAGE_BYTES_MIN, FETCH_BYTES_MAX);
+        Self::answering(prefetch, prefetch.bytes / 4 / COMPRESSION)
+    }
+
+    /// The most that may be asked for: an answer fits if it is not compressed.
+    fn most(prefetch: Prefetch) -> Self {
+        Self::answering(prefetch, prefetch.bytes / 4)
+    }
+
+    fn answering(prefetch: Prefetch, bytes: usize) -> Self {
+        let fetch_bytes = bytes.clamp(FETCH_BYTES_MIN, FETCH_BYTES_MAX);
         Self {
             queued_kbytes: (prefetch.bytes / 2 / 1024).clamp(1, 2_097_151),
             queued_records: (prefetch.records / 2).clamp(1, QUEUED_RECORDS_MAX),
@@ -44,7 +59,7 @@ impl FetchLimits {
 
 /// The highest value of a property that keeps what is fetched ahead inside the budget, where there is one.
 pub(super) fn prefetch_limit(prefetch: Prefetch, property: &str) -> Option<u64> {
-    let limits = FetchLimits::of(prefetch);
+    let limits = FetchLimits::most(prefetch);
     let limit = match property {
         "queued.max.messages.kbytes" => limits.queued_kbytes,
         "queued.min.messages" => limits.queued_records,

@@ -6,7 +6,8 @@
 //!
 //! Prefetched records are part of the worker's memory budget. Of [`Prefetch`], half goes to the client's queue, a
 //! quarter to one answer of a broker (what may overshoot the queue, per broker), a quarter to the event channel. Brokers
-//! count compressed bytes, so well-compressed topics overshoot by their ratio for the length of one answer.
+//! count compressed bytes, so no more is asked for than fits that quarter when it is compressed sixteen times; raw
+//! properties may ask for what fits uncompressed.
 
 use std::collections::BTreeMap;
 use std::fmt;
