@@ -9,7 +9,8 @@
 //! | `INGEST_SAMPLES` | none: nothing runs | the folder that has `dataset/` |
 //! | `INGEST_WORKER_BIN` | the worker built with the tests | the program to run |
 //! | `INGEST_DATASET_BROKER` | Apache Kafka in a container | `embedded`: the broker inside the process, as where no engine answers |
-//! | `INGEST_DATASET_TIME_SCALE` | 10 | how many times faster than real the simulated minute passes |
+//! | `INGEST_DATASET_TIME_SCALE` | 5 | how many times faster than real the simulated minute passes |
+//! | `INGEST_DATASET_JOURNAL` | none | a file for every request of the run, as the simulator saw them |
 
 #![cfg(test)]
 
@@ -52,7 +53,9 @@ const LIMIT: u32 = 2_000;
 const SHARE: f64 = 0.8;
 /// Requests a minute that the worker may make.
 const ALLOWANCE: u64 = 1_600;
-const TIME_SCALE: f64 = 10.0;
+/// Permits for 1.2 simulated seconds can be saved up: a process that is not run for longer than that, a quarter of a second
+/// at this scale, loses them, and no window under backlog can be full.
+const TIME_SCALE: f64 = 5.0;
 /// How long producing takes in the second run: less than delivery needs, so that a backlog builds up.
 const PRODUCING_MINUTES: f64 = 2.0;
 /// How long any one thing may take.
@@ -185,6 +188,9 @@ async fn deliver(variant: Variant, samples: Arc<Samples>) {
         letters: left.1,
     };
     say(&figures.table());
+    if let Some(file) = variable("INGEST_DATASET_JOURNAL") {
+        std::fs::write(file, figures.journal_lines()).unwrap();
+    }
     let mut faults = figures.faults();
     faults.extend(sim.with(|sim| verdict::differences(sim, &samples)));
     sim.shutdown().await;
