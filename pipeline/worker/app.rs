@@ -247,3 +247,27 @@ impl Pace {
         Duration::try_from_secs_f64(lag / self.per_second).ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[test]
+    fn topics_whose_dead_letters_are_accepted_reach_the_machine() {
+        let text = "kafka:\n  brokers: b:1\n  group: g\n  dead_letter_topic: d\n  topics:\n    - name: t\n      mapping:\n        \
+             routes: [ { name: r, on: x, do: [ { track: .event } ] } ]\nkustomer:\n  base_url: http://127.0.0.1:1\n  \
+             limit: 100\n  token: { env: T }\n";
+        let settings = crate::config::parse(std::path::Path::new("w.yaml"), text)
+            .expect("a good configuration");
+        let line = ["kustomer-ingest", "run", "--config", "w.yaml"];
+        let accepting = line.iter().chain(&["--accept-dead-letters", "t"]);
+        let cli = crate::cli::Cli::try_parse_from(accepting).expect("a good command line");
+        let crate::cli::Command::Run(args) = cli.command else {
+            panic!("not run")
+        };
+        let machine = machine(&settings, &args).expect("good settings");
+        assert_eq!(machine.accept_dead_letters, [Topic::new("t")].into());
+    }
+}

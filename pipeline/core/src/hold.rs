@@ -1,13 +1,15 @@
 //! What must wait for a person or for health, and when to try again.
 //!
 //! A hold never drops anything and never dead-letters anything: its operations stay at the head of their lanes. One
-//! request at a time is let through as a probe, further and further apart; its success ends the hold.
+//! request at a time is let through as a probe, further and further apart; its success ends the hold. The hold of a topic
+//! keeps dead letters and records back, not requests: nothing probes it, and only a person ends it.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use crate::operation::Klass;
 use crate::outcome::HoldCause;
+use crate::record::Topic;
 use crate::retry::{Backoff, Jitter};
 
 /// What is held.
@@ -17,6 +19,8 @@ pub enum Scope {
     Destination,
     /// Requests to one family of endpoints.
     Family(Family),
+    /// Records and dead letters of one topic; no request.
+    Topic(Topic),
 }
 
 /// Endpoints that need the same role.
@@ -215,9 +219,9 @@ impl Holds {
     #[must_use]
     pub fn next_probe(&self, now: Instant) -> Option<Instant> {
         self.active
-            .values()
-            .filter(|hold| !hold.probing && hold.next_probe > now)
-            .map(|hold| hold.next_probe)
+            .iter()
+            .filter(|(scope, hold)| scope.is_probed() && !hold.probing && hold.next_probe > now)
+            .map(|(_, hold)| hold.next_probe)
             .min()
     }
 }
@@ -240,7 +244,16 @@ impl Hold {
 }
 
 impl Scope {
-    /// The label in metrics: the kind of scope, without the klass.
+    /// Whether a request can find out that the hold is over.
+    #[must_use]
+    pub fn is_probed(&self) -> bool {
+        match self {
+            Self::Destination | Self::Family(_) => true,
+            Self::Topic(_) => false,
+        }
+    }
+
+    /// The label in metrics: the kind of scope, without the klass or the topic.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -251,6 +264,7 @@ impl Scope {
             Self::Family(Family::KObjectWrite(_)) => "kobject_write",
             Self::Family(Family::KObjectRead(_)) => "kobject_read",
             Self::Family(Family::BulkRead) => "bulk_read",
+            Self::Topic(_) => "topic",
         }
     }
 }
@@ -261,6 +275,7 @@ impl std::fmt::Display for Scope {
             Self::Family(Family::KObjectWrite(klass) | Family::KObjectRead(klass)) => {
                 write!(f, "{}:{klass}", self.as_str())
             }
+            Self::Topic(topic) => write!(f, "{}:{topic}", self.as_str()),
             Self::Destination
             | Self::Family(
                 Family::Tracking | Family::CustomerRead | Family::CustomerCreate | Family::BulkRead,

@@ -6,6 +6,7 @@ pub mod body;
 pub mod call;
 pub mod charge;
 pub mod coalesce;
+pub mod dead_letter;
 pub mod decode;
 pub mod directory;
 pub mod event;

@@ -101,6 +101,7 @@ pub const HOLD_SCOPES: &[&str] = &[
     "kobject_write",
     "kobject_read",
     "bulk_read",
+    "topic",
 ];
 
 /// What the directory knows.

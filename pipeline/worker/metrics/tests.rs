@@ -111,7 +111,7 @@ fn every_scope_and_repeat_is_in_its_list() {
     let scopes = families
         .into_iter()
         .map(Scope::Family)
-        .chain([Scope::Destination]);
+        .chain([Scope::Destination, Scope::Topic(Topic::new("t"))]);
     let names: BTreeSet<&str> = scopes.map(|scope| scope.as_str()).collect();
     assert_eq!(names, labels::HOLD_SCOPES.iter().copied().collect());
 }

@@ -1,6 +1,7 @@
 //! The worker end to end inside the test process: embedded broker, real HTTP over loopback, the simulator as the judge.
 
 mod commands;
+mod guard;
 mod weather;
 
 use std::collections::{BTreeMap, HashMap};
@@ -18,6 +19,7 @@ use ingest_core::route::Pipeline;
 use ingest_kafka::embedded::EmbeddedBroker;
 use ingest_kafka::{KafkaOptions, KafkaSettings, OutgoingRecord, RecordProducer};
 use ingest_kustomer::{BaseUrl, Client, ClientSettings};
+use kustomer_ingest::admin::Command;
 use kustomer_ingest::metrics::Metrics;
 use kustomer_ingest::observe::{Observer, Tally};
 use kustomer_ingest::pump::{self, PumpError, PumpParts, PumpView};
@@ -43,6 +45,7 @@ struct Rig {
     shutdown: CancellationToken,
     worker: JoinSet<Result<(), PumpError>>,
     views: watch::Receiver<Option<PumpView>>,
+    commands: mpsc::Sender<Command>,
     produced: u64,
 }
 
@@ -88,7 +91,7 @@ impl Rig {
             observer: observer.clone(),
         };
         let shutdown = CancellationToken::new();
-        let (_commands, received) = mpsc::channel(1);
+        let (commands, received) = mpsc::channel(1);
         let (view_in, views) = watch::channel(None);
         let mut worker = JoinSet::new();
         worker.spawn(pump::run(parts, shutdown.clone(), received, view_in));
@@ -101,6 +104,7 @@ impl Rig {
             shutdown,
             worker,
             views,
+            commands,
             produced: 0,
         }
     }
@@ -167,7 +171,7 @@ fn order(customer: u64, id: u64, second: u64) -> String {
         customer,
         "Order Completed",
         second,
-        json!({"order_id": format!("o{id}"), "total": 10.5}),
+        &json!({"order_id": format!("o{id}"), "total": 10.5}),
     )
 }
 
@@ -176,11 +180,11 @@ fn coupon(customer: u64, second: u64) -> String {
         customer,
         "Coupon Applied",
         second,
-        json!({"cart_id": "c1", "coupon_id": "SPRING"}),
+        &json!({"cart_id": "c1", "coupon_id": "SPRING"}),
     )
 }
 
-fn message(customer: u64, name: &str, second: u64, properties: Value) -> String {
+fn message(customer: u64, name: &str, second: u64, properties: &Value) -> String {
     let now = jiff::Timestamp::from_millisecond(kustomer_ingest::clock::Clock.unix_ms()).unwrap();
     let time = now - Duration::from_secs(3_600) + Duration::from_secs(second);
     json!({

@@ -165,7 +165,7 @@ impl Machine {
         })
     }
 
-    fn begin_hold(&mut self, now: Instant, scope: Scope, cause: HoldCause) {
+    pub(super) fn begin_hold(&mut self, now: Instant, scope: Scope, cause: HoldCause) {
         if self.holds.hold(now, scope.clone(), cause, &mut self.jitter) {
             self.effects
                 .push(Effect::Fact(Fact::HoldBegan { scope, cause }));

@@ -45,7 +45,7 @@ impl Machine {
         }
         self.assignments
             .insert(partition.clone(), Assignment::new(epoch));
-        if self.budget.gate() == Gate::Closed {
+        if self.budget.gate() == Gate::Closed || self.guard.is_holding(&partition.topic) {
             self.effects.push(Effect::Pause(vec![partition]));
         }
         self.weigh(now);
@@ -103,6 +103,11 @@ impl Machine {
         if !follows {
             return;
         }
+        let rejected = match &verdict {
+            Verdict::Reject(rejected) => Some(rejected.reason),
+            Verdict::Emit(_) | Verdict::Skip(_) => None,
+        };
+        self.guard.mapped(&partition, rejected);
         if let Verdict::Skip(reason) = verdict {
             let settled = assignment.ledger.settle(record.position.offset);
             self.audit.check(Invariant::I3, settled);
@@ -147,7 +152,7 @@ impl Machine {
             Verdict::Reject(rejected) => {
                 state.rejected = Some(rejected);
                 self.records.insert(id, state);
-                self.conclude(id);
+                self.dead_letter(id);
             }
             Verdict::Emit(planned) => {
                 state.open = planned.len();
@@ -168,10 +173,9 @@ impl Machine {
     }
 
     pub(super) fn open_gate(&mut self) {
-        let owned = self
-            .assignments
-            .iter()
-            .filter(|(_, assignment)| assignment.drain.is_none());
+        let owned = self.assignments.iter().filter(|(partition, assignment)| {
+            assignment.drain.is_none() && !self.guard.is_holding(&partition.topic)
+        });
         let all: Vec<TopicPartition> = owned.map(|(partition, _)| partition.clone()).collect();
         if !all.is_empty() {
             self.effects.push(Effect::Resume(all));

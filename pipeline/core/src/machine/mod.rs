@@ -14,6 +14,7 @@ mod answer_resolve;
 mod answer_write;
 mod dispatch;
 mod drain;
+mod guard;
 mod intake;
 mod ready;
 mod schedule;
@@ -33,10 +34,11 @@ use self::state::{
 };
 use crate::call::{Call, Reply};
 use crate::charge::Budget;
+use crate::dead_letter::DeadLetterGuard;
 use crate::directory::{Directory, Generations};
 use crate::fact::Fact;
 use crate::fair::Turns;
-use crate::hold::Holds;
+use crate::hold::{Holds, Scope};
 use crate::invariant::Audit;
 use crate::job::Jobs;
 use crate::lane::{LaneId, Lanes, OperationId};
@@ -190,6 +192,7 @@ pub struct Machine {
     quota: Quota,
     turns: Turns,
     holds: Holds,
+    guard: DeadLetterGuard,
     budget: Budget,
     audit: Audit,
     jitter: Jitter,
@@ -235,6 +238,7 @@ impl Machine {
             quota: Quota::new(settings.quota),
             turns: Turns::default(),
             holds: Holds::new(settings.patient_probes, settings.eager_probes),
+            guard: DeadLetterGuard::new(settings.accept_dead_letters.clone()),
             budget: Budget::new(settings.budget),
             audit: Audit::default(),
             jitter: Jitter::new(settings.seed),
@@ -291,6 +295,7 @@ impl Machine {
         self.fire_timers(now);
         self.activate_lanes(now);
         self.schedule(now);
+        self.hold_tripped(now);
         self.settle_commits(now);
         self.check_drains(now);
         self.report_broken(now);
@@ -322,6 +327,9 @@ impl Machine {
 
     fn on_release(&mut self, id: u64) {
         if let Some((scope, cause)) = self.holds.release(id) {
+            if let Scope::Topic(topic) = &scope {
+                self.release_topic(topic);
+            }
             self.fact(Fact::HoldEnded { scope, cause });
         }
     }

@@ -178,7 +178,7 @@ impl Machine {
                         self.dirty.push_back(state.lane);
                     }
                 }
-                Timer::Letter(record) => self.send_letter(record),
+                Timer::Letter(record) => self.dead_letter(record),
             }
         }
         self.resolver.tick(now);

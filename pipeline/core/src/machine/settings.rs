@@ -1,6 +1,6 @@
 //! The numbers the machine works with, durations already divided by the time scale.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::charge::Charge;
@@ -46,6 +46,8 @@ pub struct MachineSettings {
     pub commit_interval: Duration,
     /// Pause before a dead letter that was not acknowledged is sent again; real time.
     pub letter_retry: Duration,
+    /// Topics of which any number may be dead-lettered: the guard never holds them.
+    pub accept_dead_letters: BTreeSet<Topic>,
     /// Entries of each cache.
     pub directory_capacity: usize,
     /// Occurrences remembered, so that a repeat of one is skipped.
@@ -106,6 +108,7 @@ impl MachineSettings {
             drain_timeout: Duration::from_secs(20),
             commit_interval: Duration::from_millis(250),
             letter_retry: Duration::from_secs(1),
+            accept_dead_letters: BTreeSet::new(),
             directory_capacity: 200_000,
             repeat_window: 100_000,
             seed: 1,

@@ -109,8 +109,12 @@ impl Machine {
         };
         if state.abandoned {
             self.release(id);
-        } else if state.rejected.is_some() {
-            self.send_letter(id);
+            return;
+        }
+        let rejected = state.rejected.as_ref().map(|rejected| rejected.reason);
+        self.guard.ended(&state.record.position.partition, rejected);
+        if rejected.is_some() {
+            self.dead_letter(id);
         } else {
             let settlement = match (state.delivered, state.skipped) {
                 (true, _) | (false, None) => Settlement::Delivered,

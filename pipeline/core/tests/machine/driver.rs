@@ -36,6 +36,8 @@ pub(crate) struct Driver {
     pub(crate) limits: Limits,
     /// Commits are answered by the scenario, not by the driver.
     pub(crate) hold_commits: bool,
+    /// The brokers take dead letters.
+    pub(crate) letters_arrive: bool,
     pub(crate) sent: Vec<(Instant, Call)>,
     pub(crate) facts: Vec<Fact>,
     pub(crate) letters: Vec<Rejected>,
@@ -78,6 +80,7 @@ impl Driver {
             now,
             limits: Limits::default(),
             hold_commits: false,
+            letters_arrive: true,
             sent: Vec::new(),
             facts: Vec::new(),
             letters: Vec::new(),
@@ -238,7 +241,7 @@ impl Driver {
                     letter, rejected, ..
                 } => {
                     self.letters.push(rejected);
-                    let acknowledged = true;
+                    let acknowledged = self.letters_arrive;
                     self.arrive(
                         BROKER,
                         Input::DeadLettered {

@@ -18,6 +18,7 @@ mod make;
 mod commits;
 mod customers;
 mod drains;
+mod guard;
 mod holds;
 mod objects;
 mod quota;

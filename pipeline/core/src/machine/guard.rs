@@ -1,0 +1,83 @@
+//! A topic whose rejections are too many: its dead letters wait, its partitions rest, everything else goes on.
+
+use std::time::Instant;
+
+use super::state::RecordId;
+use super::{Effect, Machine};
+use crate::charge::Gate;
+use crate::hold::Scope;
+use crate::outcome::HoldCause;
+use crate::record::{Topic, TopicPartition};
+
+impl Machine {
+    /// The dead letter of a record leaves, or waits while its topic is held. A partition that is being handed back does not
+    /// wait: the next owner rejects the record again, or delivers it with another mapping.
+    pub(super) fn dead_letter(&mut self, id: RecordId) {
+        let Some(state) = self.records.get_mut(&id) else {
+            return;
+        };
+        let partition = &state.record.position.partition;
+        if !self.guard.is_holding(&partition.topic) {
+            self.send_letter(id);
+            return;
+        }
+        if std::mem::take(&mut state.letter) {
+            // The brokers have not taken it: it waits like one that never left.
+            self.letters_open = self.letters_open.saturating_sub(1);
+        }
+        let leaves = self
+            .assignments
+            .get(partition)
+            .is_none_or(|assignment| assignment.drain.is_some());
+        if leaves {
+            self.release(id);
+        }
+    }
+
+    /// Topics that tripped the guard in this step are held from now on.
+    pub(super) fn hold_tripped(&mut self, now: Instant) {
+        for topic in self.guard.take_tripped() {
+            let partitions = self.at_work(&topic);
+            if !partitions.is_empty() {
+                self.effects.push(Effect::Pause(partitions));
+            }
+            self.begin_hold(now, Scope::Topic(topic), HoldCause::DeadLetterGuard);
+        }
+    }
+
+    /// The hold of a topic is over: letters that waited leave, and its records are read again.
+    pub(super) fn release_topic(&mut self, topic: &Topic) {
+        self.guard.release(topic);
+        let mut waiting: Vec<RecordId> = self
+            .records
+            .iter()
+            .filter(|(_, state)| {
+                let concluded = state.open == 0 && state.rejected.is_some();
+                concluded && !state.letter && state.record.position.partition.topic == *topic
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        waiting.sort_unstable();
+        for id in waiting {
+            self.send_letter(id);
+        }
+        let partitions = self.at_work(topic);
+        if self.budget.gate() == Gate::Open && !partitions.is_empty() {
+            self.effects.push(Effect::Resume(partitions));
+        }
+    }
+
+    /// Partitions of a topic that are owned and stay.
+    fn at_work(&self, topic: &Topic) -> Vec<TopicPartition> {
+        let mut partitions: Vec<TopicPartition> = self
+            .assignments
+            .iter()
+            .filter(|(partition, assignment)| {
+                partition.topic == *topic && assignment.drain.is_none()
+            })
+            .map(|(partition, _)| partition.clone())
+            .collect();
+        partitions.sort_unstable();
+        partitions
+    }
+}
