@@ -40,6 +40,9 @@ const OWN: [&str; 4] = [
     "Kafka client library",
 ];
 
+/// The world around it.
+const AROUND: [&str; 3] = ["simulator", "embedded broker", "the bench itself"];
+
 impl Figures {
     fn records(&self) -> f64 {
         number(self.records)
@@ -76,17 +79,16 @@ pub(crate) fn table(workload: Workload, runs: &[Figures]) -> String {
         &|run| run.own_busy_per_1000() * 1e3,
         1,
     );
-    let parts: Vec<&String> = runs.iter().flat_map(|run| run.busy.keys()).collect();
-    let mut shown: Vec<&String> = Vec::new();
-    for part in parts {
-        if !shown.contains(&part) {
-            shown.push(part);
-            line(
-                &format!("  {part}"),
-                &|run| run.busy_per_1000(part) * 1e3,
-                1,
-            );
-        }
+    for part in OWN {
+        line(
+            &format!("  {part}"),
+            &|run| run.busy_per_1000(part) * 1e3,
+            1,
+        );
+    }
+    for part in AROUND {
+        let what = format!("{part}, CPU ms per 1,000 records");
+        line(&what, &|run| run.busy_per_1000(part) * 1e3, 1);
     }
     line("memory before, MiB", &|run| run.before_mib, 0);
     line("memory at its peak, MiB", &|run| run.peak_mib, 0);

@@ -4,8 +4,10 @@
 //! what the embedded broker keeps of a partition, hence the many partitions.
 
 use std::collections::HashMap;
+use std::future::{Future as _, poll_fn};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
@@ -158,7 +160,12 @@ async fn produce(
             timestamp_ms: None,
         };
         let producer = Arc::clone(&producer);
-        sending.spawn(async move { Ok(producer.send(&outgoing).await.map(drop)?) });
+        let mut send = Box::pin(async move { Ok(producer.send(&outgoing).await.map(drop)?) });
+        // The first poll queues the record. It happens here, so that the order on the topic is the order of this loop.
+        match poll_fn(|context| Poll::Ready(send.as_mut().poll(context))).await {
+            Poll::Ready(sent) => sent?,
+            Poll::Pending => drop(sending.spawn(send)),
+        }
         if sending.len() >= 5_000 {
             while let Some(sent) = sending.join_next().await {
                 sent??;

@@ -155,7 +155,7 @@ fn check(world: &World) -> anyhow::Result<()> {
         "repeated or out of order: {account:?}"
     );
     ensure!(
-        account.refused.get("org_limit").is_none(),
+        !account.refused.contains_key("org_limit"),
         "the limit was exceeded"
     );
     Ok(())

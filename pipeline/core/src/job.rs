@@ -84,6 +84,7 @@ struct Estimate {
 }
 
 const REMEMBERED: usize = 64;
+const ENOUGH: usize = 10;
 
 impl Jobs {
     /// No jobs.
@@ -300,7 +301,8 @@ impl Estimate {
     }
 
     fn quantile(&self, numerator: usize, denominator: usize) -> Option<Duration> {
-        if self.last.len() < 3 {
+        // The first to be known are the fastest: a few of them say too little.
+        if self.last.len() < ENOUGH {
             return None;
         }
         let mut sorted: Vec<Duration> = self.last.iter().copied().collect();

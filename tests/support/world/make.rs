@@ -19,10 +19,10 @@ pub(crate) fn customer(n: u64, missing: MissingCustomer) -> CustomerRef {
 }
 
 pub(crate) fn object(value: Value) -> Arc<serde_json::Map<String, Value>> {
-    match value {
-        Value::Object(map) => Arc::new(map),
-        _ => panic!("an object"),
-    }
+    let Value::Object(map) = value else {
+        panic!("an object")
+    };
+    Arc::new(map)
 }
 
 pub(crate) fn planned(operation: Operation) -> Planned {

@@ -34,7 +34,13 @@ impl Machine {
         if self.holds.passage(now, family.as_ref()) == Passage::Probe {
             self.holds.probe_sent(family.as_ref());
         }
-        let class = call.class();
+        // An identity that is sent to learn an id is spent on finding a customer.
+        let resolves = matches!(what, SentKind::ResolveIdentify(_));
+        let class = if resolves {
+            Class::Resolve
+        } else {
+            call.class()
+        };
         let (operations, bulk) = match &what {
             SentKind::Tracking(operations) => (operations.len(), false),
             SentKind::Bulk { operations, .. } => (operations.len(), true),

@@ -99,7 +99,7 @@ impl MachineSettings {
             unhealthy_after: 8,
             park_for: scaled(600.0),
             jobs: JobTiming {
-                first_read: scaled(6.0),
+                first_read: scaled(9.0),
                 max_pause: scaled(15.0),
                 give_up: scaled(900.0),
                 time_scale,

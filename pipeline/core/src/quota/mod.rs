@@ -1,7 +1,7 @@
 //! The organisation's budget in time: when the next request may leave.
 //!
 //! A replica's allowance is the fleet's target times the weight of the partitions it owns, so that the guarantees of all
-//! replicas add up to at most one without a coordinator. The pace is GCRA with a burst of at most 2 % of the allowance,
+//! replicas add up to at most one without a coordinator. The pace is GCRA with a burst of 1 % of the allowance,
 //! sized so that burst and pace together never exceed the allowance in any minute. What responses report (what is left of
 //! the window, a 429) closes the gate on top of that.
 
@@ -296,7 +296,7 @@ impl Pace {
         now: Instant,
         with_burst: bool,
     ) -> Option<Self> {
-        let burst = NonZeroU32::new((allowance / 50).max(1).min(allowance))?;
+        let burst = NonZeroU32::new((allowance / 100).max(1).min(allowance))?;
         let period = match allowance - burst.get() {
             0 => minute + minute / 100,
             paced => minute / paced,

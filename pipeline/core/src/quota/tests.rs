@@ -150,10 +150,10 @@ fn the_server_may_lower_the_limit() {
 fn what_is_available_follows_what_was_taken() {
     let now = start();
     let mut quota = owner(1000, 0.8, 0, now);
-    assert!((quota.available(now, Class::Track) - 16.0).abs() < 0.01);
+    assert!((quota.available(now, Class::Track) - 8.0).abs() < 0.01);
     while quota.take(now, Class::Track).is_ok() {}
     assert!(quota.available(now, Class::Track) < 0.5);
-    assert!(quota.available(now + Duration::from_secs(60), Class::Track) > 15.9);
+    assert!(quota.available(now + Duration::from_secs(60), Class::Track) > 7.9);
 }
 
 proptest! {
