@@ -208,7 +208,7 @@ fn the_published_schema_and_the_compiler_refuse_the_same_files() {
         route("    customer: none\n    do: [{ kobject: order, externalId: .id, title: .t }]"),
         route("    do: [{ track: .event, meta: { total: 5 }, maxAge: 1h, late: skip }]"),
         route(
-            "    when: .a == 1\n    onHold: divert\n    customer: { email: .e, missing: park }\n    do: [{ identify: { name: .n } }]",
+            "    when: .a == 1\n    onHold: pause\n    customer: { email: .e, missing: park }\n    do: [{ identify: { name: .n } }]",
         ),
     ];
     for text in &good {
@@ -217,6 +217,7 @@ fn the_published_schema_and_the_compiler_refuse_the_same_files() {
     }
     let bad = [
         "{}".to_owned(),
+        route("    onHold: divert\n    skip: not supported yet"),
         "routes: {}".to_owned(),
         "routes: []\nextra: 1".to_owned(),
         "format: debezium\nroutes: []".to_owned(),

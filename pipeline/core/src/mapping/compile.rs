@@ -127,7 +127,7 @@ fn route(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Route> {
         Some(node) => reader.word(
             node,
             &format!("{at}.onHold"),
-            &[("pause", OnHold::Pause), ("divert", OnHold::Divert)],
+            &[("pause", OnHold::Pause)],
         ),
         None => Some(OnHold::default()),
     };

@@ -16,8 +16,6 @@ pub enum OnHold {
     /// The partitions it comes from wait.
     #[default]
     Pause,
-    /// It goes to the hold topic.
-    Divert,
 }
 
 /// One route.
