@@ -67,7 +67,13 @@ pub fn run(settings: &Settings, args: &RunArgs) -> anyhow::Result<Exit> {
         tracing::info!(address = %admin.address(), "admin server listens");
         // It outlives the drain, so that the drain can be watched; it ends with the pump.
         let pump_ended = CancellationToken::new();
-        spawner.spawn("admin", admin.serve(pump_ended.clone()));
+        let (admin_ends, shutdown) = (pump_ended.clone(), spawner.shutdown().clone());
+        spawner.spawn("admin", async move {
+            admin.serve(admin_ends).await?;
+            // Where the pump failed, the pump is the cause that counts, and it has to be noted first.
+            shutdown.cancelled().await;
+            std::io::Result::Ok(())
+        });
         let (view_in, views) = watch::channel(None);
         spawner.spawn(
             "status",
@@ -207,6 +213,7 @@ async fn report(
         observer.metrics().drain_estimate(estimate);
         reports.send_replace(report.clone());
     }
+    shutdown.cancelled().await;
     Ok(())
 }
 

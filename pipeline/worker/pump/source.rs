@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ingest_core::record::Topic;
-use ingest_kafka::topics::fetch_partition_counts;
-use ingest_kafka::{KafkaSettings, SourceEvent, SourceEvents};
+use ingest_kafka::topics::fetch_partition_counts_of;
+use ingest_kafka::{KafkaSettings, ReadError, SourceEvent, SourceEvents};
 use tokio::sync::mpsc;
 
 use super::mapper::Mappers;
@@ -39,40 +39,66 @@ pub(super) async fn forward(
     }
 }
 
-/// Asks for partition counts at an interval and reports them when they changed.
+/// Asks for partition counts at an interval and reports them when they changed. A topic that is missing or may not be seen
+/// keeps only itself back.
 pub(super) async fn watch_topology(
     settings: KafkaSettings,
     counts: mpsc::Sender<Vec<(Topic, u32)>>,
     interval: Duration,
 ) {
     let mut known: Option<Vec<(Topic, u32)>> = None;
+    let mut told: Option<String> = None;
     loop {
         let asked = settings.clone();
-        let fetched =
-            tokio::task::spawn_blocking(move || fetch_partition_counts(&asked, TOPOLOGY_TIMEOUT));
-        let pause = match fetched.await {
-            Ok(Ok(fetched)) => {
-                let fresh: Vec<(Topic, u32)> = fetched
-                    .into_iter()
-                    .map(|(topic, count)| (topic, u32::try_from(count).unwrap_or(u32::MAX)))
-                    .collect();
-                if known.as_ref() != Some(&fresh) {
-                    if counts.send(fresh.clone()).await.is_err() {
-                        return;
-                    }
-                    known = Some(fresh);
-                }
-                interval
-            }
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "the topics' partition counts are not known; nothing is sent before they are");
-                TOPOLOGY_RETRY
-            }
-            Err(error) => {
-                tracing::error!(%error, "asking for partition counts failed");
-                TOPOLOGY_RETRY
-            }
+        let fetched = tokio::task::spawn_blocking(move || fetch_counts(&asked));
+        let (fresh, trouble) = match fetched.await {
+            Ok(fetched) => fetched,
+            Err(error) => (Vec::new(), Some(error.to_string())),
         };
+        if trouble.is_some() && trouble != told {
+            let trouble = trouble.as_deref().unwrap_or_default();
+            tracing::warn!(
+                trouble,
+                "partition counts are not known; nothing is sent for such a topic"
+            );
+        }
+        let pause = if trouble.is_some() {
+            TOPOLOGY_RETRY
+        } else {
+            interval
+        };
+        told = trouble;
+        if !fresh.is_empty() && known.as_ref() != Some(&fresh) {
+            if counts.send(fresh.clone()).await.is_err() {
+                return;
+            }
+            known = Some(fresh);
+        }
         tokio::time::sleep(pause).await;
     }
+}
+
+/// The counts of all topics that can be seen, and what is wrong with the first that cannot. Blocks.
+fn fetch_counts(settings: &KafkaSettings) -> (Vec<(Topic, u32)>, Option<String>) {
+    let mut counts = Vec::new();
+    let mut trouble = None;
+    for topic in settings.topics() {
+        let asked = std::slice::from_ref(topic);
+        match fetch_partition_counts_of(settings, asked, TOPOLOGY_TIMEOUT) {
+            Ok(found) => counts.extend(
+                found
+                    .into_iter()
+                    .map(|(topic, count)| (topic, u32::try_from(count).unwrap_or(u32::MAX))),
+            ),
+            Err(error) => {
+                let unreachable = matches!(error, ReadError::Unreachable { .. });
+                trouble.get_or_insert_with(|| error.to_string());
+                if unreachable {
+                    // No answer says nothing about any topic: what was known stays, or shares would be wrong.
+                    return (Vec::new(), trouble);
+                }
+            }
+        }
+    }
+    (counts, trouble)
 }
