@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 use crate::figures::Figures;
 use crate::messages::{MAPPING, TOPIC};
 use crate::usage;
-use crate::workload::{Fate, Messages, Workload};
+use crate::workload::{Customers, Fate, Messages, Workload};
 
 const DEAD_LETTERS: &str = "shop.events.dead";
 const PARTITIONS: i32 = 24;
@@ -133,7 +133,7 @@ async fn produce(
 ) -> anyhow::Result<Expected> {
     let producer = Arc::new(RecordProducer::new(kafka)?);
     let start_ms = Clock.unix_ms() - i64::try_from(records)?;
-    let mut messages = Messages::new(workload, start_ms);
+    let mut messages = Messages::new(workload, Customers::Even, start_ms);
     let mut expected = Expected::default();
     let mut sizes: HashMap<i32, usize> = HashMap::new();
     let mut sending: JoinSet<anyhow::Result<()>> = JoinSet::new();

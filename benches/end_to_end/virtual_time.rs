@@ -20,7 +20,7 @@ use kustomer_sim::{Config, Judged};
 
 use crate::figures::number;
 use crate::messages;
-use crate::workload::{Messages, Workload};
+use crate::workload::{Customers, Messages, Workload};
 use crate::world::World;
 
 /// A named situation.
@@ -72,7 +72,7 @@ impl Scenario {
         match self {
             Self::TrackingBacklog => (limit * 5 / part, None),
             Self::ShopBacklog => (limit * 12 / part, None),
-            Self::ShopStream => (limit * 9 / part, Some(limit * 9 / 5 / 120)),
+            Self::ShopStream => (limit * 7 / part, Some(limit * 7 / 5 / 120)),
         }
     }
 }
@@ -125,7 +125,7 @@ impl Source {
         let mapping = Mapping::compile(messages::MAPPING, "schemas/mappings/segment.yaml")
             .map_err(|faults| anyhow::anyhow!("the shipped mapping has {} faults", faults.len()))?;
         Ok(Self {
-            messages: Messages::new(workload, START_MS),
+            messages: Messages::new(workload, Customers::Skewed, START_MS),
             pipeline: Pipeline::new(Format::Segment, Limits::default(), Arc::new(mapping))?,
             made: 0,
         })

@@ -39,10 +39,20 @@ pub(crate) enum Fate {
     DeadLettered,
 }
 
+/// Whose the records are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Customers {
+    /// All have about as many: otherwise the API's limit of creates for one customer is what is measured.
+    Even,
+    /// A fifth of them has nearly half.
+    Skewed,
+}
+
 /// Makes messages, the same in every run.
 #[derive(Debug)]
 pub(crate) struct Messages {
     workload: Workload,
+    customers: Customers,
     number: u64,
     time_ms: i64,
     /// Orders that were not refunded: number and customer.
@@ -102,9 +112,10 @@ impl Workload {
 
 impl Messages {
     /// Messages that begin at that time, a millisecond apart.
-    pub(crate) fn new(workload: Workload, start_ms: i64) -> Self {
+    pub(crate) fn new(workload: Workload, customers: Customers, start_ms: i64) -> Self {
         Self {
             workload,
+            customers,
             number: 0,
             time_ms: start_ms,
             orders: Vec::new(),
@@ -116,7 +127,7 @@ impl Messages {
         self.number += 1;
         self.time_ms += 1;
         let roll = scatter(self.number);
-        let customer = customer_of(scatter(roll));
+        let customer = self.customers.one_of(scatter(roll));
         match self.workload.kind(roll) {
             Some(Kind::Refund) => {
                 let place = usize::try_from(roll).unwrap_or(0) % self.orders.len().max(1);
@@ -156,16 +167,20 @@ impl Messages {
     }
 }
 
+impl Customers {
+    fn one_of(self, roll: u64) -> u64 {
+        let place = roll % 1_000_000;
+        match self {
+            Self::Even => place * CUSTOMERS / 1_000_000,
+            Self::Skewed => place * place * CUSTOMERS / 1_000_000_000_000,
+        }
+    }
+}
+
 /// A number that looks random but is not (the finaliser of `SplitMix64`).
 fn scatter(number: u64) -> u64 {
     let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ (mixed >> 31)
-}
-
-/// Squared, so that a fifth of the customers has nearly half of the records.
-fn customer_of(roll: u64) -> u64 {
-    let place = roll % 1_000_000;
-    place * place * CUSTOMERS / 1_000_000_000_000
 }
