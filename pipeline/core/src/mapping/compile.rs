@@ -124,11 +124,7 @@ fn route(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Route> {
         .get("when")
         .map(|node| reader.expr(node, &format!("{at}.when")));
     let on_hold = match fields.get("onHold") {
-        Some(node) => reader.word(
-            node,
-            &format!("{at}.onHold"),
-            &[("pause", OnHold::Pause)],
-        ),
+        Some(node) => reader.word(node, &format!("{at}.onHold"), &[("pause", OnHold::Pause)]),
         None => Some(OnHold::default()),
     };
     let action = match (fields.get("skip"), fields.get("do")) {
