@@ -103,6 +103,8 @@ struct Driven {
     machine: Machine,
     now: Instant,
     settled: u64,
+    /// Bulk requests so far.
+    submitted: u64,
     /// Requests that are not answered.
     open: Vec<(RequestId, Call)>,
     /// The items of jobs that are not read, by job.
@@ -121,6 +123,7 @@ impl Driven {
             machine: Machine::new(settings),
             now: Clock.now(),
             settled: 0,
+            submitted: 0,
             open: Vec::new(),
             jobs: Vec::new(),
         };
@@ -191,7 +194,8 @@ impl Driven {
                 CallResult::Tracked(Outcome::Delivered(Some(id)))
             }
             Call::CreateKObjects { items, .. } => {
-                let id: Arc<str> = Arc::from(format!("job-{}", self.settled));
+                self.submitted += 1;
+                let id: Arc<str> = Arc::from(format!("job-{}", self.submitted));
                 self.jobs
                     .push((Arc::clone(&id), items.into_iter().map(reference).collect()));
                 CallResult::Submitted(Outcome::Pending(JobTicket {
