@@ -29,3 +29,4 @@ pub mod resolve;
 pub mod retry;
 pub mod revision;
 pub mod route;
+pub mod state_log;

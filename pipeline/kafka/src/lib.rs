@@ -16,6 +16,7 @@
 //! | [`dead_letter`] | the dead letters' own use of it |
 //! | [`reader`] | reading a topic once, from its beginning to where it ends now |
 //! | [`topics`] | partition counts |
+//! | [`state`] | the state topic: what it looks like, reading slices back, writing entries |
 //! | [`embedded`] | a broker inside the process, for the demo and for tests |
 
 pub mod dead_letter;
@@ -26,6 +27,7 @@ pub mod port;
 pub mod producer;
 pub mod reader;
 pub mod settings;
+pub mod state;
 pub mod topics;
 
 mod client_log;

@@ -13,7 +13,8 @@ pub enum SourceEvent {
     /// Partitions are this process's now and their committed offsets are known. Their records follow.
     ///
     /// A partition whose committed offset cannot be read yet is reported later, in an event of its own; it delivers
-    /// nothing before. A new partition is not paused, whatever was paused before.
+    /// nothing before. A new partition is not paused, whatever was paused before; with a state topic it is, until it is
+    /// resumed.
     Assigned(Vec<Assigned>),
     /// The group wants these partitions back. None of their records follows.
     ///

@@ -69,16 +69,8 @@ impl RecordProducer {
     /// # Errors
     /// The record was not acknowledged; [`SendErrorKind::is_retriable`] says whether trying again can help.
     pub async fn send(&self, record: &OutgoingRecord) -> Result<Position, SendError> {
-        let mut outgoing: FutureRecord<'_, [u8], [u8]> = FutureRecord::to(record.topic.as_str());
-        outgoing.partition = record.partition.map(|partition| partition.0);
-        outgoing.key = record.key.as_deref();
-        outgoing.payload = record.value.as_deref();
-        outgoing.timestamp = record.timestamp_ms;
-        if !record.headers.is_empty() {
-            outgoing.headers = Some(convert::client_headers(&record.headers));
-        }
         let producer = self.lock().clone();
-        match producer.send(outgoing, QUEUE_PATIENCE).await {
+        match producer.send(client_record(record), QUEUE_PATIENCE).await {
             Ok(delivery) => Ok(Position {
                 partition: TopicPartition {
                     topic: record.topic.clone(),
@@ -88,6 +80,38 @@ impl RecordProducer {
             }),
             Err((error, _record)) => Err(self.failed(&error, &producer)),
         }
+    }
+
+    /// Writes records in their order, those of one partition one after the other, and waits until all in-sync replicas have
+    /// all of them.
+    ///
+    /// # Errors
+    /// One was not acknowledged: the first such failure. Any of them may have been written.
+    pub async fn send_all(&self, records: &[OutgoingRecord]) -> Result<(), SendError> {
+        let producer = self.lock().clone();
+        let mut deliveries = Vec::with_capacity(records.len());
+        let mut failure = None;
+        for record in records {
+            match producer.send_result(client_record(record)) {
+                Ok(delivery) => deliveries.push(delivery),
+                Err((error, _record)) => {
+                    failure = Some(self.failed(&error, &producer));
+                    break;
+                }
+            }
+        }
+        for delivery in deliveries {
+            let failed = match delivery.await {
+                Ok(Ok(_)) => continue,
+                Ok(Err((error, _record))) => self.failed(&error, &producer),
+                Err(_canceled) => SendError {
+                    kind: SendErrorKind::Other,
+                    detail: "the producer ended".to_owned(),
+                },
+            };
+            failure.get_or_insert(failed);
+        }
+        failure.map_or(Ok(()), Err)
     }
 
     /// Waits until everything sent so far is acknowledged or has failed. Blocks: not for an async task.
@@ -133,6 +157,18 @@ impl RecordProducer {
     fn lock(&self) -> std::sync::MutexGuard<'_, FutureProducer<ProducerLog>> {
         self.producer.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn client_record(record: &OutgoingRecord) -> FutureRecord<'_, [u8], [u8]> {
+    let mut outgoing: FutureRecord<'_, [u8], [u8]> = FutureRecord::to(record.topic.as_str());
+    outgoing.partition = record.partition.map(|partition| partition.0);
+    outgoing.key = record.key.as_deref();
+    outgoing.payload = record.value.as_deref();
+    outgoing.timestamp = record.timestamp_ms;
+    if !record.headers.is_empty() {
+        outgoing.headers = Some(convert::client_headers(&record.headers));
+    }
+    outgoing
 }
 
 impl fmt::Debug for RecordProducer {

@@ -136,7 +136,9 @@ pub(crate) fn reading_client(
 }
 
 /// A consumer that names the group, without which the client assigns nothing; it neither joins the group nor commits.
-fn assigning_client(settings: &KafkaSettings) -> Result<BaseConsumer<ReaderContext>, StartError> {
+pub(crate) fn assigning_client(
+    settings: &KafkaSettings,
+) -> Result<BaseConsumer<ReaderContext>, StartError> {
     let mut config = settings.reader_config().clone();
     config.set("group.id", &settings.options().group);
     create(&config)
@@ -150,7 +152,7 @@ fn create(config: &ClientConfig) -> Result<BaseConsumer<ReaderContext>, StartErr
         })
 }
 
-fn read(
+pub(crate) fn read(
     client: &BaseConsumer<ReaderContext>,
     partitions: &[TopicPartition],
     timeout: Duration,
@@ -213,7 +215,7 @@ fn read(
     Ok(())
 }
 
-fn watermarks_of(
+pub(crate) fn watermarks_of(
     client: &BaseConsumer<ReaderContext>,
     partition: &TopicPartition,
     deadline: Instant,

@@ -76,6 +76,7 @@ pub fn spawn(settings: &KafkaSettings) -> Result<(SourceHandle, SourceEvents), S
         commands,
         outbox,
         settings.drain_deadline(),
+        settings.options().state_topic.is_some(),
     )?;
     let thread = std::thread::Builder::new()
         .name("kafka-poll".to_owned())

@@ -11,6 +11,8 @@ pub(super) struct Partitions {
     topics: HashMap<String, TopicPartitions>,
     /// Until when the open revocation must be answered.
     deadline: Option<Instant>,
+    /// New partitions deliver nothing before the worker resumes them.
+    start_paused: bool,
 }
 
 #[derive(Debug)]
@@ -42,6 +44,14 @@ enum State {
 // === impl Partitions ===
 
 impl Partitions {
+    /// None yet; with `start_paused`, new ones deliver nothing before they are resumed.
+    pub(super) fn new(start_paused: bool) -> Self {
+        Self {
+            start_paused,
+            ..Self::default()
+        }
+    }
+
     /// New partitions, each with an epoch of its own.
     pub(super) fn assign(
         &mut self,
@@ -63,7 +73,7 @@ impl Partitions {
                     Held {
                         epoch,
                         state: State::Starting,
-                        paused: false,
+                        paused: self.start_paused,
                     },
                 );
             assigned.push((partition.clone(), epoch));

@@ -55,6 +55,8 @@ pub struct KafkaOptions {
     pub statistics_interval: Duration,
     /// How long a produced record may take to be acknowledged.
     pub delivery_timeout: Duration,
+    /// `state.topic`. With one, a new partition delivers nothing before it is resumed: its state is restored first.
+    pub state_topic: Option<String>,
 }
 
 /// How much may be fetched ahead of the worker, client queue, broker answers and event channel together.
@@ -100,6 +102,7 @@ impl KafkaOptions {
             drain_deadline: Duration::from_secs(20),
             statistics_interval: Duration::from_secs(5),
             delivery_timeout: Duration::from_secs(30),
+            state_topic: None,
         }
     }
 }
@@ -130,6 +133,7 @@ impl fmt::Debug for KafkaOptions {
             .field("drain_deadline", &self.drain_deadline)
             .field("statistics_interval", &self.statistics_interval)
             .field("delivery_timeout", &self.delivery_timeout)
+            .field("state_topic", &self.state_topic)
             .finish()
     }
 }
@@ -314,6 +318,9 @@ fn check_topics(options: &KafkaOptions) -> Result<Vec<Topic>, SettingsError> {
     not_consumed("dead_letter_topic", &options.dead_letter_topic)?;
     if let Some(hold_topic) = &options.hold_topic {
         not_consumed("hold_topic", hold_topic)?;
+    }
+    if let Some(state_topic) = &options.state_topic {
+        not_consumed("state_topic", state_topic)?;
     }
     Ok(options.topics.iter().map(|name| Topic::new(name)).collect())
 }

@@ -14,4 +14,6 @@ mod reading; // partition counts, reading back
 #[cfg(test)]
 mod rebalancing; // several members, hand-backs, losses
 #[cfg(test)]
+mod state; // the state topic
+#[cfg(test)]
 mod support; // what they share

@@ -84,6 +84,7 @@ impl Driver {
         commands: Receiver<SourceCommand>,
         outbox: Outbox,
         drain_deadline: Duration,
+        start_paused: bool,
     ) -> Result<Self, StartError> {
         let (tasks, task_receiver) = mpsc::channel();
         let (answer_sender, answers) = mpsc::channel();
@@ -102,7 +103,7 @@ impl Driver {
             tasks,
             answers,
             offsets_thread,
-            partitions: Partitions::default(),
+            partitions: Partitions::new(start_paused),
             commits: Commits::default(),
             read_again: None,
             ends: BTreeMap::new(),

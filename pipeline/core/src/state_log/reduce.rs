@@ -1,0 +1,106 @@
+//! From the entries of a slice, in the order of the log, to what holds.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::format::{HEADER_KEY, decode_key, decode_value};
+use super::{Entity, Entry, EntryKey, OwnerId, SliceId};
+
+/// Takes the records of a state partition one by one and keeps what belongs to one slice.
+#[derive(Debug)]
+pub struct SliceReader {
+    slice: SliceId,
+    entries: HashMap<Entity, BTreeMap<OwnerId, Entry>>,
+    read: u64,
+    unknown: u64,
+}
+
+/// What a slice holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Slice {
+    /// Of each entity the entry that holds, in the order of offsets, with the owner that wrote it.
+    pub entries: Vec<(Entity, OwnerId, Entry)>,
+    /// Entries that were outranked: to be deleted.
+    pub outranked: Vec<(Entity, OwnerId)>,
+    /// Records of the slice that were read.
+    pub read: u64,
+    /// Records, of any slice, that another version wrote or that are not ours.
+    pub unknown: u64,
+}
+
+impl SliceReader {
+    /// Nothing read yet.
+    #[must_use]
+    pub fn new(slice: SliceId) -> Self {
+        Self {
+            slice,
+            entries: HashMap::new(),
+            read: 0,
+            unknown: 0,
+        }
+    }
+
+    /// Takes a record: a value sets the entry of its key, no value deletes it.
+    pub fn take(&mut self, key: &[u8], value: Option<&[u8]>) {
+        if key == HEADER_KEY.as_bytes() {
+            return;
+        }
+        let Some(key) = decode_key(key) else {
+            self.unknown += 1;
+            return;
+        };
+        if key.slice != self.slice {
+            return;
+        }
+        self.read += 1;
+        let EntryKey { entity, owner, .. } = key;
+        match value {
+            None => {
+                if let Some(owners) = self.entries.get_mut(&entity) {
+                    owners.remove(&owner);
+                    if owners.is_empty() {
+                        self.entries.remove(&entity);
+                    }
+                }
+            }
+            Some(value) => match decode_value(entity, value) {
+                Some(entry) => {
+                    self.entries.entry(entity).or_default().insert(owner, entry);
+                }
+                None => self.unknown += 1,
+            },
+        }
+    }
+
+    /// What holds after all that was read.
+    #[must_use]
+    pub fn finish(self) -> Slice {
+        let mut slice = Slice {
+            read: self.read,
+            unknown: self.unknown,
+            ..Slice::default()
+        };
+        for (entity, owners) in self.entries {
+            let mut best: Option<(OwnerId, Entry)> = None;
+            for (owner, entry) in owners {
+                match &best {
+                    Some((_, holding)) if !entry.outranks(holding) => {
+                        slice.outranked.push((entity, owner));
+                    }
+                    Some((other, _)) => {
+                        slice.outranked.push((entity, *other));
+                        best = Some((owner, entry));
+                    }
+                    None => best = Some((owner, entry)),
+                }
+            }
+            if let Some((owner, entry)) = best {
+                slice.entries.push((entity, owner, entry));
+            }
+        }
+        slice
+            .entries
+            .sort_by_key(|(entity, _, entry)| (entry.at, *entity));
+        slice.outranked.sort_unstable();
+        slice
+    }
+}

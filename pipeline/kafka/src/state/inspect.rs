@@ -1,0 +1,150 @@
+//! Whether the state topic is as it has to be: there, compacted, with the partitions that it was laid out for.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ingest_core::record::{Partition, Topic, TopicPartition};
+use ingest_core::state_log::format::{HEADER_KEY, decode_header, encode_header};
+use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
+use rdkafka::client::ClientContext;
+use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
+use rdkafka::error::KafkaError;
+
+use super::StateProducer;
+use crate::client_log::ClientLog;
+use crate::error::{ReadError, SendError, StartError};
+use crate::producer::OutgoingRecord;
+use crate::reader::read_partitions;
+use crate::settings::KafkaSettings;
+use crate::topics::fetch_partition_counts_of;
+
+/// How long brokers may take to say how the topic is cleaned up; some never answer that question.
+const POLICY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What is known of a state topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StateTopic {
+    /// How many partitions it has.
+    pub partitions: u32,
+    /// For how many its entries were laid out; `None` before its first use.
+    pub laid_out_for: Option<u32>,
+    /// Whether it is compacted; `None` where that may not be asked.
+    pub compacted: Option<bool>,
+}
+
+/// Callbacks of the asking client: only their log.
+#[derive(Default)]
+struct AdminLog(ClientLog);
+
+// === impl StateTopic ===
+
+impl StateTopic {
+    /// The number of partitions that the entries were laid out for, where it is not the present one.
+    #[must_use]
+    pub fn was_laid_out_for(&self) -> Option<u32> {
+        self.laid_out_for.filter(|count| *count != self.partitions)
+    }
+}
+
+/// Asks the brokers what the topic looks like. `timeout` is for each of three questions.
+///
+/// # Errors
+/// The topic does not exist or may not be read, or no broker answered in time.
+pub async fn inspect(
+    settings: &KafkaSettings,
+    topic: &Topic,
+    timeout: Duration,
+) -> Result<StateTopic, ReadError> {
+    let (asked, name) = (settings.clone(), topic.clone());
+    let read = tokio::task::spawn_blocking(move || counts(&asked, &name, timeout));
+    let (partitions, laid_out_for) = read.await.map_err(|error| ReadError::Unreachable {
+        detail: error.to_string(),
+    })??;
+    Ok(StateTopic {
+        partitions,
+        laid_out_for,
+        compacted: compacted(settings, topic, timeout.min(POLICY_TIMEOUT)).await?,
+    })
+}
+
+/// Notes down in the topic how many partitions it is laid out for, before its first entry.
+///
+/// # Errors
+/// The note was not acknowledged.
+pub async fn lay_out(
+    producer: &StateProducer,
+    topic: &Topic,
+    partitions: u32,
+) -> Result<(), SendError> {
+    let record = OutgoingRecord {
+        topic: topic.clone(),
+        partition: Some(Partition(0)),
+        key: Some(Bytes::from_static(HEADER_KEY.as_bytes())),
+        value: Some(Bytes::from(encode_header(partitions))),
+        headers: Vec::new(),
+        timestamp_ms: None,
+    };
+    producer.records().send(&record).await.map(drop)
+}
+
+/// The partitions that there are and that there were. The note of the latter stands at the beginning of the first one,
+/// where compaction leaves it. Blocks.
+fn counts(
+    settings: &KafkaSettings,
+    topic: &Topic,
+    timeout: Duration,
+) -> Result<(u32, Option<u32>), ReadError> {
+    let counts = fetch_partition_counts_of(settings, std::slice::from_ref(topic), timeout)?;
+    let partitions = counts.get(topic).copied().unwrap_or_default();
+    let first = TopicPartition {
+        topic: topic.clone(),
+        partition: Partition(0),
+    };
+    let mut laid_out_for = None;
+    read_partitions(settings, &[first], timeout, |record| {
+        if record.key.as_deref() != Some(HEADER_KEY.as_bytes()) {
+            return ControlFlow::Continue(());
+        }
+        laid_out_for = record.value.as_deref().and_then(decode_header);
+        ControlFlow::Break(())
+    })?;
+    Ok((u32::try_from(partitions).unwrap_or(u32::MAX), laid_out_for))
+}
+
+/// Whether the topic's cleanup policy has `compact`; `None` where the brokers do not say.
+async fn compacted(
+    settings: &KafkaSettings,
+    topic: &Topic,
+    timeout: Duration,
+) -> Result<Option<bool>, ReadError> {
+    let admin =
+        AdminClient::from_config_and_context(settings.producer_config(), AdminLog::default())
+            .map_err(|error| StartError::Client {
+                detail: error.to_string(),
+            })?;
+    let wanted = [ResourceSpecifier::Topic(topic.as_str())];
+    let options = AdminOptions::new().request_timeout(Some(timeout));
+    let answered = tokio::time::timeout(timeout, admin.describe_configs(&wanted, &options)).await;
+    let Ok(Ok(answers)) = answered else {
+        return Ok(None);
+    };
+    let policy = answers
+        .iter()
+        .filter_map(|answer| answer.as_ref().ok())
+        .find_map(|resource| resource.get("cleanup.policy")?.value.clone());
+    Ok(policy.map(|policy| policy.split(',').any(|word| word.trim() == "compact")))
+}
+
+// === impl AdminLog ===
+
+impl ClientContext for AdminLog {
+    fn log(&self, level: RDKafkaLogLevel, fac: &str, log_message: &str) {
+        self.0.line(level, fac, log_message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        let text = format!("{error}: {reason}");
+        self.0.line(RDKafkaLogLevel::Warning, "ADMIN", &text);
+    }
+}
