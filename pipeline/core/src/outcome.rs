@@ -158,6 +158,8 @@ pub struct SplitHint {
     pub detail: String,
     /// `_clientRef` itself was refused: send again without.
     pub refs_refused: bool,
+    /// The body as a whole is too large: smaller ones may do.
+    pub too_large: bool,
 }
 
 macro_rules! labels {

@@ -4,6 +4,7 @@
 //! real client code. Only the network and Kafka are played by the [`World`](world::World).
 
 mod delivery;
+mod poison;
 mod schedules;
 #[path = "../../support/world/mod.rs"]
 mod world;

@@ -304,12 +304,8 @@ impl World {
             location: None,
             body,
         };
-        (
-            Reply {
-                limits,
-                result: classify(call, &reply),
-            },
-            after,
-        )
+        let result = classify(call, &reply);
+        self.note(call, &result);
+        (Reply { limits, result }, after)
     }
 }

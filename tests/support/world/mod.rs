@@ -4,8 +4,10 @@
 
 mod happen;
 pub(crate) mod make;
+mod trace;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ingest_core::call::{Call, Reply};
@@ -87,6 +89,20 @@ pub(crate) struct World {
     /// How long each delivered record took from `put` to its settlement, in the order of settlement.
     pub(crate) delays: Vec<Duration>,
     moving: BTreeMap<TopicPartition, usize>,
+    /// Every write and every look at a job, in the order in which they were answered; kept if it is wanted.
+    pub(crate) trace: Option<Vec<Traced>>,
+}
+
+/// A request about objects, and what became of it.
+pub(crate) enum Traced {
+    /// A write of these objects, by external id: refused, or accepted; as that job if it was a bulk request.
+    Write {
+        objects: Vec<String>,
+        refused: bool,
+        job: Option<Arc<str>>,
+    },
+    /// A look at a job.
+    Read(Arc<str>),
 }
 
 pub(crate) fn partition(number: i32) -> TopicPartition {
@@ -142,6 +158,7 @@ impl World {
             settled: BTreeMap::new(),
             delays: Vec::new(),
             moving: BTreeMap::new(),
+            trace: None,
         }
     }
 

@@ -44,18 +44,11 @@ impl Machine {
             (SentKind::CreateCustomers { keys, with_refs }, CallResult::Submitted(outcome)) => {
                 self.on_customers_submitted(now, keys, with_refs, outcome);
             }
-            (
-                SentKind::Bulk {
-                    group,
-                    operations,
-                    with_refs,
-                },
-                CallResult::Submitted(outcome),
-            ) => {
-                self.on_submitted(now, group, operations, with_refs, outcome, &limits);
+            (SentKind::Write(batch), CallResult::Submitted(outcome)) => {
+                self.on_submitted(now, batch, outcome, &limits);
             }
-            (SentKind::Single { operation, verb }, CallResult::Written(outcome)) => {
-                self.on_written(now, operation, verb, outcome, &limits);
+            (SentKind::Write(batch), CallResult::Written(outcome)) => {
+                self.on_written(now, batch, outcome, &limits);
             }
             (SentKind::Verify(operation), CallResult::KObject(outcome)) => {
                 self.on_verified(now, operation, outcome, &limits);
@@ -135,8 +128,7 @@ impl Machine {
             | SentKind::Tracking(_)
             | SentKind::ReadCustomer { .. }
             | SentKind::CreateCustomers { .. }
-            | SentKind::Bulk { .. }
-            | SentKind::Single { .. }
+            | SentKind::Write(_)
             | SentKind::Verify(_)
             | SentKind::ReadJob { .. }
             | SentKind::Probe => {}
@@ -319,22 +311,11 @@ impl Machine {
                     self.look_up_failed(now, &key);
                 }
             }
-            SentKind::Bulk {
-                group,
-                operations,
-                with_refs,
-            } => {
-                self.on_submitted(
-                    now,
-                    group,
-                    operations,
-                    with_refs,
-                    Outcome::Ambiguous,
-                    &nothing,
-                );
+            SentKind::Write(batch) if batch.operations.len() == 1 => {
+                self.on_written(now, batch, Outcome::Ambiguous, &nothing);
             }
-            SentKind::Single { operation, verb } => {
-                self.on_written(now, operation, verb, Outcome::Ambiguous, &nothing);
+            SentKind::Write(batch) => {
+                self.on_submitted(now, batch, Outcome::Ambiguous, &nothing);
             }
             SentKind::Verify(operation) => {
                 self.on_verified(

@@ -124,6 +124,7 @@ impl Machine {
                     item: None,
                     detail,
                     refs_refused: false,
+                    too_large: false,
                 };
                 self.split_customers(now, keys, &hint);
             }

@@ -7,15 +7,15 @@ use std::time::Instant;
 use super::Machine;
 use super::dispatch::reference;
 use super::ready::fingerprint;
-use super::state::Stage;
+use super::state::{Batch, Stage};
 use crate::call::{Limits, ObjectState, Written};
 use crate::directory::KnownObject;
 use crate::fact::Fact;
 use crate::job::JobItems;
 use crate::lane::OperationId;
 use crate::operation::Operation;
-use crate::outcome::{Outcome, Rejection, RetryCause, SkipReason, SplitHint};
-use crate::pack::{GroupKey, Verb};
+use crate::outcome::{JobTicket, Outcome, Rejection, RetryCause, SkipReason, SplitHint};
+use crate::pack::Verb;
 use crate::revision::Revision;
 
 /// How often a look at an object leads straight back to a write.
@@ -25,130 +25,114 @@ impl Machine {
     pub(super) fn on_submitted(
         &mut self,
         now: Instant,
-        group: GroupKey,
-        operations: Vec<OperationId>,
-        with_refs: bool,
+        batch: Batch,
         outcome: Outcome<()>,
         limits: &Limits,
     ) {
         match outcome {
-            Outcome::Pending(ticket) => {
-                let named: HashMap<String, OperationId> = operations
-                    .iter()
-                    .filter(|id| self.operations.contains_key(id))
-                    .map(|id| (reference(*id), *id))
-                    .collect();
-                if named.is_empty() {
-                    return; // everything was left to the next owner meanwhile
-                }
-                let items = JobItems::Objects {
-                    group,
-                    operations: named,
-                };
-                let job = self.jobs.add(now, ticket, items, with_refs);
-                for id in operations {
-                    if let Some(state) = self.operations.get_mut(&id) {
-                        state.stage = Stage::InJob(job);
-                    }
-                }
-            }
+            Outcome::Pending(ticket) => self.on_accepted(now, batch, ticket),
             // A submission is never done at once; an answer that says so names no job to ask.
             Outcome::Delivered(()) | Outcome::Ambiguous => {
-                for id in operations {
-                    self.doubt(now, id, group.verb);
+                for id in batch.operations {
+                    self.doubt(now, id, batch.group.verb);
                 }
+                self.back_to_the_pool(&batch.rest);
+            }
+            Outcome::Hold(_) => self.put_batch_back(batch),
+            Outcome::Retry(cause @ RetryCause::OrgQuota) => {
+                self.fact(Fact::Retried { cause });
+                self.put_batch_back(batch);
             }
             Outcome::Retry(cause) => {
-                for id in operations {
+                for id in batch.operations {
                     self.retry(now, id, cause, limits.retry_after);
                 }
-            }
-            Outcome::Hold(_) => {
-                for id in operations {
-                    self.put_back(id);
-                }
+                self.back_to_the_pool(&batch.rest);
             }
             Outcome::Reject(detail) => {
                 let hint = SplitHint {
                     item: None,
                     detail,
                     refs_refused: false,
+                    too_large: false,
                 };
-                self.split(group, operations, &hint);
+                self.split(batch, &hint);
             }
-            Outcome::Split(hint) => self.split(group, operations, &hint),
+            Outcome::Split(hint) => self.split(batch, &hint),
         }
     }
 
-    /// A request was refused as a whole: without references if those were refused, without the guilty item if it is named,
-    /// else in halves until it stands alone.
-    fn split(&mut self, group: GroupKey, operations: Vec<OperationId>, hint: &SplitHint) {
-        if hint.refs_refused && self.object_refs {
-            self.object_refs = false;
-            self.fact(Fact::RefsOff);
-            self.force(group, operations);
-            return;
+    fn on_accepted(&mut self, now: Instant, batch: Batch, ticket: JobTicket) {
+        let Batch {
+            group,
+            operations,
+            with_refs,
+            rest,
+            ..
+        } = batch;
+        self.accuse(&group, rest);
+        let named: HashMap<String, OperationId> = operations
+            .iter()
+            .filter(|id| self.operations.contains_key(id))
+            .map(|id| (reference(*id), *id))
+            .collect();
+        if named.is_empty() {
+            return; // everything was left to the next owner meanwhile
         }
-        if hint.refs_refused {
-            self.force(group, operations);
-            return;
-        }
-        if operations.len() <= 1 {
-            self.reject_all(&operations, &hint.detail);
-            return;
-        }
-        if let Some(guilty) = hint.item.and_then(|index| operations.get(index)).copied() {
-            // Alone it has an answer of its own, which also tells a bad item from a customer who is gone.
-            let rest = operations.into_iter().filter(|id| *id != guilty).collect();
-            self.force(group.clone(), rest);
-            self.force(group, vec![guilty]);
-            return;
-        }
-        let mut first = operations;
-        let second = first.split_off(first.len() / 2);
-        self.force(group.clone(), first);
-        self.force(group, second);
-    }
-
-    /// These operations go out together, next.
-    fn force(&mut self, group: GroupKey, operations: Vec<OperationId>) {
-        let mut together = Vec::with_capacity(operations.len());
+        let items = JobItems::Objects {
+            group,
+            operations: named,
+        };
+        let job = self.jobs.add(now, ticket, items, with_refs);
         for id in operations {
             if let Some(state) = self.operations.get_mut(&id) {
-                state.stage = Stage::ReadyForced;
-                self.lanes.put_back(state.lane, id);
-                together.push(id);
+                state.stage = Stage::InJob(job);
             }
-        }
-        if !together.is_empty() {
-            self.forced.push_back((group, together));
         }
     }
 
+    /// The answer to a write of one object.
     pub(super) fn on_written(
         &mut self,
         now: Instant,
-        id: OperationId,
-        verb: Verb,
+        batch: Batch,
         outcome: Outcome<Written>,
         limits: &Limits,
     ) {
+        let verb = batch.group.verb;
+        let Some(id) = batch.operations.first().copied() else {
+            return;
+        };
         match outcome {
-            Outcome::Delivered(Written::Stored { id: object, rev }) => {
-                self.stored(id, verb, object, rev);
+            Outcome::Delivered(written) => {
+                self.accuse(&batch.group, batch.rest);
+                match written {
+                    Written::Stored { id: object, rev } => self.stored(id, verb, object, rev),
+                    Written::Duplicate => self.look_at(id),
+                    Written::Gone => self.gone(now, id, verb),
+                }
             }
-            Outcome::Delivered(Written::Duplicate) => self.look_at(id),
-            Outcome::Delivered(Written::Gone) => self.gone(now, id, verb),
-            Outcome::Pending(_) | Outcome::Ambiguous => self.doubt(now, id, verb),
-            Outcome::Retry(RetryCause::Conflict) => self.conflict(id),
-            Outcome::Retry(cause) => self.retry(now, id, cause, limits.retry_after),
-            Outcome::Reject(detail) => {
+            Outcome::Retry(RetryCause::Conflict) => {
+                self.accuse(&batch.group, batch.rest);
+                self.conflict(id);
+            }
+            Outcome::Pending(_) | Outcome::Ambiguous => {
+                self.doubt(now, id, verb);
+                self.back_to_the_pool(&batch.rest);
+            }
+            Outcome::Hold(_) => self.put_batch_back(batch),
+            Outcome::Retry(cause @ RetryCause::OrgQuota) => {
+                self.fact(Fact::Retried { cause });
+                self.put_batch_back(batch);
+            }
+            Outcome::Retry(cause) => {
+                self.retry(now, id, cause, limits.retry_after);
+                self.back_to_the_pool(&batch.rest);
+            }
+            Outcome::Reject(detail) | Outcome::Split(SplitHint { detail, .. }) => {
                 self.finish_rejected(id, Rejection::RefusedByApi, detail);
+                self.back_to_the_pool(&batch.rest);
             }
-            Outcome::Split(hint) => {
-                self.finish_rejected(id, Rejection::RefusedByApi, hint.detail);
-            }
-            Outcome::Hold(_) => self.put_back(id),
         }
     }
 

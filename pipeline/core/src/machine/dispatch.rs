@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use smallvec::{SmallVec, smallvec};
 
 use super::schedule::ReadWork;
-use super::state::{RequestId, Sent, SentKind, Stage};
+use super::state::{Batch, RequestId, Sent, SentKind, Stage};
 use super::{Effect, Machine};
 use crate::call::{BulkItem, Call, Class};
 use crate::fact::Fact;
@@ -43,11 +43,10 @@ impl Machine {
         };
         let (operations, bulk) = match &what {
             SentKind::Tracking(operations) => (operations.len(), false),
-            SentKind::Bulk { operations, .. } => (operations.len(), true),
+            SentKind::Write(batch) => (batch.operations.len(), batch.operations.len() > 1),
             SentKind::CreateCustomers { keys, .. } => (keys.len(), true),
             SentKind::Search(keys) => (keys.len(), false),
-            SentKind::Single { .. }
-            | SentKind::Verify(_)
+            SentKind::Verify(_)
             | SentKind::ResolveIdentify(_)
             | SentKind::ReadCustomer { .. }
             | SentKind::ReadJob { .. }
@@ -147,61 +146,58 @@ impl Machine {
 
     fn dispatch_write(&mut self, now: Instant, plenty: bool) {
         if let Some(place) = self.due_forced(now)
-            && let Some((group, operations)) = self.forced.remove(place)
+            && let Some(batch) = self.forced.remove(place)
         {
-            self.send_bulk(now, group, operations);
+            self.send_batch(now, batch);
             return;
         }
         let Some(group) = self.due_group(now, plenty) else {
             return;
         };
         let operations = self.groups.take(&group);
-        self.send_bulk(now, group, operations);
+        let batch = Batch {
+            group,
+            operations,
+            with_refs: false,
+            forced: false,
+            rest: Vec::new(),
+        };
+        self.send_batch(now, batch);
     }
 
     /// One object alone is written singly: one unit, confirmed at once.
-    fn send_bulk(&mut self, now: Instant, group: GroupKey, operations: Vec<OperationId>) {
-        for id in &operations {
+    fn send_batch(&mut self, now: Instant, mut batch: Batch) {
+        for id in &batch.operations {
             self.start(now, std::slice::from_ref(id));
         }
-        let family = Some(Family::KObjectWrite(group.klass.clone()));
-        let items: Vec<BulkItem> = operations
+        let GroupKey { klass, verb } = batch.group.clone();
+        let family = Some(Family::KObjectWrite(klass.clone()));
+        let mut items: Vec<BulkItem> = batch
+            .operations
             .iter()
-            .filter_map(|id| self.bulk_item(*id, group.verb))
+            .filter_map(|id| self.bulk_item(*id, verb))
             .collect();
-        if let ([operation], [item]) = (operations.as_slice(), items.as_slice()) {
-            let call = single_call(&group, item);
-            let what = SentKind::Single {
-                operation: *operation,
-                verb: group.verb,
-            };
-            self.send(now, call, what, family);
-            return;
-        }
-        let with_refs = self.object_refs;
-        let klass = group.klass.clone();
-        let call = match group.verb {
-            Verb::Create => Call::CreateKObjects {
-                klass,
-                items,
-                with_refs,
-            },
-            Verb::Update => Call::UpdateKObjects {
-                klass,
-                items,
-                with_refs,
-            },
+        let call = if batch.operations.len() == 1
+            && let Some(item) = items.pop()
+        {
+            single_call(&batch.group, &item)
+        } else {
+            batch.with_refs = self.object_refs;
+            let with_refs = batch.with_refs;
+            match verb {
+                Verb::Create => Call::CreateKObjects {
+                    klass,
+                    items,
+                    with_refs,
+                },
+                Verb::Update => Call::UpdateKObjects {
+                    klass,
+                    items,
+                    with_refs,
+                },
+            }
         };
-        self.send(
-            now,
-            call,
-            SentKind::Bulk {
-                group,
-                operations,
-                with_refs,
-            },
-            family,
-        );
+        self.send(now, call, SentKind::Write(batch), family);
     }
 
     fn bulk_item(&mut self, id: OperationId, verb: Verb) -> Option<BulkItem> {

@@ -109,6 +109,7 @@ impl Machine {
             Stage::Queued
             | Stage::ReadyTrack
             | Stage::ReadyForced
+            | Stage::Suspect
             | Stage::ReadyVerify
             | Stage::Parked(_)
             | Stage::UnderWay

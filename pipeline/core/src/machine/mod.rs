@@ -21,6 +21,7 @@ mod schedule;
 mod settings;
 mod settle;
 mod snapshot;
+mod split;
 mod state;
 mod weight;
 
@@ -44,7 +45,7 @@ use crate::job::Jobs;
 use crate::lane::{LaneId, Lanes, OperationId};
 use crate::operation::Klass;
 use crate::outcome::{Rejected, Verdict};
-use crate::pack::{GroupKey, Groups};
+use crate::pack::Groups;
 use crate::quota::Quota;
 use crate::record::{Epoch, Offset, Record, Topic, TopicPartition};
 use crate::resolve::Resolver;
@@ -183,7 +184,7 @@ pub struct Machine {
     dirty: VecDeque<LaneId>,
     ready_track: VecDeque<OperationId>,
     groups: Groups,
-    forced: VecDeque<(GroupKey, Vec<OperationId>)>,
+    forced: VecDeque<state::Batch>,
     verify: VecDeque<OperationId>,
     jobs: Jobs,
     resolver: Resolver,

@@ -210,15 +210,7 @@ impl Machine {
             }
             self.verify.pop_front();
         }
-        let operations = &self.operations;
-        self.forced.retain_mut(|(_, ids)| {
-            ids.retain(|id| {
-                operations
-                    .get(id)
-                    .is_some_and(|s| s.stage == Stage::ReadyForced)
-            });
-            !ids.is_empty()
-        });
+        self.trim_forced();
     }
 
     fn is_repeat(&self, id: OperationId) -> bool {

@@ -99,7 +99,7 @@ impl Machine {
     pub(super) fn due_forced(&self, now: Instant) -> Option<usize> {
         self.forced
             .iter()
-            .position(|(key, _)| self.may_pass(now, &Family::KObjectWrite(key.klass.clone())))
+            .position(|batch| self.may_pass(now, &Family::KObjectWrite(batch.group.klass.clone())))
     }
 
     pub(super) fn due_group(&self, now: Instant, plenty: bool) -> Option<crate::pack::GroupKey> {

@@ -14,7 +14,7 @@ use crate::lane::{LaneId, OperationId};
 use crate::ledger::Ledger;
 use crate::operation::{CustomerKey, Operation};
 use crate::outcome::{Rejected, SkipReason};
-use crate::pack::{GroupKey, Verb};
+use crate::pack::GroupKey;
 use crate::record::{Epoch, Offset, Record, TopicPartition};
 
 /// Names a request until it is answered.
@@ -93,6 +93,8 @@ pub(super) enum Stage {
     ReadyTrack,
     ReadyWrite(GroupKey),
     ReadyForced,
+    /// Of a request that was refused as a whole, while another part of it is tried.
+    Suspect,
     ReadyVerify,
     Parked(Instant),
     UnderWay,
@@ -109,6 +111,7 @@ impl Stage {
             | Self::ReadyTrack
             | Self::ReadyWrite(_)
             | Self::ReadyForced
+            | Self::Suspect
             | Self::ReadyVerify
             | Self::Parked(_) => false,
         }
@@ -136,21 +139,27 @@ pub(super) enum SentKind {
         keys: HashMap<String, CustomerKey>,
         with_refs: bool,
     },
-    Bulk {
-        group: GroupKey,
-        operations: Vec<OperationId>,
-        with_refs: bool,
-    },
-    Single {
-        operation: OperationId,
-        verb: Verb,
-    },
+    /// One object or several of one klass and verb.
+    Write(Batch),
     Verify(OperationId),
     ReadJob {
         job: JobId,
         state_only: bool,
     },
     Probe,
+}
+
+/// Objects that are written with one request.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) group: GroupKey,
+    pub(super) operations: Vec<OperationId>,
+    /// Each item is named in the answer.
+    pub(super) with_refs: bool,
+    /// They go together, whatever else could go with them.
+    pub(super) forced: bool,
+    /// If these operations are accepted, the guilty one of a refused request stands among those of `rest`.
+    pub(super) rest: Vec<OperationId>,
 }
 
 #[derive(Debug)]

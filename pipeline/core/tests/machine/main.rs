@@ -22,4 +22,5 @@ mod guard;
 mod holds;
 mod objects;
 mod quota;
+mod split;
 mod wakes;

@@ -127,6 +127,7 @@ pub(crate) fn split() -> CallResult {
         item: None,
         detail: "refused".to_owned(),
         refs_refused: false,
+        too_large: false,
     }))
 }
 

@@ -42,19 +42,25 @@ pub(super) fn submitted(
         // Without the id nobody can ask what became of the items: they may be written, and may not.
         Weighed::Accepted => ticket(reply).map_or(Outcome::Ambiguous, Outcome::Pending),
         Weighed::Settled(outcome) => outcome,
-        Weighed::NotFound(errors) if errors.names_a_field() => split(items, with_refs, &errors),
+        Weighed::NotFound(errors) if errors.names_a_field() => {
+            Outcome::Split(split(items, with_refs, &errors))
+        }
         Weighed::NotFound(_) => Outcome::Hold(match klass {
             Some(_) => HoldCause::MissingKlass,
             None => HoldCause::Unhealthy,
         }),
         Weighed::Conflict(_) if items <= 1 => Outcome::Retry(RetryCause::Conflict),
-        Weighed::Conflict(errors) | Weighed::TooLarge(errors) | Weighed::Refused(errors) => {
-            split(items, with_refs, &errors)
+        Weighed::Conflict(errors) | Weighed::Refused(errors) => {
+            Outcome::Split(split(items, with_refs, &errors))
         }
+        Weighed::TooLarge(errors) => Outcome::Split(SplitHint {
+            too_large: true,
+            ..split(items, with_refs, &errors)
+        }),
     }
 }
 
-fn split(items: usize, with_refs: bool, errors: &ErrorReport) -> Outcome<()> {
+fn split(items: usize, with_refs: bool, errors: &ErrorReport) -> SplitHint {
     let refs_refused = with_refs && errors.refuses_refs();
     // When the reference is refused, every item has the same fault: none of them is guilty.
     let item = if refs_refused {
@@ -62,11 +68,12 @@ fn split(items: usize, with_refs: bool, errors: &ErrorReport) -> Outcome<()> {
     } else {
         errors.guilty_item(items)
     };
-    Outcome::Split(SplitHint {
+    SplitHint {
         item,
         detail: errors.detail(),
         refs_refused,
-    })
+        too_large: false,
+    }
 }
 
 fn ticket(reply: &HttpReply) -> Option<JobTicket> {

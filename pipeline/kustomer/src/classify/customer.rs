@@ -58,6 +58,7 @@ fn refused(keys: &[CustomerKey], errors: &ErrorReport) -> Outcome<SearchFound> {
         item: None,
         detail: errors.detail(),
         refs_refused: false,
+        too_large: false,
     })
 }
 

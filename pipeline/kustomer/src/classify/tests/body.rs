@@ -299,6 +299,7 @@ fn a_refused_submission_names_item_or_reference() {
         item: Some(3),
         detail: "400: no: /3/custom/x".into(),
         refs_refused: false,
+        too_large: false,
     };
     assert_eq!(hint(&create_many(9), 400, &named), expected);
     assert_eq!(hint(&create_many(9), 404, &named).item, Some(3));
