@@ -15,6 +15,7 @@
 //! | [`producer`] | a producer whose sends end with an acknowledgement |
 //! | [`dead_letter`] | the dead letters' own use of it |
 //! | [`reader`] | reading a topic once, from its beginning to where it ends now |
+//! | [`memory`] | what a command remembers at the brokers between two runs |
 //! | [`topics`] | partition counts |
 //! | [`state`] | the state topic: what it looks like, reading slices back, writing entries |
 //! | [`embedded`] | a broker inside the process, for the demo and for tests |
@@ -23,6 +24,7 @@ pub mod dead_letter;
 pub mod driver;
 pub mod embedded;
 pub mod error;
+pub mod memory;
 pub mod port;
 pub mod producer;
 pub mod reader;

@@ -1,6 +1,8 @@
 //! Reading a topic once, from its first record to where it ends now, without a consumer group.
 //!
 //! For the dead letters' commands, for restoring state and for the demo. Everything here blocks the thread it runs on.
+//! [`read_topic`] gives the records to a function; with a [`TopicReader`] the caller asks for them, and may do something
+//! else between two.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -10,7 +12,7 @@ use ingest_core::record::{Offset, Partition, Record, Topic, TopicPartition};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::{ClientConfig, Offset as ClientOffset, TopicPartitionList};
 
@@ -30,6 +32,32 @@ pub struct Watermarks {
     pub low: Offset,
     /// The offset after the last record.
     pub high: Offset,
+}
+
+/// Reads partitions of a topic, each between two offsets, at the caller's pace.
+///
+/// What is written beyond is not read, so that whoever writes what he reads comes to an end.
+pub struct TopicReader {
+    client: BaseConsumer<ReaderContext>,
+    reading: Reading,
+}
+
+/// The ends still to be reached; the end itself may be a transaction's marker, which is never delivered, so the
+/// client's own word for "end of partition" counts, too.
+#[derive(Debug)]
+struct Reading {
+    ends: BTreeMap<TopicPartition, Offset>,
+}
+
+/// What a [`TopicReader`] has next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Read {
+    /// A record.
+    Record(Record),
+    /// Nothing yet.
+    Nothing,
+    /// Every partition was read to its end.
+    End,
 }
 
 /// Callbacks of reading clients: only their log.
@@ -139,8 +167,16 @@ pub(crate) fn reading_client(
 pub(crate) fn assigning_client(
     settings: &KafkaSettings,
 ) -> Result<BaseConsumer<ReaderContext>, StartError> {
+    client_of_group(settings, &settings.options().group)
+}
+
+/// The same for any group.
+pub(crate) fn client_of_group(
+    settings: &KafkaSettings,
+    group: &str,
+) -> Result<BaseConsumer<ReaderContext>, StartError> {
     let mut config = settings.reader_config().clone();
-    config.set("group.id", &settings.options().group);
+    config.set("group.id", group);
     create(&config)
 }
 
@@ -158,61 +194,40 @@ pub(crate) fn read(
     timeout: Duration,
     mut take: impl FnMut(Record) -> ControlFlow<()>,
 ) -> Result<(), ReadError> {
-    let deadline = clock::now() + timeout;
-    // The ends still to be reached; the end itself may be a transaction's marker, which is never delivered, so the
-    // client's own word for "end of partition" counts, too.
-    let mut ends: BTreeMap<(Topic, i32), Offset> = BTreeMap::new();
-    let mut list = TopicPartitionList::new();
-    for partition in partitions {
-        let Watermarks { low, high } = watermarks_of(client, partition, deadline)?;
-        if low < high {
-            ends.insert((partition.topic.clone(), partition.partition.0), high);
-            let topic = partition.topic.as_str();
-            list.add_partition(topic, partition.partition.0)
-                .set_offset(ClientOffset::Offset(low.0))
-                .map_err(|error| unreachable(&error))?;
-        }
-    }
-    client.assign(&list).map_err(|error| unreachable(&error))?;
+    let mut reading = Reading::start(client, spans(client, partitions, clock::now() + timeout)?)?;
     let mut idle_deadline = clock::now() + timeout;
-    while !ends.is_empty() {
-        match client.poll(POLL) {
-            Some(Ok(message)) => {
+    loop {
+        match reading.next(client, POLL)? {
+            Read::Record(record) => {
                 idle_deadline = clock::now() + timeout;
-                let key = (Topic::new(message.topic()), message.partition());
-                let Some(&end) = ends.get(&key) else { continue };
-                let next = Offset(message.offset()).next();
-                if message.offset() < end.0 {
-                    let (record, _unreadable) = convert::record(&message, key.0.clone());
-                    if take(record).is_break() {
-                        return Ok(());
-                    }
-                }
-                if next >= end {
-                    ends.remove(&key);
+                if take(record).is_break() {
+                    return Ok(());
                 }
             }
-            Some(Err(KafkaError::PartitionEOF(number))) => {
-                // Says the number only; with several topics of that partition, the positions decide.
-                let reached: Vec<(Topic, i32)> = ends
-                    .keys()
-                    .filter(|(_, partition)| *partition == number)
-                    .cloned()
-                    .collect();
-                if let [only] = reached.as_slice() {
-                    ends.remove(only);
-                }
+            Read::End => return Ok(()),
+            Read::Nothing if clock::now() >= idle_deadline => {
+                return Err(ReadError::Unreachable {
+                    detail: format!("nothing arrived for {timeout:?}"),
+                });
             }
-            Some(Err(_)) | None => {
-                if clock::now() >= idle_deadline {
-                    return Err(ReadError::Unreachable {
-                        detail: format!("nothing arrived for {timeout:?}"),
-                    });
-                }
-            }
+            Read::Nothing => {}
         }
     }
-    Ok(())
+}
+
+/// Where each partition begins and ends now.
+fn spans(
+    client: &BaseConsumer<ReaderContext>,
+    partitions: &[TopicPartition],
+    deadline: Instant,
+) -> Result<BTreeMap<TopicPartition, Watermarks>, ReadError> {
+    partitions
+        .iter()
+        .map(|partition| {
+            let watermarks = watermarks_of(client, partition, deadline)?;
+            Ok((partition.clone(), watermarks))
+        })
+        .collect()
 }
 
 pub(crate) fn watermarks_of(
@@ -230,9 +245,133 @@ pub(crate) fn watermarks_of(
     })
 }
 
-fn unreachable(error: &KafkaError) -> ReadError {
+pub(crate) fn unreachable(error: &KafkaError) -> ReadError {
     ReadError::Unreachable {
         detail: error.to_string(),
+    }
+}
+
+// === impl TopicReader ===
+
+impl TopicReader {
+    /// Opens these partitions of a topic, each to be read from the first of its offsets to before the second, as far as
+    /// the topic has them. Blocks.
+    ///
+    /// # Errors
+    /// The topic does not exist or may not be read, or no broker answered.
+    pub fn open(
+        settings: &KafkaSettings,
+        topic: &Topic,
+        spans: &BTreeMap<Partition, Watermarks>,
+    ) -> Result<Self, ReadError> {
+        let spans = spans
+            .iter()
+            .map(|(partition, span)| {
+                let partition = TopicPartition {
+                    topic: topic.clone(),
+                    partition: *partition,
+                };
+                (partition, *span)
+            })
+            .collect();
+        let client = assigning_client(settings)?;
+        let reading = Reading::start(&client, spans)?;
+        Ok(Self { client, reading })
+    }
+
+    /// The next record, in offset order within a partition; waits at most this long. Blocks.
+    ///
+    /// # Errors
+    /// The topic may not be read with these credentials, or is not there any more.
+    pub fn next(&mut self, wait: Duration) -> Result<Read, ReadError> {
+        self.reading.next(&self.client, wait)
+    }
+}
+
+impl std::fmt::Debug for TopicReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TopicReader")
+            .field("reading", &self.reading)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Reading ===
+
+impl Reading {
+    fn start(
+        client: &BaseConsumer<ReaderContext>,
+        spans: BTreeMap<TopicPartition, Watermarks>,
+    ) -> Result<Self, ReadError> {
+        let mut ends = BTreeMap::new();
+        let mut list = TopicPartitionList::new();
+        for (partition, Watermarks { low, high }) in spans {
+            if low < high {
+                list.add_partition(partition.topic.as_str(), partition.partition.0)
+                    .set_offset(ClientOffset::Offset(low.0))
+                    .map_err(|error| unreachable(&error))?;
+                ends.insert(partition, high);
+            }
+        }
+        client.assign(&list).map_err(|error| unreachable(&error))?;
+        Ok(Self { ends })
+    }
+
+    fn next(
+        &mut self,
+        client: &BaseConsumer<ReaderContext>,
+        wait: Duration,
+    ) -> Result<Read, ReadError> {
+        if self.ends.is_empty() {
+            return Ok(Read::End);
+        }
+        match client.poll(wait) {
+            Some(Ok(message)) => {
+                let partition = TopicPartition::new(message.topic(), message.partition());
+                let Some(&end) = self.ends.get(&partition) else {
+                    return Ok(Read::Nothing);
+                };
+                let offset = Offset(message.offset());
+                let record =
+                    (offset < end).then(|| convert::record(&message, partition.topic.clone()).0);
+                if offset.next() >= end {
+                    self.ends.remove(&partition);
+                }
+                Ok(record.map_or(Read::Nothing, Read::Record))
+            }
+            Some(Err(KafkaError::PartitionEOF(number))) => {
+                // Says the number only; with several topics of that partition, the positions decide.
+                let reached: Vec<TopicPartition> = self
+                    .ends
+                    .keys()
+                    .filter(|partition| partition.partition.0 == number)
+                    .cloned()
+                    .collect();
+                if let [only] = reached.as_slice() {
+                    self.ends.remove(only);
+                }
+                Ok(Read::Nothing)
+            }
+            Some(Err(error)) => match self.ends.keys().next() {
+                Some(partition) => not_readable(&partition.topic, &error),
+                None => Ok(Read::Nothing),
+            },
+            None => Ok(Read::Nothing),
+        }
+    }
+}
+
+/// Errors that stay as they are until somebody changes something; the client mends the others by itself.
+fn not_readable(topic: &Topic, error: &KafkaError) -> Result<Read, ReadError> {
+    let topic = topic.clone();
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::TopicAuthorizationFailed) => Err(ReadError::NotAuthorized { topic }),
+        Some(
+            RDKafkaErrorCode::UnknownTopic
+            | RDKafkaErrorCode::UnknownTopicOrPartition
+            | RDKafkaErrorCode::UnknownPartition,
+        ) => Err(ReadError::UnknownTopic { topic }),
+        _ => Ok(Read::Nothing),
     }
 }
 

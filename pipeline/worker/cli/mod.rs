@@ -3,7 +3,7 @@
 //! | code | meaning |
 //! |---|---|
 //! | 0 | done, and all is well |
-//! | 1 | failed at run time: a halt, a drain that ran out of time, an address in use, a file that cannot be read |
+//! | 1 | failed at run time: a halt, a drain that ran out of time, an address in use, a file that cannot be read, a letter that is not there, a replay that was stopped |
 //! | 2 | used wrongly: the command line, or a configuration that cannot be used |
 //! | 3 | `check` or `test` did their work and found faults |
 //!
@@ -11,6 +11,7 @@
 //! quietly. Logs and errors go to standard error.
 
 pub mod check;
+pub mod dead_letters;
 mod demo;
 pub mod explain;
 mod online;
@@ -27,6 +28,7 @@ use self::output::Output;
 use crate::clock::TimeScale;
 use crate::config::{Faults, Settings};
 
+pub use self::dead_letters::args::DeadLettersArgs;
 pub use self::demo::DemoArgs;
 
 const EXIT_CODES: &str = "Exit codes:\n  0  done, and all is well\n  1  failed at run time\n  2  used \
@@ -57,6 +59,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Run the tests that the mapping files carry.
     Test(TestArgs),
+    /// Look at what was dead-lettered, and send it back when the cause is mended.
+    DeadLetters(DeadLettersArgs),
 }
 
 /// The configuration that a command works with.
@@ -217,7 +221,7 @@ fn execute(command: Command) -> Result<CommandExit, CommandError> {
         // These two run tasks that may print: the lock on standard output is not held for them.
         Command::Run(args) => run::run(&args),
         Command::Demo(args) => demo::run(&args),
-        Command::Check(_) | Command::Explain(_) | Command::Test(_) => {
+        Command::Check(_) | Command::Explain(_) | Command::Test(_) | Command::DeadLetters(_) => {
             let mut out = Output::stdout();
             let exit = print(&command, &mut out)?;
             out.flush()?;
@@ -232,6 +236,7 @@ fn print(command: &Command, out: &mut Output<'_>) -> Result<CommandExit, Command
         Command::Check(args) => check::run(args, out),
         Command::Explain(args) => explain::run(args, out),
         Command::Test(args) => test::run(args, out),
+        Command::DeadLetters(args) => dead_letters::run(args, out),
         Command::Run(args) => run::run(args),
         Command::Demo(args) => demo::run(args),
     }

@@ -42,10 +42,7 @@ pub(super) fn settings(
     };
     let topics = checker.topics(raw);
     let dead_letter_topic = checker.dead_letter_topic(raw);
-    if let Some(topic) = &raw.hold_topic {
-        let way_out = "leave it null: routes that must wait keep their records in the input topic (onHold: pause)";
-        checker.at(topic, "a hold topic is not supported yet", way_out);
-    }
+    let hold_topic = checker.hold_topic(raw, dead_letter_topic.as_ref());
     let properties = checker.properties(&raw.properties);
     let times = checker.times(raw);
     let (drain_timeout, commit_interval, session_timeout) = times?;
@@ -54,6 +51,7 @@ pub(super) fn settings(
         group: group?,
         topics: topics?,
         dead_letter_topic: dead_letter_topic?,
+        hold_topic: hold_topic?,
         properties: properties?,
         drain_timeout,
         commit_interval,
@@ -163,13 +161,35 @@ impl Checker<'_> {
             self.missing(&raw.place, "dead_letter_topic", way_out);
             return None;
         };
+        self.topic_not_read(leaf, raw)
+    }
+
+    /// `Some(None)` where there is none; `None` where it is wrong.
+    fn hold_topic(&mut self, raw: &RawKafka, letters: Option<&Topic>) -> Option<Option<Topic>> {
+        let Some(leaf) = &raw.hold_topic else {
+            return Some(None);
+        };
+        let topic = self.topic_not_read(leaf, raw)?;
+        if letters == Some(&topic) {
+            self.at(
+                leaf,
+                "is the dead-letter topic",
+                "use a topic of its own: what is held is not dead",
+            );
+            return None;
+        }
+        Some(Some(topic))
+    }
+
+    /// The name of a topic that is none of the inputs.
+    fn topic_not_read(&mut self, leaf: &At<Scalar>, raw: &RawKafka) -> Option<Topic> {
         let topic = self.topic_name(leaf)?;
         let is_input = |t: &RawTopic| matches!(&t.name, Some(At { value: Scalar::Text(name), .. }) if name.trim() == topic.as_str());
         if raw.topics.iter().any(is_input) {
             self.at(
                 leaf,
                 "is one of the topics that are read",
-                "use a topic of its own: a dead letter would come back for ever",
+                "use a topic of its own: what is put there would come back for ever",
             );
             return None;
         }

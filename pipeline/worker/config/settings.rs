@@ -49,6 +49,8 @@ pub struct KafkaSettings {
     pub topics: Vec<TopicSettings>,
     /// Where rejected records go; none of the input topics.
     pub dead_letter_topic: Topic,
+    /// Where routes that divert put what cannot be sent now, if anywhere; neither an input topic nor the dead-letter topic.
+    pub hold_topic: Option<Topic>,
     /// Raw librdkafka settings, none of which the worker relies on.
     pub properties: BTreeMap<String, PropertyValue>,
     /// How long a drain may take; shorter than librdkafka's `max.poll.interval.ms`.

@@ -132,8 +132,13 @@ fn impossible_values_are_refused() {
         ),
         (
             "dead_letter_topic: shop.events.dead",
-            "dead_letter_topic: x\n  hold_topic: y",
-            "not supported yet",
+            "dead_letter_topic: x\n  hold_topic: x",
+            "is the dead-letter topic",
+        ),
+        (
+            "dead_letter_topic: shop.events.dead",
+            "dead_letter_topic: x\n  hold_topic: shop.events",
+            "is one of the topics that are read",
         ),
         (
             "dead_letter_topic: shop.events.dead",

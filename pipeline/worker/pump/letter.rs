@@ -5,14 +5,46 @@ use ingest_core::outcome::Rejected;
 use ingest_core::record::{Header, Record, Topic};
 use ingest_kafka::DeadLetter;
 
-/// The prefix of every header that is added.
-const PREFIX: &str = "ingest.";
+/// The headers that are added. Values are text, numbers decimal, times epoch milliseconds.
+pub mod header {
+    /// The prefix of every one of them.
+    pub const PREFIX: &str = "ingest.";
+    /// Why: a label of a closed list.
+    pub const REASON: &str = "ingest.error.reason";
+    /// Field and rule, or the API's own words.
+    pub const DETAIL: &str = "ingest.error.detail";
+    /// When the letter was written.
+    pub const WRITTEN: &str = "ingest.error.timestamp";
+    /// The topic that the record came from first.
+    pub const SOURCE_TOPIC: &str = "ingest.source.topic";
+    /// Its partition there.
+    pub const SOURCE_PARTITION: &str = "ingest.source.partition";
+    /// Its offset there.
+    pub const SOURCE_OFFSET: &str = "ingest.source.offset";
+    /// Its time there.
+    pub const SOURCE_TIMESTAMP: &str = "ingest.source.timestamp";
+    /// The route of the mapping, if one was chosen.
+    pub const ROUTE: &str = "ingest.route";
+    /// Attempts to deliver it.
+    pub const ATTEMPTS: &str = "ingest.attempts";
+    /// How often the record came back before this letter.
+    pub const REPLAYS: &str = "ingest.replays";
+    /// The worker that wrote the letter.
+    pub const WORKER_VERSION: &str = "ingest.worker.version";
+}
 
 /// The dead letter of a record: key, value, time and headers unchanged, existing `ingest.*` headers replaced.
+///
 /// `ingest.source.*` keeps the first origin; `ingest.replays` says how often
-/// it came back.
+/// it came back. `now_ms` is when the letter is written.
 #[must_use]
-pub fn letter_of(topic: Topic, record: Record, rejected: &Rejected, attempts: u32) -> DeadLetter {
+pub fn letter_of(
+    topic: Topic,
+    record: Record,
+    rejected: &Rejected,
+    attempts: u32,
+    now_ms: i64,
+) -> DeadLetter {
     let first = |name: &str| {
         record
             .headers
@@ -20,63 +52,65 @@ pub fn letter_of(topic: Topic, record: Record, rejected: &Rejected, attempts: u3
             .find(|header| header.name == name)
             .and_then(|header| header.value.clone())
     };
-    let origin = |name: &str, now: Option<String>| {
-        first(&format!("{PREFIX}source.{name}")).or_else(|| now.map(Bytes::from))
-    };
+    let origin = |name: &str, now: Option<String>| first(name).or_else(|| now.map(Bytes::from));
     // A record that carries an origin has been a dead letter before: this is one more round.
-    let before = first("ingest.replays")
+    let before = first(header::REPLAYS)
         .and_then(|value| std::str::from_utf8(&value).ok()?.parse::<u64>().ok());
-    let replays = match first("ingest.source.topic") {
+    let replays = match first(header::SOURCE_TOPIC) {
         Some(_) => before.unwrap_or(0).saturating_add(1),
         None => 0,
     };
     let position = &record.position;
-    let added: [(&str, Option<Bytes>); 10] = [
+    let added: [(&str, Option<Bytes>); 11] = [
         (
-            "ingest.error.reason",
+            header::REASON,
             Some(Bytes::from_static(rejected.reason.as_str().as_bytes())),
         ),
+        (header::DETAIL, Some(Bytes::from(rejected.detail.clone()))),
+        (header::WRITTEN, Some(Bytes::from(now_ms.to_string()))),
         (
-            "ingest.error.detail",
-            Some(Bytes::from(rejected.detail.clone())),
-        ),
-        (
-            "ingest.source.topic",
-            origin("topic", Some(position.partition.topic.to_string())),
-        ),
-        (
-            "ingest.source.partition",
+            header::SOURCE_TOPIC,
             origin(
-                "partition",
+                header::SOURCE_TOPIC,
+                Some(position.partition.topic.to_string()),
+            ),
+        ),
+        (
+            header::SOURCE_PARTITION,
+            origin(
+                header::SOURCE_PARTITION,
                 Some(position.partition.partition.0.to_string()),
             ),
         ),
         (
-            "ingest.source.offset",
-            origin("offset", Some(position.offset.0.to_string())),
+            header::SOURCE_OFFSET,
+            origin(header::SOURCE_OFFSET, Some(position.offset.0.to_string())),
         ),
         (
-            "ingest.source.timestamp",
-            origin("timestamp", record.timestamp_ms.map(|ms| ms.to_string())),
+            header::SOURCE_TIMESTAMP,
+            origin(
+                header::SOURCE_TIMESTAMP,
+                record.timestamp_ms.map(|ms| ms.to_string()),
+            ),
         ),
         (
-            "ingest.route",
+            header::ROUTE,
             rejected
                 .route
                 .as_ref()
                 .map(|route| Bytes::from(route.to_string())),
         ),
-        ("ingest.attempts", Some(Bytes::from(attempts.to_string()))),
-        ("ingest.replays", Some(Bytes::from(replays.to_string()))),
+        (header::ATTEMPTS, Some(Bytes::from(attempts.to_string()))),
+        (header::REPLAYS, Some(Bytes::from(replays.to_string()))),
         (
-            "ingest.worker.version",
+            header::WORKER_VERSION,
             Some(Bytes::from_static(env!("CARGO_PKG_VERSION").as_bytes())),
         ),
     ];
     let mut headers: Vec<Header> = record
         .headers
         .into_iter()
-        .filter(|header| !header.name.starts_with(PREFIX))
+        .filter(|header| !header.name.starts_with(header::PREFIX))
         .collect();
     headers.extend(
         added
@@ -139,7 +173,13 @@ mod tests {
             name: "trace".to_owned(),
             value: None,
         };
-        let letter = letter_of(Topic::new("dead"), record(vec![own.clone()]), &rejected, 2);
+        let letter = letter_of(
+            Topic::new("dead"),
+            record(vec![own.clone()]),
+            &rejected,
+            2,
+            5,
+        );
         assert_eq!(letter.key.as_deref(), Some(b"u1".as_slice()));
         assert_eq!(letter.value, None, "a null value stays null");
         assert_eq!(letter.timestamp_ms, Some(1_700_000_000_000));
@@ -149,6 +189,7 @@ mod tests {
         assert_eq!(text(&letter, "ingest.source.partition"), ["3"]);
         assert_eq!(text(&letter, "ingest.source.offset"), ["42"]);
         assert_eq!(text(&letter, "ingest.source.timestamp"), ["1700000000000"]);
+        assert_eq!(text(&letter, "ingest.error.timestamp"), ["5"]);
         assert_eq!(text(&letter, "ingest.attempts"), ["2"]);
         assert_eq!(text(&letter, "ingest.replays"), ["0"]);
         assert_eq!(text(&letter, "ingest.route"), [""; 0]);
@@ -164,7 +205,7 @@ mod tests {
             header("ingest.replays", "1"),
         ];
         let rejected = Rejected::new(Rejection::RefusedByApi, "no");
-        let letter = letter_of(Topic::new("dead"), record(before), &rejected, 1);
+        let letter = letter_of(Topic::new("dead"), record(before), &rejected, 1, 5);
         assert_eq!(text(&letter, "ingest.source.topic"), ["first"]);
         assert_eq!(text(&letter, "ingest.source.offset"), ["7"]);
         assert_eq!(text(&letter, "ingest.replays"), ["2"], "one more round");

@@ -33,7 +33,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-pub use self::letter::letter_of;
+pub use self::letter::{header as letter_header, letter_of};
 use self::mapper::{Mapped, Mappers};
 use crate::admin::Command;
 use crate::clock::Clock;
@@ -287,7 +287,7 @@ impl Pump {
                 attempts,
             } => {
                 let topic = self.dead_letter_topic.clone();
-                let outgoing = letter_of(topic, record, &rejected, attempts);
+                let outgoing = letter_of(topic, record, &rejected, attempts, Clock.unix_ms());
                 let producer = Arc::clone(&self.letters);
                 let task = self.sending_letters.spawn(async move {
                     let sent = producer.send(outgoing).await;

@@ -2,6 +2,7 @@
 
 mod commands;
 mod guard;
+mod letters;
 mod weather;
 
 use std::collections::{BTreeMap, HashMap};

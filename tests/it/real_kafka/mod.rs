@@ -18,6 +18,7 @@ mod group;
 mod letters;
 mod outage;
 mod refused;
+mod replay;
 mod restart;
 mod setup;
 mod shop;

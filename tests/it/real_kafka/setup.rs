@@ -34,6 +34,8 @@ pub(super) struct Options {
     pub(super) limit: u32,
     /// `kafka.properties`.
     pub(super) properties: Vec<(&'static str, &'static str)>,
+    /// The mapping file, if not the one that ships.
+    pub(super) mapping: Option<PathBuf>,
     /// Configuration of the input topic.
     pub(super) topic: Vec<(&'static str, &'static str)>,
     /// Configuration of the dead-letter topic.
@@ -66,6 +68,7 @@ impl Default for Options {
             scale: 60.0,
             limit: 1_000,
             properties,
+            mapping: None,
             topic: Vec::new(),
             letters: Vec::new(),
         }
@@ -115,7 +118,10 @@ impl Setup {
         Worker::start(&self.config_file(), self.options.scale).await
     }
 
-    fn config_file(&self) -> PathBuf {
+    /// The configuration that workers are started with.
+    pub(super) fn config_file(&self) -> PathBuf {
+        let mapping = self.options.mapping.as_deref();
+        let mapping = mapping.map_or(MAPPING, |path| path.to_str().unwrap());
         let file = self.folder.path().join("worker.yaml");
         let properties: Vec<String> = self
             .options
@@ -124,7 +130,7 @@ impl Setup {
             .map(|(name, value)| format!("{name}: \"{value}\""))
             .collect();
         let text = format!(
-            "kafka:\n  brokers: {}\n  group: {}\n  topics:\n    - {{ name: {}, mapping: {MAPPING}, keyed_by: customer \
+            "kafka:\n  brokers: {}\n  group: {}\n  topics:\n    - {{ name: {}, mapping: {mapping}, keyed_by: customer \
              }}\n  dead_letter_topic: {}\n  properties: {{ {} }}\nkustomer:\n  base_url: {}\n  limit: {}\n  token: {{ \
              env: {} }}\nadmin: {{ listen: \"127.0.0.1:0\" }}\n",
             self.broker.address,

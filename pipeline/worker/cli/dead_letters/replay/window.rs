@@ -1,0 +1,147 @@
+//! Letters on their way out, brought back into the order of their records.
+//!
+//! The worker writes letters as records fail, several at a time, so two letters of one key may stand in the wrong order.
+//! They are never far apart. Letters pass a window: the one that waited longest says which source partition is next, and of
+//! that partition the letter with the lowest offset leaves. So records of one partition that are less than a window apart
+//! leave in their own order, and no letter waits for ever.
+
+use std::collections::BTreeMap;
+
+use ingest_core::record::{Offset, Partition, TopicPartition};
+
+use crate::cli::dead_letters::letter::{Letter, Source};
+
+/// Letters in the window, at most.
+const RECORDS: usize = 1_000;
+/// Their bytes, overshot by at most one letter.
+const BYTES: usize = 16 << 20;
+
+/// Letters between reading and sending.
+#[derive(Debug, Default)]
+pub(super) struct Window {
+    by_source: BTreeMap<TopicPartition, BTreeMap<(Offset, u64), Letter>>,
+    by_age: BTreeMap<u64, TopicPartition>,
+    next_age: u64,
+    bytes: usize,
+}
+
+// === impl Window ===
+
+impl Window {
+    /// Nothing more goes in before something leaves.
+    pub(super) fn is_full(&self) -> bool {
+        self.by_age.len() >= RECORDS || self.bytes >= BYTES
+    }
+
+    pub(super) fn push(&mut self, letter: Letter, source: &Source) {
+        let age = self.next_age;
+        self.next_age += 1;
+        self.bytes = self.bytes.saturating_add(letter.record.payload_bytes());
+        self.by_age.insert(age, source.partition.clone());
+        self.by_source
+            .entry(source.partition.clone())
+            .or_default()
+            .insert((source.offset, age), letter);
+    }
+
+    /// The next letter to send.
+    pub(super) fn pop(&mut self) -> Option<Letter> {
+        let (_, partition) = self.by_age.first_key_value()?;
+        let partition = partition.clone();
+        let waiting = self.by_source.get_mut(&partition)?;
+        let ((_, age), letter) = waiting.pop_first()?;
+        if waiting.is_empty() {
+            self.by_source.remove(&partition);
+        }
+        self.by_age.remove(&age);
+        self.bytes = self.bytes.saturating_sub(letter.record.payload_bytes());
+        Some(letter)
+    }
+
+    /// The lowest offset of each partition of the dead-letter topic that is still in here.
+    pub(super) fn lowest(&self) -> BTreeMap<Partition, Offset> {
+        let mut lowest: BTreeMap<Partition, Offset> = BTreeMap::new();
+        for letter in self.by_source.values().flat_map(BTreeMap::values) {
+            let offset = lowest
+                .entry(letter.place.partition)
+                .or_insert(letter.place.offset);
+            *offset = letter.place.offset.min(*offset);
+        }
+        lowest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::super::letter::tests::letter;
+    use super::*;
+
+    fn push(window: &mut Window, offset: i64, partition: i32, source: i64) {
+        let letter = letter(offset, partition, source);
+        let from = letter.source.clone().unwrap();
+        window.push(letter, &from);
+    }
+
+    #[test]
+    fn letters_of_one_partition_leave_in_the_order_of_their_records() {
+        let mut window = Window::default();
+        for (offset, (partition, source)) in
+            [(1, 12), (0, 5), (1, 10), (0, 4)].into_iter().enumerate()
+        {
+            push(
+                &mut window,
+                i64::try_from(offset).unwrap(),
+                partition,
+                source,
+            );
+        }
+        assert_eq!(window.lowest(), BTreeMap::from([(Partition(0), Offset(0))]));
+        let sources: Vec<String> = std::iter::from_fn(|| window.pop())
+            .map(|letter| letter.source.unwrap().to_string())
+            .collect();
+        assert_eq!(
+            sources,
+            [
+                "shop.events[1]@10",
+                "shop.events[1]@12",
+                "shop.events[0]@4",
+                "shop.events[0]@5"
+            ]
+        );
+        assert_eq!(window.bytes, 0);
+    }
+
+    proptest! {
+        #[test]
+        fn everything_leaves_once_and_in_order_as_far_as_the_window_reaches(
+            sources in prop::collection::vec((0i32..3, 0i64..50), 0..60), room in 1usize..10,
+        ) {
+            let mut window = Window::default();
+            let mut left: Vec<Letter> = Vec::new();
+            for (offset, (partition, source)) in sources.iter().enumerate() {
+                if window.by_age.len() >= room {
+                    left.extend(window.pop());
+                }
+                push(&mut window, i64::try_from(offset).unwrap(), *partition, *source);
+            }
+            let before = left.len();
+            left.extend(std::iter::from_fn(|| window.pop()));
+            prop_assert_eq!(left.len(), sources.len());
+            let mut places: Vec<i64> = left.iter().map(|letter| letter.place.offset.0).collect();
+            places.sort_unstable();
+            places.dedup();
+            prop_assert_eq!(places.len(), sources.len());
+            // What stood in the window together leaves in order.
+            for partition in 0..3 {
+                let last: Vec<i64> = left[before..].iter()
+                    .map(|letter| letter.source.clone().unwrap())
+                    .filter(|source| source.partition.partition.0 == partition)
+                    .map(|source| source.offset.0)
+                    .collect();
+                prop_assert!(last.is_sorted(), "{:?}", last);
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! `dead-letters show`: one letter in full, its content only when asked for.
+
+use std::collections::BTreeSet;
+
+use anyhow::anyhow;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+
+use super::args::{LetterPlace, ShowArgs};
+use super::letter::Letter;
+use super::{LetterTopic, plain, show_time};
+use crate::cli::check::plural;
+use crate::cli::output::Output;
+use crate::cli::{CommandError, CommandExit};
+use crate::pump::letter_header as header;
+
+/// Shows letters.
+pub(super) fn run(args: &ShowArgs, out: &mut Output<'_>) -> Result<CommandExit, CommandError> {
+    let topic = LetterTopic::open(&args.place)?;
+    let mut wanted: BTreeSet<LetterPlace> = args.letters.iter().copied().collect();
+    let spans = topic.spans_of(&args.letters)?;
+    topic
+        .read(&spans)?
+        .for_each(LetterTopic::size(&spans), |letter| {
+            if !wanted.remove(&letter.place) {
+                return Ok(());
+            }
+            for line in lines(&letter, args.value) {
+                out.line(&line)?;
+            }
+            Ok(())
+        })?;
+    match wanted.first() {
+        None => Ok(CommandExit::Good),
+        Some(place) => Err(anyhow!(
+            "there is no letter {place} any more: {} was compacted, or a transaction ended there",
+            topic.topic
+        )
+        .into()),
+    }
+}
+
+/// What is said of a letter.
+fn lines(letter: &Letter, with_value: bool) -> Vec<String> {
+    let record = &letter.record;
+    let or_dash = |text: Option<&str>| text.map_or_else(|| "-".to_owned(), plain);
+    let mut lines = vec![
+        format!("letter {}", letter.place),
+        format!("  reason    {}", or_dash(letter.reason.as_deref())),
+        format!("  detail    {}", or_dash(letter.detail.as_deref())),
+        format!("  route     {}", or_dash(letter.route.as_deref())),
+        format!(
+            "  source    {}",
+            or_dash(letter.source.as_ref().map(ToString::to_string).as_deref())
+        ),
+        format!("  recorded  {}", show_time(letter.recorded_ms)),
+        format!("  written   {}", show_time(letter.written_ms)),
+        format!(
+            "  attempts  {}",
+            letter
+                .attempts
+                .map_or_else(|| "-".to_owned(), |n| n.to_string())
+        ),
+        format!("  replays   {}", letter.replays),
+        format!("  worker    {}", or_dash(letter.worker.as_deref())),
+    ];
+    let own = record
+        .headers
+        .iter()
+        .filter(|one| !one.name.starts_with(header::PREFIX));
+    for one in own {
+        lines.push(format!(
+            "  header    {}: {}",
+            plain(&one.name),
+            content(one.value.as_ref(), with_value)
+        ));
+    }
+    lines.push(format!(
+        "  key       {}",
+        content(record.key.as_ref(), with_value)
+    ));
+    match pretty(record.value.as_ref()).filter(|_| with_value) {
+        Some(text) => {
+            lines.push("  value".to_owned());
+            lines.extend(text.lines().map(|line| format!("    {}", plain(line))));
+        }
+        None => lines.push(format!(
+            "  value     {}",
+            content(record.value.as_ref(), with_value)
+        )),
+    }
+    lines
+}
+
+/// Bytes as text where they are text, else as base64; their number alone where they are not to be shown.
+fn content(bytes: Option<&Bytes>, with_value: bool) -> String {
+    let Some(bytes) = bytes else {
+        return "null".to_owned();
+    };
+    if !with_value {
+        return plural(bytes.len(), "byte");
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.escape_debug().to_string(),
+        Err(_not_text) => format!("base64 {}", STANDARD.encode(bytes)),
+    }
+}
+
+/// A value that is JSON, over several lines.
+fn pretty(value: Option<&Bytes>) -> Option<String> {
+    let value: serde_json::Value = serde_json::from_slice(value?).ok()?;
+    serde_json::to_string_pretty(&value).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::letter::tests::letter;
+    use super::*;
+
+    #[test]
+    fn the_content_is_shown_only_when_asked_for() {
+        let without = lines(&letter(1, 0, 42), false).join("\n");
+        for said in [
+            "letter 0:1",
+            "reason    mapping_failed",
+            "detail    route order: `title` has no value",
+            "source    shop.events[0]@42",
+            "replays   1",
+            "header    trace: 3 bytes",
+            "key       2 bytes",
+            "value     8 bytes",
+        ] {
+            assert!(without.contains(said), "{said} is not in\n{without}");
+        }
+        assert!(
+            !without.contains("u1") && !without.contains("\"n\""),
+            "{without}"
+        );
+        let with = lines(&letter(1, 0, 42), true).join("\n");
+        for said in [
+            "trace: abc",
+            "key       u1",
+            "    {\n      \"n\": 42\n    }",
+        ] {
+            assert!(with.contains(said), "{said} is not in\n{with}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_text_is_shown_as_base64_and_nothing_as_null() {
+        assert_eq!(content(None, true), "null");
+        assert_eq!(
+            content(Some(&Bytes::from_static(b"\xff\xfe")), true),
+            "base64 //4="
+        );
+        assert_eq!(
+            content(Some(&Bytes::from_static(b"a\x1b[2J")), true),
+            "a\\u{1b}[2J"
+        );
+    }
+}

@@ -1,0 +1,169 @@
+//! A whole round: bad input, letters, somebody looks and mends, the records are delivered after all.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use ingest_core::record::Record;
+use kustomer_ingest::clock::Clock;
+use serde_json::{Value, json};
+
+use super::setup::{Options, Setup};
+use super::worker::Worker;
+use super::{broker, wait_for};
+
+/// `BROKEN` takes a code for a number, `MENDED` does not.
+const BROKEN: &str = "{ couponNum: .properties.coupon | tonumber }";
+const MENDED: &str = "{ couponStr: .properties.coupon }";
+const CUSTOMERS: u64 = 6;
+
+fn mapping(meta: &str) -> String {
+    format!(
+        "format: segment\nroutes:\n  - name: coupon\n    on: Coupon Applied\n    customer: {{ externalId: .userId }}\n    do:\n      \
+         - track: .event\n        meta: {meta}\n"
+    )
+}
+
+/// Runs `dead-letters COMMAND`; what it printed.
+fn letters(setup: &Setup, arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_kustomer-ingest"))
+        .args(["dead-letters", arguments[0], "--config"])
+        .arg(setup.config_file())
+        .args(&arguments[1..])
+        .output()
+        .unwrap();
+    let out = String::from_utf8(output.stdout).unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{arguments:?}: {out}\n{err}");
+    out
+}
+
+fn text<'r>(record: &'r Record, name: &str) -> &'r str {
+    std::str::from_utf8(record.header(name).unwrap()).unwrap()
+}
+
+/// Waits until the worker settled so many records, as what.
+async fn settled(worker: &Worker, verdict: &str, records: u64) {
+    wait_for(
+        &format!("{records} records to be {verdict}"),
+        || worker.tail(),
+        async || (worker.metrics().await.records(verdict) >= records).then_some(()),
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_dead_lettered_is_looked_at_mended_and_delivered() {
+    let Some(broker) = broker::shared("replay").await else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mapping.yaml");
+    std::fs::write(&file, mapping(BROKEN)).unwrap();
+    let options = Options {
+        mapping: Some(file.clone()),
+        ..Options::default()
+    };
+    let setup = Setup::start(broker, "replay", options).await;
+    let now = Clock.unix_ms();
+    // Without a message id: the place of the record names the occurrence.
+    let records = (0..CUSTOMERS).map(|customer| {
+        let time = jiff::Timestamp::from_millisecond(now + i64::try_from(customer).unwrap());
+        let value = json!({
+            "type": "track",
+            "event": "Coupon Applied",
+            "userId": format!("u{customer}"),
+            "timestamp": time.unwrap().to_string(),
+            "properties": { "coupon": "SPRING" },
+        });
+        setup.record(&format!("u{customer}"), value.to_string())
+    });
+    let written = setup.produce(records.collect()).await;
+    let mut worker = setup.worker().await;
+    settled(&worker, "dead_lettered", CUSTOMERS).await;
+
+    // Somebody looks.
+    let listed = letters(&setup, &["list", "--json", "--reason", "mapping_failed"]);
+    let listed: Vec<Value> = listed
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let sources: BTreeSet<(i64, i64)> = listed
+        .iter()
+        .map(|line| &line["source"])
+        .map(|at| {
+            (
+                at["partition"].as_i64().unwrap(),
+                at["offset"].as_i64().unwrap(),
+            )
+        })
+        .collect();
+    let expected: BTreeSet<(i64, i64)> = written
+        .iter()
+        .map(|(at, _)| (i64::from(at.partition.partition.0), at.offset.0))
+        .collect();
+    assert_eq!(sources, expected);
+    let shown = letters(&setup, &["show", "0:0"]);
+    assert!(shown.contains("reason    mapping_failed"), "{shown}");
+    assert!(
+        shown.contains("detail    ") && !shown.contains("SPRING"),
+        "{shown}"
+    );
+    assert!(letters(&setup, &["show", "--value", "0:0"]).contains("SPRING"));
+
+    // Too early: the mapping is still broken, and the record comes back.
+    let ends = setup.ends().await;
+    let said = letters(&setup, &["replay", "--all", "--dry-run"]);
+    assert!(said.contains("6 records would be sent"), "{said}");
+    assert_eq!(setup.ends().await, ends, "a dry run sent something");
+    letters(&setup, &["replay", "0:0"]);
+    settled(&worker, "dead_lettered", CUSTOMERS + 1).await;
+    let all = setup.dead_letters().await;
+    let (first, again) = (&all[0], all.last().unwrap());
+    assert_eq!(text(again, "ingest.replays"), "1");
+    for name in [
+        "ingest.source.topic",
+        "ingest.source.partition",
+        "ingest.source.offset",
+    ] {
+        assert_eq!(text(again, name), text(first, name), "{name}");
+    }
+    assert_eq!(again.value, first.value);
+    assert_eq!(again.timestamp_ms, first.timestamp_ms);
+    worker.assert_sound().await;
+    worker.terminate().await;
+
+    // Mended: the second letter of the first record, and the other five.
+    std::fs::write(&file, mapping(MENDED)).unwrap();
+    let mut worker = setup.worker().await;
+    let said = letters(&setup, &["replay", "--all", "--rate", "100"]);
+    assert!(said.contains("6 records sent back"), "{said}");
+    assert!(
+        said.contains("1 letter left out: sent back before"),
+        "{said}"
+    );
+    settled(&worker, "delivered", CUSTOMERS).await;
+    let said = letters(&setup, &["replay", "--all"]);
+    assert!(said.contains("0 records sent back"), "{said}");
+    let account = setup.kustomer.account();
+    setup.assert_good(&account);
+    assert_eq!(account.accepted.tracking, CUSTOMERS);
+    setup.wait_until_committed(&[&worker]).await;
+    worker.assert_sound().await;
+    worker.terminate().await;
+
+    // Sent once more, to a worker that remembers nothing: the same events, under the same names.
+    let mut worker = setup.worker().await;
+    letters(&setup, &["replay", "--all", "--again", "--rate", "100"]);
+    settled(&worker, "delivered", CUSTOMERS).await;
+    let account = setup.kustomer.account();
+    assert_eq!(account.accepted.tracking, 2 * CUSTOMERS, "{account:#?}");
+    assert_eq!(account.repeated.tracking, CUSTOMERS, "{account:#?}");
+    let all = setup.dead_letters().await;
+    assert_eq!(
+        all.len(),
+        usize::try_from(CUSTOMERS).unwrap() + 1,
+        "no letter came back"
+    );
+    worker.assert_sound().await;
+    worker.terminate().await;
+}
