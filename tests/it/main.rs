@@ -8,6 +8,7 @@
     reason = "a test that cannot go on fails, wherever the line stands"
 )]
 
+mod crash;
 mod dataset;
 mod embedded;
 mod real_kafka;

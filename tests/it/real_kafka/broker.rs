@@ -77,6 +77,16 @@ impl OwnBroker {
         self.container.stop_with_timeout(Some(0)).await.unwrap();
     }
 
+    /// Stops it where it stands: connections stay open and nothing answers, as when the network is gone.
+    pub(crate) async fn pause(&self) {
+        self.container.pause().await.unwrap();
+    }
+
+    /// Lets it go on.
+    pub(crate) async fn resume(&self) {
+        self.container.unpause().await.unwrap();
+    }
+
     /// Starts it again with the data that it had, and returns when it answers.
     pub(crate) async fn start(&self) {
         self.container.start().await.unwrap();

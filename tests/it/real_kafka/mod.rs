@@ -42,7 +42,7 @@ fn say(text: &str) {
 }
 
 /// Asks every 25 ms until there is an answer; gives up with a message that says what was waited for, and `state`.
-async fn wait_for<T>(
+pub(crate) async fn wait_for<T>(
     what: &str,
     state: impl Fn() -> String,
     mut probe: impl AsyncFnMut() -> Option<T>,

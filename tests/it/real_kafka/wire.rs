@@ -116,35 +116,50 @@ pub(crate) async fn committed(
     partitions: i32,
 ) -> Vec<Committed> {
     loop {
-        let mut body = Body::default();
-        body.text(group).i32(1).text(topic).i32(partitions);
-        for partition in 0..partitions {
-            body.i32(partition);
+        match try_committed(broker, group, topic, partitions)
+            .await
+            .unwrap()
+        {
+            Ok(committed) => return committed,
+            Err(error) => assert!(NOT_YET.contains(&error), "error {error}"),
         }
-        let mut answer = request(broker, OFFSET_FETCH, &body).await;
-        let mut found: Vec<(i32, Committed, i16)> = Vec::new();
-        for _ in 0..answer.i32() {
-            answer.text();
-            for _ in 0..answer.i32() {
-                let partition = answer.i32();
-                let committed = Committed {
-                    offset: answer.i64(),
-                    metadata: answer.text(),
-                };
-                found.push((partition, committed, answer.i16()));
-            }
-        }
-        if found.iter().any(|(_, _, error)| NOT_YET.contains(error)) {
-            find_coordinator(broker, group).await;
-            continue;
-        }
-        assert!(found.iter().all(|(_, _, error)| *error == 0), "{found:?}");
-        found.sort_unstable_by_key(|(partition, _, _)| *partition);
-        return found
-            .into_iter()
-            .map(|(_, committed, _)| committed)
-            .collect();
+        find_coordinator(broker, group).await;
     }
+}
+
+/// The same in one attempt, from brokers that may be away: the inner error is the brokers' own.
+pub(crate) async fn try_committed(
+    broker: &Broker,
+    group: &str,
+    topic: &str,
+    partitions: i32,
+) -> std::io::Result<Result<Vec<Committed>, i16>> {
+    let mut body = Body::default();
+    body.text(group).i32(1).text(topic).i32(partitions);
+    for partition in 0..partitions {
+        body.i32(partition);
+    }
+    let mut answer = try_request(broker, OFFSET_FETCH, &body).await?;
+    let mut found: Vec<(i32, Committed, i16)> = Vec::new();
+    for _ in 0..answer.i32() {
+        answer.text();
+        for _ in 0..answer.i32() {
+            let partition = answer.i32();
+            let committed = Committed {
+                offset: answer.i64(),
+                metadata: answer.text(),
+            };
+            found.push((partition, committed, answer.i16()));
+        }
+    }
+    if let Some((_, _, error)) = found.iter().find(|(_, _, error)| *error != 0) {
+        return Ok(Err(*error));
+    }
+    found.sort_unstable_by_key(|(partition, _, _)| *partition);
+    Ok(Ok(found
+        .into_iter()
+        .map(|(_, committed, _)| committed)
+        .collect()))
 }
 
 /// Commits as a program that is not a member of the group, which has to be empty. Gives the broker's error code.

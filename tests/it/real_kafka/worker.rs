@@ -149,14 +149,9 @@ impl Worker {
     /// Sends SIGTERM, waits for the end, and says how long that took.
     pub(crate) async fn terminate(&mut self) -> (ExitStatus, Duration) {
         let start: Instant = Clock.now();
-        let pid = self.pid().to_string();
-        let sent = Command::new("sh")
-            .args(["-c", "kill -TERM \"$0\"", &pid])
-            .status()
-            .unwrap();
-        assert!(sent.success());
+        self.signal("TERM");
         loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
+            if let Some(status) = self.ended() {
                 return (status, Clock.now() - start);
             }
             assert!(
@@ -168,6 +163,20 @@ impl Worker {
         }
     }
 
+    /// Sends the signal of that name, without `SIG`.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("sh")
+            .args(["-c", "kill -\"$0\" \"$1\"", name, &self.pid().to_string()])
+            .status()
+            .unwrap();
+        assert!(sent.success(), "SIG{name}");
+    }
+
+    /// How the process ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// Sends SIGKILL.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
@@ -177,7 +186,7 @@ impl Worker {
     /// The worker still runs, nothing in it panicked, and no invariant was broken.
     pub(crate) async fn assert_sound(&mut self) {
         assert!(
-            self.child.try_wait().unwrap().is_none(),
+            self.ended().is_none(),
             "the worker has ended\n{}",
             self.tail()
         );
