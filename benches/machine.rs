@@ -11,7 +11,9 @@ use ingest_core::call::{
     BulkItem, Call, CallResult, ItemFate, ItemResult, JobReport, Limits, Reply,
 };
 use ingest_core::fact::Fact;
-use ingest_core::machine::{Effect, Input, Machine, MachineSettings, RequestId, TopicSettings};
+use ingest_core::machine::{
+    CommitAnswer, Effect, Input, Machine, MachineSettings, RequestId, TopicSettings,
+};
 use ingest_core::outcome::{JobTicket, Outcome, Verdict};
 use ingest_core::record::{Epoch, Record, Topic, TopicPartition};
 use ingest_core::route::Pipeline;
@@ -131,6 +133,7 @@ impl Driven {
         driven.step(Input::Assigned {
             partition: TopicPartition::new(messages::TOPIC, 0),
             epoch: Epoch(1),
+            committed: None,
         });
         driven
     }
@@ -243,7 +246,7 @@ impl Driven {
             let entries = commits.into_iter();
             self.step(Input::Committed {
                 entries: entries.map(|e| (e.partition, e.epoch, e.offset)).collect(),
-                accepted: true,
+                answer: CommitAnswer::Accepted,
             });
         }
     }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use ingest_core::call::{BulkItem, Call};
 use ingest_core::decode::{Decoder, Format, Limits};
-use ingest_core::ledger::Ledger;
+use ingest_core::ledger::{Admission, Ledger};
 use ingest_core::mapping::Mapping;
 use ingest_core::operation::{Klass, Operation};
 use ingest_core::outcome::Verdict;
@@ -123,7 +123,7 @@ fn ledger(criterion: &mut Criterion) {
     let admitted = || {
         let mut ledger = Ledger::default();
         for offset in 0..RECORDS {
-            assert!(ledger.admit(Offset(offset)));
+            assert_eq!(ledger.admit(Offset(offset), None), Admission::Open);
         }
         ledger
     };

@@ -130,6 +130,9 @@ impl Observer {
             | Fact::RefsOff
             | Fact::LockOff
             | Fact::Conflict
+            | Fact::MetadataRestored { .. }
+            | Fact::MetadataIgnored { .. }
+            | Fact::MetadataCut
             | Fact::DrainCut { .. } => {}
         }
     }
@@ -188,6 +191,12 @@ fn log(fact: &Fact) {
                 "the drain ran out of time; these records are left to the next owner"
             );
         }
+        Fact::MetadataRestored { partition, records } => {
+            tracing::info!(%partition, records, "settled by the former owner, above its last commit");
+        }
+        Fact::MetadataIgnored { partition, why } => {
+            tracing::warn!(%partition, why = why.as_str(), "the text beside the committed offset is not used; records above it may repeat");
+        }
         Fact::Broken(invariant) => {
             tracing::error!(
                 invariant = invariant.as_str(),
@@ -211,6 +220,7 @@ fn log(fact: &Fact) {
         | Fact::PossibleRepeat { .. }
         | Fact::JobDone { .. }
         | Fact::Resolved { .. }
+        | Fact::MetadataCut
         | Fact::Conflict => {}
     }
 }

@@ -5,10 +5,11 @@
 use std::time::Duration;
 
 use crate::call::Class;
+use crate::commit_metadata::Ignored;
 use crate::hold::Scope;
 use crate::invariant::Invariant;
 use crate::outcome::{HoldCause, Rejection, RetryCause, SkipReason};
-use crate::record::Topic;
+use crate::record::{Topic, TopicPartition};
 
 /// One thing that happened in the machine.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,6 +101,22 @@ pub enum Fact {
         /// How many.
         records: u64,
     },
+    /// A partition's former owner left word of what it had settled above its last commit.
+    MetadataRestored {
+        /// Of which partition.
+        partition: TopicPartition,
+        /// How many offsets are not worked on again.
+        records: u64,
+    },
+    /// The text beside a committed offset was not used.
+    MetadataIgnored {
+        /// Of which partition.
+        partition: TopicPartition,
+        /// Why.
+        why: Ignored,
+    },
+    /// Not all that is settled above a frontier had room in its commit: after a crash the rest comes again.
+    MetadataCut,
     /// An invariant is broken.
     Broken(Invariant),
 }

@@ -4,32 +4,88 @@
 //! offset it saw and the last that is not among them is settled. The frontier is the lowest unsettled offset, or the one
 //! after the last if none is: it can only name what is contiguous, whatever the order in which records settle. Gaps in the
 //! offsets (compaction, transactions) are no concern, because only admitted offsets are waited for.
+//!
+//! What a former owner settled above its last commit is known from that commit's text ([`crate::commit_metadata`]): those
+//! offsets are settled as soon as they are read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, VecDeque};
 
+use crate::commit_metadata::{Restored, Run};
 use crate::record::Offset;
 
 /// Offsets of one partition and epoch: what is open, and how far a commit may go.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    open: BTreeSet<Offset>,
+    /// Open offsets with the time of their records, epoch milliseconds.
+    open: BTreeMap<Offset, Option<i64>>,
     last: Option<Offset>,
     settled: u64,
+    /// Settled by a former owner and not read again yet.
+    restored: VecDeque<Run>,
+    /// The offset and time that vouch for `restored`, until the first record is read.
+    voucher: Option<(Offset, Option<i64>)>,
+}
+
+/// What became of an offset that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// It is open from now on.
+    Open,
+    /// A former owner has settled it: nothing is to be done.
+    SettledBefore,
+    /// It does not follow the last one: a broken source.
+    OutOfOrder,
 }
 
 impl Ledger {
-    /// Takes an offset in. `false` if it does not follow the last one: a broken source.
-    pub fn admit(&mut self, offset: Offset) -> bool {
-        if self.last.is_some_and(|last| offset <= last) {
+    /// A ledger that knows what a former owner settled.
+    #[must_use]
+    pub fn restored(restored: Restored) -> Self {
+        Self {
+            restored: restored.runs.into(),
+            voucher: Some((restored.frontier, restored.stamp)),
+            ..Self::default()
+        }
+    }
+
+    /// Compares the first record read with the one that the former owner's commit was about. `false` if it is another: then
+    /// what was restored belongs to another life of the topic, and is forgotten.
+    pub fn vouch(&mut self, offset: Offset, stamp: Option<i64>) -> bool {
+        let Some((frontier, expected)) = self.voucher.take() else {
+            return true;
+        };
+        let other_record = offset == frontier && expected.is_some() && expected != stamp;
+        if offset < frontier || other_record {
+            self.restored.clear();
             return false;
         }
+        true
+    }
+
+    /// Takes an offset in; `stamp` is its record's time, epoch milliseconds.
+    pub fn admit(&mut self, offset: Offset, stamp: Option<i64>) -> Admission {
+        if self.last.is_some_and(|last| offset <= last) {
+            return Admission::OutOfOrder;
+        }
         self.last = Some(offset);
-        self.open.insert(offset)
+        while self.restored.front().is_some_and(|(_, end)| *end < offset) {
+            self.restored.pop_front();
+        }
+        if self
+            .restored
+            .front()
+            .is_some_and(|(from, _)| *from <= offset)
+        {
+            self.settled += 1;
+            return Admission::SettledBefore;
+        }
+        self.open.insert(offset, stamp);
+        Admission::Open
     }
 
     /// Marks an offset settled. `false` if it is not open: settled twice, or never admitted.
     pub fn settle(&mut self, offset: Offset) -> bool {
-        let was_open = self.open.remove(&offset);
+        let was_open = self.open.remove(&offset).is_some();
         self.settled += u64::from(was_open);
         was_open
     }
@@ -37,9 +93,41 @@ impl Ledger {
     /// The offset a commit may name: all admitted offsets below it are settled. `None` before the first record.
     #[must_use]
     pub fn frontier(&self) -> Option<Offset> {
-        match self.open.first() {
-            Some(lowest) => Some(*lowest),
+        match self.open.first_key_value() {
+            Some((lowest, _)) => Some(*lowest),
             None => self.last.map(Offset::next),
+        }
+    }
+
+    /// The time of the record at the frontier, epoch milliseconds, if a record is open there.
+    #[must_use]
+    pub fn frontier_stamp(&self) -> Option<i64> {
+        *self.open.first_key_value()?.1
+    }
+
+    /// Settled offsets at or above the frontier, as ascending runs that do not touch; gaps in the offsets count as settled.
+    pub fn settled_above(&self) -> impl Iterator<Item = Run> {
+        let after_last = self.last.map(Offset::next);
+        let next_open = self
+            .open
+            .keys()
+            .skip(1)
+            .copied()
+            .chain(after_last)
+            .map(|offset| Offset(offset.0 - 1));
+        let read = self
+            .open
+            .keys()
+            .map(|offset| offset.next())
+            .zip(next_open)
+            .filter(|(first, last)| first <= last);
+        let unread = self.restored.iter().filter_map(move |(first, last)| {
+            let first = after_last.map_or(*first, |unread| unread.max(*first));
+            (first <= *last).then_some((first, *last))
+        });
+        Joined {
+            runs: read.chain(unread),
+            ahead: None,
         }
     }
 
@@ -62,11 +150,51 @@ impl Ledger {
     }
 }
 
+/// Runs of which those that touch are one.
+struct Joined<I> {
+    runs: I,
+    ahead: Option<Run>,
+}
+
+impl<I: Iterator<Item = Run>> Iterator for Joined<I> {
+    type Item = Run;
+
+    fn next(&mut self) -> Option<Run> {
+        let (first, mut last) = self.ahead.take().or_else(|| self.runs.next())?;
+        for run in self.runs.by_ref() {
+            if last.next() < run.0 {
+                self.ahead = Some(run);
+                break;
+            }
+            last = last.max(run.1);
+        }
+        Some((first, last))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn runs(ledger: &Ledger) -> Vec<(i64, i64)> {
+        ledger
+            .settled_above()
+            .map(|(first, last)| (first.0, last.0))
+            .collect()
+    }
+
+    fn restored(frontier: i64, stamp: Option<i64>, runs: &[(i64, i64)]) -> Ledger {
+        Ledger::restored(Restored {
+            frontier: Offset(frontier),
+            stamp,
+            runs: runs
+                .iter()
+                .map(|(first, last)| (Offset(*first), Offset(*last)))
+                .collect(),
+        })
+    }
 
     #[test]
     fn nothing_to_commit_before_the_first_record() {
@@ -77,22 +205,58 @@ mod tests {
     fn a_slow_record_holds_the_frontier() {
         let mut ledger = Ledger::default();
         for n in 5..8 {
-            assert!(ledger.admit(Offset(n)));
+            assert_eq!(ledger.admit(Offset(n), None), Admission::Open);
         }
         assert!(ledger.settle(Offset(6)));
         assert!(ledger.settle(Offset(7)));
         assert_eq!(ledger.frontier(), Some(Offset(5)));
+        assert_eq!(runs(&ledger), [(6, 7)]);
         assert!(ledger.settle(Offset(5)));
         assert_eq!(ledger.frontier(), Some(Offset(8)));
+        assert_eq!(runs(&ledger), []);
         assert!(!ledger.settle(Offset(5)), "settled once");
     }
 
     #[test]
     fn offsets_only_rise() {
         let mut ledger = Ledger::default();
-        assert!(ledger.admit(Offset(5)));
-        assert!(!ledger.admit(Offset(5)));
-        assert!(!ledger.admit(Offset(4)));
+        assert_eq!(ledger.admit(Offset(5), None), Admission::Open);
+        assert_eq!(ledger.admit(Offset(5), None), Admission::OutOfOrder);
+        assert_eq!(ledger.admit(Offset(4), None), Admission::OutOfOrder);
+    }
+
+    #[test]
+    fn what_a_former_owner_settled_is_settled_when_read() {
+        let mut ledger = restored(5, Some(1), &[(7, 8), (20, 29)]);
+        assert!(ledger.vouch(Offset(5), Some(1)));
+        assert_eq!(ledger.admit(Offset(5), Some(1)), Admission::Open);
+        assert_eq!(runs(&ledger), [(7, 8), (20, 29)]);
+        assert_eq!(ledger.admit(Offset(6), None), Admission::Open);
+        assert_eq!(ledger.admit(Offset(7), None), Admission::SettledBefore);
+        assert_eq!(runs(&ledger), [(7, 8), (20, 29)]);
+        assert_eq!(ledger.admit(Offset(8), None), Admission::SettledBefore);
+        assert_eq!(ledger.admit(Offset(9), None), Admission::Open);
+        assert!(ledger.settle(Offset(6)));
+        assert!(ledger.settle(Offset(9)));
+        assert_eq!(ledger.frontier(), Some(Offset(5)));
+        assert_eq!(runs(&ledger), [(6, 9), (20, 29)]);
+        assert!(ledger.settle(Offset(5)));
+        assert_eq!(ledger.frontier(), Some(Offset(10)));
+        assert_eq!(runs(&ledger), [(20, 29)]);
+    }
+
+    #[test]
+    fn another_record_at_the_offset_voids_what_was_restored() {
+        for (offset, stamp, good) in [
+            (5, Some(1), true),
+            (5, Some(2), false),
+            (4, Some(1), false),
+            (6, Some(9), true),
+        ] {
+            let mut ledger = restored(5, Some(1), &[(7, 8)]);
+            assert_eq!(ledger.vouch(Offset(offset), stamp), good);
+            assert_eq!(ledger.settled_above().count(), usize::from(good));
+        }
     }
 
     proptest! {
@@ -106,9 +270,10 @@ mod tests {
             let mut open: Vec<i64> = Vec::new();
             for gap in gaps {
                 offset += gap;
-                prop_assert!(ledger.admit(Offset(offset)));
+                prop_assert_eq!(ledger.admit(Offset(offset), None), Admission::Open);
                 open.push(offset);
             }
+            let all = open.clone();
             let mut before = ledger.frontier();
             for index in order {
                 if open.is_empty() {
@@ -121,6 +286,12 @@ mod tests {
                 prop_assert!(!ledger.has_open_below(Offset(expected)));
                 prop_assert!(ledger.frontier() >= before, "it never goes back");
                 before = ledger.frontier();
+                let above = runs(&ledger);
+                for one in &all {
+                    let in_runs = above.iter().any(|(first, last)| first <= one && one <= last);
+                    prop_assert_eq!(in_runs, *one > expected && !open.contains(one));
+                }
+                prop_assert!(above.windows(2).all(|pair| pair[0].1 + 1 < pair[1].0), "{:?}", above);
             }
             prop_assert_eq!(ledger.open(), open.len());
         }

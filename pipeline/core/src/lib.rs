@@ -6,6 +6,7 @@ pub mod body;
 pub mod call;
 pub mod charge;
 pub mod coalesce;
+pub mod commit_metadata;
 pub mod dead_letter;
 pub mod decode;
 pub mod directory;

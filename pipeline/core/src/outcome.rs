@@ -38,6 +38,8 @@ pub enum SkipReason {
     Unchanged,
     /// The same occurrence was delivered before.
     Repeat,
+    /// The partition's former owner has settled it already.
+    SettledBefore,
 }
 
 /// A permanent reason why a record cannot be delivered.
@@ -187,6 +189,7 @@ labels!(SkipReason {
     Stale => "stale",
     Unchanged => "unchanged",
     Repeat => "repeat",
+    SettledBefore => "settled_before",
 });
 
 labels!(Rejection {

@@ -122,6 +122,14 @@ catalog! {
         "Partitions that this replica works on.";
     commits: IntCounterVec, "commits_total", [Commit],
         "Commits of offsets, by what became of them.";
+    commit_metadata: GaugeVec, "commit_metadata_bytes", [Topic, Partition],
+        "What the text beside the partition's committed offset takes; from 3,500 on, events of the partition wait.";
+    metadata_cuts: IntCounterVec, "commit_metadata_cuts_total", [],
+        "Commits whose text had no room for all that is settled above the frontier.";
+    metadata_ignored: IntCounterVec, "commit_metadata_ignored_total", [Ignored],
+        "Texts found beside a committed offset that were not used.";
+    metadata_restored: IntCounterVec, "commit_metadata_restored_records_total", [],
+        "Offsets that a partition's former owner had settled above its last commit.";
     source_errors: IntCounterVec, "kafka_errors_total", [SourceError],
         "Troubles that the Kafka client deals with by itself.";
     prefetched_records: GaugeVec, "prefetched_records", [],

@@ -102,6 +102,13 @@ impl Metrics {
             Fact::LockOff => self.fallback(Fallback::LockOff),
             Fact::Conflict => f.conflicts.with_label_values(NONE).inc(),
             Fact::DrainCut { records } => f.drain_cut.with_label_values(NONE).inc_by(*records),
+            Fact::MetadataRestored { records, .. } => {
+                f.metadata_restored.with_label_values(NONE).inc_by(*records);
+            }
+            Fact::MetadataIgnored { why, .. } => {
+                f.metadata_ignored.with_label_values(&[why.as_str()]).inc();
+            }
+            Fact::MetadataCut => f.metadata_cuts.with_label_values(NONE).inc(),
             Fact::Broken(invariant) => {
                 f.invariants_broken
                     .with_label_values(&[invariant.as_str()])
@@ -138,6 +145,7 @@ impl Metrics {
             (Waiting::WritePermit, snapshot.ready_writes),
             (Waiting::Customer, snapshot.waiting_for_customer),
             (Waiting::Time, snapshot.parked),
+            (Waiting::CommitRoom, snapshot.kept_back()),
         ] {
             f.waiting
                 .with_label_values(&[waiting.as_str()])
@@ -174,6 +182,9 @@ impl Metrics {
             f.partition_unsettled
                 .with_label_values(&labels)
                 .set(whole(view.unsettled));
+            f.commit_metadata
+                .with_label_values(&labels)
+                .set(whole(view.metadata_bytes as u64));
             owned.insert(view.partition.clone());
         }
         for gone in last.partitions.difference(&owned) {
@@ -181,6 +192,7 @@ impl Metrics {
             let labels = [gone.topic.as_str(), number.as_str()];
             drop(f.partition_unsettled.remove_label_values(&labels));
             drop(f.partition_lag.remove_label_values(&labels));
+            drop(f.commit_metadata.remove_label_values(&labels));
         }
         last.partitions = owned;
 

@@ -4,6 +4,7 @@
 //! that an event, a customer or an error text says ever becomes a label.
 
 use ingest_core::call::Class;
+use ingest_core::commit_metadata::Ignored;
 use ingest_core::fact::{OutcomeLabel, ResolvedBy, Settlement};
 use ingest_core::invariant::Invariant;
 use ingest_core::outcome::{HoldCause, Rejection, RetryCause, SkipReason};
@@ -52,6 +53,8 @@ pub enum Label {
     Commit,
     /// What sort of trouble the Kafka client reports.
     SourceError,
+    /// Why the text beside a committed offset was not used.
+    Ignored,
     /// The id of an invariant.
     Invariant,
 }
@@ -76,6 +79,8 @@ pub enum Waiting {
     Customer,
     /// A time.
     Time,
+    /// Room in its partition's commits for what it would settle.
+    CommitRoom,
 }
 
 /// Something the API was found not to offer.
@@ -124,7 +129,7 @@ impl Label {
             Self::Partition => "partition",
             Self::Version => "version",
             Self::Verdict => "verdict",
-            Self::SkipReason | Self::Rejection => "reason",
+            Self::SkipReason | Self::Rejection | Self::Ignored => "reason",
             Self::Class => "class",
             Self::Outcome => "outcome",
             Self::RetryCause | Self::Waiting | Self::HoldCause => "cause",
@@ -168,6 +173,7 @@ impl Label {
             Self::Scope => HOLD_SCOPES.to_vec(),
             Self::HoldCause => all(HoldCause::ALL, HoldCause::as_str),
             Self::Fallback => all(Fallback::ALL, Fallback::as_str),
+            Self::Ignored => all(Ignored::ALL, Ignored::as_str),
             Self::Commit => {
                 let mut values = vec![ACCEPTED];
                 values.extend(all(&CommitFailureKind::ALL, CommitFailureKind::as_str));
@@ -204,6 +210,7 @@ impl Waiting {
         Self::WritePermit,
         Self::Customer,
         Self::Time,
+        Self::CommitRoom,
     ];
 
     /// The label in metrics.
@@ -214,6 +221,7 @@ impl Waiting {
             Self::WritePermit => "write_permit",
             Self::Customer => "customer",
             Self::Time => "time",
+            Self::CommitRoom => "commit_room",
         }
     }
 }

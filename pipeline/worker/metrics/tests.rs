@@ -211,6 +211,7 @@ fn the_series_of_a_partition_end_with_its_assignment() {
         Input::Assigned {
             partition: partition.clone(),
             epoch: Epoch(1),
+            committed: None,
         },
     );
 

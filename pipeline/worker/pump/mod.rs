@@ -302,7 +302,7 @@ impl Pump {
                         partition: entry.partition,
                         epoch: entry.epoch,
                         offset: entry.offset,
-                        metadata: None,
+                        metadata: entry.metadata,
                     })
                     .collect();
                 self.command_source(SourceCommand::Commit { entries });
@@ -414,6 +414,7 @@ impl Pump {
                     self.step(Input::Assigned {
                         partition: one.partition,
                         epoch: one.epoch,
+                        committed: one.committed.map(source::committed),
                     });
                 }
             }
@@ -430,8 +431,8 @@ impl Pump {
                 if let Err(failure) = &result {
                     tracing::warn!(kind = failure.kind.as_str(), detail = %failure.detail, "a commit failed");
                 }
-                let accepted = result.is_ok();
-                self.step(Input::Committed { entries, accepted });
+                let answer = source::commit_answer(&result);
+                self.step(Input::Committed { entries, answer });
             }
             SourceEvent::Statistics(statistics) => {
                 self.observer.statistics(&statistics);

@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
+use ingest_core::commit_metadata::Metadata;
+use ingest_core::machine::{CommitAnswer, Committed};
 use ingest_core::record::Topic;
 use ingest_kafka::topics::fetch_partition_counts_of;
-use ingest_kafka::{KafkaSettings, ReadError, SourceEvent, SourceEvents};
+use ingest_kafka::{
+    CommitFailure, CommitFailureKind, CommittedOffset, KafkaSettings, ReadError, SourceEvent,
+    SourceEvents,
+};
 use tokio::sync::mpsc;
 
 use super::mapper::Mappers;
@@ -36,6 +41,35 @@ pub(super) async fn forward(
         if !taken {
             return;
         }
+    }
+}
+
+/// A committed offset as the machine takes it.
+pub(super) fn committed(found: CommittedOffset) -> Committed {
+    let metadata = match found.metadata {
+        Some(text) => Metadata::Text(text),
+        None if found.metadata_unreadable => Metadata::Unreadable,
+        None => Metadata::None,
+    };
+    Committed {
+        offset: found.offset,
+        metadata,
+    }
+}
+
+/// The answer to a commit as the machine takes it.
+pub(super) fn commit_answer(result: &Result<(), CommitFailure>) -> CommitAnswer {
+    match result.as_ref().map_err(|failure| failure.kind) {
+        Ok(()) => CommitAnswer::Accepted,
+        Err(CommitFailureKind::MetadataTooLarge) => CommitAnswer::MetadataTooLarge,
+        Err(
+            CommitFailureKind::Fenced
+            | CommitFailureKind::IllegalGeneration
+            | CommitFailureKind::NotOwned
+            | CommitFailureKind::Timeout
+            | CommitFailureKind::NotAuthorized
+            | CommitFailureKind::Other,
+        ) => CommitAnswer::Failed,
     }
 }
 

@@ -10,7 +10,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use ingest_core::record::{Position, Record, Topic};
 use ingest_kafka::{KafkaOptions, KafkaSettings, OutgoingRecord, RecordProducer};
-use jiff::Timestamp;
 use kustomer_sim::server::Server;
 use kustomer_sim::{Account, Judged};
 use tokio::task::JoinSet;
@@ -341,25 +340,6 @@ impl Setup {
                 .collect()
         });
         assert_eq!(states, expected.orders);
-    }
-
-    /// How many of these tracking events are at the simulator although they stand at or above these offsets, in these
-    /// partitions: what a worker that starts there sends again.
-    pub(super) fn delivered_above(
-        &self,
-        events: &BTreeMap<String, Position>,
-        from: &BTreeMap<i32, i64>,
-    ) -> u64 {
-        let times: BTreeSet<String> = self
-            .kustomer
-            .with(|sim| sim.events().filter_map(|event| event.occurred_at).collect());
-        let above = times.iter().filter(|time| {
-            let time: Timestamp = time.parse().unwrap();
-            let position = &events[&time.to_string()];
-            from.get(&position.partition.partition.0)
-                .is_some_and(|from| position.offset.0 >= (*from).max(0))
-        });
-        u64::try_from(above.count()).unwrap()
     }
 
     /// A line about the run.

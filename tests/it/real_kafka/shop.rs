@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use ingest_core::record::Position;
 use ingest_kafka::OutgoingRecord;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -186,18 +185,6 @@ impl Shop {
             }
         }
     }
-}
-
-/// The position of each record by the time of its event, which no two share.
-pub(super) fn by_time(written: &[(Position, OutgoingRecord)]) -> BTreeMap<String, Position> {
-    let entry = |(position, record): &(Position, OutgoingRecord)| {
-        let message: Value = serde_json::from_slice(record.value.as_deref().unwrap()).unwrap();
-        (
-            message["timestamp"].as_str().unwrap().to_owned(),
-            position.clone(),
-        )
-    };
-    written.iter().map(entry).collect()
 }
 
 /// Steps after which every customer has done everything once.

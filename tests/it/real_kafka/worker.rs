@@ -124,15 +124,6 @@ impl Worker {
         Some(self.status().await?["partitions"].as_array()?.len())
     }
 
-    /// The partitions that `/status` shows.
-    pub(crate) async fn partition_numbers(&self) -> Vec<i32> {
-        let status = self.status().await.unwrap();
-        let partitions = status["partitions"].as_array().unwrap().iter();
-        partitions
-            .map(|one| i32::try_from(one["partition"].as_i64().unwrap()).unwrap())
-            .collect()
-    }
-
     async fn get(&self, path: &str) -> Option<String> {
         let url = format!("http://{}/{path}", self.admin);
         self.http

@@ -5,6 +5,7 @@
 
 mod delivery;
 mod poison;
+mod restart;
 mod schedules;
 #[path = "../../support/world/mod.rs"]
 mod world;

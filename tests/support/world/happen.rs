@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ingest_core::call::{Call, Reply};
+use ingest_core::commit_metadata::Metadata;
 use ingest_core::fact::{Fact, Settlement};
-use ingest_core::machine::{Effect, Input};
+use ingest_core::machine::{CommitAnswer, CommitEntry, Effect, Input};
 use ingest_core::record::{Offset, Position, Record};
 use ingest_kustomer::classify::{HttpReply, ReplyBody, Unanswered, classify, unanswered};
 use ingest_kustomer::encode::{Method, encode};
@@ -51,10 +52,6 @@ impl World {
                 );
             }
             Effect::Commit(entries) => {
-                let entries = entries
-                    .into_iter()
-                    .map(|e| (e.partition, e.epoch, e.offset.0))
-                    .collect();
                 let event = Event::Commit {
                     replica,
                     generation,
@@ -176,28 +173,13 @@ impl World {
                 generation,
                 entries,
             } => {
-                let accepted = self.fail_commits == 0;
-                self.fail_commits = self.fail_commits.saturating_sub(1);
-                if accepted {
-                    for (partition, epoch, offset) in entries.clone() {
-                        let log = self.logs.get_mut(&partition).expect("a partition");
-                        if log.owner == Some((replica, epoch)) {
-                            assert!(offset >= log.committed, "a commit went back");
-                            log.committed = offset;
-                        }
-                    }
-                }
+                let answer = self.commit(replica, &entries);
                 if self.is_current(replica, generation) {
                     let entries = entries
                         .into_iter()
-                        .map(|(p, epoch, offset)| (p, epoch, Offset(offset)));
-                    self.step(
-                        replica,
-                        Input::Committed {
-                            entries: entries.collect(),
-                            accepted,
-                        },
-                    );
+                        .map(|entry| (entry.partition, entry.epoch, entry.offset));
+                    let entries = entries.collect();
+                    self.step(replica, Input::Committed { entries, answer });
                 }
             }
             Event::Fetch {
@@ -215,6 +197,33 @@ impl World {
                 }
             }
         }
+    }
+
+    /// The broker takes a commit, or does not.
+    fn commit(&mut self, replica: usize, entries: &[CommitEntry]) -> CommitAnswer {
+        if self.fail_commits > 0 {
+            self.fail_commits -= 1;
+            return CommitAnswer::Failed;
+        }
+        let length = |entry: &CommitEntry| entry.metadata.as_ref().map_or(0, String::len);
+        if entries
+            .iter()
+            .any(|entry| length(entry) > self.metadata_limit)
+        {
+            return CommitAnswer::MetadataTooLarge;
+        }
+        for entry in entries {
+            let log = self.logs.get_mut(&entry.partition).expect("a partition");
+            if log.owner == Some((replica, entry.epoch)) {
+                assert!(entry.offset.0 >= log.committed, "a commit went back");
+                log.committed = entry.offset.0;
+                log.metadata = entry
+                    .metadata
+                    .clone()
+                    .map_or(Metadata::None, Metadata::Text);
+            }
+        }
+        CommitAnswer::Accepted
     }
 
     /// Delivers the next records of every partition that a replica owns and that is not paused.

@@ -11,10 +11,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ingest_core::call::{Call, Reply};
+use ingest_core::commit_metadata::{DEFAULT_LIMIT, Metadata};
 use ingest_core::fact::Fact;
-use ingest_core::machine::{Input, LetterId, Machine, MachineSettings, RequestId, TopicSettings};
+use ingest_core::machine::{
+    CommitEntry, Committed, Input, LetterId, Machine, MachineSettings, RequestId, TopicSettings,
+};
 use ingest_core::outcome::Verdict;
-use ingest_core::record::{Epoch, Position, Topic, TopicPartition};
+use ingest_core::record::{Epoch, Offset, Position, Topic, TopicPartition};
 use kustomer_sim::{Config, Sim, SimTime};
 
 /// Where the simulator's clock starts.
@@ -26,6 +29,8 @@ pub(crate) struct Log {
     /// When each of them was put in, in milliseconds since the start.
     arrived: Vec<i64>,
     pub(crate) committed: i64,
+    /// The text beside it.
+    pub(crate) metadata: Metadata,
     owner: Option<(usize, Epoch)>,
     next: i64,
 }
@@ -59,7 +64,7 @@ enum Event {
     Commit {
         replica: usize,
         generation: u64,
-        entries: Vec<(TopicPartition, Epoch, i64)>,
+        entries: Vec<CommitEntry>,
     },
     Fetch {
         replica: usize,
@@ -84,6 +89,8 @@ pub(crate) struct World {
     pub(crate) letters: BTreeMap<(TopicPartition, i64), u32>,
     pub(crate) fail_commits: u32,
     pub(crate) fail_letters: u32,
+    /// The longest text that the broker stores beside an offset, in bytes.
+    pub(crate) metadata_limit: usize,
     latency: Duration,
     pub(crate) settled: BTreeMap<&'static str, u64>,
     /// How long each delivered record took from `put` to its settlement, in the order of settlement.
@@ -133,6 +140,7 @@ impl World {
                         verdicts: Vec::new(),
                         arrived: Vec::new(),
                         committed: 0,
+                        metadata: Metadata::None,
                         owner: None,
                         next: 0,
                     },
@@ -154,6 +162,7 @@ impl World {
             letters: BTreeMap::new(),
             fail_commits: 0,
             fail_letters: 0,
+            metadata_limit: DEFAULT_LIMIT,
             latency: Duration::from_millis(40),
             settled: BTreeMap::new(),
             delays: Vec::new(),
@@ -221,12 +230,17 @@ impl World {
         let log = self.logs.get_mut(partition).expect("a partition");
         log.owner = Some((replica, epoch));
         log.next = log.committed;
+        let committed = Some(Committed {
+            offset: Offset(log.committed),
+            metadata: log.metadata.clone(),
+        });
         self.replicas[replica].paused.remove(partition);
         self.step(
             replica,
             Input::Assigned {
                 partition: partition.clone(),
                 epoch,
+                committed,
             },
         );
         let generation = self.replicas[replica].generation;

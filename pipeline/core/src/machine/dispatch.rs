@@ -17,6 +17,7 @@ use crate::invariant::Invariant;
 use crate::lane::OperationId;
 use crate::operation::{CustomerKey, KObject, Operation};
 use crate::pack::{GroupKey, Verb};
+use crate::record::TopicPartition;
 use crate::resolve::Question;
 
 impl Machine {
@@ -140,8 +141,20 @@ impl Machine {
             && same_keys
             && !first.alone
             && second.stage == Stage::Queued
-            && first.partition == second.partition;
+            && first.partition == second.partition
+            && self.may_ride(second_id, &second.partition);
         fits.then_some(second_id)
+    }
+
+    /// Where commits have no room, an event goes only for the sake of the lowest unsettled record.
+    fn may_ride(&self, id: OperationId, partition: &TopicPartition) -> bool {
+        self.assignments.get(partition).is_none_or(|assignment| {
+            !assignment.metadata_full
+                || assignment
+                    .ledger
+                    .frontier()
+                    .is_some_and(|lowest| self.belongs_to(id, partition, lowest))
+        })
     }
 
     fn dispatch_write(&mut self, now: Instant, plenty: bool) {

@@ -108,6 +108,7 @@ impl Machine {
             }
             Stage::Queued
             | Stage::ReadyTrack
+            | Stage::KeptBack
             | Stage::ReadyForced
             | Stage::Suspect
             | Stage::ReadyVerify

@@ -4,15 +4,17 @@ use std::time::Instant;
 
 use smallvec::smallvec;
 
-use super::state::{Assignment, OperationState, Receipt, RecordId, RecordState, Stage};
+use super::state::{OperationState, Receipt, RecordId, RecordState, Stage};
 use super::weight::{RECORD_OVERHEAD, operations_bytes};
-use super::{Effect, Machine};
+use super::{Committed, Effect, Machine};
 use crate::charge::{Charge, Gate};
+use crate::commit_metadata::Ignored;
 use crate::fact::{Fact, Settlement};
 use crate::invariant::Invariant;
 use crate::lane::{LaneKey, OperationId};
+use crate::ledger::Admission;
 use crate::operation::{CustomerKey, KObject, Operation, Planned};
-use crate::outcome::{Rejected, Rejection, Verdict};
+use crate::outcome::{Rejected, Rejection, SkipReason, Verdict};
 use crate::record::{Epoch, Record, Topic, TopicPartition};
 
 /// What an item costs in a bulk body besides its own JSON: reference, customer or object id, commas and quotes.
@@ -27,7 +29,13 @@ impl Machine {
         self.weigh(now);
     }
 
-    pub(super) fn on_assigned(&mut self, now: Instant, partition: TopicPartition, epoch: Epoch) {
+    pub(super) fn on_assigned(
+        &mut self,
+        now: Instant,
+        partition: TopicPartition,
+        epoch: Epoch,
+        committed: Option<&Committed>,
+    ) {
         if self.shutting_down {
             return; // it goes back with the membership; nothing of it is begun
         }
@@ -43,8 +51,8 @@ impl Machine {
         if let Some(older) = known {
             self.on_lost(now, &partition, older);
         }
-        self.assignments
-            .insert(partition.clone(), Assignment::new(epoch));
+        let assignment = self.restore(&partition, epoch, committed);
+        self.assignments.insert(partition.clone(), assignment);
         if self.budget.gate() == Gate::Closed || self.guard.is_holding(&partition.topic) {
             self.effects.push(Effect::Pause(vec![partition]));
         }
@@ -98,10 +106,25 @@ impl Machine {
         if assignment.epoch != epoch || assignment.drain.is_some() {
             return;
         }
-        let follows = assignment.ledger.admit(record.position.offset);
-        self.audit.check(Invariant::I3, follows);
-        if !follows {
-            return;
+        let offset = record.position.offset;
+        let vouched = assignment.ledger.vouch(offset, record.timestamp_ms);
+        let admission = assignment.ledger.admit(offset, record.timestamp_ms);
+        self.audit
+            .check(Invariant::I3, admission != Admission::OutOfOrder);
+        if !vouched {
+            self.effects.push(Effect::Fact(Fact::MetadataIgnored {
+                partition: partition.clone(),
+                why: Ignored::Generation,
+            }));
+        }
+        match admission {
+            Admission::Open => {}
+            Admission::SettledBefore => {
+                let settlement = Settlement::Skipped(SkipReason::SettledBefore);
+                self.settled_unseen(&record, event_ms, settlement);
+                return;
+            }
+            Admission::OutOfOrder => return,
         }
         let rejected = match &verdict {
             Verdict::Reject(rejected) => Some(rejected.reason),
@@ -111,12 +134,7 @@ impl Machine {
         if let Verdict::Skip(reason) = verdict {
             let settled = assignment.ledger.settle(record.position.offset);
             self.audit.check(Invariant::I3, settled);
-            self.fact(Fact::Settled {
-                topic: partition.topic,
-                settlement: Settlement::Skipped(reason),
-                event_ms,
-                record_ms: record.timestamp_ms,
-            });
+            self.settled_unseen(&record, event_ms, Settlement::Skipped(reason));
             return;
         }
         assignment.live += 1;
@@ -165,6 +183,16 @@ impl Machine {
                 }
             }
         }
+    }
+
+    /// A record that never was charged is settled.
+    fn settled_unseen(&mut self, record: &Record, event_ms: Option<i64>, settlement: Settlement) {
+        self.fact(Fact::Settled {
+            topic: record.position.partition.topic.clone(),
+            settlement,
+            event_ms,
+            record_ms: record.timestamp_ms,
+        });
     }
 
     fn close_gate(&mut self) {
@@ -274,7 +302,11 @@ impl Machine {
             && !state.ambiguous
             && matches!(
                 state.stage,
-                Stage::Queued | Stage::WaitCustomer | Stage::ReadyTrack | Stage::ReadyWrite(_)
+                Stage::Queued
+                    | Stage::WaitCustomer
+                    | Stage::ReadyTrack
+                    | Stage::KeptBack
+                    | Stage::ReadyWrite(_)
             );
         if !may_merge {
             return Some(receipt);

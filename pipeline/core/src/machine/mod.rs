@@ -12,6 +12,7 @@ mod answer;
 mod answer_job;
 mod answer_resolve;
 mod answer_write;
+mod commit;
 mod dispatch;
 mod drain;
 mod guard;
@@ -35,6 +36,7 @@ use self::state::{
 };
 use crate::call::{Call, Reply};
 use crate::charge::Budget;
+use crate::commit_metadata::Metadata;
 use crate::dead_letter::DeadLetterGuard;
 use crate::directory::{Directory, Generations};
 use crate::fact::Fact;
@@ -65,6 +67,8 @@ pub enum Input {
         partition: TopicPartition,
         /// The assignment.
         epoch: Epoch,
+        /// What the group has committed for it, if anything.
+        committed: Option<Committed>,
     },
     /// A partition is to be handed back: answer with [`Effect::HandBack`] when drained.
     Revoked {
@@ -109,8 +113,8 @@ pub enum Input {
     Committed {
         /// What this answer is about: all of the commit, or part of it.
         entries: Vec<(TopicPartition, Epoch, Offset)>,
-        /// Whether the broker took it.
-        accepted: bool,
+        /// What the broker said.
+        answer: CommitAnswer,
     },
     /// A person released the hold of this number.
     ReleaseHold(u64),
@@ -160,6 +164,26 @@ pub enum Effect {
     Fact(Fact),
 }
 
+/// An offset that was found committed, and the text beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// The next offset to be read.
+    pub offset: Offset,
+    /// The text.
+    pub metadata: Metadata,
+}
+
+/// What became of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitAnswer {
+    /// The broker took it.
+    Accepted,
+    /// It did not, or did not answer; later it may.
+    Failed,
+    /// The text is longer than the broker allows.
+    MetadataTooLarge,
+}
+
 /// One offset to commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommitEntry {
@@ -169,6 +193,8 @@ pub struct CommitEntry {
     pub epoch: Epoch,
     /// The next offset to be read.
     pub offset: Offset,
+    /// What is settled above it, as text, if anything is.
+    pub metadata: Option<String>,
 }
 
 /// The state machine.
@@ -270,7 +296,11 @@ impl Machine {
         self.stepped_at = Some(now);
         match input {
             Input::Topology(topics) => self.on_topology(now, topics),
-            Input::Assigned { partition, epoch } => self.on_assigned(now, partition, epoch),
+            Input::Assigned {
+                partition,
+                epoch,
+                committed,
+            } => self.on_assigned(now, partition, epoch, committed.as_ref()),
             Input::Revoked { partition, epoch } => self.on_revoked(now, &partition, epoch),
             Input::Lost { partition, epoch } => self.on_lost(now, &partition, epoch),
             Input::Record {
@@ -288,7 +318,7 @@ impl Machine {
             } => {
                 self.on_dead_lettered(now, letter, acknowledged);
             }
-            Input::Committed { entries, accepted } => self.on_committed(entries, accepted),
+            Input::Committed { entries, answer } => self.on_committed(entries, answer),
             Input::ReleaseHold(id) => self.on_release(id),
             Input::Shutdown => self.on_shutdown(now),
             Input::Wake => {}

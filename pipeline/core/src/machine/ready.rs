@@ -191,13 +191,16 @@ impl Machine {
             let stage_holds = self.operations.get(&id).is_some_and(|s| {
                 s.stage == Stage::ReadyTrack && self.lanes.head(s.lane) == Some(id)
             });
-            if stage_holds && !self.is_repeat(id) {
+            let repeat = stage_holds && self.is_repeat(id);
+            if stage_holds && !repeat && self.may_start(id) {
                 break;
             }
             self.ready_track.pop_front();
-            if stage_holds {
+            if repeat {
                 self.finish_skipped(id, SkipReason::Repeat);
                 self.activate_lanes(now);
+            } else if stage_holds {
+                self.keep_back(id);
             }
         }
         while let Some(id) = self.verify.front() {

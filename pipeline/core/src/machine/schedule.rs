@@ -131,6 +131,9 @@ impl Machine {
     /// even if it is past by now, wants a wake-up.
     #[must_use]
     pub fn next_wake(&self, now: Instant) -> Option<Instant> {
+        if !self.dirty.is_empty() {
+            return Some(now);
+        }
         let stepped = self.stepped_at.unwrap_or(now);
         let plenty = self.is_plenty(now);
         let room = self.requests.len() < self.settings.max_in_flight;

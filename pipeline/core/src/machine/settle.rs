@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::state::{LetterId, Receipt, RecordId, Timer};
-use super::{CommitEntry, Effect, Machine};
+use super::{Effect, Machine};
 use crate::charge::Gate;
 use crate::fact::{Fact, Settlement};
 use crate::invariant::Invariant;
 use crate::lane::OperationId;
 use crate::operation::Operation;
 use crate::outcome::{Rejected, Rejection, SkipReason};
-use crate::record::{Epoch, Offset, TopicPartition};
 
 /// What an operation came to.
 #[derive(Debug, Clone)]
@@ -205,81 +204,5 @@ impl Machine {
         let drained = self.records.is_empty();
         let zero = self.budget.used().records == 0 && self.budget.used().bytes == 0;
         self.audit.check(Invariant::I5, drained == zero);
-    }
-
-    /// Issues commits of all frontiers that moved, one call at a time.
-    pub(super) fn settle_commits(&mut self, now: Instant) {
-        if !self.commit.under_way.is_empty() {
-            return;
-        }
-        let anything = self.assignments.values().any(|a| a.uncommitted().is_some());
-        if !anything {
-            self.commit.next_at = None;
-            return;
-        }
-        let draining = self
-            .assignments
-            .values()
-            .any(|a| a.drain.is_some() && a.live == 0);
-        let at = *self
-            .commit
-            .next_at
-            .get_or_insert(now + self.settings.commit_interval);
-        if at > now && !draining {
-            return;
-        }
-        self.commit.next_at = None;
-        let mut entries = Vec::new();
-        for (partition, assignment) in &mut self.assignments {
-            let Some(offset) = assignment.uncommitted() else {
-                continue;
-            };
-            self.audit
-                .check(Invariant::I1, !assignment.ledger.has_open_below(offset));
-            self.audit.check(
-                Invariant::I8,
-                assignment.issued.is_none_or(|before| before <= offset),
-            );
-            assignment.issued = Some(offset);
-            self.commit
-                .under_way
-                .push((partition.clone(), assignment.epoch, offset));
-            entries.push(CommitEntry {
-                partition: partition.clone(),
-                epoch: assignment.epoch,
-                offset,
-            });
-        }
-        self.effects.push(Effect::Commit(entries));
-    }
-
-    /// Part of a commit, or all of it, was answered.
-    pub(super) fn on_committed(
-        &mut self,
-        entries: Vec<(TopicPartition, Epoch, Offset)>,
-        accepted: bool,
-    ) {
-        for (partition, epoch, offset) in entries {
-            self.commit
-                .under_way
-                .retain(|(other, of, _)| *other != partition || *of != epoch);
-            let Some(assignment) = self.assignments.get_mut(&partition) else {
-                continue;
-            };
-            if assignment.epoch != epoch {
-                continue;
-            }
-            if accepted {
-                assignment.acked = assignment.acked.max(Some(offset));
-            } else if let Some(drain) = assignment.drain.as_mut() {
-                drain.commits_failed += 1;
-            }
-        }
-    }
-
-    pub(super) fn next_commit(&self) -> Option<Instant> {
-        self.commit
-            .next_at
-            .filter(|_| self.commit.under_way.is_empty())
     }
 }

@@ -69,6 +69,10 @@ pub struct PartitionView {
     pub frontier: Option<Offset>,
     /// What the broker has acknowledged.
     pub committed: Option<Offset>,
+    /// What the text beside its last commit would take, in bytes.
+    pub metadata_bytes: usize,
+    /// Events that wait for room in it.
+    pub kept_back: usize,
     /// Whether it is being handed back.
     pub draining: bool,
 }
@@ -86,6 +90,14 @@ pub struct HoldView {
     pub since: Instant,
 }
 
+impl Snapshot {
+    /// Events that wait for room in their partition's commits.
+    #[must_use]
+    pub fn kept_back(&self) -> usize {
+        self.partitions.iter().map(|one| one.kept_back).sum()
+    }
+}
+
 impl Machine {
     /// A picture of the machine. It costs a walk over all operations: take it once a second, not once a step.
     #[must_use]
@@ -100,6 +112,8 @@ impl Machine {
                 settled: assignment.ledger.settled(),
                 frontier: assignment.ledger.frontier(),
                 committed: assignment.acked,
+                metadata_bytes: assignment.metadata_bytes,
+                kept_back: assignment.kept_back.len(),
                 draining: assignment.drain.is_some(),
             })
             .collect();

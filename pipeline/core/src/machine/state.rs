@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use crate::call::Class;
 use crate::charge::Charge;
+use crate::commit_metadata::{DEFAULT_LIMIT, Restored};
 use crate::hold::Family;
 use crate::job::JobId;
 use crate::lane::{LaneId, OperationId};
@@ -91,6 +92,8 @@ pub(super) enum Stage {
     Queued,
     WaitCustomer,
     ReadyTrack,
+    /// Its partition's commits have no room for what it would settle.
+    KeptBack,
     ReadyWrite(GroupKey),
     ReadyForced,
     /// Of a request that was refused as a whole, while another part of it is tried.
@@ -109,6 +112,7 @@ impl Stage {
             Self::Queued
             | Self::WaitCustomer
             | Self::ReadyTrack
+            | Self::KeptBack
             | Self::ReadyWrite(_)
             | Self::ReadyForced
             | Self::Suspect
@@ -170,6 +174,15 @@ pub(super) struct Assignment {
     pub(super) live: u64,
     pub(super) issued: Option<Offset>,
     pub(super) acked: Option<Offset>,
+    /// How many records were settled when the last commit was issued, and when the last acknowledged one was.
+    pub(super) issued_settled: u64,
+    pub(super) acked_settled: u64,
+    /// What the text of the last commit would take.
+    pub(super) metadata_bytes: usize,
+    /// There is no room in it for more.
+    pub(super) metadata_full: bool,
+    /// Events that wait for room.
+    pub(super) kept_back: Vec<OperationId>,
     pub(super) drain: Option<Drain>,
 }
 
@@ -179,10 +192,22 @@ pub(super) struct Drain {
     pub(super) commits_failed: u32,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct CommitState {
     pub(super) under_way: Vec<(TopicPartition, Epoch, Offset)>,
     pub(super) next_at: Option<Instant>,
+    /// The longest text that brokers are known to take, in bytes.
+    pub(super) metadata_limit: usize,
+}
+
+impl Default for CommitState {
+    fn default() -> Self {
+        Self {
+            under_way: Vec::new(),
+            next_at: None,
+            metadata_limit: DEFAULT_LIMIT,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -201,14 +226,27 @@ impl Assignment {
             live: 0,
             issued: None,
             acked: None,
+            issued_settled: 0,
+            acked_settled: 0,
+            metadata_bytes: 0,
+            metadata_full: false,
+            kept_back: Vec::new(),
             drain: None,
         }
     }
 
-    /// The offset to commit, if it is above what the broker has.
+    pub(super) fn restored(epoch: Epoch, restored: Restored) -> Self {
+        Self {
+            ledger: Ledger::restored(restored),
+            ..Self::new(epoch)
+        }
+    }
+
+    /// The offset to commit, if more is settled than the broker knows.
     pub(super) fn uncommitted(&self) -> Option<Offset> {
-        self.ledger
-            .frontier()
-            .filter(|frontier| self.acked.is_none_or(|acked| *frontier > acked))
+        self.ledger.frontier().filter(|frontier| {
+            self.acked.is_none_or(|acked| *frontier > acked)
+                || self.ledger.settled() > self.acked_settled
+        })
     }
 }

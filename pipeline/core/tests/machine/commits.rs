@@ -39,6 +39,7 @@ fn an_answer_about_part_of_a_commit_credits_that_part() {
         partition: shop(1),
         epoch: driver.epoch(&shop(1)),
         offset: Offset(6),
+        metadata: None,
     };
     assert_eq!(
         driver.commits[1..],

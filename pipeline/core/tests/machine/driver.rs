@@ -9,7 +9,7 @@ use ingest_core::call::{
 };
 use ingest_core::fact::{Fact, Settlement};
 use ingest_core::hold::Scope;
-use ingest_core::machine::{CommitEntry, Effect, Input, Machine, MachineSettings};
+use ingest_core::machine::{CommitAnswer, CommitEntry, Effect, Input, Machine, MachineSettings};
 use ingest_core::operation::{CustomerKey, Planned};
 use ingest_core::outcome::{HoldCause, JobTicket, Outcome, Rejected, Verdict};
 use ingest_core::record::{Epoch, TopicPartition};
@@ -125,6 +125,7 @@ impl Driver {
         self.put(Input::Assigned {
             partition,
             epoch: Epoch(next),
+            committed: None,
         });
     }
 
@@ -282,7 +283,12 @@ pub(crate) fn committed(entries: &[CommitEntry], accepted: bool) -> Input {
         .iter()
         .map(|entry| (entry.partition.clone(), entry.epoch, entry.offset))
         .collect();
-    Input::Committed { entries, accepted }
+    let answer = if accepted {
+        CommitAnswer::Accepted
+    } else {
+        CommitAnswer::Failed
+    };
+    Input::Committed { entries, answer }
 }
 
 fn count((since, wakes): &mut (Instant, u32), now: Instant, span: Duration) {

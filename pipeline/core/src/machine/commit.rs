@@ -1,0 +1,253 @@
+//! Commits: the frontier of each partition, and beside it what is settled above.
+
+use std::time::Instant;
+
+use super::state::{Assignment, Stage};
+use super::{CommitAnswer, CommitEntry, Committed, Effect, Machine};
+use crate::commit_metadata::{self, DEFAULT_LIMIT, FULL, Metadata, ROOM, SMALLEST_LIMIT};
+use crate::fact::Fact;
+use crate::invariant::Invariant;
+use crate::lane::{LaneId, OperationId};
+use crate::operation::Operation;
+use crate::record::{Epoch, Offset, TopicPartition};
+
+impl Machine {
+    /// A new assignment with what its former owner settled above its last commit.
+    pub(super) fn restore(
+        &mut self,
+        partition: &TopicPartition,
+        epoch: Epoch,
+        committed: Option<&Committed>,
+    ) -> Assignment {
+        let Some(Committed { offset, metadata }) = committed else {
+            return Assignment::new(epoch);
+        };
+        let decoded = match metadata {
+            Metadata::None => return Assignment::new(epoch),
+            Metadata::Text(text) => commit_metadata::decode(partition, *offset, text),
+            Metadata::Unreadable => Err(commit_metadata::Ignored::Foreign),
+        };
+        match decoded {
+            Ok(restored) => {
+                self.fact(Fact::MetadataRestored {
+                    partition: partition.clone(),
+                    records: restored.offsets(),
+                });
+                Assignment::restored(epoch, restored)
+            }
+            Err(why) => {
+                self.fact(Fact::MetadataIgnored {
+                    partition: partition.clone(),
+                    why,
+                });
+                Assignment::new(epoch)
+            }
+        }
+    }
+
+    /// Issues commits of all partitions of which more is settled than was committed, one call at a time.
+    pub(super) fn settle_commits(&mut self, now: Instant) {
+        if !self.commit.under_way.is_empty() {
+            return;
+        }
+        let anything = self.assignments.values().any(|a| a.uncommitted().is_some());
+        if !anything {
+            self.commit.next_at = None;
+            return;
+        }
+        let draining = self
+            .assignments
+            .values()
+            .any(|a| a.drain.is_some() && a.live == 0);
+        let at = *self
+            .commit
+            .next_at
+            .get_or_insert(now + self.settings.commit_interval);
+        if at > now && !draining {
+            return;
+        }
+        self.commit.next_at = None;
+        let limit = self.commit.metadata_limit;
+        let mut entries = Vec::new();
+        for (partition, assignment) in &mut self.assignments {
+            let Some(offset) = assignment.uncommitted() else {
+                continue;
+            };
+            self.audit
+                .check(Invariant::I1, !assignment.ledger.has_open_below(offset));
+            self.audit.check(
+                Invariant::I8,
+                assignment.issued.is_none_or(|before| before <= offset),
+            );
+            assignment.issued = Some(offset);
+            assignment.issued_settled = assignment.ledger.settled();
+            let metadata = assignment.metadata(partition, offset, limit);
+            if metadata.cut {
+                self.effects.push(Effect::Fact(Fact::MetadataCut));
+            }
+            self.commit
+                .under_way
+                .push((partition.clone(), assignment.epoch, offset));
+            entries.push(CommitEntry {
+                partition: partition.clone(),
+                epoch: assignment.epoch,
+                offset,
+                metadata: metadata.text,
+            });
+        }
+        let looked_at: Vec<TopicPartition> = entries
+            .iter()
+            .map(|entry| entry.partition.clone())
+            .collect();
+        self.effects.push(Effect::Commit(entries));
+        for partition in looked_at {
+            self.start_kept_back(&partition);
+        }
+    }
+
+    /// Part of a commit, or all of it, was answered.
+    pub(super) fn on_committed(
+        &mut self,
+        entries: Vec<(TopicPartition, Epoch, Offset)>,
+        answer: CommitAnswer,
+    ) {
+        let limit = self.commit.metadata_limit;
+        if answer == CommitAnswer::MetadataTooLarge && limit > 0 {
+            let smaller = limit / 2;
+            self.commit.metadata_limit = if smaller < SMALLEST_LIMIT { 0 } else { smaller };
+        }
+        for (partition, epoch, offset) in entries {
+            self.commit
+                .under_way
+                .retain(|(other, of, _)| *other != partition || *of != epoch);
+            let Some(assignment) = self.assignments.get_mut(&partition) else {
+                continue;
+            };
+            if assignment.epoch != epoch {
+                continue;
+            }
+            if answer == CommitAnswer::Accepted {
+                if assignment.issued == Some(offset) {
+                    assignment.acked_settled = assignment.issued_settled;
+                }
+                assignment.acked = assignment.acked.max(Some(offset));
+            } else if let Some(drain) = assignment.drain.as_mut() {
+                drain.commits_failed += u32::from(answer == CommitAnswer::Failed);
+            }
+        }
+    }
+
+    pub(super) fn next_commit(&self) -> Option<Instant> {
+        self.commit
+            .next_at
+            .filter(|_| self.commit.under_way.is_empty())
+    }
+
+    /// Whether an event or identity at the head of its lane may be started, or what is settled above its partition's frontier
+    /// has no room in the commit: then only what leads to the lowest unsettled record may, so that the frontier moves.
+    /// Objects go on: to repeat them is harmless.
+    pub(super) fn may_start(&self, id: OperationId) -> bool {
+        let Some(state) = self.operations.get(&id) else {
+            return true;
+        };
+        let Some(assignment) = self.assignments.get(&state.partition) else {
+            return true;
+        };
+        if !assignment.metadata_full || !matches!(state.work, Operation::Track(_)) {
+            return true;
+        }
+        assignment
+            .ledger
+            .frontier()
+            .is_some_and(|lowest| self.leads_to(state.lane, &state.partition, lowest))
+    }
+
+    /// Whether an operation of the record at this offset is in the lane.
+    fn leads_to(&self, lane: LaneId, partition: &TopicPartition, offset: Offset) -> bool {
+        let active = self.lanes.active(lane);
+        self.lanes
+            .waiting(lane)
+            .chain(active)
+            .any(|id| self.belongs_to(id, partition, offset))
+    }
+
+    /// Whether the operation carries a receipt of the record at this offset.
+    pub(super) fn belongs_to(
+        &self,
+        id: OperationId,
+        partition: &TopicPartition,
+        offset: Offset,
+    ) -> bool {
+        self.operations.get(&id).is_some_and(|state| {
+            state.partition == *partition
+                && state.receipts.iter().any(|receipt| {
+                    self.records
+                        .get(&receipt.record)
+                        .is_some_and(|record| record.record.position.offset == offset)
+                })
+        })
+    }
+
+    /// Sets an event aside until its partition's commits have room again.
+    pub(super) fn keep_back(&mut self, id: OperationId) {
+        if let Some(state) = self.operations.get_mut(&id)
+            && let Some(assignment) = self.assignments.get_mut(&state.partition)
+        {
+            state.stage = Stage::KeptBack;
+            assignment.kept_back.push(id);
+        }
+    }
+
+    /// Events that were set aside are looked at again.
+    fn start_kept_back(&mut self, partition: &TopicPartition) {
+        let Some(assignment) = self.assignments.get_mut(partition) else {
+            return;
+        };
+        let kept = std::mem::take(&mut assignment.kept_back);
+        let full = assignment.metadata_full;
+        let mut still = Vec::new();
+        for id in kept {
+            let stage = self.operations.get(&id).map(|state| &state.stage);
+            if stage != Some(&Stage::KeptBack) {
+                continue;
+            }
+            if full && !self.may_start(id) {
+                still.push(id);
+                continue;
+            }
+            if let Some(state) = self.operations.get_mut(&id) {
+                state.stage = Stage::Queued;
+                self.dirty.push_back(state.lane);
+            }
+        }
+        if let Some(assignment) = self.assignments.get_mut(partition) {
+            assignment.kept_back = still;
+        }
+    }
+}
+
+impl Assignment {
+    /// The text beside a commit of this offset; notes whether it is full.
+    fn metadata(
+        &mut self,
+        partition: &TopicPartition,
+        offset: Offset,
+        limit: usize,
+    ) -> commit_metadata::Encoded {
+        let encoded = commit_metadata::encode(
+            partition,
+            offset,
+            self.ledger.frontier_stamp(),
+            self.ledger.settled_above(),
+            limit,
+        );
+        self.metadata_bytes = encoded.bytes;
+        let part = |of: usize| of * limit / DEFAULT_LIMIT;
+        if limit == 0 || encoded.bytes < part(ROOM) {
+            self.metadata_full = false;
+        } else if encoded.bytes >= part(FULL) {
+            self.metadata_full = true;
+        }
+        encoded
+    }
+}
