@@ -95,7 +95,8 @@ impl Holds {
             | HoldCause::Billing
             | HoldCause::MissingRole
             | HoldCause::MissingKlass
-            | HoldCause::DeadLetterGuard => self.patient,
+            | HoldCause::DeadLetterGuard
+            | HoldCause::Quarantine => self.patient,
         }
     }
 
@@ -180,17 +181,26 @@ impl Holds {
         }
     }
 
-    /// A request of this family succeeded: its holds are over. The scopes that ended.
+    /// A request of this family succeeded: its holds are over, but for a quarantine, which only an object that stands ends
+    /// ([`end`](Self::end)). The scopes that ended.
     pub fn succeeded(&mut self, family: Option<&Family>) -> Vec<(Scope, HoldCause)> {
         if self.active.is_empty() {
             return Vec::new();
         }
         scopes(family)
             .filter_map(|scope| {
+                if self.active.get(&scope)?.cause == HoldCause::Quarantine {
+                    return None;
+                }
                 let hold = self.active.remove(&scope)?;
                 Some((scope, hold.cause))
             })
             .collect()
+    }
+
+    /// Ends the hold of a scope. Why it was held.
+    pub fn end(&mut self, scope: &Scope) -> Option<HoldCause> {
+        self.active.remove(scope).map(|hold| hold.cause)
     }
 
     /// Ends the hold of that number by hand. What it was.

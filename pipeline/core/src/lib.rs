@@ -24,6 +24,7 @@ pub mod mapping;
 pub mod operation;
 pub mod outcome;
 pub mod pack;
+pub mod quarantine;
 pub mod quota;
 pub mod record;
 pub mod resolve;

@@ -100,6 +100,8 @@ pub enum HoldCause {
     MissingKlass,
     /// Too many of a topic's records were rejected: the mapping is probably wrong.
     DeadLetterGuard,
+    /// The items of a klass keep failing the same way: the klass has probably changed.
+    Quarantine,
     /// Nothing succeeds: the destination is down.
     Unhealthy,
 }
@@ -215,6 +217,7 @@ labels!(HoldCause {
     MissingRole => "missing_role",
     MissingKlass => "missing_klass",
     DeadLetterGuard => "dead_letter_guard",
+    Quarantine => "klass_quarantine",
     Unhealthy => "unhealthy",
 });
 

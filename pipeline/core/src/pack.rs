@@ -5,6 +5,7 @@
 //! has waited long enough.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::time::{Duration, Instant};
 
 use crate::lane::OperationId;
@@ -152,6 +153,18 @@ impl Groups {
             self.groups.remove(key);
         }
         taken
+    }
+
+    /// Takes one operation of a group: the first after that one, or the first of all if there is none behind it.
+    pub fn take_after(&mut self, key: &GroupKey, last: Option<OperationId>) -> Option<OperationId> {
+        let items = &self.groups.get(key)?.items;
+        let behind = last.and_then(|last| {
+            let range = (Bound::Excluded(last), Bound::Unbounded);
+            items.range(range).next()
+        });
+        let (id, _) = behind.or_else(|| items.first_key_value())?;
+        let id = *id;
+        self.remove(key, id).then_some(id)
     }
 
     /// Operations that wait for a request.

@@ -307,6 +307,9 @@ pub fn what_to_do(cause: HoldCause) -> &'static str {
         HoldCause::DeadLetterGuard => {
             "correct the mapping and restart, or accept the rejections: release this hold, or restart with --accept-dead-letters"
         }
+        HoldCause::Quarantine => {
+            "see the last dead letters of the klass for the error; correct the klass's attributes in Kustomer, or the mapping and restart; work goes on by itself with the first object that is stored; releasing this hold takes the errors as they come, as dead letters"
+        }
         HoldCause::Unhealthy => "nothing: the API is probed and work goes on when it answers",
     }
 }

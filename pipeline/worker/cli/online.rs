@@ -104,6 +104,7 @@ fn refused(settings: &Settings, error: TokenError) -> Finding {
             | HoldCause::MissingRole
             | HoldCause::MissingKlass
             | HoldCause::DeadLetterGuard
+            | HoldCause::Quarantine
             | HoldCause::Unhealthy => what_to_do(*cause).to_owned(),
         },
         TokenError::Unanswered(_) => {

@@ -70,6 +70,7 @@ impl Machine {
                 self.failures = 0;
                 self.last_any_success = Some(now);
                 self.last_success = Some((now, sent.family.clone()));
+                self.holds.probe_lost(now, family, &mut self.jitter);
                 for (scope, cause) in self.holds.succeeded(family) {
                     self.fact(Fact::HoldEnded { scope, cause });
                 }
@@ -143,9 +144,10 @@ impl Machine {
             HoldCause::BadToken | HoldCause::Billing | HoldCause::Unhealthy => {
                 (Scope::Destination, cause)
             }
-            HoldCause::MissingRole | HoldCause::MissingKlass | HoldCause::DeadLetterGuard => {
-                (narrow(&sent.family), cause)
-            }
+            HoldCause::MissingRole
+            | HoldCause::MissingKlass
+            | HoldCause::DeadLetterGuard
+            | HoldCause::Quarantine => (narrow(&sent.family), cause),
         };
         self.begin_hold(now, scope, cause);
     }

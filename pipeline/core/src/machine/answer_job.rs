@@ -12,6 +12,7 @@ use crate::lane::OperationId;
 use crate::operation::CustomerKey;
 use crate::outcome::{Outcome, Rejection, RetryCause};
 use crate::pack::Verb;
+use crate::quarantine::Way;
 
 /// A job that says it is complete but names no result for an item is asked this often before the item is looked at.
 const READS_OF_A_COMPLETE_JOB: u32 = 6;
@@ -124,7 +125,7 @@ impl Machine {
             ItemFate::Limited(_) => self.retry(now, id, RetryCause::ObjectQuota, None),
             ItemFate::Transient(_) => self.retry(now, id, RetryCause::Item, None),
             ItemFate::Permanent(detail) => {
-                self.finish_rejected(id, Rejection::RefusedByApi, detail);
+                self.refuse_object(now, id, Way::Job, detail);
             }
         }
     }

@@ -16,6 +16,7 @@ use crate::lane::OperationId;
 use crate::operation::Operation;
 use crate::outcome::{JobTicket, Outcome, Rejection, RetryCause, SkipReason, SplitHint};
 use crate::pack::Verb;
+use crate::quarantine::Way;
 use crate::revision::Revision;
 
 /// How often a look at an object leads straight back to a write.
@@ -56,9 +57,9 @@ impl Machine {
                     refs_refused: false,
                     too_large: false,
                 };
-                self.split(batch, &hint);
+                self.split(now, batch, &hint);
             }
-            Outcome::Split(hint) => self.split(batch, &hint),
+            Outcome::Split(hint) => self.split(now, batch, &hint),
         }
     }
 
@@ -70,6 +71,7 @@ impl Machine {
             rest,
             ..
         } = batch;
+        self.note_accepted(&group.klass, &operations);
         self.accuse(&group, rest);
         let named: HashMap<String, OperationId> = operations
             .iter()
@@ -130,7 +132,7 @@ impl Machine {
                 self.back_to_the_pool(&batch.rest);
             }
             Outcome::Reject(detail) | Outcome::Split(SplitHint { detail, .. }) => {
-                self.finish_rejected(id, Rejection::RefusedByApi, detail);
+                self.refuse_object(now, id, Way::Alone, detail);
                 self.back_to_the_pool(&batch.rest);
             }
         }
@@ -170,6 +172,8 @@ impl Machine {
                 self.directory
                     .learn_object(&written.klass, &written.external_id, learnt);
             }
+            let (klass, sent) = (written.klass.clone(), state.last_attempt);
+            self.note_stored(&klass, sent);
         }
         self.finish_delivered(id);
     }

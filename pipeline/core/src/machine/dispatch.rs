@@ -167,7 +167,11 @@ impl Machine {
         let Some(group) = self.due_group(now, plenty) else {
             return;
         };
-        let operations = self.groups.take(&group);
+        let operations = if self.is_quarantined(&group.klass) {
+            self.take_probe(&group)
+        } else {
+            self.groups.take(&group)
+        };
         let batch = Batch {
             group,
             operations,

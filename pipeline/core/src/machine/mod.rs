@@ -17,6 +17,7 @@ mod dispatch;
 mod drain;
 mod guard;
 mod intake;
+mod quarantine;
 mod ready;
 mod schedule;
 mod settings;
@@ -41,13 +42,14 @@ use crate::dead_letter::DeadLetterGuard;
 use crate::directory::{Directory, Generations};
 use crate::fact::Fact;
 use crate::fair::Turns;
-use crate::hold::{Holds, Scope};
+use crate::hold::{Family, Holds, Scope};
 use crate::invariant::Audit;
 use crate::job::Jobs;
 use crate::lane::{LaneId, Lanes, OperationId};
 use crate::operation::Klass;
-use crate::outcome::{Rejected, Verdict};
+use crate::outcome::{HoldCause, Rejected, Verdict};
 use crate::pack::Groups;
+use crate::quarantine::Quarantine;
 use crate::quota::Quota;
 use crate::record::{Epoch, Offset, Record, Topic, TopicPartition};
 use crate::resolve::Resolver;
@@ -220,6 +222,7 @@ pub struct Machine {
     turns: Turns,
     holds: Holds,
     guard: DeadLetterGuard,
+    quarantine: Quarantine,
     budget: Budget,
     audit: Audit,
     jitter: Jitter,
@@ -230,7 +233,7 @@ pub struct Machine {
     duplicates_refused: HashSet<Klass>,
     revisions: Revisions,
     failures: u32,
-    last_success: Option<(Instant, Option<crate::hold::Family>)>,
+    last_success: Option<(Instant, Option<Family>)>,
     last_any_success: Option<Instant>,
     commit: state::CommitState,
     letters_open: usize,
@@ -266,6 +269,7 @@ impl Machine {
             turns: Turns::default(),
             holds: Holds::new(settings.patient_probes, settings.eager_probes),
             guard: DeadLetterGuard::new(settings.accept_dead_letters.clone()),
+            quarantine: Quarantine::default(),
             budget: Budget::new(settings.budget),
             audit: Audit::default(),
             jitter: Jitter::new(settings.seed),
@@ -358,8 +362,12 @@ impl Machine {
 
     fn on_release(&mut self, id: u64) {
         if let Some((scope, cause)) = self.holds.release(id) {
-            if let Scope::Topic(topic) = &scope {
-                self.release_topic(topic);
+            match (&scope, cause) {
+                (Scope::Topic(topic), _) => self.release_topic(topic),
+                (Scope::Family(Family::KObjectWrite(klass)), HoldCause::Quarantine) => {
+                    self.quarantine.release(klass);
+                }
+                (Scope::Destination | Scope::Family(_), _) => {}
             }
             self.fact(Fact::HoldEnded { scope, cause });
         }

@@ -6,12 +6,15 @@
 //! suspicion without being sent again as a whole. In the end an item stands alone and is refused with an error of its own.
 //! Of two guilty items one is found; the other one is back in the pool and is found when its next request is refused.
 
+use std::time::Instant;
+
 use super::Machine;
 use super::state::{Batch, Stage};
 use crate::fact::Fact;
 use crate::lane::OperationId;
 use crate::outcome::SplitHint;
 use crate::pack::GroupKey;
+use crate::quarantine::Way;
 
 /// The part of the suspects that is tried. A part that is refused costs one request, one that is accepted two, the look at its
 /// job included: then the golden section narrows down faster than halves, above all where luck is bad. A request of a hundred
@@ -23,7 +26,7 @@ const ONE_BY_ONE: usize = 4;
 
 impl Machine {
     /// A request was refused as a whole.
-    pub(super) fn split(&mut self, batch: Batch, hint: &SplitHint) {
+    pub(super) fn split(&mut self, now: Instant, batch: Batch, hint: &SplitHint) {
         if hint.refs_refused {
             if std::mem::take(&mut self.object_refs) {
                 self.fact(Fact::RefsOff);
@@ -44,8 +47,13 @@ impl Machine {
             ..
         } = batch;
         self.back_to_the_pool(&rest);
-        if operations.len() <= 1 {
-            self.reject_all(&operations, &hint.detail);
+        if let [alone] = operations.as_slice() {
+            self.refuse_object(now, *alone, Way::Alone, hint.detail.clone());
+            return;
+        }
+        if !hint.too_large && self.is_quarantined_for(now, &group.klass, &operations, &hint.detail)
+        {
+            self.disband(&operations);
             return;
         }
         if let Some(guilty) = hint.item.and_then(|index| operations.get(index)).copied() {
@@ -90,6 +98,11 @@ impl Machine {
             self.back_to_the_pool(&rest);
             return;
         }
+        if self.is_quarantined(&group.klass) {
+            self.disband(&operations);
+            self.disband(&rest);
+            return;
+        }
         self.forced.push_back(Batch {
             group,
             operations,
@@ -125,7 +138,7 @@ impl Machine {
     }
 
     /// Puts an operation to where it stood in its lane, unless it stands there. `false` if it was left to the next owner.
-    fn line_up(&mut self, id: OperationId, stage: Stage) -> bool {
+    pub(super) fn line_up(&mut self, id: OperationId, stage: Stage) -> bool {
         let Some(state) = self.operations.get_mut(&id) else {
             return false;
         };

@@ -1,0 +1,131 @@
+//! A klass whose items keep failing the same way: its writes wait, one item at a time is tried.
+
+use std::time::Instant;
+
+use super::Machine;
+use super::state::Stage;
+use crate::fact::Fact;
+use crate::hold::{Family, Scope};
+use crate::lane::OperationId;
+use crate::operation::{Klass, Operation};
+use crate::outcome::{HoldCause, Rejection};
+use crate::pack::GroupKey;
+use crate::quarantine::Way;
+
+impl Machine {
+    /// An object was refused for good: a dead letter, unless its klass is in quarantine or has to be.
+    pub(super) fn refuse_object(
+        &mut self,
+        now: Instant,
+        id: OperationId,
+        way: Way,
+        detail: String,
+    ) {
+        let Some(state) = self.operations.get(&id) else {
+            return;
+        };
+        let sent = state.last_attempt.unwrap_or(now);
+        if let Operation::KObject(object) = &state.work {
+            let klass = object.klass.clone();
+            if self.is_quarantined(&klass) {
+                self.put_back(id);
+                return;
+            }
+            if self.quarantine.refused(&klass, way, sent, &detail) {
+                self.put_back(id);
+                self.begin_quarantine(now, klass);
+                return;
+            }
+        }
+        self.finish_rejected(id, Rejection::RefusedByApi, detail);
+    }
+
+    /// A request of that klass was refused as a whole. `true` if the klass is in quarantine for it: then nobody is guilty.
+    pub(super) fn is_quarantined_for(
+        &mut self,
+        now: Instant,
+        klass: &Klass,
+        operations: &[OperationId],
+        detail: &str,
+    ) -> bool {
+        if self.is_quarantined(klass) {
+            return true;
+        }
+        let sent = self.sent_at(operations).unwrap_or(now);
+        let trips = self.quarantine.refused(klass, Way::Whole, sent, detail);
+        if trips {
+            self.begin_quarantine(now, klass.clone());
+        }
+        trips
+    }
+
+    /// A bulk request of that klass was accepted.
+    pub(super) fn note_accepted(&mut self, klass: &Klass, operations: &[OperationId]) {
+        if let Some(sent) = self.sent_at(operations) {
+            self.quarantine.accepted(klass, sent);
+        }
+    }
+
+    /// An object stands: whatever the klass was in quarantine for is over, if it was sent since.
+    pub(super) fn note_stored(&mut self, klass: &Klass, sent: Option<Instant>) {
+        let Some(sent) = sent else {
+            return;
+        };
+        self.quarantine.stored(klass, sent);
+        let scope = Scope::Family(Family::KObjectWrite(klass.clone()));
+        let proves = self
+            .holds
+            .get(&scope)
+            .is_some_and(|hold| hold.cause == HoldCause::Quarantine && sent >= hold.since);
+        if proves && let Some(cause) = self.holds.end(&scope) {
+            self.fact(Fact::HoldEnded { scope, cause });
+        }
+    }
+
+    pub(super) fn is_quarantined(&self, klass: &Klass) -> bool {
+        self.holds
+            .get(&Scope::Family(Family::KObjectWrite(klass.clone())))
+            .is_some_and(|hold| hold.cause == HoldCause::Quarantine)
+    }
+
+    /// The item that is tried next of a klass in quarantine: another one each time, so that one bad item proves nothing.
+    pub(super) fn take_probe(&mut self, group: &GroupKey) -> Vec<OperationId> {
+        let last = self.quarantine.last_probe(&group.klass);
+        let Some(next) = self.groups.take_after(group, last) else {
+            return Vec::new();
+        };
+        self.quarantine.probed(&group.klass, next);
+        vec![next]
+    }
+
+    fn begin_quarantine(&mut self, now: Instant, klass: Klass) {
+        let mut waiting = Vec::new();
+        self.forced.retain_mut(|batch| {
+            let held = batch.group.klass == klass;
+            if held {
+                waiting.append(&mut batch.operations);
+                waiting.append(&mut batch.rest);
+            }
+            !held
+        });
+        let scope = Scope::Family(Family::KObjectWrite(klass));
+        self.begin_hold(now, scope, HoldCause::Quarantine);
+        self.disband(&waiting);
+    }
+
+    /// Nothing keeps these together any more.
+    pub(super) fn disband(&mut self, operations: &[OperationId]) {
+        for id in operations {
+            if self.line_up(*id, Stage::Queued) {
+                let lane = self.operations.get(id).map(|state| state.lane);
+                self.dirty.extend(lane);
+            }
+        }
+    }
+
+    fn sent_at(&self, operations: &[OperationId]) -> Option<Instant> {
+        operations
+            .iter()
+            .find_map(|id| self.operations.get(id)?.last_attempt)
+    }
+}
