@@ -49,6 +49,17 @@ pub enum SettingsError {
         /// What the client has for `max.poll.interval.ms`.
         max_poll: Duration,
     },
+    /// The client takes no session time-out that is longer than the time between polls.
+    #[error(
+        "the session time-out ({session:?}) must not be longer than kafka.properties.max.poll.interval.ms \
+         ({max_poll:?}); shorten the one or lengthen the other"
+    )]
+    SessionTooLong {
+        /// The session time-out.
+        session: Duration,
+        /// What the client has for `max.poll.interval.ms`.
+        max_poll: Duration,
+    },
 }
 
 /// A client that could not be created.

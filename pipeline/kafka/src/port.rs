@@ -137,6 +137,8 @@ pub enum CommitFailureKind {
 /// Offsets as the brokers see them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Statistics {
+    /// The group was joined and has given out its partitions; this process may have got none.
+    pub joined: bool,
     /// One entry per assigned partition, ordered by partition.
     pub partitions: Vec<PartitionStatistics>,
     /// Records fetched and waiting inside the client.

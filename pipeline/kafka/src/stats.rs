@@ -15,7 +15,13 @@ pub(crate) fn of(
     statistics: &ClientStatistics,
     ends: &BTreeMap<TopicPartition, Offset>,
 ) -> Statistics {
-    let mut result = Statistics::default();
+    let mut result = Statistics {
+        joined: statistics
+            .cgrp
+            .as_ref()
+            .is_some_and(|group| group.join_state == "steady"),
+        ..Statistics::default()
+    };
     for topic in statistics.topics.values() {
         for partition in topic.partitions.values() {
             // The client keeps one entry for records without a partition, and entries of partitions of others.

@@ -9,7 +9,7 @@ use super::online;
 use super::output::Output;
 use super::test::tests;
 use super::{CheckArgs, CommandError, CommandExit};
-use crate::config::{KeyedBy, Settings};
+use crate::config::{KeyedBy, PropertyValue, Settings};
 
 /// What one check came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,6 +101,13 @@ fn offline(settings: &Settings) -> Vec<Finding> {
     }
     if let Err(error) = settings.kustomer.token.read() {
         let text = format!("kustomer.token: {error}");
+        findings.push(Finding::warning(
+            text,
+            "it need not be here, but where the worker runs",
+        ));
+    }
+    if let Some(Err(error)) = settings.kafka.instance_id.as_ref().map(PropertyValue::read) {
+        let text = format!("kafka.instance_id: {error}");
         findings.push(Finding::warning(
             text,
             "it need not be here, but where the worker runs",

@@ -106,3 +106,90 @@ fn a_configuration_that_cannot_be_used_is_a_finding_of_check_and_a_wrong_use_els
     assert_eq!(run(dir.path(), &["test"]).1, CommandExit::Usage);
     assert_eq!(run(dir.path(), &["run"]).1, CommandExit::Usage);
 }
+
+/// What `check` says of a configuration whose `kafka` section has these lines, too.
+fn check_kafka(lines: &str) -> (String, CommandExit) {
+    let dir = files(GOOD_TEST);
+    let file = dir.path().join("w.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(
+        &file,
+        text.replace("  group: g\n", &format!("  group: g\n{lines}\n")),
+    )
+    .unwrap();
+    run(dir.path(), &["check"])
+}
+
+#[test]
+fn what_the_consumer_protocol_leaves_to_the_brokers_is_refused_with_the_reason() {
+    let consumer = "  properties: { group.protocol: consumer }";
+    assert_eq!(check_kafka(consumer).1, CommandExit::Good);
+    for (property, value, reason) in [
+        (
+            "session.timeout.ms",
+            "9000",
+            "group.consumer.session.timeout.ms",
+        ),
+        (
+            "heartbeat.interval.ms",
+            "900",
+            "group.consumer.heartbeat.interval.ms",
+        ),
+        (
+            "partition.assignment.strategy",
+            "cooperative-sticky",
+            "group.consumer.assignors",
+        ),
+        ("group.protocol.type", "consumer", "leave it out"),
+    ] {
+        let line = format!("  properties: {{ group.protocol: consumer, {property}: {value} }}");
+        let (text, exit) = check_kafka(&line);
+        assert_eq!(exit, CommandExit::Faults, "{text}");
+        assert!(text.contains("w.yaml:4:"), "{property}: {text}");
+        assert!(
+            text.contains(&format!("kafka.properties[{property}]")),
+            "{text}"
+        );
+        assert!(text.contains(reason), "{property}: {text}");
+    }
+    let (text, exit) = check_kafka(&format!("  session_timeout: 9s\n{consumer}"));
+    assert_eq!(exit, CommandExit::Faults, "{text}");
+    assert!(
+        text.contains("w.yaml:4:") && text.contains("kafka.session_timeout: cannot"),
+        "{text}"
+    );
+    assert!(text.contains("group.consumer.session.timeout.ms"), "{text}");
+    let (text, exit) = check_kafka("  properties: { group.remote.assignor: range }");
+    assert_eq!(exit, CommandExit::Faults, "{text}");
+}
+
+#[test]
+fn the_name_of_a_static_member_is_checked() {
+    for (lines, problem) in [
+        (
+            "  instance_id: 'a b'",
+            "kafka.instance_id: \"a b\" is not legal",
+        ),
+        ("  instance_id: { env: '' }", "kafka.instance_id"),
+        (
+            "  properties: { group.instance.id: a }",
+            "set kafka.instance_id instead",
+        ),
+        (
+            "  session_timeout: 10m",
+            "is longer than max.poll.interval.ms, 5m",
+        ),
+    ] {
+        let (text, exit) = check_kafka(lines);
+        assert_eq!(exit, CommandExit::Faults, "{lines}: {text}");
+        assert!(text.contains(problem), "{problem} is not in {text}");
+    }
+    assert_eq!(check_kafka("  instance_id: worker-0").1, CommandExit::Good);
+    // It need not be here, but where the worker runs.
+    let (text, exit) = check_kafka("  instance_id: { env: KI_NO_SUCH_VARIABLE }");
+    assert_eq!(exit, CommandExit::Good, "{text}");
+    assert!(
+        text.contains("warning: kafka.instance_id: the environment variable"),
+        "{text}"
+    );
+}

@@ -40,6 +40,10 @@ pub(super) fn settings(
             None
         }
     };
+    let instance_id = match &raw.instance_id {
+        None => Some(None),
+        Some(raw) => checker.instance_id(raw).map(Some),
+    };
     let topics = checker.topics(raw);
     let dead_letter_topic = checker.dead_letter_topic(raw);
     let hold_topic = checker.hold_topic(raw, dead_letter_topic.as_ref());
@@ -49,6 +53,7 @@ pub(super) fn settings(
     let settings = KafkaSettings {
         brokers: brokers?,
         group: group?,
+        instance_id: instance_id?,
         topics: topics?,
         dead_letter_topic: dead_letter_topic?,
         hold_topic: hold_topic?,
@@ -255,6 +260,25 @@ impl Checker<'_> {
         }
     }
 
+    fn instance_id(&mut self, raw: &At<RawProperty>) -> Option<PropertyValue> {
+        let value = match &raw.value {
+            RawProperty::Secret(place) => return self.secret(place).map(PropertyValue::Secret),
+            RawProperty::Plain(scalar) => scalar.to_string(),
+        };
+        let mut options = KafkaOptions::new("localhost:9092", "g", &["t"], "d");
+        options.instance_id = Some(value.clone());
+        match ingest_kafka::KafkaSettings::try_new(options) {
+            Ok(_) => Some(PropertyValue::Plain(value)),
+            Err(error) => {
+                let (problem, _) = explain(&error);
+                let way_out =
+                    "give each replica its own, such as { env: POD_NAME }, or leave it out";
+                self.fault(raw.spot, &raw.key, &problem, way_out);
+                None
+            }
+        }
+    }
+
     /// What only shows when all settings stand together, such as a drain that outlasts the poll interval.
     fn together(
         &mut self,
@@ -269,7 +293,7 @@ impl Checker<'_> {
                 PropertyValue::Plain(value) => Some((name.clone(), value.clone())),
                 PropertyValue::Secret(_) => None,
             });
-        let Err(error) = settings.client_settings(plain.collect(), budget) else {
+        let Err(error) = settings.client_settings(plain.collect(), None, budget) else {
             return true;
         };
         let (leaf, key) = match &error {
@@ -277,6 +301,16 @@ impl Checker<'_> {
             SettingsError::Invalid {
                 setting: "brokers", ..
             } => (&raw.brokers, "brokers"),
+            // The key that stands for the property.
+            SettingsError::Refused { property, reason }
+                if property == "session.timeout.ms" && raw.session_timeout.is_some() =>
+            {
+                if let Some(leaf) = &raw.session_timeout {
+                    self.fault(leaf.spot, &leaf.key, "cannot be set here", reason);
+                }
+                return false;
+            }
+            SettingsError::SessionTooLong { .. } => (&raw.session_timeout, "session_timeout"),
             SettingsError::Refused { property, .. }
             | SettingsError::Unknown { property }
             | SettingsError::Value { property, .. } => {
@@ -325,6 +359,14 @@ fn explain(error: &SettingsError) -> (String, String) {
         SettingsError::Value { detail, .. } => (
             format!("has a value that the Kafka client refuses{detail}"),
             "give one that librdkafka documents for it".to_owned(),
+        ),
+        SettingsError::SessionTooLong { session, max_poll } => (
+            format!(
+                "a session time-out of {} is longer than max.poll.interval.ms, {}",
+                show_duration(*session),
+                show_duration(*max_poll)
+            ),
+            "shorten it, or lengthen max.poll.interval.ms in kafka.properties".to_owned(),
         ),
         SettingsError::DrainTooLong { drain, max_poll } => (
             format!(

@@ -45,6 +45,8 @@ pub struct KafkaSettings {
     pub brokers: String,
     /// The consumer group.
     pub group: String,
+    /// Makes the worker a static member of it, under this name; every replica has its own.
+    pub instance_id: Option<PropertyValue>,
     /// The topics to read, at least one, none twice.
     pub topics: Vec<TopicSettings>,
     /// Where rejected records go; none of the input topics.
@@ -86,7 +88,7 @@ pub enum KeyedBy {
     None,
 }
 
-/// The value of a raw librdkafka setting.
+/// A value in the configuration, or where it is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PropertyValue {
     /// As it stands in the configuration.
@@ -167,6 +169,9 @@ pub enum ClientSettingsError {
         #[source]
         source: SecretError,
     },
+    /// The instance id cannot be read.
+    #[error("kafka.instance_id")]
+    InstanceId(#[source] SecretError),
     /// The client refuses them.
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -183,22 +188,20 @@ impl Settings {
     pub fn kafka_client(&self) -> Result<ingest_kafka::KafkaSettings, ClientSettingsError> {
         let mut properties = BTreeMap::new();
         for (name, value) in &self.kafka.properties {
-            let value = match value {
-                PropertyValue::Plain(value) => value.clone(),
-                PropertyValue::Secret(secret) => {
-                    let text =
-                        secret
-                            .read_text()
-                            .map_err(|source| ClientSettingsError::Secret {
-                                property: name.clone(),
-                                source,
-                            })?;
-                    text.expose_secret().to_owned()
-                }
-            };
+            let value = value.read().map_err(|source| ClientSettingsError::Secret {
+                property: name.clone(),
+                source,
+            })?;
             properties.insert(name.clone(), value);
         }
-        Ok(self.kafka.client_settings(properties, Some(self.budget))?)
+        let instance_id = self.kafka.instance_id.as_ref().map(PropertyValue::read);
+        let instance_id = instance_id
+            .transpose()
+            .map_err(ClientSettingsError::InstanceId)?;
+        let budget = Some(self.budget);
+        Ok(self
+            .kafka
+            .client_settings(properties, instance_id, budget)?)
     }
 
     /// The API client's settings, the token read now.
@@ -216,6 +219,22 @@ impl Settings {
     }
 }
 
+// === impl PropertyValue ===
+
+impl PropertyValue {
+    /// The value, read now where it stands elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn read(&self) -> Result<String, SecretError> {
+        match self {
+            Self::Plain(value) => Ok(value.clone()),
+            Self::Secret(place) => Ok(place.read_text()?.expose_secret().to_owned()),
+        }
+    }
+}
+
 // === impl KafkaSettings ===
 
 impl KafkaSettings {
@@ -223,12 +242,14 @@ impl KafkaSettings {
     pub(super) fn client_settings(
         &self,
         properties: BTreeMap<String, String>,
+        instance_id: Option<String>,
         budget: Option<BudgetSettings>,
     ) -> Result<ingest_kafka::KafkaSettings, SettingsError> {
         let topics: Vec<&str> = self.topics.iter().map(|t| t.topic.as_str()).collect();
         let dead_letters = self.dead_letter_topic.as_str();
         let mut options = KafkaOptions::new(&self.brokers, &self.group, &topics, dead_letters);
         options.properties = properties;
+        options.instance_id = instance_id;
         if let Some(timeout) = self.session_timeout {
             let name = "session.timeout.ms".to_owned();
             options

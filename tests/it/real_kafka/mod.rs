@@ -16,6 +16,7 @@ mod delivery;
 mod group;
 
 mod letters;
+mod members;
 mod outage;
 mod refused;
 mod replay;

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use super::broker::Broker;
 use super::shop::Expected;
 use super::wire::{self, Committed};
-use super::worker::{TOKEN, Worker};
+use super::worker::{MEMBER, TOKEN, Worker};
 use super::{say, wait_for};
 
 /// The mapping that ships.
@@ -33,6 +33,8 @@ pub(super) struct Options {
     pub(super) limit: u32,
     /// `kafka.properties`.
     pub(super) properties: Vec<(&'static str, &'static str)>,
+    /// Workers are static members of the group, each by its own name.
+    pub(super) members: bool,
     /// The mapping file, if not the one that ships.
     pub(super) mapping: Option<PathBuf>,
     /// Configuration of the input topic.
@@ -67,6 +69,7 @@ impl Default for Options {
             scale: 60.0,
             limit: 1_000,
             properties,
+            members: false,
             mapping: None,
             topic: Vec::new(),
             letters: Vec::new(),
@@ -117,6 +120,11 @@ impl Setup {
         Worker::start(&self.config_file(), self.options.scale).await
     }
 
+    /// Starts a static member of the group by that name.
+    pub(super) async fn member(&self, name: &str) -> Worker {
+        Worker::start_as(&self.config_file(), self.options.scale, name).await
+    }
+
     /// The configuration that workers are started with.
     pub(super) fn config_file(&self) -> PathBuf {
         let mapping = self.options.mapping.as_deref();
@@ -128,8 +136,13 @@ impl Setup {
             .iter()
             .map(|(name, value)| format!("{name}: \"{value}\""))
             .collect();
+        let member = if self.options.members {
+            format!("{{ env: {MEMBER} }}")
+        } else {
+            "null".to_owned()
+        };
         let text = format!(
-            "kafka:\n  brokers: {}\n  group: {}\n  topics:\n    - {{ name: {}, mapping: {mapping}, keyed_by: customer \
+            "kafka:\n  brokers: {}\n  group: {}\n  instance_id: {member}\n  topics:\n    - {{ name: {}, mapping: {mapping}, keyed_by: customer \
              }}\n  dead_letter_topic: {}\n  properties: {{ {} }}\nkustomer:\n  base_url: {}\n  limit: {}\n  token: {{ \
              env: {} }}\nadmin: {{ listen: \"127.0.0.1:0\" }}\n",
             self.broker.address,

@@ -15,6 +15,8 @@ use super::wait_for;
 
 /// The variable that the API key stands in, and the key.
 pub(crate) const TOKEN: (&str, &str) = ("REAL_KAFKA_TEST_KEY", "sim-key");
+/// The variable that `kafka.instance_id` is read from, where a test's configuration has one.
+pub(crate) const MEMBER: &str = "REAL_KAFKA_TEST_MEMBER";
 /// Log lines that a failure shows.
 const TAIL: usize = 30;
 
@@ -32,6 +34,11 @@ pub(crate) struct Worker {
 impl Worker {
     /// Starts a worker and waits for its admin server.
     pub(crate) async fn start(config: &Path, scale: f64) -> Self {
+        Self::start_as(config, scale, "").await
+    }
+
+    /// The same with a name for `kafka.instance_id`.
+    pub(crate) async fn start_as(config: &Path, scale: f64, member: &str) -> Self {
         let program = std::env::var_os("INGEST_WORKER_BIN")
             .unwrap_or_else(|| env!("CARGO_BIN_EXE_kustomer-ingest").into());
         let started_ms = Clock.unix_ms();
@@ -40,6 +47,7 @@ impl Worker {
             .arg(config)
             .args(["--time-scale", &scale.to_string()])
             .env(TOKEN.0, TOKEN.1)
+            .env(MEMBER, member)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -109,6 +117,15 @@ impl Worker {
             .find(|line| line["message"] == message)
     }
 
+    /// How many log lines have that message.
+    pub(crate) fn count(&self, message: &str) -> usize {
+        let log = self.log();
+        let lines = log
+            .iter()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.filter(|line| line["message"] == message).count()
+    }
+
     /// All metrics, as the admin server shows them; empty when it does not answer.
     pub(crate) async fn metrics(&self) -> Metrics {
         Metrics(self.get("metrics").await.unwrap_or_default())
@@ -122,6 +139,15 @@ impl Worker {
     /// How many partitions `/status` says the worker has.
     pub(crate) async fn partitions(&self) -> Option<usize> {
         Some(self.status().await?["partitions"].as_array()?.len())
+    }
+
+    /// The partitions that `/status` shows.
+    pub(crate) async fn partition_numbers(&self) -> Vec<i32> {
+        let status = self.status().await.unwrap();
+        let partitions = status["partitions"].as_array().unwrap().iter();
+        partitions
+            .map(|one| i32::try_from(one["partition"].as_i64().unwrap()).unwrap())
+            .collect()
     }
 
     async fn get(&self, path: &str) -> Option<String> {

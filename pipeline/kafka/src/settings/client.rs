@@ -112,6 +112,9 @@ pub(super) fn consumer(options: &KafkaOptions) -> ClientConfig {
             "statistics.interval.ms",
             options.statistics_interval.as_millis().to_string(),
         );
+    if let Some(id) = &options.instance_id {
+        config.set("group.instance.id", id);
+    }
     config
 }
 
@@ -142,6 +145,7 @@ pub(super) fn reader(options: &KafkaOptions) -> ClientConfig {
     let mut config = consumer(options);
     for property in [
         "group.id",
+        "group.instance.id",
         "group.protocol",
         "group.remote.assignor",
         "partition.assignment.strategy",

@@ -37,6 +37,8 @@ pub struct KafkaOptions {
     pub brokers: String,
     /// `kafka.group`: the consumer group that all replicas share.
     pub group: String,
+    /// `kafka.instance_id`: makes this process a static member of the group; no two processes may have the same.
+    pub instance_id: Option<String>,
     /// The names in `kafka.topics`.
     pub topics: Vec<String>,
     /// `kafka.dead_letter_topic`.
@@ -90,6 +92,7 @@ impl KafkaOptions {
         Self {
             brokers: brokers.to_owned(),
             group: group.to_owned(),
+            instance_id: None,
             topics: topics.iter().map(|name| (*name).to_owned()).collect(),
             dead_letter_topic: dead_letter_topic.to_owned(),
             hold_topic: None,
@@ -124,6 +127,7 @@ impl fmt::Debug for KafkaOptions {
         f.debug_struct("KafkaOptions")
             .field("brokers", &self.brokers)
             .field("group", &self.group)
+            .field("instance_id", &self.instance_id)
             .field("topics", &self.topics)
             .field("dead_letter_topic", &self.dead_letter_topic)
             .field("hold_topic", &self.hold_topic)
@@ -165,6 +169,9 @@ impl KafkaSettings {
         check_brokers(&options.brokers)?;
         not_blank("group", &options.group)?;
         not_blank("client_id", &options.client_id)?;
+        if let Some(id) = &options.instance_id {
+            check_instance_id(id)?;
+        }
         let topics = check_topics(&options)?;
         check_prefetch(options.prefetch)?;
         refused::check(&options)?;
@@ -187,6 +194,15 @@ impl KafkaSettings {
         } else {
             Some(client::milliseconds(&consumer, "session.timeout.ms")?)
         };
+        // The client says so only when it is made.
+        if let Some(session) = session_timeout
+            && session > max_poll_interval
+        {
+            return Err(SettingsError::SessionTooLong {
+                session,
+                max_poll: max_poll_interval,
+            });
+        }
         Ok(Self {
             options,
             topics,
@@ -323,6 +339,18 @@ fn check_topics(options: &KafkaOptions) -> Result<Vec<Topic>, SettingsError> {
         not_consumed("state_topic", state_topic)?;
     }
     Ok(options.topics.iter().map(|name| Topic::new(name)).collect())
+}
+
+/// As Kafka's own clients have it: what would be the name of a topic.
+fn check_instance_id(id: &str) -> Result<(), SettingsError> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if id.is_empty() || id.len() > TOPIC_NAME_MAX || !id.chars().all(legal) {
+        return Err(invalid(
+            "instance_id",
+            format!("{id:?} is not legal: letters, digits, `.`, `_` and `-`, at most 249"),
+        ));
+    }
+    Ok(())
 }
 
 fn check_topic_name(setting: &'static str, name: &str) -> Result<(), SettingsError> {

@@ -12,7 +12,7 @@ pub(super) const REFUSED: [(&str, &str); 22] = [
     ("group.id", "set kafka.group instead"),
     (
         "group.instance.id",
-        "all replicas share this file, and two members of one id fence each other; leave it out",
+        "set kafka.instance_id instead, which may differ between replicas that share this file",
     ),
     (
         "group.protocol.type",
@@ -142,6 +142,12 @@ pub(super) fn check(options: &KafkaOptions) -> Result<(), SettingsError> {
             )));
         }
         match property.as_str() {
+            "group.remote.assignor" if !consumer_protocol => {
+                return Err(refuse(
+                    "it is for group.protocol `consumer` only; set that too, or leave it out"
+                        .to_owned(),
+                ));
+            }
             "partition.assignment.strategy" if value.trim() != "cooperative-sticky" => {
                 return Err(refuse(
                     "partitions are handed back one rebalance at a time, which only \

@@ -58,7 +58,7 @@ fn what_the_worker_relies_on_is_refused_with_the_way_out() {
         ("bootstrap.servers", "other:9092", "kafka.brokers"),
         ("metadata.broker.list", "other:9092", "kafka.brokers"),
         ("group.id", "other", "kafka.group"),
-        ("group.instance.id", "a", "leave it out"),
+        ("group.instance.id", "a", "kafka.instance_id"),
         ("group.protocol.type", "consumer", "leave it out"),
         ("enable.auto.commit", "false", "leave it out"),
         ("auto.commit.enable", "true", "leave it out"),
@@ -183,6 +183,45 @@ fn with_the_consumer_protocol_the_brokers_decide() {
     assert!(
         with("session.timeout.ms", "6000").is_ok(),
         "with the classic protocol it may be set"
+    );
+    let assignor = ("group.remote.assignor", "uniform");
+    assert!(with_all(&[("group.protocol", "consumer"), assignor]).is_ok());
+    let error = with(assignor.0, assignor.1).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("for group.protocol `consumer` only")
+    );
+}
+
+#[test]
+fn a_static_member_has_a_legal_name_and_readers_have_none() {
+    let named = |id: &str| {
+        let mut options = options();
+        options.instance_id = Some(id.to_owned());
+        KafkaSettings::try_new(options)
+    };
+    let settings = named("worker-0.a_B").unwrap();
+    let id = "group.instance.id";
+    assert_eq!(settings.consumer_config().get(id), Some("worker-0.a_B"));
+    assert_eq!(settings.reader_config().get(id), None);
+    assert_eq!(settings.producer_config().get(id), None);
+    for bad in ["", " ", "a b", "a/b", &"x".repeat(250)] {
+        let error = named(bad).unwrap_err().to_string();
+        assert!(error.starts_with("kafka.instance_id: "), "{bad:?}: {error}");
+    }
+}
+
+#[test]
+fn a_session_is_not_longer_than_the_time_between_polls() {
+    let error = with_all(&[
+        ("max.poll.interval.ms", "30000"),
+        ("session.timeout.ms", "40000"),
+    ])
+    .unwrap_err();
+    assert!(
+        matches!(error, SettingsError::SessionTooLong { .. }),
+        "{error}"
     );
 }
 

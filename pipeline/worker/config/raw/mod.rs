@@ -57,6 +57,7 @@ pub(crate) struct RawKafka {
     pub(crate) place: Place,
     pub(crate) brokers: Leaf,
     pub(crate) group: Leaf,
+    pub(crate) instance_id: Option<At<RawProperty>>,
     pub(crate) topics: Vec<RawTopic>,
     /// The key `topics` is there and is a list, perhaps an empty one.
     pub(crate) topics_given: bool,
@@ -88,7 +89,8 @@ pub(crate) enum RawMapping {
     Inline(Node),
 }
 
-/// One entry of `kafka.properties`; the key of its [`At`] is the property's name.
+/// A value in place, or where it is found: of `kafka.properties`, where the key of its [`At`] is the property's name, or
+/// `kafka.instance_id`.
 #[derive(Debug)]
 pub(crate) enum RawProperty {
     Plain(Scalar),

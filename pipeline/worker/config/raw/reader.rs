@@ -114,6 +114,7 @@ impl Reader<'_> {
             &[
                 "brokers",
                 "group",
+                "instance_id",
                 "topics",
                 "dead_letter_topic",
                 "hold_topic",
@@ -127,6 +128,15 @@ impl Reader<'_> {
         RawKafka {
             brokers: self.leaf(&kafka, "brokers"),
             group: self.leaf(&kafka, "group"),
+            instance_id: kafka.value("instance_id").and_then(|node| {
+                let key = kafka.path_of("instance_id");
+                let value = self.property(node, key.clone())?;
+                Some(At {
+                    value,
+                    spot: node.place.into(),
+                    key,
+                })
+            }),
             topics,
             topics_given,
             dead_letter_topic: self.leaf(&kafka, "dead_letter_topic"),
@@ -212,18 +222,7 @@ impl Reader<'_> {
         let mut properties = Vec::new();
         for (key, node) in entries {
             let full = format!("{path}[{}]", key.name);
-            let value = if matches!(node.content, Content::Map(_)) {
-                RawProperty::Secret(self.secret_map(node, full))
-            } else if let Some(scalar) = Scalar::of(&node.content) {
-                RawProperty::Plain(scalar)
-            } else {
-                let problem = format!("is {}", node.kind());
-                self.fault(
-                    node.place.into(),
-                    &full,
-                    problem,
-                    "give a text, a number or a boolean",
-                );
+            let Some(value) = self.property(node, full) else {
                 continue;
             };
             properties.push(At {
@@ -261,6 +260,24 @@ impl Reader<'_> {
             max_concurrency: self.leaf(&section, "max_concurrency"),
             place: section.place,
         }
+    }
+
+    /// A single value, or a reference to one.
+    fn property(&mut self, node: &Node, key: String) -> Option<RawProperty> {
+        if matches!(node.content, Content::Map(_)) {
+            return Some(RawProperty::Secret(self.secret_map(node, key)));
+        }
+        let value = Scalar::of(&node.content);
+        if value.is_none() {
+            let problem = format!("is {}", node.kind());
+            self.fault(
+                node.place.into(),
+                &key,
+                problem,
+                "give a text, a number or a boolean",
+            );
+        }
+        value.map(RawProperty::Plain)
     }
 
     /// A secret where nothing but a reference will do; a literal is refused and not shown.

@@ -40,7 +40,7 @@ impl Driver {
 
     pub(super) fn consumption_failed(&mut self, error: &KafkaError) {
         if let Some((code, reason)) = self.consumer.client().fatal_error() {
-            self.fatal(format!("{code}: {reason}"));
+            self.fatal(fatal_detail(code, &reason));
         } else {
             // What the client reports about itself has come through the context, with its reason.
             tracing::debug!(%error, "poll");
@@ -53,7 +53,7 @@ impl Driver {
                 .consumer
                 .client()
                 .fatal_error()
-                .map_or(detail, |(_, reason)| reason);
+                .map_or(detail, |(code, reason)| fatal_detail(code, &reason));
             self.fatal(reason);
         } else {
             self.report(convert::source_error(code), detail);
@@ -84,5 +84,22 @@ impl Driver {
             detail,
             suppressed,
         }));
+    }
+}
+
+/// Why the client cannot go on, with the way out where there is one.
+fn fatal_detail(code: RDKafkaErrorCode, reason: &str) -> String {
+    if code == RDKafkaErrorCode::FencedInstanceId {
+        format!(
+            "another process joined the group with the same kafka.instance_id, and this one was put out: give each \
+             process its own ({reason})"
+        )
+    } else if code == RDKafkaErrorCode::UnreleasedInstanceId {
+        format!(
+            "another process is in the group with the same kafka.instance_id: give each process its own; if it was \
+             killed, its place is free when its session has ended ({reason})"
+        )
+    } else {
+        format!("{code}: {reason}")
     }
 }
