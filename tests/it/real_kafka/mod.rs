@@ -18,6 +18,7 @@ mod group;
 mod letters;
 mod members;
 mod outage;
+mod rebalance;
 mod refused;
 mod replay;
 mod restart;
