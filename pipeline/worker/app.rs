@@ -19,7 +19,7 @@ use crate::cli::RunArgs;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::config::settings::KeyedBy;
-use crate::lifecycle::{Exit, Signals, Supervisor};
+use crate::lifecycle::{Exit, Signals, Spawner, Supervisor};
 use crate::metrics::Metrics;
 use crate::observe::Observer;
 use crate::pump::{self, PumpParts, PumpView};
@@ -55,6 +55,7 @@ pub fn run(settings: &Settings, args: &RunArgs) -> anyhow::Result<Exit> {
             metrics,
             level,
             commands: command_in,
+            halting: spawner.halting().clone(),
         };
         let admin = AdminServer::bind(settings.admin_listen, state)
             .await
@@ -77,7 +78,7 @@ pub fn run(settings: &Settings, args: &RunArgs) -> anyhow::Result<Exit> {
         let (view_in, views) = watch::channel(None);
         spawner.spawn(
             "status",
-            report(views, report_in, spawner.shutdown().clone(), observer),
+            report(views, report_in, spawner.clone(), observer),
         );
         let shutdown = spawner.shutdown().clone();
         spawner.spawn(
@@ -173,7 +174,7 @@ fn machine(settings: &Settings, args: &RunArgs) -> anyhow::Result<MachineSetting
 async fn report(
     mut views: watch::Receiver<Option<PumpView>>,
     reports: watch::Sender<StatusReport>,
-    shutdown: CancellationToken,
+    spawner: Spawner,
     observer: Observer,
 ) -> Result<(), std::convert::Infallible> {
     let started = Clock.now();
@@ -187,9 +188,11 @@ async fn report(
         };
         report.take(&view.snapshot, view.at);
         report.uptime_seconds = view.at.saturating_duration_since(started).as_secs();
-        report.phase = if shutdown.is_cancelled() {
+        report.phase = if spawner.halting().is_cancelled() {
+            Phase::Halted
+        } else if spawner.shutdown().is_cancelled() {
             Phase::Draining
-        } else if view.topology_known {
+        } else if view.topology_known && view.joined {
             Phase::Running
         } else {
             Phase::Starting
@@ -213,7 +216,7 @@ async fn report(
         observer.metrics().drain_estimate(estimate);
         reports.send_replace(report.clone());
     }
-    shutdown.cancelled().await;
+    spawner.shutdown().cancelled().await;
     Ok(())
 }
 

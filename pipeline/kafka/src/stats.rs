@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 
 use ingest_core::record::{Offset, TopicPartition};
 use rdkafka::Statistics as ClientStatistics;
+use rdkafka::statistics::ConsumerGroup;
 
 use crate::port::{PartitionStatistics, Statistics};
+
+/// Brokers answer a first heartbeat at once; after this time without an assignment there is none for this member now.
+const NEWS_WITHIN_MS: i64 = 3_000;
 
 /// What the client knows of the partitions it is assigned.
 ///
@@ -14,12 +18,13 @@ use crate::port::{PartitionStatistics, Statistics};
 pub(crate) fn of(
     statistics: &ClientStatistics,
     ends: &BTreeMap<TopicPartition, Offset>,
+    consumer_protocol: bool,
 ) -> Statistics {
     let mut result = Statistics {
         joined: statistics
             .cgrp
             .as_ref()
-            .is_some_and(|group| group.join_state == "steady"),
+            .is_some_and(|group| has_joined(group, consumer_protocol)),
         ..Statistics::default()
     };
     for topic in statistics.topics.values() {
@@ -55,7 +60,46 @@ pub(crate) fn of(
     result
 }
 
+/// Whether the group has given out its partitions.
+///
+/// Under the consumer protocol the client takes a first assignment of nothing for no news and stays where it began. A group
+/// that refuses a member is a fatal error there, so a coordinator that has been there for some heartbeats is word enough.
+fn has_joined(group: &ConsumerGroup, consumer_protocol: bool) -> bool {
+    let got_nothing = consumer_protocol
+        && group.state == "up"
+        && group.join_state == "init"
+        && group.stateage >= NEWS_WITHIN_MS;
+    group.join_state == "steady" || got_nothing
+}
+
 /// The client marks what it does not know with negative numbers.
 fn known(offset: i64) -> Option<Offset> {
     (offset >= 0).then_some(Offset(offset))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_that_got_nothing_has_joined_all_the_same() {
+        let joined = |state: &str, join_state: &str, stateage, consumer| {
+            let group = ConsumerGroup {
+                state: state.to_owned(),
+                join_state: join_state.to_owned(),
+                stateage,
+                ..ConsumerGroup::default()
+            };
+            has_joined(&group, consumer)
+        };
+        assert!(joined("up", "steady", 0, false));
+        assert!(!joined("up", "init", 60_000, false), "a topic is missing");
+        assert!(!joined("up", "wait-sync", 60_000, false));
+        assert!(joined("up", "init", 4_000, true));
+        assert!(!joined("up", "init", 100, true), "no answer yet");
+        assert!(
+            !joined("query-coord", "init", 60_000, true),
+            "no coordinator"
+        );
+    }
 }

@@ -61,6 +61,8 @@ pub struct AdminState {
     pub level: LevelHandle,
     /// Commands to the owner of the state.
     pub commands: mpsc::Sender<Command>,
+    /// Cancelled when a halt has begun. The report says so, too, but whoever makes it may be what failed.
+    pub halting: CancellationToken,
 }
 
 /// A server that has its address but does not serve yet.
@@ -69,6 +71,19 @@ pub struct AdminServer {
     listener: TcpListener,
     state: AdminState,
     address: SocketAddr,
+}
+
+// === impl AdminState ===
+
+impl AdminState {
+    /// The latest report; halted as soon as a halt has begun.
+    fn report(&self) -> StatusReport {
+        let mut report = self.status.borrow().clone();
+        if self.halting.is_cancelled() {
+            report.phase = status::Phase::Halted;
+        }
+        report
+    }
 }
 
 // === impl AdminServer ===
@@ -119,7 +134,7 @@ pub fn router(state: AdminState) -> Router {
 }
 
 async fn live(State(state): State<AdminState>) -> Response {
-    let halted = state.status.borrow().phase == status::Phase::Halted;
+    let halted = state.report().phase == status::Phase::Halted;
     let causes = if halted {
         vec!["halted: the last error says why".to_owned()]
     } else {
@@ -129,7 +144,7 @@ async fn live(State(state): State<AdminState>) -> Response {
 }
 
 async fn ready(State(state): State<AdminState>) -> Response {
-    let causes = state.status.borrow().unready();
+    let causes = state.report().unready();
     health(&causes)
 }
 
@@ -148,7 +163,7 @@ async fn metrics(State(state): State<AdminState>) -> Response {
 }
 
 async fn show_status(State(state): State<AdminState>, headers: HeaderMap) -> Response {
-    let report = state.status.borrow().clone();
+    let report = state.report();
     let accept = headers
         .get(header::ACCEPT)
         .and_then(|value| value.to_str().ok())

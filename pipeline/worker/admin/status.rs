@@ -50,7 +50,7 @@ pub const MAX_ERRORS: usize = 20;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// Not yet a member of the consumer group.
+    /// The group has not given out its partitions yet, or the partition counts are not known.
     #[default]
     Starting,
     /// At work, with or without partitions.
@@ -241,7 +241,10 @@ impl StatusReport {
         let mut causes = Vec::new();
         match self.phase {
             Phase::Starting => {
-                causes.push("starting: not yet a member of the consumer group".to_owned());
+                causes.push(
+                    "starting: the group has not given out its partitions yet, or their number is not known"
+                        .to_owned(),
+                );
             }
             Phase::Draining => causes.push("draining: on the way out".to_owned()),
             Phase::Halted => causes.push("halted: the last error says why".to_owned()),

@@ -10,6 +10,7 @@ struct Running {
     base: String,
     status: watch::Sender<StatusReport>,
     commands: mpsc::Receiver<Command>,
+    halting: CancellationToken,
     shutdown: CancellationToken,
     client: reqwest::Client,
     serving: tokio::task::JoinHandle<std::io::Result<()>>,
@@ -24,12 +25,14 @@ async fn start() -> Running {
     report.phase = Phase::Running;
     let (status, watched) = watch::channel(report);
     let (sender, commands) = mpsc::channel(1);
+    let halting = CancellationToken::new();
     let level = LevelHandle::new(crate::telemetry::check_level);
     let state = AdminState {
         status: watched,
         metrics: Metrics::new(),
         level,
         commands: sender,
+        halting: halting.clone(),
     };
     let server = AdminServer::bind("127.0.0.1:0".parse().unwrap(), state)
         .await
@@ -42,6 +45,7 @@ async fn start() -> Running {
         base,
         status,
         commands,
+        halting,
         shutdown,
         client,
         serving,
@@ -92,10 +96,11 @@ async fn health_names_its_cause() {
         200,
         "a hold does not kill the process"
     );
-    running
-        .status
-        .send_modify(|report| report.phase = Phase::Halted);
+    // Whoever makes the report may be what failed: the halt shows all the same.
+    running.halting.cancel();
     assert_eq!(running.get("/live", "*/*").await.0, 503);
+    let (_, json) = running.get("/status", "application/json").await;
+    assert!(json.contains("\"phase\":\"halted\""), "{json}");
 }
 
 #[tokio::test]

@@ -106,6 +106,7 @@ fn offline(settings: &Settings) -> Vec<Finding> {
             "it need not be here, but where the worker runs",
         ));
     }
+    findings.extend(missing_files(settings));
     if let Some(Err(error)) = settings.kafka.instance_id.as_ref().map(PropertyValue::read) {
         let text = format!("kafka.instance_id: {error}");
         findings.push(Finding::warning(
@@ -114,6 +115,32 @@ fn offline(settings: &Settings) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// Raw properties that name files. `ssl.ca.location` may be a folder, or the word for looking in the usual places.
+const FILES: [&str; 6] = [
+    "ssl.ca.location",
+    "ssl.certificate.location",
+    "ssl.key.location",
+    "ssl.crl.location",
+    "ssl.keystore.location",
+    "ssl.engine.location",
+];
+
+/// Files of the client that are not there: it would say so only when it is made.
+fn missing_files(settings: &Settings) -> impl Iterator<Item = Finding> {
+    let named = settings.kafka.properties.iter();
+    named.filter_map(|(property, value)| {
+        let is_file = FILES.contains(&property.as_str());
+        let path = value.read().ok().filter(|_| is_file)?;
+        let is_there = path == "probe" || std::fs::exists(&path).unwrap_or(false);
+        (!is_there).then(|| {
+            Finding::warning(
+                format!("kafka.properties[{property}]: there is no {path}"),
+                "it need not be here, but where the worker runs",
+            )
+        })
+    })
 }
 
 /// `data` is replaced as a whole, so routes that write different parts of it undo each other.

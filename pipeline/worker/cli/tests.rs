@@ -164,6 +164,25 @@ fn what_the_consumer_protocol_leaves_to_the_brokers_is_refused_with_the_reason()
 }
 
 #[test]
+fn files_of_the_kafka_client_that_are_not_there_are_noticed() {
+    let here = file!();
+    let lines = format!(
+        "  properties: {{ ssl.ca.location: /no/such/ca.pem, ssl.key.location: /no/such/key, \
+         ssl.certificate.location: {}/../{here} }}",
+        env!("CARGO_MANIFEST_DIR").to_owned() + "/docs"
+    );
+    let (text, exit) = check_kafka(&lines);
+    assert_eq!(exit, CommandExit::Good, "{text}");
+    for property in ["ssl.ca.location", "ssl.key.location"] {
+        let expected = format!("warning: kafka.properties[{property}]: there is no /no/such/");
+        assert!(text.contains(&expected), "{text}");
+    }
+    assert!(!text.contains("ssl.certificate"), "{text}");
+    let (text, _) = check_kafka("  properties: { ssl.ca.location: probe }");
+    assert!(!text.contains("ssl.ca.location"), "{text}");
+}
+
+#[test]
 fn the_name_of_a_static_member_is_checked() {
     for (lines, problem) in [
         (

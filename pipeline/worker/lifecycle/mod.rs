@@ -57,6 +57,7 @@ pub enum Exit {
 #[derive(Debug, Clone)]
 pub struct Spawner {
     shutdown: CancellationToken,
+    halting: CancellationToken,
     tasks: TaskTracker,
     halts: mpsc::Sender<Halt>,
 }
@@ -83,6 +84,7 @@ impl Spawner {
     {
         let running = tokio::spawn(future);
         let (shutdown, halts) = (self.shutdown.clone(), self.halts.clone());
+        let halting = self.halting.clone();
         let watch = async move {
             let halt = match running.await {
                 Ok(Ok(())) if shutdown.is_cancelled() => return,
@@ -97,9 +99,16 @@ impl Spawner {
             tracing::error!(task, %halt, "halting");
             // A full channel means that a cause is known already; the first one counts.
             drop(halts.try_send(halt));
+            halting.cancel();
             shutdown.cancel();
         };
         drop(self.tasks.spawn(watch));
+    }
+
+    /// Cancelled when a task panicked, failed or ended unasked: the process ends for a cause.
+    #[must_use]
+    pub fn halting(&self) -> &CancellationToken {
+        &self.halting
     }
 
     /// Cancelled when the process is to drain and end.
@@ -118,6 +127,7 @@ impl Supervisor {
         let (halts, halted) = mpsc::channel(1);
         let spawner = Spawner {
             shutdown: CancellationToken::new(),
+            halting: CancellationToken::new(),
             tasks: TaskTracker::new(),
             halts,
         };
@@ -196,6 +206,7 @@ mod tests {
         let (send, signals) = Signals::by_hand();
         send.send("SIGTERM").await.unwrap();
         assert_eq!(supervisor.run(signals, SOON).await, Exit::Drained);
+        assert!(!spawner.halting().is_cancelled(), "nothing failed");
     }
 
     #[tokio::test]
@@ -213,6 +224,7 @@ mod tests {
         let (_send, signals) = Signals::by_hand();
         let exit = supervisor.run(signals, SOON).await;
         assert_eq!(exit, Exit::Halted(Halt::Panicked { task: "bad" }));
+        assert!(spawner.halting().is_cancelled());
         assert_eq!(exit.code(), 1);
     }
 

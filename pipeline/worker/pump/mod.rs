@@ -71,6 +71,8 @@ pub struct PumpView {
     pub source_error: Option<(Instant, String)>,
     /// Whether the partition counts are known.
     pub topology_known: bool,
+    /// Whether the group has been joined and has given out its partitions, some of them to this worker or none.
+    pub joined: bool,
     /// Records that came in.
     pub records_in: u64,
 }
@@ -157,6 +159,7 @@ pub async fn run(
         statistics: Statistics::default(),
         source_error: None,
         topology_known: false,
+        joined: false,
         records_in: 0,
     };
     let mut pump = Pump {
@@ -409,6 +412,7 @@ impl Pump {
     fn control(&mut self, event: SourceEvent) -> Result<(), PumpError> {
         match event {
             SourceEvent::Assigned(assigned) => {
+                self.view.joined = true;
                 for one in assigned {
                     tracing::info!(partition = %one.partition, "assigned");
                     self.step(Input::Assigned {
@@ -436,6 +440,7 @@ impl Pump {
             }
             SourceEvent::Statistics(statistics) => {
                 self.observer.statistics(&statistics);
+                self.view.joined |= statistics.joined;
                 self.view.statistics = statistics;
             }
             SourceEvent::Error(error) => {

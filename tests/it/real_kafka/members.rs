@@ -98,6 +98,52 @@ async fn restart(setup: &Setup) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_worker_is_ready_when_the_group_has_given_out_its_partitions_even_none() {
+    let Some(broker) = broker::shared("ready").await else {
+        return;
+    };
+    for (name, properties) in [
+        (
+            "ready",
+            vec![
+                ("session.timeout.ms", "6000"),
+                ("heartbeat.interval.ms", "500"),
+            ],
+        ),
+        ("ready-848", vec![("group.protocol", "consumer")]),
+    ] {
+        let options = Options {
+            partitions: 1,
+            ..options(&properties)
+        };
+        let setup = Setup::start(broker.clone(), name, options).await;
+        let mut one = setup.member("one").await;
+        has(&one, 1).await;
+        wait_for(
+            "the owner to be ready",
+            || one.tail(),
+            async || one.is_ready().await.then_some(()),
+        )
+        .await;
+        let mut idle = setup.member("idle").await;
+        assert!(!idle.is_ready().await, "before it joined");
+        wait_for(
+            "the idle one to be ready",
+            || idle.tail(),
+            async || idle.is_ready().await.then_some(()),
+        )
+        .await;
+        let both = (one.partitions().await, idle.partitions().await);
+        assert!(
+            both == (Some(1), Some(0)) || both == (Some(0), Some(1)),
+            "{both:?}"
+        );
+        idle.terminate().await;
+        one.terminate().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_two_processes_of_one_name_one_is_put_out_and_says_so() {
     let Some(broker) = broker::shared("namesakes").await else {
         return;

@@ -131,6 +131,12 @@ impl Worker {
         Metrics(self.get("metrics").await.unwrap_or_default())
     }
 
+    /// Whether `/ready` says so.
+    pub(crate) async fn is_ready(&self) -> bool {
+        let body = self.get("ready").await.unwrap_or_default();
+        body.contains("\"ok\"")
+    }
+
     /// `/status`.
     pub(crate) async fn status(&self) -> Option<Value> {
         serde_json::from_str(&self.get("status").await?).ok()

@@ -77,6 +77,7 @@ pub fn spawn(settings: &KafkaSettings) -> Result<(SourceHandle, SourceEvents), S
         outbox,
         settings.drain_deadline(),
         settings.options().state_topic.is_some(),
+        settings.session_timeout().is_none(),
     )?;
     let thread = std::thread::Builder::new()
         .name("kafka-poll".to_owned())

@@ -45,6 +45,8 @@ pub(super) struct Driver {
     commands: Receiver<SourceCommand>,
     outbox: Outbox,
     drain_deadline: Duration,
+    /// `group.protocol: consumer`.
+    consumer_protocol: bool,
     tasks: Sender<Task>,
     answers: Receiver<Answer>,
     offsets_thread: JoinHandle<()>,
@@ -85,6 +87,7 @@ impl Driver {
         outbox: Outbox,
         drain_deadline: Duration,
         start_paused: bool,
+        consumer_protocol: bool,
     ) -> Result<Self, StartError> {
         let (tasks, task_receiver) = mpsc::channel();
         let (answer_sender, answers) = mpsc::channel();
@@ -100,6 +103,7 @@ impl Driver {
             commands,
             outbox,
             drain_deadline,
+            consumer_protocol,
             tasks,
             answers,
             offsets_thread,

@@ -20,7 +20,7 @@ impl Driver {
         let Some(statistics) = context.take_statistics() else {
             return;
         };
-        let statistics = stats::of(&statistics, &self.ends);
+        let statistics = stats::of(&statistics, &self.ends, self.consumer_protocol);
         self.outbox.replaceable(SourceEvent::Statistics(statistics));
         let quiet = if self.throttled {
             self.partitions.active()
