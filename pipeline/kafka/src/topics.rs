@@ -9,7 +9,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
 use crate::clock;
-use crate::error::ReadError;
+use crate::error::{ReadError, StartError};
 use crate::reader::reading_client;
 use crate::settings::KafkaSettings;
 
@@ -22,6 +22,15 @@ pub fn fetch_partition_counts(
     timeout: Duration,
 ) -> Result<BTreeMap<Topic, usize>, ReadError> {
     fetch_partition_counts_of(settings, settings.topics(), timeout)
+}
+
+/// Makes a client of these settings and lets it go, without asking any broker: some combinations, and files that cannot be
+/// read, are noticed only then.
+///
+/// # Errors
+/// What the client says.
+pub fn check_client(settings: &KafkaSettings) -> Result<(), StartError> {
+    reading_client(settings).map(drop)
 }
 
 /// The partition counts of any topics. Blocks: not for an async task. Does not create topics.

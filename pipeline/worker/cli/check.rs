@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ingest_core::mapping::KlassUse;
+use ingest_kafka::topics::check_client;
 use ingest_kustomer::Need;
 
 use super::online;
@@ -106,7 +107,18 @@ fn offline(settings: &Settings) -> Vec<Finding> {
             "it need not be here, but where the worker runs",
         ));
     }
-    findings.extend(missing_files(settings));
+    let missing: Vec<Finding> = missing_files(settings).collect();
+    // What is not here may be where the worker runs; what is here can be tried.
+    if missing.is_empty()
+        && let Ok(client) = settings.kafka_client()
+        && let Err(error) = check_client(&client)
+    {
+        findings.push(Finding::fault(
+            format!("kafka.properties: {error}"),
+            "see librdkafka's list of configuration properties",
+        ));
+    }
+    findings.extend(missing);
     if let Some(Err(error)) = settings.kafka.instance_id.as_ref().map(PropertyValue::read) {
         let text = format!("kafka.instance_id: {error}");
         findings.push(Finding::warning(

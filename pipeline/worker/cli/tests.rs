@@ -178,6 +178,17 @@ fn files_of_the_kafka_client_that_are_not_there_are_noticed() {
         assert!(text.contains(&expected), "{text}");
     }
     assert!(!text.contains("ssl.certificate"), "{text}");
+    // Files that are there but no good are a fault: the client is made once, without asking anybody.
+    let lines = format!(
+        "  properties: {{ security.protocol: ssl, ssl.ca.location: {}/Cargo.toml }}",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let (text, exit) = check_kafka(&lines);
+    assert_eq!(exit, CommandExit::Faults, "{text}");
+    assert!(
+        text.contains("fault: kafka.properties: ") && text.contains("ssl"),
+        "{text}"
+    );
     let (text, _) = check_kafka("  properties: { ssl.ca.location: probe }");
     assert!(!text.contains("ssl.ca.location"), "{text}");
 }

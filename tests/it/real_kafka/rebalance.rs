@@ -56,6 +56,62 @@ async fn replicas_of_the_consumer_protocol_join_and_leave_under_load() {
     churn(&setup).await;
 }
 
+/// How long the stopped member sleeps: its session ends after six seconds.
+const SLEEP: Duration = Duration::from_secs(9);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_slept_longer_than_its_session_does_no_harm_when_it_wakes() {
+    let Some(broker) = broker::shared("sleeper").await else {
+        return;
+    };
+    let options = Options {
+        partitions: 4,
+        // Slow enough that there is something to do when it wakes.
+        scale: 10.0,
+        ..options(CLASSIC, false)
+    };
+    let setup = Setup::start(broker, "sleeper", options).await;
+    let mut shop = Shop::new(400, Clock.unix_ms());
+    let mut sleeper = setup.member("sleeper").await;
+    let mut other = setup.member("other").await;
+    balanced(&setup, &[&sleeper, &other]).await;
+    setup.produce(shop.take(&setup, round())).await;
+    wait_for(
+        "both to deliver",
+        || tails(&[&sleeper, &other]),
+        async || {
+            let (one, two) = (sleeper.metrics().await, other.metrics().await);
+            (one.records("delivered") > 50 && two.records("delivered") > 50).then_some(())
+        },
+    )
+    .await;
+
+    sleeper.signal("STOP");
+    tokio::time::sleep(SLEEP).await;
+    assert_eq!(other.partitions().await, Some(4), "{}", other.tail());
+    let delivered = other.metrics().await.settled();
+    sleeper.signal("CONT");
+    balanced(&setup, &[&sleeper, &other]).await;
+    let behind =
+        shop.expected().records - other.metrics().await.settled().min(shop.expected().records);
+    assert!(behind > 0, "there was nothing left to do harm to");
+    setup.wait_until_committed(&[&sleeper, &other]).await;
+
+    let account = setup.kustomer.account();
+    setup.assert_good_but_contended(&account);
+    setup.assert_delivered(&account, shop.expected());
+    let repeated_letters = setup.assert_dead_letters(shop.expected()).await;
+    sleeper.assert_sound().await;
+    other.assert_sound().await;
+    setup.say(&format!(
+        "{} records; the other had settled {delivered} when the sleeper woke; {} tracking events and {repeated_letters} dead \
+         letters repeated",
+        shop.expected().records, account.repeated.tracking
+    ));
+    sleeper.terminate().await;
+    other.terminate().await;
+}
+
 /// Partitions of all workers together.
 async fn all_partitions(workers: &[&Worker]) -> Option<Vec<usize>> {
     let mut counts = Vec::new();
