@@ -122,7 +122,7 @@ pub fn parts(settings: &Settings, args: &RunArgs, observer: Observer) -> anyhow:
         .map(|topic| (topic.topic.clone(), topic.pipeline.clone()))
         .collect();
     Ok(PumpParts {
-        kafka: settings.kafka_client().context("kafka")?,
+        kafka: settings.kafka_member().context("kafka")?,
         dead_letter_topic: settings.kafka.dead_letter_topic.clone(),
         machine: machine(settings, args)?,
         client,

@@ -57,6 +57,8 @@ pub enum CommitRefusal {
     IllegalGeneration,
     /// The metadata is too large.
     MetadataTooLarge,
+    /// The group may not be used.
+    NotAuthorized,
 }
 
 // === impl EmbeddedBroker ===
@@ -149,11 +151,24 @@ impl EmbeddedBroker {
             CommitRefusal::MetadataTooLarge => {
                 RDKafkaRespErr::RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE
             }
+            CommitRefusal::NotAuthorized => {
+                RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED
+            }
         };
         self.control(move |cluster| {
             cluster.request_errors(RDKafkaApiKey::OffsetCommit, &vec![error; count]);
             Ok(())
         })
+    }
+
+    /// From now on nobody may see or use this topic.
+    ///
+    /// # Errors
+    /// The broker's thread has died.
+    pub fn forbid_topic(&self, topic: &str) -> Result<(), EmbeddedError> {
+        let topic = topic.to_owned();
+        let error = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+        self.control(move |cluster| cluster.topic_error(&topic, error))
     }
 
     /// How many more records may be written to every partition of a topic before one falls off that the group of the

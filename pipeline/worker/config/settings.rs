@@ -180,12 +180,33 @@ pub enum ClientSettingsError {
 // === impl Settings ===
 
 impl Settings {
-    /// The Kafka client's settings, secrets read now.
+    /// The settings of a member of the consumer group, its name and secrets read now.
     ///
     /// # Errors
     ///
-    /// When a secret cannot be read, or the client refuses a setting that it did not see before.
+    /// When a secret or the name cannot be read, or the client refuses a setting that it did not see before.
+    pub fn kafka_member(&self) -> Result<ingest_kafka::KafkaSettings, ClientSettingsError> {
+        let instance_id = self.kafka.instance_id.as_ref().map(PropertyValue::read);
+        let instance_id = instance_id
+            .transpose()
+            .map_err(ClientSettingsError::InstanceId)?;
+        self.kafka_settings(instance_id)
+    }
+
+    /// The Kafka client's settings for whoever does not join the group, secrets read now: the name of a member need not
+    /// be known here.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::kafka_member`].
     pub fn kafka_client(&self) -> Result<ingest_kafka::KafkaSettings, ClientSettingsError> {
+        self.kafka_settings(None)
+    }
+
+    fn kafka_settings(
+        &self,
+        instance_id: Option<String>,
+    ) -> Result<ingest_kafka::KafkaSettings, ClientSettingsError> {
         let mut properties = BTreeMap::new();
         for (name, value) in &self.kafka.properties {
             let value = value.read().map_err(|source| ClientSettingsError::Secret {
@@ -194,10 +215,6 @@ impl Settings {
             })?;
             properties.insert(name.clone(), value);
         }
-        let instance_id = self.kafka.instance_id.as_ref().map(PropertyValue::read);
-        let instance_id = instance_id
-            .transpose()
-            .map_err(ClientSettingsError::InstanceId)?;
         let budget = Some(self.budget);
         Ok(self
             .kafka

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use ingest_core::outcome::{Rejected, Rejection};
 use ingest_core::record::{Header, Offset, Partition, Position, Record, Topic, TopicPartition};
-use ingest_kafka::embedded::EmbeddedBroker;
+use ingest_kafka::embedded::{CommitRefusal, EmbeddedBroker};
 use ingest_kafka::{KafkaOptions, KafkaSettings, OutgoingRecord, RecordProducer};
 use kustomer_ingest::clock::Clock;
 use kustomer_ingest::pump::letter_of;
@@ -24,6 +24,7 @@ struct Post {
     kafka: KafkaSettings,
     producer: RecordProducer,
     config: PathBuf,
+    broker: EmbeddedBroker,
     _folder: tempfile::TempDir,
 }
 
@@ -39,14 +40,15 @@ impl Post {
     fn start() -> Self {
         let broker =
             EmbeddedBroker::start(&[(TOPIC, 3), ("other", 1), (LETTERS, 1), (HELD, 1)]).unwrap();
-        let servers = broker.bootstrap_servers();
+        let servers = broker.bootstrap_servers().to_owned();
+        let servers = servers.as_str();
         let options = KafkaOptions::new(servers, "post", &[TOPIC], LETTERS);
         let kafka = KafkaSettings::try_new(options).unwrap();
         let producer = RecordProducer::new(&kafka).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("worker.yaml");
         let text = format!(
-            "kafka:\n  brokers: {servers}\n  group: post\n  topics:\n    - name: {TOPIC}\n      mapping:\n        routes: \
+            "kafka:\n  brokers: {servers}\n  group: post\n  instance_id: {{ env: NOT_SET_HERE }}\n  topics:\n    - name: {TOPIC}\n      mapping:\n        routes: \
              [ {{ name: r, on: x, do: [ {{ track: .event }} ] }} ]\n  dead_letter_topic: {LETTERS}\n  hold_topic: \
              {HELD}\nkustomer:\n  base_url: http://127.0.0.1:1\n  token: {{ env: NOT_READ }}\n  limit: 1000\n"
         );
@@ -55,6 +57,7 @@ impl Post {
             kafka,
             producer,
             config,
+            broker,
             _folder: folder,
         }
     }
@@ -366,4 +369,50 @@ async fn a_topic_that_is_not_there_is_named() {
         "{said:?}"
     );
     assert!(said.err.contains("names another topic"), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_not_be_used_is_named_with_the_right_that_is_missing() {
+    let post = Post::start();
+    for offset in 0..3 {
+        post.letter(TOPIC, 0, offset, Rejection::MappingFailed)
+            .await;
+    }
+    // Without the group nothing would be known of what was sent: it ends after the first.
+    post.broker
+        .refuse_commits(CommitRefusal::NotAuthorized, 1)
+        .unwrap();
+    let said = post.run(&["replay", "--all"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(
+        said.err.contains("allow Read on the group post.replay"),
+        "{said:?}"
+    );
+    assert!(said.out.contains("1 record sent back"), "{said:?}");
+    assert!(said.out.contains("--from 0:1"), "where to go on: {said:?}");
+    assert_eq!(post.sent_back().await[&Partition(0)].len(), 1);
+    // With --again the person accepts it.
+    post.broker
+        .refuse_commits(CommitRefusal::NotAuthorized, 1)
+        .unwrap();
+    let said = post.run(&["replay", "--all", "--again", "--from", "0:1"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.out.contains("2 records sent back"), "{said:?}");
+    assert!(said.err.contains("could not be remembered"), "{said:?}");
+
+    post.broker.forbid_topic(TOPIC).unwrap();
+    let said = post.run(&["replay", "--all"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(
+        said.err.contains("nothing can be sent back to shop.events"),
+        "{said:?}"
+    );
+    assert!(said.err.contains("allow Describe and Write"), "{said:?}");
+    post.broker.forbid_topic(LETTERS).unwrap();
+    let said = post.run(&["list"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(
+        said.err.contains("allow Describe and Read on shop.dead"),
+        "{said:?}"
+    );
 }

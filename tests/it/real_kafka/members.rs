@@ -36,7 +36,20 @@ async fn a_static_member_gets_its_partitions_back_and_the_others_notice_nothing(
         ("session.timeout.ms", "20000"),
     ];
     let setup = Setup::start(broker, "members", options(&classic)).await;
-    restart(&setup).await;
+    restart(&setup, End::Terminated).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_static_member_that_was_killed_gets_its_partitions_back() {
+    let Some(broker) = broker::shared("members-killed").await else {
+        return;
+    };
+    let classic = [
+        ("heartbeat.interval.ms", "500"),
+        ("session.timeout.ms", "20000"),
+    ];
+    let setup = Setup::start(broker, "members-killed", options(&classic)).await;
+    restart(&setup, End::Killed).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,10 +63,17 @@ async fn a_static_member_comes_back_under_the_consumer_protocol() {
         options(&[("group.protocol", "consumer")]),
     )
     .await;
-    restart(&setup).await;
+    restart(&setup, End::Terminated).await;
 }
 
-async fn restart(setup: &Setup) {
+/// How a member ends before it comes back.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum End {
+    Terminated,
+    Killed,
+}
+
+async fn restart(setup: &Setup, end: End) {
     let mut shop = Shop::new(60, Clock.unix_ms());
     let mut one = setup.member("one").await;
     has(&one, 6).await;
@@ -68,8 +88,13 @@ async fn restart(setup: &Setup) {
     let before = one.partition_numbers().await;
     let (assigned, revoked) = (two.count("assigned"), two.count("revoked; draining"));
 
-    let (status, drain) = one.terminate().await;
-    assert_eq!(status.code(), Some(0), "{}", one.tail());
+    match end {
+        End::Terminated => {
+            let (status, _) = one.terminate().await;
+            assert_eq!(status.code(), Some(0), "{}", one.tail());
+        }
+        End::Killed => one.kill(),
+    }
     setup.produce(shop.take(setup, round() - 4)).await;
     assert_eq!(two.partitions().await, Some(3), "{}", two.tail());
     let mut again = setup.member("one").await;
@@ -84,14 +109,17 @@ async fn restart(setup: &Setup) {
     );
 
     let account = setup.kustomer.account();
-    setup.assert_good(&account);
+    match end {
+        End::Terminated => setup.assert_good(&account),
+        End::Killed => setup.assert_good_but_contended(&account),
+    }
     setup.assert_delivered(&account, shop.expected());
     setup.assert_dead_letters(shop.expected()).await;
     again.assert_sound().await;
     two.assert_sound().await;
     setup.say(&format!(
-        "{} records; a static member ended in {drain:.1?} and came back to {before:?}",
-        shop.expected().records
+        "{} records; a static member was {end:?} and came back to {before:?}; {} tracking events repeated",
+        shop.expected().records, account.repeated.tracking
     ));
     again.terminate().await;
     two.terminate().await;
