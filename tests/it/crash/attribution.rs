@@ -12,6 +12,11 @@ use std::collections::BTreeMap;
 use super::commits::Commits;
 use super::world::Disruption;
 
+/// How long a worker that goes on may take until it notices that its session is over.
+const NOTICES_MS: i64 = 20_000;
+/// How much earlier it may go on than is noted.
+const WAKING_MS: i64 = 500;
+
 /// One more acceptance of a tracking event. Times are the simulator's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Repeat {
@@ -48,6 +53,8 @@ pub(super) struct Attribution {
     pub(super) lost_answers: u64,
     /// Repeats that those explain.
     pub(super) by_lost_answer: u64,
+    /// Repeats of what a worker sent after it had been stopped, before it noticed that its session was over.
+    pub(super) after_sleep: u64,
     pub(super) unexplained: Vec<Repeat>,
 }
 
@@ -85,7 +92,11 @@ impl Evidence<'_> {
                 attribution.shares[*place].recent += 1;
             } else if self.answer_was_lost(repeat.first_ms) {
                 attribution.by_lost_answer += 1;
-            } else if let Some(place) = candidates.first() {
+            } else if [repeat.first_ms, repeat.again_ms].map(|at| self.had_slept(at)) != [false; 2]
+            {
+                attribution.after_sleep += 1;
+            } else if let Some(place) = candidates.last() {
+                // Under way at the first of them, if at all: no request outlives several.
                 attribution.shares[*place].early.push(*repeat);
             } else {
                 attribution.unexplained.push(*repeat);
@@ -109,6 +120,12 @@ impl Evidence<'_> {
             bound: u64::try_from(settled).unwrap() + disruption.in_flight,
             ..Share::default()
         }
+    }
+
+    fn had_slept(&self, at_ms: i64) -> bool {
+        let woke = self.disruptions.iter().filter_map(|one| one.woke_ms);
+        let mut since = woke.map(|woke_ms| at_ms - woke_ms);
+        since.any(|since| (-WAKING_MS..NOTICES_MS).contains(&since))
     }
 
     fn answer_was_lost(&self, at_ms: i64) -> bool {
@@ -140,6 +157,7 @@ mod tests {
             kind: Kind::Kill,
             from_ms: 2_500,
             until_ms: 2_500,
+            woke_ms: None,
             in_flight: 1,
         }];
         let evidence = Evidence {

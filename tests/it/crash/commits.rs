@@ -58,6 +58,15 @@ impl Commits {
         changes[before.saturating_sub(1)].after_ms
     }
 
+    /// When each partition's commit changed, between which two samples, and to what offset.
+    pub(super) fn changes(&self) -> Vec<Vec<(i64, i64, i64)>> {
+        let one = |change: &Change| (change.after_ms, change.seen_ms, change.committed.offset);
+        let partitions = self.partitions.iter();
+        partitions
+            .map(|changes| changes.iter().map(one).collect())
+            .collect()
+    }
+
     /// The committed offsets now.
     pub(super) fn offsets(&self) -> Vec<i64> {
         let last = |changes: &Vec<Change>| changes.last().unwrap().committed.offset;

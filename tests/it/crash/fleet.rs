@@ -52,7 +52,7 @@ impl Fleet {
 
     /// Waits a little, then lets something befall the fleet.
     pub(super) async fn suffer(&mut self) {
-        pause(self.rng.random_range(1_000..5_000)).await;
+        pause(self.rng.random_range(2_000..7_000)).await;
         self.look_after().await;
         let kind = WEIGHTS
             .choose_weighted(&mut self.rng, |(_, weight)| *weight)
@@ -75,12 +75,15 @@ impl Fleet {
                 kind,
                 from_ms,
                 until_ms: i64::MAX,
+                woke_ms: None,
                 in_flight,
             });
             all.len() - 1
         };
         let until_ms = self.happen(kind).await;
-        locked(&self.world.disruptions)[place].until_ms = until_ms;
+        let woke_ms = (kind == Kind::LongStop).then(|| self.world.now_ms());
+        let mut all = locked(&self.world.disruptions);
+        (all[place].until_ms, all[place].woke_ms) = (until_ms, woke_ms);
     }
 
     /// Does it; gives the time until which work may have changed hands.
@@ -111,10 +114,8 @@ impl Fleet {
                 self.world.now_ms()
             }
             Kind::LongStop => {
-                let until = self.world.now_ms();
                 let for_ms = self.session_share(1.3, 2.0);
-                self.stop(for_ms).await;
-                until
+                self.stop(for_ms).await
             }
             Kind::ScaleOut => {
                 self.add().await;
@@ -150,12 +151,15 @@ impl Fleet {
         self.workers.remove(place)
     }
 
-    async fn stop(&mut self, for_ms: u64) {
+    /// Stops a worker for a while; gives the time when it had stopped.
+    async fn stop(&mut self, for_ms: u64) -> i64 {
         let worker = self.pick();
         worker.signal("STOP");
+        let stopped = self.world.now_ms();
         pause(for_ms).await;
         worker.signal("CONT");
         self.workers.push(worker);
+        stopped
     }
 
     /// A machine may be lost together with the broker.

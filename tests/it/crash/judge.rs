@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::Duration;
 
 use ingest_core::record::{Record, Topic};
@@ -156,6 +157,14 @@ fn repeats(
     }
     .attribute(&all);
 
+    if let Some(folder) = std::env::var_os("INGEST_CRASH_LOGS") {
+        let name = format!("{}-evidence.txt", world.mode.name().replace(' ', "-"));
+        let text = format!(
+            "{disruptions:#?}\n{all:#?}\n{lost_answers:?}\n{:?}\n",
+            commits.changes()
+        );
+        std::fs::write(Path::new(&folder).join(name), text).unwrap();
+    }
     findings.line("tracking events repeated", all.len());
     table::repeats(&disruptions, &found, findings);
     findings.line(
@@ -163,6 +172,7 @@ fn repeats(
         found.lost_answers,
     );
     findings.line("repeats due to lost answers", found.by_lost_answer);
+    findings.line("repeats of what was sent after a sleep", found.after_sleep);
     findings.line("longest commit metadata, bytes", commits.longest_metadata());
     let describe = |repeat: &Repeat| {
         format!(

@@ -75,6 +75,8 @@ pub(super) struct Disruption {
     pub(super) from_ms: i64,
     /// When its work may have changed hands at the latest.
     pub(super) until_ms: i64,
+    /// When a worker went on that had been stopped beyond its session.
+    pub(super) woke_ms: Option<i64>,
     /// Requests that were under way in all workers, just before.
     pub(super) in_flight: u64,
 }
