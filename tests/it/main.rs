@@ -12,5 +12,6 @@ mod crash;
 mod dataset;
 mod embedded;
 mod real_kafka;
+mod reliability;
 mod virtual_time;
 mod vocabulary;

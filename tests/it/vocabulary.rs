@@ -420,7 +420,8 @@ fn decisions_have_their_five_headings() {
 
 fn documents() -> Vec<PathBuf> {
     let mut documents = files(&root().join("docs/adr"), "md");
-    documents.extend(["docs/ARCHITECTURE.md", "docs/operations.md"].map(|name| root().join(name)));
+    let more = ["ARCHITECTURE", "operations", "reliability"];
+    documents.extend(more.map(|name| root().join(format!("docs/{name}.md"))));
     documents
 }
 

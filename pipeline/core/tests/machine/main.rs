@@ -21,6 +21,7 @@ mod drains;
 mod guard;
 mod holds;
 mod objects;
+mod promises;
 mod quarantine;
 mod quota;
 mod split;
