@@ -239,6 +239,8 @@ impl Driven {
                 | Effect::Pause(_)
                 | Effect::Resume(_)
                 | Effect::HandBack { .. }
+                | Effect::Restore { .. }
+                | Effect::WriteState { .. }
                 | Effect::Drained => {}
             }
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use ingest_core::charge::Charge;
-use ingest_core::machine::{MachineSettings, TopicSettings};
+use ingest_core::machine::{MachineSettings, StateSettings, TopicSettings};
 use ingest_core::record::Topic;
 use ingest_core::route::Pipeline;
 use ingest_kustomer::Client;
@@ -155,6 +155,11 @@ fn machine(settings: &Settings, args: &RunArgs) -> anyhow::Result<MachineSetting
     machine.commit_interval = settings.kafka.commit_interval;
     let accepted = args.accept_dead_letters.iter();
     machine.accept_dead_letters = accepted.map(|topic| Topic::new(topic)).collect();
+    machine.state = settings
+        .kafka
+        .state_topic
+        .as_ref()
+        .map(|_| StateSettings::default());
     // Different in every process: replicas whose jitter agrees would march in step.
     machine.seed = RandomState::new().build_hasher().finish();
     for topic in &settings.kafka.topics {
@@ -197,6 +202,10 @@ async fn report(
         } else {
             Phase::Starting
         };
+        if let (Some(state), Some(progress)) = (&mut report.state, view.restore) {
+            state.restore_read = Some(progress.read);
+            state.restore_total = Some(progress.total);
+        }
         for one in &view.statistics.partitions {
             if let Some(lag) = one.lag {
                 let number = one.partition.partition.0;

@@ -88,6 +88,8 @@ impl Observer {
 
     pub(crate) fn view(&self, view: &PumpView) {
         self.metrics.observe_snapshot(&view.snapshot, view.at);
+        let restore = view.restore.unwrap_or_default();
+        self.metrics.observe_restore(restore.read, restore.total);
     }
 
     pub(crate) fn fact(&self, fact: &Fact) {
@@ -133,6 +135,10 @@ impl Observer {
             | Fact::MetadataRestored { .. }
             | Fact::MetadataIgnored { .. }
             | Fact::MetadataCut
+            | Fact::StateWritten { .. }
+            | Fact::StateFailed
+            | Fact::StateRestored { .. }
+            | Fact::Inherited { .. }
             | Fact::DrainCut { .. } => {}
         }
     }
@@ -185,6 +191,23 @@ fn log(fact: &Fact) {
         Fact::JobAbandoned => {
             tracing::warn!("a bulk job never ended; its items are looked at one by one");
         }
+        Fact::StateRestored {
+            partition,
+            entries,
+            unknown,
+        } => tracing::info!(%partition, entries, unknown, "state restored"),
+        Fact::Inherited { items, job: true } => {
+            tracing::info!(
+                items,
+                "an earlier owner's bulk job goes on; its result is read"
+            );
+        }
+        Fact::Inherited { items, job: false } => {
+            tracing::info!(
+                items,
+                "an earlier owner's write is in doubt; its objects are looked at"
+            );
+        }
         Fact::DrainCut { records } => {
             tracing::warn!(
                 records,
@@ -221,6 +244,8 @@ fn log(fact: &Fact) {
         | Fact::JobDone { .. }
         | Fact::Resolved { .. }
         | Fact::MetadataCut
+        | Fact::StateWritten { .. }
+        | Fact::StateFailed
         | Fact::Conflict => {}
     }
 }

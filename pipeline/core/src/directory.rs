@@ -159,6 +159,38 @@ impl Directory {
         self.objects.remove(&object_hash(klass, external_id));
     }
 
+    /// What is known of the object of that hash, without counting a look-up.
+    pub fn object_by_hash(&mut self, hash: u128) -> Option<KnownObject> {
+        self.objects.get(&hash).cloned()
+    }
+
+    /// Forgets the object of that hash.
+    pub fn forget_object_hash(&mut self, hash: u128) {
+        self.objects.remove(&hash);
+    }
+
+    /// Takes back what an earlier owner knew of a customer, unless this process knows better.
+    pub fn restore_customer(&mut self, hash: u128, id: Arc<str>) {
+        if !self.customers.contains(&hash) {
+            self.customers.insert(hash, id);
+        }
+    }
+
+    /// Takes back what an earlier owner knew of an object, unless this process knows a newer state.
+    pub fn restore_object(&mut self, hash: u128, object: KnownObject) {
+        let newer = match self.objects.get(&hash).map(|known| &known.version) {
+            None => true,
+            Some(known) => match (known, &object.version) {
+                (Some(known), Some(restored)) => known.is_older_than(restored),
+                (None, Some(_)) => true,
+                (Some(_) | None, None) => false,
+            },
+        };
+        if newer {
+            self.objects.insert(hash, object);
+        }
+    }
+
     /// Forgets what was written, not who and what exists: another process may have written since.
     pub fn forget_fingerprints(&mut self) {
         for object in self
@@ -192,11 +224,15 @@ impl Directory {
     }
 }
 
-fn customer_hash(key: &CustomerKey) -> u128 {
+/// The hash that names a customer by one of the keys.
+#[must_use]
+pub fn customer_hash(key: &CustomerKey) -> u128 {
     hash(&[key.kind(), key.value()])
 }
 
-fn object_hash(klass: &Klass, external_id: &ExternalId) -> u128 {
+/// The hash that names an object.
+#[must_use]
+pub fn object_hash(klass: &Klass, external_id: &ExternalId) -> u128 {
     hash(&["kobject", &klass.0, &external_id.0])
 }
 

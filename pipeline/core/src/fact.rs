@@ -96,6 +96,29 @@ pub enum Fact {
     Conflict,
     /// Conflicts keep coming: the organisation counts revisions differently, and the lock is given up for a klass.
     LockOff,
+    /// A batch for the state topic left.
+    StateWritten {
+        /// Its entries.
+        entries: usize,
+    },
+    /// The state topic took a batch not, or could not be read.
+    StateFailed,
+    /// A partition's slice of the state topic was restored.
+    StateRestored {
+        /// Whose.
+        partition: TopicPartition,
+        /// What holds of it.
+        entries: usize,
+        /// Records that another version wrote, or that are not ours.
+        unknown: u64,
+    },
+    /// A write that an earlier owner left open was taken over.
+    Inherited {
+        /// Its items.
+        items: usize,
+        /// Whether its job is known; otherwise it is in doubt.
+        job: bool,
+    },
     /// A drain ran out of time: these records are left to the next owner.
     DrainCut {
         /// How many.

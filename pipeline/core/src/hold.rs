@@ -21,6 +21,8 @@ pub enum Scope {
     Family(Family),
     /// Records and dead letters of one topic; no request.
     Topic(Topic),
+    /// New writes of objects, and partitions whose state is to be restored. It ends by itself.
+    State,
 }
 
 /// Endpoints that need the same role.
@@ -96,7 +98,8 @@ impl Holds {
             | HoldCause::MissingRole
             | HoldCause::MissingKlass
             | HoldCause::DeadLetterGuard
-            | HoldCause::Quarantine => self.patient,
+            | HoldCause::Quarantine
+            | HoldCause::StateTopic => self.patient,
         }
     }
 
@@ -259,7 +262,7 @@ impl Scope {
     pub fn is_probed(&self) -> bool {
         match self {
             Self::Destination | Self::Family(_) => true,
-            Self::Topic(_) => false,
+            Self::Topic(_) | Self::State => false,
         }
     }
 
@@ -275,6 +278,7 @@ impl Scope {
             Self::Family(Family::KObjectRead(_)) => "kobject_read",
             Self::Family(Family::BulkRead) => "bulk_read",
             Self::Topic(_) => "topic",
+            Self::State => "state",
         }
     }
 }
@@ -287,6 +291,7 @@ impl std::fmt::Display for Scope {
             }
             Self::Topic(topic) => write!(f, "{}:{topic}", self.as_str()),
             Self::Destination
+            | Self::State
             | Self::Family(
                 Family::Tracking | Family::CustomerRead | Family::CustomerCreate | Family::BulkRead,
             ) => f.write_str(self.as_str()),

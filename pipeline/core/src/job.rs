@@ -11,6 +11,7 @@ use crate::lane::OperationId;
 use crate::operation::CustomerKey;
 use crate::outcome::JobTicket;
 use crate::pack::GroupKey;
+use crate::state_log::Entity;
 
 /// A job of this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,6 +32,22 @@ pub enum JobItems {
         /// Reference to the first key.
         keys: HashMap<String, CustomerKey>,
     },
+    /// Objects that an earlier owner of their partitions submitted.
+    Inherited {
+        /// Klass and verb.
+        group: GroupKey,
+        /// Reference to where they are remembered.
+        items: HashMap<String, InheritedItem>,
+    },
+}
+
+/// An item of a job that an earlier owner submitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InheritedItem {
+    /// The journalled write.
+    pub intent: Entity,
+    /// Its name in it, which is its name in the job's results.
+    pub reference: String,
 }
 
 /// One accepted submission.
@@ -136,6 +153,47 @@ impl Jobs {
         id
     }
 
+    /// Takes over items of a job that an earlier owner submitted. It is read as soon as a permit allows.
+    pub fn inherit(
+        &mut self,
+        now: Instant,
+        ticket: JobTicket,
+        group: GroupKey,
+        more: HashMap<String, InheritedItem>,
+        with_refs: bool,
+    ) {
+        let known = self.open.values_mut().find(|job| {
+            job.ticket.id == ticket.id && matches!(job.items, JobItems::Inherited { .. })
+        });
+        if let Some(job) = known
+            && let JobItems::Inherited { items, .. } = &mut job.items
+        {
+            // Another slice of the same job: one read is for both.
+            job.size += more.len();
+            items.extend(more);
+            return;
+        }
+        let items = JobItems::Inherited { group, items: more };
+        let id = self.add(now, ticket, items, with_refs);
+        self.read_again(now, id, true);
+    }
+
+    /// Lets go of inherited items that are not this process's any more.
+    pub fn disown(&mut self, gone: impl Fn(&InheritedItem) -> bool) {
+        let mut empty = Vec::new();
+        for (id, job) in &mut self.open {
+            if let JobItems::Inherited { items, .. } = &mut job.items {
+                items.retain(|_, item| !gone(item));
+                if items.is_empty() {
+                    empty.push(*id);
+                }
+            }
+        }
+        for id in empty {
+            self.drop_job(id);
+        }
+    }
+
     /// A job that is to be read now, the most overdue first. It changes nothing.
     #[must_use]
     pub fn due(&self, now: Instant) -> Option<JobId> {
@@ -220,10 +278,13 @@ impl Jobs {
                 Some(Duration::from_millis(millis).div_f64(self.timing.time_scale))
             });
         let took = told.unwrap_or(seen).min(seen);
-        self.estimates
-            .entry(job.items.kind())
-            .or_default()
-            .learn(took);
+        // Of an inherited job only the end was seen.
+        if !matches!(job.items, JobItems::Inherited { .. }) {
+            self.estimates
+                .entry(job.items.kind())
+                .or_default()
+                .learn(took);
+        }
         Some((job, took))
     }
 
@@ -265,6 +326,7 @@ impl JobItems {
         match self {
             Self::Objects { operations, .. } => operations.len(),
             Self::Customers { keys } => keys.len(),
+            Self::Inherited { items, .. } => items.len(),
         }
     }
 
@@ -278,7 +340,9 @@ impl JobItems {
     #[must_use]
     pub fn kind(&self) -> String {
         match self {
-            Self::Objects { group, .. } => format!("{}/{:?}", group.klass, group.verb),
+            Self::Objects { group, .. } | Self::Inherited { group, .. } => {
+                format!("{}/{:?}", group.klass, group.verb)
+            }
             Self::Customers { .. } => "customers".to_owned(),
         }
     }

@@ -104,6 +104,8 @@ pub enum HoldCause {
     Quarantine,
     /// Nothing succeeds: the destination is down.
     Unhealthy,
+    /// The state topic takes nothing, or cannot be read.
+    StateTopic,
 }
 
 /// Why an attempt is to be made again.
@@ -219,6 +221,7 @@ labels!(HoldCause {
     DeadLetterGuard => "dead_letter_guard",
     Quarantine => "klass_quarantine",
     Unhealthy => "unhealthy",
+    StateTopic => "state_topic",
 });
 
 labels!(RetryCause {

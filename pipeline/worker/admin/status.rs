@@ -31,6 +31,8 @@ pub struct StatusReport {
     pub jobs: u64,
     /// Requests under way.
     pub requests: u64,
+    /// What is kept in the state topic; `null` without one.
+    pub state: Option<StateStatus>,
     /// What waits for a person or for health.
     pub holds: Vec<HoldStatus>,
     /// Dead letters since the start.
@@ -78,6 +80,23 @@ pub struct PartitionStatus {
     pub unsettled_records: u64,
     /// Whether it is being handed back.
     pub draining: bool,
+    /// Whether its state is not restored yet; it delivers nothing until then.
+    pub restoring: bool,
+}
+
+/// What is kept in the state topic.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct StateStatus {
+    /// Entries that wait to be written, or to be acknowledged.
+    pub waiting_entries: u64,
+    /// Writes that earlier owners left open and whose records have not all come again.
+    pub inherited_writes: u64,
+    /// Whether the topic took nothing, or could not be read, when it was tried last.
+    pub failing: bool,
+    /// Offsets of the topic behind in the restore under way; `null` without one.
+    pub restore_read: Option<u64>,
+    /// All offsets that it reads.
+    pub restore_total: Option<u64>,
 }
 
 /// The organisation's quota.
@@ -200,6 +219,13 @@ impl StatusReport {
         };
         self.jobs = snapshot.jobs as u64;
         self.requests = snapshot.requests as u64;
+        self.state = snapshot.state.map(|state| StateStatus {
+            waiting_entries: state.waiting as u64,
+            inherited_writes: state.inherited as u64,
+            failing: state.failing,
+            restore_read: None,
+            restore_total: None,
+        });
         self.dead_letters_unacknowledged = snapshot.letters as u64;
         self.holds = snapshot
             .holds
@@ -251,8 +277,10 @@ impl StatusReport {
             Phase::Running => {}
         }
         for hold in &self.holds {
-            let guard = hold.cause == HoldCause::DeadLetterGuard.as_str();
-            if hold.scope == "destination" || guard {
+            let whole = [HoldCause::DeadLetterGuard, HoldCause::StateTopic]
+                .iter()
+                .any(|cause| hold.cause == cause.as_str());
+            if hold.scope == "destination" || whole {
                 causes.push(format!(
                     "hold {} of {}: {}; {}",
                     hold.id, hold.scope, hold.cause, hold.what_to_do
@@ -275,6 +303,7 @@ impl From<&PartitionView> for PartitionStatus {
             committed_offset: view.committed.map(|offset| offset.0),
             unsettled_records: view.unsettled,
             draining: view.draining,
+            restoring: view.restoring,
         }
     }
 }
@@ -312,6 +341,9 @@ pub fn what_to_do(cause: HoldCause) -> &'static str {
         }
         HoldCause::Quarantine => {
             "see the last dead letters of the klass for the error; correct the klass's attributes in Kustomer, or the mapping and restart; work goes on by itself with the first object that is stored; releasing this hold takes the errors as they come, as dead letters"
+        }
+        HoldCause::StateTopic => {
+            "see that state.topic exists and that these credentials may read and write it (check --online); work goes on by itself when it does"
         }
         HoldCause::Unhealthy => "nothing: the API is probed and work goes on when it answers",
     }

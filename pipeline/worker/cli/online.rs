@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use ingest_core::outcome::HoldCause;
 use ingest_core::record::Topic;
 use ingest_kafka::ReadError;
+use ingest_kafka::state::inspect;
 use ingest_kafka::topics::fetch_partition_counts_of;
 use ingest_kustomer::classify::ReplyBody;
 use ingest_kustomer::encode::{HttpRequest, Method};
@@ -17,6 +18,7 @@ use super::CommandError;
 use super::check::{Finding, klasses, needs};
 use crate::admin::status::what_to_do;
 use crate::config::Settings;
+use crate::pump::judge_state_topic;
 
 /// How long the brokers may take to answer about one topic.
 const KAFKA_TIMEOUT: Duration = Duration::from_secs(10);
@@ -38,7 +40,11 @@ pub(super) fn findings(settings: &Settings) -> Result<Vec<Finding>, CommandError
             "without the key nothing can be asked",
         )],
     };
-    findings.extend(kafka(settings));
+    let (brokers, reachable) = kafka(settings);
+    findings.extend(brokers);
+    if let Some(topic) = settings.kafka.state_topic.as_ref().filter(|_| reachable) {
+        findings.extend(runtime.block_on(state(settings, topic)));
+    }
     Ok(findings)
 }
 
@@ -105,6 +111,7 @@ fn refused(settings: &Settings, error: TokenError) -> Finding {
             | HoldCause::MissingKlass
             | HoldCause::DeadLetterGuard
             | HoldCause::Quarantine
+            | HoldCause::StateTopic
             | HoldCause::Unhealthy => what_to_do(*cause).to_owned(),
         },
         TokenError::Unanswered(_) => {
@@ -174,14 +181,43 @@ fn klass_name(item: &Value) -> Option<String> {
     name.as_str().map(str::to_owned)
 }
 
-fn kafka(settings: &Settings) -> Vec<Finding> {
+/// Whether the state topic can be used.
+async fn state(settings: &Settings, topic: &Topic) -> Vec<Finding> {
+    let Ok(client) = settings.kafka_client() else {
+        return Vec::new(); // said already
+    };
+    let found = match inspect(&client, topic, KAFKA_TIMEOUT).await {
+        Ok(found) => found,
+        Err(error @ ReadError::UnknownTopic { .. }) => {
+            let way_out = "make it, with cleanup.policy=compact and its partitions for good: their number cannot be changed";
+            return vec![Finding::fault(format!("state.topic: {error}"), way_out)];
+        }
+        Err(error) => return vec![unreadable(settings, &error, false)],
+    };
+    if let Err(error) = judge_state_topic(topic, &found) {
+        return vec![Finding::fault(error.to_string(), "")];
+    }
+    let partitions = found.partitions;
+    match found.compacted {
+        Some(_) => vec![Finding::ok(format!(
+            "state topic {topic} has {partitions} partitions and is compacted"
+        ))],
+        None => vec![Finding::warning(
+            format!(
+                "state topic {topic} has {partitions} partitions; the brokers do not say whether it is compacted"
+            ),
+            "see yourself that its cleanup.policy is compact, or allow DescribeConfigs on it for these credentials",
+        )],
+    }
+}
+
+/// What the brokers say, and whether they answer.
+fn kafka(settings: &Settings) -> (Vec<Finding>, bool) {
     let client = match settings.kafka_client() {
         Ok(client) => client,
         Err(error) => {
-            return vec![Finding::fault(
-                format!("kafka: {:#}", anyhow::Error::new(error)),
-                "",
-            )];
+            let fault = Finding::fault(format!("kafka: {:#}", anyhow::Error::new(error)), "");
+            return (vec![fault], false);
         }
     };
     let count = |topic: &Topic| {
@@ -201,12 +237,12 @@ fn kafka(settings: &Settings) -> Vec<Finding> {
                 findings.push(unreadable(settings, &error, dead_letters));
                 // Each further topic would only wait for the same silence.
                 if matches!(error, ReadError::Unreachable { .. }) {
-                    break;
+                    return (findings, false);
                 }
             }
         }
     }
-    findings
+    (findings, true)
 }
 
 fn unreadable(settings: &Settings, error: &ReadError, dead_letters: bool) -> Finding {

@@ -17,6 +17,7 @@ use super::validate::{Checker, SECRET_WAY_OUT};
 /// The settings of the section, or `None` when something is missing or wrong.
 pub(super) fn settings(
     raw: &RawKafka,
+    state: Option<&At<Scalar>>,
     budget: Option<BudgetSettings>,
     checker: &mut Checker<'_>,
 ) -> Option<KafkaSettings> {
@@ -47,6 +48,11 @@ pub(super) fn settings(
     let topics = checker.topics(raw);
     let dead_letter_topic = checker.dead_letter_topic(raw);
     let hold_topic = checker.hold_topic(raw, dead_letter_topic.as_ref());
+    let others = [
+        dead_letter_topic.as_ref(),
+        hold_topic.iter().flatten().next(),
+    ];
+    let state_topic = checker.state_topic(state, raw, &others);
     let properties = checker.properties(&raw.properties);
     let times = checker.times(raw);
     let (drain_timeout, commit_interval, session_timeout) = times?;
@@ -57,6 +63,7 @@ pub(super) fn settings(
         topics: topics?,
         dead_letter_topic: dead_letter_topic?,
         hold_topic: hold_topic?,
+        state_topic: state_topic?,
         properties: properties?,
         drain_timeout,
         commit_interval,
@@ -180,6 +187,28 @@ impl Checker<'_> {
                 leaf,
                 "is the dead-letter topic",
                 "use a topic of its own: what is held is not dead",
+            );
+            return None;
+        }
+        Some(Some(topic))
+    }
+
+    /// `Some(None)` where there is none; `None` where it is wrong.
+    fn state_topic(
+        &mut self,
+        state: Option<&At<Scalar>>,
+        raw: &RawKafka,
+        others: &[Option<&Topic>],
+    ) -> Option<Option<Topic>> {
+        let Some(leaf) = state else {
+            return Some(None);
+        };
+        let topic = self.topic_not_read(leaf, raw)?;
+        if others.contains(&Some(&topic)) {
+            self.at(
+                leaf,
+                "is a topic for records",
+                "use a topic of its own, with cleanup.policy=compact",
             );
             return None;
         }

@@ -53,6 +53,8 @@ pub struct KafkaSettings {
     pub dead_letter_topic: Topic,
     /// Where routes that divert put what cannot be sent now, if anywhere; neither an input topic nor the dead-letter topic.
     pub hold_topic: Option<Topic>,
+    /// `state.topic`: where what is known, and open jobs, survive a restart, if anywhere; a topic of its own.
+    pub state_topic: Option<Topic>,
     /// Raw librdkafka settings, none of which the worker relies on.
     pub properties: BTreeMap<String, PropertyValue>,
     /// How long a drain may take; shorter than librdkafka's `max.poll.interval.ms`.
@@ -273,6 +275,10 @@ impl KafkaSettings {
                 .properties
                 .insert(name, timeout.as_millis().to_string());
         }
+        options.state_topic = self
+            .state_topic
+            .as_ref()
+            .map(|topic| topic.as_str().to_owned());
         options.drain_deadline = self.drain_timeout;
         if let Some(budget) = budget {
             let part = |n: u64| usize::try_from(n / PREFETCH_PART).unwrap_or(usize::MAX);

@@ -162,8 +162,8 @@ fn impossible_values_are_refused() {
         ),
         (
             "limit: 1000",
-            "limit: 1000\nstate: { topic: s }",
-            "not supported yet",
+            "limit: 1000\nstate: { topic: shop.events.dead }",
+            "use a topic of its own",
         ),
         (
             "limit: 1000",
@@ -325,7 +325,7 @@ mod schema {
             ("/budget/bytes", json!(64)),
             ("/delivery/max_delay", json!(5)),
             ("/kafka/dead_letter_topic", json!("with blanks in it")),
-            ("/state/topic", json!("t")),
+            ("/state/topic", json!("with blanks in it")),
         ] {
             let mut bad = good.clone();
             let (parent, key) = pointer.rsplit_once('/').unwrap();

@@ -31,17 +31,9 @@ pub(super) struct Checker<'f> {
 /// The settings, or `None` when something is missing or wrong; the faults say what.
 pub(super) fn settings(raw: &RawConfig, checker: &mut Checker<'_>) -> Option<Settings> {
     let budget = checker.budget(raw);
-    let kafka = kafka::settings(&raw.kafka, budget, checker);
+    let kafka = kafka::settings(&raw.kafka, raw.state_topic.as_ref(), budget, checker);
     let kustomer = checker.kustomer(&raw.kustomer);
     let delivery = checker.delivery(&raw.delivery);
-    if let Some(topic) = &raw.state_topic {
-        let problem = "a state topic is not supported yet";
-        checker.at(
-            topic,
-            problem,
-            "leave it null: what is known of customers and objects is kept in memory",
-        );
-    }
     let admin_listen = checker.parsed(
         &raw.admin_listen,
         defaults::ADMIN_LISTEN,

@@ -201,6 +201,28 @@ catalog! {
     fallbacks: GaugeVec, "api_fallback", [Fallback],
         "1 where the API was found not to offer something and the worker does without.";
 
+    // What survives a restart.
+    state_waiting: GaugeVec, "state_waiting_entries", [],
+        "Entries that wait to be written to the state topic, or to be acknowledged.";
+    state_written: IntCounterVec, "state_written_entries_total", [],
+        "Entries sent to the state topic.";
+    state_failures: IntCounterVec, "state_failures_total", [],
+        "Batches that the state topic did not take, and restores that failed; each is tried again.";
+    state_restoring: GaugeVec, "state_restoring_partitions", [],
+        "Partitions that wait for their state and deliver nothing until it is there.";
+    state_restore_read: GaugeVec, "state_restore_read_offsets", [],
+        "How far the restore under way is, in offsets of the state topic; 0 without one.";
+    state_restore_total: GaugeVec, "state_restore_offsets", [],
+        "How many offsets it reads; 0 without one.";
+    state_restored: IntCounterVec, "state_restored_entries_total", [],
+        "Entries that were restored.";
+    state_unknown: IntCounterVec, "state_unknown_entries_total", [],
+        "Records in the state topic that another version wrote, or that are not the worker's: left alone.";
+    inherited: IntCounterVec, "inherited_items_total", [],
+        "Objects whose write an earlier owner left open: their jobs are read, they are not submitted again.";
+    inherited_writes: GaugeVec, "inherited_writes", [],
+        "Writes of earlier owners whose records have not all come again.";
+
     // Trouble.
     holds: GaugeVec, "holds", [Scope, HoldCause],
         "What waits for a person or for health.";

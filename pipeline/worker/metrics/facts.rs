@@ -101,6 +101,22 @@ impl Metrics {
             Fact::RefsOff => self.fallback(Fallback::RefsOff),
             Fact::LockOff => self.fallback(Fallback::LockOff),
             Fact::Conflict => f.conflicts.with_label_values(NONE).inc(),
+            Fact::StateWritten { entries } => f
+                .state_written
+                .with_label_values(NONE)
+                .inc_by(*entries as u64),
+            Fact::StateFailed => f.state_failures.with_label_values(NONE).inc(),
+            Fact::StateRestored {
+                entries, unknown, ..
+            } => {
+                f.state_restored
+                    .with_label_values(NONE)
+                    .inc_by(*entries as u64);
+                f.state_unknown.with_label_values(NONE).inc_by(*unknown);
+            }
+            Fact::Inherited { items, .. } => {
+                f.inherited.with_label_values(NONE).inc_by(*items as u64);
+            }
             Fact::DrainCut { records } => f.drain_cut.with_label_values(NONE).inc_by(*records),
             Fact::MetadataRestored { records, .. } => {
                 f.metadata_restored.with_label_values(NONE).inc_by(*records);
@@ -151,6 +167,17 @@ impl Metrics {
                 .with_label_values(&[waiting.as_str()])
                 .set(whole(count as u64));
         }
+        let state = snapshot.state;
+        set(
+            &f.state_waiting,
+            whole(state.map_or(0, |state| state.waiting) as u64),
+        );
+        set(
+            &f.inherited_writes,
+            whole(state.map_or(0, |state| state.inherited) as u64),
+        );
+        let restoring = snapshot.partitions.iter().filter(|one| one.restoring);
+        set(&f.state_restoring, whole(restoring.count() as u64));
         let (customers, objects) = snapshot.directory;
         f.directory_entries
             .with_label_values(&["customer"])
@@ -159,6 +186,17 @@ impl Metrics {
             .with_label_values(&["object"])
             .set(whole(objects as u64));
         self.observe_changes(snapshot);
+    }
+
+    /// How far the restore under way is, in offsets of the state topic: behind, and all.
+    pub fn observe_restore(&self, read: u64, total: u64) {
+        let f = &self.families;
+        f.state_restore_read
+            .with_label_values(NONE)
+            .set(whole(read));
+        f.state_restore_total
+            .with_label_values(NONE)
+            .set(whole(total));
     }
 
     /// The part of a snapshot that is compared with the one before.

@@ -107,6 +107,7 @@ pub const HOLD_SCOPES: &[&str] = &[
     "kobject_read",
     "bulk_read",
     "topic",
+    "state",
 ];
 
 /// What the directory knows.

@@ -108,10 +108,11 @@ fn every_scope_and_repeat_is_in_its_list() {
         Family::KObjectRead(klass),
         Family::BulkRead,
     ];
-    let scopes = families
-        .into_iter()
-        .map(Scope::Family)
-        .chain([Scope::Destination, Scope::Topic(Topic::new("t"))]);
+    let scopes = families.into_iter().map(Scope::Family).chain([
+        Scope::Destination,
+        Scope::Topic(Topic::new("t")),
+        Scope::State,
+    ]);
     let names: BTreeSet<&str> = scopes.map(|scope| scope.as_str()).collect();
     assert_eq!(names, labels::HOLD_SCOPES.iter().copied().collect());
 }

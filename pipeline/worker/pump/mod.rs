@@ -9,9 +9,11 @@
 //! are few. Records go last: they can only starve nobody. A wake-up is at most one each time, before records, so that a
 //! flood of records does not delay what is due.
 
+mod error;
 mod letter;
 mod mapper;
 mod source;
+mod state;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -33,8 +35,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub use self::error::PumpError;
 pub use self::letter::{header as letter_header, letter_of};
 use self::mapper::{Mapped, Mappers};
+use self::state::State;
+pub use self::state::{Progress, StateTopicError, judge as judge_state_topic};
 use crate::admin::Command;
 use crate::clock::Clock;
 use crate::observe::Observer;
@@ -75,23 +80,8 @@ pub struct PumpView {
     pub joined: bool,
     /// Records that came in.
     pub records_in: u64,
-}
-
-/// Why a pump ended although nobody asked for it.
-#[derive(Debug, thiserror::Error)]
-pub enum PumpError {
-    /// A client could not be made.
-    #[error(transparent)]
-    Start(#[from] ingest_kafka::StartError),
-    /// The Kafka client cannot go on.
-    #[error("the Kafka client cannot go on: {0}")]
-    Source(String),
-    /// The threads that decode and map ended.
-    #[error("a mapper thread ended")]
-    Mapper,
-    /// A mapper thread could not be started.
-    #[error("a mapper thread could not be started: {0}")]
-    Thread(#[from] std::io::Error),
+    /// How far the restore under way is.
+    pub restore: Option<Progress>,
 }
 
 /// Pause between two lines about letters that fail.
@@ -121,6 +111,8 @@ struct Pump {
     /// When a failed letter was last told of, and how many were not.
     letters_told: Option<Instant>,
     letters_untold: u64,
+    /// The state topic, if there is one.
+    state: Option<State>,
     drained: bool,
     view: PumpView,
 }
@@ -137,6 +129,7 @@ pub async fn run(
 ) -> Result<(), PumpError> {
     let now = Clock.now();
     let letters = Arc::new(DeadLetterProducer::new(&parts.kafka)?);
+    let state = State::of(&parts.kafka)?;
     let (mapped_in, mut mapped) = mpsc::channel(MAPPED_QUEUE);
     let mappers = Mappers::start(parts.mapper_threads, &Arc::new(parts.pipelines), &mapped_in)?;
     drop(mapped_in);
@@ -161,6 +154,7 @@ pub async fn run(
         topology_known: false,
         joined: false,
         records_in: 0,
+        restore: None,
     };
     let mut pump = Pump {
         machine,
@@ -175,6 +169,7 @@ pub async fn run(
         letter_of_task: HashMap::new(),
         letters_told: None,
         letters_untold: 0,
+        state,
         drained: false,
         view,
     };
@@ -182,6 +177,9 @@ pub async fn run(
     let mut batch = Vec::with_capacity(RECORDS_A_TURN);
     let mut view_at = now;
     while !pump.drained {
+        if let Some(state) = &mut pump.state {
+            state.begin();
+        }
         let wake = pump
             .machine
             .next_wake(Clock.now())
@@ -195,6 +193,11 @@ pub async fn run(
             Some(command) = commands.recv() => pump.command(command),
             Some(joined) = pump.requests.join_next_with_id() => pump.answered(joined),
             Some(joined) = pump.sending_letters.join_next_with_id() => pump.letter_ended(joined),
+            Some(answers) = state::ended(pump.state.as_mut()) => {
+                for input in answers? {
+                    pump.step(input);
+                }
+            }
             event = control.recv() => match event {
                 Some(event) => pump.control(event)?,
                 None => return Err(PumpError::Source("its thread ended".to_owned())),
@@ -315,6 +318,20 @@ impl Pump {
             Effect::HandBack { partition, epoch } => {
                 tracing::info!(%partition, "handing back");
                 self.command_source(SourceCommand::HandBack(vec![(partition, epoch)]));
+            }
+            Effect::Restore { partition, epoch } => {
+                if let Some(state) = &mut self.state {
+                    state.want(partition, epoch);
+                }
+            }
+            Effect::WriteState {
+                write,
+                partition,
+                records,
+            } => {
+                if let Some(state) = &mut self.state {
+                    state.write(write, &partition, records);
+                }
             }
             Effect::Drained => self.drained = true,
             Effect::Fact(fact) => self.observer.fact(&fact),
@@ -470,6 +487,7 @@ impl Pump {
         let now = Clock.now();
         self.view.at = now;
         self.view.snapshot = self.machine.snapshot(now);
+        self.view.restore = self.state.as_ref().and_then(State::progress);
         self.observer.view(&self.view);
         views.send_replace(Some(self.view.clone()));
     }

@@ -7,5 +7,6 @@ mod delivery;
 mod poison;
 mod restart;
 mod schedules;
+mod state;
 #[path = "../../support/world/mod.rs"]
 mod world;

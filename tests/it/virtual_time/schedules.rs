@@ -140,6 +140,9 @@ fn play(seed: u64, coverage: &mut Coverage) {
         ..Config::default()
     };
     let mut world = World::new(config, 600, PARTITIONS);
+    if seed % 2 == 1 {
+        world = world.with_state();
+    }
     world
         .sim
         .inject(FaultScript::parse(&script.to_string()).unwrap());
@@ -171,6 +174,10 @@ fn play(seed: u64, coverage: &mut Coverage) {
             3 => {
                 world.fail_commits += u32::try_from(dice.roll(3)).unwrap();
                 world.fail_letters += u32::try_from(dice.roll(3)).unwrap();
+                if let Some(state) = &mut world.state {
+                    state.fail_writes += u32::try_from(put.events.len() % 4).unwrap();
+                    state.fail_restores += u32::try_from(put.events.len() % 2).unwrap();
+                }
                 coverage.failed_commits += 1;
             }
             _ => {}

@@ -87,6 +87,29 @@ impl World {
                     }
                 }
             }
+            Effect::Restore { partition, epoch } => {
+                let event = Event::Restore {
+                    replica,
+                    generation,
+                    partition,
+                    epoch,
+                };
+                self.later(Duration::from_millis(20), event);
+            }
+            Effect::WriteState {
+                write,
+                partition,
+                records,
+            } => {
+                let event = Event::WriteState {
+                    replica,
+                    generation,
+                    write,
+                    partition,
+                    records,
+                };
+                self.later(Duration::from_millis(5), event);
+            }
             Effect::Drained => {}
             Effect::Fact(fact) => {
                 if let Fact::Settled {
@@ -188,6 +211,33 @@ impl World {
             } => {
                 if self.is_current(replica, generation) {
                     self.fetch(replica);
+                }
+            }
+            Event::WriteState {
+                replica,
+                generation,
+                write,
+                partition,
+                records,
+            } => {
+                let acknowledged = self.write_state(&partition, records);
+                if self.is_current(replica, generation) {
+                    let input = Input::StateWritten {
+                        write,
+                        acknowledged,
+                    };
+                    self.step(replica, input);
+                }
+            }
+            Event::Restore {
+                replica,
+                generation,
+                partition,
+                epoch,
+            } => {
+                if self.is_current(replica, generation) {
+                    let input = self.restore(partition, epoch);
+                    self.step(replica, input);
                 }
             }
             Event::Assign { partition, replica } => {

@@ -4,6 +4,7 @@
 
 mod happen;
 pub(crate) mod make;
+mod state_topic;
 mod trace;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,10 +15,12 @@ use ingest_core::call::{Call, Reply};
 use ingest_core::commit_metadata::{DEFAULT_LIMIT, Metadata};
 use ingest_core::fact::Fact;
 use ingest_core::machine::{
-    CommitEntry, Committed, Input, LetterId, Machine, MachineSettings, RequestId, TopicSettings,
+    CommitEntry, Committed, Input, LetterId, Machine, MachineSettings, RequestId, StateSettings,
+    StateWriteId, TopicSettings,
 };
 use ingest_core::outcome::Verdict;
 use ingest_core::record::{Epoch, Offset, Position, Topic, TopicPartition};
+use ingest_core::state_log::writer::StateRecord;
 use kustomer_sim::{Config, Sim, SimTime};
 
 /// Where the simulator's clock starts.
@@ -74,6 +77,19 @@ enum Event {
         partition: TopicPartition,
         replica: usize,
     },
+    WriteState {
+        replica: usize,
+        generation: u64,
+        write: StateWriteId,
+        partition: TopicPartition,
+        records: Vec<StateRecord>,
+    },
+    Restore {
+        replica: usize,
+        generation: u64,
+        partition: TopicPartition,
+        epoch: Epoch,
+    },
 }
 
 pub(crate) struct World {
@@ -96,6 +112,8 @@ pub(crate) struct World {
     /// How long each delivered record took from `put` to its settlement, in the order of settlement.
     pub(crate) delays: Vec<Duration>,
     moving: BTreeMap<TopicPartition, usize>,
+    /// The state topic, where there is one.
+    pub(crate) state: Option<state_topic::StateTopic>,
     /// Every write and every look at a job, in the order in which they were answered; kept if it is wanted.
     pub(crate) trace: Option<Vec<Traced>>,
 }
@@ -168,7 +186,15 @@ impl World {
             delays: Vec::new(),
             moving: BTreeMap::new(),
             trace: None,
+            state: None,
         }
+    }
+
+    /// The same with a state topic.
+    pub(crate) fn with_state(mut self) -> Self {
+        self.settings.state = Some(StateSettings::default());
+        self.state = Some(state_topic::StateTopic::default());
+        self
     }
 
     pub(crate) fn put(&mut self, number: i32, verdict: Verdict) {
@@ -234,7 +260,12 @@ impl World {
             offset: Offset(log.committed),
             metadata: log.metadata.clone(),
         });
-        self.replicas[replica].paused.remove(partition);
+        let paused = &mut self.replicas[replica].paused;
+        if self.state.is_some() {
+            paused.insert(partition.clone());
+        } else {
+            paused.remove(partition);
+        }
         self.step(
             replica,
             Input::Assigned {
@@ -292,9 +323,19 @@ impl World {
 
     /// Runs until nothing is left to do or that much time has passed. Says whether everything is committed.
     pub(crate) fn run(&mut self, at_most: Duration) -> bool {
+        self.run_until(at_most, true)
+    }
+
+    /// Runs for that time, also when everything is committed.
+    #[cfg(test)]
+    pub(crate) fn run_on(&mut self, time: Duration) {
+        self.run_until(time, false);
+    }
+
+    fn run_until(&mut self, at_most: Duration, done: bool) -> bool {
         let end = self.now + at_most;
         loop {
-            if self.is_done() {
+            if done && self.is_done() {
                 return true;
             }
             let wakes = self

@@ -147,7 +147,8 @@ impl Machine {
             HoldCause::MissingRole
             | HoldCause::MissingKlass
             | HoldCause::DeadLetterGuard
-            | HoldCause::Quarantine => (narrow(&sent.family), cause),
+            | HoldCause::Quarantine
+            | HoldCause::StateTopic => (narrow(&sent.family), cause),
         };
         self.begin_hold(now, scope, cause);
     }
@@ -180,12 +181,13 @@ impl Machine {
                     .iter()
                     .filter_map(|op| self.operations.get(op)?.work.customer().cloned())
                     .collect();
+                let origin = operations.iter().find_map(|op| self.origin(*op));
                 for operation in operations {
                     self.finish_delivered(operation);
                 }
                 // Only the first key is sure to mean this customer: another one may be somebody else's.
                 if let (Some(id), Some(customer)) = (id, customers.first()) {
-                    self.learn_customer(customer.first(), &id, ResolvedBy::Tracking);
+                    self.learn_customer(customer.first(), &id, ResolvedBy::Tracking, origin);
                 }
             }
             Outcome::Reject(_) | Outcome::Split(_) if fused => {

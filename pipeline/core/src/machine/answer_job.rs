@@ -7,7 +7,7 @@ use super::Machine;
 use super::state::Stage;
 use crate::call::{ItemFate, ItemResult, JobReport};
 use crate::fact::{Fact, ResolvedBy};
-use crate::job::{JobId, JobItems};
+use crate::job::{InheritedItem, JobId, JobItems};
 use crate::lane::OperationId;
 use crate::operation::CustomerKey;
 use crate::outcome::{Outcome, Rejection, RetryCause};
@@ -91,6 +91,12 @@ impl Machine {
                     self.resolver.exists(&key);
                 }
             }
+            Some(JobItems::Inherited { items, .. }) => {
+                for item in items.into_values() {
+                    self.inherited_unnamed(&item, clean);
+                }
+                self.inherited_job_ended();
+            }
             None => {}
         }
     }
@@ -99,12 +105,16 @@ impl Machine {
         enum Found {
             Object(OperationId, Verb),
             Customer(CustomerKey),
+            Inherited(InheritedItem),
         }
         let found = match self.jobs.get_mut(job).map(|job| &mut job.items) {
             Some(JobItems::Objects { group, operations }) => operations
                 .remove(&item.reference)
                 .map(|operation| Found::Object(operation, group.verb)),
             Some(JobItems::Customers { keys }) => keys.remove(&item.reference).map(Found::Customer),
+            Some(JobItems::Inherited { items, .. }) => {
+                items.remove(&item.reference).map(Found::Inherited)
+            }
             None => None,
         };
         match found {
@@ -112,6 +122,7 @@ impl Machine {
                 self.settle_object(now, operation, verb, item.fate);
             }
             Some(Found::Customer(key)) => self.settle_customer(now, &key, item.fate),
+            Some(Found::Inherited(inherited)) => self.inherited_fate(&inherited, item.fate),
             None => {}
         }
     }
@@ -132,7 +143,9 @@ impl Machine {
 
     fn settle_customer(&mut self, now: Instant, key: &CustomerKey, fate: ItemFate) {
         match fate {
-            ItemFate::Stored(Some(id)) => self.learn_customer(key, &id, ResolvedBy::Create),
+            ItemFate::Stored(Some(id)) => {
+                self.learn_customer(key, &id, ResolvedBy::Create, None);
+            }
             ItemFate::Stored(None) | ItemFate::Duplicate | ItemFate::Conflict => {
                 self.resolver.exists(key);
             }
@@ -150,6 +163,9 @@ impl Machine {
 
     fn end_job(&mut self, now: Instant, id: JobId, completed_ms: Option<i64>) -> Option<JobItems> {
         let (job, took) = self.jobs.finish(now, id, completed_ms)?;
+        if matches!(job.items, JobItems::Inherited { .. }) {
+            self.inherited_job_ended();
+        }
         self.fact(Fact::JobDone {
             took,
             reads: job.reads,
@@ -182,6 +198,12 @@ impl Machine {
                 for key in keys.into_values() {
                     self.resolver.ask_again(now, &key);
                 }
+            }
+            JobItems::Inherited { items, .. } => {
+                for item in items.into_values() {
+                    self.inherited_doubt(&item);
+                }
+                self.inherited_job_ended();
             }
         }
     }

@@ -36,7 +36,7 @@ impl Machine {
                         .and_then(|keys| keys.iter().find_map(|key| by_key.get(key)))
                         .map(Arc::clone);
                     match id {
-                        Some(id) => self.learn_customer(customer, &id, ResolvedBy::Search),
+                        Some(id) => self.learn_customer(customer, &id, ResolvedBy::Search, None),
                         None => self.resolver.not_found(now, customer),
                     }
                 }
@@ -66,7 +66,7 @@ impl Machine {
         outcome: Outcome<Option<Arc<str>>>,
     ) {
         match outcome {
-            Outcome::Delivered(Some(id)) => self.learn_customer(key, &id, ResolvedBy::Read),
+            Outcome::Delivered(Some(id)) => self.learn_customer(key, &id, ResolvedBy::Read, None),
             Outcome::Delivered(None) => {
                 if let NotFound::Refused(operations) = self.resolver.proved_missing(now, key) {
                     for operation in operations {
@@ -92,7 +92,9 @@ impl Machine {
         outcome: Outcome<Option<Arc<str>>>,
     ) {
         match outcome {
-            Outcome::Delivered(Some(id)) => self.learn_customer(key, &id, ResolvedBy::Tracking),
+            Outcome::Delivered(Some(id)) => {
+                self.learn_customer(key, &id, ResolvedBy::Tracking, None);
+            }
             Outcome::Delivered(None) => self.resolver.exists(key),
             Outcome::Reject(detail) => self.refuse_customer(key, &detail),
             Outcome::Split(SplitHint { detail, .. }) => self.refuse_customer(key, &detail),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Machine;
 use super::dispatch::reference;
@@ -45,6 +45,7 @@ impl Machine {
                 self.put_batch_back(batch);
             }
             Outcome::Retry(cause) => {
+                self.journal_refused(&batch.operations);
                 for id in batch.operations {
                     self.retry(now, id, cause, limits.retry_after);
                 }
@@ -85,6 +86,7 @@ impl Machine {
             group,
             operations: named,
         };
+        self.journal_job(&operations, &ticket);
         let job = self.jobs.add(now, ticket, items, with_refs);
         for id in operations {
             if let Some(state) = self.operations.get_mut(&id) {
@@ -128,6 +130,7 @@ impl Machine {
                 self.put_batch_back(batch);
             }
             Outcome::Retry(cause) => {
+                self.journal_refused(&[id]);
                 self.retry(now, id, cause, limits.retry_after);
                 self.back_to_the_pool(&batch.rest);
             }
@@ -161,6 +164,7 @@ impl Machine {
             if verb == Verb::Update {
                 self.revisions.count(&written.klass, false);
             }
+            let (klass, sent) = (written.klass.clone(), state.last_attempt);
             let known = known.map(|known| known.id);
             if let Some(object) = object.or(known).or_else(|| state.object_id.clone()) {
                 let learnt = KnownObject {
@@ -169,10 +173,8 @@ impl Machine {
                     fingerprint: Some(fingerprint(written)),
                     revision: shown.map_or(counted, Revision::Known),
                 };
-                self.directory
-                    .learn_object(&written.klass, &written.external_id, learnt);
+                self.learn_object(id, learnt);
             }
-            let (klass, sent) = (written.klass.clone(), state.last_attempt);
             self.note_stored(&klass, sent);
         }
         self.finish_delivered(id);
@@ -209,12 +211,19 @@ impl Machine {
     /// where duplicates are, an update that names a revision. Elsewhere the object is looked at first, once any copy under
     /// way has had its time.
     pub(super) fn doubt(&mut self, now: Instant, id: OperationId, verb: Verb) {
-        let Some(state) = self.operations.get_mut(&id) else {
-            return;
-        };
+        match self.wait_in_doubt(id, verb) {
+            None => self.retry(now, id, RetryCause::ServerError, None),
+            Some(wait) => self.park(id, now + wait),
+        }
+    }
+
+    /// How long a write that may have arrived is left alone before the object is looked at; `None` if it may be said again
+    /// at once.
+    pub(super) fn wait_in_doubt(&mut self, id: OperationId, verb: Verb) -> Option<Duration> {
+        let state = self.operations.get_mut(&id)?;
         state.ambiguous = true;
         let Operation::KObject(object) = &state.work else {
-            return;
+            return None;
         };
         let refused = match verb {
             Verb::Create => self.duplicates_refused.contains(&object.klass),
@@ -229,15 +238,12 @@ impl Machine {
             }
         };
         if refused {
-            self.retry(now, id, RetryCause::ServerError, None);
-            return;
+            return None;
         }
         let kind = format!("{}/{verb:?}", object.klass);
         state.verify_first = true;
-        let wait = self
-            .jobs
-            .verification_wait(&kind, self.settings.verification_wait);
-        self.park(id, now + wait);
+        let least = self.settings.verification_wait;
+        Some(self.jobs.verification_wait(&kind, least))
     }
 
     /// The object to update is not there, or the customer of a new one is not: forget what led there and start again, once.
@@ -254,12 +260,12 @@ impl Machine {
         match verb {
             Verb::Update => {
                 state.object_id = None;
-                self.directory
-                    .forget_object(&object.klass, &object.external_id);
+                self.forget_object(id);
             }
             Verb::Create => {
-                for key in object.customer.iter().flat_map(|customer| customer.keys()) {
-                    self.directory.forget_customer(key);
+                let keys = object.customer.as_ref().map(|one| one.keys().to_vec());
+                for key in keys.unwrap_or_default() {
+                    self.forget_customer(&key);
                 }
             }
         }
@@ -286,13 +292,10 @@ impl Machine {
                 };
                 state.verify_first = false;
                 state.object_id = None;
-                if let Operation::KObject(object) = &state.work {
-                    self.directory
-                        .forget_object(&object.klass, &object.external_id);
-                }
-                if state.ambiguous {
+                let doubted = std::mem::take(&mut state.ambiguous);
+                self.forget_object(id);
+                if doubted {
                     // It did not arrive: it may be sent again.
-                    state.ambiguous = false;
                     self.put_back(id);
                 } else {
                     // "Exists" and "not found" at once: one of them is late.
@@ -349,12 +352,15 @@ impl Machine {
             fingerprint: None,
             revision: found.rev.map_or(Revision::Unknown, Revision::Known),
         };
-        self.directory
-            .learn_object(&object.klass, &object.external_id, learnt);
+        let version = object.version.clone();
+        self.learn_object(id, learnt);
+        let Some(state) = self.operations.get_mut(&id) else {
+            return;
+        };
         let doubted = state.ambiguous;
         state.verify_first = false;
         state.ambiguous = false;
-        match (&object.version, &found.version) {
+        match (&version, &found.version) {
             (Some(ours), Some(theirs)) if ours.is_older_than(theirs) => {
                 self.finish_skipped(id, SkipReason::Stale);
             }

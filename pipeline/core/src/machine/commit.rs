@@ -131,6 +131,7 @@ impl Machine {
                     assignment.acked_settled = assignment.issued_settled;
                 }
                 assignment.acked = assignment.acked.max(Some(offset));
+                self.sweep_inherited(&partition, offset);
             } else if let Some(drain) = assignment.drain.as_mut() {
                 drain.commits_failed += u32::from(answer == CommitAnswer::Failed);
             }

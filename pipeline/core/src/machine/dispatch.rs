@@ -183,10 +183,19 @@ impl Machine {
     }
 
     /// One object alone is written singly: one unit, confirmed at once.
-    fn send_batch(&mut self, now: Instant, mut batch: Batch) {
+    fn send_batch(&mut self, now: Instant, batch: Batch) {
         for id in &batch.operations {
             self.start(now, std::slice::from_ref(id));
         }
+        if self.settings.state.is_some() {
+            self.journal_write(now, batch);
+        } else {
+            self.leave(now, batch);
+        }
+    }
+
+    /// The write leaves: its permit is taken, and its intent journalled where it has to be.
+    pub(super) fn leave(&mut self, now: Instant, mut batch: Batch) {
         let GroupKey { klass, verb } = batch.group.clone();
         let family = Some(Family::KObjectWrite(klass.clone()));
         let mut items: Vec<BulkItem> = batch

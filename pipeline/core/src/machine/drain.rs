@@ -45,6 +45,7 @@ impl Machine {
         }
         self.abandon_all(partition, epoch);
         self.assignments.remove(partition);
+        self.close_state(partition);
         self.weigh(now);
         self.after_hand_back();
     }
@@ -92,6 +93,13 @@ impl Machine {
     }
 
     fn abandon_operation(&mut self, id: OperationId) {
+        let never_left = self
+            .operations
+            .get(&id)
+            .is_some_and(|state| state.stage == Stage::Journalling);
+        if never_left {
+            self.journal_refused(&[id]);
+        }
         let Some(state) = self.operations.remove(&id) else {
             return;
         };
@@ -113,6 +121,8 @@ impl Machine {
             | Stage::Suspect
             | Stage::ReadyVerify
             | Stage::Parked(_)
+            | Stage::WaitInherited
+            | Stage::Journalling
             | Stage::UnderWay
             | Stage::InJob(_) => {}
         }
@@ -196,8 +206,12 @@ impl Machine {
             self.settle_commits(now);
             return;
         }
+        if !late && !self.journal.is_idle(partition) {
+            return; // the next owner reads what is written by now
+        }
         self.audit.check(Invariant::I5, assignment.live == 0);
         self.assignments.remove(partition);
+        self.close_state(partition);
         self.effects.push(Effect::HandBack {
             partition: partition.clone(),
             epoch,

@@ -67,13 +67,13 @@ impl Machine {
         }
     }
 
-    /// Partitions of a topic that are owned and stay.
+    /// Partitions of a topic that are owned, stay, and have their state.
     fn at_work(&self, topic: &Topic) -> Vec<TopicPartition> {
         let mut partitions: Vec<TopicPartition> = self
             .assignments
             .iter()
             .filter(|(partition, assignment)| {
-                partition.topic == *topic && assignment.drain.is_none()
+                partition.topic == *topic && assignment.drain.is_none() && !assignment.restoring
             })
             .map(|(partition, _)| partition.clone())
             .collect();

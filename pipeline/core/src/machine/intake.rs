@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use smallvec::smallvec;
 
+use super::journal::MERGED;
 use super::state::{OperationState, Receipt, RecordId, RecordState, Stage};
 use super::weight::{RECORD_OVERHEAD, operations_bytes};
 use super::{Committed, Effect, Machine};
@@ -16,6 +17,7 @@ use crate::ledger::Admission;
 use crate::operation::{CustomerKey, KObject, Operation, Planned};
 use crate::outcome::{Rejected, Rejection, SkipReason, Verdict};
 use crate::record::{Epoch, Record, Topic, TopicPartition};
+use crate::state_log::OperationRef;
 
 /// What an item costs in a bulk body besides its own JSON: reference, customer or object id, commas and quotes.
 const ITEM_OVERHEAD: usize = 130;
@@ -53,6 +55,9 @@ impl Machine {
         }
         let assignment = self.restore(&partition, epoch, committed);
         self.assignments.insert(partition.clone(), assignment);
+        if self.settings.state.is_some() {
+            self.ask_restore(&partition);
+        }
         if self.budget.gate() == Gate::Closed || self.guard.is_holding(&partition.topic) {
             self.effects.push(Effect::Pause(vec![partition]));
         }
@@ -175,8 +180,12 @@ impl Machine {
             Verdict::Emit(planned) => {
                 state.open = planned.len();
                 self.records.insert(id, state);
-                for plan in planned {
-                    self.enqueue(&partition, plan, Receipt { record: id });
+                for (ordinal, plan) in (0..).zip(planned) {
+                    let receipt = Receipt {
+                        record: id,
+                        ordinal,
+                    };
+                    self.enqueue(&partition, plan, receipt);
                 }
                 if self.records.get(&id).is_some_and(|state| state.open == 0) {
                     self.conclude(id);
@@ -202,7 +211,9 @@ impl Machine {
 
     pub(super) fn open_gate(&mut self) {
         let owned = self.assignments.iter().filter(|(partition, assignment)| {
-            assignment.drain.is_none() && !self.guard.is_holding(&partition.topic)
+            assignment.drain.is_none()
+                && !assignment.restoring
+                && !self.guard.is_holding(&partition.topic)
         });
         let all: Vec<TopicPartition> = owned.map(|(partition, _)| partition.clone()).collect();
         if !all.is_empty() {
@@ -224,7 +235,9 @@ impl Machine {
                 return;
             }
         };
-        let Some(receipt) = self.merge_into_tail(lane, partition, &operation, receipt) else {
+        let begun = self.is_begun(partition, &operation, &receipt);
+        let Some(receipt) = self.merge_into_tail(lane, partition, &operation, receipt, begun)
+        else {
             return;
         };
         let id = OperationId(self.fresh());
@@ -247,10 +260,31 @@ impl Machine {
             verify_first: false,
             alone: false,
             resolved_again: false,
+            intent: None,
+            begun,
         };
         self.operations.insert(id, state);
         self.lanes.push(lane, id);
         self.dirty.push_back(lane);
+    }
+
+    /// Whether an earlier owner of the partition began to write this.
+    fn is_begun(
+        &self,
+        partition: &TopicPartition,
+        operation: &Operation,
+        receipt: &Receipt,
+    ) -> bool {
+        let (Operation::KObject(object), Some(record)) =
+            (operation, self.records.get(&receipt.record))
+        else {
+            return false;
+        };
+        let operation = OperationRef {
+            offset: record.record.position.offset,
+            ordinal: receipt.ordinal,
+        };
+        self.inheritance.has_begun(partition, object, operation)
     }
 
     fn lane_keys(&mut self, operation: &Operation) -> Result<Vec<LaneKey>, String> {
@@ -291,6 +325,7 @@ impl Machine {
         partition: &TopicPartition,
         operation: &Operation,
         receipt: Receipt,
+        begun: bool,
     ) -> Option<Receipt> {
         let Some(tail) = self.lanes.tail(lane) else {
             return Some(receipt);
@@ -298,12 +333,16 @@ impl Machine {
         let Some(state) = self.operations.get_mut(&tail) else {
             return Some(receipt);
         };
+        let journalled = self.settings.state.is_some();
         let may_merge = state.partition == *partition
             && !state.ambiguous
+            && state.begun == begun
+            && !(journalled && state.receipts.len() >= MERGED)
             && matches!(
                 state.stage,
                 Stage::Queued
                     | Stage::WaitCustomer
+                    | Stage::WaitInherited
                     | Stage::ReadyTrack
                     | Stage::KeptBack
                     | Stage::ReadyWrite(_)

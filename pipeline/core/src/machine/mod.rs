@@ -16,9 +16,13 @@ mod commit;
 mod dispatch;
 mod drain;
 mod guard;
+mod inherit;
 mod intake;
+mod journal;
 mod quarantine;
 mod ready;
+mod remember;
+mod restore;
 mod schedule;
 mod settings;
 mod settle;
@@ -30,8 +34,9 @@ mod weight;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Instant;
 
+pub use self::journal::StateSettings;
 pub use self::settings::{MachineSettings, TopicSettings};
-pub use self::snapshot::{HoldView, PartitionView, Snapshot};
+pub use self::snapshot::{HoldView, PartitionView, Snapshot, StateView};
 use self::state::{
     Assignment, OperationState, RecordId, RecordState, RequestId as Id, Sent, Timer,
 };
@@ -55,8 +60,10 @@ use crate::record::{Epoch, Offset, Record, Topic, TopicPartition};
 use crate::resolve::Resolver;
 use crate::retry::Jitter;
 use crate::revision::Revisions;
+use crate::state_log::reduce::Slice;
+use crate::state_log::writer::StateRecord;
 
-pub use self::state::{LetterId, RequestId};
+pub use self::state::{LetterId, RequestId, StateWriteId};
 
 /// What reaches the machine.
 #[derive(Debug)]
@@ -118,6 +125,29 @@ pub enum Input {
         /// What the broker said.
         answer: CommitAnswer,
     },
+    /// The answer to [`Effect::Restore`]: what the slice of the partition holds.
+    Restored {
+        /// Which partition.
+        partition: TopicPartition,
+        /// Under which assignment it was asked for.
+        epoch: Epoch,
+        /// Its slice.
+        slice: Box<Slice>,
+    },
+    /// The answer to [`Effect::Restore`] when the slice could not be read; it is asked for again.
+    RestoreFailed {
+        /// Which partition.
+        partition: TopicPartition,
+        /// Under which assignment it was asked for.
+        epoch: Epoch,
+    },
+    /// The answer to [`Effect::WriteState`].
+    StateWritten {
+        /// Which batch.
+        write: StateWriteId,
+        /// Whether the brokers acknowledged all of it.
+        acknowledged: bool,
+    },
     /// A person released the hold of this number.
     ReleaseHold(u64),
     /// Stop: drain everything, then [`Effect::Drained`].
@@ -159,6 +189,22 @@ pub enum Effect {
         partition: TopicPartition,
         /// The assignment that ends.
         epoch: Epoch,
+    },
+    /// Read the slice of this input partition from the state topic. The partition is paused until it is resumed.
+    Restore {
+        /// Which.
+        partition: TopicPartition,
+        /// Under which assignment.
+        epoch: Epoch,
+    },
+    /// Write these to the partition of the state topic that belongs to the slice of an input partition.
+    WriteState {
+        /// Names the batch in the answer.
+        write: StateWriteId,
+        /// Whose slice.
+        partition: TopicPartition,
+        /// The batch, in its order.
+        records: Vec<StateRecord>,
     },
     /// Everything is handed back after [`Input::Shutdown`].
     Drained,
@@ -237,6 +283,8 @@ pub struct Machine {
     last_any_success: Option<Instant>,
     commit: state::CommitState,
     letters_open: usize,
+    journal: journal::Journal,
+    inheritance: inherit::Inheritance,
     shutting_down: bool,
     drained: bool,
     next_permit: Option<Instant>,
@@ -284,6 +332,8 @@ impl Machine {
             last_any_success: None,
             commit: state::CommitState::default(),
             letters_open: 0,
+            journal: journal::Journal::default(),
+            inheritance: inherit::Inheritance::default(),
             shutting_down: false,
             drained: false,
             next_permit: None,
@@ -323,13 +373,27 @@ impl Machine {
                 self.on_dead_lettered(now, letter, acknowledged);
             }
             Input::Committed { entries, answer } => self.on_committed(entries, answer),
+            Input::Restored {
+                partition,
+                epoch,
+                slice,
+            } => self.on_restored(now, &partition, epoch, *slice),
+            Input::RestoreFailed { partition, epoch } => {
+                self.on_restore_failed(now, &partition, epoch);
+            }
+            Input::StateWritten {
+                write,
+                acknowledged,
+            } => self.on_state_written(now, write, acknowledged),
             Input::ReleaseHold(id) => self.on_release(id),
             Input::Shutdown => self.on_shutdown(now),
             Input::Wake => {}
         }
         self.fire_timers(now);
+        self.restore_again(now);
         self.activate_lanes(now);
         self.schedule(now);
+        self.flush_state(now);
         self.hold_tripped(now);
         self.settle_commits(now);
         self.check_drains(now);
@@ -367,7 +431,7 @@ impl Machine {
                 (Scope::Family(Family::KObjectWrite(klass)), HoldCause::Quarantine) => {
                     self.quarantine.release(klass);
                 }
-                (Scope::Destination | Scope::Family(_), _) => {}
+                (Scope::Destination | Scope::Family(_) | Scope::State, _) => {}
             }
             self.fact(Fact::HoldEnded { scope, cause });
         }

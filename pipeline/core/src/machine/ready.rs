@@ -1,9 +1,9 @@
 //! What may go next: the heads of lanes, and what each of them still waits for.
 
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Instant;
+
+use uuid::Uuid;
 
 use super::Machine;
 use super::state::{Stage, Timer};
@@ -12,6 +12,7 @@ use crate::lane::{LaneKey, OperationId};
 use crate::operation::{CustomerKey, KObject, Operation};
 use crate::outcome::SkipReason;
 use crate::pack::{GroupKey, Verb};
+use crate::record::{Offset, TopicPartition};
 use crate::resolve::Resolver;
 use crate::revision::Revision;
 
@@ -34,10 +35,14 @@ impl Machine {
     }
 
     fn activate(&mut self, now: Instant, id: OperationId) {
-        let next = match self.operations.get(&id) {
-            Some(state) if state.stage == Stage::Queued => self.next_of(id),
+        match self.operations.get(&id) {
+            Some(state) if state.stage == Stage::Queued => {}
             Some(_) | None => return,
-        };
+        }
+        if !self.judge_inherited(now, id) {
+            return;
+        }
+        let next = self.next_of(id);
         let Some(state) = self.operations.get_mut(&id) else {
             return;
         };
@@ -128,7 +133,15 @@ impl Machine {
     }
 
     /// A key is known to mean a customer: whoever waited goes on, and lanes of one customer become one.
-    pub(super) fn learn_customer(&mut self, key: &CustomerKey, id: &Arc<str>, way: ResolvedBy) {
+    ///
+    /// `origin` is where the operation that told it comes from; without one, the first that waited is.
+    pub(super) fn learn_customer(
+        &mut self,
+        key: &CustomerKey,
+        id: &Arc<str>,
+        way: ResolvedBy,
+        origin: Option<(TopicPartition, Offset)>,
+    ) {
         let new = self.directory.customer(key).as_ref() != Some(id);
         self.directory.learn_customer(key, Arc::clone(id));
         if new {
@@ -138,7 +151,12 @@ impl Machine {
                 self.adopt_lane(lane);
             }
         }
-        for operation in Resolver::found(&mut self.resolver, key) {
+        let waited = Resolver::found(&mut self.resolver, key);
+        if self.settings.state.is_some() {
+            let origin = origin.or_else(|| waited.iter().find_map(|one| self.origin(*one)));
+            self.note_customer(origin, key, id, new);
+        }
+        for operation in waited {
             if let Some(state) = self.operations.get_mut(&operation)
                 && state.stage == Stage::WaitCustomer
             {
@@ -226,12 +244,11 @@ impl Machine {
     }
 }
 
-/// A hash of what a write would say, for this process only.
+/// The namespace of fingerprints. Fixed: they are compared with what an earlier process wrote.
+const FINGERPRINTS: Uuid = Uuid::from_u128(0x6b75_7374_6f6d_6572_2d69_6e67_6573_7403);
+
+/// A hash of what a write would say, the same in every process.
 pub(super) fn fingerprint(object: &KObject) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    for (name, value) in object.body.iter() {
-        name.hash(&mut hasher);
-        value.to_string().hash(&mut hasher);
-    }
-    hasher.finish()
+    let body = serde_json::to_vec(object.body.as_ref()).unwrap_or_default();
+    Uuid::new_v5(&FINGERPRINTS, &body).as_u64_pair().0
 }

@@ -27,7 +27,7 @@ impl Machine {
         self.next_permit = None;
         // A class that is denied may be kept back for itself (the reserve): the others are still asked.
         let mut denied: SmallVec<[Class; 5]> = SmallVec::new();
-        while self.requests.len() < self.settings.max_in_flight {
+        while self.requests.len() + self.journal.submits() < self.settings.max_in_flight {
             self.trim_ready(now);
             let plenty = self.is_plenty(now);
             let work = self.work(now, plenty);
@@ -67,7 +67,8 @@ impl Machine {
             return [probe.then_some(Class::Probe), None, None, None, None];
         }
         let tracks = !self.ready_track.is_empty() && self.may_pass(now, &Family::Tracking);
-        let writes = self.due_forced(now).is_some() || self.due_group(now, plenty).is_some();
+        let writes = self.journal.may_submit()
+            && (self.due_forced(now).is_some() || self.due_group(now, plenty).is_some());
         let reads = self.due_read(now).is_some();
         let resolves = self.resolver.due(now, plenty, self.allowed(now));
         [
@@ -136,7 +137,7 @@ impl Machine {
         }
         let stepped = self.stepped_at.unwrap_or(now);
         let plenty = self.is_plenty(now);
-        let room = self.requests.len() < self.settings.max_in_flight;
+        let room = self.requests.len() + self.journal.submits() < self.settings.max_in_flight;
         let sending = if room && self.holds.get(&Scope::Destination).is_none() {
             let later = |at: Instant| {
                 if at > stepped {
@@ -164,6 +165,8 @@ impl Machine {
             self.next_commit(),
             self.next_drain_check(now),
             self.next_permit,
+            self.journal.next_flush(),
+            self.next_restore(),
         ];
         sending
             .into_iter()

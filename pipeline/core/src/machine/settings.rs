@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::journal::StateSettings;
 use crate::charge::Charge;
 use crate::job::JobTiming;
 use crate::pack::Patience;
@@ -52,6 +53,8 @@ pub struct MachineSettings {
     pub directory_capacity: usize,
     /// Occurrences remembered, so that a repeat of one is skipped.
     pub repeat_window: usize,
+    /// What is known, and open jobs, survive a restart in a topic; `None` keeps them in memory.
+    pub state: Option<StateSettings>,
     /// The seed of jitter.
     pub seed: u64,
 }
@@ -111,6 +114,7 @@ impl MachineSettings {
             accept_dead_letters: BTreeSet::new(),
             directory_capacity: 200_000,
             repeat_window: 100_000,
+            state: None,
             seed: 1,
         })
     }

@@ -23,7 +23,9 @@ enum End {
 impl Machine {
     pub(super) fn finish_delivered(&mut self, id: OperationId) {
         if let Some(Operation::Track(track)) = self.operations.get(&id).map(|state| &state.work) {
-            self.delivered_events.insert(track.event_key.as_u128(), ());
+            let key = track.event_key.as_u128();
+            self.delivered_events.insert(key, ());
+            self.note_event(id, key);
         }
         self.finish(id, &End::Delivered);
     }
@@ -59,6 +61,7 @@ impl Machine {
         };
         self.lanes.remove(state.lane, id);
         self.dirty.push_back(state.lane);
+        self.journal_end(id, &state);
         for receipt in state.receipts {
             self.settle(receipt, end, state.attempts);
         }

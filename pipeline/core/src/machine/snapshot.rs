@@ -48,10 +48,25 @@ pub struct Snapshot {
     pub directory: (usize, usize),
     /// Look-ups in it that found something, and that did not.
     pub directory_hits: (u64, u64),
+    /// What is kept in the state topic, if there is one.
+    pub state: Option<StateView>,
     /// What is held.
     pub holds: Vec<HoldView>,
     /// Whether the machine is draining for good.
     pub shutting_down: bool,
+}
+
+/// What is kept in the state topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StateView {
+    /// Entries that wait to be written, or to be acknowledged.
+    pub waiting: usize,
+    /// Writes that earlier owners left open and whose records have not all come again.
+    pub inherited: usize,
+    /// Writes that wait for their intents to be acknowledged.
+    pub submits: usize,
+    /// Whether the topic took nothing, or could not be read, when it was tried last.
+    pub failing: bool,
 }
 
 /// One owned partition.
@@ -75,6 +90,8 @@ pub struct PartitionView {
     pub kept_back: usize,
     /// Whether it is being handed back.
     pub draining: bool,
+    /// Whether its slice of the state topic is not restored yet.
+    pub restoring: bool,
 }
 
 /// One hold.
@@ -115,6 +132,7 @@ impl Machine {
                 metadata_bytes: assignment.metadata_bytes,
                 kept_back: assignment.kept_back.len(),
                 draining: assignment.drain.is_some(),
+                restoring: assignment.restoring,
             })
             .collect();
         partitions.sort_by(|a, b| a.partition.cmp(&b.partition));
@@ -142,6 +160,12 @@ impl Machine {
             letters: self.letters_open,
             directory: self.directory.sizes(),
             directory_hits: self.directory.hits_and_misses(),
+            state: self.settings.state.map(|_| StateView {
+                waiting: self.journal.waiting(),
+                inherited: self.inheritance.len(),
+                submits: self.journal.submits(),
+                failing: self.journal.is_failing(),
+            }),
             holds: self
                 .holds
                 .iter()

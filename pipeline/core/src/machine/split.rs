@@ -27,6 +27,7 @@ const ONE_BY_ONE: usize = 4;
 impl Machine {
     /// A request was refused as a whole.
     pub(super) fn split(&mut self, now: Instant, batch: Batch, hint: &SplitHint) {
+        self.journal_refused(&batch.operations);
         if hint.refs_refused {
             if std::mem::take(&mut self.object_refs) {
                 self.fact(Fact::RefsOff);
@@ -114,6 +115,7 @@ impl Machine {
 
     /// A request that was not looked at: what belongs together stays together, the rest may travel with others.
     pub(super) fn put_batch_back(&mut self, batch: Batch) {
+        self.journal_refused(&batch.operations);
         if batch.forced {
             self.force(batch.group, batch.operations, batch.rest);
             return;

@@ -17,6 +17,7 @@ use crate::operation::{CustomerKey, Operation};
 use crate::outcome::{Rejected, SkipReason};
 use crate::pack::GroupKey;
 use crate::record::{Epoch, Offset, Record, TopicPartition};
+use crate::state_log::Entity;
 
 /// Names a request until it is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -25,6 +26,10 @@ pub struct RequestId(pub(super) u64);
 /// Names a dead letter until it is acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LetterId(pub(super) RecordId);
+
+/// Names a batch for the state topic until it is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StateWriteId(pub(super) u64);
 
 /// An unsettled record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,6 +40,8 @@ pub(super) struct RecordId(pub(super) u64);
 #[must_use = "a receipt that is dropped leaves its record unsettled for ever"]
 pub(super) struct Receipt {
     pub(super) record: RecordId,
+    /// Its place among the operations of the record.
+    pub(super) ordinal: u16,
 }
 
 #[derive(Debug)]
@@ -85,6 +92,10 @@ pub(super) struct OperationState {
     pub(super) alone: bool,
     /// The customer's id led nowhere once and was looked up again.
     pub(super) resolved_again: bool,
+    /// The journalled write that carries it, or carried it last.
+    pub(super) intent: Option<Entity>,
+    /// An earlier owner of the partition began to write it.
+    pub(super) begun: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +111,10 @@ pub(super) enum Stage {
     Suspect,
     ReadyVerify,
     Parked(Instant),
+    /// What became of an earlier owner's write of the object is not known yet.
+    WaitInherited,
+    /// The intent of its write is not acknowledged yet: nothing has left.
+    Journalling,
     UnderWay,
     InJob(JobId),
 }
@@ -117,7 +132,9 @@ impl Stage {
             | Self::ReadyForced
             | Self::Suspect
             | Self::ReadyVerify
-            | Self::Parked(_) => false,
+            | Self::Parked(_)
+            | Self::WaitInherited
+            | Self::Journalling => false,
         }
     }
 }
@@ -184,6 +201,12 @@ pub(super) struct Assignment {
     /// Events that wait for room.
     pub(super) kept_back: Vec<OperationId>,
     pub(super) drain: Option<Drain>,
+    /// Its slice of the state topic is not restored yet; it delivers nothing.
+    pub(super) restoring: bool,
+    /// The last try to restore it failed.
+    pub(super) restore_failed: bool,
+    /// When to try again.
+    pub(super) restore_at: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -232,6 +255,9 @@ impl Assignment {
             metadata_full: false,
             kept_back: Vec::new(),
             drain: None,
+            restoring: false,
+            restore_failed: false,
+            restore_at: None,
         }
     }
 

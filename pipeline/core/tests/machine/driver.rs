@@ -9,10 +9,14 @@ use ingest_core::call::{
 };
 use ingest_core::fact::{Fact, Settlement};
 use ingest_core::hold::Scope;
-use ingest_core::machine::{CommitAnswer, CommitEntry, Effect, Input, Machine, MachineSettings};
+use ingest_core::machine::{
+    CommitAnswer, CommitEntry, Effect, Input, Machine, MachineSettings, StateWriteId,
+};
 use ingest_core::operation::{CustomerKey, Planned};
 use ingest_core::outcome::{HoldCause, JobTicket, Outcome, Rejected, Verdict};
 use ingest_core::record::{Epoch, TopicPartition};
+use ingest_core::state_log::reduce::Slice;
+use ingest_core::state_log::writer::StateRecord;
 
 use crate::make;
 
@@ -45,6 +49,14 @@ pub(crate) struct Driver {
     pub(crate) paused: BTreeSet<TopicPartition>,
     pub(crate) handed_back: Vec<TopicPartition>,
     pub(crate) drained: bool,
+    /// Batches for the state topic are answered by the scenario, not by the driver.
+    pub(crate) hold_state: bool,
+    /// What was written to the state topic, with the number of each batch.
+    pub(crate) written: Vec<(StateWriteId, TopicPartition, Vec<StateRecord>)>,
+    /// What a slice holds when it is restored; nothing where it is not named.
+    pub(crate) slices: HashMap<TopicPartition, Slice>,
+    /// Restores that were asked for.
+    pub(crate) restores: u32,
     rule: Rule,
     destination: Destination,
     inbox: BTreeMap<(Instant, u64), Input>,
@@ -88,6 +100,10 @@ impl Driver {
             paused: BTreeSet::new(),
             handed_back: Vec::new(),
             drained: false,
+            hold_state: false,
+            written: Vec::new(),
+            slices: HashMap::new(),
+            restores: 0,
             rule: Box::new(|_| None),
             destination: Destination::default(),
             inbox: BTreeMap::new(),
@@ -117,6 +133,11 @@ impl Driver {
     pub(crate) fn put(&mut self, input: Input) {
         let effects = self.machine.step(self.now, input);
         self.carry_out(effects);
+    }
+
+    /// Whatever is under way to the machine never arrives.
+    pub(crate) fn lose_answers(&mut self) {
+        self.inbox.clear();
     }
 
     pub(crate) fn assign(&mut self, partition: TopicPartition) {
@@ -264,6 +285,33 @@ impl Driver {
                     }
                 }
                 Effect::HandBack { partition, .. } => self.handed_back.push(partition),
+                Effect::Restore { partition, epoch } => {
+                    self.restores += 1;
+                    let slice = Box::new(self.slices.remove(&partition).unwrap_or_default());
+                    let input = Input::Restored {
+                        partition,
+                        epoch,
+                        slice,
+                    };
+                    self.arrive(BROKER, input);
+                }
+                Effect::WriteState {
+                    write,
+                    partition,
+                    records,
+                } => {
+                    if !self.hold_state {
+                        let acknowledged = true;
+                        self.arrive(
+                            BROKER,
+                            Input::StateWritten {
+                                write,
+                                acknowledged,
+                            },
+                        );
+                    }
+                    self.written.push((write, partition, records));
+                }
                 Effect::Drained => self.drained = true,
                 Effect::Fact(Fact::Broken(invariant)) => panic!("broken: {invariant:?}"),
                 Effect::Fact(fact) => self.facts.push(fact),

@@ -25,4 +25,5 @@ mod promises;
 mod quarantine;
 mod quota;
 mod split;
+mod state;
 mod wakes;

@@ -1,0 +1,464 @@
+//! Writes that an earlier owner of a partition left open: they are followed to their end, never begun again.
+//!
+//! The operations of an open write come again with their records; they wait in their lanes until its job is read, and then
+//! settle by what became of their item. A write without a job is in doubt: nobody knows whether it left.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Machine;
+use super::state::{OperationState, Stage, Timer};
+use crate::call::ItemFate;
+use crate::directory::{KnownObject, object_hash};
+use crate::fact::Fact;
+use crate::job::InheritedItem;
+use crate::lane::OperationId;
+use crate::operation::{KObject, Operation, Version};
+use crate::outcome::Rejection;
+use crate::pack::{GroupKey, Verb};
+use crate::record::{Offset, TopicPartition};
+use crate::revision::Revision;
+use crate::state_log::{Content, Entity, Entry, Intent, OperationRef};
+
+/// Writes that earlier owners left open.
+#[derive(Debug, Default)]
+pub(super) struct Inheritance {
+    intents: HashMap<Entity, Inherited>,
+    /// Which of them write an object.
+    objects: HashMap<u128, Vec<Entity>>,
+    /// Operations that wait until it is known what became of them.
+    waiting: HashMap<u128, Vec<OperationId>>,
+}
+
+#[derive(Debug)]
+struct Inherited {
+    partition: TopicPartition,
+    at: Offset,
+    verb: Verb,
+    items: HashMap<String, Item>,
+}
+
+#[derive(Debug)]
+struct Item {
+    object: u128,
+    version: Option<Version>,
+    operations: BTreeSet<OperationRef>,
+    fate: Fate,
+}
+
+/// What became of an item, as far as anybody knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Fate {
+    /// The job has not said.
+    Waiting,
+    /// It stands; whether its id is known.
+    Stored(bool),
+    /// It was not written.
+    NotWritten,
+    /// An object of this external id exists, or was changed by somebody else: read it first.
+    Look,
+    /// It stands or does not stand, and nothing of it is under way: read it first.
+    LookInDoubt,
+    /// Perhaps it is still under way.
+    Doubt,
+    /// Refused for good.
+    Refused(String),
+}
+
+impl Inheritance {
+    /// How many writes of earlier owners are open.
+    pub(super) fn len(&self) -> usize {
+        self.intents.len()
+    }
+
+    /// Nothing of a partition is of interest any more. The objects that were waited for.
+    fn close_slice(&mut self, partition: &TopicPartition) -> BTreeSet<u128> {
+        let gone: Vec<Entity> = self
+            .intents
+            .iter()
+            .filter(|(_, one)| one.partition == *partition)
+            .map(|(entity, _)| *entity)
+            .collect();
+        let removed = gone.into_iter().filter_map(|entity| self.remove(entity));
+        let items = removed.flat_map(|one| one.items.into_values());
+        items.map(|item| item.object).collect()
+    }
+
+    fn remove(&mut self, entity: Entity) -> Option<Inherited> {
+        let gone = self.intents.remove(&entity)?;
+        for item in gone.items.values() {
+            if let Some(entities) = self.objects.get_mut(&item.object) {
+                entities.retain(|other| *other != entity);
+                if entities.is_empty() {
+                    self.objects.remove(&item.object);
+                }
+            }
+        }
+        Some(gone)
+    }
+
+    /// The items that write an object, of any partition.
+    fn items(&self, object: u128) -> impl Iterator<Item = (&Inherited, &Item)> {
+        let entities = self.objects.get(&object).into_iter().flatten();
+        let intents = entities.filter_map(|entity| self.intents.get(entity));
+        intents.flat_map(move |one| {
+            let items = one.items.values().filter(move |item| item.object == object);
+            items.map(move |item| (one, item))
+        })
+    }
+
+    fn items_mut(&mut self, object: u128) -> impl Iterator<Item = &mut Item> {
+        let entities = self.objects.get(&object).cloned().unwrap_or_default();
+        self.intents
+            .iter_mut()
+            .filter(move |(entity, _)| entities.contains(entity))
+            .flat_map(move |(_, one)| {
+                let items = one.items.values_mut();
+                items.filter(move |item| item.object == object)
+            })
+    }
+
+    /// Whether an earlier owner has begun to write this operation.
+    pub(super) fn has_begun(
+        &self,
+        partition: &TopicPartition,
+        object: &KObject,
+        operation: OperationRef,
+    ) -> bool {
+        if self.objects.is_empty() {
+            return false;
+        }
+        let hash = object_hash(&object.klass, &object.external_id);
+        self.items(hash)
+            .any(|(one, item)| one.partition == *partition && item.operations.contains(&operation))
+    }
+}
+
+impl Machine {
+    /// Takes over a write that an earlier owner left open: its job is read, never submitted again.
+    pub(super) fn inherit(
+        &mut self,
+        now: Instant,
+        partition: &TopicPartition,
+        entity: Entity,
+        intent: Intent,
+    ) {
+        let at = intent.at();
+        let group = GroupKey {
+            klass: intent.klass,
+            verb: intent.verb,
+        };
+        let fate = match intent.job {
+            Some(_) => Fate::Waiting,
+            None => Fate::Doubt,
+        };
+        let mut items = HashMap::new();
+        let mut named = HashMap::new();
+        for item in intent.items {
+            let objects = self.inheritance.objects.entry(item.object).or_default();
+            if !objects.contains(&entity) {
+                objects.push(entity);
+            }
+            let place = InheritedItem {
+                intent: entity,
+                reference: item.reference.clone(),
+            };
+            named.insert(item.reference.clone(), place);
+            let kept = Item {
+                object: item.object,
+                version: item.version,
+                operations: item.operations.into_iter().collect(),
+                fate: fate.clone(),
+            };
+            items.insert(item.reference, kept);
+        }
+        self.fact(Fact::Inherited {
+            items: items.len(),
+            job: intent.job.is_some(),
+        });
+        let inherited = Inherited {
+            partition: partition.clone(),
+            at,
+            verb: group.verb,
+            items,
+        };
+        self.inheritance.intents.insert(entity, inherited);
+        if let Some(ticket) = intent.job {
+            self.jobs
+                .inherit(now, ticket, group, named, intent.with_refs);
+        }
+    }
+
+    /// An inherited job has said what became of an item.
+    pub(super) fn inherited_fate(&mut self, item: &InheritedItem, fate: ItemFate) {
+        let fate = match fate {
+            ItemFate::Stored(id) => {
+                self.inherited_stored(item, id);
+                return;
+            }
+            ItemFate::Duplicate | ItemFate::Conflict => Fate::Look,
+            ItemFate::Gone => {
+                if let Some(object) = self.inherited_object(item) {
+                    self.directory.forget_object_hash(object);
+                    self.forget_entity(Entity::Object(object));
+                }
+                Fate::NotWritten
+            }
+            ItemFate::Limited(_) | ItemFate::Transient(_) => Fate::NotWritten,
+            ItemFate::Permanent(detail) => Fate::Refused(detail),
+        };
+        self.set_fate(item, fate);
+    }
+
+    /// An inherited job is complete without saying which items failed.
+    pub(super) fn inherited_unnamed(&mut self, item: &InheritedItem, clean: bool) {
+        if clean {
+            self.inherited_stored(item, None);
+        } else {
+            self.set_fate(item, Fate::LookInDoubt);
+        }
+    }
+
+    /// Nobody knows what became of an inherited job.
+    pub(super) fn inherited_doubt(&mut self, item: &InheritedItem) {
+        self.set_fate(item, Fate::Doubt);
+    }
+
+    fn inherited_object(&self, item: &InheritedItem) -> Option<u128> {
+        let intent = self.inheritance.intents.get(&item.intent)?;
+        Some(intent.items.get(&item.reference)?.object)
+    }
+
+    fn inherited_stored(&mut self, item: &InheritedItem, id: Option<Arc<str>>) {
+        let Some(intent) = self.inheritance.intents.get(&item.intent) else {
+            return;
+        };
+        let Some(kept) = intent.items.get(&item.reference) else {
+            return;
+        };
+        let before = self.directory.object_by_hash(kept.object);
+        let revision = match (intent.verb, &before) {
+            (Verb::Create, _) => Revision::SinceCreate(0),
+            (Verb::Update, Some(before)) => before.revision.next(),
+            (Verb::Update, None) => Revision::Unknown,
+        };
+        let id = id.or_else(|| before.map(|before| before.id));
+        let (object, partition, at) = (kept.object, intent.partition.clone(), intent.at);
+        let known = id.map(|id| KnownObject {
+            id,
+            version: kept.version.clone(),
+            fingerprint: None,
+            revision,
+        });
+        let is_known = known.is_some();
+        if let Some(known) = known {
+            self.directory.restore_object(object, known.clone());
+            if let Some(writer) = self.journal.writers.get_mut(&partition) {
+                let content = Content::Object(known);
+                writer
+                    .slice
+                    .learn(Entity::Object(object), Entry { at, content });
+            }
+        }
+        self.set_fate(item, Fate::Stored(is_known));
+    }
+
+    fn set_fate(&mut self, item: &InheritedItem, fate: Fate) {
+        let Some(kept) = self
+            .inheritance
+            .intents
+            .get_mut(&item.intent)
+            .and_then(|intent| intent.items.get_mut(&item.reference))
+        else {
+            return;
+        };
+        kept.fate = fate;
+        let object = kept.object;
+        self.wake_heirs(object);
+    }
+
+    /// Operations that waited for this object look again.
+    fn wake_heirs(&mut self, object: u128) {
+        for id in self.inheritance.waiting.remove(&object).unwrap_or_default() {
+            if let Some(state) = self.operations.get_mut(&id)
+                && state.stage == Stage::WaitInherited
+            {
+                state.stage = Stage::Queued;
+                self.dirty.push_back(state.lane);
+            }
+        }
+    }
+
+    /// What an earlier owner's write means for the head of a lane. `true` if the operation goes on as any other.
+    pub(super) fn judge_inherited(&mut self, now: Instant, id: OperationId) -> bool {
+        if self.inheritance.objects.is_empty() {
+            return true;
+        }
+        let Some(state) = self.operations.get(&id) else {
+            return true;
+        };
+        let Operation::KObject(object) = &state.work else {
+            return true;
+        };
+        let hash = object_hash(&object.klass, &object.external_id);
+        if !self.inheritance.objects.contains_key(&hash) {
+            return true;
+        }
+        let is = |fate: &Fate| {
+            self.inheritance
+                .items(hash)
+                .any(|(_, item)| item.fate == *fate)
+        };
+        if is(&Fate::Waiting) {
+            self.inheritance.waiting.entry(hash).or_default().push(id);
+            if let Some(state) = self.operations.get_mut(&id) {
+                state.stage = Stage::WaitInherited;
+            }
+            return false;
+        }
+        let wanted = self.operation_refs(state);
+        let within = |fits: &dyn Fn(&Fate) -> bool| {
+            let items = self
+                .inheritance
+                .items(hash)
+                .filter(|(one, item)| one.partition == state.partition && fits(&item.fate));
+            let done: BTreeSet<OperationRef> = items
+                .flat_map(|(_, item)| item.operations.iter().copied())
+                .collect();
+            wanted.iter().all(|one| done.contains(one))
+        };
+        if within(&|fate| matches!(fate, Fate::Stored(_))) {
+            self.finish_delivered(id);
+            return false;
+        }
+        if within(&|fate| matches!(fate, Fate::Refused(_))) {
+            let detail = self.inheritance.items(hash).find_map(|(_, item)| {
+                if let Fate::Refused(detail) = &item.fate {
+                    Some(detail.clone())
+                } else {
+                    None
+                }
+            });
+            self.finish_rejected(id, Rejection::RefusedByApi, detail.unwrap_or_default());
+            return false;
+        }
+        let (doubt, look_in_doubt) = (is(&Fate::Doubt), is(&Fate::LookInDoubt));
+        let unknown = is(&Fate::Stored(false)) && self.directory.object_by_hash(hash).is_none();
+        let look = is(&Fate::Look) || look_in_doubt || unknown;
+        let verbs = self.inheritance.items(hash).map(|(one, _)| one.verb);
+        let verb = verbs.max().unwrap_or(Verb::Create);
+        // Whoever comes first looks; what it finds is known to all that follow.
+        for item in self.inheritance.items_mut(hash) {
+            match item.fate {
+                Fate::Doubt | Fate::LookInDoubt | Fate::Look => item.fate = Fate::NotWritten,
+                Fate::Waiting | Fate::Stored(_) | Fate::NotWritten | Fate::Refused(_) => {}
+            }
+        }
+        if doubt && let Some(wait) = self.wait_in_doubt(id, verb) {
+            if let Some(state) = self.operations.get_mut(&id) {
+                state.stage = Stage::Parked(now + wait);
+                self.timers.insert((now + wait, Timer::Unpark(id)));
+            }
+            return false;
+        }
+        if (look || look_in_doubt)
+            && let Some(state) = self.operations.get_mut(&id)
+        {
+            state.verify_first = true;
+            state.ambiguous |= look_in_doubt;
+        }
+        true
+    }
+
+    /// An operation has ended: an earlier owner's write of it is of no interest any more.
+    pub(super) fn inherited_end(&mut self, state: &OperationState) {
+        if self.inheritance.objects.is_empty() {
+            return;
+        }
+        let Operation::KObject(object) = &state.work else {
+            return;
+        };
+        let hash = object_hash(&object.klass, &object.external_id);
+        let ended = self.operation_refs(state);
+        let entities = self.inheritance.objects.get(&hash).cloned();
+        for entity in entities.unwrap_or_default() {
+            let Some(intent) = self.inheritance.intents.get_mut(&entity) else {
+                continue;
+            };
+            if intent.partition != state.partition {
+                continue;
+            }
+            for item in intent.items.values_mut() {
+                if item.object == hash {
+                    item.operations.retain(|one| !ended.contains(one));
+                }
+            }
+            self.sweep_intent(entity, None);
+        }
+    }
+
+    /// Records below this offset never come again: what was written for them is of no interest any more.
+    pub(super) fn sweep_inherited(&mut self, partition: &TopicPartition, committed: Offset) {
+        let below: Vec<Entity> = self
+            .inheritance
+            .intents
+            .iter()
+            .filter(|(_, one)| one.partition == *partition && one.at < committed)
+            .map(|(entity, _)| *entity)
+            .collect();
+        for entity in below {
+            self.sweep_intent(entity, Some(committed));
+        }
+    }
+
+    /// Lets go of an inherited write, if nothing of it is waited for.
+    fn sweep_intent(&mut self, entity: Entity, committed: Option<Offset>) {
+        let Some(intent) = self.inheritance.intents.get(&entity) else {
+            return;
+        };
+        let of_interest = |item: &Item| {
+            let open = item
+                .operations
+                .iter()
+                .any(|one| committed.is_none_or(|below| one.offset >= below));
+            open || item.fate == Fate::Waiting
+        };
+        if intent.items.values().any(of_interest) {
+            return;
+        }
+        if let Some(gone) = self.inheritance.remove(entity)
+            && let Some(writer) = self.journal.writers.get_mut(&gone.partition)
+        {
+            writer.slice.conclude(entity);
+        }
+    }
+
+    /// An inherited job has ended: what is below the commits needs no owner any more.
+    pub(super) fn inherited_job_ended(&mut self) {
+        let intents = self.inheritance.intents.iter();
+        let all: Vec<(Entity, Option<Offset>)> = intents
+            .map(|(entity, one)| {
+                let assignment = self.assignments.get(&one.partition);
+                (*entity, assignment.and_then(|assignment| assignment.acked))
+            })
+            .collect();
+        for (entity, committed) in all {
+            self.sweep_intent(entity, committed);
+        }
+    }
+
+    /// A partition is gone, with all that was kept of it. Whoever comes next finds it in the topic.
+    pub(super) fn close_state(&mut self, partition: &TopicPartition) {
+        if self.settings.state.is_none() {
+            return;
+        }
+        self.journal.close_slice(partition);
+        for object in self.inheritance.close_slice(partition) {
+            self.wake_heirs(object);
+        }
+        self.state_works();
+        let intents = &self.inheritance.intents;
+        self.jobs.disown(|item| !intents.contains_key(&item.intent));
+    }
+}

@@ -1,0 +1,99 @@
+//! What is learnt goes into the directory, and into the slice of the record that taught it.
+
+use std::sync::Arc;
+
+use super::Machine;
+use crate::directory::{KnownObject, customer_hash, object_hash};
+use crate::lane::OperationId;
+use crate::operation::{CustomerKey, Operation};
+use crate::record::{Offset, TopicPartition};
+use crate::state_log::{Content, Entity, Entry};
+
+impl Machine {
+    /// The record that an operation comes from: the latest of its partition.
+    pub(super) fn origin(&self, id: OperationId) -> Option<(TopicPartition, Offset)> {
+        let state = self.operations.get(&id)?;
+        let records = state.receipts.iter().filter_map(|receipt| {
+            let record = self.records.get(&receipt.record)?;
+            Some(record.record.position.offset)
+        });
+        Some((state.partition.clone(), records.max()?))
+    }
+
+    fn note(&mut self, origin: Option<(TopicPartition, Offset)>, entity: Entity, content: Content) {
+        let Some((partition, at)) = origin else {
+            return;
+        };
+        if let Some(writer) = self.journal.writers.get_mut(&partition) {
+            writer.slice.learn(entity, Entry { at, content });
+        }
+    }
+
+    /// The state of an operation's object is known.
+    pub(super) fn learn_object(&mut self, id: OperationId, learnt: KnownObject) {
+        let Some(Operation::KObject(object)) = self.operations.get(&id).map(|state| &state.work)
+        else {
+            return;
+        };
+        let hash = object_hash(&object.klass, &object.external_id);
+        let (klass, external_id) = (object.klass.clone(), object.external_id.clone());
+        if self.settings.state.is_some() {
+            let mut kept = learnt.clone();
+            if kept.version.is_none() {
+                // Without a version nobody could tell that another state was written since.
+                kept.fingerprint = None;
+            }
+            self.note(self.origin(id), Entity::Object(hash), Content::Object(kept));
+        }
+        self.directory.learn_object(&klass, &external_id, learnt);
+    }
+
+    /// The object of an operation is not where it was.
+    pub(super) fn forget_object(&mut self, id: OperationId) {
+        let Some(Operation::KObject(object)) = self.operations.get(&id).map(|state| &state.work)
+        else {
+            return;
+        };
+        let hash = object_hash(&object.klass, &object.external_id);
+        self.directory
+            .forget_object(&object.klass, &object.external_id);
+        self.forget_entity(Entity::Object(hash));
+    }
+
+    pub(super) fn forget_customer(&mut self, key: &CustomerKey) {
+        self.directory.forget_customer(key);
+        self.forget_entity(Entity::Customer(customer_hash(key)));
+    }
+
+    pub(super) fn forget_entity(&mut self, entity: Entity) {
+        for writer in self.journal.writers.values_mut() {
+            writer.slice.forget(entity);
+        }
+    }
+
+    /// A customer's id is known: new, or new to the slice of the operation that told it.
+    pub(super) fn note_customer(
+        &mut self,
+        origin: Option<(TopicPartition, Offset)>,
+        key: &CustomerKey,
+        id: &Arc<str>,
+        new: bool,
+    ) {
+        let entity = Entity::Customer(customer_hash(key));
+        let known = origin
+            .as_ref()
+            .and_then(|(partition, _)| self.journal.writers.get(partition))
+            .is_none_or(|writer| writer.slice.knows(entity));
+        if new || !known {
+            let content = Content::Customer(Arc::clone(id));
+            self.note(origin, entity, content);
+        }
+    }
+
+    /// An event was delivered.
+    pub(super) fn note_event(&mut self, id: OperationId, key: u128) {
+        if self.settings.state.is_some() {
+            self.note(self.origin(id), Entity::Event(key), Content::Event);
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! The state topic: nothing is submitted that is not journalled, and what an earlier owner began is not begun again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ingest_core::call::{Call, CallResult, ItemFate, ItemResult, JobReport};
+use ingest_core::directory::object_hash;
+use ingest_core::fact::Settlement;
+use ingest_core::hold::Scope;
+use ingest_core::machine::{Input, MachineSettings, StateSettings};
+use ingest_core::operation::{ExternalId, Klass, Version};
+use ingest_core::outcome::{HoldCause, JobTicket, Outcome, Rejection};
+use ingest_core::pack::Verb;
+use ingest_core::record::{Offset, TopicPartition};
+use ingest_core::state_log::format::decode_key;
+use ingest_core::state_log::reduce::Slice;
+use ingest_core::state_log::{Content, Entity, Entry, Intent, IntentItem, OperationRef, OwnerId};
+
+use crate::driver::Driver;
+use crate::make::{object, seen, settings, shop, track, versioned, write};
+
+fn with_state() -> MachineSettings {
+    MachineSettings {
+        state: Some(StateSettings::default()),
+        ..settings()
+    }
+}
+
+fn is_write(call: &Call) -> bool {
+    matches!(
+        call,
+        Call::CreateKObject { .. }
+            | Call::UpdateKObject { .. }
+            | Call::CreateKObjects { .. }
+            | Call::UpdateKObjects { .. }
+    )
+}
+
+/// What an earlier owner left: a create of these orders, from the records of the same numbers.
+fn left_open(orders: &[u64], job: Option<&str>) -> Slice {
+    let items = orders.iter().map(|n| IntentItem {
+        reference: format!("r{n}"),
+        object: object_hash(&Klass("order".into()), &ExternalId(format!("o{n}").into())),
+        version: Some(Version::new("1")),
+        operations: vec![OperationRef {
+            offset: Offset(i64::try_from(*n).unwrap()),
+            ordinal: 0,
+        }],
+    });
+    let intent = Intent {
+        klass: Klass("order".into()),
+        verb: Verb::Create,
+        with_refs: true,
+        job: job.map(|id| JobTicket {
+            id: id.into(),
+            created_ms: None,
+        }),
+        items: items.collect(),
+    };
+    let owner = OwnerId::new(99, 1);
+    let entry = Entry {
+        at: intent.at(),
+        content: Content::Intent(intent),
+    };
+    Slice {
+        entries: vec![(owner.intent(1), owner, entry)],
+        ..Slice::default()
+    }
+}
+
+/// A driver whose partition was restored with that slice.
+fn successor(slice: Slice) -> Driver {
+    let mut driver = Driver::new(with_state(), 1);
+    driver.run(1);
+    driver.revoke(shop(0));
+    driver.slices.insert(shop(0), slice);
+    driver.assign(shop(0));
+    driver.run_for(std::time::Duration::from_millis(20));
+    driver
+}
+
+fn order(number: u64) -> ingest_core::operation::Planned {
+    write(versioned(object("order", number), "1"))
+}
+
+/// The job says this of each item.
+fn report(fates: Vec<(u64, ItemFate)>) -> impl FnMut(&Call) -> Option<CallResult> {
+    move |call| match call {
+        Call::ReadJob { job } => {
+            assert_eq!(&**job, "theirs");
+            let items = fates.iter().map(|(n, fate)| ItemResult {
+                reference: format!("r{n}"),
+                fate: fate.clone(),
+            });
+            Some(CallResult::Job(Outcome::Delivered(JobReport {
+                complete: true,
+                items: items.collect(),
+                ..JobReport::default()
+            })))
+        }
+        _ => None,
+    }
+}
+
+/// Intents that the topic has at the end.
+fn intents(written: &Driver, partition: &TopicPartition) -> usize {
+    let mut last = BTreeMap::new();
+    for (_, of, records) in &written.written {
+        if of != partition {
+            continue;
+        }
+        for record in records {
+            let key = decode_key(&record.key).unwrap();
+            if matches!(key.entity, Entity::Intent(_)) {
+                last.insert(key, record.value.is_some());
+            }
+        }
+    }
+    last.values().filter(|there| **there).count()
+}
+
+#[test]
+fn a_write_leaves_only_when_its_intent_is_acknowledged() {
+    let mut driver = Driver::new(with_state(), 1);
+    driver.run(1);
+    driver.hold_state = true;
+    for n in 0..2 {
+        driver.record(n, order(u64::try_from(n).unwrap()));
+    }
+    driver.run(30);
+    assert!(driver.calls(is_write).is_empty());
+    driver.record(2, track(7));
+    driver.run(2);
+    assert_eq!(driver.sent.len(), 1, "an event needs no journal");
+    let (batch, _, records) = driver.written.first().cloned().unwrap();
+    assert_eq!(records.len(), 1, "one intent for one request");
+    driver.hold_state = false;
+    let acknowledged = true;
+    driver.put(Input::StateWritten {
+        write: batch,
+        acknowledged,
+    });
+    assert_eq!(driver.calls(is_write).len(), 1);
+    driver.run_to_rest();
+    assert_eq!(intents(&driver, &shop(0)), 0);
+}
+
+#[test]
+fn a_topic_that_takes_nothing_is_a_hold_and_ends_by_itself() {
+    let mut driver = Driver::new(with_state(), 1);
+    driver.run(1);
+    driver.hold_state = true;
+    driver.record(0, order(0));
+    driver.run(2);
+    let (batch, ..) = driver.written.first().cloned().unwrap();
+    driver.put(Input::StateWritten {
+        write: batch,
+        acknowledged: false,
+    });
+    assert_eq!(driver.holds(), [(Scope::State, HoldCause::StateTopic)]);
+    driver.hold_state = false;
+    driver.run(3);
+    assert!(driver.holds().is_empty());
+    driver.run_to_rest();
+    assert_eq!(driver.settled(), [Settlement::Delivered]);
+}
+
+#[test]
+fn a_write_that_waits_for_its_intent_is_left_to_the_next_owner_unsent() {
+    let mut driver = Driver::new(with_state(), 1);
+    driver.run(1);
+    driver.hold_state = true;
+    driver.record(0, order(0));
+    driver.run(2);
+    driver.revoke(shop(0));
+    let mut answered = 0;
+    while let Some((batch, ..)) = driver.written.get(answered).cloned() {
+        answered += 1;
+        driver.put(Input::StateWritten {
+            write: batch,
+            acknowledged: true,
+        });
+    }
+    driver.run(30);
+    assert_eq!(driver.handed_back, [shop(0)]);
+    assert!(driver.calls(is_write).is_empty());
+    assert_eq!(
+        intents(&driver, &shop(0)),
+        0,
+        "it never left: nothing is in doubt"
+    );
+}
+
+#[test]
+fn what_an_earlier_owner_submitted_settles_by_its_own_fate() {
+    let mut driver = successor(left_open(&[0, 1, 2], Some("theirs")));
+    driver.answer(report(vec![
+        (0, ItemFate::Stored(Some(Arc::from("there")))),
+        (1, ItemFate::Permanent("refused".to_owned())),
+        (2, ItemFate::Transient("later".to_owned())),
+    ]));
+    for n in 0..3 {
+        driver.record(n, order(u64::try_from(n).unwrap()));
+    }
+    driver.run_to_rest();
+    let mut settled = driver.settled();
+    settled.sort_unstable();
+    assert_eq!(
+        settled,
+        [
+            Settlement::Delivered,
+            Settlement::Delivered,
+            Settlement::DeadLettered(Rejection::RefusedByApi)
+        ]
+    );
+    let writes = driver.calls(is_write);
+    assert_eq!(writes.len(), 1, "only what was not written is: {writes:?}");
+    assert_eq!(intents(&driver, &shop(0)), 0, "nothing is open any more");
+}
+
+#[test]
+fn a_newer_state_follows_the_one_that_an_earlier_owner_submitted() {
+    let mut driver = successor(left_open(&[0], Some("theirs")));
+    let stored = ItemFate::Stored(Some(Arc::from("there")));
+    let mut told = report(vec![(0, stored)]);
+    driver.answer(move |call| match call {
+        Call::GetKObject { .. } => Some(seen("there", Some("1"))),
+        _ => told(call),
+    });
+    driver.record(0, order(0));
+    driver.record(1, write(versioned(object("order", 0), "2")));
+    driver.run_to_rest();
+    assert_eq!(driver.settled(), [Settlement::Delivered; 2]);
+    let creates = driver.calls(|call| matches!(call, Call::CreateKObject { .. }));
+    assert!(creates.is_empty());
+    let updates = driver.calls(|call| matches!(call, Call::UpdateKObject { .. }));
+    assert_eq!(updates.len(), 1, "the newer state alone");
+}
+
+#[test]
+fn a_write_that_nobody_knows_of_is_looked_for_after_the_wait() {
+    let mut driver = successor(left_open(&[0], None));
+    driver.record(0, order(0));
+    driver.run(55);
+    assert!(driver.sent.is_empty(), "a copy may still be under way");
+    driver.run(10);
+    let looks = driver.calls(|call| matches!(call, Call::GetKObject { .. }));
+    assert_eq!(looks.len(), 1);
+    driver.run_to_rest();
+    assert_eq!(driver.calls(is_write).len(), 1, "it was not there");
+    assert_eq!(driver.settled(), [Settlement::Delivered]);
+}
+
+#[test]
+fn an_open_job_holds_only_its_own_objects_back() {
+    let mut driver = successor(left_open(&[0], Some("theirs")));
+    driver.answer(|call| match call {
+        Call::ReadJob { job } if &**job == "theirs" => {
+            Some(CallResult::Job(Outcome::Delivered(JobReport::default())))
+        }
+        _ => None,
+    });
+    driver.record(0, order(0));
+    driver.record(1, order(1));
+    driver.run(30);
+    assert_eq!(driver.settled(), [Settlement::Delivered]);
+    // The partition moves on; the object is free for whoever writes it from elsewhere.
+    driver.revoke(shop(0));
+    driver.run(30);
+    assert_eq!(driver.handed_back.len(), 2);
+    assert_eq!(driver.machine.snapshot(driver.now).jobs, 0);
+}
+
+#[test]
+fn a_partition_delivers_when_its_state_is_there() {
+    let mut driver = Driver::new(with_state(), 1);
+    driver.paused.insert(shop(0));
+    let epoch = driver.epoch(&shop(0));
+    driver.lose_answers();
+    driver.put(Input::RestoreFailed {
+        partition: shop(0),
+        epoch,
+    });
+    assert_eq!(driver.holds(), [(Scope::State, HoldCause::StateTopic)]);
+    assert!(driver.paused.contains(&shop(0)));
+    driver.run(3);
+    assert!(driver.holds().is_empty());
+    assert!(!driver.paused.contains(&shop(0)));
+    assert_eq!(driver.restores, 2);
+}
