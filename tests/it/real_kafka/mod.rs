@@ -26,6 +26,7 @@ mod setup;
 mod shop;
 
 mod startup;
+mod state;
 pub(crate) mod wire;
 pub(crate) mod worker;
 

@@ -37,6 +37,10 @@ pub(super) struct Options {
     pub(super) members: bool,
     /// The mapping file, if not the one that ships.
     pub(super) mapping: Option<PathBuf>,
+    /// The state topic's partitions and configuration, if there is one.
+    pub(super) state: Option<(i32, Vec<(&'static str, &'static str)>)>,
+    /// Switches of the simulated Kustomer.
+    pub(super) switches: Vec<(&'static str, &'static str)>,
     /// Configuration of the input topic.
     pub(super) topic: Vec<(&'static str, &'static str)>,
     /// Configuration of the dead-letter topic.
@@ -71,6 +75,8 @@ impl Default for Options {
             properties,
             members: false,
             mapping: None,
+            state: None,
+            switches: Vec::new(),
             topic: Vec::new(),
             letters: Vec::new(),
         }
@@ -83,12 +89,18 @@ impl Setup {
         let (topic, letters) = (format!("{name}.events"), format!("{name}.events.dead"));
         wire::create_topic(&broker, &topic, options.partitions, &options.topic).await;
         wire::create_topic(&broker, &letters, 1, &options.letters).await;
-        let config = kustomer_sim::Config {
+        if let Some((partitions, config)) = &options.state {
+            wire::create_topic(&broker, &format!("{name}.state"), *partitions, config).await;
+        }
+        let mut config = kustomer_sim::Config {
             limit: u64::from(options.limit),
             time_scale: options.scale,
             tokens: vec![TOKEN.1.to_owned()],
             ..kustomer_sim::Config::default()
         };
+        for (name, value) in &options.switches {
+            config.set(name, value).unwrap();
+        }
         let kustomer = Server::start(config, SocketAddr::from(([127, 0, 0, 1], 0)))
             .await
             .unwrap();
@@ -125,6 +137,11 @@ impl Setup {
         Worker::start_as(&self.config_file(), self.options.scale, name).await
     }
 
+    /// The name of the state topic.
+    pub(super) fn state_topic(&self) -> String {
+        format!("{}.state", self.topic.trim_end_matches(".events"))
+    }
+
     /// The configuration that workers are started with.
     pub(super) fn config_file(&self) -> PathBuf {
         let mapping = self.options.mapping.as_deref();
@@ -141,10 +158,14 @@ impl Setup {
         } else {
             "null".to_owned()
         };
+        let state = match &self.options.state {
+            Some(_) => self.state_topic(),
+            None => "null".to_owned(),
+        };
         let text = format!(
             "kafka:\n  brokers: {}\n  group: {}\n  instance_id: {member}\n  topics:\n    - {{ name: {}, mapping: {mapping}, keyed_by: customer \
              }}\n  dead_letter_topic: {}\n  properties: {{ {} }}\nkustomer:\n  base_url: {}\n  limit: {}\n  token: {{ \
-             env: {} }}\nadmin: {{ listen: \"127.0.0.1:0\" }}\n",
+             env: {} }}\nstate: {{ topic: {state} }}\nadmin: {{ listen: \"127.0.0.1:0\" }}\n",
             self.broker.address,
             self.group,
             self.topic,

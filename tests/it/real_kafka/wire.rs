@@ -16,6 +16,7 @@ const OFFSET_FETCH: (i16, i16) = (9, 1);
 const FIND_COORDINATOR: (i16, i16) = (10, 0);
 const API_VERSIONS: (i16, i16) = (18, 0);
 const CREATE_TOPICS: (i16, i16) = (19, 2);
+const CREATE_PARTITIONS: (i16, i16) = (37, 0);
 const INCREMENTAL_ALTER_CONFIGS: (i16, i16) = (44, 0);
 
 /// The coordinator is loading, not there, or elsewhere.
@@ -51,6 +52,23 @@ pub(crate) async fn create_topic(
     }
     body.i32(10_000).bytes(&[0]);
     let mut answer = request(broker, CREATE_TOPICS, &body).await;
+    answer.i32();
+    assert_eq!(answer.i32(), 1);
+    assert_eq!(answer.text(), name.as_bytes());
+    assert_eq!(
+        answer.i16(),
+        0,
+        "topic {name}: {}",
+        String::from_utf8_lossy(&answer.text())
+    );
+}
+
+/// Gives a topic more partitions, so many in all.
+pub(crate) async fn add_partitions(broker: &Broker, name: &str, partitions: i32) {
+    let mut body = Body::default();
+    body.i32(1).text(name).i32(partitions).i32(-1);
+    body.i32(10_000).bytes(&[0]);
+    let mut answer = request(broker, CREATE_PARTITIONS, &body).await;
     answer.i32();
     assert_eq!(answer.i32(), 1);
     assert_eq!(answer.text(), name.as_bytes());
