@@ -146,7 +146,7 @@ pub struct ReplayArgs {
     /// Say what would be sent, and send nothing.
     #[arg(long)]
     pub dry_run: bool,
-    /// Records a second, at most.
+    /// Records a second, at most; each is acknowledged before the next, which itself is the limit at about a hundred.
     #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub rate: u32,
     /// Leave out records that came back this often already.
