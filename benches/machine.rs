@@ -236,6 +236,7 @@ impl Driven {
                 }
                 Effect::Fact(_)
                 | Effect::DeadLetter { .. }
+                | Effect::Divert { .. }
                 | Effect::Pause(_)
                 | Effect::Resume(_)
                 | Effect::HandBack { .. }

@@ -118,6 +118,7 @@ fn parts(kafka: &KafkaSettings, url: &str, observer: Observer) -> anyhow::Result
     Ok(PumpParts {
         kafka: kafka.clone(),
         dead_letter_topic: Topic::new(DEAD_LETTERS),
+        hold_topic: None,
         machine,
         client,
         pipelines: HashMap::from([(Topic::new(TOPIC), pipeline)]),

@@ -124,6 +124,7 @@ pub fn parts(settings: &Settings, args: &RunArgs, observer: Observer) -> anyhow:
     Ok(PumpParts {
         kafka: settings.kafka_member().context("kafka")?,
         dead_letter_topic: settings.kafka.dead_letter_topic.clone(),
+        hold_topic: settings.kafka.hold_topic.clone(),
         machine: machine(settings, args)?,
         client,
         pipelines,
@@ -171,6 +172,10 @@ fn machine(settings: &Settings, args: &RunArgs) -> anyhow::Result<MachineSetting
         machine
             .topics
             .insert(topic.topic.clone(), TopicSettings { weight, keyed });
+        if settings.kafka.hold_topic.is_some() {
+            let diverting = topic.pipeline.mapping().diverting();
+            machine.diverting.insert(topic.topic.clone(), diverting);
+        }
     }
     Ok(machine)
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ingest_core::call::Class;
 use ingest_core::fact::{Fact, Settlement};
-use ingest_core::outcome::{Rejection, SkipReason};
+use ingest_core::outcome::{HeldBy, Rejection, SkipReason};
 use ingest_core::record::Topic;
 use ingest_kafka::{CommitFailureKind, SourceError, Statistics};
 
@@ -32,6 +32,8 @@ pub struct Tally {
     pub skipped: BTreeMap<SkipReason, u64>,
     /// Records on the dead-letter topic, by reason.
     pub dead_lettered: BTreeMap<Rejection, u64>,
+    /// Records on the hold topic, by what kept them back.
+    pub diverted: BTreeMap<HeldBy, u64>,
     /// Requests, by class.
     pub units: BTreeMap<Class, u64>,
     /// Bulk requests and the operations in them.
@@ -106,6 +108,7 @@ impl Observer {
                 Settlement::DeadLettered(reason) => {
                     *tally.dead_lettered.entry(*reason).or_default() += 1;
                 }
+                Settlement::Diverted(by) => *tally.diverted.entry(*by).or_default() += 1,
             }),
             Fact::Sent {
                 class,
@@ -127,6 +130,7 @@ impl Observer {
             | Fact::JobAbandoned
             | Fact::HoldBegan { .. }
             | Fact::HoldEnded { .. }
+            | Fact::PartitionWaits { .. }
             | Fact::Resolved { .. }
             | Fact::SearchOff
             | Fact::RefsOff
@@ -161,6 +165,7 @@ impl Tally {
         self.delivered
             + self.skipped.values().sum::<u64>()
             + self.dead_lettered.values().sum::<u64>()
+            + self.diverted.values().sum::<u64>()
     }
 }
 
@@ -172,6 +177,9 @@ fn log(fact: &Fact) {
         }
         Fact::HoldEnded { scope, cause } => {
             tracing::info!(%scope, cause = cause.as_str(), "the hold is over");
+        }
+        Fact::PartitionWaits { partition, why } => {
+            tracing::warn!(%partition, %why, "waiting: the partition is paused");
         }
         Fact::Frozen { wait } => {
             tracing::warn!(
@@ -232,6 +240,13 @@ fn log(fact: &Fact) {
             ..
         } => {
             tracing::debug!(%topic, reason = reason.as_str(), "dead-lettered");
+        }
+        Fact::Settled {
+            settlement: Settlement::Diverted(by),
+            topic,
+            ..
+        } => {
+            tracing::debug!(%topic, by = by.as_str(), "set aside on the hold topic");
         }
         Fact::Settled {
             settlement: Settlement::Delivered | Settlement::Skipped(_),

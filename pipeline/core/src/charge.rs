@@ -17,6 +17,8 @@ pub struct Charge {
 pub struct Budget {
     cap: Charge,
     used: Charge,
+    /// The part of it that is held: it does not keep the gate closed.
+    held: Charge,
     gate: Gate,
 }
 
@@ -40,6 +42,7 @@ impl Budget {
         Self {
             cap,
             used: Charge::default(),
+            held: Charge::default(),
             gate: Gate::Open,
         }
     }
@@ -59,8 +62,21 @@ impl Budget {
     pub fn refund(&mut self, charge: Charge) -> Option<Gate> {
         self.used.records = self.used.records.saturating_sub(charge.records);
         self.used.bytes = self.used.bytes.saturating_sub(charge.bytes);
-        let low =
-            self.used.records <= self.cap.records / 2 && self.used.bytes <= self.cap.bytes / 2;
+        self.reopen()
+    }
+
+    /// How much of what is used cannot go on now: half is then taken of the rest only. Says whether the gate opened.
+    pub fn set_held(&mut self, held: Charge) -> Option<Gate> {
+        self.held = held;
+        self.reopen()
+    }
+
+    fn reopen(&mut self) -> Option<Gate> {
+        let low = |used: u64, held: u64, cap: u64| {
+            used.saturating_sub(held) <= cap.saturating_sub(held) / 2
+        };
+        let low = low(self.used.records, self.held.records, self.cap.records)
+            && low(self.used.bytes, self.held.bytes, self.cap.bytes);
         (low && self.gate == Gate::Closed).then(|| {
             self.gate = Gate::Open;
             self.gate

@@ -8,7 +8,7 @@ use crate::call::Class;
 use crate::commit_metadata::Ignored;
 use crate::hold::Scope;
 use crate::invariant::Invariant;
-use crate::outcome::{HoldCause, Rejection, RetryCause, SkipReason};
+use crate::outcome::{HeldBy, HoldCause, Rejection, RetryCause, SkipReason, Waits};
 use crate::record::{Topic, TopicPartition};
 
 /// One thing that happened in the machine.
@@ -83,6 +83,13 @@ pub enum Fact {
         /// Why it was held.
         cause: HoldCause,
     },
+    /// A partition is paused because of held work.
+    PartitionWaits {
+        /// Which.
+        partition: TopicPartition,
+        /// Why.
+        why: Waits,
+    },
     /// A customer's id was learnt.
     Resolved {
         /// How: `tracking`, `search`, `create`, `read`.
@@ -153,6 +160,8 @@ pub enum Settlement {
     Skipped(SkipReason),
     /// It stands on the dead-letter topic.
     DeadLettered(Rejection),
+    /// It stands on the hold topic.
+    Diverted(HeldBy),
 }
 
 /// What an attempt meant, as a label.
@@ -188,13 +197,14 @@ pub enum ResolvedBy {
 }
 
 impl Settlement {
-    /// The verdict's label: `delivered`, `skipped`, `dead_lettered`.
+    /// The verdict's label: `delivered`, `skipped`, `dead_lettered`, `diverted`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
             Self::Skipped(_) => "skipped",
             Self::DeadLettered(_) => "dead_lettered",
+            Self::Diverted(_) => "diverted",
         }
     }
 }

@@ -223,6 +223,12 @@ impl Holds {
         self.active.get(scope)
     }
 
+    /// Whether nothing is held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.active.is_empty()
+    }
+
     /// All holds.
     pub fn iter(&self) -> impl Iterator<Item = (&Scope, &Hold)> {
         self.active.iter()

@@ -108,6 +108,35 @@ pub enum HoldCause {
     StateTopic,
 }
 
+/// What keeps a record back that more permits would not help. Holds come first: they tell a person more than a delay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum HeldBy {
+    /// A hold.
+    Hold(HoldCause),
+    /// A delay, or a customer who does not exist yet.
+    Parked,
+}
+
+/// Why a partition waits although the budget is not full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Waits {
+    /// Held work fills its half of the budget, and part of it comes from here.
+    HeldWork(HeldBy),
+    /// Held work keeps the partition's frontier, and its commits have no room for more that is settled above.
+    CommitsFull(HeldBy),
+}
+
+/// A record that is set aside on the hold topic. `detail` holds no personal data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// What kept it back.
+    pub by: HeldBy,
+    /// The same in words.
+    pub detail: String,
+    /// The route, if one was chosen.
+    pub route: Option<Arc<str>>,
+}
+
 /// Why an attempt is to be made again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RetryCause {
@@ -233,6 +262,58 @@ labels!(RetryCause {
     Item => "item",
     Garbled => "garbled",
 });
+
+impl HeldBy {
+    /// Every value.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let holds = HoldCause::ALL.iter().map(|cause| Self::Hold(*cause));
+        holds.chain([Self::Parked]).collect()
+    }
+
+    /// The label in metrics and logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hold(cause) => cause.as_str(),
+            Self::Parked => "parked",
+        }
+    }
+}
+
+impl Waits {
+    /// What holds the work.
+    #[must_use]
+    pub fn by(self) -> HeldBy {
+        match self {
+            Self::HeldWork(by) | Self::CommitsFull(by) => by,
+        }
+    }
+}
+
+impl std::fmt::Display for Waits {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::HeldWork(by) => {
+                write!(
+                    f,
+                    "held work of {} fills its half of the budget",
+                    by.as_str()
+                )
+            }
+            Self::CommitsFull(by) => write!(
+                f,
+                "held work of {} keeps the lowest offset, and the commits have no room for more that is settled above it",
+                by.as_str()
+            ),
+        }
+    }
+}
+
+impl Held {
+    /// The reason in a letter's headers: a record on the hold topic is not dead.
+    pub const REASON: &'static str = "held";
+}
 
 impl Rejected {
     /// A rejection before any route was chosen.

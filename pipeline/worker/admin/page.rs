@@ -132,7 +132,11 @@ fn partitions(page: &mut String, report: &StatusReport) {
             p.unsettled_records,
             known(p.frontier_offset.map(|n| n.to_string())),
             known(p.committed_offset.map(|n| n.to_string())),
-            if p.draining { "draining" } else { "" },
+            if p.draining {
+                "draining".to_owned()
+            } else {
+                escape(p.waiting.as_deref().unwrap_or_default())
+            },
         ));
     }
     page.push_str("</table>");

@@ -82,6 +82,8 @@ pub struct PartitionStatus {
     pub draining: bool,
     /// Whether its state is not restored yet; it delivers nothing until then.
     pub restoring: bool,
+    /// Why its records are not read now although the budget has room: `waiting: held work of … fills its half of the budget`.
+    pub waiting: Option<String>,
 }
 
 /// What is kept in the state topic.
@@ -119,6 +121,10 @@ pub struct BudgetStatus {
     pub used_records: u64,
     /// Their bytes.
     pub used_bytes: u64,
+    /// Those of them that cannot go on now, whatever the permits.
+    pub held_records: u64,
+    /// Their bytes.
+    pub held_bytes: u64,
     /// The cap on records.
     pub cap_records: u64,
     /// The cap on bytes.
@@ -206,6 +212,8 @@ impl StatusReport {
         self.budget = BudgetStatus {
             used_records: snapshot.used.records,
             used_bytes: snapshot.used.bytes,
+            held_records: snapshot.held.records,
+            held_bytes: snapshot.held.bytes,
             cap_records: snapshot.cap.records,
             cap_bytes: snapshot.cap.bytes,
             gate_closed: snapshot.gate == Gate::Closed,
@@ -304,6 +312,7 @@ impl From<&PartitionView> for PartitionStatus {
             unsettled_records: view.unsettled,
             draining: view.draining,
             restoring: view.restoring,
+            waiting: view.waits.map(|why| format!("waiting: {why}")),
         }
     }
 }

@@ -118,7 +118,7 @@ impl Checker<'_> {
             return None;
         }
         let mut seen: HashMap<Topic, Spot> = HashMap::new();
-        let mut mappings = Mappings::default();
+        let mut mappings = Mappings::new(raw.hold_topic.is_some());
         let mut topics = Vec::new();
         for raw in &raw.topics {
             let topic = self.topic(raw, &mut mappings);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ingest_core::decode::{Format, Limits};
-use ingest_core::mapping::{Mapping, MappingError};
+use ingest_core::mapping::{Mapping, MappingError, OnHold, RouteInfo};
 use ingest_core::route::Pipeline;
 
 use super::fault::{Fault, Spot};
@@ -14,7 +14,21 @@ use super::validate::Checker;
 
 /// The mapping files that were read; `None` for one that has faults, which are reported once.
 #[derive(Default)]
-pub(super) struct Mappings(HashMap<PathBuf, Option<Arc<Mapping>>>);
+pub(super) struct Mappings {
+    read: HashMap<PathBuf, Option<Arc<Mapping>>>,
+    /// There is a topic for what routes divert.
+    may_divert: bool,
+}
+
+impl Mappings {
+    /// Nothing was read yet.
+    pub(super) fn new(may_divert: bool) -> Self {
+        Self {
+            may_divert,
+            ..Self::default()
+        }
+    }
+}
 
 impl Checker<'_> {
     /// What the topic's records go through.
@@ -54,17 +68,17 @@ impl Checker<'_> {
             RawMapping::Inline(node) => {
                 let file = self.file.to_owned();
                 let compiled = Mapping::compile_node(node, &file.display().to_string());
-                return self.compiled(&file, compiled);
+                return self.compiled(&file, compiled, read.may_divert);
             }
             RawMapping::Path(path) => self.path(path),
         };
-        if let Some(known) = read.0.get(&path) {
+        if let Some(known) = read.read.get(&path) {
             return known.clone();
         }
         let mapping = match std::fs::read_to_string(&path) {
             Ok(text) => {
                 let compiled = Mapping::compile(&text, &path.display().to_string());
-                self.compiled(&path, compiled)
+                self.compiled(&path, compiled, read.may_divert)
             }
             Err(error) => {
                 let problem = format!("cannot read {}: {error}", path.display());
@@ -76,7 +90,7 @@ impl Checker<'_> {
                 None
             }
         };
-        read.0.insert(path, mapping.clone());
+        read.read.insert(path, mapping.clone());
         mapping
     }
 
@@ -84,9 +98,21 @@ impl Checker<'_> {
         &mut self,
         file: &Path,
         compiled: Result<Mapping, Vec<MappingError>>,
+        may_divert: bool,
     ) -> Option<Arc<Mapping>> {
         match compiled {
-            Ok(mapping) => Some(Arc::new(mapping)),
+            Ok(mapping) => {
+                let routes = mapping.routes();
+                let divert = routes
+                    .iter()
+                    .filter(|route| route.on_hold == OnHold::Divert && !may_divert);
+                let faults: Vec<Fault> = divert.map(|route| nowhere(file, route)).collect();
+                let sound = faults.is_empty();
+                for fault in faults {
+                    self.faults.push(fault);
+                }
+                sound.then(|| Arc::new(mapping))
+            }
             Err(errors) => {
                 for error in errors {
                     self.faults.push(fault(file, error));
@@ -94,6 +120,18 @@ impl Checker<'_> {
                 None
             }
         }
+    }
+}
+
+/// A route that diverts what is held, and no topic for it.
+fn nowhere(file: &Path, route: &RouteInfo) -> Fault {
+    let spot = Spot::from(route.on_hold_at);
+    Fault {
+        file: file.to_owned(),
+        spot: (spot.line > 0).then_some(spot),
+        key: format!("route {}: onHold", route.name),
+        problem: "diverts, and kafka.hold_topic names no topic for it".to_owned(),
+        way_out: "set kafka.hold_topic, such as shop.events.held, or use onHold: pause".to_owned(),
     }
 }
 

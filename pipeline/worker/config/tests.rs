@@ -59,6 +59,21 @@ fn the_minimal_configuration_has_the_documented_defaults() {
 }
 
 #[test]
+fn a_route_that_diverts_needs_a_topic_for_it() {
+    let inline = "{ routes: [ { name: r, on: x, onHold: divert, do: [ { track: .event } ] } ] }";
+    let diverts = MINIMAL.replace("mapping: m.yaml", &format!("mapping: {inline}"));
+    let faults = check(&diverts).expect_err("a fault");
+    assert!(faults.starts_with("w.yaml:5:"), "{faults}");
+    assert!(faults.contains("route r: onHold"), "{faults}");
+    assert!(faults.contains("set kafka.hold_topic"), "{faults}");
+    let dead = "dead_letter_topic: shop.events.dead";
+    let with_topic = diverts.replace(dead, &format!("{dead}\n  hold_topic: shop.events.held"));
+    let settings = check(&with_topic).unwrap();
+    let diverting = settings.kafka.topics[0].pipeline.mapping().diverting();
+    assert_eq!(diverting.len(), 1);
+}
+
+#[test]
 fn every_fault_is_reported_at_once_with_place_and_way_out() {
     let text = "\
 kafka:

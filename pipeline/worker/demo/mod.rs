@@ -166,6 +166,7 @@ fn parts(
     Ok(PumpParts {
         kafka: kafka.clone(),
         dead_letter_topic: Topic::new(DEAD_LETTERS),
+        hold_topic: None,
         machine,
         client,
         pipelines: HashMap::from([(Topic::new(TOPIC), pipeline)]),

@@ -108,6 +108,8 @@ catalog! {
         "Records that stand on the dead-letter topic.";
     dead_letters_open: GaugeVec, "dead_letters_unacknowledged", [],
         "Dead letters that the brokers have not acknowledged yet.";
+    diverted: IntCounterVec, "diverted_total", [Topic, HeldBy],
+        "Records that stand on the hold topic, by what kept them back.";
     delay: HistogramVec(DELAYS), "delay_seconds", [From],
         "Time until a delivered record was confirmed, from the event's own time and from the record's.";
     possible_repeats: IntCounterVec, "possible_repeats_total", [RepeatKind],
@@ -186,6 +188,12 @@ catalog! {
         "The cap on records, budget.records.";
     budget_cap_bytes: GaugeVec, "budget_cap_bytes", [],
         "The cap on bytes, budget.bytes.";
+    held_records: GaugeVec, "held_records", [],
+        "Records in memory that cannot go on now, whatever the permits; at half of the cap routes pause or divert.";
+    held_bytes: GaugeVec, "held_bytes", [],
+        "Their bytes.";
+    partitions_waiting: GaugeVec, "partitions_waiting", [HeldBy],
+        "Partitions that are paused because of held work, by what holds it.";
     gate_closed: GaugeVec, "gate_closed", [],
         "1 while the budget is full and partitions are paused.";
     drain_estimate: GaugeVec, "drain_estimate_seconds", [],

@@ -6,6 +6,7 @@ use std::time::Instant;
 use ingest_core::charge::Gate;
 use ingest_core::fact::{Fact, Settlement};
 use ingest_core::machine::Snapshot;
+use ingest_core::outcome::HeldBy;
 
 use super::labels::{Fallback, From, Waiting};
 use super::{Metrics, NONE, whole};
@@ -41,8 +42,13 @@ impl Metrics {
                             .with_label_values(&[topic, reason.as_str()])
                             .inc();
                     }
+                    Settlement::Diverted(by) => {
+                        f.diverted.with_label_values(&[topic, by.as_str()]).inc();
+                    }
                 }
             }
+            // The gauge of partitions that wait comes from the snapshot.
+            Fact::PartitionWaits { .. } => {}
             Fact::Sent {
                 class,
                 operations,
@@ -154,6 +160,18 @@ impl Metrics {
         set(&f.budget_bytes, whole(snapshot.used.bytes));
         set(&f.budget_cap_records, whole(snapshot.cap.records));
         set(&f.budget_cap_bytes, whole(snapshot.cap.bytes));
+        set(&f.held_records, whole(snapshot.held.records));
+        set(&f.held_bytes, whole(snapshot.held.bytes));
+        let mut waiting: BTreeMap<&str, u64> = BTreeMap::new();
+        for why in snapshot.partitions.iter().filter_map(|view| view.waits) {
+            *waiting.entry(why.by().as_str()).or_default() += 1;
+        }
+        for by in HeldBy::all() {
+            let count = waiting.get(by.as_str()).copied().unwrap_or_default();
+            f.partitions_waiting
+                .with_label_values(&[by.as_str()])
+                .set(whole(count));
+        }
         set(&f.gate_closed, flag(snapshot.gate == Gate::Closed));
         set(&f.dead_letters_open, whole(snapshot.letters as u64));
         for (waiting, count) in [

@@ -7,7 +7,7 @@ use ingest_core::call::Class;
 use ingest_core::commit_metadata::Ignored;
 use ingest_core::fact::{OutcomeLabel, ResolvedBy, Settlement};
 use ingest_core::invariant::Invariant;
-use ingest_core::outcome::{HoldCause, Rejection, RetryCause, SkipReason};
+use ingest_core::outcome::{HeldBy, HoldCause, Rejection, RetryCause, SkipReason};
 use ingest_kafka::{CommitFailureKind, SourceErrorKind};
 
 /// A label of a metric.
@@ -47,6 +47,8 @@ pub enum Label {
     Scope,
     /// Why it is held.
     HoldCause,
+    /// What keeps a record back.
+    HeldBy,
     /// What the worker does without.
     Fallback,
     /// What a commit came to.
@@ -133,7 +135,7 @@ impl Label {
             Self::SkipReason | Self::Rejection | Self::Ignored => "reason",
             Self::Class => "class",
             Self::Outcome => "outcome",
-            Self::RetryCause | Self::Waiting | Self::HoldCause => "cause",
+            Self::RetryCause | Self::Waiting | Self::HoldCause | Self::HeldBy => "cause",
             Self::RepeatKind | Self::Kind | Self::SourceError => "kind",
             Self::From => "from",
             Self::Found | Self::Commit => "result",
@@ -157,6 +159,7 @@ impl Label {
                     Settlement::Delivered,
                     Settlement::Skipped(SkipReason::NoRoute),
                     Settlement::DeadLettered(Rejection::InvalidJson),
+                    Settlement::Diverted(HeldBy::Parked),
                 ],
                 Settlement::as_str,
             ),
@@ -173,6 +176,7 @@ impl Label {
             Self::Way => all(ResolvedBy::ALL, ResolvedBy::as_str),
             Self::Scope => HOLD_SCOPES.to_vec(),
             Self::HoldCause => all(HoldCause::ALL, HoldCause::as_str),
+            Self::HeldBy => HeldBy::all().into_iter().map(HeldBy::as_str).collect(),
             Self::Fallback => all(Fallback::ALL, Fallback::as_str),
             Self::Ignored => all(Ignored::ALL, Ignored::as_str),
             Self::Commit => {

@@ -7,7 +7,7 @@ use ingest_core::call::Class;
 use ingest_core::fact::{Fact, Settlement};
 use ingest_core::hold::{Family, Scope};
 use ingest_core::operation::Klass;
-use ingest_core::outcome::{HoldCause, Rejection, SkipReason};
+use ingest_core::outcome::{HeldBy, HoldCause, Rejection, SkipReason};
 
 use super::*;
 
@@ -129,6 +129,7 @@ fn what_is_emitted_is_in_the_catalog_with_closed_values() {
         Settlement::Delivered,
         Settlement::Skipped(SkipReason::NoRoute),
         Settlement::DeadLettered(Rejection::InvalidJson),
+        Settlement::Diverted(HeldBy::Hold(HoldCause::MissingRole)),
     ] {
         let fact = Fact::Settled {
             topic: topic.clone(),

@@ -1,7 +1,7 @@
 //! What a dead letter looks like: the original record, with headers that say why and where from.
 
 use bytes::Bytes;
-use ingest_core::outcome::Rejected;
+use ingest_core::outcome::{Held, Rejected};
 use ingest_core::record::{Header, Record, Topic};
 use ingest_kafka::DeadLetter;
 
@@ -45,6 +45,38 @@ pub fn letter_of(
     attempts: u32,
     now_ms: i64,
 ) -> DeadLetter {
+    let why = Why {
+        reason: rejected.reason.as_str(),
+        detail: &rejected.detail,
+        route: rejected.route.as_deref(),
+    };
+    letter(topic, record, &why, attempts, now_ms)
+}
+
+/// The letter of a record that is set aside on the hold topic: as a dead letter, with a reason of its own.
+#[must_use]
+pub fn held_letter_of(
+    topic: Topic,
+    record: Record,
+    held: &Held,
+    attempts: u32,
+    now_ms: i64,
+) -> DeadLetter {
+    let why = Why {
+        reason: Held::REASON,
+        detail: &held.detail,
+        route: held.route.as_deref(),
+    };
+    letter(topic, record, &why, attempts, now_ms)
+}
+
+struct Why<'a> {
+    reason: &'static str,
+    detail: &'a str,
+    route: Option<&'a str>,
+}
+
+fn letter(topic: Topic, record: Record, why: &Why<'_>, attempts: u32, now_ms: i64) -> DeadLetter {
     let first = |name: &str| {
         record
             .headers
@@ -64,9 +96,9 @@ pub fn letter_of(
     let added: [(&str, Option<Bytes>); 11] = [
         (
             header::REASON,
-            Some(Bytes::from_static(rejected.reason.as_str().as_bytes())),
+            Some(Bytes::from_static(why.reason.as_bytes())),
         ),
-        (header::DETAIL, Some(Bytes::from(rejected.detail.clone()))),
+        (header::DETAIL, Some(Bytes::from(why.detail.to_owned()))),
         (header::WRITTEN, Some(Bytes::from(now_ms.to_string()))),
         (
             header::SOURCE_TOPIC,
@@ -95,10 +127,7 @@ pub fn letter_of(
         ),
         (
             header::ROUTE,
-            rejected
-                .route
-                .as_ref()
-                .map(|route| Bytes::from(route.to_string())),
+            why.route.map(|route| Bytes::from(route.to_owned())),
         ),
         (header::ATTEMPTS, Some(Bytes::from(attempts.to_string()))),
         (header::REPLAYS, Some(Bytes::from(replays.to_string()))),
@@ -132,7 +161,7 @@ pub fn letter_of(
 
 #[cfg(test)]
 mod tests {
-    use ingest_core::outcome::Rejection;
+    use ingest_core::outcome::{HeldBy, HoldCause, Rejection};
     use ingest_core::record::{Offset, Position, TopicPartition};
 
     use super::*;
@@ -193,6 +222,22 @@ mod tests {
         assert_eq!(text(&letter, "ingest.attempts"), ["2"]);
         assert_eq!(text(&letter, "ingest.replays"), ["0"]);
         assert_eq!(text(&letter, "ingest.route"), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_set_aside_is_held_and_keeps_its_origin() {
+        let held = Held {
+            by: HeldBy::Hold(HoldCause::MissingRole),
+            detail: "the hold missing_role keeps klass order back".to_owned(),
+            route: Some("orders".into()),
+        };
+        let letter = held_letter_of(Topic::new("held"), record(Vec::new()), &held, 3, 5);
+        assert_eq!(letter.topic, Topic::new("held"));
+        assert_eq!(text(&letter, "ingest.error.reason"), ["held"]);
+        assert_eq!(text(&letter, "ingest.error.detail"), [held.detail.as_str()]);
+        assert_eq!(text(&letter, "ingest.source.offset"), ["42"]);
+        assert_eq!(text(&letter, "ingest.route"), ["orders"]);
+        assert_eq!(text(&letter, "ingest.attempts"), ["3"]);
     }
 
     #[test]

@@ -11,6 +11,7 @@
 
 mod error;
 mod letter;
+mod letters;
 mod mapper;
 mod source;
 mod state;
@@ -36,7 +37,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use self::error::PumpError;
-pub use self::letter::{header as letter_header, letter_of};
+pub use self::letter::{header as letter_header, held_letter_of, letter_of};
 use self::mapper::{Mapped, Mappers};
 use self::state::State;
 pub use self::state::{Progress, StateTopicError, judge as judge_state_topic};
@@ -51,6 +52,8 @@ pub struct PumpParts {
     pub kafka: KafkaSettings,
     /// The dead-letter topic.
     pub dead_letter_topic: Topic,
+    /// Where records go whose routes divert what is held; `None` if no route does.
+    pub hold_topic: Option<Topic>,
     /// The machine's numbers.
     pub machine: MachineSettings,
     /// The client of the API.
@@ -84,8 +87,6 @@ pub struct PumpView {
     pub restore: Option<Progress>,
 }
 
-/// Pause between two lines about letters that fail.
-const LETTER_LOG_INTERVAL: Duration = Duration::from_secs(10);
 /// How often the view is renewed.
 const VIEW_INTERVAL: Duration = Duration::from_secs(1);
 /// How often partition counts are asked for.
@@ -104,6 +105,7 @@ struct Pump {
     client: Client,
     observer: Observer,
     dead_letter_topic: Topic,
+    hold_topic: Option<Topic>,
     requests: JoinSet<(RequestId, Reply)>,
     request_of_task: HashMap<tokio::task::Id, RequestId>,
     sending_letters: JoinSet<(LetterId, Option<SendError>)>,
@@ -163,6 +165,7 @@ pub async fn run(
         client: parts.client,
         observer: parts.observer,
         dead_letter_topic: parts.dead_letter_topic,
+        hold_topic: parts.hold_topic,
         requests: JoinSet::new(),
         request_of_task: HashMap::new(),
         sending_letters: JoinSet::new(),
@@ -294,12 +297,23 @@ impl Pump {
             } => {
                 let topic = self.dead_letter_topic.clone();
                 let outgoing = letter_of(topic, record, &rejected, attempts, Clock.unix_ms());
-                let producer = Arc::clone(&self.letters);
-                let task = self.sending_letters.spawn(async move {
-                    let sent = producer.send(outgoing).await;
-                    (letter, sent.err())
-                });
-                self.letter_of_task.insert(task.id(), letter);
+                self.send_letter(letter, outgoing);
+            }
+            Effect::Divert {
+                letter,
+                record,
+                held,
+                attempts,
+            } => {
+                let Some(topic) = self.hold_topic.clone() else {
+                    // No route diverts without one; were it so, the record would stay unsettled.
+                    tracing::error!(
+                        "a record is to be set aside, and there is no kafka.hold_topic"
+                    );
+                    return;
+                };
+                let outgoing = held_letter_of(topic, record, &held, attempts, Clock.unix_ms());
+                self.send_letter(letter, outgoing);
             }
             Effect::Commit(entries) => {
                 let entries = entries
@@ -378,52 +392,6 @@ impl Pump {
                 }
             }
         }
-    }
-
-    /// Every letter that waits fails again and again while the topic is away: one line in ten seconds tells it.
-    fn letter_failed(&mut self, failure: &SendError) {
-        let now = Clock.now();
-        if self
-            .letters_told
-            .is_some_and(|at| now.duration_since(at) < LETTER_LOG_INTERVAL)
-        {
-            self.letters_untold += 1;
-            return;
-        }
-        let untold = std::mem::take(&mut self.letters_untold);
-        self.letters_told = Some(now);
-        if failure.kind.is_retriable() {
-            tracing::warn!(error = %failure, untold, "a dead letter was not acknowledged; it is sent again");
-        } else {
-            // It keeps trying: what a person changes at the topic is noticed without a restart.
-            tracing::error!(error = %failure, untold, "the dead-letter topic refuses a letter, and its partition waits until that is mended at the brokers");
-        }
-    }
-
-    fn letter_ended(
-        &mut self,
-        joined: Result<(tokio::task::Id, (LetterId, Option<SendError>)), tokio::task::JoinError>,
-    ) {
-        let (letter, acknowledged) = match joined {
-            Ok((task, (letter, failure))) => {
-                self.letter_of_task.remove(&task);
-                if let Some(failure) = &failure {
-                    self.letter_failed(failure);
-                }
-                (letter, failure.is_none())
-            }
-            Err(error) => {
-                tracing::error!(%error, "a dead letter's task ended without an answer");
-                let Some(letter) = self.letter_of_task.remove(&error.id()) else {
-                    return;
-                };
-                (letter, false)
-            }
-        };
-        self.step(Input::DeadLettered {
-            letter,
-            acknowledged,
-        });
     }
 
     fn control(&mut self, event: SourceEvent) -> Result<(), PumpError> {

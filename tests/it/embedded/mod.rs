@@ -85,6 +85,7 @@ impl Rig {
         let parts = PumpParts {
             kafka: kafka.clone(),
             dead_letter_topic: Topic::new(LETTERS),
+            hold_topic: None,
             machine,
             client: Client::new(client).unwrap(),
             pipelines: HashMap::from([(Topic::new(TOPIC), pipeline)]),

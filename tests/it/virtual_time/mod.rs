@@ -4,6 +4,7 @@
 //! real client code. Only the network and Kafka are played by the [`World`](world::World).
 
 mod delivery;
+mod holds;
 mod poison;
 mod restart;
 mod schedules;

@@ -48,6 +48,20 @@ impl World {
                         generation,
                         letter,
                         position,
+                        aside: false,
+                    },
+                );
+            }
+            Effect::Divert { letter, record, .. } => {
+                let position = record.position;
+                self.later(
+                    Duration::from_millis(5),
+                    Event::Letter {
+                        replica,
+                        generation,
+                        letter,
+                        position,
+                        aside: true,
                     },
                 );
             }
@@ -125,7 +139,9 @@ impl World {
                     }
                     let label = match settlement {
                         Settlement::Skipped(reason) => reason.as_str(),
-                        Settlement::Delivered | Settlement::DeadLettered(_) => settlement.as_str(),
+                        Settlement::Delivered
+                        | Settlement::DeadLettered(_)
+                        | Settlement::Diverted(_) => settlement.as_str(),
                     };
                     *self.settled.entry(label).or_default() += 1;
                 }
@@ -172,12 +188,17 @@ impl World {
                 generation,
                 letter,
                 position,
+                aside,
             } => {
                 let acknowledged = self.fail_letters == 0;
                 self.fail_letters = self.fail_letters.saturating_sub(1);
                 if acknowledged {
-                    *self
-                        .letters
+                    let topic = if aside {
+                        &mut self.aside
+                    } else {
+                        &mut self.letters
+                    };
+                    *topic
                         .entry((position.partition, position.offset.0))
                         .or_default() += 1;
                 }

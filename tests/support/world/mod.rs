@@ -63,6 +63,8 @@ enum Event {
         generation: u64,
         letter: LetterId,
         position: Position,
+        /// To the hold topic, not to the dead-letter topic.
+        aside: bool,
     },
     Commit {
         replica: usize,
@@ -101,8 +103,11 @@ pub(crate) struct World {
     pub(crate) sim: Sim,
     pub(crate) logs: BTreeMap<TopicPartition, Log>,
     pub(crate) replicas: Vec<Replica>,
-    settings: MachineSettings,
+    /// Of replicas that are started from now on.
+    pub(crate) settings: MachineSettings,
     pub(crate) letters: BTreeMap<(TopicPartition, i64), u32>,
+    /// Records on the hold topic.
+    pub(crate) aside: BTreeMap<(TopicPartition, i64), u32>,
     pub(crate) fail_commits: u32,
     pub(crate) fail_letters: u32,
     /// The longest text that the broker stores beside an offset, in bytes.
@@ -178,6 +183,7 @@ impl World {
             replicas: Vec::new(),
             settings,
             letters: BTreeMap::new(),
+            aside: BTreeMap::new(),
             fail_commits: 0,
             fail_letters: 0,
             metadata_limit: DEFAULT_LIMIT,

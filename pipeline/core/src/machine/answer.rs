@@ -72,7 +72,7 @@ impl Machine {
                 self.last_success = Some((now, sent.family.clone()));
                 self.holds.probe_lost(now, family, &mut self.jitter);
                 for (scope, cause) in self.holds.succeeded(family) {
-                    self.fact(Fact::HoldEnded { scope, cause });
+                    self.hold_ended(scope, cause);
                 }
             }
             Health::Alive => {
@@ -84,7 +84,7 @@ impl Machine {
                     .is_some_and(|h| h.cause == HoldCause::Unhealthy)
                 {
                     for (scope, cause) in self.holds.succeeded(None) {
-                        self.fact(Fact::HoldEnded { scope, cause });
+                        self.hold_ended(scope, cause);
                     }
                 }
             }
@@ -162,9 +162,15 @@ impl Machine {
 
     pub(super) fn begin_hold(&mut self, now: Instant, scope: Scope, cause: HoldCause) {
         if self.holds.hold(now, scope.clone(), cause, &mut self.jitter) {
+            self.held.changed = true;
             self.effects
                 .push(Effect::Fact(Fact::HoldBegan { scope, cause }));
         }
+    }
+
+    pub(super) fn hold_ended(&mut self, scope: Scope, cause: HoldCause) {
+        self.held.changed = true;
+        self.fact(Fact::HoldEnded { scope, cause });
     }
 
     fn on_tracked(

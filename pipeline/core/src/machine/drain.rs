@@ -92,15 +92,9 @@ impl Machine {
         }
     }
 
-    fn abandon_operation(&mut self, id: OperationId) {
-        let never_left = self
-            .operations
-            .get(&id)
-            .is_some_and(|state| state.stage == Stage::Journalling);
-        if never_left {
-            self.journal_refused(&[id]);
-        }
-        let Some(state) = self.operations.remove(&id) else {
+    /// Takes an operation out of wherever it waits, but not out of its lane.
+    pub(super) fn let_go(&mut self, id: OperationId) {
+        let Some(state) = self.operations.get(&id) else {
             return;
         };
         match &state.stage {
@@ -126,6 +120,20 @@ impl Machine {
             | Stage::UnderWay
             | Stage::InJob(_) => {}
         }
+    }
+
+    fn abandon_operation(&mut self, id: OperationId) {
+        let never_left = self
+            .operations
+            .get(&id)
+            .is_some_and(|state| state.stage == Stage::Journalling);
+        if never_left {
+            self.journal_refused(&[id]);
+        }
+        self.let_go(id);
+        let Some(state) = self.operations.remove(&id) else {
+            return;
+        };
         self.lanes.remove(state.lane, id);
         self.dirty.push_back(state.lane);
         for receipt in state.receipts {

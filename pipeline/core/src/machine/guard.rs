@@ -7,7 +7,7 @@ use super::{Effect, Machine};
 use crate::charge::Gate;
 use crate::hold::Scope;
 use crate::outcome::HoldCause;
-use crate::record::{Topic, TopicPartition};
+use crate::record::Topic;
 
 impl Machine {
     /// The dead letter of a record leaves, or waits while its topic is held. A partition that is being handed back does not
@@ -16,6 +16,10 @@ impl Machine {
         let Some(state) = self.records.get_mut(&id) else {
             return;
         };
+        if state.goes_aside() {
+            self.send_letter(id);
+            return;
+        }
         let partition = &state.record.position.partition;
         if !self.guard.is_holding(&partition.topic) {
             self.send_letter(id);
@@ -37,10 +41,7 @@ impl Machine {
     /// Topics that tripped the guard in this step are held from now on.
     pub(super) fn hold_tripped(&mut self, now: Instant) {
         for topic in self.guard.take_tripped() {
-            let partitions = self.at_work(&topic);
-            if !partitions.is_empty() {
-                self.effects.push(Effect::Pause(partitions));
-            }
+            self.pauses_changed = true;
             self.begin_hold(now, Scope::Topic(topic), HoldCause::DeadLetterGuard);
         }
     }
@@ -61,23 +62,37 @@ impl Machine {
         for id in waiting {
             self.send_letter(id);
         }
-        let partitions = self.at_work(topic);
-        if self.budget.gate() == Gate::Open && !partitions.is_empty() {
-            self.effects.push(Effect::Resume(partitions));
-        }
+        self.pauses_changed = true;
     }
 
-    /// Partitions of a topic that are owned, stay, and have their state.
-    fn at_work(&self, topic: &Topic) -> Vec<TopicPartition> {
-        let mut partitions: Vec<TopicPartition> = self
-            .assignments
-            .iter()
-            .filter(|(partition, assignment)| {
-                partition.topic == *topic && assignment.drain.is_none() && !assignment.restoring
-            })
-            .map(|(partition, _)| partition.clone())
-            .collect();
-        partitions.sort_unstable();
-        partitions
+    /// Tells the source which partitions to deliver records of.
+    pub(super) fn settle_pauses(&mut self) {
+        if !std::mem::take(&mut self.pauses_changed) {
+            return;
+        }
+        let closed = self.budget.gate() == Gate::Closed;
+        let (mut pause, mut resume) = (Vec::new(), Vec::new());
+        for (partition, assignment) in &mut self.assignments {
+            if assignment.drain.is_some() {
+                continue;
+            }
+            let rests = closed
+                || assignment.restoring
+                || self.guard.is_holding(&partition.topic)
+                || self.held.waits.contains_key(partition);
+            if rests != assignment.paused {
+                assignment.paused = rests;
+                let to = if rests { &mut pause } else { &mut resume };
+                to.push(partition.clone());
+            }
+        }
+        pause.sort_unstable();
+        resume.sort_unstable();
+        if !pause.is_empty() {
+            self.effects.push(Effect::Pause(pause));
+        }
+        if !resume.is_empty() {
+            self.effects.push(Effect::Resume(resume));
+        }
     }
 }

@@ -34,7 +34,7 @@ impl Machine {
     pub(super) fn on_assigned(
         &mut self,
         now: Instant,
-        partition: TopicPartition,
+        partition: &TopicPartition,
         epoch: Epoch,
         committed: Option<&Committed>,
     ) {
@@ -45,22 +45,20 @@ impl Machine {
         self.directory.forget_fingerprints();
         let known = self
             .assignments
-            .get(&partition)
+            .get(partition)
             .map(|assignment| assignment.epoch);
         if known.is_some_and(|known| known >= epoch) {
             return;
         }
         if let Some(older) = known {
-            self.on_lost(now, &partition, older);
+            self.on_lost(now, partition, older);
         }
-        let assignment = self.restore(&partition, epoch, committed);
+        let assignment = self.restore(partition, epoch, committed);
         self.assignments.insert(partition.clone(), assignment);
         if self.settings.state.is_some() {
-            self.ask_restore(&partition);
+            self.ask_restore(partition);
         }
-        if self.budget.gate() == Gate::Closed || self.guard.is_holding(&partition.topic) {
-            self.effects.push(Effect::Pause(vec![partition]));
-        }
+        self.pauses_changed = true;
         self.weigh(now);
     }
 
@@ -152,8 +150,10 @@ impl Machine {
             .saturating_add(RECORD_OVERHEAD)
             .saturating_add(operations);
         let charge = Charge { records: 1, bytes };
+        self.held.since.records += 1;
+        self.held.since.bytes = self.held.since.bytes.saturating_add(bytes);
         if self.budget.charge(charge) == Some(Gate::Closed) {
-            self.close_gate();
+            self.pauses_changed = true;
         }
         let id = RecordId(self.fresh());
         let mut state = RecordState {
@@ -165,6 +165,7 @@ impl Machine {
             delivered: false,
             skipped: None,
             rejected: None,
+            diverted: None,
             attempts: 0,
             abandoned: false,
             letter: false,
@@ -202,23 +203,6 @@ impl Machine {
             event_ms,
             record_ms: record.timestamp_ms,
         });
-    }
-
-    fn close_gate(&mut self) {
-        let all: Vec<TopicPartition> = self.assignments.keys().cloned().collect();
-        self.effects.push(Effect::Pause(all));
-    }
-
-    pub(super) fn open_gate(&mut self) {
-        let owned = self.assignments.iter().filter(|(partition, assignment)| {
-            assignment.drain.is_none()
-                && !assignment.restoring
-                && !self.guard.is_holding(&partition.topic)
-        });
-        let all: Vec<TopicPartition> = owned.map(|(partition, _)| partition.clone()).collect();
-        if !all.is_empty() {
-            self.effects.push(Effect::Resume(all));
-        }
     }
 
     fn enqueue(&mut self, partition: &TopicPartition, plan: Planned, receipt: Receipt) {

@@ -360,8 +360,7 @@ impl Machine {
         }
         self.journal.failing = false;
         if let Some(cause) = self.holds.end(&Scope::State) {
-            let scope = Scope::State;
-            self.fact(Fact::HoldEnded { scope, cause });
+            self.hold_ended(Scope::State, cause);
         }
     }
 

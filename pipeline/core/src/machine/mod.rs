@@ -3,7 +3,7 @@
 //! Inputs and the time go in, effects come out. It runs the same under the worker's pump, under tests with a virtual clock
 //! and in benches. It owns all state of delivery; nobody else holds any.
 //!
-//! What the caller may rely on: a record that was put in ends in exactly one of delivered, skipped, dead-lettered or
+//! What the caller may rely on: a record that was put in ends in exactly one of delivered, skipped, dead-lettered, set aside on the hold topic or
 //! abandoned (left uncommitted for the next owner), and [`Effect::Commit`] never names an offset above one that is not
 //! settled. What the caller must do: carry out effects in order, answer every [`Effect::Send`], [`Effect::DeadLetter`] and
 //! [`Effect::Commit`] with the input that belongs to it, and put in [`Input::Wake`] at [`Machine::next_wake`].
@@ -16,6 +16,7 @@ mod commit;
 mod dispatch;
 mod drain;
 mod guard;
+mod held;
 mod inherit;
 mod intake;
 mod journal;
@@ -52,7 +53,7 @@ use crate::invariant::Audit;
 use crate::job::Jobs;
 use crate::lane::{LaneId, Lanes, OperationId};
 use crate::operation::Klass;
-use crate::outcome::{HoldCause, Rejected, Verdict};
+use crate::outcome::{Held, HoldCause, Rejected, Verdict};
 use crate::pack::Groups;
 use crate::quarantine::Quarantine;
 use crate::quota::Quota;
@@ -111,7 +112,7 @@ pub enum Input {
         /// What it came to.
         reply: Reply,
     },
-    /// The answer to [`Effect::DeadLetter`].
+    /// The answer to [`Effect::DeadLetter`] and [`Effect::Divert`].
     DeadLettered {
         /// Which.
         letter: LetterId,
@@ -174,6 +175,17 @@ pub enum Effect {
         record: Record,
         /// Why.
         rejected: Rejected,
+        /// Attempts that were made.
+        attempts: u32,
+    },
+    /// Put this record on the hold topic. The answer is [`Input::DeadLettered`].
+    Divert {
+        /// Names it in the answer.
+        letter: LetterId,
+        /// The record as it came.
+        record: Record,
+        /// What kept it back.
+        held: Held,
         /// Attempts that were made.
         attempts: u32,
     },
@@ -270,6 +282,9 @@ pub struct Machine {
     guard: DeadLetterGuard,
     quarantine: Quarantine,
     budget: Budget,
+    held: held::HeldWork,
+    /// Which partitions rest is to be looked at.
+    pauses_changed: bool,
     audit: Audit,
     jitter: Jitter,
     timers: BTreeSet<(Instant, Timer)>,
@@ -319,6 +334,8 @@ impl Machine {
             guard: DeadLetterGuard::new(settings.accept_dead_letters.clone()),
             quarantine: Quarantine::default(),
             budget: Budget::new(settings.budget),
+            held: held::HeldWork::default(),
+            pauses_changed: false,
             audit: Audit::default(),
             jitter: Jitter::new(settings.seed),
             timers: BTreeSet::new(),
@@ -354,7 +371,7 @@ impl Machine {
                 partition,
                 epoch,
                 committed,
-            } => self.on_assigned(now, partition, epoch, committed.as_ref()),
+            } => self.on_assigned(now, &partition, epoch, committed.as_ref()),
             Input::Revoked { partition, epoch } => self.on_revoked(now, &partition, epoch),
             Input::Lost { partition, epoch } => self.on_lost(now, &partition, epoch),
             Input::Record {
@@ -395,8 +412,10 @@ impl Machine {
         self.schedule(now);
         self.flush_state(now);
         self.hold_tripped(now);
+        self.limit_held(now);
         self.settle_commits(now);
         self.check_drains(now);
+        self.settle_pauses();
         self.report_broken(now);
         std::mem::take(&mut self.effects)
     }
@@ -426,6 +445,7 @@ impl Machine {
 
     fn on_release(&mut self, id: u64) {
         if let Some((scope, cause)) = self.holds.release(id) {
+            self.held.changed = true;
             match (&scope, cause) {
                 (Scope::Topic(topic), _) => self.release_topic(topic),
                 (Scope::Family(Family::KObjectWrite(klass)), HoldCause::Quarantine) => {

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use super::Machine;
 use super::state::Stage;
-use crate::fact::Fact;
 use crate::hold::{Family, Scope};
 use crate::lane::OperationId;
 use crate::operation::{Klass, Operation};
@@ -78,7 +77,7 @@ impl Machine {
             .get(&scope)
             .is_some_and(|hold| hold.cause == HoldCause::Quarantine && sent >= hold.since);
         if proves && let Some(cause) = self.holds.end(&scope) {
-            self.fact(Fact::HoldEnded { scope, cause });
+            self.hold_ended(scope, cause);
         }
     }
 

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use super::journal::Writer;
 use super::{Effect, Machine};
-use crate::charge::Gate;
 use crate::fact::Fact;
 use crate::record::{Epoch, TopicPartition};
 use crate::state_log::reduce::Slice;
@@ -77,7 +76,6 @@ impl Machine {
         assignment.restoring = false;
         assignment.restore_failed = false;
         assignment.restore_at = None;
-        let draining = assignment.drain.is_some();
         let settings = self.settings.state.unwrap_or_default();
         let owner = OwnerId::new(self.settings.seed, epoch.0);
         let writer = SliceWriter::new(SliceId::of(partition), owner, &slice, settings.capacity);
@@ -109,9 +107,6 @@ impl Machine {
                 ) => {}
             }
         }
-        let flows = self.budget.gate() == Gate::Open && !self.guard.is_holding(&partition.topic);
-        if flows && !draining {
-            self.effects.push(Effect::Resume(vec![partition.clone()]));
-        }
+        self.pauses_changed = true;
     }
 }

@@ -164,6 +164,7 @@ impl Machine {
             probe,
             self.next_commit(),
             self.next_drain_check(now),
+            self.next_count(),
             self.next_permit,
             self.journal.next_flush(),
             self.next_restore(),

@@ -1,6 +1,7 @@
 //! The numbers the machine works with, durations already divided by the time scale.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::journal::StateSettings;
@@ -49,6 +50,8 @@ pub struct MachineSettings {
     pub letter_retry: Duration,
     /// Topics of which any number may be dead-lettered: the guard never holds them.
     pub accept_dead_letters: BTreeSet<Topic>,
+    /// Routes of each topic whose held work goes to the hold topic once it is too much; of all others the partitions wait.
+    pub diverting: BTreeMap<Topic, BTreeSet<Arc<str>>>,
     /// Entries of each cache.
     pub directory_capacity: usize,
     /// Occurrences remembered, so that a repeat of one is skipped.
@@ -112,6 +115,7 @@ impl MachineSettings {
             commit_interval: Duration::from_millis(250),
             letter_retry: Duration::from_secs(1),
             accept_dead_letters: BTreeSet::new(),
+            diverting: BTreeMap::new(),
             directory_capacity: 200_000,
             repeat_window: 100_000,
             state: None,

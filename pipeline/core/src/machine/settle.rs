@@ -10,7 +10,7 @@ use crate::fact::{Fact, Settlement};
 use crate::invariant::Invariant;
 use crate::lane::OperationId;
 use crate::operation::Operation;
-use crate::outcome::{Rejected, Rejection, SkipReason};
+use crate::outcome::{Held, Rejected, Rejection, SkipReason};
 
 /// What an operation came to.
 #[derive(Debug, Clone)]
@@ -18,6 +18,7 @@ enum End {
     Delivered,
     Skipped(SkipReason),
     Rejected(Rejected),
+    Diverted(Held),
 }
 
 impl Machine {
@@ -47,6 +48,11 @@ impl Machine {
                 route,
             }),
         );
+    }
+
+    /// Ends an operation whose record goes to the hold topic.
+    pub(super) fn finish_diverted(&mut self, id: OperationId, held: Held) {
+        self.finish(id, &End::Diverted(held));
     }
 
     pub(super) fn reject_unknown_customer(&mut self, id: OperationId) {
@@ -98,6 +104,9 @@ impl Machine {
             End::Rejected(rejected) => {
                 state.rejected.get_or_insert_with(|| rejected.clone());
             }
+            End::Diverted(held) => {
+                state.diverted.get_or_insert_with(|| held.clone());
+            }
         }
         self.audit.check(Invariant::I3, state.open > 0);
         state.open = state.open.saturating_sub(1);
@@ -111,6 +120,10 @@ impl Machine {
         };
         if state.abandoned {
             self.release(id);
+            return;
+        }
+        if state.goes_aside() {
+            self.send_letter(id);
             return;
         }
         let rejected = state.rejected.as_ref().map(|rejected| rejected.reason);
@@ -130,13 +143,26 @@ impl Machine {
         let Some(state) = self.records.get_mut(&id) else {
             return;
         };
-        let Some(rejected) = state.rejected.clone() else {
+        let aside = state.goes_aside();
+        if !aside && state.rejected.is_none() {
             return;
-        };
+        }
         if !state.letter {
             state.letter = true;
             self.letters_open += 1;
         }
+        if let Some(held) = state.diverted.clone().filter(|_| aside) {
+            self.effects.push(Effect::Divert {
+                letter: LetterId(id),
+                record: state.record.clone(),
+                held,
+                attempts: state.attempts,
+            });
+            return;
+        }
+        let Some(rejected) = state.rejected.clone() else {
+            return;
+        };
         self.effects.push(Effect::DeadLetter {
             letter: LetterId(id),
             record: state.record.clone(),
@@ -156,10 +182,12 @@ impl Machine {
                 .insert((now + self.settings.letter_retry, Timer::Letter(id)));
             return;
         }
-        let Some(reason) = state.rejected.as_ref().map(|rejected| rejected.reason) else {
-            return;
+        let settlement = match (&state.diverted, &state.rejected) {
+            (Some(held), _) if state.goes_aside() => Settlement::Diverted(held.by),
+            (_, Some(rejected)) => Settlement::DeadLettered(rejected.reason),
+            (_, None) => return,
         };
-        self.complete(id, Settlement::DeadLettered(reason));
+        self.complete(id, settlement);
     }
 
     /// The one place where an offset becomes settled.
@@ -168,7 +196,7 @@ impl Machine {
             return;
         };
         let rightly = match settlement {
-            Settlement::DeadLettered(_) => state.acknowledged,
+            Settlement::DeadLettered(_) | Settlement::Diverted(_) => state.acknowledged,
             Settlement::Delivered | Settlement::Skipped(_) => !state.letter,
         };
         self.audit.check(Invariant::I4, rightly);
@@ -202,7 +230,7 @@ impl Machine {
             assignment.live = assignment.live.saturating_sub(1);
         }
         if self.budget.refund(state.charge) == Some(Gate::Open) {
-            self.open_gate();
+            self.pauses_changed = true;
         }
         let drained = self.records.is_empty();
         let zero = self.budget.used().records == 0 && self.budget.used().bytes == 0;

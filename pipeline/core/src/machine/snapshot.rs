@@ -6,7 +6,7 @@ use super::Machine;
 use super::state::Stage;
 use crate::charge::{Charge, Gate};
 use crate::hold::Scope;
-use crate::outcome::HoldCause;
+use crate::outcome::{HoldCause, Waits};
 use crate::record::{Epoch, Offset, TopicPartition};
 
 /// Everything a gauge or a person may ask of the machine.
@@ -16,6 +16,8 @@ pub struct Snapshot {
     pub partitions: Vec<PartitionView>,
     /// What unsettled records cost.
     pub used: Charge,
+    /// The part of it that cannot go on now, whatever the permits.
+    pub held: Charge,
     /// The cap on it.
     pub cap: Charge,
     /// Whether records may enter.
@@ -92,6 +94,8 @@ pub struct PartitionView {
     pub draining: bool,
     /// Whether its slice of the state topic is not restored yet.
     pub restoring: bool,
+    /// Why its records are not read now although the budget has room.
+    pub waits: Option<Waits>,
 }
 
 /// One hold.
@@ -133,6 +137,7 @@ impl Machine {
                 kept_back: assignment.kept_back.len(),
                 draining: assignment.drain.is_some(),
                 restoring: assignment.restoring,
+                waits: self.held.waits.get(partition).copied(),
             })
             .collect();
         partitions.sort_by(|a, b| a.partition.cmp(&b.partition));
@@ -144,6 +149,7 @@ impl Machine {
         Snapshot {
             partitions,
             used: self.budget.used(),
+            held: self.held.charge,
             cap: self.budget.cap(),
             gate: self.budget.gate(),
             allowance: self.quota.allowance(),

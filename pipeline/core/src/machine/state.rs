@@ -14,7 +14,7 @@ use crate::job::JobId;
 use crate::lane::{LaneId, OperationId};
 use crate::ledger::Ledger;
 use crate::operation::{CustomerKey, Operation};
-use crate::outcome::{Rejected, SkipReason};
+use crate::outcome::{Held, HeldBy, HoldCause, Rejected, SkipReason};
 use crate::pack::GroupKey;
 use crate::record::{Epoch, Offset, Record, TopicPartition};
 use crate::state_log::Entity;
@@ -58,10 +58,22 @@ pub(super) struct RecordState {
     pub(super) attempts: u32,
     /// Its partition is being handed back: what is under way ends, then it is left to the next owner.
     pub(super) abandoned: bool,
-    /// Its dead letter is under way.
+    /// It is set aside on the hold topic.
+    pub(super) diverted: Option<Held>,
+    /// Its letter, to the dead-letter topic or to the hold topic, is under way.
     pub(super) letter: bool,
-    /// The broker has acknowledged its dead letter.
+    /// The broker has acknowledged its letter.
     pub(super) acknowledged: bool,
+}
+
+impl RecordState {
+    /// Whether its letter goes to the hold topic: it is set aside, and nothing of it was rejected, or it is the rejection that
+    /// waited for too long.
+    pub(super) fn goes_aside(&self) -> bool {
+        self.diverted.as_ref().is_some_and(|held| {
+            self.rejected.is_none() || held.by == HeldBy::Hold(HoldCause::DeadLetterGuard)
+        })
+    }
 }
 
 #[derive(Debug)]
@@ -207,6 +219,8 @@ pub(super) struct Assignment {
     pub(super) restore_failed: bool,
     /// When to try again.
     pub(super) restore_at: Option<Instant>,
+    /// The source was told to deliver no records of it.
+    pub(super) paused: bool,
 }
 
 #[derive(Debug)]
@@ -258,6 +272,7 @@ impl Assignment {
             restoring: false,
             restore_failed: false,
             restore_at: None,
+            paused: false,
         }
     }
 

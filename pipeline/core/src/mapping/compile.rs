@@ -124,9 +124,14 @@ fn route(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Route> {
         .get("when")
         .map(|node| reader.expr(node, &format!("{at}.when")));
     let on_hold = match fields.get("onHold") {
-        Some(node) => reader.word(node, &format!("{at}.onHold"), &[("pause", OnHold::Pause)]),
+        Some(node) => reader.word(
+            node,
+            &format!("{at}.onHold"),
+            &[("pause", OnHold::Pause), ("divert", OnHold::Divert)],
+        ),
         None => Some(OnHold::default()),
     };
+    let on_hold_at = fields.get("onHold").map_or(fields.place, |node| node.place);
     let action = match (fields.get("skip"), fields.get("do")) {
         (Some(reason), None) => {
             if let Some(node) = fields.get("customer") {
@@ -178,6 +183,7 @@ fn route(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Route> {
         on: on?,
         when,
         on_hold: on_hold?,
+        on_hold_at,
         action: action?,
     })
 }

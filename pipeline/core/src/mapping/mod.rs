@@ -38,7 +38,7 @@ mod reader;
 mod rules;
 mod testing;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -98,6 +98,8 @@ pub struct RouteInfo {
     pub skip: Option<String>,
     /// What happens to its work on hold when the held half of the budget is full.
     pub on_hold: OnHold,
+    /// Where that stands in the file, or the route if it does not say.
+    pub on_hold_at: Place,
 }
 
 // === impl Mapping ===
@@ -313,9 +315,20 @@ impl Mapping {
                 kinds,
                 skip,
                 on_hold: route.on_hold,
+                on_hold_at: route.on_hold_at,
             }
         };
         self.routes.iter().map(info).collect()
+    }
+
+    /// The names of the routes whose held work goes to the hold topic once it is too much.
+    #[must_use]
+    pub fn diverting(&self) -> BTreeSet<Arc<str>> {
+        let routes = self.routes.iter();
+        routes
+            .filter(|route| route.on_hold == OnHold::Divert)
+            .map(|route| Arc::clone(&route.name))
+            .collect()
     }
 
     /// How many tests the file has.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use super::expr::Expr;
-use super::node::Node;
+use super::node::{Node, Place};
 use crate::body::attribute::Suffix;
 use crate::body::field::Kind;
 use crate::operation::{Klass, MissingCustomer};
@@ -16,6 +16,8 @@ pub enum OnHold {
     /// The partitions it comes from wait.
     #[default]
     Pause,
+    /// The oldest of it goes to the hold topic.
+    Divert,
 }
 
 /// One route.
@@ -26,6 +28,8 @@ pub(super) struct Route {
     pub(super) on: Vec<String>,
     pub(super) when: Option<Expr>,
     pub(super) on_hold: OnHold,
+    /// Where that stands, or the route if it does not say.
+    pub(super) on_hold_at: Place,
     pub(super) action: Action,
 }
 

@@ -323,6 +323,20 @@ impl Resolver {
         )
     }
 
+    /// Whether nobody is waited for.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.wanted.is_empty()
+    }
+
+    /// Whether a customer is known not to exist and is waited for.
+    #[must_use]
+    pub fn is_parked(&self, customer: &CustomerKey) -> bool {
+        self.wanted
+            .get(customer)
+            .is_some_and(|wanted| wanted.looks > 0)
+    }
+
     /// All keys of a wanted customer.
     #[must_use]
     pub fn keys(&self, customer: &CustomerKey) -> Option<&[CustomerKey]> {

@@ -13,7 +13,7 @@ use ingest_core::machine::{
     CommitAnswer, CommitEntry, Effect, Input, Machine, MachineSettings, StateWriteId,
 };
 use ingest_core::operation::{CustomerKey, Planned};
-use ingest_core::outcome::{HoldCause, JobTicket, Outcome, Rejected, Verdict};
+use ingest_core::outcome::{Held, HoldCause, JobTicket, Outcome, Rejected, Verdict};
 use ingest_core::record::{Epoch, TopicPartition};
 use ingest_core::state_log::reduce::Slice;
 use ingest_core::state_log::writer::StateRecord;
@@ -45,6 +45,7 @@ pub(crate) struct Driver {
     pub(crate) sent: Vec<(Instant, Call)>,
     pub(crate) facts: Vec<Fact>,
     pub(crate) letters: Vec<Rejected>,
+    pub(crate) diverted: Vec<Held>,
     pub(crate) commits: Vec<Vec<CommitEntry>>,
     pub(crate) paused: BTreeSet<TopicPartition>,
     pub(crate) handed_back: Vec<TopicPartition>,
@@ -96,6 +97,7 @@ impl Driver {
             sent: Vec::new(),
             facts: Vec::new(),
             letters: Vec::new(),
+            diverted: Vec::new(),
             commits: Vec::new(),
             paused: BTreeSet::new(),
             handed_back: Vec::new(),
@@ -263,6 +265,17 @@ impl Driver {
                     letter, rejected, ..
                 } => {
                     self.letters.push(rejected);
+                    let acknowledged = self.letters_arrive;
+                    self.arrive(
+                        BROKER,
+                        Input::DeadLettered {
+                            letter,
+                            acknowledged,
+                        },
+                    );
+                }
+                Effect::Divert { letter, held, .. } => {
+                    self.diverted.push(held);
                     let acknowledged = self.letters_arrive;
                     self.arrive(
                         BROKER,

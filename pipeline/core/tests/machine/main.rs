@@ -20,6 +20,7 @@ mod customers;
 mod drains;
 mod guard;
 mod holds;
+mod limit;
 mod objects;
 mod promises;
 mod quarantine;

@@ -1,0 +1,479 @@
+//! Held work and its limit: at most half of the budget waits for holds, then the routes decide.
+//!
+//! Held is a record of which an operation cannot go on for a cause that more permits would not change: a hold, the queue
+//! behind one, a delay, a customer who does not exist yet, or a dead letter that its topic's hold keeps back. From the limit
+//! on, the oldest held work of routes that divert goes to the hold topic; if what is left still fills the half, the partitions
+//! that it comes from are paused. The same happens where a hold keeps a partition's frontier and the commits of that
+//! partition have no more room for what is settled above it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::state::{OperationState, RecordId, Stage};
+use super::{Effect, Machine};
+use crate::charge::{Charge, Gate};
+use crate::fact::Fact;
+use crate::hold::{Family, Scope};
+use crate::lane::OperationId;
+use crate::operation::Operation;
+use crate::outcome::{Held, HeldBy, HoldCause, Waits};
+use crate::record::{Offset, TopicPartition};
+
+/// Held work is counted anew after this time, or after a part of the budget came in.
+const PAUSE: Duration = Duration::from_secs(1);
+/// The part of the budget.
+const PART: u64 = 64;
+
+/// What is known of held work.
+#[derive(Debug, Default)]
+pub(super) struct HeldWork {
+    /// What it costs.
+    pub(super) charge: Charge,
+    /// Partitions that are paused for it, and why.
+    pub(super) waits: BTreeMap<TopicPartition, Waits>,
+    /// Holds began or ended: count anew at once.
+    pub(super) changed: bool,
+    /// Something happened since the last count.
+    stale: bool,
+    counted_at: Option<Instant>,
+    /// What came in since.
+    pub(super) since: Charge,
+}
+
+/// One count of all held work.
+#[derive(Default)]
+struct Count {
+    charge: Charge,
+    records: HashMap<RecordId, HeldBy>,
+    partitions: HashMap<TopicPartition, Part>,
+    /// What may be diverted, oldest first.
+    divertable: BTreeMap<(RecordId, OperationId), HeldBy>,
+    /// Letters of topics that are held, of routes that divert.
+    letters: BTreeSet<RecordId>,
+}
+
+#[derive(Default)]
+struct Part {
+    charge: Charge,
+    lowest: Option<Offset>,
+    by: Option<HeldBy>,
+}
+
+impl Machine {
+    /// Looks whether held work has reached its limit, and does what the routes say then.
+    pub(super) fn limit_held(&mut self, now: Instant) {
+        if !self.is_held_work_due(now) {
+            self.held.stale = true;
+            return;
+        }
+        self.held.stale = false;
+        self.held.changed = false;
+        self.held.counted_at = Some(now);
+        self.held.since = Charge::default();
+        let mut count = self.count_held();
+        let mut diverting = BTreeSet::new();
+        if self.is_over(count.charge) {
+            self.divert_excess(&mut count);
+        } else {
+            diverting = self.divert_for_commits(&mut count);
+        }
+        self.activate_lanes(now);
+        let mut waits = self.partitions_that_wait(&count);
+        waits.retain(|partition, why| {
+            matches!(why, Waits::HeldWork(_)) || !diverting.contains(partition)
+        });
+        self.held.charge = count.charge;
+        if self.budget.set_held(count.charge) == Some(Gate::Open) {
+            self.pauses_changed = true;
+        }
+        if waits != self.held.waits {
+            for (partition, why) in &waits {
+                if !self.held.waits.contains_key(partition) {
+                    self.effects.push(Effect::Fact(Fact::PartitionWaits {
+                        partition: partition.clone(),
+                        why: *why,
+                    }));
+                }
+            }
+            self.held.waits = waits;
+            self.pauses_changed = true;
+        }
+    }
+
+    fn is_held_work_due(&self, now: Instant) -> bool {
+        if self.is_nothing_held() {
+            return false;
+        }
+        // Half of the way to the limit at most comes in between two counts.
+        let part = |cap: u64, held: u64| (cap / PART).max((cap / 2).saturating_sub(held) / 2);
+        let (cap, held, since) = (self.budget.cap(), self.held.charge, self.held.since);
+        let many = since.records >= part(cap.records, held.records)
+            || since.bytes >= part(cap.bytes, held.bytes);
+        let late = self.held.counted_at.is_none_or(|at| now >= at + PAUSE);
+        self.held.changed || many || late
+    }
+
+    fn is_nothing_held(&self) -> bool {
+        self.holds.is_empty()
+            && self.timers.is_empty()
+            && self.resolver.is_idle()
+            && self.held.charge == Charge::default()
+            && self.held.waits.is_empty()
+    }
+
+    /// When held work is to be counted although nothing happens: what happened since the last count may matter.
+    pub(super) fn next_count(&self) -> Option<Instant> {
+        let due = self.held.counted_at.map(|at| at + PAUSE);
+        due.filter(|_| self.held.stale && !self.is_nothing_held())
+    }
+
+    fn count_held(&self) -> Count {
+        let mut count = Count::default();
+        for (id, state) in &self.operations {
+            let Some(by) = self.held_by(*id, state) else {
+                continue;
+            };
+            let mut oldest: Option<RecordId> = None;
+            for receipt in &state.receipts {
+                self.count_record(&mut count, receipt.record, by);
+                oldest = Some(oldest.map_or(receipt.record, |one| one.min(receipt.record)));
+            }
+            if let Some(oldest) = oldest.filter(|_| self.may_divert(state)) {
+                count.divertable.insert((oldest, *id), by);
+            }
+        }
+        for (id, state) in &self.records {
+            let topic = &state.record.position.partition.topic;
+            let waits = state.open == 0 && !state.letter && self.guard.is_holding(topic);
+            let Some(rejected) = state.rejected.as_ref().filter(|_| waits) else {
+                continue;
+            };
+            self.count_record(&mut count, *id, HeldBy::Hold(HoldCause::DeadLetterGuard));
+            let route = rejected.route.as_ref();
+            if route.is_some_and(|route| self.diverts(&state.record.position.partition, route)) {
+                count.letters.insert(*id);
+            }
+        }
+        count
+    }
+
+    fn count_record(&self, count: &mut Count, id: RecordId, by: HeldBy) {
+        let Some(state) = self.records.get(&id) else {
+            return;
+        };
+        if state.diverted.is_some() || count.records.insert(id, by).is_some() {
+            return;
+        }
+        let position = &state.record.position;
+        let part = count
+            .partitions
+            .entry(position.partition.clone())
+            .or_default();
+        add(&mut count.charge, state.charge);
+        add(&mut part.charge, state.charge);
+        part.lowest = Some(
+            part.lowest
+                .map_or(position.offset, |low| low.min(position.offset)),
+        );
+        // A hold tells a person more than a delay.
+        part.by = Some(part.by.map_or(by, |known| known.min(by)));
+    }
+
+    /// What keeps an operation that more permits would not help; `None` if nothing does.
+    fn held_by(&self, id: OperationId, state: &OperationState) -> Option<HeldBy> {
+        if state.stage != Stage::Queued {
+            return self.cause_of(state);
+        }
+        // Whoever stands behind somebody held is held with it.
+        let active = self.lanes.active(state.lane);
+        let first = self.lanes.waiting(state.lane).next();
+        let before = active
+            .first()
+            .copied()
+            .or_else(|| first.filter(|first| *first != id));
+        self.cause_of(self.operations.get(&before?)?)
+    }
+
+    fn cause_of(&self, state: &OperationState) -> Option<HeldBy> {
+        let hold = |scope: &Scope| self.holds.get(scope).map(|hold| HeldBy::Hold(hold.cause));
+        let family = |family: Family| hold(&Scope::Family(family));
+        let klass = match &state.work {
+            Operation::KObject(object) => Some(object.klass.clone()),
+            Operation::Identify(_) | Operation::Track(_) => None,
+        };
+        if let Some(by) = hold(&Scope::Destination) {
+            return Some(by);
+        }
+        match &state.stage {
+            Stage::ReadyTrack => family(Family::Tracking),
+            Stage::ReadyWrite(_) | Stage::ReadyForced | Stage::Suspect => {
+                family(Family::KObjectWrite(klass?))
+            }
+            Stage::ReadyVerify => family(Family::KObjectRead(klass?)),
+            Stage::InJob(_) => family(Family::BulkRead),
+            Stage::WaitCustomer => {
+                let customer = state.work.customer()?.first();
+                if self.resolver.is_parked(customer) {
+                    return Some(HeldBy::Parked);
+                }
+                family(Family::CustomerRead).or_else(|| family(Family::CustomerCreate))
+            }
+            Stage::Parked(_) | Stage::WaitInherited => Some(HeldBy::Parked),
+            Stage::Journalling => hold(&Scope::State),
+            // A probe is held until it is answered: it may well come back.
+            Stage::UnderWay => match klass {
+                Some(klass) => family(Family::KObjectWrite(klass)),
+                None => family(Family::Tracking),
+            },
+            Stage::Queued | Stage::KeptBack => None,
+        }
+    }
+
+    fn diverts(&self, partition: &TopicPartition, route: &str) -> bool {
+        let routes = self.settings.diverting.get(&partition.topic);
+        routes.is_some_and(|routes| routes.iter().any(|one| **one == *route))
+    }
+
+    /// Whether an operation may be set aside: nothing of it is under way or may have arrived, from here or from an earlier
+    /// owner.
+    fn may_divert(&self, state: &OperationState) -> bool {
+        let leaves = match state.stage {
+            Stage::Queued
+            | Stage::WaitCustomer
+            | Stage::ReadyTrack
+            | Stage::KeptBack
+            | Stage::ReadyWrite(_)
+            | Stage::ReadyForced
+            | Stage::Suspect
+            | Stage::ReadyVerify
+            | Stage::Parked(_) => false,
+            Stage::WaitInherited | Stage::Journalling | Stage::UnderWay | Stage::InJob(_) => true,
+        };
+        let arrived = leaves || state.ambiguous || state.begun;
+        !arrived && self.diverts(&state.partition, &state.route)
+    }
+
+    fn is_over(&self, charge: Charge) -> bool {
+        let cap = self.budget.cap();
+        charge.records * 2 >= cap.records || charge.bytes * 2 >= cap.bytes
+    }
+
+    /// Held work above the limit goes to the hold topic, the oldest first, as far as routes divert.
+    fn divert_excess(&mut self, count: &mut Count) {
+        // A little below the limit, so that not every record that comes in leads to a count.
+        let cap = self.budget.cap();
+        let room = Charge {
+            records: cap.records / PART * 2,
+            bytes: cap.bytes / PART * 2,
+        };
+        let fits = |charge: Charge| {
+            let mut with_room = charge;
+            add(&mut with_room, room);
+            !self.is_over(with_room)
+        };
+        let mut left = count.charge;
+        let mut operations = Vec::new();
+        let mut going: HashSet<RecordId> = HashSet::new();
+        for ((_, id), by) in &count.divertable {
+            if fits(left) {
+                break;
+            }
+            operations.push((*id, *by));
+            let receipts = self.operations.get(id).map(|state| state.receipts.iter());
+            for receipt in receipts.into_iter().flatten() {
+                if going.insert(receipt.record)
+                    && let Some(record) = self.records.get(&receipt.record)
+                {
+                    subtract(&mut left, record.charge);
+                }
+            }
+        }
+        let mut letters = Vec::new();
+        for id in &count.letters {
+            if fits(left) {
+                break;
+            }
+            letters.push(*id);
+            if let Some(record) = self.records.get(id) {
+                subtract(&mut left, record.charge);
+            }
+        }
+        self.divert(count, &operations);
+        for id in letters {
+            self.divert_letter(count, id);
+        }
+    }
+
+    /// Where a hold keeps the frontier and commits are full, the oldest quarter of what may be diverted goes, if the record at
+    /// the frontier is of a route that diverts. The partitions for which that is so.
+    fn divert_for_commits(&mut self, count: &mut Count) -> BTreeSet<TopicPartition> {
+        let full: Vec<TopicPartition> = self.full_for_a_hold(count).collect();
+        let mut diverting = BTreeSet::new();
+        for partition in full {
+            let of_it: Vec<(OperationId, HeldBy)> = count
+                .divertable
+                .iter()
+                .map(|((_, id), by)| (*id, *by))
+                .filter(|(id, _)| {
+                    let state = self.operations.get(id);
+                    state.is_some_and(|state| state.partition == partition)
+                })
+                .collect();
+            let Some(assignment) = self.assignments.get(&partition) else {
+                continue;
+            };
+            let keeps = assignment.ledger.frontier().is_some_and(|lowest| {
+                let oldest = of_it.first();
+                oldest.is_some_and(|(id, _)| self.belongs_to(*id, &partition, lowest))
+            });
+            if !keeps {
+                continue;
+            }
+            // What was settled since the last commit may have made room.
+            let is_current = assignment.uncommitted().is_none();
+            diverting.insert(partition);
+            if is_current {
+                let quarter = of_it.len().div_ceil(4);
+                let oldest: Vec<_> = of_it.into_iter().take(quarter).collect();
+                self.divert(count, &oldest);
+            }
+        }
+        diverting
+    }
+
+    /// Partitions whose commits are full while a held record keeps their frontier.
+    fn full_for_a_hold<'a>(
+        &'a self,
+        count: &'a Count,
+    ) -> impl Iterator<Item = TopicPartition> + use<'a> {
+        self.assignments
+            .iter()
+            .filter_map(|(partition, assignment)| {
+                let lowest = count.partitions.get(partition)?.lowest?;
+                let keeps =
+                    assignment.metadata_full && assignment.ledger.frontier() == Some(lowest);
+                keeps.then(|| partition.clone())
+            })
+    }
+
+    /// The partitions that are to wait.
+    fn partitions_that_wait(&self, count: &Count) -> BTreeMap<TopicPartition, Waits> {
+        let mut waits = BTreeMap::new();
+        // Once it waits it does so until an eighth of the budget is free below the limit.
+        let mut eased = count.charge;
+        let was = self
+            .held
+            .waits
+            .values()
+            .any(|why| matches!(why, Waits::HeldWork(_)));
+        if was {
+            let cap = self.budget.cap();
+            let room = Charge {
+                records: cap.records / 8,
+                bytes: cap.bytes / 8,
+            };
+            add(&mut eased, room);
+        }
+        for (partition, part) in &count.partitions {
+            if let Some(by) = part.by.filter(|_| self.is_over(eased))
+                && part.charge.records > 0
+            {
+                waits.insert(partition.clone(), Waits::HeldWork(by));
+            }
+        }
+        for partition in self.full_for_a_hold(count) {
+            let by = count.partitions.get(&partition).and_then(|part| part.by);
+            if let Some(by) = by {
+                waits.entry(partition).or_insert(Waits::CommitsFull(by));
+            }
+        }
+        waits
+    }
+
+    /// Sets operations aside: their records go to the hold topic once all of their operations have ended.
+    fn divert(&mut self, count: &mut Count, operations: &[(OperationId, HeldBy)]) {
+        for (id, by) in operations {
+            let Some(state) = self.operations.get(id) else {
+                continue;
+            };
+            let held = Held {
+                by: *by,
+                detail: keeper(state, *by),
+                route: Some(Arc::clone(&state.route)),
+            };
+            let records: Vec<RecordId> = state.receipts.iter().map(|r| r.record).collect();
+            for record in records {
+                self.uncount(count, record);
+            }
+            self.let_go(*id);
+            self.finish_diverted(*id, held);
+        }
+    }
+
+    fn divert_letter(&mut self, count: &mut Count, id: RecordId) {
+        self.uncount(count, id);
+        let Some(state) = self.records.get_mut(&id) else {
+            return;
+        };
+        let Some(rejected) = &state.rejected else {
+            return;
+        };
+        state.diverted = Some(Held {
+            by: HeldBy::Hold(HoldCause::DeadLetterGuard),
+            detail: format!(
+                "topic:{} keeps its dead letter back; {}: {}",
+                state.record.position.partition.topic,
+                rejected.reason.as_str(),
+                rejected.detail
+            ),
+            route: rejected.route.clone(),
+        });
+        self.send_letter(id);
+    }
+
+    fn uncount(&self, count: &mut Count, id: RecordId) {
+        if count.records.remove(&id).is_none() {
+            return;
+        }
+        let Some(state) = self.records.get(&id) else {
+            return;
+        };
+        subtract(&mut count.charge, state.charge);
+        if let Some(part) = count.partitions.get_mut(&state.record.position.partition) {
+            subtract(&mut part.charge, state.charge);
+        }
+    }
+}
+
+/// What keeps an operation back, in words.
+fn keeper(state: &OperationState, by: HeldBy) -> String {
+    match (by, &state.work) {
+        (HeldBy::Parked, _) => {
+            "it waits for another attempt or for its customer, and held work is too much".to_owned()
+        }
+        (HeldBy::Hold(cause), Operation::KObject(object)) => {
+            format!(
+                "the hold {} keeps klass {} back",
+                cause.as_str(),
+                object.klass
+            )
+        }
+        (HeldBy::Hold(cause), Operation::Identify(_) | Operation::Track(_)) => {
+            format!(
+                "the hold {} keeps events and identities back",
+                cause.as_str()
+            )
+        }
+    }
+}
+
+fn add(to: &mut Charge, charge: Charge) {
+    to.records = to.records.saturating_add(charge.records);
+    to.bytes = to.bytes.saturating_add(charge.bytes);
+}
+
+fn subtract(from: &mut Charge, charge: Charge) {
+    from.records = from.records.saturating_sub(charge.records);
+    from.bytes = from.bytes.saturating_sub(charge.bytes);
+}
