@@ -24,7 +24,7 @@ pub struct Generations<K, V> {
 /// What is known of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownObject {
-    /// Its Kustomer id.
+    /// Its Kustomer id; empty while it is only known that the object stands.
     pub id: Arc<str>,
     /// The version written or read last.
     pub version: Option<Version>,
@@ -32,6 +32,14 @@ pub struct KnownObject {
     pub fingerprint: Option<u64>,
     /// Its revision, as far as known.
     pub revision: Revision,
+}
+
+impl KnownObject {
+    /// Whether its Kustomer id is known; without it the object has to be read before it can be updated.
+    #[must_use]
+    pub fn has_id(&self) -> bool {
+        !self.id.is_empty()
+    }
 }
 
 /// The caches of one worker.

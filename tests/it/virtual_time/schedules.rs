@@ -9,7 +9,7 @@ use std::time::Duration;
 use ingest_core::fact::{Fact, OutcomeLabel};
 use ingest_core::outcome::{Rejected, Rejection, SkipReason, Verdict};
 use ingest_core::retry::Jitter;
-use kustomer_sim::{Config, FaultScript};
+use kustomer_sim::{Config, Duplicates, FaultScript};
 use serde_json::{Value, json};
 
 use super::world::{World, make};
@@ -134,11 +134,15 @@ struct Coverage {
 fn play(seed: u64, coverage: &mut Coverage) {
     let mut dice = Dice(Jitter::new(seed * 7_919 + 13));
     let (names, script) = faults(&mut dice);
-    let config = Config {
+    let mut config = Config {
         limit: 600,
         seed: seed + 1,
         ..Config::default()
     };
+    // With a state topic nothing is made twice even where that is allowed, if every job ends within the verification wait.
+    if seed % 2 == 1 && !names.contains(&"stuck") {
+        config.switches.duplicates = Duplicates::Allow;
+    }
     let mut world = World::new(config, 600, PARTITIONS);
     if seed % 2 == 1 {
         world = world.with_state();

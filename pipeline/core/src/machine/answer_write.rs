@@ -165,8 +165,11 @@ impl Machine {
                 self.revisions.count(&written.klass, false);
             }
             let (klass, sent) = (written.klass.clone(), state.last_attempt);
-            let known = known.map(|known| known.id);
-            if let Some(object) = object.or(known).or_else(|| state.object_id.clone()) {
+            let known = known.filter(KnownObject::has_id).map(|known| known.id);
+            let told = object.or(known).or_else(|| state.object_id.clone());
+            // An object that was made and not named must not be made again: it is read when its id is needed.
+            let made = (verb == Verb::Create).then(|| Arc::from(""));
+            if let Some(object) = told.or(made) {
                 let learnt = KnownObject {
                     id: object,
                     version: written.version.clone(),

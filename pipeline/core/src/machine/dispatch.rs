@@ -11,6 +11,7 @@ use super::schedule::ReadWork;
 use super::state::{Batch, RequestId, Sent, SentKind, Stage};
 use super::{Effect, Machine};
 use crate::call::{BulkItem, Call, Class};
+use crate::directory::KnownObject;
 use crate::fact::Fact;
 use crate::hold::{Family, Passage};
 use crate::invariant::Invariant;
@@ -246,10 +247,13 @@ impl Machine {
                 Verb::Update => None,
             },
             // What was decided stands even if the directory has forgotten it since.
-            id: known.map(|known| known.id).or_else(|| match verb {
-                Verb::Create => None,
-                Verb::Update => state.object_id.clone(),
-            }),
+            id: known
+                .filter(KnownObject::has_id)
+                .map(|known| known.id)
+                .or_else(|| match verb {
+                    Verb::Create => None,
+                    Verb::Update => state.object_id.clone(),
+                }),
             rev,
         })
     }

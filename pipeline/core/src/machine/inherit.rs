@@ -52,8 +52,8 @@ struct Item {
 enum Fate {
     /// The job has not said.
     Waiting,
-    /// It stands; whether its id is known.
-    Stored(bool),
+    /// It stands.
+    Stored,
     /// It was not written.
     NotWritten,
     /// An object of this external id exists, or was changed by somebody else: read it first.
@@ -244,6 +244,8 @@ impl Machine {
             (Verb::Update, None) => Revision::Unknown,
         };
         let id = id.or_else(|| before.map(|before| before.id));
+        // An object that was made and not named must not be made again: it is read when its id is needed.
+        let id = id.or_else(|| (intent.verb == Verb::Create).then(|| Arc::from("")));
         let (object, partition, at) = (kept.object, intent.partition.clone(), intent.at);
         let known = id.map(|id| KnownObject {
             id,
@@ -251,7 +253,6 @@ impl Machine {
             fingerprint: None,
             revision,
         });
-        let is_known = known.is_some();
         if let Some(known) = known {
             self.directory.restore_object(object, known.clone());
             if let Some(writer) = self.journal.writers.get_mut(&partition) {
@@ -261,7 +262,7 @@ impl Machine {
                     .learn(Entity::Object(object), Entry { at, content });
             }
         }
-        self.set_fate(item, Fate::Stored(is_known));
+        self.set_fate(item, Fate::Stored);
     }
 
     fn set_fate(&mut self, item: &InheritedItem, fate: Fate) {
@@ -328,7 +329,7 @@ impl Machine {
                 .collect();
             wanted.iter().all(|one| done.contains(one))
         };
-        if within(&|fate| matches!(fate, Fate::Stored(_))) {
+        if within(&|fate| *fate == Fate::Stored) {
             self.finish_delivered(id);
             return false;
         }
@@ -344,15 +345,14 @@ impl Machine {
             return false;
         }
         let (doubt, look_in_doubt) = (is(&Fate::Doubt), is(&Fate::LookInDoubt));
-        let unknown = is(&Fate::Stored(false)) && self.directory.object_by_hash(hash).is_none();
-        let look = is(&Fate::Look) || look_in_doubt || unknown;
+        let look = is(&Fate::Look) || look_in_doubt;
         let verbs = self.inheritance.items(hash).map(|(one, _)| one.verb);
         let verb = verbs.max().unwrap_or(Verb::Create);
         // Whoever comes first looks; what it finds is known to all that follow.
         for item in self.inheritance.items_mut(hash) {
             match item.fate {
                 Fate::Doubt | Fate::LookInDoubt | Fate::Look => item.fate = Fate::NotWritten,
-                Fate::Waiting | Fate::Stored(_) | Fate::NotWritten | Fate::Refused(_) => {}
+                Fate::Waiting | Fate::Stored | Fate::NotWritten | Fate::Refused(_) => {}
             }
         }
         if doubt && let Some(wait) = self.wait_in_doubt(id, verb) {
@@ -362,9 +362,7 @@ impl Machine {
             }
             return false;
         }
-        if (look || look_in_doubt)
-            && let Some(state) = self.operations.get_mut(&id)
-        {
+        if look && let Some(state) = self.operations.get_mut(&id) {
             state.verify_first = true;
             state.ambiguous |= look_in_doubt;
         }

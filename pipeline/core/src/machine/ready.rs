@@ -93,7 +93,7 @@ impl Machine {
             {
                 return Next::Skip(SkipReason::Stale);
             }
-            state.object_id = Some(Arc::clone(&known.id));
+            state.object_id = known.has_id().then(|| Arc::clone(&known.id));
             let keyed = self
                 .settings
                 .topics
@@ -101,6 +101,9 @@ impl Machine {
                 .is_some_and(|t| t.keyed);
             if keyed && !state.ambiguous && known.fingerprint == Some(fingerprint(object)) {
                 return Next::Skip(SkipReason::Unchanged);
+            }
+            if !known.has_id() {
+                return Next::Verify;
             }
             // One look teaches where this organisation begins to count revisions, for all objects made here.
             if object.version.is_some()

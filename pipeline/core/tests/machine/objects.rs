@@ -198,3 +198,29 @@ fn states_of_one_customer_merge_while_they_wait() {
     assert_eq!(body["title"], 3);
     assert_eq!(driver.settled(), [Settlement::Delivered; 3]);
 }
+
+#[test]
+fn an_object_that_was_made_and_not_named_is_read_before_it_is_updated() {
+    let mut driver = Driver::new(settings(), 1);
+    driver.answer(|call| match call {
+        Call::CreateKObject { .. } => {
+            Some(CallResult::Written(Outcome::Delivered(Written::Stored {
+                id: None,
+                rev: None,
+            })))
+        }
+        Call::GetKObject { .. } => Some(seen("there", Some("1"))),
+        _ => None,
+    });
+    driver.record(0, write(versioned(object("order", 1), "1")));
+    driver.run(30);
+    assert_eq!(driver.sent.len(), 1, "its id is not needed yet");
+    driver.record(1, write(titled(versioned(object("order", 1), "2"), 2)));
+    driver.run_to_rest();
+    let creates = driver.calls(|call| matches!(call, Call::CreateKObject { .. }));
+    assert_eq!(creates.len(), 1, "made once");
+    let updates =
+        driver.calls(|call| matches!(call, Call::UpdateKObject { id, .. } if &**id == "there"));
+    assert_eq!(updates.len(), 1);
+    assert_eq!(driver.settled(), [Settlement::Delivered; 2]);
+}
