@@ -14,9 +14,11 @@ mod backlog;
 pub(crate) mod broker;
 mod delivery;
 mod group;
+mod hour;
 
 mod letters;
 mod members;
+mod memory;
 mod outage;
 mod rebalance;
 mod refused;

@@ -35,6 +35,8 @@ pub(super) struct Options {
     pub(super) properties: Vec<(&'static str, &'static str)>,
     /// Workers are static members of the group, each by its own name.
     pub(super) members: bool,
+    /// `budget`, as it stands in the file.
+    pub(super) budget: &'static str,
     /// The mapping file, if not the one that ships.
     pub(super) mapping: Option<PathBuf>,
     /// The state topic's partitions and configuration, if there is one.
@@ -74,6 +76,7 @@ impl Default for Options {
             limit: 1_000,
             properties,
             members: false,
+            budget: "null",
             mapping: None,
             state: None,
             switches: Vec::new(),
@@ -165,7 +168,7 @@ impl Setup {
         let text = format!(
             "kafka:\n  brokers: {}\n  group: {}\n  instance_id: {member}\n  topics:\n    - {{ name: {}, mapping: {mapping}, keyed_by: customer \
              }}\n  dead_letter_topic: {}\n  properties: {{ {} }}\nkustomer:\n  base_url: {}\n  limit: {}\n  token: {{ \
-             env: {} }}\nstate: {{ topic: {state} }}\nadmin: {{ listen: \"127.0.0.1:0\" }}\n",
+             env: {} }}\nbudget: {}\nstate: {{ topic: {state} }}\nadmin: {{ listen: \"127.0.0.1:0\" }}\n",
             self.broker.address,
             self.group,
             self.topic,
@@ -174,6 +177,7 @@ impl Setup {
             self.kustomer.url(),
             self.options.limit,
             TOKEN.0,
+            self.options.budget,
         );
         std::fs::write(&file, text).unwrap();
         file

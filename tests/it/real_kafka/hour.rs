@@ -1,0 +1,127 @@
+//! Kustomer is away for an hour, sixty times faster than real.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::broker;
+use super::setup::{Options, Setup};
+use super::worker::whole;
+
+const SCALE: f64 = 60.0;
+/// Requests a minute: few, so that a loaded machine keeps pace with them.
+const LIMIT: u32 = 120;
+/// The worker's part of them.
+const ALLOWED: usize = 96;
+/// Events that wait, more than are delivered before, during and after; and how many the worker may hold.
+const EVENTS: u32 = 4_000;
+const BUDGET: u64 = 2_000;
+/// Half an hour in real time.
+const HALF: Duration = Duration::from_secs(30);
+/// Until work is at full speed again, on Kustomer's clock, in milliseconds, and what a loaded machine may add to that: a
+/// quarter of a second of real time.
+const RECOVERY_MS: i64 = 10_000;
+const SLACK_MS: i64 = 15_000;
+const MINUTE_MS: i64 = 60_000;
+/// Resident memory, in bytes: the budget is small.
+const MEMORY: u64 = 150 << 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_hour_without_kustomer_ends_nothing_and_dead_letters_nothing() {
+    let Some(broker) = broker::shared("hour").await else {
+        return;
+    };
+    let options = Options {
+        scale: SCALE,
+        limit: LIMIT,
+        budget: "{ records: 2000, bytes: 16MiB }",
+        ..Options::default()
+    };
+    let setup = Setup::start(broker, "hour", options).await;
+    let records = (0..EVENTS).map(|number| {
+        let user = format!("u-{}", number % 600);
+        let event = json!({
+            "type": "track", "event": "Checkout Started", "messageId": format!("m-{number}"), "userId": user,
+            "properties": {"cart_id": "c-1", "value": 10},
+        });
+        setup.record(&user, event.to_string())
+    });
+    setup.produce(records.collect()).await;
+    let mut worker = setup.worker().await;
+    super::wait_for(
+        "full speed",
+        || worker.tail(),
+        async || (setup.kustomer.account().accepted.tracking > 200).then_some(()),
+    )
+    .await;
+    let began = setup.kustomer.now();
+
+    // For half of the hour the API answers that it is not there, for the other it does not answer.
+    let before = setup.kustomer.account();
+    let mut most_used = 0;
+    for action in [
+        json!({"action": "status", "status": 503}),
+        json!({"action": "reset_before"}),
+    ] {
+        inject(&setup, &json!({"rules": [{"do": action}]}));
+        for _ in 0..10 {
+            tokio::time::sleep(HALF / 10).await;
+            let metrics = worker.metrics().await;
+            most_used = most_used.max(whole(metrics.sum("budget_used_records", &[])));
+        }
+        worker.assert_sound().await;
+    }
+    let ended = setup.kustomer.now();
+    inject(&setup, &json!({"rules": []}));
+    let during = setup.kustomer.account();
+    assert!(
+        during.accepted.tracking - before.accepted.tracking < 64,
+        "no outage"
+    );
+    let probes = during.requests.total - before.requests.total;
+    let judged_ms = RECOVERY_MS + SLACK_MS + MINUTE_MS;
+    super::wait_for(
+        "a minute after the outage",
+        || worker.tail(),
+        async || (setup.kustomer.now().since(ended) > judged_ms).then_some(()),
+    )
+    .await;
+
+    let times: Vec<i64> = setup.kustomer.with(|sim| {
+        let times = sim.events().map(|event| event.created_at.since(ended));
+        times.collect()
+    });
+    let in_minute = |from: i64| {
+        let minute = from..from + MINUTE_MS;
+        times.iter().filter(|time| minute.contains(*time)).count()
+    };
+    let after = times.iter().filter(|time| **time >= 0);
+    let first = after.min().copied().unwrap_or(i64::MAX);
+    let usual = in_minute(began.since(ended) - MINUTE_MS);
+    let minute = in_minute(RECOVERY_MS + SLACK_MS);
+    let memory = worker.peak_memory();
+    setup.say(&format!(
+        "an hour away: {probes} probes, at most {most_used} records held, {} MiB; the first event {first} ms after it, \
+         {minute} in a minute, {usual} in one before, {ALLOWED} allowed",
+        memory >> 20,
+    ));
+    worker.assert_sound().await;
+    assert!(first <= RECOVERY_MS + SLACK_MS, "{first} ms");
+    // Full speed is that of before: at this scale a loaded machine may not keep all of the pace that is allowed.
+    assert!(minute * 10 >= usual * 9, "{minute} of {usual}");
+    assert!(usual * 2 >= ALLOWED, "{usual} of {ALLOWED}");
+    assert!(most_used <= BUDGET, "{most_used} records");
+    assert!(memory < MEMORY, "{memory} bytes");
+    let metrics = worker.metrics().await;
+    assert_eq!(metrics.records("dead_lettered"), 0);
+    assert_eq!(setup.dead_letters().await.len(), 0);
+    let account = setup.kustomer.account();
+    assert_eq!(account.out_of_order.tracking, account.out_of_order_repeats);
+    let (status, _) = worker.terminate().await;
+    assert_eq!(status.code(), Some(0), "{}", worker.tail());
+}
+
+fn inject(setup: &Setup, script: &serde_json::Value) {
+    let script = kustomer_sim::FaultScript::parse(&script.to_string()).unwrap();
+    setup.kustomer.with(|sim| sim.inject(script));
+}
