@@ -11,6 +11,8 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use serde_json::{Value, json};
 
+use super::Mode;
+
 /// How the names begin of faults after which an accepted tracking event looks unanswered.
 pub(super) const LOST_TRACKING: &str = "lost answer, tracking";
 
@@ -57,17 +59,22 @@ const KINDS: [&str; 16] = [
 /// What is counted of each kind: how often it was injected.
 pub(super) type Counts = BTreeMap<&'static str, u64>;
 
-/// Draws the next spell. `jobs_end` bounds how long a job may take: no longer than a submission in doubt waits.
-pub(super) fn spell(rng: &mut StdRng, jobs_end: bool) -> Spell {
+/// Draws the next spell.
+pub(super) fn spell(rng: &mut StdRng, mode: Mode) -> Spell {
     let mut lasts_ms = rng.random_range(1_500..6_000);
     let mut rules = Vec::new();
     let mut names = Vec::new();
     for _ in 0..rng.random_range(1..=2) {
         let name = of(rng, &KINDS);
+        // Results without references do not tell the new object's id, and then its next write is a create, too
+        // (`docs/adr/gaps.md`): of no use where the organisation takes both.
+        if name == "_clientRef refused" && mode == Mode::Allowed {
+            continue;
+        }
         if name == "401 for a minute" {
             lasts_ms = 60_000 / u64::from(super::SCALE);
         }
-        rules.extend(rules_of(name, rng, jobs_end));
+        rules.extend(rules_of(name, rng, mode));
         names.push(name);
     }
     let seed: u32 = rng.random();
@@ -83,7 +90,7 @@ fn of<T: Copy>(rng: &mut StdRng, some: &[T]) -> T {
     *some.choose(rng).unwrap()
 }
 
-fn rules_of(name: &'static str, rng: &mut StdRng, jobs_end: bool) -> Vec<Value> {
+fn rules_of(name: &'static str, rng: &mut StdRng, mode: Mode) -> Vec<Value> {
     let share = f64::from(rng.random_range(5..60_u32)) / 100.0;
     let other = of(rng, &OTHERS);
     let bulk = of(rng, &BULKS);
@@ -131,8 +138,12 @@ fn rules_of(name: &'static str, rng: &mut StdRng, jobs_end: bool) -> Vec<Value> 
             json!({"action": "slow_body", "ms": rng.random_range(1_000..15_000)}),
         ),
         "job late" => {
-            // Beyond fifteen minutes a job is given up.
-            let longest = if jobs_end { 25_000 } else { 1_000_000 };
+            // Beyond fifteen minutes a job is given up. Where nobody refuses what it does late, it ends within the
+            // verification wait, as the promises ask for.
+            let longest = match mode {
+                Mode::Refused => 1_000_000,
+                Mode::Allowed | Mode::RevIgnored => 25_000,
+            };
             rule(
                 json!({"endpoint": "kobject.bulk_*", "count": rng.random_range(1..4)}),
                 json!({"action": "stuck_job", "for_ms": rng.random_range(5_000..longest)}),

@@ -67,6 +67,14 @@ impl Mode {
         }
     }
 
+    /// Whether what is known, and open jobs, stand in a state topic.
+    const fn keeps_state(self) -> bool {
+        match self {
+            Self::Allowed => true,
+            Self::Refused | Self::RevIgnored => false,
+        }
+    }
+
     const fn switches(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Refused => &[],
@@ -158,10 +166,9 @@ async fn produce(world: Arc<World>, over: Arc<AtomicBool>) {
 /// Gives the simulated Kustomer one fault script after the other until it is over.
 async fn break_kustomer(world: Arc<World>, over: Arc<AtomicBool>) {
     let mut rng = StdRng::seed_from_u64(world.seed ^ 0xfa17);
-    let jobs_end = world.mode != Mode::Refused;
     while !over.load(Ordering::Relaxed) {
         pause(rng.random_range(500..5_000)).await;
-        let spell = faults::spell(&mut rng, jobs_end);
+        let spell = faults::spell(&mut rng, world.mode);
         for name in &spell.names {
             *locked(&world.faults).entry(name).or_default() += 1;
         }

@@ -20,6 +20,8 @@ use crate::real_kafka::wire;
 use crate::real_kafka::worker::TOKEN;
 
 const MAPPING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/crash/mapping.yaml");
+/// The state topic, where there is one.
+const STATE: &str = "crash.state";
 /// Requests a minute of the organisation.
 pub(super) const LIMIT: u64 = 1_000;
 /// Requests that one worker may have under way.
@@ -120,6 +122,10 @@ impl World {
         wire::create_topic(broker, &orders, PARTITIONS, &[]).await;
         wire::create_topic(broker, &shipments, PARTITIONS, &[]).await;
         wire::create_topic(broker, &letters, 1, &[]).await;
+        if mode.keeps_state() {
+            let compacted = [("cleanup.policy", "compact")];
+            wire::create_topic(broker, STATE, PARTITIONS, &compacted).await;
+        }
         let mut config = kustomer_sim::Config {
             limit: LIMIT,
             time_scale: f64::from(SCALE),
@@ -178,7 +184,7 @@ impl World {
         let text = format!(
             "kafka:\n  brokers: {}\n  group: {}\n  topics:\n{}{}  dead_letter_topic: {}\n  drain_timeout: 12s\n  properties: \
              {{ {properties} }}\nkustomer:\n  base_url: {}\n  limit: {LIMIT}\n  request_timeout: 10s\n  max_concurrency: \
-             {CONCURRENCY}\n  token: {{ env: {} }}\nadmin: {{ listen: \"127.0.0.1:0\" }}\n",
+             {CONCURRENCY}\n  token: {{ env: {} }}\nstate: {{ topic: {} }}\nadmin: {{ listen: \"127.0.0.1:0\" }}\n",
             self.own.broker.address,
             self.group,
             topic(&self.orders, "customer", 3),
@@ -186,6 +192,11 @@ impl World {
             self.letters,
             self.kustomer.url(),
             TOKEN.0,
+            if self.mode.keeps_state() {
+                STATE
+            } else {
+                "null"
+            },
         );
         std::fs::write(&file, text).unwrap();
         file
