@@ -226,7 +226,9 @@ fn kafka(settings: &Settings) -> (Vec<Finding>, bool) {
     };
     let mut findings = Vec::new();
     let inputs = settings.kafka.topics.iter().map(|t| (&t.topic, false));
-    for (topic, dead_letters) in inputs.chain([(&settings.kafka.dead_letter_topic, true)]) {
+    let letters = [&settings.kafka.dead_letter_topic];
+    let letters = letters.into_iter().chain(&settings.kafka.hold_topic);
+    for (topic, of_letters) in inputs.chain(letters.map(|topic| (topic, true))) {
         match count(topic) {
             Ok(partitions) => {
                 findings.push(Finding::ok(format!(
@@ -234,7 +236,7 @@ fn kafka(settings: &Settings) -> (Vec<Finding>, bool) {
                 )));
             }
             Err(error) => {
-                findings.push(unreadable(settings, &error, dead_letters));
+                findings.push(unreadable(settings, &error, of_letters));
                 // Each further topic would only wait for the same silence.
                 if matches!(error, ReadError::Unreachable { .. }) {
                     return (findings, false);
@@ -245,10 +247,10 @@ fn kafka(settings: &Settings) -> (Vec<Finding>, bool) {
     (findings, true)
 }
 
-fn unreadable(settings: &Settings, error: &ReadError, dead_letters: bool) -> Finding {
+fn unreadable(settings: &Settings, error: &ReadError, of_letters: bool) -> Finding {
     let text = format!("kafka: {error}");
     match error {
-        ReadError::UnknownTopic { .. } if dead_letters => Finding::warning(
+        ReadError::UnknownTopic { .. } if of_letters => Finding::warning(
             text,
             "make it, unless the brokers make topics by themselves (auto.create.topics.enable)",
         ),
