@@ -70,10 +70,11 @@ impl Revisions {
         }
     }
 
-    /// Whether the first revision of a new object is still to be learnt, so that one look at an object is worth a unit.
+    /// Whether an object has to be read before it is updated: the lock would be of use, but the revision is not known.
     #[must_use]
-    pub fn is_start_unknown(&self) -> bool {
-        self.start.is_none() && !self.never_shown
+    pub fn needs_look(&self, klass: &Klass, revision: Revision) -> bool {
+        let is_off = self.klasses.get(klass).is_some_and(|one| one.off);
+        !is_off && !self.never_shown && self.lock(klass, revision).is_none()
     }
 
     /// An object was read and showed no revision: there is nothing to learn.
@@ -90,12 +91,14 @@ impl Revisions {
         }
     }
 
-    /// An update of a klass was answered. `true` if the lock was turned off by it.
+    /// An update of a klass succeeded, or met a conflict although nobody else had written. `true` if the lock was turned off
+    /// by it. Conflicts with what others wrote are what the lock is for, and count for nothing.
     pub fn count(&mut self, klass: &Klass, conflict: bool) -> bool {
         let conflicts = self.klasses.entry(klass.clone()).or_default();
         conflicts.updates += 1;
         conflicts.conflicts += u64::from(conflict);
-        let many = conflicts.updates >= ENOUGH && conflicts.conflicts * ONE_IN > conflicts.updates;
+        let enough = conflict && conflicts.updates >= ENOUGH;
+        let many = enough && conflicts.conflicts * ONE_IN > conflicts.updates;
         let turned = many && !conflicts.off;
         conflicts.off |= many;
         turned
@@ -117,8 +120,10 @@ mod tests {
         let mut revisions = Revisions::default();
         let twice = Revision::SinceCreate(0).next().next();
         assert_eq!(revisions.lock(&order(), twice), None);
+        assert!(revisions.needs_look(&order(), twice));
         revisions.learn(Revision::SinceCreate(3), 4);
-        assert!(!revisions.is_start_unknown());
+        assert!(!revisions.needs_look(&order(), twice));
+        assert!(revisions.needs_look(&order(), Revision::Unknown));
         assert_eq!(revisions.lock(&order(), twice), Some(3));
         assert_eq!(revisions.lock(&order(), Revision::Known(7).next()), Some(8));
         assert_eq!(revisions.lock(&order(), Revision::Unknown), None);
@@ -133,6 +138,7 @@ mod tests {
         assert!(revisions.count(&order(), true), "said once");
         assert!(!revisions.count(&order(), true));
         assert_eq!(revisions.lock(&order(), Revision::Known(1)), None);
+        assert!(!revisions.needs_look(&order(), Revision::Unknown));
     }
 
     #[test]

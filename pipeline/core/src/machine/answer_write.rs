@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Machine;
 use super::dispatch::reference;
 use super::ready::fingerprint;
 use super::state::{Batch, Stage};
+use super::{Effect, Machine};
 use crate::call::{Limits, ObjectState, Written};
 use crate::directory::KnownObject;
 use crate::fact::Fact;
@@ -183,13 +183,11 @@ impl Machine {
         self.finish_delivered(id);
     }
 
-    /// Somebody else wrote in between: look at the object before anything else.
+    /// Somebody else wrote in between, or the revision was counted wrongly: look at the object before anything else.
     pub(super) fn conflict(&mut self, id: OperationId) {
         self.fact(Fact::Conflict);
-        if let Some(Operation::KObject(object)) = self.operations.get(&id).map(|state| &state.work)
-            && self.revisions.count(&object.klass, true)
-        {
-            self.fact(Fact::LockOff);
+        if let Some(state) = self.operations.get_mut(&id) {
+            state.conflicted = true;
         }
         self.verify_now(id);
     }
@@ -339,12 +337,15 @@ impl Machine {
             return;
         };
         let before = self.directory.object(&object.klass, &object.external_id);
-        // Only where nobody else has written is the number of writes known.
+        // Only where nobody else has written is the number of writes known; a conflict there speaks against the lock.
         if let (Some(before), Some(rev)) = (&before, found.rev)
             && before.version.is_some()
             && before.version == found.version
         {
             self.revisions.learn(before.revision, rev);
+            if state.conflicted && self.revisions.count(&object.klass, true) {
+                self.effects.push(Effect::Fact(Fact::LockOff));
+            }
         }
         if found.rev.is_none() {
             self.revisions.note_unshown();
@@ -363,6 +364,7 @@ impl Machine {
         let doubted = state.ambiguous;
         state.verify_first = false;
         state.ambiguous = false;
+        state.conflicted = false;
         match (&version, &found.version) {
             (Some(ours), Some(theirs)) if ours.is_older_than(theirs) => {
                 self.finish_skipped(id, SkipReason::Stale);

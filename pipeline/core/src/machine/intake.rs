@@ -241,6 +241,7 @@ impl Machine {
             object_id: None,
             looks: 0,
             ambiguous: false,
+            conflicted: false,
             verify_first: false,
             alone: false,
             resolved_again: false,

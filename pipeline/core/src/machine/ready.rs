@@ -14,7 +14,6 @@ use crate::outcome::SkipReason;
 use crate::pack::{GroupKey, Verb};
 use crate::record::{Offset, TopicPartition};
 use crate::resolve::Resolver;
-use crate::revision::Revision;
 
 enum Next {
     Track,
@@ -105,11 +104,9 @@ impl Machine {
             if !known.has_id() {
                 return Next::Verify;
             }
-            // One look teaches where this organisation begins to count revisions, for all objects made here.
-            if object.version.is_some()
-                && matches!(known.revision, Revision::SinceCreate(_))
-                && self.revisions.is_start_unknown()
-                && self.verify.is_empty()
+            // Without a revision an update could land on a newer state. The first look teaches where this organisation
+            // begins to count, for all objects made here.
+            if object.version.is_some() && self.revisions.needs_look(&object.klass, known.revision)
             {
                 return Next::Verify;
             }

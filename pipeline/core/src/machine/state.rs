@@ -98,6 +98,8 @@ pub(super) struct OperationState {
     pub(super) looks: u32,
     /// A write of it may have arrived.
     pub(super) ambiguous: bool,
+    /// The write was refused because of its revision; whether that was somebody else's write is not known yet.
+    pub(super) conflicted: bool,
     /// Look at the object before anything else is sent.
     pub(super) verify_first: bool,
     /// Never fused: a fused request with it was refused.

@@ -1,8 +1,8 @@
 //! Objects: what exists is updated, what contradicts itself ends, and an object keeps its customer.
 
-use ingest_core::call::{Call, CallResult, ItemFate, ItemResult, JobReport, Written};
-use ingest_core::fact::Settlement;
-use ingest_core::operation::{KObject, MissingCustomer};
+use ingest_core::call::{Call, CallResult, ItemFate, ItemResult, JobReport, ObjectState, Written};
+use ingest_core::fact::{Fact, Settlement};
+use ingest_core::operation::{KObject, MissingCustomer, Version};
 use ingest_core::outcome::{HoldCause, JobTicket, Outcome, Rejection, RetryCause};
 
 use crate::driver::Driver;
@@ -223,4 +223,53 @@ fn an_object_that_was_made_and_not_named_is_read_before_it_is_updated() {
         driver.calls(|call| matches!(call, Call::UpdateKObject { id, .. } if &**id == "there"));
     assert_eq!(updates.len(), 1);
     assert_eq!(driver.settled(), [Settlement::Delivered; 2]);
+}
+
+/// Updates of one object, one after the other, each of which meets a conflict once; the look that follows shows what
+/// `theirs` gives for the update's number. How often the lock was turned off.
+fn conflicts(theirs: fn(u64) -> u64) -> usize {
+    let version = |number: u64| format!("{number:06}");
+    let mut driver = Driver::new(settings(), 1);
+    driver.record(0, write(versioned(object("order", 1), &version(0))));
+    driver.run(1);
+    for number in 1..=150_u64 {
+        let mut refused = false;
+        driver.answer(move |call| match call {
+            Call::UpdateKObject { .. } if !refused => {
+                refused = true;
+                let conflict = Outcome::Retry(RetryCause::Conflict);
+                Some(CallResult::Written(conflict))
+            }
+            Call::GetKObject { .. } => {
+                let shown = ObjectState {
+                    id: "object 1".into(),
+                    rev: Some(i64::try_from(10 * number).unwrap()),
+                    version: Some(Version::new(&format!("{:06}", theirs(number)))),
+                    customer: None,
+                };
+                Some(CallResult::KObject(Outcome::Delivered(Some(shown))))
+            }
+            _ => None,
+        });
+        let state = versioned(
+            titled(object("order", 1), number + 1),
+            &version(10 * number),
+        );
+        driver.record(i64::try_from(number).unwrap(), write(state));
+        driver.run(60);
+    }
+    let met = |fact: &&Fact| matches!(fact, Fact::Conflict);
+    assert_eq!(driver.facts.iter().filter(met).count(), 150);
+    let off = |fact: &&Fact| matches!(fact, Fact::LockOff);
+    driver.facts.iter().filter(off).count()
+}
+
+#[test]
+fn conflicts_with_what_others_wrote_never_turn_the_lock_off() {
+    assert_eq!(conflicts(|number| 10 * number - 5), 0);
+}
+
+#[test]
+fn conflicts_although_nobody_else_wrote_turn_the_lock_off() {
+    assert_eq!(conflicts(|number| 10 * (number - 1)), 1);
 }
