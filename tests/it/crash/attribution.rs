@@ -6,6 +6,9 @@
 //! disruption, of which there are no more than the requests in flight just before, or what was committed did not cover it:
 //! that would break promise P2. What no disruption explains must be due to an answer that a fault script lost within
 //! the same sample.
+//!
+//! A record that leads to an event and an object is settled when both are. Its event comes again if the object was still
+//! open, however long ago the event was accepted: those are counted apart.
 
 use std::collections::BTreeMap;
 
@@ -25,6 +28,8 @@ pub(super) struct Repeat {
     pub(super) partition: usize,
     pub(super) first_ms: i64,
     pub(super) again_ms: i64,
+    /// The record leads to an object, too.
+    pub(super) with_object: bool,
 }
 
 /// Repeats due to one disruption.
@@ -53,6 +58,8 @@ pub(super) struct Attribution {
     pub(super) lost_answers: u64,
     /// Repeats that those explain.
     pub(super) by_lost_answer: u64,
+    /// Repeats of events whose records waited for their objects.
+    pub(super) with_object: u64,
     /// Repeats of what a worker sent after it had been stopped, before it noticed that its session was over.
     pub(super) after_sleep: u64,
     pub(super) unexplained: Vec<Repeat>,
@@ -95,6 +102,8 @@ impl Evidence<'_> {
             } else if [repeat.first_ms, repeat.again_ms].map(|at| self.had_slept(at)) != [false; 2]
             {
                 attribution.after_sleep += 1;
+            } else if repeat.with_object && !candidates.is_empty() {
+                attribution.with_object += 1;
             } else if let Some(place) = candidates.last() {
                 // Under way at the first of them, if at all: no request outlives several.
                 attribution.shares[*place].early.push(*repeat);
@@ -178,6 +187,7 @@ mod tests {
             partition: 0,
             first_ms,
             again_ms,
+            with_object: false,
         };
         let found = evidence.attribute(&[
             repeat(1_500, 2_600),

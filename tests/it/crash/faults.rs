@@ -66,11 +66,6 @@ pub(super) fn spell(rng: &mut StdRng, mode: Mode) -> Spell {
     let mut names = Vec::new();
     for _ in 0..rng.random_range(1..=2) {
         let name = of(rng, &KINDS);
-        // Results without references do not tell the new object's id, and then its next write is a create, too
-        // (`docs/adr/gaps.md`): of no use where the organisation takes both.
-        if name == "_clientRef refused" && mode == Mode::Allowed {
-            continue;
-        }
         if name == "401 for a minute" {
             lasts_ms = 60_000 / u64::from(super::SCALE);
         }

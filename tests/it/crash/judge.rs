@@ -142,6 +142,7 @@ fn repeats(
             partition,
             first_ms: pair[0],
             again_ms: pair[1],
+            with_object: made[*number].object.is_some(),
         }));
     }
     for times in by_partition.values_mut() {
@@ -172,6 +173,7 @@ fn repeats(
         found.lost_answers,
     );
     findings.line("repeats due to lost answers", found.by_lost_answer);
+    findings.line("repeats of records with an open object", found.with_object);
     findings.line("repeats of what was sent after a sleep", found.after_sleep);
     findings.line("longest commit metadata, bytes", commits.longest_metadata());
     let describe = |repeat: &Repeat| {
