@@ -27,6 +27,8 @@ use crate::telemetry;
 
 /// What is added to the drain's own time before the process ends regardless: the final commit and leaving the group.
 const DRAIN_MARGIN: Duration = Duration::from_secs(20);
+/// How long a group of the newer protocol waits for a member, unless its broker is told otherwise.
+const BROKER_SESSION_TIMEOUT: Duration = Duration::from_secs(45);
 /// Commands of people that wait for the pump.
 const COMMANDS: usize = 8;
 
@@ -154,6 +156,9 @@ fn machine(settings: &Settings, args: &RunArgs) -> anyhow::Result<MachineSetting
     // The client lets go of a revoked partition at the deadline itself: the machine has to be done before.
     machine.drain_timeout = settings.kafka.drain_timeout * 3 / 4;
     machine.commit_interval = settings.kafka.commit_interval;
+    // The group counts from the last heartbeat, which may be older than the last step.
+    let session = settings.kafka_client().context("kafka")?.session_timeout();
+    machine.asleep_after = Some(session.unwrap_or(BROKER_SESSION_TIMEOUT) * 3 / 4);
     let accepted = args.accept_dead_letters.iter();
     machine.accept_dead_letters = accepted.map(|topic| Topic::new(topic)).collect();
     machine.state = settings

@@ -143,6 +143,8 @@ impl Observer {
             | Fact::StateFailed
             | Fact::StateRestored { .. }
             | Fact::Inherited { .. }
+            | Fact::Slept { .. }
+            | Fact::LockIgnored
             | Fact::DrainCut { .. } => {}
         }
     }
@@ -224,6 +226,15 @@ fn log(fact: &Fact) {
         }
         Fact::MetadataRestored { partition, records } => {
             tracing::info!(%partition, records, "settled by the former owner, above its last commit");
+        }
+        Fact::LockIgnored => tracing::warn!(
+            "the organisation takes an update that names an old revision; where records of one object reach several partitions each update is preceded by a read"
+        ),
+        Fact::Slept { slept } => {
+            tracing::warn!(
+                seconds = slept.as_secs(),
+                "stood still for longer than the group waits for a member; nothing is sent until a commit has succeeded"
+            );
         }
         Fact::MetadataIgnored { partition, why } => {
             tracing::warn!(%partition, why = why.as_str(), "the text beside the committed offset is not used; records above it may repeat");

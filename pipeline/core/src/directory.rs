@@ -95,6 +95,12 @@ impl<K: Hash + Eq + Clone, V: Clone> Generations<K, V> {
         self.old.remove(key);
     }
 
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.young.clear();
+        self.old.clear();
+    }
+
     /// How many entries there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -197,6 +203,11 @@ impl Directory {
         if newer {
             self.objects.insert(hash, object);
         }
+    }
+
+    /// Forgets all objects: others may have written them since.
+    pub fn forget_objects(&mut self) {
+        self.objects.clear();
     }
 
     /// Forgets what was written, not who and what exists: another process may have written since.

@@ -145,6 +145,13 @@ pub enum Fact {
         /// Why.
         why: Ignored,
     },
+    /// Two steps were so far apart that the partitions may have been given to others meanwhile.
+    Slept {
+        /// How long nothing was done.
+        slept: Duration,
+    },
+    /// The organisation writes over an object although the update names an old revision.
+    LockIgnored,
     /// Not all that is settled above a frontier had room in its commit: after a crash the rest comes again.
     MetadataCut,
     /// An invariant is broken.

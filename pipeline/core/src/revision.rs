@@ -6,6 +6,7 @@
 //! nobody else writes, the organisation counts differently, and the lock is given up for that klass.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use crate::operation::Klass;
 
@@ -33,11 +34,25 @@ pub enum Revision {
     Unknown,
 }
 
+/// What the lock is worth for a klass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// Nobody has tried.
+    Unknown,
+    /// An update that names an old revision is refused.
+    Honoured,
+    /// It is written all the same, or revisions are not shown, or they are counted in a way that is not known.
+    Useless,
+}
+
 #[derive(Debug, Default)]
 struct Conflicts {
     updates: u64,
     conflicts: u64,
     off: bool,
+    honoured: Option<bool>,
+    /// An update with an old revision is under way, at the latest until then.
+    tested_until: Option<Instant>,
 }
 
 impl Revision {
@@ -53,14 +68,12 @@ impl Revision {
 }
 
 impl Revisions {
-    /// The revision that an update names; `None` leaves the lock out.
+    /// The revision that an update names; `None` leaves the lock out. Where counting has proved wrong, only a revision that was
+    /// `just_read` is named.
     #[must_use]
-    pub fn lock(&self, klass: &Klass, revision: Revision) -> Option<i64> {
-        if self
-            .klasses
-            .get(klass)
-            .is_some_and(|conflicts| conflicts.off)
-        {
+    pub fn lock(&self, klass: &Klass, revision: Revision, just_read: bool) -> Option<i64> {
+        let off = self.klasses.get(klass).is_some_and(|klass| klass.off);
+        if off && !just_read {
             return None;
         }
         match revision {
@@ -70,11 +83,49 @@ impl Revisions {
         }
     }
 
+    /// What the lock is worth for a klass.
+    #[must_use]
+    pub fn trust(&self, klass: &Klass) -> Trust {
+        if self.never_shown {
+            return Trust::Useless;
+        }
+        match self.klasses.get(klass) {
+            Some(klass) if klass.off => Trust::Useless,
+            Some(klass) => match klass.honoured {
+                Some(true) => Trust::Honoured,
+                Some(false) => Trust::Useless,
+                None => Trust::Unknown,
+            },
+            None => Trust::Unknown,
+        }
+    }
+
+    /// Whether an update with an old revision is under way.
+    #[must_use]
+    pub fn is_tested(&self, now: Instant, klass: &Klass) -> bool {
+        self.klasses
+            .get(klass)
+            .and_then(|klass| klass.tested_until)
+            .is_some_and(|until| now < until)
+    }
+
+    /// An update with an old revision leaves; its answer is waited for until then.
+    pub fn test(&mut self, klass: &Klass, until: Instant) {
+        self.klasses.entry(klass.clone()).or_default().tested_until = Some(until);
+    }
+
+    /// It was answered: refused (`true`), written (`false`), or neither.
+    pub fn tested(&mut self, klass: &Klass, honoured: Option<bool>) {
+        let klass = self.klasses.entry(klass.clone()).or_default();
+        klass.tested_until = None;
+        klass.honoured = honoured.or(klass.honoured);
+    }
+
     /// Whether an object has to be read before it is updated: the lock would be of use, but the revision is not known.
     #[must_use]
     pub fn needs_look(&self, klass: &Klass, revision: Revision) -> bool {
         let is_off = self.klasses.get(klass).is_some_and(|one| one.off);
-        !is_off && !self.never_shown && self.lock(klass, revision).is_none()
+        !is_off && !self.never_shown && self.lock(klass, revision, false).is_none()
     }
 
     /// An object was read and showed no revision: there is nothing to learn.
@@ -84,10 +135,12 @@ impl Revisions {
 
     /// An object of which the number of own writes is known shows this revision.
     pub fn learn(&mut self, before: Revision, shown: i64) {
-        if let Revision::SinceCreate(updates) = before
-            && self.start.is_none()
-        {
-            self.start = Some(shown.saturating_sub(updates));
+        if let Revision::SinceCreate(updates) = before {
+            let start = shown.saturating_sub(updates);
+            // More means that somebody else has written it, too.
+            if (0..=1).contains(&start) {
+                self.start = Some(self.start.map_or(start, |known| known.min(start)));
+            }
         }
     }
 
@@ -119,14 +172,19 @@ mod tests {
     fn the_start_is_learnt_once_and_counted_on() {
         let mut revisions = Revisions::default();
         let twice = Revision::SinceCreate(0).next().next();
-        assert_eq!(revisions.lock(&order(), twice), None);
+        assert_eq!(revisions.lock(&order(), twice, false), None);
         assert!(revisions.needs_look(&order(), twice));
+        revisions.learn(Revision::SinceCreate(3), 9);
+        assert!(
+            revisions.needs_look(&order(), twice),
+            "others have written, too"
+        );
         revisions.learn(Revision::SinceCreate(3), 4);
         assert!(!revisions.needs_look(&order(), twice));
         assert!(revisions.needs_look(&order(), Revision::Unknown));
-        assert_eq!(revisions.lock(&order(), twice), Some(3));
-        assert_eq!(revisions.lock(&order(), Revision::Known(7).next()), Some(8));
-        assert_eq!(revisions.lock(&order(), Revision::Unknown), None);
+        assert_eq!(revisions.lock(&order(), twice, false), Some(3));
+        assert_eq!(revisions.lock(&order(), Revision::Known(7).next(), false), Some(8));
+        assert_eq!(revisions.lock(&order(), Revision::Unknown, false), None);
     }
 
     #[test]
@@ -137,7 +195,7 @@ mod tests {
         }
         assert!(revisions.count(&order(), true), "said once");
         assert!(!revisions.count(&order(), true));
-        assert_eq!(revisions.lock(&order(), Revision::Known(1)), None);
+        assert_eq!(revisions.lock(&order(), Revision::Known(1), false), None);
         assert!(!revisions.needs_look(&order(), Revision::Unknown));
     }
 
@@ -147,6 +205,6 @@ mod tests {
         for n in 0..1_000 {
             assert!(!revisions.count(&order(), n % 50 == 0));
         }
-        assert_eq!(revisions.lock(&order(), Revision::Known(1)), Some(1));
+        assert_eq!(revisions.lock(&order(), Revision::Known(1), false), Some(1));
     }
 }

@@ -132,6 +132,8 @@ catalog! {
         "Texts found beside a committed offset that were not used.";
     metadata_restored: IntCounterVec, "commit_metadata_restored_records_total", [],
         "Offsets that a partition's former owner had settled above its last commit.";
+    sleeps: IntCounterVec, "sleeps_total", [],
+        "How often the process stood still for so long that its partitions may have gone to others.";
     source_errors: IntCounterVec, "kafka_errors_total", [SourceError],
         "Troubles that the Kafka client deals with by itself.";
     prefetched_records: GaugeVec, "prefetched_records", [],
@@ -152,6 +154,8 @@ catalog! {
         "Requests sent, each one unit of the organisation's quota.";
     quota_allowance: GaugeVec, "quota_allowance_requests", [],
         "Requests a minute that this replica may make now.";
+    quota_guaranteed: GaugeVec, "quota_guaranteed_ratio", [],
+        "The part of the organisation's target that this replica is guaranteed; over all replicas never more than 1 (I9).";
     quota_remaining: GaugeVec, "quota_remaining_requests", [],
         "What the API last said is left of the minute for everybody; absent until it says so.";
     quota_frozen: GaugeVec, "quota_frozen", [],

@@ -106,6 +106,7 @@ impl Metrics {
             Fact::SearchOff => self.fallback(Fallback::SearchOff),
             Fact::RefsOff => self.fallback(Fallback::RefsOff),
             Fact::LockOff => self.fallback(Fallback::LockOff),
+            Fact::LockIgnored => self.fallback(Fallback::LockIgnored),
             Fact::Conflict => f.conflicts.with_label_values(NONE).inc(),
             Fact::StateWritten { entries } => f
                 .state_written
@@ -130,6 +131,7 @@ impl Metrics {
             Fact::MetadataIgnored { why, .. } => {
                 f.metadata_ignored.with_label_values(&[why.as_str()]).inc();
             }
+            Fact::Slept { .. } => f.sleeps.with_label_values(NONE).inc(),
             Fact::MetadataCut => f.metadata_cuts.with_label_values(NONE).inc(),
             Fact::Broken(invariant) => {
                 f.invariants_broken
@@ -147,6 +149,7 @@ impl Metrics {
         set(&f.partitions_owned, whole(snapshot.partitions.len() as u64));
         set(&f.requests_in_flight, whole(snapshot.requests as u64));
         set(&f.quota_allowance, f64::from(snapshot.allowance));
+        set(&f.quota_guaranteed, snapshot.guaranteed);
         if let Some(remaining) = snapshot.server_remaining {
             set(&f.quota_remaining, f64::from(remaining));
         }

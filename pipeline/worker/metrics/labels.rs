@@ -94,6 +94,8 @@ pub enum Fallback {
     RefsOff,
     /// Updates of a klass carry no revision.
     LockOff,
+    /// An old revision is no conflict: each update of a topic without keys is preceded by a read.
+    LockIgnored,
 }
 
 /// The kinds of operation that may be written twice, as [`ingest_core::fact::Fact::PossibleRepeat`] names them.
@@ -235,7 +237,12 @@ impl Waiting {
 
 impl Fallback {
     /// Every value.
-    pub const ALL: &'static [Self] = &[Self::SearchOff, Self::RefsOff, Self::LockOff];
+    pub const ALL: &'static [Self] = &[
+        Self::SearchOff,
+        Self::RefsOff,
+        Self::LockOff,
+        Self::LockIgnored,
+    ];
 
     /// The label in metrics.
     #[must_use]
@@ -244,6 +251,7 @@ impl Fallback {
             Self::SearchOff => "search_off",
             Self::RefsOff => "refs_off",
             Self::LockOff => "lock_off",
+            Self::LockIgnored => "lock_ignored",
         }
     }
 }

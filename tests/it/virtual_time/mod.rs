@@ -7,7 +7,9 @@ mod delivery;
 mod holds;
 mod poison;
 mod restart;
+mod revisions;
 mod schedules;
+mod sleep;
 mod state;
 #[path = "../../support/world/mod.rs"]
 mod world;

@@ -7,7 +7,7 @@ use ingest_core::call::{Call, Reply};
 use ingest_core::commit_metadata::Metadata;
 use ingest_core::fact::{Fact, Settlement};
 use ingest_core::machine::{CommitAnswer, CommitEntry, Effect, Input};
-use ingest_core::record::{Offset, Position, Record};
+use ingest_core::record::{Epoch, Offset, Position, Record, TopicPartition};
 use ingest_kustomer::classify::{HttpReply, ReplyBody, Unanswered, classify, unanswered};
 use ingest_kustomer::encode::{Method, encode};
 use ingest_kustomer::limits;
@@ -154,8 +154,57 @@ impl World {
         self.replicas[replica].generation == generation
     }
 
+    /// What reaches a sleeper waits until it wakes.
+    fn defer(&mut self, event: Event) -> Option<Event> {
+        let replica = match &event {
+            Event::Reply { replica, .. } | Event::Fetch { replica, .. } | Event::Lost { replica, .. } => *replica,
+            Event::Answer { .. }
+            | Event::Letter { .. }
+            | Event::Commit { .. }
+            | Event::Assign { .. }
+            | Event::Expelled { .. }
+            | Event::Woken { .. } => return Some(event),
+        };
+        let Some(until) = self.asleep(replica) else {
+            return Some(event);
+        };
+        self.later(until.saturating_duration_since(self.now) + Duration::from_millis(1), event);
+        None
+    }
+
     pub(super) fn happen(&mut self, event: Event) {
+        let Some(event) = self.defer(event) else {
+            return;
+        };
         match event {
+            Event::Expelled {
+                replica,
+                generation,
+                to,
+            } => {
+                if self.is_current(replica, generation) {
+                    self.expel(replica, to);
+                }
+            }
+            Event::Woken {
+                replica,
+                generation,
+            } => {
+                if self.is_current(replica, generation) {
+                    self.replicas[replica].asleep_until = None;
+                    self.step(replica, Input::Wake);
+                }
+            }
+            Event::Lost {
+                replica,
+                generation,
+                partition,
+                epoch,
+            } => {
+                if self.is_current(replica, generation) {
+                    self.step(replica, Input::Lost { partition, epoch });
+                }
+            }
             Event::Answer {
                 replica,
                 generation,
@@ -270,10 +319,50 @@ impl World {
         }
     }
 
+    /// The group has waited long enough for a member: its partitions go to another. The member learns it a moment after it wakes.
+    fn expel(&mut self, replica: usize, to: usize) {
+        let generation = self.replicas[replica].generation;
+        let owned: Vec<(TopicPartition, Epoch)> = self
+            .logs
+            .iter()
+            .filter_map(|(partition, log)| {
+                let (owner, epoch) = log.owner?;
+                (owner == replica).then(|| (partition.clone(), epoch))
+            })
+            .collect();
+        let woken = self
+            .asleep(replica)
+            .map_or(Duration::ZERO, |until| until.saturating_duration_since(self.now));
+        for (partition, epoch) in owned {
+            self.logs.get_mut(&partition).expect("a partition").owner = None;
+            self.moving.remove(&partition);
+            self.later(
+                Duration::from_millis(100),
+                Event::Assign {
+                    partition: partition.clone(),
+                    replica: to,
+                },
+            );
+            self.later(
+                woken + Duration::from_millis(300),
+                Event::Lost {
+                    replica,
+                    generation,
+                    partition,
+                    epoch,
+                },
+            );
+        }
+    }
+
     /// The broker takes a commit, or does not.
     fn commit(&mut self, replica: usize, entries: &[CommitEntry]) -> CommitAnswer {
         if self.fail_commits > 0 {
             self.fail_commits -= 1;
+            return CommitAnswer::Failed;
+        }
+        let owned = |entry: &CommitEntry| self.logs[&entry.partition].owner == Some((replica, entry.epoch));
+        if !entries.iter().all(owned) {
             return CommitAnswer::Failed;
         }
         let length = |entry: &CommitEntry| entry.metadata.as_ref().map_or(0, String::len);

@@ -43,6 +43,8 @@ pub(crate) struct Replica {
     paused: BTreeSet<TopicPartition>,
     pub(crate) facts: Vec<Fact>,
     generation: u64,
+    /// Until then it does nothing and hears nothing.
+    asleep_until: Option<Instant>,
 }
 
 enum Event {
@@ -92,7 +94,27 @@ enum Event {
         partition: TopicPartition,
         epoch: Epoch,
     },
+    /// The group gives what a sleeper owns to another.
+    Expelled {
+        replica: usize,
+        generation: u64,
+        to: usize,
+    },
+    Woken {
+        replica: usize,
+        generation: u64,
+    },
+    /// The client has noticed that a partition went to another.
+    Lost {
+        replica: usize,
+        generation: u64,
+        partition: TopicPartition,
+        epoch: Epoch,
+    },
 }
+
+/// How long the group waits for a member.
+pub(crate) const SESSION: Duration = Duration::from_secs(45);
 
 pub(crate) struct World {
     origin: Instant,
@@ -203,6 +225,11 @@ impl World {
         self
     }
 
+    /// Replicas started from now on notice when they slept.
+    pub(crate) fn watch_for_sleep(&mut self) {
+        self.settings.asleep_after = Some(SESSION * 3 / 4);
+    }
+
     pub(crate) fn put(&mut self, number: i32, verdict: Verdict) {
         let now = self.elapsed_ms();
         let log = self.logs.get_mut(&partition(number)).expect("a partition");
@@ -227,11 +254,13 @@ impl World {
     pub(crate) fn start_replica(&mut self) -> usize {
         let mut settings = self.settings.clone();
         settings.seed += self.replicas.len() as u64;
+
         let replica = Replica {
             machine: Some(Machine::new(settings)),
             paused: BTreeSet::new(),
             facts: Vec::new(),
             generation: 0,
+            asleep_until: None,
         };
         self.replicas.push(replica);
         let index = self.replicas.len() - 1;
@@ -316,6 +345,42 @@ impl World {
         );
     }
 
+    /// Stops a replica for that long. If it is longer than the group waits for a member, `to` gets its partitions.
+    pub(crate) fn sleep(&mut self, replica: usize, long: Duration, to: usize) {
+        let generation = self.replicas[replica].generation;
+        self.replicas[replica].asleep_until = Some(self.now + long);
+        if long > SESSION {
+            self.later(
+                SESSION,
+                Event::Expelled {
+                    replica,
+                    generation,
+                    to,
+                },
+            );
+        }
+        self.later(
+            long,
+            Event::Woken {
+                replica,
+                generation,
+            },
+        );
+    }
+
+    /// Whether a replica sleeps, and until when.
+    fn asleep(&self, replica: usize) -> Option<Instant> {
+        self.replicas[replica].asleep_until
+    }
+
+    /// The parts of the organisation's target that all replicas are guaranteed, added up (I9).
+    pub(crate) fn guaranteed(&self) -> f64 {
+        let machines = self.replicas.iter().filter_map(|r| r.machine.as_ref());
+        machines
+            .map(|machine| machine.snapshot(self.now).guaranteed)
+            .sum()
+    }
+
     /// `kill -9`: everything in memory is gone, requests under way still reach the API.
     pub(crate) fn kill(&mut self, replica: usize) {
         self.replicas[replica].machine = None;
@@ -348,6 +413,7 @@ impl World {
                 .replicas
                 .iter()
                 .enumerate()
+                .filter(|(_, replica)| replica.asleep_until.is_none())
                 .filter_map(|(index, replica)| {
                     Some((replica.machine.as_ref()?.next_wake(self.now)?, index))
                 });

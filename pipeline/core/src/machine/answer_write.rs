@@ -107,6 +107,10 @@ impl Machine {
         let Some(id) = batch.operations.first().copied() else {
             return;
         };
+        if self.is_lock_test(id, &outcome) {
+            self.put_back(id);
+            return;
+        }
         match outcome {
             Outcome::Delivered(written) => {
                 self.accuse(&batch.group, batch.rest);
@@ -137,6 +141,41 @@ impl Machine {
             Outcome::Reject(detail) | Outcome::Split(SplitHint { detail, .. }) => {
                 self.refuse_object(now, id, Way::Alone, detail);
                 self.back_to_the_pool(&batch.rest);
+            }
+        }
+    }
+
+    /// The answer to a write that named an old revision on purpose. `true` if it was refused, as it should be: the write is
+    /// still to be made.
+    fn is_lock_test(&mut self, id: OperationId, outcome: &Outcome<Written>) -> bool {
+        let Some(state) = self.operations.get_mut(&id) else {
+            return false;
+        };
+        if !std::mem::take(&mut state.tests_lock) {
+            return false;
+        }
+        let Operation::KObject(object) = &state.work else {
+            return false;
+        };
+        match outcome {
+            Outcome::Delivered(Written::Stored { .. }) => {
+                self.revisions.tested(&object.klass, Some(false));
+                self.fact(Fact::LockIgnored);
+                false
+            }
+            // Any refusal shows that the revision is looked at; the record itself is not to blame.
+            Outcome::Retry(RetryCause::Conflict) | Outcome::Reject(_) | Outcome::Split(_) => {
+                state.looked = true;
+                self.revisions.tested(&object.klass, Some(true));
+                true
+            }
+            Outcome::Delivered(Written::Duplicate | Written::Gone)
+            | Outcome::Pending(_)
+            | Outcome::Retry(_)
+            | Outcome::Ambiguous
+            | Outcome::Hold(_) => {
+                self.revisions.tested(&object.klass, None);
+                false
             }
         }
     }
@@ -234,7 +273,9 @@ impl Machine {
                         .directory
                         .object(&object.klass, &object.external_id)
                         .is_some_and(|known| {
-                            self.revisions.lock(&object.klass, known.revision).is_some()
+                            self.revisions
+                                .lock(&object.klass, known.revision, false)
+                                .is_some()
                         })
             }
         };
@@ -362,6 +403,7 @@ impl Machine {
             return;
         };
         let doubted = state.ambiguous;
+        state.looked = true;
         state.verify_first = false;
         state.ambiguous = false;
         state.conflicted = false;

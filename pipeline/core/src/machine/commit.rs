@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::state::{Assignment, Stage};
+use super::state::{Assignment, Membership, Stage};
 use super::{CommitAnswer, CommitEntry, Committed, Effect, Machine};
 use crate::commit_metadata::{self, DEFAULT_LIMIT, FULL, Metadata, ROOM, SMALLEST_LIMIT};
 use crate::fact::Fact;
@@ -81,6 +81,9 @@ impl Machine {
             );
             assignment.issued = Some(offset);
             assignment.issued_settled = assignment.ledger.settled();
+            if assignment.membership == Membership::InDoubt {
+                assignment.membership = Membership::Asked;
+            }
             let metadata = assignment.metadata(partition, offset, limit);
             if metadata.cut {
                 self.effects.push(Effect::Fact(Fact::MetadataCut));
@@ -125,6 +128,12 @@ impl Machine {
             };
             if assignment.epoch != epoch {
                 continue;
+            }
+            if assignment.membership == Membership::Asked {
+                assignment.membership = match answer {
+                    CommitAnswer::Accepted => Membership::Sure,
+                    CommitAnswer::Failed | CommitAnswer::MetadataTooLarge => Membership::InDoubt,
+                };
             }
             if answer == CommitAnswer::Accepted {
                 if assignment.issued == Some(offset) {

@@ -204,6 +204,11 @@ impl Machine {
             .iter()
             .filter_map(|id| self.bulk_item(*id, verb))
             .collect();
+        for id in &batch.operations {
+            if let Some(state) = self.operations.get_mut(id) {
+                state.looked = false;
+            }
+        }
         let call = if batch.operations.len() == 1
             && let Some(item) = items.pop()
         {
@@ -238,7 +243,12 @@ impl Machine {
         };
         // Only a state that says how old it is can be compared after a conflict.
         let locked = known.as_ref().filter(|_| object.version.is_some());
-        let rev = locked.and_then(|known| self.revisions.lock(&object.klass, known.revision));
+        let rev = locked.and_then(|known| {
+            let rev = self
+                .revisions
+                .lock(&object.klass, known.revision, state.looked);
+            if state.tests_lock { rev.map(older) } else { rev }
+        });
         Some(BulkItem {
             reference: reference(id),
             body: Arc::clone(&object.body),
@@ -372,6 +382,15 @@ impl Machine {
             what,
             Some(Family::CustomerCreate),
         );
+    }
+}
+
+/// A revision that is not the object's any more.
+fn older(revision: i64) -> i64 {
+    if revision > 0 {
+        revision - 1
+    } else {
+        revision + 1
     }
 }
 

@@ -84,6 +84,8 @@ impl Machine {
             owned += weight * f64::from(mine.min(partitions)) / f64::from(partitions);
         }
         let weight = if total > 0.0 { owned / total } else { 0.0 };
+        self.audit.check(Invariant::I9, weight <= 1.0 + f64::EPSILON);
+        self.note_company(weight >= 1.0);
         self.quota.set_weight(now, weight);
         let searches = (SEARCHES_A_MINUTE * self.settings.quota.share * weight).floor();
         #[expect(
@@ -93,6 +95,14 @@ impl Machine {
         )]
         self.resolver
             .set_search_cap(searches.max(f64::from(u8::from(weight > 0.0))) as usize);
+    }
+
+    /// Notes whether other replicas may write the same objects. What was known before they left is not known any more.
+    fn note_company(&mut self, alone: bool) {
+        if alone && !self.alone {
+            self.directory.forget_objects();
+        }
+        self.alone = alone;
     }
 
     pub(super) fn on_record(
@@ -247,6 +257,8 @@ impl Machine {
             resolved_again: false,
             intent: None,
             begun,
+            looked: false,
+            tests_lock: false,
         };
         self.operations.insert(id, state);
         self.lanes.push(lane, id);

@@ -319,7 +319,10 @@ impl Machine {
     }
 
     /// Writes whose intents are journalled, or concern nobody any more, leave.
-    fn send_journalled(&mut self, now: Instant) {
+    pub(super) fn send_journalled(&mut self, now: Instant) {
+        if self.is_membership_in_doubt() {
+            return;
+        }
         let ready: Vec<u64> = self
             .journal
             .submits

@@ -12,6 +12,7 @@ mod answer;
 mod answer_job;
 mod answer_resolve;
 mod answer_write;
+mod asleep;
 mod commit;
 mod dispatch;
 mod drain;
@@ -300,6 +301,8 @@ pub struct Machine {
     letters_open: usize,
     journal: journal::Journal,
     inheritance: inherit::Inheritance,
+    /// This replica owns every partition: nobody else writes what it writes.
+    alone: bool,
     shutting_down: bool,
     drained: bool,
     next_permit: Option<Instant>,
@@ -351,6 +354,7 @@ impl Machine {
             letters_open: 0,
             journal: journal::Journal::default(),
             inheritance: inherit::Inheritance::default(),
+            alone: false,
             shutting_down: false,
             drained: false,
             next_permit: None,
@@ -364,6 +368,7 @@ impl Machine {
     ///
     /// Time never goes back: a `now` below an earlier one is taken as it is and only delays what is due.
     pub fn step(&mut self, now: Instant, input: Input) -> Vec<Effect> {
+        self.notice_sleep(now);
         self.stepped_at = Some(now);
         match input {
             Input::Topology(topics) => self.on_topology(now, topics),

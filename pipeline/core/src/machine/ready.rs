@@ -1,7 +1,7 @@
 //! What may go next: the heads of lanes, and what each of them still waits for.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
@@ -14,11 +14,15 @@ use crate::outcome::SkipReason;
 use crate::pack::{GroupKey, Verb};
 use crate::record::{Offset, TopicPartition};
 use crate::resolve::Resolver;
+use crate::revision::Trust;
 
 enum Next {
     Track,
     Verify,
     Write(GroupKey, usize),
+    /// Alone, with a revision that is known to be old.
+    TestLock(GroupKey),
+    Park(Duration),
     Customer,
     Skip(SkipReason),
 }
@@ -41,7 +45,7 @@ impl Machine {
         if !self.judge_inherited(now, id) {
             return;
         }
-        let next = self.next_of(id);
+        let next = self.next_of(now, id);
         let Some(state) = self.operations.get_mut(&id) else {
             return;
         };
@@ -58,6 +62,14 @@ impl Machine {
                 state.stage = Stage::ReadyWrite(group.clone());
                 self.groups.add(now, group, id, bytes);
             }
+            Next::TestLock(group) => {
+                state.tests_lock = true;
+                self.force(group, vec![id], Vec::new());
+            }
+            Next::Park(pause) => {
+                state.stage = Stage::Parked(now + pause);
+                self.timers.insert((now + pause, Timer::Unpark(id)));
+            }
             Next::Customer => {
                 state.stage = Stage::WaitCustomer;
                 if let Operation::KObject(KObject {
@@ -72,7 +84,7 @@ impl Machine {
         }
     }
 
-    fn next_of(&mut self, id: OperationId) -> Next {
+    fn next_of(&mut self, now: Instant, id: OperationId) -> Next {
         let Some(state) = self.operations.get_mut(&id) else {
             return Next::Track;
         };
@@ -103,6 +115,28 @@ impl Machine {
             }
             if !known.has_id() {
                 return Next::Verify;
+            }
+            if object.version.is_some() && !keyed && !self.alone {
+                match self.revisions.trust(&object.klass) {
+                    Trust::Honoured => {
+                        let lock = self.revisions.lock(&object.klass, known.revision, state.looked);
+                        if lock.is_none() && !state.looked {
+                            return Next::Verify;
+                        }
+                    }
+                    // What is read last is what stands, but for the time until the write has run.
+                    Trust::Useless if !state.looked => return Next::Verify,
+                    Trust::Useless => return Next::Write(group(Verb::Update), state.bytes),
+                    Trust::Unknown if self.revisions.is_tested(now, &object.klass) => {
+                        return Next::Park(self.settings.patience.linger);
+                    }
+                    Trust::Unknown if !state.looked => return Next::Verify,
+                    Trust::Unknown => {
+                        let until = now + self.settings.verification_wait;
+                        self.revisions.test(&object.klass, until);
+                        return Next::TestLock(group(Verb::Update));
+                    }
+                }
             }
             // Without a revision an update could land on a newer state. The first look teaches where this organisation
             // begins to count, for all objects made here.

@@ -25,6 +25,10 @@ impl Machine {
     /// Sends what may be sent until permits, work or room run out.
     pub(super) fn schedule(&mut self, now: Instant) {
         self.next_permit = None;
+        if self.is_membership_in_doubt() {
+            return;
+        }
+        self.send_journalled(now);
         // A class that is denied may be kept back for itself (the reserve): the others are still asked.
         let mut denied: SmallVec<[Class; 5]> = SmallVec::new();
         while self.requests.len() + self.journal.submits() < self.settings.max_in_flight {
@@ -138,7 +142,8 @@ impl Machine {
         let stepped = self.stepped_at.unwrap_or(now);
         let plenty = self.is_plenty(now);
         let room = self.requests.len() + self.journal.submits() < self.settings.max_in_flight;
-        let sending = if room && self.holds.get(&Scope::Destination).is_none() {
+        let awake = !self.is_membership_in_doubt();
+        let sending = if room && awake && self.holds.get(&Scope::Destination).is_none() {
             let later = |at: Instant| {
                 if at > stepped {
                     Some(at)

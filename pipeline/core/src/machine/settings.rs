@@ -46,6 +46,9 @@ pub struct MachineSettings {
     pub drain_timeout: Duration,
     /// Pause between commits; real time.
     pub commit_interval: Duration,
+    /// Two steps as far apart as this mean that the process slept and may have lost its partitions; real time. `None` where
+    /// nobody steps the machine at intervals.
+    pub asleep_after: Option<Duration>,
     /// Pause before a dead letter that was not acknowledged is sent again; real time.
     pub letter_retry: Duration,
     /// Topics of which any number may be dead-lettered: the guard never holds them.
@@ -113,6 +116,7 @@ impl MachineSettings {
             verification_wait: scaled(60.0),
             drain_timeout: Duration::from_secs(20),
             commit_interval: Duration::from_millis(250),
+            asleep_after: None,
             letter_retry: Duration::from_secs(1),
             accept_dead_letters: BTreeSet::new(),
             diverting: BTreeMap::new(),

@@ -24,6 +24,9 @@ pub struct Snapshot {
     pub gate: Gate,
     /// Requests a minute this replica may make.
     pub allowance: u32,
+    /// The part of the organisation's target that this replica is guaranteed, from 0 to 1. Over all replicas it never adds up
+    /// to more than 1 (I9).
+    pub guaranteed: f64,
     /// What the last response said is left of the window for everybody.
     pub server_remaining: Option<u32>,
     /// For how long the server's limit keeps everything back.
@@ -153,6 +156,7 @@ impl Machine {
             cap: self.budget.cap(),
             gate: self.budget.gate(),
             allowance: self.quota.allowance(),
+            guaranteed: self.quota.weight(),
             server_remaining: self.quota.server_remaining(),
             frozen_until: self.quota.frozen_until(now),
             freezes: self.quota.freezes(),

@@ -110,6 +110,10 @@ pub(super) struct OperationState {
     pub(super) intent: Option<Entity>,
     /// An earlier owner of the partition began to write it.
     pub(super) begun: bool,
+    /// The object was read and not written since.
+    pub(super) looked: bool,
+    /// Its write names a revision that is known to be old: the answer tells whether the organisation minds.
+    pub(super) tests_lock: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -212,6 +216,8 @@ pub(super) struct Assignment {
     pub(super) metadata_bytes: usize,
     /// There is no room in it for more.
     pub(super) metadata_full: bool,
+    /// Whether the partition is known to be still this process's.
+    pub(super) membership: Membership,
     /// Events that wait for room.
     pub(super) kept_back: Vec<OperationId>,
     pub(super) drain: Option<Drain>,
@@ -223,6 +229,17 @@ pub(super) struct Assignment {
     pub(super) restore_at: Option<Instant>,
     /// The source was told to deliver no records of it.
     pub(super) paused: bool,
+}
+
+/// What is known of a partition's ownership after a sleep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Membership {
+    /// It is this process's.
+    Sure,
+    /// It may be another's: a commit has to tell.
+    InDoubt,
+    /// A commit is under way that will tell.
+    Asked,
 }
 
 #[derive(Debug)]
@@ -269,6 +286,7 @@ impl Assignment {
             acked_settled: 0,
             metadata_bytes: 0,
             metadata_full: false,
+            membership: Membership::Sure,
             kept_back: Vec::new(),
             drain: None,
             restoring: false,
@@ -290,6 +308,7 @@ impl Assignment {
         self.ledger.frontier().filter(|frontier| {
             self.acked.is_none_or(|acked| *frontier > acked)
                 || self.ledger.settled() > self.acked_settled
+                || self.membership == Membership::InDoubt
         })
     }
 }

@@ -103,6 +103,12 @@ impl Quota {
         self.rebuild(now);
     }
 
+    /// The part of the organisation's target that is this replica's, from 0 to 1.
+    #[must_use]
+    pub fn weight(&self) -> f64 {
+        self.weight
+    }
+
     /// Requests a minute this replica may make.
     #[must_use]
     pub fn allowance(&self) -> u32 {
