@@ -183,7 +183,10 @@ mod tests {
         assert!(!revisions.needs_look(&order(), twice));
         assert!(revisions.needs_look(&order(), Revision::Unknown));
         assert_eq!(revisions.lock(&order(), twice, false), Some(3));
-        assert_eq!(revisions.lock(&order(), Revision::Known(7).next(), false), Some(8));
+        assert_eq!(
+            revisions.lock(&order(), Revision::Known(7).next(), false),
+            Some(8)
+        );
         assert_eq!(revisions.lock(&order(), Revision::Unknown, false), None);
     }
 

@@ -112,7 +112,10 @@ fn a_replica_that_is_alone_reads_nothing_in_vain() {
     assert!(world.run(HOUR));
     let account = world.sim.account();
     assert_eq!(account.out_of_order.kobjects, 0);
-    assert_eq!(count(&world_of(world), |f| matches!(f, Fact::LockIgnored)), 0);
+    assert_eq!(
+        count(&world_of(world), |f| matches!(f, Fact::LockIgnored)),
+        0
+    );
 }
 
 /// The same world with a second replica that does nothing, so that both are counted.

@@ -157,18 +157,23 @@ impl World {
     /// What reaches a sleeper waits until it wakes.
     fn defer(&mut self, event: Event) -> Option<Event> {
         let replica = match &event {
-            Event::Reply { replica, .. } | Event::Fetch { replica, .. } | Event::Lost { replica, .. } => *replica,
-            Event::Answer { .. }
-            | Event::Letter { .. }
-            | Event::Commit { .. }
-            | Event::Assign { .. }
-            | Event::Expelled { .. }
-            | Event::Woken { .. } => return Some(event),
+            Event::Reply { replica, .. }
+            | Event::Fetch { replica, .. }
+            | Event::Letter { replica, .. }
+            | Event::Commit { replica, .. }
+            | Event::Assign { replica, .. }
+            | Event::Lost { replica, .. } => *replica,
+            Event::Answer { .. } | Event::Expelled { .. } | Event::Woken { .. } => {
+                return Some(event);
+            }
         };
         let Some(until) = self.asleep(replica) else {
             return Some(event);
         };
-        self.later(until.saturating_duration_since(self.now) + Duration::from_millis(1), event);
+        self.later(
+            until.saturating_duration_since(self.now) + Duration::from_millis(1),
+            event,
+        );
         None
     }
 
@@ -311,8 +316,9 @@ impl World {
                 }
             }
             Event::Assign { partition, replica } => {
-                if self.replicas[replica].machine.is_some() && self.logs[&partition].owner.is_none()
-                {
+                let member =
+                    self.replicas[replica].machine.is_some() && !self.replicas[replica].stopping;
+                if member && self.logs[&partition].owner.is_none() {
                     self.assign(&partition, replica);
                 }
             }
@@ -320,7 +326,7 @@ impl World {
     }
 
     /// The group has waited long enough for a member: its partitions go to another. The member learns it a moment after it wakes.
-    fn expel(&mut self, replica: usize, to: usize) {
+    pub(super) fn expel(&mut self, replica: usize, to: usize) {
         let generation = self.replicas[replica].generation;
         let owned: Vec<(TopicPartition, Epoch)> = self
             .logs
@@ -330,9 +336,9 @@ impl World {
                 (owner == replica).then(|| (partition.clone(), epoch))
             })
             .collect();
-        let woken = self
-            .asleep(replica)
-            .map_or(Duration::ZERO, |until| until.saturating_duration_since(self.now));
+        let woken = self.asleep(replica).map_or(Duration::ZERO, |until| {
+            until.saturating_duration_since(self.now)
+        });
         for (partition, epoch) in owned {
             self.logs.get_mut(&partition).expect("a partition").owner = None;
             self.moving.remove(&partition);
@@ -361,7 +367,8 @@ impl World {
             self.fail_commits -= 1;
             return CommitAnswer::Failed;
         }
-        let owned = |entry: &CommitEntry| self.logs[&entry.partition].owner == Some((replica, entry.epoch));
+        let owned =
+            |entry: &CommitEntry| self.logs[&entry.partition].owner == Some((replica, entry.epoch));
         if !entries.iter().all(owned) {
             return CommitAnswer::Failed;
         }

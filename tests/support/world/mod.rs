@@ -18,7 +18,7 @@ use ingest_core::machine::{
     CommitEntry, Committed, Input, LetterId, Machine, MachineSettings, RequestId, StateSettings,
     StateWriteId, TopicSettings,
 };
-use ingest_core::outcome::Verdict;
+use ingest_core::outcome::{HoldCause, Verdict};
 use ingest_core::record::{Epoch, Offset, Position, Topic, TopicPartition};
 use ingest_core::state_log::writer::StateRecord;
 use kustomer_sim::{Config, Sim, SimTime};
@@ -45,6 +45,8 @@ pub(crate) struct Replica {
     generation: u64,
     /// Until then it does nothing and hears nothing.
     asleep_until: Option<Instant>,
+    /// It was told to end: the group gives it nothing more.
+    stopping: bool,
 }
 
 enum Event {
@@ -261,6 +263,7 @@ impl World {
             facts: Vec::new(),
             generation: 0,
             asleep_until: None,
+            stopping: false,
         };
         self.replicas.push(replica);
         let index = self.replicas.len() - 1;
@@ -325,7 +328,8 @@ impl World {
         let Some((owner, epoch)) = self.logs[&partition].owner else {
             return;
         };
-        if owner == to || self.replicas[owner].machine.is_none() {
+        let asleep = self.asleep(owner).is_some() || self.asleep(to).is_some();
+        if owner == to || asleep || self.replicas[owner].machine.is_none() {
             return;
         }
         self.logs.get_mut(&partition).expect("a partition").next = i64::MAX;
@@ -368,6 +372,54 @@ impl World {
         );
     }
 
+    /// SIGTERM: a replica hands everything back to the other and ends.
+    pub(crate) fn stop(&mut self, replica: usize, to: usize) {
+        self.replicas[replica].stopping = true;
+        for (partition, log) in &mut self.logs {
+            if log.owner.is_some_and(|(owner, _)| owner == replica) {
+                log.next = i64::MAX;
+                self.moving.insert(partition.clone(), to);
+            }
+        }
+        self.step(replica, Input::Shutdown);
+    }
+
+    /// The group gives everything that a replica owns to another, and the replica learns it a moment later.
+    pub(crate) fn lose(&mut self, replica: usize, to: usize) {
+        self.expel(replica, to);
+    }
+
+    pub(crate) fn is_anybody_asleep(&self) -> bool {
+        self.replicas
+            .iter()
+            .any(|replica| replica.asleep_until.is_some())
+    }
+
+    /// Partitions that nobody owns or will get go to whoever is awake.
+    pub(crate) fn assign_free(&mut self, replicas: &[usize]) {
+        let awake = |replica: &&usize| self.replicas[**replica].asleep_until.is_none();
+        let Some(to) = replicas.iter().find(awake).copied() else {
+            return;
+        };
+        self.assign_all(to);
+    }
+
+    /// A person releases all holds of a cause.
+    pub(crate) fn release(&mut self, cause: HoldCause) {
+        for replica in 0..self.replicas.len() {
+            let Some(machine) = &self.replicas[replica].machine else {
+                continue;
+            };
+            if self.asleep(replica).is_some() {
+                continue;
+            }
+            let holds = machine.snapshot(self.now).holds;
+            for hold in holds.iter().filter(|hold| hold.cause == cause) {
+                self.step(replica, Input::ReleaseHold(hold.id));
+            }
+        }
+    }
+
     /// Whether a replica sleeps, and until when.
     fn asleep(&self, replica: usize) -> Option<Instant> {
         self.replicas[replica].asleep_until
@@ -375,7 +427,8 @@ impl World {
 
     /// The parts of the organisation's target that all replicas are guaranteed, added up (I9).
     pub(crate) fn guaranteed(&self) -> f64 {
-        let machines = self.replicas.iter().filter_map(|r| r.machine.as_ref());
+        let awake = self.replicas.iter().filter(|r| r.asleep_until.is_none());
+        let machines = awake.filter_map(|r| r.machine.as_ref());
         machines
             .map(|machine| machine.snapshot(self.now).guaranteed)
             .sum()
@@ -384,6 +437,7 @@ impl World {
     /// `kill -9`: everything in memory is gone, requests under way still reach the API.
     pub(crate) fn kill(&mut self, replica: usize) {
         self.replicas[replica].machine = None;
+        self.replicas[replica].asleep_until = None;
         self.replicas[replica].generation += 1;
         for log in self.logs.values_mut() {
             if log.owner.is_some_and(|(owner, _)| owner == replica) {

@@ -247,7 +247,11 @@ impl Machine {
             let rev = self
                 .revisions
                 .lock(&object.klass, known.revision, state.looked);
-            if state.tests_lock { rev.map(older) } else { rev }
+            if state.tests_lock {
+                rev.map(older)
+            } else {
+                rev
+            }
         });
         Some(BulkItem {
             reference: reference(id),

@@ -119,7 +119,9 @@ impl Machine {
             if object.version.is_some() && !keyed && !self.alone {
                 match self.revisions.trust(&object.klass) {
                     Trust::Honoured => {
-                        let lock = self.revisions.lock(&object.klass, known.revision, state.looked);
+                        let lock = self
+                            .revisions
+                            .lock(&object.klass, known.revision, state.looked);
                         if lock.is_none() && !state.looked {
                             return Next::Verify;
                         }

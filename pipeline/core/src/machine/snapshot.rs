@@ -35,6 +35,8 @@ pub struct Snapshot {
     pub freezes: u64,
     /// Requests under way.
     pub requests: usize,
+    /// Records of which some operations are confirmed and others are not: after a crash the former come again, too.
+    pub half_done: usize,
     /// Lanes that hold something.
     pub lanes: usize,
     /// Operations that wait for a permit: events and identities.
@@ -156,11 +158,20 @@ impl Machine {
             cap: self.budget.cap(),
             gate: self.budget.gate(),
             allowance: self.quota.allowance(),
-            guaranteed: self.quota.weight(),
+            guaranteed: if self.is_membership_in_doubt() {
+                0.0
+            } else {
+                self.quota.weight()
+            },
             server_remaining: self.quota.server_remaining(),
             frozen_until: self.quota.frozen_until(now),
             freezes: self.quota.freezes(),
             requests: self.requests.len(),
+            half_done: self
+                .records
+                .values()
+                .filter(|record| record.delivered && record.open > 0)
+                .count(),
             lanes: self.lanes.len(),
             ready_tracks: self.ready_track.len(),
             ready_writes: self.groups.len(),

@@ -93,7 +93,12 @@ impl Machine {
     }
 
     /// These operations go out together, next. `rest` holds the guilty one if they are accepted.
-    pub(super) fn force(&mut self, group: GroupKey, mut operations: Vec<OperationId>, rest: Vec<OperationId>) {
+    pub(super) fn force(
+        &mut self,
+        group: GroupKey,
+        mut operations: Vec<OperationId>,
+        rest: Vec<OperationId>,
+    ) {
         operations.retain(|id| self.line_up(*id, Stage::ReadyForced));
         if operations.is_empty() {
             self.back_to_the_pool(&rest);

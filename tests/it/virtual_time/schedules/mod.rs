@@ -1,0 +1,458 @@
+//! Random traffic, random faults, random rebalances, crashes and failing commits: what must hold, holds.
+//!
+//! Each schedule is a function of its seed: 270 records and more, three partitions, two replicas, two faults, and at least one
+//! partition that moves. A failing one prints its seed; `INGEST_SCHEDULE_SEED=N` plays it alone, and `INGEST_SCHEDULES=N` sets
+//! how many are played (1,000 otherwise).
+
+mod faults;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use ingest_core::fact::{Fact, OutcomeLabel};
+use ingest_core::outcome::{HoldCause, Rejected, Rejection, SkipReason, Verdict};
+use ingest_core::retry::Jitter;
+use kustomer_sim::{Config, FaultScript};
+
+use super::world::{SESSION, World, make};
+
+const SCHEDULES: u64 = 1_000;
+const PARTITIONS: i32 = 3;
+const CUSTOMERS: u64 = 30;
+
+/// What was put in, for the judgement.
+#[derive(Default)]
+struct Put {
+    events: BTreeSet<u64>,
+    versions: BTreeMap<u64, u64>,
+    rejected: u64,
+}
+
+struct Dice(Jitter);
+
+impl Dice {
+    /// A number from 0 to `sides` less one.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "small numbers"
+    )]
+    fn roll(&mut self, sides: u64) -> u64 {
+        (self.0.unit() * sides as f64) as u64
+    }
+}
+
+fn fill(world: &mut World, dice: &mut Dice, put: &mut Put, records: u64, from: u64) {
+    for n in from..from + records {
+        let customer = dice.roll(CUSTOMERS);
+        // All of a customer and of its objects reach one partition, as with a topic keyed by customer.
+        let partition = i32::try_from(customer % u64::try_from(PARTITIONS).unwrap()).unwrap();
+        let verdict = match dice.roll(20) {
+            0 if n % 4 == 0 => {
+                put.rejected += 1;
+                make::emit(vec![make::refused_track(customer, n, n)])
+            }
+            0 => {
+                put.rejected += 1;
+                Verdict::Reject(Rejected::new(Rejection::InvalidJson, "for the test"))
+            }
+            1..=3 => Verdict::Skip(SkipReason::NoRoute),
+            4 => make::emit(vec![make::identify(customer, &format!("Name {n}"))]),
+            5..=11 => {
+                put.events.insert(n);
+                make::emit(vec![make::track(customer, n, n)])
+            }
+            12 => {
+                put.events.insert(n);
+                let order = customer * 100 + dice.roll(4);
+                put.versions.insert(order, n);
+                make::emit(vec![
+                    make::track(customer, n, n),
+                    make::order(order, n, customer),
+                ])
+            }
+            _ => {
+                let order = customer * 100 + dice.roll(4);
+                put.versions.insert(order, n);
+                make::emit(vec![make::order(order, n, customer)])
+            }
+        };
+        world.put(partition, verdict);
+    }
+}
+
+/// What happened over all schedules, so that a run shows what it covered.
+#[derive(Default)]
+struct Coverage {
+    outcomes: BTreeMap<&'static str, u64>,
+    faults: BTreeMap<&'static str, u64>,
+    holds: BTreeMap<&'static str, u64>,
+    kills: u64,
+    moves: u64,
+    stops: u64,
+    sleeps: u64,
+    losses: u64,
+    failed_commits: u64,
+    repeats: u64,
+    /// Repeats that were allowed: under way, or settled since the last commit.
+    may_repeat: u64,
+}
+
+impl Coverage {
+    fn add(&mut self, other: Self) {
+        for (into, from) in [
+            (&mut self.outcomes, other.outcomes),
+            (&mut self.faults, other.faults),
+            (&mut self.holds, other.holds),
+        ] {
+            for (name, count) in from {
+                *into.entry(name).or_default() += count;
+            }
+        }
+        self.kills += other.kills;
+        self.moves += other.moves;
+        self.stops += other.stops;
+        self.sleeps += other.sleeps;
+        self.losses += other.losses;
+        self.failed_commits += other.failed_commits;
+        self.repeats += other.repeats;
+        self.may_repeat += other.may_repeat;
+    }
+}
+
+/// Requests of a replica under way, records of which a part is confirmed, and what it can have settled since its last commit: 8 a second.
+fn unconfirmed(world: &World, replica: usize) -> u64 {
+    const SINCE_COMMIT: u64 = 4;
+    world.replicas[replica]
+        .machine
+        .as_ref()
+        .map_or(0, |machine| {
+            let snapshot = machine.snapshot(world.now);
+            (snapshot.requests + snapshot.half_done) as u64 + SINCE_COMMIT
+        })
+}
+
+/// Events that are confirmed, or about to be, while another operation of their record is not: where that waits, a planned move
+/// leaves the whole record to the next owner.
+fn half_done(world: &World, replicas: &[usize]) -> u64 {
+    let machines = replicas
+        .iter()
+        .filter_map(|one| world.replicas[*one].machine.as_ref());
+    let both = machines.map(|machine| machine.snapshot(world.now));
+    both.map(|snapshot| (snapshot.requests + snapshot.half_done) as u64)
+        .sum()
+}
+
+fn play(seed: u64, coverage: &mut Coverage) {
+    let mut dice = Dice(Jitter::new(seed * 7_919 + 13));
+    let (names, script) = faults::two(&mut dice);
+    let config = Config {
+        limit: 600,
+        seed: seed + 1,
+        ..Config::default()
+    };
+    let mut world = World::new(config, 600, PARTITIONS);
+    if seed % 2 == 1 {
+        world = world.with_state();
+    }
+    world.watch_for_sleep();
+    world
+        .sim
+        .inject(FaultScript::parse(&script.to_string()).unwrap());
+    let mut put = Put::default();
+    let mut alive = vec![world.start_replica(), world.start_replica()];
+    fill(&mut world, &mut dice, &mut put, 150, 0);
+    world.assign_all(alive[0]);
+    let mut may_repeat = 0;
+    let mut failing = false;
+    for turn in 0..6 {
+        world.run(Duration::from_millis(500 + dice.roll(20_000)));
+        fill(&mut world, &mut dice, &mut put, 20, 1_000 + turn * 100);
+        let one = alive[usize::try_from(dice.roll(2)).unwrap()];
+        let other = alive[usize::from(one == alive[0])];
+        // Each schedule has a partition that moves.
+        let event = if turn == 2 { 0 } else { dice.roll(8) };
+        match event {
+            0 | 1 => {
+                may_repeat += half_done(&world, &alive);
+                world.move_partition(i32::try_from(dice.roll(3)).unwrap(), one);
+                coverage.moves += 1;
+            }
+            2 => {
+                may_repeat += unconfirmed(&world, one);
+                world.kill(one);
+                alive.retain(|replica| *replica != one);
+                alive.push(world.start_replica());
+                coverage.kills += 1;
+            }
+            3 => {
+                world.fail_commits += u32::try_from(dice.roll(3)).unwrap();
+                world.fail_letters += u32::try_from(dice.roll(3)).unwrap();
+                failing |= world.fail_commits > 0;
+                if let Some(state) = &mut world.state {
+                    state.fail_writes += u32::try_from(put.events.len() % 4).unwrap();
+                    state.fail_restores += u32::try_from(put.events.len() % 2).unwrap();
+                }
+                coverage.failed_commits += 1;
+            }
+            4 if !world.is_anybody_asleep() => {
+                may_repeat += half_done(&world, &alive);
+                world.stop(one, other);
+                alive.retain(|replica| *replica != one);
+                alive.push(world.start_replica());
+                coverage.stops += 1;
+            }
+            5 if !world.is_anybody_asleep() => {
+                may_repeat += unconfirmed(&world, one);
+                let long = SESSION / 2 + Duration::from_millis(dice.roll(60_000));
+                world.sleep(one, long, other);
+                coverage.sleeps += 1;
+            }
+            6 if !world.is_anybody_asleep() => {
+                // It goes on for a moment before it hears of it.
+                may_repeat += 2 * unconfirmed(&world, one);
+                world.lose(one, other);
+                coverage.losses += 1;
+            }
+            _ => {}
+        }
+        if turn == 1 && seed % 16 == 5 {
+            // A producer gone wrong: the topic is held until a person looks.
+            for _ in 0..130 {
+                let rejected = Rejected::new(Rejection::InvalidJson, "for the test");
+                world.put(2, Verdict::Reject(rejected));
+            }
+            put.rejected += 130;
+        }
+        world.release(HoldCause::DeadLetterGuard);
+        assert!(
+            world.guaranteed() <= 1.0 + f64::EPSILON,
+            "I9: {} in seed {seed}",
+            world.guaranteed()
+        );
+        world.assign_free(&alive);
+        for replica in alive.clone() {
+            world.kick(replica);
+        }
+    }
+    // A partition may be on its way to a replica that was killed meanwhile: the group gives it to another.
+    for _ in 0..6 {
+        world.run(Duration::from_secs(25));
+        world.assign_free(&alive);
+        world.release(HoldCause::DeadLetterGuard);
+    }
+    world.assign_free(&alive);
+    let done = world.run(Duration::from_secs(4 * 3_600));
+    // Who was cut off hears of it, and what it had sent may still run.
+    world.run_on(Duration::from_secs(300));
+    let account = world.sim.account();
+    let logs: Vec<_> = world
+        .logs
+        .values()
+        .map(|log| (log.committed, log.verdicts.len()))
+        .collect();
+    let context = format!(
+        "seed {seed}, faults {names:?}: {:?} {logs:?} at {:?}\n{account:#?}",
+        world.settled,
+        world.elapsed()
+    );
+    let stuck: Vec<_> = world
+        .replicas
+        .iter()
+        .filter_map(|r| Some(r.machine.as_ref()?.snapshot(world.now)))
+        .collect();
+    assert!(done, "not everything was settled: {context} {stuck:#?}");
+    assert!(world.no_invariant_broken(), "{context}");
+
+    let told: BTreeSet<String> = world
+        .sim
+        .events()
+        .filter_map(|event| event.event_key)
+        .collect();
+    let wanted: BTreeSet<String> = put
+        .events
+        .iter()
+        .map(|n| uuid::Uuid::from_u128(u128::from(*n) + 1).to_string())
+        .collect();
+    let different: Vec<&String> = told.symmetric_difference(&wanted).collect();
+    assert!(
+        different.is_empty(),
+        "events lost or invented: {different:?}: {context}"
+    );
+    let stored: BTreeMap<u64, u64> = world
+        .sim
+        .objects("order")
+        .map(|object| {
+            let id = object
+                .external_id
+                .unwrap()
+                .trim_start_matches('o')
+                .parse()
+                .unwrap();
+            (id, object.version.unwrap().parse().unwrap())
+        })
+        .collect();
+    let letters = world.letters.len() as u64;
+    let refused = letters.saturating_sub(put.rejected);
+    let behind = put
+        .versions
+        .iter()
+        .filter(|(order, version)| stored.get(order) != Some(version));
+    let behind = behind.count() as u64;
+    if names.contains(&faults::CLASS_CHANGED) {
+        assert!(letters >= put.rejected, "letters are missing: {context}");
+        assert!(
+            refused <= 120,
+            "{refused} refused before the quarantine: {context}"
+        );
+        assert!(
+            behind <= refused,
+            "{behind} objects lost, {refused} letters: {context}"
+        );
+    } else {
+        assert_eq!(refused, 0, "dead letters by outage: {context}");
+        assert_eq!(
+            stored, put.versions,
+            "objects lost, or not in their last state: {context}"
+        );
+    }
+    assert_eq!(account.repeated.kobjects, 0, "{context}");
+    assert_eq!(account.out_of_order.kobjects, 0, "{context}");
+    assert_eq!(
+        account.out_of_order.tracking, account.out_of_order_repeats,
+        "order: {context}"
+    );
+    assert_eq!(
+        account.unjudged,
+        kustomer_sim::Judged::default(),
+        "{context}"
+    );
+    assert!(letters >= put.rejected, "letters are missing: {context}");
+    // P2: what was under way or settled since the last commit when somebody was cut off, and what was sent again in doubt.
+    let counted = |matches: fn(&Fact) -> u64| -> u64 {
+        let facts = world.replicas.iter().flat_map(|replica| &replica.facts);
+        facts.map(matches).sum()
+    };
+    may_repeat += counted(|fact| u64::from(matches!(fact, Fact::PossibleRepeat { .. })));
+    may_repeat += counted(|fact| match fact {
+        Fact::DrainCut { records } => *records,
+        _ => 0,
+    });
+    if !failing {
+        assert!(
+            account.repeated.tracking <= may_repeat,
+            "{} repeats, {may_repeat} allowed: {context}",
+            account.repeated.tracking
+        );
+    }
+    for replica in 0..world.replicas.len() {
+        if let Some(machine) = &world.replicas[replica].machine {
+            let snapshot = machine.snapshot(world.now);
+            assert_eq!(snapshot.used.records, 0, "I5: {context}");
+            assert_eq!(snapshot.lanes, 0, "a lane is stuck: {context}");
+        }
+        for fact in &world.replicas[replica].facts {
+            if let Fact::Answered { outcome, .. } = fact {
+                *coverage.outcomes.entry(outcome.as_str()).or_default() += 1;
+            } else if let Fact::HoldBegan { cause, .. } = fact {
+                *coverage.holds.entry(cause.as_str()).or_default() += 1;
+            }
+        }
+    }
+    for name in names {
+        let count = account.faults.get(name).copied().unwrap_or_default();
+        *coverage.faults.entry(name).or_default() += count;
+    }
+    coverage.repeats += account.repeated.tracking;
+    coverage.may_repeat += may_repeat;
+}
+
+#[test]
+#[expect(
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test that says what it covered, set from outside"
+)]
+fn schedules_lose_nothing_and_keep_order() {
+    let number = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .and_then(|text| text.parse::<u64>().ok())
+    };
+    let mut coverage = Coverage::default();
+    if let Some(seed) = number("INGEST_SCHEDULE_SEED") {
+        play(seed, &mut coverage);
+        return;
+    }
+    let schedules = number("INGEST_SCHEDULES").unwrap_or(SCHEDULES);
+    let started = Instant::now();
+    let next = AtomicU64::new(0);
+    let all = Mutex::new(coverage);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let mut mine = Coverage::default();
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= schedules {
+                        break;
+                    }
+                    play(seed, &mut mine);
+                    if seed % 10_000 == 9_999 {
+                        eprintln!("{} schedules in {:.0?}", seed + 1, started.elapsed());
+                    }
+                }
+                all.lock().unwrap_or_else(PoisonError::into_inner).add(mine);
+            });
+        }
+    });
+    let coverage = all.into_inner().unwrap_or_else(PoisonError::into_inner);
+    eprintln!(
+        "{schedules} schedules in {:.0?}: outcomes {:?}, faults {:?}, holds {:?}, {} kills, {} moves, {} stops, {} sleeps, {} losses, {} \
+         turns with failing commits, {} events repeated of {} that may",
+        started.elapsed(),
+        coverage.outcomes,
+        coverage.faults,
+        coverage.holds,
+        coverage.kills,
+        coverage.moves,
+        coverage.stops,
+        coverage.sleeps,
+        coverage.losses,
+        coverage.failed_commits,
+        coverage.repeats,
+        coverage.may_repeat,
+    );
+    if schedules >= SCHEDULES {
+        for outcome in OutcomeLabel::ALL {
+            assert!(
+                coverage.outcomes.contains_key(outcome.as_str()),
+                "no schedule saw {outcome:?}"
+            );
+        }
+        for cause in HoldCause::ALL {
+            assert!(
+                coverage.holds.contains_key(cause.as_str()),
+                "no schedule saw {cause:?}"
+            );
+        }
+        for name in faults::NAMES {
+            let count = coverage.faults.get(name).copied().unwrap_or_default();
+            assert!(count > 0, "no schedule saw {name}: {:?}", coverage.faults);
+        }
+        for (what, count) in [
+            ("kills", coverage.kills),
+            ("moves", coverage.moves),
+            ("stops", coverage.stops),
+            ("sleeps", coverage.sleeps),
+            ("losses", coverage.losses),
+            ("failing commits", coverage.failed_commits),
+        ] {
+            assert!(count > 0, "no schedule had {what}");
+        }
+    }
+}
