@@ -161,6 +161,8 @@ impl World {
             | Event::Fetch { replica, .. }
             | Event::Letter { replica, .. }
             | Event::Commit { replica, .. }
+            | Event::WriteState { replica, .. }
+            | Event::Restore { replica, .. }
             | Event::Assign { replica, .. }
             | Event::Lost { replica, .. } => *replica,
             Event::Answer { .. } | Event::Expelled { .. } | Event::Woken { .. } => {
