@@ -32,6 +32,8 @@ pub struct KnownObject {
     pub fingerprint: Option<u64>,
     /// Its revision, as far as known.
     pub revision: Revision,
+    /// Others may have written it since.
+    pub doubtful: bool,
 }
 
 impl KnownObject {
@@ -205,9 +207,12 @@ impl Directory {
         }
     }
 
-    /// Forgets all objects: others may have written them since.
-    pub fn forget_objects(&mut self) {
-        self.objects.clear();
+    /// Others have written for a while: what is known of an object is what it was, not what it is.
+    pub fn doubt_objects(&mut self) {
+        let young = self.objects.young.values_mut();
+        for object in young.chain(self.objects.old.values_mut()) {
+            object.doubtful = true;
+        }
     }
 
     /// Forgets what was written, not who and what exists: another process may have written since.

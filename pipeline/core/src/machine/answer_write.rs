@@ -214,6 +214,7 @@ impl Machine {
                     version: written.version.clone(),
                     fingerprint: Some(fingerprint(written)),
                     revision: shown.map_or(counted, Revision::Known),
+                    doubtful: false,
                 };
                 self.learn_object(id, learnt);
             }
@@ -396,6 +397,7 @@ impl Machine {
             version: found.version.clone(),
             fingerprint: None,
             revision: found.rev.map_or(Revision::Unknown, Revision::Known),
+            doubtful: false,
         };
         let version = object.version.clone();
         self.learn_object(id, learnt);

@@ -252,6 +252,7 @@ impl Machine {
             version: kept.version.clone(),
             fingerprint: None,
             revision,
+            doubtful: false,
         });
         if let Some(known) = known {
             self.directory.restore_object(object, known.clone());

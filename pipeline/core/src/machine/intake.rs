@@ -101,7 +101,7 @@ impl Machine {
     /// Notes whether other replicas may write the same objects. What was known before they left is not known any more.
     fn note_company(&mut self, alone: bool) {
         if alone && !self.alone {
-            self.directory.forget_objects();
+            self.directory.doubt_objects();
         }
         self.alone = alone;
     }

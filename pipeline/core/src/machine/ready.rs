@@ -116,7 +116,8 @@ impl Machine {
             if !known.has_id() {
                 return Next::Verify;
             }
-            if object.version.is_some() && !keyed && !self.alone {
+            let company = !self.alone || known.doubtful;
+            if object.version.is_some() && !keyed && company {
                 match self.revisions.trust(&object.klass) {
                     Trust::Honoured => {
                         let lock = self

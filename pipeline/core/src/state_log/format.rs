@@ -158,6 +158,7 @@ pub fn decode_value(entity: Entity, bytes: &[u8]) -> Option<Entry> {
                 (None, Some(updates)) => Revision::SinceCreate(updates),
                 (None, None) => Revision::Unknown,
             },
+            doubtful: false,
         }),
         Entity::Event(_) => Content::Event,
         Entity::Intent(_) => Content::Intent(intent(raw.intent?)?),

@@ -29,6 +29,7 @@ fn object(at: i64, version: u64) -> Entry {
             version: Some(Version::new(&version.to_string())),
             fingerprint: Some(version),
             revision: Revision::SinceCreate(2),
+            doubtful: false,
         }),
     }
 }

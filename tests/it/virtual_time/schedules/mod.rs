@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use ingest_core::fact::{Fact, OutcomeLabel};
 use ingest_core::outcome::{HoldCause, Rejected, Rejection, SkipReason, Verdict};
 use ingest_core::retry::Jitter;
-use kustomer_sim::{Config, FaultScript};
+use kustomer_sim::{Config, Duplicates, FaultScript};
 
 use super::world::{SESSION, World, make};
 
@@ -149,11 +149,17 @@ fn half_done(world: &World, replicas: &[usize]) -> u64 {
 fn play(seed: u64, coverage: &mut Coverage) {
     let mut dice = Dice(Jitter::new(seed * 7_919 + 13));
     let (names, script) = faults::two(&mut dice);
-    let config = Config {
+    let mut config = Config {
         limit: 600,
         seed: seed + 1,
         ..Config::default()
     };
+    // With a state topic nothing is made twice even where that is allowed, if every job ends within the verification wait.
+    // A member that is cut off without knowing it may write for a moment what its successor never hears of: the group's own bound.
+    let twice_allowed = seed % 2 == 1 && !names.contains(&"stuck");
+    if twice_allowed {
+        config.switches.duplicates = Duplicates::Allow;
+    }
     let mut world = World::new(config, 600, PARTITIONS);
     if seed % 2 == 1 {
         world = world.with_state();
@@ -211,7 +217,7 @@ fn play(seed: u64, coverage: &mut Coverage) {
                 world.sleep(one, long, other);
                 coverage.sleeps += 1;
             }
-            6 if !world.is_anybody_asleep() => {
+            6 if !twice_allowed && !world.is_anybody_asleep() => {
                 // It goes on for a moment before it hears of it.
                 may_repeat += 2 * unconfirmed(&world, one);
                 world.lose(one, other);
@@ -337,9 +343,12 @@ fn play(seed: u64, coverage: &mut Coverage) {
         facts.map(matches).sum()
     };
     may_repeat += counted(|fact| u64::from(matches!(fact, Fact::PossibleRepeat { .. })));
-    may_repeat += counted(|fact| match fact {
-        Fact::DrainCut { records } => *records,
-        _ => 0,
+    may_repeat += counted(|fact| {
+        if let Fact::DrainCut { records } = fact {
+            *records
+        } else {
+            0
+        }
     });
     if !failing {
         assert!(
