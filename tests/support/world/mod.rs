@@ -2,6 +2,7 @@
 //!
 //! Shared by the tests and the benches.
 
+mod group;
 mod happen;
 pub(crate) mod make;
 mod state_topic;
@@ -18,7 +19,7 @@ use ingest_core::machine::{
     CommitEntry, Committed, Input, LetterId, Machine, MachineSettings, RequestId, StateSettings,
     StateWriteId, TopicSettings,
 };
-use ingest_core::outcome::{HoldCause, Verdict};
+use ingest_core::outcome::Verdict;
 use ingest_core::record::{Epoch, Offset, Position, Topic, TopicPartition};
 use ingest_core::state_log::writer::StateRecord;
 use kustomer_sim::{Config, Sim, SimTime};
@@ -347,91 +348,6 @@ impl World {
                 generation,
             },
         );
-    }
-
-    /// Stops a replica for that long. If it is longer than the group waits for a member, `to` gets its partitions.
-    pub(crate) fn sleep(&mut self, replica: usize, long: Duration, to: usize) {
-        let generation = self.replicas[replica].generation;
-        self.replicas[replica].asleep_until = Some(self.now + long);
-        if long > SESSION {
-            self.later(
-                SESSION,
-                Event::Expelled {
-                    replica,
-                    generation,
-                    to,
-                },
-            );
-        }
-        self.later(
-            long,
-            Event::Woken {
-                replica,
-                generation,
-            },
-        );
-    }
-
-    /// SIGTERM: a replica hands everything back to the other and ends.
-    pub(crate) fn stop(&mut self, replica: usize, to: usize) {
-        self.replicas[replica].stopping = true;
-        for (partition, log) in &mut self.logs {
-            if log.owner.is_some_and(|(owner, _)| owner == replica) {
-                log.next = i64::MAX;
-                self.moving.insert(partition.clone(), to);
-            }
-        }
-        self.step(replica, Input::Shutdown);
-    }
-
-    /// The group gives everything that a replica owns to another, and the replica learns it a moment later.
-    pub(crate) fn lose(&mut self, replica: usize, to: usize) {
-        self.expel(replica, to);
-    }
-
-    pub(crate) fn is_anybody_asleep(&self) -> bool {
-        self.replicas
-            .iter()
-            .any(|replica| replica.asleep_until.is_some())
-    }
-
-    /// Partitions that nobody owns or will get go to whoever is awake.
-    pub(crate) fn assign_free(&mut self, replicas: &[usize]) {
-        let awake = |replica: &&usize| self.replicas[**replica].asleep_until.is_none();
-        let Some(to) = replicas.iter().find(awake).copied() else {
-            return;
-        };
-        self.assign_all(to);
-    }
-
-    /// A person releases all holds of a cause.
-    pub(crate) fn release(&mut self, cause: HoldCause) {
-        for replica in 0..self.replicas.len() {
-            let Some(machine) = &self.replicas[replica].machine else {
-                continue;
-            };
-            if self.asleep(replica).is_some() {
-                continue;
-            }
-            let holds = machine.snapshot(self.now).holds;
-            for hold in holds.iter().filter(|hold| hold.cause == cause) {
-                self.step(replica, Input::ReleaseHold(hold.id));
-            }
-        }
-    }
-
-    /// Whether a replica sleeps, and until when.
-    fn asleep(&self, replica: usize) -> Option<Instant> {
-        self.replicas[replica].asleep_until
-    }
-
-    /// The parts of the organisation's target that all replicas are guaranteed, added up (I9).
-    pub(crate) fn guaranteed(&self) -> f64 {
-        let awake = self.replicas.iter().filter(|r| r.asleep_until.is_none());
-        let machines = awake.filter_map(|r| r.machine.as_ref());
-        machines
-            .map(|machine| machine.snapshot(self.now).guaranteed)
-            .sum()
     }
 
     /// `kill -9`: everything in memory is gone, requests under way still reach the API.

@@ -123,9 +123,10 @@ impl Coverage {
     }
 }
 
-/// Requests of a replica under way, records of which a part is confirmed, and what it can have settled since its last commit: 8 a second.
+/// Requests of a replica under way, records of which a part is confirmed, and what it can have settled since its last commit:
+/// 8 a second, and a burst of 4.
 fn unconfirmed(world: &World, replica: usize) -> u64 {
-    const SINCE_COMMIT: u64 = 4;
+    const SINCE_COMMIT: u64 = 8;
     world.replicas[replica]
         .machine
         .as_ref()
