@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::Machine;
 use super::state::{Stage, Timer};
 use crate::fact::{Fact, ResolvedBy};
+use crate::hold::{Family, Scope};
 use crate::lane::{LaneKey, OperationId};
 use crate::operation::{CustomerKey, KObject, Operation};
 use crate::outcome::SkipReason;
@@ -116,6 +117,7 @@ impl Machine {
             if !known.has_id() {
                 return Next::Verify;
             }
+            let writes = Scope::Family(Family::KObjectWrite(object.klass.clone()));
             let company = !self.alone || known.doubtful;
             if object.version.is_some() && !keyed && company {
                 match self.revisions.trust(&object.klass) {
@@ -130,6 +132,10 @@ impl Machine {
                     // What is read last is what stands, but for the time until the write has run.
                     Trust::Useless if !state.looked => return Next::Verify,
                     Trust::Useless => return Next::Write(group(Verb::Update), state.bytes),
+                    // What a held klass is tried with has to be a write that means what it says.
+                    Trust::Unknown if state.looked && self.holds.get(&writes).is_some() => {
+                        return Next::Write(group(Verb::Update), state.bytes);
+                    }
                     Trust::Unknown if self.revisions.is_tested(now, &object.klass) => {
                         return Next::Park(self.settings.patience.linger);
                     }
