@@ -93,7 +93,8 @@ impl Fleet {
             Kind::Kill => {
                 let mut worker = self.pick();
                 worker.kill();
-                let until = self.world.now_ms();
+                // The group deals the partitions out again when the session of the dead one has ended.
+                let until = self.world.now_ms() + aftermath;
                 self.bury(&worker);
                 pause(self.rng.random_range(0..3_000)).await;
                 self.add().await;
@@ -115,7 +116,7 @@ impl Fleet {
             }
             Kind::LongStop => {
                 let for_ms = self.session_share(1.3, 2.0);
-                self.stop(for_ms).await
+                self.stop(for_ms).await + aftermath
             }
             Kind::ScaleOut => {
                 self.add().await;
