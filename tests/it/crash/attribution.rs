@@ -74,6 +74,8 @@ pub(super) struct Evidence<'a> {
     pub(super) lost_answers: &'a [(i64, u64)],
     /// When events were accepted, by partition, in order.
     pub(super) accepted: &'a BTreeMap<usize, Vec<i64>>,
+    /// How long after a disruption the group may still deal partitions out again because of it.
+    pub(super) aftermath_ms: i64,
 }
 
 impl Evidence<'_> {
@@ -88,7 +90,8 @@ impl Evidence<'_> {
                 .rev()
                 .filter(|place| {
                     let disruption = &self.disruptions[*place];
-                    repeat.first_ms <= disruption.until_ms && disruption.from_ms <= repeat.again_ms
+                    let until_ms = disruption.until_ms.saturating_add(self.aftermath_ms);
+                    repeat.first_ms <= until_ms && disruption.from_ms <= repeat.again_ms
                 })
                 .collect();
             let recent = candidates.iter().find(|place| {
@@ -181,6 +184,7 @@ mod tests {
                 (9_000, 1),
             ],
             accepted: &BTreeMap::from([(0, vec![500, 1_500, 2_400, 2_600])]),
+            aftermath_ms: 0,
         };
         let repeat = |first_ms, again_ms| Repeat {
             number: 1,

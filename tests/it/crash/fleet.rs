@@ -24,8 +24,6 @@ const WEIGHTS: [(Kind, u32); 8] = [
     (Kind::BrokerRestart, 1),
     (Kind::BrokerUnreachable, 2),
 ];
-/// How long after a disruption partitions may still change hands because of it, in real milliseconds.
-const AFTERMATH_MS: i64 = 10_000;
 
 /// The workers that run, and the chance that decides what befalls them.
 #[derive(Debug)]
@@ -86,15 +84,13 @@ impl Fleet {
         (all[place].until_ms, all[place].woke_ms) = (until_ms, woke_ms);
     }
 
-    /// Does it; gives the time until which work may have changed hands.
+    /// Does it; gives the time when it was over.
     async fn happen(&mut self, kind: Kind) -> i64 {
-        let aftermath = AFTERMATH_MS * i64::from(SCALE);
         match kind {
             Kind::Kill => {
                 let mut worker = self.pick();
                 worker.kill();
-                // The group deals the partitions out again when the session of the dead one has ended.
-                let until = self.world.now_ms() + aftermath;
+                let until = self.world.now_ms();
                 self.bury(&worker);
                 pause(self.rng.random_range(0..3_000)).await;
                 self.add().await;
@@ -116,11 +112,11 @@ impl Fleet {
             }
             Kind::LongStop => {
                 let for_ms = self.session_share(1.3, 2.0);
-                self.stop(for_ms).await + aftermath
+                self.stop(for_ms).await
             }
             Kind::ScaleOut => {
                 self.add().await;
-                self.world.now_ms() + aftermath
+                self.world.now_ms()
             }
             Kind::BrokerRestart => {
                 self.world.own.kill().await;
@@ -128,7 +124,7 @@ impl Fleet {
                 pause(self.rng.random_range(500..4_000)).await;
                 self.world.own.start().await;
                 self.refill().await;
-                self.world.now_ms() + aftermath
+                self.world.now_ms()
             }
             Kind::BrokerUnreachable => {
                 self.world.own.pause().await;
@@ -137,7 +133,7 @@ impl Fleet {
                 pause(away_ms).await;
                 self.world.own.resume().await;
                 self.refill().await;
-                self.world.now_ms() + aftermath
+                self.world.now_ms()
             }
         }
     }

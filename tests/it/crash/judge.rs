@@ -11,8 +11,10 @@ use ingest_core::record::{Record, Topic};
 use super::attribution::{Evidence, Repeat};
 use super::load::{Klass, number_in, number_of};
 use super::world::{Kind, World, locked};
-use super::{Mode, table};
+use super::{Mode, SCALE, table};
 
+/// How long after a disruption partitions may still change hands because of it, in real milliseconds.
+const AFTERMATH_MS: i64 = 10_000;
 /// Requests that may have begun between the look at `requests_in_flight` and the disruption.
 const BETWEEN: u64 = 2;
 /// Examples that a failure shows of each kind.
@@ -157,6 +159,7 @@ fn repeats(
         commits: &commits,
         lost_answers: &lost_answers,
         accepted: &by_partition,
+        aftermath_ms: AFTERMATH_MS * i64::from(SCALE),
     }
     .attribute(&all);
 

@@ -75,7 +75,7 @@ impl Kind {
 pub(super) struct Disruption {
     pub(super) kind: Kind,
     pub(super) from_ms: i64,
-    /// When its work may have changed hands at the latest.
+    /// When it was over.
     pub(super) until_ms: i64,
     /// When a worker went on that had been stopped beyond its session.
     pub(super) woke_ms: Option<i64>,
@@ -156,7 +156,14 @@ impl World {
             start_ms: Clock.unix_ms() - 3_600_000,
             ledger: Ledger::default(),
             commits: Mutex::new(Commits::new(partitions, now_ms)),
-            disruptions: Mutex::default(),
+            // The first workers join one after the other.
+            disruptions: Mutex::new(vec![Disruption {
+                kind: Kind::ScaleOut,
+                from_ms: now_ms,
+                until_ms: now_ms,
+                woke_ms: None,
+                in_flight: 0,
+            }]),
             lost_answers: Mutex::default(),
             faults: Mutex::default(),
             troubles: Mutex::default(),
