@@ -147,6 +147,17 @@ impl SliceWriter {
 
     /// Nothing is open of this write any more.
     pub fn conclude(&mut self, entity: Entity) {
+        // Its copy may not have left yet, nor the end of its former owner's: none may overtake what the write has led to.
+        let earlier: Vec<EntryKey> = self
+            .outbox
+            .keys()
+            .filter(|key| key.entity == entity)
+            .cloned()
+            .collect();
+        for key in earlier {
+            self.outbox.shift_remove(&key);
+            self.outbox.insert(key, None);
+        }
         self.put(entity, self.owner, None);
     }
 
@@ -187,12 +198,19 @@ impl SliceWriter {
     /// The batch under way failed: it goes again, before everything else, but for what has changed since.
     pub fn failed(&mut self) {
         let mut again: IndexMap<EntryKey, Option<Entry>> = IndexMap::new();
+        let mut ends: IndexMap<EntryKey, Option<Entry>> = IndexMap::new();
         for (key, value) in std::mem::take(&mut self.under_way) {
-            if !self.outbox.contains_key(&key) {
-                again.insert(key, value);
-            }
+            // What has changed since is said in the place of what it was; the end of a write stays behind what the write has led to.
+            let newest = self.outbox.shift_remove(&key).unwrap_or(value);
+            let into = if newest.is_none() && matches!(key.entity, Entity::Intent(_)) {
+                &mut ends
+            } else {
+                &mut again
+            };
+            into.insert(key, newest);
         }
         again.extend(std::mem::take(&mut self.outbox));
+        again.extend(ends);
         self.outbox = again;
         self.urgent = self.has_intent();
     }
