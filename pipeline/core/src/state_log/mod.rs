@@ -8,7 +8,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`format`] | entries as bytes, with a version tag; what another version wrote is counted and left alone |
+//! | [`mod@format`] | entries as bytes, with a version tag; what another version wrote is counted and left alone |
 //! | [`reduce`] | from entries in the order of the log to what holds |
 //! | [`writer`] | what one owner has to write, in the order in which it may become visible |
 //!
