@@ -191,11 +191,9 @@ impl Machine {
         if let Some(state) = self.operations.get(&id)
             && let Operation::KObject(written) = &state.work
         {
-            let known = self.directory.object(&written.klass, &written.external_id);
-            let counted = match (verb, &known) {
-                (Verb::Create, _) => Revision::SinceCreate(0),
-                (Verb::Update, Some(known)) => known.revision.next(),
-                (Verb::Update, None) => Revision::Unknown,
+            let counted = match verb {
+                Verb::Create => Revision::SinceCreate(0),
+                Verb::Update => state.decided.next(),
             };
             if let Some(rev) = shown {
                 self.revisions.learn(counted, rev);
@@ -204,8 +202,7 @@ impl Machine {
                 self.revisions.count(&written.klass, false);
             }
             let (klass, sent) = (written.klass.clone(), state.last_attempt);
-            let known = known.filter(KnownObject::has_id).map(|known| known.id);
-            let told = object.or(known).or_else(|| state.object_id.clone());
+            let told = object.or_else(|| state.object_id.clone());
             // An object that was made and not named must not be made again: it is read when its id is needed.
             let made = (verb == Verb::Create).then(|| Arc::from(""));
             if let Some(object) = told.or(made) {
@@ -271,13 +268,9 @@ impl Machine {
             Verb::Update => {
                 object.version.is_some()
                     && self
-                        .directory
-                        .object(&object.klass, &object.external_id)
-                        .is_some_and(|known| {
-                            self.revisions
-                                .lock(&object.klass, known.revision, false)
-                                .is_some()
-                        })
+                        .revisions
+                        .lock(&object.klass, state.decided, false)
+                        .is_some()
             }
         };
         if refused {

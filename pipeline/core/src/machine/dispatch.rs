@@ -11,7 +11,7 @@ use super::schedule::ReadWork;
 use super::state::{Batch, RequestId, Sent, SentKind, Stage};
 use super::{Effect, Machine};
 use crate::call::{BulkItem, Call, Class};
-use crate::directory::KnownObject;
+use crate::directory::object_hash;
 use crate::fact::Fact;
 use crate::hold::{Family, Passage};
 use crate::invariant::Invariant;
@@ -168,11 +168,21 @@ impl Machine {
         let Some(group) = self.due_group(now, plenty) else {
             return;
         };
-        let operations = if self.is_quarantined(&group.klass) {
+        let mut operations = if self.is_quarantined(&group.klass) {
             self.take_probe(&group)
         } else {
             self.groups.take(&group)
         };
+        operations.retain(|id| {
+            let stands = self.stands(*id, group.verb);
+            if !stands {
+                self.put_back(*id);
+            }
+            stands
+        });
+        if operations.is_empty() {
+            return;
+        }
         let batch = Batch {
             group,
             operations,
@@ -181,6 +191,31 @@ impl Machine {
             rest: Vec::new(),
         };
         self.send_batch(now, batch);
+    }
+
+    /// Whether what was decided for an object agrees with what is known now: what a slice of the state topic or an earlier
+    /// owner's job tells may come between.
+    fn stands(&mut self, id: OperationId, verb: Verb) -> bool {
+        let Some(state) = self.operations.get(&id) else {
+            return false;
+        };
+        let Operation::KObject(object) = &state.work else {
+            return true;
+        };
+        let hash = object_hash(&object.klass, &object.external_id);
+        let Some(known) = self.directory.object_by_hash(hash) else {
+            return true;
+        };
+        match verb {
+            Verb::Create => false,
+            Verb::Update => {
+                let newer = match (&object.version, &known.version) {
+                    (Some(ours), Some(theirs)) => ours.is_older_than(theirs),
+                    (Some(_) | None, Some(_) | None) => false,
+                };
+                !newer && state.object_id.as_ref() == Some(&known.id)
+            }
+        }
     }
 
     /// One object alone is written singly: one unit, confirmed at once.
@@ -237,22 +272,19 @@ impl Machine {
         let Operation::KObject(object) = &state.work else {
             return None;
         };
-        let known = match verb {
-            Verb::Create => None,
-            Verb::Update => self.directory.object(&object.klass, &object.external_id),
-        };
         // Only a state that says how old it is can be compared after a conflict.
-        let locked = known.as_ref().filter(|_| object.version.is_some());
-        let rev = locked.and_then(|known| {
-            let rev = self
-                .revisions
-                .lock(&object.klass, known.revision, state.looked);
-            if state.tests_lock {
-                rev.map(older)
-            } else {
-                rev
-            }
-        });
+        let comparable = verb == Verb::Update && object.version.is_some();
+        let lock = comparable
+            .then(|| {
+                self.revisions
+                    .lock(&object.klass, state.decided, state.looked)
+            })
+            .flatten();
+        let rev = if state.tests_lock {
+            lock.map(older)
+        } else {
+            lock
+        };
         Some(BulkItem {
             reference: reference(id),
             body: Arc::clone(&object.body),
@@ -260,14 +292,11 @@ impl Machine {
                 Verb::Create => state.customer_id.clone(),
                 Verb::Update => None,
             },
-            // What was decided stands even if the directory has forgotten it since.
-            id: known
-                .filter(KnownObject::has_id)
-                .map(|known| known.id)
-                .or_else(|| match verb {
-                    Verb::Create => None,
-                    Verb::Update => state.object_id.clone(),
-                }),
+            // The directory may have learnt or forgotten something since: what was decided is what is sent.
+            id: match verb {
+                Verb::Create => None,
+                Verb::Update => state.object_id.clone(),
+            },
             rev,
         })
     }

@@ -17,6 +17,7 @@ use crate::ledger::Admission;
 use crate::operation::{CustomerKey, KObject, Operation, Planned};
 use crate::outcome::{Rejected, Rejection, SkipReason, Verdict};
 use crate::record::{Epoch, Record, Topic, TopicPartition};
+use crate::revision::Revision;
 use crate::state_log::OperationRef;
 
 /// What an item costs in a bulk body besides its own JSON: reference, customer or object id, commas and quotes.
@@ -250,6 +251,7 @@ impl Machine {
             bytes,
             customer_id: None,
             object_id: None,
+            decided: Revision::Unknown,
             looks: 0,
             ambiguous: false,
             conflicted: false,

@@ -15,7 +15,7 @@ use crate::outcome::SkipReason;
 use crate::pack::{GroupKey, Verb};
 use crate::record::{Offset, TopicPartition};
 use crate::resolve::Resolver;
-use crate::revision::Trust;
+use crate::revision::{Revision, Trust};
 
 enum Next {
     Track,
@@ -106,6 +106,7 @@ impl Machine {
                 return Next::Skip(SkipReason::Stale);
             }
             state.object_id = known.has_id().then(|| Arc::clone(&known.id));
+            state.decided = known.revision;
             let keyed = self
                 .settings
                 .topics
@@ -158,6 +159,7 @@ impl Machine {
         // It was found before and the directory has forgotten it since: it is there all the same. What is to be compared
         // with it has to be read again.
         if state.object_id.is_some() {
+            state.decided = Revision::Unknown;
             return if object.version.is_some() {
                 Next::Verify
             } else {

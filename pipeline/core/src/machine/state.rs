@@ -17,6 +17,7 @@ use crate::operation::{CustomerKey, Operation};
 use crate::outcome::{Held, HeldBy, HoldCause, Rejected, SkipReason};
 use crate::pack::GroupKey;
 use crate::record::{Epoch, Offset, Record, TopicPartition};
+use crate::revision::Revision;
 use crate::state_log::Entity;
 
 /// Names a request until it is answered.
@@ -94,6 +95,8 @@ pub(super) struct OperationState {
     pub(super) customer_id: Option<Arc<str>>,
     /// The object's Kustomer id, once an update of it was decided.
     pub(super) object_id: Option<Arc<str>>,
+    /// The object's revision when an update of it was decided: what was compared is what is locked.
+    pub(super) decided: Revision,
     /// Looks at the object that led back to a write.
     pub(super) looks: u32,
     /// A write of it may have arrived.

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ingest_core::call::{Call, CallResult, ItemFate, ItemResult, JobReport};
-use ingest_core::directory::object_hash;
+use ingest_core::directory::{KnownObject, object_hash};
 use ingest_core::fact::Settlement;
 use ingest_core::hold::Scope;
 use ingest_core::machine::{Input, MachineSettings, StateSettings};
 use ingest_core::operation::{ExternalId, Klass, Version};
-use ingest_core::outcome::{HoldCause, JobTicket, Outcome, Rejection};
+use ingest_core::outcome::{HoldCause, JobTicket, Outcome, Rejection, SkipReason, Verdict};
 use ingest_core::pack::Verb;
 use ingest_core::record::{Offset, TopicPartition};
+use ingest_core::revision::Revision;
 use ingest_core::state_log::format::decode_key;
 use ingest_core::state_log::reduce::Slice;
 use ingest_core::state_log::{Content, Entity, Entry, Intent, IntentItem, OperationRef, OwnerId};
@@ -287,4 +288,58 @@ fn a_partition_delivers_when_its_state_is_there() {
     assert!(driver.holds().is_empty());
     assert!(!driver.paused.contains(&shop(0)));
     assert_eq!(driver.restores, 2);
+}
+
+/// A slice that knows this version of order 0.
+fn known(version: &str, revision: i64) -> Slice {
+    let object = Entity::Object(object_hash(
+        &Klass("order".into()),
+        &ExternalId("o0".into()),
+    ));
+    let content = Content::Object(KnownObject {
+        id: Arc::from("theirs"),
+        version: Some(Version::new(version)),
+        fingerprint: None,
+        revision: Revision::Known(revision),
+        doubtful: false,
+    });
+    let owner = OwnerId::new(99, 1);
+    let at = Offset(0);
+    let entry = Entry { at, content };
+    Slice {
+        entries: vec![(object, owner, entry)],
+        ..Slice::default()
+    }
+}
+
+#[test]
+fn what_a_slice_tells_between_decision_and_dispatch_is_minded() {
+    for (theirs, skipped) in [("3", true), ("1", false)] {
+        let mut driver = Driver::new(with_state(), 2);
+        driver.run(1);
+        driver.revoke(shop(1));
+        driver.run(1);
+        driver.judged(
+            shop(0),
+            0,
+            Verdict::Emit(vec![write(versioned(object("order", 0), "2"))]),
+        );
+        driver.answer(|call| match call {
+            Call::GetKObject { .. } => Some(seen("theirs", Some("1"))),
+            _ => None,
+        });
+        assert!(driver.calls(is_write).is_empty(), "it waits for company");
+        driver.slices.insert(shop(1), known(theirs, 5));
+        driver.assign(shop(1));
+        driver.run_to_rest();
+        let creates = driver.calls(|call| matches!(call, Call::CreateKObject { .. }));
+        assert!(creates.is_empty(), "it exists: {creates:?}");
+        let expected = if skipped {
+            Settlement::Skipped(SkipReason::Stale)
+        } else {
+            Settlement::Delivered
+        };
+        assert_eq!(driver.settled(), [expected]);
+        assert_eq!(driver.calls(is_write).is_empty(), skipped);
+    }
 }
