@@ -51,16 +51,7 @@ pub(crate) async fn create_topic(
         body.text(key).text(value);
     }
     body.i32(10_000).bytes(&[0]);
-    let mut answer = request(broker, CREATE_TOPICS, &body).await;
-    answer.i32();
-    assert_eq!(answer.i32(), 1);
-    assert_eq!(answer.text(), name.as_bytes());
-    assert_eq!(
-        answer.i16(),
-        0,
-        "topic {name}: {}",
-        String::from_utf8_lossy(&answer.text())
-    );
+    change_topic(broker, CREATE_TOPICS, &body, name).await;
 }
 
 /// Gives a topic more partitions, so many in all.
@@ -68,7 +59,12 @@ pub(crate) async fn add_partitions(broker: &Broker, name: &str, partitions: i32)
     let mut body = Body::default();
     body.i32(1).text(name).i32(partitions).i32(-1);
     body.i32(10_000).bytes(&[0]);
-    let mut answer = request(broker, CREATE_PARTITIONS, &body).await;
+    change_topic(broker, CREATE_PARTITIONS, &body, name).await;
+}
+
+/// A request about one topic, and the one answer to it.
+async fn change_topic(broker: &Broker, what: (i16, i16), body: &Body, name: &str) {
+    let mut answer = request(broker, what, body).await;
     answer.i32();
     assert_eq!(answer.i32(), 1);
     assert_eq!(answer.text(), name.as_bytes());

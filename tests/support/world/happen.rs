@@ -6,7 +6,7 @@ use bytes::Bytes;
 use ingest_core::call::{Call, Reply};
 use ingest_core::commit_metadata::Metadata;
 use ingest_core::fact::{Fact, Settlement};
-use ingest_core::machine::{CommitAnswer, CommitEntry, Effect, Input};
+use ingest_core::machine::{CommitAnswer, CommitEntry, Effect, Input, LetterId};
 use ingest_core::record::{Epoch, Offset, Position, Record, TopicPartition};
 use ingest_kustomer::classify::{HttpReply, ReplyBody, Unanswered, classify, unanswered};
 use ingest_kustomer::encode::{Method, encode};
@@ -27,6 +27,18 @@ impl World {
         }
     }
 
+    /// A letter is on its way to the dead-letter topic, or aside to the hold topic.
+    fn later_letter(&mut self, replica: usize, letter: LetterId, position: Position, aside: bool) {
+        let event = Event::Letter {
+            replica,
+            generation: self.replicas[replica].generation,
+            letter,
+            position,
+            aside,
+        };
+        self.later(Duration::from_millis(5), event);
+    }
+
     fn carry_out(&mut self, replica: usize, effect: Effect) {
         let generation = self.replicas[replica].generation;
         match effect {
@@ -40,30 +52,10 @@ impl World {
                 self.later(self.latency, event);
             }
             Effect::DeadLetter { letter, record, .. } => {
-                let position = record.position;
-                self.later(
-                    Duration::from_millis(5),
-                    Event::Letter {
-                        replica,
-                        generation,
-                        letter,
-                        position,
-                        aside: false,
-                    },
-                );
+                self.later_letter(replica, letter, record.position, false);
             }
             Effect::Divert { letter, record, .. } => {
-                let position = record.position;
-                self.later(
-                    Duration::from_millis(5),
-                    Event::Letter {
-                        replica,
-                        generation,
-                        letter,
-                        position,
-                        aside: true,
-                    },
-                );
+                self.later_letter(replica, letter, record.position, true);
             }
             Effect::Commit(entries) => {
                 let event = Event::Commit {

@@ -10,7 +10,7 @@ use ingest_core::call::{
 use ingest_core::fact::{Fact, Settlement};
 use ingest_core::hold::Scope;
 use ingest_core::machine::{
-    CommitAnswer, CommitEntry, Effect, Input, Machine, MachineSettings, StateWriteId,
+    CommitAnswer, CommitEntry, Effect, Input, LetterId, Machine, MachineSettings, StateWriteId,
 };
 use ingest_core::operation::{CustomerKey, Planned};
 use ingest_core::outcome::{Held, HoldCause, JobTicket, Outcome, Rejected, Verdict};
@@ -265,25 +265,11 @@ impl Driver {
                     letter, rejected, ..
                 } => {
                     self.letters.push(rejected);
-                    let acknowledged = self.letters_arrive;
-                    self.arrive(
-                        BROKER,
-                        Input::DeadLettered {
-                            letter,
-                            acknowledged,
-                        },
-                    );
+                    self.letter_ends(letter);
                 }
                 Effect::Divert { letter, held, .. } => {
                     self.diverted.push(held);
-                    let acknowledged = self.letters_arrive;
-                    self.arrive(
-                        BROKER,
-                        Input::DeadLettered {
-                            letter,
-                            acknowledged,
-                        },
-                    );
+                    self.letter_ends(letter);
                 }
                 Effect::Commit(entries) => {
                     if !self.hold_commits {
@@ -330,6 +316,15 @@ impl Driver {
                 Effect::Fact(fact) => self.facts.push(fact),
             }
         }
+    }
+
+    fn letter_ends(&mut self, letter: LetterId) {
+        let acknowledged = self.letters_arrive;
+        let input = Input::DeadLettered {
+            letter,
+            acknowledged,
+        };
+        self.arrive(BROKER, input);
     }
 
     fn arrive(&mut self, after: Duration, input: Input) {
