@@ -178,7 +178,7 @@ fn keyed_warnings(settings: &Settings) -> Vec<Finding> {
         .filter(|topic| topic.pipeline.mapping().routes().iter().any(|r| writes_objects(&r.kinds)))
         .map(|topic| {
             Finding::warning(
-                format!("topic {}: keyed_by is none, so with several replicas every update of an object is sent, even one that changes nothing", topic.topic),
+                format!("topic {}: keyed_by is none, so with several replicas every update of an object is sent, even one that changes nothing; where Kustomer ignores revisions each of a versioned object also costs a read first", topic.topic),
                 "if all records of one customer or one object share a partition, say so: keyed_by: customer or keyed_by: object",
             )
         })
