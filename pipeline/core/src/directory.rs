@@ -42,6 +42,15 @@ impl KnownObject {
     pub fn has_id(&self) -> bool {
         !self.id.is_empty()
     }
+
+    /// Whether the object stands in a newer state than this version; never where one of the two has no version.
+    #[must_use]
+    pub fn is_newer_than(&self, version: Option<&Version>) -> bool {
+        match (version, &self.version) {
+            (Some(ours), Some(theirs)) => ours.is_older_than(theirs),
+            (Some(_) | None, Some(_) | None) => false,
+        }
+    }
 }
 
 /// The caches of one worker.

@@ -209,11 +209,8 @@ impl Machine {
         match verb {
             Verb::Create => false,
             Verb::Update => {
-                let newer = match (&object.version, &known.version) {
-                    (Some(ours), Some(theirs)) => ours.is_older_than(theirs),
-                    (Some(_) | None, Some(_) | None) => false,
-                };
-                !newer && state.object_id.as_ref() == Some(&known.id)
+                let stale = known.is_newer_than(object.version.as_ref());
+                !stale && state.object_id.as_ref() == Some(&known.id)
             }
         }
     }

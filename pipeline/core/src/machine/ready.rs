@@ -100,9 +100,7 @@ impl Machine {
             verb,
         };
         if let Some(known) = self.directory.object(&object.klass, &object.external_id) {
-            if let (Some(ours), Some(theirs)) = (&object.version, &known.version)
-                && ours.is_older_than(theirs)
-            {
+            if known.is_newer_than(object.version.as_ref()) {
                 return Next::Skip(SkipReason::Stale);
             }
             state.object_id = known.has_id().then(|| Arc::clone(&known.id));

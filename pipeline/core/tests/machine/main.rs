@@ -25,6 +25,7 @@ mod objects;
 mod promises;
 mod quarantine;
 mod quota;
+mod sleep;
 mod split;
 mod state;
 mod wakes;
