@@ -13,6 +13,7 @@
 mod backlog;
 pub(crate) mod broker;
 mod delivery;
+mod divert;
 mod group;
 mod hour;
 

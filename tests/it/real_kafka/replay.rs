@@ -1,15 +1,13 @@
 //! A whole round: bad input, letters, somebody looks and mends, the records are delivered after all.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
 use ingest_core::record::Record;
 use kustomer_ingest::clock::Clock;
 use serde_json::{Value, json};
 
+use super::broker;
 use super::setup::{Options, Setup};
-use super::worker::Worker;
-use super::{broker, wait_for};
 
 /// `BROKEN` takes a code for a number, `MENDED` does not.
 const BROKEN: &str = "{ couponNum: .properties.coupon | tonumber }";
@@ -23,32 +21,8 @@ fn mapping(meta: &str) -> String {
     )
 }
 
-/// Runs `dead-letters COMMAND`; what it printed.
-fn letters(setup: &Setup, arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_kustomer-ingest"))
-        .args(["dead-letters", arguments[0], "--config"])
-        .arg(setup.config_file())
-        .args(&arguments[1..])
-        .output()
-        .unwrap();
-    let out = String::from_utf8(output.stdout).unwrap();
-    let err = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{arguments:?}: {out}\n{err}");
-    out
-}
-
 fn text<'r>(record: &'r Record, name: &str) -> &'r str {
     std::str::from_utf8(record.header(name).unwrap()).unwrap()
-}
-
-/// Waits until the worker settled so many records, as what.
-async fn settled(worker: &Worker, verdict: &str, records: u64) {
-    wait_for(
-        &format!("{records} records to be {verdict}"),
-        || worker.tail(),
-        async || (worker.metrics().await.records(verdict) >= records).then_some(()),
-    )
-    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,10 +53,10 @@ async fn what_was_dead_lettered_is_looked_at_mended_and_delivered() {
     });
     let written = setup.produce(records.collect()).await;
     let mut worker = setup.worker().await;
-    settled(&worker, "dead_lettered", CUSTOMERS).await;
+    worker.wait_until("dead_lettered", CUSTOMERS).await;
 
     // Somebody looks.
-    let listed = letters(&setup, &["list", "--json", "--reason", "mapping_failed"]);
+    let listed = setup.letters_command(&["list", "--json", "--reason", "mapping_failed"]);
     let listed: Vec<Value> = listed
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -102,21 +76,25 @@ async fn what_was_dead_lettered_is_looked_at_mended_and_delivered() {
         .map(|(at, _)| (i64::from(at.partition.partition.0), at.offset.0))
         .collect();
     assert_eq!(sources, expected);
-    let shown = letters(&setup, &["show", "0:0"]);
+    let shown = setup.letters_command(&["show", "0:0"]);
     assert!(shown.contains("reason    mapping_failed"), "{shown}");
     assert!(
         shown.contains("detail    ") && !shown.contains("SPRING"),
         "{shown}"
     );
-    assert!(letters(&setup, &["show", "--value", "0:0"]).contains("SPRING"));
+    assert!(
+        setup
+            .letters_command(&["show", "--value", "0:0"])
+            .contains("SPRING")
+    );
 
     // Too early: the mapping is still broken, and the record comes back.
     let ends = setup.ends().await;
-    let said = letters(&setup, &["replay", "--all", "--dry-run"]);
+    let said = setup.letters_command(&["replay", "--all", "--dry-run"]);
     assert!(said.contains("6 records would be sent"), "{said}");
     assert_eq!(setup.ends().await, ends, "a dry run sent something");
-    letters(&setup, &["replay", "0:0"]);
-    settled(&worker, "dead_lettered", CUSTOMERS + 1).await;
+    setup.letters_command(&["replay", "0:0"]);
+    worker.wait_until("dead_lettered", CUSTOMERS + 1).await;
     let all = setup.dead_letters().await;
     let (first, again) = (&all[0], all.last().unwrap());
     assert_eq!(text(again, "ingest.replays"), "1");
@@ -135,14 +113,14 @@ async fn what_was_dead_lettered_is_looked_at_mended_and_delivered() {
     // Mended: the second letter of the first record, and the other five.
     std::fs::write(&file, mapping(MENDED)).unwrap();
     let mut worker = setup.worker().await;
-    let said = letters(&setup, &["replay", "--all", "--rate", "100"]);
+    let said = setup.letters_command(&["replay", "--all", "--rate", "100"]);
     assert!(said.contains("6 records sent back"), "{said}");
     assert!(
         said.contains("1 letter left out: sent back before"),
         "{said}"
     );
-    settled(&worker, "delivered", CUSTOMERS).await;
-    let said = letters(&setup, &["replay", "--all"]);
+    worker.wait_until("delivered", CUSTOMERS).await;
+    let said = setup.letters_command(&["replay", "--all"]);
     assert!(said.contains("0 records sent back"), "{said}");
     let account = setup.kustomer.account();
     setup.assert_good(&account);
@@ -153,8 +131,8 @@ async fn what_was_dead_lettered_is_looked_at_mended_and_delivered() {
 
     // Sent once more, to a worker that remembers nothing: the same events, under the same names.
     let mut worker = setup.worker().await;
-    letters(&setup, &["replay", "--all", "--again", "--rate", "100"]);
-    settled(&worker, "delivered", CUSTOMERS).await;
+    setup.letters_command(&["replay", "--all", "--again", "--rate", "100"]);
+    worker.wait_until("delivered", CUSTOMERS).await;
     let account = setup.kustomer.account();
     assert_eq!(account.accepted.tracking, 2 * CUSTOMERS, "{account:#?}");
     assert_eq!(account.repeated.tracking, CUSTOMERS, "{account:#?}");

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +48,8 @@ pub(super) struct Options {
     pub(super) topic: Vec<(&'static str, &'static str)>,
     /// Configuration of the dead-letter topic.
     pub(super) letters: Vec<(&'static str, &'static str)>,
+    /// There is a hold topic.
+    pub(super) hold: bool,
 }
 
 /// One test's world.
@@ -82,6 +85,7 @@ impl Default for Options {
             switches: Vec::new(),
             topic: Vec::new(),
             letters: Vec::new(),
+            hold: false,
         }
     }
 }
@@ -92,6 +96,9 @@ impl Setup {
         let (topic, letters) = (format!("{name}.events"), format!("{name}.events.dead"));
         wire::create_topic(&broker, &topic, options.partitions, &options.topic).await;
         wire::create_topic(&broker, &letters, 1, &options.letters).await;
+        if options.hold {
+            wire::create_topic(&broker, &format!("{topic}.held"), 1, &[]).await;
+        }
         if let Some((partitions, config)) = &options.state {
             wire::create_topic(&broker, &format!("{name}.state"), *partitions, config).await;
         }
@@ -165,9 +172,14 @@ impl Setup {
             Some(_) => self.state_topic(),
             None => "null".to_owned(),
         };
+        let hold = if self.options.hold {
+            self.hold_topic()
+        } else {
+            "null".to_owned()
+        };
         let text = format!(
             "kafka:\n  brokers: {}\n  group: {}\n  instance_id: {member}\n  topics:\n    - {{ name: {}, mapping: {mapping}, keyed_by: customer \
-             }}\n  dead_letter_topic: {}\n  properties: {{ {} }}\nkustomer:\n  base_url: {}\n  limit: {}\n  token: {{ \
+             }}\n  dead_letter_topic: {}\n  hold_topic: {hold}\n  properties: {{ {} }}\nkustomer:\n  base_url: {}\n  limit: {}\n  token: {{ \
              env: {} }}\nbudget: {}\nstate: {{ topic: {state} }}\nadmin: {{ listen: \"127.0.0.1:0\" }}\n",
             self.broker.address,
             self.group,
@@ -271,6 +283,25 @@ impl Setup {
             },
         )
         .await;
+    }
+
+    /// The name of the hold topic.
+    pub(super) fn hold_topic(&self) -> String {
+        format!("{}.held", self.topic)
+    }
+
+    /// Runs `dead-letters COMMAND`; what it printed.
+    pub(super) fn letters_command(&self, arguments: &[&str]) -> String {
+        let output = Command::new(env!("CARGO_BIN_EXE_kustomer-ingest"))
+            .args(["dead-letters", arguments[0], "--config"])
+            .arg(self.config_file())
+            .args(&arguments[1..])
+            .output()
+            .unwrap();
+        let out = String::from_utf8(output.stdout).unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{arguments:?}: {out}\n{err}");
+        out
     }
 
     /// Everything that stands on the dead-letter topic.

@@ -131,6 +131,16 @@ impl Worker {
         Metrics(self.get("metrics").await.unwrap_or_default())
     }
 
+    /// Waits until so many records are settled as `verdict`.
+    pub(crate) async fn wait_until(&self, verdict: &str, records: u64) {
+        wait_for(
+            &format!("{records} records to be {verdict}"),
+            || self.tail(),
+            async || (self.metrics().await.records(verdict) >= records).then_some(()),
+        )
+        .await;
+    }
+
     /// Whether `/ready` says so.
     pub(crate) async fn is_ready(&self) -> bool {
         let body = self.get("ready").await.unwrap_or_default();
