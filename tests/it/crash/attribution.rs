@@ -60,7 +60,7 @@ pub(super) struct Attribution {
     pub(super) by_lost_answer: u64,
     /// Repeats of events whose records waited for their objects.
     pub(super) with_object: u64,
-    /// Repeats of what a worker sent after it had been stopped, before it noticed that its session was over.
+    /// Repeats around the waking of a worker that had been stopped; they count as under way when it was.
     pub(super) after_sleep: u64,
     pub(super) unexplained: Vec<Repeat>,
 }
@@ -102,11 +102,15 @@ impl Evidence<'_> {
                 attribution.shares[*place].recent += 1;
             } else if self.answer_was_lost(repeat.first_ms) {
                 attribution.by_lost_answer += 1;
-            } else if [repeat.first_ms, repeat.again_ms].map(|at| self.had_slept(at)) != [false; 2]
-            {
-                attribution.after_sleep += 1;
             } else if repeat.with_object && !candidates.is_empty() {
                 attribution.with_object += 1;
+            } else if let Some(place) = [repeat.first_ms, repeat.again_ms]
+                .into_iter()
+                .find_map(|at| self.slept(at))
+            {
+                // Under way when it was stopped: whoever wakes sends nothing before it knows that it is a member.
+                attribution.shares[place].early.push(*repeat);
+                attribution.after_sleep += 1;
             } else if let Some(place) = candidates.last() {
                 // Under way at the first of them, if at all: no request outlives several.
                 attribution.shares[*place].early.push(*repeat);
@@ -134,10 +138,12 @@ impl Evidence<'_> {
         }
     }
 
-    fn had_slept(&self, at_ms: i64) -> bool {
-        let woke = self.disruptions.iter().filter_map(|one| one.woke_ms);
-        let mut since = woke.map(|woke_ms| at_ms - woke_ms);
-        since.any(|since| (-WAKING_MS..NOTICES_MS).contains(&since))
+    /// The sleep that ended just before that time.
+    fn slept(&self, at_ms: i64) -> Option<usize> {
+        self.disruptions.iter().position(|one| {
+            one.woke_ms
+                .is_some_and(|woke_ms| (-WAKING_MS..NOTICES_MS).contains(&(at_ms - woke_ms)))
+        })
     }
 
     fn answer_was_lost(&self, at_ms: i64) -> bool {
@@ -204,5 +210,40 @@ mod tests {
         assert_eq!(found.shares[0].bound, 3);
         assert_eq!((found.lost_answers, found.by_lost_answer), (1, 1));
         assert_eq!(found.unexplained, [repeat(8_500, 8_600)]);
+    }
+
+    #[test]
+    fn what_was_under_way_at_a_stop_counts_for_it() {
+        let disruptions = [Disruption {
+            kind: Kind::LongStop,
+            from_ms: 10_000,
+            until_ms: 90_000,
+            woke_ms: Some(90_000),
+            in_flight: 2,
+        }];
+        let mut commits = Commits::new(1, 0);
+        for (at, offset) in [(7_000, 8), (9_000, 9)] {
+            let metadata = Vec::new();
+            commits.sample(at, vec![Committed { offset, metadata }]);
+        }
+        let evidence = Evidence {
+            disruptions: &disruptions,
+            commits: &commits,
+            lost_answers: &[(0, 0), (200_000, 0)],
+            accepted: &BTreeMap::new(),
+            aftermath_ms: 10_000,
+        };
+        let repeat = Repeat {
+            number: 1,
+            partition: 0,
+            first_ms: 5_000,
+            again_ms: 90_100,
+            with_object: false,
+        };
+        let found = evidence.attribute(&[repeat]);
+        assert_eq!(
+            (found.shares[0].early.as_slice(), found.after_sleep),
+            (&[repeat][..], 1)
+        );
     }
 }

@@ -179,7 +179,7 @@ fn repeats(
     );
     findings.line("repeats due to lost answers", found.by_lost_answer);
     findings.line("repeats of records with an open object", found.with_object);
-    findings.line("repeats of what was sent after a sleep", found.after_sleep);
+    findings.line("repeats around the end of a sleep", found.after_sleep);
     findings.line("longest commit metadata, bytes", commits.longest_metadata());
     let describe = |repeat: &Repeat| {
         format!(
