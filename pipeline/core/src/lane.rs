@@ -43,15 +43,20 @@ pub struct Lanes {
 }
 
 impl Lanes {
-    /// The lane of these keys, made if there is none. Keys that meant different lanes make them one.
-    pub fn lane_of(&mut self, keys: &[LaneKey]) -> LaneId {
+    /// The lane of these keys, made if there is none. Keys that meant different lanes make them one: `true` then, and what waits
+    /// in it has to learn its lane.
+    pub fn lane_of(&mut self, keys: &[LaneKey]) -> (LaneId, bool) {
         let mut found: Option<LaneId> = None;
+        let mut merged = false;
         for key in keys {
             let Some(other) = self.index.get(key).copied() else {
                 continue;
             };
             match found {
-                Some(lane) if lane != other => self.merge(lane, other),
+                Some(lane) if lane != other => {
+                    self.merge(lane, other);
+                    merged = true;
+                }
                 Some(_) | None => found = Some(found.unwrap_or(other)),
             }
         }
@@ -65,7 +70,7 @@ impl Lanes {
                 lane.keys.push(key.clone());
             }
         }
-        id
+        (id, merged)
     }
 
     /// Learns that two keys mean one customer. The lane whose head may have changed, if two lanes became one.
@@ -160,12 +165,15 @@ impl Lanes {
         true
     }
 
-    /// Puts an operation that was under way back to where it stood.
+    /// Puts an operation that was under way back to where it stood; one that stands there stays.
     pub fn put_back(&mut self, lane: LaneId, operation: OperationId) {
         let Some(lane) = self.lanes.get_mut(&lane) else {
             return;
         };
         lane.active.retain(|id| *id != operation);
+        if lane.queue.contains(&operation) {
+            return;
+        }
         let place = lane.queue.partition_point(|id| *id < operation);
         lane.queue.insert(place, operation);
     }
@@ -241,7 +249,7 @@ mod tests {
     #[test]
     fn one_at_a_time_in_order() {
         let mut lanes = Lanes::default();
-        let lane = lanes.lane_of(&[email("a")]);
+        let (lane, _) = lanes.lane_of(&[email("a")]);
         lanes.push(lane, op(1));
         lanes.push(lane, op(2));
         assert_eq!(lanes.head(lane), Some(op(1)));
@@ -265,8 +273,8 @@ mod tests {
     #[test]
     fn joined_lanes_keep_the_order_of_arrival_and_wait_for_both() {
         let mut lanes = Lanes::default();
-        let one = lanes.lane_of(&[email("a")]);
-        let two = lanes.lane_of(&[email("b")]);
+        let (one, _) = lanes.lane_of(&[email("a")]);
+        let (two, _) = lanes.lane_of(&[email("b")]);
         lanes.push(one, op(1));
         lanes.push(two, op(2));
         lanes.push(one, op(3));
@@ -279,15 +287,15 @@ mod tests {
         assert_eq!(lanes.head(joined), None, "the other is still under way");
         lanes.remove(joined, op(1));
         assert_eq!(lanes.waiting(joined).collect::<Vec<_>>(), [op(3), op(4)]);
-        assert_eq!(lanes.lane_of(&[email("b")]), joined);
+        assert_eq!(lanes.lane_of(&[email("b")]), (joined, false));
     }
 
     #[test]
     fn a_new_key_of_a_busy_lane_finds_it() {
         let mut lanes = Lanes::default();
-        let lane = lanes.lane_of(&[email("a")]);
+        let (lane, _) = lanes.lane_of(&[email("a")]);
         lanes.push(lane, op(1));
         assert_eq!(lanes.join(&email("a"), &email("b")), None);
-        assert_eq!(lanes.lane_of(&[email("b")]), lane);
+        assert_eq!(lanes.lane_of(&[email("b")]), (lane, false));
     }
 }

@@ -17,7 +17,7 @@ use crate::operation::Operation;
 use crate::outcome::{JobTicket, Outcome, Rejection, RetryCause, SkipReason, SplitHint};
 use crate::pack::Verb;
 use crate::quarantine::Way;
-use crate::revision::Revision;
+use crate::revision::{Revision, Trust};
 
 /// How often a look at an object leads straight back to a write.
 const ROUNDS: u32 = 3;
@@ -145,8 +145,8 @@ impl Machine {
         }
     }
 
-    /// The answer to a write that named an old revision on purpose. `true` if it was refused, as it should be: the write is
-    /// still to be made.
+    /// The answer to a write that named an old revision on purpose. `true` if the write is still to be made: it was refused for
+    /// its revision, as it should be, or not tried at all.
     fn is_lock_test(&mut self, id: OperationId, outcome: &Outcome<Written>) -> bool {
         let Some(state) = self.operations.get_mut(&id) else {
             return false;
@@ -163,17 +163,23 @@ impl Machine {
                 self.fact(Fact::LockIgnored);
                 false
             }
-            // Any refusal shows that the revision is looked at; the record itself is not to blame.
-            Outcome::Retry(RetryCause::Conflict) | Outcome::Reject(_) | Outcome::Split(_) => {
+            Outcome::Retry(RetryCause::Conflict) => {
                 state.looked = true;
                 self.revisions.tested(&object.klass, Some(true));
+                true
+            }
+            // It was not tried: the object may have changed by the time that it can be.
+            Outcome::Hold(_) | Outcome::Retry(RetryCause::OrgQuota) => {
+                self.revisions.tested(&object.klass, None);
+                self.journal_refused(&[id]);
                 true
             }
             Outcome::Delivered(Written::Duplicate | Written::Gone)
             | Outcome::Pending(_)
             | Outcome::Retry(_)
             | Outcome::Ambiguous
-            | Outcome::Hold(_) => {
+            | Outcome::Reject(_)
+            | Outcome::Split(_) => {
                 self.revisions.tested(&object.klass, None);
                 false
             }
@@ -267,6 +273,7 @@ impl Machine {
             Verb::Create => self.duplicates_refused.contains(&object.klass),
             Verb::Update => {
                 object.version.is_some()
+                    && self.revisions.trust(&object.klass) == Trust::Honoured
                     && self
                         .revisions
                         .lock(&object.klass, state.decided, false)

@@ -142,6 +142,7 @@ impl Machine {
             && same_keys
             && !first.alone
             && second.stage == Stage::Queued
+            && !self.is_repeat(second_id)
             && first.partition == second.partition
             && self.may_ride(second_id, &second.partition);
         fits.then_some(second_id)
@@ -173,13 +174,10 @@ impl Machine {
         } else {
             self.groups.take(&group)
         };
-        operations.retain(|id| {
-            let stands = self.stands(*id, group.verb);
-            if !stands {
-                self.put_back(*id);
-            }
-            stands
-        });
+        let fallen: Vec<OperationId> = operations
+            .extract_if(.., |id| !self.stands(*id, group.verb))
+            .collect();
+        self.disband(&fallen);
         if operations.is_empty() {
             return;
         }

@@ -220,7 +220,13 @@ impl Machine {
     fn enqueue(&mut self, partition: &TopicPartition, plan: Planned, receipt: Receipt) {
         let Planned { route, operation } = plan;
         let lane = match self.lane_keys(&operation) {
-            Ok(keys) => self.lanes.lane_of(&keys),
+            Ok(keys) => {
+                let (lane, merged) = self.lanes.lane_of(&keys);
+                if merged {
+                    self.adopt_lane(lane);
+                }
+                lane
+            }
             Err(detail) => {
                 let rejected = Rejected {
                     reason: Rejection::IllegalField,

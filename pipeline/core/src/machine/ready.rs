@@ -211,7 +211,7 @@ impl Machine {
     }
 
     /// After two lanes became one: every operation learns its lane, and only the first may be ready.
-    fn adopt_lane(&mut self, lane: crate::lane::LaneId) {
+    pub(super) fn adopt_lane(&mut self, lane: crate::lane::LaneId) {
         let waiting: Vec<OperationId> = self.lanes.waiting(lane).collect();
         for id in waiting.into_iter().chain(self.lanes.active(lane)) {
             if let Some(state) = self.operations.get_mut(&id) {
@@ -277,7 +277,7 @@ impl Machine {
         self.trim_forced();
     }
 
-    fn is_repeat(&self, id: OperationId) -> bool {
+    pub(super) fn is_repeat(&self, id: OperationId) -> bool {
         match self.operations.get(&id).map(|state| &state.work) {
             Some(Operation::Track(track)) => {
                 self.delivered_events.contains(&track.event_key.as_u128())

@@ -18,7 +18,7 @@ use ingest_core::state_log::reduce::Slice;
 use ingest_core::state_log::{Content, Entity, Entry, Intent, IntentItem, OperationRef, OwnerId};
 
 use crate::driver::Driver;
-use crate::make::{object, seen, settings, shop, track, versioned, write};
+use crate::make::{object, seen, settings, shop, titled, track, versioned, write};
 
 fn with_state() -> MachineSettings {
     MachineSettings {
@@ -332,6 +332,7 @@ fn what_a_slice_tells_between_decision_and_dispatch_is_minded() {
         driver.slices.insert(shop(1), known(theirs, 5));
         driver.assign(shop(1));
         driver.run_to_rest();
+        assert_eq!(driver.machine.snapshot(driver.now).lanes, 0);
         let creates = driver.calls(|call| matches!(call, Call::CreateKObject { .. }));
         assert!(creates.is_empty(), "it exists: {creates:?}");
         let expected = if skipped {
@@ -341,5 +342,9 @@ fn what_a_slice_tells_between_decision_and_dispatch_is_minded() {
         };
         assert_eq!(driver.settled(), [expected]);
         assert_eq!(driver.calls(is_write).is_empty(), skipped);
+        // The object's next state finds its lane free.
+        driver.record(1, write(titled(versioned(object("order", 0), "4"), 9)));
+        driver.run_to_rest();
+        assert_eq!(driver.settled(), [expected, Settlement::Delivered]);
     }
 }
