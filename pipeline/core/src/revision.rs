@@ -12,8 +12,10 @@ use crate::operation::Klass;
 
 /// Updates of a klass after which the share of conflicts means something.
 const ENOUGH: u64 = 100;
-/// Conflicts above one in this many updates turn the lock off.
-const ONE_IN: u64 = 20;
+/// Conflicts above one in this many updates turn the lock off. An organisation that counts differently refuses every second
+/// update of an object that is written again and again, and one in three of objects that are written three times; replicas
+/// that write the same state one after the other, when answers are lost, stay far below. To keep the lock in vain costs reads.
+const ONE_IN: u64 = 4;
 
 /// What is known of revisions.
 #[derive(Debug, Default)]
@@ -194,7 +196,7 @@ mod tests {
     fn too_many_conflicts_turn_the_lock_off() {
         let mut revisions = Revisions::default();
         for n in 0..99 {
-            assert!(!revisions.count(&order(), n % 10 == 0));
+            assert!(!revisions.count(&order(), n % 3 == 0));
         }
         assert!(revisions.count(&order(), true), "said once");
         assert!(!revisions.count(&order(), true));
@@ -206,7 +208,7 @@ mod tests {
     fn a_few_conflicts_are_ordinary() {
         let mut revisions = Revisions::default();
         for n in 0..1_000 {
-            assert!(!revisions.count(&order(), n % 50 == 0));
+            assert!(!revisions.count(&order(), n % 10 == 0));
         }
         assert_eq!(revisions.lock(&order(), Revision::Known(1), false), Some(1));
     }
