@@ -18,6 +18,7 @@ mod make;
 mod commits;
 mod customers;
 mod drains;
+mod events;
 mod guard;
 mod holds;
 mod limit;

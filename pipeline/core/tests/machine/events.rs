@@ -1,0 +1,95 @@
+//! Events and identities: what rides together, and what becomes of lanes that turn out to be one customer's.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ingest_core::call::Call;
+use ingest_core::directory::customer_hash;
+use ingest_core::fact::Settlement;
+use ingest_core::machine::{MachineSettings, StateSettings};
+use ingest_core::operation::{CustomerKey, MissingCustomer, Operation, Planned};
+use ingest_core::outcome::SkipReason;
+use ingest_core::record::Offset;
+use ingest_core::state_log::reduce::Slice;
+use ingest_core::state_log::{Content, Entity, Entry, OwnerId};
+
+use crate::driver::Driver;
+use crate::make::{by_email, customer, identify, settings, shop, track};
+
+const EMAIL: &str = "ada@example.com";
+
+/// The event of that number, of the customer with the e-mail address.
+fn by_address(number: u64) -> Planned {
+    let mut planned = track(number);
+    if let Operation::Track(track) = &mut planned.operation {
+        track.customer = by_email(EMAIL, MissingCustomer::Create);
+    }
+    planned
+}
+
+/// The event of that number, of customer 1.
+fn of_customer_1(number: u64) -> Planned {
+    let mut planned = track(number);
+    if let Operation::Track(track) = &mut planned.operation {
+        track.customer = customer(1);
+    }
+    planned
+}
+
+#[test]
+fn a_repeat_does_not_ride_with_an_identity() {
+    let mut driver = Driver::new(settings(), 1);
+    driver.record(0, track(1));
+    driver.run(2);
+    // Both wait behind another event of the customer.
+    driver.record(1, of_customer_1(50));
+    driver.record(2, identify(customer(1)));
+    driver.record(3, track(1));
+    driver.run_to_rest();
+    let events = driver.calls(|call| matches!(call, Call::Track { .. }));
+    assert_eq!(events.len(), 2, "{events:?}");
+    let repeat = Settlement::Skipped(SkipReason::Repeat);
+    assert!(driver.settled().contains(&repeat));
+}
+
+#[test]
+fn lanes_that_a_slice_makes_one_go_on() {
+    let mut driver = Driver::new(
+        MachineSettings {
+            state: Some(StateSettings::default()),
+            ..settings()
+        },
+        2,
+    );
+    driver.run(1);
+    driver.revoke(shop(1));
+    // The customer's external id is known.
+    driver.record(0, track(7));
+    driver.run(2);
+    // Another partition's slice knows the address, too, while events under both keys are on their way.
+    let hash = customer_hash(&CustomerKey::Email(EMAIL.into()));
+    let entry = Entry {
+        at: Offset(0),
+        content: Content::Customer(Arc::from("id of u7")),
+    };
+    let owner = OwnerId::new(99, 1);
+    let slice = Slice {
+        entries: vec![(Entity::Customer(hash), owner, entry)],
+        ..Slice::default()
+    };
+    driver.slices.insert(shop(1), slice);
+    driver.record(1, by_address(101));
+    for offset in 2..8 {
+        let mut planned = track(7);
+        if let Operation::Track(track) = &mut planned.operation {
+            track.event_key = uuid::Uuid::from_u128(200 + u128::try_from(offset).unwrap());
+        }
+        driver.record(offset, planned);
+    }
+    driver.assign(shop(1));
+    driver.run_for(Duration::from_millis(20));
+    driver.record(8, by_address(102));
+    driver.run_to_rest();
+    assert_eq!(driver.settled(), [Settlement::Delivered; 9]);
+    assert_eq!(driver.machine.snapshot(driver.now).lanes, 0);
+}
