@@ -70,6 +70,9 @@ impl Machine {
                 self.failures = 0;
                 self.last_any_success = Some(now);
                 self.last_success = Some((now, sent.family.clone()));
+                if let Some(family) = sent.family.clone() {
+                    self.last_successes.insert(family, now);
+                }
                 self.holds.probe_lost(now, family, &mut self.jitter);
                 for (scope, cause) in self.holds.succeeded(family) {
                     self.hold_ended(scope, cause);
@@ -252,7 +255,7 @@ impl Machine {
         }
     }
 
-    /// Back to the front of its lane, to go again later. A record that keeps failing while others succeed is refused.
+    /// Back to the front of its lane, to go again later. A record that keeps failing while others of its family succeed is refused.
     pub(super) fn retry(
         &mut self,
         now: Instant,
@@ -268,8 +271,20 @@ impl Machine {
         let Some(state) = self.operations.get_mut(&operation) else {
             return;
         };
-        let others_succeeded = self
-            .last_any_success
+        // What contradicts itself is answered; what is not answered may be the endpoint's fault.
+        let success = if cause == RetryCause::Conflict {
+            self.last_any_success
+        } else {
+            let family = match &state.work {
+                Operation::Identify(_) | Operation::Track(_) => Family::Tracking,
+                Operation::KObject(object) if state.verify_first => {
+                    Family::KObjectRead(object.klass.clone())
+                }
+                Operation::KObject(object) => Family::KObjectWrite(object.klass.clone()),
+            };
+            self.last_successes.get(&family).copied()
+        };
+        let others_succeeded = success
             .zip(state.last_attempt)
             .is_some_and(|(success, attempt)| success >= attempt);
         if cause != RetryCause::ObjectQuota && others_succeeded {
@@ -277,7 +292,7 @@ impl Machine {
         }
         if state.sick >= self.settings.max_failures {
             let detail = format!(
-                "failed {} times with {} while other requests succeeded",
+                "failed {} times with {} while other requests of its kind succeeded",
                 state.sick,
                 cause.as_str()
             );

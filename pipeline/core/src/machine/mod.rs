@@ -297,6 +297,8 @@ pub struct Machine {
     failures: u32,
     last_success: Option<(Instant, Option<Family>)>,
     last_any_success: Option<Instant>,
+    /// By family: what fails everywhere in one family says nothing against its records.
+    last_successes: HashMap<Family, Instant>,
     commit: state::CommitState,
     letters_open: usize,
     journal: journal::Journal,
@@ -350,6 +352,7 @@ impl Machine {
             failures: 0,
             last_success: None,
             last_any_success: None,
+            last_successes: HashMap::new(),
             commit: state::CommitState::default(),
             letters_open: 0,
             journal: journal::Journal::default(),

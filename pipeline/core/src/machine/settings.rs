@@ -28,7 +28,7 @@ pub struct MachineSettings {
     pub patience: Patience,
     /// Delays between attempts.
     pub retry: Backoff,
-    /// After how many failures a record counts as sick, counted only while others succeed.
+    /// After how many failures a record counts as sick, counted only while others of its kind (an endpoint, a klass) succeed.
     pub max_failures: u32,
     /// Probes of what a person has to mend.
     pub patient_probes: Backoff,

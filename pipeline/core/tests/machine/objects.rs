@@ -273,3 +273,28 @@ fn conflicts_with_what_others_wrote_never_turn_the_lock_off() {
 fn conflicts_although_nobody_else_wrote_turn_the_lock_off() {
     assert_eq!(conflicts(|number| 10 * (number - 1)), 1);
 }
+
+#[test]
+fn an_endpoint_that_fails_for_an_hour_dead_letters_nothing_while_others_answer() {
+    let mut driver = Driver::new(settings(), 1);
+    driver.answer(|call| match call {
+        Call::CreateKObject { .. } => {
+            Some(CallResult::Written(Outcome::Retry(RetryCause::ServerError)))
+        }
+        Call::CreateKObjects { .. } => Some(CallResult::Submitted(Outcome::Retry(
+            RetryCause::ServerError,
+        ))),
+        _ => None,
+    });
+    for n in 0..3 {
+        driver.record(n, write(object("order", u64::try_from(n).unwrap())));
+    }
+    for n in 3..723 {
+        driver.record(n, track(u64::try_from(n).unwrap()));
+        driver.run(5);
+    }
+    assert!(driver.letters.is_empty(), "{:?}", driver.letters);
+    driver.all_is_well();
+    driver.run_to_rest();
+    assert_eq!(driver.settled(), [Settlement::Delivered; 723]);
+}
