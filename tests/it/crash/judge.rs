@@ -369,10 +369,13 @@ impl Mode {
     /// Whether an older state may overwrite a newer one.
     const fn may_overwrite(self, klass: Klass) -> bool {
         match (self, klass) {
-            (Self::Refused, Klass::Order | Klass::Shipment)
-            | (Self::Allowed | Self::RevIgnored, Klass::Order) => false,
-            // Of two objects of one external id, replicas do not see the same (`docs/reliability.md`).
-            (Self::Allowed | Self::RevIgnored, Klass::Shipment) => true,
+            (Self::Refused, Klass::Order | Klass::Shipment) | (Self::Allowed, Klass::Order) => {
+                false
+            }
+            // Of two objects of one external id, replicas do not see the same; where revisions are ignored, a job that was
+            // open when its partition was lost may run after what the next owner wrote (`docs/reliability.md`).
+            (Self::Allowed, Klass::Shipment)
+            | (Self::RevIgnored, Klass::Order | Klass::Shipment) => true,
         }
     }
 }
