@@ -94,11 +94,19 @@ async fn what_a_hold_has_no_room_for_is_set_aside_and_comes_back() {
     // Beside it everything else is delivered, and nothing is a dead letter.
     produce(&setup, event, EVENTS).await;
     worker.wait_until("delivered", EVENTS).await;
-    let metrics = worker.metrics().await;
-    let held = whole(metrics.sum("held_records", &[]));
+    // A probe under way is neither for a moment.
+    let (held, diverted) = wait_for(
+        "each order to be held or set aside",
+        || worker.tail(),
+        async || {
+            let metrics = worker.metrics().await;
+            let held = whole(metrics.sum("held_records", &[]));
+            let diverted = metrics.records("diverted");
+            (held + diverted == ORDERS).then_some((held, diverted))
+        },
+    )
+    .await;
     assert!(held <= HELD, "{held} records held");
-    let diverted = metrics.records("diverted");
-    assert_eq!(held + diverted, ORDERS, "each is held or set aside");
     assert_eq!(setup.kustomer.account().kobjects_total, 0);
     let listed = setup.letters_command(&["list", "--from-hold", "--json"]);
     let listed: Vec<Value> = listed

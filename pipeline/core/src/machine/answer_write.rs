@@ -145,8 +145,8 @@ impl Machine {
         }
     }
 
-    /// The answer to a write that named an old revision on purpose. `true` if the write is still to be made: it was refused for
-    /// its revision, as it should be, or not tried at all.
+    /// The answer to a write that named an old revision on purpose. `true` if the write is still to be made: it was refused, as
+    /// it should be, or not tried at all.
     fn is_lock_test(&mut self, id: OperationId, outcome: &Outcome<Written>) -> bool {
         let Some(state) = self.operations.get_mut(&id) else {
             return false;
@@ -168,6 +168,14 @@ impl Machine {
                 self.revisions.tested(&object.klass, Some(true));
                 true
             }
+            // For the revision or for itself: only the right revision can tell.
+            Outcome::Reject(_) | Outcome::Split(_) => {
+                state.looked = true;
+                state.refused_in_test = true;
+                self.revisions.tested(&object.klass, None);
+                self.journal_refused(&[id]);
+                true
+            }
             // It was not tried: the object may have changed by the time that it can be.
             Outcome::Hold(_) | Outcome::Retry(RetryCause::OrgQuota) => {
                 self.revisions.tested(&object.klass, None);
@@ -177,9 +185,7 @@ impl Machine {
             Outcome::Delivered(Written::Duplicate | Written::Gone)
             | Outcome::Pending(_)
             | Outcome::Retry(_)
-            | Outcome::Ambiguous
-            | Outcome::Reject(_)
-            | Outcome::Split(_) => {
+            | Outcome::Ambiguous => {
                 self.revisions.tested(&object.klass, None);
                 false
             }
@@ -206,6 +212,10 @@ impl Machine {
             }
             if verb == Verb::Update {
                 self.revisions.count(&written.klass, false);
+            }
+            if state.refused_in_test {
+                // With the right revision it was taken.
+                self.revisions.tested(&written.klass, Some(true));
             }
             let (klass, sent) = (written.klass.clone(), state.last_attempt);
             let told = object.or_else(|| state.object_id.clone());

@@ -268,6 +268,7 @@ impl Machine {
             begun,
             looked: false,
             tests_lock: false,
+            refused_in_test: false,
         };
         self.operations.insert(id, state);
         self.lanes.push(lane, id);

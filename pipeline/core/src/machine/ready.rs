@@ -131,8 +131,11 @@ impl Machine {
                     // What is read last is what stands, but for the time until the write has run.
                     Trust::Useless if !state.looked => return Next::Verify,
                     Trust::Useless => return Next::Write(group(Verb::Update), state.bytes),
-                    // What a held klass is tried with has to be a write that means what it says.
-                    Trust::Unknown if state.looked && self.holds.get(&writes).is_some() => {
+                    // What a held klass is tried with, and what was refused in a test, has to mean what it says.
+                    Trust::Unknown
+                        if state.looked
+                            && (state.refused_in_test || self.holds.get(&writes).is_some()) =>
+                    {
                         return Next::Write(group(Verb::Update), state.bytes);
                     }
                     Trust::Unknown if self.revisions.is_tested(now, &object.klass) => {

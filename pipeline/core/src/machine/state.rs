@@ -117,6 +117,8 @@ pub(super) struct OperationState {
     pub(super) looked: bool,
     /// Its write names a revision that is known to be old: the answer tells whether the organisation minds.
     pub(super) tests_lock: bool,
+    /// Such a write was refused, and not as a conflict: it is made with the right revision now.
+    pub(super) refused_in_test: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -26,6 +26,7 @@ mod objects;
 mod promises;
 mod quarantine;
 mod quota;
+mod revisions;
 mod sleep;
 mod split;
 mod state;
