@@ -70,7 +70,9 @@ impl Machine {
                 self.failures = 0;
                 self.last_any_success = Some(now);
                 self.last_success = Some((now, sent.family.clone()));
-                if let Some(family) = sent.family.clone() {
+                // A job that was begun has not done anything yet: its items tell.
+                let family_succeeded = label_of(result) != OutcomeLabel::Pending;
+                if let Some(family) = sent.family.clone().filter(|_| family_succeeded) {
                     self.last_successes.insert(family, now);
                 }
                 self.holds.probe_lost(now, family, &mut self.jitter);
@@ -323,17 +325,18 @@ impl Machine {
             SentKind::Tracking(operations) => {
                 self.on_tracked(now, operations, Outcome::Ambiguous, &nothing);
             }
-            SentKind::ResolveIdentify(key) | SentKind::ReadCustomer { customer: key } => {
-                self.look_up_failed(now, &key);
+            SentKind::ResolveIdentify(key) => self.look_up_failed(now, &key, &Family::Tracking),
+            SentKind::ReadCustomer { customer } => {
+                self.look_up_failed(now, &customer, &Family::CustomerRead);
             }
             SentKind::Search(keys) => {
                 for key in keys {
-                    self.look_up_failed(now, &key);
+                    self.look_up_failed(now, &key, &Family::CustomerRead);
                 }
             }
             SentKind::CreateCustomers { keys, .. } => {
                 for key in keys.into_values() {
-                    self.look_up_failed(now, &key);
+                    self.look_up_failed(now, &key, &Family::CustomerCreate);
                 }
             }
             SentKind::Write(batch) if batch.operations.len() == 1 => {

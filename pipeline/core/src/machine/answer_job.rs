@@ -7,9 +7,10 @@ use super::Machine;
 use super::state::Stage;
 use crate::call::{ItemFate, ItemResult, JobReport};
 use crate::fact::{Fact, ResolvedBy};
+use crate::hold::Family;
 use crate::job::{InheritedItem, JobId, JobItems};
 use crate::lane::OperationId;
-use crate::operation::CustomerKey;
+use crate::operation::{CustomerKey, Operation};
 use crate::outcome::{Outcome, Rejection, RetryCause};
 use crate::pack::Verb;
 use crate::quarantine::Way;
@@ -80,6 +81,7 @@ impl Machine {
             Some(JobItems::Objects { group, operations }) => {
                 for operation in in_order(operations) {
                     if clean {
+                        self.item_stored(now, operation);
                         self.stored(operation, group.verb, None, None);
                     } else {
                         self.doubt_now(operation);
@@ -127,9 +129,21 @@ impl Machine {
         }
     }
 
+    /// An item of a job stands: writes of its klass succeed.
+    fn item_stored(&mut self, now: Instant, id: OperationId) {
+        let state = self.operations.get(&id);
+        if let Some(Operation::KObject(object)) = state.map(|state| &state.work) {
+            let family = Family::KObjectWrite(object.klass.clone());
+            self.last_successes.insert(family, now);
+        }
+    }
+
     fn settle_object(&mut self, now: Instant, id: OperationId, verb: Verb, fate: ItemFate) {
         match fate {
-            ItemFate::Stored(object) => self.stored(id, verb, object, None),
+            ItemFate::Stored(object) => {
+                self.item_stored(now, id);
+                self.stored(id, verb, object, None);
+            }
             ItemFate::Duplicate => self.look_at(id),
             ItemFate::Conflict => self.conflict(id),
             ItemFate::Gone => self.gone(now, id, verb),
@@ -144,13 +158,14 @@ impl Machine {
     fn settle_customer(&mut self, now: Instant, key: &CustomerKey, fate: ItemFate) {
         match fate {
             ItemFate::Stored(Some(id)) => {
+                self.last_successes.insert(Family::CustomerCreate, now);
                 self.learn_customer(key, &id, ResolvedBy::Create, None);
             }
             ItemFate::Stored(None) | ItemFate::Duplicate | ItemFate::Conflict => {
                 self.resolver.exists(key);
             }
             ItemFate::Gone | ItemFate::Limited(_) | ItemFate::Transient(_) => {
-                self.look_up_failed(now, key);
+                self.look_up_failed(now, key, &Family::CustomerCreate);
             }
             ItemFate::Permanent(detail) => {
                 for operation in self.resolver.found(key) {

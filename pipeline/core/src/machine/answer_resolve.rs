@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::Machine;
 use crate::call::SearchFound;
 use crate::fact::{Fact, ResolvedBy};
+use crate::hold::Family;
 use crate::job::JobItems;
 use crate::operation::CustomerKey;
 use crate::outcome::{Outcome, Rejection, RetryCause, SplitHint};
@@ -53,7 +54,7 @@ impl Machine {
             }
             Outcome::Retry(_) | Outcome::Ambiguous | Outcome::Pending(_) => {
                 for customer in customers {
-                    self.look_up_failed(now, customer);
+                    self.look_up_failed(now, customer, &Family::CustomerRead);
                 }
             }
         }
@@ -80,7 +81,7 @@ impl Machine {
                 self.resolver.ask_again(now, key);
             }
             Outcome::Retry(_) | Outcome::Ambiguous | Outcome::Pending(_) => {
-                self.look_up_failed(now, key);
+                self.look_up_failed(now, key, &Family::CustomerRead);
             }
         }
     }
@@ -103,7 +104,7 @@ impl Machine {
                 self.resolver.ask_again(now, key);
             }
             Outcome::Retry(_) | Outcome::Ambiguous | Outcome::Pending(_) => {
-                self.look_up_failed(now, key);
+                self.look_up_failed(now, key, &Family::Tracking);
             }
         }
     }
@@ -138,7 +139,7 @@ impl Machine {
             }
             Outcome::Delivered(()) | Outcome::Retry(_) | Outcome::Ambiguous => {
                 for key in keys.into_values() {
-                    self.look_up_failed(now, &key);
+                    self.look_up_failed(now, &key, &Family::CustomerCreate);
                 }
             }
         }
@@ -172,17 +173,18 @@ impl Machine {
         }
     }
 
-    /// A question about a customer failed: asked again later, and given up when it keeps failing while others succeed.
-    pub(super) fn look_up_failed(&mut self, now: Instant, key: &CustomerKey) {
+    /// A question about a customer failed: asked again later, and given up when it keeps failing while others of its family
+    /// succeed.
+    pub(super) fn look_up_failed(&mut self, now: Instant, key: &CustomerKey, family: &Family) {
         let attempt = self.resolver.failures(key) + 1;
         let delay = self.settings.retry.delay(attempt, None, &mut self.jitter);
-        let failures = self.resolver.failed(now + delay, key);
-        let others_succeed = self
-            .last_any_success
-            .is_some_and(|at| now.saturating_duration_since(at) < self.settings.quota.minute);
-        if failures >= self.settings.max_failures && others_succeed {
+        let succeeded = self.last_successes.get(family).copied();
+        let sick = self.resolver.failed(now, delay, key, succeeded);
+        if sick >= self.settings.max_failures {
             for operation in self.resolver.found(key) {
-                let detail = format!("finding its customer failed {failures} times");
+                let detail = format!(
+                    "finding its customer failed {sick} times while other requests of its kind succeeded"
+                );
                 self.finish_rejected(operation, Rejection::RetriesExhausted, detail);
             }
         }

@@ -214,10 +214,10 @@ impl Machine {
             Stage::InJob(_) => family(Family::BulkRead),
             Stage::WaitCustomer => {
                 let customer = state.work.customer()?.first();
-                if self.resolver.is_parked(customer) {
-                    return Some(HeldBy::Parked);
-                }
-                family(Family::CustomerRead).or_else(|| family(Family::CustomerCreate))
+                let parked = self.resolver.is_parked(customer);
+                family(Family::CustomerRead)
+                    .or_else(|| family(Family::CustomerCreate))
+                    .or_else(|| parked.then_some(HeldBy::Parked))
             }
             Stage::Parked(_) | Stage::WaitInherited => Some(HeldBy::Parked),
             Stage::Journalling => hold(&Scope::State),

@@ -63,6 +63,10 @@ struct Wanted {
     stage: Stage,
     /// Questions that came to nothing.
     failures: u32,
+    /// Those of them since whose predecessor a question of the same kind succeeded.
+    sick: u32,
+    /// The last of them.
+    failed_at: Option<Instant>,
     /// Times it was found missing while it is waited for.
     looks: u32,
     /// Which key is read next.
@@ -153,6 +157,8 @@ impl Resolver {
             waiting: vec![operation],
             stage: Stage::UnderWay,
             failures: 0,
+            sick: 0,
+            failed_at: None,
             looks: 0,
             next_key: 0,
         };
@@ -225,15 +231,27 @@ impl Resolver {
         }
     }
 
-    /// A question failed: asked again at that time. How often that has happened to this customer.
-    pub fn failed(&mut self, until: Instant, customer: &CustomerKey) -> u32 {
+    /// A question failed: asked again after the delay. `succeeded`: when one of the same kind last succeeded. How often this
+    /// customer's failed although others succeeded in between.
+    pub fn failed(
+        &mut self,
+        now: Instant,
+        delay: Duration,
+        customer: &CustomerKey,
+        succeeded: Option<Instant>,
+    ) -> u32 {
         let Some(wanted) = self.wanted.get_mut(customer) else {
             return 0;
         };
         wanted.failures = wanted.failures.saturating_add(1);
+        let between = wanted.failed_at.replace(now).zip(succeeded);
+        if between.is_some_and(|(before, succeeded)| succeeded >= before) {
+            wanted.sick += 1;
+        }
+        let until = now + delay;
         wanted.stage = Stage::Delayed(until);
         self.later.insert((until, customer.clone()));
-        wanted.failures
+        wanted.sick
     }
 
     /// How often questions for this customer failed.
@@ -329,12 +347,12 @@ impl Resolver {
         self.wanted.is_empty()
     }
 
-    /// Whether a customer is known not to exist and is waited for.
+    /// Whether a customer is waited for that more permits would not find: it does not exist yet, or asking failed.
     #[must_use]
     pub fn is_parked(&self, customer: &CustomerKey) -> bool {
         self.wanted
             .get(customer)
-            .is_some_and(|wanted| wanted.looks > 0)
+            .is_some_and(|wanted| wanted.looks > 0 || wanted.failures > 0)
     }
 
     /// All keys of a wanted customer.

@@ -245,17 +245,20 @@ fn a_failed_question_waits_and_is_counted() {
     let mut resolver = resolver();
     want(&mut resolver, now, 1, MissingCustomer::Create);
     let mut at = now + Duration::from_secs(5);
-    for failures in 1..=3 {
+    let mut succeeded = None;
+    for sick in [0, 0, 1, 2] {
         assert_eq!(
             resolver.ask(at, false, ALL),
             Some(Question::Identify(key(0)))
         );
         assert_eq!(
-            resolver.failed(at + Duration::from_secs(30), &key(0)),
-            failures
+            resolver.failed(at, Duration::from_secs(30), &key(0), succeeded),
+            sick
         );
         assert_eq!(resolver.ask(at + Duration::from_secs(20), false, ALL), None);
         at += Duration::from_secs(31);
+        // From the second failure on another question succeeds after each.
+        succeeded = (resolver.failures(&key(0)) > 1).then_some(at);
         resolver.tick(at);
         at += Duration::from_secs(5);
     }

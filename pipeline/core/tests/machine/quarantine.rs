@@ -1,8 +1,9 @@
 //! A klass whose items keep failing the same way.
 
-use ingest_core::call::{Call, CallResult, ItemFate, ItemResult, JobReport};
+use ingest_core::call::{Call, CallResult, ItemFate, ItemResult, JobReport, Written};
+use ingest_core::fact::Settlement;
 use ingest_core::machine::Input;
-use ingest_core::outcome::{HoldCause, JobTicket, Outcome};
+use ingest_core::outcome::{HoldCause, JobTicket, Outcome, RetryCause};
 use ingest_core::record::Topic;
 
 use crate::driver::Driver;
@@ -25,6 +26,23 @@ fn size_of(call: &Call) -> usize {
 
 /// Every item of klass `changed` fails: those of bulk requests in their jobs.
 fn items_fail(call: &Call) -> Option<CallResult> {
+    let alone = Outcome::Reject("400: Invalid type: /custom/totalNum".to_owned());
+    fail_items(call, alone, |reference| {
+        ItemFate::Permanent(format!("Invalid type in item {reference}"))
+    })
+}
+
+/// The same, and each item may go again.
+fn items_wait(call: &Call) -> Option<CallResult> {
+    let alone = Outcome::Retry(RetryCause::ServerError);
+    fail_items(call, alone, |_| ItemFate::Transient("try later".to_owned()))
+}
+
+fn fail_items(
+    call: &Call,
+    alone: Outcome<Written>,
+    fate: impl Fn(&str) -> ItemFate,
+) -> Option<CallResult> {
     match call {
         Call::CreateKObjects { items, .. } if klass_of(call) == "changed" => {
             let refs: Vec<&str> = items.iter().map(|item| item.reference.as_str()).collect();
@@ -33,14 +51,14 @@ fn items_fail(call: &Call) -> Option<CallResult> {
                 created_ms: None,
             })))
         }
-        Call::CreateKObject { .. } if klass_of(call) == "changed" => Some(CallResult::Written(
-            Outcome::Reject("400: Invalid type: /custom/totalNum".to_owned()),
-        )),
+        Call::CreateKObject { .. } if klass_of(call) == "changed" => {
+            Some(CallResult::Written(alone))
+        }
         Call::ReadJob { job } => {
             let refs = job.strip_prefix("fails:")?;
             let items = refs.split(',').map(|reference| ItemResult {
                 reference: reference.to_owned(),
-                fate: ItemFate::Permanent(format!("Invalid type in item {reference}")),
+                fate: fate(reference),
             });
             Some(CallResult::Job(Outcome::Delivered(JobReport {
                 complete: true,
@@ -196,4 +214,20 @@ fn one_bad_item_among_many_puts_nobody_into_quarantine() {
     assert!(driver.holds().is_empty());
     assert_eq!(driver.letters.len(), 100);
     driver.run_to_rest();
+}
+
+#[test]
+fn a_klass_whose_items_all_wait_dead_letters_nothing_however_many_jobs_are_accepted() {
+    let mut driver = Driver::new(settings(), 1);
+    driver.answer(items_wait);
+    for n in 0..40 {
+        driver.record(n, write(object("changed", n.unsigned_abs())));
+    }
+    driver.run(2 * 3_600);
+    let submits = driver.calls(|call| size_of(call) > 1 && klass_of(call) == "changed");
+    assert!(submits.len() > 10, "{} bulk requests", submits.len());
+    assert!(driver.letters.is_empty(), "{:?}", driver.letters);
+    driver.all_is_well();
+    driver.run_to_rest();
+    assert_eq!(driver.settled(), [Settlement::Delivered; 40]);
 }
