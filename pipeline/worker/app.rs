@@ -22,6 +22,7 @@ use crate::config::settings::KeyedBy;
 use crate::lifecycle::{Exit, Signals, Spawner, Supervisor};
 use crate::metrics::Metrics;
 use crate::observe::Observer;
+use crate::pace::Pace;
 use crate::pump::{self, PumpParts, PumpView};
 use crate::telemetry;
 
@@ -40,6 +41,7 @@ pub fn run(settings: &Settings, args: &RunArgs) -> anyhow::Result<Exit> {
     let level = telemetry::init(&settings.log)?;
     let metrics = Metrics::new();
     metrics.started(Clock.unix_ms());
+    metrics.topics(settings.kafka.topics.iter().map(|one| &one.topic));
     let observer = Observer::new(metrics.clone());
     let parts = parts(settings, args, observer.clone())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -230,51 +232,14 @@ async fn report(
         }
         let tally = observer.tally();
         report.dead_letters = tally.dead_lettered.values().sum();
-        let estimate = pace.drain_estimate(&view, tally.settled());
+        let lag = view.statistics.partitions.iter().filter_map(|one| one.lag);
+        let estimate = pace.drain_estimate(view.at, tally.settled(), lag.sum());
         report.drain_estimate_seconds = estimate.map(|left| left.as_secs());
         observer.metrics().drain_estimate(estimate);
         reports.send_replace(report.clone());
     }
     spawner.shutdown().cancelled().await;
     Ok(())
-}
-
-/// How fast records are settled, smoothed over about a minute.
-#[derive(Debug, Default)]
-struct Pace {
-    last: Option<(Instant, u64)>,
-    per_second: f64,
-}
-
-impl Pace {
-    /// When the known lag will be gone at the present pace; `None` without lag or without pace.
-    fn drain_estimate(&mut self, view: &PumpView, settled: u64) -> Option<Duration> {
-        if let Some((at, before)) = self.last {
-            let seconds = view.at.saturating_duration_since(at).as_secs_f64();
-            if seconds > 0.0 {
-                let gained = u32::try_from(settled.saturating_sub(before)).unwrap_or(u32::MAX);
-                let now = f64::from(gained) / seconds;
-                let part = (seconds / 60.0).min(1.0);
-                self.per_second = if self.per_second > 0.0 {
-                    self.per_second.mul_add(1.0 - part, now * part)
-                } else {
-                    now
-                };
-            }
-        }
-        self.last = Some((view.at, settled));
-        let lag: u64 = view
-            .statistics
-            .partitions
-            .iter()
-            .filter_map(|one| one.lag)
-            .sum();
-        if lag == 0 || self.per_second <= f64::EPSILON {
-            return None;
-        }
-        let lag = f64::from(u32::try_from(lag).unwrap_or(u32::MAX));
-        Duration::try_from_secs_f64(lag / self.per_second).ok()
-    }
 }
 
 #[cfg(test)]

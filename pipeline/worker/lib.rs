@@ -23,5 +23,6 @@ pub mod demo;
 pub mod lifecycle;
 pub mod metrics;
 pub mod observe;
+mod pace;
 pub mod pump;
 pub mod telemetry;

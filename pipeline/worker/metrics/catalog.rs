@@ -48,6 +48,43 @@ const FILL: &[f64] = &[1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 75.0, 90.0, 99.0, 100.0]
 /// Reads of one job.
 const READS: &[f64] = &[1.0, 2.0, 3.0, 5.0, 8.0, 13.0];
 
+/// A kind of metric that has series before anything happened.
+trait Start {
+    fn start(&self, labels: &[Label], topics: &[&str]);
+}
+
+impl Start for IntCounterVec {
+    fn start(&self, labels: &[Label], topics: &[&str]) {
+        let mut combinations: Vec<Vec<&str>> = vec![Vec::new()];
+        for label in labels {
+            let values = match label {
+                Label::Topic => topics.to_vec(),
+                closed => closed.values().unwrap_or_default(),
+            };
+            combinations = combinations
+                .iter()
+                .flat_map(|head| {
+                    let values = values.iter();
+                    values.map(move |value| head.iter().copied().chain([*value]).collect())
+                })
+                .collect();
+        }
+        for combination in combinations {
+            self.with_label_values(&combination).inc_by(0);
+        }
+    }
+}
+
+/// What a gauge or a distribution would say at 0 is not known yet.
+macro_rules! unknown_at_first {
+    ($($type:ty),+) => { $(
+        impl Start for $type {
+            fn start(&self, _: &[Label], _: &[&str]) {}
+        }
+    )+ };
+}
+unknown_at_first!(CounterVec, GaugeVec, HistogramVec);
+
 macro_rules! catalog {
     ($($field:ident: $type:ident $(($buckets:expr))?, $name:literal, [$($label:ident),*], $help:literal;)+) => {
         /// Every metric, in the order of the documentation.
@@ -76,6 +113,11 @@ macro_rules! catalog {
                         family
                     },)+
                 })
+            }
+
+            /// Every counter at 0, in every combination of its labels: those by topic for these topics, none by partition.
+            pub(super) fn start_counters(&self, topics: &[&str]) {
+                $(self.$field.start(&[$(Label::$label),*], topics);)+
             }
         }
     };

@@ -17,10 +17,10 @@ use std::time::Duration;
 
 use ingest_core::record::{Topic, TopicPartition};
 use ingest_kafka::{CommitFailureKind, SourceErrorKind, Statistics};
-use prometheus::{IntCounterVec, Registry, TextEncoder};
+use prometheus::{Registry, TextEncoder};
 
-use self::catalog::{CATALOG, Families, Kind};
-use self::labels::{ACCEPTED, Fallback, Label};
+use self::catalog::Families;
+use self::labels::{ACCEPTED, Fallback};
 
 /// All metrics of the process; cheap to clone.
 #[derive(Debug, Clone)]
@@ -56,7 +56,7 @@ impl Metrics {
             families,
             last: Arc::default(),
         };
-        metrics.start_counters();
+        metrics.start_series();
         metrics
             .families
             .build_info
@@ -72,6 +72,12 @@ impl Metrics {
         TextEncoder::new()
             .encode_to_string(&self.registry.gather())
             .unwrap_or_default()
+    }
+
+    /// The input topics: their counters begin at 0, so that a first dead letter is a change.
+    pub fn topics<'t>(&self, topics: impl IntoIterator<Item = &'t Topic>) {
+        let topics: Vec<&str> = topics.into_iter().map(Topic::as_str).collect();
+        self.families.start_counters(&topics);
     }
 
     /// When the process started, milliseconds since 1970.
@@ -155,31 +161,16 @@ impl Metrics {
             .set(1.0);
     }
 
-    /// Brings every series of a counter with only closed labels into being.
-    fn start_counters(&self) {
-        let f = &self.families;
-        for (counter, name) in [
-            (&f.records_confirmed, "records_confirmed_total"),
-            (&f.possible_repeats, "possible_repeats_total"),
-            (&f.commits, "commits_total"),
-            (&f.source_errors, "kafka_errors_total"),
-            (&f.requests, "requests_total"),
-            (&f.retries, "retries_total"),
-            (&f.quota_spent, "quota_spent_requests_total"),
-            (&f.quota_freezes, "quota_freezes_total"),
-            (&f.jobs_abandoned, "jobs_abandoned_total"),
-            (&f.conflicts, "conflicts_total"),
-            (&f.directory_lookups, "directory_lookups_total"),
-            (&f.resolutions, "resolutions_total"),
-            (&f.holds_begun, "holds_begun_total"),
-            (&f.drain_cut, "drain_cut_records_total"),
-            (&f.invariants_broken, "invariants_broken_total"),
-        ] {
-            start(counter, name);
-        }
-        f.quota_freeze_seconds.with_label_values(NONE).inc_by(0.0);
+    /// Every counter, and every fallback, at 0. Those by topic begin with [`Metrics::topics`].
+    fn start_series(&self) {
+        self.families.start_counters(&[]);
+        self.families
+            .quota_freeze_seconds
+            .with_label_values(NONE)
+            .inc_by(0.0);
         for fallback in Fallback::ALL {
-            f.fallbacks.with_label_values(&[fallback.as_str()]).set(0.0);
+            let labels = [fallback.as_str()];
+            self.families.fallbacks.with_label_values(&labels).set(0.0);
         }
     }
 
@@ -197,29 +188,6 @@ impl Default for Metrics {
 
 /// The labels of a metric without labels.
 const NONE: &[&str] = &[];
-
-/// Every combination of the closed labels of a counter, at 0.
-fn start(counter: &IntCounterVec, name: &str) {
-    let labels: &[Label] = CATALOG
-        .iter()
-        .find(|definition| definition.name == name && definition.kind == Kind::Counter)
-        .map_or(&[], |definition| definition.labels);
-    let mut combinations: Vec<Vec<&str>> = vec![Vec::new()];
-    for label in labels {
-        let values = label.values().unwrap_or_default();
-        combinations = combinations
-            .iter()
-            .flat_map(|head| {
-                values
-                    .iter()
-                    .map(move |value| head.iter().copied().chain([*value]).collect())
-            })
-            .collect();
-    }
-    for combination in combinations {
-        counter.with_label_values(&combination).inc_by(0);
-    }
-}
 
 /// A count as a gauge takes it.
 #[expect(

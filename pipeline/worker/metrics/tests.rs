@@ -10,6 +10,7 @@ use ingest_core::operation::Klass;
 use ingest_core::outcome::{HeldBy, HoldCause, Rejection, SkipReason};
 
 use super::*;
+use crate::metrics::catalog::{CATALOG, Kind};
 
 /// The lines of the documentation's tables: name, type, labels, meaning.
 fn documented() -> Vec<[String; 4]> {
@@ -122,6 +123,7 @@ fn what_is_emitted_is_in_the_catalog_with_closed_values() {
     let metrics = Metrics::new();
     let topic = Topic::new("shop.events");
     metrics.started(1_000);
+    metrics.topics([&topic]);
     metrics.record_read(&topic);
     metrics.committed(Err(CommitFailureKind::Timeout));
     metrics.drain_estimate(Some(Duration::from_secs(3)));
@@ -160,6 +162,8 @@ fn what_is_emitted_is_in_the_catalog_with_closed_values() {
         "kustomer_ingest_delay_seconds_sum{from=\"record\"} 0",
         "kustomer_ingest_batch_operations_sum{class=\"write\"} 80",
         "kustomer_ingest_holds_begun_total{cause=\"bad_token\",scope=\"destination\"} 1",
+        "kustomer_ingest_dead_letters_total{reason=\"refused_by_api\",topic=\"shop.events\"} 0",
+        "kustomer_ingest_sleeps_total 0",
         "kustomer_ingest_invariants_broken_total{id=\"I1\"} 0",
         "kustomer_ingest_commits_total{result=\"timeout\"} 1",
     ] {

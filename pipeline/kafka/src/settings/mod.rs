@@ -293,17 +293,34 @@ fn check_brokers(brokers: &str) -> Result<(), SettingsError> {
                 "must be `host:port`, several separated by commas",
             ));
         }
-        let Some((host, port)) = broker.rsplit_once(':') else {
+        // The client takes the name of a security protocol in front.
+        let address = match broker.split_once("://") {
+            None => broker,
+            Some((protocol, address)) if is_security_protocol(protocol) => address,
+            Some((protocol, _)) => {
+                return Err(invalid(
+                    "brokers",
+                    format!("{protocol:?} is not a protocol of Kafka; write `host:port`"),
+                ));
+            }
+        };
+        let Some((host, port)) = address.rsplit_once(':') else {
             return Err(invalid(
                 "brokers",
                 format!("{broker:?} has no port; write `host:port`"),
             ));
         };
-        if host.is_empty() || port.parse::<u16>().is_err() {
+        if host.is_empty() || host.contains('/') || port.parse::<u16>().is_err() {
             return Err(invalid("brokers", format!("{broker:?} is not `host:port`")));
         }
     }
     Ok(())
+}
+
+fn is_security_protocol(name: &str) -> bool {
+    ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"]
+        .iter()
+        .any(|protocol| name.eq_ignore_ascii_case(protocol))
 }
 
 fn check_topics(options: &KafkaOptions) -> Result<Vec<Topic>, SettingsError> {

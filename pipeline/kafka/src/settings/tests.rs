@@ -272,6 +272,10 @@ fn brokers_need_a_port() {
         ":9092",
         "a:port",
         "a b:1",
+        "http://a:9092",
+        "a:9092, kafka://b:9092",
+        "a/b:9092",
+        "SSL://a",
     ] {
         let mut options = options();
         options.brokers = brokers.to_owned();
