@@ -59,10 +59,11 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
 
     #[test]
     fn a_steady_pace_tells_when_the_lag_is_gone_and_a_pause_tells_nothing() {
-        let start = Instant::now();
+        let start = Clock.now();
         let mut pace = Pace::default();
         let mut estimate = None;
         for second in 0..120 {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use kustomer_sim::server::Server;
 use kustomer_sim::{Config, Endpoint, FaultScript, SWITCHES};
@@ -18,13 +19,13 @@ struct Args {
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     listen: SocketAddr,
     /// Requests per minute of the whole organisation.
-    #[arg(long, default_value_t = 1_000, value_name = "N")]
+    #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: u64,
     /// How many times faster than real time its clock runs.
     #[arg(long, default_value_t = 1.0, value_name = "N", value_parser = time_scale)]
     time_scale: f64,
     /// An API key that exists; may be repeated.
-    #[arg(long, default_value = "sim-key", value_name = "KEY", action = ArgAction::Append)]
+    #[arg(long, default_value = "sim-key", value_name = "KEY", action = ArgAction::Append, value_parser = NonEmptyStringValueParser::new())]
     token: Vec<String>,
     /// A klass that exists from the start; may be repeated.
     #[arg(long, default_values = ["order", "shipment"], value_name = "NAME", action = ArgAction::Append)]

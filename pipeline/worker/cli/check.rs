@@ -24,7 +24,7 @@ pub struct Finding {
 }
 
 /// How a check came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// As it should be.
     Ok,
@@ -52,11 +52,13 @@ pub fn run(args: &CheckArgs, out: &mut Output<'_>) -> Result<CommandExit, Comman
     if args.online {
         findings.extend(online::findings(&settings)?);
     }
-    for finding in &findings {
-        out.line(&finding.to_string())?;
-    }
     for line in summary(&settings) {
         out.line(&line)?;
+    }
+    // What needs somebody's eyes stands at the end.
+    findings.sort_by_key(|finding| finding.level);
+    for finding in &findings {
+        out.line(&finding.to_string())?;
     }
     let number = |level| findings.iter().filter(|f| f.level == level).count();
     let faults = number(Level::Fault);
@@ -101,7 +103,7 @@ fn offline(settings: &Settings) -> Vec<Finding> {
         ));
     }
     if let Err(error) = settings.kustomer.token.read() {
-        let text = format!("kustomer.token: {error}");
+        let text = format!("kustomer.token: {:#}", anyhow::Error::from(error));
         findings.push(Finding::warning(
             text,
             "it need not be here, but where the worker runs",
@@ -120,7 +122,7 @@ fn offline(settings: &Settings) -> Vec<Finding> {
     }
     findings.extend(missing);
     if let Some(Err(error)) = settings.kafka.instance_id.as_ref().map(PropertyValue::read) {
-        let text = format!("kafka.instance_id: {error}");
+        let text = format!("kafka.instance_id: {:#}", anyhow::Error::from(error));
         findings.push(Finding::warning(
             text,
             "it need not be here, but where the worker runs",

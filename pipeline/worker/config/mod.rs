@@ -34,11 +34,11 @@ pub use self::units::{parse_duration, parse_size, show_duration, show_size};
 /// All faults of the file and of its mappings, sorted by place.
 pub fn load(file: &Path) -> Result<Settings, Faults> {
     let text = std::fs::read_to_string(file).map_err(|error| {
-        Fault::of_file(
-            file,
-            format!("cannot be read: {error}"),
-            "give the path of the configuration file",
-        )
+        if error.kind() == std::io::ErrorKind::InvalidData {
+            return Fault::of_file(file, "is not UTF-8", "save it as a text in UTF-8");
+        }
+        let problem = format!("cannot be read: {error}");
+        Fault::of_file(file, problem, "give the path of the configuration file")
     })?;
     parse(file, &text)
 }

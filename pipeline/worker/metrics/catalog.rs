@@ -57,9 +57,10 @@ impl Start for IntCounterVec {
     fn start(&self, labels: &[Label], topics: &[&str]) {
         let mut combinations: Vec<Vec<&str>> = vec![Vec::new()];
         for label in labels {
-            let values = match label {
-                Label::Topic => topics.to_vec(),
-                closed => closed.values().unwrap_or_default(),
+            let values = if *label == Label::Topic {
+                topics.to_vec()
+            } else {
+                label.values().unwrap_or_default()
             };
             combinations = combinations
                 .iter()

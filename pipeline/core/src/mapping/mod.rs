@@ -112,7 +112,7 @@ impl Mapping {
     pub fn compile(text: &str, file_name: &str) -> Result<Self, Vec<MappingError>> {
         let document = Node::from_yaml(text).map_err(|error| {
             let place = error.location().map(Place::from).unwrap_or_default();
-            let text = error.without_snippet().to_string();
+            let text = node::yaml_problem(&error);
             vec![MappingError {
                 file: file_name.to_owned(),
                 place,

@@ -394,6 +394,12 @@ fn check_literal(
 
 /// A length of time such as `90s`, `30m`, `1h` or `7d`.
 fn duration(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<SignedDuration> {
+    let help = || Some("write a number and s, m, h or d, for example `1h`".to_owned());
+    if let Some(kind) = node.as_text().is_none().then(|| node.kind()) {
+        let said = format!("must be a length of time, is {kind}");
+        reader.error(node.place, at, said, help());
+        return None;
+    }
     let text = reader.text(node, at)?;
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match text.get(digits.len()..) {
@@ -408,12 +414,11 @@ fn duration(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<SignedDura
         .and_then(|(unit, count)| count.checked_mul(unit))
         .filter(|n| *n <= 86_400 * 36_500);
     if seconds.is_none() {
-        let help = "write a number and s, m, h or d, for example `1h`".to_owned();
         reader.error(
             node.place,
             at,
             format!("`{text}` is no length of time"),
-            Some(help),
+            help(),
         );
     }
     seconds.map(SignedDuration::from_secs)

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ingest_core::mapping::node::{Content, Key, Node, Place as NodePlace};
+use ingest_core::mapping::node::{Content, Key, Node, Place as NodePlace, yaml_problem};
 
 use super::{
     At, Leaf, Place, RawBudget, RawConfig, RawDelivery, RawKafka, RawKustomer, RawLog, RawMapping,
@@ -29,10 +29,7 @@ pub(crate) fn tree(text: &str) -> Result<Node, (Option<Spot>, String)> {
             column: at.column(),
         });
         // Without the excerpt: the line could hold a secret that was put there by mistake.
-        (
-            at.filter(|spot| spot.line > 0),
-            error.without_snippet().to_string(),
-        )
+        (at.filter(|spot| spot.line > 0), yaml_problem(&error))
     })
 }
 
