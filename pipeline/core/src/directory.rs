@@ -51,6 +51,15 @@ impl KnownObject {
             (Some(_) | None, Some(_) | None) => false,
         }
     }
+
+    /// Whether the object stands in an older state than this version; never where one of the two has no version.
+    #[must_use]
+    pub fn is_older_than(&self, version: Option<&Version>) -> bool {
+        match (version, &self.version) {
+            (Some(ours), Some(theirs)) => theirs.is_older_than(ours),
+            (Some(_) | None, Some(_) | None) => false,
+        }
+    }
 }
 
 /// The caches of one worker.

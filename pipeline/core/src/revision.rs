@@ -16,11 +16,16 @@ const ENOUGH: u64 = 100;
 /// update of an object that is written again and again, and one in three of objects that are written three times; replicas
 /// that write the same state one after the other, when answers are lost, stay far below. To keep the lock in vain costs reads.
 const ONE_IN: u64 = 4;
+/// Looks that have to say so before it is believed that an organisation begins to count at 1: somebody who wrote the same
+/// state once more looks like that. Too low a number is refused; too high a one may be what another's write has made it.
+const AGREED: u32 = 3;
 
 /// What is known of revisions.
 #[derive(Debug, Default)]
 pub struct Revisions {
     start: Option<i64>,
+    /// Looks after which an organisation seemed to begin at 1.
+    seemed_one: u32,
     never_shown: bool,
     klasses: HashMap<Klass, Conflicts>,
 }
@@ -135,14 +140,28 @@ impl Revisions {
         self.never_shown = true;
     }
 
-    /// An object of which the number of own writes is known shows this revision.
+    /// An object shows this revision, and stands as this process left it, so far as its version tells.
     pub fn learn(&mut self, before: Revision, shown: i64) {
-        if let Revision::SinceCreate(updates) = before {
-            let start = shown.saturating_sub(updates);
-            // More means that somebody else has written it, too.
-            if (0..=1).contains(&start) {
-                self.start = Some(self.start.map_or(start, |known| known.min(start)));
+        let Revision::SinceCreate(updates) = before else {
+            return;
+        };
+        match shown.saturating_sub(updates) {
+            0 => self.start = Some(0),
+            1 if self.start.is_none() => {
+                self.seemed_one += 1;
+                if self.seemed_one >= AGREED {
+                    self.start = Some(1);
+                }
             }
+            // Somebody else has written it, too.
+            _ => {}
+        }
+    }
+
+    /// The answer to a create shows the revision that an object begins with.
+    pub fn learn_first(&mut self, shown: i64) {
+        if (0..=1).contains(&shown) {
+            self.start = Some(self.start.map_or(shown, |known| known.min(shown)));
         }
     }
 
@@ -181,7 +200,7 @@ mod tests {
             revisions.needs_look(&order(), twice),
             "others have written, too"
         );
-        revisions.learn(Revision::SinceCreate(3), 4);
+        revisions.learn_first(1);
         assert!(!revisions.needs_look(&order(), twice));
         assert!(revisions.needs_look(&order(), Revision::Unknown));
         assert_eq!(revisions.lock(&order(), twice, false), Some(3));
@@ -190,6 +209,23 @@ mod tests {
             Some(8)
         );
         assert_eq!(revisions.lock(&order(), Revision::Unknown, false), None);
+    }
+
+    #[test]
+    fn one_look_is_not_enough_for_the_higher_start() {
+        let mut revisions = Revisions::default();
+        let twice = Revision::SinceCreate(2);
+        for _ in 1..AGREED {
+            revisions.learn(Revision::SinceCreate(3), 4);
+            assert_eq!(revisions.lock(&order(), twice, false), None);
+        }
+        revisions.learn(Revision::SinceCreate(0), 1);
+        assert_eq!(revisions.lock(&order(), twice, false), Some(3));
+        // Nobody writes less than this process has: the higher one was somebody else's doing.
+        revisions.learn(Revision::SinceCreate(1), 1);
+        assert_eq!(revisions.lock(&order(), twice, false), Some(2));
+        revisions.learn(Revision::SinceCreate(1), 2);
+        assert_eq!(revisions.lock(&order(), twice, false), Some(2));
     }
 
     #[test]

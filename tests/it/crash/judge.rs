@@ -369,13 +369,10 @@ impl Mode {
     /// Whether an older state may overwrite a newer one.
     const fn may_overwrite(self, klass: Klass) -> bool {
         match (self, klass) {
-            (Self::Refused, Klass::Order | Klass::Shipment) | (Self::Allowed, Klass::Order) => {
-                false
-            }
-            // Of two objects of one external id, replicas do not see the same; where revisions are ignored, a job that was
-            // open when its partition was lost may run after what the next owner wrote (`docs/reliability.md`).
-            (Self::Allowed, Klass::Shipment)
-            | (Self::RevIgnored, Klass::Order | Klass::Shipment) => true,
+            (Self::Refused | Self::Allowed, Klass::Order | Klass::Shipment) => false,
+            // A job that was open when its partition was lost may run after what the next owner wrote, and what is written
+            // between a look and a write's end is not seen (`docs/reliability.md`).
+            (Self::RevIgnored, Klass::Order | Klass::Shipment) => true,
         }
     }
 }

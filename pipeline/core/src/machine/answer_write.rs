@@ -207,8 +207,10 @@ impl Machine {
                 Verb::Create => Revision::SinceCreate(0),
                 Verb::Update => state.decided.next(),
             };
-            if let Some(rev) = shown {
-                self.revisions.learn(counted, rev);
+            match (verb, shown) {
+                (Verb::Create, Some(rev)) => self.revisions.learn_first(rev),
+                (Verb::Update, Some(rev)) => self.revisions.learn(counted, rev),
+                (Verb::Create | Verb::Update, None) => {}
             }
             if verb == Verb::Update {
                 self.revisions.count(&written.klass, false);
@@ -389,8 +391,10 @@ impl Machine {
             return;
         };
         let before = self.directory.object(&object.klass, &object.external_id);
-        // Only where nobody else has written is the number of writes known; a conflict there speaks against the lock.
+        // Only where nobody else has written is the number of writes known; a conflict there speaks against the lock. Where
+        // duplicates are allowed, another object of the same external id may be found: of that nothing is known.
         if let (Some(before), Some(rev)) = (&before, found.rev)
+            && before.id == found.id
             && before.version.is_some()
             && before.version == found.version
         {

@@ -238,14 +238,23 @@ impl Machine {
             return;
         };
         let before = self.directory.object_by_hash(kept.object);
-        let revision = match (intent.verb, &before) {
-            (Verb::Create, _) => Revision::SinceCreate(0),
-            (Verb::Update, Some(before)) => before.revision.next(),
-            (Verb::Update, None) => Revision::Unknown,
+        let (id, revision) = match (intent.verb, id, before) {
+            // An object that was made and not named must not be made again: it is read when its id is needed.
+            (Verb::Create, id, _) => (
+                Some(id.unwrap_or_else(|| Arc::from(""))),
+                Revision::SinceCreate(0),
+            ),
+            // What the directory knows may be another object of the same external id, or a later state of this one: then
+            // this write is not the next.
+            (Verb::Update, Some(id), Some(before))
+                if id == before.id && before.is_older_than(kept.version.as_ref()) =>
+            {
+                (Some(id), before.revision.next())
+            }
+            (Verb::Update, id, before) => {
+                (id.or_else(|| before.map(|one| one.id)), Revision::Unknown)
+            }
         };
-        let id = id.or_else(|| before.map(|before| before.id));
-        // An object that was made and not named must not be made again: it is read when its id is needed.
-        let id = id.or_else(|| (intent.verb == Verb::Create).then(|| Arc::from("")));
         let (object, partition, at) = (kept.object, intent.partition.clone(), intent.at);
         let known = id.map(|id| KnownObject {
             id,

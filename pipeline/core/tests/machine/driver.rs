@@ -380,7 +380,13 @@ impl Destination {
                 let refs = items.iter().map(|item| item.reference.clone());
                 self.submit(refs.collect())
             }
-            Call::CreateKObject { .. } | Call::UpdateKObject { .. } => {
+            Call::UpdateKObject { id, .. } => {
+                CallResult::Written(Outcome::Delivered(Written::Stored {
+                    id: Some(Arc::clone(id)),
+                    rev: None,
+                }))
+            }
+            Call::CreateKObject { .. } => {
                 self.made += 1;
                 CallResult::Written(Outcome::Delivered(Written::Stored {
                     id: Some(format!("object {}", self.made).into()),

@@ -228,8 +228,8 @@ fn an_object_that_was_made_and_not_named_is_read_before_it_is_updated() {
 }
 
 /// Updates of one object, one after the other, each of which meets a conflict once; the look that follows shows what
-/// `theirs` gives for the update's number. How often the lock was turned off.
-fn conflicts(theirs: fn(u64) -> u64) -> usize {
+/// `theirs` gives for the update's number, in the object of that id. How often the lock was turned off.
+fn conflicts(id: fn(u64) -> String, theirs: fn(u64) -> u64) -> usize {
     let version = |number: u64| format!("{number:06}");
     let mut driver = Driver::new(settings(), 1);
     driver.record(0, write(versioned(object("order", 1), &version(0))));
@@ -244,7 +244,7 @@ fn conflicts(theirs: fn(u64) -> u64) -> usize {
             }
             Call::GetKObject { .. } => {
                 let shown = ObjectState {
-                    id: "object 1".into(),
+                    id: id(number).into(),
                     rev: Some(i64::try_from(10 * number).unwrap()),
                     version: Some(Version::new(&format!("{:06}", theirs(number)))),
                     customer: None,
@@ -266,14 +266,24 @@ fn conflicts(theirs: fn(u64) -> u64) -> usize {
     driver.facts.iter().filter(off).count()
 }
 
+fn only(_: u64) -> String {
+    "object 1".to_owned()
+}
+
 #[test]
 fn conflicts_with_what_others_wrote_never_turn_the_lock_off() {
-    assert_eq!(conflicts(|number| 10 * number - 5), 0);
+    assert_eq!(conflicts(only, |number| 10 * number - 5), 0);
 }
 
 #[test]
 fn conflicts_although_nobody_else_wrote_turn_the_lock_off() {
-    assert_eq!(conflicts(|number| 10 * (number - 1)), 1);
+    assert_eq!(conflicts(only, |number| 10 * (number - 1)), 1);
+}
+
+#[test]
+fn conflicts_after_which_a_copy_is_found_never_turn_the_lock_off() {
+    let copy = |number| format!("copy {number}");
+    assert_eq!(conflicts(copy, |number| 10 * (number - 1)), 0);
 }
 
 #[test]

@@ -177,3 +177,59 @@ fn an_update_in_doubt_waits_where_nobody_knows_that_revisions_are_minded() {
     driver.run_to_rest();
     assert_eq!(driver.settled(), [Settlement::Delivered; 2]);
 }
+
+/// Objects are made here and updated once each; every look finds an object of that id and that revision. How many looks
+/// there were.
+fn after_looks(id: fn(&str) -> String, rev: i64) -> usize {
+    let mut driver = Driver::new(settings(), 1);
+    let mut made = 0..;
+    driver.answer(move |call| match call {
+        Call::CreateKObject { .. } => {
+            let id = made.next().map(|number| format!("made o{number}"));
+            Some(CallResult::Written(Outcome::Delivered(Written::Stored {
+                id: id.map(Into::into),
+                rev: None,
+            })))
+        }
+        Call::GetKObject { external_id, .. } => {
+            Some(CallResult::KObject(Outcome::Delivered(Some(ObjectState {
+                id: id(&external_id.0).into(),
+                rev: Some(rev),
+                version: Some(Version::new("1")),
+                customer: None,
+            }))))
+        }
+        _ => None,
+    });
+    for number in 0..6 {
+        let first = versioned(object("order", number), "1");
+        driver.record(i64::try_from(2 * number).unwrap(), write(first.clone()));
+        driver.run(30);
+        let second = versioned(titled(first, 7), "2");
+        driver.record(i64::try_from(2 * number + 1).unwrap(), write(second));
+        driver.run(30);
+    }
+    driver.run_to_rest();
+    assert_eq!(driver.settled(), [Settlement::Delivered; 12]);
+    assert_eq!(named(&driver), [Some(rev); 6]);
+    driver
+        .calls(|call| matches!(call, Call::GetKObject { .. }))
+        .len()
+}
+
+#[test]
+fn where_an_organisation_begins_to_count_is_learnt_from_few_looks() {
+    let made = |id: &str| format!("made {id}");
+    assert_eq!(after_looks(made, 0), 1, "less than 0 there is not");
+    assert_eq!(
+        after_looks(made, 1),
+        3,
+        "somebody else may have written one of them"
+    );
+}
+
+#[test]
+fn a_copy_does_not_tell_where_an_organisation_begins_to_count() {
+    let copy = |id: &str| format!("copy of {id}");
+    assert_eq!(after_looks(copy, 0), 6, "each object is looked at");
+}

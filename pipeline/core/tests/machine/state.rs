@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ingest_core::call::{Call, CallResult, ItemFate, ItemResult, JobReport};
+use ingest_core::call::{Call, CallResult, ItemFate, ItemResult, JobReport, ObjectState};
 use ingest_core::directory::{KnownObject, object_hash};
 use ingest_core::fact::Settlement;
 use ingest_core::hold::Scope;
@@ -309,6 +309,55 @@ fn known(version: &str, revision: i64) -> Slice {
     Slice {
         entries: vec![(object, owner, entry)],
         ..Slice::default()
+    }
+}
+
+#[test]
+fn an_inherited_update_counts_only_on_the_object_that_it_wrote() {
+    for (wrote, revision) in [("theirs", 6), ("copy", 9)] {
+        let mut slice = known("1", 5);
+        let mut open = left_open(&[0], Some("j-7"));
+        for (_, _, entry) in &mut open.entries {
+            if let Content::Intent(intent) = &mut entry.content {
+                intent.verb = Verb::Update;
+                intent.items[0].version = Some(Version::new("2"));
+            }
+        }
+        slice.entries.append(&mut open.entries);
+        let mut driver = Driver::new(with_state(), 1);
+        driver.revoke(shop(0));
+        driver.run(1);
+        driver.slices.insert(shop(0), slice);
+        driver.answer(move |call| match call {
+            Call::ReadJob { .. } => {
+                let fate = ItemFate::Stored(Some(wrote.into()));
+                let reference = "r0".to_owned();
+                Some(CallResult::Job(Outcome::Delivered(JobReport {
+                    complete: true,
+                    items: vec![ItemResult { reference, fate }],
+                    ..JobReport::default()
+                })))
+            }
+            Call::GetKObject { .. } => {
+                Some(CallResult::KObject(Outcome::Delivered(Some(ObjectState {
+                    id: wrote.into(),
+                    rev: Some(9),
+                    version: Some(Version::new("2")),
+                    customer: None,
+                }))))
+            }
+            _ => None,
+        });
+        driver.assign(shop(0));
+        driver.record(0, write(versioned(object("order", 0), "2")));
+        driver.record(1, write(titled(versioned(object("order", 0), "3"), 9)));
+        driver.run_to_rest();
+        assert_eq!(driver.settled(), [Settlement::Delivered; 2]);
+        let writes = driver.calls(is_write);
+        let [Call::UpdateKObject { id, body, .. }] = writes[..] else {
+            panic!("{writes:?}");
+        };
+        assert_eq!((&**id, &body["rev"]), (wrote, &revision.into()));
     }
 }
 
