@@ -1,7 +1,6 @@
 //! A klass that takes nothing for want of a role: half of the budget waits for it, the rest is set aside, and comes back by a
 //! command when the role is there.
 
-use kustomer_sim::FaultScript;
 use serde_json::{Value, json};
 
 use super::setup::{Options, Setup};
@@ -59,11 +58,6 @@ async fn produce(setup: &Setup, make: impl Fn(u64) -> (String, Value), count: u6
     setup.produce(records.collect()).await;
 }
 
-fn inject(setup: &Setup, script: &Value) {
-    let script = FaultScript::parse(&script.to_string()).unwrap();
-    setup.kustomer.with(|sim| sim.inject(script));
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_hold_has_no_room_for_is_set_aside_and_comes_back() {
     let Some(broker) = broker::shared("divert").await else {
@@ -79,13 +73,10 @@ async fn what_a_hold_has_no_room_for_is_set_aside_and_comes_back() {
         ..Options::default()
     };
     let setup = Setup::start(broker, "divert", options).await;
-    inject(
-        &setup,
-        &json!({"rules": [
-            {"when": {"endpoint": "kobject.bulk_create"}, "do": {"action": "status", "status": 403}},
-            {"when": {"endpoint": "kobject.create"}, "do": {"action": "status", "status": 403}},
-        ]}),
-    );
+    setup.inject(&json!({"rules": [
+        {"when": {"endpoint": "kobject.bulk_create"}, "do": {"action": "status", "status": 403}},
+        {"when": {"endpoint": "kobject.create"}, "do": {"action": "status", "status": 403}},
+    ]}));
     produce(&setup, order, ORDERS).await;
     let mut worker = setup.worker().await;
     let least = ORDERS - HELD;
@@ -121,7 +112,7 @@ async fn what_a_hold_has_no_room_for_is_set_aside_and_comes_back() {
     assert!(setup.dead_letters().await.is_empty());
 
     // The role is there: what waited goes, what was set aside does not come by itself.
-    inject(&setup, &json!({"rules": []}));
+    setup.inject(&json!({"rules": []}));
     worker.wait_until("delivered", EVENTS + held).await;
     setup.wait_until_committed(&[&worker]).await;
     assert_eq!(setup.kustomer.account().kobjects_total, held);

@@ -63,7 +63,7 @@ async fn an_hour_without_kustomer_ends_nothing_and_dead_letters_nothing() {
         json!({"action": "status", "status": 503}),
         json!({"action": "reset_before"}),
     ] {
-        inject(&setup, &json!({"rules": [{"do": action}]}));
+        setup.inject(&json!({"rules": [{"do": action}]}));
         for _ in 0..10 {
             tokio::time::sleep(HALF / 10).await;
             let metrics = worker.metrics().await;
@@ -72,7 +72,7 @@ async fn an_hour_without_kustomer_ends_nothing_and_dead_letters_nothing() {
         worker.assert_sound().await;
     }
     let ended = setup.kustomer.now();
-    inject(&setup, &json!({"rules": []}));
+    setup.inject(&json!({"rules": []}));
     let during = setup.kustomer.account();
     assert!(
         during.accepted.tracking - before.accepted.tracking < 64,
@@ -119,9 +119,4 @@ async fn an_hour_without_kustomer_ends_nothing_and_dead_letters_nothing() {
     assert_eq!(account.out_of_order.tracking, account.out_of_order_repeats);
     let (status, _) = worker.terminate().await;
     assert_eq!(status.code(), Some(0), "{}", worker.tail());
-}
-
-fn inject(setup: &Setup, script: &serde_json::Value) {
-    let script = kustomer_sim::FaultScript::parse(&script.to_string()).unwrap();
-    setup.kustomer.with(|sim| sim.inject(script));
 }

@@ -207,6 +207,12 @@ impl Setup {
         }
     }
 
+    /// Faults of the simulated Kustomer, from now on.
+    pub(super) fn inject(&self, script: &serde_json::Value) {
+        let script = kustomer_sim::FaultScript::parse(&script.to_string()).unwrap();
+        self.kustomer.with(|sim| sim.inject(script));
+    }
+
     /// Writes records, those of one key one after the other, and returns when all are acknowledged, with their
     /// positions. A record that is not acknowledged is written again, as a patient producer does.
     pub(super) async fn produce(
