@@ -9,7 +9,7 @@ use std::time::Duration;
 use ingest_core::record::{Record, Topic};
 
 use super::attribution::{Evidence, Repeat};
-use super::load::{Klass, number_in, number_of};
+use super::load::{Klass, PARTITIONS, number_in, number_of};
 use super::world::{Kind, World, locked};
 use super::{Mode, SCALE, table};
 
@@ -265,6 +265,13 @@ fn objects(world: &World, made: &[super::load::Made], findings: &mut Findings) {
         let what = format!("{name}s written twice");
         if may_be_twice {
             findings.line(what, twice.len());
+            let bound = usize::try_from(PARTITIONS).unwrap();
+            let beyond = found.iter().filter(|(_, copies)| copies.len() > bound);
+            let beyond: Vec<String> = beyond.map(|(id, all)| format!("{id}: {all:?}")).collect();
+            findings.zero(
+                &format!("{name}s with more copies than partitions"),
+                &beyond,
+            );
         } else {
             findings.zero(&what, &twice);
         }

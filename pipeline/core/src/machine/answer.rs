@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use smallvec::SmallVec;
 
 use super::state::{RequestId, Sent, SentKind, Stage, Timer};
+use super::success::Endpoint;
 use super::{Effect, Machine};
 use crate::call::{CallResult, Limits, Reply};
 use crate::fact::{Fact, OutcomeLabel, ResolvedBy};
@@ -68,12 +69,12 @@ impl Machine {
         match verdict_of(result) {
             Health::Good => {
                 self.failures = 0;
-                self.last_any_success = Some(now);
+                self.successes.note_any(now);
                 self.last_success = Some((now, sent.family.clone()));
                 // A job that was begun has not done anything yet: its items tell.
-                let family_succeeded = label_of(result) != OutcomeLabel::Pending;
-                if let Some(family) = sent.family.clone().filter(|_| family_succeeded) {
-                    self.last_successes.insert(family, now);
+                let done = label_of(result) != OutcomeLabel::Pending;
+                if let Some(endpoint) = self.endpoint_of(&sent.what).filter(|_| done) {
+                    self.successes.note(now, endpoint);
                 }
                 self.holds.probe_lost(now, family, &mut self.jitter);
                 for (scope, cause) in self.holds.succeeded(family) {
@@ -257,7 +258,7 @@ impl Machine {
         }
     }
 
-    /// Back to the front of its lane, to go again later. A record that keeps failing while others of its family succeed is refused.
+    /// Back to the front of its lane, to go again later. A record that keeps failing while others of its kind succeed is refused.
     pub(super) fn retry(
         &mut self,
         now: Instant,
@@ -274,21 +275,15 @@ impl Machine {
             return;
         };
         // What contradicts itself is answered; what is not answered may be the endpoint's fault.
-        let success = if cause == RetryCause::Conflict {
-            self.last_any_success
+        let (success, since) = if cause == RetryCause::Conflict {
+            (self.successes.any(), state.last_attempt)
         } else {
-            let family = match &state.work {
-                Operation::Identify(_) | Operation::Track(_) => Family::Tracking,
-                Operation::KObject(object) if state.verify_first => {
-                    Family::KObjectRead(object.klass.clone())
-                }
-                Operation::KObject(object) => Family::KObjectWrite(object.klass.clone()),
-            };
-            self.last_successes.get(&family).copied()
+            let (endpoint, since) = state.endpoint();
+            (self.successes.of(&endpoint), since)
         };
         let others_succeeded = success
-            .zip(state.last_attempt)
-            .is_some_and(|(success, attempt)| success >= attempt);
+            .zip(since)
+            .is_some_and(|(success, since)| success >= since);
         if cause != RetryCause::ObjectQuota && others_succeeded {
             state.sick += 1;
         }
@@ -325,18 +320,18 @@ impl Machine {
             SentKind::Tracking(operations) => {
                 self.on_tracked(now, operations, Outcome::Ambiguous, &nothing);
             }
-            SentKind::ResolveIdentify(key) => self.look_up_failed(now, &key, &Family::Tracking),
+            SentKind::ResolveIdentify(key) => self.look_up_failed(now, &key, &Endpoint::Identity),
             SentKind::ReadCustomer { customer } => {
-                self.look_up_failed(now, &customer, &Family::CustomerRead);
+                self.look_up_failed(now, &customer, &Endpoint::CustomerRead);
             }
             SentKind::Search(keys) => {
                 for key in keys {
-                    self.look_up_failed(now, &key, &Family::CustomerRead);
+                    self.look_up_failed(now, &key, &Endpoint::CustomerSearch);
                 }
             }
             SentKind::CreateCustomers { keys, .. } => {
                 for key in keys.into_values() {
-                    self.look_up_failed(now, &key, &Family::CustomerCreate);
+                    self.look_up_failed(now, &key, &Endpoint::CustomerCreate);
                 }
             }
             SentKind::Write(batch) if batch.operations.len() == 1 => {

@@ -5,14 +5,14 @@ use std::time::Instant;
 
 use super::Machine;
 use super::state::Stage;
+use super::success::Endpoint;
 use crate::call::{ItemFate, ItemResult, JobReport};
 use crate::fact::{Fact, ResolvedBy};
-use crate::hold::Family;
 use crate::job::{InheritedItem, JobId, JobItems};
 use crate::lane::OperationId;
 use crate::operation::{CustomerKey, Operation};
 use crate::outcome::{Outcome, Rejection, RetryCause};
-use crate::pack::Verb;
+use crate::pack::{GroupKey, Verb};
 use crate::quarantine::Way;
 
 /// A job that says it is complete but names no result for an item is asked this often before the item is looked at.
@@ -81,7 +81,7 @@ impl Machine {
             Some(JobItems::Objects { group, operations }) => {
                 for operation in in_order(operations) {
                     if clean {
-                        self.item_stored(now, operation);
+                        self.item_stored(now, operation, group.verb);
                         self.stored(operation, group.verb, None, None);
                     } else {
                         self.doubt_now(operation);
@@ -89,6 +89,9 @@ impl Machine {
                 }
             }
             Some(JobItems::Customers { keys }) => {
+                if clean {
+                    self.successes.note(now, Endpoint::CustomerCreate);
+                }
                 for key in keys.into_values() {
                     self.resolver.exists(&key);
                 }
@@ -129,19 +132,20 @@ impl Machine {
         }
     }
 
-    /// An item of a job stands: writes of its klass succeed.
-    fn item_stored(&mut self, now: Instant, id: OperationId) {
+    /// An item of a job stands: such writes of its klass succeed.
+    fn item_stored(&mut self, now: Instant, id: OperationId, verb: Verb) {
         let state = self.operations.get(&id);
         if let Some(Operation::KObject(object)) = state.map(|state| &state.work) {
-            let family = Family::KObjectWrite(object.klass.clone());
-            self.last_successes.insert(family, now);
+            let klass = object.klass.clone();
+            let endpoint = Endpoint::Write(GroupKey { klass, verb });
+            self.successes.note(now, endpoint);
         }
     }
 
     fn settle_object(&mut self, now: Instant, id: OperationId, verb: Verb, fate: ItemFate) {
         match fate {
             ItemFate::Stored(object) => {
-                self.item_stored(now, id);
+                self.item_stored(now, id, verb);
                 self.stored(id, verb, object, None);
             }
             ItemFate::Duplicate => self.look_at(id),
@@ -158,14 +162,16 @@ impl Machine {
     fn settle_customer(&mut self, now: Instant, key: &CustomerKey, fate: ItemFate) {
         match fate {
             ItemFate::Stored(Some(id)) => {
-                self.last_successes.insert(Family::CustomerCreate, now);
+                self.successes.note(now, Endpoint::CustomerCreate);
                 self.learn_customer(key, &id, ResolvedBy::Create, None);
             }
-            ItemFate::Stored(None) | ItemFate::Duplicate | ItemFate::Conflict => {
+            ItemFate::Stored(None) => {
+                self.successes.note(now, Endpoint::CustomerCreate);
                 self.resolver.exists(key);
             }
+            ItemFate::Duplicate | ItemFate::Conflict => self.resolver.exists(key),
             ItemFate::Gone | ItemFate::Limited(_) | ItemFate::Transient(_) => {
-                self.look_up_failed(now, key, &Family::CustomerCreate);
+                self.look_up_failed(now, key, &Endpoint::CustomerCreate);
             }
             ItemFate::Permanent(detail) => {
                 for operation in self.resolver.found(key) {

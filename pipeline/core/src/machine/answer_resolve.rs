@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Machine;
+use super::success::Endpoint;
 use crate::call::SearchFound;
 use crate::fact::{Fact, ResolvedBy};
-use crate::hold::Family;
 use crate::job::JobItems;
 use crate::operation::CustomerKey;
 use crate::outcome::{Outcome, Rejection, RetryCause, SplitHint};
@@ -54,7 +54,7 @@ impl Machine {
             }
             Outcome::Retry(_) | Outcome::Ambiguous | Outcome::Pending(_) => {
                 for customer in customers {
-                    self.look_up_failed(now, customer, &Family::CustomerRead);
+                    self.look_up_failed(now, customer, &Endpoint::CustomerSearch);
                 }
             }
         }
@@ -81,7 +81,7 @@ impl Machine {
                 self.resolver.ask_again(now, key);
             }
             Outcome::Retry(_) | Outcome::Ambiguous | Outcome::Pending(_) => {
-                self.look_up_failed(now, key, &Family::CustomerRead);
+                self.look_up_failed(now, key, &Endpoint::CustomerRead);
             }
         }
     }
@@ -104,7 +104,7 @@ impl Machine {
                 self.resolver.ask_again(now, key);
             }
             Outcome::Retry(_) | Outcome::Ambiguous | Outcome::Pending(_) => {
-                self.look_up_failed(now, key, &Family::Tracking);
+                self.look_up_failed(now, key, &Endpoint::Identity);
             }
         }
     }
@@ -139,7 +139,7 @@ impl Machine {
             }
             Outcome::Delivered(()) | Outcome::Retry(_) | Outcome::Ambiguous => {
                 for key in keys.into_values() {
-                    self.look_up_failed(now, &key, &Family::CustomerCreate);
+                    self.look_up_failed(now, &key, &Endpoint::CustomerCreate);
                 }
             }
         }
@@ -173,12 +173,12 @@ impl Machine {
         }
     }
 
-    /// A question about a customer failed: asked again later, and given up when it keeps failing while others of its family
+    /// A question about a customer failed: asked again later, and given up when it keeps failing while others of its kind
     /// succeed.
-    pub(super) fn look_up_failed(&mut self, now: Instant, key: &CustomerKey, family: &Family) {
+    pub(super) fn look_up_failed(&mut self, now: Instant, key: &CustomerKey, endpoint: &Endpoint) {
         let attempt = self.resolver.failures(key) + 1;
         let delay = self.settings.retry.delay(attempt, None, &mut self.jitter);
-        let succeeded = self.last_successes.get(family).copied();
+        let succeeded = self.successes.of(endpoint);
         let sick = self.resolver.failed(now, delay, key, succeeded);
         if sick >= self.settings.max_failures {
             for operation in self.resolver.found(key) {

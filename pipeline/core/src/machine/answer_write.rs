@@ -209,8 +209,8 @@ impl Machine {
             };
             match (verb, shown) {
                 (Verb::Create, Some(rev)) => self.revisions.learn_first(rev),
-                (Verb::Update, Some(rev)) => self.revisions.learn(counted, rev),
-                (Verb::Create | Verb::Update, None) => {}
+                // What has no version is written without a look: who wrote it in between is not known.
+                (Verb::Update, Some(_)) | (Verb::Create | Verb::Update, None) => {}
             }
             if verb == Verb::Update {
                 self.revisions.count(&written.klass, false);
@@ -419,6 +419,8 @@ impl Machine {
             return;
         };
         let doubted = state.ambiguous;
+        // A write without an answer led here, not one that the API contradicted.
+        let unanswered = doubted && state.verify_first;
         state.looked = true;
         state.verify_first = false;
         state.ambiguous = false;
@@ -433,6 +435,7 @@ impl Machine {
                 state.looks += 1;
                 self.put_back(id);
             }
+            _ if unanswered => self.retry(now, id, RetryCause::ServerError, None),
             _ => self.retry(now, id, RetryCause::Conflict, None),
         }
     }

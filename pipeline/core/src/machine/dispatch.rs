@@ -237,6 +237,7 @@ impl Machine {
         for id in &batch.operations {
             if let Some(state) = self.operations.get_mut(id) {
                 state.looked = false;
+                state.last_write = Some(now);
             }
         }
         let call = if batch.operations.len() == 1

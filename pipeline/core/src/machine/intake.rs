@@ -254,6 +254,7 @@ impl Machine {
             attempts: 0,
             sick: 0,
             last_attempt: None,
+            last_write: None,
             bytes,
             customer_id: None,
             object_id: None,

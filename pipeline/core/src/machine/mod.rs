@@ -31,6 +31,7 @@ mod settle;
 mod snapshot;
 mod split;
 mod state;
+mod success;
 mod weight;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
@@ -296,9 +297,7 @@ pub struct Machine {
     revisions: Revisions,
     failures: u32,
     last_success: Option<(Instant, Option<Family>)>,
-    last_any_success: Option<Instant>,
-    /// By family: what fails everywhere in one family says nothing against its records.
-    last_successes: HashMap<Family, Instant>,
+    successes: success::Successes,
     commit: state::CommitState,
     letters_open: usize,
     journal: journal::Journal,
@@ -351,8 +350,7 @@ impl Machine {
             revisions: Revisions::default(),
             failures: 0,
             last_success: None,
-            last_any_success: None,
-            last_successes: HashMap::new(),
+            successes: success::Successes::default(),
             commit: state::CommitState::default(),
             letters_open: 0,
             journal: journal::Journal::default(),

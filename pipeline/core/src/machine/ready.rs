@@ -50,6 +50,8 @@ impl Machine {
         let Some(state) = self.operations.get_mut(&id) else {
             return;
         };
+        // A test that was not made is forgotten: what it named is no longer known to be old.
+        state.tests_lock = matches!(next, Next::TestLock(_));
         match next {
             Next::Track => {
                 state.stage = Stage::ReadyTrack;
@@ -64,7 +66,6 @@ impl Machine {
                 self.groups.add(now, group, id, bytes);
             }
             Next::TestLock(group) => {
-                state.tests_lock = true;
                 self.force(group, vec![id], Vec::new());
             }
             Next::Park(pause) => {

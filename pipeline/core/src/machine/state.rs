@@ -89,6 +89,8 @@ pub(super) struct OperationState {
     /// Failures while others succeeded.
     pub(super) sick: u32,
     pub(super) last_attempt: Option<Instant>,
+    /// When a write of it left last: looks are attempts, too.
+    pub(super) last_write: Option<Instant>,
     /// Bytes of its item in a bulk request.
     pub(super) bytes: usize,
     /// The customer's Kustomer id, once known.

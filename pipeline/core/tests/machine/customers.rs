@@ -119,6 +119,58 @@ fn a_look_up_is_not_given_up_while_only_other_endpoints_answer() {
     }
 }
 
+/// Customers cannot be made; everything else works, but nobody is there yet.
+fn creates_fail(call: &Call) -> Option<CallResult> {
+    match call {
+        Call::CreateCustomers { .. } => Some(CallResult::Submitted(Outcome::Retry(
+            RetryCause::ServerError,
+        ))),
+        Call::Identify { .. } => Some(CallResult::Tracked(Outcome::Retry(RetryCause::ServerError))),
+        _ => nobody(call),
+    }
+}
+
+#[test]
+fn nobody_is_given_up_while_customers_cannot_be_made_and_events_are_taken() {
+    for customers in [1, 5] {
+        let mut driver = Driver::new(settings(), 1);
+        driver.answer(creates_fail);
+        for n in 1..=customers {
+            let one = by_email(&format!("ann{n}@example.com"), MissingCustomer::Create);
+            driver.record(n, write(owned(object("order", n.unsigned_abs()), one)));
+        }
+        for n in customers + 1..3_600 {
+            driver.record(n, track(n.unsigned_abs()));
+            driver.run(1);
+        }
+        assert!(driver.letters.is_empty(), "{:?}", driver.letters);
+        driver.all_is_well();
+        driver.run_to_rest();
+        assert_eq!(driver.settled(), [Settlement::Delivered; 3_599]);
+    }
+}
+
+#[test]
+fn an_identity_is_not_given_up_while_only_events_are_taken() {
+    let mut driver = Driver::new(settings(), 1);
+    driver.answer(|call| match call {
+        Call::Identify { .. } => Some(CallResult::Tracked(Outcome::Ambiguous)),
+        _ => None,
+    });
+    driver.record(
+        1,
+        identify(by_email("ann@example.com", MissingCustomer::Create)),
+    );
+    for n in 2..3_600 {
+        driver.record(n, track(n.unsigned_abs()));
+        driver.run(1);
+    }
+    assert!(driver.letters.is_empty(), "{:?}", driver.letters);
+    driver.all_is_well();
+    driver.run_to_rest();
+    assert_eq!(driver.settled(), [Settlement::Delivered; 3_599]);
+}
+
 #[test]
 fn a_look_up_is_never_given_up_during_an_outage() {
     for missing in [

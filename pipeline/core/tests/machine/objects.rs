@@ -311,3 +311,29 @@ fn an_endpoint_that_fails_for_a_quarter_of_an_hour_dead_letters_nothing_while_ot
     driver.run_to_rest();
     assert_eq!(driver.settled(), [Settlement::Delivered; 9_003]);
 }
+
+#[test]
+fn updates_without_an_answer_dead_letter_nothing_while_looks_and_creates_succeed() {
+    for version in [Some("2"), None] {
+        let mut driver = Driver::new(settings(), 1);
+        driver.answer(|call| match call {
+            Call::UpdateKObject { .. } => Some(CallResult::Written(Outcome::Ambiguous)),
+            Call::GetKObject { .. } => Some(seen("object 1", Some("1"))),
+            _ => None,
+        });
+        driver.record(0, write(versioned(object("order", 0), "1")));
+        driver.run(5);
+        let later = titled(object("order", 0), 2);
+        let later = version.map_or_else(|| later.clone(), |version| versioned(later, version));
+        driver.record(1, write(later));
+        for n in 2..1_500_i64 {
+            let other = versioned(object("order", n.unsigned_abs()), "1");
+            driver.record(n, write(other));
+            driver.run(5);
+        }
+        assert!(driver.letters.is_empty(), "{:?}", driver.letters);
+        driver.all_is_well();
+        driver.run_to_rest();
+        assert_eq!(driver.settled(), [Settlement::Delivered; 1_500]);
+    }
+}

@@ -1,0 +1,105 @@
+//! When requests of each kind succeeded last.
+//!
+//! What fails everywhere in one kind says nothing against its records: a record is given up only while others of its kind
+//! succeed. A kind is narrower than a [`Family`](crate::hold::Family), which is what a role opens: the endpoints of one
+//! role fail one by one.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use super::Machine;
+use super::state::{OperationState, SentKind};
+use crate::operation::{Klass, Operation};
+use crate::pack::{GroupKey, Verb};
+
+/// Requests that stand and fall together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Endpoint {
+    Identity,
+    Event,
+    CustomerSearch,
+    CustomerRead,
+    CustomerCreate,
+    /// Creates or updates of a klass, singly and in bulk.
+    Write(GroupKey),
+    Look(Klass),
+    JobRead,
+}
+
+/// The last success of each.
+#[derive(Debug, Default)]
+pub(super) struct Successes {
+    any: Option<Instant>,
+    of: HashMap<Endpoint, Instant>,
+}
+
+impl Successes {
+    /// The destination has answered well.
+    pub(super) fn note_any(&mut self, now: Instant) {
+        self.any = Some(now);
+    }
+
+    /// An endpoint has done what it was asked.
+    pub(super) fn note(&mut self, now: Instant, endpoint: Endpoint) {
+        self.of.insert(endpoint, now);
+    }
+
+    pub(super) fn any(&self) -> Option<Instant> {
+        self.any
+    }
+
+    pub(super) fn of(&self, endpoint: &Endpoint) -> Option<Instant> {
+        self.of.get(endpoint).copied()
+    }
+}
+
+impl OperationState {
+    /// What its next request asks, or its last one asked, and when that left.
+    pub(super) fn endpoint(&self) -> (Endpoint, Option<Instant>) {
+        match &self.work {
+            Operation::Identify(_) => (Endpoint::Identity, self.last_attempt),
+            Operation::Track(_) => (Endpoint::Event, self.last_attempt),
+            Operation::KObject(object) if self.verify_first => {
+                (Endpoint::Look(object.klass.clone()), self.last_attempt)
+            }
+            Operation::KObject(object) => {
+                let verb = match self.object_id {
+                    Some(_) => Verb::Update,
+                    None => Verb::Create,
+                };
+                let klass = object.klass.clone();
+                (Endpoint::Write(GroupKey { klass, verb }), self.last_write)
+            }
+        }
+    }
+}
+
+impl Machine {
+    /// What a request asks; `None` for a probe.
+    pub(super) fn endpoint_of(&self, what: &SentKind) -> Option<Endpoint> {
+        let work = |id| self.operations.get(id).map(|state| &state.work);
+        Some(match what {
+            SentKind::Tracking(operations) => {
+                let event = operations
+                    .iter()
+                    .any(|id| matches!(work(id), Some(Operation::Track(_))));
+                if event {
+                    Endpoint::Event
+                } else {
+                    Endpoint::Identity
+                }
+            }
+            SentKind::ResolveIdentify(_) => Endpoint::Identity,
+            SentKind::Search(_) => Endpoint::CustomerSearch,
+            SentKind::ReadCustomer { .. } => Endpoint::CustomerRead,
+            SentKind::CreateCustomers { .. } => Endpoint::CustomerCreate,
+            SentKind::Write(batch) => Endpoint::Write(batch.group.clone()),
+            SentKind::Verify(id) => match work(id) {
+                Some(Operation::KObject(object)) => Endpoint::Look(object.klass.clone()),
+                Some(Operation::Identify(_) | Operation::Track(_)) | None => return None,
+            },
+            SentKind::ReadJob { .. } => Endpoint::JobRead,
+            SentKind::Probe => return None,
+        })
+    }
+}
