@@ -324,7 +324,10 @@ fn updates_without_an_answer_dead_letter_nothing_while_looks_and_creates_succeed
         driver.record(0, write(versioned(object("order", 0), "1")));
         driver.run(5);
         let later = titled(object("order", 0), 2);
-        let later = version.map_or_else(|| later.clone(), |version| versioned(later, version));
+        let later = match version {
+            Some(version) => versioned(later, version),
+            None => later,
+        };
         driver.record(1, write(later));
         for n in 2..1_500_i64 {
             let other = versioned(object("order", n.unsigned_abs()), "1");
