@@ -1,16 +1,16 @@
-//! Bytes to a JSON value, within limits and without changing a number.
+//! Bytes to a JSON value, within limits and without changing a number. The text is mended before ([`mended`]).
 //!
 //! - The value must be UTF-8; a byte order mark at its start is dropped.
 //! - An empty value, `null`, and `NaN`, `Infinity` or `1e400` anywhere are no JSON here.
 //! - A value that is one JSON text is decoded once more: outbox tables often escape their JSON into a string.
 //! - Whole numbers of up to 64 bits stay exact. A whole number beyond that becomes a *text of the same digits*, because
 //!   a floating-point number would silently be a different id. Fractions are 64-bit floating point.
+//! - Half of a surrogate pair in an escape (`\ud83d` alone) becomes U+FFFD, in values and in names.
 //! - Of a name that is repeated within one object the last value counts.
-
-use std::borrow::Cow;
 
 use serde_json::Value;
 
+use super::mend::mended;
 use super::{Decoded, Limits};
 use crate::outcome::Rejection;
 
@@ -85,7 +85,7 @@ pub(crate) fn parse_nested(bytes: &[u8]) -> Option<Value> {
 const MAX_DEPTH: usize = 128;
 
 fn parse_text(text: &str) -> Result<Value, Decoded> {
-    let text = quote_big_integers(text);
+    let text = mended(text);
     serde_json::from_str(&text).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         let said = error.to_string();
@@ -120,71 +120,6 @@ fn deeper_than(value: &Value, levels: usize) -> bool {
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
-}
-
-/// The text with every whole number beyond 64 bits put in quotes. Almost always the text itself.
-fn quote_big_integers(text: &str) -> Cow<'_, str> {
-    let bytes = text.as_bytes();
-    let mut quoted: Option<String> = None;
-    let mut copied = 0;
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        match byte {
-            b'"' => at = end_of_string(bytes, at + 1),
-            b'-' | b'0'..=b'9' => {
-                let end = end_of_number(bytes, at);
-                if let Some(number) = text.get(at..end).filter(|number| is_big_integer(number)) {
-                    let out = quoted.get_or_insert_with(|| String::with_capacity(text.len() + 16));
-                    out.push_str(text.get(copied..at).unwrap_or_default());
-                    out.push('"');
-                    out.push_str(number);
-                    out.push('"');
-                    copied = end;
-                }
-                at = end;
-            }
-            _ => at += 1,
-        }
-    }
-    match quoted {
-        None => Cow::Borrowed(text),
-        Some(mut out) => {
-            out.push_str(text.get(copied..).unwrap_or_default());
-            Cow::Owned(out)
-        }
-    }
-}
-
-/// The index behind the closing quote of the string whose content starts at `at`.
-fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(&byte) = bytes.get(at) {
-        match byte {
-            b'"' => return at + 1,
-            b'\\' => at += 2,
-            _ => at += 1,
-        }
-    }
-    at
-}
-
-/// The index behind the number that starts at `at`.
-fn end_of_number(bytes: &[u8], at: usize) -> usize {
-    let rest = bytes.get(at..).unwrap_or_default();
-    let length = rest
-        .iter()
-        .position(|byte| !matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'))
-        .unwrap_or(rest.len());
-    at + length.max(1)
-}
-
-/// Whether this is a legal whole number that fits neither a signed nor an unsigned 64-bit integer.
-fn is_big_integer(number: &str) -> bool {
-    let digits = number.strip_prefix('-').unwrap_or(number);
-    let long = digits.len() >= 19;
-    let whole = digits.bytes().all(|byte| byte.is_ascii_digit());
-    // a leading zero is no JSON number; quoting it would hide that
-    let legal = whole && !digits.starts_with('0');
-    long && legal && number.parse::<i64>().is_err() && number.parse::<u64>().is_err()
 }
 
 #[cfg(test)]

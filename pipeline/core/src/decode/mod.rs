@@ -4,9 +4,10 @@
 //! record gives the same event on every replica and on every replay, so nothing here depends on the time of day.
 //!
 //! What the JSON rules are is written in [`json`], how times are read in [`time`], and what the envelope of Segment and
-//! RudderStack says in [`segment`].
+//! RudderStack says in [`segment`]; what is mended before a text is parsed, in [`mended`].
 
 pub mod json;
+mod mend;
 mod plain;
 pub mod segment;
 pub mod time;
@@ -17,6 +18,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde_json::Value;
 
+pub use self::mend::mended;
 use crate::event::{CustomerHints, Event};
 use crate::outcome::{Rejected, Rejection, SkipReason};
 use crate::record::Record;

@@ -6,6 +6,7 @@ use std::io::{self, BufRead};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use ingest_core::decode::mended;
 use ingest_core::record::{Header, Offset, Position, Record, Topic, TopicPartition};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -79,7 +80,10 @@ pub(super) fn value(line: &Line, topic: Option<&Topic>, now_ms: i64) -> Item {
 
 /// The record that a line describes.
 pub(super) fn record(line: &Line, topic: Option<&Topic>, now_ms: i64) -> Item {
-    let described: RecordLine = match serde_json::from_slice(&line.bytes) {
+    let Ok(text) = std::str::from_utf8(&line.bytes) else {
+        return Item::Bad("not a record as --records takes it: not UTF-8".to_owned());
+    };
+    let described: RecordLine = match serde_json::from_str(&mended(text)) {
         Ok(described) => described,
         Err(error) => {
             return Item::Bad(format!(
@@ -296,6 +300,13 @@ mod tests {
             panic!("a record")
         };
         assert_eq!(null.value, None, "a tombstone");
+        let Item::Record(cut) = read(r#"{"value":{"x":"\ud83d"}}"#) else {
+            panic!("a record")
+        };
+        assert_eq!(
+            cut.value.as_deref(),
+            Some("{\"x\":\"\u{fffd}\"}".as_bytes())
+        );
         let Item::Record(bytes) = read(r#"{"valueBase64":"//4="}"#) else {
             panic!("a record")
         };
