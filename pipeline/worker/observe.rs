@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ingest_core::call::Class;
+use ingest_core::event::Notes;
 use ingest_core::fact::{Fact, Settlement};
 use ingest_core::outcome::{HeldBy, Rejection, SkipReason};
 use ingest_core::record::Topic;
@@ -74,6 +75,10 @@ impl Observer {
     pub(crate) fn record_in(&self, topic: &Topic) {
         self.metrics.record_read(topic);
         self.change(|tally| tally.records_in += 1);
+    }
+
+    pub(crate) fn noted(&self, topic: &Topic, notes: &Notes) {
+        self.metrics.noted(topic, notes);
     }
 
     pub(crate) fn committed(&self, result: Result<(), CommitFailureKind>) {

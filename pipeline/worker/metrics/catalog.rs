@@ -153,6 +153,10 @@ catalog! {
         "Dead letters that the brokers have not acknowledged yet.";
     diverted: IntCounterVec, "diverted_total", [Topic, HeldBy],
         "Records that stand on the hold topic, by what kept them back.";
+    keys_unused: IntCounterVec, "customer_keys_unused_total", [Topic, KeyKind, Unusable],
+        "Records with a value that should name the customer and was left out.";
+    bad_times: IntCounterVec, "event_times_passed_over_total", [Topic, BadTime],
+        "Records whose own time was passed over; a later field or the record gave one.";
     delay: HistogramVec(DELAYS), "delay_seconds", [From],
         "Time until a delivered record was confirmed, from the event's own time and from the record's.";
     possible_repeats: IntCounterVec, "possible_repeats_total", [RepeatKind],

@@ -5,7 +5,9 @@
 
 use ingest_core::call::Class;
 use ingest_core::commit_metadata::Ignored;
+use ingest_core::event::{BadTime, KeyKind};
 use ingest_core::fact::{OutcomeLabel, ResolvedBy, Settlement};
+use ingest_core::identity::Unusable;
 use ingest_core::invariant::Invariant;
 use ingest_core::outcome::{HeldBy, HoldCause, Rejection, RetryCause, SkipReason};
 use ingest_kafka::{CommitFailureKind, SourceErrorKind};
@@ -25,6 +27,12 @@ pub enum Label {
     SkipReason,
     /// Why a record was rejected.
     Rejection,
+    /// What a value should have been for the customer.
+    KeyKind,
+    /// Why a key is not used.
+    Unusable,
+    /// Why an event's time is passed over.
+    BadTime,
     /// The queue for permits that a request stands in.
     Class,
     /// What a request came to.
@@ -134,7 +142,10 @@ impl Label {
             Self::Partition => "partition",
             Self::Version => "version",
             Self::Verdict => "verdict",
-            Self::SkipReason | Self::Rejection | Self::Ignored => "reason",
+            Self::SkipReason | Self::Rejection | Self::Unusable | Self::BadTime | Self::Ignored => {
+                "reason"
+            }
+            Self::KeyKind => "key",
             Self::Class => "class",
             Self::Outcome => "outcome",
             Self::RetryCause | Self::Waiting | Self::HoldCause | Self::HeldBy => "cause",
@@ -167,6 +178,9 @@ impl Label {
             ),
             Self::SkipReason => all(SkipReason::ALL, SkipReason::as_str),
             Self::Rejection => all(Rejection::ALL, Rejection::as_str),
+            Self::KeyKind => all(KeyKind::ALL, KeyKind::as_str),
+            Self::Unusable => all(Unusable::ALL, Unusable::as_str),
+            Self::BadTime => all(BadTime::ALL, BadTime::as_str),
             Self::Class => all(Class::ALL, Class::as_str),
             Self::Outcome => all(OutcomeLabel::ALL, OutcomeLabel::as_str),
             Self::RetryCause => all(RetryCause::ALL, RetryCause::as_str),

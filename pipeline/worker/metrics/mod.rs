@@ -15,6 +15,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ingest_core::event::Notes;
 use ingest_core::record::{Topic, TopicPartition};
 use ingest_kafka::{CommitFailureKind, SourceErrorKind, Statistics};
 use prometheus::{Registry, TextEncoder};
@@ -98,6 +99,20 @@ impl Metrics {
             .records_read
             .with_label_values(&[topic.as_str()])
             .inc();
+    }
+
+    /// What a record of that topic says and could not be used.
+    pub fn noted(&self, topic: &Topic, notes: &Notes) {
+        for (kind, why) in notes.unused_kinds() {
+            let labels = [topic.as_str(), kind.as_str(), why.as_str()];
+            self.families.keys_unused.with_label_values(&labels).inc();
+        }
+        if let Some((_, why)) = notes.bad_time() {
+            self.families
+                .bad_times
+                .with_label_values(&[topic.as_str(), why.as_str()])
+                .inc();
+        }
     }
 
     /// A commit was answered.

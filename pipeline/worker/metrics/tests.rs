@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ingest_core::call::Class;
+use ingest_core::event::{BadTime, KeyKind};
 use ingest_core::fact::{Fact, Settlement};
 use ingest_core::hold::{Family, Scope};
+use ingest_core::identity::Unusable;
 use ingest_core::operation::Klass;
 use ingest_core::outcome::{HeldBy, HoldCause, Rejection, SkipReason};
 
@@ -125,6 +127,13 @@ fn what_is_emitted_is_in_the_catalog_with_closed_values() {
     metrics.started(1_000);
     metrics.topics([&topic]);
     metrics.record_read(&topic);
+    let mut notes = Notes::default();
+    notes.unused("userId", KeyKind::ExternalId, Unusable::Nobody);
+    notes.unused("traits.email", KeyKind::Email, Unusable::Illegal);
+    notes.unused("customer.email", KeyKind::Email, Unusable::Illegal);
+    notes.time("timestamp", BadTime::Unreadable);
+    metrics.noted(&topic, &notes);
+    metrics.noted(&topic, &Notes::default());
     metrics.committed(Err(CommitFailureKind::Timeout));
     metrics.drain_estimate(Some(Duration::from_secs(3)));
     for settlement in [
@@ -163,6 +172,10 @@ fn what_is_emitted_is_in_the_catalog_with_closed_values() {
         "kustomer_ingest_batch_operations_sum{class=\"write\"} 80",
         "kustomer_ingest_holds_begun_total{cause=\"bad_token\",scope=\"destination\"} 1",
         "kustomer_ingest_dead_letters_total{reason=\"refused_by_api\",topic=\"shop.events\"} 0",
+        "kustomer_ingest_customer_keys_unused_total{key=\"external_id\",reason=\"nobody\",topic=\"shop.events\"} 1",
+        "kustomer_ingest_customer_keys_unused_total{key=\"email\",reason=\"illegal\",topic=\"shop.events\"} 1",
+        "kustomer_ingest_customer_keys_unused_total{key=\"email\",reason=\"nobody\",topic=\"shop.events\"} 0",
+        "kustomer_ingest_event_times_passed_over_total{reason=\"unreadable\",topic=\"shop.events\"} 1",
         "kustomer_ingest_sleeps_total 0",
         "kustomer_ingest_invariants_broken_total{id=\"I1\"} 0",
         "kustomer_ingest_commits_total{result=\"timeout\"} 1",

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
+use ingest_core::event::Notes;
 use ingest_core::outcome::{Rejected, Rejection, Verdict};
 use ingest_core::record::{Epoch, Record, Topic, TopicPartition};
 use ingest_core::route::Pipeline;
@@ -20,6 +21,7 @@ pub(super) struct Mapped {
     pub(super) record: Record,
     pub(super) epoch: Epoch,
     pub(super) event_ms: Option<i64>,
+    pub(super) notes: Notes,
     pub(super) verdict: Verdict,
     /// Its room on the way from the source to the pump, given back when the pump has taken it.
     pub(super) room: OwnedSemaphorePermit,
@@ -114,18 +116,22 @@ fn map_all(
         let pipeline = pipelines.get(&record.position.partition.topic);
         // A panic is a fault of the program, but it must not become one of every process that reads the record again.
         let judged = catch_unwind(AssertUnwindSafe(|| pipeline.map(|p| p.judge(&record, now))));
-        let (event_ms, verdict) = match judged {
+        let (event_ms, notes, verdict) = match judged {
             Ok(Some((summary, verdict))) => {
-                let time = summary.and_then(|summary| summary.time);
-                (time.map(Timestamp::as_millisecond), verdict)
+                let (time, notes) = summary
+                    .map(|summary| (summary.time, summary.notes))
+                    .unwrap_or_default();
+                (time.map(Timestamp::as_millisecond), notes, verdict)
             }
             // The consumer subscribes to configured topics only; better a dead letter than a loss.
             Ok(None) => (
                 None,
+                Notes::default(),
                 rejected(Rejection::FormatMismatch, "the topic has no mapping"),
             ),
             Err(_panic) => (
                 None,
+                Notes::default(),
                 rejected(Rejection::MappingFailed, "the worker panicked over it"),
             ),
         };
@@ -134,6 +140,7 @@ fn map_all(
                 record,
                 epoch,
                 event_ms,
+                notes,
                 verdict,
                 room,
             })

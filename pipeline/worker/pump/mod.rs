@@ -265,6 +265,7 @@ impl Pump {
             record,
             epoch,
             event_ms,
+            notes,
             verdict,
             room,
         } = mapped;
@@ -272,6 +273,8 @@ impl Pump {
         drop(room);
         self.view.records_in += 1;
         self.observer.record_in(&record.position.partition.topic);
+        self.observer
+            .noted(&record.position.partition.topic, &notes);
         self.step(Input::Record {
             record,
             epoch,

@@ -5,6 +5,7 @@
 
 mod delivery;
 mod holds;
+mod keys;
 mod poison;
 mod restart;
 mod revisions;

@@ -92,8 +92,8 @@ pub fn object_id(value: &Value) -> Result<Option<String>, Illegal> {
             }
             Ok(id)
         }
-        Value::Number(_) => match identity::id_text(value) {
-            Some(id) => Ok(Some(id)),
+        Value::Number(number) => match identity::whole_number(number) {
+            Some(_) => Ok(identity::id_text(value)),
             None => Err(Illegal::new(
                 "an external id must be a text or a whole number, is a fraction",
             )),

@@ -16,10 +16,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 pub use self::mend::mended;
-use crate::event::{CustomerHints, Event};
+use crate::event::{CustomerHints, Event, Notes};
+use crate::identity;
 use crate::outcome::{Rejected, Rejection, SkipReason};
 use crate::record::Record;
 
@@ -193,18 +194,50 @@ struct Found {
     id: Option<String>,
     time: Option<Timestamp>,
     customer: CustomerHints,
+    notes: Notes,
+}
+
+/// The first plausible time among these fields. Those that are passed over are noted.
+fn first_time(
+    object: &Map<String, Value>,
+    fields: &[&'static str],
+    reference: Option<Timestamp>,
+    notes: &mut Notes,
+) -> Option<Timestamp> {
+    let sent = fields
+        .iter()
+        .filter_map(|field| Some((*field, object.get(*field)?)));
+    for (field, value) in sent {
+        if !says_something(value) {
+            continue;
+        }
+        match time::plausible(value, reference) {
+            Ok(time) => return Some(time),
+            Err(why) => notes.time(field, why),
+        }
+    }
+    None
+}
+
+/// Whether a value is more than a null or a text without letters.
+fn says_something(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::String(text) => !identity::cleaned(text).is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => true,
+    }
 }
 
 /// Lays what the mapping says over what the format found.
 fn finish(
-    found: Found,
+    mut found: Found,
     payload: Value,
     record: &Record,
     said: &Envelope,
 ) -> Result<Event, Decoded> {
     let reference = reference_time(record);
     let name = match &said.name {
-        Some(value) => crate::identity::id_text(value),
+        Some(value) => identity::plain_text(value),
         None => found.name,
     };
     let Some(name) = name else {
@@ -222,21 +255,29 @@ fn finish(
         ));
     };
     let id = match &said.id {
-        Some(value) => crate::identity::id_text(value),
+        Some(value) => identity::id_text(value),
         None => found.id,
     };
     let time = match &said.time {
-        Some(value) => time::plausible(value, reference).or(reference),
-        None => found.time.or(reference),
+        None => found.time,
+        Some(value) if !says_something(value) => None,
+        Some(value) => match time::plausible(value, reference) {
+            Ok(time) => Some(time),
+            Err(why) => {
+                found.notes.time("event.time", why);
+                None
+            }
+        },
     };
     Ok(Event {
         source: found.source,
         name,
         id,
-        time,
+        time: time.or(reference),
         customer: found.customer,
         payload,
         deleted: false,
+        notes: found.notes,
     })
 }
 

@@ -1,9 +1,11 @@
 //! The format `json`: any JSON object.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
-use super::{Decoded, Envelope, Found, finish, reference_time, time};
-use crate::event::{CustomerHints, Event};
+use super::{Decoded, Envelope, Found, finish, first_time, reference_time};
+use crate::event::{CustomerHints, Event, Notes};
 use crate::identity;
 use crate::outcome::Rejection;
 use crate::record::Record;
@@ -22,19 +24,23 @@ pub(super) fn event(payload: Value, record: &Record, said: &Envelope) -> Result<
             "the value is not a JSON object",
         ));
     };
-    let reference = reference_time(record);
+    let mut notes = Notes::default();
+    let time = match said.time {
+        Some(_) => None,
+        None => first_time(object, TIMES, reference_time(record), &mut notes),
+    };
     let found = Found {
         source: "json",
         name: NAMES
             .iter()
-            .find_map(|key| object.get(*key)?.as_str().map(str::trim))
-            .filter(|name| !name.is_empty())
-            .map(str::to_owned),
+            .filter_map(|key| object.get(*key)?.as_str())
+            .map(identity::cleaned)
+            .find(|name| !name.is_empty())
+            .map(Cow::into_owned),
         id: object.get("id").and_then(identity::id_text),
-        time: TIMES
-            .iter()
-            .find_map(|key| time::plausible(object.get(*key)?, reference)),
+        time,
         customer: CustomerHints::default(),
+        notes,
     };
     finish(found, payload, record, said)
 }

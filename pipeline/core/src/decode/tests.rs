@@ -2,6 +2,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::*;
+use crate::event::BadTime;
 use crate::record::{Header, Offset, Position, TopicPartition};
 
 fn record(value: Option<&[u8]>) -> Record {
@@ -173,11 +174,248 @@ fn without_a_time_the_record_gives_one() {
     assert_eq!(event.time, "2026-01-02T03:04:05Z".parse().ok());
 }
 
+fn segment(message: &Value) -> Event {
+    decode(Format::Segment, message.to_string().as_bytes()).unwrap()
+}
+
+#[test]
+fn a_time_that_is_passed_over_is_noted() {
+    for (message, noted) in [
+        (json!({"timestamp": "2026-01-02T03:00:00Z"}), None),
+        (json!({"timestamp": "Fri, 02 Jan 2026 03:00:00 GMT"}), None),
+        (json!({"timestamp": "2026-01-02 03:00:00 UTC"}), None),
+        (
+            json!({"timestamp": null, "sentAt": "2026-01-02 03:00:00 +0000"}),
+            None,
+        ),
+        (
+            json!({"timestamp": " ", "sentAt": "2026-01-02T03:00:00"}),
+            None,
+        ),
+        (
+            json!({"timestamp": "02.01.2026", "sentAt": "2026-01-02T03:00:00Z"}),
+            Some(("timestamp", BadTime::Unreadable)),
+        ),
+        (
+            json!({"originalTimestamp": "9999-01-01T00:00:00Z", "sentAt": 1_767_322_800}),
+            Some(("originalTimestamp", BadTime::Implausible)),
+        ),
+    ] {
+        let mut message = message;
+        message["type"] = json!("identify");
+        let event = segment(&message);
+        assert_eq!(event.time, "2026-01-02T03:00:00Z".parse().ok(), "{message}");
+        assert_eq!(event.notes.bad_time(), noted, "{message}");
+    }
+    let event = decode(Format::Json, br#"{"type":"x","time":"noon"}"#).unwrap();
+    assert_eq!(event.time, "2026-01-02T03:04:05Z".parse().ok());
+    assert_eq!(
+        event.notes.lines(),
+        ["time: passed over, it cannot be read as a time"]
+    );
+    let said = Envelope {
+        time: Some(json!(true)),
+        ..Envelope::default()
+    };
+    let decoder = Decoder::new(Format::Json, Limits::default());
+    // the expression decides, so what the format would have found is no news
+    let payload = json!({"type": "x", "time": "noon"});
+    let event = decoder.event(payload, &record(None), &said).unwrap();
+    let unreadable = Some(("event.time", BadTime::Unreadable));
+    assert_eq!(event.notes.bad_time(), unreadable);
+}
+
+#[test]
+fn half_a_character_costs_nothing_but_itself() {
+    let value =
+        br#"{"type":"track","event":"x \udc4d","properties":{"\ud83dk":["\ud83d\ude00\ud83d"]}}"#;
+    let event = decode(Format::Segment, value).unwrap();
+    assert_eq!(event.name, "x \u{fffd}");
+    assert_eq!(
+        event.payload["properties"]["\u{fffd}k"][0],
+        "\u{1f600}\u{fffd}"
+    );
+    let inner = r#"{"type":"x","text":"\ud83d"}"#;
+    let value = serde_json::to_vec(&json!(inner)).unwrap();
+    let event = decode(Format::Json, &value).unwrap();
+    assert_eq!(event.payload["text"], "\u{fffd}");
+}
+
+#[test]
+fn ids_of_occurrences_that_are_none_make_no_repeats() {
+    for id in [
+        json!("undefined"),
+        json!("{{messageId}}"),
+        json!(0),
+        json!("00000000-0000-0000-0000-000000000000"),
+    ] {
+        let event = segment(&json!({"type": "identify", "messageId": id}));
+        assert_eq!(event.id, None, "{id}");
+    }
+}
+
+#[test]
+fn names_are_what_people_see() {
+    let event = segment(&json!({"type": "track", "event": "Cart\u{a0}Viewed\u{200b}"}));
+    assert_eq!(event.name, "Cart Viewed");
+    for message in [
+        json!({"type": "None"}),
+        json!({"type": "\u{200b}", "name": "None"}),
+    ] {
+        let event = decode(Format::Json, message.to_string().as_bytes()).unwrap();
+        assert_eq!(event.name, "None", "a name is no id");
+    }
+    let value = json!({"type": "track", "event": "\u{200b} "}).to_string();
+    assert_eq!(
+        reason(Format::Segment, value.as_bytes()),
+        Rejection::InvalidEnvelope
+    );
+}
+
+#[test]
+fn the_customer_is_found_where_libraries_put_it() {
+    let hints = |message: Value| segment(&message).customer;
+    let of = |external_id: Option<&str>, email: Option<&str>| CustomerHints {
+        external_id: external_id.map(str::to_owned),
+        email: email.map(str::to_owned),
+        ..CustomerHints::default()
+    };
+    for (message, wanted) in [
+        (
+            json!({"type": "identify", "traits": {"id": 7}}),
+            of(Some("7"), None),
+        ),
+        (
+            json!({"type": "identify", "traits": {"id": 7, "userId": "c-8"}}),
+            of(Some("c-8"), None),
+        ),
+        (
+            json!({"type": "identify", "userId": "c-9", "traits": {"id": 7}}),
+            of(Some("c-9"), None),
+        ),
+        (
+            json!({"type": "identify", "userId": "${id}", "traits": {"id": 7}}),
+            of(Some("7"), None),
+        ),
+        (
+            json!({"type": "track", "event": "x", "context": {"traits": {"id": "c-7", "email": "nora@shop.example"}}}),
+            of(Some("c-7"), Some("nora@shop.example")),
+        ),
+        (
+            json!({"type": "track", "event": "x", "traits": [], "context": {"traits": []}, "properties": {"email": "NORA@shop.example"}}),
+            of(None, Some("nora@shop.example")),
+        ),
+        // what a group is called is nobody's name
+        (
+            json!({"type": "group", "traits": {"id": "g-1", "email": "office@shop.example"}, "context": {"traits": {"id": "c-7"}}}),
+            of(Some("c-7"), None),
+        ),
+    ] {
+        assert_eq!(hints(message.clone()), wanted, "{message}");
+    }
+}
+
+#[test]
+fn a_key_that_is_none_is_noted_and_the_next_one_used() {
+    let event = segment(&json!({
+        "type": "identify", "userId": "undefined", "user_id": "c-7",
+        "traits": {"email": "zoë@shop.example", "phone": "030 123456"},
+        "context": {"traits": {"email": "zoe@shop.example"}, "externalId": [{"type": "kustomerId", "id": "c-7"}]},
+    }));
+    assert_eq!(event.customer.external_id.as_deref(), Some("c-7"));
+    assert_eq!(event.customer.email.as_deref(), Some("zoe@shop.example"));
+    assert_eq!((event.customer.phone, event.customer.id), (None, None));
+    assert_eq!(
+        event.notes.lines(),
+        [
+            "userId: left out, it names nobody",
+            "traits.email: left out, it is no e-mail address that Kustomer is sure to take",
+            "traits.phone: left out, it is no phone number with a country code",
+            "context.externalId: left out, a Kustomer id has 24 hexadecimal digits",
+        ]
+    );
+    let event = segment(&json!({"type": "identify", "userId": "", "traits": {"email": null}}));
+    assert_eq!(
+        event.notes,
+        Notes::default(),
+        "what says nothing is no news"
+    );
+}
+
+#[test]
+fn traits_have_one_spelling_and_one_place() {
+    let message = json!({
+        "type": "identify",
+        "traits": {"first_name": "Nora", "Phone": "", "tier": "gold", "address": {"ZIP": "20095", "City": "Hamburg", "floor": 3}, "e-mail": []},
+        "context": {"traits": {"firstName": "N.", "LASTNAME": "Berg", "phone": "+4940123456", "DOB": "1990-05-06", "email": "nora@shop.example", "tier": "blue"}},
+    });
+    assert_eq!(
+        Value::Object(segment::traits(&message)),
+        json!({
+            "firstName": "Nora", "lastName": "Berg", "phone": "+4940123456", "tier": "gold", "birthday": "1990-05-06",
+            "address": {"postalCode": "20095", "city": "Hamburg", "floor": 3}, "email": "nora@shop.example",
+        })
+    );
+    // where a trait stands twice, the spelling of the specification counts
+    let message = json!({"traits": {"last_name": "Holm", "lastName": "Berg"}});
+    assert_eq!(segment::traits(&message)["lastName"], "Berg");
+    for message in [json!(null), json!({}), json!({"traits": [], "context": 5})] {
+        assert!(segment::traits(&message).is_empty(), "{message}");
+    }
+    let message = json!({"type": "Group", "traits": {"name": "Berg Ltd"}, "context": {"traits": {"name": "Nora"}}});
+    assert_eq!(segment::traits(&message)["name"], "Nora");
+}
+
+#[test]
+fn kustomers_own_ids_of_a_visit_are_found_in_every_spelling() {
+    for name in [
+        "kustomerSessionId",
+        "kustomer_session_id",
+        "kustomer-session-id",
+        "KustomerSessionID",
+        "Kustomer Session Id",
+    ] {
+        for part in ["properties", "context"] {
+            let mut message = json!({"context": {"sessionId": 17}});
+            message[part][name] = json!("s-1");
+            assert_eq!(
+                segment::session(&message).as_deref(),
+                Some("s-1"),
+                "{message}"
+            );
+            let message = json!({ part: { name.replace("Session", "Tracking").replace("session", "tracking"): "t-1" } });
+            assert_eq!(
+                segment::tracking_id(&message).as_deref(),
+                Some("t-1"),
+                "{message}"
+            );
+        }
+    }
+    assert_eq!(
+        segment::session(&json!({"kustomer_session_id": "s-2"})).as_deref(),
+        Some("s-2")
+    );
+    assert_eq!(
+        segment::session(&json!({"context": {"sessionId": 17}})).as_deref(),
+        Some("17")
+    );
+    let empty =
+        json!({"context": {"sessionId": 17}, "properties": {"kustomerSessionId": "undefined"}});
+    assert_eq!(segment::session(&empty).as_deref(), Some("17"));
+    assert_eq!(
+        segment::tracking_id(&json!({"context": {"sessionId": 17}})),
+        None
+    );
+}
+
 #[test]
 fn integrations_may_keep_a_message_away() {
     for (integrations, wanted) in [
         (json!({"All": true, "Kustomer": false}), false),
         (json!({"All": false}), false),
+        (json!({"All": false, "Kafka": true}), false),
+        (json!({"all": false, "KAFKA": {"topic": "x"}}), false),
+        (json!({"All": false, "Kafka": true, "Kustomer": true}), true),
         (json!({"All": false, "Kustomer": true}), true),
         (json!({"All": false, "kustomer": {"x": 1}}), true),
         (json!({"Salesforce": false}), true),

@@ -1,34 +1,58 @@
 //! Hygiene of what names a customer: e-mail addresses, phone numbers and external ids.
 //!
-//! Producers write `"null"`, `"undefined"` or `0` where they know nobody. Kustomer would make a customer of each and
-//! put the events of strangers on one timeline, so such values are dropped here, once, for every format. What remains
-//! is in the one spelling that look-ups and lanes compare: e-mail in lower case, phone in E.164, ids as trimmed text.
+//! Producers write `"null"`, `"undefined"` or `{{user.id}}` where they know nobody. Kustomer would make a customer of each
+//! and put the events of strangers on one timeline, so such values are dropped here, once, for every format. What remains
+//! is in the one spelling that look-ups and lanes compare: e-mail in lower case, phone in E.164, ids as [`cleaned`] text.
+//! What the API would refuse is dropped likewise: a bad address must not cost the event that it came with.
+//!
+//! Each of the four functions for keys has three answers: the key; [`Unusable`] with the reason, which is counted and
+//! shown; and `Ok(None)` where the value says nothing at all, which is no news.
 //!
 //! Nothing is ever guessed: a phone number without a country code identifies nobody.
 
-use serde_json::Value;
+mod email;
+mod nobody;
+mod text;
+
+use serde_json::{Number, Value};
+
+pub use self::text::cleaned;
 
 /// The longest external id or user name in characters (Kustomer's limit).
 pub const MAX_ID_CHARS: usize = 256;
 
-/// The longest e-mail address in characters (the limit of the mail protocols).
-const MAX_EMAIL_CHARS: usize = 254;
+/// What stands where a character could not be read. A key with one has lost a part of itself.
+const REPLACEMENT: char = '\u{fffd}';
 
-/// What producers write where they have nothing; compared in lower case.
-const NOTHING: &[&str] = &[
-    "null",
-    "undefined",
-    "nil",
-    "none",
-    "nan",
-    "(null)",
-    "[object object]",
-];
+/// Why a value that should name a customer is not used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Unusable {
+    /// It stands for nobody: `undefined`, `guest`, an unfilled template.
+    Nobody,
+    /// It is no key of its kind that Kustomer takes.
+    Illegal,
+}
 
-/// Ids that stand for the shop itself, not for a customer; compared in lower case.
-const NOBODY: &[&str] = &["0", "-1", "shopify-admin", "anonymous", "guest"];
+/// A key in its one spelling; `None` where the value says nothing.
+pub type Key = Result<Option<String>, Unusable>;
 
-/// The text of an id that may have been sent as a number: trimmed, and `None` when it says nothing.
+// === impl Unusable ===
+
+impl Unusable {
+    /// Every value.
+    pub const ALL: &'static [Self] = &[Self::Nobody, Self::Illegal];
+
+    /// The label in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nobody => "nobody",
+            Self::Illegal => "illegal",
+        }
+    }
+}
+
+/// The text of an id that may have been sent as a number: cleaned, and `None` when it names nothing.
 ///
 /// Whole numbers become their decimal digits; fractions, booleans, arrays and objects are no ids.
 ///
@@ -36,91 +60,156 @@ const NOBODY: &[&str] = &["0", "-1", "shopify-admin", "anonymous", "guest"];
 /// # use ingest_core::identity::id_text;
 /// # use serde_json::json;
 /// assert_eq!(id_text(&json!(9007199254740993_i64)).as_deref(), Some("9007199254740993"));
-/// assert_eq!(id_text(&json!(" o-1 ")).as_deref(), Some("o-1"));
+/// assert_eq!(id_text(&json!(" o-1\u{200b} ")).as_deref(), Some("o-1"));
 /// assert_eq!(id_text(&json!("undefined")), None);
+/// assert_eq!(id_text(&json!("{{order.id}}")), None);
 /// assert_eq!(id_text(&json!(1.5)), None);
 /// ```
 #[must_use]
 pub fn id_text(value: &Value) -> Option<String> {
+    plain_text(value).filter(|text| !nobody::names_nothing(text))
+}
+
+/// The text of a name that may have been sent as a number: cleaned, and `None` when it is empty or of another type.
+///
+/// ```
+/// # use ingest_core::identity::plain_text;
+/// # use serde_json::json;
+/// assert_eq!(plain_text(&json!(" Unknown\u{feff}")).as_deref(), Some("Unknown"));
+/// assert_eq!(plain_text(&json!(404)).as_deref(), Some("404"));
+/// assert_eq!(plain_text(&json!("\u{200b}")), None);
+/// ```
+#[must_use]
+pub fn plain_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => {
-            let text = text.trim();
-            let folded = text.to_ascii_lowercase();
-            let empty = text.is_empty() || NOTHING.contains(&folded.as_str());
-            (!empty).then(|| text.to_owned())
+            let text = cleaned(text);
+            (!text.is_empty()).then(|| text.into_owned())
         }
-        Value::Number(number) => whole_number_text(number),
+        Value::Number(number) => whole_number(number),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }
 
-/// The external id of a customer: as [`id_text`], without values that stand for nobody, at most 256 characters.
+/// The external id of a customer: text or whole number, at most 256 characters, and nobody's id is none.
 ///
 /// A longer one is dropped, not cut: two long ids with one beginning are two people.
 ///
 /// ```
-/// # use ingest_core::identity::external_id;
+/// # use ingest_core::identity::{Unusable, external_id};
 /// # use serde_json::json;
-/// assert_eq!(external_id(&json!(4711)).as_deref(), Some("4711"));
-/// assert_eq!(external_id(&json!("shopify-admin")), None);
-/// assert_eq!(external_id(&json!(0)), None);
+/// assert_eq!(external_id(&json!(4711)), Ok(Some("4711".into())));
+/// assert_eq!(external_id(&json!("shopify-admin")), Err(Unusable::Nobody));
+/// assert_eq!(external_id(&json!(0)), Err(Unusable::Nobody));
+/// assert_eq!(external_id(&json!(" ")), Ok(None));
 /// ```
-#[must_use]
-pub fn external_id(value: &Value) -> Option<String> {
-    let text = id_text(value)?;
-    let folded = text.to_ascii_lowercase();
-    let nobody = NOBODY.contains(&folded.as_str());
-    (!nobody && text.chars().count() <= MAX_ID_CHARS).then_some(text)
+///
+/// # Errors
+/// [`Unusable`] with the reason.
+pub fn external_id(value: &Value) -> Key {
+    let Some(text) = key_text(value)? else {
+        return Ok(None);
+    };
+    if nobody::names_nobody(&text) {
+        return Err(Unusable::Nobody);
+    }
+    if text.chars().count() > MAX_ID_CHARS {
+        return Err(Unusable::Illegal);
+    }
+    Ok(Some(text))
 }
 
 /// A Kustomer id: 24 hexadecimal digits, in lower case.
-#[must_use]
-pub fn kustomer_id(value: &Value) -> Option<String> {
-    let text = value.as_str()?.trim().to_ascii_lowercase();
-    (text.len() == 24 && text.bytes().all(|b| b.is_ascii_hexdigit())).then_some(text)
+///
+/// # Errors
+/// [`Unusable`] with the reason.
+pub fn kustomer_id(value: &Value) -> Key {
+    let Some(text) = key_text(value)? else {
+        return Ok(None);
+    };
+    if nobody::names_nobody(&text) {
+        return Err(Unusable::Nobody);
+    }
+    if text.len() != 24 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(Unusable::Illegal);
+    }
+    Ok(Some(text.to_ascii_lowercase()))
 }
 
-/// An e-mail address in the spelling for comparison: trimmed and in lower case.
+/// An e-mail address in the spelling for comparison: cleaned and in lower case.
 ///
-/// Plausible means: one `@` with something on both sides, a dot within the domain, no blanks or control characters, at
-/// most 254 characters. A `+` suffix stays, because it may be somebody's real address.
+/// What is legal stands in `docs/kustomer-api.md`, section 6. A `+` suffix stays, because it may be somebody's real
+/// address.
 ///
 /// ```
-/// # use ingest_core::identity::email;
-/// assert_eq!(email(" Ann+Shop@Example.COM ").as_deref(), Some("ann+shop@example.com"));
-/// assert_eq!(email("a@b@c.org"), None);
-/// assert_eq!(email("undefined"), None);
+/// # use ingest_core::identity::{Unusable, email};
+/// # use serde_json::json;
+/// assert_eq!(email(&json!(" Ann+Shop@Example.COM\u{200b} ")), Ok(Some("ann+shop@example.com".into())));
+/// assert_eq!(email(&json!("a@b@c.example")), Err(Unusable::Illegal));
+/// assert_eq!(email(&json!("zoë@shop.example")), Err(Unusable::Illegal));
+/// assert_eq!(email(&json!("undefined")), Err(Unusable::Nobody));
 /// ```
-#[must_use]
-pub fn email(text: &str) -> Option<String> {
-    let text = text.trim();
-    let text = text.strip_prefix("mailto:").unwrap_or(text).to_lowercase();
-    let (local, domain) = text.split_once('@')?;
-    let odd =
-        |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | ',' | ';' | '"');
-    let dotted = domain.split('.').count() >= 2 && domain.split('.').all(|label| !label.is_empty());
-    let plausible = !local.is_empty()
-        && !domain.contains('@')
-        && dotted
-        && !text.contains(odd)
-        && text.chars().count() <= MAX_EMAIL_CHARS;
-    plausible.then_some(text)
+///
+/// # Errors
+/// [`Unusable`] with the reason.
+pub fn email(value: &Value) -> Key {
+    let Some(text) = key_text(value)? else {
+        return Ok(None);
+    };
+    if nobody::names_nobody(&text) {
+        return Err(Unusable::Nobody);
+    }
+    let text = text.to_lowercase();
+    let address = text.strip_prefix("mailto:").unwrap_or(&text);
+    if !email::is_legal(address) {
+        return Err(Unusable::Illegal);
+    }
+    Ok(Some(address.to_owned()))
 }
 
 /// A phone number in E.164 form, if it is international already.
 ///
 /// It must begin with `+` or `00`; blanks, dots, hyphens, slashes and brackets between the digits go, and 8 to 15
-/// digits without a leading zero must remain. A national number is `None`: its country is not known.
+/// digits without a leading zero must remain. A national number is illegal: its country is not known.
 ///
 /// ```
-/// # use ingest_core::identity::phone;
-/// assert_eq!(phone("+49 (30) 123-456").as_deref(), Some("+4930123456"));
-/// assert_eq!(phone("0049 30 123456").as_deref(), Some("+4930123456"));
-/// assert_eq!(phone("030 123456"), None);
+/// # use ingest_core::identity::{Unusable, phone};
+/// # use serde_json::json;
+/// assert_eq!(phone(&json!("+49 (30) 123-456")), Ok(Some("+4930123456".into())));
+/// assert_eq!(phone(&json!("0049 30 123456")), Ok(Some("+4930123456".into())));
+/// assert_eq!(phone(&json!("030 123456")), Err(Unusable::Illegal));
 /// ```
-#[must_use]
-pub fn phone(text: &str) -> Option<String> {
-    let text = text.trim();
+///
+/// # Errors
+/// [`Unusable`] with the reason.
+pub fn phone(value: &Value) -> Key {
+    let Some(text) = key_text(value)? else {
+        return Ok(None);
+    };
+    if nobody::names_nobody(&text) {
+        return Err(Unusable::Nobody);
+    }
+    e164(&text).map(Some).ok_or(Unusable::Illegal)
+}
+
+/// The text of a key of any kind; `None` where the value says nothing.
+fn key_text(value: &Value) -> Key {
+    match value {
+        Value::Null => Ok(None),
+        Value::String(text) => {
+            let text = cleaned(text);
+            if text.contains(REPLACEMENT) {
+                return Err(Unusable::Illegal);
+            }
+            Ok((!text.is_empty()).then(|| text.into_owned()))
+        }
+        Value::Number(number) => whole_number(number).map(Some).ok_or(Unusable::Illegal),
+        Value::Bool(_) => Err(Unusable::Nobody),
+        Value::Array(_) | Value::Object(_) => Err(Unusable::Illegal),
+    }
+}
+
+fn e164(text: &str) -> Option<String> {
     let rest = text.strip_prefix('+').or_else(|| text.strip_prefix("00"))?;
     // "+49 (0)30 …": the bracketed zero is dialled inside the country only
     let rest = rest.replacen("(0)", "", 1);
@@ -129,7 +218,9 @@ pub fn phone(text: &str) -> Option<String> {
     for c in rest.chars() {
         match c {
             '0'..='9' => digits.push(c),
-            ' ' | '\u{a0}' | '.' | '-' | '/' | '(' | ')' => {}
+            ' ' | '.' | '-' | '/' | '(' | ')' => {}
+            // hyphens and dashes as word processors set them
+            '\u{2010}'..='\u{2015}' | '\u{2212}' => {}
             _ => return None,
         }
     }
@@ -138,7 +229,13 @@ pub fn phone(text: &str) -> Option<String> {
 }
 
 /// A whole number as decimal digits; `None` for a fraction.
-fn whole_number_text(number: &serde_json::Number) -> Option<String> {
+///
+/// ```
+/// # use ingest_core::identity::whole_number;
+/// assert_eq!(whole_number(&12.into()).as_deref(), Some("12"));
+/// ```
+#[must_use]
+pub fn whole_number(number: &Number) -> Option<String> {
     if number.is_i64() || number.is_u64() {
         return Some(number.to_string());
     }
@@ -148,85 +245,4 @@ fn whole_number_text(number: &serde_json::Number) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn values_that_identify_nobody_are_dropped() {
-        for value in [
-            json!("null"),
-            json!(" "),
-            json!("undefined"),
-            json!(null),
-            json!(true),
-            json!({}),
-            json!([1]),
-        ] {
-            assert_eq!(id_text(&value), None, "{value}");
-        }
-        for value in [
-            json!("0"),
-            json!(0),
-            json!("Shopify-Admin"),
-            json!("x".repeat(257)),
-            json!("NaN"),
-        ] {
-            assert_eq!(external_id(&value), None, "{value}");
-        }
-        assert_eq!(
-            external_id(&json!("x".repeat(256))).map(|s| s.len()),
-            Some(256)
-        );
-    }
-
-    #[test]
-    fn large_ids_stay_exact() {
-        assert_eq!(
-            id_text(&json!(u64::MAX)).as_deref(),
-            Some("18446744073709551615")
-        );
-        assert_eq!(id_text(&json!(123.0)).as_deref(), Some("123"));
-        assert_eq!(id_text(&json!(1e300)), None);
-    }
-
-    #[test]
-    fn emails_are_plausible_or_nothing() {
-        assert_eq!(
-            email("grün@müller.example").as_deref(),
-            Some("grün@müller.example")
-        );
-        for text in [
-            "",
-            "@",
-            "a@",
-            "@b.c",
-            "a@b",
-            "a b@c.de",
-            "a@b..de",
-            "a@.de",
-            "a@b.de,c@d.de",
-            "a@@b.de",
-        ] {
-            assert_eq!(email(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn phones_are_international_or_nothing() {
-        assert_eq!(phone("+49 (0)30 123456").as_deref(), Some("+4930123456"));
-        for text in [
-            "",
-            "+",
-            "123456789",
-            "+0123456789",
-            "+1234567",
-            "+1234567890123456",
-            "+49 30 x",
-            "call me",
-        ] {
-            assert_eq!(phone(text), None, "{text}");
-        }
-    }
-}
+mod tests;

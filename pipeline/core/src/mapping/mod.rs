@@ -51,7 +51,7 @@ use self::node::{Node, Place};
 pub use self::testing::{TestFailure, shown};
 use crate::body::Cuts;
 use crate::decode::{Decoded, Envelope, Format};
-use crate::event::Event;
+use crate::event::{Event, Notes};
 use crate::operation::{Klass, VERSION_ATTRIBUTE};
 use crate::outcome::{Rejection, Verdict};
 use crate::record::Record;
@@ -237,6 +237,18 @@ impl Mapping {
     /// As [`Mapping::apply`], with the number of texts that were cut at their limit.
     #[must_use]
     pub fn apply_counted(&self, event: &Event, record: &Record, now: Timestamp) -> (Verdict, Cuts) {
+        let (verdict, cuts, _) = self.apply_noted(event, record, now);
+        (verdict, cuts)
+    }
+
+    /// As [`Mapping::apply_counted`], with the values that the routes name as keys and that are none.
+    #[must_use]
+    pub fn apply_noted(
+        &self,
+        event: &Event,
+        record: &Record,
+        now: Timestamp,
+    ) -> (Verdict, Cuts, Notes) {
         let routes = self
             .routes_for(&event.name)
             .iter()
@@ -367,7 +379,7 @@ impl Rule {
     }
 }
 
-/// An event name for comparison: in lower case, without blanks, `_` and `-`.
+/// An event name for comparison: cleaned, in lower case, without blanks, `_` and `-`.
 ///
 /// ```
 /// # use ingest_core::mapping::fold;
@@ -376,6 +388,7 @@ impl Rule {
 /// ```
 #[must_use]
 pub fn fold(name: &str) -> String {
+    let name = crate::identity::cleaned(name);
     let kept = name
         .chars()
         .filter(|c| !c.is_whitespace() && !matches!(c, '_' | '-'));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::decode::{Decoded, Decoder, Format, Limits};
-use crate::event::CustomerHints;
+use crate::event::{CustomerHints, Notes};
 use crate::mapping::Mapping;
 use crate::outcome::Verdict;
 use crate::record::Record;
@@ -32,6 +32,8 @@ pub struct EventSummary {
     pub customer: CustomerHints,
     /// How many texts were cut at their limit.
     pub cuts: u32,
+    /// What it says and could not be used.
+    pub notes: Notes,
 }
 
 /// A mapping that is for another format than the topic's.
@@ -116,13 +118,16 @@ fn judge(
         Err(Decoded::Skip(reason)) => return (None, Verdict::Skip(reason)),
         Err(Decoded::Reject(rejected)) => return (None, Verdict::Reject(rejected)),
     };
-    let (verdict, cuts) = mapping.apply_counted(&event, record, now);
+    let (verdict, cuts, noted) = mapping.apply_noted(&event, record, now);
+    let mut notes = event.notes;
+    notes.extend(noted);
     let summary = EventSummary {
         name: event.name,
         id: event.id,
         time: event.time,
         customer: event.customer,
         cuts: cuts.0,
+        notes,
     };
     (Some(summary), verdict)
 }

@@ -36,6 +36,9 @@ struct Explained {
     detail: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     route: Option<String>,
+    /// What the record says and could not be used.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
     operations: Vec<Value>,
 }
 
@@ -146,6 +149,7 @@ fn one(
     now: Timestamp,
 ) -> Explained {
     let (summary, verdict) = pipeline.judge(record, now);
+    let notes = summary.as_ref().map(|summary| summary.notes.lines());
     let explained = Explained {
         line,
         event: summary.map(ShownEvent::from),
@@ -153,6 +157,7 @@ fn one(
         reason: None,
         detail: None,
         route: None,
+        notes: notes.unwrap_or_default(),
         operations: Vec::new(),
     };
     match verdict {
@@ -166,17 +171,12 @@ fn one(
                 ..explained
             }
         }
-        Verdict::Skip(reason) => {
-            let detail = (reason == SkipReason::TooOld).then(|| {
-                format!("older than the route's maxAge at {now}; --at judges as of another time")
-            });
-            Explained {
-                verdict: "skip",
-                reason: Some(reason.as_str()),
-                detail,
-                ..explained
-            }
-        }
+        Verdict::Skip(reason) => Explained {
+            verdict: "skip",
+            reason: Some(reason.as_str()),
+            detail: skip_detail(reason, now),
+            ..explained
+        },
         Verdict::Reject(Rejected {
             reason,
             detail,
@@ -188,6 +188,27 @@ fn one(
             route: route.map(|name| name.to_string()),
             ..explained
         },
+    }
+}
+
+/// More about a skip than its reason, where that is not clear by itself.
+fn skip_detail(reason: SkipReason, now: Timestamp) -> Option<String> {
+    match reason {
+        SkipReason::TooOld => Some(format!(
+            "older than the route's maxAge at {now}; --at judges as of another time"
+        )),
+        SkipReason::NotForKustomer => Some(
+            "the message's `integrations` keep it from Kustomer: `Kustomer` decides, and where it is not named, `All`"
+                .to_owned(),
+        ),
+        SkipReason::Tombstone
+        | SkipReason::NoRoute
+        | SkipReason::ConditionFalse
+        | SkipReason::Dropped
+        | SkipReason::Stale
+        | SkipReason::Unchanged
+        | SkipReason::Repeat
+        | SkipReason::SettledBefore => None,
     }
 }
 
@@ -203,6 +224,7 @@ impl Explained {
             reason: Some(ingest_core::outcome::Rejection::InvalidEnvelope.as_str()),
             detail: Some(problem),
             route: None,
+            notes: Vec::new(),
             operations: Vec::new(),
         }
     }

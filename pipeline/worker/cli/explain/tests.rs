@@ -72,6 +72,32 @@ fn an_object_is_a_bulk_create_with_a_customer_to_be_found() {
 }
 
 #[test]
+fn what_could_not_be_used_is_said_without_showing_it() {
+    let order = r#"{"type":"track","event":"Order Completed","messageId":"m1","userId":"u1","timestamp":"28.02.2026","sentAt":"2026-03-01 10:00:00 UTC","context":{"traits":{"email":"zoë@shop.example"}},"properties":{"order_id":"o1"}}"#;
+    let kept_away = r#"{"type":"track","event":"Order Completed","userId":"u1","integrations":{"All":false,"Kafka":true}}"#;
+    let lines = explained(&format!("{order}\n{kept_away}\n{ORDER}\n"), false);
+    assert_eq!(lines[0]["verdict"], "emit");
+    assert_eq!(lines[0]["event"]["time"], "2026-03-01T10:00:00Z");
+    assert_eq!(
+        lines[0]["notes"],
+        serde_json::json!([
+            "context.traits.email: left out, it is no e-mail address that Kustomer is sure to take",
+            "customer.email: left out, it is no e-mail address that Kustomer is sure to take",
+            "timestamp: passed over, it cannot be read as a time",
+        ])
+    );
+    assert_eq!(
+        lines[0]["operations"][0]["customer"],
+        serde_json::json!({"externalId": "u1"})
+    );
+    assert!(!lines[0].to_string().contains("zoë"));
+    assert_eq!(lines[1]["reason"], "not_for_kustomer");
+    let detail = lines[1]["detail"].as_str().unwrap();
+    assert!(detail.contains("`integrations`"), "{detail}");
+    assert_eq!(lines[2].get("notes"), None, "nothing to note");
+}
+
+#[test]
 fn events_and_identities_carry_their_keys() {
     let viewed = r#"{"type":"track","event":"Product Viewed","messageId":"m2","userId":"u1","timestamp":"2026-03-01T10:00:00Z","properties":{"sku":"s1"}}"#;
     let who = r#"{"type":"identify","messageId":"m3","userId":"u1","traits":{"name":"Ann Example","email":"ann@example.com"}}"#;

@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::super::expr::Expr;
 use super::super::model::{CustomerRule, KeyRules};
 use super::Work;
 use super::failure::{Failure, Made};
-use crate::event::CustomerHints;
+use crate::event::{CustomerHints, KeyKind};
 use crate::identity;
 use crate::operation::{CustomerKey, CustomerRef};
 use crate::outcome::Rejection;
 
 impl Work<'_> {
     /// The customer that a route names; `None` where it says that there is none.
-    pub(super) fn customer(&self, rule: &CustomerRule) -> Made<Option<CustomerRef>> {
+    pub(super) fn customer(&mut self, rule: &CustomerRule) -> Made<Option<CustomerRef>> {
         let (keys, missing) = match rule {
             CustomerRule::Nobody => return Ok(None),
             CustomerRule::Hints(missing) => (hinted_keys(&self.event.customer), *missing),
@@ -37,31 +38,44 @@ impl Work<'_> {
             })
     }
 
-    /// The keys that the expressions give, less those that identify nobody.
-    pub(super) fn keys(&self, rules: &KeyRules, at: &str) -> Made<Vec<CustomerKey>> {
+    /// The keys that the expressions give, less those that identify nobody or are not legal: these are noted.
+    pub(super) fn keys(&mut self, rules: &KeyRules, at: &str) -> Made<Vec<CustomerKey>> {
         let mut keys = Vec::with_capacity(2);
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        if let Some(id) = self.optional(rules.id.as_ref(), at, "id")? {
-            keys.extend(identity::kustomer_id(&id).map(|id| CustomerKey::Id(id.into())));
-        }
-        if let Some(id) = self.optional(rules.external_id.as_ref(), at, "externalId")? {
-            keys.extend(identity::external_id(&id).map(|id| CustomerKey::ExternalId(id.into())));
-        }
-        if let Some(email) = self.optional(rules.email.as_ref(), at, "email")? {
-            keys.extend(
-                text(&email)
-                    .and_then(|e| identity::email(&e))
-                    .map(|e| CustomerKey::Email(e.into())),
-            );
-        }
-        if let Some(phone) = self.optional(rules.phone.as_ref(), at, "phone")? {
-            keys.extend(
-                text(&phone)
-                    .and_then(|p| identity::phone(&p))
-                    .map(|p| CustomerKey::Phone(p.into())),
-            );
-        }
+        let id = self.key(rules.id.as_ref(), at, KeyKind::Id, identity::kustomer_id)?;
+        keys.extend(id.map(CustomerKey::Id));
+        let external_id = rules.external_id.as_ref();
+        let external_id = self.key(external_id, at, KeyKind::ExternalId, identity::external_id)?;
+        keys.extend(external_id.map(CustomerKey::ExternalId));
+        let email = self.key(rules.email.as_ref(), at, KeyKind::Email, identity::email)?;
+        keys.extend(email.map(CustomerKey::Email));
+        let phone = self.key(rules.phone.as_ref(), at, KeyKind::Phone, identity::phone)?;
+        keys.extend(phone.map(CustomerKey::Phone));
         Ok(keys)
+    }
+
+    fn key(
+        &mut self,
+        rule: Option<&Expr>,
+        at: &str,
+        kind: KeyKind,
+        read: fn(&Value) -> identity::Key,
+    ) -> Made<Option<Arc<str>>> {
+        let name = match kind {
+            KeyKind::Id => "id",
+            KeyKind::ExternalId => "externalId",
+            KeyKind::Email => "email",
+            KeyKind::Phone => "phone",
+        };
+        let Some(value) = self.optional(rule, at, name)? else {
+            return Ok(None);
+        };
+        match read(&value) {
+            Ok(key) => Ok(key.map(Arc::from)),
+            Err(why) => {
+                self.notes.unused(format!("{at}.{name}"), kind, why);
+                Ok(None)
+            }
+        }
     }
 }
 

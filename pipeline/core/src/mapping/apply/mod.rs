@@ -24,7 +24,7 @@ use crate::body::key::event_key;
 use crate::body::name::legal_name;
 use crate::body::{Cuts, Illegal, MAX_TEXT_CHARS, json_bytes};
 use crate::decode::time;
-use crate::event::Event;
+use crate::event::{Event, Notes};
 use crate::identity;
 use crate::operation::{
     CustomerRef, ExternalId, Identify, KObject, Operation, Planned, Track, VERSION_ATTRIBUTE,
@@ -41,15 +41,16 @@ struct Work<'a> {
     now: Timestamp,
     route: &'a Route,
     cuts: Cuts,
+    notes: Notes,
 }
 
-/// The verdict of the first of these routes whose condition holds, and how many texts were cut.
+/// The verdict of the first of these routes whose condition holds, how many texts were cut, and which keys are not used.
 pub(super) fn first<'a>(
     routes: impl Iterator<Item = &'a Route>,
     event: &Event,
     record: &Record,
     now: Timestamp,
-) -> (Verdict, Cuts) {
+) -> (Verdict, Cuts, Notes) {
     let scope = Scope::new(event, record);
     let mut named = false;
     for route in routes {
@@ -71,11 +72,12 @@ pub(super) fn first<'a>(
                     now,
                     route,
                     cuts: Cuts::default(),
+                    notes: Notes::default(),
                 };
                 let verdict = work.verdict();
-                return (verdict, work.cuts);
+                return (verdict, work.cuts, work.notes);
             }
-            Err(failure) => return (reject(route, failure), Cuts::default()),
+            Err(failure) => return (reject(route, failure), Cuts::default(), Notes::default()),
         }
     }
     let reason = if named {
@@ -83,7 +85,7 @@ pub(super) fn first<'a>(
     } else {
         SkipReason::NoRoute
     };
-    (Verdict::Skip(reason), Cuts::default())
+    (Verdict::Skip(reason), Cuts::default(), Notes::default())
 }
 
 fn reject(route: &Route, failure: Failure) -> Verdict {

@@ -28,6 +28,7 @@ fn event(name: &str, payload: Value) -> Event {
         },
         payload,
         deleted: false,
+        notes: crate::event::Notes::default(),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::record::{Header, Offset, Position, Record, TopicPartition};
 
 mod apply;
 mod errors;
+mod keys;
 mod properties;
 
 const PRESET: &str = include_str!("../../../../../schemas/mappings/segment.yaml");

@@ -1,0 +1,72 @@
+//! What the worker takes for a key against what the simulator takes, which has rules of its own.
+
+use ingest_core::identity::{Key, email, external_id, phone};
+use kustomer_sim::{Config, Method, Request, Sim, SimTime};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+/// Texts that are nearly keys: pieces of addresses, numbers and ids, and what spoils them.
+fn nearly() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just("@".to_owned()),
+        Just(".".to_owned()),
+        Just("shop.example".to_owned()),
+        Just("bücher.example".to_owned()),
+        Just("@shop.example".to_owned()),
+        Just("+49".to_owned()),
+        Just("00".to_owned()),
+        "[a-zA-Z0-9]{1,12}",
+        "[0-9]{1,9}",
+        "[!-/:-@\\[-`{-~]",
+        "[ \\t\\u{a0}\\u{200b}\\u{feff}\\u{ad}\\u{202e}]",
+        "\\PC",
+        any::<char>().prop_map(String::from),
+    ];
+    prop::collection::vec(piece, 0..7).prop_map(|pieces| pieces.concat())
+}
+
+/// The simulator's answer to an identity with that one key.
+fn answer(field: &str, key: &str) -> u16 {
+    let mut sim = Sim::new(Config::default());
+    let identity = json!({ field: key }).to_string();
+    let request = Request::new(Method::Post, "/v1/tracking/identity")
+        .token("sim-key")
+        .text(&identity);
+    sim.handle(SimTime::from_millis(1_772_611_200_000), &request)
+        .status
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+    #[test]
+    fn no_key_leaves_that_the_api_refuses(text in nearly()) {
+        let kinds: [(&str, fn(&Value) -> Key); 3] =
+            [("email", email), ("phone", phone), ("externalId", external_id)];
+        for (field, read) in kinds {
+            if let Ok(Some(key)) = read(&json!(text)) {
+                prop_assert_eq!(answer(field, &key), 201, "{} {:?}", field, key);
+                // what is a key once is the same key for ever
+                prop_assert_eq!(read(&json!(key)), Ok(Some(key.clone())));
+            }
+        }
+    }
+}
+
+/// The property says nothing if the simulator takes everything, or if no text is a key.
+#[test]
+fn the_simulator_refuses_what_is_no_address() {
+    for (address, status) in [
+        ("nora@shop.example", 201),
+        ("n@xn--bcher-kva.example", 201),
+        ("jörg@shop.example", 400),
+        ("n@bücher.example", 400),
+        ("a@b@shop.example", 400),
+        ("a..b@shop.example", 400),
+        ("n@shop", 400),
+    ] {
+        assert_eq!(answer("email", address), status, "{address}");
+        let legal = email(&json!(address)).is_ok();
+        assert_eq!(legal, status == 201, "{address}");
+    }
+}
