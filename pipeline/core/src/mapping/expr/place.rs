@@ -91,7 +91,12 @@ impl Place {
     ) -> Result<Option<&'a Value>, Failed> {
         let mut at = match self.root {
             Root::Dot => dot,
-            Root::Event => scope.event(),
+            Root::Event => match self.steps.first() {
+                Some(Step {
+                    to: To::Key(field), ..
+                }) => scope.event_with(field),
+                Some(_) | None => scope.event(),
+            },
             Root::Record => scope.record(),
         };
         for step in &self.steps {

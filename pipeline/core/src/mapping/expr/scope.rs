@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use serde_json::{Map, Value};
 
 use super::jaq::to_val;
+use crate::decode::segment;
 use crate::event::{CustomerHints, Event};
 use crate::record::Record;
 
@@ -15,6 +16,7 @@ pub struct Scope<'a> {
     event: Option<&'a Event>,
     record: Option<&'a Record>,
     event_value: OnceCell<Value>,
+    envelope_value: OnceCell<Value>,
     record_value: OnceCell<Value>,
     payload_val: OnceCell<jaq_json::Val>,
 }
@@ -44,6 +46,7 @@ impl<'a> Scope<'a> {
             event: None,
             record,
             event_value: OnceCell::new(),
+            envelope_value: OnceCell::new(),
             record_value: OnceCell::new(),
             payload_val: OnceCell::new(),
         }
@@ -52,8 +55,36 @@ impl<'a> Scope<'a> {
     /// `$event`.
     pub(super) fn event(&self) -> &Value {
         self.event_value.get_or_init(|| {
-            self.event
-                .map_or_else(|| Value::Object(Map::new()), event_value)
+            let Some(event) = self.event else {
+                return Value::Object(Map::new());
+            };
+            let mut map = envelope(event);
+            let message = (event.source == segment::SOURCE).then_some(&event.payload);
+            let text = |text: Option<String>| text.map_or(Value::Null, Value::from);
+            map.insert(
+                "session".to_owned(),
+                text(message.and_then(segment::session)),
+            );
+            map.insert(
+                "trackingId".to_owned(),
+                text(message.and_then(segment::tracking_id)),
+            );
+            let traits = message.map(segment::traits).unwrap_or_default();
+            map.insert("traits".to_owned(), Value::Object(traits));
+            Value::Object(map)
+        })
+    }
+
+    /// `$event` as far as that field of it is concerned: what is dear is made only where it is asked for.
+    pub(super) fn event_with(&self, field: &str) -> &Value {
+        if matches!(field, "session" | "trackingId" | "traits") {
+            return self.event();
+        }
+        self.envelope_value.get_or_init(|| {
+            self.event.map_or_else(
+                || Value::Object(Map::new()),
+                |event| Value::Object(envelope(event)),
+            )
         })
     }
 
@@ -73,7 +104,8 @@ impl<'a> Scope<'a> {
     }
 }
 
-fn event_value(event: &Event) -> Value {
+/// What the event's own fields say.
+fn envelope(event: &Event) -> Map<String, Value> {
     let mut map = Map::new();
     map.insert("name".to_owned(), Value::from(event.name.as_str()));
     map.insert(
@@ -95,7 +127,7 @@ fn event_value(event: &Event) -> Value {
         "anonymousId".to_owned(),
         anonymous.map_or(Value::Null, Value::from),
     );
-    Value::Object(map)
+    map
 }
 
 /// Whom the envelope names; null where it names nobody.
