@@ -22,6 +22,7 @@ use ingest_kafka::embedded::{EmbeddedBroker, MAX_PARTITION_BYTES};
 use ingest_kafka::{KafkaOptions, KafkaSettings, OutgoingRecord, RecordProducer};
 use ingest_kustomer::{BaseUrl, Client, ClientSettings};
 use kustomer_ingest::clock::Clock;
+use kustomer_ingest::judge::Judge;
 use kustomer_ingest::metrics::Metrics;
 use kustomer_ingest::observe::{Observer, Tally};
 use kustomer_ingest::pump::{self, PumpParts};
@@ -121,7 +122,8 @@ fn parts(kafka: &KafkaSettings, url: &str, observer: Observer) -> anyhow::Result
         hold_topic: None,
         machine,
         client,
-        pipelines: HashMap::from([(Topic::new(TOPIC), pipeline)]),
+        judge: Judge::new(HashMap::from([(Topic::new(TOPIC), pipeline)])),
+        suspects: None,
         mapper_threads: 1,
         observer,
     })

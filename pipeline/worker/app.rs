@@ -19,11 +19,13 @@ use crate::cli::RunArgs;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::config::settings::KeyedBy;
+use crate::judge::Judge;
 use crate::lifecycle::{Exit, Signals, Spawner, Supervisor};
 use crate::metrics::Metrics;
 use crate::observe::Observer;
 use crate::pace::Pace;
 use crate::pump::{self, PumpParts, PumpView};
+use crate::suspects::{Child, Suspects};
 use crate::telemetry;
 
 /// What is added to the drain's own time before the process ends regardless: the final commit and leaving the group.
@@ -131,10 +133,40 @@ pub fn parts(settings: &Settings, args: &RunArgs, observer: Observer) -> anyhow:
         hold_topic: settings.kafka.hold_topic.clone(),
         machine: machine(settings, args)?,
         client,
-        pipelines,
+        judge: Judge::new(pipelines).dying_at(args.die_at.as_deref()),
+        suspects: suspects(settings, args),
         mapper_threads: settings.delivery.mapper_threads,
         observer,
     })
+}
+
+/// The account of records at which the process may die. Without it the worker does its work all the same.
+fn suspects(settings: &Settings, args: &RunArgs) -> Option<Suspects> {
+    let dir = &settings.state_dir;
+    let open = || {
+        let mut arguments = vec![
+            "try-records".into(),
+            "--config".into(),
+            args.config.config.clone().into_os_string(),
+        ];
+        if let Some(text) = &args.die_at {
+            arguments.extend(["--die-at".into(), text.into()]);
+        }
+        let child = Child {
+            program: std::env::current_exe()?,
+            arguments,
+        };
+        Suspects::open(dir, &settings.kafka.group, child, Clock.unix_ms())
+    };
+    let opened: std::io::Result<Suspects> = open();
+    let unusable = |error: &std::io::Error| {
+        tracing::warn!(
+            dir = %dir.display(),
+            error = %error,
+            "state.dir cannot be used: a record at which the process dies is not found out"
+        );
+    };
+    opened.inspect_err(unusable).ok()
 }
 
 fn machine(settings: &Settings, args: &RunArgs) -> anyhow::Result<MachineSettings> {

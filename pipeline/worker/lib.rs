@@ -6,6 +6,8 @@
 //! | [`config`] | one YAML file, checked into settings that cannot be wrong |
 //! | [`app`] | everything built from settings, then run, then drained |
 //! | [`pump`] | the delivery machine's one owner, and the threads and tasks around it |
+//! | [`judge`] | what comes of a record |
+//! | [`suspects`] | the last line against a record that ends the process |
 //! | [`observe`] | facts of the machine, as metrics, log lines and a tally |
 //! | [`demo`] | the whole thing in one process |
 //! | [`admin`] | health, status, metrics and holds over HTTP |
@@ -20,9 +22,11 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod demo;
+pub mod judge;
 pub mod lifecycle;
 pub mod metrics;
 pub mod observe;
 mod pace;
 pub mod pump;
+pub mod suspects;
 pub mod telemetry;

@@ -73,6 +73,8 @@ pub enum Rejection {
     RefusedByApi,
     /// It kept failing while others succeeded.
     RetriesExhausted,
+    /// Processes that mapped it died.
+    ProcessDied,
 }
 
 /// A rejection with what a person needs to find the cause. `detail` holds no personal data: field paths and rules only,
@@ -240,6 +242,7 @@ labels!(Rejection {
     UnknownCustomer => "unknown_customer",
     RefusedByApi => "refused_by_api",
     RetriesExhausted => "retries_exhausted",
+    ProcessDied => "process_died",
 });
 
 labels!(HoldCause {

@@ -27,6 +27,12 @@ fn check_arguments(args: &RunArgs, settings: &Settings) -> Result<(), CommandErr
             settings.kustomer.base_url
         )));
     }
+    if args.die_at.is_some() && !settings.kustomer.base_url.is_loopback() {
+        return Err(CommandError::Usage(format!(
+            "--die-at is for tests against a simulator on this machine, and {} is not on it",
+            settings.kustomer.base_url
+        )));
+    }
     for topic in &args.accept_dead_letters {
         if !settings
             .kafka

@@ -1,6 +1,7 @@
 //! What holds where the configuration says nothing. `docs/configuration.md` lists the same values.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// `admin.listen`.
@@ -25,3 +26,9 @@ pub const RESERVE_PART: u64 = 20;
 pub const SHARE: f64 = 0.8;
 /// `log.level`.
 pub const LOG_LEVEL: &str = "info";
+
+/// `state.dir`.
+#[must_use]
+pub fn state_dir() -> PathBuf {
+    std::env::temp_dir().join("kustomer-ingest")
+}

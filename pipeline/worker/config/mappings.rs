@@ -52,7 +52,10 @@ impl Checker<'_> {
         let (named, mapping) = (named?, mapping?);
         let format = named.or_else(|| mapping.format()).unwrap_or(Format::Json);
         match Pipeline::new(format, Limits::default(), mapping) {
-            Ok(pipeline) => Some(pipeline),
+            Ok(pipeline) => {
+                self.pipelines.push(pipeline.clone());
+                Some(pipeline)
+            }
             Err(conflict) => {
                 let spot = raw.format.as_ref().map_or(raw.place.spot, |leaf| leaf.spot);
                 let key = format!("{}.format", raw.place.key);
@@ -114,6 +117,7 @@ impl Checker<'_> {
                 sound.then(|| Arc::new(mapping))
             }
             Err(errors) => {
+                self.untested.push(file.to_owned());
                 for error in errors {
                     self.faults.push(fault(file, error));
                 }

@@ -16,7 +16,9 @@ mod validate;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use ingest_core::route::Pipeline;
 
 pub use self::fault::{Fault, Faults, Spot, nearest};
 pub use self::secret::{SecretError, SecretRef};
@@ -33,14 +35,17 @@ pub use self::units::{parse_duration, parse_size, show_duration, show_size};
 ///
 /// All faults of the file and of its mappings, sorted by place.
 pub fn load(file: &Path) -> Result<Settings, Faults> {
-    let text = std::fs::read_to_string(file).map_err(|error| {
+    examine_file(file).settings
+}
+
+fn read(file: &Path) -> Result<String, Fault> {
+    std::fs::read_to_string(file).map_err(|error| {
         if error.kind() == std::io::ErrorKind::InvalidData {
             return Fault::of_file(file, "is not UTF-8", "save it as a text in UTF-8");
         }
         let problem = format!("cannot be read: {error}");
         Fault::of_file(file, problem, "give the path of the configuration file")
-    })?;
-    parse(file, &text)
+    })
 }
 
 /// Checks a configuration text as if it stood in `file`.
@@ -49,23 +54,75 @@ pub fn load(file: &Path) -> Result<Settings, Faults> {
 ///
 /// As [`load`].
 pub fn parse(file: &Path, text: &str) -> Result<Settings, Faults> {
-    let tree = raw::tree(text).map_err(|(spot, words)| Fault {
-        file: file.to_owned(),
-        spot,
-        key: String::new(),
-        problem: format!("is not YAML: {words}"),
-        way_out: String::new(),
-    })?;
+    examine(file, text).settings
+}
+
+/// What a look at a configuration came to.
+#[derive(Debug)]
+pub struct Examined {
+    /// The settings, or all faults, sorted by place.
+    pub settings: Result<Settings, Faults>,
+    /// What is sound of the topics' decoders and mappings, whatever else is wrong: their tests can be run.
+    pub pipelines: Vec<Pipeline>,
+    /// The mapping files with faults: their tests cannot be run.
+    pub untested: Vec<PathBuf>,
+}
+
+/// As [`load`], and what is sound beside the faults.
+#[must_use]
+pub fn examine_file(file: &Path) -> Examined {
+    match read(file) {
+        Ok(text) => examine(file, &text),
+        Err(fault) => Examined::unusable(fault),
+    }
+}
+
+fn examine(file: &Path, text: &str) -> Examined {
+    let tree = match raw::tree(text) {
+        Ok(tree) => tree,
+        Err(wrong) => {
+            let spot = Spot::from(wrong.place);
+            return Examined::unusable(Fault {
+                file: file.to_owned(),
+                spot: (spot.line > 0).then_some(spot),
+                key: String::new(),
+                problem: wrong.problem,
+                way_out: wrong.help.unwrap_or_default(),
+            });
+        }
+    };
     let mut faults = Faults::default();
     let raw = raw::read(file, &tree, &mut faults);
     let mut checker = validate::Checker {
         file,
         faults: &mut faults,
+        pipelines: Vec::new(),
+        untested: Vec::new(),
     };
     let settings = validate::settings(&raw, &mut checker);
-    match settings {
+    let validate::Checker {
+        pipelines,
+        untested,
+        ..
+    } = checker;
+    let settings = match settings {
         Some(settings) if faults.is_empty() => Ok(settings),
         _ if faults.is_empty() => Err(Fault::of_file(file, "cannot be used", "").into()),
         _ => Err(faults.sorted()),
+    };
+    Examined {
+        settings,
+        pipelines,
+        untested,
+    }
+}
+
+impl Examined {
+    fn unusable(fault: Fault) -> Self {
+        Self {
+            settings: Err(fault.into()),
+            pipelines: Vec::new(),
+            untested: Vec::new(),
+        }
     }
 }

@@ -36,6 +36,8 @@ pub struct Settings {
     pub admin_listen: SocketAddr,
     /// What is logged, and how.
     pub log: LogSettings,
+    /// `state.dir`: where notes stand that outlast the process, though not the machine.
+    pub state_dir: PathBuf,
 }
 
 /// `kafka`: brokers, topics, and how long things may take.

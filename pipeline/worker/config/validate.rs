@@ -3,9 +3,10 @@
 //! Every check reports and goes on with the next, so that one start shows all faults.
 
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ingest_core::route::Pipeline;
 use ingest_kustomer::BaseUrl;
 
 use super::fault::{Fault, Faults, Spot, nearest};
@@ -26,6 +27,10 @@ pub(super) const SECRET_WAY_OUT: &str = "name its place: { file: /path/of/the/se
 pub(super) struct Checker<'f> {
     pub(super) file: &'f Path,
     pub(super) faults: &'f mut Faults,
+    /// The decoders and mappings that are sound, whatever else is wrong.
+    pub(super) pipelines: Vec<Pipeline>,
+    /// The mapping files with faults.
+    pub(super) untested: Vec<PathBuf>,
 }
 
 /// The settings, or `None` when something is missing or wrong; the faults say what.
@@ -40,6 +45,10 @@ pub(super) fn settings(raw: &RawConfig, checker: &mut Checker<'_>) -> Option<Set
         "give an IP address and a port, such as 0.0.0.0:9464",
     );
     let log = checker.log(&raw.log);
+    let state_dir = match &raw.state_dir {
+        Some(leaf) => checker.text(leaf).map(|path| checker.path(&path)),
+        None => Some(defaults::state_dir()),
+    };
     Some(Settings {
         file: checker.file.to_owned(),
         kafka: kafka?,
@@ -48,6 +57,7 @@ pub(super) fn settings(raw: &RawConfig, checker: &mut Checker<'_>) -> Option<Set
         delivery: delivery?,
         admin_listen: admin_listen?,
         log: log?,
+        state_dir: state_dir?,
     })
 }
 
@@ -228,7 +238,7 @@ impl Checker<'_> {
     }
 
     /// A path as the configuration names it: relative to the configuration file.
-    pub(super) fn path(&self, path: &str) -> std::path::PathBuf {
+    pub(super) fn path(&self, path: &str) -> PathBuf {
         self.file
             .parent()
             .unwrap_or_else(|| Path::new(""))

@@ -34,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 use self::shop::{Expected, Shop};
 use crate::cli::{CommandError, CommandExit, DemoArgs};
 use crate::clock::Clock;
+use crate::judge::Judge;
 use crate::lifecycle::Signals;
 use crate::metrics::Metrics;
 use crate::observe::{Observer, Tally};
@@ -169,7 +170,8 @@ fn parts(
         hold_topic: None,
         machine,
         client,
-        pipelines: HashMap::from([(Topic::new(TOPIC), pipeline)]),
+        judge: Judge::new(HashMap::from([(Topic::new(TOPIC), pipeline)])),
+        suspects: None,
         mapper_threads: 1,
         observer,
     })

@@ -1,19 +1,16 @@
 //! Threads that decode and map. A partition always goes to the same thread, so its order is kept.
 
-use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
 use ingest_core::event::Notes;
-use ingest_core::outcome::{Rejected, Rejection, Verdict};
-use ingest_core::record::{Epoch, Record, Topic, TopicPartition};
-use ingest_core::route::Pipeline;
-use jiff::Timestamp;
+use ingest_core::outcome::{Rejected, Verdict};
+use ingest_core::record::{Epoch, Record, TopicPartition};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use crate::clock::Clock;
+use crate::judge::{Judge, Judged};
+use crate::suspects::{Marks, Suspects};
 
 /// A record with what decoding and mapping said.
 #[derive(Debug)]
@@ -51,16 +48,20 @@ const ROOM_KIB: u32 = 8 * 1024;
 impl Mappers {
     pub(super) fn start(
         threads: usize,
-        pipelines: &Arc<HashMap<Topic, Pipeline>>,
+        judge: Judge,
+        suspects: Option<Suspects>,
         mapped: &mpsc::Sender<Mapped>,
     ) -> std::io::Result<Self> {
+        let (judge, suspects) = (Arc::new(judge), suspects.map(Arc::new));
         let mut queues = Vec::new();
         for number in 0..threads.max(1) {
             let (queue, records) = mpsc::channel(QUEUE);
-            let (pipelines, mapped) = (Arc::clone(pipelines), mapped.clone());
-            thread::Builder::new()
-                .name(format!("mapper-{number}"))
-                .spawn(move || map_all(records, &pipelines, &mapped))?;
+            let (judge, mapped) = (Arc::clone(&judge), mapped.clone());
+            let last_line = suspects.as_ref().map(|all| LastLine::of(all, number));
+            let last_line = last_line.transpose()?;
+            on_mapper_stack(format!("mapper-{number}"), move || {
+                map_all(records, &judge, last_line, &mapped);
+            })?;
             queues.push(queue);
         }
         let permits = usize::try_from(ROOM_KIB).unwrap_or(Semaphore::MAX_PERMITS);
@@ -101,9 +102,21 @@ fn place_of(partition: &TopicPartition, threads: usize) -> usize {
     usize::try_from(hasher.finish() % threads).unwrap_or(0)
 }
 
+/// A thread on which records may be mapped: the child that tries suspects uses the same, or it would not die of the same.
+///
+/// # Errors
+/// The thread cannot be started.
+pub(crate) fn on_mapper_stack<T: Send + 'static>(
+    name: String,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> std::io::Result<thread::JoinHandle<T>> {
+    thread::Builder::new().name(name).spawn(work)
+}
+
 fn map_all(
     mut records: mpsc::Receiver<Unmapped>,
-    pipelines: &HashMap<Topic, Pipeline>,
+    judge: &Judge,
+    mut last_line: Option<LastLine>,
     mapped: &mpsc::Sender<Mapped>,
 ) {
     while let Some(Unmapped {
@@ -112,36 +125,15 @@ fn map_all(
         room,
     }) = records.blocking_recv()
     {
-        let now = Timestamp::from_millisecond(Clock.unix_ms()).unwrap_or_default();
-        let pipeline = pipelines.get(&record.position.partition.topic);
-        // A panic is a fault of the program, but it must not become one of every process that reads the record again.
-        let judged = catch_unwind(AssertUnwindSafe(|| pipeline.map(|p| p.judge(&record, now))));
-        let (event_ms, notes, verdict) = match judged {
-            Ok(Some((summary, verdict))) => {
-                let (time, notes) = summary
-                    .map(|summary| (summary.time, summary.notes))
-                    .unwrap_or_default();
-                (time.map(Timestamp::as_millisecond), notes, verdict)
-            }
-            // The consumer subscribes to configured topics only; better a dead letter than a loss.
-            Ok(None) => (
-                None,
-                Notes::default(),
-                rejected(Rejection::FormatMismatch, "the topic has no mapping"),
-            ),
-            Err(_panic) => (
-                None,
-                Notes::default(),
-                rejected(Rejection::MappingFailed, "the worker panicked over it"),
-            ),
-        };
+        let rejected = last_line.as_mut().and_then(|last| last.before(&record));
+        let judged = rejected.map_or_else(|| judge.judge(&record), Judged::from);
         if mapped
             .blocking_send(Mapped {
                 record,
                 epoch,
-                event_ms,
-                notes,
-                verdict,
+                event_ms: judged.event_ms,
+                verdict: judged.verdict,
+                notes: judged.notes,
                 room,
             })
             .is_err()
@@ -151,6 +143,25 @@ fn map_all(
     }
 }
 
-fn rejected(reason: Rejection, detail: &str) -> Verdict {
-    Verdict::Reject(Rejected::new(reason, detail))
+/// What one thread does before it maps a record, lest the record end the process.
+struct LastLine {
+    suspects: Arc<Suspects>,
+    marks: Marks,
+}
+
+impl LastLine {
+    fn of(suspects: &Arc<Suspects>, thread: usize) -> std::io::Result<Self> {
+        Ok(Self {
+            marks: suspects.marks(thread)?,
+            suspects: Arc::clone(suspects),
+        })
+    }
+
+    fn before(&mut self, record: &Record) -> Option<Rejected> {
+        let rejected = self.suspects.rejected(record);
+        if rejected.is_none() {
+            self.marks.note(&record.position);
+        }
+        rejected
+    }
 }

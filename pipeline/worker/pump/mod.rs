@@ -26,7 +26,6 @@ use ingest_core::machine::{
 };
 use ingest_core::outcome::Outcome;
 use ingest_core::record::{Epoch, Topic, TopicPartition};
-use ingest_core::route::Pipeline;
 use ingest_kafka::{
     CommitEntry, DeadLetterProducer, KafkaSettings, SendError, SourceCommand, SourceEvent,
     SourceHandle, Statistics,
@@ -38,12 +37,15 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::error::PumpError;
 pub use self::letter::{header as letter_header, held_letter_of, letter_of};
+pub(crate) use self::mapper::on_mapper_stack;
 use self::mapper::{Mapped, Mappers};
 use self::state::State;
 pub use self::state::{Progress, StateTopicError, judge as judge_state_topic};
 use crate::admin::Command;
 use crate::clock::Clock;
+use crate::judge::Judge;
 use crate::observe::Observer;
+use crate::suspects::Suspects;
 
 /// Everything a pump is made of.
 #[derive(Debug)]
@@ -58,8 +60,10 @@ pub struct PumpParts {
     pub machine: MachineSettings,
     /// The client of the API.
     pub client: Client,
-    /// What a record of each topic goes through.
-    pub pipelines: HashMap<Topic, Pipeline>,
+    /// What comes of a record.
+    pub judge: Judge,
+    /// The records at which an earlier process may have died; `None` where nobody keeps account of them.
+    pub suspects: Option<Suspects>,
     /// Threads that decode and map.
     pub mapper_threads: usize,
     /// Where facts go.
@@ -133,7 +137,12 @@ pub async fn run(
     let letters = Arc::new(DeadLetterProducer::new(&parts.kafka)?);
     let state = State::of(&parts.kafka)?;
     let (mapped_in, mut mapped) = mpsc::channel(MAPPED_QUEUE);
-    let mappers = Mappers::start(parts.mapper_threads, &Arc::new(parts.pipelines), &mapped_in)?;
+    let mappers = Mappers::start(
+        parts.mapper_threads,
+        parts.judge,
+        parts.suspects,
+        &mapped_in,
+    )?;
     drop(mapped_in);
     let (source, events) = ingest_kafka::spawn(&parts.kafka)?;
     let (control_in, mut control) = mpsc::channel(64);

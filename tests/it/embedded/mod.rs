@@ -21,6 +21,7 @@ use ingest_kafka::embedded::EmbeddedBroker;
 use ingest_kafka::{KafkaOptions, KafkaSettings, OutgoingRecord, RecordProducer};
 use ingest_kustomer::{BaseUrl, Client, ClientSettings};
 use kustomer_ingest::admin::Command;
+use kustomer_ingest::judge::Judge;
 use kustomer_ingest::metrics::Metrics;
 use kustomer_ingest::observe::{Observer, Tally};
 use kustomer_ingest::pump::{self, PumpError, PumpParts, PumpView};
@@ -88,7 +89,8 @@ impl Rig {
             hold_topic: None,
             machine,
             client: Client::new(client).unwrap(),
-            pipelines: HashMap::from([(Topic::new(TOPIC), pipeline)]),
+            judge: Judge::new(HashMap::from([(Topic::new(TOPIC), pipeline)])),
+            suspects: None,
             mapper_threads: 2,
             observer: observer.clone(),
         };

@@ -180,7 +180,7 @@ impl Setup {
         let text = format!(
             "kafka:\n  brokers: {}\n  group: {}\n  instance_id: {member}\n  topics:\n    - {{ name: {}, mapping: {mapping}, keyed_by: customer \
              }}\n  dead_letter_topic: {}\n  hold_topic: {hold}\n  properties: {{ {} }}\nkustomer:\n  base_url: {}\n  limit: {}\n  token: {{ \
-             env: {} }}\nbudget: {}\nstate: {{ topic: {state} }}\nadmin: {{ listen: \"127.0.0.1:0\" }}\n",
+             env: {} }}\nbudget: {}\nstate: {{ topic: {state}, dir: notes }}\nadmin: {{ listen: \"127.0.0.1:0\" }}\n",
             self.broker.address,
             self.group,
             self.topic,

@@ -39,6 +39,16 @@ impl Worker {
 
     /// The same with a name for `kafka.instance_id`.
     pub(crate) async fn start_as(config: &Path, scale: f64, member: &str) -> Self {
+        Self::start_with(config, scale, member, &[]).await
+    }
+
+    /// The same with further arguments of `run`.
+    pub(crate) async fn start_with(
+        config: &Path,
+        scale: f64,
+        member: &str,
+        arguments: &[&str],
+    ) -> Self {
         let program = std::env::var_os("INGEST_WORKER_BIN")
             .unwrap_or_else(|| env!("CARGO_BIN_EXE_kustomer-ingest").into());
         let started_ms = Clock.unix_ms();
@@ -46,6 +56,7 @@ impl Worker {
             .args(["run", "--config"])
             .arg(config)
             .args(["--time-scale", &scale.to_string()])
+            .args(arguments)
             .env(TOKEN.0, TOKEN.1)
             .env(MEMBER, member)
             .stdin(Stdio::null())

@@ -47,6 +47,7 @@ pub(crate) struct RawConfig {
     pub(crate) budget: RawBudget,
     pub(crate) delivery: RawDelivery,
     pub(crate) state_topic: Leaf,
+    pub(crate) state_dir: Leaf,
     pub(crate) admin_listen: Leaf,
     pub(crate) log: RawLog,
 }

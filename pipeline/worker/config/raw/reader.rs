@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use ingest_core::mapping::node::{Content, Key, Node, Place as NodePlace, yaml_problem};
+use ingest_core::mapping::node::{Content, Key, Node, Place as NodePlace};
+use ingest_core::mapping::yaml::{YamlFault, yaml_fault};
 
 use super::{
     At, Leaf, Place, RawBudget, RawConfig, RawDelivery, RawKafka, RawKustomer, RawLog, RawMapping,
@@ -11,8 +12,9 @@ use super::{
 use crate::config::fault::{Fault, Faults, Spot, nearest};
 use crate::config::validate::SECRET_WAY_OUT;
 
-/// The tree of a YAML text; the error is the place, if known, and the parser's own words.
-pub(crate) fn tree(text: &str) -> Result<Node, (Option<Spot>, String)> {
+/// The tree of a YAML text, or what is wrong with it. No line of the text is shown: it could hold a secret that was put
+/// there by mistake.
+pub(crate) fn tree(text: &str) -> Result<Node, YamlFault> {
     if text
         .lines()
         .all(|line| line.trim_start().is_empty() || line.trim_start().starts_with('#'))
@@ -23,14 +25,7 @@ pub(crate) fn tree(text: &str) -> Result<Node, (Option<Spot>, String)> {
             content: Content::Null,
         });
     }
-    serde_saphyr::from_str(text).map_err(|error| {
-        let at = error.location().map(|at| Spot {
-            line: at.line(),
-            column: at.column(),
-        });
-        // Without the excerpt: the line could hold a secret that was put there by mistake.
-        (at.filter(|spot| spot.line > 0), yaml_problem(&error))
-    })
+    serde_saphyr::from_str(text).map_err(|error| yaml_fault(text, &error))
 }
 
 /// Reads the tree of `file`, reporting every fault of shape.
@@ -46,7 +41,7 @@ pub(crate) fn read(file: &Path, tree: &Node, faults: &mut Faults) -> RawConfig {
     let kustomer = reader.kustomer(&root);
     let budget = reader.section(&root, "budget", &["records", "bytes"]);
     let delivery = reader.section(&root, "delivery", &["max_delay", "mapper_threads"]);
-    let state = reader.section(&root, "state", &["topic"]);
+    let state = reader.section(&root, "state", &["topic", "dir"]);
     let admin = reader.section(&root, "admin", &["listen"]);
     let log = reader.section(&root, "log", &["format", "level"]);
     RawConfig {
@@ -61,6 +56,7 @@ pub(crate) fn read(file: &Path, tree: &Node, faults: &mut Faults) -> RawConfig {
             mapper_threads: reader.leaf(&delivery, "mapper_threads"),
         },
         state_topic: reader.leaf(&state, "topic"),
+        state_dir: reader.leaf(&state, "dir"),
         admin_listen: reader.leaf(&admin, "listen"),
         log: RawLog {
             format: reader.leaf(&log, "format"),

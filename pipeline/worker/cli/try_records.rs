@@ -1,0 +1,47 @@
+//! `try-records`: the child that a worker has map records at which it may have died. For the worker alone.
+
+use std::io;
+
+use anyhow::Context as _;
+
+use super::{CommandError, CommandExit, TryRecordsArgs, load};
+use crate::judge::Judge;
+use crate::pump::on_mapper_stack;
+use crate::suspects::serve;
+
+/// What the child may take of the address space, in bytes: a record that wants more than this has ended a worker, too, and
+/// must not take this one's parent along.
+const ADDRESS_SPACE: u64 = 1 << 30;
+
+/// Maps records from standard input until it ends, or one of them ends the process.
+///
+/// # Errors
+///
+/// When the configuration cannot be used, or a line is no record.
+pub fn run(args: &TryRecordsArgs) -> Result<CommandExit, CommandError> {
+    let settings = load(&args.config)?;
+    limit_memory().context("the limit of the address space cannot be set")?;
+    let pipelines = settings.kafka.topics.iter();
+    let pipelines = pipelines.map(|topic| (topic.topic.clone(), topic.pipeline.clone()));
+    let judge = Judge::new(pipelines.collect()).dying_at(args.die_at.as_deref());
+    let served = on_mapper_stack("suspects".to_owned(), move || {
+        serve(io::stdin().lock(), io::stdout().lock(), |record| {
+            drop(judge.judge(record));
+        })
+    });
+    let served = served.context("a thread cannot be started")?.join();
+    // A panic that mapping did not catch is this child's death.
+    served.unwrap_or_else(|_panic| Err(anyhow::anyhow!("it panicked")))?;
+    Ok(CommandExit::Good)
+}
+
+fn limit_memory() -> io::Result<()> {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::As);
+    limit.current = Some(
+        limit
+            .current
+            .map_or(ADDRESS_SPACE, |now| now.min(ADDRESS_SPACE)),
+    );
+    Ok(setrlimit(Resource::As, limit)?)
+}

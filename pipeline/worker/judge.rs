@@ -1,0 +1,103 @@
+//! What comes of a record, whatever it holds: decoding and mapping, with panics caught.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use ingest_core::event::Notes;
+use ingest_core::outcome::{Rejected, Rejection, Verdict};
+use ingest_core::record::{Record, Topic};
+use ingest_core::route::Pipeline;
+use jiff::Timestamp;
+
+use crate::clock::Clock;
+
+/// Maps the records of all topics. The mapper threads and the child that tries suspects share it, so that both do the same.
+#[derive(Debug)]
+pub struct Judge {
+    pipelines: HashMap<Topic, Pipeline>,
+    dies_at: Option<Vec<u8>>,
+}
+
+/// What a record came to.
+#[derive(Debug)]
+pub struct Judged {
+    /// When the event happened, in epoch milliseconds.
+    pub event_ms: Option<i64>,
+    /// What is worth counting of how it was read.
+    pub notes: Notes,
+    /// What is to be done.
+    pub verdict: Verdict,
+}
+
+// === impl Judge ===
+
+impl Judge {
+    /// A judge of these topics.
+    #[must_use]
+    pub fn new(pipelines: HashMap<Topic, Pipeline>) -> Self {
+        Self {
+            pipelines,
+            dies_at: None,
+        }
+    }
+
+    /// Ends the process at a record whose value holds this text: tests need a record that does what none should be able to do.
+    #[must_use]
+    pub fn dying_at(self, text: Option<&str>) -> Self {
+        Self {
+            dies_at: text.map(|text| text.as_bytes().to_vec()),
+            ..self
+        }
+    }
+
+    /// What comes of a record.
+    #[must_use]
+    pub fn judge(&self, record: &Record) -> Judged {
+        if let (Some(text), Some(value)) = (&self.dies_at, &record.value)
+            && value
+                .windows(text.len().max(1))
+                .any(|part| part == text.as_slice())
+        {
+            std::process::abort();
+        }
+        let now = Timestamp::from_millisecond(Clock.unix_ms()).unwrap_or_default();
+        let pipeline = self.pipelines.get(&record.position.partition.topic);
+        // A panic is a fault of the program, but it must not become one of every process that reads the record again.
+        let judged = catch_unwind(AssertUnwindSafe(|| pipeline.map(|p| p.judge(record, now))));
+        match judged {
+            Ok(Some((summary, verdict))) => {
+                let (time, notes) = summary
+                    .map(|summary| (summary.time, summary.notes))
+                    .unwrap_or_default();
+                Judged {
+                    event_ms: time.map(Timestamp::as_millisecond),
+                    notes,
+                    verdict,
+                }
+            }
+            // The consumer subscribes to configured topics only; better a dead letter than a loss.
+            Ok(None) => Judged::rejected(Rejection::FormatMismatch, "the topic has no mapping"),
+            Err(_panic) => {
+                Judged::rejected(Rejection::MappingFailed, "the worker panicked over it")
+            }
+        }
+    }
+}
+
+// === impl Judged ===
+
+impl Judged {
+    fn rejected(reason: Rejection, detail: &str) -> Self {
+        Rejected::new(reason, detail).into()
+    }
+}
+
+impl From<Rejected> for Judged {
+    fn from(rejected: Rejected) -> Self {
+        Self {
+            event_ms: None,
+            notes: Notes::default(),
+            verdict: Verdict::Reject(rejected),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Notes on disk, and children that die. The children are shell scripts: what counts is how they end.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use ingest_core::record::{Offset, Position, TopicPartition};
+
+use super::*;
+
+/// A child that is ready at once, takes a line for each answer, and ends itself by a signal at a line with `deadly`'s base64.
+const SCRIPT: &str = r#"echo ready
+while read -r line; do
+  case $line in *ZGVhZGx5*) kill -6 $$ ;; esac
+  echo ready
+done"#;
+
+fn child(script: &str) -> Child {
+    Child {
+        program: "/bin/sh".into(),
+        arguments: vec!["-c".into(), script.into()],
+    }
+}
+
+fn record(partition: i32, offset: i64, value: &'static str) -> Record {
+    Record {
+        position: Position {
+            partition: TopicPartition::new("shop.events", partition),
+            offset: Offset(offset),
+        },
+        key: None,
+        value: Some(Bytes::from_static(value.as_bytes())),
+        headers: Vec::new(),
+        timestamp_ms: Some(1),
+    }
+}
+
+fn open(dir: &Path, script: &str) -> Suspects {
+    let now_ms = crate::clock::Clock.unix_ms();
+    Suspects::open(dir, "workers", child(script), now_ms).expect("a folder of one's own")
+}
+
+/// A process that notes these records and is killed.
+fn killed(dir: &Path, records: &[Record]) {
+    let suspects = open(dir, SCRIPT);
+    let mut marks = suspects.marks(0).expect("notes");
+    for record in records {
+        assert_eq!(suspects.rejected(record), None);
+        marks.note(&record.position);
+    }
+    drop(suspects);
+    // what a killed process does not do: clear its notes
+    let folder = dir.join("group-workers/0/mapper-0");
+    let text = std::fs::read(&folder).expect("notes");
+    drop(marks);
+    std::fs::write(folder, text).expect("notes");
+}
+
+#[test]
+fn a_record_at_which_processes_die_is_rejected_and_its_neighbours_are_not() {
+    let dir = tempfile::tempdir().expect("a folder");
+    killed(dir.path(), &[record(0, 40, "good"), record(1, 7, "good")]);
+    let suspects = open(dir.path(), SCRIPT);
+    assert_eq!(suspects.rejected(&record(0, 40, "good")), None);
+    let rejected = suspects
+        .rejected(&record(0, 41, "deadly"))
+        .expect("rejected");
+    assert_eq!(rejected.reason, Rejection::ProcessDied);
+    assert!(rejected.detail.contains("signal 6"), "{}", rejected.detail);
+    assert_eq!(suspects.rejected(&record(0, 42, "good")), None);
+    assert_eq!(suspects.rejected(&record(1, 8, "good")), None);
+}
+
+#[test]
+fn only_what_a_dead_process_may_have_had_in_hand_is_tried() {
+    let dir = tempfile::tempdir().expect("a folder");
+    killed(dir.path(), &[record(0, 40, "good")]);
+    let suspects = open(dir.path(), SCRIPT);
+    let (before, beyond) = (39, 40 + marks::OFFSETS);
+    for (partition, offset) in [(1, 40), (0, before), (0, beyond)] {
+        let untried = suspects.rejected(&record(partition, offset, "deadly"));
+        assert_eq!(untried, None, "{partition} {offset}");
+    }
+}
+
+#[test]
+fn suspects_stay_until_they_were_passed() {
+    let dir = tempfile::tempdir().expect("a folder");
+    killed(dir.path(), &[record(0, 40, "good")]);
+    // one that ends before it comes to the record
+    drop(open(dir.path(), SCRIPT));
+    let suspects = open(dir.path(), SCRIPT);
+    assert!(suspects.rejected(&record(0, 50, "deadly")).is_some());
+    let last = 40 + marks::OFFSETS - 1;
+    assert_eq!(suspects.rejected(&record(0, last, "good")), None);
+    drop(suspects);
+    let suspects = open(dir.path(), SCRIPT);
+    assert_eq!(suspects.rejected(&record(0, 50, "deadly")), None);
+}
+
+#[test]
+fn a_process_that_ended_in_good_order_leaves_no_suspects() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let suspects = open(dir.path(), SCRIPT);
+    let mut marks = suspects.marks(0).expect("notes");
+    marks.note(&record(0, 40, "good").position);
+    drop((marks, suspects));
+    let suspects = open(dir.path(), SCRIPT);
+    assert_eq!(suspects.rejected(&record(0, 40, "deadly")), None);
+}
+
+#[test]
+fn processes_that_share_a_folder_do_not_take_each_others_notes() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let first = open(dir.path(), SCRIPT);
+    let mut marks = first.marks(0).expect("notes");
+    marks.note(&record(0, 40, "good").position);
+    let second = open(dir.path(), SCRIPT);
+    assert_eq!(second.rejected(&record(0, 40, "deadly")), None);
+}
+
+#[test]
+fn a_child_that_cannot_be_had_accuses_nobody() {
+    let dir = tempfile::tempdir().expect("a folder");
+    killed(dir.path(), &[record(0, 40, "good")]);
+    for script in ["exit 2", "echo something else; exec sleep 60"] {
+        let suspects = open(dir.path(), script);
+        assert_eq!(
+            suspects.rejected(&record(0, 40, "deadly")),
+            None,
+            "{script}"
+        );
+    }
+}
+
+#[test]
+fn notes_of_another_time_are_of_no_account() {
+    let dir = tempfile::tempdir().expect("a folder");
+    killed(dir.path(), &[record(0, 40, "good")]);
+    let later = crate::clock::Clock.unix_ms() + 25 * 3_600_000;
+    let suspects = Suspects::open(dir.path(), "workers", child(SCRIPT), later).expect("a folder");
+    assert_eq!(suspects.rejected(&record(0, 40, "deadly")), None);
+}
