@@ -1,8 +1,11 @@
 //! `check`: every fault before deployment, what is worth a second look, and what the configuration comes to.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
-use ingest_core::mapping::KlassUse;
+use ingest_core::decode::Format;
+use ingest_core::mapping::{KlassUse, MappingError};
+use ingest_core::route::Pipeline;
 use ingest_kafka::topics::check_client;
 use ingest_kustomer::Need;
 
@@ -10,7 +13,7 @@ use super::online;
 use super::output::Output;
 use super::test::tests;
 use super::{CheckArgs, CommandError, CommandExit};
-use crate::config::{KeyedBy, PropertyValue, Settings};
+use crate::config::{Examined, Faults, KeyedBy, PropertyValue, Settings};
 
 /// What one check came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,13 +43,14 @@ pub enum Level {
 ///
 /// When the output cannot be written.
 pub fn run(args: &CheckArgs, out: &mut Output<'_>) -> Result<CommandExit, CommandError> {
-    let settings = match crate::config::load(&args.config.config) {
+    let Examined {
+        settings,
+        pipelines,
+        untested,
+    } = crate::config::examine_file(&args.config.config);
+    let settings = match settings {
         Ok(settings) => settings,
-        Err(faults) => {
-            out.line(&faults.to_string())?;
-            out.line(&count(faults.all().len(), 0))?;
-            return Ok(CommandExit::Faults);
-        }
+        Err(faults) => return faulty(&faults, &pipelines, &untested, out),
     };
     let mut findings = offline(&settings);
     if args.online {
@@ -70,17 +74,40 @@ pub fn run(args: &CheckArgs, out: &mut Output<'_>) -> Result<CommandExit, Comman
     })
 }
 
+/// A configuration that cannot be used: its faults, and what the tests of those mappings say that are sound.
+fn faulty(
+    faults: &Faults,
+    pipelines: &[Pipeline],
+    untested: &[PathBuf],
+    out: &mut Output<'_>,
+) -> Result<CommandExit, CommandError> {
+    out.line(&faults.to_string())?;
+    let failures = tests(pipelines)
+        .into_iter()
+        .flat_map(|tested| tested.failures);
+    let failures: Vec<Finding> = failures.map(failed_test).collect();
+    for finding in &failures {
+        out.line(&finding.to_string())?;
+    }
+    for file in untested {
+        let file = file.display();
+        out.line(&format!(
+            "{file}: its tests were not run: they need a mapping without faults"
+        ))?;
+    }
+    out.line(&count(faults.all().len() + failures.len(), 0))?;
+    Ok(CommandExit::Faults)
+}
+
+fn failed_test(failure: String) -> Finding {
+    Finding::fault(failure, "correct the mapping or the test")
+}
+
 /// What shows without asking anybody.
 fn offline(settings: &Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for tested in tests(settings) {
-        for failure in &tested.failures {
-            let way_out = "correct the mapping or the test";
-            findings.push(Finding::fault(
-                format!("{}: test {failure}", tested.file),
-                way_out,
-            ));
-        }
+    for tested in tests(pipelines(settings)) {
+        findings.extend(tested.failures.into_iter().map(failed_test));
         if tested.count == 0 {
             let way_out =
                 "add some under `tests:`; they keep a later change from breaking what works";
@@ -88,6 +115,15 @@ fn offline(settings: &Settings) -> Vec<Finding> {
                 format!("{}: no tests", tested.file),
                 way_out,
             ));
+        }
+    }
+    let mut seen: Vec<&str> = Vec::new();
+    for pipeline in pipelines(settings) {
+        findings.extend(nobody_named(pipeline));
+        let mapping = pipeline.mapping();
+        if !seen.contains(&mapping.file()) {
+            seen.push(mapping.file());
+            findings.extend(mapping.doubts().iter().map(doubt));
         }
     }
     for (klass, used) in klasses(settings) {
@@ -129,6 +165,48 @@ fn offline(settings: &Settings) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+fn pipelines(settings: &Settings) -> impl Iterator<Item = &Pipeline> {
+    settings.kafka.topics.iter().map(|topic| &topic.pipeline)
+}
+
+fn doubt(doubt: &MappingError) -> Finding {
+    let (help, bare) = (
+        doubt.help.clone(),
+        MappingError {
+            help: None,
+            ..doubt.clone()
+        },
+    );
+    Finding::warning(bare.to_string(), help.unwrap_or_default())
+}
+
+/// Routes that write for a customer, where neither they nor the format name one: every record would be rejected.
+fn nobody_named(pipeline: &Pipeline) -> Vec<Finding> {
+    let names_customers = match pipeline.format() {
+        Format::Segment => true,
+        Format::Json => false,
+    };
+    if names_customers {
+        return Vec::new();
+    }
+    let file = pipeline.mapping().file();
+    let routes = pipeline.mapping().routes().into_iter();
+    routes
+        .filter(|route| route.trusts_envelope)
+        .map(|route| {
+            Finding::fault(
+                format!(
+                    "{file}:{}: the route `{}` writes for a customer, and none is named: format {} knows none",
+                    route.place.line,
+                    route.name,
+                    pipeline.format(),
+                ),
+                "give the route `customer`, such as { externalId: .customer_id }; `customer: none` for objects that stand on no timeline",
+            )
+        })
+        .collect()
 }
 
 /// Raw properties that name files. `ssl.ca.location` may be a folder, or the word for looking in the usual places.
@@ -247,10 +325,10 @@ fn summary(settings: &Settings) -> Vec<String> {
         let mapping = topic.pipeline.mapping();
         let part = f64::from(topic.weight.get()) * 100.0 / f64::from(total.max(1));
         lines.push(format!(
-            "topic {}: {}, {} routes of {}, keyed by {}, {part:.0} % of the requests",
+            "topic {}: {}, {} of {}, keyed by {}, {part:.0} % of the requests",
             topic.topic,
             topic.pipeline.format(),
-            mapping.routes().len(),
+            plural(mapping.routes().len(), "route"),
             mapping.file(),
             topic.keyed_by.as_str(),
         ));

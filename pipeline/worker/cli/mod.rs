@@ -14,10 +14,12 @@ pub mod check;
 pub mod dead_letters;
 mod demo;
 pub mod explain;
+pub mod init;
 mod online;
 pub mod output;
 pub mod run;
 pub mod test;
+pub mod try_records;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,7 +36,7 @@ pub use self::demo::DemoArgs;
 const EXIT_CODES: &str = "Exit codes:\n  0  done, and all is well\n  1  failed at run time\n  2  used \
 wrongly: the command line, or a configuration that cannot be used\n  3  check or test found faults";
 
-const EXAMPLES: &str = "Examples:\n  kustomer-ingest demo\n  kustomer-ingest check --config worker.yaml --online\n  \
+const EXAMPLES: &str = "Examples:\n  kustomer-ingest demo\n  kustomer-ingest init shop\n  kustomer-ingest check --config worker.yaml --online\n  \
 kustomer-ingest explain --config worker.yaml events.ndjson\n  kustomer-ingest run --config worker.yaml";
 
 /// Puts product and commerce events from Kafka on the right customer's timeline in Kustomer.
@@ -53,6 +55,8 @@ pub enum Command {
     Run(RunArgs),
     /// See the whole thing at work in one process: a broker, an imitation of Kustomer, a shop's events.
     Demo(DemoArgs),
+    /// Write a first configuration, a mapping and a few events into a folder.
+    Init(InitArgs),
     /// Find every fault of a configuration, its mappings and their tests, before it is deployed.
     Check(CheckArgs),
     /// Show what would be sent for records, without sending anything.
@@ -61,6 +65,9 @@ pub enum Command {
     Test(TestArgs),
     /// Look at what was dead-lettered, and send it back when the cause is mended.
     DeadLetters(DeadLettersArgs),
+    /// Map records at which a worker may have died; started by the worker itself.
+    #[command(hide = true)]
+    TryRecords(TryRecordsArgs),
 }
 
 /// The configuration that a command works with.
@@ -88,6 +95,35 @@ pub struct RunArgs {
     /// Do not hold this topic when many of its records are rejected; may be given several times.
     #[arg(long, value_name = "TOPIC")]
     pub accept_dead_letters: Vec<String>,
+    /// End the process at a record that holds this text: for tests, only against a simulator on this machine.
+    #[arg(long, value_name = "TEXT", hide = true)]
+    pub die_at: Option<String>,
+}
+
+/// `try-records`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "A worker that finds that the one before it died starts this by itself: kustomer-ingest run says so in its log."
+)]
+pub struct TryRecordsArgs {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "described where it is declared")]
+    pub config: ConfigArg,
+    /// As of `run`.
+    #[arg(long, value_name = "TEXT", hide = true)]
+    pub die_at: Option<String>,
+}
+
+/// `init`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Nothing that is there is overwritten. Edit worker.yaml, then check it.\n\nExample:\n  \
+kustomer-ingest init shop && cd shop && kustomer-ingest explain --config worker.yaml events.ndjson"
+)]
+pub struct InitArgs {
+    /// The folder; this one if left out.
+    #[arg(value_name = "DIR")]
+    pub dir: Option<PathBuf>,
 }
 
 /// `check`.
@@ -221,7 +257,12 @@ fn execute(command: Command) -> Result<CommandExit, CommandError> {
         // These two run tasks that may print: the lock on standard output is not held for them.
         Command::Run(args) => run::run(&args),
         Command::Demo(args) => demo::run(&args),
-        Command::Check(_) | Command::Explain(_) | Command::Test(_) | Command::DeadLetters(_) => {
+        Command::TryRecords(args) => try_records::run(&args),
+        Command::Init(_)
+        | Command::Check(_)
+        | Command::Explain(_)
+        | Command::Test(_)
+        | Command::DeadLetters(_) => {
             let mut out = Output::stdout();
             let exit = print(&command, &mut out)?;
             out.flush()?;
@@ -233,12 +274,14 @@ fn execute(command: Command) -> Result<CommandExit, CommandError> {
 /// Runs a command that does nothing but print.
 fn print(command: &Command, out: &mut Output<'_>) -> Result<CommandExit, CommandError> {
     match command {
+        Command::Init(args) => init::run(args, out),
         Command::Check(args) => check::run(args, out),
         Command::Explain(args) => explain::run(args, out),
         Command::Test(args) => test::run(args, out),
         Command::DeadLetters(args) => dead_letters::run(args, out),
         Command::Run(args) => run::run(args),
         Command::Demo(args) => demo::run(args),
+        Command::TryRecords(args) => try_records::run(args),
     }
 }
 

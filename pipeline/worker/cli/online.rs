@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use ingest_core::body::attribute::Suffix;
 use ingest_core::outcome::HoldCause;
 use ingest_core::record::Topic;
 use ingest_kafka::ReadError;
@@ -81,16 +82,19 @@ async fn kustomer(settings: &Settings, client: ClientSettings) -> Vec<Finding> {
         ));
     }
     match existing_klasses(&client).await {
-        Ok(existing) => findings.extend(klasses.keys().map(|klass| {
-            if existing.contains(klass) {
-                Finding::ok(format!("klass {klass} exists"))
-            } else {
-                Finding::fault(
-                    format!("klass {klass} does not exist"),
-                    "make it in Kustomer, or correct the mapping; until then its objects wait",
-                )
+        Ok(existing) => {
+            for (klass, used) in &klasses {
+                if existing.contains(klass) {
+                    findings.push(Finding::ok(format!("klass {klass} exists")));
+                    findings.extend(attributes(&client, klass, &used.attributes).await);
+                } else {
+                    findings.push(Finding::fault(
+                        format!("klass {klass} does not exist"),
+                        "make it in Kustomer, or correct the mapping; until then its objects wait",
+                    ));
+                }
             }
-        })),
+        }
         Err(problem) => findings.push(Finding::warning(
             format!("klasses cannot be listed: {problem}"),
             format!(
@@ -142,28 +146,71 @@ fn role(need: Need, allowed: bool) -> Finding {
     )
 }
 
+/// The attributes that the mapping writes to a klass and that the klass's metadata does not know.
+async fn attributes(client: &Client, klass: &str, written: &[String]) -> Vec<Finding> {
+    let known = match known_attributes(client, klass).await {
+        Ok(known) => known,
+        Err(problem) => {
+            return vec![Finding::warning(
+                format!("the attributes of klass {klass} cannot be read: {problem}"),
+                format!(
+                    "look yourself, or make a key with {}",
+                    Need::ReadMetadata.roles().join(" or ")
+                ),
+            )];
+        }
+    };
+    let missing = written.iter().filter(|name| !known.contains(*name));
+    missing
+        .map(|name| {
+            let kind = Suffix::of_custom(name).map_or("", Suffix::in_words);
+            Finding::warning(
+                format!("klass {klass} has no attribute {name} ({kind})"),
+                "add it to the klass in Kustomer, so that agents see it; the API may refuse or hide what it does not know",
+            )
+        })
+        .collect()
+}
+
+async fn known_attributes(client: &Client, klass: &str) -> Result<BTreeSet<String>, String> {
+    let document = read(client, format!("/v1/metadata/kobject.{klass}"), "metadata").await?;
+    let properties = document
+        .pointer("/data/attributes/properties")
+        .or_else(|| document.pointer("/attributes/properties"))
+        .or_else(|| document.get("properties"));
+    // a klass that nobody has given any attribute need not have the key
+    let properties = properties.and_then(Value::as_object);
+    Ok(properties
+        .map(|all| all.keys().cloned().collect())
+        .unwrap_or_default())
+}
+
+async fn read(client: &Client, path: String, endpoint: &'static str) -> Result<Value, String> {
+    let request = HttpRequest {
+        method: Method::Get,
+        path,
+        body: None,
+        endpoint,
+    };
+    let reply = client
+        .exchange(request)
+        .await
+        .map_err(|error| error.to_string())?;
+    if reply.status != 200 {
+        return Err(format!("the API answered {}", reply.status));
+    }
+    let ReplyBody::Whole(bytes) = reply.body else {
+        return Err("the answer broke off".to_owned());
+    };
+    serde_json::from_slice(&bytes).map_err(|_not_json| "the answer is not JSON".to_owned())
+}
+
 /// The names of all klasses of the organisation.
 async fn existing_klasses(client: &Client) -> Result<BTreeSet<String>, String> {
     let mut names = BTreeSet::new();
     for page in 1..=MAX_PAGES {
-        let request = HttpRequest {
-            method: Method::Get,
-            path: format!("/v1/klasses?pageSize={PAGE}&page={page}&status=existing_only"),
-            body: None,
-            endpoint: "klasses",
-        };
-        let reply = client
-            .exchange(request)
-            .await
-            .map_err(|error| error.to_string())?;
-        if reply.status != 200 {
-            return Err(format!("the API answered {}", reply.status));
-        }
-        let ReplyBody::Whole(bytes) = reply.body else {
-            return Err("the answer broke off".to_owned());
-        };
-        let document: Value = serde_json::from_slice(&bytes)
-            .map_err(|_not_json| "the answer is not JSON".to_owned())?;
+        let path = format!("/v1/klasses?pageSize={PAGE}&page={page}&status=existing_only");
+        let document = read(client, path, "klasses").await?;
         let items = document.get("data").unwrap_or(&document).as_array();
         let items = items.ok_or_else(|| "the answer is not a list".to_owned())?;
         names.extend(items.iter().filter_map(klass_name));

@@ -2,8 +2,9 @@
 
 use super::check::plural;
 use super::output::Output;
+use ingest_core::route::Pipeline;
+
 use super::{CommandError, CommandExit, TestArgs, load};
-use crate::config::Settings;
 
 /// Runs the tests of every mapping and prints those that fail.
 ///
@@ -13,11 +14,11 @@ use crate::config::Settings;
 pub fn run(args: &TestArgs, out: &mut Output<'_>) -> Result<CommandExit, CommandError> {
     let settings = load(&args.config)?;
     let (mut run, mut failed) = (0, 0);
-    for tested in tests(&settings) {
+    for tested in tests(settings.kafka.topics.iter().map(|t| &t.pipeline)) {
         run += tested.count;
         failed += tested.failures.len();
         for failure in &tested.failures {
-            out.line(&format!("{}: {failure}", tested.file))?;
+            out.line(failure)?;
         }
         if tested.count == 0 {
             out.line(&format!("{}: no tests", tested.file))?;
@@ -39,17 +40,17 @@ pub(super) struct Tested {
 }
 
 /// Runs the tests of every mapping, each once however many topics share it.
-pub(super) fn tests(settings: &Settings) -> Vec<Tested> {
+pub(super) fn tests<'p>(pipelines: impl IntoIterator<Item = &'p Pipeline>) -> Vec<Tested> {
     let mut done: Vec<*const ingest_core::mapping::Mapping> = Vec::new();
     let mut tested = Vec::new();
-    for topic in &settings.kafka.topics {
-        let mapping = topic.pipeline.mapping();
+    for pipeline in pipelines {
+        let mapping = pipeline.mapping();
         let same = std::ptr::from_ref(mapping);
         if done.contains(&same) {
             continue;
         }
         done.push(same);
-        let failures = mapping.run_tests_as(topic.pipeline.format());
+        let failures = mapping.run_tests_as(pipeline.format());
         tested.push(Tested {
             file: mapping.file().to_owned(),
             count: mapping.test_count(),

@@ -71,6 +71,19 @@ impl Suffix {
         }
     }
 
+    /// The type in words.
+    #[must_use]
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Str => "text of one line",
+            Self::Txt => "text of several lines",
+            Self::Num => "number",
+            Self::At => "date and time",
+            Self::Bool => "yes or no",
+            Self::Url => "address on the web",
+        }
+    }
+
     /// The suffix of a legal `custom` name.
     ///
     /// # Errors

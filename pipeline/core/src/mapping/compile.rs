@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::error::MappingError;
+use super::expr::Expr;
 use super::model::{Action, CustomerRule, Header, KeyRules, OnHold, Route, Test};
 use super::node::{Content, Node, Place};
-use super::reader::Reader;
+use super::reader::{self, Reader};
 use super::rules;
-use super::{Mapping, fold};
+use super::{EVERY, Mapping, fold};
 use crate::decode::Format;
 use crate::operation::MissingCustomer;
 
@@ -66,10 +67,41 @@ pub(super) fn mapping(document: &Node, file: &str) -> Result<Mapping, Vec<Mappin
             tests.extend(test(&mut reader, node, &format!("tests[{index}]")));
         }
     }
+    shadowed(&mut reader, &routes);
     if reader.errors.is_empty() {
-        Ok(Mapping::assemble(file, format, header, routes, tests))
+        let mut mapping = Mapping::assemble(file, format, header, routes, tests);
+        mapping.doubts = reader.doubts;
+        Ok(mapping)
     } else {
         Err(reader.errors)
+    }
+}
+
+/// Routes that no event reaches, because an earlier one without a condition takes all their names.
+fn shadowed(reader: &mut Reader<'_>, routes: &[Route]) {
+    let takes = |route: &Route, name: &str| {
+        route.when.is_none()
+            && route
+                .on
+                .iter()
+                .any(|on| on == EVERY || fold(on) == fold(name))
+    };
+    for (index, route) in routes.iter().enumerate() {
+        let before = routes.get(..index).unwrap_or_default();
+        let taker = |name: &String| before.iter().find(|earlier| takes(earlier, name));
+        let takers: Option<Vec<&Route>> = route.on.iter().map(taker).collect();
+        if let Some(first) = takers.and_then(|takers| takers.first().copied()) {
+            let problem = format!(
+                "the route `{}` is never reached: `{}`, line {}, takes its events without a `when`",
+                route.name, first.name, first.place.line
+            );
+            reader.doubt(
+                route.place,
+                &format!("routes[{index}]"),
+                problem,
+                "the first route whose `when` holds decides: put it before, or give the other a `when`",
+            );
+        }
     }
 }
 
@@ -122,7 +154,7 @@ fn route(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Route> {
     };
     let when = fields
         .get("when")
-        .map(|node| reader.expr(node, &format!("{at}.when")));
+        .map(|node| condition(reader, node, &format!("{at}.when")));
     let on_hold = match fields.get("onHold") {
         Some(node) => reader.word(
             node,
@@ -180,12 +212,26 @@ fn route(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Route> {
     };
     Some(Route {
         name: Arc::from(name?),
+        place: fields.place,
+        places: reader::places(node),
         on: on?,
         when,
         on_hold: on_hold?,
         on_hold_at,
         action: action?,
     })
+}
+
+/// An expression that is asked whether it holds.
+fn condition(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Expr> {
+    let expr = reader.expr(node, at)?;
+    if expr.assigns() {
+        let problem = format!("assigns, and so always holds, in `{}`", expr.text());
+        let help = "`==` compares".to_owned();
+        reader.error(node.place, at, problem, Some(help));
+        return None;
+    }
+    Some(expr)
 }
 
 fn event_names(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Vec<String>> {
@@ -208,6 +254,13 @@ fn event_names(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Vec<Str
                 "an event name needs a letter or digit",
                 None,
             );
+            return None;
+        }
+        if name.contains('*') && name != EVERY {
+            let help =
+                "list the names; '*' alone is every event, and a `when` can look at `$event.name`";
+            let problem = format!("`{name}` is a name, not a pattern");
+            reader.error(node.place, at, problem, Some(help.to_owned()));
             return None;
         }
         if names.iter().any(|other| fold(other) == folded) {

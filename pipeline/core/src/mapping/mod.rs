@@ -37,6 +37,7 @@ pub mod node;
 mod reader;
 mod rules;
 mod testing;
+pub mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -46,14 +47,14 @@ use serde_json::Value;
 
 pub use self::error::MappingError;
 pub use self::model::OnHold;
-use self::model::{Action, Header, Route, Rule, Template, Test};
+use self::model::{Action, CustomerRule, Header, Route, Rule, Template, Test};
 use self::node::{Node, Place};
 pub use self::testing::{TestFailure, shown};
 use crate::body::Cuts;
 use crate::decode::{Decoded, Envelope, Format};
 use crate::event::{Event, Notes};
 use crate::operation::{Klass, VERSION_ATTRIBUTE};
-use crate::outcome::{Rejection, Verdict};
+use crate::outcome::{Rejected, Rejection, Verdict};
 use crate::record::Record;
 
 /// The name that stands for every event.
@@ -71,6 +72,8 @@ pub struct Mapping {
     /// Routes for every event.
     for_every: Vec<usize>,
     tests: Vec<Test>,
+    /// What can be used, but is probably not meant.
+    doubts: Vec<MappingError>,
 }
 
 /// A klass that a mapping writes, with what it needs there.
@@ -100,6 +103,10 @@ pub struct RouteInfo {
     pub on_hold: OnHold,
     /// Where that stands in the file, or the route if it does not say.
     pub on_hold_at: Place,
+    /// Where the route stands in the file.
+    pub place: Place,
+    /// It writes for a customer and leaves it to the envelope to name one.
+    pub trusts_envelope: bool,
 }
 
 // === impl Mapping ===
@@ -111,17 +118,14 @@ impl Mapping {
     /// Every error that can be found, each with its place. A file that is not YAML has one.
     pub fn compile(text: &str, file_name: &str) -> Result<Self, Vec<MappingError>> {
         let document = Node::from_yaml(text).map_err(|error| {
-            let place = error.location().map(Place::from).unwrap_or_default();
-            let text = node::yaml_problem(&error);
+            let fault = yaml::yaml_fault(text, &error);
             vec![MappingError {
                 file: file_name.to_owned(),
-                place,
+                place: fault.place,
                 field: String::new(),
                 expression: None,
-                problem: format!("not YAML: {text}"),
-                help: Some(
-                    "jq that has `: `, ` #`, `{`, `[` or quotes needs quotes in YAML".to_owned(),
-                ),
+                problem: fault.problem,
+                help: fault.help,
             }]
         })?;
         Self::compile_node(&document, file_name)
@@ -169,7 +173,31 @@ impl Mapping {
             by_name,
             for_every,
             tests,
+            doubts: Vec::new(),
         }
+    }
+
+    /// Where the rule stands that a rejection speaks of: its detail begins with the field.
+    fn place_of(&self, rejected: &Rejected) -> Option<Place> {
+        let route = self
+            .routes
+            .iter()
+            .find(|route| Some(&route.name) == rejected.route.as_ref())?;
+        let field = rejected.detail.split(": ").next()?;
+        let rule = |(path, _): &&(String, Place)| {
+            path == field
+                || path
+                    .strip_suffix(field)
+                    .is_some_and(|before| before.ends_with('.'))
+        };
+        let found = route.places.iter().find(rule);
+        Some(found.map_or(route.place, |(_, place)| *place))
+    }
+
+    /// What can be used, but is probably not meant: each with its place and a way out.
+    #[must_use]
+    pub fn doubts(&self) -> &[MappingError] {
+        &self.doubts
     }
 
     /// The file's name as given when it was compiled.
@@ -321,8 +349,20 @@ impl Mapping {
                 Action::Skip(reason) => (Vec::new(), Some(reason.clone())),
                 Action::Do { rules, .. } => (rules.iter().map(Rule::kind).collect(), None),
             };
+            let trusts_envelope = match &route.action {
+                Action::Skip(_) => false,
+                Action::Do { customer, rules } => {
+                    let names_one = |rule: &Rule| match rule {
+                        Rule::Identify(rule) => !rule.keys.is_empty(),
+                        Rule::Track(_) | Rule::KObject(_) => false,
+                    };
+                    matches!(customer, CustomerRule::Hints(_)) && !rules.iter().any(names_one)
+                }
+            };
             RouteInfo {
                 name: Arc::clone(&route.name),
+                place: route.place,
+                trusts_envelope,
                 on: route.on.clone(),
                 kinds,
                 skip,

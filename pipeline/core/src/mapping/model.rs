@@ -24,6 +24,10 @@ pub enum OnHold {
 #[derive(Debug)]
 pub(super) struct Route {
     pub(super) name: Arc<str>,
+    /// Where it stands.
+    pub(super) place: Place,
+    /// Where each of its fields stands, by the path within the route.
+    pub(super) places: Vec<(String, Place)>,
     /// The event names as written.
     pub(super) on: Vec<String>,
     pub(super) when: Option<Expr>,
@@ -63,6 +67,20 @@ pub(super) struct KeyRules {
     pub(super) external_id: Option<Expr>,
     pub(super) email: Option<Expr>,
     pub(super) phone: Option<Expr>,
+}
+
+impl KeyRules {
+    pub(super) fn is_empty(&self) -> bool {
+        let Self {
+            id,
+            external_id,
+            email,
+            phone,
+        } = self;
+        [id, external_id, email, phone]
+            .into_iter()
+            .all(Option::is_none)
+    }
 }
 
 /// How one operation is made.

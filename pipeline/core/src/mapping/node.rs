@@ -55,16 +55,6 @@ pub struct Key {
     pub name: String,
 }
 
-/// What is wrong with a YAML text, in words and without an excerpt of it.
-#[must_use]
-pub fn yaml_problem(error: &serde_saphyr::Error) -> String {
-    let error = error.without_snippet();
-    if let serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } = error {
-        return format!("`{key}` stands here for the second time");
-    }
-    error.to_string()
-}
-
 // === impl Node ===
 
 impl Node {

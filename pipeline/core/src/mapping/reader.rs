@@ -8,6 +8,8 @@ use super::node::{Content, Key, Node, Place};
 pub(super) struct Reader<'a> {
     file: &'a str,
     pub(super) errors: Vec<MappingError>,
+    /// What can be used, but is probably not meant.
+    pub(super) doubts: Vec<MappingError>,
 }
 
 /// The fields of one map whose keys are all known.
@@ -21,7 +23,20 @@ impl<'a> Reader<'a> {
         Self {
             file,
             errors: Vec::new(),
+            doubts: Vec::new(),
         }
+    }
+
+    /// Notes what is probably not meant.
+    pub(super) fn doubt(&mut self, place: Place, field: &str, problem: String, help: &str) {
+        self.doubts.push(MappingError {
+            file: self.file.to_owned(),
+            place,
+            field: field.to_owned(),
+            expression: None,
+            problem,
+            help: Some(help.to_owned()),
+        });
     }
 
     /// Notes an error.
@@ -177,13 +192,24 @@ impl<'a> Reader<'a> {
                     node.place,
                     field,
                     problem,
-                    Some("jq with brackets needs quotes in YAML".to_owned()),
+                    Some("an expression with brackets needs quotes in YAML".to_owned()),
                 );
                 return None;
             }
         };
         match Expr::compile(text) {
-            Ok(expr) => Some(expr),
+            Ok(expr) => {
+                if expr.gives_several() {
+                    let problem = format!("can give several values in `{}`", expr.text());
+                    self.doubt(
+                        node.place,
+                        field,
+                        problem,
+                        "a field takes one: put them in [ ], or take `first(…)`",
+                    );
+                }
+                Some(expr)
+            }
             Err(refused) => {
                 self.errors.push(MappingError {
                     file: self.file.to_owned(),
@@ -197,6 +223,30 @@ impl<'a> Reader<'a> {
             }
         }
     }
+}
+
+/// Where each value below a node stands, by its path.
+pub(super) fn places(node: &Node) -> Vec<(String, Place)> {
+    fn walk(node: &Node, at: &str, places: &mut Vec<(String, Place)>) {
+        match &node.content {
+            Content::Map(entries) => {
+                for (key, node) in entries {
+                    walk(node, &format!("{at}.{}", key.name), places);
+                }
+            }
+            Content::List(items) => {
+                for (index, node) in items.iter().enumerate() {
+                    walk(node, &format!("{at}[{index}]"), places);
+                }
+            }
+            Content::Null | Content::Bool(_) | Content::Number(_) | Content::Text(_) => {
+                places.push((at.to_owned(), node.place));
+            }
+        }
+    }
+    let mut places = Vec::new();
+    walk(node, "", &mut places);
+    places
 }
 
 impl<'n> Fields<'n> {

@@ -4,13 +4,15 @@
 //! `{skip: reason}`, or `{reject: reason}`. An entry names the fields that matter; others may be there. Numbers are
 //! compared by value, lists item by item.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::Mapping;
 use super::model::Test;
-use super::node::{Content, Node};
+use super::node::{Content, Node, Place};
 use super::reader::Reader;
 use crate::decode::{Format, Limits};
 use crate::operation::{CustomerRef, MissingCustomer, Operation};
@@ -21,15 +23,42 @@ use crate::route::Pipeline;
 /// A test of a mapping file that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TestFailure {
+    /// The mapping file.
+    pub file: Arc<str>,
+    /// Where the expectation stands that is not met.
+    pub place: Place,
     /// The test's name.
     pub test: String,
     /// What differs, with the path of the field.
     pub difference: String,
+    /// Where the rule stands that a rejection speaks of, where it is known.
+    pub rule: Option<Place>,
+}
+
+/// What differs, and where that stands in the test.
+struct Difference {
+    place: Place,
+    text: String,
 }
 
 impl std::fmt::Display for TestFailure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.test, self.difference)
+        let Self {
+            file,
+            place,
+            test,
+            difference,
+            rule,
+        } = self;
+        write!(
+            f,
+            "{file}:{}:{}: test {test}: {difference}",
+            place.line, place.column
+        )?;
+        match rule {
+            Some(rule) => write!(f, "; the rule stands in line {}", rule.line),
+            None => Ok(()),
+        }
     }
 }
 
@@ -92,55 +121,74 @@ pub(super) fn run(mapping: &Mapping, format: Format, test: &Test) -> Option<Test
         &record,
         Timestamp::UNIX_EPOCH,
     );
-    let difference = compare(&test.expect.to_json(), &verdict)?;
+    let difference = compare(&test.expect, &verdict)?;
+    let rule = match &verdict {
+        Verdict::Reject(rejected) => mapping.place_of(rejected),
+        Verdict::Emit(_) | Verdict::Skip(_) => None,
+    };
     Some(TestFailure {
+        file: Arc::clone(&mapping.file),
+        place: difference.place,
         test: test.name.clone(),
-        difference,
+        difference: difference.text,
+        rule,
     })
 }
 
 /// The first difference between what a test expects and a verdict.
-fn compare(expected: &Value, verdict: &Verdict) -> Option<String> {
-    let Value::Array(expected) = expected else {
-        let (what, wanted) = match (expected.get("skip"), expected.get("reject")) {
+fn compare(expected: &Node, verdict: &Verdict) -> Option<Difference> {
+    let differs = |text: String| {
+        Some(Difference {
+            place: expected.place,
+            text,
+        })
+    };
+    let Content::List(wanted) = &expected.content else {
+        let json = expected.to_json();
+        let (what, wanted) = match (json.get("skip"), json.get("reject")) {
             (Some(reason), _) => ("skip", reason),
             (None, Some(reason)) => ("reject", reason),
-            (None, None) => return Some("the test expects nothing".to_owned()),
+            (None, None) => return differs("the test expects nothing".to_owned()),
         };
         let found = match verdict {
             Verdict::Skip(reason) => ("skip", reason.as_str()),
             Verdict::Reject(rejected) => ("reject", rejected.reason.as_str()),
             Verdict::Emit(_) => ("emit", ""),
         };
-        let same = found.0 == what && wanted.as_str() == Some(found.1);
-        return (!same).then(|| format!("expected {what} {wanted}, got {}", described(verdict)));
-    };
-    let Verdict::Emit(planned) = verdict else {
-        return Some(format!(
-            "expected {} operations, got {}",
-            expected.len(),
+        if found.0 == what && wanted.as_str() == Some(found.1) {
+            return None;
+        }
+        return differs(format!(
+            "expected {what} {wanted}, got {}",
             described(verdict)
         ));
     };
-    if planned.len() != expected.len() {
-        return Some(format!(
-            "expected {} operations, got {}",
-            expected.len(),
-            planned.len()
-        ));
+    let planned = match verdict {
+        Verdict::Emit(planned) if planned.len() == wanted.len() => planned,
+        Verdict::Emit(_) | Verdict::Skip(_) | Verdict::Reject(_) => {
+            return differs(format!(
+                "expected {}, got {}",
+                operations(wanted.len()),
+                described(verdict)
+            ));
+        }
+    };
+    let pairs = wanted.iter().zip(planned).enumerate();
+    pairs.into_iter().find_map(|(index, (wanted, planned))| {
+        part(wanted, &shown(&planned.operation), &format!("[{index}]"))
+    })
+}
+
+fn operations(count: usize) -> String {
+    match count {
+        1 => "1 operation".to_owned(),
+        _ => format!("{count} operations"),
     }
-    expected
-        .iter()
-        .zip(planned)
-        .enumerate()
-        .find_map(|(index, (expected, planned))| {
-            part(expected, &shown(&planned.operation), &format!("[{index}]"))
-        })
 }
 
 fn described(verdict: &Verdict) -> String {
     match verdict {
-        Verdict::Emit(planned) => format!("{} operations", planned.len()),
+        Verdict::Emit(planned) => operations(planned.len()),
         Verdict::Skip(reason) => format!("skip {}", reason.as_str()),
         Verdict::Reject(rejected) => {
             format!("reject {} ({})", rejected.reason.as_str(), rejected.detail)
@@ -149,29 +197,34 @@ fn described(verdict: &Verdict) -> String {
 }
 
 /// The first place where a value lacks what is expected of it.
-fn part(expected: &Value, found: &Value, at: &str) -> Option<String> {
-    let differs = || Some(format!("{at}: expected {expected}, got {found}"));
-    match (expected, found) {
-        (Value::Object(expected), Value::Object(found)) => {
+fn part(expected: &Node, found: &Value, at: &str) -> Option<Difference> {
+    let differs = || {
+        Some(Difference {
+            place: expected.place,
+            text: format!("{at}: expected {}, got {found}", expected.to_json()),
+        })
+    };
+    match (&expected.content, found) {
+        (Content::Map(expected), Value::Object(found)) => {
             expected.iter().find_map(|(key, expected)| {
                 part(
                     expected,
-                    found.get(key).unwrap_or(&Value::Null),
-                    &format!("{at}.{key}"),
+                    found.get(&key.name).unwrap_or(&Value::Null),
+                    &format!("{at}.{}", key.name),
                 )
             })
         }
-        (Value::Array(expected), Value::Array(found)) if expected.len() == found.len() => {
+        (Content::List(expected), Value::Array(found)) if expected.len() == found.len() => {
             let pairs = expected.iter().zip(found).enumerate();
             pairs
                 .into_iter()
                 .find_map(|(index, (e, f))| part(e, f, &format!("{at}[{index}]")))
         }
-        (Value::Number(expected), Value::Number(found)) => {
+        (Content::Number(expected), Value::Number(found)) => {
             let same = expected == found || expected.as_f64() == found.as_f64();
             if same { None } else { differs() }
         }
-        (expected, found) if expected == found => None,
+        _ if expected.to_json() == *found => None,
         _ => differs(),
     }
 }

@@ -19,7 +19,7 @@ use jaq_json::{Num, Val};
 use serde_json::{Map, Number, Value};
 
 use super::guard::{ADD, MULTIPLY, SHORT, STEP};
-use super::{Failed, Refused, Scope};
+use super::{Failed, Refused, Scope, hint};
 
 /// Steps that one evaluation may take.
 pub(super) const MAX_STEPS: u32 = 200_000;
@@ -124,13 +124,11 @@ impl Program {
                 .collect();
             Refused {
                 problem: names.join("; "),
-                help: help_for_undefined(
-                    &errors
-                        .iter()
-                        .flat_map(|(_, u)| u)
-                        .map(|(n, _)| *n)
-                        .collect::<Vec<_>>(),
-                ),
+                help: errors
+                    .iter()
+                    .flat_map(|(_, undefined)| undefined)
+                    .map(|(name, _)| help_for_undefined(name))
+                    .next(),
             }
         })?;
         Ok(Self { filter })
@@ -176,14 +174,21 @@ fn failed(exception: Exn<'_, Val>) -> Failed {
     }
 }
 
-fn help_for_undefined(names: &[&str]) -> Option<String> {
-    let name = names.first()?;
+fn help_for_undefined(name: &str) -> String {
     if name.starts_with('$') {
-        return Some("only `$event` and `$record` are defined".to_owned());
+        return "only `$event` and `$record` are defined".to_owned();
     }
-    Some(format!(
-        "a constant text needs quotes inside the quotes of YAML: '\"{name}\"'; a field needs a dot: .{name}"
-    ))
+    let defined = jaq_core::defs()
+        .chain(jaq_std::defs())
+        .chain(jaq_json::defs());
+    let native: Vec<&str> = funs().map(|(name, ..)| name).collect();
+    let known: Vec<&str> = defined
+        .map(|def| def.name)
+        .chain(native)
+        .filter(|known| !known.starts_with('_'))
+        .collect();
+    hint::of_unknown_filter(name, known)
+        .unwrap_or_else(|| format!("{}; a field needs a dot: .{name}", hint::quoted(name)))
 }
 
 /// The standard filters, with `fromjson` replaced, and those that keep the bounds. Filters that see the world are among

@@ -12,6 +12,7 @@
 //! always, and what is refused or counted sees to it that it ends.
 
 mod guard;
+mod hint;
 mod jaq;
 mod place;
 mod plan;
@@ -29,6 +30,10 @@ pub struct Expr {
     /// As written, on one line, for messages.
     text: String,
     code: Code,
+    /// It assigns: as a condition it always holds.
+    assigns: bool,
+    /// It can have several outputs, and a field takes one.
+    several: bool,
 }
 
 #[derive(Debug)]
@@ -58,6 +63,8 @@ impl Expr {
         Self {
             text: value.to_string(),
             code: Code::Literal(value),
+            assigns: false,
+            several: false,
         }
     }
 
@@ -66,7 +73,11 @@ impl Expr {
     /// # Errors
     /// [`Refused`] with what is wrong and the way out.
     pub fn compile(text: &str) -> Result<Self, Refused> {
-        let term = guard::parse(text)?;
+        let term = guard::parse(text).map_err(|refused| Refused {
+            help: refused.help.or_else(|| hint::of_syntax(text)),
+            ..refused
+        })?;
+        let (assigns, several) = (hint::assigns(&term), hint::gives_several(&term));
         let code = match plan::Plan::of(&term) {
             Some(plan) => Code::Plan(plan),
             None => Code::Jaq(Box::new(jaq::Program::compile(term)?)),
@@ -74,6 +85,8 @@ impl Expr {
         Ok(Self {
             text: one_line(text),
             code,
+            assigns,
+            several,
         })
     }
 
@@ -83,10 +96,13 @@ impl Expr {
     /// As [`Expr::compile`].
     pub fn compile_interpreted(text: &str) -> Result<Self, Refused> {
         let term = guard::parse(text)?;
+        let (assigns, several) = (hint::assigns(&term), hint::gives_several(&term));
         let code = Code::Jaq(Box::new(jaq::Program::compile(term)?));
         Ok(Self {
             text: one_line(text),
             code,
+            assigns,
+            several,
         })
     }
 
@@ -94,6 +110,18 @@ impl Expr {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Whether it assigns (`=`, `|=`): as a condition it would always hold.
+    #[must_use]
+    pub fn assigns(&self) -> bool {
+        self.assigns
+    }
+
+    /// Whether it looks as if it had an output for each item of a list.
+    #[must_use]
+    pub fn gives_several(&self) -> bool {
+        self.several
     }
 
     /// Whether it runs on the direct plan.

@@ -1,0 +1,215 @@
+//! What is wrong with a text that is not YAML, in the words of those who wrote it.
+
+use super::node::Place;
+
+/// What is wrong with a YAML text, and the way out. It shows nothing of the text but keys: a configuration may hold a
+/// secret by mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct YamlFault {
+    /// Where; line 0 if that is not known.
+    pub place: Place,
+    /// What is wrong.
+    pub problem: String,
+    /// The way out, where one is known.
+    pub help: Option<String>,
+}
+
+/// What is wrong, from the parser's error and a look at the line that it means.
+#[must_use]
+pub fn yaml_fault(text: &str, error: &serde_saphyr::Error) -> YamlFault {
+    let error = error.without_snippet();
+    let place = error.location().map(Place::from).unwrap_or_default();
+    let fault = |place, problem: String, help: Option<&str>| YamlFault {
+        place,
+        problem,
+        help: help.map(str::to_owned),
+    };
+    if let serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } = error {
+        let first = first_of(text, place, key).map(|line| format!(", first at line {line}"));
+        let problem = format!("`{key}` stands twice{}", first.unwrap_or_default());
+        return fault(place, problem, Some("put both parts under one key"));
+    }
+    if let Some(tab) = tab(text, place) {
+        let problem = "a tab in the indentation".to_owned();
+        return fault(tab, problem, Some("YAML takes blanks only"));
+    }
+    let line = line(text, place.line);
+    if let Some(star) = line.and_then(star) {
+        let problem = format!("`{star}` begins an alias in YAML");
+        let help = format!("'{star}' needs quotes");
+        return fault(place, problem, Some(&help));
+    }
+    if let Some(wrong) = indentation(text, place) {
+        let problem = "the line stands between the indentations of those above it".to_owned();
+        let help = "keys of one map stand exactly below each other, and what belongs to a key stands further right";
+        return fault(wrong, problem, Some(help));
+    }
+    // a bracket that opens is noticed where another closes, a few lines on
+    let near = (place.line.saturating_sub(2)..=place.line).filter_map(|at| self::line(text, at));
+    let help = near
+        .filter(|line| wants_quotes(line))
+        .map(|_| "an expression that has `: `, ` #`, `{`, `[` or quotes needs quotes in YAML");
+    fault(place, format!("not YAML: {error}"), help.last())
+}
+
+fn line(text: &str, number: u64) -> Option<&str> {
+    let index = usize::try_from(number).ok()?.checked_sub(1)?;
+    text.lines().nth(index)
+}
+
+/// The line of the first key of that name in the same map, where both begin a line.
+fn first_of(text: &str, second: Place, key: &str) -> Option<usize> {
+    let upto = usize::try_from(second.line).ok()?.checked_sub(1)?;
+    let column = usize::try_from(second.column).ok()?.checked_sub(1)?;
+    let before: Vec<&str> = text.lines().take(upto).collect();
+    for (index, line) in before.iter().enumerate().rev() {
+        // the first key of a list's item stands behind its hyphen
+        let bare = line.replacen("- ", "  ", 1);
+        let indent = bare.len() - bare.trim_start().len();
+        let rest = bare.trim_start().trim_start_matches(['"', '\'']);
+        if rest.is_empty() || rest.starts_with('#') {
+            continue;
+        }
+        if indent < column {
+            return None;
+        }
+        let is_it = indent == column
+            && rest.strip_prefix(key).is_some_and(|rest| {
+                rest.trim_start_matches(['"', '\''])
+                    .trim_start()
+                    .starts_with(':')
+            });
+        if is_it {
+            return Some(index + 1);
+        }
+    }
+    None
+}
+
+/// The first tab that indents a line, at or above the place.
+fn tab(text: &str, place: Place) -> Option<Place> {
+    let upto = usize::try_from(place.line)
+        .unwrap_or(usize::MAX)
+        .saturating_add(1);
+    text.lines().take(upto).zip(1..).find_map(|(line, number)| {
+        let indent = line.len() - line.trim_start().len();
+        let column = line.get(..indent)?.find('\t')? + 1;
+        Some(Place {
+            line: number,
+            column: u64::try_from(column).ok()?,
+        })
+    })
+}
+
+/// The word with a star that stands where a value begins.
+fn star(line: &str) -> Option<&str> {
+    let value = line.split_once(": ").map_or(line, |(_, value)| value);
+    let value = value.trim().trim_start_matches(['-', '[', ' ']);
+    let word = value.split([' ', ',', ']']).next()?;
+    word.starts_with('*').then_some(word)
+}
+
+/// The line whose indentation is none of those that are open there, at the place or just above it.
+fn indentation(text: &str, place: Place) -> Option<Place> {
+    let upto = usize::try_from(place.line).ok()?;
+    let mut open: Vec<usize> = Vec::new();
+    for (line, number) in text.lines().take(upto).zip(1..) {
+        let bare = line.trim_start();
+        if bare.is_empty() || bare.starts_with('#') {
+            continue;
+        }
+        let indent = line.len() - bare.len();
+        let was_open = open.last().copied();
+        open.retain(|level| *level <= indent);
+        let known = open.last() == Some(&indent);
+        let deeper = was_open.is_none_or(|level| indent > level);
+        if !known && !deeper {
+            return Some(Place {
+                line: number,
+                column: u64::try_from(indent + 1).ok()?,
+            });
+        }
+        if !known {
+            open.push(indent);
+        }
+        // what stands behind a hyphen is a map of its own
+        if bare.starts_with("- ") {
+            let inner = bare.trim_start_matches(['-', ' ']);
+            open.push(indent + bare.len() - inner.len());
+        }
+    }
+    None
+}
+
+/// Whether the value of a line has signs that mean something in YAML.
+fn wants_quotes(line: &str) -> bool {
+    let value = line.split_once(": ").map_or("", |(_, value)| value).trim();
+    let quoted = value.starts_with(['"', '\'']) && value.ends_with(['"', '\'']) && value.len() > 1;
+    !quoted
+        && [": ", " #", "{", "[", "\"", "'"]
+            .iter()
+            .any(|sign| value.contains(sign))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mapping::node::Node;
+
+    fn fault(text: &str) -> String {
+        let error = Node::from_yaml(text).expect_err("not YAML");
+        let YamlFault {
+            place,
+            problem,
+            help,
+        } = yaml_fault(text, &error);
+        format!(
+            "{}:{}: {problem}; {}",
+            place.line,
+            place.column,
+            help.unwrap_or_default()
+        )
+    }
+
+    #[test]
+    fn faults_are_said_in_the_words_of_those_who_wrote_them() {
+        for (text, wanted) in [
+            (
+                "routes:\n  - name: a\n    custom: { aStr: .a }\n    on: x\n    custom: { bStr: .b }\n",
+                "5:5: `custom` stands twice, first at line 3; put both parts under one key",
+            ),
+            (
+                "routes:\n  - name: a\n\ton: x\n",
+                "3:1: a tab in the indentation; YAML takes blanks only",
+            ),
+            (
+                "routes:\n  - name: a\n    on: *\n    skip: x\n",
+                "`*` begins an alias in YAML; '*' needs quotes",
+            ),
+            (
+                "routes:\n  - name: a\n    on: x\n   skip: y\n",
+                "4:4: the line stands between the indentations of those above it",
+            ),
+            (
+                "routes:\n  - name: a\n    title: Order: {x\n",
+                "needs quotes in YAML",
+            ),
+        ] {
+            let found = fault(text);
+            assert!(found.contains(wanted), "\n found {found}\nwanted {wanted}");
+        }
+    }
+
+    #[test]
+    fn nothing_but_keys_is_shown_of_a_text() {
+        for text in [
+            "token: [s3cret\n",
+            "a: *s3cret-alias\n",
+            "token: s3cret\n bad: x\n",
+        ] {
+            let found = fault(text);
+            let shown = found.contains("s3cret") && !text.contains('*');
+            assert!(!shown, "{found}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! `init`: files for a first run, where there is nothing but the program.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use super::output::Output;
+use super::{CommandError, CommandExit, InitArgs};
+
+/// What is written, and what it is.
+const FILES: &[(&str, &str, &str)] = &[
+    (
+        "worker.yaml",
+        include_str!("worker.yaml"),
+        "the configuration: brokers, topics, the organisation's address and limit",
+    ),
+    (
+        "mappings/segment.yaml",
+        include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/schemas/mappings/segment.yaml"
+        )),
+        "the mapping for events of Segment and RudderStack; copy and change it",
+    ),
+    (
+        "events.ndjson",
+        include_str!("events.ndjson"),
+        "three events to try it with",
+    ),
+];
+
+/// Writes the files into a folder. Nothing that is there is touched.
+///
+/// # Errors
+///
+/// A file is there already, or cannot be written.
+pub fn run(args: &InitArgs, out: &mut Output<'_>) -> Result<CommandExit, CommandError> {
+    let dir = args.dir.clone().unwrap_or_else(|| PathBuf::from("."));
+    let there = FILES
+        .iter()
+        .map(|(name, ..)| dir.join(name))
+        .find(|path| path.exists());
+    if let Some(path) = there {
+        return Err(CommandError::Usage(format!(
+            "{} is there already, and nothing is overwritten: name another folder, or move it away",
+            path.display()
+        )));
+    }
+    for (name, content, what) in FILES {
+        let path = dir.join(name);
+        write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
+        out.line(&format!("{}: {what}", path.display()))?;
+    }
+    let config = dir.join("worker.yaml");
+    let events = dir.join("events.ndjson");
+    out.line("")?;
+    out.line(&format!(
+        "kustomer-ingest check --config {}",
+        config.display()
+    ))?;
+    out.line(&format!(
+        "kustomer-ingest explain --config {} {}",
+        config.display(),
+        events.display()
+    ))?;
+    Ok(CommandExit::Good)
+}
+
+fn write(path: &Path, content: &str) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    // a file that appeared meanwhile is not overwritten either
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    file.write_all(content.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn init(dir: &Path) -> Result<String, CommandError> {
+        let mut written = Vec::new();
+        let mut out = Output::new(&mut written);
+        let args = InitArgs {
+            dir: Some(dir.to_owned()),
+        };
+        let ended = run(&args, &mut out);
+        out.flush()?;
+        drop(out);
+        ended.map(|_| String::from_utf8_lossy(&written).into_owned())
+    }
+
+    #[test]
+    fn the_files_of_a_first_run_can_be_used_as_they_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let shop = dir.path().join("shop");
+        let said = init(&shop).unwrap();
+        assert!(said.contains("explain --config"), "{said}");
+        let settings = crate::config::load(&shop.join("worker.yaml")).unwrap();
+        assert_eq!(settings.kafka.topics[0].pipeline.mapping().run_tests(), []);
+    }
+
+    #[test]
+    fn nothing_that_is_there_is_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let mine = dir.path().join("worker.yaml");
+        fs::write(&mine, "mine").unwrap();
+        let error = init(dir.path()).unwrap_err();
+        assert_eq!(error.exit(), CommandExit::Usage);
+        assert_eq!(fs::read_to_string(&mine).unwrap(), "mine");
+        assert!(!dir.path().join("events.ndjson").exists());
+    }
+}
