@@ -73,6 +73,12 @@ impl Lanes {
         (id, merged)
     }
 
+    /// The lane of this key, if it holds anything.
+    #[must_use]
+    pub fn find(&self, key: &LaneKey) -> Option<LaneId> {
+        self.index.get(key).copied()
+    }
+
     /// Learns that two keys mean one customer. The lane whose head may have changed, if two lanes became one.
     pub fn join(&mut self, one: &LaneKey, other: &LaneKey) -> Option<LaneId> {
         match (self.index.get(one).copied(), self.index.get(other).copied()) {

@@ -3,12 +3,14 @@
 //! The machine's calls are encoded by the real client code, answered by the simulator's pure core, and classified by the
 //! real client code. Only the network and Kafka are played by the [`World`](world::World).
 
+mod customers;
 mod delivery;
 mod holds;
 mod keys;
 mod poison;
 mod restart;
 mod revisions;
+mod roles;
 mod schedules;
 mod sleep;
 mod state;

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
+use super::answer_job::in_order;
+use super::key::Refused;
 use super::state::{RequestId, Sent, SentKind, Stage, Timer};
 use super::success::Endpoint;
 use super::{Effect, Machine};
@@ -13,7 +15,7 @@ use crate::fact::{Fact, OutcomeLabel, ResolvedBy};
 use crate::hold::{Family, Scope};
 use crate::lane::OperationId;
 use crate::operation::Operation;
-use crate::outcome::{HoldCause, Outcome, Rejection, RetryCause};
+use crate::outcome::{HoldCause, Outcome, Rejection, RetryCause, SplitHint};
 
 impl Machine {
     pub(super) fn on_replied(&mut self, now: Instant, request: RequestId, reply: Reply) {
@@ -70,10 +72,11 @@ impl Machine {
             Health::Good => {
                 self.failures = 0;
                 self.successes.note_any(now);
-                self.last_success = Some((now, sent.family.clone()));
+                let endpoint = self.endpoint_of(&sent.what);
+                self.key.taken(now, sent.at, endpoint.clone());
                 // A job that was begun has not done anything yet: its items tell.
                 let done = label_of(result) != OutcomeLabel::Pending;
-                if let Some(endpoint) = self.endpoint_of(&sent.what).filter(|_| done) {
+                if let Some(endpoint) = endpoint.filter(|_| done) {
                     self.successes.note(now, endpoint);
                 }
                 self.holds.probe_lost(now, family, &mut self.jitter);
@@ -119,56 +122,70 @@ impl Machine {
     }
 
     fn on_held(&mut self, now: Instant, sent: &Sent, cause: HoldCause) {
-        // A look-up that the key may not make is done without, where there is another way.
-        match &sent.what {
-            SentKind::Search(_) if cause == HoldCause::MissingRole => {
-                self.resolver.turn_search_off(now);
-                self.fact(Fact::SearchOff);
-                return;
+        let (cause, proved) = self.role_or_key(now, sent, cause);
+        // A look-up that the key may not make is done without: there are other ways.
+        if cause == HoldCause::MissingRole {
+            match &sent.what {
+                SentKind::Search(_) => {
+                    if proved {
+                        self.resolver.turn_search_off();
+                        self.fact(Fact::SearchOff);
+                    }
+                    return;
+                }
+                SentKind::ResolveIdentify(_) => {
+                    if proved {
+                        self.resolver.turn_identify_off();
+                    }
+                    return;
+                }
+                SentKind::Tracking(_)
+                | SentKind::ReadCustomer { .. }
+                | SentKind::CreateCustomers { .. }
+                | SentKind::Write(_)
+                | SentKind::Verify(_)
+                | SentKind::ReadJob { .. }
+                | SentKind::Probe => {}
             }
-            SentKind::ResolveIdentify(_) if cause == HoldCause::MissingRole => {
-                self.resolver.turn_identify_off();
-                return;
-            }
-            SentKind::Search(_)
-            | SentKind::ResolveIdentify(_)
-            | SentKind::Tracking(_)
-            | SentKind::ReadCustomer { .. }
-            | SentKind::CreateCustomers { .. }
-            | SentKind::Write(_)
-            | SentKind::Verify(_)
-            | SentKind::ReadJob { .. }
-            | SentKind::Probe => {}
         }
         let narrow =
             |family: &Option<Family>| family.clone().map_or(Scope::Destination, Scope::Family);
-        let (scope, cause) = match cause {
-            // Some organisations answer 401 for a missing role. Where other endpoints take the key, it is good.
-            HoldCause::BadToken if self.others_succeed(now, sent.family.as_ref()) => {
-                (narrow(&sent.family), HoldCause::MissingRole)
-            }
-            HoldCause::BadToken | HoldCause::Billing | HoldCause::Unhealthy => {
-                (Scope::Destination, cause)
-            }
+        let scope = match cause {
+            HoldCause::BadToken | HoldCause::Billing | HoldCause::Unhealthy => Scope::Destination,
             HoldCause::MissingRole
             | HoldCause::MissingKlass
             | HoldCause::DeadLetterGuard
             | HoldCause::Quarantine
-            | HoldCause::StateTopic => (narrow(&sent.family), cause),
+            | HoldCause::StateTopic => narrow(&sent.family),
         };
         self.begin_hold(now, scope, cause);
     }
 
-    fn others_succeed(&self, now: Instant, family: Option<&Family>) -> bool {
-        self.last_success.as_ref().is_some_and(|(at, other)| {
-            other.as_ref() != family
-                && now.saturating_duration_since(*at) < self.settings.quota.minute
-        })
+    /// Some organisations answer 401 for a missing role: then it is treated as one, and whether that is proved is said.
+    fn role_or_key(&mut self, now: Instant, sent: &Sent, cause: HoldCause) -> (HoldCause, bool) {
+        if cause != HoldCause::BadToken {
+            return (cause, true);
+        }
+        let endpoint = self.endpoint_of(&sent.what);
+        let minute = self.settings.quota.minute;
+        let held = sent.family.clone().map(Scope::Family);
+        // Of a family that waits for its role nothing else is expected. A bad key shows in the others.
+        let waits_for_role = held
+            .and_then(|scope| self.holds.get(&scope))
+            .is_some_and(|hold| hold.cause == HoldCause::MissingRole);
+        match self.key.refused(now, sent.at, endpoint, minute) {
+            Refused::Key if !waits_for_role => (HoldCause::BadToken, false),
+            Refused::Key | Refused::Role => (HoldCause::MissingRole, false),
+            Refused::RoleProved => (HoldCause::MissingRole, true),
+        }
     }
 
     pub(super) fn begin_hold(&mut self, now: Instant, scope: Scope, cause: HoldCause) {
         if self.holds.hold(now, scope.clone(), cause, &mut self.jitter) {
             self.held.changed = true;
+            if scope == Scope::Family(Family::Tracking) {
+                self.resolver.no_answer_due(now);
+            }
             self.effects
                 .push(Effect::Fact(Fact::HoldBegan { scope, cause }));
         }
@@ -198,8 +215,12 @@ impl Machine {
                     self.finish_delivered(operation);
                 }
                 // Only the first key is sure to mean this customer: another one may be somebody else's.
-                if let (Some(id), Some(customer)) = (id, customers.first()) {
-                    self.learn_customer(customer.first(), &id, ResolvedBy::Tracking, origin);
+                match (id, customers.first()) {
+                    (Some(id), Some(customer)) => {
+                        self.learn_customer(customer.first(), &id, ResolvedBy::Tracking, origin);
+                    }
+                    (None, Some(customer)) => self.resolver.answer_not_due(now, customer.first()),
+                    (_, None) => {}
                 }
             }
             Outcome::Reject(_) | Outcome::Split(_) if fused => {
@@ -211,16 +232,22 @@ impl Machine {
                     self.put_back(operation);
                 }
             }
-            Outcome::Reject(detail) => self.reject_all(&operations, &detail),
-            Outcome::Split(hint) => self.reject_all(&operations, &hint.detail),
+            Outcome::Reject(detail) | Outcome::Split(SplitHint { detail, .. }) => {
+                for operation in &operations {
+                    self.answer_not_due(now, *operation);
+                }
+                self.reject_all(&operations, &detail);
+            }
             Outcome::Retry(cause) => {
                 for operation in operations {
+                    self.answer_not_due(now, operation);
                     self.retry(now, operation, cause, limits.retry_after);
                 }
             }
             Outcome::Ambiguous | Outcome::Pending(_) => {
                 for operation in operations {
                     self.possible_repeat(operation);
+                    self.answer_not_due(now, operation);
                     self.retry(now, operation, RetryCause::ServerError, limits.retry_after);
                 }
             }
@@ -330,7 +357,7 @@ impl Machine {
                 }
             }
             SentKind::CreateCustomers { keys, .. } => {
-                for key in keys.into_values() {
+                for key in in_order(keys) {
                     self.look_up_failed(now, &key, &Endpoint::CustomerCreate);
                 }
             }

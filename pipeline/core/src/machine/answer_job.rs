@@ -92,8 +92,9 @@ impl Machine {
                 if clean {
                     self.successes.note(now, Endpoint::CustomerCreate);
                 }
-                for key in keys.into_values() {
-                    self.resolver.exists(&key);
+                // Whether it was made or was there before is not told: it is there now.
+                for key in in_order(keys) {
+                    self.resolver.exists(now, &key);
                 }
             }
             Some(JobItems::Inherited { items, .. }) => {
@@ -163,13 +164,17 @@ impl Machine {
         match fate {
             ItemFate::Stored(Some(id)) => {
                 self.successes.note(now, Endpoint::CustomerCreate);
+                self.resolver.note_share(key, false);
                 self.learn_customer(key, &id, ResolvedBy::Create, None);
             }
             ItemFate::Stored(None) => {
                 self.successes.note(now, Endpoint::CustomerCreate);
-                self.resolver.exists(key);
+                self.resolver.exists(now, key);
             }
-            ItemFate::Duplicate | ItemFate::Conflict => self.resolver.exists(key),
+            ItemFate::Duplicate | ItemFate::Conflict => {
+                self.resolver.note_share(key, true);
+                self.resolver.exists(now, key);
+            }
             ItemFate::Gone | ItemFate::Limited(_) | ItemFate::Transient(_) => {
                 self.look_up_failed(now, key, &Endpoint::CustomerCreate);
             }
@@ -216,7 +221,7 @@ impl Machine {
                 }
             }
             JobItems::Customers { keys } => {
-                for key in keys.into_values() {
+                for key in in_order(keys) {
                     self.resolver.ask_again(now, &key);
                 }
             }
@@ -239,8 +244,9 @@ impl Machine {
     }
 }
 
-fn in_order(operations: HashMap<String, OperationId>) -> Vec<OperationId> {
-    let mut ids: Vec<OperationId> = operations.into_values().collect();
-    ids.sort_unstable();
-    ids
+/// What a request or job carried, in an order that is the same in every run.
+pub(super) fn in_order<T: Ord>(carried: HashMap<String, T>) -> Vec<T> {
+    let mut all: Vec<T> = carried.into_values().collect();
+    all.sort_unstable();
+    all
 }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Machine;
+use super::answer_job::in_order;
 use super::success::Endpoint;
 use crate::call::SearchFound;
 use crate::fact::{Fact, ResolvedBy};
+use crate::hold::{Family, Scope};
 use crate::job::JobItems;
 use crate::operation::CustomerKey;
 use crate::outcome::{Outcome, Rejection, RetryCause, SplitHint};
@@ -24,7 +26,7 @@ impl Machine {
             Outcome::Delivered(found) => {
                 if found.customers.is_empty() && found.unmatched > 0 {
                     // Hits that cannot be matched to a key: the search is of no use here.
-                    self.resolver.turn_search_off(now);
+                    self.resolver.turn_search_off();
                     self.fact(Fact::SearchOff);
                     self.ask_all_again(now, customers);
                     return;
@@ -36,6 +38,7 @@ impl Machine {
                         .keys(customer)
                         .and_then(|keys| keys.iter().find_map(|key| by_key.get(key)))
                         .map(Arc::clone);
+                    self.resolver.note_share(customer, id.is_some());
                     match id {
                         Some(id) => self.learn_customer(customer, &id, ResolvedBy::Search, None),
                         None => self.resolver.not_found(now, customer),
@@ -44,15 +47,17 @@ impl Machine {
             }
             Outcome::Split(_) | Outcome::Reject(_) => {
                 if customers.len() < 2 || !self.resolver.halve_search() {
-                    self.resolver.turn_search_off(now);
+                    self.resolver.turn_search_off();
                     self.fact(Fact::SearchOff);
                 }
                 self.ask_all_again(now, customers);
             }
-            Outcome::Retry(RetryCause::OrgQuota) | Outcome::Hold(_) => {
+            Outcome::Retry(RetryCause::OrgQuota) => self.ask_all_again(now, customers),
+            Outcome::Hold(_) if self.is_waited_out(None) || !self.resolver.searches() => {
                 self.ask_all_again(now, customers);
             }
-            Outcome::Retry(_) | Outcome::Ambiguous | Outcome::Pending(_) => {
+            // Whether it is a role that is missing is not proved yet.
+            Outcome::Hold(_) | Outcome::Retry(_) | Outcome::Ambiguous | Outcome::Pending(_) => {
                 for customer in customers {
                     self.look_up_failed(now, customer, &Endpoint::CustomerSearch);
                 }
@@ -96,14 +101,18 @@ impl Machine {
             Outcome::Delivered(Some(id)) => {
                 self.learn_customer(key, &id, ResolvedBy::Tracking, None);
             }
-            Outcome::Delivered(None) => self.resolver.exists(key),
+            Outcome::Delivered(None) => self.resolver.must_read(key),
             Outcome::Reject(detail) => self.refuse_customer(key, &detail),
             Outcome::Split(SplitHint { detail, .. }) => self.refuse_customer(key, &detail),
             // Saying it twice changes nothing: an identity with nothing but keys only finds or makes.
-            Outcome::Retry(RetryCause::OrgQuota) | Outcome::Hold(_) => {
+            Outcome::Retry(RetryCause::OrgQuota) => self.resolver.ask_again(now, key),
+            Outcome::Hold(_)
+                if self.is_waited_out(Some(Family::Tracking)) || !self.resolver.identifies() =>
+            {
                 self.resolver.ask_again(now, key);
             }
-            Outcome::Retry(_) | Outcome::Ambiguous | Outcome::Pending(_) => {
+            // Whether it is a role that is missing is not proved yet.
+            Outcome::Hold(_) | Outcome::Retry(_) | Outcome::Ambiguous | Outcome::Pending(_) => {
                 self.look_up_failed(now, key, &Endpoint::Identity);
             }
         }
@@ -133,12 +142,12 @@ impl Machine {
             }
             // Customers refuse duplicates: whoever was made is found by the next look-up.
             Outcome::Retry(RetryCause::OrgQuota) | Outcome::Hold(_) => {
-                for key in keys.into_values() {
+                for key in in_order(keys) {
                     self.resolver.ask_again(now, &key);
                 }
             }
             Outcome::Delivered(()) | Outcome::Retry(_) | Outcome::Ambiguous => {
-                for key in keys.into_values() {
+                for key in in_order(keys) {
                     self.look_up_failed(now, &key, &Endpoint::CustomerCreate);
                 }
             }
@@ -156,12 +165,14 @@ impl Machine {
         if hint.refs_refused && self.customer_refs {
             self.customer_refs = false;
             self.fact(Fact::RefsOff);
-            for key in keys.into_values() {
+            for key in in_order(keys) {
                 self.resolver.ask_again(now, &key);
             }
             return;
         }
         let guilty = hint.item.map(|index| format!("c{index}"));
+        let mut keys: Vec<(String, CustomerKey)> = keys.into_iter().collect();
+        keys.sort_unstable();
         for (reference, key) in keys {
             if guilty.as_ref() == Some(&reference) {
                 self.refuse_customer(&key, &hint.detail);
@@ -188,6 +199,13 @@ impl Machine {
                 self.finish_rejected(operation, Rejection::RetriesExhausted, detail);
             }
         }
+    }
+
+    /// Whether a hold keeps the next such question back until it may be asked.
+    fn is_waited_out(&self, family: Option<Family>) -> bool {
+        let narrow = family.map(Scope::Family);
+        self.holds.get(&Scope::Destination).is_some()
+            || narrow.is_some_and(|scope| self.holds.get(&scope).is_some())
     }
 
     fn refuse_customer(&mut self, key: &CustomerKey, detail: &str) {

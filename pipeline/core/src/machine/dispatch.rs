@@ -353,13 +353,9 @@ impl Machine {
                     .flatten()
                     .cloned()
                     .collect();
+                // Searches need a role of their own, and no hold: without it they are done without.
                 let call = Call::SearchCustomers { keys };
-                self.send(
-                    now,
-                    call,
-                    SentKind::Search(customers),
-                    Some(Family::CustomerRead),
-                );
+                self.send(now, call, SentKind::Search(customers), None);
             }
             Some(Question::Create(customers)) => self.send_create_customers(now, customers),
             Some(Question::Identify(key)) => {

@@ -21,6 +21,7 @@ mod held;
 mod inherit;
 mod intake;
 mod journal;
+mod key;
 mod quarantine;
 mod ready;
 mod remember;
@@ -296,7 +297,7 @@ pub struct Machine {
     duplicates_refused: HashSet<Klass>,
     revisions: Revisions,
     failures: u32,
-    last_success: Option<(Instant, Option<Family>)>,
+    key: key::KeyHealth,
     successes: success::Successes,
     commit: state::CommitState,
     letters_open: usize,
@@ -349,7 +350,7 @@ impl Machine {
             duplicates_refused: HashSet::new(),
             revisions: Revisions::default(),
             failures: 0,
-            last_success: None,
+            key: key::KeyHealth::default(),
             successes: success::Successes::default(),
             commit: state::CommitState::default(),
             letters_open: 0,

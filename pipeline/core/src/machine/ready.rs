@@ -55,6 +55,10 @@ impl Machine {
         match next {
             Next::Track => {
                 state.stage = Stage::ReadyTrack;
+                let customer = state.work.customer().map(|one| one.first().clone());
+                if let Some(customer) = customer.filter(|_| self.are_answers_near()) {
+                    self.resolver.answer_due(now, &customer);
+                }
                 self.ready_track.push_back(id);
             }
             Next::Verify => {
@@ -74,12 +78,9 @@ impl Machine {
             }
             Next::Customer => {
                 state.stage = Stage::WaitCustomer;
-                if let Operation::KObject(KObject {
-                    customer: Some(customer),
-                    ..
-                }) = &state.work
-                {
-                    self.resolver.want(now, customer, id);
+                if let Some(customer) = state.work.customer().cloned() {
+                    let due = self.is_answer_due(customer.first());
+                    self.resolver.want(now, &customer, id, due);
                 }
             }
             Next::Skip(reason) => self.finish_skipped(id, reason),
@@ -179,6 +180,33 @@ impl Machine {
         Next::Write(group(Verb::Create), state.bytes)
     }
 
+    /// Whether an answer that tells who this customer is will come without being asked for, and soon.
+    fn is_answer_due(&self, customer: &CustomerKey) -> bool {
+        let Some(lane) = self.lanes.find(&LaneKey::Customer(customer.clone())) else {
+            return false;
+        };
+        if self.lanes.is_active(lane) {
+            return true;
+        }
+        let head = self
+            .lanes
+            .head(lane)
+            .and_then(|id| self.operations.get(&id));
+        let goes =
+            head.is_some_and(|state| matches!(state.stage, Stage::Queued | Stage::ReadyTrack));
+        goes && self.are_answers_near()
+    }
+
+    /// An event or identity came to nothing, or has to wait: whoever waits for its answer waits no longer.
+    pub(super) fn answer_not_due(&mut self, now: Instant, id: OperationId) {
+        let work = self.operations.get(&id).map(|state| &state.work);
+        if let Some(Operation::Track(_) | Operation::Identify(_)) = work
+            && let Some(customer) = work.and_then(Operation::customer)
+        {
+            self.resolver.answer_not_due(now, customer.first());
+        }
+    }
+
     /// A key is known to mean a customer: whoever waited goes on, and lanes of one customer become one.
     ///
     /// `origin` is where the operation that told it comes from; without one, the first that waited is.
@@ -261,6 +289,7 @@ impl Machine {
                 break;
             }
             self.ready_track.pop_front();
+            self.answer_not_due(now, id);
             if repeat {
                 self.finish_skipped(id, SkipReason::Repeat);
                 self.activate_lanes(now);

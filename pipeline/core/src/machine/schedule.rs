@@ -56,7 +56,12 @@ impl Machine {
 
     /// Whether there are more permits than work that could use them: then nothing waits for company.
     pub(super) fn is_plenty(&self, now: Instant) -> bool {
-        let ready = self.ready_track.len()
+        let tracks = if self.may_pass(now, &Family::Tracking) {
+            self.ready_track.len()
+        } else {
+            0
+        };
+        let ready = tracks
             + self.verify.len()
             + self.forced.len()
             + self.groups.full()
@@ -89,6 +94,13 @@ impl Machine {
             Passage::Free | Passage::Probe => true,
             Passage::Held(_) => false,
         }
+    }
+
+    /// Whether events and identities that become ready now leave soon: within a minute if all permits are theirs.
+    pub(super) fn are_answers_near(&self) -> bool {
+        let allowance = usize::try_from(self.quota.allowance()).unwrap_or(usize::MAX);
+        self.ready_track.len() <= allowance
+            && self.holds.get(&Scope::Family(Family::Tracking)).is_none()
     }
 
     /// Which questions about customers may be sent.

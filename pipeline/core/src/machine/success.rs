@@ -26,6 +26,14 @@ pub(super) enum Endpoint {
     JobRead,
 }
 
+impl Endpoint {
+    /// Whether a key that may call one may call the other.
+    pub(super) fn same_role(&self, other: &Self) -> bool {
+        let tracking = |one: &Self| matches!(one, Self::Identity | Self::Event);
+        self == other || (tracking(self) && tracking(other))
+    }
+}
+
 /// The last success of each.
 #[derive(Debug, Default)]
 pub(super) struct Successes {

@@ -1,17 +1,26 @@
 //! Finding the Kustomer id of customers that objects wait for, as cheaply as possible.
 //!
-//! The cheapest answer is one that is due anyway: an identity or event of the same customer under way. Else many keys share
-//! one search; who is not found is made in bulk, or, where the route says so, waited for or refused. A search index may lag,
-//! so "not found" is never taken as proof: a create that meets a duplicate leads to a read by each key.
+//! The cheapest answer is one that is due anyway: an identity or event of the same customer, under way or soon to leave. Else
+//! many share one search or, where the route makes customers and few of them exist, one bulk create. Who is not found is
+//! made, or, where the route says so, waited for or refused. A search index may lag, so "not found" is never taken as proof;
+//! who turns out to exist is searched for, or read by each key.
 
+mod line;
 mod question;
+mod search;
+mod way;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use smallvec::{SmallVec, smallvec};
+
+use self::line::{Line, Lines, Queue};
+use self::search::SearchLimit;
+use self::way::Share;
 use crate::lane::OperationId;
 use crate::operation::{CustomerKey, CustomerRef, MissingCustomer};
-use crate::pack::{MAX_ITEMS, Patience};
+use crate::pack::Patience;
 
 /// How often a customer that is waited for is looked up before it is given up.
 const LOOKS: u32 = 4;
@@ -20,18 +29,15 @@ const LOOKS: u32 = 4;
 #[derive(Debug)]
 pub struct Resolver {
     wanted: HashMap<CustomerKey, Wanted>,
-    search: Queue,
-    create: Queue,
+    lines: Lines,
     read: VecDeque<CustomerKey>,
     alone: VecDeque<CustomerKey>,
     /// Customers that wait for a time, by that time.
     later: BTreeSet<(Instant, CustomerKey)>,
     settings: ResolverSettings,
-    search_terms: usize,
-    search_off: bool,
+    searches: SearchLimit,
     identify_off: bool,
-    recent_searches: VecDeque<Instant>,
-    search_cap: usize,
+    share: Share,
 }
 
 /// Times and limits, already scaled.
@@ -41,14 +47,14 @@ pub struct ResolverSettings {
     pub patience: Patience,
     /// How long a customer that is missing is waited for.
     pub park_for: Duration,
-    /// The API's minute.
+    /// The API's minute: the answer that is due anyway is waited for twice as long.
     pub minute: Duration,
 }
 
 /// Which kinds of questions may be sent now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Allowed {
-    /// Searches and reads of customers.
+    /// Reads of customers.
     pub read: bool,
     /// Bulk creates of customers.
     pub create: bool,
@@ -59,7 +65,7 @@ pub struct Allowed {
 #[derive(Debug)]
 struct Wanted {
     customer: CustomerRef,
-    waiting: Vec<OperationId>,
+    waiting: SmallVec<[OperationId; 2]>,
     stage: Stage,
     /// Questions that came to nothing.
     failures: u32,
@@ -71,19 +77,13 @@ struct Wanted {
     looks: u32,
     /// Which key is read next.
     next_key: usize,
-}
-
-/// Customers in the order in which they began to wait, from which any can be taken.
-#[derive(Debug, Default)]
-struct Queue {
-    entries: BTreeMap<u64, (Instant, CustomerKey)>,
-    next: u64,
+    /// A create met somebody who has one of the keys.
+    exists: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    Search(u64),
-    Create(u64),
+    In(Line, u64),
     Read,
     Alone,
     UnderWay,
@@ -126,27 +126,30 @@ impl Resolver {
     pub fn new(settings: ResolverSettings) -> Self {
         Self {
             wanted: HashMap::new(),
-            search: Queue::default(),
-            create: Queue::default(),
+            lines: Lines::default(),
             read: VecDeque::new(),
             alone: VecDeque::new(),
             later: BTreeSet::new(),
+            searches: SearchLimit::new(settings.minute),
             settings,
-            search_terms: MAX_ITEMS,
-            search_off: false,
             identify_off: false,
-            recent_searches: VecDeque::new(),
-            search_cap: 0,
+            share: Share::default(),
         }
     }
 
     /// Searches a minute this replica may make of the 100 that the organisation has.
     pub fn set_search_cap(&mut self, cap: usize) {
-        self.search_cap = cap;
+        self.searches.set_cap(cap);
     }
 
-    /// An operation waits for a customer.
-    pub fn want(&mut self, now: Instant, customer: &CustomerRef, operation: OperationId) {
+    /// An operation waits for a customer. `due`: an event or identity of the customer is due anyway, and soon.
+    pub fn want(
+        &mut self,
+        now: Instant,
+        customer: &CustomerRef,
+        operation: OperationId,
+        due: bool,
+    ) {
         let first = customer.first().clone();
         if let Some(wanted) = self.wanted.get_mut(&first) {
             wanted.waiting.push(operation);
@@ -154,16 +157,44 @@ impl Resolver {
         }
         let wanted = Wanted {
             customer: customer.clone(),
-            waiting: vec![operation],
+            waiting: smallvec![operation],
             stage: Stage::UnderWay,
             failures: 0,
             sick: 0,
             failed_at: None,
             looks: 0,
             next_key: 0,
+            exists: false,
         };
         self.wanted.insert(first.clone(), wanted);
-        self.enqueue_look_up(now, first);
+        if due {
+            self.join(now, Line::Answer, first);
+        } else {
+            self.enqueue_look_up(now, first);
+        }
+    }
+
+    /// An event or identity of the customer is due, and soon: its answer is waited for if nothing was asked yet.
+    pub fn answer_due(&mut self, now: Instant, customer: &CustomerKey) {
+        if let Some(Stage::In(Line::Unasked | Line::MustExist | Line::Missing, _)) =
+            self.stage(customer)
+        {
+            self.join(now, Line::Answer, customer.clone());
+        }
+    }
+
+    /// The answer that the customer waits for is not to be expected any more.
+    pub fn answer_not_due(&mut self, now: Instant, customer: &CustomerKey) {
+        if let Some(Stage::In(Line::Answer, _)) = self.stage(customer) {
+            self.enqueue_look_up(now, customer.clone());
+        }
+    }
+
+    /// No answer is to be expected: events and identities are held.
+    pub fn no_answer_due(&mut self, now: Instant) {
+        while let Some(customer) = self.lines.answer.pop() {
+            self.enqueue_look_up(now, customer);
+        }
     }
 
     /// An operation waits no longer (its partition was handed back).
@@ -181,17 +212,26 @@ impl Resolver {
         self.forget(customer)
     }
 
-    /// A search under way came back without this customer. It is no proof.
-    pub fn not_found(&mut self, now: Instant, customer: &CustomerKey) {
-        let Some(missing) = self
+    /// How a question about a customer went that may be made: whether it was there.
+    pub fn note_share(&mut self, customer: &CustomerKey, there: bool) {
+        let may_be_made = self
             .wanted
             .get(customer)
-            .map(|wanted| wanted.customer.missing)
-        else {
+            .is_some_and(|wanted| wanted.customer.missing == MissingCustomer::Create);
+        if may_be_made {
+            self.share.note(there);
+        }
+    }
+
+    /// A search under way came back without this customer. It is no proof.
+    pub fn not_found(&mut self, now: Instant, customer: &CustomerKey) {
+        let Some(wanted) = self.wanted.get(customer) else {
             return;
         };
-        match missing {
-            MissingCustomer::Create => self.enqueue_create(now, customer.clone()),
+        match wanted.customer.missing {
+            // The search lags behind: a read does not.
+            MissingCustomer::Create if wanted.exists => self.enqueue_read(customer),
+            MissingCustomer::Create => self.join(now, Line::Missing, customer.clone()),
             MissingCustomer::Park => self.park(now, customer),
             MissingCustomer::Reject => self.enqueue_read(customer),
         }
@@ -214,13 +254,23 @@ impl Resolver {
                 return NotFound::Refused(self.forget(customer));
             }
             MissingCustomer::Park => self.park(now, customer),
-            MissingCustomer::Create => self.enqueue_create(now, customer.clone()),
+            // Neither there nor to be made in bulk: an identity settles it.
+            MissingCustomer::Create if wanted.exists => self.ask_alone(customer),
+            MissingCustomer::Create => self.join(now, Line::Missing, customer.clone()),
         }
         NotFound::Continues
     }
 
-    /// A create met somebody who has a key: read by each of them.
-    pub fn exists(&mut self, customer: &CustomerKey) {
+    /// A create met somebody who has a key.
+    pub fn exists(&mut self, now: Instant, customer: &CustomerKey) {
+        if let Some(wanted) = self.wanted.get_mut(customer) {
+            wanted.exists = true;
+            self.enqueue_look_up(now, customer.clone());
+        }
+    }
+
+    /// An identity was taken, but did not say who it is: read by each key.
+    pub fn must_read(&mut self, customer: &CustomerKey) {
         self.enqueue_read(customer);
     }
 
@@ -264,21 +314,23 @@ impl Resolver {
 
     /// The search was refused for its size: half as many terms from now on. `false` if it cannot be smaller.
     pub fn halve_search(&mut self) -> bool {
-        self.search_terms = (self.search_terms / 2).max(1);
-        self.search_terms > 1
+        self.searches.halve()
     }
 
-    /// The search is of no use here (no role, or its answers name no keys): whoever waits for one is asked for otherwise.
-    pub fn turn_search_off(&mut self, now: Instant) {
-        self.search_off = true;
-        for (_, customer) in std::mem::take(&mut self.search.entries).into_values() {
-            self.enqueue_look_up(now, customer);
-        }
+    /// The search is of no use here (no role, or its answers name no keys): customers are found in other ways.
+    pub fn turn_search_off(&mut self) {
+        self.searches.turn_off();
     }
 
     /// Identities are not allowed for this key: customers are made in bulk, even one.
     pub fn turn_identify_off(&mut self) {
         self.identify_off = true;
+    }
+
+    /// Whether identities are used.
+    #[must_use]
+    pub fn identifies(&self) -> bool {
+        !self.identify_off
     }
 
     /// Asks for one customer on its own, where the answer is about nobody else.
@@ -292,11 +344,17 @@ impl Resolver {
     /// Whether the search is used.
     #[must_use]
     pub fn searches(&self) -> bool {
-        !self.search_off
+        !self.searches.is_off()
     }
 
-    /// Customers whose time has come are asked for again.
+    /// Customers whose time has come are asked for, or asked for again.
     pub fn tick(&mut self, now: Instant) {
+        while let Some(since) = self.lines.answer.oldest()
+            && since + self.answer_wait() <= now
+            && let Some(customer) = self.lines.answer.pop()
+        {
+            self.enqueue_look_up(now, customer);
+        }
         while let Some((until, customer)) = self.later.first().cloned() {
             if until > now {
                 break;
@@ -314,19 +372,20 @@ impl Resolver {
     #[must_use]
     pub fn next_due(&self, after: Instant, plenty: bool) -> Option<Instant> {
         let patience = self.patience(plenty);
-        let create = self.create.oldest().map(|since| since + patience);
-        let search = self.search.oldest().map(|since| {
-            let due = since + patience;
-            match self.recent_searches.front() {
-                Some(first) if self.recent_searches.len() >= self.search_cap => {
-                    due.max(*first + self.settings.minute)
-                }
-                Some(_) | None => due,
-            }
-        });
+        let lines = &self.lines;
+        let late = |line: &Queue| line.oldest().map(|since| since + patience);
+        let asks = [
+            late(&lines.unasked),
+            late(&lines.must_exist),
+            late(&lines.missing),
+        ];
+        // Searches are used up: another one may leave then, or another way be taken once permits have gathered.
+        let full = lines.has_unasked().then(|| self.searches.next()).flatten();
+        let gathered = full.map(|_| after + self.settings.patience.max_delay);
+        let answer = lines.answer.oldest().map(|at| at + self.answer_wait());
         let later = self.later.first().map(|(until, _)| *until);
-        [create, search, later]
-            .into_iter()
+        asks.into_iter()
+            .chain([full, gathered, answer, later])
             .flatten()
             .filter(|at| *at > after)
             .min()
@@ -381,37 +440,12 @@ impl Resolver {
             Stage::Parked(until) | Stage::Delayed(until) => {
                 self.later.remove(&(until, customer.clone()));
             }
-            Stage::Search(place) => {
-                self.search.entries.remove(&place);
-            }
-            Stage::Create(place) => {
-                self.create.entries.remove(&place);
-            }
+            Stage::In(line, place) => self.lines.of(line).remove(place),
             Stage::Read => self.read.retain(|other| other != customer),
             Stage::Alone => self.alone.retain(|other| other != customer),
             Stage::UnderWay => {}
         }
-        wanted.waiting
-    }
-
-    fn enqueue_look_up(&mut self, now: Instant, customer: CustomerKey) {
-        let Some(wanted) = self.wanted.get_mut(&customer) else {
-            return;
-        };
-        if !self.search_off {
-            wanted.stage = Stage::Search(self.search.push(now, customer));
-            return;
-        }
-        match wanted.customer.missing {
-            MissingCustomer::Create => self.enqueue_create(now, customer),
-            MissingCustomer::Park | MissingCustomer::Reject => self.enqueue_read(&customer),
-        }
-    }
-
-    fn enqueue_create(&mut self, now: Instant, customer: CustomerKey) {
-        if let Some(wanted) = self.wanted.get_mut(&customer) {
-            wanted.stage = Stage::Create(self.create.push(now, customer));
-        }
+        wanted.waiting.into_vec()
     }
 
     fn enqueue_read(&mut self, customer: &CustomerKey) {
@@ -439,42 +473,16 @@ impl Resolver {
         }
     }
 
-    fn is_full_or_late(&self, queue: &Queue, full: usize, now: Instant, plenty: bool) -> bool {
-        queue.entries.len() >= full
-            || queue
+    /// How long the answer that is due anyway is waited for.
+    fn answer_wait(&self) -> Duration {
+        self.settings.minute * 2
+    }
+
+    fn is_full_or_late(&self, line: &Queue, full: usize, now: Instant, plenty: bool) -> bool {
+        line.len() >= full
+            || line
                 .oldest()
                 .is_some_and(|since| since + self.patience(plenty) <= now)
-    }
-
-    fn may_search(&self, now: Instant) -> bool {
-        let recent = self
-            .recent_searches
-            .iter()
-            .filter(|at| now.saturating_duration_since(**at) < self.settings.minute)
-            .count();
-        recent < self.search_cap
-    }
-
-    fn forget_old_searches(&mut self, now: Instant) {
-        while self
-            .recent_searches
-            .front()
-            .is_some_and(|at| now.saturating_duration_since(*at) >= self.settings.minute)
-        {
-            self.recent_searches.pop_front();
-        }
-    }
-}
-
-impl Queue {
-    fn push(&mut self, now: Instant, customer: CustomerKey) -> u64 {
-        self.next += 1;
-        self.entries.insert(self.next, (now, customer));
-        self.next
-    }
-
-    fn oldest(&self) -> Option<Instant> {
-        self.entries.first_key_value().map(|(_, (since, _))| *since)
     }
 }
 

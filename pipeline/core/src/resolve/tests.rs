@@ -43,7 +43,7 @@ fn customer(n: u64, missing: MissingCustomer) -> CustomerRef {
 
 fn want(resolver: &mut Resolver, now: Instant, count: u64, missing: MissingCustomer) {
     for n in 0..count {
-        resolver.want(now, &customer(n, missing), OperationId(n));
+        resolver.want(now, &customer(n, missing), OperationId(n), false);
     }
 }
 
@@ -168,21 +168,23 @@ fn searches_have_a_limit_of_their_own() {
 fn without_a_search_customers_are_made_or_read() {
     let now = start();
     let mut resolver = resolver();
-    resolver.turn_search_off(now);
-    want(&mut resolver, now, 3, MissingCustomer::Create);
-    resolver.want(now, &customer(9, MissingCustomer::Reject), OperationId(9));
+    resolver.turn_search_off();
+    let must_exist = customer(99, MissingCustomer::Reject);
+    resolver.want(now, &must_exist, OperationId(99), false);
     let later = now + Duration::from_secs(5);
+    want(&mut resolver, later, 10, MissingCustomer::Create);
     assert_eq!(
         resolver.ask(later, false, ALL),
         Some(Question::Read {
-            customer: key(9),
-            key: key(9)
+            customer: key(99),
+            key: key(99)
         })
     );
+    let later = later + Duration::from_secs(5);
     assert!(
-        matches!(resolver.ask(later, false, ALL), Some(Question::Create(keys)) if keys.len() == 3)
+        matches!(resolver.ask(later, false, ALL), Some(Question::Create(keys)) if keys.len() == 10)
     );
-    resolver.exists(&key(0));
+    resolver.exists(later, &key(0));
     assert_eq!(
         resolver.ask(later, false, ALL),
         Some(Question::Read {
@@ -199,7 +201,7 @@ fn every_key_is_read_before_a_customer_counts_as_missing() {
     let email = CustomerKey::Email(Arc::from("a@example.com"));
     let keys = vec![key(1), email.clone()];
     let customer = CustomerRef::new(keys, MissingCustomer::Reject).unwrap();
-    resolver.want(now, &customer, OperationId(1));
+    resolver.want(now, &customer, OperationId(1), false);
     let later = now + Duration::from_secs(5);
     assert!(matches!(
         resolver.ask(later, false, ALL),
@@ -228,9 +230,11 @@ fn what_may_not_be_asked_waits_and_the_rest_goes_on() {
     want(&mut resolver, now, 1, MissingCustomer::Create);
     let later = now + Duration::from_secs(5);
     let held = Allowed {
+        read: false,
+        create: false,
         identify: false,
-        ..ALL
     };
+    resolver.turn_search_off();
     assert!(!resolver.due(later, false, held));
     assert_eq!(resolver.ask(later, false, held), None);
     assert_eq!(
@@ -262,4 +266,150 @@ fn a_failed_question_waits_and_is_counted() {
         resolver.tick(at);
         at += Duration::from_secs(5);
     }
+}
+
+/// Everybody who is asked for is there, or nobody is.
+fn learn_share(resolver: &mut Resolver, now: Instant, there: bool) {
+    let someone = customer(1_000_000, MissingCustomer::Create);
+    resolver.want(now, &someone, OperationId(1_000_000), false);
+    for _ in 0..2_000 {
+        resolver.note_share(someone.first(), there);
+    }
+    resolver.found(someone.first());
+}
+
+#[test]
+fn where_nobody_is_there_customers_are_made_unasked() {
+    let now = start();
+    let mut resolver = resolver();
+    learn_share(&mut resolver, now, false);
+    want(&mut resolver, now, 250, MissingCustomer::Create);
+    for _ in 0..2 {
+        let Some(Question::Create(made)) = resolver.ask(now, false, ALL) else {
+            panic!("a create")
+        };
+        assert_eq!(made.len(), 100);
+    }
+    assert!(!resolver.due(now, false, ALL), "the rest has time");
+}
+
+#[test]
+fn idle_permits_find_those_for_whom_no_search_is_left() {
+    let now = start();
+    let mut resolver = resolver();
+    learn_share(&mut resolver, now, true);
+    want(&mut resolver, now, 300, MissingCustomer::Create);
+    for _ in 0..2 {
+        assert!(matches!(
+            resolver.ask(now, false, ALL),
+            Some(Question::Search(_))
+        ));
+    }
+    let late = now + Duration::from_secs(6);
+    assert_eq!(resolver.ask(late, false, ALL), None, "permits are scarce");
+    let next = resolver.next_due(late, false).unwrap();
+    assert!(next <= now + Duration::from_secs(60), "it looks again");
+    assert!(matches!(
+        resolver.ask(late, true, ALL),
+        Some(Question::Identify(_))
+    ));
+}
+
+#[test]
+fn the_answer_that_is_due_is_waited_for_but_not_for_ever() {
+    let now = start();
+    let mut resolver = resolver();
+    let someone = customer(1, MissingCustomer::Create);
+    resolver.want(now, &someone, OperationId(1), true);
+    let later = now + Duration::from_secs(100);
+    resolver.tick(later);
+    assert_eq!(resolver.ask(later, true, ALL), None);
+    assert_eq!(
+        resolver.next_due(later, true),
+        Some(now + Duration::from_secs(120))
+    );
+    let last = now + Duration::from_secs(120);
+    resolver.tick(last);
+    let late = last + Duration::from_secs(5);
+    assert_eq!(
+        resolver.ask(late, false, ALL),
+        Some(Question::Identify(key(1)))
+    );
+    // Whoever was asked for waits for that answer, not for another.
+    resolver.answer_due(late, &key(1));
+    assert_eq!(resolver.found(&key(1)), [OperationId(1)]);
+}
+
+#[test]
+fn an_event_that_comes_in_before_anybody_asked_is_waited_for() {
+    let now = start();
+    let mut resolver = resolver();
+    want(&mut resolver, now, 1, MissingCustomer::Create);
+    resolver.answer_due(now, &key(0));
+    let late = now + Duration::from_secs(10);
+    assert_eq!(resolver.ask(late, true, ALL), None);
+    resolver.answer_not_due(late, &key(0));
+    let later = late + Duration::from_secs(5);
+    assert_eq!(
+        resolver.ask(later, true, ALL),
+        Some(Question::Identify(key(0)))
+    );
+}
+
+#[test]
+fn those_who_turn_out_to_exist_share_a_search_and_are_read_if_it_lags() {
+    let now = start();
+    let mut resolver = resolver();
+    learn_share(&mut resolver, now, false);
+    want(&mut resolver, now, 100, MissingCustomer::Create);
+    assert!(matches!(
+        resolver.ask(now, false, ALL),
+        Some(Question::Create(_))
+    ));
+    for n in 0..5 {
+        resolver.exists(now, &key(n));
+    }
+    let Some(Question::Search(asked)) = resolver.ask(now, false, ALL) else {
+        panic!("a search")
+    };
+    assert_eq!(asked.len(), 5);
+    resolver.not_found(now, &key(3));
+    assert_eq!(
+        resolver.ask(now, false, ALL),
+        Some(Question::Read {
+            customer: key(3),
+            key: key(3)
+        })
+    );
+    assert_eq!(resolver.proved_missing(now, &key(3)), NotFound::Continues);
+    assert_eq!(
+        resolver.ask(now, false, ALL),
+        Some(Question::Identify(key(3))),
+        "made and not to be found: an identity tells"
+    );
+}
+
+#[test]
+fn what_the_key_may_not_do_is_done_in_another_way() {
+    let now = start();
+    let late = now + Duration::from_secs(5);
+    let without = |allowed, customers| {
+        let mut resolver = resolver();
+        resolver.turn_search_off();
+        want(&mut resolver, now, customers, MissingCustomer::Create);
+        resolver.ask(late, false, allowed)
+    };
+    let no_create = Allowed {
+        create: false,
+        ..ALL
+    };
+    let no_identify = Allowed {
+        identify: false,
+        ..ALL
+    };
+    assert_eq!(without(no_create, 50), Some(Question::Identify(key(0))));
+    assert_eq!(
+        without(no_identify, 1),
+        Some(Question::Create(vec![key(0)]))
+    );
 }
