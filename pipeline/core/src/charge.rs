@@ -19,6 +19,8 @@ pub struct Budget {
     used: Charge,
     /// The part of it that is held: it does not keep the gate closed.
     held: Charge,
+    /// Bytes of the cap that what is kept beside records has taken.
+    beside: u64,
     gate: Gate,
 }
 
@@ -43,6 +45,7 @@ impl Budget {
             cap,
             used: Charge::default(),
             held: Charge::default(),
+            beside: 0,
             gate: Gate::Open,
         }
     }
@@ -51,7 +54,8 @@ impl Budget {
     pub fn charge(&mut self, charge: Charge) -> Option<Gate> {
         self.used.records += charge.records;
         self.used.bytes += charge.bytes;
-        let full = self.used.records >= self.cap.records || self.used.bytes >= self.cap.bytes;
+        let cap = self.cap();
+        let full = self.used.records >= cap.records || self.used.bytes >= cap.bytes;
         (full && self.gate == Gate::Open).then(|| {
             self.gate = Gate::Closed;
             self.gate
@@ -71,12 +75,20 @@ impl Budget {
         self.reopen()
     }
 
+    /// What is kept beside records takes that many bytes: records have so much less, but never less than half. Says whether the
+    /// gate opened.
+    pub fn set_beside(&mut self, bytes: u64) -> Option<Gate> {
+        self.beside = bytes.min(self.cap.bytes / 2);
+        self.reopen()
+    }
+
     fn reopen(&mut self) -> Option<Gate> {
+        let cap = self.cap();
         let low = |used: u64, held: u64, cap: u64| {
             used.saturating_sub(held) <= cap.saturating_sub(held) / 2
         };
-        let low = low(self.used.records, self.held.records, self.cap.records)
-            && low(self.used.bytes, self.held.bytes, self.cap.bytes);
+        let low = low(self.used.records, self.held.records, cap.records)
+            && low(self.used.bytes, self.held.bytes, cap.bytes);
         (low && self.gate == Gate::Closed).then(|| {
             self.gate = Gate::Open;
             self.gate
@@ -89,10 +101,13 @@ impl Budget {
         self.used
     }
 
-    /// The cap.
+    /// The cap on records, less what is kept beside them.
     #[must_use]
     pub fn cap(&self) -> Charge {
-        self.cap
+        Charge {
+            bytes: self.cap.bytes - self.beside,
+            ..self.cap
+        }
     }
 
     /// Whether records may enter.
@@ -143,5 +158,22 @@ mod tests {
         assert_eq!(budget.charge(ONE), None);
         assert_eq!(budget.charge(ONE), None);
         assert_eq!(budget.charge(ONE), Some(Gate::Closed));
+    }
+
+    #[test]
+    fn what_is_kept_beside_records_takes_of_their_bytes() {
+        let mut budget = Budget::new(Charge {
+            records: 100,
+            bytes: 40,
+        });
+        assert_eq!(budget.set_beside(15), None);
+        assert_eq!(budget.cap().bytes, 25);
+        assert_eq!(budget.charge(ONE), None);
+        assert_eq!(budget.charge(ONE), None);
+        assert_eq!(budget.charge(ONE), Some(Gate::Closed), "30 of 25");
+        assert_eq!(budget.refund(ONE), None, "20 of 25");
+        assert_eq!(budget.set_beside(0), Some(Gate::Open), "20 of 40");
+        budget.set_beside(1_000);
+        assert_eq!(budget.cap().bytes, 20, "half is always theirs");
     }
 }

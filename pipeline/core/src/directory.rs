@@ -71,6 +71,9 @@ pub struct Directory {
     misses: u64,
 }
 
+/// What the allocator takes for an id or a version: 24 characters, two counts and its own part.
+const TEXT: usize = 48;
+
 /// The namespace of hashed keys. Fixed, so that hashes agree between processes.
 const KEYS: Uuid = Uuid::from_u128(0x6b75_7374_6f6d_6572_2d69_6e67_6573_7401);
 
@@ -131,6 +134,13 @@ impl<K: Hash + Eq + Clone, V: Clone> Generations<K, V> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.young.is_empty() && self.old.is_empty()
+    }
+
+    /// Bytes that it occupies, about, if every entry has that many besides its place in the map.
+    #[must_use]
+    pub fn bytes(&self, apart: usize) -> usize {
+        let places = map_bytes::<K, V>(self.young.capacity() + self.old.capacity());
+        places + self.len() * apart
     }
 }
 
@@ -245,6 +255,20 @@ impl Directory {
         }
     }
 
+    /// Bytes that the caches occupy, about.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.customers.bytes(TEXT) + self.objects.bytes(2 * TEXT)
+    }
+
+    /// Bytes that caches of that many entries each occupy at most, about.
+    #[must_use]
+    pub fn most_bytes(capacity: usize) -> usize {
+        let customers = map_bytes::<u128, Arc<str>>(capacity) + capacity * TEXT;
+        let objects = map_bytes::<u128, KnownObject>(capacity) + capacity * 2 * TEXT;
+        customers + objects
+    }
+
     /// Entries, customers and objects.
     #[must_use]
     pub fn sizes(&self) -> (usize, usize) {
@@ -264,6 +288,12 @@ impl Directory {
             self.misses += 1;
         }
     }
+}
+
+/// What a hash map for that many entries occupies: an eighth of its places stays empty, and each has a byte of its own.
+#[must_use]
+pub fn map_bytes<K, V>(capacity: usize) -> usize {
+    capacity * 8 / 7 * (size_of::<(K, V)>() + 1)
 }
 
 /// The hash that names a customer by one of the keys.
@@ -296,6 +326,19 @@ mod tests {
             assert!(map.len() <= 100);
         }
         assert!(!map.contains(&1));
+    }
+
+    #[test]
+    fn a_full_cache_takes_what_was_said() {
+        let entries = 57_344;
+        let mut directory = Directory::new(2 * entries);
+        for n in 0..4 * entries {
+            let key = CustomerKey::ExternalId(Arc::from(format!("u{n}")));
+            directory.learn_customer(&key, Arc::from("5f75c63cd5c0384ad82a17ae"));
+        }
+        let most = Directory::most_bytes(2 * entries);
+        assert!(directory.bytes() <= most, "{} of {most}", directory.bytes());
+        assert!(directory.bytes() >= most / 4, "customers alone");
     }
 
     #[test]

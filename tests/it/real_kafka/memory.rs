@@ -11,9 +11,13 @@ use super::worker::whole;
 const RECORDS: u32 = 300_000;
 /// Customers they belong to.
 const KEYS: u32 = 3_000;
+/// Customers that nobody knows, with an order each.
+const NEW_CUSTOMERS: u32 = 100_000;
 const BUDGET: u64 = 32 << 20;
 /// What the process needs beside its budget, in bytes; `docs/reliability.md` states it.
 const CONSTANT: u64 = 100 << 20;
+/// An unoptimised worker on a busy machine delivers them within that time.
+const MINUTES: std::time::Duration = std::time::Duration::from_secs(600);
 /// How long the worker is watched, in seconds.
 const WATCHED: u64 = 10;
 
@@ -82,4 +86,65 @@ fn record(setup: &Setup, number: u32) -> ingest_kafka::OutgoingRecord {
         "properties": {"cart_id": "c-1", "sku": "TEA-01", "name": "Green tea", "price": 10, "quantity": 1},
     });
     setup.record(&user, event.to_string())
+}
+
+/// An order of a customer of its own.
+fn order(setup: &Setup, number: u32) -> ingest_kafka::OutgoingRecord {
+    let user = format!("u-{number}");
+    let event = json!({
+        "type": "track", "event": "Order Completed", "messageId": format!("m-{number}"), "userId": user,
+        "timestamp": "2026-01-15T10:00:00Z",
+        "properties": {
+            "order_id": format!("o-{number}"), "total": 20.5, "currency": "EUR",
+            "products": [{"sku": "TEA-01", "name": "Green tea", "price": 20.5, "quantity": 1}],
+        },
+    });
+    setup.record(&user, event.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn customers_that_nobody_knows_take_the_budget_and_a_constant_too() {
+    let Some(broker) = broker::shared("memory-customers").await else {
+        return;
+    };
+    let options = Options {
+        partitions: 6,
+        limit: 2_000,
+        scale: 60.0,
+        budget: "{ records: 50000, bytes: 64MiB }",
+        ..Options::default()
+    };
+    let budget = 64 << 20;
+    let setup = Setup::start(broker, "memory-customers", options).await;
+    let numbers: Vec<u32> = (0..NEW_CUSTOMERS).collect();
+    for part in numbers.chunks(20_000) {
+        setup
+            .produce(part.iter().map(|number| order(&setup, *number)).collect())
+            .await;
+    }
+    let mut worker = setup.worker().await;
+    let start = Clock.now();
+    let delivered = || setup.kustomer.with(|sim| sim.account().kobjects_total);
+    while delivered() < u64::from(NEW_CUSTOMERS) {
+        assert!(Clock.now() - start < MINUTES, "{}", worker.tail());
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    }
+    let took = Clock.now() - start;
+    worker.assert_sound().await;
+    let memory = worker.peak_memory();
+    let metrics = worker.metrics().await;
+    let known = whole(metrics.sum("directory_entries", &[]));
+    let cap = whole(metrics.sum("budget_cap_bytes", &[]));
+    let account = setup.kustomer.with(|sim| sim.account());
+    setup.say(&format!(
+        "{NEW_CUSTOMERS} orders of as many customers in {took:.1?}: {} MiB resident at most, {known} entries in the directory, {} MiB \
+         left for records; {:?}",
+        memory >> 20,
+        cap >> 20,
+        account.bulk.item_errors,
+    ));
+    assert!(memory <= budget + CONSTANT, "{memory} bytes resident");
+    assert_eq!(account.customers_total, u64::from(NEW_CUSTOMERS));
+    let (status, _) = worker.terminate().await;
+    assert_eq!(status.code(), Some(0), "{}", worker.tail());
 }

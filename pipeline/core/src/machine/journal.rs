@@ -86,6 +86,13 @@ impl Default for StateSettings {
     }
 }
 
+impl Journal {
+    /// Bytes that what is remembered of the slices occupies, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.writers.values().map(|one| one.slice.bytes()).sum()
+    }
+}
+
 impl Writer {
     pub(super) fn new(epoch: Epoch, slice: SliceWriter) -> Self {
         Self {

@@ -22,6 +22,7 @@ mod inherit;
 mod intake;
 mod journal;
 mod key;
+mod memory;
 mod quarantine;
 mod ready;
 mod remember;
@@ -317,6 +318,7 @@ impl Machine {
     #[must_use]
     pub fn new(settings: MachineSettings) -> Self {
         let resolver = Resolver::new(settings.resolver());
+        let (entries, occurrences) = memory::entries(&settings);
         Self {
             assignments: HashMap::new(),
             topology: HashMap::new(),
@@ -331,8 +333,8 @@ impl Machine {
             verify: VecDeque::new(),
             jobs: Jobs::new(settings.jobs),
             resolver,
-            directory: Directory::new(settings.directory_capacity),
-            delivered_events: Generations::new(settings.repeat_window),
+            directory: Directory::new(entries),
+            delivered_events: Generations::new(occurrences),
             quota: Quota::new(settings.quota),
             turns: Turns::default(),
             holds: Holds::new(settings.patient_probes, settings.eager_probes),
@@ -422,6 +424,7 @@ impl Machine {
         self.limit_held(now);
         self.settle_commits(now);
         self.check_drains(now);
+        self.charge_beside();
         self.settle_pauses();
         self.report_broken(now);
         std::mem::take(&mut self.effects)

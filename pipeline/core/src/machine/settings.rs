@@ -55,7 +55,7 @@ pub struct MachineSettings {
     pub accept_dead_letters: BTreeSet<Topic>,
     /// Routes of each topic whose held work goes to the hold topic once it is too much; of all others the partitions wait.
     pub diverting: BTreeMap<Topic, BTreeSet<Arc<str>>>,
-    /// Entries of each cache.
+    /// Entries of each cache, if the budget has room for them.
     pub directory_capacity: usize,
     /// Occurrences remembered, so that a repeat of one is skipped.
     pub repeat_window: usize,

@@ -18,12 +18,17 @@ use smallvec::{SmallVec, smallvec};
 use self::line::{Line, Lines, Queue};
 use self::search::SearchLimit;
 use self::way::Share;
+use crate::directory::map_bytes;
 use crate::lane::OperationId;
 use crate::operation::{CustomerKey, CustomerRef, MissingCustomer};
 use crate::pack::Patience;
 
 /// How often a customer that is waited for is looked up before it is given up.
 const LOOKS: u32 = 4;
+
+/// What a customer that is waited for takes besides its place in the map: its list of keys, its place in a line, its item in a
+/// job or in a request.
+const APART: usize = 280;
 
 /// Customers that something waits for.
 #[derive(Debug)]
@@ -398,6 +403,12 @@ impl Resolver {
             self.wanted.values().map(|w| w.waiting.len()).sum(),
             self.wanted.len(),
         )
+    }
+
+    /// Bytes that it occupies, about.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        map_bytes::<CustomerKey, Wanted>(self.wanted.capacity()) + self.wanted.len() * APART
     }
 
     /// Whether nobody is waited for.

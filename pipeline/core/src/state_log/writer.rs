@@ -15,6 +15,7 @@ use indexmap::IndexMap;
 use super::format::{encode_key, encode_value};
 use super::reduce::Slice;
 use super::{Entity, Entry, EntryKey, OwnerId, SliceId};
+use crate::directory::map_bytes;
 
 /// Entries in one batch.
 const BATCH: usize = 500;
@@ -69,7 +70,16 @@ struct Place {
     foreign: Option<OwnerId>,
 }
 
+/// What an entity and its number take in the order of a window, about: nodes of a tree are two thirds full.
+const ORDERED: usize = 64;
+
 impl SliceWriter {
+    /// Bytes that what it remembers occupies, about.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.facts.bytes() + self.events.bytes()
+    }
+
     /// The writer of an assignment, which goes on from what the slice holds. Intents are taken over at once.
     #[must_use]
     pub fn new(slice: SliceId, owner: OwnerId, held: &Slice, capacity: Capacity) -> Self {
@@ -293,6 +303,10 @@ impl SliceWriter {
 }
 
 impl Window {
+    fn bytes(&self) -> usize {
+        map_bytes::<Entity, Place>(self.places.capacity()) + self.order.len() * ORDERED
+    }
+
     fn new(capacity: usize) -> Self {
         Self {
             places: HashMap::new(),
