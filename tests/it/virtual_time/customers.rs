@@ -1,5 +1,6 @@
 //! Many customers whom Kustomer does not know: the limit is used, and nobody is made twice.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kustomer_sim::{Account, Config};
@@ -126,25 +127,43 @@ fn whoever_has_an_event_waiting_is_not_made_beside_it() {
     assert!(figures.duplicates <= 20, "{}", figures.duplicates);
 }
 
-#[test]
-fn customers_that_are_there_are_searched_for_and_not_made() {
+/// A replica that knows nobody delivers so many orders of customers that are all there: what came of it, and how often each
+/// endpoint was asked.
+fn deliver_to_known(customers: u64) -> (Figures, impl Fn(&str) -> u64) {
     let mut world = world();
-    put(&mut world, (0..6_000).map(|n| (n, Record::Order(n))));
+    put(&mut world, (0..customers).map(|n| (n, Record::Order(n))));
     let before = deliver(&mut world);
     world.kill(0);
-    put(
-        &mut world,
-        (0..6_000).map(|n| (n, Record::Order(10_000 + n))),
-    );
-    let after = deliver(&mut world);
-    let count = |figures: &Figures, endpoint: &str| {
-        let counts = &figures.account.requests.by_endpoint;
-        counts.get(endpoint).copied().unwrap_or_default()
+    let orders = (0..customers).map(|n| (n, Record::Order(customers + n)));
+    put(&mut world, orders);
+    let mut after = deliver(&mut world);
+    assert_eq!(after.account.customers_total, customers);
+    assert_eq!(after.account.kobjects_total, 2 * customers);
+    // The window in which the one ended and the other began is nobody's.
+    let begun = before.account.windows.len();
+    after.spent = after.spent.split_off(begun.min(after.spent.len()));
+    let total = after.account.requests.by_endpoint.clone();
+    let earlier = before.account.requests.by_endpoint;
+    let count = move |endpoint: &str| {
+        let of = |counts: &BTreeMap<String, u64>| counts.get(endpoint).copied().unwrap_or_default();
+        of(&total) - of(&earlier)
     };
-    let searches = count(&after, "customer.search") - count(&before, "customer.search");
-    let creates = count(&after, "customer.bulk_create") - count(&before, "customer.bulk_create");
+    (after, count)
+}
+
+#[test]
+fn customers_that_are_there_are_searched_for_and_not_made() {
+    let (_, count) = deliver_to_known(6_000);
+    let (searches, creates) = (count("customer.search"), count("customer.bulk_create"));
     assert!((60..=70).contains(&searches), "{searches}");
     assert!(creates <= 1, "{creates}");
-    assert_eq!(after.account.customers_total, 6_000);
-    assert_eq!(after.account.kobjects_total, 12_000);
+}
+
+#[test]
+fn idle_permits_find_customers_for_whom_no_search_is_left() {
+    let (figures, count) = deliver_to_known(20_000);
+    assert_used(&figures, 1);
+    let searches = count("customer.search");
+    assert!((100..=220).contains(&searches), "{searches}");
+    assert!(count("tracking.identity") >= 300, "each finds one");
 }

@@ -19,6 +19,7 @@ use crate::lane::OperationId;
 use crate::operation::Operation;
 use crate::outcome::{Held, HeldBy, HoldCause, Waits};
 use crate::record::{Offset, TopicPartition};
+use crate::resolve::Allowed;
 
 /// Held work is counted anew after this time, or after a part of the budget came in.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -214,9 +215,19 @@ impl Machine {
             Stage::InJob(_) => family(Family::BulkRead),
             Stage::WaitCustomer => {
                 let customer = state.work.customer()?.first();
+                let (read, create, identify) = (
+                    family(Family::CustomerRead),
+                    family(Family::CustomerCreate),
+                    family(Family::Tracking),
+                );
+                let ways = Allowed {
+                    read: read.is_none(),
+                    create: create.is_none(),
+                    identify: identify.is_none(),
+                };
                 let parked = self.resolver.is_parked(customer);
-                family(Family::CustomerRead)
-                    .or_else(|| family(Family::CustomerCreate))
+                let hold = read.or(create).or(identify);
+                hold.filter(|_| self.resolver.is_kept_back(customer, ways))
                     .or_else(|| parked.then_some(HeldBy::Parked))
             }
             Stage::Parked(_) | Stage::WaitInherited => Some(HeldBy::Parked),

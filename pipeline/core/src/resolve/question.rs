@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::line::{Line, Queue};
 use super::search::Searches;
 use super::way::{Way, Ways};
-use super::{Allowed, Question, Resolver};
+use super::{Allowed, Question, Resolver, Stage};
 use crate::operation::CustomerKey;
 use crate::pack::MAX_ITEMS;
 
@@ -76,6 +76,26 @@ impl Resolver {
                 self.searches.sent(now);
                 Some(Question::Search(customers))
             }
+        }
+    }
+
+    /// Whether no way to a customer is open, whatever the permits. Who is asked about already is not kept back.
+    #[must_use]
+    pub fn is_kept_back(&self, customer: &CustomerKey, allowed: Allowed) -> bool {
+        let make = allowed.create || self.may_identify(allowed);
+        let search = self.searches();
+        match self.stage(customer) {
+            Some(Stage::Read) => !allowed.read,
+            Some(Stage::Alone | Stage::In(Line::Missing, _)) => !make,
+            Some(Stage::In(Line::Unasked, _)) => !make && !search,
+            Some(Stage::In(Line::MustExist, _)) => !allowed.read && !search,
+            Some(Stage::In(Line::Exists, _)) => {
+                !allowed.read && !search && !self.may_identify(allowed)
+            }
+            Some(
+                Stage::In(Line::Answer, _) | Stage::UnderWay | Stage::Parked(_) | Stage::Delayed(_),
+            )
+            | None => false,
         }
     }
 
@@ -159,7 +179,7 @@ impl Resolver {
         let line = &self.lines.unasked;
         let due = |full| self.is_full_or_late(line, full, now, plenty);
         match self.way_of_unasked(searches, plenty, allowed)? {
-            Way::Search => due(self.searches.terms()).then_some(Next::Search),
+            Way::Search => due(self.a_search(line)).then_some(Next::Search),
             Way::Make => due(MAX_ITEMS).then_some(Next::Create { unasked: true }),
             Way::Each => due(usize::MAX).then_some(Next::Identify(Line::Unasked)),
         }
@@ -172,8 +192,12 @@ impl Resolver {
             make: allowed.create,
             each: self.may_identify(allowed),
         };
-        let a_search = (self.searches.terms() / self.keys_of_first(line)).max(1);
-        ways.best(&self.share, line.len(), a_search, plenty)
+        ways.best(&self.share, line.len(), self.a_search(line), plenty)
+    }
+
+    /// How many of a line fit into one search.
+    fn a_search(&self, line: &Queue) -> usize {
+        (self.searches.terms() / self.keys_of_first(line)).max(1)
     }
 
     fn next_must_exist(
@@ -184,7 +208,7 @@ impl Resolver {
         allowed: Allowed,
     ) -> Option<Next> {
         let line = &self.lines.must_exist;
-        if !self.is_full_or_late(line, self.searches.terms(), now, plenty) {
+        if !self.is_full_or_late(line, self.a_search(line), now, plenty) {
             return None;
         }
         let read = allowed.read.then_some(Next::ReadFirst(Line::MustExist));

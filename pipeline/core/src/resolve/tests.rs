@@ -407,6 +407,18 @@ fn what_the_key_may_not_do_is_done_in_another_way() {
         identify: false,
         ..ALL
     };
+    let mut resolver = resolver();
+    want(&mut resolver, now, 1, MissingCustomer::Create);
+    let nothing = Allowed {
+        read: true,
+        create: false,
+        identify: false,
+    };
+    assert!(!resolver.is_kept_back(&key(0), nothing), "a search is left");
+    resolver.turn_search_off();
+    assert!(resolver.is_kept_back(&key(0), nothing));
+    assert!(!resolver.is_kept_back(&key(0), no_create));
+    assert!(!resolver.is_kept_back(&key(0), no_identify));
     assert_eq!(without(no_create, 50), Some(Question::Identify(key(0))));
     assert_eq!(
         without(no_identify, 1),
