@@ -30,3 +30,4 @@ mod pace;
 pub mod pump;
 pub mod suspects;
 pub mod telemetry;
+mod words;

@@ -14,6 +14,7 @@ use super::output::Output;
 use super::test::tests;
 use super::{CheckArgs, CommandError, CommandExit};
 use crate::config::{Examined, Faults, KeyedBy, PropertyValue, Settings};
+use crate::words::plural;
 
 /// What one check came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -377,14 +378,6 @@ fn count(faults: usize, warnings: usize) -> String {
             plural(faults, "fault"),
             plural(warnings, "warning")
         ),
-    }
-}
-
-pub(super) fn plural(number: usize, word: &str) -> String {
-    if number == 1 {
-        format!("1 {word}")
-    } else {
-        format!("{number} {word}s")
     }
 }
 

@@ -20,6 +20,7 @@ use super::check::{Finding, klasses, needs};
 use crate::admin::status::what_to_do;
 use crate::config::Settings;
 use crate::pump::judge_state_topic;
+use crate::words::plural;
 
 /// How long the brokers may take to answer about one topic.
 const KAFKA_TIMEOUT: Duration = Duration::from_secs(10);
@@ -244,14 +245,14 @@ async fn state(settings: &Settings, topic: &Topic) -> Vec<Finding> {
     if let Err(error) = judge_state_topic(topic, &found) {
         return vec![Finding::fault(error.to_string(), "")];
     }
-    let partitions = found.partitions;
+    let partitions = plural(found.partitions, "partition");
     match found.compacted {
         Some(_) => vec![Finding::ok(format!(
-            "state topic {topic} has {partitions} partitions and is compacted"
+            "state topic {topic} has {partitions} and is compacted"
         ))],
         None => vec![Finding::warning(
             format!(
-                "state topic {topic} has {partitions} partitions; the brokers do not say whether it is compacted"
+                "state topic {topic} has {partitions}; the brokers do not say whether it is compacted"
             ),
             "see yourself that its cleanup.policy is compact, or allow DescribeConfigs on it for these credentials",
         )],
@@ -279,7 +280,8 @@ fn kafka(settings: &Settings) -> (Vec<Finding>, bool) {
         match count(topic) {
             Ok(partitions) => {
                 findings.push(Finding::ok(format!(
-                    "topic {topic} has {partitions} partitions"
+                    "topic {topic} has {}",
+                    plural(partitions, "partition")
                 )));
             }
             Err(error) => {

@@ -1,10 +1,10 @@
 //! `test`: the tests that mapping files carry.
 
-use super::check::plural;
-use super::output::Output;
 use ingest_core::route::Pipeline;
 
+use super::output::Output;
 use super::{CommandError, CommandExit, TestArgs, load};
+use crate::words::plural;
 
 /// Runs the tests of every mapping and prints those that fail.
 ///

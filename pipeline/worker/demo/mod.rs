@@ -39,6 +39,7 @@ use crate::lifecycle::Signals;
 use crate::metrics::Metrics;
 use crate::observe::{Observer, Tally};
 use crate::pump::{self, PumpParts};
+use crate::words::plural;
 
 const TOPIC: &str = "shop.events";
 const DEAD_LETTERS: &str = "shop.events.dead";
@@ -146,8 +147,9 @@ fn parts(
     url: &str,
     observer: Observer,
 ) -> anyhow::Result<PumpParts> {
-    let mapping = Mapping::compile(MAPPING, "schemas/mappings/segment.yaml")
-        .map_err(|faults| anyhow::anyhow!("the shipped mapping has {} faults", faults.len()))?;
+    let mapping = Mapping::compile(MAPPING, "schemas/mappings/segment.yaml").map_err(|faults| {
+        anyhow::anyhow!("the shipped mapping has {}", plural(faults.len(), "fault"))
+    })?;
     let pipeline = Pipeline::new(Format::Segment, Limits::default(), Arc::new(mapping))?;
     let token = SecretString::from(TOKEN.to_owned());
     let client = Client::new(ClientSettings::new(BaseUrl::parse(url)?, token))?;
@@ -339,11 +341,11 @@ fn progress_line(tally: &Tally, records: u64, elapsed: Duration) -> String {
     let letters: u64 = tally.dead_lettered.values().sum();
     let skipped: u64 = tally.skipped.values().sum();
     format!(
-        "  {:5.1} s  {:>6} of {records} settled: {} delivered, {skipped} skipped, {letters} dead-lettered; {} requests",
+        "  {:5.1} s  {:>6} of {records} settled: {} delivered, {skipped} skipped, {letters} dead-lettered; {}",
         elapsed.as_secs_f64(),
         tally.settled(),
         tally.delivered,
-        tally.units_total()
+        plural(tally.units_total(), "request")
     )
 }
 

@@ -8,6 +8,7 @@ use ingest_core::record::Record;
 use kustomer_sim::{Account, Sim, TimelineItem};
 
 use super::Finished;
+use crate::words::plural;
 
 /// Items of the timeline that are shown.
 const SHOWN: usize = 8;
@@ -72,8 +73,10 @@ pub(super) fn timeline(sim: &Sim, customer: &str) -> String {
         return format!("Nobody has the external id {customer}.\n");
     };
     let mut text = format!(
-        "Timeline of {} ({} orders, {} events), newest first\n",
-        timeline.customer.display_name, timeline.customer.kobjects, timeline.customer.events
+        "Timeline of {} ({}, {}), newest first\n",
+        timeline.customer.display_name,
+        plural(timeline.customer.kobjects, "order"),
+        plural(timeline.customer.events, "event")
     );
     for item in timeline.items.iter().take(SHOWN) {
         match item {

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use super::args::{LetterPlace, ListArgs};
 use super::letter::{Filter, Letter, Source};
 use super::{LetterTopic, plain, show_time};
-use crate::cli::check::plural;
 use crate::cli::output::Output;
 use crate::cli::{CommandError, CommandExit};
 use crate::clock::Clock;
+use crate::words::plural;
 
 /// How many letters people see when they do not say.
 const SHOWN: u64 = 100;
@@ -123,7 +123,7 @@ fn table(newest: &Newest, out: &mut Output<'_>) -> Result<(), CommandError> {
 
 fn summary(counts: &Counts, out: &mut Output<'_>) -> Result<(), CommandError> {
     let all: u64 = counts.values().sum();
-    let all = plural(usize::try_from(all).unwrap_or(usize::MAX), "letter");
+    let all = plural(all, "letter");
     out.line(&all)?;
     for ((reason, topic), letters) in counts {
         out.line(&format!(

@@ -23,6 +23,7 @@ use super::output::Output;
 use super::{CommandError, CommandExit, load};
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::words::plural;
 
 /// How long the brokers may take to answer, and to send the next record.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -233,7 +234,7 @@ impl Letters<'_> {
                 Step::Nothing => {}
                 Step::End => return Ok(()),
             }
-            progress.tell(|| format!("read {count} of about {size} letters"))?;
+            progress.tell(|| format!("read {count} of about {}", plural(size, "letter")))?;
         }
     }
 

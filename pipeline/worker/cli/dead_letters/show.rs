@@ -10,10 +10,10 @@ use bytes::Bytes;
 use super::args::{LetterPlace, ShowArgs};
 use super::letter::Letter;
 use super::{LetterTopic, plain, show_time};
-use crate::cli::check::plural;
 use crate::cli::output::Output;
 use crate::cli::{CommandError, CommandExit};
 use crate::pump::letter_header as header;
+use crate::words::plural;
 
 /// Shows letters.
 pub(super) fn run(args: &ShowArgs, out: &mut Output<'_>) -> Result<CommandExit, CommandError> {

@@ -25,11 +25,11 @@ use self::window::Window;
 use super::args::{LetterPlace, ReplayArgs};
 use super::letter::{Filter, Letter, Source};
 use super::{LetterTopic, PATIENCE, Progress, Step, after, plain, say};
-use crate::cli::check::plural;
 use crate::cli::output::Output;
 use crate::cli::{CommandError, CommandExit};
 use crate::clock::Clock;
 use crate::lifecycle::Signals;
+use crate::words::plural;
 
 /// Records that this run sent and still knows, to leave out a second letter of the same record.
 const RECENT: usize = 100_000;
@@ -188,8 +188,10 @@ impl Replay<'_, '_> {
                 }
             }
             let sent = self.sent;
-            progress
-                .tell(|| format!("read {read} of about {size} letters, sent {sent} records"))?;
+            progress.tell(|| {
+                let (letters, records) = (plural(size, "letter"), plural(sent, "record"));
+                format!("read {read} of about {letters}, sent {records}")
+            })?;
         }
     }
 
@@ -268,7 +270,7 @@ impl Replay<'_, '_> {
 
     /// What was done, what was not, and where to go on.
     fn report(&mut self, all_sent: bool) -> Result<(), CommandError> {
-        let records = plural(usize::try_from(self.sent).unwrap_or(usize::MAX), "record");
+        let records = plural(self.sent, "record");
         let verb = if self.args.dry_run {
             "would be sent"
         } else {
@@ -276,7 +278,7 @@ impl Replay<'_, '_> {
         };
         self.out.line(&format!("{records} {verb}"))?;
         for (why, letters) in &self.left_out {
-            let letters = plural(usize::try_from(*letters).unwrap_or(usize::MAX), "letter");
+            let letters = plural(letters, "letter");
             self.out
                 .line(&format!("  {letters} left out: {}", why.explain(self.args)))?;
         }
