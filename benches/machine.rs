@@ -169,6 +169,7 @@ impl Driven {
             epoch: Epoch(1),
             event_ms: Some(NOW_MS),
             verdict,
+            dropped: Vec::new(),
         });
     }
 

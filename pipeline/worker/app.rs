@@ -44,6 +44,9 @@ pub fn run(settings: &Settings, args: &RunArgs) -> anyhow::Result<Exit> {
     let metrics = Metrics::new();
     metrics.started(Clock.unix_ms());
     metrics.topics(settings.kafka.topics.iter().map(|one| &one.topic));
+    for one in &settings.kafka.topics {
+        metrics.optional_fields(&one.topic, &one.pipeline.mapping().optional_fields());
+    }
     let observer = Observer::new(metrics.clone());
     let parts = parts(settings, args, observer.clone())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ingest_core::event::Notes;
-use ingest_core::outcome::{Rejected, Rejection, Verdict};
+use ingest_core::outcome::{DroppedField, Rejected, Rejection, Verdict};
 use ingest_core::record::{Record, Topic};
 use ingest_core::route::Pipeline;
 use jiff::Timestamp;
@@ -27,6 +27,8 @@ pub struct Judged {
     pub notes: Notes,
     /// What is to be done.
     pub verdict: Verdict,
+    /// The optional fields that mapping left out.
+    pub dropped: Vec<DroppedField>,
 }
 
 // === impl Judge ===
@@ -65,16 +67,18 @@ impl Judge {
         // A panic is a fault of the program, but it must not become one of every process that reads the record again.
         let judged = catch_unwind(AssertUnwindSafe(|| pipeline.map(|p| p.judge(record, now))));
         match judged {
-            Ok(Some((summary, verdict))) => {
-                let (time, notes) = summary
-                    .map(|summary| (summary.time, summary.notes))
-                    .unwrap_or_default();
-                Judged {
-                    event_ms: time.map(Timestamp::as_millisecond),
-                    notes,
-                    verdict,
-                }
-            }
+            Ok(Some((Some(summary), verdict))) => Judged {
+                event_ms: summary.time.map(Timestamp::as_millisecond),
+                notes: summary.notes,
+                verdict,
+                dropped: summary.dropped,
+            },
+            Ok(Some((None, verdict))) => Judged {
+                event_ms: None,
+                notes: Notes::default(),
+                verdict,
+                dropped: Vec::new(),
+            },
             // The consumer subscribes to configured topics only; better a dead letter than a loss.
             Ok(None) => Judged::rejected(Rejection::FormatMismatch, "the topic has no mapping"),
             Err(_panic) => {
@@ -98,6 +102,7 @@ impl From<Rejected> for Judged {
             event_ms: None,
             notes: Notes::default(),
             verdict: Verdict::Reject(rejected),
+            dropped: Vec::new(),
         }
     }
 }

@@ -129,7 +129,8 @@ impl Observer {
             Fact::Frozen { .. } => self.change(|tally| tally.freezes += 1),
             Fact::PossibleRepeat { .. } => self.change(|tally| tally.possible_repeats += 1),
             Fact::Broken(_) => self.change(|tally| tally.broken += 1),
-            Fact::Answered { .. }
+            Fact::FieldDropped { .. }
+            | Fact::Answered { .. }
             | Fact::Retried { .. }
             | Fact::JobDone { .. }
             | Fact::JobAbandoned
@@ -249,6 +250,13 @@ fn log(fact: &Fact) {
                 invariant = invariant.as_str(),
                 "an invariant is broken; please report this"
             );
+        }
+        Fact::FieldDropped {
+            topic,
+            route,
+            field,
+        } => {
+            tracing::debug!(%topic, %route, %field, "left out: the value is bad");
         }
         Fact::Settled {
             settlement: Settlement::DeadLettered(reason),

@@ -14,6 +14,8 @@ use crate::identity::{self, Unusable};
 pub struct Event {
     /// The format that was decoded, for example `segment`.
     pub source: &'static str,
+    /// The kind of message, where the format has kinds: `track`, `identify`, `page` and so on.
+    pub kind: Option<&'static str>,
     /// The event's name as sent, for example `Order Completed`; routes compare it folded.
     pub name: String,
     /// The producer's id of this occurrence; repeats are found by it.

@@ -2,6 +2,7 @@
 //!
 //! A fact never carries a key, a body or anything else that could be about a person.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::Class;
@@ -24,6 +25,15 @@ pub enum Fact {
         event_ms: Option<i64>,
         /// The record's time, epoch milliseconds.
         record_ms: Option<i64>,
+    },
+    /// An optional field was left out of a record that came in, because its value is bad.
+    FieldDropped {
+        /// The record's topic.
+        topic: Topic,
+        /// The route, as the mapping names it.
+        route: Arc<str>,
+        /// The field's path, as the mapping writes it.
+        field: Arc<str>,
     },
     /// A request left.
     Sent {

@@ -89,6 +89,17 @@ pub struct Rejected {
     pub route: Option<Arc<str>>,
 }
 
+/// An optional field that was left out of an operation, because its value cannot be had or cannot stand there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DroppedField {
+    /// The route.
+    pub route: Arc<str>,
+    /// The field's path as the mapping file writes it, for example `custom.totalNum`. No part of it is from an event.
+    pub field: Arc<str>,
+    /// Rule and expression, never the value.
+    pub detail: String,
+}
+
 /// Why the destination, or part of it, must wait for a person or for health.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum HoldCause {

@@ -87,6 +87,11 @@ fn judged(pipeline: &Pipeline, value: Vec<u8>) -> Value {
             "time".into(),
             json!(event.time.map(|time| time.to_string())),
         );
+        if !event.dropped.is_empty() {
+            let dropped = event.dropped.iter();
+            let shown = dropped.map(|field| format!("{}: {}", field.field, field.detail));
+            map.insert("dropped".into(), shown.collect());
+        }
     }
     match verdict {
         Verdict::Emit(planned) => {
@@ -211,6 +216,16 @@ fn the_published_schema_and_the_compiler_refuse_the_same_files() {
         route(
             "    when: .a == 1\n    onHold: pause\n    customer: { email: .e, missing: park }\n    do: [{ identify: { name: .n } }]",
         ),
+        "onBad: reject\nemptyText: drop\n".to_owned()
+            + &route("    onBad: drop\n    do: [{ track: .event, onBad: reject }]"),
+        route(
+            "    do: [{ kobject: order, externalId: .id, title: .t, data: { a: .a }, onBad: { data.a: reject } }]",
+        ),
+        "format: segment\n".to_owned() + &route("    type: page\n    skip: x"),
+        "format: segment\n".to_owned() + &route("    type: [track, screen]\n    skip: x"),
+        route(
+            "    skip: x\ntests: [{ name: t, event: { type: x }, expect: { skip: dropped }, dropped: [] }]",
+        ),
     ];
     for text in &good {
         assert!(validator.is_valid(&as_json(text)), "{text}");
@@ -227,6 +242,14 @@ fn the_published_schema_and_the_compiler_refuse_the_same_files() {
         route("    skip: x\n    do: [{ track: .event }]"),
         route("    nothing: 1"),
         route("    do: [{ digest: browsing }]"),
+        route("    onBad: ignore\n    skip: x"),
+        route("    do: [{ track: .event, onBad: { meta: sometimes } }]"),
+        "onBad: []\n".to_owned() + &route("    skip: x"),
+        "emptyText: none\n".to_owned() + &route("    skip: x"),
+        route("    type: track\n    skip: x"),
+        "format: json\n".to_owned() + &route("    type: track\n    skip: x"),
+        "format: segment\n".to_owned() + &route("    type: pages\n    skip: x"),
+        "format: segment\n".to_owned() + &route("    type: []\n    skip: x"),
         route("    do: [{ track: .event, externalId: .id }]"),
         route("    do: [{ track: .event, meta: { eventKey: .id } }]"),
         route("    do: [{ track: .event, meta: { id: .id } }]"),

@@ -147,6 +147,8 @@ catalog! {
         "Records whose every operation Kustomer confirmed.";
     records_skipped: IntCounterVec, "records_skipped_total", [Topic, SkipReason],
         "Records that led to no request although nothing is wrong with them.";
+    fields_dropped: IntCounterVec, "fields_dropped_total", [Topic, Route, Field],
+        "Optional fields left out of what was written, because their values were bad.";
     dead_letters: IntCounterVec, "dead_letters_total", [Topic, Rejection],
         "Records that stand on the dead-letter topic.";
     dead_letters_open: GaugeVec, "dead_letters_unacknowledged", [],

@@ -47,6 +47,15 @@ impl Metrics {
                     }
                 }
             }
+            Fact::FieldDropped {
+                topic,
+                route,
+                field,
+            } => {
+                f.fields_dropped
+                    .with_label_values(&[topic.as_str(), route, field])
+                    .inc();
+            }
             // The gauge of partitions that wait comes from the snapshot.
             Fact::PartitionWaits { .. } => {}
             Fact::Sent {

@@ -1,6 +1,7 @@
 //! The labels of metrics, and all the values that each can take.
 //!
-//! A value comes from a closed list, or it is a topic, a partition or a version: names that the operator chose. Nothing
+//! A value comes from a closed list, or it is a topic, a partition, a version, a route or a field of a mapping: names that
+//! the operator chose. Nothing
 //! that an event, a customer or an error text says ever becomes a label.
 
 use ingest_core::call::Class;
@@ -19,6 +20,10 @@ pub enum Label {
     Topic,
     /// The number of a partition.
     Partition,
+    /// A route, as the mapping names it.
+    Route,
+    /// The path of an optional field, as the mapping writes it.
+    Field,
     /// The worker's version.
     Version,
     /// How a record was settled.
@@ -140,6 +145,8 @@ impl Label {
         match self {
             Self::Topic => "topic",
             Self::Partition => "partition",
+            Self::Route => "route",
+            Self::Field => "field",
             Self::Version => "version",
             Self::Verdict => "verdict",
             Self::SkipReason | Self::Rejection | Self::Unusable | Self::BadTime | Self::Ignored => {
@@ -159,14 +166,16 @@ impl Label {
         }
     }
 
-    /// All values of a closed label; `None` for a topic, a partition or a version.
+    /// All values of a closed label; `None` for a version and for what the operator named: topics, routes, fields.
     #[must_use]
     pub fn values(self) -> Option<Vec<&'static str>> {
         fn all<T: Copy>(values: &[T], label: fn(T) -> &'static str) -> Vec<&'static str> {
             values.iter().map(|value| label(*value)).collect()
         }
         Some(match self {
-            Self::Topic | Self::Partition | Self::Version => return None,
+            Self::Topic | Self::Partition | Self::Route | Self::Field | Self::Version => {
+                return None;
+            }
             Self::Verdict => all(
                 &[
                     Settlement::Delivered,

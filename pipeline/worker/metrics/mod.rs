@@ -81,6 +81,16 @@ impl Metrics {
         self.families.start_counters(&topics);
     }
 
+    /// The optional fields that a topic's mapping writes: their counters begin at 0, so that a first one left out is a change.
+    pub fn optional_fields(&self, topic: &Topic, fields: &[(Arc<str>, String)]) {
+        for (route, field) in fields {
+            self.families
+                .fields_dropped
+                .with_label_values(&[topic.as_str(), route, field])
+                .inc_by(0);
+        }
+    }
+
     /// When the process started, milliseconds since 1970.
     pub fn started(&self, unix_ms: i64) {
         #[expect(

@@ -126,6 +126,19 @@ fn what_is_emitted_is_in_the_catalog_with_closed_values() {
     let topic = Topic::new("shop.events");
     metrics.started(1_000);
     metrics.topics([&topic]);
+    metrics.optional_fields(
+        &topic,
+        &[
+            (Arc::from("order"), "custom.totalNum".to_owned()),
+            (Arc::from("order"), "data".to_owned()),
+        ],
+    );
+    let dropped = Fact::FieldDropped {
+        topic: topic.clone(),
+        route: Arc::from("order"),
+        field: Arc::from("custom.totalNum"),
+    };
+    metrics.observe(&dropped, 0);
     metrics.record_read(&topic);
     let mut notes = Notes::default();
     notes.unused("userId", KeyKind::ExternalId, Unusable::Nobody);
@@ -167,6 +180,8 @@ fn what_is_emitted_is_in_the_catalog_with_closed_values() {
     for expected in [
         "kustomer_ingest_records_total{topic=\"shop.events\",verdict=\"delivered\"} 1",
         "kustomer_ingest_records_confirmed_total 1",
+        "kustomer_ingest_fields_dropped_total{field=\"custom.totalNum\",route=\"order\",topic=\"shop.events\"} 1",
+        "kustomer_ingest_fields_dropped_total{field=\"data\",route=\"order\",topic=\"shop.events\"} 0",
         "kustomer_ingest_delay_seconds_sum{from=\"event\"} 3",
         "kustomer_ingest_delay_seconds_sum{from=\"record\"} 0",
         "kustomer_ingest_batch_operations_sum{class=\"write\"} 80",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 
 use ingest_core::event::Notes;
-use ingest_core::outcome::{Rejected, Verdict};
+use ingest_core::outcome::{DroppedField, Rejected, Verdict};
 use ingest_core::record::{Epoch, Record, TopicPartition};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
@@ -20,6 +20,8 @@ pub(super) struct Mapped {
     pub(super) event_ms: Option<i64>,
     pub(super) notes: Notes,
     pub(super) verdict: Verdict,
+    /// The optional fields that mapping left out.
+    pub(super) dropped: Vec<DroppedField>,
     /// Its room on the way from the source to the pump, given back when the pump has taken it.
     pub(super) room: OwnedSemaphorePermit,
 }
@@ -134,6 +136,7 @@ fn map_all(
                 event_ms: judged.event_ms,
                 verdict: judged.verdict,
                 notes: judged.notes,
+                dropped: judged.dropped,
                 room,
             })
             .is_err()

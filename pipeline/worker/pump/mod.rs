@@ -276,6 +276,7 @@ impl Pump {
             event_ms,
             notes,
             verdict,
+            dropped,
             room,
         } = mapped;
         // From here on the record is charged to the budget.
@@ -289,6 +290,7 @@ impl Pump {
             epoch,
             event_ms,
             verdict,
+            dropped,
         });
     }
 

@@ -426,6 +426,7 @@ impl World {
                         epoch,
                         event_ms: None,
                         verdict,
+                        dropped: Vec::new(),
                     },
                 );
             }

@@ -11,13 +11,16 @@
 //! Before the suffix a name has 3 to 33 characters.
 //!
 //! Numbers that JavaScript cannot hold (whole numbers beyond 2^53, which are ids) are sent as text, never rounded.
+//!
+//! A text that is empty or blank is no number, time, boolean or address, and no wrong one either: it says nothing.
 
 use std::borrow::Cow;
 
 use serde_json::{Number, Value};
 
 use super::{Cuts, Illegal, MAX_TEXT_CHARS, kind_of};
-use crate::decode::time;
+use crate::decode::{calendar, time};
+use crate::identity::whole_number;
 
 /// The type that the suffix of an attribute's name declares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -133,37 +136,48 @@ pub fn check_meta_name(name: &str) -> Result<(), Illegal> {
     Ok(())
 }
 
-/// The value of a `custom` attribute in the type that its suffix says.
+/// The value of a `custom` attribute in the type that its suffix says; `None` where it says nothing.
 ///
 /// ```
 /// # use ingest_core::body::{Cuts, attribute::{Suffix, custom_value}};
 /// # use serde_json::json;
 /// let mut cuts = Cuts::default();
-/// assert_eq!(custom_value(Suffix::Num, json!("27.50"), &mut cuts).unwrap(), json!(27.5));
-/// assert_eq!(custom_value(Suffix::At, json!(1767355200), &mut cuts).unwrap(), json!("2026-01-02T12:00:00.000Z"));
+/// assert_eq!(custom_value(Suffix::Num, json!("27.50"), &mut cuts).unwrap(), Some(json!(27.5)));
+/// assert_eq!(custom_value(Suffix::At, json!(1767355200), &mut cuts).unwrap(), Some(json!("2026-01-02T12:00:00.000Z")));
+/// assert_eq!(custom_value(Suffix::Num, json!(""), &mut cuts).unwrap(), None);
 /// assert!(custom_value(Suffix::Num, json!("27,50"), &mut cuts).is_err());
 /// ```
 ///
 /// # Errors
 /// [`Illegal`] when the value is of another type and cannot be converted without loss.
-pub fn custom_value(suffix: Suffix, value: Value, cuts: &mut Cuts) -> Result<Value, Illegal> {
-    match suffix {
-        Suffix::Str | Suffix::Txt => text(value, cuts).map(Value::String),
-        Suffix::Num => number(&value).map(Value::Number),
-        Suffix::At => date_time(&value).map(Value::String),
-        Suffix::Bool => boolean(&value).map(Value::Bool),
-        Suffix::Url => url(value).map(Value::String),
+pub fn custom_value(
+    suffix: Suffix,
+    value: Value,
+    cuts: &mut Cuts,
+) -> Result<Option<Value>, Illegal> {
+    let text_like = matches!(suffix, Suffix::Str | Suffix::Txt);
+    if !text_like && is_blank(&value) {
+        return Ok(None);
     }
+    let value = match suffix {
+        Suffix::Str | Suffix::Txt => Value::String(text(value, cuts)?),
+        Suffix::Num => Value::Number(number(&value)?),
+        Suffix::At => Value::String(date_time(&value)?),
+        Suffix::Bool => Value::Bool(boolean(&value)?),
+        Suffix::Url => Value::String(url(value)?),
+    };
+    Ok(Some(value))
 }
 
-/// Name and value of a `meta` attribute as they are sent.
+/// Name and value of a `meta` attribute as they are sent; `None` where the value says nothing.
 ///
 /// ```
 /// # use ingest_core::body::{Cuts, attribute::meta_entry};
 /// # use serde_json::json;
 /// let mut cuts = Cuts::default();
-/// assert_eq!(meta_entry("total", json!(27.5), &mut cuts).unwrap(), ("totalNum".into(), json!(27.5)));
-/// assert_eq!(meta_entry("gift", json!(true), &mut cuts).unwrap(), ("gift".into(), json!("true")));
+/// assert_eq!(meta_entry("total", json!(27.5), &mut cuts).unwrap(), Some(("totalNum".into(), json!(27.5))));
+/// assert_eq!(meta_entry("gift", json!(true), &mut cuts).unwrap(), Some(("gift".into(), json!("true"))));
+/// assert_eq!(meta_entry("totalNum", json!(" "), &mut cuts).unwrap(), None);
 /// ```
 ///
 /// # Errors
@@ -172,39 +186,62 @@ pub fn meta_entry<'a>(
     name: &'a str,
     value: Value,
     cuts: &mut Cuts,
-) -> Result<(Cow<'a, str>, Value), Illegal> {
+) -> Result<Option<(Cow<'a, str>, Value)>, Illegal> {
     let (base, declared) = split_meta(name);
-    match declared {
-        Some(MetaType::Num) => Ok((suffixed(name, base, "Num"), Value::Number(number(&value)?))),
-        Some(MetaType::At) => Ok((
+    if declared.is_some() && is_blank(&value) {
+        return Ok(None);
+    }
+    let entry = match declared {
+        Some(MetaType::Num) => (suffixed(name, base, "Num"), Value::Number(number(&value)?)),
+        Some(MetaType::At) => (
             suffixed(name, base, "At"),
             Value::String(date_time(&value)?),
-        )),
+        ),
         None => match value {
             Value::Number(number) if is_exact(&number) => {
-                Ok((suffixed(name, base, "Num"), Value::Number(number)))
+                (suffixed(name, base, "Num"), Value::Number(number))
             }
-            Value::String(text) => match text.parse::<jiff::Timestamp>() {
-                // only a full time with its offset: a text that merely looks like a date stays a text
-                Ok(at) if text.len() >= 20 => {
-                    Ok((suffixed(name, base, "At"), Value::String(time::rfc3339(at))))
-                }
-                _ => Ok((plain(base), Value::String(cuts.cut(text, MAX_TEXT_CHARS)))),
+            Value::String(text) => match instant(&text) {
+                Some(at) => (suffixed(name, base, "At"), Value::String(at)),
+                None => (plain(base), Value::String(cuts.cut(text, MAX_TEXT_CHARS))),
             },
             other @ (Value::Null
             | Value::Bool(_)
             | Value::Number(_)
             | Value::Array(_)
-            | Value::Object(_)) => Ok((plain(base), Value::String(text(other, cuts)?))),
+            | Value::Object(_)) => (plain(base), Value::String(text(other, cuts)?)),
         },
+    };
+    Ok(Some(entry))
+}
+
+/// The time in a text that is a full one with its offset: a text that merely looks like a date stays a text.
+fn instant(text: &str) -> Option<String> {
+    if text.len() < 20 {
+        return None;
+    }
+    match text.parse::<jiff::Timestamp>() {
+        Ok(at) => Some(time::rfc3339(at)),
+        Err(_) if text.ends_with('Z') => calendar::text_of(&Value::from(text)),
+        Err(_) => None,
     }
 }
 
-/// A text; numbers and booleans in their JSON spelling.
+/// Whether a value is a text without anything in it.
+pub(super) fn is_blank(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.trim().is_empty())
+}
+
+/// The one spelling of a number in a text: a whole number has no fraction, whatever arithmetic it came from.
+pub(super) fn number_text(number: &Number) -> String {
+    whole_number(number).unwrap_or_else(|| number.to_string())
+}
+
+/// A text; numbers and booleans in their JSON spelling, whole numbers without a fraction.
 pub(super) fn text(value: Value, cuts: &mut Cuts) -> Result<String, Illegal> {
     let text = match value {
         Value::String(text) => text,
-        Value::Number(number) => number.to_string(),
+        Value::Number(number) => number_text(&number),
         Value::Bool(yes) => yes.to_string(),
         Value::Null | Value::Array(_) | Value::Object(_) => {
             let is = kind_of(&value);
@@ -235,16 +272,26 @@ pub(super) fn number(value: &Value) -> Result<Number, Illegal> {
 
 /// A time as the API takes it; the spellings of [`time`] are understood.
 pub(super) fn date_time(value: &Value) -> Result<String, Illegal> {
-    let at = time::parse(value).ok_or_else(|| {
+    calendar::text_of(value).ok_or_else(|| {
         let is = kind_of(value);
         Illegal::new(format!(
             "must be a time (RFC 3339, a date, or an epoch number), is {is} that is none"
         ))
-    })?;
-    Ok(time::rfc3339(at))
+    })
 }
 
-fn boolean(value: &Value) -> Result<bool, Illegal> {
+/// A day as the API takes it: its midnight in UTC, so that it is the same day for every reader.
+pub(super) fn day(value: &Value) -> Result<String, Illegal> {
+    let day = calendar::day_of(value).ok_or_else(|| {
+        let is = kind_of(value);
+        Illegal::new(format!(
+            "must be a date such as 1990-07-31, is {is} that is none"
+        ))
+    })?;
+    Ok(format!("{day}T00:00:00.000Z"))
+}
+
+pub(super) fn boolean(value: &Value) -> Result<bool, Illegal> {
     match value {
         Value::Bool(yes) => Ok(*yes),
         Value::String(text) if text.eq_ignore_ascii_case("true") => Ok(true),
@@ -256,7 +303,8 @@ fn boolean(value: &Value) -> Result<bool, Illegal> {
     }
 }
 
-/// An absolute address with scheme and host and no blanks.
+/// An address on the web: `http` or `https`, a host, no blanks. Other schemes are no links that an agent could safely
+/// follow: `javascript:` runs, whatever stands behind it.
 pub(super) fn url(value: Value) -> Result<String, Illegal> {
     let is = kind_of(&value);
     let Value::String(text) = value else {
@@ -271,11 +319,9 @@ pub(super) fn url(value: Value) -> Result<String, Illegal> {
             || matches!(c, '<' | '>' | '"' | '{' | '}' | '|' | '\\' | '^' | '`')
     };
     let legal = text.split_once("://").is_some_and(|(scheme, rest)| {
-        let scheme_ok = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
-        scheme_ok && !rest.is_empty() && !rest.starts_with('/') && !rest.contains(odd)
+        let web = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
+        let host = rest.starts_with(|c: char| !matches!(c, '/' | '?' | '#' | ':' | '@'));
+        web && host && !rest.contains(odd)
     });
     if legal && text.is_ascii() && text.len() <= 2_048 {
         Ok(text.to_owned())
@@ -287,7 +333,7 @@ pub(super) fn url(value: Value) -> Result<String, Illegal> {
 }
 
 /// Whether every reader of JSON holds the number as it stands.
-fn is_exact(number: &Number) -> bool {
+pub(super) fn is_exact(number: &Number) -> bool {
     match (number.as_u64(), number.as_i64()) {
         (Some(whole), _) => whole <= MAX_EXACT,
         (None, Some(whole)) => whole.unsigned_abs() <= MAX_EXACT,
@@ -309,19 +355,21 @@ fn decimal(text: &str) -> Option<Number> {
     if let Ok(whole) = text.parse::<i64>() {
         return Some(Number::from(whole)).filter(is_exact);
     }
+    if unsigned.bytes().all(|b| b.is_ascii_digit()) {
+        return None; // a whole number that long is an id
+    }
+    let float = text.parse::<f64>().ok().filter(|float| float.is_finite())?;
+    let digits = significant(unsigned);
+    // 15 decimal digits always survive a 64-bit floating-point number; more of them if it is written with just these
+    let kept = digits.len() <= 15 || digits == significant(&format!("{:e}", float.abs()));
+    if kept { Number::from_f64(float) } else { None }
+}
+
+/// The digits of a decimal number less the zeros at both ends, which say only where the others stand.
+fn significant(unsigned: &str) -> String {
     let mantissa = unsigned.split(['e', 'E']).next().unwrap_or_default();
-    let digits = mantissa
-        .bytes()
-        .filter(u8::is_ascii_digit)
-        .skip_while(|b| *b == b'0')
-        .count();
-    // 15 decimal digits always survive a 64-bit floating-point number
-    let kept = digits <= 15;
-    let float = text
-        .parse::<f64>()
-        .ok()
-        .filter(|float| float.is_finite() && kept)?;
-    Number::from_f64(float)
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    digits.trim_matches('0').to_owned()
 }
 
 /// The two types that the suffix of a `meta` name can declare.

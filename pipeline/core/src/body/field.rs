@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::attribute::{date_time, number, text, url};
+use super::attribute::{
+    boolean, date_time, day, is_blank, is_exact, number, number_text, text, url,
+};
 use super::{Cuts, Illegal, MAX_DESCRIPTION_CHARS, MAX_LIST, MAX_TITLE_CHARS, kind_of};
 use crate::identity::{self, MAX_ID_CHARS};
 
@@ -21,6 +23,8 @@ pub enum Kind {
     Code(usize),
     /// A time.
     DateTime,
+    /// A day, which is no instant: sent as its midnight in UTC whatever offset it is written with.
+    Day,
     /// A number between these two.
     Within(i32, i32),
     /// `m` or `f`; `male` and `female` are understood.
@@ -42,8 +46,11 @@ pub enum Kind {
 /// The value as its field takes it; `None` where it is empty and therefore left out.
 ///
 /// # Errors
-/// [`Illegal`] when the value cannot stand in the field.
+/// [`Illegal`] when the value cannot stand in the field. For a list that has legal items, too, it carries those.
 pub fn field_value(kind: Kind, value: Value, cuts: &mut Cuts) -> Result<Option<Value>, Illegal> {
+    if is_blank(&value) {
+        return Ok(None);
+    }
     let found = match kind {
         Kind::Title => some_text(long_text(value, MAX_TITLE_CHARS, cuts)?),
         Kind::Description => some_text(long_text(value, MAX_DESCRIPTION_CHARS, cuts)?),
@@ -51,6 +58,7 @@ pub fn field_value(kind: Kind, value: Value, cuts: &mut Cuts) -> Result<Option<V
         Kind::Short(max) => some_text(long_text(value, max, cuts)?),
         Kind::Code(max) => some_text(code(value, max)?),
         Kind::DateTime => Some(Value::String(date_time(&value)?)),
+        Kind::Day => Some(Value::String(day(&value)?)),
         Kind::Within(low, high) => Some(within(&value, low, high)?),
         Kind::Gender => Some(gender(&value)?),
         Kind::CountryCode => some_text(country_code(&value)?),
@@ -58,17 +66,7 @@ pub fn field_value(kind: Kind, value: Value, cuts: &mut Cuts) -> Result<Option<V
         Kind::Images => images(value, cuts)?,
         Kind::Data => Some(data(value)?),
         Kind::Place => Some(place(&value)?),
-        Kind::Bool => match value {
-            Value::Bool(_) => Some(value),
-            Value::Null
-            | Value::Number(_)
-            | Value::String(_)
-            | Value::Array(_)
-            | Value::Object(_) => {
-                let is = kind_of(&value);
-                return Err(Illegal::new(format!("must be true or false, is {is}")));
-            }
-        },
+        Kind::Bool => Some(Value::Bool(boolean(&value)?)),
     };
     Ok(found)
 }
@@ -114,7 +112,7 @@ fn some_text(text: String) -> Option<Value> {
 fn long_text(value: Value, max_chars: usize, cuts: &mut Cuts) -> Result<String, Illegal> {
     match value {
         Value::String(text) => Ok(cuts.cut(text.trim().to_owned(), max_chars)),
-        Value::Number(number) => Ok(number.to_string()),
+        Value::Number(number) => Ok(number_text(&number)),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
             let is = kind_of(&value);
             Err(Illegal::new(format!("must be a text, is {is}")))
@@ -169,56 +167,79 @@ fn place(value: &Value) -> Result<Value, Illegal> {
 }
 
 fn tags(value: Value, cuts: &mut Cuts) -> Result<Option<Value>, Illegal> {
-    let mut tags: Vec<Value> = Vec::new();
-    for item in list(value)? {
-        if item.is_null() {
-            continue;
-        }
-        let tag = text(item, cuts)?.trim().to_owned();
-        if tag.is_empty() {
-            continue;
-        }
-        let tag = cuts.cut(tag, 64);
+    let mut tags = Items::of(list(value)?, |item| {
+        let tag = cuts.cut(text(item, &mut Cuts::default())?.trim().to_owned(), 64);
         let letter = |c: char| {
             c.is_ascii_alphanumeric()
                 || ('À'..='ÿ').contains(&c)
                 || matches!(c, '_' | '/' | '<' | '>' | '-' | '.')
         };
-        let legal = tag.starts_with(letter) && tag.chars().all(|c| letter(c) || c == ' ');
-        if !legal {
-            return Err(Illegal::new(
+        if tag.starts_with(letter) && tag.chars().all(|c| letter(c) || c == ' ') {
+            Ok(tag)
+        } else {
+            Err(Illegal::new(
                 "a tag has only letters, digits, blanks and _ / < > - . and begins with no blank",
-            ));
+            ))
         }
-        let tag = Value::String(tag);
-        if !tags.contains(&tag) {
-            tags.push(tag);
-        }
-        if tags.len() > MAX_LIST {
-            return Err(Illegal::new("there may be at most 20 tags"));
-        }
+    });
+    if tags.more {
+        let too_many = || Illegal::new("there may be at most 20 tags");
+        tags.broken.get_or_insert_with(too_many);
     }
-    Ok((!tags.is_empty()).then_some(Value::Array(tags)))
+    tags.done()
 }
 
 fn images(value: Value, cuts: &mut Cuts) -> Result<Option<Value>, Illegal> {
-    let mut images: Vec<Value> = Vec::new();
-    for item in list(value)? {
-        if item.is_null() {
-            continue;
-        }
-        let image = Value::String(url(item)?);
-        if images.contains(&image) {
-            continue;
-        }
+    let images = Items::of(list(value)?, url);
+    if images.more {
         // more than 20 are of no use to a reader: the first ones stay, and it is counted like a cut text
-        if images.len() == MAX_LIST {
-            cuts.0 = cuts.0.saturating_add(1);
-            break;
-        }
-        images.push(image);
+        cuts.0 = cuts.0.saturating_add(1);
     }
-    Ok((!images.is_empty()).then_some(Value::Array(images)))
+    images.done()
+}
+
+/// The different items of a list in legal form.
+#[derive(Default)]
+struct Items {
+    /// The first of them, at most [`MAX_LIST`].
+    kept: Vec<Value>,
+    /// Whether there were more.
+    more: bool,
+    /// Why the first that is not legal is not.
+    broken: Option<Illegal>,
+}
+
+impl Items {
+    /// Nulls and blanks are no items.
+    fn of(items: Vec<Value>, mut legal: impl FnMut(Value) -> Result<String, Illegal>) -> Self {
+        let mut found = Self::default();
+        for item in items {
+            if item.is_null() || is_blank(&item) {
+                continue;
+            }
+            match legal(item).map(Value::String) {
+                Ok(item) if found.kept.contains(&item) => {}
+                Ok(item) if found.kept.len() < MAX_LIST => found.kept.push(item),
+                Ok(_) => {
+                    found.more = true;
+                    break;
+                }
+                Err(illegal) => found.broken = found.broken.or(Some(illegal)),
+            }
+        }
+        found
+    }
+
+    fn done(self) -> Result<Option<Value>, Illegal> {
+        let kept = (!self.kept.is_empty()).then_some(Value::Array(self.kept));
+        match self.broken {
+            None => Ok(kept),
+            Some(illegal) => Err(Illegal {
+                legal_part: kept,
+                ..illegal
+            }),
+        }
+    }
 }
 
 /// The items of an array; a single value counts as a list of one.
@@ -230,15 +251,28 @@ fn list(value: Value) -> Result<Vec<Value>, Illegal> {
     }
 }
 
-fn data(value: Value) -> Result<Value, Illegal> {
+/// An object, with numbers beyond 2^53 as text: those are ids, and a reader in JavaScript would round them. PHP has one
+/// empty array for lists and objects, so `[]` is the empty object.
+fn data(mut value: Value) -> Result<Value, Illegal> {
+    exact_numbers(&mut value);
     match value {
         Value::Object(_) => Ok(value),
+        Value::Array(items) if items.is_empty() => Ok(Value::Object(Map::new())),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
             let is = kind_of(&value);
             Err(Illegal::new(format!(
                 "`data` must be an object, is {is}; give it a name: `data: {{ items: … }}`"
             )))
         }
+    }
+}
+
+fn exact_numbers(value: &mut Value) {
+    match value {
+        Value::Number(number) if !is_exact(number) => *value = Value::String(number.to_string()),
+        Value::Array(items) => items.iter_mut().for_each(exact_numbers),
+        Value::Object(fields) => fields.values_mut().for_each(exact_numbers),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

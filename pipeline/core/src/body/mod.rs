@@ -55,6 +55,8 @@ pub struct Illegal {
     pub reason: Rejection,
     /// The rule, with the way out.
     pub rule: String,
+    /// What of the value may stand there all the same: the legal items of a list.
+    pub legal_part: Option<Value>,
 }
 
 // === impl Illegal ===
@@ -64,6 +66,7 @@ impl Illegal {
         Self {
             reason: Rejection::IllegalField,
             rule: rule.into(),
+            legal_part: None,
         }
     }
 }

@@ -9,7 +9,8 @@ use crate::event::{CustomerHints, Event};
 use crate::record::{Header, Offset, Position, Record, TopicPartition};
 
 fn custom(suffix: Suffix, value: Value) -> Option<Value> {
-    custom_value(suffix, value, &mut Cuts::default()).ok()
+    let found = custom_value(suffix, value, &mut Cuts::default()).ok();
+    found.map(|value| value.unwrap_or(Value::Null))
 }
 
 fn field(kind: Kind, value: Value) -> Result<Option<Value>, Illegal> {
@@ -26,11 +27,22 @@ fn numbers_are_converted_only_without_loss() {
         (json!(9_007_199_254_740_993_i64), None),
         (json!("9007199254740993"), None),
         (json!("0.1234567890123456789"), None),
+        (json!("14.250000000000000000000"), Some(json!(14.25))),
+        (json!("0.0000000000000000000"), Some(json!(0.0))),
+        (json!("-000.0500000000000000000"), Some(json!(-0.05))),
+        (
+            json!("0.30000000000000004"),
+            Some(json!(0.300_000_000_000_000_04)),
+        ),
+        (json!("0.30000000000000003"), None),
+        (json!("9007199254740993.0"), None),
+        (json!("10000000000000000000000"), None),
         (json!("27,50"), None),
         (json!("1.2.3"), None),
         (json!("0x10"), None),
         (json!("inf"), None),
-        (json!(""), None),
+        (json!("."), None),
+        (json!("five"), None),
         (json!(true), None),
         (json!([1]), None),
     ] {
@@ -57,7 +69,20 @@ fn each_suffix_takes_its_type() {
         custom(Suffix::Url, json!("https://example.com/a?b=c")),
         Some(json!("https://example.com/a?b=c"))
     );
+    assert_eq!(
+        custom(Suffix::Url, json!(" HTTP://example.com ")),
+        Some(json!("HTTP://example.com"))
+    );
     for text in [
+        "javascript:alert(1)",
+        "javascript://example.com/%0aalert(1)",
+        "JavaScript://example.com",
+        "vbscript://x",
+        "data://text/html,x",
+        "file://server/x",
+        "ftp://example.com/x",
+        "https://?a=b",
+        "https://@example.com",
         "example.com",
         "https://",
         "https:///x",
@@ -102,6 +127,17 @@ fn meta_names_take_the_suffix_of_their_value() {
             Some(("shipped", json!("2026-01-02"))),
         ),
         (
+            "expires",
+            json!("9999-12-31T00:00:00Z"),
+            Some(("expiresAt", json!("9999-12-31T00:00:00.000Z"))),
+        ),
+        (
+            "lasts",
+            json!("for many years, AZ"),
+            Some(("lasts", json!("for many years, AZ"))),
+        ),
+        ("weight", json!(3.0), Some(("weightNum", json!(3.0)))),
+        (
             "shippedAt",
             json!("2026-01-02"),
             Some(("shippedAt", json!("2026-01-02T00:00:00.000Z"))),
@@ -127,7 +163,7 @@ fn meta_names_take_the_suffix_of_their_value() {
         ("items", json!([1]), None),
         ("items", json!({}), None),
     ] {
-        let found = meta_entry(name, value.clone(), &mut cuts).ok();
+        let found = meta_entry(name, value.clone(), &mut cuts).ok().flatten();
         let found = found
             .as_ref()
             .map(|(name, value)| (name.as_ref(), value.clone()));
@@ -142,7 +178,9 @@ fn meta_names_take_the_suffix_of_their_value() {
 #[test]
 fn long_texts_are_cut_and_counted() {
     let mut cuts = Cuts::default();
-    let long = custom_value(Suffix::Str, json!("ü".repeat(2_000)), &mut cuts).unwrap();
+    let long = custom_value(Suffix::Str, json!("ü".repeat(2_000)), &mut cuts)
+        .unwrap()
+        .unwrap();
     assert_eq!(long.as_str().unwrap().chars().count(), 1_024);
     let title = field_value(Kind::Title, json!("x".repeat(257)), &mut cuts)
         .unwrap()
@@ -166,14 +204,41 @@ fn fields_keep_their_rules() {
         field(Kind::Tags, json!(["a", "a", "b c", null, ""])),
         Ok(Some(json!(["a", "b c"])))
     );
-    assert!(field(Kind::Tags, json!(["a!"])).is_err());
+    let mixed = field(Kind::Tags, json!(["vip", "a!", {}, "new"])).unwrap_err();
+    assert_eq!(mixed.legal_part, Some(json!(["vip", "new"])));
+    assert!(mixed.rule.starts_with("a tag has only letters"));
+    let none = field(Kind::Tags, json!(["a!"])).unwrap_err();
+    assert_eq!(none.legal_part, None);
+    let many = field(Kind::Tags, (0..30).map(|n| json!(n)).collect()).unwrap_err();
+    assert_eq!(
+        many.legal_part
+            .and_then(|part| part.as_array().map(Vec::len)),
+        Some(20)
+    );
+    let images = json!(["https://a.example/1", "javascript:1", "https://a.example/2"]);
+    let images = field(Kind::Images, images).unwrap_err();
+    assert_eq!(
+        images.legal_part,
+        Some(json!(["https://a.example/1", "https://a.example/2"]))
+    );
     assert!(field(Kind::Tags, (0..21).map(|n| json!(n)).collect()).is_err());
     assert_eq!(field(Kind::Tags, json!("vip")), Ok(Some(json!(["vip"]))));
     assert_eq!(
         field(Kind::Images, json!(["https://a.example/1"])),
         Ok(Some(json!(["https://a.example/1"])))
     );
-    assert!(field(Kind::Data, json!([])).is_err());
+    assert!(field(Kind::Data, json!([1])).is_err());
+    assert_eq!(
+        field(Kind::Data, json!([])),
+        Ok(Some(json!({}))),
+        "PHP writes an empty map so"
+    );
+    assert_eq!(field(Kind::Bool, json!("TRUE")), Ok(Some(json!(true))));
+    assert_eq!(
+        field(Kind::Title, json!(4.0)),
+        Ok(Some(json!("4"))),
+        "as the same number as an id"
+    );
     assert!(field(Kind::Within(-90, 90), json!(91)).is_err());
     assert!(field(Kind::Code(16), json!("x".repeat(17))).is_err());
     assert_eq!(object_id(&json!(12)), Ok(Some("12".into())));
@@ -183,9 +248,84 @@ fn fields_keep_their_rules() {
 }
 
 #[test]
+fn a_blank_text_is_no_value_where_a_type_is_demanded() {
+    for blank in ["", " ", "\t\n"] {
+        for suffix in [Suffix::Num, Suffix::At, Suffix::Bool, Suffix::Url] {
+            assert_eq!(
+                custom(suffix, json!(blank)),
+                Some(Value::Null),
+                "{suffix:?}"
+            );
+        }
+        for kind in [
+            Kind::DateTime,
+            Kind::Day,
+            Kind::Within(-90, 90),
+            Kind::Gender,
+            Kind::CountryCode,
+            Kind::Place,
+            Kind::Bool,
+            Kind::Tags,
+            Kind::Images,
+            Kind::Data,
+            Kind::Text,
+            Kind::Code(5),
+        ] {
+            assert_eq!(field(kind, json!(blank)), Ok(None), "{kind:?}");
+        }
+        for name in ["totalNum", "shippedAt"] {
+            let found = meta_entry(name, json!(blank), &mut Cuts::default());
+            assert_eq!(found, Ok(None), "{name}");
+        }
+    }
+    assert_eq!(
+        custom(Suffix::Str, json!("")),
+        Some(json!("")),
+        "an empty text is a text: it empties an attribute"
+    );
+}
+
+#[test]
+fn numbers_within_data_are_those_that_every_reader_holds() {
+    let data = json!({
+        "lines": [{"sku": 8_000_000_000_000_000_001_i64, "count": 3, "price": 2.5}],
+        "parent": {"ref": 18_446_744_073_709_551_557_u64, "back": -9_007_199_254_740_993_i64},
+        "last": 9_007_199_254_740_992_i64,
+    });
+    let wanted = json!({
+        "lines": [{"sku": "8000000000000000001", "count": 3, "price": 2.5}],
+        "parent": {"ref": "18446744073709551557", "back": "-9007199254740993"},
+        "last": 9_007_199_254_740_992_i64,
+    });
+    assert_eq!(field(Kind::Data, data), Ok(Some(wanted)));
+}
+
+#[test]
+fn a_birthday_is_a_day_and_no_instant() {
+    for (value, wanted) in [
+        (json!("1990-07-31"), Some("1990-07-31T00:00:00.000Z")),
+        (
+            json!("1990-07-31T22:30:00-06:00"),
+            Some("1990-07-31T00:00:00.000Z"),
+        ),
+        (
+            json!("1990-07-31T00:00:00+11:00"),
+            Some("1990-07-31T00:00:00.000Z"),
+        ),
+        (json!("1991-02-29"), None),
+        (json!("0000-00-00"), None),
+        (json!(19_900_731), None),
+    ] {
+        let found = field(Kind::Day, value.clone()).ok().flatten();
+        assert_eq!(found, wanted.map(Value::from), "{value}");
+    }
+}
+
+#[test]
 fn the_event_key_names_the_occurrence() {
     let event = |id: Option<&str>| Event {
         source: "segment",
+        kind: None,
         name: "x".into(),
         id: id.map(str::to_owned),
         time: None,
@@ -254,7 +394,7 @@ proptest! {
     #[test]
     fn every_meta_name_that_comes_out_is_legal(base in "[a-zA-Z][a-zA-Z0-9_-]{2,32}", number in any::<bool>()) {
         let value = if number { json!(1) } else { json!("x") };
-        if check_meta_name(&base).is_ok() && let Ok((name, value)) = meta_entry(&base, value, &mut Cuts::default()) {
+        if check_meta_name(&base).is_ok() && let Ok(Some((name, value))) = meta_entry(&base, value, &mut Cuts::default()) {
             let inner = name.strip_suffix("Num").or_else(|| name.strip_suffix("At")).unwrap_or(&name);
             prop_assert!(!inner.contains("Num") && !inner.contains("At"), "{}", name);
             prop_assert_eq!(value.is_number(), name.ends_with("Num"));

@@ -4,14 +4,15 @@
 //! - An empty value, `null`, and `NaN`, `Infinity` or `1e400` anywhere are no JSON here.
 //! - A value that is one JSON text is decoded once more: outbox tables often escape their JSON into a string.
 //! - Whole numbers of up to 64 bits stay exact. A whole number beyond that becomes a *text of the same digits*, because
-//!   a floating-point number would silently be a different id. Fractions are 64-bit floating point.
+//!   a floating-point number would silently be a different id. Fractions are 64-bit floating point; one that is whole,
+//!   such as `17.0`, is the whole number.
 //! - Half of a surrogate pair in an escape (`\ud83d` alone) becomes U+FFFD, in values and in names.
 //! - Of a name that is repeated within one object the last value counts.
 
 use serde_json::Value;
 
 use super::mend::mended;
-use super::{Decoded, Limits};
+use super::{Decoded, Limits, tidy};
 use crate::outcome::Rejection;
 
 /// The bytes of a byte order mark in UTF-8.
@@ -86,7 +87,7 @@ const MAX_DEPTH: usize = 128;
 
 fn parse_text(text: &str) -> Result<Value, Decoded> {
     let text = mended(text);
-    serde_json::from_str(&text).map_err(|error| {
+    let mut value = serde_json::from_str(&text).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         let said = error.to_string();
         if said.starts_with("recursion limit exceeded") {
@@ -107,7 +108,9 @@ fn parse_text(text: &str) -> Result<Value, Decoded> {
             Rejection::InvalidJson,
             format!("{what} at line {line} column {column}"),
         )
-    })
+    })?;
+    tidy::whole_numbers(&mut value);
+    Ok(value)
 }
 
 fn deeper_than(value: &Value, levels: usize) -> bool {

@@ -3,13 +3,16 @@
 //! A topic pins its format. A record that does not have it is rejected, never guessed at. Decoding is pure: the same
 //! record gives the same event on every replica and on every replay, so nothing here depends on the time of day.
 //!
-//! What the JSON rules are is written in [`json`], how times are read in [`time`], and what the envelope of Segment and
-//! RudderStack says in [`segment`]; what is mended before a text is parsed, in [`mended`].
+//! What the JSON rules are is written in [`json`], how times are read in [`time`], days in [`calendar`], and what the
+//! envelope of Segment and RudderStack says in [`segment`]; what is mended before a text is parsed, in [`mended`]; what has
+//! several spellings is brought into one in `tidy`.
 
+pub mod calendar;
 pub mod json;
 mod mend;
 mod plain;
 pub mod segment;
+pub(crate) mod tidy;
 pub mod time;
 
 use std::fmt;
@@ -167,7 +170,12 @@ impl Decoder {
         let Some(bytes) = &record.value else {
             return Err(Decoded::Skip(SkipReason::Tombstone));
         };
-        json::parse(bytes, self.limits)
+        let mut payload = json::parse(bytes, self.limits)?;
+        match self.format {
+            Format::Segment => tidy::empty_objects(&mut payload),
+            Format::Json => {}
+        }
+        Ok(payload)
     }
 
     /// The event in a content that [`Decoder::payload`] gave.
@@ -190,6 +198,7 @@ impl Decoder {
 /// The parts of an event that a format found, before what the mapping says is laid over them.
 struct Found {
     source: &'static str,
+    kind: Option<&'static str>,
     name: Option<String>,
     id: Option<String>,
     time: Option<Timestamp>,
@@ -271,6 +280,7 @@ fn finish(
     };
     Ok(Event {
         source: found.source,
+        kind: found.kind,
         name,
         id,
         time: time.or(reference),

@@ -31,6 +31,7 @@ pub(super) fn event(payload: Value, record: &Record, said: &Envelope) -> Result<
     };
     let found = Found {
         source: "json",
+        kind: None,
         name: NAMES
             .iter()
             .filter_map(|key| object.get(*key)?.as_str())

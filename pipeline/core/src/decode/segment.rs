@@ -25,9 +25,11 @@ use crate::record::Record;
 
 /// [`Event::source`] of these messages.
 pub(crate) const SOURCE: &str = "segment";
+/// The kind of message that says what somebody did.
+pub(crate) const TRACK: &str = "track";
 
 /// The six kinds of message.
-const KINDS: &[&str] = &["track", "identify", "page", "screen", "group", "alias"];
+pub(crate) const KINDS: &[&str] = &[TRACK, "identify", "page", "screen", "group", "alias"];
 
 /// Fields that may carry the event's time, most trusted first.
 const TIMES: &[&str] = &["timestamp", "originalTimestamp", "sentAt", "receivedAt"];
@@ -85,6 +87,7 @@ pub(super) fn event(payload: Value, record: &Record, said: &Envelope) -> Result<
     };
     let found = Found {
         source: SOURCE,
+        kind: Some(kind),
         name: name(kind, message),
         id: message
             .get("messageId")

@@ -169,8 +169,8 @@ pub fn email(value: &Value) -> Key {
 
 /// A phone number in E.164 form, if it is international already.
 ///
-/// It must begin with `+` or `00`; blanks, dots, hyphens, slashes and brackets between the digits go, and 8 to 15
-/// digits without a leading zero must remain. A national number is illegal: its country is not known.
+/// It must begin with `+`, `00`, or Australia's `0011`; blanks, dots, hyphens, slashes and brackets between the digits go,
+/// and 8 to 15 digits without a leading zero must remain. A national number is illegal: its country is not known.
 ///
 /// ```
 /// # use ingest_core::identity::{Unusable, phone};
@@ -223,6 +223,10 @@ fn e164(text: &str) -> Option<String> {
             '\u{2010}'..='\u{2015}' | '\u{2212}' => {}
             _ => return None,
         }
+    }
+    if !text.starts_with('+') && digits.starts_with("+11") {
+        // `0011` is what Australians dial to call abroad; no country's code begins with 11
+        digits.drain(1..3);
     }
     let count = digits.len() - 1;
     ((8..=15).contains(&count) && !digits.starts_with("+0")).then_some(digits)

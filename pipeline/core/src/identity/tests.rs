@@ -134,6 +134,22 @@ const SOMEBODY: &[&str] = &[
 ];
 
 #[test]
+fn australians_dial_0011_to_call_abroad() {
+    for (text, wanted) in [
+        ("0011 61 491 570 006", "+61491570006"),
+        ("0011-44-20-7946-0018", "+442079460018"),
+        ("00 11 1 (202) 555-0143", "+12025550143"),
+        ("001 202 555 0143", "+12025550143"),
+        ("0061 491 570 006", "+61491570006"),
+    ] {
+        assert_eq!(phone(&json!(text)), Ok(Some(wanted.into())), "{text}");
+    }
+    for text in ["0011 0491 570 006", "0011 61 49", "011 61 491 570 006"] {
+        assert_eq!(phone(&json!(text)), Err(Unusable::Illegal), "{text}");
+    }
+}
+
+#[test]
 fn what_names_nothing_is_no_id() {
     for text in NOTHING {
         assert_eq!(id_text(&json!(text)), None, "{text}");

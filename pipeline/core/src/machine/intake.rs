@@ -15,7 +15,7 @@ use crate::invariant::Invariant;
 use crate::lane::{LaneKey, OperationId};
 use crate::ledger::Admission;
 use crate::operation::{CustomerKey, KObject, Operation, Planned};
-use crate::outcome::{Rejected, Rejection, SkipReason, Verdict};
+use crate::outcome::{DroppedField, Rejected, Rejection, SkipReason, Verdict};
 use crate::record::{Epoch, Record, Topic, TopicPartition};
 use crate::revision::Revision;
 use crate::state_log::OperationRef;
@@ -113,6 +113,7 @@ impl Machine {
         epoch: Epoch,
         event_ms: Option<i64>,
         verdict: Verdict,
+        dropped: Vec<DroppedField>,
     ) {
         let partition = record.position.partition.clone();
         let Some(assignment) = self.assignments.get_mut(&partition) else {
@@ -140,6 +141,15 @@ impl Machine {
                 return;
             }
             Admission::OutOfOrder => return,
+        }
+        for DroppedField { route, field, .. } in dropped {
+            let topic = partition.topic.clone();
+            let fact = Fact::FieldDropped {
+                topic,
+                route,
+                field,
+            };
+            self.effects.push(Effect::Fact(fact));
         }
         let rejected = match &verdict {
             Verdict::Reject(rejected) => Some(rejected.reason),

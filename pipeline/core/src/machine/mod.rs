@@ -57,7 +57,7 @@ use crate::invariant::Audit;
 use crate::job::Jobs;
 use crate::lane::{LaneId, Lanes, OperationId};
 use crate::operation::Klass;
-use crate::outcome::{Held, HoldCause, Rejected, Verdict};
+use crate::outcome::{DroppedField, Held, HoldCause, Rejected, Verdict};
 use crate::pack::Groups;
 use crate::quarantine::Quarantine;
 use crate::quota::Quota;
@@ -108,6 +108,8 @@ pub enum Input {
         event_ms: Option<i64>,
         /// What decoding and mapping said.
         verdict: Verdict,
+        /// The optional fields that mapping left out.
+        dropped: Vec<DroppedField>,
     },
     /// The answer to [`Effect::Send`].
     Replied {
@@ -388,8 +390,9 @@ impl Machine {
                 epoch,
                 event_ms,
                 verdict,
+                dropped,
             } => {
-                self.on_record(record, epoch, event_ms, verdict);
+                self.on_record(record, epoch, event_ms, verdict, dropped);
             }
             Input::Replied { request, reply } => self.on_replied(now, request, reply),
             Input::DeadLettered {

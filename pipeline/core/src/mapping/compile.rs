@@ -2,20 +2,23 @@
 
 use std::sync::Arc;
 
+use super::bad::{self, OnBad};
 use super::error::MappingError;
 use super::expr::Expr;
-use super::model::{Action, CustomerRule, Header, KeyRules, OnHold, Route, Test};
+use super::model::{Action, CustomerRule, EmptyText, Head, Header, KeyRules, OnHold, Route, Test};
 use super::node::{Content, Node, Place};
 use super::reader::{self, Reader};
 use super::rules;
 use super::{EVERY, Mapping, fold};
 use crate::decode::Format;
+use crate::decode::segment::KINDS;
 use crate::operation::MissingCustomer;
 
 /// Compiles a document; all errors that can be found are reported.
 pub(super) fn mapping(document: &Node, file: &str) -> Result<Mapping, Vec<MappingError>> {
+    const KNOWN: &[&str] = &["format", "event", "emptyText", "onBad", "routes", "tests"];
     let mut reader = Reader::new(file);
-    let Some(fields) = reader.fields(document, "", &["format", "event", "routes", "tests"]) else {
+    let Some(fields) = reader.fields(document, "", KNOWN) else {
         return Err(reader.errors);
     };
     let format = fields
@@ -25,6 +28,21 @@ pub(super) fn mapping(document: &Node, file: &str) -> Result<Mapping, Vec<Mappin
         .get("event")
         .map(|node| header(&mut reader, node))
         .unwrap_or_default();
+    let words = &[("keep", EmptyText::Keep), ("drop", EmptyText::Drop)];
+    let empty_text = fields
+        .get("emptyText")
+        .and_then(|node| reader.word(node, "emptyText", words))
+        .unwrap_or_default();
+    let on_bad = fields
+        .get("onBad")
+        .and_then(|node| reader.word(node, "onBad", OnBad::WORDS))
+        .unwrap_or_default();
+    let head = Head {
+        format,
+        header,
+        empty_text,
+        on_bad,
+    };
     let mut routes = Vec::new();
     match fields.get("routes") {
         None => reader.error(
@@ -41,7 +59,7 @@ pub(super) fn mapping(document: &Node, file: &str) -> Result<Mapping, Vec<Mappin
                 .enumerate()
             {
                 let at = format!("routes[{index}]");
-                let Some(route) = route(&mut reader, node, &at) else {
+                let Some(route) = route(&mut reader, node, &at, &head) else {
                     continue;
                 };
                 if routes.iter().any(|other: &Route| other.name == route.name) {
@@ -56,6 +74,10 @@ pub(super) fn mapping(document: &Node, file: &str) -> Result<Mapping, Vec<Mappin
             }
         }
     }
+    let mut optional = bad::of_header(&head.header);
+    optional.extend(routes.iter().flat_map(|route| bad::of_route(&route.action)));
+    optional.sort();
+    optional.dedup();
     let mut tests = Vec::new();
     if let Some(node) = fields.get("tests") {
         for (index, node) in reader
@@ -64,12 +86,13 @@ pub(super) fn mapping(document: &Node, file: &str) -> Result<Mapping, Vec<Mappin
             .iter()
             .enumerate()
         {
-            tests.extend(test(&mut reader, node, &format!("tests[{index}]")));
+            let at = format!("tests[{index}]");
+            tests.extend(test(&mut reader, node, &at, &optional));
         }
     }
     shadowed(&mut reader, &routes);
     if reader.errors.is_empty() {
-        let mut mapping = Mapping::assemble(file, format, header, routes, tests);
+        let mut mapping = Mapping::assemble(file, head, routes, tests);
         mapping.doubts = reader.doubts;
         Ok(mapping)
     } else {
@@ -79,8 +102,9 @@ pub(super) fn mapping(document: &Node, file: &str) -> Result<Mapping, Vec<Mappin
 
 /// Routes that no event reaches, because an earlier one without a condition takes all their names.
 fn shadowed(reader: &mut Reader<'_>, routes: &[Route]) {
-    let takes = |route: &Route, name: &str| {
+    let takes = |route: &Route, later: &Route, name: &str| {
         route.when.is_none()
+            && takes_types(route, later)
             && route
                 .on
                 .iter()
@@ -88,7 +112,7 @@ fn shadowed(reader: &mut Reader<'_>, routes: &[Route]) {
     };
     for (index, route) in routes.iter().enumerate() {
         let before = routes.get(..index).unwrap_or_default();
-        let taker = |name: &String| before.iter().find(|earlier| takes(earlier, name));
+        let taker = |name: &String| before.iter().find(|earlier| takes(earlier, route, name));
         let takers: Option<Vec<&Route>> = route.on.iter().map(taker).collect();
         if let Some(first) = takers.and_then(|takers| takers.first().copied()) {
             let problem = format!(
@@ -103,6 +127,17 @@ fn shadowed(reader: &mut Reader<'_>, routes: &[Route]) {
             );
         }
     }
+}
+
+/// Whether a route is for every type of message that a later one is for.
+fn takes_types(route: &Route, later: &Route) -> bool {
+    if later.types.is_empty() {
+        return route.types.is_empty();
+    }
+    if route.types.is_empty() {
+        return route.on.iter().any(|on| on == EVERY);
+    }
+    later.types.iter().all(|kind| route.types.contains(kind))
 }
 
 fn format(reader: &mut Reader<'_>, node: &Node) -> Option<Format> {
@@ -129,8 +164,10 @@ fn header(reader: &mut Reader<'_>, node: &Node) -> Header {
     }
 }
 
-fn route(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Route> {
-    const KNOWN: &[&str] = &["name", "on", "when", "skip", "customer", "onHold", "do"];
+fn route(reader: &mut Reader<'_>, node: &Node, at: &str, head: &Head) -> Option<Route> {
+    const KNOWN: &[&str] = &[
+        "name", "on", "type", "when", "skip", "customer", "onBad", "onHold", "do",
+    ];
     let fields = reader.fields(node, at, KNOWN)?;
     let name = match fields.get("name") {
         Some(node) => reader.text(node, &format!("{at}.name")),
@@ -155,6 +192,14 @@ fn route(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Route> {
     let when = fields
         .get("when")
         .map(|node| condition(reader, node, &format!("{at}.when")));
+    let types = match fields.get("type") {
+        Some(node) => message_types(reader, node, &format!("{at}.type"), head.format),
+        None => Some(Vec::new()),
+    };
+    let on_bad = fields
+        .get("onBad")
+        .and_then(|node| reader.word(node, &format!("{at}.onBad"), OnBad::WORDS))
+        .unwrap_or(head.on_bad);
     let on_hold = match fields.get("onHold") {
         Some(node) => reader.word(
             node,
@@ -184,7 +229,7 @@ fn route(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Route> {
                 None => Some(CustomerRule::Hints(MissingCustomer::default())),
             };
             let nobody = matches!(customer, Some(CustomerRule::Nobody));
-            let rules = rules::all(reader, node, &format!("{at}.do"), nobody);
+            let rules = rules::all(reader, node, &format!("{at}.do"), nobody, on_bad);
             Some(Action::Do {
                 customer: customer?,
                 rules: rules?,
@@ -215,7 +260,9 @@ fn route(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Route> {
         place: fields.place,
         places: reader::places(node),
         on: on?,
+        types: types?,
         when,
+        on_bad,
         on_hold: on_hold?,
         on_hold_at,
         action: action?,
@@ -232,6 +279,40 @@ fn condition(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Expr> {
         return None;
     }
     Some(expr)
+}
+
+/// The types of message that a route is for: one word or a list of them.
+fn message_types(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    at: &str,
+    format: Option<Format>,
+) -> Option<Vec<&'static str>> {
+    if format != Some(Format::Segment) {
+        let help = "types are track, identify, page and so on; the file says that it is for them \
+                    with `format: segment`";
+        let problem = "has a meaning only for Segment's messages";
+        reader.error(node.place, at, problem, Some(help.to_owned()));
+        return None;
+    }
+    let known: Vec<(&str, &'static str)> = KINDS.iter().map(|kind| (*kind, *kind)).collect();
+    let nodes = match &node.content {
+        Content::List(items) => items.as_slice(),
+        Content::Null
+        | Content::Bool(_)
+        | Content::Number(_)
+        | Content::Text(_)
+        | Content::Map(_) => std::slice::from_ref(node),
+    };
+    if nodes.is_empty() {
+        reader.error(node.place, at, "lists no type", None);
+        return None;
+    }
+    let types: Vec<_> = nodes
+        .iter()
+        .map(|node| reader.word(node, at, &known))
+        .collect();
+    types.into_iter().collect()
 }
 
 fn event_names(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Vec<String>> {
@@ -324,8 +405,8 @@ fn customer(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<CustomerRu
     Some(CustomerRule::Keys(Box::new(keys), missing))
 }
 
-fn test(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Test> {
-    let fields = reader.fields(node, at, &["name", "event", "expect"])?;
+fn test(reader: &mut Reader<'_>, node: &Node, at: &str, optional: &[String]) -> Option<Test> {
+    let fields = reader.fields(node, at, &["name", "event", "expect", "dropped"])?;
     let mut required = |name: &str, place: Place| {
         let found = fields.get(name);
         if found.is_none() {
@@ -340,9 +421,19 @@ fn test(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Test> {
     );
     let (name, event, expect) = (reader.text(name?, &format!("{at}.name"))?, event?, expect?);
     super::testing::check_expectation(reader, expect, &format!("{at}.expect"));
+    let mut dropped = Vec::new();
+    if let Some(node) = fields.get("dropped") {
+        let at = format!("{at}.dropped");
+        for node in reader.list(node, &at).unwrap_or_default() {
+            let known: Vec<(&str, &str)> = optional.iter().map(|f| (&**f, &**f)).collect();
+            dropped.extend(reader.word(node, &at, &known).map(str::to_owned));
+        }
+        dropped.sort();
+    }
     Some(Test {
         name: name.to_owned(),
         event: event.to_json(),
         expect: expect.clone(),
+        dropped,
     })
 }

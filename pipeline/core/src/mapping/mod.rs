@@ -29,6 +29,7 @@
 //! ```
 
 mod apply;
+mod bad;
 mod compile;
 mod error;
 pub mod expr;
@@ -45,16 +46,17 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
+pub use self::apply::Applied;
+pub use self::bad::OnBad;
 pub use self::error::MappingError;
 pub use self::model::OnHold;
-use self::model::{Action, CustomerRule, Header, Route, Rule, Template, Test};
+use self::model::{Action, CustomerRule, EmptyText, Head, Route, Rule, Template, Test};
 use self::node::{Node, Place};
 pub use self::testing::{TestFailure, shown};
-use crate::body::Cuts;
 use crate::decode::{Decoded, Envelope, Format};
-use crate::event::{Event, Notes};
+use crate::event::Event;
 use crate::operation::{Klass, VERSION_ATTRIBUTE};
-use crate::outcome::{Rejected, Rejection, Verdict};
+use crate::outcome::{Rejected, Rejection};
 use crate::record::Record;
 
 /// The name that stands for every event.
@@ -64,8 +66,7 @@ const EVERY: &str = "*";
 #[derive(Debug)]
 pub struct Mapping {
     file: Arc<str>,
-    format: Option<Format>,
-    header: Header,
+    head: Head,
     routes: Vec<Route>,
     /// Routes by folded event name, in their order, those for every event among them.
     by_name: HashMap<String, Vec<usize>>,
@@ -88,6 +89,15 @@ pub struct KlassUse {
     pub data: Vec<(Arc<str>, Option<Vec<String>>)>,
 }
 
+/// What the header of a file says of a content.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    /// Its values.
+    pub(crate) envelope: Envelope,
+    /// Optional parts whose expressions failed, and why.
+    pub(crate) failed: Vec<(&'static str, String)>,
+}
+
 /// What a route promises, without running anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteInfo {
@@ -95,6 +105,8 @@ pub struct RouteInfo {
     pub name: Arc<str>,
     /// The event names as written.
     pub on: Vec<String>,
+    /// The types of message that it is for; empty where the file does not say.
+    pub types: Vec<&'static str>,
     /// Kinds of its operations in their order: `identify`, `track`, `kobject`.
     pub kinds: Vec<&'static str>,
     /// Why its events are not wanted, if they are not.
@@ -139,13 +151,7 @@ impl Mapping {
         compile::mapping(document, file_name)
     }
 
-    fn assemble(
-        file: &str,
-        format: Option<Format>,
-        header: Header,
-        routes: Vec<Route>,
-        tests: Vec<Test>,
-    ) -> Self {
+    fn assemble(file: &str, head: Head, routes: Vec<Route>, tests: Vec<Test>) -> Self {
         let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
         let names = routes
             .iter()
@@ -167,8 +173,7 @@ impl Mapping {
         }
         Self {
             file: Arc::from(file),
-            format,
-            header,
+            head,
             routes,
             by_name,
             for_every,
@@ -209,7 +214,7 @@ impl Mapping {
     /// The format that the file says it is for, if it says so.
     #[must_use]
     pub fn format(&self) -> Option<Format> {
-        self.format
+        self.head.format
     }
 
     /// Whether any route is for events of that name.
@@ -221,67 +226,81 @@ impl Mapping {
     /// Whether the file itself says how the event's name is found.
     #[must_use]
     pub fn names_events(&self) -> bool {
-        self.header.name.is_some()
+        self.head.header.name.is_some()
     }
 
     fn routes_for(&self, name: &str) -> &[usize] {
         self.by_name.get(&fold(name)).unwrap_or(&self.for_every)
     }
 
-    /// What the header `event` says of a content.
+    /// Whether a text without anything in it is null to the expressions.
+    pub(crate) fn drops_empty_texts(&self) -> bool {
+        self.head.empty_text == EmptyText::Drop
+    }
+
+    /// What the header `event` says of a content, and which of its optional parts failed.
     ///
     /// # Errors
-    /// [`Decoded::Reject`] with [`Rejection::MappingFailed`] when an expression of the header fails.
-    pub fn envelope(&self, payload: &Value, record: &Record) -> Result<Envelope, Decoded> {
-        if self.header.name.is_none() && self.header.id.is_none() && self.header.time.is_none() {
-            return Ok(Envelope::default());
+    /// [`Decoded::Reject`] with [`Rejection::MappingFailed`] when the expression of the name fails, or another one and the
+    /// file says `onBad: reject`.
+    pub(crate) fn envelope(&self, payload: &Value, record: &Record) -> Result<Said, Decoded> {
+        let header = &self.head.header;
+        if header.name.is_none() && header.id.is_none() && header.time.is_none() {
+            return Ok(Said::default());
         }
         let scope = expr::Scope::of_payload(payload, Some(record));
-        let part = |name: &str, expr: &Option<expr::Expr>| match expr {
+        let part = |expr: &Option<expr::Expr>| match expr {
             None => Ok(None),
             Some(expr) => match expr.eval(&scope) {
                 Ok(value) => Ok(Some(
                     value.map_or(Value::Null, std::borrow::Cow::into_owned),
                 )),
-                Err(failed) => Err(Decoded::reject(
-                    Rejection::MappingFailed,
-                    format!("event.{name}: {} in `{}`", failed.0, expr.text()),
-                )),
+                Err(failed) => Err(format!("{} in `{}`", failed.0, expr.text())),
             },
         };
-        Ok(Envelope {
-            name: part("name", &self.header.name)?,
-            id: part("id", &self.header.id)?,
-            time: part("time", &self.header.time)?,
-        })
+        let refused = |name: &str, why: &str| {
+            Decoded::reject(Rejection::MappingFailed, format!("event.{name}: {why}"))
+        };
+        let mut said = Said::default();
+        said.envelope.name = part(&header.name).map_err(|why| refused("name", &why))?;
+        for (name, expr, value) in [
+            ("id", &header.id, &mut said.envelope.id),
+            ("time", &header.time, &mut said.envelope.time),
+        ] {
+            match (part(expr), self.head.on_bad) {
+                (Ok(found), _) => *value = found,
+                (Err(why), OnBad::Reject) => return Err(refused(name, &why)),
+                (Err(why), OnBad::Drop) => said.failed.push((name, why)),
+            }
+        }
+        Ok(said)
     }
 
     /// What an event leads to. `now` is compared with its time where a route has a `maxAge`.
     #[must_use]
-    pub fn apply(&self, event: &Event, record: &Record, now: Timestamp) -> Verdict {
-        self.apply_counted(event, record, now).0
-    }
-
-    /// As [`Mapping::apply`], with the number of texts that were cut at their limit.
-    #[must_use]
-    pub fn apply_counted(&self, event: &Event, record: &Record, now: Timestamp) -> (Verdict, Cuts) {
-        let (verdict, cuts, _) = self.apply_noted(event, record, now);
-        (verdict, cuts)
-    }
-
-    /// As [`Mapping::apply_counted`], with the values that the routes name as keys and that are none.
-    #[must_use]
-    pub fn apply_noted(
-        &self,
-        event: &Event,
-        record: &Record,
-        now: Timestamp,
-    ) -> (Verdict, Cuts, Notes) {
+    pub fn apply(&self, event: &Event, record: &Record, now: Timestamp) -> Applied {
         let routes = self
             .routes_for(&event.name)
             .iter()
-            .filter_map(|index| self.routes.get(*index));
+            .filter_map(|index| self.routes.get(*index))
+            .filter(|route| route.is_for(event, self.names_events()));
         apply::first(routes, event, record, now)
+    }
+
+    /// Every optional field, with its route: what can be left out and counted.
+    #[must_use]
+    pub fn optional_fields(&self) -> Vec<(Arc<str>, String)> {
+        let mut fields = Vec::new();
+        for route in &self.routes {
+            let Action::Do { .. } = route.action else {
+                continue;
+            };
+            let all = bad::of_header(&self.head.header)
+                .into_iter()
+                .chain(bad::of_route(&route.action));
+            fields.extend(all.map(|field| (Arc::clone(&route.name), field)));
+        }
+        fields
     }
 
     /// The klasses that the mapping writes, by name.
@@ -364,6 +383,7 @@ impl Mapping {
                 place: route.place,
                 trusts_envelope,
                 on: route.on.clone(),
+                types: route.types.clone(),
                 kinds,
                 skip,
                 on_hold: route.on_hold,
@@ -401,7 +421,7 @@ impl Mapping {
     /// As [`Mapping::run_tests`], for a file that names no format.
     #[must_use]
     pub fn run_tests_as(&self, format: Format) -> Vec<TestFailure> {
-        let format = self.format.unwrap_or(format);
+        let format = self.head.format.unwrap_or(format);
         self.tests
             .iter()
             .filter_map(|test| testing::run(self, format, test))

@@ -4,10 +4,15 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
+use super::bad::{BadFields, OnBad};
 use super::expr::Expr;
 use super::node::{Node, Place};
+use super::{EVERY, fold};
 use crate::body::attribute::Suffix;
 use crate::body::field::Kind;
+use crate::decode::Format;
+use crate::decode::segment::{KINDS, TRACK};
+use crate::event::Event;
 use crate::operation::{Klass, MissingCustomer};
 
 /// What happens to a route's work when half of the budget is held and its own work is on hold.
@@ -30,7 +35,11 @@ pub(super) struct Route {
     pub(super) places: Vec<(String, Place)>,
     /// The event names as written.
     pub(super) on: Vec<String>,
+    /// The types of message that it is for; empty where the file does not say.
+    pub(super) types: Vec<&'static str>,
     pub(super) when: Option<Expr>,
+    /// What becomes of the customer's keys when they are bad; operations have their own words.
+    pub(super) on_bad: OnBad,
     pub(super) on_hold: OnHold,
     /// Where that stands, or the route if it does not say.
     pub(super) on_hold_at: Place,
@@ -98,6 +107,7 @@ pub(super) struct IdentifyRule {
     pub(super) fields: Vec<FieldRule>,
     pub(super) location: Vec<FieldRule>,
     pub(super) custom: Vec<CustomRule>,
+    pub(super) bad: BadFields,
 }
 
 #[derive(Debug)]
@@ -108,6 +118,7 @@ pub(super) struct TrackRule {
     pub(super) meta: Vec<MetaRule>,
     pub(super) max_age: Option<SignedDuration>,
     pub(super) late: Late,
+    pub(super) bad: BadFields,
 }
 
 /// What happens to a tracking event that is older than `maxAge`.
@@ -124,6 +135,7 @@ pub(super) struct KObjectRule {
     pub(super) version: Option<Expr>,
     pub(super) fields: Vec<FieldRule>,
     pub(super) custom: Vec<CustomRule>,
+    pub(super) bad: BadFields,
 }
 
 /// One field of a body.
@@ -163,6 +175,28 @@ pub(super) struct Test {
     pub(super) name: String,
     pub(super) event: serde_json::Value,
     pub(super) expect: Node,
+    /// The fields that are to be left out, sorted.
+    pub(super) dropped: Vec<String>,
+}
+
+/// What a file says besides its routes and tests.
+#[derive(Debug, Default)]
+pub(super) struct Head {
+    pub(super) format: Option<Format>,
+    pub(super) header: Header,
+    pub(super) empty_text: EmptyText,
+    /// What becomes of optional fields that are bad, where a route has no word of its own.
+    pub(super) on_bad: OnBad,
+}
+
+/// What a text without anything in it is to the expressions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum EmptyText {
+    /// A text.
+    #[default]
+    Keep,
+    /// Null.
+    Drop,
 }
 
 /// The expressions of the header `event`.
@@ -191,7 +225,7 @@ pub(super) const IDENTITY_FIELDS: &[(&str, Kind)] = &[
     ("company", Kind::Text),
     ("username", Kind::Code(256)),
     ("signedUpAt", Kind::DateTime),
-    ("birthdayAt", Kind::DateTime),
+    ("birthdayAt", Kind::Day),
     ("gender", Kind::Gender),
     ("locale", Kind::Code(16)),
     ("timeZone", Kind::Code(64)),
@@ -216,3 +250,42 @@ pub(super) const LOCATION_FIELDS: &[(&str, Kind)] = &[
     ("zipCode", Kind::Code(30)),
     ("areaCode", Kind::Code(30)),
 ];
+
+// === impl Route ===
+
+impl Route {
+    /// Whether it is for messages of the event's type; its name has been compared already.
+    ///
+    /// A route that names no type is for tracks, and for identifies, groups, aliases, pages and screens only by these
+    /// names: the name of a page is a title, and a page `Order Cancelled` cancels nothing. `*` is every event.
+    pub(super) fn is_for(&self, event: &Event, names_events: bool) -> bool {
+        let Some(kind) = event.kind else {
+            return self.types.is_empty();
+        };
+        if !self.types.is_empty() {
+            return self.types.contains(&kind);
+        }
+        // a file that says itself how events are named has names of its own for everything
+        if names_events || self.on.iter().any(|name| name == EVERY) {
+            return true;
+        }
+        let name = fold(&event.name);
+        match KINDS.iter().find(|kind| **kind == name && name != TRACK) {
+            Some(named) => kind == *named,
+            None => kind == TRACK,
+        }
+    }
+}
+
+// === impl Rule ===
+
+impl Rule {
+    /// The words about its bad fields.
+    pub(super) fn bad_fields(&mut self) -> &mut BadFields {
+        match self {
+            Self::Identify(rule) => &mut rule.bad,
+            Self::Track(rule) => &mut rule.bad,
+            Self::KObject(rule) => &mut rule.bad,
+        }
+    }
+}

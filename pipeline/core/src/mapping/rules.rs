@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
+use super::bad::{self, BadFields, OnBad};
+use super::error::nearest;
 use super::model::{
     CustomRule, FieldRule, IDENTITY_FIELDS, IdentifyRule, KOBJECT_FIELDS, KObjectRule, KeyRules,
     LOCATION_FIELDS, Late, MetaRule, Rule, Template, TrackRule,
@@ -16,7 +18,15 @@ use crate::body::{MAX_PROPERTIES, RESERVED_META};
 use crate::operation::{Klass, VERSION_ATTRIBUTE};
 
 const OPERATIONS: &[&str] = &["identify", "track", "kobject"];
-const TRACK_KEYS: &[&str] = &["track", "session", "trackingId", "meta", "maxAge", "late"];
+const TRACK_KEYS: &[&str] = &[
+    "track",
+    "session",
+    "trackingId",
+    "meta",
+    "maxAge",
+    "late",
+    "onBad",
+];
 const KOBJECT_KEYS: &[&str] = &[
     "kobject",
     "externalId",
@@ -30,6 +40,7 @@ const KOBJECT_KEYS: &[&str] = &[
     "tags",
     "icon",
     "images",
+    "onBad",
 ];
 const IDENTIFY_KEYS: &[&str] = &[
     "externalId",
@@ -49,12 +60,16 @@ const IDENTIFY_KEYS: &[&str] = &[
     "custom",
 ];
 
-/// The rules of a `do` list.
+/// Fields that name the thing.
+const REQUIRED: &[&str] = &["externalId", "title", "version", "track", "kobject"];
+
+/// The rules of a `do` list. `on_bad` is the route's word about fields that have none of their own.
 pub(super) fn all(
     reader: &mut Reader<'_>,
     node: &Node,
     at: &str,
     nobody: bool,
+    on_bad: OnBad,
 ) -> Option<Vec<Rule>> {
     let items = reader.list(node, at)?;
     if items.is_empty() {
@@ -65,7 +80,11 @@ pub(super) fn all(
     let mut rules = Some(Vec::new());
     for (index, item) in items.iter().enumerate() {
         let at = format!("{at}[{index}]");
-        let rule = rule(reader, item, &at);
+        let mut rule = rule(reader, item, &at);
+        if let Some(rule) = &mut rule {
+            let words = bad_fields(reader, item, &at, on_bad, &bad::of_rule(rule));
+            *rule.bad_fields() = words;
+        }
         if nobody && matches!(rule, Some(Rule::Identify(_) | Rule::Track(_))) {
             let problem = "needs a customer, but the route says `customer: none`";
             reader.error(item.place, &at, problem, None);
@@ -106,8 +125,49 @@ fn rule(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
     }
 }
 
+/// What `onBad` says: one word for all fields of the operation, or one for some of them.
+fn bad_fields(
+    reader: &mut Reader<'_>,
+    operation: &Node,
+    at: &str,
+    rest: OnBad,
+    known: &[String],
+) -> BadFields {
+    let Content::Map(entries) = &operation.content else {
+        return BadFields::new(rest, Vec::new());
+    };
+    let Some((_, node)) = entries.iter().find(|(key, _)| key.name == "onBad") else {
+        return BadFields::new(rest, Vec::new());
+    };
+    let at = format!("{at}.onBad");
+    let Content::Map(entries) = &node.content else {
+        let word = reader.word(node, &at, OnBad::WORDS);
+        return BadFields::new(word.unwrap_or(rest), Vec::new());
+    };
+    let mut own = Vec::new();
+    for (key, node) in entries {
+        let at = format!("{at}.{}", key.name);
+        if !known.iter().any(|field| bad::covers(&key.name, field)) {
+            let help = if REQUIRED.contains(&key.name.as_str()) {
+                "without it there is nothing to write, so the record is always rejected".to_owned()
+            } else {
+                match nearest(&key.name, known.iter().map(String::as_str)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("its optional fields: {}", known.join(", ")),
+                }
+            };
+            let problem = format!("`{}` is no optional field of the operation", key.name);
+            reader.error(key.place, &at, problem, Some(help));
+        }
+        if let Some(word) = reader.word(node, &at, OnBad::WORDS) {
+            own.push((key.name.clone(), word));
+        }
+    }
+    BadFields::new(rest, own)
+}
+
 fn identify(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
-    let outer = reader.fields(node, at, &["identify"])?;
+    let outer = reader.fields(node, at, &["identify", "onBad"])?;
     let at = format!("{at}.identify");
     let fields = reader.fields(outer.get("identify")?, &at, IDENTIFY_KEYS)?;
     let mut key = |name: &str| {
@@ -137,6 +197,7 @@ fn identify(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
         fields: values,
         location,
         custom,
+        bad: BadFields::default(),
     }))
 }
 
@@ -212,6 +273,7 @@ fn track(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
         meta,
         max_age,
         late,
+        bad: BadFields::default(),
     }))
 }
 
@@ -247,6 +309,7 @@ fn kobject(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
         version: version.flatten(),
         fields: values,
         custom,
+        bad: BadFields::default(),
     }))
 }
 
@@ -289,6 +352,7 @@ fn field_rules(
             | Kind::Short(_)
             | Kind::Code(_)
             | Kind::DateTime
+            | Kind::Day
             | Kind::Within(..)
             | Kind::Gender
             | Kind::CountryCode
@@ -387,8 +451,10 @@ fn check_literal(
         return;
     };
     let mut cuts = crate::body::Cuts::default();
-    if let Err(illegal) = crate::body::attribute::custom_value(suffix, literal.clone(), &mut cuts) {
-        reader.error(node.place, at, illegal.rule, None);
+    match crate::body::attribute::custom_value(suffix, literal.clone(), &mut cuts) {
+        Ok(Some(_)) => {}
+        Ok(None) => reader.error(node.place, at, "an empty text is no value here", None),
+        Err(illegal) => reader.error(node.place, at, illegal.rule, None),
     }
 }
 

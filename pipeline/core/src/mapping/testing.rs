@@ -2,7 +2,7 @@
 //!
 //! Each test gives the content of one event and what must come of it: a list with one entry for each operation, or
 //! `{skip: reason}`, or `{reject: reason}`. An entry names the fields that matter; others may be there. Numbers are
-//! compared by value, lists item by item.
+//! compared by value, lists item by item. Beside it stands which fields are left out for a bad value; others may not be.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::node::{Content, Node, Place};
 use super::reader::Reader;
 use crate::decode::{Format, Limits};
 use crate::operation::{CustomerRef, MissingCustomer, Operation};
-use crate::outcome::{Rejection, SkipReason, Verdict};
+use crate::outcome::{DroppedField, Rejection, SkipReason, Verdict};
 use crate::record::{Offset, Position, Record, TopicPartition};
 use crate::route::Pipeline;
 
@@ -114,14 +114,20 @@ pub(super) fn run(mapping: &Mapping, format: Format, test: &Test) -> Option<Test
         headers: Vec::new(),
         timestamp_ms: None,
     };
-    let (_, verdict) = Pipeline::judge_with(
+    let (summary, verdict) = Pipeline::judge_with(
         mapping,
         format,
         Limits::default(),
         &record,
         Timestamp::UNIX_EPOCH,
     );
-    let difference = compare(&test.expect, &verdict)?;
+    let dropped = summary.map(|summary| summary.dropped).unwrap_or_default();
+    let of_fields = || {
+        let text = differs_in_dropped(&test.dropped, &dropped)?;
+        let place = test.expect.place;
+        Some(Difference { place, text })
+    };
+    let difference = compare(&test.expect, &verdict).or_else(of_fields)?;
     let rule = match &verdict {
         Verdict::Reject(rejected) => mapping.place_of(rejected),
         Verdict::Emit(_) | Verdict::Skip(_) => None,
@@ -184,6 +190,24 @@ fn operations(count: usize) -> String {
         1 => "1 operation".to_owned(),
         _ => format!("{count} operations"),
     }
+}
+
+/// A field that is left out although the test does not say so, or the other way round. A test is to find mistakes, and one
+/// bad field does not fail the record any more.
+fn differs_in_dropped(expected: &[String], found: &[DroppedField]) -> Option<String> {
+    let unexpected = found
+        .iter()
+        .find(|dropped| !expected.iter().any(|field| **field == *dropped.field));
+    if let Some(dropped) = unexpected {
+        let DroppedField { field, detail, .. } = dropped;
+        return Some(format!(
+            "{field} is left out: {detail}; if that is right, give the test `dropped: [{field}]`"
+        ));
+    }
+    let missing = expected
+        .iter()
+        .find(|field| !found.iter().any(|dropped| **field == *dropped.field))?;
+    Some(format!("expected {missing} to be left out, but it is not"))
 }
 
 fn described(verdict: &Verdict) -> String {

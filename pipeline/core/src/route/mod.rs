@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::decode::tidy::blank_texts;
 use crate::decode::{Decoded, Decoder, Format, Limits};
 use crate::event::{CustomerHints, Notes};
-use crate::mapping::Mapping;
-use crate::outcome::Verdict;
+use crate::mapping::{Applied, Mapping};
+use crate::outcome::{DroppedField, Verdict};
 use crate::record::Record;
 
 /// What one topic's records go through.
@@ -30,10 +31,14 @@ pub struct EventSummary {
     pub time: Option<Timestamp>,
     /// What the envelope says about the customer.
     pub customer: CustomerHints,
+    /// The kind of message, where the format has kinds.
+    pub kind: Option<&'static str>,
     /// How many texts were cut at their limit.
     pub cuts: u32,
     /// What it says and could not be used.
     pub notes: Notes,
+    /// The optional fields that were left out of what is emitted, because their values are bad.
+    pub dropped: Vec<DroppedField>,
 }
 
 /// A mapping that is for another format than the topic's.
@@ -109,25 +114,45 @@ fn judge(
     record: &Record,
     now: Timestamp,
 ) -> (Option<EventSummary>, Verdict) {
-    let decoded = decoder.payload(record).and_then(|payload| {
+    let decoded = decoder.payload(record).and_then(|mut payload| {
+        if mapping.drops_empty_texts() {
+            blank_texts(&mut payload);
+        }
         let said = mapping.envelope(&payload, record)?;
-        decoder.event(payload, record, &said)
+        let event = decoder.event(payload, record, &said.envelope)?;
+        Ok((event, said.failed))
     });
-    let event = match decoded {
-        Ok(event) => event,
+    let (event, failed) = match decoded {
+        Ok(decoded) => decoded,
         Err(Decoded::Skip(reason)) => return (None, Verdict::Skip(reason)),
         Err(Decoded::Reject(rejected)) => return (None, Verdict::Reject(rejected)),
     };
-    let (verdict, cuts, noted) = mapping.apply_noted(&event, record, now);
+    let Applied {
+        verdict,
+        cuts,
+        mut dropped,
+        notes: noted,
+    } = mapping.apply(&event, record, now);
     let mut notes = event.notes;
     notes.extend(noted);
+    if let Verdict::Emit(planned) = &verdict
+        && let Some(planned) = planned.first()
+    {
+        dropped.extend(failed.into_iter().map(|(name, detail)| DroppedField {
+            route: Arc::clone(&planned.route),
+            field: Arc::from(format!("event.{name}")),
+            detail,
+        }));
+    }
     let summary = EventSummary {
         name: event.name,
         id: event.id,
         time: event.time,
         customer: event.customer,
+        kind: event.kind,
         cuts: cuts.0,
         notes,
+        dropped,
     };
     (Some(summary), verdict)
 }

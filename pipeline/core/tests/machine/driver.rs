@@ -174,6 +174,7 @@ impl Driver {
             epoch,
             event_ms: None,
             verdict,
+            dropped: Vec::new(),
         });
     }
 

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use ingest_core::call::Call;
 use ingest_core::directory::customer_hash;
-use ingest_core::fact::Settlement;
-use ingest_core::machine::{MachineSettings, StateSettings};
+use ingest_core::fact::{Fact, Settlement};
+use ingest_core::machine::{Input, MachineSettings, StateSettings};
 use ingest_core::operation::{CustomerKey, MissingCustomer, Operation, Planned};
-use ingest_core::outcome::SkipReason;
-use ingest_core::record::Offset;
+use ingest_core::outcome::{DroppedField, SkipReason, Verdict};
+use ingest_core::record::{Epoch, Offset};
 use ingest_core::state_log::reduce::Slice;
 use ingest_core::state_log::{Content, Entity, Entry, OwnerId};
 
 use crate::driver::Driver;
-use crate::make::{by_email, customer, identify, settings, shop, track};
+use crate::make::{by_email, customer, identify, record, settings, shop, track};
 
 const EMAIL: &str = "ada@example.com";
 
@@ -92,4 +92,34 @@ fn lanes_that_a_slice_makes_one_go_on() {
     driver.run_to_rest();
     assert_eq!(driver.settled(), [Settlement::Delivered; 9]);
     assert_eq!(driver.machine.snapshot(driver.now).lanes, 0);
+}
+
+#[test]
+fn a_field_left_out_is_counted_when_its_record_is_taken_in() {
+    let mut driver = Driver::new(settings(), 1);
+    let epoch = driver.epoch(&shop(0));
+    let with_a_bad_field = |offset, epoch| Input::Record {
+        record: record(shop(0), offset),
+        epoch,
+        event_ms: None,
+        verdict: Verdict::Emit(vec![track(1)]),
+        dropped: vec![DroppedField {
+            route: Arc::from("checkout"),
+            field: Arc::from("meta.total"),
+            detail: "must be a number".to_owned(),
+        }],
+    };
+    driver.put(with_a_bad_field(0, epoch));
+    // Of another assignment: whose record that is counts it.
+    driver.put(with_a_bad_field(1, Epoch(epoch.0 + 1)));
+    driver.run_to_rest();
+    let counted = driver.facts.iter().filter(|fact| {
+        **fact
+            == Fact::FieldDropped {
+                topic: shop(0).topic,
+                route: Arc::from("checkout"),
+                field: Arc::from("meta.total"),
+            }
+    });
+    assert_eq!(counted.count(), 1);
 }

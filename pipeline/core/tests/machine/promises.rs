@@ -69,6 +69,7 @@ fn what_a_former_owner_settled_above_its_commit_is_not_sent_again() {
             epoch,
             event_ms: None,
             verdict: Verdict::Emit(vec![track(u64::try_from(number).unwrap())]),
+            dropped: Vec::new(),
         });
     }
     driver.run_to_rest();
@@ -90,6 +91,7 @@ fn a_record_of_an_older_assignment_is_left_to_its_owner() {
         epoch: before,
         event_ms: None,
         verdict: Verdict::Emit(vec![track(1)]),
+        dropped: Vec::new(),
     });
     driver.run(30);
     assert!(driver.sent.is_empty(), "{:?}", driver.sent);

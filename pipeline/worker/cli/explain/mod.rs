@@ -12,7 +12,7 @@ use std::io::{self, BufRead, BufReader};
 
 use anyhow::Context as _;
 use ingest_core::event::CustomerHints;
-use ingest_core::outcome::{Rejected, SkipReason, Verdict};
+use ingest_core::outcome::{DroppedField, Rejected, SkipReason, Verdict};
 use ingest_core::record::Topic;
 use ingest_core::route::{EventSummary, Pipeline};
 use jiff::Timestamp;
@@ -40,12 +40,24 @@ struct Explained {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
     operations: Vec<Value>,
+    /// Optional fields that are left out, because their values are bad.
+    dropped: Vec<ShownDrop>,
+}
+
+/// An optional field that is left out.
+#[derive(Debug, Serialize)]
+struct ShownDrop {
+    route: String,
+    field: String,
+    why: String,
 }
 
 /// What a record says.
 #[derive(Debug, Serialize)]
 struct ShownEvent {
     name: String,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
     id: Option<String>,
     time: Option<String>,
     customer: Map<String, Value>,
@@ -148,8 +160,12 @@ fn one(
     record: &ingest_core::record::Record,
     now: Timestamp,
 ) -> Explained {
-    let (summary, verdict) = pipeline.judge(record, now);
+    let (mut summary, verdict) = pipeline.judge(record, now);
     let notes = summary.as_ref().map(|summary| summary.notes.lines());
+    let dropped = summary
+        .as_mut()
+        .map(|summary| std::mem::take(&mut summary.dropped))
+        .unwrap_or_default();
     let explained = Explained {
         line,
         event: summary.map(ShownEvent::from),
@@ -159,6 +175,7 @@ fn one(
         route: None,
         notes: notes.unwrap_or_default(),
         operations: Vec::new(),
+        dropped: dropped.into_iter().map(ShownDrop::from).collect(),
     };
     match verdict {
         Verdict::Emit(planned) => {
@@ -226,6 +243,19 @@ impl Explained {
             route: None,
             notes: Vec::new(),
             operations: Vec::new(),
+            dropped: Vec::new(),
+        }
+    }
+}
+
+// === impl ShownDrop ===
+
+impl From<DroppedField> for ShownDrop {
+    fn from(dropped: DroppedField) -> Self {
+        Self {
+            route: dropped.route.to_string(),
+            field: dropped.field.to_string(),
+            why: dropped.detail,
         }
     }
 }
@@ -236,6 +266,7 @@ impl From<EventSummary> for ShownEvent {
     fn from(summary: EventSummary) -> Self {
         Self {
             name: summary.name,
+            kind: summary.kind,
             id: summary.id,
             time: summary.time.map(|time| time.to_string()),
             customer: hints(summary.customer),

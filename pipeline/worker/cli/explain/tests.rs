@@ -186,3 +186,34 @@ fn records_have_their_own_topic_and_may_be_null() {
             .contains("unknown field `vlaue`")
     );
 }
+
+#[test]
+fn a_line_lists_the_fields_that_are_left_out() {
+    let bad = ORDER.replace("27.5", "\"a secret word\"");
+    let lines = explained(&format!("{bad}\n{ORDER}\n"), false);
+    assert_eq!(lines[0]["verdict"], "emit");
+    let body = &lines[0]["operations"][0]["request"]["body"];
+    assert_eq!(body[0]["externalId"], "o1");
+    assert_eq!(body[0]["custom"].get("totalNum"), None);
+    let dropped = serde_json::json!([{
+        "route": "order-placed",
+        "field": "custom.totalNum",
+        "why": "must be a number, is a text that is no plain decimal number in `.properties.total`",
+    }]);
+    assert_eq!(lines[0]["dropped"], dropped);
+    assert_eq!(lines[1]["dropped"], serde_json::json!([]));
+}
+
+#[test]
+fn a_page_named_like_an_order_is_none() {
+    let page = ORDER
+        .replace("\"track\"", "\"page\"")
+        .replace("\"event\"", "\"name\"");
+    let lines = explained(&page, false);
+    assert_eq!(lines[0]["event"]["name"], "Order Completed");
+    assert_eq!(lines[0]["event"]["type"], "page");
+    assert_eq!(
+        (&lines[0]["verdict"], &lines[0]["reason"]),
+        (&"skip".into(), &"no_route".into())
+    );
+}

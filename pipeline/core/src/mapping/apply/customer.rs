@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::super::bad::BadFields;
 use super::super::expr::Expr;
 use super::super::model::{CustomerRule, KeyRules};
 use super::Work;
@@ -19,7 +20,10 @@ impl Work<'_> {
         let (keys, missing) = match rule {
             CustomerRule::Nobody => return Ok(None),
             CustomerRule::Hints(missing) => (hinted_keys(&self.event.customer), *missing),
-            CustomerRule::Keys(rules, missing) => (self.keys(rules, "customer")?, *missing),
+            CustomerRule::Keys(rules, missing) => {
+                let words = BadFields::new(self.route.on_bad, Vec::new());
+                (self.keys(&words, rules, "customer")?, *missing)
+            }
         };
         CustomerRef::new(keys, missing)
             .map(Some)
@@ -38,23 +42,35 @@ impl Work<'_> {
             })
     }
 
-    /// The keys that the expressions give, less those that identify nobody or are not legal: these are noted.
-    pub(super) fn keys(&mut self, rules: &KeyRules, at: &str) -> Made<Vec<CustomerKey>> {
+    /// The keys that the expressions give, less those that identify nobody or are not legal: these are noted. A key whose
+    /// expression fails is a field like others, and left out as one.
+    pub(super) fn keys(
+        &mut self,
+        words: &BadFields,
+        rules: &KeyRules,
+        at: &str,
+    ) -> Made<Vec<CustomerKey>> {
+        let mut key =
+            |rule: &Option<Expr>, kind, read| self.key(words, rule.as_ref(), at, kind, read);
+        let id = key(&rules.id, KeyKind::Id, identity::kustomer_id)?;
+        let external_id = key(
+            &rules.external_id,
+            KeyKind::ExternalId,
+            identity::external_id,
+        )?;
+        let email = key(&rules.email, KeyKind::Email, identity::email)?;
+        let phone = key(&rules.phone, KeyKind::Phone, identity::phone)?;
         let mut keys = Vec::with_capacity(2);
-        let id = self.key(rules.id.as_ref(), at, KeyKind::Id, identity::kustomer_id)?;
         keys.extend(id.map(CustomerKey::Id));
-        let external_id = rules.external_id.as_ref();
-        let external_id = self.key(external_id, at, KeyKind::ExternalId, identity::external_id)?;
         keys.extend(external_id.map(CustomerKey::ExternalId));
-        let email = self.key(rules.email.as_ref(), at, KeyKind::Email, identity::email)?;
         keys.extend(email.map(CustomerKey::Email));
-        let phone = self.key(rules.phone.as_ref(), at, KeyKind::Phone, identity::phone)?;
         keys.extend(phone.map(CustomerKey::Phone));
         Ok(keys)
     }
 
     fn key(
         &mut self,
+        words: &BadFields,
         rule: Option<&Expr>,
         at: &str,
         kind: KeyKind,
@@ -66,13 +82,16 @@ impl Work<'_> {
             KeyKind::Email => "email",
             KeyKind::Phone => "phone",
         };
-        let Some(value) = self.optional(rule, at, name)? else {
+        let Some(rule) = rule else { return Ok(None) };
+        let field = format!("{at}.{name}");
+        let made = self.value(rule, || field.clone());
+        let Some(value) = self.drops.optional(words, &field, made)? else {
             return Ok(None);
         };
         match read(&value) {
             Ok(key) => Ok(key.map(Arc::from)),
             Err(why) => {
-                self.notes.unused(format!("{at}.{name}"), kind, why);
+                self.notes.unused(field, kind, why);
                 Ok(None)
             }
         }

@@ -27,6 +27,16 @@ pub(super) fn check_size(at: &str, bytes: usize) -> Made<()> {
     })
 }
 
+/// A part that is the largest of a body which is too large.
+pub(super) fn too_large(at: &str, bytes: usize) -> Failure {
+    Failure {
+        reason: Rejection::ItemTooLarge,
+        detail: format!(
+            "{at}: is the largest part of {bytes} bytes of JSON, more than the {MAX_ITEM_BYTES} that one item may have"
+        ),
+    }
+}
+
 pub(super) fn no_customer() -> Failure {
     Failure {
         reason: Rejection::MissingCustomer,

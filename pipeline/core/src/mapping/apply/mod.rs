@@ -1,7 +1,10 @@
 //! Event to verdict.
 
 mod customer;
+mod drops;
 mod failure;
+mod fields;
+mod fit;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -10,28 +13,37 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use self::customer::key_bytes;
+use self::drops::Drops;
 use self::failure::{
-    Failure, Made, check_size, evaluation, missing, no_customer, no_title, refused, wrong_type,
+    Failure, Made, evaluation, missing, no_customer, no_title, refused, wrong_type,
 };
 use super::expr::{Expr, Scope};
-use super::model::{
-    Action, CustomRule, CustomerRule, FieldRule, IdentifyRule, KObjectRule, Late, Route, Rule,
-    Template, TrackRule,
-};
-use crate::body::attribute::{custom_value, meta_entry};
-use crate::body::field::{field_value, object_id, put};
+use super::model::{Action, CustomerRule, IdentifyRule, KObjectRule, Late, Route, Rule, TrackRule};
+use crate::body::field::{object_id, put};
 use crate::body::key::event_key;
 use crate::body::name::legal_name;
-use crate::body::{Cuts, Illegal, MAX_TEXT_CHARS, json_bytes};
+use crate::body::{Cuts, Illegal, MAX_TEXT_CHARS};
 use crate::decode::time;
 use crate::event::{Event, Notes};
-use crate::identity;
 use crate::operation::{
     CustomerRef, ExternalId, Identify, KObject, Operation, Planned, Track, VERSION_ATTRIBUTE,
     Version,
 };
-use crate::outcome::{Rejected, Rejection, SkipReason, Verdict};
+use crate::outcome::{DroppedField, Rejected, Rejection, SkipReason, Verdict};
 use crate::record::Record;
+
+/// What came of an event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Applied {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// How many texts were cut at their limit.
+    pub cuts: Cuts,
+    /// The optional fields that were left out of what is emitted, because their values are bad.
+    pub dropped: Vec<DroppedField>,
+    /// Values that should be keys of the customer and are none.
+    pub notes: Notes,
+}
 
 /// One event under the rules of one route.
 struct Work<'a> {
@@ -41,16 +53,17 @@ struct Work<'a> {
     now: Timestamp,
     route: &'a Route,
     cuts: Cuts,
+    drops: Drops,
     notes: Notes,
 }
 
-/// The verdict of the first of these routes whose condition holds, how many texts were cut, and which keys are not used.
+/// What comes of an event by the first of these routes whose condition holds.
 pub(super) fn first<'a>(
     routes: impl Iterator<Item = &'a Route>,
     event: &Event,
     record: &Record,
     now: Timestamp,
-) -> (Verdict, Cuts, Notes) {
+) -> Applied {
     let scope = Scope::new(event, record);
     let mut named = false;
     for route in routes {
@@ -72,12 +85,22 @@ pub(super) fn first<'a>(
                     now,
                     route,
                     cuts: Cuts::default(),
+                    drops: Drops::new(&route.name),
                     notes: Notes::default(),
                 };
                 let verdict = work.verdict();
-                return (verdict, work.cuts, work.notes);
+                let dropped = match &verdict {
+                    Verdict::Emit(_) => work.drops.into_fields(),
+                    Verdict::Skip(_) | Verdict::Reject(_) => Vec::new(),
+                };
+                return Applied {
+                    verdict,
+                    cuts: work.cuts,
+                    dropped,
+                    notes: work.notes,
+                };
             }
-            Err(failure) => return (reject(route, failure), Cuts::default(), Notes::default()),
+            Err(failure) => return Applied::of(reject(route, failure)),
         }
     }
     let reason = if named {
@@ -85,7 +108,19 @@ pub(super) fn first<'a>(
     } else {
         SkipReason::NoRoute
     };
-    (Verdict::Skip(reason), Cuts::default(), Notes::default())
+    Applied::of(Verdict::Skip(reason))
+}
+
+impl Applied {
+    /// A verdict before any operation was made.
+    fn of(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            cuts: Cuts::default(),
+            dropped: Vec::new(),
+            notes: Notes::default(),
+        }
+    }
 }
 
 fn reject(route: &Route, failure: Failure) -> Verdict {
@@ -133,7 +168,7 @@ impl Work<'_> {
 
     fn identify(&mut self, rule: &IdentifyRule, customer: Option<&CustomerRef>) -> Made<Operation> {
         let known = customer.ok_or_else(no_customer)?;
-        let mut keys = self.keys(&rule.keys, "identify")?;
+        let mut keys = self.keys(&rule.bad, &rule.keys, "identify")?;
         // a key that the identify itself gives replaces the one of its kind
         keys.extend(
             known
@@ -145,23 +180,25 @@ impl Work<'_> {
         );
         let customer = CustomerRef::new(keys, known.missing).ok_or_else(no_customer)?;
         let mut body = Map::new();
-        self.fields(&rule.fields, "identify.", &mut body)?;
+        self.fields(&rule.bad, &rule.fields, "identify.", &mut body)?;
         if !rule.location.is_empty() {
             let mut location = Map::new();
-            self.fields(&rule.location, "identify.location.", &mut location)?;
+            let at = "identify.location.";
+            self.fields(&rule.bad, &rule.location, at, &mut location)?;
             put(
                 &mut body,
                 "location",
                 (!location.is_empty()).then_some(Value::Object(location)),
             );
         }
-        let custom = self.custom(&rule.custom, "identify.custom.")?;
+        let custom = self.custom(&rule.bad, &rule.custom, "identify.custom.")?;
         put(
             &mut body,
             "custom",
             (!custom.is_empty()).then_some(Value::Object(custom)),
         );
-        check_size("identify", json_bytes(&body) + key_bytes(&customer))?;
+        let around = key_bytes(&customer);
+        self.fit(&rule.bad, "identify", "identify.", &mut body, around)?;
         Ok(Operation::Identify(Identify {
             customer,
             fields: Arc::new(body),
@@ -192,30 +229,10 @@ impl Work<'_> {
             Ok(name) => Arc::from(name),
             Err(illegal) => return Err(refused("track", &illegal, &rule.name)),
         };
-        let session_id = self.short_text(rule.session.as_ref(), "session")?;
-        let tracking_id = self.short_text(rule.tracking_id.as_ref(), "trackingId")?;
+        let session_id = self.short_text(&rule.bad, rule.session.as_ref(), "session")?;
+        let tracking_id = self.short_text(&rule.bad, rule.tracking_id.as_ref(), "trackingId")?;
         let event_key = event_key(self.event, self.record, &self.route.name, number);
-        let mut meta = Map::with_capacity(rule.meta.len() + 2);
-        for rule in &rule.meta {
-            let Some(value) = self.optional(Some(&rule.value), "meta", &rule.name)? else {
-                continue;
-            };
-            let entry = meta_entry(&rule.name, value, &mut self.cuts);
-            let (name, value) = entry.map_err(|illegal| {
-                refused(&format!("meta.{}", rule.name), &illegal, &rule.value)
-            })?;
-            if crate::body::RESERVED_META.contains(&name.as_ref())
-                || meta.contains_key(name.as_ref())
-            {
-                let rule_text = format!("would be sent as `{name}`, which is taken");
-                return Err(refused(
-                    &format!("meta.{}", rule.name),
-                    &Illegal::new(rule_text),
-                    &rule.value,
-                ));
-            }
-            meta.insert(name.into_owned(), value);
-        }
+        let mut meta = self.meta(&rule.bad, &rule.meta)?;
         meta.insert("eventKey".to_owned(), Value::String(event_key.to_string()));
         if let Some(occurred) = occurred {
             meta.insert(
@@ -226,7 +243,8 @@ impl Work<'_> {
         let around = name.len()
             + session_id.as_ref().map_or(0, |s| s.len())
             + tracking_id.as_ref().map_or(0, |s| s.len());
-        check_size("track", json_bytes(&meta) + around + key_bytes(&customer))?;
+        let around = around + key_bytes(&customer);
+        self.fit(&rule.bad, "track", "meta.", &mut meta, around)?;
         Ok(Some(Operation::Track(Track {
             customer,
             name,
@@ -242,14 +260,16 @@ impl Work<'_> {
         let id =
             object_id(&id).map_err(|illegal| refused("externalId", &illegal, &rule.external_id))?;
         let id = id.ok_or_else(|| missing("externalId", &rule.external_id))?;
-        let version = self.optional(rule.version.as_ref(), "kobject", "version")?;
-        let version = match (version, &rule.version) {
-            (Some(value), Some(expr)) => version_of(&value, expr)?,
-            (_, _) => None,
+        let version = match &rule.version {
+            Some(expr) => match self.value(expr, || "version".to_owned())? {
+                Some(value) => version_of(&value, expr)?,
+                None => None,
+            },
+            None => None,
         };
         let mut body = Map::with_capacity(rule.fields.len() + 2);
         body.insert("externalId".to_owned(), Value::String(id.clone()));
-        self.fields(&rule.fields, "", &mut body)?;
+        self.fields(&rule.bad, &rule.fields, "", &mut body)?;
         if !body.contains_key("title") {
             let expr = rule
                 .fields
@@ -258,7 +278,7 @@ impl Work<'_> {
                 .and_then(|field| field.value.expr());
             return Err(expr.map_or_else(no_title, |expr| missing("title", expr)));
         }
-        let mut custom = self.custom(&rule.custom, "custom.")?;
+        let mut custom = self.custom(&rule.bad, &rule.custom, "custom.")?;
         if let Some(version) = &version {
             custom.insert(VERSION_ATTRIBUTE.to_owned(), Value::from(&*version.0));
         }
@@ -267,7 +287,7 @@ impl Work<'_> {
             "custom",
             (!custom.is_empty()).then_some(Value::Object(custom)),
         );
-        check_size("kobject", json_bytes(&body))?;
+        self.fit(&rule.bad, "kobject", "", &mut body, 0)?;
         Ok(Operation::KObject(KObject {
             klass: rule.klass.clone(),
             external_id: ExternalId(Arc::from(id)),
@@ -275,93 +295,6 @@ impl Work<'_> {
             version,
             body: Arc::new(body),
         }))
-    }
-
-    fn fields(&mut self, rules: &[FieldRule], at: &str, body: &mut Map<String, Value>) -> Made<()> {
-        for rule in rules {
-            let at = || format!("{at}{}", rule.name);
-            let Some(value) = self.template(&rule.value, &at)? else {
-                continue;
-            };
-            let value =
-                field_value(rule.kind, value, &mut self.cuts).map_err(|illegal| {
-                    match rule.value.expr() {
-                        Some(expr) => refused(&at(), &illegal, expr),
-                        None => Failure {
-                            reason: illegal.reason,
-                            detail: format!("{}: {}", at(), illegal.rule),
-                        },
-                    }
-                })?;
-            put(body, rule.name, value);
-        }
-        Ok(())
-    }
-
-    fn custom(&mut self, rules: &[CustomRule], at: &str) -> Made<Map<String, Value>> {
-        let mut custom = Map::with_capacity(rules.len() + 1);
-        for rule in rules {
-            let value = rule.value.eval(self.scope).map_err(|failed| {
-                evaluation(&format!("{at}{}", rule.name), &rule.value, failed.0)
-            })?;
-            let Some(value) = value else { continue };
-            let value = custom_value(rule.suffix, value.into_owned(), &mut self.cuts)
-                .map_err(|illegal| refused(&format!("{at}{}", rule.name), &illegal, &rule.value))?;
-            custom.insert(rule.name.clone(), value);
-        }
-        Ok(custom)
-    }
-
-    fn template(&self, template: &Template, at: &dyn Fn() -> String) -> Made<Option<Value>> {
-        match template {
-            Template::Expr(expr) => match expr.eval(self.scope) {
-                Ok(value) => Ok(value.map(Cow::into_owned)),
-                Err(failed) => Err(evaluation(&at(), expr, failed.0)),
-            },
-            Template::List(items) => {
-                let mut values = Vec::with_capacity(items.len());
-                for (index, item) in items.iter().enumerate() {
-                    values.extend(self.template(item, &|| format!("{}[{index}]", at()))?);
-                }
-                Ok(Some(Value::Array(values)))
-            }
-            Template::Map(entries) => {
-                let mut map = Map::with_capacity(entries.len());
-                for (name, item) in entries {
-                    if let Some(value) = self.template(item, &|| format!("{}.{name}", at()))? {
-                        map.insert(name.clone(), value);
-                    }
-                }
-                Ok(Some(Value::Object(map)))
-            }
-        }
-    }
-
-    fn optional(&self, expr: Option<&Expr>, at: &str, name: &str) -> Made<Option<Value>> {
-        let Some(expr) = expr else { return Ok(None) };
-        match expr.eval(self.scope) {
-            Ok(value) => Ok(value.map(Cow::into_owned)),
-            Err(failed) => Err(evaluation(&format!("{at}.{name}"), expr, failed.0)),
-        }
-    }
-
-    fn short_text(&mut self, expr: Option<&Expr>, at: &str) -> Made<Option<Arc<str>>> {
-        let Some(value) = self.optional(expr, "track", at)? else {
-            return Ok(None);
-        };
-        let Some(text) = identity::id_text(&value) else {
-            return Ok(None);
-        };
-        Ok(Some(Arc::from(self.cuts.cut(text, MAX_TEXT_CHARS))))
-    }
-}
-
-impl Template {
-    fn expr(&self) -> Option<&Expr> {
-        match self {
-            Self::Expr(expr) => Some(expr),
-            Self::List(_) | Self::Map(_) => None,
-        }
     }
 }
 

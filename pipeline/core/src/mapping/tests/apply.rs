@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{PRESET, compile, now, record};
 use crate::decode::Limits;
 use crate::event::{CustomerHints, Event};
-use crate::mapping::{Mapping, OnHold, shown};
+use crate::mapping::{Applied, Mapping, OnHold, shown};
 use crate::operation::{CustomerKey, MissingCustomer, Operation};
 use crate::outcome::{Rejected, Rejection, SkipReason, Verdict};
 use crate::record::Record;
@@ -19,6 +19,7 @@ use crate::decode::Format;
 fn event(name: &str, payload: Value) -> Event {
     Event {
         source: "json",
+        kind: None,
         name: name.into(),
         id: Some("e-1".into()),
         time: "2026-03-04T07:00:00Z".parse().ok(),
@@ -33,7 +34,7 @@ fn event(name: &str, payload: Value) -> Event {
 }
 
 fn apply(mapping: &Mapping, event: &Event) -> Verdict {
-    mapping.apply(event, &record(), now())
+    mapping.apply(event, &record(), now()).verdict
 }
 
 fn emitted(verdict: &Verdict) -> Vec<Value> {
@@ -254,11 +255,13 @@ fn a_kobject_carries_its_version_and_only_legal_fields() {
         custom: { totalNum: .total, atAt: .at, paidBool: true, noteStr: .note, countNum: 3 }
         data: { items: .items, fixed: 1, deep: { a: [.a, .b] } }
         tags: .tags
-        createdAt: .at",
+        createdAt: .at
+        onBad: reject",
     );
     let payload = json!({"id": 9_007_199_254_740_993_i64, "v": 12, "title": "x".repeat(300), "total": "27.50", "at": 1_772_611_200,
                          "items": [{"q": {"r": 1}}], "tags": ["a", "a"], "note": "n".repeat(2000), "b": 5});
-    let (verdict, cuts) = mapping.apply_counted(&event("x", payload.clone()), &record(), now());
+    let Applied { verdict, cuts, .. } =
+        mapping.apply(&event("x", payload.clone()), &record(), now());
     let found = &emitted(&verdict)[0];
     assert_eq!(found["externalId"], "9007199254740993");
     assert_eq!(found["version"], "12");

@@ -4,9 +4,11 @@ use super::Mapping;
 use crate::record::{Header, Offset, Position, Record, TopicPartition};
 
 mod apply;
+mod bad;
 mod errors;
 mod keys;
 mod properties;
+mod spellings;
 
 const PRESET: &str = include_str!("../../../../../schemas/mappings/segment.yaml");
 

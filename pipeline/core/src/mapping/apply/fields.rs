@@ -1,0 +1,211 @@
+//! The optional fields of an operation, each by itself: a bad one does not take the others with it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::super::bad::BadFields;
+use super::super::expr::Expr;
+use super::super::model::{CustomRule, FieldRule, MetaRule, Template};
+use super::Work;
+use super::failure::{Failure, Made, evaluation, refused, wrong_type};
+use crate::body::attribute::{custom_value, meta_entry};
+use crate::body::field::{Kind, field_value, put};
+use crate::body::{Illegal, MAX_TEXT_CHARS, RESERVED_META};
+use crate::identity;
+
+impl Work<'_> {
+    /// Puts the fields into a body; `at` stands before their names. A title is required, and fails as such.
+    pub(super) fn fields(
+        &mut self,
+        words: &BadFields,
+        rules: &[FieldRule],
+        at: &str,
+        body: &mut Map<String, Value>,
+    ) -> Made<()> {
+        for rule in rules {
+            let field = || format!("{at}{}", rule.name);
+            if rule.kind == Kind::Title {
+                let value = match rule.value.expr() {
+                    Some(expr) => self.value(expr, field)?,
+                    None => None,
+                };
+                let value = value.map(|value| field_value(rule.kind, value, &mut self.cuts));
+                let value = value
+                    .transpose()
+                    .map_err(|illegal| failed(&field(), &illegal, rule))?;
+                put(body, rule.name, value.flatten());
+                continue;
+            }
+            let Some(value) = self.template(words, &rule.value, &field)? else {
+                continue;
+            };
+            match field_value(rule.kind, value, &mut self.cuts) {
+                Ok(value) => put(body, rule.name, value),
+                Err(mut illegal) => {
+                    let rest = illegal.legal_part.take();
+                    let failure = failed(&field(), &illegal, rule);
+                    self.drops.leave_out(words, &field(), failure)?;
+                    put(body, rule.name, rest);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The `custom` attributes; `at` stands before their names.
+    pub(super) fn custom(
+        &mut self,
+        words: &BadFields,
+        rules: &[CustomRule],
+        at: &str,
+    ) -> Made<Map<String, Value>> {
+        let mut custom = Map::with_capacity(rules.len() + 1);
+        for rule in rules {
+            let field = || format!("{at}{}", rule.name);
+            let made = match self.value(&rule.value, field) {
+                Ok(Some(value)) => custom_value(rule.suffix, value, &mut self.cuts)
+                    .map_err(|illegal| refused(&field(), &illegal, &rule.value)),
+                Ok(None) => continue,
+                Err(failure) => Err(failure),
+            };
+            let value = match made {
+                Ok(value) => value,
+                Err(failure) => {
+                    self.drops.leave_out(words, &field(), failure)?;
+                    None
+                }
+            };
+            put(&mut custom, &rule.name, value);
+        }
+        Ok(custom)
+    }
+
+    /// The `meta` attributes.
+    pub(super) fn meta(
+        &mut self,
+        words: &BadFields,
+        rules: &[MetaRule],
+    ) -> Made<Map<String, Value>> {
+        let mut meta = Map::with_capacity(rules.len() + RESERVED_META.len());
+        for rule in rules {
+            let field = || format!("meta.{}", rule.name);
+            match self.meta_value(rule, &meta, field) {
+                Ok(None) => {}
+                Ok(Some((name, value))) => {
+                    meta.insert(name, value);
+                }
+                Err(failure) => self.drops.leave_out(words, &field(), failure)?,
+            }
+        }
+        Ok(meta)
+    }
+
+    fn meta_value(
+        &mut self,
+        rule: &MetaRule,
+        others: &Map<String, Value>,
+        field: impl Fn() -> String,
+    ) -> Made<Option<(String, Value)>> {
+        let Some(value) = self.value(&rule.value, &field)? else {
+            return Ok(None);
+        };
+        let refused = |illegal: &Illegal| refused(&field(), illegal, &rule.value);
+        let entry = meta_entry(&rule.name, value, &mut self.cuts).map_err(|e| refused(&e))?;
+        let Some((name, value)) = entry else {
+            return Ok(None);
+        };
+        if RESERVED_META.contains(&name.as_ref()) || others.contains_key(name.as_ref()) {
+            let taken = format!("would be sent as `{name}`, which is taken");
+            return Err(refused(&Illegal::new(taken)));
+        }
+        Ok(Some((name.into_owned(), value)))
+    }
+
+    /// A short text that groups events, such as a session.
+    pub(super) fn short_text(
+        &mut self,
+        words: &BadFields,
+        expr: Option<&Expr>,
+        field: &str,
+    ) -> Made<Option<Arc<str>>> {
+        let Some(expr) = expr else { return Ok(None) };
+        let made = self.value(expr, || field.to_owned());
+        let made = made.and_then(|value| match value {
+            None => Ok(None),
+            // a text or number that names nothing is no value, as `0` for no session
+            Some(value) => match (identity::id_text(&value), &value) {
+                (Some(text), _) => Ok(Some(text)),
+                (None, Value::String(_)) => Ok(None),
+                (None, value) if identity::plain_text(value).is_some() => Ok(None),
+                (None, value) => Err(wrong_type(field, expr, "a text or a whole number", value)),
+            },
+        });
+        let text = self.drops.optional(words, field, made)?;
+        Ok(text.map(|text| Arc::from(self.cuts.cut(text, MAX_TEXT_CHARS))))
+    }
+
+    /// The value of a template; a part of it that fails is left out by itself.
+    fn template(
+        &mut self,
+        words: &BadFields,
+        template: &Template,
+        field: &dyn Fn() -> String,
+    ) -> Made<Option<Value>> {
+        match template {
+            Template::Expr(expr) => match self.value(expr, field) {
+                Ok(value) => Ok(value),
+                Err(failure) => {
+                    self.drops.leave_out(words, &field(), failure)?;
+                    Ok(None)
+                }
+            },
+            Template::List(items) => {
+                let mut values = Vec::with_capacity(items.len());
+                for (index, item) in items.iter().enumerate() {
+                    let field = || format!("{}[{index}]", field());
+                    values.extend(self.template(words, item, &field)?);
+                }
+                Ok(Some(Value::Array(values)))
+            }
+            Template::Map(entries) => {
+                let mut map = Map::with_capacity(entries.len());
+                for (name, item) in entries {
+                    let field = || format!("{}.{name}", field());
+                    if let Some(value) = self.template(words, item, &field)? {
+                        map.insert(name.clone(), value);
+                    }
+                }
+                Ok(Some(Value::Object(map)))
+            }
+        }
+    }
+
+    /// The value of an expression; null is none.
+    pub(super) fn value(&self, expr: &Expr, field: impl Fn() -> String) -> Made<Option<Value>> {
+        match expr.eval(self.scope) {
+            Ok(value) => Ok(value.map(Cow::into_owned)),
+            Err(failed) => Err(evaluation(&field(), expr, failed.0)),
+        }
+    }
+}
+
+impl Template {
+    pub(super) fn expr(&self) -> Option<&Expr> {
+        match self {
+            Self::Expr(expr) => Some(expr),
+            Self::List(_) | Self::Map(_) => None,
+        }
+    }
+}
+
+fn failed(field: &str, illegal: &Illegal, rule: &FieldRule) -> Failure {
+    match rule.value.expr() {
+        Some(expr) => refused(field, illegal, expr),
+        None => Failure {
+            reason: illegal.reason,
+            detail: format!("{field}: {}", illegal.rule),
+        },
+    }
+}
