@@ -179,6 +179,7 @@ impl Driven {
             let reply = Reply {
                 limits: Limits::default(),
                 result,
+                trouble: None,
             };
             self.step(Input::Replied { request, reply });
         }

@@ -13,7 +13,7 @@ use ingest_kustomer::Client;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::status::{Phase, StatusReport};
+use crate::admin::status::{KafkaStatus, Phase, Places, StatusReport};
 use crate::admin::{AdminServer, AdminState, Command};
 use crate::cli::RunArgs;
 use crate::clock::Clock;
@@ -58,7 +58,7 @@ pub fn run(settings: &Settings, args: &RunArgs) -> anyhow::Result<Exit> {
         let spawner = supervisor.spawner();
         let signals = Signals::install().context("signals cannot be listened to")?;
         let (command_in, commands) = mpsc::channel(COMMANDS);
-        let (report_in, reports) = watch::channel(StatusReport::new());
+        let (report_in, reports) = watch::channel(StatusReport::new(places(settings)));
         let state = AdminState {
             status: reports,
             metrics,
@@ -102,6 +102,18 @@ pub fn run(settings: &Settings, args: &RunArgs) -> anyhow::Result<Exit> {
     // A question to brokers that do not answer may still block a thread: nobody waits for it.
     runtime.shutdown_background();
     exit
+}
+
+/// What advice about this configuration names.
+fn places(settings: &Settings) -> Places {
+    let kafka = &settings.kafka;
+    let name = |topic: &Topic| topic.as_str().to_owned();
+    Places {
+        brokers: kafka.brokers.clone(),
+        dead_letter_topic: name(&kafka.dead_letter_topic),
+        hold_topic: kafka.hold_topic.as_ref().map(name),
+        state_topic: kafka.state_topic.as_ref().map(name),
+    }
 }
 
 async fn pump_until_end(
@@ -230,7 +242,7 @@ async fn report(
     observer: Observer,
 ) -> Result<(), std::convert::Infallible> {
     let started = Clock.now();
-    let mut report = StatusReport::new();
+    let mut report = reports.borrow().clone();
     let mut noted: Option<Instant> = None;
     let mut pace = Pace::default();
     // It ends with the pump, whose last view shows the end of the drain.
@@ -239,6 +251,7 @@ async fn report(
             continue;
         };
         report.take(&view.snapshot, view.at);
+        report.kafka = KafkaStatus::new(&view.brokers, view.at, &report.places);
         report.uptime_seconds = view.at.saturating_duration_since(started).as_secs();
         report.phase = if spawner.halting().is_cancelled() {
             Phase::Halted
@@ -267,10 +280,10 @@ async fn report(
         }
         let tally = observer.tally();
         report.dead_letters = tally.dead_lettered.values().sum();
-        let lag = view.statistics.partitions.iter().filter_map(|one| one.lag);
-        let estimate = pace.drain_estimate(view.at, tally.settled(), lag.sum());
-        report.drain_estimate_seconds = estimate.map(|left| left.as_secs());
-        observer.metrics().drain_estimate(estimate);
+        let drain = pace.drain(view.at, &view.snapshot, &view.statistics.partitions);
+        report.drain_state = drain.state;
+        report.drain_estimate_seconds = drain.left.map(|left| left.as_secs());
+        observer.metrics().drain(drain);
         reports.send_replace(report.clone());
     }
     spawner.shutdown().cancelled().await;

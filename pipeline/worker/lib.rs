@@ -9,6 +9,7 @@
 //! | [`judge`] | what comes of a record |
 //! | [`suspects`] | the last line against a record that ends the process |
 //! | [`observe`] | facts of the machine, as metrics, log lines and a tally |
+//! | [`pace`] | when the backlog will be gone |
 //! | [`demo`] | the whole thing in one process |
 //! | [`admin`] | health, status, metrics and holds over HTTP |
 //! | [`metrics`] | every metric, from one catalog |
@@ -26,7 +27,7 @@ pub mod judge;
 pub mod lifecycle;
 pub mod metrics;
 pub mod observe;
-mod pace;
+pub mod pace;
 pub mod pump;
 pub mod suspects;
 pub mod telemetry;

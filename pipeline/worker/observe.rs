@@ -8,6 +8,7 @@ use ingest_core::event::Notes;
 use ingest_core::fact::{Fact, Settlement};
 use ingest_core::outcome::{HeldBy, Rejection, SkipReason};
 use ingest_core::record::Topic;
+use ingest_core::trouble::Seen;
 use ingest_kafka::{CommitFailureKind, SourceError, Statistics};
 
 use crate::clock::Clock;
@@ -135,6 +136,7 @@ impl Observer {
             | Fact::JobDone { .. }
             | Fact::JobAbandoned
             | Fact::HoldBegan { .. }
+            | Fact::HoldGoesOn { .. }
             | Fact::HoldEnded { .. }
             | Fact::PartitionWaits { .. }
             | Fact::Resolved { .. }
@@ -177,11 +179,29 @@ impl Tally {
     }
 }
 
+/// What went wrong last, in words; empty where nobody said so.
+fn last_of(seen: &Seen) -> String {
+    let last = seen.last.as_ref();
+    last.map(|(_, trouble)| trouble.to_string())
+        .unwrap_or_default()
+}
+
 /// What is worth a line: rare things that a person may have to act on.
 fn log(fact: &Fact) {
     match fact {
-        Fact::HoldBegan { scope, cause } => {
-            tracing::error!(%scope, cause = cause.as_str(), "on hold: nothing is lost, this work waits; see /status");
+        Fact::HoldBegan { scope, cause, seen } => {
+            let (errors, last) = (seen.times, last_of(seen));
+            tracing::error!(%scope, cause = cause.as_str(), errors, last_error = last, "on hold: nothing is lost, this work waits; see /status");
+        }
+        Fact::HoldGoesOn {
+            scope,
+            cause,
+            seen,
+            next,
+        } => {
+            let (errors, last) = (seen.times, last_of(seen));
+            let next = next.map(|next| next.as_secs());
+            tracing::warn!(%scope, cause = cause.as_str(), errors, last_error = last, next_try_seconds = next, "still on hold");
         }
         Fact::HoldEnded { scope, cause } => {
             tracing::info!(%scope, cause = cause.as_str(), "the hold is over");

@@ -1,85 +1,316 @@
-//! How fast the backlog shrinks, and when it will be gone.
+//! When the backlog will be gone, from what is left and from what requests do.
+//!
+//! Records are no measure: most of a topic may be skipped at once, a hundred objects travel in one request, and an event
+//! costs a whole one. So what is left is counted in requests (operations by kind, each at what its kind has cost lately),
+//! and divided by how many requests leave now. Of records that are not read yet it is assumed that they lead to as many
+//! operations as those that were read last. What comes in from now on is not part of it.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// Over how long the pace is smoothed, and after which a worker that settles nothing has none.
-const WINDOW: Duration = Duration::from_secs(60);
+use ingest_core::hold::Scope;
+use ingest_core::machine::{PerKind, Snapshot};
+use ingest_core::outcome::{HeldBy, HoldCause};
+use ingest_core::record::{Offset, TopicPartition};
+use ingest_kafka::PartitionStatistics;
+use serde::Serialize;
 
-/// How fast records are settled, smoothed over about a minute.
+/// Over how long requests are looked at.
+const WINDOW: f64 = 60.0;
+/// Over how many records the operations that they lead to.
+const RECORDS: f64 = 20_000.0;
+/// How long the pace is taken for what the quota allows, until requests have shown another.
+const TRUSTED: f64 = 5.0;
+/// What operations cost until requests have shown it: so many requests for so many operations.
+const COSTS: PerKind<(f64, f64)> = PerKind {
+    tracking: (5.0, 5.0),
+    objects: (3.0, 100.0),
+};
+/// Below this part of what the quota allows nothing moves.
+const STANDSTILL: f64 = 0.01;
+
+/// When the backlog will be gone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Drain {
+    /// What is to be said of it.
+    pub state: DrainState,
+    /// In how long; only of what is estimated, and zero where nothing is to do.
+    pub left: Option<Duration>,
+}
+
+/// What is to be said of the backlog.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DrainState {
+    /// Too little is known yet, or nothing moves although nothing is held.
+    #[default]
+    NotKnown,
+    /// Everything is settled.
+    NothingToDo,
+    /// It will be gone at the present pace.
+    Estimated,
+    /// What is left is held until a person acts.
+    WaitsForPerson,
+    /// What is left is held until the API, or the state topic, works again.
+    WaitsForHealth,
+}
+
+/// Watches requests and records, one look after the other.
 #[derive(Debug, Default)]
-pub(crate) struct Pace {
-    last: Option<(Instant, u64)>,
-    moved: Option<Instant>,
-    per_second: f64,
+pub struct Pace {
+    last: Option<Look>,
+    /// Seconds in which there was something to do, and requests that left in them.
+    busy: f64,
+    spent: f64,
+    /// Requests spent on a kind, and operations that they were for.
+    costs: PerKind<(f64, f64)>,
+    /// Records read, and operations that they led to.
+    read: f64,
+    planned: PerKind<f64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    at: Instant,
+    read: u64,
+    planned: PerKind<u64>,
+    /// Operations that have ended or are under way.
+    launched: PerKind<u64>,
+    spent: PerKind<u64>,
+    /// There were more operations than permits.
+    busy: bool,
+}
+
+/// What is left, in requests.
+struct Left {
+    requests: f64,
+    /// Records that are not read, and not kept back by a hold.
+    unread: f64,
+    anything: bool,
+}
+
+// === impl DrainState ===
+
+impl DrainState {
+    /// Every value.
+    pub const ALL: [Self; 5] = [
+        Self::NotKnown,
+        Self::NothingToDo,
+        Self::Estimated,
+        Self::WaitsForPerson,
+        Self::WaitsForHealth,
+    ];
+
+    /// The label in metrics and in `/status`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotKnown => "not_known",
+            Self::NothingToDo => "nothing_to_do",
+            Self::Estimated => "estimated",
+            Self::WaitsForPerson => "waits_for_person",
+            Self::WaitsForHealth => "waits_for_health",
+        }
+    }
 }
 
 // === impl Pace ===
 
 impl Pace {
-    /// When a lag will be gone at the present pace, with so many records settled by now; `None` without lag, and while
-    /// nothing moves.
-    pub(crate) fn drain_estimate(
+    /// Takes a look, and says when what is left now will be gone.
+    pub fn drain(
         &mut self,
         at: Instant,
-        settled: u64,
-        lag: u64,
-    ) -> Option<Duration> {
-        if let Some((before, had)) = self.last {
-            let seconds = at.saturating_duration_since(before).as_secs_f64();
-            let gained = u32::try_from(settled.saturating_sub(had)).unwrap_or(u32::MAX);
-            if gained > 0 {
-                self.moved = Some(at);
-            }
-            if seconds > 0.0 {
-                let now = f64::from(gained) / seconds;
-                let part = (seconds / WINDOW.as_secs_f64()).min(1.0);
-                self.per_second = if self.per_second > 0.0 {
-                    self.per_second.mul_add(1.0 - part, now * part)
-                } else {
-                    now
-                };
-            }
+        snapshot: &Snapshot,
+        statistics: &[PartitionStatistics],
+    ) -> Drain {
+        let allowed = snapshot.allowed_per_second;
+        self.look(at, snapshot, allowed);
+        let Some(left) = self.left(snapshot, statistics) else {
+            return Drain::default();
+        };
+        if !left.anything {
+            return Drain {
+                state: DrainState::NothingToDo,
+                left: Some(Duration::ZERO),
+            };
         }
-        self.last = Some((at, settled));
-        let moves = self
-            .moved
-            .is_some_and(|moved| at.saturating_duration_since(moved) < WINDOW);
-        if !moves {
+        if left.requests < f64::EPSILON && left.unread < 1.0 {
+            return Drain {
+                state: waits(snapshot),
+                left: None,
+            };
+        }
+        self.at_this_pace(&left, allowed)
+    }
+
+    fn at_this_pace(&self, left: &Left, allowed: f64) -> Drain {
+        let per_second = (self.spent + TRUSTED * allowed) / (self.busy + TRUSTED);
+        let reads = if self.busy > 0.0 {
+            self.read / self.busy
+        } else {
+            0.0
+        };
+        let seconds = if left.requests > 0.0 {
+            if per_second <= allowed * STANDSTILL || per_second <= f64::EPSILON {
+                return Drain::default();
+            }
+            left.requests / per_second
+        } else if reads > 0.0 {
+            // What is not read yet leads to no request: it is gone as soon as it is read.
+            left.unread / reads
+        } else {
+            return Drain::default();
+        };
+        match Duration::try_from_secs_f64(seconds) {
+            Ok(left) => Drain {
+                state: DrainState::Estimated,
+                left: Some(left),
+            },
+            Err(_out_of_range) => Drain::default(),
+        }
+    }
+
+    /// What happened since the last look.
+    fn look(&mut self, at: Instant, snapshot: &Snapshot, allowed: f64) {
+        let progress = &snapshot.progress;
+        let waiting = progress.waiting.tracking + progress.waiting.objects;
+        let now = Look {
+            at,
+            read: progress.read,
+            planned: progress.planned,
+            launched: progress
+                .ended
+                .zip(progress.under_way)
+                .map(|(ended, under_way)| ended + under_way),
+            spent: progress.spent,
+            busy: whole(waiting) > allowed,
+        };
+        let Some(before) = self.last.replace(now) else {
+            return;
+        };
+        let seconds = at.saturating_duration_since(before.at).as_secs_f64();
+        if seconds <= 0.0 {
+            return;
+        }
+        let read = gained(now.read, before.read);
+        let planned = now.planned.zip(before.planned).map(|(a, b)| gained(a, b));
+        let fading = (-read / RECORDS).exp();
+        self.read = self.read.mul_add(fading, read);
+        self.planned = self
+            .planned
+            .zip(planned)
+            .map(|(sum, new)| sum.mul_add(fading, new));
+        let spent = now.spent.zip(before.spent).map(|(a, b)| gained(a, b));
+        let launched = now.launched.zip(before.launched).map(|(a, b)| gained(a, b));
+        let fading = (-seconds / WINDOW).exp();
+        self.costs = self.costs.zip(spent.zip(launched)).map(
+            |((requests, operations), (spent, launched))| {
+                (
+                    requests.mul_add(fading, spent),
+                    operations.mul_add(fading, launched),
+                )
+            },
+        );
+        if before.busy && now.busy {
+            self.busy = self.busy.mul_add(fading, seconds);
+            self.spent = self.spent.mul_add(fading, spent.tracking + spent.objects);
+        } else if !now.busy {
             // What comes after a pause is a pace of its own.
-            self.per_second = 0.0;
+            (self.busy, self.spent) = (0.0, 0.0);
         }
-        if lag == 0 || self.per_second <= f64::EPSILON {
-            return None;
+    }
+
+    /// What is left; `None` while nothing is known of what is not read.
+    fn left(&self, snapshot: &Snapshot, statistics: &[PartitionStatistics]) -> Option<Left> {
+        let ends: BTreeMap<&TopicPartition, &PartitionStatistics> =
+            statistics.iter().map(|one| (&one.partition, one)).collect();
+        let held = |scope: &Scope| snapshot.holds.iter().any(|hold| hold.scope == *scope);
+        let all_held = held(&Scope::Destination);
+        let (mut unread, mut kept) = (0, 0);
+        for view in &snapshot.partitions {
+            let of_it = ends.get(&view.partition)?;
+            let count = unread_of(view.read_to, of_it)?;
+            let waits = view.waits.is_some_and(|why| why.by() != HeldBy::Parked);
+            let topic = Scope::Topic(view.partition.topic.clone());
+            if all_held || waits || view.restoring || held(&topic) {
+                kept += count;
+            } else {
+                unread += count;
+            }
         }
-        let lag = f64::from(u32::try_from(lag).unwrap_or(u32::MAX));
-        Duration::try_from_secs_f64(lag / self.per_second).ok()
+        let progress = &snapshot.progress;
+        let costs = self
+            .costs
+            .zip(COSTS)
+            .map(|((spent, of), (known, known_of))| (spent + known) / (of + known_of));
+        let tracking_held = held(&Scope::Family(ingest_core::hold::Family::Tracking));
+        let (mut requests, unread) = (
+            whole(progress.waiting.tracking).mul_add(
+                costs.tracking,
+                whole(progress.waiting.objects) * costs.objects,
+            ),
+            whole(unread),
+        );
+        if unread > 0.0 {
+            if self.read <= 0.0 {
+                return None;
+            }
+            let each = self.planned.map(|planned| planned / self.read);
+            let tracking = if tracking_held { 0.0 } else { each.tracking };
+            requests += unread * tracking.mul_add(costs.tracking, each.objects * costs.objects);
+        }
+        let under_way = progress.under_way.tracking + progress.under_way.objects;
+        // Work under way is paid for, and yet not done.
+        if requests < f64::EPSILON && under_way > 0 && !all_held {
+            requests = 1.0;
+        }
+        Some(Left {
+            requests,
+            unread,
+            anything: unread > 0.0 || kept > 0 || snapshot.used.records > 0,
+        })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::clock::Clock;
-
-    #[test]
-    fn a_steady_pace_tells_when_the_lag_is_gone_and_a_pause_tells_nothing() {
-        let start = Clock.now();
-        let mut pace = Pace::default();
-        let mut estimate = None;
-        for second in 0..120 {
-            let at = start + Duration::from_secs(second);
-            estimate = pace.drain_estimate(at, 10 * second, 500);
-        }
-        let left = estimate.expect("a pace").as_secs_f64();
-        assert!((left - 50.0).abs() < 0.1, "{left} s");
-        for second in 120..300 {
-            let at = start + Duration::from_secs(second);
-            estimate = pace.drain_estimate(at, 1_190, 500);
-        }
-        assert_eq!(estimate, None, "nothing moves");
-        let at = start + Duration::from_secs(300);
-        let left = pace.drain_estimate(at, 1_290, 400);
-        assert_eq!(left, Some(Duration::from_secs(4)), "100 a second again");
-        assert_eq!(pace.drain_estimate(at, 1_290, 0), None, "no lag");
+/// Records of a partition that were not read: up to the end that the brokers know, and no more than its lag.
+fn unread_of(read_to: Option<Offset>, statistics: &PartitionStatistics) -> Option<u64> {
+    let beyond = read_to
+        .zip(statistics.high_watermark)
+        .map(|(read, end)| u64::try_from(end.0.saturating_sub(read.0)).unwrap_or_default());
+    match (beyond, statistics.lag) {
+        (Some(beyond), Some(lag)) => Some(beyond.min(lag)),
+        (one, other) => one.or(other),
     }
+}
+
+/// Whom what is left waits for.
+fn waits(snapshot: &Snapshot) -> DrainState {
+    let mut state = DrainState::NotKnown;
+    for hold in &snapshot.holds {
+        match hold.cause {
+            HoldCause::BadToken
+            | HoldCause::Billing
+            | HoldCause::MissingRole
+            | HoldCause::MissingKlass
+            | HoldCause::DeadLetterGuard
+            | HoldCause::Quarantine
+            | HoldCause::DeadLetterTopic
+            | HoldCause::HoldTopic => return DrainState::WaitsForPerson,
+            HoldCause::Unhealthy | HoldCause::StateTopic => state = DrainState::WaitsForHealth,
+        }
+    }
+    state
+}
+
+fn gained(now: u64, before: u64) -> f64 {
+    whole(now.saturating_sub(before))
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "exact up to 2^53, which no count here reaches"
+)]
+fn whole(count: u64) -> f64 {
+    count as f64
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::operation::{CustomerKey, ExternalId, Klass, Version};
 use crate::outcome::Outcome;
+use crate::trouble::Trouble;
 
 /// One intended request, complete. One call is one unit of the organisation's budget.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,6 +136,8 @@ pub struct Reply {
     pub limits: Limits,
     /// What it means.
     pub result: CallResult,
+    /// What went wrong, if something did, for people.
+    pub trouble: Option<Trouble>,
 }
 
 /// The organisation's budget as a response reported it.
@@ -252,6 +255,32 @@ pub enum ItemFate {
     Transient(String),
     /// Refused for good, with the API's own words.
     Permanent(String),
+}
+
+impl CallResult {
+    /// Whether the call came to nothing, or nobody knows what it came to: then there is a trouble to tell of.
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        fn failed<T>(outcome: &Outcome<T>) -> bool {
+            match outcome {
+                Outcome::Retry(_) | Outcome::Ambiguous | Outcome::Hold(_) => true,
+                Outcome::Delivered(_)
+                | Outcome::Pending(_)
+                | Outcome::Reject(_)
+                | Outcome::Split(_) => false,
+            }
+        }
+        match self {
+            Self::Tracked(outcome) => failed(outcome),
+            Self::Searched(outcome) => failed(outcome),
+            Self::Customer(outcome) => failed(outcome),
+            Self::Submitted(outcome) => failed(outcome),
+            Self::Written(outcome) => failed(outcome),
+            Self::KObject(outcome) => failed(outcome),
+            Self::Job(outcome) => failed(outcome),
+            Self::Probed(outcome) => failed(outcome),
+        }
+    }
 }
 
 impl Class {

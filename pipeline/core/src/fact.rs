@@ -11,6 +11,7 @@ use crate::hold::Scope;
 use crate::invariant::Invariant;
 use crate::outcome::{HeldBy, HoldCause, Rejection, RetryCause, SkipReason, Waits};
 use crate::record::{Topic, TopicPartition};
+use crate::trouble::Seen;
 
 /// One thing that happened in the machine.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,6 +86,19 @@ pub enum Fact {
         scope: Scope,
         /// Why.
         cause: HoldCause,
+        /// What went wrong.
+        seen: Seen,
+    },
+    /// A hold goes on: a probe failed in another way than before, or a minute has passed since this was last said.
+    HoldGoesOn {
+        /// What.
+        scope: Scope,
+        /// Why.
+        cause: HoldCause,
+        /// What went wrong.
+        seen: Seen,
+        /// When it is tried again, if it is.
+        next: Option<Duration>,
     },
     /// It need not any more.
     HoldEnded {

@@ -2,15 +2,20 @@
 //!
 //! A hold never drops anything and never dead-letters anything: its operations stay at the head of their lanes. One
 //! request at a time is let through as a probe, further and further apart; its success ends the hold. The hold of a topic
-//! keeps dead letters and records back, not requests: nothing probes it, and only a person ends it.
+//! keeps dead letters and records back, not requests: nothing probes it, and only a person ends it. The hold of the topic
+//! that letters go to is probed by one letter at a time.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::operation::Klass;
 use crate::outcome::HoldCause;
 use crate::record::Topic;
 use crate::retry::{Backoff, Jitter};
+use crate::trouble::{Seen, Trouble};
+
+/// A hold that goes on is told of again after this time.
+const TOLD_AGAIN: Duration = Duration::from_secs(60);
 
 /// What is held.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,6 +28,17 @@ pub enum Scope {
     Topic(Topic),
     /// New writes of objects, and partitions whose state is to be restored. It ends by itself.
     State,
+    /// Letters to one topic; no request.
+    Letters(LetterTopic),
+}
+
+/// Where records go that do not go to Kustomer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LetterTopic {
+    /// What was rejected.
+    Dead,
+    /// What was held for too long.
+    Held,
 }
 
 /// Endpoints that need the same role.
@@ -51,9 +67,12 @@ pub struct Hold {
     pub cause: HoldCause,
     /// Since when.
     pub since: Instant,
+    /// What went wrong.
+    pub seen: Seen,
     probes: u32,
     next_probe: Instant,
     probing: bool,
+    told: Option<Instant>,
 }
 
 /// All holds of this process.
@@ -92,7 +111,7 @@ impl Holds {
 
     fn backoff(&self, cause: HoldCause) -> Backoff {
         match cause {
-            HoldCause::Unhealthy => self.eager,
+            HoldCause::Unhealthy | HoldCause::DeadLetterTopic | HoldCause::HoldTopic => self.eager,
             HoldCause::BadToken
             | HoldCause::Billing
             | HoldCause::MissingRole
@@ -126,13 +145,59 @@ impl Holds {
             id: self.next_id,
             cause,
             since: now,
+            seen: Seen::default(),
             probes: 0,
             next_probe,
             probing: false,
+            told: None,
         };
         self.next_id += 1;
         self.active.insert(scope, hold);
         true
+    }
+
+    /// Something went wrong that keeps a scope on hold. What is to be told of it, if that was not told before or a minute
+    /// has passed.
+    pub fn note(
+        &mut self,
+        now: Instant,
+        scope: &Scope,
+        times: u64,
+        trouble: Option<Trouble>,
+    ) -> Option<&Hold> {
+        let hold = self.active.get_mut(scope)?;
+        let known = hold.seen.last.as_ref().map(|(_, last)| last.kind);
+        let other = trouble.as_ref().map(|trouble| trouble.kind) != known;
+        hold.seen.note(now, times, trouble);
+        let late = hold.told.is_none_or(|at| now >= at + TOLD_AGAIN);
+        if !other && !late {
+            return None;
+        }
+        hold.told = Some(now);
+        Some(hold)
+    }
+
+    /// A letter of that topic may be tried; nothing else tells that its hold is over.
+    #[must_use]
+    pub fn may_try_letter(&self, now: Instant, to: LetterTopic) -> bool {
+        let hold = self.active.get(&Scope::Letters(to));
+        hold.is_some_and(|hold| hold.passage(now) == Passage::Probe)
+    }
+
+    /// A letter of that topic is tried.
+    pub fn letter_tried(&mut self, to: LetterTopic) {
+        if let Some(hold) = self.active.get_mut(&Scope::Letters(to)) {
+            hold.probing = true;
+        }
+    }
+
+    /// The letter that was tried last was not refused, and yet the hold goes on: the next may be tried at once.
+    pub fn letter_passed(&mut self, now: Instant, to: LetterTopic) {
+        if let Some(hold) = self.active.get_mut(&Scope::Letters(to)) {
+            hold.probing = false;
+            hold.probes = 0;
+            hold.next_probe = now;
+        }
     }
 
     /// Whether a request of this family may leave now. It changes nothing.
@@ -251,6 +316,13 @@ fn scopes(family: Option<&Family>) -> impl Iterator<Item = Scope> {
 }
 
 impl Hold {
+    /// In how long the next probe may leave; `None` while one is under way, and where there are none.
+    #[must_use]
+    pub fn next_try(&self, now: Instant, scope: &Scope) -> Option<Duration> {
+        let probed = scope.is_probed() && !self.probing;
+        probed.then(|| self.next_probe.saturating_duration_since(now))
+    }
+
     fn passage(&self, now: Instant) -> Passage {
         if self.probing {
             Passage::Held(None)
@@ -263,11 +335,11 @@ impl Hold {
 }
 
 impl Scope {
-    /// Whether a request can find out that the hold is over.
+    /// Whether a request or a letter can find out that the hold is over.
     #[must_use]
     pub fn is_probed(&self) -> bool {
         match self {
-            Self::Destination | Self::Family(_) => true,
+            Self::Destination | Self::Family(_) | Self::Letters(_) => true,
             Self::Topic(_) | Self::State => false,
         }
     }
@@ -285,6 +357,27 @@ impl Scope {
             Self::Family(Family::BulkRead) => "bulk_read",
             Self::Topic(_) => "topic",
             Self::State => "state",
+            Self::Letters(to) => to.as_str(),
+        }
+    }
+}
+
+impl LetterTopic {
+    /// Every value.
+    pub const ALL: [Self; 2] = [Self::Dead, Self::Held];
+
+    /// The label: the setting's name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.cause().as_str()
+    }
+
+    /// Why its letters wait when it takes none.
+    #[must_use]
+    pub fn cause(self) -> HoldCause {
+        match self {
+            Self::Dead => HoldCause::DeadLetterTopic,
+            Self::Held => HoldCause::HoldTopic,
         }
     }
 }
@@ -298,6 +391,7 @@ impl std::fmt::Display for Scope {
             Self::Topic(topic) => write!(f, "{}:{topic}", self.as_str()),
             Self::Destination
             | Self::State
+            | Self::Letters(_)
             | Self::Family(
                 Family::Tracking | Family::CustomerRead | Family::CustomerCreate | Family::BulkRead,
             ) => f.write_str(self.as_str()),

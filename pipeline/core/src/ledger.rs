@@ -99,6 +99,12 @@ impl Ledger {
         }
     }
 
+    /// The offset after the last that was admitted.
+    #[must_use]
+    pub fn read_to(&self) -> Option<Offset> {
+        self.last.map(Offset::next)
+    }
+
     /// The time of the record at the frontier, epoch milliseconds, if a record is open there.
     #[must_use]
     pub fn frontier_stamp(&self) -> Option<i64> {

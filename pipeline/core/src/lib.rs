@@ -32,3 +32,4 @@ pub mod retry;
 pub mod revision;
 pub mod route;
 pub mod state_log;
+pub mod trouble;

@@ -119,6 +119,10 @@ pub enum HoldCause {
     Unhealthy,
     /// The state topic takes nothing, or cannot be read.
     StateTopic,
+    /// The dead-letter topic takes nothing, or not a certain letter.
+    DeadLetterTopic,
+    /// The hold topic takes nothing, or not a certain letter.
+    HoldTopic,
 }
 
 /// What keeps a record back that more permits would not help. Holds come first: they tell a person more than a delay.
@@ -265,6 +269,8 @@ labels!(HoldCause {
     Quarantine => "klass_quarantine",
     Unhealthy => "unhealthy",
     StateTopic => "state_topic",
+    DeadLetterTopic => "dead_letter_topic",
+    HoldTopic => "hold_topic",
 });
 
 labels!(RetryCause {

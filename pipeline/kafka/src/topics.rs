@@ -1,6 +1,7 @@
 //! Partition counts: what a replica's share of the quota is measured against, and what `check --online` looks at.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use ingest_core::record::Topic;
@@ -10,7 +11,7 @@ use rdkafka::types::RDKafkaRespErr;
 
 use crate::clock;
 use crate::error::{ReadError, StartError};
-use crate::reader::reading_client;
+use crate::reader::{ReaderContext, reading_client};
 use crate::settings::KafkaSettings;
 
 /// The partition counts of all consumed topics. Blocks: not for an async task.
@@ -31,6 +32,51 @@ pub fn fetch_partition_counts(
 /// What the client says.
 pub fn check_client(settings: &KafkaSettings) -> Result<(), StartError> {
     reading_client(settings).map(drop)
+}
+
+/// Looks at topics again and again with one client.
+pub struct TopicLook {
+    client: BaseConsumer<ReaderContext>,
+}
+
+// === impl TopicLook ===
+
+impl TopicLook {
+    /// A client that looks at topics of these brokers.
+    ///
+    /// # Errors
+    /// The client refuses the settings as a whole.
+    pub fn new(settings: &KafkaSettings) -> Result<Self, StartError> {
+        let client = reading_client(settings)?;
+        Ok(Self { client })
+    }
+
+    /// How many partitions each of these topics has, or why it cannot be used. Blocks: not for an async task. Does not
+    /// create topics.
+    ///
+    /// # Errors
+    /// No broker answered in time: the client's words.
+    pub fn look(
+        &self,
+        topics: &[Topic],
+        timeout: Duration,
+    ) -> Result<BTreeMap<Topic, Result<usize, ReadError>>, String> {
+        let deadline = clock::now() + timeout;
+        let mut found = BTreeMap::new();
+        for topic in topics {
+            match partition_count(&self.client, topic, deadline) {
+                Err(ReadError::Unreachable { detail }) => return Err(detail),
+                answer => drop(found.insert(topic.clone(), answer)),
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl fmt::Debug for TopicLook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TopicLook").finish_non_exhaustive()
+    }
 }
 
 /// The partition counts of any topics. Blocks: not for an async task. Does not create topics.

@@ -13,8 +13,9 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCAT
 use reqwest::redirect;
 use secrecy::ExposeSecret;
 
-use crate::classify::{HttpReply, ReplyBody, Unanswered, classify, unanswered};
+use crate::classify::{HttpReply, NoAnswer, ReplyBody, classify, trouble_of, unanswered};
 use crate::encode::{HttpRequest, Method, encode};
+use crate::failure;
 use crate::limits;
 use crate::settings::{BaseUrl, ClientSettings};
 
@@ -98,14 +99,19 @@ impl Client {
         match self.exchange(request).await {
             Ok(reply) => {
                 tracing::debug!(endpoint, status = reply.status, "answered");
+                let result = classify(&call, &reply);
                 Reply {
                     limits: reply.limits,
-                    result: classify(&call, &reply),
+                    trouble: trouble_of(&reply, &result),
+                    result,
                 }
             }
-            Err(why) => {
-                tracing::debug!(endpoint, failure = %why, "not answered");
-                unanswered(&call, why)
+            Err(NoAnswer { why, trouble }) => {
+                tracing::debug!(endpoint, failure = %trouble, "not answered");
+                Reply {
+                    trouble: Some(trouble),
+                    ..unanswered(&call, why)
+                }
             }
         }
     }
@@ -113,8 +119,8 @@ impl Client {
     /// Sends one request as it is: for the few that are no [`Call`], such as those of set-up.
     ///
     /// # Errors
-    /// [`Unanswered`], if no answer came.
-    pub async fn exchange(&self, request: HttpRequest) -> Result<HttpReply, Unanswered> {
+    /// [`NoAnswer`], if no answer came.
+    pub async fn exchange(&self, request: HttpRequest) -> Result<HttpReply, NoAnswer> {
         let url = format!("{}{}", self.base_url.as_str(), request.path);
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
@@ -125,7 +131,8 @@ impl Client {
         if let Some(body) = request.body {
             outgoing = outgoing.header(CONTENT_TYPE, "application/json").body(body);
         }
-        let mut answer = outgoing.send().await.map_err(|error| failure(&error))?;
+        let sent = outgoing.send().await;
+        let mut answer = sent.map_err(|error| failure::of(&error, &self.base_url))?;
         let headers = answer.headers();
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let limits = limits::read(text);
@@ -161,15 +168,5 @@ impl fmt::Debug for Client {
         f.debug_struct("Client")
             .field("base_url", &self.base_url)
             .finish_non_exhaustive()
-    }
-}
-
-/// Only a failure to connect, or to build the request at all, is known to have sent nothing. A time-out that does not
-/// say where it struck counts as lost.
-fn failure(error: &reqwest::Error) -> Unanswered {
-    if error.is_connect() || error.is_builder() {
-        Unanswered::NotSent
-    } else {
-        Unanswered::Lost
     }
 }

@@ -6,7 +6,7 @@
 use ingest_core::outcome::HoldCause;
 use serde_json::Value;
 
-use crate::classify::{Document, HttpReply, Unanswered, hold_of_status};
+use crate::classify::{Document, HttpReply, NoAnswer, hold_of_status};
 use crate::client::Client;
 use crate::resource::token;
 
@@ -27,7 +27,7 @@ pub enum TokenError {
     Refused(HoldCause),
     /// No answer: the address, the network or the API.
     #[error("the key could not be checked")]
-    Unanswered(#[source] Unanswered),
+    Unanswered(#[source] NoAnswer),
     /// The API is there but cannot answer now: ask again later.
     #[error("the API answered {status} instead of the key's roles: try again later")]
     Later {

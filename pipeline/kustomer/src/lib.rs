@@ -11,11 +11,13 @@
 //! The contract that the rules come from is written down in `docs/kustomer-api.md`; comments cite its sections.
 //!
 //! Personal data: bodies, paths (they hold external ids, e-mail addresses and phone numbers) and the token are never
-//! logged. What may be logged is the endpoint's label, the status and the kind of failure.
+//! logged. What may be logged is the endpoint's label, the status, the kind of failure, and the API's own words of an error
+//! without what may be about a person.
 
 pub mod classify;
 pub mod client;
 pub mod encode;
+mod failure;
 pub mod healthcheck;
 pub mod limits;
 pub mod resource;

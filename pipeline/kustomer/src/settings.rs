@@ -124,6 +124,13 @@ impl BaseUrl {
         })
     }
 
+    /// Host and, if it is named, port: what a connection is made to.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let host = self.text.split_once("://");
+        host.map_or(self.text.as_str(), |(_, host)| host)
+    }
+
     /// The URL without a trailing slash.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -12,6 +12,8 @@
 //! It shows what it is given and owns nothing. Everything is bounded: connections, header and body sizes, and the time a
 //! request may take, so that a forgotten client cannot cost the worker anything.
 
+mod holds;
+mod kafka;
 mod page;
 mod server;
 pub mod status;

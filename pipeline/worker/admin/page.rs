@@ -1,6 +1,7 @@
 //! The status report as a page for people: one file, no script, no outside resources.
 
 use super::status::{Phase, StatusReport};
+use crate::pace::DrainState;
 
 const HEAD: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
 <meta http-equiv=\"refresh\" content=\"5\"><title>kustomer-ingest</title><style>\
@@ -42,15 +43,22 @@ fn holds(page: &mut String, report: &StatusReport) {
     if report.holds.is_empty() {
         return;
     }
-    page.push_str("<h2>Holds</h2><table><tr><th>id<th>what<th>cause<th>for<th>what to do</tr>");
+    page.push_str(
+        "<h2>Holds</h2><table><tr><th>id<th>what<th>cause<th>for<th>errors<th>last error<th>next try<th>what to do</tr>",
+    );
     for hold in &report.holds {
         page.push_str(&format!(
-            "<tr><td>{}<td>{}<td>{}<td>{}<td>{}</tr>",
+            "<tr><td>{}<td>{}<td>{}<td>{}<td>{}<td>{}<td>{}<td>{}</tr>",
             hold.id,
             escape(&hold.scope),
             hold.cause,
             span(hold.for_seconds),
-            hold.what_to_do,
+            hold.errors,
+            hold.last_error.as_ref().map_or_else(String::new, |last| {
+                format!("{} ({} ago)", escape(&last.words), span(last.seconds_ago))
+            }),
+            hold.next_try_seconds.map_or_else(String::new, span),
+            escape(&hold.what_to_do),
         ));
     }
     page.push_str("</table>");
@@ -105,9 +113,15 @@ fn numbers(page: &mut String, report: &StatusReport) {
         ),
         (
             "backlog gone in",
-            report
-                .drain_estimate_seconds
-                .map_or_else(|| "not known".to_owned(), span),
+            match (report.drain_state, report.drain_estimate_seconds) {
+                (DrainState::NothingToDo, _) => "nothing to do".to_owned(),
+                (DrainState::WaitsForPerson, _) => "waits for a person".to_owned(),
+                (DrainState::WaitsForHealth, _) => {
+                    "waits for the API or the state topic".to_owned()
+                }
+                (DrainState::Estimated, Some(seconds)) => span(seconds),
+                (DrainState::Estimated | DrainState::NotKnown, _) => "not known".to_owned(),
+            },
         ),
     ];
     page.push_str("<h2>Now</h2><table>");
@@ -179,6 +193,7 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::status::Places;
     use super::*;
 
     #[test]
@@ -190,7 +205,7 @@ mod tests {
 
     #[test]
     fn what_came_from_outside_is_escaped() {
-        let mut report = StatusReport::new();
+        let mut report = StatusReport::new(Places::default());
         report.note(0, "<script>alert(1)</script>");
         let page = render(&report);
         assert!(!page.contains("<script"), "{page}");

@@ -6,9 +6,12 @@
 use std::time::Instant;
 
 use ingest_core::charge::Gate;
-use ingest_core::machine::{HoldView, PartitionView, Snapshot};
-use ingest_core::outcome::HoldCause;
+use ingest_core::machine::{PartitionView, Snapshot};
 use serde::Serialize;
+
+pub use super::holds::{HoldStatus, LastError, Places, what_to_do};
+pub use super::kafka::{KafkaStatus, TopicProblem};
+use crate::pace::DrainState;
 
 /// Everything that `/status` shows, and what `/ready` and `/live` are judged by.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -35,14 +38,22 @@ pub struct StatusReport {
     pub state: Option<StateStatus>,
     /// What waits for a person or for health.
     pub holds: Vec<HoldStatus>,
+    /// What keeps the brokers' side from working.
+    pub kafka: KafkaStatus,
     /// Dead letters since the start.
     pub dead_letters: u64,
     /// Dead letters that the brokers have not acknowledged yet.
     pub dead_letters_unacknowledged: u64,
-    /// When the backlog will be gone at the present rate; `null` while it does not shrink.
+    /// What is to be said of the backlog.
+    pub drain_state: DrainState,
+    /// When what is left now will be gone at the present rate of requests, 0 when nothing is; `null` in every other state
+    /// than `estimated` and `nothing_to_do`.
     pub drain_estimate_seconds: Option<u64>,
     /// The last troubles, newest first; at most [`MAX_ERRORS`].
     pub last_errors: Vec<RecentError>,
+    /// What advice names.
+    #[serde(skip)]
+    pub places: Places,
 }
 
 /// How many of the last troubles are kept.
@@ -148,21 +159,6 @@ pub struct LaneStatus {
     pub time: u64,
 }
 
-/// One hold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct HoldStatus {
-    /// Its number, for `POST /holds/{id}/release`.
-    pub id: u64,
-    /// What is held, for example `destination` or `kobject_write:order`.
-    pub scope: String,
-    /// Why: the label of a [`HoldCause`].
-    pub cause: &'static str,
-    /// Since when, seconds ago.
-    pub for_seconds: u64,
-    /// What to do about it.
-    pub what_to_do: &'static str,
-}
-
 /// One trouble.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RecentError {
@@ -177,9 +173,10 @@ pub struct RecentError {
 impl StatusReport {
     /// A report without anything but the version.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn new(places: Places) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            places,
             ..Self::default()
         }
     }
@@ -238,7 +235,7 @@ impl StatusReport {
         self.holds = snapshot
             .holds
             .iter()
-            .map(|hold| HoldStatus::new(hold, now))
+            .map(|hold| HoldStatus::new(hold, now, &self.places))
             .collect();
     }
 
@@ -267,8 +264,8 @@ impl StatusReport {
 
     /// Why the worker is not ready; empty when it is.
     ///
-    /// Not ready: before the consumer group was joined, during the drain, after a halt, and while the whole destination
-    /// or a topic waits for a person. A hold of one klass or of one role leaves the rest at work, and a full budget or a
+    /// Not ready: before the consumer group was joined, during the drain, after a halt, while no broker answers or a
+    /// configured topic cannot be used, and while the whole destination or a topic waits for a person. A hold of one klass or of one role leaves the rest at work, and a full budget or a
     /// frozen quota is ordinary back-pressure: neither makes the worker unready.
     #[must_use]
     pub fn unready(&self) -> Vec<String> {
@@ -284,17 +281,9 @@ impl StatusReport {
             Phase::Halted => causes.push("halted: the last error says why".to_owned()),
             Phase::Running => {}
         }
-        for hold in &self.holds {
-            let whole = [HoldCause::DeadLetterGuard, HoldCause::StateTopic]
-                .iter()
-                .any(|cause| hold.cause == cause.as_str());
-            if hold.scope == "destination" || whole {
-                causes.push(format!(
-                    "hold {} of {}: {}; {}",
-                    hold.id, hold.scope, hold.cause, hold.what_to_do
-                ));
-            }
-        }
+        causes.extend(self.kafka.causes());
+        let holds = self.holds.iter().filter(|hold| hold.makes_unready());
+        causes.extend(holds.map(HoldStatus::in_words));
         causes
     }
 }
@@ -317,65 +306,75 @@ impl From<&PartitionView> for PartitionStatus {
     }
 }
 
-// === impl HoldStatus ===
-
-impl HoldStatus {
-    fn new(hold: &HoldView, now: Instant) -> Self {
-        Self {
-            id: hold.id,
-            scope: hold.scope.to_string(),
-            cause: hold.cause.as_str(),
-            for_seconds: now.saturating_duration_since(hold.since).as_secs(),
-            what_to_do: what_to_do(hold.cause),
-        }
-    }
-}
-
-/// The way out of a hold, in one sentence.
-#[must_use]
-pub fn what_to_do(cause: HoldCause) -> &'static str {
-    match cause {
-        HoldCause::BadToken => {
-            "put a valid API key where kustomer.token points, then restart: the key is read once"
-        }
-        HoldCause::Billing => {
-            "ask Kustomer about the organisation's plan; work goes on by itself when the API answers"
-        }
-        HoldCause::MissingRole => {
-            "make an API key that has the role (check --online names it) and put it where kustomer.token points, then restart"
-        }
-        HoldCause::MissingKlass => "make the klass in Kustomer, or correct the mapping and restart",
-        HoldCause::DeadLetterGuard => {
-            "correct the mapping and restart, or accept the rejections: release this hold, or restart with --accept-dead-letters"
-        }
-        HoldCause::Quarantine => {
-            "see the last dead letters of the klass for the error; correct the klass's attributes in Kustomer, or the mapping and restart; work goes on by itself with the first object that is stored; releasing this hold takes the errors as they come, as dead letters"
-        }
-        HoldCause::StateTopic => {
-            "see that state.topic exists and that these credentials may read and write it (check --online); work goes on by itself when it does"
-        }
-        HoldCause::Unhealthy => "nothing: the API is probed and work goes on when it answers",
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use ingest_core::outcome::HoldCause;
+    use ingest_core::record::Topic;
+    use ingest_core::trouble::TroubleKind;
+
     use super::*;
+    use crate::clock::Clock;
+    use crate::pump::{BrokersView, TopicTrouble};
 
     fn hold(scope: &str, cause: HoldCause) -> HoldStatus {
-        let what_to_do = what_to_do(cause);
         HoldStatus {
             id: 7,
             scope: scope.to_owned(),
             cause: cause.as_str(),
             for_seconds: 1,
-            what_to_do,
+            errors: 12,
+            last_error: Some(LastError {
+                kind: "connection_refused",
+                words: "connection_refused: api.example: nobody listens".to_owned(),
+                seconds_ago: 3,
+            }),
+            next_try_seconds: Some(5),
+            what_to_do: what_to_do(cause).to_owned(),
         }
     }
 
     #[test]
+    fn a_hold_tells_what_went_wrong_how_often_and_when_it_is_tried_again() {
+        let said = hold("destination", HoldCause::Unhealthy).in_words();
+        let expected = "hold 7 of destination: unhealthy; last error 3 s ago, 12 in all: connection_refused: \
+                        api.example: nobody listens; next try in 5 s; nothing: ";
+        assert!(said.starts_with(expected), "{said}");
+    }
+
+    #[test]
+    fn a_missing_topic_and_brokers_that_stay_away_are_named() {
+        let now = Clock.now();
+        let mut view = BrokersView {
+            away: Some((now, "no route".to_owned())),
+            topics: Vec::new(),
+        };
+        let mut report = StatusReport::new(Places::default());
+        report.phase = Phase::Running;
+        let mut unready = |view: &BrokersView, after: u64| {
+            let at = now + Duration::from_secs(after);
+            report.kafka = KafkaStatus::new(view, at, &report.places);
+            report.unready()
+        };
+        assert!(unready(&view, 2).is_empty(), "one broker restarts");
+        let causes = unready(&view, 7);
+        assert!(causes[0].starts_with("brokers: no answer for 7 s: no route;"));
+        view.away = None;
+        view.topics.push(TopicTrouble {
+            topic: Topic::new("web.clicks"),
+            setting: "kafka.topics",
+            kind: TroubleKind::UnknownTopic,
+        });
+        let causes = unready(&view, 8);
+        assert_eq!(causes.len(), 1);
+        assert!(causes[0].starts_with("topic web.clicks (kafka.topics) does not exist"));
+        assert!(causes[0].contains("--create --topic web.clicks"));
+    }
+
+    #[test]
     fn ready_is_what_the_whole_worker_can_do() {
-        let mut report = StatusReport::new();
+        let mut report = StatusReport::new(Places::default());
         assert_eq!(report.unready().len(), 1, "starting");
         report.phase = Phase::Running;
         assert!(report.unready().is_empty());
@@ -393,7 +392,7 @@ mod tests {
 
     #[test]
     fn old_troubles_make_room() {
-        let mut report = StatusReport::new();
+        let mut report = StatusReport::new(Places::default());
         for n in 0..30 {
             report.note(n, format!("trouble {n}"));
         }

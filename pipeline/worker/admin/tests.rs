@@ -21,7 +21,7 @@ struct Running {
     reason = "a test waits for the task itself"
 )]
 async fn start() -> Running {
-    let mut report = StatusReport::new();
+    let mut report = StatusReport::new(status::Places::default());
     report.phase = Phase::Running;
     let (status, watched) = watch::channel(report);
     let (sender, commands) = mpsc::channel(1);
@@ -70,7 +70,10 @@ fn hold() -> HoldStatus {
         scope: "destination".to_owned(),
         cause: cause.as_str(),
         for_seconds: 9,
-        what_to_do: status::what_to_do(cause),
+        errors: 2,
+        last_error: None,
+        next_try_seconds: None,
+        what_to_do: status::what_to_do(cause).to_owned(),
     }
 }
 

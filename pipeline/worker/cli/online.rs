@@ -117,6 +117,8 @@ fn refused(settings: &Settings, error: TokenError) -> Finding {
             | HoldCause::DeadLetterGuard
             | HoldCause::Quarantine
             | HoldCause::StateTopic
+            | HoldCause::DeadLetterTopic
+            | HoldCause::HoldTopic
             | HoldCause::Unhealthy => what_to_do(*cause).to_owned(),
         },
         TokenError::Unanswered(_) => {

@@ -250,7 +250,9 @@ catalog! {
     gate_closed: GaugeVec, "gate_closed", [],
         "1 while the budget is full and partitions are paused.";
     drain_estimate: GaugeVec, "drain_estimate_seconds", [],
-        "When the backlog will be gone at the present rate; absent while it does not shrink.";
+        "When what is left now will be gone at the present rate of requests; 0 when nothing is; absent while drain_state is another than estimated or nothing_to_do.";
+    drain_state: GaugeVec, "drain_state", [DrainState],
+        "1 for what is to be said of the backlog, 0 for the rest.";
 
     // Who and what is known.
     directory_entries: GaugeVec, "directory_entries", [Kind],

@@ -104,13 +104,13 @@ impl Metrics {
                     .with_label_values(NONE)
                     .inc_by(wait.as_secs_f64());
             }
-            Fact::HoldBegan { scope, cause } => {
+            Fact::HoldBegan { scope, cause, .. } => {
                 f.holds_begun
                     .with_label_values(&[scope.as_str(), cause.as_str()])
                     .inc();
             }
             // The gauge of holds comes from the snapshot.
-            Fact::HoldEnded { .. } => {}
+            Fact::HoldGoesOn { .. } | Fact::HoldEnded { .. } => {}
             Fact::Resolved { way } => f.resolutions.with_label_values(&[way.as_str()]).inc(),
             Fact::SearchOff => self.fallback(Fallback::SearchOff),
             Fact::RefsOff => self.fallback(Fallback::RefsOff),

@@ -13,6 +13,8 @@ use ingest_core::invariant::Invariant;
 use ingest_core::outcome::{HeldBy, HoldCause, Rejection, RetryCause, SkipReason};
 use ingest_kafka::{CommitFailureKind, SourceErrorKind};
 
+use crate::pace::DrainState;
+
 /// A label of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Label {
@@ -72,6 +74,8 @@ pub enum Label {
     Ignored,
     /// The id of an invariant.
     Invariant,
+    /// What is to be said of the backlog.
+    DrainState,
 }
 
 /// From when a delay is counted.
@@ -125,6 +129,8 @@ pub const HOLD_SCOPES: &[&str] = &[
     "bulk_read",
     "topic",
     "state",
+    "dead_letter_topic",
+    "hold_topic",
 ];
 
 /// What the directory knows.
@@ -163,6 +169,7 @@ impl Label {
             Self::Scope => "scope",
             Self::Fallback => "fallback",
             Self::Invariant => "id",
+            Self::DrainState => "state",
         }
     }
 
@@ -211,6 +218,7 @@ impl Label {
             }
             Self::SourceError => all(&SourceErrorKind::ALL, SourceErrorKind::as_str),
             Self::Invariant => all(Invariant::ALL, Invariant::as_str),
+            Self::DrainState => all(&DrainState::ALL, DrainState::as_str),
         })
     }
 }

@@ -13,7 +13,6 @@ mod tests;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use ingest_core::event::Notes;
 use ingest_core::record::{Topic, TopicPartition};
@@ -22,6 +21,7 @@ use prometheus::{Registry, TextEncoder};
 
 use self::catalog::Families;
 use self::labels::{ACCEPTED, Fallback};
+use crate::pace::{Drain, DrainState};
 
 /// All metrics of the process; cheap to clone.
 #[derive(Debug, Clone)]
@@ -166,16 +166,19 @@ impl Metrics {
             .set(whole(statistics.prefetched_bytes));
     }
 
-    /// When the backlog will be gone; `None` while it does not shrink.
-    pub fn drain_estimate(&self, estimate: Option<Duration>) {
-        match estimate {
-            Some(estimate) => {
-                self.families
-                    .drain_estimate
-                    .with_label_values(NONE)
-                    .set(estimate.as_secs_f64());
+    /// When the backlog will be gone, and what else is to be said of it.
+    pub fn drain(&self, drain: Drain) {
+        let f = &self.families;
+        match drain.left {
+            Some(left) => {
+                let estimate = f.drain_estimate.with_label_values(NONE);
+                estimate.set(left.as_secs_f64());
             }
-            None => drop(self.families.drain_estimate.remove_label_values(NONE)),
+            None => drop(f.drain_estimate.remove_label_values(NONE)),
+        }
+        for state in DrainState::ALL {
+            let gauge = f.drain_state.with_label_values(&[state.as_str()]);
+            gauge.set(f64::from(u8::from(state == drain.state)));
         }
     }
 

@@ -10,9 +10,11 @@ use ingest_core::hold::{Family, Scope};
 use ingest_core::identity::Unusable;
 use ingest_core::operation::Klass;
 use ingest_core::outcome::{HeldBy, HoldCause, Rejection, SkipReason};
+use ingest_core::trouble::Seen;
 
 use super::*;
 use crate::metrics::catalog::{CATALOG, Kind};
+use crate::pace::{Drain, DrainState};
 
 /// The lines of the documentation's tables: name, type, labels, meaning.
 fn documented() -> Vec<[String; 4]> {
@@ -148,7 +150,10 @@ fn what_is_emitted_is_in_the_catalog_with_closed_values() {
     metrics.noted(&topic, &notes);
     metrics.noted(&topic, &Notes::default());
     metrics.committed(Err(CommitFailureKind::Timeout));
-    metrics.drain_estimate(Some(Duration::from_secs(3)));
+    metrics.drain(Drain {
+        state: DrainState::Estimated,
+        left: Some(Duration::from_secs(3)),
+    });
     for settlement in [
         Settlement::Delivered,
         Settlement::Skipped(SkipReason::NoRoute),
@@ -174,6 +179,7 @@ fn what_is_emitted_is_in_the_catalog_with_closed_values() {
     let began = Fact::HoldBegan {
         scope: Scope::Destination,
         cause: HoldCause::BadToken,
+        seen: Seen::default(),
     };
     metrics.observe(&began, 0);
     let text = metrics.render();

@@ -1,71 +1,157 @@
-//! Letters leave: one task for each, and a line now and then about those that fail.
+//! Letters leave: one task for each, a line now and then about those that fail, and word to the machine of those that do
+//! not come back.
+//!
+//! The client tries a letter for as long as its delivery time-out says, two minutes by default, also where the topic has
+//! gone: what is under way for longer than brokers need is looked into long before that.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use ingest_core::hold::LetterTopic;
 use ingest_core::machine::{Input, LetterId};
-use ingest_kafka::{DeadLetter, SendError};
+use ingest_core::record::Topic;
+use ingest_core::trouble::{Trouble, TroubleKind};
+use ingest_kafka::{DeadLetter, DeadLetterProducer, KafkaSettings, SendError, StartError};
+use tokio::task::{JoinError, JoinSet};
 
-use super::Pump;
+use super::brokers::{BrokersView, setting_of};
 use crate::clock::Clock;
 
 /// Pause between two lines about letters that fail.
-const LETTER_LOG_INTERVAL: Duration = Duration::from_secs(10);
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
+/// A letter that is under way for so long is looked into.
+const STUCK: Duration = Duration::from_secs(3);
+/// The same where nothing is known to be wrong with its topic, and the brokers answer.
+const STUCK_UNEXPLAINED: Duration = Duration::from_secs(30);
 
-impl Pump {
+/// Letters under way.
+pub(super) struct Letters {
+    producer: Arc<DeadLetterProducer>,
+    sending: JoinSet<(LetterId, Option<SendError>)>,
+    under_way: HashMap<tokio::task::Id, UnderWay>,
+    /// When a failed letter was last told of, and how many were not.
+    told: Option<Instant>,
+    untold: u64,
+}
+
+struct UnderWay {
+    letter: LetterId,
+    to: LetterTopic,
+    topic: Topic,
+    since: Instant,
+}
+
+/// The end of a letter's task.
+pub(super) type Ended = Result<(tokio::task::Id, (LetterId, Option<SendError>)), JoinError>;
+
+impl Letters {
+    pub(super) fn new(settings: &KafkaSettings) -> Result<Self, StartError> {
+        Ok(Self {
+            producer: Arc::new(DeadLetterProducer::new(settings)?),
+            sending: JoinSet::new(),
+            under_way: HashMap::new(),
+            told: None,
+            untold: 0,
+        })
+    }
+
     /// Sends a letter to its topic; the end of its task is the answer.
-    pub(super) fn send_letter(&mut self, letter: LetterId, outgoing: DeadLetter) {
-        let producer = Arc::clone(&self.letters);
-        let task = self.sending_letters.spawn(async move {
+    pub(super) fn send(&mut self, letter: LetterId, to: LetterTopic, outgoing: DeadLetter) {
+        let producer = Arc::clone(&self.producer);
+        let topic = outgoing.topic.clone();
+        let task = self.sending.spawn(async move {
             let sent = producer.send(outgoing).await;
             (letter, sent.err())
         });
-        self.letter_of_task.insert(task.id(), letter);
+        let since = Clock.now();
+        let under_way = UnderWay {
+            letter,
+            to,
+            topic,
+            since,
+        };
+        self.under_way.insert(task.id(), under_way);
+    }
+
+    /// The next task that ends; never, while none is under way.
+    pub(super) async fn next(&mut self) -> Option<Ended> {
+        self.sending.join_next_with_id().await
+    }
+
+    /// The machine's word of a task that ended.
+    pub(super) fn ended(&mut self, ended: Ended, brokers: &BrokersView) -> Option<Input> {
+        let (task, failure) = match ended {
+            Ok((task, (_, failure))) => (task, failure),
+            Err(error) => {
+                tracing::error!(%error, "a letter's task ended without an answer");
+                let letter = self.under_way.remove(&error.id())?.letter;
+                let trouble = Trouble::of_machines(TroubleKind::Brokers, "its task ended");
+                return Some(Input::DeadLettered {
+                    letter,
+                    result: Err(trouble),
+                });
+            }
+        };
+        let UnderWay {
+            letter, to, topic, ..
+        } = self.under_way.remove(&task)?;
+        let result = match failure {
+            None => Ok(()),
+            Some(failure) => {
+                self.tell(to, &topic, &failure);
+                Err(brokers.explain(&topic, &failure))
+            }
+        };
+        Some(Input::DeadLettered { letter, result })
+    }
+
+    /// Topics whose letters do not come back, and why. Silent brokers are another matter: nothing comes back then.
+    pub(super) fn stuck(&self, now: Instant, brokers: &BrokersView) -> Vec<Input> {
+        let mut stuck = Vec::new();
+        for to in LetterTopic::ALL {
+            let of_it = self.under_way.values().filter(|one| one.to == to);
+            let Some(oldest) = of_it.min_by_key(|one| one.since) else {
+                continue;
+            };
+            let span = now.saturating_duration_since(oldest.since);
+            let trouble = match brokers.trouble_of(&oldest.topic) {
+                Some(trouble) => Some(trouble).filter(|_| span >= STUCK),
+                None if brokers.away.is_some() || span < STUCK_UNEXPLAINED => None,
+                None => Some(Trouble::of_machines(
+                    TroubleKind::TimedOut,
+                    &format!(
+                        "{}: not acknowledged for {} s",
+                        oldest.topic,
+                        span.as_secs()
+                    ),
+                )),
+            };
+            if let Some(trouble) = trouble {
+                stuck.push(Input::LettersStuck { to, trouble });
+            }
+        }
+        stuck
     }
 
     /// Every letter that waits fails again and again while the topic is away: one line in ten seconds tells it.
-    fn letter_failed(&mut self, failure: &SendError) {
+    fn tell(&mut self, to: LetterTopic, topic: &Topic, failure: &SendError) {
         let now = Clock.now();
         if self
-            .letters_told
-            .is_some_and(|at| now.duration_since(at) < LETTER_LOG_INTERVAL)
+            .told
+            .is_some_and(|at| now.duration_since(at) < LOG_INTERVAL)
         {
-            self.letters_untold += 1;
+            self.untold += 1;
             return;
         }
-        let untold = std::mem::take(&mut self.letters_untold);
-        self.letters_told = Some(now);
+        let untold = std::mem::take(&mut self.untold);
+        self.told = Some(now);
+        let setting = setting_of(to);
         if failure.kind.is_retriable() {
-            tracing::warn!(error = %failure, untold, "a letter was not acknowledged; it is sent again");
+            tracing::warn!(%topic, setting, error = %failure, untold, "a letter was not acknowledged; it is sent again");
         } else {
             // It keeps trying: what a person changes at the topic is noticed without a restart.
-            tracing::error!(error = %failure, untold, "the dead-letter topic or the hold topic refuses a letter, and its partition waits until that is mended at the brokers");
+            tracing::error!(%topic, setting, error = %failure, untold, "the dead-letter topic or the hold topic refuses a letter, and its partition waits until that is mended at the brokers");
         }
-    }
-
-    pub(super) fn letter_ended(
-        &mut self,
-        joined: Result<(tokio::task::Id, (LetterId, Option<SendError>)), tokio::task::JoinError>,
-    ) {
-        let (letter, acknowledged) = match joined {
-            Ok((task, (letter, failure))) => {
-                self.letter_of_task.remove(&task);
-                if let Some(failure) = &failure {
-                    self.letter_failed(failure);
-                }
-                (letter, failure.is_none())
-            }
-            Err(error) => {
-                tracing::error!(%error, "a dead letter's task ended without an answer");
-                let Some(letter) = self.letter_of_task.remove(&error.id()) else {
-                    return;
-                };
-                (letter, false)
-            }
-        };
-        self.step(Input::DeadLettered {
-            letter,
-            acknowledged,
-        });
     }
 }

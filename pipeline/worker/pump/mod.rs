@@ -9,6 +9,7 @@
 //! are few. Records go last: they can only starve nobody. A wake-up is at most one each time, before records, so that a
 //! flood of records does not delay what is due.
 
+mod brokers;
 mod error;
 mod letter;
 mod letters;
@@ -21,22 +22,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ingest_core::call::{CallResult, Limits, Reply};
-use ingest_core::machine::{
-    Effect, Input, LetterId, Machine, MachineSettings, RequestId, Snapshot,
-};
+use ingest_core::hold::LetterTopic;
+use ingest_core::machine::{Effect, Input, Machine, MachineSettings, RequestId, Snapshot};
 use ingest_core::outcome::Outcome;
 use ingest_core::record::{Epoch, Topic, TopicPartition};
 use ingest_kafka::{
-    CommitEntry, DeadLetterProducer, KafkaSettings, SendError, SourceCommand, SourceEvent,
-    SourceHandle, Statistics,
+    CommitEntry, KafkaSettings, SourceCommand, SourceEvent, SourceHandle, Statistics,
 };
 use ingest_kustomer::Client;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub use self::brokers::{BrokersView, TopicTrouble};
 pub use self::error::PumpError;
 pub use self::letter::{header as letter_header, held_letter_of, letter_of};
+use self::letters::Letters;
 pub(crate) use self::mapper::on_mapper_stack;
 use self::mapper::{Mapped, Mappers};
 use self::state::State;
@@ -89,6 +90,8 @@ pub struct PumpView {
     pub records_in: u64,
     /// How far the restore under way is.
     pub restore: Option<Progress>,
+    /// What the last looks at the brokers saw.
+    pub brokers: BrokersView,
 }
 
 /// How often the view is renewed.
@@ -105,18 +108,13 @@ const MAPPED_QUEUE: usize = 512;
 struct Pump {
     machine: Machine,
     source: SourceHandle,
-    letters: Arc<DeadLetterProducer>,
+    letters: Letters,
     client: Client,
     observer: Observer,
     dead_letter_topic: Topic,
     hold_topic: Option<Topic>,
     requests: JoinSet<(RequestId, Reply)>,
     request_of_task: HashMap<tokio::task::Id, RequestId>,
-    sending_letters: JoinSet<(LetterId, Option<SendError>)>,
-    letter_of_task: HashMap<tokio::task::Id, LetterId>,
-    /// When a failed letter was last told of, and how many were not.
-    letters_told: Option<Instant>,
-    letters_untold: u64,
     /// The state topic, if there is one.
     state: Option<State>,
     drained: bool,
@@ -134,7 +132,7 @@ pub async fn run(
     views: watch::Sender<Option<PumpView>>,
 ) -> Result<(), PumpError> {
     let now = Clock.now();
-    let letters = Arc::new(DeadLetterProducer::new(&parts.kafka)?);
+    let letters = Letters::new(&parts.kafka)?;
     let state = State::of(&parts.kafka)?;
     let (mapped_in, mut mapped) = mpsc::channel(MAPPED_QUEUE);
     let mappers = Mappers::start(
@@ -155,6 +153,10 @@ pub async fn run(
         topology_in,
         TOPOLOGY_INTERVAL,
     ));
+    let (brokers_in, brokers) = watch::channel(BrokersView::default());
+    let (dead, held) = (&parts.dead_letter_topic, parts.hold_topic.as_ref());
+    let topics = brokers::configured(&parts.kafka, dead, held);
+    watching.spawn(brokers::watch(parts.kafka.clone(), topics, brokers_in));
 
     let machine = Machine::new(parts.machine);
     let view = PumpView {
@@ -166,6 +168,7 @@ pub async fn run(
         joined: false,
         records_in: 0,
         restore: None,
+        brokers: BrokersView::default(),
     };
     let mut pump = Pump {
         machine,
@@ -177,10 +180,6 @@ pub async fn run(
         hold_topic: parts.hold_topic,
         requests: JoinSet::new(),
         request_of_task: HashMap::new(),
-        sending_letters: JoinSet::new(),
-        letter_of_task: HashMap::new(),
-        letters_told: None,
-        letters_untold: 0,
         state,
         drained: false,
         view,
@@ -204,8 +203,8 @@ pub async fn run(
             }
             Some(command) = commands.recv() => pump.command(command),
             Some(joined) = pump.requests.join_next_with_id() => pump.answered(joined),
-            Some(joined) = pump.sending_letters.join_next_with_id() => pump.letter_ended(joined),
-            Some(answers) = state::ended(pump.state.as_mut()) => {
+            Some(ended) = pump.letters.next() => pump.letter_ended(ended),
+            Some(answers) = state::ended(pump.state.as_mut(), &pump.view.brokers) => {
                 for input in answers? {
                     pump.step(input);
                 }
@@ -221,6 +220,7 @@ pub async fn run(
             () = tokio::time::sleep_until(wake.into()) => {
                 pump.step(Input::Wake);
                 if Clock.now() >= view_at {
+                    pump.look_at(&brokers);
                     pump.publish(&views);
                     view_at = Clock.now() + VIEW_INTERVAL;
                 }
@@ -311,7 +311,7 @@ impl Pump {
             } => {
                 let topic = self.dead_letter_topic.clone();
                 let outgoing = letter_of(topic, record, &rejected, attempts, Clock.unix_ms());
-                self.send_letter(letter, outgoing);
+                self.letters.send(letter, LetterTopic::Dead, outgoing);
             }
             Effect::Divert {
                 letter,
@@ -327,7 +327,7 @@ impl Pump {
                     return;
                 };
                 let outgoing = held_letter_of(topic, record, &held, attempts, Clock.unix_ms());
-                self.send_letter(letter, outgoing);
+                self.letters.send(letter, LetterTopic::Held, outgoing);
             }
             Effect::Commit(entries) => {
                 let entries = entries
@@ -401,10 +401,25 @@ impl Pump {
                     let reply = Reply {
                         limits: Limits::default(),
                         result,
+                        trouble: None,
                     };
                     self.step(Input::Replied { request, reply });
                 }
             }
+        }
+    }
+
+    fn letter_ended(&mut self, ended: letters::Ended) {
+        if let Some(input) = self.letters.ended(ended, &self.view.brokers) {
+            self.step(input);
+        }
+    }
+
+    /// Takes over what the last look at the brokers saw.
+    fn look_at(&mut self, brokers: &watch::Receiver<BrokersView>) {
+        self.view.brokers = brokers.borrow().clone();
+        for input in self.letters.stuck(Clock.now(), &self.view.brokers) {
+            self.step(input);
         }
     }
 

@@ -12,11 +12,13 @@ use ingest_core::record::{Epoch, Topic, TopicPartition};
 use ingest_core::state_log::SliceId;
 use ingest_core::state_log::reduce::Slice;
 use ingest_core::state_log::writer::StateRecord;
+use ingest_core::trouble::{Trouble, TroubleKind};
 use ingest_kafka::state::{StateProducer, StateTopic, inspect, lay_out, restore};
 use ingest_kafka::topics::fetch_partition_counts_of;
-use ingest_kafka::{KafkaSettings, ReadError, SendError, StartError};
+use ingest_kafka::{KafkaSettings, ReadError, SendError, SendErrorKind, StartError};
 use tokio::task::{JoinError, JoinSet};
 
+use super::brokers::BrokersView;
 use crate::clock::Clock;
 
 /// How long the brokers may be silent while slices are read.
@@ -144,6 +146,7 @@ impl State {
     fn restored(
         &mut self,
         joined: Result<Restored, JoinError>,
+        brokers: &BrokersView,
     ) -> Result<Vec<Input>, StateTopicError> {
         *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let asked: HashMap<TopicPartition, Epoch> =
@@ -170,9 +173,17 @@ impl State {
             "state could not be restored; its partitions wait, and it is tried again",
             &detail,
         );
+        let trouble = brokers.trouble_of(&self.topic).unwrap_or_else(|| {
+            let words = format!("{}: {detail}", self.topic);
+            Trouble::of_machines(TroubleKind::Brokers, &words)
+        });
         let failed = asked
             .into_iter()
-            .map(|(partition, epoch)| Input::RestoreFailed { partition, epoch });
+            .map(|(partition, epoch)| Input::RestoreFailed {
+                partition,
+                epoch,
+                trouble: trouble.clone(),
+            });
         Ok(failed.collect())
     }
 
@@ -197,27 +208,34 @@ impl State {
     fn written(
         &mut self,
         joined: Result<(tokio::task::Id, (StateWriteId, Option<SendError>)), JoinError>,
+        brokers: &BrokersView,
     ) -> Option<Input> {
         let (write, failure) = match joined {
             Ok((task, (write, failure))) => {
                 self.write_of_task.remove(&task);
-                (write, failure.map(|error| error.to_string()))
+                (write, failure)
             }
             Err(error) => {
                 let write = self.write_of_task.remove(&error.id())?;
-                (write, Some(error.to_string()))
+                let failure = SendError {
+                    kind: SendErrorKind::Other,
+                    detail: error.to_string(),
+                };
+                (write, Some(failure))
             }
         };
-        if let Some(detail) = &failure {
-            self.tell(
-                "the state topic took nothing; writes of objects wait, and it is tried again",
-                detail,
-            );
-        }
-        Some(Input::StateWritten {
-            write,
-            acknowledged: failure.is_none(),
-        })
+        let result = match failure {
+            None => Ok(()),
+            Some(failure) => {
+                let trouble = brokers.explain(&self.topic, &failure);
+                self.tell(
+                    "the state topic took nothing; writes of objects wait, and it is tried again",
+                    &trouble.to_string(),
+                );
+                Err(trouble)
+            }
+        };
+        Some(Input::StateWritten { write, result })
     }
 
     fn tell(&mut self, what: &str, detail: &str) {
@@ -235,13 +253,14 @@ impl State {
 /// The end of something that the topic was asked for, as answers for the machine; `None` if nothing is under way.
 pub(super) async fn ended(
     state: Option<&mut State>,
+    brokers: &BrokersView,
 ) -> Option<Result<Vec<Input>, StateTopicError>> {
     let state = state?;
     tokio::select! { biased;
         Some(joined) = state.writing.join_next_with_id() => {
-            Some(Ok(state.written(joined).into_iter().collect()))
+            Some(Ok(state.written(joined, brokers).into_iter().collect()))
         }
-        Some(joined) = state.restoring.join_next() => Some(state.restored(joined)),
+        Some(joined) = state.restoring.join_next() => Some(state.restored(joined, brokers)),
         else => None,
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kustomer_ingest::admin::Command;
-use kustomer_ingest::admin::status::{Phase, StatusReport};
+use kustomer_ingest::admin::status::{Phase, Places, StatusReport};
 use serde_json::json;
 use tokio::sync::oneshot;
 
@@ -14,7 +14,7 @@ const PAIRS: u64 = 950;
 
 /// What `/status` would show.
 fn report(rig: &Rig) -> StatusReport {
-    let mut report = StatusReport::new();
+    let mut report = StatusReport::new(Places::default());
     if let Some(view) = &*rig.views.borrow() {
         report.take(&view.snapshot, view.at);
         report.phase = Phase::Running;

@@ -5,6 +5,7 @@
 
 mod customers;
 mod delivery;
+mod drain;
 mod holds;
 mod keys;
 mod poison;

@@ -8,7 +8,10 @@ use ingest_core::commit_metadata::Metadata;
 use ingest_core::fact::{Fact, Settlement};
 use ingest_core::machine::{CommitAnswer, CommitEntry, Effect, Input, LetterId};
 use ingest_core::record::{Epoch, Offset, Position, Record, TopicPartition};
-use ingest_kustomer::classify::{HttpReply, ReplyBody, Unanswered, classify, unanswered};
+use ingest_core::trouble::{Trouble, TroubleKind};
+use ingest_kustomer::classify::{
+    HttpReply, ReplyBody, Unanswered, classify, trouble_of, unanswered,
+};
 use ingest_kustomer::encode::{Method, encode};
 use ingest_kustomer::limits;
 use kustomer_sim::{Cut, Request, SimTime};
@@ -251,13 +254,8 @@ impl World {
                         .or_default() += 1;
                 }
                 if self.is_current(replica, generation) {
-                    self.step(
-                        replica,
-                        Input::DeadLettered {
-                            letter,
-                            acknowledged,
-                        },
-                    );
+                    let result = if acknowledged { Ok(()) } else { Err(silent()) };
+                    self.step(replica, Input::DeadLettered { letter, result });
                 }
             }
             Event::Commit {
@@ -291,10 +289,8 @@ impl World {
             } => {
                 let acknowledged = self.write_state(&partition, records);
                 if self.is_current(replica, generation) {
-                    let input = Input::StateWritten {
-                        write,
-                        acknowledged,
-                    };
+                    let result = if acknowledged { Ok(()) } else { Err(silent()) };
+                    let input = Input::StateWritten { write, result };
                     self.step(replica, input);
                 }
             }
@@ -477,6 +473,16 @@ impl World {
         };
         let result = classify(call, &reply);
         self.note(call, &result);
-        (Reply { limits, result }, after)
+        let reply = Reply {
+            limits,
+            trouble: trouble_of(&reply, &result),
+            result,
+        };
+        (reply, after)
     }
+}
+
+/// Brokers that took nothing.
+pub(super) fn silent() -> Trouble {
+    Trouble::of_machines(TroubleKind::TimedOut, "no answer")
 }

@@ -53,7 +53,11 @@ impl World {
         let topic = self.state.as_mut().expect("a state topic");
         if topic.fail_restores > 0 {
             topic.fail_restores -= 1;
-            return Input::RestoreFailed { partition, epoch };
+            return Input::RestoreFailed {
+                partition,
+                epoch,
+                trouble: super::happen::silent(),
+            };
         }
         topic.restores += 1;
         if topic.restores.is_multiple_of(2)

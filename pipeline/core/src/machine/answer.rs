@@ -5,24 +5,29 @@ use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
+use super::Machine;
 use super::answer_job::in_order;
 use super::key::Refused;
 use super::state::{RequestId, Sent, SentKind, Stage, Timer};
 use super::success::Endpoint;
-use super::{Effect, Machine};
 use crate::call::{CallResult, Limits, Reply};
 use crate::fact::{Fact, OutcomeLabel, ResolvedBy};
 use crate::hold::{Family, Scope};
 use crate::lane::OperationId;
 use crate::operation::Operation;
 use crate::outcome::{HoldCause, Outcome, Rejection, RetryCause, SplitHint};
+use crate::trouble::Trouble;
 
 impl Machine {
     pub(super) fn on_replied(&mut self, now: Instant, request: RequestId, reply: Reply) {
         let Some(sent) = self.requests.remove(&request) else {
             return;
         };
-        let Reply { limits, result } = reply;
+        let Reply {
+            limits,
+            result,
+            trouble,
+        } = reply;
         self.quota.observe(now, &limits);
         let took = now.saturating_duration_since(sent.at);
         self.fact(Fact::Answered {
@@ -30,7 +35,7 @@ impl Machine {
             outcome: label_of(&result),
             took,
         });
-        self.judge_health(now, &sent, &limits, &result);
+        self.judge_health(now, &sent, &limits, &result, trouble);
         match (sent.what, result) {
             (SentKind::Tracking(operations), CallResult::Tracked(outcome)) => {
                 self.on_tracked(now, operations, outcome, &limits);
@@ -66,7 +71,14 @@ impl Machine {
     }
 
     /// Limits, holds and health: what an answer says beyond its own operations.
-    fn judge_health(&mut self, now: Instant, sent: &Sent, limits: &Limits, result: &CallResult) {
+    fn judge_health(
+        &mut self,
+        now: Instant,
+        sent: &Sent,
+        limits: &Limits,
+        result: &CallResult,
+        trouble: Option<Trouble>,
+    ) {
         let family = sent.family.as_ref();
         match verdict_of(result) {
             Health::Good => {
@@ -110,18 +122,24 @@ impl Machine {
                 self.failures = self.failures.saturating_add(1);
                 self.holds.probe_lost(now, family, &mut self.jitter);
                 if self.failures >= self.settings.unhealthy_after {
-                    self.begin_hold(now, Scope::Destination, HoldCause::Unhealthy);
+                    let times = if self.failures == self.settings.unhealthy_after {
+                        u64::from(self.failures)
+                    } else {
+                        1
+                    };
+                    let seen = (times, trouble);
+                    self.begin_hold(now, Scope::Destination, HoldCause::Unhealthy, seen);
                 }
             }
             Health::Held(cause) => {
                 // Whatever scope the hold has, the probe that met it is over.
                 self.holds.probe_lost(now, family, &mut self.jitter);
-                self.on_held(now, sent, cause);
+                self.on_held(now, sent, cause, trouble);
             }
         }
     }
 
-    fn on_held(&mut self, now: Instant, sent: &Sent, cause: HoldCause) {
+    fn on_held(&mut self, now: Instant, sent: &Sent, cause: HoldCause, trouble: Option<Trouble>) {
         let (cause, proved) = self.role_or_key(now, sent, cause);
         // A look-up that the key may not make is done without: there are other ways.
         if cause == HoldCause::MissingRole {
@@ -156,9 +174,11 @@ impl Machine {
             | HoldCause::MissingKlass
             | HoldCause::DeadLetterGuard
             | HoldCause::Quarantine
-            | HoldCause::StateTopic => narrow(&sent.family),
+            | HoldCause::StateTopic
+            | HoldCause::DeadLetterTopic
+            | HoldCause::HoldTopic => narrow(&sent.family),
         };
-        self.begin_hold(now, scope, cause);
+        self.begin_hold(now, scope, cause, (1, trouble));
     }
 
     /// Some organisations answer 401 for a missing role: then it is treated as one, and whether that is proved is said.
@@ -180,14 +200,46 @@ impl Machine {
         }
     }
 
-    pub(super) fn begin_hold(&mut self, now: Instant, scope: Scope, cause: HoldCause) {
-        if self.holds.hold(now, scope.clone(), cause, &mut self.jitter) {
+    /// Begins a hold, or keeps the one there is: so often something went wrong, and last like this.
+    pub(super) fn begin_hold(
+        &mut self,
+        now: Instant,
+        scope: Scope,
+        cause: HoldCause,
+        (times, trouble): (u64, Option<Trouble>),
+    ) {
+        let began = self.holds.hold(now, scope.clone(), cause, &mut self.jitter);
+        let Some(hold) = self.holds.note(now, &scope, times, trouble) else {
+            return;
+        };
+        let seen = hold.seen.clone();
+        if began {
             self.held.changed = true;
             if scope == Scope::Family(Family::Tracking) {
                 self.resolver.no_answer_due(now);
             }
-            self.effects
-                .push(Effect::Fact(Fact::HoldBegan { scope, cause }));
+            self.fact(Fact::HoldBegan { scope, cause, seen });
+        } else {
+            let next = hold.next_try(now, &scope);
+            self.fact(Fact::HoldGoesOn {
+                scope,
+                cause,
+                seen,
+                next,
+            });
+        }
+    }
+
+    /// Something went wrong that keeps a scope on hold, and is no word on the probe under way.
+    pub(super) fn note_trouble(&mut self, now: Instant, scope: &Scope, trouble: Trouble) {
+        if let Some(hold) = self.holds.note(now, scope, 1, Some(trouble)) {
+            let fact = Fact::HoldGoesOn {
+                scope: scope.clone(),
+                cause: hold.cause,
+                seen: hold.seen.clone(),
+                next: hold.next_try(now, scope),
+            };
+            self.fact(fact);
         }
     }
 

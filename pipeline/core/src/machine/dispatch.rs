@@ -55,6 +55,7 @@ impl Machine {
             | SentKind::Probe => (1, false),
         };
         let request = RequestId(self.fresh());
+        self.progress.spent(&what);
         self.requests.insert(
             request,
             Sent {

@@ -83,7 +83,9 @@ impl Machine {
             .records
             .iter()
             .filter(|(_, state)| {
-                state.record.position.partition == *partition && state.open == 0 && !state.letter
+                state.record.position.partition == *partition
+                    && state.open == 0
+                    && state.letter.is_none()
             })
             .map(|(id, _)| *id)
             .collect();

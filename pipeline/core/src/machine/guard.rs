@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::letters::rejection;
 use super::state::{RecordId, Timer};
 use super::{Effect, Machine};
 use crate::charge::Gate;
@@ -21,36 +22,32 @@ impl Machine {
             self.timers.insert((again, Timer::Letter(id)));
             return;
         }
-        let Some(state) = self.records.get_mut(&id) else {
+        let Some(state) = self.records.get(&id) else {
             return;
         };
         if state.goes_aside() {
             self.send_letter(id);
             return;
         }
-        let partition = &state.record.position.partition;
-        if !self.guard.is_holding(&partition.topic) {
+        let topic = state.record.position.partition.topic.clone();
+        if !self.guard.is_holding(&topic) {
             self.send_letter(id);
             return;
         }
-        if std::mem::take(&mut state.letter) {
-            // The brokers have not taken it: it waits like one that never left.
-            self.letters_open = self.letters_open.saturating_sub(1);
+        if let (Some(rejected), Some(now)) = (&state.rejected, self.stepped_at) {
+            let trouble = rejection(rejected.reason, &rejected.detail);
+            self.note_trouble(now, &Scope::Topic(topic), trouble);
         }
-        let leaves = self
-            .assignments
-            .get(partition)
-            .is_none_or(|assignment| assignment.drain.is_some());
-        if leaves {
-            self.release(id);
-        }
+        // One that the brokers have not taken waits like one that never left.
+        self.keep_letter(id);
     }
 
     /// Topics that tripped the guard in this step are held from now on.
     pub(super) fn hold_tripped(&mut self, now: Instant) {
         for topic in self.guard.take_tripped() {
             self.pauses_changed = true;
-            self.begin_hold(now, Scope::Topic(topic), HoldCause::DeadLetterGuard);
+            let seen = self.waiting_rejections(&topic);
+            self.begin_hold(now, Scope::Topic(topic), HoldCause::DeadLetterGuard, seen);
         }
     }
 
@@ -62,7 +59,9 @@ impl Machine {
             .iter()
             .filter(|(_, state)| {
                 let concluded = state.open == 0 && state.rejected.is_some();
-                concluded && !state.letter && state.record.position.partition.topic == *topic
+                concluded
+                    && state.letter.is_none()
+                    && state.record.position.partition.topic == *topic
             })
             .map(|(id, _)| *id)
             .collect();

@@ -10,11 +10,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::state::{OperationState, RecordId, Stage};
+use super::state::{OperationState, RecordId, RecordState, Stage};
 use super::{Effect, Machine};
 use crate::charge::{Charge, Gate};
 use crate::fact::Fact;
-use crate::hold::{Family, Scope};
+use crate::hold::{Family, LetterTopic, Scope};
 use crate::lane::OperationId;
 use crate::operation::Operation;
 use crate::outcome::{Held, HeldBy, HoldCause, Waits};
@@ -50,8 +50,8 @@ struct Count {
     partitions: HashMap<TopicPartition, Part>,
     /// What may be diverted, oldest first.
     divertable: BTreeMap<(RecordId, OperationId), HeldBy>,
-    /// Letters of topics that are held, of routes that divert.
-    letters: BTreeSet<RecordId>,
+    /// Letters that are kept back, of routes that divert.
+    letters: BTreeMap<RecordId, HeldBy>,
 }
 
 #[derive(Default)]
@@ -145,25 +145,32 @@ impl Machine {
             }
         }
         for (id, state) in &self.records {
-            let topic = &state.record.position.partition.topic;
-            let waits = state.open == 0 && !state.letter && self.guard.is_holding(topic);
-            let Some(rejected) = state.rejected.as_ref().filter(|_| waits) else {
+            let Some(by) = self.letter_held_by(*id, state) else {
                 continue;
             };
-            self.count_record(&mut count, *id, HeldBy::Hold(HoldCause::DeadLetterGuard));
-            let route = rejected.route.as_ref();
+            self.count_kept(&mut count, *id, by);
+            let stays = state.letter.is_some() || state.diverted.is_some();
+            let rejected = state.rejected.as_ref().filter(|_| !stays);
+            let route = rejected.and_then(|rejected| rejected.route.as_ref());
             if route.is_some_and(|route| self.diverts(&state.record.position.partition, route)) {
-                count.letters.insert(*id);
+                count.letters.insert(*id, by);
             }
         }
         count
     }
 
     fn count_record(&self, count: &mut Count, id: RecordId, by: HeldBy) {
+        let leaves = |state: &RecordState| state.diverted.is_some();
+        if !self.records.get(&id).is_none_or(leaves) {
+            self.count_kept(count, id, by);
+        }
+    }
+
+    fn count_kept(&self, count: &mut Count, id: RecordId, by: HeldBy) {
         let Some(state) = self.records.get(&id) else {
             return;
         };
-        if state.diverted.is_some() || count.records.insert(id, by).is_some() {
+        if count.records.insert(id, by).is_some() {
             return;
         }
         let position = &state.record.position;
@@ -182,7 +189,7 @@ impl Machine {
     }
 
     /// What keeps an operation that more permits would not help; `None` if nothing does.
-    fn held_by(&self, id: OperationId, state: &OperationState) -> Option<HeldBy> {
+    pub(super) fn held_by(&self, id: OperationId, state: &OperationState) -> Option<HeldBy> {
         if state.stage != Stage::Queued {
             return self.cause_of(state);
         }
@@ -242,6 +249,9 @@ impl Machine {
     }
 
     fn diverts(&self, partition: &TopicPartition, route: &str) -> bool {
+        if self.letters.is_closed(LetterTopic::Held) {
+            return false;
+        }
         let routes = self.settings.diverting.get(&partition.topic);
         routes.is_some_and(|routes| routes.iter().any(|one| **one == *route))
     }
@@ -301,18 +311,18 @@ impl Machine {
             }
         }
         let mut letters = Vec::new();
-        for id in &count.letters {
+        for (id, by) in &count.letters {
             if fits(left) {
                 break;
             }
-            letters.push(*id);
+            letters.push((*id, *by));
             if let Some(record) = self.records.get(id) {
                 subtract(&mut left, record.charge);
             }
         }
         self.divert(count, &operations);
-        for id in letters {
-            self.divert_letter(count, id);
+        for (id, by) in letters {
+            self.divert_letter(count, id, by);
         }
     }
 
@@ -422,7 +432,7 @@ impl Machine {
         }
     }
 
-    fn divert_letter(&mut self, count: &mut Count, id: RecordId) {
+    fn divert_letter(&mut self, count: &mut Count, id: RecordId, by: HeldBy) {
         self.uncount(count, id);
         let Some(state) = self.records.get_mut(&id) else {
             return;
@@ -430,16 +440,22 @@ impl Machine {
         let Some(rejected) = &state.rejected else {
             return;
         };
+        let keeper = if by == HeldBy::Hold(HoldCause::DeadLetterTopic) {
+            "the dead-letter topic does not take its dead letter".to_owned()
+        } else {
+            let topic = &state.record.position.partition.topic;
+            format!("topic:{topic} keeps its dead letter back")
+        };
         state.diverted = Some(Held {
-            by: HeldBy::Hold(HoldCause::DeadLetterGuard),
+            by,
             detail: format!(
-                "topic:{} keeps its dead letter back; {}: {}",
-                state.record.position.partition.topic,
+                "{keeper}; {}: {}",
                 rejected.reason.as_str(),
                 rejected.detail
             ),
             route: rejected.route.clone(),
         });
+        self.letters.forget(id);
         self.send_letter(id);
     }
 

@@ -133,6 +133,9 @@ impl Machine {
                 why: Ignored::Generation,
             }));
         }
+        if admission != Admission::OutOfOrder {
+            self.progress.read();
+        }
         match admission {
             Admission::Open => {}
             Admission::SettledBefore => {
@@ -190,7 +193,7 @@ impl Machine {
             diverted: None,
             attempts: 0,
             abandoned: false,
-            letter: false,
+            letter: None,
             acknowledged: false,
         };
         match verdict {
@@ -247,6 +250,7 @@ impl Machine {
                 return;
             }
         };
+        self.progress.planned(&operation);
         let begun = self.is_begun(partition, &operation, &receipt);
         let Some(receipt) = self.merge_into_tail(lane, partition, &operation, receipt, begun)
         else {

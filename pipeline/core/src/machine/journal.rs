@@ -18,6 +18,7 @@ use crate::outcome::{HoldCause, JobTicket};
 use crate::record::{Epoch, TopicPartition};
 use crate::state_log::writer::{Capacity, SliceWriter};
 use crate::state_log::{Content, Entity, Entry, Intent, IntentItem, OperationRef};
+use crate::trouble::Trouble;
 
 /// Writes that may wait for their intents at once. Each has taken its permit already, so there are few.
 const SUBMITS: usize = 8;
@@ -293,7 +294,7 @@ impl Machine {
         &mut self,
         now: Instant,
         write: StateWriteId,
-        acknowledged: bool,
+        result: Result<(), Trouble>,
     ) {
         let Some((partition, epoch)) = self.journal.writes.remove(&write) else {
             return;
@@ -305,13 +306,12 @@ impl Machine {
         if writer.epoch != epoch {
             return;
         }
-        writer.failed = !acknowledged;
-        if !acknowledged {
+        writer.failed = result.is_err();
+        if let Err(trouble) = result {
             writer.slice.failed();
             writer.next_at = Some(now + retry);
-            self.journal.failing = true;
             self.fact(Fact::StateFailed);
-            self.begin_hold(now, Scope::State, HoldCause::StateTopic);
+            self.state_fails(now, trouble);
             return;
         }
         writer.next_at = None;
@@ -374,9 +374,10 @@ impl Machine {
         }
     }
 
-    pub(super) fn state_fails(&mut self, now: Instant) {
+    pub(super) fn state_fails(&mut self, now: Instant, trouble: Trouble) {
         self.journal.failing = true;
-        self.begin_hold(now, Scope::State, HoldCause::StateTopic);
+        let seen = (1, Some(trouble));
+        self.begin_hold(now, Scope::State, HoldCause::StateTopic, seen);
     }
 
     /// Lets batches leave: at once where a write waits or the partition drains, else when facts have had company.

@@ -22,7 +22,9 @@ mod inherit;
 mod intake;
 mod journal;
 mod key;
+mod letters;
 mod memory;
+mod progress;
 mod quarantine;
 mod ready;
 mod remember;
@@ -40,6 +42,7 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Instant;
 
 pub use self::journal::StateSettings;
+pub use self::progress::{PerKind, Progress};
 pub use self::settings::{MachineSettings, TopicSettings};
 pub use self::snapshot::{HoldView, PartitionView, Snapshot, StateView};
 use self::state::{
@@ -52,7 +55,7 @@ use crate::dead_letter::DeadLetterGuard;
 use crate::directory::{Directory, Generations};
 use crate::fact::Fact;
 use crate::fair::Turns;
-use crate::hold::{Family, Holds, Scope};
+use crate::hold::{Family, Holds, LetterTopic, Scope};
 use crate::invariant::Audit;
 use crate::job::Jobs;
 use crate::lane::{LaneId, Lanes, OperationId};
@@ -67,6 +70,7 @@ use crate::retry::Jitter;
 use crate::revision::Revisions;
 use crate::state_log::reduce::Slice;
 use crate::state_log::writer::StateRecord;
+use crate::trouble::Trouble;
 
 pub use self::state::{LetterId, RequestId, StateWriteId};
 
@@ -122,8 +126,15 @@ pub enum Input {
     DeadLettered {
         /// Which.
         letter: LetterId,
-        /// Whether the broker acknowledged it.
-        acknowledged: bool,
+        /// Whether the broker acknowledged it, or why not.
+        result: Result<(), Trouble>,
+    },
+    /// Letters to that topic have been under way for longer than brokers need, and this is why.
+    LettersStuck {
+        /// To which.
+        to: LetterTopic,
+        /// What the brokers say of it.
+        trouble: Trouble,
     },
     /// The answer to [`Effect::Commit`].
     Committed {
@@ -147,13 +158,15 @@ pub enum Input {
         partition: TopicPartition,
         /// Under which assignment it was asked for.
         epoch: Epoch,
+        /// Why.
+        trouble: Trouble,
     },
     /// The answer to [`Effect::WriteState`].
     StateWritten {
         /// Which batch.
         write: StateWriteId,
-        /// Whether the brokers acknowledged all of it.
-        acknowledged: bool,
+        /// Whether the brokers acknowledged all of it, or why not.
+        result: Result<(), Trouble>,
     },
     /// A person released the hold of this number.
     ReleaseHold(u64),
@@ -303,7 +316,8 @@ pub struct Machine {
     key: key::KeyHealth,
     successes: success::Successes,
     commit: state::CommitState,
-    letters_open: usize,
+    letters: letters::Letters,
+    progress: Progress,
     journal: journal::Journal,
     inheritance: inherit::Inheritance,
     /// This replica owns every partition: nobody else writes what it writes.
@@ -357,7 +371,8 @@ impl Machine {
             key: key::KeyHealth::default(),
             successes: success::Successes::default(),
             commit: state::CommitState::default(),
-            letters_open: 0,
+            letters: letters::Letters::default(),
+            progress: Progress::default(),
             journal: journal::Journal::default(),
             inheritance: inherit::Inheritance::default(),
             alone: false,
@@ -395,31 +410,29 @@ impl Machine {
                 self.on_record(record, epoch, event_ms, verdict, dropped);
             }
             Input::Replied { request, reply } => self.on_replied(now, request, reply),
-            Input::DeadLettered {
-                letter,
-                acknowledged,
-            } => {
-                self.on_dead_lettered(now, letter, acknowledged);
-            }
+            Input::DeadLettered { letter, result } => self.on_dead_lettered(now, letter, result),
+            Input::LettersStuck { to, trouble } => self.on_letters_stuck(now, to, trouble),
             Input::Committed { entries, answer } => self.on_committed(entries, answer),
             Input::Restored {
                 partition,
                 epoch,
                 slice,
             } => self.on_restored(now, &partition, epoch, *slice),
-            Input::RestoreFailed { partition, epoch } => {
-                self.on_restore_failed(now, &partition, epoch);
+            Input::RestoreFailed {
+                partition,
+                epoch,
+                trouble,
+            } => {
+                self.on_restore_failed(now, &partition, epoch, trouble);
             }
-            Input::StateWritten {
-                write,
-                acknowledged,
-            } => self.on_state_written(now, write, acknowledged),
-            Input::ReleaseHold(id) => self.on_release(id),
+            Input::StateWritten { write, result } => self.on_state_written(now, write, result),
+            Input::ReleaseHold(id) => self.on_release(now, id),
             Input::Shutdown => self.on_shutdown(now),
             Input::Wake => {}
         }
         self.fire_timers(now);
         self.restore_again(now);
+        self.try_letters(now);
         self.activate_lanes(now);
         self.schedule(now);
         self.flush_state(now);
@@ -456,7 +469,7 @@ impl Machine {
         }
     }
 
-    fn on_release(&mut self, id: u64) {
+    fn on_release(&mut self, now: Instant, id: u64) {
         if let Some((scope, cause)) = self.holds.release(id) {
             self.held.changed = true;
             match (&scope, cause) {
@@ -464,6 +477,7 @@ impl Machine {
                 (Scope::Family(Family::KObjectWrite(klass)), HoldCause::Quarantine) => {
                     self.quarantine.release(klass);
                 }
+                (Scope::Letters(to), _) => self.send_waiting_letters(now, *to),
                 (Scope::Destination | Scope::Family(_) | Scope::State, _) => {}
             }
             self.fact(Fact::HoldEnded { scope, cause });

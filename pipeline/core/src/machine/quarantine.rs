@@ -9,7 +9,8 @@ use crate::lane::OperationId;
 use crate::operation::{Klass, Operation};
 use crate::outcome::{HoldCause, Rejection};
 use crate::pack::GroupKey;
-use crate::quarantine::Way;
+use crate::quarantine::{RUN, Way};
+use crate::trouble::{Trouble, TroubleKind};
 
 impl Machine {
     /// An object was refused for good: a dead letter, unless its klass is in quarantine or has to be.
@@ -28,11 +29,13 @@ impl Machine {
             let klass = object.klass.clone();
             if self.is_quarantined(&klass) {
                 self.put_back(id);
+                let scope = Scope::Family(Family::KObjectWrite(klass));
+                self.note_trouble(now, &scope, refusal(&detail));
                 return;
             }
             if self.quarantine.refused(&klass, way, sent, &detail) {
                 self.put_back(id);
-                self.begin_quarantine(now, klass);
+                self.begin_quarantine(now, klass, (RUN, &detail));
                 return;
             }
         }
@@ -53,7 +56,7 @@ impl Machine {
         let sent = self.sent_at(operations).unwrap_or(now);
         let trips = self.quarantine.refused(klass, Way::Whole, sent, detail);
         if trips {
-            self.begin_quarantine(now, klass.clone());
+            self.begin_quarantine(now, klass.clone(), (RUN, detail));
         }
         trips
     }
@@ -97,7 +100,7 @@ impl Machine {
         vec![next]
     }
 
-    fn begin_quarantine(&mut self, now: Instant, klass: Klass) {
+    fn begin_quarantine(&mut self, now: Instant, klass: Klass, (times, detail): (u32, &str)) {
         let mut waiting = Vec::new();
         self.forced.retain_mut(|batch| {
             let held = batch.group.klass == klass;
@@ -108,7 +111,8 @@ impl Machine {
             !held
         });
         let scope = Scope::Family(Family::KObjectWrite(klass));
-        self.begin_hold(now, scope, HoldCause::Quarantine);
+        let seen = (u64::from(times), Some(refusal(detail)));
+        self.begin_hold(now, scope, HoldCause::Quarantine, seen);
         self.disband(&waiting);
     }
 
@@ -127,4 +131,9 @@ impl Machine {
             .iter()
             .find_map(|id| self.operations.get(id)?.last_attempt)
     }
+}
+
+/// A refusal in the API's words.
+fn refusal(detail: &str) -> Trouble {
+    Trouble::new(TroubleKind::Rejected(Rejection::RefusedByApi), detail)
 }

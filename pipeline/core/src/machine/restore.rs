@@ -9,6 +9,7 @@ use crate::record::{Epoch, TopicPartition};
 use crate::state_log::reduce::Slice;
 use crate::state_log::writer::SliceWriter;
 use crate::state_log::{Content, Entity, Entry, OwnerId, SliceId};
+use crate::trouble::Trouble;
 
 impl Machine {
     pub(super) fn ask_restore(&mut self, partition: &TopicPartition) {
@@ -26,6 +27,7 @@ impl Machine {
         now: Instant,
         partition: &TopicPartition,
         epoch: Epoch,
+        trouble: Trouble,
     ) {
         let retry = self.settings.state.unwrap_or_default().retry;
         let Some(assignment) = self.assignments.get_mut(partition) else {
@@ -37,7 +39,7 @@ impl Machine {
         assignment.restore_failed = true;
         assignment.restore_at = Some(now + retry);
         self.fact(Fact::StateFailed);
-        self.state_fails(now);
+        self.state_fails(now, trouble);
     }
 
     /// Asks again for slices that could not be restored.

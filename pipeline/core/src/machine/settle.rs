@@ -1,10 +1,9 @@
 //! Records end: receipts are settled, dead letters sent, charges given back, offsets committed.
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use super::state::{LetterId, Receipt, RecordId, Timer};
-use super::{Effect, Machine};
+use super::Machine;
+use super::state::{Receipt, RecordId};
 use crate::charge::Gate;
 use crate::fact::{Fact, Settlement};
 use crate::invariant::Invariant;
@@ -65,6 +64,7 @@ impl Machine {
         let Some(state) = self.operations.remove(&id) else {
             return;
         };
+        self.progress.ended(&state);
         self.lanes.remove(state.lane, id);
         self.dirty.push_back(state.lane);
         self.journal_end(id, &state);
@@ -139,65 +139,14 @@ impl Machine {
         }
     }
 
-    pub(super) fn send_letter(&mut self, id: RecordId) {
-        let Some(state) = self.records.get_mut(&id) else {
-            return;
-        };
-        let aside = state.goes_aside();
-        if !aside && state.rejected.is_none() {
-            return;
-        }
-        if !state.letter {
-            state.letter = true;
-            self.letters_open += 1;
-        }
-        if let Some(held) = state.diverted.clone().filter(|_| aside) {
-            self.effects.push(Effect::Divert {
-                letter: LetterId(id),
-                record: state.record.clone(),
-                held,
-                attempts: state.attempts,
-            });
-            return;
-        }
-        let Some(rejected) = state.rejected.clone() else {
-            return;
-        };
-        self.effects.push(Effect::DeadLetter {
-            letter: LetterId(id),
-            record: state.record.clone(),
-            rejected,
-            attempts: state.attempts,
-        });
-    }
-
-    pub(super) fn on_dead_lettered(&mut self, now: Instant, letter: LetterId, acknowledged: bool) {
-        let LetterId(id) = letter;
-        let Some(state) = self.records.get_mut(&id) else {
-            return;
-        };
-        state.acknowledged = acknowledged;
-        if !acknowledged {
-            self.timers
-                .insert((now + self.settings.letter_retry, Timer::Letter(id)));
-            return;
-        }
-        let settlement = match (&state.diverted, &state.rejected) {
-            (Some(held), _) if state.goes_aside() => Settlement::Diverted(held.by),
-            (_, Some(rejected)) => Settlement::DeadLettered(rejected.reason),
-            (_, None) => return,
-        };
-        self.complete(id, settlement);
-    }
-
     /// The one place where an offset becomes settled.
-    fn complete(&mut self, id: RecordId, settlement: Settlement) {
+    pub(super) fn complete(&mut self, id: RecordId, settlement: Settlement) {
         let Some(state) = self.records.get(&id) else {
             return;
         };
         let rightly = match settlement {
             Settlement::DeadLettered(_) | Settlement::Diverted(_) => state.acknowledged,
-            Settlement::Delivered | Settlement::Skipped(_) => !state.letter,
+            Settlement::Delivered | Settlement::Skipped(_) => state.letter.is_none(),
         };
         self.audit.check(Invariant::I4, rightly);
         let position = &state.record.position;
@@ -221,9 +170,10 @@ impl Machine {
         let Some(state) = self.records.remove(&id) else {
             return;
         };
-        if state.letter {
-            self.letters_open = self.letters_open.saturating_sub(1);
+        if let Some(to) = state.letter {
+            self.letters.ended(to);
         }
+        self.letters.forget(id);
         if let Some(assignment) = self.assignments.get_mut(&state.record.position.partition)
             && assignment.epoch == state.epoch
         {

@@ -1,13 +1,15 @@
 //! What the machine looks like now, for gauges and `/status`.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Machine;
+use super::progress::Progress;
 use super::state::Stage;
 use crate::charge::{Charge, Gate};
 use crate::hold::Scope;
 use crate::outcome::{HoldCause, Waits};
 use crate::record::{Epoch, Offset, TopicPartition};
+use crate::trouble::Seen;
 
 /// Everything a gauge or a person may ask of the machine.
 #[derive(Debug, Clone)]
@@ -59,6 +61,10 @@ pub struct Snapshot {
     pub state: Option<StateView>,
     /// What is held.
     pub holds: Vec<HoldView>,
+    /// How far the work is.
+    pub progress: Progress,
+    /// Requests a second that this replica may make, on average.
+    pub allowed_per_second: f64,
     /// Whether the machine is draining for good.
     pub shutting_down: bool,
 }
@@ -89,6 +95,8 @@ pub struct PartitionView {
     pub settled: u64,
     /// Up to where everything is settled.
     pub frontier: Option<Offset>,
+    /// The offset after the last record that was read; `None` before the first.
+    pub read_to: Option<Offset>,
     /// What the broker has acknowledged.
     pub committed: Option<Offset>,
     /// What the text beside its last commit would take, in bytes.
@@ -114,6 +122,10 @@ pub struct HoldView {
     pub cause: HoldCause,
     /// Since when.
     pub since: Instant,
+    /// What went wrong.
+    pub seen: Seen,
+    /// In how long it is tried again; `None` while it is tried, and where only a person ends it.
+    pub next_try: Option<Duration>,
 }
 
 impl Snapshot {
@@ -137,6 +149,7 @@ impl Machine {
                 unsettled: assignment.live,
                 settled: assignment.ledger.settled(),
                 frontier: assignment.ledger.frontier(),
+                read_to: assignment.ledger.read_to(),
                 committed: assignment.acked,
                 metadata_bytes: assignment.metadata_bytes,
                 kept_back: assignment.kept_back.len(),
@@ -178,7 +191,7 @@ impl Machine {
             waiting_for_customer: self.resolver.waiting().0,
             parked,
             jobs: self.jobs.len(),
-            letters: self.letters_open,
+            letters: self.letters.open(),
             directory: self.directory.sizes(),
             directory_hits: self.directory.hits_and_misses(),
             state: self.settings.state.map(|_| StateView {
@@ -195,8 +208,13 @@ impl Machine {
                     scope: scope.clone(),
                     cause: hold.cause,
                     since: hold.since,
+                    seen: hold.seen.clone(),
+                    next_try: hold.next_try(now, scope),
                 })
                 .collect(),
+            progress: self.progress(),
+            allowed_per_second: f64::from(self.quota.allowance())
+                / self.settings.quota.minute.as_secs_f64(),
             shutting_down: self.shutting_down,
         }
     }

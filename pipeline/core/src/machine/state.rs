@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use crate::call::Class;
 use crate::charge::Charge;
 use crate::commit_metadata::{DEFAULT_LIMIT, Restored};
-use crate::hold::Family;
+use crate::hold::{Family, LetterTopic};
 use crate::job::JobId;
 use crate::lane::{LaneId, OperationId};
 use crate::ledger::Ledger;
@@ -61,8 +61,8 @@ pub(super) struct RecordState {
     pub(super) abandoned: bool,
     /// It is set aside on the hold topic.
     pub(super) diverted: Option<Held>,
-    /// Its letter, to the dead-letter topic or to the hold topic, is under way.
-    pub(super) letter: bool,
+    /// Its letter is under way, to that topic.
+    pub(super) letter: Option<LetterTopic>,
     /// The broker has acknowledged its letter.
     pub(super) acknowledged: bool,
 }
@@ -71,8 +71,9 @@ impl RecordState {
     /// Whether its letter goes to the hold topic: it is set aside, and nothing of it was rejected, or it is the rejection that
     /// waited for too long.
     pub(super) fn goes_aside(&self) -> bool {
+        let kept_back = [HoldCause::DeadLetterGuard, HoldCause::DeadLetterTopic];
         self.diverted.as_ref().is_some_and(|held| {
-            self.rejected.is_none() || held.by == HeldBy::Hold(HoldCause::DeadLetterGuard)
+            self.rejected.is_none() || kept_back.map(HeldBy::Hold).contains(&held.by)
         })
     }
 }

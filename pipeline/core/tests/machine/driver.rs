@@ -17,6 +17,7 @@ use ingest_core::outcome::{Held, HoldCause, JobTicket, Outcome, Rejected, Verdic
 use ingest_core::record::{Epoch, TopicPartition};
 use ingest_core::state_log::reduce::Slice;
 use ingest_core::state_log::writer::StateRecord;
+use ingest_core::trouble::Trouble;
 
 use crate::make;
 
@@ -40,8 +41,12 @@ pub(crate) struct Driver {
     pub(crate) limits: Limits,
     /// Commits are answered by the scenario, not by the driver.
     pub(crate) hold_commits: bool,
-    /// The brokers take dead letters.
-    pub(crate) letters_arrive: bool,
+    /// Why the brokers take no letter, if they do not.
+    pub(crate) letters_fail: Option<Trouble>,
+    /// Only the letter of the record at this offset fails.
+    pub(crate) letters_fail_of: Option<i64>,
+    /// What a failure is told as.
+    pub(crate) trouble: Option<Trouble>,
     pub(crate) sent: Vec<(Instant, Call)>,
     pub(crate) facts: Vec<Fact>,
     pub(crate) letters: Vec<Rejected>,
@@ -93,7 +98,9 @@ impl Driver {
             now,
             limits: Limits::default(),
             hold_commits: false,
-            letters_arrive: true,
+            letters_fail: None,
+            letters_fail_of: None,
+            trouble: None,
             sent: Vec::new(),
             facts: Vec::new(),
             letters: Vec::new(),
@@ -259,18 +266,30 @@ impl Driver {
                         (self.rule)(&call).unwrap_or_else(|| self.destination.answer(&call));
                     self.sent.push((self.now, call));
                     let limits = self.limits;
-                    let reply = Reply { limits, result };
+                    let reply = Reply {
+                        limits,
+                        trouble: self.trouble.clone().filter(|_| result.is_failure()),
+                        result,
+                    };
                     self.arrive(LATENCY, Input::Replied { request, reply });
                 }
                 Effect::DeadLetter {
-                    letter, rejected, ..
+                    letter,
+                    rejected,
+                    record,
+                    ..
                 } => {
                     self.letters.push(rejected);
-                    self.letter_ends(letter);
+                    self.letter_ends(letter, record.position.offset.0);
                 }
-                Effect::Divert { letter, held, .. } => {
+                Effect::Divert {
+                    letter,
+                    held,
+                    record,
+                    ..
+                } => {
                     self.diverted.push(held);
-                    self.letter_ends(letter);
+                    self.letter_ends(letter, record.position.offset.0);
                 }
                 Effect::Commit(entries) => {
                     if !self.hold_commits {
@@ -301,14 +320,8 @@ impl Driver {
                     records,
                 } => {
                     if !self.hold_state {
-                        let acknowledged = true;
-                        self.arrive(
-                            BROKER,
-                            Input::StateWritten {
-                                write,
-                                acknowledged,
-                            },
-                        );
+                        let result = Ok(());
+                        self.arrive(BROKER, Input::StateWritten { write, result });
                     }
                     self.written.push((write, partition, records));
                 }
@@ -319,13 +332,11 @@ impl Driver {
         }
     }
 
-    fn letter_ends(&mut self, letter: LetterId) {
-        let acknowledged = self.letters_arrive;
-        let input = Input::DeadLettered {
-            letter,
-            acknowledged,
-        };
-        self.arrive(BROKER, input);
+    fn letter_ends(&mut self, letter: LetterId, offset: i64) {
+        let failure = self.letters_fail.clone();
+        let failure = failure.filter(|_| self.letters_fail_of.is_none_or(|of| of == offset));
+        let result = failure.map_or(Ok(()), Err);
+        self.arrive(BROKER, Input::DeadLettered { letter, result });
     }
 
     fn arrive(&mut self, after: Duration, input: Input) {

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use ingest_core::call::{Call, CallResult};
-use ingest_core::fact::Settlement;
+use ingest_core::fact::{Fact, Settlement};
 use ingest_core::hold::{Family, Scope};
 use ingest_core::operation::Klass;
-use ingest_core::outcome::{HoldCause, Outcome};
+use ingest_core::outcome::{HoldCause, Outcome, RetryCause};
+use ingest_core::trouble::{Trouble, TroubleKind};
 
 use crate::driver::Driver;
 use crate::make::{object, settings, split, titled, write};
@@ -108,4 +109,53 @@ fn a_held_klass_does_not_delay_the_search_in_another() {
     driver.all_is_well();
     driver.run_to_rest();
     assert_eq!(driver.settled().len(), 2 + 10);
+}
+
+#[test]
+fn a_hold_tells_what_went_wrong_how_often_and_when_it_is_tried_again() {
+    let mut driver = Driver::new(settings(), 1);
+    let down = |call: &Call| {
+        Some(match call {
+            Call::Probe => CallResult::Probed(Outcome::Retry(RetryCause::Network)),
+            _ => CallResult::Tracked(Outcome::Retry(RetryCause::Network)),
+        })
+    };
+    driver.answer(down);
+    let refused = Trouble::of_machines(TroubleKind::Refused, "api.example: nobody listens");
+    driver.trouble = Some(refused.clone());
+    for n in 0..10 {
+        driver.record(n, crate::make::track(n.unsigned_abs()));
+    }
+    driver.run(5);
+    let hold = driver.machine.snapshot(driver.now).holds.remove(0);
+    let (at, last) = hold.seen.last.clone().expect("what went wrong");
+    assert_eq!(last, refused);
+    assert!(hold.seen.times >= 8, "{hold:?}");
+    assert!(driver.now - at < Duration::from_secs(5));
+    assert!(
+        hold.next_try
+            .is_some_and(|after| after <= Duration::from_secs(8))
+    );
+
+    // The same again is told once a minute, another cause at once.
+    let told = |driver: &Driver| -> Vec<TroubleKind> {
+        let told = driver.facts.iter().filter_map(|fact| match fact {
+            Fact::HoldBegan { seen, .. } | Fact::HoldGoesOn { seen, .. } => {
+                Some(seen.last.as_ref()?.1.kind)
+            }
+            _ => None,
+        });
+        told.collect()
+    };
+    driver.run(50);
+    assert_eq!(told(&driver), [TroubleKind::Refused]);
+    driver.trouble = Some(Trouble::new(TroubleKind::Status(500), "500: broken"));
+    driver.run(10);
+    let kinds = [TroubleKind::Refused, TroubleKind::Status(500)];
+    assert_eq!(told(&driver), kinds);
+    driver.run(180);
+    assert_eq!(told(&driver).len(), 5, "{:?}", told(&driver));
+    driver.all_is_well();
+    driver.run_to_rest();
+    assert_eq!(driver.holds(), []);
 }

@@ -13,7 +13,7 @@ use ingest_core::outcome::{
 use ingest_core::record::Topic;
 
 use crate::driver::Driver;
-use crate::make::{SHOP, by_email, object, owned, settings, shop, track, write};
+use crate::make::{SHOP, brokers_silent, by_email, object, owned, settings, shop, track, write};
 
 /// Room for a hundred records, so that fifty of them may be held.
 const ROOM: u64 = 100;
@@ -53,10 +53,15 @@ fn answer(call: &Call, cause: HoldCause) -> CallResult {
     }
 }
 
-/// Every cause but that of the state topic, which no answer of the destination begins.
+/// Every cause but those of topics, which no answer of the destination begins. Letters have tests of their own.
 fn of_the_destination() -> impl Iterator<Item = HoldCause> {
+    let of_topics = [
+        HoldCause::StateTopic,
+        HoldCause::DeadLetterTopic,
+        HoldCause::HoldTopic,
+    ];
     let all = HoldCause::ALL.iter().copied();
-    all.filter(|cause| *cause != HoldCause::StateTopic)
+    all.filter(move |cause| !of_topics.contains(cause))
 }
 
 /// One record of the work that the cause holds.
@@ -75,6 +80,8 @@ fn put(driver: &mut Driver, cause: HoldCause, n: i64) {
         | HoldCause::Billing
         | HoldCause::MissingRole
         | HoldCause::StateTopic
+        | HoldCause::DeadLetterTopic
+        | HoldCause::HoldTopic
         | HoldCause::Unhealthy => driver.record(n, track(number)),
     }
 }
@@ -182,7 +189,7 @@ fn every_cause_diverts_the_oldest_once_half_of_the_budget_is_held() {
 fn a_record_is_set_aside_only_when_the_brokers_have_it() {
     let mut driver = Driver::new(small(true), 1);
     let first = begin(&mut driver, HoldCause::MissingRole);
-    driver.letters_arrive = false;
+    driver.letters_fail = Some(brokers_silent());
     for n in first..first + 60 {
         put(&mut driver, HoldCause::MissingRole, n);
     }
@@ -190,7 +197,7 @@ fn a_record_is_set_aside_only_when_the_brokers_have_it() {
     assert!(!driver.diverted.is_empty());
     assert!(driver.settled().is_empty(), "not acknowledged");
     assert_eq!(driver.used(), first.unsigned_abs() + 60);
-    driver.letters_arrive = true;
+    driver.letters_fail = None;
     driver.run(10);
     assert!(!driver.settled().is_empty());
     driver.all_is_well();

@@ -10,6 +10,7 @@ use ingest_core::operation::{
 };
 use ingest_core::outcome::{Outcome, SplitHint};
 use ingest_core::record::{Offset, Position, Record, Topic, TopicPartition};
+use ingest_core::trouble::{Trouble, TroubleKind};
 use serde_json::{Map, Value};
 
 /// The topic of every scenario that needs one only.
@@ -41,6 +42,11 @@ pub(crate) fn record(partition: TopicPartition, offset: i64) -> Record {
         headers: Vec::new(),
         timestamp_ms: None,
     }
+}
+
+/// Brokers that took nothing and may take it later.
+pub(crate) fn brokers_silent() -> Trouble {
+    Trouble::of_machines(TroubleKind::TimedOut, "no answer")
 }
 
 /// A customer of that number, made where missing.

@@ -11,7 +11,7 @@ use ingest_core::outcome::{Outcome, Rejected, Rejection, RetryCause, SkipReason,
 use ingest_core::record::{Epoch, Offset};
 
 use crate::driver::Driver;
-use crate::make::{self, object, settings, shop, titled, track, versioned, write};
+use crate::make::{self, brokers_silent, object, settings, shop, titled, track, versioned, write};
 
 fn is_create(call: &Call) -> bool {
     matches!(call, Call::CreateKObject { .. })
@@ -151,7 +151,7 @@ fn an_older_version_never_follows_a_newer_one() {
 #[test]
 fn a_rejected_record_stays_open_until_its_letter_is_acknowledged() {
     let mut driver = Driver::new(settings(), 1);
-    driver.letters_arrive = false;
+    driver.letters_fail = Some(brokers_silent());
     let rejected = Rejected::new(Rejection::MissingField, "`order_id` has no value");
     driver.judged(shop(0), 4, Verdict::Reject(rejected));
     driver.run(10);
@@ -163,7 +163,7 @@ fn a_rejected_record_stays_open_until_its_letter_is_acknowledged() {
             .map(|entry| entry.offset)
             .all(|at| at <= Offset(4))
     );
-    driver.letters_arrive = true;
+    driver.letters_fail = None;
     driver.run_to_rest();
     let reason = Rejection::MissingField;
     assert_eq!(driver.settled(), [Settlement::DeadLettered(reason)]);

@@ -18,7 +18,7 @@ use ingest_core::state_log::reduce::Slice;
 use ingest_core::state_log::{Content, Entity, Entry, Intent, IntentItem, OperationRef, OwnerId};
 
 use crate::driver::Driver;
-use crate::make::{object, seen, settings, shop, titled, track, versioned, write};
+use crate::make::{brokers_silent, object, seen, settings, shop, titled, track, versioned, write};
 
 fn with_state() -> MachineSettings {
     MachineSettings {
@@ -136,10 +136,9 @@ fn a_write_leaves_only_when_its_intent_is_acknowledged() {
     let (batch, _, records) = driver.written.first().cloned().unwrap();
     assert_eq!(records.len(), 1, "one intent for one request");
     driver.hold_state = false;
-    let acknowledged = true;
     driver.put(Input::StateWritten {
         write: batch,
-        acknowledged,
+        result: Ok(()),
     });
     assert_eq!(driver.calls(is_write).len(), 1);
     driver.run_to_rest();
@@ -156,7 +155,7 @@ fn a_topic_that_takes_nothing_is_a_hold_and_ends_by_itself() {
     let (batch, ..) = driver.written.first().cloned().unwrap();
     driver.put(Input::StateWritten {
         write: batch,
-        acknowledged: false,
+        result: Err(brokers_silent()),
     });
     assert_eq!(driver.holds(), [(Scope::State, HoldCause::StateTopic)]);
     driver.hold_state = false;
@@ -179,7 +178,7 @@ fn a_write_that_waits_for_its_intent_is_left_to_the_next_owner_unsent() {
         answered += 1;
         driver.put(Input::StateWritten {
             write: batch,
-            acknowledged: true,
+            result: Ok(()),
         });
     }
     driver.run(30);
@@ -281,6 +280,7 @@ fn a_partition_delivers_when_its_state_is_there() {
     driver.put(Input::RestoreFailed {
         partition: shop(0),
         epoch,
+        trouble: brokers_silent(),
     });
     assert_eq!(driver.holds(), [(Scope::State, HoldCause::StateTopic)]);
     assert!(driver.paused.contains(&shop(0)));

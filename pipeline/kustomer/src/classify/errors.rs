@@ -116,6 +116,11 @@ impl ErrorReport {
             .filter(|index| *index < items)
     }
 
+    /// Whether there is no error text at all.
+    pub(super) fn says_nothing(&self) -> bool {
+        self.errors.iter().all(|error| error.in_words().is_none())
+    }
+
     /// The errors in words, for a dead letter.
     pub(super) fn detail(&self) -> String {
         let texts: Vec<String> = self

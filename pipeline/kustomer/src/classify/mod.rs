@@ -21,13 +21,16 @@ mod job;
 mod kobject;
 mod text;
 mod tracking;
+mod trouble;
 mod weigh;
 
 use bytes::Bytes;
 use ingest_core::call::{Call, CallResult, Limits, Reply};
 use ingest_core::outcome::{HoldCause, Outcome, RetryCause};
+use ingest_core::trouble::{Trouble, TroubleKind};
 
 pub use text::ERROR_TEXT_LIMIT;
+pub use trouble::trouble_of;
 pub(crate) use {document::Document, weigh::hold_of_status};
 
 use weigh::{Effect, Weighed, weigh};
@@ -54,15 +57,23 @@ pub enum ReplyBody {
     Cut,
 }
 
-/// Why there is no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+/// Whether a request without an answer may have arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unanswered {
     /// No connection was made: nothing was sent.
-    #[error("no connection to the API could be made")]
     NotSent,
     /// The connection was lost, or time ran out, after the request may have been sent.
-    #[error("the API gave no answer")]
     Lost,
+}
+
+/// A request without an answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {trouble}", .why.in_words())]
+pub struct NoAnswer {
+    /// Whether it may have arrived.
+    pub why: Unanswered,
+    /// What went wrong.
+    pub trouble: Trouble,
 }
 
 /// What an answer means for a call.
@@ -123,9 +134,14 @@ pub fn unanswered(call: &Call, why: Unanswered) -> Reply {
         }
         Call::Probe => CallResult::Probed(Outcome::Retry(RetryCause::Network)),
     };
+    let kind = match why {
+        Unanswered::NotSent => TroubleKind::NotConnected,
+        Unanswered::Lost => TroubleKind::Lost,
+    };
     Reply {
         limits: Limits::default(),
         result,
+        trouble: Some(Trouble::new(kind, "")),
     }
 }
 
@@ -145,6 +161,17 @@ fn probed(reply: &HttpReply) -> Outcome<()> {
             Outcome::Hold(HoldCause::Unhealthy)
         }
         Weighed::Conflict(_) => Outcome::Retry(RetryCause::Garbled),
+    }
+}
+
+// === impl Unanswered ===
+
+impl Unanswered {
+    fn in_words(self) -> &'static str {
+        match self {
+            Self::NotSent => "no connection to the API could be made",
+            Self::Lost => "the API gave no answer",
+        }
     }
 }
 

@@ -1,0 +1,45 @@
+//! What a failure is told as: its kind and, of an answer, the API's own words without anything about a person.
+
+use ingest_core::call::CallResult;
+use ingest_core::trouble::{Trouble, TroubleKind};
+
+use super::errors::ErrorReport;
+use super::{HttpReply, ReplyBody};
+
+/// What to tell of an answer that was classified as `result`; `None` unless that is a failure.
+#[must_use]
+pub fn trouble_of(reply: &HttpReply, result: &CallResult) -> Option<Trouble> {
+    if !result.is_failure() {
+        return None;
+    }
+    let status = TroubleKind::Status(reply.status);
+    let trouble = match (reply.status, &reply.body) {
+        (200..=299, ReplyBody::Cut) => {
+            Trouble::of_machines(TroubleKind::Garbled, "the answer broke off")
+        }
+        (200..=299, ReplyBody::Whole(_)) => match ErrorReport::instead_of_data(reply) {
+            Some(report) => Trouble::new(status, &report.detail()),
+            None => Trouble::of_machines(
+                TroubleKind::Garbled,
+                "the answer has not what it should have; a proxy may stand between",
+            ),
+        },
+        (300..=399, _) => Trouble::of_machines(
+            status,
+            &format!(
+                "{}: a redirect, so this is not the API's address",
+                reply.status
+            ),
+        ),
+        _ => {
+            let report = ErrorReport::read(reply);
+            let said = if report.says_nothing() {
+                String::new()
+            } else {
+                report.detail()
+            };
+            Trouble::new(status, &said)
+        }
+    };
+    Some(trouble)
+}

@@ -1,0 +1,251 @@
+//! Holds for people: what went wrong, when it is tried again, and the way out, as a command where there is one.
+
+use std::borrow::Cow;
+use std::time::Instant;
+
+use ingest_core::machine::HoldView;
+use ingest_core::outcome::HoldCause;
+use ingest_core::trouble::{Trouble, TroubleKind};
+use serde::Serialize;
+
+/// Names from the configuration that the way out of a trouble has to name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Places {
+    /// `kafka.brokers`.
+    pub brokers: String,
+    /// `kafka.dead_letter_topic`.
+    pub dead_letter_topic: String,
+    /// `kafka.hold_topic`.
+    pub hold_topic: Option<String>,
+    /// `state.topic`.
+    pub state_topic: Option<String>,
+}
+
+/// One hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HoldStatus {
+    /// Its number, for `POST /holds/{id}/release`.
+    pub id: u64,
+    /// What is held, for example `destination` or `kobject_write:order`.
+    pub scope: String,
+    /// Why: the label of a [`HoldCause`].
+    pub cause: &'static str,
+    /// Since when, seconds ago.
+    pub for_seconds: u64,
+    /// How often what it is for went wrong.
+    pub errors: u64,
+    /// How it did last.
+    pub last_error: Option<LastError>,
+    /// In how many seconds it is tried again; `null` while it is tried, and where only a person ends it.
+    pub next_try_seconds: Option<u64>,
+    /// What to do about it.
+    pub what_to_do: String,
+}
+
+/// What went wrong last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LastError {
+    /// What sort of thing: the label of a [`TroubleKind`].
+    pub kind: &'static str,
+    /// In the words of whoever said it, without personal data.
+    pub words: String,
+    /// When, seconds ago.
+    pub seconds_ago: u64,
+}
+
+// === impl HoldStatus ===
+
+impl HoldStatus {
+    pub(super) fn new(hold: &HoldView, now: Instant, places: &Places) -> Self {
+        let last = hold.seen.last.as_ref();
+        Self {
+            id: hold.id,
+            scope: hold.scope.to_string(),
+            cause: hold.cause.as_str(),
+            for_seconds: now.saturating_duration_since(hold.since).as_secs(),
+            errors: hold.seen.times,
+            last_error: last.map(|(at, trouble)| LastError {
+                kind: trouble.kind.as_str(),
+                words: trouble.to_string(),
+                seconds_ago: now.saturating_duration_since(*at).as_secs(),
+            }),
+            next_try_seconds: hold.next_try.map(|after| after.as_secs()),
+            what_to_do: places
+                .way_out(hold.cause, last.map(|(_, trouble)| trouble))
+                .into_owned(),
+        }
+    }
+
+    /// Whether the worker as a whole, or records of a whole topic, wait for it.
+    pub(super) fn makes_unready(&self) -> bool {
+        let whole = [
+            HoldCause::DeadLetterGuard,
+            HoldCause::StateTopic,
+            HoldCause::DeadLetterTopic,
+            HoldCause::HoldTopic,
+        ];
+        self.scope == "destination" || whole.iter().any(|cause| self.cause == cause.as_str())
+    }
+
+    /// The hold in one line.
+    pub(super) fn in_words(&self) -> String {
+        let mut line = format!("hold {} of {}: {}", self.id, self.scope, self.cause);
+        if let Some(last) = &self.last_error {
+            line.push_str(&format!(
+                "; last error {} s ago, {} in all: {}",
+                last.seconds_ago, self.errors, last.words
+            ));
+        }
+        if let Some(seconds) = self.next_try_seconds {
+            line.push_str(&format!("; next try in {seconds} s"));
+        }
+        line.push_str("; ");
+        line.push_str(&self.what_to_do);
+        line
+    }
+}
+
+// === impl Places ===
+
+impl Places {
+    /// The way out of a hold, by what went wrong.
+    #[must_use]
+    pub fn way_out(&self, cause: HoldCause, last: Option<&Trouble>) -> Cow<'static, str> {
+        let topic = match cause {
+            HoldCause::DeadLetterTopic => Some(&self.dead_letter_topic),
+            HoldCause::HoldTopic => self.hold_topic.as_ref(),
+            HoldCause::StateTopic => self.state_topic.as_ref(),
+            HoldCause::BadToken
+            | HoldCause::Billing
+            | HoldCause::MissingRole
+            | HoldCause::MissingKlass
+            | HoldCause::DeadLetterGuard
+            | HoldCause::Quarantine
+            | HoldCause::Unhealthy => None,
+        };
+        let told = topic.zip(last).and_then(|(topic, last)| {
+            self.for_topic(topic, last.kind)
+                .map(|way_out| format!("{way_out}; work goes on by itself then"))
+        });
+        told.map_or(Cow::Borrowed(what_to_do(cause)), Cow::Owned)
+    }
+
+    /// What makes a topic usable, as a command.
+    #[must_use]
+    pub fn for_topic(&self, topic: &str, kind: TroubleKind) -> Option<String> {
+        let brokers = &self.brokers;
+        match kind {
+            TroubleKind::UnknownTopic => {
+                let config = if self.state_topic.as_deref() == Some(topic) {
+                    " --config cleanup.policy=compact"
+                } else {
+                    ""
+                };
+                Some(format!(
+                    "make it: kafka-topics.sh --bootstrap-server {brokers} --create --topic {topic} --partitions N{config}"
+                ))
+            }
+            TroubleKind::NotAuthorized => Some(format!(
+                "allow it: kafka-acls.sh --bootstrap-server {brokers} --add --allow-principal User:NAME --topic {topic} {}",
+                self.rights(topic)
+            )),
+            TroubleKind::TooLarge => Some(format!(
+                "let it take more: kafka-configs.sh --bootstrap-server {brokers} --alter --entity-type topics \
+                 --entity-name {topic} --add-config max.message.bytes=N"
+            )),
+            TroubleKind::TimedOut | TroubleKind::Brokers => Some(format!(
+                "see that it has leaders and enough replicas in sync: kafka-topics.sh --bootstrap-server {brokers} \
+                 --describe --topic {topic}"
+            )),
+            TroubleKind::Refused
+            | TroubleKind::NotResolved
+            | TroubleKind::Tls
+            | TroubleKind::Lost
+            | TroubleKind::NotConnected
+            | TroubleKind::Status(_)
+            | TroubleKind::Garbled
+            | TroubleKind::Rejected(_) => None,
+        }
+    }
+
+    fn rights(&self, topic: &str) -> &'static str {
+        if self.state_topic.as_deref() == Some(topic) {
+            "--operation Describe --operation Read --operation Write"
+        } else if self.dead_letter_topic == topic || self.hold_topic.as_deref() == Some(topic) {
+            "--operation Describe --operation Write"
+        } else {
+            "--operation Describe --operation Read"
+        }
+    }
+}
+
+/// The way out of a hold, in one sentence, where nothing more is known.
+#[must_use]
+pub fn what_to_do(cause: HoldCause) -> &'static str {
+    match cause {
+        HoldCause::BadToken => {
+            "put a valid API key where kustomer.token points, then restart: the key is read once"
+        }
+        HoldCause::Billing => {
+            "ask Kustomer about the organisation's plan; work goes on by itself when the API answers"
+        }
+        HoldCause::MissingRole => {
+            "make an API key that has the role (check --online names it) and put it where kustomer.token points, then restart"
+        }
+        HoldCause::MissingKlass => "make the klass in Kustomer, or correct the mapping and restart",
+        HoldCause::DeadLetterGuard => {
+            "correct the mapping and restart, or accept the rejections: release this hold, or restart with --accept-dead-letters"
+        }
+        HoldCause::Quarantine => {
+            "see the last dead letters of the klass for the error; correct the klass's attributes in Kustomer, or the mapping and restart; work goes on by itself with the first object that is stored; releasing this hold takes the errors as they come, as dead letters"
+        }
+        HoldCause::StateTopic => {
+            "see that state.topic exists and that these credentials may read and write it (check --online); work goes on by itself when it does"
+        }
+        HoldCause::DeadLetterTopic => {
+            "see that kafka.dead_letter_topic exists and that these credentials may write it (check --online); work goes on by itself when it does"
+        }
+        HoldCause::HoldTopic => {
+            "see that kafka.hold_topic exists and that these credentials may write it (check --online); work goes on by itself when it does"
+        }
+        HoldCause::Unhealthy => "nothing: the API is probed and work goes on when it answers",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places() -> Places {
+        Places {
+            brokers: "k1:9092,k2:9092".to_owned(),
+            dead_letter_topic: "web.dead".to_owned(),
+            hold_topic: None,
+            state_topic: Some("web.state".to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_topic_that_is_gone_comes_with_the_command_that_makes_it() {
+        let gone = Trouble::of_machines(TroubleKind::UnknownTopic, "web.dead");
+        let told = places().way_out(HoldCause::DeadLetterTopic, Some(&gone));
+        let command =
+            "kafka-topics.sh --bootstrap-server k1:9092,k2:9092 --create --topic web.dead";
+        assert!(told.contains(command), "{told}");
+        assert!(!told.contains("compact"), "{told}");
+        let told = places().way_out(HoldCause::StateTopic, Some(&gone));
+        assert!(told.contains("web.state --partitions N --config cleanup.policy=compact"));
+        let forbidden = Trouble::of_machines(TroubleKind::NotAuthorized, "");
+        let told = places().way_out(HoldCause::DeadLetterTopic, Some(&forbidden));
+        assert!(told.contains("--topic web.dead --operation Describe --operation Write"));
+    }
+
+    #[test]
+    fn what_is_not_about_a_topic_keeps_its_sentence() {
+        let refused = Trouble::of_machines(TroubleKind::Refused, "");
+        let told = places().way_out(HoldCause::Unhealthy, Some(&refused));
+        assert_eq!(told, what_to_do(HoldCause::Unhealthy));
+        let told = places().way_out(HoldCause::DeadLetterTopic, None);
+        assert_eq!(told, what_to_do(HoldCause::DeadLetterTopic));
+    }
+}

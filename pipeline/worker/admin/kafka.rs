@@ -1,0 +1,86 @@
+//! What keeps the brokers' side from working, for people: brokers that are away, topics that are not there.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::holds::Places;
+use crate::pump::BrokersView;
+
+/// Brokers that are away for less are no news: one that restarts has its work taken over by then.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The brokers' side.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct KafkaStatus {
+    /// For how long no broker has answered; `null` while one does.
+    pub away_for_seconds: Option<u64>,
+    /// Why, in the client's words.
+    pub away_because: Option<String>,
+    /// Configured topics that cannot be used.
+    pub topics: Vec<TopicProblem>,
+}
+
+/// A configured topic that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TopicProblem {
+    /// Its name.
+    pub topic: String,
+    /// The setting that names it.
+    pub setting: &'static str,
+    /// `unknown_topic` or `not_authorized`.
+    pub problem: &'static str,
+    /// What to do about it.
+    pub what_to_do: String,
+}
+
+// === impl KafkaStatus ===
+
+impl KafkaStatus {
+    /// What the pump saw, as it stands now.
+    #[must_use]
+    pub fn new(view: &BrokersView, now: Instant, places: &Places) -> Self {
+        let away = view.away.as_ref();
+        let away = away.map(|(since, why)| (now.saturating_duration_since(*since), why));
+        let away = away.filter(|(span, _)| *span >= GRACE);
+        Self {
+            away_for_seconds: away.map(|(span, _)| span.as_secs()),
+            away_because: away.map(|(_, why)| why.clone()),
+            topics: view
+                .topics
+                .iter()
+                .map(|one| TopicProblem {
+                    topic: one.topic.as_str().to_owned(),
+                    setting: one.setting,
+                    problem: one.kind.as_str(),
+                    what_to_do: places
+                        .for_topic(one.topic.as_str(), one.kind)
+                        .unwrap_or_default(),
+                })
+                .collect(),
+        }
+    }
+
+    /// Each of it in one line.
+    pub(super) fn causes(&self) -> Vec<String> {
+        let mut causes = Vec::new();
+        if let Some(seconds) = self.away_for_seconds {
+            causes.push(format!(
+                "brokers: no answer for {seconds} s: {}; see kafka.brokers and the network; work goes on by itself",
+                self.away_because.as_deref().unwrap_or_default()
+            ));
+        }
+        for one in &self.topics {
+            let problem = if one.problem == "unknown_topic" {
+                "does not exist, or may not be seen"
+            } else {
+                "may not be used with these credentials"
+            };
+            causes.push(format!(
+                "topic {} ({}) {problem}; {}",
+                one.topic, one.setting, one.what_to_do
+            ));
+        }
+        causes
+    }
+}

@@ -1,0 +1,184 @@
+//! Whether the brokers answer, and whether the configured topics are there: asked every few seconds, beside the consumer,
+//! which says neither of topics that it does not read nor of brokers that fall silent.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ingest_core::hold::LetterTopic;
+use ingest_core::record::Topic;
+use ingest_core::trouble::{Trouble, TroubleKind};
+use ingest_kafka::topics::TopicLook;
+use ingest_kafka::{KafkaSettings, ReadError, SendError, SendErrorKind};
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+
+/// Pause between two looks.
+const INTERVAL: Duration = Duration::from_secs(3);
+/// The same while something is wrong: its end is to be noticed soon.
+const AGAIN: Duration = Duration::from_secs(1);
+/// How long one look may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// A broker that has just started may not know every topic yet: so many looks in a row have to miss one.
+const LOOKS: u32 = 2;
+
+/// What the last looks saw.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BrokersView {
+    /// Since when no broker has answered, and why.
+    pub away: Option<(Instant, String)>,
+    /// Configured topics that cannot be used.
+    pub topics: Vec<TopicTrouble>,
+}
+
+/// A configured topic that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicTrouble {
+    /// Which.
+    pub topic: Topic,
+    /// The setting that names it.
+    pub setting: &'static str,
+    /// Unknown, or forbidden.
+    pub kind: TroubleKind,
+}
+
+/// A topic and the setting that names it.
+pub(super) type Configured = (Topic, &'static str);
+
+/// All topics of a configuration.
+pub(super) fn configured(
+    kafka: &KafkaSettings,
+    dead_letters: &Topic,
+    hold: Option<&Topic>,
+) -> Vec<Configured> {
+    let inputs = kafka
+        .topics()
+        .iter()
+        .map(|one| (one.clone(), "kafka.topics"));
+    let letters = [(dead_letters.clone(), "kafka.dead_letter_topic")];
+    let hold = hold.map(|topic| (topic.clone(), "kafka.hold_topic"));
+    let state = kafka.options().state_topic.as_deref();
+    let state = state.map(|name| (Topic::new(name), "state.topic"));
+    inputs.chain(letters).chain(hold).chain(state).collect()
+}
+
+/// Looks until nobody wants to know any more.
+pub(super) async fn watch(
+    settings: KafkaSettings,
+    topics: Vec<Configured>,
+    views: watch::Sender<BrokersView>,
+) {
+    let look = match TopicLook::new(&settings) {
+        Ok(look) => Arc::new(look),
+        Err(error) => {
+            tracing::warn!(%error, "nobody watches the brokers");
+            return;
+        }
+    };
+    let names: Arc<[Topic]> = topics.iter().map(|(topic, _)| topic.clone()).collect();
+    let mut missed: BTreeMap<Topic, u32> = BTreeMap::new();
+    loop {
+        let begun = Clock.now();
+        let (asked, names) = (Arc::clone(&look), Arc::clone(&names));
+        let looked = tokio::task::spawn_blocking(move || asked.look(&names, PATIENCE)).await;
+        let mut view = views.borrow().clone();
+        match looked {
+            Ok(Ok(found)) => {
+                view.away = None;
+                view.topics = unusable(&topics, &found, &mut missed);
+            }
+            Ok(Err(silence)) => {
+                let since = view.away.map_or(begun, |(since, _)| since);
+                view.away = Some((since, silence));
+            }
+            Err(error) => tracing::error!(%error, "a look at the brokers ended without an answer"),
+        }
+        let wrong = view.away.is_some() || !missed.is_empty();
+        tell(&views.borrow(), &view);
+        views.send_replace(view);
+        if views.is_closed() {
+            return;
+        }
+        tokio::time::sleep(if wrong { AGAIN } else { INTERVAL }).await;
+    }
+}
+
+fn unusable(
+    topics: &[Configured],
+    found: &BTreeMap<Topic, Result<usize, ReadError>>,
+    missed: &mut BTreeMap<Topic, u32>,
+) -> Vec<TopicTrouble> {
+    let mut troubles = Vec::new();
+    for (topic, setting) in topics {
+        let kind = match found.get(topic) {
+            Some(Err(ReadError::UnknownTopic { .. })) => TroubleKind::UnknownTopic,
+            Some(Err(ReadError::NotAuthorized { .. })) => TroubleKind::NotAuthorized,
+            Some(Ok(_) | Err(ReadError::Unreachable { .. } | ReadError::Start(_))) | None => {
+                missed.remove(topic);
+                continue;
+            }
+        };
+        let times = missed.entry(topic.clone()).or_default();
+        *times = times.saturating_add(1);
+        if *times >= LOOKS {
+            troubles.push(TopicTrouble {
+                topic: topic.clone(),
+                setting: *setting,
+                kind,
+            });
+        }
+    }
+    troubles
+}
+
+/// A line for each topic that has gone or come back.
+fn tell(before: &BrokersView, now: &BrokersView) {
+    for one in &now.topics {
+        if !before.topics.contains(one) {
+            tracing::error!(topic = %one.topic, setting = one.setting, problem = one.kind.as_str(), "a configured topic cannot be used; see /ready");
+        }
+    }
+    for one in &before.topics {
+        if !now.topics.iter().any(|known| known.topic == one.topic) {
+            tracing::info!(topic = %one.topic, setting = one.setting, "the topic can be used now");
+        }
+    }
+}
+
+// === impl BrokersView ===
+
+impl BrokersView {
+    /// What is known to be wrong with a topic.
+    pub(super) fn trouble_of(&self, topic: &Topic) -> Option<Trouble> {
+        let found = self.topics.iter().find(|one| one.topic == *topic)?;
+        Some(Trouble::of_machines(found.kind, topic.as_str()))
+    }
+
+    /// What a record was not taken for. The client calls it a time-out when a topic that it knew has gone.
+    pub(super) fn explain(&self, topic: &Topic, error: &SendError) -> Trouble {
+        let kind = match error.kind {
+            SendErrorKind::Timeout => {
+                if let Some(known) = self.trouble_of(topic) {
+                    return known;
+                }
+                TroubleKind::TimedOut
+            }
+            SendErrorKind::TooLarge => TroubleKind::TooLarge,
+            SendErrorKind::UnknownTopic => TroubleKind::UnknownTopic,
+            SendErrorKind::NotAuthorized => TroubleKind::NotAuthorized,
+            SendErrorKind::QueueFull | SendErrorKind::Timestamp | SendErrorKind::Other => {
+                TroubleKind::Brokers
+            }
+        };
+        Trouble::of_machines(kind, &format!("{topic}: {}", error.detail))
+    }
+}
+
+/// The name of the setting of a topic that letters go to.
+pub(super) fn setting_of(to: LetterTopic) -> &'static str {
+    match to {
+        LetterTopic::Dead => "kafka.dead_letter_topic",
+        LetterTopic::Held => "kafka.hold_topic",
+    }
+}
