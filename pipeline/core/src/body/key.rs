@@ -1,8 +1,9 @@
 //! The `eventKey`: one name for one occurrence, the same in every repeat.
 //!
 //! It is a UUID of version 5 over (event source, event id, route, number of the operation in the route). Where the
-//! producer gives no id, the place of the original record stands in for it: topic, partition and offset, taken from the
-//! `ingest.source.*` headers when the record is a replayed dead letter. So a repeat after a crash, and a replay, carry
+//! producer gives no id, the place and time of the original record stand in for it: topic, partition, offset and timestamp,
+//! taken from the `ingest.source.*` headers when the record is a replayed dead letter. The time is there because a topic that
+//! is made again uses its offsets again, for other occurrences. So a repeat after a crash, and a replay, carry
 //! the same key, and two operations of one event carry different ones.
 
 use std::fmt::Write as _;
@@ -47,6 +48,9 @@ pub fn event_key(event: &Event, record: &Record, route: &str, number: usize) -> 
                 &header(record, "ingest.source.offset")
                     .unwrap_or_else(|| position.offset.0.to_string()),
             );
+            let own = record.timestamp_ms.map(|time| time.to_string());
+            let time = header(record, "ingest.source.timestamp").or(own);
+            part(&time.unwrap_or_default());
         }
     }
     part(route);

@@ -370,6 +370,25 @@ fn the_event_key_names_the_occurrence() {
         key(None, &record(99, &replayed), 1),
         key(None, &record(2, &[]), 1)
     );
+    // a topic that was made again has another occurrence at the same place
+    let at = |timestamp_ms| Record {
+        timestamp_ms,
+        ..record(2, &[])
+    };
+    assert_ne!(
+        key(None, &at(Some(1_000)), 1),
+        key(None, &at(Some(2_000)), 1)
+    );
+    let timed = [
+        ("ingest.source.topic", "t"),
+        ("ingest.source.partition", "1"),
+        ("ingest.source.offset", "2"),
+        ("ingest.source.timestamp", "1000"),
+    ];
+    assert_eq!(
+        key(None, &record(99, &timed), 1),
+        key(None, &at(Some(1_000)), 1)
+    );
     // fixed for ever
     assert_eq!(
         key(Some("m"), &record(1, &[]), 1).to_string(),
