@@ -278,6 +278,7 @@ async fn report(
             noted = Some(*at);
             report.note(Clock.unix_ms(), what.clone());
         }
+        report.set_breaks(&observer.breaks());
         let tally = observer.tally();
         report.dead_letters = tally.dead_lettered.values().sum();
         let drain = pace.drain(view.at, &view.snapshot, &view.statistics.partitions);

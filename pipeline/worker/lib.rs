@@ -11,6 +11,7 @@
 //! | [`observe`] | facts of the machine, as metrics, log lines and a tally |
 //! | [`pace`] | when the backlog will be gone |
 //! | [`demo`] | the whole thing in one process |
+//! | [`breaks`] | where reading did not go on where it stood |
 //! | [`admin`] | health, status, metrics and holds over HTTP |
 //! | [`metrics`] | every metric, from one catalog |
 //! | [`telemetry`] | logs, their level, and what never stands in them |
@@ -19,6 +20,7 @@
 
 pub mod admin;
 pub mod app;
+pub mod breaks;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -7,10 +7,11 @@ use ingest_core::call::Class;
 use ingest_core::event::Notes;
 use ingest_core::fact::{Fact, Settlement};
 use ingest_core::outcome::{HeldBy, Rejection, SkipReason};
-use ingest_core::record::Topic;
+use ingest_core::record::{Topic, TopicPartition};
 use ingest_core::trouble::Seen;
 use ingest_kafka::{CommitFailureKind, SourceError, Statistics};
 
+use crate::breaks::{Breaks, Cause};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::pump::PumpView;
@@ -21,6 +22,7 @@ pub struct Observer {
     metrics: Metrics,
     /// Owned by the pump's task in all but name: others only look at it.
     tally: Arc<Mutex<Tally>>,
+    breaks: Arc<Mutex<Breaks>>,
 }
 
 /// What has happened since the start, in numbers.
@@ -55,6 +57,7 @@ impl Observer {
         Self {
             metrics,
             tally: Arc::default(),
+            breaks: Arc::default(),
         }
     }
 
@@ -71,6 +74,22 @@ impl Observer {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Where reading did not go on where it stood.
+    #[must_use]
+    pub fn breaks(&self) -> Breaks {
+        let breaks = self.breaks.lock();
+        breaks.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn broke(&self, partition: &TopicPartition, cause: Cause) {
+        cause.log(partition);
+        self.metrics.broke(&partition.topic, cause);
+        let breaks = self.breaks.lock();
+        breaks
+            .unwrap_or_else(PoisonError::into_inner)
+            .add(Clock.unix_ms(), partition, cause);
     }
 
     pub(crate) fn record_in(&self, topic: &Topic) {
@@ -127,6 +146,19 @@ impl Observer {
                     tally.bulk.1 += u64::try_from(*operations).unwrap_or(u64::MAX);
                 }
             }),
+            Fact::LifeBegan {
+                partition,
+                from,
+                cause,
+            } => self.broke(partition, Cause::NewLife(*cause, *from)),
+            Fact::Vanished {
+                partition,
+                gap,
+                records,
+            } => self.broke(partition, Cause::Vanished(*gap, *records)),
+            Fact::LifeCut { partition, records } => {
+                self.broke(partition, Cause::LeftInHand(*records));
+            }
             Fact::Frozen { .. } => self.change(|tally| tally.freezes += 1),
             Fact::PossibleRepeat { .. } => self.change(|tally| tally.possible_repeats += 1),
             Fact::Broken(_) => self.change(|tally| tally.broken += 1),
@@ -303,6 +335,9 @@ fn log(fact: &Fact) {
         | Fact::JobDone { .. }
         | Fact::Resolved { .. }
         | Fact::MetadataCut
+        | Fact::LifeBegan { .. }
+        | Fact::Vanished { .. }
+        | Fact::LifeCut { .. }
         | Fact::StateWritten { .. }
         | Fact::StateFailed
         | Fact::Conflict => {}

@@ -10,7 +10,8 @@ use crate::commit_metadata::Ignored;
 use crate::hold::Scope;
 use crate::invariant::Invariant;
 use crate::outcome::{HeldBy, HoldCause, Rejection, RetryCause, SkipReason, Waits};
-use crate::record::{Topic, TopicPartition};
+use crate::reading::Gap;
+use crate::record::{Offset, Topic, TopicPartition};
 use crate::trouble::Seen;
 
 /// One thing that happened in the machine.
@@ -169,6 +170,31 @@ pub enum Fact {
         /// Why.
         why: Ignored,
     },
+    /// A partition that is held began a new life.
+    LifeBegan {
+        /// Which.
+        partition: TopicPartition,
+        /// Where it is read from.
+        from: Offset,
+        /// What ended the old one.
+        cause: LifeCause,
+    },
+    /// Records were deleted before they were read.
+    Vanished {
+        /// Of which partition.
+        partition: TopicPartition,
+        /// Their offsets.
+        gap: Gap,
+        /// How many of them nobody had settled: they are lost.
+        records: u64,
+    },
+    /// A partition left while records of its former lives were in hand. Nobody can read them again.
+    LifeCut {
+        /// Which.
+        partition: TopicPartition,
+        /// How many.
+        records: u64,
+    },
     /// Two steps were so far apart that the partitions may have been given to others meanwhile.
     Slept {
         /// How long nothing was done.
@@ -193,6 +219,15 @@ pub enum Settlement {
     DeadLettered(Rejection),
     /// It stands on the hold topic.
     Diverted(HeldBy),
+}
+
+/// What ends one life of a partition and begins another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LifeCause {
+    /// The topic was deleted and made again under its name.
+    MadeAgain,
+    /// The position went back: the log lost its end.
+    WentBack,
 }
 
 /// What an attempt meant, as a label.
@@ -263,6 +298,20 @@ impl OutcomeLabel {
             Self::Reject => "reject",
             Self::Split => "split",
             Self::Hold => "hold",
+        }
+    }
+}
+
+impl LifeCause {
+    /// Every value.
+    pub const ALL: &'static [Self] = &[Self::MadeAgain, Self::WentBack];
+
+    /// The label in metrics and logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MadeAgain => "made_again",
+            Self::WentBack => "went_back",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Offset accounting of one assignment of a partition.
+//! Offset accounting of one epoch of a partition: one life of its log, within one assignment.
 //!
 //! The ledger is the only source of commits. It holds the offsets that are not settled; everything between the first
 //! offset it saw and the last that is not among them is settled. The frontier is the lowest unsettled offset, or the one
@@ -19,9 +19,17 @@ pub struct Ledger {
     /// Open offsets with the time of their records, epoch milliseconds.
     open: BTreeMap<Offset, Option<i64>>,
     last: Option<Offset>,
+    /// Where reading begins, if that is to be committed before the first record comes.
+    start: Option<Offset>,
     settled: u64,
+    /// Where reading was to begin, if that was committed.
+    committed: Option<Offset>,
     /// Settled by a former owner and not read again yet.
     restored: VecDeque<Run>,
+    /// Settled by a former owner, and passed without being read: they do not stand in the log any more.
+    passed: Vec<Run>,
+    /// Offsets without a record that are passed as soon as the records before them are admitted.
+    empty: Option<Run>,
     /// The offset and time that vouch for `restored`, until the first record is read.
     voucher: Option<(Offset, Option<i64>)>,
 }
@@ -38,10 +46,29 @@ pub enum Admission {
 }
 
 impl Ledger {
+    /// A ledger of a life that begins at this offset, whatever was committed before.
+    #[must_use]
+    pub fn beginning_at(start: Offset) -> Self {
+        Self {
+            start: Some(start),
+            ..Self::default()
+        }
+    }
+
+    /// A ledger of a partition that is read from a committed offset on.
+    #[must_use]
+    pub fn committed_at(offset: Offset) -> Self {
+        Self {
+            committed: Some(offset),
+            ..Self::default()
+        }
+    }
+
     /// A ledger that knows what a former owner settled.
     #[must_use]
     pub fn restored(restored: Restored) -> Self {
         Self {
+            committed: Some(restored.frontier),
             restored: restored.runs.into(),
             voucher: Some((restored.frontier, restored.stamp)),
             ..Self::default()
@@ -67,20 +94,75 @@ impl Ledger {
         if self.last.is_some_and(|last| offset <= last) {
             return Admission::OutOfOrder;
         }
+        self.pass(offset);
         self.last = Some(offset);
-        while self.restored.front().is_some_and(|(_, end)| *end < offset) {
-            self.restored.pop_front();
-        }
-        if self
+        let before = self
             .restored
             .front()
-            .is_some_and(|(from, _)| *from <= offset)
-        {
+            .is_some_and(|(from, _)| *from <= offset);
+        if before {
             self.settled += 1;
-            return Admission::SettledBefore;
+        } else {
+            self.open.insert(offset, stamp);
         }
-        self.open.insert(offset, stamp);
-        Admission::Open
+        self.pass_empty();
+        if before {
+            Admission::SettledBefore
+        } else {
+            Admission::Open
+        }
+    }
+
+    /// These records, from the first to before the second, were deleted before they were read. How many of them nobody had
+    /// settled: those are lost.
+    pub fn vanish(&mut self, from: Offset, to: Offset) -> u64 {
+        let last = Offset(to.0 - 1);
+        let shared = |run: &Run| {
+            let (first, end) = (run.0.max(from), run.1.min(last));
+            if first <= end {
+                first.0.abs_diff(end.0) + 1
+            } else {
+                0
+            }
+        };
+        let settled: u64 = self.passed.iter().chain(&self.restored).map(shared).sum();
+        self.empty = Some((from, last));
+        self.pass_empty();
+        to.0.abs_diff(from.0).saturating_sub(settled)
+    }
+
+    /// Passes offsets that hold no record, if the records before them are all here.
+    fn pass_empty(&mut self) {
+        let next = self
+            .last
+            .map(Offset::next)
+            .or(self.start)
+            .or(self.committed);
+        if let Some((from, last)) = self.empty.filter(|(from, _)| next == Some(*from)) {
+            debug_assert!(from <= last, "a gap has an offset");
+            self.empty = None;
+            self.pass(last.next());
+            self.last = Some(last);
+        }
+    }
+
+    /// What a former owner settled below this offset and what is not read now is not read any more.
+    fn pass(&mut self, offset: Offset) {
+        let unread = self.last.map(Offset::next);
+        while let Some((first, last)) = self.restored.front().copied() {
+            if first >= offset {
+                break;
+            }
+            let from = unread.map_or(first, |unread| unread.max(first));
+            let to = last.min(Offset(offset.0 - 1));
+            if from <= to {
+                self.passed.push((from, to));
+            }
+            if last >= offset {
+                break;
+            }
+            self.restored.pop_front();
+        }
     }
 
     /// Marks an offset settled. `false` if it is not open: settled twice, or never admitted.
@@ -90,12 +172,13 @@ impl Ledger {
         was_open
     }
 
-    /// The offset a commit may name: all admitted offsets below it are settled. `None` before the first record.
+    /// The offset a commit may name: all admitted offsets below it are settled. `None` before the first record, but for the
+    /// beginning of a new life.
     #[must_use]
     pub fn frontier(&self) -> Option<Offset> {
         match self.open.first_key_value() {
             Some((lowest, _)) => Some(*lowest),
-            None => self.last.map(Offset::next),
+            None => self.last.map(Offset::next).or(self.start),
         }
     }
 
@@ -205,6 +288,49 @@ mod tests {
     #[test]
     fn nothing_to_commit_before_the_first_record() {
         assert_eq!(Ledger::default().frontier(), None);
+    }
+
+    #[test]
+    fn of_what_vanished_a_former_owner_may_have_settled_some() {
+        let mut ledger = restored(10, Some(1), &[(12, 13), (20, 29), (50, 59)]);
+        assert!(ledger.vouch(Offset(40), None));
+        assert_eq!(ledger.admit(Offset(40), None), Admission::Open);
+        assert_eq!(ledger.vanish(Offset(10), Offset(40)), 30 - 12);
+        assert_eq!(ledger.admit(Offset(55), None), Admission::SettledBefore);
+        assert_eq!(ledger.admit(Offset(60), None), Admission::Open);
+        assert_eq!(ledger.vanish(Offset(56), Offset(60)), 0);
+        assert_eq!(ledger.vanish(Offset(41), Offset(55)), 14 - 5);
+        assert_eq!(ledger.frontier(), Some(Offset(40)));
+    }
+
+    #[test]
+    fn the_frontier_passes_what_vanished_when_all_before_it_is_here() {
+        let mut ledger = Ledger::committed_at(Offset(5));
+        assert_eq!(ledger.frontier(), None);
+        assert_eq!(ledger.vanish(Offset(7), Offset(20)), 13);
+        assert_eq!(ledger.frontier(), None, "5 and 6 are on their way");
+        assert_eq!(ledger.admit(Offset(5), None), Admission::Open);
+        assert_eq!(ledger.admit(Offset(6), None), Admission::Open);
+        assert!(ledger.settle(Offset(5)));
+        assert_eq!(runs(&ledger), [(7, 19)]);
+        assert!(ledger.settle(Offset(6)));
+        assert_eq!(ledger.frontier(), Some(Offset(20)));
+        let mut ledger = Ledger::committed_at(Offset(5));
+        assert_eq!(ledger.vanish(Offset(5), Offset(20)), 15);
+        assert_eq!(
+            ledger.frontier(),
+            Some(Offset(20)),
+            "nothing was left to read"
+        );
+    }
+
+    #[test]
+    fn a_new_life_is_committed_from_its_first_offset_on() {
+        let mut ledger = Ledger::beginning_at(Offset(0));
+        assert_eq!(ledger.frontier(), Some(Offset(0)));
+        assert_eq!(runs(&ledger), []);
+        assert_eq!(ledger.admit(Offset(3), None), Admission::Open);
+        assert_eq!(ledger.frontier(), Some(Offset(3)), "no record below it");
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub mod outcome;
 pub mod pack;
 pub mod quarantine;
 pub mod quota;
+pub mod reading;
 pub mod record;
 pub mod resolve;
 pub mod retry;

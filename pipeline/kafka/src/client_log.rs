@@ -21,6 +21,8 @@ const FACILITIES_MAX: usize = 256;
 /// Passes lines on, a few per facility and minute.
 #[derive(Default)]
 pub(crate) struct ClientLog {
+    /// `debug` was asked for in the properties: lines of that level pass.
+    debug: bool,
     facilities: Mutex<BTreeMap<String, Window>>,
 }
 
@@ -33,14 +35,23 @@ struct Window {
 // === impl ClientLog ===
 
 impl ClientLog {
+    /// Passes debug lines on as well, or not.
+    pub(crate) fn new(debug: bool) -> Self {
+        Self {
+            debug,
+            ..Self::default()
+        }
+    }
+
     /// Passes one line on, or counts it.
     pub(crate) fn line(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
         if is_expected(facility, text) {
             return;
         }
         if matches!(level, RDKafkaLogLevel::Debug) {
-            // Only ever asked for on purpose (`debug` in kafka.properties).
-            tracing::debug!(facility, "kafka client: {text}");
+            if self.debug {
+                tracing::debug!(facility, "kafka client: {text}");
+            }
             return;
         }
         let Some(suppressed) = self.admit(facility, clock::now()) else {

@@ -24,6 +24,7 @@ use rdkafka::{Statistics as ClientStatistics, TopicPartitionList};
 
 use crate::client_log::ClientLog;
 use crate::convert;
+use crate::topic_ids::TopicIds;
 
 /// What a callback saw, for the driver to act on after the poll.
 #[derive(Debug)]
@@ -34,11 +35,14 @@ pub(crate) enum Seen {
     Revoking(Vec<TopicPartition>),
     /// Partitions were lost and have been let go.
     Lost(Vec<TopicPartition>),
+    /// Another topic stands under this name now. Noted before the client fetches anything of it.
+    MadeAgain(String),
     /// The client reports an error it deals with by itself.
     Error(Option<RDKafkaErrorCode>, String),
 }
 
-/// State shared between the callbacks and the driver. Both run on the poll thread, but for the close.
+/// State shared between the callbacks and the driver. Both run on the poll thread, but for the close and the log, whose lines
+/// come from the client's own threads while it holds its locks: never call the client with one of these locks taken.
 #[derive(Default)]
 pub(crate) struct SourceContext {
     seen: Mutex<Vec<Seen>>,
@@ -46,11 +50,20 @@ pub(crate) struct SourceContext {
     statistics: Mutex<Option<Box<ClientStatistics>>>,
     closing: AtomicBool,
     log: ClientLog,
+    topic_ids: Mutex<TopicIds>,
 }
 
 // === impl SourceContext ===
 
 impl SourceContext {
+    /// For a client whose debug lines were asked for, or were not.
+    pub(crate) fn new(debug: bool) -> Self {
+        Self {
+            log: ClientLog::new(debug),
+            ..Self::default()
+        }
+    }
+
     /// What happened since the last call.
     pub(crate) fn take_seen(&self) -> Vec<Seen> {
         std::mem::take(&mut *lock(&self.seen))
@@ -125,6 +138,10 @@ impl SourceContext {
 
 impl ClientContext for SourceContext {
     fn log(&self, level: RDKafkaLogLevel, fac: &str, log_message: &str) {
+        let made_again = lock(&self.topic_ids).line(fac, log_message);
+        if let Some(topic) = made_again {
+            self.note(Seen::MadeAgain(topic));
+        }
         self.log.line(level, fac, log_message);
     }
 

@@ -37,6 +37,7 @@ mod clock;
 mod context;
 mod convert;
 mod stats;
+mod topic_ids;
 
 pub use dead_letter::{DeadLetter, DeadLetterProducer};
 pub use driver::{SourceEvents, SourceHandle, spawn};
@@ -46,4 +47,4 @@ pub use port::{
     PartitionStatistics, SourceCommand, SourceError, SourceErrorKind, SourceEvent, Statistics,
 };
 pub use producer::{OutgoingRecord, RecordProducer};
-pub use settings::{KafkaOptions, KafkaSettings, Prefetch};
+pub use settings::{KafkaOptions, KafkaSettings, Prefetch, TOPOLOGY_INTERVAL};

@@ -1,10 +1,12 @@
 //! The seam: what the poll thread reports, and what it can be asked to do.
 //!
-//! Plain values in both directions. An [`Epoch`] names one assignment of one partition to this process; it grows with
-//! every assignment in the life of the process, so whatever arrives with an older one can be told apart and dropped.
+//! Plain values in both directions. An [`Epoch`] names one life of one partition's log within one assignment to this
+//! process; it grows with every assignment and every new life, so whatever arrives with an older one can be told apart.
 
 use std::fmt;
 
+use ingest_core::fact::LifeCause;
+use ingest_core::reading::Gap;
 use ingest_core::record::{Epoch, Offset, Record, TopicPartition};
 
 /// What the poll thread reports, in the order in which it happened.
@@ -24,6 +26,29 @@ pub enum SourceEvent {
     /// These partitions are gone already (or the drain deadline has passed): another process may be working on them.
     /// Nothing may be sent or committed for them any more. Follows [`SourceEvent::Revoking`] or stands alone.
     Lost(Vec<(TopicPartition, Epoch)>),
+    /// A partition that is held begins a new life: its topic was made again, or its log lost its end. It is read from
+    /// there on, in an epoch of its own.
+    NewLife {
+        /// Which.
+        partition: TopicPartition,
+        /// The epoch from here on.
+        epoch: Epoch,
+        /// Where it is read from.
+        from: Offset,
+        /// What ended the old life.
+        cause: LifeCause,
+        /// What had not been read of the old life and cannot be read any more, as far as its end was known.
+        unread: Option<Gap>,
+    },
+    /// Records of a partition were deleted before they were read: the start of its log has passed the position.
+    Vanished {
+        /// Which.
+        partition: TopicPartition,
+        /// The epoch that it was read under.
+        epoch: Epoch,
+        /// The offsets.
+        gap: Gap,
+    },
     /// One record.
     Record {
         /// The record.
@@ -80,6 +105,8 @@ pub struct Assigned {
     pub epoch: Epoch,
     /// What the group has committed; `None` if nothing, and then `auto.offset.reset` says where it starts.
     pub committed: Option<CommittedOffset>,
+    /// Start and end of the log, where nothing is committed and they could be read.
+    pub log: Option<Gap>,
 }
 
 /// A committed offset and the text that was stored beside it.

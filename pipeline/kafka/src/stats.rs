@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ingest_core::record::{Offset, TopicPartition};
 use rdkafka::Statistics as ClientStatistics;
-use rdkafka::statistics::ConsumerGroup;
+use rdkafka::statistics::{ConsumerGroup, Partition as ClientPartition};
 
 use crate::port::{PartitionStatistics, Statistics};
 
@@ -14,10 +14,12 @@ const NEWS_WITHIN_MS: i64 = 3_000;
 /// What the client knows of the partitions it is assigned.
 ///
 /// It learns the ends of partitions by fetching from them, so those of paused partitions grow old: just when there is
-/// a backlog. `ends` are the ends that were asked for in between; the higher of the two counts.
+/// a backlog. `ends` are the ends that were asked for in between; the higher of the two counts. `empty_ahead` are offsets
+/// above the last record that hold none: the marker of a transaction at the end is no backlog.
 pub(crate) fn of(
     statistics: &ClientStatistics,
     ends: &BTreeMap<TopicPartition, Offset>,
+    empty_ahead: impl Fn(&TopicPartition) -> u64,
     consumer_protocol: bool,
 ) -> Statistics {
     let mut result = Statistics {
@@ -40,13 +42,15 @@ pub(crate) fn of(
                 (Some(end), Some(seen)) => end.0.saturating_sub(seen.0),
                 (Some(_) | None, None) | (None, Some(_)) => 0,
             };
+            let empty = empty_ahead(&name);
             result.partitions.push(PartitionStatistics {
                 partition: name,
                 low_watermark: known(partition.lo_offset),
                 high_watermark,
                 lag: u64::try_from(partition.consumer_lag)
                     .ok()
-                    .and_then(|lag| lag.checked_add_signed(unseen)),
+                    .and_then(|lag| lag.checked_add_signed(unseen))
+                    .map(|lag| lag.saturating_sub(empty)),
             });
             // All partitions share one queue, and each reports the whole of it.
             let records = u64::try_from(partition.fetchq_cnt).unwrap_or(0);
@@ -58,6 +62,21 @@ pub(crate) fn of(
         .partitions
         .sort_by(|a, b| a.partition.cmp(&b.partition));
     result
+}
+
+/// What the client knows of one partition.
+pub(crate) fn of_partition<'a>(
+    statistics: &'a ClientStatistics,
+    partition: &TopicPartition,
+) -> Option<&'a ClientPartition> {
+    let topic = statistics.topics.get(partition.topic.as_str())?;
+    topic.partitions.get(&partition.partition.0)
+}
+
+/// How far it has fetched, and where the log starts and ends.
+pub(crate) fn bounds(seen: &ClientPartition) -> (Option<Offset>, Option<Offset>, Option<Offset>) {
+    let (fetched, start) = (known(seen.next_offset), known(seen.lo_offset));
+    (fetched, start, known(seen.hi_offset))
 }
 
 /// Whether the group has given out its partitions.

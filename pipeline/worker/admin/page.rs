@@ -34,6 +34,7 @@ pub(super) fn render(report: &StatusReport) -> String {
     holds(&mut page, report);
     numbers(&mut page, report);
     partitions(&mut page, report);
+    breaks(&mut page, report);
     errors(&mut page, report);
     page.push_str("</html>\n");
     page
@@ -157,6 +158,32 @@ fn partitions(page: &mut String, report: &StatusReport) {
     if report.partitions.is_empty() {
         page.push_str("<p>none</p>");
     }
+}
+
+fn breaks(page: &mut String, report: &StatusReport) {
+    if report.breaks.is_empty() {
+        return;
+    }
+    page.push_str(&format!(
+        "<h2>Breaks in reading: {} records vanished</h2><table><tr><th>when<th>partition<th>what<th class=\"n\">from\
+         <th class=\"n\">to<th class=\"n\">vanished</tr>",
+        report.records_vanished,
+    ));
+    let known = |n: Option<i64>| n.map_or_else(|| "–".to_owned(), |n| n.to_string());
+    for one in &report.breaks {
+        let at = jiff::Timestamp::from_millisecond(one.at_ms).map(|at| at.to_string());
+        page.push_str(&format!(
+            "<tr><td>{}<td>{}[{}]<td>{}<td class=\"n\">{}<td class=\"n\">{}<td class=\"n\">{}</tr>",
+            at.unwrap_or_default(),
+            escape(&one.topic),
+            one.partition,
+            one.what,
+            known(one.from_offset),
+            known(one.to_offset),
+            one.records_vanished,
+        ));
+    }
+    page.push_str("</table>");
 }
 
 fn errors(page: &mut String, report: &StatusReport) {

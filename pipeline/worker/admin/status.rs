@@ -11,6 +11,7 @@ use serde::Serialize;
 
 pub use super::holds::{HoldStatus, LastError, Places, what_to_do};
 pub use super::kafka::{KafkaStatus, TopicProblem};
+use crate::breaks::{Break, Breaks};
 use crate::pace::DrainState;
 
 /// Everything that `/status` shows, and what `/ready` and `/live` are judged by.
@@ -49,6 +50,10 @@ pub struct StatusReport {
     /// When what is left now will be gone at the present rate of requests, 0 when nothing is; `null` in every other state
     /// than `estimated` and `nothing_to_do`.
     pub drain_estimate_seconds: Option<u64>,
+    /// Records that were deleted before they were read or delivered, since the start.
+    pub records_vanished: u64,
+    /// Where reading did not go on where it stood, newest first; at most [`crate::breaks::MAX_BREAKS`].
+    pub breaks: Vec<Break>,
     /// The last troubles, newest first; at most [`MAX_ERRORS`].
     pub last_errors: Vec<RecentError>,
     /// What advice names.
@@ -248,6 +253,12 @@ impl StatusReport {
         if let Some(found) = found {
             found.lag_records = Some(lag);
         }
+    }
+
+    /// Takes over where reading broke off.
+    pub fn set_breaks(&mut self, breaks: &Breaks) {
+        self.records_vanished = breaks.vanished();
+        self.breaks = breaks.recent().cloned().collect();
     }
 
     /// Adds a trouble at the head of the list and drops the oldest beyond [`MAX_ERRORS`].

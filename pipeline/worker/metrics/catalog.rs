@@ -171,6 +171,10 @@ catalog! {
         "Records read but not settled.";
     partitions_owned: GaugeVec, "partitions_owned", [],
         "Partitions that this replica works on.";
+    lives: IntCounterVec, "partition_lives_total", [Topic, LifeCause],
+        "How often a partition began a new life while it was read: what its offsets meant before means nothing any more.";
+    vanished: IntCounterVec, "records_vanished_total", [Topic],
+        "Records that were deleted before they were read, or with their topic before they were delivered: they are lost.";
     commits: IntCounterVec, "commits_total", [Commit],
         "Commits of offsets, by what became of them.";
     commit_metadata: GaugeVec, "commit_metadata_bytes", [Topic, Partition],

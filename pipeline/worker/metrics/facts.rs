@@ -58,6 +58,8 @@ impl Metrics {
             }
             // The gauge of partitions that wait comes from the snapshot.
             Fact::PartitionWaits { .. } => {}
+            // Counted as breaks of the reading.
+            Fact::LifeBegan { .. } | Fact::Vanished { .. } | Fact::LifeCut { .. } => {}
             Fact::Sent {
                 class,
                 operations,

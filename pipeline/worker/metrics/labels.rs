@@ -7,7 +7,7 @@
 use ingest_core::call::Class;
 use ingest_core::commit_metadata::Ignored;
 use ingest_core::event::{BadTime, KeyKind};
-use ingest_core::fact::{OutcomeLabel, ResolvedBy, Settlement};
+use ingest_core::fact::{LifeCause, OutcomeLabel, ResolvedBy, Settlement};
 use ingest_core::identity::Unusable;
 use ingest_core::invariant::Invariant;
 use ingest_core::outcome::{HeldBy, HoldCause, Rejection, RetryCause, SkipReason};
@@ -70,6 +70,8 @@ pub enum Label {
     Commit,
     /// What sort of trouble the Kafka client reports.
     SourceError,
+    /// What ended one life of a partition.
+    LifeCause,
     /// Why the text beside a committed offset was not used.
     Ignored,
     /// The id of an invariant.
@@ -161,7 +163,9 @@ impl Label {
             Self::KeyKind => "key",
             Self::Class => "class",
             Self::Outcome => "outcome",
-            Self::RetryCause | Self::Waiting | Self::HoldCause | Self::HeldBy => "cause",
+            Self::RetryCause | Self::Waiting | Self::HoldCause | Self::HeldBy | Self::LifeCause => {
+                "cause"
+            }
             Self::RepeatKind | Self::Kind | Self::SourceError => "kind",
             Self::From => "from",
             Self::Found | Self::Commit => "result",
@@ -210,6 +214,7 @@ impl Label {
             Self::HoldCause => all(HoldCause::ALL, HoldCause::as_str),
             Self::HeldBy => HeldBy::all().into_iter().map(HeldBy::as_str).collect(),
             Self::Fallback => all(Fallback::ALL, Fallback::as_str),
+            Self::LifeCause => all(LifeCause::ALL, LifeCause::as_str),
             Self::Ignored => all(Ignored::ALL, Ignored::as_str),
             Self::Commit => {
                 let mut values = vec![ACCEPTED];

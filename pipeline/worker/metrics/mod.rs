@@ -21,6 +21,7 @@ use prometheus::{Registry, TextEncoder};
 
 use self::catalog::Families;
 use self::labels::{ACCEPTED, Fallback};
+use crate::breaks::Cause;
 use crate::pace::{Drain, DrainState};
 
 /// All metrics of the process; cheap to clone.
@@ -138,6 +139,17 @@ impl Metrics {
             .source_errors
             .with_label_values(&[kind.as_str()]);
         counter.inc_by(suppressed.saturating_add(1));
+    }
+
+    /// The reading of a partition did not go on where it stood.
+    pub fn broke(&self, topic: &Topic, cause: Cause) {
+        let topic = topic.as_str();
+        if let Cause::NewLife(cause, _) = cause {
+            let labels = [topic, cause.as_str()];
+            self.families.lives.with_label_values(&labels).inc();
+        }
+        let vanished = self.families.vanished.with_label_values(&[topic]);
+        vanished.inc_by(cause.vanished());
     }
 
     /// Offsets as the brokers see them.

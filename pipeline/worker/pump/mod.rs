@@ -13,6 +13,7 @@ mod brokers;
 mod error;
 mod letter;
 mod letters;
+mod lives;
 mod mapper;
 mod source;
 mod state;
@@ -28,6 +29,7 @@ use ingest_core::outcome::Outcome;
 use ingest_core::record::{Epoch, Topic, TopicPartition};
 use ingest_kafka::{
     CommitEntry, KafkaSettings, SourceCommand, SourceEvent, SourceHandle, Statistics,
+    TOPOLOGY_INTERVAL,
 };
 use ingest_kustomer::Client;
 use tokio::sync::{mpsc, watch};
@@ -96,8 +98,6 @@ pub struct PumpView {
 
 /// How often the view is renewed.
 const VIEW_INTERVAL: Duration = Duration::from_secs(1);
-/// How often partition counts are asked for.
-const TOPOLOGY_INTERVAL: Duration = Duration::from_secs(60);
 /// How long the source may take to leave the group.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Mapped records that are put in before other arms are looked at again.
@@ -113,6 +113,8 @@ struct Pump {
     observer: Observer,
     dead_letter_topic: Topic,
     hold_topic: Option<Topic>,
+    /// Where nothing is committed, nothing that stands there is read.
+    reads_from_end: bool,
     requests: JoinSet<(RequestId, Reply)>,
     request_of_task: HashMap<tokio::task::Id, RequestId>,
     /// The state topic, if there is one.
@@ -178,6 +180,7 @@ pub async fn run(
         observer: parts.observer,
         dead_letter_topic: parts.dead_letter_topic,
         hold_topic: parts.hold_topic,
+        reads_from_end: parts.kafka.reads_from_end(),
         requests: JoinSet::new(),
         request_of_task: HashMap::new(),
         state,
@@ -429,6 +432,7 @@ impl Pump {
                 self.view.joined = true;
                 for one in assigned {
                     tracing::info!(partition = %one.partition, "assigned");
+                    self.nothing_committed(&one);
                     self.step(Input::Assigned {
                         partition: one.partition,
                         epoch: one.epoch,
@@ -443,6 +447,9 @@ impl Pump {
                 }
             }
             SourceEvent::Lost(partitions) => self.lost(partitions),
+            event @ (SourceEvent::NewLife { .. } | SourceEvent::Vanished { .. }) => {
+                self.reading_broke(event);
+            }
             SourceEvent::Committed { entries, result } => {
                 self.observer
                     .committed(result.as_ref().copied().map_err(|failure| failure.kind));

@@ -32,6 +32,8 @@ pub(super) async fn forward(
             SourceEvent::Assigned(_)
             | SourceEvent::Revoking(_)
             | SourceEvent::Lost(_)
+            | SourceEvent::NewLife { .. }
+            | SourceEvent::Vanished { .. }
             | SourceEvent::Committed { .. }
             | SourceEvent::Statistics(_)
             | SourceEvent::Error(_)

@@ -23,7 +23,7 @@ impl Machine {
             return Assignment::new(epoch);
         };
         let decoded = match metadata {
-            Metadata::None => return Assignment::new(epoch),
+            Metadata::None => return Assignment::committed_at(epoch, *offset),
             Metadata::Text(text) => commit_metadata::decode(partition, *offset, text),
             Metadata::Unreadable => Err(commit_metadata::Ignored::Foreign),
         };
@@ -40,7 +40,7 @@ impl Machine {
                     partition: partition.clone(),
                     why,
                 });
-                Assignment::new(epoch)
+                Assignment::committed_at(epoch, *offset)
             }
         }
     }
@@ -58,7 +58,7 @@ impl Machine {
         let draining = self
             .assignments
             .values()
-            .any(|a| a.drain.is_some() && a.live == 0);
+            .any(|a| a.drain.is_some() && a.in_hand() == 0);
         let at = *self
             .commit
             .next_at
@@ -163,7 +163,8 @@ impl Machine {
         let Some(assignment) = self.assignments.get(&state.partition) else {
             return true;
         };
-        if !assignment.metadata_full || !matches!(state.work, Operation::Track(_)) {
+        let noted = assignment.metadata_full && matches!(state.work, Operation::Track(_));
+        if !noted || self.is_last_chance(id) {
             return true;
         }
         assignment
@@ -194,6 +195,7 @@ impl Machine {
                     self.records
                         .get(&receipt.record)
                         .is_some_and(|record| record.record.position.offset == offset)
+                        && !self.is_of_former_life(receipt.record)
                 })
         })
     }
@@ -209,7 +211,7 @@ impl Machine {
     }
 
     /// Events that were set aside are looked at again.
-    fn start_kept_back(&mut self, partition: &TopicPartition) {
+    pub(super) fn start_kept_back(&mut self, partition: &TopicPartition) {
         let Some(assignment) = self.assignments.get_mut(partition) else {
             return;
         };

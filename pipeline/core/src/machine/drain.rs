@@ -43,7 +43,8 @@ impl Machine {
         {
             return;
         }
-        self.abandon_all(partition, epoch);
+        self.count_lost_lives(partition);
+        self.abandon_all(partition);
         self.assignments.remove(partition);
         self.close_state(partition);
         self.weigh(now);
@@ -66,13 +67,15 @@ impl Machine {
         self.after_hand_back();
     }
 
-    /// Drops every operation of a partition of which no request is under way.
+    /// Drops every operation of a partition of which no request is under way. What nobody could read again stays: it has the
+    /// time of the drain.
     fn abandon_waiting(&mut self, partition: &TopicPartition) {
         let mut waiting: Vec<OperationId> = self
             .operations
             .iter()
             .filter(|(_, state)| state.partition == *partition && !state.stage.is_under_way())
             .map(|(id, _)| *id)
+            .filter(|id| !self.is_last_chance(*id))
             .collect();
         waiting.sort_unstable();
         for id in waiting {
@@ -88,6 +91,7 @@ impl Machine {
                     && state.letter.is_none()
             })
             .map(|(id, _)| *id)
+            .filter(|id| !self.is_of_former_life(*id))
             .collect();
         for id in orphaned {
             self.release(id);
@@ -151,7 +155,7 @@ impl Machine {
     }
 
     /// Lets go of everything of an assignment; answers that still come find nothing.
-    fn abandon_all(&mut self, partition: &TopicPartition, epoch: Epoch) {
+    fn abandon_all(&mut self, partition: &TopicPartition) {
         let operations: Vec<OperationId> = self
             .operations
             .iter()
@@ -164,9 +168,7 @@ impl Machine {
         let records: Vec<RecordId> = self
             .records
             .iter()
-            .filter(|(_, state)| {
-                state.record.position.partition == *partition && state.epoch == epoch
-            })
+            .filter(|(_, state)| state.record.position.partition == *partition)
             .map(|(id, _)| *id)
             .collect();
         for id in records {
@@ -195,13 +197,16 @@ impl Machine {
             return;
         };
         let late = drain.deadline <= now;
-        if assignment.live > 0 && !late {
+        if assignment.in_hand() > 0 && !late {
             return;
         }
-        if assignment.live > 0 {
+        if assignment.in_hand() > 0 {
             let records = assignment.live;
-            self.abandon_all(partition, epoch);
-            self.fact(Fact::DrainCut { records });
+            self.count_lost_lives(partition);
+            self.abandon_all(partition);
+            if records > 0 {
+                self.fact(Fact::DrainCut { records });
+            }
         }
         let Some(assignment) = self.assignments.get(partition) else {
             return;
@@ -219,7 +224,7 @@ impl Machine {
         if !late && !self.journal.is_idle(partition) {
             return; // the next owner reads what is written by now
         }
-        self.audit.check(Invariant::I5, assignment.live == 0);
+        self.audit.check(Invariant::I5, assignment.in_hand() == 0);
         self.assignments.remove(partition);
         self.close_state(partition);
         self.effects.push(Effect::HandBack {

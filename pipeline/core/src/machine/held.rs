@@ -180,10 +180,10 @@ impl Machine {
             .or_default();
         add(&mut count.charge, state.charge);
         add(&mut part.charge, state.charge);
-        part.lowest = Some(
-            part.lowest
-                .map_or(position.offset, |low| low.min(position.offset)),
-        );
+        if !self.is_of_former_life(id) {
+            let lowest = part.lowest.unwrap_or(position.offset);
+            part.lowest = Some(lowest.min(position.offset));
+        }
         // A hold tells a person more than a delay.
         part.by = Some(part.by.map_or(by, |known| known.min(by)));
     }

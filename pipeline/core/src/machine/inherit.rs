@@ -44,6 +44,8 @@ struct Item {
     object: u128,
     version: Option<Version>,
     operations: BTreeSet<OperationRef>,
+    /// Its records never come again.
+    stray: bool,
     fate: Fate,
 }
 
@@ -64,6 +66,16 @@ enum Fate {
     Doubt,
     /// Refused for good.
     Refused(String),
+}
+
+impl Fate {
+    /// Whoever writes the object next has to look first.
+    fn is_in_doubt(&self) -> bool {
+        match self {
+            Self::Look | Self::LookInDoubt | Self::Doubt => true,
+            Self::Waiting | Self::Stored | Self::NotWritten | Self::Refused(_) => false,
+        }
+    }
 }
 
 impl Inheritance {
@@ -169,6 +181,7 @@ impl Machine {
                 object: item.object,
                 version: item.version,
                 operations: item.operations.into_iter().collect(),
+                stray: false,
                 fate: fate.clone(),
             };
             items.insert(item.reference, kept);
@@ -430,7 +443,7 @@ impl Machine {
                 .operations
                 .iter()
                 .any(|one| committed.is_none_or(|below| one.offset >= below));
-            open || item.fate == Fate::Waiting
+            open || item.fate == Fate::Waiting || (item.stray && item.fate.is_in_doubt())
         };
         if intent.items.values().any(of_interest) {
             return;
@@ -453,6 +466,18 @@ impl Machine {
             .collect();
         for (entity, committed) in all {
             self.sweep_intent(entity, committed);
+        }
+    }
+
+    /// A partition begins a new life: the records of writes that were left open never come again, and a record at the same
+    /// offset is another. The writes themselves may still be under way.
+    pub(super) fn disinherit(&mut self, partition: &TopicPartition) {
+        let intents = self.inheritance.intents.values_mut();
+        for one in intents.filter(|one| one.partition == *partition) {
+            for item in one.items.values_mut() {
+                item.operations.clear();
+                item.stray = true;
+            }
         }
     }
 

@@ -119,12 +119,19 @@ impl Machine {
         let Some(assignment) = self.assignments.get_mut(&partition) else {
             return; // left to the owner, who reads it again
         };
-        if assignment.epoch != epoch || assignment.drain.is_some() {
-            return;
+        let present = assignment.epoch == epoch;
+        if present {
+            assignment.former.seal();
+            if assignment.drain.is_some() {
+                return;
+            }
         }
+        let Some((ledger, live)) = assignment.life(epoch) else {
+            return;
+        };
         let offset = record.position.offset;
-        let vouched = assignment.ledger.vouch(offset, record.timestamp_ms);
-        let admission = assignment.ledger.admit(offset, record.timestamp_ms);
+        let vouched = ledger.vouch(offset, record.timestamp_ms);
+        let admission = ledger.admit(offset, record.timestamp_ms);
         self.audit
             .check(Invariant::I3, admission != Admission::OutOfOrder);
         if !vouched {
@@ -160,12 +167,12 @@ impl Machine {
         };
         self.guard.mapped(&partition, rejected);
         if let Verdict::Skip(reason) = verdict {
-            let settled = assignment.ledger.settle(record.position.offset);
+            let settled = ledger.settle(record.position.offset);
             self.audit.check(Invariant::I3, settled);
             self.settled_unseen(&record, event_ms, Settlement::Skipped(reason));
             return;
         }
-        assignment.live += 1;
+        *live += 1;
         let bytes = u64::try_from(record.payload_bytes()).unwrap_or(u64::MAX);
         let operations = match &verdict {
             Verdict::Emit(planned) => operations_bytes(planned),

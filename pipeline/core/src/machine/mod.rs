@@ -23,6 +23,7 @@ mod intake;
 mod journal;
 mod key;
 mod letters;
+mod life;
 mod memory;
 mod progress;
 mod quarantine;
@@ -53,7 +54,7 @@ use crate::charge::Budget;
 use crate::commit_metadata::Metadata;
 use crate::dead_letter::DeadLetterGuard;
 use crate::directory::{Directory, Generations};
-use crate::fact::Fact;
+use crate::fact::{Fact, LifeCause};
 use crate::fair::Turns;
 use crate::hold::{Family, Holds, LetterTopic, Scope};
 use crate::invariant::Audit;
@@ -64,6 +65,7 @@ use crate::outcome::{DroppedField, Held, HoldCause, Rejected, Verdict};
 use crate::pack::Groups;
 use crate::quarantine::Quarantine;
 use crate::quota::Quota;
+use crate::reading::Gap;
 use crate::record::{Epoch, Offset, Record, Topic, TopicPartition};
 use crate::resolve::Resolver;
 use crate::retry::Jitter;
@@ -101,6 +103,26 @@ pub enum Input {
         partition: TopicPartition,
         /// The assignment.
         epoch: Epoch,
+    },
+    /// A partition that is held begins a new life: offsets of the old one mean nothing in it.
+    NewLife {
+        /// Which.
+        partition: TopicPartition,
+        /// The epoch of the new life; records that are still to come of the old one carry the old one.
+        epoch: Epoch,
+        /// Where it is read from.
+        from: Offset,
+        /// What ended the old one.
+        cause: LifeCause,
+    },
+    /// Records of a partition were deleted before they were read.
+    Vanished {
+        /// Which.
+        partition: TopicPartition,
+        /// The epoch that it was read under.
+        epoch: Epoch,
+        /// Their offsets.
+        gap: Gap,
     },
     /// A record, decoded and mapped.
     Record {
@@ -400,6 +422,17 @@ impl Machine {
             } => self.on_assigned(now, &partition, epoch, committed.as_ref()),
             Input::Revoked { partition, epoch } => self.on_revoked(now, &partition, epoch),
             Input::Lost { partition, epoch } => self.on_lost(now, &partition, epoch),
+            Input::NewLife {
+                partition,
+                epoch,
+                from,
+                cause,
+            } => self.on_new_life(now, &partition, epoch, from, cause),
+            Input::Vanished {
+                partition,
+                epoch,
+                gap,
+            } => self.on_vanished(&partition, epoch, gap),
             Input::Record {
                 record,
                 epoch,

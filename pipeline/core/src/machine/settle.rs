@@ -151,8 +151,8 @@ impl Machine {
         self.audit.check(Invariant::I4, rightly);
         let position = &state.record.position;
         let assignment = self.assignments.get_mut(&position.partition);
-        if let Some(assignment) = assignment.filter(|assignment| assignment.epoch == state.epoch) {
-            let settled = assignment.ledger.settle(position.offset);
+        if let Some((ledger, _)) = assignment.and_then(|one| one.life(state.epoch)) {
+            let settled = ledger.settle(position.offset);
             self.audit.check(Invariant::I3, settled);
         }
         let fact = Fact::Settled {
@@ -174,10 +174,9 @@ impl Machine {
             self.letters.ended(to);
         }
         self.letters.forget(id);
-        if let Some(assignment) = self.assignments.get_mut(&state.record.position.partition)
-            && assignment.epoch == state.epoch
-        {
-            assignment.live = assignment.live.saturating_sub(1);
+        let assignment = self.assignments.get_mut(&state.record.position.partition);
+        if let Some((_, live)) = assignment.and_then(|one| one.life(state.epoch)) {
+            *live = live.saturating_sub(1);
         }
         if self.budget.refund(state.charge) == Some(Gate::Open) {
             self.pauses_changed = true;

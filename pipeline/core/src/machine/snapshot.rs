@@ -146,7 +146,7 @@ impl Machine {
             .map(|(partition, assignment)| PartitionView {
                 partition: partition.clone(),
                 epoch: assignment.epoch,
-                unsettled: assignment.live,
+                unsettled: assignment.in_hand(),
                 settled: assignment.ledger.settled(),
                 frontier: assignment.ledger.frontier(),
                 read_to: assignment.ledger.read_to(),

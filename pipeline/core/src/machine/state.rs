@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use smallvec::SmallVec;
 
+use super::life::FormerLives;
 use crate::call::Class;
 use crate::charge::Charge;
 use crate::commit_metadata::{DEFAULT_LIMIT, Restored};
@@ -213,8 +214,10 @@ pub(super) struct Batch {
 pub(super) struct Assignment {
     pub(super) epoch: Epoch,
     pub(super) ledger: Ledger,
-    /// Records of this assignment that are held.
+    /// Records of this epoch that are held.
     pub(super) live: u64,
+    /// What is in hand of lives that ended under this assignment.
+    pub(super) former: FormerLives,
     pub(super) issued: Option<Offset>,
     pub(super) acked: Option<Offset>,
     /// How many records were settled when the last commit was issued, and when the last acknowledged one was.
@@ -288,6 +291,7 @@ impl Assignment {
             epoch,
             ledger: Ledger::default(),
             live: 0,
+            former: FormerLives::default(),
             issued: None,
             acked: None,
             issued_settled: 0,
@@ -301,6 +305,13 @@ impl Assignment {
             restore_failed: false,
             restore_at: None,
             paused: false,
+        }
+    }
+
+    pub(super) fn committed_at(epoch: Epoch, offset: Offset) -> Self {
+        Self {
+            ledger: Ledger::committed_at(offset),
+            ..Self::new(epoch)
         }
     }
 

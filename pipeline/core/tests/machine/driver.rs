@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use ingest_core::call::{
     Call, CallResult, ItemFate, ItemResult, JobReport, Limits, Reply, SearchFound, Written,
 };
-use ingest_core::fact::{Fact, Settlement};
+use ingest_core::fact::{Fact, LifeCause, Settlement};
 use ingest_core::hold::Scope;
 use ingest_core::machine::{
     CommitAnswer, CommitEntry, Effect, Input, LetterId, Machine, MachineSettings, StateWriteId,
 };
 use ingest_core::operation::{CustomerKey, Planned};
 use ingest_core::outcome::{Held, HoldCause, JobTicket, Outcome, Rejected, Verdict};
-use ingest_core::record::{Epoch, TopicPartition};
+use ingest_core::record::{Epoch, Offset, TopicPartition};
 use ingest_core::state_log::reduce::Slice;
 use ingest_core::state_log::writer::StateRecord;
 use ingest_core::trouble::Trouble;
@@ -166,6 +166,24 @@ impl Driver {
     pub(crate) fn revoke(&mut self, partition: TopicPartition) {
         let epoch = self.epoch(&partition);
         self.put(Input::Revoked { partition, epoch });
+    }
+
+    /// A partition begins a new life at this offset; the epoch that its records come under from now on.
+    pub(crate) fn begin_life(
+        &mut self,
+        partition: TopicPartition,
+        from: i64,
+        cause: LifeCause,
+    ) -> Epoch {
+        let next = self.epochs.values().max().map_or(1, |epoch| epoch.0 + 1);
+        self.epochs.insert(partition.clone(), Epoch(next));
+        self.put(Input::NewLife {
+            partition,
+            epoch: Epoch(next),
+            from: Offset(from),
+            cause,
+        });
+        Epoch(next)
     }
 
     /// A record of partition 0 that leads to this operation.

@@ -23,6 +23,7 @@ mod guard;
 mod holds;
 mod letters;
 mod limit;
+mod lives;
 mod objects;
 mod promises;
 mod quarantine;

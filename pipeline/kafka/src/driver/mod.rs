@@ -5,7 +5,9 @@
 //! * The client is polled at least every few tens of milliseconds, whatever the worker does. When the event channel is
 //!   full, all partitions are paused and polling goes on; at half they deliver again.
 //! * A partition is reported with its committed offset before its first record, and its records arrive in order, all
-//!   of one epoch, until it is revoked or lost.
+//!   of one epoch, until it is revoked or lost, or begins a new life: then
+//!   [`SourceEvent::NewLife`](crate::SourceEvent::NewLife) comes before the first record of the new epoch. Records of
+//!   the old one that were read before may still follow it.
 //! * After [`SourceEvent::Revoking`](crate::SourceEvent::Revoking) no record of that partition follows in that epoch.
 //!   The client answers the group for a whole revocation at once, so the partitions of one revocation leave together,
 //!   when the last of them is handed back; and until then the client delivers nothing from any partition.
@@ -54,7 +56,9 @@ pub struct SourceHandle {
 pub fn spawn(settings: &KafkaSettings) -> Result<(SourceHandle, SourceEvents), StartError> {
     let consumer: BaseConsumer<SourceContext> = settings
         .consumer_config()
-        .create_with_context(SourceContext::default())
+        .create_with_context(SourceContext::new(
+            settings.options().properties.contains_key("debug"),
+        ))
         .map_err(|error| StartError::Client {
             detail: error.to_string(),
         })?;

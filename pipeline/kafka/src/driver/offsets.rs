@@ -3,10 +3,12 @@
 //! Both calls block, for as long as the brokers take, and for many seconds while there is no coordinator. The poll
 //! thread must not wait for that, so it hands them to this thread and takes the answers between two polls.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
+use ingest_core::reading::Gap;
 use ingest_core::record::{Epoch, Offset, TopicPartition};
 use rdkafka::Offset as ClientOffset;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
@@ -18,15 +20,15 @@ use crate::port::{CommitEntry, CommitFailure, CommitFailureKind, CommittedOffset
 
 /// How long one read of committed offsets may take before it is tried again.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the ends of partitions may take; they are asked for again with the next statistics.
-const ENDS_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long the bounds of partitions may take; they are asked for again with the next statistics.
+const BOUNDS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What this thread is asked.
 #[derive(Debug)]
 pub(super) enum Task {
     Commit(Vec<CommitEntry>),
     ReadCommitted(Vec<(TopicPartition, Epoch)>),
-    ReadEnds(Vec<TopicPartition>),
+    ReadBounds(Vec<TopicPartition>),
 }
 
 /// What it answers, one answer per task.
@@ -34,8 +36,15 @@ pub(super) enum Task {
 pub(super) enum Answer {
     Committed(Vec<CommitResult>),
     Read(Vec<ReadResult>),
-    /// The offsets after the last records, as far as they could be read.
-    Ends(Vec<(TopicPartition, Offset)>),
+    /// Where logs start and end, as far as it could be read.
+    Bounds(Vec<(TopicPartition, Bounds)>),
+}
+
+/// Where a log starts, and the offset after its last record.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Bounds {
+    pub(super) start: Option<Offset>,
+    pub(super) end: Option<Offset>,
 }
 
 /// Entries that share a result.
@@ -51,6 +60,8 @@ pub(super) struct ReadResult {
     pub(super) partition: TopicPartition,
     pub(super) epoch: Epoch,
     pub(super) committed: Result<Option<CommittedOffset>, Failure>,
+    /// Start and end of the log, if nothing is committed.
+    pub(super) log: Option<Gap>,
 }
 
 /// Why a read failed.
@@ -70,7 +81,7 @@ pub(super) fn work(
         let answer = match task {
             Task::Commit(entries) => Answer::Committed(commit(consumer, entries)),
             Task::ReadCommitted(partitions) => Answer::Read(read(consumer, partitions)),
-            Task::ReadEnds(partitions) => Answer::Ends(read_ends(consumer, &partitions)),
+            Task::ReadBounds(partitions) => Answer::Bounds(read_bounds(consumer, &partitions)),
         };
         if answers.send(answer).is_err() {
             return;
@@ -163,38 +174,73 @@ fn read(
                     }
                 }
             };
+            let log = match committed {
+                Ok(None) => read_log(consumer, &partition),
+                Ok(Some(_)) | Err(_) => None,
+            };
             ReadResult {
                 partition,
                 epoch,
                 committed,
+                log,
             }
         })
         .collect()
 }
 
-/// One request per broker: the offset for the time "end" is the end.
-fn read_ends(
+/// Start and end of one partition's log; `None` if no broker says so in time.
+fn read_log(consumer: &BaseConsumer<SourceContext>, partition: &TopicPartition) -> Option<Gap> {
+    let (topic, number) = (partition.topic.as_str(), partition.partition.0);
+    match consumer.fetch_watermarks(topic, number, BOUNDS_TIMEOUT) {
+        Ok((start, end)) => Some(Gap {
+            from: Offset(start),
+            to: Offset(end),
+        }),
+        Err(error) => {
+            tracing::debug!(%error, %partition, "the bounds of a new partition could not be read");
+            None
+        }
+    }
+}
+
+fn read_bounds(
     consumer: &BaseConsumer<SourceContext>,
     partitions: &[TopicPartition],
+) -> Vec<(TopicPartition, Bounds)> {
+    let mut bounds: BTreeMap<TopicPartition, Bounds> = BTreeMap::new();
+    for (partition, start) in read_bound(consumer, partitions, ClientOffset::Beginning) {
+        bounds.entry(partition).or_default().start = Some(start);
+    }
+    for (partition, end) in read_bound(consumer, partitions, ClientOffset::End) {
+        bounds.entry(partition).or_default().end = Some(end);
+    }
+    bounds.into_iter().collect()
+}
+
+/// One request per broker: the offset for the time "beginning" is the start, that for the time "end" is the end.
+fn read_bound(
+    consumer: &BaseConsumer<SourceContext>,
+    partitions: &[TopicPartition],
+    bound: ClientOffset,
 ) -> Vec<(TopicPartition, Offset)> {
     let mut list = convert::client_list(partitions);
-    if list.set_all_offsets(ClientOffset::End).is_err() {
+    if list.set_all_offsets(bound).is_err() {
         return Vec::new();
     }
-    match consumer.offsets_for_times(list, ENDS_TIMEOUT) {
+    match consumer.offsets_for_times(list, BOUNDS_TIMEOUT) {
         Ok(list) => list
             .elements()
             .iter()
             .filter_map(|element| match (element.error(), element.offset()) {
-                (Ok(()), ClientOffset::Offset(end)) => Some((
+                (Ok(()), ClientOffset::Offset(found)) => Some((
                     TopicPartition::new(element.topic(), element.partition()),
-                    Offset(end),
+                    Offset(found),
                 )),
                 (Ok(()) | Err(_), _) => None,
             })
             .collect(),
         Err(error) => {
-            tracing::debug!(%error, "the ends of paused partitions could not be read");
+            tracing::debug!(%error, ?bound, "the bounds of partitions could not be read");
             Vec::new()
         }
     }

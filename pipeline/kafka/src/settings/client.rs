@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaConfRes;
 
 use super::{KafkaOptions, Prefetch, refused};
 use crate::error::SettingsError;
+use crate::topic_ids::DEBUG_CONTEXT;
 
+/// How often it is looked at which partitions the topics have.
+pub const TOPOLOGY_INTERVAL: Duration = Duration::from_secs(60);
 /// What a broker may send in one answer at most, however large the budget: the client's own default.
 const FETCH_BYTES_MAX: usize = 52_428_800;
 /// The smallest answer that is asked for: some ordinary batches.
@@ -80,6 +84,8 @@ pub(super) fn consumer(options: &KafkaOptions) -> ClientConfig {
     config
         .set("auto.offset.reset", "earliest")
         .set("isolation.level", "read_committed")
+        // Partitions that were added are given out when the client sees them.
+        .set("topic.metadata.refresh.interval.ms", TOPOLOGY_INTERVAL.as_millis().to_string())
         .set("queued.max.messages.kbytes", limits.queued_kbytes.to_string())
         .set("queued.min.messages", limits.queued_records.to_string())
         .set("fetch.max.bytes", limits.fetch_bytes.to_string())
@@ -115,6 +121,12 @@ pub(super) fn consumer(options: &KafkaOptions) -> ClientConfig {
     if let Some(id) = &options.instance_id {
         config.set("group.instance.id", id);
     }
+    let debug = match options.properties.get("debug") {
+        Some(asked) => format!("{asked},{DEBUG_CONTEXT}"),
+        None => DEBUG_CONTEXT.to_owned(),
+    };
+    config.set("debug", debug);
+    config.set_log_level(RDKafkaLogLevel::Debug);
     config
 }
 
@@ -149,8 +161,12 @@ pub(super) fn reader(options: &KafkaOptions) -> ClientConfig {
         "group.protocol",
         "group.remote.assignor",
         "partition.assignment.strategy",
+        "debug",
     ] {
         config.remove(property);
+    }
+    if let Some(debug) = options.properties.get("debug") {
+        config.set("debug", debug);
     }
     config
         .set("enable.partition.eof", "true")

@@ -23,6 +23,8 @@ mod refused;
 #[cfg(test)]
 mod tests;
 
+pub use self::client::TOPOLOGY_INTERVAL;
+
 /// The longest name that Kafka allows a topic.
 const TOPIC_NAME_MAX: usize = 249;
 /// Below this a single ordinary record would not fit.
@@ -251,6 +253,15 @@ impl KafkaSettings {
 
     pub(crate) fn producer_config(&self) -> &ClientConfig {
         &self.producer
+    }
+
+    /// Whether a partition for which nothing is committed is read from its end (`auto.offset.reset: latest`).
+    #[must_use]
+    pub fn reads_from_end(&self) -> bool {
+        let reset = self.consumer.get("auto.offset.reset").unwrap_or_default();
+        ["latest", "largest", "end"]
+            .iter()
+            .any(|end| reset.eq_ignore_ascii_case(end))
     }
 
     pub(crate) fn reader_config(&self) -> &ClientConfig {

@@ -73,10 +73,7 @@ impl Driver {
             match answer {
                 Answer::Committed(results) => self.commit_answered(results),
                 Answer::Read(results) => self.committed_read(results),
-                Answer::Ends(ends) => {
-                    self.asked_ends = false;
-                    self.ends = ends.into_iter().collect();
-                }
+                Answer::Bounds(bounds) => self.bounds_read(bounds),
             }
         }
     }
@@ -104,6 +101,7 @@ impl Driver {
             partition,
             epoch,
             committed,
+            log,
         } in results
         {
             if !self.partitions.is_starting(&partition, epoch) {
@@ -111,11 +109,14 @@ impl Driver {
             }
             match committed {
                 Ok(committed) => {
-                    self.partitions.start(&partition, epoch);
+                    let committed_at = committed.as_ref().map(|found| found.offset);
+                    let from = committed_at.or(log.map(|log| log.from));
+                    self.partitions.start(&partition, epoch, from);
                     assigned.push(Assigned {
                         partition,
                         epoch,
                         committed,
+                        log,
                     });
                 }
                 Err(failure) => {

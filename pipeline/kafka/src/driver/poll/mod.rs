@@ -6,6 +6,8 @@ use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use ingest_core::fact::LifeCause;
+use ingest_core::reading::Step;
 use ingest_core::record::{Epoch, Offset, Record, TopicPartition};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
@@ -21,6 +23,7 @@ use crate::error::StartError;
 use crate::port::{SourceCommand, SourceErrorKind, SourceEvent};
 
 mod committing;
+mod lives;
 mod rebalance;
 mod report;
 
@@ -126,6 +129,7 @@ impl Driver {
         while !self.may_close() {
             self.take_commands();
             self.take_answers();
+            self.begin_again();
             self.report_statistics();
             self.send_tasks();
             self.answer_revocation();
@@ -155,15 +159,26 @@ impl Driver {
             patience = Duration::ZERO;
             let happened = self.take_seen();
             match polled {
-                None => return,
+                None => {
+                    self.partitions.emptied();
+                    return;
+                }
                 Some(Err(error)) => {
                     self.consumption_failed(&error);
                     return;
                 }
                 Some(Ok(message)) => {
-                    let delivery = self
-                        .partitions
-                        .delivery(message.topic(), message.partition());
+                    let (topic, number) = (message.topic(), message.partition());
+                    let offset = Offset(message.offset());
+                    if self.stopping.is_none()
+                        && self.partitions.delivery(topic, number).is_some()
+                        && self.partitions.take(topic, number, offset) == Step::WentBack
+                    {
+                        let partition = TopicPartition::new(topic, number);
+                        self.begin_life(&partition, offset, LifeCause::WentBack);
+                        self.partitions.take(topic, number, offset);
+                    }
+                    let delivery = self.partitions.delivery(topic, number);
                     if let Some((topic, epoch)) = delivery
                         && self.stopping.is_none()
                     {
@@ -196,11 +211,7 @@ impl Driver {
     /// Delivers what is in hand as far as there is room, but for records of partitions that are no longer delivered.
     fn deliver_in_hand(&mut self) {
         while let Some((record, epoch)) = self.in_hand.pop_front() {
-            let partition = &record.position.partition;
-            let delivery = self
-                .partitions
-                .delivery(partition.topic.as_str(), partition.partition.0);
-            if delivery.is_none_or(|(_, current)| current != epoch) {
+            if !self.partitions.delivers(&record.position.partition, epoch) {
                 continue;
             }
             if let Some(record) = self.outbox.record(record, epoch) {
@@ -223,12 +234,14 @@ impl Driver {
             let since = *self.full_since.get_or_insert(now);
             if now.duration_since(since) >= FULL_CHANNEL_PATIENCE {
                 self.throttled = true;
-                self.pause(&self.partitions.delivering());
+                let delivering = self.partitions.delivering();
+                self.pause(&delivering);
             }
         }
     }
 
-    fn pause(&self, partitions: &[TopicPartition]) {
+    fn pause(&mut self, partitions: &[TopicPartition]) {
+        self.partitions.disturbed(partitions);
         if !partitions.is_empty()
             && let Err(error) = self.consumer.pause(&convert::client_list(partitions))
         {
@@ -244,6 +257,7 @@ impl Driver {
         if partitions.is_empty() {
             return;
         }
+        self.partitions.disturbed(&partitions);
         if let Err(error) = self.consumer.resume(&convert::client_list(&partitions)) {
             tracing::warn!(%error, "partitions could not be resumed");
         }

@@ -17,6 +17,10 @@ impl Driver {
         let context = Arc::clone(self.consumer.context());
         let seen = context.take_seen();
         let happened = !seen.is_empty();
+        if happened {
+            // The client stops all partitions during a rebalance, and throws away what it has fetched.
+            self.partitions.disturbed(&self.partitions.active());
+        }
         for one in seen {
             match one {
                 Seen::Assigned(partitions) => {
@@ -34,6 +38,7 @@ impl Driver {
                     let lost = self.partitions.lose(&partitions);
                     self.lost(lost);
                 }
+                Seen::MadeAgain(topic) => self.made_again(&topic),
                 Seen::Error(code, detail) => self.client_error(code, detail),
             }
         }
@@ -67,7 +72,9 @@ impl Driver {
         let context = Arc::clone(self.consumer.context());
         context.hand_back(&self.consumer);
         // The rest may deliver again, which the client's fetching threads have to notice.
-        self.ask_for_ends(self.partitions.active());
+        let rest = self.partitions.active();
+        self.partitions.disturbed(&rest);
+        self.ask_for_ends(rest);
         let lost = self.partitions.end_revocation();
         self.lost(lost);
     }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use ingest_core::record::TopicPartition;
+use rdkafka::Statistics as ClientStatistics;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::{Driver, ERROR_INTERVAL};
 use crate::clock;
 use crate::convert;
-use crate::driver::offsets::Task;
+use crate::driver::offsets::{Bounds, Task};
 use crate::port::{FatalError, SourceError, SourceErrorKind, SourceEvent};
 use crate::stats;
 
@@ -20,7 +21,9 @@ impl Driver {
         let Some(statistics) = context.take_statistics() else {
             return;
         };
-        let statistics = stats::of(&statistics, &self.ends, self.consumer_protocol);
+        self.judge_readings(&statistics);
+        let empty_ahead = |partition: &TopicPartition| self.partitions.empty_ahead(partition);
+        let statistics = stats::of(&statistics, &self.ends, empty_ahead, self.consumer_protocol);
         self.outbox.replaceable(SourceEvent::Statistics(statistics));
         let quiet = if self.throttled {
             self.partitions.active()
@@ -30,11 +33,44 @@ impl Driver {
         self.ask_for_ends(quiet);
     }
 
+    /// Tells the readings of the partitions that deliver how far the client is.
+    fn judge_readings(&mut self, statistics: &ClientStatistics) {
+        if self.throttled {
+            return;
+        }
+        for partition in self.partitions.delivering() {
+            let Some(seen) = stats::of_partition(statistics, &partition) else {
+                continue;
+            };
+            let (fetched, start, end) = stats::bounds(seen);
+            let Some(reading) = self.partitions.reading(&partition) else {
+                continue;
+            };
+            let gone = reading.statistics(fetched, start, end);
+            self.vanished(&partition, gone);
+        }
+    }
+
     /// Asks the brokers for the ends of partitions, one question at a time.
     pub(super) fn ask_for_ends(&mut self, partitions: Vec<TopicPartition>) {
         if !partitions.is_empty() && !self.asked_ends && self.stopping.is_none() {
             self.asked_ends = true;
-            self.send_task(Task::ReadEnds(partitions));
+            self.send_task(Task::ReadBounds(partitions));
+        }
+    }
+
+    /// Where logs start and end. A partition that rested all the while can only go on at the start or above.
+    pub(super) fn bounds_read(&mut self, bounds: Vec<(TopicPartition, Bounds)>) {
+        self.asked_ends = false;
+        self.ends.clear();
+        for (partition, Bounds { start, end }) in bounds {
+            if let Some(end) = end {
+                self.ends.insert(partition.clone(), end);
+            }
+            let rests = self.throttled || self.partitions.is_paused(&partition);
+            let reading = self.partitions.reading(&partition).filter(|_| rests);
+            let gone = reading.and_then(|reading| reading.resting(start, end));
+            self.vanished(&partition, gone);
         }
     }
 
@@ -42,6 +78,10 @@ impl Driver {
         if let Some((code, reason)) = self.consumer.client().fatal_error() {
             self.fatal(fatal_detail(code, &reason));
         } else {
+            if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) {
+                // `auto.offset.reset: error`: the partition stands still until it is assigned anew.
+                self.report(SourceErrorKind::Offsets, error.to_string());
+            }
             // What the client reports about itself has come through the context, with its reason.
             tracing::debug!(%error, "poll");
         }

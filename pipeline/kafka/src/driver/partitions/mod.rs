@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
-use ingest_core::record::{Epoch, Partition, Topic, TopicPartition};
+use ingest_core::reading::{Gap, Reading, Step};
+use ingest_core::record::{Epoch, Offset, Partition, Topic, TopicPartition};
 
 /// The partitions held. Topics by name, because every record is looked up here by the name it comes with.
 #[derive(Debug, Default)]
@@ -21,12 +22,17 @@ struct TopicPartitions {
     held: BTreeMap<i32, Held>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Held {
+    /// The epoch that the assignment began with, and that of its present life.
+    first: Epoch,
     epoch: Epoch,
     state: State,
     /// The worker asked for a pause.
     paused: bool,
+    reading: Reading,
+    /// Another topic stands under its name: what the client delivers means nothing before it was told to begin there.
+    astray: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,9 +77,12 @@ impl Partitions {
                 .insert(
                     partition.partition.0,
                     Held {
+                        first: epoch,
                         epoch,
                         state: State::Starting,
                         paused: self.start_paused,
+                        reading: Reading::default(),
+                        astray: false,
                     },
                 );
             assigned.push((partition.clone(), epoch));
@@ -87,14 +96,91 @@ impl Partitions {
             .is_some_and(|held| held.epoch == epoch && held.state == State::Starting)
     }
 
-    /// The committed offset is known; the partition may deliver.
-    pub(super) fn start(&mut self, partition: &TopicPartition, epoch: Epoch) {
+    /// The committed offset is known; the partition may deliver, and is read from there on.
+    pub(super) fn start(&mut self, partition: &TopicPartition, epoch: Epoch, from: Option<Offset>) {
         if let Some(held) = self.get_mut(partition)
             && held.epoch == epoch
             && held.state == State::Starting
         {
             held.state = State::Active;
+            held.reading = Reading::at(from);
         }
+    }
+
+    /// Another topic stands under this name: the partitions of it that are held.
+    pub(super) fn led_astray(&mut self, topic: &str) -> Vec<TopicPartition> {
+        let Some(found) = self.topics.get_mut(topic) else {
+            return Vec::new();
+        };
+        for held in found.held.values_mut() {
+            held.astray = true;
+        }
+        let all = found.held.keys();
+        all.map(|number| named(&found.topic, *number)).collect()
+    }
+
+    /// The partitions that deliver, or are drained, and whose client is still to be told that another topic stands there.
+    pub(super) fn astray(&self) -> Vec<TopicPartition> {
+        self.iter()
+            .filter(|(_, _, held)| {
+                held.astray && matches!(held.state, State::Active | State::Draining)
+            })
+            .map(|(topic, number, _)| named(topic, number))
+            .collect()
+    }
+
+    /// The client was told.
+    pub(super) fn found(&mut self, partition: &TopicPartition) {
+        if let Some(held) = self.get_mut(partition) {
+            held.astray = false;
+        }
+    }
+
+    /// A new life begins at this offset, under a new epoch. What had not been read of the old one.
+    pub(super) fn begin_life(
+        &mut self,
+        partition: &TopicPartition,
+        epoch: Epoch,
+        from: Offset,
+    ) -> Option<Gap> {
+        let held = self.get_mut(partition)?;
+        held.epoch = epoch;
+        let ended = std::mem::replace(&mut held.reading, Reading::at(Some(from)));
+        ended.unread()
+    }
+
+    /// The client throws away what it has fetched of these.
+    pub(super) fn disturbed(&mut self, partitions: &[TopicPartition]) {
+        for partition in partitions {
+            if let Some(held) = self.get_mut(partition) {
+                held.reading.disturbed();
+            }
+        }
+    }
+
+    /// The client has nothing fetched that was not taken.
+    pub(super) fn emptied(&mut self) {
+        for held in self.all_mut().filter(|held| held.delivers()) {
+            held.reading.emptied();
+        }
+    }
+
+    /// The reading of a partition that delivers, or is paused.
+    pub(super) fn reading(&mut self, partition: &TopicPartition) -> Option<&mut Reading> {
+        self.get_mut(partition)
+            .filter(|held| held.state == State::Active && !held.astray)
+            .map(|held| &mut held.reading)
+    }
+
+    /// The epoch that a partition is read under.
+    pub(super) fn epoch(&self, partition: &TopicPartition) -> Option<Epoch> {
+        self.get(partition).map(|held| held.epoch)
+    }
+
+    /// Offsets above the last record that are known to hold none.
+    pub(super) fn empty_ahead(&self, partition: &TopicPartition) -> u64 {
+        self.get(partition)
+            .map_or(0, |held| held.reading.empty_ahead())
     }
 
     /// The group wants these back; gives those that the worker has to drain. A second revocation joins the open one
@@ -125,7 +211,8 @@ impl Partitions {
     /// The worker has drained a partition. Says whether it belonged to the open revocation.
     pub(super) fn hand_back(&mut self, partition: &TopicPartition, epoch: Epoch) -> bool {
         match self.get_mut(partition) {
-            Some(held) if held.epoch == epoch && held.state == State::Draining => {
+            // The worker may not have heard yet that a new life began.
+            Some(held) if held.is_under(epoch) && held.state == State::Draining => {
                 held.state = State::HandedBack;
                 true
             }
@@ -184,7 +271,7 @@ impl Partitions {
     /// The partitions that deliver when the channel has room.
     pub(super) fn delivering(&self) -> Vec<TopicPartition> {
         self.iter()
-            .filter(|(_, _, held)| held.state == State::Active && !held.paused)
+            .filter(|(_, _, held)| held.delivers())
             .map(|(topic, number, _)| named(topic, number))
             .collect()
     }
@@ -197,6 +284,12 @@ impl Partitions {
             .collect()
     }
 
+    /// Whether the worker has paused it.
+    pub(super) fn is_paused(&self, partition: &TopicPartition) -> bool {
+        self.get(partition)
+            .is_some_and(|held| held.state == State::Active && held.paused)
+    }
+
     /// The partitions that deliver or are paused.
     pub(super) fn active(&self) -> Vec<TopicPartition> {
         self.iter()
@@ -205,11 +298,24 @@ impl Partitions {
             .collect()
     }
 
-    /// Under which assignment a record of this partition is delivered; `None` if it must not be.
+    /// Under which epoch a record of this partition is delivered; `None` if it must not be.
     pub(super) fn delivery(&self, topic: &str, partition: i32) -> Option<(&Topic, Epoch)> {
         let partitions = self.topics.get(topic)?;
         let held = partitions.held.get(&partition)?;
-        (held.state == State::Active).then_some((&partitions.topic, held.epoch))
+        (held.state == State::Active && !held.astray).then_some((&partitions.topic, held.epoch))
+    }
+
+    /// A record of a partition that delivers is taken at this offset.
+    pub(super) fn take(&mut self, topic: &str, partition: i32, offset: Offset) -> Step {
+        let found = self.topics.get_mut(topic);
+        let held = found.and_then(|topic| topic.held.get_mut(&partition));
+        held.map_or(Step::Follows, |held| held.reading.take(offset))
+    }
+
+    /// Whether a record that was taken under this epoch is still to be delivered.
+    pub(super) fn delivers(&self, partition: &TopicPartition, epoch: Epoch) -> bool {
+        self.get(partition)
+            .is_some_and(|held| held.state == State::Active && held.is_under(epoch))
     }
 
     /// Whether the partition is still held under that epoch.
@@ -256,6 +362,12 @@ impl Partitions {
             .get_mut(&partition.partition.0)
     }
 
+    fn all_mut(&mut self) -> impl Iterator<Item = &mut Held> {
+        self.topics
+            .values_mut()
+            .flat_map(|topic| topic.held.values_mut())
+    }
+
     fn iter(&self) -> impl Iterator<Item = (&Topic, i32, &Held)> {
         self.topics.values().flat_map(|topic| {
             topic
@@ -263,6 +375,17 @@ impl Partitions {
                 .iter()
                 .map(|(number, held)| (&topic.topic, *number, held))
         })
+    }
+}
+
+impl Held {
+    fn delivers(&self) -> bool {
+        self.state == State::Active && !self.paused
+    }
+
+    /// Whether the epoch is of this assignment.
+    fn is_under(&self, epoch: Epoch) -> bool {
+        self.first <= epoch && epoch <= self.epoch
     }
 }
 
@@ -274,126 +397,4 @@ fn named(topic: &Topic, number: i32) -> TopicPartition {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::clock;
-
-    fn partition(number: i32) -> TopicPartition {
-        TopicPartition::new("t", number)
-    }
-
-    /// Partitions 0, 1 and 2 with the epochs 1, 2 and 3; 0 and 1 have started.
-    fn three() -> Partitions {
-        let mut partitions = Partitions::default();
-        let mut last = 0;
-        let assigned = partitions.assign(&[partition(0), partition(1), partition(2)], || {
-            last += 1;
-            Epoch(last)
-        });
-        assert_eq!(assigned.len(), 3);
-        partitions.start(&partition(0), Epoch(1));
-        partitions.start(&partition(1), Epoch(2));
-        partitions
-    }
-
-    #[test]
-    fn a_partition_delivers_once_its_committed_offset_is_known() {
-        let mut partitions = three();
-        assert_eq!(
-            partitions.delivery("t", 0).map(|(_, epoch)| epoch),
-            Some(Epoch(1))
-        );
-        assert!(partitions.delivery("t", 2).is_none());
-        assert!(
-            !partitions.is_starting(&partition(2), Epoch(2)),
-            "another epoch"
-        );
-        partitions.start(&partition(2), Epoch(3));
-        assert!(partitions.delivery("t", 2).is_some());
-        assert!(partitions.delivery("u", 0).is_none());
-    }
-
-    #[test]
-    fn a_revocation_is_over_when_all_of_it_is_handed_back() {
-        let mut partitions = three();
-        let deadline = clock::now();
-        let all = [partition(0), partition(1), partition(2)];
-        let draining = partitions.revoke(&all, deadline);
-        assert_eq!(
-            draining,
-            vec![(partition(0), Epoch(1)), (partition(1), Epoch(2))]
-        );
-        assert!(partitions.delivery("t", 0).is_none());
-        assert!(
-            partitions.may_commit(&partition(0), Epoch(1)),
-            "draining ends with a commit"
-        );
-        assert!(partitions.hand_back(&partition(0), Epoch(1)));
-        assert!(
-            !partitions.may_commit(&partition(0), Epoch(1)),
-            "nothing after the hand-back"
-        );
-        assert!(!partitions.is_drained());
-        assert!(
-            !partitions.hand_back(&partition(1), Epoch(1)),
-            "an answer to an older epoch"
-        );
-        assert!(partitions.hand_back(&partition(1), Epoch(2)));
-        assert!(partitions.is_drained());
-        assert_eq!(partitions.end_revocation(), vec![], "all were handed back");
-        assert!(partitions.revocation_deadline().is_none());
-    }
-
-    #[test]
-    fn what_is_not_handed_back_by_the_deadline_counts_as_lost() {
-        let mut partitions = three();
-        partitions.revoke(&[partition(0), partition(1)], clock::now());
-        assert!(partitions.hand_back(&partition(0), Epoch(1)));
-        assert_eq!(partitions.end_revocation(), vec![(partition(1), Epoch(2))]);
-    }
-
-    #[test]
-    fn a_second_revocation_joins_the_first_and_keeps_its_deadline() {
-        let mut partitions = three();
-        let first = clock::now();
-        partitions.revoke(&[partition(0)], first);
-        let later = first + std::time::Duration::from_secs(9);
-        assert_eq!(
-            partitions
-                .revoke(&[partition(0), partition(1)], later)
-                .len(),
-            1
-        );
-        assert_eq!(partitions.revocation_deadline(), Some(first));
-        assert_eq!(partitions.revoking().len(), 2);
-    }
-
-    #[test]
-    fn losing_everything_closes_the_open_revocation() {
-        let mut partitions = three();
-        partitions.revoke(&[partition(0)], clock::now());
-        assert!(partitions.hand_back(&partition(0), Epoch(1)));
-        let lost = partitions.lose(&[partition(0), partition(1), partition(2)]);
-        assert_eq!(
-            lost,
-            vec![(partition(1), Epoch(2))],
-            "only what the worker still holds"
-        );
-        assert!(partitions.revocation_deadline().is_none());
-    }
-
-    #[test]
-    fn a_pause_outlives_the_channels_and_not_the_assignment() {
-        let mut partitions = three();
-        assert!(partitions.set_paused(&partition(0), true));
-        assert!(
-            !partitions.set_paused(&partition(0), true),
-            "nothing changed"
-        );
-        assert_eq!(partitions.delivering(), vec![partition(1)]);
-        partitions.lose(&[partition(0)]);
-        partitions.assign(&[partition(0)], || Epoch(9));
-        partitions.start(&partition(0), Epoch(9));
-        assert_eq!(partitions.delivering().len(), 2);
-    }
-}
+mod tests;
