@@ -87,6 +87,42 @@ impl OwnBroker {
         self.container.unpause().await.unwrap();
     }
 
+    /// Runs a program in the container; what it printed.
+    pub(crate) fn exec(&self, arguments: &[&str]) -> String {
+        let output = Command::new("docker")
+            .args(["exec", self.container.id()])
+            .args(arguments)
+            .output()
+            .unwrap();
+        let out = String::from_utf8_lossy(&output.stdout).into_owned();
+        let err = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {out}\n{err}");
+        out
+    }
+
+    /// Cuts a file of the stopped container to that part of its length.
+    pub(crate) fn cut(&self, file: &str, part: f64) {
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join("copy");
+        let inside = format!("{}:{file}", self.container.id());
+        let outside = copy.to_str().unwrap();
+        let run = |from: &str, to: &str| {
+            let status = Command::new("docker").args(["cp", from, to]).status();
+            assert!(status.unwrap().success(), "docker cp {from} {to}");
+        };
+        run(&inside, outside);
+        let mut bytes = std::fs::read(&copy).unwrap();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a part of a small file"
+        )]
+        bytes.truncate((bytes.len() as f64 * part) as usize);
+        std::fs::write(&copy, bytes).unwrap();
+        run(outside, &inside);
+    }
+
     /// Starts it again with the data that it had, and returns when it answers.
     pub(crate) async fn start(&self) {
         self.container.start().await.unwrap();
@@ -104,7 +140,10 @@ fn request() -> ContainerRequest<Kafka> {
         // Otherwise the first member of every group waits three seconds for others.
         .with_env_var("KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS", "0")
         .with_env_var("KAFKA_AUTO_CREATE_TOPICS_ENABLE", "false")
-        .with_startup_timeout(Duration::from_secs(60))
+        // A cluster of one can hold the log of transactions.
+        .with_env_var("KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR", "1")
+        .with_env_var("KAFKA_TRANSACTION_STATE_LOG_MIN_ISR", "1")
+        .with_startup_timeout(Duration::from_secs(240))
 }
 
 async fn start(request: ContainerRequest<Kafka>) -> Result<ContainerAsync<Kafka>, String> {

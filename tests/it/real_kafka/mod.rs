@@ -19,6 +19,7 @@ mod group;
 mod hour;
 
 mod letters;
+mod lives;
 mod members;
 mod memory;
 mod outage;

@@ -16,6 +16,8 @@ const OFFSET_FETCH: (i16, i16) = (9, 1);
 const FIND_COORDINATOR: (i16, i16) = (10, 0);
 const API_VERSIONS: (i16, i16) = (18, 0);
 const CREATE_TOPICS: (i16, i16) = (19, 2);
+const DELETE_TOPICS: (i16, i16) = (20, 1);
+const DELETE_RECORDS: (i16, i16) = (21, 0);
 const CREATE_PARTITIONS: (i16, i16) = (37, 0);
 const INCREMENTAL_ALTER_CONFIGS: (i16, i16) = (44, 0);
 
@@ -54,12 +56,49 @@ pub(crate) async fn create_topic(
     change_topic(broker, CREATE_TOPICS, &body, name).await;
 }
 
+/// Creates a topic if its name is free.
+pub(crate) async fn try_create_topic(broker: &Broker, name: &str, partitions: i32) -> bool {
+    let mut body = Body::default();
+    body.i32(1).text(name).i32(partitions).i16(1).i32(0).i32(0);
+    body.i32(10_000).bytes(&[0]);
+    let mut answer = request(broker, CREATE_TOPICS, &body).await;
+    answer.i32();
+    assert_eq!(answer.i32(), 1);
+    answer.text();
+    answer.i16() == 0
+}
+
 /// Gives a topic more partitions, so many in all.
 pub(crate) async fn add_partitions(broker: &Broker, name: &str, partitions: i32) {
     let mut body = Body::default();
     body.i32(1).text(name).i32(partitions).i32(-1);
     body.i32(10_000).bytes(&[0]);
     change_topic(broker, CREATE_PARTITIONS, &body, name).await;
+}
+
+/// Deletes a topic, and returns when its name is free.
+pub(crate) async fn delete_topic(broker: &Broker, name: &str) {
+    let mut body = Body::default();
+    body.i32(1).text(name).i32(10_000);
+    let mut answer = request(broker, DELETE_TOPICS, &body).await;
+    answer.i32();
+    assert_eq!(answer.i32(), 1);
+    assert_eq!(answer.text(), name.as_bytes());
+    assert_eq!(answer.i16(), 0, "topic {name} cannot be deleted");
+}
+
+/// Deletes the records of a partition below an offset.
+pub(crate) async fn delete_records(broker: &Broker, topic: &str, partition: i32, below: i64) {
+    let mut body = Body::default();
+    body.i32(1).text(topic).i32(1).i32(partition).i64(below);
+    body.i32(10_000);
+    let mut answer = request(broker, DELETE_RECORDS, &body).await;
+    answer.i32();
+    assert_eq!(answer.i32(), 1);
+    answer.text();
+    assert_eq!(answer.i32(), 1);
+    let (_, low, error) = (answer.i32(), answer.i64(), answer.i16());
+    assert_eq!((error, low), (0, below), "{topic}[{partition}]");
 }
 
 /// A request about one topic, and the one answer to it.

@@ -1,0 +1,322 @@
+//! A partition begins another life, or its records vanish before they are read: with the worker running and with it down.
+//!
+//! An offset means something only within one life of a partition's log. Nothing of a new life is passed over for what was
+//! settled in the old one, and what nobody can read any more is counted.
+
+use std::collections::BTreeSet;
+
+use ingest_kafka::OutgoingRecord;
+use serde_json::{Value, json};
+
+use super::setup::{Options, Setup};
+use super::worker::{Worker, whole};
+use super::{broker, wait_for, wire};
+
+/// Events of one customer each, numbered. They have no id, so that only their place names them.
+fn events(setup: &Setup, numbers: std::ops::Range<u64>) -> Vec<OutgoingRecord> {
+    let event = |number: u64| {
+        let value = json!({
+            "type": "track", "event": "Coupon Applied", "userId": format!("u-{}", number % 20),
+            "properties": { "coupon_id": format!("c-{number}") },
+        });
+        // One key, so that the order of the topic is that of the numbers.
+        setup.record("all", value.to_string())
+    };
+    numbers.map(event).collect()
+}
+
+/// The numbers of the events that reached Kustomer.
+fn told(setup: &Setup) -> BTreeSet<u64> {
+    setup.kustomer.with(|sim| {
+        let coupons = sim.events().map(|event| {
+            let coupon = event.meta["coupon"].as_str();
+            coupon
+                .unwrap_or_default()
+                .trim_start_matches("c-")
+                .parse()
+                .unwrap_or(u64::MAX)
+        });
+        coupons.collect()
+    })
+}
+
+async fn one_partition(broker: broker::Broker, name: &str) -> Setup {
+    let options = Options {
+        partitions: 1,
+        ..Options::default()
+    };
+    Setup::start(broker, name, options).await
+}
+
+async fn until_told(setup: &Setup, worker: &Worker, numbers: u64) {
+    wait_for(
+        &format!("{numbers} events"),
+        || format!("{} are there\n{}", told(setup).len(), worker.tail()),
+        async || (told(setup).len() as u64 >= numbers).then_some(()),
+    )
+    .await;
+}
+
+async fn until_metric(worker: &Worker, name: &str, labels: &[(&str, &str)], count: u64) {
+    wait_for(
+        &format!("{name} {labels:?} to be {count}"),
+        || worker.tail(),
+        async || (whole(worker.metrics().await.sum(name, labels)) >= count).then_some(()),
+    )
+    .await;
+    let metrics = worker.metrics().await;
+    assert_eq!(whole(metrics.sum(name, labels)), count, "{name}");
+}
+
+/// What `/status` says broke the reading: the newest first.
+async fn breaks(worker: &Worker) -> Vec<Value> {
+    worker.status().await.unwrap()["breaks"]
+        .as_array()
+        .unwrap()
+        .clone()
+}
+
+async fn remake(setup: &Setup) {
+    wire::delete_topic(&setup.broker, &setup.topic).await;
+    wait_for("the topic's name to be free", String::new, async || {
+        wire::try_create_topic(&setup.broker, &setup.topic, 1)
+            .await
+            .then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_is_made_again_under_a_running_worker_is_read_from_its_first_record() {
+    let Some(broker) = broker::shared("made-again").await else {
+        return;
+    };
+    let setup = one_partition(broker, "made-again").await;
+    let mut worker = setup.worker().await;
+    setup.produce(events(&setup, 0..300)).await;
+    until_told(&setup, &worker, 300).await;
+    setup.wait_until_committed(&[&worker]).await;
+    remake(&setup).await;
+    setup.produce(events(&setup, 1_000..1_400)).await;
+    until_told(&setup, &worker, 700).await;
+    setup.wait_until_committed(&[&worker]).await;
+    assert_eq!(setup.committed_offsets().await, [400]);
+    assert_eq!(setup.kustomer.account().repeated.tracking, 0);
+    let broke = breaks(&worker).await;
+    let metrics = worker.metrics().await;
+    let lives = whole(metrics.sum("partition_lives_total", &[]));
+    assert_eq!(
+        whole(metrics.sum("records_vanished_total", &[])),
+        0,
+        "{broke:?}"
+    );
+    worker.assert_sound().await;
+    setup.say(&format!(
+        "300 old and 400 new records delivered; {lives} new lives, {broke:?}"
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_is_made_again_while_no_worker_runs_is_read_from_its_first_record() {
+    let Some(broker) = broker::shared("made-again-down").await else {
+        return;
+    };
+    let setup = one_partition(broker, "made-again-down").await;
+    let mut first = setup.worker().await;
+    setup.produce(events(&setup, 0..300)).await;
+    until_told(&setup, &first, 300).await;
+    setup.wait_until_committed(&[&first]).await;
+    assert_eq!(first.terminate().await.0.code(), Some(0));
+    remake(&setup).await;
+    setup.produce(events(&setup, 1_000..1_400)).await;
+    let mut second = setup.worker().await;
+    until_told(&setup, &second, 700).await;
+    setup.wait_until_committed(&[&second]).await;
+    assert_eq!(setup.committed_offsets().await, [400]);
+    let broke = breaks(&second).await;
+    assert_eq!(broke[0]["what"], "read_from_start", "{broke:?}");
+    assert_eq!(broke[0]["to_offset"], 400, "{broke:?}");
+    second.assert_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offsets_that_were_set_back_by_hand_are_read_again() {
+    let Some(broker) = broker::shared("set-back").await else {
+        return;
+    };
+    let setup = one_partition(broker, "set-back").await;
+    let mut first = setup.worker().await;
+    setup.produce(events(&setup, 0..300)).await;
+    until_told(&setup, &first, 300).await;
+    setup.wait_until_committed(&[&first]).await;
+    assert_eq!(first.terminate().await.0.code(), Some(0));
+    let entry: (i32, i64, &[u8]) = (0, 100, b"");
+    let refused = wire::commit(&setup.broker, &setup.group, &setup.topic, &[entry]).await;
+    assert_eq!(refused, 0);
+    let mut second = setup.worker().await;
+    setup.produce(events(&setup, 300..350)).await;
+    until_told(&setup, &second, 350).await;
+    setup.wait_until_committed(&[&second]).await;
+    assert_eq!(setup.kustomer.account().repeated.tracking, 200);
+    second.assert_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_vanish_before_a_running_worker_reads_them_are_counted() {
+    const ALL: u64 = 4_000;
+    let Some(broker) = broker::shared("vanish").await else {
+        return;
+    };
+    let options = Options {
+        partitions: 1,
+        budget: "{ records: 1000, bytes: 16MiB }",
+        ..Options::default()
+    };
+    let setup = Setup::start(broker, "vanish", options).await;
+    setup.inject(&json!({ "rules": [{ "name": "away", "when": { "endpoint": "*" }, "do": { "action": "status", "status": 503 } }] }));
+    let mut worker = setup.worker().await;
+    setup.produce(events(&setup, 0..ALL)).await;
+    wait_for(
+        "the budget to be full",
+        || worker.tail(),
+        async || {
+            let metrics = worker.metrics().await;
+            let full = metrics.sum("gate_closed", &[]) + metrics.sum("partitions_waiting", &[]);
+            (full > 0.5).then_some(())
+        },
+    )
+    .await;
+    wire::delete_records(&setup.broker, &setup.topic, 0, 3_500).await;
+    setup.inject(&json!({ "rules": [] }));
+    setup.wait_until_committed(&[&worker]).await;
+    let read = whole(worker.metrics().await.sum("records_read_total", &[]));
+    assert!(read < ALL, "all were read in time: {read}");
+    until_metric(&worker, "records_vanished_total", &[], ALL - read).await;
+    assert_eq!(told(&setup).len() as u64, read);
+    let broke = breaks(&worker).await;
+    assert_eq!(broke[0]["what"], "vanished", "{broke:?}");
+    assert_eq!(broke[0]["to_offset"], 3_500, "{broke:?}");
+    assert_eq!(
+        worker.status().await.unwrap()["records_vanished"],
+        ALL - read
+    );
+    worker.assert_sound().await;
+    setup.say(&format!(
+        "{ALL} records, {read} read, {} counted as vanished",
+        ALL - read
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_vanish_while_no_worker_runs_are_counted() {
+    let Some(broker) = broker::shared("vanish-down").await else {
+        return;
+    };
+    let setup = one_partition(broker, "vanish-down").await;
+    let mut first = setup.worker().await;
+    setup.produce(events(&setup, 0..300)).await;
+    until_told(&setup, &first, 300).await;
+    setup.wait_until_committed(&[&first]).await;
+    assert_eq!(first.terminate().await.0.code(), Some(0));
+    setup.produce(events(&setup, 300..800)).await;
+    // All of them: no record is left that would show the gap.
+    wire::delete_records(&setup.broker, &setup.topic, 0, 800).await;
+    let mut second = setup.worker().await;
+    until_metric(&second, "records_vanished_total", &[], 500).await;
+    setup.wait_until_committed(&[&second]).await;
+    setup.produce(events(&setup, 800..850)).await;
+    until_told(&setup, &second, 350).await;
+    setup.wait_until_committed(&[&second]).await;
+    let broke = breaks(&second).await;
+    assert_eq!(
+        (&broke[0]["from_offset"], &broke[0]["to_offset"]),
+        (&json!(300), &json!(800)),
+        "{broke:?}"
+    );
+    assert_eq!(
+        whole(second.metrics().await.sum("records_vanished_total", &[])),
+        500
+    );
+    second.assert_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_lost_its_end_is_read_again_and_nothing_of_it_is_passed_over() {
+    let Some(own) = broker::own("lost-end").await else {
+        return;
+    };
+    let setup = one_partition(own.broker.clone(), "lost-end").await;
+    let mut worker = setup.worker().await;
+    for from in (0..300).step_by(10) {
+        setup.produce(events(&setup, from..from + 10)).await;
+    }
+    until_told(&setup, &worker, 300).await;
+    setup.wait_until_committed(&[&worker]).await;
+    let files = format!(
+        "ls /tmp/*/{0}-0/*.log /var/lib/kafka/data/{0}-0/*.log 2>/dev/null || true",
+        setup.topic
+    );
+    let files = own.exec(&["bash", "-c", &files]);
+    let log = files.lines().next().unwrap().to_owned();
+    own.kill().await;
+    own.cut(&log, 0.5);
+    own.start().await;
+    let left = setup.ends().await[0];
+    assert!((1..300).contains(&left), "{left} records left");
+    // Past the old position: nothing but the log's own history tells that these are others.
+    setup.produce(events(&setup, 1_000..1_400)).await;
+    until_told(&setup, &worker, 700).await;
+    setup.wait_until_committed(&[&worker]).await;
+    let broke = breaks(&worker).await;
+    until_metric(
+        &worker,
+        "partition_lives_total",
+        &[("cause", "went_back")],
+        1,
+    )
+    .await;
+    let repeated = setup.kustomer.account().repeated.tracking;
+    worker.assert_sound().await;
+    setup.say(&format!(
+        "{left} of 300 records left, {repeated} of them repeated; {broke:?}"
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_marker_of_a_transaction_is_no_backlog() {
+    let Some(own) = broker::own("marker").await else {
+        return;
+    };
+    let setup = one_partition(own.broker.clone(), "marker").await;
+    let mut worker = setup.worker().await;
+    own.exec(&[
+        "bash", "-c",
+        &format!(
+            "echo '{{\"type\":\"page\",\"name\":\"Home\",\"userId\":\"u\"}}' > /tmp/payload; java -cp '/opt/kafka/libs/*' \
+             org.apache.kafka.tools.ProducerPerformance --topic {} --num-records 10 --throughput -1 --payload-file /tmp/payload \
+             --producer-props bootstrap.servers=localhost:9093 --transactional-id t",
+            setup.topic
+        ),
+    ]);
+    let end = setup.ends().await[0];
+    assert!(end > 10, "no marker: {end}");
+    worker.wait_until("skipped", 10).await;
+    wait_for(
+        "no lag",
+        || worker.tail(),
+        async || {
+            let metrics = worker.metrics().await;
+            let known = !metrics.lines("partition_unsettled_records").is_empty()
+                || metrics.records("skipped") == 10;
+            let status = worker.status().await?;
+            let lag = status["partitions"][0]["lag_records"].as_u64()?;
+            (known && lag == 0).then_some(())
+        },
+    )
+    .await;
+    assert_eq!(
+        whole(worker.metrics().await.sum("records_vanished_total", &[])),
+        0
+    );
+    worker.assert_sound().await;
+}
