@@ -11,6 +11,7 @@ impl World {
     /// Stops a replica for that long. If it is longer than the group waits for a member, `to` gets its partitions.
     pub(crate) fn sleep(&mut self, replica: usize, long: Duration, to: usize) {
         let generation = self.replicas[replica].generation;
+        self.cut_off(replica, false);
         self.replicas[replica].asleep_until = Some(self.now + long);
         if long > SESSION {
             self.later(
@@ -36,15 +37,17 @@ impl World {
         self.replicas[replica].stopping = true;
         for (partition, log) in &mut self.logs {
             if log.owner.is_some_and(|(owner, _)| owner == replica) {
-                log.next = i64::MAX;
+                log.withhold();
                 self.moving.insert(partition.clone(), to);
             }
         }
+        self.cut_off(replica, true);
         self.step(replica, Input::Shutdown);
     }
 
     /// The group gives everything that a replica owns to another, and the replica learns it a moment later.
     pub(crate) fn lose(&mut self, replica: usize, to: usize) {
+        self.cut_off(replica, false);
         self.expel(replica, to);
     }
 

@@ -7,7 +7,7 @@ use ingest_core::call::{Call, Reply};
 use ingest_core::commit_metadata::Metadata;
 use ingest_core::fact::{Fact, Settlement};
 use ingest_core::machine::{CommitAnswer, CommitEntry, Effect, Input, LetterId};
-use ingest_core::record::{Epoch, Offset, Position, Record, TopicPartition};
+use ingest_core::record::{Epoch, Position, Record, TopicPartition};
 use ingest_core::trouble::{Trouble, TroubleKind};
 use ingest_kustomer::classify::{
     HttpReply, ReplyBody, Unanswered, classify, trouble_of, unanswered,
@@ -31,7 +31,10 @@ impl World {
     }
 
     /// A letter is on its way to the dead-letter topic, or aside to the hold topic.
-    fn later_letter(&mut self, replica: usize, letter: LetterId, position: Position, aside: bool) {
+    fn later_letter(&mut self, replica: usize, letter: LetterId, record: Record, aside: bool) {
+        let mut position = record.position;
+        let log = &self.logs[&position.partition];
+        position.offset.0 = log.name(position.offset.0, record.timestamp_ms);
         let event = Event::Letter {
             replica,
             generation: self.replicas[replica].generation,
@@ -55,10 +58,10 @@ impl World {
                 self.later(self.latency, event);
             }
             Effect::DeadLetter { letter, record, .. } => {
-                self.later_letter(replica, letter, record.position, false);
+                self.later_letter(replica, letter, record, false);
             }
             Effect::Divert { letter, record, .. } => {
-                self.later_letter(replica, letter, record.position, true);
+                self.later_letter(replica, letter, record, true);
             }
             Effect::Commit(entries) => {
                 let event = Event::Commit {
@@ -372,12 +375,9 @@ impl World {
         for entry in entries {
             let log = self.logs.get_mut(&entry.partition).expect("a partition");
             if log.owner == Some((replica, entry.epoch)) {
-                assert!(entry.offset.0 >= log.committed, "a commit went back");
-                log.committed = entry.offset.0;
-                log.metadata = entry
-                    .metadata
-                    .clone()
-                    .map_or(Metadata::None, Metadata::Text);
+                let metadata = entry.metadata.clone();
+                let metadata = metadata.map_or(Metadata::None, Metadata::Text);
+                log.commit(entry.epoch, entry.offset.0, metadata);
             }
         }
         CommitAnswer::Accepted
@@ -393,22 +393,18 @@ impl World {
                     break;
                 }
                 let log = self.logs.get_mut(&partition).expect("a partition");
-                let Some((owner, epoch)) = log.owner else {
+                if log.owner.is_none_or(|(owner, _)| owner != replica) {
+                    break;
+                }
+                let Some((offset, verdict, arrived)) = log.fetch() else {
                     break;
                 };
-                let index = usize::try_from(log.next).unwrap_or(usize::MAX);
-                let Some(verdict) = log.verdicts.get(index).filter(|_| owner == replica) else {
-                    break;
-                };
-                let verdict = verdict.clone();
-                let arrived = log.arrived.get(index).copied();
-                let offset = log.next;
-                log.next += 1;
+                let epoch = self.take(&partition, offset);
                 any = true;
                 let record = Record {
                     position: Position {
                         partition: partition.clone(),
-                        offset: Offset(offset),
+                        offset,
                     },
                     key: None,
                     value: Some(Bytes::from_static(b"{}")),

@@ -4,6 +4,7 @@
 
 mod group;
 mod happen;
+mod log;
 pub(crate) mod make;
 mod state_topic;
 mod trace;
@@ -13,31 +14,23 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ingest_core::call::{Call, Reply};
-use ingest_core::commit_metadata::{DEFAULT_LIMIT, Metadata};
+use ingest_core::commit_metadata::DEFAULT_LIMIT;
 use ingest_core::fact::Fact;
 use ingest_core::machine::{
     CommitEntry, Committed, Input, LetterId, Machine, MachineSettings, RequestId, StateSettings,
     StateWriteId, TopicSettings,
 };
 use ingest_core::outcome::Verdict;
-use ingest_core::record::{Epoch, Offset, Position, Topic, TopicPartition};
+use ingest_core::record::{Epoch, Position, Topic, TopicPartition};
 use ingest_core::state_log::writer::StateRecord;
 use kustomer_sim::{Config, Sim, SimTime};
+
+pub(crate) use self::log::Log;
+use self::log::Losses;
 
 /// Where the simulator's clock starts.
 const SIM_START_MS: i64 = 1_767_225_600_000;
 pub(crate) const TOPIC: &str = "shop.events";
-
-pub(crate) struct Log {
-    pub(crate) verdicts: Vec<Verdict>,
-    /// When each of them was put in, in milliseconds since the start.
-    arrived: Vec<i64>,
-    pub(crate) committed: i64,
-    /// The text beside it.
-    pub(crate) metadata: Metadata,
-    owner: Option<(usize, Epoch)>,
-    next: i64,
-}
 
 pub(crate) struct Replica {
     pub(crate) machine: Option<Machine>,
@@ -142,6 +135,8 @@ pub(crate) struct World {
     /// How long each delivered record took from `put` to its settlement, in the order of settlement.
     pub(crate) delays: Vec<Duration>,
     moving: BTreeMap<TopicPartition, usize>,
+    /// What the logs lost.
+    pub(crate) losses: Losses,
     /// The state topic, where there is one.
     pub(crate) state: Option<state_topic::StateTopic>,
     /// Every write and every look at a job, in the order in which they were answered; kept if it is wanted.
@@ -181,19 +176,7 @@ impl World {
         );
         settings.seed = config.seed;
         let logs = (0..partitions)
-            .map(|n| {
-                (
-                    partition(n),
-                    Log {
-                        verdicts: Vec::new(),
-                        arrived: Vec::new(),
-                        committed: 0,
-                        metadata: Metadata::None,
-                        owner: None,
-                        next: 0,
-                    },
-                )
-            })
+            .map(|n| (partition(n), Log::new()))
             .collect();
         let mut sim = Sim::new(config);
         sim.advance(SimTime::from_millis(SIM_START_MS));
@@ -217,6 +200,7 @@ impl World {
             delays: Vec::new(),
             moving: BTreeMap::new(),
             trace: None,
+            losses: Losses::default(),
             state: None,
         }
     }
@@ -236,8 +220,7 @@ impl World {
     pub(crate) fn put(&mut self, number: i32, verdict: Verdict) {
         let now = self.elapsed_ms();
         let log = self.logs.get_mut(&partition(number)).expect("a partition");
-        log.verdicts.push(verdict);
-        log.arrived.push(now);
+        log.put(verdict, now);
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
@@ -293,10 +276,9 @@ impl World {
         self.epochs += 1;
         let epoch = Epoch(self.epochs);
         let log = self.logs.get_mut(partition).expect("a partition");
-        log.owner = Some((replica, epoch));
-        log.next = log.committed;
-        let committed = Some(Committed {
-            offset: Offset(log.committed),
+        let committed = log.begin(replica, epoch);
+        let committed = committed.map(|offset| Committed {
+            offset,
             metadata: log.metadata.clone(),
         });
         let paused = &mut self.replicas[replica].paused;
@@ -333,7 +315,9 @@ impl World {
         if owner == to || asleep || self.replicas[owner].machine.is_none() {
             return;
         }
-        self.logs.get_mut(&partition).expect("a partition").next = i64::MAX;
+        let log = self.logs.get_mut(&partition).expect("a partition");
+        log.withhold();
+        self.cut_off(owner, true);
         self.moving.insert(partition.clone(), to);
         self.step(owner, Input::Revoked { partition, epoch });
     }
@@ -352,6 +336,7 @@ impl World {
 
     /// `kill -9`: everything in memory is gone, requests under way still reach the API.
     pub(crate) fn kill(&mut self, replica: usize) {
+        self.cut_off(replica, false);
         self.replicas[replica].machine = None;
         self.replicas[replica].asleep_until = None;
         self.replicas[replica].generation += 1;
@@ -417,9 +402,14 @@ impl World {
     }
 
     pub(crate) fn is_done(&self) -> bool {
-        self.logs
-            .values()
-            .all(|log| log.committed == i64::try_from(log.verdicts.len()).expect("few"))
+        let committed = self.logs.values().all(|log| log.committed == log.end());
+        // What is in hand of former lives is committed nowhere.
+        committed && (self.losses.lives == 0 || self.replicas.iter().all(|r| self.is_idle(r)))
+    }
+
+    fn is_idle(&self, replica: &Replica) -> bool {
+        let machine = replica.machine.as_ref();
+        machine.is_none_or(|machine| machine.snapshot(self.now).used.records == 0)
     }
 
     /// Facts of one replica, counted.
