@@ -104,7 +104,7 @@ impl Groups {
         true
     }
 
-    /// The group that is due and has waited longest, among those that may be sent.
+    /// The group that is due and holds the lowest operation, among those that may be sent.
     #[must_use]
     pub fn due(
         &self,
@@ -117,7 +117,7 @@ impl Groups {
             .filter(|(key, group)| {
                 group.due_at(self.patience, plenty) <= Some(now) && may_send(key)
             })
-            .min_by_key(|(_, group)| group.oldest())
+            .min_by_key(|(_, group)| group.items.first_key_value().map(|(id, _)| *id))
             .map(|(key, _)| key.clone())
     }
 
@@ -258,6 +258,21 @@ mod tests {
         assert_eq!(groups.due(now, false, |_| false), None, "held");
         assert_eq!(groups.take(&key("order")).len(), 100);
         assert!(groups.is_empty());
+    }
+
+    #[test]
+    fn the_group_with_the_lowest_operation_goes_first() {
+        let now = start();
+        let mut groups = Groups::new(PATIENCE);
+        for n in 0..100 {
+            groups.add(now, key("invoice"), OperationId(200 + n), 500);
+        }
+        // Its operations came before the others, and back to the queue after them.
+        let later = now + Duration::from_secs(1);
+        for n in 0..100 {
+            groups.add(later, key("order"), OperationId(n), 500);
+        }
+        assert_eq!(groups.due(later, false, |_| true), Some(key("order")));
     }
 
     proptest! {

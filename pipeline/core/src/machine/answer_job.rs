@@ -239,7 +239,7 @@ impl Machine {
         if let Some(state) = self.operations.get_mut(&id) {
             state.ambiguous = true;
             state.stage = Stage::ReadyVerify;
-            self.verify.push_back(id);
+            self.verify.insert(id);
         }
     }
 }

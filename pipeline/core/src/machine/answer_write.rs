@@ -250,7 +250,7 @@ impl Machine {
     fn verify_now(&mut self, id: OperationId) {
         if let Some(state) = self.operations.get_mut(&id) {
             state.stage = Stage::ReadyVerify;
-            self.verify.push_back(id);
+            self.verify.insert(id);
         }
     }
 

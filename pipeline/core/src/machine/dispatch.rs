@@ -94,7 +94,7 @@ impl Machine {
     }
 
     fn dispatch_track(&mut self, now: Instant) {
-        let Some(id) = self.ready_track.pop_front() else {
+        let Some(id) = self.ready_track.take() else {
             return;
         };
         let fused = self.fused_with(id);
@@ -320,8 +320,8 @@ impl Machine {
                     Some(Family::BulkRead),
                 );
             }
-            Some(ReadWork::Verify(place, id)) => {
-                self.verify.remove(place);
+            Some(ReadWork::Verify(id)) => {
+                self.verify.remove(&id);
                 let Some(state) = self.operations.get(&id) else {
                     return;
                 };

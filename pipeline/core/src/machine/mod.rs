@@ -37,6 +37,7 @@ mod snapshot;
 mod split;
 mod state;
 mod success;
+mod track_queue;
 mod weight;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
@@ -309,10 +310,10 @@ pub struct Machine {
     requests: HashMap<Id, Sent>,
     lanes: Lanes,
     dirty: VecDeque<LaneId>,
-    ready_track: VecDeque<OperationId>,
+    ready_track: track_queue::TrackQueue,
     groups: Groups,
     forced: VecDeque<state::Batch>,
-    verify: VecDeque<OperationId>,
+    verify: BTreeSet<OperationId>,
     jobs: Jobs,
     resolver: Resolver,
     directory: Directory,
@@ -365,10 +366,10 @@ impl Machine {
             requests: HashMap::new(),
             lanes: Lanes::default(),
             dirty: VecDeque::new(),
-            ready_track: VecDeque::new(),
+            ready_track: track_queue::TrackQueue::default(),
             groups: Groups::new(settings.patience),
             forced: VecDeque::new(),
-            verify: VecDeque::new(),
+            verify: BTreeSet::new(),
             jobs: Jobs::new(settings.jobs),
             resolver,
             directory: Directory::new(entries),

@@ -59,11 +59,11 @@ impl Machine {
                 if let Some(customer) = customer.filter(|_| self.are_answers_near()) {
                     self.resolver.answer_due(now, &customer);
                 }
-                self.ready_track.push_back(id);
+                self.ready_track.add(&state.partition, id);
             }
             Next::Verify => {
                 state.stage = Stage::ReadyVerify;
-                self.verify.push_back(id);
+                self.verify.insert(id);
             }
             Next::Write(group, bytes) => {
                 state.stage = Stage::ReadyWrite(group.clone());
@@ -280,7 +280,7 @@ impl Machine {
     /// Drops what is no longer ready from the front of the queues, and skips repeats, so that a permit is never taken for
     /// nothing.
     pub(super) fn trim_ready(&mut self, now: Instant) {
-        while let Some(id) = self.ready_track.front().copied() {
+        while let Some(id) = self.ready_track.first() {
             let stage_holds = self.operations.get(&id).is_some_and(|s| {
                 s.stage == Stage::ReadyTrack && self.lanes.head(s.lane) == Some(id)
             });
@@ -288,7 +288,7 @@ impl Machine {
             if stage_holds && !repeat && self.may_start(id) {
                 break;
             }
-            self.ready_track.pop_front();
+            self.ready_track.drop_first();
             self.answer_not_due(now, id);
             if repeat {
                 self.finish_skipped(id, SkipReason::Repeat);
@@ -297,7 +297,7 @@ impl Machine {
                 self.keep_back(id);
             }
         }
-        while let Some(id) = self.verify.front() {
+        while let Some(id) = self.verify.first() {
             if self
                 .operations
                 .get(id)
@@ -305,7 +305,7 @@ impl Machine {
             {
                 break;
             }
-            self.verify.pop_front();
+            self.verify.pop_first();
         }
         self.trim_forced();
     }

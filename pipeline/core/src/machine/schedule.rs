@@ -17,8 +17,7 @@ use crate::resolve::Allowed;
 /// What the `Read` class would do next.
 pub(super) enum ReadWork {
     Job(JobId),
-    /// Its place in the queue, and the operation.
-    Verify(usize, OperationId),
+    Verify(OperationId),
 }
 
 impl Machine {
@@ -131,14 +130,14 @@ impl Machine {
         {
             return Some(ReadWork::Job(job));
         }
-        self.verify.iter().enumerate().find_map(|(place, id)| {
+        self.verify.iter().find_map(|id| {
             let state = self.operations.get(id)?;
             let Operation::KObject(object) = &state.work else {
                 return None;
             };
             let ready = state.stage == Stage::ReadyVerify
                 && self.may_pass(now, &Family::KObjectRead(object.klass.clone()));
-            ready.then_some(ReadWork::Verify(place, *id))
+            ready.then_some(ReadWork::Verify(*id))
         })
     }
 

@@ -1,9 +1,10 @@
-//! Who waits for a question, oldest first, by what is known of them.
+//! Who waits for a question, by what is known of them; the lowest operation first.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::{Resolver, Stage};
+use crate::lane::OperationId;
 use crate::operation::{CustomerKey, MissingCustomer};
 
 /// What is known of those who wait in it.
@@ -31,12 +32,15 @@ pub(super) struct Lines {
     pub(super) exists: Queue,
 }
 
-/// Customers in the order in which they began to wait, from which any can be taken.
+/// Customers in the order of the lowest operation that waits for each, from which any can be taken.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    entries: BTreeMap<u64, (Instant, CustomerKey)>,
+    entries: BTreeMap<Place, (Instant, CustomerKey)>,
     next: u64,
 }
+
+/// The lowest operation, and a number that tells apart those of whom none waits any more.
+pub(super) type Place = (OperationId, u64);
 
 impl Resolver {
     /// Puts a customer where those wait of whom as much is known.
@@ -55,7 +59,8 @@ impl Resolver {
     pub(super) fn join(&mut self, now: Instant, line: Line, customer: CustomerKey) {
         self.leave_line(&customer);
         if let Some(wanted) = self.wanted.get_mut(&customer) {
-            wanted.stage = Stage::In(line, self.lines.of(line).push(now, customer));
+            let lowest = wanted.lowest();
+            wanted.stage = Stage::In(line, self.lines.of(line).push(now, lowest, customer));
         }
     }
 
@@ -84,11 +89,12 @@ impl Lines {
 }
 
 impl Queue {
-    /// Puts a customer at the end. Its place.
-    fn push(&mut self, now: Instant, customer: CustomerKey) -> u64 {
+    /// Puts a customer where the lowest operation that waits for it belongs. Its place.
+    fn push(&mut self, now: Instant, lowest: OperationId, customer: CustomerKey) -> Place {
         self.next += 1;
-        self.entries.insert(self.next, (now, customer));
-        self.next
+        let place = (lowest, self.next);
+        self.entries.insert(place, (now, customer));
+        place
     }
 
     /// Takes the first.
@@ -97,7 +103,7 @@ impl Queue {
     }
 
     /// Takes out whoever has that place.
-    pub(super) fn remove(&mut self, place: u64) {
+    pub(super) fn remove(&mut self, place: Place) {
         self.entries.remove(&place);
     }
 
@@ -106,7 +112,7 @@ impl Queue {
         Some(customer)
     }
 
-    /// Since when the first waits.
+    /// Since when the first has waited.
     pub(super) fn oldest(&self) -> Option<Instant> {
         self.entries.first_key_value().map(|(_, (since, _))| *since)
     }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use smallvec::{SmallVec, smallvec};
 
-use self::line::{Line, Lines, Queue};
+use self::line::{Line, Lines, Place, Queue};
 use self::search::SearchLimit;
 use self::way::Share;
 use crate::directory::map_bytes;
@@ -88,7 +88,7 @@ struct Wanted {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    In(Line, u64),
+    In(Line, Place),
     Read,
     Alone,
     UnderWay,
@@ -495,6 +495,14 @@ impl Resolver {
                 .oldest()
                 .is_some_and(|since| since + self.patience(plenty) <= now)
     }
+
+impl Wanted {
+    /// The lowest operation that waits; the highest there can be if none does any more.
+    fn lowest(&self) -> OperationId {
+        let lowest = self.waiting.iter().min().copied();
+        lowest.unwrap_or(OperationId(u64::MAX))
+    }
+}
 }
 
 #[cfg(test)]

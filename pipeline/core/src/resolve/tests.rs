@@ -73,6 +73,22 @@ fn a_hundred_share_a_search_and_those_not_found_a_create() {
 }
 
 #[test]
+fn whose_question_came_to_nothing_does_not_wait_behind_those_that_came_later() {
+    let now = start();
+    let mut resolver = resolver();
+    want(&mut resolver, now, 250, MissingCustomer::Create);
+    assert!(matches!(
+        resolver.ask(now, false, ALL),
+        Some(Question::Search(_))
+    ));
+    resolver.ask_again(now, &key(7));
+    let Some(Question::Search(keys)) = resolver.ask(now, false, ALL) else {
+        panic!("a search")
+    };
+    assert_eq!(keys[..2], [key(7), key(100)]);
+}
+
+#[test]
 fn one_or_two_are_made_by_identities() {
     let now = start();
     let mut resolver = resolver();
