@@ -220,6 +220,15 @@ impl Ledger {
         }
     }
 
+    /// How many offsets lie between the frontier and the last one read, both included; none if all that was read is settled.
+    #[must_use]
+    pub fn span(&self) -> u64 {
+        let lowest = self.open.first_key_value().map(|(lowest, _)| lowest);
+        lowest
+            .zip(self.last)
+            .map_or(0, |(lowest, last)| last.0.abs_diff(lowest.0) + 1)
+    }
+
     /// How many offsets are open.
     #[must_use]
     pub fn open(&self) -> usize {

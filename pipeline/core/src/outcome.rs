@@ -141,6 +141,8 @@ pub enum Waits {
     HeldWork(HeldBy),
     /// Held work keeps the partition's frontier, and its commits have no room for more that is settled above.
     CommitsFull(HeldBy),
+    /// As much of it was read above its lowest unsettled record as its commits can note.
+    CommitRoom,
 }
 
 /// A record that is set aside on the hold topic. `detail` holds no personal data.
@@ -302,11 +304,31 @@ impl HeldBy {
 }
 
 impl Waits {
-    /// What holds the work.
+    /// The label of those that nothing holds.
+    const COMMIT_ROOM: &'static str = "commit_room";
+
+    /// Every label.
     #[must_use]
-    pub fn by(self) -> HeldBy {
+    pub fn labels() -> Vec<&'static str> {
+        let held = HeldBy::all().into_iter().map(HeldBy::as_str);
+        held.chain([Self::COMMIT_ROOM]).collect()
+    }
+
+    /// What holds the work, if anything does.
+    #[must_use]
+    pub fn by(self) -> Option<HeldBy> {
         match self {
-            Self::HeldWork(by) | Self::CommitsFull(by) => by,
+            Self::HeldWork(by) | Self::CommitsFull(by) => Some(by),
+            Self::CommitRoom => None,
+        }
+    }
+
+    /// The label in metrics: what holds the work, if anything does.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::HeldWork(by) | Self::CommitsFull(by) => by.as_str(),
+            Self::CommitRoom => Self::COMMIT_ROOM,
         }
     }
 }
@@ -325,6 +347,9 @@ impl std::fmt::Display for Waits {
                 f,
                 "held work of {} keeps the lowest offset, and the commits have no room for more that is settled above it",
                 by.as_str()
+            ),
+            Self::CommitRoom => f.write_str(
+                "as much was read above the lowest unsettled record as the commits can note; it is read on when that record has gone",
             ),
         }
     }

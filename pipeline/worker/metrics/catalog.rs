@@ -177,8 +177,8 @@ catalog! {
         "Records that were deleted before they were read, or with their topic before they were delivered: they are lost.";
     commits: IntCounterVec, "commits_total", [Commit],
         "Commits of offsets, by what became of them.";
-    commit_metadata: GaugeVec, "commit_metadata_bytes", [Topic, Partition],
-        "What the text beside the partition's committed offset takes; from 3,500 on, events of the partition wait.";
+    commit_metadata: GaugeVec, "commit_metadata_ratio", [Topic, Partition],
+        "How much of the longest text that brokers take stands beside the partition's committed offset; from 0.875 on, its events wait.";
     metadata_cuts: IntCounterVec, "commit_metadata_cuts_total", [],
         "Commits whose text had no room for all that is settled above the frontier.";
     metadata_ignored: IntCounterVec, "commit_metadata_ignored_total", [Ignored],
@@ -249,8 +249,8 @@ catalog! {
         "Records in memory that cannot go on now, whatever the permits; at half of the cap routes pause or divert.";
     held_bytes: GaugeVec, "held_bytes", [],
         "Their bytes.";
-    partitions_waiting: GaugeVec, "partitions_waiting", [HeldBy],
-        "Partitions that are paused because of held work, by what holds it.";
+    partitions_waiting: GaugeVec, "partitions_waiting", [Waits],
+        "Partitions that are paused for themselves, by what holds their work; commit_room: enough of them was read ahead.";
     gate_closed: GaugeVec, "gate_closed", [],
         "1 while the budget is full and partitions are paused.";
     drain_estimate: GaugeVec, "drain_estimate_seconds", [],

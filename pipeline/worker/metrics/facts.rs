@@ -6,7 +6,7 @@ use std::time::Instant;
 use ingest_core::charge::Gate;
 use ingest_core::fact::{Fact, Settlement};
 use ingest_core::machine::Snapshot;
-use ingest_core::outcome::HeldBy;
+use ingest_core::outcome::Waits;
 
 use super::labels::{Fallback, From, Waiting};
 use super::{Metrics, NONE, whole};
@@ -178,12 +178,12 @@ impl Metrics {
         set(&f.held_bytes, whole(snapshot.held.bytes));
         let mut waiting: BTreeMap<&str, u64> = BTreeMap::new();
         for why in snapshot.partitions.iter().filter_map(|view| view.waits) {
-            *waiting.entry(why.by().as_str()).or_default() += 1;
+            *waiting.entry(why.as_str()).or_default() += 1;
         }
-        for by in HeldBy::all() {
-            let count = waiting.get(by.as_str()).copied().unwrap_or_default();
+        for cause in Waits::labels() {
+            let count = waiting.get(cause).copied().unwrap_or_default();
             f.partitions_waiting
-                .with_label_values(&[by.as_str()])
+                .with_label_values(&[cause])
                 .set(whole(count));
         }
         set(&f.gate_closed, flag(snapshot.gate == Gate::Closed));
@@ -254,7 +254,7 @@ impl Metrics {
                 .set(whole(view.unsettled));
             f.commit_metadata
                 .with_label_values(&labels)
-                .set(whole(view.metadata_bytes as u64));
+                .set(view.metadata_used);
             owned.insert(view.partition.clone());
         }
         for gone in last.partitions.difference(&owned) {

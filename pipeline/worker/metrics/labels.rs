@@ -10,7 +10,7 @@ use ingest_core::event::{BadTime, KeyKind};
 use ingest_core::fact::{LifeCause, OutcomeLabel, ResolvedBy, Settlement};
 use ingest_core::identity::Unusable;
 use ingest_core::invariant::Invariant;
-use ingest_core::outcome::{HeldBy, HoldCause, Rejection, RetryCause, SkipReason};
+use ingest_core::outcome::{HeldBy, HoldCause, Rejection, RetryCause, SkipReason, Waits};
 use ingest_kafka::{CommitFailureKind, SourceErrorKind};
 
 use crate::pace::DrainState;
@@ -64,6 +64,8 @@ pub enum Label {
     HoldCause,
     /// What keeps a record back.
     HeldBy,
+    /// What a partition waits for.
+    Waits,
     /// What the worker does without.
     Fallback,
     /// What a commit came to.
@@ -163,9 +165,12 @@ impl Label {
             Self::KeyKind => "key",
             Self::Class => "class",
             Self::Outcome => "outcome",
-            Self::RetryCause | Self::Waiting | Self::HoldCause | Self::HeldBy | Self::LifeCause => {
-                "cause"
-            }
+            Self::RetryCause
+            | Self::Waiting
+            | Self::HoldCause
+            | Self::HeldBy
+            | Self::LifeCause
+            | Self::Waits => "cause",
             Self::RepeatKind | Self::Kind | Self::SourceError => "kind",
             Self::From => "from",
             Self::Found | Self::Commit => "result",
@@ -213,6 +218,7 @@ impl Label {
             Self::Scope => HOLD_SCOPES.to_vec(),
             Self::HoldCause => all(HoldCause::ALL, HoldCause::as_str),
             Self::HeldBy => HeldBy::all().into_iter().map(HeldBy::as_str).collect(),
+            Self::Waits => Waits::labels(),
             Self::Fallback => all(Fallback::ALL, Fallback::as_str),
             Self::LifeCause => all(LifeCause::ALL, LifeCause::as_str),
             Self::Ignored => all(Ignored::ALL, Ignored::as_str),

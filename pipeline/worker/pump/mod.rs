@@ -19,7 +19,6 @@ mod source;
 mod state;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ingest_core::call::{CallResult, Limits, Reply};

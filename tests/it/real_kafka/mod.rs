@@ -12,6 +12,7 @@
 
 mod backlog;
 pub(crate) mod broker;
+mod commits;
 mod deadly;
 mod delivery;
 mod divert;

@@ -223,6 +223,7 @@ fn scattered(world: &mut World, objects: u64) {
 #[test]
 fn where_commits_are_full_because_of_a_hold_the_partition_is_paused() {
     let mut world = world(50_000, false);
+    world.metadata_limit = 400;
     no_objects(&mut world, 30 * MINUTE);
     scattered(&mut world, 3_000);
     pass(&mut world, 10 * MINUTE);
@@ -240,6 +241,7 @@ fn where_commits_are_full_because_of_a_hold_the_partition_is_paused() {
 #[test]
 fn where_commits_are_full_because_of_a_hold_the_oldest_is_diverted() {
     let mut world = world(50_000, true);
+    world.metadata_limit = 400;
     no_objects(&mut world, 30 * MINUTE);
     scattered(&mut world, 3_000);
     pass(&mut world, 10 * MINUTE);

@@ -365,7 +365,12 @@ impl World {
         if !entries.iter().all(owned) {
             return CommitAnswer::Failed;
         }
-        let length = |entry: &CommitEntry| entry.metadata.as_ref().map_or(0, String::len);
+        let in_bytes = self.metadata_in_bytes;
+        let length = |entry: &CommitEntry| match &entry.metadata {
+            None => 0,
+            Some(text) if in_bytes => text.len(),
+            Some(text) => text.encode_utf16().count(),
+        };
         if entries
             .iter()
             .any(|entry| length(entry) > self.metadata_limit)

@@ -128,8 +128,10 @@ pub(crate) struct World {
     pub(crate) aside: BTreeMap<(TopicPartition, i64), u32>,
     pub(crate) fail_commits: u32,
     pub(crate) fail_letters: u32,
-    /// The longest text that the broker stores beside an offset, in bytes.
+    /// The longest text that the broker stores beside an offset, in characters.
     pub(crate) metadata_limit: usize,
+    /// It counts bytes instead.
+    pub(crate) metadata_in_bytes: bool,
     latency: Duration,
     pub(crate) settled: BTreeMap<&'static str, u64>,
     /// How long each delivered record took from `put` to its settlement, in the order of settlement.
@@ -195,6 +197,7 @@ impl World {
             fail_commits: 0,
             fail_letters: 0,
             metadata_limit: DEFAULT_LIMIT,
+            metadata_in_bytes: false,
             latency: Duration::from_millis(40),
             settled: BTreeMap::new(),
             delays: Vec::new(),

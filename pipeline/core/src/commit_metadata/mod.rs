@@ -2,44 +2,49 @@
 //!
 //! The frontier alone is a bad place to start again when one slow record holds it back: thousands above it may be done.
 //! Each commit therefore carries the settled offsets above it, and the next owner of the partition skips them. Brokers take
-//! 4,096 bytes by default, so the text is short: runs of open and settled offsets in turn, as variable-length integers in
-//! base 64.
+//! 4,096 characters by default, so the text is short: the lengths of runs, or one bit for each offset, whichever is shorter, in
+//! signs of 15 bits. At worst it takes one bit for each offset between the frontier and the last one read: who reads no further than
+//! [`longest`] allows never has to leave anything out.
 //!
 //! Kafka forgets the offsets of a deleted topic, but a copied cluster or a person may bring back an offset that belongs to
 //! another life of the topic. So the text names its partition, the offset that it belongs to, and the time of the record at
 //! that offset: [`crate::ledger::Ledger`] compares it with the first record that it reads.
 //!
-//! Form: `ki1.<partition mark>.<offset>.<time of its record>.<runs>`. What does not fit this form, or another offset, is
-//! ignored, with a reason.
+//! Form: `ki2.<partition mark>.<offset>.<time of its record>.<r for runs, b for bits><signs>`. What does not fit this form or the
+//! one before it, or another offset, is ignored, with a reason.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+mod bits;
+mod limit;
+mod older;
+mod runs;
+mod signs;
 
+pub use self::limit::{DEFAULT as DEFAULT_LIMIT, SMALLEST as SMALLEST_LIMIT, TextLimit};
+use self::signs::{Reader, Writer};
 use crate::record::{Offset, TopicPartition};
 
-/// What brokers take by default (`offset.metadata.max.bytes`).
-pub const DEFAULT_LIMIT: usize = 4_096;
-/// At this size no more events of the partition are started, in parts of [`DEFAULT_LIMIT`].
-pub const FULL: usize = 3_500;
-/// Below this size they are started again, in parts of [`DEFAULT_LIMIT`].
-pub const ROOM: usize = 3_000;
-/// A limit below this is as good as none: no text is sent then.
-pub const SMALLEST_LIMIT: usize = 64;
-
 const TAG: &str = "ki";
-const VERSION: &str = "ki1";
+const VERSION: &str = "ki2";
+const OLDER_VERSION: &str = "ki1";
+
+/// The letter before signs that are runs.
+const RUNS: char = 'r';
+/// The letter before signs that are bits.
+const BITS: char = 'b';
+/// Characters ahead of the signs, at most.
+const HEAD: usize = 64;
 
 /// A run of settled offsets, first and last included.
 pub type Run = (Offset, Offset);
 
 /// A text to commit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Encoded {
-    /// The text; `None` if nothing is settled above the frontier, or not even one run fits.
+    /// The text; `None` if nothing is settled above the frontier, or nothing of it fits.
     pub text: Option<String>,
-    /// How long a text of all runs would be, in bytes, as far as it was worked out: a little above the limit at most.
-    pub bytes: usize,
-    /// Whether runs at the far end were left out.
+    /// How long a text of all that is settled would be, in characters.
+    pub characters: usize,
+    /// Whether something at the far end was left out.
     pub cut: bool,
 }
 
@@ -119,10 +124,26 @@ impl Restored {
     }
 }
 
-/// The text for a commit of `frontier`, of at most `limit` bytes.
+/// How long a text can become, in characters, whatever settles: `open` offsets are unsettled among `span` from the frontier on.
 ///
-/// `stamp` is the time of the record at the frontier, if there
-/// is one; `runs` are settled runs at or above it, ascending. What does not fit is left out at the far end.
+/// Bits take one for each offset. Each unsettled offset can end one run: runs are longest when they all have the same length.
+#[must_use]
+pub fn longest(open: u64, span: u64) -> usize {
+    let bits = match span.checked_div(open) {
+        None => 0,
+        Some(each) => {
+            let runs = open.saturating_mul(2 * u64::from(each.max(1).ilog2()) + 4);
+            span.min(runs)
+        }
+    };
+    let signs = bits.div_ceil(u64::from(signs::BITS));
+    HEAD + usize::try_from(signs).unwrap_or(usize::MAX - HEAD)
+}
+
+/// The text for a commit of `frontier`, of at most `limit` characters.
+///
+/// `stamp` is the time of the record at the frontier, if there is one; `runs` are settled runs at or above it, ascending, none
+/// touching another. What does not fit is left out at the far end.
 pub fn encode(
     partition: &TopicPartition,
     frontier: Offset,
@@ -130,33 +151,46 @@ pub fn encode(
     runs: impl Iterator<Item = Run>,
     limit: usize,
 ) -> Encoded {
-    let stamp = stamp.map_or_else(|| "-".to_owned(), |ms| ms.to_string());
-    let head = format!("{VERSION}.{}.{}.{stamp}.", mark(partition), frontier.0);
-    // Three bytes are four characters.
-    let room = limit.saturating_sub(head.len()) / 4 * 3;
-    let mut packed: Vec<u8> = Vec::new();
-    let mut next = frontier.0;
-    let mut cut = false;
-    let mut wanted = 0;
-    for (first, last) in runs {
-        let before = packed.len();
-        write_number(&mut packed, first.0.abs_diff(next));
-        write_number(&mut packed, last.0.abs_diff(first.0) + 1);
-        wanted = packed.len();
-        if packed.len() > room {
-            packed.truncate(before);
-            cut = true;
-            break;
-        }
-        next = last.0.saturating_add(1);
-    }
-    let bytes = if wanted == 0 {
-        0
-    } else {
-        head.len() + wanted.div_ceil(3) * 4
+    let runs: Vec<Run> = runs.collect();
+    let Some((_, end)) = runs.last().copied() else {
+        return Encoded::default();
     };
-    let text = (!packed.is_empty()).then(|| head + &URL_SAFE_NO_PAD.encode(&packed));
-    Encoded { text, bytes, cut }
+    let stamp = stamp.map_or_else(|| "-".to_owned(), |ms| ms.to_string());
+    let mut text = format!("{VERSION}.{}.{}.{stamp}.", mark(partition), frontier.0);
+    // Everything so far, and the letter that follows, is ASCII.
+    let head = text.len() + 1;
+    let room = u64::try_from(limit.saturating_sub(head)).unwrap_or(u64::MAX);
+    let room = room.saturating_mul(u64::from(signs::BITS));
+
+    let (as_runs, fit) = runs::measure(frontier, &runs, room);
+    let (as_bits, last_bit) = bits::measure(frontier, &runs, room);
+    let signs = as_runs.min(as_bits).div_ceil(u64::from(signs::BITS));
+    let characters = head.saturating_add(usize::try_from(signs).unwrap_or(usize::MAX));
+
+    let kept = runs.get(..fit).unwrap_or_default();
+    let last_run = kept.last().map(|(_, last)| *last);
+    // Where both leave something out, the one that leads further.
+    let cut = as_runs.min(as_bits) > room;
+    let by_runs = if cut {
+        last_run >= Some(last_bit)
+    } else {
+        as_runs <= as_bits
+    };
+    let mut writer = Writer::default();
+    if by_runs {
+        text.push(RUNS);
+        runs::write(&mut writer, frontier, kept);
+    } else {
+        text.push(BITS);
+        bits::write(&mut writer, frontier, &runs, last_bit.min(end));
+    }
+    let signs = writer.finish();
+    let text = (!signs.is_empty()).then(|| text + &signs);
+    Encoded {
+        text,
+        characters,
+        cut,
+    }
 }
 
 /// What a text found beside `committed` says, or why it is not used.
@@ -169,11 +203,12 @@ pub fn decode(
     text: &str,
 ) -> Result<Restored, Ignored> {
     let mut parts = text.split('.');
-    match parts.next() {
-        Some(VERSION) => {}
+    let read: fn(Offset, &str) -> Option<Vec<Run>> = match parts.next() {
+        Some(VERSION) => read_signs,
+        Some(OLDER_VERSION) => older::read,
         Some(tag) if is_another_version(tag) => return Err(Ignored::Version),
         Some(_) | None => return Err(Ignored::Foreign),
-    }
+    };
     let (Some(of), Some(frontier), Some(stamp), Some(runs), None) = (
         parts.next(),
         parts.next(),
@@ -195,15 +230,30 @@ pub fn decode(
         "-" => None,
         ms => Some(ms.parse::<i64>().map_err(damaged)?),
     };
-    let packed = URL_SAFE_NO_PAD
-        .decode(runs)
-        .map_err(|_not_base_64| Ignored::Damaged)?;
-    let runs = read_runs(frontier, &packed).ok_or(Ignored::Damaged)?;
+    let runs = read(committed, runs)
+        .filter(|runs| !runs.is_empty())
+        .ok_or(Ignored::Damaged)?;
     Ok(Restored {
         frontier: committed,
         stamp,
         runs,
     })
+}
+
+/// The runs that a letter and signs stand for.
+fn read_signs(frontier: Offset, text: &str) -> Option<Vec<Run>> {
+    let (form, signs) = [RUNS, BITS]
+        .into_iter()
+        .find_map(|form| Some((form, text.strip_prefix(form)?)))?;
+    if !signs::are_signs(signs) {
+        return None;
+    }
+    let mut reader = Reader::new(signs);
+    if form == RUNS {
+        runs::read(frontier, &mut reader)
+    } else {
+        bits::read(frontier, &mut reader)
+    }
 }
 
 fn is_another_version(tag: &str) -> bool {
@@ -220,52 +270,6 @@ fn mark(partition: &TopicPartition) -> String {
         .to_string();
     text.truncate(8);
     text
-}
-
-fn write_number(out: &mut Vec<u8>, mut number: u64) {
-    loop {
-        let low = u8::try_from(number & 0x7f).unwrap_or_default();
-        number >>= 7;
-        if number == 0 {
-            out.push(low);
-            return;
-        }
-        out.push(low | 0x80);
-    }
-}
-
-/// A number and what follows it; `None` if it is cut or larger than 63 bits.
-fn read_number(bytes: &[u8]) -> Option<(i64, &[u8])> {
-    let mut number = 0_i64;
-    let mut rest = bytes;
-    for shift in (0..63).step_by(7) {
-        let (byte, after) = rest.split_first()?;
-        rest = after;
-        number |= i64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some((number, rest));
-        }
-    }
-    None
-}
-
-fn read_runs(frontier: i64, packed: &[u8]) -> Option<Vec<Run>> {
-    let mut runs: Vec<Run> = Vec::new();
-    let mut next = frontier;
-    let mut rest = packed;
-    while !rest.is_empty() {
-        let (open, after) = read_number(rest)?;
-        let (settled, after) = read_number(after)?;
-        rest = after;
-        // Only the first run may begin at the frontier itself; a run without offsets is none.
-        if settled == 0 || (open == 0 && !runs.is_empty()) {
-            return None;
-        }
-        let first = next.checked_add(open)?;
-        next = first.checked_add(settled)?;
-        runs.push((Offset(first), Offset(next - 1)));
-    }
-    (!runs.is_empty()).then_some(runs)
 }
 
 #[cfg(test)]

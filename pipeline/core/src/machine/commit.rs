@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::state::{Assignment, Membership, Stage};
 use super::{CommitAnswer, CommitEntry, Committed, Effect, Machine};
-use crate::commit_metadata::{self, DEFAULT_LIMIT, FULL, Metadata, ROOM, SMALLEST_LIMIT};
+use crate::commit_metadata::{self, Metadata, TextLimit};
 use crate::fact::Fact;
 use crate::invariant::Invariant;
 use crate::lane::{LaneId, OperationId};
@@ -67,7 +67,7 @@ impl Machine {
             return;
         }
         self.commit.next_at = None;
-        let limit = self.commit.metadata_limit;
+        let limit = self.commit.limit;
         let mut entries = Vec::new();
         for (partition, assignment) in &mut self.assignments {
             let Some(offset) = assignment.uncommitted() else {
@@ -114,10 +114,8 @@ impl Machine {
         entries: Vec<(TopicPartition, Epoch, Offset)>,
         answer: CommitAnswer,
     ) {
-        let limit = self.commit.metadata_limit;
-        if answer == CommitAnswer::MetadataTooLarge && limit > 0 {
-            let smaller = limit / 2;
-            self.commit.metadata_limit = if smaller < SMALLEST_LIMIT { 0 } else { smaller };
+        if answer == CommitAnswer::MetadataTooLarge {
+            self.learn_limit(&entries);
         }
         for (partition, epoch, offset) in entries {
             self.commit
@@ -147,6 +145,22 @@ impl Machine {
         }
     }
 
+    /// One of these texts was longer than a broker takes.
+    fn learn_limit(&mut self, entries: &[(TopicPartition, Epoch, Offset)]) {
+        let longest = entries
+            .iter()
+            .filter_map(|(partition, epoch, _)| {
+                let assignment = self.assignments.get(partition)?;
+                (assignment.epoch == *epoch).then(|| assignment.room.issued())
+            })
+            .max();
+        let Some(longest) = longest else { return };
+        self.commit.limit.refused(longest);
+        for assignment in self.assignments.values_mut() {
+            self.pauses_changed |= assignment.room.look(&assignment.ledger, self.commit.limit);
+        }
+    }
+
     pub(super) fn next_commit(&self) -> Option<Instant> {
         self.commit
             .next_at
@@ -163,7 +177,7 @@ impl Machine {
         let Some(assignment) = self.assignments.get(&state.partition) else {
             return true;
         };
-        let noted = assignment.metadata_full && matches!(state.work, Operation::Track(_));
+        let noted = assignment.room.is_full() && matches!(state.work, Operation::Track(_));
         if !noted || self.is_last_chance(id) {
             return true;
         }
@@ -206,7 +220,7 @@ impl Machine {
             && let Some(assignment) = self.assignments.get_mut(&state.partition)
         {
             state.stage = Stage::KeptBack;
-            assignment.kept_back.push(id);
+            assignment.room.keep_back(id);
         }
     }
 
@@ -215,16 +229,14 @@ impl Machine {
         let Some(assignment) = self.assignments.get_mut(partition) else {
             return;
         };
-        let kept = std::mem::take(&mut assignment.kept_back);
-        let full = assignment.metadata_full;
-        let mut still = Vec::new();
-        for id in kept {
+        let full = assignment.room.is_full();
+        for id in assignment.room.take_kept_back() {
             let stage = self.operations.get(&id).map(|state| &state.stage);
             if stage != Some(&Stage::KeptBack) {
                 continue;
             }
             if full && !self.may_start(id) {
-                still.push(id);
+                self.keep_back(id);
                 continue;
             }
             if let Some(state) = self.operations.get_mut(&id) {
@@ -232,34 +244,25 @@ impl Machine {
                 self.dirty.push_back(state.lane);
             }
         }
-        if let Some(assignment) = self.assignments.get_mut(partition) {
-            assignment.kept_back = still;
-        }
     }
 }
 
 impl Assignment {
-    /// The text beside a commit of this offset; notes whether it is full.
+    /// The text beside a commit of this offset; notes how much room is left.
     fn metadata(
         &mut self,
         partition: &TopicPartition,
         offset: Offset,
-        limit: usize,
+        limit: TextLimit,
     ) -> commit_metadata::Encoded {
         let encoded = commit_metadata::encode(
             partition,
             offset,
             self.ledger.frontier_stamp(),
             self.ledger.settled_above(),
-            limit,
+            limit.characters(),
         );
-        self.metadata_bytes = encoded.bytes;
-        let part = |of: usize| of * limit / DEFAULT_LIMIT;
-        if limit == 0 || encoded.bytes < part(ROOM) {
-            self.metadata_full = false;
-        } else if encoded.bytes >= part(FULL) {
-            self.metadata_full = true;
-        }
+        self.room.note(&encoded, limit);
         encoded
     }
 }

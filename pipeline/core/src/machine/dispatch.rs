@@ -152,7 +152,7 @@ impl Machine {
     /// Where commits have no room, an event goes only for the sake of the lowest unsettled record.
     fn may_ride(&self, id: OperationId, partition: &TopicPartition) -> bool {
         self.assignments.get(partition).is_none_or(|assignment| {
-            !assignment.metadata_full
+            !assignment.room.is_full()
                 || assignment
                     .ledger
                     .frontier()

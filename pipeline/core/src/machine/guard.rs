@@ -86,7 +86,8 @@ impl Machine {
             let rests = closed
                 || assignment.restoring
                 || self.guard.is_holding(&partition.topic)
-                || self.held.waits.contains_key(partition);
+                || self.held.waits.contains_key(partition)
+                || assignment.room.rests();
             if rests != assignment.paused {
                 assignment.paused = rests;
                 let to = if rests { &mut pause } else { &mut resume };

@@ -363,7 +363,7 @@ impl Machine {
         diverting
     }
 
-    /// Partitions whose commits are full while a held record keeps their frontier.
+    /// Partitions whose commits have no room for more while a held record keeps their frontier.
     fn full_for_a_hold<'a>(
         &'a self,
         count: &'a Count,
@@ -372,8 +372,9 @@ impl Machine {
             .iter()
             .filter_map(|(partition, assignment)| {
                 let lowest = count.partitions.get(partition)?.lowest?;
-                let keeps =
-                    assignment.metadata_full && assignment.ledger.frontier() == Some(lowest);
+                let room = &assignment.room;
+                let short = room.is_full() || room.rests();
+                let keeps = short && assignment.ledger.frontier() == Some(lowest);
                 keeps.then(|| partition.clone())
             })
     }

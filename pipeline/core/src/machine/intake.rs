@@ -116,6 +116,21 @@ impl Machine {
         dropped: Vec<DroppedField>,
     ) {
         let partition = record.position.partition.clone();
+        self.take_in(record, epoch, event_ms, verdict, dropped);
+        if let Some(assignment) = self.assignments.get_mut(&partition) {
+            self.pauses_changed |= assignment.room.look(&assignment.ledger, self.commit.limit);
+        }
+    }
+
+    fn take_in(
+        &mut self,
+        record: Record,
+        epoch: Epoch,
+        event_ms: Option<i64>,
+        verdict: Verdict,
+        dropped: Vec<DroppedField>,
+    ) {
+        let partition = record.position.partition.clone();
         let Some(assignment) = self.assignments.get_mut(&partition) else {
             return; // left to the owner, who reads it again
         };

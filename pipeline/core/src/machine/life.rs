@@ -94,12 +94,13 @@ impl Machine {
             ledger: Ledger::beginning_at(from),
             former,
             membership: ended.membership,
-            kept_back: ended.kept_back,
+            room: ended.room.of_a_new_life(),
             drain: ended.drain,
             paused: ended.paused,
             ..Assignment::new(epoch)
         };
         self.assignments.insert(partition.clone(), assignment);
+        self.pauses_changed = true;
         self.fact(Fact::LifeBegan {
             partition: partition.clone(),
             from,

@@ -14,6 +14,7 @@ mod answer_resolve;
 mod answer_write;
 mod asleep;
 mod commit;
+mod commit_room;
 mod dispatch;
 mod drain;
 mod guard;

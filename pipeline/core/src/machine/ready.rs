@@ -47,6 +47,7 @@ impl Machine {
             return;
         }
         let next = self.next_of(now, id);
+        let answers_near = self.are_answers_near();
         let Some(state) = self.operations.get_mut(&id) else {
             return;
         };
@@ -56,7 +57,7 @@ impl Machine {
             Next::Track => {
                 state.stage = Stage::ReadyTrack;
                 let customer = state.work.customer().map(|one| one.first().clone());
-                if let Some(customer) = customer.filter(|_| self.are_answers_near()) {
+                if let Some(customer) = customer.filter(|_| answers_near) {
                     self.resolver.answer_due(now, &customer);
                 }
                 self.ready_track.add(&state.partition, id);

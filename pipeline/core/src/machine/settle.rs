@@ -150,10 +150,12 @@ impl Machine {
         };
         self.audit.check(Invariant::I4, rightly);
         let position = &state.record.position;
-        let assignment = self.assignments.get_mut(&position.partition);
-        if let Some((ledger, _)) = assignment.and_then(|one| one.life(state.epoch)) {
-            let settled = ledger.settle(position.offset);
-            self.audit.check(Invariant::I3, settled);
+        if let Some(assignment) = self.assignments.get_mut(&position.partition) {
+            if let Some((ledger, _)) = assignment.life(state.epoch) {
+                let settled = ledger.settle(position.offset);
+                self.audit.check(Invariant::I3, settled);
+            }
+            self.pauses_changed |= assignment.room.look(&assignment.ledger, self.commit.limit);
         }
         let fact = Fact::Settled {
             topic: position.partition.topic.clone(),

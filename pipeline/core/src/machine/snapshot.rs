@@ -99,8 +99,8 @@ pub struct PartitionView {
     pub read_to: Option<Offset>,
     /// What the broker has acknowledged.
     pub committed: Option<Offset>,
-    /// What the text beside its last commit would take, in bytes.
-    pub metadata_bytes: usize,
+    /// What part of the longest text that brokers take stands beside its last commit; above 1 if it would take more.
+    pub metadata_used: f64,
     /// Events that wait for room in it.
     pub kept_back: usize,
     /// Whether it is being handed back.
@@ -151,11 +151,16 @@ impl Machine {
                 frontier: assignment.ledger.frontier(),
                 read_to: assignment.ledger.read_to(),
                 committed: assignment.acked,
-                metadata_bytes: assignment.metadata_bytes,
-                kept_back: assignment.kept_back.len(),
+                metadata_used: assignment.room.used(self.commit.limit),
+                kept_back: assignment.room.kept_back(),
                 draining: assignment.drain.is_some(),
                 restoring: assignment.restoring,
-                waits: self.held.waits.get(partition).copied(),
+                waits: self
+                    .held
+                    .waits
+                    .get(partition)
+                    .copied()
+                    .or_else(|| assignment.room.rests().then_some(Waits::CommitRoom)),
             })
             .collect();
         partitions.sort_by(|a, b| a.partition.cmp(&b.partition));

@@ -6,10 +6,11 @@ use std::time::Instant;
 
 use smallvec::SmallVec;
 
+use super::commit_room::CommitRoom;
 use super::life::FormerLives;
 use crate::call::Class;
 use crate::charge::Charge;
-use crate::commit_metadata::{DEFAULT_LIMIT, Restored};
+use crate::commit_metadata::{Restored, TextLimit};
 use crate::hold::{Family, LetterTopic};
 use crate::job::JobId;
 use crate::lane::{LaneId, OperationId};
@@ -223,14 +224,10 @@ pub(super) struct Assignment {
     /// How many records were settled when the last commit was issued, and when the last acknowledged one was.
     pub(super) issued_settled: u64,
     pub(super) acked_settled: u64,
-    /// What the text of the last commit would take.
-    pub(super) metadata_bytes: usize,
-    /// There is no room in it for more.
-    pub(super) metadata_full: bool,
+    /// The room that its commits have for what is settled above the frontier.
+    pub(super) room: CommitRoom,
     /// Whether the partition is known to be still this process's.
     pub(super) membership: Membership,
-    /// Events that wait for room.
-    pub(super) kept_back: Vec<OperationId>,
     pub(super) drain: Option<Drain>,
     /// Its slice of the state topic is not restored yet; it delivers nothing.
     pub(super) restoring: bool,
@@ -259,22 +256,12 @@ pub(super) struct Drain {
     pub(super) commits_failed: u32,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct CommitState {
     pub(super) under_way: Vec<(TopicPartition, Epoch, Offset)>,
     pub(super) next_at: Option<Instant>,
-    /// The longest text that brokers are known to take, in bytes.
-    pub(super) metadata_limit: usize,
-}
-
-impl Default for CommitState {
-    fn default() -> Self {
-        Self {
-            under_way: Vec::new(),
-            next_at: None,
-            metadata_limit: DEFAULT_LIMIT,
-        }
-    }
+    /// The longest text that the brokers are known to take.
+    pub(super) limit: TextLimit,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -296,10 +283,8 @@ impl Assignment {
             acked: None,
             issued_settled: 0,
             acked_settled: 0,
-            metadata_bytes: 0,
-            metadata_full: false,
+            room: CommitRoom::default(),
             membership: Membership::Sure,
-            kept_back: Vec::new(),
             drain: None,
             restoring: false,
             restore_failed: false,

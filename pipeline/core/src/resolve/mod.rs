@@ -495,6 +495,7 @@ impl Resolver {
                 .oldest()
                 .is_some_and(|since| since + self.patience(plenty) <= now)
     }
+}
 
 impl Wanted {
     /// The lowest operation that waits; the highest there can be if none does any more.
@@ -502,7 +503,6 @@ impl Wanted {
         let lowest = self.waiting.iter().min().copied();
         lowest.unwrap_or(OperationId(u64::MAX))
     }
-}
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
-//! Commits: each entry counts by its own answer.
+//! Commits: each entry counts by its own answer, and no partition is read further ahead than they can note.
 
+use ingest_core::call::{Call, CallResult};
+use ingest_core::fact::Fact;
 use ingest_core::machine::CommitEntry;
-use ingest_core::outcome::{SkipReason, Verdict};
+use ingest_core::operation::Planned;
+use ingest_core::outcome::{HeldBy, HoldCause, Outcome, RetryCause, SkipReason, Verdict, Waits};
 use ingest_core::record::{Epoch, Offset};
 
 use crate::driver::{Driver, committed};
-use crate::make::{settings, shop};
+use crate::make::{object, settings, shop, track, write};
 
 fn two_partitions_committing() -> Driver {
     let mut driver = Driver::new(settings(), 2);
@@ -76,4 +79,82 @@ fn an_answer_about_an_older_assignment_credits_nothing() {
     driver.put(committed(&entries, true));
     assert_eq!(committed_offsets(&driver), [None; 2]);
     driver.commits[0].clear();
+}
+
+/// So many records of a partition, every other one skipped: as far ahead as they are read, half of them are settled.
+fn read(
+    driver: &mut Driver,
+    partition: i32,
+    offsets: std::ops::Range<i64>,
+    other: impl Fn(u64) -> Planned,
+) {
+    for offset in offsets {
+        let verdict = if offset % 2 == 0 {
+            Verdict::Emit(vec![other(offset.unsigned_abs())])
+        } else {
+            Verdict::Skip(SkipReason::NoRoute)
+        };
+        driver.judged(shop(partition), offset, verdict);
+        if driver.paused.contains(&shop(partition)) {
+            return;
+        }
+    }
+}
+
+fn waits(driver: &Driver, partition: usize) -> Option<Waits> {
+    driver.machine.snapshot(driver.now).partitions[partition].waits
+}
+
+#[test]
+fn a_partition_is_read_no_further_ahead_than_its_commits_can_note() {
+    let mut driver = Driver::new(settings(), 2);
+    let destination_is_slow = |call: &Call| match call {
+        Call::Track { .. } => Some(CallResult::Tracked(Outcome::Retry(RetryCause::ObjectQuota))),
+        _ => None,
+    };
+    driver.answer(destination_is_slow);
+    read(&mut driver, 0, 0..60_000, track);
+    assert_eq!(waits(&driver, 0), Some(Waits::CommitRoom));
+    let ahead = driver.used();
+    assert!((20_000..24_000).contains(&ahead), "{ahead}");
+    read(&mut driver, 1, 0..1_000, track);
+    assert_eq!(waits(&driver, 1), None, "the other goes on");
+    assert!(!driver.paused.contains(&shop(1)));
+
+    driver.all_is_well();
+    driver.run(60);
+    assert!(
+        driver.paused.contains(&shop(0)),
+        "an eighth has to go first"
+    );
+    driver.run(20 * 60);
+    assert!(!driver.paused.contains(&shop(0)));
+    assert_eq!(waits(&driver, 0), None);
+    driver.run_to_rest();
+    let cut = |fact: &&Fact| matches!(fact, Fact::MetadataCut);
+    assert_eq!(driver.facts.iter().filter(cut).count(), 0);
+}
+
+#[test]
+fn where_a_hold_keeps_the_frontier_a_partition_without_room_waits_for_it() {
+    let mut settings = settings();
+    settings.budget.bytes = 1 << 30;
+    let mut driver = Driver::new(settings, 1);
+    driver.answer(|call| match call {
+        Call::CreateKObjects { .. } => {
+            Some(CallResult::Submitted(Outcome::Hold(HoldCause::MissingRole)))
+        }
+        Call::CreateKObject { .. } => {
+            Some(CallResult::Written(Outcome::Hold(HoldCause::MissingRole)))
+        }
+        _ => None,
+    });
+    read(&mut driver, 0, 0..60_000, |n| write(object("order", n)));
+    driver.run(5);
+    let by = HeldBy::Hold(HoldCause::MissingRole);
+    assert_eq!(waits(&driver, 0), Some(Waits::CommitsFull(by)));
+    driver.all_is_well();
+    driver.run(10 * 60);
+    assert!(!driver.paused.contains(&shop(0)));
+    driver.run_to_rest();
 }

@@ -1,0 +1,46 @@
+//! Texts of the first version, `ki1`, which an older worker of the same group may have left: runs of open and settled offsets in
+//! turn, as variable-length integers in base 64. They are read, never written.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::{Offset, Run};
+
+/// The runs of such a text; `None` if it cannot be read to its end.
+pub(super) fn read(frontier: Offset, text: &str) -> Option<Vec<Run>> {
+    read_runs(frontier.0, &URL_SAFE_NO_PAD.decode(text).ok()?)
+}
+
+/// A number and what follows it; `None` if it is cut or larger than 63 bits.
+fn read_number(bytes: &[u8]) -> Option<(i64, &[u8])> {
+    let mut number = 0_i64;
+    let mut rest = bytes;
+    for shift in (0..63).step_by(7) {
+        let (byte, after) = rest.split_first()?;
+        rest = after;
+        number |= i64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some((number, rest));
+        }
+    }
+    None
+}
+
+fn read_runs(frontier: i64, packed: &[u8]) -> Option<Vec<Run>> {
+    let mut runs: Vec<Run> = Vec::new();
+    let mut next = frontier;
+    let mut rest = packed;
+    while !rest.is_empty() {
+        let (open, after) = read_number(rest)?;
+        let (settled, after) = read_number(after)?;
+        rest = after;
+        // Only the first run may begin at the frontier itself; a run without offsets is none.
+        if settled == 0 || (open == 0 && !runs.is_empty()) {
+            return None;
+        }
+        let first = next.checked_add(open)?;
+        next = first.checked_add(settled)?;
+        runs.push((Offset(first), Offset(next - 1)));
+    }
+    Some(runs)
+}
