@@ -26,7 +26,11 @@ pub struct Account {
     pub out_of_order: Judged,
     /// The part of `out_of_order.tracking` that is also a repeat: an event sent again after later ones.
     pub out_of_order_repeats: u64,
-    /// Events without `eventKey` or `occurredAt`; writes of objects without version or external id.
+    /// What was written once, replaced, and written again: see [`SetBack`].
+    #[serde(default)]
+    pub set_back: SetBack,
+    /// Events without `eventKey` or `occurredAt`; writes of objects without version or external id, or
+    /// with a version that cannot be compared with the stored one.
     pub unjudged: Judged,
     /// Bulk jobs.
     pub bulk: BulkAccount,
@@ -98,6 +102,16 @@ pub struct Judged {
     /// Tracking events.
     pub tracking: u64,
     /// Objects.
+    pub kobjects: u64,
+}
+
+/// Something older that was written over something newer, although no version or time says so. A customer who takes a former
+/// name again counts, too: tests let every name and state be said once.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetBack {
+    /// Identifications that say what an earlier one of the customer said, after one that said something else.
+    pub identities: u64,
+    /// Updates of an object that write what was written before under the same version, and replaced since.
     pub kobjects: u64,
 }
 

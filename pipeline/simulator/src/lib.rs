@@ -52,7 +52,7 @@ mod store;
 mod time;
 mod validate;
 
-pub use account::{Accepted, Account, BulkAccount, Judged, Requests, WindowAccount};
+pub use account::{Accepted, Account, BulkAccount, Judged, Requests, SetBack, WindowAccount};
 pub use clock::Clock;
 pub use config::{
     ALL_ROLES, BulkCreateLimit, BulkEnvelope, BulkInvalid, BulkStart, Choice, ClientRef, Config,

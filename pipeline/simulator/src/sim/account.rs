@@ -1,5 +1,8 @@
 //! Counting: the account, the journal, and how writes are judged.
 
+use std::cmp::Ordering;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use serde_json::{Map, Value};
 
 use super::{Caller, Sim};
@@ -85,16 +88,50 @@ impl Sim {
         self.counts.unjudged.kobjects += u64::from(!judged);
     }
 
-    /// Judges an update of an object by the stored version and the one that it carries.
-    pub(super) fn judge_update(&mut self, stored: Option<&str>, carried: Option<&str>) {
+    /// Judges an update of an object by the stored version and the one that it carries, and by what was written under it.
+    pub(super) fn judge_update(
+        &mut self,
+        position: u32,
+        stored: Option<&str>,
+        carried: Option<&str>,
+        print: u64,
+    ) {
         self.counts.accepted.kobjects_updated += 1;
-        match (stored, carried) {
-            (_, None) => self.counts.unjudged.kobjects += 1,
-            (Some(stored), Some(carried)) if compare_versions(carried, stored).is_lt() => {
-                self.counts.out_of_order.kobjects += 1;
-            }
-            (Some(_) | None, Some(_)) => {}
+        let order = match (stored, carried) {
+            (_, None) => None,
+            (Some(stored), Some(carried)) => compare_versions(carried, stored),
+            (None, Some(_)) => Some(Ordering::Greater),
+        };
+        let Some(order) = order else {
+            self.counts.unjudged.kobjects += 1;
+            return;
+        };
+        self.counts.out_of_order.kobjects += u64::from(order.is_lt());
+        let set_back = self.note_written(position, order.is_ne(), print);
+        self.counts.set_back.kobjects += u64::from(set_back);
+    }
+
+    /// Notes what was written of an object; under another version than before, only that.
+    pub(super) fn note_written(&mut self, position: u32, afresh: bool, print: u64) -> bool {
+        let Some(object) = self.store.objects.get_mut(position) else {
+            return false;
+        };
+        if afresh {
+            object.history.clear();
         }
+        object.history.note(print)
+    }
+
+    /// Judges what an identification says of a customer, beside whom it means.
+    pub(super) fn judge_identity(&mut self, customer: u32, identity: &Map<String, Value>) {
+        let mut said = identity.clone();
+        said.retain(|field, _| !super::tracking::is_address(field));
+        let customer = self.store.customers.get_mut(customer);
+        let (Some(customer), false) = (customer, said.is_empty()) else {
+            return;
+        };
+        let set_back = customer.said.note(print_of(&said));
+        self.counts.set_back.identities += u64::from(set_back);
     }
 
     /// Whether the per-object limit lets this customer be updated.
@@ -107,4 +144,11 @@ impl Sim {
             .admit(caller.now, (position, caller.key))
             .map_err(super::objects::over_object_limit)
     }
+}
+
+/// A print of what a body says.
+pub(super) fn print_of(body: &Map<String, Value>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    Value::Object(body.clone()).to_string().hash(&mut hasher);
+    hasher.finish()
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::account::print_of;
 use super::render::Page;
 use super::{Answer, Caller, Done, Sim, object_of};
 use crate::config::{BulkCreateLimit, Duplicates, UnknownCustomer};
@@ -117,6 +118,7 @@ impl Sim {
                 .and_then(version_of)
                 .is_some();
         let rev = self.config.switches.rev_start;
+        let print = print_of(&without_lock(&body));
         let object = Object::new(caller.now, klass, customer, rev, body);
         let position = self.store.objects.insert(object);
         if let Some(customer) = customer.and_then(|position| self.store.customers.get_mut(position))
@@ -124,6 +126,7 @@ impl Sim {
             customer.objects.push(position);
             customer.updated_at = caller.now;
         }
+        self.note_written(position, true, print);
         self.judge_create(existing.is_some(), judged);
         Ok(Written::Created(position))
     }
@@ -166,12 +169,13 @@ impl Sim {
             .and_then(Value::as_object)
             .and_then(version_of);
         let step = self.config.switches.rev_step;
+        let print = print_of(&without_lock(&body));
         self.store.objects.update(caller.now, position, step, body);
         if let Some(customer) = customer.and_then(|position| self.store.customers.get_mut(position))
         {
             customer.updated_at = caller.now;
         }
-        self.judge_update(stored.as_deref(), carried.as_deref());
+        self.judge_update(position, stored.as_deref(), carried.as_deref(), print);
         Ok(())
     }
 
@@ -315,4 +319,13 @@ pub(super) fn over_object_limit(until: SimTime) -> ApiError {
         until,
         "too many updates of the object",
     )
+}
+
+/// What a body says of the object itself, whichever way it is written.
+fn without_lock(body: &Map<String, Value>) -> Map<String, Value> {
+    let mut said = body.clone();
+    for field in ["id", "rev", "customer", "company", "_clientRef"] {
+        said.shift_remove(field);
+    }
+    said
 }

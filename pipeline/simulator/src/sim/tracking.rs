@@ -174,6 +174,7 @@ impl Sim {
         if let Some(visitor) = visitor.map(str::to_owned) {
             self.link_visitor(&visitor, customer);
         }
+        self.judge_identity(customer, identity);
         Identified { customer, created }
     }
 
@@ -256,7 +257,7 @@ fn text<'a>(object: &'a Map<String, Value>, field: &str) -> Option<&'a str> {
 }
 
 // Fields that only address the customer or the visit.
-fn is_address(field: &str) -> bool {
+pub(super) fn is_address(field: &str) -> bool {
     matches!(
         field,
         "externalId" | "email" | "phone" | "trackingId" | "sessionId" | "remember"

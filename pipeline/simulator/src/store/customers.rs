@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use serde_json::{Map, Value};
 
+use super::history::History;
 use super::{at, at_mut, fingerprint, next_position, packed, parsed};
 use crate::time::SimTime;
 
@@ -92,6 +93,8 @@ pub(crate) struct Customer {
     pub(crate) events: Vec<u32>,
     /// The highest `meta.occurredAt` of its events, in microseconds.
     pub(crate) latest_occurred: Option<i64>,
+    /// What identifications said of it.
+    pub(crate) said: History,
 }
 
 impl Customer {
@@ -198,6 +201,7 @@ impl Customers {
             objects: Vec::new(),
             events: Vec::new(),
             latest_occurred: None,
+            said: History::default(),
         });
         self.live += 1;
         self.claim(now, position, document);

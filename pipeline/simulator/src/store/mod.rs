@@ -6,13 +6,16 @@
 
 mod customers;
 mod events;
+mod history;
 mod klasses;
 mod objects;
+mod versions;
 
 pub(crate) use customers::{Customer, CustomerState, Customers, IdentifierKind};
 pub(crate) use events::{Event, Events, NewEvent};
 pub(crate) use klasses::Klasses;
-pub(crate) use objects::{Object, Objects, compare_versions, version_of};
+pub(crate) use objects::{Object, Objects};
+pub(crate) use versions::{compare_versions, version_of};
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 

@@ -1,15 +1,13 @@
 //! `KObjects`, their external ids and versions.
 
-use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
+use super::history::History;
+use super::versions::version_of;
 use super::{at, at_mut, fingerprint, next_position, packed, parsed};
-use crate::time::{SimTime, parse_instant};
-
-/// The attribute in which writers keep the version of an object.
-const VERSION: &str = "ingestVersionStr";
+use crate::time::SimTime;
 
 /// One `KObject`.
 #[derive(Debug)]
@@ -25,6 +23,8 @@ pub(crate) struct Object {
     pub(crate) created_at: SimTime,
     pub(crate) updated_at: SimTime,
     pub(crate) rev: u64,
+    /// What was written under the version that it has.
+    pub(crate) history: History,
 }
 
 impl Object {
@@ -57,6 +57,7 @@ impl Object {
                 .unwrap_or(now),
             updated_at: now,
             rev,
+            history: History::default(),
         }
     }
 
@@ -101,25 +102,6 @@ impl Object {
     }
 }
 
-/// The version in custom attributes.
-pub(crate) fn version_of(custom: &Map<String, Value>) -> Option<String> {
-    custom
-        .get(VERSION)
-        .and_then(Value::as_str)
-        .map(str::to_owned)
-}
-
-/// Compares versions: as times if both are RFC 3339 times, as numbers if both are whole, else as texts.
-pub(crate) fn compare_versions(left: &str, right: &str) -> Ordering {
-    if let (Some(left), Some(right)) = (parse_instant(left), parse_instant(right)) {
-        return left.cmp(&right);
-    }
-    if let (Ok(left), Ok(right)) = (left.parse::<i128>(), right.parse::<i128>()) {
-        return left.cmp(&right);
-    }
-    left.cmp(right)
-}
-
 fn text_of(value: Option<&Value>) -> Option<Box<str>> {
     value.and_then(Value::as_str).map(Into::into)
 }
@@ -144,6 +126,10 @@ pub(crate) struct Found {
 impl Objects {
     pub(crate) fn get(&self, position: u32) -> Option<&Object> {
         at(&self.all, position)
+    }
+
+    pub(crate) fn get_mut(&mut self, position: u32) -> Option<&mut Object> {
+        at_mut(&mut self.all, position)
     }
 
     pub(crate) fn live(&self, position: u32) -> Option<&Object> {
@@ -288,28 +274,6 @@ mod tests {
 
     fn object(body: &Value) -> Object {
         Object::new(NOW, 0, None, 1, body.as_object().cloned().unwrap())
-    }
-
-    #[test]
-    fn versions_compare_by_what_they_are() {
-        for (low, high) in [
-            ("9", "10"),
-            ("2025-01-02T04:04:05+02:00", "2025-01-02T03:04:05Z"),
-            (
-                "2025-01-02T03:04:05.000000001Z",
-                "2025-01-02T03:04:05.000000002Z",
-            ),
-            ("10", "9a"),
-            ("a", "b"),
-        ] {
-            assert_eq!(compare_versions(low, high), Ordering::Less, "{low} {high}");
-            assert_eq!(
-                compare_versions(high, low),
-                Ordering::Greater,
-                "{low} {high}"
-            );
-        }
-        assert_eq!(compare_versions("007", "7"), Ordering::Equal);
     }
 
     #[test]
