@@ -231,7 +231,9 @@ impl Pace {
         for view in &snapshot.partitions {
             let of_it = ends.get(&view.partition)?;
             let count = unread_of(view.read_to, of_it)?;
-            let waits = view.waits.is_some_and(|why| why.by().is_some_and(|by| by != HeldBy::Parked));
+            let waits = view
+                .waits
+                .is_some_and(|why| why.by().is_some_and(|by| by != HeldBy::Parked));
             let topic = Scope::Topic(view.partition.topic.clone());
             if all_held || waits || view.restoring || held(&topic) {
                 kept += count;

@@ -97,6 +97,12 @@ impl<K: Hash + Eq + Clone, V: Clone> Generations<K, V> {
         self.young.get(key)
     }
 
+    /// The value of a key, without keeping it.
+    #[must_use]
+    pub fn peek(&self, key: &K) -> Option<&V> {
+        self.young.get(key).or_else(|| self.old.get(key))
+    }
+
     /// Whether the key is there, without keeping it.
     #[must_use]
     pub fn contains(&self, key: &K) -> bool {
@@ -164,6 +170,17 @@ impl Directory {
         let found = self.customers.get(&customer_hash(key)).map(Arc::clone);
         self.count(found.is_some());
         found
+    }
+
+    /// The Kustomer id of the customer with that key, without counting a look-up.
+    #[must_use]
+    pub fn peek_customer(&self, key: &CustomerKey) -> Option<Arc<str>> {
+        match key {
+            CustomerKey::Id(id) => Some(Arc::clone(id)),
+            CustomerKey::ExternalId(_) | CustomerKey::Email(_) | CustomerKey::Phone(_) => {
+                self.customers.peek(&customer_hash(key)).map(Arc::clone)
+            }
+        }
     }
 
     /// The id of the first of these keys that is known.

@@ -169,6 +169,33 @@ impl CustomerRef {
         &self.keys[0]
     }
 
+    /// All keys of two that mean the same customer: the most trusted one is the same, and none contradicts another. `None`
+    /// where they may mean two.
+    ///
+    /// ```
+    /// # use ingest_core::operation::{CustomerKey, CustomerRef, MissingCustomer};
+    /// let of = |keys: &[CustomerKey]| CustomerRef::new(keys.to_vec(), MissingCustomer::Create).unwrap();
+    /// let id = CustomerKey::ExternalId("u1".into());
+    /// let (a, b) = (CustomerKey::Email("a@example.com".into()), CustomerKey::Email("b@example.com".into()));
+    /// let both = of(&[id.clone(), a.clone()]);
+    /// assert_eq!(of(&[id.clone()]).joined(&both), Some(both.clone()));
+    /// assert_eq!(both.joined(&of(&[id, b])), None);
+    /// assert_eq!(both.joined(&of(&[a])), None);
+    /// ```
+    #[must_use]
+    pub fn joined(&self, other: &Self) -> Option<Self> {
+        if self.first() != other.first() {
+            return None;
+        }
+        let (mine, theirs) = (self.identity(), other.identity());
+        let agrees = |(name, value): (&String, &Value)| theirs.get(name).is_none_or(|v| v == value);
+        if !mine.iter().all(agrees) {
+            return None;
+        }
+        let keys = self.keys.iter().chain(&other.keys).cloned().collect();
+        Self::new(keys, other.missing)
+    }
+
     /// The keys as fields of an identity; of two of one kind the more trusted. A Kustomer id has no field there.
     ///
     /// ```

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ingest_core::fact::Fact;
-use ingest_core::operation::MissingCustomer;
+use ingest_core::operation::{CustomerKey, CustomerRef, MissingCustomer, Operation};
 use ingest_core::outcome::{HoldCause, Rejected, Rejection, SkipReason, Verdict};
 use kustomer_sim::{Config, FaultScript};
 use serde_json::{Value, json};
@@ -142,6 +142,58 @@ fn an_identify_rides_with_the_next_event() {
         .find(|c| c.external_id.as_deref() == Some("u2"))
         .unwrap();
     assert_eq!(customer.display_name, "Bob B.");
+}
+
+/// Requests for a shop's backlog of 6,000 records, and identities that were sent by themselves; identities name a phone, and
+/// events the one that `event` says.
+fn shop_requests(event: Option<&str>) -> (u64, u64) {
+    let by = |who: u64, phone: Option<&str>| {
+        let id = CustomerKey::ExternalId(format!("u{who}").into());
+        let phone = phone.map(|text| CustomerKey::Phone(format!("{text}{who:04}").into()));
+        let keys = std::iter::once(id).chain(phone).collect();
+        CustomerRef::new(keys, MissingCustomer::Create).unwrap()
+    };
+    let mut world = world(config());
+    for n in 0..6_000_u64 {
+        let who = n * n % 397;
+        let partition = i32::try_from(who % 3).unwrap();
+        let verdict = match n * 61 % 100 {
+            0..6 => {
+                let mut plan = make::identify(who, &format!("Name {n}"));
+                if let Operation::Identify(identify) = &mut plan.operation {
+                    identify.customer = by(who, Some("+4930555"));
+                }
+                make::emit(vec![plan])
+            }
+            6..38 => Verdict::Skip(SkipReason::NoRoute),
+            38..64 => {
+                let mut plan = make::track(who, n, n);
+                if let Operation::Track(track) = &mut plan.operation {
+                    track.customer = by(who, event);
+                }
+                make::emit(vec![plan])
+            }
+            _ => make::emit(vec![make::order(n, 1, who)]),
+        };
+        world.put(partition, verdict);
+    }
+    finish(&mut world);
+    let account = world.sim.account();
+    (account.requests.total, account.accepted.identities)
+}
+
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that says what it measured")]
+fn identities_that_add_a_key_cost_a_shop_almost_nothing() {
+    // With a phone of its own no event takes an identity along: that is what each used to cost.
+    let apart = shop_requests(Some("+4940777"));
+    let together = shop_requests(None);
+    eprintln!("requests and identities by themselves: {apart:?} apart, {together:?} together");
+    assert!(together.1 * 4 <= apart.1, "{together:?} of {apart:?}");
+    assert!(
+        together.0 * 100 <= apart.0 * 90,
+        "{together:?} of {apart:?}"
+    );
 }
 
 #[test]

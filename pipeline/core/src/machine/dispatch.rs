@@ -16,7 +16,7 @@ use crate::fact::Fact;
 use crate::hold::{Family, Passage};
 use crate::invariant::Invariant;
 use crate::lane::OperationId;
-use crate::operation::{CustomerKey, KObject, Operation};
+use crate::operation::{CustomerKey, CustomerRef, KObject, Operation};
 use crate::pack::{GroupKey, Verb};
 use crate::record::TopicPartition;
 use crate::resolve::Question;
@@ -132,21 +132,30 @@ impl Machine {
         );
     }
 
-    /// An identify rides with the customer's next event, at no cost.
+    /// An identify rides with the customer's next event, at no cost: also where one of the two has keys that the other lacks.
     fn fused_with(&self, id: OperationId) -> Option<OperationId> {
         let first = self.operations.get(&id)?;
         let second_id = self.lanes.second(first.lane)?;
         let second = self.operations.get(&second_id)?;
-        let same_keys = first.work.customer()?.keys() == second.work.customer()?.keys();
+        let together = self.mean_one(first.work.customer()?, second.work.customer()?);
         let fits = matches!(first.work, Operation::Identify(_))
             && matches!(second.work, Operation::Track(_))
-            && same_keys
+            && together
             && !first.alone
             && second.stage == Stage::Queued
             && !self.is_repeat(second_id)
             && first.partition == second.partition
             && self.may_ride(second_id, &second.partition);
         fits.then_some(second_id)
+    }
+
+    /// Whether both keys lead to one customer, in one request as in two: the most trusted key is the same, or what one has is
+    /// among the other's and both are known to mean the same.
+    fn mean_one(&self, identify: &CustomerRef, event: &CustomerRef) -> bool {
+        let known = |customer: &CustomerRef| self.directory.peek_customer(customer.first());
+        let within = || event.keys().iter().all(|key| identify.keys().contains(key));
+        identify.joined(event).is_some()
+            || (within() && known(event).is_some() && known(event) == known(identify))
     }
 
     /// Where commits have no room, an event goes only for the sake of the lowest unsettled record.
@@ -449,7 +458,7 @@ fn single_call(group: &GroupKey, item: &BulkItem) -> Call {
 }
 
 fn key_fields(keys: &[CustomerKey]) -> Map<String, Value> {
-    crate::operation::CustomerRef::new(keys.to_vec(), crate::operation::MissingCustomer::Create)
+    CustomerRef::new(keys.to_vec(), crate::operation::MissingCustomer::Create)
         .map(|customer| customer.identity())
         .unwrap_or_default()
 }

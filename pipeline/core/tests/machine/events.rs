@@ -7,11 +7,12 @@ use ingest_core::call::Call;
 use ingest_core::directory::customer_hash;
 use ingest_core::fact::{Fact, Settlement};
 use ingest_core::machine::{Input, MachineSettings, StateSettings};
-use ingest_core::operation::{CustomerKey, MissingCustomer, Operation, Planned};
+use ingest_core::operation::{CustomerKey, CustomerRef, MissingCustomer, Operation, Planned};
 use ingest_core::outcome::{DroppedField, SkipReason, Verdict};
 use ingest_core::record::{Epoch, Offset};
 use ingest_core::state_log::reduce::Slice;
 use ingest_core::state_log::{Content, Entity, Entry, OwnerId};
+use serde_json::{Map, Value};
 
 use crate::driver::Driver;
 use crate::make::{by_email, customer, identify, record, settings, shop, track};
@@ -122,4 +123,71 @@ fn a_field_left_out_is_counted_when_its_record_is_taken_in() {
             }
     });
     assert_eq!(counted.count(), 1);
+}
+
+/// A customer with these keys.
+fn known_by(keys: &[CustomerKey]) -> CustomerRef {
+    CustomerRef::new(keys.to_vec(), MissingCustomer::Create).unwrap()
+}
+
+/// How many requests an identity and an event behind it take, by the keys of each, and the identity of the last.
+fn requests(identified: &[CustomerKey], event: &[CustomerKey]) -> (usize, Map<String, Value>) {
+    let mut driver = Driver::new(settings(), 1);
+    // Both wait behind another event of the customer, who is known by then.
+    let first = event[0].clone();
+    let mut planned = [track(60), track(61)];
+    for (planned, keys) in planned
+        .iter_mut()
+        .zip([std::slice::from_ref(&first), event])
+    {
+        if let Operation::Track(track) = &mut planned.operation {
+            track.customer = known_by(keys);
+        }
+    }
+    let [ahead, behind] = planned;
+    driver.record(0, ahead);
+    driver.record(1, identify(known_by(identified)));
+    driver.record(2, behind);
+    driver.run_to_rest();
+    assert_eq!(driver.settled(), [Settlement::Delivered; 3]);
+    let Some((_, Call::Track { identity, .. })) = driver.sent.last() else {
+        panic!("{:?}", driver.sent);
+    };
+    (driver.sent.len() - 1, identity.clone())
+}
+
+#[test]
+fn an_identity_that_adds_keys_rides_with_the_event() {
+    let id = CustomerKey::ExternalId("u1".into());
+    let email = CustomerKey::Email(EMAIL.into());
+    let phone = CustomerKey::Phone("+4930123456".into());
+    let all = [id.clone(), email.clone(), phone.clone()];
+    for (identified, event) in [
+        (&all[..], &all[..1]),
+        (&all[..], &all[..2]),
+        (&all[..1], &all[..]),
+        (&[id.clone(), phone.clone()], &[id.clone(), email.clone()]),
+    ] {
+        let (requests, identity) = requests(identified, event);
+        assert_eq!(requests, 1, "{identified:?} {event:?}");
+        let keys = identified.iter().chain(event);
+        for key in keys {
+            assert_eq!(
+                identity[key.kind()],
+                **key.value(),
+                "{identified:?} {event:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_identity_that_may_be_somebody_elses_rides_with_no_event() {
+    let id = CustomerKey::ExternalId("u1".into());
+    let (ada, bob) = (
+        CustomerKey::Email(EMAIL.into()),
+        CustomerKey::Email("bob@example.com".into()),
+    );
+    let (requests, _) = requests(&[id.clone(), ada.clone()], &[id, bob]);
+    assert_eq!(requests, 2, "two addresses");
 }
