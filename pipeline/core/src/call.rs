@@ -202,7 +202,7 @@ pub enum Written {
 }
 
 /// An object as it stands in Kustomer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ObjectState {
     /// Its Kustomer id.
     pub id: Arc<str>,
@@ -212,6 +212,8 @@ pub struct ObjectState {
     pub version: Option<Version>,
     /// The customer that it belongs to, if it has one.
     pub customer: Option<Arc<str>>,
+    /// Its fields as they are shown: more than were written, and perhaps masked.
+    pub shown: Map<String, Value>,
 }
 
 /// What is known of a job now.

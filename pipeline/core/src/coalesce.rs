@@ -1,33 +1,19 @@
-//! Which neighbouring operations of one lane may become one, and what that one says.
+//! Which neighbouring states of an object may become one, and what that one says.
 //!
-//! Identifies and object states merge: the newest value of each field wins, `custom` key by key, `data` as a whole.
-//! Tracking events never do: each is an occurrence.
+//! The newest value of each field wins, `custom` key by key, `data` as a whole. Of two states of one version the later one is
+//! the newer; a version and none, or versions of two kinds, stay two. Identities merge by the time of each field
+//! ([`said::merge`](crate::said::merge)), tracking events never: each is an occurrence.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::operation::{Identify, KObject, Operation};
+use crate::operation::KObject;
 
-/// The one operation that two neighbours come to, `later` having arrived after `earlier`; `None` if they stay two.
+/// The one state that two neighbours come to, `b` having arrived after `a`; `None` if they stay two.
 #[must_use]
-pub fn merge(earlier: &Operation, later: &Operation) -> Option<Operation> {
-    match (earlier, later) {
-        (Operation::Identify(a), Operation::Identify(b)) if a.customer == b.customer => {
-            let fields = overlay(&a.fields, &b.fields);
-            Some(Operation::Identify(Identify {
-                customer: b.customer.clone(),
-                fields: Arc::new(fields),
-            }))
-        }
-        (Operation::KObject(a), Operation::KObject(b)) => {
-            merge_objects(a, b).map(Operation::KObject)
-        }
-        (Operation::Identify(_) | Operation::Track(_) | Operation::KObject(_), _) => None,
-    }
-}
-
-fn merge_objects(a: &KObject, b: &KObject) -> Option<KObject> {
+pub fn merge(a: &KObject, b: &KObject) -> Option<KObject> {
     if a.klass != b.klass || a.external_id != b.external_id {
         return None;
     }
@@ -38,8 +24,11 @@ fn merge_objects(a: &KObject, b: &KObject) -> Option<KObject> {
     }
     // Arrival is not age: where both have a version, the newer one is laid over the older.
     let (older, newer) = match (&a.version, &b.version) {
-        (Some(first), Some(second)) if second.is_older_than(first) => (b, a),
-        (Some(_), Some(_)) | (None, None) => (a, b),
+        (Some(first), Some(second)) => match second.compare(first)? {
+            Ordering::Less => (b, a),
+            Ordering::Equal | Ordering::Greater => (a, b),
+        },
+        (None, None) => (a, b),
         (Some(_), None) | (None, Some(_)) => return None,
     };
     Some(KObject {
@@ -76,23 +65,21 @@ mod tests {
     use super::*;
     use crate::operation::{ExternalId, Klass, Version};
 
-    fn object(version: Option<&str>, body: Value) -> Operation {
+    fn object(version: Option<&str>, body: Value) -> KObject {
         let Value::Object(body) = body else {
             panic!("an object")
         };
-        Operation::KObject(KObject {
+        KObject {
             klass: Klass(Arc::from("order")),
             external_id: ExternalId(Arc::from("o1")),
             customer: None,
             version: version.map(Version::new),
             body: Arc::new(body),
-        })
+        }
     }
 
-    fn merged(a: &Operation, b: &Operation) -> Value {
-        let Some(Operation::KObject(object)) = merge(a, b) else {
-            panic!("they merge")
-        };
+    fn merged(a: &KObject, b: &KObject) -> Value {
+        let object = merge(a, b).expect("they merge");
         Value::Object(object.body.as_ref().clone())
     }
 
@@ -112,10 +99,30 @@ mod tests {
     }
 
     #[test]
-    fn a_version_does_not_merge_with_none() {
-        assert_eq!(
-            merge(&object(Some("1"), json!({})), &object(None, json!({}))),
-            None
-        );
+    fn of_one_version_the_later_state_wins() {
+        for (first, second) in [
+            ("7", "7.0"),
+            ("2026-05-06T07:00:00Z", "2026-05-06T09:00:00+02:00"),
+        ] {
+            let a = object(
+                Some(first),
+                json!({"title": "a", "custom": {"totalNum": 20}}),
+            );
+            let b = object(
+                Some(second),
+                json!({"title": "b", "custom": {"totalNum": 30}}),
+            );
+            assert_eq!(merged(&a, &b)["custom"]["totalNum"], 30);
+            assert_eq!(merged(&b, &a)["custom"]["totalNum"], 20);
+        }
+    }
+
+    #[test]
+    fn a_version_does_not_merge_with_none_or_with_one_of_another_kind() {
+        for other in [None, Some("2026-05-06"), Some("first")] {
+            let (a, b) = (object(Some("1"), json!({})), object(other, json!({})));
+            assert_eq!(merge(&a, &b), None);
+            assert_eq!(merge(&b, &a), None);
+        }
     }
 }

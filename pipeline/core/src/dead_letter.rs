@@ -136,6 +136,7 @@ fn tells_of_the_mapping(reason: Rejection) -> bool {
         | Rejection::MissingCustomer
         | Rejection::IllegalField
         | Rejection::ItemTooLarge
+        | Rejection::MixedVersions
         | Rejection::ProcessDied
         | Rejection::RefusedByApi => true,
         Rejection::UnknownCustomer | Rejection::RetriesExhausted => false,

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::operation::{CustomerKey, ExternalId, Klass, Version};
+use crate::repeat::Changes;
 use crate::revision::Revision;
 
 /// A bounded map that forgets what is not used.
@@ -34,6 +35,8 @@ pub struct KnownObject {
     pub revision: Revision,
     /// Others may have written it since.
     pub doubtful: bool,
+    /// The changes that were made to it at this version; older ones are known by theirs.
+    pub changes: Changes,
 }
 
 impl KnownObject {
@@ -49,6 +52,25 @@ impl KnownObject {
         match (version, &self.version) {
             (Some(ours), Some(theirs)) => ours.is_older_than(theirs),
             (Some(_) | None, Some(_) | None) => false,
+        }
+    }
+
+    /// Whether nobody can tell if the object stands in a newer state than this version: the two are of different kinds.
+    #[must_use]
+    pub fn is_of_another_kind(&self, version: Option<&Version>) -> bool {
+        match (version, &self.version) {
+            (Some(ours), Some(theirs)) => ours.compare(theirs).is_none(),
+            (Some(_) | None, Some(_) | None) => false,
+        }
+    }
+
+    /// Whether the object stands in a state of this version, or neither has one.
+    #[must_use]
+    pub fn ties_with(&self, version: Option<&Version>) -> bool {
+        match (version, &self.version) {
+            (Some(ours), Some(theirs)) => ours.ties_with(theirs),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
         }
     }
 
@@ -220,6 +242,12 @@ impl Directory {
         self.objects.remove(&object_hash(klass, external_id));
     }
 
+    /// What is known of an object, without counting a look-up or keeping it.
+    #[must_use]
+    pub fn peek_object(&self, klass: &Klass, external_id: &ExternalId) -> Option<&KnownObject> {
+        self.objects.peek(&object_hash(klass, external_id))
+    }
+
     /// What is known of the object of that hash, without counting a look-up.
     pub fn object_by_hash(&mut self, hash: u128) -> Option<KnownObject> {
         self.objects.get(&hash).cloned()
@@ -237,19 +265,16 @@ impl Directory {
         }
     }
 
-    /// Takes back what an earlier owner knew of an object, unless this process knows a newer state.
+    /// Takes back what an earlier owner knew of an object, unless this process knows a newer state. Of two states of one version
+    /// nobody can tell which is the later: what they have in common is kept.
     pub fn restore_object(&mut self, hash: u128, object: KnownObject) {
-        let newer = match self.objects.get(&hash).map(|known| &known.version) {
-            None => true,
-            Some(known) => match (known, &object.version) {
-                (Some(known), Some(restored)) => known.is_older_than(restored),
-                (None, Some(_)) => true,
-                (Some(_) | None, None) => false,
-            },
+        let restored = match self.objects.get(&hash) {
+            Some(known) if known.is_newer_than(object.version.as_ref()) => return,
+            Some(known) if known.version.is_some() && object.version.is_none() => return,
+            Some(known) if known.ties_with(object.version.as_ref()) => common(known, object),
+            Some(_) | None => object,
         };
-        if newer {
-            self.objects.insert(hash, object);
-        }
+        self.objects.insert(hash, restored);
     }
 
     /// Others have written for a while: what is known of an object is what it was, not what it is.
@@ -313,6 +338,20 @@ pub fn map_bytes<K, V>(capacity: usize) -> usize {
     capacity * 8 / 7 * (size_of::<(K, V)>() + 1)
 }
 
+/// What is sure of an object of which two states of one version are known.
+fn common(known: &KnownObject, mut other: KnownObject) -> KnownObject {
+    if known.id == other.id && known.changes == other.changes && known.revision == other.revision {
+        return known.clone();
+    }
+    other.fingerprint = None;
+    other.doubtful |= known.doubtful;
+    if known.id == other.id {
+        other.changes.extend(known.changes.iter());
+        other.revision = known.revision.or_later(other.revision);
+    }
+    other
+}
+
 /// The hash that names a customer by one of the keys.
 #[must_use]
 pub fn customer_hash(key: &CustomerKey) -> u128 {
@@ -332,6 +371,7 @@ fn hash(parts: &[&str]) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::repeat::ChangeKey;
 
     #[test]
     fn what_is_used_stays_and_the_size_is_bounded() {
@@ -370,6 +410,46 @@ mod tests {
                 .as_deref(),
             Some("abc")
         );
+    }
+
+    fn known(version: Option<&str>, revision: i64, change: u64) -> KnownObject {
+        KnownObject {
+            id: Arc::from("there"),
+            version: version.map(Version::new),
+            fingerprint: Some(change),
+            revision: Revision::Known(revision),
+            doubtful: false,
+            changes: Changes::from_iter([ChangeKey(change)]),
+        }
+    }
+
+    #[test]
+    fn of_two_states_of_one_version_only_what_is_sure_is_kept() {
+        for (one, other) in [(Some("7"), Some("7.0")), (None, None)] {
+            let mut directory = Directory::new(10);
+            directory.restore_object(1, known(one, 4, 40));
+            directory.restore_object(1, known(other, 3, 30));
+            let kept = directory.object_by_hash(1).unwrap();
+            assert_eq!(
+                kept.fingerprint, None,
+                "another state may have been written since"
+            );
+            assert_eq!(kept.revision, Revision::Known(4));
+            assert!(kept.changes.contains(ChangeKey(30)) && kept.changes.contains(ChangeKey(40)));
+        }
+    }
+
+    #[test]
+    fn a_newer_state_is_kept_and_an_older_one_replaced() {
+        for (one, other) in [(Some("9.5"), Some("10.0")), (None, Some("10.0"))] {
+            for (first, second) in [(one, other), (other, one)] {
+                let mut directory = Directory::new(10);
+                directory.restore_object(1, known(first, 1, 1));
+                directory.restore_object(1, known(second, 2, 2));
+                let kept = directory.object_by_hash(1).unwrap();
+                assert_eq!(kept.version, other.map(Version::new));
+            }
+        }
     }
 
     #[test]

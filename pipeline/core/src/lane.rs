@@ -143,7 +143,7 @@ impl Lanes {
     }
 
     /// The waiting operations of a lane, first to last.
-    pub fn waiting(&self, lane: LaneId) -> impl Iterator<Item = OperationId> {
+    pub fn waiting(&self, lane: LaneId) -> impl DoubleEndedIterator<Item = OperationId> {
         self.lanes
             .get(&lane)
             .into_iter()

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+pub use crate::version::Version;
+
 /// One thing a customer is known by, in the order of trust.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum CustomerKey {
@@ -40,12 +42,6 @@ pub struct CustomerRef {
     /// What to do when nobody has these keys.
     pub missing: MissingCustomer,
 }
-
-/// The state an object is in, to be compared with that of another write of the same object.
-///
-/// Times compare as times, whole numbers as numbers, everything else as text; a comparison of two kinds is by text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Version(pub Arc<str>);
 
 /// The class of custom object, as in the API's paths.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -112,6 +108,8 @@ pub struct KObject {
 pub struct Planned {
     /// The route's name, for dead letters and metrics.
     pub route: Arc<str>,
+    /// Names the operation by its event: the same for every repeat of it. An event's own `eventKey` is this one.
+    pub event_key: uuid::Uuid,
     /// The operation.
     pub operation: Operation,
 }
@@ -247,38 +245,6 @@ impl Track {
         }
         event.insert("meta".to_owned(), Value::Object(self.meta.as_ref().clone()));
         event
-    }
-}
-
-// === impl Version ===
-
-impl Version {
-    /// The version of that text.
-    #[must_use]
-    pub fn new(text: &str) -> Self {
-        Self(Arc::from(text))
-    }
-
-    /// Whether this state is older than the other.
-    ///
-    /// ```
-    /// # use ingest_core::operation::Version;
-    /// assert!(Version::new("9").is_older_than(&Version::new("10")));
-    /// assert!(Version::new("2026-01-01T00:00:00Z").is_older_than(&Version::new("2026-01-01T01:30:00+01:00")));
-    /// assert!(!Version::new("7").is_older_than(&Version::new("7")));
-    /// ```
-    #[must_use]
-    pub fn is_older_than(&self, other: &Self) -> bool {
-        if let (Ok(a), Ok(b)) = (self.0.parse::<i128>(), other.0.parse::<i128>()) {
-            return a < b;
-        }
-        if let (Ok(a), Ok(b)) = (
-            self.0.parse::<jiff::Timestamp>(),
-            other.0.parse::<jiff::Timestamp>(),
-        ) {
-            return a < b;
-        }
-        self.0 < other.0
     }
 }
 

@@ -32,7 +32,7 @@ pub enum SkipReason {
     NotForKustomer,
     /// Older than the route's `maxAge`.
     TooOld,
-    /// The object already has a newer state.
+    /// The object already has a newer state, or newer identities have said all that this one says.
     Stale,
     /// The object already has exactly this state.
     Unchanged,
@@ -67,6 +67,8 @@ pub enum Rejection {
     IllegalField,
     /// The object alone is larger than a request may be.
     ItemTooLarge,
+    /// The object stands with a version of another kind: nobody can tell which is newer.
+    MixedVersions,
     /// Kustomer has no such customer and the route does not create one.
     UnknownCustomer,
     /// Kustomer refused the request or the item for good.
@@ -256,6 +258,7 @@ labels!(Rejection {
     MissingCustomer => "missing_customer",
     IllegalField => "illegal_field",
     ItemTooLarge => "item_too_large",
+    MixedVersions => "mixed_versions",
     UnknownCustomer => "unknown_customer",
     RefusedByApi => "refused_by_api",
     RetriesExhausted => "retries_exhausted",

@@ -72,6 +72,16 @@ impl Revision {
             Self::Unknown => Self::Unknown,
         }
     }
+
+    /// The later of two, as far as anybody can tell.
+    #[must_use]
+    pub fn or_later(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Known(a), Self::Known(b)) => Self::Known(a.max(b)),
+            (Self::SinceCreate(a), Self::SinceCreate(b)) => Self::SinceCreate(a.max(b)),
+            (Self::Known(_) | Self::SinceCreate(_) | Self::Unknown, _) => Self::Unknown,
+        }
+    }
 }
 
 impl Revisions {

@@ -16,5 +16,6 @@ mod roles;
 mod schedules;
 mod sleep;
 mod state;
+mod ties;
 #[path = "../../support/world/mod.rs"]
 mod world;

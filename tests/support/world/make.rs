@@ -1,6 +1,7 @@
 //! Ready-made operations.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ingest_core::operation::{
     CustomerKey, CustomerRef, ExternalId, Identify, KObject, Klass, MissingCustomer, Operation,
@@ -25,9 +26,13 @@ pub(crate) fn object(value: Value) -> Arc<serde_json::Map<String, Value>> {
     Arc::new(map)
 }
 
+/// An operation of an event of its own.
 pub(crate) fn planned(operation: Operation) -> Planned {
+    static EVENTS: AtomicU64 = AtomicU64::new(1);
+    let number = EVENTS.fetch_add(1, Ordering::Relaxed);
     Planned {
         route: Arc::from("test"),
+        event_key: Uuid::from_u128(u128::from(number) << 64),
         operation,
     }
 }
@@ -56,9 +61,13 @@ pub(crate) fn refused_track(who: u64, key: u64, minute: u64) -> Planned {
 }
 
 pub(crate) fn identify(who: u64, name: &str) -> Planned {
+    says(who, json!({ "name": name }))
+}
+
+pub(crate) fn says(who: u64, fields: Value) -> Planned {
     planned(Operation::Identify(Identify {
         customer: customer(who, MissingCustomer::Create),
-        fields: object(json!({"name": name})),
+        fields: object(fields),
     }))
 }
 
@@ -70,13 +79,24 @@ pub(crate) fn order_of(
     missing: MissingCustomer,
     custom: Value,
 ) -> Planned {
+    state_of(klass, id, &version.to_string(), who, missing, custom)
+}
+
+fn state_of(
+    klass: &str,
+    id: u64,
+    version: &str,
+    who: u64,
+    missing: MissingCustomer,
+    custom: Value,
+) -> Planned {
     let mut custom = custom;
-    custom["ingestVersionStr"] = json!(version.to_string());
+    custom["ingestVersionStr"] = json!(version);
     planned(Operation::KObject(KObject {
         klass: Klass(Arc::from(klass)),
         external_id: ExternalId(Arc::from(format!("o{id}"))),
         customer: Some(customer(who, missing)),
-        version: Some(Version::new(&version.to_string())),
+        version: Some(Version::new(version)),
         body: object(json!({
             "externalId": format!("o{id}"),
             "title": format!("Order {id}"),
@@ -86,14 +106,13 @@ pub(crate) fn order_of(
 }
 
 pub(crate) fn order(id: u64, version: u64, who: u64) -> Planned {
-    order_of(
-        "order",
-        id,
-        version,
-        who,
-        MissingCustomer::Create,
-        json!({"totalNum": 1.5}),
-    )
+    order_at(id, &version.to_string(), who, json!(1.5))
+}
+
+/// The order in a state of that version, with that total.
+pub(crate) fn order_at(id: u64, version: &str, who: u64, total: Value) -> Planned {
+    let custom = json!({ "totalNum": total });
+    state_of("order", id, version, who, MissingCustomer::Create, custom)
 }
 
 pub(crate) fn emit(planned: Vec<Planned>) -> Verdict {

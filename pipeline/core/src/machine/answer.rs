@@ -264,6 +264,7 @@ impl Machine {
                     .collect();
                 let origin = operations.iter().find_map(|op| self.origin(*op));
                 for operation in operations {
+                    self.note_identity(operation, id.as_ref());
                     self.finish_delivered(operation);
                 }
                 // Only the first key is sure to mean this customer: another one may be somebody else's.

@@ -4,23 +4,21 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::Machine;
 use super::dispatch::reference;
 use super::ready::fingerprint;
 use super::state::{Batch, Stage};
-use super::{Effect, Machine};
-use crate::call::{Limits, ObjectState, Written};
+use crate::call::{Limits, Written};
 use crate::directory::KnownObject;
 use crate::fact::Fact;
 use crate::job::JobItems;
 use crate::lane::OperationId;
-use crate::operation::Operation;
-use crate::outcome::{JobTicket, Outcome, Rejection, RetryCause, SkipReason, SplitHint};
+use crate::operation::{KObject, Operation};
+use crate::outcome::{JobTicket, Outcome, Rejection, RetryCause, SplitHint};
 use crate::pack::Verb;
 use crate::quarantine::Way;
+use crate::repeat::{ChangeKey, Changes};
 use crate::revision::{Revision, Trust};
-
-/// How often a look at an object leads straight back to a write.
-const ROUNDS: u32 = 3;
 
 impl Machine {
     pub(super) fn on_submitted(
@@ -224,18 +222,50 @@ impl Machine {
             // An object that was made and not named must not be made again: it is read when its id is needed.
             let made = (verb == Verb::Create).then(|| Arc::from(""));
             if let Some(object) = told.or(made) {
-                let learnt = KnownObject {
+                let before = self.known_as(written, &object);
+                let mut learnt = KnownObject {
                     id: object,
-                    version: written.version.clone(),
+                    // What has no version of its own leaves the one that stands.
+                    version: written
+                        .version
+                        .clone()
+                        .or_else(|| before.as_ref()?.version.clone()),
                     fingerprint: Some(fingerprint(written)),
                     revision: shown.map_or(counted, Revision::Known),
                     doubtful: false,
+                    changes: Changes::default(),
                 };
+                if let Some(before) = before
+                    && before.ties_with(learnt.version.as_ref())
+                {
+                    learnt.changes = before.changes;
+                }
+                learnt.changes.extend(self.changes_of(id));
                 self.learn_object(id, learnt);
             }
             self.note_stored(&klass, sent);
         }
         self.finish_delivered(id);
+    }
+
+    /// What is known of the object of that external id, if it is this one.
+    fn known_as(&self, object: &KObject, id: &Arc<str>) -> Option<KnownObject> {
+        let known = self
+            .directory
+            .peek_object(&object.klass, &object.external_id);
+        known
+            .filter(|known| known.id == *id || !known.has_id())
+            .cloned()
+    }
+
+    /// The changes that an operation makes.
+    pub(super) fn changes_of(&self, id: OperationId) -> Vec<ChangeKey> {
+        let receipts = self.operations.get(&id).map(|state| &state.receipts);
+        receipts
+            .into_iter()
+            .flatten()
+            .map(|one| one.change)
+            .collect()
     }
 
     /// Somebody else wrote in between, or the revision was counted wrongly: look at the object before anything else.
@@ -329,114 +359,6 @@ impl Machine {
             self.finish_rejected(id, Rejection::RefusedByApi, detail);
         } else {
             self.retry(now, id, RetryCause::Conflict, None);
-        }
-    }
-
-    pub(super) fn on_verified(
-        &mut self,
-        now: Instant,
-        id: OperationId,
-        outcome: Outcome<Option<ObjectState>>,
-        limits: &Limits,
-    ) {
-        match outcome {
-            Outcome::Delivered(Some(found)) => self.compare(now, id, found),
-            Outcome::Delivered(None) => {
-                let Some(state) = self.operations.get_mut(&id) else {
-                    return;
-                };
-                state.verify_first = false;
-                state.object_id = None;
-                let doubted = std::mem::take(&mut state.ambiguous);
-                self.forget_object(id);
-                if doubted {
-                    // It did not arrive: it may be sent again.
-                    self.put_back(id);
-                } else {
-                    // "Exists" and "not found" at once: one of them is late.
-                    self.retry(now, id, RetryCause::Conflict, limits.retry_after);
-                }
-            }
-            Outcome::Retry(RetryCause::OrgQuota) | Outcome::Hold(_) => {
-                if let Some(state) = self.operations.get_mut(&id) {
-                    state.verify_first = true;
-                }
-                self.put_back(id);
-            }
-            Outcome::Retry(cause) => {
-                if let Some(state) = self.operations.get_mut(&id) {
-                    state.verify_first = true;
-                }
-                self.retry(now, id, cause, limits.retry_after);
-            }
-            Outcome::Ambiguous | Outcome::Pending(_) => {
-                if let Some(state) = self.operations.get_mut(&id) {
-                    state.verify_first = true;
-                }
-                self.retry(now, id, RetryCause::Garbled, limits.retry_after);
-            }
-            Outcome::Reject(detail) => self.finish_rejected(id, Rejection::RefusedByApi, detail),
-            Outcome::Split(hint) => {
-                self.finish_rejected(id, Rejection::RefusedByApi, hint.detail);
-            }
-        }
-    }
-
-    /// The object as it stands, against what is to be written.
-    fn compare(&mut self, now: Instant, id: OperationId, found: ObjectState) {
-        let Some(state) = self.operations.get_mut(&id) else {
-            return;
-        };
-        let Operation::KObject(object) = &state.work else {
-            return;
-        };
-        let before = self.directory.object(&object.klass, &object.external_id);
-        // Only where nobody else has written is the number of writes known; a conflict there speaks against the lock. Where
-        // duplicates are allowed, another object of the same external id may be found: of that nothing is known.
-        if let (Some(before), Some(rev)) = (&before, found.rev)
-            && before.id == found.id
-            && before.version.is_some()
-            && before.version == found.version
-        {
-            self.revisions.learn(before.revision, rev);
-            if state.conflicted && self.revisions.count(&object.klass, true) {
-                self.effects.push(Effect::Fact(Fact::LockOff));
-            }
-        }
-        if found.rev.is_none() {
-            self.revisions.note_unshown();
-        }
-        let learnt = KnownObject {
-            id: found.id,
-            version: found.version.clone(),
-            fingerprint: None,
-            revision: found.rev.map_or(Revision::Unknown, Revision::Known),
-            doubtful: false,
-        };
-        let version = object.version.clone();
-        self.learn_object(id, learnt);
-        let Some(state) = self.operations.get_mut(&id) else {
-            return;
-        };
-        let doubted = state.ambiguous;
-        // A write without an answer led here, not one that the API contradicted.
-        let unanswered = doubted && state.verify_first;
-        state.looked = true;
-        state.verify_first = false;
-        state.ambiguous = false;
-        state.conflicted = false;
-        match (&version, &found.version) {
-            (Some(ours), Some(theirs)) if ours.is_older_than(theirs) => {
-                self.finish_skipped(id, SkipReason::Stale);
-            }
-            (Some(ours), Some(theirs)) if doubted && ours == theirs => self.finish_delivered(id),
-            // A few rounds are ordinary; more mean that a write and a look contradict each other.
-            _ if state.looks < ROUNDS => {
-                state.looks += 1;
-                self.put_back(id);
-            }
-            _ if unanswered => self.retry(now, id, RetryCause::ServerError, None),
-            _ => self.retry(now, id, RetryCause::Conflict, None),
         }
     }
 }

@@ -217,8 +217,11 @@ impl Machine {
         match verb {
             Verb::Create => false,
             Verb::Update => {
-                let stale = known.is_newer_than(object.version.as_ref());
-                !stale && state.object_id.as_ref() == Some(&known.id)
+                let version = object.version.as_ref();
+                let stale = known.is_newer_than(version) || known.is_of_another_kind(version);
+                !stale
+                    && !state.is_made(&known.changes)
+                    && state.object_id.as_ref() == Some(&known.id)
             }
         }
     }

@@ -18,6 +18,7 @@ use crate::operation::{KObject, Operation, Version};
 use crate::outcome::Rejection;
 use crate::pack::{GroupKey, Verb};
 use crate::record::{Offset, TopicPartition};
+use crate::repeat::Changes;
 use crate::revision::Revision;
 use crate::state_log::{Content, Entity, Entry, Intent, OperationRef};
 
@@ -275,6 +276,7 @@ impl Machine {
             fingerprint: None,
             revision,
             doubtful: false,
+            changes: Changes::default(),
         });
         if let Some(known) = known {
             self.directory.restore_object(object, known.clone());
@@ -353,6 +355,7 @@ impl Machine {
             wanted.iter().all(|one| done.contains(one))
         };
         if within(&|fate| *fate == Fate::Stored) {
+            self.note_made(id);
             self.finish_delivered(id);
             return false;
         }

@@ -9,22 +9,37 @@ use super::state::{OperationState, Receipt, RecordId, RecordState, Stage};
 use super::weight::{RECORD_OVERHEAD, operations_bytes};
 use super::{Committed, Effect, Machine};
 use crate::charge::{Charge, Gate};
+use crate::coalesce;
 use crate::commit_metadata::Ignored;
 use crate::fact::{Fact, Settlement};
 use crate::invariant::Invariant;
-use crate::lane::{LaneKey, OperationId};
+use crate::lane::{LaneId, LaneKey, OperationId};
 use crate::ledger::Admission;
 use crate::operation::{CustomerKey, KObject, Operation, Planned};
 use crate::outcome::{DroppedField, Rejected, Rejection, SkipReason, Verdict};
 use crate::record::{Epoch, Record, Topic, TopicPartition};
+use crate::repeat::ChangeKey;
 use crate::revision::Revision;
+use crate::said::{self, Ages};
 use crate::state_log::OperationRef;
 
 /// What an item costs in a bulk body besides its own JSON: reference, customer or object id, commas and quotes.
 const ITEM_OVERHEAD: usize = 130;
 
+/// Operations of a lane among which a copy of an arriving one is looked for, besides what is under way.
+const LOOKED_BACK: usize = 64;
+
 /// Searches a minute that the organisation has for machine users.
 const SEARCHES_A_MINUTE: f64 = 100.0;
+
+/// An operation on its way into its lane.
+struct Arriving<'a> {
+    partition: &'a TopicPartition,
+    operation: &'a Operation,
+    ages: &'a Ages,
+    /// An earlier owner of the partition began to write it.
+    begun: bool,
+}
 
 impl Machine {
     pub(super) fn on_topology(&mut self, now: Instant, topics: Vec<(Topic, u32)>) {
@@ -232,6 +247,7 @@ impl Machine {
                     let receipt = Receipt {
                         record: id,
                         ordinal,
+                        change: ChangeKey::of(&plan),
                     };
                     self.enqueue(&partition, plan, receipt);
                 }
@@ -253,7 +269,23 @@ impl Machine {
     }
 
     fn enqueue(&mut self, partition: &TopicPartition, plan: Planned, receipt: Receipt) {
-        let Planned { route, operation } = plan;
+        let Planned {
+            route,
+            mut operation,
+            ..
+        } = plan;
+        let ages = match &operation {
+            Operation::Identify(identify) => {
+                let record = self.records.get(&receipt.record);
+                Ages::of(&identify.fields, record.and_then(|record| record.event_ms))
+            }
+            Operation::Track(_) | Operation::KObject(_) => Ages::default(),
+        };
+        let change = receipt.change;
+        if let Some(reason) = self.has_nothing_to_do(&mut operation, &ages, change) {
+            self.skip_receipt(receipt, reason);
+            return;
+        }
         let lane = match self.lane_keys(&operation) {
             Ok(keys) => {
                 let (lane, merged) = self.lanes.lane_of(&keys);
@@ -273,10 +305,21 @@ impl Machine {
             }
         };
         self.progress.planned(&operation);
-        let begun = self.is_begun(partition, &operation, &receipt);
-        let Some(receipt) = self.merge_into_tail(lane, partition, &operation, receipt, begun)
-        else {
-            return;
+        let copy = self.is_copy(lane, &operation, change);
+        let arriving = Arriving {
+            partition,
+            operation: &operation,
+            ages: &ages,
+            begun: self.is_begun(partition, &operation, &receipt),
+        };
+        let begun = arriving.begun;
+        let receipt = if copy {
+            receipt
+        } else {
+            match self.merge_into_tail(lane, &arriving, receipt) {
+                Some(receipt) => receipt,
+                None => return,
+            }
         };
         let id = OperationId(self.fresh());
         let bytes = item_bytes(&operation);
@@ -286,6 +329,8 @@ impl Machine {
             route,
             work: operation,
             receipts: smallvec![receipt],
+            ages,
+            copy,
             stage: Stage::Queued,
             attempts: 0,
             sick: 0,
@@ -331,6 +376,43 @@ impl Machine {
         self.inheritance.has_begun(partition, object, operation)
     }
 
+    /// Why an operation that arrives is not worth a place in its lane. Its change of an object or customer was made before:
+    /// making it again could set back what was changed since. Or newer identities have said all of it; what they have left
+    /// is what goes on.
+    fn has_nothing_to_do(
+        &mut self,
+        operation: &mut Operation,
+        ages: &Ages,
+        change: ChangeKey,
+    ) -> Option<SkipReason> {
+        match operation {
+            // Judged when it is its turn, by its `eventKey`.
+            Operation::Track(_) => None,
+            Operation::Identify(identify) => self.judge_said(identify, ages, &[change]),
+            Operation::KObject(object) => {
+                let known = self
+                    .directory
+                    .peek_object(&object.klass, &object.external_id)?;
+                known.changes.contains(change).then_some(SkipReason::Repeat)
+            }
+        }
+    }
+
+    /// Whether another operation of the lane makes the same change: only when that has ended is it known whether this one is a
+    /// repeat, and until then it must not be laid over what stands between the two.
+    fn is_copy(&self, lane: LaneId, operation: &Operation, change: ChangeKey) -> bool {
+        if matches!(operation, Operation::Track(_)) {
+            return false;
+        }
+        let waiting = self.lanes.waiting(lane).rev().take(LOOKED_BACK);
+        let mut before = waiting.chain(self.lanes.active(lane));
+        before.any(|id| {
+            self.operations
+                .get(&id)
+                .is_some_and(|state| state.changes(change))
+        })
+    }
+
     fn lane_keys(&mut self, operation: &Operation) -> Result<Vec<LaneKey>, String> {
         let customer = match operation {
             Operation::KObject(object) => {
@@ -365,11 +447,9 @@ impl Machine {
     /// Neighbours of one lane and partition become one operation where the kind allows it. Gives the receipt back if not.
     fn merge_into_tail(
         &mut self,
-        lane: crate::lane::LaneId,
-        partition: &TopicPartition,
-        operation: &Operation,
+        lane: LaneId,
+        arriving: &Arriving<'_>,
         receipt: Receipt,
-        begun: bool,
     ) -> Option<Receipt> {
         let Some(tail) = self.lanes.tail(lane) else {
             return Some(receipt);
@@ -378,9 +458,10 @@ impl Machine {
             return Some(receipt);
         };
         let journalled = self.settings.state.is_some();
-        let may_merge = state.partition == *partition
+        let may_merge = state.partition == *arriving.partition
             && !state.ambiguous
-            && state.begun == begun
+            && !state.copy
+            && state.begun == arriving.begun
             && !(journalled && state.receipts.len() >= MERGED)
             && matches!(
                 state.stage,
@@ -394,7 +475,17 @@ impl Machine {
         if !may_merge {
             return Some(receipt);
         }
-        let Some(merged) = crate::coalesce::merge(&state.work, operation) else {
+        let merged = match (&state.work, arriving.operation) {
+            (Operation::Identify(a), Operation::Identify(b)) => {
+                said::merge((a, &state.ages), (b, arriving.ages))
+                    .map(|(identify, ages)| (Operation::Identify(identify), ages))
+            }
+            (Operation::KObject(a), Operation::KObject(b)) => {
+                coalesce::merge(a, b).map(|object| (Operation::KObject(object), Ages::default()))
+            }
+            (Operation::Identify(_) | Operation::Track(_) | Operation::KObject(_), _) => None,
+        };
+        let Some((merged, ages)) = merged else {
             return Some(receipt);
         };
         let bytes = item_bytes(&merged);
@@ -402,6 +493,7 @@ impl Machine {
             return Some(receipt);
         }
         state.work = merged;
+        state.ages = ages;
         state.receipts.push(receipt);
         // Its size changed, so its place in a group has to be taken anew; its place in the lane stays.
         state.bytes = bytes;

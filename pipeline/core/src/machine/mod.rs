@@ -19,12 +19,14 @@ mod dispatch;
 mod drain;
 mod guard;
 mod held;
+mod identities;
 mod inherit;
 mod intake;
 mod journal;
 mod key;
 mod letters;
 mod life;
+mod look;
 mod memory;
 mod progress;
 mod quarantine;
@@ -319,6 +321,7 @@ pub struct Machine {
     resolver: Resolver,
     directory: Directory,
     delivered_events: Generations<u128, ()>,
+    identities: identities::Identities,
     quota: Quota,
     turns: Turns,
     holds: Holds,
@@ -375,6 +378,7 @@ impl Machine {
             resolver,
             directory: Directory::new(entries),
             delivered_events: Generations::new(occurrences),
+            identities: identities::Identities::default(),
             quota: Quota::new(settings.quota),
             turns: Turns::default(),
             holds: Holds::new(settings.patient_probes, settings.eager_probes),

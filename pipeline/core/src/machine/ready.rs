@@ -10,8 +10,8 @@ use super::state::{Stage, Timer};
 use crate::fact::{Fact, ResolvedBy};
 use crate::hold::{Family, Scope};
 use crate::lane::{LaneKey, OperationId};
-use crate::operation::{CustomerKey, KObject, Operation};
-use crate::outcome::SkipReason;
+use crate::operation::{CustomerKey, KObject, Operation, Version};
+use crate::outcome::{Rejection, SkipReason};
 use crate::pack::{GroupKey, Verb};
 use crate::record::{Offset, TopicPartition};
 use crate::resolve::Resolver;
@@ -26,6 +26,8 @@ enum Next {
     Park(Duration),
     Customer,
     Skip(SkipReason),
+    /// Its version and the object's are of two kinds.
+    Mixed(String),
 }
 
 impl Machine {
@@ -85,10 +87,14 @@ impl Machine {
                 }
             }
             Next::Skip(reason) => self.finish_skipped(id, reason),
+            Next::Mixed(detail) => self.finish_rejected(id, Rejection::MixedVersions, detail),
         }
     }
 
     fn next_of(&mut self, now: Instant, id: OperationId) -> Next {
+        if let Some(reason) = self.judge_identity(id) {
+            return Next::Skip(reason);
+        }
         let Some(state) = self.operations.get_mut(&id) else {
             return Next::Track;
         };
@@ -103,8 +109,14 @@ impl Machine {
             verb,
         };
         if let Some(known) = self.directory.object(&object.klass, &object.external_id) {
+            if state.is_made(&known.changes) {
+                return Next::Skip(SkipReason::Repeat);
+            }
             if known.is_newer_than(object.version.as_ref()) {
                 return Next::Skip(SkipReason::Stale);
+            }
+            if let Some(detail) = mixed(object, known.version.as_ref()) {
+                return Next::Mixed(detail);
             }
             state.object_id = known.has_id().then(|| Arc::clone(&known.id));
             state.decided = known.revision;
@@ -319,6 +331,20 @@ impl Machine {
             Some(Operation::Identify(_) | Operation::KObject(_)) | None => false,
         }
     }
+}
+
+/// What is wrong where an object stands with a version of another kind than is to be written.
+pub(super) fn mixed(object: &KObject, standing: Option<&Version>) -> Option<String> {
+    let (ours, theirs) = (object.version.as_ref()?, standing?);
+    ours.compare(theirs).is_none().then(|| {
+        format!(
+            "the version is {}, and the {} stands with one that is {}: between the two nobody can tell which is newer; all \
+             routes of a klass need versions of one kind",
+            ours.kind().as_str(),
+            object.klass,
+            theirs.kind().as_str()
+        )
+    })
 }
 
 /// The namespace of fingerprints. Fixed: they are compared with what an earlier process wrote.

@@ -20,7 +20,12 @@ impl Machine {
         Some((state.partition.clone(), records.max()?))
     }
 
-    fn note(&mut self, origin: Option<(TopicPartition, Offset)>, entity: Entity, content: Content) {
+    pub(super) fn note(
+        &mut self,
+        origin: Option<(TopicPartition, Offset)>,
+        entity: Entity,
+        content: Content,
+    ) {
         let Some((partition, at)) = origin else {
             return;
         };
@@ -46,6 +51,22 @@ impl Machine {
             self.note(self.origin(id), Entity::Object(hash), Content::Object(kept));
         }
         self.directory.learn_object(&klass, &external_id, learnt);
+    }
+
+    /// An earlier owner has made what an operation changes.
+    pub(super) fn note_made(&mut self, id: OperationId) {
+        let Some(Operation::KObject(object)) = self.operations.get(&id).map(|state| &state.work)
+        else {
+            return;
+        };
+        let known = self
+            .directory
+            .peek_object(&object.klass, &object.external_id);
+        let version = object.version.as_ref();
+        if let Some(mut known) = known.filter(|known| known.ties_with(version)).cloned() {
+            known.changes.extend(self.changes_of(id));
+            self.learn_object(id, known);
+        }
     }
 
     /// The object of an operation is not where it was.

@@ -99,13 +99,24 @@ impl Machine {
                     self.directory.restore_object(hash, object);
                 }
                 (Entity::Event(key), Content::Event) => self.delivered_events.insert(key, ()),
+                (Entity::Identity(name), Content::Identity(said)) => {
+                    self.identities.restore(name, said);
+                }
                 (Entity::Intent(_), Content::Intent(intent)) => {
                     self.inherit(now, partition, entity, intent);
                 }
                 // The format gives each kind of entity its own kind of content.
                 (
-                    Entity::Customer(_) | Entity::Object(_) | Entity::Event(_) | Entity::Intent(_),
-                    Content::Customer(_) | Content::Object(_) | Content::Event | Content::Intent(_),
+                    Entity::Customer(_)
+                    | Entity::Object(_)
+                    | Entity::Event(_)
+                    | Entity::Identity(_)
+                    | Entity::Intent(_),
+                    Content::Customer(_)
+                    | Content::Object(_)
+                    | Content::Event
+                    | Content::Identity(_)
+                    | Content::Intent(_),
                 ) => {}
             }
         }

@@ -82,6 +82,15 @@ impl Machine {
         self.settle_open(&receipt, &End::Rejected(rejected), 0);
     }
 
+    /// The same for one that has nothing left to do.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a receipt ends here; nobody may use it again"
+    )]
+    pub(super) fn skip_receipt(&mut self, receipt: Receipt, reason: SkipReason) {
+        self.settle_open(&receipt, &End::Skipped(reason), 0);
+    }
+
     #[expect(
         clippy::needless_pass_by_value,
         reason = "a receipt ends here; nobody may use it again"

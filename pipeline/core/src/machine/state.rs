@@ -19,7 +19,9 @@ use crate::operation::{CustomerKey, Operation};
 use crate::outcome::{Held, HeldBy, HoldCause, Rejected, SkipReason};
 use crate::pack::GroupKey;
 use crate::record::{Epoch, Offset, Record, TopicPartition};
+use crate::repeat::{ChangeKey, Changes};
 use crate::revision::Revision;
+use crate::said::Ages;
 use crate::state_log::Entity;
 
 /// Names a request until it is answered.
@@ -45,6 +47,8 @@ pub(super) struct Receipt {
     pub(super) record: RecordId,
     /// Its place among the operations of the record.
     pub(super) ordinal: u16,
+    /// What the operation changes: the same for every repeat of it.
+    pub(super) change: ChangeKey,
 }
 
 #[derive(Debug)]
@@ -87,6 +91,10 @@ pub(super) struct OperationState {
     pub(super) route: Arc<str>,
     pub(super) work: Operation,
     pub(super) receipts: SmallVec<[Receipt; 1]>,
+    /// Of an identity: when its fields were said.
+    pub(super) ages: Ages,
+    /// Another operation of its lane makes the same change; which of them is sent shows when it is its turn. Merges with none.
+    pub(super) copy: bool,
     pub(super) stage: Stage,
     pub(super) attempts: u32,
     /// Failures while others succeeded.
@@ -124,6 +132,17 @@ pub(super) struct OperationState {
     pub(super) tests_lock: bool,
     /// Such a write was refused, and not as a conflict: it is made with the right revision now.
     pub(super) refused_in_test: bool,
+}
+
+impl OperationState {
+    /// Whether all that it changes was made before.
+    pub(super) fn is_made(&self, made: &Changes) -> bool {
+        self.receipts.iter().all(|one| made.contains(one.change))
+    }
+
+    pub(super) fn changes(&self, change: ChangeKey) -> bool {
+        self.receipts.iter().any(|one| one.change == change)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

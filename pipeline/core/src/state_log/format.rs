@@ -14,7 +14,9 @@ use crate::operation::{Klass, Version};
 use crate::outcome::JobTicket;
 use crate::pack::Verb;
 use crate::record::Offset;
+use crate::repeat::ChangeKey;
 use crate::revision::Revision;
+use crate::said::{Field, Said};
 
 /// The version of keys and values.
 const VERSION: u32 = 1;
@@ -44,6 +46,12 @@ struct RawValue {
     /// Updates since the create.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     updates: Option<i64>,
+    /// The changes that were made last: to an object at its version, to a customer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    made: Vec<u64>,
+    /// Fields of a customer and their times.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    said: Vec<(u64, i64)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     intent: Option<RawIntent>,
 }
@@ -77,6 +85,7 @@ pub fn encode_key(key: &EntryKey) -> Vec<u8> {
         Entity::Customer(hash) => ('c', hash),
         Entity::Object(hash) => ('o', hash),
         Entity::Event(hash) => ('e', hash),
+        Entity::Identity(hash) => ('n', hash),
         Entity::Intent(hash) => ('i', hash),
     };
     let (slice, owner) = (key.slice.0, key.owner.0);
@@ -103,6 +112,7 @@ pub fn decode_key(bytes: &[u8]) -> Option<EntryKey> {
         'c' => Entity::Customer(hash),
         'o' => Entity::Object(hash),
         'e' => Entity::Event(hash),
+        'n' => Entity::Identity(hash),
         'i' => Entity::Intent(hash),
         _ => return None,
     };
@@ -127,6 +137,7 @@ pub fn encode_value(entry: &Entry) -> Vec<u8> {
             raw.id = Some(Arc::clone(&object.id));
             raw.version = object.version.as_ref().map(|v| Arc::clone(&v.0));
             raw.print = object.fingerprint;
+            raw.made = object.changes.iter().map(|one| one.0).collect();
             match object.revision {
                 Revision::Known(rev) => raw.rev = Some(rev),
                 Revision::SinceCreate(updates) => raw.updates = Some(updates),
@@ -134,6 +145,10 @@ pub fn encode_value(entry: &Entry) -> Vec<u8> {
             }
         }
         Content::Event => {}
+        Content::Identity(said) => {
+            raw.made = said.changes.iter().map(|one| one.0).collect();
+            raw.said = said.ages.iter().map(|(field, at)| (field.0, at)).collect();
+        }
         Content::Intent(intent) => raw.intent = Some(raw_intent(intent)),
     }
     // Numbers, texts and lists: there is nothing in it that cannot be written.
@@ -159,8 +174,17 @@ pub fn decode_value(entity: Entity, bytes: &[u8]) -> Option<Entry> {
                 (None, None) => Revision::Unknown,
             },
             doubtful: false,
+            changes: raw.made.into_iter().map(ChangeKey).collect(),
         }),
         Entity::Event(_) => Content::Event,
+        Entity::Identity(_) => Content::Identity(Said {
+            ages: raw
+                .said
+                .into_iter()
+                .map(|(field, at)| (Field(field), at))
+                .collect(),
+            changes: raw.made.into_iter().map(ChangeKey).collect(),
+        }),
         Entity::Intent(_) => Content::Intent(intent(raw.intent?)?),
     };
     Some(Entry {

@@ -20,6 +20,7 @@ pub mod reduce;
 mod tests;
 pub mod writer;
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -29,6 +30,7 @@ use crate::operation::{Klass, Version};
 use crate::outcome::JobTicket;
 use crate::pack::Verb;
 use crate::record::{Offset, TopicPartition};
+use crate::said::Said;
 
 /// The namespace of slices and owners. Fixed, so that every process and version agrees.
 const NAMES: Uuid = Uuid::from_u128(0x6b75_7374_6f6d_6572_2d69_6e67_6573_7402);
@@ -50,6 +52,8 @@ pub enum Entity {
     Object(u128),
     /// The occurrence with this `eventKey`.
     Event(u128),
+    /// What was said of the customer whom this hash names.
+    Identity(u128),
     /// The write of this number: one request.
     Intent(u128),
 }
@@ -83,6 +87,8 @@ pub enum Content {
     Object(KnownObject),
     /// The event was delivered.
     Event,
+    /// What identities said of the customer, and when.
+    Identity(Said),
     /// A write is about to leave, has left, or is a job at Kustomer.
     Intent(Intent),
 }
@@ -168,7 +174,9 @@ impl Entry {
     fn version(&self) -> Option<&Version> {
         match &self.content {
             Content::Object(object) => object.version.as_ref(),
-            Content::Customer(_) | Content::Event | Content::Intent(_) => None,
+            Content::Customer(_) | Content::Event | Content::Identity(_) | Content::Intent(_) => {
+                None
+            }
         }
     }
 
@@ -180,13 +188,15 @@ impl Entry {
             return self.at > other.at;
         }
         if let (Some(ours), Some(theirs)) = (self.version(), other.version())
-            && ours != theirs
+            && let Some(order @ (Ordering::Less | Ordering::Greater)) = ours.compare(theirs)
         {
-            return theirs.is_older_than(ours);
+            return order.is_gt();
         }
         let known = |entry: &Self| match &entry.content {
             Content::Intent(intent) => intent.job.is_some(),
-            Content::Customer(_) | Content::Object(_) | Content::Event => true,
+            Content::Customer(_) | Content::Object(_) | Content::Event | Content::Identity(_) => {
+                true
+            }
         };
         (known(self), format::encode_value(self)) > (known(other), format::encode_value(other))
     }

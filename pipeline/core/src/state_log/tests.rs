@@ -6,6 +6,7 @@ use super::format::{HEADER_KEY, decode_header, encode_header, encode_key, encode
 use super::reduce::{Slice, SliceReader};
 use super::writer::{Capacity, SliceWriter, StateRecord};
 use super::*;
+use crate::repeat::{ChangeKey, Changes};
 use crate::revision::Revision;
 
 const CAPACITY: Capacity = Capacity {
@@ -30,6 +31,7 @@ fn object(at: i64, version: u64) -> Entry {
             fingerprint: Some(version),
             revision: Revision::SinceCreate(2),
             doubtful: false,
+            changes: Changes::from_iter([ChangeKey(version), ChangeKey(u64::MAX)]),
         }),
     }
 }

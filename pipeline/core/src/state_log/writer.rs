@@ -34,7 +34,7 @@ pub struct StateRecord {
 /// How many entries of each sort a slice keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacity {
-    /// Customers and objects.
+    /// Customers, what was said of them, and objects.
     pub facts: usize,
     /// Events that were delivered.
     pub events: usize,
@@ -101,7 +101,10 @@ impl SliceWriter {
                         writer.put(*entity, *by, None);
                     }
                 }
-                Entity::Customer(_) | Entity::Object(_) | Entity::Event(_) => {
+                Entity::Customer(_)
+                | Entity::Object(_)
+                | Entity::Event(_)
+                | Entity::Identity(_) => {
                     let foreign = (*by != owner).then_some(*by);
                     writer.enter(*entity, foreign);
                 }
@@ -123,7 +126,7 @@ impl SliceWriter {
     pub fn learn(&mut self, entity: Entity, entry: Entry) {
         let may_be_left_out = match entity {
             Entity::Customer(_) | Entity::Event(_) => true,
-            Entity::Object(_) | Entity::Intent(_) => false,
+            Entity::Object(_) | Entity::Identity(_) | Entity::Intent(_) => false,
         };
         if may_be_left_out && self.outbox.len() >= WAITING {
             self.left_out += 1;
@@ -282,7 +285,7 @@ impl SliceWriter {
 
     fn window(&mut self, entity: Entity) -> Option<&mut Window> {
         match entity {
-            Entity::Customer(_) | Entity::Object(_) => Some(&mut self.facts),
+            Entity::Customer(_) | Entity::Object(_) | Entity::Identity(_) => Some(&mut self.facts),
             Entity::Event(_) => Some(&mut self.events),
             Entity::Intent(_) => None,
         }

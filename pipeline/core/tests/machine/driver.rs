@@ -191,6 +191,18 @@ impl Driver {
         self.judged(make::shop(0), offset, Verdict::Emit(vec![plan]));
     }
 
+    /// The same of an event with that time, in epoch milliseconds.
+    pub(crate) fn record_at(&mut self, offset: i64, event_ms: i64, plan: Planned) {
+        let partition = make::shop(0);
+        let epoch = self.epoch(&partition);
+        self.put(Input::Record {
+            record: make::record(partition, offset),
+            epoch,
+            event_ms: Some(event_ms),
+            verdict: Verdict::Emit(vec![plan]),
+        });
+    }
+
     /// A record on which the mapping said this.
     pub(crate) fn judged(&mut self, partition: TopicPartition, offset: i64, verdict: Verdict) {
         let epoch = self.epoch(&partition);

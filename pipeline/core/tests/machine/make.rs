@@ -1,8 +1,9 @@
 //! Records, operations and answers as the scenarios need them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use ingest_core::call::{CallResult, ObjectState};
+use ingest_core::call::{Call, CallResult, ObjectState};
 use ingest_core::machine::{MachineSettings, TopicSettings};
 use ingest_core::operation::{
     CustomerKey, CustomerRef, ExternalId, Identify, KObject, Klass, MissingCustomer, Operation,
@@ -118,9 +119,13 @@ fn body(title: u64) -> Arc<Map<String, Value>> {
     Arc::new(Map::from_iter([("title".to_owned(), Value::from(title))]))
 }
 
+/// An operation of an event of its own.
 fn planned(operation: Operation) -> Planned {
+    static EVENTS: AtomicU64 = AtomicU64::new(1);
+    let number = EVENTS.fetch_add(1, Ordering::Relaxed);
     Planned {
         route: "route".into(),
+        event_key: uuid::Uuid::from_u128(u128::from(number) << 64),
         operation,
     }
 }
@@ -143,5 +148,35 @@ pub(crate) fn seen(id: &str, version: Option<&str>) -> CallResult {
         rev: None,
         version: version.map(Version::new),
         customer: None,
+        shown: Map::new(),
     })))
+}
+
+/// The destination's one object, which is looked at as it was written last; its writes have these versions, the last one
+/// any number of times.
+pub(crate) fn remembering(
+    versions: &'static [Option<&'static str>],
+) -> impl FnMut(&Call) -> Option<CallResult> {
+    let mut written = Map::new();
+    let mut rev = 0;
+    move |call| {
+        match call {
+            Call::CreateKObject { body, .. } | Call::UpdateKObject { body, .. } => {
+                written.extend(body.clone());
+                rev += 1;
+            }
+            Call::GetKObject { .. } if rev > 0 => {
+                let version = versions.get(rev - 1).or(versions.last()).copied().flatten();
+                return Some(CallResult::KObject(Outcome::Delivered(Some(ObjectState {
+                    id: "object 1".into(),
+                    rev: i64::try_from(rev).ok(),
+                    version: version.map(Version::new),
+                    customer: None,
+                    shown: written.clone(),
+                }))));
+            }
+            _ => {}
+        }
+        None
+    }
 }

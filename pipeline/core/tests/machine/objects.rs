@@ -248,6 +248,7 @@ fn conflicts(id: fn(u64) -> String, theirs: fn(u64) -> u64) -> usize {
                     rev: Some(i64::try_from(10 * number).unwrap()),
                     version: Some(Version::new(&format!("{:06}", theirs(number)))),
                     customer: None,
+                    shown: serde_json::Map::new(),
                 };
                 Some(CallResult::KObject(Outcome::Delivered(Some(shown))))
             }

@@ -46,6 +46,7 @@ fn standing(
                 rev: Some(REV),
                 version: Some(Version::new("1")),
                 customer: None,
+                shown: serde_json::Map::new(),
             }))))
         }
         Call::UpdateKObject { body, .. } => Some(CallResult::Written(answer(
@@ -197,6 +198,7 @@ fn after_looks(id: fn(&str) -> String, rev: i64) -> usize {
                 rev: Some(rev),
                 version: Some(Version::new("1")),
                 customer: None,
+                shown: serde_json::Map::new(),
             }))))
         }
         _ => None,

@@ -12,10 +12,13 @@ use ingest_core::operation::{ExternalId, Klass, Version};
 use ingest_core::outcome::{HoldCause, JobTicket, Outcome, Rejection, SkipReason, Verdict};
 use ingest_core::pack::Verb;
 use ingest_core::record::{Offset, TopicPartition};
+use ingest_core::repeat::Changes;
 use ingest_core::revision::Revision;
 use ingest_core::state_log::format::decode_key;
-use ingest_core::state_log::reduce::Slice;
-use ingest_core::state_log::{Content, Entity, Entry, Intent, IntentItem, OperationRef, OwnerId};
+use ingest_core::state_log::reduce::{Slice, SliceReader};
+use ingest_core::state_log::{
+    Content, Entity, Entry, Intent, IntentItem, OperationRef, OwnerId, SliceId,
+};
 
 use crate::driver::Driver;
 use crate::make::{brokers_silent, object, seen, settings, shop, titled, track, versioned, write};
@@ -101,6 +104,17 @@ fn report(fates: Vec<(u64, ItemFate)>) -> impl FnMut(&Call) -> Option<CallResult
         }
         _ => None,
     }
+}
+
+/// What the slice of a partition holds after all that was written.
+pub(crate) fn slice_of(written: &Driver, partition: &TopicPartition) -> Slice {
+    let mut reader = SliceReader::new(SliceId::of(partition));
+    for (_, of, records) in &written.written {
+        for record in records.iter().filter(|_| of == partition) {
+            reader.take(&record.key, record.value.as_deref());
+        }
+    }
+    reader.finish()
 }
 
 /// Intents that the topic has at the end.
@@ -302,6 +316,7 @@ fn known(version: &str, revision: i64) -> Slice {
         fingerprint: None,
         revision: Revision::Known(revision),
         doubtful: false,
+        changes: Changes::default(),
     });
     let owner = OwnerId::new(99, 1);
     let at = Offset(0);
@@ -344,6 +359,7 @@ fn an_inherited_update_counts_only_on_the_object_that_it_wrote() {
                     rev: Some(9),
                     version: Some(Version::new("2")),
                     customer: None,
+                    shown: serde_json::Map::new(),
                 }))))
             }
             _ => None,

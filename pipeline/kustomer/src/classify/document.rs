@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::HttpReply;
 
@@ -83,6 +83,12 @@ impl<'a> Resource<'a> {
             Some(attributes) => attributes.get(name).or_else(|| self.0.get(name)),
             None => self.0.get(name),
         }
+    }
+
+    /// All attributes; of a flat object, all that it has.
+    pub(crate) fn attributes(self) -> Map<String, Value> {
+        let attributes = self.0.get("attributes").unwrap_or(self.0);
+        attributes.as_object().cloned().unwrap_or_default()
     }
 
     /// An attribute that is text.

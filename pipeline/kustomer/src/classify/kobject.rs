@@ -78,6 +78,7 @@ fn object_state(object: Resource<'_>) -> Option<ObjectState> {
         rev: rev(object),
         version: version.and_then(Value::as_str).map(Version::new),
         customer: object.related("customer"),
+        shown: object.attributes(),
     })
 }
 

@@ -158,8 +158,10 @@ impl Work<'_> {
                 detail: format!("do[{index}].{}", failure.detail),
                 ..failure
             })?;
+            let event_key = event_key(self.event, self.record, &self.route.name, index + 1);
             planned.extend(operation.map(|operation| Planned {
                 route: Arc::clone(&self.route.name),
+                event_key,
                 operation,
             }));
         }

@@ -132,6 +132,7 @@ fn an_object_is_read_with_version_and_customer() {
         rev: Some(4),
         version: Some(Version::new("17")),
         customer: Some("c1".into()),
+        shown: body["data"]["attributes"].as_object().cloned().unwrap(),
     };
     let found = |state| CallResult::KObject(Outcome::Delivered(Some(state)));
     assert_eq!(
@@ -142,7 +143,10 @@ fn an_object_is_read_with_version_and_customer() {
         json!({"id": "o1", "rev": 4, "custom": {"ingestVersionStr": "17"}, "customer": "c1"});
     assert_eq!(
         classify(&get_object(), &reply(200, &flat)),
-        found(state.clone())
+        found(ObjectState {
+            shown: flat.as_object().cloned().unwrap(),
+            ..state.clone()
+        })
     );
     let masked = json!({"data": {"id": "o1", "attributes":
         {"custom": {"ingestVersionStr": {"isMasked": true, "maskedPresentation": "***"}}}}});
@@ -150,6 +154,7 @@ fn an_object_is_read_with_version_and_customer() {
         rev: None,
         version: None,
         customer: None,
+        shown: masked["data"]["attributes"].as_object().cloned().unwrap(),
         ..state
     };
     assert_eq!(classify(&get_object(), &reply(200, &masked)), found(bare));

@@ -1,0 +1,171 @@
+//! Looks at objects: what stands against what is to be written.
+
+use std::time::Instant;
+
+use super::ready::{fingerprint, mixed};
+use super::{Effect, Machine};
+use crate::call::{Limits, ObjectState};
+use crate::directory::KnownObject;
+use crate::fact::Fact;
+use crate::lane::OperationId;
+use crate::operation::{KObject, Operation};
+use crate::outcome::{Outcome, Rejection, RetryCause, SkipReason};
+use crate::repeat::Changes;
+use crate::revision::Revision;
+use crate::standing::stands;
+
+/// How often a look at an object leads straight back to a write.
+const ROUNDS: u32 = 3;
+
+impl Machine {
+    pub(super) fn on_verified(
+        &mut self,
+        now: Instant,
+        id: OperationId,
+        outcome: Outcome<Option<ObjectState>>,
+        limits: &Limits,
+    ) {
+        match outcome {
+            Outcome::Delivered(Some(found)) => self.compare(now, id, found),
+            Outcome::Delivered(None) => {
+                let Some(state) = self.operations.get_mut(&id) else {
+                    return;
+                };
+                state.verify_first = false;
+                state.object_id = None;
+                let doubted = std::mem::take(&mut state.ambiguous);
+                self.forget_object(id);
+                if doubted {
+                    // It did not arrive: it may be sent again.
+                    self.put_back(id);
+                } else {
+                    // "Exists" and "not found" at once: one of them is late.
+                    self.retry(now, id, RetryCause::Conflict, limits.retry_after);
+                }
+            }
+            Outcome::Retry(RetryCause::OrgQuota) | Outcome::Hold(_) => {
+                if let Some(state) = self.operations.get_mut(&id) {
+                    state.verify_first = true;
+                }
+                self.put_back(id);
+            }
+            Outcome::Retry(cause) => {
+                if let Some(state) = self.operations.get_mut(&id) {
+                    state.verify_first = true;
+                }
+                self.retry(now, id, cause, limits.retry_after);
+            }
+            Outcome::Ambiguous | Outcome::Pending(_) => {
+                if let Some(state) = self.operations.get_mut(&id) {
+                    state.verify_first = true;
+                }
+                self.retry(now, id, RetryCause::Garbled, limits.retry_after);
+            }
+            Outcome::Reject(detail) => self.finish_rejected(id, Rejection::RefusedByApi, detail),
+            Outcome::Split(hint) => {
+                self.finish_rejected(id, Rejection::RefusedByApi, hint.detail);
+            }
+        }
+    }
+
+    /// The object as it stands, against what is to be written.
+    fn compare(&mut self, now: Instant, id: OperationId, found: ObjectState) {
+        let Some(state) = self.operations.get(&id) else {
+            return;
+        };
+        let Operation::KObject(object) = &state.work else {
+            return;
+        };
+        let object = object.clone();
+        let before = self.directory.object(&object.klass, &object.external_id);
+        self.learn_counting(id, &object, before.as_ref(), &found);
+        let standing = found.version.clone();
+        let mut learnt = KnownObject {
+            id: found.id,
+            version: found.version,
+            fingerprint: None,
+            revision: found.rev.map_or(Revision::Unknown, Revision::Known),
+            doubtful: false,
+            changes: Changes::default(),
+        };
+        if let Some(before) = before
+            && before.id == learnt.id
+            && before.ties_with(learnt.version.as_ref())
+        {
+            learnt.changes = before.changes;
+        }
+        let Some(state) = self.operations.get_mut(&id) else {
+            return;
+        };
+        let doubted = std::mem::take(&mut state.ambiguous);
+        // A write without an answer led here, not one that the API contradicted.
+        let unanswered = std::mem::take(&mut state.verify_first) && doubted;
+        state.looked = true;
+        state.conflicted = false;
+        // One version does not mean one state: another one of the same version may stand, and this one was not written.
+        let arrived = doubted
+            && learnt.ties_with(object.version.as_ref())
+            && stands(&object.body, &found.shown);
+        if arrived {
+            learnt.fingerprint = Some(fingerprint(&object));
+            learnt.changes.extend(self.changes_of(id));
+        }
+        let newer = learnt.is_newer_than(object.version.as_ref());
+        self.learn_object(id, learnt);
+        if newer {
+            self.finish_skipped(id, SkipReason::Stale);
+        } else if arrived {
+            self.finish_delivered(id);
+        } else if let Some(detail) = mixed(&object, standing.as_ref()) {
+            self.finish_rejected(id, Rejection::MixedVersions, detail);
+        } else {
+            self.write_after_look(now, id, unanswered);
+        }
+    }
+
+    /// What the object shows is not what is to be written. A few rounds are ordinary; more mean that a write and a look
+    /// contradict each other.
+    fn write_after_look(&mut self, now: Instant, id: OperationId, unanswered: bool) {
+        let Some(state) = self.operations.get_mut(&id) else {
+            return;
+        };
+        if state.looks < ROUNDS {
+            state.looks += 1;
+            self.put_back(id);
+        } else if unanswered {
+            self.retry(now, id, RetryCause::ServerError, None);
+        } else {
+            self.retry(now, id, RetryCause::Conflict, None);
+        }
+    }
+
+    /// What a look teaches about revisions. Only where nobody else has written is the number of writes known; a conflict there
+    /// speaks against the lock. Where duplicates are allowed, another object of the same external id may be found: of that
+    /// nothing is known.
+    fn learn_counting(
+        &mut self,
+        id: OperationId,
+        object: &KObject,
+        before: Option<&KnownObject>,
+        found: &ObjectState,
+    ) {
+        let Some(rev) = found.rev else {
+            self.revisions.note_unshown();
+            return;
+        };
+        let Some(before) = before.filter(|before| {
+            let same = before.version.is_some() && before.ties_with(found.version.as_ref());
+            before.id == found.id && same
+        }) else {
+            return;
+        };
+        self.revisions.learn(before.revision, rev);
+        let conflicted = self
+            .operations
+            .get(&id)
+            .is_some_and(|state| state.conflicted);
+        if conflicted && self.revisions.count(&object.klass, true) {
+            self.effects.push(Effect::Fact(Fact::LockOff));
+        }
+    }
+}
