@@ -241,6 +241,32 @@ fn a_track_carries_its_key_and_time_and_may_be_too_old() {
 }
 
 #[test]
+fn every_operation_is_named_by_its_event_and_its_place() {
+    let mapping = compile(
+        "
+  - name: r
+    on: x
+    do:
+      - identify: { name: .n }
+      - { track: .n }
+      - { kobject: order, externalId: .n, title: .n }",
+    );
+    let keys = |event: &Event| match apply(&mapping, event) {
+        Verdict::Emit(planned) => planned.iter().map(|one| one.event_key).collect::<Vec<_>>(),
+        other @ (Verdict::Skip(_) | Verdict::Reject(_)) => panic!("{other:?}"),
+    };
+    let first = event("x", json!({"n": "one"}));
+    let named = keys(&first);
+    assert_eq!(keys(&event("x", json!({"n": "two"}))), named, "by its id");
+    let other = Event {
+        id: Some("e-2".into()),
+        ..first
+    };
+    let all: std::collections::BTreeSet<_> = named.into_iter().chain(keys(&other)).collect();
+    assert_eq!(all.len(), 6);
+}
+
+#[test]
 fn a_kobject_carries_its_version_and_only_legal_fields() {
     let mapping = compile(
         "
