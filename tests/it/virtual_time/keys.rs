@@ -27,11 +27,24 @@ fn nearly() -> impl Strategy<Value = String> {
 
 /// The simulator's answer to an identity with that one key.
 fn answer(field: &str, key: &str) -> u16 {
+    post("/v1/tracking/identity", &json!({ field: key }))
+}
+
+/// The simulator's answer to a new customer with that one key.
+fn answer_to_customer(field: &str, key: &str) -> u16 {
+    let customer = match field {
+        "email" => json!({"emails": [{"type": "home", "email": key}]}),
+        "phone" => json!({"phones": [{"type": "mobile", "phone": key}]}),
+        _ => json!({ field: key }),
+    };
+    post("/v1/customers", &customer)
+}
+
+fn post(path: &str, body: &Value) -> u16 {
     let mut sim = Sim::new(Config::default());
-    let identity = json!({ field: key }).to_string();
-    let request = Request::new(Method::Post, "/v1/tracking/identity")
+    let request = Request::new(Method::Post, path)
         .token("sim-key")
-        .text(&identity);
+        .text(&body.to_string());
     sim.handle(SimTime::from_millis(1_772_611_200_000), &request)
         .status
 }
@@ -46,6 +59,7 @@ proptest! {
         for (field, read) in kinds {
             if let Ok(Some(key)) = read(&json!(text)) {
                 prop_assert_eq!(answer(field, &key), 201, "{} {:?}", field, key);
+                prop_assert_eq!(answer_to_customer(field, &key), 201, "{} {:?}", field, key);
                 // what is a key once is the same key for ever
                 prop_assert_eq!(read(&json!(key)), Ok(Some(key.clone())));
             }
@@ -66,6 +80,7 @@ fn the_simulator_refuses_what_is_no_address() {
         ("n@shop", 400),
     ] {
         assert_eq!(answer("email", address), status, "{address}");
+        assert_eq!(answer_to_customer("email", address), status, "{address}");
         let legal = email(&json!(address)).is_ok();
         assert_eq!(legal, status == 201, "{address}");
     }

@@ -59,6 +59,10 @@ const TRAITS: &[&str] = &[
     "website",
 ];
 
+/// The most values that the traits of one message may have, lists and maps counted with all that is in them. A person has
+/// a few dozen; traits beyond it are left out, because expressions get a copy.
+const MAX_VALUES: usize = 10_000;
+
 /// Other words for traits, in the spelling that names are compared in.
 const OTHER_WORDS: &[(&str, &str)] = &[("dateofbirth", "birthday"), ("dob", "birthday")];
 
@@ -253,22 +257,26 @@ pub(crate) fn traits(message: &Value) -> Map<String, Value> {
         return merged;
     };
     let parts = [own_traits(message), context_traits(message)];
+    let mut room = MAX_VALUES;
     for part in parts.into_iter().flatten() {
-        lay(part, TRAITS, OTHER_WORDS, &mut merged);
+        lay(part, TRAITS, OTHER_WORDS, &mut merged, &mut room);
     }
     if let Some(Value::Object(address)) = merged.get_mut("address") {
         let sent = std::mem::take(address);
-        lay(&sent, ADDRESS, OTHER_ADDRESS_WORDS, address);
+        let mut room = MAX_VALUES;
+        lay(&sent, ADDRESS, OTHER_ADDRESS_WORDS, address, &mut room);
     }
     merged
 }
 
-/// Adds the fields that are not there yet, in their one spelling. A field that is spelled so already goes first.
+/// Adds the fields that are not there yet, in their one spelling, while there is room. A field that is spelled so already
+/// goes first.
 fn lay(
     fields: &Map<String, Value>,
     names: &[&'static str],
     other_words: &[(&str, &'static str)],
     into: &mut Map<String, Value>,
+    room: &mut usize,
 ) {
     for exact in [true, false] {
         for (key, value) in fields {
@@ -278,7 +286,11 @@ fn lay(
                 .copied()
                 .or_else(|| other().map(|(_, name)| *name))
                 .unwrap_or(key);
-            if (name == key) == exact && tells_something(value) && !into.contains_key(name) {
+            if (name == key) == exact
+                && tells_something(value)
+                && !into.contains_key(name)
+                && takes(value, room)
+            {
                 into.insert(name.to_owned(), value.clone());
             }
         }
@@ -291,6 +303,23 @@ fn tells_something(value: &Value) -> bool {
         Value::Object(fields) => !fields.is_empty(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => says_something(value),
     }
+}
+
+/// Takes room for a value and all that is in it; `false`, with nothing taken, if there is not so much.
+fn takes(value: &Value, room: &mut usize) -> bool {
+    fn left(value: &Value, room: usize) -> Option<usize> {
+        let room = room.checked_sub(1)?;
+        match value {
+            Value::Array(items) => items.iter().try_fold(room, |room, item| left(item, room)),
+            Value::Object(fields) => fields
+                .values()
+                .try_fold(room, |room, item| left(item, room)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Some(room),
+        }
+    }
+    let after = left(value, *room);
+    *room = after.unwrap_or(*room);
+    after.is_some()
 }
 
 /// The visitor's session: Kustomer's own id of it in whatever spelling, else RudderStack's.

@@ -367,6 +367,20 @@ fn traits_have_one_spelling_and_one_place() {
 }
 
 #[test]
+fn a_message_full_of_traits_is_not_copied_whole() {
+    let many: Vec<u8> = vec![0; 20_000];
+    let message = json!({
+        "type": "identify",
+        "traits": {"company": many, "first_name": "Nora"},
+        "context": {"traits": {"company": "Berg Ltd", "visits": vec![1; 9_000], "more": vec![1; 9_000]}},
+    });
+    let traits = segment::traits(&message);
+    assert_eq!(traits["firstName"], "Nora");
+    assert_eq!(traits["company"], "Berg Ltd", "the list has no room");
+    assert!(traits.contains_key("visits") && !traits.contains_key("more"));
+}
+
+#[test]
 fn kustomers_own_ids_of_a_visit_are_found_in_every_spelling() {
     for name in [
         "kustomerSessionId",

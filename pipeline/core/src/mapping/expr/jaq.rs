@@ -142,7 +142,7 @@ impl Program {
                 lut: &self.filter.lut,
                 steps: &steps,
             };
-            let vars = Vars::new([to_val(scope.event()), to_val(scope.record())]);
+            let vars = Vars::new([scope.event_val(), scope.record_val()]);
             let ctx = Ctx::<Bounded>::new(budget, vars);
             let mut outputs = self.filter.id.run((ctx, scope.payload_val()));
             let first = match outputs.next() {

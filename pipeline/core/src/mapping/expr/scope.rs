@@ -19,6 +19,8 @@ pub struct Scope<'a> {
     envelope_value: OnceCell<Value>,
     record_value: OnceCell<Value>,
     payload_val: OnceCell<jaq_json::Val>,
+    event_val: OnceCell<jaq_json::Val>,
+    record_val: OnceCell<jaq_json::Val>,
 }
 
 impl std::fmt::Debug for Scope<'_> {
@@ -49,6 +51,8 @@ impl<'a> Scope<'a> {
             envelope_value: OnceCell::new(),
             record_value: OnceCell::new(),
             payload_val: OnceCell::new(),
+            event_val: OnceCell::new(),
+            record_val: OnceCell::new(),
         }
     }
 
@@ -100,6 +104,18 @@ impl<'a> Scope<'a> {
     pub(super) fn payload_val(&self) -> jaq_json::Val {
         self.payload_val
             .get_or_init(|| to_val(self.payload))
+            .clone()
+    }
+
+    /// `$event` as the interpreter holds it; cheap to clone.
+    pub(super) fn event_val(&self) -> jaq_json::Val {
+        self.event_val.get_or_init(|| to_val(self.event())).clone()
+    }
+
+    /// `$record` as the interpreter holds it; cheap to clone.
+    pub(super) fn record_val(&self) -> jaq_json::Val {
+        self.record_val
+            .get_or_init(|| to_val(self.record()))
             .clone()
     }
 }
