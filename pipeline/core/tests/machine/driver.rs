@@ -200,6 +200,7 @@ impl Driver {
             epoch,
             event_ms: Some(event_ms),
             verdict: Verdict::Emit(vec![plan]),
+            dropped: Vec::new(),
         });
     }
 
