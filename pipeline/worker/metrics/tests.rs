@@ -6,7 +6,7 @@ use std::time::Duration;
 use ingest_core::call::Class;
 use ingest_core::event::{BadTime, KeyKind};
 use ingest_core::fact::{Fact, Settlement};
-use ingest_core::hold::{Family, Scope};
+use ingest_core::hold::{Family, LetterTopic, Scope};
 use ingest_core::identity::Unusable;
 use ingest_core::operation::Klass;
 use ingest_core::outcome::{HeldBy, HoldCause, Rejection, SkipReason};
@@ -117,6 +117,8 @@ fn every_scope_and_repeat_is_in_its_list() {
         Scope::Destination,
         Scope::Topic(Topic::new("t")),
         Scope::State,
+        Scope::Letters(LetterTopic::Dead),
+        Scope::Letters(LetterTopic::Held),
     ]);
     let names: BTreeSet<&str> = scopes.map(|scope| scope.as_str()).collect();
     assert_eq!(names, labels::HOLD_SCOPES.iter().copied().collect());
