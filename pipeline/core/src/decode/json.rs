@@ -12,7 +12,7 @@
 use serde_json::Value;
 
 use super::mend::mended;
-use super::{Decoded, Limits, tidy};
+use super::{Decoded, Limits, tidy, weight};
 use crate::outcome::Rejection;
 
 /// The bytes of a byte order mark in UTF-8.
@@ -44,17 +44,20 @@ pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value, Decoded> {
             "the value is empty",
         ));
     }
+    light_enough(text)?;
     let value = match parse_text(text)? {
-        Value::String(inner) => parse_text(&inner).map_err(|error| match error {
-            Decoded::Reject(mut rejected) => {
-                rejected.detail = format!(
-                    "the value is a JSON text whose content is not JSON: {}",
-                    rejected.detail
-                );
-                Decoded::Reject(rejected)
-            }
-            Decoded::Skip(reason) => Decoded::Skip(reason),
-        })?,
+        Value::String(inner) => light_enough(&inner)
+            .and_then(|()| parse_text(&inner))
+            .map_err(|error| match error {
+                Decoded::Reject(mut rejected) => {
+                    rejected.detail = format!(
+                        "the value is a JSON text whose content is not JSON: {}",
+                        rejected.detail
+                    );
+                    Decoded::Reject(rejected)
+                }
+                Decoded::Skip(reason) => Decoded::Skip(reason),
+            })?,
         value @ (Value::Null
         | Value::Bool(_)
         | Value::Number(_)
@@ -75,6 +78,17 @@ pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value, Decoded> {
         ));
     }
     Ok(value)
+}
+
+/// Refuses a text that would take too much memory once it is parsed.
+fn light_enough(text: &str) -> Result<(), Decoded> {
+    if weight::of_text(text.as_bytes()) <= weight::MAX_WEIGHT {
+        return Ok(());
+    }
+    Err(Decoded::reject(
+        Rejection::TooLarge,
+        "the value has too many parts",
+    ))
 }
 
 /// The JSON value in a text within an event, with the same exact integers and the same limit on depth.

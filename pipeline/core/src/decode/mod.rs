@@ -14,6 +14,7 @@ mod plain;
 pub mod segment;
 pub(crate) mod tidy;
 pub mod time;
+pub(crate) mod weight;
 
 use std::fmt;
 use std::str::FromStr;
