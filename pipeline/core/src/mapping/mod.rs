@@ -255,7 +255,7 @@ impl Mapping {
                 Ok(value) => Ok(Some(
                     value.map_or(Value::Null, std::borrow::Cow::into_owned),
                 )),
-                Err(failed) => Err(format!("{} in `{}`", failed.0, expr.text())),
+                Err(failed) => Err(format!("{} in `{}`", failed.what, expr.text())),
             },
         };
         let refused = |name: &str, why: &str| {

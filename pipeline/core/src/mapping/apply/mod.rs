@@ -72,7 +72,7 @@ pub(super) fn first<'a>(
             None => Ok(true),
             Some(when) => when.holds(&scope).map_err(|failed| Failure {
                 reason: Rejection::MappingFailed,
-                detail: format!("when: {} in `{}`", failed.0, when.text()),
+                detail: format!("when: {} in `{}`", failed.what, when.text()),
             }),
         };
         match wanted {
@@ -304,7 +304,7 @@ fn required<'e>(scope: &'e Scope<'e>, expr: &'e Expr, at: &str) -> Made<Cow<'e, 
     match expr.eval(scope) {
         Ok(Some(value)) => Ok(value),
         Ok(None) => Err(missing(at, expr)),
-        Err(failed) => Err(evaluation(at, expr, failed.0)),
+        Err(failed) => Err(evaluation(at, expr, failed.what)),
     }
 }
 

@@ -1,9 +1,5 @@
 //! What people mean when they write an expression that is not jq, or one that is jq and means something else.
 
-use jaq_core::load::lex::StrPart;
-use jaq_core::load::parse::{BinaryOp, Term};
-use jaq_core::path::Part;
-
 use super::super::error::nearest;
 
 /// Words of other languages, and jq's word for the same.
@@ -168,80 +164,6 @@ fn without_texts(text: &str) -> String {
         }
     }
     bare
-}
-
-/// Whether an expression assigns at its top: as a condition that is always true.
-pub(super) fn assigns(term: &Term<&str>) -> bool {
-    match term {
-        Term::BinOp(_, BinaryOp::Assign | BinaryOp::Update | BinaryOp::UpdateAlt, _) => true,
-        Term::BinOp(left, BinaryOp::And | BinaryOp::Or, right) => assigns(left) || assigns(right),
-        Term::BinOp(_, BinaryOp::Pipe(_), right) => assigns(right),
-        _ => false,
-    }
-}
-
-/// Whether an expression gives an output for each item of something: `.a[]` outside of `[ ]` and of filters that take
-/// all outputs together. What passes through `select` is left alone: it is there to leave one.
-pub(super) fn gives_several(term: &Term<&str>) -> bool {
-    match term {
-        Term::Id
-        | Term::Num(_)
-        | Term::Var(_)
-        | Term::Break(_)
-        | Term::Arr(_)
-        | Term::Fold(..)
-        | Term::Label(..)
-        | Term::Def(..) => false,
-        Term::Recurse => true,
-        Term::Neg(inner) => gives_several(inner),
-        Term::Str(_, parts) => parts.iter().any(|part| match part {
-            StrPart::Term(inner) => gives_several(inner),
-            StrPart::Str(_) | StrPart::Char(_) => false,
-        }),
-        Term::Obj(entries) => entries
-            .iter()
-            .any(|(key, value)| gives_several(key) || value.as_ref().is_some_and(gives_several)),
-        Term::BinOp(left, BinaryOp::Pipe(_), right) => {
-            !selects(right) && (gives_several(left) || gives_several(right))
-        }
-        Term::BinOp(_, BinaryOp::Comma, _) => true,
-        Term::BinOp(left, _, right) => gives_several(left) || gives_several(right),
-        Term::TryCatch(body, _) => gives_several(body),
-        Term::IfThenElse(cases, other) => {
-            cases.iter().any(|(_, then)| gives_several(then))
-                || other.as_ref().is_some_and(|other| gives_several(other))
-        }
-        Term::Call(name, _) => matches!(
-            *name,
-            "splits" | "scan" | "paths" | "leaf_paths" | "recurse"
-        ),
-        Term::Path(head, path) => {
-            let each = |part: &Part<_>| matches!(part, Part::Range(None, None));
-            gives_several(head) || path.0.iter().any(|(part, _)| each(part))
-        }
-    }
-}
-
-/// Whether a pipeline narrows its outputs down somewhere.
-fn selects(term: &Term<&str>) -> bool {
-    match term {
-        Term::Call(name, _) => matches!(
-            *name,
-            "select"
-                | "first"
-                | "last"
-                | "limit"
-                | "empty"
-                | "strings"
-                | "numbers"
-                | "objects"
-                | "arrays"
-                | "values"
-        ),
-        Term::BinOp(left, _, right) => selects(left) || selects(right),
-        Term::Path(head, _) => selects(head),
-        _ => false,
-    }
 }
 
 #[cfg(test)]

@@ -1,21 +1,14 @@
 //! Expressions: what a field of a mapping gets its value from.
 //!
-//! An expression is jq over the event's content. Plain paths, literals, `//` defaults, string interpolation, equality,
-//! `and`/`or`, `length` and `not` compile to a direct plan over the JSON value; everything else runs on the jaq
-//! interpreter. Both give the same answer (a property test holds them against each other), so which one runs is a matter
-//! of speed alone.
-//!
-//! `.` is the content, `$event` what the envelope says (`name`, `id`, `time`, `source`,
-//! `deleted`, `anonymousId`, and `customer` with the keys that name the customer, null where there are none), and
-//! `$record` where it came from (`topic`, `partition`, `offset`, `timestamp`, `key`, `headers`). Nothing else can be
-//! seen: no clock, no environment, no files, no further inputs. So an expression gives the same for the same record
-//! always, and what is refused or counted sees to it that it ends.
+//! An expression is jq over the event's content ([`jq`]). `.` is the content, `$event` what the envelope says (`name`, `id`,
+//! `time`, `source`, `deleted`, `anonymousId`, and `customer` with the keys that name the customer, null where there are
+//! none), and `$record` where it came from (`topic`, `partition`, `offset`, `timestamp`, `key`, `headers`). Nothing else can
+//! be seen: no clock, no environment, no files, no further inputs. So an expression gives the same for the same record
+//! always, and what is counted ([`meter`]) sees to it that it ends, and that it takes neither the memory nor the stack.
 
-mod guard;
 mod hint;
-mod jaq;
-mod place;
-mod plan;
+mod jq;
+mod meter;
 mod scope;
 
 use std::borrow::Cow;
@@ -39,8 +32,7 @@ pub struct Expr {
 #[derive(Debug)]
 enum Code {
     Literal(Value),
-    Plan(plan::Plan),
-    Jaq(Box<jaq::Program>),
+    Jq(Box<jq::Program>),
 }
 
 /// Why an expression cannot be compiled.
@@ -54,7 +46,37 @@ pub struct Refused {
 
 /// Why an expression gave no value. It never shows the data.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failed(pub &'static str);
+pub struct Failed {
+    /// What happened.
+    pub what: &'static str,
+    /// It used up what one record may use, so that nothing more is evaluated for that record.
+    pub exhausted: bool,
+}
+
+impl Refused {
+    pub(crate) fn new(problem: impl Into<String>) -> Self {
+        Self {
+            problem: problem.into(),
+            help: None,
+        }
+    }
+}
+
+impl Failed {
+    pub(crate) fn new(what: &'static str) -> Self {
+        Self {
+            what,
+            exhausted: false,
+        }
+    }
+
+    pub(crate) fn limit(what: &'static str) -> Self {
+        Self {
+            what,
+            exhausted: true,
+        }
+    }
+}
 
 impl Expr {
     /// The expression that always gives this value.
@@ -73,36 +95,25 @@ impl Expr {
     /// # Errors
     /// [`Refused`] with what is wrong and the way out.
     pub fn compile(text: &str) -> Result<Self, Refused> {
-        let term = guard::parse(text).map_err(|refused| Refused {
-            help: refused.help.or_else(|| hint::of_syntax(text)),
-            ..refused
-        })?;
-        let (assigns, several) = (hint::assigns(&term), hint::gives_several(&term));
-        let code = match plan::Plan::of(&term) {
-            Some(plan) => Code::Plan(plan),
-            None => Code::Jaq(Box::new(jaq::Program::compile(term)?)),
-        };
-        Ok(Self {
-            text: one_line(text),
-            code,
-            assigns,
-            several,
-        })
+        Self::compiled(text, false)
     }
 
-    /// Compiles jq for the interpreter, even where a direct plan would do. For tests that compare the two.
+    /// Compiles jq so that every part of it is evaluated as a stream, even where there is one output at most. For tests
+    /// that compare the two.
     ///
     /// # Errors
     /// As [`Expr::compile`].
     pub fn compile_interpreted(text: &str) -> Result<Self, Refused> {
-        let term = guard::parse(text)?;
-        let (assigns, several) = (hint::assigns(&term), hint::gives_several(&term));
-        let code = Code::Jaq(Box::new(jaq::Program::compile(term)?));
+        Self::compiled(text, true)
+    }
+
+    fn compiled(text: &str, streamed: bool) -> Result<Self, Refused> {
+        let program = jq::Program::compile(text, streamed)?;
         Ok(Self {
             text: one_line(text),
-            code,
-            assigns,
-            several,
+            assigns: program.assigns(),
+            several: program.gives_several(),
+            code: Code::Jq(Box::new(program)),
         })
     }
 
@@ -124,12 +135,12 @@ impl Expr {
         self.several
     }
 
-    /// Whether it runs on the direct plan.
+    /// Whether it gives one output at most, so that no part of the path to it is a stream.
     #[must_use]
     pub fn is_direct(&self) -> bool {
-        match self.code {
-            Code::Literal(_) | Code::Plan(_) => true,
-            Code::Jaq(_) => false,
+        match &self.code {
+            Code::Literal(_) => true,
+            Code::Jq(program) => program.is_direct(),
         }
     }
 
@@ -138,20 +149,18 @@ impl Expr {
     pub fn as_literal(&self) -> Option<&Value> {
         match &self.code {
             Code::Literal(value) => Some(value),
-            Code::Plan(plan) => plan.as_literal(),
-            Code::Jaq(_) => None,
+            Code::Jq(program) => program.as_literal(),
         }
     }
 
     /// The value for an event; `None` when it is null or there is no output. Of several outputs it is an error.
     ///
     /// # Errors
-    /// [`Failed`] when the expression fails or does not end in time.
+    /// [`Failed`] when the expression fails or uses up what one record may use.
     pub fn eval<'a>(&'a self, scope: &'a Scope<'a>) -> Result<Option<Cow<'a, Value>>, Failed> {
         let found = match &self.code {
             Code::Literal(value) => Some(Cow::Borrowed(value)),
-            Code::Plan(plan) => plan.eval(scope)?,
-            Code::Jaq(program) => program.run(scope)?.map(Cow::Owned),
+            Code::Jq(program) => program.eval(scope)?.map(Cow::Owned),
         };
         Ok(found.filter(|value| !value.is_null()))
     }
@@ -160,9 +169,11 @@ impl Expr {
     ///
     /// # Errors
     /// As [`Expr::eval`].
-    pub fn holds(&self, scope: &Scope<'_>) -> Result<bool, Failed> {
-        let found = self.eval(scope)?;
-        Ok(found.is_some_and(|value| *value != Value::Bool(false)))
+    pub fn holds<'a>(&'a self, scope: &'a Scope<'a>) -> Result<bool, Failed> {
+        match &self.code {
+            Code::Literal(value) => Ok(!matches!(value, Value::Null | Value::Bool(false))),
+            Code::Jq(program) => program.holds(scope),
+        }
     }
 }
 

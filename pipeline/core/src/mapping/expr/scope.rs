@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use serde_json::{Map, Value};
 
-use super::jaq::to_val;
+use super::meter::Meter;
 use crate::decode::segment;
 use crate::event::{CustomerHints, Event};
 use crate::record::Record;
@@ -18,9 +18,8 @@ pub struct Scope<'a> {
     event_value: OnceCell<Value>,
     envelope_value: OnceCell<Value>,
     record_value: OnceCell<Value>,
-    payload_val: OnceCell<jaq_json::Val>,
-    event_val: OnceCell<jaq_json::Val>,
-    record_val: OnceCell<jaq_json::Val>,
+    /// What the evaluations for this record have used.
+    pub(super) meter: Meter,
 }
 
 impl std::fmt::Debug for Scope<'_> {
@@ -50,9 +49,7 @@ impl<'a> Scope<'a> {
             event_value: OnceCell::new(),
             envelope_value: OnceCell::new(),
             record_value: OnceCell::new(),
-            payload_val: OnceCell::new(),
-            event_val: OnceCell::new(),
-            record_val: OnceCell::new(),
+            meter: Meter::default(),
         }
     }
 
@@ -98,25 +95,6 @@ impl<'a> Scope<'a> {
             self.record
                 .map_or_else(|| Value::Object(Map::new()), record_value)
         })
-    }
-
-    /// The content as the interpreter holds it; cheap to clone.
-    pub(super) fn payload_val(&self) -> jaq_json::Val {
-        self.payload_val
-            .get_or_init(|| to_val(self.payload))
-            .clone()
-    }
-
-    /// `$event` as the interpreter holds it; cheap to clone.
-    pub(super) fn event_val(&self) -> jaq_json::Val {
-        self.event_val.get_or_init(|| to_val(self.event())).clone()
-    }
-
-    /// `$record` as the interpreter holds it; cheap to clone.
-    pub(super) fn record_val(&self) -> jaq_json::Val {
-        self.record_val
-            .get_or_init(|| to_val(self.record()))
-            .clone()
     }
 }
 

@@ -54,6 +54,16 @@ fn the_common_forms_are_direct() {
         "1.5",
         ".a > 2",
     ] {
+        assert!(Expr::compile(text).unwrap().is_direct(), "{text}");
+    }
+    for text in [
+        ".a[]",
+        ".a, .b",
+        "range(3)",
+        "..",
+        "first(.a[])",
+        "def f: 1; f",
+    ] {
         assert!(!Expr::compile(text).unwrap().is_direct(), "{text}");
     }
 }
@@ -116,18 +126,10 @@ fn expressions_see_nothing_but_the_event_and_always_end() {
         "debug",
         "stderr",
         "localtime",
-        "repeat(.)",
-        "[while(true; .)]",
-        "until(false; .)",
-        "recurse(.)",
-        "range(10)",
-        "[range(0; 1e18; 1)]",
-        "combinations",
         "def f: f; f",
         "def f: 1 + f; f",
         "def f(g): def h: f(g); h; f(1)",
         "__step",
-        "map(repeat(1))",
         "$__loc__",
         "input_filename",
         "import \"x\" as x; 1",
@@ -136,7 +138,6 @@ fn expressions_see_nothing_but_the_event_and_always_end() {
         "\"\\(env)\"",
         "{(env): 1}",
         ".[now]",
-        "reduce repeat(1) as $x (0; 1)",
         "try env catch 1",
         "if env then 1 else 2 end",
         "@base64 \"\\(now)\"",
@@ -165,8 +166,15 @@ fn expressions_see_nothing_but_the_event_and_always_end() {
         "reduce .a[] as $x (\"x\"; . += .)",
         ".deep | fromjson",
         ".deep | tonumber",
-        ".deep | gsub(\"x?\"; \"yy\")",
-        ".deep | [scan(\".\")] | length",
+        ".deep | [scan(\"(.*)*x|.\")] | length",
+        "[repeat(.)]",
+        "[while(true; .)]",
+        "until(false; .)",
+        "[recurse(.)]",
+        "[range(0; 1e18; 1)]",
+        "map(repeat(1))",
+        "reduce repeat(1) as $x (0; 1)",
+        "[.a, .a, .a] | [combinations] | length",
         ".a[1e9] = 1",
         ".s | implode",
         "nan",
@@ -205,6 +213,95 @@ fn errors_of_expressions_say_the_way_out() {
     }
     let nested = format!("{}1{}", "(".repeat(1_000), ")".repeat(1_000));
     assert!(Expr::compile(&nested).is_err());
+}
+
+#[test]
+fn what_jq_users_expect() {
+    for (text, input, wanted) in [
+        // null is empty between other texts
+        (
+            "[.first, .last] | join(\" \")",
+            json!({"first": "Bo", "last": null}),
+            json!("Bo "),
+        ),
+        // letters are letters in every language
+        (
+            ".name | gsub(\"\\\\W\"; \"\")",
+            json!({"name": "Jörg Åberg-Łuk"}),
+            json!("JörgÅbergŁuk"),
+        ),
+        (
+            ".name | test(\"jÖRG\"; \"i\")",
+            json!({"name": "Jörg"}),
+            json!(true),
+        ),
+        (
+            ".name | test(\"^[[:alpha:]]+$\")",
+            json!({"name": "Łuk"}),
+            json!(true),
+        ),
+        // groups keep their places
+        (
+            "[.tel | match(\"(\\\\+[0-9]+)? ?([0-9]+)\").captures[].string]",
+            json!({"tel": "0301"}),
+            json!([null, "0301"]),
+        ),
+        // no list, no loop
+        (
+            "(.cart.lines? | map(.sku)) // \"none\"",
+            json!({"cart": "c-9"}),
+            json!("none"),
+        ),
+        (
+            "{a: (.cart.lines? | map(.sku)), b: 1} // \"none\"",
+            json!({"cart": "c-9"}),
+            json!("none"),
+        ),
+        // paths make what is missing
+        (".a.b[1] = 1", json!(null), json!({"a": {"b": [null, 1]}})),
+        // `//` binds more weakly than `=`
+        ("(.a = .b // 3) | .a", json!({"b": 2}), json!(2)),
+        (
+            "[1, \"a\\\"b\", null] | @csv",
+            json!(null),
+            json!("1,\"a\"\"b\","),
+        ),
+        ("2 | IN(1, 2)", json!(null), json!(true)),
+        ("66 | ascii", json!(null), json!("B")),
+        ("\"xyx\" | trimstr(\"x\")", json!(null), json!("y")),
+    ] {
+        assert_eq!(eval(text, &input), Ok(Some(wanted)), "{text}");
+    }
+    assert_eq!(eval(".note[0:80]", &json!({})), Ok(None));
+}
+
+#[test]
+fn what_is_used_up_is_used_up_for_the_record() {
+    let payload = json!({"a": [1, 2, 3]});
+    let scope = Scope::of_payload(&payload, None);
+    let endless = Expr::compile("[limit(1; repeat(empty))] // 1").unwrap();
+    let failed = endless.eval(&scope).unwrap_err();
+    assert!(failed.exhausted, "{failed:?}");
+    assert!(scope.meter.used() > 0);
+    // an expression that would be well alone
+    let well = Expr::compile(".a | map(. + 1)").unwrap();
+    assert!(well.eval(&scope).unwrap_err().exhausted);
+    let fresh = Scope::of_payload(&payload, None);
+    assert!(well.eval(&fresh).is_ok());
+}
+
+#[test]
+fn what_cannot_be_a_regular_expression_here_is_refused() {
+    for (text, problem) in [
+        ("test(\"a(?=b)\")", "look-around"),
+        ("test(\"(a\")", "is none that is known here"),
+        ("test(\"(a)\\\\1\")", "is none that is known here"),
+        ("test(\"(\\\\w{100}){100}\")", "is too large"),
+        ("test(\"a\"; \"q\")", "has a flag that is not known"),
+    ] {
+        let refused = Expr::compile(text).unwrap_err();
+        assert!(refused.problem.contains(problem), "{text}: {refused:?}");
+    }
 }
 
 /// Any JSON with the keys that the expressions below ask for.

@@ -1,0 +1,117 @@
+//! Filters that take values and give one.
+
+mod list;
+mod number;
+mod sort;
+mod text;
+pub(super) mod time;
+
+use super::run::Run;
+use super::stop::Res;
+use super::value::Val;
+
+/// The values of the arguments; what a filter does not take is null.
+pub(super) type Args<'a> = [Val<'a>; 3];
+
+/// A filter.
+pub(super) type Plain = for<'a> fn(&Run<'a>, Val<'a>, Args<'a>) -> Res<'a>;
+
+/// Names for suggestions.
+pub(super) const NAMES: &[&str] = &[
+    "map",
+    "map_values",
+    "select",
+    "with_entries",
+    "to_entries",
+    "from_entries",
+    "sort_by",
+    "group_by",
+    "unique_by",
+    "min_by",
+    "max_by",
+    "del",
+    "paths",
+    "leaf_paths",
+    "any",
+    "all",
+    "isempty",
+    "inside",
+    "todate",
+    "fromdate",
+    "dateadd",
+    "datesub",
+    "capture",
+    "test",
+    "split",
+    "first",
+    "last",
+    "limit",
+    "nth",
+    "values",
+    "strings",
+    "numbers",
+    "booleans",
+    "arrays",
+    "objects",
+    "scalars",
+    "iterables",
+    "finites",
+    "normals",
+    "pick",
+    "fromstream",
+    "truncate_stream",
+    "length",
+    "utf8bytelength",
+    "tostring",
+    "tonumber",
+    "tojson",
+    "fromjson",
+    "keys",
+    "keys_unsorted",
+    "contains",
+    "startswith",
+    "endswith",
+    "ltrimstr",
+    "rtrimstr",
+    "trimstr",
+    "ltrim",
+    "rtrim",
+    "trim",
+    "explode",
+    "implode",
+    "ascii_downcase",
+    "ascii_upcase",
+    "indices",
+    "index",
+    "rindex",
+    "join",
+    "flatten",
+    "reverse",
+    "unique",
+    "transpose",
+    "bsearch",
+    "setpath",
+    "delpaths",
+    "floor",
+    "round",
+    "trunc",
+    "infinite",
+    "isinfinite",
+    "isnormal",
+    "isfinite",
+    "strptime",
+    "strftime",
+    "mktime",
+    "gmtime",
+    "toarray",
+    "ascii",
+    "format",
+];
+
+/// The filter of that name.
+pub(super) fn find(name: &str, args: usize) -> Option<Plain> {
+    list::find(name, args)
+        .or_else(|| text::find(name, args))
+        .or_else(|| number::find(name, args))
+        .or_else(|| time::find(name, args))
+}

@@ -1,0 +1,111 @@
+//! What an expression looks like it does, for people who meant something else.
+
+use super::term::{Piece, Term};
+
+/// Whether an expression assigns at its top: as a condition that is always true.
+pub(super) fn assigns(term: &Term) -> bool {
+    match term {
+        Term::Assign(..) | Term::Update(..) | Term::UpdateAlt(..) => true,
+        Term::And(left, right) | Term::Or(left, right) => assigns(left) || assigns(right),
+        Term::Pipe(stages) => stages.last().is_some_and(assigns),
+        Term::Bind(_, _, body) => assigns(body),
+        _ => false,
+    }
+}
+
+/// Whether an expression gives an output for each item of something: `.a[]` outside of `[ ]` and of filters that take
+/// all outputs together. What passes through `select` is left alone: it is there to leave one.
+pub(super) fn gives_several(term: &Term) -> bool {
+    match term {
+        Term::Id
+        | Term::Const(_)
+        | Term::Format(_)
+        | Term::Var(_)
+        | Term::Break(_)
+        | Term::List(_)
+        | Term::Update(..)
+        | Term::Reduce(..)
+        | Term::Foreach(..)
+        | Term::Label(..)
+        | Term::Def(..) => false,
+        Term::Neg(inner)
+        | Term::Try(inner, _)
+        | Term::Index(inner, _, _)
+        | Term::Slice(inner, ..) => gives_several(inner),
+        Term::Each(..) | Term::Comma(_) => true,
+        Term::Text(_, pieces) => pieces.iter().any(|piece| match piece {
+            Piece::Term(inner) => gives_several(inner),
+            Piece::Text(_) => false,
+        }),
+        Term::Object(entries) => entries
+            .iter()
+            .any(|(key, value)| gives_several(key) || gives_several(value)),
+        Term::Pipe(stages) => pipe_gives_several(stages),
+        Term::Bind(source, _, body) => {
+            !selects(body) && (gives_several(source) || gives_several(body))
+        }
+        Term::Assign(_, value) | Term::UpdateMath(_, _, value) | Term::UpdateAlt(_, value) => {
+            gives_several(value)
+        }
+        Term::Alt(left, right)
+        | Term::Or(left, right)
+        | Term::And(left, right)
+        | Term::Math(_, left, right)
+        | Term::Compare(_, left, right) => gives_several(left) || gives_several(right),
+        Term::If(cases, other) => {
+            cases.iter().any(|(_, then)| gives_several(then))
+                || other.as_ref().is_some_and(|other| gives_several(other))
+        }
+        Term::Call(name, _) => matches!(
+            name.as_str(),
+            "splits"
+                | "scan"
+                | "paths"
+                | "leaf_paths"
+                | "recurse"
+                | "range"
+                | "while"
+                | "repeat"
+                | "combinations"
+                | "tostream"
+        ),
+    }
+}
+
+fn pipe_gives_several(stages: &[Term]) -> bool {
+    match stages.split_first() {
+        None => false,
+        Some((last, [])) => gives_several(last),
+        Some((first, rest)) => {
+            !rest.iter().any(selects) && (gives_several(first) || pipe_gives_several(rest))
+        }
+    }
+}
+
+/// Whether a pipeline narrows its outputs down somewhere.
+fn selects(term: &Term) -> bool {
+    match term {
+        Term::Call(name, _) => matches!(
+            name.as_str(),
+            "select"
+                | "first"
+                | "last"
+                | "limit"
+                | "nth"
+                | "empty"
+                | "strings"
+                | "numbers"
+                | "objects"
+                | "arrays"
+                | "values"
+        ),
+        Term::Pipe(stages) => stages.iter().any(selects),
+        Term::Alt(left, right)
+        | Term::Or(left, right)
+        | Term::And(left, right)
+        | Term::Math(_, left, right)
+        | Term::Compare(_, left, right) => selects(left) || selects(right),
+        Term::Index(inner, _, _) | Term::Slice(inner, ..) | Term::Each(inner, _) => selects(inner),
+        _ => false,
+    }
+}

@@ -1,0 +1,275 @@
+//! Evaluation.
+//!
+//! A term gives any number of outputs, so evaluating it calls a function with each ([`Run::each`]). What can give one
+//! output at most ([`Code::one`]) is evaluated without that ([`Run::one`]); most expressions of mappings are such.
+//! Both ways give the same, which a property test shows.
+//!
+//! With a value goes its path where one is asked for (`path(…)`, `… = …`, `… |= …`, `del(…)`), as in jq.
+
+mod bind;
+mod one;
+mod stream;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::super::Scope;
+use super::super::meter::{Limit, MAX_DEPTH, Meter};
+use super::code::{Code, Global};
+use super::compile::Compiled;
+use super::path::get;
+use super::regex::Pattern;
+use super::stop::{Flow, Res, Stop, error};
+use super::value::{Text, Val};
+
+/// One evaluation.
+pub(super) struct Run<'a> {
+    pub(super) meter: &'a Meter,
+    pub(super) scope: &'a Scope<'a>,
+    pub(super) program: &'a Compiled,
+    /// The number of the next label.
+    pub(super) labels: Cell<u64>,
+    /// Regular expressions that were compiled on the way.
+    pub(super) regexes: RefCell<Vec<Arc<Pattern>>>,
+}
+
+/// A value and, where asked for, its path.
+#[derive(Debug, Clone)]
+pub(super) struct At<'a> {
+    pub(super) val: Val<'a>,
+    pub(super) path: Path<'a>,
+}
+
+/// The path of a value.
+#[derive(Debug, Clone)]
+pub(super) enum Path<'a> {
+    /// Nobody asks.
+    Off,
+    /// The value is none that stands in the input.
+    Lost,
+    On(Option<Rc<Step<'a>>>),
+}
+
+/// The last step of a path, and the path before it.
+#[derive(Debug)]
+pub(super) struct Step<'a> {
+    key: Val<'a>,
+    before: Option<Rc<Step<'a>>>,
+    length: u16,
+}
+
+/// What is bound, innermost first.
+#[derive(Clone, Copy)]
+pub(super) struct Env<'e, 'a> {
+    bound: Option<&'e Binding<'e, 'a>>,
+}
+
+pub(super) struct Binding<'e, 'a> {
+    what: Bind<'e, 'a>,
+    outer: Env<'e, 'a>,
+}
+
+enum Bind<'e, 'a> {
+    Var(Val<'a>),
+    Arg(&'a Code, Env<'e, 'a>),
+    Label(u64),
+}
+
+/// What is called with each output.
+pub(super) type Out<'o, 'a> = &'o mut dyn FnMut(At<'a>) -> Flow<'a>;
+/// One output at most.
+pub(super) type Maybe<'a> = Result<Option<At<'a>>, Stop<'a>>;
+
+// === impl At, Path ===
+
+impl<'a> At<'a> {
+    pub(super) fn plain(val: Val<'a>) -> Self {
+        Self {
+            val,
+            path: Path::Off,
+        }
+    }
+
+    /// The value alone.
+    pub(super) fn value(&self) -> Self {
+        Self::plain(self.val.clone())
+    }
+
+    /// A value that was computed from this one.
+    pub(super) fn computed(&self, val: Val<'a>) -> Self {
+        let path = match self.path {
+            Path::Off => Path::Off,
+            Path::Lost | Path::On(_) => Path::Lost,
+        };
+        Self { val, path }
+    }
+
+    /// A part of this value.
+    pub(super) fn part(&self, key: &Val<'a>, val: Val<'a>) -> Result<Self, Stop<'a>> {
+        let path = match &self.path {
+            Path::Off => Path::Off,
+            Path::Lost => {
+                return Err(error(format!(
+                    "Invalid path expression with result {}",
+                    super::stop::shown(&self.val)
+                )));
+            }
+            Path::On(before) => {
+                let length = before.as_ref().map_or(0, |step| step.length) + 1;
+                if length > MAX_DEPTH {
+                    return Err(Limit("a path is too long").into());
+                }
+                Path::On(Some(Rc::new(Step {
+                    key: key.clone(),
+                    before: before.clone(),
+                    length,
+                })))
+            }
+        };
+        Ok(Self { val, path })
+    }
+
+    /// The path to this value from where it began.
+    pub(super) fn keys(&self) -> Result<Vec<Val<'a>>, Stop<'a>> {
+        let Path::On(mut step) = self.path.clone() else {
+            return Err(error(format!(
+                "Invalid path expression with result {}",
+                super::stop::shown(&self.val)
+            )));
+        };
+        let mut keys = Vec::new();
+        while let Some(here) = step {
+            keys.push(here.key.clone());
+            step = here.before.clone();
+        }
+        keys.reverse();
+        Ok(keys)
+    }
+
+    /// The same value, at which a path begins.
+    pub(super) fn begin(&self) -> Self {
+        Self {
+            val: self.val.clone(),
+            path: Path::On(None),
+        }
+    }
+}
+
+// === impl Env ===
+
+impl<'e, 'a> Env<'e, 'a> {
+    pub(super) fn empty() -> Self {
+        Self { bound: None }
+    }
+
+    fn up(self, mut steps: usize) -> Option<&'e Binding<'e, 'a>> {
+        let mut at = self.bound?;
+        while steps > 0 {
+            at = at.outer.bound?;
+            steps -= 1;
+        }
+        Some(at)
+    }
+
+    /// What is bound this many bindings up and beyond.
+    fn beyond(self, steps: usize) -> Self {
+        let mut env = self;
+        for _ in 0..steps {
+            env = env.bound.map_or(Self::empty(), |binding| binding.outer);
+        }
+        env
+    }
+}
+
+// === impl Run ===
+
+impl<'a> Run<'a> {
+    fn global(&self, global: Global) -> Val<'a> {
+        Val::of(match global {
+            Global::Event => self.scope.event(),
+            Global::Record => self.scope.record(),
+        })
+    }
+
+    /// The one value of a term, an error where it has none or several. For keys in patterns.
+    fn only(&self, code: &'a Code, env: Env<'_, 'a>, at: &At<'a>) -> Res<'a> {
+        let mut found = None;
+        self.each(
+            code,
+            env,
+            at.value(),
+            &mut |at| match found.replace(at.val) {
+                None => Ok(()),
+                Some(_) => Err(error("a key in a pattern must have one value")),
+            },
+        )?;
+        found.ok_or_else(|| error("a key in a pattern must have one value"))
+    }
+
+    /// Calls `out` with each output of a term.
+    pub(super) fn each(
+        &self,
+        code: &'a Code,
+        env: Env<'_, 'a>,
+        at: At<'a>,
+        out: Out<'_, 'a>,
+    ) -> Flow<'a> {
+        let _level = self.meter.descend()?;
+        if code.one {
+            return match self.one(code, env, at)? {
+                Some(at) => out(at),
+                None => Ok(()),
+            };
+        }
+        self.meter.steps(1)?;
+        self.stream(code, env, at, out)
+    }
+}
+
+fn var<'a>(env: Env<'_, 'a>, up: usize) -> Val<'a> {
+    match env.up(up).map(|binding| &binding.what) {
+        Some(Bind::Var(value)) => value.clone(),
+        Some(Bind::Arg(..) | Bind::Label(_)) | None => Val::Null,
+    }
+}
+
+fn bound_all<'a>(
+    values: &[Val<'a>],
+    env: Env<'_, 'a>,
+    f: &mut dyn FnMut(Env<'_, 'a>) -> Flow<'a>,
+) -> Flow<'a> {
+    let Some((value, rest)) = values.split_first() else {
+        return f(env);
+    };
+    let binding = Binding {
+        what: Bind::Var(value.clone()),
+        outer: env,
+    };
+    bound_all(
+        rest,
+        Env {
+            bound: Some(&binding),
+        },
+        f,
+    )
+}
+
+fn index<'a>(base: &At<'a>, key: &Val<'a>, optional: bool, meter: &Meter) -> Maybe<'a> {
+    match get(&base.val, key, meter) {
+        Ok(part) => base.part(key, part).map(Some),
+        Err(Stop::Error(_)) if optional => Ok(None),
+        Err(stop) => Err(stop),
+    }
+}
+
+fn object_key<'a>(key: Val<'a>) -> Result<Text<'a>, Stop<'a>> {
+    match key {
+        Val::Text(key) => Ok(key),
+        key => Err(error(format!(
+            "Object keys must be strings, not {} ({})",
+            key.kind(),
+            super::stop::shown(&key)
+        ))),
+    }
+}

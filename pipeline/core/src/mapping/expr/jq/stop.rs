@@ -1,0 +1,77 @@
+//! Why an evaluation ends before its end.
+
+use super::super::meter::{Limit, Meter};
+use super::text::{Sink, json};
+use super::value::Val;
+
+/// Why an evaluation does not go on.
+#[derive(Debug)]
+pub(super) enum Stop<'a> {
+    /// An error that `try` and `?` catch, with its value.
+    Error(Val<'a>),
+    /// `break`, to that label.
+    Break(u64),
+    /// What an evaluation may use is used up. Nothing catches this.
+    Limit(Limit),
+}
+
+pub(super) type Flow<'a> = Result<(), Stop<'a>>;
+pub(super) type Res<'a> = Result<Val<'a>, Stop<'a>>;
+
+impl From<Limit> for Stop<'_> {
+    fn from(limit: Limit) -> Self {
+        Self::Limit(limit)
+    }
+}
+
+/// An error with a text of the program's own.
+pub(super) fn error<'a>(text: impl Into<String>) -> Stop<'a> {
+    Stop::Error(Val::text(text.into()))
+}
+
+/// Characters of a value that an error shows.
+const SHOWN: usize = 11;
+
+/// The beginning of a value, as errors show it.
+pub(super) fn shown(value: &Val<'_>) -> String {
+    // what is too large to be shown is cut, so its cost is nobody's; a meter of its own sees to it
+    let meter = Meter::default();
+    let mut text = match Sink::new(&meter) {
+        Ok(mut sink) => match json_start(value, &mut sink) {
+            Ok(()) | Err(_) => sink.into_text(),
+        },
+        Err(_) => String::new(),
+    };
+    if text.chars().count() > SHOWN {
+        text = text.chars().take(SHOWN).collect::<String>() + "...";
+    }
+    text
+}
+
+fn json_start(value: &Val<'_>, sink: &mut Sink<'_>) -> Result<(), Limit> {
+    match value {
+        Val::Text(text) => {
+            let start: String = text.as_str().chars().take(2 * SHOWN).collect();
+            json(&Val::text(start), sink)
+        }
+        Val::List(_) => sink.push("[...]"),
+        Val::Object(_) => sink.push("{...}"),
+        Val::Null | Val::Bool(_) | Val::Int(_) | Val::Big(_) | Val::Float(_) => json(value, sink),
+    }
+}
+
+/// `string ("a") is not …`
+pub(super) fn type_error<'a>(value: &Val<'_>, what: &str, _meter: &Meter) -> Stop<'a> {
+    error(format!("{} ({}) {what}", value.kind(), shown(value)))
+}
+
+/// `string ("a") and number (1) cannot be …`
+pub(super) fn pair_error<'a>(left: &Val<'_>, right: &Val<'_>, what: &str) -> Stop<'a> {
+    error(format!(
+        "{} ({}) and {} ({}) {what}",
+        left.kind(),
+        shown(left),
+        right.kind(),
+        shown(right)
+    ))
+}

@@ -1,0 +1,473 @@
+//! Values under evaluation.
+//!
+//! What the record says is never copied: a value borrows it until something is changed. What an expression builds is
+//! counted before it is built, and knows how deep it is, so that no walk over it can exhaust the stack.
+
+use std::borrow::Borrow;
+use std::hash::{Hash, Hasher};
+use std::rc::Rc;
+
+use indexmap::IndexMap;
+use serde_json::{Map, Number, Value};
+
+use super::super::Failed;
+use super::super::meter::{DECODED_DEPTH, Limit, MAX_DEPTH, Meter};
+
+/// A value.
+#[derive(Debug, Clone)]
+pub(super) enum Val<'a> {
+    Null,
+    Bool(bool),
+    /// Whole, and never above [`i64::MAX`] in `Int`.
+    Int(i64),
+    /// Whole, above [`i64::MAX`].
+    Big(u64),
+    Float(f64),
+    Text(Text<'a>),
+    List(List<'a>),
+    Object(Object<'a>),
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Text<'a> {
+    Ref(&'a String),
+    Own(Rc<String>),
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum List<'a> {
+    Ref(&'a Vec<Value>),
+    Own(Rc<Items<'a>>),
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Object<'a> {
+    Ref(&'a Map<String, Value>),
+    Own(Rc<Fields<'a>>),
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Items<'a> {
+    /// How deep this is at most.
+    pub(super) depth: u16,
+    pub(super) items: Vec<Val<'a>>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Fields<'a> {
+    /// How deep this is at most.
+    pub(super) depth: u16,
+    pub(super) fields: IndexMap<Text<'a>, Val<'a>>,
+}
+
+/// Bytes of an item of a list. A growing list may have twice the room it needs.
+pub(super) const ITEM: usize = 2 * size_of::<Val<'_>>();
+/// Bytes of a list beside its items.
+pub(super) const LIST: usize = 64;
+/// Bytes of a field of an object.
+pub(super) const FIELD: usize = 128;
+/// Bytes of an object beside its fields.
+pub(super) const OBJECT: usize = 160;
+/// Bytes of a text beside its content.
+pub(super) const TEXT: usize = 48;
+
+/// Bytes of a key that are hashed in one step.
+pub(super) const HASHED: usize = 16;
+
+/// Bytes that a JSON value takes, its content and its share of a list or object.
+const JSON_VALUE: usize = 2 * size_of::<Value>();
+/// Bytes that a JSON object takes beside its fields.
+const JSON_OBJECT: usize = 480;
+
+// === impl Text ===
+
+impl Text<'_> {
+    pub(super) fn as_str(&self) -> &str {
+        match self {
+            Self::Ref(text) => text,
+            Self::Own(text) => text,
+        }
+    }
+}
+
+impl PartialEq for Text<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Text<'_> {}
+
+impl Hash for Text<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl Borrow<str> for Text<'_> {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
+}
+
+// === impl List ===
+
+impl<'a> List<'a> {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Ref(items) => items.len(),
+            Self::Own(list) => list.items.len(),
+        }
+    }
+
+    pub(super) fn get(&self, index: usize) -> Option<Val<'a>> {
+        match self {
+            Self::Ref(items) => items.get(index).map(Val::of),
+            Self::Own(list) => list.items.get(index).cloned(),
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = Val<'a>> + '_ {
+        (0..self.len()).filter_map(|index| self.get(index))
+    }
+
+    fn depth(&self) -> u16 {
+        match self {
+            Self::Ref(_) => DECODED_DEPTH,
+            Self::Own(list) => list.depth,
+        }
+    }
+
+    /// The items to change them, and how deep the list is. Copied where others hold them, too.
+    pub(super) fn into_items(self, meter: &Meter) -> Result<Items<'a>, Limit> {
+        match self {
+            Self::Own(list) => match Rc::try_unwrap(list) {
+                Ok(list) => Ok(list),
+                Err(shared) => {
+                    meter.build(LIST + ITEM * shared.items.len())?;
+                    Ok((*shared).clone())
+                }
+            },
+            Self::Ref(items) => {
+                meter.build(LIST + ITEM * items.len())?;
+                Ok(Items {
+                    depth: DECODED_DEPTH,
+                    items: items.iter().map(Val::of).collect(),
+                })
+            }
+        }
+    }
+}
+
+// === impl Object ===
+
+impl<'a> Object<'a> {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Ref(fields) => fields.len(),
+            Self::Own(object) => object.fields.len(),
+        }
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<Val<'a>> {
+        match self {
+            Self::Ref(fields) => fields.get(key).map(Val::of),
+            Self::Own(object) => object.fields.get(key).cloned(),
+        }
+    }
+
+    pub(super) fn iter(&self) -> Box<dyn Iterator<Item = (Text<'a>, Val<'a>)> + '_> {
+        match self {
+            Self::Ref(fields) => Box::new(
+                fields
+                    .iter()
+                    .map(|(key, value)| (Text::Ref(key), Val::of(value))),
+            ),
+            Self::Own(object) => Box::new(
+                object
+                    .fields
+                    .iter()
+                    .map(|(key, value)| (key.clone(), value.clone())),
+            ),
+        }
+    }
+
+    pub(super) fn keys(&self) -> Vec<Text<'a>> {
+        self.iter().map(|(key, _)| key).collect()
+    }
+
+    fn depth(&self) -> u16 {
+        match self {
+            Self::Ref(_) => DECODED_DEPTH,
+            Self::Own(object) => object.depth,
+        }
+    }
+
+    /// The fields to change them. Copied where others hold them, too.
+    pub(super) fn into_fields(self, meter: &Meter) -> Result<Fields<'a>, Limit> {
+        match self {
+            Self::Own(object) => match Rc::try_unwrap(object) {
+                Ok(object) => Ok(object),
+                Err(shared) => {
+                    meter.build(OBJECT + FIELD * shared.fields.len())?;
+                    Ok((*shared).clone())
+                }
+            },
+            Self::Ref(fields) => {
+                meter.build(OBJECT + FIELD * fields.len())?;
+                Ok(Fields {
+                    depth: DECODED_DEPTH,
+                    fields: fields
+                        .iter()
+                        .map(|(key, value)| (Text::Ref(key), Val::of(value)))
+                        .collect(),
+                })
+            }
+        }
+    }
+}
+
+// === impl Items, Fields ===
+
+fn above(depth: u16) -> Result<u16, Limit> {
+    if depth >= MAX_DEPTH {
+        return Err(Limit("the expression builds too deep a value"));
+    }
+    Ok(depth + 1)
+}
+
+impl<'a> Items<'a> {
+    pub(super) fn new() -> Self {
+        Self {
+            depth: 1,
+            items: Vec::new(),
+        }
+    }
+
+    /// Appends an item; its room is counted before.
+    pub(super) fn push(&mut self, item: Val<'a>, meter: &Meter) -> Result<(), Limit> {
+        meter.build(ITEM)?;
+        self.depth = self.depth.max(above(item.depth())?);
+        self.items.push(item);
+        Ok(())
+    }
+
+    /// Says that `item` is or will be among the items.
+    pub(super) fn holds(&mut self, item: &Val<'a>) -> Result<(), Limit> {
+        self.depth = self.depth.max(above(item.depth())?);
+        Ok(())
+    }
+
+    pub(super) fn done(self) -> Val<'a> {
+        Val::List(List::Own(Rc::new(self)))
+    }
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn new() -> Self {
+        Self {
+            depth: 1,
+            fields: IndexMap::new(),
+        }
+    }
+
+    pub(super) fn insert(
+        &mut self,
+        key: Text<'a>,
+        value: Val<'a>,
+        meter: &Meter,
+    ) -> Result<(), Limit> {
+        meter.build(FIELD)?;
+        meter.steps(key.as_str().len() / HASHED)?;
+        self.depth = self.depth.max(above(value.depth())?);
+        self.fields.insert(key, value);
+        Ok(())
+    }
+
+    pub(super) fn done(self) -> Val<'a> {
+        Val::Object(Object::Own(Rc::new(self)))
+    }
+}
+
+// === impl Val ===
+
+impl<'a> Val<'a> {
+    /// A JSON value, borrowed.
+    pub(super) fn of(value: &'a Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(yes) => Self::Bool(*yes),
+            Value::Number(number) => Self::number(number),
+            Value::String(text) => Self::Text(Text::Ref(text)),
+            Value::Array(items) => Self::List(List::Ref(items)),
+            Value::Object(fields) => Self::Object(Object::Ref(fields)),
+        }
+    }
+
+    /// A JSON value, copied. What it takes has been counted.
+    pub(super) fn owned(value: Value, meter: &Meter) -> Result<Self, Limit> {
+        Ok(match value {
+            Value::Null => Self::Null,
+            Value::Bool(yes) => Self::Bool(yes),
+            Value::Number(number) => Self::number(&number),
+            Value::String(text) => Self::Text(Text::Own(Rc::new(text))),
+            Value::Array(values) => {
+                let mut items = Items::new();
+                meter.build(LIST)?;
+                for value in values {
+                    items.push(Self::owned(value, meter)?, meter)?;
+                }
+                items.done()
+            }
+            Value::Object(map) => {
+                let mut fields = Fields::new();
+                meter.build(OBJECT)?;
+                for (key, value) in map {
+                    let value = Self::owned(value, meter)?;
+                    fields.insert(Text::Own(Rc::new(key)), value, meter)?;
+                }
+                fields.done()
+            }
+        })
+    }
+
+    fn number(number: &Number) -> Self {
+        match (number.as_i64(), number.as_u64()) {
+            (Some(whole), _) => Self::Int(whole),
+            (None, Some(whole)) => Self::Big(whole),
+            (None, None) => Self::Float(number.as_f64().unwrap_or(f64::NAN)),
+        }
+    }
+
+    /// A text whose bytes have been counted.
+    pub(super) fn text(text: String) -> Self {
+        Self::Text(Text::Own(Rc::new(text)))
+    }
+
+    /// A short text of the program's own.
+    pub(super) fn word(text: &str) -> Self {
+        Self::text(text.to_owned())
+    }
+
+    /// A count.
+    pub(super) fn count(number: usize) -> Self {
+        Self::Int(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+
+    /// A text, counted here.
+    pub(super) fn copied(text: &str, meter: &Meter) -> Result<Self, Limit> {
+        meter.build(TEXT + text.len())?;
+        Ok(Self::text(text.to_owned()))
+    }
+
+    pub(super) fn list(items: Vec<Self>, meter: &Meter) -> Result<Self, Limit> {
+        let mut list = Items::new();
+        meter.build(LIST)?;
+        for item in items {
+            list.push(item, meter)?;
+        }
+        Ok(list.done())
+    }
+
+    pub(super) fn object(entries: Vec<(&str, Self)>, meter: &Meter) -> Result<Self, Limit> {
+        let mut fields = Fields::new();
+        meter.build(OBJECT)?;
+        for (key, value) in entries {
+            fields.insert(Text::Own(Rc::new(key.to_owned())), value, meter)?;
+        }
+        Ok(fields.done())
+    }
+
+    /// Neither null nor false.
+    pub(super) fn holds(&self) -> bool {
+        !matches!(self, Self::Null | Self::Bool(false))
+    }
+
+    /// How deep it is at most; 0 for what has no parts.
+    pub(super) fn depth(&self) -> u16 {
+        match self {
+            Self::List(list) => list.depth(),
+            Self::Object(object) => object.depth(),
+            Self::Null
+            | Self::Bool(_)
+            | Self::Int(_)
+            | Self::Big(_)
+            | Self::Float(_)
+            | Self::Text(_) => 0,
+        }
+    }
+
+    /// jq's name for its kind.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "boolean",
+            Self::Int(_) | Self::Big(_) | Self::Float(_) => "number",
+            Self::Text(_) => "string",
+            Self::List(_) => "array",
+            Self::Object(_) => "object",
+        }
+    }
+
+    /// As a floating-point number, as jq computes.
+    pub(super) fn as_f64(&self) -> Option<f64> {
+        match self {
+            Self::Int(whole) => Some(*whole as f64),
+            Self::Big(whole) => Some(*whole as f64),
+            Self::Float(float) => Some(*float),
+            Self::Null | Self::Bool(_) | Self::Text(_) | Self::List(_) | Self::Object(_) => None,
+        }
+    }
+
+    pub(super) fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text.as_str()),
+            Self::Null
+            | Self::Bool(_)
+            | Self::Int(_)
+            | Self::Big(_)
+            | Self::Float(_)
+            | Self::List(_)
+            | Self::Object(_) => None,
+        }
+    }
+
+    /// As JSON; what it takes is counted part by part, so that nothing shared grows without end.
+    pub(super) fn to_json(&self, meter: &Meter) -> Result<Value, Failed> {
+        meter.keep(JSON_VALUE)?;
+        Ok(match self {
+            Self::Null => Value::Null,
+            Self::Bool(yes) => Value::Bool(*yes),
+            Self::Int(whole) => Value::from(*whole),
+            Self::Big(whole) => Value::from(*whole),
+            Self::Float(float) => match Number::from_f64(*float) {
+                Some(number) => Value::Number(number),
+                None => {
+                    return Err(Failed::new(
+                        "the expression gave a number that is not finite",
+                    ));
+                }
+            },
+            Self::Text(text) => {
+                meter.keep(text.as_str().len())?;
+                Value::from(text.as_str())
+            }
+            Self::List(list) => {
+                let mut values = Vec::new();
+                for item in list.iter() {
+                    values.push(item.to_json(meter)?);
+                }
+                Value::Array(values)
+            }
+            Self::Object(object) => {
+                meter.keep(JSON_OBJECT)?;
+                let mut map = Map::new();
+                for (key, value) in object.iter() {
+                    meter.keep(JSON_VALUE + key.as_str().len())?;
+                    map.insert(key.as_str().to_owned(), value.to_json(meter)?);
+                }
+                Value::Object(map)
+            }
+        })
+    }
+}
