@@ -9,7 +9,7 @@
 use std::cell::Cell;
 
 /// Steps of all evaluations for one record; they take far less than a second.
-const MAX_STEPS: u64 = 2_000_000;
+const MAX_STEPS: u64 = 1_000_000;
 
 /// Bytes that one evaluation may build, what it drops again included.
 const MAX_BUILT: usize = 20 * 1024 * 1024;
