@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use ingest_core::call::{BulkItem, Call, CallResult, JobReport, Limits, Reply, Written};
+use ingest_core::call::{BulkItem, Call, CallResult, JobReport, Limits, Written};
 use ingest_core::operation::{CustomerKey, ExternalId, Klass};
 use ingest_core::outcome::{HoldCause, JobTicket, Outcome, RetryCause};
 use ingest_kustomer::{BaseUrl, BuildError, Client, ClientSettings, Need, TokenError};

@@ -28,6 +28,7 @@ impl Work<'_> {
         CustomerRef::new(keys, missing)
             .map(Some)
             .ok_or_else(|| Failure {
+                exhausted: false,
                 reason: Rejection::MissingCustomer,
                 detail: match rule {
                     CustomerRule::Keys(rules, _) => {

@@ -28,11 +28,11 @@ impl Drops {
         failure: Failure,
     ) -> Made<()> {
         match words.of(field) {
-            OnBad::Drop => {
+            OnBad::Drop if !failure.exhausted => {
                 self.note(field, &failure.detail);
                 Ok(())
             }
-            OnBad::Reject => Err(failure),
+            OnBad::Drop | OnBad::Reject => Err(failure),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::expr::Expr;
+use super::super::expr::{Expr, Failed};
 use crate::body::{Illegal, MAX_ITEM_BYTES, kind_of};
 use crate::outcome::Rejection;
 
@@ -10,6 +10,8 @@ use crate::outcome::Rejection;
 pub(super) struct Failure {
     pub(super) reason: Rejection,
     pub(super) detail: String,
+    /// The record used up what one may: leaving the field out would not help it.
+    pub(super) exhausted: bool,
 }
 
 pub(super) type Made<T> = Result<T, Failure>;
@@ -24,6 +26,7 @@ pub(super) fn check_size(at: &str, bytes: usize) -> Made<()> {
         detail: format!(
             "{at}: {bytes} bytes of JSON, more than the {MAX_ITEM_BYTES} that one item may have"
         ),
+        exhausted: false,
     })
 }
 
@@ -34,6 +37,7 @@ pub(super) fn too_large(at: &str, bytes: usize) -> Failure {
         detail: format!(
             "{at}: is the largest part of {bytes} bytes of JSON, more than the {MAX_ITEM_BYTES} that one item may have"
         ),
+        exhausted: false,
     }
 }
 
@@ -41,6 +45,7 @@ pub(super) fn no_customer() -> Failure {
     Failure {
         reason: Rejection::MissingCustomer,
         detail: "the operation needs a customer".to_owned(),
+        exhausted: false,
     }
 }
 
@@ -48,6 +53,7 @@ pub(super) fn no_title() -> Failure {
     Failure {
         reason: Rejection::MissingField,
         detail: "title: is empty".to_owned(),
+        exhausted: false,
     }
 }
 
@@ -55,13 +61,15 @@ pub(super) fn missing(at: &str, expr: &Expr) -> Failure {
     Failure {
         reason: Rejection::MissingField,
         detail: format!("{at}: no value in `{}`", expr.text()),
+        exhausted: false,
     }
 }
 
-pub(super) fn evaluation(at: &str, expr: &Expr, what: &str) -> Failure {
+pub(super) fn evaluation(at: &str, expr: &Expr, failed: &Failed) -> Failure {
     Failure {
         reason: Rejection::MappingFailed,
-        detail: format!("{at}: {what} in `{}`", expr.text()),
+        detail: format!("{at}: {} in `{}`", failed.what, expr.text()),
+        exhausted: failed.exhausted,
     }
 }
 
@@ -69,6 +77,7 @@ pub(super) fn refused(at: &str, illegal: &Illegal, expr: &Expr) -> Failure {
     Failure {
         reason: illegal.reason,
         detail: format!("{at}: {} in `{}`", illegal.rule, expr.text()),
+        exhausted: false,
     }
 }
 
@@ -77,5 +86,6 @@ pub(super) fn wrong_type(at: &str, expr: &Expr, wanted: &str, value: &Value) -> 
     Failure {
         reason: Rejection::MappingFailed,
         detail: format!("{at}: must be {wanted}, is {is} in `{}`", expr.text()),
+        exhausted: false,
     }
 }

@@ -186,7 +186,7 @@ impl Work<'_> {
     pub(super) fn value(&self, expr: &Expr, field: impl Fn() -> String) -> Made<Option<Value>> {
         match expr.eval(self.scope) {
             Ok(value) => Ok(value.map(Cow::into_owned)),
-            Err(failed) => Err(evaluation(&field(), expr, failed.0)),
+            Err(failed) => Err(evaluation(&field(), expr, &failed)),
         }
     }
 }
@@ -206,6 +206,7 @@ fn failed(field: &str, illegal: &Illegal, rule: &FieldRule) -> Failure {
         None => Failure {
             reason: illegal.reason,
             detail: format!("{field}: {}", illegal.rule),
+            exhausted: false,
         },
     }
 }

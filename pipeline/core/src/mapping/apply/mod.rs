@@ -29,7 +29,7 @@ use crate::operation::{
     CustomerRef, ExternalId, Identify, KObject, Operation, Planned, Track, VERSION_ATTRIBUTE,
     Version,
 };
-use crate::outcome::{DroppedField, Rejected, Rejection, SkipReason, Verdict};
+use crate::outcome::{DroppedField, Rejected, SkipReason, Verdict};
 use crate::record::Record;
 
 /// What came of an event.
@@ -70,10 +70,9 @@ pub(super) fn first<'a>(
         named = true;
         let wanted = match &route.when {
             None => Ok(true),
-            Some(when) => when.holds(&scope).map_err(|failed| Failure {
-                reason: Rejection::MappingFailed,
-                detail: format!("when: {} in `{}`", failed.what, when.text()),
-            }),
+            Some(when) => when
+                .holds(&scope)
+                .map_err(|failed| evaluation("when", when, &failed)),
         };
         match wanted {
             Ok(false) => {}
@@ -124,7 +123,7 @@ impl Applied {
 }
 
 fn reject(route: &Route, failure: Failure) -> Verdict {
-    let Failure { reason, detail } = failure;
+    let Failure { reason, detail, .. } = failure;
     Verdict::Reject(Rejected {
         reason,
         detail,
@@ -304,7 +303,7 @@ fn required<'e>(scope: &'e Scope<'e>, expr: &'e Expr, at: &str) -> Made<Cow<'e, 
     match expr.eval(scope) {
         Ok(Some(value)) => Ok(value),
         Ok(None) => Err(missing(at, expr)),
-        Err(failed) => Err(evaluation(at, expr, failed.what)),
+        Err(failed) => Err(evaluation(at, expr, &failed)),
     }
 }
 

@@ -138,11 +138,32 @@ impl Program {
         match flow {
             Ok(()) => Ok(found),
             Err(Stop::Limit(limit)) => Err(limit.into()),
-            // the error's own text shows the data
-            Err(Stop::Error(_) | Stop::Break(_)) => {
-                Err(Failed::new("the expression failed on this event"))
-            }
+            Err(Stop::Error(value)) => Err(Failed::new(without_data(&value))),
+            Err(Stop::Break(_)) => Err(Failed::new(FAILED)),
         }
+    }
+}
+
+const FAILED: &str = "the expression failed on this event";
+
+/// What an error says; its own text shows the data.
+fn without_data(value: &value::Val<'_>) -> &'static str {
+    use value::Val;
+    match value {
+        Val::Text(text) if text.as_str().starts_with("Cannot index ") => {
+            "a path leads into a value that has no such parts"
+        }
+        Val::Text(text) if text.as_str().starts_with("Cannot iterate over ") => {
+            "`[]` stands behind a value that has no items"
+        }
+        Val::Text(_)
+        | Val::Null
+        | Val::Bool(_)
+        | Val::Int(_)
+        | Val::Big(_)
+        | Val::Float(_)
+        | Val::List(_)
+        | Val::Object(_) => FAILED,
     }
 }
 

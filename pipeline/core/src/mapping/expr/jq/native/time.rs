@@ -350,7 +350,7 @@ fn read_one<'t>(
     } else {
         text.trim_start()
     };
-    let mut number = |digits: usize, least: i64, most: i64| {
+    let number = |digits: usize, least: i64, most: i64| {
         let length = text
             .bytes()
             .take(digits)
