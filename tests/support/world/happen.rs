@@ -401,28 +401,28 @@ impl World {
                 if log.owner.is_none_or(|(owner, _)| owner != replica) {
                     break;
                 }
-                let Some((offset, verdict, arrived)) = log.fetch() else {
+                let Some(fetched) = log.fetch() else {
                     break;
                 };
-                let epoch = self.take(&partition, offset);
+                let epoch = self.take(&partition, fetched.offset);
                 any = true;
                 let record = Record {
                     position: Position {
                         partition: partition.clone(),
-                        offset,
+                        offset: fetched.offset,
                     },
                     key: None,
                     value: Some(Bytes::from_static(b"{}")),
                     headers: Vec::new(),
-                    timestamp_ms: arrived,
+                    timestamp_ms: fetched.arrived,
                 };
                 self.step(
                     replica,
                     Input::Record {
                         record,
                         epoch,
-                        event_ms: None,
-                        verdict,
+                        event_ms: fetched.event_ms,
+                        verdict: fetched.verdict,
                         dropped: Vec::new(),
                     },
                 );

@@ -15,6 +15,8 @@ const ELSEWHERE: i64 = i64::MAX;
 
 pub(crate) struct Log {
     pub(crate) verdicts: Vec<Verdict>,
+    /// The time of the event of each, where it has one, in epoch milliseconds.
+    event_ms: Vec<Option<i64>>,
     /// When each of them was put in, in milliseconds since the start.
     arrived: Vec<i64>,
     /// The first offset that is kept.
@@ -31,6 +33,14 @@ pub(crate) struct Log {
     births: Vec<i64>,
     /// A new life under this epoch may be committed below what was committed before.
     may_go_back: Option<Epoch>,
+}
+
+/// A record as its owner gets it.
+pub(super) struct Fetched {
+    pub(super) offset: Offset,
+    pub(super) verdict: Verdict,
+    pub(super) event_ms: Option<i64>,
+    pub(super) arrived: Option<i64>,
 }
 
 /// A record that nobody can read any more, although its owner may have it in hand.
@@ -58,6 +68,7 @@ impl Log {
     pub(super) fn new() -> Self {
         Self {
             verdicts: Vec::new(),
+            event_ms: Vec::new(),
             arrived: Vec::new(),
             start: 0,
             committed: 0,
@@ -72,9 +83,10 @@ impl Log {
     }
 
     /// A record comes in.
-    pub(super) fn put(&mut self, verdict: Verdict, now: i64) {
+    pub(super) fn put(&mut self, event_ms: Option<i64>, verdict: Verdict, now: i64) {
         let born = self.births.last().copied().unwrap_or_default();
         self.verdicts.push(verdict);
+        self.event_ms.push(event_ms);
         self.arrived.push(now.max(born));
     }
 
@@ -110,7 +122,7 @@ impl Log {
     }
 
     /// The next record for its owner. A position outside the log is set to its start, as by the client.
-    pub(super) fn fetch(&mut self) -> Option<(Offset, Verdict, Option<i64>)> {
+    pub(super) fn fetch(&mut self) -> Option<Fetched> {
         if !self.is_read() {
             return None;
         }
@@ -121,7 +133,12 @@ impl Log {
         let verdict = self.verdicts.get(index)?.clone();
         let offset = Offset(self.next);
         self.next += 1;
-        Some((offset, verdict, self.arrived.get(index).copied()))
+        Some(Fetched {
+            offset,
+            verdict,
+            event_ms: self.event_ms.get(index).copied().flatten(),
+            arrived: self.arrived.get(index).copied(),
+        })
     }
 
     /// The broker takes a commit.
@@ -223,6 +240,7 @@ impl World {
             self.losses.endangered.extend(in_hand);
         }
         log.verdicts.clear();
+        log.event_ms.clear();
         log.arrived.clear();
         (log.start, log.next, log.committed) = (0, 0, 0);
         log.metadata = Metadata::None;
@@ -291,6 +309,7 @@ impl World {
         self.losses.endangered.extend(in_hand);
         let left = usize::try_from(end).expect("few");
         log.verdicts.truncate(left);
+        log.event_ms.truncate(left);
         log.arrived.truncate(left);
         log.next = log.start;
         log.records(log.start, end)

@@ -221,9 +221,14 @@ impl World {
     }
 
     pub(crate) fn put(&mut self, number: i32, verdict: Verdict) {
+        self.put_event(number, None, verdict);
+    }
+
+    /// A record of an event with a time of its own.
+    pub(crate) fn put_event(&mut self, number: i32, event_ms: Option<i64>, verdict: Verdict) {
         let now = self.elapsed_ms();
         let log = self.logs.get_mut(&partition(number)).expect("a partition");
-        log.put(verdict, now);
+        log.put(event_ms, verdict, now);
     }
 
     pub(crate) fn elapsed(&self) -> Duration {

@@ -18,6 +18,12 @@ pub(super) struct Coverage {
     pub(super) truncated: u64,
     pub(super) vanished: u64,
     pub(super) failed_commits: u64,
+    /// States whose version the object has already.
+    pub(super) ties: u64,
+    /// Identities that arrive after newer ones.
+    pub(super) late: u64,
+    /// Records that were put in before.
+    pub(super) copies: u64,
     pub(super) repeats: u64,
     /// Repeats that were allowed: under way, or settled since the last commit.
     pub(super) may_repeat: u64,
@@ -43,6 +49,9 @@ impl Coverage {
         self.truncated += other.truncated;
         self.vanished += other.vanished;
         self.failed_commits += other.failed_commits;
+        self.ties += other.ties;
+        self.late += other.late;
+        self.copies += other.copies;
         self.repeats += other.repeats;
         self.may_repeat += other.may_repeat;
     }

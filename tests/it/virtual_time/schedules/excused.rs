@@ -1,18 +1,19 @@
 //! What the judgement does not ask for: records that the logs lost before they were delivered.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use ingest_core::fact::Fact;
 use ingest_core::operation::Operation;
 use ingest_core::outcome::Verdict;
 
 use super::super::world::World;
+use super::traffic::number_of;
 
-/// Events, versions and rejections that may be missing.
+/// Events, states (of orders and customers, by number) and rejections that may be missing.
 #[derive(Default)]
 pub(super) struct Excused {
     pub(super) events: BTreeSet<String>,
-    versions: BTreeSet<(u64, u64)>,
+    pub(super) states: BTreeSet<u64>,
     pub(super) rejected: u64,
 }
 
@@ -35,43 +36,11 @@ impl Excused {
             return;
         };
         for one in planned {
-            match &one.operation {
-                Operation::Track(track) => {
-                    self.events.insert(track.event_key.to_string());
-                }
-                Operation::KObject(object) => {
-                    let id = object.external_id.0.trim_start_matches('o').parse();
-                    let version = object.body["custom"]["ingestVersionStr"].as_str();
-                    let version = version.unwrap().parse();
-                    self.versions.insert((id.unwrap(), version.unwrap()));
-                }
-                Operation::Identify(_) => {}
+            if let Operation::Track(track) = &one.operation {
+                self.events.insert(track.event_key.to_string());
             }
+            self.states.extend(number_of(&one.operation));
         }
-    }
-
-    /// Whether an object may stand in this version, or be missing, if all of these versions of it were put in.
-    pub(super) fn allows(&self, order: u64, all: &BTreeSet<u64>, stored: Option<u64>) -> bool {
-        let asked = all
-            .iter()
-            .filter(|one| !self.versions.contains(&(order, **one)));
-        match (asked.max(), stored) {
-            (Some(least), Some(stored)) => stored >= *least && all.contains(&stored),
-            (Some(_), None) => false,
-            (None, stored) => stored.is_none_or(|stored| all.contains(&stored)),
-        }
-    }
-
-    /// Orders that do not stand as they have to.
-    pub(super) fn behind(
-        &self,
-        put: &BTreeMap<u64, BTreeSet<u64>>,
-        stored: &BTreeMap<u64, u64>,
-    ) -> Vec<u64> {
-        let wrong = put
-            .iter()
-            .filter(|(order, all)| !self.allows(**order, all, stored.get(*order).copied()));
-        wrong.map(|(order, _)| *order).collect()
     }
 }
 

@@ -7,33 +7,24 @@
 mod coverage;
 mod excused;
 mod faults;
+mod traffic;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ingest_core::fact::{Fact, OutcomeLabel};
-use ingest_core::outcome::{HoldCause, Rejected, Rejection, SkipReason, Verdict};
+use ingest_core::outcome::{HoldCause, Rejected, Rejection, Verdict};
 use ingest_core::retry::Jitter;
 use kustomer_sim::{Config, Duplicates, FaultScript};
 
 use self::coverage::Coverage;
 use self::excused::{Excused, said_to_have_vanished};
-use super::world::{SESSION, World, make};
+use self::traffic::{Put, fill};
+use super::world::{SESSION, World};
 
 const SCHEDULES: u64 = 1_000;
 const PARTITIONS: i32 = 3;
-const CUSTOMERS: u64 = 30;
-
-/// What was put in, for the judgement.
-#[derive(Default)]
-struct Put {
-    events: BTreeSet<u64>,
-    /// All versions of each order.
-    versions: BTreeMap<u64, BTreeSet<u64>>,
-    rejected: u64,
-}
 
 struct Dice(Jitter);
 
@@ -47,45 +38,6 @@ impl Dice {
     )]
     fn roll(&mut self, sides: u64) -> u64 {
         (self.0.unit() * sides as f64) as u64
-    }
-}
-
-fn fill(world: &mut World, dice: &mut Dice, put: &mut Put, records: u64, from: u64) {
-    for n in from..from + records {
-        let customer = dice.roll(CUSTOMERS);
-        // All of a customer and of its objects reach one partition, as with a topic keyed by customer.
-        let partition = i32::try_from(customer % u64::try_from(PARTITIONS).unwrap()).unwrap();
-        let verdict = match dice.roll(20) {
-            0 if n % 4 == 0 => {
-                put.rejected += 1;
-                make::emit(vec![make::refused_track(customer, n, n)])
-            }
-            0 => {
-                put.rejected += 1;
-                Verdict::Reject(Rejected::new(Rejection::InvalidJson, "for the test"))
-            }
-            1..=3 => Verdict::Skip(SkipReason::NoRoute),
-            4 => make::emit(vec![make::identify(customer, &format!("Name {n}"))]),
-            5..=11 => {
-                put.events.insert(n);
-                make::emit(vec![make::track(customer, n, n)])
-            }
-            12 => {
-                put.events.insert(n);
-                let order = customer * 100 + dice.roll(4);
-                put.versions.entry(order).or_default().insert(n);
-                make::emit(vec![
-                    make::track(customer, n, n),
-                    make::order(order, n, customer),
-                ])
-            }
-            _ => {
-                let order = customer * 100 + dice.roll(4);
-                put.versions.entry(order).or_default().insert(n);
-                make::emit(vec![make::order(order, n, customer)])
-            }
-        };
-        world.put(partition, verdict);
     }
 }
 
@@ -135,14 +87,18 @@ fn play(seed: u64, coverage: &mut Coverage) {
     world
         .sim
         .inject(FaultScript::parse(&script.to_string()).unwrap());
-    let mut put = Put::default();
+    let mut put = Put::new(seed % 2 == 1);
     let mut alive = vec![world.start_replica(), world.start_replica()];
     fill(&mut world, &mut dice, &mut put, 150, 0);
     world.assign_all(alive[0]);
     let mut may_repeat = 0;
     let mut failing = false;
+    // Whoever ends without a word may have done what nobody has heard of.
+    let mut abrupt = false;
     // A reading ended before it was judged: what vanished may be said twice, or not at all.
     let mut cut_off = false;
+    // A log was read again from its start.
+    let mut rewound = false;
     for turn in 0..6 {
         world.run(Duration::from_millis(500 + dice.roll(20_000)));
         fill(&mut world, &mut dice, &mut put, 20, 1_000 + turn * 100);
@@ -161,7 +117,7 @@ fn play(seed: u64, coverage: &mut Coverage) {
             }
             2 => {
                 may_repeat += unconfirmed(&world, one);
-                cut_off = true;
+                abrupt = true;
                 world.kill(one);
                 alive.retain(|replica| *replica != one);
                 alive.push(world.start_replica());
@@ -187,7 +143,7 @@ fn play(seed: u64, coverage: &mut Coverage) {
             }
             5 if !world.is_anybody_asleep() => {
                 may_repeat += unconfirmed(&world, one);
-                cut_off = true;
+                abrupt = true;
                 let long = SESSION / 2 + Duration::from_millis(dice.roll(60_000));
                 world.sleep(one, long, other);
                 coverage.sleeps += 1;
@@ -195,7 +151,7 @@ fn play(seed: u64, coverage: &mut Coverage) {
             6 if !twice_allowed && !world.is_anybody_asleep() => {
                 // It goes on for a moment before it hears of it.
                 may_repeat += 2 * unconfirmed(&world, one);
-                cut_off = true;
+                abrupt = true;
                 world.lose(one, other);
                 coverage.losses += 1;
             }
@@ -214,6 +170,8 @@ fn play(seed: u64, coverage: &mut Coverage) {
                 let again = world.truncate(number, records);
                 coverage.truncated += u64::from(!again.is_empty());
                 may_repeat += again.len() as u64;
+                rewound |= !again.is_empty();
+                put.read_again(&again);
             }
             _ => {}
         }
@@ -266,46 +224,16 @@ fn play(seed: u64, coverage: &mut Coverage) {
     assert!(done, "not everything was settled: {context} {stuck:#?}");
     assert!(world.no_invariant_broken(), "{context}");
 
-    let told: BTreeSet<String> = world
-        .sim
-        .events()
-        .filter_map(|event| event.event_key)
-        .collect();
     let excused = Excused::of(&world);
     let vanished = (said_to_have_vanished(&world), world.losses.vanished);
     assert!(
-        cut_off || vanished.0 == vanished.1,
+        abrupt || cut_off || vanished.0 == vanished.1,
         "{vanished:?} vanished: {context}"
     );
-    let wanted: BTreeSet<String> = put
-        .events
-        .iter()
-        .map(|n| uuid::Uuid::from_u128(u128::from(*n) + 1).to_string())
-        .collect();
-    let different: Vec<&String> = told
-        .symmetric_difference(&wanted)
-        .filter(|key| told.contains(*key) || !excused.events.contains(*key))
-        .collect();
-    assert!(
-        different.is_empty(),
-        "events lost or invented: {different:?}: {context}"
-    );
-    let stored: BTreeMap<u64, u64> = world
-        .sim
-        .objects("order")
-        .map(|object| {
-            let id = object
-                .external_id
-                .unwrap()
-                .trim_start_matches('o')
-                .parse()
-                .unwrap();
-            (id, object.version.unwrap().parse().unwrap())
-        })
-        .collect();
+    put.judge_events(&world, &excused, &context);
     let letters = world.letters.len() as u64;
     let refused = letters.saturating_sub(put.rejected);
-    let wrong = excused.behind(&put.versions, &stored);
+    let wrong = put.behind(&world, &excused, &context);
     let behind = wrong.len() as u64;
     if names.contains(&faults::CLASS_CHANGED) {
         assert!(
@@ -323,10 +251,32 @@ fn play(seed: u64, coverage: &mut Coverage) {
     } else {
         assert_eq!(refused, 0, "dead letters by outage: {context}");
         assert!(
-            wrong.is_empty() && stored.keys().all(|order| put.versions.contains_key(order)),
+            wrong.is_empty(),
             "objects lost, or not in their last state: {wrong:?} {context}"
         );
     }
+    let misnamed = put.misnamed(&world, &excused);
+    assert!(
+        misnamed.is_empty(),
+        "an older name won: {misnamed:?}: {context}"
+    );
+    let cut = world
+        .replicas
+        .iter()
+        .flat_map(|replica| &replica.facts)
+        .any(|fact| matches!(fact, Fact::DrainCut { .. }));
+    // Without a state topic another owner does not know what is read again.
+    let remembered = put.remembered || !rewound;
+    if !abrupt && !cut && !failing && remembered {
+        assert_eq!(
+            account.set_back,
+            kustomer_sim::SetBack::default(),
+            "{context}"
+        );
+    }
+    coverage.ties += put.ties;
+    coverage.late += put.late;
+    coverage.copies += put.copies;
     assert_eq!(account.repeated.kobjects, 0, "{context}");
     assert_eq!(account.out_of_order.kobjects, 0, "{context}");
     assert_eq!(
@@ -427,7 +377,7 @@ fn schedules_lose_nothing_and_keep_order() {
     let coverage = all.into_inner().unwrap_or_else(PoisonError::into_inner);
     eprintln!(
         "{schedules} schedules in {:.0?}: outcomes {:?}, faults {:?}, holds {:?}, {} kills, {} moves, {} stops, {} sleeps, {} losses, {} topics made \
-         again, {} logs truncated, {} vanishings, {} turns with failing commits, {} events repeated of {} that may",
+         again, {} logs truncated, {} vanishings, {} turns with failing commits, {} ties, {} late identities, {} copies, {} events repeated of {} that may",
         started.elapsed(),
         coverage.outcomes,
         coverage.faults,
@@ -441,6 +391,9 @@ fn schedules_lose_nothing_and_keep_order() {
         coverage.truncated,
         coverage.vanished,
         coverage.failed_commits,
+        coverage.ties,
+        coverage.late,
+        coverage.copies,
         coverage.repeats,
         coverage.may_repeat,
     );
@@ -471,6 +424,9 @@ fn schedules_lose_nothing_and_keep_order() {
             ("truncated logs", coverage.truncated),
             ("vanishings", coverage.vanished),
             ("failing commits", coverage.failed_commits),
+            ("ties of versions", coverage.ties),
+            ("late identities", coverage.late),
+            ("copies of records", coverage.copies),
         ] {
             assert!(count > 0, "no schedule had {what}");
         }
