@@ -117,6 +117,18 @@ impl Budget {
     }
 }
 
+/// Adds one charge to another.
+pub(crate) fn add(to: &mut Charge, charge: Charge) {
+    to.records = to.records.saturating_add(charge.records);
+    to.bytes = to.bytes.saturating_add(charge.bytes);
+}
+
+/// Takes one charge from another.
+pub(crate) fn subtract(from: &mut Charge, charge: Charge) {
+    from.records = from.records.saturating_sub(charge.records);
+    from.bytes = from.bytes.saturating_sub(charge.bytes);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

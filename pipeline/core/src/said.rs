@@ -117,7 +117,12 @@ impl Said {
                 custom.retain(|key, _| !late(Field::custom(key)));
                 !custom.is_empty()
             }
-            _ => !late(Field::of(name)),
+            Value::Object(_)
+            | Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => !late(Field::of(name)),
         });
         Some(left)
     }

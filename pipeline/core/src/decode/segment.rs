@@ -204,7 +204,7 @@ fn customer(message: &Map<String, Value>, notes: &mut Notes) -> CustomerHints {
     let mut first = |kind: KeyKind, read: fn(&Value) -> identity::Key, places: Places| {
         places.iter().find_map(|(part, field, path)| {
             let value = parts(*part)?.get(*field)?;
-            notes.key(*path, kind, read(value))
+            notes.key(path, kind, read(value))
         })
     };
     let external_id = first(KeyKind::ExternalId, identity::external_id, EXTERNAL_IDS);

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::state::{OperationState, RecordId, RecordState, Stage};
 use super::{Effect, Machine};
-use crate::charge::{Charge, Gate};
+use crate::charge::{Charge, Gate, add, subtract};
 use crate::fact::Fact;
 use crate::hold::{Family, LetterTopic, Scope};
 use crate::lane::OperationId;
@@ -494,14 +494,4 @@ fn keeper(state: &OperationState, by: HeldBy) -> String {
             )
         }
     }
-}
-
-fn add(to: &mut Charge, charge: Charge) {
-    to.records = to.records.saturating_add(charge.records);
-    to.bytes = to.bytes.saturating_add(charge.bytes);
-}
-
-fn subtract(from: &mut Charge, charge: Charge) {
-    from.records = from.records.saturating_sub(charge.records);
-    from.bytes = from.bytes.saturating_sub(charge.bytes);
 }

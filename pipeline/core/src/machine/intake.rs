@@ -17,7 +17,7 @@ use crate::lane::{LaneId, LaneKey, OperationId};
 use crate::ledger::Admission;
 use crate::operation::{CustomerKey, KObject, Operation, Planned};
 use crate::outcome::{DroppedField, Rejected, Rejection, SkipReason, Verdict};
-use crate::record::{Epoch, Record, Topic, TopicPartition};
+use crate::record::{Epoch, Record, TopicPartition};
 use crate::repeat::ChangeKey;
 use crate::revision::Revision;
 use crate::said::{self, Ages};
@@ -29,9 +29,6 @@ const ITEM_OVERHEAD: usize = 130;
 /// Operations of a lane among which a copy of an arriving one is looked for, besides what is under way.
 const LOOKED_BACK: usize = 64;
 
-/// Searches a minute that the organisation has for machine users.
-const SEARCHES_A_MINUTE: f64 = 100.0;
-
 /// An operation on its way into its lane.
 struct Arriving<'a> {
     partition: &'a TopicPartition,
@@ -42,11 +39,6 @@ struct Arriving<'a> {
 }
 
 impl Machine {
-    pub(super) fn on_topology(&mut self, now: Instant, topics: Vec<(Topic, u32)>) {
-        self.topology = topics.into_iter().collect();
-        self.weigh(now);
-    }
-
     pub(super) fn on_assigned(
         &mut self,
         now: Instant,
@@ -76,50 +68,6 @@ impl Machine {
         }
         self.pauses_changed = true;
         self.weigh(now);
-    }
-
-    /// This replica's part of all partitions, by the weight of their topics.
-    pub(super) fn weigh(&mut self, now: Instant) {
-        let counted = self
-            .settings
-            .topics
-            .iter()
-            .filter_map(|(topic, settings)| {
-                Some((topic, settings.weight, *self.topology.get(topic)?))
-            })
-            .filter(|(_, _, partitions)| *partitions > 0);
-        let (mut total, mut owned) = (0.0, 0.0);
-        for (topic, weight, partitions) in counted {
-            total += weight;
-            let mine = self
-                .assignments
-                .keys()
-                .filter(|partition| partition.topic == *topic)
-                .count();
-            let mine = u32::try_from(mine).unwrap_or(u32::MAX);
-            owned += weight * f64::from(mine.min(partitions)) / f64::from(partitions);
-        }
-        let weight = if total > 0.0 { owned / total } else { 0.0 };
-        self.audit
-            .check(Invariant::I9, weight <= 1.0 + f64::EPSILON);
-        self.note_company(weight >= 1.0);
-        self.quota.set_weight(now, weight);
-        let searches = (SEARCHES_A_MINUTE * self.settings.quota.share * weight).floor();
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "between 0 and 100 by construction"
-        )]
-        self.resolver
-            .set_search_cap(searches.max(f64::from(u8::from(weight > 0.0))) as usize);
-    }
-
-    /// Notes whether other replicas may write the same objects. What was known before they left is not known any more.
-    fn note_company(&mut self, alone: bool) {
-        if alone && !self.alone {
-            self.directory.doubt_objects();
-        }
-        self.alone = alone;
     }
 
     pub(super) fn on_record(

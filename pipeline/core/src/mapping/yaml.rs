@@ -45,11 +45,12 @@ pub fn yaml_fault(text: &str, error: &serde_saphyr::Error) -> YamlFault {
         return fault(wrong, problem, Some(help));
     }
     // a bracket that opens is noticed where another closes, a few lines on
-    let near = (place.line.saturating_sub(2)..=place.line).filter_map(|at| self::line(text, at));
+    let mut near =
+        (place.line.saturating_sub(2)..=place.line).filter_map(|at| self::line(text, at));
     let help = near
-        .filter(|line| wants_quotes(line))
-        .map(|_| "an expression that has `: `, ` #`, `{`, `[` or quotes needs quotes in YAML");
-    fault(place, format!("not YAML: {error}"), help.last())
+        .any(wants_quotes)
+        .then_some("an expression that has `: `, ` #`, `{`, `[` or quotes needs quotes in YAML");
+    fault(place, format!("not YAML: {error}"), help)
 }
 
 fn line(text: &str, number: u64) -> Option<&str> {

@@ -8,15 +8,17 @@
 mod line;
 mod question;
 mod search;
+mod wanted;
 mod way;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use smallvec::{SmallVec, smallvec};
+use smallvec::smallvec;
 
-use self::line::{Line, Lines, Place, Queue};
+use self::line::{Line, Lines, Queue};
 use self::search::SearchLimit;
+use self::wanted::{Stage, Wanted};
 use self::way::Share;
 use crate::directory::map_bytes;
 use crate::lane::OperationId;
@@ -65,37 +67,6 @@ pub struct Allowed {
     pub create: bool,
     /// Identities.
     pub identify: bool,
-}
-
-#[derive(Debug)]
-struct Wanted {
-    customer: CustomerRef,
-    waiting: SmallVec<[OperationId; 2]>,
-    stage: Stage,
-    /// Questions that came to nothing.
-    failures: u32,
-    /// Those of them since whose predecessor a question of the same kind succeeded.
-    sick: u32,
-    /// The last of them.
-    failed_at: Option<Instant>,
-    /// Times it was found missing while it is waited for.
-    looks: u32,
-    /// Which key is read next.
-    next_key: usize,
-    /// A create met somebody who has one of the keys.
-    exists: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    In(Line, Place),
-    Read,
-    Alone,
-    UnderWay,
-    /// Nobody has the keys; looked at again then.
-    Parked(Instant),
-    /// The last question failed; asked again then.
-    Delayed(Instant),
 }
 
 /// What to ask next.
@@ -494,14 +465,6 @@ impl Resolver {
             || line
                 .oldest()
                 .is_some_and(|since| since + self.patience(plenty) <= now)
-    }
-}
-
-impl Wanted {
-    /// The lowest operation that waits; the highest there can be if none does any more.
-    fn lowest(&self) -> OperationId {
-        let lowest = self.waiting.iter().min().copied();
-        lowest.unwrap_or(OperationId(u64::MAX))
     }
 }
 

@@ -1,5 +1,10 @@
 //! Lists and objects.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "one signature for all filters"
+)]
+
 use std::rc::Rc;
 
 use super::super::math::add;

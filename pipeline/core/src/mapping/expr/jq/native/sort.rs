@@ -1,5 +1,10 @@
 //! Order: sorting, grouping, extremes, and lists as tables.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "one signature for all filters"
+)]
+
 use super::super::order::{compare, sorting};
 use super::super::run::Run;
 use super::super::stop::{Res, Stop, error, type_error};

@@ -1,5 +1,10 @@
 //! Texts.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "one signature for all filters"
+)]
+
 use super::super::code::Format;
 use super::super::order::equal;
 use super::super::path;

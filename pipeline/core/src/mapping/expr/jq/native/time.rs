@@ -1,5 +1,10 @@
 //! Times: seconds since 1970, broken-down times, and texts of them. All of it is UTC.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "one signature for all filters"
+)]
+
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::Offset;

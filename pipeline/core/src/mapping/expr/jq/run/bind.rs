@@ -1,5 +1,10 @@
 //! What binds variables and arguments, and what updates parts of a value.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "a value and its path travel together"
+)]
+
 use super::super::code::{Bound, Code, Def, Fold};
 use super::super::path::{get, update_path};
 use super::super::stop::{Flow, Res, Stop};
@@ -169,7 +174,6 @@ impl<'a> Run<'a> {
         clippy::too_many_arguments,
         reason = "one loop in the form of a recursion"
     )]
-
     pub(super) fn call(
         &self,
         def: &'a Def,
@@ -226,7 +230,6 @@ impl<'a> Run<'a> {
         clippy::too_many_arguments,
         reason = "one loop in the form of a recursion"
     )]
-
     pub(super) fn native(
         &self,
         native: super::super::native::Plain,

@@ -176,7 +176,7 @@ impl<'e, 'a> Env<'e, 'a> {
     fn beyond(self, steps: usize) -> Self {
         let mut env = self;
         for _ in 0..steps {
-            env = env.bound.map_or(Self::empty(), |binding| binding.outer);
+            env = env.bound.map_or_else(Self::empty, |binding| binding.outer);
         }
         env
     }

@@ -1,5 +1,10 @@
 //! Terms that give any number of outputs.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "a value and its path travel together"
+)]
+
 use super::super::code::{Code, Format, Op, Piece};
 use super::super::math::{math, negate};
 use super::super::path::{slice, update_path};
@@ -292,7 +297,6 @@ impl<'a> Run<'a> {
         clippy::too_many_arguments,
         reason = "one loop in the form of a recursion"
     )]
-
     pub(super) fn text(
         &self,
         as_format: Option<Format>,
