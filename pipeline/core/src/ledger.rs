@@ -149,16 +149,18 @@ impl Ledger {
     /// What a former owner settled below this offset and what is not read now is not read any more.
     fn pass(&mut self, offset: Offset) {
         let unread = self.last.map(Offset::next);
-        while let Some((first, last)) = self.restored.front().copied() {
-            if first >= offset {
+        while let Some((first, last)) = self.restored.front_mut() {
+            if *first >= offset {
                 break;
             }
-            let from = unread.map_or(first, |unread| unread.max(first));
-            let to = last.min(Offset(offset.0 - 1));
+            let from = unread.map_or(*first, |unread| unread.max(*first));
+            let to = (*last).min(Offset(offset.0 - 1));
             if from <= to {
                 self.passed.push((from, to));
             }
-            if last >= offset {
+            if *last >= offset {
+                // What was passed is no longer ahead: it would be counted twice.
+                *first = offset;
                 break;
             }
             self.restored.pop_front();
@@ -310,6 +312,20 @@ mod tests {
         assert_eq!(ledger.vanish(Offset(56), Offset(60)), 0);
         assert_eq!(ledger.vanish(Offset(41), Offset(55)), 14 - 5);
         assert_eq!(ledger.frontier(), Some(Offset(40)));
+    }
+
+    #[test]
+    fn a_run_that_begins_in_what_vanished_is_counted_once() {
+        let mut ledger = restored(5, Some(1), &[(10, 20)]);
+        assert!(ledger.vouch(Offset(15), None));
+        assert_eq!(ledger.admit(Offset(15), None), Admission::SettledBefore);
+        assert_eq!(runs(&ledger), [(16, 20)]);
+        assert_eq!(ledger.vanish(Offset(5), Offset(15)), 10 - 5);
+        assert_eq!(ledger.admit(Offset(18), None), Admission::SettledBefore);
+        assert_eq!(ledger.vanish(Offset(16), Offset(18)), 0);
+        assert_eq!(ledger.admit(Offset(21), None), Admission::Open);
+        assert_eq!(ledger.vanish(Offset(19), Offset(21)), 0);
+        assert_eq!(ledger.settled(), 2);
     }
 
     #[test]
