@@ -126,7 +126,8 @@ impl Ledger {
             }
         };
         let settled: u64 = self.passed.iter().chain(&self.restored).map(shared).sum();
-        self.empty = Some((from, last));
+        let before = self.empty.filter(|(_, end)| end.next() == from);
+        self.empty = Some((before.map_or(from, |(first, _)| first), last));
         self.pass_empty();
         to.0.abs_diff(from.0).saturating_sub(settled)
     }
@@ -326,6 +327,17 @@ mod tests {
         assert_eq!(ledger.admit(Offset(21), None), Admission::Open);
         assert_eq!(ledger.vanish(Offset(19), Offset(21)), 0);
         assert_eq!(ledger.settled(), 2);
+    }
+
+    #[test]
+    fn what_vanished_in_two_parts_is_passed_as_one() {
+        let mut ledger = Ledger::committed_at(Offset(5));
+        assert_eq!(ledger.vanish(Offset(6), Offset(10)), 4);
+        assert_eq!(ledger.vanish(Offset(10), Offset(20)), 10);
+        assert_eq!(ledger.frontier(), None, "5 is on its way");
+        assert_eq!(ledger.admit(Offset(5), None), Admission::Open);
+        assert!(ledger.settle(Offset(5)));
+        assert_eq!(ledger.frontier(), Some(Offset(20)));
     }
 
     #[test]
