@@ -28,7 +28,7 @@ const BOUNDS_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) enum Task {
     Commit(Vec<CommitEntry>),
     ReadCommitted(Vec<(TopicPartition, Epoch)>),
-    ReadBounds(Vec<TopicPartition>),
+    ReadBounds(Vec<(TopicPartition, Epoch)>),
 }
 
 /// What it answers, one answer per task.
@@ -36,8 +36,8 @@ pub(super) enum Task {
 pub(super) enum Answer {
     Committed(Vec<CommitResult>),
     Read(Vec<ReadResult>),
-    /// Where logs start and end, as far as it could be read.
-    Bounds(Vec<(TopicPartition, Bounds)>),
+    /// Where logs start and end, as far as it could be read, and under which epoch that was asked.
+    Bounds(Vec<(TopicPartition, Epoch, Bounds)>),
 }
 
 /// Where a log starts, and the offset after its last record.
@@ -205,27 +205,27 @@ fn read_log(consumer: &BaseConsumer<SourceContext>, partition: &TopicPartition) 
 
 fn read_bounds(
     consumer: &BaseConsumer<SourceContext>,
-    partitions: &[TopicPartition],
-) -> Vec<(TopicPartition, Bounds)> {
-    let mut bounds: BTreeMap<TopicPartition, Bounds> = BTreeMap::new();
-    for (partition, start) in read_bound(consumer, partitions, ClientOffset::Beginning) {
-        bounds.entry(partition).or_default().start = Some(start);
-    }
-    for (partition, end) in read_bound(consumer, partitions, ClientOffset::End) {
-        bounds.entry(partition).or_default().end = Some(end);
-    }
-    bounds.into_iter().collect()
+    asked: &[(TopicPartition, Epoch)],
+) -> Vec<(TopicPartition, Epoch, Bounds)> {
+    let mut starts = read_bound(consumer, asked, ClientOffset::Beginning);
+    let mut ends = read_bound(consumer, asked, ClientOffset::End);
+    let bounds = asked.iter().filter_map(|(partition, epoch)| {
+        let (start, end) = (starts.remove(partition), ends.remove(partition));
+        let known = start.is_some() || end.is_some();
+        known.then(|| (partition.clone(), *epoch, Bounds { start, end }))
+    });
+    bounds.collect()
 }
 
 /// One request per broker: the offset for the time "beginning" is the start, that for the time "end" is the end.
 fn read_bound(
     consumer: &BaseConsumer<SourceContext>,
-    partitions: &[TopicPartition],
+    asked: &[(TopicPartition, Epoch)],
     bound: ClientOffset,
-) -> Vec<(TopicPartition, Offset)> {
-    let mut list = convert::client_list(partitions);
+) -> BTreeMap<TopicPartition, Offset> {
+    let mut list = convert::client_list(asked.iter().map(|(partition, _)| partition));
     if list.set_all_offsets(bound).is_err() {
-        return Vec::new();
+        return BTreeMap::new();
     }
     match consumer.offsets_for_times(list, BOUNDS_TIMEOUT) {
         Ok(list) => list
@@ -241,7 +241,7 @@ fn read_bound(
             .collect(),
         Err(error) => {
             tracing::debug!(%error, ?bound, "the bounds of partitions could not be read");
-            Vec::new()
+            BTreeMap::new()
         }
     }
 }

@@ -177,6 +177,24 @@ impl Partitions {
         self.get(partition).map(|held| held.epoch)
     }
 
+    /// Each of these that is held, with the epoch that it is read under.
+    pub(super) fn with_epochs(
+        &self,
+        partitions: Vec<TopicPartition>,
+    ) -> Vec<(TopicPartition, Epoch)> {
+        let held = partitions.into_iter().filter_map(|partition| {
+            let epoch = self.epoch(&partition)?;
+            Some((partition, epoch))
+        });
+        held.collect()
+    }
+
+    /// Whether what was learned of the log under that epoch is about the log that is read now.
+    pub(super) fn reads_under(&self, partition: &TopicPartition, epoch: Epoch) -> bool {
+        self.get(partition)
+            .is_some_and(|held| held.epoch == epoch && !held.astray)
+    }
+
     /// Offsets above the last record that are known to hold none.
     pub(super) fn empty_ahead(&self, partition: &TopicPartition) -> u64 {
         self.get(partition)

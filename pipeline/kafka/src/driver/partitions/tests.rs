@@ -143,6 +143,21 @@ fn a_new_life_has_an_epoch_of_its_own_and_old_records_still_pass() {
 }
 
 #[test]
+fn what_was_asked_of_the_log_before_says_nothing_about_the_one_that_is_read() {
+    let mut partitions = three();
+    let asked = partitions.with_epochs(vec![partition(0), partition(1), partition(7)]);
+    assert_eq!(asked, [(partition(0), Epoch(1)), (partition(1), Epoch(2))]);
+    assert!(partitions.reads_under(&partition(0), Epoch(1)));
+    partitions.led_astray("t");
+    assert!(!partitions.reads_under(&partition(0), Epoch(1)));
+    partitions.found(&partition(0));
+    partitions.begin_life(&partition(0), Epoch(9), Offset(0));
+    assert!(!partitions.reads_under(&partition(0), Epoch(1)));
+    assert!(partitions.reads_under(&partition(0), Epoch(9)));
+    assert!(!partitions.reads_under(&partition(7), Epoch(9)), "not held");
+}
+
+#[test]
 fn a_partition_whose_topic_was_made_again_delivers_nothing_before_the_client_knows() {
     let mut partitions = three();
     assert_eq!(partitions.led_astray("u"), []);

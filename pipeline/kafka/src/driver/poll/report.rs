@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ingest_core::record::TopicPartition;
+use ingest_core::record::{Epoch, TopicPartition};
 use rdkafka::Statistics as ClientStatistics;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -55,15 +55,20 @@ impl Driver {
     pub(super) fn ask_for_ends(&mut self, partitions: Vec<TopicPartition>) {
         if !partitions.is_empty() && !self.asked_ends && self.stopping.is_none() {
             self.asked_ends = true;
-            self.send_task(Task::ReadBounds(partitions));
+            let asked = self.partitions.with_epochs(partitions);
+            self.send_task(Task::ReadBounds(asked));
         }
     }
 
-    /// Where logs start and end. A partition that rested all the while can only go on at the start or above.
-    pub(super) fn bounds_read(&mut self, bounds: Vec<(TopicPartition, Bounds)>) {
+    /// Where logs start and end. A partition that rested all the while can only go on at the start or above. What was asked
+    /// before a new life began is about another log.
+    pub(super) fn bounds_read(&mut self, bounds: Vec<(TopicPartition, Epoch, Bounds)>) {
         self.asked_ends = false;
         self.ends.clear();
-        for (partition, Bounds { start, end }) in bounds {
+        for (partition, epoch, Bounds { start, end }) in bounds {
+            if !self.partitions.reads_under(&partition, epoch) {
+                continue;
+            }
             if let Some(end) = end {
                 self.ends.insert(partition.clone(), end);
             }
