@@ -103,7 +103,8 @@ impl Machine {
         }
     }
 
-    /// A letter waits, and its record with it; that of a partition that is handed back is left to the next owner.
+    /// A letter waits, and its record with it; that of a partition that is handed back is left to the next owner. One of a
+    /// former life has the time of the drain: nobody else can read it.
     pub(super) fn keep_letter(&mut self, id: RecordId) {
         let Some(state) = self.records.get_mut(&id) else {
             return;
@@ -116,7 +117,7 @@ impl Machine {
             .assignments
             .get(partition)
             .is_none_or(|assignment| assignment.drain.is_some());
-        if leaves {
+        if leaves && !self.is_of_former_life(id) {
             self.release(id);
         }
     }

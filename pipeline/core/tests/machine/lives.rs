@@ -5,9 +5,10 @@ use std::time::Duration;
 use ingest_core::call::{Call, CallResult};
 use ingest_core::fact::{Fact, LifeCause, Settlement};
 use ingest_core::machine::Input;
-use ingest_core::outcome::{Outcome, RetryCause};
+use ingest_core::outcome::{Outcome, Rejected, Rejection, RetryCause, Verdict};
 use ingest_core::reading::Gap;
 use ingest_core::record::{Epoch, Offset};
+use ingest_core::trouble::{Trouble, TroubleKind};
 
 use crate::driver::Driver;
 use crate::make::{record, settings, shop, track};
@@ -139,6 +140,36 @@ fn what_nobody_else_can_read_has_the_time_of_the_drain() {
         driver.run(600);
         assert_eq!(driver.handed_back, [shop(0)]);
         assert_eq!(lost_in_hand(&driver), lost);
+        assert_eq!(driver.used(), 0);
+        assert_eq!(committed(&driver), Some((new, 1)));
+    }
+}
+
+#[test]
+fn a_letter_of_an_old_life_has_the_time_of_the_drain() {
+    for (well, lost) in [(true, vec![]), (false, vec![1])] {
+        let mut driver = Driver::new(settings(), 1);
+        let gone = Trouble::of_machines(TroubleKind::UnknownTopic, "there is no such topic");
+        driver.letters_fail = Some(gone);
+        let rejected = Rejected::new(Rejection::MissingField, "`.id` has no value");
+        driver.judged(shop(0), 7, Verdict::Reject(rejected));
+        driver.run(1);
+        let new = driver.begin_life(shop(0), 0, LifeCause::MadeAgain);
+        driver.record(0, track(2));
+        driver.run(1);
+        let tried = driver.letters.len();
+        driver.revoke(shop(0));
+        driver.run(10);
+        assert!(driver.letters.len() > tried, "it is tried meanwhile");
+        assert!(driver.handed_back.is_empty());
+        if well {
+            driver.letters_fail = None;
+        }
+        driver.run(600);
+        assert_eq!(driver.handed_back, [shop(0)]);
+        assert_eq!(lost_in_hand(&driver), lost);
+        let rejection = Settlement::DeadLettered(Rejection::MissingField);
+        assert_eq!(driver.settled().contains(&rejection), well);
         assert_eq!(driver.used(), 0);
         assert_eq!(committed(&driver), Some((new, 1)));
     }
