@@ -30,6 +30,8 @@ pub(super) struct Range {
     pub(super) partition: TopicPartition,
     pub(super) first: i64,
     pub(super) last: i64,
+    /// Since when it is suspected, epoch milliseconds; `None` in the notes of a thread.
+    pub(super) since_ms: Option<i64>,
 }
 
 // === impl Marks ===
@@ -66,6 +68,7 @@ impl Marks {
                 partition: partition.clone(),
                 first: *first,
                 last: first.saturating_add(OFFSETS - 1),
+                since_ms: None,
             };
             range.write(&mut text);
         }
@@ -100,10 +103,12 @@ impl Range {
             partition,
             first,
             last,
+            since_ms,
         } = self;
         let (topic, number) = (&partition.topic, partition.partition.0);
+        let since = since_ms.map_or_else(String::new, |since| format!(" {since}"));
         // a topic's name has neither blanks nor line breaks
-        let written = writeln!(text, "{topic} {number} {first} {last}");
+        let written = writeln!(text, "{topic} {number} {first} {last}{since}");
         debug_assert!(written.is_ok(), "writing into a text does not fail");
     }
 
@@ -114,10 +119,12 @@ impl Range {
         let number = words.next()?.parse().ok()?;
         let first = words.next()?.parse().ok()?;
         let last = words.next()?.parse().ok()?;
+        let since_ms = words.next().map(str::parse).transpose().ok()?;
         (words.next().is_none() && !topic.is_empty()).then(|| Self {
             partition: TopicPartition::new(topic, number),
             first,
             last,
+            since_ms,
         })
     }
 }

@@ -7,7 +7,8 @@
 //! thousand records, because a note for each record would cost more than mapping it. A process that finds notes of one that did
 //! not end in good order takes the records in them for suspects. Each suspect is first mapped by a child process
 //! ([`trial::Trial`]). A record at which the child dies twice is rejected, [`Rejection::ProcessDied`]; all others go on as usual. A
-//! process that was killed from outside costs its successor a thousand trials a partition, and accuses no record.
+//! process that was killed from outside costs its successor a thousand trials a partition, and accuses no record. After an hour
+//! nothing is suspected any more: its partition may be another replica's by now.
 //!
 //! The notes live in a folder that outlasts the process but need not outlast the machine. Each process claims a place of its own
 //! in it by a file lock, so that several workers may share the folder. Where the folder cannot be used, the worker says so and
@@ -30,9 +31,12 @@ pub(crate) use self::marks::Marks;
 use self::place::Place;
 pub(crate) use self::trial::{Child, serve};
 use self::trial::{Trial, TrialEnd};
+use crate::clock::Clock;
 
 /// How often the child may die at a record before the record is rejected.
 const DEATHS: u32 = 2;
+/// A child without a suspect is ended at the next record after this time, milliseconds.
+const IDLE_MS: i64 = 60_000;
 
 /// The records that an earlier process may have died at, and the child that tries them.
 #[derive(Debug)]
@@ -46,6 +50,8 @@ pub struct Suspects {
 struct Inner {
     place: Place,
     trial: Trial,
+    /// When a suspect was tried last, epoch milliseconds.
+    tried_ms: i64,
 }
 
 // === impl Suspects ===
@@ -69,6 +75,7 @@ impl Suspects {
             inner: Mutex::new(Inner {
                 place,
                 trial: Trial::new(child),
+                tried_ms: now_ms,
             }),
         })
     }
@@ -86,8 +93,12 @@ impl Suspects {
         if self.clear.load(Ordering::Relaxed) {
             return None;
         }
+        self.rejected_at(record, Clock.unix_ms())
+    }
+
+    fn rejected_at(&self, record: &Record, now_ms: i64) -> Option<Rejected> {
         self.with(|inner| {
-            let rejected = inner.judge(record);
+            let rejected = inner.judge(record, now_ms);
             self.clear.store(inner.place.is_clear(), Ordering::Relaxed);
             rejected
         })
@@ -100,14 +111,15 @@ impl Suspects {
 }
 
 impl Inner {
-    fn judge(&mut self, record: &Record) -> Option<Rejected> {
+    fn judge(&mut self, record: &Record, now_ms: i64) -> Option<Rejected> {
         let rejected = if self.place.is_suspect(&record.position) {
+            self.tried_ms = now_ms;
             self.try_alone(record)
         } else {
             None
         };
-        self.place.passed(&record.position);
-        if self.place.is_clear() {
+        self.place.passed(&record.position, now_ms);
+        if self.place.is_clear() || now_ms.saturating_sub(self.tried_ms) > IDLE_MS {
             self.trial.end();
         }
         rejected

@@ -16,6 +16,8 @@ const PLACES: usize = 256;
 const RANGES: usize = 10_000;
 /// Notes older than this are of another time: the records have long been dealt with.
 const MAX_AGE: Duration = Duration::from_hours(24);
+/// How long a record is suspected. Its partition may be another replica's by then; if not, it costs one more process.
+const SUSPICION: Duration = Duration::from_hours(1);
 /// The file of ranges that are still to be tried.
 const SUSPECTS: &str = "suspects";
 /// What the files of the threads begin with.
@@ -77,6 +79,10 @@ impl Place {
                 left.push(entry.path());
             }
         }
+        for range in &mut ranges {
+            range.since_ms.get_or_insert(now_ms);
+        }
+        ranges.retain(|range| is_suspected(range, now_ms));
         ranges.truncate(RANGES);
         let place = Self {
             folder,
@@ -116,11 +122,13 @@ impl Place {
         self.ranges.iter().any(|range| range.contains(position))
     }
 
-    /// A record was dealt with: ranges of its partition that end here or earlier are done.
-    pub(super) fn passed(&mut self, position: &Position) {
+    /// A record was dealt with: ranges of its partition that end here or earlier are done, and so are those that have been
+    /// suspected for long enough.
+    pub(super) fn passed(&mut self, position: &Position, now_ms: i64) {
         let before = self.ranges.len();
         self.ranges.retain(|range| {
-            range.partition != position.partition || range.last > position.offset.0
+            let ahead = range.partition != position.partition || range.last > position.offset.0;
+            ahead && is_suspected(range, now_ms)
         });
         if self.ranges.len() != before
             && let Err(error) = self.write()
@@ -138,6 +146,12 @@ impl Place {
         fs::write(&fresh, text)?;
         fs::rename(fresh, self.folder.join(SUSPECTS))
     }
+}
+
+fn is_suspected(range: &Range, now_ms: i64) -> bool {
+    let since_ms = range.since_ms.unwrap_or(now_ms);
+    let age = now_ms.saturating_sub(since_ms);
+    i64::try_from(SUSPICION.as_millis()).is_ok_and(|most| age < most)
 }
 
 fn is_fresh(file: &fs::Metadata, now_ms: i64) -> bool {

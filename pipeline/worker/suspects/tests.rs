@@ -140,3 +140,45 @@ fn notes_of_another_time_are_of_no_account() {
     let suspects = Suspects::open(dir.path(), "workers", child(SCRIPT), later).expect("a folder");
     assert_eq!(suspects.rejected(&record(0, 40, "deadly")), None);
 }
+
+#[test]
+fn what_another_replica_reads_is_not_suspected_for_ever() {
+    let dir = tempfile::tempdir().expect("a folder");
+    killed(dir.path(), &[record(0, 40, "good"), record(1, 7, "good")]);
+    let now_ms = crate::clock::Clock.unix_ms();
+    let suspects = open(dir.path(), SCRIPT);
+    let (soon, hour) = (now_ms + 59 * 60_000, now_ms + 61 * 60_000);
+    assert!(
+        suspects
+            .rejected_at(&record(0, 41, "deadly"), soon)
+            .is_some()
+    );
+    drop(suspects);
+    // Another start is no reason to begin the hour anew.
+    let suspects = Suspects::open(dir.path(), "workers", child(SCRIPT), soon).expect("a folder");
+    assert!(!suspects.clear.load(Ordering::Relaxed));
+    assert_eq!(suspects.rejected_at(&record(5, 1, "good"), hour), None);
+    assert!(suspects.clear.load(Ordering::Relaxed));
+    drop(suspects);
+    let suspects = open(dir.path(), SCRIPT);
+    assert!(suspects.clear.load(Ordering::Relaxed), "nor was it kept");
+}
+
+#[test]
+fn a_child_without_a_suspect_is_ended() {
+    let dir = tempfile::tempdir().expect("a folder");
+    killed(dir.path(), &[record(0, 40, "good")]);
+    let suspects = open(dir.path(), SCRIPT);
+    let now_ms = crate::clock::Clock.unix_ms();
+    let running = || suspects.with(|inner| inner.trial.is_running());
+    suspects.rejected_at(&record(0, 40, "good"), now_ms);
+    suspects.rejected_at(&record(1, 0, "good"), now_ms + 59_000);
+    assert!(running());
+    suspects.rejected_at(&record(1, 1, "good"), now_ms + 61_000);
+    assert!(!running());
+    assert!(
+        suspects
+            .rejected_at(&record(0, 41, "deadly"), now_ms + 62_000)
+            .is_some()
+    );
+}

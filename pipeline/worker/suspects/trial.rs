@@ -61,6 +61,11 @@ impl Trial {
         }
     }
 
+    /// Whether the next record is given to a child that was given others before.
+    pub(super) fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
     /// Maps one record in the child.
     pub(super) fn of(&mut self, record: &Record) -> TrialEnd {
         let line = match wire::line_of(record) {
