@@ -6,7 +6,7 @@
 //! So each mapper thread leaves a note on disk of which offsets it may have in hand ([`Marks`]): ranges, written once for a
 //! thousand records, because a note for each record would cost more than mapping it. A process that finds notes of one that did
 //! not end in good order takes the records in them for suspects. Each suspect is first mapped by a child process
-//! ([`trial::Trial`]). A record at which the child dies twice is rejected, [`Rejection::ProcessDied`]; all others go on as usual. A
+//! ([`trial::Trial`]). A record at which two children die that mapped nothing else is rejected, [`Rejection::ProcessDied`]; all others go on as usual. A
 //! process that was killed from outside costs its successor a thousand trials a partition, and accuses no record. After an hour
 //! nothing is suspected any more: its partition may be another replica's by now.
 //!
@@ -126,7 +126,10 @@ impl Inner {
     }
 
     fn try_alone(&mut self, record: &Record) -> Option<Rejected> {
-        for death in 1..=DEATHS {
+        let mut deaths = 0;
+        loop {
+            // One that mapped others before may have died of those, too.
+            let had_others = self.trial.is_running();
             match self.trial.of(record) {
                 TrialEnd::Harmless => return None,
                 TrialEnd::Unavailable(error) => {
@@ -134,8 +137,9 @@ impl Inner {
                     return None;
                 }
                 TrialEnd::Died(how) => {
-                    tracing::error!(position = %record.position, how, death, "a process died at this record");
-                    if death == DEATHS {
+                    tracing::error!(position = %record.position, how, had_others, "a process died at this record");
+                    deaths += u32::from(!had_others);
+                    if deaths == DEATHS {
                         let detail = format!(
                             "{DEATHS} processes that mapped nothing else died at it ({how}), after one that may have had it in hand"
                         );
@@ -144,7 +148,6 @@ impl Inner {
                 }
             }
         }
-        None
     }
 }
 

@@ -182,3 +182,22 @@ fn a_child_without_a_suspect_is_ended() {
             .is_some()
     );
 }
+
+#[test]
+fn the_death_of_a_child_that_had_others_in_hand_is_not_held_against_a_record() {
+    let dir = tempfile::tempdir().expect("a folder");
+    killed(dir.path(), &[record(0, 40, "good")]);
+    let starts = dir.path().join("starts");
+    // The first child dies at its second record, of what the one before left behind; the second has bad luck.
+    let script = format!(
+        "file={}; echo start >> $file; echo ready; read -r line; [ $(wc -l < $file) -eq 2 ] && kill -6 $$
+         echo ready; read -r line; kill -6 $$",
+        starts.display()
+    );
+    let suspects = open(dir.path(), &script);
+    for offset in [40, 41] {
+        assert_eq!(suspects.rejected(&record(0, offset, "good")), None);
+    }
+    let starts = std::fs::read_to_string(starts).expect("starts");
+    assert_eq!(starts.lines().count(), 3, "the third took it");
+}
