@@ -3,6 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use ingest_core::event::Notes;
 use ingest_core::outcome::{DroppedField, Rejected, Verdict};
@@ -33,6 +34,10 @@ pub(super) struct Mappers {
     room: Arc<Semaphore>,
 }
 
+/// The threads, to be waited for.
+#[derive(Debug)]
+pub(super) struct MapperThreads(Vec<thread::JoinHandle<()>>);
+
 /// A record on its way to a thread.
 #[derive(Debug)]
 struct Unmapped {
@@ -44,6 +49,11 @@ struct Unmapped {
 /// Records that wait for a thread.
 const QUEUE: usize = 128;
 
+/// How long the threads may take to end: longer than a record takes to be mapped.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How often they are looked at meanwhile.
+const LOOK: Duration = Duration::from_millis(5);
+
 /// Kibibytes of records between the source and the pump, whatever their number.
 const ROOM_KIB: u32 = 8 * 1024;
 
@@ -53,24 +63,25 @@ impl Mappers {
         judge: Judge,
         suspects: Option<Suspects>,
         mapped: &mpsc::Sender<Mapped>,
-    ) -> std::io::Result<Self> {
+    ) -> std::io::Result<(Self, MapperThreads)> {
         let (judge, suspects) = (Arc::new(judge), suspects.map(Arc::new));
-        let mut queues = Vec::new();
+        let (mut queues, mut started) = (Vec::new(), Vec::new());
         for number in 0..threads.max(1) {
             let (queue, records) = mpsc::channel(QUEUE);
             let (judge, mapped) = (Arc::clone(&judge), mapped.clone());
             let last_line = suspects.as_ref().map(|all| LastLine::of(all, number));
             let last_line = last_line.transpose()?;
-            on_mapper_stack(format!("mapper-{number}"), move || {
+            started.push(on_mapper_stack(format!("mapper-{number}"), move || {
                 map_all(records, &judge, last_line, &mapped);
-            })?;
+            })?);
             queues.push(queue);
         }
         let permits = usize::try_from(ROOM_KIB).unwrap_or(Semaphore::MAX_PERMITS);
-        Ok(Self {
+        let mappers = Self {
             queues,
             room: Arc::new(Semaphore::new(permits)),
-        })
+        };
+        Ok((mappers, MapperThreads(started)))
     }
 
     /// Waits until there is room. `false` if the thread has ended.
@@ -93,6 +104,23 @@ impl Mappers {
                 .await
                 .is_ok(),
             None => false,
+        }
+    }
+}
+
+impl MapperThreads {
+    /// Waits for a moment until all have ended, which they do once the way into them is gone. A process that exits before leaves
+    /// its notes of what is in hand, and its successor would take the end for a bad one.
+    pub(super) async fn ended(self) {
+        let all = async {
+            while !self.0.iter().all(thread::JoinHandle::is_finished) {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, all).await.is_err() {
+            tracing::warn!(
+                "a mapper thread has not ended; records are tried alone at the next start"
+            );
         }
     }
 }
@@ -166,5 +194,56 @@ impl LastLine {
             self.marks.note(&record.position);
         }
         rejected
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use ingest_core::record::{Offset, Position};
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::suspects::Child;
+
+    #[tokio::test]
+    async fn threads_that_were_waited_for_leave_no_notes() {
+        let dir = tempfile::tempdir().unwrap();
+        let child = Child {
+            program: "/bin/false".into(),
+            arguments: Vec::new(),
+        };
+        let suspects = Suspects::open(dir.path(), "workers", child, Clock.unix_ms()).unwrap();
+        let (mapped_in, mut mapped) = mpsc::channel(1);
+        let judge = Judge::new(HashMap::new());
+        let (mappers, threads) = Mappers::start(2, judge, Some(suspects), &mapped_in).unwrap();
+        drop(mapped_in);
+        for partition in 0..20 {
+            let record = Record {
+                position: Position {
+                    partition: TopicPartition::new("shop.events", partition),
+                    offset: Offset(7),
+                },
+                key: None,
+                value: None,
+                headers: Vec::new(),
+                timestamp_ms: None,
+            };
+            assert!(mappers.put(record, Epoch(1)).await);
+        }
+        assert!(mapped.recv().await.is_some());
+        let notes = || {
+            let folder = dir.path().join("group-workers/0");
+            let bytes = |number| {
+                let file = folder.join(format!("mapper-{number}"));
+                std::fs::metadata(file).unwrap().len()
+            };
+            bytes(0) + bytes(1)
+        };
+        assert!(notes() > 0, "records are in hand");
+        drop((mappers, mapped));
+        threads.ended().await;
+        assert_eq!(notes(), 0);
     }
 }

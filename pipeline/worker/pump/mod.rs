@@ -136,7 +136,7 @@ pub async fn run(
     let letters = Letters::new(&parts.kafka)?;
     let state = State::of(&parts.kafka)?;
     let (mapped_in, mut mapped) = mpsc::channel(MAPPED_QUEUE);
-    let mappers = Mappers::start(
+    let (mappers, mapper_threads) = Mappers::start(
         parts.mapper_threads,
         parts.judge,
         parts.suspects,
@@ -260,6 +260,9 @@ pub async fn run(
     if stopped.await.is_err() {
         tracing::warn!("the consumer did not leave the group in time");
     }
+    drop(mapped);
+    forwarding.shutdown().await;
+    mapper_threads.ended().await;
     Ok(())
 }
 
