@@ -61,6 +61,16 @@ impl Reading {
         }
     }
 
+    /// A reading that begins at the end of a log. The end was asked for separately, so the first record may come from a little
+    /// below or above.
+    #[must_use]
+    pub fn from_end(end: Option<Offset>) -> Self {
+        Self {
+            clear: end,
+            ..Self::default()
+        }
+    }
+
     /// A record is taken.
     pub fn take(&mut self, offset: Offset) -> Step {
         if self.next.is_some_and(|next| offset < next) {
@@ -227,6 +237,25 @@ mod tests {
         );
         assert_eq!(statistics(&mut reading, 81, 75), [gap(11, 12), gap(13, 75)]);
         assert_eq!(statistics(&mut reading, 81, 80), [], "said once");
+    }
+
+    #[test]
+    fn what_is_passed_over_on_purpose_did_not_vanish() {
+        let mut reading = Reading::from_end(Some(Offset(100)));
+        assert_eq!(reading.take(Offset(98)), Step::Follows, "came in between");
+        for offset in 99..=100 {
+            assert_eq!(reading.take(Offset(offset)), Step::Follows);
+        }
+        assert_eq!(reading.empty_ahead(), 0);
+        for _ in 0..3 {
+            assert_eq!(statistics(&mut reading, 101, 90), []);
+        }
+        let mut reading = Reading::from_end(Some(Offset(100)));
+        assert_eq!(reading.resting(Some(Offset(90)), Some(Offset(100))), None);
+        let vanished = reading.resting(Some(Offset(130)), Some(Offset(130)));
+        assert_eq!(vanished, Some(gap(100, 130)));
+        let mut unknown = Reading::from_end(None);
+        assert_eq!(unknown.take(Offset(7)), Step::Follows);
     }
 
     #[test]

@@ -82,6 +82,7 @@ pub fn spawn(settings: &KafkaSettings) -> Result<(SourceHandle, SourceEvents), S
         settings.drain_deadline(),
         settings.options().state_topic.is_some(),
         settings.session_timeout().is_none(),
+        settings.reads_from_end(),
     )?;
     let thread = std::thread::Builder::new()
         .name("kafka-poll".to_owned())

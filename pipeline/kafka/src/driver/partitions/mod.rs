@@ -96,14 +96,14 @@ impl Partitions {
             .is_some_and(|held| held.epoch == epoch && held.state == State::Starting)
     }
 
-    /// The committed offset is known; the partition may deliver, and is read from there on.
-    pub(super) fn start(&mut self, partition: &TopicPartition, epoch: Epoch, from: Option<Offset>) {
+    /// The committed offset is known; the partition may deliver, and this is how it is read.
+    pub(super) fn start(&mut self, partition: &TopicPartition, epoch: Epoch, reading: Reading) {
         if let Some(held) = self.get_mut(partition)
             && held.epoch == epoch
             && held.state == State::Starting
         {
             held.state = State::Active;
-            held.reading = Reading::at(from);
+            held.reading = reading;
         }
     }
 

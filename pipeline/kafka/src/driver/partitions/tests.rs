@@ -14,8 +14,8 @@ fn three() -> Partitions {
         Epoch(last)
     });
     assert_eq!(assigned.len(), 3);
-    partitions.start(&partition(0), Epoch(1), None);
-    partitions.start(&partition(1), Epoch(2), None);
+    partitions.start(&partition(0), Epoch(1), Reading::default());
+    partitions.start(&partition(1), Epoch(2), Reading::default());
     partitions
 }
 
@@ -31,7 +31,7 @@ fn a_partition_delivers_once_its_committed_offset_is_known() {
         !partitions.is_starting(&partition(2), Epoch(2)),
         "another epoch"
     );
-    partitions.start(&partition(2), Epoch(3), None);
+    partitions.start(&partition(2), Epoch(3), Reading::default());
     assert!(partitions.delivery("t", 2).is_some());
     assert!(partitions.delivery("u", 0).is_none());
 }
@@ -116,7 +116,7 @@ fn a_pause_outlives_the_channels_and_not_the_assignment() {
     assert_eq!(partitions.delivering(), vec![partition(1)]);
     partitions.lose(&[partition(0)]);
     partitions.assign(&[partition(0)], || Epoch(9));
-    partitions.start(&partition(0), Epoch(9), None);
+    partitions.start(&partition(0), Epoch(9), Reading::default());
     assert_eq!(partitions.delivering().len(), 2);
 }
 
@@ -166,6 +166,6 @@ fn a_partition_whose_topic_was_made_again_delivers_nothing_before_the_client_kno
     assert!(partitions.delivery("t", 0).is_none());
     partitions.found(&partition(0));
     assert!(partitions.delivery("t", 0).is_some());
-    partitions.start(&partition(2), Epoch(3), None);
+    partitions.start(&partition(2), Epoch(3), Reading::default());
     assert_eq!(partitions.astray(), [partition(1), partition(2)]);
 }

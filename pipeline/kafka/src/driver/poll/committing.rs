@@ -1,5 +1,6 @@
 //! What the poll thread has the second thread do: commits, committed offsets, ends of partitions.
 
+use ingest_core::reading::{Gap, Reading};
 use ingest_core::record::{Epoch, Offset, TopicPartition};
 
 use super::{Driver, READ_AGAIN};
@@ -110,8 +111,8 @@ impl Driver {
             match committed {
                 Ok(committed) => {
                     let committed_at = committed.as_ref().map(|found| found.offset);
-                    let from = committed_at.or(log.map(|log| log.from));
-                    self.partitions.start(&partition, epoch, from);
+                    let reading = begun(committed_at, log, self.reads_from_end);
+                    self.partitions.start(&partition, epoch, reading);
                     assigned.push(Assigned {
                         partition,
                         epoch,
@@ -160,10 +161,38 @@ impl Driver {
     }
 }
 
+/// How a partition is read whose committed offset and, if there is none, log are known.
+fn begun(committed: Option<Offset>, log: Option<Gap>, reads_from_end: bool) -> Reading {
+    if committed.is_none() && reads_from_end {
+        Reading::from_end(log.map(|log| log.to))
+    } else {
+        Reading::at(committed.or(log.map(|log| log.from)))
+    }
+}
+
 fn committed(entries: Vec<CommitEntry>, result: Result<(), CommitFailure>) -> SourceEvent {
     let entries: Vec<(TopicPartition, Epoch, Offset)> = entries
         .into_iter()
         .map(|entry| (entry.partition, entry.epoch, entry.offset))
         .collect();
     SourceEvent::Committed { entries, result }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_latest_passes_over_is_not_waited_for() {
+        let log = Some(Gap {
+            from: Offset(10),
+            to: Offset(100),
+        });
+        let at = |offset| Reading::at(Some(Offset(offset)));
+        assert_eq!(begun(None, log, false), at(10));
+        assert_eq!(begun(Some(Offset(40)), None, false), at(40));
+        assert_eq!(begun(Some(Offset(40)), None, true), at(40));
+        assert_eq!(begun(None, log, true), Reading::from_end(Some(Offset(100))));
+        assert_eq!(begun(None, None, true), Reading::default());
+    }
 }

@@ -50,6 +50,8 @@ pub(super) struct Driver {
     drain_deadline: Duration,
     /// `group.protocol: consumer`.
     consumer_protocol: bool,
+    /// `auto.offset.reset: latest`.
+    reads_from_end: bool,
     tasks: Sender<Task>,
     answers: Receiver<Answer>,
     offsets_thread: JoinHandle<()>,
@@ -91,6 +93,7 @@ impl Driver {
         drain_deadline: Duration,
         start_paused: bool,
         consumer_protocol: bool,
+        reads_from_end: bool,
     ) -> Result<Self, StartError> {
         let (tasks, task_receiver) = mpsc::channel();
         let (answer_sender, answers) = mpsc::channel();
@@ -107,6 +110,7 @@ impl Driver {
             outbox,
             drain_deadline,
             consumer_protocol,
+            reads_from_end,
             tasks,
             answers,
             offsets_thread,
