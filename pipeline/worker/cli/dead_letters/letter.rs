@@ -39,11 +39,13 @@ pub(super) struct Letter {
     pub(super) record: Record,
 }
 
-/// Where a record came from first.
+/// Which record it was first. An offset means another record once the topic was made again, so the time belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Source {
     pub(super) partition: TopicPartition,
     pub(super) offset: Offset,
+    /// What the letter says of the record's time, epoch milliseconds.
+    pub(super) time_ms: Option<i64>,
 }
 
 /// Which letters are asked for.
@@ -73,6 +75,7 @@ impl Letter {
             (partition >= 0 && offset >= 0).then(|| Source {
                 partition: TopicPartition::new(&topic, partition),
                 offset: Offset(offset),
+                time_ms: number(header::SOURCE_TIMESTAMP),
             })
         };
         let position = &record.position;
@@ -219,6 +222,25 @@ pub(super) mod tests {
         });
         assert_eq!((foreign.source, foreign.replays), (None, 0));
         assert_eq!(foreign.written_ms, Some(4_000), "the record's own time");
+    }
+
+    /// The same letter of a record of that time.
+    pub(in super::super) fn at(letter: Letter, time_ms: i64) -> Letter {
+        let mut record = letter.record;
+        for one in &mut record.headers {
+            if one.name == header::SOURCE_TIMESTAMP {
+                one.value = Some(Bytes::from(time_ms.to_string()));
+            }
+        }
+        Letter::of(record)
+    }
+
+    #[test]
+    fn an_offset_is_another_record_once_the_topic_was_made_again() {
+        let (first, again) = (letter(1, 0, 42), letter(2, 0, 42));
+        assert_eq!(first.source, again.source, "a second letter of one record");
+        let other = at(letter(3, 0, 42), 9_000);
+        assert_ne!(first.source, other.source);
     }
 
     #[test]

@@ -16,10 +16,13 @@ const RECORDS: usize = 1_000;
 /// Their bytes, overshot by at most one letter.
 const BYTES: usize = 16 << 20;
 
+/// The order within a partition: by offset; of records of two lives of a topic, which share offsets, the older first.
+type Place = (Offset, Option<i64>, u64);
+
 /// Letters between reading and sending.
 #[derive(Debug, Default)]
 pub(super) struct Window {
-    by_source: BTreeMap<TopicPartition, BTreeMap<(Offset, u64), Letter>>,
+    by_source: BTreeMap<TopicPartition, BTreeMap<Place, Letter>>,
     by_age: BTreeMap<u64, TopicPartition>,
     next_age: u64,
     bytes: usize,
@@ -41,7 +44,7 @@ impl Window {
         self.by_source
             .entry(source.partition.clone())
             .or_default()
-            .insert((source.offset, age), letter);
+            .insert((source.offset, source.time_ms, age), letter);
     }
 
     /// The next letter to send.
@@ -49,7 +52,7 @@ impl Window {
         let (_, partition) = self.by_age.first_key_value()?;
         let partition = partition.clone();
         let waiting = self.by_source.get_mut(&partition)?;
-        let ((_, age), letter) = waiting.pop_first()?;
+        let ((_, _, age), letter) = waiting.pop_first()?;
         if waiting.is_empty() {
             self.by_source.remove(&partition);
         }
@@ -75,7 +78,7 @@ impl Window {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::super::letter::tests::letter;
+    use super::super::super::letter::tests::{at, letter};
     use super::*;
 
     fn push(window: &mut Window, offset: i64, partition: i32, source: i64) {
@@ -111,6 +114,19 @@ mod tests {
             ]
         );
         assert_eq!(window.bytes, 0);
+    }
+
+    #[test]
+    fn of_two_records_at_one_offset_the_older_leaves_first() {
+        let mut window = Window::default();
+        for (offset, time_ms) in [(0, 9_000), (1, 4_000), (2, 6_000)] {
+            let letter = at(letter(offset, 0, 42), time_ms);
+            let from = letter.source.clone().unwrap();
+            window.push(letter, &from);
+        }
+        let times = std::iter::from_fn(|| window.pop()).map(|letter| letter.recorded_ms);
+        let times: Vec<i64> = times.flatten().collect();
+        assert_eq!(times, [4_000, 6_000, 9_000]);
     }
 
     proptest! {
