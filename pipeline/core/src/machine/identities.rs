@@ -65,8 +65,11 @@ impl Machine {
         let left = said.still_new(&identify.fields, ages)?;
         // A key beside the first may be news even where no field is.
         let nothing = left.is_empty() && identify.customer.keys().len() == 1;
+        if nothing {
+            return Some(SkipReason::Stale);
+        }
         identify.fields = Arc::new(left);
-        nothing.then_some(SkipReason::Stale)
+        None
     }
 
     /// The same for the head of a lane: since it arrived, others were sent.

@@ -26,9 +26,6 @@ use crate::state_log::OperationRef;
 /// What an item costs in a bulk body besides its own JSON: reference, customer or object id, commas and quotes.
 const ITEM_OVERHEAD: usize = 130;
 
-/// Operations of a lane among which a copy of an arriving one is looked for, besides what is under way.
-const LOOKED_BACK: usize = 64;
-
 /// An operation on its way into its lane.
 struct Arriving<'a> {
     partition: &'a TopicPartition,
@@ -230,18 +227,8 @@ impl Machine {
             Operation::Track(_) | Operation::KObject(_) => Ages::default(),
         };
         let change = receipt.change;
-        if let Some(reason) = self.has_nothing_to_do(&mut operation, &ages, change) {
-            self.skip_receipt(receipt, reason);
-            return;
-        }
-        let lane = match self.lane_keys(&operation) {
-            Ok(keys) => {
-                let (lane, merged) = self.lanes.lane_of(&keys);
-                if merged {
-                    self.adopt_lane(lane);
-                }
-                lane
-            }
+        let keys = match self.lane_keys(&operation) {
+            Ok(keys) => keys,
             Err(detail) => {
                 let rejected = Rejected {
                     reason: Rejection::IllegalField,
@@ -252,8 +239,24 @@ impl Machine {
                 return;
             }
         };
+        let mut copy = false;
+        match self.has_nothing_to_do(&mut operation, &ages, change) {
+            // What waits or is under way may set back what this one says.
+            Some(SkipReason::Repeat) if keys.iter().any(|key| self.lanes.is_busy(key)) => {
+                copy = true;
+            }
+            Some(reason) => {
+                self.skip_receipt(receipt, reason);
+                return;
+            }
+            None => {}
+        }
+        let (lane, merged) = self.lanes.lane_of(&keys);
+        if merged {
+            self.adopt_lane(lane);
+        }
         self.progress.planned(&operation);
-        let copy = self.is_copy(lane, &operation, change);
+        let copy = copy || self.is_copy(lane, &operation, change);
         let arriving = Arriving {
             partition,
             operation: &operation,
@@ -322,43 +325,6 @@ impl Machine {
             ordinal: receipt.ordinal,
         };
         self.inheritance.has_begun(partition, object, operation)
-    }
-
-    /// Why an operation that arrives is not worth a place in its lane. Its change of an object or customer was made before:
-    /// making it again could set back what was changed since. Or newer identities have said all of it; what they have left
-    /// is what goes on.
-    fn has_nothing_to_do(
-        &mut self,
-        operation: &mut Operation,
-        ages: &Ages,
-        change: ChangeKey,
-    ) -> Option<SkipReason> {
-        match operation {
-            // Judged when it is its turn, by its `eventKey`.
-            Operation::Track(_) => None,
-            Operation::Identify(identify) => self.judge_said(identify, ages, &[change]),
-            Operation::KObject(object) => {
-                let known = self
-                    .directory
-                    .peek_object(&object.klass, &object.external_id)?;
-                known.changes.contains(change).then_some(SkipReason::Repeat)
-            }
-        }
-    }
-
-    /// Whether another operation of the lane makes the same change: only when that has ended is it known whether this one is a
-    /// repeat, and until then it must not be laid over what stands between the two.
-    fn is_copy(&self, lane: LaneId, operation: &Operation, change: ChangeKey) -> bool {
-        if matches!(operation, Operation::Track(_)) {
-            return false;
-        }
-        let waiting = self.lanes.waiting(lane).rev().take(LOOKED_BACK);
-        let mut before = waiting.chain(self.lanes.active(lane));
-        before.any(|id| {
-            self.operations
-                .get(&id)
-                .is_some_and(|state| state.changes(change))
-        })
     }
 
     fn lane_keys(&mut self, operation: &Operation) -> Result<Vec<LaneKey>, String> {

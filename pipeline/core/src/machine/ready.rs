@@ -86,7 +86,12 @@ impl Machine {
                     self.resolver.want(now, &customer, id, due);
                 }
             }
-            Next::Skip(reason) => self.finish_skipped(id, reason),
+            Next::Skip(reason) => {
+                if reason == SkipReason::Unchanged {
+                    self.note_made(id);
+                }
+                self.finish_skipped(id, reason);
+            }
             Next::Mixed(detail) => self.finish_rejected(id, Rejection::MixedVersions, detail),
         }
     }

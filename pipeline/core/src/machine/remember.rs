@@ -4,10 +4,16 @@ use std::sync::Arc;
 
 use super::Machine;
 use crate::directory::{KnownObject, customer_hash, object_hash};
-use crate::lane::OperationId;
+use crate::lane::{LaneId, OperationId};
 use crate::operation::{CustomerKey, Operation};
+use crate::outcome::SkipReason;
 use crate::record::{Offset, TopicPartition};
+use crate::repeat::ChangeKey;
+use crate::said::Ages;
 use crate::state_log::{Content, Entity, Entry};
+
+/// Operations of a lane among which a copy of an arriving one is looked for, besides what is under way.
+const LOOKED_BACK: usize = 64;
 
 impl Machine {
     /// The record that an operation comes from: the latest of its partition.
@@ -53,7 +59,7 @@ impl Machine {
         self.directory.learn_object(&klass, &external_id, learnt);
     }
 
-    /// An earlier owner has made what an operation changes.
+    /// What an operation changes stands, though nothing was sent for it.
     pub(super) fn note_made(&mut self, id: OperationId) {
         let Some(Operation::KObject(object)) = self.operations.get(&id).map(|state| &state.work)
         else {
@@ -116,5 +122,42 @@ impl Machine {
         if self.settings.state.is_some() {
             self.note(self.origin(id), Entity::Event(key), Content::Event);
         }
+    }
+
+    /// Why an operation that arrives would have nothing to do if it were its turn. Its change of an object or customer was made before:
+    /// making it again could set back what was changed since. Or newer identities have said all of it; what they have left
+    /// is what goes on.
+    pub(super) fn has_nothing_to_do(
+        &mut self,
+        operation: &mut Operation,
+        ages: &Ages,
+        change: ChangeKey,
+    ) -> Option<SkipReason> {
+        match operation {
+            // Judged when it is its turn, by its `eventKey`.
+            Operation::Track(_) => None,
+            Operation::Identify(identify) => self.judge_said(identify, ages, &[change]),
+            Operation::KObject(object) => {
+                let known = self
+                    .directory
+                    .peek_object(&object.klass, &object.external_id)?;
+                known.changes.contains(change).then_some(SkipReason::Repeat)
+            }
+        }
+    }
+
+    /// Whether another operation of the lane makes the same change: only when that has ended is it known whether this one is a
+    /// repeat, and until then it must not be laid over what stands between the two.
+    pub(super) fn is_copy(&self, lane: LaneId, operation: &Operation, change: ChangeKey) -> bool {
+        if matches!(operation, Operation::Track(_)) {
+            return false;
+        }
+        let waiting = self.lanes.waiting(lane).rev().take(LOOKED_BACK);
+        let mut before = waiting.chain(self.lanes.active(lane));
+        before.any(|id| {
+            self.operations
+                .get(&id)
+                .is_some_and(|state| state.changes(change))
+        })
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ingest_core::call::{Call, CallResult};
-use ingest_core::fact::Settlement;
+use ingest_core::fact::{LifeCause, Settlement};
 use ingest_core::machine::{MachineSettings, StateSettings};
 use ingest_core::operation::{CustomerKey, CustomerRef, MissingCustomer, Operation, Planned};
 use ingest_core::outcome::{Outcome, RetryCause, SkipReason};
@@ -266,6 +266,37 @@ fn an_older_state_that_comes_again_does_not_win_where_no_version_tells() {
         driver.run_to_rest();
         assert_eq!(titles(&driver), [1, 2], "{version:?}");
     }
+}
+
+/// Everything is said one after the other, then the log is read again from its start, at once.
+fn read_twice(plans: &[Planned]) -> Driver {
+    let mut driver = Driver::new(settings(), 1);
+    driver.answer(remembering(&[None]));
+    for (offset, plan) in (0..).zip(plans) {
+        driver.record(offset, plan.clone());
+        driver.run(90);
+    }
+    driver.begin_life(shop(0), 0, LifeCause::WentBack);
+    for (offset, plan) in (0..).zip(plans) {
+        driver.record(offset, plan.clone());
+    }
+    driver.run_to_rest();
+    assert_eq!(driver.settled().len(), 2 * plans.len());
+    driver
+}
+
+#[test]
+fn a_log_that_is_read_again_ends_where_it_ended_before() {
+    // More states than are remembered; the second may say what the first has said.
+    for (states, second) in [(20, 2), (17, 1), (18, 1), (33, 2)] {
+        let titled = |n| titled(object("order", 1), if n == 2 { second } else { n });
+        let orders: Vec<Planned> = (1..=states).map(|n| write(titled(n))).collect();
+        let driver = read_twice(&orders);
+        assert_eq!(titles(&driver).last(), Some(&states), "{states} {second}");
+    }
+    let names = (1..=20).map(|n| says(json!({ "name": format!("Ann {n}") })));
+    let driver = read_twice(&names.collect::<Vec<_>>());
+    assert_eq!(said(&driver).last(), Some(&json!({"name": "Ann 20"})));
 }
 
 #[test]
