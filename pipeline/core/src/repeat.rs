@@ -35,6 +35,13 @@ impl ChangeKey {
         let said = said.unwrap_or_default();
         Self(Uuid::new_v5(&plan.event_key, &said).as_u64_pair().0)
     }
+
+    /// Half of it, where it stands beside an offset.
+    #[must_use]
+    pub fn mark(self) -> u32 {
+        let [_, _, _, _, mark @ ..] = self.0.to_be_bytes();
+        u32::from_be_bytes(mark)
+    }
 }
 
 // === impl Changes ===

@@ -407,15 +407,15 @@ impl Machine {
         let ended = self.operation_refs(state);
         let entities = self.inheritance.objects.get(&hash).cloned();
         for entity in entities.unwrap_or_default() {
-            let Some(intent) = self.inheritance.intents.get_mut(&entity) else {
+            let intent = self.inheritance.intents.get_mut(&entity);
+            let Some(intent) = intent.filter(|one| one.partition == state.partition) else {
                 continue;
             };
-            if intent.partition != state.partition {
-                continue;
-            }
             for item in intent.items.values_mut() {
+                // What was stored before this was written stands no longer.
+                let void = state.last_write.is_some() && item.fate == Fate::Stored;
                 if item.object == hash {
-                    item.operations.retain(|one| !ended.contains(one));
+                    item.operations.retain(|one| !void && !ended.contains(one));
                 }
             }
             self.sweep_intent(entity, None);
@@ -472,8 +472,8 @@ impl Machine {
         }
     }
 
-    /// A partition begins a new life: the records of writes that were left open never come again, and a record at the same
-    /// offset is another. The writes themselves may still be under way.
+    /// A partition begins a new life: the records of writes that were left open do not come again, or all before them do, too.
+    /// The writes themselves may still be under way.
     pub(super) fn disinherit(&mut self, partition: &TopicPartition) {
         let intents = self.inheritance.intents.values_mut();
         for one in intents.filter(|one| one.partition == *partition) {

@@ -21,7 +21,6 @@ use crate::record::{Epoch, Record, TopicPartition};
 use crate::repeat::ChangeKey;
 use crate::revision::Revision;
 use crate::said::{self, Ages};
-use crate::state_log::OperationRef;
 
 /// What an item costs in a bulk body besides its own JSON: reference, customer or object id, commas and quotes.
 const ITEM_OVERHEAD: usize = 130;
@@ -320,10 +319,7 @@ impl Machine {
         else {
             return false;
         };
-        let operation = OperationRef {
-            offset: record.record.position.offset,
-            ordinal: receipt.ordinal,
-        };
+        let operation = receipt.operation(&record.record);
         self.inheritance.has_begun(partition, object, operation)
     }
 

@@ -245,10 +245,7 @@ impl Machine {
     pub(super) fn operation_refs(&self, state: &OperationState) -> Vec<OperationRef> {
         let refs = state.receipts.iter().filter_map(|receipt| {
             let record = self.records.get(&receipt.record)?;
-            Some(OperationRef {
-                offset: record.record.position.offset,
-                ordinal: receipt.ordinal,
-            })
+            Some(receipt.operation(&record.record))
         });
         refs.collect()
     }

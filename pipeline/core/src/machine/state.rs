@@ -22,7 +22,7 @@ use crate::record::{Epoch, Offset, Record, TopicPartition};
 use crate::repeat::{ChangeKey, Changes};
 use crate::revision::Revision;
 use crate::said::Ages;
-use crate::state_log::Entity;
+use crate::state_log::{Entity, OperationRef};
 
 /// Names a request until it is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,6 +49,17 @@ pub(super) struct Receipt {
     pub(super) ordinal: u16,
     /// What the operation changes: the same for every repeat of it.
     pub(super) change: ChangeKey,
+}
+
+impl Receipt {
+    /// The operation, as the state topic names it.
+    pub(super) fn operation(&self, record: &Record) -> OperationRef {
+        OperationRef {
+            offset: record.position.offset,
+            ordinal: self.ordinal,
+            mark: self.change.mark(),
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -76,6 +76,9 @@ struct RawItem {
     version: Option<Arc<str>>,
     /// Ordinal, first offset, number of offsets that follow without a gap.
     ops: Vec<(u16, i64, u32)>,
+    /// What each of them changes.
+    #[serde(default)]
+    marks: Vec<u32>,
 }
 
 /// An entry's key as bytes.
@@ -231,6 +234,7 @@ fn raw_intent(intent: &Intent) -> RawIntent {
                 o: format!("{:032x}", item.object),
                 version: item.version.as_ref().map(|v| Arc::clone(&v.0)),
                 ops: runs(&item.operations),
+                marks: item.operations.iter().map(|one| one.mark).collect(),
             })
             .collect(),
     }
@@ -245,7 +249,7 @@ fn intent(raw: RawIntent) -> Option<Intent> {
                 reference: item.r,
                 object: hex(&item.o)?,
                 version: item.version.map(Version),
-                operations: item.ops.into_iter().flat_map(unfold).collect(),
+                operations: operations(item.ops, &item.marks),
             })
         })
         .collect();
@@ -282,9 +286,18 @@ fn runs(operations: &[OperationRef]) -> Vec<(u16, i64, u32)> {
     runs
 }
 
-fn unfold((ordinal, first, more): (u16, i64, u32)) -> impl Iterator<Item = OperationRef> {
-    (0..=i64::from(more)).map(move |n| OperationRef {
-        offset: Offset(first.saturating_add(n)),
-        ordinal,
-    })
+/// What an older version wrote has no marks: the operations of its writes are not known again, and are written once more.
+fn operations(runs: Vec<(u16, i64, u32)>, marks: &[u32]) -> Vec<OperationRef> {
+    let marks = marks.iter().copied().chain(std::iter::repeat(0));
+    let places = runs.into_iter().flat_map(|(ordinal, first, more)| {
+        (0..=i64::from(more)).map(move |n| (Offset(first.saturating_add(n)), ordinal))
+    });
+    let operations = places.zip(marks);
+    operations
+        .map(|((offset, ordinal), mark)| OperationRef {
+            offset,
+            ordinal,
+            mark,
+        })
+        .collect()
 }

@@ -121,13 +121,16 @@ pub struct IntentItem {
     pub operations: Vec<OperationRef>,
 }
 
-/// An operation of a record: the same for whoever maps the record again.
+/// An operation of a record: the same for whoever maps the record again, and another for the record that has its offset in
+/// another life of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OperationRef {
     /// The record's offset.
     pub offset: Offset,
     /// Its place among the operations of the record.
     pub ordinal: u16,
+    /// What it changes, in short.
+    pub mark: u32,
 }
 
 impl SliceId {

@@ -40,6 +40,7 @@ fn intent(at: i64, job: Option<&str>) -> Intent {
     let operation = |offset, ordinal| OperationRef {
         offset: Offset(offset),
         ordinal,
+        mark: u32::from(ordinal) + 7,
     };
     Intent {
         klass: Klass(Arc::from("order")),

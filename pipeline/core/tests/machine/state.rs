@@ -8,11 +8,11 @@ use ingest_core::directory::{KnownObject, object_hash};
 use ingest_core::fact::Settlement;
 use ingest_core::hold::Scope;
 use ingest_core::machine::{Input, MachineSettings, StateSettings};
-use ingest_core::operation::{ExternalId, Klass, Version};
+use ingest_core::operation::{ExternalId, Klass, Planned, Version};
 use ingest_core::outcome::{HoldCause, JobTicket, Outcome, Rejection, SkipReason, Verdict};
 use ingest_core::pack::Verb;
 use ingest_core::record::{Offset, TopicPartition};
-use ingest_core::repeat::Changes;
+use ingest_core::repeat::{ChangeKey, Changes};
 use ingest_core::revision::Revision;
 use ingest_core::state_log::format::decode_key;
 use ingest_core::state_log::reduce::{Slice, SliceReader};
@@ -49,6 +49,7 @@ fn left_open(orders: &[u64], job: Option<&str>) -> Slice {
         operations: vec![OperationRef {
             offset: Offset(i64::try_from(*n).unwrap()),
             ordinal: 0,
+            mark: ChangeKey::of(&order(*n)).mark(),
         }],
     });
     let intent = Intent {
@@ -83,8 +84,12 @@ fn successor(slice: Slice) -> Driver {
     driver
 }
 
-fn order(number: u64) -> ingest_core::operation::Planned {
-    write(versioned(object("order", number), "1"))
+/// The order in its first state: the same event whenever it is read.
+fn order(number: u64) -> Planned {
+    Planned {
+        event_key: uuid::Uuid::from_u128(u128::from(number)),
+        ..write(versioned(object("order", number), "1"))
+    }
 }
 
 /// The job says this of each item.
@@ -251,6 +256,43 @@ fn a_newer_state_follows_the_one_that_an_earlier_owner_submitted() {
     assert_eq!(updates.len(), 1, "the newer state alone");
 }
 
+/// The titles of updates by a successor of an owner whose create of that order is stored, from the record of its number.
+fn updates_after(stored: u64, records: Vec<(i64, Planned)>) -> Vec<Option<u64>> {
+    let mut driver = successor(left_open(&[stored], Some("theirs")));
+    let mut told = report(vec![(stored, ItemFate::Stored(Some(Arc::from("there"))))]);
+    driver.answer(move |call| match call {
+        Call::GetKObject { .. } => Some(seen("there", Some("1"))),
+        _ => told(call),
+    });
+    let done = vec![Settlement::Delivered; records.len()];
+    for (offset, plan) in records {
+        driver.record(offset, plan);
+    }
+    driver.run_to_rest();
+    assert_eq!(driver.settled(), done);
+    assert_eq!(intents(&driver, &shop(0)), 0, "nothing is open any more");
+    let title = |call: &Call| match call {
+        Call::UpdateKObject { body, .. } => Some(body["title"].as_u64()),
+        _ => None,
+    };
+    let sent = driver.sent.iter();
+    sent.filter_map(|(_, call)| title(call)).collect()
+}
+
+#[test]
+fn a_record_of_another_log_is_not_the_one_that_was_written_from_its_offset() {
+    let corrected = write(titled(versioned(object("order", 4), "2"), 9));
+    assert_eq!(updates_after(4, vec![(4, corrected)]), [Some(9)]);
+    assert!(updates_after(4, vec![(4, order(4))]).is_empty());
+}
+
+#[test]
+fn a_write_that_was_left_open_is_made_again_where_an_older_state_was_laid_over_it() {
+    let older = write(titled(object("order", 4), 3));
+    let updates = updates_after(4, vec![(2, older), (4, order(4))]);
+    assert_eq!(updates, [Some(3), Some(4)]);
+}
+
 #[test]
 fn a_write_that_nobody_knows_of_is_looked_for_after_the_wait() {
     let mut driver = successor(left_open(&[0], None));
@@ -331,11 +373,13 @@ fn known(version: &str, revision: i64) -> Slice {
 fn an_inherited_update_counts_only_on_the_object_that_it_wrote() {
     for (wrote, revision) in [("theirs", 6), ("copy", 9)] {
         let mut slice = known("1", 5);
+        let second = write(versioned(object("order", 0), "2"));
         let mut open = left_open(&[0], Some("j-7"));
         for (_, _, entry) in &mut open.entries {
             if let Content::Intent(intent) = &mut entry.content {
                 intent.verb = Verb::Update;
                 intent.items[0].version = Some(Version::new("2"));
+                intent.items[0].operations[0].mark = ChangeKey::of(&second).mark();
             }
         }
         slice.entries.append(&mut open.entries);
@@ -365,7 +409,7 @@ fn an_inherited_update_counts_only_on_the_object_that_it_wrote() {
             _ => None,
         });
         driver.assign(shop(0));
-        driver.record(0, write(versioned(object("order", 0), "2")));
+        driver.record(0, second);
         driver.record(1, write(titled(versioned(object("order", 0), "3"), 9)));
         driver.run_to_rest();
         assert_eq!(driver.settled(), [Settlement::Delivered; 2]);

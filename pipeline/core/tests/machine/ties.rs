@@ -8,7 +8,7 @@ use ingest_core::operation::{ExternalId, Klass, Planned, Version};
 use ingest_core::outcome::{JobTicket, Outcome, Rejection, SkipReason};
 use ingest_core::pack::Verb;
 use ingest_core::record::Offset;
-use ingest_core::repeat::Changes;
+use ingest_core::repeat::{ChangeKey, Changes};
 use ingest_core::revision::Revision;
 use ingest_core::state_log::reduce::Slice;
 use ingest_core::state_log::{Content, Entity, Entry, Intent, IntentItem, OperationRef, OwnerId};
@@ -183,7 +183,7 @@ fn a_write_without_a_version_does_not_make_the_objects_version_unknown() {
 }
 
 /// The order as an earlier owner knew it, and an update of it within the same second that it had submitted.
-fn left_open(fingerprint: u64) -> Slice {
+fn left_open(fingerprint: u64, update: &Planned) -> Slice {
     let hash = object_hash(&Klass("order".into()), &ExternalId("o1".into()));
     let owner = OwnerId::new(77, 3);
     let known = Content::Object(KnownObject {
@@ -207,7 +207,11 @@ fn left_open(fingerprint: u64) -> Slice {
             reference: "r".to_owned(),
             object: hash,
             version: Some(Version::new(SECOND)),
-            operations: vec![OperationRef { offset, ordinal: 0 }],
+            operations: vec![OperationRef {
+                offset,
+                ordinal: 0,
+                mark: ChangeKey::of(update).mark(),
+            }],
         }],
     };
     let entry = |at, content| Entry { at, content };
@@ -250,7 +254,8 @@ fn what_an_earlier_owner_wrote_last_is_not_taken_for_what_it_wrote_before_at_the
     let mut driver = Driver::new(with_state(), 1);
     driver.run(1);
     driver.revoke(shop(0));
-    let slice = left_open(fingerprint_of(order(SECOND, 1)));
+    let update = order(SECOND, 2);
+    let slice = left_open(fingerprint_of(order(SECOND, 1)), &update);
     driver.slices.insert(shop(0), slice);
     driver.answer(|call| match call {
         Call::ReadJob { .. } => Some(CallResult::Job(Outcome::Delivered(JobReport {
@@ -267,7 +272,7 @@ fn what_an_earlier_owner_wrote_last_is_not_taken_for_what_it_wrote_before_at_the
     driver.assign(shop(0));
     driver.run(1);
     // Title 1 came first, then 2 by the open job; now it is 1 again.
-    driver.record(1, order(SECOND, 2));
+    driver.record(1, update);
     driver.record(2, order(SECOND, 1));
     driver.run_to_rest();
     assert_eq!(updates(&driver), [1]);
