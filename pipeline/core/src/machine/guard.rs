@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::letters::rejection;
-use super::state::{RecordId, Timer};
+use super::state::RecordId;
 use super::{Effect, Machine};
 use crate::charge::Gate;
 use crate::hold::Scope;
@@ -14,14 +14,6 @@ impl Machine {
     /// The dead letter of a record leaves, or waits while its topic is held. A partition that is being handed back does not
     /// wait: the next owner rejects the record again, or delivers it with another mapping.
     pub(super) fn dead_letter(&mut self, id: RecordId) {
-        if self.is_membership_in_doubt()
-            && let Some(now) = self.stepped_at
-        {
-            // Another member may have written it meanwhile.
-            let again = now + self.settings.letter_retry;
-            self.timers.insert((again, Timer::Letter(id)));
-            return;
-        }
         let Some(state) = self.records.get(&id) else {
             return;
         };

@@ -175,6 +175,7 @@ impl Machine {
             attempts: 0,
             abandoned: false,
             letter: None,
+            letter_at: None,
             acknowledged: false,
         };
         match verdict {

@@ -90,7 +90,7 @@ impl RecordState {
 }
 
 impl Machine {
-    /// The letter of a record leaves, unless its topic takes none.
+    /// The letter of a record leaves, unless its topic takes none or another member may have written it meanwhile.
     pub(super) fn send_letter(&mut self, id: RecordId) {
         let to = self.records.get(&id).and_then(RecordState::letter_topic);
         let Some(to) = to else {
@@ -98,8 +98,28 @@ impl Machine {
         };
         if self.letters.waits(to, id) {
             self.keep_letter(id);
+        } else if self.is_membership_in_doubt()
+            && let Some(now) = self.stepped_at
+        {
+            self.send_letter_later(now, id);
         } else {
             self.dispatch_letter(id, to);
+        }
+    }
+
+    fn send_letter_later(&mut self, now: Instant, id: RecordId) {
+        if let Some(state) = self.records.get_mut(&id) {
+            let at = now + self.settings.letter_retry;
+            state.letter_at = Some(at);
+            self.timers.insert((at, Timer::Letter(id)));
+        }
+    }
+
+    /// The pause of a letter is over; it may have left meanwhile.
+    pub(super) fn letter_pause_over(&mut self, at: Instant, id: RecordId) {
+        let state = self.records.get(&id);
+        if state.is_some_and(|state| state.letter_at == Some(at)) {
+            self.dead_letter(id);
         }
     }
 
@@ -109,6 +129,7 @@ impl Machine {
         let Some(state) = self.records.get_mut(&id) else {
             return;
         };
+        state.letter_at = None;
         if let Some(to) = state.letter.take() {
             self.letters.ended(to);
         }
@@ -126,6 +147,7 @@ impl Machine {
         let Some(state) = self.records.get_mut(&id) else {
             return;
         };
+        state.letter_at = None;
         if state.letter.is_none() {
             state.letter = Some(to);
             self.letters.of(to).open += 1;
@@ -192,8 +214,7 @@ impl Machine {
             self.begin_hold(now, Scope::Letters(to), to.cause(), (1, Some(trouble)));
             self.keep_letter(id);
         } else {
-            self.timers
-                .insert((now + self.settings.letter_retry, Timer::Letter(id)));
+            self.send_letter_later(now, id);
         }
     }
 

@@ -289,7 +289,7 @@ impl Machine {
                         self.dirty.push_back(state.lane);
                     }
                 }
-                Timer::Letter(record) => self.dead_letter(record),
+                Timer::Letter(record) => self.letter_pause_over(at, record),
             }
         }
         self.resolver.tick(now);

@@ -80,6 +80,8 @@ pub(super) struct RecordState {
     pub(super) diverted: Option<Held>,
     /// Its letter is under way, to that topic.
     pub(super) letter: Option<LetterTopic>,
+    /// When its letter is sent, or sent again, if it waits for that.
+    pub(super) letter_at: Option<Instant>,
     /// The broker has acknowledged its letter.
     pub(super) acknowledged: bool,
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ingest_core::charge::Charge;
 use ingest_core::fact::{Fact, Settlement};
@@ -11,7 +12,7 @@ use ingest_core::outcome::{HeldBy, HoldCause, Rejected, Rejection, Verdict};
 use ingest_core::record::Topic;
 use ingest_core::trouble::{Trouble, TroubleKind};
 
-use crate::driver::Driver;
+use crate::driver::{Driver, committed};
 use crate::make::{SHOP, brokers_silent, settings, shop, track};
 
 const DEAD: (Scope, HoldCause) = (
@@ -234,4 +235,43 @@ fn a_person_may_end_the_hold_and_it_comes_back_with_its_cause() {
     assert_eq!(driver.holds(), [DEAD]);
     driver.letters_fail = None;
     driver.run_to_rest();
+}
+
+#[test]
+fn a_letter_that_is_let_go_before_its_pause_is_over_leaves_once() {
+    let pause = Duration::from_millis(990);
+    let mut driver = Driver::new(
+        MachineSettings {
+            asleep_after: Some(Duration::from_secs(30)),
+            ..settings()
+        },
+        1,
+    );
+    let release = |driver: &mut Driver| {
+        let hold = driver.machine.snapshot(driver.now).holds.remove(0);
+        driver.put(Input::ReleaseHold(hold.id));
+    };
+    driver.letters_fail = trouble(TroubleKind::UnknownTopic);
+    rejected(&mut driver, 0);
+    driver.record(1, track(1));
+    driver.run_for(Duration::from_millis(50));
+    assert_eq!(driver.holds(), [DEAD]);
+    driver.letters.clear();
+    driver.hold_commits = true;
+    driver.now += Duration::from_secs(40);
+    rejected(&mut driver, 2);
+    release(&mut driver);
+    assert_eq!(driver.letters.len(), 0, "another member may be the owner");
+    driver.run_for(pause - Duration::from_millis(100));
+    driver.hold_commits = false;
+    let entries = driver.commits.last().cloned().unwrap();
+    driver.put(committed(&entries, true));
+    rejected(&mut driver, 3);
+    driver.run_for(Duration::from_millis(100));
+    assert_eq!(driver.letters.len(), 1, "that of the third failed");
+    driver.letters_fail = None;
+    release(&mut driver);
+    driver.run(5);
+    assert_eq!(driver.used(), 0);
+    assert_eq!(driver.letters.len(), 4, "each left once");
 }
