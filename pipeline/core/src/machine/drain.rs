@@ -142,6 +142,7 @@ impl Machine {
         };
         self.lanes.remove(state.lane, id);
         self.dirty.push_back(state.lane);
+        self.answer_gone(&state.work);
         for receipt in state.receipts {
             let Some(record) = self.records.get_mut(&receipt.record) else {
                 continue;

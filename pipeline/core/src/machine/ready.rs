@@ -225,6 +225,16 @@ impl Machine {
         }
     }
 
+    /// The same of one that is gone without an answer, unless that of another is due.
+    pub(super) fn answer_gone(&mut self, work: &Operation) {
+        if let (Operation::Track(_) | Operation::Identify(_), Some(now)) = (work, self.stepped_at)
+            && let Some(customer) = work.customer()
+            && !self.is_answer_due(customer.first())
+        {
+            self.resolver.answer_not_due(now, customer.first());
+        }
+    }
+
     /// A key is known to mean a customer: whoever waited goes on, and lanes of one customer become one.
     ///
     /// `origin` is where the operation that told it comes from; without one, the first that waited is.

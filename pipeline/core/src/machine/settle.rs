@@ -67,6 +67,9 @@ impl Machine {
         self.progress.ended(&state);
         self.lanes.remove(state.lane, id);
         self.dirty.push_back(state.lane);
+        if !matches!(end, End::Delivered) {
+            self.answer_gone(&state.work);
+        }
         self.journal_end(id, &state);
         for receipt in state.receipts {
             self.settle(receipt, end, state.attempts);

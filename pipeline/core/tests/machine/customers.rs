@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use ingest_core::call::{Call, CallResult, SearchFound};
 use ingest_core::fact::Settlement;
+use ingest_core::machine::Input;
 use ingest_core::operation::{CustomerKey, CustomerRef, MissingCustomer};
-use ingest_core::outcome::{HoldCause, Outcome, Rejection, RetryCause};
+use ingest_core::outcome::{HoldCause, Outcome, Rejection, RetryCause, Verdict};
 
 use crate::driver::Driver;
-use crate::make::{by_email, identify, object, owned, settings, track, write};
+use crate::make::{by_email, customer, identify, object, owned, settings, shop, track, write};
 
 fn order_of(customer: CustomerRef) -> ingest_core::operation::Planned {
     write(owned(object("order", 1), customer))
@@ -291,4 +292,24 @@ fn a_customer_that_is_waited_for_and_comes_takes_its_object() {
         [Settlement::Delivered],
         "by its other key"
     );
+}
+
+#[test]
+fn nobody_waits_for_the_answer_to_an_event_that_was_left_to_another_replica() {
+    let mut driver = Driver::new(settings(), 2);
+    driver.answer(|call| match call {
+        Call::Track { .. } => Some(CallResult::Tracked(Outcome::Retry(RetryCause::Network))),
+        _ => None,
+    });
+    driver.judged(shop(0), 0, Verdict::Emit(vec![track(1)]));
+    driver.run_for(Duration::from_millis(10));
+    let order = order_of(customer(1));
+    driver.judged(shop(1), 0, Verdict::Emit(vec![order]));
+    let epoch = driver.epoch(&shop(0));
+    driver.put(Input::Lost {
+        partition: shop(0),
+        epoch,
+    });
+    driver.run(20);
+    assert_eq!(driver.settled(), [Settlement::Delivered]);
 }
