@@ -20,6 +20,10 @@ pub struct Generations<K, V> {
     young: HashMap<K, V>,
     old: HashMap<K, V>,
     half: usize,
+    /// Bytes that a value occupies besides its place, and those of all.
+    weigh: fn(&V) -> usize,
+    young_apart: usize,
+    old_apart: usize,
 }
 
 /// What is known of an object.
@@ -107,13 +111,25 @@ impl<K: Hash + Eq + Clone, V: Clone> Generations<K, V> {
             young: HashMap::new(),
             old: HashMap::new(),
             half: (capacity / 2).max(1),
+            weigh: |_| 0,
+            young_apart: 0,
+            old_apart: 0,
+        }
+    }
+
+    /// The same of values that occupy that many bytes besides their places, each its own.
+    #[must_use]
+    pub fn weighing(capacity: usize, weigh: fn(&V) -> usize) -> Self {
+        Self {
+            weigh,
+            ..Self::new(capacity)
         }
     }
 
     /// The value of a key; asking keeps it.
     pub fn get(&mut self, key: &K) -> Option<&V> {
         if !self.young.contains_key(key) {
-            let value = self.old.remove(key)?;
+            let value = self.old.get(key)?.clone();
             self.insert(key.clone(), value);
         }
         self.young.get(key)
@@ -135,21 +151,28 @@ impl<K: Hash + Eq + Clone, V: Clone> Generations<K, V> {
     pub fn insert(&mut self, key: K, value: V) {
         if self.young.len() >= self.half && !self.young.contains_key(&key) {
             self.old = std::mem::take(&mut self.young);
+            self.old_apart = std::mem::take(&mut self.young_apart);
         }
-        self.old.remove(&key);
+        self.remove(&key);
+        self.young_apart += (self.weigh)(&value);
         self.young.insert(key, value);
     }
 
     /// Forgets a key.
     pub fn remove(&mut self, key: &K) {
-        self.young.remove(key);
-        self.old.remove(key);
+        if let Some(gone) = self.young.remove(key) {
+            self.young_apart -= (self.weigh)(&gone);
+        }
+        if let Some(gone) = self.old.remove(key) {
+            self.old_apart -= (self.weigh)(&gone);
+        }
     }
 
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.young.clear();
         self.old.clear();
+        (self.young_apart, self.old_apart) = (0, 0);
     }
 
     /// How many entries there are.
@@ -168,7 +191,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Generations<K, V> {
     #[must_use]
     pub fn bytes(&self, apart: usize) -> usize {
         let places = map_bytes::<K, V>(self.young.capacity() + self.old.capacity());
-        places + self.len() * apart
+        places + self.len() * apart + self.young_apart + self.old_apart
     }
 }
 
@@ -178,7 +201,7 @@ impl Directory {
     pub fn new(capacity: usize) -> Self {
         Self {
             customers: Generations::new(capacity),
-            objects: Generations::new(capacity),
+            objects: Generations::weighing(capacity, |object| object.changes.apart()),
             hits: 0,
             misses: 0,
         }

@@ -53,6 +53,12 @@ impl Changes {
         self.0.contains(&change)
     }
 
+    /// Bytes that they occupy besides their own.
+    pub(crate) fn apart(&self) -> usize {
+        let apart = self.0.spilled().then_some(self.0.capacity());
+        apart.unwrap_or(0) * size_of::<ChangeKey>()
+    }
+
     /// A change was made. The oldest falls out where there are too many.
     pub fn note(&mut self, change: ChangeKey) {
         self.0.retain(|known| *known != change);

@@ -127,6 +127,11 @@ impl Said {
         Some(left)
     }
 
+    /// Bytes that it occupies besides its own.
+    pub(crate) fn apart(&self) -> usize {
+        self.ages.0.capacity() * size_of::<(Field, i64)>() + self.changes.apart()
+    }
+
     /// These fields were sent, with what is known of their times.
     pub fn note(&mut self, fields: &Map<String, Value>, ages: &Ages) {
         for field in fields_of(fields) {

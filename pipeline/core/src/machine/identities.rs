@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Machine;
 use super::state::OperationState;
-use crate::directory::{Generations, customer_hash};
+use crate::directory::{Generations, customer_hash, map_bytes};
 use crate::lane::OperationId;
 use crate::operation::{CustomerKey, CustomerRef, Identify, Operation};
 use crate::outcome::SkipReason;
@@ -12,20 +12,31 @@ use crate::repeat::ChangeKey;
 use crate::said::{Ages, Said};
 use crate::state_log::{Content, Entity};
 
-/// Customers of whom it is remembered what was said: some 200 bytes each.
-const CUSTOMERS: usize = 50_000;
+/// Customers of whom it is remembered what was said, if the budget has room for them.
+pub(super) const CUSTOMERS: usize = 50_000;
+
+/// What one of them takes besides its place, as a rule: eight fields and as many changes.
+const USUAL: usize = 200;
 
 /// What was said of the customers that were identified last.
 #[derive(Debug)]
 pub(super) struct Identities(Generations<u128, Said>);
 
-impl Default for Identities {
-    fn default() -> Self {
-        Self(Generations::new(CUSTOMERS))
-    }
-}
-
 impl Identities {
+    pub(super) fn new(customers: usize) -> Self {
+        Self(Generations::weighing(customers, Said::apart))
+    }
+
+    /// Bytes that they occupy, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.bytes(0)
+    }
+
+    /// Bytes that so many usual ones occupy, about.
+    pub(super) fn usual_bytes(customers: usize) -> usize {
+        map_bytes::<u128, Said>(customers) + customers * USUAL
+    }
+
     fn of(&mut self, names: &[u128]) -> Option<&Said> {
         let name = names.iter().find(|name| self.0.contains(name))?;
         self.0.get(name)

@@ -136,7 +136,7 @@ impl Machine {
     #[must_use]
     pub fn new(settings: MachineSettings) -> Self {
         let resolver = Resolver::new(settings.resolver());
-        let (entries, occurrences) = memory::entries(&settings);
+        let caches = memory::entries(&settings);
         Self {
             assignments: HashMap::new(),
             topology: HashMap::new(),
@@ -151,9 +151,9 @@ impl Machine {
             verify: BTreeSet::new(),
             jobs: Jobs::new(settings.jobs),
             resolver,
-            directory: Directory::new(entries),
-            delivered_events: Generations::new(occurrences),
-            identities: identities::Identities::default(),
+            directory: Directory::new(caches.directory),
+            delivered_events: Generations::new(caches.events),
+            identities: identities::Identities::new(caches.customers),
             quota: Quota::new(settings.quota),
             turns: Turns::default(),
             holds: Holds::new(settings.patient_probes, settings.eager_probes),

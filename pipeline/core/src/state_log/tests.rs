@@ -221,6 +221,29 @@ fn the_oldest_facts_make_room() {
     );
 }
 
+#[test]
+fn what_waits_is_counted_and_beyond_the_limit_only_objects_are_added() {
+    let capacity = Capacity {
+        facts: 40_000,
+        events: 1,
+    };
+    let mut writer = SliceWriter::new(slice(), owner(1), &Slice::default(), capacity);
+    let empty = writer.bytes();
+    let said = |at| Entry {
+        at: Offset(at),
+        content: Content::Identity(Said::default()),
+    };
+    for n in 0..30_000 {
+        writer.learn(Entity::Identity(n), said(1));
+    }
+    assert_eq!(writer.waiting(), 20_000);
+    assert_eq!(writer.left_out(), 10_000);
+    let full = writer.bytes();
+    assert!(full - empty > 20_000 * 300, "{empty} {full}");
+    writer.learn(Entity::Object(1), object(2, 1));
+    assert!(writer.waiting() > 20_000);
+}
+
 /// Writes of several owners, each with offsets that only grow: owner, entity, offset, version.
 fn writes() -> impl Strategy<Value = Vec<(u64, u128, i64, u64)>> {
     let one = (0_u64..4, 0_u128..4, 1_i64..5, 0_u64..5);

@@ -19,7 +19,7 @@ use crate::directory::map_bytes;
 
 /// Entries in one batch.
 const BATCH: usize = 500;
-/// Entries that wait to be written; beyond that, what costs units only is left out.
+/// Entries that wait to be written; beyond that, all but objects and intents are left out.
 const WAITING: usize = 20_000;
 
 /// A record for the state topic, as bytes.
@@ -73,11 +73,17 @@ struct Place {
 /// What an entity and its number take in the order of a window, about: nodes of a tree are two thirds full.
 const ORDERED: usize = 64;
 
+/// What an entry that waits takes in the index of its map, and what it says, about, besides its place.
+const HASHED: usize = 24;
+const APART: usize = 200;
+
 impl SliceWriter {
     /// Bytes that what it remembers occupies, about.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.facts.bytes() + self.events.bytes()
+        let entries = self.outbox.capacity() + self.under_way.capacity();
+        let places = entries * (size_of::<(EntryKey, Option<Entry>)>() + HASHED);
+        self.facts.bytes() + self.events.bytes() + places + self.waiting() * APART
     }
 
     /// The writer of an assignment, which goes on from what the slice holds. Intents are taken over at once.
@@ -122,11 +128,12 @@ impl SliceWriter {
         self.owner
     }
 
-    /// Something was learnt. Where too much waits already, customers and events are left out: it costs units, no more.
+    /// Something was learnt. Where too much waits already, it is left out, unless it is of an object: what is left out of
+    /// customers and events costs units, and a late identity may be said again after a restart.
     pub fn learn(&mut self, entity: Entity, entry: Entry) {
         let may_be_left_out = match entity {
-            Entity::Customer(_) | Entity::Event(_) => true,
-            Entity::Object(_) | Entity::Identity(_) | Entity::Intent(_) => false,
+            Entity::Customer(_) | Entity::Event(_) | Entity::Identity(_) => true,
+            Entity::Object(_) | Entity::Intent(_) => false,
         };
         if may_be_left_out && self.outbox.len() >= WAITING {
             self.left_out += 1;

@@ -166,7 +166,11 @@ pub(crate) fn remembering(
                 rev += 1;
             }
             Call::GetKObject { .. } if rev > 0 => {
-                let version = versions.get(rev - 1).or(versions.last()).copied().flatten();
+                let version = versions
+                    .get(rev - 1)
+                    .or_else(|| versions.last())
+                    .copied()
+                    .flatten();
                 return Some(CallResult::KObject(Outcome::Delivered(Some(ObjectState {
                     id: "object 1".into(),
                     rev: i64::try_from(rev).ok(),

@@ -52,8 +52,8 @@ struct Written {
 }
 
 fn number(text: &str) -> Option<Written> {
-    let (mantissa, shift) = match text.find(['e', 'E']) {
-        Some(at) => (&text[..at], text[at + 1..].parse::<i32>().ok()?),
+    let (mantissa, shift) = match text.split_once(['e', 'E']) {
+        Some((mantissa, shift)) => (mantissa, shift.parse::<i32>().ok()?),
         None => (text, 0),
     };
     if shift.abs() > MAX_SHIFT {
