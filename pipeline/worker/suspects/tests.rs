@@ -6,6 +6,7 @@ use bytes::Bytes;
 use ingest_core::record::{Offset, Position, TopicPartition};
 
 use super::*;
+use crate::clock::Clock;
 
 /// A child that is ready at once, takes a line for each answer, and ends itself by a signal at a line with `deadly`'s base64.
 const SCRIPT: &str = r#"echo ready
@@ -35,7 +36,7 @@ fn record(partition: i32, offset: i64, value: &'static str) -> Record {
 }
 
 fn open(dir: &Path, script: &str) -> Suspects {
-    let now_ms = crate::clock::Clock.unix_ms();
+    let now_ms = Clock.unix_ms();
     Suspects::open(dir, "workers", child(script), now_ms).expect("a folder of one's own")
 }
 
@@ -136,7 +137,7 @@ fn a_child_that_cannot_be_had_accuses_nobody() {
 fn notes_of_another_time_are_of_no_account() {
     let dir = tempfile::tempdir().expect("a folder");
     killed(dir.path(), &[record(0, 40, "good")]);
-    let later = crate::clock::Clock.unix_ms() + 25 * 3_600_000;
+    let later = Clock.unix_ms() + 25 * 3_600_000;
     let suspects = Suspects::open(dir.path(), "workers", child(SCRIPT), later).expect("a folder");
     assert_eq!(suspects.rejected(&record(0, 40, "deadly")), None);
 }
@@ -145,7 +146,7 @@ fn notes_of_another_time_are_of_no_account() {
 fn what_another_replica_reads_is_not_suspected_for_ever() {
     let dir = tempfile::tempdir().expect("a folder");
     killed(dir.path(), &[record(0, 40, "good"), record(1, 7, "good")]);
-    let now_ms = crate::clock::Clock.unix_ms();
+    let now_ms = Clock.unix_ms();
     let suspects = open(dir.path(), SCRIPT);
     let (soon, hour) = (now_ms + 59 * 60_000, now_ms + 61 * 60_000);
     assert!(
@@ -169,7 +170,7 @@ fn a_child_without_a_suspect_is_ended() {
     let dir = tempfile::tempdir().expect("a folder");
     killed(dir.path(), &[record(0, 40, "good")]);
     let suspects = open(dir.path(), SCRIPT);
-    let now_ms = crate::clock::Clock.unix_ms();
+    let now_ms = Clock.unix_ms();
     let running = || suspects.with(|inner| inner.trial.is_running());
     suspects.rejected_at(&record(0, 40, "good"), now_ms);
     suspects.rejected_at(&record(1, 0, "good"), now_ms + 59_000);

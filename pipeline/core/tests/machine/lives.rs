@@ -110,7 +110,7 @@ fn records_of_the_old_life_that_were_on_their_way_are_still_taken() {
         record: record(shop(0), 41),
         epoch: old,
         event_ms: None,
-        verdict: ingest_core::outcome::Verdict::Emit(vec![track(1)]),
+        verdict: Verdict::Emit(vec![track(1)]),
         dropped: Vec::new(),
     });
     driver.run(1);
