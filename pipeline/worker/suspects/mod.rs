@@ -3,10 +3,10 @@
 //! No record should be able to end the process: evaluation is bounded in memory, time and depth. If one does all the same, no
 //! handler runs, the offset stays uncommitted, and the next process would read the record again, for ever.
 //!
-//! So each mapper thread leaves a note on disk of which offsets it may have in hand ([`Marks`]): ranges, written once for a
+//! So each mapper thread leaves a note on disk of which offsets it may have in hand (`Marks`): ranges, written once for a
 //! thousand records, because a note for each record would cost more than mapping it. A process that finds notes of one that did
 //! not end in good order takes the records in them for suspects. Each suspect is first mapped by a child process
-//! ([`trial::Trial`]). A record at which two children die that mapped nothing else is rejected, [`Rejection::ProcessDied`]; all others go on as usual. A
+//! (`trial`). A record at which two children die that mapped nothing else is rejected, [`Rejection::ProcessDied`]; all others go on as usual. A
 //! process that was killed from outside costs its successor a thousand trials a partition, and accuses no record. After an hour
 //! nothing is suspected any more: its partition may be another replica's by now.
 //!

@@ -13,7 +13,7 @@
 //! group's. E-mail addresses in other places (`recipient`, `invitee_email`) are other people's and are never read.
 //! `anonymousId` identifies nobody.
 //!
-//! Producers spell one trait in several ways (`firstName`, `first_name`, `Firstname`); [`traits`] has one spelling for each.
+//! Producers spell one trait in several ways (`firstName`, `first_name`, `Firstname`); `traits` has one spelling for each.
 
 use serde_json::{Map, Value};
 

@@ -1,10 +1,10 @@
 //! Expressions: what a field of a mapping gets its value from.
 //!
-//! An expression is jq over the event's content ([`jq`]). `.` is the content, `$event` what the envelope says (`name`, `id`,
+//! An expression is jq over the event's content (`jq`). `.` is the content, `$event` what the envelope says (`name`, `id`,
 //! `time`, `source`, `deleted`, `anonymousId`, and `customer` with the keys that name the customer, null where there are
 //! none), and `$record` where it came from (`topic`, `partition`, `offset`, `timestamp`, `key`, `headers`). Nothing else can
 //! be seen: no clock, no environment, no files, no further inputs. So an expression gives the same for the same record
-//! always, and what is counted ([`meter`]) sees to it that it ends, and that it takes neither the memory nor the stack.
+//! always, and what is counted (`meter`) sees to it that it ends, and that it takes neither the memory nor the stack.
 
 mod hint;
 mod jq;
