@@ -160,7 +160,9 @@ impl Samples {
                 let price: f64 = field(row, "sales_value")?.parse()?;
                 cents += (price * 100.0).round();
                 products.push(json!({"product_id": sku, "quantity": quantity, "price": price}));
-                lines.push(json!({"sku": sku, "quantity": quantity, "price": price}));
+                // a whole number has one spelling, whoever wrote it as a fraction
+                let shown: Value = serde_json::from_str(&price.to_string())?;
+                lines.push(json!({"sku": sku, "quantity": quantity, "price": shown}));
             }
             self.lines += lines.len();
             let message = json!({

@@ -100,29 +100,6 @@ impl OwnBroker {
         out
     }
 
-    /// Cuts a file of the stopped container to that part of its length. Its owner stays, or the broker could not write it.
-    pub(crate) fn cut(&self, file: &str, part: f64) {
-        let folder = tempfile::tempdir().unwrap();
-        let copy = folder.path().join("copy");
-        let inside = format!("{}:{file}", self.container.id());
-        let outside = copy.to_str().unwrap();
-        let run = |from: &str, to: &str| {
-            let status = Command::new("docker").args(["cp", "-a", from, to]).status();
-            assert!(status.unwrap().success(), "docker cp {from} {to}");
-        };
-        run(&inside, outside);
-        let open = std::fs::OpenOptions::new().write(true).open(&copy).unwrap();
-        let length = open.metadata().unwrap().len();
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::cast_precision_loss,
-            reason = "a part of a small file"
-        )]
-        open.set_len((length as f64 * part) as u64).unwrap();
-        run(outside, &inside);
-    }
-
     /// Starts it again with the data that it had, and returns when it answers.
     pub(crate) async fn start(&self) {
         self.container.start().await.unwrap();
