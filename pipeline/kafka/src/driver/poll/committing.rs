@@ -166,7 +166,7 @@ fn begun(committed: Option<Offset>, log: Option<Gap>, reads_from_end: bool) -> R
     if committed.is_none() && reads_from_end {
         Reading::from_end(log.map(|log| log.to))
     } else {
-        Reading::at(committed.or(log.map(|log| log.from)))
+        Reading::at(committed.or_else(|| log.map(|log| log.from)))
     }
 }
 
