@@ -127,7 +127,7 @@ impl Places {
             self.for_topic(topic, last.kind)
                 .map(|way_out| format!("{way_out}; work goes on by itself then"))
         });
-        told.map_or(Cow::Borrowed(what_to_do(cause)), Cow::Owned)
+        told.map_or_else(|| Cow::Borrowed(what_to_do(cause)), Cow::Owned)
     }
 
     /// What makes a topic usable, as a command.

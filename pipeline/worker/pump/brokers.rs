@@ -124,7 +124,7 @@ fn unusable(
         if *times >= LOOKS {
             troubles.push(TopicTrouble {
                 topic: topic.clone(),
-                setting: *setting,
+                setting,
                 kind,
             });
         }

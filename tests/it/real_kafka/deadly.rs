@@ -50,7 +50,7 @@ async fn a_record_at_which_a_worker_and_its_children_die_is_dead_lettered_and_no
     assert_eq!(source, Some(Bytes::from(offset)));
     let account = setup.kustomer.account();
     setup.assert_good_but_repeats(&account);
-    setup.assert_delivered(&account, &shop.expected());
+    setup.assert_delivered(&account, shop.expected());
     second.assert_sound().await;
     let (status, _) = second.terminate().await;
     assert_eq!(status.code(), Some(0), "{}", second.tail());

@@ -44,17 +44,20 @@ fn post(path: &str, body: &Value) -> u16 {
     let mut sim = Sim::new(Config::default());
     let request = Request::new(Method::Post, path)
         .token("sim-key")
-        .text(&body.to_string());
+        .text(body.to_string());
     sim.handle(SimTime::from_millis(1_772_611_200_000), &request)
         .status
 }
+
+/// What reads a key of one kind.
+type Read = fn(&Value) -> Key;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
     #[test]
     fn no_key_leaves_that_the_api_refuses(text in nearly()) {
-        let kinds: [(&str, fn(&Value) -> Key); 3] =
+        let kinds: [(&str, Read); 3] =
             [("email", email), ("phone", phone), ("externalId", external_id)];
         for (field, read) in kinds {
             if let Ok(Some(key)) = read(&json!(text)) {

@@ -111,7 +111,7 @@ pub(crate) fn order(id: u64, version: u64, who: u64) -> Planned {
 
 /// The order in a state of that version, with that total.
 pub(crate) fn order_at(id: u64, version: &str, who: u64, total: Value) -> Planned {
-    let custom = json!({ "totalNum": total });
+    let custom = Value::Object([("totalNum".to_owned(), total)].into_iter().collect());
     state_of("order", id, version, who, MissingCustomer::Create, custom)
 }
 
