@@ -26,28 +26,31 @@ const LIMIT: u32 = 1_000;
 const ALLOWED: u64 = 800;
 /// 97 % of what is allowed.
 const LEAST: u64 = 776;
+/// Customers of each partition.
 const CUSTOMERS: u64 = 250;
 
 /// What a shop's topic holds, in the proportions of the demonstration: a third is skipped, a third are events and identities that
-/// cost a request each, a third are orders, of which a hundred share one.
+/// cost a request each, a third are orders, of which a hundred share one. A customer's records are all in one partition.
 struct Shop {
     random: StdRng,
+    partitions: u64,
     orders: BTreeMap<u64, u64>,
     records: u64,
 }
 
 impl Shop {
-    fn new() -> Self {
+    fn new(partitions: u64) -> Self {
         Self {
             random: StdRng::seed_from_u64(11),
+            partitions,
             orders: BTreeMap::new(),
             records: 0,
         }
     }
 
-    fn record(&mut self) -> Verdict {
+    fn record(&mut self, partition: u64) -> Verdict {
         self.records += 1;
-        let who = self.customer();
+        let who = self.customer() * self.partitions + partition;
         match self.random.random_range(0..1_000) {
             0..60 => make::emit(vec![identify(who, self.records)]),
             60..380 => Verdict::Skip(SkipReason::NoRoute),
@@ -104,11 +107,12 @@ fn world(partitions: i32, budget: u64) -> World {
 
 /// Delivers a backlog of so many records in each partition, for that many minutes at most.
 fn deliver(world: &mut World, records: u64, minutes: u64) {
-    let mut shop = Shop::new();
-    let partitions = i32::try_from(world.logs.len()).unwrap();
+    let partitions = world.logs.len();
+    let mut shop = Shop::new(partitions as u64);
     for _ in 0..records {
         for number in 0..partitions {
-            world.put(number, shop.record());
+            let verdict = shop.record(number as u64);
+            world.put(i32::try_from(number).unwrap(), verdict);
         }
     }
     world.assign_all(0);
