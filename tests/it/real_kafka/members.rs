@@ -111,7 +111,7 @@ async fn restart(setup: &Setup, end: End) {
     let account = setup.kustomer.account();
     match end {
         End::Terminated => setup.assert_good(&account),
-        End::Killed => setup.assert_good_but_contended(&account),
+        End::Killed => setup.assert_good_but_repeats(&account),
     }
     setup.assert_delivered(&account, shop.expected());
     setup.assert_dead_letters(shop.expected()).await;

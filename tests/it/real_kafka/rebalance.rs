@@ -98,7 +98,7 @@ async fn a_member_that_slept_longer_than_its_session_does_no_harm_when_it_wakes(
     setup.wait_until_committed(&[&sleeper, &other]).await;
 
     let account = setup.kustomer.account();
-    setup.assert_good_but_contended(&account);
+    setup.assert_good_but_repeats(&account);
     setup.assert_delivered(&account, shop.expected());
     let repeated_letters = setup.assert_dead_letters(shop.expected()).await;
     sleeper.assert_sound().await;

@@ -16,7 +16,7 @@ const CUSTOMERS: u64 = 6;
 
 fn mapping(meta: &str) -> String {
     format!(
-        "format: segment\nroutes:\n  - name: coupon\n    on: Coupon Applied\n    customer: {{ externalId: .userId }}\n    do:\n      \
+        "format: segment\nonBad: reject\nroutes:\n  - name: coupon\n    on: Coupon Applied\n    customer: {{ externalId: .userId }}\n    do:\n      \
          - track: .event\n        meta: {meta}\n"
     )
 }

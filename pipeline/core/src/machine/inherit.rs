@@ -79,6 +79,15 @@ impl Fate {
     }
 }
 
+impl Item {
+    /// Records below this offset never come again.
+    fn pass(&mut self, committed: Offset) {
+        let named = self.operations.len();
+        self.operations.retain(|one| one.offset >= committed);
+        self.stray |= self.operations.len() < named;
+    }
+}
+
 impl Inheritance {
     /// How many writes of earlier owners are open.
     pub(super) fn len(&self) -> usize {
@@ -418,35 +427,38 @@ impl Machine {
                     item.operations.retain(|one| !void && !ended.contains(one));
                 }
             }
-            self.sweep_intent(entity, None);
+            self.sweep_intent(entity);
         }
     }
 
-    /// Records below this offset never come again: what was written for them is of no interest any more.
+    /// Records below this offset never come again: what was written for them is of no interest any more, unless nobody knows what
+    /// became of it. An operation that is still named then was never seen here: its record had been deleted.
     pub(super) fn sweep_inherited(&mut self, partition: &TopicPartition, committed: Offset) {
         let below: Vec<Entity> = self
             .inheritance
             .intents
-            .iter()
+            .iter_mut()
             .filter(|(_, one)| one.partition == *partition && one.at < committed)
-            .map(|(entity, _)| *entity)
+            .map(|(entity, one)| {
+                for item in one.items.values_mut() {
+                    item.pass(committed);
+                }
+                *entity
+            })
             .collect();
         for entity in below {
-            self.sweep_intent(entity, Some(committed));
+            self.sweep_intent(entity);
         }
     }
 
     /// Lets go of an inherited write, if nothing of it is waited for.
-    fn sweep_intent(&mut self, entity: Entity, committed: Option<Offset>) {
+    fn sweep_intent(&mut self, entity: Entity) {
         let Some(intent) = self.inheritance.intents.get(&entity) else {
             return;
         };
         let of_interest = |item: &Item| {
-            let open = item
-                .operations
-                .iter()
-                .any(|one| committed.is_none_or(|below| one.offset >= below));
-            open || item.fate == Fate::Waiting || (item.stray && item.fate.is_in_doubt())
+            let open = !item.operations.is_empty() || item.fate == Fate::Waiting;
+            open || (item.stray && item.fate.is_in_doubt())
         };
         if intent.items.values().any(of_interest) {
             return;
@@ -458,17 +470,19 @@ impl Machine {
         }
     }
 
-    /// An inherited job has ended: what is below the commits needs no owner any more.
+    /// An inherited job has ended: what was kept for its answer alone is of no interest any more.
     pub(super) fn inherited_job_ended(&mut self) {
-        let intents = self.inheritance.intents.iter();
-        let all: Vec<(Entity, Option<Offset>)> = intents
-            .map(|(entity, one)| {
-                let assignment = self.assignments.get(&one.partition);
-                (*entity, assignment.and_then(|assignment| assignment.acked))
-            })
+        let committed: Vec<(TopicPartition, Offset)> = self
+            .assignments
+            .iter()
+            .filter_map(|(partition, one)| Some((partition.clone(), one.acked?)))
             .collect();
-        for (entity, committed) in all {
-            self.sweep_intent(entity, committed);
+        for (partition, committed) in committed {
+            self.sweep_inherited(&partition, committed);
+        }
+        let all: Vec<Entity> = self.inheritance.intents.keys().copied().collect();
+        for entity in all {
+            self.sweep_intent(entity);
         }
     }
 

@@ -369,20 +369,28 @@ impl Machine {
             return Some(receipt);
         };
         let journalled = self.settings.state.is_some();
-        let may_merge = state.partition == *arriving.partition
-            && !state.ambiguous
+        // An earlier owner may have written it; here it waits, unwritten, until that is known.
+        let heir = state.begun && state.last_write.is_none() && state.attempts == 0;
+        let waits_unwritten = match state.stage {
+            Stage::Queued
+            | Stage::WaitCustomer
+            | Stage::WaitInherited
+            | Stage::ReadyTrack
+            | Stage::KeptBack
+            | Stage::ReadyWrite(_) => !state.ambiguous,
+            Stage::Parked(_) => heir,
+            Stage::Journalling
+            | Stage::ReadyForced
+            | Stage::Suspect
+            | Stage::ReadyVerify
+            | Stage::UnderWay
+            | Stage::InJob(_) => false,
+        };
+        let may_merge = waits_unwritten
+            && state.partition == *arriving.partition
             && !state.copy
             && state.begun == arriving.begun
-            && !(journalled && state.receipts.len() >= MERGED)
-            && matches!(
-                state.stage,
-                Stage::Queued
-                    | Stage::WaitCustomer
-                    | Stage::WaitInherited
-                    | Stage::ReadyTrack
-                    | Stage::KeptBack
-                    | Stage::ReadyWrite(_)
-            );
+            && !(journalled && state.receipts.len() >= MERGED);
         if !may_merge {
             return Some(receipt);
         }

@@ -55,6 +55,8 @@ pub(super) struct Put {
     said: Vec<(i32, Option<i64>, Verdict)>,
     /// Numbers of states that were put in once more.
     copied: BTreeSet<u64>,
+    /// Events that were put in once more.
+    copied_events: BTreeSet<u64>,
     /// Numbers of states that were read again from a log that lost its end, where another owner may not know of them.
     read_again: BTreeSet<u64>,
     versions: BTreeMap<u64, u64>,
@@ -73,6 +75,7 @@ impl Put {
             remembered,
             said: Vec::new(),
             copied: BTreeSet::new(),
+            copied_events: BTreeSet::new(),
             read_again: BTreeSet::new(),
             versions: BTreeMap::new(),
             ties: 0,
@@ -141,6 +144,27 @@ impl Put {
         );
     }
 
+    /// Events that were told after a later one of their customer, besides repeats. Where a record was lost, a copy of it that was
+    /// put in later takes its place.
+    pub(super) fn out_of_order(&self, world: &World, excused: &Excused) -> Vec<u64> {
+        let mut wrong = Vec::new();
+        for customer in 0..CUSTOMERS {
+            let mut told = BTreeSet::new();
+            for event in world.sim.events_of_customer(&format!("u{customer}")) {
+                let Some(key) = event.event_key else { continue };
+                let n = number_of_key(&key);
+                let late = self.copied_events.contains(&n) && excused.events.contains(&key);
+                if !late && !told.contains(&n) && told.last().is_some_and(|last| n < *last) {
+                    wrong.push(n);
+                }
+                if !late {
+                    told.insert(n);
+                }
+            }
+        }
+        wrong
+    }
+
     /// Orders that are not there, or not in their last state.
     pub(super) fn behind(&self, world: &World, excused: &Excused, context: &str) -> Vec<String> {
         let mut stored = BTreeMap::new();
@@ -204,6 +228,24 @@ fn numbers(verdict: &Verdict) -> Vec<u64> {
     numbers.collect()
 }
 
+fn events(verdict: &Verdict) -> Vec<u64> {
+    let Verdict::Emit(planned) = verdict else {
+        return Vec::new();
+    };
+    let events = planned.iter().filter_map(|one| {
+        let Operation::Track(track) = &one.operation else {
+            return None;
+        };
+        Some(number_of_key(&track.event_key.to_string()))
+    });
+    events.collect()
+}
+
+fn number_of_key(key: &str) -> u64 {
+    let key: uuid::Uuid = key.parse().unwrap();
+    u64::try_from(key.as_u128() - 1).unwrap()
+}
+
 pub(super) fn fill(world: &mut World, dice: &mut Dice, put: &mut Put, records: u64, from: u64) {
     for n in from..from + records {
         let customer = dice.roll(CUSTOMERS);
@@ -230,6 +272,7 @@ pub(super) fn fill(world: &mut World, dice: &mut Dice, put: &mut Put, records: u
                 };
                 put.copies += 1;
                 put.copied.extend(numbers(&verdict));
+                put.copied_events.extend(events(&verdict));
                 world.put_event(partition, at, verdict);
                 continue;
             }
