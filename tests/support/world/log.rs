@@ -33,6 +33,10 @@ pub(crate) struct Log {
     births: Vec<i64>,
     /// A new life under this epoch may be committed below what was committed before.
     may_go_back: Option<Epoch>,
+    /// Nobody has read anything since the log lost its end.
+    unnoticed: bool,
+    /// Records of a life that nobody had noticed before a position above them was taken up (gaps.md).
+    pub(crate) passed_over: Vec<Verdict>,
 }
 
 /// A record as its owner gets it.
@@ -79,6 +83,8 @@ impl Log {
             reading: Reading::default(),
             births: Vec::new(),
             may_go_back: None,
+            unnoticed: false,
+            passed_over: Vec::new(),
         }
     }
 
@@ -131,6 +137,10 @@ impl Log {
         }
         let index = usize::try_from(self.next).ok()?;
         let verdict = self.verdicts.get(index)?.clone();
+        if std::mem::take(&mut self.unnoticed) {
+            let passed_over = self.records(self.start, self.next);
+            self.passed_over.extend(passed_over);
+        }
         let offset = Offset(self.next);
         self.next += 1;
         Some(Fetched {
@@ -266,11 +276,7 @@ impl World {
         let read = read.max(log.start);
         let start = (read.max(log.start) + records).min(log.end());
         let unread = log.records(read, start);
-        self.losses.vanished += if log.is_read() {
-            unread.len() as u64
-        } else {
-            log.unsettled(&name, read, start)
-        };
+        self.losses.vanished += log.unsettled(&name, read, start);
         self.losses.unread.extend(unread);
         if let Some((replica, _)) = log.owner {
             let in_hand = log.records(log.committed, read);
@@ -312,6 +318,7 @@ impl World {
         log.event_ms.truncate(left);
         log.arrived.truncate(left);
         log.next = log.start;
+        log.unnoticed = true;
         log.records(log.start, end)
     }
 

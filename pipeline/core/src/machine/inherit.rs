@@ -79,6 +79,18 @@ impl Fate {
     }
 }
 
+/// An object as an inherited write left it.
+fn stored(id: Arc<str>, item: &Item, revision: Revision) -> KnownObject {
+    KnownObject {
+        id,
+        version: item.version.clone(),
+        fingerprint: None,
+        revision,
+        doubtful: false,
+        changes: Changes::default(),
+    }
+}
+
 impl Item {
     /// Records below this offset never come again.
     fn pass(&mut self, committed: Offset) {
@@ -261,32 +273,40 @@ impl Machine {
             return;
         };
         let before = self.directory.object_by_hash(kept.object);
-        let (id, revision) = match (intent.verb, id, before) {
-            // An object that was made and not named must not be made again: it is read when its id is needed.
-            (Verb::Create, id, _) => (
-                Some(id.unwrap_or_else(|| Arc::from(""))),
-                Revision::SinceCreate(0),
-            ),
-            // What the directory knows may be another object of the same external id, or a later state of this one: then
-            // this write is not the next.
-            (Verb::Update, Some(id), Some(before))
-                if id == before.id && before.is_older_than(kept.version.as_ref()) =>
-            {
-                (Some(id), before.revision.next())
-            }
-            (Verb::Update, id, before) => {
-                (id.or_else(|| before.map(|one| one.id)), Revision::Unknown)
-            }
-        };
-        let (object, partition, at) = (kept.object, intent.partition.clone(), intent.at);
-        let known = id.map(|id| KnownObject {
-            id,
-            version: kept.version.clone(),
-            fingerprint: None,
-            revision,
-            doubtful: false,
-            changes: Changes::default(),
+        // Where duplicates are allowed, what the directory knows may be another object of the same external id.
+        let same = before.filter(|before| {
+            let named = id.as_ref().filter(|_| before.has_id());
+            named.is_none_or(|id| *id == before.id)
         });
+        let (object, partition, at) = (kept.object, intent.partition.clone(), intent.at);
+        let known = match (intent.verb, id, same) {
+            // A later state stands.
+            (_, _, Some(before)) if before.is_newer_than(kept.version.as_ref()) => None,
+            // It may be this state or another of its version. What was made of it stays known.
+            (verb, id, Some(before)) if before.ties_with(kept.version.as_ref()) => {
+                let revision = match verb {
+                    Verb::Create => before.revision,
+                    Verb::Update => Revision::Unknown,
+                };
+                Some(KnownObject {
+                    id: id.unwrap_or_else(|| Arc::clone(&before.id)),
+                    fingerprint: None,
+                    revision,
+                    ..before
+                })
+            }
+            // An object that was made and not named must not be made again: it is read when its id is needed.
+            (Verb::Create, id, _) => {
+                let id = id.unwrap_or_else(|| Arc::from(""));
+                Some(stored(id, kept, Revision::SinceCreate(0)))
+            }
+            (Verb::Update, Some(id), Some(before)) if before.has_id() => {
+                Some(stored(id, kept, before.revision.next()))
+            }
+            (Verb::Update, id, before) => id
+                .or_else(|| before.map(|one| one.id))
+                .map(|id| stored(id, kept, Revision::Unknown)),
+        };
         if let Some(known) = known {
             self.directory.restore_object(object, known.clone());
             if let Some(writer) = self.journal.writers.get_mut(&partition) {

@@ -89,7 +89,7 @@ impl Machine {
             changes: Changes::default(),
         };
         if let Some(before) = before
-            && before.id == learnt.id
+            && (before.id == learnt.id || !before.has_id())
             && before.ties_with(learnt.version.as_ref())
         {
             learnt.changes = before.changes;

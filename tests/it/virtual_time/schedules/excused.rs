@@ -23,7 +23,8 @@ impl Excused {
         let mut excused = Self::default();
         let cut = lost_in_hand(world) > 0;
         let left = losses.endangered.iter().filter(|_| cut);
-        let lost = losses.unread.iter().chain(&losses.gone);
+        let passed_over = world.logs.values().flat_map(|log| &log.passed_over);
+        let lost = losses.unread.iter().chain(&losses.gone).chain(passed_over);
         for verdict in lost.chain(left.map(|one| &one.verdict)) {
             excused.add(verdict);
         }
