@@ -49,6 +49,7 @@ pub(super) struct Fetched {
 
 /// A record that nobody can read any more, although its owner may have it in hand.
 pub(crate) struct Endangered {
+    partition: TopicPartition,
     replica: usize,
     pub(crate) verdict: Verdict,
     /// Its owner keeps it through an orderly hand-back.
@@ -243,6 +244,7 @@ impl World {
         if let Some((replica, _)) = log.owner {
             let in_hand = log.records(log.committed, read);
             let in_hand = in_hand.into_iter().map(|verdict| Endangered {
+                partition: partition.clone(),
                 replica,
                 verdict,
                 kept: true,
@@ -281,6 +283,7 @@ impl World {
         if let Some((replica, _)) = log.owner {
             let in_hand = log.records(log.committed, read);
             let in_hand = in_hand.into_iter().map(|verdict| Endangered {
+                partition: name.clone(),
                 replica,
                 verdict,
                 kept: false,
@@ -308,6 +311,7 @@ impl World {
         self.losses.unread.extend(unread);
         let in_hand = log.records(log.committed.min(end), log.next);
         let in_hand = in_hand.into_iter().map(|verdict| Endangered {
+            partition: name.clone(),
             replica,
             verdict,
             kept: true,
@@ -350,6 +354,21 @@ impl World {
                     gap,
                 };
                 self.step(replica, input);
+            }
+        }
+    }
+
+    /// A partition has a new owner. The one before knew nothing of a new life, so it left what it had in hand to be read again.
+    pub(super) fn left_behind(&mut self, partition: &TopicPartition) {
+        if !self.logs[partition].unnoticed {
+            return;
+        }
+        let all = std::mem::take(&mut self.losses.endangered);
+        for one in all {
+            if one.partition == *partition {
+                self.losses.gone.push(one.verdict);
+            } else {
+                self.losses.endangered.push(one);
             }
         }
     }

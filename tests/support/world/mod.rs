@@ -283,6 +283,7 @@ impl World {
     fn assign(&mut self, partition: &TopicPartition, replica: usize) {
         self.epochs += 1;
         let epoch = Epoch(self.epochs);
+        self.left_behind(partition);
         let log = self.logs.get_mut(partition).expect("a partition");
         let committed = log.begin(replica, epoch);
         let committed = committed.map(|offset| Committed {
