@@ -143,6 +143,7 @@ impl Machine {
         self.lanes.remove(state.lane, id);
         self.dirty.push_back(state.lane);
         self.answer_gone(&state.work);
+        self.inherited_left(id, &state.work);
         for receipt in state.receipts {
             let Some(record) = self.records.get_mut(&receipt.record) else {
                 continue;

@@ -8,166 +8,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Machine;
+use super::inheritance::{Fate, Inherited, Item};
 use super::state::{OperationState, Stage, Timer};
 use crate::call::ItemFate;
 use crate::directory::{KnownObject, object_hash};
 use crate::fact::Fact;
 use crate::job::InheritedItem;
 use crate::lane::OperationId;
-use crate::operation::{KObject, Operation, Version};
+use crate::operation::Operation;
 use crate::outcome::Rejection;
 use crate::pack::{GroupKey, Verb};
 use crate::record::{Offset, TopicPartition};
-use crate::repeat::Changes;
 use crate::revision::Revision;
 use crate::state_log::{Content, Entity, Entry, Intent, OperationRef};
-
-/// Writes that earlier owners left open.
-#[derive(Debug, Default)]
-pub(super) struct Inheritance {
-    intents: HashMap<Entity, Inherited>,
-    /// Which of them write an object.
-    objects: HashMap<u128, Vec<Entity>>,
-    /// Operations that wait until it is known what became of them.
-    waiting: HashMap<u128, Vec<OperationId>>,
-}
-
-#[derive(Debug)]
-struct Inherited {
-    partition: TopicPartition,
-    at: Offset,
-    verb: Verb,
-    items: HashMap<String, Item>,
-}
-
-#[derive(Debug)]
-struct Item {
-    object: u128,
-    version: Option<Version>,
-    operations: BTreeSet<OperationRef>,
-    /// Its records never come again.
-    stray: bool,
-    fate: Fate,
-}
-
-/// What became of an item, as far as anybody knows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Fate {
-    /// The job has not said.
-    Waiting,
-    /// It stands.
-    Stored,
-    /// It was not written.
-    NotWritten,
-    /// An object of this external id exists, or was changed by somebody else: read it first.
-    Look,
-    /// It stands or does not stand, and nothing of it is under way: read it first.
-    LookInDoubt,
-    /// Perhaps it is still under way.
-    Doubt,
-    /// Refused for good.
-    Refused(String),
-}
-
-impl Fate {
-    /// Whoever writes the object next has to look first.
-    fn is_in_doubt(&self) -> bool {
-        match self {
-            Self::Look | Self::LookInDoubt | Self::Doubt => true,
-            Self::Waiting | Self::Stored | Self::NotWritten | Self::Refused(_) => false,
-        }
-    }
-}
-
-/// An object as an inherited write left it.
-fn stored(id: Arc<str>, item: &Item, revision: Revision) -> KnownObject {
-    KnownObject {
-        id,
-        version: item.version.clone(),
-        fingerprint: None,
-        revision,
-        doubtful: false,
-        changes: Changes::default(),
-    }
-}
-
-impl Item {
-    /// Records below this offset never come again.
-    fn pass(&mut self, committed: Offset) {
-        let named = self.operations.len();
-        self.operations.retain(|one| one.offset >= committed);
-        self.stray |= self.operations.len() < named;
-    }
-}
-
-impl Inheritance {
-    /// How many writes of earlier owners are open.
-    pub(super) fn len(&self) -> usize {
-        self.intents.len()
-    }
-
-    /// Nothing of a partition is of interest any more. The objects that were waited for.
-    fn close_slice(&mut self, partition: &TopicPartition) -> BTreeSet<u128> {
-        let gone: Vec<Entity> = self
-            .intents
-            .iter()
-            .filter(|(_, one)| one.partition == *partition)
-            .map(|(entity, _)| *entity)
-            .collect();
-        let removed = gone.into_iter().filter_map(|entity| self.remove(entity));
-        let items = removed.flat_map(|one| one.items.into_values());
-        items.map(|item| item.object).collect()
-    }
-
-    fn remove(&mut self, entity: Entity) -> Option<Inherited> {
-        let gone = self.intents.remove(&entity)?;
-        for item in gone.items.values() {
-            if let Some(entities) = self.objects.get_mut(&item.object) {
-                entities.retain(|other| *other != entity);
-                if entities.is_empty() {
-                    self.objects.remove(&item.object);
-                }
-            }
-        }
-        Some(gone)
-    }
-
-    /// The items that write an object, of any partition.
-    fn items(&self, object: u128) -> impl Iterator<Item = (&Inherited, &Item)> {
-        let entities = self.objects.get(&object).into_iter().flatten();
-        let intents = entities.filter_map(|entity| self.intents.get(entity));
-        intents.flat_map(move |one| {
-            let items = one.items.values().filter(move |item| item.object == object);
-            items.map(move |item| (one, item))
-        })
-    }
-
-    fn items_mut(&mut self, object: u128) -> impl Iterator<Item = &mut Item> {
-        let entities = self.objects.get(&object).cloned().unwrap_or_default();
-        self.intents
-            .iter_mut()
-            .filter(move |(entity, _)| entities.contains(entity))
-            .flat_map(move |(_, one)| {
-                let items = one.items.values_mut();
-                items.filter(move |item| item.object == object)
-            })
-    }
-
-    /// Whether an earlier owner has begun to write this operation.
-    pub(super) fn has_begun(
-        &self,
-        partition: &TopicPartition,
-        object: &KObject,
-        operation: OperationRef,
-    ) -> bool {
-        if self.objects.is_empty() {
-            return false;
-        }
-        let hash = object_hash(&object.klass, &object.external_id);
-        self.items(hash)
-            .any(|(one, item)| one.partition == *partition && item.operations.contains(&operation))
-    }
-}
 
 impl Machine {
     /// Takes over a write that an earlier owner left open: its job is read, never submitted again.
@@ -298,14 +151,14 @@ impl Machine {
             // An object that was made and not named must not be made again: it is read when its id is needed.
             (Verb::Create, id, _) => {
                 let id = id.unwrap_or_else(|| Arc::from(""));
-                Some(stored(id, kept, Revision::SinceCreate(0)))
+                Some(kept.stored(id, Revision::SinceCreate(0)))
             }
             (Verb::Update, Some(id), Some(before)) if before.has_id() => {
-                Some(stored(id, kept, before.revision.next()))
+                Some(kept.stored(id, before.revision.next()))
             }
             (Verb::Update, id, before) => id
                 .or_else(|| before.map(|one| one.id))
-                .map(|id| stored(id, kept, Revision::Unknown)),
+                .map(|id| kept.stored(id, Revision::Unknown)),
         };
         if let Some(known) = known {
             self.directory.restore_object(object, known.clone());
@@ -403,11 +256,15 @@ impl Machine {
         let look = is(&Fate::Look) || look_in_doubt;
         let verbs = self.inheritance.items(hash).map(|(one, _)| one.verb);
         let verb = verbs.max().unwrap_or(Verb::Create);
-        // Whoever comes first looks; what it finds is known to all that follow.
+        // Whoever comes first looks; what it finds is known to all that follow. Until then the topic has it as it was.
         for item in self.inheritance.items_mut(hash) {
             match item.fate {
-                Fate::Doubt | Fate::LookInDoubt | Fate::Look => item.fate = Fate::NotWritten,
-                Fate::Waiting | Fate::Stored | Fate::NotWritten | Fate::Refused(_) => {}
+                Fate::Doubt | Fate::LookInDoubt | Fate::Look => item.fate = Fate::Entrusted(id),
+                Fate::Waiting
+                | Fate::Stored
+                | Fate::NotWritten
+                | Fate::Entrusted(_)
+                | Fate::Refused(_) => {}
             }
         }
         if doubt && let Some(wait) = self.wait_in_doubt(id, verb) {
@@ -425,7 +282,7 @@ impl Machine {
     }
 
     /// An operation has ended: an earlier owner's write of it is of no interest any more.
-    pub(super) fn inherited_end(&mut self, state: &OperationState) {
+    pub(super) fn inherited_end(&mut self, id: OperationId, state: &OperationState) {
         if self.inheritance.objects.is_empty() {
             return;
         }
@@ -433,21 +290,29 @@ impl Machine {
             return;
         };
         let hash = object_hash(&object.klass, &object.external_id);
+        self.inheritance.looked(hash, id, &Fate::NotWritten);
         let ended = self.operation_refs(state);
         let entities = self.inheritance.objects.get(&hash).cloned();
         for entity in entities.unwrap_or_default() {
             let intent = self.inheritance.intents.get_mut(&entity);
-            let Some(intent) = intent.filter(|one| one.partition == state.partition) else {
-                continue;
-            };
-            for item in intent.items.values_mut() {
+            let of_partition = intent.filter(|one| one.partition == state.partition);
+            let items = of_partition
+                .into_iter()
+                .flat_map(|one| one.items.values_mut());
+            for item in items.filter(|item| item.object == hash) {
                 // What was stored before this was written stands no longer.
                 let void = state.last_write.is_some() && item.fate == Fate::Stored;
-                if item.object == hash {
-                    item.operations.retain(|one| !void && !ended.contains(one));
-                }
+                item.operations.retain(|one| !void && !ended.contains(one));
             }
             self.sweep_intent(entity);
+        }
+    }
+
+    /// An operation is left to the next owner of its partition: what it was to look at is in doubt as before.
+    pub(super) fn inherited_left(&mut self, id: OperationId, work: &Operation) {
+        if let Operation::KObject(object) = work {
+            let hash = object_hash(&object.klass, &object.external_id);
+            self.inheritance.looked(hash, id, &Fate::Doubt);
         }
     }
 

@@ -283,7 +283,7 @@ impl Machine {
         if let Some(entity) = state.intent {
             self.journal.end_item(id, entity);
         }
-        self.inherited_end(state);
+        self.inherited_end(id, state);
     }
 
     /// A batch was answered.

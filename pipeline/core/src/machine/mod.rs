@@ -21,6 +21,7 @@ mod guard;
 mod held;
 mod identities;
 mod inherit;
+mod inheritance;
 mod intake;
 mod journal;
 mod key;
@@ -121,7 +122,7 @@ pub struct Machine {
     letters: letters::Letters,
     progress: Progress,
     journal: journal::Journal,
-    inheritance: inherit::Inheritance,
+    inheritance: inheritance::Inheritance,
     /// This replica owns every partition: nobody else writes what it writes.
     alone: bool,
     shutting_down: bool,
@@ -177,7 +178,7 @@ impl Machine {
             letters: letters::Letters::default(),
             progress: Progress::default(),
             journal: journal::Journal::default(),
-            inheritance: inherit::Inheritance::default(),
+            inheritance: inheritance::Inheritance::default(),
             alone: false,
             shutting_down: false,
             drained: false,

@@ -68,6 +68,14 @@ fn half_done(world: &World, replicas: &[usize]) -> u64 {
         .sum()
 }
 
+/// Whether something waits for a time: perhaps until a write in doubt may be looked at.
+fn is_parked(world: &World, replicas: &[usize]) -> bool {
+    let mut machines = replicas
+        .iter()
+        .filter_map(|one| world.replicas[*one].machine.as_ref());
+    machines.any(|machine| machine.snapshot(world.now).parked > 0)
+}
+
 fn play(seed: u64, coverage: &mut Coverage) {
     let mut dice = Dice(Jitter::new(seed * 7_919 + 13));
     let (names, script) = faults::two(&mut dice);
@@ -100,8 +108,8 @@ fn play(seed: u64, coverage: &mut Coverage) {
     let mut abrupt = false;
     // A reading ended before it was judged: what vanished may be said twice, or not at all.
     let mut cut_off = false;
-    // A log was read again from its start.
-    let mut rewound = false;
+    // A log was read again from its start, or work that waited for an answer or a time was left to another owner.
+    let mut comes_again = false;
     for turn in 0..6 {
         world.run(Duration::from_millis(500 + dice.roll(20_000)));
         fill(&mut world, &mut dice, &mut put, 20, 1_000 + turn * 100);
@@ -114,6 +122,7 @@ fn play(seed: u64, coverage: &mut Coverage) {
         match event {
             0 | 1 => {
                 may_repeat += half_done(&world, &alive);
+                comes_again |= is_parked(&world, &alive);
                 cut_off |= world.losses.vanished > 0;
                 world.move_partition(i32::try_from(dice.roll(3)).unwrap(), one);
                 coverage.moves += 1;
@@ -138,6 +147,7 @@ fn play(seed: u64, coverage: &mut Coverage) {
             }
             4 if !world.is_anybody_asleep() => {
                 may_repeat += half_done(&world, &alive);
+                comes_again |= is_parked(&world, &alive);
                 cut_off |= world.losses.vanished > 0;
                 world.stop(one, other);
                 alive.retain(|replica| *replica != one);
@@ -173,7 +183,7 @@ fn play(seed: u64, coverage: &mut Coverage) {
                 let again = world.truncate(number, records);
                 coverage.truncated += u64::from(!again.is_empty());
                 may_repeat += again.len() as u64;
-                rewound |= !again.is_empty();
+                comes_again |= !again.is_empty();
                 put.read_again(&again);
             }
             _ => {}
@@ -269,8 +279,8 @@ fn play(seed: u64, coverage: &mut Coverage) {
         .iter()
         .flat_map(|replica| &replica.facts)
         .any(|fact| matches!(fact, Fact::DrainCut { .. }));
-    // Without a state topic another owner does not know what is read again.
-    let remembered = put.remembered || !rewound;
+    // Without a state topic another owner does not know what comes again, nor what of it may stand.
+    let remembered = put.remembered || !comes_again;
     if !abrupt && !cut && !failing && remembered {
         assert_eq!(
             account.set_back,

@@ -1,0 +1,172 @@
+//! Which writes earlier owners of the partitions left open, and what became of their items as far as anybody knows.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::directory::{KnownObject, object_hash};
+use crate::lane::OperationId;
+use crate::operation::{KObject, Version};
+use crate::pack::Verb;
+use crate::record::{Offset, TopicPartition};
+use crate::repeat::Changes;
+use crate::revision::Revision;
+use crate::state_log::{Entity, OperationRef};
+
+/// Writes that earlier owners left open.
+#[derive(Debug, Default)]
+pub(super) struct Inheritance {
+    pub(super) intents: HashMap<Entity, Inherited>,
+    /// Which of them write an object.
+    pub(super) objects: HashMap<u128, Vec<Entity>>,
+    /// Operations that wait until it is known what became of them.
+    pub(super) waiting: HashMap<u128, Vec<OperationId>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Inherited {
+    pub(super) partition: TopicPartition,
+    pub(super) at: Offset,
+    pub(super) verb: Verb,
+    pub(super) items: HashMap<String, Item>,
+}
+
+#[derive(Debug)]
+pub(super) struct Item {
+    pub(super) object: u128,
+    pub(super) version: Option<Version>,
+    pub(super) operations: BTreeSet<OperationRef>,
+    /// Its records never come again.
+    pub(super) stray: bool,
+    pub(super) fate: Fate,
+}
+
+/// What became of an item, as far as anybody knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// The job has not said.
+    Waiting,
+    /// It stands.
+    Stored,
+    /// It was not written.
+    NotWritten,
+    /// An object of this external id exists, or was changed by somebody else: read it first.
+    Look,
+    /// It stands or does not stand, and nothing of it is under way: read it first.
+    LookInDoubt,
+    /// Perhaps it is still under way.
+    Doubt,
+    /// It was in doubt, and this operation looks.
+    Entrusted(OperationId),
+    /// Refused for good.
+    Refused(String),
+}
+
+impl Fate {
+    /// Whoever writes the object next has to look first.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        match self {
+            Self::Look | Self::LookInDoubt | Self::Doubt | Self::Entrusted(_) => true,
+            Self::Waiting | Self::Stored | Self::NotWritten | Self::Refused(_) => false,
+        }
+    }
+}
+
+impl Item {
+    /// The object as this write left it.
+    pub(super) fn stored(&self, id: Arc<str>, revision: Revision) -> KnownObject {
+        KnownObject {
+            id,
+            version: self.version.clone(),
+            fingerprint: None,
+            revision,
+            doubtful: false,
+            changes: Changes::default(),
+        }
+    }
+
+    /// Records below this offset never come again.
+    pub(super) fn pass(&mut self, committed: Offset) {
+        let named = self.operations.len();
+        self.operations.retain(|one| one.offset >= committed);
+        self.stray |= self.operations.len() < named;
+    }
+}
+
+impl Inheritance {
+    /// How many writes of earlier owners are open.
+    pub(super) fn len(&self) -> usize {
+        self.intents.len()
+    }
+
+    /// Nothing of a partition is of interest any more. The objects that were waited for.
+    pub(super) fn close_slice(&mut self, partition: &TopicPartition) -> BTreeSet<u128> {
+        let gone: Vec<Entity> = self
+            .intents
+            .iter()
+            .filter(|(_, one)| one.partition == *partition)
+            .map(|(entity, _)| *entity)
+            .collect();
+        let removed = gone.into_iter().filter_map(|entity| self.remove(entity));
+        let items = removed.flat_map(|one| one.items.into_values());
+        items.map(|item| item.object).collect()
+    }
+
+    pub(super) fn remove(&mut self, entity: Entity) -> Option<Inherited> {
+        let gone = self.intents.remove(&entity)?;
+        for item in gone.items.values() {
+            if let Some(entities) = self.objects.get_mut(&item.object) {
+                entities.retain(|other| *other != entity);
+                if entities.is_empty() {
+                    self.objects.remove(&item.object);
+                }
+            }
+        }
+        Some(gone)
+    }
+
+    /// The items that write an object, of any partition.
+    pub(super) fn items(&self, object: u128) -> impl Iterator<Item = (&Inherited, &Item)> {
+        let entities = self.objects.get(&object).into_iter().flatten();
+        let intents = entities.filter_map(|entity| self.intents.get(entity));
+        intents.flat_map(move |one| {
+            let items = one.items.values().filter(move |item| item.object == object);
+            items.map(move |item| (one, item))
+        })
+    }
+
+    pub(super) fn items_mut(&mut self, object: u128) -> impl Iterator<Item = &mut Item> {
+        let entities = self.objects.get(&object).cloned().unwrap_or_default();
+        self.intents
+            .iter_mut()
+            .filter(move |(entity, _)| entities.contains(entity))
+            .flat_map(move |(_, one)| {
+                let items = one.items.values_mut();
+                items.filter(move |item| item.object == object)
+            })
+    }
+
+    /// What an operation was to look at has another fate now.
+    pub(super) fn looked(&mut self, object: u128, looker: OperationId, fate: &Fate) {
+        if !self.objects.is_empty() {
+            let items = self.items_mut(object);
+            for item in items.filter(|item| item.fate == Fate::Entrusted(looker)) {
+                item.fate = fate.clone();
+            }
+        }
+    }
+
+    /// Whether an earlier owner has begun to write this operation.
+    pub(super) fn has_begun(
+        &self,
+        partition: &TopicPartition,
+        object: &KObject,
+        operation: OperationRef,
+    ) -> bool {
+        if self.objects.is_empty() {
+            return false;
+        }
+        let hash = object_hash(&object.klass, &object.external_id);
+        self.items(hash)
+            .any(|(one, item)| one.partition == *partition && item.operations.contains(&operation))
+    }
+}
