@@ -4,6 +4,7 @@
 //! settled in the old one, and what nobody can read any more is counted.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use ingest_kafka::OutgoingRecord;
 use serde_json::{Value, json};
@@ -11,6 +12,9 @@ use serde_json::{Value, json};
 use super::setup::{Options, Setup};
 use super::worker::{Worker, whole};
 use super::{broker, wait_for, wire};
+
+/// Long enough for a client to reach a broker that is back.
+const RECONNECT: Duration = Duration::from_secs(4);
 
 /// Events of one customer each, numbered. They have no id, so that only their place names them.
 fn events(setup: &Setup, numbers: std::ops::Range<u64>) -> Vec<OutgoingRecord> {
@@ -68,8 +72,7 @@ async fn until_metric(worker: &Worker, name: &str, labels: &[(&str, &str)], coun
     assert_eq!(whole(metrics.sum(name, labels)), count, "{name}");
 }
 
-/// What `/status` says broke the reading: the newest first.
-/// What the worker says of breaks, which `/status` shows within a second.
+/// What `/status` says broke the reading, the newest first; it shows it within a second.
 async fn breaks(worker: &Worker) -> Vec<Value> {
     wait_for(
         "a break in `/status`",
@@ -166,6 +169,121 @@ async fn offsets_that_were_set_back_by_hand_are_read_again() {
     setup.wait_until_committed(&[&second]).await;
     assert_eq!(setup.kustomer.account().repeated.tracking, 200);
     second.assert_sound().await;
+}
+
+/// Half of what the log of the partition holds is gone when the broker comes back from a loss of power.
+async fn lose_the_end(own: &broker::OwnBroker, setup: &Setup) -> i64 {
+    let before = setup.ends().await[0];
+    let cut = format!(
+        "log=$(find / -path '*{}-0/00000000000000000000.log' 2>/dev/null | head -n 1); truncate -s $(($(stat -c %s \"$log\") / 2)) \"$log\"",
+        setup.topic
+    );
+    own.exec(&["bash", "-c", &cut]);
+    own.kill().await;
+    own.start().await;
+    wait_for("the end of the log", String::new, async || {
+        let end = *setup.ends().await.first()?;
+        (end > 0 && end < before).then_some(end)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_lost_its_end_under_a_running_worker_is_read_again() {
+    let Some(own) = broker::own("lost-end").await else {
+        return;
+    };
+    let setup = one_partition(own.broker.clone(), "lost-end").await;
+    let mut worker = setup.worker().await;
+    for first in (0..300).step_by(20) {
+        setup.produce(events(&setup, first..first + 20)).await;
+    }
+    until_told(&setup, &worker, 300).await;
+    setup.wait_until_committed(&[&worker]).await;
+    let left = lose_the_end(&own, &setup).await;
+    // The client has to have asked the broker before the log is as long as it was: nobody could tell it then (gaps.md).
+    tokio::time::sleep(RECONNECT).await;
+    setup.produce(events(&setup, 1_000..1_200)).await;
+    until_told(&setup, &worker, 500).await;
+    setup.wait_until_committed(&[&worker]).await;
+    assert_eq!(setup.committed_offsets().await, [left + 200]);
+    // What it reads again it remembers.
+    assert_eq!(setup.kustomer.account().repeated.tracking, 0);
+    let broke = breaks(&worker).await;
+    let metrics = worker.metrics().await;
+    assert_eq!(whole(metrics.sum("partition_lives_total", &[])), 1);
+    assert_eq!(whole(metrics.sum("records_vanished_total", &[])), 0);
+    worker.assert_sound().await;
+    setup.say(&format!(
+        "{left} of 300 records were left, 200 more delivered; {broke:?}"
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_lost_its_end_while_no_worker_ran_is_read_again() {
+    let Some(own) = broker::own("lost-end-down").await else {
+        return;
+    };
+    let setup = one_partition(own.broker.clone(), "lost-end-down").await;
+    let mut first = setup.worker().await;
+    for from in (0..300).step_by(20) {
+        setup.produce(events(&setup, from..from + 20)).await;
+    }
+    until_told(&setup, &first, 300).await;
+    setup.wait_until_committed(&[&first]).await;
+    assert_eq!(first.terminate().await.0.code(), Some(0));
+    let left = lose_the_end(&own, &setup).await;
+    setup.produce(events(&setup, 1_000..1_100)).await;
+    assert!(left + 100 < 300, "{left} left: the position is in range");
+    let mut second = setup.worker().await;
+    until_told(&setup, &second, 400).await;
+    setup.wait_until_committed(&[&second]).await;
+    assert_eq!(setup.committed_offsets().await, [left + 100]);
+    let repeated = setup.kustomer.account().repeated.tracking;
+    assert!(repeated <= left.unsigned_abs(), "{repeated}");
+    second.assert_sound().await;
+    setup.say(&format!(
+        "{left} of 300 records were left and read again, 100 more delivered; {:?}",
+        breaks(&second).await
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_vanish_under_a_running_worker_are_counted() {
+    let Some(broker) = broker::shared("vanish").await else {
+        return;
+    };
+    let setup = one_partition(broker, "vanish").await;
+    let mut worker = setup.worker().await;
+    setup.produce(events(&setup, 0..300)).await;
+    until_told(&setup, &worker, 300).await;
+    setup.wait_until_committed(&[&worker]).await;
+    worker.signal("STOP");
+    for from in (300..800).step_by(50) {
+        setup.produce(events(&setup, from..from + 50)).await;
+    }
+    wire::delete_records(&setup.broker, &setup.topic, 0, 700).await;
+    worker.signal("CONT");
+    // What the broker had answered before they were deleted is read; all else is counted.
+    wait_for(
+        "what was told and what vanished to be all",
+        || format!("{} told\n{}", told(&setup).len(), worker.tail()),
+        async || {
+            let vanished = whole(worker.metrics().await.sum("records_vanished_total", &[]));
+            (told(&setup).len() as u64 + vanished == 800).then_some(())
+        },
+    )
+    .await;
+    setup.wait_until_committed(&[&worker]).await;
+    assert_eq!(setup.committed_offsets().await, [800]);
+    let broke = breaks(&worker).await;
+    let vanished = whole(worker.metrics().await.sum("records_vanished_total", &[]));
+    assert!((1..=400).contains(&vanished), "{vanished}: {broke:?}");
+    assert_eq!(broke[0]["to_offset"], 700, "{broke:?}");
+    worker.assert_sound().await;
+    setup.say(&format!(
+        "{vanished} of 800 records vanished and were counted; {broke:?}"
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]
