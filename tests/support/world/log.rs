@@ -1,7 +1,7 @@
 //! One partition's log as the brokers hold it, and what befalls it: its topic is made again, its start moves on, its end is
 //! lost.
 
-use ingest_core::commit_metadata::{self, Metadata};
+use ingest_core::commit_metadata::{self, Metadata, Run};
 use ingest_core::fact::LifeCause;
 use ingest_core::machine::Input;
 use ingest_core::outcome::Verdict;
@@ -35,8 +35,11 @@ pub(crate) struct Log {
     may_go_back: Option<Epoch>,
     /// Nobody has read anything since the log lost its end.
     unnoticed: bool,
-    /// Records of a life that nobody had noticed before a position above them was taken up (gaps.md).
+    /// Records of a life that nobody had noticed before a position above them was taken up, or that the text beside it called
+    /// settled (gaps.md).
     pub(crate) passed_over: Vec<Verdict>,
+    /// Offsets that a text of the life before calls settled.
+    outdated: Vec<Run>,
 }
 
 /// A record as its owner gets it.
@@ -86,6 +89,7 @@ impl Log {
             may_go_back: None,
             unnoticed: false,
             passed_over: Vec::new(),
+            outdated: Vec::new(),
         }
     }
 
@@ -110,9 +114,19 @@ impl Log {
     }
 
     /// An owner begins where it was committed.
-    pub(super) fn begin(&mut self, owner: usize, epoch: Epoch) -> Option<Offset> {
+    pub(super) fn begin(
+        &mut self,
+        partition: &TopicPartition,
+        owner: usize,
+        epoch: Epoch,
+    ) -> Option<Offset> {
         self.owner = Some((owner, epoch));
         let committed = (!self.forgotten).then_some(Offset(self.committed));
+        self.outdated = if self.unnoticed {
+            self.settled_runs(partition)
+        } else {
+            Vec::new()
+        };
         self.next = self.committed;
         self.reading = Reading::at(committed.or(Some(Offset(self.start))));
         committed
@@ -142,6 +156,11 @@ impl Log {
             let passed_over = self.records(self.start, self.next);
             self.passed_over.extend(passed_over);
         }
+        let is_young = self.births.last() <= self.arrived.get(index);
+        let is_outdated = |(a, b): &Run| a.0 <= self.next && self.next <= b.0;
+        if is_young && self.outdated.iter().any(is_outdated) {
+            self.passed_over.push(verdict.clone());
+        }
         let offset = Offset(self.next);
         self.next += 1;
         Some(Fetched {
@@ -170,13 +189,18 @@ impl Log {
         self.verdicts[from.min(to)..to].to_vec()
     }
 
-    /// How many of these offsets a former owner has not noted as settled.
-    fn unsettled(&self, partition: &TopicPartition, from: i64, to: i64) -> u64 {
+    /// What a former owner has noted as settled above the committed offset.
+    fn settled_runs(&self, partition: &TopicPartition) -> Vec<Run> {
         let Metadata::Text(text) = &self.metadata else {
-            return from.abs_diff(to);
+            return Vec::new();
         };
         let restored = commit_metadata::decode(partition, Offset(self.committed), text);
-        let runs = restored.map(|restored| restored.runs).unwrap_or_default();
+        restored.map(|restored| restored.runs).unwrap_or_default()
+    }
+
+    /// How many of these offsets a former owner has not noted as settled.
+    fn unsettled(&self, partition: &TopicPartition, from: i64, to: i64) -> u64 {
+        let runs = self.settled_runs(partition);
         let open = |offset: &i64| !runs.iter().any(|(a, b)| a.0 <= *offset && *offset <= b.0);
         (from..to).filter(open).count() as u64
     }
@@ -214,6 +238,7 @@ impl World {
         log.owner = Some((replica, epoch));
         log.reading = Reading::at(Some(from));
         log.may_go_back = Some(epoch);
+        log.outdated.clear();
         let partition = partition.clone();
         let input = Input::NewLife {
             partition,

@@ -285,7 +285,7 @@ impl World {
         let epoch = Epoch(self.epochs);
         self.left_behind(partition);
         let log = self.logs.get_mut(partition).expect("a partition");
-        let committed = log.begin(replica, epoch);
+        let committed = log.begin(partition, replica, epoch);
         let committed = committed.map(|offset| Committed {
             offset,
             metadata: log.metadata.clone(),

@@ -237,6 +237,7 @@ fn play(seed: u64, coverage: &mut Coverage) {
     assert!(done, "not everything was settled: {context} {stuck:#?}");
     assert!(world.no_invariant_broken(), "{context}");
 
+    put.abrupt = abrupt;
     let excused = Excused::of(&world);
     let vanished = (said_to_have_vanished(&world), world.losses.vanished);
     assert!(

@@ -34,7 +34,8 @@ impl States {
             (Some(least), Some(Some(stands))) => {
                 // A copy is new where what it repeats was lost.
                 let first = put.copied.contains(&stands.1) && excused.states.contains(&stands.1);
-                let forgotten = put.read_again.contains(&stands.1);
+                let forgotten = put.read_again.contains(&stands.1)
+                    || (put.abrupt && put.copied.contains(&stands.1));
                 stands >= least || (stands.0 == least.0 && first) || forgotten
             }
         }
@@ -59,6 +60,8 @@ pub(super) struct Put {
     copied_events: BTreeSet<u64>,
     /// Numbers of states that were read again from a log that lost its end, where another owner may not know of them.
     read_again: BTreeSet<u64>,
+    /// Somebody was cut off: the last that it learnt may be committed and not remembered (gaps.md).
+    pub(super) abrupt: bool,
     versions: BTreeMap<u64, u64>,
     pub(super) ties: u64,
     pub(super) late: u64,
@@ -77,6 +80,7 @@ impl Put {
             copied: BTreeSet::new(),
             copied_events: BTreeSet::new(),
             read_again: BTreeSet::new(),
+            abrupt: false,
             versions: BTreeMap::new(),
             ties: 0,
             late: 0,
