@@ -183,6 +183,11 @@ impl Log {
         self.metadata = metadata;
     }
 
+    /// Whether nothing is left to commit. Of a log that was emptied before anything was committed, nothing has to be.
+    pub(super) fn is_committed(&self) -> bool {
+        self.committed >= self.end() || (self.forgotten && self.start == self.end())
+    }
+
     fn records(&self, from: i64, to: i64) -> Vec<Verdict> {
         let place = |offset: i64| usize::try_from(offset.clamp(0, self.end())).expect("few");
         let (from, to) = (place(from), place(to));

@@ -412,7 +412,7 @@ impl World {
 
     pub(crate) fn is_done(&self) -> bool {
         // A log that lost its end, or was made again, may end below what was committed of it: nothing is left to settle.
-        let committed = self.logs.values().all(|log| log.committed >= log.end());
+        let committed = self.logs.values().all(Log::is_committed);
         // What is in hand of former lives is committed nowhere.
         committed && (self.losses.lives == 0 || self.replicas.iter().all(|r| self.is_idle(r)))
     }
