@@ -16,6 +16,7 @@ mod commits;
 mod deadly;
 mod delivery;
 mod divert;
+mod drain;
 mod group;
 mod hour;
 
