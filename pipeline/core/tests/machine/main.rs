@@ -21,6 +21,7 @@ mod drains;
 mod events;
 mod guard;
 mod holds;
+mod inheritance;
 mod letters;
 mod limit;
 mod lives;

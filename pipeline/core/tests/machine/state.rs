@@ -23,14 +23,14 @@ use ingest_core::state_log::{
 use crate::driver::Driver;
 use crate::make::{brokers_silent, object, seen, settings, shop, titled, track, versioned, write};
 
-fn with_state() -> MachineSettings {
+pub(crate) fn with_state() -> MachineSettings {
     MachineSettings {
         state: Some(StateSettings::default()),
         ..settings()
     }
 }
 
-fn is_write(call: &Call) -> bool {
+pub(crate) fn is_write(call: &Call) -> bool {
     matches!(
         call,
         Call::CreateKObject { .. }
@@ -41,7 +41,7 @@ fn is_write(call: &Call) -> bool {
 }
 
 /// What an earlier owner left: a create of these orders, from the records of the same numbers.
-fn left_open(orders: &[u64], job: Option<&str>) -> Slice {
+pub(crate) fn left_open(orders: &[u64], job: Option<&str>) -> Slice {
     let items = orders.iter().map(|n| IntentItem {
         reference: format!("r{n}"),
         object: object_hash(&Klass("order".into()), &ExternalId(format!("o{n}").into())),
@@ -74,7 +74,7 @@ fn left_open(orders: &[u64], job: Option<&str>) -> Slice {
 }
 
 /// A driver whose partition was restored with that slice.
-fn successor(slice: Slice) -> Driver {
+pub(crate) fn successor(slice: Slice) -> Driver {
     let mut driver = Driver::new(with_state(), 1);
     driver.run(1);
     driver.revoke(shop(0));
@@ -85,7 +85,7 @@ fn successor(slice: Slice) -> Driver {
 }
 
 /// The order in its first state: the same event whenever it is read.
-fn order(number: u64) -> Planned {
+pub(crate) fn order(number: u64) -> Planned {
     Planned {
         event_key: uuid::Uuid::from_u128(u128::from(number)),
         ..write(versioned(object("order", number), "1"))
@@ -93,7 +93,7 @@ fn order(number: u64) -> Planned {
 }
 
 /// The job says this of each item.
-fn report(fates: Vec<(u64, ItemFate)>) -> impl FnMut(&Call) -> Option<CallResult> {
+pub(crate) fn report(fates: Vec<(u64, ItemFate)>) -> impl FnMut(&Call) -> Option<CallResult> {
     move |call| match call {
         Call::ReadJob { job } => {
             assert_eq!(&**job, "theirs");
@@ -123,7 +123,7 @@ pub(crate) fn slice_of(written: &Driver, partition: &TopicPartition) -> Slice {
 }
 
 /// Intents that the topic has at the end.
-fn intents(written: &Driver, partition: &TopicPartition) -> usize {
+pub(crate) fn intents(written: &Driver, partition: &TopicPartition) -> usize {
     let mut last = BTreeMap::new();
     for (_, of, records) in &written.written {
         if of != partition {
