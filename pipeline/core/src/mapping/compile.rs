@@ -74,6 +74,8 @@ pub(super) fn mapping(document: &Node, file: &str) -> Result<Mapping, Vec<Mappin
             }
         }
     }
+    // of a route or field with a fault nobody knows what can be left out
+    let is_sound = reader.errors.is_empty();
     let mut optional = bad::of_header(&head.header);
     optional.extend(routes.iter().flat_map(|route| bad::of_route(&route.action)));
     optional.sort();
@@ -87,7 +89,8 @@ pub(super) fn mapping(document: &Node, file: &str) -> Result<Mapping, Vec<Mappin
             .enumerate()
         {
             let at = format!("tests[{index}]");
-            tests.extend(test(&mut reader, node, &at, &optional));
+            let optional = is_sound.then_some(optional.as_slice());
+            tests.extend(test(&mut reader, node, &at, optional));
         }
     }
     shadowed(&mut reader, &routes);
@@ -405,7 +408,13 @@ fn customer(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<CustomerRu
     Some(CustomerRule::Keys(Box::new(keys), missing))
 }
 
-fn test(reader: &mut Reader<'_>, node: &Node, at: &str, optional: &[String]) -> Option<Test> {
+/// A test. `optional` are the fields that can be left out, where they are known.
+fn test(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    at: &str,
+    optional: Option<&[String]>,
+) -> Option<Test> {
     let fields = reader.fields(node, at, &["name", "event", "expect", "dropped"])?;
     let mut required = |name: &str, place: Place| {
         let found = fields.get(name);
@@ -425,8 +434,14 @@ fn test(reader: &mut Reader<'_>, node: &Node, at: &str, optional: &[String]) -> 
     if let Some(node) = fields.get("dropped") {
         let at = format!("{at}.dropped");
         for node in reader.list(node, &at).unwrap_or_default() {
-            let known: Vec<(&str, &str)> = optional.iter().map(|f| (&**f, &**f)).collect();
-            dropped.extend(reader.word(node, &at, &known).map(str::to_owned));
+            let field = match optional {
+                Some(optional) => {
+                    let known: Vec<(&str, &str)> = optional.iter().map(|f| (&**f, &**f)).collect();
+                    reader.word(node, &at, &known)
+                }
+                None => reader.text(node, &at),
+            };
+            dropped.extend(field.map(str::to_owned));
         }
         dropped.sort();
     }

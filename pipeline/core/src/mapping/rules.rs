@@ -80,9 +80,13 @@ pub(super) fn all(
     let mut rules = Some(Vec::new());
     for (index, item) in items.iter().enumerate() {
         let at = format!("{at}[{index}]");
+        let before = reader.errors.len();
         let mut rule = rule(reader, item, &at);
         if let Some(rule) = &mut rule {
-            let words = bad_fields(reader, item, &at, on_bad, &bad::of_rule(rule));
+            let known = bad::of_rule(rule);
+            // a field with a fault of its own is not among them, and is known all the same
+            let known = (reader.errors.len() == before).then_some(known.as_slice());
+            let words = bad_fields(reader, item, &at, on_bad, known);
             *rule.bad_fields() = words;
         }
         if nobody && matches!(rule, Some(Rule::Identify(_) | Rule::Track(_))) {
@@ -131,7 +135,7 @@ fn bad_fields(
     operation: &Node,
     at: &str,
     rest: OnBad,
-    known: &[String],
+    known: Option<&[String]>,
 ) -> BadFields {
     let Content::Map(entries) = &operation.content else {
         return BadFields::new(rest, Vec::new());
@@ -147,7 +151,9 @@ fn bad_fields(
     let mut own = Vec::new();
     for (key, node) in entries {
         let at = format!("{at}.{}", key.name);
-        if !known.iter().any(|field| bad::covers(&key.name, field)) {
+        if let Some(known) = known
+            && !known.iter().any(|field| bad::covers(&key.name, field))
+        {
             let help = if REQUIRED.contains(&key.name.as_str()) {
                 "without it there is nothing to write, so the record is always rejected".to_owned()
             } else {

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::Mapping;
+use super::bad::covers;
 use super::model::Test;
 use super::node::{Content, Node, Place};
 use super::reader::Reader;
@@ -38,7 +39,33 @@ pub struct TestFailure {
 /// What differs, and where that stands in the test.
 struct Difference {
     place: Place,
+    /// The path of the field within its operation; empty where it is about no field.
+    field: String,
     text: String,
+}
+
+impl Difference {
+    /// About the test as a whole.
+    fn of_test(place: Place, text: String) -> Self {
+        Self {
+            place,
+            field: String::new(),
+            text,
+        }
+    }
+
+    /// Says why what is expected was left out, if it was.
+    fn with_drops(mut self, dropped: &[DroppedField]) -> Self {
+        let same = |one: &&DroppedField| {
+            covers(&self.field, &one.field) || covers(&one.field, &self.field)
+        };
+        let why = dropped.iter().filter(|_| !self.field.is_empty()).find(same);
+        if let Some(DroppedField { field, detail, .. }) = why {
+            self.text
+                .push_str(&format!("; {field} is left out: {detail}"));
+        }
+        self
+    }
 }
 
 impl std::fmt::Display for TestFailure {
@@ -124,10 +151,11 @@ pub(super) fn run(mapping: &Mapping, format: Format, test: &Test) -> Option<Test
     let dropped = summary.map(|summary| summary.dropped).unwrap_or_default();
     let of_fields = || {
         let text = differs_in_dropped(&test.dropped, &dropped)?;
-        let place = test.expect.place;
-        Some(Difference { place, text })
+        Some(Difference::of_test(test.expect.place, text))
     };
-    let difference = compare(&test.expect, &verdict).or_else(of_fields)?;
+    let difference = compare(&test.expect, &verdict)
+        .map(|difference| difference.with_drops(&dropped))
+        .or_else(of_fields)?;
     let rule = match &verdict {
         Verdict::Reject(rejected) => mapping.place_of(rejected),
         Verdict::Emit(_) | Verdict::Skip(_) => None,
@@ -143,12 +171,7 @@ pub(super) fn run(mapping: &Mapping, format: Format, test: &Test) -> Option<Test
 
 /// The first difference between what a test expects and a verdict.
 fn compare(expected: &Node, verdict: &Verdict) -> Option<Difference> {
-    let differs = |text: String| {
-        Some(Difference {
-            place: expected.place,
-            text,
-        })
-    };
+    let differs = |text: String| Some(Difference::of_test(expected.place, text));
     let Content::List(wanted) = &expected.content else {
         let json = expected.to_json();
         let (what, wanted) = match (json.get("skip"), json.get("reject")) {
@@ -225,6 +248,7 @@ fn part(expected: &Node, found: &Value, at: &str) -> Option<Difference> {
     let differs = || {
         Some(Difference {
             place: expected.place,
+            field: at.split_once('.').map_or("", |(_, path)| path).to_owned(),
             text: format!("{at}: expected {}, got {found}", expected.to_json()),
         })
     };

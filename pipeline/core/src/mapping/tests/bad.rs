@@ -413,6 +413,16 @@ tests:
         too_many[0].ends_with("test t: expected custom.bNum to be left out, but it is not"),
         "{too_many:?}"
     );
+    let named = text(", dropped: [custom.aNum]").replace(
+        "expect: [{ externalId: i }]",
+        "expect: [{ custom: { aNum: 5 } }]",
+    );
+    let named = Mapping::compile(&named, "t.yaml").unwrap().run_tests();
+    let said = named[0].to_string();
+    assert!(
+        said.contains("got null; custom.aNum is left out: must be a number, is a text"),
+        "{said}"
+    );
     let unknown = Mapping::compile(&text(", dropped: [custom.cNum]"), "t.yaml").unwrap_err();
     assert!(
         unknown[0]

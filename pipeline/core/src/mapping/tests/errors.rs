@@ -11,6 +11,37 @@ fn errors(text: &str) -> Vec<String> {
 }
 
 #[test]
+fn one_fault_in_an_operation_makes_no_others_of_its_fields() {
+    let text = r#"routes:
+  - name: sale
+    on: Sold
+    customer: none
+    do:
+      - kobject: sale
+        externalId: .no
+        title: .no
+        onBad: { custom.sumNum: reject, custom.rebateNum: drop }
+        custom: { sumNum: .sum |, rebateNum: .rebate }
+tests:
+  - name: a sale
+    event: { type: Sold, no: 1, sum: x }
+    expect: [ { externalId: "1" } ]
+    dropped: [custom.sumNum, custom.rebateNum]
+"#;
+    let found = errors(text);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].contains("custom.sumNum: "), "{found:#?}");
+    let sound = text.replace(".sum |", ".sum");
+    let mistyped = sound.replace("dropped: [custom.sumNum", "dropped: [custom.smuNum");
+    let found = errors(&mistyped);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(
+        found[0].contains("unknown word `custom.smuNum`"),
+        "{found:#?}"
+    );
+}
+
+#[test]
 fn all_errors_of_a_file_are_reported_with_their_places() {
     let text = r#"routes:
   - name: order
