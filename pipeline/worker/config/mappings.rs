@@ -141,7 +141,8 @@ fn nowhere(file: &Path, route: &RouteInfo) -> Fault {
 
 fn fault(file: &Path, error: MappingError) -> Fault {
     let spot = Spot::from(error.place);
-    let expression = error.expression.map(|text| format!(" in `{text}`"));
+    let expression = error.expression.filter(|text| !text.trim().is_empty());
+    let expression = expression.map(|text| format!(" in `{text}`"));
     Fault {
         file: file.to_owned(),
         spot: (spot.line > 0).then_some(spot),

@@ -32,7 +32,8 @@ impl fmt::Display for MappingError {
             write!(f, "{}: ", self.field)?;
         }
         f.write_str(&self.problem)?;
-        if let Some(expression) = &self.expression {
+        let shown = self.expression.as_ref();
+        if let Some(expression) = shown.filter(|text| !text.trim().is_empty()) {
             write!(f, " in `{expression}`")?;
         }
         if let Some(help) = &self.help {

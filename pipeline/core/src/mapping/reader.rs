@@ -208,6 +208,10 @@ impl<'a> Reader<'a> {
                         "a field takes one: put them in [ ], or take `first(…)`",
                     );
                 }
+                if let Some((problem, help)) = expr.doubt() {
+                    let problem = format!("{problem}, in `{}`", expr.text());
+                    self.doubt(node.place, field, problem, &help);
+                }
                 Some(expr)
             }
             Err(refused) => {

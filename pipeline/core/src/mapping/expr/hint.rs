@@ -8,6 +8,14 @@ const FOREIGN: &[(&str, &str)] = &[
     ("!==", "jq compares with `!=`"),
     ("&&", "jq says `and`"),
     ("||", "jq says `or`"),
+    ("??", "jq says `//`: `.a // .b`"),
+    ("$.", "in jq a path begins with its dot, without `$`: `.a`"),
+    (
+        "$[",
+        "in jq a path begins with its dot, without `$`: `.[0]`",
+    ),
+    ("${", "in jq a field is `.a`, and within a text `\\(.a)`"),
+    ("{{", "an expression stands without such braces: `.a`"),
     (
         "?.",
         "in jq a `?` stands behind: `.a.b?`; for a missing field plain `.a.b` is null",
@@ -42,6 +50,16 @@ const RENAMED: &[(&str, &str)] = &[
     ("to_json", "tojson"),
     ("from_json", "fromjson"),
     ("parse_json", "fromjson"),
+    ("nil", "null"),
+    ("none", "null"),
+    ("None", "null"),
+    ("Null", "null"),
+    ("NULL", "null"),
+    ("undefined", "null"),
+    ("True", "true"),
+    ("TRUE", "true"),
+    ("False", "false"),
+    ("FALSE", "false"),
     ("is_null", ". == null"),
     ("isnull", ". == null"),
     ("includes", "contains, or index(…) != null"),
@@ -53,9 +71,34 @@ const RENAMED: &[(&str, &str)] = &[
     ("slice", "a slice, such as .[0:10]"),
 ];
 
+/// Signs that editors and chats put in the place of plain ones.
+const TYPOGRAPHIC: &[(char, &str)] = &[
+    ('\u{201c}', "a quote is the plain `\"`"),
+    ('\u{201d}', "a quote is the plain `\"`"),
+    ('\u{201e}', "a quote is the plain `\"`"),
+    ('\u{2018}', "a quote is the plain `\"`"),
+    ('\u{2019}', "a quote is the plain `\"`"),
+    ('\u{ab}', "a quote is the plain `\"`"),
+    ('\u{bb}', "a quote is the plain `\"`"),
+    ('\u{2013}', "a minus is the plain `-`"),
+    ('\u{2014}', "a minus is the plain `-`"),
+    ('\u{2212}', "a minus is the plain `-`"),
+    (
+        '\u{2026}',
+        "three dots mean nothing in jq: write out what is left out",
+    ),
+];
+
 /// The way out of an expression that is no jq, from its text alone.
 pub(super) fn of_syntax(text: &str) -> Option<String> {
     let bare = without_texts(text);
+    let sign = |c: char| TYPOGRAPHIC.iter().find(|(sign, _)| *sign == c);
+    if let Some((_, help)) = bare.chars().find_map(sign) {
+        return Some((*help).to_owned());
+    }
+    if is_choice(&bare) {
+        return Some("jq says `if .a then .b else .c end`".to_owned());
+    }
     if let Some((_, help)) = FOREIGN.iter().find(|(word, _)| bare.contains(word)) {
         return Some((*help).to_owned());
     }
@@ -81,6 +124,63 @@ pub(super) fn of_unknown_filter<'k>(
         });
     }
     nearest(name, known).map(|near| format!("did you mean `{near}`?"))
+}
+
+/// The way out where a name with a dash is read as one less the other. `unknown`: the filters that are not there.
+pub(super) fn of_dash(text: &str, unknown: &str) -> Option<String> {
+    let (whole, rest) = dashed(text)?;
+    let meant = unknown.contains(&format!("`{rest}`"));
+    meant.then(|| dash_help(&whole))
+}
+
+/// What is probably not meant: `.content-type` is `.content` less the type of the whole.
+pub(super) fn of_doubtful_dash(text: &str) -> Option<(String, String)> {
+    let (whole, _) = dashed(text)?;
+    let problem = format!("subtracts in `.{whole}`");
+    Some((problem, dash_help(&whole)))
+}
+
+fn dash_help(whole: &str) -> String {
+    format!("a name with `-` needs quotes: .\"{whole}\"; to subtract, put blanks around the `-`")
+}
+
+/// The first field that has a dash and letters close behind it: all of the name, and what stands behind its first dash.
+fn dashed(text: &str) -> Option<(String, String)> {
+    let bare = without_texts(text);
+    let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    for (at, _) in bare.match_indices('.') {
+        let rest = bare.get(at + 1..).unwrap_or_default();
+        let end = rest
+            .find(|c: char| !is_letter(c) && c != '-')
+            .unwrap_or(rest.len());
+        let whole = rest.get(..end).unwrap_or_default().trim_end_matches('-');
+        if let Some((first, behind)) = whole.split_once('-')
+            && first.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && behind.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        {
+            let end = behind.find(|c| !is_letter(c)).unwrap_or(behind.len());
+            let second = behind.get(..end).unwrap_or_default();
+            return Some((whole.to_owned(), second.to_owned()));
+        }
+    }
+    None
+}
+
+/// `a ? b : c` of other languages.
+fn is_choice(bare: &str) -> bool {
+    let Some((before, behind)) = bare.split_once('?') else {
+        return false;
+    };
+    let mut depth = 0_usize;
+    let parts = behind.chars().any(|c| {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        c == ':' && depth == 0
+    });
+    parts && !before.contains('{') && !behind.starts_with(['.', '?', '/'])
 }
 
 /// A constant as it has to be written.
@@ -183,6 +283,15 @@ mod tests {
             (".a)", "the `)` at character 3 closes nothing"),
             ("Points Redeemed", "'\"Points Redeemed\"'"),
             (".plan == 'gold'", "double quotes"),
+            (".plan == \u{2018}gold\u{2019}", "the plain `\"`"),
+            ("\u{201c}gold\u{201d}", "the plain `\"`"),
+            (".sum \u{2212} .rebate", "the plain `-`"),
+            (".vip ? .gold : .tin", "if .a then .b else .c end"),
+            (".vip? \"gold\": \"tin\"", "if .a then .b else .c end"),
+            (".vip ?? .tin", "jq says `//`"),
+            ("$.lines[0].sku", "without `$`"),
+            ("${total}", "a field is `.a`"),
+            ("{{ .total }}", "without such braces"),
         ] {
             let found = of_syntax(text).unwrap_or_default();
             assert!(found.contains(wanted), "{text}: {found}");
@@ -192,9 +301,37 @@ mod tests {
             "\"(\"",
             ".a | not",
             "if .a then .b else .c end",
+            "\"\u{201c}gold\u{201d} ? yes : no\"",
+            "{a: .b?, c: .d}",
+            "{a: .b ? , c: .d}",
+            ".a? | {b: .c}",
+            ".a? | .[1:2]",
         ] {
             assert_eq!(of_syntax(fine), None, "{fine}");
         }
+    }
+
+    #[test]
+    fn a_name_with_a_dash_is_not_a_difference() {
+        let unknown = "there is no filter `name`";
+        let help = of_dash(".buyer.first-name | ltrimstr(\"x-y\")", unknown).unwrap_or_default();
+        assert!(
+            help.starts_with("a name with `-` needs quotes: .\"first-name\";"),
+            "{help}"
+        );
+        for other in [
+            ".first - name",
+            ".\"first-name\"",
+            ".first-.name",
+            ".n-1",
+            "\".a-name\" | name",
+        ] {
+            assert_eq!(of_dash(other, unknown), None, "{other}");
+        }
+        assert_eq!(of_dash(".a-b", unknown), None, "something else is missing");
+        let (problem, _) = of_doubtful_dash(".content-type").unwrap_or_default();
+        assert_eq!(problem, "subtracts in `.content-type`");
+        assert_eq!(of_doubtful_dash(".sum - .rebate"), None);
     }
 
     #[test]
@@ -202,6 +339,7 @@ mod tests {
         let known = ["tostring", "length", "ltrimstr"];
         for (name, wanted) in [
             ("to_string", "did you mean `tostring`?"),
+            ("nil", "did you mean `null`?"),
             ("lenght", "did you mean `length`?"),
             ("filter", "jq has map(select(…))"),
         ] {

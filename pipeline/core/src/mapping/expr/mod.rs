@@ -117,6 +117,14 @@ impl Expr {
         })
     }
 
+    /// What it does that is probably not meant, and the way out.
+    pub(super) fn doubt(&self) -> Option<(String, String)> {
+        match &self.code {
+            Code::Literal(_) => None,
+            Code::Jq(_) => hint::of_doubtful_dash(&self.text),
+        }
+    }
+
     /// As written.
     #[must_use]
     pub fn text(&self) -> &str {

@@ -197,8 +197,32 @@ fn errors_of_expressions_say_the_way_out() {
             "there is no variable `$foo`",
             Some("`$event` and `$record`"),
         ),
-        (".a |", "expected term at the end", None),
-        (".a + (.b", "expected closing parenthesis", None),
+        (
+            ".a |",
+            "expected a value, but the expression ends after character 4",
+            None,
+        ),
+        (
+            ".a + (.b",
+            "expected `)`, but the expression ends after character 8",
+            Some("is open"),
+        ),
+        (
+            "\"a",
+            "expected a closing `\"`, but the expression ends after character 2",
+            None,
+        ),
+        ("\"a\\", "but the expression ends after character 3", None),
+        (
+            "\"a\\(.b |)c\"",
+            "expected a value, but the part of the text in `\\(…)` ends",
+            None,
+        ),
+        (
+            ".a – .b",
+            "the `–` at character 4 means nothing",
+            Some("minus"),
+        ),
         ("", "the expression is empty", None),
         ("now", "`now` is not allowed", None),
     ] {
@@ -294,8 +318,24 @@ fn what_is_used_up_is_used_up_for_the_record() {
 fn what_cannot_be_a_regular_expression_here_is_refused() {
     for (text, problem) in [
         ("test(\"a(?=b)\")", "look-around"),
-        ("test(\"(a\")", "is none that is known here"),
-        ("test(\"(a)\\\\1\")", "is none that is known here"),
+        (
+            "test(\"b(a\")",
+            "is not valid at character 2: unclosed group",
+        ),
+        (
+            "test(\"(a)\\\\1\")",
+            "is not valid at character 4: backreferences",
+        ),
+        ("test([\"a[\", \"x\"])", "`a[` is not valid at character 2"),
+        ("test([\"a\", \"q\"])", "has a flag that is not known"),
+        (
+            "\"*\" as $re | .a | test($re)",
+            "`*` is not valid at character 1",
+        ),
+        (
+            ".a | sub(\"^\" + \"(\"; \"\")",
+            "`^(` is not valid at character 2",
+        ),
         ("test(\"(\\\\w{100}){100}\")", "is too large"),
         ("test(\"a\"; \"q\")", "has a flag that is not known"),
     ] {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::code::{Bound, Code, Def, Fold, Format, Global, Op, Piece, Special};
 use super::regex::{Pattern as Regex, Patterns};
-use super::term::{self, Pattern, Term};
+use super::term::{self, Math, Pattern, Term};
 use super::{Refused, names};
 
 /// How many parts an expression may have once the definitions of jq stand in it.
@@ -55,11 +55,19 @@ pub(super) fn compile(term: &Term, streamed: bool) -> Result<Compiled, Refused> 
 /// What a name means here.
 enum Known {
     Var(String),
+    /// A variable that stands for this text.
+    Const(String, String),
     Label(String),
     Arg(String),
     /// Name, number of arguments, its place among the definitions, how many bindings surround it, and whether its body
     /// is being compiled.
     Def(String, usize, usize, usize, bool),
+}
+
+impl Known {
+    fn is_var(&self, name: &str) -> bool {
+        matches!(self, Self::Var(var) | Self::Const(var, _) if var == name)
+    }
 }
 
 struct Compiler {
@@ -159,9 +167,13 @@ impl Compiler {
             Term::Neg(a) => Op::Neg(self.boxed(a)?),
             Term::Pipe(stages) => Op::Pipe(self.all(stages)?),
             Term::Comma(terms) => Op::Comma(self.all(terms)?),
-            Term::Bind(source, pattern, body) => {
-                let source = self.boxed(source)?;
-                let (bound, names) = self.pattern(pattern)?;
+            Term::Bind(source_term, pattern, body) => {
+                let source = self.boxed(source_term)?;
+                let constant = self.constant(source_term);
+                let (bound, mut names) = self.pattern(pattern)?;
+                if let (Pattern::Var(name), Some(text)) = (pattern, constant) {
+                    names = vec![Known::Const(name.clone(), text)];
+                }
                 let body = self.with(names, |compiler| compiler.boxed(body))?;
                 Op::Bind(source, bound, body)
             }
@@ -282,7 +294,7 @@ impl Compiler {
     }
 
     fn var(&self, name: &str) -> Result<Op, Refused> {
-        if let Some(up) = self.up(|known| matches!(known, Known::Var(var) if var == name)) {
+        if let Some(up) = self.up(|known| known.is_var(name)) {
             return Ok(Op::Var(up));
         }
         match name {
@@ -337,7 +349,9 @@ impl Compiler {
                 Some(Some((*index, *bindings, *open)))
             }
             Known::Arg(arg) if arg == name && args.is_empty() => Some(None),
-            Known::Def(..) | Known::Arg(_) | Known::Var(_) | Known::Label(_) => None,
+            Known::Def(..) | Known::Arg(_) | Known::Var(_) | Known::Const(..) | Known::Label(_) => {
+                None
+            }
         });
         match own {
             Some(Some((_, _, true))) => {
@@ -408,16 +422,35 @@ impl Compiler {
         }
     }
 
+    /// The text that a term always gives.
+    fn constant(&self, term: &Term) -> Option<String> {
+        match term {
+            Term::Const(serde_json::Value::String(text)) => Some(text.clone()),
+            Term::Math(Math::Add, a, b) => Some(self.constant(a)? + &self.constant(b)?),
+            Term::Var(name) => match self.known.iter().rev().find(|known| known.is_var(name))? {
+                Known::Const(_, text) => Some(text.clone()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     fn regex(&mut self, pattern: Option<&Term>, flags: Option<&Term>) -> Result<(), Refused> {
-        let Some(Term::Const(serde_json::Value::String(pattern))) = pattern else {
+        // `[pattern, flags]`
+        let (pattern, flags) = match pattern {
+            Some(Term::List(Some(listed))) => match &**listed {
+                Term::Comma(parts) => (parts.first(), parts.get(1)),
+                only => (Some(only), None),
+            },
+            other => (other, flags),
+        };
+        let Some(pattern) = pattern.and_then(|term| self.constant(term)) else {
             return Ok(());
         };
-        // flags that are put together by a definition are known when it runs; they do not change whether it compiles
-        let flags = match flags {
-            Some(Term::Const(serde_json::Value::String(flags))) => flags.as_str(),
-            _ => "",
-        };
-        let regex = Regex::compile(pattern, flags).map_err(|problem| {
+        // flags that are known when it runs do not change whether it compiles
+        let flags = flags.and_then(|term| self.constant(term));
+        let flags = flags.as_deref().unwrap_or_default();
+        let regex = Regex::compile(&pattern, flags).map_err(|problem| {
             Refused::new(format!("the regular expression `{pattern}` {problem}"))
         })?;
         self.patterns.add(Arc::new(regex));

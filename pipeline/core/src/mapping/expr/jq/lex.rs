@@ -60,6 +60,14 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Placed>, Refused> {
     Ok(tokens)
 }
 
+/// Something is missing where the text ends.
+pub(super) fn ended(what: &str, text: &str) -> Refused {
+    let end = text.trim_end().chars().count();
+    Refused::new(format!(
+        "expected {what}, but the expression ends after character {end}"
+    ))
+}
+
 /// How many characters of the expression a message shows.
 const SHOWN: usize = 20;
 
@@ -73,6 +81,9 @@ impl<'t> Lexer<'t> {
     }
 
     fn expected(&self, what: &str) -> Refused {
+        if self.rest().trim_end().is_empty() {
+            return ended(what, self.text);
+        }
         Refused::new(format!("expected {what} at `{}`", self.shown()))
     }
 
@@ -85,9 +96,7 @@ impl<'t> Lexer<'t> {
             let at = self.at;
             let Some(first) = self.rest().chars().next() else {
                 if inner {
-                    return Err(Refused::new(
-                        "expected closing parenthesis at the end".to_owned(),
-                    ));
+                    return Err(self.expected("`)`"));
                 }
                 return Ok(tokens);
             };
@@ -170,9 +179,11 @@ impl<'t> Lexer<'t> {
                 rest.starts_with('\'')
                     .then(|| "texts stand in double quotes".to_owned())
             });
+        let c: String = rest.chars().take(1).collect();
+        let before = self.text.get(..self.at).unwrap_or_default().chars().count();
         Refused {
+            problem: format!("the `{c}` at character {} means nothing", before + 1),
             help,
-            ..self.expected("token")
         }
     }
 
@@ -219,7 +230,7 @@ impl<'t> Lexer<'t> {
             let mut chars = self.rest().chars();
             match (chars.next(), chars.next()) {
                 (None, _) => {
-                    return Err(Refused::new("expected closing quote at the end".to_owned()));
+                    return Err(self.expected("a closing `\"`"));
                 }
                 (Some('"'), _) => {
                     self.at += 1;
@@ -260,14 +271,14 @@ impl<'t> Lexer<'t> {
                                     "in a regular expression a backslash is written twice: \\\\d"
                                         .to_owned(),
                                 ),
-                                ..self.expected("string escape sequence")
+                                ..self.expected("a legal escape")
                             });
                         }
                     };
                     self.at += 2;
                     text.push(c);
                 }
-                (Some(_), None) => return Err(self.expected("string escape sequence")),
+                (Some(_), None) => return Err(ended("what the backslash stands for", self.text)),
             }
         }
     }
@@ -281,8 +292,7 @@ impl<'t> Lexer<'t> {
                 .then(|| u32::from_str_radix(digits, 16).ok())
                 .flatten()
         };
-        let first =
-            unit(self).ok_or_else(|| self.expected("4-digit hexadecimal UTF-8 code point"))?;
+        let first = unit(self).ok_or_else(|| self.expected("four hexadecimal digits"))?;
         self.at += 6;
         if let Some(c) = char::from_u32(first) {
             return Ok(c);

@@ -62,7 +62,10 @@ impl Program {
             Term::Const(value) => Some(value.clone()),
             _ => None,
         };
-        let compiled = compile(&term, streamed)?;
+        let compiled = compile(&term, streamed).map_err(|refused| Refused {
+            help: hint::of_dash(text, &refused.problem).or(refused.help),
+            ..refused
+        })?;
         Ok(Self {
             compiled,
             literal,

@@ -166,7 +166,8 @@ pub(super) fn missing(name: &str, args: usize) -> Refused {
     if !arities.is_empty() {
         let takes: Vec<String> = arities.iter().map(usize::to_string).collect();
         let takes = takes.join(" or ");
-        return Refused::new(format!("`{name}` takes {takes} arguments, not {args}"));
+        let s = if takes == "1" { "" } else { "s" };
+        return Refused::new(format!("`{name}` takes {takes} argument{s}, not {args}"));
     }
     let all = native::NAMES
         .iter()

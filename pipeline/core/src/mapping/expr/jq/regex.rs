@@ -114,7 +114,7 @@ impl Pattern {
             .dot_matches_new_line(flags.dot_all)
             .nest_limit(50);
         let parsed = syntax::parse_with(&with_unicode_classes(text), &syntax)
-            .map_err(|_error| why_not(text))?;
+            .map_err(|error| why_not(text, &error.to_string()))?;
         let longest = parsed.properties().maximum_len();
         let config = Config::new()
             .nfa_size_limit(Some(MAX_PROGRAM))
@@ -200,14 +200,31 @@ fn with_unicode_classes(pattern: &str) -> std::borrow::Cow<'_, str> {
     pattern
 }
 
-/// Why a pattern that jq might know is refused.
-fn why_not(pattern: &str) -> String {
+/// Why a pattern is refused: jq might know it, or it is not valid. The parser shows the pattern with a caret below, and says
+/// in the last line what is wrong.
+fn why_not(pattern: &str, said: &str) -> String {
     let unknown = ["(?=", "(?!", "(?<=", "(?<!", "(?>"];
     if unknown.iter().any(|part| pattern.contains(part)) {
         return "has a look-around or an atomic group, which are not known here".to_owned();
     }
-    "is none that is known here".to_owned()
+    let Some((before, what)) = said.rsplit_once("error: ") else {
+        return "is not valid".to_owned();
+    };
+    let what = what.trim_end();
+    // the parser has read another text where names of classes were replaced, and shows several lines in its own way
+    let is_shown = !pattern.contains("[:") && !pattern.contains('\n');
+    let caret = before.lines().find_map(|line| {
+        let column = line.strip_prefix(INDENT)?.find('^')?;
+        line.trim().chars().all(|c| c == '^').then_some(column)
+    });
+    match caret.filter(|_| is_shown) {
+        Some(column) => format!("is not valid at character {}: {what}", column + 1),
+        None => format!("is not valid: {what}"),
+    }
 }
+
+/// What stands before each line of a pattern that the parser shows.
+const INDENT: &str = "    ";
 
 impl Found<'_> {
     pub(super) fn start(&self) -> usize {

@@ -26,16 +26,16 @@ impl<'t> Parser<'t> {
             "reduce" | "foreach" => self.fold(word),
             "label" => {
                 let Some(Token::Var(name)) = self.peek() else {
-                    return Err(self.expected("variable"));
+                    return Err(self.expected("a variable"));
                 };
                 self.at += 1;
-                self.need("|", "|")?;
+                self.need("|", "`|`")?;
                 let body = self.pipe()?;
                 Ok(Term::Label(name.clone(), body.boxed()))
             }
             "break" => {
                 let Some(Token::Var(name)) = self.peek() else {
-                    return Err(self.expected("variable"));
+                    return Err(self.expected("a variable"));
                 };
                 self.at += 1;
                 Ok(Term::Break(name.clone()))
@@ -45,7 +45,7 @@ impl<'t> Parser<'t> {
             ))),
             word if KEYWORDS.contains(&word) => {
                 self.at -= 1;
-                Err(self.expected("term"))
+                Err(self.expected("a value"))
             }
             name => {
                 let mut args = Vec::new();
@@ -56,7 +56,7 @@ impl<'t> Parser<'t> {
                             break;
                         }
                     }
-                    self.need(")", "closing parenthesis")?;
+                    self.need(")", "`)`")?;
                 }
                 Ok(Term::Call(name.to_owned(), args))
             }
@@ -92,7 +92,7 @@ impl<'t> Parser<'t> {
                 None
             };
             if !self.take_word("end") {
-                return Err(self.expected("else or end"));
+                return Err(self.expected("`else` or `end`"));
             }
             return Ok(Term::If(cases, other));
         }
@@ -103,16 +103,16 @@ impl<'t> Parser<'t> {
         let source = self.steps(source)?;
         self.need_word("as")?;
         let pattern = self.pattern()?;
-        self.need("(", "(")?;
+        self.need("(", "`(`")?;
         let init = self.pipe()?;
-        self.need(";", ";")?;
+        self.need(";", "`;`")?;
         let update = self.pipe()?;
         let extract = if word == "foreach" && self.take(";") {
             Some(self.pipe()?.boxed())
         } else {
             None
         };
-        self.need(")", "closing parenthesis")?;
+        self.need(")", "`)`")?;
         Ok(if word == "reduce" {
             Term::Reduce(source.boxed(), pattern, init.boxed(), update.boxed())
         } else {
@@ -128,7 +128,7 @@ impl<'t> Parser<'t> {
 
     pub(super) fn def(&mut self) -> Result<Def, Refused> {
         let Some(Token::Word(name)) = self.peek() else {
-            return Err(self.expected("identifier"));
+            return Err(self.expected("a name"));
         };
         self.at += 1;
         let mut params = Vec::new();
@@ -137,18 +137,18 @@ impl<'t> Parser<'t> {
                 match self.peek() {
                     Some(Token::Word(param)) => params.push(param.clone()),
                     Some(Token::Var(param)) => params.push(format!("${param}")),
-                    _ => return Err(self.expected("argument")),
+                    _ => return Err(self.expected("the name of an argument")),
                 }
                 self.at += 1;
                 if !self.take(";") {
                     break;
                 }
             }
-            self.need(")", "closing parenthesis")?;
+            self.need(")", "`)`")?;
         }
-        self.need(":", ":")?;
+        self.need(":", "`:`")?;
         let body = self.pipe()?;
-        self.need(";", ";")?;
+        self.need(";", "`;`")?;
         Ok(Def {
             name: name.clone(),
             params,
@@ -167,7 +167,7 @@ impl<'t> Parser<'t> {
                 while parser.take(",") {
                     items.push(parser.pattern()?);
                 }
-                parser.need("]", "closing bracket")?;
+                parser.need("]", "`]`")?;
                 return Ok(Pattern::List(items));
             }
             if parser.take("{") {
@@ -175,10 +175,10 @@ impl<'t> Parser<'t> {
                 while parser.take(",") {
                     entries.push(parser.pattern_entry()?);
                 }
-                parser.need("}", "closing brace")?;
+                parser.need("}", "`}`")?;
                 return Ok(Pattern::Object(entries));
             }
-            Err(parser.expected("pattern"))
+            Err(parser.expected("a variable, a list or an object of them"))
         })
     }
 
@@ -201,16 +201,16 @@ impl<'t> Parser<'t> {
             Some(Token::Sign("(")) => {
                 self.at += 1;
                 let key = self.pipe()?;
-                self.need(")", "closing parenthesis")?;
+                self.need(")", "`)`")?;
                 (key, None)
             }
-            _ => return Err(self.expected("key")),
+            _ => return Err(self.expected("a key")),
         };
         if self.take(":") {
             return Ok((key, var, Some(self.pattern()?)));
         }
         if var.is_none() {
-            return Err(self.expected(":"));
+            return Err(self.expected("`:`"));
         }
         Ok((key, var, None))
     }
@@ -221,7 +221,7 @@ impl<'t> Parser<'t> {
         while !self.take("}") {
             entries.push(self.entry()?);
             if !self.take(",") {
-                self.need("}", "comma or right brace")?;
+                self.need("}", "`,` or `}`")?;
                 break;
             }
         }
@@ -231,7 +231,7 @@ impl<'t> Parser<'t> {
     pub(super) fn entry(&mut self) -> Result<(Term, Term), Refused> {
         let of_dot = |key: &Term| Term::Index(Term::Id.boxed(), key.clone().boxed(), false);
         let Some(token) = self.peek() else {
-            return Err(self.expected("key"));
+            return Err(self.expected("a key"));
         };
         self.at += 1;
         let (key, value) = match token {
@@ -254,16 +254,16 @@ impl<'t> Parser<'t> {
                     let value = of_dot(&key);
                     (key, Some(value))
                 }
-                _ => return Err(self.expected("string")),
+                _ => return Err(self.expected("a text")),
             },
             Token::Sign("(") => {
                 let key = self.pipe()?;
-                self.need(")", "closing parenthesis")?;
+                self.need(")", "`)`")?;
                 (key, None)
             }
             Token::Sign(_) | Token::Field(_) => {
                 self.at -= 1;
-                return Err(self.expected("key"));
+                return Err(self.expected("a key"));
             }
         };
         if self.take(":") {
@@ -272,7 +272,7 @@ impl<'t> Parser<'t> {
         }
         match value {
             Some(value) => Ok((key, value)),
-            None => Err(self.expected(":")),
+            None => Err(self.expected("`:`")),
         }
     }
 
@@ -288,13 +288,14 @@ impl<'t> Parser<'t> {
                 Part::Tokens(tokens) => {
                     let mut inner = Parser {
                         source: self.source,
+                        inner: true,
                         tokens,
                         at: 0,
                         depth: self.depth,
                     };
                     let term = inner.pipe()?;
                     if inner.peek().is_some() {
-                        return Err(inner.expected("closing parenthesis"));
+                        return Err(inner.expected("`)`"));
                     }
                     Piece::Term(term)
                 }

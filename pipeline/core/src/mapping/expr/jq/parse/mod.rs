@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use self::number::{negated, number};
 use super::Refused;
-use super::lex::{Part, Placed, Token, tokens};
+use super::lex::{Part, Placed, Token, ended, tokens};
 use super::term::{Compare, Def, Math, Term};
 
 /// The longest expression in bytes.
@@ -34,6 +34,7 @@ pub(super) fn parse(text: &str) -> Result<Term, Refused> {
     reserved(&tokens)?;
     let mut parser = Parser {
         source: text,
+        inner: false,
         tokens: &tokens,
         at: 0,
         depth: 0,
@@ -78,6 +79,7 @@ pub(super) fn definitions(text: &str) -> Result<Vec<Def>, Refused> {
     let tokens = tokens(text)?;
     let mut parser = Parser {
         source: text,
+        inner: false,
         tokens: &tokens,
         at: 0,
         depth: 0,
@@ -88,12 +90,14 @@ pub(super) fn definitions(text: &str) -> Result<Vec<Def>, Refused> {
     }
     match parser.peek() {
         None => Ok(defs),
-        Some(_) => Err(parser.expected("def")),
+        Some(_) => Err(parser.expected("`def`")),
     }
 }
 
 struct Parser<'t> {
     source: &'t str,
+    /// It reads what a text takes in.
+    inner: bool,
     tokens: &'t [Placed],
     at: usize,
     depth: usize,
@@ -175,7 +179,7 @@ impl<'t> Parser<'t> {
         if self.take_word(word) {
             return Ok(());
         }
-        Err(self.expected(word))
+        Err(self.expected(&format!("`{word}`")))
     }
 
     fn expected(&self, what: &str) -> Refused {
@@ -185,7 +189,10 @@ impl<'t> Parser<'t> {
                 let shown: String = rest.chars().take(20).collect();
                 Refused::new(format!("expected {what} before `{}`", shown.trim_end()))
             }
-            None => Refused::new(format!("expected {what} at the end")),
+            None if self.inner => Refused::new(format!(
+                "expected {what}, but the part of the text in `\\(…)` ends"
+            )),
+            None => ended(what, self.source),
         }
     }
 
@@ -296,7 +303,7 @@ impl<'t> Parser<'t> {
         }
         if self.take_word("as") {
             let pattern = self.pattern()?;
-            self.need("|", "|")?;
+            self.need("|", "`|`")?;
             let body = self.pipe()?;
             return Ok(Term::Bind(term.boxed(), pattern, body.boxed()));
         }
@@ -324,7 +331,7 @@ impl<'t> Parser<'t> {
                 } else if self.take("[") {
                     term = self.bracket(term)?;
                 } else {
-                    return Err(self.expected("key"));
+                    return Err(self.expected("a key"));
                 }
             }
             if self.at == before {
@@ -356,7 +363,7 @@ impl<'t> Parser<'t> {
             } else {
                 Some(self.pipe()?)
             };
-            self.need("]", "closing bracket")?;
+            self.need("]", "`]`")?;
             let optional = self.take("?");
             return Ok(Term::Slice(
                 term.boxed(),
@@ -365,17 +372,17 @@ impl<'t> Parser<'t> {
                 optional,
             ));
         }
-        self.need("]", "closing bracket")?;
+        self.need("]", "`]`")?;
         let optional = self.take("?");
         match from {
             Some(key) => Ok(Term::Index(term.boxed(), key.boxed(), optional)),
-            None => Err(self.expected("key")),
+            None => Err(self.expected("a key")),
         }
     }
 
     fn primary(&mut self) -> Result<Term, Refused> {
         let Some(token) = self.peek() else {
-            return Err(self.expected("term"));
+            return Err(self.expected("a value"));
         };
         self.at += 1;
         match token {
@@ -409,7 +416,7 @@ impl<'t> Parser<'t> {
             },
             Token::Sign("(") => {
                 let inner = self.pipe()?;
-                self.need(")", "closing parenthesis")?;
+                self.need(")", "`)`")?;
                 Ok(inner)
             }
             Token::Sign("[") => {
@@ -417,14 +424,14 @@ impl<'t> Parser<'t> {
                     return Ok(Term::List(None));
                 }
                 let inner = self.pipe()?;
-                self.need("]", "closing bracket")?;
+                self.need("]", "`]`")?;
                 Ok(Term::List(Some(inner.boxed())))
             }
             Token::Sign("{") => self.deeper(Self::object),
             Token::Word(word) => self.word(word),
             Token::Sign(_) => {
                 self.at -= 1;
-                Err(self.expected("term"))
+                Err(self.expected("a value"))
             }
         }
     }
