@@ -147,7 +147,7 @@ pub struct CheckArgs {
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "One JSON object a line comes out for each line that goes in: line, event, verdict (emit, skip or \
-reject), reason, and the operations with the requests they lead to. Nothing is known beforehand: objects are created, \
+reject; none where a line holds no record of a configured topic), reason, and the operations with the requests they lead to. Nothing is known beforehand: objects are created, \
 and a customer's id that has to be found first is shown as {\"$customer\": {\"externalId\": \"u1\"}}. In production, \
 objects of one klass travel up to 100 in one request.\n\nInput is one JSON value a line, or one JSON document over many \
 lines. With --records each line is a Kafka record:\n  {\"topic\": …, \"partition\": …, \"offset\": …, \"key\": …, \

@@ -111,14 +111,15 @@ fn explain(
                     Some(found) => one(line.number, &found.pipeline, &record, now),
                     None => {
                         let name = &record.position.partition.topic;
-                        Explained::bad(
-                            line.number,
-                            format!("the configuration has no topic {name}"),
-                        )
+                        let problem = format!(
+                            "the configuration has no topic {name}, so its records are not read; it has {}",
+                            configured(settings)
+                        );
+                        Explained::no_record(line.number, problem)
                     }
                 }
             }
-            Item::Bad(problem) => Explained::bad(line.number, problem),
+            Item::Bad(problem) => Explained::no_record(line.number, problem),
         };
         let text = serde_json::to_string(&explained).context("cannot write a line")?;
         out.line(&text)?;
@@ -126,22 +127,22 @@ fn explain(
     Ok(())
 }
 
+/// The names of the topics that are configured.
+fn configured(settings: &Settings) -> String {
+    let topics = settings.kafka.topics.iter();
+    let names: Vec<&str> = topics.map(|one| one.topic.as_str()).collect();
+    names.join(", ")
+}
+
 /// The topic that records without one come from: the one named, or the only one.
 fn topic(args: &ExplainArgs, settings: &Settings) -> Result<Option<Topic>, CommandError> {
     let topics = &settings.kafka.topics;
-    let known = || {
-        topics
-            .iter()
-            .map(|t| t.topic.as_str())
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
     match (&args.topic, topics.as_slice()) {
         (Some(name), _) => match topics.iter().find(|t| t.topic.as_str() == name) {
             Some(found) => Ok(Some(found.topic.clone())),
             None => Err(CommandError::Usage(format!(
                 "the configuration has no topic {name}; it has {}",
-                known()
+                configured(settings)
             ))),
         },
         (None, [only]) => Ok(Some(only.topic.clone())),
@@ -149,7 +150,7 @@ fn topic(args: &ExplainArgs, settings: &Settings) -> Result<Option<Topic>, Comma
         (None, _) if args.records => Ok(None),
         (None, _) => Err(CommandError::Usage(format!(
             "the configuration has several topics: say which with --topic ({})",
-            known()
+            configured(settings)
         ))),
     }
 }
@@ -232,13 +233,13 @@ fn skip_detail(reason: SkipReason, now: Timestamp) -> Option<String> {
 // === impl Explained ===
 
 impl Explained {
-    /// A line that holds no record at all.
-    fn bad(line: u64, problem: String) -> Self {
+    /// A line that holds no record which the worker would read.
+    fn no_record(line: u64, problem: String) -> Self {
         Self {
             line,
             event: None,
-            verdict: "reject",
-            reason: Some(ingest_core::outcome::Rejection::InvalidEnvelope.as_str()),
+            verdict: "none",
+            reason: None,
             detail: Some(problem),
             route: None,
             notes: Vec::new(),
