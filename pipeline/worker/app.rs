@@ -47,7 +47,7 @@ pub fn run(settings: &Settings, args: &RunArgs) -> anyhow::Result<Exit> {
     for one in &settings.kafka.topics {
         metrics.optional_fields(&one.topic, &one.pipeline.mapping().optional_fields());
     }
-    let observer = Observer::new(metrics.clone());
+    let observer = Observer::new(metrics.clone()).naming(places(settings));
     let parts = parts(settings, args, observer.clone())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -105,7 +105,7 @@ pub fn run(settings: &Settings, args: &RunArgs) -> anyhow::Result<Exit> {
 }
 
 /// What advice about this configuration names.
-fn places(settings: &Settings) -> Places {
+pub(crate) fn places(settings: &Settings) -> Places {
     let kafka = &settings.kafka;
     let name = |topic: &Topic| topic.as_str().to_owned();
     Places {

@@ -1,16 +1,18 @@
 //! Facts leave the machine here: as metrics, as log lines, and as a tally for people.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ingest_core::call::Class;
 use ingest_core::event::Notes;
 use ingest_core::fact::{Fact, Settlement};
-use ingest_core::outcome::{HeldBy, Rejection, SkipReason};
+use ingest_core::outcome::{HeldBy, HoldCause, Rejection, SkipReason};
 use ingest_core::record::{Topic, TopicPartition};
 use ingest_core::trouble::Seen;
 use ingest_kafka::{CommitFailureKind, SourceError, Statistics};
 
+use crate::admin::status::Places;
 use crate::breaks::{Breaks, Cause};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
@@ -23,6 +25,8 @@ pub struct Observer {
     /// Owned by the pump's task in all but name: others only look at it.
     tally: Arc<Mutex<Tally>>,
     breaks: Arc<Mutex<Breaks>>,
+    /// What the way out of a trouble names.
+    places: Arc<Places>,
 }
 
 /// What has happened since the start, in numbers.
@@ -58,7 +62,21 @@ impl Observer {
             metrics,
             tally: Arc::default(),
             breaks: Arc::default(),
+            places: Arc::default(),
         }
+    }
+
+    /// The same, whose log lines name these places.
+    #[must_use]
+    pub fn naming(self, places: Places) -> Self {
+        Self {
+            places: Arc::new(places),
+            ..self
+        }
+    }
+
+    pub(crate) fn places(&self) -> Arc<Places> {
+        Arc::clone(&self.places)
     }
 
     /// The metrics.
@@ -106,6 +124,8 @@ impl Observer {
     }
 
     pub(crate) fn source_error(&self, error: &SourceError) {
+        let what_to_do = self.places.for_source(error.kind);
+        tracing::warn!(kind = error.kind.as_str(), detail = %error.detail, what_to_do, "Kafka");
         self.metrics.source_error(error.kind, error.suppressed);
     }
 
@@ -122,7 +142,7 @@ impl Observer {
     pub(crate) fn fact(&self, fact: &Fact) {
         self.metrics.observe(fact, Clock.unix_ms());
         self.count(fact);
-        log(fact);
+        log(fact, &self.places);
     }
 
     fn count(&self, fact: &Fact) {
@@ -218,12 +238,19 @@ fn last_of(seen: &Seen) -> String {
         .unwrap_or_default()
 }
 
+/// What to do about a hold, as `/ready` says it.
+fn way_out(places: &Places, cause: HoldCause, seen: &Seen) -> Cow<'static, str> {
+    let last = seen.last.as_ref();
+    places.way_out(cause, last.map(|(_, trouble)| trouble))
+}
+
 /// What is worth a line: rare things that a person may have to act on.
-fn log(fact: &Fact) {
+fn log(fact: &Fact, places: &Places) {
     match fact {
         Fact::HoldBegan { scope, cause, seen } => {
             let (errors, last) = (seen.times, last_of(seen));
-            tracing::error!(%scope, cause = cause.as_str(), errors, last_error = last, "on hold: nothing is lost, this work waits; see /status");
+            let what_to_do = way_out(places, *cause, seen);
+            tracing::error!(%scope, cause = cause.as_str(), errors, last_error = last, %what_to_do, "on hold: nothing is lost, this work waits");
         }
         Fact::HoldGoesOn {
             scope,
@@ -233,7 +260,8 @@ fn log(fact: &Fact) {
         } => {
             let (errors, last) = (seen.times, last_of(seen));
             let next = next.map(|next| next.as_secs());
-            tracing::warn!(%scope, cause = cause.as_str(), errors, last_error = last, next_try_seconds = next, "still on hold");
+            let what_to_do = way_out(places, *cause, seen);
+            tracing::warn!(%scope, cause = cause.as_str(), errors, last_error = last, next_try_seconds = next, %what_to_do, "still on hold");
         }
         Fact::HoldEnded { scope, cause } => {
             tracing::info!(%scope, cause = cause.as_str(), "the hold is over");

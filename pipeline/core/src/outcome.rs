@@ -145,6 +145,8 @@ pub enum Waits {
     CommitsFull(HeldBy),
     /// As much of it was read above its lowest unsettled record as its commits can note.
     CommitRoom,
+    /// The dead-letter guard holds its topic.
+    Guard,
 }
 
 /// A record that is set aside on the hold topic. `detail` holds no personal data.
@@ -322,6 +324,7 @@ impl Waits {
     pub fn by(self) -> Option<HeldBy> {
         match self {
             Self::HeldWork(by) | Self::CommitsFull(by) => Some(by),
+            Self::Guard => Some(HeldBy::Hold(HoldCause::DeadLetterGuard)),
             Self::CommitRoom => None,
         }
     }
@@ -331,6 +334,7 @@ impl Waits {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::HeldWork(by) | Self::CommitsFull(by) => by.as_str(),
+            Self::Guard => HoldCause::DeadLetterGuard.as_str(),
             Self::CommitRoom => Self::COMMIT_ROOM,
         }
     }
@@ -353,6 +357,9 @@ impl std::fmt::Display for Waits {
             ),
             Self::CommitRoom => f.write_str(
                 "as much was read above the lowest unsettled record as the commits can note; it is read on when that record has gone",
+            ),
+            Self::Guard => f.write_str(
+                "too many records of the topic were rejected, and the dead-letter guard holds it until a person releases the hold",
             ),
         }
     }

@@ -6,7 +6,10 @@ use std::time::Instant;
 use ingest_core::machine::HoldView;
 use ingest_core::outcome::HoldCause;
 use ingest_core::trouble::{Trouble, TroubleKind};
+use ingest_kafka::SourceErrorKind;
 use serde::Serialize;
+
+use super::kafka::AWAY;
 
 /// Names from the configuration that the way out of a trouble has to name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -141,8 +144,9 @@ impl Places {
                 } else {
                     ""
                 };
+                let partitions = if self.takes_letters(topic) { "1" } else { "N" };
                 Some(format!(
-                    "make it: kafka-topics.sh --bootstrap-server {brokers} --create --topic {topic} --partitions N{config}"
+                    "make it: kafka-topics.sh --bootstrap-server {brokers} --create --topic {topic} --partitions {partitions}{config}"
                 ))
             }
             TroubleKind::NotAuthorized => Some(format!(
@@ -168,10 +172,49 @@ impl Places {
         }
     }
 
+    /// The setting that names a topic.
+    #[must_use]
+    pub fn setting_of(&self, topic: &str) -> &'static str {
+        if self.dead_letter_topic == topic {
+            "kafka.dead_letter_topic"
+        } else if self.hold_topic.as_deref() == Some(topic) {
+            "kafka.hold_topic"
+        } else if self.state_topic.as_deref() == Some(topic) {
+            "state.topic"
+        } else {
+            "kafka.topics"
+        }
+    }
+
+    /// What to do about a trouble that the client tells; `None` where it is tried again and that is all.
+    pub(crate) fn for_source(&self, kind: SourceErrorKind) -> Option<String> {
+        let brokers = &self.brokers;
+        match kind {
+            SourceErrorKind::BrokersDown | SourceErrorKind::Connection => Some(AWAY.to_owned()),
+            SourceErrorKind::Authentication => Some(
+                "see the settings of security, SASL and SSL in kafka.properties; it is tried again by itself".to_owned(),
+            ),
+            SourceErrorKind::NotAuthorized => Some(format!(
+                "see what these credentials may do: kafka-acls.sh --bootstrap-server {brokers} --list"
+            )),
+            SourceErrorKind::UnknownTopic => Some(format!(
+                "see kafka.topics; to make one: kafka-topics.sh --bootstrap-server {brokers} --create --topic TOPIC --partitions N"
+            )),
+            SourceErrorKind::Group
+            | SourceErrorKind::Offsets
+            | SourceErrorKind::Record
+            | SourceErrorKind::Other => None,
+        }
+    }
+
+    fn takes_letters(&self, topic: &str) -> bool {
+        self.dead_letter_topic == topic || self.hold_topic.as_deref() == Some(topic)
+    }
+
     fn rights(&self, topic: &str) -> &'static str {
         if self.state_topic.as_deref() == Some(topic) {
             "--operation Describe --operation Read --operation Write"
-        } else if self.dead_letter_topic == topic || self.hold_topic.as_deref() == Some(topic) {
+        } else if self.takes_letters(topic) {
             "--operation Describe --operation Write"
         } else {
             "--operation Describe --operation Read"
@@ -229,8 +272,7 @@ mod tests {
     fn a_topic_that_is_gone_comes_with_the_command_that_makes_it() {
         let gone = Trouble::of_machines(TroubleKind::UnknownTopic, "web.dead");
         let told = places().way_out(HoldCause::DeadLetterTopic, Some(&gone));
-        let command =
-            "kafka-topics.sh --bootstrap-server k1:9092,k2:9092 --create --topic web.dead";
+        let command = "kafka-topics.sh --bootstrap-server k1:9092,k2:9092 --create --topic web.dead --partitions 1";
         assert!(told.contains(command), "{told}");
         assert!(!told.contains("compact"), "{told}");
         let told = places().way_out(HoldCause::StateTopic, Some(&gone));
@@ -238,6 +280,20 @@ mod tests {
         let forbidden = Trouble::of_machines(TroubleKind::NotAuthorized, "");
         let told = places().way_out(HoldCause::DeadLetterTopic, Some(&forbidden));
         assert!(told.contains("--topic web.dead --operation Describe --operation Write"));
+    }
+
+    #[test]
+    fn a_trouble_that_the_client_tells_has_a_next_step_where_there_is_one() {
+        let said = |kind| places().for_source(kind);
+        for kind in [SourceErrorKind::BrokersDown, SourceErrorKind::Connection] {
+            assert_eq!(said(kind).as_deref(), Some(AWAY));
+        }
+        let make = said(SourceErrorKind::UnknownTopic).unwrap();
+        assert!(
+            make.contains("--bootstrap-server k1:9092,k2:9092 --create"),
+            "{make}"
+        );
+        assert_eq!(said(SourceErrorKind::Group), None);
     }
 
     #[test]

@@ -10,6 +10,9 @@ use crate::pump::BrokersView;
 /// Brokers that are away for less are no news: one that restarts has its work taken over by then.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// What to do about brokers that do not answer.
+pub const AWAY: &str = "see kafka.brokers and the network; work goes on by itself";
+
 /// The brokers' side.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct KafkaStatus {
@@ -66,7 +69,7 @@ impl KafkaStatus {
         let mut causes = Vec::new();
         if let Some(seconds) = self.away_for_seconds {
             causes.push(format!(
-                "brokers: no answer for {seconds} s: {}; see kafka.brokers and the network; work goes on by itself",
+                "brokers: no answer for {seconds} s: {}; {AWAY}",
                 self.away_because.as_deref().unwrap_or_default()
             ));
         }

@@ -10,7 +10,7 @@ use ingest_core::machine::{PartitionView, Snapshot};
 use serde::Serialize;
 
 pub use super::holds::{HoldStatus, LastError, Places, what_to_do};
-pub use super::kafka::{KafkaStatus, TopicProblem};
+pub use super::kafka::{AWAY, KafkaStatus, TopicProblem};
 use crate::breaks::{Break, Breaks};
 use crate::pace::DrainState;
 

@@ -12,6 +12,7 @@ use ingest_kafka::topics::TopicLook;
 use ingest_kafka::{KafkaSettings, ReadError, SendError, SendErrorKind};
 use tokio::sync::watch;
 
+use crate::admin::status::{AWAY, KafkaStatus, Places};
 use crate::clock::Clock;
 
 /// Pause between two looks.
@@ -63,45 +64,12 @@ pub(super) fn configured(
     inputs.chain(letters).chain(hold).chain(state).collect()
 }
 
-/// Looks until nobody wants to know any more.
-pub(super) async fn watch(
-    settings: KafkaSettings,
+/// Looks at the brokers, and tells what is wrong.
+pub(super) struct Watch {
     topics: Vec<Configured>,
-    views: watch::Sender<BrokersView>,
-) {
-    let look = match TopicLook::new(&settings) {
-        Ok(look) => Arc::new(look),
-        Err(error) => {
-            tracing::warn!(%error, "nobody watches the brokers");
-            return;
-        }
-    };
-    let names: Arc<[Topic]> = topics.iter().map(|(topic, _)| topic.clone()).collect();
-    let mut missed: BTreeMap<Topic, u32> = BTreeMap::new();
-    loop {
-        let begun = Clock.now();
-        let (asked, names) = (Arc::clone(&look), Arc::clone(&names));
-        let looked = tokio::task::spawn_blocking(move || asked.look(&names, PATIENCE)).await;
-        let mut view = views.borrow().clone();
-        match looked {
-            Ok(Ok(found)) => {
-                view.away = None;
-                view.topics = unusable(&topics, &found, &mut missed);
-            }
-            Ok(Err(silence)) => {
-                let since = view.away.map_or(begun, |(since, _)| since);
-                view.away = Some((since, silence));
-            }
-            Err(error) => tracing::error!(%error, "a look at the brokers ended without an answer"),
-        }
-        let wrong = view.away.is_some() || !missed.is_empty();
-        tell(&views.borrow(), &view);
-        views.send_replace(view);
-        if views.is_closed() {
-            return;
-        }
-        tokio::time::sleep(if wrong { AGAIN } else { INTERVAL }).await;
-    }
+    places: Arc<Places>,
+    /// That no broker answers has been told.
+    told_away: bool,
 }
 
 fn unusable(
@@ -132,16 +100,79 @@ fn unusable(
     troubles
 }
 
-/// A line for each topic that has gone or come back.
-fn tell(before: &BrokersView, now: &BrokersView) {
-    for one in &now.topics {
-        if !before.topics.contains(one) {
-            tracing::error!(topic = %one.topic, setting = one.setting, problem = one.kind.as_str(), "a configured topic cannot be used; see /ready");
+// === impl Watch ===
+
+impl Watch {
+    pub(super) fn new(topics: Vec<Configured>, places: Arc<Places>) -> Self {
+        Self {
+            topics,
+            places,
+            told_away: false,
         }
     }
-    for one in &before.topics {
-        if !now.topics.iter().any(|known| known.topic == one.topic) {
-            tracing::info!(topic = %one.topic, setting = one.setting, "the topic can be used now");
+
+    /// Looks until nobody wants to know any more.
+    pub(super) async fn look_on(
+        mut self,
+        settings: KafkaSettings,
+        views: watch::Sender<BrokersView>,
+    ) {
+        let look = match TopicLook::new(&settings) {
+            Ok(look) => Arc::new(look),
+            Err(error) => {
+                tracing::warn!(%error, "nobody watches the brokers");
+                return;
+            }
+        };
+        let names: Arc<[Topic]> = self.topics.iter().map(|(topic, _)| topic.clone()).collect();
+        let mut missed: BTreeMap<Topic, u32> = BTreeMap::new();
+        loop {
+            let begun = Clock.now();
+            let (asked, names) = (Arc::clone(&look), Arc::clone(&names));
+            let looked = tokio::task::spawn_blocking(move || asked.look(&names, PATIENCE)).await;
+            let mut view = views.borrow().clone();
+            match looked {
+                Ok(Ok(found)) => {
+                    view.away = None;
+                    view.topics = unusable(&self.topics, &found, &mut missed);
+                }
+                Ok(Err(silence)) => {
+                    let since = view.away.map_or(begun, |(since, _)| since);
+                    view.away = Some((since, silence));
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a look at the brokers ended without an answer");
+                }
+            }
+            let wrong = view.away.is_some() || !missed.is_empty();
+            self.tell(&views.borrow(), &view, Clock.now());
+            views.send_replace(view);
+            if views.is_closed() {
+                return;
+            }
+            tokio::time::sleep(if wrong { AGAIN } else { INTERVAL }).await;
+        }
+    }
+
+    /// A line for brokers that have gone or come back, and one for each such topic.
+    fn tell(&mut self, before: &BrokersView, view: &BrokersView, now: Instant) {
+        let status = KafkaStatus::new(view, now, &self.places);
+        if let Some(seconds) = status.away_for_seconds.filter(|_| !self.told_away) {
+            self.told_away = true;
+            let because = status.away_because.as_deref().unwrap_or_default();
+            tracing::error!(seconds, because, what_to_do = AWAY, "no broker answers");
+        } else if view.away.is_none() && std::mem::take(&mut self.told_away) {
+            tracing::info!("the brokers answer again");
+        }
+        for (one, problem) in view.topics.iter().zip(&status.topics) {
+            if !before.topics.contains(one) {
+                tracing::error!(topic = %one.topic, setting = one.setting, problem = problem.problem, what_to_do = problem.what_to_do, "a configured topic cannot be used");
+            }
+        }
+        for one in &before.topics {
+            if !view.topics.iter().any(|known| known.topic == one.topic) {
+                tracing::info!(topic = %one.topic, setting = one.setting, "the topic can be used now");
+            }
         }
     }
 }
@@ -180,5 +211,30 @@ pub(super) fn setting_of(to: LetterTopic) -> &'static str {
     match to {
         LetterTopic::Dead => "kafka.dead_letter_topic",
         LetterTopic::Held => "kafka.hold_topic",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brokers_that_stay_away_are_told_of_once_until_they_come_back() {
+        let mut watch = Watch::new(Vec::new(), Arc::default());
+        let now = Clock.now();
+        let here = BrokersView::default();
+        let away = BrokersView {
+            away: Some((now, "no route".to_owned())),
+            topics: Vec::new(),
+        };
+        let mut told = |before: &BrokersView, view: &BrokersView, after: u64| {
+            watch.tell(before, view, now + Duration::from_secs(after));
+            watch.told_away
+        };
+        assert!(!told(&here, &away, 2), "one broker restarts");
+        assert!(told(&away, &away, 6));
+        assert!(told(&away, &away, 9));
+        assert!(!told(&away, &here, 12));
+        assert!(told(&here, &away, 60), "the next time it is told again");
     }
 }

@@ -157,7 +157,8 @@ pub async fn run(
     let (brokers_in, brokers) = watch::channel(BrokersView::default());
     let (dead, held) = (&parts.dead_letter_topic, parts.hold_topic.as_ref());
     let topics = brokers::configured(&parts.kafka, dead, held);
-    watching.spawn(brokers::watch(parts.kafka.clone(), topics, brokers_in));
+    let watch = brokers::Watch::new(topics, parts.observer.places());
+    watching.spawn(watch.look_on(parts.kafka.clone(), brokers_in));
 
     let machine = Machine::new(parts.machine);
     let view = PumpView {
@@ -467,7 +468,6 @@ impl Pump {
                 self.view.statistics = statistics;
             }
             SourceEvent::Error(error) => {
-                tracing::warn!(kind = error.kind.as_str(), detail = %error.detail, "Kafka");
                 self.observer.source_error(&error);
                 self.view.source_error = Some((Clock.now(), error.detail));
             }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Machine;
 use super::progress::Progress;
-use super::state::Stage;
+use super::state::{Assignment, Stage};
 use crate::charge::{Charge, Gate};
 use crate::hold::Scope;
 use crate::outcome::{HoldCause, Waits};
@@ -137,6 +137,14 @@ impl Snapshot {
 }
 
 impl Machine {
+    /// Why records of a partition are not read although the budget has room.
+    fn waits(&self, partition: &TopicPartition, assignment: &Assignment) -> Option<Waits> {
+        let held = self.held.waits.get(partition).copied();
+        let guard = self.guard.is_holding(&partition.topic);
+        held.or_else(|| guard.then_some(Waits::Guard))
+            .or_else(|| assignment.room.rests().then_some(Waits::CommitRoom))
+    }
+
     /// A picture of the machine. It costs a walk over all operations: take it once a second, not once a step.
     #[must_use]
     pub fn snapshot(&self, now: Instant) -> Snapshot {
@@ -155,12 +163,7 @@ impl Machine {
                 kept_back: assignment.room.kept_back(),
                 draining: assignment.drain.is_some(),
                 restoring: assignment.restoring,
-                waits: self
-                    .held
-                    .waits
-                    .get(partition)
-                    .copied()
-                    .or_else(|| assignment.room.rests().then_some(Waits::CommitRoom)),
+                waits: self.waits(partition, assignment),
             })
             .collect();
         partitions.sort_by(|a, b| a.partition.cmp(&b.partition));

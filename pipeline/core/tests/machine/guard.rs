@@ -5,7 +5,7 @@ use ingest_core::charge::Charge;
 use ingest_core::fact::{Fact, Settlement};
 use ingest_core::hold::Scope;
 use ingest_core::machine::{Input, MachineSettings, TopicSettings};
-use ingest_core::outcome::{HoldCause, Outcome, Rejected, Rejection, SkipReason, Verdict};
+use ingest_core::outcome::{HoldCause, Outcome, Rejected, Rejection, SkipReason, Verdict, Waits};
 use ingest_core::record::{Offset, Topic, TopicPartition};
 
 use crate::driver::Driver;
@@ -70,6 +70,10 @@ fn a_mapping_mistake_holds_its_topic_and_dead_letters_no_more() {
     assert_eq!(trouble.to_string(), said);
     assert_eq!(driver.letters.len(), 499, "judged from 1,000 records on");
     assert_eq!(driver.paused, [shop(0), shop(1)].into());
+    for view in driver.machine.snapshot(driver.now).partitions {
+        let waits = (view.partition.topic.as_str() == SHOP).then_some(Waits::Guard);
+        assert_eq!(view.waits, waits, "{}", view.partition);
+    }
     // What was accepted and is good goes on, and so does the other topic; nothing ends the hold.
     driver.judged(shop(1), 1, emitted(2));
     driver.judged(other(), 0, emitted(3));
@@ -93,6 +97,8 @@ fn a_release_sends_what_waited_and_counts_afresh() {
     assert!(matches!(driver.facts.last(), Some(Fact::HoldEnded { .. })));
     assert_eq!(driver.letters.len(), 550);
     assert!(driver.paused.is_empty());
+    let views = driver.machine.snapshot(driver.now).partitions;
+    assert!(views.iter().all(|view| view.waits.is_none()));
     half_rejected(&mut driver, 1_100, 999);
     driver.run(10);
     assert_eq!(driver.holds(), [], "judged from 1,000 records on, again");
