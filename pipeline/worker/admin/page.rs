@@ -2,6 +2,7 @@
 
 use super::status::{Phase, StatusReport};
 use crate::pace::DrainState;
+use crate::words::plural;
 
 const HEAD: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
 <meta http-equiv=\"refresh\" content=\"5\"><title>kustomer-ingest</title><style>\
@@ -165,9 +166,9 @@ fn breaks(page: &mut String, report: &StatusReport) {
         return;
     }
     page.push_str(&format!(
-        "<h2>Breaks in reading: {} records vanished</h2><table><tr><th>when<th>partition<th>what<th class=\"n\">from\
+        "<h2>Breaks in reading: {} vanished</h2><table><tr><th>when<th>partition<th>what<th class=\"n\">from\
          <th class=\"n\">to<th class=\"n\">vanished</tr>",
-        report.records_vanished,
+        plural(report.records_vanished, "record"),
     ));
     let known = |n: Option<i64>| n.map_or_else(|| "–".to_owned(), |n| n.to_string());
     for one in &report.breaks {

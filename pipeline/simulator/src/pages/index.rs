@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{escaped, page, readable, segment, time_tag};
+use super::{counted, escaped, page, readable, segment, time_tag};
 use crate::account::Account;
 use crate::sim::CustomerView;
 use crate::time::SimTime;
@@ -49,7 +49,7 @@ pub(crate) fn index(index: &Index<'_>) -> String {
     })
     .collect();
     let body = format!(
-        "<div class=\"wrap\"><div class=\"top\"><span>Simulated Kustomer organisation, {} requests a \
+        "<div class=\"wrap\"><div class=\"top\"><span>Simulated Kustomer organisation, {} a \
          minute</span><span>{} on its clock</span></div><div class=\"tiles\">{tiles}</div>\
          <section class=\"card\"><h2>Customers</h2>\
          <form action=\"/_sim/\"><input name=\"q\" value=\"{}\" placeholder=\"Name, e-mail, phone or \
@@ -58,7 +58,7 @@ pub(crate) fn index(index: &Index<'_>) -> String {
          <p class=\"soft\">As JSON: <a href=\"/_sim/account\">account</a>, \
          <a href=\"/_sim/journal\">journal</a>, <a href=\"/_sim/customers\">customers</a>, \
          <a href=\"/_sim/events\">events</a>, <a href=\"/_sim/faults\">faults</a></p></div>",
-        index.limit,
+        counted(index.limit, "request"),
         readable(index.now),
         escaped(index.search),
         customers(index),

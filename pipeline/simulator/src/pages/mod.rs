@@ -43,6 +43,13 @@ fn page(title: &str, body: &str) -> String {
     )
 }
 
+/// `1 event`, `2 events`.
+fn counted(number: impl std::fmt::Display, word: &str) -> String {
+    let number = number.to_string();
+    let s = if number == "1" { "" } else { "s" };
+    format!("{number} {word}{s}")
+}
+
 /// `orderNumber` reads as `Order Number`.
 pub(crate) fn title_case(name: &str) -> String {
     let mut words = String::with_capacity(name.len() + 4);
@@ -136,6 +143,13 @@ mod tests {
         assert_eq!(label("line_items"), "Line Items");
         assert_eq!(label("Str"), "Str");
         assert_eq!(label("address2Str"), "Address 2");
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        assert_eq!(counted(1_u64, "object"), "1 object");
+        assert_eq!(counted(0_u64, "event"), "0 events");
+        assert_eq!(counted(11_usize, "event"), "11 events");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
-use super::{escaped, label, page, readable, time_tag, title_case, value};
+use super::{counted, escaped, label, page, readable, time_tag, title_case, value};
 use crate::sim::{EventView, ObjectView, SessionView, Timeline, TimelineItem};
 
 /// Renders a timeline.
@@ -21,11 +21,11 @@ pub(crate) fn timeline(timeline: &Timeline) -> String {
     }
     let body = format!(
         "<div class=\"wrap\"><div class=\"top\"><a href=\"/_sim/\">&larr; All customers</a>\
-         <span>{} objects &middot; {} events</span></div>\
+         <span>{} &middot; {}</span></div>\
          <div class=\"cols\"><aside>{}</aside><main><h2>Timeline</h2>\
          <div class=\"line\">{entries}</div></main></div></div>",
-        timeline.customer.kobjects,
-        timeline.customer.events,
+        counted(timeline.customer.kobjects, "object"),
+        counted(timeline.customer.events, "event"),
         person(timeline),
     );
     page(
@@ -247,11 +247,10 @@ fn table(name: &str, rows: &[Value]) -> String {
 }
 
 fn cluster(session: &SessionView) -> String {
-    let count = session.events.len();
-    let noun = if count == 1 { "event" } else { "events" };
+    let events = counted(session.events.len(), "event");
     let lines: String = session.events.iter().map(line).collect();
     format!(
-        "<article class=\"card entry session\"><div class=\"head\"><h3>Session with {count} {noun}</h3>\
+        "<article class=\"card entry session\"><div class=\"head\"><h3>Session with {events}</h3>\
          <span class=\"soft\">{}</span></div><div class=\"soft\">{}</div>\
          <ul class=\"events\">{lines}</ul></article>",
         time_tag(session.last_event_at),

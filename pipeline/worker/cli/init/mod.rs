@@ -25,6 +25,14 @@ const FILES: &[(&str, &str, &str)] = &[
         "the mapping for events of Segment and RudderStack; copy and change it",
     ),
     (
+        "mapping.schema.json",
+        include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/schemas/mapping.schema.json"
+        )),
+        "the form of a mapping, for editors: the first line of the mapping names it",
+    ),
+    (
         "events.ndjson",
         include_str!("events.ndjson"),
         "three events to try it with",
@@ -101,6 +109,14 @@ mod tests {
         assert!(said.contains("explain --config"), "{said}");
         let settings = crate::config::load(&shop.join("worker.yaml")).unwrap();
         assert_eq!(settings.kafka.topics[0].pipeline.mapping().run_tests(), []);
+        // the path for editors leads to a schema
+        let mapping = shop.join("mappings/segment.yaml");
+        let text = fs::read_to_string(&mapping).unwrap();
+        let named = text.lines().find_map(|line| line.split_once("$schema="));
+        let schema = mapping.parent().unwrap().join(named.unwrap().1);
+        let schema: serde_json::Value =
+            serde_json::from_str(&fs::read_to_string(schema).unwrap()).unwrap();
+        assert!(schema.get("$schema").is_some());
     }
 
     #[test]
