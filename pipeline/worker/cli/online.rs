@@ -7,23 +7,27 @@ use anyhow::Context as _;
 use ingest_core::body::attribute::Suffix;
 use ingest_core::outcome::HoldCause;
 use ingest_core::record::Topic;
+use ingest_core::trouble::TroubleKind;
 use ingest_kafka::ReadError;
 use ingest_kafka::state::inspect;
 use ingest_kafka::topics::fetch_partition_counts_of;
 use ingest_kustomer::classify::ReplyBody;
 use ingest_kustomer::encode::{HttpRequest, Method};
-use ingest_kustomer::{Client, ClientSettings, Need, TokenError};
-use serde_json::Value;
+use ingest_kustomer::{BaseUrl, Client, ClientSettings, Need, TokenError};
+use serde_json::{Value, json};
 
 use super::CommandError;
 use super::check::{Finding, klasses, needs};
-use crate::admin::status::what_to_do;
+use crate::admin::status::{Places, what_to_do};
+use crate::app::places;
 use crate::config::Settings;
 use crate::pump::judge_state_topic;
 use crate::words::plural;
 
 /// How long the brokers may take to answer about one topic.
 const KAFKA_TIMEOUT: Duration = Duration::from_secs(10);
+/// The resource whose metadata customers have.
+const CUSTOMERS: &str = "customer";
 /// Klasses on one page of the list.
 const PAGE: usize = 100;
 /// No organisation has more pages of klasses than this.
@@ -69,6 +73,11 @@ async fn kustomer(settings: &Settings, client: ClientSettings) -> Vec<Finding> {
     for need in needs(settings) {
         findings.push(role(need, token.allows(need)));
     }
+    let api = &settings.kustomer.base_url;
+    let customers = customer_attributes(settings);
+    if !customers.is_empty() {
+        findings.extend(attributes(&client, api, CUSTOMERS, &customers).await);
+    }
     let klasses = klasses(settings);
     if klasses.is_empty() {
         return findings;
@@ -87,7 +96,8 @@ async fn kustomer(settings: &Settings, client: ClientSettings) -> Vec<Finding> {
             for (klass, used) in &klasses {
                 if existing.contains(klass) {
                     findings.push(Finding::ok(format!("klass {klass} exists")));
-                    findings.extend(attributes(&client, klass, &used.attributes).await);
+                    let resource = format!("kobject.{klass}");
+                    findings.extend(attributes(&client, api, &resource, &used.attributes).await);
                 } else {
                     findings.push(Finding::fault(
                         format!("klass {klass} does not exist"),
@@ -149,39 +159,104 @@ fn role(need: Need, allowed: bool) -> Finding {
     )
 }
 
-/// The attributes that the mapping writes to a klass and that the klass's metadata does not know.
-async fn attributes(client: &Client, klass: &str, written: &[String]) -> Vec<Finding> {
-    let known = match known_attributes(client, klass).await {
+/// The attributes of customers that the mappings write.
+fn customer_attributes(settings: &Settings) -> Vec<String> {
+    let topics = settings.kafka.topics.iter();
+    let written = topics.flat_map(|topic| topic.pipeline.mapping().customer_attributes());
+    BTreeSet::from_iter(written).into_iter().collect()
+}
+
+/// The attributes that the mappings write to a klass or to customers and that the metadata does not know, in one finding.
+async fn attributes(
+    client: &Client,
+    api: &BaseUrl,
+    resource: &str,
+    written: &[String],
+) -> Option<Finding> {
+    let bearer = bearer(resource);
+    let known = match known_attributes(client, resource).await {
         Ok(known) => known,
         Err(problem) => {
-            return vec![Finding::warning(
-                format!("the attributes of klass {klass} cannot be read: {problem}"),
+            return Some(Finding::warning(
+                format!("the attributes of {bearer} cannot be read: {problem}"),
                 format!(
                     "look yourself, or make a key with {}",
                     Need::ReadMetadata.roles().join(" or ")
                 ),
-            )];
+            ));
         }
     };
-    let missing = written.iter().filter(|name| !known.contains(*name));
-    missing
-        .map(|name| {
-            let kind = Suffix::of_custom(name).map_or("", Suffix::in_words);
-            Finding::warning(
-                format!("klass {klass} has no attribute {name} ({kind})"),
-                "add it to the klass in Kustomer, so that agents see it; the API may refuse or hide what it does not know",
-            )
-        })
-        .collect()
+    let missing: Vec<&String> = written
+        .iter()
+        .filter(|name| !known.contains(*name))
+        .collect();
+    let way_out = provision(api, resource, &missing);
+    let named: Vec<String> = missing.iter().map(|name| in_words(name)).collect();
+    (!named.is_empty())
+        .then(|| Finding::warning(format!("{bearer} lack {}", named.join(", ")), way_out))
 }
 
-async fn known_attributes(client: &Client, klass: &str) -> Result<BTreeSet<String>, String> {
-    let document = read(client, format!("/v1/metadata/kobject.{klass}"), "metadata").await?;
+/// Whose metadata that is.
+fn bearer(resource: &str) -> String {
+    match resource.strip_prefix("kobject.") {
+        Some(klass) => format!("objects of klass {klass}"),
+        None => "customers".to_owned(),
+    }
+}
+
+fn in_words(name: &str) -> String {
+    let kind = Suffix::of_custom(name).map_or("", Suffix::in_words);
+    format!("{name} ({kind})")
+}
+
+/// The command that adds attributes to what the metadata has. Whether a write merges or replaces is not documented, so
+/// what is there is written back.
+fn provision(api: &BaseUrl, resource: &str, missing: &[&String]) -> String {
+    let added = missing
+        .iter()
+        .map(|name| ((*name).clone(), json!({ "displayName": title(name) })));
+    let added = Value::Object(added.collect());
+    let url = format!("{}/v1/metadata/{resource}", api.as_str());
+    format!(
+        "add them, so that agents see them (the API may refuse or hide what it does not know), with a key that has {}: \
+         curl -sf -H \"Authorization: Bearer $ADMIN_KEY\" {url} | jq '{{properties: (.data.attributes.properties + {added})}}' | \
+         curl -f -X PUT -H \"Authorization: Bearer $ADMIN_KEY\" -H 'Content-Type: application/json' {url} --data @-",
+        Need::UpdateMetadata
+            .roles()
+            .first()
+            .copied()
+            .unwrap_or_default(),
+    )
+}
+
+/// A name as a person reads it, without its type: `firstOrderAt` is `First Order`.
+fn title(name: &str) -> String {
+    let base = match Suffix::of_custom(name) {
+        Ok(suffix) => name.strip_suffix(suffix.as_str()).unwrap_or(name),
+        Err(_illegal) => name,
+    };
+    let mut title = String::new();
+    for (at, c) in base.chars().enumerate() {
+        match c {
+            '_' | '-' => title.push(' '),
+            _ if at == 0 || title.ends_with(' ') => title.extend(c.to_uppercase()),
+            _ if c.is_uppercase() => {
+                title.push(' ');
+                title.push(c);
+            }
+            _ => title.push(c),
+        }
+    }
+    title
+}
+
+async fn known_attributes(client: &Client, resource: &str) -> Result<BTreeSet<String>, String> {
+    let document = read(client, format!("/v1/metadata/{resource}"), "metadata").await?;
     let properties = document
         .pointer("/data/attributes/properties")
         .or_else(|| document.pointer("/attributes/properties"))
         .or_else(|| document.get("properties"));
-    // a klass that nobody has given any attribute need not have the key
+    // where nobody has made any attribute there need not be the key
     let properties = properties.and_then(Value::as_object);
     Ok(properties
         .map(|all| all.keys().cloned().collect())
@@ -238,11 +313,7 @@ async fn state(settings: &Settings, topic: &Topic) -> Vec<Finding> {
     };
     let found = match inspect(&client, topic, KAFKA_TIMEOUT).await {
         Ok(found) => found,
-        Err(error @ ReadError::UnknownTopic { .. }) => {
-            let way_out = "make it, with cleanup.policy=compact and its partitions for good: their number cannot be changed";
-            return vec![Finding::fault(format!("state.topic: {error}"), way_out)];
-        }
-        Err(error) => return vec![unreadable(settings, &error, false)],
+        Err(error) => return vec![unreadable(&places(settings), &error)],
     };
     if let Err(error) = judge_state_topic(topic, &found) {
         return vec![Finding::fault(error.to_string(), "")];
@@ -275,10 +346,10 @@ fn kafka(settings: &Settings) -> (Vec<Finding>, bool) {
             .map(|counts| counts.get(topic).copied().unwrap_or_default())
     };
     let mut findings = Vec::new();
-    let inputs = settings.kafka.topics.iter().map(|t| (&t.topic, false));
+    let inputs = settings.kafka.topics.iter().map(|t| &t.topic);
     let letters = [&settings.kafka.dead_letter_topic];
     let letters = letters.into_iter().chain(&settings.kafka.hold_topic);
-    for (topic, of_letters) in inputs.chain(letters.map(|topic| (topic, true))) {
+    for topic in inputs.chain(letters) {
         match count(topic) {
             Ok(partitions) => {
                 findings.push(Finding::ok(format!(
@@ -287,7 +358,7 @@ fn kafka(settings: &Settings) -> (Vec<Finding>, bool) {
                 )));
             }
             Err(error) => {
-                findings.push(unreadable(settings, &error, of_letters));
+                findings.push(unreadable(&places(settings), &error));
                 // Each further topic would only wait for the same silence.
                 if matches!(error, ReadError::Unreachable { .. }) {
                     return (findings, false);
@@ -298,24 +369,88 @@ fn kafka(settings: &Settings) -> (Vec<Finding>, bool) {
     (findings, true)
 }
 
-fn unreadable(settings: &Settings, error: &ReadError, of_letters: bool) -> Finding {
+/// A topic that cannot be read. One that only the worker writes to is missed no less: every record that cannot be delivered
+/// would wait for it.
+fn unreadable(places: &Places, error: &ReadError) -> Finding {
     let text = format!("kafka: {error}");
-    match error {
-        ReadError::UnknownTopic { .. } if of_letters => Finding::warning(
-            text,
-            "make it, unless the brokers make topics by themselves (auto.create.topics.enable)",
+    let way_out = match error {
+        ReadError::UnknownTopic { topic } => missing_topic(places, topic.as_str()),
+        ReadError::NotAuthorized { topic } => places
+            .for_topic(topic.as_str(), TroubleKind::NotAuthorized)
+            .unwrap_or_default(),
+        ReadError::Unreachable { .. } | ReadError::Start(_) => format!(
+            "are {} the right brokers, and can they be reached from here?",
+            places.brokers
         ),
-        ReadError::UnknownTopic { .. } => Finding::fault(text, "make it, or correct kafka.topics"),
-        ReadError::NotAuthorized { topic } => Finding::fault(
-            text,
-            format!("allow Describe and Read on {topic} for these credentials"),
-        ),
-        ReadError::Unreachable { .. } | ReadError::Start(_) => Finding::fault(
-            text,
-            format!(
-                "are {} the right brokers, and can they be reached from here?",
-                settings.kafka.brokers
+    };
+    Finding::fault(text, way_out)
+}
+
+fn missing_topic(places: &Places, topic: &str) -> String {
+    let made = places
+        .for_topic(topic, TroubleKind::UnknownTopic)
+        .unwrap_or_default();
+    match places.setting_of(topic) {
+        "state.topic" => format!("{made}; the number of its partitions cannot be changed later"),
+        setting => format!("{made}; or correct {setting}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::Level;
+    use super::*;
+
+    #[test]
+    fn a_topic_that_is_not_there_is_a_fault_with_the_command_that_makes_it() {
+        let places = Places {
+            brokers: "k:9092".to_owned(),
+            dead_letter_topic: "till.dead".to_owned(),
+            hold_topic: None,
+            state_topic: Some("till.state".to_owned()),
+        };
+        for (topic, command, also) in [
+            (
+                "till.dead",
+                "--topic till.dead --partitions 1",
+                "or correct kafka.dead_letter_topic",
             ),
-        ),
+            (
+                "till.sales",
+                "--topic till.sales --partitions N",
+                "or correct kafka.topics",
+            ),
+            (
+                "till.state",
+                "--topic till.state --partitions N --config cleanup.policy=compact",
+                "cannot be changed later",
+            ),
+        ] {
+            let error = ReadError::UnknownTopic {
+                topic: Topic::new(topic),
+            };
+            let found = unreadable(&places, &error);
+            assert_eq!(found.level, Level::Fault, "{found}");
+            let command = format!("kafka-topics.sh --bootstrap-server k:9092 --create {command}");
+            assert!(found.way_out.contains(&command), "{found}");
+            assert!(found.way_out.contains(also), "{found}");
+        }
+    }
+
+    #[test]
+    fn attributes_that_are_missing_come_with_one_command_that_adds_them_all() {
+        let api = BaseUrl::parse("https://till.api.kustomerapp.com/").unwrap();
+        let names = ["firstOrderAt".to_owned(), "loyalty_tierStr".to_owned()];
+        let command = provision(&api, "customer", &names.iter().collect::<Vec<_>>());
+        let url = "https://till.api.kustomerapp.com/v1/metadata/customer";
+        assert_eq!(command.matches(url).count(), 2, "{command}");
+        let added = r#"{"firstOrderAt":{"displayName":"First Order"},"loyalty_tierStr":{"displayName":"Loyalty Tier"}}"#;
+        assert!(
+            command.contains(&format!(".data.attributes.properties + {added}")),
+            "{command}"
+        );
+        assert!(command.contains("org.permission.metadata.update"));
+        assert_eq!(bearer("customer"), "customers");
+        assert_eq!(bearer("kobject.sale"), "objects of klass sale");
     }
 }

@@ -1,8 +1,12 @@
 //! The commands, as a user types them.
 
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::process::{Command, Output, Stdio};
 
+use ingest_kafka::embedded::EmbeddedBroker;
+use kustomer_sim::Config;
+use kustomer_sim::server::Server;
 use serde_json::Value;
 
 fn program() -> Command {
@@ -65,6 +69,58 @@ fn a_mapping_with_a_typo_does_not_start() {
         assert!(!output.status.success(), "{said}");
         assert!(said.contains("mapping.yaml:6"), "file and line: {said}");
         assert!(said.contains("externalId"), "the way out: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_online_names_what_is_missing_on_both_sides_with_the_commands_that_make_it() {
+    let broker = EmbeddedBroker::start(&[("shop.events", 2)]).unwrap();
+    let local = SocketAddr::from(([127, 0, 0, 1], 0));
+    let kustomer = Server::start(Config::default(), local).await.unwrap();
+    let mapping = GOOD.replace(
+        "custom: {",
+        "version: .timestamp\n        custom: { couponStr: .properties.coupon,",
+    ) + "  - name: people\n    on: identify\n    do:\n      - identify: { custom: { tierStr: .traits.tier } }\n";
+    let (_folder, file) = configuration(&mapping);
+    let yaml = std::fs::read_to_string(&file).unwrap();
+    let yaml = yaml
+        .replace("localhost:9092", broker.bootstrap_servers())
+        .replace("http://127.0.0.1:1", &kustomer.url());
+    std::fs::write(&file, yaml).unwrap();
+    let mut check = program();
+    check.args(["check", "--online", "--config"]).arg(&file);
+    check.env("NOT_READ", "sim-key");
+    let output = tokio::task::spawn_blocking(move || check.output().unwrap()).await;
+    let output = output.unwrap();
+    let said = text(&output.stdout);
+    assert_eq!(
+        output.status.code(),
+        Some(3),
+        "{said}{}",
+        text(&output.stderr)
+    );
+    let warnings: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains(" lack "))
+        .collect();
+    assert_eq!(
+        warnings,
+        [
+            "warning: customers lack tierStr (text of one line)",
+            "warning: objects of klass order lack couponStr (text of one line), ingestVersionStr (text of one line), totalNum (number)",
+        ],
+        "{said}"
+    );
+    for expected in [
+        "/v1/metadata/customer | jq".to_owned(),
+        r#""totalNum":{"displayName":"Total"}"#.to_owned(),
+        "fault: kafka: topic shop.dead does not exist".to_owned(),
+        format!(
+            "kafka-topics.sh --bootstrap-server {} --create --topic shop.dead --partitions 1",
+            broker.bootstrap_servers()
+        ),
+    ] {
+        assert!(said.contains(&expected), "{expected} is not in\n{said}");
     }
 }
 
