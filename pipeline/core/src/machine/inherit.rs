@@ -241,7 +241,12 @@ impl Machine {
             self.finish_delivered(id);
             return false;
         }
-        if within(&|fate| matches!(fate, Fate::Refused(_))) {
+        // One of several writes of it was refused; where it is not known what became of another, it may stand.
+        let unsure = self
+            .inheritance
+            .items(hash)
+            .any(|(_, item)| item.fate.is_in_doubt());
+        if !unsure && within(&|fate| matches!(fate, Fate::Refused(_))) {
             let detail = self.inheritance.items(hash).find_map(|(_, item)| {
                 if let Fate::Refused(detail) = &item.fate {
                     Some(detail.clone())
@@ -302,7 +307,7 @@ impl Machine {
             for item in items.filter(|item| item.object == hash) {
                 // What was stored before this was written stands no longer.
                 let void = state.last_write.is_some() && item.fate == Fate::Stored;
-                item.operations.retain(|one| !void && !ended.contains(one));
+                item.end(|one| void || ended.contains(one));
             }
             self.sweep_intent(entity);
         }

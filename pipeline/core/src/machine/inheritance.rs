@@ -86,8 +86,13 @@ impl Item {
 
     /// Records below this offset never come again.
     pub(super) fn pass(&mut self, committed: Offset) {
+        self.end(|one| one.offset < committed);
+    }
+
+    /// These operations are not waited for any more. If nobody has looked, whoever writes the object next has to.
+    pub(super) fn end(&mut self, is_over: impl Fn(&OperationRef) -> bool) {
         let named = self.operations.len();
-        self.operations.retain(|one| one.offset >= committed);
+        self.operations.retain(|one| !is_over(one));
         self.stray |= self.operations.len() < named;
     }
 }
