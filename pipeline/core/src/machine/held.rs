@@ -74,7 +74,7 @@ impl Machine {
         self.held.since = Charge::default();
         let mut count = self.count_held();
         let mut diverting = BTreeSet::new();
-        if self.is_over(count.charge) {
+        if self.is_over(self.eased(count.charge)) {
             self.divert_excess(&mut count);
         } else {
             diverting = self.divert_for_commits(&mut count);
@@ -280,6 +280,18 @@ impl Machine {
         charge.records * 2 >= cap.records || charge.bytes * 2 >= cap.bytes
     }
 
+    /// Held work as it stands against the limit: where partitions wait for it, they do so until an eighth of the budget is
+    /// free below.
+    fn eased(&self, mut charge: Charge) -> Charge {
+        let mut waits = self.held.waits.values();
+        if waits.any(|why| matches!(why, Waits::HeldWork(_))) {
+            let cap = self.budget.cap();
+            let (records, bytes) = (cap.records / 8, cap.bytes / 8);
+            add(&mut charge, Charge { records, bytes });
+        }
+        charge
+    }
+
     /// Held work above the limit goes to the hold topic, the oldest first, as far as routes divert.
     fn divert_excess(&mut self, count: &mut Count) {
         // A little below the limit, so that not every record that comes in leads to a count.
@@ -289,7 +301,7 @@ impl Machine {
             bytes: cap.bytes / PART * 2,
         };
         let fits = |charge: Charge| {
-            let mut with_room = charge;
+            let mut with_room = self.eased(charge);
             add(&mut with_room, room);
             !self.is_over(with_room)
         };
@@ -382,21 +394,7 @@ impl Machine {
     /// The partitions that are to wait.
     fn partitions_that_wait(&self, count: &Count) -> BTreeMap<TopicPartition, Waits> {
         let mut waits = BTreeMap::new();
-        // Once it waits it does so until an eighth of the budget is free below the limit.
-        let mut eased = count.charge;
-        let was = self
-            .held
-            .waits
-            .values()
-            .any(|why| matches!(why, Waits::HeldWork(_)));
-        if was {
-            let cap = self.budget.cap();
-            let room = Charge {
-                records: cap.records / 8,
-                bytes: cap.bytes / 8,
-            };
-            add(&mut eased, room);
-        }
+        let eased = self.eased(count.charge);
         for (partition, part) in &count.partitions {
             if let Some(by) = part.by.filter(|_| self.is_over(eased))
                 && part.charge.records > 0

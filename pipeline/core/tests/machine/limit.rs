@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use ingest_core::call::{Call, CallResult};
 use ingest_core::fact::Settlement;
+use ingest_core::hold::{Family, LetterTopic, Scope};
 use ingest_core::machine::{Input, MachineSettings};
 use ingest_core::operation::MissingCustomer;
 use ingest_core::outcome::{
     HeldBy, HoldCause, Outcome, Rejected, Rejection, RetryCause, Verdict, Waits,
 };
 use ingest_core::record::Topic;
+use ingest_core::trouble::{Trouble, TroubleKind};
 
 use crate::driver::Driver;
 use crate::make::{SHOP, brokers_silent, by_email, object, owned, settings, shop, track, write};
@@ -208,6 +210,41 @@ fn a_record_is_set_aside_only_when_the_brokers_have_it() {
     assert!(!driver.settled().is_empty());
     driver.all_is_well();
     driver.run_to_rest();
+}
+
+#[test]
+fn partitions_of_routes_that_divert_are_read_on_when_the_hold_topic_is_back() {
+    let mut driver = Driver::new(small(true), 1);
+    let mut n = begin(&mut driver, HoldCause::MissingRole);
+    driver.letters_fail = Some(Trouble::of_machines(TroubleKind::UnknownTopic, "aside"));
+    while waits(&driver).is_none() && n < 1_000 {
+        put(&mut driver, HoldCause::MissingRole, n);
+        driver.run(2);
+        n += 1;
+    }
+    assert!(
+        driver
+            .holds()
+            .contains(&(Scope::Letters(LetterTopic::Held), HoldCause::HoldTopic))
+    );
+    assert!(driver.paused.contains(&shop(0)));
+    driver.letters_fail = None;
+    driver.run(20);
+    let role = (Scope::Family(Family::Tracking), HoldCause::MissingRole);
+    assert_eq!(driver.holds(), [role], "the role is still missing");
+    assert_eq!(waits(&driver), None, "{} held", driver.used());
+    assert!(!driver.paused.contains(&shop(0)));
+    assert!(driver.used() < 40, "{} held", driver.used());
+    let before = driver.diverted.len();
+    for n in n..n + 60 {
+        put(&mut driver, HoldCause::MissingRole, n);
+        driver.run(2);
+    }
+    assert!(driver.diverted.len() > before + 30);
+    driver.all_is_well();
+    driver.run_to_rest();
+    let all = usize::try_from(n + 60).unwrap();
+    assert_eq!(driver.settled().len(), all);
 }
 
 #[test]
