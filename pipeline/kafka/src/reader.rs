@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ingest_core::record::{Offset, Partition, Record, Topic, TopicPartition};
@@ -60,9 +61,12 @@ pub enum Read {
     End,
 }
 
-/// Callbacks of reading clients: only their log.
+/// Callbacks of reading clients: their log, and the last connection that failed.
 #[derive(Default)]
-pub(crate) struct ReaderContext(ClientLog);
+pub(crate) struct ReaderContext {
+    log: ClientLog,
+    failure: Mutex<Option<String>>,
+}
 
 /// Gives every record of a topic to `take`, partition by partition in offset order, partitions interleaved, until each
 /// reaches the end it had when the call began, or `take` breaks off. Blocks.
@@ -377,15 +381,42 @@ fn not_readable(topic: &Topic, error: &KafkaError) -> Result<Read, ReadError> {
 
 // === impl ReaderContext ===
 
+impl ReaderContext {
+    /// Why the last connection failed, in the client's words, if one has since they were last forgotten.
+    pub(crate) fn failure(&self) -> Option<String> {
+        self.lock().clone()
+    }
+
+    /// A broker answers: what failed before is no news.
+    pub(crate) fn forget_failure(&self) {
+        *self.lock() = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<String>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl ClientContext for ReaderContext {
     fn log(&self, level: RDKafkaLogLevel, fac: &str, log_message: &str) {
-        self.0.line(level, fac, log_message);
+        // Its errors are mere codes; why a connection failed stands in these lines only.
+        if fac == "FAIL" && !matches!(level, RDKafkaLogLevel::Debug) {
+            *self.lock() = Some(without_thread(log_message).to_owned());
+        }
+        self.log.line(level, fac, log_message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         let text = format!("{error}: {reason}");
-        self.0.line(RDKafkaLogLevel::Warning, "READER", &text);
+        self.log.line(RDKafkaLogLevel::Warning, "READER", &text);
     }
+}
+
+/// A line without the name of the client's thread.
+fn without_thread(line: &str) -> &str {
+    let named = line.strip_prefix("[thrd:");
+    let rest = named.and_then(|named| named.split_once("]: "));
+    rest.map_or(line, |(_, rest)| rest)
 }
 
 impl ConsumerContext for ReaderContext {}

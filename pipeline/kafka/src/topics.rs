@@ -6,13 +6,18 @@ use std::time::{Duration, Instant};
 
 use ingest_core::record::Topic;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
 use rdkafka::types::RDKafkaRespErr;
 
 use crate::clock;
 use crate::error::{ReadError, StartError};
-use crate::reader::{ReaderContext, reading_client};
+use crate::reader::{ReaderContext, reading_client, unreachable};
 use crate::settings::KafkaSettings;
+
+/// How long the client is listened to after a look, and how often again while errors come.
+const LISTEN: Duration = Duration::from_millis(20);
+const LISTEN_TIMES: usize = 50;
 
 /// The partition counts of all consumed topics. Blocks: not for an async task.
 ///
@@ -55,7 +60,7 @@ impl TopicLook {
     /// create topics.
     ///
     /// # Errors
-    /// No broker answered in time: the client's words.
+    /// No broker answered in time: why, in the client's words.
     pub fn look(
         &self,
         topics: &[Topic],
@@ -64,12 +69,32 @@ impl TopicLook {
         let deadline = clock::now() + timeout;
         let mut found = BTreeMap::new();
         for topic in topics {
-            match partition_count(&self.client, topic, deadline) {
+            let metadata =
+                metadata_of(&self.client, topic, deadline).map_err(|error| self.why(&error))?;
+            match count_in(&metadata, topic) {
                 Err(ReadError::Unreachable { detail }) => return Err(detail),
                 answer => drop(found.insert(topic.clone(), answer)),
             }
         }
+        self.listen();
+        self.client.context().forget_failure();
         Ok(found)
+    }
+
+    /// Why no broker answers. The error itself is a mere code.
+    fn why(&self, error: &KafkaError) -> String {
+        self.listen();
+        let failure = self.client.context().failure();
+        failure.unwrap_or_else(|| error.to_string())
+    }
+
+    /// Takes what the client has said meanwhile: nobody else does, and it would pile up.
+    fn listen(&self) {
+        for _ in 0..LISTEN_TIMES {
+            if self.client.poll(LISTEN).is_none() {
+                return;
+            }
+        }
     }
 }
 
@@ -102,12 +127,20 @@ pub(crate) fn partition_count<C: rdkafka::consumer::ConsumerContext>(
     topic: &Topic,
     deadline: Instant,
 ) -> Result<usize, ReadError> {
+    let metadata = metadata_of(client, topic, deadline).map_err(|error| unreachable(&error))?;
+    count_in(&metadata, topic)
+}
+
+fn metadata_of<C: rdkafka::consumer::ConsumerContext>(
+    client: &BaseConsumer<C>,
+    topic: &Topic,
+    deadline: Instant,
+) -> Result<Metadata, KafkaError> {
     let remaining = deadline.saturating_duration_since(clock::now());
-    let metadata = client
-        .fetch_metadata(Some(topic.as_str()), remaining)
-        .map_err(|error| ReadError::Unreachable {
-            detail: error.to_string(),
-        })?;
+    client.fetch_metadata(Some(topic.as_str()), remaining)
+}
+
+fn count_in(metadata: &Metadata, topic: &Topic) -> Result<usize, ReadError> {
     let found = metadata
         .topics()
         .iter()
