@@ -10,6 +10,7 @@
 
 #![cfg(test)]
 
+mod absent;
 mod backlog;
 pub(crate) mod broker;
 mod commits;

@@ -158,6 +158,18 @@ impl Worker {
         body.contains("\"ok\"")
     }
 
+    /// What `/ready` says is wrong; nothing when it is ready.
+    pub(crate) async fn unready(&self) -> Option<Vec<String>> {
+        let body: Value = serde_json::from_str(&self.get("ready").await?).ok()?;
+        let causes = body["causes"].as_array();
+        let causes = causes.into_iter().flatten();
+        Some(
+            causes
+                .filter_map(|cause| cause.as_str().map(str::to_owned))
+                .collect(),
+        )
+    }
+
     /// `/status`.
     pub(crate) async fn status(&self) -> Option<Value> {
         serde_json::from_str(&self.get("status").await?).ok()

@@ -44,6 +44,8 @@ fn defaults_are_at_least_once_and_lose_nothing() {
         Some("cooperative-sticky")
     );
     assert_eq!(consumer.get("group.id"), Some("workers"));
+    let refresh = "topic.metadata.refresh.interval.ms";
+    assert_eq!(consumer.get(refresh), Some("60000"), "new partitions");
     let producer = settings.producer_config();
     assert_eq!(producer.get("acks"), Some("all"));
     assert_eq!(producer.get("enable.idempotence"), Some("true"));
@@ -115,8 +117,13 @@ fn harmless_properties_pass_through_to_both_clients() {
         ("partition.assignment.strategy", "cooperative-sticky"),
         ("session.timeout.ms", "6000"),
         ("queued.min.messages", "100"),
+        ("topic.metadata.refresh.interval.ms", "20000"),
     ])
     .unwrap();
+    let refresh = settings
+        .consumer_config()
+        .get("topic.metadata.refresh.interval.ms");
+    assert_eq!(refresh, Some("20000"));
     assert_eq!(
         settings.consumer_config().get("isolation.level"),
         Some("read_uncommitted")
