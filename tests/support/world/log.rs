@@ -37,7 +37,7 @@ pub(crate) struct Log {
     unnoticed: bool,
     /// Records of a life that nobody had noticed before a position above them was taken up, or that the text beside it called
     /// settled (gaps.md).
-    pub(crate) passed_over: Vec<Verdict>,
+    passed_over: Vec<Verdict>,
     /// Offsets that a text of the life before calls settled.
     outdated: Vec<Run>,
 }
@@ -181,6 +181,15 @@ impl Log {
         self.forgotten = false;
         self.committed = offset;
         self.metadata = metadata;
+    }
+
+    /// What nobody read, because a life before had been committed above it.
+    pub(crate) fn passed_over(&self) -> Vec<Verdict> {
+        let mut all = self.passed_over.clone();
+        if self.unnoticed {
+            all.extend(self.records(self.start, self.committed));
+        }
+        all
     }
 
     /// Whether nothing is left to commit. Of a log that was emptied before anything was committed, nothing has to be.

@@ -6,7 +6,7 @@ use ingest_core::fact::Fact;
 use ingest_core::operation::Operation;
 use ingest_core::outcome::Verdict;
 
-use super::super::world::World;
+use super::super::world::{Log, World};
 use super::traffic::number_of;
 
 /// Events, states (of orders and customers, by number) and rejections that may be missing.
@@ -23,8 +23,9 @@ impl Excused {
         let mut excused = Self::default();
         let cut = lost_in_hand(world) > 0;
         let left = losses.endangered.iter().filter(|_| cut);
-        let passed_over = world.logs.values().flat_map(|log| &log.passed_over);
-        let lost = losses.unread.iter().chain(&losses.gone).chain(passed_over);
+        let passed_over: Vec<Verdict> = world.logs.values().flat_map(Log::passed_over).collect();
+        let lost = losses.unread.iter().chain(&losses.gone);
+        let lost = lost.chain(&passed_over);
         for verdict in lost.chain(left.map(|one| &one.verdict)) {
             excused.add(verdict);
         }
