@@ -11,6 +11,7 @@ use ingest_kafka::OutgoingRecord;
 use kustomer_ingest::clock::Clock;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 
 use super::broker::{self, Broker};
 use super::setup::{Options, Setup};
@@ -288,10 +289,12 @@ async fn brokers_that_nobody_reaches_at_the_start_are_told_of_and_found_later() 
     // The way to the brokers opens: whoever asks here learns where they are.
     let listener = TcpListener::bind(address).await.unwrap();
     let to = setup.broker.address.clone();
-    let way = tokio::spawn(async move {
+    let mut way = JoinSet::new();
+    way.spawn(async move {
+        let mut connections = JoinSet::new();
         while let Ok((mut here, _)) = listener.accept().await {
             let mut there = TcpStream::connect(&to).await.unwrap();
-            tokio::spawn(async move {
+            connections.spawn(async move {
                 drop(tokio::io::copy_bidirectional(&mut here, &mut there).await);
             });
         }
@@ -303,7 +306,7 @@ async fn brokers_that_nobody_reaches_at_the_start_are_told_of_and_found_later() 
     setup.wait_until_committed(&[&worker]).await;
     setup.assert_good(&setup.kustomer.account());
     worker.assert_sound().await;
-    way.abort();
+    way.abort_all();
     setup.say(&format!(
         "told after {seen:.1?} ({words}); at work {back:.1?} after the way was open"
     ));
