@@ -275,13 +275,16 @@ impl Pace {
     }
 }
 
-/// Records of a partition that were not read: up to the end that the brokers know, and no more than its lag.
+/// Records of a partition that were not read: up to the end that the brokers know, and no more than its lag. Where nothing was
+/// ever read or committed, all that the log holds.
 fn unread_of(read_to: Option<Offset>, statistics: &PartitionStatistics) -> Option<u64> {
-    let beyond = read_to
-        .zip(statistics.high_watermark)
-        .map(|(read, end)| u64::try_from(end.0.saturating_sub(read.0)).unwrap_or_default());
-    match (beyond, statistics.lag) {
+    let beyond = |from: Option<Offset>| {
+        let (from, end) = from.zip(statistics.high_watermark)?;
+        Some(u64::try_from(end.0.saturating_sub(from.0)).unwrap_or_default())
+    };
+    match (beyond(read_to), statistics.lag) {
         (Some(beyond), Some(lag)) => Some(beyond.min(lag)),
+        (None, None) => beyond(statistics.low_watermark),
         (one, other) => one.or(other),
     }
 }
@@ -315,4 +318,31 @@ fn gained(now: u64, before: u64) -> f64 {
 )]
 fn whole(count: u64) -> f64 {
     count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use ingest_core::record::Offset;
+    use ingest_kafka::PartitionStatistics;
+
+    use super::unread_of;
+
+    fn partition(low: i64, high: i64, lag: Option<u64>) -> PartitionStatistics {
+        PartitionStatistics {
+            partition: ingest_core::record::TopicPartition::new("shop.events", 0),
+            low_watermark: Some(Offset(low)),
+            high_watermark: Some(Offset(high)),
+            lag,
+        }
+    }
+
+    #[test]
+    fn a_partition_that_never_had_a_record_leaves_the_rest_known() {
+        assert_eq!(unread_of(None, &partition(0, 0, None)), Some(0));
+        assert_eq!(unread_of(None, &partition(40, 100, None)), Some(60));
+        assert_eq!(unread_of(None, &partition(0, 100, Some(30))), Some(30));
+        let read_to = Some(Offset(90));
+        assert_eq!(unread_of(read_to, &partition(0, 100, None)), Some(10));
+        assert_eq!(unread_of(read_to, &partition(0, 100, Some(30))), Some(10));
+    }
 }
