@@ -35,7 +35,7 @@ impl States {
                 // A copy is new where what it repeats was lost.
                 let first = put.copied.contains(&stands.1) && excused.states.contains(&stands.1);
                 let forgotten = put.read_again.contains(&stands.1)
-                    || (put.abrupt && put.copied.contains(&stands.1));
+                    || (put.abrupt && put.needs_memory(stands.1));
                 stands >= least || (stands.0 == least.0 && first) || forgotten
             }
         }
@@ -56,6 +56,8 @@ pub(super) struct Put {
     said: Vec<(i32, Option<i64>, Verdict)>,
     /// Numbers of states that were put in once more.
     copied: BTreeSet<u64>,
+    /// Identities that came after newer ones.
+    late_ones: BTreeSet<u64>,
     /// Events that were put in once more.
     copied_events: BTreeSet<u64>,
     /// Numbers of states that were read again from a log that lost its end, where another owner may not know of them.
@@ -78,6 +80,7 @@ impl Put {
             remembered,
             said: Vec::new(),
             copied: BTreeSet::new(),
+            late_ones: BTreeSet::new(),
             copied_events: BTreeSet::new(),
             read_again: BTreeSet::new(),
             abrupt: false,
@@ -102,6 +105,11 @@ impl Put {
         make::order_at(order, &version, customer, json!(n))
     }
 
+    /// Whether only who remembers what was written can tell that this one must not be.
+    fn needs_memory(&self, n: u64) -> bool {
+        self.copied.contains(&n) || self.late_ones.contains(&n)
+    }
+
     /// An identity; one in four comes later than it should.
     fn identity(&mut self, n: u64, customer: u64, late: bool) -> (i64, Verdict) {
         let name = format!("Name {n}");
@@ -110,7 +118,10 @@ impl Put {
             at -= 100_500;
         }
         let names = self.names.entry(customer).or_default();
-        self.late += u64::from(names.newest().is_some_and(|newest| newest > at));
+        if names.newest().is_some_and(|newest| newest > at) {
+            self.late += 1;
+            self.late_ones.insert(n);
+        }
         names.0.insert(n, at);
         let said = make::says(
             customer,
