@@ -2,7 +2,7 @@
 //!
 //! Each schedule is a function of its seed: 270 records and more, three partitions, two replicas, two faults, and at least one
 //! partition that moves. A failing one prints its seed; `INGEST_SCHEDULE_SEED=N` plays it alone, and `INGEST_SCHEDULES=N` sets
-//! how many are played (1,000 otherwise).
+//! how many are played (1,000 otherwise), `INGEST_SCHEDULES_FROM=N` which is the first.
 
 mod coverage;
 mod excused;
@@ -366,7 +366,8 @@ fn schedules_lose_nothing_and_keep_order() {
     }
     let schedules = number("INGEST_SCHEDULES").unwrap_or(SCHEDULES);
     let started = Instant::now();
-    let next = AtomicU64::new(0);
+    let first = number("INGEST_SCHEDULES_FROM").unwrap_or(0);
+    let next = AtomicU64::new(first);
     let all = Mutex::new(coverage);
     let failed = Mutex::new(Vec::new());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -376,7 +377,7 @@ fn schedules_lose_nothing_and_keep_order() {
                 let mut mine = Coverage::default();
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= schedules {
+                    if seed >= first + schedules {
                         break;
                     }
                     let played = catch_unwind(AssertUnwindSafe(|| play(seed, &mut mine)));
