@@ -72,6 +72,13 @@ pub(crate) struct Losses {
     pub(crate) lives: u64,
 }
 
+impl Losses {
+    /// Whether a log lost records that were not read, or that somebody has in hand.
+    pub(crate) fn any(&self) -> bool {
+        self.vanished > 0 || !self.endangered.is_empty()
+    }
+}
+
 impl Log {
     pub(super) fn new() -> Self {
         Self {

@@ -123,7 +123,7 @@ fn play(seed: u64, coverage: &mut Coverage) {
             0 | 1 => {
                 may_repeat += half_done(&world, &alive);
                 comes_again |= is_parked(&world, &alive);
-                cut_off |= world.losses.vanished > 0;
+                cut_off |= world.losses.any();
                 world.move_partition(i32::try_from(dice.roll(3)).unwrap(), one);
                 coverage.moves += 1;
             }
@@ -148,7 +148,7 @@ fn play(seed: u64, coverage: &mut Coverage) {
             4 if !world.is_anybody_asleep() => {
                 may_repeat += half_done(&world, &alive);
                 comes_again |= is_parked(&world, &alive);
-                cut_off |= world.losses.vanished > 0;
+                cut_off |= world.losses.any();
                 world.stop(one, other);
                 alive.retain(|replica| *replica != one);
                 alive.push(world.start_replica());
@@ -170,7 +170,7 @@ fn play(seed: u64, coverage: &mut Coverage) {
             }
             8 => {
                 // What vanished before and was not said yet goes with the log.
-                cut_off |= world.losses.vanished > 0;
+                cut_off |= world.losses.any();
                 coverage.made_again += u64::from(world.make_again(number));
             }
             9 => {
@@ -179,7 +179,7 @@ fn play(seed: u64, coverage: &mut Coverage) {
             }
             10 if !twice_allowed => {
                 let records = 1 + i64::try_from(dice.roll(30)).unwrap();
-                cut_off |= world.losses.vanished > 0;
+                cut_off |= world.losses.any();
                 let again = world.truncate(number, records);
                 coverage.truncated += u64::from(!again.is_empty());
                 may_repeat += again.len() as u64;
