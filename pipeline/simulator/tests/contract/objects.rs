@@ -305,14 +305,16 @@ async fn versions_are_judged() {
     assert_eq!(api.account().out_of_order.kobjects, 0);
     put(version("9")).await;
     assert_eq!(api.account().out_of_order.kobjects, 1);
-    put(version("2025-01-02T03:04:05Z")).await; // neither both times nor both numbers: as texts
+    assert_eq!(api.account().unjudged.kobjects, 0);
+    put(version("2025-01-02T03:04:05Z")).await; // a time after a number: cannot be judged
+    assert_eq!(api.account().unjudged.kobjects, 1);
     put(version("2025-01-02T03:04:05+01:00")).await; // an hour earlier
-    assert_eq!(api.account().out_of_order.kobjects, 3);
+    assert_eq!(api.account().out_of_order.kobjects, 2);
     put(json!({"aStr": "x"})).await; // no version: cannot be judged
     api.order(json!({"title": "x", "externalId": "o2"})).await;
     api.order(json!({"title": "x", "custom": version("1")}))
         .await;
-    assert_eq!(api.account().unjudged.kobjects, 3);
+    assert_eq!(api.account().unjudged.kobjects, 4);
 }
 
 #[tokio::test]
