@@ -324,7 +324,10 @@ impl World {
         let read = read.max(log.start);
         let start = (read.max(log.start) + records).min(log.end());
         let unread = log.records(read, start);
-        self.losses.vanished += log.unsettled(&name, read, start);
+        // Of a life that nobody has noticed nobody says anything (gaps.md).
+        if !log.unnoticed {
+            self.losses.vanished += log.unsettled(&name, read, start);
+        }
         self.losses.unread.extend(unread);
         if let Some((replica, _)) = log.owner {
             let in_hand = log.records(log.committed, read);
