@@ -219,8 +219,10 @@ fn provision(api: &BaseUrl, resource: &str, missing: &[&String]) -> String {
     let url = format!("{}/v1/metadata/{resource}", api.as_str());
     format!(
         "add them, so that agents see them (the API may refuse or hide what it does not know), with a key that has {}: \
-         curl -sf -H \"Authorization: Bearer $ADMIN_KEY\" {url} | jq '{{properties: (.data.attributes.properties + {added})}}' | \
-         curl -f -X PUT -H \"Authorization: Bearer $ADMIN_KEY\" -H 'Content-Type: application/json' {url} --data @-",
+         curl -sf -H \"Authorization: Bearer $ADMIN_KEY\" {url} -o attributes.json && \
+         jq '{{properties: ((.data.attributes.properties // .attributes.properties // .properties // error(\"no properties: see docs/setup.md\")) + \
+         {added})}}' attributes.json > attributes.new.json && \
+         curl -f -X PUT -H \"Authorization: Bearer $ADMIN_KEY\" -H 'Content-Type: application/json' {url} --data @attributes.new.json",
         Need::UpdateMetadata
             .roles()
             .first()
@@ -446,7 +448,7 @@ mod tests {
         assert_eq!(command.matches(url).count(), 2, "{command}");
         let added = r#"{"firstOrderAt":{"displayName":"First Order"},"loyalty_tierStr":{"displayName":"Loyalty Tier"}}"#;
         assert!(
-            command.contains(&format!(".data.attributes.properties + {added}")),
+            command.contains(&format!(") + {added})}}' attributes.json")),
             "{command}"
         );
         assert!(command.contains("org.permission.metadata.update"));

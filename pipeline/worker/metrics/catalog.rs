@@ -288,7 +288,7 @@ catalog! {
     inherited: IntCounterVec, "inherited_items_total", [],
         "Objects whose write an earlier owner left open: their jobs are read, they are not submitted again.";
     inherited_writes: GaugeVec, "inherited_writes", [],
-        "Writes of earlier owners whose records have not all come again.";
+        "Writes of earlier owners whose records have not all come again, or of which nobody knows what became.";
 
     // Trouble.
     holds: GaugeVec, "holds", [Scope, HoldCause],

@@ -35,6 +35,8 @@ pub(crate) struct Log {
     may_go_back: Option<Epoch>,
     /// Nobody has read anything since the log lost its end.
     unnoticed: bool,
+    /// What lay below when it lost it stands still.
+    survived: i64,
     /// Records of a life that nobody had noticed before a position above them was taken up, or that the text beside it called
     /// settled (gaps.md).
     passed_over: Vec<Verdict>,
@@ -95,6 +97,7 @@ impl Log {
             births: Vec::new(),
             may_go_back: None,
             unnoticed: false,
+            survived: 0,
             passed_over: Vec::new(),
             outdated: Vec::new(),
         }
@@ -160,7 +163,7 @@ impl Log {
         let index = usize::try_from(self.next).ok()?;
         let verdict = self.verdicts.get(index)?.clone();
         if std::mem::take(&mut self.unnoticed) {
-            let passed_over = self.records(self.start, self.next);
+            let passed_over = self.records(self.start.max(self.survived), self.next);
             self.passed_over.extend(passed_over);
         }
         let is_young = self.births.last() <= self.arrived.get(index);
@@ -194,7 +197,7 @@ impl Log {
     pub(crate) fn passed_over(&self) -> Vec<Verdict> {
         let mut all = self.passed_over.clone();
         if self.unnoticed {
-            all.extend(self.records(self.start, self.committed));
+            all.extend(self.records(self.start.max(self.survived), self.committed));
         }
         all
     }
@@ -371,6 +374,11 @@ impl World {
         log.event_ms.truncate(left);
         log.arrived.truncate(left);
         log.next = log.start;
+        log.survived = if log.unnoticed {
+            log.survived.min(end)
+        } else {
+            end
+        };
         log.unnoticed = true;
         log.records(log.start, end)
     }

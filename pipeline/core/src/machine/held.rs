@@ -300,10 +300,10 @@ impl Machine {
             records: cap.records / PART * 2,
             bytes: cap.bytes / PART * 2,
         };
-        let fits = |charge: Charge| {
-            let mut with_room = self.eased(charge);
-            add(&mut with_room, room);
-            !self.is_over(with_room)
+        let room = self.eased(room);
+        let fits = |mut charge: Charge| {
+            add(&mut charge, room);
+            !self.is_over(charge)
         };
         let mut left = count.charge;
         let mut operations = Vec::new();

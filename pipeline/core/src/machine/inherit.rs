@@ -295,7 +295,13 @@ impl Machine {
             return;
         };
         let hash = object_hash(&object.klass, &object.external_id);
-        self.inheritance.looked(hash, id, &Fate::NotWritten);
+        // Without an answer to its look nothing is known: whoever writes next looks.
+        let fate = if state.verify_first {
+            Fate::Doubt
+        } else {
+            Fate::NotWritten
+        };
+        self.inheritance.looked(hash, id, &fate);
         let ended = self.operation_refs(state);
         let entities = self.inheritance.objects.get(&hash).cloned();
         for entity in entities.unwrap_or_default() {

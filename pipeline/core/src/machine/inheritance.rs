@@ -152,7 +152,7 @@ impl Inheritance {
 
     /// What an operation was to look at has another fate now.
     pub(super) fn looked(&mut self, object: u128, looker: OperationId, fate: &Fate) {
-        if !self.objects.is_empty() {
+        if self.objects.contains_key(&object) {
             let items = self.items_mut(object);
             for item in items.filter(|item| item.fate == Fate::Entrusted(looker)) {
                 item.fate = fate.clone();
@@ -160,18 +160,25 @@ impl Inheritance {
         }
     }
 
-    /// Whether an earlier owner has begun to write this operation.
+    /// Whether an earlier owner has begun to write this operation, and whether what became of it is in doubt.
     pub(super) fn has_begun(
         &self,
         partition: &TopicPartition,
         object: &KObject,
         operation: OperationRef,
-    ) -> bool {
+    ) -> (bool, bool) {
         if self.objects.is_empty() {
-            return false;
+            return (false, false);
         }
         let hash = object_hash(&object.klass, &object.external_id);
-        self.items(hash)
-            .any(|(one, item)| one.partition == *partition && item.operations.contains(&operation))
+        let mut fates = self
+            .items(hash)
+            .filter(|(one, item)| {
+                one.partition == *partition && item.operations.contains(&operation)
+            })
+            .map(|(_, item)| &item.fate)
+            .peekable();
+        let begun = fates.peek().is_some();
+        (begun, begun && fates.all(Fate::is_in_doubt))
     }
 }

@@ -32,6 +32,8 @@ struct Arriving<'a> {
     ages: &'a Ages,
     /// An earlier owner of the partition began to write it.
     begun: bool,
+    /// Nobody knows yet what became of that.
+    doubted: bool,
 }
 
 impl Machine {
@@ -257,13 +259,14 @@ impl Machine {
         }
         self.progress.planned(&operation);
         let copy = copy || self.is_copy(lane, &operation, change);
+        let (begun, doubted) = self.has_begun(partition, &operation, &receipt);
         let arriving = Arriving {
             partition,
             operation: &operation,
             ages: &ages,
-            begun: self.is_begun(partition, &operation, &receipt),
+            begun,
+            doubted,
         };
-        let begun = arriving.begun;
         let receipt = if copy {
             receipt
         } else {
@@ -308,17 +311,17 @@ impl Machine {
         self.dirty.push_back(lane);
     }
 
-    /// Whether an earlier owner of the partition began to write this.
-    fn is_begun(
+    /// Whether an earlier owner of the partition began to write this, and whether what became of it is in doubt.
+    fn has_begun(
         &self,
         partition: &TopicPartition,
         operation: &Operation,
         receipt: &Receipt,
-    ) -> bool {
+    ) -> (bool, bool) {
         let (Operation::KObject(object), Some(record)) =
             (operation, self.records.get(&receipt.record))
         else {
-            return false;
+            return (false, false);
         };
         let operation = receipt.operation(&record.record);
         self.inheritance.has_begun(partition, object, operation)
@@ -378,7 +381,7 @@ impl Machine {
             | Stage::ReadyTrack
             | Stage::KeptBack
             | Stage::ReadyWrite(_) => !state.ambiguous,
-            Stage::Parked(_) => heir,
+            Stage::Parked(_) => heir && arriving.doubted,
             Stage::Journalling
             | Stage::ReadyForced
             | Stage::Suspect

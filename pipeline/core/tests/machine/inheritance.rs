@@ -22,7 +22,7 @@ use serde_json::{Map, Value};
 
 use crate::driver::Driver;
 use crate::make::{object, seen, settings, shop, titled, track, versioned, write};
-use crate::state::{intents, is_write, left_open, report, slice_of, successor, with_state};
+use crate::state::{intents, is_write, left_open, order, report, slice_of, successor, with_state};
 
 const REPEAT: Settlement = Settlement::Skipped(SkipReason::Repeat);
 
@@ -331,4 +331,26 @@ fn a_look_at_an_object_that_was_not_named_leaves_its_changes_known() {
     driver.run_to_rest();
     assert_eq!(updates(&driver), [Some(52)], "a copy sets nothing back");
     assert_eq!(driver.settled()[2], REPEAT);
+}
+
+#[test]
+fn a_refusal_is_no_end_while_another_write_of_the_object_is_in_doubt() {
+    // The owner before tried it twice: one job refused it, of the other write nobody knows.
+    let mut slice = left_open(&[0], None);
+    let mut refused = left_open(&[0], Some("theirs"));
+    for (entity, owner, _) in &mut refused.entries {
+        *entity = owner.intent(2);
+    }
+    slice.entries.extend(refused.entries);
+    let mut driver = successor(slice);
+    let mut told = report(vec![(0, ItemFate::Permanent("no such attribute".into()))]);
+    driver.answer(move |call| match call {
+        Call::GetKObject { .. } => Some(seen("there", Some("1"))),
+        _ => told(call),
+    });
+    driver.record(0, order(0));
+    driver.run_to_rest();
+    assert_eq!((looks(&driver), creates(&driver)), (1, 0));
+    assert_eq!(driver.settled(), [Settlement::Delivered]);
+    assert_eq!(intents(&driver, &shop(0)), 0, "somebody has looked");
 }

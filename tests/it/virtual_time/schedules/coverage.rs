@@ -24,6 +24,8 @@ pub(super) struct Coverage {
     pub(super) late: u64,
     /// Records that were put in before.
     pub(super) copies: u64,
+    /// Schedules at whose end nothing may have been set back.
+    pub(super) never_back: u64,
     pub(super) repeats: u64,
     /// Repeats that were allowed: under way, or settled since the last commit.
     pub(super) may_repeat: u64,
@@ -52,6 +54,7 @@ impl Coverage {
         self.ties += other.ties;
         self.late += other.late;
         self.copies += other.copies;
+        self.never_back += other.never_back;
         self.repeats += other.repeats;
         self.may_repeat += other.may_repeat;
     }

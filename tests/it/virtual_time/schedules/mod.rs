@@ -288,6 +288,7 @@ fn play(seed: u64, coverage: &mut Coverage) {
             kustomer_sim::SetBack::default(),
             "{context}"
         );
+        coverage.never_back += 1;
     }
     coverage.ties += put.ties;
     coverage.late += put.late;
@@ -458,6 +459,7 @@ fn schedules_lose_nothing_and_keep_order() {
             ("ties of versions", coverage.ties),
             ("late identities", coverage.late),
             ("copies of records", coverage.copies),
+            ("end in which nothing may be set back", coverage.never_back),
         ] {
             assert!(count > 0, "no schedule had {what}");
         }

@@ -7,6 +7,9 @@ use super::regex::{Pattern as Regex, Patterns};
 use super::term::{self, Math, Pattern, Term};
 use super::{Refused, names};
 
+/// A text that is put together at compile time is no longer, in bytes; a regular expression of more is compiled when it runs.
+const LONGEST_CONSTANT: usize = 4_096;
+
 /// How many parts an expression may have once the definitions of jq stand in it.
 const MAX_PARTS: usize = 20_000;
 
@@ -426,7 +429,10 @@ impl Compiler {
     fn constant(&self, term: &Term) -> Option<String> {
         match term {
             Term::Const(serde_json::Value::String(text)) => Some(text.clone()),
-            Term::Math(Math::Add, a, b) => Some(self.constant(a)? + &self.constant(b)?),
+            Term::Math(Math::Add, a, b) => {
+                let text = self.constant(a)? + &self.constant(b)?;
+                (text.len() <= LONGEST_CONSTANT).then_some(text)
+            }
             Term::Var(name) => match self.known.iter().rev().find(|known| known.is_var(name))? {
                 Known::Const(_, text) => Some(text.clone()),
                 _ => None,
