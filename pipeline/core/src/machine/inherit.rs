@@ -153,7 +153,10 @@ impl Machine {
                 let id = id.unwrap_or_else(|| Arc::from(""));
                 Some(kept.stored(id, Revision::SinceCreate(0)))
             }
-            (Verb::Update, Some(id), Some(before)) if before.has_id() => {
+            // Where the two cannot be compared, this write need not be the next.
+            (Verb::Update, Some(id), Some(before))
+                if before.has_id() && before.is_older_than(kept.version.as_ref()) =>
+            {
                 Some(kept.stored(id, before.revision.next()))
             }
             (Verb::Update, id, before) => id
@@ -330,7 +333,7 @@ impl Machine {
     /// Records below this offset never come again: what was written for them is of no interest any more, unless nobody knows what
     /// became of it. An operation that is still named then was never seen here: its record had been deleted.
     pub(super) fn sweep_inherited(&mut self, partition: &TopicPartition, committed: Offset) {
-        let below: Vec<Entity> = self
+        let mut below: Vec<Entity> = self
             .inheritance
             .intents
             .iter_mut()
@@ -342,6 +345,7 @@ impl Machine {
                 *entity
             })
             .collect();
+        below.sort_unstable();
         for entity in below {
             self.sweep_intent(entity);
         }
@@ -376,7 +380,8 @@ impl Machine {
         for (partition, committed) in committed {
             self.sweep_inherited(&partition, committed);
         }
-        let all: Vec<Entity> = self.inheritance.intents.keys().copied().collect();
+        let mut all: Vec<Entity> = self.inheritance.intents.keys().copied().collect();
+        all.sort_unstable();
         for entity in all {
             self.sweep_intent(entity);
         }

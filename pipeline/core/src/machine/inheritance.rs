@@ -35,7 +35,8 @@ pub(super) struct Item {
     pub(super) object: u128,
     pub(super) version: Option<Version>,
     pub(super) operations: BTreeSet<OperationRef>,
-    /// Its records never come again.
+    /// Operations of it have ended, or their records never come again: while it is in doubt, whoever writes the object next
+    /// has to look.
     pub(super) stray: bool,
     pub(super) fate: Fate,
 }
