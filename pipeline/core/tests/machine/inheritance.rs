@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ingest_core::call::{Call, CallResult, ItemFate, ObjectState, Written};
+use ingest_core::call::{Call, CallResult, ItemFate, ObjectState};
 use ingest_core::directory::{KnownObject, object_hash};
 use ingest_core::fact::Settlement;
 use ingest_core::machine::Input;
@@ -21,7 +21,9 @@ use ingest_core::state_log::{
 use serde_json::{Map, Value};
 
 use crate::driver::Driver;
-use crate::make::{object, seen, settings, shop, titled, track, versioned, write};
+use crate::make::{
+    made_and_not_named, object, seen, settings, shop, titled, track, versioned, write,
+};
 use crate::state::{intents, is_write, left_open, order, report, slice_of, successor, with_state};
 
 const REPEAT: Settlement = Settlement::Skipped(SkipReason::Repeat);
@@ -267,19 +269,45 @@ fn topic_after(found: &Slice, owner: &Driver, partition: &TopicPartition) -> Sli
     reader.finish()
 }
 
+/// The owner that finds this slice and reads the job in it, and one that comes after it was killed: before it had read a record.
+fn two_owners(found: &Slice) -> [Driver; 2] {
+    let mut driver = successor(found.clone());
+    driver.answer(stored("there"));
+    driver.run(10);
+    let mut next = successor(topic_after(found, &driver, &shop(0)));
+    next.answer(stored("there"));
+    [driver, next]
+}
+
+#[test]
+fn an_inherited_job_counts_as_the_next_write_only_of_what_was_older() {
+    // A number and a text cannot be compared.
+    for (before, revision) in [
+        ("4", Revision::SinceCreate(1)),
+        ("draft", Revision::Unknown),
+    ] {
+        let found = known_and_updated(known("there", before, &[]), &state(1, "5", 51), "5");
+        let [driver, _] = two_owners(&found);
+        let after = topic_after(&found, &driver, &shop(0));
+        let object = after.entries.iter().find_map(|(_, _, entry)| {
+            if let Content::Object(object) = &entry.content {
+                Some((object.version.clone(), object.revision))
+            } else {
+                None
+            }
+        });
+        let expected = (Some(Version::new("5")), revision);
+        assert_eq!(object, Some(expected), "after {before}");
+    }
+}
+
 #[test]
 fn an_inherited_job_leaves_the_changes_of_its_version_known() {
     let (first, second) = (state(1, "5", 51), state(2, "5", 52));
     // The object's id was not named when it was made; the job names it.
     for id in ["", "there"] {
         let found = known_and_updated(known(id, "5", &[&first]), &second, "5");
-        let mut driver = successor(found.clone());
-        driver.answer(stored("there"));
-        driver.run(10);
-        // The process is killed before it has read a record, or goes on.
-        let mut next = successor(topic_after(&found, &driver, &shop(0)));
-        next.answer(stored("there"));
-        for mut owner in [driver, next] {
+        for mut owner in two_owners(&found) {
             owner.record(1, second.clone());
             owner.record(2, first.clone());
             owner.run_to_rest();
@@ -293,12 +321,7 @@ fn an_inherited_job_leaves_the_changes_of_its_version_known() {
 fn an_inherited_job_does_not_lay_its_version_over_a_later_one() {
     let (job, between) = (state(1, "5", 51), state(2, "6", 61));
     let found = known_and_updated(known("there", "7", &[]), &job, "5");
-    let mut driver = successor(found.clone());
-    driver.answer(stored("there"));
-    driver.run(10);
-    let mut next = successor(topic_after(&found, &driver, &shop(0)));
-    next.answer(stored("there"));
-    for mut owner in [driver, next] {
+    for mut owner in two_owners(&found) {
         owner.record(2, between.clone());
         owner.run_to_rest();
         let stale = Settlement::Skipped(SkipReason::Stale);
@@ -311,16 +334,7 @@ fn an_inherited_job_does_not_lay_its_version_over_a_later_one() {
 fn a_look_at_an_object_that_was_not_named_leaves_its_changes_known() {
     let (first, second) = (state(1, "5", 51), state(2, "5", 52));
     let mut driver = Driver::new(settings(), 1);
-    driver.answer(|call| match call {
-        Call::CreateKObject { .. } => {
-            Some(CallResult::Written(Outcome::Delivered(Written::Stored {
-                id: None,
-                rev: None,
-            })))
-        }
-        Call::GetKObject { .. } => Some(seen("there", Some("5"))),
-        _ => None,
-    });
+    driver.answer(made_and_not_named("5"));
     driver.record(0, first.clone());
     driver.run(10);
     driver.record(1, second);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ingest_core::call::{Call, CallResult, ObjectState};
+use ingest_core::call::{Call, CallResult, ObjectState, Written};
 use ingest_core::machine::{MachineSettings, TopicSettings};
 use ingest_core::operation::{
     CustomerKey, CustomerRef, ExternalId, Identify, KObject, Klass, MissingCustomer, Operation,
@@ -150,6 +150,22 @@ pub(crate) fn seen(id: &str, version: Option<&str>) -> CallResult {
         customer: None,
         shown: Map::new(),
     })))
+}
+
+/// A destination that makes an object without naming it, and shows it in that version to whoever looks.
+pub(crate) fn made_and_not_named(version: &str) -> impl FnMut(&Call) -> Option<CallResult> + use<> {
+    let version = version.to_owned();
+    move |call| match call {
+        Call::CreateKObject { .. } => {
+            let nameless = Written::Stored {
+                id: None,
+                rev: None,
+            };
+            Some(CallResult::Written(Outcome::Delivered(nameless)))
+        }
+        Call::GetKObject { .. } => Some(seen("there", Some(&version))),
+        _ => None,
+    }
 }
 
 /// The destination's one object, which is looked at as it was written last; its writes have these versions, the last one

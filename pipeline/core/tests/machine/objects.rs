@@ -8,7 +8,9 @@ use ingest_core::operation::{KObject, MissingCustomer, Version};
 use ingest_core::outcome::{HoldCause, JobTicket, Outcome, Rejection, RetryCause};
 
 use crate::driver::Driver;
-use crate::make::{by_email, object, owned, seen, settings, titled, track, versioned, write};
+use crate::make::{
+    by_email, made_and_not_named, object, owned, seen, settings, titled, track, versioned, write,
+};
 
 /// Every write meets an object that is said to be there, or changed; every look finds it as it was.
 fn contradictory() -> impl FnMut(&Call) -> Option<CallResult> {
@@ -204,16 +206,7 @@ fn states_of_one_customer_merge_while_they_wait() {
 #[test]
 fn an_object_that_was_made_and_not_named_is_read_before_it_is_updated() {
     let mut driver = Driver::new(settings(), 1);
-    driver.answer(|call| match call {
-        Call::CreateKObject { .. } => {
-            Some(CallResult::Written(Outcome::Delivered(Written::Stored {
-                id: None,
-                rev: None,
-            })))
-        }
-        Call::GetKObject { .. } => Some(seen("there", Some("1"))),
-        _ => None,
-    });
+    driver.answer(made_and_not_named("1"));
     driver.record(0, write(versioned(object("order", 1), "1")));
     driver.run(30);
     assert_eq!(driver.sent.len(), 1, "its id is not needed yet");
