@@ -192,13 +192,14 @@ async fn watch(world: Arc<World>) {
             let disruptions = locked(&world.disruptions).len();
             world.say(&format!(
                 "{:>4} s: {records} records, {behind} not committed{}; {} events, {} repeated, {} objects, {disruptions} \
-                 disruptions, {} requests met a fault",
+                 disruptions, {} requests met a fault{}",
                 passed.as_secs(),
                 if reached { "" } else { " (no broker)" },
                 account.accepted.tracking,
                 account.repeated.tracking,
                 account.kobjects_total,
                 account.faults.values().sum::<u64>(),
+                world.refused(),
             ));
         }
         pause(SAMPLE_MS).await;

@@ -104,6 +104,8 @@ pub(super) struct World {
     pub(super) disruptions: Mutex<Vec<Disruption>>,
     /// Answers to tracking events lost so far, by the simulator's time.
     pub(super) lost_answers: Mutex<Vec<(i64, u64)>>,
+    /// Writes of the producer that failed so far, and why the last one did.
+    refused: Mutex<(u64, String)>,
     pub(super) faults: Mutex<Counts>,
     /// What went wrong before the judge came: panics, ends, broken invariants.
     pub(super) troubles: Mutex<Vec<String>>,
@@ -165,6 +167,7 @@ impl World {
                 in_flight: 0,
             }]),
             lost_answers: Mutex::default(),
+            refused: Mutex::default(),
             faults: Mutex::default(),
             troubles: Mutex::default(),
             own,
@@ -223,7 +226,11 @@ impl World {
                     let position = loop {
                         match world.producer.send(&draft.record).await {
                             Ok(position) => break position,
-                            Err(error) => assert!(error.kind.is_retriable(), "{error}"),
+                            Err(error) => {
+                                assert!(error.kind.is_retriable(), "{error}");
+                                let mut refused = locked(&world.refused);
+                                *refused = (refused.0 + 1, error.to_string());
+                            }
                         }
                     };
                     let place = load::place_of(&position, &world.shipments);
@@ -234,6 +241,15 @@ impl World {
         while let Some(written) = writing.join_next().await {
             written.unwrap();
         }
+    }
+
+    /// How many records were written in vain, and why the last one was: nothing if none.
+    pub(super) fn refused(&self) -> String {
+        let (writes, why) = &*locked(&self.refused);
+        if *writes == 0 {
+            return String::new();
+        }
+        format!("; {writes} writes failed, the last: {why}")
     }
 
     /// Samples what is committed and which answers were lost; whether the brokers answered.

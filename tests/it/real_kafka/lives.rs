@@ -98,10 +98,7 @@ async fn a_topic_that_is_made_again_under_a_running_worker_is_read_from_its_firs
         return;
     };
     let setup = one_partition(broker, "made-again").await;
-    let mut worker = setup.worker().await;
-    setup.produce(events(&setup, 0..300)).await;
-    until_told(&setup, &worker, 300).await;
-    setup.wait_until_committed(&[&worker]).await;
+    let mut worker = delivered(&setup).await;
     remake(&setup).await;
     setup.produce(events(&setup, 1_000..1_400)).await;
     until_told(&setup, &worker, 700).await;
@@ -128,10 +125,7 @@ async fn a_topic_that_is_made_again_while_no_worker_runs_is_read_from_its_first_
         return;
     };
     let setup = one_partition(broker, "made-again-down").await;
-    let mut first = setup.worker().await;
-    setup.produce(events(&setup, 0..300)).await;
-    until_told(&setup, &first, 300).await;
-    setup.wait_until_committed(&[&first]).await;
+    let mut first = delivered(&setup).await;
     assert_eq!(first.terminate().await.0.code(), Some(0));
     remake(&setup).await;
     setup.produce(events(&setup, 1_000..1_400)).await;
@@ -151,10 +145,7 @@ async fn offsets_that_were_set_back_by_hand_are_read_again() {
         return;
     };
     let setup = one_partition(broker, "set-back").await;
-    let mut first = setup.worker().await;
-    setup.produce(events(&setup, 0..300)).await;
-    until_told(&setup, &first, 300).await;
-    setup.wait_until_committed(&[&first]).await;
+    let mut first = delivered(&setup).await;
     assert_eq!(first.terminate().await.0.code(), Some(0));
     let entry: (i32, i64, &[u8]) = (0, 100, b"");
     let refused = wire::commit(&setup.broker, &setup.group, &setup.topic, &[entry]).await;
@@ -165,6 +156,17 @@ async fn offsets_that_were_set_back_by_hand_are_read_again() {
     setup.wait_until_committed(&[&second]).await;
     assert_eq!(setup.kustomer.account().repeated.tracking, 200);
     second.assert_sound().await;
+}
+
+/// A worker that has delivered and committed the first 300 events, which stand in many small batches.
+async fn delivered(setup: &Setup) -> Worker {
+    let worker = setup.worker().await;
+    for from in (0..300).step_by(20) {
+        setup.produce(events(setup, from..from + 20)).await;
+    }
+    until_told(setup, &worker, 300).await;
+    setup.wait_until_committed(&[&worker]).await;
+    worker
 }
 
 /// Half of what the log of the partition holds is gone when the broker comes back from a loss of power.
@@ -190,12 +192,7 @@ async fn a_log_that_lost_its_end_under_a_running_worker_is_read_again() {
         return;
     };
     let setup = one_partition(own.broker.clone(), "lost-end").await;
-    let mut worker = setup.worker().await;
-    for first in (0..300).step_by(20) {
-        setup.produce(events(&setup, first..first + 20)).await;
-    }
-    until_told(&setup, &worker, 300).await;
-    setup.wait_until_committed(&[&worker]).await;
+    let mut worker = delivered(&setup).await;
     let left = lose_the_end(&own, &setup).await;
     // Not as long as it was, until the client has asked for it: nobody could tell it then (gaps.md).
     assert!(left + 100 < 300, "{left} left: the position is in range");
@@ -223,12 +220,7 @@ async fn a_log_that_lost_its_end_while_no_worker_ran_is_read_again() {
         return;
     };
     let setup = one_partition(own.broker.clone(), "lost-end-down").await;
-    let mut first = setup.worker().await;
-    for from in (0..300).step_by(20) {
-        setup.produce(events(&setup, from..from + 20)).await;
-    }
-    until_told(&setup, &first, 300).await;
-    setup.wait_until_committed(&[&first]).await;
+    let mut first = delivered(&setup).await;
     assert_eq!(first.terminate().await.0.code(), Some(0));
     let left = lose_the_end(&own, &setup).await;
     setup.produce(events(&setup, 1_000..1_100)).await;
@@ -252,10 +244,7 @@ async fn records_that_vanish_under_a_running_worker_are_counted() {
         return;
     };
     let setup = one_partition(broker, "vanish").await;
-    let mut worker = setup.worker().await;
-    setup.produce(events(&setup, 0..300)).await;
-    until_told(&setup, &worker, 300).await;
-    setup.wait_until_committed(&[&worker]).await;
+    let mut worker = delivered(&setup).await;
     worker.signal("STOP");
     for from in (300..800).step_by(50) {
         setup.produce(events(&setup, from..from + 50)).await;
@@ -290,10 +279,7 @@ async fn records_that_vanish_while_no_worker_runs_are_counted() {
         return;
     };
     let setup = one_partition(broker, "vanish-down").await;
-    let mut first = setup.worker().await;
-    setup.produce(events(&setup, 0..300)).await;
-    until_told(&setup, &first, 300).await;
-    setup.wait_until_committed(&[&first]).await;
+    let mut first = delivered(&setup).await;
     assert_eq!(first.terminate().await.0.code(), Some(0));
     setup.produce(events(&setup, 300..800)).await;
     // All of them: no record is left that would show the gap.
