@@ -6,7 +6,7 @@
 //! with its share of rejected records among the last ones, or with a run of one partition for one reason. Counts are those
 //! of this process; a restart begins afresh.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::outcome::Rejection;
 use crate::record::{Topic, TopicPartition};
@@ -25,14 +25,14 @@ pub const RUN: usize = 100;
 pub struct DeadLetterGuard {
     /// Topics of which any number may be dead-lettered.
     accepted: BTreeSet<Topic>,
-    shares: HashMap<(Topic, Stage), Share>,
-    runs: HashMap<(TopicPartition, Stage), Run>,
+    shares: BTreeMap<(Topic, Stage), Share>,
+    runs: BTreeMap<(TopicPartition, Stage), Run>,
     holding: BTreeSet<Topic>,
     tripped: Vec<Topic>,
 }
 
 /// Where a record was judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     Mapping,
     Destination,
@@ -58,8 +58,8 @@ impl DeadLetterGuard {
     pub fn new(accepted: BTreeSet<Topic>) -> Self {
         Self {
             accepted,
-            shares: HashMap::new(),
-            runs: HashMap::new(),
+            shares: BTreeMap::new(),
+            runs: BTreeMap::new(),
             holding: BTreeSet::new(),
             tripped: Vec::new(),
         }

@@ -4,12 +4,12 @@
 //! (young entries become old, what is not asked for in between falls out), which is an approximate least-recently-used
 //! order without a list. Keys are kept as 16-byte hashes, so that the cache holds no personal data.
 
-use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
+use crate::lookup::Lookup;
 use crate::operation::{CustomerKey, ExternalId, Klass, Version};
 use crate::repeat::Changes;
 use crate::revision::Revision;
@@ -17,8 +17,8 @@ use crate::revision::Revision;
 /// A bounded map that forgets what is not used.
 #[derive(Debug)]
 pub struct Generations<K, V> {
-    young: HashMap<K, V>,
-    old: HashMap<K, V>,
+    young: Lookup<K, V>,
+    old: Lookup<K, V>,
     half: usize,
     /// Bytes that a value occupies besides its place, and those of all.
     weigh: fn(&V) -> usize,
@@ -108,8 +108,8 @@ impl<K: Hash + Eq + Clone, V: Clone> Generations<K, V> {
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self {
-            young: HashMap::new(),
-            old: HashMap::new(),
+            young: Lookup::default(),
+            old: Lookup::default(),
             half: (capacity / 2).max(1),
             weigh: |_| 0,
             young_apart: 0,
@@ -166,6 +166,12 @@ impl<K: Hash + Eq + Clone, V: Clone> Generations<K, V> {
         if let Some(gone) = self.old.remove(key) {
             self.old_apart -= (self.weigh)(&gone);
         }
+    }
+
+    /// Changes each value by itself.
+    fn each(&mut self, change: impl Fn(&mut V)) {
+        self.young.each(&change);
+        self.old.each(&change);
     }
 
     /// Forgets everything.
@@ -302,22 +308,12 @@ impl Directory {
 
     /// Others have written for a while: what is known of an object is what it was, not what it is.
     pub fn doubt_objects(&mut self) {
-        let young = self.objects.young.values_mut();
-        for object in young.chain(self.objects.old.values_mut()) {
-            object.doubtful = true;
-        }
+        self.objects.each(|object| object.doubtful = true);
     }
 
     /// Forgets what was written, not who and what exists: another process may have written since.
     pub fn forget_fingerprints(&mut self) {
-        for object in self
-            .objects
-            .young
-            .values_mut()
-            .chain(self.objects.old.values_mut())
-        {
-            object.fingerprint = None;
-        }
+        self.objects.each(|object| object.fingerprint = None);
     }
 
     /// Bytes that the caches occupy, about.

@@ -3,7 +3,7 @@
 //! Every read costs a unit, so the first one is timed from what earlier jobs of the kind took: at about the ninth tenth,
 //! nine of ten jobs need one read. A job that is not done by then is read further and further apart.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,19 +25,19 @@ pub enum JobItems {
         /// Klass and verb.
         group: GroupKey,
         /// Reference to operation.
-        operations: HashMap<String, OperationId>,
+        operations: BTreeMap<String, OperationId>,
     },
     /// New customers.
     Customers {
         /// Reference to the first key.
-        keys: HashMap<String, CustomerKey>,
+        keys: BTreeMap<String, CustomerKey>,
     },
     /// Objects that an earlier owner of their partitions submitted.
     Inherited {
         /// Klass and verb.
         group: GroupKey,
         /// Reference to where they are remembered.
-        items: HashMap<String, InheritedItem>,
+        items: BTreeMap<String, InheritedItem>,
     },
 }
 
@@ -76,7 +76,7 @@ pub struct Job {
 pub struct Jobs {
     open: BTreeMap<JobId, Job>,
     due: BTreeSet<(Instant, JobId)>,
-    estimates: HashMap<String, Estimate>,
+    estimates: BTreeMap<String, Estimate>,
     timing: JobTiming,
     next: u64,
 }
@@ -110,7 +110,7 @@ impl Jobs {
         Self {
             open: BTreeMap::new(),
             due: BTreeSet::new(),
-            estimates: HashMap::new(),
+            estimates: BTreeMap::new(),
             timing,
             next: 0,
         }
@@ -159,7 +159,7 @@ impl Jobs {
         now: Instant,
         ticket: JobTicket,
         group: GroupKey,
-        more: HashMap<String, InheritedItem>,
+        more: BTreeMap<String, InheritedItem>,
         with_refs: bool,
     ) {
         let known = self.open.values_mut().find(|job| {
@@ -407,7 +407,7 @@ mod tests {
     fn items() -> JobItems {
         let key = CustomerKey::Email(Arc::from("a"));
         JobItems::Customers {
-            keys: HashMap::from([("r".to_owned(), key)]),
+            keys: BTreeMap::from([("r".to_owned(), key)]),
         }
     }
 

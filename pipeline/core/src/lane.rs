@@ -4,10 +4,11 @@
 //! they say who is first, and the machine decides when. Two lanes that turn out to be one customer become one, in the order
 //! of arrival; what both had under way when that was learnt is waited for.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use smallvec::SmallVec;
 
+use crate::lookup::Lookup;
 use crate::operation::{CustomerKey, ExternalId, Klass};
 
 /// An operation of this process, in the order of arrival.
@@ -37,8 +38,8 @@ struct Lane {
 /// All lanes that hold something.
 #[derive(Debug, Default)]
 pub struct Lanes {
-    lanes: HashMap<LaneId, Lane>,
-    index: HashMap<LaneKey, LaneId>,
+    lanes: Lookup<LaneId, Lane>,
+    index: Lookup<LaneKey, LaneId>,
     next: u64,
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Nothing here waits, locks, logs or reads a clock. Time enters as an argument, effects leave as data.
 
+#![deny(clippy::iter_over_hash_type)]
+
 pub mod body;
 pub mod call;
 pub mod charge;
@@ -19,6 +21,7 @@ pub mod invariant;
 pub mod job;
 pub mod lane;
 pub mod ledger;
+pub mod lookup;
 pub mod machine;
 pub mod mapping;
 pub mod operation;

@@ -4,7 +4,7 @@
 //! that failed in a job. [`RUN`] of one way in a row, with the same error and nothing accepted in between, trip. What was
 //! accepted counts by when it was sent: results of older requests that come in late say nothing of what is refused since.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use crate::lane::OperationId;
@@ -17,7 +17,7 @@ pub const RUN: u32 = 20;
 const COMPARED: usize = 200;
 
 /// How something was refused for good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Way {
     /// A bulk request, for the sake of one of its items.
     Whole,
@@ -30,12 +30,12 @@ pub enum Way {
 /// Counts refusals by klass.
 #[derive(Debug, Default)]
 pub struct Quarantine {
-    klasses: HashMap<Klass, Watch>,
+    klasses: BTreeMap<Klass, Watch>,
 }
 
 #[derive(Debug, Default)]
 struct Watch {
-    runs: HashMap<Way, Run>,
+    runs: BTreeMap<Way, Run>,
     /// A person said that these errors are to be taken as they come, until something is stored.
     accepted: bool,
     last_probe: Option<OperationId>,

@@ -5,7 +5,7 @@
 //! results do not show: the first number is learnt from an answer that shows one. Where conflicts keep coming although
 //! nobody else writes, the organisation counts differently, and the lock is given up for that klass.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use crate::operation::Klass;
@@ -27,7 +27,7 @@ pub struct Revisions {
     /// Looks after which an organisation seemed to begin at 1.
     seemed_one: u32,
     never_shown: bool,
-    klasses: HashMap<Klass, Conflicts>,
+    klasses: BTreeMap<Klass, Conflicts>,
 }
 
 /// The revision of an object as far as it is known.

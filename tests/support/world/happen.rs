@@ -24,7 +24,13 @@ impl World {
         let Some(machine) = self.replicas[replica].machine.as_mut() else {
             return;
         };
+        if let Some(digest) = &mut self.digest {
+            digest.input(replica, now, &input);
+        }
         let effects = machine.step(now, input);
+        if let Some(digest) = &mut self.digest {
+            digest.effects(&effects);
+        }
         for effect in effects {
             self.carry_out(replica, effect);
         }

@@ -1,7 +1,7 @@
 //! Ready-made operations.
 
+use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use ingest_core::operation::{
     CustomerKey, CustomerRef, ExternalId, Identify, KObject, Klass, MissingCustomer, Operation,
@@ -26,10 +26,19 @@ pub(crate) fn object(value: Value) -> Arc<serde_json::Map<String, Value>> {
     Arc::new(map)
 }
 
+thread_local! {
+    static EVENTS: Cell<u64> = const { Cell::new(1) };
+}
+
+/// Numbers events from one again, so that what a test makes does not depend on the test before.
+pub(crate) fn number_afresh() {
+    EVENTS.set(1);
+}
+
 /// An operation of an event of its own.
 pub(crate) fn planned(operation: Operation) -> Planned {
-    static EVENTS: AtomicU64 = AtomicU64::new(1);
-    let number = EVENTS.fetch_add(1, Ordering::Relaxed);
+    let number = EVENTS.get();
+    EVENTS.set(number + 1);
     Planned {
         route: Arc::from("test"),
         event_key: Uuid::from_u128(u128::from(number) << 64),

@@ -2,6 +2,7 @@
 //!
 //! Shared by the tests and the benches.
 
+mod digest;
 mod group;
 mod happen;
 mod log;
@@ -143,6 +144,8 @@ pub(crate) struct World {
     pub(crate) state: Option<state_topic::StateTopic>,
     /// Every write and every look at a job, in the order in which they were answered; kept if it is wanted.
     pub(crate) trace: Option<Vec<Traced>>,
+    /// Of everything that went into the machines and came out; kept if it is wanted.
+    pub(crate) digest: Option<digest::Digest>,
 }
 
 /// A request about objects, and what became of it.
@@ -203,6 +206,7 @@ impl World {
             delays: Vec::new(),
             moving: BTreeMap::new(),
             trace: None,
+            digest: None,
             losses: Losses::default(),
             state: None,
         }
@@ -218,6 +222,13 @@ impl World {
     /// Replicas started from now on notice when they slept.
     pub(crate) fn watch_for_sleep(&mut self) {
         self.settings.asleep_after = Some(SESSION * 3 / 4);
+    }
+
+    /// Keeps a digest of all inputs and effects from now on.
+    pub(crate) fn digest(&mut self) -> &mut digest::Digest {
+        let origin = self.origin;
+        self.digest
+            .get_or_insert_with(|| digest::Digest::new(origin))
     }
 
     pub(crate) fn put(&mut self, number: i32, verdict: Verdict) {

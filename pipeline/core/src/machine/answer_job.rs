@@ -1,6 +1,6 @@
 //! Results of bulk jobs: each item is settled by its own fate.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::Machine;
@@ -245,7 +245,7 @@ impl Machine {
 }
 
 /// What a request or job carried, in an order that is the same in every run.
-pub(super) fn in_order<T: Ord>(carried: HashMap<String, T>) -> Vec<T> {
+pub(super) fn in_order<T: Ord>(carried: BTreeMap<String, T>) -> Vec<T> {
     let mut all: Vec<T> = carried.into_values().collect();
     all.sort_unstable();
     all

@@ -1,6 +1,6 @@
 //! Answers to look-ups of customers.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -31,7 +31,7 @@ impl Machine {
                     self.ask_all_again(now, customers);
                     return;
                 }
-                let by_key: HashMap<CustomerKey, Arc<str>> = found.customers.into_iter().collect();
+                let by_key: BTreeMap<CustomerKey, Arc<str>> = found.customers.into_iter().collect();
                 for customer in customers {
                     let id = self
                         .resolver
@@ -121,7 +121,7 @@ impl Machine {
     pub(super) fn on_customers_submitted(
         &mut self,
         now: Instant,
-        keys: HashMap<String, CustomerKey>,
+        keys: BTreeMap<String, CustomerKey>,
         with_refs: bool,
         outcome: Outcome<()>,
     ) {
@@ -159,7 +159,7 @@ impl Machine {
     fn split_customers(
         &mut self,
         now: Instant,
-        keys: HashMap<String, CustomerKey>,
+        keys: BTreeMap<String, CustomerKey>,
         hint: &SplitHint,
     ) {
         if hint.refs_refused && self.customer_refs {

@@ -1,6 +1,6 @@
 //! Answers to writes of objects: single, bulk submissions, and looks at objects after doubt.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -72,7 +72,7 @@ impl Machine {
         } = batch;
         self.note_accepted(&group.klass, &operations);
         self.accuse(&group, rest);
-        let named: HashMap<String, OperationId> = operations
+        let named: BTreeMap<String, OperationId> = operations
             .iter()
             .filter(|id| self.operations.contains_key(id))
             .map(|id| (reference(*id), *id))

@@ -1,6 +1,6 @@
 //! Calls leave: what each class sends once it has a permit.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -396,7 +396,7 @@ impl Machine {
 
     fn send_create_customers(&mut self, now: Instant, customers: Vec<CustomerKey>) {
         let mut items = Vec::with_capacity(customers.len());
-        let mut keys = HashMap::with_capacity(customers.len());
+        let mut keys = BTreeMap::new();
         for (index, key) in customers.into_iter().enumerate() {
             let reference = format!("c{index}");
             let all = self

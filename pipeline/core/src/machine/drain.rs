@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::state::{Drain, RecordId, Stage};
+use super::state::{Drain, OperationState, RecordState, Stage};
 use super::{Effect, Machine};
 use crate::fact::Fact;
 use crate::invariant::Invariant;
@@ -70,29 +70,18 @@ impl Machine {
     /// Drops every operation of a partition of which no request is under way. What nobody could read again stays: it has the
     /// time of the drain.
     fn abandon_waiting(&mut self, partition: &TopicPartition) {
-        let mut waiting: Vec<OperationId> = self
-            .operations
-            .iter()
-            .filter(|(_, state)| state.partition == *partition && !state.stage.is_under_way())
-            .map(|(id, _)| *id)
-            .filter(|id| !self.is_last_chance(*id))
-            .collect();
-        waiting.sort_unstable();
+        let waiting = self.operations.keys_where(|id, state| {
+            let waits = state.partition == *partition && !state.stage.is_under_way();
+            waits && !self.is_last_chance(*id)
+        });
         for id in waiting {
             self.abandon_operation(id);
         }
         // A rejected record whose letter is under way is waited for; one that waits to send it again is not.
-        let orphaned: Vec<RecordId> = self
-            .records
-            .iter()
-            .filter(|(_, state)| {
-                state.record.position.partition == *partition
-                    && state.open == 0
-                    && state.letter.is_none()
-            })
-            .map(|(id, _)| *id)
-            .filter(|id| !self.is_of_former_life(*id))
-            .collect();
+        let orphaned = self.records.keys_where(|id, state| {
+            let concluded = state.record.position.partition == *partition && state.open == 0;
+            concluded && state.letter.is_none() && !self.is_of_former_life(*id)
+        });
         for id in orphaned {
             self.release(id);
         }
@@ -158,21 +147,13 @@ impl Machine {
 
     /// Lets go of everything of an assignment; answers that still come find nothing.
     fn abandon_all(&mut self, partition: &TopicPartition) {
-        let operations: Vec<OperationId> = self
-            .operations
-            .iter()
-            .filter(|(_, state)| state.partition == *partition)
-            .map(|(id, _)| *id)
-            .collect();
+        let of_it = |state: &OperationState| state.partition == *partition;
+        let operations = self.operations.keys_where(|_, state| of_it(state));
         for id in operations {
             self.abandon_operation(id);
         }
-        let records: Vec<RecordId> = self
-            .records
-            .iter()
-            .filter(|(_, state)| state.record.position.partition == *partition)
-            .map(|(id, _)| *id)
-            .collect();
+        let of_it = |state: &RecordState| state.record.position.partition == *partition;
+        let records = self.records.keys_where(|_, state| of_it(state));
         for id in records {
             self.release(id);
         }

@@ -46,18 +46,10 @@ impl Machine {
     /// The hold of a topic is over: letters that waited leave, and its records are read again.
     pub(super) fn release_topic(&mut self, topic: &Topic) {
         self.guard.release(topic);
-        let mut waiting: Vec<RecordId> = self
-            .records
-            .iter()
-            .filter(|(_, state)| {
-                let concluded = state.open == 0 && state.rejected.is_some();
-                concluded
-                    && state.letter.is_none()
-                    && state.record.position.partition.topic == *topic
-            })
-            .map(|(id, _)| *id)
-            .collect();
-        waiting.sort_unstable();
+        let waiting = self.records.keys_where(|_, state| {
+            let concluded = state.open == 0 && state.rejected.is_some();
+            concluded && state.letter.is_none() && state.record.position.partition.topic == *topic
+        });
         for id in waiting {
             self.send_letter(id);
         }

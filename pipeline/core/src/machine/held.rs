@@ -6,7 +6,7 @@
 //! that it comes from are paused. The same happens where a hold keeps a partition's frontier and the commits of that
 //! partition have no more room for what is settled above it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -46,8 +46,8 @@ pub(super) struct HeldWork {
 #[derive(Default)]
 struct Count {
     charge: Charge,
-    records: HashMap<RecordId, HeldBy>,
-    partitions: HashMap<TopicPartition, Part>,
+    records: BTreeMap<RecordId, HeldBy>,
+    partitions: BTreeMap<TopicPartition, Part>,
     /// What may be diverted, oldest first.
     divertable: BTreeMap<(RecordId, OperationId), HeldBy>,
     /// Letters that are kept back, of routes that divert.
@@ -131,8 +131,14 @@ impl Machine {
 
     fn count_held(&self) -> Count {
         let mut count = Count::default();
-        for (id, state) in &self.operations {
-            let Some(by) = self.held_by(*id, state) else {
+        let held = self
+            .operations
+            .keys_where(|id, state| self.held_by(*id, state).is_some());
+        for id in held {
+            let Some(state) = self.operations.get(&id) else {
+                continue;
+            };
+            let Some(by) = self.held_by(id, state) else {
                 continue;
             };
             let mut oldest: Option<RecordId> = None;
@@ -141,19 +147,25 @@ impl Machine {
                 oldest = Some(oldest.map_or(receipt.record, |one| one.min(receipt.record)));
             }
             if let Some(oldest) = oldest.filter(|_| self.may_divert(state)) {
-                count.divertable.insert((oldest, *id), by);
+                count.divertable.insert((oldest, id), by);
             }
         }
-        for (id, state) in &self.records {
-            let Some(by) = self.letter_held_by(*id, state) else {
+        let kept = self
+            .records
+            .keys_where(|id, state| self.letter_held_by(*id, state).is_some());
+        for id in kept {
+            let Some(state) = self.records.get(&id) else {
                 continue;
             };
-            self.count_kept(&mut count, *id, by);
+            let Some(by) = self.letter_held_by(id, state) else {
+                continue;
+            };
+            self.count_kept(&mut count, id, by);
             let stays = state.letter.is_some() || state.diverted.is_some();
             let rejected = state.rejected.as_ref().filter(|_| !stays);
             let route = rejected.and_then(|rejected| rejected.route.as_ref());
             if route.is_some_and(|route| self.diverts(&state.record.position.partition, route)) {
-                count.letters.insert(*id, by);
+                count.letters.insert(id, by);
             }
         }
         count
@@ -307,7 +319,7 @@ impl Machine {
         };
         let mut left = count.charge;
         let mut operations = Vec::new();
-        let mut going: HashSet<RecordId> = HashSet::new();
+        let mut going: BTreeSet<RecordId> = BTreeSet::new();
         for ((_, id), by) in &count.divertable {
             if fits(left) {
                 break;

@@ -3,7 +3,7 @@
 //! The operations of an open write come again with their records; they wait in their lanes until its job is read, and then
 //! settle by what became of their item. A write without a job is in doubt: nobody knows whether it left.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -40,8 +40,8 @@ impl Machine {
             Some(_) => Fate::Waiting,
             None => Fate::Doubt,
         };
-        let mut items = HashMap::new();
-        let mut named = HashMap::new();
+        let mut items = BTreeMap::new();
+        let mut named = BTreeMap::new();
         for item in intent.items {
             let objects = self.inheritance.objects.entry(item.object).or_default();
             if !objects.contains(&entity) {

@@ -1,6 +1,6 @@
 //! Which writes earlier owners of the partitions left open, and what became of their items as far as anybody knows.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::directory::{KnownObject, object_hash};
@@ -15,11 +15,11 @@ use crate::state_log::{Entity, OperationRef};
 /// Writes that earlier owners left open.
 #[derive(Debug, Default)]
 pub(super) struct Inheritance {
-    pub(super) intents: HashMap<Entity, Inherited>,
+    pub(super) intents: BTreeMap<Entity, Inherited>,
     /// Which of them write an object.
-    pub(super) objects: HashMap<u128, Vec<Entity>>,
+    pub(super) objects: BTreeMap<u128, Vec<Entity>>,
     /// Operations that wait until it is known what became of them.
-    pub(super) waiting: HashMap<u128, Vec<OperationId>>,
+    pub(super) waiting: BTreeMap<u128, Vec<OperationId>>,
 }
 
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(super) struct Inherited {
     pub(super) partition: TopicPartition,
     pub(super) at: Offset,
     pub(super) verb: Verb,
-    pub(super) items: HashMap<String, Item>,
+    pub(super) items: BTreeMap<String, Item>,
 }
 
 #[derive(Debug)]

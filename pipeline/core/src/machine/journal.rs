@@ -4,7 +4,7 @@
 //! answered by [`Input::StateWritten`](super::Input::StateWritten). A write whose intent is not acknowledged stays with its
 //! operations under way, and while the topic takes nothing no further write is begun: that is a hold, and nothing is lost.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::state::{Batch, OperationState, Stage, StateWriteId};
@@ -39,13 +39,13 @@ pub struct StateSettings {
 /// The writing side of all slices.
 #[derive(Debug, Default)]
 pub(super) struct Journal {
-    pub(super) writers: HashMap<TopicPartition, Writer>,
+    pub(super) writers: BTreeMap<TopicPartition, Writer>,
     /// Batches under way.
-    writes: HashMap<StateWriteId, (TopicPartition, Epoch)>,
+    writes: BTreeMap<StateWriteId, (TopicPartition, Epoch)>,
     /// Writes that wait for their intents, in the order of their permits.
     submits: BTreeMap<u64, Submit>,
     /// Writes of which something is open, slice by slice.
-    intents: HashMap<Entity, OpenIntent>,
+    intents: BTreeMap<Entity, OpenIntent>,
     /// The topic took nothing when it was tried last.
     failing: bool,
     next_number: u64,

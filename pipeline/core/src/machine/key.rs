@@ -4,7 +4,7 @@
 //! can be done without is given up for good only on proof: a request met 401, another one that left after that succeeded,
 //! and one that left after that met 401 again.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::success::Endpoint;
@@ -25,7 +25,7 @@ pub(super) enum Refused {
 pub(super) struct KeyHealth {
     taken: Option<Taken>,
     /// The first 401 of each endpoint since it took the key last.
-    refused: HashMap<Endpoint, Instant>,
+    refused: BTreeMap<Endpoint, Instant>,
 }
 
 #[derive(Debug)]

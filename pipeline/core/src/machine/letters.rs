@@ -261,7 +261,7 @@ impl Machine {
                 continue;
             }
             let next = if topic.closed {
-                self.letters_of(to).map(|(id, _)| id).min()
+                self.letters_of(to).first().copied()
             } else {
                 let after = topic.tried.map_or(Bound::Unbounded, Bound::Excluded);
                 let mut after = topic.refused.range((after, Bound::Unbounded));
@@ -294,21 +294,19 @@ impl Machine {
 
     /// Letters of a topic that wait leave in the order of their records.
     fn let_letters_go(&mut self, to: LetterTopic) {
-        let waiting = self
-            .letters_of(to)
-            .filter(|(_, state)| state.letter.is_none());
-        let mut waiting: Vec<RecordId> = waiting.map(|(id, _)| id).collect();
-        waiting.sort_unstable();
-        for id in waiting {
-            self.send_letter(id);
+        for id in self.letters_of(to) {
+            let waits = |state: &RecordState| state.letter.is_none();
+            if self.records.get(&id).is_some_and(waits) {
+                self.send_letter(id);
+            }
         }
     }
 
-    /// Records whose letters go to that topic, but for those that the guard keeps back.
-    fn letters_of(&self, to: LetterTopic) -> impl Iterator<Item = (RecordId, &RecordState)> {
-        self.records.iter().filter_map(move |(id, state)| {
+    /// Records whose letters go to that topic, but for those that the guard keeps back; in their order.
+    fn letters_of(&self, to: LetterTopic) -> Vec<RecordId> {
+        self.records.keys_where(|_, state| {
             let kept = to == LetterTopic::Dead && self.is_kept_back(state);
-            (state.letter_topic() == Some(to) && !kept).then_some((*id, state))
+            state.letter_topic() == Some(to) && !kept
         })
     }
 
@@ -330,24 +328,14 @@ impl Machine {
 
     /// The rejection of a topic's letter that waits, the newest, and how many wait.
     pub(super) fn waiting_rejections(&self, topic: &Topic) -> (u64, Option<Trouble>) {
-        let mut newest: Option<(RecordId, Rejection, &str)> = None;
-        let mut times = 0;
-        for (id, state) in &self.records {
-            let Some(rejected) = &state.rejected else {
-                continue;
-            };
-            if state.letter_topic() != Some(LetterTopic::Dead)
-                || state.record.position.partition.topic != *topic
-            {
-                continue;
-            }
-            times += 1;
-            if newest.is_none_or(|(known, ..)| *id > known) {
-                newest = Some((*id, rejected.reason, &rejected.detail));
-            }
-        }
-        let trouble = newest.map(|(_, reason, detail)| rejection(reason, detail));
-        (times, trouble)
+        let waiting = self.records.keys_where(|_, state| {
+            let dead = state.letter_topic() == Some(LetterTopic::Dead);
+            dead && state.record.position.partition.topic == *topic
+        });
+        let newest = waiting.last().and_then(|id| self.records.get(id));
+        let rejected = newest.and_then(|state| state.rejected.as_ref());
+        let trouble = rejected.map(|one| rejection(one.reason, &one.detail));
+        (waiting.len() as u64, trouble)
     }
 }
 

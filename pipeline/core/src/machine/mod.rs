@@ -46,7 +46,7 @@ mod success;
 mod track_queue;
 mod weight;
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
 pub use self::journal::StateSettings;
@@ -66,6 +66,7 @@ use crate::hold::{Family, Holds, Scope};
 use crate::invariant::Audit;
 use crate::job::Jobs;
 use crate::lane::{LaneId, Lanes, OperationId};
+use crate::lookup::Lookup;
 use crate::operation::Klass;
 use crate::outcome::HoldCause;
 use crate::pack::Groups;
@@ -82,11 +83,11 @@ pub use self::state::{LetterId, RequestId, StateWriteId};
 #[derive(Debug)]
 pub struct Machine {
     settings: MachineSettings,
-    assignments: HashMap<TopicPartition, Assignment>,
-    topology: HashMap<Topic, u32>,
-    records: HashMap<RecordId, RecordState>,
-    operations: HashMap<OperationId, OperationState>,
-    requests: HashMap<Id, Sent>,
+    assignments: BTreeMap<TopicPartition, Assignment>,
+    topology: BTreeMap<Topic, u32>,
+    records: Lookup<RecordId, RecordState>,
+    operations: Lookup<OperationId, OperationState>,
+    requests: BTreeMap<Id, Sent>,
     lanes: Lanes,
     dirty: VecDeque<LaneId>,
     ready_track: track_queue::TrackQueue,
@@ -113,7 +114,7 @@ pub struct Machine {
     next_id: u64,
     customer_refs: bool,
     object_refs: bool,
-    duplicates_refused: HashSet<Klass>,
+    duplicates_refused: BTreeSet<Klass>,
     revisions: Revisions,
     failures: u32,
     key: key::KeyHealth,
@@ -139,11 +140,11 @@ impl Machine {
         let resolver = Resolver::new(settings.resolver());
         let caches = memory::entries(&settings);
         Self {
-            assignments: HashMap::new(),
-            topology: HashMap::new(),
-            records: HashMap::new(),
-            operations: HashMap::new(),
-            requests: HashMap::new(),
+            assignments: BTreeMap::new(),
+            topology: BTreeMap::new(),
+            records: Lookup::default(),
+            operations: Lookup::default(),
+            requests: BTreeMap::new(),
             lanes: Lanes::default(),
             dirty: VecDeque::new(),
             ready_track: track_queue::TrackQueue::default(),
@@ -169,7 +170,7 @@ impl Machine {
             next_id: 0,
             customer_refs: true,
             object_refs: true,
-            duplicates_refused: HashSet::new(),
+            duplicates_refused: BTreeSet::new(),
             revisions: Revisions::default(),
             failures: 0,
             key: key::KeyHealth::default(),

@@ -89,11 +89,14 @@ impl Machine {
     pub(super) fn progress(&self) -> Progress {
         let mut progress = self.progress;
         let held = !self.holds.is_empty();
-        for (id, state) in &self.operations {
+        for id in self.operations.keys_where(|_, _| true) {
+            let Some(state) = self.operations.get(&id) else {
+                continue;
+            };
             let count = state.receipts.len() as u64;
             if state.stage.is_under_way() {
                 *progress.under_way.of(&state.work) += count;
-            } else if !held || !matches!(self.held_by(*id, state), Some(HeldBy::Hold(_))) {
+            } else if !held || !matches!(self.held_by(id, state), Some(HeldBy::Hold(_))) {
                 *progress.waiting.of(&state.work) += count;
             }
         }

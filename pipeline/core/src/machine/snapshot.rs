@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Machine;
 use super::progress::Progress;
-use super::state::{Assignment, Stage};
+use super::state::{Assignment, OperationState, Stage};
 use crate::charge::{Charge, Gate};
 use crate::hold::Scope;
 use crate::outcome::{HoldCause, Waits};
@@ -167,11 +167,7 @@ impl Machine {
             })
             .collect();
         partitions.sort_by(|a, b| a.partition.cmp(&b.partition));
-        let parked = self
-            .operations
-            .values()
-            .filter(|state| matches!(state.stage, Stage::Parked(_)))
-            .count();
+        let parked = |state: &OperationState| usize::from(matches!(state.stage, Stage::Parked(_)));
         Snapshot {
             partitions,
             used: self.budget.used(),
@@ -190,14 +186,12 @@ impl Machine {
             requests: self.requests.len(),
             half_done: self
                 .records
-                .values()
-                .filter(|record| record.delivered && record.open > 0)
-                .count(),
+                .sum(|record| usize::from(record.delivered && record.open > 0)),
             lanes: self.lanes.len(),
             ready_tracks: self.ready_track.len(),
             ready_writes: self.groups.len(),
             waiting_for_customer: self.resolver.waiting().0,
-            parked,
+            parked: self.operations.sum(parked),
             jobs: self.jobs.len(),
             letters: self.letters.open(),
             directory: self.directory.sizes(),

@@ -1,6 +1,6 @@
 //! What the machine remembers of records, operations, requests and partitions.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -217,7 +217,7 @@ pub(super) enum SentKind {
         customer: CustomerKey,
     },
     CreateCustomers {
-        keys: HashMap<String, CustomerKey>,
+        keys: BTreeMap<String, CustomerKey>,
         with_refs: bool,
     },
     /// One object or several of one klass and verb.

@@ -4,7 +4,7 @@
 //! succeed. A kind is narrower than a [`Family`](crate::hold::Family), which is what a role opens: the endpoints of one
 //! role fail one by one.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::Machine;
@@ -13,7 +13,7 @@ use crate::operation::{Klass, Operation};
 use crate::pack::{GroupKey, Verb};
 
 /// Requests that stand and fall together.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Endpoint {
     Identity,
     Event,
@@ -38,7 +38,7 @@ impl Endpoint {
 #[derive(Debug, Default)]
 pub(super) struct Successes {
     any: Option<Instant>,
-    of: HashMap<Endpoint, Instant>,
+    of: BTreeMap<Endpoint, Instant>,
 }
 
 impl Successes {

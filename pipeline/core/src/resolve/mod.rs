@@ -11,7 +11,7 @@ mod search;
 mod wanted;
 mod way;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use smallvec::smallvec;
@@ -22,6 +22,7 @@ use self::wanted::{Stage, Wanted};
 use self::way::Share;
 use crate::directory::map_bytes;
 use crate::lane::OperationId;
+use crate::lookup::Lookup;
 use crate::operation::{CustomerKey, CustomerRef, MissingCustomer};
 use crate::pack::Patience;
 
@@ -35,7 +36,7 @@ const APART: usize = 280;
 /// Customers that something waits for.
 #[derive(Debug)]
 pub struct Resolver {
-    wanted: HashMap<CustomerKey, Wanted>,
+    wanted: Lookup<CustomerKey, Wanted>,
     lines: Lines,
     read: VecDeque<CustomerKey>,
     alone: VecDeque<CustomerKey>,
@@ -101,7 +102,7 @@ impl Resolver {
     #[must_use]
     pub fn new(settings: ResolverSettings) -> Self {
         Self {
-            wanted: HashMap::new(),
+            wanted: Lookup::default(),
             lines: Lines::default(),
             read: VecDeque::new(),
             alone: VecDeque::new(),
@@ -371,7 +372,7 @@ impl Resolver {
     #[must_use]
     pub fn waiting(&self) -> (usize, usize) {
         (
-            self.wanted.values().map(|w| w.waiting.len()).sum(),
+            self.wanted.sum(|wanted| wanted.waiting.len()),
             self.wanted.len(),
         )
     }

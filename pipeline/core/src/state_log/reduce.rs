@@ -1,6 +1,6 @@
 //! From the entries of a slice, in the order of the log, to what holds.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::format::{HEADER_KEY, decode_key, decode_value};
 use super::{Entity, Entry, EntryKey, OwnerId, SliceId};
@@ -9,7 +9,7 @@ use super::{Entity, Entry, EntryKey, OwnerId, SliceId};
 #[derive(Debug)]
 pub struct SliceReader {
     slice: SliceId,
-    entries: HashMap<Entity, BTreeMap<OwnerId, Entry>>,
+    entries: BTreeMap<Entity, BTreeMap<OwnerId, Entry>>,
     read: u64,
     unknown: u64,
 }
@@ -33,7 +33,7 @@ impl SliceReader {
     pub fn new(slice: SliceId) -> Self {
         Self {
             slice,
-            entries: HashMap::new(),
+            entries: BTreeMap::new(),
             read: 0,
             unknown: 0,
         }

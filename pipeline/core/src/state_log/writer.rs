@@ -8,7 +8,7 @@
 //! assignment stays under the older owner's key until it changes; then it is written under the own key and the other one
 //! is deleted.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
@@ -16,6 +16,7 @@ use super::format::{encode_key, encode_value};
 use super::reduce::Slice;
 use super::{Entity, Entry, EntryKey, OwnerId, SliceId};
 use crate::directory::map_bytes;
+use crate::lookup::Lookup;
 
 /// Entries in one batch.
 const BATCH: usize = 500;
@@ -57,7 +58,7 @@ pub struct SliceWriter {
 /// The entities of which the topic has an entry, oldest first.
 #[derive(Debug)]
 struct Window {
-    places: HashMap<Entity, Place>,
+    places: Lookup<Entity, Place>,
     order: BTreeMap<u64, Entity>,
     next: u64,
     capacity: usize,
@@ -319,7 +320,7 @@ impl Window {
 
     fn new(capacity: usize) -> Self {
         Self {
-            places: HashMap::new(),
+            places: Lookup::default(),
             order: BTreeMap::new(),
             next: 0,
             capacity: capacity.max(1),

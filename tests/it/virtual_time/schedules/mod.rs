@@ -2,13 +2,16 @@
 //!
 //! Each schedule is a function of its seed: 270 records and more, three partitions, two replicas, two faults, and at least one
 //! partition that moves. A failing one prints its seed; `INGEST_SCHEDULE_SEED=N` plays it alone, and `INGEST_SCHEDULES=N` sets
-//! how many are played (1,000 otherwise), `INGEST_SCHEDULES_FROM=N` which is the first.
+//! how many are played (1,000 otherwise), `INGEST_SCHEDULES_FROM=N` which is the first. `INGEST_SCHEDULE_STEPS=1` prints every
+//! step of the one that is played alone; `INGEST_SCHEDULE_DIGESTS=FILE` writes a digest of all steps of each, to compare two
+//! versions of the machine.
 
 mod coverage;
 mod excused;
 mod faults;
 mod traffic;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -22,9 +25,11 @@ use kustomer_sim::{Config, Duplicates, FaultScript};
 use self::coverage::Coverage;
 use self::excused::{Excused, said_to_have_vanished};
 use self::traffic::{Put, fill};
-use super::world::{SESSION, World};
+use super::world::{SESSION, World, make};
 
 const SCHEDULES: u64 = 1_000;
+/// So many are played twice, to compare all of their steps.
+const TWICE: u64 = 60;
 /// After so many failures the rest is not played.
 const MOST_FAILURES: usize = 20;
 const PARTITIONS: i32 = 3;
@@ -76,7 +81,17 @@ fn is_parked(world: &World, replicas: &[usize]) -> bool {
     machines.any(|machine| machine.snapshot(world.now).parked > 0)
 }
 
-fn play(seed: u64, coverage: &mut Coverage) {
+/// What is kept of the steps of a schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Steps {
+    Forgotten,
+    Digested,
+    Told,
+}
+
+/// Plays a schedule and judges it. The digest of its steps, if it is wanted.
+fn play(seed: u64, coverage: &mut Coverage, steps: Steps) -> Option<u64> {
+    make::number_afresh();
     let mut dice = Dice(Jitter::new(seed * 7_919 + 13));
     let (names, script) = faults::two(&mut dice);
     let mut config = Config {
@@ -95,6 +110,13 @@ fn play(seed: u64, coverage: &mut Coverage) {
         world = world.with_state();
     }
     world.watch_for_sleep();
+    match steps {
+        Steps::Forgotten => {}
+        Steps::Digested => {
+            world.digest();
+        }
+        Steps::Told => world.digest().tell(),
+    }
     world
         .sim
         .inject(FaultScript::parse(&script.to_string()).unwrap());
@@ -346,6 +368,25 @@ fn play(seed: u64, coverage: &mut Coverage) {
     }
     coverage.repeats += account.repeated.tracking;
     coverage.may_repeat += may_repeat;
+    world.digest.map(|digest| digest.value())
+}
+
+/// A seed that failed can be played again: what a machine decides depends on nothing but what went in.
+#[test]
+fn a_schedule_is_a_function_of_its_seed() {
+    let digest = |seed| play(seed, &mut Coverage::default(), Steps::Digested);
+    let mut digests = BTreeSet::new();
+    for seed in 0..TWICE {
+        let once = digest(seed);
+        assert!(once.is_some(), "no digest of schedule {seed}");
+        assert_eq!(once, digest(seed), "schedule {seed} is not the same twice");
+        digests.insert(once);
+    }
+    assert_eq!(
+        digests.len() as u64,
+        TWICE,
+        "schedules differ from each other"
+    );
 }
 
 #[test]
@@ -362,7 +403,10 @@ fn schedules_lose_nothing_and_keep_order() {
     };
     let mut coverage = Coverage::default();
     if let Some(seed) = number("INGEST_SCHEDULE_SEED") {
-        play(seed, &mut coverage);
+        let told = number("INGEST_SCHEDULE_STEPS").is_some();
+        let steps = if told { Steps::Told } else { Steps::Digested };
+        let digest = play(seed, &mut coverage, steps).unwrap_or_default();
+        eprintln!("schedule {seed}: digest {digest:016x}");
         return;
     }
     let schedules = number("INGEST_SCHEDULES").unwrap_or(SCHEDULES);
@@ -371,6 +415,13 @@ fn schedules_lose_nothing_and_keep_order() {
     let next = AtomicU64::new(first);
     let all = Mutex::new(coverage);
     let failed = Mutex::new(Vec::new());
+    let digests = Mutex::new(BTreeMap::new());
+    let to = std::env::var_os("INGEST_SCHEDULE_DIGESTS");
+    let steps = if to.is_some() {
+        Steps::Digested
+    } else {
+        Steps::Forgotten
+    };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -381,12 +432,18 @@ fn schedules_lose_nothing_and_keep_order() {
                     if seed >= first + schedules {
                         break;
                     }
-                    let played = catch_unwind(AssertUnwindSafe(|| play(seed, &mut mine)));
-                    if played.is_err() {
-                        let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
-                        failed.push(seed);
-                        if failed.len() >= MOST_FAILURES {
-                            break;
+                    let played = catch_unwind(AssertUnwindSafe(|| play(seed, &mut mine, steps)));
+                    match played {
+                        Ok(digest) => {
+                            let mut all = digests.lock().unwrap_or_else(PoisonError::into_inner);
+                            all.extend(digest.map(|digest| (seed, digest)));
+                        }
+                        Err(_) => {
+                            let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                            failed.push(seed);
+                            if failed.len() >= MOST_FAILURES {
+                                break;
+                            }
                         }
                     }
                     if seed % 10_000 == 9_999 {
@@ -397,6 +454,13 @@ fn schedules_lose_nothing_and_keep_order() {
             });
         }
     });
+    if let Some(file) = to {
+        let digests = digests.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let lines = digests
+            .iter()
+            .map(|(seed, digest)| format!("{seed} {digest:016x}\n"));
+        std::fs::write(file, lines.collect::<String>()).unwrap();
+    }
     let coverage = all.into_inner().unwrap_or_else(PoisonError::into_inner);
     eprintln!(
         "{schedules} schedules in {:.0?}: outcomes {:?}, faults {:?}, holds {:?}, {} kills, {} moves, {} stops, {} sleeps, {} losses, {} topics made \
