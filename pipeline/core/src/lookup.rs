@@ -100,4 +100,15 @@ impl<K: Hash + Eq + Ord + Clone, V> Lookup<K, V> {
         keys.sort_unstable();
         keys
     }
+
+    /// What can be said of entries, lowest key first; nothing is said of those for which it is `None`.
+    pub fn said<T>(&self, of: impl Fn(&K, &V) -> Option<T>) -> Vec<(K, T)> {
+        let told = self
+            .0
+            .iter()
+            .filter_map(|(key, value)| Some((key.clone(), of(key, value)?)));
+        let mut all: Vec<(K, T)> = told.collect();
+        all.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        all
+    }
 }

@@ -131,14 +131,9 @@ impl Machine {
 
     fn count_held(&self) -> Count {
         let mut count = Count::default();
-        let held = self
-            .operations
-            .keys_where(|id, state| self.held_by(*id, state).is_some());
-        for id in held {
+        let held = self.operations.said(|id, state| self.held_by(*id, state));
+        for (id, by) in held {
             let Some(state) = self.operations.get(&id) else {
-                continue;
-            };
-            let Some(by) = self.held_by(id, state) else {
                 continue;
             };
             let mut oldest: Option<RecordId> = None;
@@ -152,12 +147,9 @@ impl Machine {
         }
         let kept = self
             .records
-            .keys_where(|id, state| self.letter_held_by(*id, state).is_some());
-        for id in kept {
+            .said(|id, state| self.letter_held_by(*id, state));
+        for (id, by) in kept {
             let Some(state) = self.records.get(&id) else {
-                continue;
-            };
-            let Some(by) = self.letter_held_by(id, state) else {
                 continue;
             };
             self.count_kept(&mut count, id, by);
