@@ -39,9 +39,18 @@ impl Digest {
         self.note(|text| write!(text, "{replica} {at:?} {input:?}"));
     }
 
+    /// What is done stays in its order. What is told of one step is not ordered: nobody acts upon it.
     pub(super) fn effects(&mut self, effects: &[Effect]) {
-        for effect in effects {
+        let (facts, done): (Vec<_>, Vec<_>) = effects
+            .iter()
+            .partition(|effect| matches!(effect, Effect::Fact(_)));
+        let mut facts: Vec<String> = facts.iter().map(|fact| format!("{fact:?}")).collect();
+        facts.sort_unstable();
+        for effect in done {
             self.note(|text| write!(text, "  {effect:?}"));
+        }
+        for fact in facts {
+            self.note(|text| write!(text, "  {fact}"));
         }
     }
 
