@@ -121,9 +121,10 @@ impl Driven {
             keyed: true,
         };
         settings.topics.insert(Topic::new(messages::TOPIC), topic);
+        let now = Clock.now();
         let mut driven = Self {
-            machine: Machine::new(settings),
-            now: Clock.now(),
+            machine: Machine::new(settings, now),
+            now,
             settled: 0,
             submitted: 0,
             open: Vec::new(),

@@ -244,8 +244,8 @@ fn the_series_of_a_partition_end_with_its_assignment() {
         keyed: false,
     };
     settings.topics = BTreeMap::from([(Topic::new("t"), topic)]);
-    let mut machine = Machine::new(settings);
     let now = crate::clock::Clock.now();
+    let mut machine = Machine::new(settings, now);
     let partition = TopicPartition::new("t", 3);
     machine.step(now, Input::Topology(vec![(Topic::new("t"), 4)]));
     machine.step(

@@ -160,7 +160,7 @@ pub async fn run(
     let watch = brokers::Watch::new(topics, parts.observer.places());
     watching.spawn(watch.look_on(parts.kafka.clone(), brokers_in));
 
-    let machine = Machine::new(parts.machine);
+    let machine = Machine::new(parts.machine, now);
     let view = PumpView {
         snapshot: machine.snapshot(now),
         at: now,

@@ -261,7 +261,7 @@ impl World {
         settings.seed += self.replicas.len() as u64;
 
         let replica = Replica {
-            machine: Some(Machine::new(settings)),
+            machine: Some(Machine::new(settings, self.now)),
             paused: BTreeSet::new(),
             facts: Vec::new(),
             generation: 0,

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::Machine;
 use super::answer_job::in_order;
 use super::key::Refused;
-use super::state::{RequestId, Sent, SentKind, Stage, Timer};
+use super::state::{Sent, SentKind, Stage, Timer};
 use super::success::Endpoint;
 use crate::call::{CallResult, Limits, Reply};
 use crate::fact::{Fact, OutcomeLabel, ResolvedBy};
@@ -16,6 +16,7 @@ use crate::hold::{Family, Scope};
 use crate::lane::OperationId;
 use crate::operation::Operation;
 use crate::outcome::{HoldCause, Outcome, Rejection, RetryCause, SplitHint};
+use crate::port::RequestId;
 use crate::trouble::Trouble;
 
 impl Machine {
@@ -30,7 +31,7 @@ impl Machine {
         } = reply;
         self.quota.observe(now, &limits);
         let took = now.saturating_duration_since(sent.at);
-        self.fact(Fact::Answered {
+        self.turn.fact(Fact::Answered {
             class: sent.class,
             outcome: label_of(&result),
             took,
@@ -91,14 +92,14 @@ impl Machine {
                 if let Some(endpoint) = endpoint.filter(|_| done) {
                     self.successes.note(now, endpoint);
                 }
-                self.holds.probe_lost(now, family, &mut self.jitter);
+                self.holds.probe_lost(now, family, &mut self.turn.jitter);
                 for (scope, cause) in self.holds.succeeded(family) {
                     self.hold_ended(scope, cause);
                 }
             }
             Health::Alive => {
                 self.failures = 0;
-                self.holds.probe_lost(now, family, &mut self.jitter);
+                self.holds.probe_lost(now, family, &mut self.turn.jitter);
                 if self
                     .holds
                     .get(&Scope::Destination)
@@ -110,17 +111,17 @@ impl Machine {
                 }
             }
             Health::OrgLimited => {
-                self.holds.probe_lost(now, family, &mut self.jitter);
+                self.holds.probe_lost(now, family, &mut self.turn.jitter);
                 self.quota.freeze(now, limits);
                 let wait = self
                     .quota
                     .frozen_until(now)
                     .map_or(Duration::ZERO, |until| until - now);
-                self.fact(Fact::Frozen { wait });
+                self.turn.fact(Fact::Frozen { wait });
             }
             Health::Failed => {
                 self.failures = self.failures.saturating_add(1);
-                self.holds.probe_lost(now, family, &mut self.jitter);
+                self.holds.probe_lost(now, family, &mut self.turn.jitter);
                 if self.failures >= self.settings.unhealthy_after {
                     let times = if self.failures == self.settings.unhealthy_after {
                         u64::from(self.failures)
@@ -133,7 +134,7 @@ impl Machine {
             }
             Health::Held(cause) => {
                 // Whatever scope the hold has, the probe that met it is over.
-                self.holds.probe_lost(now, family, &mut self.jitter);
+                self.holds.probe_lost(now, family, &mut self.turn.jitter);
                 self.on_held(now, sent, cause, trouble);
             }
         }
@@ -147,7 +148,7 @@ impl Machine {
                 SentKind::Search(_) => {
                     if proved {
                         self.resolver.turn_search_off();
-                        self.fact(Fact::SearchOff);
+                        self.turn.fact(Fact::SearchOff);
                     }
                     return;
                 }
@@ -208,7 +209,9 @@ impl Machine {
         cause: HoldCause,
         (times, trouble): (u64, Option<Trouble>),
     ) {
-        let began = self.holds.hold(now, scope.clone(), cause, &mut self.jitter);
+        let began = self
+            .holds
+            .hold(now, scope.clone(), cause, &mut self.turn.jitter);
         let Some(hold) = self.holds.note(now, &scope, times, trouble) else {
             return;
         };
@@ -218,10 +221,10 @@ impl Machine {
             if scope == Scope::Family(Family::Tracking) {
                 self.resolver.no_answer_due(now);
             }
-            self.fact(Fact::HoldBegan { scope, cause, seen });
+            self.turn.fact(Fact::HoldBegan { scope, cause, seen });
         } else {
             let next = hold.next_try(now, &scope);
-            self.fact(Fact::HoldGoesOn {
+            self.turn.fact(Fact::HoldGoesOn {
                 scope,
                 cause,
                 seen,
@@ -239,13 +242,13 @@ impl Machine {
                 seen: hold.seen.clone(),
                 next: hold.next_try(now, scope),
             };
-            self.fact(fact);
+            self.turn.fact(fact);
         }
     }
 
     pub(super) fn hold_ended(&mut self, scope: Scope, cause: HoldCause) {
         self.held.changed = true;
-        self.fact(Fact::HoldEnded { scope, cause });
+        self.turn.fact(Fact::HoldEnded { scope, cause });
     }
 
     fn on_tracked(
@@ -324,7 +327,7 @@ impl Machine {
             let kind = state.work.kind();
             // Identities and objects say the same when said twice.
             if matches!(state.work, Operation::Track(_)) {
-                self.fact(Fact::PossibleRepeat { kind });
+                self.turn.fact(Fact::PossibleRepeat { kind });
             }
         }
     }
@@ -346,7 +349,7 @@ impl Machine {
         cause: RetryCause,
         hint: Option<Duration>,
     ) {
-        self.fact(Fact::Retried { cause });
+        self.turn.fact(Fact::Retried { cause });
         if cause == RetryCause::OrgQuota {
             self.put_back(operation);
             return;
@@ -382,7 +385,10 @@ impl Machine {
             state.attempts
         };
         let hint = hint.map(|hint| hint.div_f64(self.settings.quota.time_scale));
-        let delay = self.settings.retry.delay(attempt, hint, &mut self.jitter);
+        let delay = self
+            .settings
+            .retry
+            .delay(attempt, hint, &mut self.turn.jitter);
         self.park(operation, now + delay);
     }
 

@@ -192,7 +192,7 @@ impl Machine {
         if matches!(job.items, JobItems::Inherited { .. }) {
             self.inherited_job_ended();
         }
-        self.fact(Fact::JobDone {
+        self.turn.fact(Fact::JobDone {
             took,
             reads: job.reads,
             items: job.size,
@@ -213,7 +213,7 @@ impl Machine {
         let Some(job) = self.jobs.drop_job(id) else {
             return;
         };
-        self.fact(Fact::JobAbandoned);
+        self.turn.fact(Fact::JobAbandoned);
         match job.items {
             JobItems::Objects { group, operations } => {
                 for operation in in_order(operations) {

@@ -27,7 +27,7 @@ impl Machine {
                 if found.customers.is_empty() && found.unmatched > 0 {
                     // Hits that cannot be matched to a key: the search is of no use here.
                     self.resolver.turn_search_off();
-                    self.fact(Fact::SearchOff);
+                    self.turn.fact(Fact::SearchOff);
                     self.ask_all_again(now, customers);
                     return;
                 }
@@ -48,7 +48,7 @@ impl Machine {
             Outcome::Split(_) | Outcome::Reject(_) => {
                 if customers.len() < 2 || !self.resolver.halve_search() {
                     self.resolver.turn_search_off();
-                    self.fact(Fact::SearchOff);
+                    self.turn.fact(Fact::SearchOff);
                 }
                 self.ask_all_again(now, customers);
             }
@@ -164,7 +164,7 @@ impl Machine {
     ) {
         if hint.refs_refused && self.customer_refs {
             self.customer_refs = false;
-            self.fact(Fact::RefsOff);
+            self.turn.fact(Fact::RefsOff);
             for key in in_order(keys) {
                 self.resolver.ask_again(now, &key);
             }
@@ -188,7 +188,10 @@ impl Machine {
     /// succeed.
     pub(super) fn look_up_failed(&mut self, now: Instant, key: &CustomerKey, endpoint: &Endpoint) {
         let attempt = self.resolver.failures(key) + 1;
-        let delay = self.settings.retry.delay(attempt, None, &mut self.jitter);
+        let delay = self
+            .settings
+            .retry
+            .delay(attempt, None, &mut self.turn.jitter);
         let succeeded = self.successes.of(endpoint);
         let sick = self.resolver.failed(now, delay, key, succeeded);
         if sick >= self.settings.max_failures {

@@ -39,7 +39,7 @@ impl Machine {
             }
             Outcome::Hold(_) => self.put_batch_back(batch),
             Outcome::Retry(cause @ RetryCause::OrgQuota) => {
-                self.fact(Fact::Retried { cause });
+                self.turn.fact(Fact::Retried { cause });
                 self.put_batch_back(batch);
             }
             Outcome::Retry(cause) => {
@@ -128,7 +128,7 @@ impl Machine {
             }
             Outcome::Hold(_) => self.put_batch_back(batch),
             Outcome::Retry(cause @ RetryCause::OrgQuota) => {
-                self.fact(Fact::Retried { cause });
+                self.turn.fact(Fact::Retried { cause });
                 self.put_batch_back(batch);
             }
             Outcome::Retry(cause) => {
@@ -158,7 +158,7 @@ impl Machine {
         match outcome {
             Outcome::Delivered(Written::Stored { .. }) => {
                 self.revisions.tested(&object.klass, Some(false));
-                self.fact(Fact::LockIgnored);
+                self.turn.fact(Fact::LockIgnored);
                 false
             }
             Outcome::Retry(RetryCause::Conflict) => {
@@ -270,7 +270,7 @@ impl Machine {
 
     /// Somebody else wrote in between, or the revision was counted wrongly: look at the object before anything else.
     pub(super) fn conflict(&mut self, id: OperationId) {
-        self.fact(Fact::Conflict);
+        self.turn.fact(Fact::Conflict);
         if let Some(state) = self.operations.get_mut(&id) {
             state.conflicted = true;
         }

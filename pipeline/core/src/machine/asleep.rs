@@ -16,13 +16,10 @@ impl Machine {
         let Some(limit) = self.settings.asleep_after else {
             return;
         };
-        let slept = self
-            .stepped_at
-            .map(|before| now.saturating_duration_since(before))
-            .filter(|slept| *slept >= limit);
-        let Some(slept) = slept else {
+        let slept = now.saturating_duration_since(self.turn.now);
+        if slept < limit {
             return;
-        };
+        }
         let mut anything = false;
         for assignment in self.assignments.values_mut() {
             if assignment.ledger.frontier().is_some() {
@@ -33,7 +30,7 @@ impl Machine {
         if anything {
             self.commit.next_at = Some(now);
         }
-        self.fact(Fact::Slept { slept });
+        self.turn.fact(Fact::Slept { slept });
     }
 
     /// Whether it is not known yet that the partitions are still this process's: nothing may be sent.

@@ -29,14 +29,14 @@ impl Machine {
         };
         match decoded {
             Ok(restored) => {
-                self.fact(Fact::MetadataRestored {
+                self.turn.fact(Fact::MetadataRestored {
                     partition: partition.clone(),
                     records: restored.offsets(),
                 });
                 Assignment::restored(epoch, restored)
             }
             Err(why) => {
-                self.fact(Fact::MetadataIgnored {
+                self.turn.fact(Fact::MetadataIgnored {
                     partition: partition.clone(),
                     why,
                 });
@@ -73,9 +73,9 @@ impl Machine {
             let Some(offset) = assignment.uncommitted() else {
                 continue;
             };
-            self.audit
+            self.turn
                 .check(Invariant::I1, !assignment.ledger.has_open_below(offset));
-            self.audit.check(
+            self.turn.check(
                 Invariant::I8,
                 assignment.issued.is_none_or(|before| before <= offset),
             );
@@ -86,7 +86,7 @@ impl Machine {
             }
             let metadata = assignment.metadata(partition, offset, limit);
             if metadata.cut {
-                self.effects.push(Effect::Fact(Fact::MetadataCut));
+                self.turn.fact(Fact::MetadataCut);
             }
             self.commit
                 .under_way
@@ -102,7 +102,7 @@ impl Machine {
             .iter()
             .map(|entry| entry.partition.clone())
             .collect();
-        self.effects.push(Effect::Commit(entries));
+        self.turn.effect(Effect::Commit(entries));
         for partition in looked_at {
             self.start_kept_back(&partition);
         }

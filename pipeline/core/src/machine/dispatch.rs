@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use smallvec::{SmallVec, smallvec};
 
 use super::schedule::ReadWork;
-use super::state::{Batch, RequestId, Sent, SentKind, Stage};
+use super::state::{Batch, Sent, SentKind, Stage};
 use super::{Effect, Machine};
 use crate::call::{BulkItem, Call, Class};
 use crate::directory::object_hash;
@@ -18,6 +18,7 @@ use crate::invariant::Invariant;
 use crate::lane::OperationId;
 use crate::operation::{CustomerKey, CustomerRef, KObject, Operation};
 use crate::pack::{GroupKey, Verb};
+use crate::port::RequestId;
 use crate::record::TopicPartition;
 use crate::resolve::Question;
 
@@ -54,7 +55,7 @@ impl Machine {
             | SentKind::ReadJob { .. }
             | SentKind::Probe => (1, false),
         };
-        let request = RequestId(self.fresh());
+        let request = RequestId(self.turn.number());
         self.progress.spent(&what);
         self.requests.insert(
             request,
@@ -65,12 +66,12 @@ impl Machine {
                 at: now,
             },
         );
-        self.fact(Fact::Sent {
+        self.turn.fact(Fact::Sent {
             class,
             operations,
             bulk,
         });
-        self.effects.push(Effect::Send { request, call });
+        self.turn.effect(Effect::Send { request, call });
     }
 
     /// Marks operations of one lane as under way. Audits I2 and I7.
@@ -80,10 +81,10 @@ impl Machine {
         };
         let lane = first.lane;
         let owned = self.assignments.contains_key(&first.partition);
-        self.audit.check(Invariant::I7, owned);
+        self.turn.check(Invariant::I7, owned);
         let in_order = self.lanes.head(lane) == operations.first().copied()
             && self.lanes.start(lane, operations.len());
-        self.audit.check(Invariant::I2, in_order);
+        self.turn.check(Invariant::I2, in_order);
         for id in operations {
             if let Some(state) = self.operations.get_mut(id) {
                 state.stage = Stage::UnderWay;

@@ -25,7 +25,7 @@ impl Machine {
             }
             Some(_) | None => {
                 // Nothing of it is here: it can go back as it is.
-                self.effects.push(Effect::HandBack {
+                self.turn.effect(Effect::HandBack {
                     partition: partition.clone(),
                     epoch,
                 });
@@ -188,7 +188,7 @@ impl Machine {
             self.count_lost_lives(partition);
             self.abandon_all(partition);
             if records > 0 {
-                self.fact(Fact::DrainCut { records });
+                self.turn.fact(Fact::DrainCut { records });
             }
         }
         let Some(assignment) = self.assignments.get(partition) else {
@@ -207,10 +207,10 @@ impl Machine {
         if !late && !self.journal.is_idle(partition) {
             return; // the next owner reads what is written by now
         }
-        self.audit.check(Invariant::I5, assignment.in_hand() == 0);
+        self.turn.check(Invariant::I5, assignment.in_hand() == 0);
         self.assignments.remove(partition);
         self.close_state(partition);
-        self.effects.push(Effect::HandBack {
+        self.turn.effect(Effect::HandBack {
             partition: partition.clone(),
             epoch,
         });
@@ -221,7 +221,7 @@ impl Machine {
     fn after_hand_back(&mut self) {
         if self.shutting_down && self.assignments.is_empty() && !self.drained {
             self.drained = true;
-            self.effects.push(Effect::Drained);
+            self.turn.effect(Effect::Drained);
         }
     }
 

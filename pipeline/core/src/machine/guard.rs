@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use super::letters::rejection;
-use super::state::RecordId;
 use super::{Effect, Machine};
 use crate::charge::Gate;
 use crate::hold::Scope;
 use crate::outcome::HoldCause;
+use crate::port::RecordId;
 use crate::record::Topic;
 
 impl Machine {
@@ -26,9 +26,9 @@ impl Machine {
             self.send_letter(id);
             return;
         }
-        if let (Some(rejected), Some(now)) = (&state.rejected, self.stepped_at) {
+        if let Some(rejected) = &state.rejected {
             let trouble = rejection(rejected.reason, &rejected.detail);
-            self.note_trouble(now, &Scope::Topic(topic), trouble);
+            self.note_trouble(self.turn.now, &Scope::Topic(topic), trouble);
         }
         // One that the brokers have not taken waits like one that never left.
         self.keep_letter(id);
@@ -81,10 +81,10 @@ impl Machine {
         pause.sort_unstable();
         resume.sort_unstable();
         if !pause.is_empty() {
-            self.effects.push(Effect::Pause(pause));
+            self.turn.effect(Effect::Pause(pause));
         }
         if !resume.is_empty() {
-            self.effects.push(Effect::Resume(resume));
+            self.turn.effect(Effect::Resume(resume));
         }
     }
 }

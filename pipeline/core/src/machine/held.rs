@@ -10,14 +10,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::state::{OperationState, RecordId, RecordState, Stage};
-use super::{Effect, Machine};
+use super::state::{OperationState, RecordState, Stage};
+use super::Machine;
 use crate::charge::{Charge, Gate, add, subtract};
 use crate::fact::Fact;
 use crate::hold::{Family, LetterTopic, Scope};
 use crate::lane::OperationId;
 use crate::operation::Operation;
 use crate::outcome::{Held, HeldBy, HoldCause, Waits};
+use crate::port::RecordId;
 use crate::record::{Offset, TopicPartition};
 use crate::resolve::Allowed;
 
@@ -91,10 +92,10 @@ impl Machine {
         if waits != self.held.waits {
             for (partition, why) in &waits {
                 if !self.held.waits.contains_key(partition) {
-                    self.effects.push(Effect::Fact(Fact::PartitionWaits {
+                    self.turn.fact(Fact::PartitionWaits {
                         partition: partition.clone(),
                         why: *why,
-                    }));
+                    });
                 }
             }
             self.held.waits = waits;

@@ -61,7 +61,7 @@ impl Machine {
             };
             items.insert(item.reference, kept);
         }
-        self.fact(Fact::Inherited {
+        self.turn.fact(Fact::Inherited {
             items: items.len(),
             job: intent.job.is_some(),
         });

@@ -5,9 +5,9 @@ use std::time::Instant;
 use smallvec::smallvec;
 
 use super::journal::MERGED;
-use super::state::{OperationState, Receipt, RecordId, RecordState, Stage};
+use super::state::{OperationState, Receipt, RecordState, Stage};
 use super::weight::{RECORD_OVERHEAD, operations_bytes};
-use super::{Committed, Effect, Machine};
+use super::{Committed, Machine};
 use crate::charge::{Charge, Gate};
 use crate::coalesce;
 use crate::commit_metadata::Ignored;
@@ -17,6 +17,7 @@ use crate::lane::{LaneId, LaneKey, OperationId};
 use crate::ledger::Admission;
 use crate::operation::{CustomerKey, KObject, Operation, Planned};
 use crate::outcome::{DroppedField, Rejected, Rejection, SkipReason, Verdict};
+use crate::port::RecordId;
 use crate::record::{Epoch, Record, TopicPartition};
 use crate::repeat::ChangeKey;
 use crate::revision::Revision;
@@ -108,13 +109,13 @@ impl Machine {
         let offset = record.position.offset;
         let vouched = ledger.vouch(offset, record.timestamp_ms);
         let admission = ledger.admit(offset, record.timestamp_ms);
-        self.audit
+        self.turn
             .check(Invariant::I3, admission != Admission::OutOfOrder);
         if !vouched {
-            self.effects.push(Effect::Fact(Fact::MetadataIgnored {
+            self.turn.fact(Fact::MetadataIgnored {
                 partition: partition.clone(),
                 why: Ignored::Generation,
-            }));
+            });
         }
         if admission != Admission::OutOfOrder {
             self.progress.read();
@@ -135,7 +136,7 @@ impl Machine {
                 route,
                 field,
             };
-            self.effects.push(Effect::Fact(fact));
+            self.turn.fact(fact);
         }
         let rejected = match &verdict {
             Verdict::Reject(rejected) => Some(rejected.reason),
@@ -144,7 +145,7 @@ impl Machine {
         self.guard.mapped(&partition, rejected);
         if let Verdict::Skip(reason) = verdict {
             let settled = ledger.settle(record.position.offset);
-            self.audit.check(Invariant::I3, settled);
+            self.turn.check(Invariant::I3, settled);
             self.settled_unseen(&record, event_ms, Settlement::Skipped(reason));
             return;
         }
@@ -163,7 +164,7 @@ impl Machine {
         if self.budget.charge(charge) == Some(Gate::Closed) {
             self.pauses_changed = true;
         }
-        let id = RecordId(self.fresh());
+        let id = RecordId(self.turn.number());
         let mut state = RecordState {
             record,
             epoch,
@@ -207,7 +208,7 @@ impl Machine {
 
     /// A record that never was charged is settled.
     fn settled_unseen(&mut self, record: &Record, event_ms: Option<i64>, settlement: Settlement) {
-        self.fact(Fact::Settled {
+        self.turn.fact(Fact::Settled {
             topic: record.position.partition.topic.clone(),
             settlement,
             event_ms,
@@ -275,7 +276,7 @@ impl Machine {
                 None => return,
             }
         };
-        let id = OperationId(self.fresh());
+        let id = OperationId(self.turn.number());
         let bytes = item_bytes(&operation);
         let state = OperationState {
             lane,

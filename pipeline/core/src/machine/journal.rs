@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::state::{Batch, OperationState, Stage, StateWriteId};
+use super::state::{Batch, OperationState, Stage};
 use super::{Effect, Machine};
 use crate::directory::object_hash;
 use crate::fact::Fact;
@@ -15,6 +15,7 @@ use crate::hold::{Family, Passage, Scope};
 use crate::lane::OperationId;
 use crate::operation::Operation;
 use crate::outcome::{HoldCause, JobTicket};
+use crate::port::StateWriteId;
 use crate::record::{Epoch, TopicPartition};
 use crate::state_log::writer::{Capacity, SliceWriter};
 use crate::state_log::{Content, Entity, Entry, Intent, IntentItem, OperationRef};
@@ -307,7 +308,7 @@ impl Machine {
         if let Err(trouble) = result {
             writer.slice.failed();
             writer.next_at = Some(now + retry);
-            self.fact(Fact::StateFailed);
+            self.turn.fact(Fact::StateFailed);
             self.state_fails(now, trouble);
             return;
         }
@@ -350,7 +351,8 @@ impl Machine {
             });
             if batch.operations.is_empty() {
                 let family = Family::KObjectWrite(batch.group.klass);
-                self.holds.probe_lost(now, Some(&family), &mut self.jitter);
+                self.holds
+                    .probe_lost(now, Some(&family), &mut self.turn.jitter);
                 self.back_to_the_pool(&batch.rest);
             } else {
                 self.leave(now, batch);
@@ -405,13 +407,13 @@ impl Machine {
         }
         batches.sort_by(|a, b| a.0.cmp(&b.0));
         for (partition, epoch, records) in batches {
-            let write = StateWriteId(self.fresh());
+            let write = StateWriteId(self.turn.number());
             let entries = records.len();
             self.journal
                 .writes
                 .insert(write, (partition.clone(), epoch));
-            self.fact(Fact::StateWritten { entries });
-            self.effects.push(Effect::WriteState {
+            self.turn.fact(Fact::StateWritten { entries });
+            self.turn.effect(Effect::WriteState {
                 write,
                 partition,
                 records,

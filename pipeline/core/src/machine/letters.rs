@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::{Duration, Instant};
 
-use super::state::{LetterId, RecordId, RecordState, Timer};
+use super::state::{RecordState, Timer};
 use super::{Effect, Machine};
 use crate::fact::Settlement;
 use crate::hold::{LetterTopic, Scope};
 use crate::outcome::{HeldBy, HoldCause, Rejection};
+use crate::port::{LetterId, RecordId};
 use crate::record::Topic;
 use crate::trouble::{Trouble, TroubleKind};
 
@@ -98,10 +99,8 @@ impl Machine {
         };
         if self.letters.waits(to, id) {
             self.keep_letter(id);
-        } else if self.is_membership_in_doubt()
-            && let Some(now) = self.stepped_at
-        {
-            self.send_letter_later(now, id);
+        } else if self.is_membership_in_doubt() {
+            self.send_letter_later(self.turn.now, id);
         } else {
             self.dispatch_letter(id, to);
         }
@@ -155,13 +154,13 @@ impl Machine {
         let (letter, record) = (LetterId(id), state.record.clone());
         let attempts = state.attempts;
         match (to, state.diverted.clone(), state.rejected.clone()) {
-            (LetterTopic::Held, Some(held), _) => self.effects.push(Effect::Divert {
+            (LetterTopic::Held, Some(held), _) => self.turn.effect(Effect::Divert {
                 letter,
                 record,
                 held,
                 attempts,
             }),
-            (LetterTopic::Dead, _, Some(rejected)) => self.effects.push(Effect::DeadLetter {
+            (LetterTopic::Dead, _, Some(rejected)) => self.turn.effect(Effect::DeadLetter {
                 letter,
                 record,
                 rejected,

@@ -8,10 +8,11 @@
 use std::time::Instant;
 
 use super::Machine;
-use super::state::{Assignment, RecordId};
+use super::state::Assignment;
 use crate::fact::{Fact, LifeCause};
 use crate::lane::OperationId;
 use crate::ledger::Ledger;
+use crate::port::RecordId;
 use crate::reading::Gap;
 use crate::record::{Epoch, Offset, TopicPartition};
 
@@ -101,7 +102,7 @@ impl Machine {
         };
         self.assignments.insert(partition.clone(), assignment);
         self.pauses_changed = true;
-        self.fact(Fact::LifeBegan {
+        self.turn.fact(Fact::LifeBegan {
             partition: partition.clone(),
             from,
             cause,
@@ -125,7 +126,7 @@ impl Machine {
         };
         let records = ledger.vanish(gap.from, gap.to);
         if records > 0 {
-            self.fact(Fact::Vanished {
+            self.turn.fact(Fact::Vanished {
                 partition: partition.clone(),
                 gap,
                 records,
@@ -155,7 +156,7 @@ impl Machine {
         let former = self.assignments.get(partition).map(|one| one.former.live());
         if let Some(records) = former.filter(|records| *records > 0) {
             let partition = partition.clone();
-            self.fact(Fact::LifeCut { partition, records });
+            self.turn.fact(Fact::LifeCut { partition, records });
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::ready::{fingerprint, mixed};
-use super::{Effect, Machine};
+use super::Machine;
 use crate::call::{Limits, ObjectState};
 use crate::directory::KnownObject;
 use crate::fact::Fact;
@@ -165,7 +165,7 @@ impl Machine {
             .get(&id)
             .is_some_and(|state| state.conflicted);
         if conflicted && self.revisions.count(&object.klass, true) {
-            self.effects.push(Effect::Fact(Fact::LockOff));
+            self.turn.fact(Fact::LockOff);
         }
     }
 }

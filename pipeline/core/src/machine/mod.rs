@@ -29,7 +29,6 @@ mod letters;
 mod life;
 mod look;
 mod memory;
-mod port;
 mod progress;
 mod quarantine;
 mod ready;
@@ -50,34 +49,31 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
 pub use self::journal::StateSettings;
-pub use self::port::{CommitAnswer, CommitEntry, Committed, Effect, Input};
 pub use self::progress::{PerKind, Progress};
 pub use self::settings::{MachineSettings, TopicSettings};
 pub use self::snapshot::{HoldView, PartitionView, Snapshot, StateView};
-use self::state::{
-    Assignment, OperationState, RecordId, RecordState, RequestId as Id, Sent, Timer,
-};
+use self::state::{Assignment, OperationState, RecordState, Sent, Timer};
 use crate::charge::Budget;
 use crate::dead_letter::DeadLetterGuard;
 use crate::directory::{Directory, Generations};
 use crate::fact::Fact;
 use crate::fair::Turns;
 use crate::hold::{Family, Holds, Scope};
-use crate::invariant::Audit;
 use crate::job::Jobs;
 use crate::lane::{LaneId, Lanes, OperationId};
 use crate::lookup::Lookup;
 use crate::operation::Klass;
 use crate::outcome::HoldCause;
 use crate::pack::Groups;
+use crate::port::RecordId;
+pub use crate::port::{CommitAnswer, CommitEntry, Committed, Effect, Input};
+pub use crate::port::{LetterId, RequestId, StateWriteId};
 use crate::quarantine::Quarantine;
 use crate::quota::Quota;
 use crate::record::{Topic, TopicPartition};
 use crate::resolve::Resolver;
-use crate::retry::Jitter;
 use crate::revision::Revisions;
-
-pub use self::state::{LetterId, RequestId, StateWriteId};
+use crate::turn::Turn;
 
 /// The state machine.
 #[derive(Debug)]
@@ -87,7 +83,7 @@ pub struct Machine {
     topology: BTreeMap<Topic, u32>,
     records: Lookup<RecordId, RecordState>,
     operations: Lookup<OperationId, OperationState>,
-    requests: BTreeMap<Id, Sent>,
+    requests: BTreeMap<RequestId, Sent>,
     lanes: Lanes,
     dirty: VecDeque<LaneId>,
     ready_track: track_queue::TrackQueue,
@@ -108,10 +104,7 @@ pub struct Machine {
     held: held::HeldWork,
     /// Which partitions rest is to be looked at.
     pauses_changed: bool,
-    audit: Audit,
-    jitter: Jitter,
     timers: BTreeSet<(Instant, Timer)>,
-    next_id: u64,
     customer_refs: bool,
     object_refs: bool,
     duplicates_refused: BTreeSet<Klass>,
@@ -129,14 +122,13 @@ pub struct Machine {
     shutting_down: bool,
     drained: bool,
     next_permit: Option<Instant>,
-    stepped_at: Option<Instant>,
-    effects: Vec<Effect>,
+    turn: Turn,
 }
 
 impl Machine {
-    /// An idle machine.
+    /// An idle machine, at that time.
     #[must_use]
-    pub fn new(settings: MachineSettings) -> Self {
+    pub fn new(settings: MachineSettings, now: Instant) -> Self {
         let resolver = Resolver::new(settings.resolver());
         let caches = memory::entries(&settings);
         Self {
@@ -164,10 +156,7 @@ impl Machine {
             budget: Budget::new(settings.budget),
             held: held::HeldWork::default(),
             pauses_changed: false,
-            audit: Audit::default(),
-            jitter: Jitter::new(settings.seed),
             timers: BTreeSet::new(),
-            next_id: 0,
             customer_refs: true,
             object_refs: true,
             duplicates_refused: BTreeSet::new(),
@@ -184,8 +173,7 @@ impl Machine {
             shutting_down: false,
             drained: false,
             next_permit: None,
-            stepped_at: None,
-            effects: Vec::new(),
+            turn: Turn::new(now, settings.seed),
             settings,
         }
     }
@@ -195,7 +183,7 @@ impl Machine {
     /// Time never goes back: a `now` below an earlier one is taken as it is and only delays what is due.
     pub fn step(&mut self, now: Instant, input: Input) -> Vec<Effect> {
         self.notice_sleep(now);
-        self.stepped_at = Some(now);
+        self.turn.now = now;
         match input {
             Input::Topology(topics) => self.on_topology(now, topics),
             Input::Assigned {
@@ -259,7 +247,7 @@ impl Machine {
         self.charge_beside();
         self.settle_pauses();
         self.report_broken(now);
-        std::mem::take(&mut self.effects)
+        self.turn.end()
     }
 
     /// Whether a hold of that number exists.
@@ -268,21 +256,9 @@ impl Machine {
         self.holds.iter().any(|(_, hold)| hold.id == id)
     }
 
-    fn fact(&mut self, fact: Fact) {
-        self.effects.push(Effect::Fact(fact));
-    }
-
-    fn fresh(&mut self) -> u64 {
-        self.next_id += 1;
-        self.next_id
-    }
-
     fn report_broken(&mut self, now: Instant) {
         let within = self.quota.within_allowance(now);
-        self.audit.check(crate::invariant::Invariant::I6, within);
-        for invariant in self.audit.take() {
-            self.effects.push(Effect::Fact(Fact::Broken(invariant)));
-        }
+        self.turn.check(crate::invariant::Invariant::I6, within);
     }
 
     fn on_release(&mut self, now: Instant, id: u64) {
@@ -296,7 +272,7 @@ impl Machine {
                 (Scope::Letters(to), _) => self.send_waiting_letters(now, *to),
                 (Scope::Destination | Scope::Family(_) | Scope::State, _) => {}
             }
-            self.fact(Fact::HoldEnded { scope, cause });
+            self.turn.fact(Fact::HoldEnded { scope, cause });
         }
     }
 }

@@ -227,7 +227,8 @@ impl Machine {
 
     /// The same of one that is gone without an answer, unless that of another is due.
     pub(super) fn answer_gone(&mut self, work: &Operation) {
-        if let (Operation::Track(_) | Operation::Identify(_), Some(now)) = (work, self.stepped_at)
+        let now = self.turn.now;
+        if let Operation::Track(_) | Operation::Identify(_) = work
             && let Some(customer) = work.customer()
             && !self.is_answer_due(customer.first())
         {
@@ -248,7 +249,7 @@ impl Machine {
         let new = self.directory.customer(key).as_ref() != Some(id);
         self.directory.learn_customer(key, Arc::clone(id));
         if new {
-            self.fact(Fact::Resolved { way });
+            self.turn.fact(Fact::Resolved { way });
             let by_id = LaneKey::Customer(CustomerKey::Id(Arc::clone(id)));
             if let Some(lane) = self.lanes.join(&LaneKey::Customer(key.clone()), &by_id) {
                 self.adopt_lane(lane);

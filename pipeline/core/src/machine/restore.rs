@@ -18,7 +18,7 @@ impl Machine {
             assignment.restore_at = None;
             let epoch = assignment.epoch;
             let partition = partition.clone();
-            self.effects.push(Effect::Restore { partition, epoch });
+            self.turn.effect(Effect::Restore { partition, epoch });
         }
     }
 
@@ -38,7 +38,7 @@ impl Machine {
         }
         assignment.restore_failed = true;
         assignment.restore_at = Some(now + retry);
-        self.fact(Fact::StateFailed);
+        self.turn.fact(Fact::StateFailed);
         self.state_fails(now, trouble);
     }
 
@@ -85,7 +85,7 @@ impl Machine {
             .writers
             .insert(partition.clone(), Writer::new(epoch, writer));
         self.state_works();
-        self.fact(Fact::StateRestored {
+        self.turn.fact(Fact::StateRestored {
             partition: partition.clone(),
             entries: slice.entries.len(),
             unknown: slice.unknown,

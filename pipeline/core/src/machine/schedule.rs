@@ -150,7 +150,7 @@ impl Machine {
         if !self.dirty.is_empty() {
             return Some(now);
         }
-        let stepped = self.stepped_at.unwrap_or(now);
+        let stepped = self.turn.now;
         let plenty = self.is_plenty(now);
         let room = self.requests.len() + self.journal.submits() < self.settings.max_in_flight;
         let awake = !self.is_membership_in_doubt();

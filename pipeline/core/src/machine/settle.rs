@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::Machine;
-use super::state::{Receipt, RecordId};
+use super::state::Receipt;
 use crate::charge::Gate;
 use crate::fact::{Fact, Settlement};
 use crate::invariant::Invariant;
 use crate::lane::OperationId;
 use crate::operation::Operation;
 use crate::outcome::{Held, Rejected, Rejection, SkipReason};
+use crate::port::RecordId;
 
 /// What an operation came to.
 #[derive(Debug, Clone)]
@@ -120,7 +121,7 @@ impl Machine {
                 state.diverted.get_or_insert_with(|| held.clone());
             }
         }
-        self.audit.check(Invariant::I3, state.open > 0);
+        self.turn.check(Invariant::I3, state.open > 0);
         state.open = state.open.saturating_sub(1);
         state.open == 0
     }
@@ -160,12 +161,12 @@ impl Machine {
             Settlement::DeadLettered(_) | Settlement::Diverted(_) => state.acknowledged,
             Settlement::Delivered | Settlement::Skipped(_) => state.letter.is_none(),
         };
-        self.audit.check(Invariant::I4, rightly);
+        self.turn.check(Invariant::I4, rightly);
         let position = &state.record.position;
         if let Some(assignment) = self.assignments.get_mut(&position.partition) {
             if let Some((ledger, _)) = assignment.life(state.epoch) {
                 let settled = ledger.settle(position.offset);
-                self.audit.check(Invariant::I3, settled);
+                self.turn.check(Invariant::I3, settled);
             }
             self.pauses_changed |= assignment.room.look(&assignment.ledger, self.commit.limit);
         }
@@ -175,7 +176,7 @@ impl Machine {
             event_ms: state.event_ms,
             record_ms: state.record.timestamp_ms,
         };
-        self.fact(fact);
+        self.turn.fact(fact);
         self.release(id);
     }
 
@@ -197,6 +198,6 @@ impl Machine {
         }
         let drained = self.records.is_empty();
         let zero = self.budget.used().records == 0 && self.budget.used().bytes == 0;
-        self.audit.check(Invariant::I5, drained == zero);
+        self.turn.check(Invariant::I5, drained == zero);
     }
 }

@@ -37,8 +37,7 @@ impl Machine {
             owned += weight * f64::from(mine.min(partitions)) / f64::from(partitions);
         }
         let weight = if total > 0.0 { owned / total } else { 0.0 };
-        self.audit
-            .check(Invariant::I9, weight <= 1.0 + f64::EPSILON);
+        self.turn.check(Invariant::I9, weight <= 1.0 + f64::EPSILON);
         self.note_company(weight >= 1.0);
         self.quota.set_weight(now, weight);
         let searches = (SEARCHES_A_MINUTE * self.settings.quota.share * weight).floor();

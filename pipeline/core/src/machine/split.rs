@@ -30,7 +30,7 @@ impl Machine {
         self.journal_refused(&batch.operations);
         if hint.refs_refused {
             if std::mem::take(&mut self.object_refs) {
-                self.fact(Fact::RefsOff);
+                self.turn.fact(Fact::RefsOff);
             }
             let Batch {
                 group,

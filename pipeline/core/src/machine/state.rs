@@ -18,27 +18,12 @@ use crate::ledger::Ledger;
 use crate::operation::{CustomerKey, Operation};
 use crate::outcome::{Held, HeldBy, HoldCause, Rejected, SkipReason};
 use crate::pack::GroupKey;
+use crate::port::RecordId;
 use crate::record::{Epoch, Offset, Record, TopicPartition};
 use crate::repeat::{ChangeKey, Changes};
 use crate::revision::Revision;
 use crate::said::Ages;
 use crate::state_log::{Entity, OperationRef};
-
-/// Names a request until it is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RequestId(pub(super) u64);
-
-/// Names a dead letter until it is acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LetterId(pub(super) RecordId);
-
-/// Names a batch for the state topic until it is acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StateWriteId(pub(super) u64);
-
-/// An unsettled record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct RecordId(pub(super) u64);
 
 /// The obligation to settle one operation of one record. Not `Clone`: it ends in exactly one place, `settle`.
 #[derive(Debug)]

@@ -94,7 +94,7 @@ impl Driver {
             .flat_map(|topic| (0..partitions).map(move |n| TopicPartition::new(topic.as_str(), n)))
             .collect();
         let mut driver = Self {
-            machine: Machine::new(settings),
+            machine: Machine::new(settings, now),
             now,
             limits: Limits::default(),
             hold_commits: false,

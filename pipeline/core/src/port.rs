@@ -1,6 +1,5 @@
-//! What goes into the machine, and what comes out.
+//! What goes into the delivery machine, and what comes out.
 
-use super::state::{LetterId, RequestId, StateWriteId};
 use crate::call::{Call, Reply};
 use crate::commit_metadata::Metadata;
 use crate::fact::{Fact, LifeCause};
@@ -11,6 +10,22 @@ use crate::record::{Epoch, Offset, Record, Topic, TopicPartition};
 use crate::state_log::reduce::Slice;
 use crate::state_log::writer::StateRecord;
 use crate::trouble::Trouble;
+
+/// Names a request until it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(pub(crate) u64);
+
+/// Names a dead letter until it is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LetterId(pub(crate) RecordId);
+
+/// Names a batch for the state topic until it is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StateWriteId(pub(crate) u64);
+
+/// An unsettled record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct RecordId(pub(crate) u64);
 
 /// What reaches the machine.
 #[derive(Debug)]

@@ -1,0 +1,60 @@
+//! One turn of the machine: its time, and what every owner may use in it.
+
+use std::time::Instant;
+
+use crate::fact::Fact;
+use crate::invariant::{Audit, Invariant};
+use crate::port::Effect;
+use crate::retry::Jitter;
+
+/// Handed to each owner that decides something: when it is, chance, numbers nobody had before, and where effects go.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    /// The time of the step that is taken.
+    pub(crate) now: Instant,
+    pub(crate) jitter: Jitter,
+    pub(crate) audit: Audit,
+    effects: Vec<Effect>,
+    last_number: u64,
+}
+
+impl Turn {
+    pub(crate) fn new(now: Instant, seed: u64) -> Self {
+        Self {
+            now,
+            jitter: Jitter::new(seed),
+            audit: Audit::default(),
+            effects: Vec::new(),
+            last_number: 0,
+        }
+    }
+
+    /// Something is to be done, after all that was wanted before.
+    pub(crate) fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    /// Something happened that people may want to know.
+    pub(crate) fn fact(&mut self, fact: Fact) {
+        self.effects.push(Effect::Fact(fact));
+    }
+
+    /// A number that nothing else of this machine has; it only grows.
+    pub(crate) fn number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
+    }
+
+    /// Notes a broken invariant when `holds` is false.
+    pub(crate) fn check(&mut self, invariant: Invariant, holds: bool) {
+        self.audit.check(invariant, holds);
+    }
+
+    /// The turn is over: what is to be done.
+    pub(crate) fn end(&mut self) -> Vec<Effect> {
+        for invariant in self.audit.take() {
+            self.effects.push(Effect::Fact(Fact::Broken(invariant)));
+        }
+        std::mem::take(&mut self.effects)
+    }
+}
