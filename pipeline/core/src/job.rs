@@ -7,15 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::lane::OperationId;
+use crate::batch::GroupKey;
+use crate::batch::{JobId, OperationId};
 use crate::operation::CustomerKey;
 use crate::outcome::JobTicket;
-use crate::pack::GroupKey;
 use crate::state_log::Entity;
-
-/// A job of this process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct JobId(pub u64);
 
 /// What a job carries: by reference, in the order of submission.
 #[derive(Debug, Clone)]

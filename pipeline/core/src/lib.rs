@@ -4,6 +4,7 @@
 
 #![deny(clippy::iter_over_hash_type)]
 
+pub mod batch;
 pub mod body;
 pub mod call;
 pub mod charge;
@@ -19,14 +20,14 @@ pub mod hold;
 pub mod identity;
 pub mod invariant;
 pub mod job;
-pub mod lane;
 pub mod ledger;
 pub mod lookup;
 pub mod machine;
 pub mod mapping;
+mod objects;
 pub mod operation;
 pub mod outcome;
-pub mod pack;
+mod partitions;
 pub mod port;
 pub mod quarantine;
 pub mod quota;
@@ -43,3 +44,4 @@ pub mod state_log;
 pub mod trouble;
 mod turn;
 pub mod version;
+mod work;

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use crate::lane::OperationId;
+use crate::batch::OperationId;
 use crate::operation::Klass;
 
 /// Refusals in a row, all with the same error, that put a klass into quarantine.

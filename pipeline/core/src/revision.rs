@@ -31,13 +31,14 @@ pub struct Revisions {
 }
 
 /// The revision of an object as far as it is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Revision {
     /// It was shown, or shown and counted on.
     Known(i64),
     /// The object was created by this process and updated that often since.
     SinceCreate(i64),
     /// Nothing is known.
+    #[default]
     Unknown,
 }
 

@@ -8,12 +8,12 @@ use smallvec::SmallVec;
 use super::Machine;
 use super::answer_job::in_order;
 use super::key::Refused;
-use super::state::{Sent, SentKind, Stage, Timer};
-use super::success::Endpoint;
+use super::state::{Sent, SentKind};
+use super::success::{Endpoint, endpoint};
+use crate::batch::OperationId;
 use crate::call::{CallResult, Limits, Reply};
 use crate::fact::{Fact, OutcomeLabel, ResolvedBy};
 use crate::hold::{Family, Scope};
-use crate::lane::OperationId;
 use crate::operation::Operation;
 use crate::outcome::{HoldCause, Outcome, Rejection, RetryCause, SplitHint};
 use crate::port::RequestId;
@@ -263,7 +263,7 @@ impl Machine {
             Outcome::Delivered(id) => {
                 let customers: Vec<_> = operations
                     .iter()
-                    .filter_map(|op| self.operations.get(op)?.work.customer().cloned())
+                    .filter_map(|op| self.work.get(*op)?.operation.customer().cloned())
                     .collect();
                 let origin = operations.iter().find_map(|op| self.origin(*op));
                 for operation in operations {
@@ -282,9 +282,7 @@ impl Machine {
             Outcome::Reject(_) | Outcome::Split(_) if fused => {
                 // Which half is guilty is not known: each goes alone.
                 for operation in operations {
-                    if let Some(state) = self.operations.get_mut(&operation) {
-                        state.alone = true;
-                    }
+                    self.work.goes_alone(operation);
                     self.put_back(operation);
                 }
             }
@@ -323,10 +321,10 @@ impl Machine {
 
     /// Something is sent again although it may have arrived: counted by kind.
     pub(super) fn possible_repeat(&mut self, operation: OperationId) {
-        if let Some(state) = self.operations.get(&operation) {
-            let kind = state.work.kind();
+        if let Some(state) = self.work.get(operation) {
+            let kind = state.operation.kind();
             // Identities and objects say the same when said twice.
-            if matches!(state.work, Operation::Track(_)) {
+            if matches!(state.operation, Operation::Track(_)) {
                 self.turn.fact(Fact::PossibleRepeat { kind });
             }
         }
@@ -334,11 +332,7 @@ impl Machine {
 
     /// Back to the front of its lane, ready at once, no attempt counted.
     pub(super) fn put_back(&mut self, operation: OperationId) {
-        if let Some(state) = self.operations.get_mut(&operation) {
-            state.stage = Stage::Queued;
-            self.lanes.put_back(state.lane, operation);
-            self.dirty.push_back(state.lane);
-        }
+        self.work.put_back(operation);
     }
 
     /// Back to the front of its lane, to go again later. A record that keeps failing while others of its kind succeed is refused.
@@ -354,26 +348,27 @@ impl Machine {
             self.put_back(operation);
             return;
         }
-        let Some(state) = self.operations.get_mut(&operation) else {
+        let Some(state) = self.work.get(operation) else {
             return;
         };
+        let attempts = state.attempts;
         // What contradicts itself is answered; what is not answered may be the endpoint's fault.
         let (success, since) = if cause == RetryCause::Conflict {
             (self.successes.any(), state.last_attempt)
         } else {
-            let (endpoint, since) = state.endpoint();
+            let (endpoint, since) = endpoint(state, self.histories.of(operation));
             (self.successes.of(&endpoint), since)
         };
         let others_succeeded = success
             .zip(since)
             .is_some_and(|(success, since)| success >= since);
         if cause != RetryCause::ObjectQuota && others_succeeded {
-            state.sick += 1;
+            self.work.failed_alone(operation);
         }
-        if state.sick >= self.settings.max_failures {
+        let sick = self.work.sick(operation);
+        if sick >= self.settings.max_failures {
             let detail = format!(
-                "failed {} times with {} while other requests of its kind succeeded",
-                state.sick,
+                "failed {sick} times with {} while other requests of its kind succeeded",
                 cause.as_str()
             );
             self.finish_rejected(operation, Rejection::RetriesExhausted, detail);
@@ -382,7 +377,7 @@ impl Machine {
         let attempt = if cause == RetryCause::ObjectQuota {
             4
         } else {
-            state.attempts
+            attempts
         };
         let hint = hint.map(|hint| hint.div_f64(self.settings.quota.time_scale));
         let delay = self
@@ -393,11 +388,7 @@ impl Machine {
     }
 
     pub(super) fn park(&mut self, operation: OperationId, until: Instant) {
-        if let Some(state) = self.operations.get_mut(&operation) {
-            state.stage = Stage::Parked(until);
-            self.lanes.put_back(state.lane, operation);
-            self.timers.insert((until, Timer::Unpark(operation)));
-        }
+        self.work.park(operation, until);
     }
 
     fn on_no_answer(&mut self, now: Instant, what: SentKind) {

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::Machine;
-use super::state::Stage;
 use super::success::Endpoint;
+use crate::batch::JobId;
+use crate::batch::OperationId;
+use crate::batch::{GroupKey, Verb};
 use crate::call::{ItemFate, ItemResult, JobReport};
 use crate::fact::{Fact, ResolvedBy};
-use crate::job::{InheritedItem, JobId, JobItems};
-use crate::lane::OperationId;
+use crate::job::{InheritedItem, JobItems};
 use crate::operation::{CustomerKey, Operation};
 use crate::outcome::{Outcome, Rejection, RetryCause};
-use crate::pack::{GroupKey, Verb};
 use crate::quarantine::Way;
 
 /// A job that says it is complete but names no result for an item is asked this often before the item is looked at.
@@ -135,8 +135,8 @@ impl Machine {
 
     /// An item of a job stands: such writes of its klass succeed.
     fn item_stored(&mut self, now: Instant, id: OperationId, verb: Verb) {
-        let state = self.operations.get(&id);
-        if let Some(Operation::KObject(object)) = state.map(|state| &state.work) {
+        let state = self.work.get(id);
+        if let Some(Operation::KObject(object)) = state.map(|state| &state.operation) {
             let klass = object.klass.clone();
             let endpoint = Endpoint::Write(GroupKey { klass, verb });
             self.successes.note(now, endpoint);
@@ -236,11 +236,8 @@ impl Machine {
 
     /// The job has ended, so nothing of it is under way: the object can be looked at without a wait.
     fn doubt_now(&mut self, id: OperationId) {
-        if let Some(state) = self.operations.get_mut(&id) {
-            state.ambiguous = true;
-            state.stage = Stage::ReadyVerify;
-            self.verify.insert(id);
-        }
+        self.histories.doubt(id);
+        self.work.look(id);
     }
 }
 

@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 
 use super::Machine;
 use super::dispatch::reference;
-use super::ready::fingerprint;
-use super::state::{Batch, Stage};
+use crate::batch::Batch;
+use crate::batch::OperationId;
+use crate::batch::Verb;
 use crate::call::{Limits, Written};
 use crate::directory::KnownObject;
 use crate::fact::Fact;
 use crate::job::JobItems;
-use crate::lane::OperationId;
+use crate::objects::decide::fingerprint;
 use crate::operation::{KObject, Operation};
 use crate::outcome::{JobTicket, Outcome, Rejection, RetryCause, SplitHint};
-use crate::pack::Verb;
 use crate::quarantine::Way;
 use crate::repeat::{ChangeKey, Changes};
 use crate::revision::{Revision, Trust};
@@ -35,7 +35,7 @@ impl Machine {
                 for id in batch.operations {
                     self.doubt(now, id, batch.group.verb);
                 }
-                self.back_to_the_pool(&batch.rest);
+                self.work.clear(&batch.rest);
             }
             Outcome::Hold(_) => self.put_batch_back(batch),
             Outcome::Retry(cause @ RetryCause::OrgQuota) => {
@@ -47,7 +47,7 @@ impl Machine {
                 for id in batch.operations {
                     self.retry(now, id, cause, limits.retry_after);
                 }
-                self.back_to_the_pool(&batch.rest);
+                self.work.clear(&batch.rest);
             }
             Outcome::Reject(detail) => {
                 let hint = SplitHint {
@@ -74,7 +74,7 @@ impl Machine {
         self.accuse(&group, rest);
         let named: BTreeMap<String, OperationId> = operations
             .iter()
-            .filter(|id| self.operations.contains_key(id))
+            .filter(|id| self.work.contains(**id))
             .map(|id| (reference(*id), *id))
             .collect();
         if named.is_empty() {
@@ -87,9 +87,7 @@ impl Machine {
         self.journal_job(&operations, &ticket);
         let job = self.jobs.add(now, ticket, items, with_refs);
         for id in operations {
-            if let Some(state) = self.operations.get_mut(&id) {
-                state.stage = Stage::InJob(job);
-            }
+            self.work.in_job(id, job);
         }
     }
 
@@ -124,7 +122,7 @@ impl Machine {
             }
             Outcome::Pending(_) | Outcome::Ambiguous => {
                 self.doubt(now, id, verb);
-                self.back_to_the_pool(&batch.rest);
+                self.work.clear(&batch.rest);
             }
             Outcome::Hold(_) => self.put_batch_back(batch),
             Outcome::Retry(cause @ RetryCause::OrgQuota) => {
@@ -134,11 +132,11 @@ impl Machine {
             Outcome::Retry(cause) => {
                 self.journal_refused(&[id]);
                 self.retry(now, id, cause, limits.retry_after);
-                self.back_to_the_pool(&batch.rest);
+                self.work.clear(&batch.rest);
             }
             Outcome::Reject(detail) | Outcome::Split(SplitHint { detail, .. }) => {
                 self.refuse_object(now, id, Way::Alone, detail);
-                self.back_to_the_pool(&batch.rest);
+                self.work.clear(&batch.rest);
             }
         }
     }
@@ -146,13 +144,13 @@ impl Machine {
     /// The answer to a write that named an old revision on purpose. `true` if the write is still to be made: it was refused, as
     /// it should be, or not tried at all.
     fn is_lock_test(&mut self, id: OperationId, outcome: &Outcome<Written>) -> bool {
-        let Some(state) = self.operations.get_mut(&id) else {
-            return false;
-        };
-        if !std::mem::take(&mut state.tests_lock) {
+        if !self.histories.test_answered(id) {
             return false;
         }
-        let Operation::KObject(object) = &state.work else {
+        let Some(state) = self.work.get(id) else {
+            return false;
+        };
+        let Operation::KObject(object) = &state.operation else {
             return false;
         };
         match outcome {
@@ -162,14 +160,13 @@ impl Machine {
                 false
             }
             Outcome::Retry(RetryCause::Conflict) => {
-                state.looked = true;
+                self.histories.test_conflicted(id);
                 self.revisions.tested(&object.klass, Some(true));
                 true
             }
             // For the revision or for itself: only the right revision can tell.
             Outcome::Reject(_) | Outcome::Split(_) => {
-                state.looked = true;
-                state.refused_in_test = true;
+                self.histories.test_refused(id);
                 self.revisions.tested(&object.klass, None);
                 self.journal_refused(&[id]);
                 true
@@ -198,12 +195,13 @@ impl Machine {
         object: Option<Arc<str>>,
         shown: Option<i64>,
     ) {
-        if let Some(state) = self.operations.get(&id)
-            && let Operation::KObject(written) = &state.work
+        if let Some(state) = self.work.get(id)
+            && let Operation::KObject(written) = &state.operation
         {
+            let history = self.histories.of(id);
             let counted = match verb {
                 Verb::Create => Revision::SinceCreate(0),
-                Verb::Update => state.decided.next(),
+                Verb::Update => history.decided.next(),
             };
             match (verb, shown) {
                 (Verb::Create, Some(rev)) => self.revisions.learn_first(rev),
@@ -213,12 +211,12 @@ impl Machine {
             if verb == Verb::Update {
                 self.revisions.count(&written.klass, false);
             }
-            if state.refused_in_test {
+            if history.was_refused_in_test() {
                 // With the right revision it was taken.
                 self.revisions.tested(&written.klass, Some(true));
             }
             let (klass, sent) = (written.klass.clone(), state.last_attempt);
-            let told = object.or_else(|| state.object_id.clone());
+            let told = object.or_else(|| history.object_id.clone());
             // An object that was made and not named must not be made again: it is read when its id is needed.
             let made = (verb == Verb::Create).then(|| Arc::from(""));
             if let Some(object) = told.or(made) {
@@ -260,34 +258,24 @@ impl Machine {
 
     /// The changes that an operation makes.
     pub(super) fn changes_of(&self, id: OperationId) -> Vec<ChangeKey> {
-        let receipts = self.operations.get(&id).map(|state| &state.receipts);
-        receipts
-            .into_iter()
-            .flatten()
-            .map(|one| one.change)
-            .collect()
+        let receipts = self.receipts.of(id).iter();
+        receipts.map(|one| one.change).collect()
     }
 
     /// Somebody else wrote in between, or the revision was counted wrongly: look at the object before anything else.
     pub(super) fn conflict(&mut self, id: OperationId) {
         self.turn.fact(Fact::Conflict);
-        if let Some(state) = self.operations.get_mut(&id) {
-            state.conflicted = true;
-        }
+        self.histories.conflict(id);
         self.verify_now(id);
     }
 
     fn verify_now(&mut self, id: OperationId) {
-        if let Some(state) = self.operations.get_mut(&id) {
-            state.stage = Stage::ReadyVerify;
-            self.verify.insert(id);
-        }
+        self.work.look(id);
     }
 
     /// An object of this external id exists: read it before anything else.
     pub(super) fn look_at(&mut self, id: OperationId) {
-        if let Some(Operation::KObject(object)) = self.operations.get(&id).map(|state| &state.work)
-        {
+        if let Some(Operation::KObject(object)) = self.work.get(id).map(|state| &state.operation) {
             self.duplicates_refused.insert(object.klass.clone());
         }
         self.verify_now(id);
@@ -306,9 +294,10 @@ impl Machine {
     /// How long a write that may have arrived is left alone before the object is looked at; `None` if it may be said again
     /// at once.
     pub(super) fn wait_in_doubt(&mut self, id: OperationId, verb: Verb) -> Option<Duration> {
-        let state = self.operations.get_mut(&id)?;
-        state.ambiguous = true;
-        let Operation::KObject(object) = &state.work else {
+        self.histories.doubt(id);
+        let state = self.work.get(id)?;
+        let history = self.histories.of(id);
+        let Operation::KObject(object) = &state.operation else {
             return None;
         };
         let refused = match verb {
@@ -318,7 +307,7 @@ impl Machine {
                     && self.revisions.trust(&object.klass) == Trust::Honoured
                     && self
                         .revisions
-                        .lock(&object.klass, state.decided, false)
+                        .lock(&object.klass, history.decided, false)
                         .is_some()
             }
         };
@@ -326,25 +315,23 @@ impl Machine {
             return None;
         }
         let kind = format!("{}/{verb:?}", object.klass);
-        state.verify_first = true;
+        self.histories.look_first(id);
         let least = self.settings.verification_wait;
         Some(self.jobs.verification_wait(&kind, least))
     }
 
     /// The object to update is not there, or the customer of a new one is not: forget what led there and start again, once.
     pub(super) fn gone(&mut self, now: Instant, id: OperationId, verb: Verb) {
-        let Some(state) = self.operations.get_mut(&id) else {
+        let Some(state) = self.work.get(id) else {
             return;
         };
-        let Operation::KObject(object) = &state.work else {
+        let Operation::KObject(object) = &state.operation else {
             return;
         };
-        let again = state.resolved_again;
-        state.resolved_again = true;
-        state.customer_id = None;
+        let again = self.histories.gone(id);
         match verb {
             Verb::Update => {
-                state.object_id = None;
+                self.histories.forget_object(id);
                 self.forget_object(id);
             }
             Verb::Create => {

@@ -2,14 +2,15 @@
 
 use std::time::Instant;
 
-use super::state::{Assignment, Membership, Stage};
+use super::state::{Assignment, Membership};
 use super::{CommitAnswer, CommitEntry, Committed, Effect, Machine};
+use crate::batch::OperationId;
 use crate::commit_metadata::{self, Metadata, TextLimit};
 use crate::fact::Fact;
 use crate::invariant::Invariant;
-use crate::lane::{LaneId, OperationId};
 use crate::operation::Operation;
 use crate::record::{Epoch, Offset, TopicPartition};
+use crate::work::LaneId;
 
 impl Machine {
     /// A new assignment with what its former owner settled above its last commit.
@@ -171,28 +172,26 @@ impl Machine {
     /// has no room in the commit: then only what leads to the lowest unsettled record may, so that the frontier moves.
     /// Objects go on: to repeat them is harmless.
     pub(super) fn may_start(&self, id: OperationId) -> bool {
-        let Some(state) = self.operations.get(&id) else {
+        let Some(state) = self.work.get(id) else {
             return true;
         };
         let Some(assignment) = self.assignments.get(&state.partition) else {
             return true;
         };
-        let noted = assignment.room.is_full() && matches!(state.work, Operation::Track(_));
+        let noted = assignment.room.is_full() && matches!(state.operation, Operation::Track(_));
         if !noted || self.is_last_chance(id) {
             return true;
         }
         assignment
             .ledger
             .frontier()
-            .is_some_and(|lowest| self.leads_to(state.lane, &state.partition, lowest))
+            .is_some_and(|lowest| self.leads_to(state.lane(), &state.partition, lowest))
     }
 
     /// Whether an operation of the record at this offset is in the lane.
     fn leads_to(&self, lane: LaneId, partition: &TopicPartition, offset: Offset) -> bool {
-        let active = self.lanes.active(lane);
-        self.lanes
-            .waiting(lane)
-            .chain(active)
+        self.work
+            .in_lane(lane)
             .any(|id| self.belongs_to(id, partition, offset))
     }
 
@@ -203,9 +202,9 @@ impl Machine {
         partition: &TopicPartition,
         offset: Offset,
     ) -> bool {
-        self.operations.get(&id).is_some_and(|state| {
+        self.work.get(id).is_some_and(|state| {
             state.partition == *partition
-                && state.receipts.iter().any(|receipt| {
+                && self.receipts.of(id).iter().any(|receipt| {
                     self.records
                         .get(&receipt.record)
                         .is_some_and(|record| record.record.position.offset == offset)
@@ -216,33 +215,25 @@ impl Machine {
 
     /// Sets an event aside until its partition's commits have room again.
     pub(super) fn keep_back(&mut self, id: OperationId) {
-        if let Some(state) = self.operations.get_mut(&id)
-            && let Some(assignment) = self.assignments.get_mut(&state.partition)
+        if let Some(state) = self.work.get(id)
+            && self.assignments.contains_key(&state.partition)
         {
-            state.stage = Stage::KeptBack;
-            assignment.room.keep_back(id);
+            self.work.keep_back(id);
         }
     }
 
     /// Events that were set aside are looked at again.
     pub(super) fn start_kept_back(&mut self, partition: &TopicPartition) {
-        let Some(assignment) = self.assignments.get_mut(partition) else {
+        let Some(assignment) = self.assignments.get(partition) else {
             return;
         };
         let full = assignment.room.is_full();
-        for id in assignment.room.take_kept_back() {
-            let stage = self.operations.get(&id).map(|state| &state.stage);
-            if stage != Some(&Stage::KeptBack) {
-                continue;
-            }
+        for id in self.work.take_kept_back(partition) {
             if full && !self.may_start(id) {
                 self.keep_back(id);
                 continue;
             }
-            if let Some(state) = self.operations.get_mut(&id) {
-                state.stage = Stage::Queued;
-                self.dirty.push_back(state.lane);
-            }
+            self.work.has_room(id);
         }
     }
 }

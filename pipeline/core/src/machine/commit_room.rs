@@ -6,7 +6,6 @@
 //! started but for the sake of the lowest unsettled record.
 
 use crate::commit_metadata::{Encoded, TextLimit, longest};
-use crate::lane::OperationId;
 use crate::ledger::Ledger;
 
 /// Eighths of the limit that the longest possible text may take before the partition rests. The rest is for records that are on
@@ -28,18 +27,9 @@ pub(super) struct CommitRoom {
     issued: usize,
     full: bool,
     rests: bool,
-    kept_back: Vec<OperationId>,
 }
 
 impl CommitRoom {
-    /// Nothing is known of the new life yet; the events that wait for room wait still.
-    pub(super) fn of_a_new_life(self) -> Self {
-        Self {
-            kept_back: self.kept_back,
-            ..Self::default()
-        }
-    }
-
     /// Looks how far ahead the partition was read. `true` if it is to rest from now on, or to be read again.
     pub(super) fn look(&mut self, ledger: &Ledger, limit: TextLimit) -> bool {
         let open = u64::try_from(ledger.open()).unwrap_or(u64::MAX);
@@ -78,21 +68,6 @@ impl CommitRoom {
     /// Whether no more of the partition is read.
     pub(super) fn rests(&self) -> bool {
         self.rests
-    }
-
-    /// An event waits for room.
-    pub(super) fn keep_back(&mut self, event: OperationId) {
-        self.kept_back.push(event);
-    }
-
-    /// Takes all events that wait for room, to be looked at again.
-    pub(super) fn take_kept_back(&mut self) -> Vec<OperationId> {
-        std::mem::take(&mut self.kept_back)
-    }
-
-    /// Events that wait for room.
-    pub(super) fn kept_back(&self) -> usize {
-        self.kept_back.len()
     }
 }
 

@@ -8,16 +8,17 @@ use serde_json::{Map, Value, json};
 use smallvec::{SmallVec, smallvec};
 
 use super::schedule::ReadWork;
-use super::state::{Batch, Sent, SentKind, Stage};
+use super::state::{Sent, SentKind};
 use super::{Effect, Machine};
+use crate::batch::Batch;
+use crate::batch::OperationId;
+use crate::batch::{GroupKey, Verb};
 use crate::call::{BulkItem, Call, Class};
 use crate::directory::object_hash;
 use crate::fact::Fact;
 use crate::hold::{Family, Passage};
 use crate::invariant::Invariant;
-use crate::lane::OperationId;
 use crate::operation::{CustomerKey, CustomerRef, KObject, Operation};
-use crate::pack::{GroupKey, Verb};
 use crate::port::RequestId;
 use crate::record::TopicPartition;
 use crate::resolve::Question;
@@ -75,27 +76,17 @@ impl Machine {
     }
 
     /// Marks operations of one lane as under way. Audits I2 and I7.
-    fn start(&mut self, now: Instant, operations: &[OperationId]) {
-        let Some(first) = operations.first().and_then(|id| self.operations.get(id)) else {
-            return;
-        };
-        let lane = first.lane;
-        let owned = self.assignments.contains_key(&first.partition);
-        self.turn.check(Invariant::I7, owned);
-        let in_order = self.lanes.head(lane) == operations.first().copied()
-            && self.lanes.start(lane, operations.len());
-        self.turn.check(Invariant::I2, in_order);
-        for id in operations {
-            if let Some(state) = self.operations.get_mut(id) {
-                state.stage = Stage::UnderWay;
-                state.attempts += 1;
-                state.last_attempt = Some(now);
-            }
+    fn start(&mut self, operations: &[OperationId]) {
+        let first = operations.first().and_then(|id| self.work.get(*id));
+        if let Some(first) = first {
+            let owned = self.assignments.contains_key(&first.partition);
+            self.turn.check(Invariant::I7, owned);
         }
+        self.work.start(&mut self.turn, operations);
     }
 
     fn dispatch_track(&mut self, now: Instant) {
-        let Some(id) = self.ready_track.take() else {
+        let Some(id) = self.work.take_track() else {
             return;
         };
         let fused = self.fused_with(id);
@@ -103,14 +94,14 @@ impl Machine {
             Some(second) => smallvec![id, second],
             None => smallvec![id],
         };
-        self.start(now, &operations);
+        self.start(&operations);
         let mut identity = Map::new();
         let mut event = None;
         for id in &operations {
-            let Some(state) = self.operations.get(id) else {
+            let Some(state) = self.work.get(*id) else {
                 continue;
             };
-            match &state.work {
+            match &state.operation {
                 Operation::Identify(identify) => identity.extend(identify.identity()),
                 Operation::Track(track) => {
                     for (name, value) in track.customer.identity() {
@@ -135,17 +126,15 @@ impl Machine {
 
     /// An identify rides with the customer's next event, at no cost: also where one of the two has keys that the other lacks.
     fn fused_with(&self, id: OperationId) -> Option<OperationId> {
-        let first = self.operations.get(&id)?;
-        let second_id = self.lanes.second(first.lane)?;
-        let second = self.operations.get(&second_id)?;
-        let together = self.mean_one(first.work.customer()?, second.work.customer()?);
-        let fits = matches!(first.work, Operation::Identify(_))
-            && matches!(second.work, Operation::Track(_))
+        let first = self.work.get(id)?;
+        let second_id = self.work.second(id)?;
+        let second = self.work.get(second_id)?;
+        let together = self.mean_one(first.operation.customer()?, second.operation.customer()?);
+        let fits = matches!(first.operation, Operation::Identify(_))
+            && matches!(second.operation, Operation::Track(_))
             && together
-            && !first.alone
-            && second.stage == Stage::Queued
+            && self.work.may_fuse(id, second_id)
             && !self.is_repeat(second_id)
-            && first.partition == second.partition
             && self.may_ride(second_id, &second.partition);
         fits.then_some(second_id)
     }
@@ -172,7 +161,7 @@ impl Machine {
 
     fn dispatch_write(&mut self, now: Instant, plenty: bool) {
         if let Some(place) = self.due_forced(now)
-            && let Some(batch) = self.forced.remove(place)
+            && let Some(batch) = self.work.take_forced(place)
         {
             self.send_batch(now, batch);
             return;
@@ -183,12 +172,12 @@ impl Machine {
         let mut operations = if self.is_quarantined(&group.klass) {
             self.take_probe(&group)
         } else {
-            self.groups.take(&group)
+            self.work.take_group(&group)
         };
         let fallen: Vec<OperationId> = operations
             .extract_if(.., |id| !self.stands(*id, group.verb))
             .collect();
-        self.disband(&fallen);
+        self.work.disband(&fallen);
         if operations.is_empty() {
             return;
         }
@@ -205,10 +194,10 @@ impl Machine {
     /// Whether what was decided for an object agrees with what is known now: what a slice of the state topic or an earlier
     /// owner's job tells may come between.
     fn stands(&mut self, id: OperationId, verb: Verb) -> bool {
-        let Some(state) = self.operations.get(&id) else {
+        let Some(state) = self.work.get(id) else {
             return false;
         };
-        let Operation::KObject(object) = &state.work else {
+        let Operation::KObject(object) = &state.operation else {
             return true;
         };
         let hash = object_hash(&object.klass, &object.external_id);
@@ -221,8 +210,8 @@ impl Machine {
                 let version = object.version.as_ref();
                 let stale = known.is_newer_than(version) || known.is_of_another_kind(version);
                 !stale
-                    && !state.is_made(&known.changes)
-                    && state.object_id.as_ref() == Some(&known.id)
+                    && !self.is_made(id, &known.changes)
+                    && self.histories.of(id).object_id.as_ref() == Some(&known.id)
             }
         }
     }
@@ -230,7 +219,7 @@ impl Machine {
     /// One object alone is written singly: one unit, confirmed at once.
     fn send_batch(&mut self, now: Instant, batch: Batch) {
         for id in &batch.operations {
-            self.start(now, std::slice::from_ref(id));
+            self.start(std::slice::from_ref(id));
         }
         if self.settings.state.is_some() {
             self.journal_write(now, batch);
@@ -249,10 +238,7 @@ impl Machine {
             .filter_map(|id| self.bulk_item(*id, verb))
             .collect();
         for id in &batch.operations {
-            if let Some(state) = self.operations.get_mut(id) {
-                state.looked = false;
-                state.last_write = Some(now);
-            }
+            self.histories.left(*id, now);
         }
         let call = if batch.operations.len() == 1
             && let Some(item) = items.pop()
@@ -278,19 +264,20 @@ impl Machine {
     }
 
     fn bulk_item(&mut self, id: OperationId, verb: Verb) -> Option<BulkItem> {
-        let state = self.operations.get(&id)?;
-        let Operation::KObject(object) = &state.work else {
+        let state = self.work.get(id)?;
+        let Operation::KObject(object) = &state.operation else {
             return None;
         };
         // Only a state that says how old it is can be compared after a conflict.
+        let history = self.histories.of(id);
         let comparable = verb == Verb::Update && object.version.is_some();
         let lock = comparable
             .then(|| {
                 self.revisions
-                    .lock(&object.klass, state.decided, state.looked)
+                    .lock(&object.klass, history.decided, history.has_looked())
             })
             .flatten();
-        let rev = if state.tests_lock {
+        let rev = if history.is_lock_test() {
             lock.map(older)
         } else {
             lock
@@ -299,13 +286,13 @@ impl Machine {
             reference: reference(id),
             body: Arc::clone(&object.body),
             customer: match verb {
-                Verb::Create => state.customer_id.clone(),
+                Verb::Create => history.customer_id.clone(),
                 Verb::Update => None,
             },
             // The directory may have learnt or forgotten something since: what was decided is what is sent.
             id: match verb {
                 Verb::Create => None,
-                Verb::Update => state.object_id.clone(),
+                Verb::Update => history.object_id.clone(),
             },
             rev,
         })
@@ -334,22 +321,19 @@ impl Machine {
                 );
             }
             Some(ReadWork::Verify(id)) => {
-                self.verify.remove(&id);
-                let Some(state) = self.operations.get(&id) else {
+                let Some(state) = self.work.get(id) else {
                     return;
                 };
                 let Operation::KObject(KObject {
                     klass, external_id, ..
-                }) = &state.work
+                }) = &state.operation
                 else {
                     return;
                 };
                 let (klass, external_id) = (klass.clone(), external_id.clone());
-                if self.lanes.head(state.lane) == Some(id) {
-                    self.start(now, &[id]);
-                } else if let Some(state) = self.operations.get_mut(&id) {
-                    state.stage = Stage::UnderWay;
-                }
+                let owned = self.assignments.contains_key(&state.partition);
+                self.turn.check(Invariant::I7, owned);
+                self.work.start_look(&mut self.turn, id);
                 let family = Some(Family::KObjectRead(klass.clone()));
                 let call = Call::GetKObject { klass, external_id };
                 self.send(now, call, SentKind::Verify(id), family);

@@ -2,13 +2,14 @@
 
 use std::time::Instant;
 
-use super::state::{Drain, OperationState, RecordState, Stage};
+use super::state::{Drain, RecordState};
 use super::{Effect, Machine};
+use crate::batch::OperationId;
 use crate::fact::Fact;
 use crate::invariant::Invariant;
-use crate::lane::OperationId;
 use crate::operation::Operation;
 use crate::record::{Epoch, TopicPartition};
+use crate::work::Wait;
 
 /// How often a final commit is tried before the partition is handed back without it.
 const FINAL_COMMITS: u32 = 3;
@@ -70,9 +71,9 @@ impl Machine {
     /// Drops every operation of a partition of which no request is under way. What nobody could read again stays: it has the
     /// time of the drain.
     fn abandon_waiting(&mut self, partition: &TopicPartition) {
-        let waiting = self.operations.keys_where(|id, state| {
-            let waits = state.partition == *partition && !state.stage.is_under_way();
-            waits && !self.is_last_chance(*id)
+        let waiting = self.work.matching(|id, state| {
+            let waits = state.partition == *partition && !state.wait().is_under_way();
+            waits && !self.is_last_chance(id)
         });
         for id in waiting {
             self.abandon_operation(id);
@@ -87,53 +88,34 @@ impl Machine {
         }
     }
 
-    /// Takes an operation out of wherever it waits, but not out of its lane.
+    /// Nobody waits for the customer of this operation any more, if it did.
     pub(super) fn let_go(&mut self, id: OperationId) {
-        let Some(state) = self.operations.get(&id) else {
-            return;
-        };
-        match &state.stage {
-            Stage::ReadyWrite(group) => {
-                self.groups.remove(group, id);
-            }
-            Stage::WaitCustomer => {
-                if let Operation::KObject(object) = &state.work
-                    && let Some(customer) = &object.customer
-                {
-                    self.resolver.unwant(customer, id);
-                }
-            }
-            Stage::Queued
-            | Stage::ReadyTrack
-            | Stage::KeptBack
-            | Stage::ReadyForced
-            | Stage::Suspect
-            | Stage::ReadyVerify
-            | Stage::Parked(_)
-            | Stage::WaitInherited
-            | Stage::Journalling
-            | Stage::UnderWay
-            | Stage::InJob(_) => {}
+        if let Some(state) = self.work.get(id)
+            && state.wait() == Wait::Customer
+            && let Operation::KObject(object) = &state.operation
+            && let Some(customer) = &object.customer
+        {
+            self.resolver.unwant(customer, id);
         }
     }
 
     fn abandon_operation(&mut self, id: OperationId) {
         let never_left = self
-            .operations
-            .get(&id)
-            .is_some_and(|state| state.stage == Stage::Journalling);
+            .work
+            .get(id)
+            .is_some_and(|state| state.wait() == Wait::Journal);
         if never_left {
             self.journal_refused(&[id]);
         }
         self.let_go(id);
-        let Some(state) = self.operations.remove(&id) else {
+        let Some(state) = self.work.end(id) else {
             return;
         };
-        self.lanes.remove(state.lane, id);
-        self.dirty.push_back(state.lane);
-        self.answer_gone(&state.work);
-        self.inherited_left(id, &state.work);
-        for receipt in state.receipts {
+        self.histories.end(id);
+        self.journal.forget(id);
+        self.answer_gone(&state.operation);
+        self.inherited_left(id, &state.operation);
+        for receipt in self.receipts.detach(id) {
             let Some(record) = self.records.get_mut(&receipt.record) else {
                 continue;
             };
@@ -147,8 +129,7 @@ impl Machine {
 
     /// Lets go of everything of an assignment; answers that still come find nothing.
     fn abandon_all(&mut self, partition: &TopicPartition) {
-        let of_it = |state: &OperationState| state.partition == *partition;
-        let operations = self.operations.keys_where(|_, state| of_it(state));
+        let operations = self.work.matching(|_, state| state.partition == *partition);
         for id in operations {
             self.abandon_operation(id);
         }

@@ -10,17 +10,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::state::{OperationState, RecordState, Stage};
 use super::Machine;
+use super::state::RecordState;
+use crate::batch::OperationId;
 use crate::charge::{Charge, Gate, add, subtract};
 use crate::fact::Fact;
 use crate::hold::{Family, LetterTopic, Scope};
-use crate::lane::OperationId;
 use crate::operation::Operation;
 use crate::outcome::{Held, HeldBy, HoldCause, Waits};
 use crate::port::RecordId;
 use crate::record::{Offset, TopicPartition};
 use crate::resolve::Allowed;
+use crate::work::{Entry, Wait};
 
 /// Held work is counted anew after this time, or after a part of the budget came in.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -118,7 +119,8 @@ impl Machine {
 
     fn is_nothing_held(&self) -> bool {
         self.holds.is_empty()
-            && self.timers.is_empty()
+            && self.work.next_time().is_none()
+            && self.letter_timers.is_empty()
             && self.resolver.is_idle()
             && self.held.charge == Charge::default()
             && self.held.waits.is_empty()
@@ -132,17 +134,17 @@ impl Machine {
 
     fn count_held(&self) -> Count {
         let mut count = Count::default();
-        let held = self.operations.said(|id, state| self.held_by(*id, state));
+        let held = self.work.said(|id, state| self.held_by(id, state));
         for (id, by) in held {
-            let Some(state) = self.operations.get(&id) else {
+            let Some(state) = self.work.get(id) else {
                 continue;
             };
             let mut oldest: Option<RecordId> = None;
-            for receipt in &state.receipts {
+            for receipt in self.receipts.of(id) {
                 self.count_record(&mut count, receipt.record, by);
                 oldest = Some(oldest.map_or(receipt.record, |one| one.min(receipt.record)));
             }
-            if let Some(oldest) = oldest.filter(|_| self.may_divert(state)) {
+            if let Some(oldest) = oldest.filter(|_| self.may_divert(id, state)) {
                 count.divertable.insert((oldest, id), by);
             }
         }
@@ -194,39 +196,32 @@ impl Machine {
     }
 
     /// What keeps an operation that more permits would not help; `None` if nothing does.
-    pub(super) fn held_by(&self, id: OperationId, state: &OperationState) -> Option<HeldBy> {
-        if state.stage != Stage::Queued {
+    pub(super) fn held_by(&self, id: OperationId, state: &Entry) -> Option<HeldBy> {
+        if state.wait() != Wait::Turn {
             return self.cause_of(state);
         }
         // Whoever stands behind somebody held is held with it.
-        let active = self.lanes.active(state.lane);
-        let first = self.lanes.waiting(state.lane).next();
-        let before = active
-            .first()
-            .copied()
-            .or_else(|| first.filter(|first| *first != id));
-        self.cause_of(self.operations.get(&before?)?)
+        let before = self.work.stands_behind(id);
+        self.cause_of(self.work.get(before?)?)
     }
 
-    fn cause_of(&self, state: &OperationState) -> Option<HeldBy> {
+    fn cause_of(&self, state: &Entry) -> Option<HeldBy> {
         let hold = |scope: &Scope| self.holds.get(scope).map(|hold| HeldBy::Hold(hold.cause));
         let family = |family: Family| hold(&Scope::Family(family));
-        let klass = match &state.work {
+        let klass = match &state.operation {
             Operation::KObject(object) => Some(object.klass.clone()),
             Operation::Identify(_) | Operation::Track(_) => None,
         };
         if let Some(by) = hold(&Scope::Destination) {
             return Some(by);
         }
-        match &state.stage {
-            Stage::ReadyTrack => family(Family::Tracking),
-            Stage::ReadyWrite(_) | Stage::ReadyForced | Stage::Suspect => {
-                family(Family::KObjectWrite(klass?))
-            }
-            Stage::ReadyVerify => family(Family::KObjectRead(klass?)),
-            Stage::InJob(_) => family(Family::BulkRead),
-            Stage::WaitCustomer => {
-                let customer = state.work.customer()?.first();
+        match state.wait() {
+            Wait::Track => family(Family::Tracking),
+            Wait::Write | Wait::Forced => family(Family::KObjectWrite(klass?)),
+            Wait::Look => family(Family::KObjectRead(klass?)),
+            Wait::Job(_) => family(Family::BulkRead),
+            Wait::Customer => {
+                let customer = state.operation.customer()?.first();
                 let (read, create, identify) = (
                     family(Family::CustomerRead),
                     family(Family::CustomerCreate),
@@ -242,14 +237,14 @@ impl Machine {
                 hold.filter(|_| self.resolver.is_kept_back(customer, ways))
                     .or_else(|| parked.then_some(HeldBy::Parked))
             }
-            Stage::Parked(_) | Stage::WaitInherited => Some(HeldBy::Parked),
-            Stage::Journalling => hold(&Scope::State),
+            Wait::Time(_) | Wait::Inherited => Some(HeldBy::Parked),
+            Wait::Journal => hold(&Scope::State),
             // A probe is held until it is answered: it may well come back.
-            Stage::UnderWay => match klass {
+            Wait::Answer => match klass {
                 Some(klass) => family(Family::KObjectWrite(klass)),
                 None => family(Family::Tracking),
             },
-            Stage::Queued | Stage::KeptBack => None,
+            Wait::Turn | Wait::Room => None,
         }
     }
 
@@ -263,20 +258,20 @@ impl Machine {
 
     /// Whether an operation may be set aside: nothing of it is under way or may have arrived, from here or from an earlier
     /// owner.
-    fn may_divert(&self, state: &OperationState) -> bool {
-        let leaves = match state.stage {
-            Stage::Queued
-            | Stage::WaitCustomer
-            | Stage::ReadyTrack
-            | Stage::KeptBack
-            | Stage::ReadyWrite(_)
-            | Stage::ReadyForced
-            | Stage::Suspect
-            | Stage::ReadyVerify
-            | Stage::Parked(_) => false,
-            Stage::WaitInherited | Stage::Journalling | Stage::UnderWay | Stage::InJob(_) => true,
+    fn may_divert(&self, id: OperationId, state: &Entry) -> bool {
+        let leaves = match state.wait() {
+            Wait::Turn
+            | Wait::Customer
+            | Wait::Track
+            | Wait::Room
+            | Wait::Write
+            | Wait::Forced
+            | Wait::Look
+            | Wait::Time(_) => false,
+            Wait::Inherited | Wait::Journal | Wait::Answer | Wait::Job(_) => true,
         };
-        let arrived = leaves || state.ambiguous || state.begun;
+        let history = self.histories.of(id);
+        let arrived = leaves || history.is_doubted() || history.begun;
         !arrived && self.diverts(&state.partition, &state.route)
     }
 
@@ -318,8 +313,7 @@ impl Machine {
                 break;
             }
             operations.push((*id, *by));
-            let receipts = self.operations.get(id).map(|state| state.receipts.iter());
-            for receipt in receipts.into_iter().flatten() {
+            for receipt in self.receipts.of(*id) {
                 if going.insert(receipt.record)
                     && let Some(record) = self.records.get(&receipt.record)
                 {
@@ -354,7 +348,7 @@ impl Machine {
                 .iter()
                 .map(|((_, id), by)| (*id, *by))
                 .filter(|(id, _)| {
-                    let state = self.operations.get(id);
+                    let state = self.work.get(*id);
                     state.is_some_and(|state| state.partition == partition)
                 })
                 .collect();
@@ -419,7 +413,7 @@ impl Machine {
     /// Sets operations aside: their records go to the hold topic once all of their operations have ended.
     fn divert(&mut self, count: &mut Count, operations: &[(OperationId, HeldBy)]) {
         for (id, by) in operations {
-            let Some(state) = self.operations.get(id) else {
+            let Some(state) = self.work.get(*id) else {
                 continue;
             };
             let held = Held {
@@ -427,7 +421,7 @@ impl Machine {
                 detail: keeper(state, *by),
                 route: Some(Arc::clone(&state.route)),
             };
-            let records: Vec<RecordId> = state.receipts.iter().map(|r| r.record).collect();
+            let records: Vec<RecordId> = self.receipts.of(*id).iter().map(|r| r.record).collect();
             for record in records {
                 self.uncount(count, record);
             }
@@ -478,8 +472,8 @@ impl Machine {
 }
 
 /// What keeps an operation back, in words.
-fn keeper(state: &OperationState, by: HeldBy) -> String {
-    match (by, &state.work) {
+fn keeper(state: &Entry, by: HeldBy) -> String {
+    match (by, &state.operation) {
         (HeldBy::Parked, _) => {
             "it waits for another attempt or for its customer, and held work is too much".to_owned()
         }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::Machine;
-use super::state::OperationState;
+use crate::batch::OperationId;
 use crate::directory::{Generations, customer_hash, map_bytes};
-use crate::lane::OperationId;
 use crate::operation::{CustomerKey, CustomerRef, Identify, Operation};
 use crate::outcome::SkipReason;
 use crate::repeat::ChangeKey;
 use crate::said::{Ages, Said};
 use crate::state_log::{Content, Entity};
+use crate::work::Entry;
 
 /// Customers of whom it is remembered what was said, if the budget has room for them.
 pub(super) const CUSTOMERS: usize = 50_000;
@@ -85,34 +85,31 @@ impl Machine {
 
     /// The same for the head of a lane: since it arrived, others were sent.
     pub(super) fn judge_identity(&mut self, id: OperationId) -> Option<SkipReason> {
-        let state = self.operations.get(&id)?;
-        let Operation::Identify(identify) = &state.work else {
+        let state = self.work.get(id)?;
+        let Operation::Identify(identify) = &state.operation else {
             return None;
         };
         let (mut identify, ages) = (identify.clone(), state.ages.clone());
         let changes = self.changes_of(id);
         let judged = self.judge_said(&mut identify, &ages, &changes);
-        if let Some(state) = self.operations.get_mut(&id) {
-            state.work = Operation::Identify(identify);
-        }
+        self.work.reword(id, Operation::Identify(identify));
         judged
     }
 
     /// An identity was sent, and is known to be of the customer with that Kustomer id, if the answer said so.
     pub(super) fn note_identity(&mut self, id: OperationId, customer: Option<&Arc<str>>) {
-        let Some(OperationState {
-            work: Operation::Identify(identify),
+        let Some(Entry {
+            operation: Operation::Identify(identify),
             ages,
-            receipts,
             ..
-        }) = self.operations.get(&id)
+        }) = self.work.get(id)
         else {
             return;
         };
         let names = self.names_of(&identify.customer);
         let mut said = self.identities.of(&names).cloned().unwrap_or_default();
         said.note(&identify.fields, ages);
-        said.changes.extend(receipts.iter().map(|one| one.change));
+        said.changes.extend(self.changes_of(id));
         let by_id = customer.map(|id| customer_hash(&CustomerKey::Id(Arc::clone(id))));
         let name = by_id.unwrap_or(names[0]);
         if self.settings.state.is_some() {

@@ -9,18 +9,19 @@ use std::time::Instant;
 
 use super::Machine;
 use super::inheritance::{Fate, Inherited, Item};
-use super::state::{OperationState, Stage, Timer};
+use crate::batch::OperationId;
+use crate::batch::{GroupKey, Verb};
 use crate::call::ItemFate;
 use crate::directory::{KnownObject, object_hash};
 use crate::fact::Fact;
 use crate::job::InheritedItem;
-use crate::lane::OperationId;
+use crate::objects::history::History;
 use crate::operation::Operation;
 use crate::outcome::Rejection;
-use crate::pack::{GroupKey, Verb};
 use crate::record::{Offset, TopicPartition};
 use crate::revision::Revision;
 use crate::state_log::{Content, Entity, Entry, Intent, OperationRef};
+use crate::work;
 
 impl Machine {
     /// Takes over a write that an earlier owner left open: its job is read, never submitted again.
@@ -192,12 +193,7 @@ impl Machine {
     /// Operations that waited for this object look again.
     fn wake_heirs(&mut self, object: u128) {
         for id in self.inheritance.waiting.remove(&object).unwrap_or_default() {
-            if let Some(state) = self.operations.get_mut(&id)
-                && state.stage == Stage::WaitInherited
-            {
-                state.stage = Stage::Queued;
-                self.dirty.push_back(state.lane);
-            }
+            self.work.inherited_known(id);
         }
     }
 
@@ -206,10 +202,10 @@ impl Machine {
         if self.inheritance.objects.is_empty() {
             return true;
         }
-        let Some(state) = self.operations.get(&id) else {
+        let Some(state) = self.work.get(id) else {
             return true;
         };
-        let Operation::KObject(object) = &state.work else {
+        let Operation::KObject(object) = &state.operation else {
             return true;
         };
         let hash = object_hash(&object.klass, &object.external_id);
@@ -223,12 +219,10 @@ impl Machine {
         };
         if is(&Fate::Waiting) {
             self.inheritance.waiting.entry(hash).or_default().push(id);
-            if let Some(state) = self.operations.get_mut(&id) {
-                state.stage = Stage::WaitInherited;
-            }
+            self.work.wait_for_inherited(id);
             return false;
         }
-        let wanted = self.operation_refs(state);
+        let wanted = self.operation_refs(id);
         let within = |fits: &dyn Fn(&Fate) -> bool| {
             let items = self
                 .inheritance
@@ -276,36 +270,40 @@ impl Machine {
             }
         }
         if doubt && let Some(wait) = self.wait_in_doubt(id, verb) {
-            if let Some(state) = self.operations.get_mut(&id) {
-                state.stage = Stage::Parked(now + wait);
-                self.timers.insert((now + wait, Timer::Unpark(id)));
-            }
+            self.work.park(id, now + wait);
             return false;
         }
-        if look && let Some(state) = self.operations.get_mut(&id) {
-            state.verify_first = true;
-            state.ambiguous |= look_in_doubt;
+        if look {
+            self.histories.look_first(id);
+        }
+        if look_in_doubt {
+            self.histories.doubt(id);
         }
         true
     }
 
     /// An operation has ended: an earlier owner's write of it is of no interest any more.
-    pub(super) fn inherited_end(&mut self, id: OperationId, state: &OperationState) {
+    pub(super) fn inherited_end(
+        &mut self,
+        id: OperationId,
+        state: &work::Entry,
+        history: &History,
+    ) {
         if self.inheritance.objects.is_empty() {
             return;
         }
-        let Operation::KObject(object) = &state.work else {
+        let Operation::KObject(object) = &state.operation else {
             return;
         };
         let hash = object_hash(&object.klass, &object.external_id);
         // Without an answer to its look nothing is known: whoever writes next looks.
-        let fate = if state.verify_first {
+        let fate = if history.is_to_look() {
             Fate::Doubt
         } else {
             Fate::NotWritten
         };
         self.inheritance.looked(hash, id, &fate);
-        let ended = self.operation_refs(state);
+        let ended = self.operation_refs(id);
         let entities = self.inheritance.objects.get(&hash).cloned();
         for entity in entities.unwrap_or_default() {
             let intent = self.inheritance.intents.get_mut(&entity);
@@ -315,7 +313,7 @@ impl Machine {
                 .flat_map(|one| one.items.values_mut());
             for item in items.filter(|item| item.object == hash) {
                 // What was stored before this was written stands no longer.
-                let void = state.last_write.is_some() && item.fate == Fate::Stored;
+                let void = history.last_write.is_some() && item.fate == Fate::Stored;
                 item.end(|one| void || ended.contains(one));
             }
             self.sweep_intent(entity);

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::batch::OperationId;
+use crate::batch::Verb;
 use crate::directory::{KnownObject, object_hash};
-use crate::lane::OperationId;
 use crate::operation::{KObject, Version};
-use crate::pack::Verb;
 use crate::record::{Offset, TopicPartition};
 use crate::repeat::Changes;
 use crate::revision::Revision;

@@ -2,10 +2,8 @@
 
 use std::time::Instant;
 
-use smallvec::smallvec;
-
 use super::journal::MERGED;
-use super::state::{OperationState, Receipt, RecordState, Stage};
+use super::state::RecordState;
 use super::weight::{RECORD_OVERHEAD, operations_bytes};
 use super::{Committed, Machine};
 use crate::charge::{Charge, Gate};
@@ -13,15 +11,16 @@ use crate::coalesce;
 use crate::commit_metadata::Ignored;
 use crate::fact::{Fact, Settlement};
 use crate::invariant::Invariant;
-use crate::lane::{LaneId, LaneKey, OperationId};
 use crate::ledger::Admission;
 use crate::operation::{CustomerKey, KObject, Operation, Planned};
 use crate::outcome::{DroppedField, Rejected, Rejection, SkipReason, Verdict};
+use crate::partitions::receipts::Receipt;
 use crate::port::RecordId;
 use crate::record::{Epoch, Record, TopicPartition};
 use crate::repeat::ChangeKey;
-use crate::revision::Revision;
 use crate::said::{self, Ages};
+use crate::work::{Arrival, Wait};
+use crate::work::{LaneId, LaneKey};
 
 /// What an item costs in a bulk body besides its own JSON: reference, customer or object id, commas and quotes.
 const ITEM_OVERHEAD: usize = 130;
@@ -245,7 +244,7 @@ impl Machine {
         let mut copy = false;
         match self.has_nothing_to_do(&mut operation, &ages, change) {
             // What waits or is under way may set back what this one says.
-            Some(SkipReason::Repeat) if keys.iter().any(|key| self.lanes.is_busy(key)) => {
+            Some(SkipReason::Repeat) if self.work.is_busy(&keys) => {
                 copy = true;
             }
             Some(reason) => {
@@ -254,10 +253,7 @@ impl Machine {
             }
             None => {}
         }
-        let (lane, merged) = self.lanes.lane_of(&keys);
-        if merged {
-            self.adopt_lane(lane);
-        }
+        let lane = self.work.lane_of(&keys);
         self.progress.planned(&operation);
         let copy = copy || self.is_copy(lane, &operation, change);
         let (begun, doubted) = self.has_begun(partition, &operation, &receipt);
@@ -276,40 +272,21 @@ impl Machine {
                 None => return,
             }
         };
-        let id = OperationId(self.turn.number());
+        let is_object = matches!(operation, Operation::KObject(_));
         let bytes = item_bytes(&operation);
-        let state = OperationState {
-            lane,
+        let arrival = Arrival {
             partition: partition.clone(),
             route,
-            work: operation,
-            receipts: smallvec![receipt],
+            operation,
             ages,
             copy,
-            stage: Stage::Queued,
-            attempts: 0,
-            sick: 0,
-            last_attempt: None,
-            last_write: None,
             bytes,
-            customer_id: None,
-            object_id: None,
-            decided: Revision::Unknown,
-            looks: 0,
-            ambiguous: false,
-            conflicted: false,
-            verify_first: false,
-            alone: false,
-            resolved_again: false,
-            intent: None,
-            begun,
-            looked: false,
-            tests_lock: false,
-            refused_in_test: false,
         };
-        self.operations.insert(id, state);
-        self.lanes.push(lane, id);
-        self.dirty.push_back(lane);
+        let id = self.work.push(&mut self.turn, lane, arrival);
+        if is_object {
+            self.histories.begin(id, begun);
+        }
+        self.receipts.attach(id, receipt);
     }
 
     /// Whether an earlier owner of the partition began to write this, and whether what became of it is in doubt.
@@ -366,39 +343,29 @@ impl Machine {
         arriving: &Arriving<'_>,
         receipt: Receipt,
     ) -> Option<Receipt> {
-        let Some(tail) = self.lanes.tail(lane) else {
+        let Some(tail) = self.work.tail(lane) else {
             return Some(receipt);
         };
-        let Some(state) = self.operations.get_mut(&tail) else {
+        let Some(state) = self.work.get(tail) else {
             return Some(receipt);
         };
+        let history = self.histories.of(tail);
         let journalled = self.settings.state.is_some();
         // An earlier owner may have written it; here it waits, unwritten, until that is known.
-        let heir = state.begun && state.last_write.is_none() && state.attempts == 0;
-        let waits_unwritten = match state.stage {
-            Stage::Queued
-            | Stage::WaitCustomer
-            | Stage::WaitInherited
-            | Stage::ReadyTrack
-            | Stage::KeptBack
-            | Stage::ReadyWrite(_) => !state.ambiguous,
-            Stage::Parked(_) => heir && arriving.doubted,
-            Stage::Journalling
-            | Stage::ReadyForced
-            | Stage::Suspect
-            | Stage::ReadyVerify
-            | Stage::UnderWay
-            | Stage::InJob(_) => false,
+        let heir = history.begun && history.last_write.is_none() && state.attempts == 0;
+        let waits_unwritten = match state.wait() {
+            Wait::Time(_) => heir && arriving.doubted,
+            wait => wait.is_unsaid() && !history.is_doubted(),
         };
         let may_merge = waits_unwritten
             && state.partition == *arriving.partition
             && !state.copy
-            && state.begun == arriving.begun
-            && !(journalled && state.receipts.len() >= MERGED);
+            && history.begun == arriving.begun
+            && !(journalled && self.receipts.of(tail).len() >= MERGED);
         if !may_merge {
             return Some(receipt);
         }
-        let merged = match (&state.work, arriving.operation) {
+        let merged = match (&state.operation, arriving.operation) {
             (Operation::Identify(a), Operation::Identify(b)) => {
                 said::merge((a, &state.ages), (b, arriving.ages))
                     .map(|(identify, ages)| (Operation::Identify(identify), ages))
@@ -412,19 +379,11 @@ impl Machine {
             return Some(receipt);
         };
         let bytes = item_bytes(&merged);
-        if bytes > crate::pack::MAX_BYTES {
+        if bytes > crate::batch::MAX_BYTES {
             return Some(receipt);
         }
-        state.work = merged;
-        state.ages = ages;
-        state.receipts.push(receipt);
-        // Its size changed, so its place in a group has to be taken anew; its place in the lane stays.
-        state.bytes = bytes;
-        if let Stage::ReadyWrite(group) = state.stage.clone() {
-            state.stage = Stage::Queued;
-            self.groups.remove(&group, tail);
-            self.dirty.push_back(lane);
-        }
+        self.receipts.attach(tail, receipt);
+        self.work.replace(tail, merged, ages, bytes);
         None
     }
 }

@@ -7,12 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::state::{Batch, OperationState, Stage};
 use super::{Effect, Machine};
+use crate::batch::Batch;
+use crate::batch::OperationId;
 use crate::directory::object_hash;
 use crate::fact::Fact;
 use crate::hold::{Family, Passage, Scope};
-use crate::lane::OperationId;
+use crate::lookup::Lookup;
+use crate::objects::history::History;
 use crate::operation::Operation;
 use crate::outcome::{HoldCause, JobTicket};
 use crate::port::StateWriteId;
@@ -20,6 +22,7 @@ use crate::record::{Epoch, TopicPartition};
 use crate::state_log::writer::{Capacity, SliceWriter};
 use crate::state_log::{Content, Entity, Entry, Intent, IntentItem, OperationRef};
 use crate::trouble::Trouble;
+use crate::work;
 
 /// Writes that may wait for their intents at once. Each has taken its permit already, so there are few.
 const SUBMITS: usize = 8;
@@ -47,6 +50,8 @@ pub(super) struct Journal {
     submits: BTreeMap<u64, Submit>,
     /// Writes of which something is open, slice by slice.
     intents: BTreeMap<Entity, OpenIntent>,
+    /// The write that carries an operation, or carried it last.
+    of: Lookup<OperationId, Entity>,
     /// The topic took nothing when it was tried last.
     failing: bool,
     next_number: u64,
@@ -126,6 +131,11 @@ impl Journal {
         self.failing
     }
 
+    /// An operation is left to the next owner of its partition.
+    pub(super) fn forget(&mut self, id: OperationId) {
+        self.of.remove(&id);
+    }
+
     /// Whether everything of a partition is written.
     pub(super) fn is_idle(&self, partition: &TopicPartition) -> bool {
         let writer = self.writers.get(partition);
@@ -178,7 +188,7 @@ impl Machine {
         }
         let mut slices: BTreeMap<TopicPartition, Vec<OperationId>> = BTreeMap::new();
         for id in operations {
-            if let Some(state) = self.operations.get(id) {
+            if let Some(state) = self.work.get(*id) {
                 let partition = state.partition.clone();
                 slices.entry(partition).or_default().push(*id);
             }
@@ -209,42 +219,35 @@ impl Machine {
             };
             self.journal.intents.insert(entity, open);
             for id in ids {
-                let before = self
-                    .operations
-                    .get_mut(&id)
-                    .and_then(|state| state.intent.replace(entity));
+                let before = self.journal.of.insert(id, entity);
                 // What was said of an earlier attempt ends when this one is journalled.
                 if let Some(before) = before {
                     self.journal.end_item(id, before);
                 }
             }
         }
-        for id in operations {
-            if let Some(state) = self.operations.get_mut(id) {
-                state.stage = Stage::Journalling;
-            }
-        }
+        self.work.journal(operations);
         let waiting = Submit { batch, missing };
         self.journal.submits.insert(submit, waiting);
     }
 
     /// What an intent says of one operation.
     fn item(&self, id: OperationId) -> Option<IntentItem> {
-        let state = self.operations.get(&id)?;
-        let Operation::KObject(object) = &state.work else {
+        let state = self.work.get(id)?;
+        let Operation::KObject(object) = &state.operation else {
             return None;
         };
         Some(IntentItem {
             reference: super::dispatch::reference(id),
             object: object_hash(&object.klass, &object.external_id),
             version: object.version.clone(),
-            operations: self.operation_refs(state),
+            operations: self.operation_refs(id),
         })
     }
 
     /// The operations of records that an operation carries out.
-    pub(super) fn operation_refs(&self, state: &OperationState) -> Vec<OperationRef> {
-        let refs = state.receipts.iter().filter_map(|receipt| {
+    pub(super) fn operation_refs(&self, id: OperationId) -> Vec<OperationRef> {
+        let refs = self.receipts.of(id).iter().filter_map(|receipt| {
             let record = self.records.get(&receipt.record)?;
             Some(receipt.operation(&record.record))
         });
@@ -253,8 +256,8 @@ impl Machine {
 
     /// The submission was accepted: its job is journalled.
     pub(super) fn journal_job(&mut self, operations: &[OperationId], ticket: &JobTicket) {
-        let operations = operations.iter().filter_map(|id| self.operations.get(id));
-        let entities: BTreeSet<Entity> = operations.filter_map(|state| state.intent).collect();
+        let entities = operations.iter().filter_map(|id| self.journal.of.get(id));
+        let entities: BTreeSet<Entity> = entities.copied().collect();
         for entity in entities {
             let Some(open) = self.journal.intents.get_mut(&entity) else {
                 continue;
@@ -269,22 +272,18 @@ impl Machine {
     /// These were certainly not written: nothing is open of their intents.
     pub(super) fn journal_refused(&mut self, operations: &[OperationId]) {
         for id in operations {
-            let intent = self
-                .operations
-                .get_mut(id)
-                .and_then(|state| state.intent.take());
-            if let Some(entity) = intent {
+            if let Some(entity) = self.journal.of.remove(id) {
                 self.journal.end_item(*id, entity);
             }
         }
     }
 
     /// An operation has ended, and what it taught is on its way to the topic.
-    pub(super) fn journal_end(&mut self, id: OperationId, state: &OperationState) {
-        if let Some(entity) = state.intent {
+    pub(super) fn journal_end(&mut self, id: OperationId, state: &work::Entry, history: &History) {
+        if let Some(entity) = self.journal.of.remove(&id) {
             self.journal.end_item(id, entity);
         }
-        self.inherited_end(id, state);
+        self.inherited_end(id, state, history);
     }
 
     /// A batch was answered.
@@ -341,19 +340,12 @@ impl Machine {
             };
             let mut batch = submit.batch;
             // What was left to the next owner meanwhile is not sent (I7).
-            batch.operations.retain(|id| {
-                let state = self.operations.get_mut(id);
-                let waits = state.filter(|state| state.stage == Stage::Journalling);
-                waits.is_some_and(|state| {
-                    state.stage = Stage::UnderWay;
-                    true
-                })
-            });
+            batch.operations.retain(|id| self.work.journalled(*id));
             if batch.operations.is_empty() {
                 let family = Family::KObjectWrite(batch.group.klass);
                 self.holds
                     .probe_lost(now, Some(&family), &mut self.turn.jitter);
-                self.back_to_the_pool(&batch.rest);
+                self.work.clear(&batch.rest);
             } else {
                 self.leave(now, batch);
             }

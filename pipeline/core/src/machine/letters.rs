@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::{Duration, Instant};
 
-use super::state::{RecordState, Timer};
+use super::state::RecordState;
 use super::{Effect, Machine};
 use crate::fact::Settlement;
 use crate::hold::{LetterTopic, Scope};
@@ -110,7 +110,7 @@ impl Machine {
         if let Some(state) = self.records.get_mut(&id) {
             let at = now + self.settings.letter_retry;
             state.letter_at = Some(at);
-            self.timers.insert((at, Timer::Letter(id)));
+            self.letter_timers.insert((at, id));
         }
     }
 

@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use super::Machine;
 use super::state::Assignment;
+use crate::batch::OperationId;
 use crate::fact::{Fact, LifeCause};
-use crate::lane::OperationId;
 use crate::ledger::Ledger;
 use crate::port::RecordId;
 use crate::reading::Gap;
@@ -95,7 +95,6 @@ impl Machine {
             ledger: Ledger::beginning_at(from),
             former,
             membership: ended.membership,
-            room: ended.room.of_a_new_life(),
             drain: ended.drain,
             paused: ended.paused,
             ..Assignment::new(epoch)
@@ -136,12 +135,10 @@ impl Machine {
 
     /// Whether the operation carries a record of a former life: nobody else can deliver it.
     pub(super) fn is_last_chance(&self, id: OperationId) -> bool {
-        self.operations.get(&id).is_some_and(|state| {
-            let receipts = state.receipts.iter();
-            receipts
-                .map(|receipt| receipt.record)
-                .any(|record| self.is_of_former_life(record))
-        })
+        let receipts = self.receipts.of(id).iter();
+        receipts
+            .map(|receipt| receipt.record)
+            .any(|record| self.is_of_former_life(record))
     }
 
     pub(super) fn is_of_former_life(&self, id: RecordId) -> bool {

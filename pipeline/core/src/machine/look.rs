@@ -2,20 +2,17 @@
 
 use std::time::Instant;
 
-use super::ready::{fingerprint, mixed};
 use super::Machine;
+use crate::batch::OperationId;
 use crate::call::{Limits, ObjectState};
 use crate::directory::KnownObject;
 use crate::fact::Fact;
-use crate::lane::OperationId;
+use crate::objects::decide::{fingerprint, mixed};
 use crate::operation::{KObject, Operation};
 use crate::outcome::{Outcome, Rejection, RetryCause, SkipReason};
 use crate::repeat::Changes;
 use crate::revision::Revision;
 use crate::standing::stands;
-
-/// How often a look at an object leads straight back to a write.
-const ROUNDS: u32 = 3;
 
 impl Machine {
     pub(super) fn on_verified(
@@ -28,12 +25,7 @@ impl Machine {
         match outcome {
             Outcome::Delivered(Some(found)) => self.compare(now, id, found),
             Outcome::Delivered(None) => {
-                let Some(state) = self.operations.get_mut(&id) else {
-                    return;
-                };
-                state.verify_first = false;
-                state.object_id = None;
-                let doubted = std::mem::take(&mut state.ambiguous);
+                let doubted = self.histories.found_nothing(id);
                 self.forget_object(id);
                 if doubted {
                     // It did not arrive: it may be sent again.
@@ -44,21 +36,15 @@ impl Machine {
                 }
             }
             Outcome::Retry(RetryCause::OrgQuota) | Outcome::Hold(_) => {
-                if let Some(state) = self.operations.get_mut(&id) {
-                    state.verify_first = true;
-                }
+                self.histories.look_first(id);
                 self.put_back(id);
             }
             Outcome::Retry(cause) => {
-                if let Some(state) = self.operations.get_mut(&id) {
-                    state.verify_first = true;
-                }
+                self.histories.look_first(id);
                 self.retry(now, id, cause, limits.retry_after);
             }
             Outcome::Ambiguous | Outcome::Pending(_) => {
-                if let Some(state) = self.operations.get_mut(&id) {
-                    state.verify_first = true;
-                }
+                self.histories.look_first(id);
                 self.retry(now, id, RetryCause::Garbled, limits.retry_after);
             }
             Outcome::Reject(detail) => self.finish_rejected(id, Rejection::RefusedByApi, detail),
@@ -70,15 +56,16 @@ impl Machine {
 
     /// The object as it stands, against what is to be written.
     fn compare(&mut self, now: Instant, id: OperationId, found: ObjectState) {
-        let Some(state) = self.operations.get(&id) else {
+        let Some(state) = self.work.get(id) else {
             return;
         };
-        let Operation::KObject(object) = &state.work else {
+        let Operation::KObject(object) = &state.operation else {
             return;
         };
         let object = object.clone();
         let before = self.directory.object(&object.klass, &object.external_id);
-        self.learn_counting(id, &object, before.as_ref(), &found);
+        let looked = self.histories.looked(id);
+        self.learn_counting(&object, before.as_ref(), &found, looked.conflicted);
         let standing = found.version.clone();
         let mut learnt = KnownObject {
             id: found.id,
@@ -94,16 +81,8 @@ impl Machine {
         {
             learnt.changes = before.changes;
         }
-        let Some(state) = self.operations.get_mut(&id) else {
-            return;
-        };
-        let doubted = std::mem::take(&mut state.ambiguous);
-        // A write without an answer led here, not one that the API contradicted.
-        let unanswered = std::mem::take(&mut state.verify_first) && doubted;
-        state.looked = true;
-        state.conflicted = false;
         // One version does not mean one state: another one of the same version may stand, and this one was not written.
-        let arrived = doubted
+        let arrived = looked.doubted
             && learnt.ties_with(object.version.as_ref())
             && stands(&object.body, &found.shown);
         if arrived {
@@ -119,18 +98,14 @@ impl Machine {
         } else if let Some(detail) = mixed(&object, standing.as_ref()) {
             self.finish_rejected(id, Rejection::MixedVersions, detail);
         } else {
-            self.write_after_look(now, id, unanswered);
+            self.write_after_look(now, id, looked.unanswered);
         }
     }
 
     /// What the object shows is not what is to be written. A few rounds are ordinary; more mean that a write and a look
     /// contradict each other.
     fn write_after_look(&mut self, now: Instant, id: OperationId, unanswered: bool) {
-        let Some(state) = self.operations.get_mut(&id) else {
-            return;
-        };
-        if state.looks < ROUNDS {
-            state.looks += 1;
+        if self.histories.another_round(id) {
             self.put_back(id);
         } else if unanswered {
             self.retry(now, id, RetryCause::ServerError, None);
@@ -144,10 +119,10 @@ impl Machine {
     /// nothing is known.
     fn learn_counting(
         &mut self,
-        id: OperationId,
         object: &KObject,
         before: Option<&KnownObject>,
         found: &ObjectState,
+        conflicted: bool,
     ) {
         let Some(rev) = found.rev else {
             self.revisions.note_unshown();
@@ -160,10 +135,6 @@ impl Machine {
             return;
         };
         self.revisions.learn(before.revision, rev);
-        let conflicted = self
-            .operations
-            .get(&id)
-            .is_some_and(|state| state.conflicted);
         if conflicted && self.revisions.count(&object.klass, true) {
             self.turn.fact(Fact::LockOff);
         }

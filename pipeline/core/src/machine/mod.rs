@@ -42,17 +42,16 @@ mod snapshot;
 mod split;
 mod state;
 mod success;
-mod track_queue;
 mod weight;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 pub use self::journal::StateSettings;
 pub use self::progress::{PerKind, Progress};
 pub use self::settings::{MachineSettings, TopicSettings};
 pub use self::snapshot::{HoldView, PartitionView, Snapshot, StateView};
-use self::state::{Assignment, OperationState, RecordState, Sent, Timer};
+use self::state::{Assignment, RecordState, Sent};
 use crate::charge::Budget;
 use crate::dead_letter::DeadLetterGuard;
 use crate::directory::{Directory, Generations};
@@ -60,11 +59,11 @@ use crate::fact::Fact;
 use crate::fair::Turns;
 use crate::hold::{Family, Holds, Scope};
 use crate::job::Jobs;
-use crate::lane::{LaneId, Lanes, OperationId};
 use crate::lookup::Lookup;
+use crate::objects::history::Histories;
 use crate::operation::Klass;
 use crate::outcome::HoldCause;
-use crate::pack::Groups;
+use crate::partitions::receipts::Receipts;
 use crate::port::RecordId;
 pub use crate::port::{CommitAnswer, CommitEntry, Committed, Effect, Input};
 pub use crate::port::{LetterId, RequestId, StateWriteId};
@@ -74,6 +73,7 @@ use crate::record::{Topic, TopicPartition};
 use crate::resolve::Resolver;
 use crate::revision::Revisions;
 use crate::turn::Turn;
+use crate::work::Work;
 
 /// The state machine.
 #[derive(Debug)]
@@ -82,14 +82,10 @@ pub struct Machine {
     assignments: BTreeMap<TopicPartition, Assignment>,
     topology: BTreeMap<Topic, u32>,
     records: Lookup<RecordId, RecordState>,
-    operations: Lookup<OperationId, OperationState>,
+    receipts: Receipts,
+    work: Work,
+    histories: Histories,
     requests: BTreeMap<RequestId, Sent>,
-    lanes: Lanes,
-    dirty: VecDeque<LaneId>,
-    ready_track: track_queue::TrackQueue,
-    groups: Groups,
-    forced: VecDeque<state::Batch>,
-    verify: BTreeSet<OperationId>,
     jobs: Jobs,
     resolver: Resolver,
     directory: Directory,
@@ -104,7 +100,7 @@ pub struct Machine {
     held: held::HeldWork,
     /// Which partitions rest is to be looked at.
     pauses_changed: bool,
-    timers: BTreeSet<(Instant, Timer)>,
+    letter_timers: BTreeSet<(Instant, RecordId)>,
     customer_refs: bool,
     object_refs: bool,
     duplicates_refused: BTreeSet<Klass>,
@@ -135,14 +131,10 @@ impl Machine {
             assignments: BTreeMap::new(),
             topology: BTreeMap::new(),
             records: Lookup::default(),
-            operations: Lookup::default(),
+            receipts: Receipts::default(),
+            work: Work::new(settings.patience),
+            histories: Histories::default(),
             requests: BTreeMap::new(),
-            lanes: Lanes::default(),
-            dirty: VecDeque::new(),
-            ready_track: track_queue::TrackQueue::default(),
-            groups: Groups::new(settings.patience),
-            forced: VecDeque::new(),
-            verify: BTreeSet::new(),
             jobs: Jobs::new(settings.jobs),
             resolver,
             directory: Directory::new(caches.directory),
@@ -156,7 +148,7 @@ impl Machine {
             budget: Budget::new(settings.budget),
             held: held::HeldWork::default(),
             pauses_changed: false,
-            timers: BTreeSet::new(),
+            letter_timers: BTreeSet::new(),
             customer_refs: true,
             object_refs: true,
             duplicates_refused: BTreeSet::new(),

@@ -1,7 +1,7 @@
 //! What has come in and what was spent on it, counted since the start: what an estimate of the drain is made of.
 
 use super::Machine;
-use super::state::{OperationState, SentKind};
+use super::state::SentKind;
 use crate::operation::Operation;
 use crate::outcome::HeldBy;
 
@@ -65,8 +65,8 @@ impl Progress {
         *self.planned.of(work) += 1;
     }
 
-    pub(super) fn ended(&mut self, state: &OperationState) {
-        *self.ended.of(&state.work) += state.receipts.len() as u64;
+    pub(super) fn ended(&mut self, work: &Operation, planned: usize) {
+        *self.ended.of(work) += planned as u64;
     }
 
     pub(super) fn spent(&mut self, what: &SentKind) {
@@ -89,15 +89,15 @@ impl Machine {
     pub(super) fn progress(&self) -> Progress {
         let mut progress = self.progress;
         let held = !self.holds.is_empty();
-        for id in self.operations.keys_where(|_, _| true) {
-            let Some(state) = self.operations.get(&id) else {
+        for id in self.work.matching(|_, _| true) {
+            let Some(state) = self.work.get(id) else {
                 continue;
             };
-            let count = state.receipts.len() as u64;
-            if state.stage.is_under_way() {
-                *progress.under_way.of(&state.work) += count;
+            let count = self.receipts.of(id).len() as u64;
+            if state.wait().is_under_way() {
+                *progress.under_way.of(&state.operation) += count;
             } else if !held || !matches!(self.held_by(id, state), Some(HeldBy::Hold(_))) {
-                *progress.waiting.of(&state.work) += count;
+                *progress.waiting.of(&state.operation) += count;
             }
         }
         progress

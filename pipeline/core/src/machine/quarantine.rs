@@ -3,12 +3,11 @@
 use std::time::Instant;
 
 use super::Machine;
-use super::state::Stage;
+use crate::batch::GroupKey;
+use crate::batch::OperationId;
 use crate::hold::{Family, Scope};
-use crate::lane::OperationId;
 use crate::operation::{Klass, Operation};
 use crate::outcome::{HoldCause, Rejection};
-use crate::pack::GroupKey;
 use crate::quarantine::{RUN, Way};
 use crate::trouble::{Trouble, TroubleKind};
 
@@ -21,11 +20,11 @@ impl Machine {
         way: Way,
         detail: String,
     ) {
-        let Some(state) = self.operations.get(&id) else {
+        let Some(state) = self.work.get(id) else {
             return;
         };
         let sent = state.last_attempt.unwrap_or(now);
-        if let Operation::KObject(object) = &state.work {
+        if let Operation::KObject(object) = &state.operation {
             let klass = object.klass.clone();
             if self.is_quarantined(&klass) {
                 self.put_back(id);
@@ -93,7 +92,7 @@ impl Machine {
     /// The item that is tried next of a klass in quarantine: another one each time, so that one bad item proves nothing.
     pub(super) fn take_probe(&mut self, group: &GroupKey) -> Vec<OperationId> {
         let last = self.quarantine.last_probe(&group.klass);
-        let Some(next) = self.groups.take_after(group, last) else {
+        let Some(next) = self.work.take_after(group, last) else {
             return Vec::new();
         };
         self.quarantine.probed(&group.klass, next);
@@ -101,35 +100,17 @@ impl Machine {
     }
 
     fn begin_quarantine(&mut self, now: Instant, klass: Klass, (times, detail): (u32, &str)) {
-        let mut waiting = Vec::new();
-        self.forced.retain_mut(|batch| {
-            let held = batch.group.klass == klass;
-            if held {
-                waiting.append(&mut batch.operations);
-                waiting.append(&mut batch.rest);
-            }
-            !held
-        });
+        let waiting = self.work.take_forced_of(&klass);
         let scope = Scope::Family(Family::KObjectWrite(klass));
         let seen = (u64::from(times), Some(refusal(detail)));
         self.begin_hold(now, scope, HoldCause::Quarantine, seen);
-        self.disband(&waiting);
-    }
-
-    /// Nothing keeps these together any more.
-    pub(super) fn disband(&mut self, operations: &[OperationId]) {
-        for id in operations {
-            if self.line_up(*id, Stage::Queued) {
-                let lane = self.operations.get(id).map(|state| state.lane);
-                self.dirty.extend(lane);
-            }
-        }
+        self.work.disband(&waiting);
     }
 
     fn sent_at(&self, operations: &[OperationId]) -> Option<Instant> {
         operations
             .iter()
-            .find_map(|id| self.operations.get(id)?.last_attempt)
+            .find_map(|id| self.work.get(*id)?.last_attempt)
     }
 }
 

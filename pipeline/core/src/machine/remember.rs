@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use super::Machine;
+use crate::batch::OperationId;
 use crate::directory::{KnownObject, customer_hash, object_hash};
-use crate::lane::{LaneId, OperationId};
 use crate::operation::{CustomerKey, Operation};
 use crate::outcome::SkipReason;
 use crate::record::{Offset, TopicPartition};
-use crate::repeat::ChangeKey;
+use crate::repeat::{ChangeKey, Changes};
 use crate::said::Ages;
 use crate::state_log::{Content, Entity, Entry};
+use crate::work::LaneId;
 
 /// Operations of a lane among which a copy of an arriving one is looked for, besides what is under way.
 const LOOKED_BACK: usize = 64;
@@ -18,8 +19,8 @@ const LOOKED_BACK: usize = 64;
 impl Machine {
     /// The record that an operation comes from: the latest of its partition.
     pub(super) fn origin(&self, id: OperationId) -> Option<(TopicPartition, Offset)> {
-        let state = self.operations.get(&id)?;
-        let records = state.receipts.iter().filter_map(|receipt| {
+        let state = self.work.get(id)?;
+        let records = self.receipts.of(id).iter().filter_map(|receipt| {
             let record = self.records.get(&receipt.record)?;
             Some(record.record.position.offset)
         });
@@ -42,7 +43,7 @@ impl Machine {
 
     /// The state of an operation's object is known.
     pub(super) fn learn_object(&mut self, id: OperationId, learnt: KnownObject) {
-        let Some(Operation::KObject(object)) = self.operations.get(&id).map(|state| &state.work)
+        let Some(Operation::KObject(object)) = self.work.get(id).map(|state| &state.operation)
         else {
             return;
         };
@@ -61,7 +62,7 @@ impl Machine {
 
     /// What an operation changes stands, though nothing was sent for it.
     pub(super) fn note_made(&mut self, id: OperationId) {
-        let Some(Operation::KObject(object)) = self.operations.get(&id).map(|state| &state.work)
+        let Some(Operation::KObject(object)) = self.work.get(id).map(|state| &state.operation)
         else {
             return;
         };
@@ -77,7 +78,7 @@ impl Machine {
 
     /// The object of an operation is not where it was.
     pub(super) fn forget_object(&mut self, id: OperationId) {
-        let Some(Operation::KObject(object)) = self.operations.get(&id).map(|state| &state.work)
+        let Some(Operation::KObject(object)) = self.work.get(id).map(|state| &state.operation)
         else {
             return;
         };
@@ -146,18 +147,21 @@ impl Machine {
         }
     }
 
+    /// Whether all that an operation changes was made before.
+    pub(super) fn is_made(&self, id: OperationId, made: &Changes) -> bool {
+        self.receipts
+            .of(id)
+            .iter()
+            .all(|one| made.contains(one.change))
+    }
+
     /// Whether another operation of the lane makes the same change: only when that has ended is it known whether this one is a
     /// repeat, and until then it must not be laid over what stands between the two.
     pub(super) fn is_copy(&self, lane: LaneId, operation: &Operation, change: ChangeKey) -> bool {
         if matches!(operation, Operation::Track(_)) {
             return false;
         }
-        let waiting = self.lanes.waiting(lane).rev().take(LOOKED_BACK);
-        let mut before = waiting.chain(self.lanes.active(lane));
-        before.any(|id| {
-            self.operations
-                .get(&id)
-                .is_some_and(|state| state.changes(change))
-        })
+        let mut before = self.work.latest_in_lane(lane, LOOKED_BACK);
+        before.any(|id| self.receipts.of(id).iter().any(|one| one.change == change))
     }
 }

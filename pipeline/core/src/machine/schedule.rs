@@ -5,11 +5,10 @@ use std::time::Instant;
 use smallvec::SmallVec;
 
 use super::Machine;
-use super::state::Stage;
+use crate::batch::JobId;
+use crate::batch::OperationId;
 use crate::call::Class;
 use crate::hold::{Family, Passage, Scope};
-use crate::job::JobId;
-use crate::lane::OperationId;
 use crate::operation::Operation;
 use crate::quota::Denied;
 use crate::resolve::Allowed;
@@ -56,15 +55,12 @@ impl Machine {
     /// Whether there are more permits than work that could use them: then nothing waits for company.
     pub(super) fn is_plenty(&self, now: Instant) -> bool {
         let tracks = if self.may_pass(now, &Family::Tracking) {
-            self.ready_track.len()
+            self.work.ready_tracks()
         } else {
             0
         };
-        let ready = tracks
-            + self.verify.len()
-            + self.forced.len()
-            + self.groups.full()
-            + self.jobs.due_count(now);
+        let ready =
+            tracks + self.work.ready_looks() + self.work.full_writes() + self.jobs.due_count(now);
         let ready = u32::try_from(ready).unwrap_or(u32::MAX);
         self.quota.available(now, Class::Track) > f64::from(ready)
     }
@@ -74,7 +70,7 @@ impl Machine {
             let probe = self.holds.passage(now, None) == Passage::Probe;
             return [probe.then_some(Class::Probe), None, None, None, None];
         }
-        let tracks = !self.ready_track.is_empty() && self.may_pass(now, &Family::Tracking);
+        let tracks = self.work.has_tracks() && self.may_pass(now, &Family::Tracking);
         let writes = self.journal.may_submit()
             && (self.due_forced(now).is_some() || self.due_group(now, plenty).is_some());
         let reads = self.due_read(now).is_some();
@@ -98,7 +94,7 @@ impl Machine {
     /// Whether events and identities that become ready now leave soon: within a minute if all permits are theirs.
     pub(super) fn are_answers_near(&self) -> bool {
         let allowance = usize::try_from(self.quota.allowance()).unwrap_or(usize::MAX);
-        self.ready_track.len() <= allowance
+        self.work.ready_tracks() <= allowance
             && self.holds.get(&Scope::Family(Family::Tracking)).is_none()
     }
 
@@ -113,13 +109,12 @@ impl Machine {
 
     /// The place of the first forced request that nothing holds.
     pub(super) fn due_forced(&self, now: Instant) -> Option<usize> {
-        self.forced
-            .iter()
-            .position(|batch| self.may_pass(now, &Family::KObjectWrite(batch.group.klass.clone())))
+        self.work
+            .due_forced(|group| self.may_pass(now, &Family::KObjectWrite(group.klass.clone())))
     }
 
-    pub(super) fn due_group(&self, now: Instant, plenty: bool) -> Option<crate::pack::GroupKey> {
-        self.groups.due(now, plenty, |key| {
+    pub(super) fn due_group(&self, now: Instant, plenty: bool) -> Option<crate::batch::GroupKey> {
+        self.work.due_group(now, plenty, |key| {
             self.may_pass(now, &Family::KObjectWrite(key.klass.clone()))
         })
     }
@@ -130,15 +125,13 @@ impl Machine {
         {
             return Some(ReadWork::Job(job));
         }
-        self.verify.iter().find_map(|id| {
-            let state = self.operations.get(id)?;
-            let Operation::KObject(object) = &state.work else {
-                return None;
+        let look = self.work.due_look(|entry| {
+            let Operation::KObject(object) = &entry.operation else {
+                return false;
             };
-            let ready = state.stage == Stage::ReadyVerify
-                && self.may_pass(now, &Family::KObjectRead(object.klass.clone()));
-            ready.then_some(ReadWork::Verify(*id))
-        })
+            self.may_pass(now, &Family::KObjectRead(object.klass.clone()))
+        });
+        look.map(ReadWork::Verify)
     }
 
     /// When the machine wants to be woken although nothing else happens; not before `now`.
@@ -147,7 +140,7 @@ impl Machine {
     /// even if it is past by now, wants a wake-up.
     #[must_use]
     pub fn next_wake(&self, now: Instant) -> Option<Instant> {
-        if !self.dirty.is_empty() {
+        if self.work.has_heads() {
             return Some(now);
         }
         let stepped = self.turn.now;
@@ -164,8 +157,8 @@ impl Machine {
             };
             [
                 self.next_permit,
-                self.groups.next_due(stepped, plenty),
-                self.groups.next_due(stepped, false),
+                self.work.next_group(stepped, plenty),
+                self.work.next_group(stepped, false),
                 self.resolver.next_due(stepped, plenty),
                 self.resolver.next_due(stepped, false),
                 self.jobs.next_due().and_then(later),
@@ -173,10 +166,12 @@ impl Machine {
         } else {
             [None; 6]
         };
-        let timer = self.timers.first().map(|(at, _)| *at);
+        let timer = self.work.next_time();
+        let letter = self.letter_timers.first().map(|(at, _)| *at);
         let probe = self.holds.next_probe(stepped);
         let others = [
             timer,
+            letter,
             probe,
             self.next_commit(),
             self.next_drain_check(now),

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::journal::StateSettings;
+use crate::batch::Patience;
 use crate::charge::Charge;
 use crate::job::JobTiming;
-use crate::pack::Patience;
 use crate::quota::QuotaSettings;
 use crate::record::Topic;
 use crate::resolve::ResolverSettings;

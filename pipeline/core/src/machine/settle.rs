@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::Machine;
-use super::state::Receipt;
+use crate::batch::OperationId;
 use crate::charge::Gate;
 use crate::fact::{Fact, Settlement};
 use crate::invariant::Invariant;
-use crate::lane::OperationId;
 use crate::operation::Operation;
 use crate::outcome::{Held, Rejected, Rejection, SkipReason};
+use crate::partitions::receipts::Receipt;
 use crate::port::RecordId;
 
 /// What an operation came to.
@@ -23,7 +23,7 @@ enum End {
 
 impl Machine {
     pub(super) fn finish_delivered(&mut self, id: OperationId) {
-        if let Some(Operation::Track(track)) = self.operations.get(&id).map(|state| &state.work) {
+        if let Some(Operation::Track(track)) = self.work.get(id).map(|state| &state.operation) {
             let key = track.event_key.as_u128();
             self.delivered_events.insert(key, ());
             self.note_event(id, key);
@@ -36,10 +36,7 @@ impl Machine {
     }
 
     pub(super) fn finish_rejected(&mut self, id: OperationId, reason: Rejection, detail: String) {
-        let route = self
-            .operations
-            .get(&id)
-            .map(|state| Arc::clone(&state.route));
+        let route = self.work.get(id).map(|state| Arc::clone(&state.route));
         self.finish(
             id,
             &End::Rejected(Rejected {
@@ -62,17 +59,17 @@ impl Machine {
     }
 
     fn finish(&mut self, id: OperationId, end: &End) {
-        let Some(state) = self.operations.remove(&id) else {
+        let Some(state) = self.work.end(id) else {
             return;
         };
-        self.progress.ended(&state);
-        self.lanes.remove(state.lane, id);
-        self.dirty.push_back(state.lane);
+        let history = self.histories.end(id);
+        self.progress
+            .ended(&state.operation, self.receipts.of(id).len());
         if !matches!(end, End::Delivered) {
-            self.answer_gone(&state.work);
+            self.answer_gone(&state.operation);
         }
-        self.journal_end(id, &state);
-        for receipt in state.receipts {
+        self.journal_end(id, &state, &history);
+        for receipt in self.receipts.detach(id) {
             self.settle(receipt, end, state.attempts);
         }
     }

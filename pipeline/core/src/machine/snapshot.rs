@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use super::Machine;
 use super::progress::Progress;
-use super::state::{Assignment, OperationState, Stage};
+use super::state::Assignment;
 use crate::charge::{Charge, Gate};
 use crate::hold::Scope;
 use crate::outcome::{HoldCause, Waits};
 use crate::record::{Epoch, Offset, TopicPartition};
 use crate::trouble::Seen;
+use crate::work::Wait;
 
 /// Everything a gauge or a person may ask of the machine.
 #[derive(Debug, Clone)]
@@ -160,14 +161,13 @@ impl Machine {
                 read_to: assignment.ledger.read_to(),
                 committed: assignment.acked,
                 metadata_used: assignment.room.used(self.commit.limit),
-                kept_back: assignment.room.kept_back(),
+                kept_back: self.work.kept_back(partition),
                 draining: assignment.drain.is_some(),
                 restoring: assignment.restoring,
                 waits: self.waits(partition, assignment),
             })
             .collect();
         partitions.sort_by(|a, b| a.partition.cmp(&b.partition));
-        let parked = |state: &OperationState| usize::from(matches!(state.stage, Stage::Parked(_)));
         Snapshot {
             partitions,
             used: self.budget.used(),
@@ -187,11 +187,13 @@ impl Machine {
             half_done: self
                 .records
                 .sum(|record| usize::from(record.delivered && record.open > 0)),
-            lanes: self.lanes.len(),
-            ready_tracks: self.ready_track.len(),
-            ready_writes: self.groups.len(),
+            lanes: self.work.lanes(),
+            ready_tracks: self.work.ready_tracks(),
+            ready_writes: self.work.ready_writes(),
             waiting_for_customer: self.resolver.waiting().0,
-            parked: self.operations.sum(parked),
+            parked: self
+                .work
+                .count(|entry| matches!(entry.wait(), Wait::Time(_))),
             jobs: self.jobs.len(),
             letters: self.letters.open(),
             directory: self.directory.sizes(),

@@ -8,9 +8,12 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::Machine;
-use super::state::{OperationState, SentKind};
+use super::state::SentKind;
+use crate::batch::OperationId;
+use crate::batch::{GroupKey, Verb};
+use crate::objects::history::History;
 use crate::operation::{Klass, Operation};
-use crate::pack::{GroupKey, Verb};
+use crate::work::Entry;
 
 /// Requests that stand and fall together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,23 +64,22 @@ impl Successes {
     }
 }
 
-impl OperationState {
-    /// What its next request asks, or its last one asked, and when that left.
-    pub(super) fn endpoint(&self) -> (Endpoint, Option<Instant>) {
-        match &self.work {
-            Operation::Identify(_) => (Endpoint::Identity, self.last_attempt),
-            Operation::Track(_) => (Endpoint::Event, self.last_attempt),
-            Operation::KObject(object) if self.verify_first => {
-                (Endpoint::Look(object.klass.clone()), self.last_attempt)
-            }
-            Operation::KObject(object) => {
-                let verb = match self.object_id {
-                    Some(_) => Verb::Update,
-                    None => Verb::Create,
-                };
-                let klass = object.klass.clone();
-                (Endpoint::Write(GroupKey { klass, verb }), self.last_write)
-            }
+/// What an operation's next request asks, or its last one asked, and when that left.
+pub(super) fn endpoint(entry: &Entry, history: &History) -> (Endpoint, Option<Instant>) {
+    match &entry.operation {
+        Operation::Identify(_) => (Endpoint::Identity, entry.last_attempt),
+        Operation::Track(_) => (Endpoint::Event, entry.last_attempt),
+        Operation::KObject(object) if history.is_to_look() => {
+            (Endpoint::Look(object.klass.clone()), entry.last_attempt)
+        }
+        Operation::KObject(object) => {
+            let verb = match history.object_id {
+                Some(_) => Verb::Update,
+                None => Verb::Create,
+            };
+            let klass = object.klass.clone();
+            let group = GroupKey { klass, verb };
+            (Endpoint::Write(group), history.last_write)
         }
     }
 }
@@ -85,7 +87,7 @@ impl OperationState {
 impl Machine {
     /// What a request asks; `None` for a probe.
     pub(super) fn endpoint_of(&self, what: &SentKind) -> Option<Endpoint> {
-        let work = |id| self.operations.get(id).map(|state| &state.work);
+        let work = |id: &OperationId| self.work.get(*id).map(|state| &state.operation);
         Some(match what {
             SentKind::Tracking(operations) => {
                 let event = operations

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::{Resolver, Stage};
-use crate::lane::OperationId;
+use crate::batch::OperationId;
 use crate::operation::{CustomerKey, MissingCustomer};
 
 /// What is known of those who wait in it.

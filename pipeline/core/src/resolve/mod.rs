@@ -20,11 +20,11 @@ use self::line::{Line, Lines, Queue};
 use self::search::SearchLimit;
 use self::wanted::{Stage, Wanted};
 use self::way::Share;
+use crate::batch::OperationId;
+use crate::batch::Patience;
 use crate::directory::map_bytes;
-use crate::lane::OperationId;
 use crate::lookup::Lookup;
 use crate::operation::{CustomerKey, CustomerRef, MissingCustomer};
-use crate::pack::Patience;
 
 /// How often a customer that is waited for is looked up before it is given up.
 const LOOKS: u32 = 4;

@@ -6,8 +6,8 @@ use super::line::{Line, Queue};
 use super::search::Searches;
 use super::way::{Way, Ways};
 use super::{Allowed, Question, Resolver, Stage};
+use crate::batch::MAX_ITEMS;
 use crate::operation::CustomerKey;
-use crate::pack::MAX_ITEMS;
 
 /// Customers that are certain to exist are read one by one up to that many; more of them share a search.
 const FEW: usize = 2;

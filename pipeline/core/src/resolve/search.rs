@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::pack::MAX_ITEMS;
+use crate::batch::MAX_ITEMS;
 
 /// Searches of customers have a limit of their own, beside that of all requests.
 #[derive(Debug)]

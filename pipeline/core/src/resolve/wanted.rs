@@ -5,7 +5,7 @@ use std::time::Instant;
 use smallvec::SmallVec;
 
 use super::line::{Line, Place};
-use crate::lane::OperationId;
+use crate::batch::OperationId;
 use crate::operation::CustomerRef;
 
 #[derive(Debug)]

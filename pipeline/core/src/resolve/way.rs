@@ -5,7 +5,7 @@
 //! for are there already, which is learnt from the answers.
 
 use super::search::Searches;
-use crate::pack::MAX_ITEMS;
+use crate::batch::MAX_ITEMS;
 
 /// Requests of a bulk create: itself, and the reads of its job.
 const JOB: f64 = 2.2;

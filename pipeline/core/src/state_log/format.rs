@@ -9,10 +9,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Content, Entity, Entry, EntryKey, Intent, IntentItem, OperationRef, OwnerId, SliceId};
+use crate::batch::Verb;
 use crate::directory::KnownObject;
 use crate::operation::{Klass, Version};
 use crate::outcome::JobTicket;
-use crate::pack::Verb;
 use crate::record::Offset;
 use crate::repeat::ChangeKey;
 use crate::revision::Revision;

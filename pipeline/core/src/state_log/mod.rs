@@ -25,10 +25,10 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use crate::batch::Verb;
 use crate::directory::KnownObject;
 use crate::operation::{Klass, Version};
 use crate::outcome::JobTicket;
-use crate::pack::Verb;
 use crate::record::{Offset, TopicPartition};
 use crate::said::Said;
 

@@ -1,12 +1,12 @@
 //! Versions that are equal, or cannot be compared: one version does not mean one state.
 
+use ingest_core::batch::Verb;
 use ingest_core::call::{Call, CallResult, ItemFate, ItemResult, JobReport, ObjectState, Written};
 use ingest_core::directory::{KnownObject, object_hash};
 use ingest_core::fact::Settlement;
 use ingest_core::machine::{MachineSettings, StateSettings};
 use ingest_core::operation::{ExternalId, Klass, Planned, Version};
 use ingest_core::outcome::{JobTicket, Outcome, Rejection, SkipReason};
-use ingest_core::pack::Verb;
 use ingest_core::record::Offset;
 use ingest_core::repeat::{ChangeKey, Changes};
 use ingest_core::revision::Revision;

@@ -1,48 +1,14 @@
 //! Which operations of different lanes share one bulk request, and when it leaves.
 //!
-//! A request carries at most [`MAX_ITEMS`] items and [`MAX_BYTES`] bytes of one klass and verb, one item of a lane. While
+//! A request carries at most `MAX_ITEMS` items and `MAX_BYTES` bytes of one klass and verb, one item of a lane. While
 //! permits are plenty it leaves after a short linger; while they are scarce it waits until it is full or its oldest item
 //! has waited long enough.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::lane::OperationId;
-use crate::operation::Klass;
-
-/// Items of one bulk request (`docs/kustomer-api.md`, bulk jobs).
-pub const MAX_ITEMS: usize = 100;
-
-/// Bytes of one bulk body. The API refuses bodies above 100 kB; this leaves room for what it may count besides.
-pub const MAX_BYTES: usize = 95_000;
-
-/// What a bulk request does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Verb {
-    /// The object is not known to exist.
-    Create,
-    /// Its Kustomer id is known.
-    Update,
-}
-
-/// Which operations may share a request.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct GroupKey {
-    /// The klass in the path.
-    pub klass: Klass,
-    /// The method.
-    pub verb: Verb,
-}
-
-/// When a bulk request leaves that is not full.
-#[derive(Debug, Clone, Copy)]
-pub struct Patience {
-    /// While permits are plenty.
-    pub linger: Duration,
-    /// While they are scarce.
-    pub max_delay: Duration,
-}
+use crate::batch::{GroupKey, MAX_BYTES, MAX_ITEMS, OperationId, Patience};
 
 #[derive(Debug, Clone, Copy)]
 struct Item {
@@ -58,7 +24,7 @@ struct Group {
 
 /// Operations that are ready for a bulk request.
 #[derive(Debug)]
-pub struct Groups {
+pub(super) struct Groups {
     groups: BTreeMap<GroupKey, Group>,
     patience: Patience,
     ready: usize,
@@ -66,8 +32,8 @@ pub struct Groups {
 
 impl Groups {
     /// No operations yet.
-    #[must_use]
-    pub fn new(patience: Patience) -> Self {
+
+    pub(super) fn new(patience: Patience) -> Self {
         Self {
             groups: BTreeMap::new(),
             patience,
@@ -76,7 +42,13 @@ impl Groups {
     }
 
     /// Adds an operation whose item has that many bytes.
-    pub fn add(&mut self, now: Instant, key: GroupKey, operation: OperationId, bytes: usize) {
+    pub(super) fn add(
+        &mut self,
+        now: Instant,
+        key: GroupKey,
+        operation: OperationId,
+        bytes: usize,
+    ) {
         let group = self.groups.entry(key).or_default();
         if group
             .items
@@ -89,7 +61,7 @@ impl Groups {
     }
 
     /// Takes an operation out. `true` if it was in.
-    pub fn remove(&mut self, key: &GroupKey, operation: OperationId) -> bool {
+    pub(super) fn remove(&mut self, key: &GroupKey, operation: OperationId) -> bool {
         let Some(group) = self.groups.get_mut(key) else {
             return false;
         };
@@ -105,8 +77,8 @@ impl Groups {
     }
 
     /// The group that is due and holds the lowest operation, among those that may be sent.
-    #[must_use]
-    pub fn due(
+
+    pub(super) fn due(
         &self,
         now: Instant,
         plenty: bool,
@@ -122,8 +94,8 @@ impl Groups {
     }
 
     /// When the next group is due by its patience, after that time.
-    #[must_use]
-    pub fn next_due(&self, after: Instant, plenty: bool) -> Option<Instant> {
+
+    pub(super) fn next_due(&self, after: Instant, plenty: bool) -> Option<Instant> {
         self.groups
             .values()
             .filter_map(|group| group.due_at(self.patience, plenty))
@@ -132,7 +104,7 @@ impl Groups {
     }
 
     /// Takes the oldest operations of a group that fit into one request; at least one.
-    pub fn take(&mut self, key: &GroupKey) -> Vec<OperationId> {
+    pub(super) fn take(&mut self, key: &GroupKey) -> Vec<OperationId> {
         let Some(group) = self.groups.get_mut(key) else {
             return Vec::new();
         };
@@ -156,7 +128,11 @@ impl Groups {
     }
 
     /// Takes one operation of a group: the first after that one, or the first of all if there is none behind it.
-    pub fn take_after(&mut self, key: &GroupKey, last: Option<OperationId>) -> Option<OperationId> {
+    pub(super) fn take_after(
+        &mut self,
+        key: &GroupKey,
+        last: Option<OperationId>,
+    ) -> Option<OperationId> {
         let items = &self.groups.get(key)?.items;
         let behind = last.and_then(|last| {
             let range = (Bound::Excluded(last), Bound::Unbounded);
@@ -168,20 +144,20 @@ impl Groups {
     }
 
     /// Operations that wait for a request.
-    #[must_use]
-    pub fn len(&self) -> usize {
+
+    pub(super) fn len(&self) -> usize {
         self.ready
     }
 
     /// Whether none waits.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
+
+    pub(super) fn is_empty(&self) -> bool {
         self.ready == 0
     }
 
     /// Requests that could be filled now.
-    #[must_use]
-    pub fn full(&self) -> usize {
+
+    pub(super) fn full(&self) -> usize {
         self.groups
             .values()
             .map(|g| (g.items.len() / MAX_ITEMS).max(g.bytes / MAX_BYTES))
@@ -217,6 +193,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::batch::Verb;
+    use crate::operation::Klass;
 
     const PATIENCE: Patience = Patience {
         linger: Duration::from_millis(50),

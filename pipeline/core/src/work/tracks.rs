@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use crate::lane::OperationId;
+use crate::batch::OperationId;
 use crate::record::TopicPartition;
 
 /// Operations by partition. Of one partition, a lower number is a lower offset.

@@ -8,20 +8,17 @@ use std::collections::VecDeque;
 
 use smallvec::SmallVec;
 
+use crate::batch::OperationId;
 use crate::lookup::Lookup;
 use crate::operation::{CustomerKey, ExternalId, Klass};
 
-/// An operation of this process, in the order of arrival.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct OperationId(pub u64);
-
 /// A lane of this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LaneId(u64);
+pub(crate) struct LaneId(u64);
 
 /// Whose lane it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum LaneKey {
+pub(crate) enum LaneKey {
     /// A customer's, by one of the keys.
     Customer(CustomerKey),
     /// An object's.
@@ -37,7 +34,7 @@ struct Lane {
 
 /// All lanes that hold something.
 #[derive(Debug, Default)]
-pub struct Lanes {
+pub(super) struct Lanes {
     lanes: Lookup<LaneId, Lane>,
     index: Lookup<LaneKey, LaneId>,
     next: u64,
@@ -46,7 +43,7 @@ pub struct Lanes {
 impl Lanes {
     /// The lane of these keys, made if there is none. Keys that meant different lanes make them one: `true` then, and what waits
     /// in it has to learn its lane.
-    pub fn lane_of(&mut self, keys: &[LaneKey]) -> (LaneId, bool) {
+    pub(super) fn lane_of(&mut self, keys: &[LaneKey]) -> (LaneId, bool) {
         let mut found: Option<LaneId> = None;
         let mut merged = false;
         for key in keys {
@@ -75,13 +72,13 @@ impl Lanes {
     }
 
     /// The lane of this key, if it holds anything.
-    #[must_use]
-    pub fn find(&self, key: &LaneKey) -> Option<LaneId> {
+
+    pub(super) fn find(&self, key: &LaneKey) -> Option<LaneId> {
         self.index.get(key).copied()
     }
 
     /// Learns that two keys mean one customer. The lane whose head may have changed, if two lanes became one.
-    pub fn join(&mut self, one: &LaneKey, other: &LaneKey) -> Option<LaneId> {
+    pub(super) fn join(&mut self, one: &LaneKey, other: &LaneKey) -> Option<LaneId> {
         match (self.index.get(one).copied(), self.index.get(other).copied()) {
             (Some(a), Some(b)) if a != b => {
                 self.merge(a, b);
@@ -100,15 +97,15 @@ impl Lanes {
     }
 
     /// Puts an operation at the end of a lane.
-    pub fn push(&mut self, lane: LaneId, operation: OperationId) {
+    pub(super) fn push(&mut self, lane: LaneId, operation: OperationId) {
         if let Some(lane) = self.lanes.get_mut(&lane) {
             lane.queue.push_back(operation);
         }
     }
 
     /// The operation that may go now: the first, if none is under way.
-    #[must_use]
-    pub fn head(&self, lane: LaneId) -> Option<OperationId> {
+
+    pub(super) fn head(&self, lane: LaneId) -> Option<OperationId> {
         let lane = self.lanes.get(&lane)?;
         if lane.active.is_empty() {
             lane.queue.front().copied()
@@ -118,33 +115,33 @@ impl Lanes {
     }
 
     /// The operation behind the first.
-    #[must_use]
-    pub fn second(&self, lane: LaneId) -> Option<OperationId> {
+
+    pub(super) fn second(&self, lane: LaneId) -> Option<OperationId> {
         self.lanes.get(&lane)?.queue.get(1).copied()
     }
 
     /// The operation that was put in last and waits.
-    #[must_use]
-    pub fn tail(&self, lane: LaneId) -> Option<OperationId> {
+
+    pub(super) fn tail(&self, lane: LaneId) -> Option<OperationId> {
         self.lanes.get(&lane)?.queue.back().copied()
     }
 
     /// Whether anything of the lane is under way.
-    #[must_use]
-    pub fn is_active(&self, lane: LaneId) -> bool {
+
+    pub(super) fn is_active(&self, lane: LaneId) -> bool {
         self.lanes
             .get(&lane)
             .is_some_and(|lane| !lane.active.is_empty())
     }
 
     /// Whether anything waits in or is under way for the lane of this key.
-    #[must_use]
-    pub fn is_busy(&self, key: &LaneKey) -> bool {
+
+    pub(super) fn is_busy(&self, key: &LaneKey) -> bool {
         self.index.contains_key(key)
     }
 
     /// The waiting operations of a lane, first to last.
-    pub fn waiting(&self, lane: LaneId) -> impl DoubleEndedIterator<Item = OperationId> {
+    pub(super) fn waiting(&self, lane: LaneId) -> impl DoubleEndedIterator<Item = OperationId> {
         self.lanes
             .get(&lane)
             .into_iter()
@@ -152,8 +149,8 @@ impl Lanes {
     }
 
     /// What of a lane is under way.
-    #[must_use]
-    pub fn active(&self, lane: LaneId) -> SmallVec<[OperationId; 2]> {
+
+    pub(super) fn active(&self, lane: LaneId) -> SmallVec<[OperationId; 2]> {
         self.lanes
             .get(&lane)
             .map(|lane| lane.active.clone())
@@ -161,7 +158,7 @@ impl Lanes {
     }
 
     /// Sends the first `count` operations on their way together. `false` if the lane has something under way (I2).
-    pub fn start(&mut self, lane: LaneId, count: usize) -> bool {
+    pub(super) fn start(&mut self, lane: LaneId, count: usize) -> bool {
         let Some(lane) = self.lanes.get_mut(&lane) else {
             return false;
         };
@@ -173,7 +170,7 @@ impl Lanes {
     }
 
     /// Puts an operation that was under way back to where it stood; one that stands there stays.
-    pub fn put_back(&mut self, lane: LaneId, operation: OperationId) {
+    pub(super) fn put_back(&mut self, lane: LaneId, operation: OperationId) {
         let Some(lane) = self.lanes.get_mut(&lane) else {
             return;
         };
@@ -186,7 +183,7 @@ impl Lanes {
     }
 
     /// Takes an operation out, under way or waiting. An empty lane disappears.
-    pub fn remove(&mut self, id: LaneId, operation: OperationId) {
+    pub(super) fn remove(&mut self, id: LaneId, operation: OperationId) {
         let Some(lane) = self.lanes.get_mut(&id) else {
             return;
         };
@@ -205,14 +202,14 @@ impl Lanes {
     }
 
     /// How many lanes hold something.
-    #[must_use]
-    pub fn len(&self) -> usize {
+
+    pub(super) fn len(&self) -> usize {
         self.lanes.len()
     }
 
     /// Whether no lane holds anything.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
+
+    pub(super) fn is_empty(&self) -> bool {
         self.lanes.is_empty()
     }
 

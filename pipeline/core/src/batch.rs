@@ -1,0 +1,59 @@
+//! What travels together: operations, the requests that carry several of them, and their names.
+
+use std::time::Duration;
+
+use crate::operation::Klass;
+
+/// An operation of this process, in the order of arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OperationId(pub u64);
+
+/// A job of this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobId(pub u64);
+
+/// Items of one bulk request (`docs/kustomer-api.md`, bulk jobs).
+pub const MAX_ITEMS: usize = 100;
+
+/// Bytes of one bulk body. The API refuses bodies above 100 kB; this leaves room for what it may count besides.
+pub const MAX_BYTES: usize = 95_000;
+
+/// What a bulk request does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Verb {
+    /// The object is not known to exist.
+    Create,
+    /// Its Kustomer id is known.
+    Update,
+}
+
+/// Which operations may share a request.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GroupKey {
+    /// The klass in the path.
+    pub klass: Klass,
+    /// The method.
+    pub verb: Verb,
+}
+
+/// When a bulk request leaves that is not full.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// While permits are plenty.
+    pub linger: Duration,
+    /// While they are scarce.
+    pub max_delay: Duration,
+}
+
+/// Objects that are written with one request.
+#[derive(Debug)]
+pub struct Batch {
+    pub group: GroupKey,
+    pub operations: Vec<OperationId>,
+    /// Each item is named in the answer.
+    pub with_refs: bool,
+    /// They go together, whatever else could go with them.
+    pub forced: bool,
+    /// If these operations are accepted, the guilty one of a refused request stands among those of `rest`.
+    pub rest: Vec<OperationId>,
+}

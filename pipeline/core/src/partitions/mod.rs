@@ -1,0 +1,3 @@
+//! Partitions, their records, and how records end.
+
+pub(crate) mod receipts;
