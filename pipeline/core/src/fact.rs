@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::Class;
-use crate::commit_metadata::Ignored;
 use crate::hold::Scope;
 use crate::invariant::Invariant;
 use crate::outcome::{HeldBy, HoldCause, Rejection, RetryCause, SkipReason, Waits};
+use crate::partitions::commit_metadata::Ignored;
 use crate::reading::Gap;
 use crate::record::{Offset, Topic, TopicPartition};
 use crate::trouble::Seen;

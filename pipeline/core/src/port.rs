@@ -1,10 +1,10 @@
 //! What goes into the delivery machine, and what comes out.
 
 use crate::call::{Call, Reply};
-use crate::commit_metadata::Metadata;
 use crate::fact::{Fact, LifeCause};
 use crate::hold::LetterTopic;
 use crate::outcome::{DroppedField, Held, Rejected, Verdict};
+use crate::partitions::commit_metadata::Metadata;
 use crate::reading::Gap;
 use crate::record::{Epoch, Offset, Record, Topic, TopicPartition};
 use crate::state_log::reduce::Slice;

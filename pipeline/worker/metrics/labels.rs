@@ -5,12 +5,12 @@
 //! that an event, a customer or an error text says ever becomes a label.
 
 use ingest_core::call::Class;
-use ingest_core::commit_metadata::Ignored;
 use ingest_core::event::{BadTime, KeyKind};
 use ingest_core::fact::{LifeCause, OutcomeLabel, ResolvedBy, Settlement};
 use ingest_core::identity::Unusable;
 use ingest_core::invariant::Invariant;
 use ingest_core::outcome::{HeldBy, HoldCause, Rejection, RetryCause, SkipReason, Waits};
+use ingest_core::partitions::commit_metadata::Ignored;
 use ingest_kafka::{CommitFailureKind, SourceErrorKind};
 
 use crate::pace::DrainState;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ingest_core::commit_metadata::Metadata;
 use ingest_core::machine::{CommitAnswer, Committed};
+use ingest_core::partitions::commit_metadata::Metadata;
 use ingest_core::record::Topic;
 use ingest_kafka::topics::fetch_partition_counts_of;
 use ingest_kafka::{

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use ingest_core::commit_metadata::{DEFAULT_LIMIT, decode, encode};
+use ingest_core::partitions::commit_metadata::{DEFAULT_LIMIT, decode, encode};
 use ingest_core::record::{Offset, Partition, Topic, TopicPartition};
 use ingest_kafka::{
     Assigned, CommitEntry, CommitFailureKind, KafkaOptions, KafkaSettings, OutgoingRecord,

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ingest_core::call::{Call, Reply};
-use ingest_core::commit_metadata::Metadata;
 use ingest_core::fact::{Fact, Settlement};
 use ingest_core::machine::{CommitAnswer, CommitEntry, Effect, Input, LetterId};
+use ingest_core::partitions::commit_metadata::Metadata;
 use ingest_core::record::{Epoch, Position, Record, TopicPartition};
 use ingest_core::trouble::{Trouble, TroubleKind};
 use ingest_kustomer::classify::{

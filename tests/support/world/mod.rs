@@ -15,13 +15,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ingest_core::call::{Call, Reply};
-use ingest_core::commit_metadata::DEFAULT_LIMIT;
 use ingest_core::fact::Fact;
 use ingest_core::machine::{
     CommitEntry, Committed, Input, LetterId, Machine, MachineSettings, RequestId, StateSettings,
     StateWriteId, TopicSettings,
 };
 use ingest_core::outcome::Verdict;
+use ingest_core::partitions::commit_metadata::DEFAULT_LIMIT;
 use ingest_core::record::{Epoch, Position, Topic, TopicPartition};
 use ingest_core::state_log::writer::StateRecord;
 use kustomer_sim::{Config, Sim, SimTime};

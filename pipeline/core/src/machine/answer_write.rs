@@ -258,8 +258,7 @@ impl Machine {
 
     /// The changes that an operation makes.
     pub(super) fn changes_of(&self, id: OperationId) -> Vec<ChangeKey> {
-        let receipts = self.receipts.of(id).iter();
-        receipts.map(|one| one.change).collect()
+        self.partitions.changes(id).collect()
     }
 
     /// Somebody else wrote in between, or the revision was counted wrongly: look at the object before anything else.

@@ -7,36 +7,19 @@
 use std::time::Instant;
 
 use super::Machine;
-use super::state::Membership;
 use crate::fact::Fact;
 
 impl Machine {
     /// Compares the time of this step with that of the one before.
-    pub(super) fn notice_sleep(&mut self, now: Instant) {
+    pub(super) fn notice_sleep(&mut self, before: Instant) {
         let Some(limit) = self.settings.asleep_after else {
             return;
         };
-        let slept = now.saturating_duration_since(self.turn.now);
+        let slept = self.turn.now.saturating_duration_since(before);
         if slept < limit {
             return;
         }
-        let mut anything = false;
-        for assignment in self.assignments.values_mut() {
-            if assignment.ledger.frontier().is_some() {
-                assignment.membership = Membership::InDoubt;
-                anything = true;
-            }
-        }
-        if anything {
-            self.commit.next_at = Some(now);
-        }
+        self.partitions.doubt_membership(&self.turn);
         self.turn.fact(Fact::Slept { slept });
-    }
-
-    /// Whether it is not known yet that the partitions are still this process's: nothing may be sent.
-    pub(super) fn is_membership_in_doubt(&self) -> bool {
-        self.assignments
-            .values()
-            .any(|assignment| assignment.membership != Membership::Sure)
     }
 }

@@ -19,6 +19,7 @@ use crate::fact::Fact;
 use crate::hold::{Family, Passage};
 use crate::invariant::Invariant;
 use crate::operation::{CustomerKey, CustomerRef, KObject, Operation};
+use crate::partitions::Room;
 use crate::port::RequestId;
 use crate::record::TopicPartition;
 use crate::resolve::Question;
@@ -79,7 +80,7 @@ impl Machine {
     fn start(&mut self, operations: &[OperationId]) {
         let first = operations.first().and_then(|id| self.work.get(*id));
         if let Some(first) = first {
-            let owned = self.assignments.contains_key(&first.partition);
+            let owned = self.partitions.is_owned(&first.partition);
             self.turn.check(Invariant::I7, owned);
         }
         self.work.start(&mut self.turn, operations);
@@ -150,13 +151,12 @@ impl Machine {
 
     /// Where commits have no room, an event goes only for the sake of the lowest unsettled record.
     fn may_ride(&self, id: OperationId, partition: &TopicPartition) -> bool {
-        self.assignments.get(partition).is_none_or(|assignment| {
-            !assignment.room.is_full()
-                || assignment
-                    .ledger
-                    .frontier()
-                    .is_some_and(|lowest| self.belongs_to(id, partition, lowest))
-        })
+        match self.partitions.room(partition) {
+            Room::Free => true,
+            Room::OnlyFor(lowest) => {
+                lowest.is_some_and(|lowest| self.belongs_to(id, partition, lowest))
+            }
+        }
     }
 
     fn dispatch_write(&mut self, now: Instant, plenty: bool) {
@@ -210,7 +210,7 @@ impl Machine {
                 let version = object.version.as_ref();
                 let stale = known.is_newer_than(version) || known.is_of_another_kind(version);
                 !stale
-                    && !self.is_made(id, &known.changes)
+                    && !self.partitions.is_made(id, &known.changes)
                     && self.histories.of(id).object_id.as_ref() == Some(&known.id)
             }
         }
@@ -331,7 +331,7 @@ impl Machine {
                     return;
                 };
                 let (klass, external_id) = (klass.clone(), external_id.clone());
-                let owned = self.assignments.contains_key(&state.partition);
+                let owned = self.partitions.is_owned(&state.partition);
                 self.turn.check(Invariant::I7, owned);
                 self.work.start_look(&mut self.turn, id);
                 let family = Some(Family::KObjectRead(klass.clone()));

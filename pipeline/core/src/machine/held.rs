@@ -11,13 +11,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Machine;
-use super::state::RecordState;
 use crate::batch::OperationId;
-use crate::charge::{Charge, Gate, add, subtract};
-use crate::fact::Fact;
 use crate::hold::{Family, LetterTopic, Scope};
 use crate::operation::Operation;
-use crate::outcome::{Held, HeldBy, HoldCause, Waits};
+use crate::outcome::{Held, HeldBy, Waits};
+use crate::partitions::budget::{Charge, add, subtract};
 use crate::port::RecordId;
 use crate::record::{Offset, TopicPartition};
 use crate::resolve::Allowed;
@@ -33,15 +31,20 @@ const PART: u64 = 64;
 pub(super) struct HeldWork {
     /// What it costs.
     pub(super) charge: Charge,
-    /// Partitions that are paused for it, and why.
-    pub(super) waits: BTreeMap<TopicPartition, Waits>,
     /// Holds began or ended: count anew at once.
     pub(super) changed: bool,
     /// Something happened since the last count.
     stale: bool,
     counted_at: Option<Instant>,
     /// What came in since.
-    pub(super) since: Charge,
+    since: Charge,
+}
+
+impl HeldWork {
+    /// A record came in.
+    pub(super) fn came_in(&mut self, charge: Charge) {
+        add(&mut self.since, charge);
+    }
 }
 
 /// One count of all held work.
@@ -87,21 +90,8 @@ impl Machine {
             matches!(why, Waits::HeldWork(_)) || !diverting.contains(partition)
         });
         self.held.charge = count.charge;
-        if self.budget.set_held(count.charge) == Some(Gate::Open) {
-            self.pauses_changed = true;
-        }
-        if waits != self.held.waits {
-            for (partition, why) in &waits {
-                if !self.held.waits.contains_key(partition) {
-                    self.turn.fact(Fact::PartitionWaits {
-                        partition: partition.clone(),
-                        why: *why,
-                    });
-                }
-            }
-            self.held.waits = waits;
-            self.pauses_changed = true;
-        }
+        self.partitions
+            .set_held(&mut self.turn, count.charge, waits);
     }
 
     fn is_held_work_due(&self, now: Instant) -> bool {
@@ -110,7 +100,11 @@ impl Machine {
         }
         // Half of the way to the limit at most comes in between two counts.
         let part = |cap: u64, held: u64| (cap / PART).max((cap / 2).saturating_sub(held) / 2);
-        let (cap, held, since) = (self.budget.cap(), self.held.charge, self.held.since);
+        let (cap, held, since) = (
+            self.partitions.budget().cap(),
+            self.held.charge,
+            self.held.since,
+        );
         let many = since.records >= part(cap.records, held.records)
             || since.bytes >= part(cap.bytes, held.bytes);
         let late = self.held.counted_at.is_none_or(|at| now >= at + PAUSE);
@@ -120,10 +114,10 @@ impl Machine {
     fn is_nothing_held(&self) -> bool {
         self.holds.is_empty()
             && self.work.next_time().is_none()
-            && self.letter_timers.is_empty()
+            && self.partitions.next_letter().is_none()
             && self.resolver.is_idle()
             && self.held.charge == Charge::default()
-            && self.held.waits.is_empty()
+            && self.partitions.waits().is_empty()
     }
 
     /// When held work is to be counted although nothing happens: what happened since the last count may matter.
@@ -140,56 +134,46 @@ impl Machine {
                 continue;
             };
             let mut oldest: Option<RecordId> = None;
-            for receipt in self.receipts.of(id) {
-                self.count_record(&mut count, receipt.record, by);
-                oldest = Some(oldest.map_or(receipt.record, |one| one.min(receipt.record)));
+            for (record, state) in self.partitions.records_of(id) {
+                if !state.is_diverted() {
+                    self.count_kept(&mut count, record, by);
+                }
+                oldest = Some(oldest.map_or(record, |one| one.min(record)));
             }
             if let Some(oldest) = oldest.filter(|_| self.may_divert(id, state)) {
                 count.divertable.insert((oldest, id), by);
             }
         }
-        let kept = self
-            .records
-            .said(|id, state| self.letter_held_by(*id, state));
-        for (id, by) in kept {
-            let Some(state) = self.records.get(&id) else {
+        for (id, by) in self.partitions.kept_letters() {
+            let Some(state) = self.partitions.record(id) else {
                 continue;
             };
             self.count_kept(&mut count, id, by);
-            let stays = state.letter.is_some() || state.diverted.is_some();
-            let rejected = state.rejected.as_ref().filter(|_| !stays);
+            let rejected = state.waiting_rejection();
             let route = rejected.and_then(|rejected| rejected.route.as_ref());
-            if route.is_some_and(|route| self.diverts(&state.record.position.partition, route)) {
+            if route.is_some_and(|route| self.diverts(state.partition(), route)) {
                 count.letters.insert(id, by);
             }
         }
         count
     }
 
-    fn count_record(&self, count: &mut Count, id: RecordId, by: HeldBy) {
-        let leaves = |state: &RecordState| state.diverted.is_some();
-        if !self.records.get(&id).is_none_or(leaves) {
-            self.count_kept(count, id, by);
-        }
-    }
-
     fn count_kept(&self, count: &mut Count, id: RecordId, by: HeldBy) {
-        let Some(state) = self.records.get(&id) else {
+        let Some(state) = self.partitions.record(id) else {
             return;
         };
         if count.records.insert(id, by).is_some() {
             return;
         }
-        let position = &state.record.position;
         let part = count
             .partitions
-            .entry(position.partition.clone())
+            .entry(state.partition().clone())
             .or_default();
-        add(&mut count.charge, state.charge);
-        add(&mut part.charge, state.charge);
-        if !self.is_of_former_life(id) {
-            let lowest = part.lowest.unwrap_or(position.offset);
-            part.lowest = Some(lowest.min(position.offset));
+        add(&mut count.charge, state.charge());
+        add(&mut part.charge, state.charge());
+        if let Some(offset) = self.partitions.present_offset(id) {
+            let lowest = part.lowest.unwrap_or(offset);
+            part.lowest = Some(lowest.min(offset));
         }
         // A hold tells a person more than a delay.
         part.by = Some(part.by.map_or(by, |known| known.min(by)));
@@ -249,7 +233,7 @@ impl Machine {
     }
 
     fn diverts(&self, partition: &TopicPartition, route: &str) -> bool {
-        if self.letters.is_closed(LetterTopic::Held) {
+        if self.partitions.is_closed(LetterTopic::Held) {
             return false;
         }
         let routes = self.settings.diverting.get(&partition.topic);
@@ -276,16 +260,16 @@ impl Machine {
     }
 
     fn is_over(&self, charge: Charge) -> bool {
-        let cap = self.budget.cap();
+        let cap = self.partitions.budget().cap();
         charge.records * 2 >= cap.records || charge.bytes * 2 >= cap.bytes
     }
 
     /// Held work as it stands against the limit: where partitions wait for it, they do so until an eighth of the budget is
     /// free below.
     fn eased(&self, mut charge: Charge) -> Charge {
-        let mut waits = self.held.waits.values();
+        let mut waits = self.partitions.waits().values();
         if waits.any(|why| matches!(why, Waits::HeldWork(_))) {
-            let cap = self.budget.cap();
+            let cap = self.partitions.budget().cap();
             let (records, bytes) = (cap.records / 8, cap.bytes / 8);
             add(&mut charge, Charge { records, bytes });
         }
@@ -295,7 +279,7 @@ impl Machine {
     /// Held work above the limit goes to the hold topic, the oldest first, as far as routes divert.
     fn divert_excess(&mut self, count: &mut Count) {
         // A little below the limit, so that not every record that comes in leads to a count.
-        let cap = self.budget.cap();
+        let cap = self.partitions.budget().cap();
         let room = Charge {
             records: cap.records / PART * 2,
             bytes: cap.bytes / PART * 2,
@@ -313,11 +297,9 @@ impl Machine {
                 break;
             }
             operations.push((*id, *by));
-            for receipt in self.receipts.of(*id) {
-                if going.insert(receipt.record)
-                    && let Some(record) = self.records.get(&receipt.record)
-                {
-                    subtract(&mut left, record.charge);
+            for (record, state) in self.partitions.records_of(*id) {
+                if going.insert(record) {
+                    subtract(&mut left, state.charge());
                 }
             }
         }
@@ -327,8 +309,8 @@ impl Machine {
                 break;
             }
             letters.push((*id, *by));
-            if let Some(record) = self.records.get(id) {
-                subtract(&mut left, record.charge);
+            if let Some(record) = self.partitions.record(*id) {
+                subtract(&mut left, record.charge());
             }
         }
         self.divert(count, &operations);
@@ -352,10 +334,8 @@ impl Machine {
                     state.is_some_and(|state| state.partition == partition)
                 })
                 .collect();
-            let Some(assignment) = self.assignments.get(&partition) else {
-                continue;
-            };
-            let keeps = assignment.ledger.frontier().is_some_and(|lowest| {
+            let lowest = self.partitions.frontier(&partition);
+            let keeps = lowest.is_some_and(|(lowest, _)| {
                 let oldest = of_it.first();
                 oldest.is_some_and(|(id, _)| self.belongs_to(*id, &partition, lowest))
             });
@@ -363,7 +343,7 @@ impl Machine {
                 continue;
             }
             // What was settled since the last commit may have made room.
-            let is_current = assignment.uncommitted().is_none();
+            let is_current = self.partitions.is_committed(&partition);
             diverting.insert(partition);
             if is_current {
                 let quarter = of_it.len().div_ceil(4);
@@ -379,15 +359,11 @@ impl Machine {
         &'a self,
         count: &'a Count,
     ) -> impl Iterator<Item = TopicPartition> + use<'a> {
-        self.assignments
-            .iter()
-            .filter_map(|(partition, assignment)| {
-                let lowest = count.partitions.get(partition)?.lowest?;
-                let room = &assignment.room;
-                let short = room.is_full() || room.rests();
-                let keeps = short && assignment.ledger.frontier() == Some(lowest);
-                keeps.then(|| partition.clone())
-            })
+        count.partitions.iter().filter_map(|(partition, part)| {
+            let (frontier, short) = self.partitions.frontier(partition)?;
+            let keeps = short && part.lowest == Some(frontier);
+            keeps.then(|| partition.clone())
+        })
     }
 
     /// The partitions that are to wait.
@@ -421,8 +397,7 @@ impl Machine {
                 detail: keeper(state, *by),
                 route: Some(Arc::clone(&state.route)),
             };
-            let records: Vec<RecordId> = self.receipts.of(*id).iter().map(|r| r.record).collect();
-            for record in records {
+            for (record, _) in self.partitions.records_of(*id) {
                 self.uncount(count, record);
             }
             self.let_go(*id);
@@ -432,41 +407,19 @@ impl Machine {
 
     fn divert_letter(&mut self, count: &mut Count, id: RecordId, by: HeldBy) {
         self.uncount(count, id);
-        let Some(state) = self.records.get_mut(&id) else {
-            return;
-        };
-        let Some(rejected) = &state.rejected else {
-            return;
-        };
-        let keeper = if by == HeldBy::Hold(HoldCause::DeadLetterTopic) {
-            "the dead-letter topic does not take its dead letter".to_owned()
-        } else {
-            let topic = &state.record.position.partition.topic;
-            format!("topic:{topic} keeps its dead letter back")
-        };
-        state.diverted = Some(Held {
-            by,
-            detail: format!(
-                "{keeper}; {}: {}",
-                rejected.reason.as_str(),
-                rejected.detail
-            ),
-            route: rejected.route.clone(),
-        });
-        self.letters.forget(id);
-        self.send_letter(id);
+        self.partitions.set_letter_aside(&mut self.turn, id, by);
     }
 
     fn uncount(&self, count: &mut Count, id: RecordId) {
         if count.records.remove(&id).is_none() {
             return;
         }
-        let Some(state) = self.records.get(&id) else {
+        let Some(state) = self.partitions.record(id) else {
             return;
         };
-        subtract(&mut count.charge, state.charge);
-        if let Some(part) = count.partitions.get_mut(&state.record.position.partition) {
-            subtract(&mut part.charge, state.charge);
+        subtract(&mut count.charge, state.charge());
+        if let Some(part) = count.partitions.get_mut(state.partition()) {
+            subtract(&mut part.charge, state.charge());
         }
     }
 }

@@ -222,7 +222,7 @@ impl Machine {
             self.work.wait_for_inherited(id);
             return false;
         }
-        let wanted = self.operation_refs(id);
+        let wanted = self.partitions.operation_refs(id);
         let within = |fits: &dyn Fn(&Fate) -> bool| {
             let items = self
                 .inheritance
@@ -303,7 +303,7 @@ impl Machine {
             Fate::NotWritten
         };
         self.inheritance.looked(hash, id, &fate);
-        let ended = self.operation_refs(id);
+        let ended = self.partitions.operation_refs(id);
         let entities = self.inheritance.objects.get(&hash).cloned();
         for entity in entities.unwrap_or_default() {
             let intent = self.inheritance.intents.get_mut(&entity);
@@ -370,11 +370,7 @@ impl Machine {
 
     /// An inherited job has ended: what was kept for its answer alone is of no interest any more.
     pub(super) fn inherited_job_ended(&mut self) {
-        let committed: Vec<(TopicPartition, Offset)> = self
-            .assignments
-            .iter()
-            .filter_map(|(partition, one)| Some((partition.clone(), one.acked?)))
-            .collect();
+        let committed = self.partitions.acknowledged();
         for (partition, committed) in committed {
             self.sweep_inherited(&partition, committed);
         }

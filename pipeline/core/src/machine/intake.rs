@@ -3,19 +3,13 @@
 use std::time::Instant;
 
 use super::journal::MERGED;
-use super::state::RecordState;
-use super::weight::{RECORD_OVERHEAD, operations_bytes};
+use super::weight::operations_bytes;
 use super::{Committed, Machine};
-use crate::charge::{Charge, Gate};
 use crate::coalesce;
-use crate::commit_metadata::Ignored;
-use crate::fact::{Fact, Settlement};
-use crate::invariant::Invariant;
-use crate::ledger::Admission;
+use crate::fact::Fact;
 use crate::operation::{CustomerKey, KObject, Operation, Planned};
 use crate::outcome::{DroppedField, Rejected, Rejection, SkipReason, Verdict};
-use crate::partitions::receipts::Receipt;
-use crate::port::RecordId;
+use crate::partitions::{Admitted, Receipt};
 use crate::record::{Epoch, Record, TopicPartition};
 use crate::repeat::ChangeKey;
 use crate::said::{self, Ages};
@@ -49,22 +43,17 @@ impl Machine {
         }
         // Somebody else may have written meanwhile what this process wrote before.
         self.directory.forget_fingerprints();
-        let known = self
-            .assignments
-            .get(partition)
-            .map(|assignment| assignment.epoch);
-        if known.is_some_and(|known| known >= epoch) {
+        let Some(older) = self.partitions.is_news(partition, epoch) else {
             return;
-        }
-        if let Some(older) = known {
+        };
+        if let Some(older) = older {
             self.on_lost(now, partition, older);
         }
-        let assignment = self.restore(partition, epoch, committed);
-        self.assignments.insert(partition.clone(), assignment);
+        self.partitions
+            .assign(&mut self.turn, partition, epoch, committed);
         if self.settings.state.is_some() {
-            self.ask_restore(partition);
+            self.partitions.ask_restore(&mut self.turn, partition);
         }
-        self.pauses_changed = true;
         self.weigh(now);
     }
 
@@ -77,145 +66,60 @@ impl Machine {
         dropped: Vec<DroppedField>,
     ) {
         let partition = record.position.partition.clone();
-        self.take_in(record, epoch, event_ms, verdict, dropped);
-        if let Some(assignment) = self.assignments.get_mut(&partition) {
-            self.pauses_changed |= assignment.room.look(&assignment.ledger, self.commit.limit);
-        }
-    }
-
-    fn take_in(
-        &mut self,
-        record: Record,
-        epoch: Epoch,
-        event_ms: Option<i64>,
-        verdict: Verdict,
-        dropped: Vec<DroppedField>,
-    ) {
-        let partition = record.position.partition.clone();
-        let Some(assignment) = self.assignments.get_mut(&partition) else {
-            return; // left to the owner, who reads it again
-        };
-        let present = assignment.epoch == epoch;
-        if present {
-            assignment.former.seal();
-            if assignment.drain.is_some() {
-                return;
-            }
-        }
-        let Some((ledger, live)) = assignment.life(epoch) else {
-            return;
-        };
-        let offset = record.position.offset;
-        let vouched = ledger.vouch(offset, record.timestamp_ms);
-        let admission = ledger.admit(offset, record.timestamp_ms);
-        self.turn
-            .check(Invariant::I3, admission != Admission::OutOfOrder);
-        if !vouched {
-            self.turn.fact(Fact::MetadataIgnored {
-                partition: partition.clone(),
-                why: Ignored::Generation,
-            });
-        }
-        if admission != Admission::OutOfOrder {
-            self.progress.read();
-        }
-        match admission {
-            Admission::Open => {}
-            Admission::SettledBefore => {
-                let settlement = Settlement::Skipped(SkipReason::SettledBefore);
-                self.settled_unseen(&record, event_ms, settlement);
-                return;
-            }
-            Admission::OutOfOrder => return,
-        }
-        for DroppedField { route, field, .. } in dropped {
-            let topic = partition.topic.clone();
-            let fact = Fact::FieldDropped {
-                topic,
-                route,
-                field,
-            };
-            self.turn.fact(fact);
-        }
-        let rejected = match &verdict {
-            Verdict::Reject(rejected) => Some(rejected.reason),
-            Verdict::Emit(_) | Verdict::Skip(_) => None,
-        };
-        self.guard.mapped(&partition, rejected);
-        if let Verdict::Skip(reason) = verdict {
-            let settled = ledger.settle(record.position.offset);
-            self.turn.check(Invariant::I3, settled);
-            self.settled_unseen(&record, event_ms, Settlement::Skipped(reason));
-            return;
-        }
-        *live += 1;
-        let bytes = u64::try_from(record.payload_bytes()).unwrap_or(u64::MAX);
         let operations = match &verdict {
             Verdict::Emit(planned) => operations_bytes(planned),
             Verdict::Skip(_) | Verdict::Reject(_) => 0,
         };
-        let bytes = bytes
-            .saturating_add(RECORD_OVERHEAD)
-            .saturating_add(operations);
-        let charge = Charge { records: 1, bytes };
-        self.held.since.records += 1;
-        self.held.since.bytes = self.held.since.bytes.saturating_add(bytes);
-        if self.budget.charge(charge) == Some(Gate::Closed) {
-            self.pauses_changed = true;
-        }
-        let id = RecordId(self.turn.number());
-        let mut state = RecordState {
-            record,
-            epoch,
-            event_ms,
-            charge,
-            open: 0,
-            delivered: false,
-            skipped: None,
-            rejected: None,
-            diverted: None,
-            attempts: 0,
-            abandoned: false,
-            letter: None,
-            letter_at: None,
-            acknowledged: false,
-        };
-        match verdict {
-            Verdict::Skip(_) => {}
-            Verdict::Reject(rejected) => {
-                state.rejected = Some(rejected);
-                self.records.insert(id, state);
-                self.dead_letter(id);
+        let what = (&verdict, operations);
+        let admitted = self
+            .partitions
+            .admit(&mut self.turn, record, epoch, event_ms, what);
+        match admitted {
+            Admitted::Ignored => return,
+            Admitted::SettledBefore => self.progress.read(),
+            Admitted::Skipped | Admitted::Rejected(..) | Admitted::Open(..) => {
+                self.progress.read();
+                for DroppedField { route, field, .. } in dropped {
+                    let topic = partition.topic.clone();
+                    self.turn.fact(Fact::FieldDropped {
+                        topic,
+                        route,
+                        field,
+                    });
+                }
             }
-            Verdict::Emit(planned) => {
-                state.open = planned.len();
-                self.records.insert(id, state);
+        }
+        match admitted {
+            Admitted::Ignored | Admitted::SettledBefore | Admitted::Skipped => {}
+            Admitted::Rejected(charge, kept) => {
+                self.held.came_in(charge);
+                self.note_kept(kept);
+            }
+            Admitted::Open(charge, id) => {
+                self.held.came_in(charge);
+                let planned = match verdict {
+                    Verdict::Emit(planned) => planned,
+                    Verdict::Skip(_) | Verdict::Reject(_) => Vec::new(),
+                };
                 for (ordinal, plan) in (0..).zip(planned) {
-                    let receipt = Receipt {
-                        record: id,
-                        ordinal,
-                        change: ChangeKey::of(&plan),
-                    };
-                    self.enqueue(&partition, plan, receipt);
+                    let change = ChangeKey::of(&plan);
+                    let receipt = self.partitions.oblige(id, ordinal, change);
+                    self.enqueue(&partition, plan, receipt, change);
                 }
-                if self.records.get(&id).is_some_and(|state| state.open == 0) {
-                    self.conclude(id);
-                }
+                let kept = self.partitions.taken_in(&mut self.turn, id);
+                self.note_kept(kept);
             }
         }
+        self.partitions.look_ahead(&partition);
     }
 
-    /// A record that never was charged is settled.
-    fn settled_unseen(&mut self, record: &Record, event_ms: Option<i64>, settlement: Settlement) {
-        self.turn.fact(Fact::Settled {
-            topic: record.position.partition.topic.clone(),
-            settlement,
-            event_ms,
-            record_ms: record.timestamp_ms,
-        });
-    }
-
-    fn enqueue(&mut self, partition: &TopicPartition, plan: Planned, receipt: Receipt) {
+    fn enqueue(
+        &mut self,
+        partition: &TopicPartition,
+        plan: Planned,
+        receipt: Receipt,
+        change: ChangeKey,
+    ) {
         let Planned {
             route,
             mut operation,
@@ -223,12 +127,10 @@ impl Machine {
         } = plan;
         let ages = match &operation {
             Operation::Identify(identify) => {
-                let record = self.records.get(&receipt.record);
-                Ages::of(&identify.fields, record.and_then(|record| record.event_ms))
+                Ages::of(&identify.fields, self.partitions.event_ms(&receipt))
             }
             Operation::Track(_) | Operation::KObject(_) => Ages::default(),
         };
-        let change = receipt.change;
         let keys = match self.lane_keys(&operation) {
             Ok(keys) => keys,
             Err(detail) => {
@@ -237,7 +139,8 @@ impl Machine {
                     detail,
                     route: Some(route),
                 };
-                self.reject_receipt(receipt, rejected);
+                self.partitions
+                    .reject_unplaced(&mut self.turn, receipt, rejected);
                 return;
             }
         };
@@ -248,7 +151,8 @@ impl Machine {
                 copy = true;
             }
             Some(reason) => {
-                self.skip_receipt(receipt, reason);
+                self.partitions
+                    .skip_unplaced(&mut self.turn, receipt, reason);
                 return;
             }
             None => {}
@@ -286,7 +190,7 @@ impl Machine {
         if is_object {
             self.histories.begin(id, begun);
         }
-        self.receipts.attach(id, receipt);
+        self.partitions.attach(id, receipt);
     }
 
     /// Whether an earlier owner of the partition began to write this, and whether what became of it is in doubt.
@@ -296,12 +200,10 @@ impl Machine {
         operation: &Operation,
         receipt: &Receipt,
     ) -> (bool, bool) {
-        let (Operation::KObject(object), Some(record)) =
-            (operation, self.records.get(&receipt.record))
-        else {
+        let named = self.partitions.operation_ref(receipt);
+        let (Operation::KObject(object), Some(operation)) = (operation, named) else {
             return (false, false);
         };
-        let operation = receipt.operation(&record.record);
         self.inheritance.has_begun(partition, object, operation)
     }
 
@@ -361,7 +263,7 @@ impl Machine {
             && state.partition == *arriving.partition
             && !state.copy
             && history.begun == arriving.begun
-            && !(journalled && self.receipts.of(tail).len() >= MERGED);
+            && !(journalled && self.partitions.carried(tail) >= MERGED);
         if !may_merge {
             return Some(receipt);
         }
@@ -382,7 +284,7 @@ impl Machine {
         if bytes > crate::batch::MAX_BYTES {
             return Some(receipt);
         }
-        self.receipts.attach(tail, receipt);
+        self.partitions.attach(tail, receipt);
         self.work.replace(tail, merged, ages, bytes);
         None
     }

@@ -20,7 +20,7 @@ use crate::outcome::{HoldCause, JobTicket};
 use crate::port::StateWriteId;
 use crate::record::{Epoch, TopicPartition};
 use crate::state_log::writer::{Capacity, SliceWriter};
-use crate::state_log::{Content, Entity, Entry, Intent, IntentItem, OperationRef};
+use crate::state_log::{Content, Entity, Entry, Intent, IntentItem};
 use crate::trouble::Trouble;
 use crate::work;
 
@@ -241,17 +241,8 @@ impl Machine {
             reference: super::dispatch::reference(id),
             object: object_hash(&object.klass, &object.external_id),
             version: object.version.clone(),
-            operations: self.operation_refs(id),
+            operations: self.partitions.operation_refs(id),
         })
-    }
-
-    /// The operations of records that an operation carries out.
-    pub(super) fn operation_refs(&self, id: OperationId) -> Vec<OperationRef> {
-        let refs = self.receipts.of(id).iter().filter_map(|receipt| {
-            let record = self.records.get(&receipt.record)?;
-            Some(receipt.operation(&record.record))
-        });
-        refs.collect()
     }
 
     /// The submission was accepted: its job is journalled.
@@ -324,7 +315,7 @@ impl Machine {
 
     /// Writes whose intents are journalled, or concern nobody any more, leave.
     pub(super) fn send_journalled(&mut self, now: Instant) {
-        if self.is_membership_in_doubt() {
+        if self.partitions.is_membership_in_doubt() {
             return;
         }
         let ready: Vec<u64> = self
@@ -355,7 +346,7 @@ impl Machine {
     /// Ends the hold when nothing of the state topic fails any more.
     pub(super) fn state_works(&mut self) {
         let failing = self.journal.writers.values().any(|writer| writer.failed)
-            || self.assignments.values().any(|one| one.restore_failed);
+            || self.partitions.fails_to_restore();
         if failing || !self.journal.failing {
             return;
         }
@@ -383,10 +374,7 @@ impl Machine {
             if writer.slice.is_busy() || writer.slice.is_idle() {
                 continue;
             }
-            let draining = self
-                .assignments
-                .get(partition)
-                .is_some_and(|one| one.drain.is_some());
+            let draining = self.partitions.is_draining(partition);
             let at = *writer.next_at.get_or_insert(now + linger);
             let hurry = (writer.slice.is_urgent() || draining) && !writer.failed;
             if at > now && !hurry {

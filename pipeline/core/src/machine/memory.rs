@@ -62,9 +62,7 @@ impl Machine {
         let caches = self.directory.bytes() + events + self.identities.bytes();
         let beside = caches + self.resolver.bytes() + self.journal.bytes();
         let charged = u64::try_from(beside.saturating_sub(OWN)).unwrap_or(u64::MAX);
-        if self.budget.set_beside(charged).is_some() {
-            self.pauses_changed = true;
-        }
+        self.partitions.charge_beside(charged);
     }
 }
 
@@ -75,8 +73,8 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::charge::Charge;
     use crate::directory::KnownObject;
+    use crate::partitions::budget::Charge;
     use crate::repeat::ChangeKey;
     use crate::revision::Revision;
     use crate::said::{Ages, Said};

@@ -14,10 +14,9 @@ mod answer_resolve;
 mod answer_write;
 mod asleep;
 mod commit;
-mod commit_room;
 mod dispatch;
 mod drain;
-mod guard;
+mod ends;
 mod held;
 mod identities;
 mod inherit;
@@ -26,7 +25,6 @@ mod intake;
 mod journal;
 mod key;
 mod letters;
-mod life;
 mod look;
 mod memory;
 mod progress;
@@ -36,7 +34,6 @@ mod remember;
 mod restore;
 mod schedule;
 mod settings;
-mod settle;
 mod shares;
 mod snapshot;
 mod split;
@@ -51,25 +48,21 @@ pub use self::journal::StateSettings;
 pub use self::progress::{PerKind, Progress};
 pub use self::settings::{MachineSettings, TopicSettings};
 pub use self::snapshot::{HoldView, PartitionView, Snapshot, StateView};
-use self::state::{Assignment, RecordState, Sent};
-use crate::charge::Budget;
-use crate::dead_letter::DeadLetterGuard;
+use self::state::Sent;
 use crate::directory::{Directory, Generations};
 use crate::fact::Fact;
 use crate::fair::Turns;
 use crate::hold::{Family, Holds, Scope};
 use crate::job::Jobs;
-use crate::lookup::Lookup;
 use crate::objects::history::Histories;
 use crate::operation::Klass;
 use crate::outcome::HoldCause;
-use crate::partitions::receipts::Receipts;
-use crate::port::RecordId;
+use crate::partitions::Partitions;
 pub use crate::port::{CommitAnswer, CommitEntry, Committed, Effect, Input};
 pub use crate::port::{LetterId, RequestId, StateWriteId};
 use crate::quarantine::Quarantine;
 use crate::quota::Quota;
-use crate::record::{Topic, TopicPartition};
+use crate::record::Topic;
 use crate::resolve::Resolver;
 use crate::revision::Revisions;
 use crate::turn::Turn;
@@ -79,10 +72,8 @@ use crate::work::Work;
 #[derive(Debug)]
 pub struct Machine {
     settings: MachineSettings,
-    assignments: BTreeMap<TopicPartition, Assignment>,
     topology: BTreeMap<Topic, u32>,
-    records: Lookup<RecordId, RecordState>,
-    receipts: Receipts,
+    partitions: Partitions,
     work: Work,
     histories: Histories,
     requests: BTreeMap<RequestId, Sent>,
@@ -94,13 +85,8 @@ pub struct Machine {
     quota: Quota,
     turns: Turns,
     holds: Holds,
-    guard: DeadLetterGuard,
     quarantine: Quarantine,
-    budget: Budget,
     held: held::HeldWork,
-    /// Which partitions rest is to be looked at.
-    pauses_changed: bool,
-    letter_timers: BTreeSet<(Instant, RecordId)>,
     customer_refs: bool,
     object_refs: bool,
     duplicates_refused: BTreeSet<Klass>,
@@ -108,8 +94,6 @@ pub struct Machine {
     failures: u32,
     key: key::KeyHealth,
     successes: success::Successes,
-    commit: state::CommitState,
-    letters: letters::Letters,
     progress: Progress,
     journal: journal::Journal,
     inheritance: inheritance::Inheritance,
@@ -128,10 +112,8 @@ impl Machine {
         let resolver = Resolver::new(settings.resolver());
         let caches = memory::entries(&settings);
         Self {
-            assignments: BTreeMap::new(),
             topology: BTreeMap::new(),
-            records: Lookup::default(),
-            receipts: Receipts::default(),
+            partitions: Partitions::new(settings.partitions()),
             work: Work::new(settings.patience),
             histories: Histories::default(),
             requests: BTreeMap::new(),
@@ -143,12 +125,8 @@ impl Machine {
             quota: Quota::new(settings.quota),
             turns: Turns::default(),
             holds: Holds::new(settings.patient_probes, settings.eager_probes),
-            guard: DeadLetterGuard::new(settings.accept_dead_letters.clone()),
             quarantine: Quarantine::default(),
-            budget: Budget::new(settings.budget),
             held: held::HeldWork::default(),
-            pauses_changed: false,
-            letter_timers: BTreeSet::new(),
             customer_refs: true,
             object_refs: true,
             duplicates_refused: BTreeSet::new(),
@@ -156,8 +134,6 @@ impl Machine {
             failures: 0,
             key: key::KeyHealth::default(),
             successes: success::Successes::default(),
-            commit: state::CommitState::default(),
-            letters: letters::Letters::default(),
             progress: Progress::default(),
             journal: journal::Journal::default(),
             inheritance: inheritance::Inheritance::default(),
@@ -174,8 +150,8 @@ impl Machine {
     ///
     /// Time never goes back: a `now` below an earlier one is taken as it is and only delays what is due.
     pub fn step(&mut self, now: Instant, input: Input) -> Vec<Effect> {
-        self.notice_sleep(now);
-        self.turn.now = now;
+        let before = std::mem::replace(&mut self.turn.now, now);
+        self.notice_sleep(before);
         match input {
             Input::Topology(topics) => self.on_topology(now, topics),
             Input::Assigned {
@@ -183,19 +159,21 @@ impl Machine {
                 epoch,
                 committed,
             } => self.on_assigned(now, &partition, epoch, committed.as_ref()),
-            Input::Revoked { partition, epoch } => self.on_revoked(now, &partition, epoch),
+            Input::Revoked { partition, epoch } => self.on_revoked(&partition, epoch),
             Input::Lost { partition, epoch } => self.on_lost(now, &partition, epoch),
             Input::NewLife {
                 partition,
                 epoch,
                 from,
                 cause,
-            } => self.on_new_life(now, &partition, epoch, from, cause),
+            } => self.on_new_life(&partition, epoch, from, cause),
             Input::Vanished {
                 partition,
                 epoch,
                 gap,
-            } => self.on_vanished(&partition, epoch, gap),
+            } => self
+                .partitions
+                .vanish(&mut self.turn, &partition, epoch, gap),
             Input::Record {
                 record,
                 epoch,
@@ -223,7 +201,7 @@ impl Machine {
             }
             Input::StateWritten { write, result } => self.on_state_written(now, write, result),
             Input::ReleaseHold(id) => self.on_release(now, id),
-            Input::Shutdown => self.on_shutdown(now),
+            Input::Shutdown => self.on_shutdown(),
             Input::Wake => {}
         }
         self.fire_timers(now);
@@ -234,10 +212,10 @@ impl Machine {
         self.flush_state(now);
         self.hold_tripped(now);
         self.limit_held(now);
-        self.settle_commits(now);
+        self.settle_commits();
         self.check_drains(now);
         self.charge_beside();
-        self.settle_pauses();
+        self.partitions.settle_pauses(&mut self.turn);
         self.report_broken(now);
         self.turn.end()
     }
@@ -261,7 +239,9 @@ impl Machine {
                 (Scope::Family(Family::KObjectWrite(klass)), HoldCause::Quarantine) => {
                     self.quarantine.release(klass);
                 }
-                (Scope::Letters(to), _) => self.send_waiting_letters(now, *to),
+                (Scope::Letters(to), _) => {
+                    self.partitions.send_waiting_letters(&mut self.turn, *to)
+                }
                 (Scope::Destination | Scope::Family(_) | Scope::State, _) => {}
             }
             self.turn.fact(Fact::HoldEnded { scope, cause });

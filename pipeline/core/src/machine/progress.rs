@@ -93,7 +93,7 @@ impl Machine {
             let Some(state) = self.work.get(id) else {
                 continue;
             };
-            let count = self.receipts.of(id).len() as u64;
+            let count = self.partitions.carried(id) as u64;
             if state.wait().is_under_way() {
                 *progress.under_way.of(&state.operation) += count;
             } else if !held || !matches!(self.held_by(id, state), Some(HeldBy::Hold(_))) {

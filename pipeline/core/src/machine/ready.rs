@@ -103,7 +103,7 @@ impl Machine {
             standing: standing.as_ref(),
             made: standing
                 .as_ref()
-                .is_some_and(|standing| self.is_made(id, &standing.changes)),
+                .is_some_and(|standing| self.partitions.is_made(id, &standing.changes)),
             keyed: topic.is_some_and(|topic| topic.keyed),
             alone: self.alone,
             held: self.holds.get(&writes).is_some(),
@@ -196,13 +196,8 @@ impl Machine {
 
     pub(super) fn fire_timers(&mut self, now: Instant) {
         self.work.unpark(&self.turn);
-        while let Some((at, record)) = self.letter_timers.first().copied() {
-            if at > now {
-                break;
-            }
-            self.letter_timers.pop_first();
-            self.letter_pause_over(at, record);
-        }
+        let kept = self.partitions.send_due_letters(&mut self.turn);
+        self.note_kept(kept);
         self.resolver.tick(now);
     }
 

@@ -8,7 +8,7 @@ use crate::directory::{KnownObject, customer_hash, object_hash};
 use crate::operation::{CustomerKey, Operation};
 use crate::outcome::SkipReason;
 use crate::record::{Offset, TopicPartition};
-use crate::repeat::{ChangeKey, Changes};
+use crate::repeat::ChangeKey;
 use crate::said::Ages;
 use crate::state_log::{Content, Entity, Entry};
 use crate::work::LaneId;
@@ -19,12 +19,8 @@ const LOOKED_BACK: usize = 64;
 impl Machine {
     /// The record that an operation comes from: the latest of its partition.
     pub(super) fn origin(&self, id: OperationId) -> Option<(TopicPartition, Offset)> {
-        let state = self.work.get(id)?;
-        let records = self.receipts.of(id).iter().filter_map(|receipt| {
-            let record = self.records.get(&receipt.record)?;
-            Some(record.record.position.offset)
-        });
-        Some((state.partition.clone(), records.max()?))
+        let partition = self.work.get(id)?.partition.clone();
+        Some((partition, self.partitions.highest(id)?))
     }
 
     pub(super) fn note(
@@ -147,14 +143,6 @@ impl Machine {
         }
     }
 
-    /// Whether all that an operation changes was made before.
-    pub(super) fn is_made(&self, id: OperationId, made: &Changes) -> bool {
-        self.receipts
-            .of(id)
-            .iter()
-            .all(|one| made.contains(one.change))
-    }
-
     /// Whether another operation of the lane makes the same change: only when that has ended is it known whether this one is a
     /// repeat, and until then it must not be laid over what stands between the two.
     pub(super) fn is_copy(&self, lane: LaneId, operation: &Operation, change: ChangeKey) -> bool {
@@ -162,6 +150,6 @@ impl Machine {
             return false;
         }
         let mut before = self.work.latest_in_lane(lane, LOOKED_BACK);
-        before.any(|id| self.receipts.of(id).iter().any(|one| one.change == change))
+        before.any(|id| self.partitions.changes(id).any(|one| one == change))
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
+use super::Machine;
 use super::journal::Writer;
-use super::{Effect, Machine};
 use crate::fact::Fact;
 use crate::record::{Epoch, TopicPartition};
 use crate::state_log::reduce::Slice;
@@ -12,16 +12,6 @@ use crate::state_log::{Content, Entity, Entry, OwnerId, SliceId};
 use crate::trouble::Trouble;
 
 impl Machine {
-    pub(super) fn ask_restore(&mut self, partition: &TopicPartition) {
-        if let Some(assignment) = self.assignments.get_mut(partition) {
-            assignment.restoring = true;
-            assignment.restore_at = None;
-            let epoch = assignment.epoch;
-            let partition = partition.clone();
-            self.turn.effect(Effect::Restore { partition, epoch });
-        }
-    }
-
     pub(super) fn on_restore_failed(
         &mut self,
         now: Instant,
@@ -30,36 +20,21 @@ impl Machine {
         trouble: Trouble,
     ) {
         let retry = self.settings.state.unwrap_or_default().retry;
-        let Some(assignment) = self.assignments.get_mut(partition) else {
-            return;
-        };
-        if assignment.epoch != epoch || !assignment.restoring {
+        let waits = self
+            .partitions
+            .restore_failed(&self.turn, partition, epoch, retry);
+        if !waits {
             return;
         }
-        assignment.restore_failed = true;
-        assignment.restore_at = Some(now + retry);
         self.turn.fact(Fact::StateFailed);
         self.state_fails(now, trouble);
     }
 
     /// Asks again for slices that could not be restored.
     pub(super) fn restore_again(&mut self, now: Instant) {
-        let due: Vec<TopicPartition> = self
-            .assignments
-            .iter()
-            .filter(|(_, one)| one.restore_at.is_some_and(|at| at <= now))
-            .map(|(partition, _)| partition.clone())
-            .collect();
-        for partition in due {
-            self.ask_restore(&partition);
+        for partition in self.partitions.due_restores(now) {
+            self.partitions.ask_restore(&mut self.turn, &partition);
         }
-    }
-
-    pub(super) fn next_restore(&self) -> Option<Instant> {
-        self.assignments
-            .values()
-            .filter_map(|one| one.restore_at)
-            .min()
     }
 
     pub(super) fn on_restored(
@@ -69,15 +44,9 @@ impl Machine {
         epoch: Epoch,
         slice: Slice,
     ) {
-        let Some(assignment) = self.assignments.get_mut(partition) else {
-            return;
-        };
-        if assignment.epoch != epoch || !assignment.restoring {
+        if !self.partitions.restored(partition, epoch) {
             return;
         }
-        assignment.restoring = false;
-        assignment.restore_failed = false;
-        assignment.restore_at = None;
         let settings = self.settings.state.unwrap_or_default();
         let owner = OwnerId::new(self.settings.seed, epoch.0);
         let writer = SliceWriter::new(SliceId::of(partition), owner, &slice, settings.capacity);
@@ -120,6 +89,5 @@ impl Machine {
                 ) => {}
             }
         }
-        self.pauses_changed = true;
     }
 }

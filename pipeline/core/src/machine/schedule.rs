@@ -23,7 +23,7 @@ impl Machine {
     /// Sends what may be sent until permits, work or room run out.
     pub(super) fn schedule(&mut self, now: Instant) {
         self.next_permit = None;
-        if self.is_membership_in_doubt() {
+        if self.partitions.is_membership_in_doubt() {
             return;
         }
         self.send_journalled(now);
@@ -146,7 +146,7 @@ impl Machine {
         let stepped = self.turn.now;
         let plenty = self.is_plenty(now);
         let room = self.requests.len() + self.journal.submits() < self.settings.max_in_flight;
-        let awake = !self.is_membership_in_doubt();
+        let awake = !self.partitions.is_membership_in_doubt();
         let sending = if room && awake && self.holds.get(&Scope::Destination).is_none() {
             let later = |at: Instant| {
                 if at > stepped {
@@ -167,18 +167,18 @@ impl Machine {
             [None; 6]
         };
         let timer = self.work.next_time();
-        let letter = self.letter_timers.first().map(|(at, _)| *at);
+        let letter = self.partitions.next_letter();
         let probe = self.holds.next_probe(stepped);
         let others = [
             timer,
             letter,
             probe,
-            self.next_commit(),
-            self.next_drain_check(now),
+            self.partitions.next_commit(),
+            self.partitions.next_drain_check(now),
             self.next_count(),
             self.next_permit,
             self.journal.next_flush(),
-            self.next_restore(),
+            self.partitions.next_restore(),
         ];
         sending
             .into_iter()

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::journal::StateSettings;
 use crate::batch::Patience;
-use crate::charge::Charge;
 use crate::job::JobTiming;
+use crate::partitions::PartitionSettings;
+use crate::partitions::budget::Charge;
 use crate::quota::QuotaSettings;
 use crate::record::Topic;
 use crate::resolve::ResolverSettings;
@@ -125,6 +126,16 @@ impl MachineSettings {
             state: None,
             seed: 1,
         })
+    }
+
+    pub(super) fn partitions(&self) -> PartitionSettings {
+        PartitionSettings {
+            budget: self.budget,
+            accept_dead_letters: self.accept_dead_letters.clone(),
+            drain_timeout: self.drain_timeout,
+            commit_interval: self.commit_interval,
+            letter_retry: self.letter_retry,
+        }
     }
 
     pub(super) fn resolver(&self) -> ResolverSettings {

@@ -28,12 +28,7 @@ impl Machine {
         let (mut total, mut owned) = (0.0, 0.0);
         for (topic, weight, partitions) in counted {
             total += weight;
-            let mine = self
-                .assignments
-                .keys()
-                .filter(|partition| partition.topic == *topic)
-                .count();
-            let mine = u32::try_from(mine).unwrap_or(u32::MAX);
+            let mine = u32::try_from(self.partitions.owned_of(topic)).unwrap_or(u32::MAX);
             owned += weight * f64::from(mine.min(partitions)) / f64::from(partitions);
         }
         let weight = if total > 0.0 { owned / total } else { 0.0 };

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use super::Machine;
 use super::progress::Progress;
-use super::state::Assignment;
-use crate::charge::{Charge, Gate};
 use crate::hold::Scope;
-use crate::outcome::{HoldCause, Waits};
-use crate::record::{Epoch, Offset, TopicPartition};
+use crate::outcome::HoldCause;
+use crate::partitions::budget::{Charge, Gate};
+pub use crate::partitions::view::PartitionView;
+use crate::record::Offset;
 use crate::trouble::Seen;
 use crate::work::Wait;
 
@@ -83,35 +83,6 @@ pub struct StateView {
     pub failing: bool,
 }
 
-/// One owned partition.
-#[derive(Debug, Clone)]
-pub struct PartitionView {
-    /// Which.
-    pub partition: TopicPartition,
-    /// Under which assignment.
-    pub epoch: Epoch,
-    /// Records that are not settled.
-    pub unsettled: u64,
-    /// Records settled in this assignment.
-    pub settled: u64,
-    /// Up to where everything is settled.
-    pub frontier: Option<Offset>,
-    /// The offset after the last record that was read; `None` before the first.
-    pub read_to: Option<Offset>,
-    /// What the broker has acknowledged.
-    pub committed: Option<Offset>,
-    /// What part of the longest text that brokers take stands beside its last commit; above 1 if it would take more.
-    pub metadata_used: f64,
-    /// Events that wait for room in it.
-    pub kept_back: usize,
-    /// Whether it is being handed back.
-    pub draining: bool,
-    /// Whether its slice of the state topic is not restored yet.
-    pub restoring: bool,
-    /// Why its records are not read now although the budget has room.
-    pub waits: Option<Waits>,
-}
-
 /// One hold.
 #[derive(Debug, Clone)]
 pub struct HoldView {
@@ -138,44 +109,20 @@ impl Snapshot {
 }
 
 impl Machine {
-    /// Why records of a partition are not read although the budget has room.
-    fn waits(&self, partition: &TopicPartition, assignment: &Assignment) -> Option<Waits> {
-        let held = self.held.waits.get(partition).copied();
-        let guard = self.guard.is_holding(&partition.topic);
-        held.or_else(|| guard.then_some(Waits::Guard))
-            .or_else(|| assignment.room.rests().then_some(Waits::CommitRoom))
-    }
-
     /// A picture of the machine. It costs a walk over all operations: take it once a second, not once a step.
     #[must_use]
     pub fn snapshot(&self, now: Instant) -> Snapshot {
-        let mut partitions: Vec<PartitionView> = self
-            .assignments
-            .iter()
-            .map(|(partition, assignment)| PartitionView {
-                partition: partition.clone(),
-                epoch: assignment.epoch,
-                unsettled: assignment.in_hand(),
-                settled: assignment.ledger.settled(),
-                frontier: assignment.ledger.frontier(),
-                read_to: assignment.ledger.read_to(),
-                committed: assignment.acked,
-                metadata_used: assignment.room.used(self.commit.limit),
-                kept_back: self.work.kept_back(partition),
-                draining: assignment.drain.is_some(),
-                restoring: assignment.restoring,
-                waits: self.waits(partition, assignment),
-            })
-            .collect();
-        partitions.sort_by(|a, b| a.partition.cmp(&b.partition));
+        let partitions = self
+            .partitions
+            .views(|partition| self.work.kept_back(partition));
         Snapshot {
             partitions,
-            used: self.budget.used(),
+            used: self.partitions.budget().used(),
             held: self.held.charge,
-            cap: self.budget.cap(),
-            gate: self.budget.gate(),
+            cap: self.partitions.budget().cap(),
+            gate: self.partitions.budget().gate(),
             allowance: self.quota.allowance(),
-            guaranteed: if self.is_membership_in_doubt() {
+            guaranteed: if self.partitions.is_membership_in_doubt() {
                 0.0
             } else {
                 self.quota.weight()
@@ -184,9 +131,7 @@ impl Machine {
             frozen_until: self.quota.frozen_until(now),
             freezes: self.quota.freezes(),
             requests: self.requests.len(),
-            half_done: self
-                .records
-                .sum(|record| usize::from(record.delivered && record.open > 0)),
+            half_done: self.partitions.half_done(),
             lanes: self.work.lanes(),
             ready_tracks: self.work.ready_tracks(),
             ready_writes: self.work.ready_writes(),
@@ -195,7 +140,7 @@ impl Machine {
                 .work
                 .count(|entry| matches!(entry.wait(), Wait::Time(_))),
             jobs: self.jobs.len(),
-            letters: self.letters.open(),
+            letters: self.partitions.letters_under_way(),
             directory: self.directory.sizes(),
             directory_hits: self.directory.hits_and_misses(),
             state: self.settings.state.map(|_| StateView {

@@ -6,9 +6,6 @@ use serde_json::{Map, Value};
 
 use crate::operation::{Operation, Planned};
 
-/// What a record costs besides its bytes and operations: its states, its place in lanes and ledgers.
-pub(super) const RECORD_OVERHEAD: u64 = 800;
-
 /// What an operation costs besides its body.
 const OPERATION_OVERHEAD: u64 = 700;
 /// What an entry of a JSON object costs besides its texts.

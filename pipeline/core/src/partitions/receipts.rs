@@ -13,16 +13,32 @@ use crate::state_log::OperationRef;
 #[derive(Debug)]
 #[must_use = "a receipt that is dropped leaves its record unsettled for ever"]
 pub(crate) struct Receipt {
-    pub(crate) record: RecordId,
+    pub(super) record: RecordId,
     /// Its place among the operations of the record.
-    pub(crate) ordinal: u16,
+    ordinal: u16,
     /// What the operation changes: the same for every repeat of it.
-    pub(crate) change: ChangeKey,
+    pub(super) change: ChangeKey,
+    ended: bool,
 }
 
 impl Receipt {
+    pub(super) fn new(record: RecordId, ordinal: u16, change: ChangeKey) -> Self {
+        Self {
+            record,
+            ordinal,
+            change,
+            ended: false,
+        }
+    }
+
+    /// The one end of a receipt. Whose it was.
+    pub(super) fn end(mut self) -> RecordId {
+        self.ended = true;
+        self.record
+    }
+
     /// The operation, as the state topic names it.
-    pub(crate) fn operation(&self, record: &Record) -> OperationRef {
+    pub(super) fn operation(&self, record: &Record) -> OperationRef {
         OperationRef {
             offset: record.position.offset,
             ordinal: self.ordinal,
@@ -31,25 +47,46 @@ impl Receipt {
     }
 }
 
+impl Drop for Receipt {
+    fn drop(&mut self) {
+        debug_assert!(
+            self.ended || std::thread::panicking(),
+            "a receipt of {:?} was lost",
+            self.record
+        );
+    }
+}
+
 /// All receipts that operations carry.
 #[derive(Debug, Default)]
-pub(crate) struct Receipts {
+pub(super) struct Receipts {
     of: Lookup<OperationId, SmallVec<[Receipt; 1]>>,
 }
 
 impl Receipts {
     /// An operation carries a receipt from now on, beside those that it has.
-    pub(crate) fn attach(&mut self, operation: OperationId, receipt: Receipt) {
+    pub(super) fn attach(&mut self, operation: OperationId, receipt: Receipt) {
         self.of.entry(operation).or_default().push(receipt);
     }
 
     /// What an operation carried, now that it ends.
-    pub(crate) fn detach(&mut self, operation: OperationId) -> SmallVec<[Receipt; 1]> {
+    pub(super) fn detach(&mut self, operation: OperationId) -> SmallVec<[Receipt; 1]> {
         self.of.remove(&operation).unwrap_or_default()
     }
 
     /// What an operation carries.
-    pub(crate) fn of(&self, operation: OperationId) -> &[Receipt] {
+    pub(super) fn of(&self, operation: OperationId) -> &[Receipt] {
         self.of.get(&operation).map_or(&[], SmallVec::as_slice)
+    }
+}
+
+impl Drop for Receipts {
+    /// The whole machine goes, and leaves what is open to whoever reads it next.
+    fn drop(&mut self) {
+        for operation in self.of.keys_where(|_, _| true) {
+            for receipt in self.detach(operation) {
+                receipt.end();
+            }
+        }
     }
 }

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use ingest_core::call::{Call, CallResult};
-use ingest_core::commit_metadata::Metadata;
 use ingest_core::fact::Settlement;
 use ingest_core::machine::{Committed, Input};
 use ingest_core::outcome::{Outcome, Rejected, Rejection, RetryCause, SkipReason, Verdict};
+use ingest_core::partitions::commit_metadata::Metadata;
 use ingest_core::record::{Epoch, Offset};
 
 use crate::driver::Driver;

@@ -5,8 +5,8 @@
 //! before the source had heard of that, or a broker that takes less than was known, can fill it all the same: then no event is
 //! started but for the sake of the lowest unsettled record.
 
-use crate::commit_metadata::{Encoded, TextLimit, longest};
-use crate::ledger::Ledger;
+use super::commit_metadata::{Encoded, TextLimit, longest};
+use super::ledger::Ledger;
 
 /// Eighths of the limit that the longest possible text may take before the partition rests. The rest is for records that are on
 /// their way already.

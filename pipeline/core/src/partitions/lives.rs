@@ -5,16 +5,15 @@
 //! them. They settle there, and never move the frontier that is committed. When the partition leaves they have the time of
 //! the drain; what is not done by then is lost with the topic, and counted.
 
-use std::time::Instant;
-
-use super::Machine;
-use super::state::Assignment;
+use super::Partitions;
+use super::assignment::Assignment;
+use super::ledger::Ledger;
 use crate::batch::OperationId;
 use crate::fact::{Fact, LifeCause};
-use crate::ledger::Ledger;
 use crate::port::RecordId;
 use crate::reading::Gap;
 use crate::record::{Epoch, Offset, TopicPartition};
+use crate::turn::Turn;
 
 /// Former lives without a record in hand that are kept, because records of theirs may still be on their way here.
 const EXPECTED: usize = 8;
@@ -34,6 +33,11 @@ impl FormerLives {
     /// Records in hand.
     pub(super) fn live(&self) -> u64 {
         self.0.iter().map(|life| life.live).sum()
+    }
+
+    pub(super) fn find(&mut self, epoch: Epoch) -> Option<(&mut Ledger, &mut u64)> {
+        let former = self.0.iter_mut().find(|life| life.epoch == epoch)?;
+        Some((&mut former.ledger, &mut former.live))
     }
 
     fn end(&mut self, epoch: Epoch, ledger: Ledger, live: u64) {
@@ -56,37 +60,21 @@ impl FormerLives {
     }
 }
 
-impl Assignment {
-    /// Records in hand, of all lives.
-    pub(super) fn in_hand(&self) -> u64 {
-        self.live + self.former.live()
-    }
-
-    /// The ledger of an epoch of this assignment and its count of records in hand; `None` if it is of another assignment.
-    pub(super) fn life(&mut self, epoch: Epoch) -> Option<(&mut Ledger, &mut u64)> {
-        if epoch == self.epoch {
-            return Some((&mut self.ledger, &mut self.live));
-        }
-        let former = self.former.0.iter_mut().find(|life| life.epoch == epoch)?;
-        Some((&mut former.ledger, &mut former.live))
-    }
-}
-
-impl Machine {
-    pub(super) fn on_new_life(
+impl Partitions {
+    /// A held partition begins a new life. Whether its slice of the state topic was being restored; `None` if it is not held, or
+    /// is in that life already.
+    pub(crate) fn begin_life(
         &mut self,
-        now: Instant,
+        turn: &mut Turn,
         partition: &TopicPartition,
         epoch: Epoch,
         from: Offset,
         cause: LifeCause,
-    ) {
-        let Some(ended) = self.assignments.remove(partition) else {
-            return;
-        };
+    ) -> Option<bool> {
+        let ended = self.assignments.remove(partition)?;
         if ended.epoch >= epoch {
             self.assignments.insert(partition.clone(), ended);
-            return;
+            return None;
         }
         let mut former = ended.former;
         former.end(ended.epoch, ended.ledger, ended.live);
@@ -101,22 +89,23 @@ impl Machine {
         };
         self.assignments.insert(partition.clone(), assignment);
         self.pauses_changed = true;
-        self.turn.fact(Fact::LifeBegan {
+        turn.fact(Fact::LifeBegan {
             partition: partition.clone(),
             from,
             cause,
         });
-        self.start_kept_back(partition);
-        self.disinherit(partition);
-        if restoring {
-            self.ask_restore(partition);
-        }
-        self.held.changed = true;
-        self.commit.next_at = Some(now);
+        self.commits.next_at = Some(turn.now);
+        Some(restoring)
     }
 
     /// Records were deleted before they were read.
-    pub(super) fn on_vanished(&mut self, partition: &TopicPartition, epoch: Epoch, gap: Gap) {
+    pub(crate) fn vanish(
+        &mut self,
+        turn: &mut Turn,
+        partition: &TopicPartition,
+        epoch: Epoch,
+        gap: Gap,
+    ) {
         let Some(assignment) = self.assignments.get_mut(partition) else {
             return;
         };
@@ -125,7 +114,7 @@ impl Machine {
         };
         let records = ledger.vanish(gap.from, gap.to);
         if records > 0 {
-            self.turn.fact(Fact::Vanished {
+            turn.fact(Fact::Vanished {
                 partition: partition.clone(),
                 gap,
                 records,
@@ -134,7 +123,7 @@ impl Machine {
     }
 
     /// Whether the operation carries a record of a former life: nobody else can deliver it.
-    pub(super) fn is_last_chance(&self, id: OperationId) -> bool {
+    pub(crate) fn is_last_chance(&self, id: OperationId) -> bool {
         let receipts = self.receipts.of(id).iter();
         receipts
             .map(|receipt| receipt.record)
@@ -143,17 +132,17 @@ impl Machine {
 
     pub(super) fn is_of_former_life(&self, id: RecordId) -> bool {
         self.records.get(&id).is_some_and(|state| {
-            let assignment = self.assignments.get(&state.record.position.partition);
+            let assignment = self.assignments.get(state.partition());
             assignment.is_some_and(|assignment| assignment.epoch != state.epoch)
         })
     }
 
     /// The partition leaves now: what is in hand of its former lives is lost with them.
-    pub(super) fn count_lost_lives(&mut self, partition: &TopicPartition) {
+    pub(super) fn count_lost_lives(&self, turn: &mut Turn, partition: &TopicPartition) {
         let former = self.assignments.get(partition).map(|one| one.former.live());
         if let Some(records) = former.filter(|records| *records > 0) {
             let partition = partition.clone();
-            self.turn.fact(Fact::LifeCut { partition, records });
+            turn.fact(Fact::LifeCut { partition, records });
         }
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! Kafka forgets the offsets of a deleted topic, but a copied cluster or a person may bring back an offset that belongs to
 //! another life of the topic. So the text names its partition, the offset that it belongs to, and the time of the record at
-//! that offset: [`crate::ledger::Ledger`] compares it with the first record that it reads.
+//! that offset: [`crate::partitions::ledger::Ledger`] compares it with the first record that it reads.
 //!
 //! Form: `ki2.<partition mark>.<offset>.<time of its record>.<r for runs, b for bits><signs>`. What does not fit this form or the
 //! one before it, or another offset, is ignored, with a reason.

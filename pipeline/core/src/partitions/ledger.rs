@@ -5,12 +5,12 @@
 //! after the last if none is: it can only name what is contiguous, whatever the order in which records settle. Gaps in the
 //! offsets (compaction, transactions) are no concern, because only admitted offsets are waited for.
 //!
-//! What a former owner settled above its last commit is known from that commit's text ([`crate::commit_metadata`]): those
+//! What a former owner settled above its last commit is known from that commit's text ([`super::commit_metadata`]): those
 //! offsets are settled as soon as they are read.
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::commit_metadata::{Restored, Run};
+use super::commit_metadata::{Restored, Run};
 use crate::record::Offset;
 
 /// Offsets of one partition and epoch: what is open, and how far a commit may go.

@@ -12,28 +12,28 @@ use crate::outcome::Rejection;
 use crate::record::{Topic, TopicPartition};
 
 /// How many of a topic's records are remembered.
-pub const WINDOW: usize = 10_000;
+const WINDOW: usize = 10_000;
 /// From how many records on their share of rejections means something.
-pub const JUDGED_FROM: usize = 1_000;
+const JUDGED_FROM: usize = 1_000;
 /// One rejected record in this many, 5 %, trips the guard.
-pub const ONE_IN: usize = 20;
+const ONE_IN: usize = 20;
 /// Rejected records of one partition in a row, all for one reason, trip it whatever the share.
-pub const RUN: usize = 100;
+const RUN: usize = 100;
 
 /// Counts rejections by topic, and says which topics hold their dead letters back.
 #[derive(Debug)]
-pub struct DeadLetterGuard {
+pub(super) struct DeadLetterGuard {
     /// Topics of which any number may be dead-lettered.
     accepted: BTreeSet<Topic>,
-    shares: BTreeMap<(Topic, Stage), Share>,
-    runs: BTreeMap<(TopicPartition, Stage), Run>,
+    shares: BTreeMap<(Topic, Judged), Share>,
+    runs: BTreeMap<(TopicPartition, Judged), Run>,
     holding: BTreeSet<Topic>,
     tripped: Vec<Topic>,
 }
 
 /// Where a record was judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Stage {
+enum Judged {
     Mapping,
     Destination,
 }
@@ -54,8 +54,7 @@ struct Run {
 
 impl DeadLetterGuard {
     /// Nothing is counted yet; the topics in `accepted` never trip.
-    #[must_use]
-    pub fn new(accepted: BTreeSet<Topic>) -> Self {
+    pub(super) fn new(accepted: BTreeSet<Topic>) -> Self {
         Self {
             accepted,
             shares: BTreeMap::new(),
@@ -66,35 +65,34 @@ impl DeadLetterGuard {
     }
 
     /// Decoding and mapping judged a record; skipped ones are as good as mapped ones.
-    pub fn mapped(&mut self, partition: &TopicPartition, rejected: Option<Rejection>) {
-        self.count(partition, Stage::Mapping, rejected);
+    pub(super) fn mapped(&mut self, partition: &TopicPartition, rejected: Option<Rejection>) {
+        self.count(partition, Judged::Mapping, rejected);
     }
 
     /// A record that the mapping had given operations has ended.
-    pub fn ended(&mut self, partition: &TopicPartition, rejected: Option<Rejection>) {
+    pub(super) fn ended(&mut self, partition: &TopicPartition, rejected: Option<Rejection>) {
         let counted = rejected.filter(|reason| tells_of_the_mapping(*reason));
-        self.count(partition, Stage::Destination, counted);
+        self.count(partition, Judged::Destination, counted);
     }
 
     /// Whether dead letters of that topic wait.
-    #[must_use]
-    pub fn is_holding(&self, topic: &Topic) -> bool {
+    pub(super) fn is_holding(&self, topic: &Topic) -> bool {
         self.holding.contains(topic)
     }
 
     /// Topics that tripped since the last call.
-    pub fn take_tripped(&mut self) -> Vec<Topic> {
+    pub(super) fn take_tripped(&mut self) -> Vec<Topic> {
         std::mem::take(&mut self.tripped)
     }
 
     /// A person accepts what was rejected: letters of the topic may leave, and counting starts afresh.
-    pub fn release(&mut self, topic: &Topic) {
+    pub(super) fn release(&mut self, topic: &Topic) {
         self.holding.remove(topic);
         self.shares.retain(|(of, _), _| of != topic);
         self.runs.retain(|(of, _), _| of.topic != *topic);
     }
 
-    fn count(&mut self, partition: &TopicPartition, stage: Stage, rejected: Option<Rejection>) {
+    fn count(&mut self, partition: &TopicPartition, stage: Judged, rejected: Option<Rejection>) {
         let topic = &partition.topic;
         if self.accepted.contains(topic) || self.holding.contains(topic) {
             return;
