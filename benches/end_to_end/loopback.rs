@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
+use ingest_core::charge::Charge;
 use ingest_core::decode::{Format, Limits};
 use ingest_core::machine::{MachineSettings, TopicSettings};
 use ingest_core::mapping::Mapping;
-use ingest_core::partitions::budget::Charge;
 use ingest_core::record::{Partition, Topic};
 use ingest_core::route::Pipeline;
 use ingest_kafka::embedded::{EmbeddedBroker, MAX_PARTITION_BYTES};

@@ -5,8 +5,8 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use ingest_core::charge::Charge;
 use ingest_core::machine::{MachineSettings, StateSettings, TopicSettings};
-use ingest_core::partitions::budget::Charge;
 use ingest_core::record::Topic;
 use ingest_core::route::Pipeline;
 use ingest_kustomer::Client;

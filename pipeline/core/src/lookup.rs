@@ -112,3 +112,9 @@ impl<K: Hash + Eq + Ord + Clone, V> Lookup<K, V> {
         all
     }
 }
+
+/// What a hash map for that many entries occupies: an eighth of its places stays empty, and each has a byte of its own.
+#[must_use]
+pub fn map_bytes<K, V>(capacity: usize) -> usize {
+    capacity * 8 / 7 * (size_of::<(K, V)>() + 1)
+}

@@ -7,8 +7,8 @@ use crate::outcome::{DroppedField, Held, Rejected, Verdict};
 use crate::partitions::commit_metadata::Metadata;
 use crate::reading::Gap;
 use crate::record::{Epoch, Offset, Record, Topic, TopicPartition};
+use crate::state_log::StateRecord;
 use crate::state_log::reduce::Slice;
-use crate::state_log::writer::StateRecord;
 use crate::trouble::Trouble;
 
 /// Names a request until it is answered.

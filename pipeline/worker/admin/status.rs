@@ -5,8 +5,8 @@
 
 use std::time::Instant;
 
+use ingest_core::charge::Gate;
 use ingest_core::machine::{PartitionView, Snapshot};
-use ingest_core::partitions::budget::Gate;
 use serde::Serialize;
 
 pub use super::holds::{HoldStatus, LastError, Places, what_to_do};

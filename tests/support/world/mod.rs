@@ -23,7 +23,7 @@ use ingest_core::machine::{
 use ingest_core::outcome::Verdict;
 use ingest_core::partitions::commit_metadata::DEFAULT_LIMIT;
 use ingest_core::record::{Epoch, Position, Topic, TopicPartition};
-use ingest_core::state_log::writer::StateRecord;
+use ingest_core::state_log::StateRecord;
 use kustomer_sim::{Config, Sim, SimTime};
 
 pub(crate) use self::log::Log;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use ingest_core::machine::Input;
 use ingest_core::record::{Epoch, TopicPartition};
 use ingest_core::state_log::SliceId;
+use ingest_core::state_log::StateRecord;
 use ingest_core::state_log::reduce::{Slice, SliceReader};
-use ingest_core::state_log::writer::StateRecord;
 
 use super::World;
 

@@ -7,21 +7,22 @@ use smallvec::SmallVec;
 
 use super::Machine;
 use super::answer_job::in_order;
-use super::key::Refused;
-use super::state::{Sent, SentKind};
-use super::success::{Endpoint, endpoint};
+use super::endpoints::endpoint;
 use crate::batch::OperationId;
 use crate::call::{CallResult, Limits, Reply};
 use crate::fact::{Fact, OutcomeLabel, ResolvedBy};
+use crate::health::Endpoint;
+use crate::health::key::Refused;
 use crate::hold::{Family, Scope};
 use crate::operation::Operation;
 use crate::outcome::{HoldCause, Outcome, Rejection, RetryCause, SplitHint};
 use crate::port::RequestId;
+use crate::sending::{Sent, SentKind};
 use crate::trouble::Trouble;
 
 impl Machine {
     pub(super) fn on_replied(&mut self, now: Instant, request: RequestId, reply: Reply) {
-        let Some(sent) = self.requests.remove(&request) else {
+        let Some(sent) = self.sending.answered(request) else {
             return;
         };
         let Reply {
@@ -29,7 +30,7 @@ impl Machine {
             result,
             trouble,
         } = reply;
-        self.quota.observe(now, &limits);
+        self.sending.quota.observe(now, &limits);
         let took = now.saturating_duration_since(sent.at);
         self.turn.fact(Fact::Answered {
             class: sent.class,
@@ -83,48 +84,58 @@ impl Machine {
         let family = sent.family.as_ref();
         match verdict_of(result) {
             Health::Good => {
-                self.failures = 0;
-                self.successes.note_any(now);
+                self.health.is_alive();
+                self.health.successes.note_any(now);
                 let endpoint = self.endpoint_of(&sent.what);
-                self.key.taken(now, sent.at, endpoint.clone());
+                self.health.key.taken(now, sent.at, endpoint.clone());
                 // A job that was begun has not done anything yet: its items tell.
                 let done = label_of(result) != OutcomeLabel::Pending;
                 if let Some(endpoint) = endpoint.filter(|_| done) {
-                    self.successes.note(now, endpoint);
+                    self.health.successes.note(now, endpoint);
                 }
-                self.holds.probe_lost(now, family, &mut self.turn.jitter);
-                for (scope, cause) in self.holds.succeeded(family) {
+                self.health
+                    .holds
+                    .probe_lost(now, family, &mut self.turn.jitter);
+                for (scope, cause) in self.health.holds.succeeded(family) {
                     self.hold_ended(scope, cause);
                 }
             }
             Health::Alive => {
-                self.failures = 0;
-                self.holds.probe_lost(now, family, &mut self.turn.jitter);
+                self.health.is_alive();
+                self.health
+                    .holds
+                    .probe_lost(now, family, &mut self.turn.jitter);
                 if self
+                    .health
                     .holds
                     .get(&Scope::Destination)
                     .is_some_and(|h| h.cause == HoldCause::Unhealthy)
                 {
-                    for (scope, cause) in self.holds.succeeded(None) {
+                    for (scope, cause) in self.health.holds.succeeded(None) {
                         self.hold_ended(scope, cause);
                     }
                 }
             }
             Health::OrgLimited => {
-                self.holds.probe_lost(now, family, &mut self.turn.jitter);
-                self.quota.freeze(now, limits);
+                self.health
+                    .holds
+                    .probe_lost(now, family, &mut self.turn.jitter);
+                self.sending.quota.freeze(now, limits);
                 let wait = self
+                    .sending
                     .quota
                     .frozen_until(now)
                     .map_or(Duration::ZERO, |until| until - now);
                 self.turn.fact(Fact::Frozen { wait });
             }
             Health::Failed => {
-                self.failures = self.failures.saturating_add(1);
-                self.holds.probe_lost(now, family, &mut self.turn.jitter);
-                if self.failures >= self.settings.unhealthy_after {
-                    let times = if self.failures == self.settings.unhealthy_after {
-                        u64::from(self.failures)
+                let failures = self.health.failed();
+                self.health
+                    .holds
+                    .probe_lost(now, family, &mut self.turn.jitter);
+                if failures >= self.settings.unhealthy_after {
+                    let times = if failures == self.settings.unhealthy_after {
+                        u64::from(failures)
                     } else {
                         1
                     };
@@ -134,7 +145,9 @@ impl Machine {
             }
             Health::Held(cause) => {
                 // Whatever scope the hold has, the probe that met it is over.
-                self.holds.probe_lost(now, family, &mut self.turn.jitter);
+                self.health
+                    .holds
+                    .probe_lost(now, family, &mut self.turn.jitter);
                 self.on_held(now, sent, cause, trouble);
             }
         }
@@ -147,14 +160,14 @@ impl Machine {
             match &sent.what {
                 SentKind::Search(_) => {
                     if proved {
-                        self.resolver.turn_search_off();
+                        self.customers.turn_search_off();
                         self.turn.fact(Fact::SearchOff);
                     }
                     return;
                 }
                 SentKind::ResolveIdentify(_) => {
                     if proved {
-                        self.resolver.turn_identify_off();
+                        self.customers.turn_identify_off();
                     }
                     return;
                 }
@@ -192,9 +205,9 @@ impl Machine {
         let held = sent.family.clone().map(Scope::Family);
         // Of a family that waits for its role nothing else is expected. A bad key shows in the others.
         let waits_for_role = held
-            .and_then(|scope| self.holds.get(&scope))
+            .and_then(|scope| self.health.holds.get(&scope))
             .is_some_and(|hold| hold.cause == HoldCause::MissingRole);
-        match self.key.refused(now, sent.at, endpoint, minute) {
+        match self.health.key.refused(now, sent.at, endpoint, minute) {
             Refused::Key if !waits_for_role => (HoldCause::BadToken, false),
             Refused::Key | Refused::Role => (HoldCause::MissingRole, false),
             Refused::RoleProved => (HoldCause::MissingRole, true),
@@ -210,16 +223,17 @@ impl Machine {
         (times, trouble): (u64, Option<Trouble>),
     ) {
         let began = self
+            .health
             .holds
             .hold(now, scope.clone(), cause, &mut self.turn.jitter);
-        let Some(hold) = self.holds.note(now, &scope, times, trouble) else {
+        let Some(hold) = self.health.holds.note(now, &scope, times, trouble) else {
             return;
         };
         let seen = hold.seen.clone();
         if began {
-            self.held.changed = true;
+            self.health.held.changed();
             if scope == Scope::Family(Family::Tracking) {
-                self.resolver.no_answer_due(now);
+                self.customers.no_answer_due(now);
             }
             self.turn.fact(Fact::HoldBegan { scope, cause, seen });
         } else {
@@ -235,7 +249,7 @@ impl Machine {
 
     /// Something went wrong that keeps a scope on hold, and is no word on the probe under way.
     pub(super) fn note_trouble(&mut self, now: Instant, scope: &Scope, trouble: Trouble) {
-        if let Some(hold) = self.holds.note(now, scope, 1, Some(trouble)) {
+        if let Some(hold) = self.health.holds.note(now, scope, 1, Some(trouble)) {
             let fact = Fact::HoldGoesOn {
                 scope: scope.clone(),
                 cause: hold.cause,
@@ -247,7 +261,7 @@ impl Machine {
     }
 
     pub(super) fn hold_ended(&mut self, scope: Scope, cause: HoldCause) {
-        self.held.changed = true;
+        self.health.held.changed();
         self.turn.fact(Fact::HoldEnded { scope, cause });
     }
 
@@ -275,7 +289,7 @@ impl Machine {
                     (Some(id), Some(customer)) => {
                         self.learn_customer(customer.first(), &id, ResolvedBy::Tracking, origin);
                     }
-                    (None, Some(customer)) => self.resolver.answer_not_due(now, customer.first()),
+                    (None, Some(customer)) => self.customers.answer_not_due(now, customer.first()),
                     (_, None) => {}
                 }
             }
@@ -354,10 +368,10 @@ impl Machine {
         let attempts = state.attempts;
         // What contradicts itself is answered; what is not answered may be the endpoint's fault.
         let (success, since) = if cause == RetryCause::Conflict {
-            (self.successes.any(), state.last_attempt)
+            (self.health.successes.any(), state.last_attempt)
         } else {
-            let (endpoint, since) = endpoint(state, self.histories.of(operation));
-            (self.successes.of(&endpoint), since)
+            let (endpoint, since) = endpoint(state, self.objects.histories.of(operation));
+            (self.health.successes.of(&endpoint), since)
         };
         let others_succeeded = success
             .zip(since)

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::Machine;
-use super::success::Endpoint;
 use crate::batch::JobId;
 use crate::batch::OperationId;
 use crate::batch::{GroupKey, Verb};
 use crate::call::{ItemFate, ItemResult, JobReport};
 use crate::fact::{Fact, ResolvedBy};
-use crate::job::{InheritedItem, JobItems};
+use crate::health::Endpoint;
+use crate::jobs::{InheritedItem, JobItems};
+use crate::objects::quarantine::Way;
 use crate::operation::{CustomerKey, Operation};
 use crate::outcome::{Outcome, Rejection, RetryCause};
-use crate::quarantine::Way;
 
 /// A job that says it is complete but names no result for an item is asked this often before the item is looked at.
 const READS_OF_A_COMPLETE_JOB: u32 = 6;
@@ -90,11 +90,11 @@ impl Machine {
             }
             Some(JobItems::Customers { keys }) => {
                 if clean {
-                    self.successes.note(now, Endpoint::CustomerCreate);
+                    self.health.successes.note(now, Endpoint::CustomerCreate);
                 }
                 // Whether it was made or was there before is not told: it is there now.
                 for key in in_order(keys) {
-                    self.resolver.exists(now, &key);
+                    self.customers.exists(now, &key);
                 }
             }
             Some(JobItems::Inherited { items, .. }) => {
@@ -139,7 +139,7 @@ impl Machine {
         if let Some(Operation::KObject(object)) = state.map(|state| &state.operation) {
             let klass = object.klass.clone();
             let endpoint = Endpoint::Write(GroupKey { klass, verb });
-            self.successes.note(now, endpoint);
+            self.health.successes.note(now, endpoint);
         }
     }
 
@@ -163,23 +163,23 @@ impl Machine {
     fn settle_customer(&mut self, now: Instant, key: &CustomerKey, fate: ItemFate) {
         match fate {
             ItemFate::Stored(Some(id)) => {
-                self.successes.note(now, Endpoint::CustomerCreate);
-                self.resolver.note_share(key, false);
+                self.health.successes.note(now, Endpoint::CustomerCreate);
+                self.customers.note_share(key, false);
                 self.learn_customer(key, &id, ResolvedBy::Create, None);
             }
             ItemFate::Stored(None) => {
-                self.successes.note(now, Endpoint::CustomerCreate);
-                self.resolver.exists(now, key);
+                self.health.successes.note(now, Endpoint::CustomerCreate);
+                self.customers.exists(now, key);
             }
             ItemFate::Duplicate | ItemFate::Conflict => {
-                self.resolver.note_share(key, true);
-                self.resolver.exists(now, key);
+                self.customers.note_share(key, true);
+                self.customers.exists(now, key);
             }
             ItemFate::Gone | ItemFate::Limited(_) | ItemFate::Transient(_) => {
                 self.look_up_failed(now, key, &Endpoint::CustomerCreate);
             }
             ItemFate::Permanent(detail) => {
-                for operation in self.resolver.found(key) {
+                for operation in self.customers.found(key) {
                     let detail = format!("the customer could not be made: {detail}");
                     self.finish_rejected(operation, Rejection::RefusedByApi, detail);
                 }
@@ -222,7 +222,7 @@ impl Machine {
             }
             JobItems::Customers { keys } => {
                 for key in in_order(keys) {
-                    self.resolver.ask_again(now, &key);
+                    self.customers.ask_again(now, &key);
                 }
             }
             JobItems::Inherited { items, .. } => {
@@ -236,7 +236,7 @@ impl Machine {
 
     /// The job has ended, so nothing of it is under way: the object can be looked at without a wait.
     fn doubt_now(&mut self, id: OperationId) {
-        self.histories.doubt(id);
+        self.objects.histories.doubt(id);
         self.work.look(id);
     }
 }

@@ -6,14 +6,14 @@ use std::time::Instant;
 
 use super::Machine;
 use super::answer_job::in_order;
-use super::success::Endpoint;
 use crate::call::SearchFound;
+use crate::customers::NotFound;
 use crate::fact::{Fact, ResolvedBy};
+use crate::health::Endpoint;
 use crate::hold::{Family, Scope};
-use crate::job::JobItems;
+use crate::jobs::JobItems;
 use crate::operation::CustomerKey;
 use crate::outcome::{Outcome, Rejection, RetryCause, SplitHint};
-use crate::resolve::NotFound;
 
 impl Machine {
     pub(super) fn on_searched(
@@ -26,7 +26,7 @@ impl Machine {
             Outcome::Delivered(found) => {
                 if found.customers.is_empty() && found.unmatched > 0 {
                     // Hits that cannot be matched to a key: the search is of no use here.
-                    self.resolver.turn_search_off();
+                    self.customers.turn_search_off();
                     self.turn.fact(Fact::SearchOff);
                     self.ask_all_again(now, customers);
                     return;
@@ -34,26 +34,26 @@ impl Machine {
                 let by_key: BTreeMap<CustomerKey, Arc<str>> = found.customers.into_iter().collect();
                 for customer in customers {
                     let id = self
-                        .resolver
+                        .customers
                         .keys(customer)
                         .and_then(|keys| keys.iter().find_map(|key| by_key.get(key)))
                         .map(Arc::clone);
-                    self.resolver.note_share(customer, id.is_some());
+                    self.customers.note_share(customer, id.is_some());
                     match id {
                         Some(id) => self.learn_customer(customer, &id, ResolvedBy::Search, None),
-                        None => self.resolver.not_found(now, customer),
+                        None => self.customers.not_found(now, customer),
                     }
                 }
             }
             Outcome::Split(_) | Outcome::Reject(_) => {
-                if customers.len() < 2 || !self.resolver.halve_search() {
-                    self.resolver.turn_search_off();
+                if customers.len() < 2 || !self.customers.halve_search() {
+                    self.customers.turn_search_off();
                     self.turn.fact(Fact::SearchOff);
                 }
                 self.ask_all_again(now, customers);
             }
             Outcome::Retry(RetryCause::OrgQuota) => self.ask_all_again(now, customers),
-            Outcome::Hold(_) if self.is_waited_out(None) || !self.resolver.searches() => {
+            Outcome::Hold(_) if self.is_waited_out(None) || !self.customers.searches() => {
                 self.ask_all_again(now, customers);
             }
             // Whether it is a role that is missing is not proved yet.
@@ -74,7 +74,7 @@ impl Machine {
         match outcome {
             Outcome::Delivered(Some(id)) => self.learn_customer(key, &id, ResolvedBy::Read, None),
             Outcome::Delivered(None) => {
-                if let NotFound::Refused(operations) = self.resolver.proved_missing(now, key) {
+                if let NotFound::Refused(operations) = self.customers.proved_missing(now, key) {
                     for operation in operations {
                         self.reject_unknown_customer(operation);
                     }
@@ -83,7 +83,7 @@ impl Machine {
             Outcome::Reject(detail) => self.refuse_customer(key, &detail),
             Outcome::Split(SplitHint { detail, .. }) => self.refuse_customer(key, &detail),
             Outcome::Retry(RetryCause::OrgQuota) | Outcome::Hold(_) => {
-                self.resolver.ask_again(now, key);
+                self.customers.ask_again(now, key);
             }
             Outcome::Retry(_) | Outcome::Ambiguous | Outcome::Pending(_) => {
                 self.look_up_failed(now, key, &Endpoint::CustomerRead);
@@ -101,15 +101,15 @@ impl Machine {
             Outcome::Delivered(Some(id)) => {
                 self.learn_customer(key, &id, ResolvedBy::Tracking, None);
             }
-            Outcome::Delivered(None) => self.resolver.must_read(key),
+            Outcome::Delivered(None) => self.customers.must_read(key),
             Outcome::Reject(detail) => self.refuse_customer(key, &detail),
             Outcome::Split(SplitHint { detail, .. }) => self.refuse_customer(key, &detail),
             // Saying it twice changes nothing: an identity with nothing but keys only finds or makes.
-            Outcome::Retry(RetryCause::OrgQuota) => self.resolver.ask_again(now, key),
+            Outcome::Retry(RetryCause::OrgQuota) => self.customers.ask_again(now, key),
             Outcome::Hold(_)
-                if self.is_waited_out(Some(Family::Tracking)) || !self.resolver.identifies() =>
+                if self.is_waited_out(Some(Family::Tracking)) || !self.customers.identifies() =>
             {
-                self.resolver.ask_again(now, key);
+                self.customers.ask_again(now, key);
             }
             // Whether it is a role that is missing is not proved yet.
             Outcome::Hold(_) | Outcome::Retry(_) | Outcome::Ambiguous | Outcome::Pending(_) => {
@@ -143,7 +143,7 @@ impl Machine {
             // Customers refuse duplicates: whoever was made is found by the next look-up.
             Outcome::Retry(RetryCause::OrgQuota) | Outcome::Hold(_) => {
                 for key in in_order(keys) {
-                    self.resolver.ask_again(now, &key);
+                    self.customers.ask_again(now, &key);
                 }
             }
             Outcome::Delivered(()) | Outcome::Retry(_) | Outcome::Ambiguous => {
@@ -162,11 +162,10 @@ impl Machine {
         keys: BTreeMap<String, CustomerKey>,
         hint: &SplitHint,
     ) {
-        if hint.refs_refused && self.customer_refs {
-            self.customer_refs = false;
+        if hint.refs_refused && self.customers.name_no_more() {
             self.turn.fact(Fact::RefsOff);
             for key in in_order(keys) {
-                self.resolver.ask_again(now, &key);
+                self.customers.ask_again(now, &key);
             }
             return;
         }
@@ -177,9 +176,9 @@ impl Machine {
             if guilty.as_ref() == Some(&reference) {
                 self.refuse_customer(&key, &hint.detail);
             } else if guilty.is_some() {
-                self.resolver.ask_again(now, &key);
+                self.customers.ask_again(now, &key);
             } else {
-                self.resolver.ask_alone(&key);
+                self.customers.ask_alone(&key);
             }
         }
     }
@@ -187,15 +186,15 @@ impl Machine {
     /// A question about a customer failed: asked again later, and given up when it keeps failing while others of its kind
     /// succeed.
     pub(super) fn look_up_failed(&mut self, now: Instant, key: &CustomerKey, endpoint: &Endpoint) {
-        let attempt = self.resolver.failures(key) + 1;
+        let attempt = self.customers.failures(key) + 1;
         let delay = self
             .settings
             .retry
             .delay(attempt, None, &mut self.turn.jitter);
-        let succeeded = self.successes.of(endpoint);
-        let sick = self.resolver.failed(now, delay, key, succeeded);
+        let succeeded = self.health.successes.of(endpoint);
+        let sick = self.customers.failed(now, delay, key, succeeded);
         if sick >= self.settings.max_failures {
-            for operation in self.resolver.found(key) {
+            for operation in self.customers.found(key) {
                 let detail = format!(
                     "finding its customer failed {sick} times while other requests of its kind succeeded"
                 );
@@ -207,12 +206,12 @@ impl Machine {
     /// Whether a hold keeps the next such question back until it may be asked.
     fn is_waited_out(&self, family: Option<Family>) -> bool {
         let narrow = family.map(Scope::Family);
-        self.holds.get(&Scope::Destination).is_some()
-            || narrow.is_some_and(|scope| self.holds.get(&scope).is_some())
+        self.health.holds.get(&Scope::Destination).is_some()
+            || narrow.is_some_and(|scope| self.health.holds.get(&scope).is_some())
     }
 
     fn refuse_customer(&mut self, key: &CustomerKey, detail: &str) {
-        for operation in self.resolver.found(key) {
+        for operation in self.customers.found(key) {
             let detail = format!("the customer was refused: {detail}");
             self.finish_rejected(operation, Rejection::RefusedByApi, detail);
         }
@@ -220,7 +219,7 @@ impl Machine {
 
     fn ask_all_again(&mut self, now: Instant, customers: &[CustomerKey]) {
         for customer in customers {
-            self.resolver.ask_again(now, customer);
+            self.customers.ask_again(now, customer);
         }
     }
 }

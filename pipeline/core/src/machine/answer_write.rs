@@ -10,15 +10,16 @@ use crate::batch::Batch;
 use crate::batch::OperationId;
 use crate::batch::Verb;
 use crate::call::{Limits, Written};
-use crate::directory::KnownObject;
 use crate::fact::Fact;
-use crate::job::JobItems;
+use crate::jobs::JobItems;
+use crate::known::KnownObject;
+use crate::known::Revision;
 use crate::objects::decide::fingerprint;
+use crate::objects::quarantine::Way;
+use crate::objects::revisions::Trust;
 use crate::operation::{KObject, Operation};
 use crate::outcome::{JobTicket, Outcome, Rejection, RetryCause, SplitHint};
-use crate::quarantine::Way;
 use crate::repeat::{ChangeKey, Changes};
-use crate::revision::{Revision, Trust};
 
 impl Machine {
     pub(super) fn on_submitted(
@@ -84,7 +85,7 @@ impl Machine {
             group,
             operations: named,
         };
-        self.journal_job(&operations, &ticket);
+        self.memory.journal.accepted(&operations, &ticket);
         let job = self.jobs.add(now, ticket, items, with_refs);
         for id in operations {
             self.work.in_job(id, job);
@@ -144,7 +145,7 @@ impl Machine {
     /// The answer to a write that named an old revision on purpose. `true` if the write is still to be made: it was refused, as
     /// it should be, or not tried at all.
     fn is_lock_test(&mut self, id: OperationId, outcome: &Outcome<Written>) -> bool {
-        if !self.histories.test_answered(id) {
+        if !self.objects.histories.test_answered(id) {
             return false;
         }
         let Some(state) = self.work.get(id) else {
@@ -155,25 +156,25 @@ impl Machine {
         };
         match outcome {
             Outcome::Delivered(Written::Stored { .. }) => {
-                self.revisions.tested(&object.klass, Some(false));
+                self.objects.revisions.tested(&object.klass, Some(false));
                 self.turn.fact(Fact::LockIgnored);
                 false
             }
             Outcome::Retry(RetryCause::Conflict) => {
-                self.histories.test_conflicted(id);
-                self.revisions.tested(&object.klass, Some(true));
+                self.objects.histories.test_conflicted(id);
+                self.objects.revisions.tested(&object.klass, Some(true));
                 true
             }
             // For the revision or for itself: only the right revision can tell.
             Outcome::Reject(_) | Outcome::Split(_) => {
-                self.histories.test_refused(id);
-                self.revisions.tested(&object.klass, None);
+                self.objects.histories.test_refused(id);
+                self.objects.revisions.tested(&object.klass, None);
                 self.journal_refused(&[id]);
                 true
             }
             // It was not tried: the object may have changed by the time that it can be.
             Outcome::Hold(_) | Outcome::Retry(RetryCause::OrgQuota) => {
-                self.revisions.tested(&object.klass, None);
+                self.objects.revisions.tested(&object.klass, None);
                 self.journal_refused(&[id]);
                 true
             }
@@ -181,7 +182,7 @@ impl Machine {
             | Outcome::Pending(_)
             | Outcome::Retry(_)
             | Outcome::Ambiguous => {
-                self.revisions.tested(&object.klass, None);
+                self.objects.revisions.tested(&object.klass, None);
                 false
             }
         }
@@ -198,22 +199,22 @@ impl Machine {
         if let Some(state) = self.work.get(id)
             && let Operation::KObject(written) = &state.operation
         {
-            let history = self.histories.of(id);
+            let history = self.objects.histories.of(id);
             let counted = match verb {
                 Verb::Create => Revision::SinceCreate(0),
                 Verb::Update => history.decided.next(),
             };
             match (verb, shown) {
-                (Verb::Create, Some(rev)) => self.revisions.learn_first(rev),
+                (Verb::Create, Some(rev)) => self.objects.revisions.learn_first(rev),
                 // What has no version is written without a look: who wrote it in between is not known.
                 (Verb::Update, Some(_)) | (Verb::Create | Verb::Update, None) => {}
             }
             if verb == Verb::Update {
-                self.revisions.count(&written.klass, false);
+                self.objects.revisions.count(&written.klass, false);
             }
             if history.was_refused_in_test() {
                 // With the right revision it was taken.
-                self.revisions.tested(&written.klass, Some(true));
+                self.objects.revisions.tested(&written.klass, Some(true));
             }
             let (klass, sent) = (written.klass.clone(), state.last_attempt);
             let told = object.or_else(|| history.object_id.clone());
@@ -248,9 +249,7 @@ impl Machine {
 
     /// What is known of the object of that external id, if it is this one.
     fn known_as(&self, object: &KObject, id: &Arc<str>) -> Option<KnownObject> {
-        let known = self
-            .directory
-            .peek_object(&object.klass, &object.external_id);
+        let known = self.objects.cache.peek(&object.klass, &object.external_id);
         known
             .filter(|known| known.id == *id || !known.has_id())
             .cloned()
@@ -264,7 +263,7 @@ impl Machine {
     /// Somebody else wrote in between, or the revision was counted wrongly: look at the object before anything else.
     pub(super) fn conflict(&mut self, id: OperationId) {
         self.turn.fact(Fact::Conflict);
-        self.histories.conflict(id);
+        self.objects.histories.conflict(id);
         self.verify_now(id);
     }
 
@@ -275,7 +274,7 @@ impl Machine {
     /// An object of this external id exists: read it before anything else.
     pub(super) fn look_at(&mut self, id: OperationId) {
         if let Some(Operation::KObject(object)) = self.work.get(id).map(|state| &state.operation) {
-            self.duplicates_refused.insert(object.klass.clone());
+            self.objects.note_duplicate(&object.klass);
         }
         self.verify_now(id);
     }
@@ -293,18 +292,19 @@ impl Machine {
     /// How long a write that may have arrived is left alone before the object is looked at; `None` if it may be said again
     /// at once.
     pub(super) fn wait_in_doubt(&mut self, id: OperationId, verb: Verb) -> Option<Duration> {
-        self.histories.doubt(id);
+        self.objects.histories.doubt(id);
         let state = self.work.get(id)?;
-        let history = self.histories.of(id);
+        let history = self.objects.histories.of(id);
         let Operation::KObject(object) = &state.operation else {
             return None;
         };
         let refused = match verb {
-            Verb::Create => self.duplicates_refused.contains(&object.klass),
+            Verb::Create => self.objects.refuses_duplicates(&object.klass),
             Verb::Update => {
                 object.version.is_some()
-                    && self.revisions.trust(&object.klass) == Trust::Honoured
+                    && self.objects.revisions.trust(&object.klass) == Trust::Honoured
                     && self
+                        .objects
                         .revisions
                         .lock(&object.klass, history.decided, false)
                         .is_some()
@@ -314,7 +314,7 @@ impl Machine {
             return None;
         }
         let kind = format!("{}/{verb:?}", object.klass);
-        self.histories.look_first(id);
+        self.objects.histories.look_first(id);
         let least = self.settings.verification_wait;
         Some(self.jobs.verification_wait(&kind, least))
     }
@@ -327,10 +327,10 @@ impl Machine {
         let Operation::KObject(object) = &state.operation else {
             return;
         };
-        let again = self.histories.gone(id);
+        let again = self.objects.histories.gone(id);
         match verb {
             Verb::Update => {
-                self.histories.forget_object(id);
+                self.objects.histories.forget_object(id);
                 self.forget_object(id);
             }
             Verb::Create => {

@@ -8,21 +8,21 @@ use serde_json::{Map, Value, json};
 use smallvec::{SmallVec, smallvec};
 
 use super::schedule::ReadWork;
-use super::state::{Sent, SentKind};
 use super::{Effect, Machine};
 use crate::batch::Batch;
 use crate::batch::OperationId;
 use crate::batch::{GroupKey, Verb};
 use crate::call::{BulkItem, Call, Class};
-use crate::directory::object_hash;
+use crate::customers::Question;
 use crate::fact::Fact;
-use crate::hold::{Family, Passage};
+use crate::health::holds::Passage;
+use crate::hold::Family;
 use crate::invariant::Invariant;
+use crate::known::object_hash;
 use crate::operation::{CustomerKey, CustomerRef, KObject, Operation};
 use crate::partitions::Room;
-use crate::port::RequestId;
 use crate::record::TopicPartition;
-use crate::resolve::Question;
+use crate::sending::{Sent, SentKind};
 
 impl Machine {
     pub(super) fn dispatch(&mut self, now: Instant, class: Class, plenty: bool) {
@@ -36,8 +36,8 @@ impl Machine {
     }
 
     fn send(&mut self, now: Instant, call: Call, what: SentKind, family: Option<Family>) {
-        if self.holds.passage(now, family.as_ref()) == Passage::Probe {
-            self.holds.probe_sent(family.as_ref());
+        if self.health.holds.passage(now, family.as_ref()) == Passage::Probe {
+            self.health.holds.probe_sent(family.as_ref());
         }
         // An identity that is sent to learn an id is spent on finding a customer.
         let resolves = matches!(what, SentKind::ResolveIdentify(_));
@@ -57,17 +57,14 @@ impl Machine {
             | SentKind::ReadJob { .. }
             | SentKind::Probe => (1, false),
         };
-        let request = RequestId(self.turn.number());
         self.progress.spent(&what);
-        self.requests.insert(
-            request,
-            Sent {
-                what,
-                class,
-                family,
-                at: now,
-            },
-        );
+        let sent = Sent {
+            what,
+            class,
+            family,
+            at: now,
+        };
+        let request = self.sending.leave(&mut self.turn, sent);
         self.turn.fact(Fact::Sent {
             class,
             operations,
@@ -143,7 +140,7 @@ impl Machine {
     /// Whether both keys lead to one customer, in one request as in two: the most trusted key is the same, or what one has is
     /// among the other's and both are known to mean the same.
     fn mean_one(&self, identify: &CustomerRef, event: &CustomerRef) -> bool {
-        let known = |customer: &CustomerRef| self.directory.peek_customer(customer.first());
+        let known = |customer: &CustomerRef| self.customers.ids.peek(customer.first());
         let within = || event.keys().iter().all(|key| identify.keys().contains(key));
         identify.joined(event).is_some()
             || (within() && known(event).is_some() && known(event) == known(identify))
@@ -201,7 +198,7 @@ impl Machine {
             return true;
         };
         let hash = object_hash(&object.klass, &object.external_id);
-        let Some(known) = self.directory.object_by_hash(hash) else {
+        let Some(known) = self.objects.cache.by_hash(hash) else {
             return true;
         };
         match verb {
@@ -211,7 +208,7 @@ impl Machine {
                 let stale = known.is_newer_than(version) || known.is_of_another_kind(version);
                 !stale
                     && !self.partitions.is_made(id, &known.changes)
-                    && self.histories.of(id).object_id.as_ref() == Some(&known.id)
+                    && self.objects.histories.of(id).object_id.as_ref() == Some(&known.id)
             }
         }
     }
@@ -238,14 +235,14 @@ impl Machine {
             .filter_map(|id| self.bulk_item(*id, verb))
             .collect();
         for id in &batch.operations {
-            self.histories.left(*id, now);
+            self.objects.histories.left(*id, now);
         }
         let call = if batch.operations.len() == 1
             && let Some(item) = items.pop()
         {
             single_call(&batch.group, &item)
         } else {
-            batch.with_refs = self.object_refs;
+            batch.with_refs = self.objects.are_named();
             let with_refs = batch.with_refs;
             match verb {
                 Verb::Create => Call::CreateKObjects {
@@ -269,11 +266,12 @@ impl Machine {
             return None;
         };
         // Only a state that says how old it is can be compared after a conflict.
-        let history = self.histories.of(id);
+        let history = self.objects.histories.of(id);
         let comparable = verb == Verb::Update && object.version.is_some();
         let lock = comparable
             .then(|| {
-                self.revisions
+                self.objects
+                    .revisions
                     .lock(&object.klass, history.decided, history.has_looked())
             })
             .flatten();
@@ -343,11 +341,11 @@ impl Machine {
     }
 
     fn dispatch_resolve(&mut self, now: Instant, plenty: bool) {
-        match self.resolver.ask(now, plenty, self.allowed(now)) {
+        match self.customers.ask(now, plenty, self.allowed(now)) {
             Some(Question::Search(customers)) => {
                 let keys: Vec<CustomerKey> = customers
                     .iter()
-                    .filter_map(|key| self.resolver.keys(key))
+                    .filter_map(|key| self.customers.keys(key))
                     .flatten()
                     .cloned()
                     .collect();
@@ -357,7 +355,7 @@ impl Machine {
             }
             Some(Question::Create(customers)) => self.send_create_customers(now, customers),
             Some(Question::Identify(key)) => {
-                let identity = key_fields(self.resolver.keys(&key).unwrap_or(&[]));
+                let identity = key_fields(self.customers.keys(&key).unwrap_or(&[]));
                 let what = SentKind::ResolveIdentify(key);
                 self.send(
                     now,
@@ -385,7 +383,7 @@ impl Machine {
         for (index, key) in customers.into_iter().enumerate() {
             let reference = format!("c{index}");
             let all = self
-                .resolver
+                .customers
                 .keys(&key)
                 .map_or_else(|| vec![key.clone()], <[_]>::to_vec);
             items.push(BulkItem {
@@ -397,7 +395,7 @@ impl Machine {
             });
             keys.insert(reference, key);
         }
-        let with_refs = self.customer_refs;
+        let with_refs = self.customers.are_named();
         let what = SentKind::CreateCustomers { keys, with_refs };
         self.send(
             now,

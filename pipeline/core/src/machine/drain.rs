@@ -7,7 +7,6 @@ use crate::batch::OperationId;
 use crate::fact::{Fact, LifeCause};
 use crate::operation::Operation;
 use crate::partitions::Drained;
-use crate::port::Effect;
 use crate::record::{Epoch, Offset, TopicPartition};
 use crate::work::Wait;
 
@@ -29,11 +28,10 @@ impl Machine {
     }
 
     pub(super) fn on_shutdown(&mut self) {
-        self.shutting_down = true;
         for partition in self.partitions.revoke_all(&self.turn) {
             self.abandon_waiting(&partition);
         }
-        self.after_hand_back();
+        self.partitions.tell_when_stopped(&mut self.turn);
     }
 
     pub(super) fn on_new_life(
@@ -55,7 +53,7 @@ impl Machine {
         if restoring {
             self.partitions.ask_restore(&mut self.turn, partition);
         }
-        self.held.changed = true;
+        self.health.held.changed();
     }
 
     /// Drops every operation of a partition of which no request is under way. What nobody could read again stays: it has the
@@ -78,7 +76,7 @@ impl Machine {
             && let Operation::KObject(object) = &entry.operation
             && let Some(customer) = &object.customer
         {
-            self.resolver.unwant(customer, id);
+            self.customers.unwant(customer, id);
         }
     }
 
@@ -94,8 +92,8 @@ impl Machine {
         let Some(entry) = self.work.end(id) else {
             return;
         };
-        self.histories.end(id);
-        self.journal.forget(id);
+        self.objects.histories.end(id);
+        self.memory.journal.leave(id);
         self.answer_gone(&entry.operation);
         self.inherited_left(id, &entry.operation);
         self.partitions.abandon(&mut self.turn, id);
@@ -129,7 +127,7 @@ impl Machine {
             None | Some(Drained::NotYet | Drained::Late) => {}
             Some(Drained::Uncommitted) => self.settle_commits(),
             // The next owner reads what is written by now.
-            Some(Drained::Done { late }) if !late && !self.journal.is_idle(partition) => {}
+            Some(Drained::Done { late }) if !late && !self.memory.journal.is_idle(partition) => {}
             Some(Drained::Done { .. }) => {
                 self.partitions.hand_back(&mut self.turn, partition, epoch);
                 self.is_gone(now, partition);
@@ -142,13 +140,6 @@ impl Machine {
         self.work.drop_partition(partition);
         self.close_state(partition);
         self.weigh(now);
-        self.after_hand_back();
-    }
-
-    fn after_hand_back(&mut self) {
-        if self.shutting_down && self.partitions.owns_nothing() && !self.drained {
-            self.drained = true;
-            self.turn.effect(Effect::Drained);
-        }
+        self.partitions.tell_when_stopped(&mut self.turn);
     }
 }

@@ -13,7 +13,7 @@ impl Machine {
     pub(super) fn finish_delivered(&mut self, id: OperationId) {
         if let Some(Operation::Track(track)) = self.work.get(id).map(|entry| &entry.operation) {
             let key = track.event_key.as_u128();
-            self.delivered_events.insert(key, ());
+            self.memory.events.insert(key, ());
             self.note_event(id, key);
         }
         self.finish(id, &End::Delivered);
@@ -50,7 +50,7 @@ impl Machine {
         let Some(entry) = self.work.end(id) else {
             return;
         };
-        let history = self.histories.end(id);
+        let history = self.objects.histories.end(id);
         self.progress
             .ended(&entry.operation, self.partitions.carried(id));
         if !matches!(end, End::Delivered) {

@@ -8,44 +8,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::Machine;
 use crate::batch::OperationId;
+use crate::charge::{Charge, add, subtract};
+use crate::customers::Allowed;
 use crate::hold::{Family, LetterTopic, Scope};
 use crate::operation::Operation;
 use crate::outcome::{Held, HeldBy, Waits};
-use crate::partitions::budget::{Charge, add, subtract};
 use crate::port::RecordId;
 use crate::record::{Offset, TopicPartition};
-use crate::resolve::Allowed;
 use crate::work::{Entry, Wait};
 
-/// Held work is counted anew after this time, or after a part of the budget came in.
-const PAUSE: Duration = Duration::from_secs(1);
-/// The part of the budget.
+/// The part of the budget that comes in between two counts.
 const PART: u64 = 64;
-
-/// What is known of held work.
-#[derive(Debug, Default)]
-pub(super) struct HeldWork {
-    /// What it costs.
-    pub(super) charge: Charge,
-    /// Holds began or ended: count anew at once.
-    pub(super) changed: bool,
-    /// Something happened since the last count.
-    stale: bool,
-    counted_at: Option<Instant>,
-    /// What came in since.
-    since: Charge,
-}
-
-impl HeldWork {
-    /// A record came in.
-    pub(super) fn came_in(&mut self, charge: Charge) {
-        add(&mut self.since, charge);
-    }
-}
 
 /// One count of all held work.
 #[derive(Default)]
@@ -70,13 +47,10 @@ impl Machine {
     /// Looks whether held work has reached its limit, and does what the routes say then.
     pub(super) fn limit_held(&mut self, now: Instant) {
         if !self.is_held_work_due(now) {
-            self.held.stale = true;
+            self.health.held.not_counted();
             return;
         }
-        self.held.stale = false;
-        self.held.changed = false;
-        self.held.counted_at = Some(now);
-        self.held.since = Charge::default();
+        self.health.held.begin_count(now);
         let mut count = self.count_held();
         let mut diverting = BTreeSet::new();
         if self.is_over(self.eased(count.charge)) {
@@ -89,41 +63,29 @@ impl Machine {
         waits.retain(|partition, why| {
             matches!(why, Waits::HeldWork(_)) || !diverting.contains(partition)
         });
-        self.held.charge = count.charge;
+        self.health.held.counted(count.charge);
         self.partitions
             .set_held(&mut self.turn, count.charge, waits);
     }
 
-    fn is_held_work_due(&self, now: Instant) -> bool {
-        if self.is_nothing_held() {
-            return false;
-        }
-        // Half of the way to the limit at most comes in between two counts.
-        let part = |cap: u64, held: u64| (cap / PART).max((cap / 2).saturating_sub(held) / 2);
-        let (cap, held, since) = (
-            self.partitions.budget().cap(),
-            self.held.charge,
-            self.held.since,
-        );
-        let many = since.records >= part(cap.records, held.records)
-            || since.bytes >= part(cap.bytes, held.bytes);
-        let late = self.held.counted_at.is_none_or(|at| now >= at + PAUSE);
-        self.held.changed || many || late
+    fn is_held_work_due(&mut self, now: Instant) -> bool {
+        let cap = self.partitions.budget().cap();
+        !self.is_nothing_held() && self.health.held.is_due(now, cap)
     }
 
     fn is_nothing_held(&self) -> bool {
-        self.holds.is_empty()
+        self.health.holds.is_empty()
             && self.work.next_time().is_none()
             && self.partitions.next_letter().is_none()
-            && self.resolver.is_idle()
-            && self.held.charge == Charge::default()
+            && self.customers.is_idle()
+            && self.health.held.charge() == Charge::default()
             && self.partitions.waits().is_empty()
     }
 
     /// When held work is to be counted although nothing happens: what happened since the last count may matter.
     pub(super) fn next_count(&self) -> Option<Instant> {
-        let due = self.held.counted_at.map(|at| at + PAUSE);
-        due.filter(|_| self.held.stale && !self.is_nothing_held())
+        let next = self.health.held.next_count();
+        next.filter(|_| !self.is_nothing_held())
     }
 
     fn count_held(&self) -> Count {
@@ -190,7 +152,12 @@ impl Machine {
     }
 
     fn cause_of(&self, state: &Entry) -> Option<HeldBy> {
-        let hold = |scope: &Scope| self.holds.get(scope).map(|hold| HeldBy::Hold(hold.cause));
+        let hold = |scope: &Scope| {
+            self.health
+                .holds
+                .get(scope)
+                .map(|hold| HeldBy::Hold(hold.cause))
+        };
         let family = |family: Family| hold(&Scope::Family(family));
         let klass = match &state.operation {
             Operation::KObject(object) => Some(object.klass.clone()),
@@ -216,9 +183,9 @@ impl Machine {
                     create: create.is_none(),
                     identify: identify.is_none(),
                 };
-                let parked = self.resolver.is_parked(customer);
+                let parked = self.customers.is_parked(customer);
                 let hold = read.or(create).or(identify);
-                hold.filter(|_| self.resolver.is_kept_back(customer, ways))
+                hold.filter(|_| self.customers.is_kept_back(customer, ways))
                     .or_else(|| parked.then_some(HeldBy::Parked))
             }
             Wait::Time(_) | Wait::Inherited => Some(HeldBy::Parked),
@@ -254,7 +221,7 @@ impl Machine {
             | Wait::Time(_) => false,
             Wait::Inherited | Wait::Journal | Wait::Answer | Wait::Job(_) => true,
         };
-        let history = self.histories.of(id);
+        let history = self.objects.histories.of(id);
         let arrived = leaves || history.is_doubted() || history.begun;
         !arrived && self.diverts(&state.partition, &state.route)
     }

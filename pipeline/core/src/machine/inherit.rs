@@ -8,18 +8,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Machine;
-use super::inheritance::{Fate, Inherited, Item};
 use crate::batch::OperationId;
 use crate::batch::{GroupKey, Verb};
 use crate::call::ItemFate;
-use crate::directory::{KnownObject, object_hash};
 use crate::fact::Fact;
-use crate::job::InheritedItem;
+use crate::jobs::InheritedItem;
+use crate::known::Revision;
+use crate::known::{KnownObject, object_hash};
+use crate::memory::inheritance::{Fate, Inherited, Item};
 use crate::objects::history::History;
 use crate::operation::Operation;
 use crate::outcome::Rejection;
 use crate::record::{Offset, TopicPartition};
-use crate::revision::Revision;
 use crate::state_log::{Content, Entity, Entry, Intent, OperationRef};
 use crate::work;
 
@@ -44,7 +44,12 @@ impl Machine {
         let mut items = BTreeMap::new();
         let mut named = BTreeMap::new();
         for item in intent.items {
-            let objects = self.inheritance.objects.entry(item.object).or_default();
+            let objects = self
+                .memory
+                .inheritance
+                .objects
+                .entry(item.object)
+                .or_default();
             if !objects.contains(&entity) {
                 objects.push(entity);
             }
@@ -72,7 +77,7 @@ impl Machine {
             verb: group.verb,
             items,
         };
-        self.inheritance.intents.insert(entity, inherited);
+        self.memory.inheritance.intents.insert(entity, inherited);
         if let Some(ticket) = intent.job {
             self.jobs
                 .inherit(now, ticket, group, named, intent.with_refs);
@@ -89,7 +94,7 @@ impl Machine {
             ItemFate::Duplicate | ItemFate::Conflict => Fate::Look,
             ItemFate::Gone => {
                 if let Some(object) = self.inherited_object(item) {
-                    self.directory.forget_object_hash(object);
+                    self.objects.cache.forget_hash(object);
                     self.forget_entity(Entity::Object(object));
                 }
                 Fate::NotWritten
@@ -115,18 +120,18 @@ impl Machine {
     }
 
     fn inherited_object(&self, item: &InheritedItem) -> Option<u128> {
-        let intent = self.inheritance.intents.get(&item.intent)?;
+        let intent = self.memory.inheritance.intents.get(&item.intent)?;
         Some(intent.items.get(&item.reference)?.object)
     }
 
     fn inherited_stored(&mut self, item: &InheritedItem, id: Option<Arc<str>>) {
-        let Some(intent) = self.inheritance.intents.get(&item.intent) else {
+        let Some(intent) = self.memory.inheritance.intents.get(&item.intent) else {
             return;
         };
         let Some(kept) = intent.items.get(&item.reference) else {
             return;
         };
-        let before = self.directory.object_by_hash(kept.object);
+        let before = self.objects.cache.by_hash(kept.object);
         // Where duplicates are allowed, what the directory knows may be another object of the same external id.
         let same = before.filter(|before| {
             let named = id.as_ref().filter(|_| before.has_id());
@@ -165,19 +170,19 @@ impl Machine {
                 .map(|id| kept.stored(id, Revision::Unknown)),
         };
         if let Some(known) = known {
-            self.directory.restore_object(object, known.clone());
-            if let Some(writer) = self.journal.writers.get_mut(&partition) {
-                let content = Content::Object(known);
-                writer
-                    .slice
-                    .learn(Entity::Object(object), Entry { at, content });
-            }
+            self.objects.cache.restore(object, known.clone());
+            let content = Content::Object(known);
+            let entry = Entry { at, content };
+            self.memory
+                .journal
+                .learn(&partition, Entity::Object(object), entry);
         }
         self.set_fate(item, Fate::Stored);
     }
 
     fn set_fate(&mut self, item: &InheritedItem, fate: Fate) {
         let Some(kept) = self
+            .memory
             .inheritance
             .intents
             .get_mut(&item.intent)
@@ -192,14 +197,20 @@ impl Machine {
 
     /// Operations that waited for this object look again.
     fn wake_heirs(&mut self, object: u128) {
-        for id in self.inheritance.waiting.remove(&object).unwrap_or_default() {
+        for id in self
+            .memory
+            .inheritance
+            .waiting
+            .remove(&object)
+            .unwrap_or_default()
+        {
             self.work.inherited_known(id);
         }
     }
 
     /// What an earlier owner's write means for the head of a lane. `true` if the operation goes on as any other.
     pub(super) fn judge_inherited(&mut self, now: Instant, id: OperationId) -> bool {
-        if self.inheritance.objects.is_empty() {
+        if self.memory.inheritance.objects.is_empty() {
             return true;
         }
         let Some(state) = self.work.get(id) else {
@@ -209,22 +220,29 @@ impl Machine {
             return true;
         };
         let hash = object_hash(&object.klass, &object.external_id);
-        if !self.inheritance.objects.contains_key(&hash) {
+        if !self.memory.inheritance.objects.contains_key(&hash) {
             return true;
         }
         let is = |fate: &Fate| {
-            self.inheritance
+            self.memory
+                .inheritance
                 .items(hash)
                 .any(|(_, item)| item.fate == *fate)
         };
         if is(&Fate::Waiting) {
-            self.inheritance.waiting.entry(hash).or_default().push(id);
+            self.memory
+                .inheritance
+                .waiting
+                .entry(hash)
+                .or_default()
+                .push(id);
             self.work.wait_for_inherited(id);
             return false;
         }
         let wanted = self.partitions.operation_refs(id);
         let within = |fits: &dyn Fn(&Fate) -> bool| {
             let items = self
+                .memory
                 .inheritance
                 .items(hash)
                 .filter(|(one, item)| one.partition == state.partition && fits(&item.fate));
@@ -240,11 +258,12 @@ impl Machine {
         }
         // One of several writes of it was refused; where it is not known what became of another, it may stand.
         let unsure = self
+            .memory
             .inheritance
             .items(hash)
             .any(|(_, item)| item.fate.is_in_doubt());
         if !unsure && within(&|fate| matches!(fate, Fate::Refused(_))) {
-            let detail = self.inheritance.items(hash).find_map(|(_, item)| {
+            let detail = self.memory.inheritance.items(hash).find_map(|(_, item)| {
                 if let Fate::Refused(detail) = &item.fate {
                     Some(detail.clone())
                 } else {
@@ -256,10 +275,10 @@ impl Machine {
         }
         let (doubt, look_in_doubt) = (is(&Fate::Doubt), is(&Fate::LookInDoubt));
         let look = is(&Fate::Look) || look_in_doubt;
-        let verbs = self.inheritance.items(hash).map(|(one, _)| one.verb);
+        let verbs = self.memory.inheritance.items(hash).map(|(one, _)| one.verb);
         let verb = verbs.max().unwrap_or(Verb::Create);
         // Whoever comes first looks; what it finds is known to all that follow. Until then the topic has it as it was.
-        for item in self.inheritance.items_mut(hash) {
+        for item in self.memory.inheritance.items_mut(hash) {
             match item.fate {
                 Fate::Doubt | Fate::LookInDoubt | Fate::Look => item.fate = Fate::Entrusted(id),
                 Fate::Waiting
@@ -274,10 +293,10 @@ impl Machine {
             return false;
         }
         if look {
-            self.histories.look_first(id);
+            self.objects.histories.look_first(id);
         }
         if look_in_doubt {
-            self.histories.doubt(id);
+            self.objects.histories.doubt(id);
         }
         true
     }
@@ -289,7 +308,7 @@ impl Machine {
         state: &work::Entry,
         history: &History,
     ) {
-        if self.inheritance.objects.is_empty() {
+        if self.memory.inheritance.objects.is_empty() {
             return;
         }
         let Operation::KObject(object) = &state.operation else {
@@ -302,11 +321,11 @@ impl Machine {
         } else {
             Fate::NotWritten
         };
-        self.inheritance.looked(hash, id, &fate);
+        self.memory.inheritance.looked(hash, id, &fate);
         let ended = self.partitions.operation_refs(id);
-        let entities = self.inheritance.objects.get(&hash).cloned();
+        let entities = self.memory.inheritance.objects.get(&hash).cloned();
         for entity in entities.unwrap_or_default() {
-            let intent = self.inheritance.intents.get_mut(&entity);
+            let intent = self.memory.inheritance.intents.get_mut(&entity);
             let of_partition = intent.filter(|one| one.partition == state.partition);
             let items = of_partition
                 .into_iter()
@@ -324,7 +343,7 @@ impl Machine {
     pub(super) fn inherited_left(&mut self, id: OperationId, work: &Operation) {
         if let Operation::KObject(object) = work {
             let hash = object_hash(&object.klass, &object.external_id);
-            self.inheritance.looked(hash, id, &Fate::Doubt);
+            self.memory.inheritance.looked(hash, id, &Fate::Doubt);
         }
     }
 
@@ -332,6 +351,7 @@ impl Machine {
     /// became of it. An operation that is still named then was never seen here: its record had been deleted.
     pub(super) fn sweep_inherited(&mut self, partition: &TopicPartition, committed: Offset) {
         let mut below: Vec<Entity> = self
+            .memory
             .inheritance
             .intents
             .iter_mut()
@@ -351,7 +371,7 @@ impl Machine {
 
     /// Lets go of an inherited write, if nothing of it is waited for.
     fn sweep_intent(&mut self, entity: Entity) {
-        let Some(intent) = self.inheritance.intents.get(&entity) else {
+        let Some(intent) = self.memory.inheritance.intents.get(&entity) else {
             return;
         };
         let of_interest = |item: &Item| {
@@ -361,10 +381,8 @@ impl Machine {
         if intent.items.values().any(of_interest) {
             return;
         }
-        if let Some(gone) = self.inheritance.remove(entity)
-            && let Some(writer) = self.journal.writers.get_mut(&gone.partition)
-        {
-            writer.slice.conclude(entity);
+        if let Some(gone) = self.memory.inheritance.remove(entity) {
+            self.memory.journal.conclude(&gone.partition, entity);
         }
     }
 
@@ -374,7 +392,7 @@ impl Machine {
         for (partition, committed) in committed {
             self.sweep_inherited(&partition, committed);
         }
-        let mut all: Vec<Entity> = self.inheritance.intents.keys().copied().collect();
+        let mut all: Vec<Entity> = self.memory.inheritance.intents.keys().copied().collect();
         all.sort_unstable();
         for entity in all {
             self.sweep_intent(entity);
@@ -384,7 +402,7 @@ impl Machine {
     /// A partition begins a new life: the records of writes that were left open do not come again, or all before them do, too.
     /// The writes themselves may still be under way.
     pub(super) fn disinherit(&mut self, partition: &TopicPartition) {
-        let intents = self.inheritance.intents.values_mut();
+        let intents = self.memory.inheritance.intents.values_mut();
         for one in intents.filter(|one| one.partition == *partition) {
             for item in one.items.values_mut() {
                 item.operations.clear();
@@ -398,12 +416,12 @@ impl Machine {
         if self.settings.state.is_none() {
             return;
         }
-        self.journal.close_slice(partition);
-        for object in self.inheritance.close_slice(partition) {
+        self.memory.journal.close_slice(partition);
+        for object in self.memory.inheritance.close_slice(partition) {
             self.wake_heirs(object);
         }
         self.state_works();
-        let intents = &self.inheritance.intents;
+        let intents = &self.memory.inheritance.intents;
         self.jobs.disown(|item| !intents.contains_key(&item.intent));
     }
 }

@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use super::journal::MERGED;
 use super::weight::operations_bytes;
 use super::{Committed, Machine};
-use crate::coalesce;
 use crate::fact::Fact;
+use crate::memory::journal::MERGED;
+use crate::objects::coalesce;
 use crate::operation::{CustomerKey, KObject, Operation, Planned};
 use crate::outcome::{DroppedField, Rejected, Rejection, SkipReason, Verdict};
 use crate::partitions::{Admitted, Receipt};
@@ -38,11 +38,11 @@ impl Machine {
         epoch: Epoch,
         committed: Option<&Committed>,
     ) {
-        if self.shutting_down {
+        if self.partitions.is_stopping() {
             return; // it goes back with the membership; nothing of it is begun
         }
         // Somebody else may have written meanwhile what this process wrote before.
-        self.directory.forget_fingerprints();
+        self.objects.cache.forget_fingerprints();
         let Some(older) = self.partitions.is_news(partition, epoch) else {
             return;
         };
@@ -92,11 +92,11 @@ impl Machine {
         match admitted {
             Admitted::Ignored | Admitted::SettledBefore | Admitted::Skipped => {}
             Admitted::Rejected(charge, kept) => {
-                self.held.came_in(charge);
+                self.health.held.came_in(charge);
                 self.note_kept(kept);
             }
             Admitted::Open(charge, id) => {
-                self.held.came_in(charge);
+                self.health.held.came_in(charge);
                 let planned = match verdict {
                     Verdict::Emit(planned) => planned,
                     Verdict::Skip(_) | Verdict::Reject(_) => Vec::new(),
@@ -188,7 +188,7 @@ impl Machine {
         };
         let id = self.work.push(&mut self.turn, lane, arrival);
         if is_object {
-            self.histories.begin(id, begun);
+            self.objects.histories.begin(id, begun);
         }
         self.partitions.attach(id, receipt);
     }
@@ -204,7 +204,9 @@ impl Machine {
         let (Operation::KObject(object), Some(operation)) = (operation, named) else {
             return (false, false);
         };
-        self.inheritance.has_begun(partition, object, operation)
+        self.memory
+            .inheritance
+            .has_begun(partition, object, operation)
     }
 
     fn lane_keys(&mut self, operation: &Operation) -> Result<Vec<LaneKey>, String> {
@@ -229,7 +231,7 @@ impl Machine {
             ));
         }
         let mut keys = vec![LaneKey::Customer(customer.first().clone())];
-        if let Some(id) = self.directory.customer(customer.first()) {
+        if let Some(id) = self.customers.ids.get(customer.first()) {
             let by_id = LaneKey::Customer(CustomerKey::Id(id));
             if !keys.contains(&by_id) {
                 keys.push(by_id);
@@ -251,7 +253,7 @@ impl Machine {
         let Some(state) = self.work.get(tail) else {
             return Some(receipt);
         };
-        let history = self.histories.of(tail);
+        let history = self.objects.histories.of(tail);
         let journalled = self.settings.state.is_some();
         // An earlier owner may have written it; here it waits, unwritten, until that is known.
         let heir = history.begun && history.last_write.is_none() && state.attempts == 0;

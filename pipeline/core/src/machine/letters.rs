@@ -31,14 +31,16 @@ impl Machine {
                 was_refused,
                 done,
             } => {
-                self.held.changed |= was_closed;
+                if was_closed {
+                    self.health.held.changed();
+                }
                 if !was_closed && !was_refused {
                     return;
                 }
                 if done {
                     self.end_hold(Scope::Letters(to));
                 } else {
-                    self.holds.letter_passed(now, to);
+                    self.health.holds.letter_passed(now, to);
                 }
             }
         }
@@ -54,11 +56,13 @@ impl Machine {
     /// While a topic refuses letters, one at a time is tried. A hold that nobody waits for is over.
     pub(super) fn try_letters(&mut self, now: Instant) {
         for to in LetterTopic::ALL {
-            if !self.holds.may_try_letter(now, to) || self.partitions.is_membership_in_doubt() {
+            if !self.health.holds.may_try_letter(now, to)
+                || self.partitions.is_membership_in_doubt()
+            {
                 continue;
             }
             match self.partitions.try_letter(&mut self.turn, to) {
-                Try::Tried => self.holds.letter_tried(to),
+                Try::Tried => self.health.holds.letter_tried(to),
                 Try::UnderWay => {}
                 Try::NoneWaits => self.end_hold(Scope::Letters(to)),
             }
@@ -78,7 +82,7 @@ impl Machine {
     }
 
     fn end_hold(&mut self, scope: Scope) {
-        if let Some(cause) = self.holds.end(&scope) {
+        if let Some(cause) = self.health.holds.end(&scope) {
             self.hold_ended(scope, cause);
         }
     }

@@ -5,14 +5,14 @@ use std::time::Instant;
 use super::Machine;
 use crate::batch::OperationId;
 use crate::call::{Limits, ObjectState};
-use crate::directory::KnownObject;
 use crate::fact::Fact;
+use crate::known::KnownObject;
+use crate::known::Revision;
 use crate::objects::decide::{fingerprint, mixed};
+use crate::objects::standing::stands;
 use crate::operation::{KObject, Operation};
 use crate::outcome::{Outcome, Rejection, RetryCause, SkipReason};
 use crate::repeat::Changes;
-use crate::revision::Revision;
-use crate::standing::stands;
 
 impl Machine {
     pub(super) fn on_verified(
@@ -25,7 +25,7 @@ impl Machine {
         match outcome {
             Outcome::Delivered(Some(found)) => self.compare(now, id, found),
             Outcome::Delivered(None) => {
-                let doubted = self.histories.found_nothing(id);
+                let doubted = self.objects.histories.found_nothing(id);
                 self.forget_object(id);
                 if doubted {
                     // It did not arrive: it may be sent again.
@@ -36,15 +36,15 @@ impl Machine {
                 }
             }
             Outcome::Retry(RetryCause::OrgQuota) | Outcome::Hold(_) => {
-                self.histories.look_first(id);
+                self.objects.histories.look_first(id);
                 self.put_back(id);
             }
             Outcome::Retry(cause) => {
-                self.histories.look_first(id);
+                self.objects.histories.look_first(id);
                 self.retry(now, id, cause, limits.retry_after);
             }
             Outcome::Ambiguous | Outcome::Pending(_) => {
-                self.histories.look_first(id);
+                self.objects.histories.look_first(id);
                 self.retry(now, id, RetryCause::Garbled, limits.retry_after);
             }
             Outcome::Reject(detail) => self.finish_rejected(id, Rejection::RefusedByApi, detail),
@@ -63,8 +63,8 @@ impl Machine {
             return;
         };
         let object = object.clone();
-        let before = self.directory.object(&object.klass, &object.external_id);
-        let looked = self.histories.looked(id);
+        let before = self.objects.cache.get(&object.klass, &object.external_id);
+        let looked = self.objects.histories.looked(id);
         self.learn_counting(&object, before.as_ref(), &found, looked.conflicted);
         let standing = found.version.clone();
         let mut learnt = KnownObject {
@@ -105,7 +105,7 @@ impl Machine {
     /// What the object shows is not what is to be written. A few rounds are ordinary; more mean that a write and a look
     /// contradict each other.
     fn write_after_look(&mut self, now: Instant, id: OperationId, unanswered: bool) {
-        if self.histories.another_round(id) {
+        if self.objects.histories.another_round(id) {
             self.put_back(id);
         } else if unanswered {
             self.retry(now, id, RetryCause::ServerError, None);
@@ -125,7 +125,7 @@ impl Machine {
         conflicted: bool,
     ) {
         let Some(rev) = found.rev else {
-            self.revisions.note_unshown();
+            self.objects.revisions.note_unshown();
             return;
         };
         let Some(before) = before.filter(|before| {
@@ -134,8 +134,8 @@ impl Machine {
         }) else {
             return;
         };
-        self.revisions.learn(before.revision, rev);
-        if conflicted && self.revisions.count(&object.klass, true) {
+        self.objects.revisions.learn(before.revision, rev);
+        if conflicted && self.objects.revisions.count(&object.klass, true) {
             self.turn.fact(Fact::LockOff);
         }
     }

@@ -5,9 +5,11 @@
 //! what they need above that is taken from the bytes that records have.
 
 use super::Machine;
-use super::identities::{CUSTOMERS, Identities};
 use super::settings::MachineSettings;
-use crate::directory::{Directory, Generations, map_bytes};
+use crate::customers::{CUSTOMERS, CustomerIds, Identities};
+use crate::generations::Generations;
+use crate::lookup::map_bytes;
+use crate::objects::cache::ObjectCache;
 
 /// Bytes that the caches have for themselves, within the constant that a process may take beside its budget.
 const OWN: usize = 24 << 20;
@@ -28,7 +30,8 @@ pub(super) struct Entries {
 impl Entries {
     /// Bytes that so many occupy, about.
     fn bytes(self) -> usize {
-        Directory::most_bytes(self.directory)
+        CustomerIds::most_bytes(self.directory)
+            + ObjectCache::most_bytes(self.directory)
             + map_bytes::<u128, ()>(self.events)
             + Identities::usual_bytes(self.customers)
     }
@@ -58,9 +61,10 @@ pub(super) fn entries(settings: &MachineSettings) -> Entries {
 impl Machine {
     /// Charges what is kept beside records.
     pub(super) fn charge_beside(&mut self) {
-        let events = Generations::bytes(&self.delivered_events, 0);
-        let caches = self.directory.bytes() + events + self.identities.bytes();
-        let beside = caches + self.resolver.bytes() + self.journal.bytes();
+        let events = Generations::bytes(&self.memory.events, 0);
+        let caches = self.customers.ids.bytes() + self.objects.cache.bytes();
+        let said = self.customers.said.bytes();
+        let beside = caches + events + said + self.customers.bytes() + self.memory.journal.bytes();
         let charged = u64::try_from(beside.saturating_sub(OWN)).unwrap_or(u64::MAX);
         self.partitions.charge_beside(charged);
     }
@@ -73,10 +77,10 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::directory::KnownObject;
-    use crate::partitions::budget::Charge;
+    use crate::charge::Charge;
+    use crate::known::KnownObject;
+    use crate::known::Revision;
     use crate::repeat::ChangeKey;
-    use crate::revision::Revision;
     use crate::said::{Ages, Said};
 
     fn settings(bytes: u64) -> MachineSettings {
@@ -141,9 +145,9 @@ mod tests {
             changes: (0..changes).map(ChangeKey).collect(),
         };
         let known = |changes| {
-            let mut directory = Directory::new(2_000);
-            (0..1_000).for_each(|hash| directory.restore_object(hash, object(changes)));
-            directory.bytes()
+            let mut cache = ObjectCache::new(2_000);
+            (0..1_000).for_each(|hash| cache.restore(hash, object(changes)));
+            cache.bytes()
         };
         assert!(known(16) >= known(1) + 1_000 * 16 * 8);
     }

@@ -16,14 +16,13 @@ mod asleep;
 mod commit;
 mod dispatch;
 mod drain;
+mod endpoints;
 mod ends;
 mod held;
 mod identities;
 mod inherit;
-mod inheritance;
 mod intake;
 mod journal;
-mod key;
 mod letters;
 mod look;
 mod memory;
@@ -37,34 +36,28 @@ mod settings;
 mod shares;
 mod snapshot;
 mod split;
-mod state;
-mod success;
 mod weight;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-pub use self::journal::StateSettings;
 pub use self::progress::{PerKind, Progress};
 pub use self::settings::{MachineSettings, TopicSettings};
 pub use self::snapshot::{HoldView, PartitionView, Snapshot, StateView};
-use self::state::Sent;
-use crate::directory::{Directory, Generations};
+use crate::customers::Customers;
 use crate::fact::Fact;
-use crate::fair::Turns;
-use crate::hold::{Family, Holds, Scope};
-use crate::job::Jobs;
-use crate::objects::history::Histories;
-use crate::operation::Klass;
+use crate::health::Health;
+use crate::hold::{Family, Scope};
+use crate::invariant::Invariant;
+use crate::jobs::Jobs;
+use crate::memory::Memory;
+pub use crate::memory::journal::StateSettings;
+use crate::objects::Objects;
 use crate::outcome::HoldCause;
 use crate::partitions::Partitions;
-pub use crate::port::{CommitAnswer, CommitEntry, Committed, Effect, Input};
-pub use crate::port::{LetterId, RequestId, StateWriteId};
-use crate::quarantine::Quarantine;
-use crate::quota::Quota;
-use crate::record::Topic;
-use crate::resolve::Resolver;
-use crate::revision::Revisions;
+pub use crate::port::{
+    CommitAnswer, CommitEntry, Committed, Effect, Input, LetterId, RequestId, StateWriteId,
+};
+use crate::sending::Sending;
 use crate::turn::Turn;
 use crate::work::Work;
 
@@ -72,76 +65,34 @@ use crate::work::Work;
 #[derive(Debug)]
 pub struct Machine {
     settings: MachineSettings,
-    topology: BTreeMap<Topic, u32>,
+    turn: Turn,
     partitions: Partitions,
     work: Work,
-    histories: Histories,
-    requests: BTreeMap<RequestId, Sent>,
+    customers: Customers,
+    objects: Objects,
     jobs: Jobs,
-    resolver: Resolver,
-    directory: Directory,
-    delivered_events: Generations<u128, ()>,
-    identities: identities::Identities,
-    quota: Quota,
-    turns: Turns,
-    holds: Holds,
-    quarantine: Quarantine,
-    held: held::HeldWork,
-    customer_refs: bool,
-    object_refs: bool,
-    duplicates_refused: BTreeSet<Klass>,
-    revisions: Revisions,
-    failures: u32,
-    key: key::KeyHealth,
-    successes: success::Successes,
+    sending: Sending,
+    health: Health,
+    memory: Memory,
     progress: Progress,
-    journal: journal::Journal,
-    inheritance: inheritance::Inheritance,
-    /// This replica owns every partition: nobody else writes what it writes.
-    alone: bool,
-    shutting_down: bool,
-    drained: bool,
-    next_permit: Option<Instant>,
-    turn: Turn,
 }
 
 impl Machine {
     /// An idle machine, at that time.
     #[must_use]
     pub fn new(settings: MachineSettings, now: Instant) -> Self {
-        let resolver = Resolver::new(settings.resolver());
         let caches = memory::entries(&settings);
         Self {
-            topology: BTreeMap::new(),
+            turn: Turn::new(now, settings.seed),
             partitions: Partitions::new(settings.partitions()),
             work: Work::new(settings.patience),
-            histories: Histories::default(),
-            requests: BTreeMap::new(),
+            customers: Customers::new(settings.customers(caches)),
+            objects: Objects::new(caches.directory),
             jobs: Jobs::new(settings.jobs),
-            resolver,
-            directory: Directory::new(caches.directory),
-            delivered_events: Generations::new(caches.events),
-            identities: identities::Identities::new(caches.customers),
-            quota: Quota::new(settings.quota),
-            turns: Turns::default(),
-            holds: Holds::new(settings.patient_probes, settings.eager_probes),
-            quarantine: Quarantine::default(),
-            held: held::HeldWork::default(),
-            customer_refs: true,
-            object_refs: true,
-            duplicates_refused: BTreeSet::new(),
-            revisions: Revisions::default(),
-            failures: 0,
-            key: key::KeyHealth::default(),
-            successes: success::Successes::default(),
+            sending: Sending::new(settings.quota),
+            health: Health::new(settings.patient_probes, settings.eager_probes),
+            memory: Memory::new(caches.events),
             progress: Progress::default(),
-            journal: journal::Journal::default(),
-            inheritance: inheritance::Inheritance::default(),
-            alone: false,
-            shutting_down: false,
-            drained: false,
-            next_permit: None,
-            turn: Turn::new(now, settings.seed),
             settings,
         }
     }
@@ -200,7 +151,7 @@ impl Machine {
                 self.on_restore_failed(now, &partition, epoch, trouble);
             }
             Input::StateWritten { write, result } => self.on_state_written(now, write, result),
-            Input::ReleaseHold(id) => self.on_release(now, id),
+            Input::ReleaseHold(id) => self.on_release(id),
             Input::Shutdown => self.on_shutdown(),
             Input::Wake => {}
         }
@@ -223,21 +174,21 @@ impl Machine {
     /// Whether a hold of that number exists.
     #[must_use]
     pub fn has_hold(&self, id: u64) -> bool {
-        self.holds.iter().any(|(_, hold)| hold.id == id)
+        self.health.holds.iter().any(|(_, hold)| hold.id == id)
     }
 
     fn report_broken(&mut self, now: Instant) {
-        let within = self.quota.within_allowance(now);
-        self.turn.check(crate::invariant::Invariant::I6, within);
+        let within = self.sending.quota.within_allowance(now);
+        self.turn.check(Invariant::I6, within);
     }
 
-    fn on_release(&mut self, now: Instant, id: u64) {
-        if let Some((scope, cause)) = self.holds.release(id) {
-            self.held.changed = true;
+    fn on_release(&mut self, id: u64) {
+        if let Some((scope, cause)) = self.health.holds.release(id) {
+            self.health.held.changed();
             match (&scope, cause) {
                 (Scope::Topic(topic), _) => self.release_topic(topic),
                 (Scope::Family(Family::KObjectWrite(klass)), HoldCause::Quarantine) => {
-                    self.quarantine.release(klass);
+                    self.objects.quarantine.release(klass);
                 }
                 (Scope::Letters(to), _) => {
                     self.partitions.send_waiting_letters(&mut self.turn, *to)

@@ -1,9 +1,9 @@
 //! What has come in and what was spent on it, counted since the start: what an estimate of the drain is made of.
 
 use super::Machine;
-use super::state::SentKind;
 use crate::operation::Operation;
 use crate::outcome::HeldBy;
+use crate::sending::SentKind;
 
 /// One number, or another thing, for each kind of work.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl Machine {
     /// How far the work is now. It walks over all operations.
     pub(super) fn progress(&self) -> Progress {
         let mut progress = self.progress;
-        let held = !self.holds.is_empty();
+        let held = !self.health.holds.is_empty();
         for id in self.work.matching(|_, _| true) {
             let Some(state) = self.work.get(id) else {
                 continue;

@@ -6,9 +6,9 @@ use super::Machine;
 use crate::batch::GroupKey;
 use crate::batch::OperationId;
 use crate::hold::{Family, Scope};
+use crate::objects::quarantine::{RUN, Way};
 use crate::operation::{Klass, Operation};
 use crate::outcome::{HoldCause, Rejection};
-use crate::quarantine::{RUN, Way};
 use crate::trouble::{Trouble, TroubleKind};
 
 impl Machine {
@@ -32,7 +32,7 @@ impl Machine {
                 self.note_trouble(now, &scope, refusal(&detail));
                 return;
             }
-            if self.quarantine.refused(&klass, way, sent, &detail) {
+            if self.objects.quarantine.refused(&klass, way, sent, &detail) {
                 self.put_back(id);
                 self.begin_quarantine(now, klass, (RUN, &detail));
                 return;
@@ -53,7 +53,10 @@ impl Machine {
             return true;
         }
         let sent = self.sent_at(operations).unwrap_or(now);
-        let trips = self.quarantine.refused(klass, Way::Whole, sent, detail);
+        let trips = self
+            .objects
+            .quarantine
+            .refused(klass, Way::Whole, sent, detail);
         if trips {
             self.begin_quarantine(now, klass.clone(), (RUN, detail));
         }
@@ -63,7 +66,7 @@ impl Machine {
     /// A bulk request of that klass was accepted.
     pub(super) fn note_accepted(&mut self, klass: &Klass, operations: &[OperationId]) {
         if let Some(sent) = self.sent_at(operations) {
-            self.quarantine.accepted(klass, sent);
+            self.objects.quarantine.accepted(klass, sent);
         }
     }
 
@@ -72,30 +75,32 @@ impl Machine {
         let Some(sent) = sent else {
             return;
         };
-        self.quarantine.stored(klass, sent);
+        self.objects.quarantine.stored(klass, sent);
         let scope = Scope::Family(Family::KObjectWrite(klass.clone()));
         let proves = self
+            .health
             .holds
             .get(&scope)
             .is_some_and(|hold| hold.cause == HoldCause::Quarantine && sent >= hold.since);
-        if proves && let Some(cause) = self.holds.end(&scope) {
+        if proves && let Some(cause) = self.health.holds.end(&scope) {
             self.hold_ended(scope, cause);
         }
     }
 
     pub(super) fn is_quarantined(&self, klass: &Klass) -> bool {
-        self.holds
+        self.health
+            .holds
             .get(&Scope::Family(Family::KObjectWrite(klass.clone())))
             .is_some_and(|hold| hold.cause == HoldCause::Quarantine)
     }
 
     /// The item that is tried next of a klass in quarantine: another one each time, so that one bad item proves nothing.
     pub(super) fn take_probe(&mut self, group: &GroupKey) -> Vec<OperationId> {
-        let last = self.quarantine.last_probe(&group.klass);
+        let last = self.objects.quarantine.last_probe(&group.klass);
         let Some(next) = self.work.take_after(group, last) else {
             return Vec::new();
         };
-        self.quarantine.probed(&group.klass, next);
+        self.objects.quarantine.probed(&group.klass, next);
         vec![next]
     }
 

@@ -11,7 +11,6 @@ use crate::objects::decide::{Decision, Known, decide};
 use crate::operation::{CustomerKey, KObject, Operation};
 use crate::outcome::{Rejection, SkipReason};
 use crate::record::{Offset, TopicPartition};
-use crate::resolve::Resolver;
 use crate::work::{Front, LaneKey};
 
 impl Machine {
@@ -45,7 +44,7 @@ impl Machine {
         let entry = self.work.get(id);
         let customer = entry.and_then(|entry| Some(entry.operation.customer()?.first().clone()));
         if let Some(customer) = customer.filter(|_| answers_near) {
-            self.resolver.answer_due(now, &customer);
+            self.customers.answer_due(now, &customer);
         }
         self.work.ready_track(id);
     }
@@ -53,19 +52,19 @@ impl Machine {
     fn activate_object(&mut self, now: Instant, id: OperationId, object: &KObject) {
         let decision = self.decide(now, id, object);
         let tests = decision == Decision::TestLock;
-        self.histories.plan_test(id, tests);
+        self.objects.histories.plan_test(id, tests);
         let group = decision.group(object);
         match (decision, group) {
             (Decision::Create, _) if !self.is_customer_known(id, object) => {
                 self.work.wait_for_customer(id);
                 if let Some(customer) = &object.customer {
                     let due = self.is_answer_due(customer.first());
-                    self.resolver.want(now, customer, id, due);
+                    self.customers.want(now, customer, id, due);
                 }
             }
             (Decision::TestLock, Some(group)) => {
                 let until = now + self.settings.verification_wait;
-                self.revisions.test(&object.klass, until);
+                self.objects.revisions.test(&object.klass, until);
                 self.force(group, vec![id], Vec::new());
             }
             (Decision::Create | Decision::Update, Some(group)) => {
@@ -92,10 +91,10 @@ impl Machine {
 
     /// What an object's write does next. What it was decided by is what is written.
     fn decide(&mut self, now: Instant, id: OperationId, object: &KObject) -> Decision {
-        if self.histories.of(id).is_to_look() {
+        if self.objects.histories.of(id).is_to_look() {
             return Decision::Look;
         }
-        let standing = self.directory.object(&object.klass, &object.external_id);
+        let standing = self.objects.cache.get(&object.klass, &object.external_id);
         let entry = self.work.get(id);
         let topic = entry.and_then(|entry| self.settings.topics.get(&entry.partition.topic));
         let writes = Scope::Family(Family::KObjectWrite(object.klass.clone()));
@@ -105,17 +104,17 @@ impl Machine {
                 .as_ref()
                 .is_some_and(|standing| self.partitions.is_made(id, &standing.changes)),
             keyed: topic.is_some_and(|topic| topic.keyed),
-            alone: self.alone,
-            held: self.holds.get(&writes).is_some(),
+            alone: self.objects.is_alone(),
+            held: self.health.holds.get(&writes).is_some(),
         };
-        let history = self.histories.of(id);
-        let decision = decide(now, object, history, known, &self.revisions);
+        let history = self.objects.histories.of(id);
+        let decision = decide(now, object, history, known, &self.objects.revisions);
         match &standing {
             Some(known) => {
                 let named = known.has_id().then(|| Arc::clone(&known.id));
-                self.histories.decided(id, named, known.revision);
+                self.objects.histories.decided(id, named, known.revision);
             }
-            None => self.histories.forget_revision(id),
+            None => self.objects.histories.forget_revision(id),
         }
         decision
     }
@@ -125,13 +124,13 @@ impl Machine {
         let Some(customer) = &object.customer else {
             return true;
         };
-        if self.histories.of(id).customer_id.is_some() {
+        if self.objects.histories.of(id).customer_id.is_some() {
             return true;
         }
-        let Some(found) = self.directory.any_customer(customer.keys()) else {
+        let Some(found) = self.customers.ids.any(customer.keys()) else {
             return false;
         };
-        self.histories.found_customer(id, found);
+        self.objects.histories.found_customer(id, found);
         true
     }
 
@@ -150,7 +149,7 @@ impl Machine {
         if let Some(Operation::Track(_) | Operation::Identify(_)) = work
             && let Some(customer) = work.and_then(Operation::customer)
         {
-            self.resolver.answer_not_due(now, customer.first());
+            self.customers.answer_not_due(now, customer.first());
         }
     }
 
@@ -161,7 +160,7 @@ impl Machine {
             && let Some(customer) = work.customer()
             && !self.is_answer_due(customer.first())
         {
-            self.resolver.answer_not_due(now, customer.first());
+            self.customers.answer_not_due(now, customer.first());
         }
     }
 
@@ -175,21 +174,23 @@ impl Machine {
         way: ResolvedBy,
         origin: Option<(TopicPartition, Offset)>,
     ) {
-        let new = self.directory.customer(key).as_ref() != Some(id);
-        self.directory.learn_customer(key, Arc::clone(id));
+        let new = self.customers.ids.get(key).as_ref() != Some(id);
+        self.customers.ids.learn(key, Arc::clone(id));
         if new {
             self.turn.fact(Fact::Resolved { way });
             let by_id = LaneKey::Customer(CustomerKey::Id(Arc::clone(id)));
             self.work.join(&LaneKey::Customer(key.clone()), &by_id);
         }
-        let waited = Resolver::found(&mut self.resolver, key);
+        let waited = self.customers.found(key);
         if self.settings.state.is_some() {
             let origin = origin.or_else(|| waited.iter().find_map(|one| self.origin(*one)));
             self.note_customer(origin, key, id, new);
         }
         for operation in waited {
             if self.work.customer_found(operation) {
-                self.histories.found_customer(operation, Arc::clone(id));
+                self.objects
+                    .histories
+                    .found_customer(operation, Arc::clone(id));
             }
         }
     }
@@ -198,7 +199,7 @@ impl Machine {
         self.work.unpark(&self.turn);
         let kept = self.partitions.send_due_letters(&mut self.turn);
         self.note_kept(kept);
-        self.resolver.tick(now);
+        self.customers.tick(now);
     }
 
     /// Drops what is no longer ready from the front of the queues, and skips repeats, so that a permit is never taken for
@@ -225,7 +226,7 @@ impl Machine {
     pub(super) fn is_repeat(&self, id: OperationId) -> bool {
         match self.work.get(id).map(|state| &state.operation) {
             Some(Operation::Track(track)) => {
-                self.delivered_events.contains(&track.event_key.as_u128())
+                self.memory.events.contains(&track.event_key.as_u128())
             }
             Some(Operation::Identify(_) | Operation::KObject(_)) | None => false,
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Machine;
 use crate::batch::OperationId;
-use crate::directory::{KnownObject, customer_hash, object_hash};
+use crate::known::{KnownObject, customer_hash, object_hash};
 use crate::operation::{CustomerKey, Operation};
 use crate::outcome::SkipReason;
 use crate::record::{Offset, TopicPartition};
@@ -32,9 +32,9 @@ impl Machine {
         let Some((partition, at)) = origin else {
             return;
         };
-        if let Some(writer) = self.journal.writers.get_mut(&partition) {
-            writer.slice.learn(entity, Entry { at, content });
-        }
+        self.memory
+            .journal
+            .learn(&partition, entity, Entry { at, content });
     }
 
     /// The state of an operation's object is known.
@@ -53,7 +53,7 @@ impl Machine {
             }
             self.note(self.origin(id), Entity::Object(hash), Content::Object(kept));
         }
-        self.directory.learn_object(&klass, &external_id, learnt);
+        self.objects.cache.learn(&klass, &external_id, learnt);
     }
 
     /// What an operation changes stands, though nothing was sent for it.
@@ -62,9 +62,7 @@ impl Machine {
         else {
             return;
         };
-        let known = self
-            .directory
-            .peek_object(&object.klass, &object.external_id);
+        let known = self.objects.cache.peek(&object.klass, &object.external_id);
         let version = object.version.as_ref();
         if let Some(mut known) = known.filter(|known| known.ties_with(version)).cloned() {
             known.changes.extend(self.changes_of(id));
@@ -79,20 +77,19 @@ impl Machine {
             return;
         };
         let hash = object_hash(&object.klass, &object.external_id);
-        self.directory
-            .forget_object(&object.klass, &object.external_id);
+        self.objects
+            .cache
+            .forget(&object.klass, &object.external_id);
         self.forget_entity(Entity::Object(hash));
     }
 
     pub(super) fn forget_customer(&mut self, key: &CustomerKey) {
-        self.directory.forget_customer(key);
+        self.customers.ids.forget(key);
         self.forget_entity(Entity::Customer(customer_hash(key)));
     }
 
     pub(super) fn forget_entity(&mut self, entity: Entity) {
-        for writer in self.journal.writers.values_mut() {
-            writer.slice.forget(entity);
-        }
+        self.memory.journal.forget(entity);
     }
 
     /// A customer's id is known: new, or new to the slice of the operation that told it.
@@ -106,8 +103,7 @@ impl Machine {
         let entity = Entity::Customer(customer_hash(key));
         let known = origin
             .as_ref()
-            .and_then(|(partition, _)| self.journal.writers.get(partition))
-            .is_none_or(|writer| writer.slice.knows(entity));
+            .is_none_or(|(partition, _)| self.memory.journal.knows(partition, entity));
         if new || !known {
             let content = Content::Customer(Arc::clone(id));
             self.note(origin, entity, content);
@@ -133,11 +129,12 @@ impl Machine {
         match operation {
             // Judged when it is its turn, by its `eventKey`.
             Operation::Track(_) => None,
-            Operation::Identify(identify) => self.judge_said(identify, ages, &[change]),
+            Operation::Identify(identify) => self.customers.judge_said(identify, ages, &[change]),
             Operation::KObject(object) => {
                 let known = self
-                    .directory
-                    .peek_object(&object.klass, &object.external_id)?;
+                    .objects
+                    .cache
+                    .peek(&object.klass, &object.external_id)?;
                 known.changes.contains(change).then_some(SkipReason::Repeat)
             }
         }

@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use super::Machine;
-use super::journal::Writer;
 use crate::fact::Fact;
 use crate::record::{Epoch, TopicPartition};
 use crate::state_log::reduce::Slice;
@@ -50,9 +49,7 @@ impl Machine {
         let settings = self.settings.state.unwrap_or_default();
         let owner = OwnerId::new(self.settings.seed, epoch.0);
         let writer = SliceWriter::new(SliceId::of(partition), owner, &slice, settings.capacity);
-        self.journal
-            .writers
-            .insert(partition.clone(), Writer::new(epoch, writer));
+        self.memory.journal.open_slice(partition, epoch, writer);
         self.state_works();
         self.turn.fact(Fact::StateRestored {
             partition: partition.clone(),
@@ -62,14 +59,14 @@ impl Machine {
         for (entity, _, Entry { content, .. }) in slice.entries {
             match (entity, content) {
                 (Entity::Customer(hash), Content::Customer(id)) => {
-                    self.directory.restore_customer(hash, id);
+                    self.customers.ids.restore(hash, id);
                 }
                 (Entity::Object(hash), Content::Object(object)) => {
-                    self.directory.restore_object(hash, object);
+                    self.objects.cache.restore(hash, object);
                 }
-                (Entity::Event(key), Content::Event) => self.delivered_events.insert(key, ()),
+                (Entity::Event(key), Content::Event) => self.memory.events.insert(key, ()),
                 (Entity::Identity(name), Content::Identity(said)) => {
-                    self.identities.restore(name, said);
+                    self.customers.said.restore(name, said);
                 }
                 (Entity::Intent(_), Content::Intent(intent)) => {
                     self.inherit(now, partition, entity, intent);

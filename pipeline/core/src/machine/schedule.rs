@@ -8,10 +8,11 @@ use super::Machine;
 use crate::batch::JobId;
 use crate::batch::OperationId;
 use crate::call::Class;
-use crate::hold::{Family, Passage, Scope};
+use crate::customers::Allowed;
+use crate::health::holds::Passage;
+use crate::hold::{Family, Scope};
 use crate::operation::Operation;
-use crate::quota::Denied;
-use crate::resolve::Allowed;
+use crate::sending::quota::Denied;
 
 /// What the `Read` class would do next.
 pub(super) enum ReadWork {
@@ -22,29 +23,31 @@ pub(super) enum ReadWork {
 impl Machine {
     /// Sends what may be sent until permits, work or room run out.
     pub(super) fn schedule(&mut self, now: Instant) {
-        self.next_permit = None;
+        self.sending.next_permit = None;
         if self.partitions.is_membership_in_doubt() {
             return;
         }
         self.send_journalled(now);
         // A class that is denied may be kept back for itself (the reserve): the others are still asked.
         let mut denied: SmallVec<[Class; 5]> = SmallVec::new();
-        while self.requests.len() + self.journal.submits() < self.settings.max_in_flight {
+        while self.sending.under_way() + self.memory.journal.submits() < self.settings.max_in_flight
+        {
             self.trim_ready(now);
             let plenty = self.is_plenty(now);
             let work = self.work(now, plenty);
             let may = |class| work.contains(&Some(class)) && !denied.contains(&class);
-            let Some(class) = self.turns.next(may) else {
+            let Some(class) = self.sending.turns.next(may) else {
                 break;
             };
-            match self.quota.take(now, class) {
+            match self.sending.quota.take(now, class) {
                 Ok(()) => {
-                    self.turns.spend(class);
+                    self.sending.turns.spend(class);
                     self.dispatch(now, class, plenty);
                     self.activate_lanes(now);
                 }
                 Err(Denied::Until(at)) => {
-                    self.next_permit = Some(self.next_permit.map_or(at, |known| known.min(at)));
+                    self.sending.next_permit =
+                        Some(self.sending.next_permit.map_or(at, |known| known.min(at)));
                     denied.push(class);
                 }
                 Err(Denied::NoAllowance) => break,
@@ -62,19 +65,19 @@ impl Machine {
         let ready =
             tracks + self.work.ready_looks() + self.work.full_writes() + self.jobs.due_count(now);
         let ready = u32::try_from(ready).unwrap_or(u32::MAX);
-        self.quota.available(now, Class::Track) > f64::from(ready)
+        self.sending.quota.available(now, Class::Track) > f64::from(ready)
     }
 
     fn work(&self, now: Instant, plenty: bool) -> [Option<Class>; 5] {
-        if self.holds.get(&Scope::Destination).is_some() {
-            let probe = self.holds.passage(now, None) == Passage::Probe;
+        if self.health.holds.get(&Scope::Destination).is_some() {
+            let probe = self.health.holds.passage(now, None) == Passage::Probe;
             return [probe.then_some(Class::Probe), None, None, None, None];
         }
         let tracks = self.work.has_tracks() && self.may_pass(now, &Family::Tracking);
-        let writes = self.journal.may_submit()
+        let writes = self.memory.journal.may_submit()
             && (self.due_forced(now).is_some() || self.due_group(now, plenty).is_some());
         let reads = self.due_read(now).is_some();
-        let resolves = self.resolver.due(now, plenty, self.allowed(now));
+        let resolves = self.customers.due(now, plenty, self.allowed(now));
         [
             tracks.then_some(Class::Track),
             writes.then_some(Class::Write),
@@ -85,7 +88,7 @@ impl Machine {
     }
 
     pub(super) fn may_pass(&self, now: Instant, family: &Family) -> bool {
-        match self.holds.passage(now, Some(family)) {
+        match self.health.holds.passage(now, Some(family)) {
             Passage::Free | Passage::Probe => true,
             Passage::Held(_) => false,
         }
@@ -93,9 +96,13 @@ impl Machine {
 
     /// Whether events and identities that become ready now leave soon: within a minute if all permits are theirs.
     pub(super) fn are_answers_near(&self) -> bool {
-        let allowance = usize::try_from(self.quota.allowance()).unwrap_or(usize::MAX);
+        let allowance = usize::try_from(self.sending.quota.allowance()).unwrap_or(usize::MAX);
         self.work.ready_tracks() <= allowance
-            && self.holds.get(&Scope::Family(Family::Tracking)).is_none()
+            && self
+                .health
+                .holds
+                .get(&Scope::Family(Family::Tracking))
+                .is_none()
     }
 
     /// Which questions about customers may be sent.
@@ -145,22 +152,23 @@ impl Machine {
         }
         let stepped = self.turn.now;
         let plenty = self.is_plenty(now);
-        let room = self.requests.len() + self.journal.submits() < self.settings.max_in_flight;
+        let room =
+            self.sending.under_way() + self.memory.journal.submits() < self.settings.max_in_flight;
         let awake = !self.partitions.is_membership_in_doubt();
-        let sending = if room && awake && self.holds.get(&Scope::Destination).is_none() {
+        let sending = if room && awake && self.health.holds.get(&Scope::Destination).is_none() {
             let later = |at: Instant| {
                 if at > stepped {
                     Some(at)
                 } else {
-                    self.next_permit
+                    self.sending.next_permit
                 }
             };
             [
-                self.next_permit,
+                self.sending.next_permit,
                 self.work.next_group(stepped, plenty),
                 self.work.next_group(stepped, false),
-                self.resolver.next_due(stepped, plenty),
-                self.resolver.next_due(stepped, false),
+                self.customers.next_due(stepped, plenty),
+                self.customers.next_due(stepped, false),
                 self.jobs.next_due().and_then(later),
             ]
         } else {
@@ -168,7 +176,7 @@ impl Machine {
         };
         let timer = self.work.next_time();
         let letter = self.partitions.next_letter();
-        let probe = self.holds.next_probe(stepped);
+        let probe = self.health.holds.next_probe(stepped);
         let others = [
             timer,
             letter,
@@ -176,8 +184,8 @@ impl Machine {
             self.partitions.next_commit(),
             self.partitions.next_drain_check(now),
             self.next_count(),
-            self.next_permit,
-            self.journal.next_flush(),
+            self.sending.next_permit,
+            self.memory.journal.next_flush(),
             self.partitions.next_restore(),
         ];
         sending

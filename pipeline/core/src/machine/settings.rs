@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::journal::StateSettings;
+use super::memory::Entries;
 use crate::batch::Patience;
-use crate::job::JobTiming;
+use crate::charge::Charge;
+use crate::customers::CustomerSettings;
+use crate::jobs::JobTiming;
+use crate::memory::journal::StateSettings;
 use crate::partitions::PartitionSettings;
-use crate::partitions::budget::Charge;
-use crate::quota::QuotaSettings;
 use crate::record::Topic;
-use crate::resolve::ResolverSettings;
 use crate::retry::Backoff;
+use crate::sending::quota::QuotaSettings;
 
 /// Everything that can be set.
 #[derive(Debug, Clone)]
@@ -138,8 +139,10 @@ impl MachineSettings {
         }
     }
 
-    pub(super) fn resolver(&self) -> ResolverSettings {
-        ResolverSettings {
+    pub(super) fn customers(&self, caches: Entries) -> CustomerSettings {
+        CustomerSettings {
+            ids: caches.directory,
+            identities: caches.customers,
             patience: self.patience,
             park_for: self.park_for,
             minute: self.quota.minute,

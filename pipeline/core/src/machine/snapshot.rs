@@ -4,11 +4,10 @@ use std::time::{Duration, Instant};
 
 use super::Machine;
 use super::progress::Progress;
+use crate::charge::{Charge, Gate};
 use crate::hold::Scope;
 use crate::outcome::HoldCause;
-use crate::partitions::budget::{Charge, Gate};
 pub use crate::partitions::view::PartitionView;
-use crate::record::Offset;
 use crate::trouble::Seen;
 use crate::work::Wait;
 
@@ -109,6 +108,14 @@ impl Snapshot {
 }
 
 impl Machine {
+    fn directory_hits(&self) -> (u64, u64) {
+        let (customers, objects) = (
+            self.customers.ids.hits_and_misses(),
+            self.objects.cache.hits_and_misses(),
+        );
+        (customers.0 + objects.0, customers.1 + objects.1)
+    }
+
     /// A picture of the machine. It costs a walk over all operations: take it once a second, not once a step.
     #[must_use]
     pub fn snapshot(&self, now: Instant) -> Snapshot {
@@ -118,38 +125,39 @@ impl Machine {
         Snapshot {
             partitions,
             used: self.partitions.budget().used(),
-            held: self.held.charge,
+            held: self.health.held.charge(),
             cap: self.partitions.budget().cap(),
             gate: self.partitions.budget().gate(),
-            allowance: self.quota.allowance(),
+            allowance: self.sending.quota.allowance(),
             guaranteed: if self.partitions.is_membership_in_doubt() {
                 0.0
             } else {
-                self.quota.weight()
+                self.sending.quota.weight()
             },
-            server_remaining: self.quota.server_remaining(),
-            frozen_until: self.quota.frozen_until(now),
-            freezes: self.quota.freezes(),
-            requests: self.requests.len(),
+            server_remaining: self.sending.quota.server_remaining(),
+            frozen_until: self.sending.quota.frozen_until(now),
+            freezes: self.sending.quota.freezes(),
+            requests: self.sending.under_way(),
             half_done: self.partitions.half_done(),
             lanes: self.work.lanes(),
             ready_tracks: self.work.ready_tracks(),
             ready_writes: self.work.ready_writes(),
-            waiting_for_customer: self.resolver.waiting().0,
+            waiting_for_customer: self.customers.waiting().0,
             parked: self
                 .work
                 .count(|entry| matches!(entry.wait(), Wait::Time(_))),
             jobs: self.jobs.len(),
             letters: self.partitions.letters_under_way(),
-            directory: self.directory.sizes(),
-            directory_hits: self.directory.hits_and_misses(),
+            directory: (self.customers.ids.len(), self.objects.cache.len()),
+            directory_hits: self.directory_hits(),
             state: self.settings.state.map(|_| StateView {
-                waiting: self.journal.waiting(),
-                inherited: self.inheritance.len(),
-                submits: self.journal.submits(),
-                failing: self.journal.is_failing(),
+                waiting: self.memory.journal.waiting(),
+                inherited: self.memory.inheritance.len(),
+                submits: self.memory.journal.submits(),
+                failing: self.memory.journal.is_failing(),
             }),
             holds: self
+                .health
                 .holds
                 .iter()
                 .map(|(scope, hold)| HoldView {
@@ -162,9 +170,9 @@ impl Machine {
                 })
                 .collect(),
             progress: self.progress(),
-            allowed_per_second: f64::from(self.quota.allowance())
+            allowed_per_second: f64::from(self.sending.quota.allowance())
                 / self.settings.quota.minute.as_secs_f64(),
-            shutting_down: self.shutting_down,
+            shutting_down: self.partitions.is_stopping(),
         }
     }
 }

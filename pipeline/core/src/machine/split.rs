@@ -13,15 +13,15 @@ use crate::batch::Batch;
 use crate::batch::GroupKey;
 use crate::batch::OperationId;
 use crate::fact::Fact;
+use crate::objects::quarantine::Way;
 use crate::outcome::SplitHint;
-use crate::quarantine::Way;
 
 impl Machine {
     /// A request was refused as a whole.
     pub(super) fn split(&mut self, now: Instant, batch: Batch, hint: &SplitHint) {
         self.journal_refused(&batch.operations);
         if hint.refs_refused {
-            if std::mem::take(&mut self.object_refs) {
+            if self.objects.name_no_more() {
                 self.turn.fact(Fact::RefsOff);
             }
             let Batch {

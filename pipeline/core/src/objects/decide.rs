@@ -5,11 +5,12 @@ use std::time::Instant;
 use uuid::Uuid;
 
 use super::history::History;
+use super::revisions::{Revisions, Trust};
 use crate::batch::{GroupKey, Verb};
-use crate::directory::KnownObject;
+use crate::known::KnownObject;
+use crate::known::Revision;
 use crate::operation::{KObject, Version};
 use crate::outcome::SkipReason;
-use crate::revision::{Revision, Revisions, Trust};
 
 /// What a write that has its turn does.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::batch::OperationId;
+use crate::known::Revision;
 use crate::lookup::Lookup;
-use crate::revision::Revision;
 
 /// How often a look at an object leads straight back to a write.
 const ROUNDS: u32 = 3;

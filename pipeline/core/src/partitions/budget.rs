@@ -3,18 +3,11 @@
 //! A record costs what it occupies while it is unsettled: its bytes, the operations that it led to, and a constant. The
 //! number that is configured is therefore about what the process needs, not what the topic holds.
 
-/// The cost of records in memory.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Charge {
-    /// Records.
-    pub records: u64,
-    /// Bytes of their keys, values and headers, plus a constant for each.
-    pub bytes: u64,
-}
+use crate::charge::{Charge, Gate};
 
 /// The cap on unsettled work, and what of it is used.
 #[derive(Debug)]
-pub struct Budget {
+pub(crate) struct Budget {
     cap: Charge,
     used: Charge,
     /// The part of it that is held: it does not keep the gate closed.
@@ -24,19 +17,9 @@ pub struct Budget {
     gate: Gate,
 }
 
-/// Whether records may enter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gate {
-    /// They may.
-    Open,
-    /// Partitions are paused; polling goes on.
-    Closed,
-}
-
 impl Budget {
     /// An empty budget with that cap; each part is at least 1.
-    #[must_use]
-    pub fn new(cap: Charge) -> Self {
+    pub(crate) fn new(cap: Charge) -> Self {
         let cap = Charge {
             records: cap.records.max(1),
             bytes: cap.bytes.max(1),
@@ -51,7 +34,7 @@ impl Budget {
     }
 
     /// Takes a charge; it always fits, since the record is here already. Says whether the gate closed.
-    pub fn charge(&mut self, charge: Charge) -> Option<Gate> {
+    pub(crate) fn charge(&mut self, charge: Charge) -> Option<Gate> {
         self.used.records += charge.records;
         self.used.bytes += charge.bytes;
         let cap = self.cap();
@@ -63,21 +46,21 @@ impl Budget {
     }
 
     /// Gives a charge back. Says whether the gate opened: it does at half of the cap, so that it does not flutter.
-    pub fn refund(&mut self, charge: Charge) -> Option<Gate> {
+    pub(crate) fn refund(&mut self, charge: Charge) -> Option<Gate> {
         self.used.records = self.used.records.saturating_sub(charge.records);
         self.used.bytes = self.used.bytes.saturating_sub(charge.bytes);
         self.reopen()
     }
 
     /// How much of what is used cannot go on now: half is then taken of the rest only. Says whether the gate opened.
-    pub fn set_held(&mut self, held: Charge) -> Option<Gate> {
+    pub(crate) fn set_held(&mut self, held: Charge) -> Option<Gate> {
         self.held = held;
         self.reopen()
     }
 
     /// What is kept beside records takes that many bytes: records have so much less, but never less than half. Says whether the
     /// gate opened.
-    pub fn set_beside(&mut self, bytes: u64) -> Option<Gate> {
+    pub(crate) fn set_beside(&mut self, bytes: u64) -> Option<Gate> {
         self.beside = bytes.min(self.cap.bytes / 2);
         self.reopen()
     }
@@ -96,14 +79,12 @@ impl Budget {
     }
 
     /// What is used now.
-    #[must_use]
-    pub fn used(&self) -> Charge {
+    pub(crate) fn used(&self) -> Charge {
         self.used
     }
 
-    /// The cap on records, less what is kept beside them.
-    #[must_use]
-    pub fn cap(&self) -> Charge {
+    /// The cap: its bytes less those of what is kept beside records.
+    pub(crate) fn cap(&self) -> Charge {
         Charge {
             bytes: self.cap.bytes - self.beside,
             ..self.cap
@@ -111,22 +92,9 @@ impl Budget {
     }
 
     /// Whether records may enter.
-    #[must_use]
-    pub fn gate(&self) -> Gate {
+    pub(crate) fn gate(&self) -> Gate {
         self.gate
     }
-}
-
-/// Adds one charge to another.
-pub(crate) fn add(to: &mut Charge, charge: Charge) {
-    to.records = to.records.saturating_add(charge.records);
-    to.bytes = to.bytes.saturating_add(charge.bytes);
-}
-
-/// Takes one charge from another.
-pub(crate) fn subtract(from: &mut Charge, charge: Charge) {
-    from.records = from.records.saturating_sub(charge.records);
-    from.bytes = from.bytes.saturating_sub(charge.bytes);
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::Partitions;
 use super::assignment::Drain;
+use super::{Partitions, Stopping};
 use crate::invariant::Invariant;
 use crate::port::Effect;
 use crate::record::{Epoch, TopicPartition};
@@ -54,6 +54,7 @@ impl Partitions {
 
     /// Everything is to be handed back. All that is owned.
     pub(crate) fn revoke_all(&mut self, turn: &Turn) -> Vec<TopicPartition> {
+        self.stopping = Stopping::Stopping;
         let deadline = turn.now + self.settings.drain_timeout;
         for assignment in self.assignments.values_mut() {
             assignment.drain.get_or_insert(Drain {
@@ -132,6 +133,19 @@ impl Partitions {
             partition: partition.clone(),
             epoch,
         });
+    }
+
+    /// Whether everything is to be handed back.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping != Stopping::Running
+    }
+
+    /// Says once that everything is handed back.
+    pub(crate) fn tell_when_stopped(&mut self, turn: &mut Turn) {
+        if self.stopping == Stopping::Stopping && self.assignments.is_empty() {
+            self.stopping = Stopping::Stopped;
+            turn.effect(Effect::Drained);
+        }
     }
 
     /// A partition belongs to somebody else.

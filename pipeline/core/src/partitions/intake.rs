@@ -2,12 +2,12 @@
 
 use super::Partitions;
 use super::assignment::Assignment;
-use super::budget::{Charge, Gate};
 use super::commit_metadata::{self, Ignored, Metadata};
 use super::ledger::Admission;
 use super::receipts::Receipt;
 use super::record::RecordState;
 use super::settle::KeptBack;
+use crate::charge::{Charge, Gate};
 use crate::fact::{Fact, Settlement};
 use crate::invariant::Invariant;
 use crate::outcome::{SkipReason, Verdict};

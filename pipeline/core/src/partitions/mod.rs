@@ -5,7 +5,7 @@
 //! offsets end here and nowhere else. What is settled is committed, and a partition is handed back when nothing of it is in
 //! hand. What the operations do, and whether they may go, is of no concern here.
 
-pub mod budget;
+mod budget;
 pub mod commit_metadata;
 pub mod ledger;
 pub mod view;
@@ -27,7 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use self::assignment::Assignment;
-use self::budget::{Budget, Charge};
+use self::budget::Budget;
 use self::commits::Commits;
 pub(crate) use self::commits::Room;
 pub(crate) use self::drain::Drained;
@@ -40,6 +40,7 @@ use self::receipts::Receipts;
 pub(crate) use self::record::{End, RecordState};
 pub(crate) use self::settle::KeptBack;
 use crate::batch::OperationId;
+use crate::charge::Charge;
 use crate::lookup::Lookup;
 use crate::outcome::{HeldBy, Waits};
 use crate::port::RecordId;
@@ -74,6 +75,17 @@ pub(crate) struct Partitions {
     waits: BTreeMap<TopicPartition, Waits>,
     /// Whether partitions are read may have changed.
     pauses_changed: bool,
+    /// How many partitions each subscribed topic has.
+    topology: BTreeMap<Topic, u32>,
+    stopping: Stopping,
+}
+
+/// How far the end of everything is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stopping {
+    Running,
+    Stopping,
+    Stopped,
 }
 
 impl Partitions {
@@ -88,6 +100,8 @@ impl Partitions {
             commits: Commits::default(),
             waits: BTreeMap::new(),
             pauses_changed: false,
+            topology: BTreeMap::new(),
+            stopping: Stopping::Running,
             settings,
         }
     }
@@ -101,14 +115,18 @@ impl Partitions {
         self.assignments.contains_key(partition)
     }
 
-    pub(crate) fn owns_nothing(&self) -> bool {
-        self.assignments.is_empty()
+    /// How many partitions each subscribed topic has.
+    pub(crate) fn set_topology(&mut self, topics: Vec<(Topic, u32)>) {
+        self.topology = topics.into_iter().collect();
     }
 
-    /// How many partitions of a topic are owned.
-    pub(crate) fn owned_of(&self, topic: &Topic) -> usize {
+    /// How many partitions of a topic are owned, and how many there are; `None` if nobody knows.
+    pub(crate) fn owned_of(&self, topic: &Topic) -> Option<(u32, u32)> {
+        let all = *self.topology.get(topic).filter(|all| **all > 0)?;
         let owned = self.assignments.keys();
-        owned.filter(|partition| partition.topic == *topic).count()
+        let owned = owned.filter(|partition| partition.topic == *topic).count();
+        let owned = u32::try_from(owned).unwrap_or(u32::MAX);
+        Some((owned.min(all), all))
     }
 
     // === receipts ===

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::Partitions;
-use super::budget::{Charge, Gate};
+use crate::charge::{Charge, Gate};
 use crate::fact::Fact;
 use crate::outcome::Waits;
 use crate::port::Effect;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::budget::Charge;
+use crate::charge::Charge;
 use crate::hold::LetterTopic;
 use crate::outcome::{Held, HeldBy, HoldCause, Rejected, SkipReason};
 use crate::record::{Epoch, Record, TopicPartition};

@@ -1,11 +1,11 @@
 //! Records end: receipts are settled, dead letters leave, charges are given back, offsets become settled.
 
 use super::Partitions;
-use super::budget::Gate;
 use super::letters::rejection;
 use super::receipts::Receipt;
 use super::record::End;
 use crate::batch::OperationId;
+use crate::charge::Gate;
 use crate::fact::{Fact, Settlement};
 use crate::invariant::Invariant;
 use crate::outcome::{Rejected, SkipReason};

@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{Content, Entity, Entry, EntryKey, Intent, IntentItem, OperationRef, OwnerId, SliceId};
 use crate::batch::Verb;
-use crate::directory::KnownObject;
+use crate::known::KnownObject;
+use crate::known::Revision;
 use crate::operation::{Klass, Version};
 use crate::outcome::JobTicket;
 use crate::record::Offset;
 use crate::repeat::ChangeKey;
-use crate::revision::Revision;
 use crate::said::{Field, Said};
 
 /// The version of keys and values.

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::batch::Verb;
-use crate::directory::KnownObject;
+use crate::known::KnownObject;
 use crate::operation::{Klass, Version};
 use crate::outcome::JobTicket;
 use crate::record::{Offset, TopicPartition};
@@ -212,4 +212,13 @@ impl Intent {
         let offsets = self.items.iter().flat_map(|item| &item.operations);
         offsets.map(|one| one.offset).max().unwrap_or(Offset(0))
     }
+}
+
+/// A record for the state topic, as bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateRecord {
+    /// The key.
+    pub key: Vec<u8>,
+    /// The value; `None` deletes the key.
+    pub value: Option<Vec<u8>>,
 }

@@ -2,12 +2,13 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use super::StateRecord;
 use super::format::{HEADER_KEY, decode_header, encode_header, encode_key, encode_value};
 use super::reduce::{Slice, SliceReader};
-use super::writer::{Capacity, SliceWriter, StateRecord};
+use super::writer::{Capacity, SliceWriter};
 use super::*;
+use crate::known::Revision;
 use crate::repeat::{ChangeKey, Changes};
-use crate::revision::Revision;
 
 const CAPACITY: Capacity = Capacity {
     facts: 1_000,

@@ -14,23 +14,14 @@ use indexmap::IndexMap;
 
 use super::format::{encode_key, encode_value};
 use super::reduce::Slice;
-use super::{Entity, Entry, EntryKey, OwnerId, SliceId};
-use crate::directory::map_bytes;
+use super::{Entity, Entry, EntryKey, OwnerId, SliceId, StateRecord};
 use crate::lookup::Lookup;
+use crate::lookup::map_bytes;
 
 /// Entries in one batch.
 const BATCH: usize = 500;
 /// Entries that wait to be written; beyond that, all but objects and intents are left out.
 const WAITING: usize = 20_000;
-
-/// A record for the state topic, as bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StateRecord {
-    /// The key.
-    pub key: Vec<u8>,
-    /// The value; `None` deletes the key.
-    pub value: Option<Vec<u8>>,
-}
 
 /// How many entries of each sort a slice keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

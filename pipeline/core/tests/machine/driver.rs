@@ -15,8 +15,8 @@ use ingest_core::machine::{
 use ingest_core::operation::{CustomerKey, Planned};
 use ingest_core::outcome::{Held, HoldCause, JobTicket, Outcome, Rejected, Verdict};
 use ingest_core::record::{Epoch, Offset, TopicPartition};
+use ingest_core::state_log::StateRecord;
 use ingest_core::state_log::reduce::Slice;
-use ingest_core::state_log::writer::StateRecord;
 use ingest_core::trouble::Trouble;
 
 use crate::make;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ingest_core::call::Call;
-use ingest_core::directory::customer_hash;
 use ingest_core::fact::{Fact, Settlement};
+use ingest_core::known::customer_hash;
 use ingest_core::machine::{Input, MachineSettings, StateSettings};
 use ingest_core::operation::{CustomerKey, CustomerRef, MissingCustomer, Operation, Planned};
 use ingest_core::outcome::{DroppedField, SkipReason, Verdict};

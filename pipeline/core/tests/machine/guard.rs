@@ -1,11 +1,11 @@
 //! The dead-letter guard: a topic whose rejections are too many is held, and nothing else is.
 
 use ingest_core::call::{Call, CallResult};
+use ingest_core::charge::Charge;
 use ingest_core::fact::{Fact, Settlement};
 use ingest_core::hold::Scope;
 use ingest_core::machine::{Input, MachineSettings, TopicSettings};
 use ingest_core::outcome::{HoldCause, Outcome, Rejected, Rejection, SkipReason, Verdict, Waits};
-use ingest_core::partitions::budget::Charge;
 use ingest_core::record::{Offset, Topic, TopicPartition};
 
 use crate::driver::Driver;

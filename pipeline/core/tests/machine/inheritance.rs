@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use ingest_core::batch::Verb;
 use ingest_core::call::{Call, CallResult, ItemFate, ObjectState};
-use ingest_core::directory::{KnownObject, object_hash};
 use ingest_core::fact::Settlement;
+use ingest_core::known::Revision;
+use ingest_core::known::{KnownObject, object_hash};
 use ingest_core::machine::Input;
 use ingest_core::operation::{ExternalId, Klass, Planned, Version};
 use ingest_core::outcome::{Outcome, SkipReason, Verdict};
 use ingest_core::record::{Offset, TopicPartition};
 use ingest_core::repeat::ChangeKey;
-use ingest_core::revision::Revision;
 use ingest_core::state_log::format::{encode_key, encode_value};
 use ingest_core::state_log::reduce::{Slice, SliceReader};
 use ingest_core::state_log::{

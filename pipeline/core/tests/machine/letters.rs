@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ingest_core::charge::Charge;
 use ingest_core::fact::{Fact, Settlement};
 use ingest_core::hold::{LetterTopic, Scope};
 use ingest_core::machine::{Input, MachineSettings};
 use ingest_core::outcome::{HeldBy, HoldCause, Rejected, Rejection, Verdict};
-use ingest_core::partitions::budget::Charge;
 use ingest_core::record::Topic;
 use ingest_core::trouble::{Trouble, TroubleKind};
 

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use ingest_core::batch::Verb;
 use ingest_core::call::{Call, CallResult, ItemFate, ItemResult, JobReport, ObjectState};
-use ingest_core::directory::{KnownObject, object_hash};
 use ingest_core::fact::Settlement;
 use ingest_core::hold::Scope;
+use ingest_core::known::Revision;
+use ingest_core::known::{KnownObject, object_hash};
 use ingest_core::machine::{Input, MachineSettings, StateSettings};
 use ingest_core::operation::{ExternalId, Klass, Planned, Version};
 use ingest_core::outcome::{HoldCause, JobTicket, Outcome, Rejection, SkipReason, Verdict};
 use ingest_core::record::{Offset, TopicPartition};
 use ingest_core::repeat::{ChangeKey, Changes};
-use ingest_core::revision::Revision;
 use ingest_core::state_log::format::decode_key;
 use ingest_core::state_log::reduce::{Slice, SliceReader};
 use ingest_core::state_log::{

@@ -2,14 +2,14 @@
 
 use ingest_core::batch::Verb;
 use ingest_core::call::{Call, CallResult, ItemFate, ItemResult, JobReport, ObjectState, Written};
-use ingest_core::directory::{KnownObject, object_hash};
 use ingest_core::fact::Settlement;
+use ingest_core::known::Revision;
+use ingest_core::known::{KnownObject, object_hash};
 use ingest_core::machine::{MachineSettings, StateSettings};
 use ingest_core::operation::{ExternalId, Klass, Planned, Version};
 use ingest_core::outcome::{JobTicket, Outcome, Rejection, SkipReason};
 use ingest_core::record::Offset;
 use ingest_core::repeat::{ChangeKey, Changes};
-use ingest_core::revision::Revision;
 use ingest_core::state_log::reduce::Slice;
 use ingest_core::state_log::{Content, Entity, Entry, Intent, IntentItem, OperationRef, OwnerId};
 use serde_json::{Map, Value};

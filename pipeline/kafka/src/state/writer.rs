@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use ingest_core::record::{Partition, Topic};
-use ingest_core::state_log::writer::StateRecord;
+use ingest_core::state_log::StateRecord;
 
 use crate::error::{SendError, StartError};
 use crate::producer::{OutgoingRecord, RecordProducer};

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use crate::known::Revision;
 use crate::operation::Klass;
 
 /// Updates of a klass after which the share of conflicts means something.
@@ -22,7 +23,7 @@ const AGREED: u32 = 3;
 
 /// What is known of revisions.
 #[derive(Debug, Default)]
-pub struct Revisions {
+pub(crate) struct Revisions {
     start: Option<i64>,
     /// Looks after which an organisation seemed to begin at 1.
     seemed_one: u32,
@@ -30,21 +31,9 @@ pub struct Revisions {
     klasses: BTreeMap<Klass, Conflicts>,
 }
 
-/// The revision of an object as far as it is known.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Revision {
-    /// It was shown, or shown and counted on.
-    Known(i64),
-    /// The object was created by this process and updated that often since.
-    SinceCreate(i64),
-    /// Nothing is known.
-    #[default]
-    Unknown,
-}
-
 /// What the lock is worth for a klass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trust {
+pub(crate) enum Trust {
     /// Nobody has tried.
     Unknown,
     /// An update that names an old revision is refused.
@@ -63,33 +52,10 @@ struct Conflicts {
     tested_until: Option<Instant>,
 }
 
-impl Revision {
-    /// The revision after one more write of this process.
-    #[must_use]
-    pub fn next(self) -> Self {
-        match self {
-            Self::Known(rev) => Self::Known(rev.saturating_add(1)),
-            Self::SinceCreate(updates) => Self::SinceCreate(updates.saturating_add(1)),
-            Self::Unknown => Self::Unknown,
-        }
-    }
-
-    /// The later of two, as far as anybody can tell.
-    #[must_use]
-    pub fn or_later(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Known(a), Self::Known(b)) => Self::Known(a.max(b)),
-            (Self::SinceCreate(a), Self::SinceCreate(b)) => Self::SinceCreate(a.max(b)),
-            (Self::Known(_) | Self::SinceCreate(_) | Self::Unknown, _) => Self::Unknown,
-        }
-    }
-}
-
 impl Revisions {
     /// The revision that an update names; `None` leaves the lock out. Where counting has proved wrong, only a revision that was
     /// `just_read` is named.
-    #[must_use]
-    pub fn lock(&self, klass: &Klass, revision: Revision, just_read: bool) -> Option<i64> {
+    pub(crate) fn lock(&self, klass: &Klass, revision: Revision, just_read: bool) -> Option<i64> {
         let off = self.klasses.get(klass).is_some_and(|klass| klass.off);
         if off && !just_read {
             return None;
@@ -102,8 +68,7 @@ impl Revisions {
     }
 
     /// What the lock is worth for a klass.
-    #[must_use]
-    pub fn trust(&self, klass: &Klass) -> Trust {
+    pub(crate) fn trust(&self, klass: &Klass) -> Trust {
         if self.never_shown {
             return Trust::Useless;
         }
@@ -119,8 +84,7 @@ impl Revisions {
     }
 
     /// Whether an update with an old revision is under way.
-    #[must_use]
-    pub fn is_tested(&self, now: Instant, klass: &Klass) -> bool {
+    pub(crate) fn is_tested(&self, now: Instant, klass: &Klass) -> bool {
         self.klasses
             .get(klass)
             .and_then(|klass| klass.tested_until)
@@ -128,31 +92,30 @@ impl Revisions {
     }
 
     /// An update with an old revision leaves; its answer is waited for until then.
-    pub fn test(&mut self, klass: &Klass, until: Instant) {
+    pub(crate) fn test(&mut self, klass: &Klass, until: Instant) {
         self.klasses.entry(klass.clone()).or_default().tested_until = Some(until);
     }
 
     /// It was answered: refused (`true`), written (`false`), or neither.
-    pub fn tested(&mut self, klass: &Klass, honoured: Option<bool>) {
+    pub(crate) fn tested(&mut self, klass: &Klass, honoured: Option<bool>) {
         let klass = self.klasses.entry(klass.clone()).or_default();
         klass.tested_until = None;
         klass.honoured = honoured.or(klass.honoured);
     }
 
     /// Whether an object has to be read before it is updated: the lock would be of use, but the revision is not known.
-    #[must_use]
-    pub fn needs_look(&self, klass: &Klass, revision: Revision) -> bool {
+    pub(crate) fn needs_look(&self, klass: &Klass, revision: Revision) -> bool {
         let is_off = self.klasses.get(klass).is_some_and(|one| one.off);
         !is_off && !self.never_shown && self.lock(klass, revision, false).is_none()
     }
 
     /// An object was read and showed no revision: there is nothing to learn.
-    pub fn note_unshown(&mut self) {
+    pub(crate) fn note_unshown(&mut self) {
         self.never_shown = true;
     }
 
     /// An object shows this revision, and stands as this process left it, so far as its version tells.
-    pub fn learn(&mut self, before: Revision, shown: i64) {
+    pub(crate) fn learn(&mut self, before: Revision, shown: i64) {
         let Revision::SinceCreate(updates) = before else {
             return;
         };
@@ -170,7 +133,7 @@ impl Revisions {
     }
 
     /// The answer to a create shows the revision that an object begins with.
-    pub fn learn_first(&mut self, shown: i64) {
+    pub(crate) fn learn_first(&mut self, shown: i64) {
         if (0..=1).contains(&shown) {
             self.start = Some(self.start.map_or(shown, |known| known.min(shown)));
         }
@@ -178,7 +141,7 @@ impl Revisions {
 
     /// An update of a klass succeeded, or met a conflict although nobody else had written. `true` if the lock was turned off
     /// by it. Conflicts with what others wrote are what the lock is for, and count for nothing.
-    pub fn count(&mut self, klass: &Klass, conflict: bool) -> bool {
+    pub(crate) fn count(&mut self, klass: &Klass, conflict: bool) -> bool {
         let conflicts = self.klasses.entry(klass.clone()).or_default();
         conflicts.updates += 1;
         conflicts.conflicts += u64::from(conflict);

@@ -18,16 +18,18 @@ const ALL: Allowed = Allowed {
     identify: true,
 };
 
-fn resolver() -> Resolver {
+fn resolver() -> Customers {
     let second = Duration::from_secs(1);
     let patience = Patience {
         linger: second / 20,
         max_delay: second * 5,
     };
-    let mut resolver = Resolver::new(ResolverSettings {
+    let mut resolver = Customers::new(CustomerSettings {
         patience,
         park_for: second * 600,
         minute: second * 60,
+        ids: 100,
+        identities: 100,
     });
     resolver.set_search_cap(2);
     resolver
@@ -41,7 +43,7 @@ fn customer(n: u64, missing: MissingCustomer) -> CustomerRef {
     CustomerRef::new(vec![key(n)], missing).unwrap()
 }
 
-fn want(resolver: &mut Resolver, now: Instant, count: u64, missing: MissingCustomer) {
+fn want(resolver: &mut Customers, now: Instant, count: u64, missing: MissingCustomer) {
     for n in 0..count {
         resolver.want(now, &customer(n, missing), OperationId(n), false);
     }
@@ -285,7 +287,7 @@ fn a_failed_question_waits_and_is_counted() {
 }
 
 /// Everybody who is asked for is there, or nobody is.
-fn learn_share(resolver: &mut Resolver, now: Instant, there: bool) {
+fn learn_share(resolver: &mut Customers, now: Instant, there: bool) {
     let someone = customer(1_000_000, MissingCustomer::Create);
     resolver.want(now, &someone, OperationId(1_000_000), false);
     for _ in 0..2_000 {

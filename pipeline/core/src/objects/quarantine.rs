@@ -11,14 +11,14 @@ use crate::batch::OperationId;
 use crate::operation::Klass;
 
 /// Refusals in a row, all with the same error, that put a klass into quarantine.
-pub const RUN: u32 = 20;
+pub(crate) const RUN: u32 = 20;
 
 /// So many characters of an error's words are compared.
 const COMPARED: usize = 200;
 
 /// How something was refused for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Way {
+pub(crate) enum Way {
     /// A bulk request, for the sake of one of its items.
     Whole,
     /// One object by itself.
@@ -29,7 +29,7 @@ pub enum Way {
 
 /// Counts refusals by klass.
 #[derive(Debug, Default)]
-pub struct Quarantine {
+pub(crate) struct Quarantine {
     klasses: BTreeMap<Klass, Watch>,
 }
 
@@ -50,7 +50,7 @@ struct Run {
 
 impl Quarantine {
     /// Something of that klass, sent at that time, was refused for good. `true` if that puts the klass into quarantine.
-    pub fn refused(&mut self, klass: &Klass, way: Way, sent: Instant, error: &str) -> bool {
+    pub(crate) fn refused(&mut self, klass: &Klass, way: Way, sent: Instant, error: &str) -> bool {
         let watch = self.klasses.entry(klass.clone()).or_default();
         if watch.accepted {
             return false;
@@ -78,7 +78,7 @@ impl Quarantine {
 
     /// A bulk request of that klass, sent at that time, was accepted: its items have the right shape, where shapes are
     /// looked at before jobs run.
-    pub fn accepted(&mut self, klass: &Klass, sent: Instant) {
+    pub(crate) fn accepted(&mut self, klass: &Klass, sent: Instant) {
         if let Some(watch) = self.klasses.get_mut(klass) {
             watch
                 .runs
@@ -87,7 +87,7 @@ impl Quarantine {
     }
 
     /// An object of that klass, sent at that time, stands.
-    pub fn stored(&mut self, klass: &Klass, sent: Instant) {
+    pub(crate) fn stored(&mut self, klass: &Klass, sent: Instant) {
         if let Some(watch) = self.klasses.get_mut(klass) {
             watch.runs.retain(|_, run| sent < run.since);
             watch.accepted = false;
@@ -95,20 +95,19 @@ impl Quarantine {
     }
 
     /// A person takes the errors as they come: until something of the klass is stored, nothing is counted.
-    pub fn release(&mut self, klass: &Klass) {
+    pub(crate) fn release(&mut self, klass: &Klass) {
         let watch = self.klasses.entry(klass.clone()).or_default();
         watch.runs.clear();
         watch.accepted = true;
     }
 
     /// The operation that was tried last while the klass was in quarantine.
-    #[must_use]
-    pub fn last_probe(&self, klass: &Klass) -> Option<OperationId> {
+    pub(crate) fn last_probe(&self, klass: &Klass) -> Option<OperationId> {
         self.klasses.get(klass)?.last_probe
     }
 
     /// This operation is tried now.
-    pub fn probed(&mut self, klass: &Klass, operation: OperationId) {
+    pub(crate) fn probed(&mut self, klass: &Klass, operation: OperationId) {
         self.klasses.entry(klass.clone()).or_default().last_probe = Some(operation);
     }
 }

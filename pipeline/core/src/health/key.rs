@@ -7,11 +7,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::success::Endpoint;
+use super::Endpoint;
 
 /// What a 401 means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(crate) enum Refused {
     /// As far as is known, that the key is no good.
     Key,
     /// That a role is missing: the key was taken elsewhere within the last minute.
@@ -22,7 +22,7 @@ pub(super) enum Refused {
 
 /// The last answer that took the key, and who refuses it.
 #[derive(Debug, Default)]
-pub(super) struct KeyHealth {
+pub(crate) struct KeyHealth {
     taken: Option<Taken>,
     /// The first 401 of each endpoint since it took the key last.
     refused: BTreeMap<Endpoint, Instant>,
@@ -39,7 +39,7 @@ struct Taken {
 
 impl KeyHealth {
     /// A request that left then succeeded.
-    pub(super) fn taken(&mut self, now: Instant, sent: Instant, by: Option<Endpoint>) {
+    pub(crate) fn taken(&mut self, now: Instant, sent: Instant, by: Option<Endpoint>) {
         if let Some(endpoint) = &by {
             self.refused.remove(endpoint);
         }
@@ -47,7 +47,7 @@ impl KeyHealth {
     }
 
     /// A request that left then met 401; `by` is `None` if it was the probe, which any good key may make.
-    pub(super) fn refused(
+    pub(crate) fn refused(
         &mut self,
         now: Instant,
         sent: Instant,

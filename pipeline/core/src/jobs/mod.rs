@@ -15,7 +15,7 @@ use crate::state_log::Entity;
 
 /// What a job carries: by reference, in the order of submission.
 #[derive(Debug, Clone)]
-pub enum JobItems {
+pub(crate) enum JobItems {
     /// Objects of one klass and verb.
     Objects {
         /// Klass and verb.
@@ -39,7 +39,7 @@ pub enum JobItems {
 
 /// An item of a job that an earlier owner submitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InheritedItem {
+pub(crate) struct InheritedItem {
     /// The journalled write.
     pub intent: Entity,
     /// Its name in it, which is its name in the job's results.
@@ -48,7 +48,7 @@ pub struct InheritedItem {
 
 /// One accepted submission.
 #[derive(Debug)]
-pub struct Job {
+pub(crate) struct Job {
     /// Its id in Kustomer.
     pub ticket: JobTicket,
     /// What is not settled of it.
@@ -69,7 +69,7 @@ pub struct Job {
 
 /// All open jobs.
 #[derive(Debug)]
-pub struct Jobs {
+pub(crate) struct Jobs {
     open: BTreeMap<JobId, Job>,
     due: BTreeSet<(Instant, JobId)>,
     estimates: BTreeMap<String, Estimate>,
@@ -101,8 +101,7 @@ const ENOUGH: usize = 10;
 
 impl Jobs {
     /// No jobs.
-    #[must_use]
-    pub fn new(timing: JobTiming) -> Self {
+    pub(crate) fn new(timing: JobTiming) -> Self {
         Self {
             open: BTreeMap::new(),
             due: BTreeSet::new(),
@@ -113,7 +112,7 @@ impl Jobs {
     }
 
     /// Adds an accepted submission.
-    pub fn add(
+    pub(crate) fn add(
         &mut self,
         now: Instant,
         ticket: JobTicket,
@@ -150,7 +149,7 @@ impl Jobs {
     }
 
     /// Takes over items of a job that an earlier owner submitted. It is read as soon as a permit allows.
-    pub fn inherit(
+    pub(crate) fn inherit(
         &mut self,
         now: Instant,
         ticket: JobTicket,
@@ -175,7 +174,7 @@ impl Jobs {
     }
 
     /// Lets go of inherited items that are not this process's any more.
-    pub fn disown(&mut self, gone: impl Fn(&InheritedItem) -> bool) {
+    pub(crate) fn disown(&mut self, gone: impl Fn(&InheritedItem) -> bool) {
         let mut empty = Vec::new();
         for (id, job) in &mut self.open {
             if let JobItems::Inherited { items, .. } = &mut job.items {
@@ -191,8 +190,7 @@ impl Jobs {
     }
 
     /// A job that is to be read now, the most overdue first. It changes nothing.
-    #[must_use]
-    pub fn due(&self, now: Instant) -> Option<JobId> {
+    pub(crate) fn due(&self, now: Instant) -> Option<JobId> {
         self.due
             .first()
             .filter(|(at, _)| *at <= now)
@@ -200,19 +198,17 @@ impl Jobs {
     }
 
     /// How many jobs are to be read now.
-    #[must_use]
-    pub fn due_count(&self, now: Instant) -> usize {
+    pub(crate) fn due_count(&self, now: Instant) -> usize {
         self.due.iter().take_while(|(at, _)| *at <= now).count()
     }
 
     /// When the next job is to be read.
-    #[must_use]
-    pub fn next_due(&self) -> Option<Instant> {
+    pub(crate) fn next_due(&self) -> Option<Instant> {
         self.due.first().map(|(at, _)| *at)
     }
 
     /// A read of this job left.
-    pub fn reading(&mut self, id: JobId) {
+    pub(crate) fn reading(&mut self, id: JobId) {
         if let Some(job) = self.open.get_mut(&id) {
             self.due.remove(&(job.next_read, id));
             job.reading = true;
@@ -221,7 +217,7 @@ impl Jobs {
     }
 
     /// The read came back without the end of the job: read again later, or at once if `soon`.
-    pub fn read_again(&mut self, now: Instant, id: JobId, soon: bool) {
+    pub(crate) fn read_again(&mut self, now: Instant, id: JobId, soon: bool) {
         let timing = self.timing;
         if let Some(job) = self.open.get_mut(&id) {
             let waited = now.saturating_duration_since(job.submitted);
@@ -237,26 +233,24 @@ impl Jobs {
     }
 
     /// Whether the job has taken longer than any job should.
-    #[must_use]
-    pub fn is_overdue(&self, now: Instant, id: JobId) -> bool {
+    pub(crate) fn is_overdue(&self, now: Instant, id: JobId) -> bool {
         self.open
             .get(&id)
             .is_some_and(|job| now.saturating_duration_since(job.submitted) >= self.timing.give_up)
     }
 
     /// The open job.
-    #[must_use]
-    pub fn get(&self, id: JobId) -> Option<&Job> {
+    pub(crate) fn get(&self, id: JobId) -> Option<&Job> {
         self.open.get(&id)
     }
 
     /// The open job, to be changed.
-    pub fn get_mut(&mut self, id: JobId) -> Option<&mut Job> {
+    pub(crate) fn get_mut(&mut self, id: JobId) -> Option<&mut Job> {
         self.open.get_mut(&id)
     }
 
     /// Ends a job and learns from its duration: the server's own figures where it gave them, else what was seen.
-    pub fn finish(
+    pub(crate) fn finish(
         &mut self,
         now: Instant,
         id: JobId,
@@ -285,7 +279,7 @@ impl Jobs {
     }
 
     /// Gives a job up without learning from it.
-    pub fn drop_job(&mut self, id: JobId) -> Option<Job> {
+    pub(crate) fn drop_job(&mut self, id: JobId) -> Option<Job> {
         let job = self.open.remove(&id)?;
         self.due.remove(&(job.next_read, id));
         Some(job)
@@ -293,8 +287,7 @@ impl Jobs {
 
     /// How long to wait before an ambiguous submission is looked into: three times the 99th percentile of what jobs of the
     /// kind take, at least `least`.
-    #[must_use]
-    pub fn verification_wait(&self, kind: &str, least: Duration) -> Duration {
+    pub(crate) fn verification_wait(&self, kind: &str, least: Duration) -> Duration {
         let known = self
             .estimates
             .get(kind)
@@ -303,22 +296,19 @@ impl Jobs {
     }
 
     /// How many jobs are open.
-    #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.open.len()
     }
 
     /// Whether none is.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.open.is_empty()
     }
 }
 
 impl JobItems {
     /// How many items.
-    #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::Objects { operations, .. } => operations.len(),
             Self::Customers { keys } => keys.len(),
@@ -327,14 +317,12 @@ impl JobItems {
     }
 
     /// Whether nothing is left.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// The kind whose durations are alike.
-    #[must_use]
-    pub fn kind(&self) -> String {
+    pub(crate) fn kind(&self) -> String {
         match self {
             Self::Objects { group, .. } | Self::Inherited { group, .. } => {
                 format!("{}/{:?}", group.klass, group.verb)
@@ -346,8 +334,7 @@ impl JobItems {
 
 impl Job {
     /// The id in Kustomer's paths.
-    #[must_use]
-    pub fn remote_id(&self) -> Arc<str> {
+    pub(crate) fn remote_id(&self) -> Arc<str> {
         Arc::clone(&self.ticket.id)
     }
 }

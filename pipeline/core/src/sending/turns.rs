@@ -8,7 +8,7 @@ use crate::call::Class;
 
 /// Who goes next.
 #[derive(Debug)]
-pub struct Turns {
+pub(crate) struct Turns {
     pass: [f64; Class::ALL.len()],
     now: f64,
     backlogged: [bool; Class::ALL.len()],
@@ -49,7 +49,7 @@ impl Turns {
         clippy::indexing_slicing,
         reason = "`index` is below the number of classes"
     )]
-    pub fn next(&mut self, has_work: impl Fn(Class) -> bool) -> Option<Class> {
+    pub(crate) fn next(&mut self, has_work: impl Fn(Class) -> bool) -> Option<Class> {
         let mut best: Option<(f64, Class)> = None;
         for class in Class::ALL.iter().copied() {
             let i = index(class);
@@ -70,7 +70,7 @@ impl Turns {
         clippy::indexing_slicing,
         reason = "`index` is below the number of classes"
     )]
-    pub fn spend(&mut self, class: Class) {
+    pub(crate) fn spend(&mut self, class: Class) {
         let i = index(class);
         self.now = self.pass[i];
         self.pass[i] += 1.0 / weight(class);

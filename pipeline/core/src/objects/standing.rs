@@ -11,8 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Number, Value};
 
 /// Whether everything that this body writes stands in an object that shows these fields.
-#[must_use]
-pub fn stands(body: &Map<String, Value>, shown: &Map<String, Value>) -> bool {
+pub(crate) fn stands(body: &Map<String, Value>, shown: &Map<String, Value>) -> bool {
     body.iter().all(|(name, written)| {
         let found = shown.get(name).unwrap_or(&Value::Null);
         match name.as_str() {

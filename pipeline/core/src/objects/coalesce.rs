@@ -12,8 +12,7 @@ use serde_json::{Map, Value};
 use crate::operation::KObject;
 
 /// The one state that two neighbours come to, `b` having arrived after `a`; `None` if they stay two.
-#[must_use]
-pub fn merge(a: &KObject, b: &KObject) -> Option<KObject> {
+pub(crate) fn merge(a: &KObject, b: &KObject) -> Option<KObject> {
     if a.klass != b.klass || a.external_id != b.external_id {
         return None;
     }

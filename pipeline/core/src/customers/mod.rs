@@ -5,8 +5,10 @@
 //! made, or, where the route says so, waited for or refused. A search index may lag, so "not found" is never taken as proof;
 //! who turns out to exist is searched for, or read by each key.
 
+mod ids;
 mod line;
 mod question;
+mod said;
 mod search;
 mod wanted;
 mod way;
@@ -16,14 +18,16 @@ use std::time::{Duration, Instant};
 
 use smallvec::smallvec;
 
+pub(crate) use self::ids::CustomerIds;
 use self::line::{Line, Lines, Queue};
+pub(crate) use self::said::{CUSTOMERS, Identities};
 use self::search::SearchLimit;
 use self::wanted::{Stage, Wanted};
 use self::way::Share;
 use crate::batch::OperationId;
 use crate::batch::Patience;
-use crate::directory::map_bytes;
 use crate::lookup::Lookup;
+use crate::lookup::map_bytes;
 use crate::operation::{CustomerKey, CustomerRef, MissingCustomer};
 
 /// How often a customer that is waited for is looked up before it is given up.
@@ -33,16 +37,20 @@ const LOOKS: u32 = 4;
 /// job or in a request.
 const APART: usize = 280;
 
-/// Customers that something waits for.
+/// Customers that something waits for, and what is known of others.
 #[derive(Debug)]
-pub struct Resolver {
+pub(crate) struct Customers {
+    pub(crate) ids: CustomerIds,
+    pub(crate) said: Identities,
+    /// Items are named in the answers of bulk creates.
+    with_refs: bool,
     wanted: Lookup<CustomerKey, Wanted>,
     lines: Lines,
     read: VecDeque<CustomerKey>,
     alone: VecDeque<CustomerKey>,
     /// Customers that wait for a time, by that time.
     later: BTreeSet<(Instant, CustomerKey)>,
-    settings: ResolverSettings,
+    settings: CustomerSettings,
     searches: SearchLimit,
     identify_off: bool,
     share: Share,
@@ -50,18 +58,22 @@ pub struct Resolver {
 
 /// Times and limits, already scaled.
 #[derive(Debug, Clone, Copy)]
-pub struct ResolverSettings {
+pub(crate) struct CustomerSettings {
     /// When a look-up that is not full leaves.
     pub patience: Patience,
     /// How long a customer that is missing is waited for.
     pub park_for: Duration,
     /// The API's minute: the answer that is due anyway is waited for twice as long.
     pub minute: Duration,
+    /// Keys of which it is remembered whom they mean.
+    pub ids: usize,
+    /// Customers of whom it is remembered what was said.
+    pub identities: usize,
 }
 
 /// Which kinds of questions may be sent now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Allowed {
+pub(crate) struct Allowed {
     /// Reads of customers.
     pub read: bool,
     /// Bulk creates of customers.
@@ -72,7 +84,7 @@ pub struct Allowed {
 
 /// What to ask next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Question {
+pub(crate) enum Question {
     /// All keys of these customers at once.
     Search(Vec<CustomerKey>),
     /// Make these.
@@ -90,18 +102,20 @@ pub enum Question {
 
 /// What becomes of a customer that a look-up did not find.
 #[derive(Debug, PartialEq, Eq)]
-pub enum NotFound {
+pub(crate) enum NotFound {
     /// Another question follows.
     Continues,
     /// Nobody has any of the keys: these operations are refused.
     Refused(Vec<OperationId>),
 }
 
-impl Resolver {
+impl Customers {
     /// Nobody is wanted yet.
-    #[must_use]
-    pub fn new(settings: ResolverSettings) -> Self {
+    pub(crate) fn new(settings: CustomerSettings) -> Self {
         Self {
+            ids: CustomerIds::new(settings.ids),
+            said: Identities::new(settings.identities),
+            with_refs: true,
             wanted: Lookup::default(),
             lines: Lines::default(),
             read: VecDeque::new(),
@@ -114,13 +128,23 @@ impl Resolver {
         }
     }
 
+    /// Whether items of bulk creates are named.
+    pub(crate) fn are_named(&self) -> bool {
+        self.with_refs
+    }
+
+    /// The API refuses names of items. `true` if they were used until now.
+    pub(crate) fn name_no_more(&mut self) -> bool {
+        std::mem::take(&mut self.with_refs)
+    }
+
     /// Searches a minute this replica may make of the 100 that the organisation has.
-    pub fn set_search_cap(&mut self, cap: usize) {
+    pub(crate) fn set_search_cap(&mut self, cap: usize) {
         self.searches.set_cap(cap);
     }
 
     /// An operation waits for a customer. `due`: an event or identity of the customer is due anyway, and soon.
-    pub fn want(
+    pub(crate) fn want(
         &mut self,
         now: Instant,
         customer: &CustomerRef,
@@ -152,7 +176,7 @@ impl Resolver {
     }
 
     /// An event or identity of the customer is due, and soon: its answer is waited for if nothing was asked yet.
-    pub fn answer_due(&mut self, now: Instant, customer: &CustomerKey) {
+    pub(crate) fn answer_due(&mut self, now: Instant, customer: &CustomerKey) {
         if let Some(Stage::In(Line::Unasked | Line::MustExist | Line::Missing, _)) =
             self.stage(customer)
         {
@@ -161,21 +185,21 @@ impl Resolver {
     }
 
     /// The answer that the customer waits for is not to be expected any more.
-    pub fn answer_not_due(&mut self, now: Instant, customer: &CustomerKey) {
+    pub(crate) fn answer_not_due(&mut self, now: Instant, customer: &CustomerKey) {
         if let Some(Stage::In(Line::Answer, _)) = self.stage(customer) {
             self.enqueue_look_up(now, customer.clone());
         }
     }
 
     /// No answer is to be expected: events and identities are held.
-    pub fn no_answer_due(&mut self, now: Instant) {
+    pub(crate) fn no_answer_due(&mut self, now: Instant) {
         while let Some(customer) = self.lines.answer.pop() {
             self.enqueue_look_up(now, customer);
         }
     }
 
     /// An operation waits no longer (its partition was handed back).
-    pub fn unwant(&mut self, customer: &CustomerRef, operation: OperationId) {
+    pub(crate) fn unwant(&mut self, customer: &CustomerRef, operation: OperationId) {
         if let Some(wanted) = self.wanted.get_mut(customer.first()) {
             wanted.waiting.retain(|id| *id != operation);
             if wanted.waiting.is_empty() && wanted.stage != Stage::UnderWay {
@@ -185,12 +209,12 @@ impl Resolver {
     }
 
     /// The customer is known now, or given up: whoever waited for it.
-    pub fn found(&mut self, customer: &CustomerKey) -> Vec<OperationId> {
+    pub(crate) fn found(&mut self, customer: &CustomerKey) -> Vec<OperationId> {
         self.forget(customer)
     }
 
     /// How a question about a customer went that may be made: whether it was there.
-    pub fn note_share(&mut self, customer: &CustomerKey, there: bool) {
+    pub(crate) fn note_share(&mut self, customer: &CustomerKey, there: bool) {
         let may_be_made = self
             .wanted
             .get(customer)
@@ -201,7 +225,7 @@ impl Resolver {
     }
 
     /// A search under way came back without this customer. It is no proof.
-    pub fn not_found(&mut self, now: Instant, customer: &CustomerKey) {
+    pub(crate) fn not_found(&mut self, now: Instant, customer: &CustomerKey) {
         let Some(wanted) = self.wanted.get(customer) else {
             return;
         };
@@ -215,7 +239,7 @@ impl Resolver {
     }
 
     /// A read by one key came back empty: proof for that key, and for the customer if it was the last.
-    pub fn proved_missing(&mut self, now: Instant, customer: &CustomerKey) -> NotFound {
+    pub(crate) fn proved_missing(&mut self, now: Instant, customer: &CustomerKey) -> NotFound {
         let Some(wanted) = self.wanted.get_mut(customer) else {
             return NotFound::Continues;
         };
@@ -239,7 +263,7 @@ impl Resolver {
     }
 
     /// A create met somebody who has a key.
-    pub fn exists(&mut self, now: Instant, customer: &CustomerKey) {
+    pub(crate) fn exists(&mut self, now: Instant, customer: &CustomerKey) {
         if let Some(wanted) = self.wanted.get_mut(customer) {
             wanted.exists = true;
             self.enqueue_look_up(now, customer.clone());
@@ -247,12 +271,12 @@ impl Resolver {
     }
 
     /// An identity was taken, but did not say who it is: read by each key.
-    pub fn must_read(&mut self, customer: &CustomerKey) {
+    pub(crate) fn must_read(&mut self, customer: &CustomerKey) {
         self.enqueue_read(customer);
     }
 
     /// A question came to nothing through no fault of its own: it is asked again as soon as it may be.
-    pub fn ask_again(&mut self, now: Instant, customer: &CustomerKey) {
+    pub(crate) fn ask_again(&mut self, now: Instant, customer: &CustomerKey) {
         if self.wanted.contains_key(customer) {
             self.enqueue_look_up(now, customer.clone());
         }
@@ -260,7 +284,7 @@ impl Resolver {
 
     /// A question failed: asked again after the delay. `succeeded`: when one of the same kind last succeeded. How often this
     /// customer's failed although others succeeded in between.
-    pub fn failed(
+    pub(crate) fn failed(
         &mut self,
         now: Instant,
         delay: Duration,
@@ -282,36 +306,34 @@ impl Resolver {
     }
 
     /// How often questions for this customer failed.
-    #[must_use]
-    pub fn failures(&self, customer: &CustomerKey) -> u32 {
+    pub(crate) fn failures(&self, customer: &CustomerKey) -> u32 {
         self.wanted
             .get(customer)
             .map_or(0, |wanted| wanted.failures)
     }
 
     /// The search was refused for its size: half as many terms from now on. `false` if it cannot be smaller.
-    pub fn halve_search(&mut self) -> bool {
+    pub(crate) fn halve_search(&mut self) -> bool {
         self.searches.halve()
     }
 
     /// The search is of no use here (no role, or its answers name no keys): customers are found in other ways.
-    pub fn turn_search_off(&mut self) {
+    pub(crate) fn turn_search_off(&mut self) {
         self.searches.turn_off();
     }
 
     /// Identities are not allowed for this key: customers are made in bulk, even one.
-    pub fn turn_identify_off(&mut self) {
+    pub(crate) fn turn_identify_off(&mut self) {
         self.identify_off = true;
     }
 
     /// Whether identities are used.
-    #[must_use]
-    pub fn identifies(&self) -> bool {
+    pub(crate) fn identifies(&self) -> bool {
         !self.identify_off
     }
 
     /// Asks for one customer on its own, where the answer is about nobody else.
-    pub fn ask_alone(&mut self, customer: &CustomerKey) {
+    pub(crate) fn ask_alone(&mut self, customer: &CustomerKey) {
         if let Some(wanted) = self.wanted.get_mut(customer) {
             wanted.stage = Stage::Alone;
             self.alone.push_back(customer.clone());
@@ -319,13 +341,12 @@ impl Resolver {
     }
 
     /// Whether the search is used.
-    #[must_use]
-    pub fn searches(&self) -> bool {
+    pub(crate) fn searches(&self) -> bool {
         !self.searches.is_off()
     }
 
     /// Customers whose time has come are asked for, or asked for again.
-    pub fn tick(&mut self, now: Instant) {
+    pub(crate) fn tick(&mut self, now: Instant) {
         while let Some(since) = self.lines.answer.oldest()
             && since + self.answer_wait() <= now
             && let Some(customer) = self.lines.answer.pop()
@@ -346,8 +367,7 @@ impl Resolver {
     }
 
     /// When a question will be due by its patience, after that time.
-    #[must_use]
-    pub fn next_due(&self, after: Instant, plenty: bool) -> Option<Instant> {
+    pub(crate) fn next_due(&self, after: Instant, plenty: bool) -> Option<Instant> {
         let patience = self.patience(plenty);
         let lines = &self.lines;
         let late = |line: &Queue| line.oldest().map(|since| since + patience);
@@ -369,8 +389,7 @@ impl Resolver {
     }
 
     /// Operations that wait for a customer, and customers waited for.
-    #[must_use]
-    pub fn waiting(&self) -> (usize, usize) {
+    pub(crate) fn waiting(&self) -> (usize, usize) {
         (
             self.wanted.sum(|wanted| wanted.waiting.len()),
             self.wanted.len(),
@@ -378,28 +397,24 @@ impl Resolver {
     }
 
     /// Bytes that it occupies, about.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         map_bytes::<CustomerKey, Wanted>(self.wanted.capacity()) + self.wanted.len() * APART
     }
 
     /// Whether nobody is waited for.
-    #[must_use]
-    pub fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.wanted.is_empty()
     }
 
     /// Whether a customer is waited for that more permits would not find: it does not exist yet, or asking failed.
-    #[must_use]
-    pub fn is_parked(&self, customer: &CustomerKey) -> bool {
+    pub(crate) fn is_parked(&self, customer: &CustomerKey) -> bool {
         self.wanted
             .get(customer)
             .is_some_and(|wanted| wanted.looks > 0 || wanted.failures > 0)
     }
 
     /// All keys of a wanted customer.
-    #[must_use]
-    pub fn keys(&self, customer: &CustomerKey) -> Option<&[CustomerKey]> {
+    pub(crate) fn keys(&self, customer: &CustomerKey) -> Option<&[CustomerKey]> {
         self.wanted
             .get(customer)
             .map(|wanted| wanted.customer.keys())

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use super::{Resolver, Stage};
+use super::{Customers, Stage};
 use crate::batch::OperationId;
 use crate::operation::{CustomerKey, MissingCustomer};
 
@@ -42,7 +42,7 @@ pub(super) struct Queue {
 /// The lowest operation, and a number that tells apart those of whom none waits any more.
 pub(super) type Place = (OperationId, u64);
 
-impl Resolver {
+impl Customers {
     /// Puts a customer where those wait of whom as much is known.
     pub(super) fn enqueue_look_up(&mut self, now: Instant, customer: CustomerKey) {
         let Some(wanted) = self.wanted.get(&customer) else {

@@ -5,45 +5,45 @@ use std::sync::Arc;
 
 use crate::batch::OperationId;
 use crate::batch::Verb;
-use crate::directory::{KnownObject, object_hash};
+use crate::known::Revision;
+use crate::known::{KnownObject, object_hash};
 use crate::operation::{KObject, Version};
 use crate::record::{Offset, TopicPartition};
 use crate::repeat::Changes;
-use crate::revision::Revision;
 use crate::state_log::{Entity, OperationRef};
 
 /// Writes that earlier owners left open.
 #[derive(Debug, Default)]
-pub(super) struct Inheritance {
-    pub(super) intents: BTreeMap<Entity, Inherited>,
+pub(crate) struct Inheritance {
+    pub(crate) intents: BTreeMap<Entity, Inherited>,
     /// Which of them write an object.
-    pub(super) objects: BTreeMap<u128, Vec<Entity>>,
+    pub(crate) objects: BTreeMap<u128, Vec<Entity>>,
     /// Operations that wait until it is known what became of them.
-    pub(super) waiting: BTreeMap<u128, Vec<OperationId>>,
+    pub(crate) waiting: BTreeMap<u128, Vec<OperationId>>,
 }
 
 #[derive(Debug)]
-pub(super) struct Inherited {
-    pub(super) partition: TopicPartition,
-    pub(super) at: Offset,
-    pub(super) verb: Verb,
-    pub(super) items: BTreeMap<String, Item>,
+pub(crate) struct Inherited {
+    pub(crate) partition: TopicPartition,
+    pub(crate) at: Offset,
+    pub(crate) verb: Verb,
+    pub(crate) items: BTreeMap<String, Item>,
 }
 
 #[derive(Debug)]
-pub(super) struct Item {
-    pub(super) object: u128,
-    pub(super) version: Option<Version>,
-    pub(super) operations: BTreeSet<OperationRef>,
+pub(crate) struct Item {
+    pub(crate) object: u128,
+    pub(crate) version: Option<Version>,
+    pub(crate) operations: BTreeSet<OperationRef>,
     /// Operations of it have ended, or their records never come again: while it is in doubt, whoever writes the object next
     /// has to look.
-    pub(super) stray: bool,
-    pub(super) fate: Fate,
+    pub(crate) stray: bool,
+    pub(crate) fate: Fate,
 }
 
 /// What became of an item, as far as anybody knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(crate) enum Fate {
     /// The job has not said.
     Waiting,
     /// It stands.
@@ -64,7 +64,7 @@ pub(super) enum Fate {
 
 impl Fate {
     /// Whoever writes the object next has to look first.
-    pub(super) fn is_in_doubt(&self) -> bool {
+    pub(crate) fn is_in_doubt(&self) -> bool {
         match self {
             Self::Look | Self::LookInDoubt | Self::Doubt | Self::Entrusted(_) => true,
             Self::Waiting | Self::Stored | Self::NotWritten | Self::Refused(_) => false,
@@ -74,7 +74,7 @@ impl Fate {
 
 impl Item {
     /// The object as this write left it.
-    pub(super) fn stored(&self, id: Arc<str>, revision: Revision) -> KnownObject {
+    pub(crate) fn stored(&self, id: Arc<str>, revision: Revision) -> KnownObject {
         KnownObject {
             id,
             version: self.version.clone(),
@@ -86,12 +86,12 @@ impl Item {
     }
 
     /// Records below this offset never come again.
-    pub(super) fn pass(&mut self, committed: Offset) {
+    pub(crate) fn pass(&mut self, committed: Offset) {
         self.end(|one| one.offset < committed);
     }
 
     /// These operations are not waited for any more. If nobody has looked, whoever writes the object next has to.
-    pub(super) fn end(&mut self, is_over: impl Fn(&OperationRef) -> bool) {
+    pub(crate) fn end(&mut self, is_over: impl Fn(&OperationRef) -> bool) {
         let named = self.operations.len();
         self.operations.retain(|one| !is_over(one));
         self.stray |= self.operations.len() < named;
@@ -100,12 +100,12 @@ impl Item {
 
 impl Inheritance {
     /// How many writes of earlier owners are open.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.intents.len()
     }
 
     /// Nothing of a partition is of interest any more. The objects that were waited for.
-    pub(super) fn close_slice(&mut self, partition: &TopicPartition) -> BTreeSet<u128> {
+    pub(crate) fn close_slice(&mut self, partition: &TopicPartition) -> BTreeSet<u128> {
         let gone: Vec<Entity> = self
             .intents
             .iter()
@@ -117,7 +117,7 @@ impl Inheritance {
         items.map(|item| item.object).collect()
     }
 
-    pub(super) fn remove(&mut self, entity: Entity) -> Option<Inherited> {
+    pub(crate) fn remove(&mut self, entity: Entity) -> Option<Inherited> {
         let gone = self.intents.remove(&entity)?;
         for item in gone.items.values() {
             if let Some(entities) = self.objects.get_mut(&item.object) {
@@ -131,7 +131,7 @@ impl Inheritance {
     }
 
     /// The items that write an object, of any partition.
-    pub(super) fn items(&self, object: u128) -> impl Iterator<Item = (&Inherited, &Item)> {
+    pub(crate) fn items(&self, object: u128) -> impl Iterator<Item = (&Inherited, &Item)> {
         let entities = self.objects.get(&object).into_iter().flatten();
         let intents = entities.filter_map(|entity| self.intents.get(entity));
         intents.flat_map(move |one| {
@@ -140,7 +140,7 @@ impl Inheritance {
         })
     }
 
-    pub(super) fn items_mut(&mut self, object: u128) -> impl Iterator<Item = &mut Item> {
+    pub(crate) fn items_mut(&mut self, object: u128) -> impl Iterator<Item = &mut Item> {
         let entities = self.objects.get(&object).cloned().unwrap_or_default();
         self.intents
             .iter_mut()
@@ -152,7 +152,7 @@ impl Inheritance {
     }
 
     /// What an operation was to look at has another fate now.
-    pub(super) fn looked(&mut self, object: u128, looker: OperationId, fate: &Fate) {
+    pub(crate) fn looked(&mut self, object: u128, looker: OperationId, fate: &Fate) {
         if self.objects.contains_key(&object) {
             let items = self.items_mut(object);
             for item in items.filter(|item| item.fate == Fate::Entrusted(looker)) {
@@ -162,7 +162,7 @@ impl Inheritance {
     }
 
     /// Whether an earlier owner has begun to write this operation, and whether what became of it is in doubt.
-    pub(super) fn has_begun(
+    pub(crate) fn has_begun(
         &self,
         partition: &TopicPartition,
         object: &KObject,

@@ -1,68 +1,14 @@
-//! When requests of each kind succeeded last.
-//!
-//! What fails everywhere in one kind says nothing against its records: a record is given up only while others of its kind
-//! succeed. A kind is narrower than a [`Family`](crate::hold::Family), which is what a role opens: the endpoints of one
-//! role fail one by one.
+//! Which endpoint a request asks.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::Machine;
-use super::state::SentKind;
-use crate::batch::OperationId;
-use crate::batch::{GroupKey, Verb};
+use crate::batch::{GroupKey, OperationId, Verb};
+use crate::health::Endpoint;
 use crate::objects::history::History;
-use crate::operation::{Klass, Operation};
+use crate::operation::Operation;
+use crate::sending::SentKind;
 use crate::work::Entry;
-
-/// Requests that stand and fall together.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Endpoint {
-    Identity,
-    Event,
-    CustomerSearch,
-    CustomerRead,
-    CustomerCreate,
-    /// Creates or updates of a klass, singly and in bulk.
-    Write(GroupKey),
-    Look(Klass),
-    JobRead,
-}
-
-impl Endpoint {
-    /// Whether a key that may call one may call the other.
-    pub(super) fn same_role(&self, other: &Self) -> bool {
-        let tracking = |one: &Self| matches!(one, Self::Identity | Self::Event);
-        self == other || (tracking(self) && tracking(other))
-    }
-}
-
-/// The last success of each.
-#[derive(Debug, Default)]
-pub(super) struct Successes {
-    any: Option<Instant>,
-    of: BTreeMap<Endpoint, Instant>,
-}
-
-impl Successes {
-    /// The destination has answered well.
-    pub(super) fn note_any(&mut self, now: Instant) {
-        self.any = Some(now);
-    }
-
-    /// An endpoint has done what it was asked.
-    pub(super) fn note(&mut self, now: Instant, endpoint: Endpoint) {
-        self.of.insert(endpoint, now);
-    }
-
-    pub(super) fn any(&self) -> Option<Instant> {
-        self.any
-    }
-
-    pub(super) fn of(&self, endpoint: &Endpoint) -> Option<Instant> {
-        self.of.get(endpoint).copied()
-    }
-}
 
 /// What an operation's next request asks, or its last one asked, and when that left.
 pub(super) fn endpoint(entry: &Entry, history: &History) -> (Endpoint, Option<Instant>) {

@@ -33,7 +33,7 @@ pub struct QuotaSettings {
 
 /// Why no permit was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Denied {
+pub(crate) enum Denied {
     /// Ask again then.
     Until(Instant),
     /// There is no allowance: this replica owns no partition.
@@ -42,7 +42,7 @@ pub enum Denied {
 
 /// The permits of one replica.
 #[derive(Debug)]
-pub struct Quota {
+pub(crate) struct Quota {
     settings: QuotaSettings,
     /// Owned part of all partitions, by weight.
     weight: f64,
@@ -78,8 +78,7 @@ struct Pace {
 
 impl Quota {
     /// No allowance until partitions are owned.
-    #[must_use]
-    pub fn new(settings: QuotaSettings) -> Self {
+    pub(crate) fn new(settings: QuotaSettings) -> Self {
         Self {
             settings,
             weight: 0.0,
@@ -98,38 +97,33 @@ impl Quota {
     }
 
     /// Sets the owned part of all partitions, from 0 to 1.
-    pub fn set_weight(&mut self, now: Instant, weight: f64) {
+    pub(crate) fn set_weight(&mut self, now: Instant, weight: f64) {
         self.weight = weight.clamp(0.0, 1.0);
         self.rebuild(now);
     }
 
     /// The part of the organisation's target that is this replica's, from 0 to 1.
-    #[must_use]
-    pub fn weight(&self) -> f64 {
+    pub(crate) fn weight(&self) -> f64 {
         self.weight
     }
 
     /// Requests a minute this replica may make.
-    #[must_use]
-    pub fn allowance(&self) -> u32 {
+    pub(crate) fn allowance(&self) -> u32 {
         self.pace.as_ref().map_or(0, |p| p.allowance)
     }
 
     /// What the last response said is left of the window.
-    #[must_use]
-    pub fn server_remaining(&self) -> Option<u32> {
+    pub(crate) fn server_remaining(&self) -> Option<u32> {
         self.server_remaining
     }
 
     /// How often a 429 closed the gate.
-    #[must_use]
-    pub fn freezes(&self) -> u64 {
+    pub(crate) fn freezes(&self) -> u64 {
         self.freezes
     }
 
     /// Until when the gate is closed by the server, if it is.
-    #[must_use]
-    pub fn frozen_until(&self, now: Instant) -> Option<Instant> {
+    pub(crate) fn frozen_until(&self, now: Instant) -> Option<Instant> {
         self.frozen_until.filter(|until| *until > now)
     }
 
@@ -137,7 +131,7 @@ impl Quota {
     ///
     /// # Errors
     /// When to ask again.
-    pub fn take(&mut self, now: Instant, class: Class) -> Result<(), Denied> {
+    pub(crate) fn take(&mut self, now: Instant, class: Class) -> Result<(), Denied> {
         if let Some(until) = self.closed_until(now, class) {
             return Err(Denied::Until(until));
         }
@@ -160,8 +154,7 @@ impl Quota {
     }
 
     /// Permits that could be had at this moment, about.
-    #[must_use]
-    pub fn available(&self, now: Instant, class: Class) -> f64 {
+    pub(crate) fn available(&self, now: Instant, class: Class) -> f64 {
         if self.closed_until(now, class).is_some() {
             return 0.0;
         }
@@ -171,7 +164,7 @@ impl Quota {
     }
 
     /// Audit of I6: permits of the last minute do not exceed the largest allowance of that minute.
-    pub fn within_allowance(&mut self, now: Instant) -> bool {
+    pub(crate) fn within_allowance(&mut self, now: Instant) -> bool {
         while self
             .issued
             .front()
@@ -193,7 +186,7 @@ impl Quota {
     }
 
     /// Learns from the headers of a response.
-    pub fn observe(&mut self, now: Instant, limits: &Limits) {
+    pub(crate) fn observe(&mut self, now: Instant, limits: &Limits) {
         if let Some(limit) = limits.limit
             && self.server_limit != Some(limit)
         {
@@ -228,7 +221,7 @@ impl Quota {
     }
 
     /// A 429 for the whole organisation: nothing leaves until the window is over.
-    pub fn freeze(&mut self, now: Instant, limits: &Limits) {
+    pub(crate) fn freeze(&mut self, now: Instant, limits: &Limits) {
         let hint = limits.retry_after.or(limits.resets_in);
         let wait = match hint {
             Some(hint) => {

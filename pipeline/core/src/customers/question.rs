@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::line::{Line, Queue};
 use super::search::Searches;
 use super::way::{Way, Ways};
-use super::{Allowed, Question, Resolver, Stage};
+use super::{Allowed, Customers, Question, Stage};
 use crate::batch::MAX_ITEMS;
 use crate::operation::CustomerKey;
 
@@ -30,15 +30,14 @@ enum Next {
     Search,
 }
 
-impl Resolver {
+impl Customers {
     /// Whether a question is due that may be sent. It changes nothing.
-    #[must_use]
-    pub fn due(&self, now: Instant, plenty: bool, allowed: Allowed) -> bool {
+    pub(crate) fn due(&self, now: Instant, plenty: bool, allowed: Allowed) -> bool {
         self.next(now, plenty, allowed).is_some()
     }
 
     /// Takes the question that is due and may be sent, if there is one.
-    pub fn ask(&mut self, now: Instant, plenty: bool, allowed: Allowed) -> Option<Question> {
+    pub(crate) fn ask(&mut self, now: Instant, plenty: bool, allowed: Allowed) -> Option<Question> {
         match self.next(now, plenty, allowed)? {
             Next::Read => {
                 let customer = self.read.pop_front()?;
@@ -80,8 +79,7 @@ impl Resolver {
     }
 
     /// Whether no way to a customer is open, whatever the permits. Who is asked about already is not kept back.
-    #[must_use]
-    pub fn is_kept_back(&self, customer: &CustomerKey, allowed: Allowed) -> bool {
+    pub(crate) fn is_kept_back(&self, customer: &CustomerKey, allowed: Allowed) -> bool {
         let make = allowed.create || self.may_identify(allowed);
         let search = self.searches();
         match self.stage(customer) {

@@ -1,0 +1,31 @@
+//! What records cost while they are unsettled, and the gate that keeps them out.
+
+/// The cost of records in memory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Charge {
+    /// Records.
+    pub records: u64,
+    /// Bytes of their keys, values and headers, of the operations that they led to, and a constant for each record.
+    pub bytes: u64,
+}
+
+/// Whether records may enter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// They may.
+    Open,
+    /// Partitions are paused; polling goes on.
+    Closed,
+}
+
+/// Adds one charge to another.
+pub(crate) fn add(to: &mut Charge, charge: Charge) {
+    to.records = to.records.saturating_add(charge.records);
+    to.bytes = to.bytes.saturating_add(charge.bytes);
+}
+
+/// Takes one charge from another.
+pub(crate) fn subtract(from: &mut Charge, charge: Charge) {
+    from.records = from.records.saturating_sub(charge.records);
+    from.bytes = from.bytes.saturating_sub(charge.bytes);
+}

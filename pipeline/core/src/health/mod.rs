@@ -1,0 +1,47 @@
+//! How the destination is: what it holds, what succeeded last, what the key may do, and how much work waits for it.
+
+pub(crate) mod held;
+pub(crate) mod holds;
+pub(crate) mod key;
+mod successes;
+
+use self::held::HeldWork;
+use self::holds::Holds;
+use self::key::KeyHealth;
+pub(crate) use self::successes::{Endpoint, Successes};
+use crate::retry::Backoff;
+
+/// What is known of the destination's health. Each part has verbs of its own.
+#[derive(Debug)]
+pub(crate) struct Health {
+    pub(crate) holds: Holds,
+    pub(crate) key: KeyHealth,
+    pub(crate) successes: Successes,
+    pub(crate) held: HeldWork,
+    /// Failures in a row.
+    failures: u32,
+}
+
+impl Health {
+    /// Nothing is held. Probes of what a person has to mend follow `patient`, those of a destination that is down `eager`.
+    pub(crate) fn new(patient: Backoff, eager: Backoff) -> Self {
+        Self {
+            holds: Holds::new(patient, eager),
+            key: KeyHealth::default(),
+            successes: Successes::default(),
+            held: HeldWork::default(),
+            failures: 0,
+        }
+    }
+
+    /// The destination answered.
+    pub(crate) fn is_alive(&mut self) {
+        self.failures = 0;
+    }
+
+    /// The destination failed. How often in a row it has.
+    pub(crate) fn failed(&mut self) -> u32 {
+        self.failures = self.failures.saturating_add(1);
+        self.failures
+    }
+}

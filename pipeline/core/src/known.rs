@@ -1,0 +1,123 @@
+//! What is known of an object that stands, and the hashes that name objects and customers without saying who they are.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::operation::{CustomerKey, ExternalId, Klass, Version};
+use crate::repeat::Changes;
+
+/// What is known of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownObject {
+    /// Its Kustomer id; empty while it is only known that the object stands.
+    pub id: Arc<str>,
+    /// The version written or read last.
+    pub version: Option<Version>,
+    /// A hash of the body written last, if this process wrote it.
+    pub fingerprint: Option<u64>,
+    /// Its revision, as far as known.
+    pub revision: Revision,
+    /// Others may have written it since.
+    pub doubtful: bool,
+    /// The changes that were made to it at this version; older ones are known by theirs.
+    pub changes: Changes,
+}
+
+impl KnownObject {
+    /// Whether its Kustomer id is known; without it the object has to be read before it can be updated.
+    #[must_use]
+    pub fn has_id(&self) -> bool {
+        !self.id.is_empty()
+    }
+
+    /// Whether the object stands in a newer state than this version; never where one of the two has no version.
+    #[must_use]
+    pub fn is_newer_than(&self, version: Option<&Version>) -> bool {
+        match (version, &self.version) {
+            (Some(ours), Some(theirs)) => ours.is_older_than(theirs),
+            (Some(_) | None, Some(_) | None) => false,
+        }
+    }
+
+    /// Whether nobody can tell if the object stands in a newer state than this version: the two are of different kinds.
+    #[must_use]
+    pub fn is_of_another_kind(&self, version: Option<&Version>) -> bool {
+        match (version, &self.version) {
+            (Some(ours), Some(theirs)) => ours.compare(theirs).is_none(),
+            (Some(_) | None, Some(_) | None) => false,
+        }
+    }
+
+    /// Whether the object stands in a state of this version, or neither has one.
+    #[must_use]
+    pub fn ties_with(&self, version: Option<&Version>) -> bool {
+        match (version, &self.version) {
+            (Some(ours), Some(theirs)) => ours.ties_with(theirs),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        }
+    }
+
+    /// Whether the object stands in an older state than this version; never where one of the two has no version.
+    #[must_use]
+    pub fn is_older_than(&self, version: Option<&Version>) -> bool {
+        match (version, &self.version) {
+            (Some(ours), Some(theirs)) => theirs.is_older_than(ours),
+            (Some(_) | None, Some(_) | None) => false,
+        }
+    }
+}
+
+/// The revision of an object as far as it is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Revision {
+    /// It was shown, or shown and counted on.
+    Known(i64),
+    /// The object was created by this process and updated that often since.
+    SinceCreate(i64),
+    /// Nothing is known.
+    #[default]
+    Unknown,
+}
+
+impl Revision {
+    /// The revision after one more write of this process.
+    #[must_use]
+    pub fn next(self) -> Self {
+        match self {
+            Self::Known(rev) => Self::Known(rev.saturating_add(1)),
+            Self::SinceCreate(updates) => Self::SinceCreate(updates.saturating_add(1)),
+            Self::Unknown => Self::Unknown,
+        }
+    }
+
+    /// The later of two, as far as anybody can tell.
+    #[must_use]
+    pub fn or_later(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Known(a), Self::Known(b)) => Self::Known(a.max(b)),
+            (Self::SinceCreate(a), Self::SinceCreate(b)) => Self::SinceCreate(a.max(b)),
+            (Self::Known(_) | Self::SinceCreate(_) | Self::Unknown, _) => Self::Unknown,
+        }
+    }
+}
+
+/// The namespace of hashed keys. Fixed, so that hashes agree between processes.
+const KEYS: Uuid = Uuid::from_u128(0x6b75_7374_6f6d_6572_2d69_6e67_6573_7401);
+
+/// The hash that names a customer by one of the keys.
+#[must_use]
+pub fn customer_hash(key: &CustomerKey) -> u128 {
+    hash(&[key.kind(), key.value()])
+}
+
+/// The hash that names an object.
+#[must_use]
+pub fn object_hash(klass: &Klass, external_id: &ExternalId) -> u128 {
+    hash(&["kobject", &klass.0, &external_id.0])
+}
+
+fn hash(parts: &[&str]) -> u128 {
+    Uuid::new_v5(&KEYS, parts.join("\0").as_bytes()).as_u128()
+}
