@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::classify::{Document, HttpReply, NoAnswer, hold_of_status};
 use crate::client::Client;
-use crate::resource::token;
+use crate::encode::token;
 
 /// What the API says about the key in use.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,7 +20,6 @@ pub mod encode;
 mod failure;
 pub mod healthcheck;
 pub mod limits;
-pub mod resource;
 pub mod settings;
 
 pub use client::{BuildError, Client};

@@ -10,9 +10,9 @@ use ingest_core::outcome::{HoldCause, JobTicket, Outcome, RetryCause, SplitHint}
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::HttpReply;
 use super::document::time_ms;
 use super::errors::ErrorReport;
+use super::reply::HttpReply;
 use super::weigh::{Effect, Weighed, weigh};
 
 /// The answer, enveloped or flat.

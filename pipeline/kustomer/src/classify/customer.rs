@@ -7,10 +7,11 @@ use ingest_core::operation::CustomerKey;
 use ingest_core::outcome::{HoldCause, Outcome, RetryCause, SplitHint};
 use serde_json::Value;
 
+use super::document::Document;
 use super::document::Resource;
 use super::errors::ErrorReport;
+use super::reply::HttpReply;
 use super::weigh::{Effect, Weighed, weigh};
-use super::{Document, HttpReply};
 
 /// The id of the customer, `None` if nobody has the key.
 ///

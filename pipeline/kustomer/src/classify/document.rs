@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::HttpReply;
+use super::reply::HttpReply;
 
 /// A parsed answer.
 #[derive(Debug)]

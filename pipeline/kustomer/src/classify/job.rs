@@ -6,11 +6,12 @@ use ingest_core::call::{ItemFate, ItemResult, JobReport};
 use ingest_core::outcome::{Outcome, RetryCause};
 use serde_json::Value;
 
+use super::document::Document;
 use super::document::{Resource, time_ms};
+use super::errors::clean;
 use super::errors::says_missing;
-use super::text::clean;
+use super::reply::HttpReply;
 use super::weigh::{Effect, Weighed, weigh};
-use super::{Document, HttpReply};
 
 /// What a job or batch says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,9 +5,10 @@ use ingest_core::operation::{VERSION_ATTRIBUTE, Version};
 use ingest_core::outcome::{HoldCause, Outcome, RetryCause};
 use serde_json::Value;
 
+use super::document::Document;
 use super::document::Resource;
+use super::reply::HttpReply;
 use super::weigh::{Effect, Weighed, weigh};
-use super::{Document, HttpReply};
 
 /// A create. A 404 is about the klass in the path, unless it names something in the body:
 /// the customer may have been merged or deleted since its id was learnt.

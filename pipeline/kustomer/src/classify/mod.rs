@@ -19,62 +19,21 @@ mod document;
 mod errors;
 mod job;
 mod kobject;
-mod text;
+mod reply;
 mod tracking;
 mod trouble;
 mod weigh;
 
-use bytes::Bytes;
 use ingest_core::call::{Call, CallResult, Limits, Reply};
 use ingest_core::outcome::{HoldCause, Outcome, RetryCause};
 use ingest_core::trouble::{Trouble, TroubleKind};
 
-pub use text::ERROR_TEXT_LIMIT;
+pub use errors::ERROR_TEXT_LIMIT;
+pub use reply::{HttpReply, NoAnswer, ReplyBody, Unanswered};
 pub use trouble::trouble_of;
 pub(crate) use {document::Document, weigh::hold_of_status};
 
 use weigh::{Effect, Weighed, weigh};
-
-/// One answer as it came over the network.
-#[derive(Debug, Clone)]
-pub struct HttpReply {
-    /// The status code.
-    pub status: u16,
-    /// What the headers said of the budget.
-    pub limits: Limits,
-    /// The `Location` header, which is read but never followed.
-    pub location: Option<String>,
-    /// The body.
-    pub body: ReplyBody,
-}
-
-/// The body of an answer. `Debug` shows its length only: the answer to a bulk submission echoes what was sent.
-#[derive(Clone, PartialEq, Eq)]
-pub enum ReplyBody {
-    /// All of it.
-    Whole(Bytes),
-    /// It broke off, could not be decompressed, or was larger than the limit.
-    Cut,
-}
-
-/// Whether a request without an answer may have arrived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unanswered {
-    /// No connection was made: nothing was sent.
-    NotSent,
-    /// The connection was lost, or time ran out, after the request may have been sent.
-    Lost,
-}
-
-/// A request without an answer.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {trouble}", .why.in_words())]
-pub struct NoAnswer {
-    /// Whether it may have arrived.
-    pub why: Unanswered,
-    /// What went wrong.
-    pub trouble: Trouble,
-}
 
 /// What an answer means for a call.
 ///
@@ -161,40 +120,6 @@ fn probed(reply: &HttpReply) -> Outcome<()> {
             Outcome::Hold(HoldCause::Unhealthy)
         }
         Weighed::Conflict(_) => Outcome::Retry(RetryCause::Garbled),
-    }
-}
-
-// === impl Unanswered ===
-
-impl Unanswered {
-    fn in_words(self) -> &'static str {
-        match self {
-            Self::NotSent => "no connection to the API could be made",
-            Self::Lost => "the API gave no answer",
-        }
-    }
-}
-
-// === impl HttpReply ===
-
-impl HttpReply {
-    /// The body as far as it is whole.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        match &self.body {
-            ReplyBody::Whole(bytes) => bytes,
-            ReplyBody::Cut => &[],
-        }
-    }
-}
-
-// === impl ReplyBody ===
-
-impl std::fmt::Debug for ReplyBody {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Whole(bytes) => write!(f, "Whole({} bytes)", bytes.len()),
-            Self::Cut => f.write_str("Cut"),
-        }
     }
 }
 

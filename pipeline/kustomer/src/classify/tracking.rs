@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use ingest_core::outcome::{HoldCause, Outcome, RetryCause};
 
+use super::document::Document;
+use super::reply::HttpReply;
 use super::weigh::{Effect, Weighed, weigh};
-use super::{Document, HttpReply};
 
 /// The customer's id where the answer has it. The status alone says that the event was taken: a plain event is answered
 /// without a body at all.

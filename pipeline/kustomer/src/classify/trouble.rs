@@ -4,7 +4,7 @@ use ingest_core::call::CallResult;
 use ingest_core::trouble::{Trouble, TroubleKind};
 
 use super::errors::ErrorReport;
-use super::{HttpReply, ReplyBody};
+use super::reply::{HttpReply, ReplyBody};
 
 /// What to tell of an answer that was classified as `result`; `None` unless that is a failure.
 #[must_use]

@@ -2,8 +2,8 @@
 
 use ingest_core::outcome::{HoldCause, Outcome, RetryCause};
 
-use super::HttpReply;
 use super::errors::ErrorReport;
+use super::reply::HttpReply;
 
 /// What the call may have changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::encode::{HttpRequest, Method};
+use super::request::{HttpRequest, Method};
 
 /// Both parts of one call; nothing else is allowed beside them.
 #[derive(Serialize)]

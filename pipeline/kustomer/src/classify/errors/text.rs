@@ -10,7 +10,7 @@ pub const ERROR_TEXT_LIMIT: usize = 500;
 const LONG_NUMBER: usize = 7;
 
 /// The text on one line, without echo, addresses and long numbers, cut.
-pub(super) fn clean(text: &str) -> String {
+pub(in crate::classify) fn clean(text: &str) -> String {
     let without_echo = match echo_start(text) {
         Some(at) => text.get(..at).unwrap_or_default(),
         None => text,

@@ -4,7 +4,7 @@
 use ingest_core::call::BulkItem;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
-use crate::encode::{HttpRequest, segment};
+use super::request::{HttpRequest, segment};
 
 /// Which of an item's own fields join its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,16 +1,10 @@
-//! Call → HTTP request: pure, no network, no clock.
-//!
-//! Bodies are flat JSON, never wrapped in `data` or `attributes`, and carry exactly the caller's fields: the API
-//! refuses a body with one field too many (`docs/kustomer-api.md`, section 2).
+//! One HTTP request, as the API takes it.
 
 use std::fmt;
 
 use bytes::Bytes;
-use ingest_core::call::Call;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
-
-use crate::resource::{bulk, customer, kobject, token, tracking};
 
 /// The HTTP methods that the client uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,34 +28,6 @@ pub struct HttpRequest {
     pub body: Option<Bytes>,
     /// The endpoint's name for logs, without any id.
     pub endpoint: &'static str,
-}
-
-/// The request of a call.
-#[must_use]
-pub fn encode(call: &Call) -> HttpRequest {
-    match call {
-        Call::Identify { identity } => tracking::identify(identity),
-        Call::Track { identity, event } => tracking::track(identity, event),
-        Call::SearchCustomers { keys } => customer::search(keys),
-        Call::GetCustomer { key } => customer::get(key),
-        Call::CreateCustomers { items, with_refs } => customer::create_bulk(items, *with_refs),
-        Call::CreateKObjects {
-            klass,
-            items,
-            with_refs,
-        } => kobject::create_bulk(klass, items, *with_refs),
-        Call::UpdateKObjects {
-            klass,
-            items,
-            with_refs,
-        } => kobject::update_bulk(klass, items, *with_refs),
-        Call::CreateKObject { klass, body } => kobject::create(klass, body),
-        Call::UpdateKObject { klass, id, body } => kobject::update(klass, id, body),
-        Call::GetKObject { klass, external_id } => kobject::get(klass, external_id),
-        Call::ReadJob { job } => bulk::batches(job),
-        Call::ReadJobState { job } => bulk::state(job),
-        Call::Probe => token::current(),
-    }
 }
 
 /// Everything but letters, digits, `-`, `.`, `_` and `~` is encoded: a `+` that stood bare could be read as a space, and

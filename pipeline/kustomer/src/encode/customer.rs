@@ -4,8 +4,8 @@ use ingest_core::call::BulkItem;
 use ingest_core::operation::CustomerKey;
 use serde_json::{Value, json};
 
-use crate::encode::{HttpRequest, Method, segment};
-use crate::resource::bulk::{Extras, Items};
+use super::bulk::{Extras, Items};
+use super::request::{HttpRequest, Method, segment};
 
 /// `GET /v1/customers/{id}`, or `…/externalId=`, `…/email=`, `…/phone=`.
 pub(crate) fn get(key: &CustomerKey) -> HttpRequest {

@@ -1,6 +1,6 @@
 //! The API key itself (`docs/kustomer-api.md`, section 1).
 
-use crate::encode::HttpRequest;
+use super::request::HttpRequest;
 
 /// `GET /v1/auth/tokens/current`: answered to every valid key, whatever its roles.
 pub(crate) fn current() -> HttpRequest {

@@ -7,8 +7,8 @@ use ingest_core::call::BulkItem;
 use ingest_core::operation::{ExternalId, Klass};
 use serde_json::{Map, Value};
 
-use crate::encode::{HttpRequest, Method, segment};
-use crate::resource::bulk::{Extras, Items};
+use super::bulk::{Extras, Items};
+use super::request::{HttpRequest, Method, segment};
 
 /// `POST /v1/klasses/{klass}`.
 pub(crate) fn create(klass: &Klass, body: &Map<String, Value>) -> HttpRequest {

@@ -4,10 +4,15 @@
 //! `{error, errorCode, message}`, and nothing at all. Only these fields are read; whatever else a body holds may be an
 //! echo of what was sent.
 
+mod text;
+
 use serde_json::Value;
 
-use super::text::{clean, limit};
-use super::{Document, HttpReply};
+pub use self::text::ERROR_TEXT_LIMIT;
+pub(super) use self::text::clean;
+use self::text::limit;
+use super::document::Document;
+use super::reply::HttpReply;
 
 /// How many errors of a body are put into words.
 const ERRORS_IN_TEXT: usize = 3;

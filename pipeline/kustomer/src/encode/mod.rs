@@ -1,0 +1,43 @@
+//! Call → HTTP request: pure, no network, no clock. One file per resource of the API: path, method, the rules of its body.
+//!
+//! Bodies are flat JSON, never wrapped in `data` or `attributes`, and carry exactly the caller's fields: the API
+//! refuses a body with one field too many (`docs/kustomer-api.md`, section 2).
+
+mod bulk;
+mod customer;
+mod kobject;
+mod request;
+pub(crate) mod token;
+mod tracking;
+
+use ingest_core::call::Call;
+
+pub use self::request::{HttpRequest, Method};
+
+/// The request of a call.
+#[must_use]
+pub fn encode(call: &Call) -> HttpRequest {
+    match call {
+        Call::Identify { identity } => tracking::identify(identity),
+        Call::Track { identity, event } => tracking::track(identity, event),
+        Call::SearchCustomers { keys } => customer::search(keys),
+        Call::GetCustomer { key } => customer::get(key),
+        Call::CreateCustomers { items, with_refs } => customer::create_bulk(items, *with_refs),
+        Call::CreateKObjects {
+            klass,
+            items,
+            with_refs,
+        } => kobject::create_bulk(klass, items, *with_refs),
+        Call::UpdateKObjects {
+            klass,
+            items,
+            with_refs,
+        } => kobject::update_bulk(klass, items, *with_refs),
+        Call::CreateKObject { klass, body } => kobject::create(klass, body),
+        Call::UpdateKObject { klass, id, body } => kobject::update(klass, id, body),
+        Call::GetKObject { klass, external_id } => kobject::get(klass, external_id),
+        Call::ReadJob { job } => bulk::batches(job),
+        Call::ReadJobState { job } => bulk::state(job),
+        Call::Probe => token::current(),
+    }
+}
