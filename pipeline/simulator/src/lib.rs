@@ -33,36 +33,32 @@
 //! A [`FaultScript`] is a JSON document with a list of rules, each with conditions (`when`) and an
 //! action (`do`); see there for the form. It is given at the start or sent to `POST /_sim/faults`.
 
-mod account;
-mod clock;
+mod api;
 mod config;
-mod endpoint;
-mod error;
 mod fault;
-mod jobs;
-mod journal;
-mod limits;
+mod organisation;
 mod pages;
 mod random;
-mod request;
-mod route;
 pub mod server;
 mod sim;
-mod store;
 mod time;
 mod validate;
 
-pub use account::{Accepted, Account, BulkAccount, Judged, Requests, SetBack, WindowAccount};
-pub use clock::Clock;
+pub use api::endpoint::Endpoint;
+pub use api::error::Refusal;
+pub use api::request::{Cut, Delivery, Method, Reply, Request};
+pub use api::roles::{ALL_ROLES, Roles};
 pub use config::{
-    ALL_ROLES, BulkCreateLimit, BulkEnvelope, BulkInvalid, BulkStart, Choice, ClientRef, Config,
-    Duplicates, Errors, Merged, Meta, MissingRole, ResetHeader, ResetUnit, RetryAfter, Rev, Roles,
-    SWITCHES, SearchAttributes, SwitchError, SwitchInfo, Switches, UnknownCustomer, Window,
+    BulkCreateLimit, BulkEnvelope, BulkInvalid, BulkStart, Choice, ClientRef, Config, Duplicates,
+    Errors, Merged, Meta, MissingRole, ResetHeader, ResetUnit, RetryAfter, Rev, SWITCHES,
+    SearchAttributes, SwitchError, SwitchInfo, Switches, UnknownCustomer, Window,
 };
-pub use endpoint::Endpoint;
-pub use error::Refusal;
 pub use fault::{FaultAction, FaultRule, FaultScript, FaultScriptError, FaultWhen, LimitScope};
-pub use journal::JournalEntry;
-pub use request::{Cut, Delivery, Method, Reply, Request};
-pub use sim::{CustomerView, EventView, ObjectView, SessionView, Sim, Timeline, TimelineItem};
+pub use organisation::account::journal::JournalEntry;
+pub use organisation::account::{
+    Accepted, Account, BulkAccount, Judged, Requests, SetBack, WindowAccount,
+};
+pub use pages::{CustomerView, EventView, ObjectView, SessionView, Timeline, TimelineItem};
+pub use sim::Sim;
 pub use time::SimTime;
+pub use time::clock::Clock;

@@ -2,7 +2,6 @@
 //! the sources (`docs/kustomer-api.md`, the table of contradictions and gaps).
 
 mod choices;
-mod roles;
 mod switches;
 
 pub use choices::{
@@ -10,7 +9,6 @@ pub use choices::{
     Merged, Meta, MissingRole, ResetHeader, ResetUnit, RetryAfter, Rev, SearchAttributes,
     UnknownCustomer, Window,
 };
-pub use roles::{ALL_ROLES, Roles};
 pub use switches::{SWITCHES, SwitchError, SwitchInfo, Switches};
 
 use crate::fault::FaultScript;

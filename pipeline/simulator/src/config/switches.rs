@@ -5,7 +5,7 @@ use super::choices::{
     Merged, Meta, MissingRole, ResetHeader, ResetUnit, RetryAfter, Rev, SearchAttributes,
     UnknownCustomer, Window,
 };
-use super::roles::Roles;
+use crate::api::roles::Roles;
 
 /// One value for every switch; see [`SWITCHES`] for names and meaning.
 #[derive(Debug, Clone, PartialEq)]

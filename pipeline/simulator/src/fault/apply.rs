@@ -4,9 +4,9 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::script::{FaultAction, FaultScript, LimitScope, names};
-use crate::endpoint::Endpoint;
+use crate::api::endpoint::Endpoint;
+use crate::api::request::Cut;
 use crate::random::log_normal;
-use crate::request::Cut;
 use crate::time::SimTime;
 
 /// What happens to one request.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::endpoint::Endpoint;
+use crate::api::endpoint::Endpoint;
 
 /// A fault script: rules that are asked for every request, in order. All that apply take effect
 /// together; of several answers (`status`, `reset_before`) the first wins.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{counted, escaped, page, readable, segment, time_tag};
-use crate::account::Account;
-use crate::sim::CustomerView;
+use super::html::{counted, escaped, page, readable, segment, time_tag};
+use super::views::CustomerView;
+use crate::organisation::account::Account;
 use crate::time::SimTime;
 
 /// What the index shows.

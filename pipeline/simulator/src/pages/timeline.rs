@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
-use super::{counted, escaped, label, page, readable, time_tag, title_case, value};
-use crate::sim::{EventView, ObjectView, SessionView, Timeline, TimelineItem};
+use super::html::{counted, escaped, label, page, readable, time_tag, title_case, value};
+use super::views::{EventView, ObjectView, SessionView, Timeline, TimelineItem};
 
 /// Renders a timeline.
 pub(crate) fn timeline(timeline: &Timeline) -> String {

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use futures::stream;
 
 use super::connection::Cutter;
-use crate::clock::Clock;
-use crate::request::Reply;
+use crate::api::request::Reply;
+use crate::time::clock::Clock;
 
 /// Pieces in which a slow body is sent.
 const PIECES: usize = 8;

@@ -19,12 +19,12 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::account::Account;
-use crate::clock::Clock;
+use crate::api::request::{Method, Request};
 use crate::config::Config;
-use crate::request::{Method, Request};
+use crate::organisation::account::Account;
 use crate::sim::Sim;
 use crate::time::SimTime;
+use crate::time::clock::Clock;
 use connection::{CuttableListener, Cutter};
 
 /// Bodies are read up to this size; what is larger is refused by its announced length.

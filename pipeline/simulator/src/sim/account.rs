@@ -6,12 +6,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use serde_json::{Map, Value};
 
 use super::{Caller, Sim};
-use crate::account::{Account, count};
-use crate::endpoint::Endpoint;
-use crate::error::Refusal;
+use crate::api::endpoint::Endpoint;
+use crate::api::error::{ApiError, Refusal};
 use crate::fault::Plan;
-use crate::journal::JournalEntry;
-use crate::store::compare_versions;
+use crate::organisation::account::journal::JournalEntry;
+use crate::organisation::account::{Account, count};
+use crate::organisation::store::compare_versions;
 use crate::time::parse_instant;
 
 impl Sim {
@@ -139,10 +139,10 @@ impl Sim {
         &mut self,
         caller: Caller,
         position: u32,
-    ) -> Result<(), crate::error::ApiError> {
+    ) -> Result<(), ApiError> {
         self.customer_updates
             .admit(caller.now, (position, caller.key))
-            .map_err(super::objects::over_object_limit)
+            .map_err(ApiError::over_object_limit)
     }
 }
 

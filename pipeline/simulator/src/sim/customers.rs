@@ -3,11 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::{Answer, Caller, Done, Sim, object_of};
+use crate::api::error::ApiError;
+use crate::api::request::{Method, Request};
+use crate::api::route::Call;
 use crate::config::{Merged, Rev};
-use crate::error::ApiError;
-use crate::request::{Method, Request};
-use crate::route::Call;
-use crate::store::{CustomerState, IdentifierKind, Kind};
+use crate::organisation::store::{CustomerState, IdentifierKind, Kind};
 use crate::time::SimTime;
 use crate::validate::{Breach, CUSTOMER, Checker, MERGE, Unlisted};
 
@@ -138,10 +138,10 @@ impl Sim {
         if let Some(Value::Object(changes)) = body.shift_remove("custom") {
             let custom = document.entry("custom").or_insert_with(|| json!({}));
             if let Some(custom) = custom.as_object_mut() {
-                crate::store::merge(custom, changes);
+                crate::organisation::store::merge(custom, changes);
             }
         }
-        crate::store::merge(&mut document, body);
+        crate::organisation::store::merge(&mut document, body);
         if let Some(taken) = self.store.customers.taken(&document, Some(position)) {
             return Err(duplicate(taken.kind));
         }
@@ -197,7 +197,7 @@ impl Sim {
             self.store
                 .customers
                 .get(position)
-                .map(crate::store::Customer::document)
+                .map(crate::organisation::store::Customer::document)
         };
         let document = merged_document(
             &document_of(source).unwrap_or_default(),

@@ -4,10 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::render::Page;
 use super::{Answer, Caller, Done, Sim, object_of};
-use crate::error::ApiError;
-use crate::request::Request;
-use crate::route::Call;
-use crate::store::Kind;
+use crate::api::error::ApiError;
+use crate::api::request::Request;
+use crate::api::route::Call;
+use crate::organisation::store::Kind;
 use crate::validate::{Breach, Checker, KLASS, KLASS_UPDATE, METADATA, Unlisted};
 
 impl Sim {

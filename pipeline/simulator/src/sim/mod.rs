@@ -6,32 +6,28 @@ mod control;
 mod customers;
 mod klasses;
 mod objects;
-mod read;
 mod render;
 mod reply;
 mod search;
 mod sessions;
 mod tracking;
-mod views;
-
-pub use views::{CustomerView, EventView, ObjectView, SessionView, Timeline, TimelineItem};
 
 use bytes::Bytes;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Map, Value};
 
-use crate::account::Account;
+use crate::api::endpoint::Endpoint;
+use crate::api::error::{ApiError, Refusal};
+use crate::api::request::{Cut, Reply, Request};
+use crate::api::route::{Call, is_control};
 use crate::config::{Config, MissingRole};
-use crate::endpoint::Endpoint;
-use crate::error::{ApiError, Refusal};
 use crate::fault::{Faults, LimitScope, Plan};
-use crate::jobs::{Jobs, Work};
-use crate::journal::Journal;
-use crate::limits::{Admission, KeyedLimit, OrgWindow};
-use crate::request::{Cut, Reply, Request};
-use crate::route::Call;
-use crate::store::{IdentifierKind, Ids, Store};
+use crate::organisation::account::Account;
+use crate::organisation::account::journal::Journal;
+use crate::organisation::jobs::{Jobs, Work};
+use crate::organisation::limits::{Admission, KeyedLimit, OrgWindow};
+use crate::organisation::store::{IdentifierKind, Ids, Store};
 use crate::time::SimTime;
 
 /// An organisation in Kustomer.
@@ -171,8 +167,8 @@ impl Sim {
     /// nothing and need no key.
     pub fn handle(&mut self, now: SimTime, request: &Request) -> Reply {
         self.advance(now);
-        if control::is_control(request) {
-            return control::reply(self, request);
+        if is_control(&request.path_and_query) {
+            return self.control(request);
         }
         let call = Call::of(request.method, &request.path_and_query);
         let plan = self.faults.plan(self.now, call.endpoint);

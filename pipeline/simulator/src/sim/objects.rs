@@ -5,11 +5,11 @@ use serde_json::{Map, Value, json};
 use super::account::print_of;
 use super::render::Page;
 use super::{Answer, Caller, Done, Sim, object_of};
+use crate::api::error::{ApiError, Refusal};
+use crate::api::request::Request;
+use crate::api::route::Call;
 use crate::config::{BulkCreateLimit, Duplicates, UnknownCustomer};
-use crate::error::{ApiError, Refusal};
-use crate::request::Request;
-use crate::route::Call;
-use crate::store::{Kind, Object, version_of};
+use crate::organisation::store::{Kind, Object, version_of};
 use crate::time::SimTime;
 use crate::validate::{Breach, Checker, KOBJECT, KOBJECT_UPDATE, Unlisted};
 
@@ -163,7 +163,7 @@ impl Sim {
         self.check_references(&resource.unwrap_or_default(), &body)?;
         self.object_updates
             .admit(caller.now, (position, caller.key))
-            .map_err(over_object_limit)?;
+            .map_err(ApiError::over_object_limit)?;
         let carried = body
             .get("custom")
             .and_then(Value::as_object)
@@ -311,14 +311,6 @@ impl Sim {
     pub(super) fn object_id(&self, position: u32) -> String {
         self.store.ids.text(Kind::Object, position)
     }
-}
-
-pub(super) fn over_object_limit(until: SimTime) -> ApiError {
-    ApiError::limited(
-        Refusal::ObjectLimit,
-        until,
-        "too many updates of the object",
-    )
 }
 
 /// What a body says of the object itself, whichever way it is written.

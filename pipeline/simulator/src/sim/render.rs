@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Sim;
 use crate::config::SearchAttributes;
-use crate::store::{Event, Kind};
+use crate::organisation::store::{Event, Kind};
 
 /// Attributes of a customer that are lists even when nothing was written.
 const LISTS: [&str; 9] = [
@@ -228,7 +228,7 @@ pub(super) struct Page {
 }
 
 impl Page {
-    pub(super) fn of(query: &crate::route::Query) -> Self {
+    pub(super) fn of(query: &crate::api::route::Query) -> Self {
         let number = query.number("page").unwrap_or(1).clamp(1, 100);
         Self {
             number,

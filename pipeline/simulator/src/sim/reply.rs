@@ -4,13 +4,13 @@ use bytes::Bytes;
 use rand::Rng;
 
 use super::{Answer, Sim};
+use crate::api::endpoint::Endpoint;
+use crate::api::error::{ApiError, Shape};
+use crate::api::request::{Cut, Delivery, Reply};
+use crate::api::route::Call;
 use crate::config::{Errors, ResetHeader, ResetUnit, RetryAfter};
-use crate::endpoint::Endpoint;
-use crate::error::{ApiError, Shape};
 use crate::fault::Plan;
-use crate::limits::Admission;
-use crate::request::{Cut, Delivery, Reply};
-use crate::route::Call;
+use crate::organisation::limits::Admission;
 
 impl Sim {
     pub(super) fn reply(

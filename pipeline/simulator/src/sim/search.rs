@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::render::Page;
 use super::{Answer, Caller, Done, Sim, millis_of, object_of};
-use crate::error::{ApiError, Refusal};
-use crate::request::Request;
-use crate::route::Call;
-use crate::store::IdentifierKind;
+use crate::api::error::{ApiError, Refusal};
+use crate::api::request::Request;
+use crate::api::route::Call;
+use crate::organisation::store::IdentifierKind;
 
 const KEYS: [&str; 10] = [
     "and",

@@ -5,9 +5,9 @@ use serde_json::json;
 
 use super::render::Page;
 use super::{Answer, Done, Sim};
-use crate::error::ApiError;
-use crate::route::Call;
-use crate::store::{Event, Kind};
+use crate::api::error::ApiError;
+use crate::api::route::Call;
+use crate::organisation::store::{Event, Kind};
 
 impl Sim {
     fn events_of(&self, call: &Call) -> Result<impl Iterator<Item = (u32, &Event)>, ApiError> {

@@ -9,8 +9,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{Answer, Caller, Done, Sim, object_of};
-use crate::request::Request;
-use crate::store::{IdentifierKind, Kind, NewEvent};
+use crate::api::request::Request;
+use crate::organisation::store::{IdentifierKind, Kind, NewEvent};
 use crate::validate::{Checker, EVENT, IDENTITY, IDENTITY_EVENT, Unlisted};
 
 /// Fields of an identification that become attributes as they are.
@@ -147,7 +147,7 @@ impl Sim {
                     .store
                     .customers
                     .get(position)
-                    .map(crate::store::Customer::document);
+                    .map(crate::organisation::store::Customer::document);
                 let mut document = before.clone().unwrap_or_default();
                 let added = merge_identity(&mut document, &free, identity);
                 if before.as_ref() != Some(&document) {
@@ -319,7 +319,7 @@ fn merge_identity(
     if let Some(changes) = identity.get("custom").and_then(Value::as_object) {
         let custom = document.entry("custom").or_insert_with(|| json!({}));
         if let Some(custom) = custom.as_object_mut() {
-            crate::store::merge(custom, changes.clone());
+            crate::organisation::store::merge(custom, changes.clone());
         }
     }
     added_external_id

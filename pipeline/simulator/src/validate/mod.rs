@@ -14,8 +14,8 @@ pub(crate) use schema::{
 
 use serde_json::{Map, Value};
 
+use crate::api::error::ApiError;
 use crate::config::Switches;
-use crate::error::ApiError;
 use crate::time::parse_instant;
 
 /// What a field may hold.

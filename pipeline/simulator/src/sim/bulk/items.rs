@@ -2,12 +2,14 @@
 
 use serde_json::{Map, Value};
 
-use super::REF;
-use crate::error::ApiError;
-use crate::jobs::Work;
-use crate::request::Request;
-use crate::route::Call;
+use crate::api::error::ApiError;
+use crate::api::request::Request;
+use crate::api::route::Call;
+use crate::organisation::jobs::Work;
 use crate::validate::{Breach, Field};
+
+/// The field of an item that its results name.
+pub(super) const REF: &str = "_clientRef";
 
 /// One body per item: the array, `ids` for deletes, or one body for all `ids`.
 pub(super) fn bodies_of(

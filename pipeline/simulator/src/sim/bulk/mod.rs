@@ -11,19 +11,18 @@ use items::{bodies_of, keep_listed, take_refs};
 
 use super::objects::{Way, Written};
 use super::{Answer, Caller, Done, Sim};
-use crate::account::count;
+use crate::api::endpoint::Endpoint;
+use crate::api::error::ApiError;
+use crate::api::request::Request;
+use crate::api::route::{Call, split};
 use crate::config::{BulkInvalid, BulkStart, ClientRef};
-use crate::endpoint::Endpoint;
-use crate::error::ApiError;
 use crate::fault::Plan;
-use crate::jobs::{Item, ItemResult, JobState, Submission, Work};
-use crate::request::Request;
-use crate::route::{Call, split};
-use crate::store::Kind;
+use crate::organisation::account::count;
+use crate::organisation::jobs::{Item, ItemResult, JobState, Submission, Work};
+use crate::organisation::store::Kind;
 use crate::validate::{Breach, CUSTOMER, KOBJECT, KOBJECT_UPDATE, Unlisted};
 
 const MAX_ITEMS: usize = 100;
-const REF: &str = "_clientRef";
 
 impl Sim {
     pub(super) fn submit(

@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
-use super::REF;
+use super::items::REF;
+use crate::api::error::ApiError;
+use crate::api::route::Call;
 use crate::config::BulkEnvelope;
-use crate::error::ApiError;
-use crate::jobs::{Batch, ItemResult, Job, JobState, Work};
-use crate::route::Call;
+use crate::organisation::jobs::{Batch, ItemResult, Job, JobState, Work};
+use crate::organisation::store::Kind;
 use crate::sim::{Answer, Done, Sim};
-use crate::store::Kind;
 
 impl Sim {
     fn job_of(&self, call: &Call) -> Result<(u32, &Job), ApiError> {

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use super::MINUTE;
-use crate::account::WindowAccount;
 use crate::config::Window;
+use crate::organisation::account::WindowAccount;
 use crate::time::SimTime;
 
 /// Windows kept for the account: a week of minutes.

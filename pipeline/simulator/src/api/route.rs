@@ -2,8 +2,8 @@
 
 use percent_encoding::percent_decode_str;
 
-use crate::endpoint::Endpoint;
-use crate::request::Method;
+use crate::api::endpoint::Endpoint;
+use crate::api::request::Method;
 
 /// A recognised request line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,12 @@ pub(crate) struct Call {
     /// A customer's id in front of klasses, sessions and events.
     pub(crate) customer: Option<String>,
     pub(crate) query: Query,
+}
+
+/// Whether a path is one of the simulator's own, below `/_sim`.
+pub(crate) fn is_control(path_and_query: &str) -> bool {
+    let (path, _) = split(path_and_query);
+    path == "/" || path == "/_sim" || path.starts_with("/_sim/")
 }
 
 /// Decoded query parameters.

@@ -1,6 +1,6 @@
 //! The endpoints: their names in account, journal and fault scripts, and the roles they need.
 
-use crate::config::Roles;
+use super::roles::Roles;
 
 macro_rules! endpoints {
     ($($(#[$about:meta])* $name:ident = $label:literal [$($role:literal),*]),+ $(,)?) => {

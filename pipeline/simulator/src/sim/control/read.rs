@@ -3,8 +3,10 @@
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use super::{CustomerView, EventView, ObjectView, SessionView, Sim, Timeline, TimelineItem};
-use crate::store::{Event, IdentifierKind, Kind, Object};
+use crate::organisation::store::{Event, IdentifierKind, Kind, Object};
+use crate::pages::{CustomerView, EventView, ObjectView, SessionView, Timeline, TimelineItem};
+use crate::sim::Sim;
+use crate::sim::render::display_name;
 
 const SHOWN_OBJECTS: usize = 500;
 const SHOWN_EVENTS: usize = 2_000;
@@ -123,7 +125,7 @@ impl Sim {
                 .get("externalId")
                 .and_then(Value::as_str)
                 .map(str::to_owned),
-            display_name: super::render::display_name(&document),
+            display_name: display_name(&document),
             kobjects: customer.objects.iter().filter(is_live).count() as u64,
             events: customer.events.len() as u64,
             updated_at: customer.updated_at,

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::history::History;
+use super::parts::{at, at_mut, fingerprint, merge, next_position, packed, parsed};
 use super::versions::version_of;
-use super::{at, at_mut, fingerprint, next_position, packed, parsed};
 use crate::time::SimTime;
 
 /// One `KObject`.
@@ -42,7 +42,7 @@ impl Object {
         body.shift_remove("customer");
         let mut custom = Map::new();
         if let Some(Value::Object(given)) = body.shift_remove("custom") {
-            super::merge(&mut custom, given);
+            merge(&mut custom, given);
         }
         Self {
             klass,
@@ -76,12 +76,12 @@ impl Object {
         }
         if let Some(Value::Object(changes)) = body.shift_remove("custom") {
             let mut custom = self.custom();
-            super::merge(&mut custom, changes);
+            merge(&mut custom, changes);
             self.custom = packed(&custom);
         }
         if !body.is_empty() {
             let mut rest = self.rest();
-            super::merge(&mut rest, body);
+            merge(&mut rest, body);
             self.rest = Some(packed(&rest));
         }
         self.updated_at = now;

@@ -1,5 +1,7 @@
 //! What the simulator counted, independently of the program it judges.
 
+pub(crate) mod journal;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use serde_json::{Map, Value};
 
 use super::history::History;
-use super::{at, at_mut, fingerprint, next_position, packed, parsed};
+use super::parts::{at, at_mut, fingerprint, next_position, packed, parsed};
 use crate::time::SimTime;
 
 /// A kind of identifier that belongs to one customer at a time.

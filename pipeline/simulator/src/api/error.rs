@@ -125,6 +125,14 @@ impl ApiError {
         error
     }
 
+    pub(crate) fn over_object_limit(until: SimTime) -> Self {
+        Self::limited(
+            Refusal::ObjectLimit,
+            until,
+            "too many updates of the object",
+        )
+    }
+
     pub(crate) fn scripted(status: u16) -> Self {
         let (code, title) = match status {
             401 => ("unauthorized", "Unauthorized"),

@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use indexmap::IndexSet;
 use serde_json::{Map, Value};
 
-use super::{Ids, Kind, at, at_mut, fingerprint, next_position, packed, parsed};
+use super::ids::{Ids, Kind};
+use super::parts::{at, at_mut, fingerprint, next_position, packed, parsed};
 use crate::time::SimTime;
 
 /// Events further apart than this belong to different sessions unless they name one.

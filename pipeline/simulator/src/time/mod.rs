@@ -4,6 +4,8 @@
 //! time stamps are computed from it, so the same code runs at real time, at a multiple of it, or in
 //! a test that decides the time itself.
 
+pub(crate) mod clock;
+
 use serde::{Deserialize, Serialize};
 
 /// A point in time on the simulator's clock, in milliseconds since the Unix epoch.

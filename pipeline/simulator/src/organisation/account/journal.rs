@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use crate::endpoint::Endpoint;
+use crate::api::endpoint::Endpoint;
 use crate::time::SimTime;
 
 /// One request.

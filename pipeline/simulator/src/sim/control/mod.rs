@@ -1,56 +1,19 @@
 //! The control endpoints below `/_sim`: what the simulator counted and holds, and how to steer it.
 //! They cost nothing and need no key.
 
+mod read;
+
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Sim;
+use crate::api::request::{Delivery, Method, Reply, Request};
+use crate::api::route::{Query, decoded, split};
 use crate::fault::FaultScript;
 use crate::pages;
-use crate::request::{Delivery, Method, Reply, Request};
-use crate::route::{Query, decoded, split};
 
 const LARGEST_PAGE: usize = 10_000;
-
-pub(super) fn is_control(request: &Request) -> bool {
-    let (path, _) = split(&request.path_and_query);
-    path == "/" || path == "/_sim" || path.starts_with("/_sim/")
-}
-
-/// Answers a control request.
-pub(super) fn reply(sim: &mut Sim, request: &Request) -> Reply {
-    let (path, query) = split(&request.path_and_query);
-    let query = Query::parse(query);
-    let path = path.strip_prefix("/_sim").unwrap_or(path);
-    let segments: Vec<&str> = path
-        .split('/')
-        .filter(|segment| !segment.is_empty())
-        .collect();
-    match (request.method, segments.as_slice()) {
-        (Method::Get, []) => index(sim, &query),
-        (Method::Get, ["account"]) => json_reply(200, &sim.account()),
-        (Method::Get, ["journal"]) => journal(sim, &query),
-        (Method::Get, ["clock"]) => json_reply(
-            200,
-            &json!({ "now": sim.now(), "time": sim.now().rfc3339() }),
-        ),
-        (Method::Get, ["timeline", customer]) => timeline(sim, request, &decoded(customer)),
-        (Method::Get, ["customers"]) => customers(sim, &query),
-        (Method::Get, ["objects", klass]) => objects(sim, &query, &decoded(klass)),
-        (Method::Get, ["events"]) => events(sim, &query),
-        (Method::Get, ["faults"]) => json_reply(200, sim.faults.script()),
-        (Method::Post, ["faults"]) => inject(sim, request),
-        (Method::Post, ["reset"]) => {
-            sim.reset();
-            json_reply(200, &json!({ "reset": true }))
-        }
-        _ => json_reply(
-            404,
-            &json!({ "error": "there is no such control endpoint" }),
-        ),
-    }
-}
 
 fn raw(status: u16, content_type: &str, body: impl Into<Bytes>) -> Reply {
     Reply {
@@ -222,6 +185,40 @@ fn index(sim: &Sim, query: &Query) -> Reply {
 }
 
 impl Sim {
+    /// Answers a control request.
+    pub(super) fn control(&mut self, request: &Request) -> Reply {
+        let (path, query) = split(&request.path_and_query);
+        let query = Query::parse(query);
+        let path = path.strip_prefix("/_sim").unwrap_or(path);
+        let segments: Vec<&str> = path
+            .split('/')
+            .filter(|segment| !segment.is_empty())
+            .collect();
+        match (request.method, segments.as_slice()) {
+            (Method::Get, []) => index(self, &query),
+            (Method::Get, ["account"]) => json_reply(200, &self.account()),
+            (Method::Get, ["journal"]) => journal(self, &query),
+            (Method::Get, ["clock"]) => json_reply(
+                200,
+                &json!({ "now": self.now(), "time": self.now().rfc3339() }),
+            ),
+            (Method::Get, ["timeline", customer]) => timeline(self, request, &decoded(customer)),
+            (Method::Get, ["customers"]) => customers(self, &query),
+            (Method::Get, ["objects", klass]) => objects(self, &query, &decoded(klass)),
+            (Method::Get, ["events"]) => events(self, &query),
+            (Method::Get, ["faults"]) => json_reply(200, self.faults.script()),
+            (Method::Post, ["faults"]) => inject(self, request),
+            (Method::Post, ["reset"]) => {
+                self.reset();
+                json_reply(200, &json!({ "reset": true }))
+            }
+            _ => json_reply(
+                404,
+                &json!({ "error": "there is no such control endpoint" }),
+            ),
+        }
+    }
+
     fn objects_sharing(&self, klass: u16, external_id: &str) -> Vec<Value> {
         let positions = self.store.objects.sharing(klass, external_id);
         positions
