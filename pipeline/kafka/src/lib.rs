@@ -14,9 +14,7 @@
 //! | [`driver`] | the poll thread, the commit thread, the event channel |
 //! | [`producer`] | a producer whose sends end with an acknowledgement |
 //! | [`dead_letter`] | the dead letters' own use of it |
-//! | [`reader`] | reading a topic once, from its beginning to where it ends now |
-//! | [`memory`] | what a command remembers at the brokers between two runs |
-//! | [`topics`] | partition counts |
+//! | [`reader`] | what is asked of the brokers outside of the group: a topic's records, partition counts, what a command remembers |
 //! | [`state`] | the state topic: what it looks like, reading slices back, writing entries |
 //! | [`embedded`] | a broker inside the process, for the demo and for tests |
 
@@ -24,20 +22,14 @@ pub mod dead_letter;
 pub mod driver;
 pub mod embedded;
 pub mod error;
-pub mod memory;
 pub mod port;
 pub mod producer;
 pub mod reader;
 pub mod settings;
 pub mod state;
-pub mod topics;
 
-mod client_log;
+mod client;
 mod clock;
-mod context;
-mod convert;
-mod stats;
-mod topic_ids;
 
 pub use dead_letter::{DeadLetter, DeadLetterProducer};
 pub use driver::{SourceEvents, SourceHandle, spawn};

@@ -15,8 +15,8 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 
-use crate::client_log::ClientLog;
-use crate::convert;
+use crate::client::convert;
+use crate::client::log::ClientLog;
 use crate::error::{SendError, SendErrorKind, StartError};
 use crate::settings::KafkaSettings;
 

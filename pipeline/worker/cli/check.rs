@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ingest_core::decode::Format;
 use ingest_core::mapping::{KlassUse, MappingError};
 use ingest_core::route::Pipeline;
-use ingest_kafka::topics::check_client;
+use ingest_kafka::reader::topics::check_client;
 use ingest_kustomer::Need;
 
 use super::online;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use ingest_core::hold::LetterTopic;
 use ingest_core::record::Topic;
 use ingest_core::trouble::{Trouble, TroubleKind};
-use ingest_kafka::topics::TopicLook;
+use ingest_kafka::reader::topics::TopicLook;
 use ingest_kafka::{KafkaSettings, ReadError, SendError, SendErrorKind};
 use tokio::sync::watch;
 

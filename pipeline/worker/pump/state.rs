@@ -13,8 +13,8 @@ use ingest_core::state_log::SliceId;
 use ingest_core::state_log::StateRecord;
 use ingest_core::state_log::reduce::Slice;
 use ingest_core::trouble::{Trouble, TroubleKind};
+use ingest_kafka::reader::topics::fetch_partition_counts_of;
 use ingest_kafka::state::{StateProducer, StateTopic, inspect, lay_out, restore};
-use ingest_kafka::topics::fetch_partition_counts_of;
 use ingest_kafka::{KafkaSettings, ReadError, SendError, SendErrorKind, StartError};
 use tokio::task::{JoinError, JoinSet};
 

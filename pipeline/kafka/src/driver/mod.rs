@@ -19,28 +19,25 @@
 //! the poll thread takes all of them between two polls, and a command that had to wait for room could stop the pump
 //! that empties the event channel.
 
+use std::sync::Arc;
 use std::sync::mpsc;
-use std::sync::{Arc, atomic};
 use std::thread::JoinHandle;
 
-use ingest_core::record::Epoch;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
-use crate::context::SourceContext;
+use crate::client::context::SourceContext;
 use crate::error::{SourceGone, StartError};
 use crate::port::SourceCommand;
 use crate::settings::KafkaSettings;
 
 mod channel;
 mod commits;
+mod epoch;
 mod offsets;
 mod partitions;
 mod poll;
 
 pub use channel::SourceEvents;
-
-/// Epochs grow over the life of the process, also from one driver to the next.
-static LAST_EPOCH: atomic::AtomicU64 = atomic::AtomicU64::new(0);
 
 /// The way to the poll thread. Dropping it stops the thread, without waiting for it.
 #[derive(Debug)]
@@ -97,11 +94,6 @@ pub fn spawn(settings: &KafkaSettings) -> Result<(SourceHandle, SourceEvents), S
         },
         events,
     ))
-}
-
-/// The epoch of a new assignment.
-fn next_epoch() -> Epoch {
-    Epoch(LAST_EPOCH.fetch_add(1, atomic::Ordering::Relaxed) + 1)
 }
 
 // === impl SourceHandle ===

@@ -14,8 +14,8 @@ use rdkafka::Offset as ClientOffset;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use crate::context::SourceContext;
-use crate::convert;
+use crate::client::context::SourceContext;
+use crate::client::convert;
 use crate::port::{CommitEntry, CommitFailure, CommitFailureKind, CommittedOffset};
 
 /// How long one read of committed offsets may take before it is tried again.

@@ -4,81 +4,24 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::KafkaError;
-use rdkafka::types::RDKafkaConfRes;
 
-use super::{KafkaOptions, Prefetch, refused};
-use crate::error::SettingsError;
-use crate::topic_ids::DEBUG_CONTEXT;
+use super::fetch::FetchLimits;
+use super::options::{KafkaOptions, group_protocol_is_consumer};
+use crate::client::topic_ids::DEBUG_CONTEXT;
 
 /// How often it is looked at which partitions the topics have.
 pub const TOPOLOGY_INTERVAL: Duration = Duration::from_secs(60);
-/// What a broker may send in one answer at most, however large the budget: the client's own default.
-const FETCH_BYTES_MAX: usize = 52_428_800;
-/// The smallest answer that is asked for: some ordinary batches.
-const FETCH_BYTES_MIN: usize = 16 * 1024;
-/// How many times smaller than its content an answer is taken to be. Brokers count compressed bytes, and batches of
-/// events that are much alike shrink by about this.
-const COMPRESSION: usize = 16;
-/// What a partition may fill of one answer, however large the budget: the client's own default.
-const FETCH_PARTITION_BYTES_MAX: usize = 1_048_576;
 /// The client takes no smaller value for its largest message.
 const MESSAGE_BYTES_MIN: usize = 1_000;
 /// The client's own default for a consumer's largest message; larger records are fetched all the same.
 const MESSAGE_BYTES_DEFAULT: usize = 1_000_000;
 /// The largest record a topic may sensibly carry, so the largest dead letter: a broker with a smaller limit says so.
 const PRODUCED_BYTES_MAX: usize = 100_000_000;
-/// The client takes no larger value for the records it keeps ready.
-const QUEUED_RECORDS_MAX: usize = 10_000_000;
-
-/// The limits that keep what is fetched ahead inside the budget.
-struct FetchLimits {
-    queued_kbytes: usize,
-    queued_records: usize,
-    fetch_bytes: usize,
-    partition_bytes: usize,
-}
-
-impl FetchLimits {
-    /// What is asked for where nobody says anything: an answer's content fits although it is compressed.
-    fn of(prefetch: Prefetch) -> Self {
-        Self::answering(prefetch, prefetch.bytes / 4 / COMPRESSION)
-    }
-
-    /// The most that may be asked for: an answer fits if it is not compressed.
-    fn most(prefetch: Prefetch) -> Self {
-        Self::answering(prefetch, prefetch.bytes / 4)
-    }
-
-    fn answering(prefetch: Prefetch, bytes: usize) -> Self {
-        let fetch_bytes = bytes.clamp(FETCH_BYTES_MIN, FETCH_BYTES_MAX);
-        Self {
-            queued_kbytes: (prefetch.bytes / 2 / 1024).clamp(1, 2_097_151),
-            queued_records: (prefetch.records / 2).clamp(1, QUEUED_RECORDS_MAX),
-            fetch_bytes,
-            partition_bytes: (fetch_bytes / 2).clamp(1, FETCH_PARTITION_BYTES_MAX),
-        }
-    }
-}
-
-/// The highest value of a property that keeps what is fetched ahead inside the budget, where there is one.
-pub(super) fn prefetch_limit(prefetch: Prefetch, property: &str) -> Option<u64> {
-    let limits = FetchLimits::most(prefetch);
-    let limit = match property {
-        "queued.max.messages.kbytes" => limits.queued_kbytes,
-        "queued.min.messages" => limits.queued_records,
-        "fetch.max.bytes" => limits.fetch_bytes,
-        "fetch.message.max.bytes" | "max.partition.fetch.bytes" => limits.partition_bytes,
-        _ => return None,
-    };
-    u64::try_from(limit).ok()
-}
-
 /// The group's consumer.
 pub(super) fn consumer(options: &KafkaOptions) -> ClientConfig {
     let limits = FetchLimits::of(options.prefetch);
     let mut config = base(options);
-    if !refused::group_protocol_is_consumer(&options.properties) {
+    if !group_protocol_is_consumer(&options.properties) {
         config.set("partition.assignment.strategy", "cooperative-sticky");
     }
     config
@@ -190,54 +133,4 @@ fn pass_through(config: &mut ClientConfig, options: &KafkaOptions) {
     for (property, value) in &options.properties {
         config.set(property, value);
     }
-}
-
-/// Asks the client library about one property.
-pub(super) fn ask_one(property: &str, value: &str) -> Result<(), SettingsError> {
-    let mut config = ClientConfig::new();
-    config.set(property, value);
-    ask(&config)
-}
-
-/// Asks the client library about every property of a configuration.
-pub(super) fn ask(config: &ClientConfig) -> Result<(), SettingsError> {
-    config.create_native_config().map(drop).map_err(describe)
-}
-
-/// What the client has for a property, its default included.
-pub(super) fn milliseconds(
-    config: &ClientConfig,
-    property: &'static str,
-) -> Result<Duration, SettingsError> {
-    let native = config.create_native_config().map_err(describe)?;
-    let text = native.get(property).map_err(describe)?;
-    let count = text
-        .trim()
-        .parse()
-        .map_err(|_not_a_number| SettingsError::Value {
-            property: property.to_owned(),
-            detail: String::new(),
-        })?;
-    Ok(Duration::from_millis(count))
-}
-
-/// The client's error without the value, which may be a secret: its own text carries it.
-fn describe(error: KafkaError) -> SettingsError {
-    let KafkaError::ClientConfig(kind, text, property, value) = error else {
-        // Only a name or value with a zero byte in it is left.
-        return SettingsError::Value {
-            property: "(one of them)".to_owned(),
-            detail: ": it contains a zero byte".to_owned(),
-        };
-    };
-    if kind == RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN {
-        return SettingsError::Unknown { property };
-    }
-    let hidden = refused::is_secret(&property) || text.trim().is_empty();
-    let detail = if hidden {
-        String::new()
-    } else {
-        format!(" ({value:?}): {text}")
-    };
-    SettingsError::Value { property, detail }
 }

@@ -9,7 +9,6 @@
 //! count compressed bytes, so no more is asked for than fits that quarter when it is compressed sixteen times; raw
 //! properties may ask for what fits uncompressed.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -18,12 +17,17 @@ use rdkafka::ClientConfig;
 
 use crate::error::SettingsError;
 
+mod ask;
 mod client;
+mod fetch;
+mod options;
 mod refused;
 #[cfg(test)]
 mod tests;
 
 pub use self::client::TOPOLOGY_INTERVAL;
+use self::options::group_protocol_is_consumer;
+pub use self::options::{KafkaOptions, Prefetch};
 
 /// The longest name that Kafka allows a topic.
 const TOPIC_NAME_MAX: usize = 249;
@@ -31,46 +35,6 @@ const TOPIC_NAME_MAX: usize = 249;
 const PREFETCH_BYTES_MIN: usize = 64 * 1024;
 /// One for each of the places that hold records.
 const PREFETCH_RECORDS_MIN: usize = 4;
-
-/// Settings as read from the configuration, not yet checked.
-#[derive(Clone)]
-pub struct KafkaOptions {
-    /// `kafka.brokers`: `host:port`, separated by commas.
-    pub brokers: String,
-    /// `kafka.group`: the consumer group that all replicas share.
-    pub group: String,
-    /// `kafka.instance_id`: makes this process a static member of the group; no two processes may have the same.
-    pub instance_id: Option<String>,
-    /// The names in `kafka.topics`.
-    pub topics: Vec<String>,
-    /// `kafka.dead_letter_topic`.
-    pub dead_letter_topic: String,
-    /// `kafka.hold_topic`.
-    pub hold_topic: Option<String>,
-    /// `kafka.properties`: raw client settings.
-    pub properties: BTreeMap<String, String>,
-    /// The part of the budget that may be spent on records fetched ahead.
-    pub prefetch: Prefetch,
-    /// How this process calls itself towards the brokers.
-    pub client_id: String,
-    /// How long a revoked partition may take to be handed back.
-    pub drain_deadline: Duration,
-    /// How often offsets are reported.
-    pub statistics_interval: Duration,
-    /// How long a produced record may take to be acknowledged.
-    pub delivery_timeout: Duration,
-    /// `state.topic`. With one, a new partition delivers nothing before it is resumed: its state is restored first.
-    pub state_topic: Option<String>,
-}
-
-/// How much may be fetched ahead of the worker, client queue, broker answers and event channel together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Prefetch {
-    /// Records.
-    pub records: usize,
-    /// Bytes of keys, values and headers.
-    pub bytes: usize,
-}
 
 /// Settings that were checked, ready to make clients of.
 #[derive(Clone)]
@@ -82,82 +46,6 @@ pub struct KafkaSettings {
     reader: ClientConfig,
     session_timeout: Option<Duration>,
     max_poll_interval: Duration,
-}
-
-// === impl KafkaOptions ===
-
-impl KafkaOptions {
-    /// Options with the documented defaults: a drain deadline of 20 s, statistics every 5 s, a delivery time-out of
-    /// 30 s, 16 MiB and 10,000 records fetched ahead.
-    #[must_use]
-    pub fn new(brokers: &str, group: &str, topics: &[&str], dead_letter_topic: &str) -> Self {
-        Self {
-            brokers: brokers.to_owned(),
-            group: group.to_owned(),
-            instance_id: None,
-            topics: topics.iter().map(|name| (*name).to_owned()).collect(),
-            dead_letter_topic: dead_letter_topic.to_owned(),
-            hold_topic: None,
-            properties: BTreeMap::new(),
-            prefetch: Prefetch {
-                records: 10_000,
-                bytes: 16 * 1024 * 1024,
-            },
-            client_id: "kustomer-ingest".to_owned(),
-            drain_deadline: Duration::from_secs(20),
-            statistics_interval: Duration::from_secs(5),
-            delivery_timeout: Duration::from_secs(30),
-            state_topic: None,
-        }
-    }
-}
-
-impl fmt::Debug for KafkaOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let properties: BTreeMap<&str, &str> = self
-            .properties
-            .iter()
-            .map(|(name, value)| {
-                let shown = if refused::is_secret(name) {
-                    "[secret]"
-                } else {
-                    value.as_str()
-                };
-                (name.as_str(), shown)
-            })
-            .collect();
-        f.debug_struct("KafkaOptions")
-            .field("brokers", &self.brokers)
-            .field("group", &self.group)
-            .field("instance_id", &self.instance_id)
-            .field("topics", &self.topics)
-            .field("dead_letter_topic", &self.dead_letter_topic)
-            .field("hold_topic", &self.hold_topic)
-            .field("properties", &properties)
-            .field("prefetch", &self.prefetch)
-            .field("client_id", &self.client_id)
-            .field("drain_deadline", &self.drain_deadline)
-            .field("statistics_interval", &self.statistics_interval)
-            .field("delivery_timeout", &self.delivery_timeout)
-            .field("state_topic", &self.state_topic)
-            .finish()
-    }
-}
-
-// === impl Prefetch ===
-
-impl Prefetch {
-    /// Records that may wait in the event channel.
-    #[must_use]
-    pub fn channel_records(self) -> usize {
-        (self.records / 4).clamp(1, 4096)
-    }
-
-    /// Bytes that may wait in the event channel, overshot by at most one record.
-    #[must_use]
-    pub fn channel_bytes(self) -> usize {
-        self.bytes / 4
-    }
 }
 
 // === impl KafkaSettings ===
@@ -182,19 +70,19 @@ impl KafkaSettings {
         let producer = client::producer(&options);
         let reader = client::reader(&options);
         for config in [&consumer, &producer, &reader] {
-            client::ask(config)?;
+            ask::ask(config)?;
         }
-        let max_poll_interval = client::milliseconds(&consumer, "max.poll.interval.ms")?;
+        let max_poll_interval = ask::milliseconds(&consumer, "max.poll.interval.ms")?;
         if options.drain_deadline >= max_poll_interval {
             return Err(SettingsError::DrainTooLong {
                 drain: options.drain_deadline,
                 max_poll: max_poll_interval,
             });
         }
-        let session_timeout = if refused::group_protocol_is_consumer(&options.properties) {
+        let session_timeout = if group_protocol_is_consumer(&options.properties) {
             None
         } else {
-            Some(client::milliseconds(&consumer, "session.timeout.ms")?)
+            Some(ask::milliseconds(&consumer, "session.timeout.ms")?)
         };
         // The client says so only when it is made.
         if let Some(session) = session_timeout

@@ -1,8 +1,8 @@
 //! Raw properties that the worker relies on, each with the reason and the way out.
 
-use std::collections::BTreeMap;
-
-use super::{KafkaOptions, client};
+use super::ask::ask_one;
+use super::fetch::prefetch_limit;
+use super::options::{KafkaOptions, group_protocol_is_consumer};
 use crate::error::SettingsError;
 
 /// Properties refused whatever their value.
@@ -98,28 +98,6 @@ const NOT_WITH_CONSUMER_PROTOCOL: [(&str, &str); 3] = [
     ("partition.assignment.strategy", "group.consumer.assignors"),
 ];
 
-/// Whether a property's value must never be shown.
-pub(super) fn is_secret(property: &str) -> bool {
-    let name = property.to_ascii_lowercase();
-    [
-        "password",
-        "secret",
-        ".pem",
-        "token",
-        "credential",
-        "oauthbearer.config",
-        "jaas",
-    ]
-    .iter()
-    .any(|part| name.contains(part))
-}
-
-pub(super) fn group_protocol_is_consumer(properties: &BTreeMap<String, String>) -> bool {
-    properties
-        .get("group.protocol")
-        .is_some_and(|value| value.eq_ignore_ascii_case("consumer"))
-}
-
 /// Refuses what the worker relies on.
 pub(super) fn check(options: &KafkaOptions) -> Result<(), SettingsError> {
     let consumer_protocol = group_protocol_is_consumer(&options.properties);
@@ -163,8 +141,8 @@ pub(super) fn check(options: &KafkaOptions) -> Result<(), SettingsError> {
             }
             _ => {}
         }
-        client::ask_one(property, value)?;
-        if let Some(limit) = client::prefetch_limit(options.prefetch, property) {
+        ask_one(property, value)?;
+        if let Some(limit) = prefetch_limit(options.prefetch, property) {
             let asked: u64 = value.trim().parse().unwrap_or(u64::MAX);
             if asked > limit {
                 return Err(refuse(format!(

@@ -100,7 +100,7 @@ fn what_the_worker_relies_on_is_refused_with_the_way_out() {
 #[test]
 fn every_refused_property_is_one_that_the_client_knows() {
     for (property, _) in refused::REFUSED {
-        let asked = client::ask_one(property, "1");
+        let asked = ask::ask_one(property, "1");
         assert!(
             !matches!(asked, Err(SettingsError::Unknown { .. })),
             "{property} is misspelt"

@@ -12,12 +12,12 @@ use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
 use rdkafka::error::KafkaError;
 
 use super::StateProducer;
-use crate::client_log::ClientLog;
+use crate::client::log::ClientLog;
 use crate::error::{ReadError, SendError, StartError};
 use crate::producer::OutgoingRecord;
 use crate::reader::read_partitions;
+use crate::reader::topics::fetch_partition_counts_of;
 use crate::settings::KafkaSettings;
-use crate::topics::fetch_partition_counts_of;
 
 /// How long brokers may take to say how the topic is cleaned up; some never answer that question.
 const POLICY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -10,7 +10,8 @@ use ingest_core::state_log::reduce::{Slice, SliceReader};
 
 use crate::clock;
 use crate::error::ReadError;
-use crate::reader::{assigning_client, read, watermarks_of};
+use crate::reader::client::assigning_client;
+use crate::reader::{read, watermarks_of};
 use crate::settings::KafkaSettings;
 
 /// Records between two reports of progress.

@@ -4,8 +4,8 @@ use ingest_core::reading::{Gap, Reading};
 use ingest_core::record::{Epoch, Offset, TopicPartition};
 
 use super::{Driver, READ_AGAIN};
+use crate::client::convert;
 use crate::clock;
-use crate::convert;
 use crate::driver::offsets::{Answer, CommitResult, ReadResult, Task};
 use crate::port::{
     Assigned, CommitEntry, CommitFailure, CommitFailureKind, SourceErrorKind, SourceEvent,

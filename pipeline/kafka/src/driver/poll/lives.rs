@@ -9,7 +9,7 @@ use rdkafka::Offset as ClientOffset;
 use rdkafka::consumer::Consumer;
 
 use super::Driver;
-use crate::driver::next_epoch;
+use crate::driver::epoch::next_epoch;
 use crate::port::SourceEvent;
 
 impl Driver {

@@ -16,9 +16,9 @@ use super::channel::Outbox;
 use super::commits::Commits;
 use super::offsets::{self, Answer, Task};
 use super::partitions::Partitions;
+use crate::client::context::SourceContext;
+use crate::client::convert;
 use crate::clock;
-use crate::context::SourceContext;
-use crate::convert;
 use crate::error::StartError;
 use crate::port::{SourceCommand, SourceErrorKind, SourceEvent};
 

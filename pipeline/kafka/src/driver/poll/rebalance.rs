@@ -6,9 +6,9 @@ use ingest_core::record::{Epoch, TopicPartition};
 use rdkafka::consumer::Consumer;
 
 use super::Driver;
+use crate::client::context::Seen;
 use crate::clock;
-use crate::context::Seen;
-use crate::driver::next_epoch;
+use crate::driver::epoch::next_epoch;
 use crate::port::SourceEvent;
 
 impl Driver {

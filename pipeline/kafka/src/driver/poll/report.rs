@@ -8,11 +8,11 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::{Driver, ERROR_INTERVAL};
+use crate::client::convert;
+use crate::client::stats;
 use crate::clock;
-use crate::convert;
 use crate::driver::offsets::{Bounds, Task};
 use crate::port::{FatalError, SourceError, SourceErrorKind, SourceEvent};
-use crate::stats;
 
 impl Driver {
     /// Passes statistics on, and asks for the ends of the partitions that deliver nothing now.

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use ingest_core::record::{Offset, Partition};
-use ingest_kafka::memory::GroupMemory;
 use ingest_kafka::reader::Watermarks;
+use ingest_kafka::reader::memory::GroupMemory;
 
 use super::record::fingerprint;
 use super::sent::Sent;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use ingest_core::record::{Offset, Partition, Topic};
-use ingest_kafka::topics::fetch_partition_counts_of;
+use ingest_kafka::reader::topics::fetch_partition_counts_of;
 use ingest_kafka::{OutgoingRecord, ReadError, RecordProducer, SendError, SendErrorKind};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;

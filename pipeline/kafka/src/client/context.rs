@@ -22,9 +22,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Statistics as ClientStatistics, TopicPartitionList};
 
-use crate::client_log::ClientLog;
-use crate::convert;
-use crate::topic_ids::TopicIds;
+use crate::client::convert;
+use crate::client::log::ClientLog;
+use crate::client::topic_ids::TopicIds;
 
 /// What a callback saw, for the driver to act on after the poll.
 #[derive(Debug)]

@@ -4,25 +4,26 @@
 //! [`read_topic`] gives the records to a function; with a [`TopicReader`] the caller asks for them, and may do something
 //! else between two.
 
+pub(crate) mod client;
+pub mod memory;
+pub mod topics;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ingest_core::record::{Offset, Partition, Record, Topic, TopicPartition};
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
-use rdkafka::{ClientConfig, Offset as ClientOffset, TopicPartitionList};
+use rdkafka::{Offset as ClientOffset, TopicPartitionList};
 
-use crate::client_log::ClientLog;
+use self::client::{ReaderContext, assigning_client, reading_client, unreachable};
+use self::topics::partition_count;
+use crate::client::convert;
 use crate::clock;
-use crate::convert;
-use crate::error::{ReadError, StartError};
+use crate::error::ReadError;
 use crate::settings::KafkaSettings;
-use crate::topics::partition_count;
 
 const POLL: Duration = Duration::from_millis(100);
 
@@ -59,13 +60,6 @@ pub enum Read {
     Nothing,
     /// Every partition was read to its end.
     End,
-}
-
-/// Callbacks of reading clients: their log, and the last connection that failed.
-#[derive(Default)]
-pub(crate) struct ReaderContext {
-    log: ClientLog,
-    failure: Mutex<Option<String>>,
 }
 
 /// Gives every record of a topic to `take`, partition by partition in offset order, partitions interleaved, until each
@@ -160,38 +154,6 @@ pub fn fetch_committed(
     Ok(committed)
 }
 
-/// A consumer that asks about topics only.
-pub(crate) fn reading_client(
-    settings: &KafkaSettings,
-) -> Result<BaseConsumer<ReaderContext>, StartError> {
-    create(settings.reader_config())
-}
-
-/// A consumer that names the group, without which the client assigns nothing; it neither joins the group nor commits.
-pub(crate) fn assigning_client(
-    settings: &KafkaSettings,
-) -> Result<BaseConsumer<ReaderContext>, StartError> {
-    client_of_group(settings, &settings.options().group)
-}
-
-/// The same for any group.
-pub(crate) fn client_of_group(
-    settings: &KafkaSettings,
-    group: &str,
-) -> Result<BaseConsumer<ReaderContext>, StartError> {
-    let mut config = settings.reader_config().clone();
-    config.set("group.id", group);
-    create(&config)
-}
-
-fn create(config: &ClientConfig) -> Result<BaseConsumer<ReaderContext>, StartError> {
-    config
-        .create_with_context(ReaderContext::default())
-        .map_err(|error| StartError::Client {
-            detail: error.to_string(),
-        })
-}
-
 pub(crate) fn read(
     client: &BaseConsumer<ReaderContext>,
     partitions: &[TopicPartition],
@@ -247,12 +209,6 @@ pub(crate) fn watermarks_of(
         low: Offset(low),
         high: Offset(high),
     })
-}
-
-pub(crate) fn unreachable(error: &KafkaError) -> ReadError {
-    ReadError::Unreachable {
-        detail: error.to_string(),
-    }
 }
 
 // === impl TopicReader ===
@@ -378,45 +334,3 @@ fn not_readable(topic: &Topic, error: &KafkaError) -> Result<Read, ReadError> {
         _ => Ok(Read::Nothing),
     }
 }
-
-// === impl ReaderContext ===
-
-impl ReaderContext {
-    /// Why the last connection failed, in the client's words, if one has since they were last forgotten.
-    pub(crate) fn failure(&self) -> Option<String> {
-        self.lock().clone()
-    }
-
-    /// A broker answers: what failed before is no news.
-    pub(crate) fn forget_failure(&self) {
-        *self.lock() = None;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<String>> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl ClientContext for ReaderContext {
-    fn log(&self, level: RDKafkaLogLevel, fac: &str, log_message: &str) {
-        // Its errors are mere codes; why a connection failed stands in these lines only.
-        if fac == "FAIL" && !matches!(level, RDKafkaLogLevel::Debug) {
-            *self.lock() = Some(without_thread(log_message).to_owned());
-        }
-        self.log.line(level, fac, log_message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        let text = format!("{error}: {reason}");
-        self.log.line(RDKafkaLogLevel::Warning, "READER", &text);
-    }
-}
-
-/// A line without the name of the client's thread.
-fn without_thread(line: &str) -> &str {
-    let named = line.strip_prefix("[thrd:");
-    let rest = named.and_then(|named| named.split_once("]: "));
-    rest.map_or(line, |(_, rest)| rest)
-}
-
-impl ConsumerContext for ReaderContext {}

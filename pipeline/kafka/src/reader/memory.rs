@@ -11,10 +11,10 @@ use ingest_core::record::{Epoch, Offset, Partition, Topic, TopicPartition};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 
-use crate::convert;
+use super::client::{ReaderContext, client_of_group, unreachable};
+use crate::client::convert;
 use crate::error::{ReadError, StartError};
 use crate::port::{CommitEntry, CommitFailure, CommittedOffset};
-use crate::reader::{ReaderContext, client_of_group, unreachable};
 use crate::settings::KafkaSettings;
 
 /// An offset and a text for each partition of one topic. Every call blocks.

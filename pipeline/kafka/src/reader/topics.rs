@@ -10,9 +10,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
 use rdkafka::types::RDKafkaRespErr;
 
+use super::client::{ReaderContext, reading_client, unreachable};
 use crate::clock;
 use crate::error::{ReadError, StartError};
-use crate::reader::{ReaderContext, reading_client, unreachable};
 use crate::settings::KafkaSettings;
 
 /// How long the client is listened to after a look, and how often again while errors come.

@@ -1,0 +1,60 @@
+//! What the client library says of properties: whether there are such, and whether their values can be used.
+
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaConfRes;
+
+use super::options::is_secret;
+use crate::error::SettingsError;
+
+/// Asks the client library about one property.
+pub(super) fn ask_one(property: &str, value: &str) -> Result<(), SettingsError> {
+    let mut config = ClientConfig::new();
+    config.set(property, value);
+    ask(&config)
+}
+
+/// Asks the client library about every property of a configuration.
+pub(super) fn ask(config: &ClientConfig) -> Result<(), SettingsError> {
+    config.create_native_config().map(drop).map_err(describe)
+}
+
+/// What the client has for a property, its default included.
+pub(super) fn milliseconds(
+    config: &ClientConfig,
+    property: &'static str,
+) -> Result<Duration, SettingsError> {
+    let native = config.create_native_config().map_err(describe)?;
+    let text = native.get(property).map_err(describe)?;
+    let count = text
+        .trim()
+        .parse()
+        .map_err(|_not_a_number| SettingsError::Value {
+            property: property.to_owned(),
+            detail: String::new(),
+        })?;
+    Ok(Duration::from_millis(count))
+}
+
+/// The client's error without the value, which may be a secret: its own text carries it.
+fn describe(error: KafkaError) -> SettingsError {
+    let KafkaError::ClientConfig(kind, text, property, value) = error else {
+        // Only a name or value with a zero byte in it is left.
+        return SettingsError::Value {
+            property: "(one of them)".to_owned(),
+            detail: ": it contains a zero byte".to_owned(),
+        };
+    };
+    if kind == RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN {
+        return SettingsError::Unknown { property };
+    }
+    let hidden = is_secret(&property) || text.trim().is_empty();
+    let detail = if hidden {
+        String::new()
+    } else {
+        format!(" ({value:?}): {text}")
+    };
+    SettingsError::Value { property, detail }
+}
