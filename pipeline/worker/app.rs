@@ -1,7 +1,8 @@
 //! Everything that can fail is built first, then the worker runs, then it drains.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -15,8 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::status::{KafkaStatus, Phase, Places, StatusReport};
 use crate::admin::{AdminServer, AdminState, Command};
-use crate::cli::RunArgs;
-use crate::clock::Clock;
+use crate::clock::{Clock, TimeScale};
 use crate::config::Settings;
 use crate::config::settings::KeyedBy;
 use crate::judge::Judge;
@@ -35,11 +35,24 @@ const BROKER_SESSION_TIMEOUT: Duration = Duration::from_secs(45);
 /// Commands of people that wait for the pump.
 const COMMANDS: usize = 8;
 
+/// What a run is told beside its settings.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The configuration file: a child that maps suspects reads it again.
+    pub config: PathBuf,
+    /// By how much durations that mirror the API's are shortened.
+    pub time_scale: TimeScale,
+    /// Topics that are not held when many of their records are rejected.
+    pub accept_dead_letters: BTreeSet<Topic>,
+    /// The process ends at a record that holds this text; for tests.
+    pub die_at: Option<String>,
+}
+
 /// Runs the worker until a signal, or a halt, ends it.
 ///
 /// # Errors
 /// Something that the worker needs to start is missing or wrong.
-pub fn run(settings: &Settings, args: &RunArgs) -> anyhow::Result<Exit> {
+pub fn run(settings: &Settings, options: &Options) -> anyhow::Result<Exit> {
     let level = telemetry::init(&settings.log)?;
     let metrics = Metrics::new();
     metrics.started(Clock.unix_ms());
@@ -48,7 +61,7 @@ pub fn run(settings: &Settings, args: &RunArgs) -> anyhow::Result<Exit> {
         metrics.optional_fields(&one.topic, &one.pipeline.mapping().optional_fields());
     }
     let observer = Observer::new(metrics.clone()).naming(places(settings));
-    let parts = parts(settings, args, observer.clone())?;
+    let parts = parts(settings, options, observer.clone())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -133,7 +146,11 @@ async fn pump_until_end(
 ///
 /// # Errors
 /// The token cannot be read, or a client refuses its settings.
-pub fn parts(settings: &Settings, args: &RunArgs, observer: Observer) -> anyhow::Result<PumpParts> {
+pub fn parts(
+    settings: &Settings,
+    options: &Options,
+    observer: Observer,
+) -> anyhow::Result<PumpParts> {
     let client = settings.kustomer_client().context("kustomer.token")?;
     let client = Client::new(client).context("the HTTP client cannot be made")?;
     let pipelines: HashMap<Topic, Pipeline> = settings
@@ -146,25 +163,25 @@ pub fn parts(settings: &Settings, args: &RunArgs, observer: Observer) -> anyhow:
         kafka: settings.kafka_member().context("kafka")?,
         dead_letter_topic: settings.kafka.dead_letter_topic.clone(),
         hold_topic: settings.kafka.hold_topic.clone(),
-        machine: machine(settings, args)?,
+        machine: machine(settings, options)?,
         client,
-        judge: Judge::new(pipelines).dying_at(args.die_at.as_deref()),
-        suspects: suspects(settings, args),
+        judge: Judge::new(pipelines).dying_at(options.die_at.as_deref()),
+        suspects: suspects(settings, options),
         mapper_threads: settings.delivery.mapper_threads,
         observer,
     })
 }
 
 /// The account of records at which the process may die. Without it the worker does its work all the same.
-fn suspects(settings: &Settings, args: &RunArgs) -> Option<Suspects> {
+fn suspects(settings: &Settings, options: &Options) -> Option<Suspects> {
     let dir = &settings.state_dir;
     let open = || {
         let mut arguments = vec![
             "try-records".into(),
             "--config".into(),
-            args.config.config.clone().into_os_string(),
+            options.config.clone().into_os_string(),
         ];
-        if let Some(text) = &args.die_at {
+        if let Some(text) = &options.die_at {
             arguments.extend(["--die-at".into(), text.into()]);
         }
         let child = Child {
@@ -184,8 +201,8 @@ fn suspects(settings: &Settings, args: &RunArgs) -> Option<Suspects> {
     opened.inspect_err(unusable).ok()
 }
 
-fn machine(settings: &Settings, args: &RunArgs) -> anyhow::Result<MachineSettings> {
-    let scale = args.time_scale;
+fn machine(settings: &Settings, options: &Options) -> anyhow::Result<MachineSettings> {
+    let scale = options.time_scale;
     let quota = settings.kustomer.quota;
     let mut machine = MachineSettings::new(
         quota.limit(),
@@ -208,8 +225,9 @@ fn machine(settings: &Settings, args: &RunArgs) -> anyhow::Result<MachineSetting
     // The group counts from the last heartbeat, which may be older than the last step.
     let session = settings.kafka_client().context("kafka")?.session_timeout();
     machine.asleep_after = Some(session.unwrap_or(BROKER_SESSION_TIMEOUT) * 3 / 4);
-    let accepted = args.accept_dead_letters.iter();
-    machine.accept_dead_letters = accepted.map(|topic| Topic::new(topic)).collect();
+    machine
+        .accept_dead_letters
+        .clone_from(&options.accept_dead_letters);
     machine.state = settings
         .kafka
         .state_topic
@@ -293,8 +311,6 @@ async fn report(
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-
     use super::*;
 
     #[test]
@@ -304,13 +320,11 @@ mod tests {
              limit: 100\n  token: { env: T }\n";
         let settings = crate::config::parse(std::path::Path::new("w.yaml"), text)
             .expect("a good configuration");
-        let line = ["kustomer-ingest", "run", "--config", "w.yaml"];
-        let accepting = line.iter().chain(&["--accept-dead-letters", "t"]);
-        let cli = crate::cli::Cli::try_parse_from(accepting).expect("a good command line");
-        let crate::cli::Command::Run(args) = cli.command else {
-            panic!("not run")
+        let options = Options {
+            accept_dead_letters: [Topic::new("t")].into(),
+            ..Options::default()
         };
-        let machine = machine(&settings, &args).expect("good settings");
+        let machine = machine(&settings, &options).expect("good settings");
         assert_eq!(machine.accept_dead_letters, [Topic::new("t")].into());
     }
 }

@@ -11,6 +11,7 @@
 //! | [`observe`] | facts of the machine, as metrics, log lines and a tally |
 //! | [`pace`] | when the backlog will be gone |
 //! | [`demo`] | the whole thing in one process |
+//! | [`dead_letters`] | dead letters listed, shown, and sent back |
 //! | [`breaks`] | where reading did not go on where it stood |
 //! | [`admin`] | health, status, metrics and holds over HTTP |
 //! | [`metrics`] | every metric, from one catalog |
@@ -24,6 +25,7 @@ pub mod breaks;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod dead_letters;
 pub mod demo;
 pub mod judge;
 pub mod lifecycle;

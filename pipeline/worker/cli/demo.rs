@@ -2,8 +2,9 @@
 
 use clap::Args;
 
-use super::{CommandError, CommandExit};
+use super::exit::{CommandError, CommandExit};
 use crate::clock::TimeScale;
+use crate::demo::{self, Agreement, Options};
 
 /// `demo`.
 #[derive(Debug, Clone, Args)]
@@ -27,5 +28,17 @@ pub struct DemoArgs {
 }
 
 pub(super) fn run(args: &DemoArgs) -> Result<CommandExit, CommandError> {
-    crate::demo::run(args)
+    if args.records == 0 {
+        return Err(CommandError::Usage("--records: give at least 1".to_owned()));
+    }
+    let options = Options {
+        keep: args.keep,
+        records: args.records,
+        seed: args.seed,
+        time_scale: args.time_scale,
+    };
+    Ok(match demo::run(options)? {
+        Agreement::Full => CommandExit::Good,
+        Agreement::Broken => CommandExit::Failed,
+    })
 }

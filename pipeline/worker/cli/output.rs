@@ -2,7 +2,7 @@
 
 use std::io::{self, BufWriter, Write};
 
-use super::CommandError;
+use super::exit::CommandError;
 
 /// A writer whose reader may go away: that ends a command quietly and is no failure.
 pub struct Output<'w> {
@@ -35,7 +35,7 @@ impl<'w> Output<'w> {
     ///
     /// [`CommandError::Closed`] when nobody reads any more, else what the system says.
     pub fn line(&mut self, text: &str) -> Result<(), CommandError> {
-        writeln!(self.writer, "{text}").map_err(closed_or_failed)
+        Ok(writeln!(self.writer, "{text}")?)
     }
 
     /// Writes what is buffered.
@@ -44,21 +44,23 @@ impl<'w> Output<'w> {
     ///
     /// As [`Output::line`].
     pub fn flush(&mut self) -> Result<(), CommandError> {
-        self.writer.flush().map_err(closed_or_failed)
+        Ok(self.writer.flush()?)
+    }
+}
+
+impl Write for Output<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writer.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
     }
 }
 
 impl std::fmt::Debug for Output<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Output")
-    }
-}
-
-fn closed_or_failed(error: io::Error) -> CommandError {
-    if error.kind() == io::ErrorKind::BrokenPipe {
-        CommandError::Closed
-    } else {
-        CommandError::Failed(anyhow::Error::new(error).context("cannot write the output"))
     }
 }
 

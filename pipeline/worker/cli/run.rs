@@ -1,6 +1,10 @@
 //! `run`: the worker.
 
-use super::{CommandError, CommandExit, RunArgs, load};
+use ingest_core::record::Topic;
+
+use super::args::RunArgs;
+use super::exit::{CommandError, CommandExit};
+use crate::app::{self, Options};
 use crate::clock::TimeScale;
 use crate::config::Settings;
 
@@ -10,14 +14,27 @@ use crate::config::Settings;
 ///
 /// When the configuration cannot be used, or the worker cannot start.
 pub fn run(args: &RunArgs) -> Result<CommandExit, CommandError> {
-    let settings = load(&args.config)?;
+    let settings = args.config.load()?;
     check_arguments(args, &settings)?;
-    let exit = crate::app::run(&settings, args)?;
+    let exit = app::run(&settings, &options(args))?;
     Ok(if exit.code() == 0 {
         CommandExit::Good
     } else {
         CommandExit::Failed
     })
+}
+
+fn options(args: &RunArgs) -> Options {
+    Options {
+        config: args.config.config.clone(),
+        time_scale: args.time_scale,
+        accept_dead_letters: args
+            .accept_dead_letters
+            .iter()
+            .map(|topic| Topic::new(topic))
+            .collect(),
+        die_at: args.die_at.clone(),
+    }
 }
 
 fn check_arguments(args: &RunArgs, settings: &Settings) -> Result<(), CommandError> {

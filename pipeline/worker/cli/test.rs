@@ -2,8 +2,9 @@
 
 use ingest_core::route::Pipeline;
 
+use super::args::TestArgs;
+use super::exit::{CommandError, CommandExit};
 use super::output::Output;
-use super::{CommandError, CommandExit, TestArgs, load};
 use crate::words::plural;
 
 /// Runs the tests of every mapping and prints those that fail.
@@ -12,7 +13,7 @@ use crate::words::plural;
 ///
 /// When the configuration cannot be used or the output cannot be written.
 pub fn run(args: &TestArgs, out: &mut Output<'_>) -> Result<CommandExit, CommandError> {
-    let settings = load(&args.config)?;
+    let settings = args.config.load()?;
     let (mut run, mut failed) = (0, 0);
     for tested in tests(settings.kafka.topics.iter().map(|t| &t.pipeline)) {
         run += tested.count;

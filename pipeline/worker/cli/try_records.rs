@@ -4,7 +4,8 @@ use std::io;
 
 use anyhow::Context as _;
 
-use super::{CommandError, CommandExit, TryRecordsArgs, load};
+use super::args::TryRecordsArgs;
+use super::exit::{CommandError, CommandExit};
 use crate::judge::Judge;
 use crate::pump::on_mapper_stack;
 use crate::suspects::serve;
@@ -19,7 +20,7 @@ const ADDRESS_SPACE: u64 = 1 << 30;
 ///
 /// When the configuration cannot be used, or a line is no record.
 pub fn run(args: &TryRecordsArgs) -> Result<CommandExit, CommandError> {
-    let settings = load(&args.config)?;
+    let settings = args.config.load()?;
     limit_memory().context("the limit of the address space cannot be set")?;
     let pipelines = settings.kafka.topics.iter();
     let pipelines = pipelines.map(|topic| (topic.topic.clone(), topic.pipeline.clone()));

@@ -31,9 +31,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::report::Finished;
 use self::shop::{Expected, Shop};
-use crate::cli::{CommandError, CommandExit, DemoArgs};
-use crate::clock::Clock;
+use crate::clock::{Clock, TimeScale};
 use crate::judge::Judge;
 use crate::lifecycle::Signals;
 use crate::metrics::Metrics;
@@ -53,36 +53,47 @@ const MAX_BEHIND: u64 = 8_000;
 const PATIENCE: Duration = Duration::from_secs(300);
 const MAPPING: &str = include_str!("../../../schemas/mappings/segment.yaml");
 
-/// What a finished demonstration knows.
-struct Finished {
-    tally: Tally,
-    expected: Expected,
-    letters: Vec<Record>,
-    took: Duration,
+/// What the demonstration is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Go on after the last record: broker, imitation and pages stay up until Ctrl-C.
+    pub keep: bool,
+    /// How many records the shop produces; at least one.
+    pub records: u64,
+    /// The seed of the shop: the same seed gives the same records.
+    pub seed: u64,
+    /// How many times faster than real the API's minute passes.
+    pub time_scale: TimeScale,
+}
+
+/// Whether the simulator's account agrees with what the shop put in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Agreement {
+    /// Record by record.
+    Full,
+    /// Somewhere it does not.
+    Broken,
 }
 
 /// Runs the demonstration.
 ///
 /// # Errors
 /// A part of it cannot be started, or it does not come to an end.
-pub fn run(args: &DemoArgs) -> Result<CommandExit, CommandError> {
-    if args.records == 0 {
-        return Err(CommandError::Usage("--records: give at least 1".to_owned()));
-    }
+pub fn run(options: Options) -> anyhow::Result<Agreement> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("the async runtime cannot be started")?;
-    Ok(runtime.block_on(demonstrate(args))?)
+    runtime.block_on(demonstrate(&options))
 }
 
-async fn demonstrate(args: &DemoArgs) -> anyhow::Result<CommandExit> {
+async fn demonstrate(options: &Options) -> anyhow::Result<Agreement> {
     let broker = EmbeddedBroker::start(&[(TOPIC, PARTITIONS), (DEAD_LETTERS, 1)])?;
     let config = kustomer_sim::Config {
         limit: u64::from(LIMIT),
-        time_scale: args.time_scale.factor(),
+        time_scale: options.time_scale.factor(),
         tokens: vec![TOKEN.to_owned()],
-        seed: args.seed,
+        seed: options.seed,
         ..kustomer_sim::Config::default()
     };
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -95,7 +106,7 @@ async fn demonstrate(args: &DemoArgs) -> anyhow::Result<CommandExit> {
         env!("CARGO_PKG_VERSION"),
         broker.bootstrap_servers(),
         kustomer.url(),
-        args.time_scale.factor(),
+        options.time_scale.factor(),
         SHARE * 100.0
     ))?;
     let kafka = KafkaSettings::try_new(KafkaOptions::new(
@@ -105,8 +116,8 @@ async fn demonstrate(args: &DemoArgs) -> anyhow::Result<CommandExit> {
         DEAD_LETTERS,
     ))?;
     let observer = Observer::new(Metrics::new());
-    let parts = parts(args, &kafka, &kustomer.url(), observer.clone())?;
-    let finished = deliver(args, kafka, parts, &observer).await?;
+    let parts = parts(options, &kafka, &kustomer.url(), observer.clone())?;
+    let finished = deliver(options, kafka, parts, &observer).await?;
     let account = kustomer.account();
     let faults = report::disagreements(&finished, &account);
     let timeline = kustomer.with(|sim| report::timeline(sim, finished.expected.best_customer()));
@@ -115,14 +126,14 @@ async fn demonstrate(args: &DemoArgs) -> anyhow::Result<CommandExit> {
         &account,
         &timeline,
         &faults,
-        args.time_scale.factor(),
+        options.time_scale.factor(),
     ))?;
     let page = format!(
         "{}/_sim/timeline/{}",
         kustomer.url(),
         finished.expected.best_customer()
     );
-    if args.keep {
+    if options.keep {
         say(&format!(
             "The page stays up until Ctrl-C: {page}\nAll customers: {}/_sim/\n",
             kustomer.url()
@@ -135,14 +146,14 @@ async fn demonstrate(args: &DemoArgs) -> anyhow::Result<CommandExit> {
     }
     kustomer.shutdown().await;
     Ok(if faults.is_empty() {
-        CommandExit::Good
+        Agreement::Full
     } else {
-        CommandExit::Failed
+        Agreement::Broken
     })
 }
 
 fn parts(
-    args: &DemoArgs,
+    options: &Options,
     kafka: &KafkaSettings,
     url: &str,
     observer: Observer,
@@ -153,7 +164,7 @@ fn parts(
     let pipeline = Pipeline::new(Format::Segment, Limits::default(), Arc::new(mapping))?;
     let token = SecretString::from(TOKEN.to_owned());
     let client = Client::new(ClientSettings::new(BaseUrl::parse(url)?, token))?;
-    let mut machine = MachineSettings::new(LIMIT, SHARE, 0, args.time_scale.factor())
+    let mut machine = MachineSettings::new(LIMIT, SHARE, 0, options.time_scale.factor())
         .context("the time scale is out of range")?;
     machine.budget = Charge {
         records: 20_000,
@@ -181,7 +192,7 @@ fn parts(
 
 /// Produces, delivers and waits until every record is settled and the worker has drained.
 async fn deliver(
-    args: &DemoArgs,
+    options: &Options,
     kafka: KafkaSettings,
     parts: PumpParts,
     observer: &Observer,
@@ -193,7 +204,7 @@ async fn deliver(
     let mut worker = JoinSet::new();
     worker.spawn(pump::run(parts, shutdown.clone(), received, view_in));
     let mut producing = JoinSet::new();
-    let shop = Shop::new(args.seed, args.records, Clock.unix_ms());
+    let shop = Shop::new(options.seed, options.records, Clock.unix_ms());
     producing.spawn(produce(kafka.clone(), shop, observer.clone()));
 
     let mut signals = Signals::install()?;
@@ -208,7 +219,7 @@ async fn deliver(
             break;
         }
         let elapsed = Clock.now() - started;
-        progress.show(&tally, args.records, elapsed)?;
+        progress.show(&tally, options.records, elapsed)?;
         if elapsed > PATIENCE {
             bail!(
                 "not every record was settled within {} s: {tally:?}",
@@ -227,7 +238,7 @@ async fn deliver(
     }
     let tally = observer.tally();
     let took = Clock.now() - started;
-    progress.end(&tally, args.records, took)?;
+    progress.end(&tally, options.records, took)?;
     shutdown.cancel();
     while let Some(ended) = worker.join_next().await {
         ended??;

@@ -2,13 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use ingest_core::call::Class;
 use ingest_core::record::Record;
 use kustomer_sim::{Account, Sim, TimelineItem};
 
-use super::Finished;
+use super::shop::Expected;
+use crate::observe::Tally;
 use crate::words::plural;
+
+/// What a finished demonstration knows.
+pub(super) struct Finished {
+    pub(super) tally: Tally,
+    pub(super) expected: Expected,
+    pub(super) letters: Vec<Record>,
+    pub(super) took: Duration,
+}
 
 /// Items of the timeline that are shown.
 const SHOWN: usize = 8;

@@ -20,8 +20,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use self::input::{Item, Lines};
+use super::args::ExplainArgs;
+use super::exit::{CommandError, CommandExit};
 use super::output::Output;
-use super::{CommandError, CommandExit, ExplainArgs, load};
 use crate::clock::Clock;
 use crate::config::Settings;
 
@@ -69,7 +70,7 @@ struct ShownEvent {
 ///
 /// When the configuration cannot be used, the topic is not known, or the input cannot be read.
 pub fn run(args: &ExplainArgs, out: &mut Output<'_>) -> Result<CommandExit, CommandError> {
-    let settings = load(&args.config)?;
+    let settings = args.config.load()?;
     let topic = topic(args, &settings)?;
     let reader: Box<dyn BufRead> = match &args.file {
         None => Box::new(io::stdin().lock()),

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
+use super::args::InitArgs;
+use super::exit::{CommandError, CommandExit};
 use super::output::Output;
-use super::{CommandError, CommandExit, InitArgs};
 
 /// What is written, and what it is.
 const FILES: &[(&str, &str, &str)] = &[

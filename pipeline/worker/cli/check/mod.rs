@@ -1,42 +1,25 @@
 //! `check`: every fault before deployment, what is worth a second look, and what the configuration comes to.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod finding;
+mod needs;
+mod online;
+
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use ingest_core::decode::Format;
 use ingest_core::mapping::{KlassUse, MappingError};
 use ingest_core::route::Pipeline;
 use ingest_kafka::reader::topics::check_client;
-use ingest_kustomer::Need;
 
-use super::online;
+use self::finding::{Finding, Level};
+use self::needs::{klasses, needs};
+use super::args::CheckArgs;
+use super::exit::{CommandError, CommandExit};
 use super::output::Output;
 use super::test::tests;
-use super::{CheckArgs, CommandError, CommandExit};
 use crate::config::{Examined, Faults, KeyedBy, PropertyValue, Settings};
 use crate::words::plural;
-
-/// What one check came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// Fault, worth a look, or good.
-    pub level: Level,
-    /// What was looked at and how it is.
-    pub text: String,
-    /// What to do; empty where nothing is to be done.
-    pub way_out: String,
-}
-
-/// How a check came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// As it should be.
-    Ok,
-    /// It will work, but perhaps not as meant.
-    Warning,
-    /// It will not work.
-    Fault,
-}
 
 /// Checks the configuration, its mappings and their tests, and with `--online` the key, the klasses and the topics.
 ///
@@ -266,58 +249,6 @@ fn keyed_warnings(settings: &Settings) -> Vec<Finding> {
         .collect()
 }
 
-/// Every klass that is written, over all topics.
-pub(super) fn klasses(settings: &Settings) -> BTreeMap<String, KlassUse> {
-    let mut klasses: BTreeMap<String, KlassUse> = BTreeMap::new();
-    for topic in &settings.kafka.topics {
-        for used in topic.pipeline.mapping().klasses() {
-            let known = klasses
-                .entry(used.klass.to_string())
-                .or_insert_with(|| KlassUse {
-                    klass: used.klass.clone(),
-                    attributes: Vec::new(),
-                    data: Vec::new(),
-                });
-            known.attributes.extend(used.attributes);
-            for part in used.data {
-                if !known.data.contains(&part) {
-                    known.data.push(part);
-                }
-            }
-        }
-    }
-    for used in klasses.values_mut() {
-        used.attributes.sort();
-        used.attributes.dedup();
-    }
-    klasses
-}
-
-/// What the mappings make the key need, by `docs/kustomer-api.md`, section 1.
-pub(super) fn needs(settings: &Settings) -> Vec<Need> {
-    let routes = settings
-        .kafka
-        .topics
-        .iter()
-        .flat_map(|t| t.pipeline.mapping().routes());
-    let kinds: BTreeSet<&str> = routes.flat_map(|route| route.kinds).collect();
-    let mut needs = Vec::new();
-    if kinds.contains("identify") || kinds.contains("track") {
-        needs.push(Need::Track);
-    }
-    if kinds.contains("kobject") {
-        needs.extend([
-            Need::ReadCustomers,
-            Need::CreateCustomers,
-            Need::CreateKObjects,
-            Need::UpdateKObjects,
-            Need::ReadKObjects,
-            Need::ReadJobs,
-        ]);
-    }
-    needs
-}
-
 /// What the configuration comes to.
 fn summary(settings: &Settings) -> Vec<String> {
     let mut lines = Vec::new();
@@ -378,48 +309,5 @@ fn count(faults: usize, warnings: usize) -> String {
             plural(faults, "fault"),
             plural(warnings, "warning")
         ),
-    }
-}
-
-// === impl Finding ===
-
-impl Finding {
-    pub(super) fn ok(text: impl Into<String>) -> Self {
-        Self {
-            level: Level::Ok,
-            text: text.into(),
-            way_out: String::new(),
-        }
-    }
-
-    pub(super) fn warning(text: impl Into<String>, way_out: impl Into<String>) -> Self {
-        Self {
-            level: Level::Warning,
-            text: text.into(),
-            way_out: way_out.into(),
-        }
-    }
-
-    pub(super) fn fault(text: impl Into<String>, way_out: impl Into<String>) -> Self {
-        Self {
-            level: Level::Fault,
-            text: text.into(),
-            way_out: way_out.into(),
-        }
-    }
-}
-
-impl std::fmt::Display for Finding {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let level = match self.level {
-            Level::Ok => "ok",
-            Level::Warning => "warning",
-            Level::Fault => "fault",
-        };
-        write!(f, "{level}: {}", self.text)?;
-        if !self.way_out.is_empty() {
-            write!(f, "\n    {}", self.way_out)?;
-        }
-        Ok(())
     }
 }

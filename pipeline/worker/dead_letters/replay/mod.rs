@@ -1,4 +1,4 @@
-//! `dead-letters replay`: the original records back to the topics that they came from. `docs/adr/0013-replay.md` has the
+//! The original records back to the topics that they came from. `docs/adr/0013-replay.md` has the
 //! reasons.
 //!
 //! One pass: read, filter, bring into order ([`window`]), send one by one at the asked pace, remember ([`memory`]). It reads
@@ -6,33 +6,60 @@
 
 mod memory;
 mod record;
+mod sender;
 mod sent;
 mod window;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
-use std::time::{Duration, Instant};
+use std::io::Write;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use ingest_core::record::{Offset, Partition, Topic};
-use ingest_kafka::reader::topics::fetch_partition_counts_of;
-use ingest_kafka::{OutgoingRecord, ReadError, RecordProducer, SendError, SendErrorKind};
-use tokio::runtime::Runtime;
-use tokio_util::sync::CancellationToken;
 
 use self::memory::Memory;
 use self::record::{outgoing, target};
+use self::sender::{Sender, Sending};
 use self::window::Window;
-use super::args::{LetterPlace, ReplayArgs};
-use super::letter::{Filter, Letter, Source};
-use super::{LetterTopic, PATIENCE, Progress, Step, after, plain, say};
-use crate::cli::output::Output;
-use crate::cli::{CommandError, CommandExit};
-use crate::clock::Clock;
-use crate::lifecycle::Signals;
+use super::error::DeadLettersError;
+use super::filter::Filter;
+use super::letter::{Letter, LetterPlace, Source};
+use super::progress::{Progress, say};
+use super::text::plain;
+use super::topic::{LetterTopic, Letters, Step};
 use crate::words::plural;
 
 /// Records that this run sent and still knows, to leave out a second letter of the same record.
 const RECENT: usize = 100_000;
+
+/// What is sent back, and how.
+#[derive(Debug, Clone)]
+pub struct ReplayOptions {
+    /// Which letters.
+    pub filter: Filter,
+    /// Only these; empty means all.
+    pub letters: Vec<LetterPlace>,
+    /// Where reading begins in partitions that are not read from their first letter.
+    pub from: Vec<LetterPlace>,
+    /// Send at most so many.
+    pub limit: Option<u64>,
+    /// Say what would be sent, and send nothing.
+    pub dry_run: bool,
+    /// Records a second, at most.
+    pub rate: u32,
+    /// Leave out records that came back this often already.
+    pub max_replays: u64,
+    /// Also what was sent back before.
+    pub again: bool,
+}
+
+/// How far a run came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replayed {
+    /// Everything that was asked for was looked at, and sent if it could be.
+    All,
+    /// It was stopped, or something was too large for its topic.
+    Part,
+}
 
 /// Why a letter that was asked for is not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,18 +78,10 @@ enum LeftOut {
     TooLarge,
 }
 
-/// How the sending of one record ended.
-enum Sending {
-    Sent,
-    TooLarge,
-    Stopped,
-}
-
 /// One run.
-struct Replay<'a, 'o> {
-    args: &'a ReplayArgs,
+struct Replay<'a> {
+    options: &'a ReplayOptions,
     topic: &'a LetterTopic,
-    filter: Filter,
     /// Only these; empty means all.
     wanted: BTreeSet<LetterPlace>,
     memory: Memory,
@@ -74,18 +93,7 @@ struct Replay<'a, 'o> {
     seen: BTreeSet<LetterPlace>,
     sent: u64,
     left_out: BTreeMap<LeftOut, u64>,
-    out: &'a mut Output<'o>,
-}
-
-/// Sends records at a pace.
-struct Sender<'a> {
-    topic: &'a LetterTopic,
-    runtime: Runtime,
-    producer: RecordProducer,
-    stop: CancellationToken,
-    gap: Duration,
-    next_send: Instant,
-    partitions: BTreeMap<Topic, usize>,
+    out: &'a mut dyn Write,
 }
 
 /// The origins of the last records that were sent.
@@ -96,29 +104,27 @@ struct Recent {
 }
 
 /// Sends letters back.
-pub(super) fn run(args: &ReplayArgs, out: &mut Output<'_>) -> Result<CommandExit, CommandError> {
-    let is_asked = args.all || !args.letters.is_empty() || !args.filter.is_empty();
-    if !is_asked {
-        return Err(CommandError::Usage(
-            "say which letters: --reason, --topic, --route, --since, --until, PARTITION:OFFSET, or --all"
-                .to_owned(),
-        ));
-    }
-    let filter = Filter::new(&args.filter, Clock.unix_ms())?;
-    let topic = LetterTopic::open(&args.place)?;
-    let spans = if args.letters.is_empty() {
-        topic.spans_from(&args.from)?
+///
+/// # Errors
+///
+/// When the topic cannot be read, a record cannot be sent, or the output cannot be written.
+pub fn replay(
+    topic: &LetterTopic,
+    options: &ReplayOptions,
+    out: &mut dyn Write,
+) -> Result<Replayed, DeadLettersError> {
+    let spans = if options.letters.is_empty() {
+        topic.spans_from(&options.from)?
     } else {
-        topic.spans_of(&args.letters)?
+        topic.spans_of(&options.letters)?
     };
-    let memory = Memory::open(&topic, args.again, args.dry_run)?;
+    let memory = Memory::open(topic, options.again, options.dry_run)?;
     let mut replay = Replay {
-        args,
-        topic: &topic,
-        filter,
-        wanted: args.letters.iter().copied().collect(),
+        options,
+        topic,
+        wanted: options.letters.iter().copied().collect(),
         memory,
-        sender: Sender::new(&topic, args.rate)?,
+        sender: Sender::new(topic, options.rate)?,
         window: Window::default(),
         recent: Recent::default(),
         next: spans
@@ -141,26 +147,26 @@ pub(super) fn run(args: &ReplayArgs, out: &mut Output<'_>) -> Result<CommandExit
     replay.check_wanted()?;
     Ok(
         if all_sent && !replay.left_out.contains_key(&LeftOut::TooLarge) {
-            CommandExit::Good
+            Replayed::All
         } else {
-            CommandExit::Failed
+            Replayed::Part
         },
     )
 }
 
 // === impl Replay ===
 
-impl Replay<'_, '_> {
+impl Replay<'_> {
     /// Reads and sends until the end, the limit or a signal; whether everything that was asked for was looked at.
-    fn work(&mut self, letters: &mut super::Letters<'_>, size: i64) -> Result<bool, CommandError> {
+    fn work(&mut self, letters: &mut Letters<'_>, size: i64) -> Result<bool, DeadLettersError> {
         let mut progress = Progress::new();
         let mut read: i64 = 0;
         let mut at_end = false;
         loop {
-            if self.sender.stop.is_cancelled() {
+            if self.sender.is_stopped() {
                 return Ok(false);
             }
-            if self.args.limit.is_some_and(|limit| self.sent >= limit) {
+            if self.options.limit.is_some_and(|limit| self.sent >= limit) {
                 return Ok(true);
             }
             if at_end || self.window.is_full() {
@@ -180,7 +186,7 @@ impl Replay<'_, '_> {
                     Step::Letter(letter) => {
                         read += 1;
                         self.next
-                            .insert(letter.place.partition, after(letter.place));
+                            .insert(letter.place.partition, letter.place.offset.next());
                         self.take(*letter);
                     }
                     Step::Nothing => {}
@@ -202,7 +208,7 @@ impl Replay<'_, '_> {
             return;
         }
         self.seen.extend(self.wanted.get(&letter.place));
-        if !self.filter.takes(&letter) {
+        if !self.options.filter.takes(&letter) {
             return;
         }
         let Some(source) = letter.source.clone() else {
@@ -214,9 +220,9 @@ impl Replay<'_, '_> {
         };
         if !is_read(&source.partition.topic) {
             self.leave_out(LeftOut::OtherTopic);
-        } else if letter.replays >= self.args.max_replays {
+        } else if letter.replays >= self.options.max_replays {
             self.leave_out(LeftOut::TooOften);
-        } else if self.memory.knows(letter.place) && !self.args.again {
+        } else if self.memory.knows(letter.place) && !self.options.again {
             self.leave_out(LeftOut::SentBefore);
         } else {
             self.window.push(letter, &source);
@@ -228,7 +234,7 @@ impl Replay<'_, '_> {
     }
 
     /// Sends a letter's record, or says that it would; `false` when a signal came first.
-    fn send(&mut self, letter: &Letter) -> Result<bool, CommandError> {
+    fn send(&mut self, letter: &Letter) -> Result<bool, DeadLettersError> {
         let Some(source) = &letter.source else {
             return Ok(true);
         };
@@ -239,15 +245,16 @@ impl Replay<'_, '_> {
         }
         let partitions = self.sender.partitions_of(&source.partition.topic)?;
         let record = outgoing(letter, source, partitions);
-        if self.args.dry_run {
+        if self.options.dry_run {
             let reason = letter.reason.as_deref().unwrap_or("unknown");
-            self.out.line(&format!(
+            writeln!(
+                self.out,
                 "{} -> {} ({}, replays {})",
                 letter.place,
                 target(&record),
                 plain(reason),
                 letter.replays
-            ))?;
+            )?;
         } else {
             match self.sender.send(record)? {
                 Sending::Stopped => return Ok(false),
@@ -269,22 +276,26 @@ impl Replay<'_, '_> {
     }
 
     /// What was done, what was not, and where to go on.
-    fn report(&mut self, all_sent: bool) -> Result<(), CommandError> {
+    fn report(&mut self, all_sent: bool) -> Result<(), DeadLettersError> {
         let records = plural(self.sent, "record");
-        let verb = if self.args.dry_run {
+        let verb = if self.options.dry_run {
             "would be sent"
         } else {
             "sent back"
         };
-        self.out.line(&format!("{records} {verb}"))?;
+        writeln!(self.out, "{records} {verb}")?;
         for (why, letters) in &self.left_out {
             let letters = plural(letters, "letter");
-            self.out
-                .line(&format!("  {letters} left out: {}", why.explain(self.args)))?;
+            writeln!(
+                self.out,
+                "  {letters} left out: {}",
+                why.explain(self.options)
+            )?;
         }
         if self.memory.forgot() {
-            self.out.line(
-                "  the oldest of what was sent back is no longer remembered: give --since when you replay again",
+            writeln!(
+                self.out,
+                "  the oldest of what was sent back is no longer remembered: give --since when you replay again"
             )?;
         }
         if !all_sent {
@@ -297,19 +308,20 @@ impl Replay<'_, '_> {
                 .iter()
                 .map(|(partition, offset)| format!("--from {}:{}", partition.0, offset.0))
                 .collect();
-            self.out.line(&format!(
+            writeln!(
+                self.out,
                 "stopped before the end: the same command goes on, the faster with {}",
                 from.join(" ")
-            ))?;
+            )?;
         }
-        self.out.flush()
+        Ok(self.out.flush()?)
     }
 
     /// Every letter that was named was there.
-    fn check_wanted(&self) -> Result<(), CommandError> {
+    fn check_wanted(&self) -> Result<(), DeadLettersError> {
         let missing = self.wanted.iter().find(|place| !self.seen.contains(place));
         match missing {
-            Some(place) if self.args.limit.is_none() => Err(anyhow!(
+            Some(place) if self.options.limit.is_none() => Err(anyhow!(
                 "there is no letter {place} any more: {} was compacted, or a transaction ended there",
                 self.topic.topic
             )
@@ -317,106 +329,6 @@ impl Replay<'_, '_> {
             Some(_) | None => Ok(()),
         }
     }
-}
-
-// === impl Sender ===
-
-impl<'a> Sender<'a> {
-    fn new(topic: &'a LetterTopic, rate: u32) -> Result<Self, CommandError> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .context("cannot start the runtime")?;
-        let stop = CancellationToken::new();
-        let cancelled = stop.clone();
-        let mut signals = {
-            let _inside = runtime.enter();
-            Signals::install().context("cannot listen to signals")?
-        };
-        // Ends with the runtime; there is nothing in it that could fail.
-        drop(runtime.spawn(async move {
-            signals.next().await;
-            cancelled.cancel();
-        }));
-        let producer = RecordProducer::new(&topic.kafka).map_err(anyhow::Error::new)?;
-        Ok(Self {
-            topic,
-            runtime,
-            producer,
-            stop,
-            gap: Duration::from_secs(1) / rate.max(1),
-            next_send: Clock.now(),
-            partitions: BTreeMap::new(),
-        })
-    }
-
-    /// How many partitions a source topic has; asked once.
-    fn partitions_of(&mut self, topic: &Topic) -> Result<usize, CommandError> {
-        if let Some(count) = self.partitions.get(topic) {
-            return Ok(*count);
-        }
-        let counts =
-            fetch_partition_counts_of(&self.topic.kafka, std::slice::from_ref(topic), PATIENCE)
-                .map_err(|error| cannot_send_to(topic, &error))?;
-        let count = counts.get(topic).copied().unwrap_or_default();
-        self.partitions.insert(topic.clone(), count);
-        Ok(count)
-    }
-
-    /// Sends a record when its time has come. What has begun is finished; a signal ends the waiting only.
-    fn send(&mut self, mut record: OutgoingRecord) -> Result<Sending, CommandError> {
-        let now = Clock.now();
-        let at = self.next_send.max(now);
-        let stop = self.stop.clone();
-        let stopped = self.runtime.block_on(async move {
-            tokio::select! { biased;
-                () = stop.cancelled() => true,
-                () = tokio::time::sleep_until(at.into()) => false,
-            }
-        });
-        if stopped {
-            return Ok(Sending::Stopped);
-        }
-        self.next_send = at + self.gap;
-        let mut sent = self.runtime.block_on(self.producer.send(&record));
-        // A topic may refuse old times; the original one stands in the headers.
-        if matches!(&sent, Err(error) if error.kind == SendErrorKind::Timestamp)
-            && record.timestamp_ms.take().is_some()
-        {
-            sent = self.runtime.block_on(self.producer.send(&record));
-        }
-        match sent {
-            Ok(_position) => Ok(Sending::Sent),
-            Err(error) if error.kind == SendErrorKind::TooLarge => Ok(Sending::TooLarge),
-            Err(error) => Err(not_sent(&record.topic, &error)),
-        }
-    }
-}
-
-fn cannot_send_to(topic: &Topic, error: &ReadError) -> CommandError {
-    let way_out = match error {
-        ReadError::UnknownTopic { .. } => "make it again, or leave its letters out with --topic",
-        ReadError::NotAuthorized { .. } => "allow Describe and Write on it for these credentials",
-        ReadError::Unreachable { .. } | ReadError::Start(_) => "try again when the brokers answer",
-    };
-    CommandError::Failed(anyhow!(
-        "nothing can be sent back to {topic}: {error}; {way_out}"
-    ))
-}
-
-fn not_sent(topic: &Topic, error: &SendError) -> CommandError {
-    let way_out = match error.kind {
-        SendErrorKind::Timeout => {
-            "the last record may have arrived all the same; the same command goes on, and may send it twice"
-        }
-        SendErrorKind::QueueFull | SendErrorKind::Other => "the same command goes on",
-        SendErrorKind::TooLarge => "raise the topic's max.message.bytes",
-        SendErrorKind::Timestamp => "the topic refuses the time of writing; is the clock right?",
-        SendErrorKind::UnknownTopic => "make it again, or leave its letters out with --topic",
-        SendErrorKind::NotAuthorized => "allow Write on it for these credentials",
-    };
-    CommandError::Failed(anyhow!("{topic} did not take a record: {error}; {way_out}"))
 }
 
 // === impl Recent ===
@@ -441,13 +353,13 @@ impl Recent {
 // === impl LeftOut ===
 
 impl LeftOut {
-    fn explain(self, args: &ReplayArgs) -> String {
+    fn explain(self, options: &ReplayOptions) -> String {
         match self {
             Self::SentBefore => "sent back before; --again sends them all the same".to_owned(),
             Self::SameRecord => "a second letter of a record that was sent just now".to_owned(),
             Self::TooOften => format!(
                 "came back {} times or more; raise --max-replays when the cause is mended",
-                args.max_replays
+                options.max_replays
             ),
             Self::NoOrigin => {
                 "no letters of the worker: they do not say where they came from".to_owned()

@@ -1,15 +1,15 @@
-//! `dead-letters list`: what there is, without what is in it.
+//! What there is, without what is in it.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 
 use serde_json::{Value, json};
 
-use super::args::{LetterPlace, ListArgs};
-use super::letter::{Filter, Letter, Source};
-use super::{LetterTopic, plain, show_time};
-use crate::cli::output::Output;
-use crate::cli::{CommandError, CommandExit};
-use crate::clock::Clock;
+use super::error::DeadLettersError;
+use super::filter::Filter;
+use super::letter::{Letter, LetterPlace, Source};
+use super::text::{plain, show_time};
+use super::topic::LetterTopic;
 use crate::words::plural;
 
 /// How many letters people see when they do not say.
@@ -42,14 +42,32 @@ struct Newest {
 /// Letters by reason and source topic.
 type Counts = BTreeMap<(String, String), u64>;
 
+/// How letters are listed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ListOptions {
+    /// Only the newest so many.
+    pub limit: Option<u64>,
+    /// Only the counts by reason and topic.
+    pub summary: bool,
+    /// One JSON object a line, for programs.
+    pub json: bool,
+}
+
 /// Lists letters.
-pub(super) fn run(args: &ListArgs, out: &mut Output<'_>) -> Result<CommandExit, CommandError> {
-    let filter = Filter::new(&args.filter, Clock.unix_ms())?;
-    let topic = LetterTopic::open(&args.place)?;
+///
+/// # Errors
+///
+/// When the topic cannot be read, or the output cannot be written.
+pub fn list(
+    topic: &LetterTopic,
+    filter: &Filter,
+    options: ListOptions,
+    out: &mut dyn Write,
+) -> Result<(), DeadLettersError> {
     // Programs get everything as it is read, unless they say how much they want.
-    let streams = args.json && !args.summary && args.limit.is_none();
+    let streams = options.json && !options.summary && options.limit.is_none();
     let mut newest = Newest {
-        limit: usize::try_from(args.limit.unwrap_or(SHOWN)).unwrap_or(usize::MAX),
+        limit: usize::try_from(options.limit.unwrap_or(SHOWN)).unwrap_or(usize::MAX),
         ..Newest::default()
     };
     let mut counts = Counts::new();
@@ -62,23 +80,23 @@ pub(super) fn run(args: &ListArgs, out: &mut Output<'_>) -> Result<CommandExit, 
             let row = Row::of(&letter);
             *counts.entry(row.kind()).or_default() += 1;
             if streams {
-                out.line(&row.json().to_string())
+                Ok(writeln!(out, "{}", row.json())?)
             } else {
                 newest.add(row);
                 Ok(())
             }
         })?;
-    match (args.summary, args.json) {
+    match (options.summary, options.json) {
         (true, true) => {
             for ((reason, topic), letters) in &counts {
                 let line = json!({ "reason": reason, "topic": topic, "letters": letters });
-                out.line(&line.to_string())?;
+                writeln!(out, "{line}")?;
             }
         }
         (true, false) => summary(&counts, out)?,
         (false, true) => {
             for row in newest.rows.values() {
-                out.line(&row.json().to_string())?;
+                writeln!(out, "{}", row.json())?;
             }
         }
         (false, false) => {
@@ -86,18 +104,19 @@ pub(super) fn run(args: &ListArgs, out: &mut Output<'_>) -> Result<CommandExit, 
             summary(&counts, out)?;
         }
     }
-    Ok(CommandExit::Good)
+    Ok(())
 }
 
-fn table(newest: &Newest, out: &mut Output<'_>) -> Result<(), CommandError> {
+fn table(newest: &Newest, out: &mut dyn Write) -> Result<(), DeadLettersError> {
     if newest.rows.is_empty() {
         return Ok(());
     }
     if newest.left_out > 0 {
-        out.line(&format!(
+        writeln!(
+            out,
             "{} older left out; --limit shows more",
             newest.left_out
-        ))?;
+        )?;
     }
     let head = [
         "LETTER", "WRITTEN", "REASON", "SOURCE", "ROUTE", "ATTEMPTS", "REPLAYS", "BYTES",
@@ -116,21 +135,17 @@ fn table(newest: &Newest, out: &mut Output<'_>) -> Result<(), CommandError> {
             .zip(widths)
             .map(|(cell, width)| format!("{cell:width$}"))
             .collect();
-        out.line(cells.join("  ").trim_end())?;
+        writeln!(out, "{}", cells.join("  ").trim_end())?;
     }
-    out.line("")
+    Ok(writeln!(out)?)
 }
 
-fn summary(counts: &Counts, out: &mut Output<'_>) -> Result<(), CommandError> {
+fn summary(counts: &Counts, out: &mut dyn Write) -> Result<(), DeadLettersError> {
     let all: u64 = counts.values().sum();
     let all = plural(all, "letter");
-    out.line(&all)?;
+    writeln!(out, "{all}")?;
     for ((reason, topic), letters) in counts {
-        out.line(&format!(
-            "  {letters} {} of {}",
-            plain(reason),
-            plain(topic)
-        ))?;
+        writeln!(out, "  {letters} {} of {}", plain(reason), plain(topic))?;
     }
     Ok(())
 }
@@ -224,12 +239,9 @@ mod tests {
     use super::super::letter::tests::letter;
     use super::*;
 
-    fn printed(print: impl FnOnce(&mut Output<'_>)) -> String {
+    fn printed(print: impl FnOnce(&mut dyn Write)) -> String {
         let mut written = Vec::new();
-        let mut out = Output::new(&mut written);
-        print(&mut out);
-        out.flush().unwrap();
-        drop(out);
+        print(&mut written);
         String::from_utf8(written).unwrap()
     }
 

@@ -1,16 +1,20 @@
-//! A dead letter as it is read back, and which of them are asked for.
+//! A dead letter as it is read back, and where it stands.
 
-use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
 
-use ingest_core::outcome::Rejection;
-use ingest_core::record::{Offset, Record, Topic, TopicPartition};
+use ingest_core::record::{Offset, Partition, Record, Topic, TopicPartition};
 
-use super::args::{FilterArgs, LetterPlace};
-use crate::cli::CommandError;
 use crate::pump::letter_header as header;
 
-/// What stands in a letter of the hold topic in place of a rejection.
-pub(super) const HELD: &str = "held";
+/// Where a letter stands on its topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LetterPlace {
+    /// The partition of the dead-letter topic.
+    pub partition: Partition,
+    /// The offset in it.
+    pub offset: Offset,
+}
 
 /// A record of the dead-letter topic, and what its headers say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,16 +50,6 @@ pub(super) struct Source {
     pub(super) offset: Offset,
     /// What the letter says of the record's time, epoch milliseconds.
     pub(super) time_ms: Option<i64>,
-}
-
-/// Which letters are asked for.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Filter {
-    reasons: BTreeSet<String>,
-    topics: BTreeSet<String>,
-    routes: BTreeSet<String>,
-    since_ms: Option<i64>,
-    until_ms: Option<i64>,
 }
 
 // === impl Letter ===
@@ -105,60 +99,33 @@ impl Letter {
 
 // === impl Source ===
 
-impl std::fmt::Display for Source {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.partition, self.offset.0)
     }
 }
 
-// === impl Filter ===
+// === impl LetterPlace ===
 
-impl Filter {
-    /// What the command line asks for; durations count back from `now_ms`.
-    pub(super) fn new(args: &FilterArgs, now_ms: i64) -> Result<Self, CommandError> {
-        for reason in &args.reason {
-            let known = Rejection::ALL.iter().map(|known| known.as_str());
-            if !known.clone().chain([HELD]).any(|known| known == reason) {
-                let all: Vec<&str> = known.chain([HELD]).collect();
-                return Err(CommandError::Usage(format!(
-                    "--reason {reason}: there is no such reason; there are {}",
-                    all.join(", ")
-                )));
-            }
-        }
-        let since_ms = args.since.map(|moment| moment.resolve(now_ms));
-        let until_ms = args.until.map(|moment| moment.resolve(now_ms));
-        if let (Some(since), Some(until)) = (since_ms, until_ms)
-            && since >= until
-        {
-            return Err(CommandError::Usage(
-                "--since is not before --until, so no letter fits both".to_owned(),
-            ));
-        }
-        Ok(Self {
-            reasons: args.reason.iter().cloned().collect(),
-            topics: args.topic.iter().cloned().collect(),
-            routes: args.route.iter().cloned().collect(),
-            since_ms,
-            until_ms,
-        })
+impl fmt::Display for LetterPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.partition.0, self.offset.0)
     }
+}
 
-    /// Whether this letter is asked for. One that does not say what a filter asks about is not.
-    pub(super) fn takes(&self, letter: &Letter) -> bool {
-        let one_of = |wanted: &BTreeSet<String>, has: Option<&str>| {
-            wanted.is_empty() || has.is_some_and(|has| wanted.contains(has))
-        };
-        let at = letter.written_ms;
-        one_of(&self.reasons, letter.reason.as_deref())
-            && one_of(&self.topics, letter.source_topic().map(Topic::as_str))
-            && one_of(&self.routes, letter.route.as_deref())
-            && self
-                .since_ms
-                .is_none_or(|since| at.is_some_and(|at| at >= since))
-            && self
-                .until_ms
-                .is_none_or(|until| at.is_some_and(|at| at < until))
+impl FromStr for LetterPlace {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parsed = text.split_once(':').and_then(|(partition, offset)| {
+            let partition = partition.parse::<i32>().ok().filter(|n| *n >= 0)?;
+            let offset = offset.parse::<i64>().ok().filter(|n| *n >= 0)?;
+            Some(Self {
+                partition: Partition(partition),
+                offset: Offset(offset),
+            })
+        });
+        parsed.ok_or_else(|| "give PARTITION:OFFSET, such as 0:42".to_owned())
     }
 }
 
@@ -167,7 +134,6 @@ pub(super) mod tests {
     use bytes::Bytes;
     use ingest_core::record::{Header, Position};
 
-    use super::super::args::Moment;
     use super::*;
 
     /// A letter at 0:`offset` whose record stood at `shop.events[partition]@source`.
@@ -244,44 +210,21 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_filter_takes_what_fits_all_of_it() {
-        let takes = |args: &FilterArgs| Filter::new(args, 10_000).unwrap().takes(&letter(1, 0, 1));
-        let with = |change: fn(&mut FilterArgs)| {
-            let mut args = FilterArgs::default();
-            change(&mut args);
-            takes(&args)
-        };
-        assert!(with(|_| ()));
-        assert!(with(
-            |args| args.reason = vec!["held".into(), "mapping_failed".into()]
-        ));
-        assert!(!with(|args| args.reason = vec!["held".into()]));
-        assert!(with(|args| args.topic = vec!["shop.events".into()]));
-        assert!(!with(|args| args.topic = vec!["dead".into()]));
-        assert!(!with(|args| args.route = vec!["other".into()]));
-        assert!(with(|args| args.since = Some(Moment::At(5_000))));
-        assert!(!with(|args| args.since = Some(Moment::At(5_001))));
-        assert!(!with(|args| args.until = Some(Moment::At(5_000))));
-        assert!(with(|args| {
-            args.since = Some(Moment::At(4_999));
-            args.until = Some(Moment::At(5_001));
-            args.route = vec!["order".into()];
-        }));
-    }
-
-    #[test]
-    fn a_filter_that_nothing_fits_is_refused() {
-        let refused = |args: FilterArgs| Filter::new(&args, 0).err().map(|error| error.to_string());
-        let reason = refused(FilterArgs {
-            reason: vec!["maping_failed".to_owned()],
-            ..FilterArgs::default()
-        });
-        assert!(reason.unwrap().contains("there are invalid_json, "));
-        let times = refused(FilterArgs {
-            since: Some(Moment::At(2)),
-            until: Some(Moment::At(2)),
-            ..FilterArgs::default()
-        });
-        assert!(times.unwrap().contains("not before --until"));
+    fn a_letter_is_named_by_partition_and_offset() {
+        let place: LetterPlace = "3:42".parse().unwrap();
+        assert_eq!((place.partition, place.offset), (Partition(3), Offset(42)));
+        assert_eq!(place.to_string(), "3:42");
+        for text in [
+            "",
+            "42",
+            "a:1",
+            "1:b",
+            "-1:2",
+            "1:-2",
+            "1:2:3",
+            "99999999999:1",
+        ] {
+            assert!(text.parse::<LetterPlace>().is_err(), "{text}");
+        }
     }
 }

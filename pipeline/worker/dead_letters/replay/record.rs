@@ -5,7 +5,7 @@ use ingest_core::record::{Partition, Topic};
 use ingest_kafka::OutgoingRecord;
 use uuid::Uuid;
 
-use crate::cli::dead_letters::letter::{Letter, Source};
+use crate::dead_letters::letter::{Letter, Source};
 use crate::pump::letter_header as header;
 
 /// What of a letter's headers goes back with the record: where it came from and how often.

@@ -1,63 +1,38 @@
-//! `dead-letters`: look at what was dead-lettered or held back, and send it to where it came from.
-//!
-//! All three commands read the topic itself, from its first record to where it ends when the command begins, without
-//! joining a consumer group. Letters have no index: a filter costs a read of the whole topic.
-
-pub mod args;
-mod letter;
-mod list;
-mod replay;
-mod show;
+//! The topic that letters stand on, read from its first record to where it ended when the command began.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use ingest_core::record::{Offset, Partition, Topic};
+use ingest_core::record::{Partition, Topic};
 use ingest_kafka::reader::{Read, TopicReader, Watermarks, fetch_watermarks};
 use ingest_kafka::{KafkaSettings, ReadError};
 
-use self::args::{DeadLettersArgs, DeadLettersCommand, LetterPlace, PlaceArgs};
-use self::letter::Letter;
-use super::output::Output;
-use super::{CommandError, CommandExit, load};
+use super::error::DeadLettersError;
+use super::letter::{Letter, LetterPlace};
+use super::progress::Progress;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::words::plural;
 
 /// How long the brokers may take to answer, and to send the next record.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// How long one wait for a record is; between two, signals are looked at.
 const WAIT: Duration = Duration::from_millis(100);
-/// Pause between two lines about how far a long command is.
-const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
-
-/// Runs a command for dead letters.
-///
-/// # Errors
-///
-/// When the configuration cannot be used, the topic cannot be read, or a record cannot be sent back.
-pub fn run(args: &DeadLettersArgs, out: &mut Output<'_>) -> Result<CommandExit, CommandError> {
-    match &args.command {
-        DeadLettersCommand::List(args) => list::run(args, out),
-        DeadLettersCommand::Show(args) => show::run(args, out),
-        DeadLettersCommand::Replay(args) => replay::run(args, out),
-    }
-}
 
 /// The topic that letters are read from.
 #[derive(Debug)]
-struct LetterTopic {
-    settings: Settings,
-    kafka: KafkaSettings,
-    topic: Topic,
+pub struct LetterTopic {
+    pub(super) settings: Settings,
+    pub(super) kafka: KafkaSettings,
+    pub(super) topic: Topic,
     /// Where each partition begins and ended when the command began.
-    ends: BTreeMap<Partition, Watermarks>,
+    pub(super) ends: BTreeMap<Partition, Watermarks>,
 }
 
 /// Reads letters one after the other.
 #[derive(Debug)]
-struct Letters<'t> {
+pub(super) struct Letters<'t> {
     topic: &'t LetterTopic,
     reader: TopicReader,
     /// When silence becomes an error.
@@ -66,27 +41,25 @@ struct Letters<'t> {
 
 /// What reading gave.
 #[derive(Debug)]
-enum Step {
+pub(super) enum Step {
     Letter(Box<Letter>),
     /// Nothing yet.
     Nothing,
     End,
 }
 
-/// Says how far a long command is, on standard error.
-#[derive(Debug)]
-struct Progress {
-    next_line: Instant,
-}
-
 // === impl LetterTopic ===
 
 impl LetterTopic {
-    fn open(args: &PlaceArgs) -> Result<Self, CommandError> {
-        let settings = load(&args.config)?;
-        let topic = if args.from_hold {
+    /// The dead-letter topic, or the hold topic, as it is now.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such topic, or the brokers do not let it be read.
+    pub fn open(settings: Settings, from_hold: bool) -> Result<Self, DeadLettersError> {
+        let topic = if from_hold {
             settings.kafka.hold_topic.clone().ok_or_else(|| {
-                CommandError::Usage(
+                DeadLettersError::Usage(
                     "--from-hold: the configuration names no kafka.hold_topic".to_owned(),
                 )
             })?
@@ -95,7 +68,7 @@ impl LetterTopic {
         };
         let kafka = settings
             .kafka_client()
-            .map_err(|error| CommandError::Failed(error.into()))?;
+            .map_err(|error| DeadLettersError::Failed(error.into()))?;
         let ends = fetch_watermarks(&kafka, &topic, PATIENCE)
             .map_err(|error| unreadable(&settings, &topic, &error))?;
         Ok(Self {
@@ -107,7 +80,10 @@ impl LetterTopic {
     }
 
     /// Reads these parts of the partitions.
-    fn read(&self, spans: &BTreeMap<Partition, Watermarks>) -> Result<Letters<'_>, CommandError> {
+    pub(super) fn read(
+        &self,
+        spans: &BTreeMap<Partition, Watermarks>,
+    ) -> Result<Letters<'_>, DeadLettersError> {
         let reader = TopicReader::open(&self.kafka, &self.topic, spans)
             .map_err(|error| unreadable(&self.settings, &self.topic, &error))?;
         Ok(Letters {
@@ -118,10 +94,10 @@ impl LetterTopic {
     }
 
     /// The parts of the partitions that hold these letters.
-    fn spans_of(
+    pub(super) fn spans_of(
         &self,
         letters: &[LetterPlace],
-    ) -> Result<BTreeMap<Partition, Watermarks>, CommandError> {
+    ) -> Result<BTreeMap<Partition, Watermarks>, DeadLettersError> {
         let mut spans: BTreeMap<Partition, Watermarks> = BTreeMap::new();
         for place in letters {
             self.check(*place)?;
@@ -137,7 +113,7 @@ impl LetterTopic {
     }
 
     /// There is, or was, such a letter; else says what there is.
-    fn check(&self, place: LetterPlace) -> Result<(), CommandError> {
+    fn check(&self, place: LetterPlace) -> Result<(), DeadLettersError> {
         let topic = &self.topic;
         let Some(Watermarks { low, high }) = self.ends.get(&place.partition) else {
             return Err(anyhow!(
@@ -163,7 +139,7 @@ impl LetterTopic {
     }
 
     /// How many offsets these parts have.
-    fn size(spans: &BTreeMap<Partition, Watermarks>) -> i64 {
+    pub(super) fn size(spans: &BTreeMap<Partition, Watermarks>) -> i64 {
         spans
             .values()
             .map(|span| span.high.0.saturating_sub(span.low.0).max(0))
@@ -171,10 +147,10 @@ impl LetterTopic {
     }
 
     /// The whole topic, or from these places on.
-    fn spans_from(
+    pub(super) fn spans_from(
         &self,
         from: &[LetterPlace],
-    ) -> Result<BTreeMap<Partition, Watermarks>, CommandError> {
+    ) -> Result<BTreeMap<Partition, Watermarks>, DeadLettersError> {
         let mut spans = self.ends.clone();
         for place in from {
             let Some(span) = spans.get_mut(&place.partition) else {
@@ -191,7 +167,7 @@ impl LetterTopic {
 
 impl Letters<'_> {
     /// The next letter; waits a moment for it.
-    fn next(&mut self) -> Result<Step, CommandError> {
+    pub(super) fn next(&mut self) -> Result<Step, DeadLettersError> {
         let LetterTopic {
             settings, topic, ..
         } = self.topic;
@@ -218,11 +194,11 @@ impl Letters<'_> {
     }
 
     /// Gives every letter to `take`, with progress.
-    fn for_each(
+    pub(super) fn for_each(
         mut self,
         size: i64,
-        mut take: impl FnMut(Letter) -> Result<(), CommandError>,
-    ) -> Result<(), CommandError> {
+        mut take: impl FnMut(Letter) -> Result<(), DeadLettersError>,
+    ) -> Result<(), DeadLettersError> {
         let mut progress = Progress::new();
         let mut count: i64 = 0;
         loop {
@@ -239,39 +215,13 @@ impl Letters<'_> {
     }
 
     /// The caller did something else meanwhile: silence begins now.
-    fn awake(&mut self) {
+    pub(super) fn awake(&mut self) {
         self.idle_deadline = Clock.now() + PATIENCE;
     }
 }
 
-// === impl Progress ===
-
-impl Progress {
-    fn new() -> Self {
-        Self {
-            next_line: Clock.now() + PROGRESS_INTERVAL,
-        }
-    }
-
-    fn tell(&mut self, line: impl FnOnce() -> String) -> Result<(), CommandError> {
-        let now = Clock.now();
-        if now < self.next_line {
-            return Ok(());
-        }
-        self.next_line = now + PROGRESS_INTERVAL;
-        say(&line())
-    }
-}
-
-/// A line for the person who waits.
-fn say(line: &str) -> Result<(), CommandError> {
-    let mut err = Output::stderr();
-    err.line(line)?;
-    err.flush()
-}
-
 /// Why a topic of letters cannot be read, and the way out.
-fn unreadable(settings: &Settings, topic: &Topic, error: &ReadError) -> CommandError {
+fn unreadable(settings: &Settings, topic: &Topic, error: &ReadError) -> DeadLettersError {
     let way_out = match error {
         ReadError::UnknownTopic { .. } => {
             "no letter was ever written there, or the configuration names another topic".to_owned()
@@ -284,23 +234,5 @@ fn unreadable(settings: &Settings, topic: &Topic, error: &ReadError) -> CommandE
             settings.kafka.brokers
         ),
     };
-    CommandError::Failed(anyhow!("{error}; {way_out}"))
-}
-
-/// A time for people; `-` where there is none.
-fn show_time(ms: Option<i64>) -> String {
-    let time = ms.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    time.map_or_else(|| "-".to_owned(), |time| format!("{time:.0}"))
-}
-
-/// Text from outside, safe for a terminal.
-fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect()
-}
-
-/// The offset at which a partition goes on after a letter.
-fn after(place: LetterPlace) -> Offset {
-    place.offset.next()
+    DeadLettersError::Failed(anyhow!("{error}; {way_out}"))
 }

@@ -16,10 +16,11 @@ use ingest_kustomer::encode::{HttpRequest, Method};
 use ingest_kustomer::{BaseUrl, Client, ClientSettings, Need, TokenError};
 use serde_json::{Value, json};
 
-use super::CommandError;
-use super::check::{Finding, klasses, needs};
+use super::finding::Finding;
+use super::needs::{klasses, needs};
 use crate::admin::status::{Places, what_to_do};
 use crate::app::places;
+use crate::cli::exit::CommandError;
 use crate::config::Settings;
 use crate::pump::judge_state_topic;
 use crate::words::plural;
@@ -400,7 +401,7 @@ fn missing_topic(places: &Places, topic: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::check::Level;
+    use super::super::finding::Level;
     use super::*;
 
     #[test]

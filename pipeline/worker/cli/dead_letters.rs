@@ -1,14 +1,15 @@
-//! What can be said on the command line, and what it means.
-
-use std::fmt;
-use std::str::FromStr;
-use std::time::Duration;
+//! `dead-letters`: the arguments; the work is done in [`crate::dead_letters`].
 
 use clap::{Args, Subcommand};
-use ingest_core::record::{Offset, Partition};
 
-use crate::cli::ConfigArg;
-use crate::config::parse_duration;
+use super::args::ConfigArg;
+use super::exit::{CommandError, CommandExit};
+use super::output::Output;
+use crate::clock::Clock;
+use crate::dead_letters::{
+    DeadLettersError, Filter, LetterPlace, LetterTopic, ListOptions, Moment, ReplayOptions,
+    Replayed, Selection, list, replay, show,
+};
 
 /// `dead-letters`.
 #[derive(Debug, Clone, Args)]
@@ -160,131 +161,84 @@ pub struct ReplayArgs {
     pub letters: Vec<LetterPlace>,
 }
 
-/// Where a letter stands on its topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LetterPlace {
-    /// The partition of the dead-letter topic.
-    pub partition: Partition,
-    /// The offset in it.
-    pub offset: Offset,
+/// Runs a command for dead letters.
+///
+/// # Errors
+///
+/// When the configuration cannot be used, the topic cannot be read, or a record cannot be sent back.
+pub fn run(args: &DeadLettersArgs, out: &mut Output<'_>) -> Result<CommandExit, CommandError> {
+    match &args.command {
+        DeadLettersCommand::List(args) => {
+            let filter = args.filter.filter()?;
+            let topic = args.place.open()?;
+            let options = ListOptions {
+                limit: args.limit,
+                summary: args.summary,
+                json: args.json,
+            };
+            list(&topic, &filter, options, out)?;
+            Ok(CommandExit::Good)
+        }
+        DeadLettersCommand::Show(args) => {
+            show(&args.place.open()?, &args.letters, args.value, out)?;
+            Ok(CommandExit::Good)
+        }
+        DeadLettersCommand::Replay(args) => {
+            let options = args.options()?;
+            Ok(match replay(&args.place.open()?, &options, out)? {
+                Replayed::All => CommandExit::Good,
+                Replayed::Part => CommandExit::Failed,
+            })
+        }
+    }
 }
 
-/// A time as a person says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Moment {
-    /// A time, in epoch milliseconds.
-    At(i64),
-    /// So long before now.
-    Ago(Duration),
+// === impl PlaceArgs ===
+
+impl PlaceArgs {
+    fn open(&self) -> Result<LetterTopic, CommandError> {
+        Ok(LetterTopic::open(self.config.load()?, self.from_hold)?)
+    }
 }
 
 // === impl FilterArgs ===
 
 impl FilterArgs {
-    /// Nothing is left out.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        let Self {
-            reason,
-            topic,
-            route,
-            since,
-            until,
-        } = self;
-        reason.is_empty()
-            && topic.is_empty()
-            && route.is_empty()
-            && since.is_none()
-            && until.is_none()
-    }
-}
-
-// === impl LetterPlace ===
-
-impl fmt::Display for LetterPlace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.partition.0, self.offset.0)
-    }
-}
-
-impl FromStr for LetterPlace {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parsed = text.split_once(':').and_then(|(partition, offset)| {
-            let partition = partition.parse::<i32>().ok().filter(|n| *n >= 0)?;
-            let offset = offset.parse::<i64>().ok().filter(|n| *n >= 0)?;
-            Some(Self {
-                partition: Partition(partition),
-                offset: Offset(offset),
-            })
-        });
-        parsed.ok_or_else(|| "give PARTITION:OFFSET, such as 0:42".to_owned())
-    }
-}
-
-// === impl Moment ===
-
-impl Moment {
-    /// The time in epoch milliseconds, if it is `now_ms`.
-    #[must_use]
-    pub fn resolve(self, now_ms: i64) -> i64 {
-        match self {
-            Self::At(ms) => ms,
-            Self::Ago(ago) => {
-                now_ms.saturating_sub(i64::try_from(ago.as_millis()).unwrap_or(i64::MAX))
-            }
+    fn selection(&self) -> Selection {
+        Selection {
+            reasons: self.reason.clone(),
+            topics: self.topic.clone(),
+            routes: self.route.clone(),
+            since: self.since,
+            until: self.until,
         }
     }
+
+    fn filter(&self) -> Result<Filter, DeadLettersError> {
+        Filter::new(&self.selection(), Clock.unix_ms())
+    }
 }
 
-impl FromStr for Moment {
-    type Err = String;
+// === impl ReplayArgs ===
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if let Ok(time) = text.parse::<jiff::Timestamp>() {
-            return Ok(Self::At(time.as_millisecond()));
+impl ReplayArgs {
+    fn options(&self) -> Result<ReplayOptions, CommandError> {
+        let is_asked = self.all || !self.letters.is_empty() || !self.filter.selection().is_empty();
+        if !is_asked {
+            return Err(CommandError::Usage(
+                "say which letters: --reason, --topic, --route, --since, --until, PARTITION:OFFSET, or --all"
+                    .to_owned(),
+            ));
         }
-        parse_duration(text).map(Self::Ago).map_err(|_neither| {
-            "give a time such as 2026-03-04T05:06:07Z, or how long ago, such as 90s, 30m or 2h"
-                .to_owned()
+        Ok(ReplayOptions {
+            filter: self.filter.filter()?,
+            letters: self.letters.clone(),
+            from: self.from.clone(),
+            limit: self.limit,
+            dry_run: self.dry_run,
+            rate: self.rate,
+            max_replays: self.max_replays,
+            again: self.again,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_moment_is_a_time_or_how_long_ago() {
-        let at = |text: &str| {
-            text.parse::<Moment>()
-                .map(|moment| moment.resolve(10_000_000))
-        };
-        assert_eq!(at("2h"), Ok(10_000_000 - 7_200_000));
-        assert_eq!(at("1970-01-01T00:00:05Z"), Ok(5_000));
-        for text in ["", "yesterday", "-2h", "2026-03-04"] {
-            assert!(at(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_letter_is_named_by_partition_and_offset() {
-        let place: LetterPlace = "3:42".parse().unwrap();
-        assert_eq!((place.partition, place.offset), (Partition(3), Offset(42)));
-        assert_eq!(place.to_string(), "3:42");
-        for text in [
-            "",
-            "42",
-            "a:1",
-            "1:b",
-            "-1:2",
-            "1:-2",
-            "1:2:3",
-            "99999999999:1",
-        ] {
-            assert!(text.parse::<LetterPlace>().is_err(), "{text}");
-        }
     }
 }

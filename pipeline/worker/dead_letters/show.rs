@@ -1,38 +1,46 @@
-//! `dead-letters show`: one letter in full, its content only when asked for.
+//! One letter in full, its content only when asked for.
 
 use std::collections::BTreeSet;
+use std::io::Write;
 
 use anyhow::anyhow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
-use super::args::{LetterPlace, ShowArgs};
-use super::letter::Letter;
-use super::{LetterTopic, plain, show_time};
-use crate::cli::output::Output;
-use crate::cli::{CommandError, CommandExit};
+use super::error::DeadLettersError;
+use super::letter::{Letter, LetterPlace};
+use super::text::{plain, show_time};
+use super::topic::LetterTopic;
 use crate::pump::letter_header as header;
 use crate::words::plural;
 
-/// Shows letters.
-pub(super) fn run(args: &ShowArgs, out: &mut Output<'_>) -> Result<CommandExit, CommandError> {
-    let topic = LetterTopic::open(&args.place)?;
-    let mut wanted: BTreeSet<LetterPlace> = args.letters.iter().copied().collect();
-    let spans = topic.spans_of(&args.letters)?;
+/// Shows letters, with their content only if that is asked for.
+///
+/// # Errors
+///
+/// When there is no such letter, the topic cannot be read, or the output cannot be written.
+pub fn show(
+    topic: &LetterTopic,
+    letters: &[LetterPlace],
+    with_value: bool,
+    out: &mut dyn Write,
+) -> Result<(), DeadLettersError> {
+    let mut wanted: BTreeSet<LetterPlace> = letters.iter().copied().collect();
+    let spans = topic.spans_of(letters)?;
     topic
         .read(&spans)?
         .for_each(LetterTopic::size(&spans), |letter| {
             if !wanted.remove(&letter.place) {
                 return Ok(());
             }
-            for line in lines(&letter, args.value) {
-                out.line(&line)?;
+            for line in lines(&letter, with_value) {
+                writeln!(out, "{line}")?;
             }
             Ok(())
         })?;
     match wanted.first() {
-        None => Ok(CommandExit::Good),
+        None => Ok(()),
         Some(place) => Err(anyhow!(
             "there is no letter {place} any more: {} was compacted, or a transaction ended there",
             topic.topic

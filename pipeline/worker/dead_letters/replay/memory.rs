@@ -10,11 +10,11 @@ use ingest_kafka::reader::memory::GroupMemory;
 
 use super::record::fingerprint;
 use super::sent::Sent;
-use crate::cli::CommandError;
-use crate::cli::dead_letters::args::LetterPlace;
-use crate::cli::dead_letters::letter::Letter;
-use crate::cli::dead_letters::{LetterTopic, PATIENCE, say};
 use crate::clock::Clock;
+use crate::dead_letters::error::DeadLettersError;
+use crate::dead_letters::letter::{Letter, LetterPlace};
+use crate::dead_letters::progress::say;
+use crate::dead_letters::topic::{LetterTopic, PATIENCE};
 
 /// How often what was sent is written while sending goes on: a command that is killed repeats no more than that.
 const WRITE_INTERVAL: Duration = Duration::from_secs(1);
@@ -39,7 +39,7 @@ impl Memory {
         topic: &LetterTopic,
         again: bool,
         dry_run: bool,
-    ) -> Result<Self, CommandError> {
+    ) -> Result<Self, DeadLettersError> {
         let group = format!("{}.replay", topic.settings.kafka.group);
         let mut memory = Self {
             group,
@@ -91,7 +91,7 @@ impl Memory {
     }
 
     /// Remembers a letter that was sent back.
-    pub(super) fn remember(&mut self, letter: &Letter) -> Result<(), CommandError> {
+    pub(super) fn remember(&mut self, letter: &Letter) -> Result<(), DeadLettersError> {
         if self.store.is_none() {
             return Ok(());
         }
@@ -108,7 +108,7 @@ impl Memory {
     }
 
     /// Writes what changed.
-    pub(super) fn write(&mut self) -> Result<(), CommandError> {
+    pub(super) fn write(&mut self) -> Result<(), DeadLettersError> {
         self.next_write = Clock.now() + WRITE_INTERVAL;
         let Some(store) = &self.store else {
             return Ok(());
@@ -138,7 +138,7 @@ impl Memory {
     }
 
     /// What was remembered of a topic that was deleted and made anew says nothing about this one.
-    fn forget_other_topics(&mut self, topic: &LetterTopic) -> Result<(), CommandError> {
+    fn forget_other_topics(&mut self, topic: &LetterTopic) -> Result<(), DeadLettersError> {
         let mut to_compare = BTreeMap::new();
         let mut others = BTreeSet::new();
         for (partition, sent) in &self.partitions {

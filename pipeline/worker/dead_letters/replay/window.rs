@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use ingest_core::record::{Offset, Partition, TopicPartition};
 
-use crate::cli::dead_letters::letter::{Letter, Source};
+use crate::dead_letters::letter::{Letter, Source};
 
 /// Letters in the window, at most.
 const RECORDS: usize = 1_000;

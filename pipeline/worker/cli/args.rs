@@ -1,0 +1,138 @@
+//! What can be said on the command line; `demo` and `dead-letters` have theirs with them.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::exit::CommandError;
+use crate::clock::TimeScale;
+use crate::config::Settings;
+
+/// The configuration that a command works with.
+#[derive(Debug, Clone, Args)]
+pub struct ConfigArg {
+    /// The configuration file.
+    #[arg(long, short = 'c', value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+/// `run`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "SIGTERM or SIGINT drains: what is in flight is finished, offsets are committed, partitions \
+are handed back. A second signal ends at once; nothing is lost by it, some events may repeat.\n\nExample:\n  \
+kustomer-ingest run --config /etc/kustomer-ingest/worker.yaml"
+)]
+pub struct RunArgs {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "described where it is declared")]
+    pub config: ConfigArg,
+    /// Divide all durations that mirror the API's by this; only against a simulator on this machine.
+    #[arg(long, value_name = "N", default_value = "1", hide = true)]
+    pub time_scale: TimeScale,
+    /// Do not hold this topic when many of its records are rejected; may be given several times.
+    #[arg(long, value_name = "TOPIC")]
+    pub accept_dead_letters: Vec<String>,
+    /// End the process at a record that holds this text: for tests, only against a simulator on this machine.
+    #[arg(long, value_name = "TEXT", hide = true)]
+    pub die_at: Option<String>,
+}
+
+/// `try-records`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "A worker that finds that the one before it died starts this by itself: kustomer-ingest run says so in its log."
+)]
+pub struct TryRecordsArgs {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "described where it is declared")]
+    pub config: ConfigArg,
+    /// As of `run`.
+    #[arg(long, value_name = "TEXT", hide = true)]
+    pub die_at: Option<String>,
+}
+
+/// `init`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Nothing that is there is overwritten. Edit worker.yaml, then check it.\n\nExample:\n  \
+kustomer-ingest init shop && cd shop && kustomer-ingest explain --config worker.yaml events.ndjson"
+)]
+pub struct InitArgs {
+    /// The folder; this one if left out.
+    #[arg(value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}
+
+/// `check`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Prints every fault with its place and the way out, then warnings, then a summary. With \
+--online it also asks the API about the key, its roles and the klasses, and the brokers about the topics; it writes \
+nothing.\n\nExamples:\n  kustomer-ingest check --config worker.yaml\n  kustomer-ingest check --config worker.yaml \
+--online"
+)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "described where it is declared")]
+    pub config: ConfigArg,
+    /// Also ask Kustomer and Kafka.
+    #[arg(long)]
+    pub online: bool,
+}
+
+/// `explain`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "One JSON object a line comes out for each line that goes in: line, event, verdict (emit, skip or \
+reject; none where a line holds no record of a configured topic), reason, and the operations with the requests they lead to. Nothing is known beforehand: objects are created, \
+and a customer's id that has to be found first is shown as {\"$customer\": {\"externalId\": \"u1\"}}. In production, \
+objects of one klass travel up to 100 in one request.\n\nInput is one JSON value a line, or one JSON document over many \
+lines. With --records each line is a Kafka record:\n  {\"topic\": …, \"partition\": …, \"offset\": …, \"key\": …, \
+\"headers\": [[name, value]], \"value\": …, \"timestamp\": …}\nA value is a text, any JSON, null for a tombstone, or \
+bytes as \"valueBase64\". \
+A record without a timestamp counts as produced now.\n\nExamples:\n  kustomer-ingest explain --config worker.yaml events.ndjson\n  kcat -C -b \
+localhost:9092 -t shop.events -e -o -10 | kustomer-ingest explain --config worker.yaml"
+)]
+pub struct ExplainArgs {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "described where it is declared")]
+    pub config: ConfigArg,
+    /// The topic that the records are taken to come from; needed when the configuration has several.
+    #[arg(long, value_name = "TOPIC")]
+    pub topic: Option<String>,
+    /// Each line is a whole Kafka record, not only its value.
+    #[arg(long)]
+    pub records: bool,
+    /// Judge ages (maxAge) as of this time instead of now, such as 2026-03-04T05:06:07Z.
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<jiff::Timestamp>,
+    /// Where the lines are; standard input if left out.
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+/// `test`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "A mapping file carries its tests under `tests:`, each an event and what must come of it.\n\n\
+Example:\n  kustomer-ingest test --config worker.yaml"
+)]
+pub struct TestArgs {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "described where it is declared")]
+    pub config: ConfigArg,
+}
+
+// === impl ConfigArg ===
+
+impl ConfigArg {
+    /// The settings.
+    ///
+    /// # Errors
+    ///
+    /// When the configuration cannot be used.
+    pub fn load(&self) -> Result<Settings, CommandError> {
+        Ok(crate::config::load(&self.config)?)
+    }
+}

@@ -1,0 +1,60 @@
+//! What a configuration needs of Kustomer: klasses, and roles of the key.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ingest_core::mapping::KlassUse;
+use ingest_kustomer::Need;
+
+use crate::config::Settings;
+
+/// Every klass that is written, over all topics.
+pub(super) fn klasses(settings: &Settings) -> BTreeMap<String, KlassUse> {
+    let mut klasses: BTreeMap<String, KlassUse> = BTreeMap::new();
+    for topic in &settings.kafka.topics {
+        for used in topic.pipeline.mapping().klasses() {
+            let known = klasses
+                .entry(used.klass.to_string())
+                .or_insert_with(|| KlassUse {
+                    klass: used.klass.clone(),
+                    attributes: Vec::new(),
+                    data: Vec::new(),
+                });
+            known.attributes.extend(used.attributes);
+            for part in used.data {
+                if !known.data.contains(&part) {
+                    known.data.push(part);
+                }
+            }
+        }
+    }
+    for used in klasses.values_mut() {
+        used.attributes.sort();
+        used.attributes.dedup();
+    }
+    klasses
+}
+
+/// What the mappings make the key need, by `docs/kustomer-api.md`, section 1.
+pub(super) fn needs(settings: &Settings) -> Vec<Need> {
+    let routes = settings
+        .kafka
+        .topics
+        .iter()
+        .flat_map(|t| t.pipeline.mapping().routes());
+    let kinds: BTreeSet<&str> = routes.flat_map(|route| route.kinds).collect();
+    let mut needs = Vec::new();
+    if kinds.contains("identify") || kinds.contains("track") {
+        needs.push(Need::Track);
+    }
+    if kinds.contains("kobject") {
+        needs.extend([
+            Need::ReadCustomers,
+            Need::CreateCustomers,
+            Need::CreateKObjects,
+            Need::UpdateKObjects,
+            Need::ReadKObjects,
+            Need::ReadJobs,
+        ]);
+    }
+    needs
+}

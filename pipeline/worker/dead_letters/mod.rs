@@ -1,0 +1,22 @@
+//! Dead letters, and what was held back: looked at, and sent to where they came from.
+//!
+//! Everything here reads the topic itself, from its first record to where it ends when the command begins, without
+//! joining a consumer group. Letters have no index: a filter costs a read of the whole topic.
+
+mod error;
+mod filter;
+mod letter;
+mod list;
+mod progress;
+mod replay;
+mod show;
+mod text;
+mod topic;
+
+pub use self::error::DeadLettersError;
+pub use self::filter::{Filter, Moment, Selection};
+pub use self::letter::LetterPlace;
+pub use self::list::{ListOptions, list};
+pub use self::replay::{ReplayOptions, Replayed, replay};
+pub use self::show::show;
+pub use self::topic::LetterTopic;

@@ -1,0 +1,42 @@
+//! How far a long command is, for the person who waits: on standard error.
+
+use std::io::{self, Write as _};
+use std::time::{Duration, Instant};
+
+use super::error::DeadLettersError;
+use crate::clock::Clock;
+
+/// Pause between two lines about how far a long command is.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Says how far a long command is, on standard error.
+#[derive(Debug)]
+pub(super) struct Progress {
+    next_line: Instant,
+}
+
+// === impl Progress ===
+
+impl Progress {
+    pub(super) fn new() -> Self {
+        Self {
+            next_line: Clock.now() + PROGRESS_INTERVAL,
+        }
+    }
+
+    pub(super) fn tell(&mut self, line: impl FnOnce() -> String) -> Result<(), DeadLettersError> {
+        let now = Clock.now();
+        if now < self.next_line {
+            return Ok(());
+        }
+        self.next_line = now + PROGRESS_INTERVAL;
+        say(&line())
+    }
+}
+
+/// A line for the person who waits.
+pub(super) fn say(line: &str) -> Result<(), DeadLettersError> {
+    let mut err = io::stderr().lock();
+    writeln!(err, "{line}")?;
+    Ok(err.flush()?)
+}

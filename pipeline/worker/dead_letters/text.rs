@@ -1,0 +1,14 @@
+//! What stands in letters, as people see it.
+
+/// A time for people; `-` where there is none.
+pub(super) fn show_time(ms: Option<i64>) -> String {
+    let time = ms.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    time.map_or_else(|| "-".to_owned(), |time| format!("{time:.0}"))
+}
+
+/// Text from outside, safe for a terminal.
+pub(super) fn plain(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '?' } else { c })
+        .collect()
+}
