@@ -14,19 +14,19 @@ use ingest_kustomer::Client;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::status::{KafkaStatus, Phase, Places, StatusReport};
-use crate::admin::{AdminServer, AdminState, Command};
+use crate::admin::status::{Phase, StatusReport};
+use crate::admin::{AdminServer, AdminState};
 use crate::clock::{Clock, TimeScale};
 use crate::config::Settings;
 use crate::config::settings::KeyedBy;
-use crate::judge::Judge;
 use crate::lifecycle::{Exit, Signals, Spawner, Supervisor};
-use crate::metrics::Metrics;
-use crate::observe::Observer;
-use crate::pace::Pace;
-use crate::pump::{self, PumpParts, PumpView};
-use crate::suspects::{Child, Suspects};
-use crate::telemetry;
+use crate::observe::advice::Places;
+use crate::observe::metrics::Metrics;
+use crate::observe::pace::Pace;
+use crate::observe::{Observer, telemetry};
+use crate::pump::mappers::Judge;
+use crate::pump::mappers::suspects::{Child, Suspects};
+use crate::pump::{self, Command, KafkaStatus, PumpParts, PumpView};
 
 /// What is added to the drain's own time before the process ends regardless: the final commit and leaving the group.
 const DRAIN_MARGIN: Duration = Duration::from_secs(20);

@@ -260,12 +260,14 @@ fn a_forbidden_dependency_is_noticed() {
 }
 
 #[test]
-fn one_module_knows_the_metrics_crate() {
+fn one_module_knows_the_metrics_crate_and_one_the_command_line() {
     let worker = root().join("pipeline/worker");
-    for file in files(&worker, "rs") {
-        let knows = read(&file).contains("prometheus::");
-        let may = file.starts_with(worker.join("metrics"));
-        assert!(may || !knows, "{}", file.display());
+    for (owner, name) in [("observe/metrics", "prometheus::"), ("cli", "clap::")] {
+        for file in files(&worker, "rs") {
+            let knows = read(&file).contains(name);
+            let may = file.starts_with(worker.join(owner));
+            assert!(may || !knows, "{} names {name}", file.display());
+        }
     }
 }
 

@@ -13,7 +13,6 @@
 //! request may take, so that a forgotten client cannot cost the worker anything.
 
 mod holds;
-mod kafka;
 mod page;
 mod server;
 pub mod status;
@@ -32,25 +31,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 pub use self::status::StatusReport;
-use crate::metrics::Metrics;
-use crate::telemetry::LevelHandle;
+use crate::observe::metrics::Metrics;
+use crate::observe::telemetry::LevelHandle;
+use crate::pump::Command;
 
 /// Bodies are a log level at most.
 const MAX_BODY_BYTES: usize = 4096;
 /// How long the owner of the holds may take to answer.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// What the server asks of whoever owns the state.
-#[derive(Debug)]
-pub enum Command {
-    /// End the hold of this number.
-    ReleaseHold {
-        /// The number.
-        id: u64,
-        /// Takes whether there was one.
-        found: oneshot::Sender<bool>,
-    },
-}
 
 /// What the server shows and where it sends commands; cheap to clone.
 #[derive(Debug, Clone)]

@@ -1,8 +1,8 @@
 //! The status report as a page for people: one file, no script, no outside resources.
 
 use super::status::{Phase, StatusReport};
-use crate::pace::DrainState;
-use crate::words::plural;
+use crate::observe::pace::DrainState;
+use crate::observe::words::plural;
 
 const HEAD: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
 <meta http-equiv=\"refresh\" content=\"5\"><title>kustomer-ingest</title><style>\
@@ -221,8 +221,8 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::status::Places;
     use super::*;
+    use crate::observe::advice::Places;
 
     #[test]
     fn spans_read_as_words() {

@@ -9,10 +9,11 @@ use ingest_core::charge::Gate;
 use ingest_core::machine::{PartitionView, Snapshot};
 use serde::Serialize;
 
-pub use super::holds::{HoldStatus, LastError, Places, what_to_do};
-pub use super::kafka::{AWAY, KafkaStatus, TopicProblem};
-use crate::breaks::{Break, Breaks};
-use crate::pace::DrainState;
+pub use super::holds::{HoldStatus, LastError};
+use crate::observe::advice::Places;
+use crate::observe::breaks::{Break, Breaks};
+use crate::observe::pace::DrainState;
+use crate::pump::KafkaStatus;
 
 /// Everything that `/status` shows, and what `/ready` and `/live` are judged by.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -52,7 +53,7 @@ pub struct StatusReport {
     pub drain_estimate_seconds: Option<u64>,
     /// Records that were deleted before they were read or delivered, since the start.
     pub records_vanished: u64,
-    /// Where reading did not go on where it stood, newest first; at most [`crate::breaks::MAX_BREAKS`].
+    /// Where reading did not go on where it stood, newest first; at most [`crate::observe::breaks::MAX_BREAKS`].
     pub breaks: Vec<Break>,
     /// The last troubles, newest first; at most [`MAX_ERRORS`].
     pub last_errors: Vec<RecentError>,
@@ -327,6 +328,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
+    use crate::observe::advice::what_to_do;
     use crate::pump::{BrokersView, TopicTrouble};
 
     fn hold(scope: &str, cause: HoldCause) -> HoldStatus {

@@ -5,6 +5,7 @@ use tokio::sync::watch;
 
 use super::status::{HoldStatus, Phase};
 use super::*;
+use crate::observe::advice::{Places, what_to_do};
 
 struct Running {
     base: String,
@@ -21,12 +22,12 @@ struct Running {
     reason = "a test waits for the task itself"
 )]
 async fn start() -> Running {
-    let mut report = StatusReport::new(status::Places::default());
+    let mut report = StatusReport::new(Places::default());
     report.phase = Phase::Running;
     let (status, watched) = watch::channel(report);
     let (sender, commands) = mpsc::channel(1);
     let halting = CancellationToken::new();
-    let level = LevelHandle::new(crate::telemetry::check_level);
+    let level = LevelHandle::new(crate::observe::telemetry::check_level);
     let state = AdminState {
         status: watched,
         metrics: Metrics::new(),
@@ -73,7 +74,7 @@ fn hold() -> HoldStatus {
         errors: 2,
         last_error: None,
         next_try_seconds: None,
-        what_to_do: status::what_to_do(cause).to_owned(),
+        what_to_do: what_to_do(cause).to_owned(),
     }
 }
 

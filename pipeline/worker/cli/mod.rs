@@ -20,7 +20,6 @@ pub mod init;
 pub mod output;
 pub mod run;
 pub mod test;
-pub mod try_records;
 
 use std::process::ExitCode;
 
@@ -110,7 +109,7 @@ fn execute(command: Command) -> Result<CommandExit, CommandError> {
         // These two run tasks that may print: the lock on standard output is not held for them.
         Command::Run(args) => run::run(&args),
         Command::Demo(args) => demo::run(&args),
-        Command::TryRecords(args) => try_records::run(&args),
+        Command::TryRecords(args) => run::try_records::run(&args),
         Command::Init(_)
         | Command::Check(_)
         | Command::Explain(_)
@@ -134,7 +133,7 @@ fn print(command: &Command, out: &mut Output<'_>) -> Result<CommandExit, Command
         Command::DeadLetters(args) => dead_letters::run(args, out),
         Command::Run(args) => run::run(args),
         Command::Demo(args) => demo::run(args),
-        Command::TryRecords(args) => try_records::run(args),
+        Command::TryRecords(args) => run::try_records::run(args),
     }
 }
 

@@ -5,7 +5,7 @@ use ingest_core::route::Pipeline;
 use super::args::TestArgs;
 use super::exit::{CommandError, CommandExit};
 use super::output::Output;
-use crate::words::plural;
+use crate::observe::words::plural;
 
 /// Runs the tests of every mapping and prints those that fail.
 ///

@@ -3,15 +3,13 @@
 //! [`load`] is the only entrance. It reports all faults at once, each with file, line, column, key, what is wrong and the
 //! way out. Nothing wrong is repaired, and secrets never stand in the file. `docs/configuration.md` lists every key.
 
+mod checks;
 pub mod defaults;
 mod fault;
-mod kafka;
-mod mappings;
 mod raw;
 mod secret;
 pub mod settings;
 mod units;
-mod validate;
 
 #[cfg(test)]
 mod tests;
@@ -20,12 +18,12 @@ use std::path::{Path, PathBuf};
 
 use ingest_core::route::Pipeline;
 
+use self::checks::Checker;
 pub use self::fault::{Fault, Faults, Spot, nearest};
 pub use self::secret::{SecretError, SecretRef};
 pub use self::settings::{
     BudgetSettings, ClientSettingsError, DeliverySettings, KafkaSettings, KeyedBy,
-    KustomerSettings, LogFormat, LogSettings, PropertyValue, QuotaSettings, Settings,
-    TopicSettings,
+    KustomerSettings, PropertyValue, QuotaSettings, Settings, TopicSettings,
 };
 pub use self::units::{parse_duration, parse_size, show_duration, show_size};
 
@@ -93,14 +91,14 @@ fn examine(file: &Path, text: &str) -> Examined {
     };
     let mut faults = Faults::default();
     let raw = raw::read(file, &tree, &mut faults);
-    let mut checker = validate::Checker {
+    let mut checker = Checker {
         file,
         faults: &mut faults,
         pipelines: Vec::new(),
         untested: Vec::new(),
     };
-    let settings = validate::settings(&raw, &mut checker);
-    let validate::Checker {
+    let settings = checks::settings(&raw, &mut checker);
+    let Checker {
         pipelines,
         untested,
         ..

@@ -8,6 +8,10 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
+/// What to do instead of writing a secret into the file.
+pub(super) const SECRET_WAY_OUT: &str = "name its place: { file: /path/of/the/secret } or \
+     { env: NAME_OF_A_VARIABLE }; if the file was shared, replace the secret";
+
 /// Where a secret is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretRef {

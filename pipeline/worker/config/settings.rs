@@ -1,6 +1,6 @@
 //! Settings that cannot be wrong: every value checked, typed and ready to use.
 //!
-//! The only way to get them is [`super::load`]; the checks stand in `validate`.
+//! The only way to get them is [`super::load`]; the checks stand in `checks`.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,6 +15,7 @@ use ingest_kustomer::{BaseUrl, ClientSettings};
 use secrecy::ExposeSecret as _;
 
 use super::secret::{SecretError, SecretRef};
+use crate::observe::telemetry::LogSettings;
 
 /// The part of the budget that may be fetched ahead of the machine, as a divisor.
 const PREFETCH_PART: u64 = 4;
@@ -140,25 +141,6 @@ pub struct DeliverySettings {
     pub max_delay: Duration,
     /// Threads that decode and map.
     pub mapper_threads: usize,
-}
-
-/// `log`: what is logged, and how.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogSettings {
-    /// Lines for machines or for people.
-    pub format: LogFormat,
-    /// A level, or directives such as `info,rdkafka=warn`; it has been parsed once.
-    pub level: String,
-}
-
-/// How log lines are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LogFormat {
-    /// One JSON object a line.
-    #[default]
-    Json,
-    /// Text for people.
-    Text,
 }
 
 /// Why the Kafka client's settings cannot be made.
@@ -393,22 +375,6 @@ impl KeyedBy {
             Self::Customer => "customer",
             Self::Object => "object",
             Self::None => "none",
-        }
-    }
-}
-
-// === impl LogFormat ===
-
-impl LogFormat {
-    /// Every value.
-    pub const ALL: &'static [Self] = &[Self::Json, Self::Text];
-
-    /// The word in the configuration.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Json => "json",
-            Self::Text => "text",
         }
     }
 }

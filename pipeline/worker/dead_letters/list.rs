@@ -10,7 +10,7 @@ use super::filter::Filter;
 use super::letter::{Letter, LetterPlace, Source};
 use super::text::{plain, show_time};
 use super::topic::LetterTopic;
-use crate::words::plural;
+use crate::observe::words::plural;
 
 /// How many letters people see when they do not say.
 const SHOWN: u64 = 100;

@@ -12,8 +12,8 @@ use super::error::DeadLettersError;
 use super::letter::{Letter, LetterPlace};
 use super::text::{plain, show_time};
 use super::topic::LetterTopic;
+use crate::observe::words::plural;
 use crate::pump::letter_header as header;
-use crate::words::plural;
 
 /// Shows letters, with their content only if that is asked for.
 ///

@@ -13,7 +13,7 @@ use super::letter::{Letter, LetterPlace};
 use super::progress::Progress;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::words::plural;
+use crate::observe::words::plural;
 
 /// How long the brokers may take to answer, and to send the next record.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);

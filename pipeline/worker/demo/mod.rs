@@ -34,12 +34,12 @@ use tokio_util::sync::CancellationToken;
 use self::report::Finished;
 use self::shop::{Expected, Shop};
 use crate::clock::{Clock, TimeScale};
-use crate::judge::Judge;
 use crate::lifecycle::Signals;
-use crate::metrics::Metrics;
+use crate::observe::metrics::Metrics;
+use crate::observe::words::plural;
 use crate::observe::{Observer, Tally};
+use crate::pump::mappers::Judge;
 use crate::pump::{self, PumpParts};
-use crate::words::plural;
 
 const TOPIC: &str = "shop.events";
 const DEAD_LETTERS: &str = "shop.events.dead";

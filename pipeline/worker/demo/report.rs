@@ -10,7 +10,7 @@ use kustomer_sim::{Account, Sim, TimelineItem};
 
 use super::shop::Expected;
 use crate::observe::Tally;
-use crate::words::plural;
+use crate::observe::words::plural;
 
 /// What a finished demonstration knows.
 pub(super) struct Finished {

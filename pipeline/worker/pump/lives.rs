@@ -4,7 +4,7 @@ use ingest_core::machine::Input;
 use ingest_kafka::{Assigned, SourceEvent};
 
 use super::Pump;
-use crate::breaks::Cause;
+use crate::observe::breaks::Cause;
 
 impl Pump {
     /// A partition begins a new life, or records of it vanished.

@@ -14,16 +14,17 @@ mod error;
 mod letter;
 mod letters;
 mod lives;
-mod mapper;
+pub mod mappers;
+mod port;
 mod source;
 mod state;
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ingest_core::call::{CallResult, Limits, Reply};
 use ingest_core::hold::LetterTopic;
-use ingest_core::machine::{Effect, Input, Machine, MachineSettings, RequestId, Snapshot};
+use ingest_core::machine::{Effect, Input, Machine, MachineSettings, RequestId};
 use ingest_core::outcome::Outcome;
 use ingest_core::record::{Epoch, Topic, TopicPartition};
 use ingest_kafka::{
@@ -35,19 +36,17 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-pub use self::brokers::{BrokersView, TopicTrouble};
+pub use self::brokers::{BrokersView, KafkaStatus, TopicProblem, TopicTrouble};
 pub use self::error::PumpError;
 pub use self::letter::{header as letter_header, held_letter_of, letter_of};
 use self::letters::Letters;
-pub(crate) use self::mapper::on_mapper_stack;
-use self::mapper::{Mapped, Mappers};
+use self::mappers::suspects::Suspects;
+use self::mappers::{Judge, Mapped, Mappers};
+pub use self::port::{Command, PumpView};
 use self::state::State;
 pub use self::state::{Progress, StateTopicError, judge as judge_state_topic};
-use crate::admin::Command;
 use crate::clock::Clock;
-use crate::judge::Judge;
 use crate::observe::Observer;
-use crate::suspects::Suspects;
 
 /// Everything a pump is made of.
 #[derive(Debug)]
@@ -70,29 +69,6 @@ pub struct PumpParts {
     pub mapper_threads: usize,
     /// Where facts go.
     pub observer: Observer,
-}
-
-/// What the pump looks like, once a second.
-#[derive(Debug, Clone)]
-pub struct PumpView {
-    /// The machine.
-    pub snapshot: Snapshot,
-    /// When that was.
-    pub at: Instant,
-    /// What the source last said of lag and prefetch.
-    pub statistics: Statistics,
-    /// The last trouble of the source, and when.
-    pub source_error: Option<(Instant, String)>,
-    /// Whether the partition counts are known.
-    pub topology_known: bool,
-    /// Whether the group has been joined and has given out its partitions, some of them to this worker or none.
-    pub joined: bool,
-    /// Records that came in.
-    pub records_in: u64,
-    /// How far the restore under way is.
-    pub restore: Option<Progress>,
-    /// What the last looks at the brokers saw.
-    pub brokers: BrokersView,
 }
 
 /// How often the view is renewed.
@@ -494,7 +470,9 @@ impl Pump {
         self.view.at = now;
         self.view.snapshot = self.machine.snapshot(now);
         self.view.restore = self.state.as_ref().and_then(State::progress);
-        self.observer.view(&self.view);
+        self.observer.snapshot(&self.view.snapshot, self.view.at);
+        let restore = self.view.restore.unwrap_or_default();
+        self.observer.restoring(restore.read, restore.total);
         views.send_replace(Some(self.view.clone()));
     }
 }

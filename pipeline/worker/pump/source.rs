@@ -12,7 +12,7 @@ use ingest_kafka::{
 };
 use tokio::sync::mpsc;
 
-use super::mapper::Mappers;
+use super::mappers::Mappers;
 
 /// How long one question for partition counts may take.
 const TOPOLOGY_TIMEOUT: Duration = Duration::from_secs(10);

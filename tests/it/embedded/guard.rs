@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use kustomer_ingest::admin::Command;
-use kustomer_ingest::admin::status::{Phase, Places, StatusReport};
+use kustomer_ingest::admin::status::{Phase, StatusReport};
+use kustomer_ingest::observe::advice::Places;
+use kustomer_ingest::pump::Command;
 use serde_json::json;
 use tokio::sync::oneshot;
 

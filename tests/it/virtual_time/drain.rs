@@ -5,7 +5,7 @@ use std::time::Duration;
 use ingest_core::outcome::{SkipReason, Verdict};
 use ingest_core::record::Offset;
 use ingest_kafka::PartitionStatistics;
-use kustomer_ingest::pace::{Drain, DrainState, Pace};
+use kustomer_ingest::observe::pace::{Drain, DrainState, Pace};
 use kustomer_sim::{Config, FaultScript};
 use serde_json::json;
 

@@ -19,7 +19,7 @@ use super::exit::{CommandError, CommandExit};
 use super::output::Output;
 use super::test::tests;
 use crate::config::{Examined, Faults, KeyedBy, PropertyValue, Settings};
-use crate::words::plural;
+use crate::observe::words::plural;
 
 /// Checks the configuration, its mappings and their tests, and with `--online` the key, the klasses and the topics.
 ///

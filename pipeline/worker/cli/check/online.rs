@@ -18,12 +18,12 @@ use serde_json::{Value, json};
 
 use super::finding::Finding;
 use super::needs::{klasses, needs};
-use crate::admin::status::{Places, what_to_do};
 use crate::app::places;
 use crate::cli::exit::CommandError;
 use crate::config::Settings;
+use crate::observe::advice::{Places, what_to_do};
+use crate::observe::words::plural;
 use crate::pump::judge_state_topic;
-use crate::words::plural;
 
 /// How long the brokers may take to answer about one topic.
 const KAFKA_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,7 +1,7 @@
 //! The shape of the configuration file: which keys there are, and what kind of value each has.
 //!
 //! Reading ([`read`]) never stops at a mistake. What is misspelt or of the wrong kind is reported and left out; what is left
-//! goes on to [`super::validate`], which gives it a meaning. A key that is null counts as absent.
+//! goes on to [`super::checks`], which gives it a meaning. A key that is null counts as absent.
 
 mod reader;
 

@@ -10,7 +10,7 @@ use super::{
     RawProperty, RawSecret, RawTopic, Scalar,
 };
 use crate::config::fault::{Fault, Faults, Spot, nearest};
-use crate::config::validate::SECRET_WAY_OUT;
+use crate::config::secret::SECRET_WAY_OUT;
 
 /// The tree of a YAML text, or what is wrong with it. No line of the text is shown: it could hold a secret that was put
 /// there by mistake.

@@ -26,7 +26,7 @@ use super::letter::{Letter, LetterPlace, Source};
 use super::progress::{Progress, say};
 use super::text::plain;
 use super::topic::{LetterTopic, Letters, Step};
-use crate::words::plural;
+use crate::observe::words::plural;
 
 /// Records that this run sent and still knows, to leave out a second letter of the same record.
 const RECENT: usize = 100_000;

@@ -8,13 +8,13 @@ use ingest_core::decode::{Format, Limits};
 use ingest_core::mapping::{Mapping, MappingError, OnHold, RouteInfo};
 use ingest_core::route::Pipeline;
 
-use super::fault::{Fault, Spot};
-use super::raw::{At, RawMapping, RawTopic};
-use super::validate::Checker;
+use super::checker::Checker;
+use crate::config::fault::{Fault, Spot};
+use crate::config::raw::{At, RawMapping, RawTopic};
 
 /// The mapping files that were read; `None` for one that has faults, which are reported once.
 #[derive(Default)]
-pub(super) struct Mappings {
+pub(in crate::config) struct Mappings {
     read: HashMap<PathBuf, Option<Arc<Mapping>>>,
     /// There is a topic for what routes divert.
     may_divert: bool,
@@ -22,7 +22,7 @@ pub(super) struct Mappings {
 
 impl Mappings {
     /// Nothing was read yet.
-    pub(super) fn new(may_divert: bool) -> Self {
+    pub(in crate::config) fn new(may_divert: bool) -> Self {
         Self {
             may_divert,
             ..Self::default()
@@ -32,7 +32,11 @@ impl Mappings {
 
 impl Checker<'_> {
     /// What the topic's records go through.
-    pub(super) fn pipeline(&mut self, raw: &RawTopic, read: &mut Mappings) -> Option<Pipeline> {
+    pub(in crate::config) fn pipeline(
+        &mut self,
+        raw: &RawTopic,
+        read: &mut Mappings,
+    ) -> Option<Pipeline> {
         let named = match &raw.format {
             None => Some(None),
             Some(leaf) => {

@@ -21,8 +21,8 @@ use prometheus::{Registry, TextEncoder};
 
 use self::catalog::Families;
 use self::labels::{ACCEPTED, Fallback};
-use crate::breaks::Cause;
-use crate::pace::{Drain, DrainState};
+use crate::observe::breaks::Cause;
+use crate::observe::pace::{Drain, DrainState};
 
 /// All metrics of the process; cheap to clone.
 #[derive(Debug, Clone)]

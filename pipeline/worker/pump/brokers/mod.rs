@@ -1,19 +1,22 @@
 //! Whether the brokers answer, and whether the configured topics are there: asked every few seconds, beside the consumer,
 //! which says neither of topics that it does not read nor of brokers that fall silent.
 
+mod status;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ingest_core::hold::LetterTopic;
 use ingest_core::record::Topic;
-use ingest_core::trouble::{Trouble, TroubleKind};
+use ingest_core::trouble::TroubleKind;
 use ingest_kafka::reader::topics::TopicLook;
-use ingest_kafka::{KafkaSettings, ReadError, SendError, SendErrorKind};
+use ingest_kafka::{KafkaSettings, ReadError};
 use tokio::sync::watch;
 
-use crate::admin::status::{AWAY, KafkaStatus, Places};
+pub use self::status::{BrokersView, KafkaStatus, TopicProblem, TopicTrouble};
 use crate::clock::Clock;
+use crate::observe::advice::{AWAY, Places};
 
 /// Pause between two looks.
 const INTERVAL: Duration = Duration::from_secs(3);
@@ -23,26 +26,6 @@ const AGAIN: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(3);
 /// A broker that has just started may not know every topic yet: so many looks in a row have to miss one.
 const LOOKS: u32 = 2;
-
-/// What the last looks saw.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct BrokersView {
-    /// Since when no broker has answered, and why.
-    pub away: Option<(Instant, String)>,
-    /// Configured topics that cannot be used.
-    pub topics: Vec<TopicTrouble>,
-}
-
-/// A configured topic that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TopicTrouble {
-    /// Which.
-    pub topic: Topic,
-    /// The setting that names it.
-    pub setting: &'static str,
-    /// Unknown, or forbidden.
-    pub kind: TroubleKind,
-}
 
 /// A topic and the setting that names it.
 pub(super) type Configured = (Topic, &'static str);
@@ -174,35 +157,6 @@ impl Watch {
                 tracing::info!(topic = %one.topic, setting = one.setting, "the topic can be used now");
             }
         }
-    }
-}
-
-// === impl BrokersView ===
-
-impl BrokersView {
-    /// What is known to be wrong with a topic.
-    pub(super) fn trouble_of(&self, topic: &Topic) -> Option<Trouble> {
-        let found = self.topics.iter().find(|one| one.topic == *topic)?;
-        Some(Trouble::of_machines(found.kind, topic.as_str()))
-    }
-
-    /// What a record was not taken for. The client calls it a time-out when a topic that it knew has gone.
-    pub(super) fn explain(&self, topic: &Topic, error: &SendError) -> Trouble {
-        let kind = match error.kind {
-            SendErrorKind::Timeout => {
-                if let Some(known) = self.trouble_of(topic) {
-                    return known;
-                }
-                TroubleKind::TimedOut
-            }
-            SendErrorKind::TooLarge => TroubleKind::TooLarge,
-            SendErrorKind::UnknownTopic => TroubleKind::UnknownTopic,
-            SendErrorKind::NotAuthorized => TroubleKind::NotAuthorized,
-            SendErrorKind::QueueFull | SendErrorKind::Timestamp | SendErrorKind::Other => {
-                TroubleKind::Brokers
-            }
-        };
-        Trouble::of_machines(kind, &format!("{topic}: {}", error.detail))
     }
 }
 

@@ -4,11 +4,11 @@ use std::io;
 
 use anyhow::Context as _;
 
-use super::args::TryRecordsArgs;
-use super::exit::{CommandError, CommandExit};
-use crate::judge::Judge;
-use crate::pump::on_mapper_stack;
-use crate::suspects::serve;
+use crate::cli::args::TryRecordsArgs;
+use crate::cli::exit::{CommandError, CommandExit};
+use crate::pump::mappers::Judge;
+use crate::pump::mappers::on_mapper_stack;
+use crate::pump::mappers::suspects::serve;
 
 /// What the child may take of the address space, in bytes: a record that wants more than this has ended a worker, too, and
 /// must not take this one's parent along.

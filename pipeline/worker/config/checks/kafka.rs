@@ -6,16 +6,19 @@ use std::time::Duration;
 use ingest_core::record::Topic;
 use ingest_kafka::{KafkaOptions, SettingsError};
 
-use super::defaults;
-use super::fault::Spot;
+use super::checker::Checker;
 use super::mappings::Mappings;
-use super::raw::{At, RawKafka, RawProperty, RawTopic, Scalar};
-use super::settings::{BudgetSettings, KafkaSettings, KeyedBy, PropertyValue, TopicSettings};
-use super::units::show_duration;
-use super::validate::{Checker, SECRET_WAY_OUT};
+use crate::config::defaults;
+use crate::config::fault::Spot;
+use crate::config::raw::{At, RawKafka, RawProperty, RawTopic, Scalar};
+use crate::config::secret::SECRET_WAY_OUT;
+use crate::config::settings::{
+    BudgetSettings, KafkaSettings, KeyedBy, PropertyValue, TopicSettings,
+};
+use crate::config::units::show_duration;
 
 /// The settings of the section, or `None` when something is missing or wrong.
-pub(super) fn settings(
+pub(in crate::config) fn settings(
     raw: &RawKafka,
     state: Option<&At<Scalar>>,
     budget: Option<BudgetSettings>,

@@ -13,7 +13,7 @@ use ingest_core::outcome::{HeldBy, HoldCause, Rejection, RetryCause, SkipReason,
 use ingest_core::partitions::commit_metadata::Ignored;
 use ingest_kafka::{CommitFailureKind, SourceErrorKind};
 
-use crate::pace::DrainState;
+use crate::observe::pace::DrainState;
 
 /// A label of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

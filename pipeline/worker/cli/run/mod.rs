@@ -1,10 +1,12 @@
 //! `run`: the worker.
 
+pub mod try_records;
+
 use ingest_core::record::Topic;
 
-use super::args::RunArgs;
-use super::exit::{CommandError, CommandExit};
 use crate::app::{self, Options};
+use crate::cli::args::RunArgs;
+use crate::cli::exit::{CommandError, CommandExit};
 use crate::clock::TimeScale;
 use crate::config::Settings;
 
@@ -76,8 +78,8 @@ fn check_arguments(args: &RunArgs, settings: &Settings) -> Result<(), CommandErr
 mod tests {
     use clap::Parser as _;
 
-    use super::super::{Cli, Command};
     use super::*;
+    use crate::cli::{Cli, Command};
 
     fn refusal(base_url: &str, arguments: &[&str]) -> Option<String> {
         let text = format!(

@@ -2,16 +2,35 @@
 
 use std::time::{Duration, Instant};
 
+use ingest_core::record::Topic;
+use ingest_core::trouble::{Trouble, TroubleKind};
+use ingest_kafka::{SendError, SendErrorKind};
 use serde::Serialize;
 
-use super::holds::Places;
-use crate::pump::BrokersView;
+use crate::observe::advice::{AWAY, Places};
 
 /// Brokers that are away for less are no news: one that restarts has its work taken over by then.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// What to do about brokers that do not answer.
-pub const AWAY: &str = "see kafka.brokers and the network; work goes on by itself";
+/// What the last looks saw.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BrokersView {
+    /// Since when no broker has answered, and why.
+    pub away: Option<(Instant, String)>,
+    /// Configured topics that cannot be used.
+    pub topics: Vec<TopicTrouble>,
+}
+
+/// A configured topic that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicTrouble {
+    /// Which.
+    pub topic: Topic,
+    /// The setting that names it.
+    pub setting: &'static str,
+    /// Unknown, or forbidden.
+    pub kind: TroubleKind,
+}
 
 /// The brokers' side.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -65,7 +84,7 @@ impl KafkaStatus {
     }
 
     /// Each of it in one line.
-    pub(super) fn causes(&self) -> Vec<String> {
+    pub(crate) fn causes(&self) -> Vec<String> {
         let mut causes = Vec::new();
         if let Some(seconds) = self.away_for_seconds {
             causes.push(format!(
@@ -85,5 +104,34 @@ impl KafkaStatus {
             ));
         }
         causes
+    }
+}
+
+// === impl BrokersView ===
+
+impl BrokersView {
+    /// What is known to be wrong with a topic.
+    pub(in crate::pump) fn trouble_of(&self, topic: &Topic) -> Option<Trouble> {
+        let found = self.topics.iter().find(|one| one.topic == *topic)?;
+        Some(Trouble::of_machines(found.kind, topic.as_str()))
+    }
+
+    /// What a record was not taken for. The client calls it a time-out when a topic that it knew has gone.
+    pub(in crate::pump) fn explain(&self, topic: &Topic, error: &SendError) -> Trouble {
+        let kind = match error.kind {
+            SendErrorKind::Timeout => {
+                if let Some(known) = self.trouble_of(topic) {
+                    return known;
+                }
+                TroubleKind::TimedOut
+            }
+            SendErrorKind::TooLarge => TroubleKind::TooLarge,
+            SendErrorKind::UnknownTopic => TroubleKind::UnknownTopic,
+            SendErrorKind::NotAuthorized => TroubleKind::NotAuthorized,
+            SendErrorKind::QueueFull | SendErrorKind::Timestamp | SendErrorKind::Other => {
+                TroubleKind::Brokers
+            }
+        };
+        Trouble::of_machines(kind, &format!("{topic}: {}", error.detail))
     }
 }

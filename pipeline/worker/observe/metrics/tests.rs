@@ -13,12 +13,12 @@ use ingest_core::outcome::{HeldBy, HoldCause, Rejection, SkipReason};
 use ingest_core::trouble::Seen;
 
 use super::*;
-use crate::metrics::catalog::{CATALOG, Kind};
-use crate::pace::{Drain, DrainState};
+use crate::observe::metrics::catalog::{CATALOG, Kind};
+use crate::observe::pace::{Drain, DrainState};
 
 /// The lines of the documentation's tables: name, type, labels, meaning.
 fn documented() -> Vec<[String; 4]> {
-    include_str!("../../../docs/metrics.md")
+    include_str!("../../../../docs/metrics.md")
         .lines()
         .filter(|line| line.starts_with("| `"))
         .map(|line| {
@@ -59,7 +59,7 @@ fn the_documentation_lists_the_catalog() {
 
 #[test]
 fn the_documentation_lists_every_value_of_every_closed_label() {
-    let text = include_str!("../../../docs/metrics.md");
+    let text = include_str!("../../../../docs/metrics.md");
     for definition in CATALOG {
         for label in definition.labels {
             let Some(mut values) = label.values() else {

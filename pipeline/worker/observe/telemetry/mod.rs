@@ -19,8 +19,6 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, Registry, reload};
 
-use crate::config::{LogFormat, LogSettings};
-
 use self::redact::RedactingStderr;
 pub use self::redact::redact;
 
@@ -32,6 +30,25 @@ const OURS: &[&str] = &[
     "ingest_kustomer",
     "kustomer_sim",
 ];
+
+/// `log`: what is logged, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSettings {
+    /// Lines for machines or for people.
+    pub format: LogFormat,
+    /// A level, or directives such as `info,rdkafka=warn`; it has been parsed once.
+    pub level: String,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    #[default]
+    Json,
+    /// Text for people.
+    Text,
+}
 
 /// Changes what is logged while the process runs; cheap to clone.
 #[derive(Clone)]
@@ -120,6 +137,22 @@ fn own_traces_only() -> FilterFn<impl Fn(&Metadata<'_>) -> bool> {
         *metadata.level() != tracing::Level::TRACE
             || OURS.iter().any(|ours| metadata.target().starts_with(ours))
     })
+}
+
+// === impl LogFormat ===
+
+impl LogFormat {
+    /// Every value.
+    pub const ALL: &'static [Self] = &[Self::Json, Self::Text];
+
+    /// The word in the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Text => "text",
+        }
+    }
 }
 
 // === impl LevelHandle ===

@@ -1,5 +1,8 @@
 //! Threads that decode and map. A partition always goes to the same thread, so its order is kept.
 
+mod judge;
+pub mod suspects;
+
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::thread;
@@ -10,33 +13,34 @@ use ingest_core::outcome::{DroppedField, Rejected, Verdict};
 use ingest_core::record::{Epoch, Record, TopicPartition};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use crate::judge::{Judge, Judged};
-use crate::suspects::{Marks, Suspects};
+pub use self::judge::Judge;
+use self::judge::Judged;
+use self::suspects::{Marks, Suspects};
 
 /// A record with what decoding and mapping said.
 #[derive(Debug)]
-pub(super) struct Mapped {
-    pub(super) record: Record,
-    pub(super) epoch: Epoch,
-    pub(super) event_ms: Option<i64>,
-    pub(super) notes: Notes,
-    pub(super) verdict: Verdict,
+pub(in crate::pump) struct Mapped {
+    pub(in crate::pump) record: Record,
+    pub(in crate::pump) epoch: Epoch,
+    pub(in crate::pump) event_ms: Option<i64>,
+    pub(in crate::pump) notes: Notes,
+    pub(in crate::pump) verdict: Verdict,
     /// The optional fields that mapping left out.
-    pub(super) dropped: Vec<DroppedField>,
+    pub(in crate::pump) dropped: Vec<DroppedField>,
     /// Its room on the way from the source to the pump, given back when the pump has taken it.
-    pub(super) room: OwnedSemaphorePermit,
+    pub(in crate::pump) room: OwnedSemaphorePermit,
 }
 
 /// The way into the threads. When it is dropped, they end.
 #[derive(Debug)]
-pub(super) struct Mappers {
+pub(in crate::pump) struct Mappers {
     queues: Vec<mpsc::Sender<Unmapped>>,
     room: Arc<Semaphore>,
 }
 
 /// The threads, to be waited for.
 #[derive(Debug)]
-pub(super) struct MapperThreads(Vec<thread::JoinHandle<()>>);
+pub(in crate::pump) struct MapperThreads(Vec<thread::JoinHandle<()>>);
 
 /// A record on its way to a thread.
 #[derive(Debug)]
@@ -58,7 +62,7 @@ const LOOK: Duration = Duration::from_millis(5);
 const ROOM_KIB: u32 = 8 * 1024;
 
 impl Mappers {
-    pub(super) fn start(
+    pub(in crate::pump) fn start(
         threads: usize,
         judge: Judge,
         suspects: Option<Suspects>,
@@ -85,7 +89,7 @@ impl Mappers {
     }
 
     /// Waits until there is room. `false` if the thread has ended.
-    pub(super) async fn put(&self, record: Record, epoch: Epoch) -> bool {
+    pub(in crate::pump) async fn put(&self, record: Record, epoch: Epoch) -> bool {
         let kib = u32::try_from(record.payload_bytes() / 1024 + 1).unwrap_or(ROOM_KIB);
         let Ok(room) = Arc::clone(&self.room)
             .acquire_many_owned(kib.min(ROOM_KIB))
@@ -111,7 +115,7 @@ impl Mappers {
 impl MapperThreads {
     /// Waits for a moment until all have ended, which they do once the way into them is gone. A process that exits before leaves
     /// its notes of what is in hand, and its successor would take the end for a bad one.
-    pub(super) async fn ended(self) {
+    pub(in crate::pump) async fn ended(self) {
         let all = async {
             while !self.0.iter().all(thread::JoinHandle::is_finished) {
                 tokio::time::sleep(LOOK).await;
@@ -203,9 +207,9 @@ mod tests {
 
     use ingest_core::record::{Offset, Position};
 
+    use super::suspects::Child;
     use super::*;
     use crate::clock::Clock;
-    use crate::suspects::Child;
 
     #[tokio::test]
     async fn threads_that_were_waited_for_leave_no_notes() {

@@ -3,20 +3,21 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use ingest_core::call::Class;
 use ingest_core::event::Notes;
 use ingest_core::fact::{Fact, Settlement};
+use ingest_core::machine::Snapshot;
 use ingest_core::outcome::{HeldBy, HoldCause, Rejection, SkipReason};
 use ingest_core::record::{Topic, TopicPartition};
 use ingest_core::trouble::Seen;
 use ingest_kafka::{CommitFailureKind, SourceError, Statistics};
 
-use crate::admin::status::Places;
-use crate::breaks::{Breaks, Cause};
+use super::advice::Places;
+use super::breaks::{Breaks, Cause};
+use super::metrics::Metrics;
 use crate::clock::Clock;
-use crate::metrics::Metrics;
-use crate::pump::PumpView;
 
 /// Where facts go; cheap to clone.
 #[derive(Debug, Clone)]
@@ -133,10 +134,13 @@ impl Observer {
         self.metrics.observe_statistics(statistics);
     }
 
-    pub(crate) fn view(&self, view: &PumpView) {
-        self.metrics.observe_snapshot(&view.snapshot, view.at);
-        let restore = view.restore.unwrap_or_default();
-        self.metrics.observe_restore(restore.read, restore.total);
+    pub(crate) fn snapshot(&self, snapshot: &Snapshot, at: Instant) {
+        self.metrics.observe_snapshot(snapshot, at);
+    }
+
+    /// How far a restore is, in offsets of the state topic.
+    pub(crate) fn restoring(&self, read: u64, total: u64) {
+        self.metrics.observe_restore(read, total);
     }
 
     pub(crate) fn fact(&self, fact: &Fact) {

@@ -1,0 +1,221 @@
+//! The way out of a trouble, for people: as a command where there is one.
+
+use std::borrow::Cow;
+
+use ingest_core::outcome::HoldCause;
+use ingest_core::trouble::{Trouble, TroubleKind};
+use ingest_kafka::SourceErrorKind;
+
+/// What to do about brokers that do not answer.
+pub const AWAY: &str = "see kafka.brokers and the network; work goes on by itself";
+
+/// Names from the configuration that the way out of a trouble has to name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Places {
+    /// `kafka.brokers`.
+    pub brokers: String,
+    /// `kafka.dead_letter_topic`.
+    pub dead_letter_topic: String,
+    /// `kafka.hold_topic`.
+    pub hold_topic: Option<String>,
+    /// `state.topic`.
+    pub state_topic: Option<String>,
+}
+
+// === impl Places ===
+
+impl Places {
+    /// The way out of a hold, by what went wrong.
+    #[must_use]
+    pub fn way_out(&self, cause: HoldCause, last: Option<&Trouble>) -> Cow<'static, str> {
+        let topic = match cause {
+            HoldCause::DeadLetterTopic => Some(&self.dead_letter_topic),
+            HoldCause::HoldTopic => self.hold_topic.as_ref(),
+            HoldCause::StateTopic => self.state_topic.as_ref(),
+            HoldCause::BadToken
+            | HoldCause::Billing
+            | HoldCause::MissingRole
+            | HoldCause::MissingKlass
+            | HoldCause::DeadLetterGuard
+            | HoldCause::Quarantine
+            | HoldCause::Unhealthy => None,
+        };
+        let told = topic.zip(last).and_then(|(topic, last)| {
+            self.for_topic(topic, last.kind)
+                .map(|way_out| format!("{way_out}; work goes on by itself then"))
+        });
+        told.map_or_else(|| Cow::Borrowed(what_to_do(cause)), Cow::Owned)
+    }
+
+    /// What makes a topic usable, as a command.
+    #[must_use]
+    pub fn for_topic(&self, topic: &str, kind: TroubleKind) -> Option<String> {
+        let brokers = &self.brokers;
+        match kind {
+            TroubleKind::UnknownTopic => {
+                let config = if self.state_topic.as_deref() == Some(topic) {
+                    " --config cleanup.policy=compact"
+                } else {
+                    ""
+                };
+                let partitions = if self.takes_letters(topic) { "1" } else { "N" };
+                Some(format!(
+                    "make it: kafka-topics.sh --bootstrap-server {brokers} --create --topic {topic} --partitions {partitions}{config}"
+                ))
+            }
+            TroubleKind::NotAuthorized => Some(format!(
+                "allow it: kafka-acls.sh --bootstrap-server {brokers} --add --allow-principal User:NAME --topic {topic} {}",
+                self.rights(topic)
+            )),
+            TroubleKind::TooLarge => Some(format!(
+                "let it take more: kafka-configs.sh --bootstrap-server {brokers} --alter --entity-type topics \
+                 --entity-name {topic} --add-config max.message.bytes=N"
+            )),
+            TroubleKind::TimedOut | TroubleKind::Brokers => Some(format!(
+                "see that it has leaders and enough replicas in sync: kafka-topics.sh --bootstrap-server {brokers} \
+                 --describe --topic {topic}"
+            )),
+            TroubleKind::Refused
+            | TroubleKind::NotResolved
+            | TroubleKind::Tls
+            | TroubleKind::Lost
+            | TroubleKind::NotConnected
+            | TroubleKind::Status(_)
+            | TroubleKind::Garbled
+            | TroubleKind::Rejected(_) => None,
+        }
+    }
+
+    /// The setting that names a topic.
+    #[must_use]
+    pub fn setting_of(&self, topic: &str) -> &'static str {
+        if self.dead_letter_topic == topic {
+            "kafka.dead_letter_topic"
+        } else if self.hold_topic.as_deref() == Some(topic) {
+            "kafka.hold_topic"
+        } else if self.state_topic.as_deref() == Some(topic) {
+            "state.topic"
+        } else {
+            "kafka.topics"
+        }
+    }
+
+    /// What to do about a trouble that the client tells; `None` where it is tried again and that is all.
+    pub(crate) fn for_source(&self, kind: SourceErrorKind) -> Option<String> {
+        let brokers = &self.brokers;
+        match kind {
+            SourceErrorKind::BrokersDown | SourceErrorKind::Connection => Some(AWAY.to_owned()),
+            SourceErrorKind::Authentication => Some(
+                "see the settings of security, SASL and SSL in kafka.properties; it is tried again by itself".to_owned(),
+            ),
+            SourceErrorKind::NotAuthorized => Some(format!(
+                "see what these credentials may do: kafka-acls.sh --bootstrap-server {brokers} --list"
+            )),
+            SourceErrorKind::UnknownTopic => Some(format!(
+                "see kafka.topics; to make one: kafka-topics.sh --bootstrap-server {brokers} --create --topic TOPIC --partitions N"
+            )),
+            SourceErrorKind::Group
+            | SourceErrorKind::Offsets
+            | SourceErrorKind::Record
+            | SourceErrorKind::Other => None,
+        }
+    }
+
+    fn takes_letters(&self, topic: &str) -> bool {
+        self.dead_letter_topic == topic || self.hold_topic.as_deref() == Some(topic)
+    }
+
+    fn rights(&self, topic: &str) -> &'static str {
+        if self.state_topic.as_deref() == Some(topic) {
+            "--operation Describe --operation Read --operation Write"
+        } else if self.takes_letters(topic) {
+            "--operation Describe --operation Write"
+        } else {
+            "--operation Describe --operation Read"
+        }
+    }
+}
+
+/// The way out of a hold, in one sentence, where nothing more is known.
+#[must_use]
+pub fn what_to_do(cause: HoldCause) -> &'static str {
+    match cause {
+        HoldCause::BadToken => {
+            "put a valid API key where kustomer.token points, then restart: the key is read once"
+        }
+        HoldCause::Billing => {
+            "ask Kustomer about the organisation's plan; work goes on by itself when the API answers"
+        }
+        HoldCause::MissingRole => {
+            "make an API key that has the role (check --online names it) and put it where kustomer.token points, then restart"
+        }
+        HoldCause::MissingKlass => "make the klass in Kustomer, or correct the mapping and restart",
+        HoldCause::DeadLetterGuard => {
+            "correct the mapping and restart, or accept the rejections: release this hold, or restart with --accept-dead-letters"
+        }
+        HoldCause::Quarantine => {
+            "see the last dead letters of the klass for the error; correct the klass's attributes in Kustomer, or the mapping and restart; work goes on by itself with the first object that is stored; releasing this hold takes the errors as they come, as dead letters"
+        }
+        HoldCause::StateTopic => {
+            "see that state.topic exists and that these credentials may read and write it (check --online); work goes on by itself when it does"
+        }
+        HoldCause::DeadLetterTopic => {
+            "see that kafka.dead_letter_topic exists and that these credentials may write it (check --online); work goes on by itself when it does"
+        }
+        HoldCause::HoldTopic => {
+            "see that kafka.hold_topic exists and that these credentials may write it (check --online); work goes on by itself when it does"
+        }
+        HoldCause::Unhealthy => "nothing: the API is probed and work goes on when it answers",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places() -> Places {
+        Places {
+            brokers: "k1:9092,k2:9092".to_owned(),
+            dead_letter_topic: "web.dead".to_owned(),
+            hold_topic: None,
+            state_topic: Some("web.state".to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_topic_that_is_gone_comes_with_the_command_that_makes_it() {
+        let gone = Trouble::of_machines(TroubleKind::UnknownTopic, "web.dead");
+        let told = places().way_out(HoldCause::DeadLetterTopic, Some(&gone));
+        let command = "kafka-topics.sh --bootstrap-server k1:9092,k2:9092 --create --topic web.dead --partitions 1";
+        assert!(told.contains(command), "{told}");
+        assert!(!told.contains("compact"), "{told}");
+        let told = places().way_out(HoldCause::StateTopic, Some(&gone));
+        assert!(told.contains("web.state --partitions N --config cleanup.policy=compact"));
+        let forbidden = Trouble::of_machines(TroubleKind::NotAuthorized, "");
+        let told = places().way_out(HoldCause::DeadLetterTopic, Some(&forbidden));
+        assert!(told.contains("--topic web.dead --operation Describe --operation Write"));
+    }
+
+    #[test]
+    fn a_trouble_that_the_client_tells_has_a_next_step_where_there_is_one() {
+        let said = |kind| places().for_source(kind);
+        for kind in [SourceErrorKind::BrokersDown, SourceErrorKind::Connection] {
+            assert_eq!(said(kind).as_deref(), Some(AWAY));
+        }
+        let make = said(SourceErrorKind::UnknownTopic).unwrap();
+        assert!(
+            make.contains("--bootstrap-server k1:9092,k2:9092 --create"),
+            "{make}"
+        );
+        assert_eq!(said(SourceErrorKind::Group), None);
+    }
+
+    #[test]
+    fn what_is_not_about_a_topic_keeps_its_sentence() {
+        let refused = Trouble::of_machines(TroubleKind::Refused, "");
+        let told = places().way_out(HoldCause::Unhealthy, Some(&refused));
+        assert_eq!(told, what_to_do(HoldCause::Unhealthy));
+        let told = places().way_out(HoldCause::DeadLetterTopic, None);
+        assert_eq!(told, what_to_do(HoldCause::DeadLetterTopic));
+    }
+}

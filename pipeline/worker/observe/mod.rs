@@ -1,0 +1,11 @@
+//! What people see of the worker: metrics, log lines, a tally, and what to do.
+
+pub mod advice;
+pub mod breaks;
+pub mod metrics;
+mod observer;
+pub mod pace;
+pub mod telemetry;
+pub(crate) mod words;
+
+pub use self::observer::{Observer, Tally};
