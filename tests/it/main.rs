@@ -13,5 +13,6 @@ mod dataset;
 mod embedded;
 mod real_kafka;
 mod reliability;
+mod structure;
 mod virtual_time;
 mod vocabulary;
