@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by the scripts beside it: messages, the cache folder, packages, Debian root file systems.
+# Sourced by the scripts beside it: messages, the cache folder, packages, Rust, Debian root file systems.
 
 # shellcheck disable=SC2034 # for those that source this
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -47,6 +47,25 @@ need_packages() {
   # no-install-recommends: the engine alone, without what a desktop would want beside it
   DEBIAN_FRONTEND=noninteractive quietly apt-get install -y -q --no-install-recommends \
     -o DPkg::Lock::Timeout=300 "${missing[@]}" || die "apt-get install ${missing[*]}"
+}
+
+# need_rust: cargo works in the repository with the release that rust-toolchain.toml names. Where rustup cannot fetch it
+# but has it under another name, such as stable, that one is taken; a cargo without rustup is taken as it is.
+need_rust() {
+  local wanted found name
+  for name in rustc cargo; do
+    command -v $name >/dev/null || die "$name is missing: install Rust with rustup"
+  done
+  wanted=$(sed -n 's/^channel = "\(.*\)"/\1/p' "$top/rust-toolchain.toml")
+  if ! (cd "$top" && rustc --version) >/dev/null 2>&1; then
+    for name in $(rustup toolchain list --quiet); do
+      [[ $(RUSTUP_TOOLCHAIN=$name rustc --version 2>/dev/null) == "rustc $wanted "* ]] || continue
+      export RUSTUP_TOOLCHAIN=$name
+      break
+    done
+  fi
+  found=$(cd "$top" && rustc --version) || die "Rust $wanted is missing: rustup toolchain install $wanted"
+  [[ $found == "rustc $wanted "* ]] || say "$found instead of $wanted: warnings may differ"
 }
 
 # debian_root DIR PACKAGE…: a minimal Debian root file system with these packages and nothing else. Downloaded
