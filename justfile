@@ -1,0 +1,51 @@
+# Short names for the commands of CONTRIBUTING.md. Nothing depends on just: a recipe is a line or three of cargo, or a script.
+
+# list the recipes
+default:
+    @just --list
+
+# the pure crates' tests, the inner loop; FILTER picks tests by name
+core FILTER='':
+    cargo test -p ingest-model -p ingest-mapping -p ingest-delivery {{ FILTER }}
+
+# one random schedule, with all that it prints
+seed SEED:
+    INGEST_SCHEDULE_SEED={{ SEED }} cargo test --workspace --test it schedules_lose_nothing -- --nocapture
+
+# COUNT random schedules, from seed FROM on
+schedules COUNT='1000' FROM='0':
+    INGEST_SCHEDULES={{ COUNT }} INGEST_SCHEDULES_FROM={{ FROM }} cargo test --workspace --test it schedules_lose_nothing -- --nocapture
+
+# the house rules: directions between modules, file sizes, documents against code
+rules:
+    cargo test --workspace --test it vocabulary
+
+# what mappings make of schemas/events, written anew: read the difference before you commit it
+examples:
+    INSTA_UPDATE=always cargo test -p ingest-mapping --test examples
+
+# every test; those against a real Kafka need a Docker engine
+test:
+    cargo test --workspace --locked
+
+# format all sources
+fmt:
+    cargo fmt --all
+
+# formatting, clippy and documentation, with warnings as errors
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+# Kafka, a simulated Kustomer and the worker in one process, for under a minute
+demo:
+    cargo run --release -- demo
+
+# what decoding, mapping and one step of the machine take
+bench:
+    cargo bench --bench pure
+
+# everything that CI runs, in its order; as root it installs what is missing
+check:
+    .ci/run
