@@ -19,8 +19,8 @@ const LEAST_SPENT: f64 = 0.97;
 const HICCUP_SECONDS: f64 = 0.1;
 /// The part of all requests that may meet the organisation's limit.
 const MOST_REFUSED: f64 = 0.001;
-/// Customers whose next event waits for nothing but a permit, all through a window that counts as one under backlog: twice
-/// the permits that can be free at one moment, which are 2 % of the allowance.
+/// A window counts as under backlog if, all through it, the next events of this many customers wait for nothing but a permit:
+/// four times the permits that can be free at one moment, which are 1 % of the allowance.
 const BACKLOG_LANES: u64 = 64;
 const MINUTE_MS: i64 = 60_000;
 
