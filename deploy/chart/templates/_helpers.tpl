@@ -1,4 +1,4 @@
-{{/* Names, at most 63 characters, as a label's value may have. */}}
+{{/* Names of at most 63 characters, the limit of a label's value. */}}
 {{- define "ingest.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
@@ -69,7 +69,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- ceil (divf (mulf $number (get $factors $unit)) 1048576.0) -}}
 {{- end -}}
 
-{{/* Seconds from SIGTERM to SIGKILL; refused where a drain could be cut short. */}}
+{{/* Seconds from SIGTERM to SIGKILL; refused if a drain could be cut short. */}}
 {{- define "ingest.gracePeriod" -}}
 {{- $text := dig "kafka" "drain_timeout" "20s" .Values.config -}}
 {{- $drain := include "ingest.seconds" $text | int -}}
@@ -85,7 +85,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
-{{/* The admin server's port; refused where the kubelet and Prometheus could not reach it. */}}
+{{/* The admin server's port; refused if the kubelet and Prometheus could not reach it. */}}
 {{- define "ingest.adminPort" -}}
 {{- $listen := dig "admin" "listen" "0.0.0.0:9464" .Values.config -}}
 {{- if not (regexMatch "^(0\\.0\\.0\\.0|\\[::\\]):[1-9][0-9]*$" $listen) -}}
@@ -95,7 +95,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 
 {{/*
-Memory in MiB from the budget: the process itself and what is known of customers and objects; three times the bytes of
+Memory in MiB, computed from the budget: the process itself and what is known of customers and objects; three times the bytes of
 unsettled records, which are kept as they came, as operations and as requests; and 5 KiB of bookkeeping for each record.
 docs/deploy.md has the measurements behind it.
 */}}
@@ -114,12 +114,12 @@ docs/deploy.md has the measurements behind it.
 {{- toYaml (dict "limits" $limits "requests" $requests) -}}
 {{- end -}}
 
-{{/* The mapping files that the topics name: name and content; refused where one is missing or has no topic. */}}
+{{/* The mapping files that the topics name: name and content; refused if one is missing or belongs to no topic. */}}
 {{- define "ingest.mappings" -}}
 {{- $files := dict -}}
 {{- range $topic := .Values.config.kafka.topics -}}
 {{- if kindIs "map" $topic.mapping -}}
-{{- fail (printf "the topic %s has its mapping in place: in the chart a mapping is a file in `mappings`, because values are read with rules by which the key `on` is a boolean" $topic.name) -}}
+{{- fail (printf "the topic %s has an inline mapping: in the chart a mapping is a file in `mappings`, because values are YAML 1.1, where the key `on` means true" $topic.name) -}}
 {{- end -}}
 {{- $name := trimPrefix "mappings/" $topic.mapping -}}
 {{- if or (eq $name $topic.mapping) (contains "/" $name) -}}
@@ -130,27 +130,27 @@ docs/deploy.md has the measurements behind it.
 {{- else -}}
 {{- $shipped := $.Files.Get (printf "files/mappings/%s" $name) -}}
 {{- if not $shipped -}}
-{{- fail (printf "the topic %s names the mapping %s, and there is none: add it with --set-file 'mappings.%s=FILE'" $topic.name $topic.mapping (replace "." "\\." $name)) -}}
+{{- fail (printf "the topic %s names the mapping %s, which does not exist: add it with --set-file 'mappings.%s=FILE'" $topic.name $topic.mapping (replace "." "\\." $name)) -}}
 {{- end -}}
 {{- $_ := set $files $name $shipped -}}
 {{- end -}}
 {{- end -}}
 {{- range $name, $_ := .Values.mappings -}}
 {{- if not (hasKey $files $name) -}}
-{{- fail (printf "mappings has %s, and no topic names mappings/%s" $name $name) -}}
+{{- fail (printf "mappings has %s, but no topic names mappings/%s" $name $name) -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml $files -}}
 {{- end -}}
 
-{{/* The configuration file: config, and where the secrets are mounted. */}}
+{{/* The configuration file: config, and the paths of the mounted secrets. */}}
 {{- define "ingest.config" -}}
 {{- $config := deepCopy .Values.config -}}
 {{- $_ := set $config.kustomer "token" (dict "file" "/var/run/secrets/kustomer/token") -}}
 {{- $properties := default dict $config.kafka.properties -}}
 {{- range .Values.kafkaSecrets -}}
 {{- if hasKey $properties .property -}}
-{{- fail (printf "%s stands in kafkaSecrets twice, or in config.kafka.properties too" .property) -}}
+{{- fail (printf "%s is in kafkaSecrets twice, or also in config.kafka.properties" .property) -}}
 {{- end -}}
 {{- $_ := set $properties .property (dict "file" (printf "/var/run/secrets/kafka/%s" .property)) -}}
 {{- end -}}
