@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Sourced by the scripts beside it: messages, the cache folder, packages, Rust, Debian root file systems.
 
-# shellcheck disable=SC2034 # for those that source this
+# shellcheck disable=SC2034 # used by the scripts that source this
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CI_CACHE=${CI_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kustomer-ingest}
 export CI_CACHE
@@ -16,7 +16,7 @@ die() {
 
 is_root() { [ "$(id -u)" = 0 ]; }
 
-# Runs a command whose output matters only when it fails.
+# Runs a command and shows its output only if it fails.
 quietly() {
   local log status=0
   log=$(mktemp "${TMPDIR:-/tmp}/$self.XXXXXX")
@@ -30,7 +30,7 @@ quietly() {
 }
 
 # need_packages COMMAND=PACKAGE…: installs the packages whose command is missing. A COMMAND that starts with a slash
-# is a file.
+# stands for a file.
 need_packages() {
   local pair missing=()
   for pair in "$@"; do
@@ -44,7 +44,7 @@ need_packages() {
   is_root || die "not installed, run as root: apt-get install ${missing[*]}"
   say "installing ${missing[*]}"
   quietly apt-get update -q || die "apt-get update"
-  # no-install-recommends: the engine alone, without what a desktop would want beside it
+  # no-install-recommends: the engine alone, without what only a desktop needs
   DEBIAN_FRONTEND=noninteractive quietly apt-get install -y -q --no-install-recommends \
     -o DPkg::Lock::Timeout=300 "${missing[@]}" || die "apt-get install ${missing[*]}"
 }
@@ -69,14 +69,14 @@ need_rust() {
 }
 
 # debian_root DIR PACKAGE…: a minimal Debian root file system with these packages and nothing else. Downloaded
-# packages are kept, so that a second one costs no network.
+# packages are kept, so that a second root file system needs no network.
 debian_root() {
   local dir=$1 debs=$CI_CACHE/debs
   shift
-  is_root || die "a Debian root file system can only be made by root"
+  is_root || die "only root can make a Debian root file system"
   need_packages debootstrap=debootstrap
   mkdir -p "$debs" "$dir"
-  # mktemp makes folders that only root may enter
+  # mktemp creates folders that only root may enter
   chmod 755 "$dir"
   local include
   include=$(IFS=, && echo "$*")

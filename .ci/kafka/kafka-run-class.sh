@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# kafka-run-class.sh CLASS ARGUMENT…: the command line tools and the broker share this.
+# kafka-run-class.sh CLASS ARGUMENT…: used by the command line tools and the broker.
 set -euo pipefail
 
 config=/opt/kafka/config/tools-log4j2.yaml
 [ -e "$config" ] || config=/etc/kafka/docker/tools-log4j2.yaml
 
-# Settings for short runs and small heaps: quick to start, modest with several brokers on one machine. Each is a
-# list of options, hence no quotes.
+# Settings for short runs and small heaps: they start quickly, and several brokers fit on one machine. Each is a list of
+# options, hence no quotes.
 # shellcheck disable=SC2086
 exec java ${KAFKA_HEAP_OPTS:--Xmx256m} \
   ${KAFKA_JVM_PERFORMANCE_OPTS:--XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Djava.awt.headless=true} \
