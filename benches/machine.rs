@@ -1,6 +1,6 @@
 //! What a record costs in the delivery machine, with answers put in directly.
 //!
-//! Time is virtual and the quota is out of the way (60 million requests a minute), except where a backlog is wanted.
+//! Time is virtual and the quota never limits (60 million requests a minute), except where a backlog is wanted.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -54,7 +54,7 @@ pub(crate) fn all(criterion: &mut Criterion) {
     let orders = inputs(&pipeline, Kind::Order(3), CUSTOMERS, RECORDS);
     group.bench_function("kobject_in_bulks_of_100", |b| {
         let set_up = || {
-            // Each customer's id is known by an event before.
+            // An earlier event has made each customer's id known.
             let driven = Driven::new(60_000_000).deliver(first.clone());
             (driven, orders.clone())
         };
@@ -100,7 +100,7 @@ fn inputs(pipeline: &Pipeline, kind: Kind, from: u64, count: u64) -> Vec<(Record
         .collect()
 }
 
-/// A machine that owns one partition, and what stands in for everything around it.
+/// A machine that owns one partition, and stand-ins for everything around it.
 struct Driven {
     machine: Machine,
     now: Instant,
@@ -147,7 +147,7 @@ impl Driven {
         self
     }
 
-    /// Puts records in, answers what is sent at once, and ends when all of them are settled.
+    /// Puts records in, answers requests at once, and ends when all records are settled.
     fn deliver(mut self, inputs: Vec<(Record, Verdict)>) -> Self {
         let wanted = self.settled + u64::try_from(inputs.len()).unwrap_or_default();
         for (record, verdict) in inputs {

@@ -1,4 +1,4 @@
-//! Records as a shop writes them: Segment messages of each kind that matters, the same for the same number.
+//! Records as a shop writes them: Segment messages of each kind that matters.
 //!
 //! Nothing is random: a record is made from its number alone, so that two runs measure the same work.
 
@@ -21,13 +21,13 @@ pub(crate) enum Kind {
     Coupon,
     /// A customer's traits.
     Identify,
-    /// An order with that many lines: an object.
+    /// An order with this many lines: an object.
     Order(usize),
     /// The refund of the order of the same number: an update of its object.
     Refund,
 }
 
-/// The message of that kind: the `number`-th, of customer `customer`, at that time.
+/// The `number`-th message of this kind, of customer `customer`, at this time.
 pub(crate) fn message(kind: Kind, number: u64, customer: u64, time_ms: i64) -> Bytes {
     let time = Timestamp::from_millisecond(time_ms).unwrap_or_default();
     let mut message = Map::new();
@@ -102,7 +102,7 @@ fn line(number: u64) -> Value {
     })
 }
 
-/// The record of that value at that place, keyed by the customer.
+/// The record with this value at this place, keyed by the customer.
 pub(crate) fn record(
     partition: i32,
     offset: i64,

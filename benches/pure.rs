@@ -161,7 +161,7 @@ fn encoding(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A bulk create of 100 orders with that many lines each.
+/// A bulk create of 100 orders with this many lines each.
 fn bulk(lines: usize) -> Call {
     let (pipeline, now) = (pipeline(), now());
     let items = (0..100).map(|number: u64| {

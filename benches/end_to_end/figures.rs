@@ -1,4 +1,4 @@
-//! The figures of loopback runs, and how they are shown: the median, and what the lowest and highest run had.
+//! The figures of loopback runs, and how they are shown: the median, with the lowest and the highest run.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::usage::Busy;
 use crate::workload::Workload;
 
-/// What one run came to.
+/// The result of one run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Figures {
     /// The workload's name.
@@ -18,13 +18,13 @@ pub(crate) struct Figures {
     pub(crate) seconds: f64,
     /// Seconds of processor time by part of the process.
     pub(crate) busy: Busy,
-    /// Resident memory when the first record came; the broker's records are in it.
+    /// Resident memory when the first record came; it includes the broker's records.
     pub(crate) before_mib: f64,
-    /// The most there was from then on.
+    /// The peak from then on.
     pub(crate) peak_mib: f64,
     /// Requests to the API.
     pub(crate) requests: u64,
-    /// Of them, by class.
+    /// The same by class.
     pub(crate) classes: BTreeMap<String, u64>,
     /// Records that led to a request and were confirmed.
     pub(crate) delivered: u64,
@@ -32,7 +32,7 @@ pub(crate) struct Figures {
     pub(crate) bulk: (u64, u64),
 }
 
-/// What belongs to the worker; the rest of the process plays the world around it.
+/// The parts that belong to the worker; the rest of the process plays the world around it.
 const OWN: [&str; 4] = [
     "pump and HTTP client",
     "mapper",

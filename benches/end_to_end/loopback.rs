@@ -1,6 +1,6 @@
 //! One loopback run: embedded broker, the worker's pump, the simulator on a socket; the quota never binds.
 //!
-//! All records stand on the topic before the pump starts, so that nothing but the worker is waited for. That is bounded by
+//! All records are on the topic before the pump starts, so that the run waits only for the worker. Their number is bounded by
 //! what the embedded broker keeps of a partition, hence the many partitions.
 
 use std::collections::HashMap;
@@ -42,7 +42,7 @@ use crate::workload::{Customers, Fate, Messages, Workload};
 const DEAD_LETTERS: &str = "shop.events.dead";
 const PARTITIONS: i32 = 24;
 const TOKEN: &str = "bench-key";
-/// 100,000 requests a minute on a clock 60 times faster: 80,000 a second may leave, far more than ever do.
+/// 100,000 requests a minute on a clock that runs 60 times faster: 80,000 a second may leave, far more than ever do.
 const LIMIT: u32 = 100_000;
 const TIME_SCALE: f64 = 60.0;
 const SHARE: f64 = 0.8;
@@ -50,10 +50,10 @@ const SHARE: f64 = 0.8;
 const RECORD_OVERHEAD: usize = 100;
 /// A run that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// How often the tally is looked at.
+/// How often the tally is read.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// What must come of the records of a run.
+/// What must become of the records of a run.
 #[derive(Debug, Default)]
 struct Expected {
     delivered: u64,
@@ -98,7 +98,7 @@ async fn simulator() -> std::io::Result<Server> {
     Server::start(config, SocketAddr::from(([127, 0, 0, 1], 0))).await
 }
 
-/// The worker as it runs by default: budget, prefetch and threads as without settings.
+/// The worker with its defaults for budget, prefetch and threads.
 fn parts(kafka: &KafkaSettings, url: &str, observer: Observer) -> anyhow::Result<PumpParts> {
     let mapping = Mapping::compile(MAPPING, "schemas/mappings/segment.yaml")
         .map_err(|faults| anyhow::anyhow!("the shipped mapping has {} faults", faults.len()))?;
@@ -243,7 +243,7 @@ async fn deliver(
     })
 }
 
-/// A figure of a run that lost or repeated something is worth nothing.
+/// If a run lost or repeated something, its figures are worth nothing.
 fn check(tally: &Tally, expected: &Expected, account: &Account) -> anyhow::Result<()> {
     let skipped: u64 = tally.skipped.values().sum();
     let dead_lettered: u64 = tally.dead_lettered.values().sum();

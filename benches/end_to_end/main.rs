@@ -1,8 +1,8 @@
 //! The whole worker against the simulator, over loopback and in virtual time.
 //!
-//! Over loopback the quota is out of the way, to see what a record costs; in virtual time it is real, to see how well it is
-//! used. Every loopback run has a process of its own (this program, started with `--one`), so that memory and processor
-//! time are that run's. `docs/benchmarks.md` says what the figures mean.
+//! Over loopback the quota never limits, to see what a record costs; in virtual time it is real, to see how well it is
+//! used. Every loopback run is a process of its own (this program, started with `--one`), so that memory and processor
+//! time belong to that run. `docs/benchmarks.md` says what the figures mean.
 //!
 //! `--runs N` repeats each loopback workload, `--only NAME` runs one workload, `--test` runs everything once and small.
 

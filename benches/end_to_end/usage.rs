@@ -5,7 +5,7 @@ use std::fs;
 
 use anyhow::Context as _;
 
-/// Processor time by what the thread works for.
+/// Processor time by the part of the process that a thread works for.
 pub(crate) type Busy = BTreeMap<String, f64>;
 
 /// Seconds of processor time of every living thread, summed by [`part_of`].
@@ -27,7 +27,7 @@ pub(crate) fn busy() -> anyhow::Result<Busy> {
     Ok(busy)
 }
 
-/// The part of the process that a thread of that name belongs to.
+/// The part of the process that a thread with this name belongs to.
 fn part_of(thread: &str) -> &'static str {
     match thread {
         "worker" => "pump and HTTP client",
@@ -40,7 +40,7 @@ fn part_of(thread: &str) -> &'static str {
     }
 }
 
-/// What was used between two looks.
+/// What was used between two measurements.
 pub(crate) fn since(before: &Busy, after: &Busy) -> Busy {
     after
         .iter()
@@ -51,7 +51,7 @@ pub(crate) fn since(before: &Busy, after: &Busy) -> Busy {
         .collect()
 }
 
-/// Lets the peak of the memory begin anew.
+/// Resets the peak of the memory.
 pub(crate) fn forget_peak() -> anyhow::Result<()> {
     fs::write("/proc/self/clear_refs", "5").context("the peak of the memory cannot be reset")
 }

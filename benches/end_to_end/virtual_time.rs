@@ -1,6 +1,6 @@
 //! The machine and the simulator in virtual time at the real quota: how much of it is spent, and on what.
 //!
-//! The same world as in the tests of virtual time: real encoding and classification, jobs of the simulator's usual length
+//! The same world as in the tests in virtual time: real encoding and classification, jobs of the simulator's usual length
 //! (about five seconds), answers after 80 ms. The figures are exact and the same in every run.
 
 use std::collections::BTreeMap;
@@ -34,16 +34,16 @@ pub(crate) enum Scenario {
     ShopStream,
 }
 
-/// What the worker may use of the limit; the world says so too.
+/// What the worker may use of the limit, as in the world's own settings.
 const SHARE: f64 = 0.8;
 const PARTITIONS: i32 = 6;
 /// When the first event happened, epoch milliseconds: before the simulator's clock begins.
 const START_MS: i64 = 1_767_225_600_000 - 3_600_000;
-/// How far time moves between two looks.
+/// How far time moves between two measurements.
 const LOOK: Duration = Duration::from_millis(500);
 /// A scenario that takes longer, in virtual time, has failed.
 const PATIENCE: Duration = Duration::from_secs(4 * 3_600);
-/// With that many events waiting at its end, a window counts as one with a backlog.
+/// With this many events waiting at its end, a window counts as one with a backlog.
 const BACKLOG: usize = 100;
 
 impl Scenario {
@@ -66,7 +66,7 @@ impl Scenario {
         }
     }
 
-    /// Records for about five minutes, and how many of them come every [`LOOK`]; `None`: all at once.
+    /// Records for about five minutes, and how many of them arrive every [`LOOK`]; `None`: all at once.
     fn records(self, limit: u64, short: bool) -> (u64, Option<u64>) {
         let part = if short { 20 } else { 1 };
         match self {
@@ -77,7 +77,7 @@ impl Scenario {
     }
 }
 
-/// Plays a scenario and says what came of it.
+/// Plays a scenario and returns its result.
 pub(crate) fn run(scenario: Scenario, limit: u32, short: bool) -> anyhow::Result<String> {
     let config = Config {
         limit: u64::from(limit),
@@ -89,7 +89,7 @@ pub(crate) fn run(scenario: Scenario, limit: u32, short: bool) -> anyhow::Result
     world.assign_all(replica);
     let mut source = Source::new(scenario.workload())?;
     let mut put = 0;
-    // Events that waited for a permit, at each look.
+    // Events that waited for a permit, at each measurement.
     let mut waiting: Vec<usize> = Vec::new();
     while put < records || !world.is_done() {
         for _ in 0..pace.unwrap_or(records).min(records - put) {

@@ -1,4 +1,4 @@
-//! Which records, in which proportion.
+//! Which records there are, and in which proportion.
 
 use bytes::Bytes;
 
@@ -17,18 +17,18 @@ pub(crate) enum Workload {
     Shop,
 }
 
-/// One record to be.
+/// One record to write.
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
-    /// Who; all of a customer's records go to one partition.
+    /// Whose it is; all of a customer's records go to one partition.
     pub(crate) customer: u64,
-    /// What.
+    /// Its value.
     pub(crate) value: Bytes,
     /// Whether it leads to a request, or to a dead letter.
     pub(crate) fate: Fate,
 }
 
-/// What must come of a record.
+/// What must become of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// It leads to a request.
@@ -42,9 +42,9 @@ pub(crate) enum Fate {
 /// Whose the records are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Customers {
-    /// All have about as many: otherwise the API's limit of creates for one customer is what is measured.
+    /// All have about as many records: otherwise the API's limit of creates for one customer would be measured.
     Even,
-    /// A fifth of them has nearly half.
+    /// A fifth of the customers has nearly half of the records.
     Skewed,
 }
 
@@ -75,7 +75,7 @@ impl Workload {
         }
     }
 
-    /// The workload of that name.
+    /// The workload with this name.
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -111,7 +111,7 @@ impl Workload {
 }
 
 impl Messages {
-    /// Messages that begin at that time, a millisecond apart.
+    /// Messages that begin at this time, a millisecond apart.
     pub(crate) fn new(workload: Workload, customers: Customers, start_ms: i64) -> Self {
         Self {
             workload,

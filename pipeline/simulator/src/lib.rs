@@ -4,8 +4,8 @@
 //! ([`SWITCHES`]).
 //!
 //! It serves development and demonstrations, and it is the judge in end-to-end tests of programs that
-//! write to Kustomer: it counts by itself what was accepted, refused, repeated and out of order
-//! ([`Account`]). Therefore it shares no code with the programs it judges.
+//! write to Kustomer: it counts independently what was accepted, refused, repeated and out of order
+//! ([`Account`]). For that reason it shares no code with the programs that it judges.
 //!
 //! [`Sim`] is a pure state machine: a request and the time go in, a reply comes out, nothing else
 //! happens. It runs in virtual time inside tests. [`server::Server`] puts it on a socket with a clock.
@@ -31,7 +31,7 @@
 //! # Faults
 //!
 //! A [`FaultScript`] is a JSON document with a list of rules, each with conditions (`when`) and an
-//! action (`do`); see there for the form. It is given at the start or sent to `POST /_sim/faults`.
+//! action (`do`); its page shows the form. It is given at the start or sent to `POST /_sim/faults`.
 
 mod api;
 mod config;

@@ -131,7 +131,7 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => error.exit(),
     };
-    // what is wrong with the command line is said before anything starts
+    // mistakes on the command line are reported before anything starts
     let config = match config(&args) {
         Ok(config) => config,
         Err(error) => return complain(&error, 2),
@@ -143,7 +143,7 @@ fn main() -> ExitCode {
 }
 
 fn complain(error: &anyhow::Error, code: u8) -> ExitCode {
-    // nobody is left to tell when stderr is gone
+    // without stderr there is nobody to tell
     let _told = writeln!(std::io::stderr(), "error: {error:#}");
     ExitCode::from(code)
 }

@@ -1,4 +1,4 @@
-//! Errors as the API gives them, in either of its two shapes.
+//! Errors as the API returns them, in either of its two shapes.
 
 use serde_json::{Value, json};
 
@@ -70,7 +70,7 @@ pub(crate) struct ApiError {
     pub(crate) parameter: Option<Box<str>>,
     pub(crate) pointer: Option<Box<str>>,
     pub(crate) detail: Option<Box<str>>,
-    /// For a 429: when the limit gives way.
+    /// For a 429: when the limit ends.
     pub(crate) retry_at: Option<SimTime>,
 }
 

@@ -115,7 +115,7 @@ impl Request {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Bytes of the body: what arrived or what `content-length` announces, whichever is more.
+    /// Bytes of the body: those that arrived, or those that `content-length` announces if that is more.
     #[must_use]
     pub fn body_len(&self) -> usize {
         let announced = self
@@ -125,7 +125,7 @@ impl Request {
     }
 }
 
-/// The answer to one request, with what the network shall do to it.
+/// The answer to one request, with what the network does to it.
 #[derive(Debug, Clone)]
 pub struct Reply {
     /// HTTP status.
@@ -148,7 +148,7 @@ impl Reply {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The body as JSON; `Null` when it is empty or no JSON.
+    /// The body as JSON; `Null` if it is empty or not JSON.
     #[must_use]
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_default()

@@ -37,9 +37,9 @@ impl Default for Roles {
 }
 
 impl Roles {
-    /// Reads `all`, a list of roles, or a list of roles to take away from all (`-org.tracking`).
+    /// Reads `all`, a list of roles, or a list of roles to remove from all (`-org.tracking`).
     ///
-    /// `None` when a name is no role, or when both forms are mixed.
+    /// `None` if a name is not a role, or if both forms are mixed.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let names: Vec<&str> = text

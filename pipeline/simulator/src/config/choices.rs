@@ -114,11 +114,11 @@ choices! {
         /// They may not: 400, as the older stack did.
         Refuse = "refuse",
     }
-    /// What a create with an external id that exists already does to `KObject`s.
+    /// What a `KObject` create does if its external id exists already.
     Duplicates {
         /// 409, or an item error.
         Refuse = "refuse",
-        /// A second object beside the first.
+        /// It creates a second object beside the first.
         Allow = "allow",
         /// The first object is updated, silently.
         Update = "update",
@@ -146,11 +146,11 @@ choices! {
         /// The old document can still be read.
         Stale = "stale",
     }
-    /// What a badly shaped item does to a bulk request.
+    /// What a malformed item does to a bulk request.
     BulkInvalid {
-        /// The whole request is refused, the error names the item.
+        /// The whole request is refused, and the error names the item.
         Request = "request",
-        /// The whole request is refused, the error does not name the item.
+        /// The whole request is refused, and the error does not name the item.
         RequestUnnamed = "request-unnamed",
         /// Only the item fails, when the job runs.
         Item = "item",

@@ -28,7 +28,7 @@ pub struct Config {
     /// Requests that the organisation has per minute, over all keys.
     pub limit: u64,
     /// How many times faster than real time the clock of [`crate::server::Server`] runs. The core has
-    /// no clock and ignores it.
+    /// no clock and ignores this.
     pub time_scale: f64,
     /// The API keys that exist.
     pub tokens: Vec<String>,
@@ -64,7 +64,7 @@ impl Config {
     /// Sets one switch by its name on the command line.
     ///
     /// # Errors
-    /// The name or the value is not known; the error lists what is.
+    /// The name or the value is unknown; the error lists the known ones.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), SwitchError> {
         self.switches.set(name, value)
     }

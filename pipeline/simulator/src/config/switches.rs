@@ -95,7 +95,7 @@ impl Switches {
     /// Sets one switch by its name on the command line.
     ///
     /// # Errors
-    /// The name or the value is not known; the error lists what is.
+    /// The name or the value is unknown; the error lists the known ones.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), SwitchError> {
         let Some(switch) = SWITCHES.iter().find(|switch| switch.name == name) else {
             return Err(SwitchError::Unknown {
@@ -164,7 +164,7 @@ impl SwitchInfo {
         (self.values)()
     }
 
-    /// The value it has when nobody sets it.
+    /// The default value.
     #[must_use]
     pub fn default_value(&self) -> String {
         (self.get)(&Switches::default())

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::endpoint::Endpoint;
 
-/// A fault script: rules that are asked for every request, in order. All that apply take effect
+/// A fault script: rules that are checked for every request, in order. All that apply take effect
 /// together; of several answers (`status`, `reset_before`) the first wins.
 ///
 /// ```
@@ -46,7 +46,7 @@ pub struct FaultRule {
     pub action: FaultAction,
 }
 
-/// When a rule applies: all conditions that are given must hold.
+/// When a rule applies: all given conditions must hold.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultWhen {
@@ -101,7 +101,7 @@ pub enum FaultAction {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         p99_ms: Option<u64>,
     },
-    /// The request is answered with this status and not carried out.
+    /// The request is answered with this status and not executed.
     Status {
         /// 400 to 599.
         status: u16,
@@ -112,9 +112,9 @@ pub enum FaultAction {
         #[serde(default = "yes")]
         body: bool,
     },
-    /// The connection is dropped, the request is not carried out.
+    /// The connection is dropped, and the request is not executed.
     ResetBefore {},
-    /// The request is carried out, then the connection is dropped.
+    /// The request is executed, then the connection is dropped.
     ResetAfter {},
     /// The body trickles out over `ms`.
     SlowBody {
@@ -127,7 +127,7 @@ pub enum FaultAction {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         bytes: Option<usize>,
     },
-    /// The request is carried out, but the body is no JSON.
+    /// The request is executed, but the body is not JSON.
     GarbageBody {},
     /// The bulk job that this request submits completes `for_ms` later, or never.
     StuckJob {
@@ -145,7 +145,7 @@ pub enum FaultAction {
     },
     /// A bulk request whose items carry `_clientRef` is refused with 400.
     RefuseClientRef {},
-    /// Others spend this many requests per minute of the budget. Only the time of `when` is looked at.
+    /// Others spend this many requests of the budget per minute. Only the times in `when` apply.
     Drain {
         /// Requests per minute.
         per_minute: u64,
@@ -183,7 +183,7 @@ impl FaultAction {
 /// A script that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FaultScriptError {
-    /// It is no JSON, or not of this form.
+    /// It is not JSON, or does not have this form.
     #[error("the fault script cannot be read: {0}")]
     Form(#[from] serde_json::Error),
     /// A rule makes no sense.
@@ -208,7 +208,7 @@ impl FaultScript {
         Ok(script)
     }
 
-    /// Checks a script that was put together in code.
+    /// Checks a script that was built in code.
     ///
     /// # Errors
     /// A rule makes no sense.

@@ -14,7 +14,7 @@ pub(crate) struct Index<'a> {
     pub(crate) limit: u64,
     pub(crate) account: &'a Account,
     pub(crate) customers: &'a [CustomerView],
-    /// How many match the search; the list may be shorter.
+    /// How many customers match the search; the list may be shorter.
     pub(crate) found: usize,
     pub(crate) search: &'a str,
     /// Switches that are not at their default, with their values.

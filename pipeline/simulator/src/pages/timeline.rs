@@ -34,7 +34,7 @@ pub(crate) fn timeline(timeline: &Timeline) -> String {
     )
 }
 
-/// Renders the answer for a name that leads to nobody.
+/// Renders the answer for a name that no customer has.
 pub(crate) fn no_customer(name: &str) -> String {
     let body = format!(
         "<div class=\"wrap\"><div class=\"card\"><h1>No such customer</h1>\
@@ -173,7 +173,7 @@ fn card(object: &ObjectView) -> String {
     html
 }
 
-// Lists of objects become tables, everything else stands in the grid.
+// Lists of objects become tables, everything else goes into the grid.
 fn data_part(data: &Map<String, Value>) -> String {
     let (mut plain, mut tables) = (String::new(), String::new());
     for (name, found) in data {

@@ -13,7 +13,7 @@ pub struct CustomerView {
     pub id: String,
     /// External id.
     pub external_id: Option<String>,
-    /// Name, else e-mail, phone or external id.
+    /// Name, or e-mail, phone or external id if there is none.
     pub display_name: String,
     /// Objects that exist.
     pub kobjects: u64,
@@ -45,7 +45,7 @@ pub struct ObjectView {
     pub custom: Map<String, Value>,
     /// Description, icon, images, data, tags and `importedAt`, where given.
     pub rest: Map<String, Value>,
-    /// The time it was given or came into being, in milliseconds since the Unix epoch.
+    /// The `createdAt` that it was given, or else when it was created, in milliseconds since the Unix epoch.
     pub created_at: SimTime,
     /// When it was written last.
     pub updated_at: SimTime,
@@ -96,7 +96,7 @@ pub enum TimelineItem {
 }
 
 impl TimelineItem {
-    /// What it is ordered by: an object's creation, a session's last event.
+    /// What entries are ordered by: an object's creation, a session's last event.
     #[must_use]
     pub const fn time(&self) -> SimTime {
         match self {

@@ -51,7 +51,7 @@ impl Listener for CuttableListener {
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         let (stream, address) = Listener::accept(&mut self.listener).await;
-        // small replies must not wait for more; failing to say so costs only time
+        // small replies must not wait for more data; if this cannot be set, it only costs time
         let _set = stream.set_nodelay(true);
         (
             CuttableStream {

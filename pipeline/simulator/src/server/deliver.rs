@@ -62,7 +62,7 @@ fn pieces(body: &Bytes, pace: Duration) -> impl stream::Stream<Item = io::Result
     })
 }
 
-// The beginning of the body, then an error, upon which the connection closes.
+// The beginning of the body, then an error that closes the connection.
 fn broken(
     beginning: Bytes,
     cutter: Cutter,

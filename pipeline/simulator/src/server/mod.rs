@@ -1,7 +1,7 @@
 //! The simulator on a socket: HTTP around [`Sim`], with a clock.
 //!
-//! The state stands behind one lock that is never held across an await; a request is decided in
-//! microseconds, and everything that takes time (delays, slow bodies) happens outside of it.
+//! The state is behind one lock that is never held across an await. A request is decided in
+//! microseconds, and everything that takes time (delays, slow bodies) happens outside the lock.
 
 mod connection;
 mod deliver;
@@ -27,7 +27,7 @@ use crate::time::SimTime;
 use crate::time::clock::Clock;
 use connection::{CuttableListener, Cutter};
 
-/// Bodies are read up to this size; what is larger is refused by its announced length.
+/// Bodies are read up to this size; larger ones are refused by their announced length.
 const LARGEST_BODY: usize = 8 << 20;
 
 /// How long requests in progress may take when the server stops.
@@ -119,14 +119,13 @@ impl Server {
         self.shared.clock.now()
     }
 
-    /// What it counted until now.
+    /// What it has counted so far.
     #[must_use]
     pub fn account(&self) -> Account {
         self.with(|sim| sim.account())
     }
 
-    /// Looks at the simulator, or changes it, at the present time of its clock. Requests wait
-    /// meanwhile.
+    /// Reads or changes the simulator at the present time of its clock. Requests wait meanwhile.
     pub fn with<T>(&self, look: impl FnOnce(&mut Sim) -> T) -> T {
         let mut sim = self.shared.lock();
         let now = self.shared.clock.now();

@@ -15,7 +15,7 @@ use crate::organisation::store::compare_versions;
 use crate::time::parse_instant;
 
 impl Sim {
-    /// What was counted until the latest time it was told.
+    /// What was counted up to the latest time that it was given.
     #[must_use]
     pub fn account(&self) -> Account {
         let mut account = self.counts.clone();
@@ -26,7 +26,7 @@ impl Sim {
         account
     }
 
-    /// The journal from the entry after number `since` on, as far as it reaches back.
+    /// The journal's entries after number `since`, as far back as it reaches.
     pub fn journal(&self, since: u64) -> impl Iterator<Item = JournalEntry> {
         self.journal.since(since)
     }
@@ -111,7 +111,7 @@ impl Sim {
         self.counts.set_back.kobjects += u64::from(set_back);
     }
 
-    /// Notes what was written of an object; under another version than before, only that.
+    /// Records what was written of an object. A write under another version clears what was recorded before.
     pub(super) fn note_written(&mut self, position: u32, afresh: bool, print: u64) -> bool {
         let Some(object) = self.store.objects.get_mut(position) else {
             return false;
@@ -122,7 +122,7 @@ impl Sim {
         object.history.note(print)
     }
 
-    /// Judges what an identification says of a customer, beside whom it means.
+    /// Judges what an identification says about a customer, apart from naming the customer.
     pub(super) fn judge_identity(&mut self, customer: u32, identity: &Map<String, Value>) {
         let mut said = identity.clone();
         said.retain(|field, _| !super::tracking::is_address(field));
@@ -146,7 +146,7 @@ impl Sim {
     }
 }
 
-/// A print of what a body says.
+/// A fingerprint of what a body says.
 pub(super) fn print_of(body: &Map<String, Value>) -> u64 {
     let mut hasher = DefaultHasher::new();
     Value::Object(body.clone()).to_string().hash(&mut hasher);

@@ -66,7 +66,7 @@ impl Sim {
         ))
     }
 
-    /// The customer that a read by id gives: merged ones as the switch says.
+    /// The customer that a read by id returns; for merged ones the switch decides.
     pub(super) fn readable_customer(&self, id: &str) -> Option<u32> {
         let position = self.store.customer_position(id)?;
         match self.store.customers.get(position)?.state {
@@ -240,7 +240,7 @@ impl Sim {
     }
 }
 
-// Contact points, tags and custom attributes come together; in everything else the target wins.
+// Contact points, tags and custom attributes are combined; in everything else the target wins.
 fn merged_document(
     source: &Map<String, Value>,
     mut target: Map<String, Value>,

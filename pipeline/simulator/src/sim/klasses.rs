@@ -115,7 +115,7 @@ impl Sim {
         Ok(Done::read(&self.metadata_document(&call.name)))
     }
 
-    /// Keys of `properties` are merged into what is there; the other parts are replaced.
+    /// Keys of `properties` are merged into the existing ones; the other parts are replaced.
     pub(super) fn put_metadata(&mut self, request: &Request, call: &Call) -> Answer {
         self.check_resource(&call.name)?;
         let mut body = object_of(request)?;

@@ -68,7 +68,7 @@ pub struct Sim {
     date: (i64, String),
 }
 
-/// A request that was carried out.
+/// A request that was executed.
 #[derive(Debug)]
 struct Done {
     status: u16,
@@ -176,8 +176,8 @@ impl Sim {
         self.reply(&call, &plan, answer, admission)
     }
 
-    /// Lets time pass until `now`: runs what is due of the bulk jobs and ends windows of the budget.
-    /// [`Sim::handle`] does it by itself; needed before reading the account at a later time.
+    /// Lets time pass until `now`: runs the due steps of bulk jobs and ends windows of the budget.
+    /// [`Sim::handle`] does so by itself; call it before you read the account at a later time.
     pub fn advance(&mut self, now: SimTime) {
         while let Some(due) = self.jobs.next_due().filter(|due| *due <= now) {
             self.now = self.now.max(due);
@@ -193,7 +193,7 @@ impl Sim {
         self.jobs.next_due()
     }
 
-    /// The latest time it was told.
+    /// The latest time that it was given.
     #[must_use]
     pub const fn now(&self) -> SimTime {
         self.now
@@ -205,8 +205,8 @@ impl Sim {
         &self.config
     }
 
-    /// Forgets everything and starts again with the configuration it was made with. Ids that were
-    /// given out before will not be found.
+    /// Forgets everything and starts again with the original configuration. Earlier ids will not be
+    /// found.
     pub fn reset(&mut self) {
         let now = self.now;
         *self = Self::started(self.config.clone(), self.resets.wrapping_add(1));

@@ -6,7 +6,7 @@ use super::Sim;
 use crate::config::SearchAttributes;
 use crate::organisation::store::{Event, Kind};
 
-/// Attributes of a customer that are lists even when nothing was written.
+/// Attributes of a customer that are lists even if nothing was written.
 const LISTS: [&str; 9] = [
     "externalIds",
     "emails",
@@ -82,7 +82,7 @@ impl Sim {
         })
     }
 
-    /// The resource of a customer as a search gives it.
+    /// The resource of a customer as a search returns it.
     pub(super) fn search_result(&self, position: u32) -> Value {
         let mut resource = self.customer_resource(position);
         if self.config.switches.search_attributes == SearchAttributes::Brief

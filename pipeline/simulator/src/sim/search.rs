@@ -1,4 +1,4 @@
-//! Customer search, as far as it serves to find customers by their identifiers.
+//! Customer search, as far as it is needed to find customers by their identifiers.
 
 use std::collections::BTreeSet;
 

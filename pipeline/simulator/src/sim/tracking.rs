@@ -1,10 +1,10 @@
 //! Tracking: events, identifications, and both at once.
 //!
 //! An identification finds its customer by external id, then e-mail, then phone, then the customer
-//! whom its visitor was identified as before; the first match wins. Identifiers that belong to
-//! somebody else stay there, and the account counts an identity conflict. An external id that is new
-//! joins a customer who has another one already (`externalIds`). Without a match a customer is
-//! created, so a deleted one comes into being again.
+//! that its visitor was identified as before; the first match wins. Identifiers that belong to
+//! somebody else stay with them, and the account counts an identity conflict. A new external id is
+//! added to a customer who has another one already (`externalIds`). Without a match a customer is
+//! created, so a deleted one is created again.
 
 use serde_json::{Map, Value, json};
 
@@ -84,7 +84,7 @@ impl Sim {
         }
     }
 
-    // A visitor id is one that a client chose, or one that an identification gave out.
+    // A visitor id is chosen by a client, or was given out by an identification.
     fn customer_of_visitor(&self, visitor: &str) -> Option<u32> {
         let noted = self.store.events.identified(visitor);
         let given = || self.store.ids.position(Kind::Visitor, visitor);

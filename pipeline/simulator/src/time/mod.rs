@@ -47,7 +47,7 @@ impl SimTime {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// The form in which the API gives times: RFC 3339 in UTC with three fractional digits.
+    /// The API's form of times: RFC 3339 in UTC with three fractional digits.
     #[must_use]
     pub fn rfc3339(self) -> String {
         self.formatted("%Y-%m-%dT%H:%M:%S%.3fZ")
@@ -74,7 +74,7 @@ impl SimTime {
 
 /// Reads an RFC 3339 date-time at full precision.
 ///
-/// The parser behind it is more liberal than the API (a blank in place of `T`, zone names in
+/// The parser behind it is more liberal than the API (a space instead of `T`, zone names in
 /// brackets), so the characters are checked first.
 pub(crate) fn parse_instant(text: &str) -> Option<jiff::Timestamp> {
     let bytes = text.as_bytes();

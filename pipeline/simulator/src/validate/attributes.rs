@@ -50,7 +50,7 @@ impl Checker<'_> {
     }
 
     /// Checks `meta`: at most 100 flat keys; `…Num` numbers, `…At` date-times, anything else strings
-    /// whose key holds neither `Num` nor `At`.
+    /// whose key contains neither `Num` nor `At`.
     pub(super) fn meta(&self, meta: &Map<String, Value>) -> Result<(), Breach> {
         at_most_100(meta)?;
         let lenient = self.switches.meta == config::Meta::Lenient;

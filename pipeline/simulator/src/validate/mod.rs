@@ -1,4 +1,4 @@
-//! Strict bodies: which fields a request may have and what they may hold.
+//! Strict bodies: which fields a request may have and what they may contain.
 //!
 //! Bodies are described by tables of [`Field`]s (`schema`); [`Checker`] walks a body along its table
 //! and stops at the first breach, as the API does: one breach per error.
@@ -18,7 +18,7 @@ use crate::api::error::ApiError;
 use crate::config::Switches;
 use crate::time::parse_instant;
 
-/// What a field may hold.
+/// What a field may contain.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Rule {
     /// A string of this many characters.
@@ -80,7 +80,7 @@ pub(crate) struct Checker<'a> {
     pub(crate) configured: Option<&'a Map<String, Value>>,
 }
 
-/// A breach of a rule, with the way to it from the root of the body.
+/// A breach of a rule, with its path from the root of the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Breach {
     path: Vec<String>,
@@ -106,8 +106,8 @@ impl Breach {
     /// The breach as an error that names the parameter only.
     pub(crate) fn unnamed(self) -> ApiError {
         let parameter = self.path.last().cloned().unwrap_or_default();
-        // the schema's path ends with the keyword; for a field that should not be there or is
-        // missing, the keyword belongs to the object around it
+        // the schema's path ends with the keyword; for an unknown or a missing field, the keyword
+        // belongs to the object around it
         let around = matches!(self.keyword, "additionalProperties" | "required");
         let kept = self.path.len().saturating_sub(usize::from(around));
         let is_field = |segment: &&String| !segment.bytes().all(|byte| byte.is_ascii_digit());

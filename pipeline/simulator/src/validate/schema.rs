@@ -93,7 +93,7 @@ pub(crate) const IDENTITY_EVENT: &[Field] = &[
     required("event", Rule::Strict(EVENT)),
 ];
 
-/// Create of a `KObject`, alone or in bulk.
+/// Create of a `KObject`, single or in bulk.
 pub(crate) const KOBJECT: &[Field] = &[
     required("title", Rule::Text { min: 1, max: 256 }),
     optional("customer", ANY_TEXT),
@@ -115,7 +115,7 @@ pub(crate) const KOBJECT: &[Field] = &[
     optional("importedAt", Rule::Date),
 ];
 
-/// Update of a `KObject`, alone or in bulk (there with an `id`).
+/// Update of a `KObject`, single or in bulk (there with an `id`).
 pub(crate) const KOBJECT_UPDATE: &[Field] = &[
     optional("title", Rule::Text { min: 1, max: 256 }),
     optional("externalId", EXTERNAL_ID),
@@ -138,7 +138,7 @@ pub(crate) const KOBJECT_UPDATE: &[Field] = &[
 
 const CONTACTS: usize = 10;
 
-/// Create and update of a customer, alone or in bulk.
+/// Create and update of a customer, single or in bulk.
 pub(crate) const CUSTOMER: &[Field] = &[
     nullable("name", ANY_TEXT),
     nullable("company", ANY_TEXT),

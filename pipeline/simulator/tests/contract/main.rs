@@ -146,7 +146,7 @@ impl Api {
         self.server.account()
     }
 
-    /// Creates a customer and gives its id.
+    /// Creates a customer and returns its id.
     async fn customer(&self, external_id: &str) -> String {
         self.post("/v1/customers", json!({ "externalId": external_id }))
             .await
@@ -154,7 +154,7 @@ impl Api {
             .id()
     }
 
-    /// Creates an order and gives its id.
+    /// Creates an order and returns its id.
     async fn order(&self, body: Value) -> String {
         self.post("/v1/klasses/order", body).await.expect(201).id()
     }
@@ -165,7 +165,7 @@ impl Api {
             .expect(200);
     }
 
-    /// Waits until a job is complete and gives the attributes of its batches.
+    /// Waits until a job is complete and returns the attributes of its batches.
     async fn finished(&self, job: &str) -> Vec<Value> {
         for _ in 0..500 {
             let state = self
@@ -189,7 +189,7 @@ impl Api {
         panic!("job {job} did not complete");
     }
 
-    /// Submits a bulk request and gives the results of all items once they are there.
+    /// Submits a bulk request and returns the results of all items once there are any.
     async fn bulk(&self, method: Method, path: &str, items: Value) -> Vec<Value> {
         let submitted = self.send(method, path, Some(items.to_string())).await;
         assert!(matches!(submitted.status, 200 | 201), "{}", submitted.text);

@@ -43,7 +43,7 @@ async fn klasses_are_created_listed_read_and_changed() {
     api.post("/v1/klasses", json!({"displayName": "x"}))
         .await
         .expect(400);
-    // an object takes the icon of its klass
+    // an object inherits the icon of its klass
     let got = api
         .post("/v1/klasses/invoice", json!({"title": "x"}))
         .await

@@ -94,7 +94,7 @@ async fn identities_match_by_external_id_then_email_then_phone() {
         by_email
     );
     assert_eq!(api.account().identity_conflicts, 2);
-    // a new external id joins the one who has the e-mail, also beside another external id
+    // a new external id is added to the customer who has the e-mail, even beside another external id
     assert_eq!(
         id_of(json!({"externalId": "u2", "email": "a@b.c"})).await,
         by_email
@@ -225,7 +225,7 @@ async fn events_are_read_back_in_sessions() {
     api.get(&format!("/v1/customers/{customer}/sessions/s2/events"))
         .await
         .expect(404);
-    // the dead list and the form that never was
+    // the list that no longer works, and the form that never existed
     api.get(&format!("/v1/customers/{customer}/events"))
         .await
         .expect(404);

@@ -1,4 +1,4 @@
-//! A bounded journal of requests: what was asked and what came of it, without any body.
+//! A bounded journal of requests: what was asked and what the answer was, without bodies.
 
 use std::collections::VecDeque;
 

@@ -88,11 +88,11 @@ pub struct Accepted {
     pub tracking: u64,
     /// `identity` requests.
     pub identities: u64,
-    /// Customers that came into being by whatever request.
+    /// Customers that were created, by whatever request.
     pub customers_created: u64,
     /// Updates of customers through the customer endpoints.
     pub customers_updated: u64,
-    /// Objects that came into being.
+    /// Objects that were created.
     pub kobjects_created: u64,
     /// Updates of objects.
     pub kobjects_updated: u64,
@@ -107,13 +107,13 @@ pub struct Judged {
     pub kobjects: u64,
 }
 
-/// Something older that was written over something newer, although no version or time says so. A customer who takes a former
-/// name again counts, too: tests let every name and state be said once.
+/// Something older that was written over something newer, although no version or time shows it. A customer who takes a former
+/// name again counts, too, so tests use every name and state only once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetBack {
-    /// Identifications that say what an earlier one of the customer said, after one that said something else.
+    /// Identifications that repeat an earlier one of the customer, after one that said something else.
     pub identities: u64,
-    /// Updates of an object that write what was written before under the same version, and replaced since.
+    /// Updates of an object that write what was already written under the same version, and has been replaced since.
     pub kobjects: u64,
 }
 

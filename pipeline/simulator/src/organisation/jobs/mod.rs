@@ -1,7 +1,7 @@
-//! Bulk jobs: what was submitted, when which of its items run, and what came of each.
+//! Bulk jobs: what was submitted, when each of its items runs, and what became of it.
 //!
 //! A job waits, then runs its items in a random order in batches; a batch runs in two steps, so that
-//! it can be seen half done. The steps of all jobs share one agenda, ordered by time.
+//! it can be seen half done. The steps of all jobs are on one agenda, ordered by time.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -42,11 +42,11 @@ impl Work {
 #[derive(Debug)]
 pub(crate) struct Item {
     pub(crate) body: Map<String, Value>,
-    /// It was badly shaped, or a fault wants it to fail.
+    /// It was malformed, or a fault makes it fail.
     pub(crate) failure: Option<String>,
 }
 
-/// What came of an item.
+/// What became of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ItemResult {
     Created(u32),
@@ -134,7 +134,7 @@ pub(crate) struct Due {
     batch: usize,
     pub(crate) work: Work,
     pub(crate) key: u16,
-    /// Positions within the job and the items to be carried out.
+    /// Positions within the job, and the items to run.
     pub(crate) items: Vec<(usize, Item)>,
 }
 
@@ -261,7 +261,7 @@ impl Jobs {
         }
     }
 
-    /// Takes the next step off the agenda with the items that it carries out.
+    /// Takes the next step off the agenda, with the items that it runs.
     pub(crate) fn next_step(&mut self) -> Option<Due> {
         let (_, step) = self.agenda.pop_first()?;
         let job = self.all.get_mut(&step.job)?;
@@ -284,7 +284,7 @@ impl Jobs {
         })
     }
 
-    /// Notes what came of the items of a step.
+    /// Records what became of the items of a step.
     pub(crate) fn settle(&mut self, now: SimTime, due: &Due, results: Vec<(usize, ItemResult)>) {
         let Some(job) = self.all.get_mut(&due.job) else {
             return;

@@ -24,7 +24,7 @@ impl<K: Hash + Eq> KeyedLimit<K> {
         }
     }
 
-    /// Counts one use of `key`; when its minute is full, says when that ends.
+    /// Counts one use of `key`. If its minute is full, returns when that minute ends.
     pub(crate) fn admit(&mut self, now: SimTime, key: K) -> Result<(), SimTime> {
         if self.per_minute == 0 {
             return Ok(());
@@ -42,7 +42,7 @@ impl<K: Hash + Eq> KeyedLimit<K> {
         }
     }
 
-    // Windows that ended say nothing any more.
+    // Windows that have ended do not matter any more.
     fn sweep(&mut self, now: SimTime) {
         if now.since(self.swept_at) >= MINUTE {
             self.windows

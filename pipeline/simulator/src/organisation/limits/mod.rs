@@ -1,6 +1,6 @@
 //! The limits of the API: the budget of the organisation and the smaller ones beside it.
 //!
-//! An implementation of its own on purpose: it judges programs that pace themselves.
+//! Deliberately a separate implementation: it judges programs that pace themselves.
 
 mod keyed;
 mod org;

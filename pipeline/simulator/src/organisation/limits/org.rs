@@ -19,11 +19,11 @@ pub(crate) struct Admission {
     pub(crate) admitted: bool,
     pub(crate) limit: u64,
     pub(crate) remaining: u64,
-    /// When requests are (again) admitted at the latest.
+    /// The latest time at which requests are admitted again.
     pub(crate) reset_at: SimTime,
 }
 
-/// The budget. Spending of others (`drain`, requests per minute) accrues evenly with time.
+/// The budget. What others spend (`drain`, requests per minute) accrues evenly with time.
 ///
 /// The fixed window begins with the first request after the last one ended; while others drain the
 /// budget, windows follow one another without a gap, as their requests open them. The account lists

@@ -1,4 +1,4 @@
-//! Customers and the identifiers that lead to them.
+//! Customers and their identifiers.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -35,7 +35,7 @@ pub(crate) struct Identifier {
 }
 
 impl Identifier {
-    /// E-mails compare without case, phones without the leading plus sign.
+    /// E-mails are compared ignoring case, phones without the leading plus sign.
     pub(crate) fn new(kind: IdentifierKind, text: &str) -> Self {
         let print = match kind {
             IdentifierKind::ExternalId => fingerprint(&kind, text),
@@ -93,7 +93,7 @@ pub(crate) struct Customer {
     pub(crate) events: Vec<u32>,
     /// The highest `meta.occurredAt` of its events, in microseconds.
     pub(crate) latest_occurred: Option<i64>,
-    /// What identifications said of it.
+    /// What identifications said about it.
     pub(crate) said: History,
 }
 
@@ -140,7 +140,7 @@ impl Customers {
             .filter(|(_, customer)| customer.state == CustomerState::Live)
     }
 
-    /// The customer whom an identifier belongs to.
+    /// The customer that an identifier belongs to.
     pub(crate) fn owner(&self, identifier: &Identifier) -> Option<u32> {
         self.owners.get(&identifier.print).copied()
     }
@@ -208,7 +208,7 @@ impl Customers {
         position
     }
 
-    /// Puts another document in place; the caller made sure that its identifiers are free.
+    /// Replaces the document; the caller has made sure that its identifiers are free.
     pub(crate) fn replace(
         &mut self,
         now: SimTime,
@@ -237,7 +237,7 @@ impl Customers {
         self.end(position, CustomerState::Deleted);
     }
 
-    /// Moves everything of `source` to `target` and lets `document` be the target's.
+    /// Moves everything of `source` to `target`, and makes `document` the target's.
     pub(crate) fn merge(
         &mut self,
         now: SimTime,

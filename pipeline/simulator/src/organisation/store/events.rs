@@ -88,12 +88,12 @@ impl Events {
         self.all.len() as u64
     }
 
-    /// Notes an event key; false when it was noted before.
+    /// Records an event key; `false` if it was recorded before.
     pub(crate) fn note_key(&mut self, key: &str) -> bool {
         self.keys.insert(fingerprint(&(), key))
     }
 
-    /// The customer whom a visitor was identified as.
+    /// The customer that a visitor was identified as.
     pub(crate) fn identified(&self, visitor: &str) -> Option<u32> {
         self.visitors.get(visitor)?.customer
     }
@@ -103,7 +103,7 @@ impl Events {
         self.visitors.get(visitor)?.events.last().copied()
     }
 
-    /// Notes who a visitor is; returns the events that were anonymous until now.
+    /// Records who a visitor is; returns the events that were anonymous until now.
     pub(crate) fn identify(&mut self, visitor: &str, customer: u32) -> Vec<u32> {
         let known = self.visitors.entry(visitor.into()).or_default();
         known.customer = Some(customer);

@@ -1,18 +1,18 @@
-//! What was said of one thing lately, so that it is noticed when something older is said again.
+//! What was said about one thing lately, to notice when something older is said again.
 
-/// As many earlier statements are kept.
+/// How many earlier statements are kept.
 const KEPT: usize = 16;
 
-/// Prints of statements; each stands once.
+/// Fingerprints of statements, each only once.
 #[derive(Debug, Default)]
 pub(crate) struct History {
     latest: Option<u64>,
-    // empty for almost everything there is
+    // empty for almost everything
     earlier: Vec<u64>,
 }
 
 impl History {
-    /// Notes a statement. `true` if it was made before, and another one since: the thing is set back.
+    /// Records a statement. `true` if it was made before and another one since: the thing is set back.
     pub(crate) fn note(&mut self, print: u64) -> bool {
         if self.latest == Some(print) {
             return false;
@@ -29,7 +29,7 @@ impl History {
         set_back
     }
 
-    /// From here on only what is said now counts.
+    /// From here on only later statements count.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }

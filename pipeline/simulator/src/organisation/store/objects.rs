@@ -23,12 +23,12 @@ pub(crate) struct Object {
     pub(crate) created_at: SimTime,
     pub(crate) updated_at: SimTime,
     pub(crate) rev: u64,
-    /// What was written under the version that it has.
+    /// What was written under its present version.
     pub(crate) history: History,
 }
 
 impl Object {
-    /// An object from a checked create body; what identifies it is taken out of the body.
+    /// An object from a checked create body; its identifiers are taken out of the body.
     pub(crate) fn new(
         now: SimTime,
         klass: u16,
@@ -180,7 +180,7 @@ impl Objects {
         position
     }
 
-    /// Updates an object; the caller made sure that a new external id is free.
+    /// Updates an object; the caller has made sure that a new external id is free.
     pub(crate) fn update(
         &mut self,
         now: SimTime,
@@ -215,7 +215,7 @@ impl Objects {
         self.release(position, klass, external_id.as_deref());
     }
 
-    /// Lets an object belong to another customer.
+    /// Gives an object to another customer.
     pub(crate) fn reassign(&mut self, position: u32, customer: u32) {
         if let Some(object) = at_mut(&mut self.all, position) {
             object.customer = Some(customer);

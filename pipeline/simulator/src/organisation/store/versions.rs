@@ -1,4 +1,4 @@
-//! Versions of objects, as writers keep them in an attribute, and which of two is the higher one.
+//! Versions of objects, as writers keep them in an attribute, and which of two is higher.
 
 use std::cmp::Ordering;
 
@@ -9,7 +9,7 @@ use crate::time::parse_instant;
 /// The attribute in which writers keep the version of an object.
 const VERSION: &str = "ingestVersionStr";
 
-/// How far an exponent may move the point.
+/// How far an exponent may shift the decimal point.
 const MAX_SHIFT: i32 = 400;
 
 /// The version in custom attributes.
@@ -20,8 +20,8 @@ pub(crate) fn version_of(custom: &Map<String, Value>) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// Compares versions: as times if both are, as numbers if both are, as texts if neither is anything else. A version of one
-/// sort beside one of another cannot be judged.
+/// Compares versions: as numbers if both are numbers, as times if both are times, and as texts if neither is anything else. Versions
+/// of different kinds cannot be judged.
 pub(crate) fn compare_versions(left: &str, right: &str) -> Option<Ordering> {
     match (number(left), number(right)) {
         (Some(left), Some(right)) => return Some(left.compare(&right)),
@@ -35,7 +35,7 @@ pub(crate) fn compare_versions(left: &str, right: &str) -> Option<Ordering> {
     }
 }
 
-/// A time with its zone, or one without, which is that of UTC; a day is its beginning.
+/// A time with a zone, or one without, which counts as UTC; a day stands for its beginning.
 fn instant(text: &str) -> Option<jiff::Timestamp> {
     let full = match text.len() {
         10 => format!("{text}T00:00:00Z"),
@@ -44,7 +44,7 @@ fn instant(text: &str) -> Option<jiff::Timestamp> {
     parse_instant(&full).or_else(|| parse_instant(&format!("{full}Z")))
 }
 
-/// A number written out, without its exponent.
+/// A number written out, without an exponent.
 struct Written {
     negative: bool,
     whole: String,

@@ -74,7 +74,7 @@ pub(super) fn bodies_of(
         .collect()
 }
 
-/// All items or none carry a reference: not empty, at most 255 characters, none twice.
+/// All items or none carry a reference: not empty, at most 255 characters, unique.
 pub(super) fn take_refs(
     bodies: &mut [Map<String, Value>],
     refused: bool,

@@ -1,4 +1,4 @@
-//! Bulk: submissions, the run of their items, and reading the results.
+//! Bulk: submissions, running their items, and reading the results.
 
 mod items;
 mod read;
@@ -138,7 +138,7 @@ impl Sim {
         }
     }
 
-    /// Carries out the step that is due; [`Sim::advance`] has set the time.
+    /// Runs the step that is due; [`Sim::advance`] has set the time.
     pub(super) fn run_next_step(&mut self) {
         let Some(mut due) = self.jobs.next_step() else {
             return;

@@ -90,7 +90,7 @@ impl Sim {
         Ok(Done::read(&body))
     }
 
-    // A batch that is not complete may have results for a part of its items.
+    // A batch that is not complete may have results for some of its items.
     fn batch_attributes(&self, job: &Job, batch: &Batch) -> Value {
         let (mut object_ids, mut errors, mut results) = (Vec::new(), Vec::new(), Vec::new());
         for position in &batch.items {

@@ -54,7 +54,7 @@ impl Sim {
         })
     }
 
-    /// The position of a customer by whatever names it.
+    /// The position of a customer, by any of its ids.
     pub(super) fn customer_named(&self, name: &str) -> Option<u32> {
         let customers = &self.store.customers;
         self.readable_customer(name)
@@ -82,7 +82,7 @@ impl Sim {
             .map(|(position, event)| self.event_view(position, event))
     }
 
-    /// Accepted tracking events of one customer (by whatever names it) in the order of their receipt.
+    /// Accepted tracking events of one customer (by any of its ids) in the order of their receipt.
     pub fn events_of_customer(&self, customer: &str) -> impl Iterator<Item = EventView> {
         let position = self.customer_named(customer);
         let customer = position.and_then(|position| self.store.customers.get(position));
@@ -100,7 +100,7 @@ impl Sim {
             .filter_map(|(position, _)| self.customer_view(position))
     }
 
-    /// Positions of the customers with the most items, and of those only whose name, e-mail, phone or
+    /// Positions of the customers with the most items; only those whose name, e-mail, phone or
     /// external id contains `search`.
     pub(super) fn busiest_customers(&self, search: &str) -> Vec<u32> {
         let wanted = search.to_lowercase();
