@@ -1,4 +1,4 @@
-//! What `docs/reliability.md` says of the mutation check is what stands in `tests/mutations`.
+//! What `docs/reliability.md` says about the mutation check matches `tests/mutations`.
 #![cfg(test)]
 
 use std::collections::BTreeSet;

@@ -1,34 +1,34 @@
-//! Which repeat of a tracking event came from what.
+//! Why each repeated tracking event was repeated.
 //!
-//! An event that the simulator accepted a second time is due to a disruption if the first time was before it ended and
-//! the second after it began. It was *settled since the last commit* if it was accepted after the last sample that
+//! If the simulator accepted an event a second time, a disruption is the reason if the first time was before it ended and
+//! the second after it began. The event was *settled since the last commit* if it was accepted after the last sample that
 //! precedes the last commit known for its partition. If it was accepted earlier, its record was either under way at the
-//! disruption, of which there are no more than the requests in flight just before, or what was committed did not cover it:
-//! that would break promise P2. What no disruption explains must be due to an answer that a fault script lost within
-//! the same sample.
+//! disruption, and there are no more of those than the requests in flight just before, or the commit did not cover it:
+//! that would break promise P2. A repeat that no disruption explains must be due to an answer that a fault script lost
+//! within the same sample.
 //!
-//! A record that leads to an event and an object is settled when both are. Its event comes again if the object was still
-//! open, however long ago the event was accepted: those are counted apart.
+//! A record that leads to an event and an object is settled when both are. If the object was still open, the event comes
+//! again, however long ago it was accepted: those repeats are counted separately.
 
 use std::collections::BTreeMap;
 
 use super::commits::Commits;
 use super::world::Disruption;
 
-/// How long a worker that goes on may take until it notices that its session is over.
+/// How long a worker that continues may take to notice that its session is over.
 const NOTICES_MS: i64 = 20_000;
-/// How much earlier it may go on than is noted.
+/// How much earlier than recorded it may continue.
 const WAKING_MS: i64 = 500;
 
 /// One more acceptance of a tracking event. Times are the simulator's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Repeat {
     pub(super) number: usize,
-    /// The partition's place.
+    /// The partition's index.
     pub(super) partition: usize,
     pub(super) first_ms: i64,
     pub(super) again_ms: i64,
-    /// The record leads to an object, too.
+    /// The record also leads to an object.
     pub(super) with_object: bool,
 }
 
@@ -37,9 +37,9 @@ pub(super) struct Repeat {
 pub(super) struct Share {
     /// Accepted since the last commit.
     pub(super) recent: u64,
-    /// Accepted before it: under way, or not covered by what was committed.
+    /// Accepted before that: under way, or not covered by the commit.
     pub(super) early: Vec<Repeat>,
-    /// What may repeat at most: accepted since the last commit, and under way.
+    /// The most that may repeat: accepted since the last commit, and under way.
     pub(super) bound: u64,
 }
 
@@ -49,10 +49,10 @@ impl Share {
     }
 }
 
-/// All repeats, by what they are due to.
+/// All repeats, by cause.
 #[derive(Debug, Default)]
 pub(super) struct Attribution {
-    /// By disruption, in their order.
+    /// By disruption, in order.
     pub(super) shares: Vec<Share>,
     /// Answers that fault scripts lost.
     pub(super) lost_answers: u64,
@@ -65,7 +65,7 @@ pub(super) struct Attribution {
     pub(super) unexplained: Vec<Repeat>,
 }
 
-/// What the attribution rests on.
+/// What the attribution is based on.
 #[derive(Debug)]
 pub(super) struct Evidence<'a> {
     pub(super) disruptions: &'a [Disruption],
@@ -74,7 +74,7 @@ pub(super) struct Evidence<'a> {
     pub(super) lost_answers: &'a [(i64, u64)],
     /// When events were accepted, by partition, in order.
     pub(super) accepted: &'a BTreeMap<usize, Vec<i64>>,
-    /// How long after a disruption the group may still deal partitions out again because of it.
+    /// How long after a disruption the group may still reassign partitions because of it.
     pub(super) aftermath_ms: i64,
 }
 
@@ -108,7 +108,7 @@ impl Evidence<'_> {
                 .into_iter()
                 .find_map(|at| self.slept(at))
             {
-                // Under way when it was stopped: whoever wakes sends nothing before it knows that it is a member.
+                // Under way when it was stopped: a worker that wakes sends nothing before it knows that it is a member.
                 attribution.shares[place].early.push(*repeat);
                 attribution.after_sleep += 1;
             } else if let Some(place) = candidates.last() {
@@ -138,7 +138,7 @@ impl Evidence<'_> {
         }
     }
 
-    /// The sleep that ended just before that time.
+    /// The sleep that ended just before this time.
     fn slept(&self, at_ms: i64) -> Option<usize> {
         self.disruptions.iter().position(|one| {
             one.woke_ms

@@ -1,14 +1,14 @@
-//! What the group had committed, and when: sampled from the broker, so that the judge knows for each partition since when
-//! nothing was committed.
+//! What the group had committed, and when: sampled from the broker, so that the judge knows how long nothing was committed
+//! for each partition.
 
 use crate::real_kafka::wire::Committed;
 
-/// One state of a partition's commit.
+/// One committed offset of a partition.
 #[derive(Debug, Clone)]
 struct Change {
-    /// The last sample that still showed the state before.
+    /// The last sample that still showed the previous one.
     after_ms: i64,
-    /// The first that showed this one.
+    /// The first sample that showed this one.
     seen_ms: i64,
     committed: Committed,
 }
@@ -50,15 +50,15 @@ impl Commits {
         self.last_ms = now_ms;
     }
 
-    /// Since when, at the earliest, a partition had not been committed at a time: the last sample before the last commit
-    /// that is known to have happened before.
+    /// The earliest time since when, at a given time, a partition had not been committed: the last sample before the last
+    /// commit that is known to have happened by then.
     pub(super) fn since(&self, partition: usize, at_ms: i64) -> i64 {
         let changes = &self.partitions[partition];
         let before = changes.partition_point(|change| change.seen_ms <= at_ms);
         changes[before.saturating_sub(1)].after_ms
     }
 
-    /// When each partition's commit changed, between which two samples, and to what offset.
+    /// When each partition's commit changed (between which two samples), and to what offset.
     pub(super) fn changes(&self) -> Vec<Vec<(i64, i64, i64)>> {
         let one = |change: &Change| (change.after_ms, change.seen_ms, change.committed.offset);
         let partitions = self.partitions.iter();

@@ -1,8 +1,7 @@
-//! Fault scripts for the simulated Kustomer, drawn from the seed and sent to it while everything runs.
+//! Fault scripts for the simulated Kustomer, drawn from the seed and sent while everything runs.
 //!
-//! Durations in a script are the simulator's: they pass [`super::SCALE`] times faster. Faults that lose the answer to a
-//! tracking event carry names that begin with [`LOST_TRACKING`]: each may cause one repeat of its own, which the judge
-//! has to know.
+//! Durations in a script are in the simulator's time, which runs [`super::SCALE`] times faster. Names of faults that lose the
+//! answer to a tracking event begin with [`LOST_TRACKING`]: each lost answer may cause a repeat, which the judge has to know.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +12,10 @@ use serde_json::{Value, json};
 
 use super::Mode;
 
-/// How the names begin of faults after which an accepted tracking event looks unanswered.
+/// How names of faults begin that make an accepted tracking event look unanswered.
 pub(super) const LOST_TRACKING: &str = "lost answer, tracking";
 
-/// Requests other than tracking that write or read.
+/// Requests that write or read, other than tracking.
 const OTHERS: [&str; 4] = ["kobject.*", "customer.*", "bulk.*", "kobject.bulk_update"];
 const BULKS: [&str; 4] = [
     "kobject.bulk_create",
@@ -56,10 +55,10 @@ const KINDS: [&str; 16] = [
     "401 for a minute",
 ];
 
-/// What is counted of each kind: how often it was injected.
+/// How often each kind was injected.
 pub(super) type Counts = BTreeMap<&'static str, u64>;
 
-/// Draws the next spell.
+/// Draws the next phase.
 pub(super) fn spell(rng: &mut StdRng, mode: Mode) -> Spell {
     let mut lasts_ms = rng.random_range(1_500..6_000);
     let mut rules = Vec::new();
@@ -133,8 +132,8 @@ fn rules_of(name: &'static str, rng: &mut StdRng, mode: Mode) -> Vec<Value> {
             json!({"action": "slow_body", "ms": rng.random_range(1_000..15_000)}),
         ),
         "job late" => {
-            // Beyond fifteen minutes a job is given up. Where nobody refuses what it does late, it ends within the
-            // verification wait, as the promises ask for.
+            // After fifteen minutes a job is given up. Where its late writes would not be refused, it ends within the
+            // verification wait, as the promises require.
             let longest = match mode {
                 Mode::Refused => 1_000_000,
                 Mode::Allowed | Mode::RevIgnored => 25_000,

@@ -1,4 +1,4 @@
-//! The worker processes, and what befalls them and their broker.
+//! The worker processes, and the disruptions of them and of their broker.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::real_kafka::worker::{Worker, whole};
 
 /// Workers at the same time, at most.
 const WORKERS: usize = 3;
-/// How often each kind is drawn, in relation to the others.
+/// How often each kind is drawn, relative to the others.
 const WEIGHTS: [(Kind, u32); 8] = [
     (Kind::Kill, 8),
     (Kind::Terminate, 3),
@@ -25,7 +25,7 @@ const WEIGHTS: [(Kind, u32); 8] = [
     (Kind::BrokerUnreachable, 2),
 ];
 
-/// The workers that run, and the chance that decides what befalls them.
+/// The running workers, and the random source that decides what happens to them.
 #[derive(Debug)]
 pub(super) struct Fleet {
     world: Arc<World>,
@@ -48,7 +48,7 @@ impl Fleet {
         fleet
     }
 
-    /// Waits a little, then lets something befall the fleet.
+    /// Waits a little, then disrupts the fleet.
     pub(super) async fn suffer(&mut self) {
         pause(self.rng.random_range(2_000..7_000)).await;
         self.look_after().await;
@@ -66,7 +66,7 @@ impl Fleet {
         };
         let in_flight = self.in_flight().await;
         let from_ms = self.world.now_ms();
-        // Known from its beginning, for whatever is judged meanwhile; its end follows.
+        // Recorded from its beginning, because something may be judged meanwhile; its end follows.
         let place = {
             let mut all = locked(&self.world.disruptions);
             all.push(Disruption {
@@ -84,7 +84,7 @@ impl Fleet {
         (all[place].until_ms, all[place].woke_ms) = (until_ms, woke_ms);
     }
 
-    /// Does it; gives the time when it was over.
+    /// Does it; returns the time when it was over.
     async fn happen(&mut self, kind: Kind) -> i64 {
         match kind {
             Kind::Kill => {
@@ -148,7 +148,7 @@ impl Fleet {
         self.workers.remove(place)
     }
 
-    /// Stops a worker for a while; gives the time when it had stopped.
+    /// Stops a worker for a while; returns the time when it had stopped.
     async fn stop(&mut self, for_ms: u64) -> i64 {
         let worker = self.pick();
         worker.signal("STOP");
@@ -159,7 +159,7 @@ impl Fleet {
         stopped
     }
 
-    /// A machine may be lost together with the broker.
+    /// A worker may be lost together with the broker.
     async fn perhaps_kill(&mut self) {
         if self.rng.random_bool(0.3) {
             let mut worker = self.pick();
@@ -183,7 +183,7 @@ impl Fleet {
 
     async fn terminate(&mut self, worker: &mut Worker) {
         let (status, _) = worker.terminate().await;
-        // 1: the drain ran out of time, which jobs and faults may cause.
+        // 1: the drain ran out of time, because of jobs or faults.
         if !matches!(status.code(), Some(0 | 1)) {
             self.world
                 .trouble(format!("SIGTERM ended with {status}\n{}", worker.tail()));
@@ -191,7 +191,7 @@ impl Fleet {
         self.bury(worker);
     }
 
-    /// Requests under way in all workers; what a worker may have at most where it does not answer.
+    /// Requests under way in all workers; for a worker that does not answer, the most that it may have.
     async fn in_flight(&self) -> u64 {
         let mut sum = 0;
         for worker in &self.workers {
@@ -206,7 +206,7 @@ impl Fleet {
         sum
     }
 
-    /// Looks whether all that should run does, and is sound.
+    /// Checks that every worker that should run does, and is sound.
     pub(super) async fn look_after(&mut self) {
         for worker in &mut self.workers {
             if let Some(status) = worker.ended() {
@@ -275,5 +275,5 @@ fn note_panics(world: &World, worker: &Worker) {
     }
 }
 
-/// How long the last workers may take for what is left.
+/// How long the last workers may take for the remaining work.
 pub(super) const DRAIN_PATIENCE: Duration = Duration::from_secs(300);

@@ -1,4 +1,4 @@
-//! The verdict: what the simulated Kustomer and the dead-letter topic hold, against what was written.
+//! The verdict: what the simulated Kustomer and the dead-letter topic contain, against what was written.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -15,15 +15,15 @@ use super::{Mode, SCALE, table};
 
 /// How long after a disruption partitions may still change hands because of it, in real milliseconds.
 const AFTERMATH_MS: i64 = 10_000;
-/// Requests that may have begun between the look at `requests_in_flight` and the disruption.
+/// Requests that may have begun between reading `requests_in_flight` and the disruption.
 const BETWEEN: u64 = 2;
-/// Examples that a failure shows of each kind.
+/// How many examples of each kind a failure shows.
 const EXAMPLES: usize = 8;
 
 /// What became of everything.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
-    /// What must not be, with the evidence.
+    /// Violations, with the evidence.
     pub(super) violations: Vec<String>,
     /// Lines for the table: what, and how much.
     pub(super) lines: Vec<(String, String)>,
@@ -214,7 +214,7 @@ fn repeats(
         if commits.longest_metadata() > 0 {
             findings.zero(what, found);
         } else {
-            // Commits that do not carry what is settled above them bound nothing (`docs/adr/gaps.md`).
+            // Commits that do not carry what is settled above them give no bound (`docs/adr/gaps.md`).
             findings.line(what, found.len());
         }
     }
@@ -363,12 +363,12 @@ async fn letters(world: &World, made: &[super::load::Made], findings: &mut Findi
 }
 
 impl Mode {
-    /// Whether an object may stand there twice.
+    /// Whether an object may exist twice.
     const fn may_write_twice(self, klass: Klass) -> bool {
         match (self, klass) {
             (Self::Refused | Self::RevIgnored, Klass::Order | Klass::Shipment)
             | (Self::Allowed, Klass::Order) => false,
-            // Each partition's slice of the state topic knows of its own: at most one for each partition.
+            // Each partition's slice of the state topic knows only its own object: at most one for each partition.
             (Self::Allowed, Klass::Shipment) => true,
         }
     }
@@ -377,8 +377,8 @@ impl Mode {
     const fn may_overwrite(self, klass: Klass) -> bool {
         match (self, klass) {
             (Self::Refused | Self::Allowed, Klass::Order | Klass::Shipment) => false,
-            // A job that was open when its partition was lost may run after what the next owner wrote, and what is written
-            // between a look and a write's end is not seen (`docs/reliability.md`).
+            // A job that was open when its partition was lost may run after the next owner's write, and a write between a look
+            // and the end of another write is not seen (`docs/reliability.md`).
             (Self::RevIgnored, Klass::Order | Klass::Shipment) => true,
         }
     }

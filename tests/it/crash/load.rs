@@ -1,8 +1,8 @@
-//! The records: drawn from the seed, written so that a backlog remains, and remembered with what must come of them.
+//! The records: drawn from the seed, written so that a backlog remains, and remembered with what must become of them.
 //!
 //! The topic `orders` is keyed by customer: tracking events whose times rise from record to record, names, orders with a
 //! version that rises with every update, and a few records that can never be delivered. On the topic `shipments` each
-//! record of one object goes to any partition; within a partition its versions rise, across partitions anything goes.
+//! record of one object goes to any partition: versions rise within a partition, and come in any order across partitions.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::json;
 
-/// Customers who take turns at random.
+/// Customers that are drawn at random.
 const CUSTOMERS: u32 = 150;
 /// Versions of an order, and of a shipment.
 const UPDATES: u32 = 8;
@@ -27,9 +27,9 @@ pub(super) const PARTITIONS: i32 = 3;
 /// Which of the two kinds of objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Klass {
-    /// All records of an object stand in one partition.
+    /// All records of an object are in one partition.
     Order,
-    /// They stand anywhere.
+    /// They are in any partition.
     Shipment,
 }
 
@@ -55,13 +55,13 @@ pub(super) struct Made {
     pub(super) bad: bool,
     /// The object's external id, and the version that it has afterwards.
     pub(super) object: Option<(Klass, u32, u32)>,
-    /// The customer is called after this record.
+    /// The customer's name is that of this record.
     pub(super) name: bool,
-    /// Where it stands: place of the partition among those of both topics, and offset.
+    /// Where it is: index of the partition among those of both topics, and offset.
     pub(super) at: Option<(usize, i64)>,
 }
 
-/// All records so far; a record's number is its place.
+/// All records so far; a record's number is its index.
 #[derive(Debug, Default)]
 pub(super) struct Ledger(Mutex<Vec<Made>>);
 
@@ -76,7 +76,7 @@ impl Ledger {
     }
 }
 
-/// A record to be written, in order after those before it of the same `turn`.
+/// A record to be written after the earlier ones of the same `turn`.
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) number: usize,
@@ -108,7 +108,7 @@ impl Load {
         }
     }
 
-    /// The next records, noted in the ledger.
+    /// The next records, recorded in the ledger.
     pub(super) fn take(&mut self, ledger: &Ledger, count: usize) -> Vec<Draft> {
         let mut made = ledger.lock();
         (0..count)
@@ -230,7 +230,7 @@ pub(super) fn number_of(occurred_at: &str, start_ms: i64) -> Option<usize> {
     usize::try_from(time.as_millisecond() - start_ms).ok()
 }
 
-/// The number that stands in a record's value, well-formed or not.
+/// The number in a record's value, well-formed or not.
 pub(super) fn number_in(value: &[u8]) -> Option<usize> {
     let text = std::str::from_utf8(value).ok()?;
     let (_, rest) = text.split_once("\"number\":")?;
@@ -238,7 +238,7 @@ pub(super) fn number_in(value: &[u8]) -> Option<usize> {
     digits.parse().ok()
 }
 
-/// The place of a partition among those of both topics.
+/// The index of a partition among those of both topics.
 pub(super) fn place_of(position: &Position, shipments: &str) -> usize {
     let first = if position.partition.topic.as_str() == shipments {
         PARTITIONS

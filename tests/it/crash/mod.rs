@@ -1,13 +1,13 @@
 //! Crash harness: worker processes, a real broker and the simulated Kustomer, while everything goes wrong at random.
 //!
-//! For a while a producer keeps a backlog, workers are killed, told to end, stopped, added and removed, the broker is
-//! restarted and cut off, and the simulated Kustomer is given one fault script after the other. Then the faults end, the
-//! workers that are left finish, and [`judge`] compares what the simulator and the dead-letter topic hold with what was
+//! For a while a producer keeps a backlog, workers are killed, terminated, stopped, added and removed, the broker is
+//! restarted and cut off, and the simulated Kustomer gets one fault script after another. Then the faults end, the
+//! remaining workers finish, and [`judge`] compares what the simulator and the dead-letter topic contain with what was
 //! written. `docs/reliability.md` says what is promised and shows the figures of long runs.
 //!
-//! Everything random is drawn from `INGEST_CRASH_SEED`, which every run prints; the interleaving of processes is not
-//! repeated by it. `INGEST_CRASH_SECONDS` is how long each mode runs (300), `INGEST_CRASH_LOGS` a folder for the workers'
-//! logs. Without a Docker engine it says that it did not run; with `INGEST_REQUIRE_DOCKER=1` it fails instead.
+//! Everything random is drawn from `INGEST_CRASH_SEED`, which every run prints; it does not repeat the interleaving of
+//! processes. `INGEST_CRASH_SECONDS` is how long each mode runs (300), `INGEST_CRASH_LOGS` a folder for the workers'
+//! logs. Without a Docker engine the harness says that it did not run; with `INGEST_REQUIRE_DOCKER=1` it fails instead.
 
 #![cfg(test)]
 
@@ -36,11 +36,11 @@ use fleet::{DRAIN_PATIENCE, Fleet};
 use load::Load;
 use world::{World, locked};
 
-/// How many times faster than real Kustomer's time goes.
+/// How many times faster than real time Kustomer's time runs.
 const SCALE: u8 = 10;
-/// Seconds that each mode runs, unless told otherwise.
+/// Seconds that each mode runs by default.
 const SECONDS: u64 = 300;
-/// Uncommitted records that the producer keeps up.
+/// Uncommitted records that the producer keeps waiting.
 const BACKLOG: u64 = 2_500;
 /// Records written at once.
 const PORTION: usize = 250;
@@ -52,9 +52,9 @@ const SAMPLE_MS: u64 = 250;
 enum Mode {
     /// It refuses a second object of the same external id.
     Refused,
-    /// It takes it.
+    /// It accepts one.
     Allowed,
-    /// It refuses it, and ignores `rev`.
+    /// It refuses one, and ignores `rev`.
     RevIgnored,
 }
 
@@ -67,7 +67,7 @@ impl Mode {
         }
     }
 
-    /// Whether what is known, and open jobs, stand in a state topic.
+    /// Whether a state topic keeps what is known, and open jobs.
     const fn keeps_state(self) -> bool {
         match self {
             Self::Allowed => true,
@@ -150,7 +150,7 @@ async fn run(mode: Mode, seconds: u64) {
     judge::judge(&world).await;
 }
 
-/// Keeps a backlog until it is over.
+/// Keeps a backlog until the time is over.
 async fn produce(world: Arc<World>, over: Arc<AtomicBool>) {
     let mut load = Load::new(world.seed, &world.orders, &world.shipments, world.start_ms);
     while !over.load(Ordering::Relaxed) {
@@ -163,7 +163,7 @@ async fn produce(world: Arc<World>, over: Arc<AtomicBool>) {
     }
 }
 
-/// Gives the simulated Kustomer one fault script after the other until it is over.
+/// Sends the simulated Kustomer one fault script after another until the time is over.
 async fn break_kustomer(world: Arc<World>, over: Arc<AtomicBool>) {
     let mut rng = StdRng::seed_from_u64(world.seed ^ 0xfa17);
     while !over.load(Ordering::Relaxed) {
@@ -178,7 +178,7 @@ async fn break_kustomer(world: Arc<World>, over: Arc<AtomicBool>) {
     }
 }
 
-/// Samples the commits, and says every 15 s how far everything is.
+/// Samples the commits, and reports progress every 15 s.
 async fn watch(world: Arc<World>) {
     let start = Clock.now();
     let mut said = Duration::ZERO;
@@ -219,7 +219,7 @@ async fn pause(ms: u64) {
     tokio::time::sleep(Duration::from_millis(ms)).await;
 }
 
-/// Writes a line that is seen even when the test passes.
+/// Writes a line that is shown even if the test passes.
 fn say(text: &str) {
     let mut err = std::io::stderr().lock();
     writeln!(err, "crash harness: {text}").unwrap();

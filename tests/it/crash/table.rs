@@ -18,7 +18,7 @@ pub(super) fn render(lines: &[(String, String)]) -> String {
     table
 }
 
-/// Repeats by kind of disruption: how they are spread, and what bounds them.
+/// Repeats by kind of disruption: their distribution, and their bounds.
 pub(super) fn repeats(disruptions: &[Disruption], found: &Attribution, findings: &mut Findings) {
     for kind in Kind::ALL {
         let shares = disruptions

@@ -1,4 +1,4 @@
-//! What a run works with: a broker of its own, topics, a simulated Kustomer, and what is noted on the way.
+//! What a run works with: its own broker, topics, a simulated Kustomer, and what is recorded on the way.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,18 +20,18 @@ use crate::real_kafka::wire;
 use crate::real_kafka::worker::TOKEN;
 
 const MAPPING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/crash/mapping.yaml");
-/// The state topic, where there is one.
+/// The state topic, if there is one.
 const STATE: &str = "crash.state";
 /// Requests a minute of the organisation.
 pub(super) const LIMIT: u64 = 1_000;
 /// Requests that one worker may have under way.
 pub(super) const CONCURRENCY: u32 = 32;
-/// How long the group waits for a worker that says nothing.
+/// How long the group waits for a silent worker.
 pub(super) const SESSION: Duration = Duration::from_secs(6);
 /// How long the brokers may take to answer one sample.
 const SAMPLE_PATIENCE: Duration = Duration::from_secs(2);
 
-/// What befalls the workers.
+/// What can happen to the workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     Kill,
@@ -70,14 +70,14 @@ impl Kind {
     }
 }
 
-/// One thing that befell the workers. Times are the simulator's.
+/// One thing that happened to the workers. Times are the simulator's.
 #[derive(Debug, Clone)]
 pub(super) struct Disruption {
     pub(super) kind: Kind,
     pub(super) from_ms: i64,
     /// When it was over.
     pub(super) until_ms: i64,
-    /// When a worker went on that had been stopped beyond its session.
+    /// When a worker continued that had been stopped beyond its session.
     pub(super) woke_ms: Option<i64>,
     /// Requests that were under way in all workers, just before.
     pub(super) in_flight: u64,
@@ -107,11 +107,11 @@ pub(super) struct World {
     /// Writes of the producer that failed so far, and why the last one did.
     refused: Mutex<(u64, String)>,
     pub(super) faults: Mutex<Counts>,
-    /// What went wrong before the judge came: panics, ends, broken invariants.
+    /// What went wrong before the judgement: panics, exits, broken invariants.
     pub(super) troubles: Mutex<Vec<String>>,
 }
 
-/// The value of a lock, whoever panicked with it.
+/// The value of a lock, even if somebody panicked while holding it.
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -212,7 +212,7 @@ impl World {
         file
     }
 
-    /// Writes records, those of one turn one after the other, and returns when all are acknowledged.
+    /// Writes records, those of one turn in order, and returns when all are acknowledged.
     pub(super) async fn write(self: &Arc<Self>, drafts: Vec<Draft>) {
         let mut by_turn: BTreeMap<_, Vec<Draft>> = BTreeMap::new();
         for draft in drafts {
@@ -243,7 +243,7 @@ impl World {
         }
     }
 
-    /// How many records were written in vain, and why the last one was: nothing if none.
+    /// How many writes failed, and why the last one did; nothing if none failed.
     pub(super) fn refused(&self) -> String {
         let (writes, why) = &*locked(&self.refused);
         if *writes == 0 {
@@ -252,7 +252,7 @@ impl World {
         format!("; {writes} writes failed, the last: {why}")
     }
 
-    /// Samples what is committed and which answers were lost; whether the brokers answered.
+    /// Samples the commits and the lost answers; returns whether the brokers answered.
     pub(super) async fn sample(&self) -> bool {
         let now_ms = self.now_ms();
         let account = self.kustomer.account();
@@ -323,7 +323,7 @@ impl World {
         );
     }
 
-    /// Notes what went wrong.
+    /// Records what went wrong.
     pub(super) fn trouble(&self, what: String) {
         self.say(&format!("TROUBLE: {what}"));
         locked(&self.troubles).push(what);

@@ -1,4 +1,4 @@
-//! The figures of one run: what they were, and where they miss their bounds.
+//! The figures of one run, and which of them miss their bounds.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,15 +12,15 @@ use crate::real_kafka::worker::{Metrics, whole};
 
 /// Objects confirmed for each request that was made for them.
 const LEAST_PER_UNIT: f64 = 30.0;
-/// The part of what is allowed that every complete window under backlog must use.
+/// The part of the allowance that every complete window under backlog must use.
 const LEAST_SPENT: f64 = 0.97;
-/// The machine may not run a process for this long, which moves its requests past the end of a window. With scaled time that
-/// is a longer time there.
+/// The machine may leave a process without CPU for this long, which moves its requests past the end of a window. In scaled
+/// time that is longer.
 const HICCUP_SECONDS: f64 = 0.1;
 /// The part of all requests that may meet the organisation's limit.
 const MOST_REFUSED: f64 = 0.001;
-/// A window counts as under backlog if, all through it, the next events of this many customers wait for nothing but a permit:
-/// four times the permits that can be free at one moment, which are 1 % of the allowance.
+/// In a window under backlog, the next events of this many customers wait for nothing but a permit all the time: four times
+/// the permits that can be free at one moment, which are 1 % of the allowance.
 const BACKLOG_LANES: u64 = 64;
 const MINUTE_MS: i64 = 60_000;
 
@@ -33,7 +33,7 @@ pub(super) struct Figures<'s> {
     pub(super) identities: Identities,
     pub(super) account: Account,
     pub(super) journal: Vec<JournalEntry>,
-    /// How many customers' next events waited for a permit, as the worker said every 50 ms; it counts once a second.
+    /// How many customers' next events waited for a permit, read every 50 ms; the worker counts once a second.
     pub(super) waiting: Vec<(SimTime, u64)>,
     pub(super) processor_time: Duration,
     /// In bytes.
@@ -51,7 +51,7 @@ struct Window {
 }
 
 impl Figures<'_> {
-    /// Requests of an endpoint, or of a family of them.
+    /// Requests to an endpoint, or to a family of endpoints.
     fn requests(&self, name: &str) -> u64 {
         let endpoints = self.account.requests.by_endpoint.iter();
         endpoints
@@ -60,19 +60,19 @@ impl Figures<'_> {
             .sum()
     }
 
-    /// A metric of the worker's as a whole number.
+    /// One of the worker's metrics as a whole number.
     fn count(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
         whole(self.metrics.sum(name, labels))
     }
 
-    /// Every request but those that carry a tracking event or an identify record: objects' writes and reads, results of
-    /// jobs, and all that was asked to learn customers' ids.
+    /// Every request except those that carry a tracking event or an identify record: writes and reads of objects, results of
+    /// jobs, and everything that was asked to learn customers' ids.
     fn object_units(&self) -> u64 {
         let records = self.requests("tracking.identity_event") + self.identities.told;
         self.account.requests.total.saturating_sub(records)
     }
 
-    /// The same as the worker counts it; its identities that only ask are filed under tracking, as all identities are.
+    /// The same as the worker counts it; it counts identities that only ask under tracking, like all identities.
     fn object_units_of_worker(&self) -> u64 {
         let spent = |class| self.count("quota_spent_requests_total", &[("class", class)]);
         let records = self.requests("tracking.identity_event") + self.identities.told;
@@ -96,7 +96,7 @@ impl Figures<'_> {
             .unwrap_or(0)
     }
 
-    /// Items a request, and requests, of one endpoint.
+    /// Items per request, and requests, of one endpoint.
     fn fill(&self, endpoint: &str) -> (f64, u64) {
         let mut items = 0;
         let mut count = 0;
@@ -304,7 +304,7 @@ impl Figures<'_> {
             .collect()
     }
 
-    /// What is not as it must be; empty when all is well.
+    /// What is wrong; empty if all is well.
     pub(super) fn faults(&self) -> Vec<String> {
         let samples = self.samples;
         let account = &self.account;

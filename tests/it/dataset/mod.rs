@@ -1,15 +1,15 @@
 //! The public data set through Kafka, a worker process and the simulator, at the budget of an Ultimate plan.
 //!
-//! Runs when `INGEST_SAMPLES` names the folder of the samples; says so when not. The simulator is the judge: what it holds
-//! in the end is compared with the files, basket by basket, and every request is accounted for. The figures are printed and
-//! held to their bounds.
+//! Runs if `INGEST_SAMPLES` names the folder of the samples; otherwise it says that it did not. The simulator is the judge:
+//! its content at the end is compared with the files, basket by basket, and every request is accounted for. The figures are
+//! printed and compared with their bounds.
 //!
 //! | variable | default | means |
 //! |---|---|---|
 //! | `INGEST_SAMPLES` | none: nothing runs | the folder that has `dataset/` |
 //! | `INGEST_WORKER_BIN` | the worker built with the tests | the program to run |
-//! | `INGEST_DATASET_BROKER` | Apache Kafka in a container | `embedded`: the broker inside the process, as where no engine answers |
-//! | `INGEST_DATASET_TIME_SCALE` | 5 | how many times faster than real the simulated minute passes |
+//! | `INGEST_DATASET_BROKER` | Apache Kafka in a container | `embedded`: the broker inside the process, as if no engine answers |
+//! | `INGEST_DATASET_TIME_SCALE` | 5 | how many times faster than real time the simulated minute passes |
 //! | `INGEST_DATASET_JOURNAL` | none | a file for every request of the run, as the simulator saw them |
 
 #![cfg(test)]
@@ -47,20 +47,20 @@ use crate::real_kafka::wire;
 use crate::real_kafka::worker::{TOKEN, Worker, whole};
 
 const MAPPING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/dataset/mapping.yaml");
-/// So many that an embedded broker, which keeps 5 MiB of each, holds the whole backlog.
+/// Enough for an embedded broker, which keeps 5 MiB of each, to hold the whole backlog.
 const PARTITIONS: i32 = 12;
 const LIMIT: u32 = 2_000;
 const SHARE: f64 = 0.8;
 /// Requests a minute that the worker may make.
 const ALLOWANCE: u64 = 1_600;
-/// Permits for 1.2 simulated seconds can be saved up: a process that is not run for longer than that, a quarter of a second
-/// at this scale, loses them, and no window under backlog can be full.
+/// Permits for 0.6 simulated seconds can be saved up. A process that gets no CPU for longer than that, an eighth of a second
+/// at this scale, loses permits, and its window cannot be full.
 const TIME_SCALE: f64 = 5.0;
 /// How long producing takes in the second run: less than delivery needs, so that a backlog builds up.
 const PRODUCING_MINUTES: f64 = 2.0;
-/// How long any one thing may take.
+/// How long any single wait may take.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// Sends that wait for their acknowledgement at once.
+/// Sends that may wait for their acknowledgement at the same time.
 const OPEN_SENDS: usize = 2_000;
 
 /// When the records are produced.
@@ -72,10 +72,10 @@ enum Variant {
     Meanwhile,
 }
 
-/// Where the records stand.
+/// Where the records are.
 struct Place {
     broker: Broker,
-    /// What kind of broker that is.
+    /// The kind of broker.
     kind: &'static str,
     topic: String,
     letters: String,
@@ -94,7 +94,7 @@ fn what_is_produced_meanwhile_is_delivered_and_accounted_for() {
 }
 
 fn run(variant: Variant) {
-    // one after the other: each measures what the machine holds
+    // one after the other, because each measures the machine
     static TURN: Mutex<()> = Mutex::new(());
     let Some(folder) = variable("INGEST_SAMPLES") else {
         say("NOT RUN: INGEST_SAMPLES does not name the folder of the samples");
@@ -198,7 +198,7 @@ async fn deliver(variant: Variant, samples: Arc<Samples>) {
 }
 
 impl Place {
-    /// Topics on Apache Kafka in a container; without an engine for it, on an embedded broker.
+    /// Topics on Apache Kafka in a container, or on an embedded broker if there is no engine.
     async fn find(variant: Variant) -> Self {
         let name = match variant {
             Variant::Backlog => "data-set-backlog",
@@ -251,7 +251,7 @@ impl Place {
     }
 }
 
-/// Writes all records in their order, evenly over that time.
+/// Writes all records in their order, evenly over this time.
 async fn produce(kafka: KafkaSettings, topic: String, samples: Arc<Samples>, span: Duration) {
     type Sending = Pin<Box<dyn Future<Output = Result<(), SendError>> + Send>>;
     let producer = Arc::new(RecordProducer::new(&kafka).unwrap());
@@ -266,7 +266,7 @@ async fn produce(kafka: KafkaSettings, topic: String, samples: Arc<Samples>, spa
             key: Some(Bytes::from(record.customer.clone())),
             value: Some(record.value.clone()),
             headers: Vec::new(),
-            // the broker's retention goes by it, so it is the time of writing
+            // the broker's retention uses it, so it is the time of writing
             timestamp_ms: None,
         };
         if number % 100 == 0 {
@@ -324,13 +324,13 @@ fn variable(name: &str) -> Option<String> {
         .filter(|value| !value.is_empty())
 }
 
-/// Writes a line that is seen even when the test passes.
+/// Writes a line that is shown even if the test passes.
 fn say(text: &str) {
     let mut err = std::io::stderr().lock();
     writeln!(err, "data set: {text}").unwrap();
 }
 
-/// Asks every 50 ms until there is an answer; gives up with a message that says what was waited for, and `state`.
+/// Asks every 50 ms until there is an answer. Gives up with a message that says what it waited for, and `state`.
 async fn wait_for<T>(
     what: &str,
     state: impl Fn() -> String,

@@ -1,8 +1,8 @@
-//! The public data set as records of a shop's topic: four files, merged by the time since each one's first day.
+//! The public data set as records of a shop's topic: four files, merged by the time since the first day of each.
 //!
-//! Times are shifted, so that all sources begin on [`FIRST_DAY`]; within a source nothing changes its place. Redemptions
-//! have a date only: those of one day are spread over its afternoon, in the order of the file. What is known of a
-//! household is said a second before it first appears, as a loyalty programme does.
+//! Times are shifted so that all sources begin on [`FIRST_DAY`]; the order within a source stays. Redemptions
+//! have only a date: those of one day are spread over its afternoon, in the order of the file. A household is identified a
+//! second before it first appears, as in a loyalty programme.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read as _;
@@ -39,7 +39,7 @@ pub(super) struct SampleRecord {
     pub(super) value: Bytes,
 }
 
-/// A basket as it must stand in Kustomer in the end.
+/// A basket as it must be in Kustomer at the end.
 #[derive(Debug, PartialEq)]
 pub(super) struct Basket {
     pub(super) customer: String,
@@ -47,7 +47,7 @@ pub(super) struct Basket {
     pub(super) lines: Value,
 }
 
-/// All records in the order of their times, and what must come of them.
+/// All records in the order of their times, and what must become of them.
 #[derive(Debug, Default)]
 pub(super) struct Samples {
     pub(super) records: Vec<SampleRecord>,
@@ -56,7 +56,7 @@ pub(super) struct Samples {
     pub(super) baskets: HashMap<String, Basket>,
     /// Names of the tracking events of each customer, in order.
     pub(super) events: HashMap<String, Vec<String>>,
-    /// Age groups of the households that say who they are.
+    /// Age groups of the households that are identified.
     pub(super) ages: HashMap<String, String>,
     /// Clicks by name.
     pub(super) clicks: BTreeMap<String, u64>,
@@ -156,11 +156,11 @@ impl Samples {
             for row in &rows {
                 let sku = field(row, "product_id")?;
                 let quantity: u64 = field(row, "quantity")?.parse()?;
-                // what the line cost, as recorded; some weigh, some are free
+                // what the line cost, as recorded; some are sold by weight, some are free
                 let price: f64 = field(row, "sales_value")?.parse()?;
                 cents += (price * 100.0).round();
                 products.push(json!({"product_id": sku, "quantity": quantity, "price": price}));
-                // a whole number has one spelling, whoever wrote it as a fraction
+                // a whole number has one spelling, even if it was written as a fraction
                 let shown: Value = serde_json::from_str(&price.to_string())?;
                 lines.push(json!({"sku": sku, "quantity": quantity, "price": shown}));
             }
@@ -294,7 +294,7 @@ impl Samples {
     }
 }
 
-/// How far the times of one source are moved.
+/// How far the times of one source are shifted.
 struct Shift {
     days: jiff::Span,
 }

@@ -1,7 +1,7 @@
-//! A look at the wire between worker and simulator: what identities say.
+//! A tap on the wire between worker and simulator: what identities say.
 //!
-//! Neither side's account tells an identity that only asks for a customer's id from one that a record asked for, because
-//! both are the same request. Their bodies do: the former holds nothing but keys. Everything is passed on unchanged.
+//! Neither side's account can tell an identity that only asks for a customer's id from one that a record asked for, because
+//! both are the same request. Their bodies differ: the former contains nothing but keys. Everything is passed on unchanged.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,17 +13,17 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// The fields of an identity that say who, and nothing else.
+/// The fields of an identity that only say who it is.
 const KEYS: [&str; 3] = ["externalId", "email", "phone"];
 
-/// Identities seen, by what they are for.
+/// Identities seen, by purpose.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Identities {
     /// Requests with attributes: records that identify.
     pub(super) told: u64,
     /// Requests with nothing but keys: made to learn a customer's id.
     pub(super) asked: u64,
-    /// Tracking events that carry the attributes of an identify along.
+    /// Tracking events that also carry the attributes of an identify.
     pub(super) fused: u64,
 }
 
@@ -41,7 +41,7 @@ struct Requests {
 }
 
 impl Tap {
-    /// Listens on a free port and passes everything on to that address.
+    /// Listens on a free port and passes everything on to this address.
     pub(super) async fn start(to: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
         let address = listener.local_addr()?;
@@ -53,7 +53,7 @@ impl Tap {
             while let Ok((client, _)) = listener.accept().await {
                 let seen = Arc::clone(&counted);
                 connections.spawn(async move {
-                    // a connection that breaks is the worker's to notice
+                    // it is up to the worker to notice a broken connection
                     drop(pass(client, to, seen).await);
                 });
             }
@@ -113,7 +113,7 @@ async fn copy(
 }
 
 impl Requests {
-    /// Takes bytes of the stream, which is one request after the other, each with its length.
+    /// Takes bytes of the stream, in which requests follow each other, each with its length.
     fn feed(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
         while let Some(head_end) = find(&self.buffer, b"\r\n\r\n") {

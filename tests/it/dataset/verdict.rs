@@ -1,4 +1,4 @@
-//! What the simulator holds in the end, against the files.
+//! What the simulator contains at the end, against the files.
 
 use std::collections::HashMap;
 
@@ -6,10 +6,10 @@ use kustomer_sim::Sim;
 
 use super::source::Samples;
 
-/// Differences that are listed; the rest is counted.
+/// How many differences are listed; the rest is counted.
 const LISTED: usize = 10;
 
-/// Where what stands in Kustomer is not what the files say; empty when all is well.
+/// Where Kustomer's content differs from the files; empty if all is well.
 pub(super) fn differences(sim: &Sim, samples: &Samples) -> Vec<String> {
     let ids: HashMap<String, String> = sim
         .customers()

@@ -1,4 +1,4 @@
-//! A mapping mistake against the whole worker: the topic is held before its dead letters are many.
+//! A mapping mistake against the whole worker: the topic is held before there are many dead letters.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use tokio::sync::oneshot;
 
 use super::{PATIENCE, Rig, TOPIC, coupon, message};
 
-/// Orders whose producer renamed `order_id`, and as many good events; fewer than twice what the guard wants to see.
+/// Orders whose producer renamed `order_id`, and as many good events; fewer than twice what the guard needs to judge.
 const PAIRS: u64 = 950;
 
-/// What `/status` would show.
+/// What `/status` shows.
 fn report(rig: &Rig) -> StatusReport {
     let mut report = StatusReport::new(Places::default());
     if let Some(view) = &*rig.views.borrow() {
@@ -27,7 +27,7 @@ fn letters(rig: &Rig) -> u64 {
     rig.observer.tally().dead_lettered.values().sum()
 }
 
-/// Waits until `/status` shows that many holds; it is a copy, made about once a second.
+/// Waits until `/status` shows this many holds; it shows a copy, made about once a second.
 async fn shows(rig: &Rig, holds: usize) {
     let shown = tokio::time::timeout(PATIENCE, async {
         while report(rig).holds.len() != holds {
@@ -48,7 +48,7 @@ async fn a_mapping_mistake_holds_the_topic_until_a_person_releases_it() {
         rig.put(&key, coupon(customer, n * 2 + 1)).await;
     }
     shows(&rig, 1).await;
-    // What had left before has been acknowledged by then, and nothing follows.
+    // By then, letters sent before have been acknowledged, and nothing follows.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let before = letters(&rig);
     tokio::time::sleep(Duration::from_secs(2)).await;

@@ -62,7 +62,7 @@ impl Post {
         }
     }
 
-    /// Writes the letter of a record that stood in `topic[partition]@offset`.
+    /// Writes the letter of a record from `topic[partition]@offset`.
     async fn letter(&self, topic: &str, partition: i32, offset: i64, reason: Rejection) {
         self.letter_to(LETTERS, topic, partition, offset, reason, &[])
             .await;
@@ -122,7 +122,7 @@ impl Post {
         }
     }
 
-    /// Everything that stands on the input topic, by partition and in order.
+    /// Everything on the input topic, by partition and in order.
     async fn sent_back(&self) -> BTreeMap<Partition, Vec<Record>> {
         let kafka = self.kafka.clone();
         tokio::task::spawn_blocking(move || {
@@ -378,7 +378,7 @@ async fn what_may_not_be_used_is_named_with_the_right_that_is_missing() {
         post.letter(TOPIC, 0, offset, Rejection::MappingFailed)
             .await;
     }
-    // Without the group nothing would be known of what was sent: it ends after the first.
+    // Without the group, nobody would know what was sent: it ends after the first record.
     post.broker
         .refuse_commits(CommitRefusal::NotAuthorized, 1)
         .unwrap();

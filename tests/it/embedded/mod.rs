@@ -147,7 +147,7 @@ impl Rig {
         self.observer.tally()
     }
 
-    /// Drains the worker as SIGTERM does; gives the committed offsets, by partition.
+    /// Drains the worker as SIGTERM does; returns the committed offsets, by partition.
     async fn stop(&mut self) -> BTreeMap<i32, i64> {
         self.shutdown.cancel();
         let ended = tokio::time::timeout(PATIENCE, self.worker.join_next());

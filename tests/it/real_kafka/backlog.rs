@@ -1,4 +1,4 @@
-//! A long backlog of records that mostly lead to nothing: how fast it goes, and how little memory it takes.
+//! A long backlog of records most of which lead to nothing: how fast it goes, and how little memory it takes.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use super::worker::whole;
 
 /// The backlog here, and with `INGEST_LONG=1`.
 const RECORDS: (u32, u32) = (100_000, 1_000_000);
-/// One in so many is an order; the others are views of products, which are skipped.
+/// One in this many is an order; the others are product views, which are skipped.
 const ORDERS: u32 = 1_000;
 /// The most resident memory, in bytes.
 const MEMORY: u64 = 150 << 20;
-/// Records that one key has: written by one task after the other.
+/// Records with the same key, written one after another.
 const CHUNK: u32 = 250;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,7 +45,7 @@ async fn a_long_backlog_takes_little_memory() {
 
     let mut worker = setup.worker().await;
     let start = Clock.now();
-    // Seldom, so that the asking is not what is measured.
+    // Seldom, so that the test does not measure its own requests.
     while worker.metrics().await.settled() < u64::from(total) {
         tokio::time::sleep(Duration::from_millis(100)).await;
         let waited = Clock.now() - start;

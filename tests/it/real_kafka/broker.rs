@@ -1,7 +1,7 @@
-//! Apache Kafka in a container: one for all tests, and one of its own for whoever restarts it.
+//! Apache Kafka in a container: one for all tests, and a separate one for each test that restarts it.
 //!
-//! A container that a static holds is never dropped, so a small process of its own removes it: it waits until the pipe
-//! from this process closes, which happens however this process ends.
+//! A container in a static is never dropped, so a small separate process removes it: it waits until the pipe from this
+//! process closes, which happens however this process ends.
 
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
@@ -22,7 +22,7 @@ use super::{say, wire};
 const TAG: &str = "4.3.1";
 const ENGINE_PATIENCE: Duration = Duration::from_secs(3);
 
-/// Where a broker is found.
+/// The address of a broker.
 #[derive(Debug, Clone)]
 pub(crate) struct Broker {
     /// `host:port`.
@@ -36,12 +36,12 @@ pub(crate) struct OwnBroker {
     container: ContainerAsync<Kafka>,
 }
 
-/// The broker that all tests share, or why there is none; started by whoever asks first.
+/// The broker that all tests share, or why there is none; started by the first test that asks.
 static SHARED: LazyLock<Result<Broker, String>> = LazyLock::new(start_shared);
 /// Processes that remove containers. Their pipes close when this process ends.
 static REMOVERS: Mutex<Vec<Child>> = Mutex::new(Vec::new());
 
-/// The shared broker; `None`, loudly, where there is no Docker engine.
+/// The shared broker; `None`, with a message, if there is no Docker engine.
 pub(crate) async fn shared(test: &str) -> Option<Broker> {
     if !engine(test).await {
         return None;
@@ -52,12 +52,12 @@ pub(crate) async fn shared(test: &str) -> Option<Broker> {
     Some(started.unwrap_or_else(|cause| panic!("{cause}")))
 }
 
-/// A broker of the test's own on a fixed port, so that it can be restarted; `None` as for [`shared`].
+/// A broker for one test, on a fixed port so that it can be restarted; `None` as for [`shared`].
 pub(crate) async fn own(test: &str) -> Option<OwnBroker> {
     if !engine(test).await {
         return None;
     }
-    // Free a moment ago; a port that the engine picks would change with every start.
+    // It was free a moment ago; a port picked by the engine would change with every start.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);
@@ -72,22 +72,22 @@ pub(crate) async fn own(test: &str) -> Option<OwnBroker> {
 }
 
 impl OwnBroker {
-    /// Kills the broker, as a machine does that loses power.
+    /// Kills the broker, like a loss of power.
     pub(crate) async fn kill(&self) {
         self.container.stop_with_timeout(Some(0)).await.unwrap();
     }
 
-    /// Stops it where it stands: connections stay open and nothing answers, as when the network is gone.
+    /// Freezes it: connections stay open and nothing answers, as if the network were gone.
     pub(crate) async fn pause(&self) {
         self.container.pause().await.unwrap();
     }
 
-    /// Lets it go on.
+    /// Lets it continue.
     pub(crate) async fn resume(&self) {
         self.container.unpause().await.unwrap();
     }
 
-    /// Runs a program in the container; what it printed.
+    /// Runs a program in the container; returns what it printed.
     pub(crate) fn exec(&self, arguments: &[&str]) -> String {
         let output = Command::new("docker")
             .args(["exec", self.container.id()])
@@ -100,7 +100,7 @@ impl OwnBroker {
         out
     }
 
-    /// Starts it again with the data that it had, and returns when it answers.
+    /// Starts it again with its data, and returns when it answers.
     pub(crate) async fn start(&self) {
         self.container.start().await.unwrap();
         super::wait_for("the restarted broker", String::new, async || {
@@ -117,7 +117,7 @@ fn request() -> ContainerRequest<Kafka> {
         // Otherwise the first member of every group waits three seconds for others.
         .with_env_var("KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS", "0")
         .with_env_var("KAFKA_AUTO_CREATE_TOPICS_ENABLE", "false")
-        // A cluster of one can hold the log of transactions.
+        // Lets a cluster of one broker keep the transaction log.
         .with_env_var("KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR", "1")
         .with_env_var("KAFKA_TRANSACTION_STATE_LOG_MIN_ISR", "1")
         .with_startup_timeout(Duration::from_secs(240))
@@ -131,7 +131,7 @@ async fn start(request: ContainerRequest<Kafka>) -> Result<ContainerAsync<Kafka>
     Ok(container)
 }
 
-/// Starts the shared broker on a runtime of its own, which outlives the test that asked first.
+/// Starts the shared broker on its own runtime, which outlives the test that asked first.
 fn start_shared() -> Result<Broker, String> {
     let (started, broker) = mpsc::channel();
     thread::spawn(move || {
@@ -163,7 +163,7 @@ fn remove_at_the_end(container: &str) {
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        // Not hit by the Ctrl-C that ends this process.
+        // The Ctrl-C that ends this process does not reach it.
         .process_group(0)
         .spawn();
     match remover {
@@ -190,7 +190,7 @@ async fn engine(test: &str) -> bool {
     false
 }
 
-/// Whether a Docker engine answers where the containers' library looks for one.
+/// Whether a Docker engine answers where the container library looks for one.
 async fn engine_answers() -> bool {
     let host = std::env::var_os("DOCKER_HOST").and_then(|host| host.into_string().ok());
     let hosts = match host {
@@ -227,7 +227,7 @@ async fn ping(host: &str) -> std::io::Result<()> {
         stream.read_to_end(&mut answer).await?;
     } else if let Some((_scheme, address)) = host.split_once("://") {
         let mut stream = TcpStream::connect(address.trim_end_matches('/')).await?;
-        // An engine behind TLS does not answer this; that it took the connection is enough.
+        // An engine behind TLS does not answer this; it is enough that it accepted the connection.
         if !host.starts_with("https://") {
             stream.write_all(REQUEST).await?;
             stream.read_to_end(&mut answer).await?;

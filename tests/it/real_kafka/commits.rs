@@ -1,4 +1,4 @@
-//! What brokers take beside a committed offset: characters count, not bytes, and every sign comes back as it left.
+//! What brokers accept beside a committed offset: characters count, not bytes, and every sign comes back unchanged.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ async fn comes_back(name: &str, properties: &[(&str, &str)]) {
 
     let mut source = Source::start(&settings);
     let assigned = source.assigned().await;
-    // Every sign there is, in texts of 3,900 and of the most that is taken.
+    // Every sign, in texts of 3,900 characters and of the most that is accepted.
     let signs: Vec<char> = SIGNS.filter_map(char::from_u32).collect();
     assert_eq!(signs.len(), 32_768);
     let mut offset = 0;
@@ -64,7 +64,7 @@ async fn comes_back(name: &str, properties: &[(&str, &str)]) {
     let refused = source.commit(&assigned, offset, &longer).await;
     assert_eq!(refused, Err(CommitFailureKind::MetadataTooLarge));
 
-    // A text as workers write it, as long as can be, read by the next owner.
+    // The longest text that workers write, read by the next owner.
     let partition = TopicPartition {
         topic: Topic::new(name),
         partition: Partition(0),

@@ -1,4 +1,4 @@
-//! A record that ends every process that maps it.
+//! A record that kills every process that maps it.
 
 use std::os::unix::process::ExitStatusExt as _;
 
@@ -11,7 +11,7 @@ use super::shop::{Shop, round};
 use super::worker::Worker;
 use super::{broker, wait_for};
 
-/// What no record should be able to do is played: the worker and its child end at this text.
+/// No record should be able to do this, so it is simulated: the worker and its child die at this text.
 const DEADLY: &str = "ends-the-process";
 
 #[tokio::test(flavor = "multi_thread")]

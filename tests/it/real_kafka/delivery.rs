@@ -1,4 +1,4 @@
-//! Good weather: what is produced is delivered, accounted for and committed, with either group protocol.
+//! Without faults: what is produced is delivered, accounted for and committed, with either group protocol.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! A klass that takes nothing for want of a role: half of the budget waits for it, the rest is set aside, and comes back by a
-//! command when the role is there.
+//! A klass that accepts nothing because the key lacks a role: half of the budget waits for it, the rest is set aside, and a
+//! command brings it back when the role is there.
 
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ routes:
     do:
       - track: .event
 ";
-/// The smallest budget that the configuration takes; half of it may be held.
+/// The smallest budget that the configuration accepts; half of it may be held.
 const BUDGET: &str = "{ records: 1000, bytes: 16MiB }";
 const HELD: u64 = 500;
 const ORDERS: u64 = 900;
@@ -82,10 +82,10 @@ async fn what_a_hold_has_no_room_for_is_set_aside_and_comes_back() {
     let least = ORDERS - HELD;
     worker.wait_until("diverted", least).await;
 
-    // Beside it everything else is delivered, and nothing is a dead letter.
+    // Everything else is delivered meanwhile, and nothing is a dead letter.
     produce(&setup, event, EVENTS).await;
     worker.wait_until("delivered", EVENTS).await;
-    // A probe under way is neither for a moment.
+    // For a moment, a probe under way counts as neither.
     let (held, diverted) = wait_for(
         "each order to be held or set aside",
         || worker.tail(),
@@ -111,7 +111,7 @@ async fn what_a_hold_has_no_room_for_is_set_aside_and_comes_back() {
     }
     assert!(setup.dead_letters().await.is_empty());
 
-    // The role is there: what waited goes, what was set aside does not come by itself.
+    // The role is there: what waited is sent; what was set aside does not come back by itself.
     setup.inject(&json!({"rules": []}));
     worker.wait_until("delivered", EVENTS + held).await;
     setup.wait_until_committed(&[&worker]).await;

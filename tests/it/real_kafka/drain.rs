@@ -1,4 +1,4 @@
-//! What a worker says of its backlog, against what the backlog then takes.
+//! What a worker estimates for its backlog, against what the backlog then takes.
 
 use std::time::{Duration, Instant};
 
@@ -10,13 +10,13 @@ use super::shop::{Shop, round};
 
 /// Customers of the shop; each has a round of records of every kind.
 const CUSTOMERS: usize = 900;
-/// Records that are written side by side, those of one key in their order.
+/// Records that are written concurrently, those of one key in order.
 const TOGETHER: usize = 200;
-/// Real seconds of Kustomer's minute.
+/// How many real seconds Kustomer's minute takes.
 const MINUTE: f64 = 6.0;
-/// From then on, in real seconds: the client tells every five seconds how much is left.
+/// Estimates are judged from then on, in real seconds: the client reports every five seconds how much is left.
 const FROM: f64 = 10.0;
-/// What an estimate may be wrong by: a fifth of what is left, or a quarter of a minute, which the last jobs take.
+/// How wrong an estimate may be: a fifth of what is left, or a quarter of a minute, which the last jobs take.
 const WRONG: f64 = 0.2;
 const SLACK: f64 = MINUTE / 4.0;
 
@@ -31,7 +31,7 @@ async fn soon_the_estimate_is_within_a_fifth_of_what_the_drain_takes() {
     };
     let setup = Setup::start(broker, "drain", options).await;
     let mut shop = Shop::new(CUSTOMERS, Clock.unix_ms());
-    // A shop's customers are not all at the same step: one after the other takes all of them.
+    // A shop's customers are not all at the same step: each takes all of its steps in turn.
     let mut records: Vec<_> = shop.take(&setup, round()).into_iter().enumerate().collect();
     records.sort_by_key(|(place, _)| place % CUSTOMERS + place / CUSTOMERS);
     let records: Vec<_> = records.into_iter().map(|(_, record)| record).collect();
@@ -84,7 +84,7 @@ async fn soon_the_estimate_is_within_a_fifth_of_what_the_drain_takes() {
         right += u32::from(wrong <= (left * WRONG).max(SLACK));
         worst = worst.max(wrong / left.max(SLACK / WRONG));
     }
-    // A busy machine stands still for a moment now and then.
+    // A busy machine stalls for a moment now and then.
     assert!(right * 10 >= looks * 9, "right {right} times of {looks}");
     setup.wait_until_committed(&[&worker]).await;
     let account = setup.kustomer.account();

@@ -11,7 +11,7 @@ async fn a_second_worker_shares_the_work_and_hands_it_back() {
     let Some(broker) = broker::shared("group").await else {
         return;
     };
-    // Slow enough for a backlog that two workers have to share the quota for.
+    // Slow enough for a backlog, so that two workers have to share the quota.
     let options = Options {
         partitions: 6,
         scale: 20.0,
@@ -66,7 +66,7 @@ async fn a_second_worker_shares_the_work_and_hands_it_back() {
     setup.wait_until_committed(&[&first]).await;
 
     let account = setup.kustomer.account();
-    // Partitions that are handed on in good order repeat nothing.
+    // Partitions that are handed over in an orderly way repeat nothing.
     setup.assert_good(&account);
     setup.assert_delivered(&account, shop.expected());
     assert_eq!(setup.assert_dead_letters(shop.expected()).await, 0);

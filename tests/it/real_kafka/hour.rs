@@ -1,4 +1,4 @@
-//! Kustomer is away for an hour, sixty times faster than real.
+//! Kustomer is away for an hour, sixty times faster than real time.
 
 use std::time::Duration;
 
@@ -9,21 +9,21 @@ use super::setup::{Options, Setup};
 use super::worker::whole;
 
 const SCALE: f64 = 60.0;
-/// Requests a minute: few, so that a loaded machine keeps pace with them.
+/// Requests a minute: few, so that a loaded machine keeps up.
 const LIMIT: u32 = 120;
 /// The worker's part of them.
 const ALLOWED: usize = 96;
-/// Events that wait, more than are delivered before, during and after; and how many the worker may hold.
+/// Events that wait, more than are delivered before, during and after; and how many the worker may keep in memory.
 const EVENTS: u32 = 4_000;
 const BUDGET: u64 = 2_000;
 /// Half an hour in real time.
 const HALF: Duration = Duration::from_secs(30);
-/// Until work is at full speed again, on Kustomer's clock, in milliseconds, and what a loaded machine may add to that: a
-/// quarter of a second of real time.
+/// The time until work is at full speed again, in milliseconds of Kustomer's clock, and what a loaded machine may add to that:
+/// a quarter of a second of real time.
 const RECOVERY_MS: i64 = 10_000;
 const SLACK_MS: i64 = 15_000;
 const MINUTE_MS: i64 = 60_000;
-/// Resident memory, in bytes: the budget is small.
+/// The most resident memory, in bytes: the budget is small.
 const MEMORY: u64 = 150 << 20;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,7 +56,7 @@ async fn an_hour_without_kustomer_ends_nothing_and_dead_letters_nothing() {
     .await;
     let began = setup.kustomer.now();
 
-    // For half of the hour the API answers that it is not there, for the other it does not answer.
+    // For half of the hour the API answers that it is unavailable, for the other half it does not answer.
     let before = setup.kustomer.account();
     let mut most_used = 0;
     for action in [
@@ -107,7 +107,7 @@ async fn an_hour_without_kustomer_ends_nothing_and_dead_letters_nothing() {
     ));
     worker.assert_sound().await;
     assert!(first <= RECOVERY_MS + SLACK_MS, "{first} ms");
-    // Full speed is that of before: at this scale a loaded machine may not keep all of the pace that is allowed.
+    // Full speed means as fast as before: at this scale a loaded machine may not reach the allowed pace.
     assert!(minute * 10 >= usual * 9, "{minute} of {usual}");
     assert!(usual * 2 >= ALLOWED, "{usual} of {ALLOWED}");
     assert!(most_used <= BUDGET, "{most_used} records");

@@ -1,4 +1,4 @@
-//! Bad input: every record ends as it should, the dead ones with everything that they had.
+//! Bad input: every record ends as it should, and dead letters keep everything that the records had.
 
 use bytes::Bytes;
 use ingest_core::record::{Header, Position, Record};
@@ -12,7 +12,7 @@ use super::{broker, wait_for, wire};
 /// Room for values above the worker's limit of 1 MiB.
 const TOPIC: &[(&str, &str)] = &[("max.message.bytes", "4000000")];
 
-/// What must come of a record.
+/// What must become of a record.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fate {
     Delivered,
@@ -153,7 +153,7 @@ fn cases(setup: &Setup) -> Vec<Case> {
     cases.extend(odd_but_good(setup));
     for (number, case) in cases.iter_mut().enumerate() {
         let at = i64::try_from(number).unwrap();
-        // Not the time of writing, so that a letter that keeps it is told apart.
+        // Not the time of writing, so that the test can tell whether a letter keeps it.
         case.record.timestamp_ms = Some(now - 600_000 + at);
         case.record.key = Some(Bytes::from(format!("key {number}")));
     }
@@ -289,7 +289,7 @@ fn broken(setup: &Setup) -> Vec<Case> {
     ]
 }
 
-/// Records that look odd and are good, and those that nothing is to be done about.
+/// Records that look odd but are good, and those that need no request.
 fn odd_but_good(setup: &Setup) -> Vec<Case> {
     let make = |what, value: &Value, fate| Case {
         what,
@@ -392,8 +392,8 @@ fn order(id: &Value) -> Value {
     })
 }
 
-/// Where the letter must say that its record stood first: topic, partition and offset. A letter that was sent back
-/// says so itself.
+/// The topic, partition and offset that the letter must name as its record's first place. A record that was sent back
+/// carries them.
 fn origin(case: &Case, position: &Position) -> [String; 3] {
     let here = [
         position.partition.topic.to_string(),
@@ -408,7 +408,7 @@ fn origin(case: &Case, position: &Position) -> [String; 3] {
     })
 }
 
-/// Whether the letter says that it comes from there.
+/// Whether the letter names this place as its origin.
 fn is_of(letter: &Record, case: &Case, position: &Position) -> bool {
     let found = ["topic", "partition", "offset"]
         .map(|part| text(&letter.headers, &format!("ingest.source.{part}")));

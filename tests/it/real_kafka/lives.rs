@@ -1,7 +1,7 @@
-//! A partition begins another life, or its records vanish before they are read: with the worker running and with it down.
+//! A partition begins a new life, or its records vanish before they are read: with the worker running and with it down.
 //!
-//! An offset means something only within one life of a partition's log. Nothing of a new life is passed over for what was
-//! settled in the old one, and what nobody can read any more is counted.
+//! An offset means something only within one life of a partition's log. No record of a new life is skipped because of what
+//! was settled in the old one, and records that can no longer be read are counted.
 
 use std::collections::BTreeSet;
 
@@ -12,14 +12,14 @@ use super::setup::{Options, Setup};
 use super::worker::{Worker, whole};
 use super::{broker, wait_for, wire};
 
-/// Events of one customer each, numbered. They have no id, so that only their place names them.
+/// Numbered events, each of one customer. They have no id, so that only their place identifies them.
 fn events(setup: &Setup, numbers: std::ops::Range<u64>) -> Vec<OutgoingRecord> {
     let event = |number: u64| {
         let value = json!({
             "type": "track", "event": "Coupon Applied", "userId": format!("u-{}", number % 20),
             "properties": { "coupon_id": format!("c-{number}") },
         });
-        // One key, so that the order of the topic is that of the numbers.
+        // One key, so that the topic has the order of the numbers.
         setup.record("all", value.to_string())
     };
     numbers.map(event).collect()
@@ -68,7 +68,7 @@ async fn until_metric(worker: &Worker, name: &str, labels: &[(&str, &str)], coun
     assert_eq!(whole(metrics.sum(name, labels)), count, "{name}");
 }
 
-/// What `/status` says broke the reading, the newest first; it shows it within a second.
+/// The breaks in reading that `/status` reports, newest first; they appear within a second.
 async fn breaks(worker: &Worker) -> Vec<Value> {
     wait_for(
         "a break in `/status`",
@@ -158,7 +158,7 @@ async fn offsets_that_were_set_back_by_hand_are_read_again() {
     second.assert_sound().await;
 }
 
-/// A worker that has delivered and committed the first 300 events, which stand in many small batches.
+/// A worker that has delivered and committed the first 300 events, which are in many small batches.
 async fn delivered(setup: &Setup) -> Worker {
     let worker = setup.worker().await;
     for from in (0..300).step_by(20) {
@@ -169,7 +169,7 @@ async fn delivered(setup: &Setup) -> Worker {
     worker
 }
 
-/// Half of what the log of the partition holds is gone when the broker comes back from a loss of power.
+/// Half of the partition's log is gone when the broker comes back after a loss of power.
 async fn lose_the_end(own: &broker::OwnBroker, setup: &Setup) -> i64 {
     let before = setup.ends().await[0];
     let cut = format!(
@@ -194,7 +194,7 @@ async fn a_log_that_lost_its_end_under_a_running_worker_is_read_again() {
     let setup = one_partition(own.broker.clone(), "lost-end").await;
     let mut worker = delivered(&setup).await;
     let left = lose_the_end(&own, &setup).await;
-    // Not as long as it was, until the client has asked for it: nobody could tell it then (gaps.md).
+    // Not as long as before, until the client has asked for it: otherwise nobody could notice (gaps.md).
     assert!(left + 100 < 300, "{left} left: the position is in range");
     setup.produce(events(&setup, 1_000..1_100)).await;
     until_told(&setup, &worker, 400).await;
@@ -202,7 +202,7 @@ async fn a_log_that_lost_its_end_under_a_running_worker_is_read_again() {
     until_told(&setup, &worker, 500).await;
     setup.wait_until_committed(&[&worker]).await;
     assert_eq!(setup.committed_offsets().await, [left + 200]);
-    // What it reads again it remembers.
+    // It remembers what it reads again.
     assert_eq!(setup.kustomer.account().repeated.tracking, 0);
     let broke = breaks(&worker).await;
     let metrics = worker.metrics().await;
@@ -251,7 +251,7 @@ async fn records_that_vanish_under_a_running_worker_are_counted() {
     }
     wire::delete_records(&setup.broker, &setup.topic, 0, 700).await;
     worker.signal("CONT");
-    // What the broker had answered before they were deleted is read; all else is counted.
+    // What the broker had sent before they were deleted is read; everything else is counted.
     wait_for(
         "what was told and what vanished to be all",
         || format!("{} told\n{}", told(&setup).len(), worker.tail()),
@@ -282,7 +282,7 @@ async fn records_that_vanish_while_no_worker_runs_are_counted() {
     let mut first = delivered(&setup).await;
     assert_eq!(first.terminate().await.0.code(), Some(0));
     setup.produce(events(&setup, 300..800)).await;
-    // All of them: no record is left that would show the gap.
+    // All of them, so that no record is left to show the gap.
     wire::delete_records(&setup.broker, &setup.topic, 0, 800).await;
     let mut second = setup.worker().await;
     until_metric(&second, "records_vanished_total", &[], 500).await;

@@ -1,4 +1,4 @@
-//! Static members (`kafka.instance_id`): a restart that the others do not notice, and two processes of one name.
+//! Static members (`kafka.instance_id`): a restart that the others do not notice, and two processes with one name.
 
 use super::setup::{Options, Setup, tails};
 use super::shop::{Shop, round};
@@ -16,7 +16,7 @@ fn options(properties: &[(&'static str, &'static str)]) -> Options {
     }
 }
 
-/// Waits until a worker has so many partitions.
+/// Waits until a worker has this many partitions.
 async fn has(worker: &Worker, partitions: usize) {
     wait_for(
         &format!("{partitions} partitions"),

@@ -1,4 +1,4 @@
-//! Memory stays within the budget and a constant, however long the backlog is.
+//! Memory stays below the budget plus a constant, however long the backlog is.
 
 use kustomer_ingest::clock::Clock;
 use serde_json::json;
@@ -9,14 +9,14 @@ use super::worker::whole;
 
 /// Records that wait, far beyond the budget.
 const RECORDS: u32 = 300_000;
-/// Customers they belong to.
+/// Customers that they belong to.
 const KEYS: u32 = 3_000;
-/// Customers that nobody knows, with an order each.
+/// Unknown customers, with one order each.
 const NEW_CUSTOMERS: u32 = 100_000;
 const BUDGET: u64 = 32 << 20;
-/// What the process needs beside its budget, in bytes; `docs/reliability.md` states it.
+/// What the process may need beyond its budget, in bytes; `docs/reliability.md` states it.
 const CONSTANT: u64 = 100 << 20;
-/// An unoptimised worker on a busy machine delivers them within that time.
+/// An unoptimised worker on a busy machine delivers them within this time.
 const MINUTES: std::time::Duration = std::time::Duration::from_secs(600);
 /// How long the worker is watched, in seconds.
 const WATCHED: u64 = 10;
@@ -76,7 +76,7 @@ async fn an_unbounded_backlog_takes_the_budget_and_a_constant() {
     assert_eq!(status.code(), Some(0), "{}", worker.tail());
 }
 
-/// An event on the way to an order, with as much beside it as such events have.
+/// An event before an order, with as much context as such events have.
 fn record(setup: &Setup, number: u32) -> ingest_kafka::OutgoingRecord {
     let user = format!("u-{}", number % KEYS);
     let agent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36";
@@ -88,7 +88,7 @@ fn record(setup: &Setup, number: u32) -> ingest_kafka::OutgoingRecord {
     setup.record(&user, event.to_string())
 }
 
-/// An order of a customer of its own.
+/// An order; each has another customer.
 fn order(setup: &Setup, number: u32) -> ingest_kafka::OutgoingRecord {
     let user = format!("u-{number}");
     let event = json!({

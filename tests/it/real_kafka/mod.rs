@@ -1,10 +1,10 @@
 //! The worker's own program against Apache Kafka in a container, with the simulated Kustomer as the judge.
 //!
 //! Every test starts worker processes as an operator would (a configuration file, signals, the admin server) and is
-//! judged by two accounts that the worker has no hand in: what the simulator counted, and what stands in Kafka, which
+//! judged by two accounts that the worker cannot influence: what the simulator counted, and what is in Kafka, which
 //! [`wire`] reads with a few requests of its own instead of the worker's client library.
 //!
-//! One broker serves all tests that leave it alone; topics and groups are each test's own. Without a Docker engine the
+//! All tests that do not disturb the broker share one; each has its own topics and groups. Without a Docker engine the
 //! tests say that they did not run; with `INGEST_REQUIRE_DOCKER=1` they fail instead. `INGEST_WORKER_BIN` names another
 //! worker program to test, such as a release build, and `INGEST_LONG=1` makes the backlog test ten times longer.
 
@@ -43,16 +43,16 @@ use std::time::{Duration, Instant};
 
 use kustomer_ingest::clock::Clock;
 
-/// How long a test waits for one thing, at most. Below the 90 s that a whole test may take.
+/// The longest that a test waits for one thing. Below the 90 s that a whole test may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Writes a line that is seen even when the test passes.
+/// Writes a line that is shown even if the test passes.
 fn say(text: &str) {
     let mut err = std::io::stderr().lock();
     writeln!(err, "real Kafka: {text}").unwrap();
 }
 
-/// Asks every 25 ms until there is an answer; gives up with a message that says what was waited for, and `state`.
+/// Asks every 25 ms until there is an answer. Gives up with a message that says what it waited for, and `state`.
 pub(crate) async fn wait_for<T>(
     what: &str,
     state: impl Fn() -> String,

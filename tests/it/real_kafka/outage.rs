@@ -1,4 +1,4 @@
-//! The broker dies and comes back while a worker runs.
+//! The broker is killed and comes back while a worker runs.
 
 use std::time::Duration;
 

@@ -9,13 +9,13 @@ use super::shop::{Shop, round};
 use super::worker::Worker;
 use super::{broker, wait_for};
 
-/// Customers; each round of theirs is 14 records.
+/// Customers; a round of each has 14 records.
 const CUSTOMERS: usize = 100;
 
 fn options(properties: &[(&'static str, &'static str)], members: bool) -> Options {
     Options {
         partitions: 8,
-        // Slow enough that every join and every leave meets a backlog.
+        // Slow enough that there is a backlog at every join and every leave.
         scale: 30.0,
         members,
         properties: properties.to_vec(),

@@ -1,4 +1,4 @@
-//! Dead letters that the dead-letter topic does not take, because it is narrower than the input topic.
+//! Dead letters that the dead-letter topic refuses, because it allows less than the input topic.
 
 use bytes::Bytes;
 use ingest_core::record::Record;
@@ -8,7 +8,7 @@ use super::setup::{Options, Setup};
 use super::shop::{Shop, round};
 use super::{broker, wait_for, wire};
 
-/// An input topic that takes what the default configuration does not.
+/// An input topic that accepts what the default configuration refuses.
 const WIDE: &[(&str, &str)] = &[
     ("max.message.bytes", "4000000"),
     ("message.timestamp.after.max.ms", "9223372036854775807"),

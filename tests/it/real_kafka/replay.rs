@@ -1,4 +1,4 @@
-//! A whole round: bad input, letters, somebody looks and mends, the records are delivered after all.
+//! A whole round: bad input, letters, somebody looks and fixes the cause, and the records are delivered after all.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::broker;
 use super::setup::{Options, Setup};
 
-/// `BROKEN` takes a code for a number, `MENDED` does not.
+/// `BROKEN` treats a code as a number, `MENDED` does not.
 const BROKEN: &str = "{ couponNum: .properties.coupon | tonumber }";
 const MENDED: &str = "{ couponStr: .properties.coupon }";
 const CUSTOMERS: u64 = 6;
@@ -39,7 +39,7 @@ async fn what_was_dead_lettered_is_looked_at_mended_and_delivered() {
     };
     let setup = Setup::start(broker, "replay", options).await;
     let now = Clock.unix_ms();
-    // Without a message id: the place of the record names the occurrence.
+    // Without a message id, so the record's place identifies the occurrence.
     let records = (0..CUSTOMERS).map(|customer| {
         let time = jiff::Timestamp::from_millisecond(now + i64::try_from(customer).unwrap());
         let value = json!({
@@ -110,7 +110,7 @@ async fn what_was_dead_lettered_is_looked_at_mended_and_delivered() {
     worker.assert_sound().await;
     worker.terminate().await;
 
-    // Mended: the second letter of the first record, and the other five.
+    // Fixed: the second letter of the first record, and the other five.
     std::fs::write(&file, mapping(MENDED)).unwrap();
     let mut worker = setup.worker().await;
     let said = setup.letters_command(&["replay", "--all", "--rate", "100"]);
@@ -129,7 +129,7 @@ async fn what_was_dead_lettered_is_looked_at_mended_and_delivered() {
     worker.assert_sound().await;
     worker.terminate().await;
 
-    // Sent once more, to a worker that remembers nothing: the same events, under the same names.
+    // Sent once more, to a worker that remembers nothing: the same events, with the same keys.
     let mut worker = setup.worker().await;
     setup.letters_command(&["replay", "--all", "--again", "--rate", "100"]);
     worker.wait_until("delivered", CUSTOMERS).await;

@@ -1,6 +1,6 @@
-//! A worker ends in the middle of its work, in good order or not, and another goes on from what was committed.
+//! A worker ends in the middle of its work, in an orderly way or not, and another continues from what was committed.
 //!
-//! A planned end repeats nothing at all: what was settled above the committed offset stands beside it. After a kill, what
+//! A planned end repeats nothing at all: what was settled above the committed offset is recorded beside it. After a kill, what
 //! was under way or settled since the last commit comes again.
 
 use kustomer_ingest::clock::Clock;
@@ -54,8 +54,8 @@ async fn a_worker_that_was_killed_loses_nothing() {
     ));
 }
 
-/// How many events can be under way or settled since the last commit: requests at once, and the permits of a commit
-/// interval and of the commit's own time, together less than half a second.
+/// How many events can be under way or settled since the last commit: requests in flight, and the permits of a commit
+/// interval and of the commit itself, together less than half a second.
 fn unconfirmed(setup: &Setup) -> u64 {
     const AT_ONCE: u64 = 32;
     let permits_a_minute = f64::from(setup.options.limit) * 0.8 * setup.options.scale;
@@ -68,7 +68,7 @@ fn unconfirmed(setup: &Setup) -> u64 {
     AT_ONCE + half_a_second
 }
 
-/// Starts a second worker, lets it finish, and compares: nothing lost, no object twice, and at most so many events again.
+/// Starts a second worker, lets it finish, and compares: nothing lost, no object twice, and at most this many events repeated.
 async fn go_on(setup: &Setup, shop: &Shop, may_repeat: u64) -> String {
     let mut second = setup.worker().await;
     setup.wait_until_committed(&[&second]).await;

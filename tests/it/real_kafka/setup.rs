@@ -1,4 +1,4 @@
-//! What a test works with: topics and a group of its own, a simulated Kustomer of its own, a configuration file.
+//! What a test works with: its own topics and group, its own simulated Kustomer, a configuration file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -28,15 +28,15 @@ const MAPPING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/mappings/seg
 #[derive(Debug, Clone)]
 pub(super) struct Options {
     pub(super) partitions: i32,
-    /// How many times faster than real the simulated Kustomer's minute is.
+    /// How many times faster than real time the simulated Kustomer's minute is.
     pub(super) scale: f64,
     /// Requests a minute of the organisation.
     pub(super) limit: u32,
     /// `kafka.properties`.
     pub(super) properties: Vec<(&'static str, &'static str)>,
-    /// Workers are static members of the group, each by its own name.
+    /// Workers are static members of the group, each with its own name.
     pub(super) members: bool,
-    /// `budget`, as it stands in the file.
+    /// `budget`, as in the file.
     pub(super) budget: &'static str,
     /// The mapping file, if not the one that ships.
     pub(super) mapping: Option<PathBuf>,
@@ -68,7 +68,7 @@ pub(super) struct Setup {
 
 impl Default for Options {
     fn default() -> Self {
-        // A heartbeat tells a member of a rebalance: every three seconds by default.
+        // A heartbeat tells a member about a rebalance: every three seconds by default.
         let properties = vec![
             ("heartbeat.interval.ms", "500"),
             ("session.timeout.ms", "6000"),
@@ -91,7 +91,7 @@ impl Default for Options {
 }
 
 impl Setup {
-    /// Topics, a group's name and a simulated Kustomer; `name` is the test's own.
+    /// Topics, the name of a group and a simulated Kustomer; `name` is unique to the test.
     pub(super) async fn start(broker: Broker, name: &str, options: Options) -> Self {
         let (topic, letters) = (format!("{name}.events"), format!("{name}.events.dead"));
         wire::create_topic(&broker, &topic, options.partitions, &options.topic).await;
@@ -142,7 +142,7 @@ impl Setup {
         Worker::start(&self.config_file(), self.options.scale).await
     }
 
-    /// Starts a static member of the group by that name.
+    /// Starts a static member of the group with this name.
     pub(super) async fn member(&self, name: &str) -> Worker {
         Worker::start_as(&self.config_file(), self.options.scale, name).await
     }
@@ -213,8 +213,8 @@ impl Setup {
         self.kustomer.with(|sim| sim.inject(script));
     }
 
-    /// Writes records, those of one key one after the other, and returns when all are acknowledged, with their
-    /// positions. A record that is not acknowledged is written again, as a patient producer does.
+    /// Writes records, those of one key in order, and returns their positions when all are acknowledged. A record that is not
+    /// acknowledged is written again, as a patient producer does.
     pub(super) async fn produce(
         &self,
         records: Vec<OutgoingRecord>,
@@ -272,8 +272,7 @@ impl Setup {
             .collect()
     }
 
-    /// Waits until everything that stands in the topic is committed. A partition that never had a record has nothing
-    /// committed either.
+    /// Waits until everything in the topic is committed. A partition that never had a record has nothing committed.
     pub(super) async fn wait_until_committed(&self, workers: &[&Worker]) {
         let ends = self.ends().await;
         wait_for(
@@ -296,7 +295,7 @@ impl Setup {
         format!("{}.held", self.topic)
     }
 
-    /// Runs `dead-letters COMMAND`; what it printed.
+    /// Runs `dead-letters COMMAND`; returns what it printed.
     pub(super) fn letters_command(&self, arguments: &[&str]) -> String {
         let output = Command::new(env!("CARGO_BIN_EXE_kustomer-ingest"))
             .args(["dead-letters", arguments[0], "--config"])
@@ -310,7 +309,7 @@ impl Setup {
         out
     }
 
-    /// Everything that stands on the dead-letter topic.
+    /// Everything on the dead-letter topic.
     pub(super) async fn dead_letters(&self) -> Vec<Record> {
         let (kafka, topic) = (self.kafka.clone(), Topic::new(&self.letters));
         tokio::task::spawn_blocking(move || {
@@ -326,15 +325,15 @@ impl Setup {
         .unwrap()
     }
 
-    /// What the simulator's account must say whatever happened: nothing malformed, nothing twice, nothing in the wrong
-    /// order, at most one request in a thousand over the limit.
+    /// What the simulator's account must say whatever happened: nothing malformed, nothing twice, nothing out of order, at most
+    /// one request in a thousand over the limit.
     pub(super) fn assert_good(&self, account: &Account) {
         assert_eq!(account.repeated, Judged::default(), "{account:#?}");
         self.assert_good_but(account, &[]);
     }
 
-    /// The same where a partition had more than one owner: tracking events may have come again, objects not. A new owner does
-    /// not know what exists: what the API refuses because it is there, or was changed, is no harm.
+    /// The same if a partition had more than one owner: tracking events may have come again, objects not. A new owner does
+    /// not know what exists, so it does no harm if the API refuses something because it exists or was changed.
     pub(super) fn assert_good_but_repeats(&self, account: &Account) {
         self.assert_good_but(account, &["conflict", "duplicate"]);
     }
@@ -366,7 +365,7 @@ impl Setup {
         assert!(other.is_empty(), "{}: {other:?}", self.topic);
     }
 
-    /// Every record that must be on the dead-letter topic is there; says how many are there once more.
+    /// Every record that must be on the dead-letter topic is there; returns how many are there more than once.
     pub(super) async fn assert_dead_letters(&self, expected: &Expected) -> u64 {
         let letters = self.dead_letters().await;
         let origins: BTreeSet<Vec<Option<Bytes>>> = letters

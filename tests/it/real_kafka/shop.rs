@@ -1,7 +1,7 @@
-//! Records of a shop that does not exist, in Segment's form, and what must come of them.
+//! Records of an imaginary shop, in Segment's form, and what must become of them.
 //!
-//! Each customer takes the same steps, one record a step; the steps of all customers are interleaved. Nothing is drawn
-//! at random, so that what must come of it can be counted here without asking the worker.
+//! Each customer takes the same steps, one record a step; the steps of all customers are interleaved. Nothing is
+//! random, so that the expected result can be counted here without asking the worker.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::setup::Setup;
 
-/// What must come of records.
+/// What must become of records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Expected {
     pub(super) records: u64,
@@ -35,7 +35,7 @@ pub(super) struct Shop {
     expected: Expected,
 }
 
-/// What comes of a step.
+/// What becomes of a step.
 #[derive(Clone, Copy)]
 enum Effect {
     Identify,
@@ -65,7 +65,7 @@ const STEPS: &[&str] = &[
 ];
 
 impl Shop {
-    /// A shop with that many customers. All of it happened in the hour before `now_ms`.
+    /// A shop with this many customers. Everything happened in the hour before `now_ms`.
     pub(super) fn new(customers: usize, now_ms: i64) -> Self {
         let expected = Expected {
             customers,
@@ -80,7 +80,7 @@ impl Shop {
         }
     }
 
-    /// What must come of the records so far.
+    /// What must become of the records so far.
     pub(super) fn expected(&self) -> &Expected {
         &self.expected
     }
@@ -131,7 +131,7 @@ impl Shop {
                 Effect::Order("cancelled", 25),
             ),
             "Order Completed without an id" => {
-                // Of a few customers only: many of them in a row are a sign of a wrong mapping.
+                // Of a few customers only: many in a row would look like a wrong mapping.
                 let effect = if customer.is_multiple_of(5) {
                     Effect::Reject
                 } else {

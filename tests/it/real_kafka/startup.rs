@@ -1,4 +1,4 @@
-//! How soon a worker is at work.
+//! How soon a worker starts to work.
 
 use jiff::Timestamp;
 use kustomer_ingest::clock::Clock;
@@ -7,9 +7,9 @@ use super::setup::{Options, Setup};
 use super::shop::Shop;
 use super::{broker, wait_for};
 
-/// What the worker itself may take, in milliseconds: from the process's start until its settings and mappings are read,
-/// its clients made and its admin server listening; the consumer subscribes next. What the group takes to assign
-/// partitions is the brokers' part.
+/// How long the worker itself may take, in milliseconds, from the start of the process until its settings and mappings are
+/// read, its clients are built and its admin server listens; the consumer subscribes next. The time that the group takes to
+/// assign partitions is up to the brokers.
 const OWN_MS: i64 = 1_000;
 const STARTS: usize = 3;
 
@@ -53,7 +53,7 @@ async fn a_worker_is_at_work_within_a_second() {
         let (status, _) = worker.terminate().await;
         assert_eq!(status.code(), Some(0), "{}", worker.tail());
     }
-    // The best of three: other tests run beside this one.
+    // The best of three, because other tests run at the same time.
     let best = own.into_iter().min().unwrap();
     assert!(
         best < OWN_MS,

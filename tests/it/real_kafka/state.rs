@@ -1,5 +1,4 @@
-//! The state topic in real brokers: a killed worker's open jobs are followed to their end, and a topic that cannot be used
-//! is refused.
+//! The state topic in real brokers: a killed worker's open jobs are followed to their end, and an unusable topic is refused.
 
 use std::process::Command;
 
@@ -13,7 +12,7 @@ use super::{broker, wait_for, wire};
 
 const COMPACTED: &[(&str, &str)] = &[("cleanup.policy", "compact")];
 const CUSTOMERS: u64 = 25;
-/// More than twenty full bulk requests; not more than a customer may be given in a minute.
+/// More than twenty full bulk requests; no more than a customer may get in a minute.
 const ORDERS: u64 = 2_500;
 
 /// Events make customers known; orders become objects.
@@ -126,7 +125,7 @@ fn submitted(setup: &Setup) -> u64 {
     account.bulk.items + singles.copied().unwrap_or_default()
 }
 
-/// Waits until all that the worker has to write stands in the state topic, the jobs' ids with it.
+/// Waits until everything that the worker has to write is in the state topic, including the jobs' ids.
 async fn journalled(worker: &Worker) {
     wait_for(
         "an empty queue of the state topic",
@@ -162,7 +161,7 @@ fn check(setup: &Setup) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
-/// Waits until the worker has ended because of the state topic, and gives its log.
+/// Waits until the worker has ended because of the state topic, and returns its log.
 async fn refused(setup: &Setup) -> String {
     let mut worker = setup.worker().await;
     let tail = worker.tail();

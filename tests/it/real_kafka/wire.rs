@@ -1,7 +1,8 @@
-//! A few requests of Kafka's own protocol, written out: the judge of what stands in the brokers.
+//! A few requests of Kafka's own protocol, written out: the judge of what is in the brokers.
 //!
-//! Not the worker's client library, so that both cannot err alike, and so that things can be written that a library
-//! refuses. One request a connection, to a cluster of one broker. Every version used is the oldest that Kafka 4 takes.
+//! It does not use the worker's client library, so that the two cannot make the same mistake, and so that it can write what
+//! a library refuses. One request per connection, to a cluster of one broker. Each request has the oldest version that
+//! Kafka 4 accepts.
 
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ const DELETE_RECORDS: (i16, i16) = (21, 0);
 const CREATE_PARTITIONS: (i16, i16) = (37, 0);
 const INCREMENTAL_ALTER_CONFIGS: (i16, i16) = (44, 0);
 
-/// The coordinator is loading, not there, or elsewhere.
+/// The coordinator is loading, missing, or elsewhere.
 const NOT_YET: [i16; 3] = [14, 15, 16];
 
 /// What a group has committed for one partition.
@@ -32,14 +33,14 @@ pub(crate) struct Committed {
     pub(crate) metadata: Vec<u8>,
 }
 
-/// Whether the broker answers. Its port may be open long before.
+/// Whether the broker answers. Its port may be open long before that.
 pub(crate) async fn answers(broker: &Broker) -> bool {
     try_request(broker, API_VERSIONS, &Body::default())
         .await
         .is_ok()
 }
 
-/// Creates a topic with that configuration.
+/// Creates a topic with this configuration.
 pub(crate) async fn create_topic(
     broker: &Broker,
     name: &str,
@@ -68,7 +69,7 @@ pub(crate) async fn try_create_topic(broker: &Broker, name: &str, partitions: i3
     answer.i16() == 0
 }
 
-/// Gives a topic more partitions, so many in all.
+/// Gives a topic more partitions; `partitions` is the new total.
 pub(crate) async fn add_partitions(broker: &Broker, name: &str, partitions: i32) {
     let mut body = Body::default();
     body.i32(1).text(name).i32(partitions).i32(-1);
@@ -215,7 +216,7 @@ pub(crate) async fn try_committed(
         .collect()))
 }
 
-/// Commits as a program that is not a member of the group, which has to be empty. Gives the broker's error code.
+/// Commits as a program that is not a member of the group, which has to be empty. Returns the broker's error code.
 pub(crate) async fn commit(
     broker: &Broker,
     group: &str,
@@ -257,7 +258,7 @@ pub(crate) async fn commit(
     }
 }
 
-/// Makes the broker find, and for its first group create, what coordinates groups.
+/// Makes the broker find the group coordinator, and create what it needs for the first group.
 async fn find_coordinator(broker: &Broker, group: &str) {
     let mut body = Body::default();
     body.text(group);

@@ -13,11 +13,11 @@ use serde_json::Value;
 
 use super::wait_for;
 
-/// The variable that the API key stands in, and the key.
+/// The variable with the API key, and the key.
 pub(crate) const TOKEN: (&str, &str) = ("REAL_KAFKA_TEST_KEY", "sim-key");
-/// The variable that `kafka.instance_id` is read from, where a test's configuration has one.
+/// The variable that `kafka.instance_id` is read from, if a test's configuration has one.
 pub(crate) const MEMBER: &str = "REAL_KAFKA_TEST_MEMBER";
-/// Log lines that a failure shows.
+/// How many log lines a failure shows.
 const TAIL: usize = 30;
 
 /// A running worker. Killed when dropped.
@@ -27,7 +27,7 @@ pub(crate) struct Worker {
     lines: Arc<Mutex<Vec<String>>>,
     http: reqwest::Client,
     admin: SocketAddr,
-    /// Just before the process was made.
+    /// Just before the process was started.
     pub(crate) started_ms: i64,
 }
 
@@ -37,12 +37,12 @@ impl Worker {
         Self::start_as(config, scale, "").await
     }
 
-    /// The same with a name for `kafka.instance_id`.
+    /// The same, with a name for `kafka.instance_id`.
     pub(crate) async fn start_as(config: &Path, scale: f64, member: &str) -> Self {
         Self::start_with(config, scale, member, &[]).await
     }
 
-    /// The same with further arguments of `run`.
+    /// The same, with further arguments of `run`.
     pub(crate) async fn start_with(
         config: &Path,
         scale: f64,
@@ -120,7 +120,7 @@ impl Worker {
         format!("the worker's last log lines:\n{}", log[from..].join("\n"))
     }
 
-    /// The first log line with that message.
+    /// The first log line with this message.
     pub(crate) fn line(&self, message: &str) -> Option<Value> {
         self.log()
             .iter()
@@ -128,7 +128,7 @@ impl Worker {
             .find(|line| line["message"] == message)
     }
 
-    /// How many log lines have that message.
+    /// How many log lines have this message.
     pub(crate) fn count(&self, message: &str) -> usize {
         let log = self.log();
         let lines = log
@@ -142,7 +142,7 @@ impl Worker {
         Metrics(self.get("metrics").await.unwrap_or_default())
     }
 
-    /// Waits until so many records are settled as `verdict`.
+    /// Waits until this many records are settled as `verdict`.
     pub(crate) async fn wait_until(&self, verdict: &str, records: u64) {
         wait_for(
             &format!("{records} records to be {verdict}"),
@@ -152,7 +152,7 @@ impl Worker {
         .await;
     }
 
-    /// Whether `/ready` says so.
+    /// Whether `/ready` says that it is ready.
     pub(crate) async fn is_ready(&self) -> bool {
         let body = self.get("ready").await.unwrap_or_default();
         body.contains("\"ok\"")
@@ -202,7 +202,7 @@ impl Worker {
             .ok()
     }
 
-    /// Sends SIGTERM, waits for the end, and says how long that took.
+    /// Sends SIGTERM, waits for the end, and returns how long that took.
     pub(crate) async fn terminate(&mut self) -> (ExitStatus, Duration) {
         let start: Instant = Clock.now();
         self.signal("TERM");
@@ -219,7 +219,7 @@ impl Worker {
         }
     }
 
-    /// Sends the signal of that name, without `SIG`.
+    /// Sends the signal with this name, without `SIG`.
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("sh")
             .args(["-c", "kill -\"$0\" \"$1\"", name, &self.pid().to_string()])
@@ -255,7 +255,7 @@ impl Worker {
         self.assert_no_panic();
     }
 
-    /// Nothing in the log speaks of a panic.
+    /// Nothing in the log mentions a panic.
     pub(crate) fn assert_no_panic(&self) {
         let panicked: Vec<String> = self
             .log()
@@ -301,7 +301,7 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // Fails only where it has ended already.
+        // Fails only if it has ended already.
         drop(self.child.kill());
         drop(self.child.wait());
     }

@@ -1,4 +1,4 @@
-//! A backlog in few partitions uses what is allowed: however far objects settle ahead of events, commits can note it.
+//! A backlog in few partitions uses the whole allowance: commits have room, however far objects settle ahead of events.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::world::{World, make};
 
-/// Long enough for a partition to rest and to be read again.
+/// Long enough for a partition to be paused and read again.
 const MINUTES: u64 = 9;
 /// Records in memory, as by default.
 const BUDGET: u64 = 37_500;
@@ -29,8 +29,8 @@ const LEAST: u64 = 776;
 /// Customers of each partition.
 const CUSTOMERS: u64 = 250;
 
-/// What a shop's topic holds, in the proportions of the demonstration: a third is skipped, a third are events and identities that
-/// cost a request each, a third are orders, of which a hundred share one. A customer's records are all in one partition.
+/// The records of a shop's topic, in the proportions of the demonstration: a third is skipped, a third are events and identities
+/// that cost a request each, a third are orders, a hundred to a request. A customer's records are all in one partition.
 struct Shop {
     random: StdRng,
     partitions: u64,
@@ -82,7 +82,7 @@ impl Shop {
     }
 }
 
-/// An identify tells an address besides the key that events have.
+/// An identify names an address besides the key that events have.
 fn identify(who: u64, plan: u64) -> Planned {
     let keys = [
         CustomerKey::ExternalId(format!("u{who}").into()),
@@ -105,7 +105,7 @@ fn world(partitions: i32, budget: u64) -> World {
     world
 }
 
-/// Delivers a backlog of so many records in each partition, for that many minutes at most.
+/// Delivers a backlog of this many records in each partition, for at most this many minutes.
 fn deliver(world: &mut World, records: u64, minutes: u64) {
     let partitions = world.logs.len();
     let mut shop = Shop::new(partitions as u64);

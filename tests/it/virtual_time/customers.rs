@@ -1,4 +1,4 @@
-//! Many customers whom Kustomer does not know: the limit is used, and nobody is made twice.
+//! Many customers that Kustomer does not know: the limit is used, and no customer is created twice.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,17 +13,17 @@ const ALLOWED: u64 = 800;
 const PARTITIONS: i32 = 6;
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// What a run came to.
+/// The result of a run.
 struct Figures {
     account: Account,
-    /// Of every window but the last, requests for each hundred that are allowed.
+    /// For every window but the last, requests for each hundred that are allowed.
     spent: Vec<u64>,
     duplicates: u64,
 }
 
 /// One of a customer's records.
 enum Record {
-    /// An order of that number.
+    /// An order with this number.
     Order(u64),
     Event,
     Identify,
@@ -37,7 +37,7 @@ fn world() -> World {
     World::new(config, LIMIT, PARTITIONS)
 }
 
-/// Puts records in: whose, and what.
+/// Puts records in: each with its customer and its content.
 fn put(world: &mut World, records: impl IntoIterator<Item = (u64, Record)>) {
     for (n, (who, record)) in (0..).zip(records) {
         let planned = match record {
@@ -127,7 +127,7 @@ fn whoever_has_an_event_waiting_is_not_made_beside_it() {
     assert!(figures.duplicates <= 20, "{}", figures.duplicates);
 }
 
-/// A replica that knows nobody delivers so many orders of customers that are all there: what came of it, and how often each
+/// A replica that knows nobody delivers this many orders of customers that all exist. Returns the result, and how often each
 /// endpoint was asked.
 fn deliver_to_known(customers: u64) -> (Figures, impl Fn(&str) -> u64) {
     let mut world = world();
@@ -139,7 +139,7 @@ fn deliver_to_known(customers: u64) -> (Figures, impl Fn(&str) -> u64) {
     let mut after = deliver(&mut world);
     assert_eq!(after.account.customers_total, customers);
     assert_eq!(after.account.kobjects_total, 2 * customers);
-    // The window in which the one ended and the other began is nobody's.
+    // The window in which one ended and the other began belongs to neither.
     let begun = before.account.windows.len();
     after.spent = after.spent.split_off(begun.min(after.spent.len()));
     let total = after.account.requests.by_endpoint.clone();

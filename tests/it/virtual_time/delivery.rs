@@ -1,4 +1,4 @@
-//! What the machine does with good weather and with each kind of bad weather.
+//! What the machine does without faults, and with each kind of fault.
 
 use std::time::Duration;
 
@@ -144,8 +144,8 @@ fn an_identify_rides_with_the_next_event() {
     assert_eq!(customer.display_name, "Bob B.");
 }
 
-/// Requests for a shop's backlog of 6,000 records, and identities that were sent by themselves; identities name a phone, and
-/// events the one that `event` says.
+/// Requests for a shop's backlog of 6,000 records, and identities that were sent separately. Identities name a phone, and
+/// events the phone that `event` gives.
 fn shop_requests(event: Option<&str>) -> (u64, u64) {
     let by = |who: u64, phone: Option<&str>| {
         let id = CustomerKey::ExternalId(format!("u{who}").into());
@@ -185,7 +185,7 @@ fn shop_requests(event: Option<&str>) -> (u64, u64) {
 #[test]
 #[expect(clippy::print_stderr, reason = "a test that says what it measured")]
 fn identities_that_add_a_key_cost_a_shop_almost_nothing() {
-    // With a phone of its own no event takes an identity along: that is what each used to cost.
+    // If events name another phone than identities do, none can carry one: that is what each used to cost.
     let apart = shop_requests(Some("+4940777"));
     let together = shop_requests(None);
     eprintln!("requests and identities by themselves: {apart:?} apart, {together:?} together");
@@ -312,7 +312,7 @@ fn a_whole_refusal_costs_only_the_guilty_item() {
                 make::emit(vec![make::order_of("order", n, 1, 1, create, custom)]),
             );
         }
-        // More than 120 creates a minute of one customer: those above wait.
+        // More than 120 creates a minute for one customer: the rest waits.
         finish(&mut world);
         assert_eq!(world.sim.account().kobjects_total, 297, "{invalid}");
         assert_eq!(settled(&world, "dead_lettered"), 3, "{invalid}");

@@ -1,4 +1,4 @@
-//! The drain estimate against what the drain then takes: a shop of which a third is skipped at once.
+//! The drain estimate against what the drain then takes: a shop's records, of which a third is skipped at once.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::world::{World, make};
 const LIMIT: u32 = 1_000;
 const PARTITIONS: i32 = 6;
 const SECOND: Duration = Duration::from_secs(1);
-/// A few seconds of an estimate are no error: the last jobs take as long.
+/// An estimate may be wrong by a few seconds, which the last jobs take.
 const SLACK: f64 = 15.0;
 
 fn world(records: u64, budget: u64) -> World {
@@ -72,7 +72,7 @@ fn second(world: &mut World) {
 
 #[test]
 fn from_one_minute_on_the_estimate_is_within_a_fifth_of_what_the_drain_takes() {
-    // All of it in memory, and a part of it only.
+    // With all of it in memory, and with only a part of it.
     for budget in [100_000, 3_000] {
         let mut world = world(12_000, budget);
         let mut pace = Pace::default();

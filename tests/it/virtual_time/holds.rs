@@ -1,4 +1,4 @@
-//! What a hold costs everybody else: nothing, until half of the budget, or the room in a partition's commits, is used up.
+//! What a hold costs all other work: nothing, until half of the budget, or the room in a partition's commits, is used up.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::world::{TOPIC, World, make};
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 const PARTITIONS: i32 = 6;
-/// What the tests hold: writes of objects for want of a role.
+/// What the tests hold: writes of objects, because the key lacks a role.
 const ROLE: Waits = Waits::HeldWork(HeldBy::Hold(HoldCause::MissingRole));
 
 fn world(records: u64, diverts: bool) -> World {
@@ -39,7 +39,7 @@ fn faults(script: &Value) -> FaultScript {
     FaultScript::parse(&script.to_string()).unwrap()
 }
 
-/// Until then no object is written: the key has no role for it.
+/// Until then no object is written, because the key lacks the role.
 fn no_objects(world: &mut World, until: Duration) {
     let until = u64::try_from(until.as_millis()).unwrap();
     world.sim.inject(faults(&json!({"rules": [
@@ -68,11 +68,11 @@ fn pass(world: &mut World, time: Duration) {
     world.now = world.now.max(until);
 }
 
-/// Traffic of an hour or less: so many events a second over all partitions, and every so many seconds an object.
+/// Traffic of an hour or less: events a second over all partitions, and the seconds between two objects.
 struct Traffic {
     events: u64,
     objects_every: Option<u64>,
-    /// Where objects come from.
+    /// The partitions that objects come from.
     objects_in: i32,
     sent: u64,
     objects: u64,
@@ -168,7 +168,7 @@ fn at_half_of_the_budget_the_partitions_that_it_comes_from_are_paused() {
     assert_eq!(at_limit, Some(3), "200 objects take 200 seconds");
     assert_eq!(waits(&world, 0), Some(ROLE));
     assert!((1..6).all(|other| waits(&world, other).is_none()));
-    // The others keep their pace: five sixths of the events, and those of partition 0 that were read before.
+    // The others keep their pace: five sixths of the events, and those of partition 0 that were read before the pause.
     let of_others = traffic.sent / 6 * 5;
     let accepted = world.sim.account().accepted.tracking;
     assert!(
@@ -210,7 +210,7 @@ fn at_half_of_the_budget_the_oldest_is_diverted() {
     assert!(world.no_invariant_broken());
 }
 
-/// Objects that are held and events, in turn, so that what is settled stands in as many runs as there are objects.
+/// Held objects and events in turn, so that what is settled forms as many runs as there are objects.
 fn scattered(world: &mut World, objects: u64) {
     for n in 0..objects {
         let create = MissingCustomer::Create;
@@ -272,7 +272,7 @@ fn an_outage_of_an_hour_keeps_to_the_budget_and_is_over_within_ten_seconds() {
         pass(&mut world, MINUTE);
         most = most.max(snapshot(&world).used.records);
     }
-    // Each partition may deliver up to twenty more before it has heard of the pause.
+    // Each partition may deliver up to twenty more records before the pause reaches it.
     assert!((500..=1_120).contains(&most), "{most} records");
     pass(&mut world, Duration::from_secs(10));
     let before = world.sim.account().accepted.tracking;

@@ -1,11 +1,11 @@
-//! What the worker takes for a key against what the simulator takes, which has rules of its own.
+//! What the worker accepts as a key, against what the simulator accepts by its own rules.
 
 use ingest_core::identity::{Key, email, external_id, phone};
 use kustomer_sim::{Config, Method, Request, Sim, SimTime};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// Texts that are nearly keys: pieces of addresses, numbers and ids, and what spoils them.
+/// Texts that are nearly keys: pieces of addresses, numbers and ids, and characters that spoil them.
 fn nearly() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just("@".to_owned()),
@@ -25,12 +25,12 @@ fn nearly() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..7).prop_map(|pieces| pieces.concat())
 }
 
-/// The simulator's answer to an identity with that one key.
+/// The simulator's answer to an identity with only this key.
 fn answer(field: &str, key: &str) -> u16 {
     post("/v1/tracking/identity", &json!({ field: key }))
 }
 
-/// The simulator's answer to a new customer with that one key.
+/// The simulator's answer to a new customer with only this key.
 fn answer_to_customer(field: &str, key: &str) -> u16 {
     let customer = match field {
         "email" => json!({"emails": [{"type": "home", "email": key}]}),
@@ -49,7 +49,7 @@ fn post(path: &str, body: &Value) -> u16 {
         .status
 }
 
-/// What reads a key of one kind.
+/// The function that reads a key of one kind.
 type Read = fn(&Value) -> Key;
 
 proptest! {
@@ -63,14 +63,14 @@ proptest! {
             if let Ok(Some(key)) = read(&json!(text)) {
                 prop_assert_eq!(answer(field, &key), 201, "{} {:?}", field, key);
                 prop_assert_eq!(answer_to_customer(field, &key), 201, "{} {:?}", field, key);
-                // what is a key once is the same key for ever
+                // reading a key again must give the same key
                 prop_assert_eq!(read(&json!(key)), Ok(Some(key.clone())));
             }
         }
     }
 }
 
-/// The property says nothing if the simulator takes everything, or if no text is a key.
+/// The property would prove nothing if the simulator accepted everything, or if no text were a key.
 #[test]
 fn the_simulator_refuses_what_is_no_address() {
     for (address, status) in [

@@ -1,4 +1,4 @@
-//! Unacceptable items in an organisation that refuses whole requests: what each of them costs, and that nothing else suffers.
+//! Unacceptable items in an organisation that refuses whole requests: what each costs, and that nothing else suffers.
 
 use std::collections::HashSet;
 use std::sync::OnceLock;
@@ -11,19 +11,19 @@ use serde_json::json;
 use super::world::{Traced, World, make};
 
 const RECORDS: u64 = 100_000;
-/// One in so many is unacceptable.
+/// One in this many is unacceptable.
 const ONE_IN: u64 = 1_000;
 const BAD: u64 = RECORDS / ONE_IN;
 const CUSTOMERS: u64 = 100;
 
-/// Where the unacceptable ones stand: all over the requests, sometimes two of them near each other.
+/// Which items are unacceptable: they are spread over the requests, sometimes two of them close together.
 fn is_bad(n: u64) -> bool {
     let block = n / ONE_IN;
     let place = block.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
     n % ONE_IN == place % ONE_IN
 }
 
-/// Delivers the records to an organisation of that kind, and says how many requests that took.
+/// Delivers the records to an organisation of this kind, and returns how many requests that took.
 fn deliver(invalid: &str, with_bad: bool) -> (World, u64) {
     let config = Config {
         limit: 2_000,
@@ -63,7 +63,7 @@ fn deliver(invalid: &str, with_bad: bool) -> (World, u64) {
     (world, requests)
 }
 
-/// The writes and the requests of the run without bad items: the same whatever is refused, so it is made once.
+/// The writes and the requests of the run without bad items. It does not depend on what is refused, so it runs once.
 fn clean() -> (u64, u64) {
     static CLEAN: OnceLock<(u64, u64)> = OnceLock::new();
     *CLEAN.get_or_init(|| {
@@ -72,7 +72,7 @@ fn clean() -> (u64, u64) {
     })
 }
 
-/// Requests about objects, and how many of them were refused; looks at jobs are not among them.
+/// Requests about objects, and how many of them were refused; reads of jobs do not count.
 fn writes(world: &World) -> (u64, u64) {
     let (mut all, mut refusals) = (0, 0);
     for traced in world.trace.iter().flatten() {
@@ -84,8 +84,8 @@ fn writes(world: &World) -> (u64, u64) {
     (all, refusals)
 }
 
-/// Counted are the writes above those of the same run without bad items. A job is looked at a second time when it takes longer
-/// than most, so the looks of two runs differ by chance: by less than 2 % of all requests.
+/// This counts the writes above those of the same run without bad items. A job is read a second time if it takes longer
+/// than most, so the reads of two runs differ by chance: by less than 2 % of all requests.
 #[test]
 fn an_item_that_the_error_names_costs_two_requests() {
     let (needed, without) = clean();
@@ -102,9 +102,9 @@ fn an_item_that_the_error_names_costs_two_requests() {
     );
 }
 
-/// Counted twice: the requests above those of the same run without bad items, and, for each item, the requests of its search
-/// ([`searches`]) less what the good items that were delivered by them would have cost in full requests: two for a hundred,
-/// the submission and the look at its job.
+/// This is counted in two ways: the requests above those of the same run without bad items, and, for each item, the requests
+/// of its search ([`searches`]) less what the good items in them would have cost in full requests: two for a hundred,
+/// the submission and the read of its job.
 #[test]
 fn an_item_that_is_not_named_is_found_by_trying_parts() {
     let (_, without) = clean();
@@ -128,8 +128,8 @@ fn an_item_that_is_not_named_is_found_by_trying_parts() {
 /// The search for one guilty item.
 struct Search {
     suspects: HashSet<String>,
-    /// The request that was refused as a whole, whatever was tried of its items until one stood alone and was refused, and
-    /// every look at a job among them.
+    /// The request that was refused as a whole, every attempt with a part of its items until a single one was refused, and
+    /// every read of a job in between.
     requests: u64,
     jobs: HashSet<String>,
     /// Items that were accepted on the way.

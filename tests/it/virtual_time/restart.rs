@@ -1,4 +1,4 @@
-//! What comes again after a restart: what was settled above the frontier stands beside the committed offset.
+//! What comes again after a restart: what was settled above the frontier is recorded beside the committed offset.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn world() -> World {
     world
 }
 
-/// An object whose customer nobody has made: it waits ten minutes, and with it the frontier.
+/// An object whose customer does not exist: it waits ten minutes, and the frontier waits with it.
 fn put_slow(world: &mut World, n: u64) {
     let order = make::order_of("order", n, 1, 1_000_000, MissingCustomer::Park, json!({}));
     world.put(0, make::emit(vec![order]));
@@ -99,7 +99,7 @@ fn snapshot(world: &World) -> PartitionView {
     machine.snapshot(world.now).partitions.remove(0)
 }
 
-/// So many slow objects, and an event behind each.
+/// This many slow objects, and an event behind each.
 fn put_in_turn(world: &mut World, pairs: u64, customer_of_event: impl Fn(u64) -> u64) {
     for n in 0..pairs {
         put_slow(world, n);
@@ -130,7 +130,7 @@ fn ten_thousand_open_records_among_as_many_settled_ones_fill_no_text() {
 #[test]
 fn when_the_text_is_full_events_wait() {
     let mut world = world();
-    // Where bytes are counted, 1,359 signs of 15 bits are the most: 10,192 events and as many open records.
+    // If bytes are counted, 1,359 signs of 15 bits fit: 10,192 events and as many open records.
     world.metadata_in_bytes = true;
     put_in_turn(&mut world, 11_000, |n| n);
     world.assign_all(0);
@@ -150,7 +150,7 @@ fn when_the_text_is_full_events_wait() {
         account.accepted.tracking,
         11_000 + account.repeated.tracking
     );
-    // What was settled before the broker's limit was known and has no room in what is sent since: a hundred, and a second of permits.
+    // What was settled before the broker's limit was known, and does not fit into the shorter text: a hundred, and a second of permits.
     assert!(
         account.repeated.tracking <= 150,
         "{}",

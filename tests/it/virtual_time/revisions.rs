@@ -1,5 +1,5 @@
-//! Records of one object in several partitions, worked on by several replicas: an older state never lands on a newer one where
-//! the organisation minds revisions, however it counts them; where it does not, an update is preceded by a read.
+//! Records of one object in several partitions, handled by several replicas: an older state never overwrites a newer one if the
+//! organisation honours revisions, however it counts them; if it does not, each update follows a read.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn config(switch: &str, value: &str) -> Config {
     config
 }
 
-/// Two replicas, two partitions, and the states of every object scattered over both in no order.
+/// Two replicas, two partitions, and the states of every object scattered over both, in no particular order.
 fn play(config: Config) -> (World, kustomer_sim::Account) {
     let mut world = World::new(config, 2_000, 2);
     let first = world.start_replica();
@@ -33,7 +33,7 @@ fn play(config: Config) -> (World, kustomer_sim::Account) {
     assert!(world.run(HOUR));
     for version in 1..=30_u64 {
         for n in 0..OBJECTS {
-            // Newer states come first in one of the partitions, at times.
+            // In one of the partitions, newer states sometimes come first.
             let said = version ^ (n & 1);
             let partition = i32::from((version * 7 + n * 3).is_multiple_of(5));
             world.put(partition, make::emit(vec![make::order(n, said, n)]));
@@ -87,7 +87,7 @@ fn where_revisions_are_counted_by_two_no_state_is_set_back() {
 fn where_revisions_are_ignored_it_is_noticed_and_each_update_follows_a_read() {
     let (world, account) = play(config("rev", "ignore"));
     assert_eq!(count(&world, |f| matches!(f, Fact::LockIgnored)), 2);
-    // What remains is the time from the read to the end of the write's job: here 44 of 1,200, with states made to cross.
+    // What remains is the time from the read to the end of the write's job: here 44 of 1,200, because states are made to cross.
     assert!(
         account.out_of_order.kobjects <= 60,
         "{} states were set back",

@@ -1,5 +1,5 @@
-//! A key that lacks a role, told by 403 or by 401: what can be done in another way is done, what cannot waits under a hold,
-//! and everything else goes on.
+//! A key that lacks a role, reported by 403 or by 401: what can be done in another way is done, what cannot waits under a
+//! hold, and everything else goes on.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::world::{World, make};
 const MINUTE: Duration = Duration::from_secs(60);
 const STATUSES: [MissingRole; 2] = [MissingRole::Forbidden, MissingRole::Unauthorized];
 
-/// Records of each kind, in the order in which they come.
+/// Records of each kind, in the order of their arrival.
 const EVENTS: u64 = 60;
 const ORDERS: u64 = 40;
 const OF_KNOWN: u64 = 10;
@@ -38,7 +38,7 @@ fn play(role: &str, status: MissingRole) -> World {
     for n in 0..EVENTS {
         put(&mut world, make::track(1_000 + n, n, 1));
     }
-    // Many at once, and one alone.
+    // Many at once, and a single one.
     for n in 1..ORDERS {
         put(&mut world, make::order(n, 1, n));
     }
@@ -47,7 +47,7 @@ fn play(role: &str, status: MissingRole) -> World {
     put(&mut world, make::order(0, 1, 0));
     world.kick(0);
     world.run(5 * MINUTE);
-    // Customers that must exist, where events have made them.
+    // Customers that must exist, and were created by events.
     let of_known = if world.sim.account().accepted.tracking > 0 {
         OF_KNOWN
     } else {
@@ -75,7 +75,7 @@ fn held(world: &World) -> Vec<&'static str> {
     holds.iter().map(|hold| hold.scope.as_str()).collect()
 }
 
-/// Holds of everything: a key that is refused altogether.
+/// Holds of the whole destination: the key as such is refused.
 fn alarms(world: &World) -> usize {
     world.count(0, |fact| {
         matches!(

@@ -1,4 +1,4 @@
-//! What survives a restart in the state topic: open jobs, repeats, who and what is known.
+//! What survives a restart in the state topic: open jobs, repeats, known customers and objects.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const HOUR: Duration = Duration::from_secs(3_600);
 const CUSTOMERS: u64 = 20;
 const OBJECTS: u64 = 2_400;
 
-/// A world with a state topic, slow jobs, and customers who are known already.
+/// A world with a state topic, slow jobs, and customers that are known already.
 fn world(duplicates: Duplicates) -> World {
     let mut config = Config {
         limit: 2_000,
@@ -50,7 +50,7 @@ fn put_objects(world: &mut World, from: u64, version: u64) {
     }
 }
 
-/// Kills the only replica with many jobs open, starts another, and lets it finish. What was submitted before and after.
+/// Kills the only replica with many jobs open, starts another, and lets it finish. Returns what was submitted before and after.
 fn kill_with_open_jobs(duplicates: Duplicates) -> World {
     let mut world = world(duplicates);
     put_objects(&mut world, 0, 1);
@@ -133,7 +133,7 @@ fn repeats_and_objects_are_known_after_a_restart() {
     let before = world.sim.account();
     world.kill(0);
     let next = world.start_replica();
-    // The producer repeats itself, with records of its own.
+    // The producer repeats itself, with new records.
     for n in 0..CUSTOMERS {
         world.put(0, make::emit(vec![make::track(n, n * 3, 1)]));
     }

@@ -1,4 +1,4 @@
-//! Producers with whole seconds: several states of an object have one version, and requests are lost on their way.
+//! Producers with whole seconds: several states of an object have the same version, and requests are lost on the way.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ const HOUR: Duration = Duration::from_secs(3_600);
 const ORDERS: u64 = 60;
 const SECOND: &str = "2026-09-10T11:12:13Z";
 
-/// Each order in two states of one second, where updates are lost that way; the second state may come alone or in company.
+/// Each order in two states of the same second, with updates lost in this way; the second state may come alone or with others.
 fn play(action: &str, apart: Duration) -> World {
     let script = json!({"rules": [{
         "name": "lost",

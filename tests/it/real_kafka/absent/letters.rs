@@ -1,4 +1,4 @@
-//! Topics that letters go to are deleted under a running worker: the letters wait, and are written once.
+//! The topics for letters are deleted under a running worker: the letters wait, and are written once.
 
 use ingest_core::record::Record;
 use ingest_kafka::OutgoingRecord;
@@ -24,7 +24,7 @@ fn torn(setup: &Setup, key: &str) -> OutgoingRecord {
     setup.record(key, "{\"type\":\"track\",\"event\":")
 }
 
-/// The hold of that cause in `/status`, once it is there.
+/// The hold with this cause in `/status`, once it is there.
 async fn until_held(worker: &Worker, cause: &str) -> Value {
     wait_for(
         &format!("the hold {cause}"),
@@ -54,8 +54,8 @@ async fn until_no_hold(worker: &Worker, cause: &str) {
     .await;
 }
 
-/// The hold names the topic, what the brokers say of it and the command that makes it: in `/status`, in `/ready`, and the
-/// topic in the log lines from `from` on.
+/// The hold names the topic, what the brokers say about it and the command that creates it, in `/status` and `/ready`; log
+/// lines from `from` on name the topic.
 async fn assert_told(setup: &Setup, worker: &Worker, cause: &str, topic: &str, from: usize) {
     let hold = until_held(worker, cause).await;
     let last = &hold["last_error"];
@@ -115,7 +115,7 @@ async fn letters_wait(name: &str, properties: &[(&'static str, &'static str)], w
     assert_told(&setup, &worker, "dead_letter_topic", &setup.letters, lines).await;
     assert_soon(since, "everything was told", &worker);
 
-    // The same partition, and also the customer whose record waits.
+    // The same partition, and the same customer as that of the waiting record.
     let more = ["ann", "ben", "cyd"].map(|user| (1..9).map(move |cup| (user, cup)));
     let more = more.into_iter().flatten();
     setup
@@ -159,7 +159,7 @@ async fn letters_wait_for_a_topic_that_was_deleted_before_the_first() {
     letters_wait("gone-unknown", &[], 0).await;
 }
 
-/// The client gives such a letter up after half a minute, here after a second: then it is sent again by the worker.
+/// The client gives up such a letter after half a minute, here after a second. Then the worker sends it again.
 #[tokio::test(flavor = "multi_thread")]
 async fn letters_wait_also_where_the_client_gives_them_up() {
     letters_wait(

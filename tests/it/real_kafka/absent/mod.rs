@@ -1,5 +1,5 @@
-//! What the worker counts on is away: topics that were deleted or never made, brokers that do not answer, partitions that
-//! come later. It says what is missing, by name, and goes on by itself.
+//! What the worker needs is missing: topics that were deleted or never created, brokers that do not answer, partitions that
+//! are added later. It says by name what is missing, and goes on by itself.
 
 mod letters;
 
@@ -18,7 +18,7 @@ use super::setup::{Options, Setup};
 use super::worker::Worker;
 use super::{wait_for, wire};
 
-/// Within this time a person can see what is missing: about nine seconds at worst, and this machine may be busy.
+/// The time within which a person can see what is missing: about nine seconds at worst, and more on a busy machine.
 const SOON: Duration = Duration::from_secs(20);
 /// How often the client looks for topics and partitions, in milliseconds.
 const REFRESH: (&str, &str) = ("topic.metadata.refresh.interval.ms", "1500");
@@ -30,7 +30,7 @@ const CLASSIC: [(&str, &str); 3] = [
 ];
 const CONSUMER: [(&str, &str); 2] = [REFRESH, ("group.protocol", "consumer")];
 
-/// Returns, which wait where there is a hold topic, and events.
+/// Returns, which are diverted to the hold topic, and events.
 const MAPPING: &str = "format: segment
 routes:
   - name: return
@@ -82,7 +82,7 @@ fn looking(partitions: i32, properties: &[(&'static str, &'static str)]) -> Opti
     }
 }
 
-/// The configuration with something else in one place.
+/// The configuration with one change.
 fn config_with(setup: &Setup, from: &str, to: &str) -> PathBuf {
     let file = setup.config_file();
     let text = std::fs::read_to_string(&file).unwrap();
@@ -98,7 +98,7 @@ async fn make(broker: &Broker, topic: &str) {
     .await;
 }
 
-/// What `/ready` says of that, once it does.
+/// What `/ready` says about it, once it does.
 async fn until_unready(worker: &Worker, of: &str) -> String {
     wait_for(
         &format!("`/ready` to name {of}"),
@@ -126,13 +126,13 @@ fn assert_soon(since: Instant, what: &str, worker: &Worker) -> Duration {
     took
 }
 
-/// The command that makes a topic.
+/// The command that creates a topic.
 fn command(setup: &Setup, topic: &str) -> String {
     let brokers = &setup.broker.address;
     format!("kafka-topics.sh --bootstrap-server {brokers} --create --topic {topic} --partitions")
 }
 
-/// What is told of an input topic that is not there.
+/// What is said about a missing input topic.
 async fn assert_missing(setup: &Setup, worker: &Worker, topic: &str) {
     let said = until_unready(worker, &format!("topic {topic} ")).await;
     for part in ["kafka.topics", "does not exist", &command(setup, topic)] {
@@ -231,7 +231,7 @@ async fn an_input_topic_that_does_not_exist_keeps_no_other_back() {
     worker.assert_sound().await;
 }
 
-/// Waits until `/ready` says that the brokers are away, and gives the reason, which has those words in it and is the same in
+/// Waits until `/ready` says that the brokers are away, and returns the reason, which contains these words and is the same in
 /// `/status`.
 async fn until_away(worker: &Worker, because: &str) -> String {
     wait_for(
@@ -273,7 +273,7 @@ async fn brokers_that_nobody_reaches_at_the_start_are_told_of_and_found_later() 
     setup
         .produce((0..7).map(|cup| tea(&setup, "ann", cup)).collect())
         .await;
-    // Nobody else gets the port, and nobody listens there yet.
+    // The port is reserved, and nothing listens on it yet.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap();
@@ -287,7 +287,7 @@ async fn brokers_that_nobody_reaches_at_the_start_are_told_of_and_found_later() 
     assert!(words.starts_with(&address.to_string()), "{words}");
     assert_eq!(setup.kustomer.account().requests.total, 0);
 
-    // The way to the brokers opens: whoever asks here learns where they are.
+    // The way to the brokers opens: a client that asks here learns where they are.
     let listener = socket.listen(64).unwrap();
     let to = setup.broker.address.clone();
     let mut way = JoinSet::new();
@@ -358,7 +358,7 @@ async fn brokers_that_fall_silent_are_told_of() {
     ));
 }
 
-/// That the worker goes on afterwards is shown elsewhere: [`super::outage`].
+/// [`super::outage`] shows that the worker goes on afterwards.
 #[tokio::test(flavor = "multi_thread")]
 async fn brokers_that_die_under_a_worker_are_told_of() {
     let Some((own, setup, _folder, mut worker)) = with_own_broker("dead").await else {
