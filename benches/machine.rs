@@ -7,16 +7,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, Throughput};
-use ingest_core::call::{
-    BulkItem, Call, CallResult, ItemFate, ItemResult, JobReport, Limits, Reply,
-};
-use ingest_core::fact::Fact;
-use ingest_core::machine::{
+use ingest_delivery::fact::Fact;
+use ingest_delivery::machine::{
     CommitAnswer, Effect, Input, Machine, MachineSettings, RequestId, TopicSettings,
 };
-use ingest_core::outcome::{JobTicket, Outcome, Verdict};
-use ingest_core::record::{Epoch, Record, Topic, TopicPartition};
-use ingest_core::route::Pipeline;
+use ingest_mapping::route::Pipeline;
+use ingest_model::call::{
+    BulkItem, Call, CallResult, ItemFate, ItemResult, JobReport, Limits, Reply,
+};
+use ingest_model::outcome::{JobTicket, Outcome, Verdict};
+use ingest_model::record::{Epoch, Record, Topic, TopicPartition};
 use kustomer_ingest::clock::Clock;
 
 use crate::messages::{self, Kind};

@@ -3,7 +3,7 @@
 //! Nothing is random: a record is made from its number alone, so that two runs measure the same work.
 
 use bytes::Bytes;
-use ingest_core::record::{Offset, Position, Record, TopicPartition};
+use ingest_model::record::{Offset, Position, Record, TopicPartition};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 

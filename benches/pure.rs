@@ -14,15 +14,15 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
-use ingest_core::call::{BulkItem, Call};
-use ingest_core::decode::{Decoder, Format, Limits};
-use ingest_core::mapping::Mapping;
-use ingest_core::operation::{Klass, Operation};
-use ingest_core::outcome::Verdict;
-use ingest_core::partitions::ledger::{Admission, Ledger};
-use ingest_core::record::{Offset, Record};
-use ingest_core::route::Pipeline;
+use ingest_delivery::partitions::ledger::{Admission, Ledger};
 use ingest_kustomer::encode::encode;
+use ingest_mapping::decode::{Decoder, Format, Limits};
+use ingest_mapping::mapping::Mapping;
+use ingest_mapping::route::Pipeline;
+use ingest_model::call::{BulkItem, Call};
+use ingest_model::operation::{Klass, Operation};
+use ingest_model::outcome::Verdict;
+use ingest_model::record::{Offset, Record};
 use jiff::Timestamp;
 use serde_json::Value;
 

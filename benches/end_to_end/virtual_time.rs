@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use ingest_core::call::Class;
-use ingest_core::decode::{Format, Limits};
-use ingest_core::fact::Fact;
-use ingest_core::mapping::Mapping;
-use ingest_core::outcome::Verdict;
-use ingest_core::route::Pipeline;
+use ingest_delivery::fact::Fact;
+use ingest_mapping::decode::{Format, Limits};
+use ingest_mapping::mapping::Mapping;
+use ingest_mapping::route::Pipeline;
+use ingest_model::call::Class;
+use ingest_model::outcome::Verdict;
 use jiff::Timestamp;
 use kustomer_sim::{Config, Judged};
 

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use ingest_core::charge::Charge;
-use ingest_core::machine::{MachineSettings, StateSettings, TopicSettings};
-use ingest_core::record::Topic;
-use ingest_core::route::Pipeline;
+use ingest_delivery::charge::Charge;
+use ingest_delivery::machine::{MachineSettings, StateSettings, TopicSettings};
 use ingest_kustomer::Client;
+use ingest_mapping::route::Pipeline;
+use ingest_model::record::Topic;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 

@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use ingest_core::invariant::Invariant;
-use ingest_core::outcome::{HoldCause, Rejection, RetryCause, SkipReason};
+use ingest_delivery::invariant::Invariant;
+use ingest_model::outcome::{HoldCause, Rejection, RetryCause, SkipReason};
 
 const ARCHITECTURE: &str = include_str!("../../docs/ARCHITECTURE.md");
 const OPERATIONS: &str = include_str!("../../docs/operations.md");

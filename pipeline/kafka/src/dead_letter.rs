@@ -1,7 +1,7 @@
 //! Writing dead letters: acknowledged, or not sent (I4).
 
 use bytes::Bytes;
-use ingest_core::record::{Header, Topic};
+use ingest_model::record::{Header, Topic};
 
 use crate::error::{SendError, SendErrorKind, StartError};
 use crate::producer::{OutgoingRecord, RecordProducer};

@@ -14,7 +14,7 @@
 use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
 
-use ingest_core::record::{Offset, Topic};
+use ingest_model::record::{Offset, Topic};
 use rdkafka::error::KafkaResult;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;

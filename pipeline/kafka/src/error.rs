@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ingest_core::record::Topic;
+use ingest_model::record::Topic;
 use thiserror::Error;
 
 /// A setting that cannot be used. The message names it and says what to do.

@@ -5,9 +5,9 @@
 
 use std::fmt;
 
-use ingest_core::fact::LifeCause;
-use ingest_core::reading::Gap;
-use ingest_core::record::{Epoch, Offset, Record, TopicPartition};
+use ingest_model::reading::Gap;
+use ingest_model::reading::LifeCause;
+use ingest_model::record::{Epoch, Offset, Record, TopicPartition};
 
 /// What the poll thread reports, in the order in which it happened.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use ingest_core::record::{Header, Offset, Partition, Position, Topic, TopicPartition};
+use ingest_model::record::{Header, Offset, Partition, Position, Topic, TopicPartition};
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;

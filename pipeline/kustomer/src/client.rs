@@ -8,7 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use ingest_core::call::{Call, Reply};
+use ingest_model::call::{Call, Reply};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::redirect;
 use secrecy::ExposeSecret;

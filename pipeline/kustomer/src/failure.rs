@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::io;
 
-use ingest_core::trouble::{Trouble, TroubleKind};
+use ingest_model::trouble::{Trouble, TroubleKind};
 
 use crate::classify::{NoAnswer, Unanswered};
 use crate::settings::BaseUrl;

@@ -3,7 +3,7 @@
 //! Every valid key may ask about itself, so this tells a wrong key from a missing role, which the other endpoints do not
 //! do reliably (`docs/kustomer-api.md`, sections 1 and 12).
 
-use ingest_core::outcome::HoldCause;
+use ingest_model::outcome::HoldCause;
 use serde_json::Value;
 
 use crate::classify::{Document, HttpReply, NoAnswer, hold_of_status};
@@ -214,8 +214,8 @@ impl Need {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use ingest_core::call::Limits;
-    use ingest_core::outcome::HoldCause;
+    use ingest_model::call::Limits;
+    use ingest_model::outcome::HoldCause;
 
     use super::{Need, TokenError, TokenInfo, read};
     use crate::classify::{HttpReply, ReplyBody};

@@ -1,7 +1,7 @@
 //! The only code that knows HTTP and the Kustomer API.
 //!
-//! It turns a [`Call`](ingest_core::call::Call) into one HTTP request and the answer into a
-//! [`Reply`](ingest_core::call::Reply). Three parts, two of them pure:
+//! It turns a [`Call`](ingest_model::call::Call) into one HTTP request and the answer into a
+//! [`Reply`](ingest_model::call::Reply). Three parts, two of them pure:
 //!
 //! * [`encode`](encode::encode): call → method, path, body;
 //! * [`Client`]: one exchange over the network, nothing repeated and no redirect followed;

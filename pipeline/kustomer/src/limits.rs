@@ -8,7 +8,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ingest_core::call::Limits;
+use ingest_model::call::Limits;
 
 /// Shortest wait that a header can ask for.
 pub const SHORTEST_WAIT: Duration = Duration::from_secs(1);
@@ -128,13 +128,13 @@ mod tests {
 
     const DATE: &str = "Tue, 14 Nov 2023 22:13:20 GMT"; // 1,700,000,000
 
-    fn read_all(pairs: &[(&str, &str)]) -> ingest_core::call::Limits {
+    fn read_all(pairs: &[(&str, &str)]) -> ingest_model::call::Limits {
         read(|name| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| *v))
     }
 
     #[test]
     fn nothing_is_known_without_headers() {
-        assert_eq!(read(|_| None), ingest_core::call::Limits::default());
+        assert_eq!(read(|_| None), ingest_model::call::Limits::default());
     }
 
     #[test]

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use ingest_core::call::{BulkItem, Call, CallResult, JobReport, Limits, Written};
-use ingest_core::operation::{CustomerKey, ExternalId, Klass};
-use ingest_core::outcome::{HoldCause, JobTicket, Outcome, RetryCause};
 use ingest_kustomer::{BaseUrl, BuildError, Client, ClientSettings, Need, TokenError};
+use ingest_model::call::{BulkItem, Call, CallResult, JobReport, Limits, Written};
+use ingest_model::operation::{CustomerKey, ExternalId, Klass};
+use ingest_model::outcome::{HoldCause, JobTicket, Outcome, RetryCause};
 use serde_json::{Map, Value, json};
 use wiremock::matchers::{any, body_json, header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};

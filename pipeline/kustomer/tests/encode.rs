@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
-use ingest_core::call::{BulkItem, Call};
-use ingest_core::operation::{CustomerKey, ExternalId, Klass};
 use ingest_kustomer::encode::encode;
+use ingest_model::call::{BulkItem, Call};
+use ingest_model::operation::{CustomerKey, ExternalId, Klass};
 use serde_json::{Map, Value, json};
 
 fn map(value: &Value) -> Map<String, Value> {

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use ingest_core::machine::HoldView;
-use ingest_core::outcome::HoldCause;
+use ingest_delivery::machine::HoldView;
+use ingest_model::outcome::HoldCause;
 use serde::Serialize;
 
 use crate::observe::advice::Places;

@@ -5,8 +5,8 @@
 
 use std::time::Instant;
 
-use ingest_core::charge::Gate;
-use ingest_core::machine::{PartitionView, Snapshot};
+use ingest_delivery::charge::Gate;
+use ingest_delivery::machine::{PartitionView, Snapshot};
 use serde::Serialize;
 
 pub use super::holds::{HoldStatus, LastError};
@@ -322,9 +322,9 @@ impl From<&PartitionView> for PartitionStatus {
 mod tests {
     use std::time::Duration;
 
-    use ingest_core::outcome::HoldCause;
-    use ingest_core::record::Topic;
-    use ingest_core::trouble::TroubleKind;
+    use ingest_model::outcome::HoldCause;
+    use ingest_model::record::Topic;
+    use ingest_model::trouble::TroubleKind;
 
     use super::*;
     use crate::clock::Clock;

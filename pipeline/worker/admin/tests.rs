@@ -1,6 +1,6 @@
 //! The server over a real socket.
 
-use ingest_core::outcome::HoldCause;
+use ingest_model::outcome::HoldCause;
 use tokio::sync::watch;
 
 use super::status::{HoldStatus, Phase};

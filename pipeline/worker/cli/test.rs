@@ -1,6 +1,6 @@
 //! `test`: the tests that mapping files carry.
 
-use ingest_core::route::Pipeline;
+use ingest_mapping::route::Pipeline;
 
 use super::args::TestArgs;
 use super::exit::{CommandError, CommandExit};
@@ -42,7 +42,7 @@ pub(super) struct Tested {
 
 /// Runs the tests of every mapping, each once however many topics share it.
 pub(super) fn tests<'p>(pipelines: impl IntoIterator<Item = &'p Pipeline>) -> Vec<Tested> {
-    let mut done: Vec<*const ingest_core::mapping::Mapping> = Vec::new();
+    let mut done: Vec<*const ingest_mapping::mapping::Mapping> = Vec::new();
     let mut tested = Vec::new();
     for pipeline in pipelines {
         let mapping = pipeline.mapping();

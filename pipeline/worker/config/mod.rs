@@ -16,7 +16,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-use ingest_core::route::Pipeline;
+use ingest_mapping::route::Pipeline;
 
 use self::checks::Checker;
 pub use self::fault::{Fault, Faults, Spot, nearest};

@@ -8,10 +8,10 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ingest_core::record::Topic;
-use ingest_core::route::Pipeline;
 use ingest_kafka::{KafkaOptions, Prefetch, SettingsError};
 use ingest_kustomer::{BaseUrl, ClientSettings};
+use ingest_mapping::route::Pipeline;
+use ingest_model::record::Topic;
 use secrecy::ExposeSecret as _;
 
 use super::secret::{SecretError, SecretRef};

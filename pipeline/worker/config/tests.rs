@@ -291,7 +291,7 @@ mod schema {
     }
 
     fn as_json(yaml: &str) -> Value {
-        serde_saphyr::from_str::<ingest_core::mapping::node::Node>(yaml)
+        serde_saphyr::from_str::<ingest_mapping::mapping::node::Node>(yaml)
             .unwrap()
             .to_json()
     }

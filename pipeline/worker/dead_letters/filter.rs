@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::time::Duration;
 
-use ingest_core::outcome::Rejection;
-use ingest_core::record::Topic;
+use ingest_model::outcome::Rejection;
+use ingest_model::record::Topic;
 
 use super::error::DeadLettersError;
 use super::letter::Letter;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use ingest_core::record::{Offset, Partition, Record, Topic, TopicPartition};
+use ingest_model::record::{Offset, Partition, Record, Topic, TopicPartition};
 
 use crate::pump::letter_header as header;
 
@@ -132,7 +132,7 @@ impl FromStr for LetterPlace {
 #[cfg(test)]
 pub(super) mod tests {
     use bytes::Bytes;
-    use ingest_core::record::{Header, Position};
+    use ingest_model::record::{Header, Position};
 
     use super::*;
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use ingest_core::record::{Partition, Topic};
 use ingest_kafka::reader::{Read, TopicReader, Watermarks, fetch_watermarks};
 use ingest_kafka::{KafkaSettings, ReadError};
+use ingest_model::record::{Partition, Topic};
 
 use super::error::DeadLettersError;
 use super::letter::{Letter, LetterPlace};

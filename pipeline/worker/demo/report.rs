@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use ingest_core::call::Class;
-use ingest_core::record::Record;
+use ingest_model::call::Class;
+use ingest_model::record::Record;
 use kustomer_sim::{Account, Sim, TimelineItem};
 
 use super::shop::Expected;

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use ingest_core::outcome::HoldCause;
-use ingest_core::trouble::{Trouble, TroubleKind};
 use ingest_kafka::SourceErrorKind;
+use ingest_model::outcome::HoldCause;
+use ingest_model::trouble::{Trouble, TroubleKind};
 
 /// What to do about brokers that do not answer.
 pub const AWAY: &str = "see kafka.brokers and the network; work goes on by itself";

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use ingest_core::call::Class;
-use ingest_core::event::Notes;
-use ingest_core::fact::{Fact, Settlement};
-use ingest_core::machine::Snapshot;
-use ingest_core::outcome::{HeldBy, HoldCause, Rejection, SkipReason};
-use ingest_core::record::{Topic, TopicPartition};
-use ingest_core::trouble::Seen;
+use ingest_delivery::fact::{Fact, Settlement};
+use ingest_delivery::machine::Snapshot;
 use ingest_kafka::{CommitFailureKind, SourceError, Statistics};
+use ingest_mapping::event::Notes;
+use ingest_model::call::Class;
+use ingest_model::outcome::{HeldBy, HoldCause, Rejection, SkipReason};
+use ingest_model::record::{Topic, TopicPartition};
+use ingest_model::trouble::Seen;
 
 use super::advice::Places;
 use super::breaks::{Breaks, Cause};

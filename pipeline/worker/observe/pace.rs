@@ -8,11 +8,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use ingest_core::hold::Scope;
-use ingest_core::machine::{PerKind, Snapshot};
-use ingest_core::outcome::{HeldBy, HoldCause};
-use ingest_core::record::{Offset, TopicPartition};
+use ingest_delivery::hold::Scope;
+use ingest_delivery::machine::{PerKind, Snapshot};
 use ingest_kafka::PartitionStatistics;
+use ingest_model::outcome::{HeldBy, HoldCause};
+use ingest_model::record::{Offset, TopicPartition};
 use serde::Serialize;
 
 /// Over how long requests are looked at.
@@ -246,7 +246,7 @@ impl Pace {
             .costs
             .zip(COSTS)
             .map(|((spent, of), (known, known_of))| (spent + known) / (of + known_of));
-        let tracking_held = held(&Scope::Family(ingest_core::hold::Family::Tracking));
+        let tracking_held = held(&Scope::Family(ingest_delivery::hold::Family::Tracking));
         let (mut requests, unread) = (
             whole(progress.waiting.tracking).mul_add(
                 costs.tracking,
@@ -322,14 +322,14 @@ fn whole(count: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use ingest_core::record::Offset;
     use ingest_kafka::PartitionStatistics;
+    use ingest_model::record::Offset;
 
     use super::unread_of;
 
     fn partition(low: i64, high: i64, lag: Option<u64>) -> PartitionStatistics {
         PartitionStatistics {
-            partition: ingest_core::record::TopicPartition::new("shop.events", 0),
+            partition: ingest_model::record::TopicPartition::new("shop.events", 0),
             low_watermark: Some(Offset(low)),
             high_watermark: Some(Offset(high)),
             lag,

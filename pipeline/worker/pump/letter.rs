@@ -1,9 +1,9 @@
 //! What a dead letter looks like: the original record, with headers that say why and where from.
 
 use bytes::Bytes;
-use ingest_core::outcome::{Held, Rejected};
-use ingest_core::record::{Header, Record, Topic};
 use ingest_kafka::DeadLetter;
+use ingest_model::outcome::{Held, Rejected};
+use ingest_model::record::{Header, Record, Topic};
 
 /// The headers that are added. Values are text, numbers decimal, times epoch milliseconds.
 pub mod header {
@@ -161,8 +161,8 @@ fn letter(topic: Topic, record: Record, why: &Why<'_>, attempts: u32, now_ms: i6
 
 #[cfg(test)]
 mod tests {
-    use ingest_core::outcome::{HeldBy, HoldCause, Rejection};
-    use ingest_core::record::{Offset, Position, TopicPartition};
+    use ingest_model::outcome::{HeldBy, HoldCause, Rejection};
+    use ingest_model::record::{Offset, Position, TopicPartition};
 
     use super::*;
 

@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ingest_core::hold::LetterTopic;
-use ingest_core::machine::{Input, LetterId};
-use ingest_core::record::Topic;
-use ingest_core::trouble::{Trouble, TroubleKind};
+use ingest_delivery::hold::LetterTopic;
+use ingest_delivery::machine::{Input, LetterId};
 use ingest_kafka::{DeadLetter, DeadLetterProducer, KafkaSettings, SendError, StartError};
+use ingest_model::record::Topic;
+use ingest_model::trouble::{Trouble, TroubleKind};
 use tokio::task::{JoinError, JoinSet};
 
 use super::brokers::{BrokersView, setting_of};

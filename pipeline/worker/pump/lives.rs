@@ -1,6 +1,6 @@
 //! What the source says about readings that do not go on where they stood.
 
-use ingest_core::machine::Input;
+use ingest_delivery::machine::Input;
 use ingest_kafka::{Assigned, SourceEvent};
 
 use super::Pump;

@@ -22,16 +22,16 @@ mod state;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use ingest_core::call::{CallResult, Limits, Reply};
-use ingest_core::hold::LetterTopic;
-use ingest_core::machine::{Effect, Input, Machine, MachineSettings, RequestId};
-use ingest_core::outcome::Outcome;
-use ingest_core::record::{Epoch, Topic, TopicPartition};
+use ingest_delivery::hold::LetterTopic;
+use ingest_delivery::machine::{Effect, Input, Machine, MachineSettings, RequestId};
 use ingest_kafka::{
     CommitEntry, KafkaSettings, SourceCommand, SourceEvent, SourceHandle, Statistics,
     TOPOLOGY_INTERVAL,
 };
 use ingest_kustomer::Client;
+use ingest_model::call::{CallResult, Limits, Reply};
+use ingest_model::outcome::Outcome;
+use ingest_model::record::{Epoch, Topic, TopicPartition};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use ingest_core::machine::Snapshot;
+use ingest_delivery::machine::Snapshot;
 use ingest_kafka::Statistics;
 use tokio::sync::oneshot;
 

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use ingest_core::machine::{CommitAnswer, Committed};
-use ingest_core::partitions::commit_metadata::Metadata;
-use ingest_core::record::Topic;
+use ingest_delivery::machine::{CommitAnswer, Committed};
+use ingest_delivery::partitions::commit_metadata::Metadata;
 use ingest_kafka::reader::topics::fetch_partition_counts_of;
 use ingest_kafka::{
     CommitFailure, CommitFailureKind, CommittedOffset, KafkaSettings, ReadError, SourceEvent,
     SourceEvents,
 };
+use ingest_model::record::Topic;
 use tokio::sync::mpsc;
 
 use super::mappers::Mappers;

@@ -7,15 +7,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use ingest_core::machine::{Input, StateWriteId};
-use ingest_core::record::{Epoch, Topic, TopicPartition};
-use ingest_core::state_log::SliceId;
-use ingest_core::state_log::StateRecord;
-use ingest_core::state_log::reduce::Slice;
-use ingest_core::trouble::{Trouble, TroubleKind};
+use ingest_delivery::machine::{Input, StateWriteId};
 use ingest_kafka::reader::topics::fetch_partition_counts_of;
 use ingest_kafka::state::{StateProducer, StateTopic, inspect, lay_out, restore};
 use ingest_kafka::{KafkaSettings, ReadError, SendError, SendErrorKind, StartError};
+use ingest_model::record::{Epoch, Topic, TopicPartition};
+use ingest_model::state_log::SliceId;
+use ingest_model::state_log::StateRecord;
+use ingest_model::state_log::reduce::Slice;
+use ingest_model::trouble::{Trouble, TroubleKind};
 use tokio::task::{JoinError, JoinSet};
 
 use super::brokers::BrokersView;

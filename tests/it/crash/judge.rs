@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
-use ingest_core::record::{Record, Topic};
+use ingest_model::record::{Record, Topic};
 
 use super::attribution::{Evidence, Repeat};
 use super::load::{Klass, PARTITIONS, number_in, number_of};

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use ingest_core::record::{Partition, Position, Topic};
 use ingest_kafka::OutgoingRecord;
+use ingest_model::record::{Partition, Position, Topic};
 use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};

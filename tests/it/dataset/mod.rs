@@ -31,10 +31,10 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use ingest_core::record::Topic;
 use ingest_kafka::embedded::EmbeddedBroker;
 use ingest_kafka::reader::{fetch_committed, fetch_watermarks, read_topic};
 use ingest_kafka::{KafkaOptions, KafkaSettings, OutgoingRecord, RecordProducer, SendError};
+use ingest_model::record::Topic;
 use kustomer_ingest::clock::Clock;
 use kustomer_sim::server::Server;
 use tokio::task::JoinSet;

@@ -7,10 +7,10 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use bytes::Bytes;
-use ingest_core::outcome::{Rejected, Rejection};
-use ingest_core::record::{Header, Offset, Partition, Position, Record, Topic, TopicPartition};
 use ingest_kafka::embedded::{CommitRefusal, EmbeddedBroker};
 use ingest_kafka::{KafkaOptions, KafkaSettings, OutgoingRecord, RecordProducer};
+use ingest_model::outcome::{Rejected, Rejection};
+use ingest_model::record::{Header, Offset, Partition, Position, Record, Topic, TopicPartition};
 use kustomer_ingest::clock::Clock;
 use kustomer_ingest::pump::letter_of;
 use serde_json::Value;

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use ingest_core::partitions::commit_metadata::{DEFAULT_LIMIT, decode, encode};
-use ingest_core::record::{Offset, Partition, Topic, TopicPartition};
+use ingest_delivery::partitions::commit_metadata::{DEFAULT_LIMIT, decode, encode};
 use ingest_kafka::{
     Assigned, CommitEntry, CommitFailureKind, KafkaOptions, KafkaSettings, OutgoingRecord,
     RecordProducer, SourceCommand, SourceEvent, SourceEvents, SourceHandle,
 };
+use ingest_model::record::{Offset, Partition, Topic, TopicPartition};
 
 use super::{PATIENCE, broker, say, wire};
 

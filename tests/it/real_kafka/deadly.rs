@@ -3,7 +3,7 @@
 use std::os::unix::process::ExitStatusExt as _;
 
 use bytes::Bytes;
-use ingest_core::record::Record;
+use ingest_model::record::Record;
 use kustomer_ingest::clock::Clock;
 
 use super::setup::{Options, Setup};

@@ -1,8 +1,8 @@
 //! Bad input: every record ends as it should, and dead letters keep everything that the records had.
 
 use bytes::Bytes;
-use ingest_core::record::{Header, Position, Record};
 use ingest_kafka::OutgoingRecord;
+use ingest_model::record::{Header, Position, Record};
 use kustomer_ingest::clock::Clock;
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Dead letters that the dead-letter topic refuses, because it allows less than the input topic.
 
 use bytes::Bytes;
-use ingest_core::record::Record;
+use ingest_model::record::Record;
 use kustomer_ingest::clock::Clock;
 
 use super::setup::{Options, Setup};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ingest_core::record::Record;
+use ingest_model::record::Record;
 use kustomer_ingest::clock::Clock;
 use serde_json::{Value, json};
 

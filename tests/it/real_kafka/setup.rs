@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ingest_core::record::{Position, Record, Topic};
 use ingest_kafka::{KafkaOptions, KafkaSettings, OutgoingRecord, RecordProducer};
+use ingest_model::record::{Position, Record, Topic};
 use kustomer_sim::server::Server;
 use kustomer_sim::{Account, Judged};
 use tokio::task::JoinSet;

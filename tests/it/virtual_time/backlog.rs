@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ingest_core::charge::Gate;
-use ingest_core::fact::Fact;
-use ingest_core::operation::{
+use ingest_delivery::charge::Gate;
+use ingest_delivery::fact::Fact;
+use ingest_model::operation::{
     CustomerKey, CustomerRef, Identify, MissingCustomer, Operation, Planned,
 };
-use ingest_core::outcome::{Rejected, Rejection, SkipReason, Verdict};
+use ingest_model::outcome::{Rejected, Rejection, SkipReason, Verdict};
 use kustomer_sim::Config;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};

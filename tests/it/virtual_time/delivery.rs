@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use ingest_core::fact::Fact;
-use ingest_core::operation::{CustomerKey, CustomerRef, MissingCustomer, Operation};
-use ingest_core::outcome::{HoldCause, Rejected, Rejection, SkipReason, Verdict};
+use ingest_delivery::fact::Fact;
+use ingest_model::operation::{CustomerKey, CustomerRef, MissingCustomer, Operation};
+use ingest_model::outcome::{HoldCause, Rejected, Rejection, SkipReason, Verdict};
 use kustomer_sim::{Config, FaultScript};
 use serde_json::{Value, json};
 
@@ -48,7 +48,7 @@ fn finish(world: &mut World) {
     assert_eq!((used.records, used.bytes), (0, 0), "I5");
 }
 
-fn snapshot(world: &World) -> ingest_core::machine::Snapshot {
+fn snapshot(world: &World) -> ingest_delivery::machine::Snapshot {
     world.replicas[0]
         .machine
         .as_ref()

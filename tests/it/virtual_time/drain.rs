@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use ingest_core::outcome::{SkipReason, Verdict};
-use ingest_core::record::Offset;
 use ingest_kafka::PartitionStatistics;
+use ingest_model::outcome::{SkipReason, Verdict};
+use ingest_model::record::Offset;
 use kustomer_ingest::observe::pace::{Drain, DrainState, Pace};
 use kustomer_sim::{Config, FaultScript};
 use serde_json::json;

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ingest_core::machine::Snapshot;
-use ingest_core::operation::MissingCustomer;
-use ingest_core::outcome::{HeldBy, HoldCause, Waits};
-use ingest_core::record::Topic;
+use ingest_delivery::machine::Snapshot;
+use ingest_model::operation::MissingCustomer;
+use ingest_model::outcome::{HeldBy, HoldCause, Waits};
+use ingest_model::record::Topic;
 use kustomer_sim::{Config, FaultScript};
 use serde_json::{Value, json};
 

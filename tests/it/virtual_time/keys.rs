@@ -1,6 +1,6 @@
 //! What the worker accepts as a key, against what the simulator accepts by its own rules.
 
-use ingest_core::identity::{Key, email, external_id, phone};
+use ingest_mapping::identity::{Key, email, external_id, phone};
 use kustomer_sim::{Config, Method, Request, Sim, SimTime};
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use ingest_core::operation::MissingCustomer;
+use ingest_model::operation::MissingCustomer;
 use kustomer_sim::Config;
 use serde_json::json;
 

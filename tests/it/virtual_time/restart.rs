@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use ingest_core::fact::Fact;
-use ingest_core::machine::PartitionView;
-use ingest_core::operation::MissingCustomer;
-use ingest_core::partitions::commit_metadata::{Ignored, Metadata};
+use ingest_delivery::fact::Fact;
+use ingest_delivery::machine::PartitionView;
+use ingest_delivery::partitions::commit_metadata::{Ignored, Metadata};
+use ingest_model::operation::MissingCustomer;
 use kustomer_sim::Config;
 use serde_json::json;
 

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use ingest_core::fact::Fact;
-use ingest_core::operation::MissingCustomer;
-use ingest_core::outcome::HoldCause;
+use ingest_delivery::fact::Fact;
+use ingest_model::operation::MissingCustomer;
+use ingest_model::outcome::HoldCause;
 use kustomer_sim::{Config, MissingRole, Roles};
 use serde_json::json;
 

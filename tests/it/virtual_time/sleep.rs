@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ingest_core::fact::Fact;
+use ingest_delivery::fact::Fact;
 use kustomer_sim::Config;
 
 use super::world::{SESSION, World, make};

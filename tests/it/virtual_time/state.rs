@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use ingest_core::fact::Fact;
-use ingest_core::machine::Snapshot;
-use ingest_core::outcome::HoldCause;
+use ingest_delivery::fact::Fact;
+use ingest_delivery::machine::Snapshot;
+use ingest_model::outcome::HoldCause;
 use kustomer_sim::{Config, Duplicates};
 
 use super::world::{World, make, partition};
@@ -89,7 +89,7 @@ fn kill_with_open_jobs(duplicates: Duplicates) -> World {
         let open = slice
             .entries
             .iter()
-            .filter(|(entity, _, _)| matches!(entity, ingest_core::state_log::Entity::Intent(_)));
+            .filter(|(entity, _, _)| matches!(entity, ingest_model::state_log::Entity::Intent(_)));
         assert_eq!(open.count(), 0, "an intent is left");
     }
     world

@@ -7,7 +7,7 @@ use std::fmt::{self, Write as _};
 use std::hash::{DefaultHasher, Hasher as _};
 use std::time::{Duration, Instant};
 
-use ingest_core::machine::{Effect, Input};
+use ingest_delivery::machine::{Effect, Input};
 
 #[derive(Debug)]
 pub(crate) struct Digest {

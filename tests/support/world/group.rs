@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use ingest_core::machine::Input;
-use ingest_core::outcome::HoldCause;
+use ingest_delivery::machine::Input;
+use ingest_model::outcome::HoldCause;
 
 use super::{Event, SESSION, World};
 

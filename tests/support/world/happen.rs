@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use ingest_core::call::{Call, Reply};
-use ingest_core::fact::{Fact, Settlement};
-use ingest_core::machine::{CommitAnswer, CommitEntry, Effect, Input, LetterId};
-use ingest_core::partitions::commit_metadata::Metadata;
-use ingest_core::record::{Epoch, Position, Record, TopicPartition};
-use ingest_core::trouble::{Trouble, TroubleKind};
+use ingest_delivery::fact::{Fact, Settlement};
+use ingest_delivery::machine::{CommitAnswer, CommitEntry, Effect, Input, LetterId};
+use ingest_delivery::partitions::commit_metadata::Metadata;
 use ingest_kustomer::classify::{
     HttpReply, ReplyBody, Unanswered, classify, trouble_of, unanswered,
 };
 use ingest_kustomer::encode::{Method, encode};
 use ingest_kustomer::limits;
+use ingest_model::call::{Call, Reply};
+use ingest_model::record::{Epoch, Position, Record, TopicPartition};
+use ingest_model::trouble::{Trouble, TroubleKind};
 use kustomer_sim::{Cut, Request, SimTime};
 
 use super::{Event, SIM_START_MS, World, partition};

@@ -1,12 +1,12 @@
 //! One partition's log as the brokers hold it, and what befalls it: its topic is made again, its start moves on, its end is
 //! lost.
 
-use ingest_core::fact::LifeCause;
-use ingest_core::machine::Input;
-use ingest_core::outcome::Verdict;
-use ingest_core::partitions::commit_metadata::{self, Metadata, Run};
-use ingest_core::reading::{Gap, Reading, Step};
-use ingest_core::record::{Epoch, Offset, TopicPartition};
+use ingest_delivery::machine::Input;
+use ingest_delivery::partitions::commit_metadata::{self, Metadata, Run};
+use ingest_model::outcome::Verdict;
+use ingest_model::reading::LifeCause;
+use ingest_model::reading::{Gap, Reading, Step};
+use ingest_model::record::{Epoch, Offset, TopicPartition};
 
 use super::{World, partition};
 

@@ -3,11 +3,11 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use ingest_core::operation::{
+use ingest_model::operation::{
     CustomerKey, CustomerRef, ExternalId, Identify, KObject, Klass, MissingCustomer, Operation,
     Planned, Track, Version,
 };
-use ingest_core::outcome::Verdict;
+use ingest_model::outcome::Verdict;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

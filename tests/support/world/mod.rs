@@ -14,16 +14,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ingest_core::call::{Call, Reply};
-use ingest_core::fact::Fact;
-use ingest_core::machine::{
+use ingest_delivery::fact::Fact;
+use ingest_delivery::machine::{
     CommitEntry, Committed, Input, LetterId, Machine, MachineSettings, RequestId, StateSettings,
     StateWriteId, TopicSettings,
 };
-use ingest_core::outcome::Verdict;
-use ingest_core::partitions::commit_metadata::DEFAULT_LIMIT;
-use ingest_core::record::{Epoch, Position, Topic, TopicPartition};
-use ingest_core::state_log::StateRecord;
+use ingest_delivery::partitions::commit_metadata::DEFAULT_LIMIT;
+use ingest_model::call::{Call, Reply};
+use ingest_model::outcome::Verdict;
+use ingest_model::record::{Epoch, Position, Topic, TopicPartition};
+use ingest_model::state_log::StateRecord;
 use kustomer_sim::{Config, Sim, SimTime};
 
 pub(crate) use self::log::Log;

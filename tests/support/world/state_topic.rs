@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use ingest_core::machine::Input;
-use ingest_core::record::{Epoch, TopicPartition};
-use ingest_core::state_log::SliceId;
-use ingest_core::state_log::StateRecord;
-use ingest_core::state_log::reduce::{Slice, SliceReader};
+use ingest_delivery::machine::Input;
+use ingest_model::record::{Epoch, TopicPartition};
+use ingest_model::state_log::SliceId;
+use ingest_model::state_log::StateRecord;
+use ingest_model::state_log::reduce::{Slice, SliceReader};
 
 use super::World;
 

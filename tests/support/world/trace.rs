@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use ingest_core::call::{Call, CallResult};
-use ingest_core::outcome::Outcome;
+use ingest_model::call::{Call, CallResult};
+use ingest_model::outcome::Outcome;
 use serde_json::{Map, Value};
 
 use super::{Traced, World};

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
-use ingest_core::record::{Header, Offset, Partition, Position, Record, Topic, TopicPartition};
+use ingest_model::record::{Header, Offset, Partition, Position, Record, Topic, TopicPartition};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{BorrowedMessage, Header as ClientHeader, Headers, Message, OwnedHeaders};
 use rdkafka::topic_partition_list::TopicPartitionListElem;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ingest_core::record::{Offset, TopicPartition};
+use ingest_model::record::{Offset, TopicPartition};
 use rdkafka::Statistics as ClientStatistics;
 use rdkafka::statistics::{ConsumerGroup, Partition as ClientPartition};
 

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ingest_core::record::{Epoch, Record};
+use ingest_model::record::{Epoch, Record};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -219,7 +219,7 @@ impl Room {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use ingest_core::record::{Offset, Position, TopicPartition};
+    use ingest_model::record::{Offset, Position, TopicPartition};
 
     use super::*;
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use ingest_core::record::TopicPartition;
+use ingest_model::record::TopicPartition;
 
 use crate::port::CommitEntry;
 
@@ -62,7 +62,7 @@ impl Commits {
 
 #[cfg(test)]
 mod tests {
-    use ingest_core::record::{Epoch, Offset};
+    use ingest_model::record::{Epoch, Offset};
 
     use super::*;
 

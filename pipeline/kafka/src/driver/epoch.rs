@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ingest_core::record::Epoch;
+use ingest_model::record::Epoch;
 
 /// Epochs grow over the life of the process, also from one driver to the next.
 static LAST_EPOCH: AtomicU64 = AtomicU64::new(0);

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
-use ingest_core::reading::Gap;
-use ingest_core::record::{Epoch, Offset, TopicPartition};
+use ingest_model::reading::Gap;
+use ingest_model::record::{Epoch, Offset, TopicPartition};
 use rdkafka::Offset as ClientOffset;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ingest_core::record::{Epoch, Offset, Partition, Topic, TopicPartition};
+use ingest_model::record::{Epoch, Offset, Partition, Topic, TopicPartition};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 

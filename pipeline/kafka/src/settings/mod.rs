@@ -12,7 +12,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use ingest_core::record::Topic;
+use ingest_model::record::Topic;
 use rdkafka::ClientConfig;
 
 use crate::error::SettingsError;

@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ingest_core::record::{Partition, Topic, TopicPartition};
-use ingest_core::state_log::format::{HEADER_KEY, decode_header, encode_header};
+use ingest_model::record::{Partition, Topic, TopicPartition};
+use ingest_model::state_log::format::{HEADER_KEY, decode_header, encode_header};
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};

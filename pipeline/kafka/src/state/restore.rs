@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use ingest_core::record::{Partition, Topic, TopicPartition};
-use ingest_core::state_log::SliceId;
-use ingest_core::state_log::reduce::{Slice, SliceReader};
+use ingest_model::record::{Partition, Topic, TopicPartition};
+use ingest_model::state_log::SliceId;
+use ingest_model::state_log::reduce::{Slice, SliceReader};
 
 use crate::clock;
 use crate::error::ReadError;

@@ -1,8 +1,8 @@
 //! Writing entries: a batch counts as written when all in-sync replicas have all of it.
 
 use bytes::Bytes;
-use ingest_core::record::{Partition, Topic};
-use ingest_core::state_log::StateRecord;
+use ingest_model::record::{Partition, Topic};
+use ingest_model::state_log::StateRecord;
 
 use crate::error::{SendError, StartError};
 use crate::producer::{OutgoingRecord, RecordProducer};

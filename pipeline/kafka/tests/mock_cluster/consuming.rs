@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use ingest_core::record::Offset;
 use ingest_kafka::embedded::{CommitRefusal, EmbeddedBroker};
 use ingest_kafka::{
     CommitFailureKind, RecordProducer, SourceCommand, SourceErrorKind, SourceEvent,
 };
+use ingest_model::record::Offset;
 use tokio::time::Instant;
 
 use crate::support::{

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use ingest_core::record::Topic;
 use ingest_kafka::embedded::EmbeddedBroker;
 use ingest_kafka::{DeadLetter, DeadLetterProducer, RecordProducer, SendErrorKind};
+use ingest_model::record::Topic;
 use tokio::time::Instant;
 
 use crate::support::{PATIENCE, all_records, header, outgoing, settings, settings_with};

@@ -3,11 +3,11 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use ingest_core::record::{Offset, Partition, Topic};
 use ingest_kafka::ReadError;
 use ingest_kafka::embedded::EmbeddedBroker;
 use ingest_kafka::reader::topics::{fetch_partition_counts, fetch_partition_counts_of};
 use ingest_kafka::reader::{fetch_watermarks, read_topic};
+use ingest_model::record::{Offset, Partition, Topic};
 
 use crate::support::{PATIENCE, all_records, fill, settings};
 

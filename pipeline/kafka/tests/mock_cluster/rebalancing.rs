@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ingest_core::record::{Epoch, Offset, TopicPartition};
 use ingest_kafka::embedded::{CommitRefusal, EmbeddedBroker};
 use ingest_kafka::{CommitEntry, CommitFailureKind, KafkaSettings, SourceCommand, SourceEvent};
+use ingest_model::record::{Epoch, Offset, TopicPartition};
 use tokio::time::Instant;
 
 use crate::support::{

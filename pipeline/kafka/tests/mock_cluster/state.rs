@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use ingest_core::record::{Offset, Topic, TopicPartition};
-use ingest_core::state_log::reduce::Slice;
-use ingest_core::state_log::writer::{Capacity, SliceWriter};
-use ingest_core::state_log::{Content, Entity, Entry, OwnerId, SliceId};
 use ingest_kafka::embedded::EmbeddedBroker;
 use ingest_kafka::state::{StateProducer, inspect, lay_out, restore};
 use ingest_kafka::{KafkaSettings, ReadError};
+use ingest_model::record::{Offset, Topic, TopicPartition};
+use ingest_model::state_log::reduce::Slice;
+use ingest_model::state_log::writer::{Capacity, SliceWriter};
+use ingest_model::state_log::{Content, Entity, Entry, OwnerId, SliceId};
 
 use crate::support::{PATIENCE, settings};
 

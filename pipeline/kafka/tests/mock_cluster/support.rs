@@ -7,13 +7,13 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ingest_core::record::{Epoch, Header, Offset, Partition, Record, Topic, TopicPartition};
 use ingest_kafka::embedded::EmbeddedBroker;
 use ingest_kafka::reader::{fetch_committed, read_topic};
 use ingest_kafka::{
     Assigned, CommitEntry, KafkaOptions, KafkaSettings, OutgoingRecord, Prefetch, RecordProducer,
     SourceCommand, SourceEvent, SourceEvents, SourceHandle,
 };
+use ingest_model::record::{Epoch, Header, Offset, Partition, Record, Topic, TopicPartition};
 
 /// Longer than any group join of the embedded broker.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

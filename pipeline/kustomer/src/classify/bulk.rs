@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use ingest_core::operation::Klass;
-use ingest_core::outcome::{HoldCause, JobTicket, Outcome, RetryCause, SplitHint};
+use ingest_model::operation::Klass;
+use ingest_model::outcome::{HoldCause, JobTicket, Outcome, RetryCause, SplitHint};
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use ingest_core::call::SearchFound;
-use ingest_core::operation::CustomerKey;
-use ingest_core::outcome::{HoldCause, Outcome, RetryCause, SplitHint};
+use ingest_model::call::SearchFound;
+use ingest_model::operation::CustomerKey;
+use ingest_model::outcome::{HoldCause, Outcome, RetryCause, SplitHint};
 use serde_json::Value;
 
 use super::document::Document;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use ingest_core::call::{ItemFate, ItemResult, JobReport};
-use ingest_core::outcome::{Outcome, RetryCause};
+use ingest_model::call::{ItemFate, ItemResult, JobReport};
+use ingest_model::outcome::{Outcome, RetryCause};
 use serde_json::Value;
 
 use super::document::Document;

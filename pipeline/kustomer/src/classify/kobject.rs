@@ -1,8 +1,8 @@
 //! Answers to single writes and reads of objects.
 
-use ingest_core::call::{ObjectState, Written};
-use ingest_core::operation::{VERSION_ATTRIBUTE, Version};
-use ingest_core::outcome::{HoldCause, Outcome, RetryCause};
+use ingest_model::call::{ObjectState, Written};
+use ingest_model::operation::{VERSION_ATTRIBUTE, Version};
+use ingest_model::outcome::{HoldCause, Outcome, RetryCause};
 use serde_json::Value;
 
 use super::document::Document;

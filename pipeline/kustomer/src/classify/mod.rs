@@ -24,9 +24,9 @@ mod tracking;
 mod trouble;
 mod weigh;
 
-use ingest_core::call::{Call, CallResult, Limits, Reply};
-use ingest_core::outcome::{HoldCause, Outcome, RetryCause};
-use ingest_core::trouble::{Trouble, TroubleKind};
+use ingest_model::call::{Call, CallResult, Limits, Reply};
+use ingest_model::outcome::{HoldCause, Outcome, RetryCause};
+use ingest_model::trouble::{Trouble, TroubleKind};
 
 pub use errors::ERROR_TEXT_LIMIT;
 pub use reply::{HttpReply, NoAnswer, ReplyBody, Unanswered};
@@ -38,8 +38,8 @@ use weigh::{Effect, Weighed, weigh};
 /// What an answer means for a call.
 ///
 /// ```
-/// # use ingest_core::call::{Call, CallResult, Limits};
-/// # use ingest_core::outcome::{HoldCause, Outcome};
+/// # use ingest_model::call::{Call, CallResult, Limits};
+/// # use ingest_model::outcome::{HoldCause, Outcome};
 /// # use ingest_kustomer::classify::{HttpReply, ReplyBody, classify};
 /// let reply = HttpReply { status: 401, limits: Limits::default(), location: None, body: ReplyBody::Cut };
 /// assert_eq!(classify(&Call::Probe, &reply), CallResult::Probed(Outcome::Hold(HoldCause::BadToken)));

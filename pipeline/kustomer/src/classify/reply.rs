@@ -1,8 +1,8 @@
 //! What came back over the network, or that nothing did.
 
 use bytes::Bytes;
-use ingest_core::call::Limits;
-use ingest_core::trouble::Trouble;
+use ingest_model::call::Limits;
+use ingest_model::trouble::Trouble;
 
 /// One answer as it came over the network.
 #[derive(Debug, Clone)]

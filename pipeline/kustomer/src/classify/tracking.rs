@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ingest_core::outcome::{HoldCause, Outcome, RetryCause};
+use ingest_model::outcome::{HoldCause, Outcome, RetryCause};
 
 use super::document::Document;
 use super::reply::HttpReply;

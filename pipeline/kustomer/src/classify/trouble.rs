@@ -1,7 +1,7 @@
 //! What a failure is told as: its kind and, of an answer, the API's own words without anything about a person.
 
-use ingest_core::call::CallResult;
-use ingest_core::trouble::{Trouble, TroubleKind};
+use ingest_model::call::CallResult;
+use ingest_model::trouble::{Trouble, TroubleKind};
 
 use super::errors::ErrorReport;
 use super::reply::{HttpReply, ReplyBody};

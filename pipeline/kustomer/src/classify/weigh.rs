@@ -1,6 +1,6 @@
 //! What the status alone decides, the same for every endpoint.
 
-use ingest_core::outcome::{HoldCause, Outcome, RetryCause};
+use ingest_model::outcome::{HoldCause, Outcome, RetryCause};
 
 use super::errors::ErrorReport;
 use super::reply::HttpReply;

@@ -1,7 +1,7 @@
 //! Bulk requests: a bare array of at most 100 bodies, and the reads of the job they become (`docs/kustomer-api.md`,
 //! sections 8 and 9).
 
-use ingest_core::call::BulkItem;
+use ingest_model::call::BulkItem;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use super::request::{HttpRequest, segment};

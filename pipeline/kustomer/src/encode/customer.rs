@@ -1,7 +1,7 @@
 //! Customers: look-up by key, search by many keys, bulk creation (`docs/kustomer-api.md`, sections 6 and 7).
 
-use ingest_core::call::BulkItem;
-use ingest_core::operation::CustomerKey;
+use ingest_model::call::BulkItem;
+use ingest_model::operation::CustomerKey;
 use serde_json::{Value, json};
 
 use super::bulk::{Extras, Items};

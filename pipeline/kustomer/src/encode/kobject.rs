@@ -3,8 +3,8 @@
 //! The path carries the klass *name*. An object is linked to its customer by the body's `customer` on creation, and never
 //! again: updates have no such field.
 
-use ingest_core::call::BulkItem;
-use ingest_core::operation::{ExternalId, Klass};
+use ingest_model::call::BulkItem;
+use ingest_model::operation::{ExternalId, Klass};
 use serde_json::{Map, Value};
 
 use super::bulk::{Extras, Items};

@@ -10,7 +10,7 @@ mod request;
 pub(crate) mod token;
 mod tracking;
 
-use ingest_core::call::Call;
+use ingest_model::call::Call;
 
 pub use self::request::{HttpRequest, Method};
 

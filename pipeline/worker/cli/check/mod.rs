@@ -7,10 +7,10 @@ mod online;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use ingest_core::decode::Format;
-use ingest_core::mapping::{KlassUse, MappingError};
-use ingest_core::route::Pipeline;
 use ingest_kafka::reader::topics::check_client;
+use ingest_mapping::decode::Format;
+use ingest_mapping::mapping::{KlassUse, MappingError};
+use ingest_mapping::route::Pipeline;
 
 use self::finding::{Finding, Level};
 use self::needs::{klasses, needs};

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ingest_core::mapping::KlassUse;
 use ingest_kustomer::Need;
+use ingest_mapping::mapping::KlassUse;
 
 use crate::config::Settings;
 

@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use ingest_core::body::attribute::Suffix;
-use ingest_core::outcome::HoldCause;
-use ingest_core::record::Topic;
-use ingest_core::trouble::TroubleKind;
 use ingest_kafka::ReadError;
 use ingest_kafka::reader::topics::fetch_partition_counts_of;
 use ingest_kafka::state::inspect;
 use ingest_kustomer::classify::ReplyBody;
 use ingest_kustomer::encode::{HttpRequest, Method};
 use ingest_kustomer::{BaseUrl, Client, ClientSettings, Need, TokenError};
+use ingest_mapping::body::attribute::Suffix;
+use ingest_model::outcome::HoldCause;
+use ingest_model::record::Topic;
+use ingest_model::trouble::TroubleKind;
 use serde_json::{Value, json};
 
 use super::finding::Finding;

@@ -11,10 +11,10 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 
 use anyhow::Context as _;
-use ingest_core::event::CustomerHints;
-use ingest_core::outcome::{DroppedField, Rejected, SkipReason, Verdict};
-use ingest_core::record::Topic;
-use ingest_core::route::{EventSummary, Pipeline};
+use ingest_mapping::event::CustomerHints;
+use ingest_mapping::route::{EventSummary, Pipeline};
+use ingest_model::outcome::{DroppedField, Rejected, SkipReason, Verdict};
+use ingest_model::record::Topic;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -159,7 +159,7 @@ fn topic(args: &ExplainArgs, settings: &Settings) -> Result<Option<Topic>, Comma
 fn one(
     line: u64,
     pipeline: &Pipeline,
-    record: &ingest_core::record::Record,
+    record: &ingest_model::record::Record,
     now: Timestamp,
 ) -> Explained {
     let (mut summary, verdict) = pipeline.judge(record, now);

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use ingest_core::call::{BulkItem, Call};
-use ingest_core::operation::{
+use ingest_kustomer::encode::encode;
+use ingest_model::call::{BulkItem, Call};
+use ingest_model::operation::{
     CustomerKey, CustomerRef, KObject, MissingCustomer, Operation, Planned,
 };
-use ingest_kustomer::encode::encode;
 use serde_json::{Map, Value, json};
 
 /// Where a customer's id will stand that has to be found first. No id looks like it.

@@ -2,7 +2,7 @@
 
 pub mod try_records;
 
-use ingest_core::record::Topic;
+use ingest_model::record::Topic;
 
 use crate::app::{self, Options};
 use crate::cli::args::RunArgs;

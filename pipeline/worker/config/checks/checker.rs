@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ingest_core::route::Pipeline;
+use ingest_mapping::route::Pipeline;
 
 use crate::config::fault::{Fault, Faults, Spot, nearest};
 use crate::config::raw::{At, Leaf, Place, RawSecret, Scalar};

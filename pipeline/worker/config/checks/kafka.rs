@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use ingest_core::record::Topic;
 use ingest_kafka::{KafkaOptions, SettingsError};
+use ingest_model::record::Topic;
 
 use super::checker::Checker;
 use super::mappings::Mappings;

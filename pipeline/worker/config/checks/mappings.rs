@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ingest_core::decode::{Format, Limits};
-use ingest_core::mapping::{Mapping, MappingError, OnHold, RouteInfo};
-use ingest_core::route::Pipeline;
+use ingest_mapping::decode::{Format, Limits};
+use ingest_mapping::mapping::{Mapping, MappingError, OnHold, RouteInfo};
+use ingest_mapping::route::Pipeline;
 
 use super::checker::Checker;
 use crate::config::fault::{Fault, Spot};

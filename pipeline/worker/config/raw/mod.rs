@@ -7,7 +7,7 @@ mod reader;
 
 use std::fmt;
 
-use ingest_core::mapping::node::{Content, Node, Place as NodePlace};
+use ingest_mapping::mapping::node::{Content, Node, Place as NodePlace};
 
 pub(crate) use self::reader::{read, tree};
 use super::fault::Spot;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use ingest_core::mapping::node::{Content, Key, Node, Place as NodePlace};
-use ingest_core::mapping::yaml::{YamlFault, yaml_fault};
+use ingest_mapping::mapping::node::{Content, Key, Node, Place as NodePlace};
+use ingest_mapping::mapping::yaml::{YamlFault, yaml_fault};
 
 use super::{
     At, Leaf, Place, RawBudget, RawConfig, RawDelivery, RawKafka, RawKustomer, RawLog, RawMapping,

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use ingest_core::record::{Offset, Partition};
 use ingest_kafka::reader::Watermarks;
 use ingest_kafka::reader::memory::GroupMemory;
+use ingest_model::record::{Offset, Partition};
 
 use super::record::fingerprint;
 use super::sent::Sent;

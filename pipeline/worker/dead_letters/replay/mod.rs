@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::io::Write;
 
 use anyhow::anyhow;
-use ingest_core::record::{Offset, Partition, Topic};
+use ingest_model::record::{Offset, Partition, Topic};
 
 use self::memory::Memory;
 use self::record::{outgoing, target};

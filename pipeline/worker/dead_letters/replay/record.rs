@@ -1,8 +1,8 @@
 //! The record that a letter is sent back as.
 
 use bytes::Bytes;
-use ingest_core::record::{Partition, Topic};
 use ingest_kafka::OutgoingRecord;
+use ingest_model::record::{Partition, Topic};
 use uuid::Uuid;
 
 use crate::dead_letters::letter::{Letter, Source};

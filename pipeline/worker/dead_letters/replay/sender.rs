@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
-use ingest_core::record::Topic;
 use ingest_kafka::reader::topics::fetch_partition_counts_of;
 use ingest_kafka::{OutgoingRecord, ReadError, RecordProducer, SendError, SendErrorKind};
+use ingest_model::record::Topic;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use ingest_core::record::Offset;
+use ingest_model::record::Offset;
 
 /// The text's first part: what it is and which form it has.
 const TAG: &str = "r1";

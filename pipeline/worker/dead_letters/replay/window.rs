@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use ingest_core::record::{Offset, Partition, TopicPartition};
+use ingest_model::record::{Offset, Partition, TopicPartition};
 
 use crate::dead_letters::letter::{Letter, Source};
 

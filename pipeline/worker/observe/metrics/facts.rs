@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
 
-use ingest_core::charge::Gate;
-use ingest_core::fact::{Fact, Settlement};
-use ingest_core::machine::Snapshot;
-use ingest_core::outcome::Waits;
+use ingest_delivery::charge::Gate;
+use ingest_delivery::fact::{Fact, Settlement};
+use ingest_delivery::machine::Snapshot;
+use ingest_model::outcome::Waits;
 
 use super::labels::{Fallback, From, Waiting};
 use super::{Metrics, NONE, whole};

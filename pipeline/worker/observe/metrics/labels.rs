@@ -4,14 +4,15 @@
 //! the operator chose. Nothing
 //! that an event, a customer or an error text says ever becomes a label.
 
-use ingest_core::call::Class;
-use ingest_core::event::{BadTime, KeyKind};
-use ingest_core::fact::{LifeCause, OutcomeLabel, ResolvedBy, Settlement};
-use ingest_core::identity::Unusable;
-use ingest_core::invariant::Invariant;
-use ingest_core::outcome::{HeldBy, HoldCause, Rejection, RetryCause, SkipReason, Waits};
-use ingest_core::partitions::commit_metadata::Ignored;
+use ingest_delivery::fact::{OutcomeLabel, ResolvedBy, Settlement};
+use ingest_delivery::invariant::Invariant;
+use ingest_delivery::partitions::commit_metadata::Ignored;
 use ingest_kafka::{CommitFailureKind, SourceErrorKind};
+use ingest_mapping::event::{BadTime, KeyKind};
+use ingest_mapping::identity::Unusable;
+use ingest_model::call::Class;
+use ingest_model::outcome::{HeldBy, HoldCause, Rejection, RetryCause, SkipReason, Waits};
+use ingest_model::reading::LifeCause;
 
 use crate::observe::pace::DrainState;
 
@@ -119,10 +120,10 @@ pub enum Fallback {
     LockIgnored,
 }
 
-/// The kinds of operation that may be written twice, as [`ingest_core::fact::Fact::PossibleRepeat`] names them.
+/// The kinds of operation that may be written twice, as [`ingest_delivery::fact::Fact::PossibleRepeat`] names them.
 pub const REPEAT_KINDS: &[&str] = &["track", "identify", "kobject"];
 
-/// The kinds of scope that may be held, as [`ingest_core::hold::Scope::as_str`] names them.
+/// The kinds of scope that may be held, as [`ingest_delivery::hold::Scope::as_str`] names them.
 pub const HOLD_SCOPES: &[&str] = &[
     "destination",
     "tracking",

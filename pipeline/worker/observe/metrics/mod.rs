@@ -14,9 +14,9 @@ mod tests;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ingest_core::event::Notes;
-use ingest_core::record::{Topic, TopicPartition};
 use ingest_kafka::{CommitFailureKind, SourceErrorKind, Statistics};
+use ingest_mapping::event::Notes;
+use ingest_model::record::{Topic, TopicPartition};
 use prometheus::{Registry, TextEncoder};
 
 use self::catalog::Families;

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ingest_core::call::Class;
-use ingest_core::event::{BadTime, KeyKind};
-use ingest_core::fact::{Fact, Settlement};
-use ingest_core::hold::{Family, LetterTopic, Scope};
-use ingest_core::identity::Unusable;
-use ingest_core::operation::Klass;
-use ingest_core::outcome::{HeldBy, HoldCause, Rejection, SkipReason};
-use ingest_core::trouble::Seen;
+use ingest_delivery::fact::{Fact, Settlement};
+use ingest_delivery::hold::{Family, LetterTopic, Scope};
+use ingest_mapping::event::{BadTime, KeyKind};
+use ingest_mapping::identity::Unusable;
+use ingest_model::call::Class;
+use ingest_model::operation::Klass;
+use ingest_model::outcome::{HeldBy, HoldCause, Rejection, SkipReason};
+use ingest_model::trouble::Seen;
 
 use super::*;
 use crate::observe::metrics::catalog::{CATALOG, Kind};
@@ -235,8 +235,8 @@ fn assert_known(metrics: &Metrics) {
 fn the_series_of_a_partition_end_with_its_assignment() {
     use std::collections::BTreeMap;
 
-    use ingest_core::machine::{Input, Machine, MachineSettings, TopicSettings};
-    use ingest_core::record::Epoch;
+    use ingest_delivery::machine::{Input, Machine, MachineSettings, TopicSettings};
+    use ingest_model::record::Epoch;
 
     let mut settings = MachineSettings::new(1000, 0.8, 50, 1.0).unwrap();
     let topic = TopicSettings {

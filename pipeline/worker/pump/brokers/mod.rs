@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ingest_core::hold::LetterTopic;
-use ingest_core::record::Topic;
-use ingest_core::trouble::TroubleKind;
+use ingest_delivery::hold::LetterTopic;
 use ingest_kafka::reader::topics::TopicLook;
 use ingest_kafka::{KafkaSettings, ReadError};
+use ingest_model::record::Topic;
+use ingest_model::trouble::TroubleKind;
 use tokio::sync::watch;
 
 pub use self::status::{BrokersView, KafkaStatus, TopicProblem, TopicTrouble};

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use ingest_core::record::Topic;
-use ingest_core::trouble::{Trouble, TroubleKind};
 use ingest_kafka::{SendError, SendErrorKind};
+use ingest_model::record::Topic;
+use ingest_model::trouble::{Trouble, TroubleKind};
 use serde::Serialize;
 
 use crate::observe::advice::{AWAY, Places};

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use ingest_core::event::Notes;
-use ingest_core::outcome::{DroppedField, Rejected, Rejection, Verdict};
-use ingest_core::record::{Record, Topic};
-use ingest_core::route::Pipeline;
+use ingest_mapping::event::Notes;
+use ingest_mapping::route::Pipeline;
+use ingest_model::outcome::{DroppedField, Rejected, Rejection, Verdict};
+use ingest_model::record::{Record, Topic};
 use jiff::Timestamp;
 
 use crate::clock::Clock;

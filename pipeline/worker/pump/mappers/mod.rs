@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use ingest_core::event::Notes;
-use ingest_core::outcome::{DroppedField, Rejected, Verdict};
-use ingest_core::record::{Epoch, Record, TopicPartition};
+use ingest_mapping::event::Notes;
+use ingest_model::outcome::{DroppedField, Rejected, Verdict};
+use ingest_model::record::{Epoch, Record, TopicPartition};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 pub use self::judge::Judge;
@@ -205,7 +205,7 @@ impl LastLine {
 mod tests {
     use std::collections::HashMap;
 
-    use ingest_core::record::{Offset, Position};
+    use ingest_model::record::{Offset, Position};
 
     use super::suspects::Child;
     use super::*;

@@ -1,7 +1,7 @@
 //! The topics for letters are deleted under a running worker: the letters wait, and are written once.
 
-use ingest_core::record::Record;
 use ingest_kafka::OutgoingRecord;
+use ingest_model::record::Record;
 use kustomer_ingest::clock::Clock;
 use serde_json::{Value, json};
 

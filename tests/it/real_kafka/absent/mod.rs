@@ -6,8 +6,8 @@ mod letters;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use ingest_core::record::{Partition, Topic};
 use ingest_kafka::OutgoingRecord;
+use ingest_model::record::{Partition, Topic};
 use kustomer_ingest::clock::Clock;
 use serde_json::{Value, json};
 use tokio::net::{TcpSocket, TcpStream};

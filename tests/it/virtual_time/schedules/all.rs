@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use ingest_core::fact::OutcomeLabel;
-use ingest_core::outcome::HoldCause;
+use ingest_delivery::fact::OutcomeLabel;
+use ingest_model::outcome::HoldCause;
 
 use super::coverage::Coverage;
 use super::{Steps, faults, play};

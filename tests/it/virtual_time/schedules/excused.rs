@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use ingest_core::fact::Fact;
-use ingest_core::operation::Operation;
-use ingest_core::outcome::Verdict;
+use ingest_delivery::fact::Fact;
+use ingest_model::operation::Operation;
+use ingest_model::outcome::Verdict;
 
 use super::super::world::{Log, World};
 use super::traffic::number_of;

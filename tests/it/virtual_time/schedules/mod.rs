@@ -14,9 +14,9 @@ mod traffic;
 
 use std::time::Duration;
 
-use ingest_core::fact::Fact;
-use ingest_core::outcome::{HoldCause, Rejected, Rejection, Verdict};
-use ingest_core::retry::Jitter;
+use ingest_delivery::fact::Fact;
+use ingest_delivery::retry::Jitter;
+use ingest_model::outcome::{HoldCause, Rejected, Rejection, Verdict};
 use kustomer_sim::{Config, Duplicates, FaultScript};
 
 use self::coverage::Coverage;

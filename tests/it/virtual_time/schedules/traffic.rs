@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ingest_core::operation::{Operation, Planned};
-use ingest_core::outcome::{Rejected, Rejection, SkipReason, Verdict};
+use ingest_model::operation::{Operation, Planned};
+use ingest_model::outcome::{Rejected, Rejection, SkipReason, Verdict};
 use serde_json::json;
 
 use super::super::world::{World, make};

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
-use ingest_core::reading::{Gap, Reading, Step};
-use ingest_core::record::{Epoch, Offset, Partition, Topic, TopicPartition};
+use ingest_model::reading::{Gap, Reading, Step};
+use ingest_model::record::{Epoch, Offset, Partition, Topic, TopicPartition};
 
 /// The partitions held. Topics by name, because every record is looked up here by the name it comes with.
 #[derive(Debug, Default)]

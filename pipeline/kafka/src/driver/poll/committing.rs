@@ -1,7 +1,7 @@
 //! What the poll thread has the second thread do: commits, committed offsets, ends of partitions.
 
-use ingest_core::reading::{Gap, Reading};
-use ingest_core::record::{Epoch, Offset, TopicPartition};
+use ingest_model::reading::{Gap, Reading};
+use ingest_model::record::{Epoch, Offset, TopicPartition};
 
 use super::{Driver, READ_AGAIN};
 use crate::client::convert;

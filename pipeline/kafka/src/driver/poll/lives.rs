@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use ingest_core::fact::LifeCause;
-use ingest_core::reading::Gap;
-use ingest_core::record::{Offset, TopicPartition};
+use ingest_model::reading::Gap;
+use ingest_model::reading::LifeCause;
+use ingest_model::record::{Offset, TopicPartition};
 use rdkafka::Offset as ClientOffset;
 use rdkafka::consumer::Consumer;
 

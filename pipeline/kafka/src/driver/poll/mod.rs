@@ -6,9 +6,9 @@ use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use ingest_core::fact::LifeCause;
-use ingest_core::reading::Step;
-use ingest_core::record::{Epoch, Offset, Record, TopicPartition};
+use ingest_model::reading::LifeCause;
+use ingest_model::reading::Step;
+use ingest_model::record::{Epoch, Offset, Record, TopicPartition};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ingest_core::record::{Epoch, TopicPartition};
+use ingest_model::record::{Epoch, TopicPartition};
 use rdkafka::Statistics as ClientStatistics;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use ingest_core::call::{Call, CallResult, ObjectState, SearchFound, Written};
-use ingest_core::operation::{CustomerKey, Version};
-use ingest_core::outcome::{JobTicket, Outcome, SplitHint};
+use ingest_model::call::{Call, CallResult, ObjectState, SearchFound, Written};
+use ingest_model::operation::{CustomerKey, Version};
+use ingest_model::outcome::{JobTicket, Outcome, SplitHint};
 use proptest::prelude::{Strategy, any, prop_assert, prop_oneof, proptest};
 use serde_json::{Map, Value, json};
 

@@ -7,9 +7,9 @@ mod status;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ingest_core::call::{BulkItem, Call, CallResult, Limits, Written};
-use ingest_core::operation::{CustomerKey, ExternalId, Klass};
-use ingest_core::outcome::Outcome;
+use ingest_model::call::{BulkItem, Call, CallResult, Limits, Written};
+use ingest_model::operation::{CustomerKey, ExternalId, Klass};
+use ingest_model::outcome::Outcome;
 use serde_json::{Map, Value};
 
 use super::{HttpReply, ReplyBody};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ingest_core::call::{Call, Limits};
-use ingest_core::outcome::{HoldCause, RetryCause};
+use ingest_model::call::{Call, Limits};
+use ingest_model::outcome::{HoldCause, RetryCause};
 use serde_json::{Value, json};
 
 use super::super::{HttpReply, Unanswered, classify, unanswered};

@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use ingest_core::record::{Position, TopicPartition};
+use ingest_model::record::{Position, TopicPartition};
 
 /// A note covers this many offsets, so that it is written once for as many records.
 pub(super) const OFFSETS: i64 = 1024;

@@ -24,8 +24,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use ingest_core::outcome::{Rejected, Rejection};
-use ingest_core::record::Record;
+use ingest_model::outcome::{Rejected, Rejection};
+use ingest_model::record::Record;
 
 pub(crate) use self::marks::Marks;
 use self::place::Place;

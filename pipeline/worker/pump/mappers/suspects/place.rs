@@ -6,7 +6,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ingest_core::record::Position;
+use ingest_model::record::Position;
 
 use super::marks::{Marks, Range};
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use ingest_core::record::{Offset, Position, TopicPartition};
+use ingest_model::record::{Offset, Position, TopicPartition};
 
 use super::*;
 use crate::clock::Clock;

@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use ingest_core::record::Record;
+use ingest_model::record::Record;
 
 use super::wire;
 

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use ingest_core::record::{Header, Offset, Position, Record, TopicPartition};
+use ingest_model::record::{Header, Offset, Position, Record, TopicPartition};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]

@@ -1,0 +1,141 @@
+//! Kustomer ids of customers, by key.
+//!
+//! A cache of Kustomer's truth: losing an entry costs a request, never correctness. Keys are kept as 16-byte hashes, so that it
+//! holds no personal data.
+
+use std::sync::Arc;
+
+use crate::generations::Generations;
+use ingest_model::known::customer_hash;
+use ingest_model::lookup::map_bytes;
+use ingest_model::operation::CustomerKey;
+
+/// What the allocator takes for an id or a version: 24 characters, two counts and its own part.
+const TEXT: usize = 48;
+
+/// Whom keys mean, as far as known.
+#[derive(Debug)]
+pub(crate) struct CustomerIds {
+    of: Generations<u128, Arc<str>>,
+    hits: u64,
+    misses: u64,
+}
+
+impl CustomerIds {
+    /// An empty cache of at most that many keys.
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            of: Generations::new(capacity),
+            hits: 0,
+            misses: 0,
+        }
+    }
+
+    /// The Kustomer id of the customer with that key.
+    pub(crate) fn get(&mut self, key: &CustomerKey) -> Option<Arc<str>> {
+        if let CustomerKey::Id(id) = key {
+            return Some(Arc::clone(id));
+        }
+        let found = self.of.get(&customer_hash(key)).map(Arc::clone);
+        match found {
+            Some(_) => self.hits += 1,
+            None => self.misses += 1,
+        }
+        found
+    }
+
+    /// The same, without counting a look-up.
+    pub(crate) fn peek(&self, key: &CustomerKey) -> Option<Arc<str>> {
+        match key {
+            CustomerKey::Id(id) => Some(Arc::clone(id)),
+            CustomerKey::ExternalId(_) | CustomerKey::Email(_) | CustomerKey::Phone(_) => {
+                self.of.peek(&customer_hash(key)).map(Arc::clone)
+            }
+        }
+    }
+
+    /// The id of the first of these keys that is known.
+    pub(crate) fn any(&mut self, keys: &[CustomerKey]) -> Option<Arc<str>> {
+        keys.iter().find_map(|key| self.get(key))
+    }
+
+    /// Learns that a key means this customer.
+    pub(crate) fn learn(&mut self, key: &CustomerKey, id: Arc<str>) {
+        match key {
+            CustomerKey::Id(_) => {}
+            CustomerKey::ExternalId(_) | CustomerKey::Email(_) | CustomerKey::Phone(_) => {
+                self.of.insert(customer_hash(key), id);
+            }
+        }
+    }
+
+    /// Forgets whom a key means: the id it led to is gone.
+    pub(crate) fn forget(&mut self, key: &CustomerKey) {
+        self.of.remove(&customer_hash(key));
+    }
+
+    /// Takes back what an earlier owner knew, unless this process knows better.
+    pub(crate) fn restore(&mut self, hash: u128, id: Arc<str>) {
+        if !self.of.contains(&hash) {
+            self.of.insert(hash, id);
+        }
+    }
+
+    /// How many keys are known.
+    pub(crate) fn len(&self) -> usize {
+        self.of.len()
+    }
+
+    /// Look-ups that found something, and that did not.
+    pub(crate) fn hits_and_misses(&self) -> (u64, u64) {
+        (self.hits, self.misses)
+    }
+
+    /// Bytes that it occupies, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.of.bytes(TEXT)
+    }
+
+    /// Bytes that so many keys occupy at most, about.
+    pub(crate) fn most_bytes(capacity: usize) -> usize {
+        map_bytes::<u128, Arc<str>>(capacity) + capacity * TEXT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_cache_takes_what_was_said() {
+        let entries = 57_344;
+        let mut ids = CustomerIds::new(2 * entries);
+        for n in 0..4 * entries {
+            let key = CustomerKey::ExternalId(Arc::from(format!("u{n}")));
+            ids.learn(&key, Arc::from("5f75c63cd5c0384ad82a17ae"));
+        }
+        let most = CustomerIds::most_bytes(2 * entries);
+        assert!(ids.bytes() <= most, "{} of {most}", ids.bytes());
+        assert!(ids.bytes() >= most / 4, "a good part of it");
+    }
+
+    #[test]
+    fn kinds_of_keys_do_not_meet() {
+        let mut ids = CustomerIds::new(10);
+        let email = CustomerKey::Email(Arc::from("7"));
+        ids.learn(&CustomerKey::ExternalId(Arc::from("7")), Arc::from("abc"));
+        assert_eq!(ids.get(&email), None);
+        assert_eq!(
+            ids.any(&[email, CustomerKey::ExternalId(Arc::from("7"))])
+                .as_deref(),
+            Some("abc")
+        );
+    }
+
+    #[test]
+    fn a_kustomer_id_needs_no_look_up() {
+        let mut ids = CustomerIds::new(10);
+        let key = CustomerKey::Id(Arc::from("5f75c63cd5c0384ad82a17ae"));
+        assert_eq!(ids.get(&key).as_deref(), Some("5f75c63cd5c0384ad82a17ae"));
+    }
+}

@@ -1,0 +1,127 @@
+//! Who waits for a question, by what is known of them; the lowest operation first.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::{Customers, Stage};
+use ingest_model::batch::OperationId;
+use ingest_model::operation::{CustomerKey, MissingCustomer};
+
+/// What is known of those who wait in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Line {
+    /// An event or identity of the customer is due anyway.
+    Answer,
+    /// Nothing; they may be made.
+    Unasked,
+    /// Nothing; they may not be made.
+    MustExist,
+    /// They were not found and are to be made.
+    Missing,
+    /// They are there, but not under which id.
+    Exists,
+}
+
+/// Customers that wait, each in one line.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    pub(super) answer: Queue,
+    pub(super) unasked: Queue,
+    pub(super) must_exist: Queue,
+    pub(super) missing: Queue,
+    pub(super) exists: Queue,
+}
+
+/// Customers in the order of the lowest operation that waits for each, from which any can be taken.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    entries: BTreeMap<Place, (Instant, CustomerKey)>,
+    next: u64,
+}
+
+/// The lowest operation, and a number that tells apart those of whom none waits any more.
+pub(super) type Place = (OperationId, u64);
+
+impl Customers {
+    /// Puts a customer where those wait of whom as much is known.
+    pub(super) fn enqueue_look_up(&mut self, now: Instant, customer: CustomerKey) {
+        let Some(wanted) = self.wanted.get(&customer) else {
+            return;
+        };
+        let line = match wanted.customer.missing {
+            MissingCustomer::Create if wanted.exists => Line::Exists,
+            MissingCustomer::Create => Line::Unasked,
+            MissingCustomer::Park | MissingCustomer::Reject => Line::MustExist,
+        };
+        self.join(now, line, customer);
+    }
+
+    pub(super) fn join(&mut self, now: Instant, line: Line, customer: CustomerKey) {
+        self.leave_line(&customer);
+        if let Some(wanted) = self.wanted.get_mut(&customer) {
+            let lowest = wanted.lowest();
+            wanted.stage = Stage::In(line, self.lines.of(line).push(now, lowest, customer));
+        }
+    }
+
+    pub(super) fn leave_line(&mut self, customer: &CustomerKey) {
+        if let Some(Stage::In(line, place)) = self.stage(customer) {
+            self.lines.of(line).remove(place);
+        }
+    }
+}
+
+impl Lines {
+    pub(super) fn of(&mut self, line: Line) -> &mut Queue {
+        match line {
+            Line::Answer => &mut self.answer,
+            Line::Unasked => &mut self.unasked,
+            Line::MustExist => &mut self.must_exist,
+            Line::Missing => &mut self.missing,
+            Line::Exists => &mut self.exists,
+        }
+    }
+
+    /// Whether anybody waits of whom nobody was asked yet.
+    pub(super) fn has_unasked(&self) -> bool {
+        !self.unasked.is_empty() || !self.must_exist.is_empty()
+    }
+}
+
+impl Queue {
+    /// Puts a customer where the lowest operation that waits for it belongs. Its place.
+    fn push(&mut self, now: Instant, lowest: OperationId, customer: CustomerKey) -> Place {
+        self.next += 1;
+        let place = (lowest, self.next);
+        self.entries.insert(place, (now, customer));
+        place
+    }
+
+    /// Takes the first.
+    pub(super) fn pop(&mut self) -> Option<CustomerKey> {
+        self.entries.pop_first().map(|(_, (_, customer))| customer)
+    }
+
+    /// Takes out whoever has that place.
+    pub(super) fn remove(&mut self, place: Place) {
+        self.entries.remove(&place);
+    }
+
+    pub(super) fn first(&self) -> Option<&CustomerKey> {
+        let (_, (_, customer)) = self.entries.first_key_value()?;
+        Some(customer)
+    }
+
+    /// Since when the first has waited.
+    pub(super) fn oldest(&self) -> Option<Instant> {
+        self.entries.first_key_value().map(|(_, (since, _))| *since)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}

@@ -1,0 +1,488 @@
+//! Finding the Kustomer id of customers that objects wait for, as cheaply as possible.
+//!
+//! The cheapest answer is one that is due anyway: an identity or event of the same customer, under way or soon to leave. Else
+//! many share one search or, where the route makes customers and few of them exist, one bulk create. Who is not found is
+//! made, or, where the route says so, waited for or refused. A search index may lag, so "not found" is never taken as proof;
+//! who turns out to exist is searched for, or read by each key.
+
+mod ids;
+mod line;
+mod question;
+mod said;
+mod search;
+mod wanted;
+mod way;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use smallvec::smallvec;
+
+pub(crate) use self::ids::CustomerIds;
+use self::line::{Line, Lines, Queue};
+pub(crate) use self::said::{CUSTOMERS, Identities};
+use self::search::SearchLimit;
+use self::wanted::{Stage, Wanted};
+use self::way::Share;
+use ingest_model::batch::OperationId;
+use ingest_model::batch::Patience;
+use ingest_model::lookup::Lookup;
+use ingest_model::lookup::map_bytes;
+use ingest_model::operation::{CustomerKey, CustomerRef, MissingCustomer};
+
+/// How often a customer that is waited for is looked up before it is given up.
+const LOOKS: u32 = 4;
+
+/// What a customer that is waited for takes besides its place in the map: its list of keys, its place in a line, its item in a
+/// job or in a request.
+const APART: usize = 280;
+
+/// Customers that something waits for, and what is known of others.
+#[derive(Debug)]
+pub(crate) struct Customers {
+    pub(crate) ids: CustomerIds,
+    pub(crate) said: Identities,
+    /// Items are named in the answers of bulk creates.
+    with_refs: bool,
+    wanted: Lookup<CustomerKey, Wanted>,
+    lines: Lines,
+    read: VecDeque<CustomerKey>,
+    alone: VecDeque<CustomerKey>,
+    /// Customers that wait for a time, by that time.
+    later: BTreeSet<(Instant, CustomerKey)>,
+    settings: CustomerSettings,
+    searches: SearchLimit,
+    identify_off: bool,
+    share: Share,
+}
+
+/// Times and limits, already scaled.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CustomerSettings {
+    /// When a look-up that is not full leaves.
+    pub patience: Patience,
+    /// How long a customer that is missing is waited for.
+    pub park_for: Duration,
+    /// The API's minute: the answer that is due anyway is waited for twice as long.
+    pub minute: Duration,
+    /// Keys of which it is remembered whom they mean.
+    pub ids: usize,
+    /// Customers of whom it is remembered what was said.
+    pub identities: usize,
+}
+
+/// Which kinds of questions may be sent now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Allowed {
+    /// Reads of customers.
+    pub read: bool,
+    /// Bulk creates of customers.
+    pub create: bool,
+    /// Identities.
+    pub identify: bool,
+}
+
+/// What to ask next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Question {
+    /// All keys of these customers at once.
+    Search(Vec<CustomerKey>),
+    /// Make these.
+    Create(Vec<CustomerKey>),
+    /// Find or make one by an identity with nothing but its keys: one unit, and certain.
+    Identify(CustomerKey),
+    /// Read a customer by one of its keys.
+    Read {
+        /// The first key, which names the customer here.
+        customer: CustomerKey,
+        /// The key to read by.
+        key: CustomerKey,
+    },
+}
+
+/// What becomes of a customer that a look-up did not find.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum NotFound {
+    /// Another question follows.
+    Continues,
+    /// Nobody has any of the keys: these operations are refused.
+    Refused(Vec<OperationId>),
+}
+
+impl Customers {
+    /// Nobody is wanted yet.
+    pub(crate) fn new(settings: CustomerSettings) -> Self {
+        Self {
+            ids: CustomerIds::new(settings.ids),
+            said: Identities::new(settings.identities),
+            with_refs: true,
+            wanted: Lookup::default(),
+            lines: Lines::default(),
+            read: VecDeque::new(),
+            alone: VecDeque::new(),
+            later: BTreeSet::new(),
+            searches: SearchLimit::new(settings.minute),
+            settings,
+            identify_off: false,
+            share: Share::default(),
+        }
+    }
+
+    /// Whether items of bulk creates are named.
+    pub(crate) fn are_named(&self) -> bool {
+        self.with_refs
+    }
+
+    /// The API refuses names of items. `true` if they were used until now.
+    pub(crate) fn name_no_more(&mut self) -> bool {
+        std::mem::take(&mut self.with_refs)
+    }
+
+    /// Searches a minute this replica may make of the 100 that the organisation has.
+    pub(crate) fn set_search_cap(&mut self, cap: usize) {
+        self.searches.set_cap(cap);
+    }
+
+    /// An operation waits for a customer. `due`: an event or identity of the customer is due anyway, and soon.
+    pub(crate) fn want(
+        &mut self,
+        now: Instant,
+        customer: &CustomerRef,
+        operation: OperationId,
+        due: bool,
+    ) {
+        let first = customer.first().clone();
+        if let Some(wanted) = self.wanted.get_mut(&first) {
+            wanted.waiting.push(operation);
+            return;
+        }
+        let wanted = Wanted {
+            customer: customer.clone(),
+            waiting: smallvec![operation],
+            stage: Stage::UnderWay,
+            failures: 0,
+            sick: 0,
+            failed_at: None,
+            looks: 0,
+            next_key: 0,
+            exists: false,
+        };
+        self.wanted.insert(first.clone(), wanted);
+        if due {
+            self.join(now, Line::Answer, first);
+        } else {
+            self.enqueue_look_up(now, first);
+        }
+    }
+
+    /// An event or identity of the customer is due, and soon: its answer is waited for if nothing was asked yet.
+    pub(crate) fn answer_due(&mut self, now: Instant, customer: &CustomerKey) {
+        if let Some(Stage::In(Line::Unasked | Line::MustExist | Line::Missing, _)) =
+            self.stage(customer)
+        {
+            self.join(now, Line::Answer, customer.clone());
+        }
+    }
+
+    /// The answer that the customer waits for is not to be expected any more.
+    pub(crate) fn answer_not_due(&mut self, now: Instant, customer: &CustomerKey) {
+        if let Some(Stage::In(Line::Answer, _)) = self.stage(customer) {
+            self.enqueue_look_up(now, customer.clone());
+        }
+    }
+
+    /// No answer is to be expected: events and identities are held.
+    pub(crate) fn no_answer_due(&mut self, now: Instant) {
+        while let Some(customer) = self.lines.answer.pop() {
+            self.enqueue_look_up(now, customer);
+        }
+    }
+
+    /// An operation waits no longer (its partition was handed back).
+    pub(crate) fn unwant(&mut self, customer: &CustomerRef, operation: OperationId) {
+        if let Some(wanted) = self.wanted.get_mut(customer.first()) {
+            wanted.waiting.retain(|id| *id != operation);
+            if wanted.waiting.is_empty() && wanted.stage != Stage::UnderWay {
+                self.forget(customer.first());
+            }
+        }
+    }
+
+    /// The customer is known now, or given up: whoever waited for it.
+    pub(crate) fn found(&mut self, customer: &CustomerKey) -> Vec<OperationId> {
+        self.forget(customer)
+    }
+
+    /// How a question about a customer went that may be made: whether it was there.
+    pub(crate) fn note_share(&mut self, customer: &CustomerKey, there: bool) {
+        let may_be_made = self
+            .wanted
+            .get(customer)
+            .is_some_and(|wanted| wanted.customer.missing == MissingCustomer::Create);
+        if may_be_made {
+            self.share.note(there);
+        }
+    }
+
+    /// A search under way came back without this customer. It is no proof.
+    pub(crate) fn not_found(&mut self, now: Instant, customer: &CustomerKey) {
+        let Some(wanted) = self.wanted.get(customer) else {
+            return;
+        };
+        match wanted.customer.missing {
+            // The search lags behind: a read does not.
+            MissingCustomer::Create if wanted.exists => self.enqueue_read(customer),
+            MissingCustomer::Create => self.join(now, Line::Missing, customer.clone()),
+            MissingCustomer::Park => self.park(now, customer),
+            MissingCustomer::Reject => self.enqueue_read(customer),
+        }
+    }
+
+    /// A read by one key came back empty: proof for that key, and for the customer if it was the last.
+    pub(crate) fn proved_missing(&mut self, now: Instant, customer: &CustomerKey) -> NotFound {
+        let Some(wanted) = self.wanted.get_mut(customer) else {
+            return NotFound::Continues;
+        };
+        wanted.next_key += 1;
+        if wanted.next_key < wanted.customer.keys().len() {
+            wanted.stage = Stage::Read;
+            self.read.push_back(customer.clone());
+            return NotFound::Continues;
+        }
+        match wanted.customer.missing {
+            MissingCustomer::Reject => return NotFound::Refused(self.forget(customer)),
+            MissingCustomer::Park if wanted.looks >= LOOKS => {
+                return NotFound::Refused(self.forget(customer));
+            }
+            MissingCustomer::Park => self.park(now, customer),
+            // Neither there nor to be made in bulk: an identity settles it.
+            MissingCustomer::Create if wanted.exists => self.ask_alone(customer),
+            MissingCustomer::Create => self.join(now, Line::Missing, customer.clone()),
+        }
+        NotFound::Continues
+    }
+
+    /// A create met somebody who has a key.
+    pub(crate) fn exists(&mut self, now: Instant, customer: &CustomerKey) {
+        if let Some(wanted) = self.wanted.get_mut(customer) {
+            wanted.exists = true;
+            self.enqueue_look_up(now, customer.clone());
+        }
+    }
+
+    /// An identity was taken, but did not say who it is: read by each key.
+    pub(crate) fn must_read(&mut self, customer: &CustomerKey) {
+        self.enqueue_read(customer);
+    }
+
+    /// A question came to nothing through no fault of its own: it is asked again as soon as it may be.
+    pub(crate) fn ask_again(&mut self, now: Instant, customer: &CustomerKey) {
+        if self.wanted.contains_key(customer) {
+            self.enqueue_look_up(now, customer.clone());
+        }
+    }
+
+    /// A question failed: asked again after the delay. `succeeded`: when one of the same kind last succeeded. How often this
+    /// customer's failed although others succeeded in between.
+    pub(crate) fn failed(
+        &mut self,
+        now: Instant,
+        delay: Duration,
+        customer: &CustomerKey,
+        succeeded: Option<Instant>,
+    ) -> u32 {
+        let Some(wanted) = self.wanted.get_mut(customer) else {
+            return 0;
+        };
+        wanted.failures = wanted.failures.saturating_add(1);
+        let between = wanted.failed_at.replace(now).zip(succeeded);
+        if between.is_some_and(|(before, succeeded)| succeeded >= before) {
+            wanted.sick += 1;
+        }
+        let until = now + delay;
+        wanted.stage = Stage::Delayed(until);
+        self.later.insert((until, customer.clone()));
+        wanted.sick
+    }
+
+    /// How often questions for this customer failed.
+    pub(crate) fn failures(&self, customer: &CustomerKey) -> u32 {
+        self.wanted
+            .get(customer)
+            .map_or(0, |wanted| wanted.failures)
+    }
+
+    /// The search was refused for its size: half as many terms from now on. `false` if it cannot be smaller.
+    pub(crate) fn halve_search(&mut self) -> bool {
+        self.searches.halve()
+    }
+
+    /// The search is of no use here (no role, or its answers name no keys): customers are found in other ways.
+    pub(crate) fn turn_search_off(&mut self) {
+        self.searches.turn_off();
+    }
+
+    /// Identities are not allowed for this key: customers are made in bulk, even one.
+    pub(crate) fn turn_identify_off(&mut self) {
+        self.identify_off = true;
+    }
+
+    /// Whether identities are used.
+    pub(crate) fn identifies(&self) -> bool {
+        !self.identify_off
+    }
+
+    /// Asks for one customer on its own, where the answer is about nobody else.
+    pub(crate) fn ask_alone(&mut self, customer: &CustomerKey) {
+        if let Some(wanted) = self.wanted.get_mut(customer) {
+            wanted.stage = Stage::Alone;
+            self.alone.push_back(customer.clone());
+        }
+    }
+
+    /// Whether the search is used.
+    pub(crate) fn searches(&self) -> bool {
+        !self.searches.is_off()
+    }
+
+    /// Customers whose time has come are asked for, or asked for again.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        while let Some(since) = self.lines.answer.oldest()
+            && since + self.answer_wait() <= now
+            && let Some(customer) = self.lines.answer.pop()
+        {
+            self.enqueue_look_up(now, customer);
+        }
+        while let Some((until, customer)) = self.later.first().cloned() {
+            if until > now {
+                break;
+            }
+            self.later.pop_first();
+            match self.stage(&customer) {
+                Some(Stage::Parked(at)) if at == until => self.enqueue_read(&customer),
+                Some(Stage::Delayed(at)) if at == until => self.enqueue_look_up(now, customer),
+                Some(_) | None => {}
+            }
+        }
+    }
+
+    /// When a question will be due by its patience, after that time.
+    pub(crate) fn next_due(&self, after: Instant, plenty: bool) -> Option<Instant> {
+        let patience = self.patience(plenty);
+        let lines = &self.lines;
+        let late = |line: &Queue| line.oldest().map(|since| since + patience);
+        let asks = [
+            late(&lines.unasked),
+            late(&lines.must_exist),
+            late(&lines.missing),
+        ];
+        // Searches are used up: another one may leave then, or another way be taken once permits have gathered.
+        let full = lines.has_unasked().then(|| self.searches.next()).flatten();
+        let gathered = full.map(|_| after + self.settings.patience.max_delay);
+        let answer = lines.answer.oldest().map(|at| at + self.answer_wait());
+        let later = self.later.first().map(|(until, _)| *until);
+        asks.into_iter()
+            .chain([full, gathered, answer, later])
+            .flatten()
+            .filter(|at| *at > after)
+            .min()
+    }
+
+    /// Operations that wait for a customer, and customers waited for.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        (
+            self.wanted.sum(|wanted| wanted.waiting.len()),
+            self.wanted.len(),
+        )
+    }
+
+    /// Bytes that it occupies, about.
+    pub(crate) fn bytes(&self) -> usize {
+        map_bytes::<CustomerKey, Wanted>(self.wanted.capacity()) + self.wanted.len() * APART
+    }
+
+    /// Whether nobody is waited for.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.wanted.is_empty()
+    }
+
+    /// Whether a customer is waited for that more permits would not find: it does not exist yet, or asking failed.
+    pub(crate) fn is_parked(&self, customer: &CustomerKey) -> bool {
+        self.wanted
+            .get(customer)
+            .is_some_and(|wanted| wanted.looks > 0 || wanted.failures > 0)
+    }
+
+    /// All keys of a wanted customer.
+    pub(crate) fn keys(&self, customer: &CustomerKey) -> Option<&[CustomerKey]> {
+        self.wanted
+            .get(customer)
+            .map(|wanted| wanted.customer.keys())
+    }
+
+    fn stage(&self, customer: &CustomerKey) -> Option<Stage> {
+        self.wanted.get(customer).map(|wanted| wanted.stage)
+    }
+
+    fn under_way(&mut self, customer: &CustomerKey) {
+        if let Some(wanted) = self.wanted.get_mut(customer) {
+            wanted.stage = Stage::UnderWay;
+        }
+    }
+
+    fn forget(&mut self, customer: &CustomerKey) -> Vec<OperationId> {
+        let Some(wanted) = self.wanted.remove(customer) else {
+            return Vec::new();
+        };
+        match wanted.stage {
+            Stage::Parked(until) | Stage::Delayed(until) => {
+                self.later.remove(&(until, customer.clone()));
+            }
+            Stage::In(line, place) => self.lines.of(line).remove(place),
+            Stage::Read => self.read.retain(|other| other != customer),
+            Stage::Alone => self.alone.retain(|other| other != customer),
+            Stage::UnderWay => {}
+        }
+        wanted.waiting.into_vec()
+    }
+
+    fn enqueue_read(&mut self, customer: &CustomerKey) {
+        if let Some(wanted) = self.wanted.get_mut(customer) {
+            wanted.stage = Stage::Read;
+            wanted.next_key = 0;
+            self.read.push_back(customer.clone());
+        }
+    }
+
+    fn park(&mut self, now: Instant, customer: &CustomerKey) {
+        if let Some(wanted) = self.wanted.get_mut(customer) {
+            let until = now + self.settings.park_for / LOOKS;
+            wanted.looks += 1;
+            wanted.stage = Stage::Parked(until);
+            self.later.insert((until, customer.clone()));
+        }
+    }
+
+    fn patience(&self, plenty: bool) -> Duration {
+        if plenty {
+            self.settings.patience.linger
+        } else {
+            self.settings.patience.max_delay
+        }
+    }
+
+    /// How long the answer that is due anyway is waited for.
+    fn answer_wait(&self) -> Duration {
+        self.settings.minute * 2
+    }
+
+    fn is_full_or_late(&self, line: &Queue, full: usize, now: Instant, plenty: bool) -> bool {
+        line.len() >= full
+            || line
+                .oldest()
+                .is_some_and(|since| since + self.patience(plenty) <= now)
+    }
+}
+
+#[cfg(test)]
+mod tests;

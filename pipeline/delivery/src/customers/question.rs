@@ -1,0 +1,280 @@
+//! Which question is asked next, and what may be asked at all.
+
+use std::time::Instant;
+
+use super::line::{Line, Queue};
+use super::search::Searches;
+use super::way::{Way, Ways};
+use super::{Allowed, Customers, Question, Stage};
+use ingest_model::batch::MAX_ITEMS;
+use ingest_model::operation::CustomerKey;
+
+/// Customers that are certain to exist are read one by one up to that many; more of them share a search.
+const FEW: usize = 2;
+
+/// The question that is due.
+#[derive(Debug, Clone, Copy)]
+enum Next {
+    Read,
+    Alone,
+    /// Those who exist, in one search.
+    SearchExisting,
+    /// The first who waits there, by a read.
+    ReadFirst(Line),
+    /// The first who waits there, by an identity.
+    Identify(Line),
+    /// Those who were not found; with those nobody was asked for if that is their way.
+    Create {
+        unasked: bool,
+    },
+    Search,
+}
+
+impl Customers {
+    /// Whether a question is due that may be sent. It changes nothing.
+    pub(crate) fn due(&self, now: Instant, plenty: bool, allowed: Allowed) -> bool {
+        self.next(now, plenty, allowed).is_some()
+    }
+
+    /// Takes the question that is due and may be sent, if there is one.
+    pub(crate) fn ask(&mut self, now: Instant, plenty: bool, allowed: Allowed) -> Option<Question> {
+        match self.next(now, plenty, allowed)? {
+            Next::Read => {
+                let customer = self.read.pop_front()?;
+                Some(self.read_question(customer))
+            }
+            Next::Alone => {
+                let customer = self.alone.pop_front()?;
+                self.under_way(&customer);
+                Some(if self.may_identify(allowed) {
+                    Question::Identify(customer)
+                } else {
+                    Question::Create(vec![customer])
+                })
+            }
+            Next::SearchExisting => {
+                let customers = self.take_search(&[Line::Exists]);
+                self.searches.sent(now);
+                Some(Question::Search(customers))
+            }
+            Next::ReadFirst(line) => {
+                let customer = self.lines.of(line).pop()?;
+                if let Some(wanted) = self.wanted.get_mut(&customer) {
+                    wanted.next_key = 0;
+                }
+                Some(self.read_question(customer))
+            }
+            Next::Identify(line) => {
+                let customer = self.lines.of(line).pop()?;
+                self.under_way(&customer);
+                Some(Question::Identify(customer))
+            }
+            Next::Create { unasked } => Some(self.create_question(unasked)),
+            Next::Search => {
+                let customers = self.take_search(&[Line::Unasked, Line::MustExist]);
+                self.searches.sent(now);
+                Some(Question::Search(customers))
+            }
+        }
+    }
+
+    /// Whether no way to a customer is open, whatever the permits. Who is asked about already is not kept back.
+    pub(crate) fn is_kept_back(&self, customer: &CustomerKey, allowed: Allowed) -> bool {
+        let make = allowed.create || self.may_identify(allowed);
+        let search = self.searches();
+        match self.stage(customer) {
+            Some(Stage::Read) => !allowed.read,
+            Some(Stage::Alone | Stage::In(Line::Missing, _)) => !make,
+            Some(Stage::In(Line::Unasked, _)) => !make && !search,
+            Some(Stage::In(Line::MustExist, _)) => !allowed.read && !search,
+            Some(Stage::In(Line::Exists, _)) => {
+                !allowed.read && !search && !self.may_identify(allowed)
+            }
+            Some(
+                Stage::In(Line::Answer, _) | Stage::UnderWay | Stage::Parked(_) | Stage::Delayed(_),
+            )
+            | None => false,
+        }
+    }
+
+    fn next(&self, now: Instant, plenty: bool, allowed: Allowed) -> Option<Next> {
+        if allowed.read && !self.read.is_empty() {
+            return Some(Next::Read);
+        }
+        if !self.alone.is_empty() && (allowed.create || self.may_identify(allowed)) {
+            return Some(Next::Alone);
+        }
+        let searches = self.searches.state(now);
+        let existing = self.next_existing(searches, allowed);
+        existing
+            .or_else(|| self.next_missing(now, searches, plenty, allowed))
+            .or_else(|| self.next_unasked(now, searches, plenty, allowed))
+    }
+
+    /// Somebody has a key of theirs: nothing is to be waited for.
+    fn next_existing(&self, searches: Searches, allowed: Allowed) -> Option<Next> {
+        let waiting = self.lines.exists.len();
+        if waiting > FEW && searches == Searches::Now {
+            return Some(Next::SearchExisting);
+        }
+        if waiting > 0 && allowed.read {
+            return Some(Next::ReadFirst(Line::Exists));
+        }
+        (waiting > 0 && self.may_identify(allowed)).then_some(Next::Identify(Line::Exists))
+    }
+
+    fn next_missing(
+        &self,
+        now: Instant,
+        searches: Searches,
+        plenty: bool,
+        allowed: Allowed,
+    ) -> Option<Next> {
+        let waiting = self.lines.missing.len();
+        if !self.is_full_or_late(&self.lines.missing, MAX_ITEMS, now, plenty) {
+            return None;
+        }
+        let unasked =
+            self.way_of_unasked(searches, plenty, allowed) == Some(Way::Make) && allowed.create;
+        let together = waiting + if unasked { self.lines.unasked.len() } else { 0 };
+        // One or two are made by identities: two requests at most, where a bulk with its reads costs as many and takes seconds.
+        if self.may_identify(allowed) && (together <= FEW || !allowed.create) {
+            return Some(Next::Identify(Line::Missing));
+        }
+        allowed.create.then_some(Next::Create { unasked })
+    }
+
+    /// Of those nobody was asked for, whoever has waited longest.
+    fn next_unasked(
+        &self,
+        now: Instant,
+        searches: Searches,
+        plenty: bool,
+        allowed: Allowed,
+    ) -> Option<Next> {
+        let (may_be_made, must_exist) = (&self.lines.unasked, &self.lines.must_exist);
+        let make = || self.next_makeable(now, searches, plenty, allowed);
+        let look = || self.next_must_exist(now, searches, plenty, allowed);
+        let looks_first = match (may_be_made.oldest(), must_exist.oldest()) {
+            (Some(one), Some(other)) => other < one,
+            (None, other) => other.is_some(),
+            (Some(_), None) => false,
+        };
+        if looks_first {
+            look().or_else(make)
+        } else {
+            make().or_else(look)
+        }
+    }
+
+    fn next_makeable(
+        &self,
+        now: Instant,
+        searches: Searches,
+        plenty: bool,
+        allowed: Allowed,
+    ) -> Option<Next> {
+        let line = &self.lines.unasked;
+        let due = |full| self.is_full_or_late(line, full, now, plenty);
+        match self.way_of_unasked(searches, plenty, allowed)? {
+            Way::Search => due(self.a_search(line)).then_some(Next::Search),
+            Way::Make => due(MAX_ITEMS).then_some(Next::Create { unasked: true }),
+            Way::Each => due(usize::MAX).then_some(Next::Identify(Line::Unasked)),
+        }
+    }
+
+    fn way_of_unasked(&self, searches: Searches, plenty: bool, allowed: Allowed) -> Option<Way> {
+        let line = &self.lines.unasked;
+        let ways = Ways {
+            search: searches,
+            make: allowed.create,
+            each: self.may_identify(allowed),
+        };
+        ways.best(&self.share, line.len(), self.a_search(line), plenty)
+    }
+
+    /// How many of a line fit into one search.
+    fn a_search(&self, line: &Queue) -> usize {
+        (self.searches.terms() / self.keys_of_first(line)).max(1)
+    }
+
+    fn next_must_exist(
+        &self,
+        now: Instant,
+        searches: Searches,
+        plenty: bool,
+        allowed: Allowed,
+    ) -> Option<Next> {
+        let line = &self.lines.must_exist;
+        if !self.is_full_or_late(line, self.a_search(line), now, plenty) {
+            return None;
+        }
+        let read = allowed.read.then_some(Next::ReadFirst(Line::MustExist));
+        let alone = line.len() == 1 && self.lines.unasked.is_empty();
+        match searches {
+            // A single key is read as cheaply as searched for, and the read is proof.
+            Searches::Now if alone && self.keys_of_first(line) == 1 => read.or(Some(Next::Search)),
+            Searches::Now => Some(Next::Search),
+            Searches::Later if !plenty => None,
+            Searches::Later | Searches::Never => read,
+        }
+    }
+
+    fn may_identify(&self, allowed: Allowed) -> bool {
+        allowed.identify && !self.identify_off
+    }
+
+    /// How many keys the first of a line has: as good as any for those behind it.
+    fn keys_of_first(&self, line: &Queue) -> usize {
+        line.first()
+            .and_then(|customer| self.keys(customer))
+            .map_or(1, <[CustomerKey]>::len)
+    }
+
+    fn read_question(&mut self, customer: CustomerKey) -> Question {
+        self.under_way(&customer);
+        let key = self
+            .wanted
+            .get(&customer)
+            .and_then(|wanted| wanted.customer.keys().get(wanted.next_key))
+            .map_or_else(|| customer.clone(), Clone::clone);
+        Question::Read { customer, key }
+    }
+
+    fn create_question(&mut self, unasked: bool) -> Question {
+        let mut customers = Vec::new();
+        while customers.len() < MAX_ITEMS {
+            let next = self.lines.missing.pop();
+            let next = next.or_else(|| unasked.then(|| self.lines.unasked.pop()).flatten());
+            let Some(customer) = next else { break };
+            self.under_way(&customer);
+            customers.push(customer);
+        }
+        Question::Create(customers)
+    }
+
+    /// Takes those who have waited longest in these lines, as many as fit into a search; at least one.
+    fn take_search(&mut self, lines: &[Line]) -> Vec<CustomerKey> {
+        let mut customers = Vec::new();
+        let mut terms = 0;
+        loop {
+            let first = lines
+                .iter()
+                .filter_map(|line| Some((self.lines.of(*line).oldest()?, *line)))
+                .min_by_key(|(since, _)| *since);
+            let Some((_, line)) = first else { break };
+            let Some(customer) = self.lines.of(line).first().cloned() else {
+                break;
+            };
+            let count = self.keys(&customer).map_or(0, <[CustomerKey]>::len);
+            if !customers.is_empty() && terms + count > self.searches.terms() {
+                break;
+            }
+            self.lines.of(line).pop();
+            terms += count;
+            self.under_way(&customer);
+            customers.push(customer);
+        }
+        customers
+    }
+}

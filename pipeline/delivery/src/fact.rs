@@ -1,0 +1,310 @@
+//! What happened, as data: the machine states facts, the rim turns them into metrics and log lines.
+//!
+//! A fact never carries a key, a body or anything else that could be about a person.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::hold::Scope;
+use crate::invariant::Invariant;
+use crate::partitions::commit_metadata::Ignored;
+use ingest_model::call::Class;
+use ingest_model::outcome::{HeldBy, HoldCause, Rejection, RetryCause, SkipReason, Waits};
+use ingest_model::reading::{Gap, LifeCause};
+use ingest_model::record::{Offset, Topic, TopicPartition};
+use ingest_model::trouble::Seen;
+
+/// One thing that happened in the machine.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fact {
+    /// A record was settled.
+    Settled {
+        /// Its topic.
+        topic: Topic,
+        /// How.
+        settlement: Settlement,
+        /// The event's time, epoch milliseconds.
+        event_ms: Option<i64>,
+        /// The record's time, epoch milliseconds.
+        record_ms: Option<i64>,
+    },
+    /// An optional field was left out of a record that came in, because its value is bad.
+    FieldDropped {
+        /// The record's topic.
+        topic: Topic,
+        /// The route, as the mapping names it.
+        route: Arc<str>,
+        /// The field's path, as the mapping writes it.
+        field: Arc<str>,
+    },
+    /// A request left.
+    Sent {
+        /// Its queue.
+        class: Class,
+        /// How many operations it carries.
+        operations: usize,
+        /// Whether it is a bulk request.
+        bulk: bool,
+    },
+    /// A request was answered, or was given up.
+    Answered {
+        /// Its queue.
+        class: Class,
+        /// What it meant.
+        outcome: OutcomeLabel,
+        /// From leaving to the answer.
+        took: Duration,
+    },
+    /// A request is made again, for this cause.
+    Retried {
+        /// Why.
+        cause: RetryCause,
+    },
+    /// Something was sent again although it may have arrived.
+    PossibleRepeat {
+        /// The kind of operation.
+        kind: &'static str,
+    },
+    /// A bulk job ended.
+    JobDone {
+        /// How long it took.
+        took: Duration,
+        /// How often it was read.
+        reads: u32,
+        /// Its items.
+        items: usize,
+    },
+    /// A bulk job never ended and was given up.
+    JobAbandoned,
+    /// The organisation's limit was hit: nothing leaves for that long.
+    Frozen {
+        /// How long.
+        wait: Duration,
+    },
+    /// Something has to wait for a person or for health.
+    HoldBegan {
+        /// What.
+        scope: Scope,
+        /// Why.
+        cause: HoldCause,
+        /// What went wrong.
+        seen: Seen,
+    },
+    /// A hold goes on: a probe failed in another way than before, or a minute has passed since this was last said.
+    HoldGoesOn {
+        /// What.
+        scope: Scope,
+        /// Why.
+        cause: HoldCause,
+        /// What went wrong.
+        seen: Seen,
+        /// When it is tried again, if it is.
+        next: Option<Duration>,
+    },
+    /// It need not any more.
+    HoldEnded {
+        /// What.
+        scope: Scope,
+        /// Why it was held.
+        cause: HoldCause,
+    },
+    /// A partition is paused because of held work.
+    PartitionWaits {
+        /// Which.
+        partition: TopicPartition,
+        /// Why.
+        why: Waits,
+    },
+    /// A customer's id was learnt.
+    Resolved {
+        /// How: `tracking`, `search`, `create`, `read`.
+        way: ResolvedBy,
+    },
+    /// The batched look-up of customers is of no use here and was turned off.
+    SearchOff,
+    /// The API refuses `_clientRef`; jobs are confirmed without.
+    RefsOff,
+    /// A revision conflict: somebody else wrote in between.
+    Conflict,
+    /// Conflicts keep coming: the organisation counts revisions differently, and the lock is given up for a klass.
+    LockOff,
+    /// A batch for the state topic left.
+    StateWritten {
+        /// Its entries.
+        entries: usize,
+    },
+    /// The state topic took a batch not, or could not be read.
+    StateFailed,
+    /// A partition's slice of the state topic was restored.
+    StateRestored {
+        /// Whose.
+        partition: TopicPartition,
+        /// What holds of it.
+        entries: usize,
+        /// Records that another version wrote, or that are not ours.
+        unknown: u64,
+    },
+    /// A write that an earlier owner left open was taken over.
+    Inherited {
+        /// Its items.
+        items: usize,
+        /// Whether its job is known; otherwise it is in doubt.
+        job: bool,
+    },
+    /// A drain ran out of time: these records are left to the next owner.
+    DrainCut {
+        /// How many.
+        records: u64,
+    },
+    /// A partition's former owner left word of what it had settled above its last commit.
+    MetadataRestored {
+        /// Of which partition.
+        partition: TopicPartition,
+        /// How many offsets are not worked on again.
+        records: u64,
+    },
+    /// The text beside a committed offset was not used.
+    MetadataIgnored {
+        /// Of which partition.
+        partition: TopicPartition,
+        /// Why.
+        why: Ignored,
+    },
+    /// A partition that is held began a new life.
+    LifeBegan {
+        /// Which.
+        partition: TopicPartition,
+        /// Where it is read from.
+        from: Offset,
+        /// What ended the old one.
+        cause: LifeCause,
+    },
+    /// Records were deleted before they were read.
+    Vanished {
+        /// Of which partition.
+        partition: TopicPartition,
+        /// Their offsets.
+        gap: Gap,
+        /// How many of them nobody had settled: they are lost.
+        records: u64,
+    },
+    /// A partition left while records of its former lives were in hand. Nobody can read them again.
+    LifeCut {
+        /// Which.
+        partition: TopicPartition,
+        /// How many.
+        records: u64,
+    },
+    /// Two steps were so far apart that the partitions may have been given to others meanwhile.
+    Slept {
+        /// How long nothing was done.
+        slept: Duration,
+    },
+    /// The organisation writes over an object although the update names an old revision.
+    LockIgnored,
+    /// Not all that is settled above a frontier had room in its commit: after a crash the rest comes again.
+    MetadataCut,
+    /// An invariant is broken.
+    Broken(Invariant),
+}
+
+/// How a record was settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Settlement {
+    /// Kustomer has confirmed it.
+    Delivered,
+    /// Nothing was to be done.
+    Skipped(SkipReason),
+    /// It stands on the dead-letter topic.
+    DeadLettered(Rejection),
+    /// It stands on the hold topic.
+    Diverted(HeldBy),
+}
+
+/// What an attempt meant, as a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum OutcomeLabel {
+    /// Done.
+    Delivered,
+    /// A job was accepted.
+    Pending,
+    /// Not done.
+    Retry,
+    /// Perhaps done.
+    Ambiguous,
+    /// Refused for good.
+    Reject,
+    /// Refused as a whole.
+    Split,
+    /// Held.
+    Hold,
+}
+
+/// How a customer's id became known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ResolvedBy {
+    /// An identity or event of the customer.
+    Tracking,
+    /// A batched search.
+    Search,
+    /// A bulk create.
+    Create,
+    /// A read by key.
+    Read,
+}
+
+impl Settlement {
+    /// The verdict's label: `delivered`, `skipped`, `dead_lettered`, `diverted`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Skipped(_) => "skipped",
+            Self::DeadLettered(_) => "dead_lettered",
+            Self::Diverted(_) => "diverted",
+        }
+    }
+}
+
+impl OutcomeLabel {
+    /// Every value.
+    pub const ALL: &'static [Self] = &[
+        Self::Delivered,
+        Self::Pending,
+        Self::Retry,
+        Self::Ambiguous,
+        Self::Reject,
+        Self::Split,
+        Self::Hold,
+    ];
+
+    /// The label in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Pending => "pending",
+            Self::Retry => "retry",
+            Self::Ambiguous => "ambiguous",
+            Self::Reject => "reject",
+            Self::Split => "split",
+            Self::Hold => "hold",
+        }
+    }
+}
+
+impl ResolvedBy {
+    /// Every value.
+    pub const ALL: &'static [Self] = &[Self::Tracking, Self::Search, Self::Create, Self::Read];
+
+    /// The label in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tracking => "tracking",
+            Self::Search => "search",
+            Self::Create => "create",
+            Self::Read => "read",
+        }
+    }
+}

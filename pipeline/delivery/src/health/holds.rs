@@ -1,0 +1,371 @@
+//! What must wait for a person or for health, and when to try again.
+//!
+//! A hold never drops anything and never dead-letters anything: its operations stay at the head of their lanes. One
+//! request at a time is let through as a probe, further and further apart; its success ends the hold. The hold of a topic
+//! keeps dead letters and records back, not requests: nothing probes it, and only a person ends it. The hold of the topic
+//! that letters go to is probed by one letter at a time.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use crate::hold::{Family, LetterTopic, Scope};
+use crate::retry::{Backoff, Jitter};
+use ingest_model::outcome::HoldCause;
+use ingest_model::trouble::{Seen, Trouble};
+
+/// A hold that goes on is told of again after this time.
+const TOLD_AGAIN: Duration = Duration::from_secs(60);
+
+/// One hold.
+#[derive(Debug, Clone)]
+pub(crate) struct Hold {
+    /// A number that names it in `/status` and in its release.
+    pub(crate) id: u64,
+    /// Why.
+    pub(crate) cause: HoldCause,
+    /// Since when.
+    pub(crate) since: Instant,
+    /// What went wrong.
+    pub(crate) seen: Seen,
+    probes: u32,
+    next_probe: Instant,
+    probing: bool,
+    told: Option<Instant>,
+}
+
+/// All holds of this process.
+#[derive(Debug)]
+pub(crate) struct Holds {
+    active: BTreeMap<Scope, Hold>,
+    /// For what a person mends.
+    patient: Backoff,
+    /// For what mends itself.
+    eager: Backoff,
+    next_id: u64,
+}
+
+/// Whether a request of a scope may leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Passage {
+    /// Nothing holds it.
+    Free,
+    /// It is held, but this one may go as a probe.
+    Probe,
+    /// Not before then; `None` while a probe is under way.
+    Held(Option<Instant>),
+}
+
+impl Holds {
+    /// No holds yet. Probes of what a person has to mend follow `patient`, those of a destination that is down `eager`.
+    pub(crate) fn new(patient: Backoff, eager: Backoff) -> Self {
+        Self {
+            active: BTreeMap::new(),
+            patient,
+            eager,
+            next_id: 1,
+        }
+    }
+
+    fn backoff(&self, cause: HoldCause) -> Backoff {
+        match cause {
+            HoldCause::Unhealthy | HoldCause::DeadLetterTopic | HoldCause::HoldTopic => self.eager,
+            HoldCause::BadToken
+            | HoldCause::Billing
+            | HoldCause::MissingRole
+            | HoldCause::MissingKlass
+            | HoldCause::DeadLetterGuard
+            | HoldCause::Quarantine
+            | HoldCause::StateTopic => self.patient,
+        }
+    }
+
+    /// Begins a hold, or keeps the one there is and delays its next probe. `true` if it is new.
+    pub(crate) fn hold(
+        &mut self,
+        now: Instant,
+        scope: Scope,
+        cause: HoldCause,
+        jitter: &mut Jitter,
+    ) -> bool {
+        let backoff = self.backoff(cause);
+        if let Some(hold) = self.active.get_mut(&scope) {
+            hold.cause = cause;
+            if hold.probing {
+                hold.probing = false;
+                hold.probes = hold.probes.saturating_add(1);
+                hold.next_probe = now + backoff.delay(hold.probes + 1, None, jitter);
+            }
+            return false;
+        }
+        let next_probe = now + backoff.delay(1, None, jitter);
+        let hold = Hold {
+            id: self.next_id,
+            cause,
+            since: now,
+            seen: Seen::default(),
+            probes: 0,
+            next_probe,
+            probing: false,
+            told: None,
+        };
+        self.next_id += 1;
+        self.active.insert(scope, hold);
+        true
+    }
+
+    /// Something went wrong that keeps a scope on hold. What is to be told of it, if that was not told before or a minute
+    /// has passed.
+    pub(crate) fn note(
+        &mut self,
+        now: Instant,
+        scope: &Scope,
+        times: u64,
+        trouble: Option<Trouble>,
+    ) -> Option<&Hold> {
+        let hold = self.active.get_mut(scope)?;
+        let known = hold.seen.last.as_ref().map(|(_, last)| last.kind);
+        let other = trouble.as_ref().map(|trouble| trouble.kind) != known;
+        hold.seen.note(now, times, trouble);
+        let late = hold.told.is_none_or(|at| now >= at + TOLD_AGAIN);
+        if !other && !late {
+            return None;
+        }
+        hold.told = Some(now);
+        Some(hold)
+    }
+
+    /// A letter of that topic may be tried; nothing else tells that its hold is over.
+    pub(crate) fn may_try_letter(&self, now: Instant, to: LetterTopic) -> bool {
+        let hold = self.active.get(&Scope::Letters(to));
+        hold.is_some_and(|hold| hold.passage(now) == Passage::Probe)
+    }
+
+    /// A letter of that topic is tried.
+    pub(crate) fn letter_tried(&mut self, to: LetterTopic) {
+        if let Some(hold) = self.active.get_mut(&Scope::Letters(to)) {
+            hold.probing = true;
+        }
+    }
+
+    /// The letter that was tried last was not refused, and yet the hold goes on: the next may be tried at once.
+    pub(crate) fn letter_passed(&mut self, now: Instant, to: LetterTopic) {
+        if let Some(hold) = self.active.get_mut(&Scope::Letters(to)) {
+            hold.probing = false;
+            hold.probes = 0;
+            hold.next_probe = now;
+        }
+    }
+
+    /// Whether a request of this family may leave now. It changes nothing.
+    pub(crate) fn passage(&self, now: Instant, family: Option<&Family>) -> Passage {
+        let wide = self
+            .active
+            .get(&Scope::Destination)
+            .map(|hold| hold.passage(now));
+        let narrow = family
+            .and_then(|family| self.active.get(&Scope::Family(family.clone())))
+            .map(|hold| hold.passage(now));
+        match (wide, narrow) {
+            (None, None) => Passage::Free,
+            (Some(one), None) | (None, Some(one)) => one,
+            (Some(Passage::Probe), Some(other)) | (Some(other), Some(Passage::Probe)) => other,
+            (Some(Passage::Held(a)), Some(Passage::Held(b))) => {
+                Passage::Held(a.zip(b).map(|(a, b)| a.max(b)))
+            }
+            (Some(Passage::Free), Some(other)) | (Some(other), Some(Passage::Free)) => other,
+        }
+    }
+
+    /// A probe of this family left.
+    pub(crate) fn probe_sent(&mut self, family: Option<&Family>) {
+        for scope in scopes(family) {
+            if let Some(hold) = self.active.get_mut(&scope) {
+                hold.probing = true;
+            }
+        }
+    }
+
+    /// A probe came to nothing (lost, or failed for another reason): the next one later.
+    pub(crate) fn probe_lost(
+        &mut self,
+        now: Instant,
+        family: Option<&Family>,
+        jitter: &mut Jitter,
+    ) {
+        let (patient, eager) = (self.patient, self.eager);
+        for scope in scopes(family) {
+            if let Some(hold) = self.active.get_mut(&scope)
+                && hold.probing
+            {
+                let backoff = if hold.cause == HoldCause::Unhealthy {
+                    eager
+                } else {
+                    patient
+                };
+                hold.probing = false;
+                hold.probes = hold.probes.saturating_add(1);
+                hold.next_probe = now + backoff.delay(hold.probes + 1, None, jitter);
+            }
+        }
+    }
+
+    /// A request of this family succeeded: its holds are over, but for a quarantine, which only an object that stands ends
+    /// ([`end`](Self::end)). The scopes that ended.
+    pub(crate) fn succeeded(&mut self, family: Option<&Family>) -> Vec<(Scope, HoldCause)> {
+        if self.active.is_empty() {
+            return Vec::new();
+        }
+        scopes(family)
+            .filter_map(|scope| {
+                if self.active.get(&scope)?.cause == HoldCause::Quarantine {
+                    return None;
+                }
+                let hold = self.active.remove(&scope)?;
+                Some((scope, hold.cause))
+            })
+            .collect()
+    }
+
+    /// Ends the hold of a scope. Why it was held.
+    pub(crate) fn end(&mut self, scope: &Scope) -> Option<HoldCause> {
+        self.active.remove(scope).map(|hold| hold.cause)
+    }
+
+    /// Ends the hold of that number by hand. What it was.
+    pub(crate) fn release(&mut self, id: u64) -> Option<(Scope, HoldCause)> {
+        let scope = self
+            .active
+            .iter()
+            .find(|(_, hold)| hold.id == id)
+            .map(|(s, _)| s.clone())?;
+        let hold = self.active.remove(&scope)?;
+        Some((scope, hold.cause))
+    }
+
+    /// The hold of a scope.
+    pub(crate) fn get(&self, scope: &Scope) -> Option<&Hold> {
+        self.active.get(scope)
+    }
+
+    /// Whether nothing is held.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.active.is_empty()
+    }
+
+    /// All holds.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Scope, &Hold)> {
+        self.active.iter()
+    }
+
+    /// The time of the next probe, if one is due in the future.
+    pub(crate) fn next_probe(&self, now: Instant) -> Option<Instant> {
+        self.active
+            .iter()
+            .filter(|(scope, hold)| scope.is_probed() && !hold.probing && hold.next_probe > now)
+            .map(|(_, hold)| hold.next_probe)
+            .min()
+    }
+}
+
+fn scopes(family: Option<&Family>) -> impl Iterator<Item = Scope> {
+    let narrow = family.map(|family| Scope::Family(family.clone()));
+    std::iter::once(Scope::Destination).chain(narrow)
+}
+
+impl Hold {
+    /// In how long the next probe may leave; `None` while one is under way, and where there are none.
+    pub(crate) fn next_try(&self, now: Instant, scope: &Scope) -> Option<Duration> {
+        let probed = scope.is_probed() && !self.probing;
+        probed.then(|| self.next_probe.saturating_duration_since(now))
+    }
+
+    fn passage(&self, now: Instant) -> Passage {
+        if self.probing {
+            Passage::Held(None)
+        } else if self.next_probe <= now {
+            Passage::Probe
+        } else {
+            Passage::Held(Some(self.next_probe))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test needs some instant to start from"
+    )]
+    fn start() -> Instant {
+        Instant::now()
+    }
+
+    fn holds() -> Holds {
+        let seconds = Duration::from_secs;
+        let backoff = |from, to| Backoff::new(seconds(from), seconds(to)).unwrap();
+        Holds::new(backoff(5, 60), backoff(1, 8))
+    }
+
+    #[test]
+    fn one_probe_at_a_time_and_its_success_ends_the_hold() {
+        let now = start();
+        let mut jitter = Jitter::new(1);
+        let mut holds = holds();
+        let family = Family::Tracking;
+        assert!(holds.hold(
+            now,
+            Scope::Family(family.clone()),
+            HoldCause::MissingRole,
+            &mut jitter
+        ));
+        assert!(matches!(
+            holds.passage(now, Some(&family)),
+            Passage::Held(Some(_))
+        ));
+        assert_eq!(holds.passage(now, Some(&Family::BulkRead)), Passage::Free);
+        let later = now + Duration::from_secs(6);
+        assert_eq!(holds.passage(later, Some(&family)), Passage::Probe);
+        holds.probe_sent(Some(&family));
+        assert_eq!(holds.passage(later, Some(&family)), Passage::Held(None));
+        assert_eq!(
+            holds.succeeded(Some(&family)),
+            [(Scope::Family(Family::Tracking), HoldCause::MissingRole)]
+        );
+        assert_eq!(holds.passage(later, Some(&family)), Passage::Free);
+    }
+
+    #[test]
+    fn a_failed_probe_waits_longer() {
+        let now = start();
+        let mut jitter = Jitter::new(1);
+        let mut holds = holds();
+        holds.hold(now, Scope::Destination, HoldCause::BadToken, &mut jitter);
+        let later = now + Duration::from_secs(6);
+        holds.probe_sent(None);
+        assert!(!holds.hold(later, Scope::Destination, HoldCause::BadToken, &mut jitter));
+        let next = holds.next_probe(later).unwrap();
+        assert!(next > later && next <= later + Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_hold_is_released_by_its_number() {
+        let now = start();
+        let mut holds = holds();
+        holds.hold(
+            now,
+            Scope::Destination,
+            HoldCause::Billing,
+            &mut Jitter::new(1),
+        );
+        let id = holds.get(&Scope::Destination).unwrap().id;
+        assert!(holds.release(id + 1).is_none());
+        assert_eq!(
+            holds.release(id),
+            Some((Scope::Destination, HoldCause::Billing))
+        );
+    }
+}

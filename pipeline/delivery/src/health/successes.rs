@@ -1,0 +1,60 @@
+//! When requests of each kind succeeded last.
+//!
+//! What fails everywhere in one kind says nothing against its records: a record is given up only while others of its kind
+//! succeed. A kind is narrower than a [`Family`](crate::hold::Family), which is what a role opens: the endpoints of one
+//! role fail one by one.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use ingest_model::batch::GroupKey;
+use ingest_model::operation::Klass;
+
+/// Requests that stand and fall together.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Endpoint {
+    Identity,
+    Event,
+    CustomerSearch,
+    CustomerRead,
+    CustomerCreate,
+    /// Creates or updates of a klass, singly and in bulk.
+    Write(GroupKey),
+    Look(Klass),
+    JobRead,
+}
+
+impl Endpoint {
+    /// Whether a key that may call one may call the other.
+    pub(crate) fn same_role(&self, other: &Self) -> bool {
+        let tracking = |one: &Self| matches!(one, Self::Identity | Self::Event);
+        self == other || (tracking(self) && tracking(other))
+    }
+}
+
+/// The last success of each.
+#[derive(Debug, Default)]
+pub(crate) struct Successes {
+    any: Option<Instant>,
+    of: BTreeMap<Endpoint, Instant>,
+}
+
+impl Successes {
+    /// The destination has answered well.
+    pub(crate) fn note_any(&mut self, now: Instant) {
+        self.any = Some(now);
+    }
+
+    /// An endpoint has done what it was asked.
+    pub(crate) fn note(&mut self, now: Instant, endpoint: Endpoint) {
+        self.of.insert(endpoint, now);
+    }
+
+    pub(crate) fn any(&self) -> Option<Instant> {
+        self.any
+    }
+
+    pub(crate) fn of(&self, endpoint: &Endpoint) -> Option<Instant> {
+        self.of.get(endpoint).copied()
+    }
+}

@@ -1,0 +1,111 @@
+//! What must wait for a person or for health, in words.
+
+use ingest_model::operation::Klass;
+use ingest_model::outcome::HoldCause;
+use ingest_model::record::Topic;
+
+/// What is held.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scope {
+    /// Every request.
+    Destination,
+    /// Requests to one family of endpoints.
+    Family(Family),
+    /// Records and dead letters of one topic; no request.
+    Topic(Topic),
+    /// New writes of objects, and partitions whose state is to be restored. It ends by itself.
+    State,
+    /// Letters to one topic; no request.
+    Letters(LetterTopic),
+}
+
+/// Where records go that do not go to Kustomer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LetterTopic {
+    /// What was rejected.
+    Dead,
+    /// What was held for too long.
+    Held,
+}
+
+/// Endpoints that need the same role.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Family {
+    /// Tracking events and identities.
+    Tracking,
+    /// Reading customers.
+    CustomerRead,
+    /// Making customers.
+    CustomerCreate,
+    /// Writing objects of a klass.
+    KObjectWrite(Klass),
+    /// Reading objects of a klass.
+    KObjectRead(Klass),
+    /// Reading bulk jobs.
+    BulkRead,
+}
+
+impl Scope {
+    /// Whether a request or a letter can find out that the hold is over.
+    #[must_use]
+    pub fn is_probed(&self) -> bool {
+        match self {
+            Self::Destination | Self::Family(_) | Self::Letters(_) => true,
+            Self::Topic(_) | Self::State => false,
+        }
+    }
+
+    /// The label in metrics: the kind of scope, without the klass or the topic.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Destination => "destination",
+            Self::Family(Family::Tracking) => "tracking",
+            Self::Family(Family::CustomerRead) => "customer_read",
+            Self::Family(Family::CustomerCreate) => "customer_create",
+            Self::Family(Family::KObjectWrite(_)) => "kobject_write",
+            Self::Family(Family::KObjectRead(_)) => "kobject_read",
+            Self::Family(Family::BulkRead) => "bulk_read",
+            Self::Topic(_) => "topic",
+            Self::State => "state",
+            Self::Letters(to) => to.as_str(),
+        }
+    }
+}
+
+impl LetterTopic {
+    /// Every value.
+    pub const ALL: [Self; 2] = [Self::Dead, Self::Held];
+
+    /// The label: the setting's name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.cause().as_str()
+    }
+
+    /// Why its letters wait when it takes none.
+    #[must_use]
+    pub fn cause(self) -> HoldCause {
+        match self {
+            Self::Dead => HoldCause::DeadLetterTopic,
+            Self::Held => HoldCause::HoldTopic,
+        }
+    }
+}
+
+impl std::fmt::Display for Scope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Family(Family::KObjectWrite(klass) | Family::KObjectRead(klass)) => {
+                write!(f, "{}:{klass}", self.as_str())
+            }
+            Self::Topic(topic) => write!(f, "{}:{topic}", self.as_str()),
+            Self::Destination
+            | Self::State
+            | Self::Letters(_)
+            | Self::Family(
+                Family::Tracking | Family::CustomerRead | Family::CustomerCreate | Family::BulkRead,
+            ) => f.write_str(self.as_str()),
+        }
+    }
+}

@@ -1,0 +1,433 @@
+//! Bulk jobs that Kustomer has accepted and not finished: when to read their results.
+//!
+//! Every read costs a unit, so the first one is timed from what earlier jobs of the kind took: at about the ninth tenth,
+//! nine of ten jobs need one read. A job that is not done by then is read further and further apart.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ingest_model::batch::GroupKey;
+use ingest_model::batch::{JobId, OperationId};
+use ingest_model::operation::CustomerKey;
+use ingest_model::outcome::JobTicket;
+use ingest_model::state_log::Entity;
+
+/// What a job carries: by reference, in the order of submission.
+#[derive(Debug, Clone)]
+pub(crate) enum JobItems {
+    /// Objects of one klass and verb.
+    Objects {
+        /// Klass and verb.
+        group: GroupKey,
+        /// Reference to operation.
+        operations: BTreeMap<String, OperationId>,
+    },
+    /// New customers.
+    Customers {
+        /// Reference to the first key.
+        keys: BTreeMap<String, CustomerKey>,
+    },
+    /// Objects that an earlier owner of their partitions submitted.
+    Inherited {
+        /// Klass and verb.
+        group: GroupKey,
+        /// Reference to where they are remembered.
+        items: BTreeMap<String, InheritedItem>,
+    },
+}
+
+/// An item of a job that an earlier owner submitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct InheritedItem {
+    /// The journalled write.
+    pub intent: Entity,
+    /// Its name in it, which is its name in the job's results.
+    pub reference: String,
+}
+
+/// One accepted submission.
+#[derive(Debug)]
+pub(crate) struct Job {
+    /// Its id in Kustomer.
+    pub ticket: JobTicket,
+    /// What is not settled of it.
+    pub items: JobItems,
+    /// Whether `_clientRef` was sent.
+    pub with_refs: bool,
+    /// Without references: the state says that all of it is done, only the number of failures is not read yet.
+    pub state_complete: bool,
+    /// When it was submitted.
+    pub submitted: Instant,
+    /// How many items it had.
+    pub size: usize,
+    /// Reads so far.
+    pub reads: u32,
+    next_read: Instant,
+    reading: bool,
+}
+
+/// All open jobs.
+#[derive(Debug)]
+pub(crate) struct Jobs {
+    open: BTreeMap<JobId, Job>,
+    due: BTreeSet<(Instant, JobId)>,
+    estimates: BTreeMap<String, Estimate>,
+    timing: JobTiming,
+    next: u64,
+}
+
+/// The times of jobs, already scaled.
+#[derive(Debug, Clone, Copy)]
+pub struct JobTiming {
+    /// The first read while nothing is known.
+    pub first_read: Duration,
+    /// The longest pause between two reads.
+    pub max_pause: Duration,
+    /// A job that is not done by then is given up.
+    pub give_up: Duration,
+    /// How many times faster the API's clock runs.
+    pub time_scale: f64,
+}
+
+/// The durations of the last jobs of one kind.
+#[derive(Debug, Default)]
+struct Estimate {
+    last: VecDeque<Duration>,
+}
+
+const REMEMBERED: usize = 64;
+const ENOUGH: usize = 10;
+
+impl Jobs {
+    /// No jobs.
+    pub(crate) fn new(timing: JobTiming) -> Self {
+        Self {
+            open: BTreeMap::new(),
+            due: BTreeSet::new(),
+            estimates: BTreeMap::new(),
+            timing,
+            next: 0,
+        }
+    }
+
+    /// Adds an accepted submission.
+    pub(crate) fn add(
+        &mut self,
+        now: Instant,
+        ticket: JobTicket,
+        items: JobItems,
+        with_refs: bool,
+    ) -> JobId {
+        self.next += 1;
+        let id = JobId(self.next);
+        let size = items.len();
+        let expected = self
+            .estimates
+            .get(&items.kind())
+            .and_then(|estimate| estimate.quantile(9, 10))
+            .unwrap_or(self.timing.first_read);
+        // A small margin: the result may be shown a moment after it was made.
+        let next_read = now
+            + expected
+                .mul_f64(1.05)
+                .min(self.timing.max_pause.saturating_mul(4));
+        let job = Job {
+            ticket,
+            items,
+            with_refs,
+            state_complete: false,
+            submitted: now,
+            size,
+            reads: 0,
+            next_read,
+            reading: false,
+        };
+        self.open.insert(id, job);
+        self.due.insert((next_read, id));
+        id
+    }
+
+    /// Takes over items of a job that an earlier owner submitted. It is read as soon as a permit allows.
+    pub(crate) fn inherit(
+        &mut self,
+        now: Instant,
+        ticket: JobTicket,
+        group: GroupKey,
+        more: BTreeMap<String, InheritedItem>,
+        with_refs: bool,
+    ) {
+        let known = self.open.values_mut().find(|job| {
+            job.ticket.id == ticket.id && matches!(job.items, JobItems::Inherited { .. })
+        });
+        if let Some(job) = known
+            && let JobItems::Inherited { items, .. } = &mut job.items
+        {
+            // Another slice of the same job: one read is for both.
+            job.size += more.len();
+            items.extend(more);
+            return;
+        }
+        let items = JobItems::Inherited { group, items: more };
+        let id = self.add(now, ticket, items, with_refs);
+        self.read_again(now, id, true);
+    }
+
+    /// Lets go of inherited items that are not this process's any more.
+    pub(crate) fn disown(&mut self, gone: impl Fn(&InheritedItem) -> bool) {
+        let mut empty = Vec::new();
+        for (id, job) in &mut self.open {
+            if let JobItems::Inherited { items, .. } = &mut job.items {
+                items.retain(|_, item| !gone(item));
+                if items.is_empty() {
+                    empty.push(*id);
+                }
+            }
+        }
+        for id in empty {
+            self.drop_job(id);
+        }
+    }
+
+    /// A job that is to be read now, the most overdue first. It changes nothing.
+    pub(crate) fn due(&self, now: Instant) -> Option<JobId> {
+        self.due
+            .first()
+            .filter(|(at, _)| *at <= now)
+            .map(|(_, id)| *id)
+    }
+
+    /// How many jobs are to be read now.
+    pub(crate) fn due_count(&self, now: Instant) -> usize {
+        self.due.iter().take_while(|(at, _)| *at <= now).count()
+    }
+
+    /// When the next job is to be read.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// A read of this job left.
+    pub(crate) fn reading(&mut self, id: JobId) {
+        if let Some(job) = self.open.get_mut(&id) {
+            self.due.remove(&(job.next_read, id));
+            job.reading = true;
+            job.reads += 1;
+        }
+    }
+
+    /// The read came back without the end of the job: read again later, or at once if `soon`.
+    pub(crate) fn read_again(&mut self, now: Instant, id: JobId, soon: bool) {
+        let timing = self.timing;
+        if let Some(job) = self.open.get_mut(&id) {
+            let waited = now.saturating_duration_since(job.submitted);
+            let pause = waited
+                .mul_f64(0.35)
+                .max(timing.first_read / 5)
+                .min(timing.max_pause);
+            self.due.remove(&(job.next_read, id));
+            job.next_read = if soon { now } else { now + pause };
+            job.reading = false;
+            self.due.insert((job.next_read, id));
+        }
+    }
+
+    /// Whether the job has taken longer than any job should.
+    pub(crate) fn is_overdue(&self, now: Instant, id: JobId) -> bool {
+        self.open
+            .get(&id)
+            .is_some_and(|job| now.saturating_duration_since(job.submitted) >= self.timing.give_up)
+    }
+
+    /// The open job.
+    pub(crate) fn get(&self, id: JobId) -> Option<&Job> {
+        self.open.get(&id)
+    }
+
+    /// The open job, to be changed.
+    pub(crate) fn get_mut(&mut self, id: JobId) -> Option<&mut Job> {
+        self.open.get_mut(&id)
+    }
+
+    /// Ends a job and learns from its duration: the server's own figures where it gave them, else what was seen.
+    pub(crate) fn finish(
+        &mut self,
+        now: Instant,
+        id: JobId,
+        completed_ms: Option<i64>,
+    ) -> Option<(Job, Duration)> {
+        let job = self.open.remove(&id)?;
+        self.due.remove(&(job.next_read, id));
+        let seen = now.saturating_duration_since(job.submitted);
+        let told = job
+            .ticket
+            .created_ms
+            .zip(completed_ms)
+            .and_then(|(from, to)| {
+                let millis = u64::try_from(to.checked_sub(from)?).ok()?;
+                Some(Duration::from_millis(millis).div_f64(self.timing.time_scale))
+            });
+        let took = told.unwrap_or(seen).min(seen);
+        // Of an inherited job only the end was seen.
+        if !matches!(job.items, JobItems::Inherited { .. }) {
+            self.estimates
+                .entry(job.items.kind())
+                .or_default()
+                .learn(took);
+        }
+        Some((job, took))
+    }
+
+    /// Gives a job up without learning from it.
+    pub(crate) fn drop_job(&mut self, id: JobId) -> Option<Job> {
+        let job = self.open.remove(&id)?;
+        self.due.remove(&(job.next_read, id));
+        Some(job)
+    }
+
+    /// How long to wait before an ambiguous submission is looked into: three times the 99th percentile of what jobs of the
+    /// kind take, at least `least`.
+    pub(crate) fn verification_wait(&self, kind: &str, least: Duration) -> Duration {
+        let known = self
+            .estimates
+            .get(kind)
+            .and_then(|estimate| estimate.quantile(99, 100));
+        known.map_or(least, |took| took.saturating_mul(3).max(least))
+    }
+
+    /// How many jobs are open.
+    pub(crate) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Whether none is.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+}
+
+impl JobItems {
+    /// How many items.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Objects { operations, .. } => operations.len(),
+            Self::Customers { keys } => keys.len(),
+            Self::Inherited { items, .. } => items.len(),
+        }
+    }
+
+    /// Whether nothing is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The kind whose durations are alike.
+    pub(crate) fn kind(&self) -> String {
+        match self {
+            Self::Objects { group, .. } | Self::Inherited { group, .. } => {
+                format!("{}/{:?}", group.klass, group.verb)
+            }
+            Self::Customers { .. } => "customers".to_owned(),
+        }
+    }
+}
+
+impl Job {
+    /// The id in Kustomer's paths.
+    pub(crate) fn remote_id(&self) -> Arc<str> {
+        Arc::clone(&self.ticket.id)
+    }
+}
+
+impl Estimate {
+    fn learn(&mut self, took: Duration) {
+        if self.last.len() == REMEMBERED {
+            self.last.pop_front();
+        }
+        self.last.push_back(took);
+    }
+
+    fn quantile(&self, numerator: usize, denominator: usize) -> Option<Duration> {
+        // The first to be known are the fastest: a few of them say too little.
+        if self.last.len() < ENOUGH {
+            return None;
+        }
+        let mut sorted: Vec<Duration> = self.last.iter().copied().collect();
+        sorted.sort_unstable();
+        let index = (sorted.len() * numerator)
+            .div_ceil(denominator)
+            .saturating_sub(1);
+        sorted.get(index).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMING: JobTiming = JobTiming {
+        first_read: Duration::from_secs(5),
+        max_pause: Duration::from_secs(15),
+        give_up: Duration::from_secs(900),
+        time_scale: 1.0,
+    };
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test needs some instant to start from"
+    )]
+    fn start() -> Instant {
+        Instant::now()
+    }
+
+    fn ticket() -> JobTicket {
+        JobTicket {
+            id: Arc::from("job"),
+            created_ms: Some(1_000),
+        }
+    }
+
+    fn items() -> JobItems {
+        let key = CustomerKey::Email(Arc::from("a"));
+        JobItems::Customers {
+            keys: BTreeMap::from([("r".to_owned(), key)]),
+        }
+    }
+
+    #[test]
+    fn the_first_read_follows_what_jobs_took() {
+        let now = start();
+        let mut jobs = Jobs::new(TIMING);
+        for seconds in 1..=10 {
+            let id = jobs.add(now, ticket(), items(), true);
+            jobs.finish(
+                now + Duration::from_secs(60),
+                id,
+                Some(1_000 + seconds * 1_000),
+            );
+        }
+        jobs.add(now, ticket(), items(), true);
+        let at = jobs.next_due().unwrap();
+        assert_eq!(at, now + Duration::from_secs(9).mul_f64(1.05));
+        assert_eq!(
+            jobs.verification_wait("customers", Duration::from_secs(5)),
+            Duration::from_secs(30)
+        );
+    }
+
+    #[test]
+    fn a_job_under_way_is_not_read_twice_at_once() {
+        let now = start();
+        let mut jobs = Jobs::new(TIMING);
+        let id = jobs.add(now, ticket(), items(), true);
+        let later = now + Duration::from_secs(6);
+        assert_eq!(jobs.due(later), Some(id));
+        jobs.reading(id);
+        assert_eq!(jobs.due(later), None);
+        jobs.read_again(later, id, false);
+        assert_eq!(jobs.due(later), None);
+        assert!(jobs.next_due().unwrap() <= later + Duration::from_secs(15));
+        assert!(!jobs.is_overdue(later, id));
+        assert!(jobs.is_overdue(now + Duration::from_secs(900), id));
+    }
+}

@@ -1,0 +1,509 @@
+//! Answers come in: what they say about the destination, then what they mean for the operations they carried.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use smallvec::SmallVec;
+
+use super::Machine;
+use super::answer_job::in_order;
+use super::endpoints::endpoint;
+use crate::fact::{Fact, OutcomeLabel, ResolvedBy};
+use crate::health::Endpoint;
+use crate::health::key::Refused;
+use crate::hold::{Family, Scope};
+use crate::port::RequestId;
+use crate::sending::{Sent, SentKind};
+use ingest_model::batch::OperationId;
+use ingest_model::call::{CallResult, Limits, Reply};
+use ingest_model::operation::Operation;
+use ingest_model::outcome::{HoldCause, Outcome, Rejection, RetryCause, SplitHint};
+use ingest_model::trouble::Trouble;
+
+impl Machine {
+    pub(super) fn on_replied(&mut self, now: Instant, request: RequestId, reply: Reply) {
+        let Some(sent) = self.sending.answered(request) else {
+            return;
+        };
+        let Reply {
+            limits,
+            result,
+            trouble,
+        } = reply;
+        self.sending.quota.observe(now, &limits);
+        let took = now.saturating_duration_since(sent.at);
+        self.turn.fact(Fact::Answered {
+            class: sent.class,
+            outcome: label_of(&result),
+            took,
+        });
+        self.judge_health(now, &sent, &limits, &result, trouble);
+        match (sent.what, result) {
+            (SentKind::Tracking(operations), CallResult::Tracked(outcome)) => {
+                self.on_tracked(now, operations, outcome, &limits);
+            }
+            (SentKind::ResolveIdentify(key), CallResult::Tracked(outcome)) => {
+                self.on_resolve_identified(now, &key, outcome);
+            }
+            (SentKind::Search(keys), CallResult::Searched(outcome)) => {
+                self.on_searched(now, &keys, outcome);
+            }
+            (SentKind::ReadCustomer { customer: key }, CallResult::Customer(outcome)) => {
+                self.on_customer(now, &key, outcome);
+            }
+            (SentKind::CreateCustomers { keys, with_refs }, CallResult::Submitted(outcome)) => {
+                self.on_customers_submitted(now, keys, with_refs, outcome);
+            }
+            (SentKind::Write(batch), CallResult::Submitted(outcome)) => {
+                self.on_submitted(now, batch, outcome, &limits);
+            }
+            (SentKind::Write(batch), CallResult::Written(outcome)) => {
+                self.on_written(now, batch, outcome, &limits);
+            }
+            (SentKind::Verify(operation), CallResult::KObject(outcome)) => {
+                self.on_verified(now, operation, outcome, &limits);
+            }
+            (SentKind::ReadJob { job, state_only }, CallResult::Job(outcome)) => {
+                self.on_job_read(now, job, state_only, outcome);
+            }
+            (SentKind::Probe, CallResult::Probed(_)) => {}
+            // The client answered another question than was asked: as good as no answer.
+            (what, _) => self.on_no_answer(now, what),
+        }
+    }
+
+    /// Limits, holds and health: what an answer says beyond its own operations.
+    fn judge_health(
+        &mut self,
+        now: Instant,
+        sent: &Sent,
+        limits: &Limits,
+        result: &CallResult,
+        trouble: Option<Trouble>,
+    ) {
+        let family = sent.family.as_ref();
+        match verdict_of(result) {
+            Health::Good => {
+                self.health.is_alive();
+                self.health.successes.note_any(now);
+                let endpoint = self.endpoint_of(&sent.what);
+                self.health.key.taken(now, sent.at, endpoint.clone());
+                // A job that was begun has not done anything yet: its items tell.
+                let done = label_of(result) != OutcomeLabel::Pending;
+                if let Some(endpoint) = endpoint.filter(|_| done) {
+                    self.health.successes.note(now, endpoint);
+                }
+                self.health
+                    .holds
+                    .probe_lost(now, family, &mut self.turn.jitter);
+                for (scope, cause) in self.health.holds.succeeded(family) {
+                    self.hold_ended(scope, cause);
+                }
+            }
+            Health::Alive => {
+                self.health.is_alive();
+                self.health
+                    .holds
+                    .probe_lost(now, family, &mut self.turn.jitter);
+                if self
+                    .health
+                    .holds
+                    .get(&Scope::Destination)
+                    .is_some_and(|h| h.cause == HoldCause::Unhealthy)
+                {
+                    for (scope, cause) in self.health.holds.succeeded(None) {
+                        self.hold_ended(scope, cause);
+                    }
+                }
+            }
+            Health::OrgLimited => {
+                self.health
+                    .holds
+                    .probe_lost(now, family, &mut self.turn.jitter);
+                self.sending.quota.freeze(now, limits);
+                let wait = self
+                    .sending
+                    .quota
+                    .frozen_until(now)
+                    .map_or(Duration::ZERO, |until| until - now);
+                self.turn.fact(Fact::Frozen { wait });
+            }
+            Health::Failed => {
+                let failures = self.health.failed();
+                self.health
+                    .holds
+                    .probe_lost(now, family, &mut self.turn.jitter);
+                if failures >= self.settings.unhealthy_after {
+                    let times = if failures == self.settings.unhealthy_after {
+                        u64::from(failures)
+                    } else {
+                        1
+                    };
+                    let seen = (times, trouble);
+                    self.begin_hold(now, Scope::Destination, HoldCause::Unhealthy, seen);
+                }
+            }
+            Health::Held(cause) => {
+                // Whatever scope the hold has, the probe that met it is over.
+                self.health
+                    .holds
+                    .probe_lost(now, family, &mut self.turn.jitter);
+                self.on_held(now, sent, cause, trouble);
+            }
+        }
+    }
+
+    fn on_held(&mut self, now: Instant, sent: &Sent, cause: HoldCause, trouble: Option<Trouble>) {
+        let (cause, proved) = self.role_or_key(now, sent, cause);
+        // A look-up that the key may not make is done without: there are other ways.
+        if cause == HoldCause::MissingRole {
+            match &sent.what {
+                SentKind::Search(_) => {
+                    if proved {
+                        self.customers.turn_search_off();
+                        self.turn.fact(Fact::SearchOff);
+                    }
+                    return;
+                }
+                SentKind::ResolveIdentify(_) => {
+                    if proved {
+                        self.customers.turn_identify_off();
+                    }
+                    return;
+                }
+                SentKind::Tracking(_)
+                | SentKind::ReadCustomer { .. }
+                | SentKind::CreateCustomers { .. }
+                | SentKind::Write(_)
+                | SentKind::Verify(_)
+                | SentKind::ReadJob { .. }
+                | SentKind::Probe => {}
+            }
+        }
+        let narrow =
+            |family: &Option<Family>| family.clone().map_or(Scope::Destination, Scope::Family);
+        let scope = match cause {
+            HoldCause::BadToken | HoldCause::Billing | HoldCause::Unhealthy => Scope::Destination,
+            HoldCause::MissingRole
+            | HoldCause::MissingKlass
+            | HoldCause::DeadLetterGuard
+            | HoldCause::Quarantine
+            | HoldCause::StateTopic
+            | HoldCause::DeadLetterTopic
+            | HoldCause::HoldTopic => narrow(&sent.family),
+        };
+        self.begin_hold(now, scope, cause, (1, trouble));
+    }
+
+    /// Some organisations answer 401 for a missing role: then it is treated as one, and whether that is proved is said.
+    fn role_or_key(&mut self, now: Instant, sent: &Sent, cause: HoldCause) -> (HoldCause, bool) {
+        if cause != HoldCause::BadToken {
+            return (cause, true);
+        }
+        let endpoint = self.endpoint_of(&sent.what);
+        let minute = self.settings.quota.minute;
+        let held = sent.family.clone().map(Scope::Family);
+        // Of a family that waits for its role nothing else is expected. A bad key shows in the others.
+        let waits_for_role = held
+            .and_then(|scope| self.health.holds.get(&scope))
+            .is_some_and(|hold| hold.cause == HoldCause::MissingRole);
+        match self.health.key.refused(now, sent.at, endpoint, minute) {
+            Refused::Key if !waits_for_role => (HoldCause::BadToken, false),
+            Refused::Key | Refused::Role => (HoldCause::MissingRole, false),
+            Refused::RoleProved => (HoldCause::MissingRole, true),
+        }
+    }
+
+    /// Begins a hold, or keeps the one there is: so often something went wrong, and last like this.
+    pub(super) fn begin_hold(
+        &mut self,
+        now: Instant,
+        scope: Scope,
+        cause: HoldCause,
+        (times, trouble): (u64, Option<Trouble>),
+    ) {
+        let began = self
+            .health
+            .holds
+            .hold(now, scope.clone(), cause, &mut self.turn.jitter);
+        let Some(hold) = self.health.holds.note(now, &scope, times, trouble) else {
+            return;
+        };
+        let seen = hold.seen.clone();
+        if began {
+            self.health.held.changed();
+            if scope == Scope::Family(Family::Tracking) {
+                self.customers.no_answer_due(now);
+            }
+            self.turn.fact(Fact::HoldBegan { scope, cause, seen });
+        } else {
+            let next = hold.next_try(now, &scope);
+            self.turn.fact(Fact::HoldGoesOn {
+                scope,
+                cause,
+                seen,
+                next,
+            });
+        }
+    }
+
+    /// Something went wrong that keeps a scope on hold, and is no word on the probe under way.
+    pub(super) fn note_trouble(&mut self, now: Instant, scope: &Scope, trouble: Trouble) {
+        if let Some(hold) = self.health.holds.note(now, scope, 1, Some(trouble)) {
+            let fact = Fact::HoldGoesOn {
+                scope: scope.clone(),
+                cause: hold.cause,
+                seen: hold.seen.clone(),
+                next: hold.next_try(now, scope),
+            };
+            self.turn.fact(fact);
+        }
+    }
+
+    pub(super) fn hold_ended(&mut self, scope: Scope, cause: HoldCause) {
+        self.health.held.changed();
+        self.turn.fact(Fact::HoldEnded { scope, cause });
+    }
+
+    fn on_tracked(
+        &mut self,
+        now: Instant,
+        operations: SmallVec<[OperationId; 2]>,
+        outcome: Outcome<Option<Arc<str>>>,
+        limits: &Limits,
+    ) {
+        let fused = operations.len() > 1;
+        match outcome {
+            Outcome::Delivered(id) => {
+                let customers: Vec<_> = operations
+                    .iter()
+                    .filter_map(|op| self.work.get(*op)?.operation.customer().cloned())
+                    .collect();
+                let origin = operations.iter().find_map(|op| self.origin(*op));
+                for operation in operations {
+                    self.note_identity(operation, id.as_ref());
+                    self.finish_delivered(operation);
+                }
+                // Only the first key is sure to mean this customer: another one may be somebody else's.
+                match (id, customers.first()) {
+                    (Some(id), Some(customer)) => {
+                        self.learn_customer(customer.first(), &id, ResolvedBy::Tracking, origin);
+                    }
+                    (None, Some(customer)) => self.customers.answer_not_due(now, customer.first()),
+                    (_, None) => {}
+                }
+            }
+            Outcome::Reject(_) | Outcome::Split(_) if fused => {
+                // Which half is guilty is not known: each goes alone.
+                for operation in operations {
+                    self.work.goes_alone(operation);
+                    self.put_back(operation);
+                }
+            }
+            Outcome::Reject(detail) | Outcome::Split(SplitHint { detail, .. }) => {
+                for operation in &operations {
+                    self.answer_not_due(now, *operation);
+                }
+                self.reject_all(&operations, &detail);
+            }
+            Outcome::Retry(cause) => {
+                for operation in operations {
+                    self.answer_not_due(now, operation);
+                    self.retry(now, operation, cause, limits.retry_after);
+                }
+            }
+            Outcome::Ambiguous | Outcome::Pending(_) => {
+                for operation in operations {
+                    self.possible_repeat(operation);
+                    self.answer_not_due(now, operation);
+                    self.retry(now, operation, RetryCause::ServerError, limits.retry_after);
+                }
+            }
+            Outcome::Hold(_) => {
+                for operation in operations {
+                    self.put_back(operation);
+                }
+            }
+        }
+    }
+
+    pub(super) fn reject_all(&mut self, operations: &[OperationId], detail: &str) {
+        for operation in operations {
+            self.finish_rejected(*operation, Rejection::RefusedByApi, detail.to_owned());
+        }
+    }
+
+    /// Something is sent again although it may have arrived: counted by kind.
+    pub(super) fn possible_repeat(&mut self, operation: OperationId) {
+        if let Some(state) = self.work.get(operation) {
+            let kind = state.operation.kind();
+            // Identities and objects say the same when said twice.
+            if matches!(state.operation, Operation::Track(_)) {
+                self.turn.fact(Fact::PossibleRepeat { kind });
+            }
+        }
+    }
+
+    /// Back to the front of its lane, ready at once, no attempt counted.
+    pub(super) fn put_back(&mut self, operation: OperationId) {
+        self.work.put_back(operation);
+    }
+
+    /// Back to the front of its lane, to go again later. A record that keeps failing while others of its kind succeed is refused.
+    pub(super) fn retry(
+        &mut self,
+        now: Instant,
+        operation: OperationId,
+        cause: RetryCause,
+        hint: Option<Duration>,
+    ) {
+        self.turn.fact(Fact::Retried { cause });
+        if cause == RetryCause::OrgQuota {
+            self.put_back(operation);
+            return;
+        }
+        let Some(state) = self.work.get(operation) else {
+            return;
+        };
+        let attempts = state.attempts;
+        // What contradicts itself is answered; what is not answered may be the endpoint's fault.
+        let (success, since) = if cause == RetryCause::Conflict {
+            (self.health.successes.any(), state.last_attempt)
+        } else {
+            let (endpoint, since) = endpoint(state, self.objects.histories.of(operation));
+            (self.health.successes.of(&endpoint), since)
+        };
+        let others_succeeded = success
+            .zip(since)
+            .is_some_and(|(success, since)| success >= since);
+        if cause != RetryCause::ObjectQuota && others_succeeded {
+            self.work.failed_alone(operation);
+        }
+        let sick = self.work.sick(operation);
+        if sick >= self.settings.max_failures {
+            let detail = format!(
+                "failed {sick} times with {} while other requests of its kind succeeded",
+                cause.as_str()
+            );
+            self.finish_rejected(operation, Rejection::RetriesExhausted, detail);
+            return;
+        }
+        let attempt = if cause == RetryCause::ObjectQuota {
+            4
+        } else {
+            attempts
+        };
+        let hint = hint.map(|hint| hint.div_f64(self.settings.quota.time_scale));
+        let delay = self
+            .settings
+            .retry
+            .delay(attempt, hint, &mut self.turn.jitter);
+        self.park(operation, now + delay);
+    }
+
+    pub(super) fn park(&mut self, operation: OperationId, until: Instant) {
+        self.work.park(operation, until);
+    }
+
+    fn on_no_answer(&mut self, now: Instant, what: SentKind) {
+        let nothing = Limits::default();
+        match what {
+            SentKind::Tracking(operations) => {
+                self.on_tracked(now, operations, Outcome::Ambiguous, &nothing);
+            }
+            SentKind::ResolveIdentify(key) => self.look_up_failed(now, &key, &Endpoint::Identity),
+            SentKind::ReadCustomer { customer } => {
+                self.look_up_failed(now, &customer, &Endpoint::CustomerRead);
+            }
+            SentKind::Search(keys) => {
+                for key in keys {
+                    self.look_up_failed(now, &key, &Endpoint::CustomerSearch);
+                }
+            }
+            SentKind::CreateCustomers { keys, .. } => {
+                for key in in_order(keys) {
+                    self.look_up_failed(now, &key, &Endpoint::CustomerCreate);
+                }
+            }
+            SentKind::Write(batch) if batch.operations.len() == 1 => {
+                self.on_written(now, batch, Outcome::Ambiguous, &nothing);
+            }
+            SentKind::Write(batch) => {
+                self.on_submitted(now, batch, Outcome::Ambiguous, &nothing);
+            }
+            SentKind::Verify(operation) => {
+                self.on_verified(
+                    now,
+                    operation,
+                    Outcome::Retry(RetryCause::Garbled),
+                    &nothing,
+                );
+            }
+            SentKind::ReadJob { job, .. } => self.jobs.read_again(now, job, false),
+            SentKind::Probe => {}
+        }
+    }
+}
+
+/// What an answer says about the destination.
+enum Health {
+    /// It did what was asked.
+    Good,
+    /// It answered, and refused this one thing.
+    Alive,
+    /// The organisation's limit is used up.
+    OrgLimited,
+    /// It failed.
+    Failed,
+    /// It will not do such things until a person acts.
+    Held(HoldCause),
+}
+
+fn health_of<T>(outcome: &Outcome<T>) -> Health {
+    match outcome {
+        Outcome::Delivered(_) | Outcome::Pending(_) => Health::Good,
+        Outcome::Reject(_) | Outcome::Split(_) => Health::Alive,
+        Outcome::Retry(RetryCause::OrgQuota) => Health::OrgLimited,
+        Outcome::Retry(RetryCause::ObjectQuota | RetryCause::Conflict | RetryCause::Item) => {
+            Health::Alive
+        }
+        Outcome::Retry(RetryCause::ServerError | RetryCause::Network | RetryCause::Garbled)
+        | Outcome::Ambiguous => Health::Failed,
+        Outcome::Hold(cause) => Health::Held(*cause),
+    }
+}
+
+fn label<T>(outcome: &Outcome<T>) -> OutcomeLabel {
+    match outcome {
+        Outcome::Delivered(_) => OutcomeLabel::Delivered,
+        Outcome::Pending(_) => OutcomeLabel::Pending,
+        Outcome::Retry(_) => OutcomeLabel::Retry,
+        Outcome::Ambiguous => OutcomeLabel::Ambiguous,
+        Outcome::Reject(_) => OutcomeLabel::Reject,
+        Outcome::Split(_) => OutcomeLabel::Split,
+        Outcome::Hold(_) => OutcomeLabel::Hold,
+    }
+}
+
+macro_rules! over_outcome {
+    ($result:expr, $function:ident) => {
+        match $result {
+            CallResult::Tracked(outcome) => $function(outcome),
+            CallResult::Searched(outcome) => $function(outcome),
+            CallResult::Customer(outcome) => $function(outcome),
+            CallResult::Submitted(outcome) => $function(outcome),
+            CallResult::Written(outcome) => $function(outcome),
+            CallResult::KObject(outcome) => $function(outcome),
+            CallResult::Job(outcome) => $function(outcome),
+            CallResult::Probed(outcome) => $function(outcome),
+        }
+    };
+}
+
+fn verdict_of(result: &CallResult) -> Health {
+    over_outcome!(result, health_of)
+}
+
+fn label_of(result: &CallResult) -> OutcomeLabel {
+    over_outcome!(result, label)
+}

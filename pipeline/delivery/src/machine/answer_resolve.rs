@@ -1,0 +1,225 @@
+//! Answers to look-ups of customers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Machine;
+use super::answer_job::in_order;
+use crate::customers::NotFound;
+use crate::fact::{Fact, ResolvedBy};
+use crate::health::Endpoint;
+use crate::hold::{Family, Scope};
+use crate::jobs::JobItems;
+use ingest_model::call::SearchFound;
+use ingest_model::operation::CustomerKey;
+use ingest_model::outcome::{Outcome, Rejection, RetryCause, SplitHint};
+
+impl Machine {
+    pub(super) fn on_searched(
+        &mut self,
+        now: Instant,
+        customers: &[CustomerKey],
+        outcome: Outcome<SearchFound>,
+    ) {
+        match outcome {
+            Outcome::Delivered(found) => {
+                if found.customers.is_empty() && found.unmatched > 0 {
+                    // Hits that cannot be matched to a key: the search is of no use here.
+                    self.customers.turn_search_off();
+                    self.turn.fact(Fact::SearchOff);
+                    self.ask_all_again(now, customers);
+                    return;
+                }
+                let by_key: BTreeMap<CustomerKey, Arc<str>> = found.customers.into_iter().collect();
+                for customer in customers {
+                    let id = self
+                        .customers
+                        .keys(customer)
+                        .and_then(|keys| keys.iter().find_map(|key| by_key.get(key)))
+                        .map(Arc::clone);
+                    self.customers.note_share(customer, id.is_some());
+                    match id {
+                        Some(id) => self.learn_customer(customer, &id, ResolvedBy::Search, None),
+                        None => self.customers.not_found(now, customer),
+                    }
+                }
+            }
+            Outcome::Split(_) | Outcome::Reject(_) => {
+                if customers.len() < 2 || !self.customers.halve_search() {
+                    self.customers.turn_search_off();
+                    self.turn.fact(Fact::SearchOff);
+                }
+                self.ask_all_again(now, customers);
+            }
+            Outcome::Retry(RetryCause::OrgQuota) => self.ask_all_again(now, customers),
+            Outcome::Hold(_) if self.is_waited_out(None) || !self.customers.searches() => {
+                self.ask_all_again(now, customers);
+            }
+            // Whether it is a role that is missing is not proved yet.
+            Outcome::Hold(_) | Outcome::Retry(_) | Outcome::Ambiguous | Outcome::Pending(_) => {
+                for customer in customers {
+                    self.look_up_failed(now, customer, &Endpoint::CustomerSearch);
+                }
+            }
+        }
+    }
+
+    pub(super) fn on_customer(
+        &mut self,
+        now: Instant,
+        key: &CustomerKey,
+        outcome: Outcome<Option<Arc<str>>>,
+    ) {
+        match outcome {
+            Outcome::Delivered(Some(id)) => self.learn_customer(key, &id, ResolvedBy::Read, None),
+            Outcome::Delivered(None) => {
+                if let NotFound::Refused(operations) = self.customers.proved_missing(now, key) {
+                    for operation in operations {
+                        self.reject_unknown_customer(operation);
+                    }
+                }
+            }
+            Outcome::Reject(detail) => self.refuse_customer(key, &detail),
+            Outcome::Split(SplitHint { detail, .. }) => self.refuse_customer(key, &detail),
+            Outcome::Retry(RetryCause::OrgQuota) | Outcome::Hold(_) => {
+                self.customers.ask_again(now, key);
+            }
+            Outcome::Retry(_) | Outcome::Ambiguous | Outcome::Pending(_) => {
+                self.look_up_failed(now, key, &Endpoint::CustomerRead);
+            }
+        }
+    }
+
+    pub(super) fn on_resolve_identified(
+        &mut self,
+        now: Instant,
+        key: &CustomerKey,
+        outcome: Outcome<Option<Arc<str>>>,
+    ) {
+        match outcome {
+            Outcome::Delivered(Some(id)) => {
+                self.learn_customer(key, &id, ResolvedBy::Tracking, None);
+            }
+            Outcome::Delivered(None) => self.customers.must_read(key),
+            Outcome::Reject(detail) => self.refuse_customer(key, &detail),
+            Outcome::Split(SplitHint { detail, .. }) => self.refuse_customer(key, &detail),
+            // Saying it twice changes nothing: an identity with nothing but keys only finds or makes.
+            Outcome::Retry(RetryCause::OrgQuota) => self.customers.ask_again(now, key),
+            Outcome::Hold(_)
+                if self.is_waited_out(Some(Family::Tracking)) || !self.customers.identifies() =>
+            {
+                self.customers.ask_again(now, key);
+            }
+            // Whether it is a role that is missing is not proved yet.
+            Outcome::Hold(_) | Outcome::Retry(_) | Outcome::Ambiguous | Outcome::Pending(_) => {
+                self.look_up_failed(now, key, &Endpoint::Identity);
+            }
+        }
+    }
+
+    pub(super) fn on_customers_submitted(
+        &mut self,
+        now: Instant,
+        keys: BTreeMap<String, CustomerKey>,
+        with_refs: bool,
+        outcome: Outcome<()>,
+    ) {
+        match outcome {
+            Outcome::Pending(ticket) => {
+                self.jobs
+                    .add(now, ticket, JobItems::Customers { keys }, with_refs);
+            }
+            Outcome::Split(hint) => self.split_customers(now, keys, &hint),
+            Outcome::Reject(detail) => {
+                let hint = SplitHint {
+                    item: None,
+                    detail,
+                    refs_refused: false,
+                    too_large: false,
+                };
+                self.split_customers(now, keys, &hint);
+            }
+            // Customers refuse duplicates: whoever was made is found by the next look-up.
+            Outcome::Retry(RetryCause::OrgQuota) | Outcome::Hold(_) => {
+                for key in in_order(keys) {
+                    self.customers.ask_again(now, &key);
+                }
+            }
+            Outcome::Delivered(()) | Outcome::Retry(_) | Outcome::Ambiguous => {
+                for key in in_order(keys) {
+                    self.look_up_failed(now, &key, &Endpoint::CustomerCreate);
+                }
+            }
+        }
+    }
+
+    /// A create of customers was refused as a whole: the guilty one is refused if it is named, all others are asked for
+    /// one by one, where each has an answer of its own.
+    fn split_customers(
+        &mut self,
+        now: Instant,
+        keys: BTreeMap<String, CustomerKey>,
+        hint: &SplitHint,
+    ) {
+        if hint.refs_refused && self.customers.name_no_more() {
+            self.turn.fact(Fact::RefsOff);
+            for key in in_order(keys) {
+                self.customers.ask_again(now, &key);
+            }
+            return;
+        }
+        let guilty = hint.item.map(|index| format!("c{index}"));
+        let mut keys: Vec<(String, CustomerKey)> = keys.into_iter().collect();
+        keys.sort_unstable();
+        for (reference, key) in keys {
+            if guilty.as_ref() == Some(&reference) {
+                self.refuse_customer(&key, &hint.detail);
+            } else if guilty.is_some() {
+                self.customers.ask_again(now, &key);
+            } else {
+                self.customers.ask_alone(&key);
+            }
+        }
+    }
+
+    /// A question about a customer failed: asked again later, and given up when it keeps failing while others of its kind
+    /// succeed.
+    pub(super) fn look_up_failed(&mut self, now: Instant, key: &CustomerKey, endpoint: &Endpoint) {
+        let attempt = self.customers.failures(key) + 1;
+        let delay = self
+            .settings
+            .retry
+            .delay(attempt, None, &mut self.turn.jitter);
+        let succeeded = self.health.successes.of(endpoint);
+        let sick = self.customers.failed(now, delay, key, succeeded);
+        if sick >= self.settings.max_failures {
+            for operation in self.customers.found(key) {
+                let detail = format!(
+                    "finding its customer failed {sick} times while other requests of its kind succeeded"
+                );
+                self.finish_rejected(operation, Rejection::RetriesExhausted, detail);
+            }
+        }
+    }
+
+    /// Whether a hold keeps the next such question back until it may be asked.
+    fn is_waited_out(&self, family: Option<Family>) -> bool {
+        let narrow = family.map(Scope::Family);
+        self.health.holds.get(&Scope::Destination).is_some()
+            || narrow.is_some_and(|scope| self.health.holds.get(&scope).is_some())
+    }
+
+    fn refuse_customer(&mut self, key: &CustomerKey, detail: &str) {
+        for operation in self.customers.found(key) {
+            let detail = format!("the customer was refused: {detail}");
+            self.finish_rejected(operation, Rejection::RefusedByApi, detail);
+        }
+    }
+
+    fn ask_all_again(&mut self, now: Instant, customers: &[CustomerKey]) {
+        for customer in customers {
+            self.customers.ask_again(now, customer);
+        }
+    }
+}

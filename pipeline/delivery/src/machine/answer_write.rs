@@ -1,0 +1,350 @@
+//! Answers to writes of objects: single, bulk submissions, and looks at objects after doubt.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Machine;
+use super::dispatch::reference;
+use crate::fact::Fact;
+use crate::jobs::JobItems;
+use crate::objects::decide::fingerprint;
+use crate::objects::quarantine::Way;
+use crate::objects::revisions::Trust;
+use ingest_model::batch::Batch;
+use ingest_model::batch::OperationId;
+use ingest_model::batch::Verb;
+use ingest_model::call::{Limits, Written};
+use ingest_model::known::KnownObject;
+use ingest_model::known::Revision;
+use ingest_model::operation::{KObject, Operation};
+use ingest_model::outcome::{JobTicket, Outcome, Rejection, RetryCause, SplitHint};
+use ingest_model::repeat::{ChangeKey, Changes};
+
+impl Machine {
+    pub(super) fn on_submitted(
+        &mut self,
+        now: Instant,
+        batch: Batch,
+        outcome: Outcome<()>,
+        limits: &Limits,
+    ) {
+        match outcome {
+            Outcome::Pending(ticket) => self.on_accepted(now, batch, ticket),
+            // A submission is never done at once; an answer that says so names no job to ask.
+            Outcome::Delivered(()) | Outcome::Ambiguous => {
+                for id in batch.operations {
+                    self.doubt(now, id, batch.group.verb);
+                }
+                self.work.clear(&batch.rest);
+            }
+            Outcome::Hold(_) => self.put_batch_back(batch),
+            Outcome::Retry(cause @ RetryCause::OrgQuota) => {
+                self.turn.fact(Fact::Retried { cause });
+                self.put_batch_back(batch);
+            }
+            Outcome::Retry(cause) => {
+                self.journal_refused(&batch.operations);
+                for id in batch.operations {
+                    self.retry(now, id, cause, limits.retry_after);
+                }
+                self.work.clear(&batch.rest);
+            }
+            Outcome::Reject(detail) => {
+                let hint = SplitHint {
+                    item: None,
+                    detail,
+                    refs_refused: false,
+                    too_large: false,
+                };
+                self.split(now, batch, &hint);
+            }
+            Outcome::Split(hint) => self.split(now, batch, &hint),
+        }
+    }
+
+    fn on_accepted(&mut self, now: Instant, batch: Batch, ticket: JobTicket) {
+        let Batch {
+            group,
+            operations,
+            with_refs,
+            rest,
+            ..
+        } = batch;
+        self.note_accepted(&group.klass, &operations);
+        self.accuse(&group, rest);
+        let named: BTreeMap<String, OperationId> = operations
+            .iter()
+            .filter(|id| self.work.contains(**id))
+            .map(|id| (reference(*id), *id))
+            .collect();
+        if named.is_empty() {
+            return; // everything was left to the next owner meanwhile
+        }
+        let items = JobItems::Objects {
+            group,
+            operations: named,
+        };
+        self.memory.journal.accepted(&operations, &ticket);
+        let job = self.jobs.add(now, ticket, items, with_refs);
+        for id in operations {
+            self.work.in_job(id, job);
+        }
+    }
+
+    /// The answer to a write of one object.
+    pub(super) fn on_written(
+        &mut self,
+        now: Instant,
+        batch: Batch,
+        outcome: Outcome<Written>,
+        limits: &Limits,
+    ) {
+        let verb = batch.group.verb;
+        let Some(id) = batch.operations.first().copied() else {
+            return;
+        };
+        if self.is_lock_test(id, &outcome) {
+            self.put_back(id);
+            return;
+        }
+        match outcome {
+            Outcome::Delivered(written) => {
+                self.accuse(&batch.group, batch.rest);
+                match written {
+                    Written::Stored { id: object, rev } => self.stored(id, verb, object, rev),
+                    Written::Duplicate => self.look_at(id),
+                    Written::Gone => self.gone(now, id, verb),
+                }
+            }
+            Outcome::Retry(RetryCause::Conflict) => {
+                self.accuse(&batch.group, batch.rest);
+                self.conflict(id);
+            }
+            Outcome::Pending(_) | Outcome::Ambiguous => {
+                self.doubt(now, id, verb);
+                self.work.clear(&batch.rest);
+            }
+            Outcome::Hold(_) => self.put_batch_back(batch),
+            Outcome::Retry(cause @ RetryCause::OrgQuota) => {
+                self.turn.fact(Fact::Retried { cause });
+                self.put_batch_back(batch);
+            }
+            Outcome::Retry(cause) => {
+                self.journal_refused(&[id]);
+                self.retry(now, id, cause, limits.retry_after);
+                self.work.clear(&batch.rest);
+            }
+            Outcome::Reject(detail) | Outcome::Split(SplitHint { detail, .. }) => {
+                self.refuse_object(now, id, Way::Alone, detail);
+                self.work.clear(&batch.rest);
+            }
+        }
+    }
+
+    /// The answer to a write that named an old revision on purpose. `true` if the write is still to be made: it was refused, as
+    /// it should be, or not tried at all.
+    fn is_lock_test(&mut self, id: OperationId, outcome: &Outcome<Written>) -> bool {
+        if !self.objects.histories.test_answered(id) {
+            return false;
+        }
+        let Some(state) = self.work.get(id) else {
+            return false;
+        };
+        let Operation::KObject(object) = &state.operation else {
+            return false;
+        };
+        match outcome {
+            Outcome::Delivered(Written::Stored { .. }) => {
+                self.objects.revisions.tested(&object.klass, Some(false));
+                self.turn.fact(Fact::LockIgnored);
+                false
+            }
+            Outcome::Retry(RetryCause::Conflict) => {
+                self.objects.histories.test_conflicted(id);
+                self.objects.revisions.tested(&object.klass, Some(true));
+                true
+            }
+            // For the revision or for itself: only the right revision can tell.
+            Outcome::Reject(_) | Outcome::Split(_) => {
+                self.objects.histories.test_refused(id);
+                self.objects.revisions.tested(&object.klass, None);
+                self.journal_refused(&[id]);
+                true
+            }
+            // It was not tried: the object may have changed by the time that it can be.
+            Outcome::Hold(_) | Outcome::Retry(RetryCause::OrgQuota) => {
+                self.objects.revisions.tested(&object.klass, None);
+                self.journal_refused(&[id]);
+                true
+            }
+            Outcome::Delivered(Written::Duplicate | Written::Gone)
+            | Outcome::Pending(_)
+            | Outcome::Retry(_)
+            | Outcome::Ambiguous => {
+                self.objects.revisions.tested(&object.klass, None);
+                false
+            }
+        }
+    }
+
+    /// The write stands: the directory learns it and the operation is done.
+    pub(super) fn stored(
+        &mut self,
+        id: OperationId,
+        verb: Verb,
+        object: Option<Arc<str>>,
+        shown: Option<i64>,
+    ) {
+        if let Some(state) = self.work.get(id)
+            && let Operation::KObject(written) = &state.operation
+        {
+            let history = self.objects.histories.of(id);
+            let counted = match verb {
+                Verb::Create => Revision::SinceCreate(0),
+                Verb::Update => history.decided.next(),
+            };
+            match (verb, shown) {
+                (Verb::Create, Some(rev)) => self.objects.revisions.learn_first(rev),
+                // What has no version is written without a look: who wrote it in between is not known.
+                (Verb::Update, Some(_)) | (Verb::Create | Verb::Update, None) => {}
+            }
+            if verb == Verb::Update {
+                self.objects.revisions.count(&written.klass, false);
+            }
+            if history.was_refused_in_test() {
+                // With the right revision it was taken.
+                self.objects.revisions.tested(&written.klass, Some(true));
+            }
+            let (klass, sent) = (written.klass.clone(), state.last_attempt);
+            let told = object.or_else(|| history.object_id.clone());
+            // An object that was made and not named must not be made again: it is read when its id is needed.
+            let made = (verb == Verb::Create).then(|| Arc::from(""));
+            if let Some(object) = told.or(made) {
+                let before = self.known_as(written, &object);
+                let mut learnt = KnownObject {
+                    id: object,
+                    // What has no version of its own leaves the one that stands.
+                    version: written
+                        .version
+                        .clone()
+                        .or_else(|| before.as_ref()?.version.clone()),
+                    fingerprint: Some(fingerprint(written)),
+                    revision: shown.map_or(counted, Revision::Known),
+                    doubtful: false,
+                    changes: Changes::default(),
+                };
+                if let Some(before) = before
+                    && before.ties_with(learnt.version.as_ref())
+                {
+                    learnt.changes = before.changes;
+                }
+                learnt.changes.extend(self.changes_of(id));
+                self.learn_object(id, learnt);
+            }
+            self.note_stored(&klass, sent);
+        }
+        self.finish_delivered(id);
+    }
+
+    /// What is known of the object of that external id, if it is this one.
+    fn known_as(&self, object: &KObject, id: &Arc<str>) -> Option<KnownObject> {
+        let known = self.objects.cache.peek(&object.klass, &object.external_id);
+        known
+            .filter(|known| known.id == *id || !known.has_id())
+            .cloned()
+    }
+
+    /// The changes that an operation makes.
+    pub(super) fn changes_of(&self, id: OperationId) -> Vec<ChangeKey> {
+        self.partitions.changes(id).collect()
+    }
+
+    /// Somebody else wrote in between, or the revision was counted wrongly: look at the object before anything else.
+    pub(super) fn conflict(&mut self, id: OperationId) {
+        self.turn.fact(Fact::Conflict);
+        self.objects.histories.conflict(id);
+        self.verify_now(id);
+    }
+
+    fn verify_now(&mut self, id: OperationId) {
+        self.work.look(id);
+    }
+
+    /// An object of this external id exists: read it before anything else.
+    pub(super) fn look_at(&mut self, id: OperationId) {
+        if let Some(Operation::KObject(object)) = self.work.get(id).map(|state| &state.operation) {
+            self.objects.note_duplicate(&object.klass);
+        }
+        self.verify_now(id);
+    }
+
+    /// A write that may or may not have arrived. Saying it again is safe at once where a second copy is refused: a create
+    /// where duplicates are, an update that names a revision. Elsewhere the object is looked at first, once any copy under
+    /// way has had its time.
+    pub(super) fn doubt(&mut self, now: Instant, id: OperationId, verb: Verb) {
+        match self.wait_in_doubt(id, verb) {
+            None => self.retry(now, id, RetryCause::ServerError, None),
+            Some(wait) => self.park(id, now + wait),
+        }
+    }
+
+    /// How long a write that may have arrived is left alone before the object is looked at; `None` if it may be said again
+    /// at once.
+    pub(super) fn wait_in_doubt(&mut self, id: OperationId, verb: Verb) -> Option<Duration> {
+        self.objects.histories.doubt(id);
+        let state = self.work.get(id)?;
+        let history = self.objects.histories.of(id);
+        let Operation::KObject(object) = &state.operation else {
+            return None;
+        };
+        let refused = match verb {
+            Verb::Create => self.objects.refuses_duplicates(&object.klass),
+            Verb::Update => {
+                object.version.is_some()
+                    && self.objects.revisions.trust(&object.klass) == Trust::Honoured
+                    && self
+                        .objects
+                        .revisions
+                        .lock(&object.klass, history.decided, false)
+                        .is_some()
+            }
+        };
+        if refused {
+            return None;
+        }
+        let kind = format!("{}/{verb:?}", object.klass);
+        self.objects.histories.look_first(id);
+        let least = self.settings.verification_wait;
+        Some(self.jobs.verification_wait(&kind, least))
+    }
+
+    /// The object to update is not there, or the customer of a new one is not: forget what led there and start again, once.
+    pub(super) fn gone(&mut self, now: Instant, id: OperationId, verb: Verb) {
+        let Some(state) = self.work.get(id) else {
+            return;
+        };
+        let Operation::KObject(object) = &state.operation else {
+            return;
+        };
+        let again = self.objects.histories.gone(id);
+        match verb {
+            Verb::Update => {
+                self.objects.histories.forget_object(id);
+                self.forget_object(id);
+            }
+            Verb::Create => {
+                let keys = object.customer.as_ref().map(|one| one.keys().to_vec());
+                for key in keys.unwrap_or_default() {
+                    self.forget_customer(&key);
+                }
+            }
+        }
+        if again {
+            let detail = "the customer or object that it belongs to is gone".to_owned();
+            self.finish_rejected(id, Rejection::RefusedByApi, detail);
+        } else {
+            self.retry(now, id, RetryCause::Conflict, None);
+        }
+    }
+}

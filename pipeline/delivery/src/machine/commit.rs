@@ -1,0 +1,81 @@
+//! Commits, and events that wait for room in them.
+
+use super::Machine;
+use crate::partitions::Room;
+use crate::port::CommitAnswer;
+use ingest_model::batch::OperationId;
+use ingest_model::operation::Operation;
+use ingest_model::record::{Epoch, Offset, TopicPartition};
+
+impl Machine {
+    /// Issues commits; events that waited for room in them are looked at again.
+    pub(super) fn settle_commits(&mut self) {
+        for partition in self.partitions.commit(&mut self.turn) {
+            self.start_kept_back(&partition);
+        }
+    }
+
+    pub(super) fn on_committed(
+        &mut self,
+        entries: Vec<(TopicPartition, Epoch, Offset)>,
+        answer: CommitAnswer,
+    ) {
+        for (partition, offset) in self.partitions.committed(entries, answer) {
+            self.sweep_inherited(&partition, offset);
+        }
+    }
+
+    /// Whether an event may be started. While what is settled above its partition's frontier has no room in the commit, only
+    /// two may: one that carries a record of a former life, and one whose lane leads to the lowest unsettled record, so that
+    /// the frontier moves. Identities and objects always may: to repeat them is harmless.
+    pub(super) fn may_start(&self, id: OperationId) -> bool {
+        let Some(entry) = self.work.get(id) else {
+            return true;
+        };
+        let Room::OnlyFor(lowest) = self.partitions.room(&entry.partition) else {
+            return true;
+        };
+        if !matches!(entry.operation, Operation::Track(_)) || self.partitions.is_last_chance(id) {
+            return true;
+        }
+        let mut lane = self.work.in_lane(entry.lane());
+        lowest.is_some_and(|lowest| {
+            lane.any(|other| self.belongs_to(other, &entry.partition, lowest))
+        })
+    }
+
+    /// Whether the operation carries a receipt of the record at this offset of that partition.
+    pub(super) fn belongs_to(
+        &self,
+        id: OperationId,
+        partition: &TopicPartition,
+        offset: Offset,
+    ) -> bool {
+        let entry = self.work.get(id);
+        entry.is_some_and(|entry| entry.partition == *partition)
+            && self.partitions.belongs_to(id, offset)
+    }
+
+    /// Sets an event aside until its partition's commits have room again.
+    pub(super) fn keep_back(&mut self, id: OperationId) {
+        if let Some(entry) = self.work.get(id)
+            && self.partitions.is_owned(&entry.partition)
+        {
+            self.work.keep_back(id);
+        }
+    }
+
+    /// Events that were set aside are looked at again.
+    pub(super) fn start_kept_back(&mut self, partition: &TopicPartition) {
+        if !self.partitions.is_owned(partition) {
+            return;
+        }
+        for id in self.work.take_kept_back(partition) {
+            if self.may_start(id) {
+                self.work.has_room(id);
+            } else {
+                self.keep_back(id);
+            }
+        }
+    }
+}

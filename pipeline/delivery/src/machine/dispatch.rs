@@ -1,0 +1,477 @@
+//! Calls leave: what each class sends once it has a permit.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::{Map, Value, json};
+use smallvec::{SmallVec, smallvec};
+
+use super::schedule::ReadWork;
+use super::{Effect, Machine};
+use crate::customers::Question;
+use crate::fact::Fact;
+use crate::health::holds::Passage;
+use crate::hold::Family;
+use crate::invariant::Invariant;
+use crate::partitions::Room;
+use crate::sending::{Sent, SentKind};
+use ingest_model::batch::Batch;
+use ingest_model::batch::OperationId;
+use ingest_model::batch::{GroupKey, Verb};
+use ingest_model::call::{BulkItem, Call, Class};
+use ingest_model::known::object_hash;
+use ingest_model::operation::{CustomerKey, CustomerRef, KObject, Operation};
+use ingest_model::record::TopicPartition;
+
+impl Machine {
+    pub(super) fn dispatch(&mut self, now: Instant, class: Class, plenty: bool) {
+        match class {
+            Class::Track => self.dispatch_track(now),
+            Class::Write => self.dispatch_write(now, plenty),
+            Class::Read => self.dispatch_read(now),
+            Class::Resolve => self.dispatch_resolve(now, plenty),
+            Class::Probe => self.send(now, Call::Probe, SentKind::Probe, None),
+        }
+    }
+
+    fn send(&mut self, now: Instant, call: Call, what: SentKind, family: Option<Family>) {
+        if self.health.holds.passage(now, family.as_ref()) == Passage::Probe {
+            self.health.holds.probe_sent(family.as_ref());
+        }
+        // An identity that is sent to learn an id is spent on finding a customer.
+        let resolves = matches!(what, SentKind::ResolveIdentify(_));
+        let class = if resolves {
+            Class::Resolve
+        } else {
+            call.class()
+        };
+        let (operations, bulk) = match &what {
+            SentKind::Tracking(operations) => (operations.len(), false),
+            SentKind::Write(batch) => (batch.operations.len(), batch.operations.len() > 1),
+            SentKind::CreateCustomers { keys, .. } => (keys.len(), true),
+            SentKind::Search(keys) => (keys.len(), false),
+            SentKind::Verify(_)
+            | SentKind::ResolveIdentify(_)
+            | SentKind::ReadCustomer { .. }
+            | SentKind::ReadJob { .. }
+            | SentKind::Probe => (1, false),
+        };
+        self.progress.spent(&what);
+        let sent = Sent {
+            what,
+            class,
+            family,
+            at: now,
+        };
+        let request = self.sending.leave(&mut self.turn, sent);
+        self.turn.fact(Fact::Sent {
+            class,
+            operations,
+            bulk,
+        });
+        self.turn.effect(Effect::Send { request, call });
+    }
+
+    /// Marks operations of one lane as under way. Audits I2 and I7.
+    fn start(&mut self, operations: &[OperationId]) {
+        let first = operations.first().and_then(|id| self.work.get(*id));
+        if let Some(first) = first {
+            let owned = self.partitions.is_owned(&first.partition);
+            self.turn.check(Invariant::I7, owned);
+        }
+        self.work.start(&mut self.turn, operations);
+    }
+
+    fn dispatch_track(&mut self, now: Instant) {
+        let Some(id) = self.work.take_track() else {
+            return;
+        };
+        let fused = self.fused_with(id);
+        let operations: SmallVec<[OperationId; 2]> = match fused {
+            Some(second) => smallvec![id, second],
+            None => smallvec![id],
+        };
+        self.start(&operations);
+        let mut identity = Map::new();
+        let mut event = None;
+        for id in &operations {
+            let Some(state) = self.work.get(*id) else {
+                continue;
+            };
+            match &state.operation {
+                Operation::Identify(identify) => identity.extend(identify.identity()),
+                Operation::Track(track) => {
+                    for (name, value) in track.customer.identity() {
+                        identity.entry(name).or_insert(value);
+                    }
+                    event = Some(track.event());
+                }
+                Operation::KObject(_) => {}
+            }
+        }
+        let call = match event {
+            Some(event) => Call::Track { identity, event },
+            None => Call::Identify { identity },
+        };
+        self.send(
+            now,
+            call,
+            SentKind::Tracking(operations),
+            Some(Family::Tracking),
+        );
+    }
+
+    /// An identify rides with the customer's next event, at no cost: also where one of the two has keys that the other lacks.
+    fn fused_with(&self, id: OperationId) -> Option<OperationId> {
+        let first = self.work.get(id)?;
+        let second_id = self.work.second(id)?;
+        let second = self.work.get(second_id)?;
+        let together = self.mean_one(first.operation.customer()?, second.operation.customer()?);
+        let fits = matches!(first.operation, Operation::Identify(_))
+            && matches!(second.operation, Operation::Track(_))
+            && together
+            && self.work.may_fuse(id, second_id)
+            && !self.is_repeat(second_id)
+            && self.may_ride(second_id, &second.partition);
+        fits.then_some(second_id)
+    }
+
+    /// Whether both keys lead to one customer, in one request as in two: the most trusted key is the same, or what one has is
+    /// among the other's and both are known to mean the same.
+    fn mean_one(&self, identify: &CustomerRef, event: &CustomerRef) -> bool {
+        let known = |customer: &CustomerRef| self.customers.ids.peek(customer.first());
+        let within = || event.keys().iter().all(|key| identify.keys().contains(key));
+        identify.joined(event).is_some()
+            || (within() && known(event).is_some() && known(event) == known(identify))
+    }
+
+    /// Where commits have no room, an event goes only for the sake of the lowest unsettled record.
+    fn may_ride(&self, id: OperationId, partition: &TopicPartition) -> bool {
+        match self.partitions.room(partition) {
+            Room::Free => true,
+            Room::OnlyFor(lowest) => {
+                lowest.is_some_and(|lowest| self.belongs_to(id, partition, lowest))
+            }
+        }
+    }
+
+    fn dispatch_write(&mut self, now: Instant, plenty: bool) {
+        if let Some(place) = self.due_forced(now)
+            && let Some(batch) = self.work.take_forced(place)
+        {
+            self.send_batch(now, batch);
+            return;
+        }
+        let Some(group) = self.due_group(now, plenty) else {
+            return;
+        };
+        let mut operations = if self.is_quarantined(&group.klass) {
+            self.take_probe(&group)
+        } else {
+            self.work.take_group(&group)
+        };
+        let fallen: Vec<OperationId> = operations
+            .extract_if(.., |id| !self.stands(*id, group.verb))
+            .collect();
+        self.work.disband(&fallen);
+        if operations.is_empty() {
+            return;
+        }
+        let batch = Batch {
+            group,
+            operations,
+            with_refs: false,
+            forced: false,
+            rest: Vec::new(),
+        };
+        self.send_batch(now, batch);
+    }
+
+    /// Whether what was decided for an object agrees with what is known now: what a slice of the state topic or an earlier
+    /// owner's job tells may come between.
+    fn stands(&mut self, id: OperationId, verb: Verb) -> bool {
+        let Some(state) = self.work.get(id) else {
+            return false;
+        };
+        let Operation::KObject(object) = &state.operation else {
+            return true;
+        };
+        let hash = object_hash(&object.klass, &object.external_id);
+        let Some(known) = self.objects.cache.by_hash(hash) else {
+            return true;
+        };
+        match verb {
+            Verb::Create => false,
+            Verb::Update => {
+                let version = object.version.as_ref();
+                let stale = known.is_newer_than(version) || known.is_of_another_kind(version);
+                !stale
+                    && !self.partitions.is_made(id, &known.changes)
+                    && self.objects.histories.of(id).object_id.as_ref() == Some(&known.id)
+            }
+        }
+    }
+
+    /// One object alone is written singly: one unit, confirmed at once.
+    fn send_batch(&mut self, now: Instant, batch: Batch) {
+        for id in &batch.operations {
+            self.start(std::slice::from_ref(id));
+        }
+        if self.settings.state.is_some() {
+            self.journal_write(now, batch);
+        } else {
+            self.leave(now, batch);
+        }
+    }
+
+    /// The write leaves: its permit is taken, and its intent journalled where it has to be.
+    pub(super) fn leave(&mut self, now: Instant, mut batch: Batch) {
+        let GroupKey { klass, verb } = batch.group.clone();
+        let family = Some(Family::KObjectWrite(klass.clone()));
+        let mut items: Vec<BulkItem> = batch
+            .operations
+            .iter()
+            .filter_map(|id| self.bulk_item(*id, verb))
+            .collect();
+        for id in &batch.operations {
+            self.objects.histories.left(*id, now);
+        }
+        let call = if batch.operations.len() == 1
+            && let Some(item) = items.pop()
+        {
+            single_call(&batch.group, &item)
+        } else {
+            batch.with_refs = self.objects.are_named();
+            let with_refs = batch.with_refs;
+            match verb {
+                Verb::Create => Call::CreateKObjects {
+                    klass,
+                    items,
+                    with_refs,
+                },
+                Verb::Update => Call::UpdateKObjects {
+                    klass,
+                    items,
+                    with_refs,
+                },
+            }
+        };
+        self.send(now, call, SentKind::Write(batch), family);
+    }
+
+    fn bulk_item(&mut self, id: OperationId, verb: Verb) -> Option<BulkItem> {
+        let state = self.work.get(id)?;
+        let Operation::KObject(object) = &state.operation else {
+            return None;
+        };
+        // Only a state that says how old it is can be compared after a conflict.
+        let history = self.objects.histories.of(id);
+        let comparable = verb == Verb::Update && object.version.is_some();
+        let lock = comparable
+            .then(|| {
+                self.objects
+                    .revisions
+                    .lock(&object.klass, history.decided, history.has_looked())
+            })
+            .flatten();
+        let rev = if history.is_lock_test() {
+            lock.map(older)
+        } else {
+            lock
+        };
+        Some(BulkItem {
+            reference: reference(id),
+            body: Arc::clone(&object.body),
+            customer: match verb {
+                Verb::Create => history.customer_id.clone(),
+                Verb::Update => None,
+            },
+            // The directory may have learnt or forgotten something since: what was decided is what is sent.
+            id: match verb {
+                Verb::Create => None,
+                Verb::Update => history.object_id.clone(),
+            },
+            rev,
+        })
+    }
+
+    fn dispatch_read(&mut self, now: Instant) {
+        match self.due_read(now) {
+            Some(ReadWork::Job(id)) => {
+                self.jobs.reading(id);
+                let Some(job) = self.jobs.get(id) else { return };
+                let state_only = !job.with_refs && !job.state_complete;
+                let remote = job.remote_id();
+                let call = if state_only {
+                    Call::ReadJobState { job: remote }
+                } else {
+                    Call::ReadJob { job: remote }
+                };
+                self.send(
+                    now,
+                    call,
+                    SentKind::ReadJob {
+                        job: id,
+                        state_only,
+                    },
+                    Some(Family::BulkRead),
+                );
+            }
+            Some(ReadWork::Verify(id)) => {
+                let Some(state) = self.work.get(id) else {
+                    return;
+                };
+                let Operation::KObject(KObject {
+                    klass, external_id, ..
+                }) = &state.operation
+                else {
+                    return;
+                };
+                let (klass, external_id) = (klass.clone(), external_id.clone());
+                let owned = self.partitions.is_owned(&state.partition);
+                self.turn.check(Invariant::I7, owned);
+                self.work.start_look(&mut self.turn, id);
+                let family = Some(Family::KObjectRead(klass.clone()));
+                let call = Call::GetKObject { klass, external_id };
+                self.send(now, call, SentKind::Verify(id), family);
+            }
+            None => {}
+        }
+    }
+
+    fn dispatch_resolve(&mut self, now: Instant, plenty: bool) {
+        match self.customers.ask(now, plenty, self.allowed(now)) {
+            Some(Question::Search(customers)) => {
+                let keys: Vec<CustomerKey> = customers
+                    .iter()
+                    .filter_map(|key| self.customers.keys(key))
+                    .flatten()
+                    .cloned()
+                    .collect();
+                // Searches need a role of their own, and no hold: without it they are done without.
+                let call = Call::SearchCustomers { keys };
+                self.send(now, call, SentKind::Search(customers), None);
+            }
+            Some(Question::Create(customers)) => self.send_create_customers(now, customers),
+            Some(Question::Identify(key)) => {
+                let identity = key_fields(self.customers.keys(&key).unwrap_or(&[]));
+                let what = SentKind::ResolveIdentify(key);
+                self.send(
+                    now,
+                    Call::Identify { identity },
+                    what,
+                    Some(Family::Tracking),
+                );
+            }
+            Some(Question::Read { customer, key }) => {
+                let what = SentKind::ReadCustomer { customer };
+                self.send(
+                    now,
+                    Call::GetCustomer { key },
+                    what,
+                    Some(Family::CustomerRead),
+                );
+            }
+            None => {}
+        }
+    }
+
+    fn send_create_customers(&mut self, now: Instant, customers: Vec<CustomerKey>) {
+        let mut items = Vec::with_capacity(customers.len());
+        let mut keys = BTreeMap::new();
+        for (index, key) in customers.into_iter().enumerate() {
+            let reference = format!("c{index}");
+            let all = self
+                .customers
+                .keys(&key)
+                .map_or_else(|| vec![key.clone()], <[_]>::to_vec);
+            items.push(BulkItem {
+                reference: reference.clone(),
+                body: Arc::new(new_customer(&all)),
+                customer: None,
+                id: None,
+                rev: None,
+            });
+            keys.insert(reference, key);
+        }
+        let with_refs = self.customers.are_named();
+        let what = SentKind::CreateCustomers { keys, with_refs };
+        self.send(
+            now,
+            Call::CreateCustomers { items, with_refs },
+            what,
+            Some(Family::CustomerCreate),
+        );
+    }
+}
+
+/// A revision that is not the object's any more.
+fn older(revision: i64) -> i64 {
+    if revision > 0 {
+        revision - 1
+    } else {
+        revision + 1
+    }
+}
+
+/// The name of an operation in a job's results.
+pub(super) fn reference(id: OperationId) -> String {
+    id.0.to_string()
+}
+
+fn single_call(group: &GroupKey, item: &BulkItem) -> Call {
+    let klass = group.klass.clone();
+    let mut body = item.body.as_ref().clone();
+    match (group.verb, &item.id) {
+        (Verb::Update, Some(id)) => {
+            if let Some(rev) = item.rev {
+                body.insert("rev".to_owned(), Value::from(rev));
+            }
+            Call::UpdateKObject {
+                klass,
+                id: Arc::clone(id),
+                body,
+            }
+        }
+        (Verb::Create | Verb::Update, _) => {
+            if let Some(customer) = &item.customer {
+                body.insert("customer".to_owned(), Value::from(customer.as_ref()));
+            }
+            Call::CreateKObject { klass, body }
+        }
+    }
+}
+
+fn key_fields(keys: &[CustomerKey]) -> Map<String, Value> {
+    CustomerRef::new(
+        keys.to_vec(),
+        ingest_model::operation::MissingCustomer::Create,
+    )
+    .map(|customer| customer.identity())
+    .unwrap_or_default()
+}
+
+/// The body that makes a customer out of nothing but its keys.
+fn new_customer(keys: &[CustomerKey]) -> Map<String, Value> {
+    let mut body = Map::new();
+    for key in keys {
+        let value = key.value().as_ref();
+        match key {
+            CustomerKey::Id(_) => {}
+            CustomerKey::ExternalId(_) => {
+                body.entry("externalId")
+                    .or_insert_with(|| Value::from(value));
+            }
+            CustomerKey::Email(_) => {
+                body.entry("emails")
+                    .or_insert_with(|| json!([{"type": "home", "email": value}]));
+            }
+            CustomerKey::Phone(_) => {
+                body.entry("phones")
+                    .or_insert_with(|| json!([{"type": "home", "phone": value}]));
+            }
+        }
+    }
+    body
+}

@@ -1,0 +1,146 @@
+//! Partitions leave: what waits is dropped, what is under way is waited for, then commit and hand back. Or they begin anew.
+
+use std::time::Instant;
+
+use super::Machine;
+use crate::fact::Fact;
+use crate::partitions::Drained;
+use crate::work::Wait;
+use ingest_model::batch::OperationId;
+use ingest_model::operation::Operation;
+use ingest_model::reading::LifeCause;
+use ingest_model::record::{Epoch, Offset, TopicPartition};
+
+impl Machine {
+    pub(super) fn on_revoked(&mut self, partition: &TopicPartition, epoch: Epoch) {
+        if self.partitions.revoke(&mut self.turn, partition, epoch) {
+            self.abandon_waiting(partition);
+        }
+    }
+
+    pub(super) fn on_lost(&mut self, now: Instant, partition: &TopicPartition, epoch: Epoch) {
+        if self.partitions.epoch(partition) != Some(epoch) {
+            return;
+        }
+        self.partitions.give_up(&mut self.turn, partition);
+        self.abandon_all(partition);
+        self.partitions.lose(partition);
+        self.is_gone(now, partition);
+    }
+
+    pub(super) fn on_shutdown(&mut self) {
+        for partition in self.partitions.revoke_all(&self.turn) {
+            self.abandon_waiting(&partition);
+        }
+        self.partitions.tell_when_stopped(&mut self.turn);
+    }
+
+    pub(super) fn on_new_life(
+        &mut self,
+        partition: &TopicPartition,
+        epoch: Epoch,
+        from: Offset,
+        cause: LifeCause,
+    ) {
+        let turn = &mut self.turn;
+        let Some(restoring) = self
+            .partitions
+            .begin_life(turn, partition, epoch, from, cause)
+        else {
+            return;
+        };
+        self.start_kept_back(partition);
+        self.disinherit(partition);
+        if restoring {
+            self.partitions.ask_restore(&mut self.turn, partition);
+        }
+        self.health.held.changed();
+    }
+
+    /// Drops every operation of a partition of which no request is under way. What nobody could read again stays: it has the
+    /// time of the drain.
+    fn abandon_waiting(&mut self, partition: &TopicPartition) {
+        let waiting = self.work.matching(|id, entry| {
+            let waits = entry.partition == *partition && !entry.wait().is_under_way();
+            waits && !self.partitions.is_last_chance(id)
+        });
+        for id in waiting {
+            self.abandon_operation(id);
+        }
+        self.partitions.abandon_letters(&mut self.turn, partition);
+    }
+
+    /// Nobody waits for the customer of this operation any more, if it did.
+    pub(super) fn let_go(&mut self, id: OperationId) {
+        if let Some(entry) = self.work.get(id)
+            && entry.wait() == Wait::Customer
+            && let Operation::KObject(object) = &entry.operation
+            && let Some(customer) = &object.customer
+        {
+            self.customers.unwant(customer, id);
+        }
+    }
+
+    fn abandon_operation(&mut self, id: OperationId) {
+        let never_left = self
+            .work
+            .get(id)
+            .is_some_and(|entry| entry.wait() == Wait::Journal);
+        if never_left {
+            self.journal_refused(&[id]);
+        }
+        self.let_go(id);
+        let Some(entry) = self.work.end(id) else {
+            return;
+        };
+        self.objects.histories.end(id);
+        self.memory.journal.leave(id);
+        self.answer_gone(&entry.operation);
+        self.inherited_left(id, &entry.operation);
+        self.partitions.abandon(&mut self.turn, id);
+    }
+
+    /// Lets go of everything of an assignment; answers that still come find nothing.
+    fn abandon_all(&mut self, partition: &TopicPartition) {
+        let operations = self.work.matching(|_, entry| entry.partition == *partition);
+        for id in operations {
+            self.abandon_operation(id);
+        }
+        self.partitions.abandon_records(&mut self.turn, partition);
+    }
+
+    /// Hands back every partition that is drained and committed, or whose time is over.
+    pub(super) fn check_drains(&mut self, now: Instant) {
+        for (partition, epoch) in self.partitions.draining() {
+            self.check_drain(now, &partition, epoch);
+        }
+    }
+
+    fn check_drain(&mut self, now: Instant, partition: &TopicPartition, epoch: Epoch) {
+        if self.partitions.drained(now, partition) == Some(Drained::Late) {
+            let records = self.partitions.give_up(&mut self.turn, partition);
+            self.abandon_all(partition);
+            if records > 0 {
+                self.turn.fact(Fact::DrainCut { records });
+            }
+        }
+        match self.partitions.drained(now, partition) {
+            None | Some(Drained::NotYet | Drained::Late) => {}
+            Some(Drained::Uncommitted) => self.settle_commits(),
+            // The next owner reads what is written by now.
+            Some(Drained::Done { late }) if !late && !self.memory.journal.is_idle(partition) => {}
+            Some(Drained::Done { .. }) => {
+                self.partitions.hand_back(&mut self.turn, partition, epoch);
+                self.is_gone(now, partition);
+            }
+        }
+    }
+
+    /// A partition is not this process's any more.
+    fn is_gone(&mut self, now: Instant, partition: &TopicPartition) {
+        self.work.drop_partition(partition);
+        self.close_state(partition);
+        self.weigh(now);
+        self.partitions.tell_when_stopped(&mut self.turn);
+    }
+}

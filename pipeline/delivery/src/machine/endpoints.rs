@@ -1,0 +1,61 @@
+//! Which endpoint a request asks.
+
+use std::time::Instant;
+
+use super::Machine;
+use crate::health::Endpoint;
+use crate::objects::history::History;
+use crate::sending::SentKind;
+use crate::work::Entry;
+use ingest_model::batch::{GroupKey, OperationId, Verb};
+use ingest_model::operation::Operation;
+
+/// What an operation's next request asks, or its last one asked, and when that left.
+pub(super) fn endpoint(entry: &Entry, history: &History) -> (Endpoint, Option<Instant>) {
+    match &entry.operation {
+        Operation::Identify(_) => (Endpoint::Identity, entry.last_attempt),
+        Operation::Track(_) => (Endpoint::Event, entry.last_attempt),
+        Operation::KObject(object) if history.is_to_look() => {
+            (Endpoint::Look(object.klass.clone()), entry.last_attempt)
+        }
+        Operation::KObject(object) => {
+            let verb = match history.object_id {
+                Some(_) => Verb::Update,
+                None => Verb::Create,
+            };
+            let klass = object.klass.clone();
+            let group = GroupKey { klass, verb };
+            (Endpoint::Write(group), history.last_write)
+        }
+    }
+}
+
+impl Machine {
+    /// What a request asks; `None` for a probe.
+    pub(super) fn endpoint_of(&self, what: &SentKind) -> Option<Endpoint> {
+        let work = |id: &OperationId| self.work.get(*id).map(|state| &state.operation);
+        Some(match what {
+            SentKind::Tracking(operations) => {
+                let event = operations
+                    .iter()
+                    .any(|id| matches!(work(id), Some(Operation::Track(_))));
+                if event {
+                    Endpoint::Event
+                } else {
+                    Endpoint::Identity
+                }
+            }
+            SentKind::ResolveIdentify(_) => Endpoint::Identity,
+            SentKind::Search(_) => Endpoint::CustomerSearch,
+            SentKind::ReadCustomer { .. } => Endpoint::CustomerRead,
+            SentKind::CreateCustomers { .. } => Endpoint::CustomerCreate,
+            SentKind::Write(batch) => Endpoint::Write(batch.group.clone()),
+            SentKind::Verify(id) => match work(id) {
+                Some(Operation::KObject(object)) => Endpoint::Look(object.klass.clone()),
+                Some(Operation::Identify(_) | Operation::Track(_)) | None => return None,
+            },
+            SentKind::ReadJob { .. } => Endpoint::JobRead,
+            SentKind::Probe => return None,
+        })
+    }
+}

@@ -1,0 +1,414 @@
+//! Held work and its limit: at most half of the budget waits for holds, then the routes decide.
+//!
+//! Held is a record of which an operation cannot go on for a cause that more permits would not change: a hold, the queue
+//! behind one, a delay, a customer who does not exist yet, or a dead letter that its topic's hold keeps back. From the limit
+//! on, the oldest held work of routes that divert goes to the hold topic; if what is left still fills the half, the partitions
+//! that it comes from are paused. The same happens where a hold keeps a partition's frontier and the commits of that
+//! partition have no more room for what is settled above it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Machine;
+use crate::charge::{Charge, add, subtract};
+use crate::customers::Allowed;
+use crate::hold::{Family, LetterTopic, Scope};
+use crate::port::RecordId;
+use crate::work::{Entry, Wait};
+use ingest_model::batch::OperationId;
+use ingest_model::operation::Operation;
+use ingest_model::outcome::{Held, HeldBy, Waits};
+use ingest_model::record::{Offset, TopicPartition};
+
+/// The part of the budget that comes in between two counts.
+const PART: u64 = 64;
+
+/// One count of all held work.
+#[derive(Default)]
+struct Count {
+    charge: Charge,
+    records: BTreeMap<RecordId, HeldBy>,
+    partitions: BTreeMap<TopicPartition, Part>,
+    /// What may be diverted, oldest first.
+    divertable: BTreeMap<(RecordId, OperationId), HeldBy>,
+    /// Letters that are kept back, of routes that divert.
+    letters: BTreeMap<RecordId, HeldBy>,
+}
+
+#[derive(Default)]
+struct Part {
+    charge: Charge,
+    lowest: Option<Offset>,
+    by: Option<HeldBy>,
+}
+
+impl Machine {
+    /// Looks whether held work has reached its limit, and does what the routes say then.
+    pub(super) fn limit_held(&mut self, now: Instant) {
+        if !self.is_held_work_due(now) {
+            self.health.held.not_counted();
+            return;
+        }
+        self.health.held.begin_count(now);
+        let mut count = self.count_held();
+        let mut diverting = BTreeSet::new();
+        if self.is_over(self.eased(count.charge)) {
+            self.divert_excess(&mut count);
+        } else {
+            diverting = self.divert_for_commits(&mut count);
+        }
+        self.activate_lanes(now);
+        let mut waits = self.partitions_that_wait(&count);
+        waits.retain(|partition, why| {
+            matches!(why, Waits::HeldWork(_)) || !diverting.contains(partition)
+        });
+        self.health.held.counted(count.charge);
+        self.partitions
+            .set_held(&mut self.turn, count.charge, waits);
+    }
+
+    fn is_held_work_due(&mut self, now: Instant) -> bool {
+        let cap = self.partitions.budget().cap();
+        !self.is_nothing_held() && self.health.held.is_due(now, cap)
+    }
+
+    fn is_nothing_held(&self) -> bool {
+        self.health.holds.is_empty()
+            && self.work.next_time().is_none()
+            && self.partitions.next_letter().is_none()
+            && self.customers.is_idle()
+            && self.health.held.charge() == Charge::default()
+            && self.partitions.waits().is_empty()
+    }
+
+    /// When held work is to be counted although nothing happens: what happened since the last count may matter.
+    pub(super) fn next_count(&self) -> Option<Instant> {
+        let next = self.health.held.next_count();
+        next.filter(|_| !self.is_nothing_held())
+    }
+
+    fn count_held(&self) -> Count {
+        let mut count = Count::default();
+        let held = self.work.said(|id, state| self.held_by(id, state));
+        for (id, by) in held {
+            let Some(state) = self.work.get(id) else {
+                continue;
+            };
+            let mut oldest: Option<RecordId> = None;
+            for (record, state) in self.partitions.records_of(id) {
+                if !state.is_diverted() {
+                    self.count_kept(&mut count, record, by);
+                }
+                oldest = Some(oldest.map_or(record, |one| one.min(record)));
+            }
+            if let Some(oldest) = oldest.filter(|_| self.may_divert(id, state)) {
+                count.divertable.insert((oldest, id), by);
+            }
+        }
+        for (id, by) in self.partitions.kept_letters() {
+            let Some(state) = self.partitions.record(id) else {
+                continue;
+            };
+            self.count_kept(&mut count, id, by);
+            let rejected = state.waiting_rejection();
+            let route = rejected.and_then(|rejected| rejected.route.as_ref());
+            if route.is_some_and(|route| self.diverts(state.partition(), route)) {
+                count.letters.insert(id, by);
+            }
+        }
+        count
+    }
+
+    fn count_kept(&self, count: &mut Count, id: RecordId, by: HeldBy) {
+        let Some(state) = self.partitions.record(id) else {
+            return;
+        };
+        if count.records.insert(id, by).is_some() {
+            return;
+        }
+        let part = count
+            .partitions
+            .entry(state.partition().clone())
+            .or_default();
+        add(&mut count.charge, state.charge());
+        add(&mut part.charge, state.charge());
+        if let Some(offset) = self.partitions.present_offset(id) {
+            let lowest = part.lowest.unwrap_or(offset);
+            part.lowest = Some(lowest.min(offset));
+        }
+        // A hold tells a person more than a delay.
+        part.by = Some(part.by.map_or(by, |known| known.min(by)));
+    }
+
+    /// What keeps an operation that more permits would not help; `None` if nothing does.
+    pub(super) fn held_by(&self, id: OperationId, state: &Entry) -> Option<HeldBy> {
+        if state.wait() != Wait::Turn {
+            return self.cause_of(state);
+        }
+        // Whoever stands behind somebody held is held with it.
+        let before = self.work.stands_behind(id);
+        self.cause_of(self.work.get(before?)?)
+    }
+
+    fn cause_of(&self, state: &Entry) -> Option<HeldBy> {
+        let hold = |scope: &Scope| {
+            self.health
+                .holds
+                .get(scope)
+                .map(|hold| HeldBy::Hold(hold.cause))
+        };
+        let family = |family: Family| hold(&Scope::Family(family));
+        let klass = match &state.operation {
+            Operation::KObject(object) => Some(object.klass.clone()),
+            Operation::Identify(_) | Operation::Track(_) => None,
+        };
+        if let Some(by) = hold(&Scope::Destination) {
+            return Some(by);
+        }
+        match state.wait() {
+            Wait::Track => family(Family::Tracking),
+            Wait::Write | Wait::Forced => family(Family::KObjectWrite(klass?)),
+            Wait::Look => family(Family::KObjectRead(klass?)),
+            Wait::Job(_) => family(Family::BulkRead),
+            Wait::Customer => {
+                let customer = state.operation.customer()?.first();
+                let (read, create, identify) = (
+                    family(Family::CustomerRead),
+                    family(Family::CustomerCreate),
+                    family(Family::Tracking),
+                );
+                let ways = Allowed {
+                    read: read.is_none(),
+                    create: create.is_none(),
+                    identify: identify.is_none(),
+                };
+                let parked = self.customers.is_parked(customer);
+                let hold = read.or(create).or(identify);
+                hold.filter(|_| self.customers.is_kept_back(customer, ways))
+                    .or_else(|| parked.then_some(HeldBy::Parked))
+            }
+            Wait::Time(_) | Wait::Inherited => Some(HeldBy::Parked),
+            Wait::Journal => hold(&Scope::State),
+            // A probe is held until it is answered: it may well come back.
+            Wait::Answer => match klass {
+                Some(klass) => family(Family::KObjectWrite(klass)),
+                None => family(Family::Tracking),
+            },
+            Wait::Turn | Wait::Room => None,
+        }
+    }
+
+    fn diverts(&self, partition: &TopicPartition, route: &str) -> bool {
+        if self.partitions.is_closed(LetterTopic::Held) {
+            return false;
+        }
+        let routes = self.settings.diverting.get(&partition.topic);
+        routes.is_some_and(|routes| routes.iter().any(|one| **one == *route))
+    }
+
+    /// Whether an operation may be set aside: nothing of it is under way or may have arrived, from here or from an earlier
+    /// owner.
+    fn may_divert(&self, id: OperationId, state: &Entry) -> bool {
+        let leaves = match state.wait() {
+            Wait::Turn
+            | Wait::Customer
+            | Wait::Track
+            | Wait::Room
+            | Wait::Write
+            | Wait::Forced
+            | Wait::Look
+            | Wait::Time(_) => false,
+            Wait::Inherited | Wait::Journal | Wait::Answer | Wait::Job(_) => true,
+        };
+        let history = self.objects.histories.of(id);
+        let arrived = leaves || history.is_doubted() || history.begun;
+        !arrived && self.diverts(&state.partition, &state.route)
+    }
+
+    fn is_over(&self, charge: Charge) -> bool {
+        let cap = self.partitions.budget().cap();
+        charge.records * 2 >= cap.records || charge.bytes * 2 >= cap.bytes
+    }
+
+    /// Held work as it stands against the limit: where partitions wait for it, they do so until an eighth of the budget is
+    /// free below.
+    fn eased(&self, mut charge: Charge) -> Charge {
+        let mut waits = self.partitions.waits().values();
+        if waits.any(|why| matches!(why, Waits::HeldWork(_))) {
+            let cap = self.partitions.budget().cap();
+            let (records, bytes) = (cap.records / 8, cap.bytes / 8);
+            add(&mut charge, Charge { records, bytes });
+        }
+        charge
+    }
+
+    /// Held work above the limit goes to the hold topic, the oldest first, as far as routes divert.
+    fn divert_excess(&mut self, count: &mut Count) {
+        // A little below the limit, so that not every record that comes in leads to a count.
+        let cap = self.partitions.budget().cap();
+        let room = Charge {
+            records: cap.records / PART * 2,
+            bytes: cap.bytes / PART * 2,
+        };
+        let room = self.eased(room);
+        let fits = |mut charge: Charge| {
+            add(&mut charge, room);
+            !self.is_over(charge)
+        };
+        let mut left = count.charge;
+        let mut operations = Vec::new();
+        let mut going: BTreeSet<RecordId> = BTreeSet::new();
+        for ((_, id), by) in &count.divertable {
+            if fits(left) {
+                break;
+            }
+            operations.push((*id, *by));
+            for (record, state) in self.partitions.records_of(*id) {
+                if going.insert(record) {
+                    subtract(&mut left, state.charge());
+                }
+            }
+        }
+        let mut letters = Vec::new();
+        for (id, by) in &count.letters {
+            if fits(left) {
+                break;
+            }
+            letters.push((*id, *by));
+            if let Some(record) = self.partitions.record(*id) {
+                subtract(&mut left, record.charge());
+            }
+        }
+        self.divert(count, &operations);
+        for (id, by) in letters {
+            self.divert_letter(count, id, by);
+        }
+    }
+
+    /// Where a hold keeps the frontier and commits are full, the oldest quarter of what may be diverted goes, if the record at
+    /// the frontier is of a route that diverts. The partitions for which that is so.
+    fn divert_for_commits(&mut self, count: &mut Count) -> BTreeSet<TopicPartition> {
+        let full: Vec<TopicPartition> = self.full_for_a_hold(count).collect();
+        let mut diverting = BTreeSet::new();
+        for partition in full {
+            let of_it: Vec<(OperationId, HeldBy)> = count
+                .divertable
+                .iter()
+                .map(|((_, id), by)| (*id, *by))
+                .filter(|(id, _)| {
+                    let state = self.work.get(*id);
+                    state.is_some_and(|state| state.partition == partition)
+                })
+                .collect();
+            let lowest = self.partitions.frontier(&partition);
+            let keeps = lowest.is_some_and(|(lowest, _)| {
+                let oldest = of_it.first();
+                oldest.is_some_and(|(id, _)| self.belongs_to(*id, &partition, lowest))
+            });
+            if !keeps {
+                continue;
+            }
+            // What was settled since the last commit may have made room.
+            let is_current = self.partitions.is_committed(&partition);
+            diverting.insert(partition);
+            if is_current {
+                let quarter = of_it.len().div_ceil(4);
+                let oldest: Vec<_> = of_it.into_iter().take(quarter).collect();
+                self.divert(count, &oldest);
+            }
+        }
+        diverting
+    }
+
+    /// Partitions whose commits have no room for more while a held record keeps their frontier.
+    fn full_for_a_hold<'a>(
+        &'a self,
+        count: &'a Count,
+    ) -> impl Iterator<Item = TopicPartition> + use<'a> {
+        count.partitions.iter().filter_map(|(partition, part)| {
+            let (frontier, short) = self.partitions.frontier(partition)?;
+            let keeps = short && part.lowest == Some(frontier);
+            keeps.then(|| partition.clone())
+        })
+    }
+
+    /// The partitions that are to wait.
+    fn partitions_that_wait(&self, count: &Count) -> BTreeMap<TopicPartition, Waits> {
+        let mut waits = BTreeMap::new();
+        let eased = self.eased(count.charge);
+        for (partition, part) in &count.partitions {
+            if let Some(by) = part.by.filter(|_| self.is_over(eased))
+                && part.charge.records > 0
+            {
+                waits.insert(partition.clone(), Waits::HeldWork(by));
+            }
+        }
+        for partition in self.full_for_a_hold(count) {
+            let by = count.partitions.get(&partition).and_then(|part| part.by);
+            if let Some(by) = by {
+                waits.entry(partition).or_insert(Waits::CommitsFull(by));
+            }
+        }
+        waits
+    }
+
+    /// Sets operations aside: their records go to the hold topic once all of their operations have ended.
+    fn divert(&mut self, count: &mut Count, operations: &[(OperationId, HeldBy)]) {
+        for (id, by) in operations {
+            let Some(state) = self.work.get(*id) else {
+                continue;
+            };
+            let held = Held {
+                by: *by,
+                detail: keeper(state, *by),
+                route: Some(Arc::clone(&state.route)),
+            };
+            for (record, _) in self.partitions.records_of(*id) {
+                self.uncount(count, record);
+            }
+            self.let_go(*id);
+            self.finish_diverted(*id, held);
+        }
+    }
+
+    fn divert_letter(&mut self, count: &mut Count, id: RecordId, by: HeldBy) {
+        self.uncount(count, id);
+        self.partitions.set_letter_aside(&mut self.turn, id, by);
+    }
+
+    fn uncount(&self, count: &mut Count, id: RecordId) {
+        if count.records.remove(&id).is_none() {
+            return;
+        }
+        let Some(state) = self.partitions.record(id) else {
+            return;
+        };
+        subtract(&mut count.charge, state.charge());
+        if let Some(part) = count.partitions.get_mut(state.partition()) {
+            subtract(&mut part.charge, state.charge());
+        }
+    }
+}
+
+/// What keeps an operation back, in words.
+fn keeper(state: &Entry, by: HeldBy) -> String {
+    match (by, &state.operation) {
+        (HeldBy::Parked, _) => {
+            "it waits for another attempt or for its customer, and held work is too much".to_owned()
+        }
+        (HeldBy::Hold(cause), Operation::KObject(object)) => {
+            format!(
+                "the hold {} keeps klass {} back",
+                cause.as_str(),
+                object.klass
+            )
+        }
+        (HeldBy::Hold(cause), Operation::Identify(_) | Operation::Track(_)) => {
+            format!(
+                "the hold {} keeps events and identities back",
+                cause.as_str()
+            )
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! Records come in: admission, charge, and the place of each operation in its lane.
+
+use std::time::Instant;
+
+use super::weight::operations_bytes;
+use super::{Committed, Machine};
+use crate::fact::Fact;
+use crate::memory::journal::MERGED;
+use crate::objects::coalesce;
+use crate::partitions::{Admitted, Receipt};
+use crate::work::{Arrival, Wait};
+use crate::work::{LaneId, LaneKey};
+use ingest_model::operation::{CustomerKey, KObject, Operation, Planned};
+use ingest_model::outcome::{DroppedField, Rejected, Rejection, SkipReason, Verdict};
+use ingest_model::record::{Epoch, Record, TopicPartition};
+use ingest_model::repeat::ChangeKey;
+use ingest_model::said::{self, Ages};
+
+/// What an item costs in a bulk body besides its own JSON: reference, customer or object id, commas and quotes.
+const ITEM_OVERHEAD: usize = 130;
+
+/// An operation on its way into its lane.
+struct Arriving<'a> {
+    partition: &'a TopicPartition,
+    operation: &'a Operation,
+    ages: &'a Ages,
+    /// An earlier owner of the partition began to write it.
+    begun: bool,
+    /// Nobody knows yet what became of that.
+    doubted: bool,
+}
+
+impl Machine {
+    pub(super) fn on_assigned(
+        &mut self,
+        now: Instant,
+        partition: &TopicPartition,
+        epoch: Epoch,
+        committed: Option<&Committed>,
+    ) {
+        if self.partitions.is_stopping() {
+            return; // it goes back with the membership; nothing of it is begun
+        }
+        // Somebody else may have written meanwhile what this process wrote before.
+        self.objects.cache.forget_fingerprints();
+        let Some(older) = self.partitions.is_news(partition, epoch) else {
+            return;
+        };
+        if let Some(older) = older {
+            self.on_lost(now, partition, older);
+        }
+        self.partitions
+            .assign(&mut self.turn, partition, epoch, committed);
+        if self.settings.state.is_some() {
+            self.partitions.ask_restore(&mut self.turn, partition);
+        }
+        self.weigh(now);
+    }
+
+    pub(super) fn on_record(
+        &mut self,
+        record: Record,
+        epoch: Epoch,
+        event_ms: Option<i64>,
+        verdict: Verdict,
+        dropped: Vec<DroppedField>,
+    ) {
+        let partition = record.position.partition.clone();
+        let operations = match &verdict {
+            Verdict::Emit(planned) => operations_bytes(planned),
+            Verdict::Skip(_) | Verdict::Reject(_) => 0,
+        };
+        let what = (&verdict, operations);
+        let admitted = self
+            .partitions
+            .admit(&mut self.turn, record, epoch, event_ms, what);
+        match admitted {
+            Admitted::Ignored => return,
+            Admitted::SettledBefore => self.progress.read(),
+            Admitted::Skipped | Admitted::Rejected(..) | Admitted::Open(..) => {
+                self.progress.read();
+                for DroppedField { route, field, .. } in dropped {
+                    let topic = partition.topic.clone();
+                    self.turn.fact(Fact::FieldDropped {
+                        topic,
+                        route,
+                        field,
+                    });
+                }
+            }
+        }
+        match admitted {
+            Admitted::Ignored | Admitted::SettledBefore | Admitted::Skipped => {}
+            Admitted::Rejected(charge, kept) => {
+                self.health.held.came_in(charge);
+                self.note_kept(kept);
+            }
+            Admitted::Open(charge, id) => {
+                self.health.held.came_in(charge);
+                let planned = match verdict {
+                    Verdict::Emit(planned) => planned,
+                    Verdict::Skip(_) | Verdict::Reject(_) => Vec::new(),
+                };
+                for (ordinal, plan) in (0..).zip(planned) {
+                    let change = ChangeKey::of(&plan);
+                    let receipt = self.partitions.oblige(id, ordinal, change);
+                    self.enqueue(&partition, plan, receipt, change);
+                }
+                let kept = self.partitions.taken_in(&mut self.turn, id);
+                self.note_kept(kept);
+            }
+        }
+        self.partitions.look_ahead(&partition);
+    }
+
+    fn enqueue(
+        &mut self,
+        partition: &TopicPartition,
+        plan: Planned,
+        receipt: Receipt,
+        change: ChangeKey,
+    ) {
+        let Planned {
+            route,
+            mut operation,
+            ..
+        } = plan;
+        let ages = match &operation {
+            Operation::Identify(identify) => {
+                Ages::of(&identify.fields, self.partitions.event_ms(&receipt))
+            }
+            Operation::Track(_) | Operation::KObject(_) => Ages::default(),
+        };
+        let keys = match self.lane_keys(&operation) {
+            Ok(keys) => keys,
+            Err(detail) => {
+                let rejected = Rejected {
+                    reason: Rejection::IllegalField,
+                    detail,
+                    route: Some(route),
+                };
+                self.partitions
+                    .reject_unplaced(&mut self.turn, receipt, rejected);
+                return;
+            }
+        };
+        let mut copy = false;
+        match self.has_nothing_to_do(&mut operation, &ages, change) {
+            // What waits or is under way may set back what this one says.
+            Some(SkipReason::Repeat) if self.work.is_busy(&keys) => {
+                copy = true;
+            }
+            Some(reason) => {
+                self.partitions
+                    .skip_unplaced(&mut self.turn, receipt, reason);
+                return;
+            }
+            None => {}
+        }
+        let lane = self.work.lane_of(&keys);
+        self.progress.planned(&operation);
+        let copy = copy || self.is_copy(lane, &operation, change);
+        let (begun, doubted) = self.has_begun(partition, &operation, &receipt);
+        let arriving = Arriving {
+            partition,
+            operation: &operation,
+            ages: &ages,
+            begun,
+            doubted,
+        };
+        let receipt = if copy {
+            receipt
+        } else {
+            match self.merge_into_tail(lane, &arriving, receipt) {
+                Some(receipt) => receipt,
+                None => return,
+            }
+        };
+        let is_object = matches!(operation, Operation::KObject(_));
+        let bytes = item_bytes(&operation);
+        let arrival = Arrival {
+            partition: partition.clone(),
+            route,
+            operation,
+            ages,
+            copy,
+            bytes,
+        };
+        let id = self.work.push(&mut self.turn, lane, arrival);
+        if is_object {
+            self.objects.histories.begin(id, begun);
+        }
+        self.partitions.attach(id, receipt);
+    }
+
+    /// Whether an earlier owner of the partition began to write this, and whether what became of it is in doubt.
+    fn has_begun(
+        &self,
+        partition: &TopicPartition,
+        operation: &Operation,
+        receipt: &Receipt,
+    ) -> (bool, bool) {
+        let named = self.partitions.operation_ref(receipt);
+        let (Operation::KObject(object), Some(operation)) = (operation, named) else {
+            return (false, false);
+        };
+        self.memory
+            .inheritance
+            .has_begun(partition, object, operation)
+    }
+
+    fn lane_keys(&mut self, operation: &Operation) -> Result<Vec<LaneKey>, String> {
+        let customer = match operation {
+            Operation::KObject(object) => {
+                return Ok(vec![LaneKey::Object(
+                    object.klass.clone(),
+                    object.external_id.clone(),
+                )]);
+            }
+            Operation::Identify(identify) => &identify.customer,
+            Operation::Track(track) => &track.customer,
+        };
+        if customer
+            .keys()
+            .iter()
+            .all(|key| matches!(key, CustomerKey::Id(_)))
+        {
+            return Err(format!(
+                "`{}` names the customer by its Kustomer id only; tracking needs an external id, an e-mail or a phone",
+                operation.kind()
+            ));
+        }
+        let mut keys = vec![LaneKey::Customer(customer.first().clone())];
+        if let Some(id) = self.customers.ids.get(customer.first()) {
+            let by_id = LaneKey::Customer(CustomerKey::Id(id));
+            if !keys.contains(&by_id) {
+                keys.push(by_id);
+            }
+        }
+        Ok(keys)
+    }
+
+    /// Neighbours of one lane and partition become one operation where the kind allows it. Gives the receipt back if not.
+    fn merge_into_tail(
+        &mut self,
+        lane: LaneId,
+        arriving: &Arriving<'_>,
+        receipt: Receipt,
+    ) -> Option<Receipt> {
+        let Some(tail) = self.work.tail(lane) else {
+            return Some(receipt);
+        };
+        let Some(state) = self.work.get(tail) else {
+            return Some(receipt);
+        };
+        let history = self.objects.histories.of(tail);
+        let journalled = self.settings.state.is_some();
+        // An earlier owner may have written it; here it waits, unwritten, until that is known.
+        let heir = history.begun && history.last_write.is_none() && state.attempts == 0;
+        let waits_unwritten = match state.wait() {
+            Wait::Time(_) => heir && arriving.doubted,
+            wait => wait.is_unsaid() && !history.is_doubted(),
+        };
+        let may_merge = waits_unwritten
+            && state.partition == *arriving.partition
+            && !state.copy
+            && history.begun == arriving.begun
+            && !(journalled && self.partitions.carried(tail) >= MERGED);
+        if !may_merge {
+            return Some(receipt);
+        }
+        let merged = match (&state.operation, arriving.operation) {
+            (Operation::Identify(a), Operation::Identify(b)) => {
+                said::merge((a, &state.ages), (b, arriving.ages))
+                    .map(|(identify, ages)| (Operation::Identify(identify), ages))
+            }
+            (Operation::KObject(a), Operation::KObject(b)) => {
+                coalesce::merge(a, b).map(|object| (Operation::KObject(object), Ages::default()))
+            }
+            (Operation::Identify(_) | Operation::Track(_) | Operation::KObject(_), _) => None,
+        };
+        let Some((merged, ages)) = merged else {
+            return Some(receipt);
+        };
+        let bytes = item_bytes(&merged);
+        if bytes > ingest_model::batch::MAX_BYTES {
+            return Some(receipt);
+        }
+        self.partitions.attach(tail, receipt);
+        self.work.replace(tail, merged, ages, bytes);
+        None
+    }
+}
+
+/// Bytes of an operation's item in a bulk body.
+fn item_bytes(operation: &Operation) -> usize {
+    match operation {
+        Operation::KObject(KObject { body, .. }) => {
+            serde_json::to_vec(body.as_ref()).map_or(usize::MAX, |json| json.len()) + ITEM_OVERHEAD
+        }
+        Operation::Identify(_) | Operation::Track(_) => 0,
+    }
+}

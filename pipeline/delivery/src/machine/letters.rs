@@ -1,0 +1,89 @@
+//! What becomes of letters, for the holds of their topics.
+
+use std::time::Instant;
+
+use super::Machine;
+use crate::hold::{LetterTopic, Scope};
+use crate::partitions::{Answered, Try};
+use crate::port::LetterId;
+use ingest_model::outcome::HoldCause;
+use ingest_model::record::Topic;
+use ingest_model::trouble::Trouble;
+
+impl Machine {
+    pub(super) fn on_dead_lettered(
+        &mut self,
+        now: Instant,
+        letter: LetterId,
+        result: Result<(), Trouble>,
+    ) {
+        match self
+            .partitions
+            .letter_answered(&mut self.turn, letter, result)
+        {
+            Answered::Nothing => {}
+            Answered::Refused(to, trouble) => {
+                self.begin_hold(now, Scope::Letters(to), to.cause(), (1, Some(trouble)));
+            }
+            Answered::Taken {
+                to,
+                was_closed,
+                was_refused,
+                done,
+            } => {
+                if was_closed {
+                    self.health.held.changed();
+                }
+                if !was_closed && !was_refused {
+                    return;
+                }
+                if done {
+                    self.end_hold(Scope::Letters(to));
+                } else {
+                    self.health.holds.letter_passed(now, to);
+                }
+            }
+        }
+    }
+
+    /// What the brokers say of letters that do not come back.
+    pub(super) fn on_letters_stuck(&mut self, now: Instant, to: LetterTopic, trouble: Trouble) {
+        if self.partitions.letters_are_stuck(to) {
+            self.begin_hold(now, Scope::Letters(to), to.cause(), (1, Some(trouble)));
+        }
+    }
+
+    /// While a topic refuses letters, one at a time is tried. A hold that nobody waits for is over.
+    pub(super) fn try_letters(&mut self, now: Instant) {
+        for to in LetterTopic::ALL {
+            if !self.health.holds.may_try_letter(now, to)
+                || self.partitions.is_membership_in_doubt()
+            {
+                continue;
+            }
+            match self.partitions.try_letter(&mut self.turn, to) {
+                Try::Tried => self.health.holds.letter_tried(to),
+                Try::UnderWay => {}
+                Try::NoneWaits => self.end_hold(Scope::Letters(to)),
+            }
+        }
+    }
+
+    /// Topics that tripped the guard in this step are held from now on.
+    pub(super) fn hold_tripped(&mut self, now: Instant) {
+        for (topic, seen) in self.partitions.take_tripped() {
+            self.begin_hold(now, Scope::Topic(topic), HoldCause::DeadLetterGuard, seen);
+        }
+    }
+
+    /// The hold of a topic is over.
+    pub(super) fn release_topic(&mut self, topic: &Topic) {
+        self.partitions.release_topic(&mut self.turn, topic);
+    }
+
+    fn end_hold(&mut self, scope: Scope) {
+        if let Some(cause) = self.health.holds.end(&scope) {
+            self.hold_ended(scope, cause);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Looks at objects: what stands against what is to be written.
+
+use std::time::Instant;
+
+use super::Machine;
+use crate::fact::Fact;
+use crate::objects::decide::{fingerprint, mixed};
+use crate::objects::standing::stands;
+use ingest_model::batch::OperationId;
+use ingest_model::call::{Limits, ObjectState};
+use ingest_model::known::KnownObject;
+use ingest_model::known::Revision;
+use ingest_model::operation::{KObject, Operation};
+use ingest_model::outcome::{Outcome, Rejection, RetryCause, SkipReason};
+use ingest_model::repeat::Changes;
+
+impl Machine {
+    pub(super) fn on_verified(
+        &mut self,
+        now: Instant,
+        id: OperationId,
+        outcome: Outcome<Option<ObjectState>>,
+        limits: &Limits,
+    ) {
+        match outcome {
+            Outcome::Delivered(Some(found)) => self.compare(now, id, found),
+            Outcome::Delivered(None) => {
+                let doubted = self.objects.histories.found_nothing(id);
+                self.forget_object(id);
+                if doubted {
+                    // It did not arrive: it may be sent again.
+                    self.put_back(id);
+                } else {
+                    // "Exists" and "not found" at once: one of them is late.
+                    self.retry(now, id, RetryCause::Conflict, limits.retry_after);
+                }
+            }
+            Outcome::Retry(RetryCause::OrgQuota) | Outcome::Hold(_) => {
+                self.objects.histories.look_first(id);
+                self.put_back(id);
+            }
+            Outcome::Retry(cause) => {
+                self.objects.histories.look_first(id);
+                self.retry(now, id, cause, limits.retry_after);
+            }
+            Outcome::Ambiguous | Outcome::Pending(_) => {
+                self.objects.histories.look_first(id);
+                self.retry(now, id, RetryCause::Garbled, limits.retry_after);
+            }
+            Outcome::Reject(detail) => self.finish_rejected(id, Rejection::RefusedByApi, detail),
+            Outcome::Split(hint) => {
+                self.finish_rejected(id, Rejection::RefusedByApi, hint.detail);
+            }
+        }
+    }
+
+    /// The object as it stands, against what is to be written.
+    fn compare(&mut self, now: Instant, id: OperationId, found: ObjectState) {
+        let Some(state) = self.work.get(id) else {
+            return;
+        };
+        let Operation::KObject(object) = &state.operation else {
+            return;
+        };
+        let object = object.clone();
+        let before = self.objects.cache.get(&object.klass, &object.external_id);
+        let looked = self.objects.histories.looked(id);
+        self.learn_counting(&object, before.as_ref(), &found, looked.conflicted);
+        let standing = found.version.clone();
+        let mut learnt = KnownObject {
+            id: found.id,
+            version: found.version,
+            fingerprint: None,
+            revision: found.rev.map_or(Revision::Unknown, Revision::Known),
+            doubtful: false,
+            changes: Changes::default(),
+        };
+        if let Some(before) = before
+            && (before.id == learnt.id || !before.has_id())
+            && before.ties_with(learnt.version.as_ref())
+        {
+            learnt.changes = before.changes;
+        }
+        // One version does not mean one state: another one of the same version may stand, and this one was not written.
+        let arrived = looked.doubted
+            && learnt.ties_with(object.version.as_ref())
+            && stands(&object.body, &found.shown);
+        if arrived {
+            learnt.fingerprint = Some(fingerprint(&object));
+            learnt.changes.extend(self.changes_of(id));
+        }
+        let newer = learnt.is_newer_than(object.version.as_ref());
+        self.learn_object(id, learnt);
+        if newer {
+            self.finish_skipped(id, SkipReason::Stale);
+        } else if arrived {
+            self.finish_delivered(id);
+        } else if let Some(detail) = mixed(&object, standing.as_ref()) {
+            self.finish_rejected(id, Rejection::MixedVersions, detail);
+        } else {
+            self.write_after_look(now, id, looked.unanswered);
+        }
+    }
+
+    /// What the object shows is not what is to be written. A few rounds are ordinary; more mean that a write and a look
+    /// contradict each other.
+    fn write_after_look(&mut self, now: Instant, id: OperationId, unanswered: bool) {
+        if self.objects.histories.another_round(id) {
+            self.put_back(id);
+        } else if unanswered {
+            self.retry(now, id, RetryCause::ServerError, None);
+        } else {
+            self.retry(now, id, RetryCause::Conflict, None);
+        }
+    }
+
+    /// What a look teaches about revisions. Only where nobody else has written is the number of writes known; a conflict there
+    /// speaks against the lock. Where duplicates are allowed, another object of the same external id may be found: of that
+    /// nothing is known.
+    fn learn_counting(
+        &mut self,
+        object: &KObject,
+        before: Option<&KnownObject>,
+        found: &ObjectState,
+        conflicted: bool,
+    ) {
+        let Some(rev) = found.rev else {
+            self.objects.revisions.note_unshown();
+            return;
+        };
+        let Some(before) = before.filter(|before| {
+            let same = before.version.is_some() && before.ties_with(found.version.as_ref());
+            before.id == found.id && same
+        }) else {
+            return;
+        };
+        self.objects.revisions.learn(before.revision, rev);
+        if conflicted && self.objects.revisions.count(&object.klass, true) {
+            self.turn.fact(Fact::LockOff);
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The delivery machine: everything that decides, as one state machine without I/O.
+//!
+//! Inputs and the time go in, effects come out. It runs the same under the worker's pump, under tests with a virtual clock
+//! and in benches. It owns all state of delivery; nobody else holds any.
+//!
+//! What the caller may rely on: a record that was put in ends in exactly one of delivered, skipped, dead-lettered, set aside on the hold topic or
+//! abandoned (left uncommitted for the next owner), and [`Effect::Commit`] never names an offset above one that is not
+//! settled. What the caller must do: carry out effects in order, answer every [`Effect::Send`], [`Effect::DeadLetter`] and
+//! [`Effect::Commit`] with the input that belongs to it, and put in [`Input::Wake`] at [`Machine::next_wake`].
+
+mod answer;
+mod answer_job;
+mod answer_resolve;
+mod answer_write;
+mod asleep;
+mod commit;
+mod dispatch;
+mod drain;
+mod endpoints;
+mod ends;
+mod held;
+mod identities;
+mod inherit;
+mod intake;
+mod journal;
+mod letters;
+mod look;
+mod memory;
+mod progress;
+mod quarantine;
+mod ready;
+mod remember;
+mod restore;
+mod schedule;
+mod settings;
+mod shares;
+mod snapshot;
+mod split;
+mod weight;
+
+use std::time::Instant;
+
+pub use self::progress::{PerKind, Progress};
+pub use self::settings::{MachineSettings, TopicSettings};
+pub use self::snapshot::{HoldView, PartitionView, Snapshot, StateView};
+use crate::customers::Customers;
+use crate::fact::Fact;
+use crate::health::Health;
+use crate::hold::{Family, Scope};
+use crate::invariant::Invariant;
+use crate::jobs::Jobs;
+use crate::memory::Memory;
+pub use crate::memory::journal::StateSettings;
+use crate::objects::Objects;
+use crate::partitions::Partitions;
+pub use crate::port::{
+    CommitAnswer, CommitEntry, Committed, Effect, Input, LetterId, RequestId, StateWriteId,
+};
+use crate::sending::Sending;
+use crate::turn::Turn;
+use crate::work::Work;
+use ingest_model::outcome::HoldCause;
+
+/// The state machine.
+#[derive(Debug)]
+pub struct Machine {
+    settings: MachineSettings,
+    turn: Turn,
+    partitions: Partitions,
+    work: Work,
+    customers: Customers,
+    objects: Objects,
+    jobs: Jobs,
+    sending: Sending,
+    health: Health,
+    memory: Memory,
+    progress: Progress,
+}
+
+impl Machine {
+    /// An idle machine, at that time.
+    #[must_use]
+    pub fn new(settings: MachineSettings, now: Instant) -> Self {
+        let caches = memory::entries(&settings);
+        Self {
+            turn: Turn::new(now, settings.seed),
+            partitions: Partitions::new(settings.partitions()),
+            work: Work::new(settings.patience),
+            customers: Customers::new(settings.customers(caches)),
+            objects: Objects::new(caches.directory),
+            jobs: Jobs::new(settings.jobs),
+            sending: Sending::new(settings.quota),
+            health: Health::new(settings.patient_probes, settings.eager_probes),
+            memory: Memory::new(caches.events),
+            progress: Progress::default(),
+            settings,
+        }
+    }
+
+    /// Takes one input at that time and says what is to be done.
+    ///
+    /// Time never goes back: a `now` below an earlier one is taken as it is and only delays what is due.
+    pub fn step(&mut self, now: Instant, input: Input) -> Vec<Effect> {
+        let before = std::mem::replace(&mut self.turn.now, now);
+        self.notice_sleep(before);
+        match input {
+            Input::Topology(topics) => self.on_topology(now, topics),
+            Input::Assigned {
+                partition,
+                epoch,
+                committed,
+            } => self.on_assigned(now, &partition, epoch, committed.as_ref()),
+            Input::Revoked { partition, epoch } => self.on_revoked(&partition, epoch),
+            Input::Lost { partition, epoch } => self.on_lost(now, &partition, epoch),
+            Input::NewLife {
+                partition,
+                epoch,
+                from,
+                cause,
+            } => self.on_new_life(&partition, epoch, from, cause),
+            Input::Vanished {
+                partition,
+                epoch,
+                gap,
+            } => self
+                .partitions
+                .vanish(&mut self.turn, &partition, epoch, gap),
+            Input::Record {
+                record,
+                epoch,
+                event_ms,
+                verdict,
+                dropped,
+            } => {
+                self.on_record(record, epoch, event_ms, verdict, dropped);
+            }
+            Input::Replied { request, reply } => self.on_replied(now, request, reply),
+            Input::DeadLettered { letter, result } => self.on_dead_lettered(now, letter, result),
+            Input::LettersStuck { to, trouble } => self.on_letters_stuck(now, to, trouble),
+            Input::Committed { entries, answer } => self.on_committed(entries, answer),
+            Input::Restored {
+                partition,
+                epoch,
+                slice,
+            } => self.on_restored(now, &partition, epoch, *slice),
+            Input::RestoreFailed {
+                partition,
+                epoch,
+                trouble,
+            } => {
+                self.on_restore_failed(now, &partition, epoch, trouble);
+            }
+            Input::StateWritten { write, result } => self.on_state_written(now, write, result),
+            Input::ReleaseHold(id) => self.on_release(id),
+            Input::Shutdown => self.on_shutdown(),
+            Input::Wake => {}
+        }
+        self.fire_timers(now);
+        self.restore_again(now);
+        self.try_letters(now);
+        self.activate_lanes(now);
+        self.schedule(now);
+        self.flush_state(now);
+        self.hold_tripped(now);
+        self.limit_held(now);
+        self.settle_commits();
+        self.check_drains(now);
+        self.charge_beside();
+        self.partitions.settle_pauses(&mut self.turn);
+        self.report_broken(now);
+        self.turn.end()
+    }
+
+    /// Whether a hold of that number exists.
+    #[must_use]
+    pub fn has_hold(&self, id: u64) -> bool {
+        self.health.holds.iter().any(|(_, hold)| hold.id == id)
+    }
+
+    fn report_broken(&mut self, now: Instant) {
+        let within = self.sending.quota.within_allowance(now);
+        self.turn.check(Invariant::I6, within);
+    }
+
+    fn on_release(&mut self, id: u64) {
+        if let Some((scope, cause)) = self.health.holds.release(id) {
+            self.health.held.changed();
+            match (&scope, cause) {
+                (Scope::Topic(topic), _) => self.release_topic(topic),
+                (Scope::Family(Family::KObjectWrite(klass)), HoldCause::Quarantine) => {
+                    self.objects.quarantine.release(klass);
+                }
+                (Scope::Letters(to), _) => {
+                    self.partitions.send_waiting_letters(&mut self.turn, *to)
+                }
+                (Scope::Destination | Scope::Family(_) | Scope::State, _) => {}
+            }
+            self.turn.fact(Fact::HoldEnded { scope, cause });
+        }
+    }
+}

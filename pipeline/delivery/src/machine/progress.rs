@@ -1,0 +1,105 @@
+//! What has come in and what was spent on it, counted since the start: what an estimate of the drain is made of.
+
+use super::Machine;
+use crate::sending::SentKind;
+use ingest_model::operation::Operation;
+use ingest_model::outcome::HeldBy;
+
+/// One number, or another thing, for each kind of work.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PerKind<T> {
+    /// Events and identities: about a request each.
+    pub tracking: T,
+    /// Objects, and finding the customers that they need: many to a request.
+    pub objects: T,
+}
+
+/// How far the work is. Operations are counted as records planned them: one that merged with another counts as well.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Records that were read.
+    pub read: u64,
+    /// Operations that they led to.
+    pub planned: PerKind<u64>,
+    /// Operations that have ended.
+    pub ended: PerKind<u64>,
+    /// Requests that left.
+    pub spent: PerKind<u64>,
+    /// Operations that wait now, but for those that a hold keeps back.
+    pub waiting: PerKind<u64>,
+    /// Operations that are under way now.
+    pub under_way: PerKind<u64>,
+}
+
+impl<T> PerKind<T> {
+    /// The same of something else.
+    pub fn map<U>(self, mut function: impl FnMut(T) -> U) -> PerKind<U> {
+        PerKind {
+            tracking: function(self.tracking),
+            objects: function(self.objects),
+        }
+    }
+
+    /// Both at once.
+    pub fn zip<U>(self, other: PerKind<U>) -> PerKind<(T, U)> {
+        PerKind {
+            tracking: (self.tracking, other.tracking),
+            objects: (self.objects, other.objects),
+        }
+    }
+
+    fn of(&mut self, work: &Operation) -> &mut T {
+        match work {
+            Operation::Identify(_) | Operation::Track(_) => &mut self.tracking,
+            Operation::KObject(_) => &mut self.objects,
+        }
+    }
+}
+
+impl Progress {
+    pub(super) fn read(&mut self) {
+        self.read += 1;
+    }
+
+    pub(super) fn planned(&mut self, work: &Operation) {
+        *self.planned.of(work) += 1;
+    }
+
+    pub(super) fn ended(&mut self, work: &Operation, planned: usize) {
+        *self.ended.of(work) += planned as u64;
+    }
+
+    pub(super) fn spent(&mut self, what: &SentKind) {
+        match what {
+            SentKind::Tracking(_) => self.spent.tracking += 1,
+            SentKind::Search(_)
+            | SentKind::ResolveIdentify(_)
+            | SentKind::ReadCustomer { .. }
+            | SentKind::CreateCustomers { .. }
+            | SentKind::Write(_)
+            | SentKind::Verify(_)
+            | SentKind::ReadJob { .. } => self.spent.objects += 1,
+            SentKind::Probe => {}
+        }
+    }
+}
+
+impl Machine {
+    /// How far the work is now. It walks over all operations.
+    pub(super) fn progress(&self) -> Progress {
+        let mut progress = self.progress;
+        let held = !self.health.holds.is_empty();
+        for id in self.work.matching(|_, _| true) {
+            let Some(state) = self.work.get(id) else {
+                continue;
+            };
+            let count = self.partitions.carried(id) as u64;
+            if state.wait().is_under_way() {
+                *progress.under_way.of(&state.operation) += count;
+            } else if !held || !matches!(self.held_by(id, state), Some(HeldBy::Hold(_))) {
+                *progress.waiting.of(&state.operation) += count;
+            }
+        }
+        progress
+    }
+}

@@ -1,0 +1,234 @@
+//! What may go next: the heads of lanes, and what each of them still waits for.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Machine;
+use crate::fact::{Fact, ResolvedBy};
+use crate::hold::{Family, Scope};
+use crate::objects::decide::{Decision, Known, decide};
+use crate::work::{Front, LaneKey};
+use ingest_model::batch::OperationId;
+use ingest_model::operation::{CustomerKey, KObject, Operation};
+use ingest_model::outcome::{Rejection, SkipReason};
+use ingest_model::record::{Offset, TopicPartition};
+
+impl Machine {
+    /// Looks at every lane whose head may have changed.
+    pub(super) fn activate_lanes(&mut self, now: Instant) {
+        while let Some(head) = self.work.next_head() {
+            self.activate(now, head);
+        }
+    }
+
+    fn activate(&mut self, now: Instant, id: OperationId) {
+        if !self.judge_inherited(now, id) {
+            return;
+        }
+        if let Some(reason) = self.judge_identity(id) {
+            self.finish_skipped(id, reason);
+            return;
+        }
+        match self.work.get(id).map(|entry| &entry.operation) {
+            Some(Operation::KObject(object)) => {
+                let object = object.clone();
+                self.activate_object(now, id, &object);
+            }
+            Some(Operation::Track(_) | Operation::Identify(_)) => self.activate_track(now, id),
+            None => {}
+        }
+    }
+
+    fn activate_track(&mut self, now: Instant, id: OperationId) {
+        let answers_near = self.are_answers_near();
+        let entry = self.work.get(id);
+        let customer = entry.and_then(|entry| Some(entry.operation.customer()?.first().clone()));
+        if let Some(customer) = customer.filter(|_| answers_near) {
+            self.customers.answer_due(now, &customer);
+        }
+        self.work.ready_track(id);
+    }
+
+    fn activate_object(&mut self, now: Instant, id: OperationId, object: &KObject) {
+        let decision = self.decide(now, id, object);
+        let tests = decision == Decision::TestLock;
+        self.objects.histories.plan_test(id, tests);
+        let group = decision.group(object);
+        match (decision, group) {
+            (Decision::Create, _) if !self.is_customer_known(id, object) => {
+                self.work.wait_for_customer(id);
+                if let Some(customer) = &object.customer {
+                    let due = self.is_answer_due(customer.first());
+                    self.customers.want(now, customer, id, due);
+                }
+            }
+            (Decision::TestLock, Some(group)) => {
+                let until = now + self.settings.verification_wait;
+                self.objects.revisions.test(&object.klass, until);
+                self.force(group, vec![id], Vec::new());
+            }
+            (Decision::Create | Decision::Update, Some(group)) => {
+                self.work.ready_write(&self.turn, id, group);
+            }
+            (Decision::AwaitTest, _) => {
+                let until = now + self.settings.patience.linger;
+                self.work.park(id, until);
+            }
+            (Decision::Skip(reason), _) => {
+                if reason == SkipReason::Unchanged {
+                    self.note_made(id);
+                }
+                self.finish_skipped(id, reason);
+            }
+            (Decision::Mixed(detail), _) => {
+                self.finish_rejected(id, Rejection::MixedVersions, detail);
+            }
+            (Decision::Look | Decision::Create | Decision::Update | Decision::TestLock, _) => {
+                self.work.look(id);
+            }
+        }
+    }
+
+    /// What an object's write does next. What it was decided by is what is written.
+    fn decide(&mut self, now: Instant, id: OperationId, object: &KObject) -> Decision {
+        if self.objects.histories.of(id).is_to_look() {
+            return Decision::Look;
+        }
+        let standing = self.objects.cache.get(&object.klass, &object.external_id);
+        let entry = self.work.get(id);
+        let topic = entry.and_then(|entry| self.settings.topics.get(&entry.partition.topic));
+        let writes = Scope::Family(Family::KObjectWrite(object.klass.clone()));
+        let known = Known {
+            standing: standing.as_ref(),
+            made: standing
+                .as_ref()
+                .is_some_and(|standing| self.partitions.is_made(id, &standing.changes)),
+            keyed: topic.is_some_and(|topic| topic.keyed),
+            alone: self.objects.is_alone(),
+            held: self.health.holds.get(&writes).is_some(),
+        };
+        let history = self.objects.histories.of(id);
+        let decision = decide(now, object, history, known, &self.objects.revisions);
+        match &standing {
+            Some(known) => {
+                let named = known.has_id().then(|| Arc::clone(&known.id));
+                self.objects.histories.decided(id, named, known.revision);
+            }
+            None => self.objects.histories.forget_revision(id),
+        }
+        decision
+    }
+
+    /// Whether a new object can be made now, as far as its customer is concerned.
+    fn is_customer_known(&mut self, id: OperationId, object: &KObject) -> bool {
+        let Some(customer) = &object.customer else {
+            return true;
+        };
+        if self.objects.histories.of(id).customer_id.is_some() {
+            return true;
+        }
+        let Some(found) = self.customers.ids.any(customer.keys()) else {
+            return false;
+        };
+        self.objects.histories.found_customer(id, found);
+        true
+    }
+
+    /// Whether an answer that tells who this customer is will come without being asked for, and soon.
+    fn is_answer_due(&self, customer: &CustomerKey) -> bool {
+        match self.work.front(&LaneKey::Customer(customer.clone())) {
+            Front::UnderWay => true,
+            Front::Ready => self.are_answers_near(),
+            Front::Nothing => false,
+        }
+    }
+
+    /// An event or identity came to nothing, or has to wait: whoever waits for its answer waits no longer.
+    pub(super) fn answer_not_due(&mut self, now: Instant, id: OperationId) {
+        let work = self.work.get(id).map(|state| &state.operation);
+        if let Some(Operation::Track(_) | Operation::Identify(_)) = work
+            && let Some(customer) = work.and_then(Operation::customer)
+        {
+            self.customers.answer_not_due(now, customer.first());
+        }
+    }
+
+    /// The same of one that is gone without an answer, unless that of another is due.
+    pub(super) fn answer_gone(&mut self, work: &Operation) {
+        let now = self.turn.now;
+        if let Operation::Track(_) | Operation::Identify(_) = work
+            && let Some(customer) = work.customer()
+            && !self.is_answer_due(customer.first())
+        {
+            self.customers.answer_not_due(now, customer.first());
+        }
+    }
+
+    /// A key is known to mean a customer: whoever waited goes on, and lanes of one customer become one.
+    ///
+    /// `origin` is where the operation that told it comes from; without one, the first that waited is.
+    pub(super) fn learn_customer(
+        &mut self,
+        key: &CustomerKey,
+        id: &Arc<str>,
+        way: ResolvedBy,
+        origin: Option<(TopicPartition, Offset)>,
+    ) {
+        let new = self.customers.ids.get(key).as_ref() != Some(id);
+        self.customers.ids.learn(key, Arc::clone(id));
+        if new {
+            self.turn.fact(Fact::Resolved { way });
+            let by_id = LaneKey::Customer(CustomerKey::Id(Arc::clone(id)));
+            self.work.join(&LaneKey::Customer(key.clone()), &by_id);
+        }
+        let waited = self.customers.found(key);
+        if self.settings.state.is_some() {
+            let origin = origin.or_else(|| waited.iter().find_map(|one| self.origin(*one)));
+            self.note_customer(origin, key, id, new);
+        }
+        for operation in waited {
+            if self.work.customer_found(operation) {
+                self.objects
+                    .histories
+                    .found_customer(operation, Arc::clone(id));
+            }
+        }
+    }
+
+    pub(super) fn fire_timers(&mut self, now: Instant) {
+        self.work.unpark(&self.turn);
+        let kept = self.partitions.send_due_letters(&mut self.turn);
+        self.note_kept(kept);
+        self.customers.tick(now);
+    }
+
+    /// Drops what is no longer ready from the front of the queues, and skips repeats, so that a permit is never taken for
+    /// nothing.
+    pub(super) fn trim_ready(&mut self, now: Instant) {
+        while let Some((id, holds)) = self.work.first_track() {
+            let repeat = holds && self.is_repeat(id);
+            if holds && !repeat && self.may_start(id) {
+                break;
+            }
+            self.work.drop_track();
+            self.answer_not_due(now, id);
+            if repeat {
+                self.finish_skipped(id, SkipReason::Repeat);
+                self.activate_lanes(now);
+            } else if holds {
+                self.keep_back(id);
+            }
+        }
+        self.work.trim_looks();
+        self.work.trim_forced();
+    }
+
+    pub(super) fn is_repeat(&self, id: OperationId) -> bool {
+        match self.work.get(id).map(|state| &state.operation) {
+            Some(Operation::Track(track)) => {
+                self.memory.events.contains(&track.event_key.as_u128())
+            }
+            Some(Operation::Identify(_) | Operation::KObject(_)) | None => false,
+        }
+    }
+}

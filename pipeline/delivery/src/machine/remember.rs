@@ -1,0 +1,152 @@
+//! What is learnt goes into the directory, and into the slice of the record that taught it.
+
+use std::sync::Arc;
+
+use super::Machine;
+use crate::work::LaneId;
+use ingest_model::batch::OperationId;
+use ingest_model::known::{KnownObject, customer_hash, object_hash};
+use ingest_model::operation::{CustomerKey, Operation};
+use ingest_model::outcome::SkipReason;
+use ingest_model::record::{Offset, TopicPartition};
+use ingest_model::repeat::ChangeKey;
+use ingest_model::said::Ages;
+use ingest_model::state_log::{Content, Entity, Entry};
+
+/// Operations of a lane among which a copy of an arriving one is looked for, besides what is under way.
+const LOOKED_BACK: usize = 64;
+
+impl Machine {
+    /// The record that an operation comes from: the latest of its partition.
+    pub(super) fn origin(&self, id: OperationId) -> Option<(TopicPartition, Offset)> {
+        let partition = self.work.get(id)?.partition.clone();
+        Some((partition, self.partitions.highest(id)?))
+    }
+
+    pub(super) fn note(
+        &mut self,
+        origin: Option<(TopicPartition, Offset)>,
+        entity: Entity,
+        content: Content,
+    ) {
+        let Some((partition, at)) = origin else {
+            return;
+        };
+        self.memory
+            .journal
+            .learn(&partition, entity, Entry { at, content });
+    }
+
+    /// The state of an operation's object is known.
+    pub(super) fn learn_object(&mut self, id: OperationId, learnt: KnownObject) {
+        let Some(Operation::KObject(object)) = self.work.get(id).map(|state| &state.operation)
+        else {
+            return;
+        };
+        let hash = object_hash(&object.klass, &object.external_id);
+        let (klass, external_id) = (object.klass.clone(), object.external_id.clone());
+        if self.settings.state.is_some() {
+            let mut kept = learnt.clone();
+            if kept.version.is_none() {
+                // Without a version nobody could tell that another state was written since.
+                kept.fingerprint = None;
+            }
+            self.note(self.origin(id), Entity::Object(hash), Content::Object(kept));
+        }
+        self.objects.cache.learn(&klass, &external_id, learnt);
+    }
+
+    /// What an operation changes stands, though nothing was sent for it.
+    pub(super) fn note_made(&mut self, id: OperationId) {
+        let Some(Operation::KObject(object)) = self.work.get(id).map(|state| &state.operation)
+        else {
+            return;
+        };
+        let known = self.objects.cache.peek(&object.klass, &object.external_id);
+        let version = object.version.as_ref();
+        if let Some(mut known) = known.filter(|known| known.ties_with(version)).cloned() {
+            known.changes.extend(self.changes_of(id));
+            self.learn_object(id, known);
+        }
+    }
+
+    /// The object of an operation is not where it was.
+    pub(super) fn forget_object(&mut self, id: OperationId) {
+        let Some(Operation::KObject(object)) = self.work.get(id).map(|state| &state.operation)
+        else {
+            return;
+        };
+        let hash = object_hash(&object.klass, &object.external_id);
+        self.objects
+            .cache
+            .forget(&object.klass, &object.external_id);
+        self.forget_entity(Entity::Object(hash));
+    }
+
+    pub(super) fn forget_customer(&mut self, key: &CustomerKey) {
+        self.customers.ids.forget(key);
+        self.forget_entity(Entity::Customer(customer_hash(key)));
+    }
+
+    pub(super) fn forget_entity(&mut self, entity: Entity) {
+        self.memory.journal.forget(entity);
+    }
+
+    /// A customer's id is known: new, or new to the slice of the operation that told it.
+    pub(super) fn note_customer(
+        &mut self,
+        origin: Option<(TopicPartition, Offset)>,
+        key: &CustomerKey,
+        id: &Arc<str>,
+        new: bool,
+    ) {
+        let entity = Entity::Customer(customer_hash(key));
+        let known = origin
+            .as_ref()
+            .is_none_or(|(partition, _)| self.memory.journal.knows(partition, entity));
+        if new || !known {
+            let content = Content::Customer(Arc::clone(id));
+            self.note(origin, entity, content);
+        }
+    }
+
+    /// An event was delivered.
+    pub(super) fn note_event(&mut self, id: OperationId, key: u128) {
+        if self.settings.state.is_some() {
+            self.note(self.origin(id), Entity::Event(key), Content::Event);
+        }
+    }
+
+    /// Why an operation that arrives would have nothing to do if it were its turn. Its change of an object or customer was made before:
+    /// making it again could set back what was changed since. Or newer identities have said all of it; what they have left
+    /// is what goes on.
+    pub(super) fn has_nothing_to_do(
+        &mut self,
+        operation: &mut Operation,
+        ages: &Ages,
+        change: ChangeKey,
+    ) -> Option<SkipReason> {
+        match operation {
+            // Judged when it is its turn, by its `eventKey`.
+            Operation::Track(_) => None,
+            Operation::Identify(identify) => self.customers.judge_said(identify, ages, &[change]),
+            Operation::KObject(object) => {
+                let known = self
+                    .objects
+                    .cache
+                    .peek(&object.klass, &object.external_id)?;
+                known.changes.contains(change).then_some(SkipReason::Repeat)
+            }
+        }
+    }
+
+    /// Whether another operation of the lane makes the same change: only when that has ended is it known whether this one is a
+    /// repeat, and until then it must not be laid over what stands between the two.
+    pub(super) fn is_copy(&self, lane: LaneId, operation: &Operation, change: ChangeKey) -> bool {
+        if matches!(operation, Operation::Track(_)) {
+            return false;
+        }
+        let mut before = self.work.latest_in_lane(lane, LOOKED_BACK);
+        before.any(|id| self.partitions.changes(id).any(|one| one == change))
+    }
+}

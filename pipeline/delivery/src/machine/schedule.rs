@@ -1,0 +1,202 @@
+//! Who sends next: permits, turns between classes, holds.
+
+use std::time::Instant;
+
+use smallvec::SmallVec;
+
+use super::Machine;
+use crate::customers::Allowed;
+use crate::health::holds::Passage;
+use crate::hold::{Family, Scope};
+use crate::sending::quota::Denied;
+use ingest_model::batch::JobId;
+use ingest_model::batch::OperationId;
+use ingest_model::call::Class;
+use ingest_model::operation::Operation;
+
+/// What the `Read` class would do next.
+pub(super) enum ReadWork {
+    Job(JobId),
+    Verify(OperationId),
+}
+
+impl Machine {
+    /// Sends what may be sent until permits, work or room run out.
+    pub(super) fn schedule(&mut self, now: Instant) {
+        self.sending.next_permit = None;
+        if self.partitions.is_membership_in_doubt() {
+            return;
+        }
+        self.send_journalled(now);
+        // A class that is denied may be kept back for itself (the reserve): the others are still asked.
+        let mut denied: SmallVec<[Class; 5]> = SmallVec::new();
+        while self.sending.under_way() + self.memory.journal.submits() < self.settings.max_in_flight
+        {
+            self.trim_ready(now);
+            let plenty = self.is_plenty(now);
+            let work = self.work(now, plenty);
+            let may = |class| work.contains(&Some(class)) && !denied.contains(&class);
+            let Some(class) = self.sending.turns.next(may) else {
+                break;
+            };
+            match self.sending.quota.take(now, class) {
+                Ok(()) => {
+                    self.sending.turns.spend(class);
+                    self.dispatch(now, class, plenty);
+                    self.activate_lanes(now);
+                }
+                Err(Denied::Until(at)) => {
+                    self.sending.next_permit =
+                        Some(self.sending.next_permit.map_or(at, |known| known.min(at)));
+                    denied.push(class);
+                }
+                Err(Denied::NoAllowance) => break,
+            }
+        }
+    }
+
+    /// Whether there are more permits than work that could use them: then nothing waits for company.
+    pub(super) fn is_plenty(&self, now: Instant) -> bool {
+        let tracks = if self.may_pass(now, &Family::Tracking) {
+            self.work.ready_tracks()
+        } else {
+            0
+        };
+        let ready =
+            tracks + self.work.ready_looks() + self.work.full_writes() + self.jobs.due_count(now);
+        let ready = u32::try_from(ready).unwrap_or(u32::MAX);
+        self.sending.quota.available(now, Class::Track) > f64::from(ready)
+    }
+
+    fn work(&self, now: Instant, plenty: bool) -> [Option<Class>; 5] {
+        if self.health.holds.get(&Scope::Destination).is_some() {
+            let probe = self.health.holds.passage(now, None) == Passage::Probe;
+            return [probe.then_some(Class::Probe), None, None, None, None];
+        }
+        let tracks = self.work.has_tracks() && self.may_pass(now, &Family::Tracking);
+        let writes = self.memory.journal.may_submit()
+            && (self.due_forced(now).is_some() || self.due_group(now, plenty).is_some());
+        let reads = self.due_read(now).is_some();
+        let resolves = self.customers.due(now, plenty, self.allowed(now));
+        [
+            tracks.then_some(Class::Track),
+            writes.then_some(Class::Write),
+            reads.then_some(Class::Read),
+            resolves.then_some(Class::Resolve),
+            None,
+        ]
+    }
+
+    pub(super) fn may_pass(&self, now: Instant, family: &Family) -> bool {
+        match self.health.holds.passage(now, Some(family)) {
+            Passage::Free | Passage::Probe => true,
+            Passage::Held(_) => false,
+        }
+    }
+
+    /// Whether events and identities that become ready now leave soon: within a minute if all permits are theirs.
+    pub(super) fn are_answers_near(&self) -> bool {
+        let allowance = usize::try_from(self.sending.quota.allowance()).unwrap_or(usize::MAX);
+        self.work.ready_tracks() <= allowance
+            && self
+                .health
+                .holds
+                .get(&Scope::Family(Family::Tracking))
+                .is_none()
+    }
+
+    /// Which questions about customers may be sent.
+    pub(super) fn allowed(&self, now: Instant) -> Allowed {
+        Allowed {
+            read: self.may_pass(now, &Family::CustomerRead),
+            create: self.may_pass(now, &Family::CustomerCreate),
+            identify: self.may_pass(now, &Family::Tracking),
+        }
+    }
+
+    /// The place of the first forced request that nothing holds.
+    pub(super) fn due_forced(&self, now: Instant) -> Option<usize> {
+        self.work
+            .due_forced(|group| self.may_pass(now, &Family::KObjectWrite(group.klass.clone())))
+    }
+
+    pub(super) fn due_group(
+        &self,
+        now: Instant,
+        plenty: bool,
+    ) -> Option<ingest_model::batch::GroupKey> {
+        self.work.due_group(now, plenty, |key| {
+            self.may_pass(now, &Family::KObjectWrite(key.klass.clone()))
+        })
+    }
+
+    pub(super) fn due_read(&self, now: Instant) -> Option<ReadWork> {
+        if let Some(job) = self.jobs.due(now)
+            && self.may_pass(now, &Family::BulkRead)
+        {
+            return Some(ReadWork::Job(job));
+        }
+        let look = self.work.due_look(|entry| {
+            let Operation::KObject(object) = &entry.operation else {
+                return false;
+            };
+            self.may_pass(now, &Family::KObjectRead(object.klass.clone()))
+        });
+        look.map(ReadWork::Verify)
+    }
+
+    /// When the machine wants to be woken although nothing else happens; not before `now`.
+    ///
+    /// What was due at the last step and was not sent waits for a permit, a probe or a person. What became due since then,
+    /// even if it is past by now, wants a wake-up.
+    #[must_use]
+    pub fn next_wake(&self, now: Instant) -> Option<Instant> {
+        if self.work.has_heads() {
+            return Some(now);
+        }
+        let stepped = self.turn.now;
+        let plenty = self.is_plenty(now);
+        let room =
+            self.sending.under_way() + self.memory.journal.submits() < self.settings.max_in_flight;
+        let awake = !self.partitions.is_membership_in_doubt();
+        let sending = if room && awake && self.health.holds.get(&Scope::Destination).is_none() {
+            let later = |at: Instant| {
+                if at > stepped {
+                    Some(at)
+                } else {
+                    self.sending.next_permit
+                }
+            };
+            [
+                self.sending.next_permit,
+                self.work.next_group(stepped, plenty),
+                self.work.next_group(stepped, false),
+                self.customers.next_due(stepped, plenty),
+                self.customers.next_due(stepped, false),
+                self.jobs.next_due().and_then(later),
+            ]
+        } else {
+            [None; 6]
+        };
+        let timer = self.work.next_time();
+        let letter = self.partitions.next_letter();
+        let probe = self.health.holds.next_probe(stepped);
+        let others = [
+            timer,
+            letter,
+            probe,
+            self.partitions.next_commit(),
+            self.partitions.next_drain_check(now),
+            self.next_count(),
+            self.sending.next_permit,
+            self.memory.journal.next_flush(),
+            self.partitions.next_restore(),
+        ];
+        sending
+            .into_iter()
+            .chain(others)
+            .flatten()
+            .min()
+            .map(|at| at.max(now))
+    }
+}

@@ -1,0 +1,151 @@
+//! The numbers the machine works with, durations already divided by the time scale.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::memory::Entries;
+use crate::charge::Charge;
+use crate::customers::CustomerSettings;
+use crate::jobs::JobTiming;
+use crate::memory::journal::StateSettings;
+use crate::partitions::PartitionSettings;
+use crate::retry::Backoff;
+use crate::sending::quota::QuotaSettings;
+use ingest_model::batch::Patience;
+use ingest_model::record::Topic;
+
+/// Everything that can be set.
+#[derive(Debug, Clone)]
+pub struct MachineSettings {
+    /// The cap on unsettled records.
+    pub budget: Charge,
+    /// The organisation's limit and this fleet's part of it.
+    pub quota: QuotaSettings,
+    /// The subscribed topics.
+    pub topics: BTreeMap<Topic, TopicSettings>,
+    /// Requests under way at once.
+    pub max_in_flight: usize,
+    /// When a bulk request leaves that is not full.
+    pub patience: Patience,
+    /// Delays between attempts.
+    pub retry: Backoff,
+    /// After how many failures a record counts as sick, counted only while others of its kind (an endpoint, a klass) succeed.
+    pub max_failures: u32,
+    /// Probes of what a person has to mend.
+    pub patient_probes: Backoff,
+    /// Probes of a destination that is down.
+    pub eager_probes: Backoff,
+    /// Failures in a row after which the destination counts as down.
+    pub unhealthy_after: u32,
+    /// How long a customer that is missing is waited for where the route says `park`.
+    pub park_for: Duration,
+    /// Times of bulk jobs.
+    pub jobs: JobTiming,
+    /// The least time before an ambiguous create is looked into.
+    pub verification_wait: Duration,
+    /// How long a drain may take; real time.
+    pub drain_timeout: Duration,
+    /// Pause between commits; real time.
+    pub commit_interval: Duration,
+    /// Two steps as far apart as this mean that the process slept and may have lost its partitions; real time. `None` where
+    /// nobody steps the machine at intervals.
+    pub asleep_after: Option<Duration>,
+    /// Pause before a dead letter that was not acknowledged is sent again; real time.
+    pub letter_retry: Duration,
+    /// Topics of which any number may be dead-lettered: the guard never holds them.
+    pub accept_dead_letters: BTreeSet<Topic>,
+    /// Routes of each topic whose held work goes to the hold topic once it is too much; of all others the partitions wait.
+    pub diverting: BTreeMap<Topic, BTreeSet<Arc<str>>>,
+    /// Entries of each cache, if the budget has room for them.
+    pub directory_capacity: usize,
+    /// Occurrences remembered, so that a repeat of one is skipped.
+    pub repeat_window: usize,
+    /// What is known, and open jobs, survive a restart in a topic; `None` keeps them in memory.
+    pub state: Option<StateSettings>,
+    /// The seed of jitter.
+    pub seed: u64,
+}
+
+/// What the machine knows of a topic.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TopicSettings {
+    /// The topic's weight in this replica's share.
+    pub weight: f64,
+    /// All records of one object reach one partition, so that a write that changes nothing can be left out.
+    pub keyed: bool,
+}
+
+impl MachineSettings {
+    /// Sound values for a limit of `limit` requests a minute of which `share` may be used, for an API whose clock runs
+    /// `time_scale` times faster than this one. `None` if the scale is not a positive number.
+    #[must_use]
+    pub fn new(limit: u32, share: f64, reserve: u32, time_scale: f64) -> Option<Self> {
+        if !time_scale.is_finite() || time_scale <= 0.0 {
+            return None;
+        }
+        let scaled = |seconds: f64| Duration::from_secs_f64(seconds / time_scale);
+        Some(Self {
+            budget: Charge {
+                records: 50_000,
+                bytes: 64 << 20,
+            },
+            quota: QuotaSettings {
+                limit,
+                share,
+                reserve,
+                minute: scaled(60.0),
+                time_scale,
+            },
+            topics: BTreeMap::new(),
+            max_in_flight: 64,
+            patience: Patience {
+                linger: scaled(0.2),
+                max_delay: scaled(5.0),
+            },
+            retry: Backoff::new(scaled(1.0), scaled(60.0))?,
+            max_failures: 10,
+            patient_probes: Backoff::new(scaled(5.0), scaled(60.0))?,
+            eager_probes: Backoff::new(scaled(1.0), scaled(8.0))?,
+            unhealthy_after: 8,
+            park_for: scaled(600.0),
+            jobs: JobTiming {
+                first_read: scaled(9.0),
+                max_pause: scaled(15.0),
+                give_up: scaled(900.0),
+                time_scale,
+            },
+            verification_wait: scaled(60.0),
+            drain_timeout: Duration::from_secs(20),
+            commit_interval: Duration::from_millis(250),
+            asleep_after: None,
+            letter_retry: Duration::from_secs(1),
+            accept_dead_letters: BTreeSet::new(),
+            diverting: BTreeMap::new(),
+            directory_capacity: 200_000,
+            repeat_window: 100_000,
+            state: None,
+            seed: 1,
+        })
+    }
+
+    pub(super) fn partitions(&self) -> PartitionSettings {
+        PartitionSettings {
+            budget: self.budget,
+            accept_dead_letters: self.accept_dead_letters.clone(),
+            drain_timeout: self.drain_timeout,
+            commit_interval: self.commit_interval,
+            letter_retry: self.letter_retry,
+        }
+    }
+
+    pub(super) fn customers(&self, caches: Entries) -> CustomerSettings {
+        CustomerSettings {
+            ids: caches.directory,
+            identities: caches.customers,
+            patience: self.patience,
+            park_for: self.park_for,
+            minute: self.quota.minute,
+        }
+    }
+}

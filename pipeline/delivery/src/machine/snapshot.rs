@@ -1,0 +1,178 @@
+//! What the machine looks like now, for gauges and `/status`.
+
+use std::time::{Duration, Instant};
+
+use super::Machine;
+use super::progress::Progress;
+use crate::charge::{Charge, Gate};
+use crate::hold::Scope;
+pub use crate::partitions::view::PartitionView;
+use crate::work::Wait;
+use ingest_model::outcome::HoldCause;
+use ingest_model::trouble::Seen;
+
+/// Everything a gauge or a person may ask of the machine.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Owned partitions.
+    pub partitions: Vec<PartitionView>,
+    /// What unsettled records cost.
+    pub used: Charge,
+    /// The part of it that cannot go on now, whatever the permits.
+    pub held: Charge,
+    /// The cap on it.
+    pub cap: Charge,
+    /// Whether records may enter.
+    pub gate: Gate,
+    /// Requests a minute this replica may make.
+    pub allowance: u32,
+    /// The part of the organisation's target that this replica is guaranteed, from 0 to 1. Over all replicas it never adds up
+    /// to more than 1 (I9).
+    pub guaranteed: f64,
+    /// What the last response said is left of the window for everybody.
+    pub server_remaining: Option<u32>,
+    /// For how long the server's limit keeps everything back.
+    pub frozen_until: Option<Instant>,
+    /// How often it did.
+    pub freezes: u64,
+    /// Requests under way.
+    pub requests: usize,
+    /// Records of which some operations are confirmed and others are not: after a crash the former come again, too.
+    pub half_done: usize,
+    /// Lanes that hold something.
+    pub lanes: usize,
+    /// Operations that wait for a permit: events and identities.
+    pub ready_tracks: usize,
+    /// Operations that wait for a permit: objects.
+    pub ready_writes: usize,
+    /// Operations that wait for their customer's id.
+    pub waiting_for_customer: usize,
+    /// Operations that wait for a time.
+    pub parked: usize,
+    /// Bulk jobs that have not ended.
+    pub jobs: usize,
+    /// Dead letters that are not acknowledged.
+    pub letters: usize,
+    /// Customers and objects in the directory.
+    pub directory: (usize, usize),
+    /// Look-ups in it that found something, and that did not.
+    pub directory_hits: (u64, u64),
+    /// What is kept in the state topic, if there is one.
+    pub state: Option<StateView>,
+    /// What is held.
+    pub holds: Vec<HoldView>,
+    /// How far the work is.
+    pub progress: Progress,
+    /// Requests a second that this replica may make, on average.
+    pub allowed_per_second: f64,
+    /// Whether the machine is draining for good.
+    pub shutting_down: bool,
+}
+
+/// What is kept in the state topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StateView {
+    /// Entries that wait to be written, or to be acknowledged.
+    pub waiting: usize,
+    /// Writes that earlier owners left open and whose records have not all come again.
+    pub inherited: usize,
+    /// Writes that wait for their intents to be acknowledged.
+    pub submits: usize,
+    /// Whether the topic took nothing, or could not be read, when it was tried last.
+    pub failing: bool,
+}
+
+/// One hold.
+#[derive(Debug, Clone)]
+pub struct HoldView {
+    /// Its number, for its release.
+    pub id: u64,
+    /// What is held.
+    pub scope: Scope,
+    /// Why.
+    pub cause: HoldCause,
+    /// Since when.
+    pub since: Instant,
+    /// What went wrong.
+    pub seen: Seen,
+    /// In how long it is tried again; `None` while it is tried, and where only a person ends it.
+    pub next_try: Option<Duration>,
+}
+
+impl Snapshot {
+    /// Events that wait for room in their partition's commits.
+    #[must_use]
+    pub fn kept_back(&self) -> usize {
+        self.partitions.iter().map(|one| one.kept_back).sum()
+    }
+}
+
+impl Machine {
+    fn directory_hits(&self) -> (u64, u64) {
+        let (customers, objects) = (
+            self.customers.ids.hits_and_misses(),
+            self.objects.cache.hits_and_misses(),
+        );
+        (customers.0 + objects.0, customers.1 + objects.1)
+    }
+
+    /// A picture of the machine. It costs a walk over all operations: take it once a second, not once a step.
+    #[must_use]
+    pub fn snapshot(&self, now: Instant) -> Snapshot {
+        let partitions = self
+            .partitions
+            .views(|partition| self.work.kept_back(partition));
+        Snapshot {
+            partitions,
+            used: self.partitions.budget().used(),
+            held: self.health.held.charge(),
+            cap: self.partitions.budget().cap(),
+            gate: self.partitions.budget().gate(),
+            allowance: self.sending.quota.allowance(),
+            guaranteed: if self.partitions.is_membership_in_doubt() {
+                0.0
+            } else {
+                self.sending.quota.weight()
+            },
+            server_remaining: self.sending.quota.server_remaining(),
+            frozen_until: self.sending.quota.frozen_until(now),
+            freezes: self.sending.quota.freezes(),
+            requests: self.sending.under_way(),
+            half_done: self.partitions.half_done(),
+            lanes: self.work.lanes(),
+            ready_tracks: self.work.ready_tracks(),
+            ready_writes: self.work.ready_writes(),
+            waiting_for_customer: self.customers.waiting().0,
+            parked: self
+                .work
+                .count(|entry| matches!(entry.wait(), Wait::Time(_))),
+            jobs: self.jobs.len(),
+            letters: self.partitions.letters_under_way(),
+            directory: (self.customers.ids.len(), self.objects.cache.len()),
+            directory_hits: self.directory_hits(),
+            state: self.settings.state.map(|_| StateView {
+                waiting: self.memory.journal.waiting(),
+                inherited: self.memory.inheritance.len(),
+                submits: self.memory.journal.submits(),
+                failing: self.memory.journal.is_failing(),
+            }),
+            holds: self
+                .health
+                .holds
+                .iter()
+                .map(|(scope, hold)| HoldView {
+                    id: hold.id,
+                    scope: scope.clone(),
+                    cause: hold.cause,
+                    since: hold.since,
+                    seen: hold.seen.clone(),
+                    next_try: hold.next_try(now, scope),
+                })
+                .collect(),
+            progress: self.progress(),
+            allowed_per_second: f64::from(self.sending.quota.allowance())
+                / self.settings.quota.minute.as_secs_f64(),
+            shutting_down: self.partitions.is_stopping(),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Objects that stand, as far as known.
+//!
+//! A cache of Kustomer's truth: losing an entry costs a request, never correctness.
+
+use crate::generations::Generations;
+use ingest_model::known::{KnownObject, object_hash};
+use ingest_model::lookup::map_bytes;
+use ingest_model::operation::{ExternalId, Klass};
+
+/// What the allocator takes for an id or a version: 24 characters, two counts and its own part.
+const TEXT: usize = 48;
+
+/// What is known of objects, by external id.
+#[derive(Debug)]
+pub(crate) struct ObjectCache {
+    of: Generations<u128, KnownObject>,
+    hits: u64,
+    misses: u64,
+}
+
+impl ObjectCache {
+    /// An empty cache of at most that many objects.
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            of: Generations::weighing(capacity, |object| object.changes.apart()),
+            hits: 0,
+            misses: 0,
+        }
+    }
+
+    /// What is known of an object.
+    pub(crate) fn get(&mut self, klass: &Klass, external_id: &ExternalId) -> Option<KnownObject> {
+        let found = self.of.get(&object_hash(klass, external_id)).cloned();
+        match found {
+            Some(_) => self.hits += 1,
+            None => self.misses += 1,
+        }
+        found
+    }
+
+    /// The same, without counting a look-up or keeping it.
+    pub(crate) fn peek(&self, klass: &Klass, external_id: &ExternalId) -> Option<&KnownObject> {
+        self.of.peek(&object_hash(klass, external_id))
+    }
+
+    /// What is known of the object of that hash, without counting a look-up.
+    pub(crate) fn by_hash(&mut self, hash: u128) -> Option<KnownObject> {
+        self.of.get(&hash).cloned()
+    }
+
+    /// Learns the state of an object.
+    pub(crate) fn learn(&mut self, klass: &Klass, external_id: &ExternalId, object: KnownObject) {
+        self.of.insert(object_hash(klass, external_id), object);
+    }
+
+    /// Forgets an object.
+    pub(crate) fn forget(&mut self, klass: &Klass, external_id: &ExternalId) {
+        self.of.remove(&object_hash(klass, external_id));
+    }
+
+    /// Forgets the object of that hash.
+    pub(crate) fn forget_hash(&mut self, hash: u128) {
+        self.of.remove(&hash);
+    }
+
+    /// Takes back what an earlier owner knew of an object, unless this process knows a newer state. Of two states of one version
+    /// nobody can tell which is the later: what they have in common is kept.
+    pub(crate) fn restore(&mut self, hash: u128, object: KnownObject) {
+        let restored = match self.of.get(&hash) {
+            Some(known) if known.is_newer_than(object.version.as_ref()) => return,
+            Some(known) if known.version.is_some() && object.version.is_none() => return,
+            Some(known) if known.ties_with(object.version.as_ref()) => common(known, object),
+            Some(_) | None => object,
+        };
+        self.of.insert(hash, restored);
+    }
+
+    /// Others have written for a while: what is known of an object is what it was, not what it is.
+    pub(crate) fn doubt_all(&mut self) {
+        self.of.each(|object| object.doubtful = true);
+    }
+
+    /// Forgets what was written, not what exists: another process may have written since.
+    pub(crate) fn forget_fingerprints(&mut self) {
+        self.of.each(|object| object.fingerprint = None);
+    }
+
+    /// How many objects are known.
+    pub(crate) fn len(&self) -> usize {
+        self.of.len()
+    }
+
+    /// Look-ups that found something, and that did not.
+    pub(crate) fn hits_and_misses(&self) -> (u64, u64) {
+        (self.hits, self.misses)
+    }
+
+    /// Bytes that it occupies, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.of.bytes(2 * TEXT)
+    }
+
+    /// Bytes that so many objects occupy at most, about.
+    pub(crate) fn most_bytes(capacity: usize) -> usize {
+        map_bytes::<u128, KnownObject>(capacity) + capacity * 2 * TEXT
+    }
+}
+
+/// What is sure of an object of which two states of one version are known.
+fn common(known: &KnownObject, mut other: KnownObject) -> KnownObject {
+    if known.id == other.id && known.changes == other.changes && known.revision == other.revision {
+        return known.clone();
+    }
+    other.fingerprint = None;
+    other.doubtful |= known.doubtful;
+    if known.id == other.id {
+        other.changes.extend(known.changes.iter());
+        other.revision = known.revision.or_later(other.revision);
+    }
+    other
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use ingest_model::known::Revision;
+    use ingest_model::operation::Version;
+    use ingest_model::repeat::{ChangeKey, Changes};
+
+    fn known(version: Option<&str>, revision: i64, change: u64) -> KnownObject {
+        KnownObject {
+            id: Arc::from("there"),
+            version: version.map(Version::new),
+            fingerprint: Some(change),
+            revision: Revision::Known(revision),
+            doubtful: false,
+            changes: Changes::from_iter([ChangeKey(change)]),
+        }
+    }
+
+    #[test]
+    fn of_two_states_of_one_version_only_what_is_sure_is_kept() {
+        for (one, other) in [(Some("7"), Some("7.0")), (None, None)] {
+            let mut cache = ObjectCache::new(10);
+            cache.restore(1, known(one, 4, 40));
+            cache.restore(1, known(other, 3, 30));
+            let kept = cache.by_hash(1).unwrap();
+            assert_eq!(
+                kept.fingerprint, None,
+                "another state may have been written since"
+            );
+            assert_eq!(kept.revision, Revision::Known(4));
+            assert!(kept.changes.contains(ChangeKey(30)) && kept.changes.contains(ChangeKey(40)));
+        }
+    }
+
+    #[test]
+    fn a_newer_state_is_kept_and_an_older_one_replaced() {
+        for (one, other) in [(Some("9.5"), Some("10.0")), (None, Some("10.0"))] {
+            for (first, second) in [(one, other), (other, one)] {
+                let mut cache = ObjectCache::new(10);
+                cache.restore(1, known(first, 1, 1));
+                cache.restore(1, known(second, 2, 2));
+                let kept = cache.by_hash(1).unwrap();
+                assert_eq!(kept.version, other.map(Version::new));
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Which neighbouring states of an object may become one, and what that one says.
+//!
+//! The newest value of each field wins, `custom` key by key, `data` as a whole. Of two states of one version the later one is
+//! the newer; a version and none, or versions of two kinds, stay two. Identities merge by the time of each field
+//! ([`said::merge`](ingest_model::said::merge)), tracking events never: each is an occurrence.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use ingest_model::operation::KObject;
+
+/// The one state that two neighbours come to, `b` having arrived after `a`; `None` if they stay two.
+pub(crate) fn merge(a: &KObject, b: &KObject) -> Option<KObject> {
+    if a.klass != b.klass || a.external_id != b.external_id {
+        return None;
+    }
+    if let (Some(first), Some(second)) = (&a.customer, &b.customer)
+        && first != second
+    {
+        return None;
+    }
+    // Arrival is not age: where both have a version, the newer one is laid over the older.
+    let (older, newer) = match (&a.version, &b.version) {
+        (Some(first), Some(second)) => match second.compare(first)? {
+            Ordering::Less => (b, a),
+            Ordering::Equal | Ordering::Greater => (a, b),
+        },
+        (None, None) => (a, b),
+        (Some(_), None) | (None, Some(_)) => return None,
+    };
+    Some(KObject {
+        klass: newer.klass.clone(),
+        external_id: newer.external_id.clone(),
+        customer: newer.customer.clone().or_else(|| older.customer.clone()),
+        version: newer.version.clone(),
+        body: Arc::new(overlay(&older.body, &newer.body)),
+    })
+}
+
+/// `over` laid on `under`; `custom` is merged key by key, everything else is replaced.
+fn overlay(under: &Map<String, Value>, over: &Map<String, Value>) -> Map<String, Value> {
+    let mut merged = under.clone();
+    for (name, value) in over {
+        match (merged.get_mut(name), value) {
+            (Some(Value::Object(old)), Value::Object(new)) if name == "custom" => {
+                for (key, value) in new {
+                    old.insert(key.clone(), value.clone());
+                }
+            }
+            _ => {
+                merged.insert(name.clone(), value.clone());
+            }
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use ingest_model::operation::{ExternalId, Klass, Version};
+
+    fn object(version: Option<&str>, body: Value) -> KObject {
+        let Value::Object(body) = body else {
+            panic!("an object")
+        };
+        KObject {
+            klass: Klass(Arc::from("order")),
+            external_id: ExternalId(Arc::from("o1")),
+            customer: None,
+            version: version.map(Version::new),
+            body: Arc::new(body),
+        }
+    }
+
+    fn merged(a: &KObject, b: &KObject) -> Value {
+        let object = merge(a, b).expect("they merge");
+        Value::Object(object.body.as_ref().clone())
+    }
+
+    #[test]
+    fn the_newest_value_of_each_field_wins() {
+        let a = object(
+            Some("1"),
+            json!({"title": "a", "custom": {"xNum": 1, "yNum": 1}, "data": {"p": 1}}),
+        );
+        let b = object(
+            Some("2"),
+            json!({"title": "b", "custom": {"xNum": 2}, "data": {"q": 2}}),
+        );
+        let expected = json!({"title": "b", "custom": {"xNum": 2, "yNum": 1}, "data": {"q": 2}});
+        assert_eq!(merged(&a, &b), expected);
+        assert_eq!(merged(&b, &a), expected, "whatever the order of arrival");
+    }
+
+    #[test]
+    fn of_one_version_the_later_state_wins() {
+        for (first, second) in [
+            ("7", "7.0"),
+            ("2026-05-06T07:00:00Z", "2026-05-06T09:00:00+02:00"),
+        ] {
+            let a = object(
+                Some(first),
+                json!({"title": "a", "custom": {"totalNum": 20}}),
+            );
+            let b = object(
+                Some(second),
+                json!({"title": "b", "custom": {"totalNum": 30}}),
+            );
+            assert_eq!(merged(&a, &b)["custom"]["totalNum"], 30);
+            assert_eq!(merged(&b, &a)["custom"]["totalNum"], 20);
+        }
+    }
+
+    #[test]
+    fn a_version_does_not_merge_with_none_or_with_one_of_another_kind() {
+        for other in [None, Some("2026-05-06"), Some("first")] {
+            let (a, b) = (object(Some("1"), json!({})), object(other, json!({})));
+            assert_eq!(merge(&a, &b), None);
+            assert_eq!(merge(&b, &a), None);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Objects that are written: what is known of them, what has happened to each write, and what it may do next.
+
+pub(crate) mod cache;
+pub(crate) mod coalesce;
+pub(crate) mod decide;
+pub(crate) mod history;
+pub(crate) mod quarantine;
+pub(crate) mod revisions;
+pub(crate) mod standing;
+
+use std::collections::BTreeSet;
+
+use self::cache::ObjectCache;
+use self::history::Histories;
+use self::quarantine::Quarantine;
+use self::revisions::Revisions;
+use ingest_model::operation::Klass;
+
+/// What is known of objects and of their writes. Each part has verbs of its own.
+#[derive(Debug)]
+pub(crate) struct Objects {
+    pub(crate) cache: ObjectCache,
+    pub(crate) histories: Histories,
+    pub(crate) revisions: Revisions,
+    pub(crate) quarantine: Quarantine,
+    /// Klasses of which a second object of one external id was refused.
+    duplicates_refused: BTreeSet<Klass>,
+    /// Items are named in the answers of bulk requests.
+    with_refs: bool,
+    /// This replica owns every partition: nobody else writes what it writes.
+    alone: bool,
+}
+
+impl Objects {
+    /// Nothing is known yet; at most that many objects are remembered.
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            cache: ObjectCache::new(capacity),
+            histories: Histories::default(),
+            revisions: Revisions::default(),
+            quarantine: Quarantine::default(),
+            duplicates_refused: BTreeSet::new(),
+            with_refs: true,
+            alone: false,
+        }
+    }
+
+    /// A second object of one external id was refused.
+    pub(crate) fn note_duplicate(&mut self, klass: &Klass) {
+        self.duplicates_refused.insert(klass.clone());
+    }
+
+    /// Whether a second object of one external id is known to be refused.
+    pub(crate) fn refuses_duplicates(&self, klass: &Klass) -> bool {
+        self.duplicates_refused.contains(klass)
+    }
+
+    /// Whether items of bulk requests are named.
+    pub(crate) fn are_named(&self) -> bool {
+        self.with_refs
+    }
+
+    /// The API refuses names of items. `true` if they were used until now.
+    pub(crate) fn name_no_more(&mut self) -> bool {
+        std::mem::take(&mut self.with_refs)
+    }
+
+    /// Whether nobody else writes what this replica writes.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.alone
+    }
+
+    /// Notes whether other replicas may write the same objects. What was known before they left is not known any more.
+    pub(crate) fn note_company(&mut self, alone: bool) {
+        if alone && !self.alone {
+            self.cache.doubt_all();
+        }
+        self.alone = alone;
+    }
+}

@@ -1,0 +1,225 @@
+//! The optimistic lock: which revision an update of an object may name, and when the lock is of no use.
+//!
+//! An update that names the revision last seen is refused when somebody else wrote in between, so an older state never
+//! lands on a newer one, not even from a job that was thought lost. Organisations begin to count at 0 or at 1, which bulk
+//! results do not show: the first number is learnt from an answer that shows one. Where conflicts keep coming although
+//! nobody else writes, the organisation counts differently, and the lock is given up for that klass.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use ingest_model::known::Revision;
+use ingest_model::operation::Klass;
+
+/// Updates of a klass after which the share of conflicts means something.
+const ENOUGH: u64 = 100;
+/// Conflicts above one in this many updates turn the lock off. An organisation that counts differently refuses every second
+/// update of an object that is written again and again, and one in three of objects that are written three times; replicas
+/// that write the same state one after the other, when answers are lost, stay far below. To keep the lock in vain costs reads.
+const ONE_IN: u64 = 4;
+/// Looks that have to say so before it is believed that an organisation begins to count at 1: somebody who wrote the same
+/// state once more looks like that. Too low a number is refused; too high a one may be what another's write has made it.
+const AGREED: u32 = 3;
+
+/// What is known of revisions.
+#[derive(Debug, Default)]
+pub(crate) struct Revisions {
+    start: Option<i64>,
+    /// Looks after which an organisation seemed to begin at 1.
+    seemed_one: u32,
+    never_shown: bool,
+    klasses: BTreeMap<Klass, Conflicts>,
+}
+
+/// What the lock is worth for a klass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// Nobody has tried.
+    Unknown,
+    /// An update that names an old revision is refused.
+    Honoured,
+    /// It is written all the same, or revisions are not shown, or they are counted in a way that is not known.
+    Useless,
+}
+
+#[derive(Debug, Default)]
+struct Conflicts {
+    updates: u64,
+    conflicts: u64,
+    off: bool,
+    honoured: Option<bool>,
+    /// An update with an old revision is under way, at the latest until then.
+    tested_until: Option<Instant>,
+}
+
+impl Revisions {
+    /// The revision that an update names; `None` leaves the lock out. Where counting has proved wrong, only a revision that was
+    /// `just_read` is named.
+    pub(crate) fn lock(&self, klass: &Klass, revision: Revision, just_read: bool) -> Option<i64> {
+        let off = self.klasses.get(klass).is_some_and(|klass| klass.off);
+        if off && !just_read {
+            return None;
+        }
+        match revision {
+            Revision::Known(rev) => Some(rev),
+            Revision::SinceCreate(updates) => Some(self.start?.saturating_add(updates)),
+            Revision::Unknown => None,
+        }
+    }
+
+    /// What the lock is worth for a klass.
+    pub(crate) fn trust(&self, klass: &Klass) -> Trust {
+        if self.never_shown {
+            return Trust::Useless;
+        }
+        match self.klasses.get(klass) {
+            Some(klass) if klass.off => Trust::Useless,
+            Some(klass) => match klass.honoured {
+                Some(true) => Trust::Honoured,
+                Some(false) => Trust::Useless,
+                None => Trust::Unknown,
+            },
+            None => Trust::Unknown,
+        }
+    }
+
+    /// Whether an update with an old revision is under way.
+    pub(crate) fn is_tested(&self, now: Instant, klass: &Klass) -> bool {
+        self.klasses
+            .get(klass)
+            .and_then(|klass| klass.tested_until)
+            .is_some_and(|until| now < until)
+    }
+
+    /// An update with an old revision leaves; its answer is waited for until then.
+    pub(crate) fn test(&mut self, klass: &Klass, until: Instant) {
+        self.klasses.entry(klass.clone()).or_default().tested_until = Some(until);
+    }
+
+    /// It was answered: refused (`true`), written (`false`), or neither.
+    pub(crate) fn tested(&mut self, klass: &Klass, honoured: Option<bool>) {
+        let klass = self.klasses.entry(klass.clone()).or_default();
+        klass.tested_until = None;
+        klass.honoured = honoured.or(klass.honoured);
+    }
+
+    /// Whether an object has to be read before it is updated: the lock would be of use, but the revision is not known.
+    pub(crate) fn needs_look(&self, klass: &Klass, revision: Revision) -> bool {
+        let is_off = self.klasses.get(klass).is_some_and(|one| one.off);
+        !is_off && !self.never_shown && self.lock(klass, revision, false).is_none()
+    }
+
+    /// An object was read and showed no revision: there is nothing to learn.
+    pub(crate) fn note_unshown(&mut self) {
+        self.never_shown = true;
+    }
+
+    /// An object shows this revision, and stands as this process left it, so far as its version tells.
+    pub(crate) fn learn(&mut self, before: Revision, shown: i64) {
+        let Revision::SinceCreate(updates) = before else {
+            return;
+        };
+        match shown.saturating_sub(updates) {
+            0 => self.start = Some(0),
+            1 if self.start.is_none() => {
+                self.seemed_one += 1;
+                if self.seemed_one >= AGREED {
+                    self.start = Some(1);
+                }
+            }
+            // Somebody else has written it, too.
+            _ => {}
+        }
+    }
+
+    /// The answer to a create shows the revision that an object begins with.
+    pub(crate) fn learn_first(&mut self, shown: i64) {
+        if (0..=1).contains(&shown) {
+            self.start = Some(self.start.map_or(shown, |known| known.min(shown)));
+        }
+    }
+
+    /// An update of a klass succeeded, or met a conflict although nobody else had written. `true` if the lock was turned off
+    /// by it. Conflicts with what others wrote are what the lock is for, and count for nothing.
+    pub(crate) fn count(&mut self, klass: &Klass, conflict: bool) -> bool {
+        let conflicts = self.klasses.entry(klass.clone()).or_default();
+        conflicts.updates += 1;
+        conflicts.conflicts += u64::from(conflict);
+        let enough = conflict && conflicts.updates >= ENOUGH;
+        let many = enough && conflicts.conflicts * ONE_IN > conflicts.updates;
+        let turned = many && !conflicts.off;
+        conflicts.off |= many;
+        turned
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn order() -> Klass {
+        Klass(Arc::from("order"))
+    }
+
+    #[test]
+    fn the_start_is_learnt_once_and_counted_on() {
+        let mut revisions = Revisions::default();
+        let twice = Revision::SinceCreate(0).next().next();
+        assert_eq!(revisions.lock(&order(), twice, false), None);
+        assert!(revisions.needs_look(&order(), twice));
+        revisions.learn(Revision::SinceCreate(3), 9);
+        assert!(
+            revisions.needs_look(&order(), twice),
+            "others have written, too"
+        );
+        revisions.learn_first(1);
+        assert!(!revisions.needs_look(&order(), twice));
+        assert!(revisions.needs_look(&order(), Revision::Unknown));
+        assert_eq!(revisions.lock(&order(), twice, false), Some(3));
+        assert_eq!(
+            revisions.lock(&order(), Revision::Known(7).next(), false),
+            Some(8)
+        );
+        assert_eq!(revisions.lock(&order(), Revision::Unknown, false), None);
+    }
+
+    #[test]
+    fn one_look_is_not_enough_for_the_higher_start() {
+        let mut revisions = Revisions::default();
+        let twice = Revision::SinceCreate(2);
+        for _ in 1..AGREED {
+            revisions.learn(Revision::SinceCreate(3), 4);
+            assert_eq!(revisions.lock(&order(), twice, false), None);
+        }
+        revisions.learn(Revision::SinceCreate(0), 1);
+        assert_eq!(revisions.lock(&order(), twice, false), Some(3));
+        // Nobody writes less than this process has: the higher one was somebody else's doing.
+        revisions.learn(Revision::SinceCreate(1), 1);
+        assert_eq!(revisions.lock(&order(), twice, false), Some(2));
+        revisions.learn(Revision::SinceCreate(1), 2);
+        assert_eq!(revisions.lock(&order(), twice, false), Some(2));
+    }
+
+    #[test]
+    fn too_many_conflicts_turn_the_lock_off() {
+        let mut revisions = Revisions::default();
+        for n in 0..99 {
+            assert!(!revisions.count(&order(), n % 3 == 0));
+        }
+        assert!(revisions.count(&order(), true), "said once");
+        assert!(!revisions.count(&order(), true));
+        assert_eq!(revisions.lock(&order(), Revision::Known(1), false), None);
+        assert!(!revisions.needs_look(&order(), Revision::Unknown));
+    }
+
+    #[test]
+    fn a_few_conflicts_are_ordinary() {
+        let mut revisions = Revisions::default();
+        for n in 0..1_000 {
+            assert!(!revisions.count(&order(), n % 10 == 0));
+        }
+        assert_eq!(revisions.lock(&order(), Revision::Known(1), false), Some(1));
+    }
+}

@@ -1,0 +1,197 @@
+//! Commits: the frontier of each partition, and beside it what is settled above.
+
+use std::time::Instant;
+
+use super::Partitions;
+use super::assignment::Membership;
+use super::commit_metadata::TextLimit;
+use crate::fact::Fact;
+use crate::invariant::Invariant;
+use crate::port::{CommitAnswer, CommitEntry, Effect};
+use crate::turn::Turn;
+use ingest_model::batch::OperationId;
+use ingest_model::record::{Epoch, Offset, TopicPartition};
+
+#[derive(Debug, Default)]
+pub(super) struct Commits {
+    under_way: Vec<(TopicPartition, Epoch, Offset)>,
+    pub(super) next_at: Option<Instant>,
+    /// The longest text that the brokers are known to take.
+    pub(super) limit: TextLimit,
+}
+
+/// Whether an event of a partition may be started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// It may.
+    Free,
+    /// Only what leads to the record at that offset may: the lowest that is not settled.
+    OnlyFor(Option<Offset>),
+}
+
+impl Partitions {
+    /// Issues commits of all partitions of which more is settled than was committed, one call at a time. The partitions whose
+    /// room in commits was looked at anew.
+    pub(crate) fn commit(&mut self, turn: &mut Turn) -> Vec<TopicPartition> {
+        if !self.commits.under_way.is_empty() {
+            return Vec::new();
+        }
+        let mut owned = self.assignments.values();
+        if !owned.any(|one| one.uncommitted().is_some()) {
+            self.commits.next_at = None;
+            return Vec::new();
+        }
+        let mut owned = self.assignments.values();
+        let draining = owned.any(|one| one.drain.is_some() && one.in_hand() == 0);
+        let at = *self
+            .commits
+            .next_at
+            .get_or_insert(turn.now + self.settings.commit_interval);
+        if at > turn.now && !draining {
+            return Vec::new();
+        }
+        self.commits.next_at = None;
+        let limit = self.commits.limit;
+        let mut entries = Vec::new();
+        for (partition, assignment) in &mut self.assignments {
+            let Some(offset) = assignment.uncommitted() else {
+                continue;
+            };
+            turn.check(Invariant::I1, !assignment.ledger.has_open_below(offset));
+            let grows = assignment.issued.is_none_or(|before| before <= offset);
+            turn.check(Invariant::I8, grows);
+            assignment.issued = Some(offset);
+            assignment.issued_settled = assignment.ledger.settled();
+            if assignment.membership == Membership::InDoubt {
+                assignment.membership = Membership::Asked;
+            }
+            let metadata = assignment.metadata(partition, offset, limit);
+            if metadata.cut {
+                turn.fact(Fact::MetadataCut);
+            }
+            let issued = (partition.clone(), assignment.epoch, offset);
+            self.commits.under_way.push(issued);
+            entries.push(CommitEntry {
+                partition: partition.clone(),
+                epoch: assignment.epoch,
+                offset,
+                metadata: metadata.text,
+            });
+        }
+        let looked_at = entries.iter().map(|entry| entry.partition.clone());
+        let looked_at = looked_at.collect();
+        turn.effect(Effect::Commit(entries));
+        looked_at
+    }
+
+    /// Part of a commit, or all of it, was answered. The partitions of which all below an offset is committed now.
+    pub(crate) fn committed(
+        &mut self,
+        entries: Vec<(TopicPartition, Epoch, Offset)>,
+        answer: CommitAnswer,
+    ) -> Vec<(TopicPartition, Offset)> {
+        if answer == CommitAnswer::MetadataTooLarge {
+            self.learn_limit(&entries);
+        }
+        let mut accepted = Vec::new();
+        for (partition, epoch, offset) in entries {
+            self.commits
+                .under_way
+                .retain(|(other, of, _)| *other != partition || *of != epoch);
+            let Some(assignment) = self.assignments.get_mut(&partition) else {
+                continue;
+            };
+            if assignment.epoch != epoch {
+                continue;
+            }
+            if assignment.membership == Membership::Asked {
+                assignment.membership = match answer {
+                    CommitAnswer::Accepted => Membership::Sure,
+                    CommitAnswer::Failed | CommitAnswer::MetadataTooLarge => Membership::InDoubt,
+                };
+            }
+            if answer == CommitAnswer::Accepted {
+                if assignment.issued == Some(offset) {
+                    assignment.acked_settled = assignment.issued_settled;
+                }
+                assignment.acked = assignment.acked.max(Some(offset));
+                accepted.push((partition, offset));
+            } else if let Some(drain) = assignment.drain.as_mut() {
+                drain.commits_failed += u32::from(answer == CommitAnswer::Failed);
+            }
+        }
+        accepted
+    }
+
+    /// One of these texts was longer than a broker takes.
+    fn learn_limit(&mut self, entries: &[(TopicPartition, Epoch, Offset)]) {
+        let longest = entries
+            .iter()
+            .filter_map(|(partition, epoch, _)| {
+                let assignment = self.assignments.get(partition)?;
+                (assignment.epoch == *epoch).then(|| assignment.room.issued())
+            })
+            .max();
+        let Some(longest) = longest else { return };
+        self.commits.limit.refused(longest);
+        for assignment in self.assignments.values_mut() {
+            self.pauses_changed |= assignment.room.look(&assignment.ledger, self.commits.limit);
+        }
+    }
+
+    pub(crate) fn next_commit(&self) -> Option<Instant> {
+        let idle = self.commits.under_way.is_empty();
+        self.commits.next_at.filter(|_| idle)
+    }
+
+    /// The offsets that brokers have taken.
+    pub(crate) fn acknowledged(&self) -> Vec<(TopicPartition, Offset)> {
+        let owned = self.assignments.iter();
+        owned
+            .filter_map(|(partition, one)| Some((partition.clone(), one.acked?)))
+            .collect()
+    }
+
+    /// Whether what is settled above a partition's frontier has room in its commits.
+    pub(crate) fn room(&self, partition: &TopicPartition) -> Room {
+        match self.assignments.get(partition) {
+            Some(assignment) if assignment.room.is_full() => {
+                Room::OnlyFor(assignment.ledger.frontier())
+            }
+            Some(_) | None => Room::Free,
+        }
+    }
+
+    /// Whether the operation carries a receipt of the record at this offset of its partition.
+    pub(crate) fn belongs_to(&self, id: OperationId, offset: Offset) -> bool {
+        let receipts = self.receipts.of(id).iter();
+        let mut records = receipts.map(|receipt| receipt.record);
+        records.any(|record| {
+            let state = self.records.get(&record);
+            state.is_some_and(|state| state.record.position.offset == offset)
+                && !self.is_of_former_life(record)
+        })
+    }
+
+    // === a process that slept ===
+
+    /// Another member may own the partitions by now: a commit has to tell.
+    pub(crate) fn doubt_membership(&mut self, turn: &Turn) {
+        let mut anything = false;
+        for assignment in self.assignments.values_mut() {
+            if assignment.ledger.frontier().is_some() {
+                assignment.membership = Membership::InDoubt;
+                anything = true;
+            }
+        }
+        if anything {
+            self.commits.next_at = Some(turn.now);
+        }
+    }
+
+    /// Whether it is not known yet that the partitions are still this process's: nothing may be sent.
+    pub(crate) fn is_membership_in_doubt(&self) -> bool {
+        let mut owned = self.assignments.values();
+        owned.any(|assignment| assignment.membership != Membership::Sure)
+    }
+}

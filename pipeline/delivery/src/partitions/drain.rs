@@ -1,0 +1,174 @@
+//! Partitions leave: what is under way is waited for, then commit and hand back.
+
+use std::time::{Duration, Instant};
+
+use super::assignment::Drain;
+use super::{Partitions, Stopping};
+use crate::invariant::Invariant;
+use crate::port::Effect;
+use crate::turn::Turn;
+use ingest_model::record::{Epoch, TopicPartition};
+
+/// How often a final commit is tried before the partition is handed back without it.
+const FINAL_COMMITS: u32 = 3;
+
+/// What a partition that drains waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Drained {
+    /// The end of what is under way.
+    NotYet,
+    /// Its time is over: what is left of it is abandoned.
+    Late,
+    /// A commit.
+    Uncommitted,
+    /// Nothing but what is written of it elsewhere; `late` if it waits for that no longer.
+    Done { late: bool },
+}
+
+impl Partitions {
+    /// A partition is to be handed back. `false` if nothing of it is here: it goes back as it is.
+    pub(crate) fn revoke(
+        &mut self,
+        turn: &mut Turn,
+        partition: &TopicPartition,
+        epoch: Epoch,
+    ) -> bool {
+        let deadline = turn.now + self.settings.drain_timeout;
+        match self.assignments.get_mut(partition) {
+            Some(assignment) if assignment.epoch == epoch => {
+                assignment.drain.get_or_insert(Drain {
+                    deadline,
+                    commits_failed: 0,
+                });
+                true
+            }
+            Some(_) | None => {
+                turn.effect(Effect::HandBack {
+                    partition: partition.clone(),
+                    epoch,
+                });
+                false
+            }
+        }
+    }
+
+    /// Everything is to be handed back. All that is owned.
+    pub(crate) fn revoke_all(&mut self, turn: &Turn) -> Vec<TopicPartition> {
+        self.stopping = Stopping::Stopping;
+        let deadline = turn.now + self.settings.drain_timeout;
+        for assignment in self.assignments.values_mut() {
+            assignment.drain.get_or_insert(Drain {
+                deadline,
+                commits_failed: 0,
+            });
+        }
+        self.assignments.keys().cloned().collect()
+    }
+
+    /// The operations of a partition that drains have been abandoned as far as they waited: so are its records that wait with
+    /// their letters. One whose letter is under way is waited for.
+    pub(crate) fn abandon_letters(&mut self, turn: &mut Turn, partition: &TopicPartition) {
+        self.release_where(turn, partition, |this, id| {
+            let state = this.records.get(&id);
+            let waits = state.is_some_and(|state| state.open == 0 && state.letter.is_none());
+            waits && !this.is_of_former_life(id)
+        });
+    }
+
+    /// All operations of a partition have been abandoned: so are its records. How many of the present life there were.
+    pub(crate) fn abandon_records(&mut self, turn: &mut Turn, partition: &TopicPartition) {
+        self.release_where(turn, partition, |_, _| true);
+    }
+
+    /// Records of a partition's present life, before they are abandoned. What is in hand of former lives is lost, and said.
+    pub(crate) fn give_up(&self, turn: &mut Turn, partition: &TopicPartition) -> u64 {
+        self.count_lost_lives(turn, partition);
+        self.assignments.get(partition).map_or(0, |one| one.live)
+    }
+
+    /// Partitions that drain.
+    pub(crate) fn draining(&self) -> Vec<(TopicPartition, Epoch)> {
+        let draining = self
+            .assignments
+            .iter()
+            .filter(|(_, one)| one.drain.is_some());
+        draining
+            .map(|(partition, one)| (partition.clone(), one.epoch))
+            .collect()
+    }
+
+    pub(crate) fn is_draining(&self, partition: &TopicPartition) -> bool {
+        let assignment = self.assignments.get(partition);
+        assignment.is_some_and(|one| one.drain.is_some())
+    }
+
+    /// How far a drain is; `None` if there is none.
+    pub(crate) fn drained(&self, now: Instant, partition: &TopicPartition) -> Option<Drained> {
+        let assignment = self.assignments.get(partition)?;
+        let drain = assignment.drain.as_ref()?;
+        let late = drain.deadline <= now;
+        if assignment.in_hand() > 0 {
+            return Some(if late { Drained::Late } else { Drained::NotYet });
+        }
+        let over = late && is_over(drain, now, self.settings.drain_timeout);
+        let commits = assignment.uncommitted().is_some();
+        Some(
+            if commits && drain.commits_failed < FINAL_COMMITS && !over {
+                Drained::Uncommitted
+            } else {
+                Drained::Done { late }
+            },
+        )
+    }
+
+    /// A drained partition goes back to the group.
+    pub(crate) fn hand_back(&mut self, turn: &mut Turn, partition: &TopicPartition, epoch: Epoch) {
+        let in_hand = self
+            .assignments
+            .get(partition)
+            .map_or(0, |one| one.in_hand());
+        turn.check(Invariant::I5, in_hand == 0);
+        self.assignments.remove(partition);
+        turn.effect(Effect::HandBack {
+            partition: partition.clone(),
+            epoch,
+        });
+    }
+
+    /// Whether everything is to be handed back.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping != Stopping::Running
+    }
+
+    /// Says once that everything is handed back.
+    pub(crate) fn tell_when_stopped(&mut self, turn: &mut Turn) {
+        if self.stopping == Stopping::Stopping && self.assignments.is_empty() {
+            self.stopping = Stopping::Stopped;
+            turn.effect(Effect::Drained);
+        }
+    }
+
+    /// A partition belongs to somebody else.
+    pub(crate) fn lose(&mut self, partition: &TopicPartition) {
+        self.assignments.remove(partition);
+    }
+
+    pub(crate) fn next_drain_check(&self, now: Instant) -> Option<Instant> {
+        let owned = self.assignments.values();
+        let drains = owned.filter_map(|assignment| assignment.drain.as_ref());
+        drains
+            .map(|drain| {
+                if drain.deadline > now {
+                    drain.deadline
+                } else {
+                    drain.deadline.max(now) + self.settings.commit_interval
+                }
+            })
+            .min()
+    }
+}
+
+/// Whether even the final commit has had its time: a quarter of the drain's on top.
+fn is_over(drain: &Drain, now: Instant, timeout: Duration) -> bool {
+    now >= drain.deadline + timeout / 4
+}

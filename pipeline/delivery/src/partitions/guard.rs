@@ -1,0 +1,264 @@
+//! When rejections are so many that the mapping is more likely wrong than the records.
+//!
+//! Each record is judged twice: when it was decoded and mapped, in the order of its partition, and, if the mapping gave it
+//! operations, when it ended at the destination. The two are counted apart: what is rejected by the mapping ends at once,
+//! and counted beside deliveries that wait for permits it would look like much more than it is. A topic trips the guard
+//! with its share of rejected records among the last ones, or with a run of one partition for one reason. Counts are those
+//! of this process; a restart begins afresh.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use ingest_model::outcome::Rejection;
+use ingest_model::record::{Topic, TopicPartition};
+
+/// How many of a topic's records are remembered.
+const WINDOW: usize = 10_000;
+/// From how many records on their share of rejections means something.
+const JUDGED_FROM: usize = 1_000;
+/// One rejected record in this many, 5 %, trips the guard.
+const ONE_IN: usize = 20;
+/// Rejected records of one partition in a row, all for one reason, trip it whatever the share.
+const RUN: usize = 100;
+
+/// Counts rejections by topic, and says which topics hold their dead letters back.
+#[derive(Debug)]
+pub(super) struct DeadLetterGuard {
+    /// Topics of which any number may be dead-lettered.
+    accepted: BTreeSet<Topic>,
+    shares: BTreeMap<(Topic, Judged), Share>,
+    runs: BTreeMap<(TopicPartition, Judged), Run>,
+    holding: BTreeSet<Topic>,
+    tripped: Vec<Topic>,
+}
+
+/// Where a record was judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Judged {
+    Mapping,
+    Destination,
+}
+
+/// The last records of a topic: `true` stands for a rejected one.
+#[derive(Debug, Default)]
+struct Share {
+    last: VecDeque<bool>,
+    rejected: usize,
+}
+
+/// Rejections in a row.
+#[derive(Debug)]
+struct Run {
+    reason: Rejection,
+    length: usize,
+}
+
+impl DeadLetterGuard {
+    /// Nothing is counted yet; the topics in `accepted` never trip.
+    pub(super) fn new(accepted: BTreeSet<Topic>) -> Self {
+        Self {
+            accepted,
+            shares: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            holding: BTreeSet::new(),
+            tripped: Vec::new(),
+        }
+    }
+
+    /// Decoding and mapping judged a record; skipped ones are as good as mapped ones.
+    pub(super) fn mapped(&mut self, partition: &TopicPartition, rejected: Option<Rejection>) {
+        self.count(partition, Judged::Mapping, rejected);
+    }
+
+    /// A record that the mapping had given operations has ended.
+    pub(super) fn ended(&mut self, partition: &TopicPartition, rejected: Option<Rejection>) {
+        let counted = rejected.filter(|reason| tells_of_the_mapping(*reason));
+        self.count(partition, Judged::Destination, counted);
+    }
+
+    /// Whether dead letters of that topic wait.
+    pub(super) fn is_holding(&self, topic: &Topic) -> bool {
+        self.holding.contains(topic)
+    }
+
+    /// Topics that tripped since the last call.
+    pub(super) fn take_tripped(&mut self) -> Vec<Topic> {
+        std::mem::take(&mut self.tripped)
+    }
+
+    /// A person accepts what was rejected: letters of the topic may leave, and counting starts afresh.
+    pub(super) fn release(&mut self, topic: &Topic) {
+        self.holding.remove(topic);
+        self.shares.retain(|(of, _), _| of != topic);
+        self.runs.retain(|(of, _), _| of.topic != *topic);
+    }
+
+    fn count(&mut self, partition: &TopicPartition, stage: Judged, rejected: Option<Rejection>) {
+        let topic = &partition.topic;
+        if self.accepted.contains(topic) || self.holding.contains(topic) {
+            return;
+        }
+        let share = self.shares.entry((topic.clone(), stage)).or_default();
+        share.push(rejected.is_some());
+        let many = share.is_too_much();
+        let Some(reason) = rejected else {
+            self.runs.remove(&(partition.clone(), stage));
+            return;
+        };
+        let run = self
+            .runs
+            .entry((partition.clone(), stage))
+            .or_insert(Run { reason, length: 0 });
+        if run.reason != reason {
+            *run = Run { reason, length: 0 };
+        }
+        run.length += 1;
+        if many || run.length >= RUN {
+            self.holding.insert(topic.clone());
+            self.tripped.push(topic.clone());
+        }
+    }
+}
+
+/// Whether a rejection at the destination says something of the mapping. A customer who is not there, or a record that keeps
+/// failing, does not.
+fn tells_of_the_mapping(reason: Rejection) -> bool {
+    match reason {
+        Rejection::InvalidJson
+        | Rejection::InvalidUtf8
+        | Rejection::TooDeep
+        | Rejection::TooLarge
+        | Rejection::FormatMismatch
+        | Rejection::InvalidEnvelope
+        | Rejection::MappingFailed
+        | Rejection::MissingField
+        | Rejection::MissingCustomer
+        | Rejection::IllegalField
+        | Rejection::ItemTooLarge
+        | Rejection::MixedVersions
+        | Rejection::ProcessDied
+        | Rejection::RefusedByApi => true,
+        Rejection::UnknownCustomer | Rejection::RetriesExhausted => false,
+    }
+}
+
+impl Share {
+    fn push(&mut self, rejected: bool) {
+        if self.last.len() == WINDOW && self.last.pop_front() == Some(true) {
+            self.rejected -= 1;
+        }
+        self.last.push_back(rejected);
+        self.rejected += usize::from(rejected);
+    }
+
+    fn is_too_much(&self) -> bool {
+        self.last.len() >= JUDGED_FROM && self.rejected * ONE_IN >= self.last.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BAD: Option<Rejection> = Some(Rejection::MissingField);
+
+    fn guard() -> DeadLetterGuard {
+        DeadLetterGuard::new(BTreeSet::from([Topic::new("accepted")]))
+    }
+
+    fn shop(partition: i32) -> TopicPartition {
+        TopicPartition::new("shop", partition)
+    }
+
+    /// Counts `records` of which every `nth` is rejected, over four partitions, until the guard trips. How many it took.
+    fn trips_after(
+        records: usize,
+        nth: usize,
+        count: impl Fn(&mut DeadLetterGuard, &TopicPartition, bool),
+    ) -> Option<usize> {
+        let mut guard = guard();
+        (1..=records).find(|n| {
+            count(
+                &mut guard,
+                &shop(i32::try_from(n % 4).unwrap()),
+                n % nth == 0,
+            );
+            !guard.take_tripped().is_empty()
+        })
+    }
+
+    #[test]
+    fn a_twentieth_trips_from_a_thousand_records_on() {
+        let mapped = |guard: &mut DeadLetterGuard, of: &TopicPartition, bad: bool| {
+            guard.mapped(of, BAD.filter(|_| bad));
+        };
+        assert_eq!(
+            trips_after(20_000, 3, mapped),
+            Some(1_002),
+            "the first rejected one"
+        );
+        assert_eq!(trips_after(20_000, 20, mapped), Some(1_000));
+        assert_eq!(trips_after(50_000, 21, mapped), None);
+        let refused = |guard: &mut DeadLetterGuard, of: &TopicPartition, bad: bool| {
+            guard.ended(of, Some(Rejection::RefusedByApi).filter(|_| bad));
+        };
+        assert_eq!(trips_after(20_000, 20, refused), Some(1_000));
+        let unknown = |guard: &mut DeadLetterGuard, of: &TopicPartition, bad: bool| {
+            guard.ended(of, Some(Rejection::UnknownCustomer).filter(|_| bad));
+        };
+        assert_eq!(trips_after(20_000, 2, unknown), None);
+    }
+
+    #[test]
+    fn only_the_last_records_count() {
+        let mut guard = guard();
+        for n in 0..40_000 {
+            guard.mapped(&shop(0), BAD.filter(|_| n % 25 == 0));
+        }
+        assert_eq!(guard.take_tripped(), [], "4 %");
+        for n in 0..3_000 {
+            guard.mapped(&shop(0), BAD.filter(|_| n % 5 == 0));
+        }
+        assert_eq!(
+            guard.take_tripped(),
+            [Topic::new("shop")],
+            "a fifth of late"
+        );
+    }
+
+    #[test]
+    fn a_hundred_in_a_row_of_one_partition_for_one_reason_trip() {
+        let mut guard = guard();
+        for _ in 0..99 {
+            guard.mapped(&shop(0), BAD);
+            guard.mapped(&shop(1), BAD);
+        }
+        guard.mapped(&shop(1), Some(Rejection::InvalidJson));
+        guard.mapped(&shop(1), BAD);
+        assert_eq!(guard.take_tripped(), []);
+        guard.mapped(&shop(0), None);
+        guard.mapped(&shop(0), BAD);
+        assert_eq!(guard.take_tripped(), [], "a good one in between");
+        for _ in 0..99 {
+            guard.mapped(&shop(0), BAD);
+        }
+        assert_eq!(guard.take_tripped(), [Topic::new("shop")]);
+        assert!(guard.is_holding(&Topic::new("shop")));
+    }
+
+    #[test]
+    fn a_release_starts_afresh_and_an_accepted_topic_never_trips() {
+        let mut guard = guard();
+        for _ in 0..500 {
+            guard.mapped(&shop(0), BAD);
+            guard.mapped(&TopicPartition::new("accepted", 0), BAD);
+        }
+        assert_eq!(guard.take_tripped(), [Topic::new("shop")], "once");
+        guard.release(&Topic::new("shop"));
+        for _ in 0..99 {
+            guard.mapped(&shop(0), BAD);
+        }
+        assert!(!guard.is_holding(&Topic::new("shop")));
+        guard.mapped(&shop(0), BAD);
+        assert!(guard.is_holding(&Topic::new("shop")));
+    }
+}

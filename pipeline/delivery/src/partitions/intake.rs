@@ -1,0 +1,202 @@
+//! Partitions come, and their records: admission and charge.
+
+use super::Partitions;
+use super::assignment::Assignment;
+use super::commit_metadata::{self, Ignored, Metadata};
+use super::ledger::Admission;
+use super::receipts::Receipt;
+use super::record::RecordState;
+use super::settle::KeptBack;
+use crate::charge::{Charge, Gate};
+use crate::fact::{Fact, Settlement};
+use crate::invariant::Invariant;
+use crate::port::{Committed, RecordId};
+use crate::turn::Turn;
+use ingest_model::outcome::{SkipReason, Verdict};
+use ingest_model::record::{Epoch, Record, TopicPartition};
+use ingest_model::repeat::ChangeKey;
+
+/// What a record costs besides its bytes and operations: its states, its place in lanes and ledgers.
+const RECORD_OVERHEAD: u64 = 800;
+
+/// What became of a record that came in.
+#[derive(Debug)]
+pub(crate) enum Admitted {
+    /// It belongs to nobody here, or was out of order.
+    Ignored,
+    /// It was settled before this process read it.
+    SettledBefore,
+    /// It is settled: the mapping skipped it.
+    Skipped,
+    /// It is rejected. What keeps its letter back, if something does.
+    Rejected(Charge, Option<KeptBack>),
+    /// It is open until this many operations have ended.
+    Open(Charge, RecordId),
+}
+
+impl Partitions {
+    /// Whether an assignment that begins is news: `None` if it is not, else the epoch of an older one that ends.
+    pub(crate) fn is_news(
+        &self,
+        partition: &TopicPartition,
+        epoch: Epoch,
+    ) -> Option<Option<Epoch>> {
+        match self.epoch(partition) {
+            Some(known) if known >= epoch => None,
+            older => Some(older),
+        }
+    }
+
+    /// A partition is this process's from now on, with what its former owner settled above its last commit.
+    pub(crate) fn assign(
+        &mut self,
+        turn: &mut Turn,
+        partition: &TopicPartition,
+        epoch: Epoch,
+        committed: Option<&Committed>,
+    ) {
+        let assignment = match committed {
+            None => Assignment::new(epoch),
+            Some(committed) => recall(turn, partition, epoch, committed),
+        };
+        self.assignments.insert(partition.clone(), assignment);
+        self.pauses_changed = true;
+    }
+
+    /// A record comes in. `operations` is what the operations that it led to cost, in bytes.
+    pub(crate) fn admit(
+        &mut self,
+        turn: &mut Turn,
+        record: Record,
+        epoch: Epoch,
+        event_ms: Option<i64>,
+        (verdict, operations): (&Verdict, u64),
+    ) -> Admitted {
+        let Some(assignment) = self.assignments.get_mut(&record.position.partition) else {
+            return Admitted::Ignored; // left to the owner, who reads it again
+        };
+        if assignment.epoch == epoch {
+            assignment.former.seal();
+            if assignment.drain.is_some() {
+                return Admitted::Ignored;
+            }
+        }
+        let Some((ledger, live)) = assignment.life(epoch) else {
+            return Admitted::Ignored;
+        };
+        let partition = &record.position.partition;
+        let offset = record.position.offset;
+        let vouched = ledger.vouch(offset, record.timestamp_ms);
+        let admission = ledger.admit(offset, record.timestamp_ms);
+        turn.check(Invariant::I3, admission != Admission::OutOfOrder);
+        if !vouched {
+            turn.fact(Fact::MetadataIgnored {
+                partition: partition.clone(),
+                why: Ignored::Generation,
+            });
+        }
+        match admission {
+            Admission::Open => {}
+            Admission::SettledBefore => {
+                let settlement = Settlement::Skipped(SkipReason::SettledBefore);
+                settled_unseen(turn, &record, event_ms, settlement);
+                return Admitted::SettledBefore;
+            }
+            Admission::OutOfOrder => return Admitted::Ignored,
+        }
+        let rejected = match verdict {
+            Verdict::Reject(rejected) => Some(rejected),
+            Verdict::Emit(_) | Verdict::Skip(_) => None,
+        };
+        self.guard
+            .mapped(partition, rejected.map(|rejected| rejected.reason));
+        if let Verdict::Skip(reason) = verdict {
+            let settled = ledger.settle(offset);
+            turn.check(Invariant::I3, settled);
+            settled_unseen(turn, &record, event_ms, Settlement::Skipped(*reason));
+            return Admitted::Skipped;
+        }
+        *live += 1;
+        let bytes = u64::try_from(record.payload_bytes()).unwrap_or(u64::MAX);
+        let bytes = bytes
+            .saturating_add(RECORD_OVERHEAD)
+            .saturating_add(operations);
+        let charge = Charge { records: 1, bytes };
+        if self.budget.charge(charge) == Some(Gate::Closed) {
+            self.pauses_changed = true;
+        }
+        let id = RecordId(turn.number());
+        let mut state = RecordState::new(record, epoch, event_ms, charge);
+        state.rejected = rejected.cloned();
+        if let Verdict::Emit(planned) = verdict {
+            state.open = planned.len();
+        }
+        self.records.insert(id, state);
+        if rejected.is_some() {
+            let kept = self.dead_letter(turn, id);
+            return Admitted::Rejected(charge, kept);
+        }
+        Admitted::Open(charge, id)
+    }
+
+    /// The obligation to settle one operation of a record, when the record was admitted.
+    pub(crate) fn oblige(&self, record: RecordId, ordinal: u16, change: ChangeKey) -> Receipt {
+        debug_assert!(self.records.contains_key(&record), "an admitted record");
+        Receipt::new(record, ordinal, change)
+    }
+
+    /// A record was taken in, with all of its operations: it may have ended already, and how far the partition was read
+    /// ahead is looked at.
+    pub(crate) fn taken_in(&mut self, turn: &mut Turn, id: RecordId) -> Option<KeptBack> {
+        let ended = self.records.get(&id).is_some_and(|state| state.open == 0);
+        if ended { self.conclude(turn, id) } else { None }
+    }
+
+    /// Looks how far ahead a partition was read.
+    pub(crate) fn look_ahead(&mut self, partition: &TopicPartition) {
+        let limit = self.commits.limit;
+        if let Some(assignment) = self.assignments.get_mut(partition) {
+            self.pauses_changed |= assignment.room.look(&assignment.ledger, limit);
+        }
+    }
+}
+
+/// A new assignment with what its former owner settled above its last commit.
+fn recall(
+    turn: &mut Turn,
+    partition: &TopicPartition,
+    epoch: Epoch,
+    Committed { offset, metadata }: &Committed,
+) -> Assignment {
+    let decoded = match metadata {
+        Metadata::None => return Assignment::committed_at(epoch, *offset),
+        Metadata::Text(text) => commit_metadata::decode(partition, *offset, text),
+        Metadata::Unreadable => Err(Ignored::Foreign),
+    };
+    match decoded {
+        Ok(restored) => {
+            turn.fact(Fact::MetadataRestored {
+                partition: partition.clone(),
+                records: restored.offsets(),
+            });
+            Assignment::restored(epoch, restored)
+        }
+        Err(why) => {
+            turn.fact(Fact::MetadataIgnored {
+                partition: partition.clone(),
+                why,
+            });
+            Assignment::committed_at(epoch, *offset)
+        }
+    }
+}
+
+/// A record that never was charged is settled.
+fn settled_unseen(turn: &mut Turn, record: &Record, event_ms: Option<i64>, settlement: Settlement) {
+    turn.fact(Fact::Settled {
+        topic: record.position.partition.topic.clone(),
+        settlement,
+        event_ms,
+        record_ms: record.timestamp_ms,
+    });
+}

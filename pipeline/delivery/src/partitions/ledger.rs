@@ -1,0 +1,468 @@
+//! Offset accounting of one epoch of a partition: one life of its log, within one assignment.
+//!
+//! The ledger is the only source of commits. It holds the offsets that are not settled; everything between the first
+//! offset it saw and the last that is not among them is settled. The frontier is the lowest unsettled offset, or the one
+//! after the last if none is: it can only name what is contiguous, whatever the order in which records settle. Gaps in the
+//! offsets (compaction, transactions) are no concern, because only admitted offsets are waited for.
+//!
+//! What a former owner settled above its last commit is known from that commit's text ([`super::commit_metadata`]): those
+//! offsets are settled as soon as they are read.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::commit_metadata::{Restored, Run};
+use ingest_model::record::Offset;
+
+/// Offsets of one partition and epoch: what is open, and how far a commit may go.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    /// Open offsets with the time of their records, epoch milliseconds.
+    open: BTreeMap<Offset, Option<i64>>,
+    last: Option<Offset>,
+    /// Where reading begins, if that is to be committed before the first record comes.
+    start: Option<Offset>,
+    settled: u64,
+    /// Where reading was to begin, if that was committed.
+    committed: Option<Offset>,
+    /// Settled by a former owner and not read again yet.
+    restored: VecDeque<Run>,
+    /// Settled by a former owner, and passed without being read: they do not stand in the log any more.
+    passed: Vec<Run>,
+    /// Offsets without a record that are passed as soon as the records before them are admitted.
+    empty: Option<Run>,
+    /// The offset and time that vouch for `restored`, until the first record is read.
+    voucher: Option<(Offset, Option<i64>)>,
+}
+
+/// What became of an offset that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// It is open from now on.
+    Open,
+    /// A former owner has settled it: nothing is to be done.
+    SettledBefore,
+    /// It does not follow the last one: a broken source.
+    OutOfOrder,
+}
+
+impl Ledger {
+    /// A ledger of a life that begins at this offset, whatever was committed before.
+    #[must_use]
+    pub fn beginning_at(start: Offset) -> Self {
+        Self {
+            start: Some(start),
+            ..Self::default()
+        }
+    }
+
+    /// A ledger of a partition that is read from a committed offset on.
+    #[must_use]
+    pub fn committed_at(offset: Offset) -> Self {
+        Self {
+            committed: Some(offset),
+            ..Self::default()
+        }
+    }
+
+    /// A ledger that knows what a former owner settled.
+    #[must_use]
+    pub fn restored(restored: Restored) -> Self {
+        Self {
+            committed: Some(restored.frontier),
+            restored: restored.runs.into(),
+            voucher: Some((restored.frontier, restored.stamp)),
+            ..Self::default()
+        }
+    }
+
+    /// Compares the first record read with the one that the former owner's commit was about. `false` if it is another: then
+    /// what was restored belongs to another life of the topic, and is forgotten.
+    pub fn vouch(&mut self, offset: Offset, stamp: Option<i64>) -> bool {
+        let Some((frontier, expected)) = self.voucher.take() else {
+            return true;
+        };
+        let other_record = offset == frontier && expected.is_some() && expected != stamp;
+        if offset < frontier || other_record {
+            self.restored.clear();
+            return false;
+        }
+        true
+    }
+
+    /// Takes an offset in; `stamp` is its record's time, epoch milliseconds.
+    pub fn admit(&mut self, offset: Offset, stamp: Option<i64>) -> Admission {
+        if self.last.is_some_and(|last| offset <= last) {
+            return Admission::OutOfOrder;
+        }
+        self.pass(offset);
+        self.last = Some(offset);
+        let before = self
+            .restored
+            .front()
+            .is_some_and(|(from, _)| *from <= offset);
+        if before {
+            self.settled += 1;
+        } else {
+            self.open.insert(offset, stamp);
+        }
+        self.pass_empty();
+        if before {
+            Admission::SettledBefore
+        } else {
+            Admission::Open
+        }
+    }
+
+    /// These records, from the first to before the second, were deleted before they were read. How many of them nobody had
+    /// settled: those are lost.
+    pub fn vanish(&mut self, from: Offset, to: Offset) -> u64 {
+        let last = Offset(to.0 - 1);
+        let shared = |run: &Run| {
+            let (first, end) = (run.0.max(from), run.1.min(last));
+            if first <= end {
+                first.0.abs_diff(end.0) + 1
+            } else {
+                0
+            }
+        };
+        let settled: u64 = self.passed.iter().chain(&self.restored).map(shared).sum();
+        let before = self.empty.filter(|(_, end)| end.next() == from);
+        self.empty = Some((before.map_or(from, |(first, _)| first), last));
+        self.pass_empty();
+        to.0.abs_diff(from.0).saturating_sub(settled)
+    }
+
+    /// Passes offsets that hold no record, if the records before them are all here.
+    fn pass_empty(&mut self) {
+        let next = self
+            .last
+            .map(Offset::next)
+            .or(self.start)
+            .or(self.committed);
+        if let Some((from, last)) = self.empty.filter(|(from, _)| next == Some(*from)) {
+            debug_assert!(from <= last, "a gap has an offset");
+            self.empty = None;
+            self.pass(last.next());
+            self.last = Some(last);
+        }
+    }
+
+    /// What a former owner settled below this offset and what is not read now is not read any more.
+    fn pass(&mut self, offset: Offset) {
+        let unread = self.last.map(Offset::next);
+        while let Some((first, last)) = self.restored.front_mut() {
+            if *first >= offset {
+                break;
+            }
+            let from = unread.map_or(*first, |unread| unread.max(*first));
+            let to = (*last).min(Offset(offset.0 - 1));
+            if from <= to {
+                self.passed.push((from, to));
+            }
+            if *last >= offset {
+                // What was passed is no longer ahead: it would be counted twice.
+                *first = offset;
+                break;
+            }
+            self.restored.pop_front();
+        }
+    }
+
+    /// Marks an offset settled. `false` if it is not open: settled twice, or never admitted.
+    pub fn settle(&mut self, offset: Offset) -> bool {
+        let was_open = self.open.remove(&offset).is_some();
+        self.settled += u64::from(was_open);
+        was_open
+    }
+
+    /// The offset a commit may name: all admitted offsets below it are settled. `None` before the first record, but for the
+    /// beginning of a new life.
+    #[must_use]
+    pub fn frontier(&self) -> Option<Offset> {
+        match self.open.first_key_value() {
+            Some((lowest, _)) => Some(*lowest),
+            None => self.last.map(Offset::next).or(self.start),
+        }
+    }
+
+    /// The offset after the last that was admitted.
+    #[must_use]
+    pub fn read_to(&self) -> Option<Offset> {
+        self.last.map(Offset::next)
+    }
+
+    /// The time of the record at the frontier, epoch milliseconds, if a record is open there.
+    #[must_use]
+    pub fn frontier_stamp(&self) -> Option<i64> {
+        *self.open.first_key_value()?.1
+    }
+
+    /// Settled offsets at or above the frontier, as ascending runs that do not touch; gaps in the offsets count as settled.
+    pub fn settled_above(&self) -> impl Iterator<Item = Run> {
+        let after_last = self.last.map(Offset::next);
+        let next_open = self
+            .open
+            .keys()
+            .skip(1)
+            .copied()
+            .chain(after_last)
+            .map(|offset| Offset(offset.0 - 1));
+        let read = self
+            .open
+            .keys()
+            .map(|offset| offset.next())
+            .zip(next_open)
+            .filter(|(first, last)| first <= last);
+        let unread = self.restored.iter().filter_map(move |(first, last)| {
+            let first = after_last.map_or(*first, |unread| unread.max(*first));
+            (first <= *last).then_some((first, *last))
+        });
+        Joined {
+            runs: read.chain(unread),
+            ahead: None,
+        }
+    }
+
+    /// How many offsets lie between the frontier and the last one read, both included; none if all that was read is settled.
+    #[must_use]
+    pub fn span(&self) -> u64 {
+        let lowest = self.open.first_key_value().map(|(lowest, _)| lowest);
+        lowest
+            .zip(self.last)
+            .map_or(0, |(lowest, last)| last.0.abs_diff(lowest.0) + 1)
+    }
+
+    /// How many offsets are open.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open.len()
+    }
+
+    /// How many were settled in this epoch.
+    #[must_use]
+    pub fn settled(&self) -> u64 {
+        self.settled
+    }
+
+    /// Whether any offset below this one is open: the audit's own question.
+    #[must_use]
+    pub fn has_open_below(&self, offset: Offset) -> bool {
+        self.open.range(..offset).next().is_some()
+    }
+}
+
+/// Runs of which those that touch are one.
+struct Joined<I> {
+    runs: I,
+    ahead: Option<Run>,
+}
+
+impl<I: Iterator<Item = Run>> Iterator for Joined<I> {
+    type Item = Run;
+
+    fn next(&mut self) -> Option<Run> {
+        let (first, mut last) = self.ahead.take().or_else(|| self.runs.next())?;
+        for run in self.runs.by_ref() {
+            if last.next() < run.0 {
+                self.ahead = Some(run);
+                break;
+            }
+            last = last.max(run.1);
+        }
+        Some((first, last))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn runs(ledger: &Ledger) -> Vec<(i64, i64)> {
+        ledger
+            .settled_above()
+            .map(|(first, last)| (first.0, last.0))
+            .collect()
+    }
+
+    fn restored(frontier: i64, stamp: Option<i64>, runs: &[(i64, i64)]) -> Ledger {
+        Ledger::restored(Restored {
+            frontier: Offset(frontier),
+            stamp,
+            runs: runs
+                .iter()
+                .map(|(first, last)| (Offset(*first), Offset(*last)))
+                .collect(),
+        })
+    }
+
+    #[test]
+    fn nothing_to_commit_before_the_first_record() {
+        assert_eq!(Ledger::default().frontier(), None);
+    }
+
+    #[test]
+    fn of_what_vanished_a_former_owner_may_have_settled_some() {
+        let mut ledger = restored(10, Some(1), &[(12, 13), (20, 29), (50, 59)]);
+        assert!(ledger.vouch(Offset(40), None));
+        assert_eq!(ledger.admit(Offset(40), None), Admission::Open);
+        assert_eq!(ledger.vanish(Offset(10), Offset(40)), 30 - 12);
+        assert_eq!(ledger.admit(Offset(55), None), Admission::SettledBefore);
+        assert_eq!(ledger.admit(Offset(60), None), Admission::Open);
+        assert_eq!(ledger.vanish(Offset(56), Offset(60)), 0);
+        assert_eq!(ledger.vanish(Offset(41), Offset(55)), 14 - 5);
+        assert_eq!(ledger.frontier(), Some(Offset(40)));
+    }
+
+    #[test]
+    fn a_run_that_begins_in_what_vanished_is_counted_once() {
+        let mut ledger = restored(5, Some(1), &[(10, 20)]);
+        assert!(ledger.vouch(Offset(15), None));
+        assert_eq!(ledger.admit(Offset(15), None), Admission::SettledBefore);
+        assert_eq!(runs(&ledger), [(16, 20)]);
+        assert_eq!(ledger.vanish(Offset(5), Offset(15)), 10 - 5);
+        assert_eq!(ledger.admit(Offset(18), None), Admission::SettledBefore);
+        assert_eq!(ledger.vanish(Offset(16), Offset(18)), 0);
+        assert_eq!(ledger.admit(Offset(21), None), Admission::Open);
+        assert_eq!(ledger.vanish(Offset(19), Offset(21)), 0);
+        assert_eq!(ledger.settled(), 2);
+    }
+
+    #[test]
+    fn what_vanished_in_two_parts_is_passed_as_one() {
+        let mut ledger = Ledger::committed_at(Offset(5));
+        assert_eq!(ledger.vanish(Offset(6), Offset(10)), 4);
+        assert_eq!(ledger.vanish(Offset(10), Offset(20)), 10);
+        assert_eq!(ledger.frontier(), None, "5 is on its way");
+        assert_eq!(ledger.admit(Offset(5), None), Admission::Open);
+        assert!(ledger.settle(Offset(5)));
+        assert_eq!(ledger.frontier(), Some(Offset(20)));
+    }
+
+    #[test]
+    fn the_frontier_passes_what_vanished_when_all_before_it_is_here() {
+        let mut ledger = Ledger::committed_at(Offset(5));
+        assert_eq!(ledger.frontier(), None);
+        assert_eq!(ledger.vanish(Offset(7), Offset(20)), 13);
+        assert_eq!(ledger.frontier(), None, "5 and 6 are on their way");
+        assert_eq!(ledger.admit(Offset(5), None), Admission::Open);
+        assert_eq!(ledger.admit(Offset(6), None), Admission::Open);
+        assert!(ledger.settle(Offset(5)));
+        assert_eq!(runs(&ledger), [(7, 19)]);
+        assert!(ledger.settle(Offset(6)));
+        assert_eq!(ledger.frontier(), Some(Offset(20)));
+        let mut ledger = Ledger::committed_at(Offset(5));
+        assert_eq!(ledger.vanish(Offset(5), Offset(20)), 15);
+        assert_eq!(
+            ledger.frontier(),
+            Some(Offset(20)),
+            "nothing was left to read"
+        );
+    }
+
+    #[test]
+    fn a_new_life_is_committed_from_its_first_offset_on() {
+        let mut ledger = Ledger::beginning_at(Offset(0));
+        assert_eq!(ledger.frontier(), Some(Offset(0)));
+        assert_eq!(runs(&ledger), []);
+        assert_eq!(ledger.admit(Offset(3), None), Admission::Open);
+        assert_eq!(ledger.frontier(), Some(Offset(3)), "no record below it");
+    }
+
+    #[test]
+    fn a_slow_record_holds_the_frontier() {
+        let mut ledger = Ledger::default();
+        for n in 5..8 {
+            assert_eq!(ledger.admit(Offset(n), None), Admission::Open);
+        }
+        assert!(ledger.settle(Offset(6)));
+        assert!(ledger.settle(Offset(7)));
+        assert_eq!(ledger.frontier(), Some(Offset(5)));
+        assert_eq!(runs(&ledger), [(6, 7)]);
+        assert!(ledger.settle(Offset(5)));
+        assert_eq!(ledger.frontier(), Some(Offset(8)));
+        assert_eq!(runs(&ledger), []);
+        assert!(!ledger.settle(Offset(5)), "settled once");
+    }
+
+    #[test]
+    fn offsets_only_rise() {
+        let mut ledger = Ledger::default();
+        assert_eq!(ledger.admit(Offset(5), None), Admission::Open);
+        assert_eq!(ledger.admit(Offset(5), None), Admission::OutOfOrder);
+        assert_eq!(ledger.admit(Offset(4), None), Admission::OutOfOrder);
+    }
+
+    #[test]
+    fn what_a_former_owner_settled_is_settled_when_read() {
+        let mut ledger = restored(5, Some(1), &[(7, 8), (20, 29)]);
+        assert!(ledger.vouch(Offset(5), Some(1)));
+        assert_eq!(ledger.admit(Offset(5), Some(1)), Admission::Open);
+        assert_eq!(runs(&ledger), [(7, 8), (20, 29)]);
+        assert_eq!(ledger.admit(Offset(6), None), Admission::Open);
+        assert_eq!(ledger.admit(Offset(7), None), Admission::SettledBefore);
+        assert_eq!(runs(&ledger), [(7, 8), (20, 29)]);
+        assert_eq!(ledger.admit(Offset(8), None), Admission::SettledBefore);
+        assert_eq!(ledger.admit(Offset(9), None), Admission::Open);
+        assert!(ledger.settle(Offset(6)));
+        assert!(ledger.settle(Offset(9)));
+        assert_eq!(ledger.frontier(), Some(Offset(5)));
+        assert_eq!(runs(&ledger), [(6, 9), (20, 29)]);
+        assert!(ledger.settle(Offset(5)));
+        assert_eq!(ledger.frontier(), Some(Offset(10)));
+        assert_eq!(runs(&ledger), [(20, 29)]);
+    }
+
+    #[test]
+    fn another_record_at_the_offset_voids_what_was_restored() {
+        for (offset, stamp, good) in [
+            (5, Some(1), true),
+            (5, Some(2), false),
+            (4, Some(1), false),
+            (6, Some(9), true),
+        ] {
+            let mut ledger = restored(5, Some(1), &[(7, 8)]);
+            assert_eq!(ledger.vouch(Offset(offset), stamp), good);
+            assert_eq!(ledger.settled_above().count(), usize::from(good));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_frontier_is_contiguous_in_any_order(
+            gaps in prop::collection::vec(1_i64..4, 1..60),
+            order in prop::collection::vec(any::<prop::sample::Index>(), 0..60),
+        ) {
+            let mut ledger = Ledger::default();
+            let mut offset = 0;
+            let mut open: Vec<i64> = Vec::new();
+            for gap in gaps {
+                offset += gap;
+                prop_assert_eq!(ledger.admit(Offset(offset), None), Admission::Open);
+                open.push(offset);
+            }
+            let all = open.clone();
+            let mut before = ledger.frontier();
+            for index in order {
+                if open.is_empty() {
+                    break;
+                }
+                let settled = open.remove(index.index(open.len()));
+                prop_assert!(ledger.settle(Offset(settled)));
+                let expected = open.iter().min().copied().unwrap_or(offset + 1);
+                prop_assert_eq!(ledger.frontier(), Some(Offset(expected)));
+                prop_assert!(!ledger.has_open_below(Offset(expected)));
+                prop_assert!(ledger.frontier() >= before, "it never goes back");
+                before = ledger.frontier();
+                let above = runs(&ledger);
+                for one in &all {
+                    let in_runs = above.iter().any(|(first, last)| first <= one && one <= last);
+                    prop_assert_eq!(in_runs, *one > expected && !open.contains(one));
+                }
+                prop_assert!(above.windows(2).all(|pair| pair[0].1 + 1 < pair[1].0), "{:?}", above);
+            }
+            prop_assert_eq!(ledger.open(), open.len());
+        }
+    }
+}

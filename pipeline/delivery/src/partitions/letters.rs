@@ -1,0 +1,458 @@
+//! Letters: they leave for the dead-letter topic or the hold topic, and wait where that takes none.
+//!
+//! A letter that fails for a cause that passes is sent again after a moment, quietly, unless that goes on for too long. What
+//! needs a person is a hold. A topic that is missing or forbidden takes no letter at all: all of them wait, and one at a time
+//! is tried, until one is taken. A letter that is refused for what it is (its size) waits alone, and the others pass.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::time::{Duration, Instant};
+
+use super::Partitions;
+use super::record::RecordState;
+use super::settle::KeptBack;
+use crate::fact::Settlement;
+use crate::hold::LetterTopic;
+use crate::port::{Effect, LetterId, RecordId};
+use crate::turn::Turn;
+use ingest_model::outcome::{Held, HeldBy, HoldCause, Rejection};
+use ingest_model::record::Topic;
+use ingest_model::trouble::{Trouble, TroubleKind};
+
+/// Letters that fail for so long need a person, whatever the cause.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Letters that are not settled, and what their topics are known to refuse.
+#[derive(Debug, Default)]
+pub(super) struct Letters {
+    topics: BTreeMap<LetterTopic, State>,
+    /// Letters that are sent at a time.
+    timers: BTreeSet<(Instant, RecordId)>,
+}
+
+/// What is known of one topic.
+#[derive(Debug, Default)]
+struct State {
+    /// Letters that left and are not acknowledged.
+    open: usize,
+    /// It takes none.
+    closed: bool,
+    /// Since when letters have failed without one that was taken.
+    failing: Option<Instant>,
+    /// Letters that were refused for what they are.
+    refused: BTreeSet<RecordId>,
+    /// Whose letter was tried last.
+    tried: Option<RecordId>,
+}
+
+impl Letters {
+    /// A letter that had left is acknowledged, was refused, or concerns nobody any more.
+    pub(super) fn ended(&mut self, to: LetterTopic) {
+        let topic = self.of(to);
+        topic.open = topic.open.saturating_sub(1);
+    }
+
+    /// Whether a letter waits because of its topic.
+    fn waits(&self, to: LetterTopic, id: RecordId) -> bool {
+        self.topics
+            .get(&to)
+            .is_some_and(|topic| topic.closed || topic.refused.contains(&id))
+    }
+
+    /// A record is gone.
+    pub(super) fn forget(&mut self, id: RecordId) {
+        for topic in self.topics.values_mut() {
+            topic.refused.remove(&id);
+        }
+    }
+
+    fn of(&mut self, to: LetterTopic) -> &mut State {
+        self.topics.entry(to).or_default()
+    }
+}
+
+/// What the answer to a letter means for the hold of its topic.
+#[derive(Debug)]
+pub(crate) enum Answered {
+    /// Nothing.
+    Nothing,
+    /// The topic takes no letter, or not this one.
+    Refused(LetterTopic, Trouble),
+    /// It was taken.
+    Taken {
+        to: LetterTopic,
+        /// The topic took none before.
+        was_closed: bool,
+        /// This one was refused before.
+        was_refused: bool,
+        /// No other is refused for what it is.
+        done: bool,
+    },
+}
+
+/// What came of the wish to try a letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Try {
+    /// One is tried.
+    Tried,
+    /// One that left before is tried by the client all the time.
+    UnderWay,
+    /// None waits.
+    NoneWaits,
+}
+
+impl Partitions {
+    /// The letter of a record leaves, unless its topic takes none or another member may have written it meanwhile.
+    pub(super) fn send_letter(&mut self, turn: &mut Turn, id: RecordId) {
+        let to = self.records.get(&id).and_then(RecordState::letter_topic);
+        let Some(to) = to else {
+            return;
+        };
+        if self.letters.waits(to, id) {
+            self.keep_letter(turn, id);
+        } else if self.is_membership_in_doubt() {
+            self.send_letter_later(turn, id);
+        } else {
+            self.dispatch_letter(turn, id, to);
+        }
+    }
+
+    fn send_letter_later(&mut self, turn: &Turn, id: RecordId) {
+        if let Some(state) = self.records.get_mut(&id) {
+            let at = turn.now + self.settings.letter_retry;
+            state.letter_at = Some(at);
+            self.letters.timers.insert((at, id));
+        }
+    }
+
+    /// Letters whose pause is over leave. Those that wait for their topics all the same.
+    pub(crate) fn send_due_letters(&mut self, turn: &mut Turn) -> Vec<KeptBack> {
+        let mut kept = Vec::new();
+        while let Some((at, id)) = self.letters.timers.first().copied() {
+            if at > turn.now {
+                break;
+            }
+            self.letters.timers.pop_first();
+            // It may have left meanwhile.
+            let state = self.records.get(&id);
+            if state.is_some_and(|state| state.letter_at == Some(at)) {
+                kept.extend(self.dead_letter(turn, id));
+            }
+        }
+        kept
+    }
+
+    /// When the next letter is to leave that waits for a time.
+    pub(crate) fn next_letter(&self) -> Option<Instant> {
+        self.letters.timers.first().map(|(at, _)| *at)
+    }
+
+    /// A letter waits, and its record with it; that of a partition that is handed back is left to the next owner. One of a
+    /// former life has the time of the drain: nobody else can read it.
+    pub(super) fn keep_letter(&mut self, turn: &mut Turn, id: RecordId) {
+        let Some(state) = self.records.get_mut(&id) else {
+            return;
+        };
+        state.letter_at = None;
+        if let Some(to) = state.letter.take() {
+            self.letters.ended(to);
+        }
+        let leaves = self
+            .assignments
+            .get(state.partition())
+            .is_none_or(|assignment| assignment.drain.is_some());
+        if leaves && !self.is_of_former_life(id) {
+            self.release(turn, id);
+        }
+    }
+
+    fn dispatch_letter(&mut self, turn: &mut Turn, id: RecordId, to: LetterTopic) {
+        let Some(state) = self.records.get_mut(&id) else {
+            return;
+        };
+        state.letter_at = None;
+        if state.letter.is_none() {
+            state.letter = Some(to);
+            self.letters.of(to).open += 1;
+        }
+        let (letter, record) = (LetterId(id), state.record.clone());
+        let attempts = state.attempts;
+        match (to, state.diverted.clone(), state.rejected.clone()) {
+            (LetterTopic::Held, Some(held), _) => turn.effect(Effect::Divert {
+                letter,
+                record,
+                held,
+                attempts,
+            }),
+            (LetterTopic::Dead, _, Some(rejected)) => turn.effect(Effect::DeadLetter {
+                letter,
+                record,
+                rejected,
+                attempts,
+            }),
+            (LetterTopic::Held, None, _) | (LetterTopic::Dead, _, None) => {}
+        }
+    }
+
+    /// A letter was answered. One that was taken settles its record.
+    pub(crate) fn letter_answered(
+        &mut self,
+        turn: &mut Turn,
+        letter: LetterId,
+        result: Result<(), Trouble>,
+    ) -> Answered {
+        let LetterId(id) = letter;
+        let Some(state) = self.records.get_mut(&id) else {
+            return Answered::Nothing;
+        };
+        let Some(to) = state.letter else {
+            return Answered::Nothing;
+        };
+        state.acknowledged = result.is_ok();
+        if let Err(trouble) = result {
+            return self.letter_failed(turn, id, to, trouble);
+        }
+        let settlement = match (to, &state.diverted, &state.rejected) {
+            (LetterTopic::Held, Some(held), _) => Settlement::Diverted(held.by),
+            (LetterTopic::Dead, _, Some(rejected)) => Settlement::DeadLettered(rejected.reason),
+            (LetterTopic::Held, None, _) | (LetterTopic::Dead, _, None) => {
+                return Answered::Nothing;
+            }
+        };
+        let answered = self.letter_taken(turn, id, to);
+        self.complete(turn, id, settlement);
+        answered
+    }
+
+    fn letter_failed(
+        &mut self,
+        turn: &mut Turn,
+        id: RecordId,
+        to: LetterTopic,
+        trouble: Trouble,
+    ) -> Answered {
+        let topic = self.letters.of(to);
+        let since = *topic.failing.get_or_insert(turn.now);
+        match reach_of(trouble.kind) {
+            Reach::Topic => topic.closed = true,
+            Reach::Letter => {
+                topic.refused.insert(id);
+            }
+            Reach::Passing if turn.now >= since + PATIENCE => topic.closed = true,
+            Reach::Passing => {}
+        }
+        if self.letters.waits(to, id) {
+            self.keep_letter(turn, id);
+            Answered::Refused(to, trouble)
+        } else {
+            self.send_letter_later(turn, id);
+            Answered::Nothing
+        }
+    }
+
+    /// A topic has taken a letter: it takes others, too.
+    fn letter_taken(&mut self, turn: &mut Turn, id: RecordId, to: LetterTopic) -> Answered {
+        let topic = self.letters.of(to);
+        topic.failing = None;
+        let was_closed = std::mem::take(&mut topic.closed);
+        let was_refused = topic.refused.remove(&id);
+        let done = topic.refused.is_empty();
+        if was_closed {
+            self.let_letters_go(turn, to);
+        }
+        Answered::Taken {
+            to,
+            was_closed,
+            was_refused,
+            done,
+        }
+    }
+
+    /// What the brokers say of letters that do not come back. `true` if any is under way: its topic takes none.
+    pub(crate) fn letters_are_stuck(&mut self, to: LetterTopic) -> bool {
+        let topic = self.letters.of(to);
+        let stuck = topic.open > 0;
+        topic.closed |= stuck;
+        stuck
+    }
+
+    /// One letter of a topic that refuses them is tried. If none waits, nothing keeps the topic from being tried with the next.
+    pub(crate) fn try_letter(&mut self, turn: &mut Turn, to: LetterTopic) -> Try {
+        let topic = self.letters.of(to);
+        if topic.closed && topic.open > 0 {
+            return Try::UnderWay;
+        }
+        let next = if topic.closed {
+            self.letters_of(to).first().copied()
+        } else {
+            let after = topic.tried.map_or(Bound::Unbounded, Bound::Excluded);
+            let mut after = topic.refused.range((after, Bound::Unbounded));
+            after.next().or_else(|| topic.refused.first()).copied()
+        };
+        let Some(id) = next else {
+            self.letters.of(to).closed = false;
+            return Try::NoneWaits;
+        };
+        self.letters.of(to).tried = Some(id);
+        self.dispatch_letter(turn, id, to);
+        Try::Tried
+    }
+
+    /// A person ended the hold: what waited leaves.
+    pub(crate) fn send_waiting_letters(&mut self, turn: &mut Turn, to: LetterTopic) {
+        let topic = self.letters.of(to);
+        topic.closed = false;
+        topic.refused.clear();
+        topic.failing = Some(turn.now);
+        self.let_letters_go(turn, to);
+    }
+
+    /// Letters of a topic that wait leave in the order of their records.
+    fn let_letters_go(&mut self, turn: &mut Turn, to: LetterTopic) {
+        for id in self.letters_of(to) {
+            let waits = |state: &RecordState| state.letter.is_none();
+            if self.records.get(&id).is_some_and(waits) {
+                self.send_letter(turn, id);
+            }
+        }
+    }
+
+    /// Records whose letters go to that topic, but for those that the guard keeps back; in their order.
+    fn letters_of(&self, to: LetterTopic) -> Vec<RecordId> {
+        self.records.keys_where(|_, state| {
+            let kept = to == LetterTopic::Dead && self.is_kept_back(state);
+            state.letter_topic() == Some(to) && !kept
+        })
+    }
+
+    /// Whether the guard keeps the letter of a rejected record back.
+    fn is_kept_back(&self, state: &RecordState) -> bool {
+        state.letter.is_none() && self.guard.is_holding(&state.partition().topic)
+    }
+
+    /// What keeps the letter of a record back, if something does.
+    pub(super) fn letter_held_by(&self, id: RecordId, state: &RecordState) -> Option<HeldBy> {
+        let to = state.letter_topic()?;
+        if to == LetterTopic::Dead && self.is_kept_back(state) {
+            return Some(HeldBy::Hold(HoldCause::DeadLetterGuard));
+        }
+        let waits = self.letters.waits(to, id);
+        waits.then(|| HeldBy::Hold(to.cause()))
+    }
+
+    /// Whether a topic takes no letter at all.
+    pub(crate) fn is_closed(&self, to: LetterTopic) -> bool {
+        self.letters
+            .topics
+            .get(&to)
+            .is_some_and(|topic| topic.closed)
+    }
+
+    /// Letters that left and are not acknowledged.
+    pub(crate) fn letters_under_way(&self) -> usize {
+        self.letters.topics.values().map(|topic| topic.open).sum()
+    }
+
+    /// A letter that is kept back goes to the hold topic instead.
+    pub(crate) fn set_letter_aside(&mut self, turn: &mut Turn, id: RecordId, by: HeldBy) {
+        let Some(state) = self.records.get_mut(&id) else {
+            return;
+        };
+        let Some(rejected) = &state.rejected else {
+            return;
+        };
+        let keeper = if by == HeldBy::Hold(HoldCause::DeadLetterTopic) {
+            "the dead-letter topic does not take its dead letter".to_owned()
+        } else {
+            let topic = &state.record.position.partition.topic;
+            format!("topic:{topic} keeps its dead letter back")
+        };
+        state.diverted = Some(Held {
+            by,
+            detail: format!(
+                "{keeper}; {}: {}",
+                rejected.reason.as_str(),
+                rejected.detail
+            ),
+            route: rejected.route.clone(),
+        });
+        self.letters.forget(id);
+        self.send_letter(turn, id);
+    }
+
+    // === the guard ===
+
+    /// Topics that tripped the guard since the last call, with the rejections that wait.
+    pub(crate) fn take_tripped(&mut self) -> Vec<(Topic, (u64, Option<Trouble>))> {
+        let tripped = self.guard.take_tripped();
+        self.pauses_changed |= !tripped.is_empty();
+        let seen = |topic: Topic| {
+            let seen = self.waiting_rejections(&topic);
+            (topic, seen)
+        };
+        tripped.into_iter().map(seen).collect()
+    }
+
+    /// The hold of a topic is over: letters that waited leave, and its records are read again.
+    pub(crate) fn release_topic(&mut self, turn: &mut Turn, topic: &Topic) {
+        self.guard.release(topic);
+        let waiting = self.records.keys_where(|_, state| {
+            let concluded = state.open == 0 && state.rejected.is_some();
+            concluded && state.letter.is_none() && state.partition().topic == *topic
+        });
+        for id in waiting {
+            self.send_letter(turn, id);
+        }
+        self.pauses_changed = true;
+    }
+
+    /// The rejection of a topic's letter that waits, the newest, and how many wait.
+    fn waiting_rejections(&self, topic: &Topic) -> (u64, Option<Trouble>) {
+        let waiting = self.records.keys_where(|_, state| {
+            let dead = state.letter_topic() == Some(LetterTopic::Dead);
+            dead && state.partition().topic == *topic
+        });
+        let newest = waiting.last().and_then(|id| self.records.get(id));
+        let rejected = newest.and_then(|state| state.rejected.as_ref());
+        let trouble = rejected.map(|one| rejection(one.reason, &one.detail));
+        (waiting.len() as u64, trouble)
+    }
+}
+
+/// A rejection, as people are told of it. The API's words may quote what was sent; the mapping's quote expressions.
+pub(super) fn rejection(reason: Rejection, detail: &str) -> Trouble {
+    let kind = TroubleKind::Rejected(reason);
+    if reason == Rejection::RefusedByApi {
+        Trouble::new(kind, detail)
+    } else {
+        Trouble::of_machines(kind, detail)
+    }
+}
+
+/// Whom a failure concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Every letter, until a person acts.
+    Topic,
+    /// That letter alone.
+    Letter,
+    /// It passes by itself.
+    Passing,
+}
+
+fn reach_of(kind: TroubleKind) -> Reach {
+    match kind {
+        TroubleKind::UnknownTopic | TroubleKind::NotAuthorized => Reach::Topic,
+        TroubleKind::TooLarge => Reach::Letter,
+        TroubleKind::Refused
+        | TroubleKind::NotResolved
+        | TroubleKind::Tls
+        | TroubleKind::TimedOut
+        | TroubleKind::Lost
+        | TroubleKind::NotConnected
+        | TroubleKind::Status(_)
+        | TroubleKind::Garbled
+        | TroubleKind::Rejected(_)
+        | TroubleKind::Brokers => Reach::Passing,
+    }
+}

@@ -1,0 +1,148 @@
+//! A partition begins a new life while it is held: what its offsets meant before means nothing now.
+//!
+//! The topic was made again, or the log lost its end. The new life gets an epoch, a ledger and commits of its own. What is in
+//! hand of a former life stays, each life with its own ledger: its records stand in Kafka no more, so nobody else can deliver
+//! them. They settle there, and never move the frontier that is committed. When the partition leaves they have the time of
+//! the drain; what is not done by then is lost with the topic, and counted.
+
+use super::Partitions;
+use super::assignment::Assignment;
+use super::ledger::Ledger;
+use crate::fact::Fact;
+use crate::port::RecordId;
+use crate::turn::Turn;
+use ingest_model::batch::OperationId;
+use ingest_model::reading::{Gap, LifeCause};
+use ingest_model::record::{Epoch, Offset, TopicPartition};
+
+/// Former lives without a record in hand that are kept, because records of theirs may still be on their way here.
+const EXPECTED: usize = 8;
+
+/// What is in hand of the former lives of one assignment.
+#[derive(Debug, Default)]
+pub(super) struct FormerLives(Vec<FormerLife>);
+
+#[derive(Debug)]
+struct FormerLife {
+    epoch: Epoch,
+    ledger: Ledger,
+    live: u64,
+}
+
+impl FormerLives {
+    /// Records in hand.
+    pub(super) fn live(&self) -> u64 {
+        self.0.iter().map(|life| life.live).sum()
+    }
+
+    pub(super) fn find(&mut self, epoch: Epoch) -> Option<(&mut Ledger, &mut u64)> {
+        let former = self.0.iter_mut().find(|life| life.epoch == epoch)?;
+        Some((&mut former.ledger, &mut former.live))
+    }
+
+    fn end(&mut self, epoch: Epoch, ledger: Ledger, live: u64) {
+        self.0.push(FormerLife {
+            epoch,
+            ledger,
+            live,
+        });
+        let idle = self.0.iter().filter(|life| life.live == 0).count();
+        if idle > EXPECTED
+            && let Some(oldest) = self.0.iter().position(|life| life.live == 0)
+        {
+            self.0.remove(oldest);
+        }
+    }
+
+    /// A record of the present life has come, so none of a former one follows.
+    pub(super) fn seal(&mut self) {
+        self.0.retain(|life| life.live > 0);
+    }
+}
+
+impl Partitions {
+    /// A held partition begins a new life. Whether its slice of the state topic was being restored; `None` if it is not held, or
+    /// is in that life already.
+    pub(crate) fn begin_life(
+        &mut self,
+        turn: &mut Turn,
+        partition: &TopicPartition,
+        epoch: Epoch,
+        from: Offset,
+        cause: LifeCause,
+    ) -> Option<bool> {
+        let ended = self.assignments.remove(partition)?;
+        if ended.epoch >= epoch {
+            self.assignments.insert(partition.clone(), ended);
+            return None;
+        }
+        let mut former = ended.former;
+        former.end(ended.epoch, ended.ledger, ended.live);
+        let restoring = ended.restoring;
+        let assignment = Assignment {
+            ledger: Ledger::beginning_at(from),
+            former,
+            membership: ended.membership,
+            drain: ended.drain,
+            paused: ended.paused,
+            ..Assignment::new(epoch)
+        };
+        self.assignments.insert(partition.clone(), assignment);
+        self.pauses_changed = true;
+        turn.fact(Fact::LifeBegan {
+            partition: partition.clone(),
+            from,
+            cause,
+        });
+        self.commits.next_at = Some(turn.now);
+        Some(restoring)
+    }
+
+    /// Records were deleted before they were read.
+    pub(crate) fn vanish(
+        &mut self,
+        turn: &mut Turn,
+        partition: &TopicPartition,
+        epoch: Epoch,
+        gap: Gap,
+    ) {
+        let Some(assignment) = self.assignments.get_mut(partition) else {
+            return;
+        };
+        let Some((ledger, _)) = assignment.life(epoch) else {
+            return;
+        };
+        let records = ledger.vanish(gap.from, gap.to);
+        if records > 0 {
+            turn.fact(Fact::Vanished {
+                partition: partition.clone(),
+                gap,
+                records,
+            });
+        }
+    }
+
+    /// Whether the operation carries a record of a former life: nobody else can deliver it.
+    pub(crate) fn is_last_chance(&self, id: OperationId) -> bool {
+        let receipts = self.receipts.of(id).iter();
+        receipts
+            .map(|receipt| receipt.record)
+            .any(|record| self.is_of_former_life(record))
+    }
+
+    pub(super) fn is_of_former_life(&self, id: RecordId) -> bool {
+        self.records.get(&id).is_some_and(|state| {
+            let assignment = self.assignments.get(state.partition());
+            assignment.is_some_and(|assignment| assignment.epoch != state.epoch)
+        })
+    }
+
+    /// The partition leaves now: what is in hand of its former lives is lost with them.
+    pub(super) fn count_lost_lives(&self, turn: &mut Turn, partition: &TopicPartition) {
+        let former = self.assignments.get(partition).map(|one| one.former.live());
+        if let Some(records) = former.filter(|records| *records > 0) {
+            let partition = partition.clone();
+            turn.fact(Fact::LifeCut { partition, records });
+        }
+    }
+}

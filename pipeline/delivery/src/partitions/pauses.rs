@@ -1,0 +1,147 @@
+//! Which partitions are read: pauses, and slices of the state topic that are not restored yet.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::Partitions;
+use crate::charge::{Charge, Gate};
+use crate::fact::Fact;
+use crate::port::Effect;
+use crate::turn::Turn;
+use ingest_model::outcome::Waits;
+use ingest_model::record::{Epoch, TopicPartition};
+
+impl Partitions {
+    /// Tells the source which partitions to deliver records of.
+    pub(crate) fn settle_pauses(&mut self, turn: &mut Turn) {
+        if !std::mem::take(&mut self.pauses_changed) {
+            return;
+        }
+        let closed = self.budget.gate() == Gate::Closed;
+        let (mut pause, mut resume) = (Vec::new(), Vec::new());
+        for (partition, assignment) in &mut self.assignments {
+            if assignment.drain.is_some() {
+                continue;
+            }
+            let rests = closed
+                || assignment.restoring
+                || self.guard.is_holding(&partition.topic)
+                || self.waits.contains_key(partition)
+                || assignment.room.rests();
+            if rests != assignment.paused {
+                assignment.paused = rests;
+                let to = if rests { &mut pause } else { &mut resume };
+                to.push(partition.clone());
+            }
+        }
+        if !pause.is_empty() {
+            turn.effect(Effect::Pause(pause));
+        }
+        if !resume.is_empty() {
+            turn.effect(Effect::Resume(resume));
+        }
+    }
+
+    /// Held work costs that much, and these partitions wait for it.
+    pub(crate) fn set_held(
+        &mut self,
+        turn: &mut Turn,
+        held: Charge,
+        waits: BTreeMap<TopicPartition, Waits>,
+    ) {
+        if self.budget.set_held(held) == Some(Gate::Open) {
+            self.pauses_changed = true;
+        }
+        if waits == self.waits {
+            return;
+        }
+        for (partition, why) in &waits {
+            if !self.waits.contains_key(partition) {
+                turn.fact(Fact::PartitionWaits {
+                    partition: partition.clone(),
+                    why: *why,
+                });
+            }
+        }
+        self.waits = waits;
+        self.pauses_changed = true;
+    }
+
+    /// Partitions that wait for held work, and why.
+    pub(crate) fn waits(&self) -> &BTreeMap<TopicPartition, Waits> {
+        &self.waits
+    }
+
+    /// What is kept beside records takes that many bytes of the budget.
+    pub(crate) fn charge_beside(&mut self, bytes: u64) {
+        if self.budget.set_beside(bytes).is_some() {
+            self.pauses_changed = true;
+        }
+    }
+
+    // === slices of the state topic ===
+
+    /// The slice of a partition is asked for; until it is here, the partition delivers nothing.
+    pub(crate) fn ask_restore(&mut self, turn: &mut Turn, partition: &TopicPartition) {
+        if let Some(assignment) = self.assignments.get_mut(partition) {
+            assignment.restoring = true;
+            assignment.restore_at = None;
+            let epoch = assignment.epoch;
+            let partition = partition.clone();
+            turn.effect(Effect::Restore { partition, epoch });
+        }
+    }
+
+    /// The slice could not be read; it is asked for again after that pause. `false` if nobody waits for it.
+    pub(crate) fn restore_failed(
+        &mut self,
+        turn: &Turn,
+        partition: &TopicPartition,
+        epoch: Epoch,
+        pause: Duration,
+    ) -> bool {
+        let Some(assignment) = self.assignments.get_mut(partition) else {
+            return false;
+        };
+        let waits = assignment.epoch == epoch && assignment.restoring;
+        if waits {
+            assignment.restore_failed = true;
+            assignment.restore_at = Some(turn.now + pause);
+        }
+        waits
+    }
+
+    /// The slice is here. `false` if nobody waits for it.
+    pub(crate) fn restored(&mut self, partition: &TopicPartition, epoch: Epoch) -> bool {
+        let Some(assignment) = self.assignments.get_mut(partition) else {
+            return false;
+        };
+        let waits = assignment.epoch == epoch && assignment.restoring;
+        if waits {
+            assignment.restoring = false;
+            assignment.restore_failed = false;
+            assignment.restore_at = None;
+            self.pauses_changed = true;
+        }
+        waits
+    }
+
+    /// Slices that are to be asked for again.
+    pub(crate) fn due_restores(&self, now: Instant) -> Vec<TopicPartition> {
+        let due = self
+            .assignments
+            .iter()
+            .filter(|(_, one)| one.restore_at.is_some_and(|at| at <= now));
+        due.map(|(partition, _)| partition.clone()).collect()
+    }
+
+    pub(crate) fn next_restore(&self) -> Option<Instant> {
+        let owned = self.assignments.values();
+        owned.filter_map(|one| one.restore_at).min()
+    }
+
+    /// Whether a slice could not be read when that was tried last.
+    pub(crate) fn fails_to_restore(&self) -> bool {
+        self.assignments.values().any(|one| one.restore_failed)
+    }
+}

@@ -1,0 +1,92 @@
+//! The obligations to settle records, by the operation that carries them.
+
+use smallvec::SmallVec;
+
+use crate::port::RecordId;
+use ingest_model::batch::OperationId;
+use ingest_model::lookup::Lookup;
+use ingest_model::record::Record;
+use ingest_model::repeat::ChangeKey;
+use ingest_model::state_log::OperationRef;
+
+/// The obligation to settle one operation of one record. Not `Clone`: it ends where its record is settled or let go.
+#[derive(Debug)]
+#[must_use = "a receipt that is dropped leaves its record unsettled for ever"]
+pub(crate) struct Receipt {
+    pub(super) record: RecordId,
+    /// Its place among the operations of the record.
+    ordinal: u16,
+    /// What the operation changes: the same for every repeat of it.
+    pub(super) change: ChangeKey,
+    ended: bool,
+}
+
+impl Receipt {
+    pub(super) fn new(record: RecordId, ordinal: u16, change: ChangeKey) -> Self {
+        Self {
+            record,
+            ordinal,
+            change,
+            ended: false,
+        }
+    }
+
+    /// The one end of a receipt. Whose it was.
+    pub(super) fn end(mut self) -> RecordId {
+        self.ended = true;
+        self.record
+    }
+
+    /// The operation, as the state topic names it.
+    pub(super) fn operation(&self, record: &Record) -> OperationRef {
+        OperationRef {
+            offset: record.position.offset,
+            ordinal: self.ordinal,
+            mark: self.change.mark(),
+        }
+    }
+}
+
+impl Drop for Receipt {
+    fn drop(&mut self) {
+        debug_assert!(
+            self.ended || std::thread::panicking(),
+            "a receipt of {:?} was lost",
+            self.record
+        );
+    }
+}
+
+/// All receipts that operations carry.
+#[derive(Debug, Default)]
+pub(super) struct Receipts {
+    of: Lookup<OperationId, SmallVec<[Receipt; 1]>>,
+}
+
+impl Receipts {
+    /// An operation carries a receipt from now on, beside those that it has.
+    pub(super) fn attach(&mut self, operation: OperationId, receipt: Receipt) {
+        self.of.entry(operation).or_default().push(receipt);
+    }
+
+    /// What an operation carried, now that it ends.
+    pub(super) fn detach(&mut self, operation: OperationId) -> SmallVec<[Receipt; 1]> {
+        self.of.remove(&operation).unwrap_or_default()
+    }
+
+    /// What an operation carries.
+    pub(super) fn of(&self, operation: OperationId) -> &[Receipt] {
+        self.of.get(&operation).map_or(&[], SmallVec::as_slice)
+    }
+}
+
+impl Drop for Receipts {
+    /// The whole machine goes, and leaves what is open to whoever reads it next.
+    fn drop(&mut self) {
+        for operation in self.of.keys_where(|_, _| true) {
+            for receipt in self.detach(operation) {
+                receipt.end();
+            }
+        }
+    }
+}

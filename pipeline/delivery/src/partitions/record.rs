@@ -1,0 +1,118 @@
+//! An unsettled record, and what its operations came to.
+
+use std::time::Instant;
+
+use crate::charge::Charge;
+use crate::hold::LetterTopic;
+use ingest_model::outcome::{Held, HeldBy, HoldCause, Rejected, SkipReason};
+use ingest_model::record::{Epoch, Record, TopicPartition};
+
+/// What an operation came to.
+#[derive(Debug, Clone)]
+pub(crate) enum End {
+    Delivered,
+    Skipped(SkipReason),
+    Rejected(Rejected),
+    /// Its record goes to the hold topic.
+    Diverted(Held),
+}
+
+/// A record that is not settled.
+#[derive(Debug)]
+pub(crate) struct RecordState {
+    pub(super) record: Record,
+    pub(super) epoch: Epoch,
+    pub(super) event_ms: Option<i64>,
+    pub(super) charge: Charge,
+    /// Operations that are not settled.
+    pub(super) open: usize,
+    pub(super) delivered: bool,
+    pub(super) skipped: Option<SkipReason>,
+    pub(super) rejected: Option<Rejected>,
+    pub(super) attempts: u32,
+    /// Its partition is being handed back: what is under way ends, then it is left to the next owner.
+    pub(super) abandoned: bool,
+    /// It is set aside on the hold topic.
+    pub(super) diverted: Option<Held>,
+    /// Its letter is under way, to that topic.
+    pub(super) letter: Option<LetterTopic>,
+    /// When its letter is sent, or sent again, if it waits for that.
+    pub(super) letter_at: Option<Instant>,
+    /// The broker has acknowledged its letter.
+    pub(super) acknowledged: bool,
+}
+
+impl RecordState {
+    pub(super) fn new(record: Record, epoch: Epoch, event_ms: Option<i64>, charge: Charge) -> Self {
+        Self {
+            record,
+            epoch,
+            event_ms,
+            charge,
+            open: 0,
+            delivered: false,
+            skipped: None,
+            rejected: None,
+            attempts: 0,
+            abandoned: false,
+            diverted: None,
+            letter: None,
+            letter_at: None,
+            acknowledged: false,
+        }
+    }
+
+    pub(crate) fn partition(&self) -> &TopicPartition {
+        &self.record.position.partition
+    }
+
+    /// What it costs while it is unsettled.
+    pub(crate) fn charge(&self) -> Charge {
+        self.charge
+    }
+
+    /// Whether it is on its way to the hold topic.
+    pub(crate) fn is_diverted(&self) -> bool {
+        self.diverted.is_some()
+    }
+
+    /// Why it was rejected, if its letter may still go elsewhere.
+    pub(crate) fn waiting_rejection(&self) -> Option<&Rejected> {
+        let stays = self.letter.is_some() || self.diverted.is_some();
+        self.rejected.as_ref().filter(|_| !stays)
+    }
+
+    /// Notes what one of its operations came to.
+    pub(super) fn note(&mut self, end: &End) {
+        match end {
+            End::Delivered => self.delivered = true,
+            End::Skipped(reason) => self.skipped = Some(*reason),
+            End::Rejected(rejected) => {
+                self.rejected.get_or_insert_with(|| rejected.clone());
+            }
+            End::Diverted(held) => {
+                self.diverted.get_or_insert_with(|| held.clone());
+            }
+        }
+    }
+
+    /// Whether its letter goes to the hold topic: it is set aside, and nothing of it was rejected, or it is the rejection that
+    /// waited for too long.
+    pub(super) fn goes_aside(&self) -> bool {
+        let kept_back = [HoldCause::DeadLetterGuard, HoldCause::DeadLetterTopic];
+        self.diverted.as_ref().is_some_and(|held| {
+            self.rejected.is_none() || kept_back.map(HeldBy::Hold).contains(&held.by)
+        })
+    }
+
+    /// Where its letter goes, if all of its operations have ended and it needs one.
+    pub(super) fn letter_topic(&self) -> Option<LetterTopic> {
+        if self.open > 0 || self.abandoned {
+            return None;
+        }
+        if self.goes_aside() {
+            return Some(LetterTopic::Held);
+        }
+        self.rejected.as_ref().map(|_| LetterTopic::Dead)
+    }
+}

@@ -1,0 +1,185 @@
+//! Records end: receipts are settled, dead letters leave, charges are given back, offsets become settled.
+
+use super::Partitions;
+use super::letters::rejection;
+use super::receipts::Receipt;
+use super::record::End;
+use crate::charge::Gate;
+use crate::fact::{Fact, Settlement};
+use crate::invariant::Invariant;
+use crate::port::RecordId;
+use crate::turn::Turn;
+use ingest_model::batch::OperationId;
+use ingest_model::outcome::{Rejected, SkipReason};
+use ingest_model::record::{Topic, TopicPartition};
+use ingest_model::trouble::Trouble;
+
+/// A dead letter that waits because its topic is held.
+#[derive(Debug)]
+#[must_use = "the hold of the topic has to hear of it"]
+pub(crate) struct KeptBack {
+    pub(crate) topic: Topic,
+    pub(crate) why: Trouble,
+}
+
+impl Partitions {
+    /// An operation has ended; so have its records, where it was the last of theirs. The letters that wait for it.
+    pub(crate) fn end(
+        &mut self,
+        turn: &mut Turn,
+        operation: OperationId,
+        end: &End,
+        attempts: u32,
+    ) -> Vec<KeptBack> {
+        let mut kept = Vec::new();
+        for receipt in self.receipts.detach(operation) {
+            let record = receipt.record;
+            if self.close(turn, receipt, end, attempts) {
+                kept.extend(self.conclude(turn, record));
+            }
+        }
+        kept
+    }
+
+    /// An operation is left to the next owner of its partition.
+    pub(crate) fn abandon(&mut self, turn: &mut Turn, operation: OperationId) {
+        for receipt in self.receipts.detach(operation) {
+            let id = receipt.end();
+            let Some(record) = self.records.get_mut(&id) else {
+                continue;
+            };
+            record.abandoned = true;
+            record.open = record.open.saturating_sub(1);
+            if record.open == 0 {
+                self.release(turn, id);
+            }
+        }
+    }
+
+    /// An operation that never got a place is rejected. Its record is concluded when all are placed.
+    pub(crate) fn reject_unplaced(&mut self, turn: &mut Turn, receipt: Receipt, why: Rejected) {
+        self.close(turn, receipt, &End::Rejected(why), 0);
+    }
+
+    /// The same for one that has nothing left to do.
+    pub(crate) fn skip_unplaced(&mut self, turn: &mut Turn, receipt: Receipt, why: SkipReason) {
+        self.close(turn, receipt, &End::Skipped(why), 0);
+    }
+
+    /// Notes the end of one operation of a record. `true` if it was the last.
+    fn close(&mut self, turn: &mut Turn, receipt: Receipt, end: &End, attempts: u32) -> bool {
+        let Some(state) = self.records.get_mut(&receipt.end()) else {
+            return false; // left to the next owner meanwhile
+        };
+        state.attempts = state.attempts.max(attempts);
+        state.note(end);
+        turn.check(Invariant::I3, state.open > 0);
+        state.open = state.open.saturating_sub(1);
+        state.open == 0
+    }
+
+    /// All operations of a record have ended: it is settled, or its letter leaves.
+    pub(super) fn conclude(&mut self, turn: &mut Turn, id: RecordId) -> Option<KeptBack> {
+        let state = self.records.get(&id)?;
+        if state.abandoned {
+            self.release(turn, id);
+            return None;
+        }
+        if state.goes_aside() {
+            self.send_letter(turn, id);
+            return None;
+        }
+        let rejected = state.rejected.as_ref().map(|rejected| rejected.reason);
+        self.guard.ended(&state.record.position.partition, rejected);
+        if rejected.is_some() {
+            return self.dead_letter(turn, id);
+        }
+        let settlement = match (state.delivered, state.skipped) {
+            (true, _) | (false, None) => Settlement::Delivered,
+            (false, Some(reason)) => Settlement::Skipped(reason),
+        };
+        self.complete(turn, id, settlement);
+        None
+    }
+
+    /// The dead letter of a record leaves, or waits while its topic is held. A partition that is being handed back does not
+    /// wait: the next owner rejects the record again, or delivers it with another mapping.
+    pub(super) fn dead_letter(&mut self, turn: &mut Turn, id: RecordId) -> Option<KeptBack> {
+        let state = self.records.get(&id)?;
+        let topic = &state.partition().topic;
+        if state.goes_aside() || !self.guard.is_holding(topic) {
+            self.send_letter(turn, id);
+            return None;
+        }
+        let kept = state.rejected.as_ref().map(|rejected| KeptBack {
+            topic: topic.clone(),
+            why: rejection(rejected.reason, &rejected.detail),
+        });
+        // One that the brokers have not taken waits like one that never left.
+        self.keep_letter(turn, id);
+        kept
+    }
+
+    /// A record that had operations or a letter is settled: here its offset becomes settled.
+    pub(super) fn complete(&mut self, turn: &mut Turn, id: RecordId, settlement: Settlement) {
+        let Some(state) = self.records.get(&id) else {
+            return;
+        };
+        let rightly = match settlement {
+            Settlement::DeadLettered(_) | Settlement::Diverted(_) => state.acknowledged,
+            Settlement::Delivered | Settlement::Skipped(_) => state.letter.is_none(),
+        };
+        turn.check(Invariant::I4, rightly);
+        let position = &state.record.position;
+        if let Some(assignment) = self.assignments.get_mut(&position.partition) {
+            if let Some((ledger, _)) = assignment.life(state.epoch) {
+                let settled = ledger.settle(position.offset);
+                turn.check(Invariant::I3, settled);
+            }
+            self.pauses_changed |= assignment.room.look(&assignment.ledger, self.commits.limit);
+        }
+        turn.fact(Fact::Settled {
+            topic: position.partition.topic.clone(),
+            settlement,
+            event_ms: state.event_ms,
+            record_ms: state.record.timestamp_ms,
+        });
+        self.release(turn, id);
+    }
+
+    /// Lets go of a record: gives its charge back and counts it out of its assignment.
+    pub(super) fn release(&mut self, turn: &mut Turn, id: RecordId) {
+        let Some(state) = self.records.remove(&id) else {
+            return;
+        };
+        if let Some(to) = state.letter {
+            self.letters.ended(to);
+        }
+        self.letters.forget(id);
+        let assignment = self.assignments.get_mut(state.partition());
+        if let Some((_, live)) = assignment.and_then(|one| one.life(state.epoch)) {
+            *live = live.saturating_sub(1);
+        }
+        if self.budget.refund(state.charge) == Some(Gate::Open) {
+            self.pauses_changed = true;
+        }
+        let drained = self.records.is_empty();
+        let zero = self.budget.used().records == 0 && self.budget.used().bytes == 0;
+        turn.check(Invariant::I5, drained == zero);
+    }
+
+    /// Lets go of the records of a partition that match.
+    pub(super) fn release_where(
+        &mut self,
+        turn: &mut Turn,
+        partition: &TopicPartition,
+        matches: impl Fn(&Self, RecordId) -> bool,
+    ) {
+        let records = self
+            .records
+            .keys_where(|id, state| state.partition() == partition && matches(self, *id));
+        for id in records {
+            self.release(turn, id);
+        }
+    }
+}

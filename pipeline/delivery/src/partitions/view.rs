@@ -1,0 +1,64 @@
+//! What a partition looks like, for gauges and `/status`.
+
+use super::Partitions;
+use super::assignment::Assignment;
+use ingest_model::outcome::Waits;
+use ingest_model::record::{Epoch, Offset, TopicPartition};
+
+/// One owned partition.
+#[derive(Debug, Clone)]
+pub struct PartitionView {
+    /// Which.
+    pub partition: TopicPartition,
+    /// Under which assignment.
+    pub epoch: Epoch,
+    /// Records that are not settled.
+    pub unsettled: u64,
+    /// Records settled in this assignment.
+    pub settled: u64,
+    /// Up to where everything is settled.
+    pub frontier: Option<Offset>,
+    /// The offset after the last record that was read; `None` before the first.
+    pub read_to: Option<Offset>,
+    /// What the broker has acknowledged.
+    pub committed: Option<Offset>,
+    /// What part of the longest text that brokers take stands beside its last commit; above 1 if it would take more.
+    pub metadata_used: f64,
+    /// Events that wait for room in it.
+    pub kept_back: usize,
+    /// Whether it is being handed back.
+    pub draining: bool,
+    /// Whether its slice of the state topic is not restored yet.
+    pub restoring: bool,
+    /// Why its records are not read now although the budget has room.
+    pub waits: Option<Waits>,
+}
+
+impl Partitions {
+    /// Why records of a partition are not read although the budget has room.
+    fn why_it_waits(&self, partition: &TopicPartition, assignment: &Assignment) -> Option<Waits> {
+        let held = self.waits.get(partition).copied();
+        let guard = self.guard.is_holding(&partition.topic);
+        held.or_else(|| guard.then_some(Waits::Guard))
+            .or_else(|| assignment.room.rests().then_some(Waits::CommitRoom))
+    }
+
+    /// All owned partitions. `kept_back` says how many events of one wait for room in its commits.
+    pub(crate) fn views(&self, kept_back: impl Fn(&TopicPartition) -> usize) -> Vec<PartitionView> {
+        let view = |(partition, assignment): (&TopicPartition, &Assignment)| PartitionView {
+            partition: partition.clone(),
+            epoch: assignment.epoch,
+            unsettled: assignment.in_hand(),
+            settled: assignment.ledger.settled(),
+            frontier: assignment.ledger.frontier(),
+            read_to: assignment.ledger.read_to(),
+            committed: assignment.acked,
+            metadata_used: assignment.room.used(self.commits.limit),
+            kept_back: kept_back(partition),
+            draining: assignment.drain.is_some(),
+            restoring: assignment.restoring,
+            waits: self.why_it_waits(partition, assignment),
+        };
+        self.assignments.iter().map(view).collect()
+    }
+}

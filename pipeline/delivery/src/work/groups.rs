@@ -1,0 +1,279 @@
+//! Which operations of different lanes share one bulk request, and when it leaves.
+//!
+//! A request carries at most `MAX_ITEMS` items and `MAX_BYTES` bytes of one klass and verb, one item of a lane. While
+//! permits are plenty it leaves after a short linger; while they are scarce it waits until it is full or its oldest item
+//! has waited long enough.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::time::Instant;
+
+use ingest_model::batch::{GroupKey, MAX_BYTES, MAX_ITEMS, OperationId, Patience};
+
+#[derive(Debug, Clone, Copy)]
+struct Item {
+    bytes: usize,
+    since: Instant,
+}
+
+#[derive(Debug, Default)]
+struct Group {
+    items: BTreeMap<OperationId, Item>,
+    bytes: usize,
+}
+
+/// Operations that are ready for a bulk request.
+#[derive(Debug)]
+pub(super) struct Groups {
+    groups: BTreeMap<GroupKey, Group>,
+    patience: Patience,
+    ready: usize,
+}
+
+impl Groups {
+    /// No operations yet.
+
+    pub(super) fn new(patience: Patience) -> Self {
+        Self {
+            groups: BTreeMap::new(),
+            patience,
+            ready: 0,
+        }
+    }
+
+    /// Adds an operation whose item has that many bytes.
+    pub(super) fn add(
+        &mut self,
+        now: Instant,
+        key: GroupKey,
+        operation: OperationId,
+        bytes: usize,
+    ) {
+        let group = self.groups.entry(key).or_default();
+        if group
+            .items
+            .insert(operation, Item { bytes, since: now })
+            .is_none()
+        {
+            group.bytes += bytes;
+            self.ready += 1;
+        }
+    }
+
+    /// Takes an operation out. `true` if it was in.
+    pub(super) fn remove(&mut self, key: &GroupKey, operation: OperationId) -> bool {
+        let Some(group) = self.groups.get_mut(key) else {
+            return false;
+        };
+        let Some(item) = group.items.remove(&operation) else {
+            return false;
+        };
+        group.bytes -= item.bytes;
+        self.ready -= 1;
+        if group.items.is_empty() {
+            self.groups.remove(key);
+        }
+        true
+    }
+
+    /// The group that is due and holds the lowest operation, among those that may be sent.
+
+    pub(super) fn due(
+        &self,
+        now: Instant,
+        plenty: bool,
+        may_send: impl Fn(&GroupKey) -> bool,
+    ) -> Option<GroupKey> {
+        self.groups
+            .iter()
+            .filter(|(key, group)| {
+                group.due_at(self.patience, plenty) <= Some(now) && may_send(key)
+            })
+            .min_by_key(|(_, group)| group.items.first_key_value().map(|(id, _)| *id))
+            .map(|(key, _)| key.clone())
+    }
+
+    /// When the next group is due by its patience, after that time.
+
+    pub(super) fn next_due(&self, after: Instant, plenty: bool) -> Option<Instant> {
+        self.groups
+            .values()
+            .filter_map(|group| group.due_at(self.patience, plenty))
+            .filter(|at| *at > after)
+            .min()
+    }
+
+    /// Takes the oldest operations of a group that fit into one request; at least one.
+    pub(super) fn take(&mut self, key: &GroupKey) -> Vec<OperationId> {
+        let Some(group) = self.groups.get_mut(key) else {
+            return Vec::new();
+        };
+        let mut taken = Vec::new();
+        let mut bytes = 2; // the brackets
+        while taken.len() < MAX_ITEMS
+            && let Some((id, item)) = group.items.first_key_value()
+            && (taken.is_empty() || bytes + item.bytes <= MAX_BYTES)
+        {
+            let (id, item) = (*id, *item);
+            bytes += item.bytes;
+            group.bytes -= item.bytes;
+            group.items.remove(&id);
+            taken.push(id);
+        }
+        self.ready -= taken.len();
+        if group.items.is_empty() {
+            self.groups.remove(key);
+        }
+        taken
+    }
+
+    /// Takes one operation of a group: the first after that one, or the first of all if there is none behind it.
+    pub(super) fn take_after(
+        &mut self,
+        key: &GroupKey,
+        last: Option<OperationId>,
+    ) -> Option<OperationId> {
+        let items = &self.groups.get(key)?.items;
+        let behind = last.and_then(|last| {
+            let range = (Bound::Excluded(last), Bound::Unbounded);
+            items.range(range).next()
+        });
+        let (id, _) = behind.or_else(|| items.first_key_value())?;
+        let id = *id;
+        self.remove(key, id).then_some(id)
+    }
+
+    /// Operations that wait for a request.
+
+    pub(super) fn len(&self) -> usize {
+        self.ready
+    }
+
+    /// Whether none waits.
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.ready == 0
+    }
+
+    /// Requests that could be filled now.
+
+    pub(super) fn full(&self) -> usize {
+        self.groups
+            .values()
+            .map(|g| (g.items.len() / MAX_ITEMS).max(g.bytes / MAX_BYTES))
+            .sum()
+    }
+}
+
+impl Group {
+    fn oldest(&self) -> Option<Instant> {
+        self.items.first_key_value().map(|(_, item)| item.since)
+    }
+
+    fn due_at(&self, patience: Patience, plenty: bool) -> Option<Instant> {
+        let oldest = self.oldest()?;
+        if self.items.len() >= MAX_ITEMS || self.bytes >= MAX_BYTES {
+            return Some(oldest);
+        }
+        Some(
+            oldest
+                + if plenty {
+                    patience.linger
+                } else {
+                    patience.max_delay
+                },
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use ingest_model::batch::Verb;
+    use ingest_model::operation::Klass;
+
+    const PATIENCE: Patience = Patience {
+        linger: Duration::from_millis(50),
+        max_delay: Duration::from_secs(5),
+    };
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test needs some instant to start from"
+    )]
+    fn start() -> Instant {
+        Instant::now()
+    }
+
+    fn key(klass: &str) -> GroupKey {
+        GroupKey {
+            klass: Klass(Arc::from(klass)),
+            verb: Verb::Create,
+        }
+    }
+
+    #[test]
+    fn plenty_leaves_soon_scarce_waits_until_full_or_late() {
+        let now = start();
+        let mut groups = Groups::new(PATIENCE);
+        for n in 0..99 {
+            groups.add(now, key("order"), OperationId(n), 500);
+        }
+        assert_eq!(groups.due(now, true, |_| true), None);
+        let soon = now + Duration::from_millis(50);
+        assert_eq!(groups.due(soon, true, |_| true), Some(key("order")));
+        assert_eq!(groups.due(soon, false, |_| true), None);
+        assert_eq!(
+            groups.due(now + Duration::from_secs(5), false, |_| true),
+            Some(key("order"))
+        );
+        groups.add(now, key("order"), OperationId(99), 500);
+        assert_eq!(groups.due(now, false, |_| true), Some(key("order")), "full");
+        assert_eq!(groups.due(now, false, |_| false), None, "held");
+        assert_eq!(groups.take(&key("order")).len(), 100);
+        assert!(groups.is_empty());
+    }
+
+    #[test]
+    fn the_group_with_the_lowest_operation_goes_first() {
+        let now = start();
+        let mut groups = Groups::new(PATIENCE);
+        for n in 0..100 {
+            groups.add(now, key("invoice"), OperationId(200 + n), 500);
+        }
+        // Its operations came before the others, and back to the queue after them.
+        let later = now + Duration::from_secs(1);
+        for n in 0..100 {
+            groups.add(later, key("order"), OperationId(n), 500);
+        }
+        assert_eq!(groups.due(later, false, |_| true), Some(key("order")));
+    }
+
+    proptest! {
+        #[test]
+        fn every_request_fits_and_nothing_is_lost(
+            sizes in prop::collection::vec(1_usize..40_000, 1..300),
+        ) {
+            let now = start();
+            let mut groups = Groups::new(PATIENCE);
+            for (n, bytes) in sizes.iter().enumerate() {
+                groups.add(now, key("k"), OperationId(n as u64), *bytes);
+            }
+            let mut seen = Vec::new();
+            while !groups.is_empty() {
+                let taken = groups.take(&key("k"));
+                let bytes: usize = taken.iter().map(|id| sizes[usize::try_from(id.0).unwrap()]).sum();
+                prop_assert!(!taken.is_empty() && taken.len() <= MAX_ITEMS);
+                prop_assert!(taken.len() == 1 || bytes + 2 <= MAX_BYTES);
+                seen.extend(taken);
+            }
+            let expected: Vec<_> = (0..sizes.len() as u64).map(OperationId).collect();
+            prop_assert_eq!(seen, expected, "oldest first");
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! Lanes: the queue of one entity, in which one operation after the other goes out.
+//!
+//! The entity of `identify` and `track` is the customer, of `kobject` the object. Lanes know nothing of time or of requests:
+//! they say who is first, and the machine decides when. Two lanes that turn out to be one customer become one, in the order
+//! of arrival; what both had under way when that was learnt is waited for.
+
+use std::collections::VecDeque;
+
+use smallvec::SmallVec;
+
+use ingest_model::batch::OperationId;
+use ingest_model::lookup::Lookup;
+use ingest_model::operation::{CustomerKey, ExternalId, Klass};
+
+/// A lane of this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct LaneId(u64);
+
+/// Whose lane it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum LaneKey {
+    /// A customer's, by one of the keys.
+    Customer(CustomerKey),
+    /// An object's.
+    Object(Klass, ExternalId),
+}
+
+#[derive(Debug, Default)]
+struct Lane {
+    keys: SmallVec<[LaneKey; 2]>,
+    queue: VecDeque<OperationId>,
+    active: SmallVec<[OperationId; 2]>,
+}
+
+/// All lanes that hold something.
+#[derive(Debug, Default)]
+pub(super) struct Lanes {
+    lanes: Lookup<LaneId, Lane>,
+    index: Lookup<LaneKey, LaneId>,
+    next: u64,
+}
+
+impl Lanes {
+    /// The lane of these keys, made if there is none. Keys that meant different lanes make them one: `true` then, and what waits
+    /// in it has to learn its lane.
+    pub(super) fn lane_of(&mut self, keys: &[LaneKey]) -> (LaneId, bool) {
+        let mut found: Option<LaneId> = None;
+        let mut merged = false;
+        for key in keys {
+            let Some(other) = self.index.get(key).copied() else {
+                continue;
+            };
+            match found {
+                Some(lane) if lane != other => {
+                    self.merge(lane, other);
+                    merged = true;
+                }
+                Some(_) | None => found = Some(found.unwrap_or(other)),
+            }
+        }
+        let id = found.unwrap_or_else(|| {
+            self.next += 1;
+            LaneId(self.next)
+        });
+        let lane = self.lanes.entry(id).or_default();
+        for key in keys {
+            if self.index.insert(key.clone(), id) != Some(id) {
+                lane.keys.push(key.clone());
+            }
+        }
+        (id, merged)
+    }
+
+    /// The lane of this key, if it holds anything.
+
+    pub(super) fn find(&self, key: &LaneKey) -> Option<LaneId> {
+        self.index.get(key).copied()
+    }
+
+    /// Learns that two keys mean one customer. The lane whose head may have changed, if two lanes became one.
+    pub(super) fn join(&mut self, one: &LaneKey, other: &LaneKey) -> Option<LaneId> {
+        match (self.index.get(one).copied(), self.index.get(other).copied()) {
+            (Some(a), Some(b)) if a != b => {
+                self.merge(a, b);
+                Some(a)
+            }
+            (Some(_), Some(_)) | (None, None) => None,
+            (Some(lane), None) => {
+                self.add_key(lane, other);
+                None
+            }
+            (None, Some(lane)) => {
+                self.add_key(lane, one);
+                None
+            }
+        }
+    }
+
+    /// Puts an operation at the end of a lane.
+    pub(super) fn push(&mut self, lane: LaneId, operation: OperationId) {
+        if let Some(lane) = self.lanes.get_mut(&lane) {
+            lane.queue.push_back(operation);
+        }
+    }
+
+    /// The operation that may go now: the first, if none is under way.
+
+    pub(super) fn head(&self, lane: LaneId) -> Option<OperationId> {
+        let lane = self.lanes.get(&lane)?;
+        if lane.active.is_empty() {
+            lane.queue.front().copied()
+        } else {
+            None
+        }
+    }
+
+    /// The operation behind the first.
+
+    pub(super) fn second(&self, lane: LaneId) -> Option<OperationId> {
+        self.lanes.get(&lane)?.queue.get(1).copied()
+    }
+
+    /// The operation that was put in last and waits.
+
+    pub(super) fn tail(&self, lane: LaneId) -> Option<OperationId> {
+        self.lanes.get(&lane)?.queue.back().copied()
+    }
+
+    /// Whether anything of the lane is under way.
+
+    pub(super) fn is_active(&self, lane: LaneId) -> bool {
+        self.lanes
+            .get(&lane)
+            .is_some_and(|lane| !lane.active.is_empty())
+    }
+
+    /// Whether anything waits in or is under way for the lane of this key.
+
+    pub(super) fn is_busy(&self, key: &LaneKey) -> bool {
+        self.index.contains_key(key)
+    }
+
+    /// The waiting operations of a lane, first to last.
+    pub(super) fn waiting(&self, lane: LaneId) -> impl DoubleEndedIterator<Item = OperationId> {
+        self.lanes
+            .get(&lane)
+            .into_iter()
+            .flat_map(|lane| lane.queue.iter().copied())
+    }
+
+    /// What of a lane is under way.
+
+    pub(super) fn active(&self, lane: LaneId) -> SmallVec<[OperationId; 2]> {
+        self.lanes
+            .get(&lane)
+            .map(|lane| lane.active.clone())
+            .unwrap_or_default()
+    }
+
+    /// Sends the first `count` operations on their way together. `false` if the lane has something under way (I2).
+    pub(super) fn start(&mut self, lane: LaneId, count: usize) -> bool {
+        let Some(lane) = self.lanes.get_mut(&lane) else {
+            return false;
+        };
+        if !lane.active.is_empty() || lane.queue.len() < count {
+            return false;
+        }
+        lane.active.extend(lane.queue.drain(..count));
+        true
+    }
+
+    /// Puts an operation that was under way back to where it stood; one that stands there stays.
+    pub(super) fn put_back(&mut self, lane: LaneId, operation: OperationId) {
+        let Some(lane) = self.lanes.get_mut(&lane) else {
+            return;
+        };
+        lane.active.retain(|id| *id != operation);
+        if lane.queue.contains(&operation) {
+            return;
+        }
+        let place = lane.queue.partition_point(|id| *id < operation);
+        lane.queue.insert(place, operation);
+    }
+
+    /// Takes an operation out, under way or waiting. An empty lane disappears.
+    pub(super) fn remove(&mut self, id: LaneId, operation: OperationId) {
+        let Some(lane) = self.lanes.get_mut(&id) else {
+            return;
+        };
+        if lane.queue.front() == Some(&operation) {
+            lane.queue.pop_front();
+        } else {
+            lane.active.retain(|other| *other != operation);
+            lane.queue.retain(|other| *other != operation);
+        }
+        if lane.queue.is_empty() && lane.active.is_empty() {
+            for key in &lane.keys {
+                self.index.remove(key);
+            }
+            self.lanes.remove(&id);
+        }
+    }
+
+    /// How many lanes hold something.
+
+    pub(super) fn len(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// Whether no lane holds anything.
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.lanes.is_empty()
+    }
+
+    fn add_key(&mut self, id: LaneId, key: &LaneKey) {
+        if let Some(lane) = self.lanes.get_mut(&id) {
+            lane.keys.push(key.clone());
+            self.index.insert(key.clone(), id);
+        }
+    }
+
+    fn merge(&mut self, into: LaneId, from: LaneId) {
+        let Some(source) = self.lanes.remove(&from) else {
+            return;
+        };
+        let target = self.lanes.entry(into).or_default();
+        for key in source.keys {
+            self.index.insert(key.clone(), into);
+            target.keys.push(key);
+        }
+        target.active.extend(source.active);
+        let mut all: Vec<OperationId> = target.queue.drain(..).chain(source.queue).collect();
+        all.sort_unstable();
+        target.queue = all.into();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn email(text: &str) -> LaneKey {
+        LaneKey::Customer(CustomerKey::Email(Arc::from(text)))
+    }
+
+    fn op(n: u64) -> OperationId {
+        OperationId(n)
+    }
+
+    #[test]
+    fn one_at_a_time_in_order() {
+        let mut lanes = Lanes::default();
+        let (lane, _) = lanes.lane_of(&[email("a")]);
+        lanes.push(lane, op(1));
+        lanes.push(lane, op(2));
+        assert_eq!(lanes.head(lane), Some(op(1)));
+        assert!(lanes.start(lane, 1));
+        assert_eq!(lanes.head(lane), None, "the second waits");
+        assert!(!lanes.start(lane, 1));
+        lanes.put_back(lane, op(1));
+        assert_eq!(
+            lanes.head(lane),
+            Some(op(1)),
+            "a failed one goes first again"
+        );
+        assert!(lanes.start(lane, 1));
+        lanes.remove(lane, op(1));
+        assert_eq!(lanes.head(lane), Some(op(2)));
+        lanes.remove(lane, op(2));
+        assert!(lanes.is_empty());
+        assert!(!lanes.is_busy(&email("a")));
+    }
+
+    #[test]
+    fn joined_lanes_keep_the_order_of_arrival_and_wait_for_both() {
+        let mut lanes = Lanes::default();
+        let (one, _) = lanes.lane_of(&[email("a")]);
+        let (two, _) = lanes.lane_of(&[email("b")]);
+        lanes.push(one, op(1));
+        lanes.push(two, op(2));
+        lanes.push(one, op(3));
+        lanes.push(two, op(4));
+        assert!(lanes.start(one, 1));
+        assert!(lanes.start(two, 1));
+        let joined = lanes.join(&email("a"), &email("b")).unwrap();
+        assert_eq!(lanes.head(joined), None);
+        lanes.remove(joined, op(2));
+        assert_eq!(lanes.head(joined), None, "the other is still under way");
+        lanes.remove(joined, op(1));
+        assert_eq!(lanes.waiting(joined).collect::<Vec<_>>(), [op(3), op(4)]);
+        assert_eq!(lanes.lane_of(&[email("b")]), (joined, false));
+    }
+
+    #[test]
+    fn a_new_key_of_a_busy_lane_finds_it() {
+        let mut lanes = Lanes::default();
+        let (lane, _) = lanes.lane_of(&[email("a")]);
+        lanes.push(lane, op(1));
+        assert_eq!(lanes.join(&email("a"), &email("b")), None);
+        assert_eq!(lanes.lane_of(&[email("b")]), (lane, false));
+    }
+}

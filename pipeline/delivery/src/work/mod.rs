@@ -1,0 +1,580 @@
+//! Operations and their places: the lane each stands in, and what it waits for there.
+//!
+//! An operation is in exactly one place at a time. Whoever learns something of it says so by a verb; the place that follows,
+//! and that the lane's head is looked at again, is decided here alone. Nothing here knows what an operation writes, whether
+//! it may go, or what its end means.
+
+mod batches;
+mod groups;
+mod lane;
+mod stage;
+mod tracks;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+use smallvec::SmallVec;
+
+use self::groups::Groups;
+use self::lane::Lanes;
+pub(crate) use self::lane::{LaneId, LaneKey};
+use self::stage::Stage;
+pub(crate) use self::stage::Wait;
+use self::tracks::TrackQueue;
+use crate::invariant::Invariant;
+use crate::turn::Turn;
+use ingest_model::batch::{Batch, GroupKey, JobId, OperationId, Patience};
+use ingest_model::lookup::Lookup;
+use ingest_model::operation::Operation;
+use ingest_model::record::TopicPartition;
+use ingest_model::said::Ages;
+
+/// All operations that have not ended.
+#[derive(Debug)]
+pub(crate) struct Work {
+    entries: Lookup<OperationId, Entry>,
+    lanes: Lanes,
+    /// Lanes whose heads may have changed.
+    dirty: VecDeque<LaneId>,
+    tracks: TrackQueue,
+    groups: Groups,
+    /// Requests whose company is given.
+    forced: VecDeque<Batch>,
+    looks: BTreeSet<OperationId>,
+    timers: BTreeSet<(Instant, OperationId)>,
+    kept_back: BTreeMap<TopicPartition, Vec<OperationId>>,
+}
+
+/// An operation that has not ended.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) partition: TopicPartition,
+    pub(crate) route: Arc<str>,
+    pub(crate) operation: Operation,
+    /// Of an identity: when its fields were said.
+    pub(crate) ages: Ages,
+    /// Another operation of its lane makes the same change; which of them is sent shows when it is its turn. Merges with none.
+    pub(crate) copy: bool,
+    /// Bytes of its item in a bulk request.
+    pub(crate) bytes: usize,
+    /// Requests of it that left.
+    pub(crate) attempts: u32,
+    pub(crate) last_attempt: Option<Instant>,
+    /// Failures while others succeeded.
+    sick: u32,
+    /// Never fused: a fused request with it was refused.
+    alone: bool,
+    lane: LaneId,
+    stage: Stage,
+}
+
+/// An operation as it arrives.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) partition: TopicPartition,
+    pub(crate) route: Arc<str>,
+    pub(crate) operation: Operation,
+    pub(crate) ages: Ages,
+    pub(crate) copy: bool,
+    pub(crate) bytes: usize,
+}
+
+impl Entry {
+    /// What it waits for.
+    pub(crate) fn wait(&self) -> Wait {
+        self.stage.wait()
+    }
+
+    pub(crate) fn lane(&self) -> LaneId {
+        self.lane
+    }
+}
+
+impl Work {
+    pub(crate) fn new(patience: Patience) -> Self {
+        Self {
+            entries: Lookup::default(),
+            lanes: Lanes::default(),
+            dirty: VecDeque::new(),
+            tracks: TrackQueue::default(),
+            groups: Groups::new(patience),
+            forced: VecDeque::new(),
+            looks: BTreeSet::new(),
+            timers: BTreeSet::new(),
+            kept_back: BTreeMap::new(),
+        }
+    }
+
+    // === arrival ===
+
+    /// Whether anything of the entity with one of these keys has not ended.
+    pub(crate) fn is_busy(&self, keys: &[LaneKey]) -> bool {
+        keys.iter().any(|key| self.lanes.is_busy(key))
+    }
+
+    /// The lane of an entity. Keys that meant different lanes make them one.
+    pub(crate) fn lane_of(&mut self, keys: &[LaneKey]) -> LaneId {
+        let (lane, merged) = self.lanes.lane_of(keys);
+        if merged {
+            self.adopt(lane);
+        }
+        lane
+    }
+
+    /// Two keys are known to mean one customer: their lanes become one.
+    pub(crate) fn join(&mut self, one: &LaneKey, other: &LaneKey) {
+        if let Some(lane) = self.lanes.join(one, other) {
+            self.adopt(lane);
+        }
+    }
+
+    /// Puts an operation at the end of a lane.
+    pub(crate) fn push(&mut self, turn: &mut Turn, lane: LaneId, arrival: Arrival) -> OperationId {
+        let id = OperationId(turn.number());
+        let Arrival {
+            partition,
+            route,
+            operation,
+            ages,
+            copy,
+            bytes,
+        } = arrival;
+        let entry = Entry {
+            partition,
+            route,
+            operation,
+            ages,
+            copy,
+            bytes,
+            attempts: 0,
+            last_attempt: None,
+            sick: 0,
+            alone: false,
+            lane,
+            stage: Stage::Queued,
+        };
+        self.entries.insert(id, entry);
+        self.lanes.push(lane, id);
+        self.dirty.push_back(lane);
+        id
+    }
+
+    /// An operation says something else from now on, and keeps its place in its lane. Its size may have changed, so its place
+    /// in a group is taken anew.
+    pub(crate) fn replace(
+        &mut self,
+        id: OperationId,
+        operation: Operation,
+        ages: Ages,
+        bytes: usize,
+    ) {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
+        entry.operation = operation;
+        entry.ages = ages;
+        entry.bytes = bytes;
+        if let Stage::ReadyWrite(group) = &entry.stage {
+            self.groups.remove(group, id);
+            entry.stage = Stage::Queued;
+            self.dirty.push_back(entry.lane);
+        }
+    }
+
+    /// What is left of an identity; its place stays.
+    pub(crate) fn reword(&mut self, id: OperationId, operation: Operation) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.operation = operation;
+        }
+    }
+
+    // === what is here ===
+
+    pub(crate) fn get(&self, id: OperationId) -> Option<&Entry> {
+        self.entries.get(&id)
+    }
+
+    pub(crate) fn contains(&self, id: OperationId) -> bool {
+        self.entries.contains_key(&id)
+    }
+
+    /// Lanes that hold something.
+    pub(crate) fn lanes(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// The operations that match, in the order of arrival.
+    pub(crate) fn matching(
+        &self,
+        matches: impl Fn(OperationId, &Entry) -> bool,
+    ) -> Vec<OperationId> {
+        self.entries.keys_where(|id, entry| matches(*id, entry))
+    }
+
+    /// What can be said of operations, in the order of arrival.
+    pub(crate) fn said<T>(
+        &self,
+        of: impl Fn(OperationId, &Entry) -> Option<T>,
+    ) -> Vec<(OperationId, T)> {
+        self.entries.said(|id, entry| of(*id, entry))
+    }
+
+    /// How many operations match.
+    pub(crate) fn count(&self, matches: impl Fn(&Entry) -> bool) -> usize {
+        self.entries.sum(|entry| usize::from(matches(entry)))
+    }
+
+    /// The last operation of a lane that waits.
+    pub(crate) fn tail(&self, lane: LaneId) -> Option<OperationId> {
+        self.lanes.tail(lane)
+    }
+
+    /// The first operation of a lane, if nothing of it is under way.
+    pub(crate) fn head(&self, lane: LaneId) -> Option<OperationId> {
+        self.lanes.head(lane)
+    }
+
+    /// The operation behind another one that is the first of its lane.
+    pub(crate) fn second(&self, first: OperationId) -> Option<OperationId> {
+        self.lanes.second(self.entries.get(&first)?.lane)
+    }
+
+    /// Whom an operation that waits for its turn stands behind.
+    pub(crate) fn stands_behind(&self, id: OperationId) -> Option<OperationId> {
+        let lane = self.entries.get(&id)?.lane;
+        let first = self.lanes.waiting(lane).next();
+        let active = self.lanes.active(lane);
+        active
+            .first()
+            .copied()
+            .or_else(|| first.filter(|first| *first != id))
+    }
+
+    /// What waits in a lane, first to last, and then what is under way.
+    pub(crate) fn in_lane(&self, lane: LaneId) -> impl Iterator<Item = OperationId> {
+        self.lanes.waiting(lane).chain(self.lanes.active(lane))
+    }
+
+    /// The last of those that wait in a lane, so many at most, and what is under way.
+    pub(crate) fn latest_in_lane(
+        &self,
+        lane: LaneId,
+        most: usize,
+    ) -> impl Iterator<Item = OperationId> {
+        let waiting = self.lanes.waiting(lane).rev().take(most);
+        waiting.chain(self.lanes.active(lane))
+    }
+
+    /// What of the entity with this key goes, or has gone: see [`Front`].
+    pub(crate) fn front(&self, key: &LaneKey) -> Front {
+        let Some(lane) = self.lanes.find(key) else {
+            return Front::Nothing;
+        };
+        if self.lanes.is_active(lane) {
+            return Front::UnderWay;
+        }
+        let head = self.lanes.head(lane).and_then(|id| self.entries.get(&id));
+        match head.map(|entry| &entry.stage) {
+            Some(Stage::Queued | Stage::ReadyTrack) => Front::Ready,
+            Some(
+                Stage::WaitCustomer
+                | Stage::KeptBack
+                | Stage::ReadyWrite(_)
+                | Stage::ReadyForced
+                | Stage::Suspect
+                | Stage::ReadyLook
+                | Stage::Parked(_)
+                | Stage::WaitInherited
+                | Stage::Journalling
+                | Stage::UnderWay
+                | Stage::InJob(_),
+            )
+            | None => Front::Nothing,
+        }
+    }
+
+    // === heads of lanes ===
+
+    /// The next operation that became the head of its lane and has no place yet.
+    pub(crate) fn next_head(&mut self) -> Option<OperationId> {
+        while let Some(lane) = self.dirty.pop_front() {
+            if let Some(head) = self.lanes.head(lane)
+                && self.is(head, &Stage::Queued)
+            {
+                return Some(head);
+            }
+        }
+        None
+    }
+
+    /// Whether heads are still to be looked at.
+    pub(crate) fn has_heads(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// It waits for nothing but a permit, as an event or identity.
+    pub(crate) fn ready_track(&mut self, id: OperationId) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.stage = Stage::ReadyTrack;
+            self.tracks.add(&entry.partition, id);
+        }
+    }
+
+    /// It waits for a request of its group.
+    pub(crate) fn ready_write(&mut self, turn: &Turn, id: OperationId, group: GroupKey) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.stage = Stage::ReadyWrite(group.clone());
+            self.groups.add(turn.now, group, id, entry.bytes);
+        }
+    }
+
+    /// Its object is to be looked at next.
+    pub(crate) fn look(&mut self, id: OperationId) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.stage = Stage::ReadyLook;
+            self.looks.insert(id);
+        }
+    }
+
+    /// It waits for its customer's id.
+    pub(crate) fn wait_for_customer(&mut self, id: OperationId) {
+        self.place(id, Stage::WaitCustomer);
+    }
+
+    /// Its customer's id is known. `true` if it waited for that.
+    pub(crate) fn customer_found(&mut self, id: OperationId) -> bool {
+        self.requeue_from(id, &Stage::WaitCustomer)
+    }
+
+    /// It waits for the end of an earlier owner's write.
+    pub(crate) fn wait_for_inherited(&mut self, id: OperationId) {
+        self.place(id, Stage::WaitInherited);
+    }
+
+    /// More is known of an earlier owner's write.
+    pub(crate) fn inherited_known(&mut self, id: OperationId) {
+        self.requeue_from(id, &Stage::WaitInherited);
+    }
+
+    /// It waits where it is for room in its partition's commits.
+    pub(crate) fn keep_back(&mut self, id: OperationId) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.stage = Stage::KeptBack;
+            let waiting = match self.kept_back.get_mut(&entry.partition) {
+                Some(waiting) => waiting,
+                None => self.kept_back.entry(entry.partition.clone()).or_default(),
+            };
+            waiting.push(id);
+        }
+    }
+
+    /// Takes all events of a partition that wait for room, to be looked at again.
+    pub(crate) fn take_kept_back(&mut self, partition: &TopicPartition) -> Vec<OperationId> {
+        let mut waiting = self.kept_back.remove(partition).unwrap_or_default();
+        waiting.retain(|id| self.is(*id, &Stage::KeptBack));
+        waiting
+    }
+
+    /// Events of a partition that wait for room.
+    pub(crate) fn kept_back(&self, partition: &TopicPartition) -> usize {
+        self.kept_back.get(partition).map_or(0, Vec::len)
+    }
+
+    /// There is room for it.
+    pub(crate) fn has_room(&mut self, id: OperationId) {
+        self.requeue_from(id, &Stage::KeptBack);
+    }
+
+    // === times ===
+
+    /// Back to the front of its lane, not before that time.
+    pub(crate) fn park(&mut self, id: OperationId, until: Instant) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.stage = Stage::Parked(until);
+            self.lanes.put_back(entry.lane, id);
+            self.timers.insert((until, id));
+        }
+    }
+
+    /// Operations whose time has come go on.
+    pub(crate) fn unpark(&mut self, turn: &Turn) {
+        while let Some((at, id)) = self.timers.first().copied() {
+            if at > turn.now {
+                break;
+            }
+            self.timers.pop_first();
+            self.requeue_from(id, &Stage::Parked(at));
+        }
+    }
+
+    /// The next time at which an operation may go on.
+    pub(crate) fn next_time(&self) -> Option<Instant> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    // === requests ===
+
+    /// Operations leave together, the first of their lane. Audits I2.
+    pub(crate) fn start(&mut self, turn: &mut Turn, operations: &[OperationId]) {
+        let Some(lane) = operations
+            .first()
+            .and_then(|id| self.entries.get(id))
+            .map(|entry| entry.lane)
+        else {
+            return;
+        };
+        let in_order = self.lanes.head(lane) == operations.first().copied()
+            && self.lanes.start(lane, operations.len());
+        turn.check(Invariant::I2, in_order);
+        for id in operations {
+            if let Some(entry) = self.entries.get_mut(id) {
+                entry.stage = Stage::UnderWay;
+                entry.attempts += 1;
+                entry.last_attempt = Some(turn.now);
+            }
+        }
+    }
+
+    /// A look leaves for it; it may be under way already, for the write that led to the look.
+    pub(crate) fn start_look(&mut self, turn: &mut Turn, id: OperationId) {
+        self.looks.remove(&id);
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
+        if self.lanes.head(entry.lane) == Some(id) {
+            self.start(turn, &[id]);
+        } else {
+            entry.stage = Stage::UnderWay;
+        }
+    }
+
+    /// They were started, and wait for the acknowledgement of their intents.
+    pub(crate) fn journal(&mut self, operations: &[OperationId]) {
+        for id in operations {
+            self.place(*id, Stage::Journalling);
+        }
+    }
+
+    /// Its intent is acknowledged, so it leaves. `false` if it was left to the next owner meanwhile.
+    pub(crate) fn journalled(&mut self, id: OperationId) -> bool {
+        let waits = self.is(id, &Stage::Journalling);
+        if waits {
+            self.place(id, Stage::UnderWay);
+        }
+        waits
+    }
+
+    /// It waits for the end of a job.
+    pub(crate) fn in_job(&mut self, id: OperationId, job: JobId) {
+        self.place(id, Stage::InJob(job));
+    }
+
+    /// Back to the front of its lane, ready at once, no attempt held against it.
+    pub(crate) fn put_back(&mut self, id: OperationId) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.stage = Stage::Queued;
+            self.lanes.put_back(entry.lane, id);
+            self.dirty.push_back(entry.lane);
+        }
+    }
+
+    /// A fused request with it was refused: it goes alone.
+    pub(crate) fn goes_alone(&mut self, id: OperationId) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.alone = true;
+        }
+    }
+
+    /// Whether the second may ride with the first: it waits for its turn, in the same partition, and the first is fused at all.
+    pub(crate) fn may_fuse(&self, first: OperationId, second: OperationId) -> bool {
+        let (Some(first), Some(second)) = (self.entries.get(&first), self.entries.get(&second))
+        else {
+            return false;
+        };
+        !first.alone && second.stage == Stage::Queued && first.partition == second.partition
+    }
+
+    /// It failed while others succeeded. How often that has happened.
+    pub(crate) fn failed_alone(&mut self, id: OperationId) -> u32 {
+        self.entries.get_mut(&id).map_or(0, |entry| {
+            entry.sick += 1;
+            entry.sick
+        })
+    }
+
+    /// How often it failed while others succeeded.
+    pub(crate) fn sick(&self, id: OperationId) -> u32 {
+        self.entries.get(&id).map_or(0, |entry| entry.sick)
+    }
+
+    // === the end ===
+
+    /// An operation ends, wherever it waits. What it was.
+    pub(crate) fn end(&mut self, id: OperationId) -> Option<Entry> {
+        let entry = self.entries.remove(&id)?;
+        if let Stage::ReadyWrite(group) = &entry.stage {
+            self.groups.remove(group, id);
+        }
+        self.lanes.remove(entry.lane, id);
+        self.dirty.push_back(entry.lane);
+        Some(entry)
+    }
+
+    /// Nothing of the partition is here any more.
+    pub(crate) fn drop_partition(&mut self, partition: &TopicPartition) {
+        self.kept_back.remove(partition);
+    }
+
+    // === within ===
+
+    fn is(&self, id: OperationId, stage: &Stage) -> bool {
+        self.entries
+            .get(&id)
+            .is_some_and(|entry| entry.stage == *stage)
+    }
+
+    fn place(&mut self, id: OperationId, stage: Stage) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.stage = stage;
+        }
+    }
+
+    fn requeue_from(&mut self, id: OperationId, stage: &Stage) -> bool {
+        let Some(entry) = self
+            .entries
+            .get_mut(&id)
+            .filter(|entry| entry.stage == *stage)
+        else {
+            return false;
+        };
+        entry.stage = Stage::Queued;
+        self.dirty.push_back(entry.lane);
+        true
+    }
+
+    /// After two lanes became one: every operation learns its lane, and only the first may be ready.
+    fn adopt(&mut self, lane: LaneId) {
+        let all: SmallVec<[OperationId; 8]> = self.in_lane(lane).collect();
+        for id in all {
+            if let Some(entry) = self.entries.get_mut(&id) {
+                entry.lane = lane;
+                if entry.stage == Stage::ReadyTrack {
+                    entry.stage = Stage::Queued;
+                }
+            }
+        }
+        self.dirty.push_back(lane);
+    }
+}
+
+/// What goes next for an entity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Front {
+    /// Something is under way.
+    UnderWay,
+    /// Its first operation waits for its turn or for a permit.
+    Ready,
+    /// Nothing goes, or what is first waits for something else.
+    Nothing,
+}

@@ -1,0 +1,116 @@
+//! Where an operation stands between its arrival and its end.
+
+use std::time::Instant;
+
+use ingest_model::batch::{GroupKey, JobId};
+
+/// Known to this folder alone: who wants an operation elsewhere says what happened to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Stage {
+    Queued,
+    WaitCustomer,
+    ReadyTrack,
+    /// Its partition's commits have no room for what it would settle.
+    KeptBack,
+    ReadyWrite(GroupKey),
+    ReadyForced,
+    /// Of a request that was refused as a whole, while another part of it is tried.
+    Suspect,
+    ReadyLook,
+    Parked(Instant),
+    /// What became of an earlier owner's write of the object is not known yet.
+    WaitInherited,
+    /// The intent of its write is not acknowledged yet: nothing has left.
+    Journalling,
+    UnderWay,
+    InJob(JobId),
+}
+
+/// What an operation waits for, as far as it concerns others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// Its turn in its lane.
+    Turn,
+    /// Its customer's id.
+    Customer,
+    /// A permit, for an event or identity.
+    Track,
+    /// Room in its partition's commits.
+    Room,
+    /// A permit and company, for a write.
+    Write,
+    /// A permit, for a write whose company is given, or the end of such a write of others.
+    Forced,
+    /// A permit, for a look at its object.
+    Look,
+    /// A time.
+    Time(Instant),
+    /// What became of an earlier owner's write.
+    Inherited,
+    /// The acknowledgement of its intent.
+    Journal,
+    /// An answer.
+    Answer,
+    /// The end of a job.
+    Job(JobId),
+}
+
+impl Stage {
+    pub(super) fn wait(&self) -> Wait {
+        match self {
+            Self::Queued => Wait::Turn,
+            Self::WaitCustomer => Wait::Customer,
+            Self::ReadyTrack => Wait::Track,
+            Self::KeptBack => Wait::Room,
+            Self::ReadyWrite(_) => Wait::Write,
+            Self::ReadyForced | Self::Suspect => Wait::Forced,
+            Self::ReadyLook => Wait::Look,
+            Self::Parked(until) => Wait::Time(*until),
+            Self::WaitInherited => Wait::Inherited,
+            Self::Journalling => Wait::Journal,
+            Self::UnderWay => Wait::Answer,
+            Self::InJob(job) => Wait::Job(*job),
+        }
+    }
+
+    pub(super) fn is_under_way(&self) -> bool {
+        self.wait().is_under_way()
+    }
+}
+
+impl Wait {
+    /// Whether a request of it has left whose end is not known.
+    pub(crate) fn is_under_way(self) -> bool {
+        match self {
+            Self::Answer | Self::Job(_) => true,
+            Self::Turn
+            | Self::Customer
+            | Self::Track
+            | Self::Room
+            | Self::Write
+            | Self::Forced
+            | Self::Look
+            | Self::Time(_)
+            | Self::Inherited
+            | Self::Journal => false,
+        }
+    }
+
+    /// Whether what it says may still be changed by a newer one: nothing of it is bound yet.
+    pub(crate) fn is_unsaid(self) -> bool {
+        match self {
+            Self::Turn
+            | Self::Customer
+            | Self::Inherited
+            | Self::Track
+            | Self::Room
+            | Self::Write => true,
+            Self::Forced
+            | Self::Look
+            | Self::Time(_)
+            | Self::Journal
+            | Self::Answer
+            | Self::Job(_) => false,
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The `eventKey`: one name for one occurrence, the same in every repeat.
+//!
+//! It is a UUID of version 5 over (event source, event id, route, number of the operation in the route). Where the
+//! producer gives no id, the place and time of the original record stand in for it: topic, partition, offset and timestamp,
+//! taken from the `ingest.source.*` headers when the record is a replayed dead letter. The time is there because a topic that
+//! is made again uses its offsets again, for other occurrences. So a repeat after a crash, and a replay, carry
+//! the same key, and two operations of one event carry different ones.
+
+use std::fmt::Write as _;
+
+use uuid::Uuid;
+
+use crate::event::Event;
+use ingest_model::record::Record;
+
+/// The namespace of every `eventKey`: fixed for ever, because a change would make every repeat look new.
+pub const NAMESPACE: Uuid = Uuid::from_u128(0x6b75_7374_6f6d_5e72_a1e5_7e76_656e_7401);
+
+/// The key of one operation of one event.
+///
+/// `number` counts the operations of the route's `do` list from 1.
+#[must_use]
+pub fn event_key(event: &Event, record: &Record, route: &str, number: usize) -> Uuid {
+    let mut name = String::with_capacity(96);
+    // each part has its length before it, so that no two lists of parts give one name
+    let mut part = |text: &str| {
+        let written = write!(name, "{}:{text};", text.len());
+        debug_assert!(written.is_ok(), "writing to a string cannot fail");
+    };
+    part(event.source);
+    match &event.id {
+        Some(id) => {
+            part("id");
+            part(id);
+        }
+        None => {
+            part("at");
+            let position = &record.position;
+            part(
+                &header(record, "ingest.source.topic")
+                    .unwrap_or_else(|| position.partition.topic.to_string()),
+            );
+            part(
+                &header(record, "ingest.source.partition")
+                    .unwrap_or_else(|| position.partition.partition.0.to_string()),
+            );
+            part(
+                &header(record, "ingest.source.offset")
+                    .unwrap_or_else(|| position.offset.0.to_string()),
+            );
+            let own = record.timestamp_ms.map(|time| time.to_string());
+            let time = header(record, "ingest.source.timestamp").or(own);
+            part(&time.unwrap_or_default());
+        }
+    }
+    part(route);
+    part(&number.to_string());
+    Uuid::new_v5(&NAMESPACE, name.as_bytes())
+}
+
+fn header(record: &Record, name: &str) -> Option<String> {
+    let value = record.header(name)?;
+    std::str::from_utf8(value)
+        .ok()
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
+}

@@ -1,0 +1,159 @@
+//! Bytes to a JSON value, within limits and without changing a number. The text is mended before ([`mended`]).
+//!
+//! - The value must be UTF-8; a byte order mark at its start is dropped.
+//! - An empty value, `null`, and `NaN`, `Infinity` or `1e400` anywhere are no JSON here.
+//! - A value that is one JSON text is decoded once more: outbox tables often escape their JSON into a string.
+//! - Whole numbers of up to 64 bits stay exact. A whole number beyond that becomes a *text of the same digits*, because
+//!   a floating-point number would silently be a different id. Fractions are 64-bit floating point; one that is whole,
+//!   such as `17.0`, is the whole number.
+//! - Half of a surrogate pair in an escape (`\ud83d` alone) becomes U+FFFD, in values and in names.
+//! - Of a name that is repeated within one object the last value counts.
+
+use serde_json::Value;
+
+use super::mend::mended;
+use super::{Decoded, Limits, tidy, weight};
+use ingest_model::outcome::Rejection;
+
+/// The bytes of a byte order mark in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The JSON value in these bytes.
+///
+/// # Errors
+/// [`Decoded::Reject`] with [`Rejection::TooLarge`], [`Rejection::InvalidUtf8`], [`Rejection::TooDeep`] or
+/// [`Rejection::InvalidJson`]; the detail has line and column, never content.
+pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value, Decoded> {
+    if bytes.len() > limits.value_bytes {
+        let (is, may) = (bytes.len(), limits.value_bytes);
+        return Err(Decoded::reject(
+            Rejection::TooLarge,
+            format!("the value has {is} bytes, more than the limit of {may}"),
+        ));
+    }
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+    let text = std::str::from_utf8(bytes).map_err(|e| {
+        Decoded::reject(
+            Rejection::InvalidUtf8,
+            format!("not UTF-8 from byte {}", e.valid_up_to()),
+        )
+    })?;
+    if text.trim_ascii().is_empty() {
+        return Err(Decoded::reject(
+            Rejection::InvalidJson,
+            "the value is empty",
+        ));
+    }
+    light_enough(text)?;
+    let value = match parse_text(text)? {
+        Value::String(inner) => light_enough(&inner)
+            .and_then(|()| parse_text(&inner))
+            .map_err(|error| match error {
+                Decoded::Reject(mut rejected) => {
+                    rejected.detail = format!(
+                        "the value is a JSON text whose content is not JSON: {}",
+                        rejected.detail
+                    );
+                    Decoded::Reject(rejected)
+                }
+                Decoded::Skip(reason) => Decoded::Skip(reason),
+            })?,
+        value @ (Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::Array(_)
+        | Value::Object(_)) => value,
+    };
+    if value.is_null() {
+        return Err(Decoded::reject(
+            Rejection::InvalidJson,
+            "the value is the JSON word null",
+        ));
+    }
+    if limits.depth < MAX_DEPTH && deeper_than(&value, limits.depth) {
+        let depth = limits.depth;
+        return Err(Decoded::reject(
+            Rejection::TooDeep,
+            format!("nested deeper than {depth} levels"),
+        ));
+    }
+    Ok(value)
+}
+
+/// Refuses a text that would take too much memory once it is parsed.
+fn light_enough(text: &str) -> Result<(), Decoded> {
+    if weight::of_text(text.as_bytes()) <= weight::MAX_WEIGHT {
+        return Ok(());
+    }
+    Err(Decoded::reject(
+        Rejection::TooLarge,
+        "the value has too many parts",
+    ))
+}
+
+/// The JSON value in a text within an event, with the same exact integers and the same limit on depth.
+pub(crate) fn parse_nested(bytes: &[u8]) -> Option<Value> {
+    parse_text(std::str::from_utf8(bytes).ok()?).ok()
+}
+
+/// The depth at which the JSON parser itself gives up.
+const MAX_DEPTH: usize = 128;
+
+fn parse_text(text: &str) -> Result<Value, Decoded> {
+    let text = mended(text);
+    let mut value = serde_json::from_str(&text).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        let said = error.to_string();
+        if said.starts_with("recursion limit exceeded") {
+            let detail =
+                format!("nested deeper than {MAX_DEPTH} levels at line {line} column {column}");
+            return Decoded::reject(Rejection::TooDeep, detail);
+        }
+        let what = match error.classify() {
+            serde_json::error::Category::Eof => "ends in the middle of a value",
+            serde_json::error::Category::Syntax if said.starts_with("number out of range") => {
+                "number out of range"
+            }
+            serde_json::error::Category::Syntax
+            | serde_json::error::Category::Data
+            | serde_json::error::Category::Io => "not JSON",
+        };
+        Decoded::reject(
+            Rejection::InvalidJson,
+            format!("{what} at line {line} column {column}"),
+        )
+    })?;
+    tidy::whole_numbers(&mut value);
+    Ok(value)
+}
+
+fn deeper_than(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(items) => {
+            levels == 0 || items.iter().any(|item| deeper_than(item, levels - 1))
+        }
+        Value::Object(fields) => {
+            levels == 0 || fields.values().any(|item| deeper_than(item, levels - 1))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn big_integers_become_text_and_nothing_else_changes() {
+        let text = r#"{"a":18446744073709551616,"b":18446744073709551615,"c":-9223372036854775809,"d":"18446744073709551616 \" 99999999999999999999","e":1.8446744073709551616e19,"f":[-9223372036854775808,123456789012345678901234567890]}"#;
+        let value = parse(text.as_bytes(), Limits::default()).unwrap();
+        assert_eq!(value["a"], "18446744073709551616");
+        assert_eq!(value["b"], u64::MAX);
+        assert_eq!(value["c"], "-9223372036854775809");
+        assert_eq!(value["d"], "18446744073709551616 \" 99999999999999999999");
+        assert!(value["e"].is_f64());
+        assert_eq!(value["f"][0], i64::MIN);
+        assert_eq!(value["f"][1], "123456789012345678901234567890");
+        assert!(parse(b"{\"a\":018446744073709551616}", Limits::default()).is_err());
+    }
+}

@@ -1,0 +1,47 @@
+//! The format `json`: any JSON object.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::{Decoded, Envelope, Found, finish, first_time, reference_time};
+use crate::event::{CustomerHints, Event, Notes};
+use crate::identity;
+use ingest_model::outcome::Rejection;
+use ingest_model::record::Record;
+
+/// Usual names of an event's name, most telling first.
+const NAMES: &[&str] = &["type", "name", "event"];
+/// Usual names of an event's time.
+const TIMES: &[&str] = &["time", "timestamp", "created_at"];
+
+/// The event of a plain object: name from `type|name|event`, id from `id`, time from `time|timestamp|created_at`,
+/// unless the mapping says otherwise. A plain object hints at no customer: routes name one.
+pub(super) fn event(payload: Value, record: &Record, said: &Envelope) -> Result<Event, Decoded> {
+    let Value::Object(object) = &payload else {
+        return Err(Decoded::reject(
+            Rejection::FormatMismatch,
+            "the value is not a JSON object",
+        ));
+    };
+    let mut notes = Notes::default();
+    let time = match said.time {
+        Some(_) => None,
+        None => first_time(object, TIMES, reference_time(record), &mut notes),
+    };
+    let found = Found {
+        source: "json",
+        kind: None,
+        name: NAMES
+            .iter()
+            .filter_map(|key| object.get(*key)?.as_str())
+            .map(identity::cleaned)
+            .find(|name| !name.is_empty())
+            .map(Cow::into_owned),
+        id: object.get("id").and_then(identity::id_text),
+        time,
+        customer: CustomerHints::default(),
+        notes,
+    };
+    finish(found, payload, record, said)
+}

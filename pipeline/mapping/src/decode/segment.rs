@@ -1,0 +1,369 @@
+//! The envelope of Segment and RudderStack messages.
+//!
+//! The kind is `type` (older libraries: `action`). A track is named by `event`; a page or screen by `name`, else by
+//! `category` (RudderStack's mobile libraries put a screen's name in `event`); the others are named by their kind. A
+//! nameless page is named `page`, a nameless screen `screen`.
+//!
+//! The event's time is the first plausible one of `timestamp`, `originalTimestamp`, `sentAt`, `receivedAt`, and the
+//! record's own. `integrations` may say that the message is not for Kustomer; that is honoured.
+//!
+//! Who the customer is: `userId` (older: `user_id`), else `userId` or `id` of the traits, RudderStack's
+//! `context.externalId` of type `kustomerId`, the e-mail and phone of the traits, and the e-mail of `properties`. The traits
+//! are `traits` and, behind them, `context.traits`, where RudderStack's libraries put them; the `traits` of a group are the
+//! group's. E-mail addresses in other places (`recipient`, `invitee_email`) are other people's and are never read.
+//! `anonymousId` identifies nobody.
+//!
+//! Producers spell one trait in several ways (`firstName`, `first_name`, `Firstname`); `traits` has one spelling for each.
+
+use serde_json::{Map, Value};
+
+use super::{Decoded, Envelope, Found, finish, first_time, reference_time, says_something};
+use crate::event::{CustomerHints, Event, KeyKind, Notes};
+use crate::identity;
+use ingest_model::outcome::{Rejection, SkipReason};
+use ingest_model::record::Record;
+
+/// [`Event::source`] of these messages.
+pub(crate) const SOURCE: &str = "segment";
+/// The kind of message that says what somebody did.
+pub(crate) const TRACK: &str = "track";
+
+/// The six kinds of message.
+pub(crate) const KINDS: &[&str] = &[TRACK, "identify", "page", "screen", "group", "alias"];
+
+/// Fields that may carry the event's time, most trusted first.
+const TIMES: &[&str] = &["timestamp", "originalTimestamp", "sentAt", "receivedAt"];
+
+/// The traits that the specification names, and two that RudderStack adds.
+const TRAITS: &[&str] = &[
+    "address",
+    "age",
+    "avatar",
+    "birthday",
+    "company",
+    "createdAt",
+    "description",
+    "email",
+    "firstName",
+    "gender",
+    "id",
+    "lastName",
+    "middleName",
+    "name",
+    "phone",
+    "plan",
+    "timezone",
+    "title",
+    "userId",
+    "username",
+    "website",
+];
+
+/// The most values that the traits of one message may have, lists and maps counted with all that is in them. A person has
+/// a few dozen; traits beyond it are left out, because expressions get a copy.
+const MAX_VALUES: usize = 10_000;
+
+/// Other words for traits, in the spelling that names are compared in.
+const OTHER_WORDS: &[(&str, &str)] = &[("dateofbirth", "birthday"), ("dob", "birthday")];
+
+/// The parts of an address, likewise.
+const ADDRESS: &[&str] = &["street", "city", "state", "postalCode", "country"];
+
+/// Other words for the parts of an address.
+const OTHER_ADDRESS_WORDS: &[(&str, &str)] = &[("zip", "postalCode"), ("zipcode", "postalCode")];
+
+/// The event of a Segment message.
+pub(super) fn event(payload: Value, record: &Record, said: &Envelope) -> Result<Event, Decoded> {
+    let Value::Object(message) = &payload else {
+        return Err(Decoded::reject(
+            Rejection::FormatMismatch,
+            "the value is not a JSON object",
+        ));
+    };
+    let kind = kind(message)?;
+    if !meant_for_kustomer(message.get("integrations")) {
+        return Err(Decoded::Skip(SkipReason::NotForKustomer));
+    }
+    let mut notes = Notes::default();
+    let time = match said.time {
+        Some(_) => None,
+        None => first_time(message, TIMES, reference_time(record), &mut notes),
+    };
+    let found = Found {
+        source: SOURCE,
+        kind: Some(kind),
+        name: name(kind, message),
+        id: message
+            .get("messageId")
+            .or_else(|| message.get("message_id"))
+            .and_then(identity::id_text),
+        time,
+        customer: customer(message, &mut notes),
+        notes,
+    };
+    finish(found, payload, record, said)
+}
+
+/// The kind of message, or why the value is none.
+fn kind(message: &Map<String, Value>) -> Result<&'static str, Decoded> {
+    let Some(sent) = message.get("type").or_else(|| message.get("action")) else {
+        let detail = "`type` is missing: not a Segment message";
+        return Err(Decoded::reject(Rejection::FormatMismatch, detail));
+    };
+    let Value::String(sent) = sent else {
+        return Err(Decoded::reject(
+            Rejection::FormatMismatch,
+            "`type` is not a text: not a Segment message",
+        ));
+    };
+    let known = KINDS
+        .iter()
+        .find(|kind| kind.eq_ignore_ascii_case(sent.trim()));
+    known.copied().ok_or_else(|| {
+        Decoded::reject(
+            Rejection::FormatMismatch,
+            "`type` is none of track, identify, page, screen, group, alias: not a Segment message",
+        )
+    })
+}
+
+/// The event's name by its kind.
+fn name(kind: &'static str, message: &Map<String, Value>) -> Option<String> {
+    let text = |key: &str| {
+        let text = identity::cleaned(message.get(key)?.as_str()?);
+        (!text.is_empty()).then(|| text.into_owned())
+    };
+    match kind {
+        "track" => text("event"),
+        "page" | "screen" => {
+            let named = text("name")
+                .or_else(|| text("event"))
+                .or_else(|| text("category"));
+            Some(named.unwrap_or_else(|| kind.to_owned()))
+        }
+        _ => Some(kind.to_owned()),
+    }
+}
+
+/// Whether `integrations` lets the message through to Kustomer: `Kustomer` decides, else `All`, else yes.
+///
+/// `{"All": false, "Kafka": true}` is a no: it says that the message may stand on the topic, and that Kustomer is not to
+/// have it. Where the topic is the way to Kustomer, producers add `"Kustomer": true`.
+fn meant_for_kustomer(integrations: Option<&Value>) -> bool {
+    let Some(Value::Object(map)) = integrations else {
+        return true;
+    };
+    // an object in place of `true` carries settings and means yes
+    let says = |wanted: &str| {
+        let found = map.iter().find(|(key, _)| key.eq_ignore_ascii_case(wanted));
+        found.map(|(_, value)| !matches!(value, Value::Bool(false)))
+    };
+    says("kustomer").or_else(|| says("all")).unwrap_or(true)
+}
+
+/// A part of a message that may name the customer.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Message,
+    Traits,
+    ContextTraits,
+    Properties,
+}
+
+/// Where a key may stand, most trusted first: the part, the field in it, and both as a path.
+type Places = &'static [(Part, &'static str, &'static str)];
+
+const EXTERNAL_IDS: Places = &[
+    (Part::Message, "userId", "userId"),
+    (Part::Message, "user_id", "user_id"),
+    (Part::Traits, "userId", "traits.userId"),
+    (Part::Traits, "id", "traits.id"),
+    (Part::ContextTraits, "userId", "context.traits.userId"),
+    (Part::ContextTraits, "id", "context.traits.id"),
+];
+
+const EMAILS: Places = &[
+    (Part::Traits, "email", "traits.email"),
+    (Part::ContextTraits, "email", "context.traits.email"),
+    (Part::Properties, "email", "properties.email"),
+];
+
+const PHONES: Places = &[
+    (Part::Traits, "phone", "traits.phone"),
+    (Part::ContextTraits, "phone", "context.traits.phone"),
+];
+
+/// What the message says about the customer. Values that look like a key and are none are noted.
+fn customer(message: &Map<String, Value>, notes: &mut Notes) -> CustomerHints {
+    let parts = |part: Part| match part {
+        Part::Message => Some(message),
+        Part::Traits => own_traits(message),
+        Part::ContextTraits => context_traits(message),
+        Part::Properties => message.get("properties").and_then(Value::as_object),
+    };
+    let mut first = |kind: KeyKind, read: fn(&Value) -> identity::Key, places: Places| {
+        places.iter().find_map(|(part, field, path)| {
+            let value = parts(*part)?.get(*field)?;
+            notes.key(path, kind, read(value))
+        })
+    };
+    let external_id = first(KeyKind::ExternalId, identity::external_id, EXTERNAL_IDS);
+    let email = first(KeyKind::Email, identity::email, EMAILS);
+    let phone = first(KeyKind::Phone, identity::phone, PHONES);
+    let anonymous = message
+        .get("anonymousId")
+        .or_else(|| message.get("anonymous_id"));
+    CustomerHints {
+        id: kustomer_id(message, notes),
+        external_id,
+        email,
+        phone,
+        anonymous_id: anonymous.and_then(|id| identity::external_id(id).ok().flatten()),
+    }
+}
+
+/// The Kustomer id in RudderStack's list of external ids.
+fn kustomer_id(message: &Map<String, Value>, notes: &mut Notes) -> Option<String> {
+    let list = message.get("context")?.get("externalId")?.as_array()?;
+    let entry = list.iter().find(|entry| {
+        let kind = entry.get("type").and_then(Value::as_str);
+        kind.is_some_and(|kind| same_name(kind, "kustomerId"))
+    })?;
+    let id = identity::kustomer_id(entry.get("id")?);
+    notes.key("context.externalId", KeyKind::Id, id)
+}
+
+/// The traits beside the message's own fields. Those of a group are what the group is, not the person.
+fn own_traits(message: &Map<String, Value>) -> Option<&Map<String, Value>> {
+    let kind = message.get("type").or_else(|| message.get("action"));
+    let kind = kind.and_then(Value::as_str).unwrap_or_default();
+    if kind.trim().eq_ignore_ascii_case("group") {
+        return None;
+    }
+    message.get("traits")?.as_object()
+}
+
+fn context_traits(message: &Map<String, Value>) -> Option<&Map<String, Value>> {
+    message.get("context")?.get("traits")?.as_object()
+}
+
+/// The traits of a message, each in one spelling: `traits`, and behind them `context.traits`.
+///
+/// Traits that say nothing (null, blank, an empty list or map) are left out, so that they hide nothing. Names that the
+/// specification knows are spelled as it does; others stay as they are.
+pub(crate) fn traits(message: &Value) -> Map<String, Value> {
+    let mut merged = Map::new();
+    let Value::Object(message) = message else {
+        return merged;
+    };
+    let parts = [own_traits(message), context_traits(message)];
+    let mut room = MAX_VALUES;
+    for part in parts.into_iter().flatten() {
+        lay(part, TRAITS, OTHER_WORDS, &mut merged, &mut room);
+    }
+    if let Some(Value::Object(address)) = merged.get_mut("address") {
+        let sent = std::mem::take(address);
+        let mut room = MAX_VALUES;
+        lay(&sent, ADDRESS, OTHER_ADDRESS_WORDS, address, &mut room);
+    }
+    merged
+}
+
+/// Adds the fields that are not there yet, in their one spelling, while there is room. A field that is spelled so already
+/// goes first.
+fn lay(
+    fields: &Map<String, Value>,
+    names: &[&'static str],
+    other_words: &[(&str, &'static str)],
+    into: &mut Map<String, Value>,
+    room: &mut usize,
+) {
+    for exact in [true, false] {
+        for (key, value) in fields {
+            let known = names.iter().find(|name| same_name(name, key));
+            let other = || other_words.iter().find(|(word, _)| same_name(word, key));
+            let name = known
+                .copied()
+                .or_else(|| other().map(|(_, name)| *name))
+                .unwrap_or(key);
+            if (name == key) == exact
+                && tells_something(value)
+                && !into.contains_key(name)
+                && takes(value, room)
+            {
+                into.insert(name.to_owned(), value.clone());
+            }
+        }
+    }
+}
+
+fn tells_something(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => says_something(value),
+    }
+}
+
+/// Takes room for a value and all that is in it; `false`, with nothing taken, if there is not so much.
+fn takes(value: &Value, room: &mut usize) -> bool {
+    fn left(value: &Value, room: usize) -> Option<usize> {
+        let room = room.checked_sub(1)?;
+        match value {
+            Value::Array(items) => items.iter().try_fold(room, |room, item| left(item, room)),
+            Value::Object(fields) => fields
+                .values()
+                .try_fold(room, |room, item| left(item, room)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Some(room),
+        }
+    }
+    let after = left(value, *room);
+    *room = after.unwrap_or(*room);
+    after.is_some()
+}
+
+/// The visitor's session: Kustomer's own id of it in whatever spelling, else RudderStack's.
+pub(crate) fn session(message: &Value) -> Option<String> {
+    let rudderstack = || {
+        let session = message.get("context").and_then(|c| c.get("sessionId"));
+        let session = session.or_else(|| message.get("session_id"));
+        session.and_then(identity::id_text)
+    };
+    kustomers_own(message, "kustomerSessionId").or_else(rudderstack)
+}
+
+/// Kustomer's id of the visitor, in whatever spelling.
+pub(crate) fn tracking_id(message: &Value) -> Option<String> {
+    kustomers_own(message, "kustomerTrackingId")
+}
+
+/// A field of that name in the properties, the context, or the message itself.
+fn kustomers_own(message: &Value, name: &str) -> Option<String> {
+    let parts = [
+        message.get("properties"),
+        message.get("context"),
+        Some(message),
+    ];
+    let mut fields = parts
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object)
+        .flatten();
+    fields.find_map(|(key, value)| {
+        if same_name(key, name) {
+            identity::id_text(value)
+        } else {
+            None
+        }
+    })
+}
+
+/// Whether two names differ in case, blanks, `_` and `-` only.
+fn same_name(left: &str, right: &str) -> bool {
+    fn kept(name: &str) -> impl Iterator<Item = u8> + '_ {
+        name.bytes()
+            .filter(|b| !matches!(b, b' ' | b'_' | b'-'))
+            .map(|b| b.to_ascii_lowercase())
+    }
+    kept(left).eq(kept(right))
+}

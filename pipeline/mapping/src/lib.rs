@@ -1,0 +1,10 @@
+//! From the bytes of a record to operations: decoding, identity, mapping files, bodies.
+//!
+//! Pure functions: nothing here waits, locks, logs or reads a clock.
+
+pub mod body;
+pub mod decode;
+pub mod event;
+pub mod identity;
+pub mod mapping;
+pub mod route;

@@ -1,0 +1,91 @@
+//! Why a record is rejected by a rule, in words that show rules and expressions, never values.
+
+use serde_json::Value;
+
+use super::super::expr::{Expr, Failed};
+use crate::body::{Illegal, MAX_ITEM_BYTES, kind_of};
+use ingest_model::outcome::Rejection;
+
+/// Why a record is rejected by the rule at hand.
+pub(super) struct Failure {
+    pub(super) reason: Rejection,
+    pub(super) detail: String,
+    /// The record used up what one may: leaving the field out would not help it.
+    pub(super) exhausted: bool,
+}
+
+pub(super) type Made<T> = Result<T, Failure>;
+
+/// Refuses a body that is too large for one item.
+pub(super) fn check_size(at: &str, bytes: usize) -> Made<()> {
+    if bytes <= MAX_ITEM_BYTES {
+        return Ok(());
+    }
+    Err(Failure {
+        reason: Rejection::ItemTooLarge,
+        detail: format!(
+            "{at}: {bytes} bytes of JSON, more than the {MAX_ITEM_BYTES} that one item may have"
+        ),
+        exhausted: false,
+    })
+}
+
+/// A part that is the largest of a body which is too large.
+pub(super) fn too_large(at: &str, bytes: usize) -> Failure {
+    Failure {
+        reason: Rejection::ItemTooLarge,
+        detail: format!(
+            "{at}: is the largest part of {bytes} bytes of JSON, more than the {MAX_ITEM_BYTES} that one item may have"
+        ),
+        exhausted: false,
+    }
+}
+
+pub(super) fn no_customer() -> Failure {
+    Failure {
+        reason: Rejection::MissingCustomer,
+        detail: "the operation needs a customer".to_owned(),
+        exhausted: false,
+    }
+}
+
+pub(super) fn no_title() -> Failure {
+    Failure {
+        reason: Rejection::MissingField,
+        detail: "title: is empty".to_owned(),
+        exhausted: false,
+    }
+}
+
+pub(super) fn missing(at: &str, expr: &Expr) -> Failure {
+    Failure {
+        reason: Rejection::MissingField,
+        detail: format!("{at}: no value in `{}`", expr.text()),
+        exhausted: false,
+    }
+}
+
+pub(super) fn evaluation(at: &str, expr: &Expr, failed: &Failed) -> Failure {
+    Failure {
+        reason: Rejection::MappingFailed,
+        detail: format!("{at}: {} in `{}`", failed.what, expr.text()),
+        exhausted: failed.exhausted,
+    }
+}
+
+pub(super) fn refused(at: &str, illegal: &Illegal, expr: &Expr) -> Failure {
+    Failure {
+        reason: illegal.reason,
+        detail: format!("{at}: {} in `{}`", illegal.rule, expr.text()),
+        exhausted: false,
+    }
+}
+
+pub(super) fn wrong_type(at: &str, expr: &Expr, wanted: &str, value: &Value) -> Failure {
+    let is = kind_of(value);
+    Failure {
+        reason: Rejection::MappingFailed,
+        detail: format!("{at}: must be {wanted}, is {is} in `{}`", expr.text()),
+        exhausted: false,
+    }
+}

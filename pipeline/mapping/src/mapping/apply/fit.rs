@@ -1,0 +1,105 @@
+//! Bodies that are too large for one item.
+//!
+//! An item may have 95,000 bytes. What makes a body larger is nearly always one part of it, a list of many lines in
+//! `data`, and the object without its list is worth more to an agent than no object. So the largest optional parts are
+//! left out, the largest first, until the rest fits. Nothing is cut within a part: half a list would look like a whole one.
+
+use std::cmp::Reverse;
+
+use serde_json::{Map, Value};
+
+use super::super::bad::BadFields;
+use super::Work;
+use super::failure::{Made, check_size, too_large};
+use crate::body::{MAX_ITEM_BYTES, RESERVED_META, json_bytes};
+use ingest_model::operation::VERSION_ATTRIBUTE;
+
+/// Parts that name the thing, or that this crate adds itself.
+const KEPT: &[&str] = &["externalId", "title", VERSION_ATTRIBUTE];
+/// Parts whose own parts are fields.
+const GROUPS: &[&str] = &["custom", "location"];
+
+/// One optional part of a body.
+struct Part {
+    group: Option<&'static str>,
+    name: String,
+    /// What leaving it out saves at least.
+    bytes: usize,
+}
+
+impl Work<'_> {
+    /// Leaves out what is too much in a body. `around` is what its item has besides, `at` stands before its fields' names.
+    pub(super) fn fit(
+        &mut self,
+        words: &BadFields,
+        kind: &str,
+        at: &str,
+        body: &mut Map<String, Value>,
+        around: usize,
+    ) -> Made<()> {
+        let mut bytes = json_bytes(body).saturating_add(around);
+        if bytes <= MAX_ITEM_BYTES {
+            return Ok(());
+        }
+        for part in optional_parts(body) {
+            let field = match part.group {
+                Some(group) => format!("{at}{group}.{}", part.name),
+                None => format!("{at}{}", part.name),
+            };
+            self.drops
+                .leave_out(words, &field, too_large(&field, bytes))?;
+            remove(body, &part);
+            bytes = bytes.saturating_sub(part.bytes);
+            if bytes <= MAX_ITEM_BYTES {
+                return Ok(());
+            }
+        }
+        check_size(kind, json_bytes(body).saturating_add(around))
+    }
+}
+
+/// The optional parts, the largest first, of equals in their order.
+fn optional_parts(body: &Map<String, Value>) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut add = |group, name: &str, value: &Value| {
+        if !KEPT.contains(&name) && !RESERVED_META.contains(&name) {
+            parts.push(Part {
+                group,
+                name: name.to_owned(),
+                // the name's quotes and the colon
+                bytes: json_bytes(value).saturating_add(name.len() + 3),
+            });
+        }
+    };
+    for (name, value) in body {
+        let group = GROUPS.iter().copied().find(|group| group == name);
+        match value {
+            Value::Object(inner) if group.is_some() => {
+                inner
+                    .iter()
+                    .for_each(|(name, value)| add(group, name, value));
+            }
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_)
+            | Value::Object(_) => add(None, name, value),
+        }
+    }
+    parts.sort_by_key(|part| Reverse(part.bytes));
+    parts
+}
+
+fn remove(body: &mut Map<String, Value>, part: &Part) {
+    let Some(group) = part.group else {
+        body.shift_remove(&part.name);
+        return;
+    };
+    if let Some(Value::Object(inner)) = body.get_mut(group) {
+        inner.shift_remove(&part.name);
+        if inner.is_empty() {
+            body.shift_remove(group);
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! Event to verdict.
+
+mod customer;
+mod drops;
+mod failure;
+mod fields;
+mod fit;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use self::customer::key_bytes;
+use self::drops::Drops;
+use self::failure::{
+    Failure, Made, evaluation, missing, no_customer, no_title, refused, wrong_type,
+};
+use super::expr::{Expr, Scope};
+use super::model::{Action, CustomerRule, IdentifyRule, KObjectRule, Late, Route, Rule, TrackRule};
+use crate::body::field::{object_id, put};
+use crate::body::key::event_key;
+use crate::body::name::legal_name;
+use crate::body::{Cuts, Illegal, MAX_TEXT_CHARS};
+use crate::decode::time;
+use crate::event::{Event, Notes};
+use ingest_model::operation::{
+    CustomerRef, ExternalId, Identify, KObject, Operation, Planned, Track, VERSION_ATTRIBUTE,
+    Version,
+};
+use ingest_model::outcome::{DroppedField, Rejected, SkipReason, Verdict};
+use ingest_model::record::Record;
+
+/// What came of an event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Applied {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// How many texts were cut at their limit.
+    pub cuts: Cuts,
+    /// The optional fields that were left out of what is emitted, because their values are bad.
+    pub dropped: Vec<DroppedField>,
+    /// Values that should be keys of the customer and are none.
+    pub notes: Notes,
+}
+
+/// One event under the rules of one route.
+struct Work<'a> {
+    event: &'a Event,
+    record: &'a Record,
+    scope: &'a Scope<'a>,
+    now: Timestamp,
+    route: &'a Route,
+    cuts: Cuts,
+    drops: Drops,
+    notes: Notes,
+}
+
+/// What comes of an event by the first of these routes whose condition holds.
+pub(super) fn first<'a>(
+    routes: impl Iterator<Item = &'a Route>,
+    event: &Event,
+    record: &Record,
+    now: Timestamp,
+) -> Applied {
+    let scope = Scope::new(event, record);
+    let mut named = false;
+    for route in routes {
+        named = true;
+        let wanted = match &route.when {
+            None => Ok(true),
+            Some(when) => when
+                .holds(&scope)
+                .map_err(|failed| evaluation("when", when, &failed)),
+        };
+        match wanted {
+            Ok(false) => {}
+            Ok(true) => {
+                let mut work = Work {
+                    event,
+                    record,
+                    scope: &scope,
+                    now,
+                    route,
+                    cuts: Cuts::default(),
+                    drops: Drops::new(&route.name),
+                    notes: Notes::default(),
+                };
+                let verdict = work.verdict();
+                let dropped = match &verdict {
+                    Verdict::Emit(_) => work.drops.into_fields(),
+                    Verdict::Skip(_) | Verdict::Reject(_) => Vec::new(),
+                };
+                return Applied {
+                    verdict,
+                    cuts: work.cuts,
+                    dropped,
+                    notes: work.notes,
+                };
+            }
+            Err(failure) => return Applied::of(reject(route, failure)),
+        }
+    }
+    let reason = if named {
+        SkipReason::ConditionFalse
+    } else {
+        SkipReason::NoRoute
+    };
+    Applied::of(Verdict::Skip(reason))
+}
+
+impl Applied {
+    /// A verdict before any operation was made.
+    fn of(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            cuts: Cuts::default(),
+            dropped: Vec::new(),
+            notes: Notes::default(),
+        }
+    }
+}
+
+fn reject(route: &Route, failure: Failure) -> Verdict {
+    let Failure { reason, detail, .. } = failure;
+    Verdict::Reject(Rejected {
+        reason,
+        detail,
+        route: Some(Arc::clone(&route.name)),
+    })
+}
+
+impl Work<'_> {
+    fn verdict(&mut self) -> Verdict {
+        let (customer, rules) = match &self.route.action {
+            Action::Skip(_) => return Verdict::Skip(SkipReason::Dropped),
+            Action::Do { customer, rules } => (customer, rules),
+        };
+        match self.operations(customer, rules) {
+            Ok(operations) if operations.is_empty() => Verdict::Skip(SkipReason::TooOld),
+            Ok(operations) => Verdict::Emit(operations),
+            Err(failure) => reject(self.route, failure),
+        }
+    }
+
+    fn operations(&mut self, rule: &CustomerRule, rules: &[Rule]) -> Made<Vec<Planned>> {
+        let mut planned = Vec::with_capacity(rules.len());
+        let customer = self.customer(rule)?;
+        for (index, rule) in rules.iter().enumerate() {
+            let operation = match rule {
+                Rule::Identify(rule) => self.identify(rule, customer.as_ref()).map(Some),
+                Rule::Track(rule) => self.track(rule, customer.as_ref(), index + 1),
+                Rule::KObject(rule) => self.kobject(rule, customer.clone()).map(Some),
+            };
+            let operation = operation.map_err(|failure| Failure {
+                detail: format!("do[{index}].{}", failure.detail),
+                ..failure
+            })?;
+            let event_key = event_key(self.event, self.record, &self.route.name, index + 1);
+            planned.extend(operation.map(|operation| Planned {
+                route: Arc::clone(&self.route.name),
+                event_key,
+                operation,
+            }));
+        }
+        Ok(planned)
+    }
+
+    fn identify(&mut self, rule: &IdentifyRule, customer: Option<&CustomerRef>) -> Made<Operation> {
+        let known = customer.ok_or_else(no_customer)?;
+        let mut keys = self.keys(&rule.bad, &rule.keys, "identify")?;
+        // a key that the identify itself gives replaces the one of its kind
+        keys.extend(
+            known
+                .keys()
+                .iter()
+                .filter(|key| keys.iter().all(|k| k.kind() != key.kind()))
+                .cloned()
+                .collect::<Vec<_>>(),
+        );
+        let customer = CustomerRef::new(keys, known.missing).ok_or_else(no_customer)?;
+        let mut body = Map::new();
+        self.fields(&rule.bad, &rule.fields, "identify.", &mut body)?;
+        if !rule.location.is_empty() {
+            let mut location = Map::new();
+            let at = "identify.location.";
+            self.fields(&rule.bad, &rule.location, at, &mut location)?;
+            put(
+                &mut body,
+                "location",
+                (!location.is_empty()).then_some(Value::Object(location)),
+            );
+        }
+        let custom = self.custom(&rule.bad, &rule.custom, "identify.custom.")?;
+        put(
+            &mut body,
+            "custom",
+            (!custom.is_empty()).then_some(Value::Object(custom)),
+        );
+        let around = key_bytes(&customer);
+        self.fit(&rule.bad, "identify", "identify.", &mut body, around)?;
+        Ok(Operation::Identify(Identify {
+            customer,
+            fields: Arc::new(body),
+        }))
+    }
+
+    fn track(
+        &mut self,
+        rule: &TrackRule,
+        customer: Option<&CustomerRef>,
+        number: usize,
+    ) -> Made<Option<Operation>> {
+        let occurred = self
+            .event
+            .time
+            .or_else(|| Timestamp::from_millisecond(self.record.timestamp_ms?).ok());
+        if let (Some(max_age), Some(occurred), Late::Skip) = (rule.max_age, occurred, rule.late)
+            && self.now.duration_since(occurred) > max_age
+        {
+            return Ok(None);
+        }
+        let customer = customer.ok_or_else(no_customer)?.clone();
+        let name = required(self.scope, &rule.name, "track")?;
+        let name = name
+            .as_str()
+            .ok_or_else(|| wrong_type("track", &rule.name, "a text", &name))?;
+        let name: Arc<str> = match legal_name(name, &mut self.cuts) {
+            Ok(name) => Arc::from(name),
+            Err(illegal) => return Err(refused("track", &illegal, &rule.name)),
+        };
+        let session_id = self.short_text(&rule.bad, rule.session.as_ref(), "session")?;
+        let tracking_id = self.short_text(&rule.bad, rule.tracking_id.as_ref(), "trackingId")?;
+        let event_key = event_key(self.event, self.record, &self.route.name, number);
+        let mut meta = self.meta(&rule.bad, &rule.meta)?;
+        meta.insert("eventKey".to_owned(), Value::String(event_key.to_string()));
+        if let Some(occurred) = occurred {
+            meta.insert(
+                "occurredAt".to_owned(),
+                Value::String(time::rfc3339(occurred)),
+            );
+        }
+        let around = name.len()
+            + session_id.as_ref().map_or(0, |s| s.len())
+            + tracking_id.as_ref().map_or(0, |s| s.len());
+        let around = around + key_bytes(&customer);
+        self.fit(&rule.bad, "track", "meta.", &mut meta, around)?;
+        Ok(Some(Operation::Track(Track {
+            customer,
+            name,
+            session_id,
+            tracking_id,
+            meta: Arc::new(meta),
+            event_key,
+        })))
+    }
+
+    fn kobject(&mut self, rule: &KObjectRule, customer: Option<CustomerRef>) -> Made<Operation> {
+        let id = required(self.scope, &rule.external_id, "externalId")?;
+        let id =
+            object_id(&id).map_err(|illegal| refused("externalId", &illegal, &rule.external_id))?;
+        let id = id.ok_or_else(|| missing("externalId", &rule.external_id))?;
+        let version = match &rule.version {
+            Some(expr) => match self.value(expr, || "version".to_owned())? {
+                Some(value) => version_of(&value, expr)?,
+                None => None,
+            },
+            None => None,
+        };
+        let mut body = Map::with_capacity(rule.fields.len() + 2);
+        body.insert("externalId".to_owned(), Value::String(id.clone()));
+        self.fields(&rule.bad, &rule.fields, "", &mut body)?;
+        if !body.contains_key("title") {
+            let expr = rule
+                .fields
+                .iter()
+                .find(|field| field.name == "title")
+                .and_then(|field| field.value.expr());
+            return Err(expr.map_or_else(no_title, |expr| missing("title", expr)));
+        }
+        let mut custom = self.custom(&rule.bad, &rule.custom, "custom.")?;
+        if let Some(version) = &version {
+            custom.insert(VERSION_ATTRIBUTE.to_owned(), Value::from(&*version.0));
+        }
+        put(
+            &mut body,
+            "custom",
+            (!custom.is_empty()).then_some(Value::Object(custom)),
+        );
+        self.fit(&rule.bad, "kobject", "", &mut body, 0)?;
+        Ok(Operation::KObject(KObject {
+            klass: rule.klass.clone(),
+            external_id: ExternalId(Arc::from(id)),
+            customer,
+            version,
+            body: Arc::new(body),
+        }))
+    }
+}
+
+fn required<'e>(scope: &'e Scope<'e>, expr: &'e Expr, at: &str) -> Made<Cow<'e, Value>> {
+    match expr.eval(scope) {
+        Ok(Some(value)) => Ok(value),
+        Ok(None) => Err(missing(at, expr)),
+        Err(failed) => Err(evaluation(at, expr, &failed)),
+    }
+}
+
+/// The version in a value; `None` where it says nothing.
+fn version_of(value: &Value, expr: &Expr) -> Made<Option<Version>> {
+    let text = match value {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
+            return Err(wrong_type(
+                "version",
+                expr,
+                "a time, a number or a text",
+                value,
+            ));
+        }
+    };
+    if text.chars().count() > MAX_TEXT_CHARS {
+        return Err(refused(
+            "version",
+            &Illegal::new("has at most 1,024 characters"),
+            expr,
+        ));
+    }
+    Ok((!text.is_empty()).then(|| Version::new(&text)))
+}

@@ -1,0 +1,454 @@
+//! Document to compiled mapping.
+
+use std::sync::Arc;
+
+use super::bad::{self, OnBad};
+use super::error::MappingError;
+use super::expr::Expr;
+use super::model::{Action, CustomerRule, EmptyText, Head, Header, KeyRules, OnHold, Route, Test};
+use super::node::{Content, Node, Place};
+use super::reader::{self, Reader};
+use super::rules;
+use super::{EVERY, Mapping, fold};
+use crate::decode::Format;
+use crate::decode::segment::KINDS;
+use ingest_model::operation::MissingCustomer;
+
+/// Compiles a document; all errors that can be found are reported.
+pub(super) fn mapping(document: &Node, file: &str) -> Result<Mapping, Vec<MappingError>> {
+    const KNOWN: &[&str] = &["format", "event", "emptyText", "onBad", "routes", "tests"];
+    let mut reader = Reader::new(file);
+    let Some(fields) = reader.fields(document, "", KNOWN) else {
+        return Err(reader.errors);
+    };
+    let format = fields
+        .get("format")
+        .and_then(|node| format(&mut reader, node));
+    let header = fields
+        .get("event")
+        .map(|node| header(&mut reader, node))
+        .unwrap_or_default();
+    let words = &[("keep", EmptyText::Keep), ("drop", EmptyText::Drop)];
+    let empty_text = fields
+        .get("emptyText")
+        .and_then(|node| reader.word(node, "emptyText", words))
+        .unwrap_or_default();
+    let on_bad = fields
+        .get("onBad")
+        .and_then(|node| reader.word(node, "onBad", OnBad::WORDS))
+        .unwrap_or_default();
+    let head = Head {
+        format,
+        header,
+        empty_text,
+        on_bad,
+    };
+    let mut routes = Vec::new();
+    match fields.get("routes") {
+        None => reader.error(
+            fields.place,
+            "",
+            "`routes` is missing",
+            Some("a mapping is a list of routes".to_owned()),
+        ),
+        Some(node) => {
+            for (index, node) in reader
+                .list(node, "routes")
+                .unwrap_or_default()
+                .iter()
+                .enumerate()
+            {
+                let at = format!("routes[{index}]");
+                let Some(route) = route(&mut reader, node, &at, &head) else {
+                    continue;
+                };
+                if routes.iter().any(|other: &Route| other.name == route.name) {
+                    reader.error(
+                        node.place,
+                        &at,
+                        format!("a second route is named `{}`", route.name),
+                        None,
+                    );
+                }
+                routes.push(route);
+            }
+        }
+    }
+    // of a route or field with a fault nobody knows what can be left out
+    let is_sound = reader.errors.is_empty();
+    let mut optional = bad::of_header(&head.header);
+    optional.extend(routes.iter().flat_map(|route| bad::of_route(&route.action)));
+    optional.sort();
+    optional.dedup();
+    let mut tests = Vec::new();
+    if let Some(node) = fields.get("tests") {
+        for (index, node) in reader
+            .list(node, "tests")
+            .unwrap_or_default()
+            .iter()
+            .enumerate()
+        {
+            let at = format!("tests[{index}]");
+            let optional = is_sound.then_some(optional.as_slice());
+            tests.extend(test(&mut reader, node, &at, optional));
+        }
+    }
+    shadowed(&mut reader, &routes);
+    if reader.errors.is_empty() {
+        let mut mapping = Mapping::assemble(file, head, routes, tests);
+        mapping.doubts = reader.doubts;
+        Ok(mapping)
+    } else {
+        Err(reader.errors)
+    }
+}
+
+/// Routes that no event reaches, because an earlier one without a condition takes all their names.
+fn shadowed(reader: &mut Reader<'_>, routes: &[Route]) {
+    let takes = |route: &Route, later: &Route, name: &str| {
+        route.when.is_none()
+            && takes_types(route, later)
+            && route
+                .on
+                .iter()
+                .any(|on| on == EVERY || fold(on) == fold(name))
+    };
+    for (index, route) in routes.iter().enumerate() {
+        let before = routes.get(..index).unwrap_or_default();
+        let taker = |name: &String| before.iter().find(|earlier| takes(earlier, route, name));
+        let takers: Option<Vec<&Route>> = route.on.iter().map(taker).collect();
+        if let Some(first) = takers.and_then(|takers| takers.first().copied()) {
+            let problem = format!(
+                "the route `{}` is never reached: `{}`, line {}, takes its events without a `when`",
+                route.name, first.name, first.place.line
+            );
+            reader.doubt(
+                route.place,
+                &format!("routes[{index}]"),
+                problem,
+                "the first route whose `when` holds decides: put it before, or give the other a `when`",
+            );
+        }
+    }
+}
+
+/// Whether a route is for every type of message that a later one is for.
+fn takes_types(route: &Route, later: &Route) -> bool {
+    if later.types.is_empty() {
+        return route.types.is_empty();
+    }
+    if route.types.is_empty() {
+        return route.on.iter().any(|on| on == EVERY);
+    }
+    later.types.iter().all(|kind| route.types.contains(kind))
+}
+
+fn format(reader: &mut Reader<'_>, node: &Node) -> Option<Format> {
+    let words: Vec<(&str, Format)> = Format::KNOWN
+        .iter()
+        .map(|format| (format.as_str(), *format))
+        .collect();
+    reader.word(node, "format", &words)
+}
+
+fn header(reader: &mut Reader<'_>, node: &Node) -> Header {
+    let Some(fields) = reader.fields(node, "event", &["name", "id", "time"]) else {
+        return Header::default();
+    };
+    let mut expr = |name: &str| {
+        fields
+            .get(name)
+            .and_then(|node| reader.expr(node, &format!("event.{name}")))
+    };
+    Header {
+        name: expr("name"),
+        id: expr("id"),
+        time: expr("time"),
+    }
+}
+
+fn route(reader: &mut Reader<'_>, node: &Node, at: &str, head: &Head) -> Option<Route> {
+    const KNOWN: &[&str] = &[
+        "name", "on", "type", "when", "skip", "customer", "onBad", "onHold", "do",
+    ];
+    let fields = reader.fields(node, at, KNOWN)?;
+    let name = match fields.get("name") {
+        Some(node) => reader.text(node, &format!("{at}.name")),
+        None => {
+            reader.error(
+                fields.place,
+                at,
+                "`name` is missing",
+                Some("dead letters and metrics name the route".to_owned()),
+            );
+            None
+        }
+    };
+    let on = match fields.get("on") {
+        Some(node) => event_names(reader, node, &format!("{at}.on")),
+        None => {
+            let help = "event names, or '*' for every event".to_owned();
+            reader.error(fields.place, at, "`on` is missing", Some(help));
+            None
+        }
+    };
+    let when = fields
+        .get("when")
+        .map(|node| condition(reader, node, &format!("{at}.when")));
+    let types = match fields.get("type") {
+        Some(node) => message_types(reader, node, &format!("{at}.type"), head.format),
+        None => Some(Vec::new()),
+    };
+    let on_bad = fields
+        .get("onBad")
+        .and_then(|node| reader.word(node, &format!("{at}.onBad"), OnBad::WORDS))
+        .unwrap_or(head.on_bad);
+    let on_hold = match fields.get("onHold") {
+        Some(node) => reader.word(
+            node,
+            &format!("{at}.onHold"),
+            &[("pause", OnHold::Pause), ("divert", OnHold::Divert)],
+        ),
+        None => Some(OnHold::default()),
+    };
+    let on_hold_at = fields.get("onHold").map_or(fields.place, |node| node.place);
+    let action = match (fields.get("skip"), fields.get("do")) {
+        (Some(reason), None) => {
+            if let Some(node) = fields.get("customer") {
+                reader.error(
+                    node.place,
+                    &format!("{at}.customer"),
+                    "a route with `skip` has no customer",
+                    None,
+                );
+            }
+            reader
+                .text(reason, &format!("{at}.skip"))
+                .map(|text| Action::Skip(text.to_owned()))
+        }
+        (None, Some(node)) => {
+            let customer = match fields.get("customer") {
+                Some(node) => customer(reader, node, &format!("{at}.customer")),
+                None => Some(CustomerRule::Hints(MissingCustomer::default())),
+            };
+            let nobody = matches!(customer, Some(CustomerRule::Nobody));
+            let rules = rules::all(reader, node, &format!("{at}.do"), nobody, on_bad);
+            Some(Action::Do {
+                customer: customer?,
+                rules: rules?,
+            })
+        }
+        (Some(_), Some(node)) => {
+            reader.error(
+                node.place,
+                at,
+                "a route has either `skip` or `do`, not both",
+                None,
+            );
+            None
+        }
+        (None, None) => {
+            let help =
+                "`do` lists operations; `skip` says why such events are not wanted".to_owned();
+            reader.error(fields.place, at, "a route needs `do` or `skip`", Some(help));
+            None
+        }
+    };
+    let when = match when {
+        None => None,
+        Some(compiled) => Some(compiled?),
+    };
+    Some(Route {
+        name: Arc::from(name?),
+        place: fields.place,
+        places: reader::places(node),
+        on: on?,
+        types: types?,
+        when,
+        on_bad,
+        on_hold: on_hold?,
+        on_hold_at,
+        action: action?,
+    })
+}
+
+/// An expression that is asked whether it holds.
+fn condition(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Expr> {
+    let expr = reader.expr(node, at)?;
+    if expr.assigns() {
+        let problem = format!("assigns, and so always holds, in `{}`", expr.text());
+        let help = "`==` compares".to_owned();
+        reader.error(node.place, at, problem, Some(help));
+        return None;
+    }
+    Some(expr)
+}
+
+/// The types of message that a route is for: one word or a list of them.
+fn message_types(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    at: &str,
+    format: Option<Format>,
+) -> Option<Vec<&'static str>> {
+    if format != Some(Format::Segment) {
+        let help = "types are track, identify, page and so on; the file says that it is for them \
+                    with `format: segment`";
+        let problem = "has a meaning only for Segment's messages";
+        reader.error(node.place, at, problem, Some(help.to_owned()));
+        return None;
+    }
+    let known: Vec<(&str, &'static str)> = KINDS.iter().map(|kind| (*kind, *kind)).collect();
+    let nodes = match &node.content {
+        Content::List(items) => items.as_slice(),
+        Content::Null
+        | Content::Bool(_)
+        | Content::Number(_)
+        | Content::Text(_)
+        | Content::Map(_) => std::slice::from_ref(node),
+    };
+    if nodes.is_empty() {
+        reader.error(node.place, at, "lists no type", None);
+        return None;
+    }
+    let types: Vec<_> = nodes
+        .iter()
+        .map(|node| reader.word(node, at, &known))
+        .collect();
+    types.into_iter().collect()
+}
+
+fn event_names(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Vec<String>> {
+    let nodes = match &node.content {
+        Content::List(items) => items.as_slice(),
+        Content::Null
+        | Content::Bool(_)
+        | Content::Number(_)
+        | Content::Text(_)
+        | Content::Map(_) => std::slice::from_ref(node),
+    };
+    let mut names: Vec<String> = Vec::new();
+    for node in nodes {
+        let name = reader.text(node, at)?;
+        let folded = fold(name);
+        if folded.is_empty() {
+            reader.error(
+                node.place,
+                at,
+                "an event name needs a letter or digit",
+                None,
+            );
+            return None;
+        }
+        if name.contains('*') && name != EVERY {
+            let help =
+                "list the names; '*' alone is every event, and a `when` can look at `$event.name`";
+            let problem = format!("`{name}` is a name, not a pattern");
+            reader.error(node.place, at, problem, Some(help.to_owned()));
+            return None;
+        }
+        if names.iter().any(|other| fold(other) == folded) {
+            let help = "case, blanks, `_` and `-` do not matter".to_owned();
+            reader.error(
+                node.place,
+                at,
+                format!("`{name}` is listed twice"),
+                Some(help),
+            );
+        }
+        names.push(name.to_owned());
+    }
+    if names.is_empty() {
+        reader.error(node.place, at, "lists no event", None);
+        return None;
+    }
+    Some(names)
+}
+
+fn customer(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<CustomerRule> {
+    if node.as_text() == Some("none") {
+        return Some(CustomerRule::Nobody);
+    }
+    if node.as_text().is_some() {
+        let help =
+            "write `customer: none` for objects without a customer, or a map of keys".to_owned();
+        reader.error(node.place, at, "must be a map of keys", Some(help));
+        return None;
+    }
+    let fields = reader.fields(node, at, &["id", "externalId", "email", "phone", "missing"])?;
+    let missing = match fields.get("missing") {
+        Some(node) => reader.word(
+            node,
+            &format!("{at}.missing"),
+            &[
+                ("create", MissingCustomer::Create),
+                ("park", MissingCustomer::Park),
+                ("reject", MissingCustomer::Reject),
+            ],
+        )?,
+        None => MissingCustomer::default(),
+    };
+    let mut expr = |name: &str| {
+        fields
+            .get(name)
+            .map(|node| reader.expr(node, &format!("{at}.{name}")))
+    };
+    let (id, external_id, email, phone) =
+        (expr("id"), expr("externalId"), expr("email"), expr("phone"));
+    if id.is_none() && external_id.is_none() && email.is_none() && phone.is_none() {
+        return Some(CustomerRule::Hints(missing));
+    }
+    // a key whose expression is wrong has been reported; the route is not used then
+    let keys = KeyRules {
+        id: id.flatten(),
+        external_id: external_id.flatten(),
+        email: email.flatten(),
+        phone: phone.flatten(),
+    };
+    Some(CustomerRule::Keys(Box::new(keys), missing))
+}
+
+/// A test. `optional` are the fields that can be left out, where they are known.
+fn test(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    at: &str,
+    optional: Option<&[String]>,
+) -> Option<Test> {
+    let fields = reader.fields(node, at, &["name", "event", "expect", "dropped"])?;
+    let mut required = |name: &str, place: Place| {
+        let found = fields.get(name);
+        if found.is_none() {
+            reader.error(place, at, format!("`{name}` is missing"), None);
+        }
+        found
+    };
+    let (name, event, expect) = (
+        required("name", fields.place),
+        required("event", fields.place),
+        required("expect", fields.place),
+    );
+    let (name, event, expect) = (reader.text(name?, &format!("{at}.name"))?, event?, expect?);
+    super::testing::check_expectation(reader, expect, &format!("{at}.expect"));
+    let mut dropped = Vec::new();
+    if let Some(node) = fields.get("dropped") {
+        let at = format!("{at}.dropped");
+        for node in reader.list(node, &at).unwrap_or_default() {
+            let field = match optional {
+                Some(optional) => {
+                    let known: Vec<(&str, &str)> = optional.iter().map(|f| (&**f, &**f)).collect();
+                    reader.word(node, &at, &known)
+                }
+                None => reader.text(node, &at),
+            };
+            dropped.extend(field.map(str::to_owned));
+        }
+        dropped.sort();
+    }
+    Some(Test {
+        name: name.to_owned(),
+        event: event.to_json(),
+        expect: expect.clone(),
+        dropped,
+    })
+}

@@ -1,0 +1,291 @@
+//! A compiled mapping: routes, the rules of their operations, and what a route promises.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
+use super::bad::{BadFields, OnBad};
+use super::expr::Expr;
+use super::node::{Node, Place};
+use super::{EVERY, fold};
+use crate::body::attribute::Suffix;
+use crate::body::field::Kind;
+use crate::decode::Format;
+use crate::decode::segment::{KINDS, TRACK};
+use crate::event::Event;
+use ingest_model::operation::{Klass, MissingCustomer};
+
+/// What happens to a route's work when half of the budget is held and its own work is on hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OnHold {
+    /// The partitions it comes from wait.
+    #[default]
+    Pause,
+    /// The oldest of it goes to the hold topic.
+    Divert,
+}
+
+/// One route.
+#[derive(Debug)]
+pub(super) struct Route {
+    pub(super) name: Arc<str>,
+    /// Where it stands.
+    pub(super) place: Place,
+    /// Where each of its fields stands, by the path within the route.
+    pub(super) places: Vec<(String, Place)>,
+    /// The event names as written.
+    pub(super) on: Vec<String>,
+    /// The types of message that it is for; empty where the file does not say.
+    pub(super) types: Vec<&'static str>,
+    pub(super) when: Option<Expr>,
+    /// What becomes of the customer's keys when they are bad; operations have their own words.
+    pub(super) on_bad: OnBad,
+    pub(super) on_hold: OnHold,
+    /// Where that stands, or the route if it does not say.
+    pub(super) on_hold_at: Place,
+    pub(super) action: Action,
+}
+
+/// What a route does with its events.
+#[derive(Debug)]
+pub(super) enum Action {
+    /// They are not wanted, for this reason.
+    Skip(String),
+    /// These operations.
+    Do {
+        customer: CustomerRule,
+        rules: Vec<Rule>,
+    },
+}
+
+/// Who the customer of a route's events is.
+#[derive(Debug)]
+pub(super) enum CustomerRule {
+    /// Whom the envelope names.
+    Hints(MissingCustomer),
+    /// Whom these expressions name.
+    Keys(Box<KeyRules>, MissingCustomer),
+    /// Nobody: objects that stand on no timeline.
+    Nobody,
+}
+
+/// Expressions for the keys of a customer.
+#[derive(Debug, Default)]
+pub(super) struct KeyRules {
+    pub(super) id: Option<Expr>,
+    pub(super) external_id: Option<Expr>,
+    pub(super) email: Option<Expr>,
+    pub(super) phone: Option<Expr>,
+}
+
+impl KeyRules {
+    pub(super) fn is_empty(&self) -> bool {
+        let Self {
+            id,
+            external_id,
+            email,
+            phone,
+        } = self;
+        [id, external_id, email, phone]
+            .into_iter()
+            .all(Option::is_none)
+    }
+}
+
+/// How one operation is made.
+#[derive(Debug)]
+pub(super) enum Rule {
+    Identify(IdentifyRule),
+    Track(TrackRule),
+    KObject(KObjectRule),
+}
+
+#[derive(Debug)]
+pub(super) struct IdentifyRule {
+    /// Keys that the customer gets besides those it is known by.
+    pub(super) keys: KeyRules,
+    pub(super) fields: Vec<FieldRule>,
+    pub(super) location: Vec<FieldRule>,
+    pub(super) custom: Vec<CustomRule>,
+    pub(super) bad: BadFields,
+}
+
+#[derive(Debug)]
+pub(super) struct TrackRule {
+    pub(super) name: Expr,
+    pub(super) session: Option<Expr>,
+    pub(super) tracking_id: Option<Expr>,
+    pub(super) meta: Vec<MetaRule>,
+    pub(super) max_age: Option<SignedDuration>,
+    pub(super) late: Late,
+    pub(super) bad: BadFields,
+}
+
+/// What happens to a tracking event that is older than `maxAge`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Late {
+    Send,
+    Skip,
+}
+
+#[derive(Debug)]
+pub(super) struct KObjectRule {
+    pub(super) klass: Klass,
+    pub(super) external_id: Expr,
+    pub(super) version: Option<Expr>,
+    pub(super) fields: Vec<FieldRule>,
+    pub(super) custom: Vec<CustomRule>,
+    pub(super) bad: BadFields,
+}
+
+/// One field of a body.
+#[derive(Debug)]
+pub(super) struct FieldRule {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) value: Template,
+}
+
+/// One attribute of `custom`.
+#[derive(Debug)]
+pub(super) struct CustomRule {
+    pub(super) name: String,
+    pub(super) suffix: Suffix,
+    pub(super) value: Expr,
+}
+
+/// One attribute of `meta`.
+#[derive(Debug)]
+pub(super) struct MetaRule {
+    pub(super) name: String,
+    pub(super) value: Expr,
+}
+
+/// A value that is put together from expressions.
+#[derive(Debug)]
+pub(super) enum Template {
+    Expr(Expr),
+    List(Vec<Template>),
+    Map(Vec<(String, Template)>),
+}
+
+/// A test of a mapping file.
+#[derive(Debug)]
+pub(super) struct Test {
+    pub(super) name: String,
+    pub(super) event: serde_json::Value,
+    pub(super) expect: Node,
+    /// The fields that are to be left out, sorted.
+    pub(super) dropped: Vec<String>,
+}
+
+/// What a file says besides its routes and tests.
+#[derive(Debug, Default)]
+pub(super) struct Head {
+    pub(super) format: Option<Format>,
+    pub(super) header: Header,
+    pub(super) empty_text: EmptyText,
+    /// What becomes of optional fields that are bad, where a route has no word of its own.
+    pub(super) on_bad: OnBad,
+}
+
+/// What a text without anything in it is to the expressions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum EmptyText {
+    /// A text.
+    #[default]
+    Keep,
+    /// Null.
+    Drop,
+}
+
+/// The expressions of the header `event`.
+#[derive(Debug, Default)]
+pub(super) struct Header {
+    pub(super) name: Option<Expr>,
+    pub(super) id: Option<Expr>,
+    pub(super) time: Option<Expr>,
+}
+
+/// The fields of an object besides its key and attributes.
+pub(super) const KOBJECT_FIELDS: &[(&str, Kind)] = &[
+    ("title", Kind::Title),
+    ("description", Kind::Description),
+    ("createdAt", Kind::DateTime),
+    ("importedAt", Kind::DateTime),
+    ("tags", Kind::Tags),
+    ("icon", Kind::Code(64)),
+    ("images", Kind::Images),
+    ("data", Kind::Data),
+];
+
+/// The fields of an identity besides its keys, location and attributes.
+pub(super) const IDENTITY_FIELDS: &[(&str, Kind)] = &[
+    ("name", Kind::Text),
+    ("company", Kind::Text),
+    ("username", Kind::Code(256)),
+    ("signedUpAt", Kind::DateTime),
+    ("birthdayAt", Kind::Day),
+    ("gender", Kind::Gender),
+    ("locale", Kind::Code(16)),
+    ("timeZone", Kind::Code(64)),
+    ("tags", Kind::Tags),
+    ("remember", Kind::Bool),
+];
+
+/// The fields of an identity's location.
+pub(super) const LOCATION_FIELDS: &[(&str, Kind)] = &[
+    ("type", Kind::Place),
+    ("name", Kind::Text),
+    ("address", Kind::Short(256)),
+    ("address2", Kind::Short(256)),
+    ("address3", Kind::Short(256)),
+    ("latitude", Kind::Within(-90, 90)),
+    ("longitude", Kind::Within(-180, 180)),
+    ("countryCode", Kind::CountryCode),
+    ("countryName", Kind::Short(64)),
+    ("regionCode", Kind::Code(2)),
+    ("regionName", Kind::Short(128)),
+    ("cityName", Kind::Short(128)),
+    ("zipCode", Kind::Code(30)),
+    ("areaCode", Kind::Code(30)),
+];
+
+// === impl Route ===
+
+impl Route {
+    /// Whether it is for messages of the event's type; its name has been compared already.
+    ///
+    /// A route that names no type is for tracks, and for identifies, groups, aliases, pages and screens only by these
+    /// names: the name of a page is a title, and a page `Order Cancelled` cancels nothing. `*` is every event.
+    pub(super) fn is_for(&self, event: &Event, names_events: bool) -> bool {
+        let Some(kind) = event.kind else {
+            return self.types.is_empty();
+        };
+        if !self.types.is_empty() {
+            return self.types.contains(&kind);
+        }
+        // a file that says itself how events are named has names of its own for everything
+        if names_events || self.on.iter().any(|name| name == EVERY) {
+            return true;
+        }
+        let name = fold(&event.name);
+        match KINDS.iter().find(|kind| **kind == name && name != TRACK) {
+            Some(named) => kind == *named,
+            None => kind == TRACK,
+        }
+    }
+}
+
+// === impl Rule ===
+
+impl Rule {
+    /// The words about its bad fields.
+    pub(super) fn bad_fields(&mut self) -> &mut BadFields {
+        match self {
+            Self::Identify(rule) => &mut rule.bad,
+            Self::Track(rule) => &mut rule.bad,
+            Self::KObject(rule) => &mut rule.bad,
+        }
+    }
+}

@@ -1,0 +1,497 @@
+//! The `do` list of a route: document to rules.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
+use super::bad::{self, BadFields, OnBad};
+use super::error::nearest;
+use super::model::{
+    CustomRule, FieldRule, IDENTITY_FIELDS, IdentifyRule, KOBJECT_FIELDS, KObjectRule, KeyRules,
+    LOCATION_FIELDS, Late, MetaRule, Rule, Template, TrackRule,
+};
+use super::node::{Content, Node};
+use super::reader::{Fields, Reader};
+use crate::body::attribute::{Suffix, check_meta_name};
+use crate::body::field::Kind;
+use crate::body::{MAX_PROPERTIES, RESERVED_META};
+use ingest_model::operation::{Klass, VERSION_ATTRIBUTE};
+
+const OPERATIONS: &[&str] = &["identify", "track", "kobject"];
+const TRACK_KEYS: &[&str] = &[
+    "track",
+    "session",
+    "trackingId",
+    "meta",
+    "maxAge",
+    "late",
+    "onBad",
+];
+const KOBJECT_KEYS: &[&str] = &[
+    "kobject",
+    "externalId",
+    "version",
+    "title",
+    "description",
+    "createdAt",
+    "importedAt",
+    "custom",
+    "data",
+    "tags",
+    "icon",
+    "images",
+    "onBad",
+];
+const IDENTIFY_KEYS: &[&str] = &[
+    "externalId",
+    "email",
+    "phone",
+    "name",
+    "company",
+    "username",
+    "signedUpAt",
+    "birthdayAt",
+    "gender",
+    "locale",
+    "timeZone",
+    "tags",
+    "remember",
+    "location",
+    "custom",
+];
+
+/// Fields that name the thing.
+const REQUIRED: &[&str] = &["externalId", "title", "version", "track", "kobject"];
+
+/// The rules of a `do` list. `on_bad` is the route's word about fields that have none of their own.
+pub(super) fn all(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    at: &str,
+    nobody: bool,
+    on_bad: OnBad,
+) -> Option<Vec<Rule>> {
+    let items = reader.list(node, at)?;
+    if items.is_empty() {
+        let help = "for events that are not wanted, give the route `skip` with a reason".to_owned();
+        reader.error(node.place, at, "lists no operation", Some(help));
+        return None;
+    }
+    let mut rules = Some(Vec::new());
+    for (index, item) in items.iter().enumerate() {
+        let at = format!("{at}[{index}]");
+        let before = reader.errors.len();
+        let mut rule = rule(reader, item, &at);
+        if let Some(rule) = &mut rule {
+            let known = bad::of_rule(rule);
+            // a field with a fault of its own is not among them, and is known all the same
+            let known = (reader.errors.len() == before).then_some(known.as_slice());
+            let words = bad_fields(reader, item, &at, on_bad, known);
+            *rule.bad_fields() = words;
+        }
+        if nobody && matches!(rule, Some(Rule::Identify(_) | Rule::Track(_))) {
+            let problem = "needs a customer, but the route says `customer: none`";
+            reader.error(item.place, &at, problem, None);
+        }
+        // go on after an error, so that every error of the list is reported
+        rules = match (rules, rule) {
+            (Some(mut rules), Some(rule)) => {
+                rules.push(rule);
+                Some(rules)
+            }
+            (_, _) => None,
+        };
+    }
+    rules
+}
+
+fn rule(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
+    let entries = reader.map(node, at)?;
+    let named: Vec<&str> = entries
+        .iter()
+        .map(|(key, _)| key.name.as_str())
+        .filter(|key| OPERATIONS.contains(key))
+        .collect();
+    match named.as_slice() {
+        ["identify"] => identify(reader, node, at),
+        ["track"] => track(reader, node, at),
+        ["kobject"] => kobject(reader, node, at),
+        [] => {
+            let help = format!("known operations: {}", OPERATIONS.join(", "));
+            reader.error(node.place, at, "names no operation", Some(help));
+            None
+        }
+        _ => {
+            let help = "write one list item for each".to_owned();
+            reader.error(node.place, at, "names several operations", Some(help));
+            None
+        }
+    }
+}
+
+/// What `onBad` says: one word for all fields of the operation, or one for some of them.
+fn bad_fields(
+    reader: &mut Reader<'_>,
+    operation: &Node,
+    at: &str,
+    rest: OnBad,
+    known: Option<&[String]>,
+) -> BadFields {
+    let Content::Map(entries) = &operation.content else {
+        return BadFields::new(rest, Vec::new());
+    };
+    let Some((_, node)) = entries.iter().find(|(key, _)| key.name == "onBad") else {
+        return BadFields::new(rest, Vec::new());
+    };
+    let at = format!("{at}.onBad");
+    let Content::Map(entries) = &node.content else {
+        let word = reader.word(node, &at, OnBad::WORDS);
+        return BadFields::new(word.unwrap_or(rest), Vec::new());
+    };
+    let mut own = Vec::new();
+    for (key, node) in entries {
+        let at = format!("{at}.{}", key.name);
+        if let Some(known) = known
+            && !known.iter().any(|field| bad::covers(&key.name, field))
+        {
+            let help = if REQUIRED.contains(&key.name.as_str()) {
+                "without it there is nothing to write, so the record is always rejected".to_owned()
+            } else {
+                match nearest(&key.name, known.iter().map(String::as_str)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("its optional fields: {}", known.join(", ")),
+                }
+            };
+            let problem = format!("`{}` is no optional field of the operation", key.name);
+            reader.error(key.place, &at, problem, Some(help));
+        }
+        if let Some(word) = reader.word(node, &at, OnBad::WORDS) {
+            own.push((key.name.clone(), word));
+        }
+    }
+    BadFields::new(rest, own)
+}
+
+fn identify(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
+    let outer = reader.fields(node, at, &["identify", "onBad"])?;
+    let at = format!("{at}.identify");
+    let fields = reader.fields(outer.get("identify")?, &at, IDENTIFY_KEYS)?;
+    let mut key = |name: &str| {
+        fields
+            .get(name)
+            .and_then(|node| reader.expr(node, &format!("{at}.{name}")))
+    };
+    let keys = KeyRules {
+        id: None,
+        external_id: key("externalId"),
+        email: key("email"),
+        phone: key("phone"),
+    };
+    let values = field_rules(reader, &fields, &at, IDENTITY_FIELDS);
+    let location = match fields.get("location") {
+        None => Vec::new(),
+        Some(node) => {
+            let at = format!("{at}.location");
+            let known: Vec<&str> = LOCATION_FIELDS.iter().map(|(name, _)| *name).collect();
+            let fields = reader.fields(node, &at, &known)?;
+            field_rules(reader, &fields, &at, LOCATION_FIELDS)
+        }
+    };
+    let custom = custom(reader, &fields, &at, 0);
+    Some(Rule::Identify(IdentifyRule {
+        keys,
+        fields: values,
+        location,
+        custom,
+        bad: BadFields::default(),
+    }))
+}
+
+fn track(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
+    let fields = reader.fields(node, at, TRACK_KEYS)?;
+    let mut expr = |name: &str| {
+        fields
+            .get(name)
+            .map(|node| reader.expr(node, &format!("{at}.{name}")))
+    };
+    let (name, session, tracking_id) = (expr("track"), expr("session"), expr("trackingId"));
+    let mut meta = Vec::new();
+    if let Some(node) = fields.get("meta") {
+        let at = format!("{at}.meta");
+        let entries = reader.map(node, &at).unwrap_or_default();
+        // `eventKey` and `occurredAt` are added to them
+        if entries.len() > MAX_PROPERTIES - RESERVED_META.len() {
+            let most = MAX_PROPERTIES - RESERVED_META.len();
+            reader.error(
+                node.place,
+                &at,
+                format!("has more than {most} properties"),
+                None,
+            );
+        }
+        for (key, node) in entries {
+            let at = format!("{at}.{}", key.name);
+            if RESERVED_META.contains(&key.name.as_str()) {
+                reader.error(
+                    key.place,
+                    &at,
+                    "the name is reserved: it is written by itself",
+                    None,
+                );
+            } else if let Err(illegal) = check_meta_name(&key.name) {
+                reader.error(key.place, &at, illegal.rule, None);
+            }
+            if let Some(value) = reader.expr(node, &at) {
+                meta.push(MetaRule {
+                    name: key.name.clone(),
+                    value,
+                });
+            }
+        }
+    }
+    let max_age = match fields.get("maxAge") {
+        None => None,
+        Some(node) => Some(duration(reader, node, &format!("{at}.maxAge"))?),
+    };
+    let late = match fields.get("late") {
+        None => Late::Skip,
+        Some(node) => {
+            if max_age.is_none() {
+                let help = "say from which age on, for example `maxAge: 1h`".to_owned();
+                reader.error(
+                    node.place,
+                    &format!("{at}.late"),
+                    "has no meaning without `maxAge`",
+                    Some(help),
+                );
+            }
+            reader.word(
+                node,
+                &format!("{at}.late"),
+                &[("send", Late::Send), ("skip", Late::Skip)],
+            )?
+        }
+    };
+    Some(Rule::Track(TrackRule {
+        name: name.flatten()?,
+        session: session.flatten(),
+        tracking_id: tracking_id.flatten(),
+        meta,
+        max_age,
+        late,
+        bad: BadFields::default(),
+    }))
+}
+
+fn kobject(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
+    let fields = reader.fields(node, at, KOBJECT_KEYS)?;
+    let klass = fields
+        .get("kobject")
+        .and_then(|node| klass(reader, node, &format!("{at}.kobject")));
+    for (name, why) in [
+        ("externalId", "it is the only protection against doubles"),
+        ("title", "the API demands one on creation"),
+    ] {
+        if fields.get(name).is_none() {
+            reader.error(
+                fields.place,
+                at,
+                format!("`{name}` is missing"),
+                Some(why.to_owned()),
+            );
+        }
+    }
+    let external_id = fields
+        .get("externalId")
+        .map(|node| reader.expr(node, &format!("{at}.externalId")));
+    let version = fields
+        .get("version")
+        .map(|node| reader.expr(node, &format!("{at}.version")));
+    let values = field_rules(reader, &fields, at, KOBJECT_FIELDS);
+    let custom = custom(reader, &fields, at, usize::from(version.is_some()));
+    Some(Rule::KObject(KObjectRule {
+        klass: klass?,
+        external_id: external_id.flatten()?,
+        version: version.flatten(),
+        fields: values,
+        custom,
+        bad: BadFields::default(),
+    }))
+}
+
+fn klass(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Klass> {
+    let text = reader.text(node, at)?;
+    let word = text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        && text.len() <= 64;
+    // a name of 24 hexadecimal digits would be read as a klass's id in paths
+    let like_an_id = text.len() == 24 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    if !word || like_an_id {
+        let help =
+            "a klass is named, not computed: letters, digits, `-` and `_`, for example `order`"
+                .to_owned();
+        reader.error(node.place, at, "not a name of a klass", Some(help));
+        return None;
+    }
+    Some(Klass(Arc::from(text)))
+}
+
+fn field_rules(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    at: &str,
+    known: &'static [(&'static str, Kind)],
+) -> Vec<FieldRule> {
+    let mut rules = Vec::new();
+    for (name, kind) in known {
+        let Some(node) = fields.get(name) else {
+            continue;
+        };
+        let at = format!("{at}.{name}");
+        let value = match kind {
+            Kind::Data | Kind::Tags | Kind::Images => template(reader, node, &at),
+            Kind::Title
+            | Kind::Description
+            | Kind::Text
+            | Kind::Short(_)
+            | Kind::Code(_)
+            | Kind::DateTime
+            | Kind::Day
+            | Kind::Within(..)
+            | Kind::Gender
+            | Kind::CountryCode
+            | Kind::Place
+            | Kind::Bool => reader.expr(node, &at).map(Template::Expr),
+        };
+        if matches!(kind, Kind::Data) && matches!(value, Some(Template::List(_))) {
+            let help = "give it a name: `data: { items: … }`".to_owned();
+            reader.error(node.place, &at, "must be an object, is a list", Some(help));
+        }
+        rules.extend(value.map(|value| FieldRule {
+            name,
+            kind: *kind,
+            value,
+        }));
+    }
+    rules
+}
+
+fn template(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Template> {
+    match &node.content {
+        Content::List(items) => {
+            let items = items
+                .iter()
+                .enumerate()
+                .map(|(i, node)| template(reader, node, &format!("{at}[{i}]")));
+            let items: Vec<_> = items.collect();
+            items.into_iter().collect::<Option<_>>().map(Template::List)
+        }
+        Content::Map(entries) => {
+            let entries = entries.iter().map(|(key, node)| {
+                let value = template(reader, node, &format!("{at}.{}", key.name))?;
+                Some((key.name.clone(), value))
+            });
+            let entries: Vec<_> = entries.collect();
+            entries
+                .into_iter()
+                .collect::<Option<_>>()
+                .map(Template::Map)
+        }
+        Content::Null | Content::Bool(_) | Content::Number(_) | Content::Text(_) => {
+            reader.expr(node, at).map(Template::Expr)
+        }
+    }
+}
+
+/// The `custom` attributes. `own` is how many this crate adds.
+fn custom(reader: &mut Reader<'_>, fields: &Fields<'_>, at: &str, own: usize) -> Vec<CustomRule> {
+    let Some(node) = fields.get("custom") else {
+        return Vec::new();
+    };
+    let at = format!("{at}.custom");
+    let entries = reader.map(node, &at).unwrap_or_default();
+    if entries.len() + own > MAX_PROPERTIES {
+        reader.error(
+            node.place,
+            &at,
+            format!("has more than {} attributes", MAX_PROPERTIES - own),
+            None,
+        );
+    }
+    let mut rules = Vec::new();
+    for (key, node) in entries {
+        let at = format!("{at}.{}", key.name);
+        if key.name == VERSION_ATTRIBUTE {
+            let help = "give the object a `version` instead".to_owned();
+            reader.error(key.place, &at, "the name is reserved", Some(help));
+        }
+        let suffix = Suffix::of_custom(&key.name);
+        let value = reader.expr(node, &at);
+        match (suffix, value) {
+            (Ok(suffix), Some(value)) => {
+                check_literal(reader, node, &at, suffix, &value);
+                rules.push(CustomRule {
+                    name: key.name.clone(),
+                    suffix,
+                    value,
+                });
+            }
+            (Err(illegal), _) => reader.error(key.place, &at, illegal.rule, None),
+            (Ok(_), None) => {}
+        }
+    }
+    rules
+}
+
+/// A literal of the wrong type is wrong for every event: better to say so now.
+fn check_literal(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    at: &str,
+    suffix: Suffix,
+    value: &super::expr::Expr,
+) {
+    let Some(literal) = value.as_literal().filter(|literal| !literal.is_null()) else {
+        return;
+    };
+    let mut cuts = crate::body::Cuts::default();
+    match crate::body::attribute::custom_value(suffix, literal.clone(), &mut cuts) {
+        Ok(Some(_)) => {}
+        Ok(None) => reader.error(node.place, at, "an empty text is no value here", None),
+        Err(illegal) => reader.error(node.place, at, illegal.rule, None),
+    }
+}
+
+/// A length of time such as `90s`, `30m`, `1h` or `7d`.
+fn duration(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<SignedDuration> {
+    let help = || Some("write a number and s, m, h or d, for example `1h`".to_owned());
+    if let Some(kind) = node.as_text().is_none().then(|| node.kind()) {
+        let said = format!("must be a length of time, is {kind}");
+        reader.error(node.place, at, said, help());
+        return None;
+    }
+    let text = reader.text(node, at)?;
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match text.get(digits.len()..) {
+        Some("s") => Some(1),
+        Some("m") => Some(60),
+        Some("h") => Some(3_600),
+        Some("d") => Some(86_400),
+        _ => None,
+    };
+    let seconds = unit.zip(digits.trim().parse::<i64>().ok().filter(|n| *n > 0));
+    let seconds = seconds
+        .and_then(|(unit, count)| count.checked_mul(unit))
+        .filter(|n| *n <= 86_400 * 36_500);
+    if seconds.is_none() {
+        reader.error(
+            node.place,
+            at,
+            format!("`{text}` is no length of time"),
+            help(),
+        );
+    }
+    seconds.map(SignedDuration::from_secs)
+}

@@ -1,0 +1,326 @@
+//! The tests that a mapping file carries.
+//!
+//! Each test gives the content of one event and what must come of it: a list with one entry for each operation, or
+//! `{skip: reason}`, or `{reject: reason}`. An entry names the fields that matter; others may be there. Numbers are
+//! compared by value, lists item by item. Beside it stands which fields are left out for a bad value; others may not be.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::Mapping;
+use super::bad::covers;
+use super::model::Test;
+use super::node::{Content, Node, Place};
+use super::reader::Reader;
+use crate::decode::{Format, Limits};
+use crate::route::Pipeline;
+use ingest_model::operation::{CustomerRef, MissingCustomer, Operation};
+use ingest_model::outcome::{DroppedField, Rejection, SkipReason, Verdict};
+use ingest_model::record::{Offset, Position, Record, TopicPartition};
+
+/// A test of a mapping file that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestFailure {
+    /// The mapping file.
+    pub file: Arc<str>,
+    /// Where the expectation stands that is not met.
+    pub place: Place,
+    /// The test's name.
+    pub test: String,
+    /// What differs, with the path of the field.
+    pub difference: String,
+    /// Where the rule stands that a rejection speaks of, where it is known.
+    pub rule: Option<Place>,
+}
+
+/// What differs, and where that stands in the test.
+struct Difference {
+    place: Place,
+    /// The path of the field within its operation; empty where it is about no field.
+    field: String,
+    text: String,
+}
+
+impl Difference {
+    /// About the test as a whole.
+    fn of_test(place: Place, text: String) -> Self {
+        Self {
+            place,
+            field: String::new(),
+            text,
+        }
+    }
+
+    /// Says why what is expected was left out, if it was.
+    fn with_drops(mut self, dropped: &[DroppedField]) -> Self {
+        let same = |one: &&DroppedField| {
+            covers(&self.field, &one.field) || covers(&one.field, &self.field)
+        };
+        let why = dropped.iter().filter(|_| !self.field.is_empty()).find(same);
+        if let Some(DroppedField { field, detail, .. }) = why {
+            self.text
+                .push_str(&format!("; {field} is left out: {detail}"));
+        }
+        self
+    }
+}
+
+impl std::fmt::Display for TestFailure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            file,
+            place,
+            test,
+            difference,
+            rule,
+        } = self;
+        write!(
+            f,
+            "{file}:{}:{}: test {test}: {difference}",
+            place.line, place.column
+        )?;
+        match rule {
+            Some(rule) => write!(f, "; the rule stands in line {}", rule.line),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Checks the form of an `expect`.
+pub(super) fn check_expectation(reader: &mut Reader<'_>, node: &Node, at: &str) {
+    match &node.content {
+        Content::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                reader.map(item, &format!("{at}[{index}]"));
+            }
+        }
+        Content::Map(_) => {
+            let Some(fields) = reader.fields(node, at, &["skip", "reject"]) else {
+                return;
+            };
+            if let Some(node) = fields.get("skip") {
+                let words: Vec<_> = SkipReason::ALL
+                    .iter()
+                    .map(|reason| (reason.as_str(), ()))
+                    .collect();
+                reader.word(node, &format!("{at}.skip"), &words);
+            }
+            if let Some(node) = fields.get("reject") {
+                let words: Vec<_> = Rejection::ALL
+                    .iter()
+                    .map(|reason| (reason.as_str(), ()))
+                    .collect();
+                reader.word(node, &format!("{at}.reject"), &words);
+            }
+        }
+        Content::Null | Content::Bool(_) | Content::Number(_) | Content::Text(_) => {
+            let help =
+                "a list of operations, or { skip: reason }, or { reject: reason }".to_owned();
+            reader.error(
+                node.place,
+                at,
+                format!("must be a list or a map, is {}", node.kind()),
+                Some(help),
+            );
+        }
+    }
+}
+
+/// Runs one test.
+pub(super) fn run(mapping: &Mapping, format: Format, test: &Test) -> Option<TestFailure> {
+    let record = Record {
+        position: Position {
+            partition: TopicPartition::new("test", 0),
+            offset: Offset(0),
+        },
+        key: None,
+        value: serde_json::to_vec(&test.event).ok().map(Bytes::from),
+        headers: Vec::new(),
+        timestamp_ms: None,
+    };
+    let (summary, verdict) = Pipeline::judge_with(
+        mapping,
+        format,
+        Limits::default(),
+        &record,
+        Timestamp::UNIX_EPOCH,
+    );
+    let dropped = summary.map(|summary| summary.dropped).unwrap_or_default();
+    let of_fields = || {
+        let text = differs_in_dropped(&test.dropped, &dropped)?;
+        Some(Difference::of_test(test.expect.place, text))
+    };
+    let difference = compare(&test.expect, &verdict)
+        .map(|difference| difference.with_drops(&dropped))
+        .or_else(of_fields)?;
+    let rule = match &verdict {
+        Verdict::Reject(rejected) => mapping.place_of(rejected),
+        Verdict::Emit(_) | Verdict::Skip(_) => None,
+    };
+    Some(TestFailure {
+        file: Arc::clone(&mapping.file),
+        place: difference.place,
+        test: test.name.clone(),
+        difference: difference.text,
+        rule,
+    })
+}
+
+/// The first difference between what a test expects and a verdict.
+fn compare(expected: &Node, verdict: &Verdict) -> Option<Difference> {
+    let differs = |text: String| Some(Difference::of_test(expected.place, text));
+    let Content::List(wanted) = &expected.content else {
+        let json = expected.to_json();
+        let (what, wanted) = match (json.get("skip"), json.get("reject")) {
+            (Some(reason), _) => ("skip", reason),
+            (None, Some(reason)) => ("reject", reason),
+            (None, None) => return differs("the test expects nothing".to_owned()),
+        };
+        let found = match verdict {
+            Verdict::Skip(reason) => ("skip", reason.as_str()),
+            Verdict::Reject(rejected) => ("reject", rejected.reason.as_str()),
+            Verdict::Emit(_) => ("emit", ""),
+        };
+        if found.0 == what && wanted.as_str() == Some(found.1) {
+            return None;
+        }
+        return differs(format!(
+            "expected {what} {wanted}, got {}",
+            described(verdict)
+        ));
+    };
+    let planned = match verdict {
+        Verdict::Emit(planned) if planned.len() == wanted.len() => planned,
+        Verdict::Emit(_) | Verdict::Skip(_) | Verdict::Reject(_) => {
+            return differs(format!(
+                "expected {}, got {}",
+                operations(wanted.len()),
+                described(verdict)
+            ));
+        }
+    };
+    let pairs = wanted.iter().zip(planned).enumerate();
+    pairs.into_iter().find_map(|(index, (wanted, planned))| {
+        part(wanted, &shown(&planned.operation), &format!("[{index}]"))
+    })
+}
+
+fn operations(count: usize) -> String {
+    match count {
+        1 => "1 operation".to_owned(),
+        _ => format!("{count} operations"),
+    }
+}
+
+/// A field that is left out although the test does not say so, or the other way round. A test is to find mistakes, and one
+/// bad field does not fail the record any more.
+fn differs_in_dropped(expected: &[String], found: &[DroppedField]) -> Option<String> {
+    let unexpected = found
+        .iter()
+        .find(|dropped| !expected.iter().any(|field| **field == *dropped.field));
+    if let Some(dropped) = unexpected {
+        let DroppedField { field, detail, .. } = dropped;
+        return Some(format!(
+            "{field} is left out: {detail}; if that is right, give the test `dropped: [{field}]`"
+        ));
+    }
+    let missing = expected
+        .iter()
+        .find(|field| !found.iter().any(|dropped| **field == *dropped.field))?;
+    Some(format!("expected {missing} to be left out, but it is not"))
+}
+
+fn described(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Emit(planned) => operations(planned.len()),
+        Verdict::Skip(reason) => format!("skip {}", reason.as_str()),
+        Verdict::Reject(rejected) => {
+            format!("reject {} ({})", rejected.reason.as_str(), rejected.detail)
+        }
+    }
+}
+
+/// The first place where a value lacks what is expected of it.
+fn part(expected: &Node, found: &Value, at: &str) -> Option<Difference> {
+    let differs = || {
+        Some(Difference {
+            place: expected.place,
+            field: at.split_once('.').map_or("", |(_, path)| path).to_owned(),
+            text: format!("{at}: expected {}, got {found}", expected.to_json()),
+        })
+    };
+    match (&expected.content, found) {
+        (Content::Map(expected), Value::Object(found)) => {
+            expected.iter().find_map(|(key, expected)| {
+                part(
+                    expected,
+                    found.get(&key.name).unwrap_or(&Value::Null),
+                    &format!("{at}.{}", key.name),
+                )
+            })
+        }
+        (Content::List(expected), Value::Array(found)) if expected.len() == found.len() => {
+            let pairs = expected.iter().zip(found).enumerate();
+            pairs
+                .into_iter()
+                .find_map(|(index, (e, f))| part(e, f, &format!("{at}[{index}]")))
+        }
+        (Content::Number(expected), Value::Number(found)) => {
+            let same = expected == found || expected.as_f64() == found.as_f64();
+            if same { None } else { differs() }
+        }
+        _ if expected.to_json() == *found => None,
+        _ => differs(),
+    }
+}
+
+/// An operation in the words of mapping files, for tests and for people.
+#[must_use]
+pub fn shown(operation: &Operation) -> Value {
+    let mut map = Map::new();
+    match operation {
+        Operation::Identify(identify) => {
+            map.insert(
+                "identify".to_owned(),
+                Value::Object((*identify.fields).clone()),
+            );
+        }
+        Operation::Track(track) => {
+            map.insert("track".to_owned(), Value::from(&*track.name));
+            map.insert("session".to_owned(), json!(track.session_id.as_deref()));
+            map.insert("trackingId".to_owned(), json!(track.tracking_id.as_deref()));
+            map.insert("meta".to_owned(), Value::Object((*track.meta).clone()));
+        }
+        Operation::KObject(kobject) => {
+            map.insert("kobject".to_owned(), Value::from(&*kobject.klass.0));
+            map.insert(
+                "version".to_owned(),
+                json!(kobject.version.as_ref().map(|version| &*version.0)),
+            );
+            map.extend((*kobject.body).clone());
+        }
+    }
+    map.insert(
+        "customer".to_owned(),
+        operation.customer().map_or(Value::Null, customer),
+    );
+    Value::Object(map)
+}
+
+fn customer(customer: &CustomerRef) -> Value {
+    let keys = customer
+        .keys()
+        .iter()
+        .map(|key| (key.kind().to_owned(), Value::from(&**key.value())));
+    let mut map: Map<String, Value> = keys.collect();
+    let missing = match customer.missing {
+        MissingCustomer::Create => "create",
+        MissingCustomer::Park => "park",
+        MissingCustomer::Reject => "reject",
+    };
+    map.insert("missing".to_owned(), Value::from(missing));
+    Value::Object(map)
+}

@@ -1,0 +1,158 @@
+//! The whole pure path of one topic: decoder and mapping together.
+//!
+//! The worker and `explain` both judge records through [`Pipeline`], so what `explain` shows is what is sent.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::decode::tidy::blank_texts;
+use crate::decode::{Decoded, Decoder, Format, Limits};
+use crate::event::{CustomerHints, Notes};
+use crate::mapping::{Applied, Mapping};
+use ingest_model::outcome::{DroppedField, Verdict};
+use ingest_model::record::Record;
+
+/// What one topic's records go through.
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    decoder: Decoder,
+    mapping: Arc<Mapping>,
+}
+
+/// What a record says in short: for `explain`, for delays, for metrics. It holds personal data: never log it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventSummary {
+    /// The event's name.
+    pub name: String,
+    /// The producer's id of the occurrence.
+    pub id: Option<String>,
+    /// When it happened.
+    pub time: Option<Timestamp>,
+    /// What the envelope says about the customer.
+    pub customer: CustomerHints,
+    /// The kind of message, where the format has kinds.
+    pub kind: Option<&'static str>,
+    /// How many texts were cut at their limit.
+    pub cuts: u32,
+    /// What it says and could not be used.
+    pub notes: Notes,
+    /// The optional fields that were left out of what is emitted, because their values are bad.
+    pub dropped: Vec<DroppedField>,
+}
+
+/// A mapping that is for another format than the topic's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file} is a mapping for format {mapping}, but the topic has format {topic}")]
+pub struct FormatConflict {
+    /// The mapping's file.
+    pub file: String,
+    /// The format it says it is for.
+    pub mapping: Format,
+    /// The topic's format.
+    pub topic: Format,
+}
+
+// === impl Pipeline ===
+
+impl Pipeline {
+    /// The pipeline of a topic with that format, those limits and that mapping.
+    ///
+    /// # Errors
+    /// [`FormatConflict`] when the mapping says that it is for another format.
+    pub fn new(
+        format: Format,
+        limits: Limits,
+        mapping: Arc<Mapping>,
+    ) -> Result<Self, FormatConflict> {
+        match mapping.format() {
+            Some(wanted) if wanted != format => Err(FormatConflict {
+                file: mapping.file().to_owned(),
+                mapping: wanted,
+                topic: format,
+            }),
+            Some(_) | None => Ok(Self {
+                decoder: Decoder::new(format, limits),
+                mapping,
+            }),
+        }
+    }
+
+    /// The mapping.
+    #[must_use]
+    pub fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
+    /// The format.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.decoder.format()
+    }
+
+    /// What a record says, and what comes of it. The summary is missing where there is no event.
+    #[must_use]
+    pub fn judge(&self, record: &Record, now: Timestamp) -> (Option<EventSummary>, Verdict) {
+        judge(&self.mapping, self.decoder, record, now)
+    }
+
+    /// As [`Pipeline::judge`], without a pipeline; for the tests of a mapping file.
+    pub(crate) fn judge_with(
+        mapping: &Mapping,
+        format: Format,
+        limits: Limits,
+        record: &Record,
+        now: Timestamp,
+    ) -> (Option<EventSummary>, Verdict) {
+        judge(mapping, Decoder::new(format, limits), record, now)
+    }
+}
+
+fn judge(
+    mapping: &Mapping,
+    decoder: Decoder,
+    record: &Record,
+    now: Timestamp,
+) -> (Option<EventSummary>, Verdict) {
+    let decoded = decoder.payload(record).and_then(|mut payload| {
+        if mapping.drops_empty_texts() {
+            blank_texts(&mut payload);
+        }
+        let said = mapping.envelope(&payload, record)?;
+        let event = decoder.event(payload, record, &said.envelope)?;
+        Ok((event, said.failed))
+    });
+    let (event, failed) = match decoded {
+        Ok(decoded) => decoded,
+        Err(Decoded::Skip(reason)) => return (None, Verdict::Skip(reason)),
+        Err(Decoded::Reject(rejected)) => return (None, Verdict::Reject(rejected)),
+    };
+    let Applied {
+        verdict,
+        cuts,
+        mut dropped,
+        notes: noted,
+    } = mapping.apply(&event, record, now);
+    let mut notes = event.notes;
+    notes.extend(noted);
+    if let Verdict::Emit(planned) = &verdict
+        && let Some(planned) = planned.first()
+    {
+        dropped.extend(failed.into_iter().map(|(name, detail)| DroppedField {
+            route: Arc::clone(&planned.route),
+            field: Arc::from(format!("event.{name}")),
+            detail,
+        }));
+    }
+    let summary = EventSummary {
+        name: event.name,
+        id: event.id,
+        time: event.time,
+        customer: event.customer,
+        kind: event.kind,
+        cuts: cuts.0,
+        notes,
+        dropped,
+    };
+    (Some(summary), verdict)
+}

@@ -1,0 +1,324 @@
+//! Every example event through every shipped mapping, and mapping files against their published schema.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "the helpers of tests fail like tests"
+)]
+#![expect(
+    clippy::print_stderr,
+    reason = "a test that cannot run says so where people look"
+)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the place of the samples is no configuration of the worker"
+)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ingest_mapping::decode::{Format, Limits};
+use ingest_mapping::mapping::node::Node;
+use ingest_mapping::mapping::{Mapping, shown};
+use ingest_mapping::route::Pipeline;
+use ingest_model::outcome::Verdict;
+use ingest_model::record::{Offset, Position, Record, TopicPartition};
+use serde_json::{Map, Value, json};
+
+/// The time at which the examples reach Kafka and are judged.
+const NOW_MS: i64 = 1_772_611_200_000; // 2026-03-04T08:00:00Z
+
+fn schemas() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas")
+}
+
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|found| found == extension));
+    files.sort();
+    assert!(!files.is_empty(), "no .{extension} in {}", folder.display());
+    files
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap().to_string_lossy().into_owned()
+}
+
+fn mapping(path: &Path) -> Mapping {
+    let text = fs::read_to_string(path).unwrap();
+    match Mapping::compile(&text, &stem(path)) {
+        Ok(mapping) => mapping,
+        Err(errors) => panic!(
+            "{}",
+            errors
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("\n")
+        ),
+    }
+}
+
+fn record(value: Vec<u8>) -> Record {
+    Record {
+        position: Position {
+            partition: TopicPartition::new("examples", 0),
+            offset: Offset(7),
+        },
+        key: None,
+        value: Some(value.into()),
+        headers: Vec::new(),
+        timestamp_ms: Some(NOW_MS),
+    }
+}
+
+fn judged(pipeline: &Pipeline, value: Vec<u8>) -> Value {
+    let now = jiff::Timestamp::from_millisecond(NOW_MS).unwrap();
+    let (summary, verdict) = pipeline.judge(&record(value), now);
+    let mut map = Map::new();
+    if let Some(event) = summary {
+        map.insert("event".into(), json!(event.name));
+        map.insert("id".into(), json!(event.id));
+        map.insert(
+            "time".into(),
+            json!(event.time.map(|time| time.to_string())),
+        );
+        if !event.dropped.is_empty() {
+            let dropped = event.dropped.iter();
+            let shown = dropped.map(|field| format!("{}: {}", field.field, field.detail));
+            map.insert("dropped".into(), shown.collect());
+        }
+    }
+    match verdict {
+        Verdict::Emit(planned) => {
+            let route = planned[0].route.to_string();
+            map.insert("route".into(), json!(route));
+            map.insert(
+                "emit".into(),
+                planned
+                    .iter()
+                    .map(|planned| shown(&planned.operation))
+                    .collect(),
+            );
+        }
+        Verdict::Skip(reason) => {
+            map.insert("skip".into(), json!(reason.as_str()));
+        }
+        Verdict::Reject(rejected) => {
+            map.insert("reject".into(), json!(rejected.reason.as_str()));
+            map.insert("detail".into(), json!(rejected.detail));
+            map.insert("route".into(), json!(rejected.route.as_deref()));
+        }
+    }
+    Value::Object(map)
+}
+
+/// Long lists say nothing more than their ends.
+fn shortened(value: &mut Value) {
+    match value {
+        Value::Array(items) => {
+            let count = items.len();
+            if count > 4 {
+                items.truncate(1);
+                items.push(json!(format!("… {} more", count - 1)));
+            }
+            items.iter_mut().for_each(shortened);
+        }
+        Value::Object(fields) => fields.values_mut().for_each(shortened),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
+fn every_example_through_every_mapping() {
+    for path in files(&schemas().join("mappings"), "yaml") {
+        let mapping = Arc::new(mapping(&path));
+        for format in Format::KNOWN {
+            let Ok(pipeline) = Pipeline::new(*format, Limits::default(), Arc::clone(&mapping))
+            else {
+                continue;
+            };
+            let events = schemas().join("events").join(format.as_str());
+            for (folder, must_pass) in [("valid", true), ("invalid", false)] {
+                let mut all = BTreeMap::new();
+                for example in files(&events.join(folder), "json") {
+                    let mut found = judged(&pipeline, fs::read(&example).unwrap());
+                    let passed = found.get("reject").is_none();
+                    assert_eq!(passed, must_pass, "{}: {found}", example.display());
+                    shortened(&mut found);
+                    all.insert(stem(&example), found);
+                }
+                assert!(
+                    all.len() >= 20,
+                    "{format} {folder}: only {} examples",
+                    all.len()
+                );
+                insta::assert_json_snapshot!(format!("{}-{format}-{folder}", stem(&path)), all);
+            }
+        }
+    }
+}
+
+#[test]
+fn shipped_mappings_pass_their_own_tests() {
+    for path in files(&schemas().join("mappings"), "yaml") {
+        let mapping = mapping(&path);
+        assert!(mapping.test_count() > 0, "{} has no tests", path.display());
+        assert_eq!(mapping.run_tests(), [], "{}", path.display());
+    }
+}
+
+#[test]
+fn the_example_of_the_documentation_works() {
+    let text = fs::read_to_string(schemas().join("../docs/mapping.md")).unwrap();
+    let (_, rest) = text.split_once("```yaml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let mapping = Mapping::compile(example, "docs/mapping.md").unwrap();
+    assert_eq!(mapping.test_count(), 1);
+    assert_eq!(mapping.run_tests(), []);
+}
+
+fn validator() -> jsonschema::Validator {
+    let text = fs::read_to_string(schemas().join("mapping.schema.json")).unwrap();
+    jsonschema::draft202012::new(&serde_json::from_str(&text).unwrap()).unwrap()
+}
+
+fn as_json(yaml: &str) -> Value {
+    Node::from_yaml(yaml).unwrap().to_json()
+}
+
+#[test]
+fn the_published_schema_accepts_every_shipped_mapping() {
+    let validator = validator();
+    for path in files(&schemas().join("mappings"), "yaml") {
+        let document = as_json(&fs::read_to_string(&path).unwrap());
+        let errors: Vec<String> = validator
+            .iter_errors(&document)
+            .map(|e| format!("{}: {e}", e.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{}: {errors:#?}", path.display());
+    }
+}
+
+#[test]
+fn the_published_schema_and_the_compiler_refuse_the_same_files() {
+    let validator = validator();
+    let route = |inner: &str| format!("routes:\n  - name: r\n    on: x\n{inner}");
+    let good = [
+        route("    skip: not wanted"),
+        route("    customer: none\n    do: [{ kobject: order, externalId: .id, title: .t }]"),
+        route("    onHold: divert\n    do: [{ track: .event }]"),
+        route("    do: [{ track: .event, meta: { total: 5 }, maxAge: 1h, late: skip }]"),
+        route(
+            "    when: .a == 1\n    onHold: pause\n    customer: { email: .e, missing: park }\n    do: [{ identify: { name: .n } }]",
+        ),
+        "onBad: reject\nemptyText: drop\n".to_owned()
+            + &route("    onBad: drop\n    do: [{ track: .event, onBad: reject }]"),
+        route(
+            "    do: [{ kobject: order, externalId: .id, title: .t, data: { a: .a }, onBad: { data.a: reject } }]",
+        ),
+        "format: segment\n".to_owned() + &route("    type: page\n    skip: x"),
+        "format: segment\n".to_owned() + &route("    type: [track, screen]\n    skip: x"),
+        route(
+            "    skip: x\ntests: [{ name: t, event: { type: x }, expect: { skip: dropped }, dropped: [] }]",
+        ),
+    ];
+    for text in &good {
+        assert!(validator.is_valid(&as_json(text)), "{text}");
+        assert!(Mapping::compile(text, "good").is_ok(), "{text}");
+    }
+    let bad = [
+        "{}".to_owned(),
+        "routes: {}".to_owned(),
+        "routes: []\nextra: 1".to_owned(),
+        "format: debezium\nroutes: []".to_owned(),
+        route("    do: []"),
+        route("    on_hold: pause\n    skip: x"),
+        route("    onHold: wait\n    skip: x"),
+        route("    skip: x\n    do: [{ track: .event }]"),
+        route("    nothing: 1"),
+        route("    do: [{ digest: browsing }]"),
+        route("    onBad: ignore\n    skip: x"),
+        route("    do: [{ track: .event, onBad: { meta: sometimes } }]"),
+        "onBad: []\n".to_owned() + &route("    skip: x"),
+        "emptyText: none\n".to_owned() + &route("    skip: x"),
+        route("    type: track\n    skip: x"),
+        "format: json\n".to_owned() + &route("    type: track\n    skip: x"),
+        "format: segment\n".to_owned() + &route("    type: pages\n    skip: x"),
+        "format: segment\n".to_owned() + &route("    type: []\n    skip: x"),
+        route("    do: [{ track: .event, externalId: .id }]"),
+        route("    do: [{ track: .event, meta: { eventKey: .id } }]"),
+        route("    do: [{ track: .event, meta: { id: .id } }]"),
+        route("    do: [{ track: .event, late: skip }]"),
+        route("    do: [{ track: .event, maxAge: 1 hour }]"),
+        route("    do: [{ kobject: order, title: .t }]"),
+        route("    do: [{ kobject: order, externalId: .id }]"),
+        route("    do: [{ kobject: .klass, externalId: .id, title: .t }]"),
+        route("    do: [{ kobject: order, externalId: .id, title: .t, custom: { total: .t } }]"),
+        route(
+            "    do: [{ kobject: order, externalId: .id, title: .t, custom: { ingestVersionStr: .t } }]",
+        ),
+        route("    do: [{ identify: { colour: .c } }]"),
+        route("    customer: { missing: ignore }\n    do: [{ track: .event }]"),
+        route("    customer: somebody\n    do: [{ track: .event }]"),
+        "routes:\n  - on: x\n    skip: y".to_owned(),
+        "routes:\n  - name: x\n    skip: y".to_owned(),
+    ];
+    for text in &bad {
+        assert!(
+            !validator.is_valid(&as_json(text)),
+            "the schema accepts\n{text}"
+        );
+        assert!(
+            Mapping::compile(text, "bad").is_err(),
+            "the compiler accepts\n{text}"
+        );
+    }
+}
+
+/// Files of a collection that is not part of the project: nothing panics, and each has a verdict.
+#[test]
+fn collected_samples_all_have_a_verdict() {
+    let Ok(folder) = std::env::var("INGEST_SAMPLES") else {
+        eprintln!(
+            "NOT RUN: collected_samples_all_have_a_verdict, because INGEST_SAMPLES is not set"
+        );
+        return;
+    };
+    let mapping = Arc::new(mapping(&schemas().join("mappings/segment.yaml")));
+    let pipeline = Pipeline::new(Format::Segment, Limits::default(), mapping).unwrap();
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for path in files(&Path::new(&folder).join("segment"), "json") {
+        let bytes = fs::read(&path).unwrap();
+        // a file may hold one event or a list of them
+        let events = match serde_json::from_slice::<Value>(&bytes) {
+            Ok(Value::Array(events)) => events
+                .iter()
+                .map(|event| event.to_string().into_bytes())
+                .collect(),
+            Ok(_) | Err(_) => vec![bytes],
+        };
+        for event in events {
+            let found = judged(&pipeline, event);
+            let reason = |key: &str| {
+                found
+                    .get(key)
+                    .and_then(Value::as_str)
+                    .map(|reason| format!("{key} {reason}"))
+            };
+            let verdict = reason("skip")
+                .or_else(|| reason("reject"))
+                .unwrap_or_else(|| "emit".to_owned());
+            if verdict.starts_with("reject") {
+                eprintln!("{}: {verdict}: {}", path.display(), found["detail"]);
+            }
+            *counts.entry(verdict).or_default() += 1;
+        }
+    }
+    eprintln!("collected samples by verdict: {counts:#?}");
+    assert!(counts.values().sum::<usize>() > 0);
+}

@@ -1,0 +1,20 @@
+//! Words that every part of `kustomer-ingest` uses: records, operations, outcomes, calls, what is known of objects, and what
+//! the state topic holds.
+//!
+//! Nothing here decides, waits or reads a clock.
+
+#![deny(clippy::iter_over_hash_type)]
+
+pub mod batch;
+pub mod call;
+pub mod known;
+pub mod lookup;
+pub mod operation;
+pub mod outcome;
+pub mod reading;
+pub mod record;
+pub mod repeat;
+pub mod said;
+pub mod state_log;
+pub mod trouble;
+pub mod version;

@@ -1,0 +1,279 @@
+//! What shall change in Kustomer: the output of the mapping and the currency of the delivery machine.
+//!
+//! An operation is complete and legal: names, suffixes and sizes have been checked when it was made, so that a body the
+//! API would refuse is never queued. What it does not know yet is the Kustomer id of its customer and of its object.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+pub use crate::version::Version;
+
+/// One thing a customer is known by, in the order of trust.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CustomerKey {
+    /// Kustomer's own id (24 hexadecimal digits).
+    Id(Arc<str>),
+    /// The id of the customer in the shop, at most 256 characters.
+    ExternalId(Arc<str>),
+    /// An e-mail address in lower case.
+    Email(Arc<str>),
+    /// A phone number in E.164 form.
+    Phone(Arc<str>),
+}
+
+/// What happens when no customer has any of the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum MissingCustomer {
+    /// Make one.
+    #[default]
+    Create,
+    /// Wait for an identify, for a bounded time, then reject.
+    Park,
+    /// Reject the record.
+    Reject,
+}
+
+/// A customer as an operation names it. Never empty: `keys` has at least one entry, most trusted first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CustomerRef {
+    keys: Vec<CustomerKey>,
+    /// What to do when nobody has these keys.
+    pub missing: MissingCustomer,
+}
+
+/// The class of custom object, as in the API's paths.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Klass(pub Arc<str>);
+
+/// The shop's own id of an object, unique within its klass.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ExternalId(pub Arc<str>);
+
+/// One intended change in Kustomer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Operation {
+    /// Tell Kustomer who a customer is.
+    Identify(Identify),
+    /// Put one occurrence on a customer's timeline.
+    Track(Track),
+    /// Create or update one object of a customer.
+    KObject(KObject),
+}
+
+/// Attributes of a customer, for `POST /v1/tracking/identity`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Identify {
+    /// Who.
+    pub customer: CustomerRef,
+    /// The identity's fields less the keys: `name`, `company`, `custom` and so on.
+    pub fields: Arc<Map<String, Value>>,
+}
+
+/// One tracking event, for `POST /v1/tracking/identityEvent`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Track {
+    /// Whose timeline.
+    pub customer: CustomerRef,
+    /// The event's legal name.
+    pub name: Arc<str>,
+    /// The visitor's session, if the mapping names one.
+    pub session_id: Option<Arc<str>>,
+    /// The visitor's id, if the mapping names one.
+    pub tracking_id: Option<Arc<str>>,
+    /// Flat attributes, `eventKey` and `occurredAt` included.
+    pub meta: Arc<Map<String, Value>>,
+    /// The value of `meta.eventKey`: the same for every repeat of the occurrence.
+    pub event_key: uuid::Uuid,
+}
+
+/// The state of one object, for the bulk create or update of its klass.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KObject {
+    /// The object's klass.
+    pub klass: Klass,
+    /// The object's id in the shop.
+    pub external_id: ExternalId,
+    /// The customer it belongs to; without one it stands on no timeline.
+    pub customer: Option<CustomerRef>,
+    /// Which state of the object this is. An older one never overwrites a newer one.
+    pub version: Option<Version>,
+    /// The body as of a create, less `customer`; it has `externalId`, `title`, and in `custom` the version.
+    pub body: Arc<Map<String, Value>>,
+}
+
+/// An operation with the name of the route that made it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    /// The route's name, for dead letters and metrics.
+    pub route: Arc<str>,
+    /// Names the operation by its event: the same for every repeat of it. An event's own `eventKey` is this one.
+    pub event_key: uuid::Uuid,
+    /// The operation.
+    pub operation: Operation,
+}
+
+/// The name of a reserved attribute: which state of an object was written last.
+pub const VERSION_ATTRIBUTE: &str = "ingestVersionStr";
+
+// === impl CustomerKey ===
+
+impl CustomerKey {
+    /// The kind of key, in the spelling of mapping files.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Id(_) => "id",
+            Self::ExternalId(_) => "externalId",
+            Self::Email(_) => "email",
+            Self::Phone(_) => "phone",
+        }
+    }
+
+    /// The key itself. It is personal data: never log it.
+    #[must_use]
+    pub fn value(&self) -> &Arc<str> {
+        match self {
+            Self::Id(v) | Self::ExternalId(v) | Self::Email(v) | Self::Phone(v) => v,
+        }
+    }
+}
+
+// === impl CustomerRef ===
+
+impl CustomerRef {
+    /// A customer known by these keys; they are put in the order of trust, repeats removed. `None` without a key.
+    #[must_use]
+    pub fn new(mut keys: Vec<CustomerKey>, missing: MissingCustomer) -> Option<Self> {
+        keys.sort();
+        keys.dedup();
+        (!keys.is_empty()).then_some(Self { keys, missing })
+    }
+
+    /// All keys, most trusted first.
+    #[must_use]
+    pub fn keys(&self) -> &[CustomerKey] {
+        &self.keys
+    }
+
+    /// The most trusted key: the customer's name in lanes and look-ups.
+    #[must_use]
+    pub fn first(&self) -> &CustomerKey {
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "`new` refuses an empty list and nothing removes from it"
+        )]
+        &self.keys[0]
+    }
+
+    /// All keys of two that mean the same customer: the most trusted one is the same, and none contradicts another. `None`
+    /// where they may mean two.
+    ///
+    /// ```
+    /// # use ingest_model::operation::{CustomerKey, CustomerRef, MissingCustomer};
+    /// let of = |keys: &[CustomerKey]| CustomerRef::new(keys.to_vec(), MissingCustomer::Create).unwrap();
+    /// let id = CustomerKey::ExternalId("u1".into());
+    /// let (a, b) = (CustomerKey::Email("a@example.com".into()), CustomerKey::Email("b@example.com".into()));
+    /// let both = of(&[id.clone(), a.clone()]);
+    /// assert_eq!(of(&[id.clone()]).joined(&both), Some(both.clone()));
+    /// assert_eq!(both.joined(&of(&[id, b])), None);
+    /// assert_eq!(both.joined(&of(&[a])), None);
+    /// ```
+    #[must_use]
+    pub fn joined(&self, other: &Self) -> Option<Self> {
+        if self.first() != other.first() {
+            return None;
+        }
+        let (mine, theirs) = (self.identity(), other.identity());
+        let agrees = |(name, value): (&String, &Value)| theirs.get(name).is_none_or(|v| v == value);
+        if !mine.iter().all(agrees) {
+            return None;
+        }
+        let keys = self.keys.iter().chain(&other.keys).cloned().collect();
+        Self::new(keys, other.missing)
+    }
+
+    /// The keys as fields of an identity; of two of one kind the more trusted. A Kustomer id has no field there.
+    ///
+    /// ```
+    /// # use ingest_model::operation::{CustomerKey, CustomerRef, MissingCustomer};
+    /// let keys = vec![CustomerKey::Email("a@example.com".into()), CustomerKey::ExternalId("u1".into())];
+    /// let customer = CustomerRef::new(keys, MissingCustomer::Create).unwrap();
+    /// assert_eq!(serde_json::Value::from(customer.identity()).to_string(), r#"{"externalId":"u1","email":"a@example.com"}"#);
+    /// ```
+    #[must_use]
+    pub fn identity(&self) -> Map<String, Value> {
+        let mut identity = Map::new();
+        for key in &self.keys {
+            if matches!(key, CustomerKey::Id(_)) {
+                continue;
+            }
+            identity
+                .entry(key.kind())
+                .or_insert_with(|| Value::from(&**key.value()));
+        }
+        identity
+    }
+}
+
+// === impl Identify ===
+
+impl Identify {
+    /// The whole identity: the customer's keys, and the fields, which may replace one of them.
+    #[must_use]
+    pub fn identity(&self) -> Map<String, Value> {
+        let mut identity = self.customer.identity();
+        identity.extend(self.fields.as_ref().clone());
+        identity
+    }
+}
+
+// === impl Track ===
+
+impl Track {
+    /// The event as its endpoint takes it: `name`, `trackingId`, `sessionId`, `meta`.
+    #[must_use]
+    pub fn event(&self) -> Map<String, Value> {
+        let mut event = Map::new();
+        event.insert("name".to_owned(), Value::from(&*self.name));
+        if let Some(id) = &self.tracking_id {
+            event.insert("trackingId".to_owned(), Value::from(&**id));
+        }
+        if let Some(id) = &self.session_id {
+            event.insert("sessionId".to_owned(), Value::from(&**id));
+        }
+        event.insert("meta".to_owned(), Value::Object(self.meta.as_ref().clone()));
+        event
+    }
+}
+
+// === impl Operation ===
+
+impl Operation {
+    /// The kind, in the spelling of mapping files.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Identify(_) => "identify",
+            Self::Track(_) => "track",
+            Self::KObject(_) => "kobject",
+        }
+    }
+
+    /// The customer, if the operation has one.
+    #[must_use]
+    pub fn customer(&self) -> Option<&CustomerRef> {
+        match self {
+            Self::Identify(o) => Some(&o.customer),
+            Self::Track(o) => Some(&o.customer),
+            Self::KObject(o) => o.customer.as_ref(),
+        }
+    }
+}
+
+impl fmt::Display for Klass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,136 @@
+//! Which changes of an object or customer were made already, so that a repeat of one is not made again.
+//!
+//! A change is what one operation of one event says. A producer who sends a message twice sends the same change: made again
+//! after a later one, it would set the thing back. The event's id alone does not name it: ids that stand for the thing and
+//! not for the occurrence are a usual mistake, and a change that says something else is never taken for a repeat.
+
+use smallvec::SmallVec;
+use uuid::Uuid;
+
+use crate::operation::{Operation, Planned};
+
+/// A change: the same for every repeat of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ChangeKey(pub u64);
+
+/// The changes of one thing that were made last.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes(SmallVec<[ChangeKey; 1]>);
+
+/// As many are remembered of one thing.
+const KEPT: usize = 16;
+
+// === impl ChangeKey ===
+
+impl ChangeKey {
+    /// The change that an operation makes.
+    #[must_use]
+    pub fn of(plan: &Planned) -> Self {
+        let said = match &plan.operation {
+            Operation::Track(track) => return Self(track.event_key.as_u64_pair().1),
+            Operation::Identify(identify) => serde_json::to_vec(&identify.identity()),
+            Operation::KObject(object) => serde_json::to_vec(object.body.as_ref()),
+        };
+        // Texts, numbers and lists: there is nothing in it that cannot be written.
+        let said = said.unwrap_or_default();
+        Self(Uuid::new_v5(&plan.event_key, &said).as_u64_pair().0)
+    }
+
+    /// Half of it, where it stands beside an offset.
+    #[must_use]
+    pub fn mark(self) -> u32 {
+        let [_, _, _, _, mark @ ..] = self.0.to_be_bytes();
+        u32::from_be_bytes(mark)
+    }
+}
+
+// === impl Changes ===
+
+impl Changes {
+    /// Whether that change was made.
+    #[must_use]
+    pub fn contains(&self, change: ChangeKey) -> bool {
+        self.0.contains(&change)
+    }
+
+    /// Bytes that they occupy besides their own.
+    pub fn apart(&self) -> usize {
+        let apart = self.0.spilled().then_some(self.0.capacity());
+        apart.unwrap_or(0) * size_of::<ChangeKey>()
+    }
+
+    /// A change was made. The oldest falls out where there are too many.
+    pub fn note(&mut self, change: ChangeKey) {
+        self.0.retain(|known| *known != change);
+        if self.0.len() >= KEPT {
+            self.0.remove(0);
+        }
+        self.0.push(change);
+    }
+
+    /// The changes, the latest last.
+    pub fn iter(&self) -> impl Iterator<Item = ChangeKey> {
+        self.0.iter().copied()
+    }
+}
+
+impl Extend<ChangeKey> for Changes {
+    fn extend<T: IntoIterator<Item = ChangeKey>>(&mut self, changes: T) {
+        for change in changes {
+            self.note(change);
+        }
+    }
+}
+
+impl FromIterator<ChangeKey> for Changes {
+    fn from_iter<T: IntoIterator<Item = ChangeKey>>(changes: T) -> Self {
+        let mut all = Self::default();
+        all.extend(changes);
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::operation::{ExternalId, KObject, Klass};
+
+    fn plan(event: u128, total: u32) -> Planned {
+        let body = json!({"externalId": "o1", "title": "Order", "custom": {"totalNum": total}});
+        let body = body.as_object().cloned().unwrap();
+        Planned {
+            route: Arc::from("orders"),
+            event_key: Uuid::from_u128(event),
+            operation: Operation::KObject(KObject {
+                klass: Klass(Arc::from("order")),
+                external_id: ExternalId(Arc::from("o1")),
+                customer: None,
+                version: None,
+                body: Arc::new(body),
+            }),
+        }
+    }
+
+    #[test]
+    fn a_repeat_is_the_same_event_that_says_the_same() {
+        let change = ChangeKey::of(&plan(7, 20));
+        assert_eq!(ChangeKey::of(&plan(7, 20)), change);
+        assert_ne!(ChangeKey::of(&plan(8, 20)), change, "another event");
+        assert_ne!(ChangeKey::of(&plan(7, 21)), change, "another state");
+    }
+
+    #[test]
+    fn the_latest_are_remembered() {
+        let mut changes: Changes = (0..40).map(ChangeKey).collect();
+        assert_eq!(changes.iter().count(), KEPT);
+        assert!(!changes.contains(ChangeKey(23)) && changes.contains(ChangeKey(24)));
+        changes.note(ChangeKey(24));
+        changes.note(ChangeKey(90));
+        assert!(changes.contains(ChangeKey(24)), "it was made again");
+        assert!(!changes.contains(ChangeKey(25)));
+    }
+}

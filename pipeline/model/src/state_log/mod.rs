@@ -1,0 +1,224 @@
+//! What survives a restart: the directory and the job journal as entries of one compacted topic.
+//!
+//! Each input partition has its slice. An entry is keyed by slice, entity and owner, where the owner is one assignment of
+//! the partition: whoever wrote last under one key is what compaction keeps, and two owners never share a key, so an owner
+//! that does not know yet that it lost the partition cannot wipe out what its successor wrote. A reader takes, of all
+//! owners' entries of an entity, the one from the highest input offset (then the newest version), whatever order they stand
+//! in, and has the others deleted.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`mod@format`] | entries as bytes, with a version tag; what another version wrote is counted and left alone |
+//! | [`reduce`] | from entries in the order of the log to what holds |
+//! | [`writer`] | what one owner has to write, in the order in which it may become visible |
+//!
+//! Customers, objects and events are named by 128-bit hashes, so nothing here is about a person but Kustomer's own ids.
+
+pub mod format;
+pub mod reduce;
+#[cfg(test)]
+mod tests;
+pub mod writer;
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::batch::Verb;
+use crate::known::KnownObject;
+use crate::operation::{Klass, Version};
+use crate::outcome::JobTicket;
+use crate::record::{Offset, TopicPartition};
+use crate::said::Said;
+
+/// The namespace of slices and owners. Fixed, so that every process and version agrees.
+const NAMES: Uuid = Uuid::from_u128(0x6b75_7374_6f6d_6572_2d69_6e67_6573_7402);
+
+/// The part of the topic that belongs to one input partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SliceId(u128);
+
+/// One assignment of an input partition to one process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OwnerId(u128);
+
+/// What an entry is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Entity {
+    /// The customer with the key of this hash.
+    Customer(u128),
+    /// The object whose klass and external id have this hash.
+    Object(u128),
+    /// The occurrence with this `eventKey`.
+    Event(u128),
+    /// What was said of the customer whom this hash names.
+    Identity(u128),
+    /// The write of this number: one request.
+    Intent(u128),
+}
+
+/// The key of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EntryKey {
+    /// Whose partition's.
+    pub slice: SliceId,
+    /// About what.
+    pub entity: Entity,
+    /// Written by whom.
+    pub owner: OwnerId,
+}
+
+/// An entry: what was known, and after which record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The offset in the input partition that it comes from. Of two owners' entries the higher one holds.
+    pub at: Offset,
+    /// What was known.
+    pub content: Content,
+}
+
+/// What an entry says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// The customer's Kustomer id.
+    Customer(Arc<str>),
+    /// The object's Kustomer id and state.
+    Object(KnownObject),
+    /// The event was delivered.
+    Event,
+    /// What identities said of the customer, and when.
+    Identity(Said),
+    /// A write is about to leave, has left, or is a job at Kustomer.
+    Intent(Intent),
+}
+
+/// One write of objects as far as it concerns one input partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// The objects' klass.
+    pub klass: Klass,
+    /// Create or update.
+    pub verb: Verb,
+    /// Whether the items are named in the job's results.
+    pub with_refs: bool,
+    /// The job, once Kustomer has accepted the submission. Without one nobody knows whether it did.
+    pub job: Option<JobTicket>,
+    /// What it carries.
+    pub items: Vec<IntentItem>,
+}
+
+/// One object's write in an [`Intent`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IntentItem {
+    /// Names it in the job's results.
+    pub reference: String,
+    /// The hash of klass and external id.
+    pub object: u128,
+    /// The state that is written.
+    pub version: Option<Version>,
+    /// The operations that it carries out.
+    pub operations: Vec<OperationRef>,
+}
+
+/// An operation of a record: the same for whoever maps the record again, and another for the record that has its offset in
+/// another life of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OperationRef {
+    /// The record's offset.
+    pub offset: Offset,
+    /// Its place among the operations of the record.
+    pub ordinal: u16,
+    /// What it changes, in short.
+    pub mark: u32,
+}
+
+impl SliceId {
+    /// The slice of an input partition.
+    ///
+    /// ```
+    /// # use ingest_model::record::TopicPartition;
+    /// # use ingest_model::state_log::SliceId;
+    /// let slice = SliceId::of(&TopicPartition::new("shop.events", 3));
+    /// assert_eq!(slice.state_partition(12), 8);
+    /// ```
+    #[must_use]
+    pub fn of(partition: &TopicPartition) -> Self {
+        let name = format!("{}\0{}", partition.topic, partition.partition.0);
+        Self(Uuid::new_v5(&NAMES, name.as_bytes()).as_u128())
+    }
+
+    /// The partition of the state topic in which the slice stands, if that has so many.
+    #[must_use]
+    pub fn state_partition(self, count: u32) -> i32 {
+        let place = self.0 % u128::from(count.max(1));
+        i32::try_from(place).unwrap_or(0)
+    }
+}
+
+impl OwnerId {
+    /// The owner of that seed, random for each process, and that number, unique within it.
+    #[must_use]
+    pub fn new(seed: u64, number: u64) -> Self {
+        let name = format!("owner\0{seed}\0{number}");
+        Self(Uuid::new_v5(&NAMES, name.as_bytes()).as_u128())
+    }
+
+    /// The name of this owner's write of that number, its own everywhere.
+    #[must_use]
+    pub fn intent(self, number: u64) -> Entity {
+        let name = format!("intent\0{:032x}\0{number}", self.0);
+        Entity::Intent(Uuid::new_v5(&NAMES, name.as_bytes()).as_u128())
+    }
+}
+
+impl Entry {
+    /// The state that an object was in.
+    fn version(&self) -> Option<&Version> {
+        match &self.content {
+            Content::Object(object) => object.version.as_ref(),
+            Content::Customer(_) | Content::Event | Content::Identity(_) | Content::Intent(_) => {
+                None
+            }
+        }
+    }
+
+    /// Whether this entry holds rather than the other of the same entity: it comes from a later record, or is a newer state
+    /// of the same one. What is left is decided by the content, so that everybody decides alike.
+    #[must_use]
+    pub fn outranks(&self, other: &Self) -> bool {
+        if self.at != other.at {
+            return self.at > other.at;
+        }
+        if let (Some(ours), Some(theirs)) = (self.version(), other.version())
+            && let Some(order @ (Ordering::Less | Ordering::Greater)) = ours.compare(theirs)
+        {
+            return order.is_gt();
+        }
+        let known = |entry: &Self| match &entry.content {
+            Content::Intent(intent) => intent.job.is_some(),
+            Content::Customer(_) | Content::Object(_) | Content::Event | Content::Identity(_) => {
+                true
+            }
+        };
+        (known(self), format::encode_value(self)) > (known(other), format::encode_value(other))
+    }
+}
+
+impl Intent {
+    /// The highest offset that it carries, by which entries are compared.
+    #[must_use]
+    pub fn at(&self) -> Offset {
+        let offsets = self.items.iter().flat_map(|item| &item.operations);
+        offsets.map(|one| one.offset).max().unwrap_or(Offset(0))
+    }
+}
+
+/// A record for the state topic, as bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateRecord {
+    /// The key.
+    pub key: Vec<u8>,
+    /// The value; `None` deletes the key.
+    pub value: Option<Vec<u8>>,
+}
