@@ -8,6 +8,14 @@ use crate::operation::Klass;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OperationId(pub u64);
 
+impl OperationId {
+    /// Its name in a job's results.
+    #[must_use]
+    pub fn reference(self) -> String {
+        self.0.to_string()
+    }
+}
+
 /// A job of this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobId(pub u64);
@@ -48,7 +56,9 @@ pub struct Patience {
 /// Objects that are written with one request.
 #[derive(Debug)]
 pub struct Batch {
+    /// What they have in common.
     pub group: GroupKey,
+    /// Which.
     pub operations: Vec<OperationId>,
     /// Each item is named in the answer.
     pub with_refs: bool,

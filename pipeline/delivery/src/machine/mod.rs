@@ -8,41 +8,18 @@
 //! settled. What the caller must do: carry out effects in order, answer every [`Effect::Send`], [`Effect::DeadLetter`] and
 //! [`Effect::Commit`] with the input that belongs to it, and put in [`Input::Wake`] at [`Machine::next_wake`].
 
-mod answer;
-mod answer_job;
-mod answer_resolve;
-mod answer_write;
-mod asleep;
-mod commit;
-mod dispatch;
-mod drain;
-mod endpoints;
-mod ends;
+mod answers;
 mod held;
-mod identities;
-mod inherit;
-mod intake;
-mod journal;
-mod letters;
-mod look;
-mod memory;
-mod progress;
-mod quarantine;
-mod ready;
-mod remember;
-mod restore;
-mod schedule;
+mod records;
+mod requests;
 mod settings;
-mod shares;
-mod snapshot;
-mod split;
-mod weight;
+mod state;
+mod view;
 
 use std::time::Instant;
 
-pub use self::progress::{PerKind, Progress};
 pub use self::settings::{MachineSettings, TopicSettings};
-pub use self::snapshot::{HoldView, PartitionView, Snapshot, StateView};
+pub use self::view::{HoldView, PartitionView, PerKind, Progress, Snapshot, StateView};
 use crate::customers::Customers;
 use crate::fact::Fact;
 use crate::health::Health;
@@ -81,7 +58,7 @@ impl Machine {
     /// An idle machine, at that time.
     #[must_use]
     pub fn new(settings: MachineSettings, now: Instant) -> Self {
-        let caches = memory::entries(&settings);
+        let caches = settings::entries(&settings);
         Self {
             turn: Turn::new(now, settings.seed),
             partitions: Partitions::new(settings.partitions()),

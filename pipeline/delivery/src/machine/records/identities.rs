@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Machine;
+use crate::machine::Machine;
 use ingest_model::batch::OperationId;
 use ingest_model::operation::Operation;
 use ingest_model::outcome::SkipReason;
@@ -10,7 +10,7 @@ use ingest_model::state_log::{Content, Entity};
 
 impl Machine {
     /// Leaves of an identity at the head of its lane what others have not said since it arrived; or why nothing is left.
-    pub(super) fn judge_identity(&mut self, id: OperationId) -> Option<SkipReason> {
+    pub(in crate::machine) fn judge_identity(&mut self, id: OperationId) -> Option<SkipReason> {
         let entry = self.work.get(id)?;
         let Operation::Identify(identify) = &entry.operation else {
             return None;
@@ -23,7 +23,11 @@ impl Machine {
     }
 
     /// An identity was sent, and is known to be of the customer with that Kustomer id, if the answer said so.
-    pub(super) fn note_identity(&mut self, id: OperationId, customer: Option<&Arc<str>>) {
+    pub(in crate::machine) fn note_identity(
+        &mut self,
+        id: OperationId,
+        customer: Option<&Arc<str>>,
+    ) {
         let Some(entry) = self.work.get(id) else {
             return;
         };

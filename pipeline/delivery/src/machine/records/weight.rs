@@ -14,7 +14,7 @@ const ENTRY: u64 = 120;
 const VALUE: u64 = 40;
 
 /// Bytes that operations occupy, about.
-pub(super) fn operations_bytes(planned: &[Planned]) -> u64 {
+pub(in crate::machine) fn operations_bytes(planned: &[Planned]) -> u64 {
     planned
         .iter()
         .map(|plan| {

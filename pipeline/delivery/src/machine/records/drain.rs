@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::Machine;
 use crate::fact::Fact;
+use crate::machine::Machine;
 use crate::partitions::Drained;
 use crate::work::Wait;
 use ingest_model::batch::OperationId;
@@ -12,13 +12,18 @@ use ingest_model::reading::LifeCause;
 use ingest_model::record::{Epoch, Offset, TopicPartition};
 
 impl Machine {
-    pub(super) fn on_revoked(&mut self, partition: &TopicPartition, epoch: Epoch) {
+    pub(in crate::machine) fn on_revoked(&mut self, partition: &TopicPartition, epoch: Epoch) {
         if self.partitions.revoke(&mut self.turn, partition, epoch) {
             self.abandon_waiting(partition);
         }
     }
 
-    pub(super) fn on_lost(&mut self, now: Instant, partition: &TopicPartition, epoch: Epoch) {
+    pub(in crate::machine) fn on_lost(
+        &mut self,
+        now: Instant,
+        partition: &TopicPartition,
+        epoch: Epoch,
+    ) {
         if self.partitions.epoch(partition) != Some(epoch) {
             return;
         }
@@ -28,14 +33,14 @@ impl Machine {
         self.is_gone(now, partition);
     }
 
-    pub(super) fn on_shutdown(&mut self) {
+    pub(in crate::machine) fn on_shutdown(&mut self) {
         for partition in self.partitions.revoke_all(&self.turn) {
             self.abandon_waiting(&partition);
         }
         self.partitions.tell_when_stopped(&mut self.turn);
     }
 
-    pub(super) fn on_new_life(
+    pub(in crate::machine) fn on_new_life(
         &mut self,
         partition: &TopicPartition,
         epoch: Epoch,
@@ -71,7 +76,7 @@ impl Machine {
     }
 
     /// Nobody waits for the customer of this operation any more, if it did.
-    pub(super) fn let_go(&mut self, id: OperationId) {
+    pub(in crate::machine) fn let_go(&mut self, id: OperationId) {
         if let Some(entry) = self.work.get(id)
             && entry.wait() == Wait::Customer
             && let Operation::KObject(object) = &entry.operation
@@ -110,7 +115,7 @@ impl Machine {
     }
 
     /// Hands back every partition that is drained and committed, or whose time is over.
-    pub(super) fn check_drains(&mut self, now: Instant) {
+    pub(in crate::machine) fn check_drains(&mut self, now: Instant) {
         for (partition, epoch) in self.partitions.draining() {
             self.check_drain(now, &partition, epoch);
         }

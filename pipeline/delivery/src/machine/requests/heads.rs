@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Machine;
 use crate::fact::{Fact, ResolvedBy};
 use crate::hold::{Family, Scope};
+use crate::machine::Machine;
 use crate::objects::decide::{Decision, Known, decide};
 use crate::work::{Front, LaneKey};
 use ingest_model::batch::OperationId;
@@ -15,7 +15,7 @@ use ingest_model::record::{Offset, TopicPartition};
 
 impl Machine {
     /// Looks at every lane whose head may have changed.
-    pub(super) fn activate_lanes(&mut self, now: Instant) {
+    pub(in crate::machine) fn activate_lanes(&mut self, now: Instant) {
         while let Some(head) = self.work.next_head() {
             self.activate(now, head);
         }
@@ -144,7 +144,7 @@ impl Machine {
     }
 
     /// An event or identity came to nothing, or has to wait: whoever waits for its answer waits no longer.
-    pub(super) fn answer_not_due(&mut self, now: Instant, id: OperationId) {
+    pub(in crate::machine) fn answer_not_due(&mut self, now: Instant, id: OperationId) {
         let work = self.work.get(id).map(|state| &state.operation);
         if let Some(Operation::Track(_) | Operation::Identify(_)) = work
             && let Some(customer) = work.and_then(Operation::customer)
@@ -154,7 +154,7 @@ impl Machine {
     }
 
     /// The same of one that is gone without an answer, unless that of another is due.
-    pub(super) fn answer_gone(&mut self, work: &Operation) {
+    pub(in crate::machine) fn answer_gone(&mut self, work: &Operation) {
         let now = self.turn.now;
         if let Operation::Track(_) | Operation::Identify(_) = work
             && let Some(customer) = work.customer()
@@ -167,7 +167,7 @@ impl Machine {
     /// A key is known to mean a customer: whoever waited goes on, and lanes of one customer become one.
     ///
     /// `origin` is where the operation that told it comes from; without one, the first that waited is.
-    pub(super) fn learn_customer(
+    pub(in crate::machine) fn learn_customer(
         &mut self,
         key: &CustomerKey,
         id: &Arc<str>,
@@ -195,7 +195,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn fire_timers(&mut self, now: Instant) {
+    pub(in crate::machine) fn fire_timers(&mut self, now: Instant) {
         self.work.unpark(&self.turn);
         let kept = self.partitions.send_due_letters(&mut self.turn);
         self.note_kept(kept);
@@ -204,7 +204,7 @@ impl Machine {
 
     /// Drops what is no longer ready from the front of the queues, and skips repeats, so that a permit is never taken for
     /// nothing.
-    pub(super) fn trim_ready(&mut self, now: Instant) {
+    pub(in crate::machine) fn trim_ready(&mut self, now: Instant) {
         while let Some((id, holds)) = self.work.first_track() {
             let repeat = holds && self.is_repeat(id);
             if holds && !repeat && self.may_start(id) {
@@ -223,7 +223,7 @@ impl Machine {
         self.work.trim_forced();
     }
 
-    pub(super) fn is_repeat(&self, id: OperationId) -> bool {
+    pub(in crate::machine) fn is_repeat(&self, id: OperationId) -> bool {
         match self.work.get(id).map(|state| &state.operation) {
             Some(Operation::Track(track)) => {
                 self.memory.events.contains(&track.event_key.as_u128())

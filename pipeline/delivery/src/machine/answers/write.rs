@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Machine;
-use super::dispatch::reference;
 use crate::fact::Fact;
 use crate::jobs::JobItems;
+use crate::machine::Machine;
 use crate::objects::decide::fingerprint;
 use crate::objects::quarantine::Way;
 use crate::objects::revisions::Trust;
@@ -22,7 +21,7 @@ use ingest_model::outcome::{JobTicket, Outcome, Rejection, RetryCause, SplitHint
 use ingest_model::repeat::{ChangeKey, Changes};
 
 impl Machine {
-    pub(super) fn on_submitted(
+    pub(in crate::machine) fn on_submitted(
         &mut self,
         now: Instant,
         batch: Batch,
@@ -76,7 +75,7 @@ impl Machine {
         let named: BTreeMap<String, OperationId> = operations
             .iter()
             .filter(|id| self.work.contains(**id))
-            .map(|id| (reference(*id), *id))
+            .map(|id| (id.reference(), *id))
             .collect();
         if named.is_empty() {
             return; // everything was left to the next owner meanwhile
@@ -93,7 +92,7 @@ impl Machine {
     }
 
     /// The answer to a write of one object.
-    pub(super) fn on_written(
+    pub(in crate::machine) fn on_written(
         &mut self,
         now: Instant,
         batch: Batch,
@@ -189,7 +188,7 @@ impl Machine {
     }
 
     /// The write stands: the directory learns it and the operation is done.
-    pub(super) fn stored(
+    pub(in crate::machine) fn stored(
         &mut self,
         id: OperationId,
         verb: Verb,
@@ -256,12 +255,12 @@ impl Machine {
     }
 
     /// The changes that an operation makes.
-    pub(super) fn changes_of(&self, id: OperationId) -> Vec<ChangeKey> {
+    pub(in crate::machine) fn changes_of(&self, id: OperationId) -> Vec<ChangeKey> {
         self.partitions.changes(id).collect()
     }
 
     /// Somebody else wrote in between, or the revision was counted wrongly: look at the object before anything else.
-    pub(super) fn conflict(&mut self, id: OperationId) {
+    pub(in crate::machine) fn conflict(&mut self, id: OperationId) {
         self.turn.fact(Fact::Conflict);
         self.objects.histories.conflict(id);
         self.verify_now(id);
@@ -272,7 +271,7 @@ impl Machine {
     }
 
     /// An object of this external id exists: read it before anything else.
-    pub(super) fn look_at(&mut self, id: OperationId) {
+    pub(in crate::machine) fn look_at(&mut self, id: OperationId) {
         if let Some(Operation::KObject(object)) = self.work.get(id).map(|state| &state.operation) {
             self.objects.note_duplicate(&object.klass);
         }
@@ -282,7 +281,7 @@ impl Machine {
     /// A write that may or may not have arrived. Saying it again is safe at once where a second copy is refused: a create
     /// where duplicates are, an update that names a revision. Elsewhere the object is looked at first, once any copy under
     /// way has had its time.
-    pub(super) fn doubt(&mut self, now: Instant, id: OperationId, verb: Verb) {
+    pub(in crate::machine) fn doubt(&mut self, now: Instant, id: OperationId, verb: Verb) {
         match self.wait_in_doubt(id, verb) {
             None => self.retry(now, id, RetryCause::ServerError, None),
             Some(wait) => self.park(id, now + wait),
@@ -291,7 +290,11 @@ impl Machine {
 
     /// How long a write that may have arrived is left alone before the object is looked at; `None` if it may be said again
     /// at once.
-    pub(super) fn wait_in_doubt(&mut self, id: OperationId, verb: Verb) -> Option<Duration> {
+    pub(in crate::machine) fn wait_in_doubt(
+        &mut self,
+        id: OperationId,
+        verb: Verb,
+    ) -> Option<Duration> {
         self.objects.histories.doubt(id);
         let state = self.work.get(id)?;
         let history = self.objects.histories.of(id);
@@ -320,7 +323,7 @@ impl Machine {
     }
 
     /// The object to update is not there, or the customer of a new one is not: forget what led there and start again, once.
-    pub(super) fn gone(&mut self, now: Instant, id: OperationId, verb: Verb) {
+    pub(in crate::machine) fn gone(&mut self, now: Instant, id: OperationId, verb: Verb) {
         let Some(state) = self.work.get(id) else {
             return;
         };

@@ -1,10 +1,12 @@
 //! The numbers the machine works with, durations already divided by the time scale.
 
+mod memory;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::memory::Entries;
+pub(in crate::machine) use self::memory::{Entries, entries};
 use crate::charge::Charge;
 use crate::customers::CustomerSettings;
 use crate::jobs::JobTiming;
@@ -129,7 +131,7 @@ impl MachineSettings {
         })
     }
 
-    pub(super) fn partitions(&self) -> PartitionSettings {
+    pub(in crate::machine) fn partitions(&self) -> PartitionSettings {
         PartitionSettings {
             budget: self.budget,
             accept_dead_letters: self.accept_dead_letters.clone(),
@@ -139,7 +141,7 @@ impl MachineSettings {
         }
     }
 
-    pub(super) fn customers(&self, caches: Entries) -> CustomerSettings {
+    pub(in crate::machine) fn customers(&self, caches: Entries) -> CustomerSettings {
         CustomerSettings {
             ids: caches.directory,
             identities: caches.customers,

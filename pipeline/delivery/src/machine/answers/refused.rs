@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::Machine;
 use crate::hold::{Family, Scope};
+use crate::machine::Machine;
 use crate::objects::quarantine::{RUN, Way};
 use ingest_model::batch::GroupKey;
 use ingest_model::batch::OperationId;
@@ -13,7 +13,7 @@ use ingest_model::trouble::{Trouble, TroubleKind};
 
 impl Machine {
     /// An object was refused for good: a dead letter, unless its klass is in quarantine or has to be.
-    pub(super) fn refuse_object(
+    pub(in crate::machine) fn refuse_object(
         &mut self,
         now: Instant,
         id: OperationId,
@@ -42,7 +42,7 @@ impl Machine {
     }
 
     /// A request of that klass was refused as a whole. `true` if the klass is in quarantine for it: then nobody is guilty.
-    pub(super) fn is_quarantined_for(
+    pub(in crate::machine) fn is_quarantined_for(
         &mut self,
         now: Instant,
         klass: &Klass,
@@ -64,14 +64,14 @@ impl Machine {
     }
 
     /// A bulk request of that klass was accepted.
-    pub(super) fn note_accepted(&mut self, klass: &Klass, operations: &[OperationId]) {
+    pub(in crate::machine) fn note_accepted(&mut self, klass: &Klass, operations: &[OperationId]) {
         if let Some(sent) = self.sent_at(operations) {
             self.objects.quarantine.accepted(klass, sent);
         }
     }
 
     /// An object stands: whatever the klass was in quarantine for is over, if it was sent since.
-    pub(super) fn note_stored(&mut self, klass: &Klass, sent: Option<Instant>) {
+    pub(in crate::machine) fn note_stored(&mut self, klass: &Klass, sent: Option<Instant>) {
         let Some(sent) = sent else {
             return;
         };
@@ -87,7 +87,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn is_quarantined(&self, klass: &Klass) -> bool {
+    pub(in crate::machine) fn is_quarantined(&self, klass: &Klass) -> bool {
         self.health
             .holds
             .get(&Scope::Family(Family::KObjectWrite(klass.clone())))
@@ -95,7 +95,7 @@ impl Machine {
     }
 
     /// The item that is tried next of a klass in quarantine: another one each time, so that one bad item proves nothing.
-    pub(super) fn take_probe(&mut self, group: &GroupKey) -> Vec<OperationId> {
+    pub(in crate::machine) fn take_probe(&mut self, group: &GroupKey) -> Vec<OperationId> {
         let last = self.objects.quarantine.last_probe(&group.klass);
         let Some(next) = self.work.take_after(group, last) else {
             return Vec::new();

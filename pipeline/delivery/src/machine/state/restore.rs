@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::Machine;
 use crate::fact::Fact;
+use crate::machine::Machine;
 use ingest_model::record::{Epoch, TopicPartition};
 use ingest_model::state_log::reduce::Slice;
 use ingest_model::state_log::writer::SliceWriter;
@@ -11,7 +11,7 @@ use ingest_model::state_log::{Content, Entity, Entry, OwnerId, SliceId};
 use ingest_model::trouble::Trouble;
 
 impl Machine {
-    pub(super) fn on_restore_failed(
+    pub(in crate::machine) fn on_restore_failed(
         &mut self,
         now: Instant,
         partition: &TopicPartition,
@@ -30,13 +30,13 @@ impl Machine {
     }
 
     /// Asks again for slices that could not be restored.
-    pub(super) fn restore_again(&mut self, now: Instant) {
+    pub(in crate::machine) fn restore_again(&mut self, now: Instant) {
         for partition in self.partitions.due_restores(now) {
             self.partitions.ask_restore(&mut self.turn, &partition);
         }
     }
 
-    pub(super) fn on_restored(
+    pub(in crate::machine) fn on_restored(
         &mut self,
         now: Instant,
         partition: &TopicPartition,

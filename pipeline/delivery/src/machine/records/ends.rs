@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use super::Machine;
 use crate::hold::Scope;
+use crate::machine::Machine;
 use crate::partitions::{End, KeptBack};
 use ingest_model::batch::OperationId;
 use ingest_model::operation::Operation;
 use ingest_model::outcome::{Held, Rejected, Rejection, SkipReason};
 
 impl Machine {
-    pub(super) fn finish_delivered(&mut self, id: OperationId) {
+    pub(in crate::machine) fn finish_delivered(&mut self, id: OperationId) {
         if let Some(Operation::Track(track)) = self.work.get(id).map(|entry| &entry.operation) {
             let key = track.event_key.as_u128();
             self.memory.events.insert(key, ());
@@ -19,11 +19,16 @@ impl Machine {
         self.finish(id, &End::Delivered);
     }
 
-    pub(super) fn finish_skipped(&mut self, id: OperationId, reason: SkipReason) {
+    pub(in crate::machine) fn finish_skipped(&mut self, id: OperationId, reason: SkipReason) {
         self.finish(id, &End::Skipped(reason));
     }
 
-    pub(super) fn finish_rejected(&mut self, id: OperationId, reason: Rejection, detail: String) {
+    pub(in crate::machine) fn finish_rejected(
+        &mut self,
+        id: OperationId,
+        reason: Rejection,
+        detail: String,
+    ) {
         let route = self.work.get(id).map(|entry| Arc::clone(&entry.route));
         self.finish(
             id,
@@ -36,11 +41,11 @@ impl Machine {
     }
 
     /// Ends an operation whose record goes to the hold topic.
-    pub(super) fn finish_diverted(&mut self, id: OperationId, held: Held) {
+    pub(in crate::machine) fn finish_diverted(&mut self, id: OperationId, held: Held) {
         self.finish(id, &End::Diverted(held));
     }
 
-    pub(super) fn reject_unknown_customer(&mut self, id: OperationId) {
+    pub(in crate::machine) fn reject_unknown_customer(&mut self, id: OperationId) {
         let detail = "no customer has any of the record's keys, and the route does not create one"
             .to_owned();
         self.finish_rejected(id, Rejection::UnknownCustomer, detail);
@@ -62,7 +67,7 @@ impl Machine {
     }
 
     /// Letters wait because their topics are held.
-    pub(super) fn note_kept(&mut self, kept: impl IntoIterator<Item = KeptBack>) {
+    pub(in crate::machine) fn note_kept(&mut self, kept: impl IntoIterator<Item = KeptBack>) {
         for KeptBack { topic, why } in kept {
             self.note_trouble(self.turn.now, &Scope::Topic(topic), why);
         }

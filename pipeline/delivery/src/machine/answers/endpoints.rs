@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::Machine;
 use crate::health::Endpoint;
+use crate::machine::Machine;
 use crate::objects::history::History;
 use crate::sending::SentKind;
 use crate::work::Entry;
@@ -11,7 +11,10 @@ use ingest_model::batch::{GroupKey, OperationId, Verb};
 use ingest_model::operation::Operation;
 
 /// What an operation's next request asks, or its last one asked, and when that left.
-pub(super) fn endpoint(entry: &Entry, history: &History) -> (Endpoint, Option<Instant>) {
+pub(in crate::machine) fn endpoint(
+    entry: &Entry,
+    history: &History,
+) -> (Endpoint, Option<Instant>) {
     match &entry.operation {
         Operation::Identify(_) => (Endpoint::Identity, entry.last_attempt),
         Operation::Track(_) => (Endpoint::Event, entry.last_attempt),
@@ -32,7 +35,7 @@ pub(super) fn endpoint(entry: &Entry, history: &History) -> (Endpoint, Option<In
 
 impl Machine {
     /// What a request asks; `None` for a probe.
-    pub(super) fn endpoint_of(&self, what: &SentKind) -> Option<Endpoint> {
+    pub(in crate::machine) fn endpoint_of(&self, what: &SentKind) -> Option<Endpoint> {
         let work = |id: &OperationId| self.work.get(*id).map(|state| &state.operation);
         Some(match what {
             SentKind::Tracking(operations) => {

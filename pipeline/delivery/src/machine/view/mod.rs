@@ -1,11 +1,13 @@
 //! What the machine looks like now, for gauges and `/status`.
 
+mod progress;
+
 use std::time::{Duration, Instant};
 
-use super::Machine;
-use super::progress::Progress;
+pub use self::progress::{PerKind, Progress};
 use crate::charge::{Charge, Gate};
 use crate::hold::Scope;
+use crate::machine::Machine;
 pub use crate::partitions::view::PartitionView;
 use crate::work::Wait;
 use ingest_model::outcome::HoldCause;

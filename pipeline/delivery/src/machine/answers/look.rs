@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::Machine;
 use crate::fact::Fact;
+use crate::machine::Machine;
 use crate::objects::decide::{fingerprint, mixed};
 use crate::objects::standing::stands;
 use ingest_model::batch::OperationId;
@@ -15,7 +15,7 @@ use ingest_model::outcome::{Outcome, Rejection, RetryCause, SkipReason};
 use ingest_model::repeat::Changes;
 
 impl Machine {
-    pub(super) fn on_verified(
+    pub(in crate::machine) fn on_verified(
         &mut self,
         now: Instant,
         id: OperationId,

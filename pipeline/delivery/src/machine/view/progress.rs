@@ -1,6 +1,6 @@
 //! What has come in and what was spent on it, counted since the start: what an estimate of the drain is made of.
 
-use super::Machine;
+use crate::machine::Machine;
 use crate::sending::SentKind;
 use ingest_model::operation::Operation;
 use ingest_model::outcome::HeldBy;
@@ -57,19 +57,19 @@ impl<T> PerKind<T> {
 }
 
 impl Progress {
-    pub(super) fn read(&mut self) {
+    pub(in crate::machine) fn read(&mut self) {
         self.read += 1;
     }
 
-    pub(super) fn planned(&mut self, work: &Operation) {
+    pub(in crate::machine) fn planned(&mut self, work: &Operation) {
         *self.planned.of(work) += 1;
     }
 
-    pub(super) fn ended(&mut self, work: &Operation, planned: usize) {
+    pub(in crate::machine) fn ended(&mut self, work: &Operation, planned: usize) {
         *self.ended.of(work) += planned as u64;
     }
 
-    pub(super) fn spent(&mut self, what: &SentKind) {
+    pub(in crate::machine) fn spent(&mut self, what: &SentKind) {
         match what {
             SentKind::Tracking(_) => self.spent.tracking += 1,
             SentKind::Search(_)
@@ -86,7 +86,7 @@ impl Progress {
 
 impl Machine {
     /// How far the work is now. It walks over all operations.
-    pub(super) fn progress(&self) -> Progress {
+    pub(in crate::machine) fn progress(&self) -> Progress {
         let mut progress = self.progress;
         let held = !self.health.holds.is_empty();
         for id in self.work.matching(|_, _| true) {

@@ -2,21 +2,21 @@
 
 use std::time::Instant;
 
-use super::Machine;
 use crate::invariant::Invariant;
+use crate::machine::Machine;
 use ingest_model::record::Topic;
 
 /// Searches a minute that the organisation has for machine users.
 const SEARCHES_A_MINUTE: f64 = 100.0;
 
 impl Machine {
-    pub(super) fn on_topology(&mut self, now: Instant, topics: Vec<(Topic, u32)>) {
+    pub(in crate::machine) fn on_topology(&mut self, now: Instant, topics: Vec<(Topic, u32)>) {
         self.partitions.set_topology(topics);
         self.weigh(now);
     }
 
     /// This replica's part of all partitions, by the weight of their topics.
-    pub(super) fn weigh(&mut self, now: Instant) {
+    pub(in crate::machine) fn weigh(&mut self, now: Instant) {
         let (mut total, mut owned) = (0.0, 0.0);
         for (topic, settings) in &self.settings.topics {
             if let Some((mine, all)) = self.partitions.owned_of(topic) {

@@ -1,13 +1,22 @@
 //! Records come in: admission, charge, and the place of each operation in its lane.
 
+mod asleep;
+mod commits;
+mod drain;
+mod ends;
+mod identities;
+mod letters;
+mod weight;
+
 use std::time::Instant;
 
-use super::weight::operations_bytes;
-use super::{Committed, Machine};
 use crate::fact::Fact;
+use crate::machine::Machine;
+use crate::machine::records::weight::operations_bytes;
 use crate::memory::journal::MERGED;
 use crate::objects::coalesce;
 use crate::partitions::{Admitted, Receipt};
+use crate::port::Committed;
 use crate::work::{Arrival, Wait};
 use crate::work::{LaneId, LaneKey};
 use ingest_model::operation::{CustomerKey, KObject, Operation, Planned};
@@ -31,7 +40,7 @@ struct Arriving<'a> {
 }
 
 impl Machine {
-    pub(super) fn on_assigned(
+    pub(in crate::machine) fn on_assigned(
         &mut self,
         now: Instant,
         partition: &TopicPartition,
@@ -57,7 +66,7 @@ impl Machine {
         self.weigh(now);
     }
 
-    pub(super) fn on_record(
+    pub(in crate::machine) fn on_record(
         &mut self,
         record: Record,
         epoch: Epoch,

@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Machine;
-use super::answer_job::in_order;
 use crate::customers::NotFound;
 use crate::fact::{Fact, ResolvedBy};
 use crate::health::Endpoint;
 use crate::hold::{Family, Scope};
 use crate::jobs::JobItems;
+use crate::machine::Machine;
+use crate::machine::answers::job::in_order;
 use ingest_model::call::SearchFound;
 use ingest_model::operation::CustomerKey;
 use ingest_model::outcome::{Outcome, Rejection, RetryCause, SplitHint};
 
 impl Machine {
-    pub(super) fn on_searched(
+    pub(in crate::machine) fn on_searched(
         &mut self,
         now: Instant,
         customers: &[CustomerKey],
@@ -65,7 +65,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn on_customer(
+    pub(in crate::machine) fn on_customer(
         &mut self,
         now: Instant,
         key: &CustomerKey,
@@ -91,7 +91,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn on_resolve_identified(
+    pub(in crate::machine) fn on_resolve_identified(
         &mut self,
         now: Instant,
         key: &CustomerKey,
@@ -118,7 +118,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn on_customers_submitted(
+    pub(in crate::machine) fn on_customers_submitted(
         &mut self,
         now: Instant,
         keys: BTreeMap<String, CustomerKey>,
@@ -185,7 +185,12 @@ impl Machine {
 
     /// A question about a customer failed: asked again later, and given up when it keeps failing while others of its kind
     /// succeed.
-    pub(super) fn look_up_failed(&mut self, now: Instant, key: &CustomerKey, endpoint: &Endpoint) {
+    pub(in crate::machine) fn look_up_failed(
+        &mut self,
+        now: Instant,
+        key: &CustomerKey,
+        endpoint: &Endpoint,
+    ) {
         let attempt = self.customers.failures(key) + 1;
         let delay = self
             .settings

@@ -6,12 +6,12 @@
 
 use std::time::Instant;
 
-use super::Machine;
 use crate::fact::Fact;
+use crate::machine::Machine;
 
 impl Machine {
     /// Compares the time of this step with that of the one before.
-    pub(super) fn notice_sleep(&mut self, before: Instant) {
+    pub(in crate::machine) fn notice_sleep(&mut self, before: Instant) {
         let Some(limit) = self.settings.asleep_after else {
             return;
         };

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Machine;
 use crate::fact::Fact;
 use crate::jobs::InheritedItem;
+use crate::machine::Machine;
 use crate::memory::inheritance::{Fate, Inherited, Item};
 use crate::objects::history::History;
 use crate::work;
@@ -25,7 +25,7 @@ use ingest_model::state_log::{Content, Entity, Entry, Intent, OperationRef};
 
 impl Machine {
     /// Takes over a write that an earlier owner left open: its job is read, never submitted again.
-    pub(super) fn inherit(
+    pub(in crate::machine) fn inherit(
         &mut self,
         now: Instant,
         partition: &TopicPartition,
@@ -85,7 +85,7 @@ impl Machine {
     }
 
     /// An inherited job has said what became of an item.
-    pub(super) fn inherited_fate(&mut self, item: &InheritedItem, fate: ItemFate) {
+    pub(in crate::machine) fn inherited_fate(&mut self, item: &InheritedItem, fate: ItemFate) {
         let fate = match fate {
             ItemFate::Stored(id) => {
                 self.inherited_stored(item, id);
@@ -106,7 +106,7 @@ impl Machine {
     }
 
     /// An inherited job is complete without saying which items failed.
-    pub(super) fn inherited_unnamed(&mut self, item: &InheritedItem, clean: bool) {
+    pub(in crate::machine) fn inherited_unnamed(&mut self, item: &InheritedItem, clean: bool) {
         if clean {
             self.inherited_stored(item, None);
         } else {
@@ -115,7 +115,7 @@ impl Machine {
     }
 
     /// Nobody knows what became of an inherited job.
-    pub(super) fn inherited_doubt(&mut self, item: &InheritedItem) {
+    pub(in crate::machine) fn inherited_doubt(&mut self, item: &InheritedItem) {
         self.set_fate(item, Fate::Doubt);
     }
 
@@ -209,7 +209,7 @@ impl Machine {
     }
 
     /// What an earlier owner's write means for the head of a lane. `true` if the operation goes on as any other.
-    pub(super) fn judge_inherited(&mut self, now: Instant, id: OperationId) -> bool {
+    pub(in crate::machine) fn judge_inherited(&mut self, now: Instant, id: OperationId) -> bool {
         if self.memory.inheritance.objects.is_empty() {
             return true;
         }
@@ -302,7 +302,7 @@ impl Machine {
     }
 
     /// An operation has ended: an earlier owner's write of it is of no interest any more.
-    pub(super) fn inherited_end(
+    pub(in crate::machine) fn inherited_end(
         &mut self,
         id: OperationId,
         state: &work::Entry,
@@ -340,7 +340,7 @@ impl Machine {
     }
 
     /// An operation is left to the next owner of its partition: what it was to look at is in doubt as before.
-    pub(super) fn inherited_left(&mut self, id: OperationId, work: &Operation) {
+    pub(in crate::machine) fn inherited_left(&mut self, id: OperationId, work: &Operation) {
         if let Operation::KObject(object) = work {
             let hash = object_hash(&object.klass, &object.external_id);
             self.memory.inheritance.looked(hash, id, &Fate::Doubt);
@@ -349,7 +349,11 @@ impl Machine {
 
     /// Records below this offset never come again: what was written for them is of no interest any more, unless nobody knows what
     /// became of it. An operation that is still named then was never seen here: its record had been deleted.
-    pub(super) fn sweep_inherited(&mut self, partition: &TopicPartition, committed: Offset) {
+    pub(in crate::machine) fn sweep_inherited(
+        &mut self,
+        partition: &TopicPartition,
+        committed: Offset,
+    ) {
         let mut below: Vec<Entity> = self
             .memory
             .inheritance
@@ -387,7 +391,7 @@ impl Machine {
     }
 
     /// An inherited job has ended: what was kept for its answer alone is of no interest any more.
-    pub(super) fn inherited_job_ended(&mut self) {
+    pub(in crate::machine) fn inherited_job_ended(&mut self) {
         let committed = self.partitions.acknowledged();
         for (partition, committed) in committed {
             self.sweep_inherited(&partition, committed);
@@ -401,7 +405,7 @@ impl Machine {
 
     /// A partition begins a new life: the records of writes that were left open do not come again, or all before them do, too.
     /// The writes themselves may still be under way.
-    pub(super) fn disinherit(&mut self, partition: &TopicPartition) {
+    pub(in crate::machine) fn disinherit(&mut self, partition: &TopicPartition) {
         let intents = self.memory.inheritance.intents.values_mut();
         for one in intents.filter(|one| one.partition == *partition) {
             for item in one.items.values_mut() {
@@ -412,7 +416,7 @@ impl Machine {
     }
 
     /// A partition is gone, with all that was kept of it. Whoever comes next finds it in the topic.
-    pub(super) fn close_state(&mut self, partition: &TopicPartition) {
+    pub(in crate::machine) fn close_state(&mut self, partition: &TopicPartition) {
         if self.settings.state.is_none() {
             return;
         }

@@ -1,13 +1,18 @@
 //! Who sends next: permits, turns between classes, holds.
 
+mod bodies;
+mod dispatch;
+mod heads;
+mod shares;
+
 use std::time::Instant;
 
 use smallvec::SmallVec;
 
-use super::Machine;
 use crate::customers::Allowed;
 use crate::health::holds::Passage;
 use crate::hold::{Family, Scope};
+use crate::machine::Machine;
 use crate::sending::quota::Denied;
 use ingest_model::batch::JobId;
 use ingest_model::batch::OperationId;
@@ -15,14 +20,14 @@ use ingest_model::call::Class;
 use ingest_model::operation::Operation;
 
 /// What the `Read` class would do next.
-pub(super) enum ReadWork {
+pub(in crate::machine) enum ReadWork {
     Job(JobId),
     Verify(OperationId),
 }
 
 impl Machine {
     /// Sends what may be sent until permits, work or room run out.
-    pub(super) fn schedule(&mut self, now: Instant) {
+    pub(in crate::machine) fn schedule(&mut self, now: Instant) {
         self.sending.next_permit = None;
         if self.partitions.is_membership_in_doubt() {
             return;
@@ -56,7 +61,7 @@ impl Machine {
     }
 
     /// Whether there are more permits than work that could use them: then nothing waits for company.
-    pub(super) fn is_plenty(&self, now: Instant) -> bool {
+    pub(in crate::machine) fn is_plenty(&self, now: Instant) -> bool {
         let tracks = if self.may_pass(now, &Family::Tracking) {
             self.work.ready_tracks()
         } else {
@@ -87,7 +92,7 @@ impl Machine {
         ]
     }
 
-    pub(super) fn may_pass(&self, now: Instant, family: &Family) -> bool {
+    pub(in crate::machine) fn may_pass(&self, now: Instant, family: &Family) -> bool {
         match self.health.holds.passage(now, Some(family)) {
             Passage::Free | Passage::Probe => true,
             Passage::Held(_) => false,
@@ -95,7 +100,7 @@ impl Machine {
     }
 
     /// Whether events and identities that become ready now leave soon: within a minute if all permits are theirs.
-    pub(super) fn are_answers_near(&self) -> bool {
+    pub(in crate::machine) fn are_answers_near(&self) -> bool {
         let allowance = usize::try_from(self.sending.quota.allowance()).unwrap_or(usize::MAX);
         self.work.ready_tracks() <= allowance
             && self
@@ -106,7 +111,7 @@ impl Machine {
     }
 
     /// Which questions about customers may be sent.
-    pub(super) fn allowed(&self, now: Instant) -> Allowed {
+    pub(in crate::machine) fn allowed(&self, now: Instant) -> Allowed {
         Allowed {
             read: self.may_pass(now, &Family::CustomerRead),
             create: self.may_pass(now, &Family::CustomerCreate),
@@ -115,12 +120,12 @@ impl Machine {
     }
 
     /// The place of the first forced request that nothing holds.
-    pub(super) fn due_forced(&self, now: Instant) -> Option<usize> {
+    pub(in crate::machine) fn due_forced(&self, now: Instant) -> Option<usize> {
         self.work
             .due_forced(|group| self.may_pass(now, &Family::KObjectWrite(group.klass.clone())))
     }
 
-    pub(super) fn due_group(
+    pub(in crate::machine) fn due_group(
         &self,
         now: Instant,
         plenty: bool,
@@ -130,7 +135,7 @@ impl Machine {
         })
     }
 
-    pub(super) fn due_read(&self, now: Instant) -> Option<ReadWork> {
+    pub(in crate::machine) fn due_read(&self, now: Instant) -> Option<ReadWork> {
         if let Some(job) = self.jobs.due(now)
             && self.may_pass(now, &Family::BulkRead)
         {

@@ -1,6 +1,6 @@
 //! Commits, and events that wait for room in them.
 
-use super::Machine;
+use crate::machine::Machine;
 use crate::partitions::Room;
 use crate::port::CommitAnswer;
 use ingest_model::batch::OperationId;
@@ -9,13 +9,13 @@ use ingest_model::record::{Epoch, Offset, TopicPartition};
 
 impl Machine {
     /// Issues commits; events that waited for room in them are looked at again.
-    pub(super) fn settle_commits(&mut self) {
+    pub(in crate::machine) fn settle_commits(&mut self) {
         for partition in self.partitions.commit(&mut self.turn) {
             self.start_kept_back(&partition);
         }
     }
 
-    pub(super) fn on_committed(
+    pub(in crate::machine) fn on_committed(
         &mut self,
         entries: Vec<(TopicPartition, Epoch, Offset)>,
         answer: CommitAnswer,
@@ -28,7 +28,7 @@ impl Machine {
     /// Whether an event may be started. While what is settled above its partition's frontier has no room in the commit, only
     /// two may: one that carries a record of a former life, and one whose lane leads to the lowest unsettled record, so that
     /// the frontier moves. Identities and objects always may: to repeat them is harmless.
-    pub(super) fn may_start(&self, id: OperationId) -> bool {
+    pub(in crate::machine) fn may_start(&self, id: OperationId) -> bool {
         let Some(entry) = self.work.get(id) else {
             return true;
         };
@@ -45,7 +45,7 @@ impl Machine {
     }
 
     /// Whether the operation carries a receipt of the record at this offset of that partition.
-    pub(super) fn belongs_to(
+    pub(in crate::machine) fn belongs_to(
         &self,
         id: OperationId,
         partition: &TopicPartition,
@@ -57,7 +57,7 @@ impl Machine {
     }
 
     /// Sets an event aside until its partition's commits have room again.
-    pub(super) fn keep_back(&mut self, id: OperationId) {
+    pub(in crate::machine) fn keep_back(&mut self, id: OperationId) {
         if let Some(entry) = self.work.get(id)
             && self.partitions.is_owned(&entry.partition)
         {
@@ -66,7 +66,7 @@ impl Machine {
     }
 
     /// Events that were set aside are looked at again.
-    pub(super) fn start_kept_back(&mut self, partition: &TopicPartition) {
+    pub(in crate::machine) fn start_kept_back(&mut self, partition: &TopicPartition) {
         if !self.partitions.is_owned(partition) {
             return;
         }

@@ -8,8 +8,8 @@
 
 use std::time::Instant;
 
-use super::Machine;
 use crate::fact::Fact;
+use crate::machine::Machine;
 use crate::objects::quarantine::Way;
 use ingest_model::batch::Batch;
 use ingest_model::batch::GroupKey;
@@ -18,7 +18,7 @@ use ingest_model::outcome::SplitHint;
 
 impl Machine {
     /// A request was refused as a whole.
-    pub(super) fn split(&mut self, now: Instant, batch: Batch, hint: &SplitHint) {
+    pub(in crate::machine) fn split(&mut self, now: Instant, batch: Batch, hint: &SplitHint) {
         self.journal_refused(&batch.operations);
         if hint.refs_refused {
             if self.objects.name_no_more() {
@@ -65,7 +65,7 @@ impl Machine {
     }
 
     /// Another part of a refused request was accepted: the guilty item is one of these.
-    pub(super) fn accuse(&mut self, group: &GroupKey, rest: Vec<OperationId>) {
+    pub(in crate::machine) fn accuse(&mut self, group: &GroupKey, rest: Vec<OperationId>) {
         if self.is_quarantined(&group.klass) {
             self.work.disband(&rest);
         } else {
@@ -74,7 +74,7 @@ impl Machine {
     }
 
     /// These operations go out together, next. `rest` holds the guilty one if they are accepted.
-    pub(super) fn force(
+    pub(in crate::machine) fn force(
         &mut self,
         group: GroupKey,
         operations: Vec<OperationId>,
@@ -89,7 +89,7 @@ impl Machine {
     }
 
     /// A request that was not looked at: what belongs together stays together, the rest may travel with others.
-    pub(super) fn put_batch_back(&mut self, batch: Batch) {
+    pub(in crate::machine) fn put_batch_back(&mut self, batch: Batch) {
         self.journal_refused(&batch.operations);
         if batch.forced {
             self.force(batch.group, batch.operations, batch.rest);

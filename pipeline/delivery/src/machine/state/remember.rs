@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Machine;
+use crate::machine::Machine;
 use crate::work::LaneId;
 use ingest_model::batch::OperationId;
 use ingest_model::known::{KnownObject, customer_hash, object_hash};
@@ -18,12 +18,12 @@ const LOOKED_BACK: usize = 64;
 
 impl Machine {
     /// The record that an operation comes from: the latest of its partition.
-    pub(super) fn origin(&self, id: OperationId) -> Option<(TopicPartition, Offset)> {
+    pub(in crate::machine) fn origin(&self, id: OperationId) -> Option<(TopicPartition, Offset)> {
         let partition = self.work.get(id)?.partition.clone();
         Some((partition, self.partitions.highest(id)?))
     }
 
-    pub(super) fn note(
+    pub(in crate::machine) fn note(
         &mut self,
         origin: Option<(TopicPartition, Offset)>,
         entity: Entity,
@@ -38,7 +38,7 @@ impl Machine {
     }
 
     /// The state of an operation's object is known.
-    pub(super) fn learn_object(&mut self, id: OperationId, learnt: KnownObject) {
+    pub(in crate::machine) fn learn_object(&mut self, id: OperationId, learnt: KnownObject) {
         let Some(Operation::KObject(object)) = self.work.get(id).map(|state| &state.operation)
         else {
             return;
@@ -57,7 +57,7 @@ impl Machine {
     }
 
     /// What an operation changes stands, though nothing was sent for it.
-    pub(super) fn note_made(&mut self, id: OperationId) {
+    pub(in crate::machine) fn note_made(&mut self, id: OperationId) {
         let Some(Operation::KObject(object)) = self.work.get(id).map(|state| &state.operation)
         else {
             return;
@@ -71,7 +71,7 @@ impl Machine {
     }
 
     /// The object of an operation is not where it was.
-    pub(super) fn forget_object(&mut self, id: OperationId) {
+    pub(in crate::machine) fn forget_object(&mut self, id: OperationId) {
         let Some(Operation::KObject(object)) = self.work.get(id).map(|state| &state.operation)
         else {
             return;
@@ -83,17 +83,17 @@ impl Machine {
         self.forget_entity(Entity::Object(hash));
     }
 
-    pub(super) fn forget_customer(&mut self, key: &CustomerKey) {
+    pub(in crate::machine) fn forget_customer(&mut self, key: &CustomerKey) {
         self.customers.ids.forget(key);
         self.forget_entity(Entity::Customer(customer_hash(key)));
     }
 
-    pub(super) fn forget_entity(&mut self, entity: Entity) {
+    pub(in crate::machine) fn forget_entity(&mut self, entity: Entity) {
         self.memory.journal.forget(entity);
     }
 
     /// A customer's id is known: new, or new to the slice of the operation that told it.
-    pub(super) fn note_customer(
+    pub(in crate::machine) fn note_customer(
         &mut self,
         origin: Option<(TopicPartition, Offset)>,
         key: &CustomerKey,
@@ -111,7 +111,7 @@ impl Machine {
     }
 
     /// An event was delivered.
-    pub(super) fn note_event(&mut self, id: OperationId, key: u128) {
+    pub(in crate::machine) fn note_event(&mut self, id: OperationId, key: u128) {
         if self.settings.state.is_some() {
             self.note(self.origin(id), Entity::Event(key), Content::Event);
         }
@@ -120,7 +120,7 @@ impl Machine {
     /// Why an operation that arrives would have nothing to do if it were its turn. Its change of an object or customer was made before:
     /// making it again could set back what was changed since. Or newer identities have said all of it; what they have left
     /// is what goes on.
-    pub(super) fn has_nothing_to_do(
+    pub(in crate::machine) fn has_nothing_to_do(
         &mut self,
         operation: &mut Operation,
         ages: &Ages,
@@ -142,7 +142,12 @@ impl Machine {
 
     /// Whether another operation of the lane makes the same change: only when that has ended is it known whether this one is a
     /// repeat, and until then it must not be laid over what stands between the two.
-    pub(super) fn is_copy(&self, lane: LaneId, operation: &Operation, change: ChangeKey) -> bool {
+    pub(in crate::machine) fn is_copy(
+        &self,
+        lane: LaneId,
+        operation: &Operation,
+        change: ChangeKey,
+    ) -> bool {
         if matches!(operation, Operation::Track(_)) {
             return false;
         }

@@ -4,10 +4,10 @@
 //! topic grow with the data, not with what is unsettled. They have a fixed part of what a process may take beside its budget;
 //! what they need above that is taken from the bytes that records have.
 
-use super::Machine;
-use super::settings::MachineSettings;
 use crate::customers::{CUSTOMERS, CustomerIds, Identities};
 use crate::generations::Generations;
+use crate::machine::Machine;
+use crate::machine::settings::MachineSettings;
 use crate::objects::cache::ObjectCache;
 use ingest_model::lookup::map_bytes;
 
@@ -18,13 +18,13 @@ const PART: u64 = 4;
 
 /// Entries of the caches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Entries {
+pub(in crate::machine) struct Entries {
     /// Customers, and as many objects.
-    pub(super) directory: usize,
+    pub(in crate::machine) directory: usize,
     /// Occurrences.
-    pub(super) events: usize,
+    pub(in crate::machine) events: usize,
     /// Customers of whom it is remembered what was said.
-    pub(super) customers: usize,
+    pub(in crate::machine) customers: usize,
 }
 
 impl Entries {
@@ -38,7 +38,7 @@ impl Entries {
 }
 
 /// Entries that each cache may have: as many as are wanted, or half of them as often as it takes for them to fit.
-pub(super) fn entries(settings: &MachineSettings) -> Entries {
+pub(in crate::machine) fn entries(settings: &MachineSettings) -> Entries {
     let room = usize::try_from(settings.budget.bytes / PART).unwrap_or(usize::MAX);
     let room = room.saturating_add(OWN);
     let mut entries = Entries {
@@ -60,7 +60,7 @@ pub(super) fn entries(settings: &MachineSettings) -> Entries {
 
 impl Machine {
     /// Charges what is kept beside records.
-    pub(super) fn charge_beside(&mut self) {
+    pub(in crate::machine) fn charge_beside(&mut self) {
         let events = Generations::bytes(&self.memory.events, 0);
         let caches = self.customers.ids.bytes() + self.objects.cache.bytes();
         let said = self.customers.said.bytes();

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::Machine;
 use crate::hold::{LetterTopic, Scope};
+use crate::machine::Machine;
 use crate::partitions::{Answered, Try};
 use crate::port::LetterId;
 use ingest_model::outcome::HoldCause;
@@ -11,7 +11,7 @@ use ingest_model::record::Topic;
 use ingest_model::trouble::Trouble;
 
 impl Machine {
-    pub(super) fn on_dead_lettered(
+    pub(in crate::machine) fn on_dead_lettered(
         &mut self,
         now: Instant,
         letter: LetterId,
@@ -47,14 +47,19 @@ impl Machine {
     }
 
     /// What the brokers say of letters that do not come back.
-    pub(super) fn on_letters_stuck(&mut self, now: Instant, to: LetterTopic, trouble: Trouble) {
+    pub(in crate::machine) fn on_letters_stuck(
+        &mut self,
+        now: Instant,
+        to: LetterTopic,
+        trouble: Trouble,
+    ) {
         if self.partitions.letters_are_stuck(to) {
             self.begin_hold(now, Scope::Letters(to), to.cause(), (1, Some(trouble)));
         }
     }
 
     /// While a topic refuses letters, one at a time is tried. A hold that nobody waits for is over.
-    pub(super) fn try_letters(&mut self, now: Instant) {
+    pub(in crate::machine) fn try_letters(&mut self, now: Instant) {
         for to in LetterTopic::ALL {
             if !self.health.holds.may_try_letter(now, to)
                 || self.partitions.is_membership_in_doubt()
@@ -70,14 +75,14 @@ impl Machine {
     }
 
     /// Topics that tripped the guard in this step are held from now on.
-    pub(super) fn hold_tripped(&mut self, now: Instant) {
+    pub(in crate::machine) fn hold_tripped(&mut self, now: Instant) {
         for (topic, seen) in self.partitions.take_tripped() {
             self.begin_hold(now, Scope::Topic(topic), HoldCause::DeadLetterGuard, seen);
         }
     }
 
     /// The hold of a topic is over.
-    pub(super) fn release_topic(&mut self, topic: &Topic) {
+    pub(in crate::machine) fn release_topic(&mut self, topic: &Topic) {
         self.partitions.release_topic(&mut self.turn, topic);
     }
 

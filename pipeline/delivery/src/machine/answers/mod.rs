@@ -1,17 +1,25 @@
 //! Answers come in: what they say about the destination, then what they mean for the operations they carried.
 
+mod customers;
+mod endpoints;
+mod job;
+mod look;
+mod refused;
+mod split;
+mod write;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
-use super::Machine;
-use super::answer_job::in_order;
-use super::endpoints::endpoint;
 use crate::fact::{Fact, OutcomeLabel, ResolvedBy};
 use crate::health::Endpoint;
 use crate::health::key::Refused;
 use crate::hold::{Family, Scope};
+use crate::machine::Machine;
+use crate::machine::answers::endpoints::endpoint;
+use crate::machine::answers::job::in_order;
 use crate::port::RequestId;
 use crate::sending::{Sent, SentKind};
 use ingest_model::batch::OperationId;
@@ -21,7 +29,12 @@ use ingest_model::outcome::{HoldCause, Outcome, Rejection, RetryCause, SplitHint
 use ingest_model::trouble::Trouble;
 
 impl Machine {
-    pub(super) fn on_replied(&mut self, now: Instant, request: RequestId, reply: Reply) {
+    pub(in crate::machine) fn on_replied(
+        &mut self,
+        now: Instant,
+        request: RequestId,
+        reply: Reply,
+    ) {
         let Some(sent) = self.sending.answered(request) else {
             return;
         };
@@ -215,7 +228,7 @@ impl Machine {
     }
 
     /// Begins a hold, or keeps the one there is: so often something went wrong, and last like this.
-    pub(super) fn begin_hold(
+    pub(in crate::machine) fn begin_hold(
         &mut self,
         now: Instant,
         scope: Scope,
@@ -248,7 +261,12 @@ impl Machine {
     }
 
     /// Something went wrong that keeps a scope on hold, and is no word on the probe under way.
-    pub(super) fn note_trouble(&mut self, now: Instant, scope: &Scope, trouble: Trouble) {
+    pub(in crate::machine) fn note_trouble(
+        &mut self,
+        now: Instant,
+        scope: &Scope,
+        trouble: Trouble,
+    ) {
         if let Some(hold) = self.health.holds.note(now, scope, 1, Some(trouble)) {
             let fact = Fact::HoldGoesOn {
                 scope: scope.clone(),
@@ -260,7 +278,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn hold_ended(&mut self, scope: Scope, cause: HoldCause) {
+    pub(in crate::machine) fn hold_ended(&mut self, scope: Scope, cause: HoldCause) {
         self.health.held.changed();
         self.turn.fact(Fact::HoldEnded { scope, cause });
     }
@@ -327,14 +345,14 @@ impl Machine {
         }
     }
 
-    pub(super) fn reject_all(&mut self, operations: &[OperationId], detail: &str) {
+    pub(in crate::machine) fn reject_all(&mut self, operations: &[OperationId], detail: &str) {
         for operation in operations {
             self.finish_rejected(*operation, Rejection::RefusedByApi, detail.to_owned());
         }
     }
 
     /// Something is sent again although it may have arrived: counted by kind.
-    pub(super) fn possible_repeat(&mut self, operation: OperationId) {
+    pub(in crate::machine) fn possible_repeat(&mut self, operation: OperationId) {
         if let Some(state) = self.work.get(operation) {
             let kind = state.operation.kind();
             // Identities and objects say the same when said twice.
@@ -345,12 +363,12 @@ impl Machine {
     }
 
     /// Back to the front of its lane, ready at once, no attempt counted.
-    pub(super) fn put_back(&mut self, operation: OperationId) {
+    pub(in crate::machine) fn put_back(&mut self, operation: OperationId) {
         self.work.put_back(operation);
     }
 
     /// Back to the front of its lane, to go again later. A record that keeps failing while others of its kind succeed is refused.
-    pub(super) fn retry(
+    pub(in crate::machine) fn retry(
         &mut self,
         now: Instant,
         operation: OperationId,
@@ -401,7 +419,7 @@ impl Machine {
         self.park(operation, now + delay);
     }
 
-    pub(super) fn park(&mut self, operation: OperationId, until: Instant) {
+    pub(in crate::machine) fn park(&mut self, operation: OperationId, until: Instant) {
         self.work.park(operation, until);
     }
 

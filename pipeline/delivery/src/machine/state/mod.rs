@@ -4,13 +4,17 @@
 //! answered by [`Input::StateWritten`](super::Input::StateWritten). A write whose intent is not acknowledged stays with its
 //! operations under way, and while the topic takes nothing no further write is begun: that is a hold, and nothing is lost.
 
+mod inherit;
+mod remember;
+mod restore;
+
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use super::Machine;
 use crate::fact::Fact;
 use crate::health::holds::Passage;
 use crate::hold::{Family, Scope};
+use crate::machine::Machine;
 use crate::objects::history::History;
 use crate::port::StateWriteId;
 use crate::work;
@@ -25,7 +29,7 @@ use ingest_model::trouble::Trouble;
 
 impl Machine {
     /// Journals a write; it leaves when every slice that it concerns has it.
-    pub(super) fn journal_write(&mut self, now: Instant, batch: Batch) {
+    pub(in crate::machine) fn journal_write(&mut self, now: Instant, batch: Batch) {
         let Batch {
             group, operations, ..
         } = &batch;
@@ -53,7 +57,7 @@ impl Machine {
             return None;
         };
         Some(IntentItem {
-            reference: super::dispatch::reference(id),
+            reference: id.reference(),
             object: object_hash(&object.klass, &object.external_id),
             version: object.version.clone(),
             operations: self.partitions.operation_refs(id),
@@ -61,20 +65,25 @@ impl Machine {
     }
 
     /// These were certainly not written: nothing is open of their intents.
-    pub(super) fn journal_refused(&mut self, operations: &[OperationId]) {
+    pub(in crate::machine) fn journal_refused(&mut self, operations: &[OperationId]) {
         for id in operations {
             self.memory.journal.end(*id);
         }
     }
 
     /// An operation has ended, and what it taught is on its way to the topic.
-    pub(super) fn journal_end(&mut self, id: OperationId, entry: &work::Entry, history: &History) {
+    pub(in crate::machine) fn journal_end(
+        &mut self,
+        id: OperationId,
+        entry: &work::Entry,
+        history: &History,
+    ) {
         self.memory.journal.end(id);
         self.inherited_end(id, entry, history);
     }
 
     /// A batch was answered.
-    pub(super) fn on_state_written(
+    pub(in crate::machine) fn on_state_written(
         &mut self,
         now: Instant,
         write: StateWriteId,
@@ -96,7 +105,7 @@ impl Machine {
     }
 
     /// Writes whose intents are journalled, or concern nobody any more, leave.
-    pub(super) fn send_journalled(&mut self, now: Instant) {
+    pub(in crate::machine) fn send_journalled(&mut self, now: Instant) {
         if self.partitions.is_membership_in_doubt() {
             return;
         }
@@ -116,7 +125,7 @@ impl Machine {
     }
 
     /// Ends the hold when nothing of the state topic fails any more.
-    pub(super) fn state_works(&mut self) {
+    pub(in crate::machine) fn state_works(&mut self) {
         if self.memory.journal.has_failed() || self.partitions.fails_to_restore() {
             return;
         }
@@ -127,14 +136,14 @@ impl Machine {
         }
     }
 
-    pub(super) fn state_fails(&mut self, now: Instant, trouble: Trouble) {
+    pub(in crate::machine) fn state_fails(&mut self, now: Instant, trouble: Trouble) {
         self.memory.journal.fails();
         let seen = (1, Some(trouble));
         self.begin_hold(now, Scope::State, HoldCause::StateTopic, seen);
     }
 
     /// Lets batches leave: at once where a write waits or the partition drains, else when facts have had company.
-    pub(super) fn flush_state(&mut self, now: Instant) {
+    pub(in crate::machine) fn flush_state(&mut self, now: Instant) {
         if self.settings.state.is_none() {
             return;
         }

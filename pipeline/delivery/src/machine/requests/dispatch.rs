@@ -4,17 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+
+use super::bodies::{key_fields, new_customer};
 use smallvec::{SmallVec, smallvec};
 
-use super::schedule::ReadWork;
-use super::{Effect, Machine};
 use crate::customers::Question;
 use crate::fact::Fact;
 use crate::health::holds::Passage;
 use crate::hold::Family;
 use crate::invariant::Invariant;
+use crate::machine::Machine;
+use crate::machine::requests::ReadWork;
 use crate::partitions::Room;
+use crate::port::Effect;
 use crate::sending::{Sent, SentKind};
 use ingest_model::batch::Batch;
 use ingest_model::batch::OperationId;
@@ -25,7 +28,7 @@ use ingest_model::operation::{CustomerKey, CustomerRef, KObject, Operation};
 use ingest_model::record::TopicPartition;
 
 impl Machine {
-    pub(super) fn dispatch(&mut self, now: Instant, class: Class, plenty: bool) {
+    pub(in crate::machine) fn dispatch(&mut self, now: Instant, class: Class, plenty: bool) {
         match class {
             Class::Track => self.dispatch_track(now),
             Class::Write => self.dispatch_write(now, plenty),
@@ -226,7 +229,7 @@ impl Machine {
     }
 
     /// The write leaves: its permit is taken, and its intent journalled where it has to be.
-    pub(super) fn leave(&mut self, now: Instant, mut batch: Batch) {
+    pub(in crate::machine) fn leave(&mut self, now: Instant, mut batch: Batch) {
         let GroupKey { klass, verb } = batch.group.clone();
         let family = Some(Family::KObjectWrite(klass.clone()));
         let mut items: Vec<BulkItem> = batch
@@ -281,7 +284,7 @@ impl Machine {
             lock
         };
         Some(BulkItem {
-            reference: reference(id),
+            reference: id.reference(),
             body: Arc::clone(&object.body),
             customer: match verb {
                 Verb::Create => history.customer_id.clone(),
@@ -415,11 +418,6 @@ fn older(revision: i64) -> i64 {
     }
 }
 
-/// The name of an operation in a job's results.
-pub(super) fn reference(id: OperationId) -> String {
-    id.0.to_string()
-}
-
 fn single_call(group: &GroupKey, item: &BulkItem) -> Call {
     let klass = group.klass.clone();
     let mut body = item.body.as_ref().clone();
@@ -441,37 +439,4 @@ fn single_call(group: &GroupKey, item: &BulkItem) -> Call {
             Call::CreateKObject { klass, body }
         }
     }
-}
-
-fn key_fields(keys: &[CustomerKey]) -> Map<String, Value> {
-    CustomerRef::new(
-        keys.to_vec(),
-        ingest_model::operation::MissingCustomer::Create,
-    )
-    .map(|customer| customer.identity())
-    .unwrap_or_default()
-}
-
-/// The body that makes a customer out of nothing but its keys.
-fn new_customer(keys: &[CustomerKey]) -> Map<String, Value> {
-    let mut body = Map::new();
-    for key in keys {
-        let value = key.value().as_ref();
-        match key {
-            CustomerKey::Id(_) => {}
-            CustomerKey::ExternalId(_) => {
-                body.entry("externalId")
-                    .or_insert_with(|| Value::from(value));
-            }
-            CustomerKey::Email(_) => {
-                body.entry("emails")
-                    .or_insert_with(|| json!([{"type": "home", "email": value}]));
-            }
-            CustomerKey::Phone(_) => {
-                body.entry("phones")
-                    .or_insert_with(|| json!([{"type": "home", "phone": value}]));
-            }
-        }
-    }
-    body
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use super::Machine;
 use crate::fact::{Fact, ResolvedBy};
 use crate::health::Endpoint;
 use crate::jobs::{InheritedItem, JobItems};
+use crate::machine::Machine;
 use crate::objects::quarantine::Way;
 use ingest_model::batch::JobId;
 use ingest_model::batch::OperationId;
@@ -19,7 +19,7 @@ use ingest_model::outcome::{Outcome, Rejection, RetryCause};
 const READS_OF_A_COMPLETE_JOB: u32 = 6;
 
 impl Machine {
-    pub(super) fn on_job_read(
+    pub(in crate::machine) fn on_job_read(
         &mut self,
         now: Instant,
         id: JobId,
@@ -242,7 +242,7 @@ impl Machine {
 }
 
 /// What a request or job carried, in an order that is the same in every run.
-pub(super) fn in_order<T: Ord>(carried: BTreeMap<String, T>) -> Vec<T> {
+pub(in crate::machine) fn in_order<T: Ord>(carried: BTreeMap<String, T>) -> Vec<T> {
     let mut all: Vec<T> = carried.into_values().collect();
     all.sort_unstable();
     all

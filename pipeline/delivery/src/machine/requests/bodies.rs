@@ -1,0 +1,34 @@
+//! The bodies of requests that find or make customers: nothing but keys.
+
+use ingest_model::operation::{CustomerKey, CustomerRef, MissingCustomer};
+use serde_json::{Map, Value, json};
+
+pub(super) fn key_fields(keys: &[CustomerKey]) -> Map<String, Value> {
+    CustomerRef::new(keys.to_vec(), MissingCustomer::Create)
+        .map(|customer| customer.identity())
+        .unwrap_or_default()
+}
+
+/// The body that makes a customer out of nothing but its keys.
+pub(super) fn new_customer(keys: &[CustomerKey]) -> Map<String, Value> {
+    let mut body = Map::new();
+    for key in keys {
+        let value = key.value().as_ref();
+        match key {
+            CustomerKey::Id(_) => {}
+            CustomerKey::ExternalId(_) => {
+                body.entry("externalId")
+                    .or_insert_with(|| Value::from(value));
+            }
+            CustomerKey::Email(_) => {
+                body.entry("emails")
+                    .or_insert_with(|| json!([{"type": "home", "email": value}]));
+            }
+            CustomerKey::Phone(_) => {
+                body.entry("phones")
+                    .or_insert_with(|| json!([{"type": "home", "phone": value}]));
+            }
+        }
+    }
+    body
+}
