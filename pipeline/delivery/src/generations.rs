@@ -9,7 +9,7 @@ use ingest_model::lookup::{Lookup, map_bytes};
 
 /// A bounded map that forgets what is not used.
 #[derive(Debug)]
-pub struct Generations<K, V> {
+pub(crate) struct Generations<K, V> {
     young: Lookup<K, V>,
     old: Lookup<K, V>,
     half: usize,
@@ -21,8 +21,7 @@ pub struct Generations<K, V> {
 
 impl<K: Hash + Eq + Clone, V: Clone> Generations<K, V> {
     /// An empty map of at most that many entries.
-    #[must_use]
-    pub fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         Self {
             young: Lookup::default(),
             old: Lookup::default(),
@@ -34,8 +33,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Generations<K, V> {
     }
 
     /// The same of values that occupy that many bytes besides their places, each its own.
-    #[must_use]
-    pub fn weighing(capacity: usize, weigh: fn(&V) -> usize) -> Self {
+    pub(crate) fn weighing(capacity: usize, weigh: fn(&V) -> usize) -> Self {
         Self {
             weigh,
             ..Self::new(capacity)
@@ -43,7 +41,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Generations<K, V> {
     }
 
     /// The value of a key; asking keeps it.
-    pub fn get(&mut self, key: &K) -> Option<&V> {
+    pub(crate) fn get(&mut self, key: &K) -> Option<&V> {
         if !self.young.contains_key(key) {
             let value = self.old.get(key)?.clone();
             self.insert(key.clone(), value);
@@ -52,19 +50,17 @@ impl<K: Hash + Eq + Clone, V: Clone> Generations<K, V> {
     }
 
     /// The value of a key, without keeping it.
-    #[must_use]
-    pub fn peek(&self, key: &K) -> Option<&V> {
+    pub(crate) fn peek(&self, key: &K) -> Option<&V> {
         self.young.get(key).or_else(|| self.old.get(key))
     }
 
     /// Whether the key is there, without keeping it.
-    #[must_use]
-    pub fn contains(&self, key: &K) -> bool {
+    pub(crate) fn contains(&self, key: &K) -> bool {
         self.young.contains_key(key) || self.old.contains_key(key)
     }
 
     /// Sets the value of a key.
-    pub fn insert(&mut self, key: K, value: V) {
+    pub(crate) fn insert(&mut self, key: K, value: V) {
         if self.young.len() >= self.half && !self.young.contains_key(&key) {
             self.old = std::mem::take(&mut self.young);
             self.old_apart = std::mem::take(&mut self.young_apart);
@@ -75,7 +71,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Generations<K, V> {
     }
 
     /// Forgets a key.
-    pub fn remove(&mut self, key: &K) {
+    pub(crate) fn remove(&mut self, key: &K) {
         if let Some(gone) = self.young.remove(key) {
             self.young_apart -= (self.weigh)(&gone);
         }
@@ -85,33 +81,18 @@ impl<K: Hash + Eq + Clone, V: Clone> Generations<K, V> {
     }
 
     /// Changes each value by itself.
-    pub fn each(&mut self, change: impl Fn(&mut V)) {
+    pub(crate) fn each(&mut self, change: impl Fn(&mut V)) {
         self.young.each(&change);
         self.old.each(&change);
     }
 
-    /// Forgets everything.
-    pub fn clear(&mut self) {
-        self.young.clear();
-        self.old.clear();
-        (self.young_apart, self.old_apart) = (0, 0);
-    }
-
     /// How many entries there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.young.len() + self.old.len()
     }
 
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.young.is_empty() && self.old.is_empty()
-    }
-
     /// Bytes that it occupies, about, if every entry has that many besides its place in the map.
-    #[must_use]
-    pub fn bytes(&self, apart: usize) -> usize {
+    pub(crate) fn bytes(&self, apart: usize) -> usize {
         let places = map_bytes::<K, V>(self.young.capacity() + self.old.capacity());
         places + self.len() * apart + self.young_apart + self.old_apart
     }

@@ -24,6 +24,8 @@ pub enum Invariant {
     I8,
     /// The guaranteed shares of all replicas never add up to more than 1.
     I9,
+    /// A frontier that does not move has a cause that can be named.
+    I10,
 }
 
 /// Violations seen since they were last taken.
@@ -44,6 +46,7 @@ impl Invariant {
         Self::I7,
         Self::I8,
         Self::I9,
+        Self::I10,
     ];
 
     /// The id in metrics and documents.
@@ -59,6 +62,7 @@ impl Invariant {
             Self::I7 => "I7",
             Self::I8 => "I8",
             Self::I9 => "I9",
+            Self::I10 => "I10",
         }
     }
 }

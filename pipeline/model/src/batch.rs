@@ -67,3 +67,11 @@ pub struct Batch {
     /// If these operations are accepted, the guilty one of a refused request stands among those of `rest`.
     pub rest: Vec<OperationId>,
 }
+
+impl Batch {
+    /// Whether an operation goes with it, or waits for what comes of it.
+    #[must_use]
+    pub fn carries(&self, operation: OperationId) -> bool {
+        self.operations.contains(&operation) || self.rest.contains(&operation)
+    }
+}

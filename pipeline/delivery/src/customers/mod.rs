@@ -413,6 +413,16 @@ impl Customers {
             .is_some_and(|wanted| wanted.looks > 0 || wanted.failures > 0)
     }
 
+    /// Whether an operation waits for a customer, and until when nobody asks; the time is `None` while somebody may.
+    pub(crate) fn waits(&self, customer: &CustomerKey, id: OperationId) -> Option<Option<Instant>> {
+        let wanted = self.wanted.get(customer)?;
+        let until = match wanted.stage {
+            Stage::Parked(until) | Stage::Delayed(until) => Some(until),
+            Stage::In(..) | Stage::Read | Stage::Alone | Stage::UnderWay => None,
+        };
+        wanted.waiting.contains(&id).then_some(until)
+    }
+
     /// All keys of a wanted customer.
     pub(crate) fn keys(&self, customer: &CustomerKey) -> Option<&[CustomerKey]> {
         self.wanted

@@ -3,11 +3,13 @@
 pub(crate) mod held;
 pub(crate) mod holds;
 pub(crate) mod key;
+mod signal;
 mod successes;
 
 use self::held::HeldWork;
 use self::holds::Holds;
 use self::key::KeyHealth;
+pub(crate) use self::signal::{Signal, label_of, signal_of};
 pub(crate) use self::successes::{Endpoint, Successes};
 use crate::retry::Backoff;
 

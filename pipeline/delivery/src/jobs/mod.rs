@@ -295,14 +295,24 @@ impl Jobs {
         known.map_or(least, |took| took.saturating_mul(3).max(least))
     }
 
+    /// Whether an open job carries an operation.
+    pub(crate) fn carries(&self, job: JobId, id: OperationId) -> bool {
+        match self.open.get(&job).map(|job| &job.items) {
+            Some(JobItems::Objects { operations, .. }) => {
+                operations.get(&id.reference()) == Some(&id)
+            }
+            Some(JobItems::Customers { .. } | JobItems::Inherited { .. }) | None => false,
+        }
+    }
+
+    /// When a job is read next.
+    pub(crate) fn next_read(&self, job: JobId) -> Option<Instant> {
+        self.open.get(&job).map(|job| job.next_read)
+    }
+
     /// How many jobs are open.
     pub(crate) fn len(&self) -> usize {
         self.open.len()
-    }
-
-    /// Whether none is.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.open.is_empty()
     }
 }
 

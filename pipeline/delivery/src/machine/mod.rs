@@ -19,7 +19,10 @@ mod view;
 use std::time::Instant;
 
 pub use self::settings::{MachineSettings, TopicSettings};
-pub use self::view::{HoldView, PartitionView, PerKind, Progress, Snapshot, StateView};
+pub use self::view::{
+    FrontierView, HoldView, Keeps, OperationView, PartitionView, PerKind, Progress, RecordView,
+    Snapshot, StateView,
+};
 use crate::customers::Customers;
 use crate::fact::Fact;
 use crate::health::Health;
@@ -144,6 +147,7 @@ impl Machine {
         self.check_drains(now);
         self.charge_beside();
         self.partitions.settle_pauses(&mut self.turn);
+        self.look_at_frontiers(now);
         self.report_broken(now);
         self.turn.end()
     }

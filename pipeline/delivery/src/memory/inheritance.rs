@@ -99,6 +99,12 @@ impl Item {
 }
 
 impl Inheritance {
+    /// Whether an operation waits for what became of an earlier owner's write of that object.
+    pub(crate) fn is_waiting(&self, object: u128, id: OperationId) -> bool {
+        let waiting = self.waiting.get(&object);
+        waiting.is_some_and(|waiting| waiting.contains(&id))
+    }
+
     /// How many writes of earlier owners are open.
     pub(crate) fn len(&self) -> usize {
         self.intents.len()

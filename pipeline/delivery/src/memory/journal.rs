@@ -107,6 +107,11 @@ impl Journal {
         !self.failing && self.submits.len() < SUBMITS
     }
 
+    /// Whether a write that waits for its intents carries an operation, or decides about it.
+    pub(crate) fn carries(&self, id: OperationId) -> bool {
+        self.submits.values().any(|submit| submit.batch.carries(id))
+    }
+
     /// Writes that wait for their intents.
     pub(crate) fn submits(&self) -> usize {
         self.submits.len()

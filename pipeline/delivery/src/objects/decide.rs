@@ -8,7 +8,6 @@ use super::history::History;
 use super::revisions::{Revisions, Trust};
 use ingest_model::batch::{GroupKey, Verb};
 use ingest_model::known::KnownObject;
-use ingest_model::known::Revision;
 use ingest_model::operation::{KObject, Version};
 use ingest_model::outcome::SkipReason;
 
@@ -127,11 +126,6 @@ impl Decision {
         let klass = object.klass.clone();
         Some(GroupKey { klass, verb })
     }
-}
-
-/// The revision that is locked, if an update is decided by what is known.
-pub(crate) fn revision_of(standing: Option<&KnownObject>) -> Revision {
-    standing.map_or(Revision::Unknown, |known| known.revision)
 }
 
 /// What is wrong where an object stands with a version of another kind than is to be written.

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::commit_metadata::{self, Restored, TextLimit};
+use super::frontiers::Standing;
 use super::ledger::Ledger;
 use super::lives::FormerLives;
 use super::room::CommitRoom;
@@ -34,6 +35,8 @@ pub(super) struct Assignment {
     pub(super) restore_at: Option<Instant>,
     /// The source was told to deliver no records of it.
     pub(super) paused: bool,
+    /// Where its frontier stands.
+    pub(super) standing: Standing,
 }
 
 /// What is known of a partition's ownership after a sleep.
@@ -71,6 +74,7 @@ impl Assignment {
             restore_failed: false,
             restore_at: None,
             paused: false,
+            standing: Standing::default(),
         }
     }
 

@@ -13,6 +13,7 @@ pub mod view;
 mod assignment;
 mod commits;
 mod drain;
+mod frontiers;
 mod guard;
 mod intake;
 mod letters;
@@ -24,13 +25,14 @@ mod room;
 mod settle;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use self::assignment::Assignment;
 use self::budget::Budget;
 use self::commits::Commits;
 pub(crate) use self::commits::Room;
 pub(crate) use self::drain::Drained;
+pub(crate) use self::frontiers::LetterWait;
 use self::guard::DeadLetterGuard;
 pub(crate) use self::intake::Admitted;
 use self::letters::Letters;
@@ -78,6 +80,8 @@ pub(crate) struct Partitions {
     /// How many partitions each subscribed topic has.
     topology: BTreeMap<Topic, u32>,
     stopping: Stopping,
+    /// When frontiers were looked at last.
+    frontiers_at: Option<Instant>,
 }
 
 /// How far the end of everything is.
@@ -102,6 +106,7 @@ impl Partitions {
             pauses_changed: false,
             topology: BTreeMap::new(),
             stopping: Stopping::Running,
+            frontiers_at: None,
             settings,
         }
     }

@@ -66,6 +66,11 @@ impl RecordState {
         &self.record.position.partition
     }
 
+    /// Where it stands, and when Kafka took it.
+    pub(crate) fn record(&self) -> &Record {
+        &self.record
+    }
+
     /// What it costs while it is unsettled.
     pub(crate) fn charge(&self) -> Charge {
         self.charge

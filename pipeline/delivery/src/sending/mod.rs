@@ -82,6 +82,21 @@ impl Sending {
         self.under_way.remove(&request)
     }
 
+    /// Whether a request under way carries an operation, or decides about it.
+    pub(crate) fn carries(&self, id: OperationId) -> bool {
+        self.under_way.values().any(|sent| match &sent.what {
+            SentKind::Tracking(operations) => operations.contains(&id),
+            SentKind::Write(batch) => batch.carries(id),
+            SentKind::Verify(operation) => *operation == id,
+            SentKind::Search(_)
+            | SentKind::ResolveIdentify(_)
+            | SentKind::ReadCustomer { .. }
+            | SentKind::CreateCustomers { .. }
+            | SentKind::ReadJob { .. }
+            | SentKind::Probe => false,
+        })
+    }
+
     /// Requests under way.
     pub(crate) fn under_way(&self) -> usize {
         self.under_way.len()

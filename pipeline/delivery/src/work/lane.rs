@@ -207,12 +207,6 @@ impl Lanes {
         self.lanes.len()
     }
 
-    /// Whether no lane holds anything.
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.lanes.is_empty()
-    }
-
     fn add_key(&mut self, id: LaneId, key: &LaneKey) {
         if let Some(lane) = self.lanes.get_mut(&id) {
             lane.keys.push(key.clone());
@@ -270,7 +264,7 @@ mod tests {
         lanes.remove(lane, op(1));
         assert_eq!(lanes.head(lane), Some(op(2)));
         lanes.remove(lane, op(2));
-        assert!(lanes.is_empty());
+        assert!(lanes.len() == 0);
         assert!(!lanes.is_busy(&email("a")));
     }
 

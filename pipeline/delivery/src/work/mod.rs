@@ -230,11 +230,6 @@ impl Work {
         self.lanes.tail(lane)
     }
 
-    /// The first operation of a lane, if nothing of it is under way.
-    pub(crate) fn head(&self, lane: LaneId) -> Option<OperationId> {
-        self.lanes.head(lane)
-    }
-
     /// The operation behind another one that is the first of its lane.
     pub(crate) fn second(&self, first: OperationId) -> Option<OperationId> {
         self.lanes.second(self.entries.get(&first)?.lane)
@@ -524,6 +519,47 @@ impl Work {
     /// Nothing of the partition is here any more.
     pub(crate) fn drop_partition(&mut self, partition: &TopicPartition) {
         self.kept_back.remove(partition);
+    }
+
+    // === audit ===
+
+    /// Whether an operation stands where its stage says, as far as that is a place of this folder: in the queue that leads it
+    /// on, or behind another one in its lane.
+    pub(crate) fn is_placed(&self, id: OperationId) -> bool {
+        let Some(entry) = self.entries.get(&id) else {
+            return true;
+        };
+        match &entry.stage {
+            Stage::Queued => {
+                self.lanes.head(entry.lane) != Some(id) || self.dirty.contains(&entry.lane)
+            }
+            Stage::ReadyTrack => self.tracks.contains(&entry.partition, id),
+            Stage::KeptBack => {
+                let waiting = self.kept_back.get(&entry.partition);
+                waiting.is_some_and(|waiting| waiting.contains(&id))
+            }
+            Stage::ReadyWrite(group) => self.groups.contains(group, id),
+            Stage::ReadyForced => self.forced.iter().any(|one| one.operations.contains(&id)),
+            Stage::ReadyLook => self.looks.contains(&id),
+            Stage::Parked(until) => self.timers.contains(&(*until, id)),
+            // The request that decides about it may be under way.
+            Stage::Suspect
+            | Stage::WaitCustomer
+            | Stage::WaitInherited
+            | Stage::Journalling
+            | Stage::UnderWay
+            | Stage::InJob(_) => true,
+        }
+    }
+
+    /// Whether a forced request that waits carries an operation, or decides about it.
+    pub(crate) fn is_forced(&self, id: OperationId) -> bool {
+        self.forced.iter().any(|one| one.carries(id))
+    }
+
+    /// How many operations a lane holds.
+    pub(crate) fn length(&self, lane: LaneId) -> usize {
+        self.in_lane(lane).count()
     }
 
     // === within ===

@@ -79,6 +79,24 @@ impl Stage {
 }
 
 impl Wait {
+    /// The label of the place.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Turn => "queued",
+            Self::Customer => "wait_customer",
+            Self::Track => "ready_track",
+            Self::Room => "kept_back",
+            Self::Write => "ready_write",
+            Self::Forced => "forced",
+            Self::Look => "ready_look",
+            Self::Time(_) => "parked",
+            Self::Inherited => "wait_inherited",
+            Self::Journal => "journalling",
+            Self::Answer => "under_way",
+            Self::Job(_) => "in_job",
+        }
+    }
+
     /// Whether a request of it has left whose end is not known.
     pub(crate) fn is_under_way(self) -> bool {
         match self {

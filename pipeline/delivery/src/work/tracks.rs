@@ -55,6 +55,11 @@ impl TrackQueue {
         }
     }
 
+    pub(super) fn contains(&self, partition: &TopicPartition, operation: OperationId) -> bool {
+        let waiting = self.partitions.get(partition);
+        waiting.is_some_and(|waiting| waiting.contains(&operation))
+    }
+
     pub(super) fn len(&self) -> usize {
         self.len
     }

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use smallvec::SmallVec;
 
 use crate::fact::{Fact, OutcomeLabel, ResolvedBy};
-use crate::health::Endpoint;
 use crate::health::key::Refused;
+use crate::health::{Endpoint, Signal, label_of, signal_of};
 use crate::hold::{Family, Scope};
 use crate::machine::Machine;
 use crate::machine::answers::endpoints::endpoint;
@@ -95,8 +95,8 @@ impl Machine {
         trouble: Option<Trouble>,
     ) {
         let family = sent.family.as_ref();
-        match verdict_of(result) {
-            Health::Good => {
+        match signal_of(result) {
+            Signal::Good => {
                 self.health.is_alive();
                 self.health.successes.note_any(now);
                 let endpoint = self.endpoint_of(&sent.what);
@@ -113,7 +113,7 @@ impl Machine {
                     self.hold_ended(scope, cause);
                 }
             }
-            Health::Alive => {
+            Signal::Alive => {
                 self.health.is_alive();
                 self.health
                     .holds
@@ -129,7 +129,7 @@ impl Machine {
                     }
                 }
             }
-            Health::OrgLimited => {
+            Signal::OrgLimited => {
                 self.health
                     .holds
                     .probe_lost(now, family, &mut self.turn.jitter);
@@ -141,7 +141,7 @@ impl Machine {
                     .map_or(Duration::ZERO, |until| until - now);
                 self.turn.fact(Fact::Frozen { wait });
             }
-            Health::Failed => {
+            Signal::Failed => {
                 let failures = self.health.failed();
                 self.health
                     .holds
@@ -156,7 +156,7 @@ impl Machine {
                     self.begin_hold(now, Scope::Destination, HoldCause::Unhealthy, seen);
                 }
             }
-            Health::Held(cause) => {
+            Signal::Held(cause) => {
                 // Whatever scope the hold has, the probe that met it is over.
                 self.health
                     .holds
@@ -461,67 +461,4 @@ impl Machine {
             SentKind::Probe => {}
         }
     }
-}
-
-/// What an answer says about the destination.
-enum Health {
-    /// It did what was asked.
-    Good,
-    /// It answered, and refused this one thing.
-    Alive,
-    /// The organisation's limit is used up.
-    OrgLimited,
-    /// It failed.
-    Failed,
-    /// It will not do such things until a person acts.
-    Held(HoldCause),
-}
-
-fn health_of<T>(outcome: &Outcome<T>) -> Health {
-    match outcome {
-        Outcome::Delivered(_) | Outcome::Pending(_) => Health::Good,
-        Outcome::Reject(_) | Outcome::Split(_) => Health::Alive,
-        Outcome::Retry(RetryCause::OrgQuota) => Health::OrgLimited,
-        Outcome::Retry(RetryCause::ObjectQuota | RetryCause::Conflict | RetryCause::Item) => {
-            Health::Alive
-        }
-        Outcome::Retry(RetryCause::ServerError | RetryCause::Network | RetryCause::Garbled)
-        | Outcome::Ambiguous => Health::Failed,
-        Outcome::Hold(cause) => Health::Held(*cause),
-    }
-}
-
-fn label<T>(outcome: &Outcome<T>) -> OutcomeLabel {
-    match outcome {
-        Outcome::Delivered(_) => OutcomeLabel::Delivered,
-        Outcome::Pending(_) => OutcomeLabel::Pending,
-        Outcome::Retry(_) => OutcomeLabel::Retry,
-        Outcome::Ambiguous => OutcomeLabel::Ambiguous,
-        Outcome::Reject(_) => OutcomeLabel::Reject,
-        Outcome::Split(_) => OutcomeLabel::Split,
-        Outcome::Hold(_) => OutcomeLabel::Hold,
-    }
-}
-
-macro_rules! over_outcome {
-    ($result:expr, $function:ident) => {
-        match $result {
-            CallResult::Tracked(outcome) => $function(outcome),
-            CallResult::Searched(outcome) => $function(outcome),
-            CallResult::Customer(outcome) => $function(outcome),
-            CallResult::Submitted(outcome) => $function(outcome),
-            CallResult::Written(outcome) => $function(outcome),
-            CallResult::KObject(outcome) => $function(outcome),
-            CallResult::Job(outcome) => $function(outcome),
-            CallResult::Probed(outcome) => $function(outcome),
-        }
-    };
-}
-
-fn verdict_of(result: &CallResult) -> Health {
-    over_outcome!(result, health_of)
-}
-
-fn label_of(result: &CallResult) -> OutcomeLabel {
-    over_outcome!(result, label)
 }

@@ -1,9 +1,11 @@
 //! What the machine looks like now, for gauges and `/status`.
 
+mod frontier;
 mod progress;
 
 use std::time::{Duration, Instant};
 
+pub use self::frontier::{FrontierView, Keeps, OperationView, RecordView};
 pub use self::progress::{PerKind, Progress};
 use crate::charge::{Charge, Gate};
 use crate::hold::Scope;

@@ -1,0 +1,400 @@
+//! What keeps a partition's frontier, and the audit that something does (I10).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ingest_model::batch::OperationId;
+use ingest_model::known::object_hash;
+use ingest_model::operation::Operation;
+use ingest_model::outcome::HeldBy;
+use ingest_model::record::{Epoch, Offset, TopicPartition};
+
+use crate::invariant::Invariant;
+use crate::machine::Machine;
+use crate::partitions::LetterWait;
+use crate::port::RecordId;
+use crate::work::{Entry, Wait};
+
+/// A frontier that stands for so long is looked into.
+const LONG: Duration = Duration::from_secs(60);
+
+/// What keeps the frontier of one partition.
+#[derive(Debug, Clone)]
+pub struct FrontierView {
+    /// Which.
+    pub partition: TopicPartition,
+    /// Under which assignment.
+    pub epoch: Epoch,
+    /// Up to where everything is settled: the offset of the lowest record that is open, if one is.
+    pub frontier: Option<Offset>,
+    /// Since when the frontier is known to stand there; it is looked at every few seconds.
+    pub since: Option<Instant>,
+    /// That record, if it is open.
+    pub record: Option<RecordView>,
+}
+
+/// The lowest open record.
+#[derive(Debug, Clone)]
+pub struct RecordView {
+    /// Where it stands.
+    pub offset: Offset,
+    /// When Kafka took it, epoch milliseconds.
+    pub record_ms: Option<i64>,
+    /// What keeps its letter, if its operations have ended.
+    pub letter: Option<Keeps>,
+    /// Its operations that have not ended.
+    pub operations: Vec<OperationView>,
+}
+
+/// An operation that has not ended.
+#[derive(Debug, Clone)]
+pub struct OperationView {
+    /// Of which route.
+    pub route: Arc<str>,
+    /// What it does.
+    pub kind: &'static str,
+    /// Where it stands.
+    pub stage: &'static str,
+    /// Operations in its lane, itself included.
+    pub lane: usize,
+    /// Requests of it that left.
+    pub attempts: u32,
+    /// What keeps it.
+    pub keeps: Keeps,
+}
+
+/// What keeps something from going on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keeps {
+    /// A hold, or what is counted as one.
+    Held(HeldBy),
+    /// A permit to come, or the company that shares it.
+    Permit,
+    /// Its customer, whom somebody looks for; not before that time, if there is one.
+    Customer(Option<Instant>),
+    /// A time.
+    Until(Instant),
+    /// The end of a job, which is read then.
+    Job(Option<Instant>),
+    /// An answer.
+    Answer,
+    /// An acknowledgement from Kafka.
+    Acknowledgement,
+    /// Room in its partition's commits.
+    Room,
+    /// Nothing that is known: a broken invariant.
+    Nothing,
+}
+
+impl Keeps {
+    /// The label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Held(by) => by.as_str(),
+            Self::Permit => "permit",
+            Self::Customer(_) => "customer",
+            Self::Until(_) => "time",
+            Self::Job(_) => "job",
+            Self::Answer => "answer",
+            Self::Acknowledgement => "acknowledgement",
+            Self::Room => "commit_room",
+            Self::Nothing => "nothing",
+        }
+    }
+
+    /// When it may go on, if that is a matter of time.
+    #[must_use]
+    pub fn until(self) -> Option<Instant> {
+        match self {
+            Self::Until(at) => Some(at),
+            Self::Customer(at) | Self::Job(at) => at,
+            Self::Held(_)
+            | Self::Permit
+            | Self::Answer
+            | Self::Acknowledgement
+            | Self::Room
+            | Self::Nothing => None,
+        }
+    }
+}
+
+impl Machine {
+    /// What keeps the frontier of a partition; `None` if it is not owned. It walks over all records and operations.
+    #[must_use]
+    pub fn frontier(&self, partition: &TopicPartition) -> Option<FrontierView> {
+        let epoch = self.partitions.epoch(partition)?;
+        let frontier = self.partitions.frontier(partition);
+        let lowest = self.partitions.lowest(partition);
+        Some(FrontierView {
+            partition: partition.clone(),
+            epoch,
+            frontier: frontier.map(|(offset, _)| offset),
+            since: lowest.and_then(|(_, since)| since),
+            record: lowest.and_then(|(id, _)| self.record_view(id)),
+        })
+    }
+
+    fn record_view(&self, id: RecordId) -> Option<RecordView> {
+        let record = self.partitions.record(id)?.record();
+        let operation = |id: OperationId| {
+            let entry = self.work.get(id)?;
+            Some(OperationView {
+                route: Arc::clone(&entry.route),
+                kind: entry.operation.kind(),
+                stage: entry.wait().as_str(),
+                lane: self.work.length(entry.lane()),
+                attempts: entry.attempts,
+                keeps: self.keeps(id, entry),
+            })
+        };
+        let operations = self.operations_of(&[id]);
+        Some(RecordView {
+            offset: record.position.offset,
+            record_ms: record.timestamp_ms,
+            letter: self.letter_keeps(id),
+            operations: operations.into_iter().filter_map(operation).collect(),
+        })
+    }
+
+    /// The operations of these records that have not ended.
+    fn operations_of(&self, records: &[RecordId]) -> Vec<OperationId> {
+        self.work.matching(|id, _| {
+            let mut carried = self.partitions.records_of(id);
+            carried.any(|(record, _)| records.contains(&record))
+        })
+    }
+
+    fn letter_keeps(&self, id: RecordId) -> Option<Keeps> {
+        Some(match self.partitions.letter_wait(id)? {
+            LetterWait::UnderWay => Keeps::Acknowledgement,
+            LetterWait::Until(at) => Keeps::Until(at),
+            LetterWait::Held => match self.partitions.letter_topic(id) {
+                Some(to) => Keeps::Held(HeldBy::Hold(to.cause())),
+                None => Keeps::Nothing,
+            },
+            LetterWait::Nothing => Keeps::Nothing,
+        })
+    }
+
+    /// What keeps an operation; whoever stands behind another one in its lane is kept with it.
+    fn keeps(&self, id: OperationId, entry: &Entry) -> Keeps {
+        if !self.work.is_placed(id) {
+            return Keeps::Nothing;
+        }
+        if let Some(by) = self.held_by(id, entry).filter(|by| *by != HeldBy::Parked) {
+            return Keeps::Held(by);
+        }
+        match entry.wait() {
+            Wait::Turn => match self.work.stands_behind(id) {
+                Some(before) => match self.work.get(before) {
+                    Some(entry) if entry.wait() != Wait::Turn => self.keeps(before, entry),
+                    Some(_) if self.work.is_placed(before) => Keeps::Permit,
+                    Some(_) | None => Keeps::Nothing,
+                },
+                None => Keeps::Permit,
+            },
+            Wait::Customer => {
+                let customer = entry.operation.customer().map(|one| one.first());
+                let waits = customer.and_then(|customer| self.customers.waits(customer, id));
+                waits.map_or(Keeps::Nothing, Keeps::Customer)
+            }
+            Wait::Track | Wait::Write | Wait::Look => Keeps::Permit,
+            Wait::Forced if self.decides(id) => Keeps::Answer,
+            Wait::Forced if self.work.is_forced(id) => Keeps::Permit,
+            Wait::Room => Keeps::Room,
+            Wait::Time(at) => Keeps::Until(at),
+            Wait::Inherited => match &entry.operation {
+                Operation::KObject(object) => {
+                    let hash = object_hash(&object.klass, &object.external_id);
+                    let waits = self.memory.inheritance.is_waiting(hash, id);
+                    if waits {
+                        Keeps::Job(None)
+                    } else {
+                        Keeps::Nothing
+                    }
+                }
+                Operation::Identify(_) | Operation::Track(_) => Keeps::Nothing,
+            },
+            Wait::Journal if self.memory.journal.carries(id) => Keeps::Acknowledgement,
+            Wait::Answer if self.sending.carries(id) => Keeps::Answer,
+            Wait::Job(job) if self.jobs.carries(job, id) => Keeps::Job(self.jobs.next_read(job)),
+            Wait::Forced | Wait::Journal | Wait::Answer | Wait::Job(_) => Keeps::Nothing,
+        }
+    }
+
+    /// Whether a request that is under way, or journalled, decides about a suspect.
+    fn decides(&self, id: OperationId) -> bool {
+        self.sending.carries(id) || self.memory.journal.carries(id)
+    }
+
+    /// Looks into frontiers that have stood for long: each has to have a cause. Audits I10.
+    pub(in crate::machine) fn look_at_frontiers(&mut self, now: Instant) {
+        if !self.partitions.watch_frontiers(now) {
+            return;
+        }
+        let records = self.partitions.standing_for(now, LONG);
+        if records.is_empty() {
+            return;
+        }
+        let mut kept = true;
+        for id in &records {
+            kept &= self.letter_keeps(*id) != Some(Keeps::Nothing);
+        }
+        let operations = self.operations_of(&records);
+        for id in &operations {
+            let entry = self.work.get(*id);
+            kept &= entry.is_none_or(|entry| self.keeps(*id, entry) != Keeps::Nothing);
+        }
+        let carried = |record: &RecordId| {
+            let mut all = operations.iter();
+            let ended = self.partitions.letter_wait(*record).is_some();
+            ended
+                || all.any(|id| {
+                    self.partitions
+                        .records_of(*id)
+                        .any(|(one, _)| one == *record)
+                })
+        };
+        kept &= records.iter().all(carried);
+        self.turn.check(Invariant::I10, kept);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ingest_model::operation::{CustomerKey, CustomerRef, MissingCustomer, Planned, Track};
+    use ingest_model::outcome::Verdict;
+    use ingest_model::record::{Partition, Position, Record, Topic};
+    use serde_json::Map;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::machine::{MachineSettings, TopicSettings};
+    use crate::port::{Effect, Input};
+
+    const PARTITION: i32 = 3;
+
+    fn partition() -> TopicPartition {
+        TopicPartition::new("shop.events", PARTITION)
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test needs some instant to start from"
+    )]
+    fn start() -> Instant {
+        Instant::now()
+    }
+
+    /// A machine with one event, which waits for a permit that a quota of one request a minute does not give at once.
+    fn waiting(now: Instant) -> Machine {
+        let mut settings = MachineSettings::new(1, 1.0, 0, 1.0).unwrap();
+        let topic = TopicSettings {
+            weight: 1.0,
+            keyed: false,
+        };
+        settings.topics.insert(Topic::new("shop.events"), topic);
+        let mut machine = Machine::new(settings, now);
+        let topology = vec![(Topic::new("shop.events"), 1)];
+        machine.step(now, Input::Topology(topology));
+        let assigned = Input::Assigned {
+            partition: partition(),
+            epoch: Epoch(1),
+            committed: None,
+        };
+        machine.step(now, assigned);
+        for offset in 0..2_i64 {
+            let keys = vec![CustomerKey::ExternalId(Arc::from(format!("c{offset}")))];
+            let customer = CustomerRef::new(keys, MissingCustomer::Create).unwrap();
+            let event_key = Uuid::from_u128(u128::from(7 + offset.unsigned_abs()));
+            let track = Operation::Track(Track {
+                customer,
+                name: Arc::from("Cart-Left"),
+                session_id: None,
+                tracking_id: None,
+                meta: Arc::new(Map::new()),
+                event_key,
+            });
+            let planned = Planned {
+                route: Arc::from("carts"),
+                event_key,
+                operation: track,
+            };
+            machine.step(now, record(offset, Verdict::Emit(vec![planned])));
+        }
+        machine
+    }
+
+    fn record(offset: i64, verdict: Verdict) -> Input {
+        Input::Record {
+            record: Record {
+                position: Position {
+                    partition: TopicPartition {
+                        topic: Topic::new("shop.events"),
+                        partition: Partition(PARTITION),
+                    },
+                    offset: Offset(offset),
+                },
+                key: None,
+                value: None,
+                headers: Vec::new(),
+                timestamp_ms: Some(1_790_000_000_000),
+            },
+            epoch: Epoch(1),
+            event_ms: None,
+            verdict,
+            dropped: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_record_at_the_frontier_and_what_keeps_it_can_be_asked_for() {
+        let now = start();
+        let mut machine = waiting(now);
+        let later = now + Duration::from_secs(7);
+        machine.step(later, Input::Wake);
+        let view = machine.frontier(&partition()).unwrap();
+        assert_eq!(view.frontier, Some(Offset(0)));
+        assert_eq!(view.since, Some(later), "that was when it was looked at");
+        let record = view.record.unwrap();
+        assert_eq!(record.offset, Offset(0));
+        let operation = record.operations.first().unwrap();
+        assert_eq!((operation.kind, operation.stage), ("track", "under_way"));
+        assert_eq!((operation.lane, operation.attempts), (1, 1));
+        assert_eq!(operation.keeps, Keeps::Answer);
+        assert!(machine.frontier(&TopicPartition::new("other", 0)).is_none());
+    }
+
+    #[test]
+    fn a_frontier_that_waits_for_an_answer_is_no_stall() {
+        let now = start();
+        let mut machine = waiting(now);
+        for minutes in 1..60 {
+            let at = now + Duration::from_secs(60 * minutes);
+            let effects = machine.step(at, Input::Wake);
+            let broken = |one: &Effect| format!("{one:?}").contains("Broken");
+            assert!(!effects.iter().any(broken), "after {minutes} minutes");
+        }
+    }
+
+    /// The head of a lane is looked at, and its place forgotten: nothing would ever lead it on.
+    #[test]
+    #[should_panic(expected = "invariant I10 is broken")]
+    fn an_operation_that_nothing_leads_on_is_a_broken_invariant() {
+        let now = start();
+        let mut machine = waiting(now);
+        let under_way = machine
+            .work
+            .matching(|_, entry| entry.wait() == Wait::Answer);
+        machine.work.put_back(under_way[0]);
+        assert_eq!(
+            machine.work.next_head(),
+            Some(under_way[0]),
+            "taken, and dropped"
+        );
+        for seconds in [10, 80, 90] {
+            machine.step(now + Duration::from_secs(seconds), Input::Wake);
+        }
+    }
+}

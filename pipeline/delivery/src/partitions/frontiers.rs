@@ -1,0 +1,102 @@
+//! Frontiers that stand: since when, and which record keeps each.
+
+use std::time::{Duration, Instant};
+
+use ingest_model::record::{Offset, TopicPartition};
+
+use super::Partitions;
+use super::record::RecordState;
+use crate::hold::LetterTopic;
+use crate::port::RecordId;
+
+/// Frontiers are looked at this often.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// A frontier, and since when it stands there.
+#[derive(Debug, Default)]
+pub(super) struct Standing {
+    at: Option<(Offset, Instant)>,
+}
+
+/// What keeps the letter of a record whose operations have ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LetterWait {
+    /// The broker has not acknowledged it.
+    UnderWay,
+    /// It is sent, or sent again, at that time.
+    Until(Instant),
+    /// The hold of its topic, or of the topic that it goes to.
+    Held,
+    /// Nothing.
+    Nothing,
+}
+
+impl Partitions {
+    /// Notes where frontiers stand, if it is time for that. `false` if it is not.
+    pub(crate) fn watch_frontiers(&mut self, now: Instant) -> bool {
+        if self.frontiers_at.is_some_and(|at| now < at + PAUSE) {
+            return false;
+        }
+        self.frontiers_at = Some(now);
+        for assignment in self.assignments.values_mut() {
+            let open = assignment.ledger.open() > 0;
+            let frontier = assignment.ledger.frontier().filter(|_| open);
+            let known = assignment.standing.at;
+            if known.map(|(offset, _)| offset) != frontier {
+                assignment.standing.at = frontier.map(|offset| (offset, now));
+            }
+        }
+        true
+    }
+
+    /// The lowest open records of partitions whose frontiers have stood for that long when they were looked at last.
+    pub(crate) fn standing_for(&self, now: Instant, long: Duration) -> Vec<RecordId> {
+        let stands = |partition: &TopicPartition| {
+            let (offset, since) = self.assignments.get(partition)?.standing.at?;
+            (now >= since + long).then_some(offset)
+        };
+        if !self.assignments.keys().any(|one| stands(one).is_some()) {
+            return Vec::new();
+        }
+        self.records.keys_where(|id, state| {
+            let position = &state.record.position;
+            stands(&position.partition) == Some(position.offset) && !self.is_of_former_life(*id)
+        })
+    }
+
+    /// The lowest open record of a partition, and since when the frontier is known to stand there.
+    pub(crate) fn lowest(&self, partition: &TopicPartition) -> Option<(RecordId, Option<Instant>)> {
+        let assignment = self.assignments.get(partition)?;
+        let frontier = assignment.ledger.frontier()?;
+        let found = self.records.keys_where(|id, state| {
+            let position = &state.record.position;
+            position.offset == frontier
+                && position.partition == *partition
+                && !self.is_of_former_life(*id)
+        });
+        let since = assignment
+            .standing
+            .at
+            .filter(|(offset, _)| *offset == frontier);
+        Some((*found.first()?, since.map(|(_, since)| since)))
+    }
+
+    /// What keeps the letter of a record; `None` while operations of it are open.
+    pub(crate) fn letter_wait(&self, id: RecordId) -> Option<LetterWait> {
+        let state = self.records.get(&id).filter(|state| state.open == 0)?;
+        Some(if state.letter.is_some() && state.letter_at.is_none() {
+            LetterWait::UnderWay
+        } else if let Some(at) = state.letter_at {
+            LetterWait::Until(at)
+        } else if self.letter_held_by(id, state).is_some() {
+            LetterWait::Held
+        } else {
+            LetterWait::Nothing
+        })
+    }
+
+    /// To which topic the letter of a record goes, if it needs one.
+    pub(crate) fn letter_topic(&self, id: RecordId) -> Option<LetterTopic> {
+        self.records.get(&id).and_then(RecordState::letter_topic)
+    }
+}
