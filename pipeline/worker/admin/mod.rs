@@ -6,12 +6,14 @@
 //! | `GET /ready` | 200 when records are taken and sent, else 503 with the causes |
 //! | `GET /metrics` | Prometheus text |
 //! | `GET /status` | the [`StatusReport`] as JSON, or as a page for a browser |
+//! | `GET /status/partitions/{topic}/{partition}` | what holds the frontier of one partition |
 //! | `PUT /log-level` | body `debug`, or `info,rdkafka=warn`: what is logged from now on |
 //! | `POST /holds/{id}/release` | ends a hold; 404 for one that is not there |
 //!
 //! It shows what it is given and owns nothing. Everything is bounded: connections, header and body sizes, and the time a
 //! request may take, so that a forgotten client cannot cost the worker anything.
 
+pub mod frontier;
 mod holds;
 mod page;
 mod server;
@@ -25,12 +27,15 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::{get, post, put};
+use ingest_model::record::TopicPartition;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use self::frontier::FrontierStatus;
 pub use self::status::StatusReport;
+use crate::clock::Clock;
 use crate::observe::metrics::Metrics;
 use crate::observe::telemetry::LevelHandle;
 use crate::pump::Command;
@@ -117,6 +122,7 @@ pub fn router(state: AdminState) -> Router {
         .route("/ready", get(ready))
         .route("/metrics", get(metrics))
         .route("/status", get(show_status))
+        .route("/status/partitions/{topic}/{partition}", get(show_frontier))
         .route("/log-level", put(log_level))
         .route("/holds/{id}/release", post(release))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -180,21 +186,50 @@ async fn release(State(state): State<AdminState>, Path(id): Path<String>) -> Res
         return problem_response(StatusCode::NOT_FOUND, "no such hold");
     };
     let (found, answer) = oneshot::channel();
+    match ask(&state, Command::ReleaseHold { id, found }, answer).await {
+        Ok(true) => Json(json!({ "released": id })).into_response(),
+        Ok(false) => problem_response(StatusCode::NOT_FOUND, "no such hold"),
+        Err(response) => *response,
+    }
+}
+
+async fn show_frontier(
+    State(state): State<AdminState>,
+    Path((topic, number)): Path<(String, String)>,
+) -> Response {
+    let Ok(number) = number.parse::<i32>() else {
+        return problem_response(StatusCode::NOT_FOUND, "a partition is a number");
+    };
+    let partition = TopicPartition::new(topic.as_str(), number);
+    let (view, answer) = oneshot::channel();
+    match ask(&state, Command::Frontier { partition, view }, answer).await {
+        Ok(Some(view)) => {
+            Json(FrontierStatus::of(&view, Clock.now(), Clock.unix_ms())).into_response()
+        }
+        Ok(None) => problem_response(
+            StatusCode::NOT_FOUND,
+            "this worker does not own that partition; GET /status lists those that it owns",
+        ),
+        Err(response) => *response,
+    }
+}
+
+/// Asks the owner of the state, who may be too busy or gone.
+async fn ask<T>(
+    state: &AdminState,
+    command: Command,
+    answer: oneshot::Receiver<T>,
+) -> Result<T, Box<Response>> {
     let asked = async {
-        state
-            .commands
-            .send(Command::ReleaseHold { id, found })
-            .await
-            .ok()?;
+        state.commands.send(command).await.ok()?;
         answer.await.ok()
     };
     match tokio::time::timeout(COMMAND_TIMEOUT, asked).await {
-        Ok(Some(true)) => Json(json!({ "released": id })).into_response(),
-        Ok(Some(false)) => problem_response(StatusCode::NOT_FOUND, "no such hold"),
-        Ok(None) | Err(_) => problem_response(
+        Ok(Some(answer)) => Ok(answer),
+        Ok(None) | Err(_) => Err(Box::new(problem_response(
             StatusCode::SERVICE_UNAVAILABLE,
             "the worker does not take commands now",
-        ),
+        ))),
     }
 }
 

@@ -1,6 +1,8 @@
 //! The server over a real socket.
 
+use ingest_delivery::machine::{FrontierView, Keeps, OperationView, RecordView};
 use ingest_model::outcome::HoldCause;
+use ingest_model::record::{Epoch, Offset};
 use tokio::sync::watch;
 
 use super::status::{HoldStatus, Phase};
@@ -161,10 +163,9 @@ async fn a_hold_is_released_by_its_owner_or_not_found() {
     let (three, four) = (post("3"), post("4"));
     let owner = async {
         for _ in 0..2 {
-            let Some(Command::ReleaseHold { id, found }) = running.commands.recv().await else {
-                return;
-            };
-            found.send(id == 3).unwrap();
+            if let Some(Command::ReleaseHold { id, found }) = running.commands.recv().await {
+                found.send(id == 3).unwrap();
+            }
         }
     };
     let (three, four, ()) = tokio::join!(three, four, owner);
@@ -173,6 +174,57 @@ async fn a_hold_is_released_by_its_owner_or_not_found() {
         .client
         .post(format!("{}/holds/many/release", running.base));
     assert_eq!(request.send().await.unwrap().status().as_u16(), 404);
+}
+
+#[tokio::test]
+async fn what_holds_a_frontier_is_told_by_the_owner_of_the_state() {
+    let mut running = start().await;
+    let get = |path: &str| {
+        let request = running
+            .client
+            .get(format!("{}/status/partitions/{path}", running.base));
+        async move {
+            let response = request.send().await.unwrap();
+            (response.status().as_u16(), response.text().await.unwrap())
+        }
+    };
+    let (owned, foreign, odd) = (get("shop.events/3"), get("shop.events/4"), get("shop/x"));
+    let owner = async {
+        for _ in 0..2 {
+            if let Some(Command::Frontier { partition, view }) = running.commands.recv().await {
+                let mine = (partition.partition.0 == 3).then(|| FrontierView {
+                    partition,
+                    epoch: Epoch(1),
+                    frontier: Some(Offset(17)),
+                    since: None,
+                    record: Some(RecordView {
+                        offset: Offset(17),
+                        record_ms: None,
+                        letter: None,
+                        operations: vec![OperationView {
+                            route: "carts".into(),
+                            kind: "track",
+                            stage: "ready_track",
+                            lane: 2,
+                            attempts: 1,
+                            keeps: Keeps::Permit,
+                        }],
+                    }),
+                });
+                view.send(mine).unwrap();
+            }
+        }
+    };
+    let (owned, foreign, ()) = tokio::join!(owned, foreign, owner);
+    let told: serde_json::Value = serde_json::from_str(&owned.1).unwrap();
+    assert_eq!(owned.0, 200);
+    assert_eq!(told["record"]["offset"], 17);
+    let operation = &told["record"]["operations"][0];
+    assert_eq!(operation["cause"]["name"], "permit");
+    assert_eq!(operation["lane_length"], 2);
+    assert_eq!(foreign.0, 404);
+    assert!(foreign.1.contains("does not own"), "{}", foreign.1);
+    assert_eq!(odd.await.0, 404);
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ pub mod dead_letters;
 pub mod demo;
 pub mod exit;
 pub mod explain;
+pub mod frontier;
 pub mod init;
 pub mod output;
 pub mod run;
@@ -29,6 +30,7 @@ use self::args::{CheckArgs, ExplainArgs, InitArgs, RunArgs, TestArgs, TryRecords
 use self::dead_letters::DeadLettersArgs;
 use self::demo::DemoArgs;
 use self::exit::{CommandError, CommandExit};
+use self::frontier::FrontierArgs;
 use self::output::Output;
 
 const EXIT_CODES: &str = "Exit codes:\n  0  done, and all is well\n  1  failed at run time\n  2  used \
@@ -61,6 +63,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Run the tests that the mapping files carry.
     Test(TestArgs),
+    /// Say what holds the frontier of a partition of a running worker.
+    Frontier(FrontierArgs),
     /// Look at what was dead-lettered, and send it back when the cause is mended.
     DeadLetters(DeadLettersArgs),
     /// Map records at which a worker may have died; started by the worker itself.
@@ -114,6 +118,7 @@ fn execute(command: Command) -> Result<CommandExit, CommandError> {
         | Command::Check(_)
         | Command::Explain(_)
         | Command::Test(_)
+        | Command::Frontier(_)
         | Command::DeadLetters(_) => {
             let mut out = Output::stdout();
             let exit = print(&command, &mut out)?;
@@ -130,6 +135,7 @@ fn print(command: &Command, out: &mut Output<'_>) -> Result<CommandExit, Command
         Command::Check(args) => check::run(args, out),
         Command::Explain(args) => explain::run(args, out),
         Command::Test(args) => test::run(args, out),
+        Command::Frontier(args) => frontier::run(args, out),
         Command::DeadLetters(args) => dead_letters::run(args, out),
         Command::Run(args) => run::run(args),
         Command::Demo(args) => demo::run(args),

@@ -364,6 +364,11 @@ impl Pump {
                     tracing::debug!("whoever released a hold did not wait for the answer");
                 }
             }
+            Command::Frontier { partition, view } => {
+                if view.send(self.machine.frontier(&partition)).is_err() {
+                    tracing::debug!("whoever asked for a frontier did not wait for the answer");
+                }
+            }
         }
     }
 

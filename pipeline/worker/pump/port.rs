@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
-use ingest_delivery::machine::Snapshot;
+use ingest_delivery::machine::{FrontierView, Snapshot};
 use ingest_kafka::Statistics;
+use ingest_model::record::TopicPartition;
 use tokio::sync::oneshot;
 
 use super::brokers::BrokersView;
@@ -18,6 +19,13 @@ pub enum Command {
         id: u64,
         /// Takes whether there was one.
         found: oneshot::Sender<bool>,
+    },
+    /// Say what holds the frontier of a partition.
+    Frontier {
+        /// Which.
+        partition: TopicPartition,
+        /// Takes it; `None` if the partition is not this worker's.
+        view: oneshot::Sender<Option<FrontierView>>,
     },
 }
 

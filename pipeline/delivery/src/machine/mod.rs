@@ -172,7 +172,7 @@ impl Machine {
                     self.objects.quarantine.release(klass);
                 }
                 (Scope::Letters(to), _) => {
-                    self.partitions.send_waiting_letters(&mut self.turn, *to)
+                    self.partitions.send_waiting_letters(&mut self.turn, *to);
                 }
                 (Scope::Destination | Scope::Family(_) | Scope::State, _) => {}
             }

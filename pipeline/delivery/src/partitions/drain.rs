@@ -54,7 +54,7 @@ impl Partitions {
 
     /// Everything is to be handed back. All that is owned.
     pub(crate) fn revoke_all(&mut self, turn: &Turn) -> Vec<TopicPartition> {
-        self.stopping = Stopping::Stopping;
+        self.stopping = Stopping::Begun;
         let deadline = turn.now + self.settings.drain_timeout;
         for assignment in self.assignments.values_mut() {
             assignment.drain.get_or_insert(Drain {
@@ -137,13 +137,13 @@ impl Partitions {
 
     /// Whether everything is to be handed back.
     pub(crate) fn is_stopping(&self) -> bool {
-        self.stopping != Stopping::Running
+        self.stopping != Stopping::No
     }
 
     /// Says once that everything is handed back.
     pub(crate) fn tell_when_stopped(&mut self, turn: &mut Turn) {
-        if self.stopping == Stopping::Stopping && self.assignments.is_empty() {
-            self.stopping = Stopping::Stopped;
+        if self.stopping == Stopping::Begun && self.assignments.is_empty() {
+            self.stopping = Stopping::Done;
             turn.effect(Effect::Drained);
         }
     }

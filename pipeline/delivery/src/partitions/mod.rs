@@ -87,9 +87,9 @@ pub(crate) struct Partitions {
 /// How far the end of everything is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stopping {
-    Running,
-    Stopping,
-    Stopped,
+    No,
+    Begun,
+    Done,
 }
 
 impl Partitions {
@@ -105,7 +105,7 @@ impl Partitions {
             waits: BTreeMap::new(),
             pauses_changed: false,
             topology: BTreeMap::new(),
-            stopping: Stopping::Running,
+            stopping: Stopping::No,
             frontiers_at: None,
             settings,
         }

@@ -32,7 +32,6 @@ pub(super) struct Groups {
 
 impl Groups {
     /// No operations yet.
-
     pub(super) fn new(patience: Patience) -> Self {
         Self {
             groups: BTreeMap::new(),
@@ -82,7 +81,6 @@ impl Groups {
     }
 
     /// The group that is due and holds the lowest operation, among those that may be sent.
-
     pub(super) fn due(
         &self,
         now: Instant,
@@ -99,7 +97,6 @@ impl Groups {
     }
 
     /// When the next group is due by its patience, after that time.
-
     pub(super) fn next_due(&self, after: Instant, plenty: bool) -> Option<Instant> {
         self.groups
             .values()
@@ -149,13 +146,11 @@ impl Groups {
     }
 
     /// Operations that wait for a request.
-
     pub(super) fn len(&self) -> usize {
         self.ready
     }
 
     /// Requests that could be filled now.
-
     pub(super) fn full(&self) -> usize {
         self.groups
             .values()

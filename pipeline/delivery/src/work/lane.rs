@@ -72,7 +72,6 @@ impl Lanes {
     }
 
     /// The lane of this key, if it holds anything.
-
     pub(super) fn find(&self, key: &LaneKey) -> Option<LaneId> {
         self.index.get(key).copied()
     }
@@ -104,7 +103,6 @@ impl Lanes {
     }
 
     /// The operation that may go now: the first, if none is under way.
-
     pub(super) fn head(&self, lane: LaneId) -> Option<OperationId> {
         let lane = self.lanes.get(&lane)?;
         if lane.active.is_empty() {
@@ -115,19 +113,16 @@ impl Lanes {
     }
 
     /// The operation behind the first.
-
     pub(super) fn second(&self, lane: LaneId) -> Option<OperationId> {
         self.lanes.get(&lane)?.queue.get(1).copied()
     }
 
     /// The operation that was put in last and waits.
-
     pub(super) fn tail(&self, lane: LaneId) -> Option<OperationId> {
         self.lanes.get(&lane)?.queue.back().copied()
     }
 
     /// Whether anything of the lane is under way.
-
     pub(super) fn is_active(&self, lane: LaneId) -> bool {
         self.lanes
             .get(&lane)
@@ -135,7 +130,6 @@ impl Lanes {
     }
 
     /// Whether anything waits in or is under way for the lane of this key.
-
     pub(super) fn is_busy(&self, key: &LaneKey) -> bool {
         self.index.contains_key(key)
     }
@@ -149,7 +143,6 @@ impl Lanes {
     }
 
     /// What of a lane is under way.
-
     pub(super) fn active(&self, lane: LaneId) -> SmallVec<[OperationId; 2]> {
         self.lanes
             .get(&lane)
@@ -202,7 +195,6 @@ impl Lanes {
     }
 
     /// How many lanes hold something.
-
     pub(super) fn len(&self) -> usize {
         self.lanes.len()
     }

@@ -266,9 +266,10 @@ impl Machine {
         let journalled = self.settings.state.is_some();
         // An earlier owner may have written it; here it waits, unwritten, until that is known.
         let heir = history.begun && history.last_write.is_none() && state.attempts == 0;
-        let waits_unwritten = match state.wait() {
-            Wait::Time(_) => heir && arriving.doubted,
-            wait => wait.is_unsaid() && !history.is_doubted(),
+        let waits_unwritten = if let Wait::Time(_) = state.wait() {
+            heir && arriving.doubted
+        } else {
+            state.wait().is_unsaid() && !history.is_doubted()
         };
         let may_merge = waits_unwritten
             && state.partition == *arriving.partition
