@@ -75,7 +75,7 @@ pub fn run(args: &FrontierArgs, out: &mut Output<'_>) -> Result<CommandExit, Com
     let asked = async { tokio::time::timeout(TIMEOUT, ask(&address, args)).await };
     let (status, body) = runtime
         .block_on(asked)
-        .map_err(|_| anyhow!("{address} did not answer within {} s", TIMEOUT.as_secs()))??;
+        .with_context(|| format!("{address} did not answer in time"))??;
     let answer: Value = serde_json::from_slice(&body)
         .with_context(|| format!("{address} answered {status} without JSON: is it a worker?"))?;
     if status == StatusCode::OK {
@@ -96,7 +96,7 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
+        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
     };
     SocketAddr::new(ip, listen.port())
 }
