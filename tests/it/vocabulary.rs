@@ -1,10 +1,8 @@
-//! Rules that decay unless something checks them: layers, boundaries between crates, file sizes, words, and documents
-//! that say what is.
-//!
-//! The table of layers stands once, in `docs/ARCHITECTURE.md`; this file reads it from there.
+//! Rules that decay unless something checks them: boundaries between crates, file sizes, words, and documents that say
+//! what is.
 #![cfg(test)]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use ingest_delivery::invariant::Invariant;
@@ -17,13 +15,43 @@ const OPERATIONS: &str = include_str!("../../docs/operations.md");
 const MAX_LINES: usize = 500;
 
 /// Where a `file::item` of the documents may begin.
-const BASES: [&str; 4] = ["", "pipeline/", "pipeline/core/src/", "pipeline/worker/"];
+const BASES: [&str; 6] = [
+    "",
+    "pipeline/",
+    "pipeline/delivery/src/",
+    "pipeline/mapping/src/",
+    "pipeline/model/src/",
+    "pipeline/worker/",
+];
 
-/// What the core has nothing to do with.
-const OUTSIDE: [&str; 6] = [
+/// Crates of ours with those of ours that each may name.
+const OURS: [(&str, &str); 6] = [
+    ("pipeline/model", ""),
+    ("pipeline/mapping", "ingest-model"),
+    ("pipeline/delivery", "ingest-model"),
+    ("pipeline/kafka", "ingest-model"),
+    ("pipeline/kustomer", "ingest-model"),
+    ("pipeline/simulator", ""),
+];
+
+/// Crates that decide and do nothing else.
+const PURE: [&str; 3] = ["pipeline/model", "pipeline/mapping", "pipeline/delivery"];
+
+/// Dependencies with the only crate below `pipeline/` that names each, whatever for.
+const ALONE: [(&str, &str); 4] = [
+    ("regex-automata", "pipeline/mapping"),
+    ("serde-saphyr", "pipeline/mapping"),
+    ("governor", "pipeline/delivery"),
+    ("rdkafka", "pipeline/kafka"),
+];
+
+/// What the pure crates have nothing to do with. What becomes of a panic they may ask.
+const OUTSIDE: [&str; 8] = [
     "std::fs",
     "std::net",
-    "std::thread",
+    "std::thread::spawn",
+    "std::thread::sleep",
+    "std::thread::Builder",
     "std::process",
     "std::env",
     "SystemTime",
@@ -41,209 +69,57 @@ const NEVER: [(&str, &str, &str); 7] = [
     ("/wo", "rk/", "a path within the repository"),
 ];
 
-// --- the layers of core ---
-
-struct Row {
-    layer: usize,
-    part: String,
-    modules: Vec<String>,
-}
-
-#[test]
-fn the_layers_of_core_are_as_documented() {
-    let rows = rows();
-    let listed: Vec<&String> = rows.iter().flat_map(|row| &row.modules).collect();
-    let unique: BTreeSet<&String> = listed.iter().copied().collect();
-    assert_eq!(listed.len(), unique.len(), "a module stands twice");
-    let uses = uses_in_core();
-    let exist: BTreeSet<&String> = uses.keys().collect();
-    assert_eq!(unique, exist, "docs/ARCHITECTURE.md against core");
-    let mut wrong = Vec::new();
-    for (module, used) in &uses {
-        for (other, place) in used {
-            if let Err(why) = may_use(&rows, module, other) {
-                wrong.push(format!("{place}: {module} uses {other}: {why}"));
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-#[test]
-fn a_wrong_direction_is_noticed() {
-    let rows = rows();
-    assert!(may_use(&rows, "machine", "lane").is_ok());
-    assert!(may_use(&rows, "mapping", "route").is_ok(), "one row");
-    assert!(may_use(&rows, "lane", "machine").is_err(), "a higher layer");
-    assert!(
-        may_use(&rows, "quota", "job").is_err(),
-        "the same layer, another row"
-    );
-    assert!(
-        may_use(&rows, "machine", "decode").is_err(),
-        "the other side of the seam"
-    );
-    assert!(may_use(&rows, "machine", "nowhere").is_err());
-    let found = named_modules(
-        "use crate::lane::{Lanes, LaneId};\n// crate::machine\nlet x = crate::pack::MAX;",
-    );
-    assert_eq!(found, ["lane", "pack"]);
-    assert_eq!(
-        named_modules("use crate::{\n    lane::Lanes,\n    pack::{A, B},\n};"),
-        ["lane", "pack"]
-    );
-}
-
-fn may_use(rows: &[Row], module: &str, other: &str) -> Result<(), String> {
-    let row = |name: &str| {
-        rows.iter()
-            .find(|row| row.modules.iter().any(|m| m == name))
-            .ok_or_else(|| format!("{name} is not in the table"))
-    };
-    let (from, to) = (row(module)?, row(other)?);
-    if std::ptr::eq(from, to) {
-        return Ok(());
-    }
-    if to.layer >= from.layer {
-        return Err(format!("layer {} from layer {}", to.layer, from.layer));
-    }
-    let seen: &[&str] = match from.part.as_str() {
-        "words" => &["words"],
-        "path" => &["words", "path"],
-        "seam" => &["words", "seam"],
-        "delivery" => &["words", "seam", "delivery"],
-        part => return Err(format!("no such part: {part}")),
-    };
-    if seen.contains(&to.part.as_str()) {
-        Ok(())
-    } else {
-        Err(format!("{} does not see {}", from.part, to.part))
-    }
-}
-
-/// The rows of the table under "The layers of core".
-fn rows() -> Vec<Row> {
-    let section = ARCHITECTURE
-        .split("## The layers of core")
-        .nth(1)
-        .expect("the section");
-    let section = section.split("\n## ").next().unwrap_or_default();
-    let rows: Vec<Row> = section
-        .lines()
-        .filter_map(|line| {
-            let cells: Vec<&str> = line.strip_prefix('|')?.split('|').map(str::trim).collect();
-            let layer = cells.first()?.parse().ok()?;
-            let modules = backticked(cells.get(2)?).map(str::to_owned).collect();
-            Some(Row {
-                layer,
-                part: (*cells.get(1)?).to_owned(),
-                modules,
-            })
-        })
-        .collect();
-    assert!(rows.len() > 20, "the table was not found");
-    rows
-}
-
-/// For each module of core, the modules it names, and where it names each first.
-fn uses_in_core() -> BTreeMap<String, BTreeMap<String, String>> {
-    let src = root().join("pipeline/core/src");
-    let mut uses: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
-    for file in files(&src, "rs") {
-        let inside = file.strip_prefix(&src).expect("below src");
-        let first = inside
-            .iter()
-            .next()
-            .and_then(|part| part.to_str())
-            .expect("a name");
-        let module = first.trim_end_matches(".rs");
-        if module == "lib" {
-            continue;
-        }
-        let used = uses.entry(module.to_owned()).or_default();
-        for other in named_modules(&read(&file)) {
-            if other != module {
-                used.entry(other)
-                    .or_insert_with(|| inside.display().to_string());
-            }
-        }
-    }
-    uses
-}
-
-/// Every module that follows `crate::` outside of comments.
-fn named_modules(text: &str) -> Vec<String> {
-    let code: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .collect();
-    let code = code.join("\n");
-    let word = |text: &str| -> String {
-        text.chars()
-            .take_while(|c| c.is_ascii_lowercase() || *c == '_')
-            .collect()
-    };
-    let mut found = Vec::new();
-    for after in code.split("crate::").skip(1) {
-        let Some(group) = after.strip_prefix('{') else {
-            found.push(word(after));
-            continue;
-        };
-        let mut depth = 0_usize;
-        let mut begins = true;
-        for (at, c) in group.char_indices() {
-            match c {
-                '{' => depth += 1,
-                '}' if depth == 0 => break,
-                '}' => depth -= 1,
-                ',' if depth == 0 => begins = true,
-                c if begins && !c.is_whitespace() => {
-                    begins = false;
-                    found.push(word(group.get(at..).unwrap_or_default()));
-                }
-                _ => {}
-            }
-        }
-    }
-    found.retain(|name| !name.is_empty());
-    found
-}
-
 // --- boundaries between crates ---
 
 #[test]
 fn crates_name_only_what_they_may() {
-    let members = "ingest-core ingest-kafka ingest-kustomer kustomer-ingest";
-    for (manifest, section, banned) in [
-        (
-            "pipeline/core",
+    for (folder, ours) in OURS {
+        let wrong = others_of_ours(&manifest(folder), ours);
+        assert!(wrong.is_empty(), "{folder}/Cargo.toml names {wrong:?}");
+    }
+    for folder in PURE {
+        let wrong = named_of(
+            &manifest(folder),
             "",
-            "tokio rdkafka reqwest prometheus tracing ingest-kafka ingest-kustomer kustomer-sim",
-        ),
-        ("pipeline/simulator", "", members),
-        (
-            "pipeline/kafka",
-            "",
-            "reqwest prometheus ingest-kustomer kustomer-sim",
-        ),
-        (
-            "pipeline/kustomer",
-            "",
-            "rdkafka prometheus ingest-kafka kustomer-sim",
-        ),
-        (
-            "pipeline/simulator",
-            "dependencies",
-            "rdkafka reqwest prometheus",
-        ),
-        (".", "dependencies", "rdkafka reqwest"),
-    ] {
-        let names = dependencies(&read(&root().join(manifest).join("Cargo.toml")), section);
-        assert!(!names.is_empty(), "{manifest} names nothing");
-        for name in banned.split(' ') {
-            assert!(!names.contains(name), "{manifest}/Cargo.toml names {name}");
+            "tokio rdkafka reqwest prometheus tracing",
+        );
+        assert!(wrong.is_empty(), "{folder}/Cargo.toml names {wrong:?}");
+    }
+    for (name, owner) in ALONE {
+        for (folder, _) in OURS {
+            let named = !named_of(&manifest(folder), "", name).is_empty();
+            assert_eq!(named, folder == owner, "{folder}/Cargo.toml and {name}");
         }
     }
+    for (folder, section, banned) in [
+        ("pipeline/kafka", "", "reqwest prometheus"),
+        ("pipeline/kustomer", "", "prometheus"),
+        ("pipeline/simulator", "dependencies", "reqwest prometheus"),
+        (".", "dependencies", "rdkafka reqwest governor"),
+    ] {
+        let wrong = named_of(&manifest(folder), section, banned);
+        assert!(wrong.is_empty(), "{folder}/Cargo.toml names {wrong:?}");
+    }
+}
+
+fn manifest(folder: &str) -> String {
+    read(&root().join(folder).join("Cargo.toml"))
+}
+
+/// Crates of ours that a manifest names beside those that it may.
+fn others_of_ours(manifest: &str, may: &str) -> Vec<String> {
+    let mut named = dependencies(manifest, "");
+    let ours = |name: &String| name.starts_with("ingest-") || name.starts_with("kustomer-");
+    named.retain(|name| ours(name) && !may.split(' ').any(|one| one == name));
+    named.into_iter().collect()
+}
+
+/// Which of these a manifest names, in one section of it or in all.
+fn named_of<'n>(manifest: &str, section: &str, names: &'n str) -> Vec<&'n str> {
+    let named = dependencies(manifest, section);
+    assert!(!named.is_empty(), "nothing is named");
+    let found = names.split(' ').filter(|name| named.contains(*name));
+    found.collect()
 }
 
 #[test]
@@ -257,6 +133,12 @@ fn a_forbidden_dependency_is_noticed() {
         dependencies(manifest, "dependencies"),
         BTreeSet::from(normal)
     );
+    assert_eq!(named_of(manifest, "", "axum reqwest"), ["reqwest"]);
+    assert!(named_of(manifest, "dependencies", "axum tokio").is_empty());
+    let sees_two = "[dependencies]\ningest-model.workspace = true\ningest-kafka = { path = \"../kafka\" }\n\
+                    [dev-dependencies.kustomer-sim]\nworkspace = true\n";
+    let wrong = others_of_ours(sees_two, "ingest-model");
+    assert_eq!(wrong, ["ingest-kafka", "kustomer-sim"]);
 }
 
 #[test]
@@ -272,13 +154,27 @@ fn one_module_knows_the_metrics_crate_and_one_the_command_line() {
 }
 
 #[test]
-fn the_core_touches_nothing_outside() {
-    for file in files(&root().join("pipeline/core/src"), "rs") {
-        let text = read(&file);
-        for outside in OUTSIDE {
-            assert!(!text.contains(outside), "{} has {outside}", file.display());
+fn the_pure_crates_touch_nothing_outside() {
+    for folder in PURE {
+        let sources = files(&root().join(folder).join("src"), "rs");
+        assert!(sources.len() > 10, "{folder} was not read");
+        for file in sources {
+            let found = outside(&read(&file));
+            assert!(found.is_empty(), "{} has {found:?}", file.display());
         }
     }
+}
+
+#[test]
+fn what_touches_something_outside_is_noticed() {
+    let text = "let begun = std::time::SystemTime::now();\nstd::thread::sleep(nap);\n";
+    assert_eq!(outside(text), ["std::thread::sleep", "SystemTime"]);
+    assert!(outside("assert!(std::thread::panicking());\n").is_empty());
+}
+
+fn outside(text: &str) -> Vec<&'static str> {
+    let found = OUTSIDE.into_iter().filter(|one| text.contains(one));
+    found.collect()
 }
 
 /// The names in the dependency sections of a manifest; of one section, if it is named.
@@ -322,7 +218,8 @@ fn words_that_mean_something_else_are_not_used() {
     let mut looked_at = sources();
     looked_at.extend(files(&root().join("docs"), "md"));
     looked_at.extend(files(&root().join("schemas"), "yaml"));
-    looked_at.extend(["README.md", "CHANGELOG.md"].map(|name| root().join(name)));
+    let tops = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"];
+    looked_at.extend(tops.map(|name| root().join(name)));
     let mut wrong = Vec::new();
     for file in looked_at {
         let text = read(&file);
@@ -393,6 +290,10 @@ fn documents_name_what_exists() {
     assert!(wrong.is_empty(), "not there:\n{}", wrong.join("\n"));
     assert!(!has_item("machine/mod.rs", "no_such_function"));
     assert!(!has_item("machine/nowhere.rs", "step"));
+    assert!(
+        !has_item("lib.rs", "machine"),
+        "two crates have such a file"
+    );
 }
 
 #[test]
@@ -424,23 +325,24 @@ fn documents() -> Vec<PathBuf> {
     let mut documents = files(&root().join("docs/adr"), "md");
     let more = ["ARCHITECTURE", "operations", "reliability"];
     documents.extend(more.map(|name| root().join(format!("docs/{name}.md"))));
+    documents.push(root().join("CONTRIBUTING.md"));
     documents
 }
 
+/// Whether the path names one file, and that file has the item.
 fn has_item(path: &str, item: &str) -> bool {
     let kinds = ["fn", "struct", "enum", "const", "trait", "mod", "type"];
-    BASES
-        .iter()
-        .map(|base| root().join(base).join(path))
-        .filter(|file| file.is_file())
-        .any(|file| {
-            let text = read(&file);
-            kinds.iter().any(|kind| {
-                text.split(&format!("{kind} {item}"))
-                    .skip(1)
-                    .any(|after| !after.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
-            })
-        })
+    let places = BASES.iter().map(|base| root().join(base).join(path));
+    let found: Vec<PathBuf> = places.filter(|file| file.is_file()).collect();
+    let [file] = found.as_slice() else {
+        return false;
+    };
+    let text = read(file);
+    kinds.iter().any(|kind| {
+        text.split(&format!("{kind} {item}"))
+            .skip(1)
+            .any(|after| !after.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+    })
 }
 
 // --- reading ---

@@ -33,7 +33,8 @@ impl fmt::Display for Circle {
     }
 }
 
-type Module = Vec<String>;
+/// The names from the crate's root on.
+pub(crate) type Module = Vec<String>;
 
 /// The circles of a crate, those of its outermost modules first.
 pub(crate) fn circles(sources: &[Source]) -> Vec<Circle> {
@@ -117,11 +118,20 @@ fn reached<'e>(
     seen
 }
 
-struct Use {
-    from: Module,
-    to: Module,
-    place: String,
-    path: String,
+/// A module that names another.
+pub(crate) struct Use {
+    pub(crate) from: Module,
+    /// Where it is defined.
+    pub(crate) to: Module,
+    /// File and line.
+    pub(crate) place: String,
+    /// As it is written.
+    pub(crate) path: String,
+}
+
+/// Every use of one module by another.
+pub(crate) fn uses(sources: &[Source]) -> Vec<Use> {
+    Tree::new(sources).uses()
 }
 
 struct File {

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod circles;
+mod owners;
 mod rust;
 
 use std::collections::BTreeMap;
@@ -77,22 +78,26 @@ fn sources(folder: &Path) -> Vec<Source> {
 
 // --- that it can fail ---
 
-/// The circles of made-up files.
-fn found(files: &[(&str, &str)]) -> Vec<Vec<String>> {
-    let sources: Vec<Source> = files
+fn made_up(files: &[(&str, &str)]) -> Vec<Source> {
+    files
         .iter()
         .map(|(file, text)| Source {
             file: (*file).to_owned(),
             text: (*text).to_owned(),
         })
-        .collect();
+        .collect()
+}
+
+/// The circles of made-up files.
+fn found(files: &[(&str, &str)]) -> Vec<Vec<String>> {
+    let sources = made_up(files);
     let found = circles(&sources).into_iter();
     found.map(|circle| circle.modules).collect()
 }
 
 #[test]
 fn two_files_that_import_from_each_other_are_noticed_with_their_lines() {
-    let sources = [
+    let sources = made_up(&[
         (
             "kettle.rs",
             "use crate::stove::Flame;\npub struct Kettle;\n",
@@ -102,11 +107,7 @@ fn two_files_that_import_from_each_other_are_noticed_with_their_lines() {
             "pub struct Flame;\n\nfn boil(kettle: &crate::kettle::Kettle) {}\n",
         ),
         ("table.rs", "use crate::kettle::Kettle;\n"),
-    ]
-    .map(|(file, text)| Source {
-        file: file.to_owned(),
-        text: text.to_owned(),
-    });
+    ]);
     let [only] = circles(&sources).try_into().expect("one circle");
     assert_eq!(only.modules, ["kettle", "stove"]);
     let told = only.to_string();

@@ -1,0 +1,265 @@
+//! The owners of delivery: who may name whom, what stays with its owner, and how much the machine between them holds.
+
+use std::collections::BTreeSet;
+
+use super::circles::{Source, Use, uses};
+use super::rust::{named, tokens, without_tests};
+use super::{made_up, sources};
+use crate::vocabulary::{read, root};
+
+const DELIVERY: &str = "pipeline/delivery/src";
+
+/// Folders that own state.
+const OWNERS: [&str; 8] = [
+    "customers",
+    "health",
+    "jobs",
+    "memory",
+    "objects",
+    "partitions",
+    "sending",
+    "work",
+];
+
+/// What every owner may use.
+const COMMON: [&str; 8] = [
+    "charge",
+    "fact",
+    "generations",
+    "hold",
+    "invariant",
+    "port",
+    "retry",
+    "turn",
+];
+
+/// What goes into the machine, and what is told of it, names the text beside a commit.
+const NAME_THE_TEXT: [&str; 2] = ["fact", "port"];
+
+/// What stands between the owners.
+const MACHINE: &str = "machine";
+
+/// The most fields of the machine.
+const FIELDS: usize = 12;
+
+/// The most lines below `machine/`, tests left out. It shrinks when a decision finds its owner; it does not grow.
+const LINES: usize = 5_600;
+
+// --- who may name whom ---
+
+#[test]
+fn owners_know_the_model_and_themselves() {
+    let sources = delivery();
+    let wrong = strangers(&sources);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let below: BTreeSet<&str> = sources
+        .iter()
+        .filter_map(|source| Some(source.file.split_once('/')?.0))
+        .collect();
+    let known: BTreeSet<&str> = OWNERS.into_iter().chain([MACHINE]).collect();
+    assert_eq!(below, known, "the folders of {DELIVERY}");
+    let page = read(&root().join("docs/ARCHITECTURE.md"));
+    for owner in OWNERS {
+        let rows = page.matches(&format!("\n| `{owner}/` | ")).count();
+        assert_eq!(rows, 1, "docs/ARCHITECTURE.md: rows of {owner}/");
+    }
+}
+
+#[test]
+fn an_owner_that_knows_another_is_noticed() {
+    let files = [
+        (
+            "work/mod.rs",
+            "use crate::port::Effect;\nuse super::partitions::Receipt;\n",
+        ),
+        (
+            "work/lane.rs",
+            "use super::Work;\nfn x(a: crate::jobs::Job) {}\n",
+        ),
+        ("partitions/mod.rs", "use crate::turn::Turn;\n"),
+        ("partitions/commit_metadata.rs", ""),
+        ("jobs/mod.rs", "use ingest_model::batch::JobId;\n"),
+        (
+            "fact.rs",
+            "use crate::partitions::commit_metadata::Ignored;\n",
+        ),
+        (
+            "turn.rs",
+            "use crate::partitions::commit_metadata::Ignored;\n",
+        ),
+        ("port.rs", "use crate::partitions::Receipt;\n"),
+        ("machine/mod.rs", "use crate::{jobs::Jobs, work::Work};\n"),
+        ("shelf.rs", "use crate::port::Effect;\n"),
+    ];
+    let told = [
+        "port.rs:1: crate::partitions::Receipt",
+        "shelf.rs:1: crate::port::Effect",
+        "turn.rs:1: crate::partitions::commit_metadata::Ignored",
+        "work/lane.rs:2: crate::jobs::Job",
+        "work/mod.rs:2: super::partitions::Receipt",
+    ];
+    assert_eq!(strangers(&made_up(&files)), told);
+}
+
+/// Every use of a module by one that may not know it.
+fn strangers(sources: &[Source]) -> Vec<String> {
+    let wrong = uses(sources)
+        .into_iter()
+        .filter(|one| !may_name(&one.from, &one.to));
+    let mut told: Vec<String> = wrong
+        .map(|Use { place, path, .. }| format!("{place}: {path}"))
+        .collect();
+    told.sort();
+    told
+}
+
+fn may_name(from: &[String], to: &[String]) -> bool {
+    let top = |module: &[String]| module.first().cloned().unwrap_or_default();
+    let (user, used) = (top(from), top(to));
+    let (user, used) = (user.as_str(), used.as_str());
+    if user == used || user == MACHINE || user.is_empty() {
+        return true;
+    }
+    let known = OWNERS.contains(&user) || COMMON.contains(&user);
+    let text = to.iter().take(2).eq(["partitions", "commit_metadata"]);
+    (known && COMMON.contains(&used)) || (text && NAME_THE_TEXT.contains(&user))
+}
+
+// --- what stays with its owner ---
+
+#[test]
+fn an_operations_place_is_known_to_work_alone() {
+    // Customers that are waited for have stages of their own, and no way to the operations'.
+    let elsewhere = except(delivery(), &["work", "customers"]);
+    assert_eq!(who_names(&elsewhere, "Stage"), [""; 0]);
+}
+
+#[test]
+fn receipts_and_offsets_end_in_partitions_alone() {
+    let elsewhere = except(delivery(), &["partitions"]);
+    for text in [".settle(", "Receipt::new(", "Receipt {"] {
+        assert_eq!(who_has(&elsewhere, text), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn nothing_in_delivery_names_a_hash_map_of_std() {
+    for name in ["HashMap", "HashSet"] {
+        assert_eq!(who_names(&delivery(), name), [""; 0], "{name}");
+    }
+}
+
+#[test]
+fn what_an_owner_keeps_to_itself_is_noticed_elsewhere() {
+    let files = [
+        ("work/stage.rs", "pub enum Stage {}\n"),
+        ("work.rs", "use self::stage::Stage;\n"),
+        (
+            "machine/mod.rs",
+            "use crate::work::{Entry, Stage as Place};\n",
+        ),
+        ("jobs/mod.rs", "fn x(at: work::Stage) {}\n// Stage\n"),
+        ("health/mod.rs", "// Stage\nconst X: &str = \"Stage\";\n"),
+        (
+            "memory/mod.rs",
+            "fn x() { ledger.settle(offset); Receipt { record }; }\n",
+        ),
+    ];
+    let elsewhere = except(made_up(&files), &["work"]);
+    let found = ["machine/mod.rs", "jobs/mod.rs"];
+    assert_eq!(who_names(&elsewhere, "Stage"), found);
+    assert_eq!(who_has(&elsewhere, ".settle("), ["memory/mod.rs"]);
+    assert_eq!(who_has(&elsewhere, "Receipt {"), ["memory/mod.rs"]);
+}
+
+/// All sources but those of some modules of the first level.
+fn except(sources: Vec<Source>, modules: &[&str]) -> Vec<Source> {
+    let is_of = |source: &Source| {
+        let top = source.file.split(['/', '.']).next().unwrap_or_default();
+        modules.contains(&top)
+    };
+    let left = sources.into_iter().filter(|source| !is_of(source));
+    left.collect()
+}
+
+/// Files whose code has this word.
+fn who_names(sources: &[Source], word: &str) -> Vec<String> {
+    let has = |source: &&Source| {
+        let (paths, words) = named(&without_tests(&tokens(&source.text)).0);
+        let mut segments = paths.iter().flat_map(|one| &one.path);
+        words.contains(word) || segments.any(|segment| segment == word)
+    };
+    let found = sources.iter().filter(has);
+    found.map(|source| source.file.clone()).collect()
+}
+
+/// Files that have this text.
+fn who_has(sources: &[Source], text: &str) -> Vec<String> {
+    let found = sources.iter().filter(|source| source.text.contains(text));
+    found.map(|source| source.file.clone()).collect()
+}
+
+// --- what stands between the owners ---
+
+#[test]
+fn the_machine_does_not_grow() {
+    let sources = delivery();
+    let head = sources.iter().find(|one| one.file == "machine/mod.rs");
+    let fields = fields(&head.expect("machine/mod.rs").text, "Machine");
+    assert!(!fields.is_empty(), "the machine was not found");
+    assert!(fields.len() <= FIELDS, "over {FIELDS}: {fields:?}");
+    let lines = lines_below(&sources, MACHINE);
+    assert!(lines > 1_000, "the machine was not read");
+    assert!(lines <= LINES, "{lines} lines: over {LINES}");
+}
+
+#[test]
+fn a_field_and_a_line_more_are_noticed() {
+    let text = "/// All.\npub struct Kitchen {\n    /// Hot: mind it.\n    stove: Stove,\n    #[expect(dead_code)]\n    \
+                pub(crate) sinks: Vec<Sink>,\n}\npub struct Other { x: u8 }\n";
+    assert_eq!(fields(text, "Kitchen"), ["stove", "pub(crate) sinks"]);
+    let files = [
+        ("machine/mod.rs", "//! One.\nmod a;\n\nfn b() {}\n"),
+        (
+            "machine/a.rs",
+            "fn c() {}\n\n#[cfg(test)]\nmod tests {\n    fn d() {}\n}\n",
+        ),
+        ("machine/a/tests.rs", "fn e() {}\n"),
+        ("work/mod.rs", "fn f() {}\n"),
+    ];
+    assert_eq!(lines_below(&made_up(&files), MACHINE), 5);
+}
+
+/// The fields of a struct.
+fn fields<'t>(text: &'t str, name: &str) -> Vec<&'t str> {
+    let head = format!("struct {name} {{\n");
+    let body = text.split(head.as_str()).nth(1).unwrap_or_default();
+    let body = body.split("\n}").next().unwrap_or_default();
+    body.lines()
+        .map(str::trim)
+        .filter(|line| !line.starts_with("//") && !line.starts_with('#'))
+        .filter_map(|line| Some(line.split_once(": ")?.0))
+        .collect()
+}
+
+/// Lines below a folder, without those of tests.
+fn lines_below(sources: &[Source], folder: &str) -> usize {
+    let is_there = |source: &&Source| {
+        let of_tests = source.file.ends_with("/tests.rs") || source.file.contains("/tests/");
+        source.file.starts_with(&format!("{folder}/")) && !of_tests
+    };
+    let count = |source: &Source| {
+        let tests = "\n#[cfg(test)]\nmod tests {";
+        let code = source.text.split(tests).next().unwrap_or_default();
+        code.lines().count()
+    };
+    sources.iter().filter(is_there).map(count).sum()
+}
+
+// --- reading ---
+
+fn delivery() -> Vec<Source> {
+    let sources = sources(&root().join(DELIVERY));
+    assert!(sources.len() > 50, "{DELIVERY} was not read");
+    sources
+}
