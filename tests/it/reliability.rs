@@ -32,7 +32,7 @@ fn every_mutation_is_listed_with_its_rule_and_test() {
         let module = module.rsplit(' ').next().unwrap();
         let name = file.file_stem().unwrap().to_str().unwrap();
         rows.insert(format!(
-            "| `{name}` | {rule} | `core/tests/machine/{module}.rs::{test}` |"
+            "| `{name}` | {rule} | `delivery/tests/machine/{module}.rs::{test}` |"
         ));
     }
     assert!(rows.len() >= 6, "{rows:?}");

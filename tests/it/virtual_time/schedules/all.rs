@@ -143,7 +143,7 @@ fn schedules_lose_nothing_and_keep_order() {
                 "no schedule saw {outcome:?}"
             );
         }
-        // No route diverts here, and letters fail for moments only: `pipeline/core/tests/machine/letters.rs` plays these two.
+        // No route diverts here, and letters fail for moments only: `pipeline/delivery/tests/machine/letters.rs` plays these two.
         let played = |cause: &&HoldCause| {
             !matches!(cause, HoldCause::DeadLetterTopic | HoldCause::HoldTopic)
         };
