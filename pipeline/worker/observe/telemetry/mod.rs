@@ -25,9 +25,11 @@ pub use self::redact::redact;
 /// Our own crates: only they may log at `trace`.
 const OURS: &[&str] = &[
     "kustomer_ingest",
-    "ingest_core",
+    "ingest_delivery",
     "ingest_kafka",
     "ingest_kustomer",
+    "ingest_mapping",
+    "ingest_model",
     "kustomer_sim",
 ];
 
