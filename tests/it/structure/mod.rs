@@ -12,7 +12,16 @@ use std::path::Path;
 use self::circles::{Source, circles};
 use crate::vocabulary::{files, read, root};
 
-/// The crates that are looked at, by the folder of their sources.
+/// The crates without circles, by the folder of their sources.
+const WITHOUT_CIRCLES: [&str; 5] = [
+    "pipeline/model/src",
+    "pipeline/worker",
+    "pipeline/kafka/src",
+    "pipeline/kustomer/src",
+    "pipeline/simulator/src",
+];
+
+/// Those whose folders are counted.
 const CRATES: [&str; 4] = [
     "pipeline/worker",
     "pipeline/kafka/src",
@@ -26,7 +35,7 @@ const MAX_ENTRIES: usize = 12;
 #[test]
 fn no_modules_import_from_each_other() {
     let mut wrong = Vec::new();
-    for folder in CRATES {
+    for folder in WITHOUT_CIRCLES {
         let sources = sources(&root().join(folder));
         assert!(sources.len() > 10, "{folder} was not read");
         let found = circles(&sources);

@@ -20,7 +20,6 @@ pub mod reduce;
 mod tests;
 pub mod writer;
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -169,39 +168,6 @@ impl OwnerId {
     pub fn intent(self, number: u64) -> Entity {
         let name = format!("intent\0{:032x}\0{number}", self.0);
         Entity::Intent(Uuid::new_v5(&NAMES, name.as_bytes()).as_u128())
-    }
-}
-
-impl Entry {
-    /// The state that an object was in.
-    fn version(&self) -> Option<&Version> {
-        match &self.content {
-            Content::Object(object) => object.version.as_ref(),
-            Content::Customer(_) | Content::Event | Content::Identity(_) | Content::Intent(_) => {
-                None
-            }
-        }
-    }
-
-    /// Whether this entry holds rather than the other of the same entity: it comes from a later record, or is a newer state
-    /// of the same one. What is left is decided by the content, so that everybody decides alike.
-    #[must_use]
-    pub fn outranks(&self, other: &Self) -> bool {
-        if self.at != other.at {
-            return self.at > other.at;
-        }
-        if let (Some(ours), Some(theirs)) = (self.version(), other.version())
-            && let Some(order @ (Ordering::Less | Ordering::Greater)) = ours.compare(theirs)
-        {
-            return order.is_gt();
-        }
-        let known = |entry: &Self| match &entry.content {
-            Content::Intent(intent) => intent.job.is_some(),
-            Content::Customer(_) | Content::Object(_) | Content::Event | Content::Identity(_) => {
-                true
-            }
-        };
-        (known(self), format::encode_value(self)) > (known(other), format::encode_value(other))
     }
 }
 

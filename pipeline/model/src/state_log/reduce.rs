@@ -1,9 +1,11 @@
 //! From the entries of a slice, in the order of the log, to what holds.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use super::format::{HEADER_KEY, decode_key, decode_value};
-use super::{Entity, Entry, EntryKey, OwnerId, SliceId};
+use super::format::{HEADER_KEY, decode_key, decode_value, encode_value};
+use super::{Content, Entity, Entry, EntryKey, OwnerId, SliceId};
+use crate::operation::Version;
 
 /// Takes the records of a state partition one by one and keeps what belongs to one slice.
 #[derive(Debug)]
@@ -102,5 +104,38 @@ impl SliceReader {
             .sort_by_key(|(entity, _, entry)| (entry.at, *entity));
         slice.outranked.sort_unstable();
         slice
+    }
+}
+
+impl Entry {
+    /// The state that an object was in.
+    fn version(&self) -> Option<&Version> {
+        match &self.content {
+            Content::Object(object) => object.version.as_ref(),
+            Content::Customer(_) | Content::Event | Content::Identity(_) | Content::Intent(_) => {
+                None
+            }
+        }
+    }
+
+    /// Whether this entry holds rather than the other of the same entity: it comes from a later record, or is a newer state
+    /// of the same one. What is left is decided by the content, so that everybody decides alike.
+    #[must_use]
+    pub fn outranks(&self, other: &Self) -> bool {
+        if self.at != other.at {
+            return self.at > other.at;
+        }
+        if let (Some(ours), Some(theirs)) = (self.version(), other.version())
+            && let Some(order @ (Ordering::Less | Ordering::Greater)) = ours.compare(theirs)
+        {
+            return order.is_gt();
+        }
+        let known = |entry: &Self| match &entry.content {
+            Content::Intent(intent) => intent.job.is_some(),
+            Content::Customer(_) | Content::Object(_) | Content::Event | Content::Identity(_) => {
+                true
+            }
+        };
+        (known(self), encode_value(self)) > (known(other), encode_value(other))
     }
 }
