@@ -11,8 +11,9 @@
 
 use serde_json::Value;
 
+use super::envelope::{Decoded, Limits};
 use super::mend::mended;
-use super::{Decoded, Limits, tidy, weight};
+use super::{tidy, weight};
 use ingest_model::outcome::Rejection;
 
 /// The bytes of a byte order mark in UTF-8.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::{Decoded, Envelope, Found, finish, first_time, reference_time};
+use super::envelope::{Decoded, Envelope, Found, finish, first_time, reference_time};
 use crate::event::{CustomerHints, Event, Notes};
 use crate::identity;
 use ingest_model::outcome::Rejection;

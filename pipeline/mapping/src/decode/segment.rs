@@ -17,7 +17,9 @@
 
 use serde_json::{Map, Value};
 
-use super::{Decoded, Envelope, Found, finish, first_time, reference_time, says_something};
+use super::envelope::{
+    Decoded, Envelope, Found, finish, first_time, reference_time, says_something,
+};
 use crate::event::{CustomerHints, Event, KeyKind, Notes};
 use crate::identity;
 use ingest_model::outcome::{Rejection, SkipReason};

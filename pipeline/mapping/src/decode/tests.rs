@@ -2,7 +2,8 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::*;
-use crate::event::BadTime;
+use crate::event::{BadTime, CustomerHints, Notes};
+use ingest_model::outcome::Rejection;
 use ingest_model::record::{Header, Offset, Position, TopicPartition};
 
 fn record(value: Option<&[u8]>) -> Record {

@@ -123,15 +123,6 @@ fn hinted_keys(hints: &CustomerHints) -> Vec<CustomerKey> {
     keys
 }
 
-/// Bytes that the customer's keys take in a body.
-pub(super) fn key_bytes(customer: &CustomerRef) -> usize {
-    customer
-        .keys()
-        .iter()
-        .map(|key| key.value().len() + 20)
-        .sum()
-}
-
 fn described(rules: &KeyRules) -> String {
     let all = [
         ("id", &rules.id),

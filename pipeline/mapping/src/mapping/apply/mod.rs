@@ -12,7 +12,6 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use self::customer::key_bytes;
 use self::drops::Drops;
 use self::failure::{
     Failure, Made, evaluation, missing, no_customer, no_title, refused, wrong_type,
@@ -329,4 +328,13 @@ fn version_of(value: &Value, expr: &Expr) -> Made<Option<Version>> {
         ));
     }
     Ok((!text.is_empty()).then(|| Version::new(&text)))
+}
+
+/// Bytes that the customer's keys take in a body.
+fn key_bytes(customer: &CustomerRef) -> usize {
+    customer
+        .keys()
+        .iter()
+        .map(|key| key.value().len() + 20)
+        .sum()
 }
