@@ -6,6 +6,7 @@
 //! be seen: no clock, no environment, no files, no further inputs. So an expression gives the same for the same record
 //! always, and what is counted (`meter`) sees to it that it ends, and that it takes neither the memory nor the stack.
 
+mod fault;
 mod hint;
 mod jq;
 mod meter;
@@ -15,7 +16,8 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-pub use scope::Scope;
+pub use self::fault::{Failed, Refused};
+pub use self::scope::Scope;
 
 /// A compiled expression.
 #[derive(Debug)]
@@ -33,49 +35,6 @@ pub struct Expr {
 enum Code {
     Literal(Value),
     Jq(Box<jq::Program>),
-}
-
-/// Why an expression cannot be compiled.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
-    /// What is wrong.
-    pub problem: String,
-    /// The way out, where one is known.
-    pub help: Option<String>,
-}
-
-/// Why an expression gave no value. It never shows the data.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failed {
-    /// What happened.
-    pub what: &'static str,
-    /// It used up what one record may use, so that nothing more is evaluated for that record.
-    pub exhausted: bool,
-}
-
-impl Refused {
-    pub(crate) fn new(problem: impl Into<String>) -> Self {
-        Self {
-            problem: problem.into(),
-            help: None,
-        }
-    }
-}
-
-impl Failed {
-    pub(crate) fn new(what: &'static str) -> Self {
-        Self {
-            what,
-            exhausted: false,
-        }
-    }
-
-    pub(crate) fn limit(what: &'static str) -> Self {
-        Self {
-            what,
-            exhausted: true,
-        }
-    }
 }
 
 impl Expr {

@@ -1,0 +1,44 @@
+//! What goes wrong with an expression: when it is compiled, and when it is evaluated.
+
+/// Why an expression cannot be compiled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// What is wrong.
+    pub problem: String,
+    /// The way out, where one is known.
+    pub help: Option<String>,
+}
+
+/// Why an expression gave no value. It never shows the data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// What happened.
+    pub what: &'static str,
+    /// It used up what one record may use, so that nothing more is evaluated for that record.
+    pub exhausted: bool,
+}
+
+impl Refused {
+    pub(crate) fn new(problem: impl Into<String>) -> Self {
+        Self {
+            problem: problem.into(),
+            help: None,
+        }
+    }
+}
+
+impl Failed {
+    pub(crate) fn new(what: &'static str) -> Self {
+        Self {
+            what,
+            exhausted: false,
+        }
+    }
+
+    pub(crate) fn limit(what: &'static str) -> Self {
+        Self {
+            what,
+            exhausted: true,
+        }
+    }
+}
