@@ -16,7 +16,7 @@ pub mod dead_letters;
 pub mod demo;
 pub mod exit;
 pub mod explain;
-pub mod frontier;
+
 pub mod init;
 pub mod output;
 pub mod run;
@@ -30,8 +30,8 @@ use self::args::{CheckArgs, ExplainArgs, InitArgs, RunArgs, TestArgs, TryRecords
 use self::dead_letters::DeadLettersArgs;
 use self::demo::DemoArgs;
 use self::exit::{CommandError, CommandExit};
-use self::frontier::FrontierArgs;
 use self::output::Output;
+use self::run::frontier::FrontierArgs;
 
 const EXIT_CODES: &str = "Exit codes:\n  0  done, and all is well\n  1  failed at run time\n  2  used \
 wrongly: the command line, or a configuration that cannot be used\n  3  check or test found faults";
@@ -135,7 +135,7 @@ fn print(command: &Command, out: &mut Output<'_>) -> Result<CommandExit, Command
         Command::Check(args) => check::run(args, out),
         Command::Explain(args) => explain::run(args, out),
         Command::Test(args) => test::run(args, out),
-        Command::Frontier(args) => frontier::run(args, out),
+        Command::Frontier(args) => run::frontier::run(args, out),
         Command::DeadLetters(args) => dead_letters::run(args, out),
         Command::Run(args) => run::run(args),
         Command::Demo(args) => demo::run(args),

@@ -61,7 +61,7 @@ fn circles_in(folder: &[String], uses: &[Use]) -> Vec<Circle> {
         let head = [folder, &["mod.rs".to_owned()]].concat();
         let own = below
             .first()
-            .map(|first| [folder, &[first.clone()]].concat());
+            .map(|first| [folder, std::slice::from_ref(first)].concat());
         Some(own.unwrap_or(head).join("/"))
     };
     let mut edges: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();

@@ -1,5 +1,6 @@
 //! `run`: the worker.
 
+pub mod frontier;
 pub mod try_records;
 
 use ingest_model::record::Topic;

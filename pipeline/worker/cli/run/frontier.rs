@@ -13,9 +13,9 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
-use super::args::ConfigArg;
-use super::exit::{CommandError, CommandExit};
-use super::output::Output;
+use crate::cli::args::ConfigArg;
+use crate::cli::exit::{CommandError, CommandExit};
+use crate::cli::output::Output;
 
 /// How long the worker may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,0 +1,158 @@
+//! What can be asked of operations and their lanes. Nothing here changes anything.
+
+use ingest_model::batch::OperationId;
+
+use super::stage::Stage;
+use super::{Entry, LaneId, LaneKey, Work};
+
+/// What goes next for an entity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Front {
+    /// Something is under way.
+    UnderWay,
+    /// Its first operation waits for its turn or for a permit.
+    Ready,
+    /// Nothing goes, or what is first waits for something else.
+    Nothing,
+}
+
+impl Work {
+    pub(crate) fn get(&self, id: OperationId) -> Option<&Entry> {
+        self.entries.get(&id)
+    }
+
+    pub(crate) fn contains(&self, id: OperationId) -> bool {
+        self.entries.contains_key(&id)
+    }
+
+    /// Lanes that hold something.
+    pub(crate) fn lanes(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// The operations that match, in the order of arrival.
+    pub(crate) fn matching(
+        &self,
+        matches: impl Fn(OperationId, &Entry) -> bool,
+    ) -> Vec<OperationId> {
+        self.entries.keys_where(|id, entry| matches(*id, entry))
+    }
+
+    /// What can be said of operations, in the order of arrival.
+    pub(crate) fn said<T>(
+        &self,
+        of: impl Fn(OperationId, &Entry) -> Option<T>,
+    ) -> Vec<(OperationId, T)> {
+        self.entries.said(|id, entry| of(*id, entry))
+    }
+
+    /// How many operations match.
+    pub(crate) fn count(&self, matches: impl Fn(&Entry) -> bool) -> usize {
+        self.entries.sum(|entry| usize::from(matches(entry)))
+    }
+
+    /// The last operation of a lane that waits.
+    pub(crate) fn tail(&self, lane: LaneId) -> Option<OperationId> {
+        self.lanes.tail(lane)
+    }
+
+    /// The operation behind another one that is the first of its lane.
+    pub(crate) fn second(&self, first: OperationId) -> Option<OperationId> {
+        self.lanes.second(self.entries.get(&first)?.lane)
+    }
+
+    /// Whom an operation that waits for its turn stands behind.
+    pub(crate) fn stands_behind(&self, id: OperationId) -> Option<OperationId> {
+        let lane = self.entries.get(&id)?.lane;
+        let first = self.lanes.waiting(lane).next();
+        let active = self.lanes.active(lane);
+        active
+            .first()
+            .copied()
+            .or_else(|| first.filter(|first| *first != id))
+    }
+
+    /// What waits in a lane, first to last, and then what is under way.
+    pub(crate) fn in_lane(&self, lane: LaneId) -> impl Iterator<Item = OperationId> {
+        self.lanes.waiting(lane).chain(self.lanes.active(lane))
+    }
+
+    /// The last of those that wait in a lane, so many at most, and what is under way.
+    pub(crate) fn latest_in_lane(
+        &self,
+        lane: LaneId,
+        most: usize,
+    ) -> impl Iterator<Item = OperationId> {
+        let waiting = self.lanes.waiting(lane).rev().take(most);
+        waiting.chain(self.lanes.active(lane))
+    }
+
+    /// What of the entity with this key goes, or has gone: see [`Front`].
+    pub(crate) fn front(&self, key: &LaneKey) -> Front {
+        let Some(lane) = self.lanes.find(key) else {
+            return Front::Nothing;
+        };
+        if self.lanes.is_active(lane) {
+            return Front::UnderWay;
+        }
+        let head = self.lanes.head(lane).and_then(|id| self.entries.get(&id));
+        match head.map(|entry| &entry.stage) {
+            Some(Stage::Queued | Stage::ReadyTrack) => Front::Ready,
+            Some(
+                Stage::WaitCustomer
+                | Stage::KeptBack
+                | Stage::ReadyWrite(_)
+                | Stage::ReadyForced
+                | Stage::Suspect
+                | Stage::ReadyLook
+                | Stage::Parked(_)
+                | Stage::WaitInherited
+                | Stage::Journalling
+                | Stage::UnderWay
+                | Stage::InJob(_),
+            )
+            | None => Front::Nothing,
+        }
+    }
+
+    // === audit ===
+
+    /// Whether an operation stands where its stage says, as far as that is a place of this folder: in the queue that leads it
+    /// on, or behind another one in its lane.
+    pub(crate) fn is_placed(&self, id: OperationId) -> bool {
+        let Some(entry) = self.entries.get(&id) else {
+            return true;
+        };
+        match &entry.stage {
+            Stage::Queued => {
+                self.lanes.head(entry.lane) != Some(id) || self.dirty.contains(&entry.lane)
+            }
+            Stage::ReadyTrack => self.tracks.contains(&entry.partition, id),
+            Stage::KeptBack => {
+                let waiting = self.kept_back.get(&entry.partition);
+                waiting.is_some_and(|waiting| waiting.contains(&id))
+            }
+            Stage::ReadyWrite(group) => self.groups.contains(group, id),
+            Stage::ReadyForced => self.forced.iter().any(|one| one.operations.contains(&id)),
+            Stage::ReadyLook => self.looks.contains(&id),
+            Stage::Parked(until) => self.timers.contains(&(*until, id)),
+            // The request that decides about it may be under way.
+            Stage::Suspect
+            | Stage::WaitCustomer
+            | Stage::WaitInherited
+            | Stage::Journalling
+            | Stage::UnderWay
+            | Stage::InJob(_) => true,
+        }
+    }
+
+    /// Whether a forced request that waits carries an operation, or decides about it.
+    pub(crate) fn is_forced(&self, id: OperationId) -> bool {
+        self.forced.iter().any(|one| one.carries(id))
+    }
+
+    /// How many operations a lane holds.
+    pub(crate) fn length(&self, lane: LaneId) -> usize {
+        self.in_lane(lane).count()
+    }
+}
