@@ -1,7 +1,7 @@
 //! What records cost while they are unsettled, and the gate that keeps them out.
 
 /// The cost of records in memory.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Charge {
     /// Records.
     pub records: u64,

@@ -15,7 +15,7 @@ use ingest_model::record::{Offset, Topic, TopicPartition};
 use ingest_model::trouble::Seen;
 
 /// One thing that happened in the machine.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(serde::Serialize, Debug, Clone, PartialEq)]
 pub enum Fact {
     /// A record was settled.
     Settled {
@@ -209,7 +209,7 @@ pub enum Fact {
 }
 
 /// How a record was settled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(serde::Serialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Settlement {
     /// Kustomer has confirmed it.
     Delivered,
@@ -222,7 +222,7 @@ pub enum Settlement {
 }
 
 /// What an attempt meant, as a label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(serde::Serialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum OutcomeLabel {
     /// Done.
     Delivered,
@@ -241,7 +241,7 @@ pub enum OutcomeLabel {
 }
 
 /// How a customer's id became known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(serde::Serialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ResolvedBy {
     /// An identity or event of the customer.
     Tracking,

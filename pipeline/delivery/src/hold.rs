@@ -5,7 +5,7 @@ use ingest_model::outcome::HoldCause;
 use ingest_model::record::Topic;
 
 /// What is held.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(serde::Serialize, Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
     /// Every request.
     Destination,
@@ -20,7 +20,9 @@ pub enum Scope {
 }
 
 /// Where records go that do not go to Kustomer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
 pub enum LetterTopic {
     /// What was rejected.
     Dead,
@@ -29,7 +31,7 @@ pub enum LetterTopic {
 }
 
 /// Endpoints that need the same role.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(serde::Serialize, Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Family {
     /// Tracking events and identities.
     Tracking,

@@ -4,7 +4,7 @@
 //! share that code). The audit is what this module serves.
 
 /// What must never be false. The statements stand in `docs/ARCHITECTURE.md`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(serde::Serialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Invariant {
     /// No offset is committed while a lower one of the same epoch is unsettled.
     I1,

@@ -12,23 +12,31 @@ use ingest_model::state_log::reduce::Slice;
 use ingest_model::trouble::Trouble;
 
 /// Names a request until it is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
 pub struct RequestId(pub(crate) u64);
 
 /// Names a dead letter until it is acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
 pub struct LetterId(pub(crate) RecordId);
 
 /// Names a batch for the state topic until it is acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
 pub struct StateWriteId(pub(crate) u64);
 
 /// An unsettled record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
 pub(crate) struct RecordId(pub(crate) u64);
 
 /// What reaches the machine.
-#[derive(Debug)]
+#[derive(serde::Serialize, serde::Deserialize, Debug)]
 pub enum Input {
     /// How many partitions each subscribed topic has: the base of this replica's share.
     Topology(Vec<(Topic, u32)>),
@@ -217,7 +225,7 @@ pub enum Effect {
 }
 
 /// An offset that was found committed, and the text beside it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
     /// The next offset to be read.
     pub offset: Offset,
@@ -226,7 +234,7 @@ pub struct Committed {
 }
 
 /// What became of a commit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommitAnswer {
     /// The broker took it.
     Accepted,

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 /// The delays of attempts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backoff {
     base: Duration,
     cap: Duration,

@@ -27,7 +27,9 @@ pub const MAX_ITEMS: usize = 100;
 pub const MAX_BYTES: usize = 95_000;
 
 /// What a bulk request does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
 pub enum Verb {
     /// The object is not known to exist.
     Create,
@@ -45,7 +47,7 @@ pub struct GroupKey {
 }
 
 /// When a bulk request leaves that is not full.
-#[derive(Debug, Clone, Copy)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Copy)]
 pub struct Patience {
     /// While permits are plenty.
     pub linger: Duration,

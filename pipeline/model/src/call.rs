@@ -115,7 +115,7 @@ pub struct BulkItem {
 }
 
 /// Which queue for permits a call stands in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(serde::Serialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Class {
     /// Finding or making customers.
     Resolve,
@@ -130,7 +130,7 @@ pub enum Class {
 }
 
 /// An answer: what the limits look like now, and what the call came to.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq)]
 pub struct Reply {
     /// What the response's headers said.
     pub limits: Limits,
@@ -141,7 +141,7 @@ pub struct Reply {
 }
 
 /// The organisation's budget as a response reported it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Requests a minute of the whole organisation.
     pub limit: Option<u32>,
@@ -156,7 +156,7 @@ pub struct Limits {
 }
 
 /// The outcome of a call, typed by the endpoint family.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq)]
 pub enum CallResult {
     /// `Identify` and `Track`: the customer's Kustomer id, where the answer had it.
     Tracked(Outcome<Option<Arc<str>>>),
@@ -177,7 +177,7 @@ pub enum CallResult {
 }
 
 /// What a batched look-up of customers found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Default, PartialEq, Eq)]
 pub struct SearchFound {
     /// Key as asked for, and the Kustomer id.
     pub customers: Vec<(CustomerKey, Arc<str>)>,
@@ -186,7 +186,7 @@ pub struct SearchFound {
 }
 
 /// What a single write of an object came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub enum Written {
     /// It stands as sent.
     Stored {
@@ -202,7 +202,7 @@ pub enum Written {
 }
 
 /// An object as it stands in Kustomer.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Default, PartialEq)]
 pub struct ObjectState {
     /// Its Kustomer id.
     pub id: Arc<str>,
@@ -217,7 +217,7 @@ pub struct ObjectState {
 }
 
 /// What is known of a job now.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Default, PartialEq, Eq)]
 pub struct JobReport {
     /// Every batch, or the job itself, says that it is complete.
     pub complete: bool,
@@ -232,7 +232,7 @@ pub struct JobReport {
 }
 
 /// What became of one item of a job.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct ItemResult {
     /// The item's `_clientRef`.
     pub reference: String,
@@ -241,7 +241,7 @@ pub struct ItemResult {
 }
 
 /// What happened to one item.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub enum ItemFate {
     /// Created or updated; the Kustomer id where given.
     Stored(Option<Arc<str>>),

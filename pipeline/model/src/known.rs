@@ -8,7 +8,7 @@ use crate::operation::{CustomerKey, ExternalId, Klass, Version};
 use crate::repeat::Changes;
 
 /// What is known of an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct KnownObject {
     /// Its Kustomer id; empty while it is only known that the object stands.
     pub id: Arc<str>,
@@ -70,7 +70,7 @@ impl KnownObject {
 }
 
 /// The revision of an object as far as it is known.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Revision {
     /// It was shown, or shown and counted on.
     Known(i64),

@@ -11,7 +11,9 @@ use serde_json::{Map, Value};
 pub use crate::version::Version;
 
 /// One thing a customer is known by, in the order of trust.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
 pub enum CustomerKey {
     /// Kustomer's own id (24 hexadecimal digits).
     Id(Arc<str>),
@@ -24,7 +26,9 @@ pub enum CustomerKey {
 }
 
 /// What happens when no customer has any of the keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, Default,
+)]
 pub enum MissingCustomer {
     /// Make one.
     #[default]
@@ -36,7 +40,7 @@ pub enum MissingCustomer {
 }
 
 /// A customer as an operation names it. Never empty: `keys` has at least one entry, most trusted first.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct CustomerRef {
     keys: Vec<CustomerKey>,
     /// What to do when nobody has these keys.
@@ -44,15 +48,19 @@ pub struct CustomerRef {
 }
 
 /// The class of custom object, as in the API's paths.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
 pub struct Klass(pub Arc<str>);
 
 /// The shop's own id of an object, unique within its klass.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
 pub struct ExternalId(pub Arc<str>);
 
 /// One intended change in Kustomer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq)]
 pub enum Operation {
     /// Tell Kustomer who a customer is.
     Identify(Identify),
@@ -63,7 +71,7 @@ pub enum Operation {
 }
 
 /// Attributes of a customer, for `POST /v1/tracking/identity`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq)]
 pub struct Identify {
     /// Who.
     pub customer: CustomerRef,
@@ -72,7 +80,7 @@ pub struct Identify {
 }
 
 /// One tracking event, for `POST /v1/tracking/identityEvent`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq)]
 pub struct Track {
     /// Whose timeline.
     pub customer: CustomerRef,
@@ -85,11 +93,12 @@ pub struct Track {
     /// Flat attributes, `eventKey` and `occurredAt` included.
     pub meta: Arc<Map<String, Value>>,
     /// The value of `meta.eventKey`: the same for every repeat of the occurrence.
+    #[serde(with = "event_key")]
     pub event_key: uuid::Uuid,
 }
 
 /// The state of one object, for the bulk create or update of its klass.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq)]
 pub struct KObject {
     /// The object's klass.
     pub klass: Klass,
@@ -104,11 +113,12 @@ pub struct KObject {
 }
 
 /// An operation with the name of the route that made it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq)]
 pub struct Planned {
     /// The route's name, for dead letters and metrics.
     pub route: Arc<str>,
     /// Names the operation by its event: the same for every repeat of it. An event's own `eventKey` is this one.
+    #[serde(with = "event_key")]
     pub event_key: uuid::Uuid,
     /// The operation.
     pub operation: Operation,
@@ -275,5 +285,26 @@ impl Operation {
 impl fmt::Display for Klass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+mod event_key {
+    //! The key of an event is a hash of it, and is written as one: a newtype `Hash` of 32 hexadecimal digits.
+
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+    use uuid::Uuid;
+
+    pub(super) fn serialize<S: Serializer>(key: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_newtype_struct("Hash", &format!("{:032x}", key.as_u128()))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Uuid, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        u128::from_str_radix(&text, 16)
+            .map(Uuid::from_u128)
+            .map_err(D::Error::custom)
     }
 }

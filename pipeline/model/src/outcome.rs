@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::operation::Planned;
 
 /// What decoding and mapping say about a record.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq)]
 pub enum Verdict {
     /// These operations, at least one.
     Emit(Vec<Planned>),
@@ -18,7 +18,9 @@ pub enum Verdict {
 }
 
 /// Why a record leads to no request although nothing is wrong with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
 pub enum SkipReason {
     /// A null value: a delete marker of a compacted topic.
     Tombstone,
@@ -43,7 +45,9 @@ pub enum SkipReason {
 }
 
 /// A permanent reason why a record cannot be delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
 pub enum Rejection {
     /// The value is not JSON.
     InvalidJson,
@@ -81,7 +85,7 @@ pub enum Rejection {
 
 /// A rejection with what a person needs to find the cause. `detail` holds no personal data: field paths and rules only,
 /// or the API's own error text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
     /// The closed reason.
     pub reason: Rejection,
@@ -92,7 +96,7 @@ pub struct Rejected {
 }
 
 /// An optional field that was left out of an operation, because its value cannot be had or cannot stand there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct DroppedField {
     /// The route.
     pub route: Arc<str>,
@@ -103,7 +107,9 @@ pub struct DroppedField {
 }
 
 /// Why the destination, or part of it, must wait for a person or for health.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
 pub enum HoldCause {
     /// 401: the token is wrong or has expired.
     BadToken,
@@ -128,7 +134,7 @@ pub enum HoldCause {
 }
 
 /// What keeps a record back that more permits would not help. Holds come first: they tell a person more than a delay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(serde::Serialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum HeldBy {
     /// A hold.
     Hold(HoldCause),
@@ -137,7 +143,7 @@ pub enum HeldBy {
 }
 
 /// Why a partition waits although the budget is not full.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(serde::Serialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Waits {
     /// Held work fills its half of the budget, and part of it comes from here.
     HeldWork(HeldBy),
@@ -161,7 +167,9 @@ pub struct Held {
 }
 
 /// Why an attempt is to be made again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
 pub enum RetryCause {
     /// 429 for the whole organisation.
     OrgQuota,
@@ -180,7 +188,7 @@ pub enum RetryCause {
 }
 
 /// What an attempt means for what happens next.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq)]
 pub enum Outcome<T> {
     /// Done; with what the answer taught.
     Delivered(T),
@@ -199,7 +207,7 @@ pub enum Outcome<T> {
 }
 
 /// A bulk job as the submission answered it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct JobTicket {
     /// The job's id in Kustomer.
     pub id: Arc<str>,
@@ -208,7 +216,7 @@ pub struct JobTicket {
 }
 
 /// What a refused bulk request says about the guilty item.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct SplitHint {
     /// The index of the guilty item in the request, if the error names one.
     pub item: Option<usize>,

@@ -16,7 +16,9 @@ const GAPS: usize = 1_024;
 const CALM: u8 = 3;
 
 /// Offsets from the first to before the second.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
 pub struct Gap {
     /// The first of them.
     pub from: Offset,
@@ -25,7 +27,9 @@ pub struct Gap {
 }
 
 /// What ends one life of a partition and begins another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
 pub enum LifeCause {
     /// The topic was deleted and made again under its name.
     MadeAgain,

@@ -9,19 +9,27 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 /// The name of a Kafka topic; cheap to clone.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
 pub struct Topic(Arc<str>);
 
 /// The number of a partition within its topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
 pub struct Partition(pub i32);
 
 /// The offset of a record within its partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
 pub struct Offset(pub i64);
 
 /// One partition of one topic.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
 pub struct TopicPartition {
     /// The topic.
     pub topic: Topic,
@@ -30,7 +38,9 @@ pub struct TopicPartition {
 }
 
 /// Where a record stands: topic, partition and offset.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
 pub struct Position {
     /// The partition.
     pub partition: TopicPartition,
@@ -39,26 +49,31 @@ pub struct Position {
 }
 
 /// One assignment of a partition to this process; it only grows within a process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
 pub struct Epoch(pub u64);
 
 /// One header of a record. Names may repeat and values may be null.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     /// The header's name.
     pub name: String,
     /// Its value, if it has one.
+    #[serde(with = "content")]
     pub value: Option<Bytes>,
 }
 
 /// One Kafka record as delivered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// Where it stands.
     pub position: Position,
     /// The key, if it has one.
+    #[serde(with = "content")]
     pub key: Option<Bytes>,
     /// The value; `None` is a tombstone.
+    #[serde(with = "content")]
     pub value: Option<Bytes>,
     /// The headers in their order.
     pub headers: Vec<Header>,
@@ -147,5 +162,155 @@ impl Record {
             .rev()
             .find(|h| h.name.eq_ignore_ascii_case(name))
             .and_then(|h| h.value.as_ref())
+    }
+}
+
+pub mod content {
+    //! How contents and hashes are written where steps of the machine are recorded, and read again.
+    //!
+    //! Each says to the serializer what it is: contents are bytes, a hash of something about a person is a newtype `Hash`, a name
+    //! that the worker made is a newtype `Name`. So a serializer that hides persons knows what it has before it.
+
+    use std::fmt;
+
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use bytes::Bytes;
+    use serde::de::{Error, MapAccess, Visitor};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    /// The longest content that is made up again from its length.
+    const LONGEST: usize = 256 << 20;
+
+    struct Written<'b>(&'b [u8]);
+
+    struct Read(Bytes);
+
+    impl Serialize for Written<'_> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_bytes(self.0)
+        }
+    }
+
+    /// Writes contents as bytes.
+    ///
+    /// # Errors
+    /// The serializer's.
+    #[expect(clippy::ref_option, reason = "serde hands over the field as it is")]
+    pub fn serialize<S: Serializer>(
+        content: &Option<Bytes>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        content.as_deref().map(Written).serialize(serializer)
+    }
+
+    /// Reads contents: a text, `{"base64": …}`, or `{"bytes": length, "hash": text}`, which becomes that many bytes made of the text.
+    ///
+    /// # Errors
+    /// It is none of them.
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Bytes>, D::Error> {
+        Ok(Option::<Read>::deserialize(deserializer)?.map(|read| read.0))
+    }
+
+    impl<'de> Deserialize<'de> for Read {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Forms;
+            impl<'de> Visitor<'de> for Forms {
+                type Value = Read;
+
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("a text, bytes in base64, or their length")
+                }
+
+                fn visit_str<E: Error>(self, text: &str) -> Result<Read, E> {
+                    Ok(Read(Bytes::from(text.to_owned())))
+                }
+
+                fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Read, A::Error> {
+                    let (mut length, mut hash) = (0, String::new());
+                    while let Some(name) = map.next_key::<String>()? {
+                        match name.as_str() {
+                            "base64" => {
+                                let bytes = STANDARD.decode(map.next_value::<String>()?);
+                                return bytes
+                                    .map(|b| Read(Bytes::from(b)))
+                                    .map_err(A::Error::custom);
+                            }
+                            "bytes" => length = map.next_value::<usize>()?,
+                            "hash" => hash = map.next_value()?,
+                            other => {
+                                return Err(A::Error::unknown_field(
+                                    other,
+                                    &["base64", "bytes", "hash"],
+                                ));
+                            }
+                        }
+                    }
+                    if length > LONGEST {
+                        return Err(A::Error::custom("too long"));
+                    }
+                    if hash.is_empty() {
+                        hash.push('-');
+                    }
+                    Ok(Read(hash.bytes().cycle().take(length).collect()))
+                }
+            }
+            deserializer.deserialize_any(Forms)
+        }
+    }
+
+    fn hex(number: u128) -> String {
+        format!("{number:032x}")
+    }
+
+    fn of_hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u128, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        u128::from_str_radix(&text, 16).map_err(D::Error::custom)
+    }
+
+    pub mod hash {
+        //! A hash of something that may be about a person.
+
+        use serde::{Deserializer, Serializer};
+
+        /// Writes it as 32 hexadecimal digits.
+        ///
+        /// # Errors
+        /// The serializer's.
+        pub fn serialize<S: Serializer>(hash: &u128, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_newtype_struct("Hash", &super::hex(*hash))
+        }
+
+        /// Reads it.
+        ///
+        /// # Errors
+        /// It is no such number.
+        pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u128, D::Error> {
+            super::of_hex(deserializer)
+        }
+    }
+
+    pub mod name {
+        //! A name that the worker made itself.
+
+        use serde::{Deserializer, Serializer};
+
+        /// Writes it as 32 hexadecimal digits.
+        ///
+        /// # Errors
+        /// The serializer's.
+        pub fn serialize<S: Serializer>(name: &u128, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_newtype_struct("Name", &super::hex(*name))
+        }
+
+        /// Reads it.
+        ///
+        /// # Errors
+        /// It is no such number.
+        pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u128, D::Error> {
+            super::of_hex(deserializer)
+        }
     }
 }

@@ -10,7 +10,9 @@ use uuid::Uuid;
 use crate::operation::{Operation, Planned};
 
 /// A change: the same for every repeat of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
 pub struct ChangeKey(pub u64);
 
 /// The changes of one thing that were made last.
@@ -71,6 +73,18 @@ impl Changes {
     /// The changes, the latest last.
     pub fn iter(&self) -> impl Iterator<Item = ChangeKey> {
         self.0.iter().copied()
+    }
+}
+
+impl serde::Serialize for Changes {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(&self.0)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Changes {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::<ChangeKey>::deserialize(deserializer).map(Self::from_iter)
     }
 }
 

@@ -11,15 +11,17 @@ use crate::operation::Identify;
 use crate::repeat::Changes;
 
 /// The event times of fields, in epoch milliseconds.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ages(Vec<(Field, i64)>);
 
 /// A field of an identity, by a hash of its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
 pub struct Field(pub u64);
 
 /// What is remembered of one customer.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Default, PartialEq, Eq)]
 pub struct Said {
     /// When each field was said that was sent last.
     pub ages: Ages,

@@ -17,7 +17,7 @@ const LONG_NUMBER: usize = 7;
 const ID_LENGTH: usize = 8;
 
 /// One thing that went wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
     /// What sort of thing.
     pub kind: TroubleKind,
@@ -26,7 +26,9 @@ pub struct Trouble {
 }
 
 /// What sort of thing went wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
 pub enum TroubleKind {
     /// Nobody listens at the address.
     Refused,
@@ -57,11 +59,12 @@ pub enum TroubleKind {
 }
 
 /// How often something went wrong, and how it did last.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(serde::Serialize, Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen {
     /// How often.
     pub times: u64,
     /// The last time, and how.
+    #[serde(skip)]
     pub last: Option<(Instant, Trouble)>,
 }
 

@@ -14,7 +14,7 @@ use jiff::civil::DateTime;
 use jiff::{Timestamp, tz::TimeZone};
 
 /// The state an object is in, to be compared with that of another write of the same object.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct Version(pub Arc<str>);
 
 /// What a version is.

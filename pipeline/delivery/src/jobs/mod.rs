@@ -78,7 +78,7 @@ pub(crate) struct Jobs {
 }
 
 /// The times of jobs, already scaled.
-#[derive(Debug, Clone, Copy)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Copy)]
 pub struct JobTiming {
     /// The first read while nothing is known.
     pub first_read: Duration,

@@ -32,6 +32,7 @@ use crate::jobs::Jobs;
 use crate::memory::Memory;
 pub use crate::memory::journal::StateSettings;
 use crate::objects::Objects;
+pub use crate::objects::decide::fingerprint;
 use crate::partitions::Partitions;
 pub use crate::port::{
     CommitAnswer, CommitEntry, Committed, Effect, Input, LetterId, RequestId, StateWriteId,

@@ -20,7 +20,7 @@ const SUBMITS: usize = 8;
 pub(crate) const MERGED: usize = 256;
 
 /// How state is kept. Real time: the brokers' clock is not the API's.
-#[derive(Debug, Clone, Copy)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Copy)]
 pub struct StateSettings {
     /// Entries of one slice.
     pub capacity: Capacity,

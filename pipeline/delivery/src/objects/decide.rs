@@ -146,7 +146,8 @@ pub(crate) fn mixed(object: &KObject, standing: Option<&Version>) -> Option<Stri
 const FINGERPRINTS: Uuid = Uuid::from_u128(0x6b75_7374_6f6d_6572_2d69_6e67_6573_7403);
 
 /// A hash of what a write would say, the same in every process.
-pub(crate) fn fingerprint(object: &KObject) -> u64 {
+#[must_use]
+pub fn fingerprint(object: &KObject) -> u64 {
     let body = serde_json::to_vec(object.body.as_ref()).unwrap_or_default();
     Uuid::new_v5(&FINGERPRINTS, &body).as_u64_pair().0
 }

@@ -39,22 +39,26 @@ const NAMES: Uuid = Uuid::from_u128(0x6b75_7374_6f6d_6572_2d69_6e67_6573_7402);
 pub struct SliceId(u128);
 
 /// One assignment of an input partition to one process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct OwnerId(u128);
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
+pub struct OwnerId(#[serde(with = "crate::record::content::name")] u128);
 
 /// What an entry is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
 pub enum Entity {
     /// The customer with the key of this hash.
-    Customer(u128),
+    Customer(#[serde(with = "crate::record::content::hash")] u128),
     /// The object whose klass and external id have this hash.
-    Object(u128),
+    Object(#[serde(with = "crate::record::content::hash")] u128),
     /// The occurrence with this `eventKey`.
-    Event(u128),
+    Event(#[serde(with = "crate::record::content::hash")] u128),
     /// What was said of the customer whom this hash names.
-    Identity(u128),
+    Identity(#[serde(with = "crate::record::content::hash")] u128),
     /// The write of this number: one request.
-    Intent(u128),
+    Intent(#[serde(with = "crate::record::content::name")] u128),
 }
 
 /// The key of an entry.
@@ -69,7 +73,7 @@ pub struct EntryKey {
 }
 
 /// An entry: what was known, and after which record.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The offset in the input partition that it comes from. Of two owners' entries the higher one holds.
     pub at: Offset,
@@ -78,7 +82,7 @@ pub struct Entry {
 }
 
 /// What an entry says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// The customer's Kustomer id.
     Customer(Arc<str>),
@@ -93,7 +97,7 @@ pub enum Content {
 }
 
 /// One write of objects as far as it concerns one input partition.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct Intent {
     /// The objects' klass.
     pub klass: Klass,
@@ -108,11 +112,12 @@ pub struct Intent {
 }
 
 /// One object's write in an [`Intent`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct IntentItem {
     /// Names it in the job's results.
     pub reference: String,
     /// The hash of klass and external id.
+    #[serde(with = "crate::record::content::hash")]
     pub object: u128,
     /// The state that is written.
     pub version: Option<Version>,
@@ -122,7 +127,9 @@ pub struct IntentItem {
 
 /// An operation of a record: the same for whoever maps the record again, and another for the record that has its offset in
 /// another life of the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
+)]
 pub struct OperationRef {
     /// The record's offset.
     pub offset: Offset,
@@ -181,7 +188,7 @@ impl Intent {
 }
 
 /// A record for the state topic, as bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct StateRecord {
     /// The key.
     pub key: Vec<u8>,

@@ -17,7 +17,7 @@ pub struct SliceReader {
 }
 
 /// What a slice holds.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Default, PartialEq, Eq)]
 pub struct Slice {
     /// Of each entity the entry that holds, in the order of offsets, with the owner that wrote it.
     pub entries: Vec<(Entity, OwnerId, Entry)>,

@@ -24,7 +24,7 @@ const BATCH: usize = 500;
 const WAITING: usize = 20_000;
 
 /// How many entries of each sort a slice keeps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacity {
     /// Customers, what was said of them, and objects.
     pub facts: usize,

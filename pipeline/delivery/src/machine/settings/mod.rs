@@ -18,7 +18,7 @@ use ingest_model::batch::Patience;
 use ingest_model::record::Topic;
 
 /// Everything that can be set.
-#[derive(Debug, Clone)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone)]
 pub struct MachineSettings {
     /// The cap on unsettled records.
     pub budget: Charge,
@@ -70,7 +70,7 @@ pub struct MachineSettings {
 }
 
 /// What the machine knows of a topic.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq)]
 pub struct TopicSettings {
     /// The topic's weight in this replica's share.
     pub weight: f64,

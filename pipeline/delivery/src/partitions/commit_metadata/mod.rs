@@ -60,7 +60,7 @@ pub struct Restored {
 }
 
 /// What a commit was found to carry.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Default, PartialEq, Eq)]
 pub enum Metadata {
     /// Nothing.
     #[default]
@@ -72,7 +72,7 @@ pub enum Metadata {
 }
 
 /// Why a commit's text was not used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(serde::Serialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Ignored {
     /// Somebody else wrote it.
     Foreign,

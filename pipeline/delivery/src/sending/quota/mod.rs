@@ -17,7 +17,7 @@ use governor::{Quota as Rate, RateLimiter};
 use ingest_model::call::{Class, Limits};
 
 /// What the fleet may use of the organisation's limit.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq)]
 pub struct QuotaSettings {
     /// Requests a minute of the whole organisation.
     pub limit: u32,
