@@ -18,6 +18,9 @@ use ingest_model::call::{
 use ingest_model::outcome::{JobTicket, Outcome, Verdict};
 use ingest_model::record::{Epoch, Record, Topic, TopicPartition};
 use kustomer_ingest::clock::Clock;
+use kustomer_ingest::config::RecordingSettings;
+use kustomer_ingest::observe::metrics::Metrics;
+use kustomer_ingest::pump::recorder::Recorder;
 
 use crate::messages::{self, Kind};
 use crate::{NOW_MS, now, pipeline};
@@ -50,8 +53,27 @@ pub(crate) fn all(criterion: &mut Criterion) {
             BatchSize::LargeInput,
         );
     });
+    group.bench_function("track_admitted_sent_answered_settled_recorded", |b| {
+        let set_up = || (Driven::new(60_000_000).recorded(), tracks.clone());
+        b.iter_batched(
+            set_up,
+            |(driven, inputs)| driven.deliver(inputs),
+            BatchSize::LargeInput,
+        );
+    });
     let first = inputs(&pipeline, Kind::Coupon, 0, CUSTOMERS);
     let orders = inputs(&pipeline, Kind::Order(3), CUSTOMERS, RECORDS);
+    group.bench_function("kobject_in_bulks_of_100_recorded", |b| {
+        let set_up = || {
+            let driven = Driven::new(60_000_000).deliver(first.clone());
+            (driven.recorded(), orders.clone())
+        };
+        b.iter_batched(
+            set_up,
+            |(driven, inputs)| driven.deliver(inputs),
+            BatchSize::LargeInput,
+        );
+    });
     group.bench_function("kobject_in_bulks_of_100", |b| {
         let set_up = || {
             // An earlier event has made each customer's id known.
@@ -103,6 +125,7 @@ fn inputs(pipeline: &Pipeline, kind: Kind, from: u64, count: u64) -> Vec<(Record
 /// A machine that owns one partition, and stand-ins for everything around it.
 struct Driven {
     machine: Machine,
+    recorder: Recorder,
     now: Instant,
     settled: u64,
     /// Bulk requests so far.
@@ -124,6 +147,7 @@ impl Driven {
         let now = Clock.now();
         let mut driven = Self {
             machine: Machine::new(settings, now),
+            recorder: Recorder::default(),
             now,
             settled: 0,
             submitted: 0,
@@ -137,6 +161,12 @@ impl Driven {
             committed: None,
         });
         driven
+    }
+
+    /// The same, every step of it recorded from now on.
+    fn recorded(self) -> Self {
+        let recorder = Recorder::new(RecordingSettings::default(), Metrics::new());
+        Self { recorder, ..self }
     }
 
     /// Puts records in and answers nothing.
@@ -229,7 +259,10 @@ impl Driven {
 
     fn step(&mut self, input: Input) {
         let mut commits = Vec::new();
-        for effect in self.machine.step(self.now, input) {
+        self.recorder.input(self.now, &input);
+        let effects = self.machine.step(self.now, input);
+        self.recorder.effects(self.now, &effects);
+        for effect in effects {
             match effect {
                 Effect::Send { request, call } => self.open.push((request, call)),
                 Effect::Commit(entries) => commits.extend(entries),

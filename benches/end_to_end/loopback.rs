@@ -25,6 +25,7 @@ use kustomer_ingest::clock::Clock;
 use kustomer_ingest::observe::metrics::Metrics;
 use kustomer_ingest::observe::{Observer, Tally};
 use kustomer_ingest::pump::mappers::Judge;
+use kustomer_ingest::pump::recorder::Recorder;
 use kustomer_ingest::pump::{self, PumpParts};
 use kustomer_sim::server::Server;
 use kustomer_sim::{Account, Config};
@@ -126,6 +127,7 @@ fn parts(kafka: &KafkaSettings, url: &str, observer: Observer) -> anyhow::Result
         suspects: None,
         mapper_threads: 1,
         observer,
+        recorder: Recorder::default(),
     })
 }
 

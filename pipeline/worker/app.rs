@@ -22,10 +22,12 @@ use crate::config::settings::KeyedBy;
 use crate::lifecycle::{Exit, Signals, Spawner, Supervisor};
 use crate::observe::advice::Places;
 use crate::observe::metrics::Metrics;
+use crate::observe::metrics::labels::RecordingCause;
 use crate::observe::pace::Pace;
 use crate::observe::{Observer, telemetry};
 use crate::pump::mappers::Judge;
 use crate::pump::mappers::suspects::{Child, Suspects};
+use crate::pump::recorder::Recorder;
 use crate::pump::{self, Command, KafkaStatus, PumpParts, PumpView};
 
 /// What is added to the drain's own time before the process ends regardless: the final commit and leaving the group.
@@ -62,6 +64,7 @@ pub fn run(settings: &Settings, options: &Options) -> anyhow::Result<Exit> {
     }
     let observer = Observer::new(metrics.clone()).naming(places(settings));
     let parts = parts(settings, options, observer.clone())?;
+    let recorder = parts.recorder.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -78,6 +81,7 @@ pub fn run(settings: &Settings, options: &Options) -> anyhow::Result<Exit> {
             level,
             commands: command_in,
             halting: spawner.halting().clone(),
+            recorder: recorder.clone(),
         };
         let admin = AdminServer::bind(settings.admin_listen, state)
             .await
@@ -109,6 +113,9 @@ pub fn run(settings: &Settings, options: &Options) -> anyhow::Result<Exit> {
         );
         let drain = settings.kafka.drain_timeout + DRAIN_MARGIN;
         let exit = supervisor.run(signals, drain).await;
+        if let Exit::Halted(_) = &exit {
+            recorder.write_and_tell(RecordingCause::Halt);
+        }
         tracing::info!(exit = ?exit, "ended");
         anyhow::Ok(exit)
     });
@@ -151,6 +158,7 @@ pub fn parts(
     options: &Options,
     observer: Observer,
 ) -> anyhow::Result<PumpParts> {
+    let recorder = Recorder::new(settings.recording.clone(), observer.metrics().clone());
     let client = settings.kustomer_client().context("kustomer.token")?;
     let client = Client::new(client).context("the HTTP client cannot be made")?;
     let pipelines: HashMap<Topic, Pipeline> = settings
@@ -169,6 +177,7 @@ pub fn parts(
         suspects: suspects(settings, options),
         mapper_threads: settings.delivery.mapper_threads,
         observer,
+        recorder,
     })
 }
 

@@ -9,6 +9,7 @@
 //! | `GET /status/partitions/{topic}/{partition}` | what holds the frontier of one partition |
 //! | `PUT /log-level` | body `debug`, or `info,rdkafka=warn`: what is logged from now on |
 //! | `POST /holds/{id}/release` | ends a hold; 404 for one that is not there |
+//! | `POST /debug/recording` | writes the last steps to a file; answers with its path and size, 409 if nothing is recorded |
 //!
 //! It shows what it is given and owns nothing. Everything is bounded: connections, header and body sizes, and the time a
 //! request may take, so that a forgotten client cannot cost the worker anything.
@@ -37,8 +38,10 @@ use self::frontier::FrontierStatus;
 pub use self::status::StatusReport;
 use crate::clock::Clock;
 use crate::observe::metrics::Metrics;
+use crate::observe::metrics::labels::RecordingCause;
 use crate::observe::telemetry::LevelHandle;
 use crate::pump::Command;
+use crate::pump::recorder::{Recorder, RecordingError};
 
 /// Bodies are a log level at most.
 const MAX_BODY_BYTES: usize = 4096;
@@ -58,6 +61,8 @@ pub struct AdminState {
     pub commands: mpsc::Sender<Command>,
     /// Cancelled when a halt has begun. The report says so, too, but whoever makes it may be what failed.
     pub halting: CancellationToken,
+    /// The last steps.
+    pub recorder: Recorder,
 }
 
 /// A server that has its address but does not serve yet.
@@ -125,6 +130,7 @@ pub fn router(state: AdminState) -> Router {
         .route("/status/partitions/{topic}/{partition}", get(show_frontier))
         .route("/log-level", put(log_level))
         .route("/holds/{id}/release", post(release))
+        .route("/debug/recording", post(record))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(state)
 }
@@ -230,6 +236,27 @@ async fn ask<T>(
             StatusCode::SERVICE_UNAVAILABLE,
             "the worker does not take commands now",
         ))),
+    }
+}
+
+async fn record(State(state): State<AdminState>) -> Response {
+    let recorder = state.recorder.clone();
+    let writing = tokio::task::spawn_blocking(move || recorder.write(RecordingCause::Asked));
+    match writing.await {
+        Ok(Ok(written)) => Json(json!({
+            "path": written.path,
+            "bytes": written.bytes,
+            "steps": written.steps,
+            "steps_before": written.steps_before,
+        }))
+        .into_response(),
+        Ok(Err(error @ (RecordingError::Off | RecordingError::Empty))) => {
+            problem_response(StatusCode::CONFLICT, &error.to_string())
+        }
+        Ok(Err(error @ RecordingError::Write(_))) => {
+            problem_response(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())
+        }
+        Err(error) => problem_response(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
     }
 }
 

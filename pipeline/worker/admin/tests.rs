@@ -23,7 +23,7 @@ struct Running {
     clippy::disallowed_methods,
     reason = "a test waits for the task itself"
 )]
-async fn start() -> Running {
+async fn start_with(recorder: Recorder) -> Running {
     let mut report = StatusReport::new(Places::default());
     report.phase = Phase::Running;
     let (status, watched) = watch::channel(report);
@@ -36,6 +36,7 @@ async fn start() -> Running {
         level,
         commands: sender,
         halting: halting.clone(),
+        recorder,
     };
     let server = AdminServer::bind("127.0.0.1:0".parse().unwrap(), state)
         .await
@@ -53,6 +54,10 @@ async fn start() -> Running {
         client,
         serving,
     }
+}
+
+async fn start() -> Running {
+    start_with(Recorder::default()).await
 }
 
 impl Running {
@@ -234,4 +239,42 @@ async fn the_server_ends_when_told() {
     running.shutdown.cancel();
     let ended = tokio::time::timeout(Duration::from_secs(5), running.serving).await;
     assert!(ended.expect("in time").expect("no panic").is_ok());
+}
+
+#[tokio::test]
+async fn a_recording_is_written_when_it_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = crate::config::RecordingSettings {
+        dir: folder.path().to_owned(),
+        ..crate::config::RecordingSettings::default()
+    };
+    let recorder = Recorder::new(settings, Metrics::new());
+    let answer = |recorder: Recorder| async move {
+        let running = start_with(recorder).await;
+        let url = format!("{}/debug/recording", running.base);
+        let answer = running.client.post(url).send().await.unwrap();
+        let status = answer.status().as_u16();
+        let body: serde_json::Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+        (status, body)
+    };
+    let (status, body) = answer(Recorder::default()).await;
+    assert_eq!(status, 409);
+    assert!(
+        body["error"].as_str().unwrap().contains("debug.recording"),
+        "{body}"
+    );
+    assert_eq!(answer(recorder.clone()).await.0, 409, "no machine yet");
+    let now = crate::clock::Clock.now();
+    let machine = ingest_delivery::machine::MachineSettings::new(100, 1.0, 0, 1.0).unwrap();
+    recorder.begin(now, 0, &machine);
+    recorder.input(now, &ingest_delivery::machine::Input::Wake);
+    recorder.effects(now, &[]);
+    let (status, body) = answer(recorder).await;
+    assert_eq!(status, 200);
+    let written = std::fs::read(body["path"].as_str().unwrap()).unwrap();
+    assert_eq!(body["bytes"], written.len());
+    assert_eq!(
+        (&body["steps"], &body["steps_before"]),
+        (&json!(1), &json!(0))
+    );
 }

@@ -52,6 +52,30 @@ pub struct TryRecordsArgs {
     pub die_at: Option<String>,
 }
 
+/// `replay-recording`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "A worker writes a recording when an invariant is broken, when it halts, and on POST /debug/recording. Each step is shown with its number, \
+the time since the process began, what went in and what was decided; the whole file is replayed, whatever is shown of it. Where the file begins with the process, every step has to be \
+decided as it was; the first that is not is shown with both. Where it does not, the machine begins with what was assigned then, and differences are only counted. Use the \
+version of the worker that wrote the file.\n\nExamples:\n  kustomer-ingest replay-recording recording-20260304T050607890Z-1-asked.jsonl\n  kustomer-ingest \
+replay-recording recording.jsonl --from 1200 --to 1300 --only shop.events/3"
+)]
+pub struct ReplayRecordingArgs {
+    /// The recording.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Show steps from this number on.
+    #[arg(long, value_name = "N")]
+    pub from: Option<u64>,
+    /// Show steps up to this number.
+    #[arg(long, value_name = "N")]
+    pub to: Option<u64>,
+    /// Show only steps that name this partition, such as shop.events/3.
+    #[arg(long, value_name = "TOPIC/PARTITION")]
+    pub only: Option<String>,
+}
+
 /// `init`.
 #[derive(Debug, Clone, Args)]
 #[command(

@@ -15,7 +15,7 @@ pub enum CommandExit {
     Failed,
     /// Used wrongly: the command line or the configuration.
     Usage,
-    /// `check` or `test` found faults.
+    /// `check` or `test` found faults, `replay-recording` a difference.
     Faults,
 }
 

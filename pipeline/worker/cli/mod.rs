@@ -5,7 +5,7 @@
 //! | 0 | done, and all is well |
 //! | 1 | failed at run time: a halt, a drain that ran out of time, an address in use, a file that cannot be read, a letter that is not there, a replay that was stopped |
 //! | 2 | used wrongly: the command line, or a configuration that cannot be used |
-//! | 3 | `check` or `test` did their work and found faults |
+//! | 3 | `check` or `test` did their work and found faults, `replay-recording` a step that is decided in another way |
 //!
 //! Commands print to standard output through one locked writer ([`output`]); a reader that goes away ends the command
 //! quietly. Logs and errors go to standard error.
@@ -26,7 +26,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use self::args::{CheckArgs, ExplainArgs, InitArgs, RunArgs, TestArgs, TryRecordsArgs};
+use self::args::{
+    CheckArgs, ExplainArgs, InitArgs, ReplayRecordingArgs, RunArgs, TestArgs, TryRecordsArgs,
+};
 use self::dead_letters::DeadLettersArgs;
 use self::demo::DemoArgs;
 use self::exit::{CommandError, CommandExit};
@@ -34,7 +36,7 @@ use self::output::Output;
 use self::run::frontier::FrontierArgs;
 
 const EXIT_CODES: &str = "Exit codes:\n  0  done, and all is well\n  1  failed at run time\n  2  used \
-wrongly: the command line, or a configuration that cannot be used\n  3  check or test found faults";
+wrongly: the command line, or a configuration that cannot be used\n  3  check or test found faults, replay-recording a difference";
 
 const EXAMPLES: &str = "Examples:\n  kustomer-ingest demo\n  kustomer-ingest init shop\n  kustomer-ingest check --config worker.yaml --online\n  \
 kustomer-ingest explain --config worker.yaml events.ndjson\n  kustomer-ingest run --config worker.yaml";
@@ -67,6 +69,8 @@ pub enum Command {
     Frontier(FrontierArgs),
     /// Look at what was dead-lettered, and send it back when the cause is mended.
     DeadLetters(DeadLettersArgs),
+    /// Step through what a worker recorded, and see what it decided and why.
+    ReplayRecording(ReplayRecordingArgs),
     /// Map records at which a worker may have died; started by the worker itself.
     #[command(hide = true)]
     TryRecords(TryRecordsArgs),
@@ -119,7 +123,8 @@ fn execute(command: Command) -> Result<CommandExit, CommandError> {
         | Command::Explain(_)
         | Command::Test(_)
         | Command::Frontier(_)
-        | Command::DeadLetters(_) => {
+        | Command::DeadLetters(_)
+        | Command::ReplayRecording(_) => {
             let mut out = Output::stdout();
             let exit = print(&command, &mut out)?;
             out.flush()?;
@@ -137,6 +142,7 @@ fn print(command: &Command, out: &mut Output<'_>) -> Result<CommandExit, Command
         Command::Test(args) => test::run(args, out),
         Command::Frontier(args) => run::frontier::run(args, out),
         Command::DeadLetters(args) => dead_letters::run(args, out),
+        Command::ReplayRecording(args) => run::replay_recording::run(args, out),
         Command::Run(args) => run::run(args),
         Command::Demo(args) => demo::run(args),
         Command::TryRecords(args) => run::try_records::run(args),

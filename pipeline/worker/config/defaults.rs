@@ -26,6 +26,16 @@ pub const RESERVE_PART: u64 = 20;
 pub const SHARE: f64 = 0.8;
 /// `log.level`.
 pub const LOG_LEVEL: &str = "info";
+/// `debug.recording.steps`.
+pub const RECORDING_STEPS: u64 = 20_000;
+/// `debug.recording.bytes`.
+pub const RECORDING_BYTES: u64 = 8 << 20;
+
+/// `debug.recording.dir`.
+#[must_use]
+pub fn recording_dir() -> PathBuf {
+    std::env::temp_dir().join("kustomer-ingest-recordings")
+}
 
 /// `state.dir`.
 #[must_use]

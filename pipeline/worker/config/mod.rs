@@ -23,7 +23,7 @@ pub use self::fault::{Fault, Faults, Spot, nearest};
 pub use self::secret::{SecretError, SecretRef};
 pub use self::settings::{
     BudgetSettings, ClientSettingsError, DeliverySettings, KafkaSettings, KeyedBy,
-    KustomerSettings, PropertyValue, QuotaSettings, Settings, TopicSettings,
+    KustomerSettings, PropertyValue, QuotaSettings, RecordingSettings, Settings, TopicSettings,
 };
 pub use self::units::{parse_duration, parse_size, show_duration, show_size};
 

@@ -14,6 +14,7 @@ use ingest_mapping::route::Pipeline;
 use ingest_model::record::Topic;
 use secrecy::ExposeSecret as _;
 
+use super::defaults;
 use super::secret::{SecretError, SecretRef};
 use crate::observe::telemetry::LogSettings;
 
@@ -39,6 +40,33 @@ pub struct Settings {
     pub log: LogSettings,
     /// `state.dir`: where notes stand that outlast the process, though not the machine.
     pub state_dir: PathBuf,
+    /// `debug.recording`: what is kept of the last steps, to be looked into when something is wrong.
+    pub recording: RecordingSettings,
+}
+
+/// `debug.recording`: the last steps of the delivery machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordingSettings {
+    /// The most steps; 0 keeps none.
+    pub steps: usize,
+    /// The most bytes of memory; 0 keeps none.
+    pub bytes: usize,
+    /// Keep records, keys and bodies as they are instead of pseudonyms.
+    pub personal_data: bool,
+    /// Where recordings are written.
+    pub dir: PathBuf,
+}
+
+/// The defaults.
+impl Default for RecordingSettings {
+    fn default() -> Self {
+        Self {
+            steps: usize::try_from(defaults::RECORDING_STEPS).unwrap_or(usize::MAX),
+            bytes: usize::try_from(defaults::RECORDING_BYTES).unwrap_or(usize::MAX),
+            personal_data: false,
+            dir: defaults::recording_dir(),
+        }
+    }
 }
 
 /// `kafka`: brokers, topics, and how long things may take.

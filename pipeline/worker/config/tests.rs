@@ -209,6 +209,22 @@ fn impossible_values_are_refused() {
 }
 
 #[test]
+fn recordings_are_bounded_hidden_and_can_be_turned_off() {
+    let settings = check(MINIMAL).unwrap();
+    assert_eq!(settings.recording, RecordingSettings::default());
+    assert!(!settings.recording.personal_data);
+    let text = format!(
+        "{MINIMAL}debug:\n  recording: {{ steps: 0, bytes: 64KiB, personal_data: true, dir: seen }}\n"
+    );
+    let recording = check(&text).unwrap().recording;
+    assert_eq!((recording.steps, recording.bytes), (0, 65_536));
+    assert!(recording.personal_data && recording.dir.ends_with("seen"));
+    let yes = format!("{MINIMAL}debug: {{ recording: {{ personal_data: 'no' }} }}\n");
+    let faults = check(&yes).expect_err("a fault");
+    assert!(faults.contains("is a text, not true or false"), "{faults}");
+}
+
+#[test]
 fn null_counts_as_absent() {
     let text =
         format!("{MINIMAL}state: {{ topic: null }}\nbudget: null\nadmin: {{ listen: null }}\n");
@@ -359,11 +375,12 @@ mod schema {
         // A key that is like no other makes the worker list those that it knows.
         let unknown = "{ zzzzzzzz: 1 }";
         let sections = [
-            "kafka", "kustomer", "budget", "delivery", "state", "admin", "log",
+            "kafka", "kustomer", "budget", "delivery", "state", "admin", "log", "debug",
         ];
         let text: String = sections.map(|name| format!("{name}: {unknown}\n")).concat();
         let text = format!("zzzzzzzz: 1\n{text}")
-            .replace("kafka: { ", &format!("kafka: {{ topics: [ {unknown} ], "));
+            .replace("kafka: { ", &format!("kafka: {{ topics: [ {unknown} ], "))
+            .replace("debug: { ", &format!("debug: {{ recording: {unknown}, "));
         let faults = check(&text).unwrap_err();
         for (section, known) in &keys {
             let path = section.replace("[]", "[0]");
@@ -407,6 +424,8 @@ mod schema {
             ("delivery.max_delay", show_duration(d::MAX_DELAY)),
             ("admin.listen", d::ADMIN_LISTEN.to_string()),
             ("log.level", d::LOG_LEVEL.to_owned()),
+            ("debug.recording.steps", d::RECORDING_STEPS.to_string()),
+            ("debug.recording.bytes", show_size(d::RECORDING_BYTES)),
         ] {
             let row = DOCUMENTATION
                 .lines()

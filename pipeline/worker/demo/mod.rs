@@ -39,6 +39,7 @@ use crate::observe::metrics::Metrics;
 use crate::observe::words::plural;
 use crate::observe::{Observer, Tally};
 use crate::pump::mappers::Judge;
+use crate::pump::recorder::Recorder;
 use crate::pump::{self, PumpParts};
 
 const TOPIC: &str = "shop.events";
@@ -187,6 +188,7 @@ fn parts(
         suspects: None,
         mapper_threads: 1,
         observer,
+        recorder: Recorder::default(),
     })
 }
 

@@ -16,6 +16,7 @@ mod letters;
 mod lives;
 pub mod mappers;
 mod port;
+pub mod recorder;
 mod source;
 mod state;
 
@@ -43,6 +44,7 @@ use self::letters::Letters;
 use self::mappers::suspects::Suspects;
 use self::mappers::{Judge, Mapped, Mappers};
 pub use self::port::{Command, PumpView};
+use self::recorder::Recorder;
 use self::state::State;
 pub use self::state::{Progress, StateTopicError, judge as judge_state_topic};
 use crate::clock::Clock;
@@ -69,6 +71,8 @@ pub struct PumpParts {
     pub mapper_threads: usize,
     /// Where facts go.
     pub observer: Observer,
+    /// What is told of every step.
+    pub recorder: Recorder,
 }
 
 /// How often the view is renewed.
@@ -86,6 +90,7 @@ struct Pump {
     letters: Letters,
     client: Client,
     observer: Observer,
+    recorder: Recorder,
     dead_letter_topic: Topic,
     hold_topic: Option<Topic>,
     /// Where nothing is committed, nothing that stands there is read.
@@ -136,6 +141,7 @@ pub async fn run(
     let watch = brokers::Watch::new(topics, parts.observer.places());
     watching.spawn(watch.look_on(parts.kafka.clone(), brokers_in));
 
+    parts.recorder.begin(now, Clock.unix_ms(), &parts.machine);
     let machine = Machine::new(parts.machine, now);
     let view = PumpView {
         snapshot: machine.snapshot(now),
@@ -154,6 +160,7 @@ pub async fn run(
         letters,
         client: parts.client,
         observer: parts.observer,
+        recorder: parts.recorder,
         dead_letter_topic: parts.dead_letter_topic,
         hold_topic: parts.hold_topic,
         reads_from_end: parts.kafka.reads_from_end(),
@@ -246,7 +253,10 @@ pub async fn run(
 impl Pump {
     fn step(&mut self, input: Input) {
         let now = Clock.now();
-        for effect in self.machine.step(now, input) {
+        self.recorder.input(now, &input);
+        let effects = self.machine.step(now, input);
+        self.recorder.effects(now, &effects);
+        for effect in effects {
             self.carry_out(effect);
         }
     }

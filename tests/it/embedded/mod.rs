@@ -3,6 +3,7 @@
 mod commands;
 mod guard;
 mod letters;
+mod recording;
 mod weather;
 
 use std::collections::{BTreeMap, HashMap};
@@ -24,6 +25,7 @@ use kustomer_ingest::observe::metrics::Metrics;
 use kustomer_ingest::observe::{Observer, Tally};
 use kustomer_ingest::pump::Command;
 use kustomer_ingest::pump::mappers::Judge;
+use kustomer_ingest::pump::recorder::Recorder;
 use kustomer_ingest::pump::{self, PumpError, PumpParts, PumpView};
 use kustomer_sim::server::Server;
 use kustomer_sim::{Config, FaultScript};
@@ -93,6 +95,7 @@ impl Rig {
             suspects: None,
             mapper_threads: 2,
             observer: observer.clone(),
+            recorder: Recorder::default(),
         };
         let shutdown = CancellationToken::new();
         let (commands, received) = mpsc::channel(1);

@@ -1,6 +1,7 @@
 //! `run`: the worker.
 
 pub mod frontier;
+pub mod replay_recording;
 pub mod try_records;
 
 use ingest_model::record::Topic;

@@ -148,6 +148,20 @@ impl Checker<'_> {
         }
     }
 
+    pub(in crate::config) fn yes(&mut self, leaf: &Leaf, default: bool) -> Option<bool> {
+        let Some(leaf) = leaf else {
+            return Some(default);
+        };
+        match &leaf.value {
+            Scalar::Bool(yes) => Some(*yes),
+            Scalar::Whole(_) | Scalar::Number(_) | Scalar::Text(_) => {
+                let problem = format!("is {}, not true or false", leaf.value.kind());
+                self.at(leaf, &problem, "write true or false, without quotes");
+                None
+            }
+        }
+    }
+
     pub(in crate::config) fn duration(
         &mut self,
         leaf: &Leaf,

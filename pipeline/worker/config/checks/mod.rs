@@ -12,9 +12,9 @@ use ingest_kustomer::BaseUrl;
 
 pub(super) use self::checker::Checker;
 use super::defaults;
-use super::raw::{RawConfig, RawDelivery, RawKustomer, RawLog};
+use super::raw::{RawConfig, RawDelivery, RawKustomer, RawLog, RawRecording};
 use super::settings::{
-    BudgetSettings, DeliverySettings, KustomerSettings, QuotaSettings, Settings,
+    BudgetSettings, DeliverySettings, KustomerSettings, QuotaSettings, RecordingSettings, Settings,
 };
 use crate::observe::telemetry::{LogFormat, LogSettings, check_level};
 
@@ -34,6 +34,7 @@ pub(super) fn settings(raw: &RawConfig, checker: &mut Checker<'_>) -> Option<Set
         Some(leaf) => checker.text(leaf).map(|path| checker.path(&path)),
         None => Some(defaults::state_dir()),
     };
+    let recording = checker.recording(&raw.recording);
     Some(Settings {
         file: checker.file.to_owned(),
         kafka: kafka?,
@@ -43,6 +44,7 @@ pub(super) fn settings(raw: &RawConfig, checker: &mut Checker<'_>) -> Option<Set
         admin_listen: admin_listen?,
         log: log?,
         state_dir: state_dir?,
+        recording: recording?,
     })
 }
 
@@ -165,6 +167,22 @@ impl Checker<'_> {
         Some(DeliverySettings {
             max_delay: max_delay?,
             mapper_threads: usize::try_from(threads?).ok()?,
+        })
+    }
+
+    fn recording(&mut self, raw: &RawRecording) -> Option<RecordingSettings> {
+        let steps = self.whole(&raw.steps, defaults::RECORDING_STEPS, 0..=10_000_000);
+        let bytes = self.size(&raw.bytes, defaults::RECORDING_BYTES, 0..=4 << 30);
+        let personal_data = self.yes(&raw.personal_data, false);
+        let dir = match &raw.dir {
+            Some(leaf) => self.text(leaf).map(|path| self.path(&path)),
+            None => Some(defaults::recording_dir()),
+        };
+        Some(RecordingSettings {
+            steps: usize::try_from(steps?).ok()?,
+            bytes: usize::try_from(bytes?).ok()?,
+            personal_data: personal_data?,
+            dir: dir?,
         })
     }
 

@@ -50,6 +50,7 @@ pub(crate) struct RawConfig {
     pub(crate) state_dir: Leaf,
     pub(crate) admin_listen: Leaf,
     pub(crate) log: RawLog,
+    pub(crate) recording: RawRecording,
 }
 
 /// `kafka`.
@@ -133,6 +134,15 @@ pub(crate) struct RawBudget {
 pub(crate) struct RawDelivery {
     pub(crate) max_delay: Leaf,
     pub(crate) mapper_threads: Leaf,
+}
+
+/// `debug.recording`.
+#[derive(Debug)]
+pub(crate) struct RawRecording {
+    pub(crate) steps: Leaf,
+    pub(crate) bytes: Leaf,
+    pub(crate) personal_data: Leaf,
+    pub(crate) dir: Leaf,
 }
 
 /// `log`.

@@ -7,7 +7,7 @@ use ingest_mapping::mapping::yaml::{YamlFault, yaml_fault};
 
 use super::{
     At, Leaf, Place, RawBudget, RawConfig, RawDelivery, RawKafka, RawKustomer, RawLog, RawMapping,
-    RawProperty, RawSecret, RawTopic, Scalar,
+    RawProperty, RawRecording, RawSecret, RawTopic, Scalar,
 };
 use crate::config::fault::{Fault, Faults, Spot, nearest};
 use crate::config::secret::SECRET_WAY_OUT;
@@ -34,7 +34,7 @@ pub(crate) fn read(file: &Path, tree: &Node, faults: &mut Faults) -> RawConfig {
     let root = reader.root(
         tree,
         &[
-            "kafka", "kustomer", "budget", "delivery", "state", "admin", "log",
+            "kafka", "kustomer", "budget", "delivery", "state", "admin", "log", "debug",
         ],
     );
     let kafka = reader.kafka(&root);
@@ -44,6 +44,12 @@ pub(crate) fn read(file: &Path, tree: &Node, faults: &mut Faults) -> RawConfig {
     let state = reader.section(&root, "state", &["topic", "dir"]);
     let admin = reader.section(&root, "admin", &["listen"]);
     let log = reader.section(&root, "log", &["format", "level"]);
+    let debug = reader.section(&root, "debug", &["recording"]);
+    let recording = reader.section(
+        &debug,
+        "recording",
+        &["steps", "bytes", "personal_data", "dir"],
+    );
     RawConfig {
         kafka,
         kustomer,
@@ -61,6 +67,12 @@ pub(crate) fn read(file: &Path, tree: &Node, faults: &mut Faults) -> RawConfig {
         log: RawLog {
             format: reader.leaf(&log, "format"),
             level: reader.leaf(&log, "level"),
+        },
+        recording: RawRecording {
+            steps: reader.leaf(&recording, "steps"),
+            bytes: reader.leaf(&recording, "bytes"),
+            personal_data: reader.leaf(&recording, "personal_data"),
+            dir: reader.leaf(&recording, "dir"),
         },
     }
 }

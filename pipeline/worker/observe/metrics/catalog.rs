@@ -299,6 +299,8 @@ catalog! {
         "Records left to the next owner because a drain ran out of time.";
     invariants_broken: IntCounterVec, "invariants_broken_total", [Invariant],
         "Violations of what must never be false; anything above 0 is a fault of the program.";
+    recordings: IntCounterVec, "recordings_written_total", [RecordingCause],
+        "How often the last steps were written to a file.";
 
     // The process.
     build_info: GaugeVec, "build_info", [Version],

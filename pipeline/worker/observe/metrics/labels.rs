@@ -16,9 +16,37 @@ use ingest_model::reading::LifeCause;
 
 use crate::observe::pace::DrainState;
 
+/// Why a recording was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RecordingCause {
+    /// A person asked for it.
+    Asked,
+    /// An invariant was broken.
+    Invariant,
+    /// The process halted: a task panicked, or could not go on.
+    Halt,
+}
+
+impl RecordingCause {
+    /// Every value.
+    pub const ALL: &'static [Self] = &[Self::Asked, Self::Invariant, Self::Halt];
+
+    /// The label in metrics, and the word in names of files.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::Invariant => "invariant",
+            Self::Halt => "halt",
+        }
+    }
+}
+
 /// A label of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Label {
+    /// Why a recording was written.
+    RecordingCause,
     /// An input topic, as configured.
     Topic,
     /// The number of a partition.
@@ -171,6 +199,7 @@ impl Label {
             | Self::HoldCause
             | Self::HeldBy
             | Self::LifeCause
+            | Self::RecordingCause
             | Self::Waits => "cause",
             Self::RepeatKind | Self::Kind | Self::SourceError => "kind",
             Self::From => "from",
@@ -230,6 +259,7 @@ impl Label {
             }
             Self::SourceError => all(&SourceErrorKind::ALL, SourceErrorKind::as_str),
             Self::Invariant => all(Invariant::ALL, Invariant::as_str),
+            Self::RecordingCause => all(RecordingCause::ALL, RecordingCause::as_str),
             Self::DrainState => all(&DrainState::ALL, DrainState::as_str),
         })
     }

@@ -20,7 +20,7 @@ use ingest_model::record::{Topic, TopicPartition};
 use prometheus::{Registry, TextEncoder};
 
 use self::catalog::Families;
-use self::labels::{ACCEPTED, Fallback};
+use self::labels::{ACCEPTED, Fallback, RecordingCause};
 use crate::observe::breaks::Cause;
 use crate::observe::pace::{Drain, DrainState};
 
@@ -150,6 +150,12 @@ impl Metrics {
         }
         let vanished = self.families.vanished.with_label_values(&[topic]);
         vanished.inc_by(cause.vanished());
+    }
+
+    /// The last steps were written to a file.
+    pub fn recording_written(&self, cause: RecordingCause) {
+        let labels = [cause.as_str()];
+        self.families.recordings.with_label_values(&labels).inc();
     }
 
     /// Offsets as the brokers see them.

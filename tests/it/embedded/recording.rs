@@ -1,0 +1,287 @@
+//! A worker's last steps: asked for over HTTP, replayed by the program.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use ingest_kafka::embedded::EmbeddedBroker;
+use ingest_kafka::{KafkaOptions, KafkaSettings, OutgoingRecord, RecordProducer};
+use ingest_model::record::Topic;
+use kustomer_sim::Config;
+use kustomer_sim::server::Server;
+use serde_json::{Value, json};
+
+use super::{MAPPING, PATIENCE, message};
+
+const EVENTS: &str = "quay.events";
+const DEAD: &str = "quay.dead";
+const RECORDS: u64 = 240;
+/// What is in the events, and must not be in a recording.
+const PERSONS: [&str; 4] = [
+    "ingrid.moe@quay.example",
+    "Ingrid Moe",
+    "+4791234567",
+    "Strandgata 4",
+];
+
+fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_kustomer-ingest"))
+}
+
+/// A worker process of this test; it is killed where the test ends early.
+struct Worker {
+    child: Child,
+    admin: String,
+}
+
+impl Worker {
+    fn start(configuration: &Path) -> Self {
+        let mut child = program()
+            .args(["run", "--time-scale", "60", "--config"])
+            .arg(configuration)
+            .env("QUAY_TOKEN", "sim-key")
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let admin = loop {
+            let line = log.next().expect("the log goes on").unwrap();
+            let line: Value = serde_json::from_str(&line).unwrap_or_default();
+            let found = line.to_string();
+            if found.contains("admin server listens") {
+                let address = line["address"].as_str().expect("an address").to_owned();
+                break format!("http://{address}").replace("0.0.0.0", "127.0.0.1");
+            }
+        };
+        // Read on, or the process would wait for room in the pipe.
+        std::thread::spawn(move || log.for_each(drop));
+        Self { child, admin }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn configuration(folder: &Path, broker: &str, kustomer: &str, recording: &str) -> PathBuf {
+    std::fs::write(folder.join("mapping.yaml"), MAPPING).unwrap();
+    let yaml = format!(
+        "kafka:\n  brokers: {broker}\n  group: quay\n  dead_letter_topic: {DEAD}\n  topics:\n    - {{ name: {EVENTS}, mapping: \
+         mapping.yaml, keyed_by: customer }}\nkustomer:\n  base_url: {kustomer}\n  token: {{ env: QUAY_TOKEN }}\n  limit: \
+         3000\nadmin: {{ listen: '127.0.0.1:0' }}\ndebug:\n  recording: {{ dir: recordings{recording} }}\nstate: {{ dir: state }}\n"
+    );
+    let file = folder.join("worker.yaml");
+    std::fs::write(&file, yaml).unwrap();
+    file
+}
+
+async fn produce(broker: &EmbeddedBroker) {
+    let options = KafkaOptions::new(broker.bootstrap_servers(), "put", &[EVENTS], DEAD);
+    let producer = RecordProducer::new(&KafkaSettings::try_new(options).unwrap()).unwrap();
+    let [email, name, phone, street] = PERSONS;
+    for n in 0..RECORDS {
+        let customer = n % 9;
+        let value = match n % 4 {
+            0 => json!({
+                "type": "identify", "messageId": format!("i{n}"), "userId": format!("u{customer}"),
+                "traits": {"name": name, "email": format!("{n}{email}"), "phone": phone, "address": {"street": street}},
+            })
+            .to_string(),
+            1 | 2 => {
+                let said = json!({"order_id": format!("o{}", n % 30), "total": 12.5, "email": email, "note": name});
+                message(customer, "Order Completed", n, &said)
+            }
+            _ => message(customer, "Coupon Applied", n, &json!({"coupon_id": street, "cart_id": phone})),
+        };
+        let record = OutgoingRecord {
+            topic: Topic::new(EVENTS),
+            partition: None,
+            key: Some(format!("{customer}-{email}").into()),
+            value: Some(value.into()),
+            headers: Vec::new(),
+            timestamp_ms: None,
+        };
+        producer.send(&record).await.unwrap();
+    }
+}
+
+/// Waits until every record is settled.
+async fn settled(client: &reqwest::Client, admin: &str) {
+    let waited = tokio::time::timeout(PATIENCE, async {
+        loop {
+            let metrics = client.get(format!("{admin}/metrics")).send().await.unwrap();
+            let metrics = metrics.text().await.unwrap();
+            let settled: f64 = metrics
+                .lines()
+                .filter(|line| line.starts_with("kustomer_ingest_records_total{"))
+                .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+                .sum();
+            if settled >= f64::from(u32::try_from(RECORDS).unwrap()) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    waited.await.expect("all is settled in time");
+}
+
+async fn recorded(client: &reqwest::Client, admin: &str) -> (Value, String) {
+    let answer = client
+        .post(format!("{admin}/debug/recording"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status().as_u16(), 200);
+    let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    let text = std::fs::read_to_string(answer["path"].as_str().unwrap()).unwrap();
+    (answer, text)
+}
+
+fn replayed(arguments: &[&str]) -> (Option<i32>, String) {
+    let output = program()
+        .arg("replay-recording")
+        .args(arguments)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    (output.status.code(), said)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_of_a_whole_process_is_decided_again_and_names_nobody() {
+    let broker = EmbeddedBroker::start(&[(EVENTS, 4), (DEAD, 1)]).unwrap();
+    let config = Config {
+        limit: 3_000,
+        time_scale: 60.0,
+        ..Config::default()
+    };
+    let kustomer = Server::start(config, SocketAddr::from(([127, 0, 0, 1], 0)))
+        .await
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = configuration(
+        folder.path(),
+        broker.bootstrap_servers(),
+        &kustomer.url(),
+        "",
+    );
+    produce(&broker).await;
+    let worker = Worker::start(&file);
+    let client = reqwest::Client::builder().build().unwrap();
+    settled(&client, &worker.admin).await;
+    let (answer, text) = recorded(&client, &worker.admin).await;
+    assert!(answer["steps"].as_u64().unwrap() > RECORDS, "{answer}");
+    assert_eq!(answer["steps_before"], 0, "{answer}");
+    assert!(
+        answer["path"].as_str().unwrap().contains("recordings"),
+        "{answer}"
+    );
+    for person in PERSONS {
+        assert!(!text.contains(person), "{person} stands in the recording");
+    }
+    let metrics = client
+        .get(format!("{}/metrics", worker.admin))
+        .send()
+        .await
+        .unwrap();
+    let metrics = metrics.text().await.unwrap();
+    assert!(metrics.contains("kustomer_ingest_recordings_written_total{cause=\"asked\"} 1"));
+    drop(worker);
+
+    let path = answer["path"].as_str().unwrap();
+    let (code, said) = replayed(&[path, "--from", "3", "--to", "5"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("steps were decided as recorded"), "{said}");
+    assert!(said.lines().any(|line| line.starts_with("3 +")), "{said}");
+    assert!(!said.lines().any(|line| line.starts_with("6 +")), "{said}");
+    let (_, of_one) = replayed(&[path, "--only", &format!("{EVENTS}/2")]);
+    let offsets = |said: &str| {
+        said.lines()
+            .filter(|line| line.contains("{\"Record\""))
+            .count()
+    };
+    let (_, of_all) = replayed(&[path]);
+    assert!(
+        offsets(&of_one) > 0 && offsets(&of_one) < offsets(&of_all),
+        "{of_one}"
+    );
+
+    // A machine that decides otherwise is found out.
+    let changed = folder.path().join("changed.jsonl");
+    let slower = text.replacen("\"limit\":3000", "\"limit\":60", 1);
+    assert_ne!(slower, text);
+    std::fs::write(&changed, slower).unwrap();
+    let (code, said) = replayed(&[changed.to_str().unwrap(), "--from", "1000000"]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("DIFFERENCE at step"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_whose_beginning_is_overwritten_says_so() {
+    let broker = EmbeddedBroker::start(&[(EVENTS, 2), (DEAD, 1)]).unwrap();
+    let config = Config {
+        limit: 3_000,
+        time_scale: 60.0,
+        ..Config::default()
+    };
+    let kustomer = Server::start(config, SocketAddr::from(([127, 0, 0, 1], 0)))
+        .await
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let few = ", steps: 200, personal_data: true";
+    let file = configuration(
+        folder.path(),
+        broker.bootstrap_servers(),
+        &kustomer.url(),
+        few,
+    );
+    produce(&broker).await;
+    let worker = Worker::start(&file);
+    let client = reqwest::Client::builder().build().unwrap();
+    settled(&client, &worker.admin).await;
+    let (answer, text) = recorded(&client, &worker.admin).await;
+    assert_eq!(answer["steps"], 200, "{answer}");
+    assert!(answer["steps_before"].as_u64().unwrap() > 0, "{answer}");
+    let head: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        head["base"]["partitions"].as_array().unwrap().len(),
+        2,
+        "{head}"
+    );
+    let (code, said) = replayed(&[answer["path"].as_str().unwrap()]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("have been overwritten") && said.contains("2 partitions"),
+        "{said}"
+    );
+    assert!(
+        said.contains("200 steps were decided in another way"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_file_that_is_none_and_arguments_that_make_no_sense_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("shopping.txt");
+    std::fs::write(&file, "milk\n").unwrap();
+    let file = file.to_str().unwrap();
+    let (code, said) = replayed(&[file]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("shopping.txt") && said.contains("this is no recording"),
+        "{said}"
+    );
+    let (code, said) = replayed(&["not-there.jsonl"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("not-there.jsonl cannot be read"), "{said}");
+    assert_eq!(replayed(&[file, "--only", "quay"]).0, Some(2));
+    assert_eq!(replayed(&[file, "--from", "9", "--to", "3"]).0, Some(2));
+}
