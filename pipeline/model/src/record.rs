@@ -196,7 +196,6 @@ pub mod content {
     ///
     /// # Errors
     /// The serializer's.
-    #[expect(clippy::ref_option, reason = "serde hands over the field as it is")]
     pub fn serialize<S: Serializer>(
         content: &Option<Bytes>,
         serializer: S,

@@ -264,7 +264,7 @@ async fn a_recording_is_written_when_it_is_asked_for() {
         "{body}"
     );
     assert_eq!(answer(recorder.clone()).await.0, 409, "no machine yet");
-    let now = crate::clock::Clock.now();
+    let now = Clock.now();
     let machine = ingest_delivery::machine::MachineSettings::new(100, 1.0, 0, 1.0).unwrap();
     recorder.begin(now, 0, &machine);
     recorder.input(now, &ingest_delivery::machine::Input::Wake);

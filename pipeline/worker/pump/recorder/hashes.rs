@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash as Key;
+use std::sync::Arc;
 
 use ingest_delivery::machine::{Input, fingerprint};
 use ingest_model::call::CallResult;
@@ -69,7 +70,7 @@ fn of(input: &Input) -> Vec<Hash> {
         Input::Restored { slice, .. } => {
             for (_, _, entry) in &slice.entries {
                 if let Content::Customer(id) = &entry.content {
-                    all.push(Hash::Wide(customer_hash(&CustomerKey::Id(id.clone()))));
+                    all.push(Hash::Wide(customer_hash(&CustomerKey::Id(Arc::clone(id)))));
                 }
             }
         }
@@ -112,8 +113,8 @@ fn of_plan(plan: &Planned, all: &mut Vec<Hash>) {
 }
 
 fn of_ids(result: &CallResult, all: &mut Vec<Hash>) {
-    let mut add = |id: &std::sync::Arc<str>| {
-        all.push(Hash::Wide(customer_hash(&CustomerKey::Id(id.clone()))));
+    let mut add = |id: &Arc<str>| {
+        all.push(Hash::Wide(customer_hash(&CustomerKey::Id(Arc::clone(id)))));
     };
     match result {
         CallResult::Tracked(Outcome::Delivered(Some(id)))

@@ -214,7 +214,7 @@ impl Recorder {
         match self.write(cause) {
             Ok(_) | Err(RecordingError::Off | RecordingError::Empty) => {}
             Err(error) => {
-                tracing::error!(%error, cause = cause.as_str(), "the last steps are lost")
+                tracing::error!(%error, cause = cause.as_str(), "the last steps are lost");
             }
         }
     }

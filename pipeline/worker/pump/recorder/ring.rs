@@ -108,7 +108,7 @@ mod tests {
         let mut left = Vec::new();
         for n in 0..6 {
             ring.push(&format!("{n}\n"), n % 2 == 1, |line| {
-                left.push(line.to_vec())
+                left.push(line.to_vec());
             });
         }
         assert_eq!(text(&ring), "3\n4\n5\n");

@@ -105,7 +105,7 @@ fn no_input_and_no_effect_lets_anything_about_a_person_through() {
         panic!("no record")
     };
     let rejected = Rejected {
-        detail: all.clone(),
+        detail: all,
         ..Rejected::new(Rejection::RefusedByApi, "")
     };
     let calls = [
