@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use crate::hold::Scope;
 use crate::invariant::Invariant;
-use crate::partitions::commit_metadata::Ignored;
 use ingest_model::call::Class;
 use ingest_model::outcome::{HeldBy, HoldCause, Rejection, RetryCause, SkipReason, Waits};
 use ingest_model::reading::{Gap, LifeCause};
@@ -219,6 +218,48 @@ pub enum Settlement {
     DeadLettered(Rejection),
     /// It stands on the hold topic.
     Diverted(HeldBy),
+}
+
+/// Why a commit's text was not used.
+#[derive(serde::Serialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Ignored {
+    /// Somebody else wrote it.
+    Foreign,
+    /// Another version of this program wrote it, in a form that this one does not know.
+    Version,
+    /// It belongs to another partition or topic.
+    Partition,
+    /// It belongs to another offset: somebody has moved the offset since.
+    Offset,
+    /// It cannot be read to its end.
+    Damaged,
+    /// The record at its offset is not the one that it was written for: another life of the topic.
+    Generation,
+}
+
+impl Ignored {
+    /// Every value, in the order of declaration.
+    pub const ALL: &'static [Self] = &[
+        Self::Foreign,
+        Self::Version,
+        Self::Partition,
+        Self::Offset,
+        Self::Damaged,
+        Self::Generation,
+    ];
+
+    /// The label in metrics and logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Foreign => "foreign",
+            Self::Version => "version",
+            Self::Partition => "partition",
+            Self::Offset => "offset",
+            Self::Damaged => "damaged",
+            Self::Generation => "generation",
+        }
+    }
 }
 
 /// What an attempt meant, as a label.

@@ -2,7 +2,6 @@
 
 use crate::fact::Fact;
 use crate::hold::LetterTopic;
-use crate::partitions::commit_metadata::Metadata;
 use ingest_model::call::{Call, Reply};
 use ingest_model::outcome::{DroppedField, Held, Rejected, Verdict};
 use ingest_model::reading::{Gap, LifeCause};
@@ -231,6 +230,18 @@ pub struct Committed {
     pub offset: Offset,
     /// The text.
     pub metadata: Metadata,
+}
+
+/// What a commit was found to carry.
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Default, PartialEq, Eq)]
+pub enum Metadata {
+    /// Nothing.
+    #[default]
+    None,
+    /// This text.
+    Text(String),
+    /// Something that is no text.
+    Unreadable,
 }
 
 /// What became of a commit.

@@ -174,6 +174,8 @@ pub enum CallResult {
     Job(Outcome<JobReport>),
     /// `Probe`.
     Probed(Outcome<()>),
+    /// Any request: whoever sent it ended without an answer, and whether it arrived is not known.
+    Lost,
 }
 
 /// What a batched look-up of customers found.
@@ -281,6 +283,7 @@ impl CallResult {
             Self::KObject(outcome) => failed(outcome),
             Self::Job(outcome) => failed(outcome),
             Self::Probed(outcome) => failed(outcome),
+            Self::Lost => true,
         }
     }
 }

@@ -31,7 +31,6 @@ use ingest_kafka::{
 };
 use ingest_kustomer::Client;
 use ingest_model::call::{CallResult, Limits, Reply};
-use ingest_model::outcome::Outcome;
 use ingest_model::record::{Epoch, Topic, TopicPartition};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -394,7 +393,7 @@ impl Pump {
             Err(error) => {
                 tracing::error!(%error, "a request's task ended without an answer");
                 if let Some(request) = self.request_of_task.remove(&error.id()) {
-                    let result = CallResult::Probed(Outcome::Ambiguous);
+                    let result = CallResult::Lost;
                     let reply = Reply {
                         limits: Limits::default(),
                         result,

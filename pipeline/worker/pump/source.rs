@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ingest_delivery::machine::{CommitAnswer, Committed};
-use ingest_delivery::partitions::commit_metadata::Metadata;
+use ingest_delivery::port::Metadata;
 use ingest_kafka::reader::topics::fetch_partition_counts_of;
 use ingest_kafka::{
     CommitFailure, CommitFailureKind, CommittedOffset, KafkaSettings, ReadError, SourceEvent,

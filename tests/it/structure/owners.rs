@@ -33,9 +33,6 @@ const COMMON: [&str; 8] = [
     "turn",
 ];
 
-/// What goes into the machine, and what is told of it, names the text beside a commit.
-const NAME_THE_TEXT: [&str; 2] = ["fact", "port"];
-
 /// What stands between the owners.
 const MACHINE: &str = "machine";
 
@@ -77,24 +74,16 @@ fn an_owner_that_knows_another_is_noticed() {
             "use super::Work;\nfn x(a: crate::jobs::Job) {}\n",
         ),
         ("partitions/mod.rs", "use crate::turn::Turn;\n"),
-        ("partitions/commit_metadata.rs", ""),
         ("jobs/mod.rs", "use ingest_model::batch::JobId;\n"),
-        (
-            "fact.rs",
-            "use crate::partitions::commit_metadata::Ignored;\n",
-        ),
-        (
-            "turn.rs",
-            "use crate::partitions::commit_metadata::Ignored;\n",
-        ),
+        ("fact.rs", "use crate::partitions::Receipt;\n"),
         ("port.rs", "use crate::partitions::Receipt;\n"),
         ("machine/mod.rs", "use crate::{jobs::Jobs, work::Work};\n"),
         ("shelf.rs", "use crate::port::Effect;\n"),
     ];
     let told = [
+        "fact.rs:1: crate::partitions::Receipt",
         "port.rs:1: crate::partitions::Receipt",
         "shelf.rs:1: crate::port::Effect",
-        "turn.rs:1: crate::partitions::commit_metadata::Ignored",
         "work/lane.rs:2: crate::jobs::Job",
         "work/mod.rs:2: super::partitions::Receipt",
     ];
@@ -121,16 +110,14 @@ fn may_name(from: &[String], to: &[String]) -> bool {
         return true;
     }
     let known = OWNERS.contains(&user) || COMMON.contains(&user);
-    let text = to.iter().take(2).eq(["partitions", "commit_metadata"]);
-    (known && COMMON.contains(&used)) || (text && NAME_THE_TEXT.contains(&user))
+    known && COMMON.contains(&used)
 }
 
 // --- what stays with its owner ---
 
 #[test]
 fn an_operations_place_is_known_to_work_alone() {
-    // Customers that are waited for have stages of their own, and no way to the operations'.
-    let elsewhere = except(delivery(), &["work", "customers"]);
+    let elsewhere = except(delivery(), &["work"]);
     assert_eq!(who_names(&elsewhere, "Stage"), [""; 0]);
 }
 

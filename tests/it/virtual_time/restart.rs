@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use ingest_delivery::fact::Fact;
+use ingest_delivery::fact::Ignored;
 use ingest_delivery::machine::PartitionView;
-use ingest_delivery::partitions::commit_metadata::{Ignored, Metadata};
+use ingest_delivery::port::Metadata;
 use ingest_model::operation::MissingCustomer;
 use kustomer_sim::Config;
 use serde_json::json;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use ingest_delivery::fact::{Fact, Settlement};
 use ingest_delivery::machine::{CommitAnswer, CommitEntry, Effect, Input, LetterId};
-use ingest_delivery::partitions::commit_metadata::Metadata;
+use ingest_delivery::port::Metadata;
 use ingest_kustomer::classify::{
     HttpReply, ReplyBody, Unanswered, classify, trouble_of, unanswered,
 };

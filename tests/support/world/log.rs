@@ -2,7 +2,8 @@
 //! lost.
 
 use ingest_delivery::machine::Input;
-use ingest_delivery::partitions::commit_metadata::{self, Metadata, Run};
+use ingest_delivery::partitions::commit_metadata::{self, Run};
+use ingest_delivery::port::Metadata;
 use ingest_model::outcome::Verdict;
 use ingest_model::reading::LifeCause;
 use ingest_model::reading::{Gap, Reading, Step};

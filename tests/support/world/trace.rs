@@ -52,7 +52,8 @@ impl World {
             | CallResult::Customer(_)
             | CallResult::KObject(_)
             | CallResult::Job(_)
-            | CallResult::Probed(_) => return,
+            | CallResult::Probed(_)
+            | CallResult::Lost => return,
         };
         trace.push(Traced::Write {
             objects,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use super::{Customers, Stage};
+use super::{Customers, Phase};
 use ingest_model::batch::OperationId;
 use ingest_model::operation::{CustomerKey, MissingCustomer};
 
@@ -60,12 +60,12 @@ impl Customers {
         self.leave_line(&customer);
         if let Some(wanted) = self.wanted.get_mut(&customer) {
             let lowest = wanted.lowest();
-            wanted.stage = Stage::In(line, self.lines.of(line).push(now, lowest, customer));
+            wanted.phase = Phase::In(line, self.lines.of(line).push(now, lowest, customer));
         }
     }
 
     pub(super) fn leave_line(&mut self, customer: &CustomerKey) {
-        if let Some(Stage::In(line, place)) = self.stage(customer) {
+        if let Some(Phase::In(line, place)) = self.phase(customer) {
             self.lines.of(line).remove(place);
         }
     }

@@ -22,7 +22,7 @@ pub(crate) use self::ids::CustomerIds;
 use self::line::{Line, Lines, Queue};
 pub(crate) use self::said::{CUSTOMERS, Identities};
 use self::search::SearchLimit;
-use self::wanted::{Stage, Wanted};
+use self::wanted::{Phase, Wanted};
 use self::way::Share;
 use ingest_model::batch::OperationId;
 use ingest_model::batch::Patience;
@@ -159,7 +159,7 @@ impl Customers {
         let wanted = Wanted {
             customer: customer.clone(),
             waiting: smallvec![operation],
-            stage: Stage::UnderWay,
+            phase: Phase::UnderWay,
             failures: 0,
             sick: 0,
             failed_at: None,
@@ -177,8 +177,8 @@ impl Customers {
 
     /// An event or identity of the customer is due, and soon: its answer is waited for if nothing was asked yet.
     pub(crate) fn answer_due(&mut self, now: Instant, customer: &CustomerKey) {
-        if let Some(Stage::In(Line::Unasked | Line::MustExist | Line::Missing, _)) =
-            self.stage(customer)
+        if let Some(Phase::In(Line::Unasked | Line::MustExist | Line::Missing, _)) =
+            self.phase(customer)
         {
             self.join(now, Line::Answer, customer.clone());
         }
@@ -186,7 +186,7 @@ impl Customers {
 
     /// The answer that the customer waits for is not to be expected any more.
     pub(crate) fn answer_not_due(&mut self, now: Instant, customer: &CustomerKey) {
-        if let Some(Stage::In(Line::Answer, _)) = self.stage(customer) {
+        if let Some(Phase::In(Line::Answer, _)) = self.phase(customer) {
             self.enqueue_look_up(now, customer.clone());
         }
     }
@@ -202,7 +202,7 @@ impl Customers {
     pub(crate) fn unwant(&mut self, customer: &CustomerRef, operation: OperationId) {
         if let Some(wanted) = self.wanted.get_mut(customer.first()) {
             wanted.waiting.retain(|id| *id != operation);
-            if wanted.waiting.is_empty() && wanted.stage != Stage::UnderWay {
+            if wanted.waiting.is_empty() && wanted.phase != Phase::UnderWay {
                 self.forget(customer.first());
             }
         }
@@ -245,7 +245,7 @@ impl Customers {
         };
         wanted.next_key += 1;
         if wanted.next_key < wanted.customer.keys().len() {
-            wanted.stage = Stage::Read;
+            wanted.phase = Phase::Read;
             self.read.push_back(customer.clone());
             return NotFound::Continues;
         }
@@ -300,7 +300,7 @@ impl Customers {
             wanted.sick += 1;
         }
         let until = now + delay;
-        wanted.stage = Stage::Delayed(until);
+        wanted.phase = Phase::Delayed(until);
         self.later.insert((until, customer.clone()));
         wanted.sick
     }
@@ -335,7 +335,7 @@ impl Customers {
     /// Asks for one customer on its own, where the answer is about nobody else.
     pub(crate) fn ask_alone(&mut self, customer: &CustomerKey) {
         if let Some(wanted) = self.wanted.get_mut(customer) {
-            wanted.stage = Stage::Alone;
+            wanted.phase = Phase::Alone;
             self.alone.push_back(customer.clone());
         }
     }
@@ -358,9 +358,9 @@ impl Customers {
                 break;
             }
             self.later.pop_first();
-            match self.stage(&customer) {
-                Some(Stage::Parked(at)) if at == until => self.enqueue_read(&customer),
-                Some(Stage::Delayed(at)) if at == until => self.enqueue_look_up(now, customer),
+            match self.phase(&customer) {
+                Some(Phase::Parked(at)) if at == until => self.enqueue_read(&customer),
+                Some(Phase::Delayed(at)) if at == until => self.enqueue_look_up(now, customer),
                 Some(_) | None => {}
             }
         }
@@ -416,9 +416,9 @@ impl Customers {
     /// Whether an operation waits for a customer, and until when nobody asks; the time is `None` while somebody may.
     pub(crate) fn waits(&self, customer: &CustomerKey, id: OperationId) -> Option<Option<Instant>> {
         let wanted = self.wanted.get(customer)?;
-        let until = match wanted.stage {
-            Stage::Parked(until) | Stage::Delayed(until) => Some(until),
-            Stage::In(..) | Stage::Read | Stage::Alone | Stage::UnderWay => None,
+        let until = match wanted.phase {
+            Phase::Parked(until) | Phase::Delayed(until) => Some(until),
+            Phase::In(..) | Phase::Read | Phase::Alone | Phase::UnderWay => None,
         };
         wanted.waiting.contains(&id).then_some(until)
     }
@@ -430,13 +430,13 @@ impl Customers {
             .map(|wanted| wanted.customer.keys())
     }
 
-    fn stage(&self, customer: &CustomerKey) -> Option<Stage> {
-        self.wanted.get(customer).map(|wanted| wanted.stage)
+    fn phase(&self, customer: &CustomerKey) -> Option<Phase> {
+        self.wanted.get(customer).map(|wanted| wanted.phase)
     }
 
     fn under_way(&mut self, customer: &CustomerKey) {
         if let Some(wanted) = self.wanted.get_mut(customer) {
-            wanted.stage = Stage::UnderWay;
+            wanted.phase = Phase::UnderWay;
         }
     }
 
@@ -444,21 +444,21 @@ impl Customers {
         let Some(wanted) = self.wanted.remove(customer) else {
             return Vec::new();
         };
-        match wanted.stage {
-            Stage::Parked(until) | Stage::Delayed(until) => {
+        match wanted.phase {
+            Phase::Parked(until) | Phase::Delayed(until) => {
                 self.later.remove(&(until, customer.clone()));
             }
-            Stage::In(line, place) => self.lines.of(line).remove(place),
-            Stage::Read => self.read.retain(|other| other != customer),
-            Stage::Alone => self.alone.retain(|other| other != customer),
-            Stage::UnderWay => {}
+            Phase::In(line, place) => self.lines.of(line).remove(place),
+            Phase::Read => self.read.retain(|other| other != customer),
+            Phase::Alone => self.alone.retain(|other| other != customer),
+            Phase::UnderWay => {}
         }
         wanted.waiting.into_vec()
     }
 
     fn enqueue_read(&mut self, customer: &CustomerKey) {
         if let Some(wanted) = self.wanted.get_mut(customer) {
-            wanted.stage = Stage::Read;
+            wanted.phase = Phase::Read;
             wanted.next_key = 0;
             self.read.push_back(customer.clone());
         }
@@ -468,7 +468,7 @@ impl Customers {
         if let Some(wanted) = self.wanted.get_mut(customer) {
             let until = now + self.settings.park_for / LOOKS;
             wanted.looks += 1;
-            wanted.stage = Stage::Parked(until);
+            wanted.phase = Phase::Parked(until);
             self.later.insert((until, customer.clone()));
         }
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::line::{Line, Queue};
 use super::search::Searches;
 use super::way::{Way, Ways};
-use super::{Allowed, Customers, Question, Stage};
+use super::{Allowed, Customers, Phase, Question};
 use ingest_model::batch::MAX_ITEMS;
 use ingest_model::operation::CustomerKey;
 
@@ -82,16 +82,16 @@ impl Customers {
     pub(crate) fn is_kept_back(&self, customer: &CustomerKey, allowed: Allowed) -> bool {
         let make = allowed.create || self.may_identify(allowed);
         let search = self.searches();
-        match self.stage(customer) {
-            Some(Stage::Read) => !allowed.read,
-            Some(Stage::Alone | Stage::In(Line::Missing, _)) => !make,
-            Some(Stage::In(Line::Unasked, _)) => !make && !search,
-            Some(Stage::In(Line::MustExist, _)) => !allowed.read && !search,
-            Some(Stage::In(Line::Exists, _)) => {
+        match self.phase(customer) {
+            Some(Phase::Read) => !allowed.read,
+            Some(Phase::Alone | Phase::In(Line::Missing, _)) => !make,
+            Some(Phase::In(Line::Unasked, _)) => !make && !search,
+            Some(Phase::In(Line::MustExist, _)) => !allowed.read && !search,
+            Some(Phase::In(Line::Exists, _)) => {
                 !allowed.read && !search && !self.may_identify(allowed)
             }
             Some(
-                Stage::In(Line::Answer, _) | Stage::UnderWay | Stage::Parked(_) | Stage::Delayed(_),
+                Phase::In(Line::Answer, _) | Phase::UnderWay | Phase::Parked(_) | Phase::Delayed(_),
             )
             | None => false,
         }

@@ -12,7 +12,7 @@ use ingest_model::operation::CustomerRef;
 pub(super) struct Wanted {
     pub(super) customer: CustomerRef,
     pub(super) waiting: SmallVec<[OperationId; 2]>,
-    pub(super) stage: Stage,
+    pub(super) phase: Phase,
     /// Questions that came to nothing.
     pub(super) failures: u32,
     /// Those of them since whose predecessor a question of the same kind succeeded.
@@ -28,7 +28,7 @@ pub(super) struct Wanted {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum Phase {
     In(Line, Place),
     Read,
     Alone,

@@ -56,6 +56,7 @@ macro_rules! over_outcome {
             CallResult::KObject(outcome) => $function(outcome),
             CallResult::Job(outcome) => $function(outcome),
             CallResult::Probed(outcome) => $function(outcome),
+            CallResult::Lost => $function(&Outcome::<()>::Ambiguous),
         }
     };
 }

@@ -2,15 +2,15 @@
 
 use super::Partitions;
 use super::assignment::Assignment;
-use super::commit_metadata::{self, Ignored, Metadata};
+use super::commit_metadata;
 use super::ledger::Admission;
 use super::receipts::Receipt;
 use super::record::RecordState;
 use super::settle::KeptBack;
 use crate::charge::{Charge, Gate};
-use crate::fact::{Fact, Settlement};
+use crate::fact::{Fact, Ignored, Settlement};
 use crate::invariant::Invariant;
-use crate::port::{Committed, RecordId};
+use crate::port::{Committed, Metadata, RecordId};
 use crate::turn::Turn;
 use ingest_model::outcome::{SkipReason, Verdict};
 use ingest_model::record::{Epoch, Record, TopicPartition};

@@ -66,7 +66,7 @@ pub(crate) struct Entry {
     /// Failures while others succeeded.
     sick: u32,
     /// Never fused: a fused request with it was refused.
-    alone: bool,
+    unfused: bool,
     lane: LaneId,
     stage: Stage,
 }
@@ -152,7 +152,7 @@ impl Work {
             attempts: 0,
             last_attempt: None,
             sick: 0,
-            alone: false,
+            unfused: false,
             lane,
             stage: Stage::Queued,
         };
@@ -379,7 +379,7 @@ impl Work {
     /// A fused request with it was refused: it goes alone.
     pub(crate) fn goes_alone(&mut self, id: OperationId) {
         if let Some(entry) = self.entries.get_mut(&id) {
-            entry.alone = true;
+            entry.unfused = true;
         }
     }
 
@@ -389,7 +389,7 @@ impl Work {
         else {
             return false;
         };
-        !first.alone && second.stage == Stage::Queued && first.partition == second.partition
+        !first.unfused && second.stage == Stage::Queued && first.partition == second.partition
     }
 
     /// It failed while others succeeded. How often that has happened.

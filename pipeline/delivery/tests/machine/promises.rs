@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ingest_delivery::fact::Settlement;
 use ingest_delivery::machine::{Committed, Input};
-use ingest_delivery::partitions::commit_metadata::Metadata;
+use ingest_delivery::port::Metadata;
 use ingest_model::call::{Call, CallResult};
 use ingest_model::outcome::{Outcome, Rejected, Rejection, RetryCause, SkipReason, Verdict};
 use ingest_model::record::{Epoch, Offset};

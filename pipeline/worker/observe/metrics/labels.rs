@@ -4,9 +4,9 @@
 //! the operator chose. Nothing
 //! that an event, a customer or an error text says ever becomes a label.
 
+use ingest_delivery::fact::Ignored;
 use ingest_delivery::fact::{OutcomeLabel, ResolvedBy, Settlement};
 use ingest_delivery::invariant::Invariant;
-use ingest_delivery::partitions::commit_metadata::Ignored;
 use ingest_kafka::{CommitFailureKind, SourceErrorKind};
 use ingest_mapping::event::{BadTime, KeyKind};
 use ingest_mapping::identity::Unusable;

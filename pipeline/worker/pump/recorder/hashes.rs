@@ -131,7 +131,8 @@ fn of_ids(result: &CallResult, all: &mut Vec<Hash>) {
         | CallResult::Written(_)
         | CallResult::KObject(_)
         | CallResult::Job(_)
-        | CallResult::Probed(_) => {}
+        | CallResult::Probed(_)
+        | CallResult::Lost => {}
     }
 }
 

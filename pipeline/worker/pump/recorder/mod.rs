@@ -35,8 +35,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ingest_delivery::fact::Fact;
+use ingest_delivery::fact::Ignored;
 use ingest_delivery::machine::{Effect, Input, MachineSettings};
-use ingest_delivery::partitions::commit_metadata::{Ignored, Metadata, decode};
+use ingest_delivery::partitions::commit_metadata::decode;
+use ingest_delivery::port::Metadata;
 use jiff::Timestamp;
 use serde::Serialize as _;
 

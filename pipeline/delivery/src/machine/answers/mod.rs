@@ -80,7 +80,7 @@ impl Machine {
                 self.on_job_read(now, job, state_only, outcome);
             }
             (SentKind::Probe, CallResult::Probed(_)) => {}
-            // The client answered another question than was asked: as good as no answer.
+            // Nobody answered, or another question than was asked: as good as no answer.
             (what, _) => self.on_no_answer(now, what),
         }
     }

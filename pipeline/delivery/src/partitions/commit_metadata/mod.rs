@@ -23,6 +23,8 @@ pub use self::limit::{DEFAULT as DEFAULT_LIMIT, SMALLEST as SMALLEST_LIMIT, Text
 use self::signs::{Reader, Writer};
 use ingest_model::record::{Offset, TopicPartition};
 
+use crate::fact::Ignored;
+
 const TAG: &str = "ki";
 const VERSION: &str = "ki2";
 const OLDER_VERSION: &str = "ki1";
@@ -57,60 +59,6 @@ pub struct Restored {
     pub stamp: Option<i64>,
     /// Settled runs, ascending, none touching another.
     pub runs: Vec<Run>,
-}
-
-/// What a commit was found to carry.
-#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Default, PartialEq, Eq)]
-pub enum Metadata {
-    /// Nothing.
-    #[default]
-    None,
-    /// This text.
-    Text(String),
-    /// Something that is no text.
-    Unreadable,
-}
-
-/// Why a commit's text was not used.
-#[derive(serde::Serialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Ignored {
-    /// Somebody else wrote it.
-    Foreign,
-    /// Another version of this program wrote it, in a form that this one does not know.
-    Version,
-    /// It belongs to another partition or topic.
-    Partition,
-    /// It belongs to another offset: somebody has moved the offset since.
-    Offset,
-    /// It cannot be read to its end.
-    Damaged,
-    /// The record at its offset is not the one that it was written for: another life of the topic.
-    Generation,
-}
-
-impl Ignored {
-    /// Every value, in the order of declaration.
-    pub const ALL: &'static [Self] = &[
-        Self::Foreign,
-        Self::Version,
-        Self::Partition,
-        Self::Offset,
-        Self::Damaged,
-        Self::Generation,
-    ];
-
-    /// The label in metrics and logs.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Foreign => "foreign",
-            Self::Version => "version",
-            Self::Partition => "partition",
-            Self::Offset => "offset",
-            Self::Damaged => "damaged",
-            Self::Generation => "generation",
-        }
-    }
 }
 
 impl Restored {

@@ -150,6 +150,7 @@ fn in_short(result: &CallResult) -> String {
         CallResult::Tracked(o) | CallResult::Customer(o) => short(o, |id| option(id.is_some())),
         CallResult::Searched(o) => short(o, |found| format!(":{}", found.customers.len())),
         CallResult::Submitted(o) | CallResult::Probed(o) => short(o, |()| String::new()),
+        CallResult::Lost => "lost".to_owned(),
         CallResult::Written(o) => short(o, |written| {
             match written {
                 Written::Stored { .. } => "",

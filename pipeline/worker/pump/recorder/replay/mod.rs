@@ -12,7 +12,7 @@ use std::io::{BufRead, Write};
 use std::time::{Duration, Instant};
 
 use ingest_delivery::machine::{Committed, Effect, Input, Machine};
-use ingest_delivery::partitions::commit_metadata::Metadata;
+use ingest_delivery::port::Metadata;
 use ingest_model::record::{Offset, Position};
 use serde_json::Value;
 
