@@ -1,12 +1,13 @@
 //! Frontiers that stand: since when, and which record keeps each.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use ingest_model::outcome::HeldBy;
 use ingest_model::record::{Offset, TopicPartition};
 
 use super::Partitions;
-use super::record::RecordState;
-use crate::hold::LetterTopic;
+use super::assignment::Assignment;
 use crate::port::RecordId;
 
 /// Frontiers are looked at this often.
@@ -26,7 +27,7 @@ pub(crate) enum LetterWait {
     /// It is sent, or sent again, at that time.
     Until(Instant),
     /// The hold of its topic, or of the topic that it goes to.
-    Held,
+    Held(HeldBy),
     /// Nothing.
     Nothing,
 }
@@ -49,19 +50,36 @@ impl Partitions {
         true
     }
 
-    /// The lowest open records of partitions whose frontiers have stood for that long when they were looked at last.
-    pub(crate) fn standing_for(&self, now: Instant, long: Duration) -> Vec<RecordId> {
-        let stands = |partition: &TopicPartition| {
-            let (offset, since) = self.assignments.get(partition)?.standing.at?;
-            (now >= since + long).then_some(offset)
+    /// The lowest open records of partitions whose frontiers have stood for that long when they were looked at last; and how
+    /// many such partitions there are, each of which has one.
+    pub(crate) fn standing_for(&self, now: Instant, long: Duration) -> (Vec<RecordId>, usize) {
+        let stands = |assignment: &Assignment| {
+            let (offset, since) = assignment.standing.at?;
+            // What a partition that drains has abandoned stays open for its next owner.
+            (now >= since + long && assignment.drain.is_none()).then_some(offset)
         };
-        if !self.assignments.keys().any(|one| stands(one).is_some()) {
-            return Vec::new();
+        let owned = self.assignments.iter();
+        let standing: BTreeMap<&TopicPartition, Offset> = owned
+            .filter_map(|(partition, one)| Some((partition, stands(one)?)))
+            .collect();
+        if standing.is_empty() {
+            return (Vec::new(), 0);
         }
-        self.records.keys_where(|id, state| {
+        let records = self.records.keys_where(|id, state| {
             let position = &state.record.position;
-            stands(&position.partition) == Some(position.offset) && !self.is_of_former_life(*id)
-        })
+            let stands = standing.get(&position.partition) == Some(&position.offset);
+            stands && !self.is_of_former_life(*id)
+        });
+        (records, standing.len())
+    }
+
+    /// A stall was told: it is told again when it has lasted as long once more.
+    pub(crate) fn stall_told(&mut self, now: Instant) {
+        for assignment in self.assignments.values_mut() {
+            if let Some((_, since)) = &mut assignment.standing.at {
+                *since = now;
+            }
+        }
     }
 
     /// The lowest open record of a partition, and since when the frontier is known to stand there.
@@ -86,17 +104,14 @@ impl Partitions {
         let state = self.records.get(&id).filter(|state| state.open == 0)?;
         Some(if state.letter.is_some() && state.letter_at.is_none() {
             LetterWait::UnderWay
-        } else if let Some(at) = state.letter_at {
+        } else if let Some(at) = state.letter_at
+            && self.letters.is_timed(at, id)
+        {
             LetterWait::Until(at)
-        } else if self.letter_held_by(id, state).is_some() {
-            LetterWait::Held
+        } else if let Some(by) = self.letter_held_by(id, state) {
+            LetterWait::Held(by)
         } else {
             LetterWait::Nothing
         })
-    }
-
-    /// To which topic the letter of a record goes, if it needs one.
-    pub(crate) fn letter_topic(&self, id: RecordId) -> Option<LetterTopic> {
-        self.records.get(&id).and_then(RecordState::letter_topic)
     }
 }

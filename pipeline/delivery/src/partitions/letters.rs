@@ -59,6 +59,11 @@ impl Letters {
             .is_some_and(|topic| topic.closed || topic.refused.contains(&id))
     }
 
+    /// Whether a letter is sent at that time.
+    pub(super) fn is_timed(&self, at: Instant, id: RecordId) -> bool {
+        self.timers.contains(&(at, id))
+    }
+
     /// A record is gone.
     pub(super) fn forget(&mut self, id: RecordId) {
         for topic in self.topics.values_mut() {

@@ -66,7 +66,7 @@ impl RecordState {
         &self.record.position.partition
     }
 
-    /// Where it stands, and when Kafka took it.
+    /// The record as it came.
     pub(crate) fn record(&self) -> &Record {
         &self.record
     }

@@ -169,10 +169,7 @@ impl Machine {
         Some(match self.partitions.letter_wait(id)? {
             LetterWait::UnderWay => Keeps::Acknowledgement,
             LetterWait::Until(at) => Keeps::Until(at),
-            LetterWait::Held => match self.partitions.letter_topic(id) {
-                Some(to) => Keeps::Held(HeldBy::Hold(to.cause())),
-                None => Keeps::Nothing,
-            },
+            LetterWait::Held(by) => Keeps::Held(by),
             LetterWait::Nothing => Keeps::Nothing,
         })
     }
@@ -233,11 +230,12 @@ impl Machine {
         if !self.partitions.watch_frontiers(now) {
             return;
         }
-        let records = self.partitions.standing_for(now, LONG);
-        if records.is_empty() {
+        let (records, standing) = self.partitions.standing_for(now, LONG);
+        if standing == 0 {
             return;
         }
-        let mut kept = true;
+        // An offset that is open without a record would never be settled.
+        let mut kept = records.len() == standing;
         for id in &records {
             kept &= self.letter_keeps(*id) != Some(Keeps::Nothing);
         }
@@ -257,6 +255,9 @@ impl Machine {
                 })
         };
         kept &= records.iter().all(carried);
+        if !kept {
+            self.partitions.stall_told(now);
+        }
         self.turn.check(Invariant::I10, kept);
     }
 }
@@ -375,6 +376,21 @@ mod tests {
             let effects = machine.step(at, Input::Wake);
             let broken = |one: &Effect| format!("{one:?}").contains("Broken");
             assert!(!effects.iter().any(broken), "after {minutes} minutes");
+        }
+    }
+
+    /// A record that is gone without its offset being settled: nobody would ever settle it.
+    #[test]
+    #[should_panic(expected = "invariant I10 is broken")]
+    fn an_open_offset_without_a_record_is_a_broken_invariant() {
+        let now = start();
+        let mut machine = waiting(now);
+        for id in machine.work.matching(|_, _| true) {
+            machine.work.end(id);
+            machine.partitions.abandon(&mut machine.turn, id);
+        }
+        for seconds in [10, 80, 90] {
+            machine.step(now + Duration::from_secs(seconds), Input::Wake);
         }
     }
 
