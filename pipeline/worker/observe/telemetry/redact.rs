@@ -27,7 +27,7 @@ impl Write for RedactingStderr {
 /// The text with e-mail addresses, percent-encoded ones included, and bearer tokens replaced.
 ///
 /// ```
-/// # use kustomer_ingest::telemetry::redact;
+/// # use kustomer_ingest::observe::telemetry::redact;
 /// assert_eq!(redact("GET /email=ann%40example.com: 404"), "GET /email=[redacted]: 404");
 /// assert_eq!(redact("orders[3]@17 settled"), "orders[3]@17 settled");
 /// ```

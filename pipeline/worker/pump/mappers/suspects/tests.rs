@@ -1,6 +1,7 @@
 //! Notes on disk, and children that die. The children are shell scripts: what counts is how they end.
 
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use ingest_model::record::{Offset, Position, TopicPartition};
@@ -35,6 +36,29 @@ fn record(partition: i32, offset: i64, value: &'static str) -> Record {
     }
 }
 
+/// One test at a time starts children: between its fork and its start, a child holds the locks of the tests beside it, and a
+/// place that is given up there would look taken.
+static STARTING: Mutex<()> = Mutex::new(());
+
+/// A folder of one's own, and nobody beside who starts children.
+struct Folder {
+    dir: tempfile::TempDir,
+    _starting: MutexGuard<'static, ()>,
+}
+
+impl Folder {
+    fn path(&self) -> &Path {
+        self.dir.path()
+    }
+}
+
+fn folder() -> Folder {
+    Folder {
+        _starting: STARTING.lock().unwrap_or_else(PoisonError::into_inner),
+        dir: tempfile::tempdir().expect("a folder"),
+    }
+}
+
 fn open(dir: &Path, script: &str) -> Suspects {
     let now_ms = Clock.unix_ms();
     Suspects::open(dir, "workers", child(script), now_ms).expect("a folder of one's own")
@@ -58,7 +82,7 @@ fn killed(dir: &Path, records: &[Record]) {
 
 #[test]
 fn a_record_at_which_processes_die_is_rejected_and_its_neighbours_are_not() {
-    let dir = tempfile::tempdir().expect("a folder");
+    let dir = folder();
     killed(dir.path(), &[record(0, 40, "good"), record(1, 7, "good")]);
     let suspects = open(dir.path(), SCRIPT);
     assert_eq!(suspects.rejected(&record(0, 40, "good")), None);
@@ -73,7 +97,7 @@ fn a_record_at_which_processes_die_is_rejected_and_its_neighbours_are_not() {
 
 #[test]
 fn only_what_a_dead_process_may_have_had_in_hand_is_tried() {
-    let dir = tempfile::tempdir().expect("a folder");
+    let dir = folder();
     killed(dir.path(), &[record(0, 40, "good")]);
     let suspects = open(dir.path(), SCRIPT);
     let (before, beyond) = (39, 40 + marks::OFFSETS);
@@ -85,7 +109,7 @@ fn only_what_a_dead_process_may_have_had_in_hand_is_tried() {
 
 #[test]
 fn suspects_stay_until_they_were_passed() {
-    let dir = tempfile::tempdir().expect("a folder");
+    let dir = folder();
     killed(dir.path(), &[record(0, 40, "good")]);
     // one that ends before it comes to the record
     drop(open(dir.path(), SCRIPT));
@@ -100,7 +124,7 @@ fn suspects_stay_until_they_were_passed() {
 
 #[test]
 fn a_process_that_ended_in_good_order_leaves_no_suspects() {
-    let dir = tempfile::tempdir().expect("a folder");
+    let dir = folder();
     let suspects = open(dir.path(), SCRIPT);
     let mut marks = suspects.marks(0).expect("notes");
     marks.note(&record(0, 40, "good").position);
@@ -111,7 +135,7 @@ fn a_process_that_ended_in_good_order_leaves_no_suspects() {
 
 #[test]
 fn processes_that_share_a_folder_do_not_take_each_others_notes() {
-    let dir = tempfile::tempdir().expect("a folder");
+    let dir = folder();
     let first = open(dir.path(), SCRIPT);
     let mut marks = first.marks(0).expect("notes");
     marks.note(&record(0, 40, "good").position);
@@ -121,7 +145,7 @@ fn processes_that_share_a_folder_do_not_take_each_others_notes() {
 
 #[test]
 fn a_child_that_cannot_be_had_accuses_nobody() {
-    let dir = tempfile::tempdir().expect("a folder");
+    let dir = folder();
     killed(dir.path(), &[record(0, 40, "good")]);
     for script in ["exit 2", "echo something else; exec sleep 60"] {
         let suspects = open(dir.path(), script);
@@ -135,7 +159,7 @@ fn a_child_that_cannot_be_had_accuses_nobody() {
 
 #[test]
 fn notes_of_another_time_are_of_no_account() {
-    let dir = tempfile::tempdir().expect("a folder");
+    let dir = folder();
     killed(dir.path(), &[record(0, 40, "good")]);
     let later = Clock.unix_ms() + 25 * 3_600_000;
     let suspects = Suspects::open(dir.path(), "workers", child(SCRIPT), later).expect("a folder");
@@ -144,7 +168,7 @@ fn notes_of_another_time_are_of_no_account() {
 
 #[test]
 fn what_another_replica_reads_is_not_suspected_for_ever() {
-    let dir = tempfile::tempdir().expect("a folder");
+    let dir = folder();
     killed(dir.path(), &[record(0, 40, "good"), record(1, 7, "good")]);
     let now_ms = Clock.unix_ms();
     let suspects = open(dir.path(), SCRIPT);
@@ -167,7 +191,7 @@ fn what_another_replica_reads_is_not_suspected_for_ever() {
 
 #[test]
 fn a_child_without_a_suspect_is_ended() {
-    let dir = tempfile::tempdir().expect("a folder");
+    let dir = folder();
     killed(dir.path(), &[record(0, 40, "good")]);
     let suspects = open(dir.path(), SCRIPT);
     let now_ms = Clock.unix_ms();
@@ -186,7 +210,7 @@ fn a_child_without_a_suspect_is_ended() {
 
 #[test]
 fn the_death_of_a_child_that_had_others_in_hand_is_not_held_against_a_record() {
-    let dir = tempfile::tempdir().expect("a folder");
+    let dir = folder();
     killed(dir.path(), &[record(0, 40, "good")]);
     let starts = dir.path().join("starts");
     // The first child dies at its second record, of what the one before left behind; the second has bad luck.
