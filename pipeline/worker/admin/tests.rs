@@ -245,6 +245,7 @@ async fn the_server_ends_when_told() {
 async fn a_recording_is_written_when_it_is_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let settings = crate::config::RecordingSettings {
+        steps: 1_000,
         dir: folder.path().to_owned(),
         ..crate::config::RecordingSettings::default()
     };

@@ -195,7 +195,11 @@ fn nothing_is_kept_where_it_is_off() {
         recorder.write(RecordingCause::Asked),
         Err(RecordingError::Off)
     ));
-    let idle = Recorder::new(RecordingSettings::default(), Metrics::new());
+    let on = RecordingSettings {
+        steps: 10,
+        ..RecordingSettings::default()
+    };
+    let idle = Recorder::new(on, Metrics::new());
     assert!(matches!(
         idle.write(RecordingCause::Asked),
         Err(RecordingError::Empty)

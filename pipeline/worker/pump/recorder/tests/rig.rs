@@ -51,6 +51,7 @@ pub(super) const PERSONS: [&str; 6] = [
 
 pub(super) fn settings(dir: &std::path::Path) -> RecordingSettings {
     RecordingSettings {
+        steps: 20_000,
         dir: dir.to_owned(),
         ..RecordingSettings::default()
     }
