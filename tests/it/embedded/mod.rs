@@ -1,8 +1,10 @@
 //! The worker end to end inside the test process: embedded broker, real HTTP over loopback, the simulator as the judge.
 
 mod commands;
+mod frontier;
 mod guard;
 mod letters;
+mod process;
 mod recording;
 mod weather;
 

@@ -1,9 +1,6 @@
 //! A worker's last steps: asked for over HTTP, replayed by the program.
 
-use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use ingest_kafka::embedded::EmbeddedBroker;
@@ -13,10 +10,9 @@ use kustomer_sim::Config;
 use kustomer_sim::server::Server;
 use serde_json::{Value, json};
 
-use super::{MAPPING, PATIENCE, message};
+use super::process::{DEAD, EVENTS, Worker, configuration, program};
+use super::{PATIENCE, message};
 
-const EVENTS: &str = "quay.events";
-const DEAD: &str = "quay.dead";
 const RECORDS: u64 = 240;
 /// What is in the events, and must not be in a recording.
 const PERSONS: [&str; 4] = [
@@ -25,61 +21,6 @@ const PERSONS: [&str; 4] = [
     "+4791234567",
     "Strandgata 4",
 ];
-
-fn program() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_kustomer-ingest"))
-}
-
-/// A worker process of this test; it is killed where the test ends early.
-struct Worker {
-    child: Child,
-    admin: String,
-}
-
-impl Worker {
-    fn start(configuration: &Path) -> Self {
-        let mut child = program()
-            .args(["run", "--time-scale", "60", "--config"])
-            .arg(configuration)
-            .env("QUAY_TOKEN", "sim-key")
-            .stderr(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let admin = loop {
-            let line = log.next().expect("the log goes on").unwrap();
-            let line: Value = serde_json::from_str(&line).unwrap_or_default();
-            let found = line.to_string();
-            if found.contains("admin server listens") {
-                let address = line["address"].as_str().expect("an address").to_owned();
-                break format!("http://{address}").replace("0.0.0.0", "127.0.0.1");
-            }
-        };
-        // Read on, or the process would wait for room in the pipe.
-        std::thread::spawn(move || log.for_each(drop));
-        Self { child, admin }
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-fn configuration(folder: &Path, broker: &str, kustomer: &str, recording: &str) -> PathBuf {
-    std::fs::write(folder.join("mapping.yaml"), MAPPING).unwrap();
-    let yaml = format!(
-        "kafka:\n  brokers: {broker}\n  group: quay\n  dead_letter_topic: {DEAD}\n  topics:\n    - {{ name: {EVENTS}, mapping: \
-         mapping.yaml, keyed_by: customer }}\nkustomer:\n  base_url: {kustomer}\n  token: {{ env: QUAY_TOKEN }}\n  limit: \
-         3000\nadmin: {{ listen: '127.0.0.1:0' }}\ndebug:\n  recording: {{ dir: recordings{recording} }}\nstate: {{ dir: state }}\n"
-    );
-    let file = folder.join("worker.yaml");
-    std::fs::write(&file, yaml).unwrap();
-    file
-}
 
 async fn produce(broker: &EmbeddedBroker) {
     let options = KafkaOptions::new(broker.bootstrap_servers(), "put", &[EVENTS], DEAD);
