@@ -228,6 +228,19 @@ pub struct SplitHint {
     pub too_large: bool,
 }
 
+impl SplitHint {
+    /// An error that names no item.
+    #[must_use]
+    pub fn unnamed(detail: String) -> Self {
+        Self {
+            item: None,
+            detail,
+            refs_refused: false,
+            too_large: false,
+        }
+    }
+}
+
 macro_rules! labels {
     ($name:ident { $($variant:ident => $label:literal),+ $(,)? }) => {
         impl $name {

@@ -9,6 +9,14 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The part of the budget.
 const PART: u64 = 64;
 
+/// What is set aside beyond the limit, so that not every record that comes in leads to a count.
+pub(crate) fn margin(cap: Charge) -> Charge {
+    Charge {
+        records: cap.records / PART * 2,
+        bytes: cap.bytes / PART * 2,
+    }
+}
+
 /// What is known of held work.
 #[derive(Debug, Default)]
 pub(crate) struct HeldWork {
@@ -35,7 +43,7 @@ impl HeldWork {
     }
 
     /// Whether it is to be counted now; if not, something has happened that the next count may tell of.
-    pub(crate) fn is_due(&mut self, now: Instant, cap: Charge) -> bool {
+    pub(crate) fn is_due(&self, now: Instant, cap: Charge) -> bool {
         // Half of the way to the limit at most comes in between two counts.
         let part = |cap: u64, held: u64| (cap / PART).max((cap / 2).saturating_sub(held) / 2);
         let many = self.since.records >= part(cap.records, self.charge.records)

@@ -13,6 +13,7 @@ use std::time::Instant;
 use super::Machine;
 use crate::charge::{Charge, add, subtract};
 use crate::customers::Allowed;
+use crate::health::held::margin;
 use crate::hold::{Family, LetterTopic, Scope};
 use crate::port::RecordId;
 use crate::work::{Entry, Wait};
@@ -20,9 +21,6 @@ use ingest_model::batch::OperationId;
 use ingest_model::operation::Operation;
 use ingest_model::outcome::{Held, HeldBy, Waits};
 use ingest_model::record::{Offset, TopicPartition};
-
-/// The part of the budget that comes in between two counts.
-const PART: u64 = 64;
 
 /// One count of all held work.
 #[derive(Default)]
@@ -68,7 +66,7 @@ impl Machine {
             .set_held(&mut self.turn, count.charge, waits);
     }
 
-    fn is_held_work_due(&mut self, now: Instant) -> bool {
+    fn is_held_work_due(&self, now: Instant) -> bool {
         let cap = self.partitions.budget().cap();
         !self.is_nothing_held() && self.health.held.is_due(now, cap)
     }
@@ -245,12 +243,7 @@ impl Machine {
 
     /// Held work above the limit goes to the hold topic, the oldest first, as far as routes divert.
     fn divert_excess(&mut self, count: &mut Count) {
-        // A little below the limit, so that not every record that comes in leads to a count.
-        let cap = self.partitions.budget().cap();
-        let room = Charge {
-            records: cap.records / PART * 2,
-            bytes: cap.bytes / PART * 2,
-        };
+        let room = margin(self.partitions.budget().cap());
         let room = self.eased(room);
         let fits = |mut charge: Charge| {
             add(&mut charge, room);

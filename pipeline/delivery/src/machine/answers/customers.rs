@@ -132,12 +132,7 @@ impl Machine {
             }
             Outcome::Split(hint) => self.split_customers(now, keys, &hint),
             Outcome::Reject(detail) => {
-                let hint = SplitHint {
-                    item: None,
-                    detail,
-                    refs_refused: false,
-                    too_large: false,
-                };
+                let hint = SplitHint::unnamed(detail);
                 self.split_customers(now, keys, &hint);
             }
             // Customers refuse duplicates: whoever was made is found by the next look-up.

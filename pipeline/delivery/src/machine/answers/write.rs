@@ -50,12 +50,7 @@ impl Machine {
                 self.work.clear(&batch.rest);
             }
             Outcome::Reject(detail) => {
-                let hint = SplitHint {
-                    item: None,
-                    detail,
-                    refs_refused: false,
-                    too_large: false,
-                };
+                let hint = SplitHint::unnamed(detail);
                 self.split(now, batch, &hint);
             }
             Outcome::Split(hint) => self.split(now, batch, &hint),
