@@ -10,11 +10,18 @@ use std::hash::Hash;
 
 /// Values by key, without an order.
 #[derive(Debug, Clone)]
-pub struct Lookup<K, V>(HashMap<K, V>);
+pub struct Lookup<K, V> {
+    values: HashMap<K, V>,
+    /// How many there were at most before something was taken out.
+    most: usize,
+}
 
 impl<K, V> Default for Lookup<K, V> {
     fn default() -> Self {
-        Self(HashMap::new())
+        Self {
+            values: HashMap::new(),
+            most: 0,
+        }
     }
 }
 
@@ -24,7 +31,7 @@ impl<K: Hash + Eq, V> Lookup<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.0.get(key)
+        self.values.get(key)
     }
 
     /// The value of a key, to be changed.
@@ -32,7 +39,7 @@ impl<K: Hash + Eq, V> Lookup<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.0.get_mut(key)
+        self.values.get_mut(key)
     }
 
     /// Whether the key has a value.
@@ -40,12 +47,12 @@ impl<K: Hash + Eq, V> Lookup<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.0.contains_key(key)
+        self.values.contains_key(key)
     }
 
     /// Sets the value of a key. The one that it had.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
-        self.0.insert(key, value)
+        self.values.insert(key, value)
     }
 
     /// Takes the value of a key out.
@@ -53,49 +60,53 @@ impl<K: Hash + Eq, V> Lookup<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.0.remove(key)
+        self.most = self.most.max(self.values.len());
+        self.values.remove(key)
     }
 
     /// The place of a key.
     pub fn entry(&mut self, key: K) -> Entry<'_, K, V> {
-        self.0.entry(key)
-    }
-
-    /// Takes everything out.
-    pub fn clear(&mut self) {
-        self.0.clear();
+        self.values.entry(key)
     }
 
     /// How many keys have a value.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.values.len()
     }
 
     /// Whether no key has one.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.values.is_empty()
     }
 
-    /// How many there is room for.
+    /// How many there is room for, about: a table has a power of two of places, an eighth of which stays empty, and does not
+    /// shrink. What the table says itself depends on the hashes.
     pub fn capacity(&self) -> usize {
-        self.0.capacity()
+        let most = self.most.max(self.values.len());
+        if most == 0 {
+            return 0;
+        }
+        (most * 8 / 7).next_power_of_two() * 7 / 8
     }
 
     /// A number for each entry, added up.
     pub fn sum(&self, number: impl Fn(&V) -> usize) -> usize {
-        self.0.values().map(number).sum()
+        self.values.values().map(number).sum()
     }
 
     /// Changes each value by itself.
     pub fn each(&mut self, change: impl Fn(&mut V)) {
-        self.0.values_mut().for_each(change);
+        self.values.values_mut().for_each(change);
     }
 }
 
 impl<K: Hash + Eq + Ord + Clone, V> Lookup<K, V> {
     /// The keys whose entries match, lowest first.
     pub fn keys_where(&self, matches: impl Fn(&K, &V) -> bool) -> Vec<K> {
-        let found = self.0.iter().filter(|(key, value)| matches(key, value));
+        let found = self
+            .values
+            .iter()
+            .filter(|(key, value)| matches(key, value));
         let mut keys: Vec<K> = found.map(|(key, _)| key.clone()).collect();
         keys.sort_unstable();
         keys
@@ -104,7 +115,7 @@ impl<K: Hash + Eq + Ord + Clone, V> Lookup<K, V> {
     /// What can be said of entries, lowest key first; nothing is said of those for which it is `None`.
     pub fn said<T>(&self, of: impl Fn(&K, &V) -> Option<T>) -> Vec<(K, T)> {
         let told = self
-            .0
+            .values
             .iter()
             .filter_map(|(key, value)| Some((key.clone(), of(key, value)?)));
         let mut all: Vec<(K, T)> = told.collect();
@@ -117,4 +128,46 @@ impl<K: Hash + Eq + Ord + Clone, V> Lookup<K, V> {
 #[must_use]
 pub fn map_bytes<K, V>(capacity: usize) -> usize {
     capacity * 8 / 7 * (size_of::<(K, V)>() + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_a_function_of_what_was_done() {
+        let filled = || {
+            let mut lookup = Lookup::default();
+            for n in 0..60_000_u32 {
+                lookup.insert(n, n);
+                if n % 3 == 0 {
+                    lookup.remove(&(n / 2));
+                }
+            }
+            lookup
+        };
+        let (one, other) = (filled(), filled());
+        assert_eq!(one.capacity(), other.capacity());
+        let real = one.values.capacity();
+        let told = one.capacity();
+        assert!(told * 2 >= real && told <= real * 2, "{told} of {real}");
+        let mut emptied = one;
+        for n in 0..60_000 {
+            emptied.remove(&n);
+        }
+        assert_eq!((emptied.len(), emptied.capacity()), (0, told));
+        assert_eq!(Lookup::<u32, u32>::default().capacity(), 0);
+    }
+
+    #[test]
+    fn keys_come_in_their_order() {
+        let mut lookup = Lookup::default();
+        for n in [5, 3, 9, 1] {
+            lookup.insert(n, n * 10);
+        }
+        assert_eq!(lookup.keys_where(|key, _| *key > 1), [3, 5, 9]);
+        let said = lookup.said(|key, value| (*key < 9).then_some(*value));
+        assert_eq!(said, [(1, 10), (3, 30), (5, 50)]);
+        assert_eq!(lookup.sum(|value| *value), 180);
+    }
 }

@@ -1,7 +1,7 @@
 //! The delivery machine: everything that decides, as one state machine without I/O.
 //!
 //! Inputs and the time go in, effects come out. It runs the same under the worker's pump, under tests with a virtual clock
-//! and in benches. It owns all state of delivery; nobody else holds any.
+//! and in benches. It holds the owners of all state of delivery, and is the only one that sees two of them.
 //!
 //! What the caller may rely on: a record that was put in ends in exactly one of delivered, skipped, dead-lettered, set aside on the hold topic or
 //! abandoned (left uncommitted for the next owner), and [`Effect::Commit`] never names an offset above one that is not

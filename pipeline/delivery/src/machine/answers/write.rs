@@ -182,7 +182,7 @@ impl Machine {
         }
     }
 
-    /// The write stands: the directory learns it and the operation is done.
+    /// The write stands: the cache learns it and the operation is done.
     pub(in crate::machine) fn stored(
         &mut self,
         id: OperationId,

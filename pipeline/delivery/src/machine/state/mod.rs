@@ -1,8 +1,9 @@
 //! What survives a restart is written: facts when there is time, the intent of a write before it leaves.
 //!
 //! Nothing here waits. What is to be written goes into the slice's writer; a batch leaves as [`Effect::WriteState`] and is
-//! answered by [`Input::StateWritten`](super::Input::StateWritten). A write whose intent is not acknowledged stays with its
-//! operations under way, and while the topic takes nothing no further write is begun: that is a hold, and nothing is lost.
+//! answered by [`Input::StateWritten`](super::Input::StateWritten). A write whose intent is not acknowledged has not
+//! left: its operations wait, and a partition that leaves takes them back. While the topic takes nothing no further write is
+//! begun: that is a hold, and nothing is lost.
 
 mod inherit;
 mod remember;

@@ -1,4 +1,4 @@
-//! What is learnt goes into the directory, and into the slice of the record that taught it.
+//! What is learnt goes into the caches, and into the slice of the record that taught it.
 
 use std::sync::Arc;
 
