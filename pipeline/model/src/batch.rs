@@ -1,10 +1,10 @@
-//! What travels together: operations, the requests that carry several of them, and their names.
+//! Batches: operations, the bulk requests that carry several of them, and their identifiers.
 
 use std::time::Duration;
 
 use crate::operation::Klass;
 
-/// An operation of this process, in the order of arrival.
+/// An operation of this process, numbered in the order of arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OperationId(pub u64);
 
@@ -20,10 +20,10 @@ impl OperationId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobId(pub u64);
 
-/// Items of one bulk request (`docs/kustomer-api.md`, bulk jobs).
+/// The most items in one bulk request (`docs/kustomer-api.md`, bulk jobs).
 pub const MAX_ITEMS: usize = 100;
 
-/// Bytes of one bulk body. The API refuses bodies above 100 kB; this leaves room for what it may count besides.
+/// The most bytes in one bulk body. The API refuses bodies above 100 kB; the margin is for whatever else it may count.
 pub const MAX_BYTES: usize = 95_000;
 
 /// What a bulk request does.
@@ -37,7 +37,7 @@ pub enum Verb {
     Update,
 }
 
-/// Which operations may share a request.
+/// What operations must have in common to share a request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GroupKey {
     /// The klass in the path.
@@ -46,7 +46,7 @@ pub struct GroupKey {
     pub verb: Verb,
 }
 
-/// When a bulk request leaves that is not full.
+/// How long a bulk request that is not full waits for more operations.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Copy)]
 pub struct Patience {
     /// While permits are plenty.
@@ -60,18 +60,19 @@ pub struct Patience {
 pub struct Batch {
     /// What they have in common.
     pub group: GroupKey,
-    /// Which.
+    /// The operations in the request.
     pub operations: Vec<OperationId>,
     /// Each item is named in the answer.
     pub with_refs: bool,
-    /// They go together, whatever else could go with them.
+    /// They are sent together, and with nothing else.
     pub forced: bool,
-    /// If these operations are accepted, the guilty one of a refused request stands among those of `rest`.
+    /// The other half of a refused request: if `operations` are accepted, the item that caused the refusal is among
+    /// these.
     pub rest: Vec<OperationId>,
 }
 
 impl Batch {
-    /// Whether an operation goes with it, or waits for what comes of it.
+    /// Whether an operation is in this batch or waits for its result.
     #[must_use]
     pub fn carries(&self, operation: OperationId) -> bool {
         self.operations.contains(&operation) || self.rest.contains(&operation)

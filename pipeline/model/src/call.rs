@@ -32,9 +32,9 @@ pub enum Call {
         /// At most 100.
         keys: Vec<CustomerKey>,
     },
-    /// `GET /v1/customers/externalId=…` and its kind.
+    /// `GET /v1/customers/externalId=…`, `email=…` and so on.
     GetCustomer {
-        /// By what.
+        /// The key to look up.
         key: CustomerKey,
     },
     /// `POST /v1/customers/bulk`.
@@ -46,7 +46,7 @@ pub enum Call {
     },
     /// `POST /v1/klasses/{klass}/bulk`.
     CreateKObjects {
-        /// Of which klass.
+        /// The objects' klass.
         klass: Klass,
         /// At most 100.
         items: Vec<BulkItem>,
@@ -55,7 +55,7 @@ pub enum Call {
     },
     /// `PUT /v1/klasses/{klass}/bulk`; each body has the `id`.
     UpdateKObjects {
-        /// Of which klass.
+        /// The objects' klass.
         klass: Klass,
         /// At most 100.
         items: Vec<BulkItem>,
@@ -64,14 +64,14 @@ pub enum Call {
     },
     /// `POST /v1/klasses/{klass}`: one object, confirmed at once.
     CreateKObject {
-        /// Of which klass.
+        /// The object's klass.
         klass: Klass,
         /// The body.
         body: Map<String, Value>,
     },
     /// `PUT /v1/klasses/{klass}/{id}`.
     UpdateKObject {
-        /// Of which klass.
+        /// The object's klass.
         klass: Klass,
         /// The object's Kustomer id.
         id: Arc<str>,
@@ -80,26 +80,26 @@ pub enum Call {
     },
     /// `GET /v1/klasses/{klass}/externalId=…`.
     GetKObject {
-        /// Of which klass.
+        /// The object's klass.
         klass: Klass,
-        /// Which.
+        /// The object's external id.
         external_id: ExternalId,
     },
-    /// `GET /v1/bulk/{id}/batches`: state and, with references, the result of each item.
+    /// `GET /v1/bulk/{id}/batches`: the job's state and, with references, the result of each item.
     ReadJob {
         /// The job's id in Kustomer.
         job: Arc<str>,
     },
-    /// `GET /v1/bulk/{id}`: only the state; for jobs without references.
+    /// `GET /v1/bulk/{id}`: the state alone, for jobs without references.
     ReadJobState {
         /// The job's id in Kustomer.
         job: Arc<str>,
     },
-    /// `GET /v1/auth/tokens/current`: is the key good?
+    /// `GET /v1/auth/tokens/current`: is the API key valid?
     Probe,
 }
 
-/// One object of a bulk request.
+/// One object in a bulk request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BulkItem {
     /// Names the item in the job's results: `_clientRef`, unique within the request, at most 255 characters.
@@ -114,7 +114,7 @@ pub struct BulkItem {
     pub rev: Option<i64>,
 }
 
-/// Which queue for permits a call stands in.
+/// The queue in which a call waits for a permit.
 #[derive(serde::Serialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Class {
     /// Finding or making customers.
@@ -125,22 +125,22 @@ pub enum Class {
     Write,
     /// Job results and verification.
     Read,
-    /// Health of the key.
+    /// Checking the API key.
     Probe,
 }
 
-/// An answer: what the limits look like now, and what the call came to.
+/// An answer: the limits as they are now, and what became of the call.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq)]
 pub struct Reply {
     /// What the response's headers said.
     pub limits: Limits,
     /// What it means.
     pub result: CallResult,
-    /// What went wrong, if something did, for people.
+    /// What went wrong, if anything did, in words for people.
     pub trouble: Option<Trouble>,
 }
 
-/// The organisation's budget as a response reported it.
+/// The organisation's request limit as a response reported it.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Requests a minute of the whole organisation.
@@ -174,23 +174,23 @@ pub enum CallResult {
     Job(Outcome<JobReport>),
     /// `Probe`.
     Probed(Outcome<()>),
-    /// Any request: whoever sent it ended without an answer, and whether it arrived is not known.
+    /// Any request: the task that sent it ended without an answer, and whether the request arrived is not known.
     Lost,
 }
 
 /// What a batched look-up of customers found.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Default, PartialEq, Eq)]
 pub struct SearchFound {
-    /// Key as asked for, and the Kustomer id.
+    /// The key that was asked for, and the customer's Kustomer id.
     pub customers: Vec<(CustomerKey, Arc<str>)>,
-    /// Hits that carry none of the keys asked for: the answer cannot be matched, so look-ups of this kind are useless here.
+    /// Hits that carry none of the keys asked for. They cannot be matched, so look-ups of this kind are useless here.
     pub unmatched: usize,
 }
 
-/// What a single write of an object came to.
+/// What became of a single write of an object.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub enum Written {
-    /// It stands as sent.
+    /// Stored as sent.
     Stored {
         /// The object's Kustomer id.
         id: Option<Arc<str>>,
@@ -199,29 +199,29 @@ pub enum Written {
     },
     /// 409 on a create: an object of this external id exists.
     Duplicate,
-    /// On an update the object is gone; on a create the customer that its body names.
+    /// On an update, the object is gone; on a create, the customer named in its body is.
     Gone,
 }
 
-/// An object as it stands in Kustomer.
+/// An object as it is in Kustomer.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Default, PartialEq)]
 pub struct ObjectState {
     /// Its Kustomer id.
     pub id: Arc<str>,
     /// Its revision, if shown.
     pub rev: Option<i64>,
-    /// The version that was written last, if one was.
+    /// The version written last, if there is one.
     pub version: Option<Version>,
     /// The customer that it belongs to, if it has one.
     pub customer: Option<Arc<str>>,
-    /// Its fields as they are shown: more than were written, and perhaps masked.
+    /// Its fields as Kustomer shows them: more than were written, and perhaps masked.
     pub shown: Map<String, Value>,
 }
 
-/// What is known of a job now.
+/// What is known of a job so far.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Default, PartialEq, Eq)]
 pub struct JobReport {
-    /// Every batch, or the job itself, says that it is complete.
+    /// The job itself, or each of its batches, is reported complete.
     pub complete: bool,
     /// Results so far, by reference. Empty without references.
     pub items: Vec<ItemResult>,
@@ -249,20 +249,20 @@ pub enum ItemFate {
     Stored(Option<Arc<str>>),
     /// An object or customer with this key exists already.
     Duplicate,
-    /// The revision sent is not the current one. Of a create it means what [`Duplicate`](Self::Duplicate) means.
+    /// The revision sent is not the current one. On a create it means the same as [`Duplicate`](Self::Duplicate).
     Conflict,
     /// The object to update, or the customer that a create names, does not exist.
     Gone,
-    /// A limit of the customer or object; it passes.
+    /// A temporary limit on the customer or object.
     Limited(String),
-    /// May pass by itself.
+    /// A failure that may go away by itself.
     Transient(String),
     /// Refused for good, with the API's own words.
     Permanent(String),
 }
 
 impl CallResult {
-    /// Whether the call came to nothing, or nobody knows what it came to: then there is a trouble to tell of.
+    /// Whether the call failed or its result is unknown, so that there is a trouble to report.
     #[must_use]
     pub fn is_failure(&self) -> bool {
         fn failed<T>(outcome: &Outcome<T>) -> bool {
@@ -312,7 +312,7 @@ impl Class {
 }
 
 impl Call {
-    /// The queue for permits this call stands in.
+    /// The queue in which this call waits for a permit.
     #[must_use]
     pub fn class(&self) -> Class {
         match self {

@@ -1,4 +1,5 @@
-//! What is known of an object that stands, and the hashes that name objects and customers without saying who they are.
+//! What is known of an existing object, and the hashes that stand for objects and customers without revealing who they
+//! are.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use crate::repeat::Changes;
 /// What is known of an object.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct KnownObject {
-    /// Its Kustomer id; empty while it is only known that the object stands.
+    /// Its Kustomer id; empty while all that is known is that the object exists.
     pub id: Arc<str>,
     /// The version written or read last.
     pub version: Option<Version>,
@@ -18,20 +19,20 @@ pub struct KnownObject {
     pub fingerprint: Option<u64>,
     /// Its revision, as far as known.
     pub revision: Revision,
-    /// Others may have written it since.
+    /// Others may have changed it since.
     pub doubtful: bool,
-    /// The changes that were made to it at this version; older ones are known by theirs.
+    /// The changes made to it at this version; changes at older versions are recognised by the version itself.
     pub changes: Changes,
 }
 
 impl KnownObject {
-    /// Whether its Kustomer id is known; without it the object has to be read before it can be updated.
+    /// Whether its Kustomer id is known. Without the id, the object has to be read before it can be updated.
     #[must_use]
     pub fn has_id(&self) -> bool {
         !self.id.is_empty()
     }
 
-    /// Whether the object stands in a newer state than this version; never where one of the two has no version.
+    /// Whether the object's state is newer than this version; false if either has no version.
     #[must_use]
     pub fn is_newer_than(&self, version: Option<&Version>) -> bool {
         match (version, &self.version) {
@@ -40,7 +41,7 @@ impl KnownObject {
         }
     }
 
-    /// Whether nobody can tell if the object stands in a newer state than this version: the two are of different kinds.
+    /// Whether the two versions are of different kinds, so that nobody can tell which is newer.
     #[must_use]
     pub fn is_of_another_kind(&self, version: Option<&Version>) -> bool {
         match (version, &self.version) {
@@ -49,7 +50,7 @@ impl KnownObject {
         }
     }
 
-    /// Whether the object stands in a state of this version, or neither has one.
+    /// Whether the object's state has this very version, or neither has one.
     #[must_use]
     pub fn ties_with(&self, version: Option<&Version>) -> bool {
         match (version, &self.version) {
@@ -59,7 +60,7 @@ impl KnownObject {
         }
     }
 
-    /// Whether the object stands in an older state than this version; never where one of the two has no version.
+    /// Whether the object's state is older than this version; false if either has no version.
     #[must_use]
     pub fn is_older_than(&self, version: Option<&Version>) -> bool {
         match (version, &self.version) {
@@ -69,12 +70,12 @@ impl KnownObject {
     }
 }
 
-/// The revision of an object as far as it is known.
+/// The revision of an object, as far as it is known.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Revision {
-    /// It was shown, or shown and counted on.
+    /// Reported by Kustomer, or reported and counted up since.
     Known(i64),
-    /// The object was created by this process and updated that often since.
+    /// Created by this process and updated this many times since.
     SinceCreate(i64),
     /// Nothing is known.
     #[default]
@@ -82,7 +83,7 @@ pub enum Revision {
 }
 
 impl Revision {
-    /// The revision after one more write of this process.
+    /// The revision after one more write by this process.
     #[must_use]
     pub fn next(self) -> Self {
         match self {
@@ -92,7 +93,7 @@ impl Revision {
         }
     }
 
-    /// The later of two, as far as anybody can tell.
+    /// The later of two; `Unknown` where they cannot be compared.
     #[must_use]
     pub fn or_later(self, other: Self) -> Self {
         match (self, other) {
@@ -106,13 +107,13 @@ impl Revision {
 /// The namespace of hashed keys. Fixed, so that hashes agree between processes.
 const KEYS: Uuid = Uuid::from_u128(0x6b75_7374_6f6d_6572_2d69_6e67_6573_7401);
 
-/// The hash that names a customer by one of the keys.
+/// The hash that stands for a customer with this key.
 #[must_use]
 pub fn customer_hash(key: &CustomerKey) -> u128 {
     hash(&[key.kind(), key.value()])
 }
 
-/// The hash that names an object.
+/// The hash that stands for an object.
 #[must_use]
 pub fn object_hash(klass: &Klass, external_id: &ExternalId) -> u128 {
     hash(&["kobject", &klass.0, &external_id.0])

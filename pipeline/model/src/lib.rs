@@ -1,5 +1,5 @@
-//! Words that every part of `kustomer-ingest` uses: records, operations, outcomes, calls, what is known of objects, and what
-//! the state topic holds.
+//! The vocabulary that every part of `kustomer-ingest` shares: records, operations, outcomes, calls, what is known of
+//! objects, and what the state topic holds.
 //!
 //! Nothing here decides, waits or reads a clock.
 

@@ -1,18 +1,18 @@
-//! A hash map that can be asked but not walked.
+//! A hash map that can be queried but not iterated over.
 //!
-//! The order of a hash map's entries differs from process to process. Nothing that decides may depend on it, so whoever needs
-//! more than one entry gets keys in their own order, or a number that no order changes.
+//! The order of a hash map's entries differs from process to process, and no decision may depend on it. So whoever needs
+//! more than one entry gets keys in sorted order, or a number that is the same in any order.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
 
-/// Values by key, without an order.
+/// Values by key, without any visible order.
 #[derive(Debug, Clone)]
 pub struct Lookup<K, V> {
     values: HashMap<K, V>,
-    /// How many there were at most before something was taken out.
+    /// The most entries there have been at the time of a removal.
     most: usize,
 }
 
@@ -34,7 +34,7 @@ impl<K: Hash + Eq, V> Lookup<K, V> {
         self.values.get(key)
     }
 
-    /// The value of a key, to be changed.
+    /// The value of a key, to be modified.
     pub fn get_mut<Q: Hash + Eq + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
     where
         K: Borrow<Q>,
@@ -50,12 +50,12 @@ impl<K: Hash + Eq, V> Lookup<K, V> {
         self.values.contains_key(key)
     }
 
-    /// Sets the value of a key. The one that it had.
+    /// Sets the value of a key and returns the previous one.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         self.values.insert(key, value)
     }
 
-    /// Takes the value of a key out.
+    /// Removes a key and returns its value.
     pub fn remove<Q: Hash + Eq + ?Sized>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
@@ -64,23 +64,23 @@ impl<K: Hash + Eq, V> Lookup<K, V> {
         self.values.remove(key)
     }
 
-    /// The place of a key.
+    /// The entry of a key.
     pub fn entry(&mut self, key: K) -> Entry<'_, K, V> {
         self.values.entry(key)
     }
 
-    /// How many keys have a value.
+    /// The number of keys.
     pub fn len(&self) -> usize {
         self.values.len()
     }
 
-    /// Whether no key has one.
+    /// Whether there are no keys.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 
-    /// How many there is room for, about: a table has a power of two of places, an eighth of which stays empty, and does not
-    /// shrink. What the table says itself depends on the hashes.
+    /// Approximate room for entries: a table has a power of two of slots, leaves an eighth of them empty, and never
+    /// shrinks. What the table itself reports depends on the hashes.
     pub fn capacity(&self) -> usize {
         let most = self.most.max(self.values.len());
         if most == 0 {
@@ -89,19 +89,19 @@ impl<K: Hash + Eq, V> Lookup<K, V> {
         (most * 8 / 7).next_power_of_two() * 7 / 8
     }
 
-    /// A number for each entry, added up.
+    /// The sum of a number over all entries.
     pub fn sum(&self, number: impl Fn(&V) -> usize) -> usize {
         self.values.values().map(number).sum()
     }
 
-    /// Changes each value by itself.
+    /// Changes each value on its own.
     pub fn each(&mut self, change: impl Fn(&mut V)) {
         self.values.values_mut().for_each(change);
     }
 }
 
 impl<K: Hash + Eq + Ord + Clone, V> Lookup<K, V> {
-    /// The keys whose entries match, lowest first.
+    /// The keys whose entries match, in ascending order.
     pub fn keys_where(&self, matches: impl Fn(&K, &V) -> bool) -> Vec<K> {
         let found = self
             .values
@@ -112,7 +112,8 @@ impl<K: Hash + Eq + Ord + Clone, V> Lookup<K, V> {
         keys
     }
 
-    /// What can be said of entries, lowest key first; nothing is said of those for which it is `None`.
+    /// What the function returns for each entry, in ascending order of keys, without the entries for which it returns
+    /// `None`.
     pub fn said<T>(&self, of: impl Fn(&K, &V) -> Option<T>) -> Vec<(K, T)> {
         let told = self
             .values
@@ -124,7 +125,8 @@ impl<K: Hash + Eq + Ord + Clone, V> Lookup<K, V> {
     }
 }
 
-/// What a hash map for that many entries occupies: an eighth of its places stays empty, and each has a byte of its own.
+/// The bytes that a hash map of this capacity occupies: an eighth of its slots stay empty, and each slot has one byte of
+/// its own.
 #[must_use]
 pub fn map_bytes<K, V>(capacity: usize) -> usize {
     capacity * 8 / 7 * (size_of::<(K, V)>() + 1)

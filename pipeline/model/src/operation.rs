@@ -1,7 +1,7 @@
-//! What shall change in Kustomer: the output of the mapping and the currency of the delivery machine.
+//! What is to change in Kustomer: the output of the mapping and the input of the delivery machine.
 //!
-//! An operation is complete and legal: names, suffixes and sizes have been checked when it was made, so that a body the
-//! API would refuse is never queued. What it does not know yet is the Kustomer id of its customer and of its object.
+//! An operation is complete and legal: names, suffixes and sizes were checked when it was made, so a body that the API
+//! would refuse is never queued. What is still unknown is the Kustomer id of its customer and of its object.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 pub use crate::version::Version;
 
-/// One thing a customer is known by, in the order of trust.
+/// One thing a customer is known by, most trusted first.
 #[derive(
     serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord,
 )]
@@ -25,7 +25,7 @@ pub enum CustomerKey {
     Phone(Arc<str>),
 }
 
-/// What happens when no customer has any of the keys.
+/// What to do when no customer has any of the keys.
 #[derive(
     serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, Default,
 )]
@@ -43,7 +43,7 @@ pub enum MissingCustomer {
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct CustomerRef {
     keys: Vec<CustomerKey>,
-    /// What to do when nobody has these keys.
+    /// What to do when no customer has any of these keys.
     pub missing: MissingCustomer,
 }
 
@@ -75,7 +75,7 @@ pub enum Operation {
 pub struct Identify {
     /// Who.
     pub customer: CustomerRef,
-    /// The identity's fields less the keys: `name`, `company`, `custom` and so on.
+    /// The identity's fields without the keys: `name`, `company`, `custom` and so on.
     pub fields: Arc<Map<String, Value>>,
 }
 
@@ -104,11 +104,11 @@ pub struct KObject {
     pub klass: Klass,
     /// The object's id in the shop.
     pub external_id: ExternalId,
-    /// The customer it belongs to; without one it stands on no timeline.
+    /// The customer it belongs to; without one it appears on no timeline.
     pub customer: Option<CustomerRef>,
     /// Which state of the object this is. An older one never overwrites a newer one.
     pub version: Option<Version>,
-    /// The body as of a create, less `customer`; it has `externalId`, `title`, and in `custom` the version.
+    /// The body as in a create, without `customer`: it has `externalId`, `title`, and in `custom` the version.
     pub body: Arc<Map<String, Value>>,
 }
 
@@ -117,14 +117,15 @@ pub struct KObject {
 pub struct Planned {
     /// The route's name, for dead letters and metrics.
     pub route: Arc<str>,
-    /// Names the operation by its event: the same for every repeat of it. An event's own `eventKey` is this one.
+    /// Identifies the operation by its event: the same for every repeat of it. For a tracking event, it is the
+    /// `eventKey`.
     #[serde(with = "event_key")]
     pub event_key: uuid::Uuid,
     /// The operation.
     pub operation: Operation,
 }
 
-/// The name of a reserved attribute: which state of an object was written last.
+/// The reserved attribute that holds the version written last.
 pub const VERSION_ATTRIBUTE: &str = "ingestVersionStr";
 
 // === impl CustomerKey ===
@@ -153,7 +154,7 @@ impl CustomerKey {
 // === impl CustomerRef ===
 
 impl CustomerRef {
-    /// A customer known by these keys; they are put in the order of trust, repeats removed. `None` without a key.
+    /// A customer known by these keys, which are sorted by trust and deduplicated. `None` without a key.
     #[must_use]
     pub fn new(mut keys: Vec<CustomerKey>, missing: MissingCustomer) -> Option<Self> {
         keys.sort();
@@ -167,7 +168,7 @@ impl CustomerRef {
         &self.keys
     }
 
-    /// The most trusted key: the customer's name in lanes and look-ups.
+    /// The most trusted key, which names the customer in lanes and look-ups.
     #[must_use]
     pub fn first(&self) -> &CustomerKey {
         #[expect(
@@ -177,8 +178,8 @@ impl CustomerRef {
         &self.keys[0]
     }
 
-    /// All keys of two that mean the same customer: the most trusted one is the same, and none contradicts another. `None`
-    /// where they may mean two.
+    /// The combined keys of two references to the same customer: their most trusted key is the same, and no other key
+    /// contradicts. `None` where they may mean two customers.
     ///
     /// ```
     /// # use ingest_model::operation::{CustomerKey, CustomerRef, MissingCustomer};
@@ -204,7 +205,7 @@ impl CustomerRef {
         Self::new(keys, other.missing)
     }
 
-    /// The keys as fields of an identity; of two of one kind the more trusted. A Kustomer id has no field there.
+    /// The keys as fields of an identity; of several keys of one kind, the first. A Kustomer id has no field there.
     ///
     /// ```
     /// # use ingest_model::operation::{CustomerKey, CustomerRef, MissingCustomer};
@@ -230,7 +231,7 @@ impl CustomerRef {
 // === impl Identify ===
 
 impl Identify {
-    /// The whole identity: the customer's keys, and the fields, which may replace one of them.
+    /// The whole identity: the customer's keys, and the fields, which may replace a key.
     #[must_use]
     pub fn identity(&self) -> Map<String, Value> {
         let mut identity = self.customer.identity();
@@ -242,7 +243,7 @@ impl Identify {
 // === impl Track ===
 
 impl Track {
-    /// The event as its endpoint takes it: `name`, `trackingId`, `sessionId`, `meta`.
+    /// The event as its endpoint expects it: `name`, `trackingId`, `sessionId`, `meta`.
     #[must_use]
     pub fn event(&self) -> Map<String, Value> {
         let mut event = Map::new();
@@ -289,7 +290,7 @@ impl fmt::Display for Klass {
 }
 
 mod event_key {
-    //! The key of an event is a hash of it, and is written as one: a newtype `Hash` of 32 hexadecimal digits.
+    //! The key of an event is a hash of it, and is serialized as one: a newtype `Hash` of 32 hexadecimal digits.
 
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serializer};

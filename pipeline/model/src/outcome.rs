@@ -1,4 +1,4 @@
-//! Closed verdicts: what a stage says about a record, and what an attempt means for what happens next.
+//! Closed verdicts: what a stage says about a record, and what the result of an attempt means for the next step.
 //!
 //! Every reason has one label (`as_str`), used in metrics, logs, dead-letter headers and the documentation alike.
 
@@ -9,11 +9,11 @@ use crate::operation::Planned;
 /// What decoding and mapping say about a record.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// These operations, at least one.
+    /// Deliver these operations, at least one.
     Emit(Vec<Planned>),
     /// Nothing to do, for a stated reason.
     Skip(SkipReason),
-    /// It can never be delivered: a dead letter.
+    /// It can never be delivered and becomes a dead letter.
     Reject(Rejected),
 }
 
@@ -24,23 +24,23 @@ pub enum Verdict {
 pub enum SkipReason {
     /// A null value: a delete marker of a compacted topic.
     Tombstone,
-    /// No route is for an event of this name.
+    /// No route accepts an event of this name.
     NoRoute,
-    /// Routes are for the name, but none of their conditions held.
+    /// There are routes for the name, but no route's condition held.
     ConditionFalse,
     /// A route says that such events are not wanted.
     Dropped,
-    /// The event says itself that it is not for Kustomer.
+    /// The event itself says that it is not for Kustomer.
     NotForKustomer,
     /// Older than the route's `maxAge`.
     TooOld,
-    /// The object already has a newer state, or newer identities have said all that this one says.
+    /// The object already has a newer state, or newer identities already cover everything in this one.
     Stale,
     /// The object already has exactly this state.
     Unchanged,
     /// The same occurrence was delivered before.
     Repeat,
-    /// The partition's former owner has settled it already.
+    /// The partition's former owner already settled it.
     SettledBefore,
 }
 
@@ -71,7 +71,7 @@ pub enum Rejection {
     IllegalField,
     /// The object alone is larger than a request may be.
     ItemTooLarge,
-    /// The object stands with a version of another kind: nobody can tell which is newer.
+    /// The object has a version of another kind, so nobody can tell which is newer.
     MixedVersions,
     /// Kustomer has no such customer and the route does not create one.
     UnknownCustomer,
@@ -79,34 +79,34 @@ pub enum Rejection {
     RefusedByApi,
     /// It kept failing while others succeeded.
     RetriesExhausted,
-    /// Processes that mapped it died.
+    /// Processes died while mapping it.
     ProcessDied,
 }
 
-/// A rejection with what a person needs to find the cause. `detail` holds no personal data: field paths and rules only,
-/// or the API's own error text.
+/// A rejection with what a person needs to find the cause. `detail` holds no personal data: only field paths, rules and
+/// the API's own error text.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
     /// The closed reason.
     pub reason: Rejection,
-    /// Field, rule and way out.
+    /// The field, the rule and how to fix it.
     pub detail: String,
     /// The route, if one was chosen.
     pub route: Option<Arc<str>>,
 }
 
-/// An optional field that was left out of an operation, because its value cannot be had or cannot stand there.
+/// An optional field that was left out of an operation because its value could not be computed or is not allowed there.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct DroppedField {
     /// The route.
     pub route: Arc<str>,
-    /// The field's path as the mapping file writes it, for example `custom.totalNum`. No part of it is from an event.
+    /// The field's path as written in the mapping file, for example `custom.totalNum`. No part of it comes from an event.
     pub field: Arc<str>,
-    /// Rule and expression, never the value.
+    /// The rule and the expression, never the value.
     pub detail: String,
 }
 
-/// Why the destination, or part of it, must wait for a person or for health.
+/// Why the destination, or part of it, has to wait until a person acts or it recovers.
 #[derive(
     serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
 )]
@@ -117,7 +117,7 @@ pub enum HoldCause {
     Billing,
     /// 403: the token lacks a role for this endpoint.
     MissingRole,
-    /// 404 on a klass: nobody has made it yet.
+    /// 404 on a klass: it has not been created yet.
     MissingKlass,
     /// Too many of a topic's records were rejected: the mapping is probably wrong.
     DeadLetterGuard,
@@ -125,15 +125,16 @@ pub enum HoldCause {
     Quarantine,
     /// Nothing succeeds: the destination is down.
     Unhealthy,
-    /// The state topic takes nothing, or cannot be read.
+    /// The state topic cannot be written, or cannot be read.
     StateTopic,
-    /// The dead-letter topic takes nothing, or not a certain letter.
+    /// The dead-letter topic accepts no letters, or refuses a certain one.
     DeadLetterTopic,
-    /// The hold topic takes nothing, or not a certain letter.
+    /// The hold topic accepts no letters, or refuses a certain one.
     HoldTopic,
 }
 
-/// What keeps a record back that more permits would not help. Holds come first: they tell a person more than a delay.
+/// What keeps a record back and would do so with any number of permits. Holds come first: they tell a person more than a
+/// delay does.
 #[derive(serde::Serialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum HeldBy {
     /// A hold.
@@ -142,14 +143,14 @@ pub enum HeldBy {
     Parked,
 }
 
-/// Why a partition waits although the budget is not full.
+/// Why a partition is paused although the budget is not full.
 #[derive(serde::Serialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Waits {
-    /// Held work fills its half of the budget, and part of it comes from here.
+    /// Held work fills its half of the budget, and some of it comes from this partition.
     HeldWork(HeldBy),
-    /// Held work keeps the partition's frontier, and its commits have no room for more that is settled above.
+    /// Held work keeps the partition's frontier, and its commits have no room for more records settled above it.
     CommitsFull(HeldBy),
-    /// As much of it was read above its lowest unsettled record as its commits can note.
+    /// As many records were read above its lowest unsettled one as its commits can describe.
     CommitRoom,
     /// The dead-letter guard holds its topic.
     Guard,
@@ -160,13 +161,13 @@ pub enum Waits {
 pub struct Held {
     /// What kept it back.
     pub by: HeldBy,
-    /// The same in words.
+    /// The same for people.
     pub detail: String,
     /// The route, if one was chosen.
     pub route: Option<Arc<str>>,
 }
 
-/// Why an attempt is to be made again.
+/// Why an attempt has to be repeated.
 #[derive(
     serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
 )]
@@ -177,9 +178,9 @@ pub enum RetryCause {
     ObjectQuota,
     /// 409: somebody else wrote in between.
     Conflict,
-    /// A 5xx that was answered before anything can have happened, or on a read.
+    /// A 5xx, on a read or before anything can have happened.
     ServerError,
-    /// The connection could not be made, or a read was cut.
+    /// The connection could not be made, or was cut during a read.
     Network,
     /// An item of a job failed in a way that may pass.
     Item,
@@ -187,10 +188,10 @@ pub enum RetryCause {
     Garbled,
 }
 
-/// What an attempt means for what happens next.
+/// What the result of an attempt means for the next step.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq)]
 pub enum Outcome<T> {
-    /// Done; with what the answer taught.
+    /// Done, with what the answer says.
     Delivered(T),
     /// Accepted; a job will say what became of each item.
     Pending(JobTicket),
@@ -198,31 +199,31 @@ pub enum Outcome<T> {
     Retry(RetryCause),
     /// Perhaps done: the answer was lost.
     Ambiguous,
-    /// Never, for this reason.
+    /// Never possible, for this reason.
     Reject(String),
     /// The request is refused as a whole although part of it may be good.
     Split(SplitHint),
-    /// Nothing of this kind until a person acts.
+    /// Nothing of this kind is sent until a person acts or it recovers.
     Hold(HoldCause),
 }
 
-/// A bulk job as the submission answered it.
+/// A bulk job, as the answer to its submission describes it.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct JobTicket {
     /// The job's id in Kustomer.
     pub id: Arc<str>,
-    /// The server's time of submission, epoch milliseconds, if it said so.
+    /// The server's time of submission, epoch milliseconds, if it was given.
     pub created_ms: Option<i64>,
 }
 
-/// What a refused bulk request says about the guilty item.
+/// What the refusal of a bulk request says about the item that caused it.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct SplitHint {
-    /// The index of the guilty item in the request, if the error names one.
+    /// The index of that item in the request, if the error names one.
     pub item: Option<usize>,
     /// The API's error text, without the payload.
     pub detail: String,
-    /// `_clientRef` itself was refused: send again without.
+    /// `_clientRef` itself was refused: send again without it.
     pub refs_refused: bool,
     /// The body as a whole is too large: smaller ones may do.
     pub too_large: bool,
@@ -330,7 +331,7 @@ impl HeldBy {
 }
 
 impl Waits {
-    /// The label of those that nothing holds.
+    /// The label where no hold is involved.
     const COMMIT_ROOM: &'static str = "commit_room";
 
     /// Every label.
@@ -373,11 +374,11 @@ impl std::fmt::Display for Waits {
             }
             Self::CommitsFull(by) => write!(
                 f,
-                "held work of {} keeps the lowest offset, and the commits have no room for more that is settled above it",
+                "held work of {} keeps the lowest offset open, and a commit has no room for more offsets settled above it",
                 by.as_str()
             ),
             Self::CommitRoom => f.write_str(
-                "as much was read above the lowest unsettled record as the commits can note; it is read on when that record has gone",
+                "as much was read above the lowest unsettled record as a commit can describe; reading goes on when that record is settled",
             ),
             Self::Guard => f.write_str(
                 "too many records of the topic were rejected, and the dead-letter guard holds it until a person releases the hold",

@@ -1,26 +1,27 @@
-//! Where a partition is read, and what its offsets say about the log behind them.
+//! How far a partition has been read, and what its offsets say about the log.
 //!
-//! Offsets rise within one life of a partition. A record below the position begins another life: the topic was made again
-//! under its name, or the log lost its end.
+//! Offsets increase within one life of a partition. A record below the position begins another life: the topic was
+//! recreated, or the log lost its end.
 //!
-//! A gap between two records is harmless as a rule: compaction and the markers of transactions leave such gaps. Where the
-//! start of the log has passed the gap, its records were deleted before they were read. So each gap is kept until the start
-//! of the log is known that held when the gap was read.
+//! A gap between two records is usually harmless: compaction and transaction markers leave such gaps. But if the log now
+//! starts above the gap, its records were deleted before they were read. So each gap is kept until a log start is known
+//! that was current when the gap was read.
 
 use crate::record::Offset;
 
-/// Gaps kept until they are judged. Beyond that the shortest goes unjudged: records that were deleted leave a long one.
+/// Gaps kept until they are judged. When there are more, the shortest is dropped unjudged: deleted records leave a long
+/// one.
 const GAPS: usize = 1_024;
-/// Statistics that have to pass after a disturbance before the fetch position says anything: the client copies it once a
-/// second only, and a pause throws fetched records away.
+/// Statistics that have to arrive after a disturbance before the fetch position can be trusted: the client copies it only
+/// once a second, and a pause discards fetched records.
 const CALM: u8 = 3;
 
-/// Offsets from the first to before the second.
+/// The offsets from `from` up to, but not including, `to`.
 #[derive(
     serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
 )]
 pub struct Gap {
-    /// The first of them.
+    /// The first offset.
     pub from: Offset,
     /// The offset after the last.
     pub to: Offset,
@@ -31,7 +32,7 @@ pub struct Gap {
     serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
 )]
 pub enum LifeCause {
-    /// The topic was deleted and made again under its name.
+    /// The topic was deleted and created again with the same name.
     MadeAgain,
     /// The position went back: the log lost its end.
     WentBack,
@@ -54,9 +55,9 @@ impl LifeCause {
 /// What a record's offset says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// It stands at the position or above.
+    /// It is at the position or above.
     Follows,
-    /// It stands below: another life of the partition. Nothing was noted.
+    /// It is below: another life of the partition. Nothing was noted.
     WentBack,
 }
 
@@ -65,21 +66,21 @@ pub enum Step {
 pub struct Reading {
     /// The offset after the last record.
     next: Option<Offset>,
-    /// Below this there is no further record, as far above `next` as is known.
+    /// There are known to be no records from `next` up to this offset.
     clear: Option<Offset>,
     /// How far the client had fetched at the last statistics.
     fetched: Option<Offset>,
-    /// Statistics since the client last threw away what it had fetched.
+    /// Statistics since the client last discarded what it had fetched.
     calm: u8,
-    /// Gaps since the last statistics, and from before.
+    /// Gaps seen since the last statistics, and earlier ones.
     young: Vec<Gap>,
     old: Vec<Gap>,
-    /// The end of the log when it was last heard of.
+    /// The end of the log, as last reported.
     end: Option<Offset>,
 }
 
 impl Reading {
-    /// A reading that begins at this offset; `None` if only the first record will tell.
+    /// A reading that begins at this offset; `None` if it is not known before the first record.
     #[must_use]
     pub fn at(next: Option<Offset>) -> Self {
         Self {
@@ -88,8 +89,8 @@ impl Reading {
         }
     }
 
-    /// A reading that begins at the end of a log. The end was asked for separately, so the first record may come from a little
-    /// below or above.
+    /// A reading that begins at the end of a log. The end was asked for separately, so the first record may be slightly
+    /// below or above it.
     #[must_use]
     pub fn from_end(end: Option<Offset>) -> Self {
         Self {
@@ -98,7 +99,7 @@ impl Reading {
         }
     }
 
-    /// A record is taken.
+    /// Notes a record and says whether it follows.
     pub fn take(&mut self, offset: Offset) -> Step {
         if self.next.is_some_and(|next| offset < next) {
             return Step::WentBack;
@@ -110,14 +111,14 @@ impl Reading {
         Step::Follows
     }
 
-    /// The client threw away what it had fetched, or may have: a pause, a resume, a seek.
+    /// The client discarded what it had fetched, or may have: a pause, a resume, a seek.
     pub fn disturbed(&mut self) {
         self.calm = 0;
         self.fetched = None;
     }
 
-    /// What the client says now and then: how far it has fetched, where the log starts and ends. Gives the gaps whose records
-    /// were deleted before they were read.
+    /// What the client reports from time to time: how far it has fetched, and where the log starts and ends. Returns the
+    /// gaps whose records were deleted before they were read.
     pub fn statistics(
         &mut self,
         fetched: Option<Offset>,
@@ -130,13 +131,13 @@ impl Reading {
         let Some(start) = start else {
             return Vec::new();
         };
-        // A gap that was read since the last statistics may be younger than the start that comes with these.
+        // A gap seen since the last statistics may be younger than the log start reported with these.
         let judged = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
         let gone = judged.into_iter().filter_map(|gap| gap.below(start));
         gone.collect()
     }
 
-    /// The client holds no record that was not taken: below the fetch position of the last statistics nothing is left.
+    /// The client holds no untaken record, so nothing remains below the fetch position of the last statistics.
     pub fn emptied(&mut self) {
         let (Some(position), Some(fetched)) = (self.position(), self.fetched.take()) else {
             return;
@@ -147,7 +148,7 @@ impl Reading {
         }
     }
 
-    /// Where the log starts and ends while nothing is fetched. Gives what was deleted before it was read.
+    /// Where the log starts and ends while nothing is fetched. Returns what was deleted before it was read.
     pub fn resting(&mut self, start: Option<Offset>, end: Option<Offset>) -> Option<Gap> {
         self.end = self.end.max(end);
         let position = self.position()?;
@@ -156,7 +157,7 @@ impl Reading {
         Some(Gap { from: position, to })
     }
 
-    /// Offsets above the last record that are known to hold none: they are no backlog.
+    /// Offsets above the last record that are known to hold no records, and so are no backlog.
     #[must_use]
     pub fn empty_ahead(&self) -> u64 {
         match (self.next, self.position()) {
@@ -165,14 +166,14 @@ impl Reading {
         }
     }
 
-    /// What had not been read of a life that is over, as far as its end was known.
+    /// What was left unread in a life that is over, as far as its end was known.
     #[must_use]
     pub fn unread(&self) -> Option<Gap> {
         let (from, to) = (self.position()?, self.end?);
         (from < to).then_some(Gap { from, to })
     }
 
-    /// What the next record is looked for at.
+    /// The offset at which the next record is expected.
     fn position(&self) -> Option<Offset> {
         self.next.max(self.clear)
     }
@@ -201,7 +202,7 @@ impl Reading {
 }
 
 impl Gap {
-    /// How many offsets these are.
+    /// The number of offsets.
     #[must_use]
     pub fn records(&self) -> u64 {
         self.to.0.abs_diff(self.from.0)

@@ -1,7 +1,7 @@
-//! What Kafka delivered, and where it stood.
+//! What Kafka delivered, and from where.
 //!
-//! Three concerns, three fields: the value, the position and the original bytes never mix. A position never travels
-//! inside a payload, and the bytes stay unchanged until the record is settled, because a dead letter needs them.
+//! Value, position and original bytes are three fields that never mix. A position never travels inside a payload, and the
+//! bytes stay unchanged until the record is settled, because a dead letter needs them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub struct TopicPartition {
     pub partition: Partition,
 }
 
-/// Where a record stands: topic, partition and offset.
+/// The position of a record: topic, partition and offset.
 #[derive(
     serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord,
 )]
@@ -48,7 +48,7 @@ pub struct Position {
     pub offset: Offset,
 }
 
-/// One assignment of a partition to this process; it only grows within a process.
+/// One life of a partition within an assignment to this process; epochs only grow within a process.
 #[derive(
     serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
 )]
@@ -67,7 +67,7 @@ pub struct Header {
 /// One Kafka record as delivered.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Where it stands.
+    /// Its position.
     pub position: Position,
     /// The key, if it has one.
     #[serde(with = "content")]
@@ -106,7 +106,7 @@ impl fmt::Display for Topic {
 // === impl Offset ===
 
 impl Offset {
-    /// The offset after this one: what a commit names to say that this one is settled.
+    /// The offset after this one. Committing it says that this one is settled.
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
@@ -141,7 +141,7 @@ impl fmt::Display for Position {
 // === impl Record ===
 
 impl Record {
-    /// Bytes of key, value and headers: what the record is charged in memory, less the constant part.
+    /// Bytes of key, value and headers: what the record is charged in memory, apart from the constant part.
     #[must_use]
     pub fn payload_bytes(&self) -> usize {
         let headers: usize = self
@@ -154,7 +154,7 @@ impl Record {
             + headers
     }
 
-    /// The value of the last header of that name, compared without regard to ASCII case.
+    /// The value of the last header of that name; ASCII case is ignored.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&Bytes> {
         self.headers
@@ -166,10 +166,11 @@ impl Record {
 }
 
 pub mod content {
-    //! How contents and hashes are written where steps of the machine are recorded, and read again.
+    //! How contents and hashes are serialized where steps of the machine are recorded, and read back.
     //!
-    //! Each says to the serializer what it is: contents are bytes, a hash of something about a person is a newtype `Hash`, a name
-    //! that the worker made is a newtype `Name`. So a serializer that hides persons knows what it has before it.
+    //! Each tells the serializer what it is: contents are bytes, a hash of something about a person is a newtype `Hash`,
+    //! an identifier that the worker made is a newtype `Name`. So a serializer that hides personal data knows what it is
+    //! given.
 
     use std::fmt;
 
@@ -179,7 +180,7 @@ pub mod content {
     use serde::de::{Error, MapAccess, Visitor};
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    /// The longest content that is made up again from its length.
+    /// The longest content that is reconstructed from its length.
     const LONGEST: usize = 256 << 20;
 
     struct Written<'b>(&'b [u8]);
@@ -203,7 +204,8 @@ pub mod content {
         content.as_deref().map(Written).serialize(serializer)
     }
 
-    /// Reads contents: a text, `{"base64": …}`, or `{"bytes": length, "hash": text}`, which becomes that many bytes made of the text.
+    /// Reads contents: a text, `{"base64": …}`, or `{"bytes": length, "hash": text}`, which becomes that many bytes made
+    /// from the text.
     ///
     /// # Errors
     /// It is none of them.
@@ -285,14 +287,14 @@ pub mod content {
         /// Reads it.
         ///
         /// # Errors
-        /// It is no such number.
+        /// It is not such a number.
         pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u128, D::Error> {
             super::of_hex(deserializer)
         }
     }
 
     pub mod name {
-        //! A name that the worker made itself.
+        //! An identifier that the worker made itself.
 
         use serde::{Deserializer, Serializer};
 
@@ -307,7 +309,7 @@ pub mod content {
         /// Reads it.
         ///
         /// # Errors
-        /// It is no such number.
+        /// It is not such a number.
         pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u128, D::Error> {
             super::of_hex(deserializer)
         }

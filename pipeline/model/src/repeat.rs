@@ -1,25 +1,25 @@
-//! Which changes of an object or customer were made already, so that a repeat of one is not made again.
+//! Which changes were already made to an object or customer, so that a repeat of one is not made again.
 //!
-//! A change is what one operation of one event says. A producer who sends a message twice sends the same change: made again
-//! after a later one, it would set the thing back. The event's id alone does not name it: ids that stand for the thing and
-//! not for the occurrence are a usual mistake, and a change that says something else is never taken for a repeat.
+//! A change is what one operation of one event says. A producer that sends a message twice sends the same change; made
+//! again after a later change, it would set the object back. The event's id alone does not identify it: using the
+//! object's id as the event's id is a common mistake. A change that says something else is never taken for a repeat.
 
 use smallvec::SmallVec;
 use uuid::Uuid;
 
 use crate::operation::{Operation, Planned};
 
-/// A change: the same for every repeat of it.
+/// Identifies a change; the same for every repeat of it.
 #[derive(
     serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
 )]
 pub struct ChangeKey(pub u64);
 
-/// The changes of one thing that were made last.
+/// The latest changes made to one object or customer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes(SmallVec<[ChangeKey; 1]>);
 
-/// As many are remembered of one thing.
+/// The most changes remembered of one object or customer.
 const KEPT: usize = 16;
 
 // === impl ChangeKey ===
@@ -33,12 +33,12 @@ impl ChangeKey {
             Operation::Identify(identify) => serde_json::to_vec(&identify.identity()),
             Operation::KObject(object) => serde_json::to_vec(object.body.as_ref()),
         };
-        // Texts, numbers and lists: there is nothing in it that cannot be written.
+        // Only text, numbers and lists: serializing cannot fail.
         let said = said.unwrap_or_default();
         Self(Uuid::new_v5(&plan.event_key, &said).as_u64_pair().0)
     }
 
-    /// Half of it, where it stands beside an offset.
+    /// Half of it, for use together with an offset.
     #[must_use]
     pub fn mark(self) -> u32 {
         let [_, _, _, _, mark @ ..] = self.0.to_be_bytes();
@@ -55,13 +55,13 @@ impl Changes {
         self.0.contains(&change)
     }
 
-    /// Bytes that they occupy besides their own.
+    /// The bytes they occupy on the heap.
     pub fn apart(&self) -> usize {
         let apart = self.0.spilled().then_some(self.0.capacity());
         apart.unwrap_or(0) * size_of::<ChangeKey>()
     }
 
-    /// A change was made. The oldest falls out where there are too many.
+    /// A change was made. The oldest is forgotten when there are too many.
     pub fn note(&mut self, change: ChangeKey) {
         self.0.retain(|known| *known != change);
         if self.0.len() >= KEPT {
@@ -70,7 +70,7 @@ impl Changes {
         self.0.push(change);
     }
 
-    /// The changes, the latest last.
+    /// The changes, latest last.
     pub fn iter(&self) -> impl Iterator<Item = ChangeKey> {
         self.0.iter().copied()
     }

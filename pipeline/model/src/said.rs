@@ -1,4 +1,4 @@
-//! What was said of a customer, and when: a late identity does not overwrite what a newer one has said.
+//! What was said of a customer, and when, so that a late identity does not overwrite what a newer one has said.
 //!
 //! Each field of an identity has its own age, the time of the event that said it, because identities say different things. A
 //! field whose time is not known counts as said when it arrived. `custom` goes key by key, everything else as a whole.
@@ -23,13 +23,13 @@ pub struct Field(pub u64);
 /// What is remembered of one customer.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Default, PartialEq, Eq)]
 pub struct Said {
-    /// When each field was said that was sent last.
+    /// For each field, the event time of the identity that was last sent with it.
     pub ages: Ages,
     /// Which identities were sent.
     pub changes: Changes,
 }
 
-/// Fields of one customer that are remembered. Of one that has more, the oldest can be overwritten by a late identity.
+/// The most fields remembered of one customer. When there are more, a late identity can overwrite the oldest.
 const KEPT: usize = 32;
 
 // === impl Field ===
@@ -54,7 +54,7 @@ impl Field {
 // === impl Ages ===
 
 impl Ages {
-    /// Every field as of that time.
+    /// Every field with this time.
     #[must_use]
     pub fn of(fields: &Map<String, Value>, at: Option<i64>) -> Self {
         let Some(at) = at else {
@@ -70,18 +70,18 @@ impl Ages {
         Some(found.1)
     }
 
-    /// Sets the time of a field; without one it is not known any more.
+    /// Sets the time of a field; `None` forgets it.
     pub fn set(&mut self, field: Field, at: Option<i64>) {
         self.0.retain(|(known, _)| *known != field);
         self.0.extend(at.map(|at| (field, at)));
     }
 
-    /// Fields and their times, in no order that means anything.
+    /// Fields and their times, in arbitrary order.
     pub fn iter(&self) -> impl Iterator<Item = (Field, i64)> {
         self.0.iter().copied()
     }
 
-    /// Whether something newer has said this field.
+    /// Whether this field was said later than that time.
     fn is_newer(&self, field: Field, than: Option<i64>) -> bool {
         self.get(field)
             .zip(than)
@@ -102,7 +102,7 @@ impl FromIterator<(Field, i64)> for Ages {
 // === impl Said ===
 
 impl Said {
-    /// What of these fields nothing newer has said; `None` if that is all of them.
+    /// The part of these fields that is not outdated; `None` if that is all of them.
     #[must_use]
     pub fn still_new(
         &self,
@@ -129,12 +129,12 @@ impl Said {
         Some(left)
     }
 
-    /// Bytes that it occupies besides its own.
+    /// The bytes it occupies on the heap.
     pub fn apart(&self) -> usize {
         self.ages.0.capacity() * size_of::<(Field, i64)>() + self.changes.apart()
     }
 
-    /// These fields were sent, with what is known of their times.
+    /// These fields were sent, with their times as far as known.
     pub fn note(&mut self, fields: &Map<String, Value>, ages: &Ages) {
         for field in fields_of(fields) {
             self.ages.set(field, ages.get(field));
@@ -146,7 +146,7 @@ impl Said {
         }
     }
 
-    /// Adds what an earlier owner of a partition knew: of each field the newer time.
+    /// Adds what an earlier owner of a partition knew: for each field, the newer time.
     pub fn restore(&mut self, other: &Self) {
         for (field, at) in other.ages.iter() {
             if !self.ages.is_newer(field, Some(at)) {
@@ -159,7 +159,7 @@ impl Said {
     }
 }
 
-/// The one identity that two neighbours come to: of each field what was said last. `None` where they may mean two customers.
+/// Merges two adjacent identities: each field has what was said last. `None` where they may mean two customers.
 #[must_use]
 pub fn merge(
     (earlier, ages): (&Identify, &Ages),

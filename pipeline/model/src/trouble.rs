@@ -1,7 +1,7 @@
-//! What went wrong at the other side, for people: a closed kind, and the words of whoever said it.
+//! What went wrong on the other side, for people: a closed kind, and the words of whoever reported it.
 //!
-//! The words never hold anything about a person. [`without_persons`] is what makes them so: field names, rules and
-//! addresses of machines stay; e-mail addresses, long numbers, ids, quoted values and echoed content go.
+//! The words never hold personal data. [`without_persons`] sees to that: field names, rules and addresses of machines
+//! stay; e-mail addresses, long numbers, ids, quoted values and echoed content go.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::outcome::Rejection;
 
 /// Longest words, in characters.
 pub const WORDS_LIMIT: usize = 300;
-/// So many digits, however they are grouped, may be a phone number or an account.
+/// At least this many digits, however grouped, may be a phone number or an account number.
 const LONG_NUMBER: usize = 7;
 /// A word of at least this many characters that mixes letters and digits may be an id.
 const ID_LENGTH: usize = 8;
@@ -21,7 +21,7 @@ const ID_LENGTH: usize = 8;
 pub struct Trouble {
     /// What sort of thing.
     pub kind: TroubleKind,
-    /// In the words of whoever said it, without anything about a person; may be empty.
+    /// In the words of whoever reported it, without personal data; may be empty.
     pub words: Arc<str>,
 }
 
@@ -30,19 +30,19 @@ pub struct Trouble {
     serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
 )]
 pub enum TroubleKind {
-    /// Nobody listens at the address.
+    /// Nothing listens at the address.
     Refused,
-    /// The name has no address.
+    /// The host name has no address.
     NotResolved,
-    /// TLS could not be agreed upon: most often a certificate.
+    /// No TLS connection: usually a certificate problem.
     Tls,
     /// There was no answer in time.
     TimedOut,
     /// The connection was lost.
     Lost,
-    /// No connection could be made, for another cause.
+    /// No connection could be made, for another reason.
     NotConnected,
-    /// An answer of this status.
+    /// An answer with this status.
     Status(u16),
     /// An answer that makes no sense.
     Garbled,
@@ -50,20 +50,20 @@ pub enum TroubleKind {
     Rejected(Rejection),
     /// A topic does not exist.
     UnknownTopic,
-    /// A topic may not be used with these credentials.
+    /// The credentials do not allow using a topic.
     NotAuthorized,
-    /// A topic takes no record that is so large.
+    /// A topic does not accept records of this size.
     TooLarge,
-    /// The brokers did not take or give something, for another cause.
+    /// The brokers refused a request, for another reason.
     Brokers,
 }
 
-/// How often something went wrong, and how it did last.
+/// How often something went wrong, and the last time.
 #[derive(serde::Serialize, Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen {
     /// How often.
     pub times: u64,
-    /// The last time, and how.
+    /// When it last happened, and what.
     #[serde(skip)]
     pub last: Option<(Instant, Trouble)>,
 }
@@ -71,7 +71,7 @@ pub struct Seen {
 // === impl Trouble ===
 
 impl Trouble {
-    /// A trouble in words that may hold anything: they are stripped of it.
+    /// A trouble in arbitrary words: personal data is removed from them.
     #[must_use]
     pub fn new(kind: TroubleKind, words: &str) -> Self {
         Self {
@@ -80,7 +80,7 @@ impl Trouble {
         }
     }
 
-    /// A trouble in words that are known to be about machines only; they are cut, and nothing else.
+    /// A trouble in words that are known to be about machines only; they are shortened, but not masked.
     #[must_use]
     pub fn of_machines(kind: TroubleKind, words: &str) -> Self {
         Self {
@@ -157,7 +157,7 @@ impl Seen {
     }
 }
 
-/// A text on one line without what may be about a person, cut at [`WORDS_LIMIT`].
+/// A text on one line without what may be personal data, cut at [`WORDS_LIMIT`].
 ///
 /// ```
 /// # use ingest_model::trouble::without_persons;
@@ -185,7 +185,7 @@ fn before_echo(text: &str) -> &str {
     echo.and_then(|at| text.get(..at)).unwrap_or(text)
 }
 
-/// Quoted values are replaced. An apostrophe within a word is no quotation mark.
+/// Replaces quoted values. An apostrophe within a word is not a quotation mark.
 fn without_quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -197,7 +197,7 @@ fn without_quoted(text: &str) -> String {
             .char_indices()
             .find(|(at, c)| closes(open, *c) && ends_quote(inside, *at, *c));
         let Some((end, close)) = end else {
-            // What is quoted to no end is quoted all the same.
+            // An unclosed quotation is replaced to the end of the text.
             out.push_str("<value>");
             return out;
         };
@@ -233,7 +233,7 @@ fn ends_quote(text: &str, at: usize, c: char) -> bool {
     c != '\'' || after.is_none_or(|after| !after.is_alphanumeric())
 }
 
-/// A word, masked where it looks like an e-mail address or an id; what surrounds it stays.
+/// A word, masked where it looks like an e-mail address or an id; punctuation around it stays.
 fn masked(word: &str) -> String {
     let inner = word.trim_matches(|c: char| !c.is_alphanumeric());
     let address = word.contains('@') || word.to_ascii_lowercase().contains("%40");
@@ -260,7 +260,7 @@ fn is_id(part: &str) -> bool {
     digits && letters && part.chars().count() >= ID_LENGTH
 }
 
-/// Digits that stand together, or are only kept apart as in phone numbers, are replaced where they are many.
+/// Replaces long runs of digits, also when separated as in phone numbers.
 fn without_long_numbers(text: &str) -> String {
     let joins = |c: char| matches!(c, ' ' | '-' | '(' | ')' | '.' | '/' | '+');
     let mut out = String::with_capacity(text.len());

@@ -1,11 +1,12 @@
 //! Versions: which state of an object is the newer one.
 //!
-//! A version is a number, a time or a text. Numbers compare by their value, whatever they are written like (`9.0` is below
-//! `10`, `1e3` is `1000`, and no digit of a long one is lost); times by their instant, whatever their zone; texts character
-//! by character. Between two of different kinds there is no order: a klass that has both is a mistake in the mapping, and
-//! whoever compares them is told so.
+//! A version is a number, a time or a text. Numbers compare by value, however they are written (`9.0` is below `10`,
+//! `1e3` is `1000`, and no digit of a long one is lost); times by their instant, whatever their zone; texts character by
+//! character. Versions of different kinds have no order: a klass that has both is a mistake in the mapping, and the
+//! comparison says so.
 //!
-//! Two versions may be equal where the states are not: producers with whole seconds write several states in one.
+//! Two versions may be equal where the states are not: a producer that counts whole seconds can write several states in
+//! one.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -13,11 +14,11 @@ use std::sync::Arc;
 use jiff::civil::DateTime;
 use jiff::{Timestamp, tz::TimeZone};
 
-/// The state an object is in, to be compared with that of another write of the same object.
+/// The version of an object's state, to be compared with that of another write of the same object.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct Version(pub Arc<str>);
 
-/// What a version is.
+/// The kind of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     /// A number, of any length, with or without a fraction or an exponent.
@@ -28,7 +29,7 @@ pub enum Kind {
     Text,
 }
 
-/// A number of any length: `0.digits` times ten to the power of `point`. No digits are zero.
+/// A number of any length: `0.digits` times ten to the power of `point`. Zero has no digits.
 struct Decimal {
     negative: bool,
     /// Without zeros at either end.
@@ -42,21 +43,21 @@ enum Parsed {
     Text,
 }
 
-/// Digits of an exponent that are taken for one; a longer one is no number that anybody meant.
+/// The most digits of an exponent; a longer one is not a number that anybody meant.
 const EXPONENT_DIGITS: usize = 9;
-/// Hexadecimal digits from which on two texts of one length are counters and not numbers.
+/// From this many hexadecimal digits on, two texts of equal length are counters and not numbers.
 const COUNTER_DIGITS: usize = 8;
 
 // === impl Version ===
 
 impl Version {
-    /// The version of that text.
+    /// The version with that text.
     #[must_use]
     pub fn new(text: &str) -> Self {
         Self(Arc::from(text))
     }
 
-    /// What it is.
+    /// The kind.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match parse(&self.0) {
@@ -66,7 +67,7 @@ impl Version {
         }
     }
 
-    /// How this state stands to the other; `None` where the two are of different kinds, between which there is no order.
+    /// How this state compares to the other; `None` where the two are of different kinds, which have no order.
     ///
     /// ```
     /// # use std::cmp::Ordering;
@@ -100,7 +101,7 @@ impl Version {
         self.compare(other) == Some(Ordering::Less)
     }
 
-    /// Whether the two say the same. The states may differ all the same.
+    /// Whether the two versions are equal. The states may still differ.
     #[must_use]
     pub fn ties_with(&self, other: &Self) -> bool {
         self.compare(other) == Some(Ordering::Equal)
@@ -150,7 +151,7 @@ impl Decimal {
     }
 
     fn compare(&self, other: &Self) -> Ordering {
-        // The sign first: with it, zero is between the negative and the positive ones.
+        // The sign first: this puts zero between the negative and the positive numbers.
         let sign = |one: &Self| match (one.digits.is_empty(), one.negative) {
             (true, _) => 0,
             (false, true) => -1,
@@ -184,9 +185,9 @@ fn parse(text: &str) -> Parsed {
     time_of(text).map_or(Parsed::Text, Parsed::Time)
 }
 
-/// The time in a text, as the clock of UTC shows it: so the last day that has four digits for its year is one, too.
+/// The time in a text, as civil time in UTC, so that it covers the last day of the year 9999 too.
 fn time_of(text: &str) -> Option<DateTime> {
-    // With its zone first: without one, whatever follows the seconds would be passed over.
+    // With its zone first: without it, whatever follows the seconds would be ignored.
     if let Ok(at) = text.parse::<Timestamp>() {
         return Some(at.to_zoned(TimeZone::UTC).datetime());
     }
@@ -201,8 +202,8 @@ fn time_of(text: &str) -> Option<DateTime> {
     Some(at.ok()?.to_zoned(TimeZone::UTC).datetime())
 }
 
-/// Whether the two are counters of fixed width in hexadecimal digits. Each may look like a number by itself, but as a pair
-/// they are in the order of their characters.
+/// Whether the two are fixed-width counters in hexadecimal. Each may look like a number on its own, but as a pair they
+/// sort by their characters.
 fn is_counter(one: &str, other: &str) -> bool {
     let hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let letter = |text: &str| text.bytes().any(|byte| byte.is_ascii_alphabetic());
@@ -302,7 +303,7 @@ mod tests {
             ("r10", "r9"),
             ("00/1A", "00/1B"),
             ("v1", "v1.1"),
-            // Counters of fixed width, of which some look like numbers.
+            // Fixed-width counters, some of which look like numbers.
             ("00000000000001e5", "0000000000000200"),
             ("0000000000000019", "000000000000001A"),
         ] {

@@ -1,8 +1,8 @@
 //! Entries as bytes: keys as text, values as JSON, both with the format's version.
 //!
-//! A key is `1/slice/kind and entity/owner`, hashes in hexadecimal digits; the one key beside them, `1/partitions`, says for
-//! how many partitions the topic was laid out. What cannot be read is not ours, or of another version: the reader counts
-//! it and lets it stand.
+//! A key is `1/slice/kind and entity/owner`, with hashes in hexadecimal. The only other key, `1/partitions`, says for how
+//! many partitions the topic was laid out. What cannot be read is not ours, or of another version: the reader counts it
+//! and leaves it alone.
 
 use std::sync::Arc;
 
@@ -40,13 +40,13 @@ struct RawValue {
     version: Option<Arc<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     print: Option<u64>,
-    /// The revision that was shown.
+    /// The revision that Kustomer reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rev: Option<i64>,
     /// Updates since the create.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     updates: Option<i64>,
-    /// The changes that were made last: to an object at its version, to a customer.
+    /// The latest changes: of an object, those at its version; of a customer, all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     made: Vec<u64>,
     /// Fields of a customer and their times.
@@ -95,7 +95,7 @@ pub fn encode_key(key: &EntryKey) -> Vec<u8> {
     format!("{VERSION}/{slice:032x}/{kind}{entity:032x}/{owner:032x}").into_bytes()
 }
 
-/// The key of these bytes, or `None` if they are not one of this version.
+/// The key in these bytes, or `None` if they are not a key of this version.
 #[must_use]
 pub fn decode_key(bytes: &[u8]) -> Option<EntryKey> {
     let text = std::str::from_utf8(bytes).ok()?;
@@ -154,11 +154,11 @@ pub fn encode_value(entry: &Entry) -> Vec<u8> {
         }
         Content::Intent(intent) => raw.intent = Some(raw_intent(intent)),
     }
-    // Numbers, texts and lists: there is nothing in it that cannot be written.
+    // Only numbers, text and lists: serializing cannot fail.
     serde_json::to_vec(&raw).unwrap_or_default()
 }
 
-/// The entry of these bytes under a key of that entity, or `None` if they are not one of this version.
+/// The entry in these bytes, under a key of that entity, or `None` if they are not an entry of this version.
 #[must_use]
 pub fn decode_value(entity: Entity, bytes: &[u8]) -> Option<Entry> {
     let raw: RawValue = serde_json::from_slice(bytes).ok()?;
@@ -206,7 +206,7 @@ pub fn encode_header(partitions: u32) -> Vec<u8> {
     serde_json::to_vec(&header).unwrap_or_default()
 }
 
-/// The number of partitions that the topic was laid out for.
+/// The number of partitions for which the topic was laid out.
 #[must_use]
 pub fn decode_header(value: &[u8]) -> Option<u32> {
     let raw: RawHeader = serde_json::from_slice(value).ok()?;
@@ -269,7 +269,7 @@ fn intent(raw: RawIntent) -> Option<Intent> {
     })
 }
 
-/// Operations as runs of offsets; they come in the order of arrival.
+/// Operations as runs of consecutive offsets; they come in the order of arrival.
 fn runs(operations: &[OperationRef]) -> Vec<(u16, i64, u32)> {
     let mut runs: Vec<(u16, i64, u32)> = Vec::new();
     for one in operations {
@@ -286,7 +286,8 @@ fn runs(operations: &[OperationRef]) -> Vec<(u16, i64, u32)> {
     runs
 }
 
-/// What an older version wrote has no marks: the operations of its writes are not known again, and are written once more.
+/// Entries of an older version have no marks: the operations in their writes are not recognised, and are written once
+/// more.
 fn operations(runs: Vec<(u16, i64, u32)>, marks: &[u32]) -> Vec<OperationRef> {
     let marks = marks.iter().copied().chain(std::iter::repeat(0));
     let places = runs.into_iter().flat_map(|(ordinal, first, more)| {

@@ -1,18 +1,19 @@
-//! What survives a restart: the directory and the job journal as entries of one compacted topic.
+//! What survives a restart: the directory and the job journal, as entries of one compacted topic.
 //!
 //! Each input partition has its slice. An entry is keyed by slice, entity and owner, where the owner is one assignment of
-//! the partition: whoever wrote last under one key is what compaction keeps, and two owners never share a key, so an owner
-//! that does not know yet that it lost the partition cannot wipe out what its successor wrote. A reader takes, of all
-//! owners' entries of an entity, the one from the highest input offset (then the newest version), whatever order they stand
-//! in, and has the others deleted.
+//! the partition. Compaction keeps the last record of each key, and two owners never share a key, so an owner that does
+//! not know yet that it lost the partition cannot wipe out what its successor wrote. Of all owners' entries of an entity,
+//! a reader takes the one with the highest input offset (then the newest version), in whatever order they were written,
+//! and has the others deleted.
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`mod@format`] | entries as bytes, with a version tag; what another version wrote is counted and left alone |
-//! | [`reduce`] | from entries in the order of the log to what holds |
+//! | [`reduce`] | what a slice holds, from its entries in the order of the log |
 //! | [`writer`] | what one owner has to write, in the order in which it may become visible |
 //!
-//! Customers, objects and events are named by 128-bit hashes, so nothing here is about a person but Kustomer's own ids.
+//! Customers, objects and events are identified by 128-bit hashes, so nothing here is about a person except Kustomer's
+//! own ids.
 
 pub mod format;
 pub mod reduce;
@@ -49,33 +50,34 @@ pub struct OwnerId(#[serde(with = "crate::record::content::name")] u128);
     serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
 )]
 pub enum Entity {
-    /// The customer with the key of this hash.
+    /// The customer with the key that has this hash.
     Customer(#[serde(with = "crate::record::content::hash")] u128),
     /// The object whose klass and external id have this hash.
     Object(#[serde(with = "crate::record::content::hash")] u128),
     /// The occurrence with this `eventKey`.
     Event(#[serde(with = "crate::record::content::hash")] u128),
-    /// What was said of the customer whom this hash names.
+    /// What was said of the customer with this hash.
     Identity(#[serde(with = "crate::record::content::hash")] u128),
-    /// The write of this number: one request.
+    /// The write with this number: one request.
     Intent(#[serde(with = "crate::record::content::name")] u128),
 }
 
 /// The key of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EntryKey {
-    /// Whose partition's.
+    /// The slice it belongs to.
     pub slice: SliceId,
-    /// About what.
+    /// What it is about.
     pub entity: Entity,
-    /// Written by whom.
+    /// Who wrote it.
     pub owner: OwnerId,
 }
 
 /// An entry: what was known, and after which record.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The offset in the input partition that it comes from. Of two owners' entries the higher one holds.
+    /// The offset in the input partition that it comes from. Of two owners' entries, the one with the higher offset
+    /// holds.
     pub at: Offset,
     /// What was known.
     pub content: Content,
@@ -92,11 +94,11 @@ pub enum Content {
     Event,
     /// What identities said of the customer, and when.
     Identity(Said),
-    /// A write is about to leave, has left, or is a job at Kustomer.
+    /// A write is about to be sent, was sent, or is a job in Kustomer.
     Intent(Intent),
 }
 
-/// One write of objects as far as it concerns one input partition.
+/// One write of objects, as far as it concerns one input partition.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct Intent {
     /// The objects' klass.
@@ -105,37 +107,37 @@ pub struct Intent {
     pub verb: Verb,
     /// Whether the items are named in the job's results.
     pub with_refs: bool,
-    /// The job, once Kustomer has accepted the submission. Without one nobody knows whether it did.
+    /// The job, once Kustomer accepted the submission. Without one, nobody knows whether it did.
     pub job: Option<JobTicket>,
-    /// What it carries.
+    /// The objects it writes.
     pub items: Vec<IntentItem>,
 }
 
 /// One object's write in an [`Intent`].
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct IntentItem {
-    /// Names it in the job's results.
+    /// Identifies it in the job's results.
     pub reference: String,
     /// The hash of klass and external id.
     #[serde(with = "crate::record::content::hash")]
     pub object: u128,
-    /// The state that is written.
+    /// The version that is written.
     pub version: Option<Version>,
     /// The operations that it carries out.
     pub operations: Vec<OperationRef>,
 }
 
-/// An operation of a record: the same for whoever maps the record again, and another for the record that has its offset in
-/// another life of the log.
+/// An operation of a record: the same whenever the record is mapped again, and different for the record at the same
+/// offset in another life of the log.
 #[derive(
     serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
 )]
 pub struct OperationRef {
     /// The record's offset.
     pub offset: Offset,
-    /// Its place among the operations of the record.
+    /// Its index among the operations of the record.
     pub ordinal: u16,
-    /// What it changes, in short.
+    /// What it changes, as a short hash.
     pub mark: u32,
 }
 
@@ -154,7 +156,7 @@ impl SliceId {
         Self(Uuid::new_v5(&NAMES, name.as_bytes()).as_u128())
     }
 
-    /// The partition of the state topic in which the slice stands, if that has so many.
+    /// The partition of the state topic that holds the slice, if the topic has this many.
     #[must_use]
     pub fn state_partition(self, count: u32) -> i32 {
         let place = self.0 % u128::from(count.max(1));
@@ -163,14 +165,14 @@ impl SliceId {
 }
 
 impl OwnerId {
-    /// The owner of that seed, random for each process, and that number, unique within it.
+    /// The owner with this seed, which is random for each process, and this number, which is unique within the process.
     #[must_use]
     pub fn new(seed: u64, number: u64) -> Self {
         let name = format!("owner\0{seed}\0{number}");
         Self(Uuid::new_v5(&NAMES, name.as_bytes()).as_u128())
     }
 
-    /// The name of this owner's write of that number, its own everywhere.
+    /// The name of this owner's write of that number, unique everywhere.
     #[must_use]
     pub fn intent(self, number: u64) -> Entity {
         let name = format!("intent\0{:032x}\0{number}", self.0);
@@ -179,7 +181,7 @@ impl OwnerId {
 }
 
 impl Intent {
-    /// The highest offset that it carries, by which entries are compared.
+    /// The highest offset among its operations, by which entries are compared.
     #[must_use]
     pub fn at(&self) -> Offset {
         let offsets = self.items.iter().flat_map(|item| &item.operations);

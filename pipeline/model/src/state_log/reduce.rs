@@ -1,4 +1,4 @@
-//! From the entries of a slice, in the order of the log, to what holds.
+//! What a slice holds, from its entries in the order of the log.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -19,18 +19,18 @@ pub struct SliceReader {
 /// What a slice holds.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Default, PartialEq, Eq)]
 pub struct Slice {
-    /// Of each entity the entry that holds, in the order of offsets, with the owner that wrote it.
+    /// For each entity the entry that holds, in the order of offsets, with the owner that wrote it.
     pub entries: Vec<(Entity, OwnerId, Entry)>,
-    /// Entries that were outranked: to be deleted.
+    /// Entries that lost to another owner's and are to be deleted.
     pub outranked: Vec<(Entity, OwnerId)>,
     /// Records of the slice that were read.
     pub read: u64,
-    /// Records, of any slice, that another version wrote or that are not ours.
+    /// Records, of any slice, that were written by another version or are not ours.
     pub unknown: u64,
 }
 
 impl SliceReader {
-    /// Nothing read yet.
+    /// A reader that has read nothing yet.
     #[must_use]
     pub fn new(slice: SliceId) -> Self {
         Self {
@@ -73,7 +73,7 @@ impl SliceReader {
         }
     }
 
-    /// What holds after all that was read.
+    /// What holds after everything that was read.
     #[must_use]
     pub fn finish(self) -> Slice {
         let mut slice = Slice {
@@ -118,8 +118,8 @@ impl Entry {
         }
     }
 
-    /// Whether this entry holds rather than the other of the same entity: it comes from a later record, or is a newer state
-    /// of the same one. What is left is decided by the content, so that everybody decides alike.
+    /// Whether this entry wins over another of the same entity: it comes from a later record, or is a newer state from
+    /// the same one. Remaining ties are decided by the content, so that everybody decides alike.
     #[must_use]
     pub fn outranks(&self, other: &Self) -> bool {
         if self.at != other.at {

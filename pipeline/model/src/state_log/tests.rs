@@ -95,7 +95,7 @@ fn holding(slice: &Slice) -> BTreeMap<Entity, Entry> {
         .collect()
 }
 
-/// Everything that a writer has to write, acknowledged batch by batch.
+/// Writes out everything that a writer holds, acknowledged batch by batch.
 fn flush(writer: &mut SliceWriter, log: &mut Vec<StateRecord>) {
     while let Some(batch) = writer.next_batch() {
         log.extend(batch);
@@ -261,7 +261,7 @@ fn writes() -> impl Strategy<Value = Vec<(u64, u128, i64, u64)>> {
     })
 }
 
-/// Any compaction: of some keys all but the last record go, and of some of those a last deletion, too.
+/// Any compaction: drops some records that a later one replaces, and some final deletions, each with all that it deleted.
 fn compact(log: &[StateRecord], dice: &[bool]) -> Vec<StateRecord> {
     let mut dice = dice.iter().copied().cycle();
     let is_last = |index: usize, key: &[u8]| log[index + 1..].iter().all(|r| r.key != key);
@@ -289,8 +289,8 @@ fn compact(log: &[StateRecord], dice: &[bool]) -> Vec<StateRecord> {
 }
 
 proptest! {
-    /// Whatever the order in which the owners' writes reached the log, and however it was compacted: of each entity the
-    /// highest holds. So an owner that writes late never wins over one that has gone on.
+    /// In whatever order the owners' writes reached the log, and however it was compacted, the highest entry of each
+    /// entity holds. So an owner that writes late never wins over one that has read further.
     #[test]
     fn the_highest_holds_in_any_order_and_after_any_compaction(
         writes in writes(),
@@ -336,8 +336,8 @@ proptest! {
         prop_assert!(again.next_batch().is_none());
     }
 
-    /// An owner that does not know that it lost the partition goes on writing and deleting: what its successor wrote
-    /// after higher offsets holds for everybody who comes later.
+    /// An owner that does not know that it lost the partition goes on writing and deleting. What its successor wrote
+    /// after higher offsets still holds for every later reader.
     #[test]
     fn a_late_writer_never_wins(
         old in prop::collection::vec((0_u128..4, 1_i64..50), 1..20),
@@ -362,7 +362,7 @@ proptest! {
             expected.insert(Entity::Object(*entity), object(*at, 2));
         }
         for (entity, deletes) in late {
-            // Only what the successor has written again is its own to keep.
+            // Only what the successor wrote again is its own and safe.
             let entity = Entity::Object(entity);
             if fresh.iter().all(|(other, _)| Entity::Object(*other) != entity) {
                 continue;

@@ -1,12 +1,11 @@
 //! What one owner of a slice has to write: the latest of each entry, in an order in which it may become visible.
 //!
-//! One batch is under way at a time, so entries reach the topic in the order in which they were given, and what changes
-//! meanwhile is written once. An intent disappears only in a batch after the facts that it led to: whoever comes next then
-//! knows the object, or finds the intent.
+//! One batch is in flight at a time, so entries reach the topic in the order in which they were given, and an entry that
+//! changes meanwhile is written once. An intent disappears only in a batch after the facts that it led to: the next owner
+//! either knows the object or finds the intent.
 //!
-//! The facts of a slice are a window: the oldest are deleted when there are more than the capacity. What was found at the
-//! assignment stays under the older owner's key until it changes; then it is written under the own key and the other one
-//! is deleted.
+//! The facts of a slice are a window: beyond the capacity, the oldest are deleted. What was found at the assignment stays
+//! under the older owner's key until it changes; then it is written under this owner's key and the other key is deleted.
 
 use std::collections::BTreeMap;
 
@@ -20,10 +19,10 @@ use crate::lookup::map_bytes;
 
 /// Entries in one batch.
 const BATCH: usize = 500;
-/// Entries that wait to be written; beyond that, all but objects and intents are left out.
+/// Entries that wait to be written. Beyond that, only objects and intents are added.
 const WAITING: usize = 20_000;
 
-/// How many entries of each sort a slice keeps.
+/// How many entries of each kind a slice keeps.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacity {
     /// Customers, what was said of them, and objects.
@@ -46,7 +45,7 @@ pub struct SliceWriter {
     left_out: u64,
 }
 
-/// The entities of which the topic has an entry, oldest first.
+/// The entities that have an entry in the topic, oldest first.
 #[derive(Debug)]
 struct Window {
     places: Lookup<Entity, Place>,
@@ -58,19 +57,19 @@ struct Window {
 #[derive(Debug, Clone, Copy)]
 struct Place {
     number: u64,
-    /// The owner under whose key it stands, if that is another one.
+    /// The owner under whose key the entry is, if that is another one.
     foreign: Option<OwnerId>,
 }
 
-/// What an entity and its number take in the order of a window, about: nodes of a tree are two thirds full.
+/// Approximate bytes of an entity and its number in a window's order: tree nodes are two thirds full.
 const ORDERED: usize = 64;
 
-/// What an entry that waits takes in the index of its map, and what it says, about, besides its place.
+/// Approximate bytes of a waiting entry in the index of its map, and of its content, beyond its slot.
 const HASHED: usize = 24;
 const APART: usize = 200;
 
 impl SliceWriter {
-    /// Bytes that what it remembers occupies, about.
+    /// Approximate bytes in memory.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let entries = self.outbox.capacity() + self.under_way.capacity();
@@ -78,7 +77,7 @@ impl SliceWriter {
         self.facts.bytes() + self.events.bytes() + places + self.waiting() * APART
     }
 
-    /// The writer of an assignment, which goes on from what the slice holds. Intents are taken over at once.
+    /// The writer of an assignment, which continues from what the slice holds. Intents are taken over at once.
     #[must_use]
     pub fn new(slice: SliceId, owner: OwnerId, held: &Slice, capacity: Capacity) -> Self {
         let mut writer = Self {
@@ -120,8 +119,8 @@ impl SliceWriter {
         self.owner
     }
 
-    /// Something was learnt. Where too much waits already, it is left out, unless it is of an object: what is left out of
-    /// customers and events costs units, and a late identity may be said again after a restart.
+    /// A fact was learnt. If too much waits already, it is dropped, unless it is about an object: a lost fact about a
+    /// customer or event only costs units, and a late identity may be sent again after a restart.
     pub fn learn(&mut self, entity: Entity, entry: Entry) {
         let may_be_left_out = match entity {
             Entity::Customer(_) | Entity::Event(_) | Entity::Identity(_) => true,
@@ -138,28 +137,29 @@ impl SliceWriter {
         }
     }
 
-    /// What was learnt is not so any more.
+    /// A fact no longer holds.
     pub fn forget(&mut self, entity: Entity) {
         if let Some(place) = self.window(entity).and_then(|w| w.leave(entity)) {
             self.put(entity, place.foreign.unwrap_or(self.owner), None);
         }
     }
 
-    /// Whether the topic has, or is about to have, an entry of this entity.
+    /// Whether the topic has, or will have, an entry of this entity.
     #[must_use]
     pub fn knows(&self, entity: Entity) -> bool {
         self.facts.places.contains_key(&entity) || self.events.places.contains_key(&entity)
     }
 
-    /// A write is about to leave, or has become a job.
+    /// A write is about to be sent, or has become a job.
     pub fn intend(&mut self, entity: Entity, entry: Entry) {
         self.put(entity, self.owner, Some(entry));
         self.urgent = true;
     }
 
-    /// Nothing is open of this write any more.
+    /// Nothing of this write is open any more.
     pub fn conclude(&mut self, entity: Entity) {
-        // Its copy may not have left yet, nor the end of its former owner's: none may overtake what the write has led to.
+        // Its copy may not have been written yet, nor the deletion under its former owner's key: neither may overtake
+        // what the write has led to.
         let earlier: Vec<EntryKey> = self
             .outbox
             .keys()
@@ -173,7 +173,7 @@ impl SliceWriter {
         self.put(entity, self.owner, None);
     }
 
-    /// The next batch, unless one is under way or there is nothing to write.
+    /// The next batch, unless one is in flight or there is nothing to write.
     pub fn next_batch(&mut self) -> Option<Vec<StateRecord>> {
         if !self.under_way.is_empty() || self.outbox.is_empty() {
             return None;
@@ -197,7 +197,7 @@ impl SliceWriter {
         Some(records.collect())
     }
 
-    /// The batch under way was acknowledged: the writes that are journalled now.
+    /// The batch in flight was acknowledged. Returns the writes that are now journalled.
     pub fn acknowledged(&mut self) -> Vec<Entity> {
         let written = std::mem::take(&mut self.under_way);
         let intents = written.into_iter().filter_map(|(key, value)| {
@@ -207,12 +207,13 @@ impl SliceWriter {
         intents.collect()
     }
 
-    /// The batch under way failed: it goes again, before everything else, but for what has changed since.
+    /// The batch in flight failed: it is sent again before everything else, with whatever has changed since.
     pub fn failed(&mut self) {
         let mut again: IndexMap<EntryKey, Option<Entry>> = IndexMap::new();
         let mut ends: IndexMap<EntryKey, Option<Entry>> = IndexMap::new();
         for (key, value) in std::mem::take(&mut self.under_way) {
-            // What has changed since is said in the place of what it was; the end of a write stays behind what the write has led to.
+            // What has changed takes the place of the old value; the end of a write stays behind the facts that the write
+            // has led to.
             let newest = self.outbox.shift_remove(&key).unwrap_or(value);
             let into = if newest.is_none() && matches!(key.entity, Entity::Intent(_)) {
                 &mut ends
@@ -227,13 +228,13 @@ impl SliceWriter {
         self.urgent = self.has_intent();
     }
 
-    /// Whether nothing waits and nothing is under way.
+    /// Whether nothing waits and nothing is in flight.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.outbox.is_empty() && self.under_way.is_empty()
     }
 
-    /// Whether a batch is under way.
+    /// Whether a batch is in flight.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         !self.under_way.is_empty()
@@ -251,13 +252,14 @@ impl SliceWriter {
         self.outbox.len() + self.under_way.len()
     }
 
-    /// Facts that were left out because too much waited.
+    /// Facts that were dropped because too much waited.
     #[must_use]
     pub fn left_out(&self) -> u64 {
         self.left_out
     }
 
-    /// Enters an entity as the newest of its window, and deletes the oldest where that is full. Its place before.
+    /// Enters an entity as the newest of its window, and deletes the oldest if the window is full. Returns its previous
+    /// place.
     fn enter(&mut self, entity: Entity, foreign: Option<OwnerId>) -> Option<Place> {
         let window = self.window(entity)?;
         let before = window.leave(entity);
