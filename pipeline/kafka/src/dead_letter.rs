@@ -1,4 +1,4 @@
-//! Writing dead letters: acknowledged, or not sent (I4).
+//! Writing dead letters: either acknowledged or not sent (I4).
 
 use bytes::Bytes;
 use ingest_model::record::{Header, Topic};
@@ -7,10 +7,10 @@ use crate::error::{SendError, SendErrorKind, StartError};
 use crate::producer::{OutgoingRecord, RecordProducer};
 use crate::settings::KafkaSettings;
 
-/// A record on its way to a dead-letter or hold topic: the original bytes, the original headers and what was added.
+/// A record on its way to the dead-letter or hold topic: the original bytes, the original headers and the added ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// Where to.
+    /// The topic to write to.
     pub topic: Topic,
     /// The original key.
     pub key: Option<Bytes>,
@@ -18,7 +18,8 @@ pub struct DeadLetter {
     pub value: Option<Bytes>,
     /// All headers, in the order in which they are written.
     pub headers: Vec<Header>,
-    /// The original time in epoch milliseconds; `None` becomes now, and so does a time that the topic refuses.
+    /// The original time in epoch milliseconds. The time of writing is used for `None`, and for a time that the topic
+    /// refuses.
     pub timestamp_ms: Option<i64>,
 }
 
@@ -41,11 +42,11 @@ impl DeadLetterProducer {
         })
     }
 
-    /// Writes a letter. Ready only when all in-sync replicas have it, or when it failed.
+    /// Writes a letter. Completes only when all in-sync replicas have it, or when it failed.
     ///
-    /// A topic may refuse records whose time is too far from now (`message.timestamp.after.max.ms`: an hour ahead by
-    /// default), as the input topic need not. Such a letter is written with the time of writing, so that one odd
-    /// record does not stop its partition; the original time stands in the headers.
+    /// Even where the input topic accepted a record's time, this topic may refuse it as too far from now
+    /// (`message.timestamp.after.max.ms`: an hour ahead by default). Such a letter is written with the time of writing,
+    /// so that one odd record does not stop its partition; the original time is in the headers.
     ///
     /// # Errors
     /// The letter was not acknowledged, so its record is not settled;

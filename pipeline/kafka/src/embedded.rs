@@ -1,15 +1,15 @@
 //! A broker inside the process, for the demo and for tests: the client library's mock cluster.
 //!
-//! It speaks the real protocol over loopback, with consumer groups, commits and their metadata. What it does not do:
-//! it keeps 5 MiB or 100,000 records of a partition and **drops the oldest without a word**, committed or not
-//! ([`MAX_PARTITION_BYTES`], [`MAX_PARTITION_RECORDS`]). Whoever writes to it has to stay near its reader:
-//! [`EmbeddedBroker::free_records`] says how much may be written before something falls off.
+//! It speaks the real protocol over loopback, with consumer groups, commits and their metadata. But it keeps only 5 MiB
+//! or 100,000 records of a partition and **silently drops the oldest**, committed or not ([`MAX_PARTITION_BYTES`],
+//! [`MAX_PARTITION_RECORDS`]). Whoever writes to it has to stay close to its reader: [`EmbeddedBroker::free_records`]
+//! says how much may be written before a record is dropped.
 //!
-//! The cluster is never torn down, on purpose: closing a consumer whose cluster is gone does not end. It lives until
-//! the process does, some threads and what its topics hold.
+//! The cluster is never torn down, on purpose: closing a consumer hangs once its cluster is gone. Its threads and the
+//! contents of its topics live until the process ends.
 //!
-//! Group joins take their time: about three seconds for the first member, then the session timeout less a second for
-//! every further round. Session timeouts below four seconds fail.
+//! Group joins are slow: about three seconds for the first member, then the session time-out less a second for each
+//! further rebalance. Session time-outs below four seconds fail.
 
 use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
@@ -25,9 +25,9 @@ use crate::error::ReadError;
 use crate::reader;
 use crate::settings::KafkaSettings;
 
-/// What the embedded broker keeps of a partition, in bytes; older records are dropped.
+/// How many bytes of a partition the embedded broker keeps; older records are dropped.
 pub const MAX_PARTITION_BYTES: usize = 5 * 1024 * 1024;
-/// What it keeps of a partition, in records; older ones are dropped.
+/// How many records of a partition it keeps; older ones are dropped.
 pub const MAX_PARTITION_RECORDS: u64 = 100_000;
 
 type Cluster = MockCluster<'static, DefaultProducerContext>;
@@ -48,7 +48,7 @@ pub struct EmbeddedError {
     pub detail: String,
 }
 
-/// Why the embedded broker shall refuse commits.
+/// The reason for which the embedded broker refuses commits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommitRefusal {
     /// The member is not known.
@@ -101,7 +101,7 @@ impl EmbeddedBroker {
         Ok(broker)
     }
 
-    /// Its address, as `kafka.brokers` wants it.
+    /// Its address, in the format of `kafka.brokers`.
     #[must_use]
     pub fn bootstrap_servers(&self) -> &str {
         &self.bootstrap_servers
@@ -110,13 +110,13 @@ impl EmbeddedBroker {
     /// Creates a topic.
     ///
     /// # Errors
-    /// It exists, or the name or count is not legal.
+    /// It exists, or the name or count is invalid.
     pub fn create_topic(&self, topic: &str, partitions: i32) -> Result<(), EmbeddedError> {
         let topic = topic.to_owned();
         self.control(move |cluster| cluster.create_topic(&topic, partitions, 1))
     }
 
-    /// Refuses all connections, as a broker does that is away; or takes them again.
+    /// Refuses all connections, as if the broker were down, or accepts them again.
     ///
     /// # Errors
     /// The broker's thread has died.
@@ -130,7 +130,7 @@ impl EmbeddedBroker {
         })
     }
 
-    /// Answers every request only after this time.
+    /// Answers every request only after this delay.
     ///
     /// # Errors
     /// The broker's thread has died.
@@ -171,8 +171,8 @@ impl EmbeddedBroker {
         self.control(move |cluster| cluster.topic_error(&topic, error))
     }
 
-    /// How many more records may be written to every partition of a topic before one falls off that the group of the
-    /// settings has not committed; zero when one has fallen off already. Counts records only: keep their bytes below
+    /// How many more records may be written to every partition of a topic before one is dropped that the group of the
+    /// settings has not committed; zero if one was dropped already. Counts records only: keep their bytes below
     /// [`MAX_PARTITION_BYTES`] per partition, too. Blocks.
     ///
     /// # Errors

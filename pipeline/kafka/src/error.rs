@@ -1,4 +1,4 @@
-//! Errors of this crate, named by what the caller does next.
+//! Errors of this crate, classified by what the caller should do next.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ pub enum SettingsError {
     /// A setting is missing, empty or malformed.
     #[error("kafka.{setting}: {problem}")]
     Invalid {
-        /// The setting below `kafka`.
+        /// The setting under `kafka`.
         setting: &'static str,
         /// What is wrong with it, and what to do.
         problem: String,
     },
-    /// A raw property that the worker relies on.
+    /// A raw property that the worker reserves for itself.
     #[error("kafka.properties.{property} cannot be set: {reason}")]
     Refused {
         /// The property.
         property: String,
-        /// Why, and the way out.
+        /// Why, and what to do instead.
         reason: String,
     },
     /// A raw property that the client does not know.
@@ -30,15 +30,15 @@ pub enum SettingsError {
         /// The property.
         property: String,
     },
-    /// A raw property with a value that the client does not take.
+    /// A raw property with a value that the client does not accept.
     #[error("kafka.properties.{property} has a value that the kafka client refuses{detail}")]
     Value {
         /// The property.
         property: String,
-        /// The client's words, left out where they could show a secret.
+        /// The client's words, left out where they could reveal a secret.
         detail: String,
     },
-    /// The drain deadline leaves no room before the group gives the member up.
+    /// The drain deadline leaves no time before the group removes the member.
     #[error(
         "the drain deadline ({drain:?}) must be shorter than kafka.properties.max.poll.interval.ms ({max_poll:?}); \
          shorten the one or lengthen the other"
@@ -46,10 +46,10 @@ pub enum SettingsError {
     DrainTooLong {
         /// The drain deadline.
         drain: Duration,
-        /// What the client has for `max.poll.interval.ms`.
+        /// The value of `max.poll.interval.ms`, or the client's default.
         max_poll: Duration,
     },
-    /// The client takes no session time-out that is longer than the time between polls.
+    /// The client accepts no session time-out longer than the time between polls.
     #[error(
         "the session time-out ({session:?}) must not be longer than kafka.properties.max.poll.interval.ms \
          ({max_poll:?}); shorten the one or lengthen the other"
@@ -57,7 +57,7 @@ pub enum SettingsError {
     SessionTooLong {
         /// The session time-out.
         session: Duration,
-        /// What the client has for `max.poll.interval.ms`.
+        /// The value of `max.poll.interval.ms`, or the client's default.
         max_poll: Duration,
     },
 }
@@ -71,7 +71,7 @@ pub enum StartError {
         /// The client's words.
         detail: String,
     },
-    /// The operating system gave no thread.
+    /// The operating system could not start a thread.
     #[error("no thread for the kafka client: {detail}")]
     Thread {
         /// The system's words.
@@ -79,7 +79,7 @@ pub enum StartError {
     },
 }
 
-/// The poll thread has ended; no command reaches it any more.
+/// The poll thread has ended and takes no more commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the kafka poll thread has ended")]
 pub struct SourceGone;
@@ -114,22 +114,22 @@ pub enum ReadError {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}: {detail}", kind.as_str())]
 pub struct SendError {
-    /// What it means for what happens next.
+    /// How to go on.
     pub kind: SendErrorKind,
     /// The client's words.
     pub detail: String,
 }
 
-/// What an unacknowledged record means for what happens next.
+/// How to go on after an unacknowledged record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SendErrorKind {
     /// Not acknowledged within the delivery time-out. It may have been written.
     Timeout,
     /// The producer's queue stayed full.
     QueueFull,
-    /// The record is larger than the topic takes.
+    /// The record is larger than the topic accepts.
     TooLarge,
-    /// The record's time is further from now than the topic takes.
+    /// The record's time is further from now than the topic accepts.
     Timestamp,
     /// The topic or partition does not exist.
     UnknownTopic,
@@ -167,8 +167,8 @@ impl SendErrorKind {
         }
     }
 
-    /// Whether trying again can help without a person. A missing topic, a missing right, a record that is too
-    /// large and one from another time stay as they are until somebody changes something.
+    /// Whether a retry can help without a person's intervention. A missing topic, a missing right, a record that is too
+    /// large or too far from now: these stay until somebody changes something.
     #[must_use]
     pub fn is_retriable(self) -> bool {
         match self {

@@ -1,11 +1,10 @@
 //! Everything the worker knows about Kafka, and the only crate that knows `rdkafka`.
 //!
-//! The theory in five sentences. One thread of its own polls the consumer and never stops polling, so the group never
-//! takes this process for dead; what it sees leaves as [`SourceEvent`]s, what the worker wants comes in as
-//! [`SourceCommand`]s. Commits are synchronous and run on a second thread, because asynchronous ones report nothing
-//! and synchronous ones block while a broker is away. A revoked partition stays with this process until the worker
-//! hands it back, the drain deadline passes or the assignment turns out to be lost. Nothing is committed but what the
-//! worker asks for. A dead letter counts as sent when the brokers acknowledged it.
+//! In short: a thread of its own polls the consumer and never stops polling, so the group never takes this process for
+//! dead. It reports [`SourceEvent`]s and takes [`SourceCommand`]s. Commits are synchronous and run on a second thread,
+//! because asynchronous commits report nothing and synchronous ones block while a broker is down. A revoked partition
+//! stays with this process until the worker hands it back, the drain deadline passes or the assignment is lost. Nothing
+//! is committed unless the worker asks for it. A dead letter counts as sent when the brokers have acknowledged it.
 //!
 //! | module | holds |
 //! |---|---|
@@ -13,9 +12,10 @@
 //! | [`port`] | events and commands: the seam between this crate and the worker |
 //! | [`driver`] | the poll thread, the commit thread, the event channel |
 //! | [`producer`] | a producer whose sends end with an acknowledgement |
-//! | [`dead_letter`] | the dead letters' own use of it |
-//! | [`reader`] | what is asked of the brokers outside of the group: a topic's records, partition counts, what a command remembers |
-//! | [`state`] | the state topic: what it looks like, reading slices back, writing entries |
+//! | [`dead_letter`] | the producer of dead letters |
+//! | [`reader`] | everything read from the brokers outside the group: a topic's records, partition counts, what a command
+//! remembers |
+//! | [`state`] | the state topic: inspecting it, reading slices back, writing entries |
 //! | [`embedded`] | a broker inside the process, for the demo and for tests |
 
 pub mod dead_letter;

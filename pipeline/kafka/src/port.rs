@@ -1,7 +1,7 @@
 //! The seam: what the poll thread reports, and what it can be asked to do.
 //!
-//! Plain values in both directions. An [`Epoch`] names one life of one partition's log within one assignment to this
-//! process; it grows with every assignment and every new life, so whatever arrives with an older one can be told apart.
+//! Plain values in both directions. An [`Epoch`] identifies one life of one partition's log within one assignment to this
+//! process. It grows with every assignment and every new life, so whatever belongs to an older one can be recognised.
 
 use std::fmt;
 
@@ -12,67 +12,67 @@ use ingest_model::record::{Epoch, Offset, Record, TopicPartition};
 /// What the poll thread reports, in the order in which it happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceEvent {
-    /// Partitions are this process's now and their committed offsets are known. Their records follow.
+    /// Partitions now belong to this process, and their committed offsets are known. Their records follow.
     ///
-    /// A partition whose committed offset cannot be read yet is reported later, in an event of its own; it delivers
-    /// nothing before. A new partition is not paused, whatever was paused before; with a state topic it is, until it is
+    /// A partition whose committed offset cannot be read yet is reported later, in an event of its own, and delivers
+    /// nothing before. A new partition is not paused, even if it was before; but with a state topic it is, until it is
     /// resumed.
     Assigned(Vec<Assigned>),
-    /// The group wants these partitions back. None of their records follows.
+    /// The group wants these partitions back. No more of their records follow.
     ///
-    /// Settle or drop what is in hand, commit, then answer with [`SourceCommand::HandBack`]. Until all partitions of
-    /// all open revocations are handed back, the client delivers no records of *any* partition.
+    /// Settle or drop what is in hand, commit, then answer with [`SourceCommand::HandBack`]. Until all partitions of all
+    /// open revocations are handed back, the client delivers no records of *any* partition.
     Revoking(Vec<(TopicPartition, Epoch)>),
-    /// These partitions are gone already (or the drain deadline has passed): another process may be working on them.
-    /// Nothing may be sent or committed for them any more. Follows [`SourceEvent::Revoking`] or stands alone.
+    /// These partitions are already gone (or the drain deadline has passed): another process may be working on them.
+    /// Nothing may be sent or committed for them any more. Comes with or without an earlier [`SourceEvent::Revoking`].
     Lost(Vec<(TopicPartition, Epoch)>),
-    /// A partition that is held begins a new life: its topic was made again, or its log lost its end. It is read from
+    /// A partition that is held begins a new life: its topic was recreated, or its log lost its end. It is read from
     /// there on, in an epoch of its own.
     NewLife {
-        /// Which.
+        /// The partition.
         partition: TopicPartition,
         /// The epoch from here on.
         epoch: Epoch,
-        /// Where it is read from.
+        /// The offset at which reading starts.
         from: Offset,
         /// What ended the old life.
         cause: LifeCause,
-        /// What had not been read of the old life and cannot be read any more, as far as its end was known.
+        /// What was left unread of the old life and cannot be read any more, as far as its end was known.
         unread: Option<Gap>,
     },
     /// Records of a partition were deleted before they were read: the start of its log has passed the position.
     Vanished {
-        /// Which.
+        /// The partition.
         partition: TopicPartition,
-        /// The epoch that it was read under.
+        /// The epoch in which it was read.
         epoch: Epoch,
-        /// The offsets.
+        /// The deleted offsets.
         gap: Gap,
     },
     /// One record.
     Record {
         /// The record.
         record: Record,
-        /// The assignment under which it was delivered.
+        /// The epoch in which it was delivered.
         epoch: Epoch,
     },
-    /// A commit has an answer.
+    /// A commit was answered.
     ///
-    /// A commit that waits is replaced by a newer one of the same partition, and only the newer one is answered:
-    /// success covers every lower offset of the partition and epoch.
+    /// A waiting commit is replaced by a newer one of the same partition, and only the newer one is answered: success
+    /// covers every lower offset of the partition and epoch.
     Committed {
         /// What was committed: the *next* offset to read of each partition.
         entries: Vec<(TopicPartition, Epoch, Offset)>,
-        /// Whether the group's coordinator took it.
+        /// Whether the group's coordinator accepted it.
         result: Result<(), CommitFailure>,
     },
     /// Offsets as the brokers see them, at the statistics interval.
     Statistics(Statistics),
-    /// Something went wrong that the client deals with by itself. At most one of a kind in ten seconds.
+    /// An error that the client handles by itself. At most one of a kind in ten seconds.
     Error(SourceError),
     /// The client cannot go on. [`SourceEvent::Stopped`] follows.
     Fatal(FatalError),
-    /// The last event: the consumer has left the group (or will as soon as a commit that hangs comes back).
+    /// The last event: the consumer has left the group (or will, as soon as a hanging commit returns).
     Stopped,
 }
 
@@ -83,16 +83,16 @@ pub enum SourceCommand {
     Pause(Vec<TopicPartition>),
     /// Deliver their records again.
     Resume(Vec<TopicPartition>),
-    /// Commit these offsets; [`SourceEvent::Committed`] answers.
+    /// Commit these offsets; answered by [`SourceEvent::Committed`].
     Commit {
         /// One entry per partition.
         entries: Vec<CommitEntry>,
     },
-    /// The drain of these revoked partitions is over. Commits asked for before are finished first.
+    /// These revoked partitions are drained. Commits asked for before are finished first.
     ///
-    /// Pairs that name no open revocation are ignored: an answer that comes too late is harmless.
+    /// Pairs that name no open revocation are ignored, so a late answer is harmless.
     HandBack(Vec<(TopicPartition, Epoch)>),
-    /// Finish the commits asked for so far, leave the group, end. What was not handed back is let go.
+    /// Finish the commits asked for so far, leave the group, end. Partitions not handed back are released.
     Stop,
 }
 
@@ -101,15 +101,15 @@ pub enum SourceCommand {
 pub struct Assigned {
     /// The partition.
     pub partition: TopicPartition,
-    /// This assignment of it.
+    /// The epoch of this assignment.
     pub epoch: Epoch,
-    /// What the group has committed; `None` if nothing, and then `auto.offset.reset` says where it starts.
+    /// What the group has committed; `None` if nothing, and then `auto.offset.reset` decides where to start.
     pub committed: Option<CommittedOffset>,
-    /// Start and end of the log, where nothing is committed and they could be read.
+    /// Start and end of the log, if nothing is committed and they could be read.
     pub log: Option<Gap>,
 }
 
-/// A committed offset and the text that was stored beside it.
+/// A committed offset and the text that was stored with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommittedOffset {
     /// The next offset to read.
@@ -125,37 +125,37 @@ pub struct CommittedOffset {
 pub struct CommitEntry {
     /// The partition.
     pub partition: TopicPartition,
-    /// The assignment it belongs to. An entry of an older one is refused, not sent.
+    /// The epoch it belongs to. An entry of an older epoch is refused, not sent.
     pub epoch: Epoch,
     /// The *next* offset to read.
     pub offset: Offset,
-    /// Text to store beside it. Brokers take 4,096 bytes by default.
+    /// Text to store with it. Brokers accept 4,096 bytes by default.
     pub metadata: Option<String>,
 }
 
-/// Why a commit was not taken.
+/// Why a commit was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommitFailure {
-    /// What it means for what happens next.
+    /// How to go on.
     pub kind: CommitFailureKind,
-    /// The client's own words, for a person.
+    /// The client's own words, for people.
     pub detail: String,
 }
 
-/// What a failed commit means for what happens next.
+/// How to go on after a failed commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CommitFailureKind {
-    /// The group no longer knows this member: its partitions are lost, or will be reported so soon.
+    /// The group no longer knows this member: its partitions are lost, or will soon be reported as lost.
     Fenced,
-    /// The commit named an older generation of the group: a rebalance is under way. The partition may still be ours.
+    /// The commit had an older generation of the group: a rebalance is under way. The partition may still be ours.
     IllegalGeneration,
-    /// The partition is not, or no longer, this process's under that epoch. Nothing was sent.
+    /// The partition does not belong to this process in that epoch, or no longer does. Nothing was sent.
     NotOwned,
     /// The metadata is longer than the broker allows. The offset was not committed either.
     MetadataTooLarge,
-    /// No answer in time, or no coordinator to ask. It may have been taken.
+    /// No answer in time, or no coordinator to ask. It may have been accepted.
     Timeout,
-    /// The group or a topic may not be used with these credentials.
+    /// The credentials do not allow using the group or a topic.
     NotAuthorized,
     /// Anything else.
     Other,
@@ -164,7 +164,7 @@ pub enum CommitFailureKind {
 /// Offsets as the brokers see them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Statistics {
-    /// The group was joined and has given out its partitions; this process may have got none.
+    /// The group was joined and has handed out its partitions; this process may have received none.
     pub joined: bool,
     /// One entry per assigned partition, ordered by partition.
     pub partitions: Vec<PartitionStatistics>,
@@ -187,18 +187,18 @@ pub struct PartitionStatistics {
     pub lag: Option<u64>,
 }
 
-/// Something that went wrong and that the client deals with by itself.
+/// An error that the client handles by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceError {
-    /// What sort of thing.
+    /// The kind of error.
     pub kind: SourceErrorKind,
-    /// The client's own words, for a person.
+    /// The client's own words, for people.
     pub detail: String,
-    /// How many of this kind were left out since the last one reported.
+    /// How many errors of this kind were suppressed since the last report.
     pub suppressed: u64,
 }
 
-/// What sort of thing went wrong.
+/// The kind of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SourceErrorKind {
     /// No broker can be reached.
@@ -207,15 +207,15 @@ pub enum SourceErrorKind {
     Connection,
     /// TLS or SASL was refused.
     Authentication,
-    /// A topic or the group may not be used with these credentials.
+    /// The credentials do not allow using a topic or the group.
     NotAuthorized,
     /// A subscribed topic does not exist.
     UnknownTopic,
-    /// The member was put out of the group, or could not join it.
+    /// The member was removed from the group, or could not join it.
     Group,
-    /// The committed offset is not on the broker any more, or cannot be read.
+    /// The broker no longer has the committed offset, or it cannot be read.
     Offsets,
-    /// A record could not be read as it is (headers that are not UTF-8, a damaged batch).
+    /// A record could not be read completely (headers that are not UTF-8, a damaged batch).
     Record,
     /// Anything else.
     Other,
@@ -224,7 +224,7 @@ pub enum SourceErrorKind {
 /// Why the client cannot go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FatalError {
-    /// The client's own words, for a person.
+    /// The client's own words, for people.
     pub detail: String,
 }
 
@@ -256,7 +256,7 @@ impl CommitFailureKind {
         }
     }
 
-    /// Whether the same commit may be taken later, in the same epoch.
+    /// Whether the same commit may be accepted later, in the same epoch.
     #[must_use]
     pub fn is_retriable(self) -> bool {
         match self {

@@ -1,7 +1,7 @@
-//! A producer whose sends end with an acknowledgement of all in-sync replicas.
+//! A producer whose sends complete when all in-sync replicas have acknowledged the record.
 //!
-//! Idempotent, so the client's own retries write nothing twice. What was not acknowledged within the delivery
-//! time-out fails; it may have been written all the same.
+//! It is idempotent, so the client's own retries write nothing twice. A record that is not acknowledged within the
+//! delivery time-out fails; it may have been written nevertheless.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -20,10 +20,10 @@ use crate::client::log::ClientLog;
 use crate::error::{SendError, SendErrorKind, StartError};
 use crate::settings::KafkaSettings;
 
-/// How long a send waits for a place in the producer's queue.
+/// How long a send waits for room in the producer's queue.
 const QUEUE_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Sends records and waits for their acknowledgement. Share it; every method takes `&self`.
+/// Sends records and waits for their acknowledgement. All methods take `&self`, so it can be shared.
 pub struct RecordProducer {
     config: ClientConfig,
     producer: Mutex<FutureProducer<ProducerLog>>,
@@ -32,7 +32,7 @@ pub struct RecordProducer {
 /// A record to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutgoingRecord {
-    /// Where to.
+    /// The topic to write to.
     pub topic: Topic,
     /// The partition; `None` lets the key decide, as Java producers do.
     pub partition: Option<Partition>,
@@ -62,12 +62,12 @@ impl RecordProducer {
         Ok(Self { config, producer })
     }
 
-    /// Writes a record and waits until all in-sync replicas have it; gives its position.
+    /// Writes a record, waits until all in-sync replicas have it, and returns its position.
     ///
-    /// Dropping the future does not take the record back.
+    /// Dropping the future does not cancel the send.
     ///
     /// # Errors
-    /// The record was not acknowledged; [`SendErrorKind::is_retriable`] says whether trying again can help.
+    /// The record was not acknowledged; [`SendErrorKind::is_retriable`] says whether a retry can help.
     pub async fn send(&self, record: &OutgoingRecord) -> Result<Position, SendError> {
         let producer = self.lock().clone();
         match producer.send(client_record(record), QUEUE_PATIENCE).await {
@@ -82,11 +82,10 @@ impl RecordProducer {
         }
     }
 
-    /// Writes records in their order, those of one partition one after the other, and waits until all in-sync replicas have
-    /// all of them.
+    /// Writes records in order, within each partition, and waits until all in-sync replicas have all of them.
     ///
     /// # Errors
-    /// One was not acknowledged: the first such failure. Any of them may have been written.
+    /// A record was not acknowledged: the first such failure. Any of the records may have been written.
     pub async fn send_all(&self, records: &[OutgoingRecord]) -> Result<(), SendError> {
         let producer = self.lock().clone();
         let mut deliveries = Vec::with_capacity(records.len());
@@ -117,7 +116,7 @@ impl RecordProducer {
     /// Waits until everything sent so far is acknowledged or has failed. Blocks: not for an async task.
     ///
     /// # Errors
-    /// Not everything was settled in time.
+    /// Some records were still open after the time-out.
     pub fn flush(&self, timeout: Duration) -> Result<(), SendError> {
         let producer = self.lock().clone();
         producer.flush(timeout).map_err(|error| SendError {
@@ -141,7 +140,7 @@ impl RecordProducer {
         }
     }
 
-    /// A fatal error ends an idempotent producer for good; the next send gets a new one.
+    /// A fatal error ends an idempotent producer for good; it is replaced for the next send.
     fn replace(&self, failed: &FutureProducer<ProducerLog>) {
         let mut current = self.lock();
         let is_current = current.client().native_ptr() == failed.client().native_ptr();

@@ -1,15 +1,15 @@
-//! The consumer's callbacks. They run inside a poll, so they apply or note down, and never wait.
+//! The consumer's callbacks. They run inside a poll, so they act at once or take a note, and never wait.
 //!
-//! **Assign** is applied at once, and the new partitions are paused at once: they deliver nothing until the driver
-//! knows what the group has committed for them.
+//! **Assign** is applied at once, and the new partitions are paused at once: they deliver nothing until the driver knows
+//! what the group has committed for them.
 //!
-//! **Revoke** is only noted down. The incremental protocols leave the time of the answer to the application: until
-//! `incremental_unassign` is called, the client stays a member (heartbeats go on) and keeps *all* partitions quiet.
-//! It has to be answered with **one** call for the whole list: the client takes the first call as the answer, rejoins
-//! with the revoked list struck from what it owns, and the group would give the rest away while it is still being
-//! drained. Hence `revoking` gathers the list, and whoever answers takes all of it.
+//! **Revoke** is only noted. The incremental protocols leave it to the application when to answer: until
+//! `incremental_unassign` is called, the client stays a member (heartbeats go on) and delivers nothing from *any*
+//! partition. The answer has to be **one** call for the whole list: the client takes the first call as the answer and
+//! rejoins without any of the revoked partitions, so the group would give the rest away while it is still being drained.
+//! Hence `revoking` collects the list, and whoever answers takes all of it.
 //!
-//! **Lost** assignments, and any revocation once `closing` is set, are answered on the spot.
+//! **Lost** assignments, and every revocation once `closing` is set, are answered immediately.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -33,16 +33,17 @@ pub(crate) enum Seen {
     Assigned(Vec<TopicPartition>),
     /// Partitions are to be handed back.
     Revoking(Vec<TopicPartition>),
-    /// Partitions were lost and have been let go.
+    /// Partitions were lost and have been released.
     Lost(Vec<TopicPartition>),
-    /// Another topic stands under this name now. Noted before the client fetches anything of it.
+    /// The topic was recreated under this name. Noted before the client fetches anything from the new one.
     MadeAgain(String),
-    /// The client reports an error it deals with by itself.
+    /// The client reports an error that it handles by itself.
     Error(Option<RDKafkaErrorCode>, String),
 }
 
-/// State shared between the callbacks and the driver. Both run on the poll thread, but for the close and the log, whose lines
-/// come from the client's own threads while it holds its locks: never call the client with one of these locks taken.
+/// State shared between the callbacks and the driver. Both run on the poll thread, except for the close and for log
+/// lines, which come from the client's own threads while they hold the client's locks: never call the client while
+/// holding one of these locks.
 #[derive(Default)]
 pub(crate) struct SourceContext {
     seen: Mutex<Vec<Seen>>,
@@ -56,7 +57,7 @@ pub(crate) struct SourceContext {
 // === impl SourceContext ===
 
 impl SourceContext {
-    /// For a client whose debug lines were asked for, or were not.
+    /// A context for a client with or without debug lines.
     pub(crate) fn new(debug: bool) -> Self {
         Self {
             log: ClientLog::new(debug),
@@ -74,7 +75,7 @@ impl SourceContext {
         lock(&self.statistics).take()
     }
 
-    /// From here on every revocation is answered on the spot.
+    /// From now on every revocation is answered immediately.
     pub(crate) fn set_closing(&self) {
         self.closing.store(true, Ordering::Release);
     }
@@ -120,7 +121,7 @@ impl SourceContext {
             let mut all = std::mem::take(&mut *lock(&self.revoking));
             partitions.retain(|partition| !all.contains(partition));
             all.append(&mut partitions);
-            // Also with an empty list: the client waits for the answer, not for the partitions.
+            // Even with an empty list: the client waits for the answer, not for the partitions.
             self.unassign(consumer, &all);
             self.note(Seen::Lost(all));
         } else if partitions.is_empty() {

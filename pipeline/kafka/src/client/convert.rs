@@ -1,4 +1,4 @@
-//! Between the client's types and ours.
+//! Conversions between the client's types and ours.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -14,8 +14,8 @@ use crate::port::{CommitEntry, CommitFailureKind, CommittedOffset, SourceErrorKi
 
 /// A record, and how many of its headers could not be read.
 ///
-/// The client library panics on a header name that is not UTF-8, and gives no other way to it. Such a header is left
-/// out; the protocol calls header names strings, so no well-behaved producer writes one.
+/// The client library panics on a header name that is not UTF-8, and offers no other access to it. Such a header is left
+/// out; the protocol defines header names as strings, so no well-behaved producer writes one.
 pub(crate) fn record(message: &BorrowedMessage<'_>, topic: Topic) -> (Record, usize) {
     let (headers, unreadable) = headers(message);
     let position = Position {
@@ -57,7 +57,7 @@ fn headers(message: &BorrowedMessage<'_>) -> (Vec<Header>, usize) {
     (headers, unreadable)
 }
 
-/// Headers for the producer: order, repeats and null values kept.
+/// Headers for the producer; order, repeats and null values are kept.
 pub(crate) fn client_headers(headers: &[Header]) -> OwnedHeaders {
     headers.iter().fold(
         OwnedHeaders::new_with_capacity(headers.len()),
@@ -75,7 +75,7 @@ pub(crate) fn committed(element: &TopicPartitionListElem<'_>) -> Option<Committe
     let ClientOffset::Offset(offset) = element.offset() else {
         return None;
     };
-    // The client library panics on metadata that is not UTF-8, and gives no other way to it.
+    // The client library panics on metadata that is not UTF-8, and offers no other access to it.
     let text = catch_unwind(AssertUnwindSafe(|| element.metadata().to_owned()));
     let metadata_unreadable = text.is_err();
     let metadata = text.ok().filter(|text| !text.is_empty());

@@ -1,8 +1,8 @@
-//! The client library's log lines, passed to `tracing` and kept from flooding it.
+//! Passes the client library's log lines to `tracing` without flooding it.
 //!
-//! A broker that is away is reported by the client for every connection and every try. Each facility (the client's
-//! word for the origin of a line, such as `FAIL` or `CONFWARN`) may speak five times a minute at a level; the next
-//! line after that says how many were left out.
+//! When a broker is down, the client reports it for every connection and every attempt. Each facility (the client's word
+//! for the origin of a line, such as `FAIL` or `CONFWARN`) may log five lines a minute at a level; the next line after
+//! that says how many were suppressed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,13 +15,13 @@ use crate::clock;
 
 const WINDOW: Duration = Duration::from_secs(60);
 const LINES_PER_WINDOW: u32 = 5;
-/// Facilities come from a fixed set in the client; this only guards the map.
+/// The client has a fixed set of facilities; this only guards the map.
 const FACILITIES_MAX: usize = 256;
 
 /// Passes lines on, a few per facility and minute.
 #[derive(Default)]
 pub(crate) struct ClientLog {
-    /// `debug` was asked for in the properties: lines of that level pass.
+    /// `debug` was set in the properties: debug lines pass.
     debug: bool,
     facilities: Mutex<BTreeMap<String, Window>>,
 }
@@ -35,7 +35,7 @@ struct Window {
 // === impl ClientLog ===
 
 impl ClientLog {
-    /// Passes debug lines on as well, or not.
+    /// With `debug`, passes debug lines on too.
     pub(crate) fn new(debug: bool) -> Self {
         Self {
             debug,
@@ -74,7 +74,7 @@ impl ClientLog {
         }
     }
 
-    /// `Some(left out before)` if the line may pass.
+    /// `Some(lines suppressed before)` if the line may pass.
     fn admit(&self, facility: &str, now: Instant) -> Option<u64> {
         let mut facilities = self
             .facilities
@@ -107,7 +107,7 @@ impl fmt::Debug for ClientLog {
     }
 }
 
-/// One map of properties serves consumer and producer, so each is told about the other's.
+/// Consumer and producer get the same map of properties, so the client warns each about the other's.
 fn is_expected(facility: &str, text: &str) -> bool {
     facility == "CONFWARN"
         && (text.contains("is a consumer property") || text.contains("is a producer property"))

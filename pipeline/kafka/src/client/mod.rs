@@ -1,4 +1,4 @@
-//! What the client library says, in words of this crate: its callbacks, its log, its statistics, its codes.
+//! What the client library reports, translated into this crate's types: callbacks, log, statistics, error codes.
 
 pub(crate) mod context;
 pub(crate) mod convert;

@@ -1,4 +1,4 @@
-//! From the client's statistics to lag per partition.
+//! Computes the lag of each partition from the client's statistics.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use rdkafka::statistics::{ConsumerGroup, Partition as ClientPartition};
 
 use crate::port::{PartitionStatistics, Statistics};
 
-/// Brokers answer a first heartbeat at once; after this time without an assignment there is none for this member now.
+/// Brokers answer a first heartbeat at once: if no assignment came within this time, there is none for this member.
 const NEWS_WITHIN_MS: i64 = 3_000;
 
-/// What the client knows of the partitions it is assigned.
+/// What the client knows of its assigned partitions.
 ///
-/// It learns the ends of partitions by fetching from them, so those of paused partitions grow old: just when there is
-/// a backlog. `ends` are the ends that were asked for in between; the higher of the two counts. `empty_ahead` are offsets
-/// above the last record that hold none: the marker of a transaction at the end is no backlog.
+/// It learns the ends of partitions by fetching from them, so the ends of paused partitions become outdated, and just
+/// when there is a backlog. `ends` holds ends that were asked for in between; the higher of the two counts. `empty_ahead`
+/// is the number of offsets above the last record that hold none: a transaction marker at the end is no backlog.
 pub(crate) fn of(
     statistics: &ClientStatistics,
     ends: &BTreeMap<TopicPartition, Offset>,
@@ -31,7 +31,7 @@ pub(crate) fn of(
     };
     for topic in statistics.topics.values() {
         for partition in topic.partitions.values() {
-            // The client keeps one entry for records without a partition, and entries of partitions of others.
+            // The client keeps one entry for records without a partition, and entries for partitions it does not own.
             if partition.partition < 0 || !partition.desired {
                 continue;
             }
@@ -52,7 +52,7 @@ pub(crate) fn of(
                     .and_then(|lag| lag.checked_add_signed(unseen))
                     .map(|lag| lag.saturating_sub(empty)),
             });
-            // All partitions share one queue, and each reports the whole of it.
+            // All partitions share one queue, and each reports the size of the whole queue.
             let records = u64::try_from(partition.fetchq_cnt).unwrap_or(0);
             result.prefetched_records = result.prefetched_records.max(records);
             result.prefetched_bytes = result.prefetched_bytes.max(partition.fetchq_size);
@@ -79,10 +79,10 @@ pub(crate) fn bounds(seen: &ClientPartition) -> (Option<Offset>, Option<Offset>,
     (fetched, start, known(seen.hi_offset))
 }
 
-/// Whether the group has given out its partitions.
+/// Whether the group has handed out its partitions.
 ///
-/// Under the consumer protocol the client takes a first assignment of nothing for no news and stays where it began. A group
-/// that refuses a member is a fatal error there, so a coordinator that has been there for some heartbeats is word enough.
+/// Under the consumer protocol, an empty first assignment leaves the client in its initial state. If a group refuses a
+/// member, that is a fatal error there, so a coordinator that has been up for a few heartbeats is proof enough.
 fn has_joined(group: &ConsumerGroup, consumer_protocol: bool) -> bool {
     let got_nothing = consumer_protocol
         && group.state == "up"

@@ -1,19 +1,19 @@
-//! Whether a topic was deleted and made again under its name.
+//! Detects that a topic was deleted and recreated under its name.
 //!
-//! Only a topic's id tells, and the client library keeps it to itself: it goes on at the old offset of the new topic, and
-//! passes everything below. But it says so in a debug line before it fetches with the new id, so this reads that line.
-//! The tests against real brokers fail if a later version of the library says it in other words.
+//! Only the topic's id tells, and the client library does not expose it: it continues at the old offset in the new topic
+//! and skips everything below. But it reports the change in a debug line before it fetches with the new id, so this
+//! module reads that line. The tests against real brokers fail if a later version of the library words it differently.
 
 use std::collections::{BTreeMap, VecDeque};
 
-/// The debug context that has the line.
+/// The debug context that includes the line.
 pub(crate) const DEBUG_CONTEXT: &str = "metadata";
-/// The id of a topic that the client knew nothing of.
+/// The id of a topic of which the client knew nothing.
 const NO_ID: &str = "AAAAAAAAAAAAAAAAAAAAAA";
-/// Former ids that are remembered of a topic: brokers that are behind may show them once more.
+/// Former ids remembered for each topic: brokers with outdated metadata may report them once more.
 const FORMER: usize = 16;
 
-/// The ids of topics, as far as they have changed.
+/// The ids of topics whose id has changed.
 #[derive(Debug, Default)]
 pub(crate) struct TopicIds {
     seen: BTreeMap<String, VecDeque<String>>,
@@ -22,7 +22,7 @@ pub(crate) struct TopicIds {
 // === impl TopicIds ===
 
 impl TopicIds {
-    /// Takes a line of the client's log. The topic, if the line says that another one stands under its name now.
+    /// Takes a line of the client's log. Returns the topic if the line says that it was recreated.
     pub(crate) fn line(&mut self, facility: &str, text: &str) -> Option<String> {
         if facility != "METADATA" {
             return None;
@@ -36,7 +36,7 @@ impl TopicIds {
             seen.push_back(from.to_owned());
         }
         if seen.iter().any(|id| id == to) {
-            return None; // a broker that is behind, or the way back from what it said
+            return None; // outdated metadata of some broker, or the return from it
         }
         seen.push_back(to.to_owned());
         if seen.len() > FORMER {

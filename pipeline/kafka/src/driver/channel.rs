@@ -1,8 +1,8 @@
 //! The event channel: bounded in records and in bytes, and never a reason to stop polling.
 //!
-//! Records wait here only as far as [`Room`] allows. Everything else (assignments, answers to commits) must get
-//! through even when the channel is full; what does not fit waits in the outbox, in order, and is bounded by what
-//! causes it: one answer per commit asked for, one report per rebalance.
+//! Records wait here only as far as [`Room`] allows. Everything else (assignments, answers to commits) must get through
+//! even when the channel is full: what does not fit waits in the outbox, in order. The outbox is bounded by what fills
+//! it: one answer per requested commit, one report per rebalance.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use crate::port::SourceEvent;
 use crate::settings::Prefetch;
 
-/// Places in the channel for events that are not records.
+/// Slots in the channel for events that are not records.
 const CONTROL_PLACES: usize = 64;
 
 /// The receiving end of the event channel.
@@ -25,7 +25,7 @@ pub struct SourceEvents {
     room: Arc<Room>,
 }
 
-/// The sending end, with what did not fit.
+/// The sending end, with the events that did not fit.
 #[derive(Debug)]
 pub(super) struct Outbox {
     events: mpsc::Sender<SourceEvent>,
@@ -33,7 +33,7 @@ pub(super) struct Outbox {
     waiting: VecDeque<SourceEvent>,
 }
 
-/// How much of the prefetch budget the records in the channel take.
+/// How much of the prefetch budget is taken by records in the channel.
 #[derive(Debug)]
 pub(super) struct Room {
     limit: Taken,
@@ -76,22 +76,22 @@ pub(super) fn channel(prefetch: Prefetch) -> (Outbox, SourceEvents) {
 // === impl SourceEvents ===
 
 impl SourceEvents {
-    /// The next event; `None` after [`SourceEvent::Stopped`], or if the poll thread died without it. May be cancelled
-    /// without losing an event.
+    /// The next event; `None` after [`SourceEvent::Stopped`], or if the poll thread died before it. Cancel-safe: no event
+    /// is lost.
     pub async fn recv(&mut self) -> Option<SourceEvent> {
         let event = self.events.recv().await;
         self.received(event.as_ref());
         event
     }
 
-    /// The next event if there is one now.
+    /// The next event, if one is available now.
     pub fn try_recv(&mut self) -> Option<SourceEvent> {
         let event = self.events.try_recv().ok();
         self.received(event.as_ref());
         event
     }
 
-    /// The next event, waiting on a thread that runs no async tasks.
+    /// The next event. Blocks: not for an async task.
     pub fn blocking_recv(&mut self) -> Option<SourceEvent> {
         let event = self.events.blocking_recv();
         self.received(event.as_ref());
@@ -108,8 +108,8 @@ impl SourceEvents {
 // === impl Outbox ===
 
 impl Outbox {
-    /// Sends a record; gives it back if there is no room. With nothing in the channel there is always room, so a
-    /// record larger than the budget passes too.
+    /// Sends a record, or returns it if there is no room. An empty channel always has room, so a record larger than the
+    /// budget passes too.
     #[must_use]
     pub(super) fn record(&mut self, record: Record, epoch: Epoch) -> Option<Record> {
         let bytes = record.payload_bytes();
@@ -135,14 +135,14 @@ impl Outbox {
         self.flush();
     }
 
-    /// Sends an event whose successor will do as well.
+    /// Sends an event, or drops it if there is no room, because the next one will do as well.
     pub(super) fn replaceable(&mut self, event: SourceEvent) {
         if self.waiting.is_empty() && self.events.try_send(event).is_err() {
             tracing::trace!("no place for a report");
         }
     }
 
-    /// Sends what waits, as far as there are places.
+    /// Sends waiting events as far as there are slots.
     pub(super) fn flush(&mut self) {
         while let Some(event) = self.waiting.pop_front() {
             match self.events.try_send(event) {
@@ -151,13 +151,13 @@ impl Outbox {
                     self.waiting.push_front(event);
                     return;
                 }
-                // Nobody listens any more; the driver sees that by itself.
+                // Nobody listens any more; the driver notices that by itself.
                 Err(TrySendError::Closed(_)) => self.waiting.clear(),
             }
         }
     }
 
-    /// Whether every event has left.
+    /// Whether every event was sent.
     pub(super) fn is_flushed(&self) -> bool {
         self.waiting.is_empty()
     }

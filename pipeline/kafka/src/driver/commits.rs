@@ -1,6 +1,6 @@
-//! Which commits wait and which one is on its way. Pure.
+//! Which commits wait and which are in flight. Pure.
 //!
-//! One commit at a time: a later one of the same partition replaces an earlier one that has not left, because only the
+//! One commit is in flight at a time. A later commit of a partition replaces one that still waits, because only the
 //! newest matters. Offsets of one epoch never go back (I8).
 
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ impl Commits {
         }
     }
 
-    /// What to send now; `None` while a commit is on its way or nothing waits.
+    /// What to send now; `None` while a commit is in flight or nothing waits.
     pub(super) fn next(&mut self) -> Option<Vec<CommitEntry>> {
         if !self.in_flight.is_empty() || self.waiting.is_empty() {
             return None;
@@ -42,19 +42,19 @@ impl Commits {
         Some(entries)
     }
 
-    /// The commit on its way has been answered.
+    /// The commit in flight was answered.
     pub(super) fn answered(&mut self) {
         self.in_flight.clear();
     }
 
-    /// Whether a commit of one of these partitions waits or is on its way.
+    /// Whether a commit of one of these partitions waits or is in flight.
     pub(super) fn concern(&self, partitions: &[TopicPartition]) -> bool {
         partitions
             .iter()
             .any(|one| self.waiting.contains_key(one) || self.in_flight.contains(one))
     }
 
-    /// Whether nothing waits and nothing is on its way.
+    /// Whether nothing waits and nothing is in flight.
     pub(super) fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.in_flight.is_empty()
     }

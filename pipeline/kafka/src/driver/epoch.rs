@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ingest_model::record::Epoch;
 
-/// Epochs grow over the life of the process, also from one driver to the next.
+/// Epochs grow over the life of the process, even from one driver to the next.
 static LAST_EPOCH: AtomicU64 = AtomicU64::new(0);
 
 /// The epoch of a new assignment.

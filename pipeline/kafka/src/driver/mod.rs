@@ -2,22 +2,23 @@
 //!
 //! What the worker may rely on:
 //!
-//! * The client is polled at least every few tens of milliseconds, whatever the worker does. When the event channel is
-//!   full, all partitions are paused and polling goes on; at half they deliver again.
-//! * A partition is reported with its committed offset before its first record, and its records arrive in order, all
-//!   of one epoch, until it is revoked or lost, or begins a new life: then
+//! * The client is polled whatever the worker does: every few tens of milliseconds, and with a full event channel after
+//!   half a second at most. Then all partitions are paused and polling goes on; they are resumed when the channel is half
+//!   empty.
+//! * A partition is reported with its committed offset before its first record. Its records arrive in order, all of one
+//!   epoch, until it is revoked, lost, or begins a new life: then
 //!   [`SourceEvent::NewLife`](crate::SourceEvent::NewLife) comes before the first record of the new epoch. Records of
-//!   the old one that were read before may still follow it.
-//! * After [`SourceEvent::Revoking`](crate::SourceEvent::Revoking) no record of that partition follows in that epoch.
-//!   The client answers the group for a whole revocation at once, so the partitions of one revocation leave together,
-//!   when the last of them is handed back; and until then the client delivers nothing from any partition.
-//! * A partition is handed back only after the commits that were asked for it have been answered, or at the drain
-//!   deadline, whichever comes first. What is let go without having been handed back is reported as lost.
-//! * A commit that is fenced while partitions are being drained ends the drain: the group has given them away.
+//!   the old epoch that were already read may still follow it.
+//! * After [`SourceEvent::Revoking`](crate::SourceEvent::Revoking), no record of that partition follows in that epoch.
+//!   The client answers the group for a whole revocation at once. So the partitions of one revocation leave together,
+//!   when the last of them is handed back; until then the client delivers nothing from any partition.
+//! * A partition is handed back only after its requested commits were answered, or at the drain deadline, whichever
+//!   comes first. What is released without having been handed back is reported as lost.
+//! * If a commit is fenced while partitions are being drained, the drain ends: the group has given them away.
 //!
-//! Commands come through an unbounded channel. They are answers to events and ticks of the worker's commit interval,
-//! the poll thread takes all of them between two polls, and a command that had to wait for room could stop the pump
-//! that empties the event channel.
+//! Commands come through an unbounded channel. They answer events or follow the worker's commit interval, and the poll
+//! thread takes all of them between two polls. A command that had to wait for room could block the pump, which empties
+//! the event channel.
 
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -39,17 +40,17 @@ mod poll;
 
 pub use channel::SourceEvents;
 
-/// The way to the poll thread. Dropping it stops the thread, without waiting for it.
+/// The command side of the poll thread. Dropping it stops the thread, without waiting for it.
 #[derive(Debug)]
 pub struct SourceHandle {
     commands: mpsc::Sender<SourceCommand>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Creates the consumer, subscribes and starts the poll thread. Returns at once, whether brokers answer or not.
+/// Creates the consumer, subscribes and starts the poll thread. Returns immediately, whether or not brokers answer.
 ///
 /// # Errors
-/// The client refuses the settings as a whole, or there is no thread.
+/// The client refuses the settings as a whole, or the thread cannot be started.
 pub fn spawn(settings: &KafkaSettings) -> Result<(SourceHandle, SourceEvents), StartError> {
     let consumer: BaseConsumer<SourceContext> = settings
         .consumer_config()
@@ -107,8 +108,8 @@ impl SourceHandle {
         self.commands.send(command).map_err(|_unsent| SourceGone)
     }
 
-    /// Waits for the thread's end, which [`SourceCommand::Stop`] brings about. Blocks: not for an async task. Says
-    /// whether the thread ended in good order.
+    /// Waits until the thread has ended; send [`SourceCommand::Stop`] first. Blocks: not for an async task. Returns
+    /// whether the thread ended without a panic.
     #[must_use]
     pub fn join(mut self) -> bool {
         self.thread

@@ -1,7 +1,7 @@
-//! The second thread: commits, and reads what is committed.
+//! The second thread: commits offsets and reads committed ones.
 //!
-//! Both calls block, for as long as the brokers take, and for many seconds while there is no coordinator. The poll
-//! thread must not wait for that, so it hands them to this thread and takes the answers between two polls.
+//! Both calls block for as long as the brokers take, many seconds if there is no coordinator. The poll thread must not
+//! wait for that, so it hands them to this thread and collects the answers between two polls.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,10 +20,10 @@ use crate::port::{CommitEntry, CommitFailure, CommitFailureKind, CommittedOffset
 
 /// How long one read of committed offsets may take before it is tried again.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the bounds of partitions may take; they are asked for again with the next statistics.
+/// How long reading the bounds of partitions may take. They are asked for again with the next statistics.
 const BOUNDS_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What this thread is asked.
+/// A task for this thread.
 #[derive(Debug)]
 pub(super) enum Task {
     Commit(Vec<CommitEntry>),
@@ -31,12 +31,12 @@ pub(super) enum Task {
     ReadBounds(Vec<(TopicPartition, Epoch)>),
 }
 
-/// What it answers, one answer per task.
+/// Its answers, one for each task.
 #[derive(Debug)]
 pub(super) enum Answer {
     Committed(Vec<CommitResult>),
     Read(Vec<ReadResult>),
-    /// Where logs start and end, as far as it could be read, and under which epoch that was asked.
+    /// Where logs start and end, as far as could be read, with the epoch in which that was asked.
     Bounds(Vec<(TopicPartition, Epoch, Bounds)>),
 }
 
@@ -89,8 +89,8 @@ pub(super) fn work(
     }
 }
 
-/// Commits all entries at once. The client gives one answer for all of them, which says nothing about which partition
-/// is to blame; where a single partition can be, each is then committed alone.
+/// Commits all entries at once. The client gives one answer for all of them, which does not say which partition is to
+/// blame. Where a single partition can be, each is then committed on its own.
 fn commit(consumer: &BaseConsumer<SourceContext>, entries: Vec<CommitEntry>) -> Vec<CommitResult> {
     match commit_together(consumer, &entries) {
         Ok(()) => vec![CommitResult {
@@ -188,7 +188,7 @@ fn read(
         .collect()
 }
 
-/// Start and end of one partition's log; `None` if no broker says so in time.
+/// Start and end of one partition's log; `None` if no broker answers in time.
 fn read_log(consumer: &BaseConsumer<SourceContext>, partition: &TopicPartition) -> Option<Gap> {
     let (topic, number) = (partition.topic.as_str(), partition.partition.0);
     match consumer.fetch_watermarks(topic, number, BOUNDS_TIMEOUT) {

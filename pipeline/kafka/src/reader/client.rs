@@ -1,4 +1,4 @@
-//! Clients that read and ask, and belong to no group.
+//! Clients that read and query, and join no group.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,21 +12,22 @@ use crate::client::log::ClientLog;
 use crate::error::{ReadError, StartError};
 use crate::settings::KafkaSettings;
 
-/// Callbacks of reading clients: their log, and the last connection that failed.
+/// Callbacks of reading clients: their log, and the last failed connection.
 #[derive(Default)]
 pub(crate) struct ReaderContext {
     log: ClientLog,
     failure: Mutex<Option<String>>,
 }
 
-/// A consumer that asks about topics only.
+/// A consumer that only queries topics.
 pub(crate) fn reading_client(
     settings: &KafkaSettings,
 ) -> Result<BaseConsumer<ReaderContext>, StartError> {
     create(settings.reader_config())
 }
 
-/// A consumer that names the group, without which the client assigns nothing; it neither joins the group nor commits.
+/// A consumer with the group's name, which the client requires for assigning partitions; it neither joins the group nor
+/// commits.
 pub(crate) fn assigning_client(
     settings: &KafkaSettings,
 ) -> Result<BaseConsumer<ReaderContext>, StartError> {
@@ -60,12 +61,12 @@ pub(crate) fn unreachable(error: &KafkaError) -> ReadError {
 // === impl ReaderContext ===
 
 impl ReaderContext {
-    /// Why the last connection failed, in the client's words, if one has since they were last forgotten.
+    /// Why the last connection failed, in the client's words, unless a broker has answered since.
     pub(crate) fn failure(&self) -> Option<String> {
         self.lock().clone()
     }
 
-    /// A broker answers: what failed before is no news.
+    /// A broker answered: earlier failures no longer matter.
     pub(crate) fn forget_failure(&self) {
         *self.lock() = None;
     }
@@ -77,7 +78,7 @@ impl ReaderContext {
 
 impl ClientContext for ReaderContext {
     fn log(&self, level: RDKafkaLogLevel, fac: &str, log_message: &str) {
-        // Its errors are mere codes; why a connection failed stands in these lines only.
+        // Its errors are mere codes; only these lines say why a connection failed.
         if fac == "FAIL" && !matches!(level, RDKafkaLogLevel::Debug) {
             *self.lock() = Some(without_thread(log_message).to_owned());
         }
@@ -90,7 +91,7 @@ impl ClientContext for ReaderContext {
     }
 }
 
-/// A line without the name of the client's thread.
+/// A log line without the name of the client's thread.
 fn without_thread(line: &str) -> &str {
     let named = line.strip_prefix("[thrd:");
     let rest = named.and_then(|named| named.split_once("]: "));

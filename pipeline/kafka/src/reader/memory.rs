@@ -1,8 +1,8 @@
-//! What a command remembers at the brokers between two runs: an offset and a text for each partition of a topic, committed
-//! for a group that nobody consumes with.
+//! What a command remembers in Kafka between two runs: an offset and a text for each partition of a topic, committed for
+//! a group that has no consumers.
 //!
-//! It needs no further infrastructure and is shared by everybody who uses the same group's name. Brokers forget it when it
-//! was not written for `offsets.retention.minutes` (seven days by default).
+//! It needs no further infrastructure, and everybody who uses the same group name shares it. Brokers forget it when it
+//! has not been written for `offsets.retention.minutes` (seven days by default).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub struct GroupMemory {
 // === impl GroupMemory ===
 
 impl GroupMemory {
-    /// What is remembered of a topic under this group's name; the group must have no members.
+    /// The memory of a topic under this group name; the group must have no members.
     ///
     /// # Errors
     /// The client refuses the settings as a whole.
@@ -37,10 +37,10 @@ impl GroupMemory {
         })
     }
 
-    /// What is remembered of these partitions; nothing of those that nothing was written for.
+    /// What is remembered of these partitions; those for which nothing was written are missing.
     ///
     /// # Errors
-    /// The group or the topic may not be used, or no broker answered in time.
+    /// The credentials do not allow using the group or the topic, or no broker answered in time.
     pub fn read(
         &self,
         partitions: impl IntoIterator<Item = Partition>,
@@ -64,10 +64,11 @@ impl GroupMemory {
         Ok(remembered)
     }
 
-    /// Remembers an offset and a text for a partition, in place of what was remembered before.
+    /// Remembers an offset and a text for a partition, replacing earlier ones.
     ///
     /// # Errors
-    /// The group may not be used, the text is longer than the brokers take (4,096 bytes by default), or no broker answered.
+    /// The credentials do not allow using the group, the text is longer than the brokers accept (4,096 bytes by default),
+    /// or no broker answered.
     pub fn write(
         &self,
         partition: Partition,

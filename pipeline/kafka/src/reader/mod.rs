@@ -1,8 +1,8 @@
-//! Reading a topic once, from its first record to where it ends now, without a consumer group.
+//! Reading a topic once, from its first record to its current end, without a consumer group.
 //!
-//! For the dead letters' commands, for restoring state and for the demo. Everything here blocks the thread it runs on.
-//! [`read_topic`] gives the records to a function; with a [`TopicReader`] the caller asks for them, and may do something
-//! else between two.
+//! For the dead-letter commands, for restoring state and for the demo. Everything here blocks its thread. [`read_topic`]
+//! passes the records to a function; with a [`TopicReader`] the caller asks for each record, and can do something else in
+//! between.
 
 pub(crate) mod client;
 pub mod memory;
@@ -27,7 +27,7 @@ use crate::settings::KafkaSettings;
 
 const POLL: Duration = Duration::from_millis(100);
 
-/// Where a partition begins and ends at the brokers.
+/// Where a partition's log begins and ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Watermarks {
     /// The first offset that is still there.
@@ -38,14 +38,14 @@ pub struct Watermarks {
 
 /// Reads partitions of a topic, each between two offsets, at the caller's pace.
 ///
-/// What is written beyond is not read, so that whoever writes what he reads comes to an end.
+/// Records beyond the second offset are not read, so a caller that writes to the same topic does come to an end.
 pub struct TopicReader {
     client: BaseConsumer<ReaderContext>,
     reading: Reading,
 }
 
-/// The ends still to be reached; the end itself may be a transaction's marker, which is never delivered, so the
-/// client's own word for "end of partition" counts, too.
+/// The ends still to be reached. The last offset may be a transaction marker, which is never delivered, so the client's
+/// own "end of partition" counts too.
 #[derive(Debug)]
 struct Reading {
     ends: BTreeMap<TopicPartition, Offset>,
@@ -62,8 +62,8 @@ pub enum Read {
     End,
 }
 
-/// Gives every record of a topic to `take`, partition by partition in offset order, partitions interleaved, until each
-/// reaches the end it had when the call began, or `take` breaks off. Blocks.
+/// Passes every record of a topic to `take`, in offset order within a partition and with partitions interleaved. Ends
+/// when each partition has reached the end it had at the time of the call, or when `take` breaks off. Blocks.
 ///
 /// # Errors
 /// The topic does not exist or may not be read, or nothing arrived for `timeout`.
@@ -214,8 +214,8 @@ pub(crate) fn watermarks_of(
 // === impl TopicReader ===
 
 impl TopicReader {
-    /// Opens these partitions of a topic, each to be read from the first of its offsets to before the second, as far as
-    /// the topic has them. Blocks.
+    /// Opens these partitions of a topic, each to be read from its first offset up to, but not including, its second, as
+    /// far as the topic has these records. Blocks.
     ///
     /// # Errors
     /// The topic does not exist or may not be read, or no broker answered.
@@ -242,7 +242,7 @@ impl TopicReader {
     /// The next record, in offset order within a partition; waits at most this long. Blocks.
     ///
     /// # Errors
-    /// The topic may not be read with these credentials, or is not there any more.
+    /// The credentials do not allow reading the topic, or it no longer exists.
     pub fn next(&mut self, wait: Duration) -> Result<Read, ReadError> {
         self.reading.next(&self.client, wait)
     }
@@ -300,7 +300,7 @@ impl Reading {
                 Ok(record.map_or(Read::Nothing, Read::Record))
             }
             Some(Err(KafkaError::PartitionEOF(number))) => {
-                // Says the number only; with several topics of that partition, the positions decide.
+                // It names only the partition number; with several topics, the positions decide.
                 let reached: Vec<TopicPartition> = self
                     .ends
                     .keys()
@@ -321,7 +321,7 @@ impl Reading {
     }
 }
 
-/// Errors that stay as they are until somebody changes something; the client mends the others by itself.
+/// Errors that stay until somebody changes something; the client recovers from all others by itself.
 fn not_readable(topic: &Topic, error: &KafkaError) -> Result<Read, ReadError> {
     let topic = topic.clone();
     match error.rdkafka_error_code() {

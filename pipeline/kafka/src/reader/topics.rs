@@ -1,4 +1,4 @@
-//! Partition counts: what a replica's share of the quota is measured against, and what `check --online` looks at.
+//! Partition counts: the basis of a replica's share of the quota, and what `check --online` looks at.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +15,7 @@ use crate::clock;
 use crate::error::{ReadError, StartError};
 use crate::settings::KafkaSettings;
 
-/// How long the client is listened to after a look, and how often again while errors come.
+/// How long to wait for each message of the client after a query, and for how many messages at most.
 const LISTEN: Duration = Duration::from_millis(20);
 const LISTEN_TIMES: usize = 50;
 
@@ -30,16 +30,16 @@ pub fn fetch_partition_counts(
     fetch_partition_counts_of(settings, settings.topics(), timeout)
 }
 
-/// Makes a client of these settings and lets it go, without asking any broker: some combinations, and files that cannot be
-/// read, are noticed only then.
+/// Creates a client from these settings and drops it, without contacting a broker. Only then does the client report some
+/// bad combinations, and files that cannot be read.
 ///
 /// # Errors
-/// What the client says.
+/// The client's error.
 pub fn check_client(settings: &KafkaSettings) -> Result<(), StartError> {
     reading_client(settings).map(drop)
 }
 
-/// Looks at topics again and again with one client.
+/// Queries topics repeatedly with one client.
 pub struct TopicLook {
     client: BaseConsumer<ReaderContext>,
 }
@@ -47,7 +47,7 @@ pub struct TopicLook {
 // === impl TopicLook ===
 
 impl TopicLook {
-    /// A client that looks at topics of these brokers.
+    /// A client that queries topics of these brokers.
     ///
     /// # Errors
     /// The client refuses the settings as a whole.
@@ -60,7 +60,7 @@ impl TopicLook {
     /// create topics.
     ///
     /// # Errors
-    /// No broker answered in time: why, in the client's words.
+    /// No broker answered in time, with the reason in the client's words.
     pub fn look(
         &self,
         topics: &[Topic],
@@ -88,7 +88,7 @@ impl TopicLook {
         failure.unwrap_or_else(|| error.to_string())
     }
 
-    /// Takes what the client has said meanwhile: nobody else does, and it would pile up.
+    /// Takes the messages that the client has queued meanwhile: nobody else does, and they would pile up.
     fn listen(&self) {
         for _ in 0..LISTEN_TIMES {
             if self.client.poll(LISTEN).is_none() {

@@ -1,4 +1,4 @@
-//! What the client library says of properties: whether there are such, and whether their values can be used.
+//! What the client library says about properties: whether they exist, and whether their values are valid.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub(super) fn ask(config: &ClientConfig) -> Result<(), SettingsError> {
     config.create_native_config().map(drop).map_err(describe)
 }
 
-/// What the client has for a property, its default included.
+/// The effective value of a property, which may be the client's default.
 pub(super) fn milliseconds(
     config: &ClientConfig,
     property: &'static str,
@@ -38,10 +38,10 @@ pub(super) fn milliseconds(
     Ok(Duration::from_millis(count))
 }
 
-/// The client's error without the value, which may be a secret: its own text carries it.
+/// The client's error without the value, which may be a secret and is part of the client's text.
 fn describe(error: KafkaError) -> SettingsError {
     let KafkaError::ClientConfig(kind, text, property, value) = error else {
-        // Only a name or value with a zero byte in it is left.
+        // The only other error is a name or value that contains a zero byte.
         return SettingsError::Value {
             property: "(one of them)".to_owned(),
             detail: ": it contains a zero byte".to_owned(),

@@ -1,4 +1,4 @@
-//! From checked options to client configurations.
+//! Converts checked options to client configurations.
 
 use std::time::Duration;
 
@@ -9,13 +9,14 @@ use super::fetch::FetchLimits;
 use super::options::{KafkaOptions, group_protocol_is_consumer};
 use crate::client::topic_ids::DEBUG_CONTEXT;
 
-/// How often it is looked at which partitions the topics have.
+/// How often the partition counts of the topics are refreshed.
 pub const TOPOLOGY_INTERVAL: Duration = Duration::from_secs(60);
-/// The client takes no smaller value for its largest message.
+/// The smallest value that the client accepts for its largest message.
 const MESSAGE_BYTES_MIN: usize = 1_000;
 /// The client's own default for a consumer's largest message; larger records are fetched all the same.
 const MESSAGE_BYTES_DEFAULT: usize = 1_000_000;
-/// The largest record a topic may sensibly carry, so the largest dead letter: a broker with a smaller limit says so.
+/// The largest record that a topic may reasonably carry, and so the largest dead letter; a broker with a smaller limit
+/// refuses it.
 const PRODUCED_BYTES_MAX: usize = 100_000_000;
 /// The group's consumer.
 pub(super) fn consumer(options: &KafkaOptions) -> ClientConfig {
@@ -27,16 +28,16 @@ pub(super) fn consumer(options: &KafkaOptions) -> ClientConfig {
     config
         .set("auto.offset.reset", "earliest")
         .set("isolation.level", "read_committed")
-        // Partitions that were added are given out when the client sees them.
+        // Added partitions are handed out when the client sees them.
         .set("topic.metadata.refresh.interval.ms", TOPOLOGY_INTERVAL.as_millis().to_string())
         .set("queued.max.messages.kbytes", limits.queued_kbytes.to_string())
         .set("queued.min.messages", limits.queued_records.to_string())
         .set("fetch.max.bytes", limits.fetch_bytes.to_string())
         .set("fetch.message.max.bytes", limits.partition_bytes.to_string())
-        // The client insists that one answer holds its largest message. That does not keep larger ones out: a broker
+        // The client insists that its largest message fits into one answer. That does not exclude larger ones: a broker
         // always sends the first record of a partition whole.
         .set("message.max.bytes", limits.fetch_bytes.min(MESSAGE_BYTES_DEFAULT).to_string())
-        // How soon a queue that was full is filled again; the client's second would starve small budgets.
+        // How soon a full queue is filled again; the client's default of one second would starve small budgets.
         .set("fetch.queue.backoff.ms", "50");
     pass_through(&mut config, options);
     for alias in ["fetch.message.max.bytes", "max.partition.fetch.bytes"] {
@@ -73,7 +74,7 @@ pub(super) fn consumer(options: &KafkaOptions) -> ClientConfig {
     config
 }
 
-/// The producer of dead letters and of whatever else must not be lost.
+/// The producer of dead letters and of everything else that must not be lost.
 pub(super) fn producer(options: &KafkaOptions) -> ClientConfig {
     let mut config = base(options);
     config
@@ -82,7 +83,7 @@ pub(super) fn producer(options: &KafkaOptions) -> ClientConfig {
         .set("linger.ms", "5")
         .set("queue.buffering.max.messages", "10000")
         .set("queue.buffering.max.kbytes", "131072")
-        // The same key goes to the same partition as with Java producers.
+        // Puts a key into the same partition as Java producers do.
         .set("partitioner", "murmur2_random");
     pass_through(&mut config, options);
     config
@@ -95,7 +96,7 @@ pub(super) fn producer(options: &KafkaOptions) -> ClientConfig {
     config
 }
 
-/// A consumer without a group: reads topics, partition counts and offsets.
+/// A consumer outside any group: reads topics, partition counts and offsets.
 pub(super) fn reader(options: &KafkaOptions) -> ClientConfig {
     let mut config = consumer(options);
     for property in [
@@ -122,9 +123,9 @@ fn base(options: &KafkaOptions) -> ClientConfig {
     config
         .set("bootstrap.servers", &options.brokers)
         .set("client.id", &options.client_id)
-        // A commit that finds no broker comes back within about twice this time, so that a drain can go on.
+        // A commit that reaches no broker fails after about twice this time, so that a drain can go on.
         .set("socket.timeout.ms", "10000")
-        // A broker that is back is found again within this time.
+        // A broker that comes back is found within this time.
         .set("reconnect.backoff.max.ms", "2000");
     config
 }

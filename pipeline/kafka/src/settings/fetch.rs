@@ -2,19 +2,19 @@
 
 use super::options::Prefetch;
 
-/// What a broker may send in one answer at most, however large the budget: the client's own default.
+/// The most that a broker may send in one answer, however large the budget: the client's own default.
 const FETCH_BYTES_MAX: usize = 52_428_800;
-/// The smallest answer that is asked for: some ordinary batches.
+/// The smallest answer to ask for: a few ordinary batches.
 const FETCH_BYTES_MIN: usize = 16 * 1024;
-/// How many times smaller than its content an answer is taken to be. Brokers count compressed bytes, and batches of
-/// events that are much alike shrink by about this.
+/// The assumed compression ratio of an answer. Brokers count compressed bytes, and batches of similar events shrink by
+/// about this factor.
 const COMPRESSION: usize = 16;
-/// What a partition may fill of one answer, however large the budget: the client's own default.
+/// The most that one partition may fill of an answer, however large the budget: the client's own default.
 const FETCH_PARTITION_BYTES_MAX: usize = 1_048_576;
-/// The client takes no larger value for the records it keeps ready.
+/// The largest value that the client accepts for the records it keeps ready.
 const QUEUED_RECORDS_MAX: usize = 10_000_000;
 
-/// The limits that keep what is fetched ahead inside the budget.
+/// The limits that keep prefetched records within the budget.
 pub(super) struct FetchLimits {
     pub(super) queued_kbytes: usize,
     pub(super) queued_records: usize,
@@ -23,12 +23,12 @@ pub(super) struct FetchLimits {
 }
 
 impl FetchLimits {
-    /// What is asked for where nobody says anything: an answer's content fits although it is compressed.
+    /// The default: an answer's content fits even if the answer is compressed.
     pub(super) fn of(prefetch: Prefetch) -> Self {
         Self::answering(prefetch, prefetch.bytes / 4 / COMPRESSION)
     }
 
-    /// The most that may be asked for: an answer fits if it is not compressed.
+    /// The most that may be set: an answer fits if it is not compressed.
     fn most(prefetch: Prefetch) -> Self {
         Self::answering(prefetch, prefetch.bytes / 4)
     }
@@ -44,7 +44,8 @@ impl FetchLimits {
     }
 }
 
-/// The highest value of a property that keeps what is fetched ahead inside the budget, where there is one.
+/// The highest value of a property that keeps prefetched records within the budget; `None` where the property has no
+/// limit.
 pub(super) fn prefetch_limit(prefetch: Prefetch, property: &str) -> Option<u64> {
     let limits = FetchLimits::most(prefetch);
     let limit = match property {

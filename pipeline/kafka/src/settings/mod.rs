@@ -1,13 +1,13 @@
 //! Settings that cannot be wrong: [`KafkaOptions`] as read, [`KafkaSettings`] as checked.
 //!
-//! Raw client properties pass through, except those whose value the worker's promises rest on; each of those is
-//! refused with the reason and the way out (`refused`). Whether a property exists and whether its value is
-//! legal, the client library itself is asked.
+//! Raw client properties pass through, except those on whose values the worker's guarantees rest: each of these is
+//! refused with the reason and what to do instead (`refused`). The client library itself is asked whether a property
+//! exists and whether its value is legal.
 //!
-//! Prefetched records are part of the worker's memory budget. Of [`Prefetch`], half goes to the client's queue, a
-//! quarter to one answer of a broker (what may overshoot the queue, per broker), a quarter to the event channel. Brokers
-//! count compressed bytes, so no more is asked for than fits that quarter when it is compressed sixteen times; raw
-//! properties may ask for what fits uncompressed.
+//! Prefetched records are part of the worker's memory budget. Of [`Prefetch`], half goes to the client's queue, a quarter
+//! to one answer of a broker (which may overshoot the queue, per broker), a quarter to the event channel. Brokers count
+//! compressed bytes, so by default an answer is limited to what fits that quarter even if compressed sixteen times; raw
+//! properties may raise that to what fits uncompressed.
 
 use std::fmt;
 use std::time::Duration;
@@ -31,12 +31,12 @@ pub use self::options::{KafkaOptions, Prefetch};
 
 /// The longest name that Kafka allows a topic.
 const TOPIC_NAME_MAX: usize = 249;
-/// Below this a single ordinary record would not fit.
+/// With less, not even an ordinary record would fit.
 const PREFETCH_BYTES_MIN: usize = 64 * 1024;
 /// One for each of the places that hold records.
 const PREFETCH_RECORDS_MIN: usize = 4;
 
-/// Settings that were checked, ready to make clients of.
+/// Checked settings, ready for creating clients.
 #[derive(Clone)]
 pub struct KafkaSettings {
     options: KafkaOptions,
@@ -54,7 +54,7 @@ impl KafkaSettings {
     /// Checks everything that can be checked without a broker.
     ///
     /// # Errors
-    /// Names the setting or raw property that cannot be used, with the reason and the way out.
+    /// Names the setting or raw property that cannot be used, with the reason and what to do.
     pub fn try_new(options: KafkaOptions) -> Result<Self, SettingsError> {
         check_brokers(&options.brokers)?;
         not_blank("group", &options.group)?;
@@ -84,7 +84,7 @@ impl KafkaSettings {
         } else {
             Some(ask::milliseconds(&consumer, "session.timeout.ms")?)
         };
-        // The client says so only when it is made.
+        // The client reports this only when it is created.
         if let Some(session) = session_timeout
             && session > max_poll_interval
         {
@@ -122,14 +122,14 @@ impl KafkaSettings {
         self.options.drain_deadline
     }
 
-    /// After how long without a heartbeat the group gives this member up; `None` with `group.protocol: consumer`,
+    /// How long the group waits for a heartbeat before it removes this member; `None` with `group.protocol: consumer`,
     /// where the brokers decide.
     #[must_use]
     pub fn session_timeout(&self) -> Option<Duration> {
         self.session_timeout
     }
 
-    /// After how long without a poll the client itself leaves the group.
+    /// After this long without a poll, the client itself leaves the group.
     #[must_use]
     pub fn max_poll_interval(&self) -> Duration {
         self.max_poll_interval
@@ -143,7 +143,7 @@ impl KafkaSettings {
         &self.producer
     }
 
-    /// Whether a partition for which nothing is committed is read from its end (`auto.offset.reset: latest`).
+    /// Whether a partition without a committed offset is read from its end (`auto.offset.reset: latest`).
     #[must_use]
     pub fn reads_from_end(&self) -> bool {
         let reset = self.consumer.get("auto.offset.reset").unwrap_or_default();
@@ -192,7 +192,7 @@ fn check_brokers(brokers: &str) -> Result<(), SettingsError> {
                 "must be `host:port`, several separated by commas",
             ));
         }
-        // The client takes the name of a security protocol in front.
+        // The client accepts a security protocol in front of the address.
         let address = match broker.split_once("://") {
             None => broker,
             Some((protocol, address)) if is_security_protocol(protocol) => address,
@@ -257,7 +257,7 @@ fn check_topics(options: &KafkaOptions) -> Result<Vec<Topic>, SettingsError> {
     Ok(options.topics.iter().map(|name| Topic::new(name)).collect())
 }
 
-/// As Kafka's own clients have it: what would be the name of a topic.
+/// The rule of Kafka's own clients: the same as for topic names.
 fn check_instance_id(id: &str) -> Result<(), SettingsError> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if id.is_empty() || id.len() > TOPIC_NAME_MAX || !id.chars().all(legal) {

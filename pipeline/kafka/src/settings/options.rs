@@ -11,7 +11,7 @@ pub struct KafkaOptions {
     pub brokers: String,
     /// `kafka.group`: the consumer group that all replicas share.
     pub group: String,
-    /// `kafka.instance_id`: makes this process a static member of the group; no two processes may have the same.
+    /// `kafka.instance_id`: makes this process a static member of the group; must be unique among processes.
     pub instance_id: Option<String>,
     /// The names in `kafka.topics`.
     pub topics: Vec<String>,
@@ -21,21 +21,21 @@ pub struct KafkaOptions {
     pub hold_topic: Option<String>,
     /// `kafka.properties`: raw client settings.
     pub properties: BTreeMap<String, String>,
-    /// The part of the budget that may be spent on records fetched ahead.
+    /// The part of the budget that prefetched records may take.
     pub prefetch: Prefetch,
-    /// How this process calls itself towards the brokers.
+    /// The client id that this process sends to the brokers.
     pub client_id: String,
     /// How long a revoked partition may take to be handed back.
     pub drain_deadline: Duration,
     /// How often offsets are reported.
     pub statistics_interval: Duration,
-    /// How long a produced record may take to be acknowledged.
+    /// The time limit for the acknowledgement of a produced record.
     pub delivery_timeout: Duration,
-    /// `state.topic`. With one, a new partition delivers nothing before it is resumed: its state is restored first.
+    /// `state.topic`. If set, a new partition delivers nothing until it is resumed: its state is restored first.
     pub state_topic: Option<String>,
 }
 
-/// How much may be fetched ahead of the worker, client queue, broker answers and event channel together.
+/// How much may be prefetched in total: client queue, broker answers and event channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Prefetch {
     /// Records.
@@ -69,8 +69,8 @@ pub(super) fn group_protocol_is_consumer(properties: &BTreeMap<String, String>) 
 // === impl KafkaOptions ===
 
 impl KafkaOptions {
-    /// Options with the documented defaults: a drain deadline of 20 s, statistics every 5 s, a delivery time-out of
-    /// 30 s, 16 MiB and 10,000 records fetched ahead.
+    /// Options with the documented defaults: a drain deadline of 20 s, statistics every 5 s, a delivery time-out of 30 s,
+    /// a prefetch of 16 MiB and 10,000 records.
     #[must_use]
     pub fn new(brokers: &str, group: &str, topics: &[&str], dead_letter_topic: &str) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! Raw properties that the worker relies on, each with the reason and the way out.
+//! Raw properties that are reserved for the worker, each with the reason and what to do instead.
 
 use super::ask::ask_one;
 use super::fetch::prefetch_limit;
@@ -56,7 +56,7 @@ pub(super) const REFUSED: [(&str, &str); 22] = [
     ),
     (
         "enable.idempotence",
-        "retried dead letters must not double; it is always on, leave it out",
+        "a retry must not write a dead letter twice; it is always on, leave it out",
     ),
     (
         "enable.gapless.guarantee",
@@ -80,7 +80,7 @@ pub(super) const REFUSED: [(&str, &str); 22] = [
     ),
     (
         "test.mock.num.brokers",
-        "it replaces the brokers by imitations; use the demo command instead",
+        "it replaces the brokers with simulated ones; use the demo command instead",
     ),
     (
         "log.queue",
@@ -88,7 +88,7 @@ pub(super) const REFUSED: [(&str, &str); 22] = [
     ),
 ];
 
-/// Properties that the brokers decide on with `group.protocol: consumer`.
+/// Properties on which the brokers decide with `group.protocol: consumer`.
 const NOT_WITH_CONSUMER_PROTOCOL: [(&str, &str); 3] = [
     ("session.timeout.ms", "group.consumer.session.timeout.ms"),
     (
@@ -98,7 +98,7 @@ const NOT_WITH_CONSUMER_PROTOCOL: [(&str, &str); 3] = [
     ("partition.assignment.strategy", "group.consumer.assignors"),
 ];
 
-/// Refuses what the worker relies on.
+/// Refuses properties that are reserved for the worker.
 pub(super) fn check(options: &KafkaOptions) -> Result<(), SettingsError> {
     let consumer_protocol = group_protocol_is_consumer(&options.properties);
     for (property, value) in &options.properties {

@@ -1,4 +1,4 @@
-//! Whether the state topic is as it has to be: there, compacted, with the partitions that it was laid out for.
+//! Checks the state topic: it exists, is compacted, and has the partitions for which it was laid out.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::reader::read_partitions;
 use crate::reader::topics::fetch_partition_counts_of;
 use crate::settings::KafkaSettings;
 
-/// How long brokers may take to say how the topic is cleaned up; some never answer that question.
+/// How long brokers may take to report the topic's cleanup policy; some never answer that request.
 const POLICY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What is known of a state topic.
@@ -27,27 +27,27 @@ const POLICY_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct StateTopic {
     /// How many partitions it has.
     pub partitions: u32,
-    /// For how many its entries were laid out; `None` before its first use.
+    /// The partition count for which its entries were laid out; `None` before its first use.
     pub laid_out_for: Option<u32>,
-    /// Whether it is compacted; `None` where that may not be asked.
+    /// Whether it is compacted; `None` where the credentials do not allow asking.
     pub compacted: Option<bool>,
 }
 
-/// Callbacks of the asking client: only their log.
+/// The admin client's callbacks: only its log.
 #[derive(Default)]
 struct AdminLog(ClientLog);
 
 // === impl StateTopic ===
 
 impl StateTopic {
-    /// The number of partitions that the entries were laid out for, where it is not the present one.
+    /// The partition count for which the entries were laid out, if it differs from the present one.
     #[must_use]
     pub fn was_laid_out_for(&self) -> Option<u32> {
         self.laid_out_for.filter(|count| *count != self.partitions)
     }
 }
 
-/// Asks the brokers what the topic looks like. `timeout` is for each of three questions.
+/// Asks the brokers about the topic. `timeout` applies to each of three requests.
 ///
 /// # Errors
 /// The topic does not exist or may not be read, or no broker answered in time.
@@ -68,10 +68,10 @@ pub async fn inspect(
     })
 }
 
-/// Notes down in the topic how many partitions it is laid out for, before its first entry.
+/// Records in the topic for how many partitions it is laid out, before its first entry.
 ///
 /// # Errors
-/// The note was not acknowledged.
+/// The record was not acknowledged.
 pub async fn lay_out(
     producer: &StateProducer,
     topic: &Topic,
@@ -88,8 +88,8 @@ pub async fn lay_out(
     producer.records().send(&record).await.map(drop)
 }
 
-/// The partitions that there are and that there were. The note of the latter stands at the beginning of the first one,
-/// where compaction leaves it. Blocks.
+/// The present partition count, and the one that the topic was laid out for. The latter is recorded at the beginning of
+/// the first partition, where compaction leaves it. Blocks.
 fn counts(
     settings: &KafkaSettings,
     topic: &Topic,
@@ -112,7 +112,7 @@ fn counts(
     Ok((u32::try_from(partitions).unwrap_or(u32::MAX), laid_out_for))
 }
 
-/// Whether the topic's cleanup policy has `compact`; `None` where the brokers do not say.
+/// Whether the topic's cleanup policy includes `compact`; `None` if the brokers do not say.
 async fn compacted(
     settings: &KafkaSettings,
     topic: &Topic,

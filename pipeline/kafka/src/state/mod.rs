@@ -1,6 +1,6 @@
-//! The state topic at the brokers: what it looks like, reading slices back, writing entries acknowledged.
+//! The state topic in Kafka: inspecting it, reading slices back, writing entries with acknowledgement.
 //!
-//! What entries mean is not known here; `ingest_model::state_log` reads and writes them.
+//! What entries mean is not known here; `ingest_model::state_log` encodes and decodes them.
 
 mod inspect;
 mod restore;

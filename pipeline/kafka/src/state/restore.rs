@@ -17,10 +17,10 @@ use crate::settings::KafkaSettings;
 /// Records between two reports of progress.
 const REPORT_EVERY: u64 = 1_000;
 
-/// What the state topic, of that many partitions, holds of each of these input partitions. Blocks.
+/// What the state topic, with that many partitions, holds for each of these input partitions. Blocks.
 ///
-/// Every state partition is read once, to the end that it has now; `progress` is told how many of how many offsets are
-/// behind.
+/// Every state partition is read once, up to its current end; `progress` receives how many offsets are done, and how many
+/// there are.
 ///
 /// # Errors
 /// The topic does not exist or may not be read, or nothing arrived for `timeout`.
@@ -49,7 +49,7 @@ pub fn restore(
         .collect();
     let client = assigning_client(settings)?;
     let deadline = clock::now() + timeout;
-    // The offsets of compacted records are gone: how far a partition is, its positions say, not the number of records.
+    // Compaction leaves holes, so progress is measured by positions and not by the number of records.
     let mut bounds: BTreeMap<i32, (i64, i64)> = BTreeMap::new();
     for partition in &partitions {
         let marks = watermarks_of(&client, partition, deadline)?;

@@ -162,7 +162,7 @@ async fn a_full_channel_stops_neither_polling_nor_order() {
     let broker = EmbeddedBroker::start(&[("events", 1)]).unwrap();
     let settings = settings_with(&broker, &["events"], |options| {
         small_prefetch(options);
-        // Were the client not polled, it would leave the group in the pause below.
+        // Without polling, the client would leave the group during the pause below.
         options
             .properties
             .insert("max.poll.interval.ms".to_owned(), "6000".to_owned());
@@ -174,7 +174,7 @@ async fn a_full_channel_stops_neither_polling_nor_order() {
     let assigned = source.assigned().await;
     assert_eq!(offsets(&source.records(5).await), vec![0, 1, 2, 3, 4]);
     tokio::time::sleep(Duration::from_secs(8)).await;
-    // The command and its answer pass the full channel.
+    // The command and its answer get past the full channel.
     source.send(SourceCommand::Commit {
         entries: vec![entry(&assigned[0], 5, None)],
     });
@@ -209,7 +209,7 @@ async fn one_partitions_metadata_does_not_fail_the_commits_of_others() {
         assigned.extend(source.assigned().await);
     }
     assigned.sort_by(|a, b| a.partition.cmp(&b.partition));
-    // The first refusal hits the common commit, the second one the first partition's own.
+    // The first refusal is for the common commit, the second for the first partition's own.
     broker
         .refuse_commits(CommitRefusal::MetadataTooLarge, 2)
         .unwrap();
@@ -345,7 +345,7 @@ async fn a_stop_is_clean_and_fast_and_so_is_letting_go_of_both_ends() {
     );
     assert_eq!(committed(&settings, 0).await, Some(Offset(3)));
 
-    // The group is free at once: the next member need not wait for a session to end.
+    // The group is free at once: the next member does not have to wait for a session to expire.
     let began = Instant::now();
     let mut next = start(&settings);
     next.assigned().await;

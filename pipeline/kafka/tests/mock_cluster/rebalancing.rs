@@ -1,4 +1,4 @@
-//! Two and three members of one group, and one that is put out of it.
+//! Two and three members of one group, and a member that is removed from it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -46,7 +46,8 @@ async fn the_newer_group_protocol_hands_back_in_the_same_way() {
     second.stop().await;
 }
 
-/// Two members; the second one joins while the first holds both partitions. Gives the first member's draining set.
+/// Two members: the second joins while the first holds both partitions. Returns the partitions that the first has to
+/// drain.
 async fn second_member_joins(
     settings: &KafkaSettings,
 ) -> (Source, Source, Vec<(TopicPartition, Epoch)>) {
@@ -90,11 +91,11 @@ async fn a_revoked_partition_stays_until_it_is_handed_back() {
             }
         }
     );
-    // An answer to an older epoch counts for nothing.
+    // An answer with an older epoch is ignored.
     let stale = Epoch(epoch.0 - 1);
     first.send(SourceCommand::HandBack(vec![(moving.clone(), stale)]));
     assert_eq!(first.quiet_for(QUIET).await.len(), 0);
-    // The commit and the hand-back are sent in one go; the commit still comes first.
+    // The commit and the hand-back are sent together; the commit still comes first.
     let last = CommitEntry {
         partition: moving.clone(),
         epoch,
@@ -119,7 +120,7 @@ async fn a_revoked_partition_stays_until_it_is_handed_back() {
     assert!(assigned[0].epoch > epoch);
     assert_eq!(offsets(&second.records(5).await), vec![3, 4, 5, 6, 7]);
 
-    // What is handed back cannot be committed any more, and nothing of it arrives here.
+    // A partition that was handed back cannot be committed any more, and none of its records arrives here.
     first.send(SourceCommand::Commit {
         entries: vec![last],
     });
@@ -149,7 +150,7 @@ async fn the_partitions_of_one_revocation_leave_together() {
     };
     assert_eq!(revoking.len(), 2);
     first.send(SourceCommand::HandBack(vec![revoking[0].clone()]));
-    // Handing back in pieces would let the group give away what is still drained here.
+    // If parts were handed back separately, the group could give away what is still drained here.
     assert_eq!(second.quiet_for(Duration::from_secs(4)).await, vec![]);
     first.send(SourceCommand::HandBack(vec![revoking[1].clone()]));
     let mut moved = Vec::new();
@@ -220,7 +221,7 @@ async fn a_third_member_that_joins_during_a_drain_gets_its_part_later() {
     let mut third = start(&settings);
     tokio::time::sleep(Duration::from_secs(3)).await;
     first.send(SourceCommand::HandBack(revoking));
-    // Everybody hands back at once from here on, until each has one.
+    // From here on everybody hands back at once, until each member has one partition.
     let mut owners = [3 - 1_i64, 0, 0];
     let began = Instant::now();
     while owners != [1, 1, 1] {

@@ -79,7 +79,7 @@ async fn slices_come_back_as_they_were_written_with_progress() {
         }
         write(&settings, input, 3, &mut writer).await;
     }
-    // The second owner of one partition knows better.
+    // The second owner of one partition has newer state.
     let first = inputs().remove(0);
     let (held, _) = read(&settings, 3, vec![first.clone()]).await.unwrap();
     let mut writer = SliceWriter::new(
@@ -121,7 +121,7 @@ async fn a_changed_number_of_partitions_is_noticed() {
     assert_eq!(used.laid_out_for, Some(3));
     assert_eq!(used.was_laid_out_for(), None);
     lay_out(&producer, &topic, 2).await.unwrap();
-    // The note of the first use holds.
+    // The count recorded at the first use remains valid.
     let other = inspect(&settings, &topic, PATIENCE).await.unwrap();
     assert_eq!(other.laid_out_for, Some(3));
     let missing = Topic::new("nowhere");

@@ -1,4 +1,4 @@
-//! What the tests against the embedded broker share.
+//! Helpers for the tests against the embedded broker.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -15,19 +15,19 @@ use ingest_kafka::{
 };
 use ingest_model::record::{Epoch, Header, Offset, Partition, Record, Topic, TopicPartition};
 
-/// Longer than any group join of the embedded broker.
+/// Longer than any group join with the embedded broker.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// No record for that long counts as none at all.
+/// If no record arrives for this long, none will.
 pub(crate) const QUIET: Duration = Duration::from_millis(700);
 
-/// A worker's end of the seam.
+/// The worker's end of the seam.
 pub(crate) struct Source {
     pub(crate) handle: SourceHandle,
     pub(crate) events: SourceEvents,
 }
 
-/// Settings for a broker, with the shortest session time-out that it bears.
+/// Settings for a broker, with the shortest session time-out that it supports.
 pub(crate) fn settings(broker: &EmbeddedBroker, topics: &[&str]) -> KafkaSettings {
     settings_with(broker, topics, |_| {})
 }
@@ -50,7 +50,7 @@ pub(crate) fn settings_with(
     KafkaSettings::try_new(options).unwrap()
 }
 
-/// Few places in the channel, so that it fills up.
+/// A small channel, so that it fills up.
 pub(crate) fn small_prefetch(options: &mut KafkaOptions) {
     options.prefetch = Prefetch {
         records: 40,
@@ -81,7 +81,7 @@ impl Source {
             .expect("the poll thread lives")
     }
 
-    /// No record arrives for that long; other events are given back, but for reports and statistics.
+    /// Asserts that no record arrives for this long; returns all other events except reports and statistics.
     pub(crate) async fn quiet_for(&mut self, time: Duration) -> Vec<SourceEvent> {
         let mut others = Vec::new();
         let end = tokio::time::Instant::now() + time;
@@ -116,7 +116,7 @@ impl Source {
         records
     }
 
-    /// Commits, and waits for the answer; gives what arrived meanwhile.
+    /// Commits and waits for the answer; returns what arrived meanwhile.
     pub(crate) async fn commit(&mut self, entry: CommitEntry) -> Vec<SourceEvent> {
         let (partition, epoch, offset) = (entry.partition.clone(), entry.epoch, entry.offset);
         self.send(SourceCommand::Commit {
@@ -139,7 +139,7 @@ impl Source {
         self.handle.send(command).unwrap();
     }
 
-    /// Stops, and waits for the last event and the thread's end.
+    /// Stops, and waits for the last event and for the thread to end.
     pub(crate) async fn stop(mut self) {
         self.send(SourceCommand::Stop);
         loop {
@@ -165,7 +165,7 @@ pub(crate) fn entry(assigned: &Assigned, offset: i64, metadata: Option<&str>) ->
     }
 }
 
-/// Writes `count` records to a partition, with their numbers from `first` on as values.
+/// Writes `count` records to a partition, with consecutive numbers from `first` as values.
 pub(crate) async fn fill(
     settings: &KafkaSettings,
     topic: &str,
@@ -214,8 +214,8 @@ pub(crate) fn by_partition(assigned: &[Assigned]) -> BTreeMap<TopicPartition, As
         .collect()
 }
 
-/// Commits with metadata that is not UTF-8, as a foreign client could: one request of the protocol, written by hand
-/// (offset commit, version 2, outside any generation).
+/// Commits with metadata that is not UTF-8, as another client could: one hand-written protocol request (offset commit,
+/// version 2, outside any generation).
 pub(crate) fn commit_foreign_bytes(
     broker: &EmbeddedBroker,
     group: &str,
@@ -261,7 +261,7 @@ pub(crate) fn partition(number: i32) -> TopicPartition {
     TopicPartition::new("events", number)
 }
 
-/// A topic's records; on a thread of their own, as everything in `reader` blocks.
+/// A topic's records, read on a separate thread because everything in `reader` blocks.
 pub(crate) async fn all_records(settings: &KafkaSettings, topic: &str) -> Vec<Record> {
     let (settings, topic) = (settings.clone(), Topic::new(topic));
     tokio::task::spawn_blocking(move || {

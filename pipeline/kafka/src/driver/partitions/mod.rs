@@ -1,4 +1,4 @@
-//! Which partitions this process holds, and in which state. Pure.
+//! Which partitions this process holds, and their state. Pure.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
@@ -6,13 +6,13 @@ use std::time::Instant;
 use ingest_model::reading::{Gap, Reading, Step};
 use ingest_model::record::{Epoch, Offset, Partition, Topic, TopicPartition};
 
-/// The partitions held. Topics by name, because every record is looked up here by the name it comes with.
+/// The partitions held, grouped by topic name, because each record is looked up here by its topic's name.
 #[derive(Debug, Default)]
 pub(super) struct Partitions {
     topics: HashMap<String, TopicPartitions>,
-    /// Until when the open revocation must be answered.
+    /// The deadline for answering the open revocation.
     deadline: Option<Instant>,
-    /// New partitions deliver nothing before the worker resumes them.
+    /// New partitions deliver nothing until the worker resumes them.
     start_paused: bool,
 }
 
@@ -24,24 +24,24 @@ struct TopicPartitions {
 
 #[derive(Debug)]
 struct Held {
-    /// The epoch that the assignment began with, and that of its present life.
+    /// The first epoch of the assignment, and the epoch of the present life.
     first: Epoch,
     epoch: Epoch,
     state: State,
     /// The worker asked for a pause.
     paused: bool,
     reading: Reading,
-    /// Another topic stands under its name: what the client delivers means nothing before it was told to begin there.
+    /// The topic was recreated: what the client delivers is meaningless until it was told to start again.
     astray: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// The committed offset is not known yet; the worker has not heard of the partition.
+    /// The committed offset is not known yet; the worker does not know of the partition.
     Starting,
     /// Delivers, unless paused.
     Active,
-    /// The group wants it back and the worker drains it.
+    /// The group wants it back and the worker is draining it.
     Draining,
     /// Handed back by the worker (or never reported to it); waits for the rest of the revocation.
     HandedBack,
@@ -50,7 +50,7 @@ enum State {
 // === impl Partitions ===
 
 impl Partitions {
-    /// None yet; with `start_paused`, new ones deliver nothing before they are resumed.
+    /// No partitions; with `start_paused`, new ones deliver nothing until they are resumed.
     pub(super) fn new(start_paused: bool) -> Self {
         Self {
             start_paused,
@@ -58,7 +58,7 @@ impl Partitions {
         }
     }
 
-    /// New partitions, each with an epoch of its own.
+    /// Adds new partitions, each with an epoch of its own.
     pub(super) fn assign(
         &mut self,
         partitions: &[TopicPartition],
@@ -90,13 +90,13 @@ impl Partitions {
         assigned
     }
 
-    /// Whether the partition waits for its committed offset under that epoch.
+    /// Whether the partition waits for its committed offset in that epoch.
     pub(super) fn is_starting(&self, partition: &TopicPartition, epoch: Epoch) -> bool {
         self.get(partition)
             .is_some_and(|held| held.epoch == epoch && held.state == State::Starting)
     }
 
-    /// The committed offset is known; the partition may deliver, and this is how it is read.
+    /// The committed offset is known: the partition may deliver, and is read like this.
     pub(super) fn start(&mut self, partition: &TopicPartition, epoch: Epoch, reading: Reading) {
         if let Some(held) = self.get_mut(partition)
             && held.epoch == epoch
@@ -107,7 +107,7 @@ impl Partitions {
         }
     }
 
-    /// Another topic stands under this name: the partitions of it that are held.
+    /// A topic was recreated. Returns its partitions that are held.
     pub(super) fn led_astray(&mut self, topic: &str) -> Vec<TopicPartition> {
         let Some(found) = self.topics.get_mut(topic) else {
             return Vec::new();
@@ -119,7 +119,7 @@ impl Partitions {
         all.map(|number| named(&found.topic, *number)).collect()
     }
 
-    /// The partitions that deliver, or are drained, and whose client is still to be told that another topic stands there.
+    /// The partitions, delivering or draining, whose client has yet to be told that the topic was recreated.
     pub(super) fn astray(&self) -> Vec<TopicPartition> {
         self.iter()
             .filter(|(_, _, held)| {
@@ -129,14 +129,14 @@ impl Partitions {
             .collect()
     }
 
-    /// The client was told.
+    /// The client was told where the new topic starts.
     pub(super) fn found(&mut self, partition: &TopicPartition) {
         if let Some(held) = self.get_mut(partition) {
             held.astray = false;
         }
     }
 
-    /// A new life begins at this offset, under a new epoch. What had not been read of the old one.
+    /// A new life begins at this offset, in a new epoch. Returns what was left unread of the old one.
     pub(super) fn begin_life(
         &mut self,
         partition: &TopicPartition,
@@ -149,7 +149,7 @@ impl Partitions {
         ended.unread()
     }
 
-    /// The client throws away what it has fetched of these.
+    /// The client discards what it has fetched of these.
     pub(super) fn disturbed(&mut self, partitions: &[TopicPartition]) {
         for partition in partitions {
             if let Some(held) = self.get_mut(partition) {
@@ -158,7 +158,7 @@ impl Partitions {
         }
     }
 
-    /// The client has nothing fetched that was not taken.
+    /// The client holds no fetched record that was not taken.
     pub(super) fn emptied(&mut self) {
         for held in self.all_mut().filter(|held| held.delivers()) {
             held.reading.emptied();
@@ -172,12 +172,12 @@ impl Partitions {
             .map(|held| &mut held.reading)
     }
 
-    /// The epoch that a partition is read under.
+    /// The epoch in which a partition is read.
     pub(super) fn epoch(&self, partition: &TopicPartition) -> Option<Epoch> {
         self.get(partition).map(|held| held.epoch)
     }
 
-    /// Each of these that is held, with the epoch that it is read under.
+    /// Those of the partitions that are held, with the epochs in which they are read.
     pub(super) fn with_epochs(
         &self,
         partitions: Vec<TopicPartition>,
@@ -189,20 +189,20 @@ impl Partitions {
         held.collect()
     }
 
-    /// Whether what was learned of the log under that epoch is about the log that is read now.
+    /// Whether something learnt about the log in that epoch is true of the log being read now.
     pub(super) fn reads_under(&self, partition: &TopicPartition, epoch: Epoch) -> bool {
         self.get(partition)
             .is_some_and(|held| held.epoch == epoch && !held.astray)
     }
 
-    /// Offsets above the last record that are known to hold none.
+    /// Offsets above the last record that are known to hold no records.
     pub(super) fn empty_ahead(&self, partition: &TopicPartition) -> u64 {
         self.get(partition)
             .map_or(0, |held| held.reading.empty_ahead())
     }
 
-    /// The group wants these back; gives those that the worker has to drain. A second revocation joins the open one
-    /// and its deadline.
+    /// The group wants these back. Returns those that the worker has to drain. A second revocation joins the open one and
+    /// keeps its deadline.
     pub(super) fn revoke(
         &mut self,
         partitions: &[TopicPartition],
@@ -226,10 +226,10 @@ impl Partitions {
         draining
     }
 
-    /// The worker has drained a partition. Says whether it belonged to the open revocation.
+    /// The worker has drained a partition. Returns whether it belonged to the open revocation.
     pub(super) fn hand_back(&mut self, partition: &TopicPartition, epoch: Epoch) -> bool {
         match self.get_mut(partition) {
-            // The worker may not have heard yet that a new life began.
+            // The worker may not know yet that a new life began.
             Some(held) if held.is_under(epoch) && held.state == State::Draining => {
                 held.state = State::HandedBack;
                 true
@@ -238,7 +238,7 @@ impl Partitions {
         }
     }
 
-    /// Until when the open revocation must be answered; `None` if there is none.
+    /// The deadline for answering the open revocation; `None` if there is none.
     pub(super) fn revocation_deadline(&self) -> Option<Instant> {
         self.deadline
     }
@@ -258,14 +258,14 @@ impl Partitions {
             .collect()
     }
 
-    /// The open revocation is answered; gives the partitions that the worker had not handed back.
+    /// The open revocation was answered. Returns the partitions that the worker had not handed back.
     pub(super) fn end_revocation(&mut self) -> Vec<(TopicPartition, Epoch)> {
         self.deadline = None;
         let revoking = self.revoking();
         self.remove(&revoking)
     }
 
-    /// These are gone; gives those that the worker knows of and has not handed back.
+    /// These are gone. Returns those that the worker knows of and has not handed back.
     pub(super) fn lose(&mut self, partitions: &[TopicPartition]) -> Vec<(TopicPartition, Epoch)> {
         let known = self.remove(partitions);
         if self.revoking().is_empty() {
@@ -274,7 +274,7 @@ impl Partitions {
         known
     }
 
-    /// The worker wants records of this partition, or wants none. Says whether anything changed.
+    /// The worker wants records of this partition, or no longer wants them. Returns whether anything changed.
     pub(super) fn set_paused(&mut self, partition: &TopicPartition, paused: bool) -> bool {
         match self.get_mut(partition) {
             Some(held) => {
@@ -286,7 +286,7 @@ impl Partitions {
         }
     }
 
-    /// The partitions that deliver when the channel has room.
+    /// The partitions that may deliver when the channel has room.
     pub(super) fn delivering(&self) -> Vec<TopicPartition> {
         self.iter()
             .filter(|(_, _, held)| held.delivers())
@@ -316,32 +316,32 @@ impl Partitions {
             .collect()
     }
 
-    /// Under which epoch a record of this partition is delivered; `None` if it must not be.
+    /// The epoch in which a record of this partition is delivered; `None` if it must not be.
     pub(super) fn delivery(&self, topic: &str, partition: i32) -> Option<(&Topic, Epoch)> {
         let partitions = self.topics.get(topic)?;
         let held = partitions.held.get(&partition)?;
         (held.state == State::Active && !held.astray).then_some((&partitions.topic, held.epoch))
     }
 
-    /// A record of a partition that delivers is taken at this offset.
+    /// Takes a record of a partition that delivers.
     pub(super) fn take(&mut self, topic: &str, partition: i32, offset: Offset) -> Step {
         let found = self.topics.get_mut(topic);
         let held = found.and_then(|topic| topic.held.get_mut(&partition));
         held.map_or(Step::Follows, |held| held.reading.take(offset))
     }
 
-    /// Whether a record that was taken under this epoch is still to be delivered.
+    /// Whether a record that was taken in this epoch should still be delivered.
     pub(super) fn delivers(&self, partition: &TopicPartition, epoch: Epoch) -> bool {
         self.get(partition)
             .is_some_and(|held| held.state == State::Active && held.is_under(epoch))
     }
 
-    /// Whether the partition is still held under that epoch.
+    /// Whether the partition is still held in that epoch.
     pub(super) fn holds(&self, partition: &TopicPartition, epoch: Epoch) -> bool {
         self.get(partition).is_some_and(|held| held.epoch == epoch)
     }
 
-    /// Whether a commit of the partition under that epoch may be asked for.
+    /// Whether a commit of the partition in that epoch may be sent.
     pub(super) fn may_commit(&self, partition: &TopicPartition, epoch: Epoch) -> bool {
         self.get(partition).is_some_and(|held| {
             held.epoch == epoch && matches!(held.state, State::Active | State::Draining)
@@ -401,7 +401,7 @@ impl Held {
         self.state == State::Active && !self.paused
     }
 
-    /// Whether the epoch is of this assignment.
+    /// Whether the epoch belongs to this assignment.
     fn is_under(&self, epoch: Epoch) -> bool {
         self.first <= epoch && epoch <= self.epoch
     }

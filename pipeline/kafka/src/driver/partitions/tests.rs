@@ -5,7 +5,7 @@ fn partition(number: i32) -> TopicPartition {
     TopicPartition::new("t", number)
 }
 
-/// Partitions 0, 1 and 2 with the epochs 1, 2 and 3; 0 and 1 have started.
+/// Partitions 0, 1 and 2 with epochs 1, 2 and 3; 0 and 1 have started.
 fn three() -> Partitions {
     let mut partitions = Partitions::default();
     let mut last = 0;

@@ -1,4 +1,4 @@
-//! What the poll thread has the second thread do: commits, committed offsets, ends of partitions.
+//! The poll thread's tasks for the second thread: commits, committed offsets, ends of partitions.
 
 use ingest_model::reading::{Gap, Reading};
 use ingest_model::record::{Epoch, Offset, TopicPartition};
@@ -150,7 +150,7 @@ impl Driver {
             self.read_again = Some((clock::now() + READ_AGAIN, all));
         }
         if !assigned.is_empty() {
-            // Paused in the meantime, it stays so.
+            // If it was paused in the meantime, it stays paused.
             let mut started = self.partitions.delivering();
             started.retain(|delivering| assigned.iter().any(|one| one.partition == *delivering));
             self.outbox.event(SourceEvent::Assigned(assigned));
@@ -161,7 +161,7 @@ impl Driver {
     }
 }
 
-/// How a partition is read whose committed offset and, if there is none, log are known.
+/// How reading a partition begins, given its committed offset or, without one, its log.
 fn begun(committed: Option<Offset>, log: Option<Gap>, reads_from_end: bool) -> Reading {
     if committed.is_none() && reads_from_end {
         Reading::from_end(log.map(|log| log.to))

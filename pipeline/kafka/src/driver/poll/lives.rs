@@ -1,4 +1,4 @@
-//! What the poll thread does when a partition begins a new life, or records vanished before they were read.
+//! What the poll thread does when a partition begins a new life, or when records were deleted before they were read.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ use crate::driver::epoch::next_epoch;
 use crate::port::SourceEvent;
 
 impl Driver {
-    /// Another topic stands under this name. What the client delivers of it is dropped until it has begun anew.
+    /// A topic was recreated. What the client delivers of it is dropped until the new life begins.
     pub(super) fn made_again(&mut self, topic: &str) {
         for partition in self.partitions.led_astray(topic) {
             self.ends.remove(&partition);
         }
     }
 
-    /// Begins the new lives of partitions whose topic was made again, from their first offset.
+    /// Begins the new lives of partitions whose topic was recreated, at their first offset.
     pub(super) fn begin_again(&mut self) {
         for partition in self.partitions.astray() {
             let (topic, number) = (partition.topic.as_str(), partition.partition.0);
-            // Not to the "beginning": the client would take the first offset of the old log for that. Whatever was
-            // fetched before is outdated as soon as this returns, although nothing is waited for.
+            // Not at the "beginning": the client would take that for the first offset of the old log. The call waits for
+            // nothing, but on its return everything fetched before is outdated.
             let first = Offset(0);
             let sought =
                 self.consumer
@@ -52,7 +52,7 @@ impl Driver {
             epoch,
             from,
             cause,
-            // A log that lost its end holds what stood before it still.
+            // A log that lost its end still holds the records before it.
             unread: unread.filter(|_| cause == LifeCause::MadeAgain),
         });
     }

@@ -27,17 +27,17 @@ mod lives;
 mod rebalance;
 mod report;
 
-/// How long a poll waits for something; also how long a command may have to wait.
+/// How long a poll waits for something, and so how long a command may have to wait.
 const IDLE_POLL: Duration = Duration::from_millis(10);
-/// How long a full channel may hold up the next poll before partitions are paused. Pausing throws away what the client
-/// has fetched, and it takes the client up to a second to fetch again after that: not worth it for a short moment. A
-/// rebalance that comes in this time is noticed that much later, which is nothing to the group.
+/// How long the channel may stay full before partitions are paused; there is no poll meanwhile. A pause discards what the
+/// client has fetched, and fetching again may take up to a second to start: too much for a short delay. A rebalance in
+/// this time is noticed that much later, which does not matter to the group.
 const FULL_CHANNEL_PATIENCE: Duration = Duration::from_millis(500);
 /// Records taken before commands and answers are looked at again.
 const RECORDS_PER_TURN: usize = 256;
-/// When a failed read of committed offsets is tried again.
+/// The delay before a failed read of committed offsets is repeated.
 const READ_AGAIN: Duration = Duration::from_millis(500);
-/// How long the stop waits for commits to be answered, and then for somebody to take the last events.
+/// How long a stop waits for commits to be answered, and then for the last events to be received.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 /// At most one error of a kind is reported in this time.
 const ERROR_INTERVAL: Duration = Duration::from_secs(10);
@@ -57,13 +57,13 @@ pub(super) struct Driver {
     offsets_thread: JoinHandle<()>,
     partitions: Partitions,
     commits: Commits,
-    /// Partitions whose committed offsets are to be read again, and when.
+    /// Partitions whose committed offsets have to be read again, and when.
     read_again: Option<(Instant, Vec<(TopicPartition, Epoch)>)>,
-    /// Ends of partitions that do not deliver, which the client itself does not learn of; asked for at most once at a
-    /// time.
+    /// The ends of partitions that do not deliver, which the client itself does not learn. At most one request for them
+    /// is in flight.
     ends: BTreeMap<TopicPartition, Offset>,
     asked_ends: bool,
-    /// Records that found the channel full, in their order. One, but for a pause that the client did not heed.
+    /// Records that found the channel full, in order. At most one, unless the client ignored a pause.
     in_hand: VecDeque<(Record, Epoch)>,
     /// Since when the channel has been full.
     full_since: Option<Instant>,
@@ -73,8 +73,8 @@ pub(super) struct Driver {
     errors: BTreeMap<SourceErrorKind, (Instant, u64)>,
 }
 
-/// Whatever ends the poll thread, a panic included: from then on revocations are answered on the spot. Otherwise the
-/// last owner of the consumer would wait for ever for a hand-back, a member of the group all the while.
+/// However the poll thread ends, even by a panic, revocations are answered immediately from then on. Otherwise dropping
+/// the consumer would wait forever for a hand-back, and the process would stay a member of the group.
 struct CloseOnEnd(Arc<SourceContext>);
 
 impl Drop for CloseOnEnd {
@@ -212,7 +212,7 @@ impl Driver {
         }
     }
 
-    /// Delivers what is in hand as far as there is room, but for records of partitions that are no longer delivered.
+    /// Delivers the records in hand as far as there is room, and drops those whose partition no longer delivers.
     fn deliver_in_hand(&mut self) {
         while let Some((record, epoch)) = self.in_hand.pop_front() {
             if !self.partitions.delivers(&record.position.partition, epoch) {
@@ -225,7 +225,7 @@ impl Driver {
         }
     }
 
-    /// Pauses everything when the channel stays full, so that polling can go on; resumes at half.
+    /// Pauses everything when the channel stays full, so that polling can go on; resumes when it is half empty.
     fn throttle(&mut self) {
         if self.in_hand.is_empty() {
             self.full_since = None;
@@ -253,10 +253,10 @@ impl Driver {
         }
     }
 
-    /// Lets partitions deliver again.
+    /// Resumes partitions.
     ///
-    /// The client's fetching thread sleeps when all its partitions are paused, and a resume does not wake it: it may
-    /// take a second to notice. A question to the same brokers does wake it, so their ends are asked for right away.
+    /// The client's fetching thread sleeps when all its partitions are paused, and a resume does not wake it: it may take
+    /// a second to notice. A request to the same brokers does wake it, so the partitions' ends are asked for right away.
     fn resume(&mut self, partitions: Vec<TopicPartition>) {
         if partitions.is_empty() {
             return;
@@ -327,7 +327,7 @@ impl Driver {
         }
     }
 
-    /// Whether a stop was asked for and the commits asked for before have been answered.
+    /// Whether a stop was asked for and all earlier commits were answered.
     fn may_close(&self) -> bool {
         self.stopping
             .is_some_and(|deadline| self.commits.is_idle() || clock::now() >= deadline)
@@ -349,8 +349,8 @@ impl Driver {
         let at_least = clock::now() + Duration::from_secs(1);
         let deadline = stopping.map_or(at_least, |deadline| deadline.max(at_least));
         if partitions.revocation_deadline().is_some() {
-            // An open revocation is answered only after the close has begun: answered before, it sends the client into
-            // the group's next round, and the leave waits in line behind that (five seconds, then it is given up).
+            // An open revocation is answered only after the close has begun. If answered before, it sends the client into
+            // the group's next rebalance, and leaving has to wait for that (and is given up after five seconds).
             if let Err(error) = consumer.close_queue() {
                 tracing::debug!(%error, "the consumer could not be closed early");
             }
@@ -360,8 +360,8 @@ impl Driver {
             }
         }
         drop(tasks);
-        // A commit that hangs is waited for, so that the last owner of the consumer is this thread: dropping it leaves
-        // the group, which needs polling.
+        // Wait for a commit that hangs, so that this thread owns the consumer last: dropping it leaves the group, which
+        // needs polling.
         while !offsets_thread.is_finished() && clock::now() < deadline {
             drop(consumer.poll(IDLE_POLL));
         }

@@ -1,4 +1,4 @@
-//! What the poll thread does about rebalances.
+//! How the poll thread handles rebalances.
 
 use std::sync::Arc;
 
@@ -12,13 +12,13 @@ use crate::driver::epoch::next_epoch;
 use crate::port::SourceEvent;
 
 impl Driver {
-    /// Acts on what the callbacks noted down. Says whether there was anything.
+    /// Acts on what the callbacks noted. Returns whether there was anything.
     pub(super) fn take_seen(&mut self) -> bool {
         let context = Arc::clone(self.consumer.context());
         let seen = context.take_seen();
         let happened = !seen.is_empty();
         if happened {
-            // The client stops all partitions during a rebalance, and throws away what it has fetched.
+            // The client stops all partitions during a rebalance, and discards what it has fetched.
             self.partitions.disturbed(&self.partitions.active());
         }
         for one in seen {
@@ -45,7 +45,7 @@ impl Driver {
         happened
     }
 
-    /// Hands the revoked partitions back when all are drained, when time is up, or when the group no longer waits.
+    /// Hands the revoked partitions back when all are drained, at the deadline, or when the group no longer waits.
     pub(super) fn answer_revocation(&mut self) {
         let Some(deadline) = self.partitions.revocation_deadline() else {
             return;
@@ -63,7 +63,7 @@ impl Driver {
     pub(super) fn let_go(&mut self, cause: &str) {
         tracing::warn!(
             cause,
-            "revoked partitions are let go before they were handed back"
+            "revoked partitions are released before they were handed back"
         );
         self.hand_back();
     }
@@ -71,7 +71,7 @@ impl Driver {
     pub(super) fn hand_back(&mut self) {
         let context = Arc::clone(self.consumer.context());
         context.hand_back(&self.consumer);
-        // The rest may deliver again, which the client's fetching threads have to notice.
+        // The other partitions deliver again, which the client's fetching threads have to notice.
         let rest = self.partitions.active();
         self.partitions.disturbed(&rest);
         self.ask_for_ends(rest);

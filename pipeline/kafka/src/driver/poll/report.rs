@@ -33,7 +33,7 @@ impl Driver {
         self.ask_for_ends(quiet);
     }
 
-    /// Tells the readings of the partitions that deliver how far the client is.
+    /// Tells the readings of delivering partitions how far the client has fetched.
     fn judge_readings(&mut self, statistics: &ClientStatistics) {
         if self.throttled {
             return;
@@ -51,7 +51,7 @@ impl Driver {
         }
     }
 
-    /// Asks the brokers for the ends of partitions, one question at a time.
+    /// Asks the brokers for the ends of partitions, one request at a time.
     pub(super) fn ask_for_ends(&mut self, partitions: Vec<TopicPartition>) {
         if !partitions.is_empty() && !self.asked_ends && self.stopping.is_none() {
             self.asked_ends = true;
@@ -60,8 +60,8 @@ impl Driver {
         }
     }
 
-    /// Where logs start and end. A partition that rested all the while can only go on at the start or above. What was asked
-    /// before a new life began is about another log.
+    /// Start and end of logs have arrived. A partition that was paused throughout can only continue at the start or
+    /// above. An answer to a request from before a new life is about another log, and is ignored.
     pub(super) fn bounds_read(&mut self, bounds: Vec<(TopicPartition, Epoch, Bounds)>) {
         self.asked_ends = false;
         self.ends.clear();
@@ -84,10 +84,10 @@ impl Driver {
             self.fatal(fatal_detail(code, &reason));
         } else {
             if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) {
-                // `auto.offset.reset: error`: the partition stands still until it is assigned anew.
+                // `auto.offset.reset: error`: the partition is stuck until it is assigned again.
                 self.report(SourceErrorKind::Offsets, error.to_string());
             }
-            // What the client reports about itself has come through the context, with its reason.
+            // What the client reports about itself has already come through the context, with its reason.
             tracing::debug!(%error, "poll");
         }
     }
@@ -132,7 +132,7 @@ impl Driver {
     }
 }
 
-/// Why the client cannot go on, with the way out where there is one.
+/// Why the client cannot go on, and what to do where that is known.
 fn fatal_detail(code: RDKafkaErrorCode, reason: &str) -> String {
     if code == RDKafkaErrorCode::FencedInstanceId {
         format!(
