@@ -1,8 +1,8 @@
 //! One exchange over the network.
 //!
-//! A call is sent once: no retry, no redirect, no second page. Bodies go out with a `Content-Length`, answers are read up
-//! to a limit, and connections are kept for as many requests as travel at the same time. HTTP/1.1 only: with one request
-//! on a connection, a lost connection makes one write ambiguous and not a hundred.
+//! A call is sent once: no retry, no redirect, no second page. Bodies are sent with a `Content-Length`, answers are read
+//! up to a limit, and as many connections are kept as there are requests in flight. HTTP/1.1 only: with one request per
+//! connection, a lost connection makes one write ambiguous and not a hundred.
 
 use std::fmt;
 use std::time::Duration;
@@ -19,7 +19,8 @@ use crate::failure;
 use crate::limits;
 use crate::settings::{BaseUrl, ClientSettings};
 
-/// Below the idle time after which common load balancers close a connection, so that a request rarely meets a closed one.
+/// Less than the idle time after which common load balancers close a connection, so that a request rarely meets a closed
+/// one.
 const IDLE_CONNECTION: Duration = Duration::from_secs(45);
 
 /// Sends calls to the API. Cheap to clone; clones share their connections.
@@ -30,16 +31,16 @@ pub struct Client {
     max_body_bytes: usize,
 }
 
-/// Why no client could be made.
+/// Why a client could not be created.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// The token is empty or has characters that no header may carry: a line break or a blank, most often.
+    /// The token is empty or has characters that are not allowed in a header, usually a line break or a space.
     #[error(
-        "the API token is empty or has a blank, a line break or another character that no token has"
+        "the API token is empty or contains a space, a line break or another character that no token has"
     )]
     Token,
-    /// The user agent cannot be a header.
-    #[error("the user agent has characters that no header may carry")]
+    /// The user agent is not a valid header.
+    #[error("the user agent has characters that are not allowed in a header")]
     UserAgent,
     /// TLS or the connection pool could not be set up.
     #[error("the HTTP client could not be set up")]
@@ -52,7 +53,7 @@ impl Client {
     /// A client with these settings; nothing is sent yet.
     ///
     /// # Errors
-    /// [`BuildError`], if the token or the user agent cannot be a header, or TLS cannot be set up.
+    /// [`BuildError`], if the token or the user agent is not a valid header, or TLS cannot be set up.
     pub fn new(settings: ClientSettings) -> Result<Self, BuildError> {
         let token = settings.token.expose_secret();
         if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
@@ -92,7 +93,7 @@ impl Client {
         })
     }
 
-    /// Sends a call and says what came of it. Dropping the future leaves a write ambiguous.
+    /// Sends a call and returns the result. Dropping the future leaves a write ambiguous.
     pub async fn send(&self, call: Call) -> Reply {
         let request = encode(&call);
         let endpoint = request.endpoint;
@@ -116,7 +117,7 @@ impl Client {
         }
     }
 
-    /// Sends one request as it is: for the few that are no [`Call`], such as those of set-up.
+    /// Sends one request as it is, for the few that are not a [`Call`], such as set-up requests.
     ///
     /// # Errors
     /// [`NoAnswer`], if no answer came.

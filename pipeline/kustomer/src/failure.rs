@@ -1,7 +1,8 @@
-//! Why no answer came: refused, not resolved, TLS, too late, lost.
+//! Why no answer came: refused, not resolved, TLS, timed out, lost.
 //!
-//! The client library says it as a chain of errors whose types are not all public: kinds of I/O errors are read where
-//! there are, else the words. The address in its own words may hold a customer's key, so only the innermost error speaks.
+//! The client library reports it as a chain of errors, not all of them of public types: I/O errors are judged by their
+//! kind, the others by their words. The library's outer text includes the address, which may contain a customer's key, so
+//! only the innermost error is reported.
 
 use std::error::Error;
 use std::io;
@@ -11,10 +12,10 @@ use ingest_model::trouble::{Trouble, TroubleKind};
 use crate::classify::{NoAnswer, Unanswered};
 use crate::settings::BaseUrl;
 
-/// What became of a request that failed.
+/// What became of a failed request.
 ///
-/// Only a failure to connect, or to build the request at all, is known to have sent nothing. A time-out that does not
-/// say where it struck counts as lost.
+/// Only a failure to connect, or to build the request at all, proves that nothing was sent. A time-out at an unknown
+/// stage counts as lost.
 pub(crate) fn of(error: &reqwest::Error, address: &BaseUrl) -> NoAnswer {
     let connecting = error.is_connect();
     let why = if connecting || error.is_builder() {
@@ -72,7 +73,7 @@ fn kind_of(error: &reqwest::Error, connecting: bool) -> TroubleKind {
     }
 }
 
-/// An error and what led to it.
+/// An error and its causes.
 fn chain<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     let first: &(dyn Error + 'static) = error;
     std::iter::successors(Some(first), |error: &&'a (dyn Error + 'static)| {

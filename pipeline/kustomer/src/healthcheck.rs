@@ -1,7 +1,7 @@
-//! Is the key good, and what may it do? For start-up and `check --online`.
+//! Is the key valid, and what may it do? For start-up and `check --online`.
 //!
-//! Every valid key may ask about itself, so this tells a wrong key from a missing role, which the other endpoints do not
-//! do reliably (`docs/kustomer-api.md`, sections 1 and 12).
+//! Every valid key may ask about itself, so this distinguishes a wrong key from a missing role, which the other endpoints
+//! do not do reliably (`docs/kustomer-api.md`, sections 1 and 12).
 
 use ingest_model::outcome::HoldCause;
 use serde_json::Value;
@@ -13,7 +13,7 @@ use crate::encode::token;
 /// What the API says about the key in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenInfo {
-    /// The name that its maker gave it.
+    /// The name that its creator gave it.
     pub name: Option<String>,
     /// Its roles as listed.
     pub roles: Vec<String>,
@@ -25,7 +25,7 @@ pub enum TokenError {
     /// The key, the account or the address is wrong: a person has to act.
     #[error("the API refused the key: {}", .0.as_str())]
     Refused(HoldCause),
-    /// No answer: the address, the network or the API.
+    /// No answer, because of the address, the network or the API.
     #[error("the key could not be checked")]
     Unanswered(#[source] NoAnswer),
     /// The API is there but cannot answer now: ask again later.
@@ -51,11 +51,11 @@ pub enum Need {
     ReadCustomers,
     /// Looking many customers up at once.
     SearchCustomers,
-    /// Making customers.
+    /// Creating customers.
     CreateCustomers,
     /// Reading objects by external id.
     ReadKObjects,
-    /// Making objects.
+    /// Creating objects.
     CreateKObjects,
     /// Updating objects.
     UpdateKObjects,
@@ -63,7 +63,7 @@ pub enum Need {
     ReadJobs,
     /// Reading klasses.
     ReadKlasses,
-    /// Making klasses.
+    /// Creating klasses.
     CreateKlasses,
     /// Reading attribute metadata.
     ReadMetadata,
@@ -75,7 +75,7 @@ impl Client {
     /// Asks the API about the key in use: one request.
     ///
     /// # Errors
-    /// [`TokenError`], by what has to be done about it.
+    /// [`TokenError`], classified by what has to be done about it.
     pub async fn token_info(&self) -> Result<TokenInfo, TokenError> {
         let reply = self
             .exchange(token::current())
@@ -114,7 +114,7 @@ fn token_in(reply: &HttpReply) -> Option<TokenInfo> {
 // === impl TokenInfo ===
 
 impl TokenInfo {
-    /// Whether one of the roles allows it. A role also stands for all that begin with it and a dot.
+    /// Whether one of the roles allows it. A role includes every role that begins with it and a dot.
     ///
     /// ```
     /// # use ingest_kustomer::{Need, TokenInfo};
@@ -129,7 +129,7 @@ impl TokenInfo {
             .any(|wanted| self.roles.iter().any(|role| covers(role, wanted)))
     }
 
-    /// Those of the needs that no role allows.
+    /// The needs that no role allows.
     #[must_use]
     pub fn lacks(&self, needs: &[Need]) -> Vec<Need> {
         needs
@@ -140,8 +140,8 @@ impl TokenInfo {
     }
 }
 
-/// A `*` in a wanted role is any one klass: roles may be given for single klasses, and whether it is the right one shows
-/// when it is used.
+/// A `*` in a required role matches any one klass: roles may be granted for single klasses, and whether it is the right
+/// one turns out when it is used.
 fn covers(role: &str, wanted: &str) -> bool {
     let below = |prefix: &str| {
         wanted
@@ -175,7 +175,7 @@ impl Need {
         Self::UpdateMetadata,
     ];
 
-    /// The roles of which one suffices; the first is the one to ask for.
+    /// The roles of which one is enough; the first is the one to ask for.
     #[must_use]
     pub fn roles(self) -> &'static [&'static str] {
         match self {

@@ -4,15 +4,15 @@
 //! [`Reply`](ingest_model::call::Reply). Three parts, two of them pure:
 //!
 //! * [`encode`](encode::encode): call → method, path, body;
-//! * [`Client`]: one exchange over the network, nothing repeated and no redirect followed;
+//! * [`Client`]: one exchange over the network; nothing is repeated and no redirect is followed;
 //! * [`classify`](classify::classify): status, headers and body → what the attempt means.
 //!
-//! One call is one request is one unit of the organisation's budget: nothing here sends a second request by itself.
-//! The contract that the rules come from is written down in `docs/kustomer-api.md`; comments cite its sections.
+//! One call is one request is one unit of the organisation's budget: nothing here sends a second request by itself. The
+//! API contract behind the rules is in `docs/kustomer-api.md`; comments cite its sections.
 //!
-//! Personal data: bodies, paths (they hold external ids, e-mail addresses and phone numbers) and the token are never
-//! logged. What may be logged is the endpoint's label, the status, the kind of failure, and the API's own words of an error
-//! without what may be about a person.
+//! Personal data: bodies, paths (they contain external ids, e-mail addresses and phone numbers) and the token are never
+//! logged. What may be logged is the endpoint's label, the status, the kind of failure, and the API's own error text
+//! without personal data.
 
 pub mod classify;
 pub mod client;

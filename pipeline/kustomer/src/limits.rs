@@ -1,23 +1,23 @@
-//! What the headers of an answer say about the budget.
+//! What the headers of an answer say about the request limit.
 //!
-//! All of it is optional, and none of it is trusted: the reset comes as epoch seconds, epoch milliseconds or a small
-//! number of seconds, on every answer, on refusals only, or never (`docs/kustomer-api.md`, section 10). A time is taken
-//! relative to the answer's own `Date`, so that a wrong clock on this side changes nothing; without a `Date` a point in
-//! time says nothing and is left out. Waits are kept between one second and two minutes: a wrong header must neither make
-//! the worker spin nor stop it for an hour.
+//! All headers are optional, and none is trusted: the reset comes as epoch seconds, epoch milliseconds or a small number
+//! of seconds; on every answer, on refusals only, or never (`docs/kustomer-api.md`, section 10). A point in time is taken
+//! relative to the answer's own `Date`, so that a wrong clock on this side changes nothing; without a `Date` it is
+//! ignored. Waits are limited to between one second and two minutes: a wrong header must neither make the worker spin nor
+//! stop it for an hour.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ingest_model::call::Limits;
 
-/// Shortest wait that a header can ask for.
+/// The shortest wait that a header can ask for.
 pub const SHORTEST_WAIT: Duration = Duration::from_secs(1);
-/// Longest wait that a header can ask for: two windows.
+/// The longest wait that a header can ask for: two windows.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
-/// From here on a reset is a point in time in epoch seconds (the year 2001), below it a number of seconds.
+/// From this value on, a reset is a point in time in epoch seconds (the year 2001); below it, a number of seconds.
 const EPOCH_SECONDS_FROM: f64 = 1e9;
-/// From here on a reset is a point in time in epoch milliseconds.
+/// From this value on, a reset is a point in time in epoch milliseconds.
 const EPOCH_MILLIS_FROM: f64 = 1e11;
 
 /// Reads the limits from an answer's headers; `header` finds a value by lower-case name.
@@ -46,7 +46,7 @@ pub fn read<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Limits {
     }
 }
 
-/// A whole number; a negative one is none left. A list (`100, 100;w=60`) counts by its first entry.
+/// A whole number; a negative one counts as zero. A list (`100, 100;w=60`) counts by its first entry.
 fn count(text: &str) -> Option<u32> {
     let first = text.split([',', ';']).next().unwrap_or_default().trim();
     if let Some(digits) = first.strip_prefix('-') {
@@ -99,7 +99,7 @@ fn retry_after(text: &str, date_ms: Option<i64>) -> Option<Duration> {
     http_date_ms(text).and_then(|at| until(at as f64, date_ms))
 }
 
-/// Time from the answer's date to a point in time; what is past counts as the shortest wait.
+/// The time from the answer's date to a point in time; if that is past, the shortest wait.
 fn until(at_ms: f64, date_ms: Option<i64>) -> Option<Duration> {
     #[expect(
         clippy::cast_precision_loss,

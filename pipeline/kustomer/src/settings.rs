@@ -1,7 +1,7 @@
-//! What a client must know before its first request.
+//! What a client needs to know before its first request.
 //!
-//! The base URL is parsed once into a type that cannot be wrong, because the token goes wherever it points: a redirect
-//! target, a path or credentials hidden in it must not survive start-up.
+//! The base URL is parsed once into a type that cannot be wrong, because the token goes wherever it points: paths or
+//! credentials hidden in it must not get past start-up.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use url::{Host, Url};
 
 /// The scheme, host and port of the API, without a path.
 ///
-/// Plain HTTP would send the token in the clear: it is taken for loopback only, or when the caller allows it.
+/// Plain HTTP would send the token in clear text: it is accepted only for loopback, or when the caller allows it.
 ///
 /// ```
 /// # use ingest_kustomer::BaseUrl;
@@ -26,10 +26,10 @@ pub struct BaseUrl {
     loopback: bool,
 }
 
-/// Why a base URL is refused, with the way out.
+/// Why a base URL is refused, and what to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BaseUrlError {
-    /// It is no absolute URL with a host.
+    /// It is not an absolute URL with a host.
     #[error(
         "the base URL is not an absolute URL with a host, such as https://acme.api.kustomerapp.com"
     )]
@@ -39,13 +39,13 @@ pub enum BaseUrlError {
     Scheme,
     /// Plain HTTP to a host that is not this machine.
     #[error(
-        "the base URL is plain http to another machine, which would send the token in the clear: use https"
+        "the base URL is plain http to another machine, which would send the token in clear text: use https"
     )]
     PlainHttp,
     /// User name or password in the URL.
-    #[error("the base URL holds a user name or password: the token is a setting of its own")]
+    #[error("the base URL holds a user name or password: set the token in its own setting")]
     UserInfo,
-    /// A path; the version prefix belongs to the client.
+    /// A path. The client adds the version prefix itself.
     #[error("the base URL has a path: leave it out, /v1 included")]
     Path,
     /// A query or a fragment.
@@ -60,22 +60,22 @@ pub struct ClientSettings {
     pub base_url: BaseUrl,
     /// The API key, without the word `Bearer`.
     pub token: SecretString,
-    /// Longest time to make a connection, name resolution and TLS included.
+    /// The time limit for connecting, including name resolution and TLS.
     pub connect_timeout: Duration,
-    /// Longest time from the start of a request to the end of its answer.
+    /// The time limit from the start of a request to the end of its answer.
     pub total_timeout: Duration,
     /// The `User-Agent` header.
     pub user_agent: String,
-    /// How many idle connections are kept: as many as requests travel at the same time.
+    /// How many idle connections are kept: as many as there can be requests in flight.
     pub connections: usize,
-    /// An answer larger than this many bytes is not read to its end.
+    /// An answer with more bytes than this is not read to its end.
     pub max_body_bytes: usize,
 }
 
 // === impl BaseUrl ===
 
 impl BaseUrl {
-    /// The base URL of that text; a trailing slash is tolerated. `https`, or `http` to this machine.
+    /// The base URL in a text; a trailing slash is tolerated. `https`, or `http` to this machine.
     ///
     /// # Errors
     /// What is wrong with it, see [`BaseUrlError`].
@@ -87,12 +87,12 @@ impl BaseUrl {
         Ok(base)
     }
 
-    /// As [`parse`](Self::parse), but plain HTTP is taken for any host: for a simulator in another container.
+    /// Like [`parse`](Self::parse), but accepts plain HTTP to any host: for a simulator in another container.
     ///
     /// # Errors
     /// What is wrong with it, see [`BaseUrlError`].
     pub fn parse_insecure(text: &str) -> Result<Self, BaseUrlError> {
-        // The parser repairs what it can ("https:/host", tabs, backslashes); an operator's typo is better refused.
+        // The parser repairs what it can ("https:/host", tabs, backslashes); it is better to refuse an operator's typo.
         let repaired = text
             .chars()
             .any(|c| c.is_whitespace() || c.is_control() || c == '\\');
@@ -124,7 +124,7 @@ impl BaseUrl {
         })
     }
 
-    /// Host and, if it is named, port: what a connection is made to.
+    /// The host and, if present, the port: what to connect to.
     #[must_use]
     pub fn host(&self) -> &str {
         let host = self.text.split_once("://");
@@ -159,7 +159,7 @@ impl fmt::Display for BaseUrl {
 // === impl ClientSettings ===
 
 impl ClientSettings {
-    /// Settings with the defaults of `docs/kustomer-api.md`, section 11: 5 s to connect, 30 s in all, 8 MiB of answer.
+    /// Settings with the defaults of `docs/kustomer-api.md`, section 11: 5 s to connect, 30 s in total, answers of 8 MiB.
     #[must_use]
     pub fn new(base_url: BaseUrl, token: SecretString) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! The client over real connections: what goes out, and what every kind of answer, or none, comes to.
+//! The client over real connections: what is sent, and what each kind of answer, or none, means.
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
@@ -63,14 +63,14 @@ fn item(reference: &str) -> BulkItem {
     }
 }
 
-/// A server that answers every request with this, and refuses what is not expected by answering 404.
+/// A server that gives this answer to every request.
 async fn answering(answer: ResponseTemplate) -> MockServer {
     let server = MockServer::start().await;
     Mock::given(any()).respond_with(answer).mount(&server).await;
     server
 }
 
-/// A server that takes one connection, reads a request, sends these bytes and closes.
+/// A server that accepts one connection, reads a request, sends these bytes and closes the connection.
 fn raw_server(answer: Vec<u8>) -> (SocketAddr, JoinHandle<usize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

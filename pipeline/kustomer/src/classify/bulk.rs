@@ -1,7 +1,7 @@
 //! Answers to bulk submissions.
 //!
-//! The answer echoes everything that was sent, free-form data of any depth included: only the job's id and time are
-//! read, the rest is skipped without building it and without a limit of depth.
+//! The answer echoes everything that was sent, including free-form data of any depth. Only the job's id and time are
+//! read; the rest is skipped without being built, and at any depth.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::errors::ErrorReport;
 use super::reply::HttpReply;
 use super::weigh::{Effect, Weighed, weigh};
 
-/// The answer, enveloped or flat.
+/// The answer, with or without an envelope.
 #[derive(Deserialize)]
 struct Submission {
     data: Option<Box<Submission>>,
@@ -31,7 +31,7 @@ struct Attributes {
     created_at: Option<Value>,
 }
 
-/// A submission of `items` items; `klass` if the path names one.
+/// The submission of this many items; `klass` if the path names one.
 pub(super) fn submitted(
     items: usize,
     with_refs: bool,
@@ -39,7 +39,7 @@ pub(super) fn submitted(
     reply: &HttpReply,
 ) -> Outcome<()> {
     match weigh(Effect::Write, reply) {
-        // Without the id nobody can ask what became of the items: they may be written, and may not.
+        // Without the id nobody can ask what became of the items: they may or may not have been written.
         Weighed::Accepted => ticket(reply).map_or(Outcome::Ambiguous, Outcome::Pending),
         Weighed::Settled(outcome) => outcome,
         Weighed::NotFound(errors) if errors.names_a_field() => {
@@ -62,7 +62,7 @@ pub(super) fn submitted(
 
 fn split(items: usize, with_refs: bool, errors: &ErrorReport) -> SplitHint {
     let refs_refused = with_refs && errors.refuses_refs();
-    // When the reference is refused, every item has the same fault: none of them is guilty.
+    // If the reference is refused, every item has the same fault, and no single item is to blame.
     let item = if refs_refused {
         None
     } else {

@@ -13,10 +13,10 @@ use super::errors::ErrorReport;
 use super::reply::HttpReply;
 use super::weigh::{Effect, Weighed, weigh};
 
-/// The id of the customer, `None` if nobody has the key.
+/// The customer's id; `None` if no customer has the key.
 ///
-/// The id of a customer that was merged into another may be answered with a redirect to the other. It is not followed:
-/// the id stands in its path.
+/// A read by the id of a customer that was merged into another may be answered with a redirect to the other. The redirect
+/// is not followed: its path contains the id.
 pub(super) fn got(key: &CustomerKey, reply: &HttpReply) -> Outcome<Option<Arc<str>>> {
     if let (CustomerKey::Id(_), 300..=399) = (key, reply.status)
         && let Some(id) = reply.location.as_deref().and_then(merged_into)
@@ -36,7 +36,7 @@ pub(super) fn got(key: &CustomerKey, reply: &HttpReply) -> Outcome<Option<Arc<st
     }
 }
 
-/// The customers that were found, matched to the keys that were asked for.
+/// The customers found, matched to the keys that were asked for.
 pub(super) fn searched(keys: &[CustomerKey], reply: &HttpReply) -> Outcome<SearchFound> {
     match weigh(Effect::Read, reply) {
         Weighed::Accepted => match Document::read(reply).as_ref().and_then(|d| d.many(&[])) {
@@ -50,7 +50,7 @@ pub(super) fn searched(keys: &[CustomerKey], reply: &HttpReply) -> Outcome<Searc
     }
 }
 
-/// How many terms a search may have is not documented: fewer may pass.
+/// The maximum number of search terms is not documented: a smaller search may pass.
 fn refused(keys: &[CustomerKey], errors: &ErrorReport) -> Outcome<SearchFound> {
     if keys.len() <= 1 {
         return Outcome::Reject(errors.detail());
@@ -70,7 +70,7 @@ fn matched(keys: &[CustomerKey], hits: &[Resource<'_>]) -> SearchFound {
         if let Some(id) = hit.id() {
             for key in keys.iter().filter(|key| has_key(*hit, key)) {
                 known = true;
-                // Of two customers with one key the first stands; the key has one answer.
+                // If two customers have one key, the first one counts; a key has one answer.
                 if !found.customers.iter().any(|(taken, _)| taken == key) {
                     found.customers.push((key.clone(), Arc::clone(&id)));
                 }
@@ -97,7 +97,7 @@ fn has_key(hit: Resource<'_>, key: &CustomerKey) -> bool {
     }
 }
 
-/// The values of a kind of key: the single attribute, and the list of objects or of texts.
+/// The values of a kind of key: the single attribute, and a list of objects or texts.
 fn values<'a>(
     hit: Resource<'a>,
     single: &str,
@@ -117,12 +117,12 @@ fn values<'a>(
     hit.text(single).into_iter().chain(listed)
 }
 
-/// A phone number is compared by its digits: formats differ in blanks, brackets and the leading plus.
+/// A phone number is compared by its digits: formats differ in spaces, brackets and the leading plus.
 fn digits(phone: &str) -> String {
     phone.chars().filter(char::is_ascii_digit).collect()
 }
 
-/// The id in `/v1/customers/{id}`, wherever the redirect points.
+/// The id in `/v1/customers/{id}`, whatever host the redirect points to.
 fn merged_into(location: &str) -> Option<Arc<str>> {
     let path = location.split(['?', '#']).next()?;
     let id = path.rsplit_once("/v1/customers/")?.1.trim_end_matches('/');

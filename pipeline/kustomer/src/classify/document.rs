@@ -1,4 +1,4 @@
-//! Reading answers leniently: JSON:API documents and flat objects alike.
+//! Lenient reading of answers, both JSON:API documents and flat objects.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use super::reply::HttpReply;
 #[derive(Debug)]
 pub(crate) struct Document(Value);
 
-/// One resource: an object with `attributes`, or a flat one that has them itself.
+/// One resource: an object with `attributes`, or a flat object whose fields are the attributes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Resource<'a>(&'a Value);
 
 // === impl Document ===
 
 impl Document {
-    /// The answer's JSON; `None` if it is cut, empty or something else.
+    /// The answer's JSON; `None` if it is cut off, empty or not JSON.
     pub(crate) fn read(reply: &HttpReply) -> Option<Self> {
         serde_json::from_slice(reply.bytes()).ok().map(Self)
     }
@@ -27,12 +27,12 @@ impl Document {
         &self.0
     }
 
-    /// What it is about: `data`, or the whole document where there is none.
+    /// The subject: `data`, or the whole document if there is no `data`.
     fn subject(&self) -> &Value {
         self.0.get("data").unwrap_or(&self.0)
     }
 
-    /// The one resource; the first of a list. `Some(None)` is an answer that says there is none.
+    /// The resource, or the first in a list. `Some(None)` is an answer that says there is none.
     pub(crate) fn one(&self) -> Option<Option<Resource<'_>>> {
         match self.subject() {
             Value::Null => Some(None),
@@ -45,7 +45,7 @@ impl Document {
         }
     }
 
-    /// The resources of a list, which may stand under one of these names instead of `data`. `None` without a list.
+    /// The resources of a list, which may be under one of these names instead of `data`. `None` without a list.
     pub(super) fn many(&self, names: &[&str]) -> Option<Vec<Resource<'_>>> {
         let subject = self.subject();
         let named = || {
@@ -68,7 +68,7 @@ impl Document {
 // === impl Resource ===
 
 impl<'a> Resource<'a> {
-    /// Its Kustomer id. Empty ids do not count.
+    /// Its Kustomer id; empty ids are ignored.
     pub(crate) fn id(self) -> Option<Arc<str>> {
         self.0
             .get("id")
@@ -85,7 +85,7 @@ impl<'a> Resource<'a> {
         }
     }
 
-    /// All attributes; of a flat object, all that it has.
+    /// All attributes; for a flat object, all its fields.
     pub(crate) fn attributes(self) -> Map<String, Value> {
         let attributes = self.0.get("attributes").unwrap_or(self.0);
         attributes.as_object().cloned().unwrap_or_default()

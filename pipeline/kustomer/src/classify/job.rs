@@ -13,14 +13,14 @@ use super::errors::says_missing;
 use super::reply::HttpReply;
 use super::weigh::{Effect, Weighed, weigh};
 
-/// What a job or batch says of itself.
+/// The progress that a job or batch reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Progress {
     /// Not done, or not known to be.
     Running,
     /// Done.
     Complete,
-    /// Ended without being done. No such state is documented; an unknown one must not keep lanes waiting for ever.
+    /// Ended without being done. No such state is documented, but an unknown one must not keep lanes waiting forever.
     Failed,
 }
 
@@ -28,7 +28,7 @@ enum Progress {
 pub(super) fn batches(reply: &HttpReply) -> Outcome<JobReport> {
     report(reply, |document| {
         let batches = document.many(&["batches"])?;
-        // More pages than this one: what is complete here is not all.
+        // There are more pages than this one: even if everything here is complete, the job need not be.
         let next_page = document
             .root()
             .get("links")
@@ -52,7 +52,7 @@ fn report(
             .and_then(|document| read(&document))
             .map_or(Outcome::Retry(RetryCause::Garbled), Outcome::Delivered),
         Weighed::Settled(outcome) => outcome,
-        // A job whose id is refused is as lost as one that is not found: its items have to be verified.
+        // A job whose id is refused is treated like one that is not found: its items have to be verified.
         Weighed::NotFound(_) | Weighed::Refused(_) | Weighed::TooLarge(_) => {
             Outcome::Delivered(JobReport {
                 unknown: true,
@@ -120,7 +120,7 @@ fn progress(of: Resource<'_>) -> Progress {
     }
 }
 
-/// The number of failed items; at least one where something is said to have failed.
+/// The number of failed items; at least one if a failure is reported.
 fn failures(of: Resource<'_>, progress: Progress) -> Option<u64> {
     let counted = ["failureCount", "failures", "failed"]
         .iter()
@@ -140,7 +140,7 @@ fn failures(of: Resource<'_>, progress: Progress) -> Option<u64> {
     }
 }
 
-/// An entry without reference names nobody, and one whose status is not known says nothing: neither is a result.
+/// An entry without a reference names no item, and an unknown status says nothing: neither is a result.
 fn item_result(entry: &Value) -> Option<ItemResult> {
     let text = |name: &str| {
         entry
@@ -166,7 +166,7 @@ fn item_result(entry: &Value) -> Option<ItemResult> {
     Some(ItemResult { reference, fate })
 }
 
-/// What the error of an item means. It is documented as a plain text; an object is read by its status, then by its words.
+/// What the error of an item means. It is documented as plain text; an object is judged by its status, then by its words.
 fn fate_of_error(error: Option<&Value>) -> ItemFate {
     let Some(error) = error else {
         return ItemFate::Permanent("no error text".to_owned());
@@ -193,10 +193,10 @@ fn fate_of_error(error: Option<&Value>) -> ItemFate {
     }
 }
 
-/// What the words of an item's error mean; the first rule that fits counts.
+/// What the words of an item's error mean; the first rule that matches decides.
 ///
-/// Only "duplicate detected" is documented. What is recognised wrongly as passing is tried again until attempts run out;
-/// what is recognised wrongly as permanent becomes a dead letter: in doubt it passes.
+/// Only "duplicate detected" is documented. An error wrongly taken for temporary is retried until the attempts run out;
+/// one wrongly taken for permanent becomes a dead letter. So in doubt an error is temporary.
 fn fate_of_words(words: &str) -> ItemFate {
     let text = words.to_lowercase();
     let has = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
@@ -255,7 +255,7 @@ fn speaks_of_revision(text: &str) -> bool {
         .any(|w| matches!(w, "rev" | "revision" | "version"))
 }
 
-/// A missing klass, attribute or target of an attribute is the mapping's fault, not that of the object.
+/// A missing klass, attribute, or target of an attribute: the mapping is at fault, and the object is not missing.
 fn names_an_attribute(text: &str) -> bool {
     [
         "attribute",

@@ -10,8 +10,8 @@ use super::document::Resource;
 use super::reply::HttpReply;
 use super::weigh::{Effect, Weighed, weigh};
 
-/// A create. A 404 is about the klass in the path, unless it names something in the body:
-/// the customer may have been merged or deleted since its id was learnt.
+/// A create. A 404 is about the klass in the path, unless it names something in the body: the customer may have been
+/// merged or deleted since its id was learnt.
 pub(super) fn created(reply: &HttpReply) -> Outcome<Written> {
     match weigh(Effect::Write, reply) {
         Weighed::Accepted => Outcome::Delivered(stored(reply)),
@@ -30,7 +30,7 @@ pub(super) fn created(reply: &HttpReply) -> Outcome<Written> {
     }
 }
 
-/// An update. A conflict is the optimistic lock: somebody wrote in between.
+/// An update. A conflict is the optimistic lock: somebody else wrote in between.
 pub(super) fn updated(reply: &HttpReply) -> Outcome<Written> {
     match weigh(Effect::Write, reply) {
         Weighed::Accepted => Outcome::Delivered(stored(reply)),
@@ -41,7 +41,7 @@ pub(super) fn updated(reply: &HttpReply) -> Outcome<Written> {
     }
 }
 
-/// A read by external id. A klass that does not exist is answered with 404 as well: then, too, the object is not there.
+/// A read by external id. A klass that does not exist is answered with 404 as well; the object is not there either way.
 pub(super) fn got(reply: &HttpReply) -> Outcome<Option<ObjectState>> {
     match weigh(Effect::Read, reply) {
         Weighed::Accepted => match Document::read(reply).as_ref().and_then(Document::one) {
@@ -59,7 +59,7 @@ pub(super) fn got(reply: &HttpReply) -> Outcome<Option<ObjectState>> {
     }
 }
 
-/// The status said that it is stored; id and revision are a bonus.
+/// The status says that it is stored; id and revision are a bonus.
 fn stored(reply: &HttpReply) -> Written {
     let document = Document::read(reply);
     let object = document.as_ref().and_then(Document::one).flatten();
@@ -70,7 +70,7 @@ fn stored(reply: &HttpReply) -> Written {
 }
 
 fn object_state(object: Resource<'_>) -> Option<ObjectState> {
-    // A masked attribute is an object in place of the text: then the version is not known.
+    // A masked attribute is an object instead of text; then the version is unknown.
     let version = object
         .attribute("custom")
         .and_then(|custom| custom.get(VERSION_ATTRIBUTE));

@@ -1,16 +1,16 @@
 //! Answer → outcome: the only place that knows status codes *and* bodies. Pure.
 //!
-//! Two steps. `weigh` decides what depends on the status alone and is the same everywhere: accounts and roles,
-//! limits, outages, addresses that cannot be right. What is left (accepted, not found, conflict, too large, refused) is
-//! decided by one function per endpoint family, exhaustively. The policy is `docs/kustomer-api.md`, section 12.
+//! There are two steps. `weigh` decides what depends on the status alone and is the same everywhere: accounts and roles,
+//! limits, outages, addresses that cannot be right. The rest (accepted, not found, conflict, too large, refused) is
+//! decided exhaustively by one function per endpoint family. The policy is `docs/kustomer-api.md`, section 12.
 //!
-//! Three rules run through all of it:
+//! Three rules apply throughout:
 //!
-//! * A write that may have happened is never called "not done". Only answers that cannot have written are retried as
+//! * A write that may have happened is never called "not done". Only answers that rule a write out are retried as
 //!   such; any other server error after the body was sent is [`Outcome::Ambiguous`].
-//! * What is not the record's fault is never blamed on the record: an answer that says the address, the account or the
-//!   transport is wrong is a hold or a retry, not a rejection.
-//! * A 2xx status of a write counts although its body makes no sense, unless what follows needs the body: a bulk
+//! * A record is never blamed for what is not its fault: an answer that says the address, the account or the transport
+//!   is wrong leads to a hold or a retry, not to a rejection.
+//! * A 2xx status of a write counts even if its body makes no sense, unless later steps need the body: a bulk
 //!   submission without the job's id is ambiguous.
 
 mod bulk;
@@ -72,9 +72,9 @@ pub fn classify(call: &Call, reply: &HttpReply) -> CallResult {
     }
 }
 
-/// What the lack of an answer means for a call.
+/// What a missing answer means for a call.
 ///
-/// Without a connection nothing was sent. After that a read is simply made again, while a write may have happened.
+/// Without a connection nothing was sent. After that, a read is simply repeated, while a write may have happened.
 #[must_use]
 pub fn unanswered(call: &Call, why: Unanswered) -> Reply {
     let result = match call {
@@ -111,7 +111,7 @@ fn silence_on_write<T>(why: Unanswered) -> Outcome<T> {
     }
 }
 
-/// Every valid key gets an answer here, so that whatever else comes is about the address or the server.
+/// Every valid key gets an answer here, so anything else is about the address or the server.
 fn probed(reply: &HttpReply) -> Outcome<()> {
     match weigh(Effect::Read, reply) {
         Weighed::Accepted => Outcome::Delivered(()),

@@ -1,4 +1,4 @@
-//! What came back over the network, or that nothing did.
+//! What came back over the network, if anything.
 
 use bytes::Bytes;
 use ingest_model::call::Limits;
@@ -9,7 +9,7 @@ use ingest_model::trouble::Trouble;
 pub struct HttpReply {
     /// The status code.
     pub status: u16,
-    /// What the headers said of the budget.
+    /// What the headers said about the request limit.
     pub limits: Limits,
     /// The `Location` header, which is read but never followed.
     pub location: Option<String>,
@@ -17,12 +17,12 @@ pub struct HttpReply {
     pub body: ReplyBody,
 }
 
-/// The body of an answer. `Debug` shows its length only: the answer to a bulk submission echoes what was sent.
+/// The body of an answer. `Debug` shows only its length: the answer to a bulk submission echoes what was sent.
 #[derive(Clone, PartialEq, Eq)]
 pub enum ReplyBody {
-    /// All of it.
+    /// The complete body.
     Whole(Bytes),
-    /// It broke off, could not be decompressed, or was larger than the limit.
+    /// It was cut off, could not be decompressed, or was larger than the limit.
     Cut,
 }
 
@@ -59,7 +59,7 @@ impl Unanswered {
 // === impl HttpReply ===
 
 impl HttpReply {
-    /// The body as far as it is whole.
+    /// The body if it is complete, else nothing.
     pub(crate) fn bytes(&self) -> &[u8] {
         match &self.body {
             ReplyBody::Whole(bytes) => bytes,

@@ -8,13 +8,13 @@ use super::document::Document;
 use super::reply::HttpReply;
 use super::weigh::{Effect, Weighed, weigh};
 
-/// The customer's id where the answer has it. The status alone says that the event was taken: a plain event is answered
-/// without a body at all.
+/// The customer's id if the answer has it. The status alone says that the event was accepted: a plain event is answered
+/// without any body.
 pub(super) fn tracked(reply: &HttpReply) -> Outcome<Option<Arc<str>>> {
     match weigh(Effect::Write, reply) {
         Weighed::Accepted => Outcome::Delivered(customer_id(reply)),
         Weighed::Settled(outcome) => outcome,
-        // The path has no id in it: unless a field is named, the address is not that of the API.
+        // The path has no id in it: unless a field is named, this is not the API's address.
         Weighed::NotFound(errors) if errors.names_a_field() => Outcome::Reject(errors.detail()),
         Weighed::NotFound(_) => Outcome::Hold(HoldCause::Unhealthy),
         Weighed::Conflict(_) => Outcome::Retry(RetryCause::Conflict),

@@ -1,4 +1,4 @@
-//! What a failure is told as: its kind and, of an answer, the API's own words without anything about a person.
+//! How a failure is reported: its kind and, for an answer, the API's own words without personal data.
 
 use ingest_model::call::CallResult;
 use ingest_model::trouble::{Trouble, TroubleKind};
@@ -6,7 +6,7 @@ use ingest_model::trouble::{Trouble, TroubleKind};
 use super::errors::ErrorReport;
 use super::reply::{HttpReply, ReplyBody};
 
-/// What to tell of an answer that was classified as `result`; `None` unless that is a failure.
+/// What to report about an answer classified as `result`; `None` unless that is a failure.
 #[must_use]
 pub fn trouble_of(reply: &HttpReply, result: &CallResult) -> Option<Trouble> {
     if !result.is_failure() {
@@ -15,13 +15,13 @@ pub fn trouble_of(reply: &HttpReply, result: &CallResult) -> Option<Trouble> {
     let status = TroubleKind::Status(reply.status);
     let trouble = match (reply.status, &reply.body) {
         (200..=299, ReplyBody::Cut) => {
-            Trouble::of_machines(TroubleKind::Garbled, "the answer broke off")
+            Trouble::of_machines(TroubleKind::Garbled, "the answer was cut off")
         }
         (200..=299, ReplyBody::Whole(_)) => match ErrorReport::instead_of_data(reply) {
             Some(report) => Trouble::new(status, &report.detail()),
             None => Trouble::of_machines(
                 TroubleKind::Garbled,
-                "the answer has not what it should have; a proxy may stand between",
+                "the answer lacks what it should have; there may be a proxy in between",
             ),
         },
         (300..=399, _) => Trouble::of_machines(

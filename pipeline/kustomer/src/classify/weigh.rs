@@ -5,16 +5,16 @@ use ingest_model::outcome::{HoldCause, Outcome, RetryCause};
 use super::errors::ErrorReport;
 use super::reply::HttpReply;
 
-/// What the call may have changed.
+/// What a call may have changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// Nothing: it may be made again at will.
+    /// Nothing: it may be repeated at will.
     Read,
     /// Something: whether it happened matters.
     Write,
 }
 
-/// An answer after the general rules; the rest is the endpoint's own.
+/// An answer after the general rules; each endpoint decides the rest.
 #[derive(Debug)]
 pub(super) enum Weighed<T> {
     /// 2xx.
@@ -53,11 +53,11 @@ pub(super) fn weigh<T>(effect: Effect, reply: &HttpReply) -> Weighed<T> {
     }
 }
 
-/// The hold that a status asks for wherever it comes from.
+/// The hold that a status calls for, at any endpoint.
 ///
-/// Some stacks answer 401 for a missing role, too: whoever gets `BadToken` can probe the key to tell (section 12). A
-/// redirect is never followed, since the token would travel with it; it and the statuses that complain about method,
-/// media type or proxy say that the address is not the API's, which no record can help.
+/// Some stacks also answer 401 for a missing role: on `BadToken`, probing the key tells which it is (section 12). A
+/// redirect is never followed, since the token would go with it. Redirects, and statuses about the method, media type or
+/// a proxy, say that the address is not the API's, which no change to a record can help.
 pub(crate) fn hold_of_status(status: u16) -> Option<HoldCause> {
     match status {
         401 => Some(HoldCause::BadToken),
@@ -79,8 +79,8 @@ fn accepted<T>(effect: Effect, reply: &HttpReply) -> Weighed<T> {
     }
 }
 
-/// While something is left of the organisation's budget, the limit that was hit is another one: of the object, of the
-/// customer, of searches. Without a word about it the organisation's is assumed, the safe side.
+/// While some of the organisation's limit remains, another limit was hit: that of the object, the customer or searches.
+/// If the answer does not say, the organisation's limit is assumed, to be on the safe side.
 fn quota(reply: &HttpReply) -> RetryCause {
     match reply.limits.remaining {
         Some(remaining) if remaining > 0 => RetryCause::ObjectQuota,
@@ -88,8 +88,8 @@ fn quota(reply: &HttpReply) -> RetryCause {
     }
 }
 
-/// 501 means that nobody handled it, and a 503 that names a time to come back that the server turned it away. Any other
-/// server error may have followed the write.
+/// A 501 means that nobody handled the request; a 503 with `Retry-After` means that the server turned it away. After any
+/// other server error the write may have happened.
 fn server_error<T>(effect: Effect, reply: &HttpReply) -> Outcome<T> {
     let turned_away =
         reply.status == 501 || (reply.status == 503 && reply.limits.retry_after.is_some());

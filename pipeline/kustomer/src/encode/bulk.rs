@@ -6,24 +6,24 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use super::request::{HttpRequest, segment};
 
-/// Which of an item's own fields join its body.
+/// Which of an item's own fields are added to its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extras {
-    /// None: customers.
+    /// None, for customers.
     None,
-    /// `customer`: objects that are created.
+    /// `customer`, for objects that are created.
     Create,
-    /// `id` and `rev`: objects that are updated.
+    /// `id` and `rev`, for objects that are updated.
     Update,
 }
 
-/// The body of a bulk request, written without copying the items.
+/// The body of a bulk request, serialized without copying the items.
 pub(crate) struct Items<'a> {
     /// The items.
     pub(crate) items: &'a [BulkItem],
-    /// Add `_clientRef`: to every item or to none, the API demands it.
+    /// Add `_clientRef`, to every item or to none, as the API requires.
     pub(crate) with_refs: bool,
-    /// What else is added.
+    /// The other fields to add.
     pub(crate) extras: Extras,
 }
 
@@ -106,7 +106,7 @@ impl Serialize for Item<'_> {
             map.serialize_entry("customer", customer)?;
         }
         for (name, value) in self.item.body.iter() {
-            // The item's own field stands for the one in the body: a name twice would be an invalid object.
+            // The item's own field replaces that of the body: a duplicate name would make the object invalid.
             let replaced = match name.as_str() {
                 "_clientRef" => reference.is_some(),
                 "id" => id.is_some(),

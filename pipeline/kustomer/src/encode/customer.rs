@@ -21,7 +21,7 @@ pub(crate) fn get(key: &CustomerKey) -> HttpRequest {
 
 /// `POST /v1/customers/search`: customers that have any of the keys.
 ///
-/// A search without a criterion would match everybody, so every key becomes one, a Kustomer id included.
+/// A search without criteria would match every customer, so each key becomes a criterion, a Kustomer id included.
 pub(crate) fn search(keys: &[CustomerKey]) -> HttpRequest {
     debug_assert!(
         !keys.is_empty(),
@@ -53,7 +53,7 @@ pub(crate) fn create_bulk(items: &[BulkItem], with_refs: bool) -> HttpRequest {
     )
 }
 
-/// The search criterion of a kind of key.
+/// The search criterion for a kind of key.
 fn criterion(key: &CustomerKey) -> &'static str {
     match key {
         CustomerKey::Id(_) => "customer_id",

@@ -1,7 +1,7 @@
 //! Custom objects of a klass (`docs/kustomer-api.md`, section 4).
 //!
-//! The path carries the klass *name*. An object is linked to its customer by the body's `customer` on creation, and never
-//! again: updates have no such field.
+//! The path contains the klass *name*. An object is linked to its customer by the body's `customer` on creation, and
+//! never again: updates have no such field.
 
 use ingest_model::call::BulkItem;
 use ingest_model::operation::{ExternalId, Klass};

@@ -1,7 +1,7 @@
-//! Call → HTTP request: pure, no network, no clock. One file per resource of the API: path, method, the rules of its body.
+//! Call → HTTP request: pure, no network, no clock. One file per API resource, with its paths, methods and body rules.
 //!
-//! Bodies are flat JSON, never wrapped in `data` or `attributes`, and carry exactly the caller's fields: the API
-//! refuses a body with one field too many (`docs/kustomer-api.md`, section 2).
+//! Bodies are flat JSON, never wrapped in `data` or `attributes`, and have exactly the caller's fields: the API refuses a
+//! body with one field too many (`docs/kustomer-api.md`, section 2).
 
 mod bulk;
 mod customer;
@@ -14,7 +14,7 @@ use ingest_model::call::Call;
 
 pub use self::request::{HttpRequest, Method};
 
-/// The request of a call.
+/// The request for a call.
 #[must_use]
 pub fn encode(call: &Call) -> HttpRequest {
     match call {

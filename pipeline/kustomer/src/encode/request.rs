@@ -1,4 +1,4 @@
-//! One HTTP request, as the API takes it.
+//! One HTTP request, as the API expects it.
 
 use std::fmt;
 
@@ -9,15 +9,15 @@ use serde::Serialize;
 /// The HTTP methods that the client uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
-    /// Reads.
+    /// For reads.
     Get,
-    /// Creates, tracking and search.
+    /// For creates, tracking and search.
     Post,
-    /// Updates.
+    /// For updates.
     Put,
 }
 
-/// One request, complete but for host and token. `Debug` shows neither path nor body: both hold personal data.
+/// One request, complete except for host and token. `Debug` shows neither path nor body: both contain personal data.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpRequest {
     /// The method.
@@ -30,18 +30,18 @@ pub struct HttpRequest {
     pub endpoint: &'static str,
 }
 
-/// Everything but letters, digits, `-`, `.`, `_` and `~` is encoded: a `+` that stood bare could be read as a space, and
-/// a `/` would open a new path segment.
+/// Everything except letters, digits, `-`, `.`, `_` and `~` is encoded: a bare `+` could be read as a space, and a `/`
+/// would start a new path segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// A value as it stands in a path: one segment, or the part after the `=` of `externalId=`.
+/// A value encoded for a path: a segment, or the part after `externalId=`.
 pub(crate) fn segment(value: &str) -> String {
     match value {
-        // A segment of dots alone would walk up the path, even when it is encoded once.
+        // A segment consisting of dots would go up the path, even if encoded once.
         "." => "%252E".to_owned(),
         ".." => "%252E%252E".to_owned(),
         other => utf8_percent_encode(other, SEGMENT).to_string(),
@@ -60,7 +60,7 @@ pub(crate) fn json<T: Serialize + ?Sized>(body: &T) -> Bytes {
 // === impl Method ===
 
 impl Method {
-    /// The method's name in HTTP.
+    /// The HTTP name of the method.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

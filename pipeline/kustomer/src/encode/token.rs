@@ -2,7 +2,7 @@
 
 use super::request::HttpRequest;
 
-/// `GET /v1/auth/tokens/current`: answered to every valid key, whatever its roles.
+/// `GET /v1/auth/tokens/current`: answered for every valid key, whatever its roles.
 pub(crate) fn current() -> HttpRequest {
     HttpRequest::get("token", "/v1/auth/tokens/current".to_owned())
 }

@@ -1,13 +1,13 @@
 //! Tracking: identities and events (`docs/kustomer-api.md`, section 3).
 //!
-//! There is no bulk form and no field for the event's time; the caller has put what it needs into `meta`.
+//! There is no bulk form and no field for the event's time; the caller puts what it needs into `meta`.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::request::{HttpRequest, Method};
 
-/// Both parts of one call; nothing else is allowed beside them.
+/// The two parts of one call; no other fields are allowed.
 #[derive(Serialize)]
 struct IdentityEvent<'a> {
     identity: &'a Map<String, Value>,
@@ -24,7 +24,7 @@ pub(crate) fn identify(identity: &Map<String, Value>) -> HttpRequest {
     )
 }
 
-/// `POST /v1/tracking/identityEvent`; the path's spelling is case-sensitive.
+/// `POST /v1/tracking/identityEvent`; the path is case-sensitive.
 pub(crate) fn track(identity: &Map<String, Value>, event: &Map<String, Value>) -> HttpRequest {
     HttpRequest::with_body(
         Method::Post,

@@ -281,7 +281,7 @@ async fn read(client: &Client, path: String, endpoint: &'static str) -> Result<V
         return Err(format!("the API answered {}", reply.status));
     }
     let ReplyBody::Whole(bytes) = reply.body else {
-        return Err("the answer broke off".to_owned());
+        return Err("the answer was cut off".to_owned());
     };
     serde_json::from_slice(&bytes).map_err(|_not_json| "the answer is not JSON".to_owned())
 }

@@ -1,8 +1,8 @@
 //! Error bodies in all their shapes (`docs/kustomer-api.md`, section 12).
 //!
-//! Seen or documented: a list of JSON:API errors (`status` a number or text), a list of `{code, message, meta}`, one
-//! `{error, errorCode, message}`, and nothing at all. Only these fields are read; whatever else a body holds may be an
-//! echo of what was sent.
+//! Known shapes: a list of JSON:API errors (`status` a number or text), a list of `{code, message, meta}`, a single
+//! `{error, errorCode, message}`, and nothing at all. Only these fields are read; anything else in a body may be an echo
+//! of what was sent.
 
 mod text;
 
@@ -14,7 +14,7 @@ use self::text::limit;
 use super::document::Document;
 use super::reply::HttpReply;
 
-/// How many errors of a body are put into words.
+/// How many errors of a body are included in the text.
 const ERRORS_IN_TEXT: usize = 3;
 
 /// What a refusal says.
@@ -24,7 +24,7 @@ pub(super) struct ErrorReport {
     errors: Vec<ApiError>,
 }
 
-/// One error, its texts as sent.
+/// One error, with its texts as sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct ApiError {
     code: Option<String>,
@@ -38,7 +38,7 @@ pub(super) struct ApiError {
 // === impl ErrorReport ===
 
 impl ErrorReport {
-    /// The errors in an answer's body; none if it has no body or one that makes no sense.
+    /// The errors in an answer's body; none if it has no body, or one that cannot be understood.
     pub(super) fn read(reply: &HttpReply) -> Self {
         let errors = Document::read(reply)
             .map(|d| errors_in(d.root()))
@@ -65,7 +65,7 @@ impl ErrorReport {
     }
 
     /// Whether an error names a field or item of what was sent: then that is at fault, not the address. The klass is part
-    /// of the address.
+    /// of the address, and does not count.
     pub(super) fn names_a_field(&self) -> bool {
         self.errors.iter().any(|error| {
             let mut fields = [&error.parameter, &error.pointer].into_iter().flatten();
@@ -77,7 +77,7 @@ impl ErrorReport {
         })
     }
 
-    /// Whether the customer that a body links to is said not to exist.
+    /// Whether an error says that the customer to which a body links does not exist.
     pub(super) fn names_missing_customer(&self) -> bool {
         self.errors.iter().any(|error| {
             let about_customer = error
@@ -87,10 +87,10 @@ impl ErrorReport {
         })
     }
 
-    /// Whether `_clientRef` is what was refused.
+    /// Whether `_clientRef` was refused.
     ///
-    /// A stack that does not know it refuses an additional property. When it does not say which, the reference is the
-    /// first suspect, because the fields of a body were checked before it was sent.
+    /// A stack that does not know the reference refuses an additional property. If it does not say which, the reference
+    /// is the first suspect, because the fields of a body were checked before it was sent.
     pub(super) fn refuses_refs(&self) -> bool {
         let named = self
             .errors
@@ -110,7 +110,7 @@ impl ErrorReport {
         named || unnamed
     }
 
-    /// The index of the guilty item, if one of the errors names one of `items`.
+    /// The index of the item to blame, if an error names one within the first `items`.
     pub(super) fn guilty_item(&self, items: usize) -> Option<usize> {
         if items == 1 {
             return Some(0);
@@ -126,7 +126,7 @@ impl ErrorReport {
         self.errors.iter().all(|error| error.in_words().is_none())
     }
 
-    /// The errors in words, for a dead letter.
+    /// The errors as text, for a dead letter.
     pub(super) fn detail(&self) -> String {
         let texts: Vec<String> = self
             .errors
@@ -190,7 +190,7 @@ impl ApiError {
         (error != Self::default()).then_some(error)
     }
 
-    /// Every text of the error.
+    /// All texts of the error.
     fn words(&self) -> impl Iterator<Item = &str> {
         [
             &self.code,
@@ -220,10 +220,10 @@ impl ApiError {
         (!out.is_empty()).then_some(out)
     }
 
-    /// The item that it names: outright, by a pointer, or in brackets within a text.
+    /// The item that it names: directly, by a pointer, or in brackets within a text.
     ///
-    /// Prose is read for brackets only. A schema path such as `/items/properties/custom` or a number in a sentence must
-    /// not send a good record away.
+    /// Prose is searched for brackets only. A schema path such as `/items/properties/custom`, or a number in a sentence,
+    /// must not get a good record rejected.
     fn item(&self) -> Option<usize> {
         let pointers = [&self.pointer, &self.parameter];
         let prose = [&self.detail, &self.title];

@@ -1,15 +1,15 @@
-//! The API's own words, fit for a dead letter's header.
+//! The API's own words, safe for the header of a dead letter.
 //!
-//! Field names and rules are wanted, values of the person's are not: anything that looks like an e-mail address or a
-//! long number is masked, an echo of the payload is dropped, and the rest is cut at [`ERROR_TEXT_LIMIT`].
+//! Field names and rules are kept, personal values are not: anything that looks like an e-mail address or a long number
+//! is masked, an echo of the payload is dropped, and the rest is cut at [`ERROR_TEXT_LIMIT`].
 
-/// Longest error text, in characters.
+/// The longest error text, in characters.
 pub const ERROR_TEXT_LIMIT: usize = 500;
 
-/// A run of at least this many digits may be a phone number or an account: it is masked.
+/// A run of at least this many digits may be a phone number or an account number, and is masked.
 const LONG_NUMBER: usize = 7;
 
-/// The text on one line, without echo, addresses and long numbers, cut.
+/// The text on one line, without echo, addresses and long numbers, cut to the limit.
 pub(in crate::classify) fn clean(text: &str) -> String {
     let without_echo = match echo_start(text) {
         Some(at) => text.get(..at).unwrap_or_default(),
@@ -35,7 +35,7 @@ pub(super) fn limit(text: &str) -> String {
         .collect()
 }
 
-/// Where a JSON object or array begins within the text.
+/// Where a JSON object or array begins in the text.
 fn echo_start(text: &str) -> Option<usize> {
     ["{\"", "{ \"", "[{", "[\"", "{\\\""]
         .iter()

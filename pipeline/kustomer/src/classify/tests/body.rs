@@ -1,4 +1,4 @@
-//! Bodies that change what a status means, or teach something.
+//! Bodies that change what a status means, or that carry information.
 
 use std::sync::Arc;
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::super::{HttpReply, Unanswered, classify, unanswered};
 use super::{calls, create_many, in_short, raw, reply};
 
-/// The statuses that the policy names, and neighbours of each group.
+/// The statuses named in the policy, and neighbours of each group.
 const STATUSES: &[u16] = &[
     100, 200, 201, 202, 204, 299, 300, 301, 302, 304, 307, 308, 399, 400, 401, 402, 403, 404, 405,
     406, 407, 408, 409, 410, 411, 412, 413, 414, 415, 417, 418, 421, 422, 423, 425, 426, 428, 429,
@@ -19,7 +19,7 @@ const STATUSES: &[u16] = &[
 fn table(body: &Value) -> String {
     let mut table = String::new();
     for (name, call) in calls() {
-        // Neighbouring statuses with one meaning share a line.
+        // Adjacent statuses with the same meaning share a line.
         let mut lines: Vec<(String, Vec<String>)> = Vec::new();
         for status in STATUSES {
             let meaning = in_short(&classify(&call, &reply(*status, body)));
