@@ -1,22 +1,22 @@
-//! What holds the frontier of one partition: the body of `GET /status/partitions/{topic}/{partition}`.
+//! What holds back the frontier of one partition: the body of `GET /status/partitions/{topic}/{partition}`.
 //!
-//! It names offsets, routes, stages, times and causes, never keys or content.
+//! It names offsets, routes, stages, times and causes, but never keys or content.
 
 use std::time::Instant;
 
 use ingest_delivery::machine::{FrontierView, Keeps, OperationView, RecordView};
 use serde::Serialize;
 
-/// What holds a frontier.
+/// What holds back a frontier.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FrontierStatus {
     /// The topic.
     pub topic: String,
     /// The partition.
     pub partition: i32,
-    /// Up to where everything is settled; `null` before the first record.
+    /// Every offset below this one is settled; `null` before the first record.
     pub frontier_offset: Option<i64>,
-    /// For how long the frontier is known to stand there; it is looked at every five seconds.
+    /// For how long the frontier is known not to have moved; it is checked every five seconds.
     pub stands_for_seconds: Option<u64>,
     /// The lowest record that is not settled; `null` if there is none.
     pub record: Option<LowestRecord>,
@@ -25,11 +25,11 @@ pub struct FrontierStatus {
 /// The lowest record that is not settled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LowestRecord {
-    /// Where it stands.
+    /// Its offset.
     pub offset: i64,
-    /// How long ago Kafka took it.
+    /// The time since its Kafka timestamp.
     pub age_seconds: Option<u64>,
-    /// What keeps its letter, if it needs one and its operations have ended.
+    /// What its letter waits for, if it needs one and all its operations have ended.
     pub letter: Option<Cause>,
     /// Its operations that have not ended.
     pub operations: Vec<OpenOperation>,
@@ -38,32 +38,32 @@ pub struct LowestRecord {
 /// An operation that has not ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OpenOperation {
-    /// Of which route.
+    /// The route that made it.
     pub route: String,
     /// `identify`, `track`, `kobject`.
     pub kind: &'static str,
-    /// Where it stands, as `queued`, `ready_track`, `in_job`.
+    /// Where it is, for example `queued`, `ready_track`, `in_job`.
     pub stage: &'static str,
-    /// Operations in its lane, itself included.
+    /// Operations in its lane, including itself.
     pub lane_length: usize,
-    /// Requests of it that left.
+    /// Requests sent for it.
     pub attempts: u32,
-    /// What keeps it.
+    /// What it waits for.
     pub cause: Cause,
 }
 
-/// What keeps something.
+/// What something waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Cause {
     /// The label: a cause of a hold, or `permit`, `customer`, `time`, `job`, `answer`, `acknowledgement`, `commit_room`.
     /// `nothing` is a bug in the worker.
     pub name: &'static str,
-    /// In how long it may go on, where that is a matter of time.
+    /// The time until it may go on, if that is a matter of time.
     pub in_seconds: Option<u64>,
 }
 
 impl FrontierStatus {
-    /// The same for people and programs, at that time.
+    /// The same in a form for people and programs, at that time.
     #[must_use]
     pub fn of(view: &FrontierView, now: Instant, now_ms: i64) -> Self {
         Self {

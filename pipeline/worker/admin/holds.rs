@@ -1,4 +1,4 @@
-//! Holds for people: what went wrong, when it is tried again, and the way out, as a command where there is one.
+//! Holds for people: what went wrong, when it is tried again, and what to do, as a command where there is one.
 
 use std::time::Instant;
 
@@ -17,13 +17,13 @@ pub struct HoldStatus {
     pub scope: String,
     /// Why: the label of a [`HoldCause`].
     pub cause: &'static str,
-    /// Since when, seconds ago.
+    /// How long it has lasted, in seconds.
     pub for_seconds: u64,
-    /// How often what it is for went wrong.
+    /// How often its cause has occurred.
     pub errors: u64,
-    /// How it did last.
+    /// The last occurrence.
     pub last_error: Option<LastError>,
-    /// In how many seconds it is tried again; `null` while it is tried, and where only a person ends it.
+    /// Seconds until it is tried again; `null` during a try, and if only a person ends it.
     pub next_try_seconds: Option<u64>,
     /// What to do about it.
     pub what_to_do: String,
@@ -32,11 +32,11 @@ pub struct HoldStatus {
 /// What went wrong last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LastError {
-    /// What sort of thing: the label of a kind of trouble.
+    /// The label of the kind of trouble.
     pub kind: &'static str,
-    /// In the words of whoever said it, without personal data.
+    /// In the words of whoever reported it, without personal data.
     pub words: String,
-    /// When, seconds ago.
+    /// How many seconds ago.
     pub seconds_ago: u64,
 }
 
@@ -63,7 +63,7 @@ impl HoldStatus {
         }
     }
 
-    /// Whether the worker as a whole, or records of a whole topic, wait for it.
+    /// Whether the worker as a whole, or all records of a topic, wait for it.
     pub(super) fn makes_unready(&self) -> bool {
         let whole = [
             HoldCause::DeadLetterGuard,

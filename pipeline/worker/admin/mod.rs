@@ -3,16 +3,16 @@
 //! | address | answers |
 //! |---|---|
 //! | `GET /live` | 200 while the process can work, 503 after a halt |
-//! | `GET /ready` | 200 when records are taken and sent, else 503 with the causes |
+//! | `GET /ready` | 200 when records are read and sent, else 503 with the causes |
 //! | `GET /metrics` | Prometheus text |
 //! | `GET /status` | the [`StatusReport`] as JSON, or as a page for a browser |
-//! | `GET /status/partitions/{topic}/{partition}` | what holds the frontier of one partition |
+//! | `GET /status/partitions/{topic}/{partition}` | what holds back the frontier of one partition |
 //! | `PUT /log-level` | body `debug`, or `info,rdkafka=warn`: what is logged from now on |
-//! | `POST /holds/{id}/release` | ends a hold; 404 for one that is not there |
+//! | `POST /holds/{id}/release` | ends a hold; 404 if there is no such hold |
 //! | `POST /debug/recording` | writes the last steps to a file; answers with its path and size, 409 if nothing is recorded |
 //!
-//! It shows what it is given and owns nothing. Everything is bounded: connections, header and body sizes, and the time a
-//! request may take, so that a forgotten client cannot cost the worker anything.
+//! It shows what it is given and owns nothing. Everything is bounded (connections, header and body sizes, and the time a
+//! request may take), so that a forgotten client cannot cost the worker anything.
 
 pub mod frontier;
 mod holds;
@@ -43,9 +43,9 @@ use crate::observe::telemetry::LevelHandle;
 use crate::pump::Command;
 use crate::pump::recorder::{Recorder, RecordingError};
 
-/// Bodies are a log level at most.
+/// A body is at most a log level.
 const MAX_BODY_BYTES: usize = 4096;
-/// How long the owner of the holds may take to answer.
+/// How long the owner of the state may take to answer.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the server shows and where it sends commands; cheap to clone.
@@ -59,13 +59,13 @@ pub struct AdminState {
     pub level: LevelHandle,
     /// Commands to the owner of the state.
     pub commands: mpsc::Sender<Command>,
-    /// Cancelled when a halt has begun. The report says so, too, but whoever makes it may be what failed.
+    /// Cancelled when a halt has begun. The report shows it too, but its maker may be what failed.
     pub halting: CancellationToken,
-    /// The last steps.
+    /// The recorder of the last steps.
     pub recorder: Recorder,
 }
 
-/// A server that has its address but does not serve yet.
+/// A server that has bound its address but does not serve yet.
 #[derive(Debug)]
 pub struct AdminServer {
     listener: TcpListener,
@@ -89,11 +89,11 @@ impl AdminState {
 // === impl AdminServer ===
 
 impl AdminServer {
-    /// Takes the address; port 0 picks a free one.
+    /// Binds the address; port 0 picks a free one.
     ///
     /// # Errors
     ///
-    /// When the address is in use or not this machine's.
+    /// When the address is in use or does not belong to this machine.
     pub async fn bind(listen: SocketAddr, state: AdminState) -> std::io::Result<Self> {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
@@ -110,11 +110,11 @@ impl AdminServer {
         self.address
     }
 
-    /// Serves until the token is cancelled, and then a moment longer for what is under way.
+    /// Serves until the token is cancelled, and then a short time longer for requests in flight.
     ///
     /// # Errors
     ///
-    /// When no connection can be taken any more.
+    /// When no more connections can be accepted.
     pub async fn serve(self, shutdown: CancellationToken) -> std::io::Result<()> {
         server::serve(self.listener, router(self.state), shutdown).await
     }
@@ -220,7 +220,7 @@ async fn show_frontier(
     }
 }
 
-/// Asks the owner of the state, who may be too busy or gone.
+/// Asks the owner of the state, which may be too busy or gone.
 async fn ask<T>(
     state: &AdminState,
     command: Command,
@@ -234,7 +234,7 @@ async fn ask<T>(
         Ok(Some(answer)) => Ok(answer),
         Ok(None) | Err(_) => Err(Box::new(problem_response(
             StatusCode::SERVICE_UNAVAILABLE,
-            "the worker does not take commands now",
+            "the worker is not accepting commands",
         ))),
     }
 }

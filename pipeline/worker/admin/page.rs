@@ -1,4 +1,4 @@
-//! The status report as a page for people: one file, no script, no outside resources.
+//! The status report as a page for people: one file without scripts or external resources.
 
 use super::status::{Phase, StatusReport};
 use crate::observe::pace::DrainState;

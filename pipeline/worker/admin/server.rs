@@ -1,4 +1,4 @@
-//! Connections within bounds: how many, how long, how long without a byte.
+//! Limits on connections: how many, how long, and how long without a byte.
 
 use std::io;
 use std::net::SocketAddr;
@@ -27,7 +27,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a connection may live, so that one fed byte by byte ends too.
 const LIFETIME: Duration = Duration::from_secs(300);
-/// How long what is under way may take after the end was asked for.
+/// How long requests in flight may take after the end was requested.
 const GRACE: Duration = Duration::from_secs(2);
 
 pub(super) async fn serve(
@@ -48,7 +48,7 @@ pub(super) async fn serve(
         sleep(GRACE).await;
     };
     tokio::select! { biased;
-        // A server that ends by itself says why; the other arm cannot win before the end was asked for.
+        // A server that ends by itself says why; the other branch cannot win before the end was requested.
         result = async { serving.await } => result,
         () = grace_over => Ok(()),
     }
@@ -61,13 +61,13 @@ async fn within_time(request: Request, next: Next) -> Response {
     }
 }
 
-/// A listener that takes a connection only when there is room for it.
+/// A listener that accepts a connection only when there is room for it.
 struct Bounded {
     listener: TcpListener,
     free: Arc<Semaphore>,
 }
 
-/// A connection that gives its place back when it ends, and ends when it is silent or old.
+/// A connection that returns its slot when it ends, and ends when it is silent or old.
 struct Guarded {
     stream: TcpStream,
     idle: Pin<Box<Sleep>>,
@@ -82,7 +82,7 @@ impl Listener for Bounded {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Guarded, SocketAddr) {
-        // The semaphore is never closed, so there is always a place in the end.
+        // The semaphore is never closed, so a slot does become free in the end.
         let place = Arc::clone(&self.free).acquire_owned().await.ok();
         let (stream, address) = Listener::accept(&mut self.listener).await;
         let (idle, lifetime) = (Box::pin(sleep(IDLE_TIMEOUT)), Box::pin(sleep(LIFETIME)));
@@ -105,7 +105,7 @@ impl Listener for Bounded {
 // === impl Guarded ===
 
 impl Guarded {
-    /// Ready when the connection is to end.
+    /// Ready when the connection should end.
     fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         use std::future::Future as _;
         if self.idle.as_mut().poll(cx).is_ready() || self.lifetime.as_mut().poll(cx).is_ready() {
@@ -114,7 +114,7 @@ impl Guarded {
         Poll::Pending
     }
 
-    /// Something moved: the silence starts anew.
+    /// Bytes moved: the silence starts again.
     fn moved<T>(
         &mut self,
         result: Poll<io::Result<T>>,

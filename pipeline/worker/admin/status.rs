@@ -1,7 +1,7 @@
 //! What the worker is doing, for people and programs: the body of `GET /status`.
 //!
-//! The report is a copy, made about once a second by whoever owns the state and sent through a `watch` channel; the server
-//! only shows it. It holds names of topics, counts, times and causes, never keys or content.
+//! The report is a copy, made about once a second by the owner of the state and sent through a `watch` channel; the
+//! server only shows it. It contains topic names, counts, times and causes, but never keys or content.
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use crate::observe::breaks::{Break, Breaks};
 use crate::observe::pace::DrainState;
 use crate::pump::KafkaStatus;
 
-/// Everything that `/status` shows, and what `/ready` and `/live` are judged by.
+/// Everything that `/status` shows, and on which `/ready` and `/live` are based.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct StatusReport {
     /// The worker's version.
@@ -34,30 +34,30 @@ pub struct StatusReport {
     pub lanes: LaneStatus,
     /// Bulk jobs that have not ended.
     pub jobs: u64,
-    /// Requests under way.
+    /// Requests in flight.
     pub requests: u64,
     /// What is kept in the state topic; `null` without one.
     pub state: Option<StateStatus>,
-    /// What waits for a person or for health.
+    /// What waits for a person or for recovery.
     pub holds: Vec<HoldStatus>,
-    /// What keeps the brokers' side from working.
+    /// What keeps the Kafka side from working.
     pub kafka: KafkaStatus,
     /// Dead letters since the start.
     pub dead_letters: u64,
     /// Dead letters that the brokers have not acknowledged yet.
     pub dead_letters_unacknowledged: u64,
-    /// What is to be said of the backlog.
+    /// What can be said about the backlog.
     pub drain_state: DrainState,
-    /// When what is left now will be gone at the present rate of requests, 0 when nothing is; `null` in every other state
-    /// than `estimated` and `nothing_to_do`.
+    /// When the present backlog will be gone at the present rate of requests, 0 when there is none; `null` in every state
+    /// other than `estimated` and `nothing_to_do`.
     pub drain_estimate_seconds: Option<u64>,
     /// Records that were deleted before they were read or delivered, since the start.
     pub records_vanished: u64,
-    /// Where reading did not go on where it stood, newest first; at most [`crate::observe::breaks::MAX_BREAKS`].
+    /// Where reading did not continue at its position, newest first; at most [`crate::observe::breaks::MAX_BREAKS`].
     pub breaks: Vec<Break>,
     /// The last troubles, newest first; at most [`MAX_ERRORS`].
     pub last_errors: Vec<RecentError>,
-    /// What advice names.
+    /// The addresses and names that advice refers to.
     #[serde(skip)]
     pub places: Places,
 }
@@ -69,14 +69,14 @@ pub const MAX_ERRORS: usize = 20;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// The group has not given out its partitions yet, or the partition counts are not known.
+    /// The group has not handed out its partitions yet, or the partition counts are not known.
     #[default]
     Starting,
-    /// At work, with or without partitions.
+    /// Working, with or without partitions.
     Running,
-    /// Finishing what is in flight, on its way out.
+    /// Finishing what is in flight while shutting down.
     Draining,
-    /// Something cannot go on; the process ends.
+    /// Something cannot go on, and the process ends.
     Halted,
 }
 
@@ -89,9 +89,9 @@ pub struct PartitionStatus {
     pub partition: i32,
     /// Records between the committed offset and the end, where known.
     pub lag_records: Option<u64>,
-    /// Up to where everything is settled.
+    /// Every offset below this one is settled.
     pub frontier_offset: Option<i64>,
-    /// What the brokers have acknowledged.
+    /// The offset that the brokers have acknowledged.
     pub committed_offset: Option<i64>,
     /// Records read but not settled.
     pub unsettled_records: u64,
@@ -99,7 +99,7 @@ pub struct PartitionStatus {
     pub draining: bool,
     /// Whether its state is not restored yet; it delivers nothing until then.
     pub restoring: bool,
-    /// Why its records are not read now although the budget has room: `waiting: held work of … fills its half of the budget`.
+    /// Why its records are not read although the budget has room: `waiting: held work of … fills its half of the budget`.
     pub waiting: Option<String>,
 }
 
@@ -108,26 +108,26 @@ pub struct PartitionStatus {
 pub struct StateStatus {
     /// Entries that wait to be written, or to be acknowledged.
     pub waiting_entries: u64,
-    /// Writes that earlier owners left open and whose records have not all come again.
+    /// Writes that earlier owners left open and whose records have not all been read again.
     pub inherited_writes: u64,
-    /// Whether the topic took nothing, or could not be read, when it was tried last.
+    /// Whether the last attempt to write or read the topic failed.
     pub failing: bool,
-    /// Offsets of the topic behind in the restore under way; `null` without one.
+    /// Offsets of the topic read so far by the current restore; `null` without one.
     pub restore_read: Option<u64>,
-    /// All offsets that it reads.
+    /// All offsets that it has to read.
     pub restore_total: Option<u64>,
 }
 
 /// The organisation's quota.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct QuotaStatus {
-    /// Requests a minute that this replica may make now.
+    /// Requests a minute that this replica may send at present.
     pub allowance_requests: u32,
-    /// What the API last said is left of the minute for everybody.
+    /// What the API last reported as left of the minute for everybody.
     pub remaining_requests: Option<u32>,
-    /// For how much longer the organisation's limit keeps every request back.
+    /// For how much longer the organisation's limit keeps back every request.
     pub frozen_for_seconds: Option<u64>,
-    /// How often it did since the start.
+    /// How often that has happened since the start.
     pub freezes: u64,
 }
 
@@ -138,7 +138,7 @@ pub struct BudgetStatus {
     pub used_records: u64,
     /// Their bytes.
     pub used_bytes: u64,
-    /// Those of them that cannot go on now, whatever the permits.
+    /// Those among them that cannot go on now, however many permits there are.
     pub held_records: u64,
     /// Their bytes.
     pub held_bytes: u64,
@@ -153,7 +153,7 @@ pub struct BudgetStatus {
 /// What is queued.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct LaneStatus {
-    /// Customers and objects that something is queued for.
+    /// Customers and objects with queued operations.
     pub total: u64,
     /// Events and identities that wait for a permit.
     pub track_permit: u64,
@@ -161,7 +161,7 @@ pub struct LaneStatus {
     pub write_permit: u64,
     /// Operations that wait for their customer's id.
     pub customer: u64,
-    /// Operations that wait for a time.
+    /// Operations that wait for a certain time.
     pub time: u64,
 }
 
@@ -177,7 +177,7 @@ pub struct RecentError {
 // === impl StatusReport ===
 
 impl StatusReport {
-    /// A report without anything but the version.
+    /// A report with nothing but the version.
     #[must_use]
     pub fn new(places: Places) -> Self {
         Self {
@@ -187,7 +187,7 @@ impl StatusReport {
         }
     }
 
-    /// Takes over what the machine says; lag, troubles and the process's own data stay.
+    /// Takes over the machine's view; lag, troubles and the process's own data stay.
     pub fn take(&mut self, snapshot: &Snapshot, now: Instant) {
         let lags: Vec<PartitionStatus> = std::mem::take(&mut self.partitions);
         self.partitions = snapshot
@@ -245,7 +245,7 @@ impl StatusReport {
             .collect();
     }
 
-    /// The lag of one owned partition, as the brokers see it.
+    /// Sets the lag of one owned partition, as the brokers see it.
     pub fn set_lag(&mut self, topic: &str, partition: i32, lag: u64) {
         let found = self
             .partitions
@@ -256,7 +256,7 @@ impl StatusReport {
         }
     }
 
-    /// Takes over where reading broke off.
+    /// Takes over where reading was interrupted.
     pub fn set_breaks(&mut self, breaks: &Breaks) {
         self.records_vanished = breaks.vanished();
         self.breaks = breaks.recent().cloned().collect();
@@ -276,20 +276,21 @@ impl StatusReport {
 
     /// Why the worker is not ready; empty when it is.
     ///
-    /// Not ready: before the consumer group was joined, during the drain, after a halt, while no broker answers or a
-    /// configured topic cannot be used, and while the whole destination or a topic waits for a person. A hold of one klass or of one role leaves the rest at work, and a full budget or a
-    /// frozen quota is ordinary back-pressure: neither makes the worker unready.
+    /// It is not ready before the consumer group was joined, during the drain, after a halt, while no broker answers or a
+    /// configured topic cannot be used, and while the whole destination or a topic waits for a person. A hold of one
+    /// klass or one role lets the rest go on, and a full budget or a frozen quota is ordinary back-pressure: neither
+    /// makes the worker unready.
     #[must_use]
     pub fn unready(&self) -> Vec<String> {
         let mut causes = Vec::new();
         match self.phase {
             Phase::Starting => {
                 causes.push(
-                    "starting: the group has not given out its partitions yet, or their number is not known"
+                    "starting: the group has not handed out its partitions yet, or their number is not known"
                         .to_owned(),
                 );
             }
-            Phase::Draining => causes.push("draining: on the way out".to_owned()),
+            Phase::Draining => causes.push("draining: the worker is shutting down".to_owned()),
             Phase::Halted => causes.push("halted: the last error says why".to_owned()),
             Phase::Running => {}
         }

@@ -107,7 +107,7 @@ async fn health_names_its_cause() {
         200,
         "a hold does not kill the process"
     );
-    // Whoever makes the report may be what failed: the halt shows all the same.
+    // The maker of the report may be what failed: the halt shows all the same.
     running.halting.cancel();
     assert_eq!(running.get("/live", "*/*").await.0, 503);
     let (_, json) = running.get("/status", "application/json").await;

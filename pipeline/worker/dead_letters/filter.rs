@@ -1,4 +1,4 @@
-//! Which letters are asked for.
+//! Which letters are selected.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -11,17 +11,17 @@ use super::error::DeadLettersError;
 use super::letter::Letter;
 use crate::config::parse_duration;
 
-/// What stands in a letter of the hold topic in place of a rejection.
+/// The reason in letters on the hold topic, in place of a rejection.
 const HELD: &str = "held";
 
-/// Which letters a person asks for; nothing that is said means all.
+/// Which letters a person asks for; an empty selection means all.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// These reasons.
+    /// Only these reasons.
     pub reasons: Vec<String>,
-    /// Records of these topics.
+    /// Only records of these topics.
     pub topics: Vec<String>,
-    /// These routes of the mapping.
+    /// Only these routes of the mapping.
     pub routes: Vec<String>,
     /// Written at this time or later.
     pub since: Option<Moment>,
@@ -29,16 +29,16 @@ pub struct Selection {
     pub until: Option<Moment>,
 }
 
-/// A time as a person says it.
+/// A time as a person writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
     /// A time, in epoch milliseconds.
     At(i64),
-    /// So long before now.
+    /// This long before now.
     Ago(Duration),
 }
 
-/// Which letters are asked for.
+/// Which letters are selected.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     reasons: BTreeSet<String>,
@@ -51,7 +51,7 @@ pub struct Filter {
 // === impl Selection ===
 
 impl Selection {
-    /// Nothing is left out.
+    /// Whether it leaves nothing out.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let Self {
@@ -72,7 +72,7 @@ impl Selection {
 // === impl Moment ===
 
 impl Moment {
-    /// The time in epoch milliseconds, if it is `now_ms`.
+    /// The time in epoch milliseconds, given the present time.
     #[must_use]
     pub fn resolve(self, now_ms: i64) -> i64 {
         match self {
@@ -101,11 +101,11 @@ impl FromStr for Moment {
 // === impl Filter ===
 
 impl Filter {
-    /// What is asked for; durations count back from `now_ms`.
+    /// The filter for a selection; durations count back from `now_ms`.
     ///
     /// # Errors
     ///
-    /// When no letter can fit it.
+    /// When no letter can match it.
     pub fn new(asked: &Selection, now_ms: i64) -> Result<Self, DeadLettersError> {
         for reason in &asked.reasons {
             let known = Rejection::ALL.iter().map(|known| known.as_str());
@@ -135,7 +135,7 @@ impl Filter {
         })
     }
 
-    /// Whether this letter is asked for. One that does not say what a filter asks about is not.
+    /// Whether this letter is selected. A letter without the property that a filter asks about is not.
     pub(super) fn takes(&self, letter: &Letter) -> bool {
         let one_of = |wanted: &BTreeSet<String>, has: Option<&str>| {
             wanted.is_empty() || has.is_some_and(|has| wanted.contains(has))

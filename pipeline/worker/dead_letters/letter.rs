@@ -1,4 +1,4 @@
-//! A dead letter as it is read back, and where it stands.
+//! A dead letter as it is read back, and its place.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use ingest_model::record::{Offset, Partition, Record, Topic, TopicPartition};
 
 use crate::pump::letter_header as header;
 
-/// Where a letter stands on its topic.
+/// The place of a letter on its topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LetterPlace {
     /// The partition of the dead-letter topic.
@@ -19,36 +19,37 @@ pub struct LetterPlace {
 /// A record of the dead-letter topic, and what its headers say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Letter {
-    /// Where it stands on the dead-letter topic.
+    /// Its place on the dead-letter topic.
     pub(super) place: LetterPlace,
-    /// Why it was written; a label, unless somebody else wrote it.
+    /// Why it was written; a label, unless the worker did not write it.
     pub(super) reason: Option<String>,
-    /// Field and rule, or the API's own words.
+    /// The field and the rule, or the API's own words.
     pub(super) detail: Option<String>,
-    /// Where the record came from first; `None` where this is no letter of the worker.
+    /// Where the record came from originally; `None` if the worker did not write this letter.
     pub(super) source: Option<Source>,
     /// The route of the mapping.
     pub(super) route: Option<String>,
     /// Attempts to deliver it.
     pub(super) attempts: Option<u64>,
-    /// How often the record came back before this letter.
+    /// How often the record had been replayed before this letter.
     pub(super) replays: u64,
-    /// When the letter was written, epoch milliseconds; else the time of the record.
+    /// When the letter was written, epoch milliseconds; otherwise the time of the record.
     pub(super) written_ms: Option<i64>,
     /// The time of the original record, epoch milliseconds.
     pub(super) recorded_ms: Option<i64>,
     /// The worker that wrote it.
     pub(super) worker: Option<String>,
-    /// The record as it stands there.
+    /// The record on the dead-letter topic.
     pub(super) record: Record,
 }
 
-/// Which record it was first. An offset means another record once the topic was made again, so the time belongs to it.
+/// The original record. If the topic was recreated, the same offset is another record, so the time belongs to the
+/// identity.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Source {
     pub(super) partition: TopicPartition,
     pub(super) offset: Offset,
-    /// What the letter says of the record's time, epoch milliseconds.
+    /// The record's time according to the letter, epoch milliseconds.
     pub(super) time_ms: Option<i64>,
 }
 
@@ -136,7 +137,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// A letter at 0:`offset` whose record stood at `shop.events[partition]@source`.
+    /// A letter at 0:`offset` whose record was at `shop.events[partition]@source`.
     pub(in super::super) fn letter(offset: i64, partition: i32, source: i64) -> Letter {
         let text = |name: &str, value: String| Header {
             name: name.to_owned(),
@@ -190,7 +191,7 @@ pub(super) mod tests {
         assert_eq!(foreign.written_ms, Some(4_000), "the record's own time");
     }
 
-    /// The same letter of a record of that time.
+    /// The same letter for a record with that time.
     pub(in super::super) fn at(letter: Letter, time_ms: i64) -> Letter {
         let mut record = letter.record;
         for one in &mut record.headers {

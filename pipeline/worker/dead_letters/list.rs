@@ -1,4 +1,4 @@
-//! What there is, without what is in it.
+//! Lists letters, without their content.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -12,10 +12,10 @@ use super::text::{plain, show_time};
 use super::topic::LetterTopic;
 use crate::observe::words::plural;
 
-/// How many letters people see when they do not say.
+/// How many letters people see by default.
 const SHOWN: u64 = 100;
 
-/// What is kept of a letter to show it: nothing of its content.
+/// What is kept of a letter to list it: nothing of its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Row {
     place: LetterPlace,
@@ -45,11 +45,11 @@ type Counts = BTreeMap<(String, String), u64>;
 /// How letters are listed.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ListOptions {
-    /// Only the newest so many.
+    /// Only this many, the newest.
     pub limit: Option<u64>,
     /// Only the counts by reason and topic.
     pub summary: bool,
-    /// One JSON object a line, for programs.
+    /// One JSON object per line, for programs.
     pub json: bool,
 }
 
@@ -64,7 +64,7 @@ pub fn list(
     options: ListOptions,
     out: &mut dyn Write,
 ) -> Result<(), DeadLettersError> {
-    // Programs get everything as it is read, unless they say how much they want.
+    // Programs get everything as it is read, unless they set a limit.
     let streams = options.json && !options.summary && options.limit.is_none();
     let mut newest = Newest {
         limit: usize::try_from(options.limit.unwrap_or(SHOWN)).unwrap_or(usize::MAX),

@@ -1,7 +1,7 @@
-//! Dead letters, and what was held back: looked at, and sent to where they came from.
+//! Dead letters and held records: looked at, and sent back to where they came from.
 //!
-//! Everything here reads the topic itself, from its first record to where it ends when the command begins, without
-//! joining a consumer group. Letters have no index: a filter costs a read of the whole topic.
+//! Everything here reads the topic itself, from its first record to its end when the command begins, without joining a
+//! consumer group. Letters have no index: a filter costs a read of the whole topic.
 
 mod error;
 mod filter;

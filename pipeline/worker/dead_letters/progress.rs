@@ -1,4 +1,4 @@
-//! How far a long command is, for the person who waits: on standard error.
+//! Reports the progress of a long command on standard error, for the person who waits.
 
 use std::io::{self, Write as _};
 use std::time::{Duration, Instant};
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use super::error::DeadLettersError;
 use crate::clock::Clock;
 
-/// Pause between two lines about how far a long command is.
+/// Pause between two progress lines.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Says how far a long command is, on standard error.
+/// Reports the progress of a long command on standard error.
 #[derive(Debug)]
 pub(super) struct Progress {
     next_line: Instant,
@@ -34,7 +34,7 @@ impl Progress {
     }
 }
 
-/// A line for the person who waits.
+/// Prints a line for the person who waits.
 pub(super) fn say(line: &str) -> Result<(), DeadLettersError> {
     let mut err = io::stderr().lock();
     writeln!(err, "{line}")?;

@@ -1,4 +1,4 @@
-//! One letter in full, its content only when asked for.
+//! Shows one letter in full, with its content only when asked for.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -15,7 +15,7 @@ use super::topic::LetterTopic;
 use crate::observe::words::plural;
 use crate::pump::letter_header as header;
 
-/// Shows letters, with their content only if that is asked for.
+/// Shows letters, with their content only if asked for.
 ///
 /// # Errors
 ///
@@ -49,7 +49,7 @@ pub fn show(
     }
 }
 
-/// What is said of a letter.
+/// The lines shown for a letter.
 fn lines(letter: &Letter, with_value: bool) -> Vec<String> {
     let record = &letter.record;
     let or_dash = |text: Option<&str>| text.map_or_else(|| "-".to_owned(), plain);
@@ -101,7 +101,7 @@ fn lines(letter: &Letter, with_value: bool) -> Vec<String> {
     lines
 }
 
-/// Bytes as text where they are text, else as base64; their number alone where they are not to be shown.
+/// Bytes as text if they are text, otherwise as base64; only their number if they are not to be shown.
 fn content(bytes: Option<&Bytes>, with_value: bool) -> String {
     let Some(bytes) = bytes else {
         return "null".to_owned();
@@ -115,7 +115,7 @@ fn content(bytes: Option<&Bytes>, with_value: bool) -> String {
     }
 }
 
-/// A value that is JSON, over several lines.
+/// A JSON value, on several lines.
 fn pretty(value: Option<&Bytes>) -> Option<String> {
     let value: serde_json::Value = serde_json::from_slice(value?).ok()?;
     serde_json::to_string_pretty(&value).ok()

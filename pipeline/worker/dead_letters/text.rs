@@ -1,6 +1,6 @@
-//! What stands in letters, as people see it.
+//! Formats what letters contain for people.
 
-/// A time for people; `-` where there is none.
+/// A time for people; `-` if there is none.
 pub(super) fn show_time(ms: Option<i64>) -> String {
     let time = ms.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
     time.map_or_else(|| "-".to_owned(), |time| format!("{time:.0}"))

@@ -1,4 +1,4 @@
-//! The topic that letters stand on, read from its first record to where it ended when the command began.
+//! A topic of letters, read from its first record to its end when the command began.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use crate::observe::words::plural;
 
 /// How long the brokers may take to answer, and to send the next record.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
-/// How long one wait for a record is; between two, signals are looked at.
+/// How long to wait for a record before looking for signals again.
 const WAIT: Duration = Duration::from_millis(100);
 
 /// The topic that letters are read from.
@@ -26,7 +26,7 @@ pub struct LetterTopic {
     pub(super) settings: Settings,
     pub(super) kafka: KafkaSettings,
     pub(super) topic: Topic,
-    /// Where each partition begins and ended when the command began.
+    /// Where each partition began and ended when the command began.
     pub(super) ends: BTreeMap<Partition, Watermarks>,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Letters<'t> {
     idle_deadline: Instant,
 }
 
-/// What reading gave.
+/// The result of a read.
 #[derive(Debug)]
 pub(super) enum Step {
     Letter(Box<Letter>),
@@ -79,7 +79,7 @@ impl LetterTopic {
         })
     }
 
-    /// Reads these parts of the partitions.
+    /// Reads these ranges of the partitions.
     pub(super) fn read(
         &self,
         spans: &BTreeMap<Partition, Watermarks>,
@@ -93,7 +93,7 @@ impl LetterTopic {
         })
     }
 
-    /// The parts of the partitions that hold these letters.
+    /// The ranges of the partitions that contain these letters.
     pub(super) fn spans_of(
         &self,
         letters: &[LetterPlace],
@@ -112,7 +112,7 @@ impl LetterTopic {
         Ok(spans)
     }
 
-    /// There is, or was, such a letter; else says what there is.
+    /// Checks that a letter is, or was, at this place; otherwise the error says what there is.
     fn check(&self, place: LetterPlace) -> Result<(), DeadLettersError> {
         let topic = &self.topic;
         let Some(Watermarks { low, high }) = self.ends.get(&place.partition) else {
@@ -138,7 +138,7 @@ impl LetterTopic {
         Err(anyhow!("there is no letter {place}: {there_is}").into())
     }
 
-    /// How many offsets these parts have.
+    /// The number of offsets in these ranges.
     pub(super) fn size(spans: &BTreeMap<Partition, Watermarks>) -> i64 {
         spans
             .values()
@@ -166,7 +166,7 @@ impl LetterTopic {
 // === impl Letters ===
 
 impl Letters<'_> {
-    /// The next letter; waits a moment for it.
+    /// The next letter; waits for it briefly.
     pub(super) fn next(&mut self) -> Result<Step, DeadLettersError> {
         let LetterTopic {
             settings, topic, ..
@@ -193,7 +193,7 @@ impl Letters<'_> {
         }
     }
 
-    /// Gives every letter to `take`, with progress.
+    /// Passes every letter to `take`, and reports progress.
     pub(super) fn for_each(
         mut self,
         size: i64,
@@ -214,13 +214,13 @@ impl Letters<'_> {
         }
     }
 
-    /// The caller did something else meanwhile: silence begins now.
+    /// The caller did something else in the meantime: silence counts from now.
     pub(super) fn awake(&mut self) {
         self.idle_deadline = Clock.now() + PATIENCE;
     }
 }
 
-/// Why a topic of letters cannot be read, and the way out.
+/// Why a topic of letters cannot be read, and what to do.
 fn unreadable(settings: &Settings, topic: &Topic, error: &ReadError) -> DeadLettersError {
     let way_out = match error {
         ReadError::UnknownTopic { .. } => {

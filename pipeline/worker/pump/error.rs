@@ -1,11 +1,11 @@
-//! Why a pump ends although nobody asked for it.
+//! Why a pump ended although nobody asked it to.
 
 use super::state::StateTopicError;
 
-/// Why a pump ended although nobody asked for it.
+/// Why a pump ended although nobody asked it to.
 #[derive(Debug, thiserror::Error)]
 pub enum PumpError {
-    /// A client could not be made.
+    /// A client could not be created.
     #[error(transparent)]
     Start(#[from] ingest_kafka::StartError),
     /// The Kafka client cannot go on.

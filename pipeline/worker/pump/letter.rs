@@ -1,21 +1,21 @@
-//! What a dead letter looks like: the original record, with headers that say why and where from.
+//! What a dead letter looks like: the original record, with headers that say why it failed and where it came from.
 
 use bytes::Bytes;
 use ingest_kafka::DeadLetter;
 use ingest_model::outcome::{Held, Rejected};
 use ingest_model::record::{Header, Record, Topic};
 
-/// The headers that are added. Values are text, numbers decimal, times epoch milliseconds.
+/// The added headers. Values are text, with decimal numbers and times in epoch milliseconds.
 pub mod header {
-    /// The prefix of every one of them.
+    /// The prefix of all of them.
     pub const PREFIX: &str = "ingest.";
-    /// Why: a label of a closed list.
+    /// Why: a label from a closed list.
     pub const REASON: &str = "ingest.error.reason";
-    /// Field and rule, or the API's own words.
+    /// The field and the rule, or the API's own words.
     pub const DETAIL: &str = "ingest.error.detail";
     /// When the letter was written.
     pub const WRITTEN: &str = "ingest.error.timestamp";
-    /// The topic that the record came from first.
+    /// The topic that the record came from originally.
     pub const SOURCE_TOPIC: &str = "ingest.source.topic";
     /// Its partition there.
     pub const SOURCE_PARTITION: &str = "ingest.source.partition";
@@ -27,16 +27,17 @@ pub mod header {
     pub const ROUTE: &str = "ingest.route";
     /// Attempts to deliver it.
     pub const ATTEMPTS: &str = "ingest.attempts";
-    /// How often the record came back before this letter.
+    /// How often the record had been replayed before this letter.
     pub const REPLAYS: &str = "ingest.replays";
     /// The worker that wrote the letter.
     pub const WORKER_VERSION: &str = "ingest.worker.version";
 }
 
-/// The dead letter of a record: key, value, time and headers unchanged, existing `ingest.*` headers replaced.
+/// The dead letter of a record: key, value, time and headers are unchanged, except that existing `ingest.*` headers are
+/// replaced.
 ///
-/// `ingest.source.*` keeps the first origin; `ingest.replays` says how often
-/// it came back. `now_ms` is when the letter is written.
+/// `ingest.source.*` keeps the first origin; `ingest.replays` says how often it was replayed. `now_ms` is the time of
+/// writing.
 #[must_use]
 pub fn letter_of(
     topic: Topic,
@@ -53,7 +54,7 @@ pub fn letter_of(
     letter(topic, record, &why, attempts, now_ms)
 }
 
-/// The letter of a record that is set aside on the hold topic: as a dead letter, with a reason of its own.
+/// The letter of a record that is set aside on the hold topic: like a dead letter, but with a reason of its own.
 #[must_use]
 pub fn held_letter_of(
     topic: Topic,
@@ -85,7 +86,7 @@ fn letter(topic: Topic, record: Record, why: &Why<'_>, attempts: u32, now_ms: i6
             .and_then(|header| header.value.clone())
     };
     let origin = |name: &str, now: Option<String>| first(name).or_else(|| now.map(Bytes::from));
-    // A record that carries an origin has been a dead letter before: this is one more round.
+    // A record that carries an origin has been a dead letter before: this is another round.
     let before = first(header::REPLAYS)
         .and_then(|value| std::str::from_utf8(&value).ok()?.parse::<u64>().ok());
     let replays = match first(header::SOURCE_TOPIC) {

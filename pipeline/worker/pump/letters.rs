@@ -1,8 +1,8 @@
-//! Letters leave: one task for each, a line now and then about those that fail, and word to the machine of those that do
-//! not come back.
+//! Sends letters, one task for each. Failures are logged from time to time, and the machine is told about topics whose
+//! letters are stuck.
 //!
-//! The client tries a letter for as long as its delivery time-out says, two minutes by default, also where the topic has
-//! gone: what is under way for longer than brokers need is looked into long before that.
+//! The client keeps trying a letter for the whole delivery time-out, two minutes by default, even if the topic has
+//! disappeared. So a letter that takes longer than brokers need is investigated long before that.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,19 +18,19 @@ use tokio::task::{JoinError, JoinSet};
 use super::brokers::{BrokersView, setting_of};
 use crate::clock::Clock;
 
-/// Pause between two lines about letters that fail.
+/// Pause between two log lines about letters that fail.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
-/// A letter that is under way for so long is looked into.
+/// A letter in flight for this long is investigated.
 const STUCK: Duration = Duration::from_secs(3);
-/// The same where nothing is known to be wrong with its topic, and the brokers answer.
+/// The same if nothing is known to be wrong with its topic, and the brokers answer.
 const STUCK_UNEXPLAINED: Duration = Duration::from_secs(30);
 
-/// Letters under way.
+/// Letters in flight.
 pub(super) struct Letters {
     producer: Arc<DeadLetterProducer>,
     sending: JoinSet<(LetterId, Option<SendError>)>,
     under_way: HashMap<tokio::task::Id, UnderWay>,
-    /// When a failed letter was last told of, and how many were not.
+    /// When a failed letter was last logged, and how many were not logged since.
     told: Option<Instant>,
     untold: u64,
 }
@@ -74,12 +74,12 @@ impl Letters {
         self.under_way.insert(task.id(), under_way);
     }
 
-    /// The next task that ends; never, while none is under way.
+    /// The next task that ends; pending while none is in flight.
     pub(super) async fn next(&mut self) -> Option<Ended> {
         self.sending.join_next_with_id().await
     }
 
-    /// The machine's word of a task that ended.
+    /// The machine's input for a task that ended.
     pub(super) fn ended(&mut self, ended: Ended, brokers: &BrokersView) -> Option<Input> {
         let (task, failure) = match ended {
             Ok((task, (_, failure))) => (task, failure),
@@ -106,7 +106,8 @@ impl Letters {
         Some(Input::DeadLettered { letter, result })
     }
 
-    /// Topics whose letters do not come back, and why. Silent brokers are another matter: nothing comes back then.
+    /// Topics whose letters are stuck, and why. If the brokers are silent, that is another matter: no letter is answered
+    /// then.
     pub(super) fn stuck(&self, now: Instant, brokers: &BrokersView) -> Vec<Input> {
         let mut stuck = Vec::new();
         for to in LetterTopic::ALL {
@@ -134,7 +135,8 @@ impl Letters {
         stuck
     }
 
-    /// Every letter that waits fails again and again while the topic is away: one line in ten seconds tells it.
+    /// While its topic is unavailable, every waiting letter fails again and again, so failures are logged at most once in
+    /// ten seconds.
     fn tell(&mut self, to: LetterTopic, topic: &Topic, failure: &SendError) {
         let now = Clock.now();
         if self
@@ -150,8 +152,8 @@ impl Letters {
         if failure.kind.is_retriable() {
             tracing::warn!(%topic, setting, error = %failure, untold, "a letter was not acknowledged; it is sent again");
         } else {
-            // It keeps trying: what a person changes at the topic is noticed without a restart.
-            tracing::error!(%topic, setting, error = %failure, untold, "the dead-letter topic or the hold topic refuses a letter, and its partition waits until that is mended at the brokers");
+            // It is tried again: what a person changes about the topic is noticed without a restart.
+            tracing::error!(%topic, setting, error = %failure, untold, "the dead-letter topic or the hold topic refuses a letter, and its partition waits until that is fixed in Kafka");
         }
     }
 }

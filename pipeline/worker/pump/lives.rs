@@ -1,4 +1,4 @@
-//! What the source says about readings that do not go on where they stood.
+//! What the source reports about readings that do not continue at their position.
 
 use ingest_delivery::machine::Input;
 use ingest_kafka::{Assigned, SourceEvent};
@@ -7,7 +7,7 @@ use super::Pump;
 use crate::observe::breaks::Cause;
 
 impl Pump {
-    /// A partition begins a new life, or records of it vanished.
+    /// A partition begins a new life, or records of it were deleted unread.
     pub(super) fn reading_broke(&mut self, event: SourceEvent) {
         if let SourceEvent::NewLife {
             partition,
@@ -41,7 +41,7 @@ impl Pump {
         }
     }
 
-    /// Says where a partition is read from for which nothing is committed.
+    /// Says from where a partition is read if nothing is committed for it.
     pub(super) fn nothing_committed(&self, assigned: &Assigned) {
         let cause = Cause::nothing_committed(assigned.log, self.reads_from_end);
         if let Some(cause) = cause {

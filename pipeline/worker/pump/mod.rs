@@ -1,13 +1,13 @@
-//! The pump: the one task that owns the delivery machine and carries out what it says.
+//! The pump: the one task that owns the delivery machine and carries out its effects.
 //!
-//! Everything that decides is in the machine; everything that waits is around it: the source's thread, the mapper threads,
-//! one task a request, one task a dead letter. All of them talk to the pump through bounded channels or end as tasks that it
-//! joins, so nothing is lost when one of them panics: its request counts as unanswered.
+//! Everything that decides is in the machine; everything that waits is around it: the source's thread, the mapper
+//! threads, one task per request, one task per dead letter. All of them talk to the pump through bounded channels, or are
+//! tasks that it joins. So nothing is lost if one of them panics: its request counts as unanswered.
 //!
-//! The order of the `select!` is a design statement. Shutdown and commands of people are rare and go first. Answers go
-//! before new records, because they free what new records wait for. The control events of the source (assignments, commits)
-//! are few. Records go last: they can only starve nobody. A wake-up is at most one each time, before records, so that a
-//! flood of records does not delay what is due.
+//! The order of the `select!` matters. Shutdown and people's commands are rare and go first. Answers go before new
+//! records, because they free what new records wait for. The source's control events (assignments, commits) are few. A
+//! wake-up, at most one per round, goes before records, so that a flood of records does not delay what is due. Records go
+//! last, where they can starve nothing.
 
 mod brokers;
 mod error;
@@ -49,38 +49,39 @@ pub use self::state::{Progress, StateTopicError, judge as judge_state_topic};
 use crate::clock::Clock;
 use crate::observe::Observer;
 
-/// Everything a pump is made of.
+/// Everything needed to build a pump.
 #[derive(Debug)]
 pub struct PumpParts {
     /// Checked Kafka settings.
     pub kafka: KafkaSettings,
     /// The dead-letter topic.
     pub dead_letter_topic: Topic,
-    /// Where records go whose routes divert what is held; `None` if no route does.
+    /// Where records go if their routes divert held work; `None` if no route does.
     pub hold_topic: Option<Topic>,
-    /// The machine's numbers.
+    /// The machine's settings.
     pub machine: MachineSettings,
     /// The client of the API.
     pub client: Client,
-    /// What comes of a record.
+    /// Decodes and maps records.
     pub judge: Judge,
-    /// The records at which an earlier process may have died; `None` where nobody keeps account of them.
+    /// The records at which an earlier process may have died; `None` if they are not tracked.
     pub suspects: Option<Suspects>,
-    /// Threads that decode and map.
+    /// The number of threads that decode and map.
     pub mapper_threads: usize,
     /// Where facts go.
     pub observer: Observer,
-    /// What is told of every step.
+    /// Records every step.
     pub recorder: Recorder,
 }
 
-/// How often the view is renewed.
+/// How often the view is refreshed.
 const VIEW_INTERVAL: Duration = Duration::from_secs(1);
 /// How long the source may take to leave the group.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
-/// Mapped records that are put in before other arms are looked at again.
+/// Mapped records that are passed to the machine before other branches are checked again.
 const RECORDS_A_TURN: usize = 64;
-/// Mapped records that wait for the pump; they are charged when it takes them, so this is a constant above the budget.
+/// Mapped records that wait for the pump. They are charged only when it takes them, so this is a constant on top of the
+/// budget.
 const MAPPED_QUEUE: usize = 512;
 
 struct Pump {
@@ -92,7 +93,7 @@ struct Pump {
     recorder: Recorder,
     dead_letter_topic: Topic,
     hold_topic: Option<Topic>,
-    /// Where nothing is committed, nothing that stands there is read.
+    /// A partition without a committed offset is read from its end.
     reads_from_end: bool,
     requests: JoinSet<(RequestId, Reply)>,
     request_of_task: HashMap<tokio::task::Id, RequestId>,
@@ -105,7 +106,7 @@ struct Pump {
 /// Runs a pump until `shutdown` is cancelled and everything is drained.
 ///
 /// # Errors
-/// The cause of an end that nobody asked for. What was not settled is not committed.
+/// Why it ended, if nobody asked it to. What was not settled is not committed.
 pub async fn run(
     parts: PumpParts,
     shutdown: CancellationToken,
@@ -214,7 +215,8 @@ pub async fn run(
                 if count == 0 {
                     return Err(PumpError::Mapper);
                 }
-                // A record comes after the assignment that it was read under: what the source said first is taken first.
+                // A record comes after the assignment under which it was read, so earlier control events are handled
+                // first.
                 while let Ok(event) = control.try_recv() {
                     pump.control(event)?;
                 }
@@ -228,7 +230,7 @@ pub async fn run(
     pump.requests.abort_all();
     watching.abort_all();
     pump.command_source(SourceCommand::Stop);
-    // The last records on their way have to be taken, or the forwarding task would never see the end.
+    // The last records on their way have to be taken, or the forwarding task would never finish.
     let stopped = tokio::time::timeout(STOP_TIMEOUT, async {
         loop {
             tokio::select! { biased;
@@ -270,7 +272,7 @@ impl Pump {
             dropped,
             room,
         } = mapped;
-        // From here on the record is charged to the budget.
+        // From now on the record is charged to the budget.
         drop(room);
         self.view.records_in += 1;
         self.observer.record_in(&record.position.partition.topic);
@@ -311,9 +313,9 @@ impl Pump {
                 attempts,
             } => {
                 let Some(topic) = self.hold_topic.clone() else {
-                    // No route diverts without one; were it so, the record would stay unsettled.
+                    // No route diverts without one; if it did, the record would stay unsettled.
                     tracing::error!(
-                        "a record is to be set aside, and there is no kafka.hold_topic"
+                        "a record should be set aside, but there is no kafka.hold_topic"
                     );
                     return;
                 };
@@ -411,7 +413,7 @@ impl Pump {
         }
     }
 
-    /// Takes over what the last look at the brokers saw.
+    /// Takes over the result of the last check of the brokers.
     fn look_at(&mut self, brokers: &watch::Receiver<BrokersView>) {
         self.view.brokers = brokers.borrow().clone();
         for input in self.letters.stuck(Clock.now(), &self.view.brokers) {
@@ -463,9 +465,7 @@ impl Pump {
             }
             SourceEvent::Fatal(fatal) => return Err(PumpError::Source(fatal.to_string())),
             SourceEvent::Stopped => {
-                return Err(PumpError::Source(
-                    "it stopped before it was told to".to_owned(),
-                ));
+                return Err(PumpError::Source("it stopped unasked".to_owned()));
             }
             SourceEvent::Record { .. } => {} // records go through the mapper threads
         }

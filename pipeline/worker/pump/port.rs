@@ -1,4 +1,4 @@
-//! What people ask of the pump, and what it shows.
+//! The commands that people can send to the pump, and what it shows.
 
 use std::time::Instant;
 
@@ -10,44 +10,44 @@ use tokio::sync::oneshot;
 use super::brokers::BrokersView;
 use super::state::Progress;
 
-/// What people ask of the pump.
+/// A command from a person.
 #[derive(Debug)]
 pub enum Command {
-    /// End the hold of this number.
+    /// End the hold with this number.
     ReleaseHold {
         /// The number.
         id: u64,
-        /// Takes whether there was one.
+        /// Receives whether there was such a hold.
         found: oneshot::Sender<bool>,
     },
-    /// Say what holds the frontier of a partition.
+    /// Tell what holds back the frontier of a partition.
     Frontier {
-        /// Which.
+        /// The partition.
         partition: TopicPartition,
-        /// Takes it; `None` if the partition is not this worker's.
+        /// Receives the answer; `None` if the partition does not belong to this worker.
         view: oneshot::Sender<Option<FrontierView>>,
     },
 }
 
-/// What the pump looks like, once a second.
+/// The pump's state, published once a second.
 #[derive(Debug, Clone)]
 pub struct PumpView {
-    /// The machine.
+    /// The machine's state.
     pub snapshot: Snapshot,
-    /// When that was.
+    /// When it was taken.
     pub at: Instant,
-    /// What the source last said of lag and prefetch.
+    /// The source's latest report of lag and prefetch.
     pub statistics: Statistics,
     /// The last trouble of the source, and when.
     pub source_error: Option<(Instant, String)>,
     /// Whether the partition counts are known.
     pub topology_known: bool,
-    /// Whether the group has been joined and has given out its partitions, some of them to this worker or none.
+    /// Whether the group has been joined and has handed out its partitions, even if this worker received none.
     pub joined: bool,
     /// Records that came in.
     pub records_in: u64,
-    /// How far the restore under way is.
+    /// The progress of the current restore.
     pub restore: Option<Progress>,
-    /// What the last looks at the brokers saw.
+    /// The result of the last checks of the brokers.
     pub brokers: BrokersView,
 }

@@ -1,4 +1,4 @@
-//! What the source says goes two ways: records to the mapper threads, everything else to the pump.
+//! Splits the source's events: records go to the mapper threads, everything else to the pump.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use tokio::sync::mpsc;
 
 use super::mappers::Mappers;
 
-/// How long one question for partition counts may take.
+/// How long one query for partition counts may take.
 const TOPOLOGY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Pause before they are asked for again after a failure.
+/// Pause before they are queried again after a failure.
 const TOPOLOGY_RETRY: Duration = Duration::from_secs(2);
 
-/// Forwards until the source or the pump ends. Waiting for room here is what fills the source's channel, and with it pauses
-/// the consumer; polling goes on.
+/// Forwards until the source or the pump ends. Waiting for room here fills the source's channel, which pauses the
+/// consumer; polling goes on.
 pub(super) async fn forward(
     mut events: SourceEvents,
     mappers: Mappers,
@@ -46,7 +46,7 @@ pub(super) async fn forward(
     }
 }
 
-/// A committed offset as the machine takes it.
+/// Converts a committed offset for the machine.
 pub(super) fn committed(found: CommittedOffset) -> Committed {
     let metadata = match found.metadata {
         Some(text) => Metadata::Text(text),
@@ -59,7 +59,7 @@ pub(super) fn committed(found: CommittedOffset) -> Committed {
     }
 }
 
-/// The answer to a commit as the machine takes it.
+/// Converts the answer to a commit for the machine.
 pub(super) fn commit_answer(result: &Result<(), CommitFailure>) -> CommitAnswer {
     match result.as_ref().map_err(|failure| failure.kind) {
         Ok(()) => CommitAnswer::Accepted,
@@ -75,8 +75,8 @@ pub(super) fn commit_answer(result: &Result<(), CommitFailure>) -> CommitAnswer 
     }
 }
 
-/// Asks for partition counts at an interval and reports them when they changed. A topic that is missing or may not be seen
-/// keeps only itself back.
+/// Queries the partition counts periodically and reports changes. A topic that is missing or not visible keeps back only
+/// itself.
 pub(super) async fn watch_topology(
     settings: KafkaSettings,
     counts: mpsc::Sender<Vec<(Topic, u32)>>,
@@ -114,7 +114,7 @@ pub(super) async fn watch_topology(
     }
 }
 
-/// The counts of all topics that can be seen, and what is wrong with the first that cannot. Blocks.
+/// The counts of all visible topics, and the first problem with the others. Blocks.
 fn fetch_counts(settings: &KafkaSettings) -> (Vec<(Topic, u32)>, Option<String>) {
     let mut counts = Vec::new();
     let mut trouble = None;
@@ -130,7 +130,7 @@ fn fetch_counts(settings: &KafkaSettings) -> (Vec<(Topic, u32)>, Option<String>)
                 let unreachable = matches!(error, ReadError::Unreachable { .. });
                 trouble.get_or_insert_with(|| error.to_string());
                 if unreachable {
-                    // No answer says nothing about any topic: what was known stays, or shares would be wrong.
+                    // A missing answer says nothing about any topic: keep what was known, or shares would be wrong.
                     return (Vec::new(), trouble);
                 }
             }

@@ -1,7 +1,8 @@
-//! The state topic's side of the pump: slices are read back and batches written by tasks, one failure is one answer.
+//! The pump's side of the state topic: tasks read slices and write batches, and each task gives one answer, even when it
+//! fails.
 //!
-//! Slices that are asked for together are read together, each partition of the topic once. The first time, the topic itself
-//! is looked at: where it was laid out for another number of partitions, or is not compacted, nobody may go on.
+//! Slices that are requested together are read together, each partition of the topic once. The topic itself is checked
+//! the first time: if it was laid out for another number of partitions, or is not compacted, the worker must not go on.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,33 +22,33 @@ use tokio::task::{JoinError, JoinSet};
 use super::brokers::BrokersView;
 use crate::clock::Clock;
 
-/// How long the brokers may be silent while slices are read.
+/// How long the brokers may be silent while slices are being read.
 const SILENCE: Duration = Duration::from_secs(20);
 /// How long a batch may take to be acknowledged before it counts as failed and is written again.
 const DELIVERY: Duration = Duration::from_secs(10);
-/// Pause between two lines about how far a restore is, and about failures.
+/// Pause between two log lines about progress or failures.
 const LOG_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The state topic cannot be used as it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StateTopicError {
-    /// Slices stand where nobody would look for them.
+    /// Its slices are not where they would be looked for.
     #[error(
-        "state.topic: {topic} was laid out for {was} partitions and has {is} now, so what it holds would not be found; make \
-         a new topic with {is} partitions and name that one (what is known is learnt again, open jobs are verified), or go \
+        "state.topic: {topic} was laid out for {was} partitions and has {is} now, so its contents would not be found; make \
+         a new topic with {is} partitions and configure that one (what was known is learnt again, open jobs are verified), or go \
          back to one with {was}"
     )]
     Partitions {
         /// The topic.
         topic: Topic,
-        /// For how many it was laid out.
+        /// The number of partitions for which it was laid out.
         was: u32,
-        /// How many it has.
+        /// The number of partitions it has.
         is: u32,
     },
-    /// What it holds would be deleted by age.
+    /// Its contents would be deleted by age.
     #[error(
-        "state.topic: {topic} is not compacted, so what it holds would be deleted by age; set its cleanup.policy to compact"
+        "state.topic: {topic} is not compacted, so its contents would be deleted by age; set its cleanup.policy to compact"
     )]
     NotCompacted {
         /// The topic.
@@ -55,16 +56,16 @@ pub enum StateTopicError {
     },
 }
 
-/// How far a restore is, in offsets of the state topic.
+/// The progress of a restore, in offsets of the state topic.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Behind.
+    /// Offsets already read.
     pub read: u64,
-    /// All.
+    /// All offsets to read.
     pub total: u64,
 }
 
-/// What a restore came to.
+/// The result of a restore.
 enum Restored {
     Slices(u32, Vec<(TopicPartition, Slice)>),
     Failed(String),
@@ -76,7 +77,7 @@ pub(super) struct State {
     topic: Topic,
     settings: KafkaSettings,
     producer: Arc<StateProducer>,
-    /// The number of partitions, once the topic was looked at.
+    /// The number of partitions, once the topic was checked.
     count: Option<u32>,
     wanted: Vec<(TopicPartition, Epoch)>,
     restoring: JoinSet<Restored>,
@@ -88,7 +89,7 @@ pub(super) struct State {
 }
 
 impl State {
-    /// The side of the topic that the settings name; `None` without one.
+    /// The state topic named in the settings; `None` without one.
     pub(super) fn of(settings: &KafkaSettings) -> Result<Option<Self>, StartError> {
         let Some(name) = settings.options().state_topic.clone() else {
             return Ok(None);
@@ -113,12 +114,12 @@ impl State {
         }))
     }
 
-    /// A slice is wanted; [`begin`](Self::begin) asks for all that are.
+    /// Requests a slice; [`begin`](Self::begin) starts reading all requested slices.
     pub(super) fn want(&mut self, partition: TopicPartition, epoch: Epoch) {
         self.wanted.push((partition, epoch));
     }
 
-    /// Begins to read the slices that are wanted, unless others are being read.
+    /// Starts to read the requested slices, unless others are being read.
     pub(super) fn begin(&mut self) {
         if self.wanted.is_empty() || !self.restoring.is_empty() {
             return;
@@ -137,12 +138,12 @@ impl State {
         });
     }
 
-    /// How far the restore under way is.
+    /// The progress of the current restore.
     pub(super) fn progress(&self) -> Option<Progress> {
         *self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The end of a restore: answers for the machine.
+    /// The result of a restore, as inputs for the machine.
     fn restored(
         &mut self,
         joined: Result<Restored, JoinError>,
@@ -170,7 +171,7 @@ impl State {
             Err(error) => error.to_string(),
         };
         self.tell(
-            "state could not be restored; its partitions wait, and it is tried again",
+            "the state could not be restored; its partitions wait, and the worker tries again",
             &detail,
         );
         let trouble = brokers.trouble_of(&self.topic).unwrap_or_else(|| {
@@ -187,7 +188,7 @@ impl State {
         Ok(failed.collect())
     }
 
-    /// Writes a batch to the partition of the topic that belongs to a slice.
+    /// Writes a batch to the state partition of a slice.
     pub(super) fn write(
         &mut self,
         write: StateWriteId,
@@ -195,7 +196,7 @@ impl State {
         records: Vec<StateRecord>,
     ) {
         let (producer, topic) = (Arc::clone(&self.producer), self.topic.clone());
-        // Nothing is written before something was restored, which needs the count.
+        // Nothing is written before a restore, and that needs the count.
         let place = SliceId::of(partition).state_partition(self.count.unwrap_or(1));
         let task = self.writing.spawn(async move {
             let written = producer.write(&topic, place, records).await;
@@ -204,7 +205,7 @@ impl State {
         self.write_of_task.insert(task.id(), write);
     }
 
-    /// The end of a write.
+    /// The result of a write.
     fn written(
         &mut self,
         joined: Result<(tokio::task::Id, (StateWriteId, Option<SendError>)), JoinError>,
@@ -229,7 +230,7 @@ impl State {
             Some(failure) => {
                 let trouble = brokers.explain(&self.topic, &failure);
                 self.tell(
-                    "the state topic took nothing; writes of objects wait, and it is tried again",
+                    "the state topic could not be written; writes of objects wait, and the worker tries again",
                     &trouble.to_string(),
                 );
                 Err(trouble)
@@ -250,7 +251,7 @@ impl State {
     }
 }
 
-/// The end of something that the topic was asked for, as answers for the machine; `None` if nothing is under way.
+/// The result of the next task that ends, as inputs for the machine; `None` if none is in flight.
 pub(super) async fn ended(
     state: Option<&mut State>,
     brokers: &BrokersView,
@@ -265,7 +266,7 @@ pub(super) async fn ended(
     }
 }
 
-/// Looks at the topic, then reads the slices. A failure is either for good or for now.
+/// Checks the topic, then reads the slices. A failure is either permanent or temporary.
 async fn restored(
     settings: KafkaSettings,
     topic: Topic,
@@ -330,10 +331,10 @@ async fn first_look(
     Ok(found.partitions)
 }
 
-/// Whether the topic can be used.
+/// Checks whether the topic can be used.
 ///
 /// # Errors
-/// It cannot, for that reason.
+/// Why it cannot.
 pub fn judge(topic: &Topic, found: &StateTopic) -> Result<(), StateTopicError> {
     if let Some(was) = found.was_laid_out_for() {
         return Err(StateTopicError::Partitions {

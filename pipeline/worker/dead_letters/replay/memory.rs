@@ -1,4 +1,4 @@
-//! What was sent back, remembered at the brokers between two runs ([`super::sent`] has the form).
+//! Which letters were sent back, remembered in Kafka between two runs ([`super::sent`] describes the format).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -16,14 +16,14 @@ use crate::dead_letters::letter::{Letter, LetterPlace};
 use crate::dead_letters::progress::say;
 use crate::dead_letters::topic::{LetterTopic, PATIENCE};
 
-/// How often what was sent is written while sending goes on: a command that is killed repeats no more than that.
+/// How often this is saved while sending: a command that is killed repeats no more than that.
 const WRITE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What was sent back, by partition of the dead-letter topic.
+/// Which letters were sent back, by partition of the dead-letter topic.
 #[derive(Debug)]
 pub(super) struct Memory {
     group: String,
-    /// Where it is written; nowhere in a dry run, and where `--again` goes on without.
+    /// Where it is saved; nowhere in a dry run, and where `--again` goes on without it.
     store: Option<GroupMemory>,
     partitions: BTreeMap<Partition, Sent>,
     changed: BTreeSet<Partition>,
@@ -34,7 +34,7 @@ pub(super) struct Memory {
 // === impl Memory ===
 
 impl Memory {
-    /// Reads what is remembered. With `again` it is not asked, so that it need not be readable.
+    /// Reads what is remembered. With `again` that is not needed, so it need not be readable.
     pub(super) fn open(
         topic: &LetterTopic,
         again: bool,
@@ -78,14 +78,14 @@ impl Memory {
         Ok(memory)
     }
 
-    /// Was this letter sent back?
+    /// Whether this letter was sent back.
     pub(super) fn knows(&self, place: LetterPlace) -> bool {
         self.partitions
             .get(&place.partition)
             .is_some_and(|sent| sent.contains(place.offset))
     }
 
-    /// Whether something of what was sent is no longer remembered.
+    /// Whether some of the letters sent back are no longer remembered.
     pub(super) fn forgot(&self) -> bool {
         self.partitions.values().any(Sent::forgot)
     }
@@ -107,7 +107,7 @@ impl Memory {
         self.write()
     }
 
-    /// Writes what changed.
+    /// Saves what has changed.
     pub(super) fn write(&mut self) -> Result<(), DeadLettersError> {
         self.next_write = Clock.now() + WRITE_INTERVAL;
         let Some(store) = &self.store else {
@@ -132,12 +132,12 @@ impl Memory {
             if self.may_fail {
                 return say(&problem);
             }
-            return Err(anyhow!("{problem}, or give --again to go on without").into());
+            return Err(anyhow!("{problem}, or use --again to go on without it").into());
         }
         Ok(())
     }
 
-    /// What was remembered of a topic that was deleted and made anew says nothing about this one.
+    /// Forgets what was remembered of a topic that was deleted and recreated: it says nothing about this one.
     fn forget_other_topics(&mut self, topic: &LetterTopic) -> Result<(), DeadLettersError> {
         let mut to_compare = BTreeMap::new();
         let mut others = BTreeSet::new();
@@ -180,7 +180,7 @@ impl Memory {
         for partition in others {
             self.partitions.remove(&partition);
             say(&format!(
-                "partition {} of {} is not the one that letters were sent back from before: it was made anew",
+                "partition {} of {} was recreated: what was sent back from it before does not count",
                 partition.0, topic.topic
             ))?;
         }

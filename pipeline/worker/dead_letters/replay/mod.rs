@@ -1,8 +1,7 @@
-//! The original records back to the topics that they came from. `docs/adr/0013-replay.md` has the
-//! reasons.
+//! Sends the original records back to the topics that they came from. `docs/adr/0013-replay.md` gives the reasons.
 //!
-//! One pass: read, filter, bring into order ([`window`]), send one by one at the asked pace, remember ([`memory`]). It reads
-//! to where the topic ended when it began, so what fails again at once is not sent again.
+//! There is one pass: read, filter, sort ([`window`]), send one by one at the chosen rate, remember ([`memory`]). It
+//! reads up to where the topic ended when it began, so a record that fails again at once is not sent again.
 
 mod memory;
 mod record;
@@ -28,7 +27,7 @@ use super::text::plain;
 use super::topic::{LetterTopic, Letters, Step};
 use crate::observe::words::plural;
 
-/// Records that this run sent and still knows, to leave out a second letter of the same record.
+/// How many of the sent records this run remembers, to leave out a second letter of the same record.
 const RECENT: usize = 100_000;
 
 /// What is sent back, and how.
@@ -36,45 +35,45 @@ const RECENT: usize = 100_000;
 pub struct ReplayOptions {
     /// Which letters.
     pub filter: Filter,
-    /// Only these; empty means all.
+    /// Only these letters; empty means all.
     pub letters: Vec<LetterPlace>,
     /// Where reading begins in partitions that are not read from their first letter.
     pub from: Vec<LetterPlace>,
-    /// Send at most so many.
+    /// Send at most this many.
     pub limit: Option<u64>,
-    /// Say what would be sent, and send nothing.
+    /// Print what would be sent, and send nothing.
     pub dry_run: bool,
-    /// Records a second, at most.
+    /// Most records a second.
     pub rate: u32,
-    /// Leave out records that came back this often already.
+    /// Leave out records that have been replayed this often already.
     pub max_replays: u64,
-    /// Also what was sent back before.
+    /// Send letters that were sent back before, too.
     pub again: bool,
 }
 
-/// How far a run came.
+/// How far a run got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replayed {
-    /// Everything that was asked for was looked at, and sent if it could be.
+    /// Every selected letter was looked at, and sent if possible.
     All,
     /// It was stopped, or something was too large for its topic.
     Part,
 }
 
-/// Why a letter that was asked for is not sent.
+/// Why a selected letter is not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum LeftOut {
     /// It was sent back before.
     SentBefore,
-    /// Another letter of the same record was sent just now.
+    /// Another letter of the same record was sent in this run.
     SameRecord,
-    /// It came back too often already.
+    /// It was replayed too often already.
     TooOften,
-    /// No letter of the worker: nothing says where it came from.
+    /// The worker did not write it: nothing says where it came from.
     NoOrigin,
     /// From a topic that this configuration does not read.
     OtherTopic,
-    /// Larger than its topic takes.
+    /// Larger than its topic accepts.
     TooLarge,
 }
 
@@ -82,13 +81,13 @@ enum LeftOut {
 struct Replay<'a> {
     options: &'a ReplayOptions,
     topic: &'a LetterTopic,
-    /// Only these; empty means all.
+    /// Only these letters; empty means all.
     wanted: BTreeSet<LetterPlace>,
     memory: Memory,
     sender: Sender<'a>,
     window: Window,
     recent: Recent,
-    /// Where reading goes on, by partition.
+    /// Where reading continues, by partition.
     next: BTreeMap<Partition, Offset>,
     seen: BTreeSet<LetterPlace>,
     sent: u64,
@@ -96,7 +95,7 @@ struct Replay<'a> {
     out: &'a mut dyn Write,
 }
 
-/// The origins of the last records that were sent.
+/// The origins of the records sent last.
 #[derive(Debug, Default)]
 struct Recent {
     known: HashSet<Source>,
@@ -138,7 +137,7 @@ pub fn replay(
     };
     let mut letters = topic.read(&spans)?;
     let ended = replay.work(&mut letters, LetterTopic::size(&spans));
-    // Whatever happened, what was sent is remembered and said.
+    // Whatever happened, what was sent is remembered and reported.
     let remembered = replay.memory.write();
     let all_sent = *ended.as_ref().unwrap_or(&false);
     replay.report(all_sent)?;
@@ -157,7 +156,7 @@ pub fn replay(
 // === impl Replay ===
 
 impl Replay<'_> {
-    /// Reads and sends until the end, the limit or a signal; whether everything that was asked for was looked at.
+    /// Reads and sends until the end, the limit or a signal. Returns whether every selected letter was looked at.
     fn work(&mut self, letters: &mut Letters<'_>, size: i64) -> Result<bool, DeadLettersError> {
         let mut progress = Progress::new();
         let mut read: i64 = 0;
@@ -175,7 +174,7 @@ impl Replay<'_> {
                 };
                 let place = letter.place;
                 if !self.send(&letter)? {
-                    // Not sent: where to go on is here.
+                    // It was not sent, so continue from here.
                     let next = self.next.entry(place.partition).or_insert(place.offset);
                     *next = place.offset.min(*next);
                     return Ok(false);
@@ -201,7 +200,7 @@ impl Replay<'_> {
         }
     }
 
-    /// Puts a letter that is asked for into the window.
+    /// Puts a selected letter into the window.
     fn take(&mut self, letter: Letter) {
         let is_wanted = self.wanted.is_empty() || self.wanted.contains(&letter.place);
         if !is_wanted {
@@ -233,7 +232,7 @@ impl Replay<'_> {
         *self.left_out.entry(why).or_default() += 1;
     }
 
-    /// Sends a letter's record, or says that it would; `false` when a signal came first.
+    /// Sends a letter's record, or prints that it would; `false` if a signal came first.
     fn send(&mut self, letter: &Letter) -> Result<bool, DeadLettersError> {
         let Some(source) = &letter.source else {
             return Ok(true);
@@ -275,7 +274,7 @@ impl Replay<'_> {
         Ok(true)
     }
 
-    /// What was done, what was not, and where to go on.
+    /// Reports what was done, what was not, and where to continue.
     fn report(&mut self, all_sent: bool) -> Result<(), DeadLettersError> {
         let records = plural(self.sent, "record");
         let verb = if self.options.dry_run {
@@ -295,7 +294,7 @@ impl Replay<'_> {
         if self.memory.forgot() {
             writeln!(
                 self.out,
-                "  the oldest of what was sent back is no longer remembered: give --since when you replay again"
+                "  the oldest letters sent back are no longer remembered: use --since for the next replay"
             )?;
         }
         if !all_sent {
@@ -310,14 +309,14 @@ impl Replay<'_> {
                 .collect();
             writeln!(
                 self.out,
-                "stopped before the end: the same command goes on, the faster with {}",
+                "stopped before the end: run the same command again to continue, faster with {}",
                 from.join(" ")
             )?;
         }
         Ok(self.out.flush()?)
     }
 
-    /// Every letter that was named was there.
+    /// Checks that every letter given by its place was found.
     fn check_wanted(&self) -> Result<(), DeadLettersError> {
         let missing = self.wanted.iter().find(|place| !self.seen.contains(place));
         match missing {
@@ -355,21 +354,21 @@ impl Recent {
 impl LeftOut {
     fn explain(self, options: &ReplayOptions) -> String {
         match self {
-            Self::SentBefore => "sent back before; --again sends them all the same".to_owned(),
+            Self::SentBefore => "sent back before; --again sends them anyway".to_owned(),
             Self::SameRecord => "a second letter of a record that was sent just now".to_owned(),
             Self::TooOften => format!(
-                "came back {} times or more; raise --max-replays when the cause is mended",
+                "came back {} times or more; raise --max-replays when the cause is fixed",
                 options.max_replays
             ),
             Self::NoOrigin => {
-                "no letters of the worker: they do not say where they came from".to_owned()
+                "not written by the worker: they do not say where they came from".to_owned()
             }
             Self::OtherTopic => {
                 "from topics that this configuration does not read; use the one that does"
                     .to_owned()
             }
             Self::TooLarge => {
-                "larger than their topic takes; raise its max.message.bytes".to_owned()
+                "larger than their topic accepts; raise its max.message.bytes".to_owned()
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The record that a letter is sent back as.
+//! The record that is sent for a letter.
 
 use bytes::Bytes;
 use ingest_kafka::OutgoingRecord;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::dead_letters::letter::{Letter, Source};
 use crate::pump::letter_header as header;
 
-/// What of a letter's headers goes back with the record: where it came from and how often.
+/// The added headers that go back with the record: where it came from and how often it was replayed.
 const KEPT: [&str; 5] = [
     header::SOURCE_TOPIC,
     header::SOURCE_PARTITION,
@@ -17,9 +17,9 @@ const KEPT: [&str; 5] = [
     header::REPLAYS,
 ];
 
-/// The original record: key, value, time and headers, with its origin. It goes to the partition that it came from, whatever
-/// its producer chose it by, so that the records of one key stay together; if the topic has no such partition any more, the
-/// key decides as with Java producers.
+/// The original record: key, value, time and headers, with its origin. It goes to the partition that it came from,
+/// however its producer chose it, so that records with the same key stay together. If the topic no longer has that
+/// partition, the key decides as with Java producers.
 pub(super) fn outgoing(letter: &Letter, source: &Source, partitions: usize) -> OutgoingRecord {
     let record = &letter.record;
     let Partition(number) = source.partition.partition;
@@ -39,7 +39,7 @@ pub(super) fn outgoing(letter: &Letter, source: &Source, partitions: usize) -> O
     }
 }
 
-/// A name of what a letter holds, to recognise it by later.
+/// A fingerprint of a letter's content, to recognise it by later.
 pub(super) fn fingerprint(letter: &Letter) -> u32 {
     let mut content = letter
         .source

@@ -1,4 +1,4 @@
-//! Sends records one by one, at a pace, until a signal comes.
+//! Sends records one by one, at a given rate, until a signal comes.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -15,14 +15,14 @@ use crate::dead_letters::error::DeadLettersError;
 use crate::dead_letters::topic::{LetterTopic, PATIENCE};
 use crate::lifecycle::Signals;
 
-/// How the sending of one record ended.
+/// How sending one record ended.
 pub(super) enum Sending {
     Sent,
     TooLarge,
     Stopped,
 }
 
-/// Sends records at a pace.
+/// Sends records at a given rate.
 pub(super) struct Sender<'a> {
     topic: &'a LetterTopic,
     runtime: Runtime,
@@ -48,7 +48,7 @@ impl<'a> Sender<'a> {
             let _inside = runtime.enter();
             Signals::install().context("cannot listen to signals")?
         };
-        // Ends with the runtime; there is nothing in it that could fail.
+        // It ends with the runtime, and cannot fail.
         drop(runtime.spawn(async move {
             signals.next().await;
             cancelled.cancel();
@@ -65,12 +65,12 @@ impl<'a> Sender<'a> {
         })
     }
 
-    /// A signal came.
+    /// Whether a signal came.
     pub(super) fn is_stopped(&self) -> bool {
         self.stop.is_cancelled()
     }
 
-    /// How many partitions a source topic has; asked once.
+    /// How many partitions a source topic has; asked once for each topic.
     pub(super) fn partitions_of(&mut self, topic: &Topic) -> Result<usize, DeadLettersError> {
         if let Some(count) = self.partitions.get(topic) {
             return Ok(*count);
@@ -83,7 +83,7 @@ impl<'a> Sender<'a> {
         Ok(count)
     }
 
-    /// Sends a record when its time has come. What has begun is finished; a signal ends the waiting only.
+    /// Sends a record when its time has come. A signal ends only the wait: a send that has begun is finished.
     pub(super) fn send(&mut self, mut record: OutgoingRecord) -> Result<Sending, DeadLettersError> {
         let now = Clock.now();
         let at = self.next_send.max(now);
@@ -99,7 +99,7 @@ impl<'a> Sender<'a> {
         }
         self.next_send = at + self.gap;
         let mut sent = self.runtime.block_on(self.producer.send(&record));
-        // A topic may refuse old times; the original one stands in the headers.
+        // A topic may refuse old times; the original time is in the headers.
         if matches!(&sent, Err(error) if error.kind == SendErrorKind::Timestamp)
             && record.timestamp_ms.take().is_some()
         {
@@ -115,7 +115,7 @@ impl<'a> Sender<'a> {
 
 fn cannot_send_to(topic: &Topic, error: &ReadError) -> DeadLettersError {
     let way_out = match error {
-        ReadError::UnknownTopic { .. } => "make it again, or leave its letters out with --topic",
+        ReadError::UnknownTopic { .. } => "recreate it, or select other topics with --topic",
         ReadError::NotAuthorized { .. } => "allow Describe and Write on it for these credentials",
         ReadError::Unreachable { .. } | ReadError::Start(_) => "try again when the brokers answer",
     };
@@ -127,13 +127,15 @@ fn cannot_send_to(topic: &Topic, error: &ReadError) -> DeadLettersError {
 fn not_sent(topic: &Topic, error: &SendError) -> DeadLettersError {
     let way_out = match error.kind {
         SendErrorKind::Timeout => {
-            "the last record may have arrived all the same; the same command goes on, and may send it twice"
+            "the last record may have arrived nevertheless; run the same command again to continue, which may send it twice"
         }
-        SendErrorKind::QueueFull | SendErrorKind::Other => "the same command goes on",
+        SendErrorKind::QueueFull | SendErrorKind::Other => "run the same command again to continue",
         SendErrorKind::TooLarge => "raise the topic's max.message.bytes",
         SendErrorKind::Timestamp => "the topic refuses the time of writing; is the clock right?",
-        SendErrorKind::UnknownTopic => "make it again, or leave its letters out with --topic",
+        SendErrorKind::UnknownTopic => "recreate it, or select other topics with --topic",
         SendErrorKind::NotAuthorized => "allow Write on it for these credentials",
     };
-    DeadLettersError::Failed(anyhow!("{topic} did not take a record: {error}; {way_out}"))
+    DeadLettersError::Failed(anyhow!(
+        "{topic} did not accept a record: {error}; {way_out}"
+    ))
 }

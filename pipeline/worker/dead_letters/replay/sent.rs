@@ -1,9 +1,9 @@
 //! Which letters were sent back: offsets of the dead-letter topic, as runs, in the group's committed metadata.
 //!
-//! For each partition: the end of the highest run is the committed offset; the text is
-//! `r1:FINGERPRINT:RUNS`, where the fingerprint is that of the letter before the committed offset (it tells a topic that was
-//! made anew) and the runs go downwards from there: the length of the highest, the gap below it, the length of the next, …,
-//! as variable-length numbers in base64. What does not fit into the text is forgotten from below.
+//! For each partition, the end of the highest run is the committed offset. The text is `r1:FINGERPRINT:RUNS`. The
+//! fingerprint is that of the letter before the committed offset, and reveals a topic that was recreated. The runs go
+//! downwards from there: the length of the highest, the gap below it, the length of the next, …, as variable-length
+//! numbers in base64. What does not fit is forgotten, starting with the lowest runs.
 
 use std::collections::BTreeMap;
 
@@ -11,19 +11,19 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use ingest_model::record::Offset;
 
-/// The text's first part: what it is and which form it has.
+/// The text's first part: its format and version.
 const TAG: &str = "r1";
-/// How long the text may be: brokers take 4,096 bytes by default.
+/// The longest text: brokers accept 4,096 bytes by default.
 const TEXT_BYTES: usize = 3_500;
 
 /// The letters of one partition that were sent back.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Sent {
-    /// First offset and the offset after the last one; runs neither touch nor overlap.
+    /// The first offset of each run, and the offset after its last; runs neither touch nor overlap.
     runs: BTreeMap<i64, i64>,
     /// The fingerprint of the letter at the highest offset.
     fingerprint: u32,
-    /// Runs that no longer fit.
+    /// Runs that no longer fitted.
     forgotten: usize,
 }
 
@@ -37,13 +37,13 @@ impl Sent {
             .is_some_and(|(_, end)| offset.0 < *end)
     }
 
-    /// The offset after the highest one, and the fingerprint of that one.
+    /// The offset after the highest one, and the fingerprint of the letter there.
     pub(super) fn anchor(&self) -> Option<(Offset, u32)> {
         let (_, end) = self.runs.last_key_value()?;
         Some((Offset(*end), self.fingerprint))
     }
 
-    /// Whether something was forgotten.
+    /// Whether anything was forgotten.
     pub(super) fn forgot(&self) -> bool {
         self.forgotten > 0
     }
@@ -69,7 +69,7 @@ impl Sent {
         self.runs.insert(start, end);
     }
 
-    /// The offset and the text to commit; what does not fit is forgotten here, too.
+    /// The offset and the text to commit; what does not fit is forgotten here as well.
     pub(super) fn encode(&mut self) -> Option<(Offset, String)> {
         let (end, fingerprint) = self.anchor()?;
         let head = format!("{TAG}:{fingerprint:08x}:");
@@ -96,7 +96,7 @@ impl Sent {
         Some((end, format!("{head}{}", BASE64.encode(bytes))))
     }
 
-    /// What was committed; `None` if the text is not of this form.
+    /// Decodes what was committed; `None` if the text is not in this format.
     pub(super) fn decode(end: Offset, text: &str) -> Option<Self> {
         let mut parts = text.splitn(3, ':');
         if parts.next()? != TAG {
@@ -121,7 +121,7 @@ impl Sent {
     }
 }
 
-/// Appends a number, seven bits a byte, the lowest first.
+/// Appends a number, seven bits per byte, lowest first.
 fn put(bytes: &mut Vec<u8>, number: i64) {
     let mut rest = number.unsigned_abs();
     loop {
@@ -135,7 +135,7 @@ fn put(bytes: &mut Vec<u8>, number: i64) {
     }
 }
 
-/// All numbers; `None` where they break off, are zero or too large.
+/// All numbers; `None` if one is incomplete, zero or too large.
 fn numbers(bytes: &[u8]) -> Option<Vec<i64>> {
     let mut numbers = Vec::new();
     let mut number: i64 = 0;

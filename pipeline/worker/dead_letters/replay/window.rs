@@ -1,9 +1,9 @@
-//! Letters on their way out, brought back into the order of their records.
+//! Puts letters back into the order of their records before they are sent.
 //!
-//! The worker writes letters as records fail, several at a time, so two letters of one key may stand in the wrong order.
-//! They are never far apart. Letters pass a window: the one that waited longest says which source partition is next, and of
-//! that partition the letter with the lowest offset leaves. So records of one partition that are less than a window apart
-//! leave in their own order, and no letter waits for ever.
+//! The worker writes letters as records fail, several at a time, so two letters with the same key may be in the wrong
+//! order, but never far apart. Letters pass through a window. The one that has waited longest decides which source
+//! partition is next, and the letter of that partition with the lowest offset leaves. So records of one partition that
+//! are less than a window apart leave in their own order, and no letter waits forever.
 
 use std::collections::BTreeMap;
 
@@ -11,12 +11,12 @@ use ingest_model::record::{Offset, Partition, TopicPartition};
 
 use crate::dead_letters::letter::{Letter, Source};
 
-/// Letters in the window, at most.
+/// The most letters in the window.
 const RECORDS: usize = 1_000;
-/// Their bytes, overshot by at most one letter.
+/// Their bytes, exceeded by at most one letter.
 const BYTES: usize = 16 << 20;
 
-/// The order within a partition: by offset; of records of two lives of a topic, which share offsets, the older first.
+/// The order within a partition: by offset. Two lives of a topic share offsets; the older record comes first.
 type Place = (Offset, Option<i64>, u64);
 
 /// Letters between reading and sending.
@@ -31,7 +31,7 @@ pub(super) struct Window {
 // === impl Window ===
 
 impl Window {
-    /// Nothing more goes in before something leaves.
+    /// Whether something has to leave before anything more goes in.
     pub(super) fn is_full(&self) -> bool {
         self.by_age.len() >= RECORDS || self.bytes >= BYTES
     }
@@ -61,7 +61,7 @@ impl Window {
         Some(letter)
     }
 
-    /// The lowest offset of each partition of the dead-letter topic that is still in here.
+    /// For each partition of the dead-letter topic, the lowest offset that is still in the window.
     pub(super) fn lowest(&self) -> BTreeMap<Partition, Offset> {
         let mut lowest: BTreeMap<Partition, Offset> = BTreeMap::new();
         for letter in self.by_source.values().flat_map(BTreeMap::values) {
@@ -149,7 +149,7 @@ mod tests {
             places.sort_unstable();
             places.dedup();
             prop_assert_eq!(places.len(), sources.len());
-            // What stood in the window together leaves in order.
+            // Letters that were in the window together leave in order.
             for partition in 0..3 {
                 let last: Vec<i64> = left[before..].iter()
                     .map(|letter| letter.source.clone().unwrap())

@@ -1,5 +1,5 @@
-//! Whether the brokers answer, and whether the configured topics are there: asked every few seconds, beside the consumer,
-//! which says neither of topics that it does not read nor of brokers that fall silent.
+//! Checks every few seconds whether the brokers answer and whether the configured topics exist. The consumer cannot tell:
+//! it says nothing about topics that it does not read, nor about brokers that fall silent.
 
 mod status;
 
@@ -18,13 +18,14 @@ pub use self::status::{BrokersView, KafkaStatus, TopicProblem, TopicTrouble};
 use crate::clock::Clock;
 use crate::observe::advice::{AWAY, Places};
 
-/// Pause between two looks.
+/// Pause between two checks.
 const INTERVAL: Duration = Duration::from_secs(3);
-/// The same while something is wrong: its end is to be noticed soon.
+/// The same while something is wrong, so that its end is noticed soon.
 const AGAIN: Duration = Duration::from_secs(1);
-/// How long one look may take.
+/// How long one check may take.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// A broker that has just started may not know every topic yet: so many looks in a row have to miss one.
+/// A broker that has just started may not know every topic yet, so a topic has to be missing in this many checks in a
+/// row.
 const LOOKS: u32 = 2;
 
 /// A topic and the setting that names it.
@@ -47,11 +48,11 @@ pub(super) fn configured(
     inputs.chain(letters).chain(hold).chain(state).collect()
 }
 
-/// Looks at the brokers, and tells what is wrong.
+/// Watches the brokers, and reports what is wrong.
 pub(super) struct Watch {
     topics: Vec<Configured>,
     places: Arc<Places>,
-    /// That no broker answers has been told.
+    /// It was reported that no broker answers.
     told_away: bool,
 }
 
@@ -94,7 +95,7 @@ impl Watch {
         }
     }
 
-    /// Looks until nobody wants to know any more.
+    /// Checks until nobody listens any more.
     pub(super) async fn look_on(
         mut self,
         settings: KafkaSettings,
@@ -103,7 +104,7 @@ impl Watch {
         let look = match TopicLook::new(&settings) {
             Ok(look) => Arc::new(look),
             Err(error) => {
-                tracing::warn!(%error, "nobody watches the brokers");
+                tracing::warn!(%error, "the brokers are not being watched");
                 return;
             }
         };
@@ -124,7 +125,7 @@ impl Watch {
                     view.away = Some((since, silence));
                 }
                 Err(error) => {
-                    tracing::error!(%error, "a look at the brokers ended without an answer");
+                    tracing::error!(%error, "a check of the brokers ended without a result");
                 }
             }
             let wrong = view.away.is_some() || !missed.is_empty();
@@ -137,7 +138,7 @@ impl Watch {
         }
     }
 
-    /// A line for brokers that have gone or come back, and one for each such topic.
+    /// Logs a line when the brokers stop answering or answer again, and one for each topic.
     fn tell(&mut self, before: &BrokersView, view: &BrokersView, now: Instant) {
         let status = KafkaStatus::new(view, now, &self.places);
         if let Some(seconds) = status.away_for_seconds.filter(|_| !self.told_away) {
@@ -160,7 +161,7 @@ impl Watch {
     }
 }
 
-/// The name of the setting of a topic that letters go to.
+/// The setting that names a topic for letters.
 pub(super) fn setting_of(to: LetterTopic) -> &'static str {
     match to {
         LetterTopic::Dead => "kafka.dead_letter_topic",

@@ -1,4 +1,4 @@
-//! What keeps the brokers' side from working, for people: brokers that are away, topics that are not there.
+//! What keeps the Kafka side from working, for people: brokers that do not answer, topics that do not exist.
 
 use std::time::{Duration, Instant};
 
@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use crate::observe::advice::{AWAY, Places};
 
-/// Brokers that are away for less are no news: one that restarts has its work taken over by then.
+/// Brokers that are silent for less are not reported: if one restarts, another has taken over its work by then.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// What the last looks saw.
+/// The result of the last checks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BrokersView {
     /// Since when no broker has answered, and why.
@@ -24,18 +24,18 @@ pub struct BrokersView {
 /// A configured topic that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicTrouble {
-    /// Which.
+    /// The topic.
     pub topic: Topic,
     /// The setting that names it.
     pub setting: &'static str,
-    /// Unknown, or forbidden.
+    /// Unknown topic, or not authorized.
     pub kind: TroubleKind,
 }
 
-/// The brokers' side.
+/// The state of the Kafka side.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct KafkaStatus {
-    /// For how long no broker has answered; `null` while one does.
+    /// For how long no broker has answered; `null` while one answers.
     pub away_for_seconds: Option<u64>,
     /// Why, in the client's words.
     pub away_because: Option<String>,
@@ -59,7 +59,7 @@ pub struct TopicProblem {
 // === impl KafkaStatus ===
 
 impl KafkaStatus {
-    /// What the pump saw, as it stands now.
+    /// The status at this time, from what the pump saw.
     #[must_use]
     pub fn new(view: &BrokersView, now: Instant, places: &Places) -> Self {
         let away = view.away.as_ref();
@@ -83,7 +83,7 @@ impl KafkaStatus {
         }
     }
 
-    /// Each of it in one line.
+    /// Each problem in one line.
     pub(crate) fn causes(&self) -> Vec<String> {
         let mut causes = Vec::new();
         if let Some(seconds) = self.away_for_seconds {
@@ -116,7 +116,7 @@ impl BrokersView {
         Some(Trouble::of_machines(found.kind, topic.as_str()))
     }
 
-    /// What a record was not taken for. The client calls it a time-out when a topic that it knew has gone.
+    /// Why a record was not accepted. For a known topic that has disappeared, the client reports a time-out.
     pub(in crate::pump) fn explain(&self, topic: &Topic, error: &SendError) -> Trouble {
         let kind = match error.kind {
             SendErrorKind::Timeout => {

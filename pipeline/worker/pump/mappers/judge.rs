@@ -1,4 +1,4 @@
-//! What comes of a record, whatever it holds: decoding and mapping, with panics caught.
+//! Decodes and maps a record, whatever it contains, and catches panics.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,21 +11,22 @@ use jiff::Timestamp;
 
 use crate::clock::Clock;
 
-/// Maps the records of all topics. The mapper threads and the child that tries suspects share it, so that both do the same.
+/// Maps the records of all topics. The mapper threads and the child that tries suspects share it, so that both do the
+/// same.
 #[derive(Debug)]
 pub struct Judge {
     pipelines: HashMap<Topic, Pipeline>,
     dies_at: Option<Vec<u8>>,
 }
 
-/// What a record came to.
+/// The result for a record.
 #[derive(Debug)]
 pub struct Judged {
     /// When the event happened, in epoch milliseconds.
     pub event_ms: Option<i64>,
-    /// What is worth counting of how it was read.
+    /// What is worth counting about how it was decoded.
     pub notes: Notes,
-    /// What is to be done.
+    /// What to do with it.
     pub verdict: Verdict,
     /// The optional fields that mapping left out.
     pub dropped: Vec<DroppedField>,
@@ -43,7 +44,8 @@ impl Judge {
         }
     }
 
-    /// Ends the process at a record whose value holds this text: tests need a record that does what none should be able to do.
+    /// Ends the process at a record whose value contains this text: tests need a record that does what no record should
+    /// be able to do.
     #[must_use]
     pub fn dying_at(self, text: Option<&str>) -> Self {
         Self {
@@ -52,7 +54,7 @@ impl Judge {
         }
     }
 
-    /// What comes of a record.
+    /// The result for a record.
     #[must_use]
     pub fn judge(&self, record: &Record) -> Judged {
         if let (Some(text), Some(value)) = (&self.dies_at, &record.value)
@@ -64,7 +66,7 @@ impl Judge {
         }
         let now = Timestamp::from_millisecond(Clock.unix_ms()).unwrap_or_default();
         let pipeline = self.pipelines.get(&record.position.partition.topic);
-        // A panic is a fault of the program, but it must not become one of every process that reads the record again.
+        // A panic is a fault of the program, but it must not kill every process that reads the record again.
         let judged = catch_unwind(AssertUnwindSafe(|| pipeline.map(|p| p.judge(record, now))));
         match judged {
             Ok(Some((Some(summary), verdict))) => Judged {
@@ -79,7 +81,8 @@ impl Judge {
                 verdict,
                 dropped: Vec::new(),
             },
-            // The consumer subscribes to configured topics only; better a dead letter than a loss.
+            // The consumer subscribes to configured topics only, so this should not happen; a dead letter is better than
+            // a loss.
             Ok(None) => Judged::rejected(Rejection::FormatMismatch, "the topic has no mapping"),
             Err(_panic) => {
                 Judged::rejected(Rejection::MappingFailed, "the worker panicked over it")

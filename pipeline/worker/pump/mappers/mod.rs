@@ -1,4 +1,4 @@
-//! Threads that decode and map. A partition always goes to the same thread, so its order is kept.
+//! The threads that decode and map. A partition always goes to the same thread, so its order is kept.
 
 mod judge;
 pub mod suspects;
@@ -17,7 +17,7 @@ pub use self::judge::Judge;
 use self::judge::Judged;
 use self::suspects::{Marks, Suspects};
 
-/// A record with what decoding and mapping said.
+/// A record with the result of decoding and mapping.
 #[derive(Debug)]
 pub(in crate::pump) struct Mapped {
     pub(in crate::pump) record: Record,
@@ -27,18 +27,18 @@ pub(in crate::pump) struct Mapped {
     pub(in crate::pump) verdict: Verdict,
     /// The optional fields that mapping left out.
     pub(in crate::pump) dropped: Vec<DroppedField>,
-    /// Its room on the way from the source to the pump, given back when the pump has taken it.
+    /// Its share of the room between source and pump, released when the pump takes it.
     pub(in crate::pump) room: OwnedSemaphorePermit,
 }
 
-/// The way into the threads. When it is dropped, they end.
+/// The sending side of the threads. They end when it is dropped.
 #[derive(Debug)]
 pub(in crate::pump) struct Mappers {
     queues: Vec<mpsc::Sender<Unmapped>>,
     room: Arc<Semaphore>,
 }
 
-/// The threads, to be waited for.
+/// The threads, so that their end can be awaited.
 #[derive(Debug)]
 pub(in crate::pump) struct MapperThreads(Vec<thread::JoinHandle<()>>);
 
@@ -53,12 +53,12 @@ struct Unmapped {
 /// Records that wait for a thread.
 const QUEUE: usize = 128;
 
-/// How long the threads may take to end: longer than a record takes to be mapped.
+/// How long the threads may take to end: longer than mapping a record takes.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How often they are looked at meanwhile.
+/// How often that is checked.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Kibibytes of records between the source and the pump, whatever their number.
+/// The room for records between source and pump, in kibibytes, whatever their number.
 const ROOM_KIB: u32 = 8 * 1024;
 
 impl Mappers {
@@ -88,14 +88,14 @@ impl Mappers {
         Ok((mappers, MapperThreads(started)))
     }
 
-    /// Waits until there is room. `false` if the thread has ended.
+    /// Waits until there is room. Returns `false` if the thread has ended.
     pub(in crate::pump) async fn put(&self, record: Record, epoch: Epoch) -> bool {
         let kib = u32::try_from(record.payload_bytes() / 1024 + 1).unwrap_or(ROOM_KIB);
         let Ok(room) = Arc::clone(&self.room)
             .acquire_many_owned(kib.min(ROOM_KIB))
             .await
         else {
-            return false; // nobody closes it
+            return false; // it is never closed
         };
         let place = place_of(&record.position.partition, self.queues.len());
         match self.queues.get(place) {
@@ -113,8 +113,8 @@ impl Mappers {
 }
 
 impl MapperThreads {
-    /// Waits for a moment until all have ended, which they do once the way into them is gone. A process that exits before leaves
-    /// its notes of what is in hand, and its successor would take the end for a bad one.
+    /// Waits briefly until all threads have ended, which they do once the sending side is dropped. If the process exits
+    /// earlier, its notes of records in hand remain, and its successor takes that for a crash.
     pub(in crate::pump) async fn ended(self) {
         let all = async {
             while !self.0.iter().all(thread::JoinHandle::is_finished) {
@@ -136,7 +136,8 @@ fn place_of(partition: &TopicPartition, threads: usize) -> usize {
     usize::try_from(hasher.finish() % threads).unwrap_or(0)
 }
 
-/// A thread on which records may be mapped: the child that tries suspects uses the same, or it would not die of the same.
+/// Starts a thread on which records may be mapped. The child that tries suspects uses it too, or it would not die of the
+/// same causes.
 ///
 /// # Errors
 /// The thread cannot be started.
@@ -178,7 +179,7 @@ fn map_all(
     }
 }
 
-/// What one thread does before it maps a record, lest the record end the process.
+/// What a thread does before it maps a record, in case the record ends the process.
 struct LastLine {
     suspects: Arc<Suspects>,
     marks: Marks,

@@ -1,4 +1,4 @@
-//! Which offsets a mapper thread may have in hand, on disk.
+//! Which offsets a mapper thread may have in hand, noted on disk.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,13 +9,13 @@ use std::path::Path;
 
 use ingest_model::record::{Position, TopicPartition};
 
-/// A note covers this many offsets, so that it is written once for as many records.
+/// A note covers this many offsets, so one write is enough for as many records.
 pub(super) const OFFSETS: i64 = 1024;
 
-/// The notes of one thread: for each partition the range of offsets that the record in hand lies in.
+/// The notes of one thread: for each partition, a range of offsets that contains the record in hand.
 ///
-/// They are written before a record is mapped and cleared when the thread ends in good order. The content only has to outlast
-/// the process, so nothing waits for the disk.
+/// They are written before a record is mapped and cleared when the thread ends normally. They only have to outlast the
+/// process, so nothing is synced to disk.
 #[derive(Debug)]
 pub(crate) struct Marks {
     file: File,
@@ -30,7 +30,7 @@ pub(super) struct Range {
     pub(super) partition: TopicPartition,
     pub(super) first: i64,
     pub(super) last: i64,
-    /// Since when it is suspected, epoch milliseconds; `None` in the notes of a thread.
+    /// Since when it has been suspected, epoch milliseconds; `None` in the notes of a thread.
     pub(super) since_ms: Option<i64>,
 }
 
@@ -46,7 +46,8 @@ impl Marks {
         })
     }
 
-    /// Notes that a record is about to be mapped. A note that cannot be written is said once; the record goes on.
+    /// Notes that a record is about to be mapped. If the note cannot be written, that is logged once, and the record is
+    /// mapped.
     pub(crate) fn note(&mut self, position: &Position) {
         let offset = position.offset.0;
         let known = self.ranges.get(&position.partition);
@@ -83,7 +84,7 @@ impl Marks {
 
 impl Drop for Marks {
     fn drop(&mut self) {
-        // The thread ends in good order, or by a panic that was caught: no record is in hand.
+        // The thread ended normally, or by a panic that was caught: no record is in hand.
         if let Err(error) = self.file.set_len(0) {
             tracing::debug!(error = %error, "notes of the records in hand cannot be cleared");
         }
@@ -107,12 +108,12 @@ impl Range {
         } = self;
         let (topic, number) = (&partition.topic, partition.partition.0);
         let since = since_ms.map_or_else(String::new, |since| format!(" {since}"));
-        // a topic's name has neither blanks nor line breaks
+        // The name of a topic has neither spaces nor line breaks.
         let written = writeln!(text, "{topic} {number} {first} {last}{since}");
         debug_assert!(written.is_ok(), "writing into a text does not fail");
     }
 
-    /// The range that a line says; `None` for a line that was cut off.
+    /// The range in a line; `None` for an incomplete line.
     pub(super) fn read(line: &str) -> Option<Self> {
         let mut words = line.split(' ');
         let topic = words.next()?;

@@ -1,18 +1,19 @@
-//! The last line against a record that ends the process.
+//! The last defence against a record that ends the process.
 //!
-//! No record should be able to end the process: evaluation is bounded in memory, time and depth. If one does all the same, no
-//! handler runs, the offset stays uncommitted, and the next process would read the record again, for ever.
+//! No record should be able to end the process: evaluation is bounded in memory, time and depth. If one does
+//! nevertheless, no handler runs, the offset stays uncommitted, and the next process would read the record again,
+//! forever.
 //!
-//! So each mapper thread leaves a note on disk of which offsets it may have in hand (`Marks`): ranges, written once for a
-//! thousand records, because a note for each record would cost more than mapping it. A process that finds notes of one that did
-//! not end in good order takes the records in them for suspects. Each suspect is first mapped by a child process
-//! (`trial`). A record at which two children die that mapped nothing else is rejected, [`Rejection::ProcessDied`]; all others go on as usual. A
-//! process that was killed from outside costs its successor a thousand trials a partition, and accuses no record. After an hour
-//! nothing is suspected any more: its partition may be another replica's by now.
+//! So each mapper thread notes on disk which offsets it may have in hand (`Marks`). It notes ranges, one for a thousand
+//! records, because a note for each record would cost more than mapping it. A process that finds the notes of one that
+//! crashed treats the records in them as suspects. Each suspect is first mapped by a child process (`trial`). A record is
+//! rejected with [`Rejection::ProcessDied`] if two children that mapped nothing else died at it; all others go on as
+//! usual. A process that was killed from outside costs its successor a thousand trials per partition, and incriminates no
+//! record. After an hour nothing is suspected any more: the partition may belong to another replica by now.
 //!
-//! The notes live in a folder that outlasts the process but need not outlast the machine. Each process claims a place of its own
-//! in it by a file lock, so that several workers may share the folder. Where the folder cannot be used, the worker says so and
-//! goes on without this.
+//! The notes are in a folder that outlasts the process but need not outlast the machine. Each process claims its own
+//! place in it with a file lock, so several workers can share the folder. If the folder cannot be used, the worker says
+//! so and runs without this protection.
 
 mod marks;
 mod place;
@@ -33,12 +34,12 @@ pub(crate) use self::trial::{Child, serve};
 use self::trial::{Trial, TrialEnd};
 use crate::clock::Clock;
 
-/// How often the child may die at a record before the record is rejected.
+/// How many children may die at a record before the record is rejected.
 const DEATHS: u32 = 2;
-/// A child without a suspect is ended at the next record after this time, milliseconds.
+/// After this many milliseconds without a suspect, the child is ended at the next record.
 const IDLE_MS: i64 = 60_000;
 
-/// The records that an earlier process may have died at, and the child that tries them.
+/// The records at which an earlier process may have died, and the child that tries them.
 #[derive(Debug)]
 pub struct Suspects {
     /// Nothing is left to be tried: what almost every record finds, without a lock.
@@ -50,7 +51,7 @@ pub struct Suspects {
 struct Inner {
     place: Place,
     trial: Trial,
-    /// When a suspect was tried last, epoch milliseconds.
+    /// When a suspect was last tried, epoch milliseconds.
     tried_ms: i64,
 }
 
@@ -60,14 +61,14 @@ impl Suspects {
     /// Claims a place below `dir`, and takes over the notes of the process that had it before.
     ///
     /// # Errors
-    /// The folder cannot be made, read or written.
+    /// The folder cannot be created, read or written.
     pub(crate) fn open(dir: &Path, group: &str, child: Child, now_ms: i64) -> io::Result<Self> {
         let place = Place::claim(dir, group, now_ms)?;
         if !place.is_clear() {
             tracing::warn!(
                 records = place.records(),
                 partitions = place.partitions(),
-                "the last process did not end in good order: the records that it may have had in hand are tried in a process of their own first"
+                "the last process crashed: the records that it may have had in hand are first tried in a child process"
             );
         }
         Ok(Self {
@@ -83,12 +84,13 @@ impl Suspects {
     /// The notes of one mapper thread.
     ///
     /// # Errors
-    /// The file cannot be made.
+    /// The file cannot be created.
     pub(crate) fn marks(&self, thread: usize) -> io::Result<Marks> {
         self.with(|inner| inner.place.marks(thread))
     }
 
-    /// Tries a suspect in the child. `None`: it is none, or it did no harm. One trial at a time, over all threads.
+    /// Tries the record in the child if it is a suspect. `None` if it is not, or did no harm. One trial at a time across
+    /// all threads.
     pub(crate) fn rejected(&self, record: &Record) -> Option<Rejected> {
         if self.clear.load(Ordering::Relaxed) {
             return None;
@@ -105,7 +107,7 @@ impl Suspects {
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut Inner) -> T) -> T {
-        // A panic of another thread leaves nothing half done that matters: at worst a suspect is tried again.
+        // A panic in another thread leaves no harm: at worst a suspect is tried again.
         f(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -128,12 +130,12 @@ impl Inner {
     fn try_alone(&mut self, record: &Record) -> Option<Rejected> {
         let mut deaths = 0;
         loop {
-            // One that mapped others before may have died of those, too.
+            // A child that mapped other records before may have died of those.
             let had_others = self.trial.is_running();
             match self.trial.of(record) {
                 TrialEnd::Harmless => return None,
                 TrialEnd::Unavailable(error) => {
-                    tracing::warn!(error = %error, "a suspect cannot be tried in a process of its own; it is mapped here");
+                    tracing::warn!(error = %error, "a suspect cannot be tried in a child process; it is mapped here");
                     return None;
                 }
                 TrialEnd::Died(how) => {

@@ -1,4 +1,4 @@
-//! The folder of one process: who has it, and what the process before left in it.
+//! The folder of one process: which process owns it, and what its predecessor left there.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -10,20 +10,21 @@ use ingest_model::record::Position;
 
 use super::marks::{Marks, Range};
 
-/// Workers on one machine that may share a folder.
+/// The most workers on one machine that can share a folder.
 const PLACES: usize = 256;
-/// Ranges that are kept at most; more partitions than that were never in one process's hand.
+/// The most ranges kept; no process has more partitions in hand.
 const RANGES: usize = 10_000;
-/// Notes older than this are of another time: the records have long been dealt with.
+/// Notes older than this are obsolete: their records were dealt with long ago.
 const MAX_AGE: Duration = Duration::from_hours(24);
-/// How long a record is suspected. Its partition may be another replica's by then; if not, it costs one more process.
+/// How long a record stays suspect. After that its partition may belong to another replica; if not, the record may cost
+/// one more process.
 const SUSPICION: Duration = Duration::from_hours(1);
-/// The file of ranges that are still to be tried.
+/// The file with the ranges that are still to be tried.
 const SUSPECTS: &str = "suspects";
-/// What the files of the threads begin with.
+/// The prefix of the threads' files.
 const MAPPER: &str = "mapper-";
 
-/// A folder that this process has to itself, and the suspects in it.
+/// A folder that only this process uses, and the suspects in it.
 #[derive(Debug)]
 pub(super) struct Place {
     folder: PathBuf,
@@ -35,7 +36,7 @@ pub(super) struct Place {
 // === impl Place ===
 
 impl Place {
-    /// Takes the first folder that nobody has, and reads what stands in it.
+    /// Takes the first folder that is free, and reads its contents.
     pub(super) fn claim(dir: &Path, group: &str, now_ms: i64) -> io::Result<Self> {
         let dir = dir.join(file_name(group));
         fs::DirBuilder::new()
@@ -90,7 +91,7 @@ impl Place {
             _lock: lock,
         };
         place.write()?;
-        // Only now: a process that dies here leaves everything to the next.
+        // Only now: if the process dies before, everything is left to the next one.
         for path in left {
             fs::remove_file(path)?;
         }
@@ -106,7 +107,7 @@ impl Place {
         self.ranges.is_empty()
     }
 
-    /// How many records may be meant.
+    /// How many records may be affected.
     pub(super) fn records(&self) -> i64 {
         self.ranges
             .iter()
@@ -122,8 +123,8 @@ impl Place {
         self.ranges.iter().any(|range| range.contains(position))
     }
 
-    /// A record was dealt with: ranges of its partition that end here or earlier are done, and so are those that have been
-    /// suspected for long enough.
+    /// A record was dealt with. Ranges of its partition that end here or earlier are done, as are ranges that have been
+    /// suspect for too long.
     pub(super) fn passed(&mut self, position: &Position, now_ms: i64) {
         let before = self.ranges.len();
         self.ranges.retain(|range| {
@@ -159,7 +160,7 @@ fn is_fresh(file: &fs::Metadata, now_ms: i64) -> bool {
         .modified()
         .map(|at| at.duration_since(std::time::UNIX_EPOCH))
     else {
-        return true; // the file system keeps no times
+        return true; // the file system does not store times
     };
     let written_ms = since.map_or(0, |since| {
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
@@ -168,7 +169,7 @@ fn is_fresh(file: &fs::Metadata, now_ms: i64) -> bool {
     i64::try_from(MAX_AGE.as_millis()).is_ok_and(|most| age < most)
 }
 
-/// A group's name as a file's.
+/// A file name for a group.
 fn file_name(group: &str) -> String {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     let mut name = String::from("group-");

@@ -1,4 +1,4 @@
-//! Notes on disk, and children that die. The children are shell scripts: what counts is how they end.
+//! Notes on disk, and children that die. The children are shell scripts: all that matters is how they end.
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use ingest_model::record::{Offset, Position, TopicPartition};
 use super::*;
 use crate::clock::Clock;
 
-/// A child that is ready at once, takes a line for each answer, and ends itself by a signal at a line with `deadly`'s base64.
+/// A child that is ready at once, answers each line, and kills itself by a signal at a line with the base64 of `deadly`.
 const SCRIPT: &str = r#"echo ready
 while read -r line; do
   case $line in *ZGVhZGx5*) kill -6 $$ ;; esac
@@ -36,11 +36,11 @@ fn record(partition: i32, offset: i64, value: &'static str) -> Record {
     }
 }
 
-/// One test at a time starts children: between its fork and its start, a child holds the locks of the tests beside it, and a
-/// place that is given up there would look taken.
+/// Only one test at a time starts children: between fork and exec, a child holds the locks of concurrent tests, and a
+/// place that they give up would look taken.
 static STARTING: Mutex<()> = Mutex::new(());
 
-/// A folder of one's own, and nobody beside who starts children.
+/// A folder of its own, while no other test starts children.
 struct Folder {
     dir: tempfile::TempDir,
     _starting: MutexGuard<'static, ()>,
@@ -64,7 +64,7 @@ fn open(dir: &Path, script: &str) -> Suspects {
     Suspects::open(dir, "workers", child(script), now_ms).expect("a folder of one's own")
 }
 
-/// A process that notes these records and is killed.
+/// A process that notes these records and is then killed.
 fn killed(dir: &Path, records: &[Record]) {
     let suspects = open(dir, SCRIPT);
     let mut marks = suspects.marks(0).expect("notes");
@@ -73,7 +73,7 @@ fn killed(dir: &Path, records: &[Record]) {
         marks.note(&record.position);
     }
     drop(suspects);
-    // what a killed process does not do: clear its notes
+    // Restore what a killed process would have left: its notes.
     let folder = dir.join("group-workers/0/mapper-0");
     let text = std::fs::read(&folder).expect("notes");
     drop(marks);
@@ -111,7 +111,7 @@ fn only_what_a_dead_process_may_have_had_in_hand_is_tried() {
 fn suspects_stay_until_they_were_passed() {
     let dir = folder();
     killed(dir.path(), &[record(0, 40, "good")]);
-    // one that ends before it comes to the record
+    // A process that ends before it reaches the record.
     drop(open(dir.path(), SCRIPT));
     let suspects = open(dir.path(), SCRIPT);
     assert!(suspects.rejected(&record(0, 50, "deadly")).is_some());
@@ -179,7 +179,7 @@ fn what_another_replica_reads_is_not_suspected_for_ever() {
             .is_some()
     );
     drop(suspects);
-    // Another start is no reason to begin the hour anew.
+    // Another start does not restart the hour.
     let suspects = Suspects::open(dir.path(), "workers", child(SCRIPT), soon).expect("a folder");
     assert!(!suspects.clear.load(Ordering::Relaxed));
     assert_eq!(suspects.rejected_at(&record(5, 1, "good"), hour), None);
@@ -213,7 +213,7 @@ fn the_death_of_a_child_that_had_others_in_hand_is_not_held_against_a_record() {
     let dir = folder();
     killed(dir.path(), &[record(0, 40, "good")]);
     let starts = dir.path().join("starts");
-    // The first child dies at its second record, of what the one before left behind; the second has bad luck.
+    // The first child dies at its second record, because of the record before it; the second child just has bad luck.
     let script = format!(
         "file={}; echo start >> $file; echo ready; read -r line; [ $(wc -l < $file) -eq 2 ] && kill -6 $$
          echo ready; read -r line; kill -6 $$",

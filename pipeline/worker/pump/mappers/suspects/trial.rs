@@ -1,4 +1,4 @@
-//! The child that maps suspects: started when the first one comes, ended when none is left.
+//! The child that maps suspects: started for the first one, ended when none is left.
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
@@ -12,9 +12,9 @@ use ingest_model::record::Record;
 
 use super::wire;
 
-/// How long one record may take. Far above what an evaluation is allowed.
+/// How long one record may take; far more than an evaluation is allowed.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// What the child says when it is ready for a record, and again after each.
+/// What the child prints when it is ready for a record, and again after each.
 const READY: &str = "ready";
 
 /// How the child is started.
@@ -43,11 +43,11 @@ struct Running {
 /// What became of a suspect.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum TrialEnd {
-    /// It was mapped, to whatever end.
+    /// It was mapped, with whatever result.
     Harmless,
-    /// The child died, or did not come back.
+    /// The child died, or did not answer.
     Died(String),
-    /// There is no child to try it with.
+    /// There is no child to try it in.
     Unavailable(String),
 }
 
@@ -61,7 +61,7 @@ impl Trial {
         }
     }
 
-    /// Whether the next record is given to a child that was given others before.
+    /// Whether the next record would go to a child that has mapped others before.
     pub(super) fn is_running(&self) -> bool {
         self.running.is_some()
     }
@@ -80,7 +80,7 @@ impl Trial {
             Ok(running) => running,
             Err(error) => return TrialEnd::Unavailable(error),
         };
-        // A child that is dead takes nothing or answers nothing: both show below.
+        // A dead child accepts nothing or answers nothing: both are noticed below.
         let sent = running
             .records
             .write_all(&line)
@@ -162,7 +162,7 @@ impl Running {
         }
     }
 
-    /// Waits for a child that has nothing more to read, and says how it ended.
+    /// Waits for a child that has nothing left to read, and returns how it ended.
     fn end(mut self) -> String {
         drop(self.records);
         match self.process.wait() {
@@ -189,10 +189,10 @@ fn how(status: ExitStatus) -> String {
     }
 }
 
-/// The child's side: takes records from `input`, gives each to `judge`, and says that it lives.
+/// The child's side: reads records from `input`, passes each to `judge`, and reports that it is alive.
 ///
 /// # Errors
-/// The parent has gone, or what it sent is no record.
+/// The parent is gone, or what it sent is not a record.
 pub(crate) fn serve(
     input: impl BufRead,
     mut output: impl Write,

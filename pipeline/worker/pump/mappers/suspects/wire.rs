@@ -1,4 +1,4 @@
-//! A record on its way to the child: one JSON object a line, bytes as base64.
+//! A record on its way to the child: one JSON object per line, bytes as base64.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,7 +17,7 @@ struct Line {
     headers: Vec<(String, Option<String>)>,
 }
 
-/// The line of a record, with its end.
+/// A record as a line, including the line break.
 pub(super) fn line_of(record: &Record) -> serde_json::Result<Vec<u8>> {
     let encoded = |bytes: &Option<Bytes>| bytes.as_ref().map(|bytes| STANDARD.encode(bytes));
     let line = Line {
@@ -38,7 +38,7 @@ pub(super) fn line_of(record: &Record) -> serde_json::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// The record of a line.
+/// The record in a line.
 pub(super) fn record_of(line: &str) -> anyhow::Result<Record> {
     let line: Line = serde_json::from_str(line)?;
     let decoded = |text: Option<String>| {
