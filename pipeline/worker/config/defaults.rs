@@ -1,4 +1,4 @@
-//! What holds where the configuration says nothing. `docs/configuration.md` lists the same values.
+//! The defaults for what the configuration leaves out. `docs/configuration.md` lists the same values.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;

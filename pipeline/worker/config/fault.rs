@@ -1,6 +1,6 @@
-//! What is wrong with a configuration, said so that a person can mend it.
+//! What is wrong with a configuration, in a form that helps a person fix it.
 //!
-//! A fault never holds the value of a secret, and a list of faults holds all of them: nobody should have to start the
+//! A fault never contains the value of a secret. A list of faults contains all of them: nobody should have to start the
 //! worker once for every mistake.
 
 use std::fmt;
@@ -15,22 +15,22 @@ pub struct Spot {
     pub column: u64,
 }
 
-/// One mistake: where, which key, what is wrong, and the way out.
+/// One mistake: where, which key, what is wrong, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// The file, as the user named it.
     pub file: PathBuf,
-    /// The place in it; `None` where the whole file is meant.
+    /// The place in it; `None` for the file as a whole.
     pub spot: Option<Spot>,
-    /// The path of the key, for example `kustomer.share`; empty where no key is meant.
+    /// The path of the key, for example `kustomer.share`; empty if it is not about a key.
     pub key: String,
     /// What is wrong.
     pub problem: String,
-    /// What to do about it; empty where the problem says it all.
+    /// What to do about it; empty if the problem says it all.
     pub way_out: String,
 }
 
-/// All faults of a configuration, in the order of their places. Never empty when given out as an error.
+/// All faults of a configuration, in the order of their places. Never empty when returned as an error.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Faults(Vec<Fault>);
 
@@ -116,7 +116,7 @@ impl fmt::Display for Faults {
 
 impl std::error::Error for Faults {}
 
-/// The candidate that a misspelt word most likely meant, if one is near enough.
+/// The candidate that a misspelt word most likely meant, if one is close enough.
 ///
 /// ```
 /// # use kustomer_ingest::config::nearest;
@@ -134,7 +134,7 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
-/// Without case and separators, so that `baseUrl` and `base-url` are as near to `base_url` as can be.
+/// A word without case and separators, so that `baseUrl` and `base-url` are the same as `base_url`.
 fn fold(word: &str) -> Vec<char> {
     word.chars()
         .filter(|c| c.is_alphanumeric())

@@ -1,7 +1,8 @@
 //! The configuration: one YAML file, read once, checked completely, turned into settings that cannot be wrong.
 //!
-//! [`load`] is the only entrance. It reports all faults at once, each with file, line, column, key, what is wrong and the
-//! way out. Nothing wrong is repaired, and secrets never stand in the file. `docs/configuration.md` lists every key.
+//! [`load`] is the only entry point. It reports all faults at once, each with file, line, column, key, what is wrong and
+//! what to do. Nothing wrong is silently repaired, and the file never contains secrets. `docs/configuration.md` lists
+//! every key.
 
 mod checks;
 pub mod defaults;
@@ -27,7 +28,7 @@ pub use self::settings::{
 };
 pub use self::units::{parse_duration, parse_size, show_duration, show_size};
 
-/// Reads and checks a configuration file, and the mappings that it names.
+/// Reads and checks a configuration file and the mappings that it names.
 ///
 /// # Errors
 ///
@@ -46,7 +47,7 @@ fn read(file: &Path) -> Result<String, Fault> {
     })
 }
 
-/// Checks a configuration text as if it stood in `file`.
+/// Checks a configuration text as if it were in `file`.
 ///
 /// # Errors
 ///
@@ -55,18 +56,18 @@ pub fn parse(file: &Path, text: &str) -> Result<Settings, Faults> {
     examine(file, text).settings
 }
 
-/// What a look at a configuration came to.
+/// The result of checking a configuration.
 #[derive(Debug)]
 pub struct Examined {
     /// The settings, or all faults, sorted by place.
     pub settings: Result<Settings, Faults>,
-    /// What is sound of the topics' decoders and mappings, whatever else is wrong: their tests can be run.
+    /// The valid decoders and mappings of the topics, whatever else is wrong: their tests can be run.
     pub pipelines: Vec<Pipeline>,
     /// The mapping files with faults: their tests cannot be run.
     pub untested: Vec<PathBuf>,
 }
 
-/// As [`load`], and what is sound beside the faults.
+/// Like [`load`], but also returns what is valid despite faults.
 #[must_use]
 pub fn examine_file(file: &Path) -> Examined {
     match read(file) {

@@ -1,7 +1,7 @@
 //! Secrets by reference: a file or an environment variable, never a literal.
 //!
-//! A file is read when the secret is asked for; `run` asks once, at its start, so a rotated token needs a restart. What is
-//! read is wrapped, so that it cannot be printed by accident.
+//! A file is read when the secret is needed. `run` reads it once, at start-up, so a rotated token needs a restart. The
+//! value is wrapped so that it cannot be printed by accident.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,16 +12,16 @@ use secrecy::SecretString;
 pub(super) const SECRET_WAY_OUT: &str = "name its place: { file: /path/of/the/secret } or \
      { env: NAME_OF_A_VARIABLE }; if the file was shared, replace the secret";
 
-/// Where a secret is found.
+/// Where to find a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretRef {
-    /// The content of a file, less white space at both ends.
+    /// The content of a file, trimmed of white space.
     File(PathBuf),
-    /// The value of an environment variable, less white space at both ends.
+    /// The value of an environment variable, trimmed of white space.
     Env(String),
 }
 
-/// Why a secret cannot be had. The text names the place, never the content.
+/// Why a secret cannot be read. The text names the source, never the content.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The file cannot be read.
@@ -36,11 +36,11 @@ pub enum SecretError {
     /// The environment variable is not set, or is not UTF-8.
     #[error("the environment variable {0} is not set")]
     Env(String),
-    /// There is nothing in it.
+    /// It is empty.
     #[error("{0} is empty")]
     Empty(SecretRef),
-    /// It cannot be one secret: there is more than one line.
-    #[error("{0} holds a control character, such as a line break in the middle")]
+    /// It cannot be a secret: there is more than one line.
+    #[error("{0} contains a control character, such as a line break in the middle")]
     Illegal(SecretRef),
 }
 
@@ -48,11 +48,11 @@ pub enum SecretError {
 const MAX_BYTES: u64 = 64 * 1024;
 
 impl SecretRef {
-    /// Reads a secret of one line now.
+    /// Reads a one-line secret now.
     ///
     /// # Errors
     ///
-    /// When the file or variable is missing or empty, or there is more than one line in it.
+    /// When the file or variable is missing or empty, or has more than one line.
     pub fn read(&self) -> Result<SecretString, SecretError> {
         let text = self.read_text()?;
         if secrecy::ExposeSecret::expose_secret(&text)

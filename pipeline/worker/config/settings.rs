@@ -1,6 +1,6 @@
 //! Settings that cannot be wrong: every value checked, typed and ready to use.
 //!
-//! The only way to get them is [`super::load`]; the checks stand in `checks`.
+//! They come only from [`super::load`]; the checks are in `checks`.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ use super::defaults;
 use super::secret::{SecretError, SecretRef};
 use crate::observe::telemetry::LogSettings;
 
-/// The part of the budget that may be fetched ahead of the machine, as a divisor.
+/// The part of the budget that may be prefetched, as a divisor.
 const PREFETCH_PART: u64 = 4;
 
 /// Everything the worker needs to know.
@@ -30,17 +30,17 @@ pub struct Settings {
     pub kafka: KafkaSettings,
     /// Where they go, and how much of the organisation's quota they may use.
     pub kustomer: KustomerSettings,
-    /// How much may be unsettled at once.
+    /// How much may be unsettled at the same time.
     pub budget: BudgetSettings,
-    /// How requests are put together.
+    /// How requests are assembled.
     pub delivery: DeliverySettings,
-    /// Where the admin server listens; port 0 picks one.
+    /// Where the admin server listens; port 0 picks a free one.
     pub admin_listen: SocketAddr,
     /// What is logged, and how.
     pub log: LogSettings,
-    /// `state.dir`: where notes stand that outlast the process, though not the machine.
+    /// `state.dir`: where to keep notes that outlast the process, though not the machine.
     pub state_dir: PathBuf,
-    /// `debug.recording`: what is kept of the last steps, to be looked into when something is wrong.
+    /// `debug.recording`: how many of the last steps are kept for investigating problems.
     pub recording: RecordingSettings,
 }
 
@@ -51,7 +51,7 @@ pub struct RecordingSettings {
     pub steps: usize,
     /// The most bytes of memory; 0 keeps none.
     pub bytes: usize,
-    /// Keep records, keys and bodies as they are instead of pseudonyms.
+    /// Keep records, keys and bodies in clear text instead of pseudonyms.
     pub personal_data: bool,
     /// Where recordings are written.
     pub dir: PathBuf,
@@ -69,24 +69,24 @@ impl Default for RecordingSettings {
     }
 }
 
-/// `kafka`: brokers, topics, and how long things may take.
+/// `kafka`: brokers, topics and time limits.
 #[derive(Debug, Clone)]
 pub struct KafkaSettings {
     /// `host:port`, comma-separated.
     pub brokers: String,
     /// The consumer group.
     pub group: String,
-    /// Makes the worker a static member of it, under this name; every replica has its own.
+    /// Makes the worker a static member of the group, with this name; every replica has its own.
     pub instance_id: Option<PropertyValue>,
     /// The topics to read, at least one, none twice.
     pub topics: Vec<TopicSettings>,
-    /// Where rejected records go; none of the input topics.
+    /// Where rejected records go; not an input topic.
     pub dead_letter_topic: Topic,
-    /// Where routes that divert put what cannot be sent now, if anywhere; neither an input topic nor the dead-letter topic.
+    /// Where held work goes that routes divert, if anywhere; neither an input topic nor the dead-letter topic.
     pub hold_topic: Option<Topic>,
-    /// `state.topic`: where what is known, and open jobs, survive a restart, if anywhere; a topic of its own.
+    /// `state.topic`: where knowledge and open jobs survive a restart, if anywhere; a topic of its own.
     pub state_topic: Option<Topic>,
-    /// Raw librdkafka settings, none of which the worker relies on.
+    /// Raw librdkafka settings, none of them reserved for the worker.
     pub properties: BTreeMap<String, PropertyValue>,
     /// How long a drain may take; shorter than librdkafka's `max.poll.interval.ms`.
     pub drain_timeout: Duration,
@@ -101,11 +101,11 @@ pub struct KafkaSettings {
 pub struct TopicSettings {
     /// Its name.
     pub topic: Topic,
-    /// How its records are read, and what comes of them; topics of one mapping file share it.
+    /// The decoder and mapping of its records; topics with the same mapping file share it.
     pub pipeline: Pipeline,
     /// What the records' keys guarantee.
     pub keyed_by: KeyedBy,
-    /// The topic's part of the quota in relation to the other topics.
+    /// The topic's share of the quota relative to the other topics.
     pub weight: NonZeroU32,
 }
 
@@ -121,10 +121,10 @@ pub enum KeyedBy {
     None,
 }
 
-/// A value in the configuration, or where it is found.
+/// A value in the configuration, or a reference to one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PropertyValue {
-    /// As it stands in the configuration.
+    /// A value in the configuration itself.
     Plain(String),
     /// A secret, by reference.
     Secret(SecretRef),
@@ -135,17 +135,17 @@ pub enum PropertyValue {
 pub struct KustomerSettings {
     /// Scheme, host and port; no path, query or user.
     pub base_url: BaseUrl,
-    /// Where the API key is.
+    /// Where to find the API key.
     pub token: SecretRef,
-    /// The organisation's requests, and our part of them.
+    /// The organisation's request limit, and our part of it.
     pub quota: QuotaSettings,
-    /// How long one request may take.
+    /// The time limit of a request.
     pub request_timeout: Duration,
     /// The most requests in flight at once.
     pub max_concurrency: usize,
 }
 
-/// The organisation's budget of requests, and what part of it all replicas together may use.
+/// The organisation's request limit, and the part of it that all replicas together may use.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct QuotaSettings {
     limit: u32,
@@ -153,7 +153,7 @@ pub struct QuotaSettings {
     reserve: u32,
 }
 
-/// `budget`: what may be unsettled at once, records that wait in the client library included.
+/// `budget`: how much may be unsettled at the same time, including records that wait in the client library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BudgetSettings {
     /// Records.
@@ -162,31 +162,31 @@ pub struct BudgetSettings {
     pub bytes: u64,
 }
 
-/// `delivery`: how requests are put together.
+/// `delivery`: how requests are assembled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeliverySettings {
     /// How long an item may wait for its bulk request to fill, while permits are scarce.
     pub max_delay: Duration,
-    /// Threads that decode and map.
+    /// The number of threads that decode and map.
     pub mapper_threads: usize,
 }
 
-/// Why the Kafka client's settings cannot be made.
+/// Why the Kafka client's settings cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientSettingsError {
     /// A secret among the properties cannot be read.
     #[error("kafka.properties[{property}]")]
     Secret {
-        /// Which.
+        /// The property.
         property: String,
-        /// Why.
+        /// The reason.
         #[source]
         source: SecretError,
     },
     /// The instance id cannot be read.
     #[error("kafka.instance_id")]
     InstanceId(#[source] SecretError),
-    /// The client refuses them.
+    /// The client refuses the settings.
     #[error(transparent)]
     Settings(#[from] SettingsError),
 }
@@ -194,11 +194,11 @@ pub enum ClientSettingsError {
 // === impl Settings ===
 
 impl Settings {
-    /// The settings of a member of the consumer group, its name and secrets read now.
+    /// The settings of a member of the consumer group, with its name and secrets read now.
     ///
     /// # Errors
     ///
-    /// When a secret or the name cannot be read, or the client refuses a setting that it did not see before.
+    /// When a secret or the name cannot be read, or the client refuses a setting that it could not check before.
     pub fn kafka_member(&self) -> Result<ingest_kafka::KafkaSettings, ClientSettingsError> {
         let instance_id = self.kafka.instance_id.as_ref().map(PropertyValue::read);
         let instance_id = instance_id
@@ -207,8 +207,8 @@ impl Settings {
         self.kafka_settings(instance_id)
     }
 
-    /// The Kafka client's settings for whoever does not join the group, secrets read now: the name of a member need not
-    /// be known here.
+    /// The Kafka client's settings for programs that do not join the group, with secrets read now. The name of a member
+    /// is not needed.
     ///
     /// # Errors
     ///
@@ -235,7 +235,7 @@ impl Settings {
             .client_settings(properties, instance_id, budget)?)
     }
 
-    /// The API client's settings, the token read now.
+    /// The API client's settings, with the token read now.
     ///
     /// # Errors
     ///
@@ -253,7 +253,7 @@ impl Settings {
 // === impl PropertyValue ===
 
 impl PropertyValue {
-    /// The value, read now where it stands elsewhere.
+    /// The value; a secret is read now.
     ///
     /// # Errors
     ///
@@ -269,7 +269,7 @@ impl PropertyValue {
 // === impl KafkaSettings ===
 
 impl KafkaSettings {
-    /// The client's settings with these raw properties. A quarter of the budget is what may be fetched ahead.
+    /// The client's settings with these raw properties. A quarter of the budget may be prefetched.
     pub(super) fn client_settings(
         &self,
         properties: BTreeMap<String, String>,
@@ -306,14 +306,14 @@ impl KafkaSettings {
 // === impl QuotaSettings ===
 
 impl QuotaSettings {
-    /// The largest limit that is believed: far above the largest plan.
+    /// The largest limit that is accepted: far above the largest plan.
     pub const MAX_LIMIT: u32 = 100_000;
 
     /// A quota, if the numbers leave the worker at least one request a minute.
     ///
     /// # Errors
     ///
-    /// Names the key that is wrong, what is wrong with it, and the way out.
+    /// The key that is wrong, what is wrong with it, and what to do.
     pub fn try_new(
         limit: u32,
         share: f64,
@@ -340,7 +340,7 @@ impl QuotaSettings {
             return Err((
                 "reserve",
                 format!("{reserve} leaves nothing of the limit of {limit}"),
-                "leave fewer requests alone than the organisation has".to_owned(),
+                "reserve fewer requests than the organisation has".to_owned(),
             ));
         }
         let quota = Self {
@@ -370,13 +370,13 @@ impl QuotaSettings {
         self.share
     }
 
-    /// Requests of every minute that are left alone.
+    /// Requests of each minute that are left for others.
     #[must_use]
     pub fn reserve(self) -> u32 {
         self.reserve
     }
 
-    /// The most requests a minute that all replicas together may make when nobody else makes any.
+    /// The most requests a minute that all replicas together may send if nobody else sends any.
     #[must_use]
     pub fn allowance(self) -> u32 {
         let part = (f64::from(self.limit) * self.share).floor();

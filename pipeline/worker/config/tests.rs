@@ -239,7 +239,7 @@ fn two_topics_may_share_a_mapping_but_not_a_name() {
     let mapping = |i: usize| std::ptr::from_ref(settings.kafka.topics[i].pipeline.mapping());
     assert_eq!(mapping(0), mapping(1));
     let twice = "- { name: a, mapping: m.yaml }\n    - { name: a, mapping: m.yaml }";
-    assert!(faults_with(line, twice).contains("the topic a stands in line 5 already"));
+    assert!(faults_with(line, twice).contains("the topic a is already in line 5"));
 }
 
 #[test]
@@ -286,7 +286,7 @@ fn a_file_that_is_not_there_is_said_so() {
 }
 
 mod schema {
-    //! The published schema and the documentation against what the worker takes.
+    //! Compares the published schema and the documentation with what the worker accepts.
 
     use std::collections::{BTreeMap, BTreeSet};
 
@@ -300,7 +300,7 @@ mod schema {
         serde_json::from_str(include_str!("../../../schemas/config.schema.json")).unwrap()
     }
 
-    /// The example of the documentation.
+    /// The example in the documentation.
     fn example() -> String {
         let (_, rest) = DOCUMENTATION.split_once("```yaml\n").unwrap();
         rest.split_once("```").unwrap().0.to_owned()
@@ -362,7 +362,7 @@ mod schema {
             let (parent, key) = pointer.rsplit_once('/').unwrap();
             bad.pointer_mut(parent).unwrap()[key] = value;
             assert!(!validator.is_valid(&bad), "{pointer}");
-            // JSON is YAML: the worker must refuse the same.
+            // JSON is YAML, so the worker must refuse the same.
             let text = bad.to_string().replace("mappings/segment.yaml", "m.yaml");
             assert!(check(&text).is_err(), "{pointer}");
         }
@@ -372,7 +372,7 @@ mod schema {
     fn schema_worker_and_documentation_have_the_same_keys() {
         let mut keys = BTreeMap::new();
         keys_of(&schema(), "", &mut keys);
-        // A key that is like no other makes the worker list those that it knows.
+        // A key unlike any other makes the worker list the known keys.
         let unknown = "{ zzzzzzzz: 1 }";
         let sections = [
             "kafka", "kustomer", "budget", "delivery", "state", "admin", "log", "debug",

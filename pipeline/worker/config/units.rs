@@ -1,4 +1,4 @@
-//! Durations and sizes as people write them: a number and its unit, `5s` or `64MiB`.
+//! Durations and sizes as people write them: a number and its unit, such as `5s` or `64MiB`.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
             format!("`{text}` is not a duration: write it like 5s or 250ms")
         })?;
     Duration::try_from_secs_f64(number * seconds)
-        .map_err(|_out_of_range| format!("`{text}` is not a duration that can be waited for"))
+        .map_err(|_out_of_range| format!("`{text}` is out of range for a duration"))
 }
 
 /// Reads a size in bytes: a number with `B`, `KiB`, `MiB` or `GiB`, or with the decimal `kB`, `MB`, `GB`.
@@ -86,7 +86,7 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
         })
 }
 
-/// A duration as the configuration would write it.
+/// A duration in the notation of the configuration.
 #[must_use]
 pub fn show_duration(duration: Duration) -> String {
     let ms = duration.as_millis();
@@ -99,7 +99,7 @@ pub fn show_duration(duration: Duration) -> String {
     }
 }
 
-/// A size as the configuration would write it.
+/// A size in the notation of the configuration.
 #[must_use]
 pub fn show_size(bytes: u64) -> String {
     match bytes {
@@ -111,7 +111,7 @@ pub fn show_size(bytes: u64) -> String {
     }
 }
 
-/// The number and the unit, less white space.
+/// The number and the unit, without white space.
 fn split(text: &str) -> (&str, &str) {
     let text = text.trim();
     let end = text
@@ -173,7 +173,7 @@ mod tests {
 
         #[test]
         fn any_text_is_answered(text in ".{0,12}") {
-            // Neither parser panics, whatever it is given.
+            // Neither parser panics, whatever the input.
             prop_assert!(parse_duration(&text).is_ok() || parse_duration(&text).is_err());
             prop_assert!(parse_size(&text).is_ok() || parse_size(&text).is_err());
         }

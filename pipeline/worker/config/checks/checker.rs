@@ -1,4 +1,4 @@
-//! One value at a time: whether it has the right kind and range. What is wrong is collected, and the next one is looked at.
+//! Checks one value at a time for its kind and range. Faults are collected, and the checks go on.
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::config::units::{parse_duration, parse_size, show_duration, show_size}
 pub(in crate::config) struct Checker<'f> {
     pub(in crate::config) file: &'f Path,
     pub(in crate::config) faults: &'f mut Faults,
-    /// The decoders and mappings that are sound, whatever else is wrong.
+    /// The decoders and mappings that are valid, whatever else is wrong.
     pub(in crate::config) pipelines: Vec<Pipeline>,
     /// The mapping files with faults.
     pub(in crate::config) untested: Vec<PathBuf>,
@@ -33,7 +33,7 @@ impl Checker<'_> {
                 let name = self.text(env)?;
                 let legal = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
                 if !legal || name.starts_with(|c: char| c.is_ascii_digit()) {
-                    // The text may be the secret itself: it is not shown.
+                    // The text may be the secret itself, so it is not shown.
                     let way_out = "env names a variable, it does not hold the secret: { env: KUSTOMER_TOKEN }";
                     self.at(env, "is not the name of an environment variable", way_out);
                     return None;
@@ -52,7 +52,7 @@ impl Checker<'_> {
         }
     }
 
-    /// A path as the configuration names it: relative to the configuration file.
+    /// A path in the configuration, which is relative to the configuration file.
     pub(in crate::config) fn path(&self, path: &str) -> PathBuf {
         self.file
             .parent()
@@ -60,7 +60,8 @@ impl Checker<'_> {
             .join(path)
     }
 
-    /// A text that is not empty. A number or boolean is refused: whether `007` or `yes` was meant, only quotes can say.
+    /// A text that is not empty. A number or boolean is refused: only quotes can tell whether `007` or `yes` was meant as
+    /// text.
     pub(in crate::config) fn text(&mut self, leaf: &At<Scalar>) -> Option<String> {
         match &leaf.value {
             Scalar::Text(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),

@@ -1,4 +1,4 @@
-//! The checks of the `kafka` section: names of topics, mappings, times that depend on each other, raw properties.
+//! The checks of the `kafka` section: topic names, mappings, times that depend on each other, raw properties.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::config::settings::{
 };
 use crate::config::units::show_duration;
 
-/// The settings of the section, or `None` when something is missing or wrong.
+/// The settings of the section, or `None` if something is missing or wrong.
 pub(in crate::config) fn settings(
     raw: &RawKafka,
     state: Option<&At<Scalar>>,
@@ -76,7 +76,7 @@ pub(in crate::config) fn settings(
 }
 
 impl Checker<'_> {
-    /// The times of the section; what librdkafka demands of them is checked with the raw properties.
+    /// The times of the section; librdkafka's own rules for them are checked with the raw properties.
     fn times(&mut self, raw: &RawKafka) -> Option<(Duration, Duration, Option<Duration>)> {
         let secs = Duration::from_secs;
         let drain = self.duration(
@@ -129,7 +129,7 @@ impl Checker<'_> {
             if let Some(first) = seen.insert(topic.topic.clone(), raw.place.spot) {
                 let key = format!("{}.name", raw.place.key);
                 let problem = format!(
-                    "the topic {} stands in line {} already",
+                    "the topic {} is already in line {}",
                     topic.topic, first.line
                 );
                 self.fault(
@@ -179,7 +179,7 @@ impl Checker<'_> {
         self.topic_not_read(leaf, raw)
     }
 
-    /// `Some(None)` where there is none; `None` where it is wrong.
+    /// `Some(None)` if there is none; `None` if it is wrong.
     fn hold_topic(&mut self, raw: &RawKafka, letters: Option<&Topic>) -> Option<Option<Topic>> {
         let Some(leaf) = &raw.hold_topic else {
             return Some(None);
@@ -196,7 +196,7 @@ impl Checker<'_> {
         Some(Some(topic))
     }
 
-    /// `Some(None)` where there is none; `None` where it is wrong.
+    /// `Some(None)` if there is none; `None` if it is wrong.
     fn state_topic(
         &mut self,
         state: Option<&At<Scalar>>,
@@ -218,7 +218,7 @@ impl Checker<'_> {
         Some(Some(topic))
     }
 
-    /// The name of a topic that is none of the inputs.
+    /// The name of a topic that is not an input.
     fn topic_not_read(&mut self, leaf: &At<Scalar>, raw: &RawKafka) -> Option<Topic> {
         let topic = self.topic_name(leaf)?;
         let is_input = |t: &RawTopic| matches!(&t.name, Some(At { value: Scalar::Text(name), .. }) if name.trim() == topic.as_str());
@@ -233,7 +233,7 @@ impl Checker<'_> {
         Some(topic)
     }
 
-    /// A legal name: 1 to 249 of letters, digits, dot, underscore and hyphen, as Kafka demands.
+    /// A legal name according to Kafka: 1 to 249 letters, digits, dots, underscores and hyphens.
     fn topic_name(&mut self, leaf: &At<Scalar>) -> Option<Topic> {
         let name = self.text(leaf)?;
         let legal = name
@@ -271,13 +271,13 @@ impl Checker<'_> {
         match &raw.value {
             RawProperty::Secret(secret) => self.secret(secret).map(PropertyValue::Secret),
             RawProperty::Plain(_) if is_secret(name) => {
-                let problem = "a secret must not stand in the configuration";
+                let problem = "a secret must not be in the configuration";
                 self.fault(raw.spot, &key, problem, SECRET_WAY_OUT);
                 None
             }
             RawProperty::Plain(scalar) => {
                 let value = scalar.to_string();
-                // Alone, so that every property with a fault is reported.
+                // Each on its own, so that every faulty property is reported.
                 let mut options = KafkaOptions::new("localhost:9092", "g", &["t"], "d");
                 options.properties.insert(name.to_owned(), value.clone());
                 match ingest_kafka::KafkaSettings::try_new(options) {
@@ -311,7 +311,7 @@ impl Checker<'_> {
         }
     }
 
-    /// What only shows when all settings stand together, such as a drain that outlasts the poll interval.
+    /// Problems that only appear with all settings together, such as a drain that is longer than the poll interval.
     fn together(
         &mut self,
         raw: &RawKafka,
@@ -333,7 +333,7 @@ impl Checker<'_> {
             SettingsError::Invalid {
                 setting: "brokers", ..
             } => (&raw.brokers, "brokers"),
-            // The key that stands for the property.
+            // The configuration key that sets this property.
             SettingsError::Refused { property, reason }
                 if property == "session.timeout.ms" && raw.session_timeout.is_some() =>
             {
@@ -371,7 +371,7 @@ impl Checker<'_> {
     }
 }
 
-/// Settings that are secrets: a reference, never a literal.
+/// Whether a property is a secret, which has to be a reference and never a literal.
 fn is_secret(property: &str) -> bool {
     let name = property.to_ascii_lowercase();
     ["password", "passphrase", "secret", "key.pem"]
@@ -379,7 +379,7 @@ fn is_secret(property: &str) -> bool {
         .any(|part| name.contains(part))
 }
 
-/// What is wrong, and the way out.
+/// What is wrong, and what to do.
 fn explain(error: &SettingsError) -> (String, String) {
     match error {
         SettingsError::Invalid { problem, .. } => (problem.clone(), String::new()),

@@ -1,4 +1,4 @@
-//! Mappings as topics name them: a file, read and compiled once however many topics share it, or a text in place.
+//! The mappings of topics: a file, read and compiled once however many topics share it, or a mapping written in place.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -12,16 +12,16 @@ use super::checker::Checker;
 use crate::config::fault::{Fault, Spot};
 use crate::config::raw::{At, RawMapping, RawTopic};
 
-/// The mapping files that were read; `None` for one that has faults, which are reported once.
+/// The mapping files that were read; `None` for a file with faults, which are reported once.
 #[derive(Default)]
 pub(in crate::config) struct Mappings {
     read: HashMap<PathBuf, Option<Arc<Mapping>>>,
-    /// There is a topic for what routes divert.
+    /// There is a topic for diverted records.
     may_divert: bool,
 }
 
 impl Mappings {
-    /// Nothing was read yet.
+    /// No file has been read yet.
     pub(in crate::config) fn new(may_divert: bool) -> Self {
         Self {
             may_divert,
@@ -31,7 +31,7 @@ impl Mappings {
 }
 
 impl Checker<'_> {
-    /// What the topic's records go through.
+    /// The decoder and mapping for the topic's records.
     pub(in crate::config) fn pipeline(
         &mut self,
         raw: &RawTopic,
@@ -131,7 +131,7 @@ impl Checker<'_> {
     }
 }
 
-/// A route that diverts what is held, and no topic for it.
+/// The fault of a route that diverts held work although there is no topic for it.
 fn nowhere(file: &Path, route: &RouteInfo) -> Fault {
     let spot = Spot::from(route.on_hold_at);
     Fault {

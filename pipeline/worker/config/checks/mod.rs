@@ -1,6 +1,6 @@
-//! From the shape of the file to settings: what each value means, its default and its range.
+//! From the shape of the file to settings: the meaning, default and range of each value.
 //!
-//! Every check reports and goes on with the next, so that one start shows all faults.
+//! Every check reports its faults and the next one follows, so that one start shows all faults.
 
 mod checker;
 mod kafka;
@@ -18,7 +18,7 @@ use super::settings::{
 };
 use crate::observe::telemetry::{LogFormat, LogSettings, check_level};
 
-/// The settings, or `None` when something is missing or wrong; the faults say what.
+/// The settings, or `None` if something is missing or wrong; the faults say what.
 pub(super) fn settings(raw: &RawConfig, checker: &mut Checker<'_>) -> Option<Settings> {
     let budget = checker.budget(raw);
     let kafka = kafka::settings(&raw.kafka, raw.state_topic.as_ref(), budget, checker);
@@ -78,7 +78,7 @@ impl Checker<'_> {
         })
     }
 
-    /// Plain http is taken for any host that is not Kustomer's, for a simulator in another container; `check` warns.
+    /// Plain http is accepted for any host that is not Kustomer's, for a simulator in another container; `check` warns.
     fn base_url(&mut self, raw: &RawKustomer) -> Option<BaseUrl> {
         let example =
             "give the organisation's address, such as https://example.api.kustomerapp.com";

@@ -1,7 +1,7 @@
 //! The shape of the configuration file: which keys there are, and what kind of value each has.
 //!
-//! Reading ([`read`]) never stops at a mistake. What is misspelt or of the wrong kind is reported and left out; what is left
-//! goes on to [`super::checks`], which gives it a meaning. A key that is null counts as absent.
+//! Reading ([`read`]) never stops at a mistake. Anything misspelt or of the wrong kind is reported and left out; the rest
+//! goes on to [`super::checks`], which interprets it. A key that is null counts as absent.
 
 mod reader;
 
@@ -32,7 +32,7 @@ pub(crate) enum Scalar {
 /// A single value that may be absent.
 pub(crate) type Leaf = Option<At<Scalar>>;
 
-/// A section: its place, or that of the section around it when it is absent.
+/// The place of a section; if it is absent, that of the section around it.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     pub(crate) spot: Spot,
@@ -61,7 +61,7 @@ pub(crate) struct RawKafka {
     pub(crate) group: Leaf,
     pub(crate) instance_id: Option<At<RawProperty>>,
     pub(crate) topics: Vec<RawTopic>,
-    /// The key `topics` is there and is a list, perhaps an empty one.
+    /// The key `topics` is present and a list, though perhaps an empty one.
     pub(crate) topics_given: bool,
     pub(crate) dead_letter_topic: Leaf,
     pub(crate) hold_topic: Leaf,
@@ -82,16 +82,16 @@ pub(crate) struct RawTopic {
     pub(crate) weight: Leaf,
 }
 
-/// A mapping as a topic names it.
+/// The mapping of a topic.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum RawMapping {
     /// A path, relative to the configuration file.
     Path(String),
-    /// It stands in the configuration itself.
+    /// A mapping written in the configuration itself.
     Inline(Node),
 }
 
-/// A value in place, or where it is found: of `kafka.properties`, where the key of its [`At`] is the property's name, or
+/// A value, or a reference to one: for `kafka.properties`, where the key of its [`At`] is the property's name, or for
 /// `kafka.instance_id`.
 #[derive(Debug)]
 pub(crate) enum RawProperty {
@@ -113,7 +113,7 @@ pub(crate) struct RawKustomer {
     pub(crate) place: Place,
     pub(crate) base_url: Leaf,
     pub(crate) token: Option<RawSecret>,
-    /// The key `token` is there, whatever it holds.
+    /// The key `token` is present, with whatever value.
     pub(crate) token_given: bool,
     pub(crate) limit: Leaf,
     pub(crate) share: Leaf,
@@ -166,7 +166,7 @@ impl From<NodePlace> for Spot {
 // === impl Scalar ===
 
 impl Scalar {
-    /// The value of a node that is a single one.
+    /// The value of a scalar node.
     pub(super) fn of(content: &Content) -> Option<Self> {
         match content {
             Content::Bool(yes) => Some(Self::Bool(*yes)),
@@ -179,7 +179,7 @@ impl Scalar {
         }
     }
 
-    /// What the value is, in words.
+    /// The kind of value, in words.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Bool(_) => "true or false",

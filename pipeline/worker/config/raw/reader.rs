@@ -1,4 +1,4 @@
-//! Walking the tree of a configuration file.
+//! Walks the tree of a configuration file.
 
 use std::path::Path;
 
@@ -12,8 +12,7 @@ use super::{
 use crate::config::fault::{Fault, Faults, Spot, nearest};
 use crate::config::secret::SECRET_WAY_OUT;
 
-/// The tree of a YAML text, or what is wrong with it. No line of the text is shown: it could hold a secret that was put
-/// there by mistake.
+/// The tree of a YAML text, or what is wrong with it. No line of the text is shown: it could contain a secret by mistake.
 pub(crate) fn tree(text: &str) -> Result<Node, YamlFault> {
     if text
         .lines()
@@ -28,7 +27,7 @@ pub(crate) fn tree(text: &str) -> Result<Node, YamlFault> {
     serde_saphyr::from_str(text).map_err(|error| yaml_fault(text, &error))
 }
 
-/// Reads the tree of `file`, reporting every fault of shape.
+/// Reads the tree of `file` and reports every fault of shape.
 pub(crate) fn read(file: &Path, tree: &Node, faults: &mut Faults) -> RawConfig {
     let mut reader = Reader { file, faults };
     let root = reader.root(
@@ -77,7 +76,7 @@ pub(crate) fn read(file: &Path, tree: &Node, faults: &mut Faults) -> RawConfig {
     }
 }
 
-/// A map with its known keys; empty where the section is absent.
+/// A map with its known keys; empty if the section is absent.
 struct Section<'t> {
     place: Place,
     entries: &'t [(Key, Node)],
@@ -285,7 +284,7 @@ impl Reader<'_> {
         value.map(RawProperty::Plain)
     }
 
-    /// A secret where nothing but a reference will do; a literal is refused and not shown.
+    /// A secret, which must be a reference; a literal is refused and not shown.
     fn secret(&mut self, node: &Node, key: String) -> Option<RawSecret> {
         if matches!(node.content, Content::Map(_)) {
             return Some(self.secret_map(node, key));
@@ -293,7 +292,7 @@ impl Reader<'_> {
         self.fault(
             node.place.into(),
             &key,
-            "a secret must not stand in the configuration",
+            "a secret must not be in the configuration",
             SECRET_WAY_OUT,
         );
         None
