@@ -1,4 +1,4 @@
-//! Everything that can fail is built first, then the worker runs, then it drains.
+//! Builds everything that can fail, then runs the worker, then drains it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -30,27 +30,27 @@ use crate::pump::mappers::suspects::{Child, Suspects};
 use crate::pump::recorder::Recorder;
 use crate::pump::{self, Command, KafkaStatus, PumpParts, PumpView};
 
-/// What is added to the drain's own time before the process ends regardless: the final commit and leaving the group.
+/// Time added to the drain's own before the process ends regardless: for the final commit and for leaving the group.
 const DRAIN_MARGIN: Duration = Duration::from_secs(20);
-/// How long a group of the newer protocol waits for a member, unless its broker is told otherwise.
+/// How long a group with the newer protocol waits for a member, unless its broker is configured otherwise.
 const BROKER_SESSION_TIMEOUT: Duration = Duration::from_secs(45);
-/// Commands of people that wait for the pump.
+/// Commands from people that wait for the pump.
 const COMMANDS: usize = 8;
 
-/// What a run is told beside its settings.
+/// What a run needs besides its settings.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// The configuration file: a child that maps suspects reads it again.
+    /// The configuration file; a child that maps suspects reads it again.
     pub config: PathBuf,
-    /// By how much durations that mirror the API's are shortened.
+    /// How much durations that mirror the API's are shortened.
     pub time_scale: TimeScale,
     /// Topics that are not held when many of their records are rejected.
     pub accept_dead_letters: BTreeSet<Topic>,
-    /// The process ends at a record that holds this text; for tests.
+    /// The process ends at a record that contains this text; for tests.
     pub die_at: Option<String>,
 }
 
-/// Runs the worker until a signal, or a halt, ends it.
+/// Runs the worker until a signal or a halt ends it.
 ///
 /// # Errors
 /// Something that the worker needs to start is missing or wrong.
@@ -68,11 +68,11 @@ pub fn run(settings: &Settings, options: &Options) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .context("the async runtime cannot be started")?;
+        .context("cannot start the async runtime")?;
     let exit = runtime.block_on(async move {
         let supervisor = Supervisor::new();
         let spawner = supervisor.spawner();
-        let signals = Signals::install().context("signals cannot be listened to")?;
+        let signals = Signals::install().context("cannot listen to signals")?;
         let (command_in, commands) = mpsc::channel(COMMANDS);
         let (report_in, reports) = watch::channel(StatusReport::new(places(settings)));
         let state = AdminState {
@@ -92,12 +92,12 @@ pub fn run(settings: &Settings, options: &Options) -> anyhow::Result<Exit> {
                 )
             })?;
         tracing::info!(address = %admin.address(), "admin server listens");
-        // It outlives the drain, so that the drain can be watched; it ends with the pump.
+        // It outlives the drain so that the drain can be watched, and ends with the pump.
         let pump_ended = CancellationToken::new();
         let (admin_ends, shutdown) = (pump_ended.clone(), spawner.shutdown().clone());
         spawner.spawn("admin", async move {
             admin.serve(admin_ends).await?;
-            // Where the pump failed, the pump is the cause that counts, and it has to be noted first.
+            // If the pump failed, that is the cause that counts, and it has to be noted first.
             shutdown.cancelled().await;
             std::io::Result::Ok(())
         });
@@ -119,12 +119,12 @@ pub fn run(settings: &Settings, options: &Options) -> anyhow::Result<Exit> {
         tracing::info!(exit = ?exit, "ended");
         anyhow::Ok(exit)
     });
-    // A question to brokers that do not answer may still block a thread: nobody waits for it.
+    // A request to brokers that do not answer may still block a thread: do not wait for it.
     runtime.shutdown_background();
     exit
 }
 
-/// What advice about this configuration names.
+/// The names from this configuration that advice refers to.
 pub(crate) fn places(settings: &Settings) -> Places {
     let kafka = &settings.kafka;
     let name = |topic: &Topic| topic.as_str().to_owned();
@@ -149,7 +149,7 @@ async fn pump_until_end(
     result
 }
 
-/// The pump's parts from settings.
+/// Builds the pump's parts from settings.
 ///
 /// # Errors
 /// The token cannot be read, or a client refuses its settings.
@@ -160,7 +160,7 @@ pub fn parts(
 ) -> anyhow::Result<PumpParts> {
     let recorder = Recorder::new(settings.recording.clone(), observer.metrics().clone());
     let client = settings.kustomer_client().context("kustomer.token")?;
-    let client = Client::new(client).context("the HTTP client cannot be made")?;
+    let client = Client::new(client).context("the HTTP client cannot be created")?;
     let pipelines: HashMap<Topic, Pipeline> = settings
         .kafka
         .topics
@@ -181,7 +181,7 @@ pub fn parts(
     })
 }
 
-/// The account of records at which the process may die. Without it the worker does its work all the same.
+/// Tracks records at which the process may die. The worker also runs without it.
 fn suspects(settings: &Settings, options: &Options) -> Option<Suspects> {
     let dir = &settings.state_dir;
     let open = || {
@@ -204,7 +204,7 @@ fn suspects(settings: &Settings, options: &Options) -> Option<Suspects> {
         tracing::warn!(
             dir = %dir.display(),
             error = %error,
-            "state.dir cannot be used: a record at which the process dies is not found out"
+            "state.dir cannot be used: a record that kills the process will not be detected"
         );
     };
     opened.inspect_err(unusable).ok()
@@ -220,7 +220,7 @@ fn machine(settings: &Settings, options: &Options) -> anyhow::Result<MachineSett
         scale.factor(),
     )
     .context("the time scale is out of range")?;
-    // A quarter of the budget is what the client library may fetch ahead; the machine has the rest.
+    // The client library may prefetch a quarter of the budget; the machine has the rest.
     let own = |part: u64| (part - part / 4).max(1);
     machine.budget = Charge {
         records: own(settings.budget.records),
@@ -228,7 +228,7 @@ fn machine(settings: &Settings, options: &Options) -> anyhow::Result<MachineSett
     };
     machine.max_in_flight = settings.kustomer.max_concurrency;
     machine.patience.max_delay = scale.shorten(settings.delivery.max_delay);
-    // The client lets go of a revoked partition at the deadline itself: the machine has to be done before.
+    // The client itself releases a revoked partition at the deadline: the machine has to be done before.
     machine.drain_timeout = settings.kafka.drain_timeout * 3 / 4;
     machine.commit_interval = settings.kafka.commit_interval;
     // The group counts from the last heartbeat, which may be older than the last step.
@@ -242,7 +242,7 @@ fn machine(settings: &Settings, options: &Options) -> anyhow::Result<MachineSett
         .state_topic
         .as_ref()
         .map(|_| StateSettings::default());
-    // Different in every process: replicas whose jitter agrees would march in step.
+    // Different in each process: replicas with the same jitter would act in lockstep.
     machine.seed = RandomState::new().build_hasher().finish();
     for topic in &settings.kafka.topics {
         let keyed = match topic.keyed_by {
@@ -261,7 +261,7 @@ fn machine(settings: &Settings, options: &Options) -> anyhow::Result<MachineSett
     Ok(machine)
 }
 
-/// Turns the pump's view into the report that `/status` and `/ready` are made of.
+/// Turns the pump's view into the report behind `/status` and `/ready`.
 async fn report(
     mut views: watch::Receiver<Option<PumpView>>,
     reports: watch::Sender<StatusReport>,

@@ -1,18 +1,18 @@
-//! Time: the only place that reads a clock.
+//! Time: the only place in the worker that reads a clock.
 //!
-//! Everything else takes `now` as an argument. There are two clocks. [`Clock::now`] only moves forward and is what the
-//! delivery machine counts in; [`Clock::unix_ms`] is the wall clock, for the age of events and for people.
+//! Everything else takes `now` as an argument. There are two clocks. [`Clock::now`] only moves forward, and the delivery
+//! machine counts in it; [`Clock::unix_ms`] is the wall clock, for the age of events and for people.
 //!
 //! A [`TimeScale`] shortens durations that mirror the API's, so that a test against the simulator sees an hour in a few
 //! minutes. The clocks themselves are never scaled.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The process's clock. It has no state: copies are the same clock.
+/// The process's clock. It has no state: all copies are the same clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Clock;
 
-/// By how much durations that mirror the API's are shortened; 1 leaves them as they are.
+/// How much durations that mirror the API's are shortened; 1 leaves them as they are.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct TimeScale(f64);
 
@@ -27,7 +27,7 @@ impl Clock {
         Instant::now()
     }
 
-    /// The wall clock, in milliseconds since 1970; 0 if it stands before that.
+    /// The wall clock, in milliseconds since 1970; 0 if it is set to an earlier time.
     #[must_use]
     #[expect(
         clippy::disallowed_methods,
@@ -46,7 +46,7 @@ impl TimeScale {
     /// Real time.
     pub const REAL: Self = Self(1.0);
 
-    /// The largest factor: beyond it the API's minute is shorter than a millisecond.
+    /// The largest factor: beyond it, the API's minute would be shorter than a millisecond.
     pub const MAX: f64 = 60_000.0;
 
     /// A factor of at least 1 and at most [`Self::MAX`].
@@ -61,7 +61,7 @@ impl TimeScale {
         self.0
     }
 
-    /// The duration as it passes here.
+    /// The duration divided by the factor.
     #[must_use]
     pub fn shorten(self, duration: Duration) -> Duration {
         duration.div_f64(self.0)

@@ -2,10 +2,10 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`cli`] | the command line, one file per command; alone knows `clap` |
+//! | [`cli`] | the command line, one file per command; the only module that knows `clap` |
 //! | [`config`] | one YAML file, checked into settings that cannot be wrong |
-//! | [`app`] | everything built from settings, then run, then drained |
-//! | [`pump`] | the delivery machine's one owner, and the threads and tasks around it |
+//! | [`app`] | builds everything from settings, then runs it, then drains it |
+//! | [`pump`] | the owner of the delivery machine, and the threads and tasks around it |
 //! | [`observe`] | what people see: metrics, log lines, a tally, the pace of the backlog, what to do |
 //! | [`admin`] | health, status, metrics and holds over HTTP |
 //! | [`dead_letters`] | dead letters listed, shown, and sent back |

@@ -1,8 +1,8 @@
 //! The life of the process: signals, supervised tasks, and the reason why it ended.
 //!
-//! Three things end a run: a signal, a task that reports a halt, and a task that panics or ends although nothing told it
-//! to. Each of them cancels one token; whoever holds it drains. When all tasks have ended, or the deadline has passed,
-//! [`Supervisor::run`] says why. A second signal does not wait for anything.
+//! Three things end a run: a signal, a task that reports a halt, and a task that panics or ends unasked. Each of them
+//! cancels one token; whoever holds it drains. When all tasks have ended, or the deadline has passed, [`Supervisor::run`]
+//! returns the reason. A second signal ends the run without waiting for anything.
 
 mod signals;
 
@@ -15,17 +15,17 @@ use tokio_util::task::TaskTracker;
 
 pub use self::signals::Signals;
 
-/// Why a run ended before anybody asked for it.
+/// Why a run ended although nobody asked it to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Halt {
-    /// A task panicked: a fault of the program. What it worked on was not committed.
+    /// A task panicked: a bug in the program. What it worked on was not committed.
     #[error("the task {task} panicked")]
     Panicked {
         /// Its name.
         task: &'static str,
     },
-    /// A task that lives as long as the process ended.
-    #[error("the task {task} ended although nothing told it to")]
+    /// A task ended that should live as long as the process.
+    #[error("the task {task} ended unasked")]
     Ended {
         /// Its name.
         task: &'static str,
@@ -35,7 +35,7 @@ pub enum Halt {
     Failed {
         /// Its name.
         task: &'static str,
-        /// Why, in words for a person; no personal data.
+        /// The reason, in words for people; no personal data.
         cause: String,
     },
 }
@@ -43,17 +43,17 @@ pub enum Halt {
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Exit {
-    /// Asked for, and drained.
+    /// As requested, and drained.
     Drained,
-    /// Asked for, but the drain did not end within its time. What was unsettled is left to the next owner.
+    /// As requested, but the drain did not finish in time. What was unsettled is left to the next owner.
     DrainTimedOut,
     /// A second signal came during the drain.
     Forced,
-    /// For a cause.
+    /// For a cause other than a signal.
     Halted(Halt),
 }
 
-/// Spawns tasks and watches over them; cheap to clone.
+/// Spawns tasks and watches them; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Spawner {
     shutdown: CancellationToken,
@@ -62,7 +62,7 @@ pub struct Spawner {
     halts: mpsc::Sender<Halt>,
 }
 
-/// Watches over all tasks of a run.
+/// Watches all tasks of a run.
 #[derive(Debug)]
 pub struct Supervisor {
     spawner: Spawner,
@@ -72,7 +72,7 @@ pub struct Supervisor {
 // === impl Spawner ===
 
 impl Spawner {
-    /// Spawns a task that lives until shutdown. If it panics, fails or ends before, the process halts.
+    /// Spawns a task that lives until shutdown. If it panics, fails or ends earlier, the process halts.
     #[expect(
         clippy::disallowed_methods,
         reason = "the supervisor itself: both tasks are watched"
@@ -97,7 +97,7 @@ impl Spawner {
                 Err(_cancelled) => Halt::Ended { task },
             };
             tracing::error!(task, %halt, "halting");
-            // A full channel means that a cause is known already; the first one counts.
+            // A full channel means that a cause is already known; the first one counts.
             drop(halts.try_send(halt));
             halting.cancel();
             shutdown.cancel();
@@ -105,13 +105,13 @@ impl Spawner {
         drop(self.tasks.spawn(watch));
     }
 
-    /// Cancelled when a task panicked, failed or ended unasked: the process ends for a cause.
+    /// Cancelled when a task panicked, failed or ended unasked.
     #[must_use]
     pub fn halting(&self) -> &CancellationToken {
         &self.halting
     }
 
-    /// Cancelled when the process is to drain and end.
+    /// Cancelled when the process should drain and end.
     #[must_use]
     pub fn shutdown(&self) -> &CancellationToken {
         &self.shutdown
@@ -134,24 +134,24 @@ impl Supervisor {
         Self { spawner, halted }
     }
 
-    /// What tasks are spawned with.
+    /// The spawner for tasks of this run.
     #[must_use]
     pub fn spawner(&self) -> Spawner {
         self.spawner.clone()
     }
 
-    /// Waits for a reason to end, cancels the shutdown token, and gives all tasks `drain` to end.
+    /// Waits for a reason to end, cancels the shutdown token, and gives all tasks the time `drain` to end.
     pub async fn run(mut self, mut signals: Signals, drain: Duration) -> Exit {
         let shutdown = self.spawner.shutdown.clone();
         tokio::select! { biased;
-            // A cause that is known is worth more than a signal that came at the same time.
+            // A known cause is worth more than a signal that came at the same time.
             _ = shutdown.cancelled() => {}
             name = signals.next() => tracing::info!(signal = name, "draining"),
         }
         shutdown.cancel();
         self.spawner.tasks.close();
         let ended = tokio::select! { biased;
-            // The drain wins over its deadline, and both over a second signal that comes in the same instant.
+            // The drain wins over its deadline, and both over a second signal that comes at the same instant.
             () = self.spawner.tasks.wait() => None,
             () = tokio::time::sleep(drain) => Some(Exit::DrainTimedOut),
             name = signals.next() => {

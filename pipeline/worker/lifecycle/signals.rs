@@ -1,8 +1,8 @@
-//! What the outside tells the process: SIGTERM and SIGINT.
+//! The signals that tell the process to end: SIGTERM and SIGINT.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Signals as they come.
+/// Signals as they arrive.
 #[derive(Debug)]
 pub struct Signals(Source);
 
@@ -17,11 +17,11 @@ enum Source {
 }
 
 impl Signals {
-    /// The process's SIGTERM and SIGINT. From now on neither ends the process by itself.
+    /// The process's SIGTERM and SIGINT. From now on, neither of them ends the process by itself.
     ///
     /// # Errors
     ///
-    /// When the system refuses to deliver them.
+    /// When the operating system refuses to deliver them.
     pub fn install() -> std::io::Result<Self> {
         let (term, int) = (
             signal(SignalKind::terminate())?,
@@ -30,12 +30,12 @@ impl Signals {
         Ok(Self(Source::System { term, int }))
     }
 
-    /// The next signal's name; never, if none comes.
+    /// The next signal's name; pending until one comes.
     pub async fn next(&mut self) -> &'static str {
         match &mut self.0 {
             Source::System { term, int } => {
                 tokio::select! { biased;
-                    // Both mean the same: the order decides only which name is logged.
+                    // Both mean the same: the order only decides which name is logged.
                     Some(()) = term.recv() => "SIGTERM",
                     Some(()) = int.recv() => "SIGINT",
                     else => std::future::pending().await,

@@ -1,4 +1,4 @@
-//! The way out of a trouble, for people: as a command where there is one.
+//! What to do about a trouble, for people: as a command where there is one.
 
 use std::borrow::Cow;
 
@@ -7,9 +7,9 @@ use ingest_model::outcome::HoldCause;
 use ingest_model::trouble::{Trouble, TroubleKind};
 
 /// What to do about brokers that do not answer.
-pub const AWAY: &str = "see kafka.brokers and the network; work goes on by itself";
+pub const AWAY: &str = "check kafka.brokers and the network; the worker continues by itself";
 
-/// Names from the configuration that the way out of a trouble has to name.
+/// Names from the configuration that advice has to mention.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Places {
     /// `kafka.brokers`.
@@ -25,7 +25,7 @@ pub struct Places {
 // === impl Places ===
 
 impl Places {
-    /// The way out of a hold, by what went wrong.
+    /// What to do about a hold, by what went wrong.
     #[must_use]
     pub fn way_out(&self, cause: HoldCause, last: Option<&Trouble>) -> Cow<'static, str> {
         let topic = match cause {
@@ -42,12 +42,12 @@ impl Places {
         };
         let told = topic.zip(last).and_then(|(topic, last)| {
             self.for_topic(topic, last.kind)
-                .map(|way_out| format!("{way_out}; work goes on by itself then"))
+                .map(|way_out| format!("{way_out}; then the worker continues by itself"))
         });
         told.map_or_else(|| Cow::Borrowed(what_to_do(cause)), Cow::Owned)
     }
 
-    /// What makes a topic usable, as a command.
+    /// How to make a topic usable, as a command.
     #[must_use]
     pub fn for_topic(&self, topic: &str, kind: TroubleKind) -> Option<String> {
         let brokers = &self.brokers;
@@ -60,7 +60,7 @@ impl Places {
                 };
                 let partitions = if self.takes_letters(topic) { "1" } else { "N" };
                 Some(format!(
-                    "make it: kafka-topics.sh --bootstrap-server {brokers} --create --topic {topic} --partitions {partitions}{config}"
+                    "create it: kafka-topics.sh --bootstrap-server {brokers} --create --topic {topic} --partitions {partitions}{config}"
                 ))
             }
             TroubleKind::NotAuthorized => Some(format!(
@@ -68,11 +68,11 @@ impl Places {
                 self.rights(topic)
             )),
             TroubleKind::TooLarge => Some(format!(
-                "let it take more: kafka-configs.sh --bootstrap-server {brokers} --alter --entity-type topics \
+                "raise its limit: kafka-configs.sh --bootstrap-server {brokers} --alter --entity-type topics \
                  --entity-name {topic} --add-config max.message.bytes=N"
             )),
             TroubleKind::TimedOut | TroubleKind::Brokers => Some(format!(
-                "see that it has leaders and enough replicas in sync: kafka-topics.sh --bootstrap-server {brokers} \
+                "check that it has leaders and enough in-sync replicas: kafka-topics.sh --bootstrap-server {brokers} \
                  --describe --topic {topic}"
             )),
             TroubleKind::Refused
@@ -100,19 +100,19 @@ impl Places {
         }
     }
 
-    /// What to do about a trouble that the client tells; `None` where it is tried again and that is all.
+    /// What to do about an error that the client reports; `None` if there is nothing to do but wait for the next try.
     pub(crate) fn for_source(&self, kind: SourceErrorKind) -> Option<String> {
         let brokers = &self.brokers;
         match kind {
             SourceErrorKind::BrokersDown | SourceErrorKind::Connection => Some(AWAY.to_owned()),
             SourceErrorKind::Authentication => Some(
-                "see the settings of security, SASL and SSL in kafka.properties; it is tried again by itself".to_owned(),
+                "check the security, SASL and SSL settings in kafka.properties; the worker retries by itself".to_owned(),
             ),
             SourceErrorKind::NotAuthorized => Some(format!(
-                "see what these credentials may do: kafka-acls.sh --bootstrap-server {brokers} --list"
+                "check what these credentials may do: kafka-acls.sh --bootstrap-server {brokers} --list"
             )),
             SourceErrorKind::UnknownTopic => Some(format!(
-                "see kafka.topics; to make one: kafka-topics.sh --bootstrap-server {brokers} --create --topic TOPIC --partitions N"
+                "check kafka.topics; to create a topic: kafka-topics.sh --bootstrap-server {brokers} --create --topic TOPIC --partitions N"
             )),
             SourceErrorKind::Group
             | SourceErrorKind::Offsets
@@ -136,7 +136,7 @@ impl Places {
     }
 }
 
-/// The way out of a hold, in one sentence, where nothing more is known.
+/// What to do about a hold, in one sentence, if nothing more is known.
 #[must_use]
 pub fn what_to_do(cause: HoldCause) -> &'static str {
     match cause {
@@ -144,28 +144,30 @@ pub fn what_to_do(cause: HoldCause) -> &'static str {
             "put a valid API key where kustomer.token points, then restart: the key is read once"
         }
         HoldCause::Billing => {
-            "ask Kustomer about the organisation's plan; work goes on by itself when the API answers"
+            "ask Kustomer about the organisation's plan; the worker continues by itself when the API answers"
         }
         HoldCause::MissingRole => {
-            "make an API key that has the role (check --online names it) and put it where kustomer.token points, then restart"
+            "create an API key that has the role (check --online names it) and put it where kustomer.token points, then restart"
         }
-        HoldCause::MissingKlass => "make the klass in Kustomer, or correct the mapping and restart",
+        HoldCause::MissingKlass => {
+            "create the klass in Kustomer, or correct the mapping and restart"
+        }
         HoldCause::DeadLetterGuard => {
             "correct the mapping and restart, or accept the rejections: release this hold, or restart with --accept-dead-letters"
         }
         HoldCause::Quarantine => {
-            "see the last dead letters of the klass for the error; correct the klass's attributes in Kustomer, or the mapping and restart; work goes on by itself with the first object that is stored; releasing this hold takes the errors as they come, as dead letters"
+            "see the last dead letters of the klass for the error; correct the klass's attributes in Kustomer, or the mapping and restart; the worker continues by itself with the first object that is stored; releasing this hold turns the errors into dead letters"
         }
         HoldCause::StateTopic => {
-            "see that state.topic exists and that these credentials may read and write it (check --online); work goes on by itself when it does"
+            "check that state.topic exists and that these credentials may read and write it (check --online); the worker continues by itself then"
         }
         HoldCause::DeadLetterTopic => {
-            "see that kafka.dead_letter_topic exists and that these credentials may write it (check --online); work goes on by itself when it does"
+            "check that kafka.dead_letter_topic exists and that these credentials may write to it (check --online); the worker continues by itself then"
         }
         HoldCause::HoldTopic => {
-            "see that kafka.hold_topic exists and that these credentials may write it (check --online); work goes on by itself when it does"
+            "check that kafka.hold_topic exists and that these credentials may write to it (check --online); the worker continues by itself then"
         }
-        HoldCause::Unhealthy => "nothing: the API is probed and work goes on when it answers",
+        HoldCause::Unhealthy => "nothing: the worker probes the API and continues when it answers",
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where the reading of a partition did not go on where it stood: for the log, the counters and `/status`.
+//! Breaks: where reading a partition did not continue at its position. For the log, the counters and `/status`.
 
 use std::collections::VecDeque;
 
@@ -10,20 +10,21 @@ use serde::Serialize;
 /// How many of the last breaks are kept.
 pub const MAX_BREAKS: usize = 20;
 
-/// What broke the reading.
+/// What interrupted the reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// The start of the log passed these offsets before they were read; so many of them nobody had settled.
+    /// The start of the log passed these offsets before they were read; this many of them were unsettled.
     Vanished(Gap, u64),
-    /// A topic was deleted with these offsets unread, as far as its end was known.
+    /// A topic was deleted before these offsets were read, as far as its end was known.
     DeletedUnread(Gap),
-    /// A partition left while so many records of its former lives were in hand.
+    /// A partition left while this many records of its former lives were in hand.
     LeftInHand(u64),
-    /// A new life is read from this offset on.
+    /// A new life, read from this offset on.
     NewLife(LifeCause, Offset),
-    /// Nothing is committed: these offsets, all that is kept, are read, whether or not they were read before.
+    /// Nothing is committed: these offsets, everything that is still there, are read, whether or not they were read
+    /// before.
     ReadFromStart(Gap),
-    /// Nothing is committed, and `auto.offset.reset: latest`: these offsets are not read.
+    /// Nothing is committed, and `auto.offset.reset` is `latest`: these offsets are not read.
     PassedOver(Gap),
 }
 
@@ -36,17 +37,17 @@ pub struct Break {
     pub topic: String,
     /// The partition.
     pub partition: i32,
-    /// What broke it.
+    /// What interrupted the reading.
     pub what: &'static str,
-    /// The first offset that it concerns, where there is one.
+    /// The first offset affected, if there is one.
     pub from_offset: Option<i64>,
-    /// The offset after the last.
+    /// The offset after the last one affected.
     pub to_offset: Option<i64>,
-    /// How many records are lost by it.
+    /// How many records were lost.
     pub records_vanished: u64,
 }
 
-/// The last breaks, and how many records were lost by all of them.
+/// The last breaks, and how many records all breaks have lost.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Breaks {
     recent: VecDeque<Break>,
@@ -56,7 +57,7 @@ pub struct Breaks {
 // === impl Cause ===
 
 impl Cause {
-    /// A partition begins with nothing committed; `None` if its log is empty or not known.
+    /// A partition starts with nothing committed; `None` if its log is empty or not known.
     #[must_use]
     pub fn nothing_committed(log: Option<Gap>, from_end: bool) -> Option<Self> {
         let log = log.filter(|log| log.from < log.to)?;
@@ -67,7 +68,7 @@ impl Cause {
         })
     }
 
-    /// The word for it in logs and `/status`.
+    /// The label in logs and `/status`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -80,7 +81,7 @@ impl Cause {
         }
     }
 
-    /// How many records nobody can read any more.
+    /// How many records can no longer be read.
     #[must_use]
     pub fn vanished(self) -> u64 {
         match self {
@@ -101,7 +102,7 @@ impl Cause {
         }
     }
 
-    /// Says it once, in the log.
+    /// Logs it.
     pub fn log(self, partition: &TopicPartition) {
         let (from, to) = self.offsets();
         let (from, to) = (from.map(|offset| offset.0), to.map(|offset| offset.0));
@@ -121,21 +122,21 @@ impl Cause {
             ),
             Self::NewLife(LifeCause::MadeAgain, _) => tracing::warn!(
                 %partition, from,
-                "a new life: another topic stands under this name; it is read from its first record"
+                "a new life: the topic was recreated; it is read from its first record"
             ),
             Self::NewLife(LifeCause::WentBack, _) => tracing::warn!(
                 %partition, from,
-                "a new life: the position went back, the log has lost its end; what stands there is read again"
+                "a new life: the position went back because the log lost its end; reading starts from there"
             ),
             Self::ReadFromStart(_) => tracing::warn!(
                 %partition, from, to,
-                "nothing is committed: the group is new, its offsets expired, or the topic was made again; all that is kept is read, \
-                 what was read before for a second time"
+                "nothing is committed: the group is new, its offsets expired, or the topic was recreated; everything that is still there is read, \
+                 even what was read before"
             ),
             Self::PassedOver(_) => tracing::warn!(
                 %partition, from, to,
-                "nothing is committed: the group is new, its offsets expired, or the topic was made again; auto.offset.reset is \
-                 `latest`, so these records are passed over"
+                "nothing is committed: the group is new, its offsets expired, or the topic was recreated; auto.offset.reset is \
+                 `latest`, so these records are skipped"
             ),
         }
     }
@@ -144,7 +145,7 @@ impl Cause {
 // === impl Breaks ===
 
 impl Breaks {
-    /// Takes one more.
+    /// Adds one.
     pub(crate) fn add(&mut self, at_ms: i64, partition: &TopicPartition, cause: Cause) {
         let (from, to) = cause.offsets();
         self.vanished = self.vanished.saturating_add(cause.vanished());
@@ -165,7 +166,7 @@ impl Breaks {
         self.recent.iter()
     }
 
-    /// Records that were lost by all of them.
+    /// Records lost by all breaks.
     #[must_use]
     pub fn vanished(&self) -> u64 {
         self.vanished

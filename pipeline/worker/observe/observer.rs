@@ -1,4 +1,4 @@
-//! Facts leave the machine here: as metrics, as log lines, and as a tally for people.
+//! Turns the machine's facts into metrics, log lines, and a tally for people.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -23,10 +23,10 @@ use crate::clock::Clock;
 #[derive(Debug, Clone)]
 pub struct Observer {
     metrics: Metrics,
-    /// Owned by the pump's task in all but name: others only look at it.
+    /// Changed only by the pump's task: others just read it.
     tally: Arc<Mutex<Tally>>,
     breaks: Arc<Mutex<Breaks>>,
-    /// What the way out of a trouble names.
+    /// The names that advice mentions.
     places: Arc<Places>,
 }
 
@@ -49,9 +49,9 @@ pub struct Tally {
     pub bulk: (u64, u64),
     /// How often the organisation's limit was hit.
     pub freezes: u64,
-    /// Events sent again although they may have arrived.
+    /// Operations sent again although they may have arrived.
     pub possible_repeats: u64,
-    /// Invariants broken; 0, or the program is wrong.
+    /// Invariants broken; anything above 0 is a bug in the program.
     pub broken: u64,
 }
 
@@ -67,7 +67,7 @@ impl Observer {
         }
     }
 
-    /// The same, whose log lines name these places.
+    /// The same, with these names in its log lines.
     #[must_use]
     pub fn naming(self, places: Places) -> Self {
         Self {
@@ -95,7 +95,7 @@ impl Observer {
             .clone()
     }
 
-    /// Where reading did not go on where it stood.
+    /// Where reading did not continue at its position.
     #[must_use]
     pub fn breaks(&self) -> Breaks {
         let breaks = self.breaks.lock();
@@ -138,7 +138,7 @@ impl Observer {
         self.metrics.observe_snapshot(snapshot, at);
     }
 
-    /// How far a restore is, in offsets of the state topic.
+    /// The progress of a restore, in offsets of the state topic.
     pub(crate) fn restoring(&self, read: u64, total: u64) {
         self.metrics.observe_restore(read, total);
     }
@@ -225,7 +225,7 @@ impl Tally {
         self.units.values().sum()
     }
 
-    /// Records whose end is known.
+    /// Records whose result is known.
     #[must_use]
     pub fn settled(&self) -> u64 {
         self.delivered
@@ -235,20 +235,20 @@ impl Tally {
     }
 }
 
-/// What went wrong last, in words; empty where nobody said so.
+/// What went wrong last, in words; empty if nobody said so.
 fn last_of(seen: &Seen) -> String {
     let last = seen.last.as_ref();
     last.map(|(_, trouble)| trouble.to_string())
         .unwrap_or_default()
 }
 
-/// What to do about a hold, as `/ready` says it.
+/// What to do about a hold, as in `/ready`.
 fn way_out(places: &Places, cause: HoldCause, seen: &Seen) -> Cow<'static, str> {
     let last = seen.last.as_ref();
     places.way_out(cause, last.map(|(_, trouble)| trouble))
 }
 
-/// What is worth a line: rare things that a person may have to act on.
+/// Logs what is worth a line: rare things on which a person may have to act.
 fn log(fact: &Fact, places: &Places) {
     match fact {
         Fact::HoldBegan { scope, cause, seen } => {
@@ -283,13 +283,13 @@ fn log(fact: &Fact, places: &Places) {
             "customer search is of no use with this key; customers are looked up one by one"
         ),
         Fact::LockOff => tracing::warn!(
-            "revision conflicts keep coming; updates of a klass go without the lock from now on"
+            "revision conflicts keep coming; updates of the klass are sent without the lock from now on"
         ),
         Fact::RefsOff => {
-            tracing::warn!("the API refuses item references; bulk jobs are confirmed without");
+            tracing::warn!("the API refuses item references; bulk jobs are confirmed without them");
         }
         Fact::JobAbandoned => {
-            tracing::warn!("a bulk job never ended; its items are looked at one by one");
+            tracing::warn!("a bulk job never ended; its items are checked one by one");
         }
         Fact::StateRestored {
             partition,
@@ -305,7 +305,7 @@ fn log(fact: &Fact, places: &Places) {
         Fact::Inherited { items, job: false } => {
             tracing::info!(
                 items,
-                "an earlier owner's write is in doubt; its objects are looked at"
+                "an earlier owner's write is in doubt; its objects are checked"
             );
         }
         Fact::DrainCut { records } => {
@@ -318,12 +318,12 @@ fn log(fact: &Fact, places: &Places) {
             tracing::info!(%partition, records, "settled by the former owner, above its last commit");
         }
         Fact::LockIgnored => tracing::warn!(
-            "the organisation takes an update that names an old revision; where records of one object reach several partitions each update is preceded by a read"
+            "the API accepts an update with an old revision; where records of one object are in several partitions, each update is preceded by a read"
         ),
         Fact::Slept { slept } => {
             tracing::warn!(
                 seconds = slept.as_secs(),
-                "stood still for longer than the group waits for a member; nothing is sent until a commit has succeeded"
+                "the process stood still for longer than the group waits for a member; nothing is sent until a commit has succeeded"
             );
         }
         Fact::MetadataIgnored { partition, why } => {

@@ -1,9 +1,9 @@
-//! When the backlog will be gone, from what is left and from what requests do.
+//! When the backlog will be gone, from what is left and from the pace of requests.
 //!
-//! Records are no measure: most of a topic may be skipped at once, a hundred objects travel in one request, and an event
-//! costs a whole one. So what is left is counted in requests (operations by kind, each at what its kind has cost lately),
-//! and divided by how many requests leave now. Of records that are not read yet it is assumed that they lead to as many
-//! operations as those that were read last. What comes in from now on is not part of it.
+//! Records are no measure: most of a topic may be skipped at once, a hundred objects share one request, and an event
+//! costs a whole one. So what is left is counted in requests (operations by kind, at the recent cost of each kind), and
+//! divided by the present rate of requests. Unread records are assumed to lead to as many operations as those read last.
+//! Whatever arrives from now on is not included.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -15,30 +15,30 @@ use ingest_model::outcome::{HeldBy, HoldCause};
 use ingest_model::record::{Offset, TopicPartition};
 use serde::Serialize;
 
-/// Over how long requests are looked at.
+/// The period over which requests are averaged, in seconds.
 const WINDOW: f64 = 60.0;
-/// Over how many records the operations that they lead to.
+/// The number of records over which their operations are averaged.
 const RECORDS: f64 = 20_000.0;
-/// How long the pace is taken for what the quota allows, until requests have shown another.
+/// The weight, in seconds, of what the quota allows in the estimate of the pace, until requests have shown another.
 const TRUSTED: f64 = 5.0;
-/// What operations cost until requests have shown it: so many requests for so many operations.
+/// The assumed cost of operations until requests have shown it: so many requests for so many operations.
 const COSTS: PerKind<(f64, f64)> = PerKind {
     tracking: (5.0, 5.0),
     objects: (3.0, 100.0),
 };
-/// Below this part of what the quota allows nothing moves.
+/// Below this part of what the quota allows, nothing counts as moving.
 const STANDSTILL: f64 = 0.01;
 
 /// When the backlog will be gone.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Drain {
-    /// What is to be said of it.
+    /// The state of the backlog.
     pub state: DrainState,
-    /// In how long; only of what is estimated, and zero where nothing is to do.
+    /// The time left, if it can be estimated; zero if there is nothing to do.
     pub left: Option<Duration>,
 }
 
-/// What is to be said of the backlog.
+/// The state of the backlog.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DrainState {
@@ -55,16 +55,16 @@ pub enum DrainState {
     WaitsForHealth,
 }
 
-/// Watches requests and records, one look after the other.
+/// Watches requests and records, one snapshot after the other.
 #[derive(Debug, Default)]
 pub struct Pace {
     last: Option<Look>,
-    /// Seconds in which there was something to do, and requests that left in them.
+    /// Seconds in which there was something to do, and requests sent in them.
     busy: f64,
     spent: f64,
-    /// Requests spent on a kind, and operations that they were for.
+    /// Requests spent on a kind, and the operations they were for.
     costs: PerKind<(f64, f64)>,
-    /// Records read, and operations that they led to.
+    /// Records read, and the operations they led to.
     read: f64,
     planned: PerKind<f64>,
 }
@@ -74,7 +74,7 @@ struct Look {
     at: Instant,
     read: u64,
     planned: PerKind<u64>,
-    /// Operations that have ended or are under way.
+    /// Operations that have ended or are in flight.
     launched: PerKind<u64>,
     spent: PerKind<u64>,
     /// There were more operations than permits.
@@ -84,7 +84,7 @@ struct Look {
 /// What is left, in requests.
 struct Left {
     requests: f64,
-    /// Records that are not read, and not kept back by a hold.
+    /// Records that are neither read nor kept back by a hold.
     unread: f64,
     anything: bool,
 }
@@ -117,7 +117,7 @@ impl DrainState {
 // === impl Pace ===
 
 impl Pace {
-    /// Takes a look, and says when what is left now will be gone.
+    /// Takes in a snapshot, and returns when the present backlog will be gone.
     pub fn drain(
         &mut self,
         at: Instant,
@@ -157,7 +157,7 @@ impl Pace {
             }
             left.requests / per_second
         } else if reads > 0.0 {
-            // What is not read yet leads to no request: it is gone as soon as it is read.
+            // The unread records lead to no request: they are gone as soon as they are read.
             left.unread / reads
         } else {
             return Drain::default();
@@ -171,7 +171,7 @@ impl Pace {
         }
     }
 
-    /// What happened since the last look.
+    /// Updates the averages with what happened since the last snapshot.
     fn look(&mut self, at: Instant, snapshot: &Snapshot, allowed: f64) {
         let progress = &snapshot.progress;
         let waiting = progress.waiting.tracking + progress.waiting.objects;
@@ -216,12 +216,12 @@ impl Pace {
             self.busy = self.busy.mul_add(fading, seconds);
             self.spent = self.spent.mul_add(fading, spent.tracking + spent.objects);
         } else if !now.busy {
-            // What comes after a pause is a pace of its own.
+            // After a pause the pace is measured anew.
             (self.busy, self.spent) = (0.0, 0.0);
         }
     }
 
-    /// What is left; `None` while nothing is known of what is not read.
+    /// What is left; `None` while nothing is known of unread records.
     fn left(&self, snapshot: &Snapshot, statistics: &[PartitionStatistics]) -> Option<Left> {
         let ends: BTreeMap<&TopicPartition, &PartitionStatistics> =
             statistics.iter().map(|one| (&one.partition, one)).collect();
@@ -263,7 +263,7 @@ impl Pace {
             requests += unread * tracking.mul_add(costs.tracking, each.objects * costs.objects);
         }
         let under_way = progress.under_way.tracking + progress.under_way.objects;
-        // Work under way is paid for, and yet not done.
+        // Operations in flight are paid for, but not done yet.
         if requests < f64::EPSILON && under_way > 0 && !all_held {
             requests = 1.0;
         }
@@ -275,8 +275,8 @@ impl Pace {
     }
 }
 
-/// Records of a partition that were not read: up to the end that the brokers know, and no more than its lag. Where nothing was
-/// ever read or committed, all that the log holds.
+/// Unread records of a partition: up to the end that the brokers report, and no more than its lag. If nothing was ever
+/// read or committed, everything in the log.
 fn unread_of(read_to: Option<Offset>, statistics: &PartitionStatistics) -> Option<u64> {
     let beyond = |from: Option<Offset>| {
         let (from, end) = from.zip(statistics.high_watermark)?;
@@ -289,7 +289,7 @@ fn unread_of(read_to: Option<Offset>, statistics: &PartitionStatistics) -> Optio
     }
 }
 
-/// Whom what is left waits for.
+/// What the backlog waits for.
 fn waits(snapshot: &Snapshot) -> DrainState {
     let mut state = DrainState::NotKnown;
     for hold in &snapshot.holds {

@@ -1,8 +1,8 @@
-//! Words of messages that depend on what is counted.
+//! Words in messages that depend on a number.
 
 use std::fmt::Display;
 
-/// A number of things: `1 letter`, `2 letters`.
+/// A number and its noun: `1 letter`, `2 letters`.
 pub(crate) fn plural(number: impl Display, word: &str) -> String {
     let number = number.to_string();
     let s = if number == "1" { "" } else { "s" };

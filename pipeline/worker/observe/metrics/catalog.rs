@@ -1,6 +1,6 @@
 //! Every metric: its name, type, labels and meaning, in one table.
 //!
-//! Names stand here without the prefix `kustomer_ingest_`. `docs/metrics.md` lists the same; a test compares the two.
+//! Names are given without the prefix `kustomer_ingest_`. `docs/metrics.md` lists the same; a test compares the two.
 
 use prometheus::{
     CounterVec, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry,
@@ -8,17 +8,17 @@ use prometheus::{
 
 use super::labels::Label;
 
-/// What every name begins with.
+/// The prefix of every name.
 pub const PREFIX: &str = "kustomer_ingest";
 
 /// What a metric measures.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Kind {
-    /// Only grows while the process lives.
+    /// Only increases while the process lives.
     Counter,
-    /// As it is now.
+    /// A present value.
     Gauge,
-    /// How values are spread over these upper bounds.
+    /// The distribution of values over buckets with these upper bounds.
     Histogram(&'static [f64]),
 }
 
@@ -29,26 +29,26 @@ pub struct Definition {
     pub name: &'static str,
     /// What it measures.
     pub kind: Kind,
-    /// Its labels in their order.
+    /// Its labels, in order.
     pub labels: &'static [Label],
     /// Its meaning, in one sentence.
     pub help: &'static str,
 }
 
-/// Seconds from an event to its settlement: from one second to a day.
+/// Buckets for the seconds from an event to its settlement: from half a second to a day.
 const DELAYS: &[f64] = &[
     0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0,
 ];
-/// Seconds that a request or a job takes.
+/// Buckets for the seconds that a request or a job takes.
 const DURATIONS: &[f64] = &[
     0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0,
 ];
-/// Operations in one request, of at most 100.
+/// Buckets for the operations in one request, at most 100.
 const FILL: &[f64] = &[1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 75.0, 90.0, 99.0, 100.0];
-/// Reads of one job.
+/// Buckets for the reads of one job.
 const READS: &[f64] = &[1.0, 2.0, 3.0, 5.0, 8.0, 13.0];
 
-/// A kind of metric that has series before anything happened.
+/// A kind of metric whose series can exist before anything has happened.
 trait Start {
     fn start(&self, labels: &[Label], topics: &[&str]);
 }
@@ -76,7 +76,7 @@ impl Start for IntCounterVec {
     }
 }
 
-/// What a gauge or a distribution would say at 0 is not known yet.
+/// A gauge or histogram at 0 would claim something that is not known yet.
 macro_rules! unknown_at_first {
     ($($type:ty),+) => { $(
         impl Start for $type {
@@ -116,7 +116,8 @@ macro_rules! catalog {
                 })
             }
 
-            /// Every counter at 0, in every combination of its labels: those by topic for these topics, none by partition.
+            /// Sets every counter to 0, in every combination of its labels: those by topic for these topics, none by
+            /// partition.
             pub(super) fn start_counters(&self, topics: &[&str]) {
                 $(self.$field.start(&[$(Label::$label),*], topics);)+
             }
@@ -150,15 +151,15 @@ catalog! {
     fields_dropped: IntCounterVec, "fields_dropped_total", [Topic, Route, Field],
         "Optional fields left out of what was written, because their values were bad.";
     dead_letters: IntCounterVec, "dead_letters_total", [Topic, Rejection],
-        "Records that stand on the dead-letter topic.";
+        "Records written to the dead-letter topic.";
     dead_letters_open: GaugeVec, "dead_letters_unacknowledged", [],
         "Dead letters that the brokers have not acknowledged yet.";
     diverted: IntCounterVec, "diverted_total", [Topic, HeldBy],
-        "Records that stand on the hold topic, by what kept them back.";
+        "Records written to the hold topic, by what held them.";
     keys_unused: IntCounterVec, "customer_keys_unused_total", [Topic, KeyKind, Unusable],
         "Records with a value that should name the customer and was left out.";
     bad_times: IntCounterVec, "event_times_passed_over_total", [Topic, BadTime],
-        "Records whose own time was passed over; a later field or the record gave one.";
+        "Records whose own time was unusable; a later field or the Kafka record gave one instead.";
     delay: HistogramVec(DELAYS), "delay_seconds", [From],
         "Time until a delivered record was confirmed, from the event's own time and from the record's.";
     possible_repeats: IntCounterVec, "possible_repeats_total", [RepeatKind],
@@ -172,23 +173,23 @@ catalog! {
     partitions_owned: GaugeVec, "partitions_owned", [],
         "Partitions that this replica works on.";
     lives: IntCounterVec, "partition_lives_total", [Topic, LifeCause],
-        "How often a partition began a new life while it was read: what its offsets meant before means nothing any more.";
+        "How often a partition began a new life while it was read, so that its earlier offsets lost their meaning.";
     vanished: IntCounterVec, "records_vanished_total", [Topic],
         "Records that were deleted before they were read, or with their topic before they were delivered: they are lost.";
     commits: IntCounterVec, "commits_total", [Commit],
-        "Commits of offsets, by what became of them.";
+        "Commits of offsets, by result.";
     commit_metadata: GaugeVec, "commit_metadata_ratio", [Topic, Partition],
-        "How much of the longest text that brokers take stands beside the partition's committed offset; from 0.875 on, its events wait.";
+        "Length of the text stored with the partition's committed offset, relative to the longest that brokers accept; from 0.875 on, its events wait.";
     metadata_cuts: IntCounterVec, "commit_metadata_cuts_total", [],
-        "Commits whose text had no room for all that is settled above the frontier.";
+        "Commits whose text had no room for everything that is settled above the frontier.";
     metadata_ignored: IntCounterVec, "commit_metadata_ignored_total", [Ignored],
-        "Texts found beside a committed offset that were not used.";
+        "Texts found with a committed offset that were not used.";
     metadata_restored: IntCounterVec, "commit_metadata_restored_records_total", [],
         "Offsets that a partition's former owner had settled above its last commit.";
     sleeps: IntCounterVec, "sleeps_total", [],
         "How often the process stood still for so long that its partitions may have gone to others.";
     source_errors: IntCounterVec, "kafka_errors_total", [SourceError],
-        "Troubles that the Kafka client deals with by itself.";
+        "Errors that the Kafka client handles by itself.";
     prefetched_records: GaugeVec, "prefetched_records", [],
         "Records that wait inside the Kafka client.";
     prefetched_bytes: GaugeVec, "prefetched_bytes", [],
@@ -200,9 +201,9 @@ catalog! {
     request_duration: HistogramVec(DURATIONS), "request_duration_seconds", [Class],
         "Time from a request to its answer.";
     requests_in_flight: GaugeVec, "requests_in_flight", [],
-        "Requests under way.";
+        "Requests in flight.";
     retries: IntCounterVec, "retries_total", [RetryCause],
-        "Requests made again, by cause.";
+        "Requests repeated, by cause.";
     quota_spent: IntCounterVec, "quota_spent_requests_total", [Class],
         "Requests sent, each one unit of the organisation's quota.";
     quota_allowance: GaugeVec, "quota_allowance_requests", [],
@@ -210,13 +211,13 @@ catalog! {
     quota_guaranteed: GaugeVec, "quota_guaranteed_ratio", [],
         "The part of the organisation's target that this replica is guaranteed; over all replicas never more than 1 (I9).";
     quota_remaining: GaugeVec, "quota_remaining_requests", [],
-        "What the API last said is left of the minute for everybody; absent until it says so.";
+        "What the API last reported as left of the minute for everybody; absent until it has.";
     quota_frozen: GaugeVec, "quota_frozen", [],
         "1 while the organisation's limit keeps every request back.";
     quota_freezes: IntCounterVec, "quota_freezes_total", [],
         "How often the organisation's limit was hit.";
     quota_freeze_seconds: CounterVec, "quota_freeze_seconds_total", [],
-        "How long the API asked to wait, added up.";
+        "Total time that the API asked the worker to wait.";
 
     // Bulk requests and their jobs.
     batch_operations: HistogramVec(FILL), "batch_operations", [Class],
@@ -228,13 +229,13 @@ catalog! {
     job_reads: HistogramVec(READS), "job_reads", [],
         "Requests spent on reading one job's results.";
     jobs_abandoned: IntCounterVec, "jobs_abandoned_total", [],
-        "Jobs that never ended and were given up; what they carried is looked into item by item.";
+        "Jobs that never ended and were given up; their items are checked one by one.";
     conflicts: IntCounterVec, "conflicts_total", [],
         "Updates refused because somebody else wrote in between.";
 
     // What waits inside.
     lanes: GaugeVec, "lanes", [],
-        "Customers and objects that something is queued for.";
+        "Customers and objects with queued operations.";
     waiting: GaugeVec, "operations_waiting", [Waiting],
         "Operations that wait, by what they wait for.";
     budget_records: GaugeVec, "budget_used_records", [],
@@ -246,17 +247,17 @@ catalog! {
     budget_cap_bytes: GaugeVec, "budget_cap_bytes", [],
         "The cap on bytes: budget.bytes, less what may be fetched ahead and what caches take above 24 MiB.";
     held_records: GaugeVec, "held_records", [],
-        "Records in memory that cannot go on now, whatever the permits; at half of the cap routes pause or divert.";
+        "Records in memory that cannot go on now, however many permits there are; at half of the cap, routes pause or divert.";
     held_bytes: GaugeVec, "held_bytes", [],
         "Their bytes.";
     partitions_waiting: GaugeVec, "partitions_waiting", [Waits],
-        "Partitions that are paused for themselves, by what holds their work; commit_room: enough of them was read ahead.";
+        "Partitions that are paused individually, by what holds their work; commit_room: enough was read ahead.";
     gate_closed: GaugeVec, "gate_closed", [],
         "1 while the budget is full and partitions are paused.";
     drain_estimate: GaugeVec, "drain_estimate_seconds", [],
-        "When what is left now will be gone at the present rate of requests; 0 when nothing is; absent while drain_state is another than estimated or nothing_to_do.";
+        "Time until the present backlog is gone at the present rate of requests; 0 when there is none; absent unless drain_state is estimated or nothing_to_do.";
     drain_state: GaugeVec, "drain_state", [DrainState],
-        "1 for what is to be said of the backlog, 0 for the rest.";
+        "1 for the present state of the backlog, 0 for the others.";
 
     // Who and what is known.
     directory_entries: GaugeVec, "directory_entries", [Kind],
@@ -264,9 +265,9 @@ catalog! {
     directory_lookups: IntCounterVec, "directory_lookups_total", [Found],
         "Look-ups in the directory; a miss costs requests.";
     resolutions: IntCounterVec, "resolutions_total", [Way],
-        "Customers' ids learnt, by the request that told them.";
+        "Customer ids learnt, by the request that returned them.";
     fallbacks: GaugeVec, "api_fallback", [Fallback],
-        "1 where the API was found not to offer something and the worker does without.";
+        "1 if the API was found not to offer something and the worker does without it.";
 
     // What survives a restart.
     state_waiting: GaugeVec, "state_waiting_entries", [],
@@ -274,31 +275,31 @@ catalog! {
     state_written: IntCounterVec, "state_written_entries_total", [],
         "Entries sent to the state topic.";
     state_failures: IntCounterVec, "state_failures_total", [],
-        "Batches that the state topic did not take, and restores that failed; each is tried again.";
+        "Batches that could not be written to the state topic, and restores that failed; each is tried again.";
     state_restoring: GaugeVec, "state_restoring_partitions", [],
         "Partitions that wait for their state and deliver nothing until it is there.";
     state_restore_read: GaugeVec, "state_restore_read_offsets", [],
-        "How far the restore under way is, in offsets of the state topic; 0 without one.";
+        "Offsets of the state topic that the current restore has read; 0 without one.";
     state_restore_total: GaugeVec, "state_restore_offsets", [],
-        "How many offsets it reads; 0 without one.";
+        "Offsets that the current restore has to read; 0 without one.";
     state_restored: IntCounterVec, "state_restored_entries_total", [],
         "Entries that were restored.";
     state_unknown: IntCounterVec, "state_unknown_entries_total", [],
         "Records in the state topic that another version wrote, or that are not the worker's: left alone.";
     inherited: IntCounterVec, "inherited_items_total", [],
-        "Objects whose write an earlier owner left open: their jobs are read, they are not submitted again.";
+        "Objects whose write an earlier owner left open: its job is read, and they are not submitted again.";
     inherited_writes: GaugeVec, "inherited_writes", [],
-        "Writes of earlier owners whose records have not all come again, or of which nobody knows what became.";
+        "Writes of earlier owners whose records have not all been read again, or whose result is unknown.";
 
     // Trouble.
     holds: GaugeVec, "holds", [Scope, HoldCause],
-        "What waits for a person or for health.";
+        "What waits for a person or for recovery.";
     holds_begun: IntCounterVec, "holds_begun_total", [Scope, HoldCause],
-        "How often something had to wait for a person or for health.";
+        "How often something had to wait for a person or for recovery.";
     drain_cut: IntCounterVec, "drain_cut_records_total", [],
         "Records left to the next owner because a drain ran out of time.";
     invariants_broken: IntCounterVec, "invariants_broken_total", [Invariant],
-        "Violations of what must never be false; anything above 0 is a fault of the program.";
+        "Broken invariants; anything above 0 is a bug in the worker.";
     recordings: IntCounterVec, "recordings_written_total", [RecordingCause],
         "How often the last steps were written to a file.";
 

@@ -1,4 +1,4 @@
-//! What the machine says, as metrics.
+//! The machine's facts and snapshots, as metrics.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
@@ -56,9 +56,9 @@ impl Metrics {
                     .with_label_values(&[topic.as_str(), route, field])
                     .inc();
             }
-            // The gauge of partitions that wait comes from the snapshot.
+            // The gauge of waiting partitions comes from the snapshot.
             Fact::PartitionWaits { .. } => {}
-            // Counted as breaks of the reading.
+            // Counted as breaks.
             Fact::LifeBegan { .. } | Fact::Vanished { .. } | Fact::LifeCut { .. } => {}
             Fact::Sent {
                 class,
@@ -152,7 +152,7 @@ impl Metrics {
         }
     }
 
-    /// Sets every gauge that the machine knows; the series of partitions that are gone end.
+    /// Sets every gauge that the machine knows, and removes the series of partitions that are gone.
     pub fn observe_snapshot(&self, snapshot: &Snapshot, now: Instant) {
         let f = &self.families;
         let set =
@@ -220,7 +220,7 @@ impl Metrics {
         self.observe_changes(snapshot);
     }
 
-    /// How far the restore under way is, in offsets of the state topic: behind, and all.
+    /// The progress of the current restore, in offsets of the state topic: already read, and total.
     pub fn observe_restore(&self, read: u64, total: u64) {
         let f = &self.families;
         f.state_restore_read
@@ -231,7 +231,7 @@ impl Metrics {
             .set(whole(total));
     }
 
-    /// The part of a snapshot that is compared with the one before.
+    /// Updates counters from the difference to the previous snapshot.
     fn observe_changes(&self, snapshot: &Snapshot) {
         let f = &self.families;
         let mut last = self.last();
@@ -290,7 +290,7 @@ impl Metrics {
         );
     }
 
-    /// A delay that is negative, because two clocks differ, counts as none.
+    /// A delay that is negative, because two clocks differ, counts as zero.
     fn delay(&self, from: From, since_ms: Option<i64>, now_ms: i64) {
         let Some(since_ms) = since_ms else { return };
         let ms = u64::try_from(now_ms.saturating_sub(since_ms)).unwrap_or_default();

@@ -1,8 +1,7 @@
 //! The labels of metrics, and all the values that each can take.
 //!
-//! A value comes from a closed list, or it is a topic, a partition, a version, a route or a field of a mapping: names that
-//! the operator chose. Nothing
-//! that an event, a customer or an error text says ever becomes a label.
+//! A value comes from a closed list, or it is a topic, a partition, a version, a route or a field of a mapping: names
+//! that the operator chose. Nothing from an event, a customer or an error text ever becomes a label.
 
 use ingest_delivery::fact::Ignored;
 use ingest_delivery::fact::{OutcomeLabel, ResolvedBy, Settlement};
@@ -31,7 +30,7 @@ impl RecordingCause {
     /// Every value.
     pub const ALL: &'static [Self] = &[Self::Asked, Self::Invariant, Self::Halt];
 
-    /// The label in metrics, and the word in names of files.
+    /// The label in metrics, and the word in file names.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -63,21 +62,21 @@ pub enum Label {
     SkipReason,
     /// Why a record was rejected.
     Rejection,
-    /// What a value should have been for the customer.
+    /// The key of the customer that a value should have been.
     KeyKind,
     /// Why a key is not used.
     Unusable,
-    /// Why an event's time is passed over.
+    /// Why an event's time is ignored.
     BadTime,
-    /// The queue for permits that a request stands in.
+    /// The queue for permits in which a request waits.
     Class,
-    /// What a request came to.
+    /// The result of a request.
     Outcome,
-    /// Why a request is made again.
+    /// Why a request is repeated.
     RetryCause,
     /// What may have been written twice.
     RepeatKind,
-    /// From when a delay is counted.
+    /// The start from which a delay is counted.
     From,
     /// What an operation waits for.
     Waiting,
@@ -97,24 +96,24 @@ pub enum Label {
     Waits,
     /// What the worker does without.
     Fallback,
-    /// What a commit came to.
+    /// The result of a commit.
     Commit,
-    /// What sort of trouble the Kafka client reports.
+    /// The kind of error that the Kafka client reports.
     SourceError,
     /// What ended one life of a partition.
     LifeCause,
-    /// Why the text beside a committed offset was not used.
+    /// Why the text stored with a committed offset was not used.
     Ignored,
     /// The id of an invariant.
     Invariant,
-    /// What is to be said of the backlog.
+    /// The state of the backlog.
     DrainState,
 }
 
-/// From when a delay is counted.
+/// The start from which a delay is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum From {
-    /// The time that the event itself names.
+    /// The time that the event itself states.
     Event,
     /// The time of its Kafka record.
     Record,
@@ -135,7 +134,7 @@ pub enum Waiting {
     CommitRoom,
 }
 
-/// Something the API was found not to offer.
+/// Something that the API was found not to offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fallback {
     /// Customers are looked up one by one.
@@ -144,7 +143,7 @@ pub enum Fallback {
     RefsOff,
     /// Updates of a klass carry no revision.
     LockOff,
-    /// An old revision is no conflict: each update of a topic without keys is preceded by a read.
+    /// An old revision causes no conflict: each update for a topic without keys is preceded by a read.
     LockIgnored,
 }
 
@@ -172,7 +171,7 @@ pub(super) const DIRECTORY_KINDS: &[&str] = &["customer", "object"];
 /// Whether a look-up found something.
 pub(super) const FOUND: &[&str] = &["hit", "miss"];
 
-/// A commit that was taken.
+/// A commit that was accepted.
 pub(super) const ACCEPTED: &str = "accepted";
 
 // === impl Label ===
@@ -212,7 +211,7 @@ impl Label {
         }
     }
 
-    /// All values of a closed label; `None` for a version and for what the operator named: topics, routes, fields.
+    /// All values of a closed label; `None` for a version and for the operator's names: topics, routes, fields.
     #[must_use]
     pub fn values(self) -> Option<Vec<&'static str>> {
         fn all<T: Copy>(values: &[T], label: fn(T) -> &'static str) -> Vec<&'static str> {

@@ -1,8 +1,8 @@
 //! Metrics: one catalog, one typed method for each thing that happens, and the only use of the `prometheus` crate.
 //!
 //! Counters with closed labels exist from the start at 0, so that a first occurrence is a change and not a new series.
-//! Series of a partition end when the partition is handed back. What the machine says arrives as facts and snapshots
-//! ([`Metrics::observe`], [`Metrics::observe_snapshot`]); the rest has a method each.
+//! The series of a partition end when the partition is handed back. What the machine reports arrives as facts and
+//! snapshots ([`Metrics::observe`], [`Metrics::observe_snapshot`]); everything else has its own method.
 
 pub mod catalog;
 mod facts;
@@ -29,11 +29,11 @@ use crate::observe::pace::{Drain, DrainState};
 pub struct Metrics {
     registry: Registry,
     families: Families,
-    /// What is remembered between two snapshots. The lock is held for a few assignments, never across an await.
+    /// State kept between two snapshots. The lock is held for a few assignments, never across an await.
     last: Arc<Mutex<Last>>,
 }
 
-/// The last snapshot's part that the next one is compared with.
+/// The part of the last snapshot that is compared with the next one.
 #[derive(Debug, Default)]
 struct Last {
     partitions: HashSet<TopicPartition>,
@@ -43,7 +43,7 @@ struct Last {
 }
 
 impl Metrics {
-    /// Metrics at their start: counters at 0, gauges absent until they are known.
+    /// Metrics at the start: counters at 0, gauges absent until they are known.
     #[must_use]
     pub fn new() -> Self {
         let registry = Registry::new();
@@ -70,19 +70,19 @@ impl Metrics {
     /// The text for `GET /metrics`.
     #[must_use]
     pub fn render(&self) -> String {
-        // Encoding fails only for a metric without a name or a type; the catalog has none.
+        // Encoding fails only for a metric without a name or type, and the catalog has none.
         TextEncoder::new()
             .encode_to_string(&self.registry.gather())
             .unwrap_or_default()
     }
 
-    /// The input topics: their counters begin at 0, so that a first dead letter is a change.
+    /// Sets the counters of the input topics to 0, so that a first dead letter is a change.
     pub fn topics<'t>(&self, topics: impl IntoIterator<Item = &'t Topic>) {
         let topics: Vec<&str> = topics.into_iter().map(Topic::as_str).collect();
         self.families.start_counters(&topics);
     }
 
-    /// The optional fields that a topic's mapping writes: their counters begin at 0, so that a first one left out is a change.
+    /// Sets the counters of the optional fields of a topic's mapping to 0, so that the first one left out is a change.
     pub fn optional_fields(&self, topic: &Topic, fields: &[(Arc<str>, String)]) {
         for (route, field) in fields {
             self.families
@@ -92,7 +92,7 @@ impl Metrics {
         }
     }
 
-    /// When the process started, milliseconds since 1970.
+    /// Sets when the process started, milliseconds since 1970.
     pub fn started(&self, unix_ms: i64) {
         #[expect(
             clippy::cast_precision_loss,
@@ -112,7 +112,7 @@ impl Metrics {
             .inc();
     }
 
-    /// What a record of that topic says and could not be used.
+    /// Counts what a record of that topic says but could not be used.
     pub fn noted(&self, topic: &Topic, notes: &Notes) {
         for (kind, why) in notes.unused_kinds() {
             let labels = [topic.as_str(), kind.as_str(), why.as_str()];
@@ -132,7 +132,7 @@ impl Metrics {
         self.families.commits.with_label_values(&[label]).inc();
     }
 
-    /// The Kafka client had a trouble that it deals with by itself; `suppressed` more of its kind went unreported.
+    /// The Kafka client reported an error that it handles by itself; `suppressed` more of its kind were not reported.
     pub fn source_error(&self, kind: SourceErrorKind, suppressed: u64) {
         let counter = self
             .families
@@ -141,7 +141,7 @@ impl Metrics {
         counter.inc_by(suppressed.saturating_add(1));
     }
 
-    /// The reading of a partition did not go on where it stood.
+    /// The reading of a partition did not continue at its position.
     pub fn broke(&self, topic: &Topic, cause: Cause) {
         let topic = topic.as_str();
         if let Cause::NewLife(cause, _) = cause {
@@ -163,7 +163,7 @@ impl Metrics {
         let owned = self.last().partitions.clone();
         for partition in &statistics.partitions {
             let Some(lag) = partition.lag else { continue };
-            // A partition that was handed back is listed for a while; its series has ended.
+            // A partition that was handed back is still listed for a while, but its series has ended.
             if !owned.contains(&partition.partition) {
                 continue;
             }
@@ -184,7 +184,7 @@ impl Metrics {
             .set(whole(statistics.prefetched_bytes));
     }
 
-    /// When the backlog will be gone, and what else is to be said of it.
+    /// When the backlog will be gone, and the state of the backlog.
     pub fn drain(&self, drain: Drain) {
         let f = &self.families;
         match drain.left {
@@ -207,7 +207,7 @@ impl Metrics {
             .set(1.0);
     }
 
-    /// Every counter, and every fallback, at 0. Those by topic begin with [`Metrics::topics`].
+    /// Sets every counter and every fallback to 0. Counters by topic begin with [`Metrics::topics`].
     fn start_series(&self) {
         self.families.start_counters(&[]);
         self.families
@@ -221,7 +221,7 @@ impl Metrics {
     }
 
     fn last(&self) -> std::sync::MutexGuard<'_, Last> {
-        // What is behind the lock is valid after every assignment.
+        // The data behind the lock is valid after every assignment.
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -232,10 +232,10 @@ impl Default for Metrics {
     }
 }
 
-/// The labels of a metric without labels.
+/// The labels of a metric that has none.
 const NONE: &[&str] = &[];
 
-/// A count as a gauge takes it.
+/// A count as the value of a gauge.
 #[expect(
     clippy::cast_precision_loss,
     reason = "exact up to 2^53, which no count here reaches"

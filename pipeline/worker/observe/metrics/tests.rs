@@ -1,4 +1,4 @@
-//! The catalog against the documentation, and what is emitted against the catalog.
+//! The catalog is compared with the documentation, and the emitted metrics with the catalog.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

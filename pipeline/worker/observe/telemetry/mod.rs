@@ -1,11 +1,11 @@
-//! Logs: set up once, level changeable at run time, redacted on the way out.
+//! Logs: set up once, with a level that can be changed at run time, and redacted on output.
 //!
-//! No log line may hold personal data or a secret. That rests first on what is logged: labels, positions, counts and
-//! Kustomer ids, never keys of customers, bodies or headers. [`redact`] is the net below it: whatever looks like an e-mail
-//! address or a bearer token is replaced in every line, whoever wrote it. And other crates never log at `trace`, where
-//! some of them show what they send.
+//! No log line may contain personal data or a secret. That rests first on what is logged: labels, positions, counts and
+//! Kustomer ids, never keys of customers, bodies or headers. [`redact`] is the safety net: anything that looks like an
+//! e-mail address or a bearer token is replaced in every line, whoever wrote it. And other crates never log at `trace`,
+//! where some of them show what they send.
 //!
-//! Logs go to standard error; standard output belongs to what a command prints.
+//! Logs go to standard error; standard output is for the output of commands.
 
 mod redact;
 
@@ -38,14 +38,14 @@ const OURS: &[&str] = &[
 pub struct LogSettings {
     /// Lines for machines or for people.
     pub format: LogFormat,
-    /// A level, or directives such as `info,rdkafka=warn`; it has been parsed once.
+    /// A level, or directives such as `info,rdkafka=warn`; already validated.
     pub level: String,
 }
 
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
-    /// One JSON object a line.
+    /// One JSON object per line.
     #[default]
     Json,
     /// Text for people.
@@ -56,12 +56,12 @@ pub enum LogFormat {
 #[derive(Clone)]
 pub struct LevelHandle(Arc<Change>);
 
-/// Takes directives, or says what is wrong with them.
+/// Applies directives, or returns what is wrong with them.
 type Change = dyn Fn(&str) -> Result<(), String> + Send + Sync;
 
-/// Logging is set up already, in this process.
+/// Logging has already been set up in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("logging is set up already")]
+#[error("logging has already been set up")]
 pub struct AlreadySetUp;
 
 /// Sets up logging for the process.
@@ -70,7 +70,7 @@ pub struct AlreadySetUp;
 ///
 /// When it was set up before.
 pub fn init(settings: &LogSettings) -> Result<LevelHandle, AlreadySetUp> {
-    // The level was parsed when the settings were made; without a level, nothing but errors.
+    // The level was validated with the settings; if it is invalid nevertheless, only errors are logged.
     let filter = parse(&settings.level).unwrap_or_else(|_| EnvFilter::new("error"));
     let (filter, handle) = reload::Layer::<EnvFilter, Registry>::new(filter);
     let lines = tracing_subscriber::fmt::layer()
@@ -89,7 +89,7 @@ pub fn init(settings: &LogSettings) -> Result<LevelHandle, AlreadySetUp> {
         .with(lines.with_filter(own_traces_only()))
         .try_init()
         .map_err(|_set_before| AlreadySetUp)?;
-    // What a panic says may quote a record: only where it happened is told.
+    // A panic message may quote a record, so only its place is logged.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic
             .location()
@@ -107,11 +107,11 @@ pub fn init(settings: &LogSettings) -> Result<LevelHandle, AlreadySetUp> {
     })))
 }
 
-/// Whether a level or a list of directives can be used.
+/// Checks whether a level or a list of directives can be used.
 ///
 /// # Errors
 ///
-/// Says what is wrong with it.
+/// What is wrong with it.
 pub fn check_level(directives: &str) -> Result<(), String> {
     parse(directives).map(drop)
 }
@@ -165,11 +165,11 @@ impl LevelHandle {
         Self(Arc::new(change))
     }
 
-    /// Logs from now on by these directives: `debug`, or `info,rdkafka=warn`.
+    /// Sets the directives for what is logged from now on: `debug`, or `info,rdkafka=warn`.
     ///
     /// # Errors
     ///
-    /// Says what is wrong with them; nothing has changed then.
+    /// What is wrong with them; then nothing has changed.
     pub fn set(&self, directives: &str) -> Result<(), String> {
         (self.0)(directives)
     }

@@ -1,4 +1,4 @@
-//! The net below the rules: what looks like personal data or a secret never leaves in a log line.
+//! The safety net below the rules: nothing that looks like personal data or a secret gets out in a log line.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -70,7 +70,8 @@ fn addresses(text: &str) -> Vec<(usize, usize)> {
             .is_some_and(|(_, top)| top.len() >= 2 && top.chars().all(char::is_alphabetic));
         if local > 0 && has_domain {
             let start = at - local;
-            // In a line of JSON the first letter may belong to an escape such as `\n`; without it the line is no JSON.
+            // In a JSON line the first letter may belong to an escape such as `
+            // `; without it the line would be invalid.
             let escaped = text
                 .get(..start)
                 .is_some_and(|before| before.ends_with('\\'));
@@ -88,7 +89,7 @@ fn addresses(text: &str) -> Vec<(usize, usize)> {
 
 /// Byte ranges of the tokens after `Bearer`.
 fn tokens(text: &str) -> Vec<(usize, usize)> {
-    // ASCII lower case keeps every byte where it is.
+    // ASCII lower case does not move any byte.
     let lower = text.to_ascii_lowercase();
     lower
         .match_indices("bearer ")

@@ -243,7 +243,8 @@ async fn until_away(worker: &Worker, because: &str) -> String {
             let words = kafka["away_because"].as_str()?.to_owned();
             let causes = worker.unready().await?;
             let mut of_brokers = causes.iter().filter(|cause| {
-                cause.starts_with("brokers: no answer for ") && cause.contains("see kafka.brokers")
+                cause.starts_with("brokers: no answer for ")
+                    && cause.contains("check kafka.brokers")
             });
             let said = of_brokers.next()?.contains(&words);
             let long = kafka["away_for_seconds"].as_u64()? >= 5;
