@@ -1,4 +1,4 @@
-//! What can be said on the command line; `demo` and `dead-letters` have theirs with them.
+//! The arguments of the commands, except `demo` and `dead-letters`, which define their own.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use super::exit::CommandError;
 use crate::clock::TimeScale;
 use crate::config::Settings;
 
-/// The configuration that a command works with.
+/// The configuration that a command uses.
 #[derive(Debug, Clone, Args)]
 pub struct ConfigArg {
     /// The configuration file.
@@ -20,20 +20,20 @@ pub struct ConfigArg {
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "SIGTERM or SIGINT drains: what is in flight is finished, offsets are committed, partitions \
-are handed back. A second signal ends at once; nothing is lost by it, some events may repeat.\n\nExample:\n  \
+are handed back. A second signal ends the worker at once; nothing is lost, but some events may be sent again.\n\nExample:\n  \
 kustomer-ingest run --config /etc/kustomer-ingest/worker.yaml"
 )]
 pub struct RunArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "described where it is declared")]
     pub config: ConfigArg,
-    /// Divide all durations that mirror the API's by this; only against a simulator on this machine.
+    /// Divide all durations that mirror the API's by this; only with a simulator on this machine.
     #[arg(long, value_name = "N", default_value = "1", hide = true)]
     pub time_scale: TimeScale,
     /// Do not hold this topic when many of its records are rejected; may be given several times.
     #[arg(long, value_name = "TOPIC")]
     pub accept_dead_letters: Vec<String>,
-    /// End the process at a record that holds this text: for tests, only against a simulator on this machine.
+    /// End the process at a record that contains this text: for tests, only with a simulator on this machine.
     #[arg(long, value_name = "TEXT", hide = true)]
     pub die_at: Option<String>,
 }
@@ -41,13 +41,13 @@ pub struct RunArgs {
 /// `try-records`.
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "A worker that finds that the one before it died starts this by itself: kustomer-ingest run says so in its log."
+    after_help = "A worker that finds that its predecessor crashed starts this by itself; kustomer-ingest run logs it."
 )]
 pub struct TryRecordsArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "described where it is declared")]
     pub config: ConfigArg,
-    /// As of `run`.
+    /// The same as for `run`.
     #[arg(long, value_name = "TEXT", hide = true)]
     pub die_at: Option<String>,
 }
@@ -56,8 +56,8 @@ pub struct TryRecordsArgs {
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "A worker writes a recording when an invariant is broken, when it halts, and on POST /debug/recording. Each step is shown with its number, \
-the time since the process began, what went in and what was decided; the whole file is replayed, whatever is shown of it. Where the file begins with the process, every step has to be \
-decided as it was; the first that is not is shown with both. Where it does not, the machine begins with what was assigned then, and differences are only counted. Use the \
+the time since the process began, its input and its decisions. The whole file is replayed, however little of it is shown. If the file begins with the process, every step has to be \
+decided as before; the first difference is shown with both decisions. Otherwise the machine starts with what was assigned at that time, and differences are only counted. Use the \
 version of the worker that wrote the file.\n\nExamples:\n  kustomer-ingest replay-recording recording-20260304T050607890Z-1-asked.jsonl\n  kustomer-ingest \
 replay-recording recording.jsonl --from 1200 --to 1300 --only shop.events/3"
 )]
@@ -79,11 +79,11 @@ pub struct ReplayRecordingArgs {
 /// `init`.
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "Nothing that is there is overwritten. Edit worker.yaml, then check it.\n\nExample:\n  \
+    after_help = "Existing files are not overwritten. Edit worker.yaml, then check it.\n\nExample:\n  \
 kustomer-ingest init shop && cd shop && kustomer-ingest explain --config worker.yaml events.ndjson"
 )]
 pub struct InitArgs {
-    /// The folder; this one if left out.
+    /// The folder; the current one if left out.
     #[arg(value_name = "DIR")]
     pub dir: Option<PathBuf>,
 }
@@ -91,7 +91,7 @@ pub struct InitArgs {
 /// `check`.
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "Prints every fault with its place and the way out, then warnings, then a summary. With \
+    after_help = "Prints every fault with its place and what to do, then warnings, then a summary. With \
 --online it also asks the API about the key, its roles and the klasses, and the brokers about the topics; it writes \
 nothing.\n\nExamples:\n  kustomer-ingest check --config worker.yaml\n  kustomer-ingest check --config worker.yaml \
 --online"
@@ -108,10 +108,10 @@ pub struct CheckArgs {
 /// `explain`.
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "One JSON object a line comes out for each line that goes in: line, event, verdict (emit, skip or \
-reject; none where a line holds no record of a configured topic), reason, and the operations with the requests they lead to. Nothing is known beforehand: objects are created, \
+    after_help = "Prints one JSON object for each input line: line, event, verdict (emit, skip or \
+reject; none if a line has no record of a configured topic), reason, and the operations with the requests they lead to. Nothing is assumed to be known: objects are created, \
 and a customer's id that has to be found first is shown as {\"$customer\": {\"externalId\": \"u1\"}}. In production, \
-objects of one klass travel up to 100 in one request.\n\nInput is one JSON value a line, or one JSON document over many \
+up to 100 objects of one klass share a request.\n\nThe input has one JSON value per line, or is one JSON document over several \
 lines. With --records each line is a Kafka record:\n  {\"topic\": …, \"partition\": …, \"offset\": …, \"key\": …, \
 \"headers\": [[name, value]], \"value\": …, \"timestamp\": …}\nA value is a text, any JSON, null for a tombstone, or \
 bytes as \"valueBase64\". \
@@ -122,16 +122,16 @@ pub struct ExplainArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "described where it is declared")]
     pub config: ConfigArg,
-    /// The topic that the records are taken to come from; needed when the configuration has several.
+    /// The topic that the records are assumed to come from; needed if the configuration has several.
     #[arg(long, value_name = "TOPIC")]
     pub topic: Option<String>,
-    /// Each line is a whole Kafka record, not only its value.
+    /// Each line is a whole Kafka record and not just its value.
     #[arg(long)]
     pub records: bool,
-    /// Judge ages (maxAge) as of this time instead of now, such as 2026-03-04T05:06:07Z.
+    /// Calculate ages (maxAge) as of this time instead of now, such as 2026-03-04T05:06:07Z.
     #[arg(long, value_name = "TIME")]
     pub at: Option<jiff::Timestamp>,
-    /// Where the lines are; standard input if left out.
+    /// The file with the lines; standard input if left out.
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
 }
@@ -139,7 +139,7 @@ pub struct ExplainArgs {
 /// `test`.
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "A mapping file carries its tests under `tests:`, each an event and what must come of it.\n\n\
+    after_help = "A mapping file has its tests under `tests:`, each an event and its expected result.\n\n\
 Example:\n  kustomer-ingest test --config worker.yaml"
 )]
 pub struct TestArgs {
@@ -151,7 +151,7 @@ pub struct TestArgs {
 // === impl ConfigArg ===
 
 impl ConfigArg {
-    /// The settings.
+    /// Loads the settings.
     ///
     /// # Errors
     ///

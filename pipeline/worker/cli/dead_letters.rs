@@ -1,4 +1,4 @@
-//! `dead-letters`: the arguments; the work is done in [`crate::dead_letters`].
+//! `dead-letters`: its arguments; [`crate::dead_letters`] does the work.
 
 use clap::{Args, Subcommand};
 
@@ -15,7 +15,7 @@ use crate::dead_letters::{
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "A dead letter is a record that can never be delivered as it is, with the reason and its origin in \
-headers. Letters are named by where they stand on the dead-letter topic: PARTITION:OFFSET.\n\nExamples:\n  \
+headers. A letter is identified by its place on the dead-letter topic: PARTITION:OFFSET.\n\nExamples:\n  \
 kustomer-ingest dead-letters list --config worker.yaml --since 2h\n  kustomer-ingest dead-letters show --config \
 worker.yaml 0:42\n  kustomer-ingest dead-letters replay --config worker.yaml --reason mapping_failed --dry-run"
 )]
@@ -28,7 +28,7 @@ pub struct DeadLettersArgs {
 /// The commands for dead letters.
 #[derive(Debug, Clone, Subcommand)]
 pub enum DeadLettersCommand {
-    /// List letters and count them by reason and topic; shows no keys and no values.
+    /// List letters and count them by reason and topic, without keys and values.
     List(ListArgs),
     /// Show letters in full.
     Show(ShowArgs),
@@ -36,7 +36,7 @@ pub enum DeadLettersCommand {
     Replay(ReplayArgs),
 }
 
-/// Where the letters are.
+/// Which topic of letters.
 #[derive(Debug, Clone, Args)]
 pub struct PlaceArgs {
     #[command(flatten)]
@@ -50,7 +50,7 @@ pub struct PlaceArgs {
 /// Which letters.
 #[derive(Debug, Clone, Default, Args)]
 pub struct FilterArgs {
-    /// Only letters of this reason, such as `mapping_failed`; may be given several times.
+    /// Only letters with this reason, such as `mapping_failed`; may be given several times.
     #[arg(long, value_name = "REASON")]
     pub reason: Vec<String>,
     /// Only letters whose record came from this topic; may be given several times.
@@ -70,8 +70,8 @@ pub struct FilterArgs {
 /// `dead-letters list`.
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "The newest letters are shown last. The time is that at which the letter was written, or that of the \
-record where the letter does not say.\n\nWith --json each line is an object: position, partition, offset, reason, \
+    after_help = "The newest letters are shown last. The time is when the letter was written, or that of the \
+record if the letter does not say.\n\nWith --json each line is an object: position, partition, offset, reason, \
 source {topic, partition, offset}, route, attempts, replays, written, recorded, key_bytes, value_bytes, \
 headers.\n\nExamples:\n  kustomer-ingest dead-letters list --config worker.yaml --summary\n  kustomer-ingest \
 dead-letters list --config worker.yaml --reason refused_by_api --since 2h --json"
@@ -83,13 +83,13 @@ pub struct ListArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "described where it is declared")]
     pub filter: FilterArgs,
-    /// Show only the newest N; 100 if left out, and all with --json.
+    /// Show only the newest N; the default is 100, or all with --json.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub limit: Option<u64>,
     /// Only the counts by reason and topic.
     #[arg(long)]
     pub summary: bool,
-    /// One JSON object a line, for programs.
+    /// Print one JSON object per line, for programs.
     #[arg(long)]
     pub json: bool,
 }
@@ -97,7 +97,7 @@ pub struct ListArgs {
 /// `dead-letters show`.
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "Without --value, keys, values and the producer's headers are shown by their sizes only: they may hold \
+    after_help = "Without --value, keys, values and the producer's headers are shown only by their sizes: they may contain \
 personal data.\n\nExamples:\n  kustomer-ingest dead-letters show --config worker.yaml 0:42\n  kustomer-ingest \
 dead-letters show --config worker.yaml --value 0:42"
 )]
@@ -108,7 +108,7 @@ pub struct ShowArgs {
     /// Also show the key, the value and the producer's headers.
     #[arg(long)]
     pub value: bool,
-    /// Where the letter stands on the dead-letter topic.
+    /// The place of the letter on the dead-letter topic.
     #[arg(value_name = "PARTITION:OFFSET", required = true)]
     pub letters: Vec<LetterPlace>,
 }
@@ -117,13 +117,13 @@ pub struct ShowArgs {
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Each letter's record goes back to the topic that it came from, and to the same partition if the topic \
-still has it: key, value, time and headers as they were, with its origin (ingest.source.*) and how often it came back \
-(ingest.replays). The worker then treats it like any record; one that fails again becomes a letter whose ingest.replays \
-is one higher. Only letters that stood there when the command began are sent, so it always ends.\n\nWhat was sent is \
-remembered under the consumer group GROUP.replay: the same command sends nothing twice, and goes on where one that was \
-stopped ended. --again sends it all the same. Brokers forget this after offsets.retention.minutes (seven days by \
+still has it: key, value, time and headers are unchanged, and its origin (ingest.source.*) and the number of its replays \
+(ingest.replays) are added. The worker then treats it like any record; one that fails again becomes a letter whose ingest.replays \
+is one higher. Only letters that existed when the command began are sent, so it always ends.\n\nWhat was sent is \
+remembered under the consumer group GROUP.replay: the same command sends nothing twice, and continues where an earlier one was \
+stopped. --again overrides this. Brokers forget this after offsets.retention.minutes (seven days by \
 default). Records that are sent twice do no harm to objects with a version; events repeat, marked by the same \
-meta.eventKey.\n\nSIGINT stops after the record under way and says where to go on.\n\nExamples:\n  kustomer-ingest \
+meta.eventKey.\n\nSIGINT stops after the current record and prints where to continue.\n\nExamples:\n  kustomer-ingest \
 dead-letters replay --config worker.yaml --reason mapping_failed --dry-run\n  kustomer-ingest dead-letters replay \
 --config worker.yaml --reason mapping_failed --since 2h\n  kustomer-ingest dead-letters replay --config worker.yaml \
 0:42 0:43"
@@ -135,25 +135,25 @@ pub struct ReplayArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "described where it is declared")]
     pub filter: FilterArgs,
-    /// All letters; needed when nothing says which.
+    /// All letters; needed if nothing else selects any.
     #[arg(long, conflicts_with = "letters")]
     pub all: bool,
-    /// Begin at this letter of its partition; may be given once for each partition.
+    /// Start at this letter of its partition; may be given once for each partition.
     #[arg(long, value_name = "PARTITION:OFFSET")]
     pub from: Vec<LetterPlace>,
-    /// Send at most N.
+    /// Send at most N records.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
-    /// Say what would be sent, and send nothing.
+    /// Print what would be sent, and send nothing.
     #[arg(long)]
     pub dry_run: bool,
-    /// Records a second, at most; each is acknowledged before the next, which itself is the limit at about a hundred.
+    /// The most records a second. Each is acknowledged before the next, which limits the rate to about a hundred.
     #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub rate: u32,
-    /// Leave out records that came back this often already.
+    /// Leave out records that were replayed this often already.
     #[arg(long, value_name = "N", default_value = "3")]
     pub max_replays: u64,
-    /// Also what was sent back before.
+    /// Send letters that were sent back before, too.
     #[arg(long)]
     pub again: bool,
     /// Only these letters.

@@ -1,4 +1,4 @@
-//! `demo`: the arguments; the demonstration itself is in [`crate::demo`].
+//! `demo`: its arguments; the demonstration itself is in [`crate::demo`].
 
 use clap::Args;
 
@@ -13,7 +13,7 @@ use crate::demo::{self, Agreement, Options};
 kustomer-ingest demo\n  kustomer-ingest demo --records 20000 --time-scale 60 --keep"
 )]
 pub struct DemoArgs {
-    /// Go on after the last record: broker, imitation and pages stay up until Ctrl-C.
+    /// Keep running after the last record: broker, simulated Kustomer and pages stay up until Ctrl-C.
     #[arg(long)]
     pub keep: bool,
     /// How many records the shop produces.
@@ -22,7 +22,7 @@ pub struct DemoArgs {
     /// The seed of the shop: the same seed gives the same records.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// How many times faster than real the API's minute passes.
+    /// How many times faster than real time the API's minute passes.
     #[arg(long, value_name = "N", default_value = "20")]
     pub time_scale: TimeScale,
 }

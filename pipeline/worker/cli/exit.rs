@@ -1,4 +1,4 @@
-//! How a command ends, and the exit code that says so.
+//! How a command ends, and its exit code.
 
 use std::io;
 use std::process::ExitCode;
@@ -15,7 +15,7 @@ pub enum CommandExit {
     Failed,
     /// Used wrongly: the command line or the configuration.
     Usage,
-    /// `check` or `test` found faults, `replay-recording` a difference.
+    /// `check` or `test` found faults, or `replay-recording` found a difference.
     Faults,
 }
 
@@ -25,10 +25,10 @@ pub enum CommandError {
     /// The configuration cannot be used.
     #[error("{0}")]
     Config(#[from] Faults),
-    /// The command line asks for what cannot be done.
+    /// The command line asks for something that cannot be done.
     #[error("{0}")]
     Usage(String),
-    /// Whoever reads the output went away: nothing is wrong.
+    /// The reader of the output went away, which is not a failure.
     #[error("the output was closed")]
     Closed,
     /// It failed at run time.
@@ -71,7 +71,7 @@ impl CommandError {
     }
 }
 
-/// A reader that goes away ends a command quietly.
+/// A closed output ends a command quietly.
 impl From<io::Error> for CommandError {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {

@@ -1,13 +1,14 @@
-//! The command line: one file per command, exit codes by meaning. Nothing outside of it knows `clap`.
+//! The command line: one file per command, exit codes by meaning. No other module knows `clap`.
 //!
 //! | code | meaning |
 //! |---|---|
 //! | 0 | done, and all is well |
-//! | 1 | failed at run time: a halt, a drain that ran out of time, an address in use, a file that cannot be read, a letter that is not there, a replay that was stopped |
+//! | 1 | failed at run time: a halt, a drain that ran out of time, an address in use, a file that cannot be read, a
+//! letter that does not exist, a replay that was stopped |
 //! | 2 | used wrongly: the command line, or a configuration that cannot be used |
-//! | 3 | `check` or `test` did their work and found faults, `replay-recording` a step that is decided in another way |
+//! | 3 | `check` or `test` found faults, or `replay-recording` found a step that was decided differently |
 //!
-//! Commands print to standard output through one locked writer ([`output`]); a reader that goes away ends the command
+//! Commands print to standard output through one locked writer ([`output`]); if the reader goes away, the command ends
 //! quietly. Logs and errors go to standard error.
 
 pub mod args;
@@ -36,7 +37,7 @@ use self::output::Output;
 use self::run::frontier::FrontierArgs;
 
 const EXIT_CODES: &str = "Exit codes:\n  0  done, and all is well\n  1  failed at run time\n  2  used \
-wrongly: the command line, or a configuration that cannot be used\n  3  check or test found faults, replay-recording a difference";
+wrongly: the command line, or a configuration that cannot be used\n  3  check or test found faults, replay-recording found a difference";
 
 const EXAMPLES: &str = "Examples:\n  kustomer-ingest demo\n  kustomer-ingest init shop\n  kustomer-ingest check --config worker.yaml --online\n  \
 kustomer-ingest explain --config worker.yaml events.ndjson\n  kustomer-ingest run --config worker.yaml";
@@ -55,34 +56,34 @@ pub struct Cli {
 pub enum Command {
     /// Run the worker until it is told to stop.
     Run(RunArgs),
-    /// See the whole thing at work in one process: a broker, an imitation of Kustomer, a shop's events.
+    /// See everything at work in one process: a broker, a simulated Kustomer, the events of a shop.
     Demo(DemoArgs),
     /// Write a first configuration, a mapping and a few events into a folder.
     Init(InitArgs),
-    /// Find every fault of a configuration, its mappings and their tests, before it is deployed.
+    /// Find every fault in a configuration, its mappings and their tests, before it is deployed.
     Check(CheckArgs),
     /// Show what would be sent for records, without sending anything.
     Explain(ExplainArgs),
-    /// Run the tests that the mapping files carry.
+    /// Run the tests in the mapping files.
     Test(TestArgs),
-    /// Say what holds the frontier of a partition of a running worker.
+    /// Show what holds back the frontier of a partition of a running worker.
     Frontier(FrontierArgs),
-    /// Look at what was dead-lettered, and send it back when the cause is mended.
+    /// Look at dead letters, and send them back when their cause is fixed.
     DeadLetters(DeadLettersArgs),
-    /// Step through what a worker recorded, and see what it decided and why.
+    /// Step through a worker's recording, and see what it decided and why.
     ReplayRecording(ReplayRecordingArgs),
     /// Map records at which a worker may have died; started by the worker itself.
     #[command(hide = true)]
     TryRecords(TryRecordsArgs),
 }
 
-/// Reads the command line, runs the command, says how it ended.
+/// Reads the command line, runs the command, and reports how it ended.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are answers, not errors: clap knows which is which.
+            // Help and version are answers, not errors; clap knows the difference.
             let printed = error.print();
             let code = if error.use_stderr() {
                 CommandExit::Usage
@@ -98,14 +99,14 @@ pub fn main() -> ExitCode {
         Err(error) => {
             let code = error.exit();
             let text = match &error {
-                // All faults, each with its place: no word before them.
+                // All faults, each with its place, without a prefix.
                 CommandError::Config(faults) => faults.to_string(),
                 CommandError::Usage(problem) => format!("error: {problem}"),
                 CommandError::Failed(cause) => format!("error: {cause:#}"),
                 CommandError::Closed => String::new(),
             };
             match Output::stderr().line(&text) {
-                // Where even standard error is closed, the code alone has to say it.
+                // If even standard error is closed, only the exit code can tell.
                 Ok(()) | Err(_) => code.into(),
             }
         }
@@ -114,7 +115,7 @@ pub fn main() -> ExitCode {
 
 fn execute(command: Command) -> Result<CommandExit, CommandError> {
     match command {
-        // These two run tasks that may print: the lock on standard output is not held for them.
+        // These two run tasks that may print, so the lock on standard output is not held for them.
         Command::Run(args) => run::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::TryRecords(args) => run::try_records::run(&args),
@@ -133,7 +134,7 @@ fn execute(command: Command) -> Result<CommandExit, CommandError> {
     }
 }
 
-/// Runs a command that does nothing but print.
+/// Runs a command that only prints.
 fn print(command: &Command, out: &mut Output<'_>) -> Result<CommandExit, CommandError> {
     match command {
         Command::Init(args) => init::run(args, out),

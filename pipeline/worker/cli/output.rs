@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use super::exit::CommandError;
 
-/// A writer whose reader may go away: that ends a command quietly and is no failure.
+/// A writer whose reader may go away, which ends a command quietly and is not a failure.
 pub struct Output<'w> {
     writer: BufWriter<Box<dyn Write + 'w>>,
 }
@@ -33,7 +33,7 @@ impl<'w> Output<'w> {
     ///
     /// # Errors
     ///
-    /// [`CommandError::Closed`] when nobody reads any more, else what the system says.
+    /// [`CommandError::Closed`] when nobody reads any more, otherwise the system's error.
     pub fn line(&mut self, text: &str) -> Result<(), CommandError> {
         Ok(writeln!(self.writer, "{text}")?)
     }

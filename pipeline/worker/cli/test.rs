@@ -1,4 +1,4 @@
-//! `test`: the tests that mapping files carry.
+//! `test`: runs the tests in the mapping files.
 
 use ingest_mapping::route::Pipeline;
 
@@ -7,7 +7,7 @@ use super::exit::{CommandError, CommandExit};
 use super::output::Output;
 use crate::observe::words::plural;
 
-/// Runs the tests of every mapping and prints those that fail.
+/// Runs the tests of every mapping and prints the failures.
 ///
 /// # Errors
 ///
@@ -33,14 +33,14 @@ pub fn run(args: &TestArgs, out: &mut Output<'_>) -> Result<CommandExit, Command
     })
 }
 
-/// The tests of one mapping.
+/// The test results of one mapping.
 pub(super) struct Tested {
     pub(super) file: String,
     pub(super) count: usize,
     pub(super) failures: Vec<String>,
 }
 
-/// Runs the tests of every mapping, each once however many topics share it.
+/// Runs the tests of every mapping, once however many topics share it.
 pub(super) fn tests<'p>(pipelines: impl IntoIterator<Item = &'p Pipeline>) -> Vec<Tested> {
     let mut done: Vec<*const ingest_mapping::mapping::Mapping> = Vec::new();
     let mut tested = Vec::new();

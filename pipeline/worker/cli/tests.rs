@@ -24,7 +24,7 @@ const ROUTES: &str = "routes:\n  - name: a\n    on: A\n    customer: none\n    d
 title: .id\n        data: { x: .x }\n  - name: b\n    on: B\n    customer: none\n    do:\n      - kobject: order\n        externalId: .id\n        \
 title: .id\n        data: { y: .y }\n";
 
-/// A directory with a configuration and a mapping of these tests.
+/// A directory with a configuration, and a mapping with these tests.
 fn files(tests: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let config = "kafka:\n  brokers: localhost:9092\n  group: g\n  dead_letter_topic: d\n  topics:\n    - { name: t, mapping: m.yaml }\n\
@@ -34,7 +34,7 @@ fn files(tests: &str) -> tempfile::TempDir {
     dir
 }
 
-/// Runs a command; what it printed, and how it ended.
+/// Runs a command. Returns what it printed, and how it ended.
 fn run(dir: &Path, arguments: &[&str]) -> (String, CommandExit) {
     let config = dir.join("w.yaml");
     let line = [
@@ -107,7 +107,7 @@ fn a_configuration_that_cannot_be_used_is_a_finding_of_check_and_a_wrong_use_els
     assert_eq!(run(dir.path(), &["run"]).1, CommandExit::Usage);
 }
 
-/// What `check` says of a configuration whose `kafka` section has these lines, too.
+/// The output of `check` for a configuration with these additional lines in its `kafka` section.
 fn check_kafka(lines: &str) -> (String, CommandExit) {
     let dir = files(GOOD_TEST);
     let file = dir.path().join("w.yaml");
@@ -178,7 +178,7 @@ fn files_of_the_kafka_client_that_are_not_there_are_noticed() {
         assert!(text.contains(&expected), "{text}");
     }
     assert!(!text.contains("ssl.certificate"), "{text}");
-    // Files that are there but no good are a fault: the client is made once, without asking anybody.
+    // Files that exist but are invalid are a fault: the client is created once, without contacting anybody.
     let lines = format!(
         "  properties: {{ security.protocol: ssl, ssl.ca.location: {}/Cargo.toml }}",
         env!("CARGO_MANIFEST_DIR")
@@ -215,7 +215,7 @@ fn the_name_of_a_static_member_is_checked() {
         assert!(text.contains(problem), "{problem} is not in {text}");
     }
     assert_eq!(check_kafka("  instance_id: worker-0").1, CommandExit::Good);
-    // It need not be here, but where the worker runs.
+    // It need not exist here, but where the worker runs.
     let (text, exit) = check_kafka("  instance_id: { env: KI_NO_SUCH_VARIABLE }");
     assert_eq!(exit, CommandExit::Good, "{text}");
     assert!(

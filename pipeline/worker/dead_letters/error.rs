@@ -11,7 +11,7 @@ pub enum DeadLettersError {
     /// The output cannot be written; its reader may have gone away.
     #[error("cannot write the output")]
     Output(#[from] io::Error),
-    /// It failed while running.
+    /// It failed at run time.
     #[error(transparent)]
     Failed(#[from] anyhow::Error),
 }

@@ -1,9 +1,9 @@
-//! `demo`: the whole thing in one process.
+//! `demo`: everything in one process.
 //!
-//! An embedded broker, a simulated Kustomer with a clock that runs faster, and a generated shop; nothing to install,
-//! nothing to configure, nothing leaves the machine.
+//! It has an embedded broker, a simulated Kustomer with a faster clock, and a generated shop. There is nothing to install
+//! or configure, and nothing leaves the machine.
 //!
-//! It ends well only if the simulator's own account agrees with what the shop put in, record by record.
+//! It succeeds only if the simulator's own account agrees with what the shop produced, record by record.
 
 mod report;
 mod shop;
@@ -48,43 +48,44 @@ const PARTITIONS: i32 = 6;
 const TOKEN: &str = "demo-key";
 const LIMIT: u32 = 1_000;
 const SHARE: f64 = 0.8;
-/// Unsettled records above which the shop waits: the embedded broker keeps a few megabytes of a partition only.
+/// The number of unsettled records above which the shop waits: the embedded broker keeps only a few megabytes of a
+/// partition.
 const MAX_BEHIND: u64 = 8_000;
-/// The demonstration gives up after that: something is wrong.
+/// After this time the demonstration gives up: something is wrong.
 const PATIENCE: Duration = Duration::from_secs(300);
 const MAPPING: &str = include_str!("../../../schemas/mappings/segment.yaml");
 
-/// What the demonstration is made of.
+/// The options of the demonstration.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// Go on after the last record: broker, imitation and pages stay up until Ctrl-C.
+    /// Keep running after the last record: broker, simulated Kustomer and pages stay up until Ctrl-C.
     pub keep: bool,
     /// How many records the shop produces; at least one.
     pub records: u64,
     /// The seed of the shop: the same seed gives the same records.
     pub seed: u64,
-    /// How many times faster than real the API's minute passes.
+    /// How many times faster than real time the API's minute passes.
     pub time_scale: TimeScale,
 }
 
-/// Whether the simulator's account agrees with what the shop put in.
+/// Whether the simulator's account agrees with what the shop produced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Agreement {
-    /// Record by record.
+    /// They agree, record by record.
     Full,
-    /// Somewhere it does not.
+    /// They disagree somewhere.
     Broken,
 }
 
 /// Runs the demonstration.
 ///
 /// # Errors
-/// A part of it cannot be started, or it does not come to an end.
+/// A part of it cannot be started, or it does not finish.
 pub fn run(options: Options) -> anyhow::Result<Agreement> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .context("the async runtime cannot be started")?;
+        .context("cannot start the async runtime")?;
     runtime.block_on(demonstrate(&options))
 }
 
@@ -255,11 +256,11 @@ async fn deliver(
     })
 }
 
-/// Records that are produced at a time.
+/// Records produced at a time.
 const BATCH: usize = 200;
 
 /// Puts the shop's records on the topic, not too far ahead of the worker. The records of one key are sent one after the
-/// other, as a shop would: order within a key is what the demonstration is judged by.
+/// other, as a shop would do: the demonstration is judged by the order within a key.
 async fn produce(
     kafka: KafkaSettings,
     mut shop: Shop,
@@ -315,7 +316,7 @@ fn read_letters(kafka: &KafkaSettings) -> anyhow::Result<Vec<Record>> {
     Ok(letters)
 }
 
-/// The line that shows how far it is: rewritten on a terminal, one every two seconds elsewhere.
+/// The progress line: rewritten on a terminal, printed every two seconds elsewhere.
 #[derive(Default)]
 struct Progress {
     shown: Duration,

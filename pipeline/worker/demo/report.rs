@@ -1,4 +1,4 @@
-//! What the demonstration says at its end: a timeline, the account, and whether both sides agree.
+//! The demonstration's closing report: a timeline, the account, and whether both sides agree.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ use super::shop::Expected;
 use crate::observe::Tally;
 use crate::observe::words::plural;
 
-/// What a finished demonstration knows.
+/// The data of a finished demonstration.
 pub(super) struct Finished {
     pub(super) tally: Tally,
     pub(super) expected: Expected,
@@ -20,10 +20,10 @@ pub(super) struct Finished {
     pub(super) took: Duration,
 }
 
-/// Items of the timeline that are shown.
+/// How many items of the timeline are shown.
 const SHOWN: usize = 8;
 
-/// Where the simulator's account and the shop disagree; empty when all is well.
+/// Where the simulator's account and the shop disagree; empty if they agree.
 pub(super) fn disagreements(finished: &Finished, account: &Account) -> Vec<String> {
     let Finished {
         tally,
@@ -266,7 +266,7 @@ fn short(time: &str) -> String {
     time.get(..16).unwrap_or(time).replace('T', " ")
 }
 
-/// Writing to a text cannot fail.
+/// Writing to a string cannot fail.
 fn line(text: &mut String, line: &str) {
     let written = writeln!(text, "{line}");
     debug_assert!(written.is_ok());

@@ -1,5 +1,5 @@
-//! A shop that does not exist: customers of whom a few buy a lot, their way through carts and orders, and some records that
-//! are broken. It knows what must come of each record, without asking the worker's code.
+//! A fictional shop: customers, some of whom buy a lot, their way through carts and orders, and some broken records. It
+//! knows the right outcome of each record without asking the worker's code.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ pub(super) struct ShopRecord {
     pub(super) value: Option<Bytes>,
 }
 
-/// What must come of the records that were produced.
+/// The right outcome of the records that were produced.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Expected {
     pub(super) records: u64,
@@ -26,11 +26,11 @@ pub(super) struct Expected {
     pub(super) events: u64,
     pub(super) orders: BTreeSet<String>,
     pub(super) by_kind: BTreeMap<&'static str, u64>,
-    /// Kinds of items on the timelines, by customer: orders and events.
+    /// Kinds of timeline items, by customer: orders and events.
     items: BTreeMap<String, (u32, u32)>,
 }
 
-/// Generates records, the same for the same seed.
+/// Generates records; the same seed gives the same records.
 pub(super) struct Shop {
     random: StdRng,
     left: u64,
@@ -70,7 +70,7 @@ const PRODUCTS: &[(&str, &str, f64)] = &[
 
 impl Shop {
     pub(super) fn new(seed: u64, records: u64, now_ms: i64) -> Self {
-        // All of it happened in the last four hours, so that no event is too old to be told.
+        // Everything happened in the last four hours, so that no event is too old to be sent.
         let span_ms: i64 = 4 * 3_600 * 1_000;
         let step_ms = (span_ms / i64::try_from(records).unwrap_or(i64::MAX).max(1)).max(1);
         Self {
@@ -93,7 +93,7 @@ impl Shop {
         self.left = self.left.checked_sub(1)?;
         self.clock_ms += self.step_ms;
         self.expected.records += 1;
-        // Squared, so that a fifth of the customers has about half of the records.
+        // Squared, so that a fifth of the customers have about half of the records.
         let place: f64 = self.random.random::<f64>().powi(2);
         let customer = to_customer(place);
         Some(match self.random.random_range(0..1_000) {
@@ -109,7 +109,7 @@ impl Shop {
         })
     }
 
-    /// A message of this customer: the envelope, and what this kind of message has besides.
+    /// A message of this customer: the envelope, and the fields of this kind of message.
     fn message(&mut self, customer: u64, kind: &str, more: Value) -> Value {
         self.next_message += 1;
         let time = Timestamp::from_millisecond(self.clock_ms).unwrap_or_default();
@@ -226,7 +226,7 @@ impl Shop {
         )
     }
 
-    /// What real topics carry besides: cut JSON, wrong types, nobody's orders, delete markers.
+    /// What else real topics contain: truncated JSON, missing fields, orders without a customer, invalid UTF-8, tombstones.
     fn broken(&mut self, customer: u64) -> ShopRecord {
         self.expected.dead_lettered += 1;
         self.count("broken");
@@ -287,7 +287,7 @@ impl Line {
 }
 
 impl Expected {
-    /// The customer whose timeline has most to show: orders and events, not too many of either.
+    /// The customer whose timeline has most to show: both orders and events, but not too many of either.
     pub(super) fn best_customer(&self) -> &str {
         self.items
             .iter()

@@ -1,17 +1,17 @@
-//! What one look at a configuration came to.
+//! The results of checking a configuration.
 
-/// What one check came to.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Finding {
-    /// Fault, worth a look, or good.
+    /// Fault, warning or ok.
     pub(super) level: Level,
-    /// What was looked at and how it is.
+    /// What was checked, and the result.
     pub(super) text: String,
-    /// What to do; empty where nothing is to be done.
+    /// What to do; empty if there is nothing to do.
     pub(super) way_out: String,
 }
 
-/// How a check came out.
+/// How a check turned out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Level {
     /// As it should be.

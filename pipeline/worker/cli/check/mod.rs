@@ -1,4 +1,4 @@
-//! `check`: every fault before deployment, what is worth a second look, and what the configuration comes to.
+//! `check`: shows every fault before deployment, what deserves a second look, and what the configuration amounts to.
 
 mod finding;
 mod needs;
@@ -43,7 +43,7 @@ pub fn run(args: &CheckArgs, out: &mut Output<'_>) -> Result<CommandExit, Comman
     for line in summary(&settings) {
         out.line(&line)?;
     }
-    // What needs somebody's eyes stands at the end.
+    // What needs somebody's attention goes last.
     findings.sort_by_key(|finding| finding.level);
     for finding in &findings {
         out.line(&finding.to_string())?;
@@ -58,7 +58,7 @@ pub fn run(args: &CheckArgs, out: &mut Output<'_>) -> Result<CommandExit, Comman
     })
 }
 
-/// A configuration that cannot be used: its faults, and what the tests of those mappings say that are sound.
+/// A configuration that cannot be used: its faults, and the results of the tests in those mappings that are valid.
 fn faulty(
     faults: &Faults,
     pipelines: &[Pipeline],
@@ -87,7 +87,7 @@ fn failed_test(failure: String) -> Finding {
     Finding::fault(failure, "correct the mapping or the test")
 }
 
-/// What shows without asking anybody.
+/// Checks that ask nobody.
 fn offline(settings: &Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
     for tested in tests(pipelines(settings)) {
@@ -116,21 +116,21 @@ fn offline(settings: &Settings) -> Vec<Finding> {
     findings.extend(keyed_warnings(settings));
     let base_url = &settings.kustomer.base_url;
     if base_url.as_str().starts_with("http://") && !base_url.is_loopback() {
-        let text = format!("kustomer.base_url {base_url} sends the key in the clear");
+        let text = format!("kustomer.base_url {base_url} sends the key in clear text");
         findings.push(Finding::warning(
             text,
-            "use https, unless this is a simulator in a network of its own",
+            "use https, unless this is a simulator in a private network",
         ));
     }
     if let Err(error) = settings.kustomer.token.read() {
         let text = format!("kustomer.token: {:#}", anyhow::Error::from(error));
         findings.push(Finding::warning(
             text,
-            "it need not be here, but where the worker runs",
+            "it need not exist here, but where the worker runs",
         ));
     }
     let missing: Vec<Finding> = missing_files(settings).collect();
-    // What is not here may be where the worker runs; what is here can be tried.
+    // A missing file may exist where the worker runs, so the client is tried only if none is missing.
     if missing.is_empty()
         && let Ok(client) = settings.kafka_client()
         && let Err(error) = check_client(&client)
@@ -145,7 +145,7 @@ fn offline(settings: &Settings) -> Vec<Finding> {
         let text = format!("kafka.instance_id: {:#}", anyhow::Error::from(error));
         findings.push(Finding::warning(
             text,
-            "it need not be here, but where the worker runs",
+            "it need not exist here, but where the worker runs",
         ));
     }
     findings
@@ -166,7 +166,7 @@ fn doubt(doubt: &MappingError) -> Finding {
     Finding::warning(bare.to_string(), help.unwrap_or_default())
 }
 
-/// Routes that write for a customer, where neither they nor the format name one: every record would be rejected.
+/// Routes that write for a customer although neither they nor the format name one: every record would be rejected.
 fn nobody_named(pipeline: &Pipeline) -> Vec<Finding> {
     let names_customers = match pipeline.format() {
         Format::Segment => true,
@@ -187,13 +187,13 @@ fn nobody_named(pipeline: &Pipeline) -> Vec<Finding> {
                     route.name,
                     pipeline.format(),
                 ),
-                "give the route `customer`, such as { externalId: .customer_id }; `customer: none` for objects that stand on no timeline",
+                "give the route `customer`, such as { externalId: .customer_id }; `customer: none` for objects that appear on no timeline",
             )
         })
         .collect()
 }
 
-/// Raw properties that name files. `ssl.ca.location` may be a folder, or the word for looking in the usual places.
+/// Raw properties that name files. `ssl.ca.location` may be a folder, or the word `probe` for the usual places.
 const FILES: [&str; 6] = [
     "ssl.ca.location",
     "ssl.certificate.location",
@@ -203,7 +203,7 @@ const FILES: [&str; 6] = [
     "ssl.engine.location",
 ];
 
-/// Files of the client that are not there: it would say so only when it is made.
+/// Files of the client that do not exist: the client would notice only when it is created.
 fn missing_files(settings: &Settings) -> impl Iterator<Item = Finding> {
     let named = settings.kafka.properties.iter();
     named.filter_map(|(property, value)| {
@@ -213,13 +213,13 @@ fn missing_files(settings: &Settings) -> impl Iterator<Item = Finding> {
         (!is_there).then(|| {
             Finding::warning(
                 format!("kafka.properties[{property}]: there is no {path}"),
-                "it need not be here, but where the worker runs",
+                "it need not exist here, but where the worker runs",
             )
         })
     })
 }
 
-/// `data` is replaced as a whole, so routes that write different parts of it undo each other.
+/// `data` is replaced as a whole, so routes that write different parts of it undo each other's writes.
 fn data_warning(klass: &str, used: &KlassUse) -> Option<Finding> {
     let parts: BTreeSet<&Option<Vec<String>>> = used.data.iter().map(|(_, keys)| keys).collect();
     let routes: Vec<&str> = used.data.iter().map(|(route, _)| &**route).collect();
@@ -231,7 +231,7 @@ fn data_warning(klass: &str, used: &KlassUse) -> Option<Finding> {
     })
 }
 
-/// What it costs that nothing is promised about keys.
+/// The cost of not saying what the topics' keys guarantee.
 fn keyed_warnings(settings: &Settings) -> Vec<Finding> {
     let writes_objects = |kinds: &[&str]| kinds.contains(&"kobject");
     settings
@@ -249,7 +249,7 @@ fn keyed_warnings(settings: &Settings) -> Vec<Finding> {
         .collect()
 }
 
-/// What the configuration comes to.
+/// What the configuration amounts to.
 fn summary(settings: &Settings) -> Vec<String> {
     let mut lines = Vec::new();
     let total: u32 = settings.kafka.topics.iter().map(|t| t.weight.get()).sum();

@@ -1,4 +1,4 @@
-//! What a configuration needs of Kustomer: klasses, and roles of the key.
+//! What a configuration needs in Kustomer: klasses, and roles of the key.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use ingest_mapping::mapping::KlassUse;
 
 use crate::config::Settings;
 
-/// Every klass that is written, over all topics.
+/// Every klass that is written, across all topics.
 pub(super) fn klasses(settings: &Settings) -> BTreeMap<String, KlassUse> {
     let mut klasses: BTreeMap<String, KlassUse> = BTreeMap::new();
     for topic in &settings.kafka.topics {
@@ -34,7 +34,7 @@ pub(super) fn klasses(settings: &Settings) -> BTreeMap<String, KlassUse> {
     klasses
 }
 
-/// What the mappings make the key need, by `docs/kustomer-api.md`, section 1.
+/// The roles that the key needs for these mappings, by `docs/kustomer-api.md`, section 1.
 pub(super) fn needs(settings: &Settings) -> Vec<Need> {
     let routes = settings
         .kafka

@@ -1,4 +1,4 @@
-//! `check --online`: what only Kustomer and the brokers can say. Reads only; a handful of requests.
+//! `check --online`: what only Kustomer and the brokers can tell. It only reads, with a handful of requests.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -27,14 +27,14 @@ use crate::pump::judge_state_topic;
 
 /// How long the brokers may take to answer about one topic.
 const KAFKA_TIMEOUT: Duration = Duration::from_secs(10);
-/// The resource whose metadata customers have.
+/// The metadata resource for customers.
 const CUSTOMERS: &str = "customer";
 /// Klasses on one page of the list.
 const PAGE: usize = 100;
-/// No organisation has more pages of klasses than this.
+/// The most pages of klasses; no organisation has more.
 const MAX_PAGES: usize = 20;
 
-/// Asks both sides. A fault on one does not keep the other from being asked.
+/// Asks both sides. A fault on one side does not keep the other from being asked.
 pub(super) fn findings(settings: &Settings) -> Result<Vec<Finding>, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -44,7 +44,7 @@ pub(super) fn findings(settings: &Settings) -> Result<Vec<Finding>, CommandError
         Ok(client) => runtime.block_on(kustomer(settings, client)),
         Err(error) => vec![Finding::fault(
             format!("kustomer: {:#}", anyhow::Error::new(error)),
-            "without the key nothing can be asked",
+            "without the key, Kustomer cannot be asked",
         )],
     };
     let (brokers, reachable) = kafka(settings);
@@ -87,7 +87,7 @@ async fn kustomer(settings: &Settings, client: ClientSettings) -> Vec<Finding> {
         findings.push(Finding::warning(
             "the key may not search customers, so they are looked up one by one",
             format!(
-                "make a key with {} too; it saves requests",
+                "create a key that also has {}; it saves requests",
                 Need::SearchCustomers.roles().join(" or ")
             ),
         ));
@@ -102,7 +102,7 @@ async fn kustomer(settings: &Settings, client: ClientSettings) -> Vec<Finding> {
                 } else {
                     findings.push(Finding::fault(
                         format!("klass {klass} does not exist"),
-                        "make it in Kustomer, or correct the mapping; until then its objects wait",
+                        "create it in Kustomer, or correct the mapping; until then its objects wait",
                     ));
                 }
             }
@@ -110,7 +110,7 @@ async fn kustomer(settings: &Settings, client: ClientSettings) -> Vec<Finding> {
         Err(problem) => findings.push(Finding::warning(
             format!("klasses cannot be listed: {problem}"),
             format!(
-                "look yourself, or make a key with {}",
+                "check yourself, or create a key with {}",
                 Need::ReadKlasses.roles().join(" or ")
             ),
         )),
@@ -154,7 +154,7 @@ fn role(need: Need, allowed: bool) -> Finding {
     Finding::fault(
         format!("the key lacks the role {first}"),
         format!(
-            "a key's roles cannot be changed: make a new one with {}",
+            "a key's roles cannot be changed: create a new one with {}",
             need.roles().join(" or ")
         ),
     )
@@ -167,7 +167,7 @@ fn customer_attributes(settings: &Settings) -> Vec<String> {
     BTreeSet::from_iter(written).into_iter().collect()
 }
 
-/// The attributes that the mappings write to a klass or to customers and that the metadata does not know, in one finding.
+/// The attributes that the mappings write to a klass or to customers and that the metadata lacks, in one finding.
 async fn attributes(
     client: &Client,
     api: &BaseUrl,
@@ -181,7 +181,7 @@ async fn attributes(
             return Some(Finding::warning(
                 format!("the attributes of {bearer} cannot be read: {problem}"),
                 format!(
-                    "look yourself, or make a key with {}",
+                    "check yourself, or create a key with {}",
                     Need::ReadMetadata.roles().join(" or ")
                 ),
             ));
@@ -197,7 +197,7 @@ async fn attributes(
         .then(|| Finding::warning(format!("{bearer} lack {}", named.join(", ")), way_out))
 }
 
-/// Whose metadata that is.
+/// Whose attributes a metadata resource describes.
 fn bearer(resource: &str) -> String {
     match resource.strip_prefix("kobject.") {
         Some(klass) => format!("objects of klass {klass}"),
@@ -210,8 +210,8 @@ fn in_words(name: &str) -> String {
     format!("{name} ({kind})")
 }
 
-/// The command that adds attributes to what the metadata has. Whether a write merges or replaces is not documented, so
-/// what is there is written back.
+/// The command that adds attributes to the metadata. Whether a write merges or replaces is not documented, so existing
+/// attributes are written back.
 fn provision(api: &BaseUrl, resource: &str, missing: &[&String]) -> String {
     let added = missing
         .iter()
@@ -232,7 +232,7 @@ fn provision(api: &BaseUrl, resource: &str, missing: &[&String]) -> String {
     )
 }
 
-/// A name as a person reads it, without its type: `firstOrderAt` is `First Order`.
+/// A name in words, without its type: `firstOrderAt` becomes `First Order`.
 fn title(name: &str) -> String {
     let base = match Suffix::of_custom(name) {
         Ok(suffix) => name.strip_suffix(suffix.as_str()).unwrap_or(name),
@@ -259,7 +259,7 @@ async fn known_attributes(client: &Client, resource: &str) -> Result<BTreeSet<St
         .pointer("/data/attributes/properties")
         .or_else(|| document.pointer("/attributes/properties"))
         .or_else(|| document.get("properties"));
-    // where nobody has made any attribute there need not be the key
+    // If nobody has created any attribute, the key may be missing.
     let properties = properties.and_then(Value::as_object);
     Ok(properties
         .map(|all| all.keys().cloned().collect())
@@ -309,10 +309,10 @@ fn klass_name(item: &Value) -> Option<String> {
     name.as_str().map(str::to_owned)
 }
 
-/// Whether the state topic can be used.
+/// Checks whether the state topic can be used.
 async fn state(settings: &Settings, topic: &Topic) -> Vec<Finding> {
     let Ok(client) = settings.kafka_client() else {
-        return Vec::new(); // said already
+        return Vec::new(); // already reported
     };
     let found = match inspect(&client, topic, KAFKA_TIMEOUT).await {
         Ok(found) => found,
@@ -330,12 +330,12 @@ async fn state(settings: &Settings, topic: &Topic) -> Vec<Finding> {
             format!(
                 "state topic {topic} has {partitions}; the brokers do not say whether it is compacted"
             ),
-            "see yourself that its cleanup.policy is compact, or allow DescribeConfigs on it for these credentials",
+            "check yourself that its cleanup.policy is compact, or allow DescribeConfigs on it for these credentials",
         )],
     }
 }
 
-/// What the brokers say, and whether they answer.
+/// What the brokers report, and whether they answer.
 fn kafka(settings: &Settings) -> (Vec<Finding>, bool) {
     let client = match settings.kafka_client() {
         Ok(client) => client,
@@ -372,8 +372,8 @@ fn kafka(settings: &Settings) -> (Vec<Finding>, bool) {
     (findings, true)
 }
 
-/// A topic that cannot be read. One that only the worker writes to is missed no less: every record that cannot be delivered
-/// would wait for it.
+/// A topic that cannot be read. A topic that the worker only writes to matters just as much: every record that cannot be
+/// delivered would wait for it.
 fn unreadable(places: &Places, error: &ReadError) -> Finding {
     let text = format!("kafka: {error}");
     let way_out = match error {

@@ -1,4 +1,4 @@
-//! Lines of input, and the records in them.
+//! The lines of the input, and the records in them.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead};
@@ -12,30 +12,30 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-/// One document over many lines may be this long; beyond it the input counts as one value a line.
+/// The longest document over several lines; a longer input is read as one value per line.
 const MAX_DOCUMENT_BYTES: usize = 32 << 20;
 
-/// A line, or a document over many of them.
+/// A line, or a document over several lines.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Line {
     /// Its number, from 1; that of the first line of a document.
     pub(super) number: u64,
-    /// What stands in it, as bytes: it need not be text.
+    /// Its content, as bytes: it need not be text.
     pub(super) bytes: Vec<u8>,
 }
 
-/// What a line holds.
+/// The content of a line.
 #[derive(Debug)]
 pub(super) enum Item {
     /// A record.
     Record(Record),
-    /// Nothing that could be a record, for this reason.
+    /// Not a record, for this reason.
     Bad(String),
 }
 
 /// The lines of an input that are not blank.
 ///
-/// When the first of them is not JSON by itself, but all of them together are one JSON document, that is one item.
+/// If the first line is not JSON by itself, but all of them together are one JSON document, that is one item.
 pub(super) struct Lines<R> {
     reader: R,
     number: u64,
@@ -43,7 +43,7 @@ pub(super) struct Lines<R> {
     started: bool,
 }
 
-/// A Kafka record as `--records` takes it.
+/// A Kafka record in the format of `--records`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RecordLine {
@@ -59,9 +59,9 @@ struct RecordLine {
     timestamp: Option<i64>,
 }
 
-/// The record whose value a line is.
+/// The record that has a line as its value.
 ///
-/// Brokers give every record a time; where the input has none, it is `now_ms`, as if the record were produced now.
+/// Brokers give every record a time; without one in the input it is `now_ms`, as if the record were produced now.
 pub(super) fn value(line: &Line, topic: Option<&Topic>, now_ms: i64) -> Item {
     let Some(topic) = topic else {
         return Item::Bad("no topic is given".to_owned());
@@ -126,12 +126,12 @@ pub(super) fn record(line: &Line, topic: Option<&Topic>, now_ms: i64) -> Item {
     })
 }
 
-/// A line's offset where none is given: from 0, so that two lines are two occurrences.
+/// A line's offset if none is given: counted from 0, so that two lines are two occurrences.
 fn offset_of(line: &Line) -> Offset {
     Offset(i64::try_from(line.number.saturating_sub(1)).unwrap_or(i64::MAX))
 }
 
-/// What is wrong with a line, without showing its content.
+/// What is wrong with a line, without its content.
 fn place(error: &serde_json::Error) -> String {
     match error.classify() {
         serde_json::error::Category::Data => error.to_string(),
@@ -176,7 +176,7 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
-    /// Reads the first line, and when it is not JSON by itself, everything: perhaps it is one document.
+    /// Reads the first line and, if it is not JSON by itself, everything: it may be one document.
     fn start(&mut self) -> io::Result<()> {
         let Some(first) = self.read()? else {
             return Ok(());
@@ -198,7 +198,7 @@ impl<R: BufRead> Lines<R> {
         Ok(())
     }
 
-    /// Makes one item of all lines if they are one document.
+    /// Joins all lines into one item if they are one document.
     fn join(&mut self) {
         let number = self.ready.front().map_or(1, |line| line.number);
         let parts: Vec<&[u8]> = self

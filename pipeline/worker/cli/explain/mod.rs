@@ -1,8 +1,8 @@
-//! `explain`: records in, what would be sent out, and nothing is sent.
+//! `explain`: reads records and shows what would be sent, without sending anything.
 //!
-//! It judges records with the worker's own [`Pipeline`] and builds requests with the client's
-//! own encoder, so that what it shows is what is sent. It assumes that nothing is known yet: objects are created, and the
-//! id of a customer that has to be found first is shown as `{"$customer": {"externalId": "u1"}}`.
+//! It uses the worker's own [`Pipeline`] for records and the client's own encoder for requests, so it shows exactly what
+//! is sent. It assumes that nothing is known yet: objects are created, and the id of a customer that has to be found
+//! first is shown as `{"$customer": {"externalId": "u1"}}`.
 
 mod input;
 mod request;
@@ -37,11 +37,11 @@ struct Explained {
     detail: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     route: Option<String>,
-    /// What the record says and could not be used.
+    /// What the record says but could not be used.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
     operations: Vec<Value>,
-    /// Optional fields that are left out, because their values are bad.
+    /// Optional fields that are left out because their values are bad.
     dropped: Vec<ShownDrop>,
 }
 
@@ -128,14 +128,14 @@ fn explain(
     Ok(())
 }
 
-/// The names of the topics that are configured.
+/// The names of the configured topics.
 fn configured(settings: &Settings) -> String {
     let topics = settings.kafka.topics.iter();
     let names: Vec<&str> = topics.map(|one| one.topic.as_str()).collect();
     names.join(", ")
 }
 
-/// The topic that records without one come from: the one named, or the only one.
+/// The topic of records that do not name one: the one given, or the only one.
 fn topic(args: &ExplainArgs, settings: &Settings) -> Result<Option<Topic>, CommandError> {
     let topics = &settings.kafka.topics;
     match (&args.topic, topics.as_slice()) {
@@ -147,7 +147,7 @@ fn topic(args: &ExplainArgs, settings: &Settings) -> Result<Option<Topic>, Comma
             ))),
         },
         (None, [only]) => Ok(Some(only.topic.clone())),
-        // Records may name their own.
+        // Records may name their own topic.
         (None, _) if args.records => Ok(None),
         (None, _) => Err(CommandError::Usage(format!(
             "the configuration has several topics: say which with --topic ({})",
@@ -210,7 +210,7 @@ fn one(
     }
 }
 
-/// More about a skip than its reason, where that is not clear by itself.
+/// More about a skip, if its reason alone is not clear enough.
 fn skip_detail(reason: SkipReason, now: Timestamp) -> Option<String> {
     match reason {
         SkipReason::TooOld => Some(format!(
@@ -234,7 +234,7 @@ fn skip_detail(reason: SkipReason, now: Timestamp) -> Option<String> {
 // === impl Explained ===
 
 impl Explained {
-    /// A line that holds no record which the worker would read.
+    /// A line without a record that the worker would read.
     fn no_record(line: u64, problem: String) -> Self {
         Self {
             line,

@@ -9,10 +9,10 @@ use ingest_model::operation::{
 };
 use serde_json::{Map, Value, json};
 
-/// Where a customer's id will stand that has to be found first. No id looks like it.
+/// Stands for the id of a customer that has to be found first. No id looks like it.
 const UNKNOWN_CUSTOMER: &str = "\u{0}unknown customer";
 
-/// The operation with its route and its request. `number` names it in a bulk request's results.
+/// The operation with its route and its request. `number` identifies it in a bulk request's results.
 pub(super) fn shown(planned: &Planned, number: usize) -> Value {
     let operation = &planned.operation;
     let customer = operation.customer();
@@ -67,7 +67,7 @@ fn item(object: &KObject, number: usize) -> BulkItem {
     }
 }
 
-/// Puts the key of a customer where its id is not known yet.
+/// Puts the customer's key where its id is still unknown.
 fn reveal(mut body: Value, customer: Option<&CustomerRef>) -> Value {
     let Some(customer) = customer else {
         return body;
@@ -81,7 +81,7 @@ fn reveal(mut body: Value, customer: Option<&CustomerRef>) -> Value {
     body
 }
 
-/// The keys of a customer; of two of one kind the more trusted.
+/// The keys of a customer; of several of one kind, the most trusted.
 fn keys(customer: &CustomerRef) -> Map<String, Value> {
     let mut keys = Map::new();
     for key in customer.keys() {

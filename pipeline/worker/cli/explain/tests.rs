@@ -39,7 +39,7 @@ kustomer:
   limit: 100
 "#;
 
-/// The lines that come out, as JSON.
+/// The output lines as JSON.
 fn explained(input: &str, records: bool) -> Vec<Value> {
     let settings = crate::config::parse(Path::new("w.yaml"), CONFIG).unwrap();
     let mut written = Vec::new();

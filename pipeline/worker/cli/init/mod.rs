@@ -1,4 +1,4 @@
-//! `init`: files for a first run, where there is nothing but the program.
+//! `init`: writes the files for a first run, with nothing but the program.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -10,7 +10,7 @@ use super::args::InitArgs;
 use super::exit::{CommandError, CommandExit};
 use super::output::Output;
 
-/// What is written, and what it is.
+/// The files, their contents and descriptions.
 const FILES: &[(&str, &str, &str)] = &[
     (
         "worker.yaml",
@@ -40,11 +40,11 @@ const FILES: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// Writes the files into a folder. Nothing that is there is touched.
+/// Writes the files into a folder. Existing files are not touched.
 ///
 /// # Errors
 ///
-/// A file is there already, or cannot be written.
+/// A file already exists, or cannot be written.
 pub fn run(args: &InitArgs, out: &mut Output<'_>) -> Result<CommandExit, CommandError> {
     let dir = args.dir.clone().unwrap_or_else(|| PathBuf::from("."));
     let there = FILES
@@ -53,7 +53,7 @@ pub fn run(args: &InitArgs, out: &mut Output<'_>) -> Result<CommandExit, Command
         .find(|path| path.exists());
     if let Some(path) = there {
         return Err(CommandError::Usage(format!(
-            "{} is there already, and nothing is overwritten: name another folder, or move it away",
+            "{} already exists and is not overwritten: give another folder, or move the file away",
             path.display()
         )));
     }
@@ -81,7 +81,7 @@ fn write(path: &Path, content: &str) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    // a file that appeared meanwhile is not overwritten either
+    // A file that has appeared in the meantime is not overwritten either.
     let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
     file.write_all(content.as_bytes())
 }
@@ -110,7 +110,7 @@ mod tests {
         assert!(said.contains("explain --config"), "{said}");
         let settings = crate::config::load(&shop.join("worker.yaml")).unwrap();
         assert_eq!(settings.kafka.topics[0].pipeline.mapping().run_tests(), []);
-        // the path for editors leads to a schema
+        // The path for editors leads to a schema.
         let mapping = shop.join("mappings/segment.yaml");
         let text = fs::read_to_string(&mapping).unwrap();
         let named = text.lines().find_map(|line| line.split_once("$schema="));

@@ -1,4 +1,4 @@
-//! `frontier`: what holds the frontier of a partition of a running worker.
+//! `frontier`: shows what holds back the frontier of a partition of a running worker.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -19,19 +19,19 @@ use crate::cli::output::Output;
 
 /// How long the worker may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// The largest answer: a record leads to a few operations.
+/// The largest answer: a record leads to only a few operations.
 const MAX_ANSWER: usize = 4 << 20;
 
 /// `frontier`.
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "It asks the worker's admin address, GET /status/partitions/TOPIC/PARTITION, and prints its answer: the lowest \
-record that is not settled, its operations, the stage and the lane of each, what keeps it, and when it can go on. Where \
+    after_help = "It sends GET /status/partitions/TOPIC/PARTITION to the worker's admin address and prints the answer: the lowest \
+unsettled record, its operations, the stage and the lane of each, what it waits for, and when it can go on. If \
 several replicas share a topic, ask the one that owns the partition.\n\nExample:\n  \
 kustomer-ingest frontier --config worker.yaml shop.events 3"
 )]
 pub struct FrontierArgs {
-    /// The configuration of the worker: its `admin.listen` is asked.
+    /// The worker's configuration, whose `admin.listen` is used.
     #[arg(
         long,
         short = 'c',
@@ -40,7 +40,7 @@ pub struct FrontierArgs {
         required_unless_present = "address"
     )]
     pub config: Option<PathBuf>,
-    /// The worker's admin address instead, as `10.0.0.7:9464`.
+    /// The worker's admin address, such as `10.0.0.7:9464`.
     #[arg(long, value_name = "HOST:PORT")]
     pub address: Option<String>,
     /// The topic.
@@ -64,7 +64,7 @@ pub fn run(args: &FrontierArgs, out: &mut Output<'_>) -> Result<CommandExit, Com
             reachable(config.load()?.admin_listen).to_string()
         }
         (None, None) => {
-            let problem = "name the worker: --config or --address";
+            let problem = "say which worker: --config or --address";
             return Err(CommandError::Usage(problem.to_owned()));
         }
     };
@@ -91,7 +91,7 @@ pub fn run(args: &FrontierArgs, out: &mut Output<'_>) -> Result<CommandExit, Com
     .into())
 }
 
-/// An address that listens everywhere is asked on this machine.
+/// Where to reach the worker on this machine; an address that listens everywhere is reached locally.
 fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -112,7 +112,7 @@ async fn ask(address: &str, args: &FrontierArgs) -> anyhow::Result<(StatusCode, 
     let request = Request::get(path)
         .header("host", address)
         .body(Empty::<Bytes>::new())
-        .with_context(|| format!("`{}` is no topic", args.topic))?;
+        .with_context(|| format!("`{}` is not a topic", args.topic))?;
     let answered = async {
         let response = sender.send_request(request).await?;
         let status = response.status();

@@ -1,4 +1,4 @@
-//! `replay-recording`: a machine steps through what a worker recorded.
+//! `replay-recording`: lets a machine repeat a worker's recorded steps.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -15,14 +15,14 @@ use crate::pump::recorder::replay::{ReplayError, Shown, replay};
 ///
 /// # Errors
 ///
-/// The file cannot be read, or is no recording that this program can replay.
+/// The file cannot be read, or is not a recording that this program can replay.
 pub fn run(args: &ReplayRecordingArgs, out: &mut Output<'_>) -> Result<CommandExit, CommandError> {
     let only = args.only.as_deref().map(partition).transpose()?;
     if let (Some(from), Some(to)) = (args.from, args.to)
         && from > to
     {
         return Err(CommandError::Usage(format!(
-            "--from {from} --to {to}: nothing stands between the two"
+            "--from {from} --to {to}: nothing is between the two"
         )));
     }
     let shown = Shown {
@@ -48,7 +48,7 @@ fn partition(text: &str) -> Result<(String, i32), CommandError> {
         .and_then(|(topic, number)| Some((topic.to_owned(), number.parse().ok()?)))
         .ok_or_else(|| {
             CommandError::Usage(format!(
-                "--only {text}: give a topic and the number of a partition, such as shop.events/3"
+                "--only {text}: give a topic and a partition number, such as shop.events/3"
             ))
         })
 }

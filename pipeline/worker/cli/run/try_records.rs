@@ -1,4 +1,4 @@
-//! `try-records`: the child that a worker has map records at which it may have died. For the worker alone.
+//! `try-records`: the child in which a worker maps records at which it may have died. Only the worker starts it.
 
 use std::io;
 
@@ -10,15 +10,15 @@ use crate::pump::mappers::Judge;
 use crate::pump::mappers::on_mapper_stack;
 use crate::pump::mappers::suspects::serve;
 
-/// What the child may take of the address space, in bytes: a record that wants more than this has ended a worker, too, and
-/// must not take this one's parent along.
+/// The most address space that the child may use, in bytes. A record that needs more has ended a worker before, and must
+/// not take this child's parent along.
 const ADDRESS_SPACE: u64 = 1 << 30;
 
 /// Maps records from standard input until it ends, or one of them ends the process.
 ///
 /// # Errors
 ///
-/// When the configuration cannot be used, or a line is no record.
+/// When the configuration cannot be used, or a line is not a record.
 pub fn run(args: &TryRecordsArgs) -> Result<CommandExit, CommandError> {
     let settings = args.config.load()?;
     limit_memory().context("the limit of the address space cannot be set")?;
@@ -31,7 +31,7 @@ pub fn run(args: &TryRecordsArgs) -> Result<CommandExit, CommandError> {
         })
     });
     let served = served.context("a thread cannot be started")?.join();
-    // A panic that mapping did not catch is this child's death.
+    // A panic that mapping did not catch counts as this child's death.
     served.unwrap_or_else(|_panic| Err(anyhow::anyhow!("it panicked")))?;
     Ok(CommandExit::Good)
 }
