@@ -1,4 +1,4 @@
-//! Commits: each entry counts by its own answer, and no partition is read further ahead than they can note.
+//! Commits: each entry counts by its own answer, and no partition is read further ahead than its commits can describe.
 
 use ingest_delivery::fact::Fact;
 use ingest_delivery::machine::CommitEntry;
@@ -81,7 +81,7 @@ fn an_answer_about_an_older_assignment_credits_nothing() {
     driver.commits[0].clear();
 }
 
-/// So many records of a partition, every other one skipped: as far ahead as they are read, half of them are settled.
+/// Reads this many records of a partition, every other one skipped, so that half of them are settled.
 fn read(
     driver: &mut Driver,
     partition: i32,

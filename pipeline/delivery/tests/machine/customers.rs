@@ -1,4 +1,4 @@
-//! Look-ups of customers: bounded while others succeed, patient during an outage.
+//! Look-ups of customers: limited while others succeed, patient during an outage.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ fn order_of(customer: CustomerRef) -> ingest_model::operation::Planned {
     write(owned(object("order", 1), customer))
 }
 
-/// Nobody has any of the keys; everything else works.
+/// No customer has any of the keys; everything else works.
 pub(crate) fn nobody(call: &Call) -> Option<CallResult> {
     match call {
         Call::GetCustomer { .. } => Some(CallResult::Customer(Outcome::Delivered(None))),
@@ -69,7 +69,7 @@ fn look_ups(driver: &Driver) -> usize {
         .len()
 }
 
-/// Questions that name this customer fail, all others are answered.
+/// Look-ups that name this customer fail; all others are answered.
 fn failing(call: &Call, email: &str) -> Option<CallResult> {
     let named = match call {
         Call::GetCustomer { key } => &**key.value() == email,
@@ -120,7 +120,7 @@ fn a_look_up_is_not_given_up_while_only_other_endpoints_answer() {
     }
 }
 
-/// Customers cannot be made; everything else works, but nobody is there yet.
+/// Creating customers fails; everything else works, but no customer exists yet.
 fn creates_fail(call: &Call) -> Option<CallResult> {
     match call {
         Call::CreateCustomers { .. } => Some(CallResult::Submitted(Outcome::Retry(
@@ -199,7 +199,7 @@ fn a_look_up_that_failed_through_an_outage_has_its_tries_after_it() {
     let wanted = by_email("ann@example.com", MissingCustomer::Reject);
     driver.record(1, order_of(wanted));
     driver.run(3_600);
-    // It is over, but for one more failure of the look-up.
+    // The outage is over, except for one more failed look-up.
     let mut failures = 1;
     driver.answer(move |call| match call {
         Call::GetCustomer { .. } if failures > 0 => {

@@ -1,4 +1,4 @@
-//! Drives a machine in virtual time: carries out its effects, answers its calls, and wakes it when it asks for that.
+//! Drives a machine in virtual time: carries out its effects, answers its calls, and wakes it when it asks for it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -26,27 +26,27 @@ use crate::make;
 const LATENCY: Duration = Duration::from_millis(100);
 /// How long the broker takes for a commit or a dead letter.
 const BROKER: Duration = Duration::from_millis(10);
-/// Wake-ups at one instant that are no spinning yet: what one does may make another due.
+/// How many wake-ups at one instant do not count as spinning yet: what one does may make another due.
 const WAKES_AT_ONCE: u32 = 5;
-/// The same for any one second: permits come 14 a second at most.
+/// The same for any one second; there are at most 14 permits a second.
 const WAKES_A_SECOND: u32 = 100;
 
-/// What a call is answered; `None` leaves it to the destination that does all that it is asked.
+/// The answer to a call; `None` leaves it to the destination that accepts everything.
 type Rule = Box<dyn FnMut(&Call) -> Option<CallResult>>;
 
 /// A machine with a destination, a broker and a clock.
 pub(crate) struct Driver {
     pub(crate) machine: Machine,
     pub(crate) now: Instant,
-    /// What every answer says of the organisation's window.
+    /// What every answer reports about the organisation's window.
     pub(crate) limits: Limits,
     /// Commits are answered by the scenario, not by the driver.
     pub(crate) hold_commits: bool,
-    /// Why the brokers take no letter, if they do not.
+    /// Why the brokers refuse letters, if they do.
     pub(crate) letters_fail: Option<Trouble>,
     /// Only the letter of the record at this offset fails.
     pub(crate) letters_fail_of: Option<i64>,
-    /// What a failure is told as.
+    /// The trouble that failures carry.
     pub(crate) trouble: Option<Trouble>,
     pub(crate) sent: Vec<(Instant, Call)>,
     pub(crate) facts: Vec<Fact>,
@@ -60,9 +60,9 @@ pub(crate) struct Driver {
     pub(crate) hold_state: bool,
     /// What was written to the state topic, with the number of each batch.
     pub(crate) written: Vec<(StateWriteId, TopicPartition, Vec<StateRecord>)>,
-    /// What a slice holds when it is restored; nothing where it is not named.
+    /// What each slice holds when it is restored; empty if missing here.
     pub(crate) slices: HashMap<TopicPartition, Slice>,
-    /// Restores that were asked for.
+    /// How many restores were requested.
     pub(crate) restores: u32,
     rule: Rule,
     destination: Destination,
@@ -73,7 +73,7 @@ pub(crate) struct Driver {
     wakes_in: (Instant, u32),
 }
 
-/// A destination that does all that it is asked.
+/// A destination that accepts everything.
 #[derive(Default)]
 struct Destination {
     jobs: HashMap<Arc<str>, Vec<String>>,
@@ -81,7 +81,7 @@ struct Destination {
 }
 
 impl Driver {
-    /// A machine that owns that many partitions, all there are, of the topic of [`make::shop`].
+    /// A machine that owns all partitions, this many, of the topic of [`make::shop`].
     pub(crate) fn new(settings: MachineSettings, partitions: i32) -> Self {
         #[expect(
             clippy::disallowed_methods,
@@ -129,12 +129,12 @@ impl Driver {
         driver
     }
 
-    /// From now on calls are answered by this rule.
+    /// From now on this rule answers calls.
     pub(crate) fn answer(&mut self, rule: impl FnMut(&Call) -> Option<CallResult> + 'static) {
         self.rule = Box::new(rule);
     }
 
-    /// From now on the destination does all that it is asked.
+    /// From now on the destination accepts everything.
     pub(crate) fn all_is_well(&mut self) {
         self.answer(|_| None);
     }
@@ -145,7 +145,7 @@ impl Driver {
         self.carry_out(effects);
     }
 
-    /// Whatever is under way to the machine never arrives.
+    /// Nothing that is on its way to the machine ever arrives.
     pub(crate) fn lose_answers(&mut self) {
         self.inbox.clear();
     }
@@ -169,7 +169,7 @@ impl Driver {
         self.put(Input::Revoked { partition, epoch });
     }
 
-    /// A partition begins a new life at this offset; the epoch that its records come under from now on.
+    /// A partition begins a new life at this offset. Returns the epoch of its records from now on.
     pub(crate) fn begin_life(
         &mut self,
         partition: TopicPartition,
@@ -192,7 +192,7 @@ impl Driver {
         self.judged(make::shop(0), offset, Verdict::Emit(vec![plan]));
     }
 
-    /// The same of an event with that time, in epoch milliseconds.
+    /// The same for an event with that time, in epoch milliseconds.
     pub(crate) fn record_at(&mut self, offset: i64, event_ms: i64, plan: Planned) {
         let partition = make::shop(0);
         let epoch = self.epoch(&partition);
@@ -205,7 +205,7 @@ impl Driver {
         });
     }
 
-    /// A record on which the mapping said this.
+    /// A record with this verdict from the mapping.
     pub(crate) fn judged(&mut self, partition: TopicPartition, offset: i64, verdict: Verdict) {
         let epoch = self.epoch(&partition);
         self.put(Input::Record {
@@ -217,7 +217,7 @@ impl Driver {
         });
     }
 
-    /// Lets that many seconds pass.
+    /// Lets this many seconds pass.
     pub(crate) fn run(&mut self, seconds: u64) {
         self.run_for(Duration::from_secs(seconds));
     }
@@ -245,7 +245,7 @@ impl Driver {
         self.now = end;
     }
 
-    /// Everything settles within two hours; then the machine asks for nothing more, and rightly so.
+    /// Checks that everything settles within two hours, and that the machine then rightly asks for nothing more.
     pub(crate) fn run_to_rest(&mut self) {
         self.run(7_200);
         assert_eq!(self.used(), 0, "every record is settled");
@@ -274,7 +274,7 @@ impl Driver {
         self.facts.iter().filter_map(settlement).collect()
     }
 
-    /// Calls for which that holds.
+    /// The calls for which the function is true.
     pub(crate) fn calls(&self, of: impl Fn(&Call) -> bool) -> Vec<&Call> {
         self.sent
             .iter()
@@ -377,7 +377,7 @@ impl Driver {
     }
 }
 
-/// The broker's answer about these entries.
+/// The broker's answer for these entries.
 pub(crate) fn committed(entries: &[CommitEntry], accepted: bool) -> Input {
     let entries = entries
         .iter()

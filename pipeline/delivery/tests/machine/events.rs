@@ -1,4 +1,4 @@
-//! Events and identities: what rides together, and what becomes of lanes that turn out to be one customer's.
+//! Events and identities: what shares a request, and what happens to lanes that turn out to be of one customer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::make::{by_email, customer, identify, record, settings, shop, track};
 
 const EMAIL: &str = "ada@example.com";
 
-/// The event of that number, of the customer with the e-mail address.
+/// The event with that number, of the customer with the e-mail address.
 fn by_address(number: u64) -> Planned {
     let mut planned = track(number);
     if let Operation::Track(track) = &mut planned.operation {
@@ -28,7 +28,7 @@ fn by_address(number: u64) -> Planned {
     planned
 }
 
-/// The event of that number, of customer 1.
+/// The event with that number, of customer 1.
 fn of_customer_1(number: u64) -> Planned {
     let mut planned = track(number);
     if let Operation::Track(track) = &mut planned.operation {
@@ -67,7 +67,7 @@ fn lanes_that_a_slice_makes_one_go_on() {
     // The customer's external id is known.
     driver.record(0, track(7));
     driver.run(2);
-    // Another partition's slice knows the address, too, while events under both keys are on their way.
+    // Another partition's slice also knows the address, while events with both keys are in flight.
     let hash = customer_hash(&CustomerKey::Email(EMAIL.into()));
     let entry = Entry {
         at: Offset(0),
@@ -111,7 +111,7 @@ fn a_field_left_out_is_counted_when_its_record_is_taken_in() {
         }],
     };
     driver.put(with_a_bad_field(0, epoch));
-    // Of another assignment: whose record that is counts it.
+    // From another assignment: whoever owns that record counts it.
     driver.put(with_a_bad_field(1, Epoch(epoch.0 + 1)));
     driver.run_to_rest();
     let counted = driver.facts.iter().filter(|fact| {
@@ -130,10 +130,11 @@ fn known_by(keys: &[CustomerKey]) -> CustomerRef {
     CustomerRef::new(keys.to_vec(), MissingCustomer::Create).unwrap()
 }
 
-/// How many requests an identity and an event behind it take, by the keys of each, and the identity of the last.
+/// How many requests an identity and an event behind it take, given the keys of each, and the identity in the last
+/// request.
 fn requests(identified: &[CustomerKey], event: &[CustomerKey]) -> (usize, Map<String, Value>) {
     let mut driver = Driver::new(settings(), 1);
-    // Both wait behind another event of the customer, who is known by then.
+    // Both wait behind another event of the customer, whose id is known by then.
     let first = event[0].clone();
     let mut planned = [track(60), track(61)];
     for (planned, keys) in planned

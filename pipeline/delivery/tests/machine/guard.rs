@@ -1,4 +1,4 @@
-//! The dead-letter guard: a topic whose rejections are too many is held, and nothing else is.
+//! The dead-letter guard: a topic with too many rejections is held, and nothing else.
 
 use ingest_delivery::charge::Charge;
 use ingest_delivery::fact::{Fact, Settlement};
@@ -36,7 +36,7 @@ fn emitted(number: u64) -> Verdict {
     Verdict::Emit(vec![track(number)])
 }
 
-/// Every second record of partition 0 is rejected, from that offset on.
+/// From that offset on, every second record of partition 0 is rejected.
 fn half_rejected(driver: &mut Driver, from: i64, records: i64) {
     for n in from..from + records {
         let skipped = Verdict::Skip(SkipReason::NoRoute);
@@ -74,7 +74,7 @@ fn a_mapping_mistake_holds_its_topic_and_dead_letters_no_more() {
         let waits = (view.partition.topic.as_str() == SHOP).then_some(Waits::Guard);
         assert_eq!(view.waits, waits, "{}", view.partition);
     }
-    // What was accepted and is good goes on, and so does the other topic; nothing ends the hold.
+    // Good records that were admitted go on, and so does the other topic; nothing ends the hold.
     driver.judged(shop(1), 1, emitted(2));
     driver.judged(other(), 0, emitted(3));
     driver.run(6 * 3_600);

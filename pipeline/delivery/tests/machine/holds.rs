@@ -1,4 +1,4 @@
-//! Holds: they end when their cause does, and keep back nobody else.
+//! Holds: they end when their cause does, and keep back nothing else.
 
 use std::time::Duration;
 
@@ -79,7 +79,7 @@ fn a_held_klass_does_not_delay_the_search_in_another() {
     driver.record(1, write(object("a", 1)));
     driver.run(20);
     assert_eq!(driver.settled().len(), 2);
-    // Klass a is held by the answer to its updates just before its creates, and then those of b, are refused.
+    // The answer to its updates puts klass a on hold just before its creates, and then those of b, are refused.
     let mut refused = 0;
     driver.answer(move |call| match (klass_of(call), call) {
         (Some("a"), Call::UpdateKObjects { .. }) => Some(CallResult::Submitted(Outcome::Hold(
@@ -137,7 +137,7 @@ fn a_hold_tells_what_went_wrong_how_often_and_when_it_is_tried_again() {
             .is_some_and(|after| after <= Duration::from_secs(8))
     );
 
-    // The same again is told once a minute, another cause at once.
+    // The same trouble is reported once a minute, another cause at once.
     let told = |driver: &Driver| -> Vec<TroubleKind> {
         let told = driver.facts.iter().filter_map(|fact| match fact {
             Fact::HoldBegan { seen, .. } | Fact::HoldGoesOn { seen, .. } => {

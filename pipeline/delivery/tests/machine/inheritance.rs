@@ -1,4 +1,4 @@
-//! What an earlier owner left open stays known, whoever comes to the object first, until somebody knows what became of it.
+//! What an earlier owner left open is not forgotten, whoever comes to the object first, until its outcome is known.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ use crate::state::{intents, is_write, left_open, order, report, slice_of, succes
 
 const REPEAT: Settlement = Settlement::Skipped(SkipReason::Repeat);
 
-/// Order 0 in that state, said by the event of that number.
+/// Order 0 in that state, from the event with that number.
 fn state(event: u128, version: &str, title: u64) -> Planned {
     Planned {
         event_key: uuid::Uuid::from_u128(1_000 + event),
@@ -36,7 +36,7 @@ fn state(event: u128, version: &str, title: u64) -> Planned {
     }
 }
 
-/// Order 0 stands at the first version, once somebody looks.
+/// Order 0 exists at the first version, for everybody who looks.
 fn stands() -> impl FnMut(&Call) -> Option<CallResult> {
     |call| match call {
         Call::GetKObject { .. } => Some(seen("there", Some("1"))),
@@ -70,8 +70,8 @@ fn updates(driver: &Driver) -> Vec<Option<u64>> {
     sent.filter_map(|(_, call)| title(call)).collect()
 }
 
-/// A successor of an owner whose create of order 0, from the record at 0, is in doubt. That record was deleted: the first one
-/// that is left stands at 8, and is committed.
+/// A successor of an owner whose create of order 0, from the record at 0, is in doubt. That record was deleted: the first
+/// remaining one, at 8, is committed.
 fn record_deleted() -> Driver {
     let mut driver = successor(left_open(&[0], None));
     driver.answer(stands());
@@ -94,7 +94,7 @@ fn a_write_in_doubt_is_looked_for_although_its_record_was_deleted() {
     assert_eq!(intents(&driver, &shop(0)), 0, "somebody has looked");
 }
 
-/// The partition's next owner finds the doubt, looks and makes nothing twice.
+/// The partition's next owner finds the doubt, looks, and creates nothing twice.
 fn assert_next_owner_looks(slice: Slice) {
     let mut next = successor(slice);
     next.answer(stands());
@@ -152,7 +152,7 @@ fn a_doubt_goes_back_when_who_was_to_look_leaves_with_another_partition() {
     assert_eq!(updates(&driver), [Some(30)]);
 }
 
-/// The references of these records' operations, as an intent names them.
+/// References to these records' operations, as in an intent.
 fn operations<'a>(records: impl IntoIterator<Item = (i64, &'a Planned)>) -> Vec<OperationRef> {
     let operation = |(offset, plan)| OperationRef {
         offset: Offset(offset),
@@ -162,7 +162,7 @@ fn operations<'a>(records: impl IntoIterator<Item = (i64, &'a Planned)>) -> Vec<
     records.into_iter().map(operation).collect()
 }
 
-/// The one intent of a slice, changed.
+/// The only intent of a slice, changed.
 fn with_intent(mut slice: Slice, change: impl FnOnce(&mut Intent)) -> Slice {
     let [(_, _, entry)] = &mut slice.entries[..] else {
         panic!("{:?}", slice.entries)
@@ -207,7 +207,7 @@ fn two_states_of_one_version_that_were_written_together_are_looked_for_together(
     assert_eq!(driver.settled(), [Settlement::Delivered; 2]);
 }
 
-/// What a slice knows of order 0: its Kustomer id, its version, the changes that were made.
+/// What a slice knows of order 0: its Kustomer id, its version, the changes made to it.
 fn known(id: &str, version: &str, made: &[&Planned]) -> Slice {
     let hash = object_hash(&Klass("order".into()), &ExternalId("o0".into()));
     let content = Content::Object(KnownObject {
@@ -228,7 +228,7 @@ fn known(id: &str, version: &str, made: &[&Planned]) -> Slice {
     }
 }
 
-/// The same, and the open update to this state from the record at 1, which is a job.
+/// The same, with an open update to this state, from the record at 1, which is a job.
 fn known_and_updated(mut slice: Slice, plan: &Planned, version: &str) -> Slice {
     let update = with_intent(left_open(&[0], Some("theirs")), |intent| {
         intent.verb = Verb::Update;
@@ -239,7 +239,7 @@ fn known_and_updated(mut slice: Slice, plan: &Planned, version: &str) -> Slice {
     slice
 }
 
-/// The job has written its one item, to the object of that Kustomer id.
+/// The job has written its only item, to the object with that Kustomer id.
 fn stored(id: &str) -> impl FnMut(&Call) -> Option<CallResult> + use<> {
     let mut told = report(vec![(0, ItemFate::Stored(Some(Arc::from(id))))]);
     let id = id.to_owned();
@@ -249,7 +249,7 @@ fn stored(id: &str) -> impl FnMut(&Call) -> Option<CallResult> + use<> {
     }
 }
 
-/// What the topic holds of a partition after an owner that found this slice and wrote that.
+/// What the topic holds of a partition after an owner that found this slice and wrote its own entries.
 fn topic_after(found: &Slice, owner: &Driver, partition: &TopicPartition) -> Slice {
     let slice = SliceId::of(partition);
     let mut reader = SliceReader::new(slice);
@@ -269,7 +269,7 @@ fn topic_after(found: &Slice, owner: &Driver, partition: &TopicPartition) -> Sli
     reader.finish()
 }
 
-/// The owner that finds this slice and reads the job in it, and one that comes after it was killed: before it had read a record.
+/// The owner that finds this slice and reads its job, and its successor after a kill, which has not read a record yet.
 fn two_owners(found: &Slice) -> [Driver; 2] {
     let mut driver = successor(found.clone());
     driver.answer(stored("there"));
@@ -304,7 +304,7 @@ fn an_inherited_job_counts_as_the_next_write_only_of_what_was_older() {
 #[test]
 fn an_inherited_job_leaves_the_changes_of_its_version_known() {
     let (first, second) = (state(1, "5", 51), state(2, "5", 52));
-    // The object's id was not named when it was made; the job names it.
+    // The object's id was not given when it was created; the job gives it.
     for id in ["", "there"] {
         let found = known_and_updated(known(id, "5", &[&first]), &second, "5");
         for mut owner in two_owners(&found) {
@@ -349,7 +349,7 @@ fn a_look_at_an_object_that_was_not_named_leaves_its_changes_known() {
 
 #[test]
 fn a_refusal_is_no_end_while_another_write_of_the_object_is_in_doubt() {
-    // The owner before tried it twice: one job refused it, of the other write nobody knows.
+    // The previous owner tried it twice: one job refused it, and the other write's outcome is unknown.
     let mut slice = left_open(&[0], None);
     let mut refused = left_open(&[0], Some("theirs"));
     for (entity, owner, _) in &mut refused.entries {

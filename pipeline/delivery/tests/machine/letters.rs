@@ -1,4 +1,5 @@
-//! The topic that letters go to is gone, forbidden, too narrow or slow: what waits, who is told, and how it ends.
+//! The topic for letters is missing, forbidden, limited to smaller records, or slow: what waits, who is told, and how it
+//! ends.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -101,7 +102,7 @@ fn letters_that_do_not_come_back_begin_the_hold_and_the_first_that_does_ends_it(
     driver.run(1);
     assert_eq!(driver.holds(), []);
     assert_eq!(driver.settled().len(), 2);
-    // Without a letter under way nobody waits for the topic.
+    // Without a letter in flight, nothing waits for the topic.
     driver.put(Input::LettersStuck {
         to: LetterTopic::Dead,
         trouble: gone,
@@ -155,7 +156,7 @@ fn letters_that_wait_are_held_work_and_at_its_limit_the_routes_decide() {
     for diverts in [false, true] {
         let mut driver = Driver::new(small(diverts), 1);
         driver.letters_fail = trouble(TroubleKind::UnknownTopic);
-        // Below a run that the guard would take for a wrong mapping.
+        // Fewer than the guard would take for a wrong mapping.
         for n in 0..30 {
             rejected(&mut driver, n * 3);
             rejected(&mut driver, n * 3 + 1);

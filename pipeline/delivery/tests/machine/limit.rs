@@ -1,4 +1,4 @@
-//! Held work and its limit: every cause of a hold, with routes that pause and with routes that divert.
+//! The limit of held work: every cause of a hold, with routes that pause and with routes that divert.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ fn small(diverts: bool) -> MachineSettings {
     settings
 }
 
-/// The answer that holds, or fails, whatever is asked.
+/// An answer that causes the hold, or the failure, for any call.
 fn answer(call: &Call, cause: HoldCause) -> CallResult {
     macro_rules! of {
         ($kind:ident) => {
@@ -55,7 +55,7 @@ fn answer(call: &Call, cause: HoldCause) -> CallResult {
     }
 }
 
-/// Every cause but those of topics, which no answer of the destination begins. Letters have tests of their own.
+/// Every cause except those of topics, which no answer of the destination can trigger. Letters have tests of their own.
 fn of_the_destination() -> impl Iterator<Item = HoldCause> {
     let of_topics = [
         HoldCause::StateTopic,
@@ -66,7 +66,7 @@ fn of_the_destination() -> impl Iterator<Item = HoldCause> {
     all.filter(move |cause| !of_topics.contains(cause))
 }
 
-/// One record of the work that the cause holds.
+/// One record whose work the cause holds.
 fn put(driver: &mut Driver, cause: HoldCause, n: i64) {
     let number = n.unsigned_abs();
     match cause {
@@ -88,7 +88,7 @@ fn put(driver: &mut Driver, cause: HoldCause, n: i64) {
     }
 }
 
-/// Puts in twenty records, until the cause holds them, and says how many it took.
+/// Puts in twenty records at a time until the cause holds them. Returns how many that took.
 fn begin(driver: &mut Driver, cause: HoldCause) -> i64 {
     driver.answer(move |call| Some(answer(call, cause)));
     // The guard lets a hundred letters pass before it holds.
@@ -110,7 +110,7 @@ fn waits(driver: &Driver) -> Option<Waits> {
     driver.machine.snapshot(driver.now).partitions[0].waits
 }
 
-/// What a partition waits for whatever is held.
+/// What a partition waits for, however much is held.
 fn resting(cause: HoldCause) -> Option<Waits> {
     (cause == HoldCause::DeadLetterGuard).then_some(Waits::Guard)
 }
@@ -120,7 +120,7 @@ fn every_cause_pauses_the_partitions_once_half_of_the_budget_is_held() {
     for cause in of_the_destination() {
         let mut driver = Driver::new(small(false), 1);
         let mut n = begin(&mut driver, cause);
-        // the guard's partitions rest before that
+        // The guard's partitions are paused even before that.
         while waits(&driver) == resting(cause) && n < 1_000 {
             put(&mut driver, cause, n);
             driver.run(2);

@@ -1,4 +1,4 @@
-//! A partition begins a new life while it is held, and records vanish before they are read.
+//! A partition begins a new life while it is held, and records are deleted before they are read.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use ingest_model::trouble::{Trouble, TroubleKind};
 use crate::driver::Driver;
 use crate::make::{record, settings, shop, track};
 
-/// Events of this customer fail until all is well.
+/// Events of this customer fail until `all_is_well`.
 fn nothing_of(driver: &mut Driver, customer: u64) {
     let held = format!("u{customer}");
     driver.answer(move |call| match call {
@@ -25,7 +25,7 @@ fn nothing_of(driver: &mut Driver, customer: u64) {
     });
 }
 
-/// What was committed last.
+/// The last commit.
 fn committed(driver: &Driver) -> Option<(Epoch, i64)> {
     let entry = driver.commits.last()?.last()?;
     Some((entry.epoch, entry.offset.0))

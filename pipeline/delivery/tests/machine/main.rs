@@ -1,5 +1,5 @@
 //! Scenarios of the whole delivery machine, in virtual time: what must hold when the destination, the broker or the group
-//! does something awkward. Every scenario also checks that no invariant breaks and that the machine never spins.
+//! misbehaves. Every scenario also checks that no invariant breaks and that the machine never spins.
 
 #![expect(
     clippy::unwrap_used,

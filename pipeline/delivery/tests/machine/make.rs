@@ -1,4 +1,4 @@
-//! Records, operations and answers as the scenarios need them.
+//! Records, operations and answers for the scenarios.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,10 +14,10 @@ use ingest_model::record::{Offset, Position, Record, Topic, TopicPartition};
 use ingest_model::trouble::{Trouble, TroubleKind};
 use serde_json::{Map, Value};
 
-/// The topic of every scenario that needs one only.
+/// The topic of every scenario that needs only one.
 pub(crate) const SHOP: &str = "shop";
 
-/// 1,000 requests a minute of which 800 may be used and 50 are left alone; one keyed topic.
+/// 1,000 requests a minute, of which 800 may be used and 50 are reserved for others; one keyed topic.
 pub(crate) fn settings() -> MachineSettings {
     let mut settings = MachineSettings::new(1_000, 0.8, 50, 1.0).unwrap();
     let shop = TopicSettings {
@@ -45,12 +45,12 @@ pub(crate) fn record(partition: TopicPartition, offset: i64) -> Record {
     }
 }
 
-/// Brokers that took nothing and may take it later.
+/// Brokers that do not answer, and may accept it later.
 pub(crate) fn brokers_silent() -> Trouble {
     Trouble::of_machines(TroubleKind::TimedOut, "no answer")
 }
 
-/// A customer of that number, made where missing.
+/// The customer with that number, created if missing.
 pub(crate) fn customer(number: u64) -> CustomerRef {
     let key = CustomerKey::ExternalId(format!("u{number}").into());
     CustomerRef::new(vec![key], MissingCustomer::Create).unwrap()
@@ -60,7 +60,7 @@ pub(crate) fn by_email(email: &str, missing: MissingCustomer) -> CustomerRef {
     CustomerRef::new(vec![CustomerKey::Email(email.into())], missing).unwrap()
 }
 
-/// One event on the timeline of the customer of that number.
+/// One event on the timeline of the customer with that number.
 pub(crate) fn track(number: u64) -> Planned {
     planned(Operation::Track(Track {
         customer: customer(number),
@@ -79,7 +79,7 @@ pub(crate) fn identify(customer: CustomerRef) -> Planned {
     }))
 }
 
-/// An object without a customer and a version, of that klass and number.
+/// An object with that klass and number, without a customer or version.
 pub(crate) fn object(klass: &str, number: u64) -> KObject {
     KObject {
         klass: Klass(klass.into()),
@@ -119,7 +119,7 @@ fn body(title: u64) -> Arc<Map<String, Value>> {
     Arc::new(Map::from_iter([("title".to_owned(), Value::from(title))]))
 }
 
-/// An operation of an event of its own.
+/// An operation with an event of its own.
 fn planned(operation: Operation) -> Planned {
     static EVENTS: AtomicU64 = AtomicU64::new(1);
     let number = EVENTS.fetch_add(1, Ordering::Relaxed);
@@ -152,7 +152,7 @@ pub(crate) fn seen(id: &str, version: Option<&str>) -> CallResult {
     })))
 }
 
-/// A destination that makes an object without naming it, and shows it in that version to whoever looks.
+/// A destination that creates an object without returning its id, and shows it with that version to everybody who looks.
 pub(crate) fn made_and_not_named(version: &str) -> impl FnMut(&Call) -> Option<CallResult> + use<> {
     let version = version.to_owned();
     move |call| match call {
@@ -168,8 +168,8 @@ pub(crate) fn made_and_not_named(version: &str) -> impl FnMut(&Call) -> Option<C
     }
 }
 
-/// The destination's one object, which is looked at as it was written last; its writes have these versions, the last one
-/// any number of times.
+/// A destination with one object, which always shows what was written last. Its writes have these versions; the last one
+/// can occur any number of times.
 pub(crate) fn remembering(
     versions: &'static [Option<&'static str>],
 ) -> impl FnMut(&Call) -> Option<CallResult> {

@@ -1,4 +1,4 @@
-//! Objects: what exists is updated, what contradicts itself ends, and an object keeps its customer.
+//! Objects: existing ones are updated, contradictions come to an end, and an object keeps its customer.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::make::{
     by_email, made_and_not_named, object, owned, seen, settings, titled, track, versioned, write,
 };
 
-/// Every write meets an object that is said to be there, or changed; every look finds it as it was.
+/// Every write is told that the object exists already, or has changed; every look finds it as it was.
 fn contradictory() -> impl FnMut(&Call) -> Option<CallResult> {
     let mut refs: Vec<String> = Vec::new();
     move |call| match call {
@@ -97,8 +97,8 @@ fn an_object_that_exists_and_cannot_be_found_costs_a_bounded_number_of_requests(
     driver.run_to_rest();
 }
 
-/// An object is created, and an update of it waits behind a hold until the directory has forgotten it. The writes of the
-/// object after its create.
+/// An object is created, and an update of it waits behind a hold until the directory has forgotten the object. Returns
+/// the writes of the object after its create.
 fn writes_after_eviction(first: KObject, second: KObject) -> Vec<Call> {
     let mut settings = settings();
     settings.directory_capacity = 4;
@@ -220,8 +220,8 @@ fn an_object_that_was_made_and_not_named_is_read_before_it_is_updated() {
     assert_eq!(driver.settled(), [Settlement::Delivered; 2]);
 }
 
-/// Updates of one object, one after the other, each of which meets a conflict once; the look that follows shows what
-/// `theirs` gives for the update's number, in the object of that id. How often the lock was turned off.
+/// Updates of one object, one after the other, each with one conflict. The look that follows shows, in the object with
+/// that id, what `theirs` returns for the update's number. Returns how often the lock was turned off.
 fn conflicts(id: fn(u64) -> String, theirs: fn(u64) -> u64) -> usize {
     let version = |number: u64| format!("{number:06}");
     let mut driver = Driver::new(settings(), 1);
@@ -295,7 +295,7 @@ fn an_endpoint_that_fails_for_a_quarter_of_an_hour_dead_letters_nothing_while_ot
     for n in 0..3 {
         driver.record(n, write(object("order", u64::try_from(n).unwrap())));
     }
-    // Every failure has a success of another kind beside it.
+    // Every failure has a success of another kind next to it.
     for n in 3..9_003 {
         driver.record(n, track(u64::try_from(n).unwrap()));
         driver.run_for(Duration::from_millis(100));

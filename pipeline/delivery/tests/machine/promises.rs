@@ -1,5 +1,5 @@
-//! The rules that the promises rest on, one test each. `tests/mutations` removes each rule from a copy of the sources and
-//! expects the test of that rule to fail.
+//! The rules on which the promises rest, one test each. `tests/mutations` removes each rule from a copy of the sources
+//! and expects that rule's test to fail.
 
 use std::time::Duration;
 

@@ -24,7 +24,7 @@ fn size_of(call: &Call) -> usize {
     }
 }
 
-/// Every item of klass `changed` fails: those of bulk requests in their jobs.
+/// Every item of klass `changed` fails; those of bulk requests, in their jobs.
 fn items_fail(call: &Call) -> Option<CallResult> {
     let alone = Outcome::Reject("400: Invalid type: /custom/totalNum".to_owned());
     fail_items(call, alone, |reference| {
@@ -32,7 +32,7 @@ fn items_fail(call: &Call) -> Option<CallResult> {
     })
 }
 
-/// The same, and each item may go again.
+/// The same, but each item may be tried again.
 fn items_wait(call: &Call) -> Option<CallResult> {
     let alone = Outcome::Retry(RetryCause::ServerError);
     fail_items(call, alone, |_| ItemFate::Transient("try later".to_owned()))
@@ -81,7 +81,7 @@ fn wholes_are_refused(call: &Call) -> Option<CallResult> {
     }
 }
 
-/// Five hundred objects of a klass that changed, as many of one that did not.
+/// Five hundred objects of a klass that changed, and as many of one that did not.
 fn two_klasses(rule: fn(&Call) -> Option<CallResult>) -> Driver {
     let mut driver = Driver::new(settings(), 1);
     driver.answer(rule);

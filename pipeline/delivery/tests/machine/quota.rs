@@ -1,4 +1,4 @@
-//! The budget: what this replica may send, and what it must send whatever is left.
+//! The budget: what this replica may send, and what it must send whatever is left of the limit.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn a_share_that_shrinks_twice_within_a_minute_breaks_nothing() {
     driver.run(1);
     driver.revoke(shop(2));
     let before = driver.sent.len();
-    // The driver fails on any broken invariant; I6 counts what left while the share was larger.
+    // The driver fails on any broken invariant; I6 still counts what was sent while the share was larger.
     driver.run(60);
     let left = driver.sent.len() - before;
     assert!((300..=400).contains(&left), "{left} at half of 800");

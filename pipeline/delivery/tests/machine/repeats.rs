@@ -1,4 +1,4 @@
-//! Repeats and late identities: what was sent of an event is not sent again over what came after it.
+//! Repeats and late identities: what an event said is not sent again over something later.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::make::{
 const REPEAT: Settlement = Settlement::Skipped(SkipReason::Repeat);
 const STALE: Settlement = Settlement::Skipped(SkipReason::Stale);
 
-/// An identity of customer 1 that says these fields.
+/// An identity of customer 1 with these fields.
 fn says(fields: Value) -> Planned {
     says_of(customer(1), fields)
 }
@@ -32,7 +32,7 @@ fn says_of(customer: CustomerRef, fields: Value) -> Planned {
     planned
 }
 
-/// What identities said, in their order, without the keys.
+/// What identities said, in order, without the keys.
 fn said(driver: &Driver) -> Vec<Value> {
     let said = driver.sent.iter().filter_map(|(_, call)| match call {
         Call::Identify { identity } | Call::Track { identity, .. } => Some(identity.clone()),
@@ -153,7 +153,7 @@ fn a_late_identity_says_only_what_no_newer_one_has_said() {
 #[test]
 fn late_identities_that_wait_together_merge_by_their_times() {
     let mut driver = Driver::new(settings(), 1);
-    // Behind an event, so that they meet.
+    // Behind an event, so that they are queued together.
     driver.record(0, track(1));
     driver.record_at(1, 9_000, says(json!({"name": "Bea"})));
     driver.record_at(2, 4_000, says(json!({"name": "Ann", "company": "Alder"})));
@@ -256,7 +256,7 @@ fn an_older_state_that_comes_again_does_not_win_where_no_version_tells() {
         driver.run_to_rest();
         assert_eq!(titles(&driver), [1, 2], "{version:?}");
         assert_eq!(driver.settled()[2], REPEAT);
-        // Now one after the other has to wait.
+        // Now each has to wait for the one before.
         let mut driver = Driver::new(settings(), 1);
         driver.answer(remembering(versions));
         driver.record(0, first.clone());
@@ -269,7 +269,7 @@ fn an_older_state_that_comes_again_does_not_win_where_no_version_tells() {
     }
 }
 
-/// Everything is said one after the other, then the log is read again from its start, at once.
+/// Everything is sent one after the other, then the log is read again from its start, all at once.
 fn read_twice(plans: &[Planned]) -> Driver {
     let mut driver = Driver::new(settings(), 1);
     driver.answer(remembering(&[None]));
@@ -288,7 +288,7 @@ fn read_twice(plans: &[Planned]) -> Driver {
 
 #[test]
 fn a_log_that_is_read_again_ends_where_it_ended_before() {
-    // More states than are remembered; the second may say what the first has said.
+    // More states than are remembered; the second may be the same as the first.
     for (states, second) in [(20, 2), (17, 1), (18, 1), (33, 2)] {
         let titled = |n| titled(object("order", 1), if n == 2 { second } else { n });
         let orders: Vec<Planned> = (1..=states).map(|n| write(titled(n))).collect();

@@ -1,4 +1,4 @@
-//! Whether an organisation minds revisions: what counts as an answer to that question, and what rests on it.
+//! Whether an organisation checks revisions: what counts as evidence, and what depends on it.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use ingest_model::outcome::{Outcome, Rejection, RetryCause};
 use crate::driver::Driver;
 use crate::make::{object, settings, shop, titled, versioned, write};
 
-/// The revision of every object there is.
+/// The revision of every existing object.
 const REV: i64 = 5;
 
-/// Records of one object reach any partition, and another replica owns some of them.
+/// Records of one object reach any partition, and another replica owns some of the partitions.
 fn in_company() -> Driver {
     let mut unkeyed: MachineSettings = settings();
     for topic in unkeyed.topics.values_mut() {
@@ -27,12 +27,12 @@ fn in_company() -> Driver {
     driver
 }
 
-/// The newer state of an object that stands.
+/// A newer state of an existing object.
 fn update(number: u64) -> Planned {
     write(versioned(object("order", number), "2"))
 }
 
-/// What updates are answered, by the revision that they name; every object stands at version 1.
+/// The answers to updates, by the revision in them; every object exists at version 1.
 fn standing(
     mut answer: impl FnMut(Option<i64>) -> Outcome<Written>,
 ) -> impl FnMut(&Call) -> Option<CallResult> {
@@ -67,7 +67,7 @@ fn refused() -> Outcome<Written> {
     Outcome::Reject("statusStr is unknown".to_owned())
 }
 
-/// The revisions that updates named.
+/// The revisions in the updates.
 fn named(driver: &Driver) -> Vec<Option<i64>> {
     let rev = |call: &Call| match call {
         Call::UpdateKObject { body, .. } => {
@@ -171,7 +171,7 @@ fn an_update_in_doubt_waits_where_nobody_knows_that_revisions_are_minded() {
     assert_eq!(named(&driver), [Some(REV)], "a keyed topic asks nothing");
     let sent = driver.sent.len();
     driver.answer(standing(|_| stored()));
-    // The copy under way may run until then, and after whatever is written now.
+    // The copy in flight may take effect until then, and after whatever is written now.
     driver.record(1, write(versioned(titled(object("order", 0), 3), "3")));
     driver.run_for(Duration::from_secs(45));
     assert_eq!(driver.sent.len(), sent, "{:?}", driver.sent);
@@ -179,8 +179,8 @@ fn an_update_in_doubt_waits_where_nobody_knows_that_revisions_are_minded() {
     assert_eq!(driver.settled(), [Settlement::Delivered; 2]);
 }
 
-/// Objects are made here and updated once each; every look finds an object of that id and that revision. How many looks
-/// there were.
+/// Objects are created here and updated once each; every look finds an object with that id and revision. Returns how many
+/// looks there were.
 fn after_looks(id: fn(&str) -> String, rev: i64) -> usize {
     let mut driver = Driver::new(settings(), 1);
     let mut made = 0..;

@@ -17,7 +17,7 @@ fn watchful() -> MachineSettings {
     }
 }
 
-/// One event is under way and another comes on waking; in between nothing happens for that long.
+/// One event is in flight and another arrives on waking; in between, nothing happens for that long.
 fn asleep_for(time: Duration) -> Driver {
     let mut driver = Driver::new(watchful(), 1);
     driver.run(1);

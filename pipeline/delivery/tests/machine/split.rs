@@ -1,4 +1,4 @@
-//! Requests that are refused as a whole for the sake of one item.
+//! Requests that are refused as a whole because of one item.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ fn objects(call: &Call) -> Vec<u64> {
     }
 }
 
-/// Whoever finds one of these in a request refuses all of it and names nobody.
+/// Refuses every request that contains one of these, as a whole and without naming an item.
 fn refuse(call: &Call, bad: &[u64]) -> Option<CallResult> {
     let guilty = objects(call).iter().any(|number| bad.contains(number));
     guilty.then(|| match call {
@@ -30,7 +30,7 @@ fn refuse(call: &Call, bad: &[u64]) -> Option<CallResult> {
     })
 }
 
-/// A driver in whose one partition a hundred objects of one klass wait for the same request.
+/// A driver whose only partition has a hundred objects of one klass waiting for the same request.
 fn hundred(bad: &'static [u64]) -> Driver {
     let mut driver = Driver::new(settings(), 1);
     driver.answer(move |call| refuse(call, bad));
@@ -65,7 +65,7 @@ fn the_search_ends_at_each_place_within_its_bound() {
             accepted.values().all(|times| *times == 1),
             "what is done is done"
         );
-        // Twelve, and what goes back to the groups, which finds no company here.
+        // Twelve, plus those for what goes back to the groups and finds no company here.
         assert!(requests <= 12 + 3, "{requests} requests for place {place}");
     }
 }

@@ -1,4 +1,4 @@
-//! The state topic: nothing is submitted that is not journalled, and what an earlier owner began is not begun again.
+//! The state topic: nothing is submitted before it is journalled, and what an earlier owner began is not begun again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub(crate) fn is_write(call: &Call) -> bool {
     )
 }
 
-/// What an earlier owner left: a create of these orders, from the records of the same numbers.
+/// What an earlier owner left: a create of these orders, from the records with the same numbers.
 pub(crate) fn left_open(orders: &[u64], job: Option<&str>) -> Slice {
     let items = orders.iter().map(|n| IntentItem {
         reference: format!("r{n}"),
@@ -73,7 +73,7 @@ pub(crate) fn left_open(orders: &[u64], job: Option<&str>) -> Slice {
     }
 }
 
-/// A driver whose partition was restored with that slice.
+/// A driver whose partition was restored from that slice.
 pub(crate) fn successor(slice: Slice) -> Driver {
     let mut driver = Driver::new(with_state(), 1);
     driver.run(1);
@@ -84,7 +84,7 @@ pub(crate) fn successor(slice: Slice) -> Driver {
     driver
 }
 
-/// The order in its first state: the same event whenever it is read.
+/// The order in its first state; the same event whenever it is read.
 pub(crate) fn order(number: u64) -> Planned {
     Planned {
         event_key: uuid::Uuid::from_u128(u128::from(number)),
@@ -92,7 +92,7 @@ pub(crate) fn order(number: u64) -> Planned {
     }
 }
 
-/// The job says this of each item.
+/// The job reports this for each item.
 pub(crate) fn report(fates: Vec<(u64, ItemFate)>) -> impl FnMut(&Call) -> Option<CallResult> {
     move |call| match call {
         Call::ReadJob { job } => {
@@ -111,7 +111,7 @@ pub(crate) fn report(fates: Vec<(u64, ItemFate)>) -> impl FnMut(&Call) -> Option
     }
 }
 
-/// What the slice of a partition holds after all that was written.
+/// What a partition's slice holds after everything was written.
 pub(crate) fn slice_of(written: &Driver, partition: &TopicPartition) -> Slice {
     let mut reader = SliceReader::new(SliceId::of(partition));
     for (_, of, records) in &written.written {
@@ -122,7 +122,7 @@ pub(crate) fn slice_of(written: &Driver, partition: &TopicPartition) -> Slice {
     reader.finish()
 }
 
-/// Intents that the topic has at the end.
+/// How many intents the topic has at the end.
 pub(crate) fn intents(written: &Driver, partition: &TopicPartition) -> usize {
     let mut last = BTreeMap::new();
     for (_, of, records) in &written.written {
@@ -256,7 +256,8 @@ fn a_newer_state_follows_the_one_that_an_earlier_owner_submitted() {
     assert_eq!(updates.len(), 1, "the newer state alone");
 }
 
-/// The titles of updates by a successor of an owner whose create of that order is stored, from the record of its number.
+/// The titles of updates by a successor of an owner that has stored a create of that order, from the record with its
+/// number.
 fn updates_after(stored: u64, records: Vec<(i64, Planned)>) -> Vec<Option<u64>> {
     let mut driver = successor(left_open(&[stored], Some("theirs")));
     let mut told = report(vec![(stored, ItemFate::Stored(Some(Arc::from("there"))))]);
@@ -320,7 +321,7 @@ fn an_open_job_holds_only_its_own_objects_back() {
     driver.record(1, order(1));
     driver.run(30);
     assert_eq!(driver.settled(), [Settlement::Delivered]);
-    // The partition moves on; the object is free for whoever writes it from elsewhere.
+    // The partition moves away, so any other partition may write the object.
     driver.revoke(shop(0));
     driver.run(30);
     assert_eq!(driver.handed_back.len(), 2);

@@ -1,4 +1,4 @@
-//! Versions that are equal, or cannot be compared: one version does not mean one state.
+//! Versions that are equal or cannot be compared: equal versions do not mean equal states.
 
 use ingest_delivery::fact::Settlement;
 use ingest_delivery::machine::{MachineSettings, StateSettings};
@@ -19,7 +19,7 @@ use crate::make::{object, remembering, settings, shop, titled, versioned, write}
 
 const SECOND: &str = "2026-07-08T09:10:11Z";
 
-/// The order in a state of that version, with that title.
+/// The order in a state with that version and title.
 fn order(version: &str, title: u64) -> Planned {
     write(titled(versioned(object("order", 1), version), title))
 }
@@ -36,7 +36,7 @@ fn standing(version: &str, title: u64) -> CallResult {
     })))
 }
 
-/// The titles of writes that name the order's Kustomer id.
+/// The titles of writes that contain the order's Kustomer id.
 fn updates(driver: &Driver) -> Vec<u64> {
     let title = |call: &Call| match call {
         Call::UpdateKObject { body, .. } => body["title"].as_u64(),
@@ -49,8 +49,8 @@ fn updates(driver: &Driver) -> Vec<u64> {
         .collect()
 }
 
-/// The order stands with title 1; the first update of it, to title 2 within the same second, gets no answer, and the look that
-/// follows shows that title.
+/// The order exists with title 1. The first update of it, to title 2 within the same second, gets no answer, and the look
+/// that follows shows this title.
 fn update_in_doubt(shown: u64) -> Driver {
     let mut driver = Driver::new(settings(), 1);
     driver.record(0, order(SECOND, 1));
@@ -182,7 +182,7 @@ fn a_write_without_a_version_does_not_make_the_objects_version_unknown() {
     assert_eq!(driver.settled()[2], Settlement::Skipped(SkipReason::Stale));
 }
 
-/// The order as an earlier owner knew it, and an update of it within the same second that it had submitted.
+/// The order as an earlier owner knew it, and the update within the same second that this owner had submitted.
 fn left_open(fingerprint: u64, update: &Planned) -> Slice {
     let hash = object_hash(&Klass("order".into()), &ExternalId("o1".into()));
     let owner = OwnerId::new(77, 3);
@@ -228,7 +228,7 @@ fn left_open(fingerprint: u64, update: &Planned) -> Slice {
     }
 }
 
-/// What a machine remembers to have written last, so that it does not write it again.
+/// What a machine remembers of its last write, so that it does not repeat it.
 fn fingerprint_of(plan: Planned) -> u64 {
     let mut driver = Driver::new(with_state(), 1);
     driver.run(1);
@@ -271,7 +271,7 @@ fn what_an_earlier_owner_wrote_last_is_not_taken_for_what_it_wrote_before_at_the
     });
     driver.assign(shop(0));
     driver.run(1);
-    // Title 1 came first, then 2 by the open job; now it is 1 again.
+    // Title 1 came first, then 2 from the open job; now it is 1 again.
     driver.record(1, update);
     driver.record(2, order(SECOND, 1));
     driver.run_to_rest();

@@ -1,4 +1,4 @@
-//! The machine is woken when something is due, and not otherwise.
+//! The machine is woken when something is due, and at no other time.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use ingest_model::outcome::{HoldCause, Outcome, RetryCause};
 use crate::driver::Driver;
 use crate::make::{by_email, object, owned, settings, titled, track, write};
 
-/// Something of everything: events, objects of known and unknown customers, updates, and a customer that is waited for.
+/// A mix: events, objects of known and unknown customers, updates, and a customer that is waited for.
 fn traffic(driver: &mut Driver, from: i64) {
     for n in from..from + 120 {
         let number = n.unsigned_abs();
