@@ -1,5 +1,4 @@
-//! Rules that decay unless something checks them: boundaries between crates, file sizes, words, and documents that say
-//! what is.
+//! Rules that decay unless something checks them: boundaries between crates, file sizes, words, and true documents.
 #![cfg(test)]
 
 use std::collections::BTreeSet;
@@ -11,10 +10,10 @@ use ingest_model::outcome::{HoldCause, Rejection, RetryCause, SkipReason};
 const ARCHITECTURE: &str = include_str!("../../docs/ARCHITECTURE.md");
 const OPERATIONS: &str = include_str!("../../docs/operations.md");
 
-/// The most lines a file of ours has.
+/// The most lines in a file of ours.
 const MAX_LINES: usize = 500;
 
-/// Where a `file::item` of the documents may begin.
+/// Where the path in a document's `file::item` may start.
 const BASES: [&str; 6] = [
     "",
     "pipeline/",
@@ -24,7 +23,7 @@ const BASES: [&str; 6] = [
     "pipeline/worker/",
 ];
 
-/// Crates of ours with those of ours that each may name.
+/// Our crates, each with those of our crates that it may name.
 const OURS: [(&str, &str); 6] = [
     ("pipeline/model", ""),
     ("pipeline/mapping", "ingest-model"),
@@ -34,10 +33,10 @@ const OURS: [(&str, &str); 6] = [
     ("pipeline/simulator", ""),
 ];
 
-/// Crates that decide and do nothing else.
+/// Crates that only decide.
 const PURE: [&str; 3] = ["pipeline/model", "pipeline/mapping", "pipeline/delivery"];
 
-/// Dependencies with the only crate below `pipeline/` that names each, whatever for.
+/// Dependencies, each with the only crate below `pipeline/` that may name it for any purpose.
 const ALONE: [(&str, &str); 4] = [
     ("regex-automata", "pipeline/mapping"),
     ("serde-saphyr", "pipeline/mapping"),
@@ -45,7 +44,7 @@ const ALONE: [(&str, &str); 4] = [
     ("rdkafka", "pipeline/kafka"),
 ];
 
-/// What the pure crates have nothing to do with. What becomes of a panic they may ask.
+/// What the pure crates must not touch. They may ask whether the thread is panicking.
 const OUTSIDE: [&str; 8] = [
     "std::fs",
     "std::net",
@@ -57,8 +56,8 @@ const OUTSIDE: [&str; 8] = [
     "SystemTime",
 ];
 
-/// Words that stand nowhere in what the project says of itself, and what to say instead. In halves, so that this file
-/// does not find itself.
+/// Words that are never used in the project's texts, and what to say instead. Split in halves, so that this file does not
+/// find itself.
 const NEVER: [(&str, &str, &str); 7] = [
     ("DL", "Q", "dead letter, dead-letter topic"),
     ("dl", "q", "dead letter, dead-letter topic"),
@@ -106,7 +105,7 @@ fn manifest(folder: &str) -> String {
     read(&root().join(folder).join("Cargo.toml"))
 }
 
-/// Crates of ours that a manifest names beside those that it may.
+/// Our crates that a manifest names although it may not.
 fn others_of_ours(manifest: &str, may: &str) -> Vec<String> {
     let mut named = dependencies(manifest, "");
     let ours = |name: &String| name.starts_with("ingest-") || name.starts_with("kustomer-");
@@ -114,7 +113,7 @@ fn others_of_ours(manifest: &str, may: &str) -> Vec<String> {
     named.into_iter().collect()
 }
 
-/// Which of these a manifest names, in one section of it or in all.
+/// Which of these names a manifest has, in one section or in all.
 fn named_of<'n>(manifest: &str, section: &str, names: &'n str) -> Vec<&'n str> {
     let named = dependencies(manifest, section);
     assert!(!named.is_empty(), "nothing is named");
@@ -177,7 +176,7 @@ fn outside(text: &str) -> Vec<&'static str> {
     found.collect()
 }
 
-/// The names in the dependency sections of a manifest; of one section, if it is named.
+/// The names in the dependency sections of a manifest, or in one section if given.
 fn dependencies(manifest: &str, only: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let mut inside = false;
@@ -329,7 +328,7 @@ fn documents() -> Vec<PathBuf> {
     documents
 }
 
-/// Whether the path names one file, and that file has the item.
+/// Whether the path refers to exactly one file, and that file has the item.
 fn has_item(path: &str, item: &str) -> bool {
     let kinds = ["fn", "struct", "enum", "const", "trait", "mod", "type"];
     let places = BASES.iter().map(|base| root().join(base).join(path));
@@ -348,7 +347,7 @@ fn has_item(path: &str, item: &str) -> bool {
 // --- reading ---
 
 fn backticked(text: &str) -> impl Iterator<Item = &str> {
-    // Odd pieces stand between two backticks of one line; a fence counts as a line of its own.
+    // Every second piece is between two backticks of one line; a fence counts as a line of its own.
     text.lines()
         .filter(|line| !line.starts_with("```"))
         .flat_map(|line| line.split('`').skip(1).step_by(2))
@@ -376,7 +375,7 @@ fn sources() -> Vec<PathBuf> {
         .collect()
 }
 
-/// Every file below a folder with that ending, in order. A folder that is not there has none.
+/// Every file below a folder with that ending, in order; none if there is no such folder.
 pub(crate) fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return Vec::new();

@@ -1,5 +1,5 @@
-//! What the group had committed, and when: sampled from the broker, so that the judge knows how long nothing was committed
-//! for each partition.
+//! What the group had committed, and when: sampled from the broker, so that the judge knows for how long a partition was
+//! not committed.
 
 use crate::real_kafka::wire::Committed;
 
@@ -36,7 +36,7 @@ impl Commits {
         }
     }
 
-    /// Takes a sample, begun at `now_ms`.
+    /// Takes a sample that was begun at `now_ms`.
     pub(super) fn sample(&mut self, now_ms: i64, found: Vec<Committed>) {
         for (changes, committed) in self.partitions.iter_mut().zip(found) {
             if changes.last().unwrap().committed != committed {
@@ -50,15 +50,15 @@ impl Commits {
         self.last_ms = now_ms;
     }
 
-    /// The earliest time since when, at a given time, a partition had not been committed: the last sample before the last
-    /// commit that is known to have happened by then.
+    /// Since when, at a given time, a partition may have been without a commit: the last sample before the last commit
+    /// that is known to have happened by then.
     pub(super) fn since(&self, partition: usize, at_ms: i64) -> i64 {
         let changes = &self.partitions[partition];
         let before = changes.partition_point(|change| change.seen_ms <= at_ms);
         changes[before.saturating_sub(1)].after_ms
     }
 
-    /// When each partition's commit changed (between which two samples), and to what offset.
+    /// The changes of each partition's commit: between which two samples, and to which offset.
     pub(super) fn changes(&self) -> Vec<Vec<(i64, i64, i64)>> {
         let one = |change: &Change| (change.after_ms, change.seen_ms, change.committed.offset);
         let partitions = self.partitions.iter();

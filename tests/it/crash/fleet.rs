@@ -31,7 +31,7 @@ pub(super) struct Fleet {
     world: Arc<World>,
     rng: StdRng,
     workers: Vec<Worker>,
-    /// Workers that were started.
+    /// How many workers were started.
     pub(super) started: u64,
 }
 
@@ -84,7 +84,7 @@ impl Fleet {
         (all[place].until_ms, all[place].woke_ms) = (until_ms, woke_ms);
     }
 
-    /// Does it; returns the time when it was over.
+    /// Carries out a disruption. Returns the time when it was over.
     async fn happen(&mut self, kind: Kind) -> i64 {
         match kind {
             Kind::Kill => {
@@ -235,7 +235,7 @@ impl Fleet {
         note_panics(&self.world, worker);
     }
 
-    /// The last workers, told to end.
+    /// Ends the last workers.
     pub(super) async fn end(mut self) {
         self.look_after().await;
         for mut worker in std::mem::take(&mut self.workers) {

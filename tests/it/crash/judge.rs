@@ -295,7 +295,7 @@ fn objects(world: &World, made: &[super::load::Made], findings: &mut Findings) {
     }
 }
 
-/// Every customer has the last name that was given.
+/// Checks that every customer has the name given last.
 fn names(world: &World, made: &[super::load::Made], findings: &mut Findings) {
     let mut expected: BTreeMap<String, String> = BTreeMap::new();
     for (number, made) in made.iter().enumerate().filter(|(_, made)| made.name) {

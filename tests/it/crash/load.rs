@@ -1,8 +1,9 @@
-//! The records: drawn from the seed, written so that a backlog remains, and remembered with what must become of them.
+//! The records: drawn from the seed, written so that a backlog remains, and remembered with their expected results.
 //!
-//! The topic `orders` is keyed by customer: tracking events whose times rise from record to record, names, orders with a
-//! version that rises with every update, and a few records that can never be delivered. On the topic `shipments` each
-//! record of one object goes to any partition: versions rise within a partition, and come in any order across partitions.
+//! The topic `orders` is keyed by customer. It has tracking events whose times increase from record to record, names,
+//! orders whose version increases with every update, and a few records that can never be delivered. On the topic
+//! `shipments`, a record of an object goes to any partition: versions increase within a partition, and come in any order
+//! across partitions.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -45,7 +46,7 @@ impl Klass {
     }
 }
 
-/// What a record must lead to.
+/// The expected result of a record.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Made {
     pub(super) customer: u32,
@@ -57,7 +58,7 @@ pub(super) struct Made {
     pub(super) object: Option<(Klass, u32, u32)>,
     /// The customer's name is that of this record.
     pub(super) name: bool,
-    /// Where it is: index of the partition among those of both topics, and offset.
+    /// Its place: the index of the partition among those of both topics, and the offset.
     pub(super) at: Option<(usize, i64)>,
 }
 

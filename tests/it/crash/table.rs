@@ -1,4 +1,4 @@
-//! The figures, for people.
+//! The table of figures, for people.
 
 use super::attribution::Attribution;
 use super::judge::Findings;

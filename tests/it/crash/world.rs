@@ -1,4 +1,4 @@
-//! What a run works with: its own broker, topics, a simulated Kustomer, and what is recorded on the way.
+//! The environment of a run: its own broker, topics, a simulated Kustomer, and what is recorded during the run.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -212,7 +212,7 @@ impl World {
         file
     }
 
-    /// Writes records, those of one turn in order, and returns when all are acknowledged.
+    /// Writes records, those with the same turn in order, and returns when all are acknowledged.
     pub(super) async fn write(self: &Arc<Self>, drafts: Vec<Draft>) {
         let mut by_turn: BTreeMap<_, Vec<Draft>> = BTreeMap::new();
         for draft in drafts {

@@ -149,7 +149,7 @@ impl Figures<'_> {
         millis(last - first) / 60_000.0
     }
 
-    /// All figures, one a line.
+    /// All figures, one per line.
     pub(super) fn table(&self) -> String {
         let mut table = Table(String::new());
         let variant = match self.variant {
@@ -296,7 +296,7 @@ impl Figures<'_> {
         );
     }
 
-    /// Every request, one a line, as the simulator's journal has it.
+    /// Every request, one per line, as the simulator's journal has it.
     pub(super) fn journal_lines(&self) -> String {
         self.journal
             .iter()

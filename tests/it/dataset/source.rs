@@ -47,7 +47,7 @@ pub(super) struct Basket {
     pub(super) lines: Value,
 }
 
-/// All records in the order of their times, and what must become of them.
+/// All records in the order of their times, and their expected results.
 #[derive(Debug, Default)]
 pub(super) struct Samples {
     pub(super) records: Vec<SampleRecord>,

@@ -1,4 +1,4 @@
-//! What holds a partition's frontier, asked for from the command line.
+//! What holds back a partition's frontier, asked from the command line.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::process::{DEAD, EVENTS, Worker, configuration, program};
 use super::{PATIENCE, message};
 
-/// What the command says of a partition, and its exit code.
+/// The command's output for a partition, and its exit code.
 fn frontier(address: &str, partition: &str) -> (Option<i32>, String) {
     let output = program()
         .args(["frontier", "--address", address, EVENTS, partition])

@@ -15,7 +15,7 @@ pub(super) fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_kustomer-ingest"))
 }
 
-/// A worker process of this test; it is killed where the test ends early.
+/// A worker process of this test; it is killed if the test ends early.
 pub(super) struct Worker {
     child: Child,
     /// Where its admin server is, as `http://127.0.0.1:port`.
@@ -42,7 +42,7 @@ impl Worker {
                 break format!("http://{address}").replace("0.0.0.0", "127.0.0.1");
             }
         };
-        // Read on, or the process would wait for room in the pipe.
+        // Keep reading, or the process would block on a full pipe.
         std::thread::spawn(move || log.for_each(drop));
         Self { child, admin }
     }

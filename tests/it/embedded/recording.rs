@@ -14,7 +14,7 @@ use super::process::{DEAD, EVENTS, Worker, configuration, program};
 use super::{PATIENCE, message};
 
 const RECORDS: u64 = 240;
-/// What is in the events, and must not be in a recording.
+/// Personal data in the events, which must not be in a recording.
 const PERSONS: [&str; 4] = [
     "ingrid.moe@quay.example",
     "Ingrid Moe",
@@ -154,7 +154,7 @@ async fn a_recording_of_a_whole_process_is_decided_again_and_names_nobody() {
         "{of_one}"
     );
 
-    // A machine that decides otherwise is found out.
+    // A machine that decides differently is detected.
     let changed = folder.path().join("changed.jsonl");
     let slower = text.replacen("\"limit\":3000", "\"limit\":60", 1);
     assert_ne!(slower, text);

@@ -1,4 +1,4 @@
-//! What brokers accept beside a committed offset: characters count, not bytes, and every sign comes back unchanged.
+//! What brokers accept with a committed offset: characters count, not bytes, and every sign comes back unchanged.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! A partition begins a new life, or its records vanish before they are read: with the worker running and with it down.
+//! A partition begins a new life, or its records are deleted before they are read: with the worker running and with it
+//! down.
 //!
 //! An offset means something only within one life of a partition's log. No record of a new life is skipped because of what
 //! was settled in the old one, and records that can no longer be read are counted.
@@ -251,7 +252,7 @@ async fn records_that_vanish_under_a_running_worker_are_counted() {
     }
     wire::delete_records(&setup.broker, &setup.topic, 0, 700).await;
     worker.signal("CONT");
-    // What the broker had sent before they were deleted is read; everything else is counted.
+    // What the broker had sent before the deletion is read; everything else is counted.
     wait_for(
         "what was told and what vanished to be all",
         || format!("{} told\n{}", told(&setup).len(), worker.tail()),

@@ -76,7 +76,7 @@ async fn an_unbounded_backlog_takes_the_budget_and_a_constant() {
     assert_eq!(status.code(), Some(0), "{}", worker.tail());
 }
 
-/// An event before an order, with as much context as such events have.
+/// An event before an order, with as much context as such events usually have.
 fn record(setup: &Setup, number: u32) -> ingest_kafka::OutgoingRecord {
     let user = format!("u-{}", number % KEYS);
     let agent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36";
@@ -88,7 +88,7 @@ fn record(setup: &Setup, number: u32) -> ingest_kafka::OutgoingRecord {
     setup.record(&user, event.to_string())
 }
 
-/// An order; each has another customer.
+/// An order; each is of another customer.
 fn order(setup: &Setup, number: u32) -> ingest_kafka::OutgoingRecord {
     let user = format!("u-{number}");
     let event = json!({

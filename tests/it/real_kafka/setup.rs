@@ -1,4 +1,4 @@
-//! What a test works with: its own topics and group, its own simulated Kustomer, a configuration file.
+//! The environment of a test: its own topics and group, its own simulated Kustomer, a configuration file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ use super::wire::{self, Committed};
 use super::worker::{MEMBER, TOKEN, Worker};
 use super::{say, wait_for};
 
-/// The mapping that ships.
+/// The mapping that is shipped.
 const MAPPING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/mappings/segment.yaml");
 
 /// What differs between tests.
@@ -38,7 +38,7 @@ pub(super) struct Options {
     pub(super) members: bool,
     /// `budget`, as in the file.
     pub(super) budget: &'static str,
-    /// The mapping file, if not the one that ships.
+    /// The mapping file, if not the shipped one.
     pub(super) mapping: Option<PathBuf>,
     /// The state topic's partitions and configuration, if there is one.
     pub(super) state: Option<(i32, Vec<(&'static str, &'static str)>)>,
@@ -325,15 +325,15 @@ impl Setup {
         .unwrap()
     }
 
-    /// What the simulator's account must say whatever happened: nothing malformed, nothing twice, nothing out of order, at most
-    /// one request in a thousand over the limit.
+    /// Checks what the simulator's account must say in any case: nothing malformed, nothing twice, nothing out of order,
+    /// at most one request in a thousand over the limit.
     pub(super) fn assert_good(&self, account: &Account) {
         assert_eq!(account.repeated, Judged::default(), "{account:#?}");
         self.assert_good_but(account, &[]);
     }
 
-    /// The same if a partition had more than one owner: tracking events may have come again, objects not. A new owner does
-    /// not know what exists, so it does no harm if the API refuses something because it exists or was changed.
+    /// The same if a partition had more than one owner: tracking events may have been repeated, objects not. A new owner
+    /// does not know what exists, so it does no harm if the API refuses something because it exists or was changed.
     pub(super) fn assert_good_but_repeats(&self, account: &Account) {
         self.assert_good_but(account, &["conflict", "duplicate"]);
     }
@@ -365,7 +365,7 @@ impl Setup {
         assert!(other.is_empty(), "{}: {other:?}", self.topic);
     }
 
-    /// Every record that must be on the dead-letter topic is there; returns how many are there more than once.
+    /// Checks that every expected record is on the dead-letter topic. Returns how many are there more than once.
     pub(super) async fn assert_dead_letters(&self, expected: &Expected) -> u64 {
         let letters = self.dead_letters().await;
         let origins: BTreeSet<Vec<Option<Bytes>>> = letters
@@ -386,7 +386,7 @@ impl Setup {
         u64::try_from(letters.len() - origins.len()).unwrap()
     }
 
-    /// Everything that the shop expects is at the simulator, and each order is in its last state.
+    /// Checks that everything the shop expects is at the simulator, and each order is in its last state.
     pub(super) fn assert_delivered(&self, account: &Account, expected: &Expected) {
         assert_eq!(
             account.accepted.tracking - account.repeated.tracking,

@@ -1,4 +1,4 @@
-//! Records of an imaginary shop, in Segment's form, and what must become of them.
+//! Records of an imaginary shop, in Segment's format, and their expected results.
 //!
 //! Each customer takes the same steps, one record a step; the steps of all customers are interleaved. Nothing is
 //! random, so that the expected result can be counted here without asking the worker.
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::setup::Setup;
 
-/// What must become of records.
+/// The expected results of records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Expected {
     pub(super) records: u64,
@@ -25,7 +25,7 @@ pub(super) struct Expected {
     pub(super) orders: BTreeMap<String, String>,
 }
 
-/// Makes records.
+/// Creates records.
 #[derive(Debug)]
 pub(super) struct Shop {
     customers: usize,
@@ -35,7 +35,7 @@ pub(super) struct Shop {
     expected: Expected,
 }
 
-/// What becomes of a step.
+/// The result of a step.
 #[derive(Clone, Copy)]
 enum Effect {
     Identify,
@@ -80,7 +80,7 @@ impl Shop {
         }
     }
 
-    /// What must become of the records so far.
+    /// The expected results of the records so far.
     pub(super) fn expected(&self) -> &Expected {
         &self.expected
     }

@@ -239,7 +239,7 @@ impl Worker {
         self.child.wait().unwrap();
     }
 
-    /// The worker still runs, nothing in it panicked, and no invariant was broken.
+    /// Checks that the worker still runs, nothing in it panicked, and no invariant was broken.
     pub(crate) async fn assert_sound(&mut self) {
         assert!(
             self.ended().is_none(),
@@ -255,7 +255,7 @@ impl Worker {
         self.assert_no_panic();
     }
 
-    /// Nothing in the log mentions a panic.
+    /// Checks that nothing in the log mentions a panic.
     pub(crate) fn assert_no_panic(&self) {
         let panicked: Vec<String> = self
             .log()

@@ -1,9 +1,9 @@
-//! Which modules of a crate import from each other in a circle, found in their sources.
+//! Finds modules of a crate that import from each other in a circle, from their sources.
 //!
-//! A module is a file. At every level a folder counts as one with all that is below it, and the file that heads it
-//! (`mod.rs`, `lib.rs`) as a neighbour of what it declares: a child that imports from its parent, and a parent that
-//! imports from that child, are a circle as any other. A name counts where it is defined, not where it is exported
-//! again, and to declare or to export a child is not to use it. Code of tests does not count.
+//! A module is a file. At every level, a folder counts as one with everything below it, and the file that heads it
+//! (`mod.rs`, `lib.rs`) counts as a neighbour of what it declares: a child that imports from its parent, and a parent
+//! that imports from that child, are a circle like any other. A name belongs to the module that defines it, not to one
+//! that re-exports it; declaring or re-exporting a child is not a use of it. Test code does not count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,7 +12,7 @@ use super::rust::{Named, named, tokens, without_tests};
 
 /// One file of a crate.
 pub(crate) struct Source {
-    /// Below the crate's root: `pump/mod.rs`.
+    /// The path below the crate's root, such as `pump/mod.rs`.
     pub(crate) file: String,
     pub(crate) text: String,
 }
@@ -20,9 +20,9 @@ pub(crate) struct Source {
 /// Modules that import from each other.
 #[derive(Debug)]
 pub(crate) struct Circle {
-    /// In order; the file that heads the folder by its own name.
+    /// In order; the file that heads the folder appears under its own name.
     pub(crate) modules: Vec<String>,
-    /// For each import that keeps the circle closed, the first line that has it.
+    /// For each import that keeps the circle closed, the first line with it.
     lines: Vec<String>,
 }
 
@@ -33,7 +33,7 @@ impl fmt::Display for Circle {
     }
 }
 
-/// The names from the crate's root on.
+/// The names from the crate's root onwards.
 pub(crate) type Module = Vec<String>;
 
 /// The circles of a crate, those of its outermost modules first.
@@ -121,11 +121,11 @@ fn reached<'e>(
 /// A module that names another.
 pub(crate) struct Use {
     pub(crate) from: Module,
-    /// Where it is defined.
+    /// The module that defines it.
     pub(crate) to: Module,
     /// File and line.
     pub(crate) place: String,
-    /// As it is written.
+    /// The path as written.
     pub(crate) path: String,
 }
 
@@ -195,7 +195,7 @@ impl Tree {
         uses
     }
 
-    /// The path from the crate's root; none if it leads out of the crate.
+    /// The path from the crate's root; `None` if it leads out of the crate.
     fn absolute(&self, module: &[String], named: &Named) -> Option<Vec<String>> {
         let first = named.path.first()?;
         let mut base = match first.as_str() {
@@ -220,7 +220,7 @@ impl Tree {
         Some(base)
     }
 
-    /// The module that defines what a path names.
+    /// The module that defines what a path refers to.
     fn owner(&self, path: &[String], depth: usize) -> Option<Module> {
         let mut module = Module::new();
         for (at, segment) in path.iter().enumerate() {

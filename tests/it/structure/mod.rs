@@ -1,5 +1,5 @@
-//! The shape of the crates: no module imports from one that imports from it, at any level, and no folder holds more than
-//! somebody can look over.
+//! The shape of the crates: at no level do modules import from each other in a circle, and no folder has more entries
+//! than a reader can keep in view.
 #![cfg(test)]
 
 mod circles;
@@ -21,7 +21,7 @@ const WITHOUT_CIRCLES: [&str; 5] = [
     "pipeline/simulator/src",
 ];
 
-/// Those whose folders are counted.
+/// The crates whose folders are counted.
 const CRATES: [&str; 4] = [
     "pipeline/worker",
     "pipeline/kafka/src",
@@ -59,7 +59,7 @@ fn no_folder_is_too_full() {
     assert!(wrong.is_empty(), "over {MAX_ENTRIES} entries: {wrong:?}");
 }
 
-/// How many entries each folder has, its own and those below.
+/// Counts the entries of each folder, this one and those below.
 fn count(folder: &Path, name: &str, entries: &mut BTreeMap<String, usize>) {
     for entry in std::fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
@@ -71,7 +71,7 @@ fn count(folder: &Path, name: &str, entries: &mut BTreeMap<String, usize>) {
     }
 }
 
-/// The files of a crate's library. What a program's `main.rs` names belongs to another crate.
+/// The files of a crate's library. The `main.rs` of a program belongs to another crate.
 fn sources(folder: &Path) -> Vec<Source> {
     let files = files(folder, "rs").into_iter();
     files
@@ -85,7 +85,7 @@ fn sources(folder: &Path) -> Vec<Source> {
         .collect()
 }
 
-// --- that it can fail ---
+// --- the checks can fail ---
 
 fn made_up(files: &[(&str, &str)]) -> Vec<Source> {
     files
@@ -97,7 +97,7 @@ fn made_up(files: &[(&str, &str)]) -> Vec<Source> {
         .collect()
 }
 
-/// The circles of made-up files.
+/// The circles in made-up files.
 fn found(files: &[(&str, &str)]) -> Vec<Vec<String>> {
     let sources = made_up(files);
     let found = circles(&sources).into_iter();
@@ -154,7 +154,7 @@ fn folders_are_taken_as_one_and_named_by_what_is_defined_in_them() {
         ("attic.rs", "pub struct Box;\n"),
     ];
     assert_eq!(found(&files), [["cellar", "kitchen"]]);
-    // The cellar asks the kitchen for what the kitchen has of the attic.
+    // The cellar asks the kitchen for something that the kitchen has from the attic.
     let of_others = "mod oven;\npub use crate::attic::Box;\n";
     let asks = "use crate::kitchen::Box;\npub struct Coal;\n";
     let files = [

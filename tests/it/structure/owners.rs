@@ -1,4 +1,5 @@
-//! The owners of delivery: who may name whom, what stays with its owner, and how much the machine between them holds.
+//! The owners of delivery: who may refer to whom, what stays with its owner, and how much the machine between them
+//! contains.
 
 use std::collections::BTreeSet;
 
@@ -39,10 +40,11 @@ const MACHINE: &str = "machine";
 /// The most fields of the machine.
 const FIELDS: usize = 12;
 
-/// The most lines below `machine/`, tests left out. It shrinks when a decision finds its owner; it does not grow.
+/// The most lines below `machine/`, not counting tests. The number shrinks when a decision finds its owner; it does not
+/// grow.
 const LINES: usize = 5_750;
 
-// --- who may name whom ---
+// --- who may refer to whom ---
 
 #[test]
 fn owners_know_the_model_and_themselves() {
@@ -159,7 +161,7 @@ fn what_an_owner_keeps_to_itself_is_noticed_elsewhere() {
     assert_eq!(who_has(&elsewhere, "Receipt {"), ["memory/mod.rs"]);
 }
 
-/// All sources but those of some modules of the first level.
+/// All sources except those of some modules of the first level.
 fn except(sources: Vec<Source>, modules: &[&str]) -> Vec<Source> {
     let is_of = |source: &Source| {
         let top = source.file.split(['/', '.']).next().unwrap_or_default();
@@ -169,7 +171,7 @@ fn except(sources: Vec<Source>, modules: &[&str]) -> Vec<Source> {
     left.collect()
 }
 
-/// Files whose code has this word.
+/// Files whose code contains this word.
 fn who_names(sources: &[Source], word: &str) -> Vec<String> {
     let has = |source: &&Source| {
         let (paths, words) = named(&without_tests(&tokens(&source.text)).0);
@@ -180,7 +182,7 @@ fn who_names(sources: &[Source], word: &str) -> Vec<String> {
     found.map(|source| source.file.clone()).collect()
 }
 
-/// Files that have this text.
+/// Files that contain this text.
 fn who_has(sources: &[Source], text: &str) -> Vec<String> {
     let found = sources.iter().filter(|source| source.text.contains(text));
     found.map(|source| source.file.clone()).collect()
@@ -229,7 +231,7 @@ fn fields<'t>(text: &'t str, name: &str) -> Vec<&'t str> {
         .collect()
 }
 
-/// Lines below a folder, without those of tests.
+/// Lines below a folder, without tests.
 fn lines_below(sources: &[Source], folder: &str) -> usize {
     let is_there = |source: &&Source| {
         let of_tests = source.file.ends_with("/tests.rs") || source.file.contains("/tests/");

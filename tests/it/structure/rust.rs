@@ -1,16 +1,16 @@
-//! Reading Rust, as far as it takes to find the paths that a file names.
+//! Reads Rust just well enough to find the paths that a file refers to.
 
 use std::collections::BTreeSet;
 
-/// A path as it is written in a file.
+/// A path as written in a file.
 pub(super) struct Named {
     pub(super) path: Vec<String>,
     pub(super) line: usize,
-    /// In a `use`: the name that it gets there.
+    /// In a `use`, the name that it gets there.
     pub(super) name: Option<String>,
     /// `pub use`.
     pub(super) exported: bool,
-    /// How many modules with braces stand around it.
+    /// How many inline modules surround it.
     pub(super) inner: usize,
 }
 
@@ -91,7 +91,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
     found
 }
 
-/// Where a raw string that begins here ends.
+/// Where a raw string that starts here ends.
 fn raw_string(chars: &[char], from: usize) -> Option<usize> {
     let hashes = chars
         .get(from + 1..)?
@@ -110,7 +110,7 @@ fn raw_string(chars: &[char], from: usize) -> Option<usize> {
     Some(end + 1 + hashes)
 }
 
-/// The tokens that are not under `#[cfg(test)]`, and the modules that are, by name.
+/// The tokens that are not under `#[cfg(test)]`, and the names of the modules that are.
 pub(super) fn without_tests(tokens: &[Token]) -> (Vec<Token>, Vec<String>) {
     const MARK: [&str; 7] = ["#", "[", "cfg", "(", "test", ")", "]"];
     let mut kept = Vec::new();
@@ -157,7 +157,7 @@ fn item_length(tokens: &[Token]) -> usize {
     tokens.len()
 }
 
-/// Every path of a file, and every word that stands outside of `use`.
+/// Every path in a file, and every word outside of `use`.
 pub(super) fn named(tokens: &[Token]) -> (Vec<Named>, BTreeSet<String>) {
     let text = |at: usize| tokens.get(at).map_or("", |token| token.text.as_str());
     let mut found = Vec::new();
@@ -187,7 +187,7 @@ pub(super) fn named(tokens: &[Token]) -> (Vec<Named>, BTreeSet<String>) {
                 }));
                 continue;
             }
-            // `pub(in crate::x)` says who may see, and uses nothing.
+            // `pub(in crate::x)` only restricts visibility, and is not a use.
             "in" if text(at.wrapping_sub(2)) == "pub" => {
                 while !matches!(text(at + 1), ")" | "") {
                     at += 1;

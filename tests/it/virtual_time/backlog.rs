@@ -62,7 +62,7 @@ impl Shop {
         }
     }
 
-    /// A fifth of the customers has about half of the records.
+    /// A fifth of the customers have about half of the records.
     fn customer(&mut self) -> u64 {
         let place = self.random.random_range(0..2 * CUSTOMERS);
         place * place / (4 * CUSTOMERS)
@@ -82,7 +82,7 @@ impl Shop {
     }
 }
 
-/// An identify names an address besides the key that events have.
+/// An identify that names an address besides the key that events have.
 fn identify(who: u64, plan: u64) -> Planned {
     let keys = [
         CustomerKey::ExternalId(format!("u{who}").into()),

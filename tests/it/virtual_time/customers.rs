@@ -37,7 +37,7 @@ fn world() -> World {
     World::new(config, LIMIT, PARTITIONS)
 }
 
-/// Puts records in: each with its customer and its content.
+/// Puts in records, each with its customer and its content.
 fn put(world: &mut World, records: impl IntoIterator<Item = (u64, Record)>) {
     for (n, (who, record)) in (0..).zip(records) {
         let planned = match record {

@@ -185,7 +185,8 @@ fn shop_requests(event: Option<&str>) -> (u64, u64) {
 #[test]
 #[expect(clippy::print_stderr, reason = "a test that says what it measured")]
 fn identities_that_add_a_key_cost_a_shop_almost_nothing() {
-    // If events name another phone than identities do, none can carry one: that is what each used to cost.
+    // If events name another phone than identities do, no event can carry an identity, so each costs a request of its
+    // own.
     let apart = shop_requests(Some("+4940777"));
     let together = shop_requests(None);
     eprintln!("requests and identities by themselves: {apart:?} apart, {together:?} together");
@@ -312,7 +313,7 @@ fn a_whole_refusal_costs_only_the_guilty_item() {
                 make::emit(vec![make::order_of("order", n, 1, 1, create, custom)]),
             );
         }
-        // More than 120 creates a minute for one customer: the rest waits.
+        // More than 120 creates a minute for one customer: the others wait.
         finish(&mut world);
         assert_eq!(world.sim.account().kobjects_total, 297, "{invalid}");
         assert_eq!(settled(&world, "dead_lettered"), 3, "{invalid}");

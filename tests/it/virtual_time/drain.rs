@@ -1,4 +1,5 @@
-//! The drain estimate against what the drain then takes: a shop's records, of which a third is skipped at once.
+//! The drain estimate, compared with the time that the drain then takes: a shop's records, a third of which are skipped
+//! at once.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What comes again after a restart: what was settled above the frontier is recorded beside the committed offset.
+//! What is repeated after a restart: what was settled above the frontier is recorded with the committed offset.
 
 use std::time::Duration;
 
@@ -100,7 +100,7 @@ fn snapshot(world: &World) -> PartitionView {
     machine.snapshot(world.now).partitions.remove(0)
 }
 
-/// This many slow objects, and an event behind each.
+/// This many slow objects, with an event behind each.
 fn put_in_turn(world: &mut World, pairs: u64, customer_of_event: impl Fn(u64) -> u64) {
     for n in 0..pairs {
         put_slow(world, n);

@@ -59,7 +59,7 @@ fn who_slept_too_long_sends_nothing_for_what_another_owns_now() {
     assert!(world.no_invariant_broken());
     let account = world.sim.account();
     assert_eq!(account.repeated.kobjects, 0);
-    // 8 requests a second: what was under way, and what was settled since the last commit.
+    // 8 requests a second: what was in flight, and what was settled since the last commit.
     assert!(
         account.repeated.tracking <= under_way + 4,
         "{} repeats, {under_way} were under way",

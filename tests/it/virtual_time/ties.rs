@@ -1,4 +1,5 @@
-//! Producers with whole seconds: several states of an object have the same version, and requests are lost on the way.
+//! Producers that count whole seconds: several states of an object have the same version, and requests are lost on the
+//! way.
 
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ const HOUR: Duration = Duration::from_secs(3_600);
 const ORDERS: u64 = 60;
 const SECOND: &str = "2026-09-10T11:12:13Z";
 
-/// Each order in two states of the same second, with updates lost in this way; the second state may come alone or with others.
+/// Each order has two states in the same second, and its updates are lost in this way; the second state may come alone or
+/// with others.
 fn play(action: &str, apart: Duration) -> World {
     let script = json!({"rules": [{
         "name": "lost",

@@ -1,4 +1,4 @@
-//! The tests: many schedules once, a few of them twice.
+//! The tests: many schedules once, and some of them twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,12 +13,12 @@ use super::coverage::Coverage;
 use super::{Steps, faults, play};
 
 const SCHEDULES: u64 = 1_000;
-/// So many are played twice, to compare all of their steps.
+/// How many schedules are played twice, to compare all of their steps.
 const TWICE: u64 = 60;
-/// After so many failures the rest is not played.
+/// After this many failures, the rest is not played.
 const MOST_FAILURES: usize = 20;
 
-/// A seed that failed can be played again: what a machine decides depends on nothing but what went in.
+/// A seed that failed can be played again: a machine's decisions depend on nothing but its inputs.
 #[test]
 fn a_schedule_is_a_function_of_its_seed() {
     let digest = |seed| play(seed, &mut Coverage::default(), Steps::Digested);
@@ -143,7 +143,8 @@ fn schedules_lose_nothing_and_keep_order() {
                 "no schedule saw {outcome:?}"
             );
         }
-        // No route diverts here, and letters fail for moments only: `pipeline/delivery/tests/machine/letters.rs` plays these two.
+        // No route diverts here, and letters fail only briefly: `pipeline/delivery/tests/machine/letters.rs` covers these
+        // two.
         let played = |cause: &&HoldCause| {
             !matches!(cause, HoldCause::DeadLetterTopic | HoldCause::HoldTopic)
         };

@@ -13,7 +13,7 @@ pub(super) struct Coverage {
     pub(super) stops: u64,
     pub(super) sleeps: u64,
     pub(super) losses: u64,
-    /// Lives that partitions began, by what ended the one before, and how often records vanished unread.
+    /// How many lives of partitions began, by what ended the previous one, and how often records were deleted unread.
     pub(super) made_again: u64,
     pub(super) truncated: u64,
     pub(super) vanished: u64,
@@ -22,12 +22,12 @@ pub(super) struct Coverage {
     pub(super) ties: u64,
     /// Identities that arrive after newer ones.
     pub(super) late: u64,
-    /// Records that were put in before.
+    /// Records that are copies of earlier ones.
     pub(super) copies: u64,
-    /// Schedules at whose end nothing may have been set back.
+    /// Schedules that allow nothing to be set back.
     pub(super) never_back: u64,
     pub(super) repeats: u64,
-    /// Repeats that were allowed: under way, or settled since the last commit.
+    /// Repeats that were allowed: in flight, or settled since the last commit.
     pub(super) may_repeat: u64,
 }
 

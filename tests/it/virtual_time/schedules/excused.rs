@@ -1,4 +1,4 @@
-//! What the judgement does not ask for: records that the logs lost before they were delivered.
+//! What the judgement excuses: records that the logs lost before they were delivered.
 
 use std::collections::BTreeSet;
 
@@ -46,7 +46,7 @@ impl Excused {
     }
 }
 
-/// Records that left in hand because their partition left.
+/// Records in hand that were lost because their partition left.
 pub(super) fn lost_in_hand(world: &World) -> u64 {
     sum(world, |fact| {
         if let Fact::LifeCut { records, .. } = fact {
@@ -57,7 +57,7 @@ pub(super) fn lost_in_hand(world: &World) -> u64 {
     })
 }
 
-/// Records that the machines said had vanished before they were read.
+/// Records that the machines reported as deleted before they were read.
 pub(super) fn said_to_have_vanished(world: &World) -> u64 {
     sum(world, |fact| {
         if let Fact::Vanished { records, .. } = fact {

@@ -1,13 +1,13 @@
-//! What the organisation does wrong in a schedule: two faults of these, each for a while and for a share of the requests.
+//! How the organisation misbehaves in a schedule: two of these faults, each for a while and for a share of the requests.
 
 use serde_json::{Value, json};
 
 use super::Dice;
 
-/// Faults end here; what they left behind has to be mended after that.
+/// Faults end at this time; their consequences have to be repaired afterwards.
 const FAULTS_END_MS: u64 = 180_000;
 
-/// A fault: its name, the action, the endpoints, and whether it strikes every request of its time.
+/// A fault: its name, the action, the endpoints, and whether it hits every request while it lasts.
 struct Fault {
     name: &'static str,
     action: Value,
@@ -39,7 +39,7 @@ pub(super) const NAMES: [&str; 20] = [
     CLASS_CHANGED,
 ];
 
-/// Every object is refused for its own sake: some end as dead letters before the klass is put into quarantine.
+/// Every object is refused as such: some end as dead letters before the klass is put into quarantine.
 pub(super) const CLASS_CHANGED: &str = "klass_changed";
 
 fn fault(name: &'static str) -> Fault {
@@ -78,7 +78,7 @@ fn fault(name: &'static str) -> Fault {
             false,
         ),
         "no_refs" => (json!({"action": "refuse_client_ref"}), "*", false),
-        // Everybody's key is refused for a minute; then, that it may not do one thing.
+        // The first two refuse the key everywhere, the third one for objects only.
         "unauthorized" => (status(401), "*", true),
         "unpaid" => (status(402), "*", true),
         "forbidden" => (status(403), "kobject.*", true),

@@ -1,10 +1,10 @@
-//! Random traffic, random faults, random rebalances, crashes and failing commits: what must hold, holds.
+//! Random traffic, random faults, random rebalances, crashes and failing commits: the guarantees hold.
 //!
-//! Each schedule is a function of its seed: 270 records and more, three partitions, two replicas, two faults, and at least one
-//! partition that moves. A failing one prints its seed; `INGEST_SCHEDULE_SEED=N` plays it alone, and `INGEST_SCHEDULES=N` sets
-//! how many are played (1,000 otherwise), `INGEST_SCHEDULES_FROM=N` which is the first. `INGEST_SCHEDULE_STEPS=1` prints every
-//! step of the one that is played alone; `INGEST_SCHEDULE_DIGESTS=FILE` writes a digest of all steps of each, to compare two
-//! versions of the machine.
+//! Each schedule is a function of its seed: 270 records or more, three partitions, two replicas, two faults, and at least
+//! one partition that moves. A failing schedule prints its seed; `INGEST_SCHEDULE_SEED=N` plays it alone.
+//! `INGEST_SCHEDULES=N` sets how many are played (1,000 by default) and `INGEST_SCHEDULES_FROM=N` the first one.
+//! `INGEST_SCHEDULE_STEPS=1` prints every step of a schedule that is played alone; `INGEST_SCHEDULE_DIGESTS=FILE` writes
+//! a digest of all steps of each, for comparing two versions of the machine.
 
 mod all;
 mod coverage;
@@ -29,7 +29,7 @@ const PARTITIONS: i32 = 3;
 struct Dice(Jitter);
 
 impl Dice {
-    /// A number from 0 to `sides` less one.
+    /// A number from 0 to `sides - 1`.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -41,8 +41,8 @@ impl Dice {
     }
 }
 
-/// Requests of a replica under way, records of which a part is confirmed, and what it can have settled since its last commit:
-/// 8 a second, and a burst of 4.
+/// What a replica may leave unconfirmed: requests in flight, records of which only a part is confirmed, and what it can
+/// have settled since its last commit (8 a second, and a burst of 4).
 fn unconfirmed(world: &World, replica: usize) -> u64 {
     const SINCE_COMMIT: u64 = 8;
     world.replicas[replica]
@@ -54,8 +54,8 @@ fn unconfirmed(world: &World, replica: usize) -> u64 {
         })
 }
 
-/// Events that are confirmed, or about to be, while another operation of their record is not: where that waits, a planned move
-/// leaves the whole record to the next owner.
+/// Events that are confirmed, or about to be, while another operation of their record is not. If that operation waits, a
+/// planned move leaves the whole record to the next owner.
 fn half_done(world: &World, replicas: &[usize]) -> u64 {
     let machines = replicas
         .iter()
@@ -65,7 +65,7 @@ fn half_done(world: &World, replicas: &[usize]) -> u64 {
         .sum()
 }
 
-/// Whether something waits for a time: perhaps until a write in doubt may be looked at.
+/// Whether something waits for a certain time, perhaps until a write in doubt may be looked at.
 fn is_parked(world: &World, replicas: &[usize]) -> bool {
     let mut machines = replicas
         .iter()
@@ -73,7 +73,7 @@ fn is_parked(world: &World, replicas: &[usize]) -> bool {
     machines.any(|machine| machine.snapshot(world.now).parked > 0)
 }
 
-/// What is kept of the steps of a schedule.
+/// Which steps of a schedule are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Steps {
     Forgotten,
@@ -81,7 +81,7 @@ enum Steps {
     Told,
 }
 
-/// Plays a schedule and judges it. The digest of its steps, if it is wanted.
+/// Plays a schedule and judges it. Returns the digest of its steps, if wanted.
 fn play(seed: u64, coverage: &mut Coverage, steps: Steps) -> Option<u64> {
     make::number_afresh();
     let mut dice = Dice(Jitter::new(seed * 7_919 + 13));
@@ -91,8 +91,9 @@ fn play(seed: u64, coverage: &mut Coverage, steps: Steps) -> Option<u64> {
         seed: seed + 1,
         ..Config::default()
     };
-    // With a state topic nothing is made twice even where that is allowed, if every job ends within the verification wait.
-    // A member that is cut off without knowing it may write for a moment what its successor never hears of: the group's own bound.
+    // With a state topic nothing is created twice, even where that is allowed, if every job ends within the verification
+    // wait. A member that is cut off without knowing it may briefly write what its successor never learns: a limit of the
+    // group itself.
     let twice_allowed = seed % 2 == 1 && !names.contains(&"stuck");
     if twice_allowed {
         config.switches.duplicates = Duplicates::Allow;
@@ -118,9 +119,9 @@ fn play(seed: u64, coverage: &mut Coverage, steps: Steps) -> Option<u64> {
     world.assign_all(alive[0]);
     let mut may_repeat = 0;
     let mut failing = false;
-    // Whoever ends without a word may have done what nobody has heard of.
+    // A process that ends abruptly may have done things that nobody knows of.
     let mut abrupt = false;
-    // A reading ended before it was judged: what vanished may be said twice, or not at all.
+    // A reading ended before it was judged: what was deleted may be reported twice, or not at all.
     let mut cut_off = false;
     // A log was read again from its start, or work that waited for an answer or a time was left to another owner.
     let mut comes_again = false;
@@ -176,14 +177,14 @@ fn play(seed: u64, coverage: &mut Coverage, steps: Steps) -> Option<u64> {
                 coverage.sleeps += 1;
             }
             6 if !twice_allowed && !world.is_anybody_asleep() => {
-                // It goes on for a moment before it hears of it.
+                // It goes on briefly before it learns of it.
                 may_repeat += 2 * unconfirmed(&world, one);
                 abrupt = true;
                 world.lose(one, other);
                 coverage.losses += 1;
             }
             8 => {
-                // What vanished before and was not said yet goes with the log.
+                // Earlier deletions that were not reported yet are lost with the log.
                 cut_off |= world.losses.any();
                 coverage.made_again += u64::from(world.make_again(number));
             }
@@ -203,7 +204,7 @@ fn play(seed: u64, coverage: &mut Coverage, steps: Steps) -> Option<u64> {
             _ => {}
         }
         if turn == 1 && seed % 16 == 5 {
-            // A producer gone wrong: the topic is held until a person looks.
+            // A faulty producer: the topic is held until a person looks.
             for _ in 0..130 {
                 let rejected = Rejected::new(Rejection::InvalidJson, "for the test");
                 world.put(2, Verdict::Reject(rejected));
@@ -221,7 +222,7 @@ fn play(seed: u64, coverage: &mut Coverage, steps: Steps) -> Option<u64> {
             world.kick(replica);
         }
     }
-    // A partition may be on its way to a replica that was killed meanwhile: the group gives it to another.
+    // A partition may be on its way to a replica that was killed in the meantime: the group gives it to another.
     for _ in 0..6 {
         world.run(Duration::from_secs(25));
         world.statistics();
@@ -230,7 +231,7 @@ fn play(seed: u64, coverage: &mut Coverage, steps: Steps) -> Option<u64> {
     }
     world.assign_free(&alive);
     let done = world.run(Duration::from_secs(4 * 3_600));
-    // Who was cut off hears of it, and what it had sent may still run.
+    // A replica that was cut off learns of it, while what it had sent may still run.
     world.run_on(Duration::from_secs(300));
     let account = world.sim.account();
     let logs: Vec<_> = world
@@ -268,7 +269,7 @@ fn play(seed: u64, coverage: &mut Coverage, steps: Steps) -> Option<u64> {
             letters + excused.rejected >= put.rejected,
             "letters are missing: {context}"
         );
-        // Each process learns it anew.
+        // Each process has to learn it again.
         assert!(
             refused <= 60 * world.replicas.len() as u64,
             "{refused} refused before the quarantine: {context}"
@@ -294,7 +295,7 @@ fn play(seed: u64, coverage: &mut Coverage, steps: Steps) -> Option<u64> {
         .iter()
         .flat_map(|replica| &replica.facts)
         .any(|fact| matches!(fact, Fact::DrainCut { .. }));
-    // Without a state topic another owner does not know what comes again, nor what of it may stand.
+    // Without a state topic, another owner knows neither what is read again nor which parts of it are already written.
     let remembered = put.remembered || !comes_again;
     if !abrupt && !cut && !failing && remembered {
         assert_eq!(
@@ -320,7 +321,8 @@ fn play(seed: u64, coverage: &mut Coverage, steps: Steps) -> Option<u64> {
         letters + excused.rejected >= put.rejected,
         "letters are missing: {context}"
     );
-    // P2: what was under way or settled since the last commit when somebody was cut off, and what was sent again in doubt.
+    // P2: what was in flight or settled since the last commit when a replica was cut off, and what was sent again because
+    // of doubt.
     let counted = |matches: fn(&Fact) -> u64| -> u64 {
         let facts = world.replicas.iter().flat_map(|replica| &replica.facts);
         facts.map(matches).sum()

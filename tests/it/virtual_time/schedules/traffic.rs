@@ -1,4 +1,4 @@
-//! The records of a schedule, and what has to stand in the end.
+//! The records of a schedule, and the expected final state.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,10 +11,10 @@ use super::excused::Excused;
 use super::{Dice, PARTITIONS};
 
 const CUSTOMERS: u64 = 30;
-/// States that share a version: what producers with whole seconds make.
+/// How many states share a version, as with producers that count whole seconds.
 const SHARED: u64 = 40;
 
-/// What one order or one customer was said to be: the number of each state, with its version or time.
+/// The states of one order or one customer: the number of each state, with its version or time.
 #[derive(Debug, Default)]
 struct States(BTreeMap<u64, i64>);
 
@@ -23,7 +23,8 @@ impl States {
         self.0.values().copied().max()
     }
 
-    /// Whether it may stand in this state, or in none. The newest counts, of one age the one put in last, of what was not lost.
+    /// Whether this final state, or none, is allowed. The newest state that was not lost counts; of several of the same
+    /// age, the one put in last.
     fn allow(&self, stands: Option<u64>, put: &Put, excused: &Excused) -> bool {
         let asked = self.0.iter().filter(|(n, _)| !excused.states.contains(n));
         let asked = asked.map(|(n, age)| (*age, *n)).max();
@@ -32,7 +33,7 @@ impl States {
             (_, Some(None)) | (Some(_), None) => false,
             (None, _) => true,
             (Some(least), Some(Some(stands))) => {
-                // A copy is new where what it repeats was lost.
+                // A copy counts as new if the state that it repeats was lost.
                 let first = put.copied.contains(&stands.1) && excused.states.contains(&stands.1);
                 let forgotten = put.read_again.contains(&stands.1)
                     || (put.abrupt && put.needs_memory(stands.1));
@@ -45,24 +46,25 @@ impl States {
 /// What was put in, for the judgement.
 pub(super) struct Put {
     pub(super) events: BTreeSet<u64>,
-    /// Of each order its states. The number of a state is its total.
+    /// The states of each order. The number of a state is its total.
     orders: BTreeMap<u64, States>,
-    /// Of each customer the identities. The number of an identity is in its name.
+    /// The identities of each customer. The number of an identity is in its name.
     names: BTreeMap<u64, States>,
     pub(super) rejected: u64,
-    /// What is remembered survives its owner: then records come again, and late ones, whoever owns the partition.
+    /// What is remembered outlives its owner. Then records may be repeated, and late ones put in, whoever owns the
+    /// partition.
     pub(super) remembered: bool,
-    /// Identities and states that may come again, each with its partition.
+    /// Identities and states that may be repeated, each with its partition.
     said: Vec<(i32, Option<i64>, Verdict)>,
-    /// Numbers of states that were put in once more.
+    /// Numbers of states that were put in again.
     copied: BTreeSet<u64>,
     /// Identities that came after newer ones.
     late_ones: BTreeSet<u64>,
-    /// Events that were put in once more.
+    /// Events that were put in again.
     copied_events: BTreeSet<u64>,
-    /// Numbers of states that were read again from a log that lost its end, where another owner may not know of them.
+    /// Numbers of states that were read again from a log that lost its end, where another owner may not know them.
     read_again: BTreeSet<u64>,
-    /// Somebody was cut off: the last that it learnt may be committed and not remembered (gaps.md).
+    /// A replica was cut off: what it learnt last may be committed and not remembered (gaps.md).
     pub(super) abrupt: bool,
     versions: BTreeMap<u64, u64>,
     pub(super) ties: u64,
@@ -91,7 +93,7 @@ impl Put {
         }
     }
 
-    /// The next state of one of the customer's orders, of a version that others of its states may share.
+    /// The next state of one of the customer's orders, with a version that its other states may share.
     fn order(&mut self, order: u64, n: u64, shared: u64, customer: u64) -> Planned {
         let version = n / shared;
         self.ties += u64::from(self.versions.insert(order, version) == Some(version));
@@ -105,7 +107,7 @@ impl Put {
         make::order_at(order, &version, customer, json!(n))
     }
 
-    /// Whether only who remembers what was written can tell that this one must not be.
+    /// Whether this state can only be recognised as outdated by remembering what was written.
     fn needs_memory(&self, n: u64) -> bool {
         self.copied.contains(&n) || self.late_ones.contains(&n)
     }
@@ -130,14 +132,14 @@ impl Put {
         (at, make::emit(vec![said]))
     }
 
-    /// These records are read once more.
+    /// These records are read again.
     pub(super) fn read_again(&mut self, records: &[Verdict]) {
         if !self.remembered {
             self.read_again.extend(records.iter().flat_map(numbers));
         }
     }
 
-    /// Every event is there, once or more, and no other.
+    /// Checks that every event is there, once or more, and no other.
     pub(super) fn judge_events(&self, world: &World, excused: &Excused, context: &str) {
         let told: BTreeSet<String> = world
             .sim
@@ -159,8 +161,8 @@ impl Put {
         );
     }
 
-    /// Events that were told after a later one of their customer, besides repeats. Where a record was lost, a copy of it that was
-    /// put in later takes its place.
+    /// Events that were sent after a later one of the same customer, apart from repeats. If a record was lost, a later
+    /// copy of it takes its place.
     pub(super) fn out_of_order(&self, world: &World, excused: &Excused) -> Vec<u64> {
         let mut wrong = Vec::new();
         for customer in 0..CUSTOMERS {
@@ -180,7 +182,7 @@ impl Put {
         wrong
     }
 
-    /// Orders that are not there, or not in their last state.
+    /// Orders that are missing, or not in their last state.
     pub(super) fn behind(&self, world: &World, excused: &Excused, context: &str) -> Vec<String> {
         let mut stored = BTreeMap::new();
         for object in world.sim.objects("order") {
@@ -189,7 +191,7 @@ impl Put {
             let total = object.custom["totalNum"].as_u64().unwrap();
             let states = self.orders.get(&order);
             let states = states.unwrap_or_else(|| panic!("nobody has put in {id}: {context}"));
-            // A state is of one piece.
+            // A state is written as a whole: version and total belong together.
             let version: f64 = object.version.unwrap().parse().unwrap();
             let put = states.0.get(&total);
             assert!(
@@ -206,7 +208,7 @@ impl Put {
         wrong.collect()
     }
 
-    /// Customers who do not have the name of their newest identity.
+    /// Customers whose name is not that of their newest identity.
     pub(super) fn misnamed(&self, world: &World, excused: &Excused) -> Vec<String> {
         let called: BTreeMap<String, String> = world
             .sim
@@ -264,7 +266,7 @@ fn number_of_key(key: &str) -> u64 {
 pub(super) fn fill(world: &mut World, dice: &mut Dice, put: &mut Put, records: u64, from: u64) {
     for n in from..from + records {
         let customer = dice.roll(CUSTOMERS);
-        // All of a customer and of its objects reach one partition, as with a topic keyed by customer.
+        // All records of a customer and its objects go to one partition, as with a topic keyed by customer.
         let partition = i32::try_from(customer % u64::try_from(PARTITIONS).unwrap()).unwrap();
         let mut at = None;
         let verdict = match dice.roll(20) {
@@ -278,7 +280,7 @@ pub(super) fn fill(world: &mut World, dice: &mut Dice, put: &mut Put, records: u
             }
             1 | 2 => Verdict::Skip(SkipReason::NoRoute),
             3 => {
-                // A producer sends again what it has sent.
+                // A producer sends again what it has already sent.
                 let place = dice.roll(put.said.len().max(1) as u64);
                 let Some((partition, at, verdict)) =
                     put.said.get(usize::try_from(place).unwrap()).cloned()
@@ -302,7 +304,8 @@ pub(super) fn fill(world: &mut World, dice: &mut Dice, put: &mut Put, records: u
             }
             12 => {
                 put.events.insert(n);
-                // What settles in parts comes again in parts where nobody remembers: then no other record has its orders.
+                // Without memory, a record that settles in parts is repeated in parts, so no other record may have its
+                // orders.
                 let (own, shared) = if put.remembered { (0, SHARED) } else { (50, 1) };
                 let order = put.order(customer * 100 + own + dice.roll(4), n, shared, customer);
                 make::emit(vec![make::track(customer, n, n), order])
