@@ -4,20 +4,18 @@
 
 #![deny(clippy::iter_over_hash_type)]
 
-pub mod charge;
-mod customers;
-pub mod fact;
-mod generations;
-mod health;
-pub mod hold;
-pub mod invariant;
-mod jobs;
 pub mod machine;
+pub mod partitions;
+
+mod common;
+mod customers;
+mod health;
+mod jobs;
 mod memory;
 mod objects;
-pub mod partitions;
-pub mod port;
-pub mod retry;
+mod seam;
 mod sending;
-mod turn;
 mod work;
+
+pub use self::common::retry;
+pub use self::seam::{charge, fact, hold, invariant, port};

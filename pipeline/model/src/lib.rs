@@ -7,14 +7,15 @@
 
 pub mod batch;
 pub mod call;
-pub mod known;
 pub mod lookup;
 pub mod operation;
 pub mod outcome;
 pub mod reading;
 pub mod record;
-pub mod repeat;
-pub mod said;
 pub mod state_log;
 pub mod trouble;
 pub mod version;
+
+mod remembered;
+
+pub use self::remembered::{known, repeat, said};

@@ -186,7 +186,8 @@ impl Observer {
             Fact::Frozen { .. } => self.change(|tally| tally.freezes += 1),
             Fact::PossibleRepeat { .. } => self.change(|tally| tally.possible_repeats += 1),
             Fact::Broken(_) => self.change(|tally| tally.broken += 1),
-            Fact::FieldDropped { .. }
+            Fact::Stalled { .. }
+            | Fact::FieldDropped { .. }
             | Fact::Answered { .. }
             | Fact::Retried { .. }
             | Fact::JobDone { .. }
@@ -328,6 +329,13 @@ fn log(fact: &Fact, places: &Places) {
         }
         Fact::MetadataIgnored { partition, why } => {
             tracing::warn!(%partition, why = why.as_str(), "the text beside the committed offset is not used; records above it may repeat");
+        }
+        Fact::Stalled {
+            partition,
+            offset,
+            stage,
+        } => {
+            tracing::error!(%partition, offset = offset.0, stage, "nothing leads the lowest open record on");
         }
         Fact::Broken(invariant) => {
             tracing::error!(

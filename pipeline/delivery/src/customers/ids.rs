@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::generations::Generations;
+use crate::common::generations::Generations;
 use ingest_model::known::customer_hash;
 use ingest_model::lookup::map_bytes;
 use ingest_model::operation::CustomerKey;

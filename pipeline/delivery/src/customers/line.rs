@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use super::{Customers, Phase};
 use ingest_model::batch::OperationId;
-use ingest_model::operation::{CustomerKey, MissingCustomer};
+use ingest_model::operation::CustomerKey;
 
 /// What is known of those who wait in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,35 +41,6 @@ pub(super) struct Queue {
 /// The lowest operation, and a number that tells apart those of whom none waits any more.
 pub(super) type Place = (OperationId, u64);
 
-impl Customers {
-    /// Puts a customer where those wait of whom as much is known.
-    pub(super) fn enqueue_look_up(&mut self, now: Instant, customer: CustomerKey) {
-        let Some(wanted) = self.wanted.get(&customer) else {
-            return;
-        };
-        let line = match wanted.customer.missing {
-            MissingCustomer::Create if wanted.exists => Line::Exists,
-            MissingCustomer::Create => Line::Unasked,
-            MissingCustomer::Park | MissingCustomer::Reject => Line::MustExist,
-        };
-        self.join(now, line, customer);
-    }
-
-    pub(super) fn join(&mut self, now: Instant, line: Line, customer: CustomerKey) {
-        self.leave_line(&customer);
-        if let Some(wanted) = self.wanted.get_mut(&customer) {
-            let lowest = wanted.lowest();
-            wanted.phase = Phase::In(line, self.lines.of(line).push(now, lowest, customer));
-        }
-    }
-
-    pub(super) fn leave_line(&mut self, customer: &CustomerKey) {
-        if let Some(Phase::In(line, place)) = self.phase(customer) {
-            self.lines.of(line).remove(place);
-        }
-    }
-}
-
 impl Lines {
     pub(super) fn of(&mut self, line: Line) -> &mut Queue {
         match line {
@@ -82,6 +52,18 @@ impl Lines {
         }
     }
 
+    /// Whether somebody stands at that place.
+    pub(super) fn has(&self, line: Line, place: Place) -> bool {
+        let line = match line {
+            Line::Answer => &self.answer,
+            Line::Unasked => &self.unasked,
+            Line::MustExist => &self.must_exist,
+            Line::Missing => &self.missing,
+            Line::Exists => &self.exists,
+        };
+        line.entries.contains_key(&place)
+    }
+
     /// Whether anybody waits of whom nobody was asked yet.
     pub(super) fn has_unasked(&self) -> bool {
         !self.unasked.is_empty() || !self.must_exist.is_empty()
@@ -90,7 +72,12 @@ impl Lines {
 
 impl Queue {
     /// Puts a customer where the lowest operation that waits for it belongs. Its place.
-    fn push(&mut self, now: Instant, lowest: OperationId, customer: CustomerKey) -> Place {
+    pub(super) fn push(
+        &mut self,
+        now: Instant,
+        lowest: OperationId,
+        customer: CustomerKey,
+    ) -> Place {
         self.next += 1;
         let place = (lowest, self.next);
         self.entries.insert(place, (now, customer));

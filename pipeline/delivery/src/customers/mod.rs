@@ -5,9 +5,12 @@
 //! made, or, where the route says so, waited for or refused. A search index may lag, so "not found" is never taken as proof;
 //! who turns out to exist is searched for, or read by each key.
 
+mod identities;
 mod ids;
+mod led;
 mod line;
 mod question;
+mod queueing;
 mod said;
 mod search;
 mod wanted;
@@ -18,9 +21,10 @@ use std::time::{Duration, Instant};
 
 use smallvec::smallvec;
 
+pub(crate) use self::identities::{CUSTOMERS, Identities};
 pub(crate) use self::ids::CustomerIds;
+pub(crate) use self::led::Led;
 use self::line::{Line, Lines, Queue};
-pub(crate) use self::said::{CUSTOMERS, Identities};
 use self::search::SearchLimit;
 use self::wanted::{Phase, Wanted};
 use self::way::Share;
@@ -411,16 +415,6 @@ impl Customers {
         self.wanted
             .get(customer)
             .is_some_and(|wanted| wanted.looks > 0 || wanted.failures > 0)
-    }
-
-    /// Whether an operation waits for a customer, and until when nobody asks; the time is `None` while somebody may.
-    pub(crate) fn waits(&self, customer: &CustomerKey, id: OperationId) -> Option<Option<Instant>> {
-        let wanted = self.wanted.get(customer)?;
-        let until = match wanted.phase {
-            Phase::Parked(until) | Phase::Delayed(until) => Some(until),
-            Phase::In(..) | Phase::Read | Phase::Alone | Phase::UnderWay => None,
-        };
-        wanted.waiting.contains(&id).then_some(until)
     }
 
     /// All keys of a wanted customer.

@@ -1,55 +1,13 @@
-//! Identities: what was said of customers, and what of a late or repeated one is still to be said.
+//! What is left of an identity when older ones have said part of it.
 
 use std::sync::Arc;
 
 use super::Customers;
-use crate::generations::Generations;
 use ingest_model::known::customer_hash;
-use ingest_model::lookup::map_bytes;
 use ingest_model::operation::{CustomerKey, CustomerRef, Identify};
 use ingest_model::outcome::SkipReason;
 use ingest_model::repeat::ChangeKey;
 use ingest_model::said::{Ages, Said};
-
-/// Customers of whom it is remembered what was said, if the budget has room for them.
-pub(crate) const CUSTOMERS: usize = 50_000;
-
-/// What one of them takes besides its place, as a rule: eight fields and as many changes.
-const USUAL: usize = 200;
-
-/// What was said of the customers that were identified last.
-#[derive(Debug)]
-pub(crate) struct Identities(Generations<u128, Said>);
-
-impl Identities {
-    pub(crate) fn new(customers: usize) -> Self {
-        Self(Generations::weighing(customers, Said::apart))
-    }
-
-    /// Bytes that they occupy, about.
-    pub(crate) fn bytes(&self) -> usize {
-        self.0.bytes(0)
-    }
-
-    /// Bytes that so many usual ones occupy, about.
-    pub(crate) fn usual_bytes(customers: usize) -> usize {
-        map_bytes::<u128, Said>(customers) + customers * USUAL
-    }
-
-    fn of(&mut self, names: &[u128]) -> Option<&Said> {
-        let name = names.iter().find(|name| self.0.contains(name))?;
-        self.0.get(name)
-    }
-
-    /// Takes back what an earlier owner of a partition knew.
-    pub(crate) fn restore(&mut self, name: u128, mut said: Said) {
-        if let Some(known) = self.0.get(&name) {
-            let theirs = std::mem::replace(&mut said, known.clone());
-            said.restore(&theirs);
-        }
-        self.0.insert(name, said);
-    }
-}
 
 impl Customers {
     /// What a customer is remembered by: the Kustomer id where that is known, and the most trusted key.
@@ -97,7 +55,7 @@ impl Customers {
         said.changes.extend(changes);
         let by_id = customer.map(|id| customer_hash(&CustomerKey::Id(Arc::clone(id))));
         let name = by_id.unwrap_or(names[0]);
-        self.said.0.insert(name, said.clone());
+        self.said.note(name, said.clone());
         (name, said)
     }
 }

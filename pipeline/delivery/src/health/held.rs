@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::charge::{Charge, add};
+use crate::seam::charge::{Charge, add};
 
 /// Held work is counted anew after this time, or after a part of the budget came in.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::hold::{Family, LetterTopic, Scope};
-use crate::retry::{Backoff, Jitter};
+use crate::common::retry::{Backoff, Jitter};
+use crate::seam::hold::{Family, LetterTopic, Scope};
 use ingest_model::outcome::HoldCause;
 use ingest_model::trouble::{Seen, Trouble};
 

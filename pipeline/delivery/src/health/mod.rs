@@ -11,7 +11,7 @@ use self::holds::Holds;
 use self::key::KeyHealth;
 pub(crate) use self::signal::{Signal, label_of, signal_of};
 pub(crate) use self::successes::{Endpoint, Successes};
-use crate::retry::Backoff;
+use crate::common::retry::Backoff;
 
 /// What is known of the destination's health. Each part has verbs of its own.
 #[derive(Debug)]

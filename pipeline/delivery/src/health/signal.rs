@@ -3,7 +3,7 @@
 use ingest_model::call::CallResult;
 use ingest_model::outcome::{HoldCause, Outcome, RetryCause};
 
-use crate::fact::OutcomeLabel;
+use crate::seam::fact::OutcomeLabel;
 
 /// What an answer says about the destination.
 pub(crate) enum Signal {

@@ -1,7 +1,7 @@
 //! When requests of each kind succeeded last.
 //!
 //! What fails everywhere in one kind says nothing against its records: a record is given up only while others of its kind
-//! succeed. A kind is narrower than a [`Family`](crate::hold::Family), which is what a role opens: the endpoints of one
+//! succeed. A kind is narrower than a [`Family`](crate::seam::hold::Family), which is what a role opens: the endpoints of one
 //! role fail one by one.
 
 use std::collections::BTreeMap;

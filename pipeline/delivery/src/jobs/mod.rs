@@ -7,8 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ingest_model::batch::GroupKey;
-use ingest_model::batch::{JobId, OperationId};
+use ingest_model::batch::{GroupKey, JobId, OperationId, Verb};
 use ingest_model::operation::CustomerKey;
 use ingest_model::outcome::JobTicket;
 use ingest_model::state_log::Entity;
@@ -65,6 +64,14 @@ pub(crate) struct Job {
     pub reads: u32,
     next_read: Instant,
     reading: bool,
+}
+
+/// One item of a job.
+#[derive(Debug)]
+pub(crate) enum JobItem {
+    Object(OperationId, Verb),
+    Customer(CustomerKey),
+    Inherited(InheritedItem),
 }
 
 /// All open jobs.
@@ -244,9 +251,23 @@ impl Jobs {
         self.open.get(&id)
     }
 
-    /// The open job, to be changed.
-    pub(crate) fn get_mut(&mut self, id: JobId) -> Option<&mut Job> {
-        self.open.get_mut(&id)
+    /// A job has said what became of an item: it is waited for no longer. What it was.
+    pub(crate) fn take_item(&mut self, id: JobId, reference: &str) -> Option<JobItem> {
+        match &mut self.open.get_mut(&id)?.items {
+            JobItems::Objects { group, operations } => {
+                let operation = operations.remove(reference)?;
+                Some(JobItem::Object(operation, group.verb))
+            }
+            JobItems::Customers { keys } => keys.remove(reference).map(JobItem::Customer),
+            JobItems::Inherited { items, .. } => items.remove(reference).map(JobItem::Inherited),
+        }
+    }
+
+    /// A job said that it is complete, and not yet what became of its items.
+    pub(crate) fn note_complete(&mut self, id: JobId) {
+        if let Some(job) = self.open.get_mut(&id) {
+            job.state_complete = true;
+        }
     }
 
     /// Ends a job and learns from its duration: the server's own figures where it gave them, else what was seen.
@@ -303,6 +324,35 @@ impl Jobs {
             }
             Some(JobItems::Customers { .. } | JobItems::Inherited { .. }) | None => false,
         }
+    }
+
+    /// The job that makes a customer.
+    pub(crate) fn making(&self, customer: &CustomerKey) -> Option<JobId> {
+        let makes = |job: &Job| match &job.items {
+            JobItems::Customers { keys } => keys.values().any(|one| one == customer),
+            JobItems::Objects { .. } | JobItems::Inherited { .. } => false,
+        };
+        self.find(makes)
+    }
+
+    /// The job of a write that an earlier owner left open.
+    pub(crate) fn inherited_from(&self, intent: Entity) -> Option<JobId> {
+        let follows = |job: &Job| match &job.items {
+            JobItems::Inherited { items, .. } => items.values().any(|one| one.intent == intent),
+            JobItems::Objects { .. } | JobItems::Customers { .. } => false,
+        };
+        self.find(follows)
+    }
+
+    fn find(&self, is: impl Fn(&Job) -> bool) -> Option<JobId> {
+        let mut open = self.open.iter();
+        open.find(|(_, job)| is(job)).map(|(id, _)| *id)
+    }
+
+    /// Whether a read of the job is due at some time.
+    pub(crate) fn is_due(&self, job: JobId) -> bool {
+        let open = self.open.get(&job);
+        open.is_some_and(|one| self.due.contains(&(one.next_read, job)))
     }
 
     /// When a job is read next.

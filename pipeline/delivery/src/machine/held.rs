@@ -11,11 +11,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Machine;
-use crate::charge::{Charge, add, subtract};
 use crate::customers::Allowed;
 use crate::health::held::margin;
-use crate::hold::{Family, LetterTopic, Scope};
-use crate::port::RecordId;
+use crate::seam::charge::{Charge, add, subtract};
+use crate::seam::hold::{Family, LetterTopic, Scope};
+use crate::seam::port::RecordId;
 use crate::work::{Entry, Wait};
 use ingest_model::batch::OperationId;
 use ingest_model::operation::Operation;

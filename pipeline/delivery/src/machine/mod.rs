@@ -9,7 +9,9 @@
 //! [`Effect::Commit`] with the input that belongs to it, and put in [`Input::Wake`] at [`Machine::next_wake`].
 
 mod answers;
+mod caches;
 mod held;
+mod progress;
 mod records;
 mod requests;
 mod settings;
@@ -18,27 +20,27 @@ mod view;
 
 use std::time::Instant;
 
+pub use self::progress::{PerKind, Progress};
 pub use self::settings::{MachineSettings, TopicSettings};
 pub use self::view::{
-    FrontierView, HoldView, Keeps, OperationView, PartitionView, PerKind, Progress, RecordView,
-    Snapshot, StateView,
+    FrontierView, HoldView, Keeps, OperationView, PartitionView, RecordView, Snapshot, StateView,
 };
+use crate::common::turn::Turn;
 use crate::customers::Customers;
-use crate::fact::Fact;
 use crate::health::Health;
-use crate::hold::{Family, Scope};
-use crate::invariant::Invariant;
 use crate::jobs::Jobs;
 use crate::memory::Memory;
 pub use crate::memory::journal::StateSettings;
 use crate::objects::Objects;
 pub use crate::objects::decide::fingerprint;
 use crate::partitions::Partitions;
-pub use crate::port::{
+use crate::seam::fact::Fact;
+use crate::seam::hold::{Family, Scope};
+use crate::seam::invariant::Invariant;
+pub use crate::seam::port::{
     CommitAnswer, CommitEntry, Committed, Effect, Input, LetterId, RequestId, StateWriteId,
 };
 use crate::sending::Sending;
-use crate::turn::Turn;
 use crate::work::Work;
 use ingest_model::outcome::HoldCause;
 
@@ -62,12 +64,12 @@ impl Machine {
     /// An idle machine, at that time.
     #[must_use]
     pub fn new(settings: MachineSettings, now: Instant) -> Self {
-        let caches = settings::entries(&settings);
+        let caches = caches::entries(&settings);
         Self {
             turn: Turn::new(now, settings.seed),
             partitions: Partitions::new(settings.partitions()),
             work: Work::new(settings.patience),
-            customers: Customers::new(settings.customers(caches)),
+            customers: Customers::new(settings.customers(caches.directory, caches.customers)),
             objects: Objects::new(caches.directory),
             jobs: Jobs::new(settings.jobs),
             sending: Sending::new(settings.quota),
@@ -179,5 +181,13 @@ impl Machine {
             }
             self.turn.fact(Fact::HoldEnded { scope, cause });
         }
+    }
+
+    /// Charges what is kept beside records.
+    fn charge_beside(&mut self) {
+        let caches = self.customers.ids.bytes() + self.objects.cache.bytes();
+        let remembered = self.memory.events.bytes(0) + self.customers.said.bytes();
+        let beside = caches + remembered + self.customers.bytes() + self.memory.journal.bytes();
+        self.partitions.charge_beside(caches::charged(beside));
     }
 }

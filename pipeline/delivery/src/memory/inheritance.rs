@@ -1,113 +1,303 @@
 //! Which writes earlier owners of the partitions left open, and what became of their items as far as anybody knows.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use ingest_model::batch::OperationId;
-use ingest_model::batch::Verb;
-use ingest_model::known::Revision;
-use ingest_model::known::{KnownObject, object_hash};
-use ingest_model::operation::{KObject, Version};
+use super::inherited::{Fate, Inherited, Item};
+use ingest_model::batch::{OperationId, Verb};
+use ingest_model::known::object_hash;
+use ingest_model::operation::KObject;
 use ingest_model::record::{Offset, TopicPartition};
-use ingest_model::repeat::Changes;
-use ingest_model::state_log::{Entity, OperationRef};
+use ingest_model::state_log::{Entity, Intent, OperationRef};
 
 /// Writes that earlier owners left open.
 #[derive(Debug, Default)]
 pub(crate) struct Inheritance {
-    pub(crate) intents: BTreeMap<Entity, Inherited>,
+    intents: BTreeMap<Entity, Inherited>,
     /// Which of them write an object.
-    pub(crate) objects: BTreeMap<u128, Vec<Entity>>,
+    objects: BTreeMap<u128, Vec<Entity>>,
     /// Operations that wait until it is known what became of them.
-    pub(crate) waiting: BTreeMap<u128, Vec<OperationId>>,
+    waiting: BTreeMap<u128, Vec<OperationId>>,
 }
 
-#[derive(Debug)]
-pub(crate) struct Inherited {
-    pub(crate) partition: TopicPartition,
-    pub(crate) at: Offset,
-    pub(crate) verb: Verb,
-    pub(crate) items: BTreeMap<String, Item>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Item {
-    pub(crate) object: u128,
-    pub(crate) version: Option<Version>,
-    pub(crate) operations: BTreeSet<OperationRef>,
-    /// Operations of it have ended, or their records never come again: while it is in doubt, whoever writes the object next
-    /// has to look.
-    pub(crate) stray: bool,
-    pub(crate) fate: Fate,
-}
-
-/// What became of an item, as far as anybody knows.
+/// What earlier owners' writes of an object mean for an operation that is about to write it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// The job has not said.
-    Waiting,
-    /// It stands.
-    Stored,
-    /// It was not written.
-    NotWritten,
-    /// An object of this external id exists, or was changed by somebody else: read it first.
-    Look,
-    /// It stands or does not stand, and nothing of it is under way: read it first.
-    LookInDoubt,
-    /// Perhaps it is still under way.
-    Doubt,
-    /// It was in doubt, and this operation looks.
-    Entrusted(OperationId),
-    /// Refused for good.
+pub(crate) enum Legacy {
+    /// A job has yet to say what became of one.
+    Waits,
+    /// All that the operation would write stands.
+    Stands,
+    /// All that the operation would write was refused.
     Refused(String),
+    /// It may go on, with care.
+    Careful(Care),
 }
 
-impl Fate {
-    /// Whoever writes the object next has to look first.
-    pub(crate) fn is_in_doubt(&self) -> bool {
-        match self {
-            Self::Look | Self::LookInDoubt | Self::Doubt | Self::Entrusted(_) => true,
-            Self::Waiting | Self::Stored | Self::NotWritten | Self::Refused(_) => false,
-        }
-    }
-}
-
-impl Item {
-    /// The object as this write left it.
-    pub(crate) fn stored(&self, id: Arc<str>, revision: Revision) -> KnownObject {
-        KnownObject {
-            id,
-            version: self.version.clone(),
-            fingerprint: None,
-            revision,
-            doubtful: false,
-            changes: Changes::default(),
-        }
-    }
-
-    /// Records below this offset never come again.
-    pub(crate) fn pass(&mut self, committed: Offset) {
-        self.end(|one| one.offset < committed);
-    }
-
-    /// These operations are not waited for any more. If nobody has looked, whoever writes the object next has to.
-    pub(crate) fn end(&mut self, is_over: impl Fn(&OperationRef) -> bool) {
-        let named = self.operations.len();
-        self.operations.retain(|one| !is_over(one));
-        self.stray |= self.operations.len() < named;
-    }
+/// What an operation has to do before it writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Care {
+    /// A write may still be under way: wait as long as one of this verb can take.
+    pub(crate) wait: Option<Verb>,
+    /// Read the object first.
+    pub(crate) look: bool,
+    /// Its own write may stand already.
+    pub(crate) doubt: bool,
 }
 
 impl Inheritance {
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
+    /// Whether one of them writes this object.
+    pub(crate) fn concerns(&self, object: u128) -> bool {
+        self.objects.contains_key(&object)
+    }
+
+    /// How many writes of earlier owners are open.
+    pub(crate) fn len(&self) -> usize {
+        self.intents.len()
+    }
+
+    /// Whether this write is still of interest.
+    pub(crate) fn has(&self, entity: Entity) -> bool {
+        self.intents.contains_key(&entity)
+    }
+
+    /// An item of a write, and the write.
+    pub(crate) fn item(&self, entity: Entity, reference: &str) -> Option<(&Inherited, &Item)> {
+        let one = self.intents.get(&entity)?;
+        Some((one, one.items.get(reference)?))
+    }
+
+    /// Takes over a write. The references of its items.
+    pub(crate) fn take_over(
+        &mut self,
+        partition: &TopicPartition,
+        entity: Entity,
+        intent: &Intent,
+    ) -> Vec<String> {
+        let fate = match intent.job {
+            Some(_) => Fate::Waiting,
+            None => Fate::Doubt,
+        };
+        let mut items = BTreeMap::new();
+        for item in &intent.items {
+            let entities = self.objects.entry(item.object).or_default();
+            if !entities.contains(&entity) {
+                entities.push(entity);
+            }
+            let kept = Item {
+                object: item.object,
+                version: item.version.clone(),
+                operations: item.operations.iter().copied().collect(),
+                stray: false,
+                fate: fate.clone(),
+            };
+            items.insert(item.reference.clone(), kept);
+        }
+        let references = items.keys().cloned().collect();
+        let one = Inherited {
+            partition: partition.clone(),
+            at: intent.at(),
+            verb: intent.verb,
+            items,
+        };
+        self.intents.insert(entity, one);
+        references
+    }
+
+    /// It is known what became of an item. Operations that waited for that.
+    pub(crate) fn settle_fate(
+        &mut self,
+        entity: Entity,
+        reference: &str,
+        fate: Fate,
+    ) -> Vec<OperationId> {
+        let one = self.intents.get_mut(&entity);
+        let Some(item) = one.and_then(|one| one.items.get_mut(reference)) else {
+            return Vec::new();
+        };
+        item.fate = fate;
+        let object = item.object;
+        self.take_waiting(object)
+    }
+
+    /// Nobody waits for what becomes of an object any more. Who did.
+    pub(crate) fn take_waiting(&mut self, object: u128) -> Vec<OperationId> {
+        self.waiting.remove(&object).unwrap_or_default()
+    }
+
+    /// An operation waits until it is known what became of an earlier write of the object.
+    pub(crate) fn wait(&mut self, object: u128, id: OperationId) {
+        self.waiting.entry(object).or_default().push(id);
+    }
+
     /// Whether an operation waits for what became of an earlier owner's write of that object.
     pub(crate) fn is_waiting(&self, object: u128, id: OperationId) -> bool {
         let waiting = self.waiting.get(&object);
         waiting.is_some_and(|waiting| waiting.contains(&id))
     }
 
-    /// How many writes of earlier owners are open.
-    pub(crate) fn len(&self) -> usize {
-        self.intents.len()
+    /// The writes of an object whose jobs have yet to say what became of it.
+    pub(crate) fn unread(&self, object: u128) -> impl Iterator<Item = Entity> {
+        let entities = self.objects.get(&object).into_iter().flatten();
+        let waits = move |entity: &&Entity| {
+            let one = self.intents.get(entity);
+            let mut items = one.into_iter().flat_map(|one| one.items.values());
+            items.any(|item| item.object == object && item.fate == Fate::Waiting)
+        };
+        entities.filter(waits).copied()
+    }
+
+    /// What is known means for an operation of a partition that carries out all of `wanted` on an object.
+    pub(crate) fn judge(
+        &self,
+        partition: &TopicPartition,
+        object: u128,
+        wanted: &[OperationRef],
+    ) -> Legacy {
+        let is = |fate: &Fate| self.items(object).any(|(_, item)| item.fate == *fate);
+        if is(&Fate::Waiting) {
+            return Legacy::Waits;
+        }
+        if self.all_are(partition, object, wanted, |fate| *fate == Fate::Stored) {
+            return Legacy::Stands;
+        }
+        // One of several writes of it was refused; where it is not known what became of another, it may stand.
+        let unsure = self.items(object).any(|(_, item)| item.fate.is_in_doubt());
+        let refused = |fate: &Fate| matches!(fate, Fate::Refused(_));
+        if !unsure && self.all_are(partition, object, wanted, refused) {
+            let detail = self.items(object).find_map(|(_, item)| match &item.fate {
+                Fate::Refused(detail) => Some(detail.clone()),
+                Fate::Waiting
+                | Fate::Stored
+                | Fate::NotWritten
+                | Fate::Look
+                | Fate::LookInDoubt
+                | Fate::Doubt
+                | Fate::Entrusted(_) => None,
+            });
+            return Legacy::Refused(detail.unwrap_or_default());
+        }
+        let verb = self.items(object).map(|(one, _)| one.verb).max();
+        let in_doubt = is(&Fate::LookInDoubt);
+        Legacy::Careful(Care {
+            wait: is(&Fate::Doubt).then_some(verb.unwrap_or(Verb::Create)),
+            look: in_doubt || is(&Fate::Look),
+            doubt: in_doubt,
+        })
+    }
+
+    /// Whether all of these operations are among those of items of the partition whose fate fits.
+    fn all_are(
+        &self,
+        partition: &TopicPartition,
+        object: u128,
+        wanted: &[OperationRef],
+        fits: impl Fn(&Fate) -> bool,
+    ) -> bool {
+        let items = self.items(object);
+        let items = items.filter(|(one, item)| one.partition == *partition && fits(&item.fate));
+        let done: BTreeSet<&OperationRef> = items.flat_map(|(_, item)| &item.operations).collect();
+        wanted.iter().all(|one| done.contains(one))
+    }
+
+    /// This operation looks at what is in doubt of an object. Whoever comes first looks; what it finds is known to all that
+    /// follow. Until then the topic has it as it was.
+    pub(crate) fn entrust(&mut self, object: u128, id: OperationId) {
+        for item in self.items_mut(object) {
+            match item.fate {
+                Fate::Doubt | Fate::LookInDoubt | Fate::Look => item.fate = Fate::Entrusted(id),
+                Fate::Waiting
+                | Fate::Stored
+                | Fate::NotWritten
+                | Fate::Entrusted(_)
+                | Fate::Refused(_) => {}
+            }
+        }
+    }
+
+    /// What an operation was to look at has another fate now.
+    pub(crate) fn looked(&mut self, object: u128, looker: OperationId, fate: &Fate) {
+        if self.objects.contains_key(&object) {
+            let items = self.items_mut(object);
+            for item in items.filter(|item| item.fate == Fate::Entrusted(looker)) {
+                item.fate = fate.clone();
+            }
+        }
+    }
+
+    /// Operations on an object have ended, one of which may have written it. The writes that are of no interest any more, and
+    /// whose partitions they are of.
+    pub(crate) fn ended(
+        &mut self,
+        partition: &TopicPartition,
+        object: u128,
+        ended: &[OperationRef],
+        was_written: bool,
+    ) -> Vec<(Entity, TopicPartition)> {
+        let entities = self.objects.get(&object).cloned().unwrap_or_default();
+        for entity in &entities {
+            let one = self.intents.get_mut(entity);
+            let Some(one) = one.filter(|one| one.partition == *partition) else {
+                continue;
+            };
+            for item in one.items.values_mut().filter(|item| item.object == object) {
+                // What was stored before this was written stands no longer.
+                let void = was_written && item.fate == Fate::Stored;
+                item.end(|one| void || ended.contains(one));
+            }
+        }
+        self.sweep(entities)
+    }
+
+    /// Records of a partition below an offset never come again. The writes that are of no interest any more. An operation that
+    /// is still named then was never seen here: its record had been deleted.
+    pub(crate) fn pass(
+        &mut self,
+        partition: &TopicPartition,
+        committed: Offset,
+    ) -> Vec<(Entity, TopicPartition)> {
+        let of_partition = |one: &Inherited| one.partition == *partition && one.at < committed;
+        let mut below = Vec::new();
+        for (entity, one) in &mut self.intents {
+            if of_partition(one) {
+                one.items.values_mut().for_each(|item| item.pass(committed));
+                below.push(*entity);
+            }
+        }
+        self.sweep(below)
+    }
+
+    /// Lets go of every write of which nothing is of interest any more.
+    pub(crate) fn sweep_all(&mut self) -> Vec<(Entity, TopicPartition)> {
+        self.sweep(self.intents.keys().copied().collect())
+    }
+
+    fn sweep(&mut self, entities: Vec<Entity>) -> Vec<(Entity, TopicPartition)> {
+        let mut gone = Vec::new();
+        for entity in entities {
+            let known = self.intents.get(&entity);
+            if known.is_some_and(|one| !one.items.values().any(Item::is_of_interest))
+                && let Some(one) = self.remove(entity)
+            {
+                gone.push((entity, one.partition));
+            }
+        }
+        gone
+    }
+
+    /// The operations of a partition's writes do not come again, or all before them do, too. The writes themselves may still be
+    /// under way.
+    pub(crate) fn begin_life(&mut self, partition: &TopicPartition) {
+        let intents = self.intents.values_mut();
+        for one in intents.filter(|one| one.partition == *partition) {
+            for item in one.items.values_mut() {
+                item.operations.clear();
+                item.stray = true;
+            }
+        }
     }
 
     /// Nothing of a partition is of interest any more. The objects that were waited for.
@@ -123,7 +313,7 @@ impl Inheritance {
         items.map(|item| item.object).collect()
     }
 
-    pub(crate) fn remove(&mut self, entity: Entity) -> Option<Inherited> {
+    fn remove(&mut self, entity: Entity) -> Option<Inherited> {
         let gone = self.intents.remove(&entity)?;
         for item in gone.items.values() {
             if let Some(entities) = self.objects.get_mut(&item.object) {
@@ -146,7 +336,7 @@ impl Inheritance {
         })
     }
 
-    pub(crate) fn items_mut(&mut self, object: u128) -> impl Iterator<Item = &mut Item> {
+    fn items_mut(&mut self, object: u128) -> impl Iterator<Item = &mut Item> {
         let entities = self.objects.get(&object).cloned().unwrap_or_default();
         self.intents
             .iter_mut()
@@ -155,16 +345,6 @@ impl Inheritance {
                 let items = one.items.values_mut();
                 items.filter(move |item| item.object == object)
             })
-    }
-
-    /// What an operation was to look at has another fate now.
-    pub(crate) fn looked(&mut self, object: u128, looker: OperationId, fate: &Fate) {
-        if self.objects.contains_key(&object) {
-            let items = self.items_mut(object);
-            for item in items.filter(|item| item.fate == Fate::Entrusted(looker)) {
-                item.fate = fate.clone();
-            }
-        }
     }
 
     /// Whether an earlier owner has begun to write this operation, and whether what became of it is in doubt.

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use crate::fact::Fact;
-use crate::port::{Effect, StateWriteId};
-use crate::turn::Turn;
+use crate::common::turn::Turn;
+use crate::seam::fact::Fact;
+use crate::seam::port::{Effect, StateWriteId};
 use ingest_model::batch::{Batch, OperationId};
 use ingest_model::lookup::Lookup;
 use ingest_model::outcome::JobTicket;

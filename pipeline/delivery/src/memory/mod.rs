@@ -1,11 +1,12 @@
 //! What survives a restart, and what earlier owners left.
 
 pub(crate) mod inheritance;
+pub(crate) mod inherited;
 pub(crate) mod journal;
 
 use self::inheritance::Inheritance;
 use self::journal::Journal;
-use crate::generations::Generations;
+use crate::common::generations::Generations;
 
 /// What is remembered beside customers and objects. Each part has verbs of its own.
 #[derive(Debug)]

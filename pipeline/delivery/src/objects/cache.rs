@@ -2,7 +2,7 @@
 //!
 //! A cache of Kustomer's truth: losing an entry costs a request, never correctness.
 
-use crate::generations::Generations;
+use crate::common::generations::Generations;
 use ingest_model::known::{KnownObject, object_hash};
 use ingest_model::lookup::map_bytes;
 use ingest_model::operation::{ExternalId, Klass};

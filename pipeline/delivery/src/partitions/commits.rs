@@ -3,22 +3,13 @@
 use std::time::Instant;
 
 use super::Partitions;
-use super::assignment::Membership;
-use super::commit_metadata::TextLimit;
-use crate::fact::Fact;
-use crate::invariant::Invariant;
-use crate::port::{CommitAnswer, CommitEntry, Effect};
-use crate::turn::Turn;
+use super::parts::assignment::Membership;
+use crate::common::turn::Turn;
+use crate::seam::fact::Fact;
+use crate::seam::invariant::Invariant;
+use crate::seam::port::{CommitAnswer, CommitEntry, Effect};
 use ingest_model::batch::OperationId;
 use ingest_model::record::{Epoch, Offset, TopicPartition};
-
-#[derive(Debug, Default)]
-pub(super) struct Commits {
-    under_way: Vec<(TopicPartition, Epoch, Offset)>,
-    pub(super) next_at: Option<Instant>,
-    /// The longest text that the brokers are known to take.
-    pub(super) limit: TextLimit,
-}
 
 /// Whether an event of a partition may be started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

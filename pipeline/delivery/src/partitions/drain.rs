@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::assignment::Drain;
+use super::parts::assignment::Drain;
 use super::{Partitions, Stopping};
-use crate::invariant::Invariant;
-use crate::port::Effect;
-use crate::turn::Turn;
+use crate::common::turn::Turn;
+use crate::seam::invariant::Invariant;
+use crate::seam::port::Effect;
 use ingest_model::record::{Epoch, TopicPartition};
 
 /// How often a final commit is tried before the partition is handed back without it.

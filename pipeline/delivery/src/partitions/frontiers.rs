@@ -7,17 +7,11 @@ use ingest_model::outcome::HeldBy;
 use ingest_model::record::{Offset, TopicPartition};
 
 use super::Partitions;
-use super::assignment::Assignment;
-use crate::port::RecordId;
+use super::parts::assignment::Assignment;
+use crate::seam::port::RecordId;
 
 /// Frontiers are looked at this often.
 const PAUSE: Duration = Duration::from_secs(5);
-
-/// A frontier, and since when it stands there.
-#[derive(Debug, Default)]
-pub(super) struct Standing {
-    at: Option<(Offset, Instant)>,
-}
 
 /// What keeps the letter of a record whose operations have ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,27 +44,37 @@ impl Partitions {
         true
     }
 
-    /// The lowest open records of partitions whose frontiers have stood for that long when they were looked at last; and how
-    /// many such partitions there are, each of which has one.
-    pub(crate) fn standing_for(&self, now: Instant, long: Duration) -> (Vec<RecordId>, usize) {
+    /// Partitions whose frontiers have stood for that long when they were looked at last: the lowest open offset of each, and
+    /// its record, which has to be there.
+    pub(crate) fn standing_for(
+        &self,
+        now: Instant,
+        long: Duration,
+    ) -> BTreeMap<TopicPartition, (Offset, Option<RecordId>)> {
         let stands = |assignment: &Assignment| {
             let (offset, since) = assignment.standing.at?;
             // What a partition that drains has abandoned stays open for its next owner.
             (now >= since + long && assignment.drain.is_none()).then_some(offset)
         };
         let owned = self.assignments.iter();
-        let standing: BTreeMap<&TopicPartition, Offset> = owned
-            .filter_map(|(partition, one)| Some((partition, stands(one)?)))
+        let mut standing: BTreeMap<TopicPartition, (Offset, Option<RecordId>)> = owned
+            .filter_map(|(partition, one)| Some((partition.clone(), (stands(one)?, None))))
             .collect();
         if standing.is_empty() {
-            return (Vec::new(), 0);
+            return standing;
         }
-        let records = self.records.keys_where(|id, state| {
+        let records = self.records.said(|id, state| {
             let position = &state.record.position;
-            let stands = standing.get(&position.partition) == Some(&position.offset);
-            stands && !self.is_of_former_life(*id)
+            let (offset, _) = standing.get(&position.partition)?;
+            let lowest = position.offset == *offset && !self.is_of_former_life(*id);
+            lowest.then_some(position.partition.clone())
         });
-        (records, standing.len())
+        for (id, partition) in records {
+            if let Some((_, record)) = standing.get_mut(&partition) {
+                *record = Some(id);
+            }
+        }
+        standing
     }
 
     /// A stall was told: it is told again when it has lasted as long once more.

@@ -1,17 +1,17 @@
 //! Partitions come, and their records: admission and charge.
 
 use super::Partitions;
-use super::assignment::Assignment;
-use super::commit_metadata;
-use super::ledger::Admission;
-use super::receipts::Receipt;
-use super::record::RecordState;
-use super::settle::KeptBack;
-use crate::charge::{Charge, Gate};
-use crate::fact::{Fact, Ignored, Settlement};
-use crate::invariant::Invariant;
-use crate::port::{Committed, Metadata, RecordId};
-use crate::turn::Turn;
+use super::parts::assignment::Assignment;
+use super::parts::commit_metadata;
+use super::parts::ledger::Admission;
+use super::parts::letters::KeptBack;
+use super::parts::receipts::Receipt;
+use super::parts::record::RecordState;
+use crate::common::turn::Turn;
+use crate::seam::charge::{Charge, Gate};
+use crate::seam::fact::{Fact, Ignored, Settlement};
+use crate::seam::invariant::Invariant;
+use crate::seam::port::{Committed, Metadata, RecordId};
 use ingest_model::outcome::{SkipReason, Verdict};
 use ingest_model::record::{Epoch, Record, TopicPartition};
 use ingest_model::repeat::ChangeKey;

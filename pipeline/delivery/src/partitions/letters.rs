@@ -4,77 +4,22 @@
 //! needs a person is a hold. A topic that is missing or forbidden takes no letter at all: all of them wait, and one at a time
 //! is tried, until one is taken. A letter that is refused for what it is (its size) waits alone, and the others pass.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::{Duration, Instant};
 
 use super::Partitions;
-use super::record::RecordState;
-use super::settle::KeptBack;
-use crate::fact::Settlement;
-use crate::hold::LetterTopic;
-use crate::port::{Effect, LetterId, RecordId};
-use crate::turn::Turn;
-use ingest_model::outcome::{Held, HeldBy, HoldCause, Rejection};
+use super::parts::letters::{KeptBack, rejection};
+use super::parts::record::RecordState;
+use crate::common::turn::Turn;
+use crate::seam::fact::Settlement;
+use crate::seam::hold::LetterTopic;
+use crate::seam::port::{Effect, LetterId, RecordId};
+use ingest_model::outcome::{Held, HeldBy, HoldCause};
 use ingest_model::record::Topic;
 use ingest_model::trouble::{Trouble, TroubleKind};
 
 /// Letters that fail for so long need a person, whatever the cause.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Letters that are not settled, and what their topics are known to refuse.
-#[derive(Debug, Default)]
-pub(super) struct Letters {
-    topics: BTreeMap<LetterTopic, State>,
-    /// Letters that are sent at a time.
-    timers: BTreeSet<(Instant, RecordId)>,
-}
-
-/// What is known of one topic.
-#[derive(Debug, Default)]
-struct State {
-    /// Letters that left and are not acknowledged.
-    open: usize,
-    /// It takes none.
-    closed: bool,
-    /// Since when letters have failed without one that was taken.
-    failing: Option<Instant>,
-    /// Letters that were refused for what they are.
-    refused: BTreeSet<RecordId>,
-    /// Whose letter was tried last.
-    tried: Option<RecordId>,
-}
-
-impl Letters {
-    /// A letter that had left is acknowledged, was refused, or concerns nobody any more.
-    pub(super) fn ended(&mut self, to: LetterTopic) {
-        let topic = self.of(to);
-        topic.open = topic.open.saturating_sub(1);
-    }
-
-    /// Whether a letter waits because of its topic.
-    fn waits(&self, to: LetterTopic, id: RecordId) -> bool {
-        self.topics
-            .get(&to)
-            .is_some_and(|topic| topic.closed || topic.refused.contains(&id))
-    }
-
-    /// Whether a letter is sent at that time.
-    pub(super) fn is_timed(&self, at: Instant, id: RecordId) -> bool {
-        self.timers.contains(&(at, id))
-    }
-
-    /// A record is gone.
-    pub(super) fn forget(&mut self, id: RecordId) {
-        for topic in self.topics.values_mut() {
-            topic.refused.remove(&id);
-        }
-    }
-
-    fn of(&mut self, to: LetterTopic) -> &mut State {
-        self.topics.entry(to).or_default()
-    }
-}
 
 /// What the answer to a letter means for the hold of its topic.
 #[derive(Debug)]
@@ -421,16 +366,6 @@ impl Partitions {
         let rejected = newest.and_then(|state| state.rejected.as_ref());
         let trouble = rejected.map(|one| rejection(one.reason, &one.detail));
         (waiting.len() as u64, trouble)
-    }
-}
-
-/// A rejection, as people are told of it. The API's words may quote what was sent; the mapping's quote expressions.
-pub(super) fn rejection(reason: Rejection, detail: &str) -> Trouble {
-    let kind = TroubleKind::Rejected(reason);
-    if reason == Rejection::RefusedByApi {
-        Trouble::new(kind, detail)
-    } else {
-        Trouble::of_machines(kind, detail)
     }
 }
 

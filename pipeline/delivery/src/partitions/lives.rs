@@ -6,59 +6,14 @@
 //! the drain; what is not done by then is lost with the topic, and counted.
 
 use super::Partitions;
-use super::assignment::Assignment;
-use super::ledger::Ledger;
-use crate::fact::Fact;
-use crate::port::RecordId;
-use crate::turn::Turn;
+use super::parts::assignment::Assignment;
+use super::parts::ledger::Ledger;
+use crate::common::turn::Turn;
+use crate::seam::fact::Fact;
+use crate::seam::port::RecordId;
 use ingest_model::batch::OperationId;
 use ingest_model::reading::{Gap, LifeCause};
 use ingest_model::record::{Epoch, Offset, TopicPartition};
-
-/// Former lives without a record in hand that are kept, because records of theirs may still be on their way here.
-const EXPECTED: usize = 8;
-
-/// What is in hand of the former lives of one assignment.
-#[derive(Debug, Default)]
-pub(super) struct FormerLives(Vec<FormerLife>);
-
-#[derive(Debug)]
-struct FormerLife {
-    epoch: Epoch,
-    ledger: Ledger,
-    live: u64,
-}
-
-impl FormerLives {
-    /// Records in hand.
-    pub(super) fn live(&self) -> u64 {
-        self.0.iter().map(|life| life.live).sum()
-    }
-
-    pub(super) fn find(&mut self, epoch: Epoch) -> Option<(&mut Ledger, &mut u64)> {
-        let former = self.0.iter_mut().find(|life| life.epoch == epoch)?;
-        Some((&mut former.ledger, &mut former.live))
-    }
-
-    fn end(&mut self, epoch: Epoch, ledger: Ledger, live: u64) {
-        self.0.push(FormerLife {
-            epoch,
-            ledger,
-            live,
-        });
-        let idle = self.0.iter().filter(|life| life.live == 0).count();
-        if idle > EXPECTED
-            && let Some(oldest) = self.0.iter().position(|life| life.live == 0)
-        {
-            self.0.remove(oldest);
-        }
-    }
-
-    /// A record of the present life has come, so none of a former one follows.
-    pub(super) fn seal(&mut self) {
-        self.0.retain(|life| life.live > 0);
-    }
-}
 
 impl Partitions {
     /// A held partition begins a new life. Whether its slice of the state topic was being restored; `None` if it is not held, or

@@ -5,44 +5,38 @@
 //! offsets end here and nowhere else. What is settled is committed, and a partition is handed back when nothing of it is in
 //! hand. What the operations do, and whether they may go, is of no concern here.
 
-mod budget;
-pub mod commit_metadata;
-pub mod ledger;
 pub mod view;
 
-mod assignment;
 mod commits;
 mod drain;
 mod frontiers;
-mod guard;
 mod intake;
 mod letters;
 mod lives;
+mod parts;
 mod pauses;
-mod receipts;
-mod record;
-mod room;
 mod settle;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use self::assignment::Assignment;
-use self::budget::Budget;
-use self::commits::Commits;
 pub(crate) use self::commits::Room;
 pub(crate) use self::drain::Drained;
 pub(crate) use self::frontiers::LetterWait;
-use self::guard::DeadLetterGuard;
 pub(crate) use self::intake::Admitted;
-use self::letters::Letters;
 pub(crate) use self::letters::{Answered, Try};
-pub(crate) use self::receipts::Receipt;
-use self::receipts::Receipts;
-pub(crate) use self::record::{End, RecordState};
-pub(crate) use self::settle::KeptBack;
-use crate::charge::Charge;
-use crate::port::RecordId;
+use self::parts::assignment::Assignment;
+use self::parts::budget::Budget;
+use self::parts::commits::Commits;
+use self::parts::guard::DeadLetterGuard;
+pub(crate) use self::parts::letters::KeptBack;
+use self::parts::letters::Letters;
+pub(crate) use self::parts::receipts::Receipt;
+use self::parts::receipts::Receipts;
+pub(crate) use self::parts::record::{End, RecordState};
+pub use self::parts::{commit_metadata, ledger};
+use crate::seam::charge::Charge;
+use crate::seam::port::RecordId;
 use ingest_model::batch::OperationId;
 use ingest_model::lookup::Lookup;
 use ingest_model::outcome::{HeldBy, Waits};

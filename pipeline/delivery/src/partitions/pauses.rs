@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::Partitions;
-use crate::charge::{Charge, Gate};
-use crate::fact::Fact;
-use crate::port::Effect;
-use crate::turn::Turn;
+use crate::common::turn::Turn;
+use crate::seam::charge::{Charge, Gate};
+use crate::seam::fact::Fact;
+use crate::seam::port::Effect;
 use ingest_model::outcome::Waits;
 use ingest_model::record::{Epoch, TopicPartition};
 

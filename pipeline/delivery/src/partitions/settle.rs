@@ -1,26 +1,17 @@
 //! Records end: receipts are settled, dead letters leave, charges are given back, offsets become settled.
 
 use super::Partitions;
-use super::letters::rejection;
-use super::receipts::Receipt;
-use super::record::End;
-use crate::charge::Gate;
-use crate::fact::{Fact, Settlement};
-use crate::invariant::Invariant;
-use crate::port::RecordId;
-use crate::turn::Turn;
+use super::parts::letters::{KeptBack, rejection};
+use super::parts::receipts::Receipt;
+use super::parts::record::End;
+use crate::common::turn::Turn;
+use crate::seam::charge::Gate;
+use crate::seam::fact::{Fact, Settlement};
+use crate::seam::invariant::Invariant;
+use crate::seam::port::RecordId;
 use ingest_model::batch::OperationId;
 use ingest_model::outcome::{Rejected, SkipReason};
-use ingest_model::record::{Topic, TopicPartition};
-use ingest_model::trouble::Trouble;
-
-/// A dead letter that waits because its topic is held.
-#[derive(Debug)]
-#[must_use = "the hold of the topic has to hear of it"]
-pub(crate) struct KeptBack {
-    pub(crate) topic: Topic,
-    pub(crate) why: Trouble,
-}
+use ingest_model::record::TopicPartition;
 
 impl Partitions {
     /// An operation has ended; so have its records, where it was the last of theirs. The letters that wait for it.

@@ -1,7 +1,7 @@
 //! What a partition looks like, for gauges and `/status`.
 
 use super::Partitions;
-use super::assignment::Assignment;
+use super::parts::assignment::Assignment;
 use ingest_model::outcome::Waits;
 use ingest_model::record::{Epoch, Offset, TopicPartition};
 

@@ -6,11 +6,11 @@ mod turns;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use self::quota::{Quota, QuotaSettings};
+use self::quota::{Denied, Quota, QuotaSettings};
 pub(crate) use self::turns::Turns;
-use crate::hold::Family;
-use crate::port::RequestId;
-use crate::turn::Turn;
+use crate::common::turn::Turn;
+use crate::seam::hold::Family;
+use crate::seam::port::RequestId;
 use ingest_model::batch::{Batch, JobId, OperationId};
 use ingest_model::call::Class;
 use ingest_model::operation::CustomerKey;
@@ -24,7 +24,7 @@ pub(crate) struct Sending {
     pub(crate) turns: Turns,
     under_way: BTreeMap<RequestId, Sent>,
     /// When a permit comes that something waits for.
-    pub(crate) next_permit: Option<Instant>,
+    next_permit: Option<Instant>,
 }
 
 /// A request that is not answered.
@@ -70,6 +70,29 @@ impl Sending {
         }
     }
 
+    /// Permits are asked for anew: nothing waits for one.
+    pub(crate) fn ask_anew(&mut self) {
+        self.next_permit = None;
+    }
+
+    /// Takes a permit for a class, or notes when one comes.
+    pub(crate) fn take_permit(&mut self, now: Instant, class: Class) -> Result<(), Denied> {
+        let taken = self.quota.take(now, class);
+        match taken {
+            Ok(()) => self.turns.spend(class),
+            Err(Denied::Until(at)) => {
+                self.next_permit = Some(self.next_permit.map_or(at, |known| known.min(at)));
+            }
+            Err(Denied::NoAllowance) => {}
+        }
+        taken
+    }
+
+    /// When a permit comes that something waits for.
+    pub(crate) fn next_permit(&self) -> Option<Instant> {
+        self.next_permit
+    }
+
     /// A request leaves. Its name.
     pub(crate) fn leave(&mut self, turn: &mut Turn, sent: Sent) -> RequestId {
         let request = RequestId(turn.number());
@@ -95,6 +118,28 @@ impl Sending {
             | SentKind::ReadJob { .. }
             | SentKind::Probe => false,
         })
+    }
+
+    /// Whether a request under way asks about a customer.
+    pub(crate) fn asks_about(&self, customer: &CustomerKey) -> bool {
+        self.under_way.values().any(|sent| match &sent.what {
+            SentKind::Search(customers) => customers.contains(customer),
+            SentKind::ResolveIdentify(one) | SentKind::ReadCustomer { customer: one } => {
+                one == customer
+            }
+            SentKind::CreateCustomers { keys, .. } => keys.values().any(|one| one == customer),
+            SentKind::Tracking(_)
+            | SentKind::Write(_)
+            | SentKind::Verify(_)
+            | SentKind::ReadJob { .. }
+            | SentKind::Probe => false,
+        })
+    }
+
+    /// Whether a request under way reads a job.
+    pub(crate) fn reads(&self, id: JobId) -> bool {
+        let mut sent = self.under_way.values();
+        sent.any(|sent| matches!(sent.what, SentKind::ReadJob { job, .. } if job == id))
     }
 
     /// Requests under way.

@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{Content, Entity, Entry, EntryKey, Intent, IntentItem, OperationRef, OwnerId, SliceId};
 use crate::batch::Verb;
-use crate::known::KnownObject;
-use crate::known::Revision;
 use crate::operation::{Klass, Version};
 use crate::outcome::JobTicket;
 use crate::record::Offset;
-use crate::repeat::ChangeKey;
-use crate::said::{Field, Said};
+use crate::remembered::known::KnownObject;
+use crate::remembered::known::Revision;
+use crate::remembered::repeat::ChangeKey;
+use crate::remembered::said::{Field, Said};
 
 /// The version of keys and values.
 const VERSION: u32 = 1;

@@ -26,11 +26,11 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::batch::Verb;
-use crate::known::KnownObject;
 use crate::operation::{Klass, Version};
 use crate::outcome::JobTicket;
 use crate::record::{Offset, TopicPartition};
-use crate::said::Said;
+use crate::remembered::known::KnownObject;
+use crate::remembered::said::Said;
 
 /// The namespace of slices and owners. Fixed, so that every process and version agrees.
 const NAMES: Uuid = Uuid::from_u128(0x6b75_7374_6f6d_6572_2d69_6e67_6573_7402);

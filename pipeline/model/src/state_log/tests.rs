@@ -7,8 +7,8 @@ use super::format::{HEADER_KEY, decode_header, encode_header, encode_key, encode
 use super::reduce::{Slice, SliceReader};
 use super::writer::{Capacity, SliceWriter};
 use super::*;
-use crate::known::Revision;
-use crate::repeat::{ChangeKey, Changes};
+use crate::remembered::known::Revision;
+use crate::remembered::repeat::{ChangeKey, Changes};
 
 const CAPACITY: Capacity = Capacity {
     facts: 1_000,

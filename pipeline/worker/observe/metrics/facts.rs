@@ -58,8 +58,11 @@ impl Metrics {
             }
             // The gauge of waiting partitions comes from the snapshot.
             Fact::PartitionWaits { .. } => {}
-            // Counted as breaks.
-            Fact::LifeBegan { .. } | Fact::Vanished { .. } | Fact::LifeCut { .. } => {}
+            // Counted as breaks, or as a broken invariant.
+            Fact::LifeBegan { .. }
+            | Fact::Vanished { .. }
+            | Fact::LifeCut { .. }
+            | Fact::Stalled { .. } => {}
             Fact::Sent {
                 class,
                 operations,

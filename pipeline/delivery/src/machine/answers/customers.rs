@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::customers::NotFound;
-use crate::fact::{Fact, ResolvedBy};
 use crate::health::Endpoint;
-use crate::hold::{Family, Scope};
 use crate::jobs::JobItems;
 use crate::machine::Machine;
 use crate::machine::answers::job::in_order;
+use crate::seam::fact::{Fact, ResolvedBy};
+use crate::seam::hold::{Family, Scope};
 use ingest_model::call::SearchFound;
 use ingest_model::operation::CustomerKey;
 use ingest_model::outcome::{Outcome, Rejection, RetryCause, SplitHint};

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use crate::fact::{Fact, ResolvedBy};
 use crate::health::Endpoint;
-use crate::jobs::{InheritedItem, JobItems};
+use crate::jobs::{JobItem, JobItems};
 use crate::machine::Machine;
 use crate::objects::quarantine::Way;
+use crate::seam::fact::{Fact, ResolvedBy};
 use ingest_model::batch::JobId;
 use ingest_model::batch::OperationId;
 use ingest_model::batch::{GroupKey, Verb};
@@ -62,9 +62,7 @@ impl Machine {
             }
         } else if state_only {
             if report.complete {
-                if let Some(job) = self.jobs.get_mut(id) {
-                    job.state_complete = true;
-                }
+                self.jobs.note_complete(id);
                 self.jobs.read_again(now, id, true);
             } else {
                 self.read_later_or_give_up(now, id);
@@ -108,27 +106,12 @@ impl Machine {
     }
 
     fn settle_item(&mut self, now: Instant, job: JobId, item: ItemResult) {
-        enum Found {
-            Object(OperationId, Verb),
-            Customer(CustomerKey),
-            Inherited(InheritedItem),
-        }
-        let found = match self.jobs.get_mut(job).map(|job| &mut job.items) {
-            Some(JobItems::Objects { group, operations }) => operations
-                .remove(&item.reference)
-                .map(|operation| Found::Object(operation, group.verb)),
-            Some(JobItems::Customers { keys }) => keys.remove(&item.reference).map(Found::Customer),
-            Some(JobItems::Inherited { items, .. }) => {
-                items.remove(&item.reference).map(Found::Inherited)
-            }
-            None => None,
-        };
-        match found {
-            Some(Found::Object(operation, verb)) => {
+        match self.jobs.take_item(job, &item.reference) {
+            Some(JobItem::Object(operation, verb)) => {
                 self.settle_object(now, operation, verb, item.fate);
             }
-            Some(Found::Customer(key)) => self.settle_customer(now, &key, item.fate),
-            Some(Found::Inherited(inherited)) => self.inherited_fate(&inherited, item.fate),
+            Some(JobItem::Customer(key)) => self.settle_customer(now, &key, item.fate),
+            Some(JobItem::Inherited(inherited)) => self.inherited_fate(&inherited, item.fate),
             None => {}
         }
     }

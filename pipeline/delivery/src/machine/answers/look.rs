@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use crate::fact::Fact;
 use crate::machine::Machine;
 use crate::objects::decide::{fingerprint, mixed};
 use crate::objects::standing::stands;
+use crate::seam::fact::Fact;
 use ingest_model::batch::OperationId;
 use ingest_model::call::{Limits, ObjectState};
 use ingest_model::known::KnownObject;

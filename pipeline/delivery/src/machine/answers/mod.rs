@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
-use crate::fact::{Fact, OutcomeLabel, ResolvedBy};
 use crate::health::key::Refused;
 use crate::health::{Endpoint, Signal, label_of, signal_of};
-use crate::hold::{Family, Scope};
 use crate::machine::Machine;
 use crate::machine::answers::endpoints::endpoint;
 use crate::machine::answers::job::in_order;
-use crate::port::RequestId;
+use crate::seam::fact::{Fact, OutcomeLabel, ResolvedBy};
+use crate::seam::hold::{Family, Scope};
+use crate::seam::port::RequestId;
 use crate::sending::{Sent, SentKind};
 use ingest_model::batch::OperationId;
 use ingest_model::call::{CallResult, Limits, Reply};

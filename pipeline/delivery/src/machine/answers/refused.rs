@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use crate::hold::{Family, Scope};
 use crate::machine::Machine;
 use crate::objects::quarantine::{RUN, Way};
+use crate::seam::hold::{Family, Scope};
 use ingest_model::batch::GroupKey;
 use ingest_model::batch::OperationId;
 use ingest_model::operation::{Klass, Operation};

@@ -8,9 +8,9 @@
 
 use std::time::Instant;
 
-use crate::fact::Fact;
 use crate::machine::Machine;
 use crate::objects::quarantine::Way;
+use crate::seam::fact::Fact;
 use ingest_model::batch::Batch;
 use ingest_model::batch::GroupKey;
 use ingest_model::batch::OperationId;

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::fact::Fact;
 use crate::jobs::JobItems;
 use crate::machine::Machine;
 use crate::objects::decide::fingerprint;
 use crate::objects::quarantine::Way;
 use crate::objects::revisions::Trust;
+use crate::seam::fact::Fact;
 use ingest_model::batch::Batch;
 use ingest_model::batch::OperationId;
 use ingest_model::batch::Verb;

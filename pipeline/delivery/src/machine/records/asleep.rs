@@ -6,8 +6,8 @@
 
 use std::time::Instant;
 
-use crate::fact::Fact;
 use crate::machine::Machine;
+use crate::seam::fact::Fact;
 
 impl Machine {
     /// Compares the time of this step with that of the one before.

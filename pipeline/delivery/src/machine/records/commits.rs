@@ -2,7 +2,7 @@
 
 use crate::machine::Machine;
 use crate::partitions::Room;
-use crate::port::CommitAnswer;
+use crate::seam::port::CommitAnswer;
 use ingest_model::batch::OperationId;
 use ingest_model::operation::Operation;
 use ingest_model::record::{Epoch, Offset, TopicPartition};

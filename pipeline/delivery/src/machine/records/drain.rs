@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use crate::fact::Fact;
 use crate::machine::Machine;
 use crate::partitions::Drained;
+use crate::seam::fact::Fact;
 use crate::work::Wait;
 use ingest_model::batch::OperationId;
 use ingest_model::operation::Operation;

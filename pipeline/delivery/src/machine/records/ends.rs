@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::hold::Scope;
 use crate::machine::Machine;
 use crate::partitions::{End, KeptBack};
+use crate::seam::hold::Scope;
 use ingest_model::batch::OperationId;
 use ingest_model::operation::Operation;
 use ingest_model::outcome::{Held, Rejected, Rejection, SkipReason};

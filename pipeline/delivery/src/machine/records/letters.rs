@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use crate::hold::{LetterTopic, Scope};
 use crate::machine::Machine;
 use crate::partitions::{Answered, Try};
-use crate::port::LetterId;
+use crate::seam::hold::{LetterTopic, Scope};
+use crate::seam::port::LetterId;
 use ingest_model::outcome::HoldCause;
 use ingest_model::record::Topic;
 use ingest_model::trouble::Trouble;

@@ -10,13 +10,13 @@ mod weight;
 
 use std::time::Instant;
 
-use crate::fact::Fact;
 use crate::machine::Machine;
 use crate::machine::records::weight::operations_bytes;
 use crate::memory::journal::MERGED;
 use crate::objects::coalesce;
 use crate::partitions::{Admitted, Receipt};
-use crate::port::Committed;
+use crate::seam::fact::Fact;
+use crate::seam::port::Committed;
 use crate::work::{Arrival, Wait};
 use crate::work::{LaneId, LaneKey};
 use ingest_model::operation::{CustomerKey, KObject, Operation, Planned};

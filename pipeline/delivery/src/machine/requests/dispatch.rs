@@ -10,14 +10,14 @@ use super::bodies::{key_fields, new_customer};
 use smallvec::{SmallVec, smallvec};
 
 use crate::customers::Question;
-use crate::fact::Fact;
 use crate::health::holds::Passage;
-use crate::hold::Family;
-use crate::invariant::Invariant;
 use crate::machine::Machine;
 use crate::machine::requests::ReadWork;
 use crate::partitions::Room;
-use crate::port::Effect;
+use crate::seam::fact::Fact;
+use crate::seam::hold::Family;
+use crate::seam::invariant::Invariant;
+use crate::seam::port::Effect;
 use crate::sending::{Sent, SentKind};
 use ingest_model::batch::Batch;
 use ingest_model::batch::OperationId;

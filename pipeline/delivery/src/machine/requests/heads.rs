@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::fact::{Fact, ResolvedBy};
-use crate::hold::{Family, Scope};
 use crate::machine::Machine;
 use crate::objects::decide::{Decision, Known, decide};
+use crate::seam::fact::{Fact, ResolvedBy};
+use crate::seam::hold::{Family, Scope};
 use crate::work::{Front, LaneKey};
 use ingest_model::batch::OperationId;
 use ingest_model::operation::{CustomerKey, KObject, Operation};

@@ -11,8 +11,8 @@ use smallvec::SmallVec;
 
 use crate::customers::Allowed;
 use crate::health::holds::Passage;
-use crate::hold::{Family, Scope};
 use crate::machine::Machine;
+use crate::seam::hold::{Family, Scope};
 use crate::sending::quota::Denied;
 use ingest_model::batch::JobId;
 use ingest_model::batch::OperationId;
@@ -28,7 +28,7 @@ pub(in crate::machine) enum ReadWork {
 impl Machine {
     /// Sends what may be sent until permits, work or room run out.
     pub(in crate::machine) fn schedule(&mut self, now: Instant) {
-        self.sending.next_permit = None;
+        self.sending.ask_anew();
         if self.partitions.is_membership_in_doubt() {
             return;
         }
@@ -44,17 +44,12 @@ impl Machine {
             let Some(class) = self.sending.turns.next(may) else {
                 break;
             };
-            match self.sending.quota.take(now, class) {
+            match self.sending.take_permit(now, class) {
                 Ok(()) => {
-                    self.sending.turns.spend(class);
                     self.dispatch(now, class, plenty);
                     self.activate_lanes(now);
                 }
-                Err(Denied::Until(at)) => {
-                    self.sending.next_permit =
-                        Some(self.sending.next_permit.map_or(at, |known| known.min(at)));
-                    denied.push(class);
-                }
+                Err(Denied::Until(_)) => denied.push(class),
                 Err(Denied::NoAllowance) => break,
             }
         }
@@ -169,11 +164,11 @@ impl Machine {
                 if at > stepped {
                     Some(at)
                 } else {
-                    self.sending.next_permit
+                    self.sending.next_permit()
                 }
             };
             [
-                self.sending.next_permit,
+                self.sending.next_permit(),
                 self.work.next_group(stepped, plenty),
                 self.work.next_group(stepped, false),
                 self.customers.next_due(stepped, plenty),
@@ -193,7 +188,7 @@ impl Machine {
             self.partitions.next_commit(),
             self.partitions.next_drain_check(now),
             self.next_count(),
-            self.sending.next_permit,
+            self.sending.next_permit(),
             self.memory.journal.next_flush(),
             self.partitions.next_restore(),
         ];

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use crate::invariant::Invariant;
 use crate::machine::Machine;
+use crate::seam::invariant::Invariant;
 use ingest_model::record::Topic;
 
 /// Searches a minute that the organisation has for machine users.

@@ -3,25 +3,23 @@
 //! The operations of an open write come again with their records; they wait in their lanes until its job is read, and then
 //! settle by what became of their item. A write without a job is in doubt: nobody knows whether it left.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::fact::Fact;
 use crate::jobs::InheritedItem;
 use crate::machine::Machine;
-use crate::memory::inheritance::{Fate, Inherited, Item};
+use crate::memory::inheritance::{Care, Legacy};
+use crate::memory::inherited::Fate;
 use crate::objects::history::History;
+use crate::seam::fact::Fact;
 use crate::work;
-use ingest_model::batch::OperationId;
-use ingest_model::batch::{GroupKey, Verb};
+use ingest_model::batch::{GroupKey, OperationId, Verb};
 use ingest_model::call::ItemFate;
-use ingest_model::known::Revision;
-use ingest_model::known::{KnownObject, object_hash};
+use ingest_model::known::{KnownObject, Revision, object_hash};
 use ingest_model::operation::Operation;
 use ingest_model::outcome::Rejection;
 use ingest_model::record::{Offset, TopicPartition};
-use ingest_model::state_log::{Content, Entity, Entry, Intent, OperationRef};
+use ingest_model::state_log::{Content, Entity, Entry, Intent};
 
 impl Machine {
     /// Takes over a write that an earlier owner left open: its job is read, never submitted again.
@@ -32,55 +30,28 @@ impl Machine {
         entity: Entity,
         intent: Intent,
     ) {
-        let at = intent.at();
-        let group = GroupKey {
-            klass: intent.klass,
-            verb: intent.verb,
-        };
-        let fate = match intent.job {
-            Some(_) => Fate::Waiting,
-            None => Fate::Doubt,
-        };
-        let mut items = BTreeMap::new();
-        let mut named = BTreeMap::new();
-        for item in intent.items {
-            let objects = self
-                .memory
-                .inheritance
-                .objects
-                .entry(item.object)
-                .or_default();
-            if !objects.contains(&entity) {
-                objects.push(entity);
-            }
-            let place = InheritedItem {
-                intent: entity,
-                reference: item.reference.clone(),
-            };
-            named.insert(item.reference.clone(), place);
-            let kept = Item {
-                object: item.object,
-                version: item.version,
-                operations: item.operations.into_iter().collect(),
-                stray: false,
-                fate: fate.clone(),
-            };
-            items.insert(item.reference, kept);
-        }
+        let references = self
+            .memory
+            .inheritance
+            .take_over(partition, entity, &intent);
         self.turn.fact(Fact::Inherited {
-            items: items.len(),
+            items: references.len(),
             job: intent.job.is_some(),
         });
-        let inherited = Inherited {
-            partition: partition.clone(),
-            at,
-            verb: group.verb,
-            items,
-        };
-        self.memory.inheritance.intents.insert(entity, inherited);
         if let Some(ticket) = intent.job {
+            let group = GroupKey {
+                klass: intent.klass,
+                verb: intent.verb,
+            };
+            let named = references.into_iter().map(|reference| {
+                let place = InheritedItem {
+                    intent: entity,
+                    reference: reference.clone(),
+                };
+                (reference, place)
+            });
             self.jobs
-                .inherit(now, ticket, group, named, intent.with_refs);
+                .inherit(now, ticket, group, named.collect(), intent.with_refs);
         }
     }
 
@@ -120,15 +91,13 @@ impl Machine {
     }
 
     fn inherited_object(&self, item: &InheritedItem) -> Option<u128> {
-        let intent = self.memory.inheritance.intents.get(&item.intent)?;
-        Some(intent.items.get(&item.reference)?.object)
+        let kept = self.memory.inheritance.item(item.intent, &item.reference);
+        Some(kept?.1.object)
     }
 
     fn inherited_stored(&mut self, item: &InheritedItem, id: Option<Arc<str>>) {
-        let Some(intent) = self.memory.inheritance.intents.get(&item.intent) else {
-            return;
-        };
-        let Some(kept) = intent.items.get(&item.reference) else {
+        let Some((intent, kept)) = self.memory.inheritance.item(item.intent, &item.reference)
+        else {
             return;
         };
         let before = self.objects.cache.by_hash(kept.object);
@@ -181,36 +150,21 @@ impl Machine {
     }
 
     fn set_fate(&mut self, item: &InheritedItem, fate: Fate) {
-        let Some(kept) = self
-            .memory
-            .inheritance
-            .intents
-            .get_mut(&item.intent)
-            .and_then(|intent| intent.items.get_mut(&item.reference))
-        else {
-            return;
-        };
-        kept.fate = fate;
-        let object = kept.object;
-        self.wake_heirs(object);
+        let inheritance = &mut self.memory.inheritance;
+        let heirs = inheritance.settle_fate(item.intent, &item.reference, fate);
+        self.wake_heirs(heirs);
     }
 
-    /// Operations that waited for this object look again.
-    fn wake_heirs(&mut self, object: u128) {
-        for id in self
-            .memory
-            .inheritance
-            .waiting
-            .remove(&object)
-            .unwrap_or_default()
-        {
+    /// Operations that waited for what became of a write look again.
+    fn wake_heirs(&mut self, heirs: Vec<OperationId>) {
+        for id in heirs {
             self.work.inherited_known(id);
         }
     }
 
     /// What an earlier owner's write means for the head of a lane. `true` if the operation goes on as any other.
     pub(in crate::machine) fn judge_inherited(&mut self, now: Instant, id: OperationId) -> bool {
-        if self.memory.inheritance.objects.is_empty() {
+        if self.memory.inheritance.is_empty() {
             return true;
         }
         let Some(state) = self.work.get(id) else {
@@ -220,82 +174,45 @@ impl Machine {
             return true;
         };
         let hash = object_hash(&object.klass, &object.external_id);
-        if !self.memory.inheritance.objects.contains_key(&hash) {
+        if !self.memory.inheritance.concerns(hash) {
             return true;
         }
-        let is = |fate: &Fate| {
-            self.memory
-                .inheritance
-                .items(hash)
-                .any(|(_, item)| item.fate == *fate)
-        };
-        if is(&Fate::Waiting) {
-            self.memory
-                .inheritance
-                .waiting
-                .entry(hash)
-                .or_default()
-                .push(id);
-            self.work.wait_for_inherited(id);
-            return false;
-        }
         let wanted = self.partitions.operation_refs(id);
-        let within = |fits: &dyn Fn(&Fate) -> bool| {
-            let items = self
-                .memory
-                .inheritance
-                .items(hash)
-                .filter(|(one, item)| one.partition == state.partition && fits(&item.fate));
-            let done: BTreeSet<OperationRef> = items
-                .flat_map(|(_, item)| item.operations.iter().copied())
-                .collect();
-            wanted.iter().all(|one| done.contains(one))
-        };
-        if within(&|fate| *fate == Fate::Stored) {
-            self.note_made(id);
-            self.finish_delivered(id);
-            return false;
-        }
-        // One of several writes of it was refused; where it is not known what became of another, it may stand.
-        let unsure = self
-            .memory
-            .inheritance
-            .items(hash)
-            .any(|(_, item)| item.fate.is_in_doubt());
-        if !unsure && within(&|fate| matches!(fate, Fate::Refused(_))) {
-            let detail = self.memory.inheritance.items(hash).find_map(|(_, item)| {
-                if let Fate::Refused(detail) = &item.fate {
-                    Some(detail.clone())
-                } else {
-                    None
-                }
-            });
-            self.finish_rejected(id, Rejection::RefusedByApi, detail.unwrap_or_default());
-            return false;
-        }
-        let (doubt, look_in_doubt) = (is(&Fate::Doubt), is(&Fate::LookInDoubt));
-        let look = is(&Fate::Look) || look_in_doubt;
-        let verbs = self.memory.inheritance.items(hash).map(|(one, _)| one.verb);
-        let verb = verbs.max().unwrap_or(Verb::Create);
-        // Whoever comes first looks; what it finds is known to all that follow. Until then the topic has it as it was.
-        for item in self.memory.inheritance.items_mut(hash) {
-            match item.fate {
-                Fate::Doubt | Fate::LookInDoubt | Fate::Look => item.fate = Fate::Entrusted(id),
-                Fate::Waiting
-                | Fate::Stored
-                | Fate::NotWritten
-                | Fate::Entrusted(_)
-                | Fate::Refused(_) => {}
+        let inheritance = &mut self.memory.inheritance;
+        match inheritance.judge(&state.partition, hash, &wanted) {
+            Legacy::Waits => {
+                inheritance.wait(hash, id);
+                self.work.wait_for_inherited(id);
+                false
+            }
+            Legacy::Stands => {
+                self.note_made(id);
+                self.finish_delivered(id);
+                false
+            }
+            Legacy::Refused(detail) => {
+                self.finish_rejected(id, Rejection::RefusedByApi, detail);
+                false
+            }
+            Legacy::Careful(care) => {
+                inheritance.entrust(hash, id);
+                self.take_care(now, id, care)
             }
         }
-        if doubt && let Some(wait) = self.wait_in_doubt(id, verb) {
+    }
+
+    /// Does what has to be done before a write. `true` if the operation goes on.
+    fn take_care(&mut self, now: Instant, id: OperationId, care: Care) -> bool {
+        if let Some(verb) = care.wait
+            && let Some(wait) = self.wait_in_doubt(id, verb)
+        {
             self.work.park(id, now + wait);
             return false;
         }
-        if look {
+        if care.look {
             self.objects.histories.look_first(id);
         }
-        if look_in_doubt {
+        if care.doubt {
             self.objects.histories.doubt(id);
         }
         true
@@ -308,7 +225,7 @@ impl Machine {
         state: &work::Entry,
         history: &History,
     ) {
-        if self.memory.inheritance.objects.is_empty() {
+        if self.memory.inheritance.is_empty() {
             return;
         }
         let Operation::KObject(object) = &state.operation else {
@@ -323,20 +240,10 @@ impl Machine {
         };
         self.memory.inheritance.looked(hash, id, &fate);
         let ended = self.partitions.operation_refs(id);
-        let entities = self.memory.inheritance.objects.get(&hash).cloned();
-        for entity in entities.unwrap_or_default() {
-            let intent = self.memory.inheritance.intents.get_mut(&entity);
-            let of_partition = intent.filter(|one| one.partition == state.partition);
-            let items = of_partition
-                .into_iter()
-                .flat_map(|one| one.items.values_mut());
-            for item in items.filter(|item| item.object == hash) {
-                // What was stored before this was written stands no longer.
-                let void = history.last_write.is_some() && item.fate == Fate::Stored;
-                item.end(|one| void || ended.contains(one));
-            }
-            self.sweep_intent(entity);
-        }
+        let was_written = history.last_write.is_some();
+        let inheritance = &mut self.memory.inheritance;
+        let gone = inheritance.ended(&state.partition, hash, &ended, was_written);
+        self.conclude(gone);
     }
 
     /// An operation is left to the next owner of its partition: what it was to look at is in doubt as before.
@@ -348,46 +255,14 @@ impl Machine {
     }
 
     /// Records below this offset never come again: what was written for them is of no interest any more, unless nobody knows what
-    /// became of it. An operation that is still named then was never seen here: its record had been deleted.
+    /// became of it.
     pub(in crate::machine) fn sweep_inherited(
         &mut self,
         partition: &TopicPartition,
         committed: Offset,
     ) {
-        let mut below: Vec<Entity> = self
-            .memory
-            .inheritance
-            .intents
-            .iter_mut()
-            .filter(|(_, one)| one.partition == *partition && one.at < committed)
-            .map(|(entity, one)| {
-                for item in one.items.values_mut() {
-                    item.pass(committed);
-                }
-                *entity
-            })
-            .collect();
-        below.sort_unstable();
-        for entity in below {
-            self.sweep_intent(entity);
-        }
-    }
-
-    /// Lets go of an inherited write, if nothing of it is waited for.
-    fn sweep_intent(&mut self, entity: Entity) {
-        let Some(intent) = self.memory.inheritance.intents.get(&entity) else {
-            return;
-        };
-        let of_interest = |item: &Item| {
-            let open = !item.operations.is_empty() || item.fate == Fate::Waiting;
-            open || (item.stray && item.fate.is_in_doubt())
-        };
-        if intent.items.values().any(of_interest) {
-            return;
-        }
-        if let Some(gone) = self.memory.inheritance.remove(entity) {
-            self.memory.journal.conclude(&gone.partition, entity);
-        }
+        let gone = self.memory.inheritance.pass(partition, committed);
+        self.conclude(gone);
     }
 
     /// An inherited job has ended: what was kept for its answer alone is of no interest any more.
@@ -396,23 +271,20 @@ impl Machine {
         for (partition, committed) in committed {
             self.sweep_inherited(&partition, committed);
         }
-        let mut all: Vec<Entity> = self.memory.inheritance.intents.keys().copied().collect();
-        all.sort_unstable();
-        for entity in all {
-            self.sweep_intent(entity);
+        let gone = self.memory.inheritance.sweep_all();
+        self.conclude(gone);
+    }
+
+    /// The state topic need not keep these writes any more.
+    fn conclude(&mut self, gone: Vec<(Entity, TopicPartition)>) {
+        for (entity, partition) in gone {
+            self.memory.journal.conclude(&partition, entity);
         }
     }
 
-    /// A partition begins a new life: the records of writes that were left open do not come again, or all before them do, too.
-    /// The writes themselves may still be under way.
+    /// A partition begins a new life: the records of writes that were left open do not come again.
     pub(in crate::machine) fn disinherit(&mut self, partition: &TopicPartition) {
-        let intents = self.memory.inheritance.intents.values_mut();
-        for one in intents.filter(|one| one.partition == *partition) {
-            for item in one.items.values_mut() {
-                item.operations.clear();
-                item.stray = true;
-            }
-        }
+        self.memory.inheritance.begin_life(partition);
     }
 
     /// A partition is gone, with all that was kept of it. Whoever comes next finds it in the topic.
@@ -422,10 +294,11 @@ impl Machine {
         }
         self.memory.journal.close_slice(partition);
         for object in self.memory.inheritance.close_slice(partition) {
-            self.wake_heirs(object);
+            let heirs = self.memory.inheritance.take_waiting(object);
+            self.wake_heirs(heirs);
         }
         self.state_works();
-        let intents = &self.memory.inheritance.intents;
-        self.jobs.disown(|item| !intents.contains_key(&item.intent));
+        let inheritance = &self.memory.inheritance;
+        self.jobs.disown(|item| !inheritance.has(item.intent));
     }
 }

@@ -12,12 +12,12 @@ mod restore;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use crate::fact::Fact;
 use crate::health::holds::Passage;
-use crate::hold::{Family, Scope};
 use crate::machine::Machine;
 use crate::objects::history::History;
-use crate::port::StateWriteId;
+use crate::seam::fact::Fact;
+use crate::seam::hold::{Family, Scope};
+use crate::seam::port::StateWriteId;
 use crate::work;
 use ingest_model::batch::Batch;
 use ingest_model::batch::OperationId;

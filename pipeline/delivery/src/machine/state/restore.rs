@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use crate::fact::Fact;
 use crate::machine::Machine;
+use crate::seam::fact::Fact;
 use ingest_model::record::{Epoch, TopicPartition};
 use ingest_model::state_log::reduce::Slice;
 use ingest_model::state_log::writer::SliceWriter;

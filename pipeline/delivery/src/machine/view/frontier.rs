@@ -3,16 +3,18 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ingest_model::batch::OperationId;
+use ingest_model::batch::{JobId, OperationId};
 use ingest_model::known::object_hash;
 use ingest_model::operation::Operation;
 use ingest_model::outcome::HeldBy;
 use ingest_model::record::{Epoch, Offset, TopicPartition};
 
-use crate::invariant::Invariant;
+use crate::customers::Led;
 use crate::machine::Machine;
 use crate::partitions::LetterWait;
-use crate::port::RecordId;
+use crate::seam::fact::Fact;
+use crate::seam::invariant::Invariant;
+use crate::seam::port::RecordId;
 use crate::work::{Entry, Wait};
 
 /// A frontier that stands for so long is looked into.
@@ -191,33 +193,64 @@ impl Machine {
                 },
                 None => Keeps::Permit,
             },
-            Wait::Customer => {
-                let customer = entry.operation.customer().map(|one| one.first());
-                let waits = customer.and_then(|customer| self.customers.waits(customer, id));
-                waits.map_or(Keeps::Nothing, Keeps::Customer)
-            }
+            Wait::Customer => self.keeps_customer(id, entry),
             Wait::Track | Wait::Write | Wait::Look => Keeps::Permit,
             Wait::Forced if self.decides(id) => Keeps::Answer,
             Wait::Forced if self.work.is_forced(id) => Keeps::Permit,
+            // Looked at again with the next commit.
+            Wait::Room if self.may_start(id) && self.partitions.is_committed(&entry.partition) => {
+                Keeps::Nothing
+            }
             Wait::Room => Keeps::Room,
             Wait::Time(at) => Keeps::Until(at),
-            Wait::Inherited => match &entry.operation {
-                Operation::KObject(object) => {
-                    let hash = object_hash(&object.klass, &object.external_id);
-                    let waits = self.memory.inheritance.is_waiting(hash, id);
-                    if waits {
-                        Keeps::Job(None)
-                    } else {
-                        Keeps::Nothing
-                    }
-                }
-                Operation::Identify(_) | Operation::Track(_) => Keeps::Nothing,
-            },
+            Wait::Inherited => self.keeps_heir(id, entry),
             Wait::Journal if self.memory.journal.carries(id) => Keeps::Acknowledgement,
             Wait::Answer if self.sending.carries(id) => Keeps::Answer,
-            Wait::Job(job) if self.jobs.carries(job, id) => Keeps::Job(self.jobs.next_read(job)),
+            Wait::Job(job) if self.jobs.carries(job, id) => self.keeps_job(job),
             Wait::Forced | Wait::Journal | Wait::Answer | Wait::Job(_) => Keeps::Nothing,
         }
+    }
+
+    /// What keeps the customer of an operation.
+    fn keeps_customer(&self, id: OperationId, entry: &Entry) -> Keeps {
+        let Some(customer) = entry.operation.customer() else {
+            return Keeps::Nothing;
+        };
+        let customer = customer.first();
+        match self.customers.led(customer, id) {
+            Led::Question => Keeps::Customer(None),
+            Led::Until(at) => Keeps::Customer(Some(at)),
+            Led::Answer if self.sending.asks_about(customer) => Keeps::Customer(None),
+            Led::Answer => self
+                .jobs
+                .making(customer)
+                .map_or(Keeps::Nothing, |job| self.keeps_job(job)),
+            Led::Nothing => Keeps::Nothing,
+        }
+    }
+
+    /// What keeps a job: its next read, or the answer to the last.
+    fn keeps_job(&self, job: JobId) -> Keeps {
+        if self.jobs.is_due(job) || self.sending.reads(job) {
+            Keeps::Job(self.jobs.next_read(job))
+        } else {
+            Keeps::Nothing
+        }
+    }
+
+    /// What keeps an operation that waits for an earlier owner's write: that write's job.
+    fn keeps_heir(&self, id: OperationId, entry: &Entry) -> Keeps {
+        let Operation::KObject(object) = &entry.operation else {
+            return Keeps::Nothing;
+        };
+        let hash = object_hash(&object.klass, &object.external_id);
+        let inheritance = &self.memory.inheritance;
+        if !inheritance.is_waiting(hash, id) {
+            return Keeps::Nothing;
+        }
+        let mut unread = inheritance.unread(hash);
+        let job = unread.find_map(|entity| self.jobs.inherited_from(entity));
+        job.map_or(Keeps::Nothing, |job| self.keeps_job(job))
     }
 
     /// Whether a request that is under way, or journalled, decides about a suspect.
@@ -230,35 +263,54 @@ impl Machine {
         if !self.partitions.watch_frontiers(now) {
             return;
         }
-        let (records, standing) = self.partitions.standing_for(now, LONG);
-        if standing == 0 {
+        let standing = self.partitions.standing_for(now, LONG);
+        if standing.is_empty() {
             return;
         }
-        // An offset that is open without a record would never be settled.
-        let mut kept = records.len() == standing;
-        for id in &records {
-            kept &= self.letter_keeps(*id) != Some(Keeps::Nothing);
-        }
+        let records: Vec<RecordId> = standing.values().filter_map(|(_, id)| *id).collect();
         let operations = self.operations_of(&records);
-        for id in &operations {
-            let entry = self.work.get(*id);
-            kept &= entry.is_none_or(|entry| self.keeps(*id, entry) != Keeps::Nothing);
+        let mut stalled = Vec::new();
+        for (partition, (offset, record)) in standing {
+            if let Some(stage) = self.stalls(record, &operations) {
+                stalled.push(Fact::Stalled {
+                    partition,
+                    offset,
+                    stage,
+                });
+            }
         }
-        let carried = |record: &RecordId| {
-            let mut all = operations.iter();
-            let ended = self.partitions.letter_wait(*record).is_some();
-            ended
-                || all.any(|id| {
-                    self.partitions
-                        .records_of(*id)
-                        .any(|(one, _)| one == *record)
-                })
-        };
-        kept &= records.iter().all(carried);
-        if !kept {
+        debug_assert!(stalled.is_empty(), "invariant I10 is broken: {stalled:?}");
+        if !stalled.is_empty() {
             self.partitions.stall_told(now);
         }
-        self.turn.check(Invariant::I10, kept);
+        self.turn.check(Invariant::I10, stalled.is_empty());
+        for fact in stalled {
+            self.turn.fact(fact);
+        }
+    }
+
+    /// Where the lowest open record of a partition stands, if nothing is known that leads it on. `operations` are those of
+    /// such records that have not ended.
+    fn stalls(&self, record: Option<RecordId>, operations: &[OperationId]) -> Option<&'static str> {
+        // An offset that is open without a record would never be settled.
+        let Some(record) = record else {
+            return Some("no_record");
+        };
+        if let Some(letter) = self.letter_keeps(record) {
+            return (letter == Keeps::Nothing).then_some("letter");
+        }
+        let is_of = |id: &OperationId| {
+            let mut carried = self.partitions.records_of(*id);
+            carried.any(|(one, _)| one == record)
+        };
+        let mut own = operations.iter().copied().filter(is_of).peekable();
+        if own.peek().is_none() {
+            return Some("no_operation");
+        }
+        own.find_map(|id| {
+            let entry = self.work.get(id)?;
+            (self.keeps(id, entry) == Keeps::Nothing).then(|| entry.wait().as_str())
+        })
     }
 }
 
@@ -272,7 +324,7 @@ mod tests {
 
     use super::*;
     use crate::machine::{MachineSettings, TopicSettings};
-    use crate::port::{Effect, Input};
+    use crate::seam::port::{Effect, Input};
 
     const PARTITION: i32 = 3;
 

@@ -1,18 +1,17 @@
 //! What the machine looks like now, for gauges and `/status`.
 
 mod frontier;
-mod progress;
 
 use std::time::{Duration, Instant};
 
 pub use self::frontier::{FrontierView, Keeps, OperationView, RecordView};
-pub use self::progress::{PerKind, Progress};
-use crate::charge::{Charge, Gate};
-use crate::hold::Scope;
 use crate::machine::Machine;
+use crate::machine::progress::Progress;
 pub use crate::partitions::view::PartitionView;
+use crate::seam::charge::{Charge, Gate};
+use crate::seam::hold::Scope;
 use crate::work::Wait;
-use ingest_model::outcome::HoldCause;
+use ingest_model::outcome::{HeldBy, HoldCause};
 use ingest_model::trouble::Seen;
 
 /// Everything a gauge or a person may ask of the machine.
@@ -178,5 +177,25 @@ impl Machine {
                 / self.settings.quota.minute.as_secs_f64(),
             shutting_down: self.partitions.is_stopping(),
         }
+    }
+}
+
+impl Machine {
+    /// How far the work is now. It walks over all operations.
+    pub(in crate::machine) fn progress(&self) -> Progress {
+        let mut progress = self.progress;
+        let held = !self.health.holds.is_empty();
+        for id in self.work.matching(|_, _| true) {
+            let Some(state) = self.work.get(id) else {
+                continue;
+            };
+            let count = self.partitions.carried(id) as u64;
+            if state.wait().is_under_way() {
+                *progress.under_way.of(&state.operation) += count;
+            } else if !held || !matches!(self.held_by(id, state), Some(HeldBy::Hold(_))) {
+                *progress.waiting.of(&state.operation) += count;
+            }
+        }
+        progress
     }
 }

@@ -5,8 +5,6 @@
 //! what they need above that is taken from the bytes that records have.
 
 use crate::customers::{CUSTOMERS, CustomerIds, Identities};
-use crate::generations::Generations;
-use crate::machine::Machine;
 use crate::machine::settings::MachineSettings;
 use crate::objects::cache::ObjectCache;
 use ingest_model::lookup::map_bytes;
@@ -58,16 +56,9 @@ pub(in crate::machine) fn entries(settings: &MachineSettings) -> Entries {
     entries
 }
 
-impl Machine {
-    /// Charges what is kept beside records.
-    pub(in crate::machine) fn charge_beside(&mut self) {
-        let events = Generations::bytes(&self.memory.events, 0);
-        let caches = self.customers.ids.bytes() + self.objects.cache.bytes();
-        let said = self.customers.said.bytes();
-        let beside = caches + events + said + self.customers.bytes() + self.memory.journal.bytes();
-        let charged = u64::try_from(beside.saturating_sub(OWN)).unwrap_or(u64::MAX);
-        self.partitions.charge_beside(charged);
-    }
+/// Bytes of the budget that go to what is kept beside records, of which there are so many.
+pub(in crate::machine) fn charged(beside: usize) -> u64 {
+    u64::try_from(beside.saturating_sub(OWN)).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -77,7 +68,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::charge::Charge;
+    use crate::seam::charge::Charge;
     use ingest_model::known::KnownObject;
     use ingest_model::known::Revision;
     use ingest_model::repeat::ChangeKey;

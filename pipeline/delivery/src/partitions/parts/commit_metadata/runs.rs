@@ -3,8 +3,9 @@
 //! A length takes one bit less than twice what it takes as a binary number (Elias gamma): one bit for 1, three for 2 and 3.
 //! Short where offsets settle in long runs.
 
+use super::run::Run;
 use super::signs::{Reader, Writer};
-use super::{Offset, Run};
+use ingest_model::record::Offset;
 
 /// Bits that are left over in the last sign are zeros, which begin no length.
 const LENGTH_BITS: u32 = 63;

@@ -1,9 +1,7 @@
 //! What has come in and what was spent on it, counted since the start: what an estimate of the drain is made of.
 
-use crate::machine::Machine;
 use crate::sending::SentKind;
 use ingest_model::operation::Operation;
-use ingest_model::outcome::HeldBy;
 
 /// One number, or another thing, for each kind of work.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,7 +46,7 @@ impl<T> PerKind<T> {
         }
     }
 
-    fn of(&mut self, work: &Operation) -> &mut T {
+    pub(in crate::machine) fn of(&mut self, work: &Operation) -> &mut T {
         match work {
             Operation::Identify(_) | Operation::Track(_) => &mut self.tracking,
             Operation::KObject(_) => &mut self.objects,
@@ -81,25 +79,5 @@ impl Progress {
             | SentKind::ReadJob { .. } => self.spent.objects += 1,
             SentKind::Probe => {}
         }
-    }
-}
-
-impl Machine {
-    /// How far the work is now. It walks over all operations.
-    pub(in crate::machine) fn progress(&self) -> Progress {
-        let mut progress = self.progress;
-        let held = !self.health.holds.is_empty();
-        for id in self.work.matching(|_, _| true) {
-            let Some(state) = self.work.get(id) else {
-                continue;
-            };
-            let count = self.partitions.carried(id) as u64;
-            if state.wait().is_under_way() {
-                *progress.under_way.of(&state.operation) += count;
-            } else if !held || !matches!(self.held_by(id, state), Some(HeldBy::Hold(_))) {
-                *progress.waiting.of(&state.operation) += count;
-            }
-        }
-        progress
     }
 }

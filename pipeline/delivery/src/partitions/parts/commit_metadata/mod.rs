@@ -16,14 +16,16 @@
 mod bits;
 mod limit;
 mod older;
+mod run;
 mod runs;
 mod signs;
 
 pub use self::limit::{DEFAULT as DEFAULT_LIMIT, SMALLEST as SMALLEST_LIMIT, TextLimit};
+pub use self::run::Run;
 use self::signs::{Reader, Writer};
 use ingest_model::record::{Offset, TopicPartition};
 
-use crate::fact::Ignored;
+use crate::seam::fact::Ignored;
 
 const TAG: &str = "ki";
 const VERSION: &str = "ki2";
@@ -35,9 +37,6 @@ const RUNS: char = 'r';
 const BITS: char = 'b';
 /// Characters ahead of the signs, at most.
 const HEAD: usize = 64;
-
-/// A run of settled offsets, first and last included.
-pub type Run = (Offset, Offset);
 
 /// A text to commit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::hold::Scope;
-use crate::invariant::Invariant;
+use crate::seam::hold::Scope;
+use crate::seam::invariant::Invariant;
 use ingest_model::call::Class;
 use ingest_model::outcome::{HeldBy, HoldCause, Rejection, RetryCause, SkipReason, Waits};
 use ingest_model::reading::{Gap, LifeCause};
@@ -203,6 +203,16 @@ pub enum Fact {
     LockIgnored,
     /// Not all that is settled above a frontier had room in its commit: after a crash the rest comes again.
     MetadataCut,
+    /// A frontier stands, and nothing is known that leads its lowest open record on.
+    Stalled {
+        /// Of which partition.
+        partition: TopicPartition,
+        /// That record.
+        offset: Offset,
+        /// Where it stands: the stage of an operation of it, `letter`, `no_operation` if none of it is left, or `no_record` if
+        /// the offset is open without a record.
+        stage: &'static str,
+    },
     /// An invariant is broken.
     Broken(Invariant),
 }

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use crate::charge::Charge;
-use crate::hold::LetterTopic;
+use crate::seam::charge::Charge;
+use crate::seam::hold::LetterTopic;
 use ingest_model::outcome::{Held, HeldBy, HoldCause, Rejected, SkipReason};
 use ingest_model::record::{Epoch, Record, TopicPartition};
 
@@ -20,30 +20,35 @@ pub(crate) enum End {
 /// A record that is not settled.
 #[derive(Debug)]
 pub(crate) struct RecordState {
-    pub(super) record: Record,
-    pub(super) epoch: Epoch,
-    pub(super) event_ms: Option<i64>,
-    pub(super) charge: Charge,
+    pub(in crate::partitions) record: Record,
+    pub(in crate::partitions) epoch: Epoch,
+    pub(in crate::partitions) event_ms: Option<i64>,
+    pub(in crate::partitions) charge: Charge,
     /// Operations that are not settled.
-    pub(super) open: usize,
-    pub(super) delivered: bool,
-    pub(super) skipped: Option<SkipReason>,
-    pub(super) rejected: Option<Rejected>,
-    pub(super) attempts: u32,
+    pub(in crate::partitions) open: usize,
+    pub(in crate::partitions) delivered: bool,
+    pub(in crate::partitions) skipped: Option<SkipReason>,
+    pub(in crate::partitions) rejected: Option<Rejected>,
+    pub(in crate::partitions) attempts: u32,
     /// Its partition is being handed back: what is under way ends, then it is left to the next owner.
-    pub(super) abandoned: bool,
+    pub(in crate::partitions) abandoned: bool,
     /// It is set aside on the hold topic.
-    pub(super) diverted: Option<Held>,
+    pub(in crate::partitions) diverted: Option<Held>,
     /// Its letter is under way, to that topic.
-    pub(super) letter: Option<LetterTopic>,
+    pub(in crate::partitions) letter: Option<LetterTopic>,
     /// When its letter is sent, or sent again, if it waits for that.
-    pub(super) letter_at: Option<Instant>,
+    pub(in crate::partitions) letter_at: Option<Instant>,
     /// The broker has acknowledged its letter.
-    pub(super) acknowledged: bool,
+    pub(in crate::partitions) acknowledged: bool,
 }
 
 impl RecordState {
-    pub(super) fn new(record: Record, epoch: Epoch, event_ms: Option<i64>, charge: Charge) -> Self {
+    pub(in crate::partitions) fn new(
+        record: Record,
+        epoch: Epoch,
+        event_ms: Option<i64>,
+        charge: Charge,
+    ) -> Self {
         Self {
             record,
             epoch,
@@ -88,7 +93,7 @@ impl RecordState {
     }
 
     /// Notes what one of its operations came to.
-    pub(super) fn note(&mut self, end: &End) {
+    pub(in crate::partitions) fn note(&mut self, end: &End) {
         match end {
             End::Delivered => self.delivered = true,
             End::Skipped(reason) => self.skipped = Some(*reason),
@@ -103,7 +108,7 @@ impl RecordState {
 
     /// Whether its letter goes to the hold topic: it is set aside, and nothing of it was rejected, or it is the rejection that
     /// waited for too long.
-    pub(super) fn goes_aside(&self) -> bool {
+    pub(in crate::partitions) fn goes_aside(&self) -> bool {
         let kept_back = [HoldCause::DeadLetterGuard, HoldCause::DeadLetterTopic];
         self.diverted.as_ref().is_some_and(|held| {
             self.rejected.is_none() || kept_back.map(HeldBy::Hold).contains(&held.by)
@@ -111,7 +116,7 @@ impl RecordState {
     }
 
     /// Where its letter goes, if all of its operations have ended and it needs one.
-    pub(super) fn letter_topic(&self) -> Option<LetterTopic> {
+    pub(in crate::partitions) fn letter_topic(&self) -> Option<LetterTopic> {
         if self.open > 0 || self.abandoned {
             return None;
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::operation::{CustomerKey, ExternalId, Klass, Version};
-use crate::repeat::Changes;
+use crate::remembered::repeat::Changes;
 
 /// What is known of an object.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]

@@ -1,18 +1,15 @@
 //! The numbers the machine works with, durations already divided by the time scale.
 
-mod memory;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(in crate::machine) use self::memory::{Entries, entries};
-use crate::charge::Charge;
+use crate::common::retry::Backoff;
 use crate::customers::CustomerSettings;
 use crate::jobs::JobTiming;
 use crate::memory::journal::StateSettings;
 use crate::partitions::PartitionSettings;
-use crate::retry::Backoff;
+use crate::seam::charge::Charge;
 use crate::sending::quota::QuotaSettings;
 use ingest_model::batch::Patience;
 use ingest_model::record::Topic;
@@ -141,10 +138,10 @@ impl MachineSettings {
         }
     }
 
-    pub(in crate::machine) fn customers(&self, caches: Entries) -> CustomerSettings {
+    pub(in crate::machine) fn customers(&self, ids: usize, identities: usize) -> CustomerSettings {
         CustomerSettings {
-            ids: caches.directory,
-            identities: caches.customers,
+            ids,
+            identities,
             patience: self.patience,
             park_for: self.park_for,
             minute: self.quota.minute,

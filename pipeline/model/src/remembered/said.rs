@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::operation::Identify;
-use crate::repeat::Changes;
+use crate::remembered::repeat::Changes;
 
 /// The event times of fields, in epoch milliseconds.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Default, PartialEq, Eq)]

@@ -3,45 +3,50 @@
 use std::time::Instant;
 
 use super::commit_metadata::{self, Restored, TextLimit};
-use super::frontiers::Standing;
+use super::former::FormerLives;
 use super::ledger::Ledger;
-use super::lives::FormerLives;
 use super::room::CommitRoom;
 use ingest_model::record::{Epoch, Offset, TopicPartition};
 
 #[derive(Debug)]
-pub(super) struct Assignment {
-    pub(super) epoch: Epoch,
-    pub(super) ledger: Ledger,
+pub(in crate::partitions) struct Assignment {
+    pub(in crate::partitions) epoch: Epoch,
+    pub(in crate::partitions) ledger: Ledger,
     /// Records of this epoch that are held.
-    pub(super) live: u64,
+    pub(in crate::partitions) live: u64,
     /// What is in hand of lives that ended under this assignment.
-    pub(super) former: FormerLives,
-    pub(super) issued: Option<Offset>,
-    pub(super) acked: Option<Offset>,
+    pub(in crate::partitions) former: FormerLives,
+    pub(in crate::partitions) issued: Option<Offset>,
+    pub(in crate::partitions) acked: Option<Offset>,
     /// How many records were settled when the last commit was issued, and when the last acknowledged one was.
-    pub(super) issued_settled: u64,
-    pub(super) acked_settled: u64,
+    pub(in crate::partitions) issued_settled: u64,
+    pub(in crate::partitions) acked_settled: u64,
     /// The room that its commits have for what is settled above the frontier.
-    pub(super) room: CommitRoom,
+    pub(in crate::partitions) room: CommitRoom,
     /// Whether the partition is known to be still this process's.
-    pub(super) membership: Membership,
-    pub(super) drain: Option<Drain>,
+    pub(in crate::partitions) membership: Membership,
+    pub(in crate::partitions) drain: Option<Drain>,
     /// Its slice of the state topic is not restored yet; it delivers nothing.
-    pub(super) restoring: bool,
+    pub(in crate::partitions) restoring: bool,
     /// The last try to restore it failed.
-    pub(super) restore_failed: bool,
+    pub(in crate::partitions) restore_failed: bool,
     /// When to try again.
-    pub(super) restore_at: Option<Instant>,
+    pub(in crate::partitions) restore_at: Option<Instant>,
     /// The source was told to deliver no records of it.
-    pub(super) paused: bool,
+    pub(in crate::partitions) paused: bool,
     /// Where its frontier stands.
-    pub(super) standing: Standing,
+    pub(in crate::partitions) standing: Standing,
+}
+
+/// A frontier, and since when it stands there.
+#[derive(Debug, Default)]
+pub(in crate::partitions) struct Standing {
+    pub(in crate::partitions) at: Option<(Offset, Instant)>,
 }
 
 /// What is known of a partition's ownership after a sleep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Membership {
+pub(in crate::partitions) enum Membership {
     /// It is this process's.
     Sure,
     /// It may be another's: a commit has to tell.
@@ -51,13 +56,13 @@ pub(super) enum Membership {
 }
 
 #[derive(Debug)]
-pub(super) struct Drain {
-    pub(super) deadline: Instant,
-    pub(super) commits_failed: u32,
+pub(in crate::partitions) struct Drain {
+    pub(in crate::partitions) deadline: Instant,
+    pub(in crate::partitions) commits_failed: u32,
 }
 
 impl Assignment {
-    pub(super) fn new(epoch: Epoch) -> Self {
+    pub(in crate::partitions) fn new(epoch: Epoch) -> Self {
         Self {
             epoch,
             ledger: Ledger::default(),
@@ -78,14 +83,14 @@ impl Assignment {
         }
     }
 
-    pub(super) fn committed_at(epoch: Epoch, offset: Offset) -> Self {
+    pub(in crate::partitions) fn committed_at(epoch: Epoch, offset: Offset) -> Self {
         Self {
             ledger: Ledger::committed_at(offset),
             ..Self::new(epoch)
         }
     }
 
-    pub(super) fn restored(epoch: Epoch, restored: Restored) -> Self {
+    pub(in crate::partitions) fn restored(epoch: Epoch, restored: Restored) -> Self {
         Self {
             ledger: Ledger::restored(restored),
             ..Self::new(epoch)
@@ -93,7 +98,7 @@ impl Assignment {
     }
 
     /// The offset to commit, if more is settled than the broker knows.
-    pub(super) fn uncommitted(&self) -> Option<Offset> {
+    pub(in crate::partitions) fn uncommitted(&self) -> Option<Offset> {
         self.ledger.frontier().filter(|frontier| {
             self.acked.is_none_or(|acked| *frontier > acked)
                 || self.ledger.settled() > self.acked_settled
@@ -102,12 +107,12 @@ impl Assignment {
     }
 
     /// Records in hand, of all lives.
-    pub(super) fn in_hand(&self) -> u64 {
+    pub(in crate::partitions) fn in_hand(&self) -> u64 {
         self.live + self.former.live()
     }
 
     /// The ledger of an epoch of this assignment and its count of records in hand; `None` if it is of another assignment.
-    pub(super) fn life(&mut self, epoch: Epoch) -> Option<(&mut Ledger, &mut u64)> {
+    pub(in crate::partitions) fn life(&mut self, epoch: Epoch) -> Option<(&mut Ledger, &mut u64)> {
         if epoch == self.epoch {
             return Some((&mut self.ledger, &mut self.live));
         }
@@ -115,7 +120,7 @@ impl Assignment {
     }
 
     /// The text beside a commit of this offset; notes how much room is left.
-    pub(super) fn metadata(
+    pub(in crate::partitions) fn metadata(
         &mut self,
         partition: &TopicPartition,
         offset: Offset,

@@ -3,7 +3,7 @@
 //! A record costs what it occupies while it is unsettled: its bytes, the operations that it led to, and a constant. The
 //! number that is configured is therefore about what the process needs, not what the topic holds.
 
-use crate::charge::{Charge, Gate};
+use crate::seam::charge::{Charge, Gate};
 
 /// The cap on unsettled work, and what of it is used.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::port::RecordId;
+use crate::seam::port::RecordId;
 use ingest_model::batch::OperationId;
 use ingest_model::lookup::Lookup;
 use ingest_model::record::Record;
@@ -13,16 +13,16 @@ use ingest_model::state_log::OperationRef;
 #[derive(Debug)]
 #[must_use = "a receipt that is dropped leaves its record unsettled for ever"]
 pub(crate) struct Receipt {
-    pub(super) record: RecordId,
+    pub(in crate::partitions) record: RecordId,
     /// Its place among the operations of the record.
     ordinal: u16,
     /// What the operation changes: the same for every repeat of it.
-    pub(super) change: ChangeKey,
+    pub(in crate::partitions) change: ChangeKey,
     ended: bool,
 }
 
 impl Receipt {
-    pub(super) fn new(record: RecordId, ordinal: u16, change: ChangeKey) -> Self {
+    pub(in crate::partitions) fn new(record: RecordId, ordinal: u16, change: ChangeKey) -> Self {
         Self {
             record,
             ordinal,
@@ -32,13 +32,13 @@ impl Receipt {
     }
 
     /// The one end of a receipt. Whose it was.
-    pub(super) fn end(mut self) -> RecordId {
+    pub(in crate::partitions) fn end(mut self) -> RecordId {
         self.ended = true;
         self.record
     }
 
     /// The operation, as the state topic names it.
-    pub(super) fn operation(&self, record: &Record) -> OperationRef {
+    pub(in crate::partitions) fn operation(&self, record: &Record) -> OperationRef {
         OperationRef {
             offset: record.position.offset,
             ordinal: self.ordinal,
@@ -59,23 +59,26 @@ impl Drop for Receipt {
 
 /// All receipts that operations carry.
 #[derive(Debug, Default)]
-pub(super) struct Receipts {
+pub(in crate::partitions) struct Receipts {
     of: Lookup<OperationId, SmallVec<[Receipt; 1]>>,
 }
 
 impl Receipts {
     /// An operation carries a receipt from now on, beside those that it has.
-    pub(super) fn attach(&mut self, operation: OperationId, receipt: Receipt) {
+    pub(in crate::partitions) fn attach(&mut self, operation: OperationId, receipt: Receipt) {
         self.of.entry(operation).or_default().push(receipt);
     }
 
     /// What an operation carried, now that it ends.
-    pub(super) fn detach(&mut self, operation: OperationId) -> SmallVec<[Receipt; 1]> {
+    pub(in crate::partitions) fn detach(
+        &mut self,
+        operation: OperationId,
+    ) -> SmallVec<[Receipt; 1]> {
         self.of.remove(&operation).unwrap_or_default()
     }
 
     /// What an operation carries.
-    pub(super) fn of(&self, operation: OperationId) -> &[Receipt] {
+    pub(in crate::partitions) fn of(&self, operation: OperationId) -> &[Receipt] {
         self.of.get(&operation).map_or(&[], SmallVec::as_slice)
     }
 }

@@ -1,7 +1,7 @@
 //! What goes into the delivery machine, and what comes out.
 
-use crate::fact::Fact;
-use crate::hold::LetterTopic;
+use crate::seam::fact::Fact;
+use crate::seam::hold::LetterTopic;
 use ingest_model::call::{Call, Reply};
 use ingest_model::outcome::{DroppedField, Held, Rejected, Verdict};
 use ingest_model::reading::{Gap, LifeCause};

@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use crate::fact::Fact;
-use crate::invariant::{Audit, Invariant};
-use crate::port::Effect;
-use crate::retry::Jitter;
+use crate::common::retry::Jitter;
+use crate::seam::fact::Fact;
+use crate::seam::invariant::{Audit, Invariant};
+use crate::seam::port::Effect;
 
 /// Handed to each owner that decides something: when it is, chance, numbers nobody had before, and where effects go.
 #[derive(Debug)]

@@ -1,7 +1,8 @@
 //! Settled offsets as plain bits, one for each offset from the frontier on. Short where settled and open ones alternate.
 
+use super::run::Run;
 use super::signs::{Reader, Writer};
-use super::{Offset, Run};
+use ingest_model::record::Offset;
 
 /// So many bits that the runs take, and the last offset that fits into so many bits.
 pub(super) fn measure(frontier: Offset, runs: &[Run], room: u64) -> (u64, Offset) {

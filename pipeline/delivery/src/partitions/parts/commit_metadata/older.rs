@@ -4,7 +4,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::{Offset, Run};
+use super::run::Run;
+use ingest_model::record::Offset;
 
 /// The runs of such a text; `None` if it cannot be read to its end.
 pub(super) fn read(frontier: Offset, text: &str) -> Option<Vec<Run>> {

@@ -22,7 +22,7 @@ const RUN: usize = 100;
 
 /// Counts rejections by topic, and says which topics hold their dead letters back.
 #[derive(Debug)]
-pub(super) struct DeadLetterGuard {
+pub(in crate::partitions) struct DeadLetterGuard {
     /// Topics of which any number may be dead-lettered.
     accepted: BTreeSet<Topic>,
     shares: BTreeMap<(Topic, Judged), Share>,
@@ -54,7 +54,7 @@ struct Run {
 
 impl DeadLetterGuard {
     /// Nothing is counted yet; the topics in `accepted` never trip.
-    pub(super) fn new(accepted: BTreeSet<Topic>) -> Self {
+    pub(in crate::partitions) fn new(accepted: BTreeSet<Topic>) -> Self {
         Self {
             accepted,
             shares: BTreeMap::new(),
@@ -65,28 +65,36 @@ impl DeadLetterGuard {
     }
 
     /// Decoding and mapping judged a record; skipped ones are as good as mapped ones.
-    pub(super) fn mapped(&mut self, partition: &TopicPartition, rejected: Option<Rejection>) {
+    pub(in crate::partitions) fn mapped(
+        &mut self,
+        partition: &TopicPartition,
+        rejected: Option<Rejection>,
+    ) {
         self.count(partition, Judged::Mapping, rejected);
     }
 
     /// A record that the mapping had given operations has ended.
-    pub(super) fn ended(&mut self, partition: &TopicPartition, rejected: Option<Rejection>) {
+    pub(in crate::partitions) fn ended(
+        &mut self,
+        partition: &TopicPartition,
+        rejected: Option<Rejection>,
+    ) {
         let counted = rejected.filter(|reason| tells_of_the_mapping(*reason));
         self.count(partition, Judged::Destination, counted);
     }
 
     /// Whether dead letters of that topic wait.
-    pub(super) fn is_holding(&self, topic: &Topic) -> bool {
+    pub(in crate::partitions) fn is_holding(&self, topic: &Topic) -> bool {
         self.holding.contains(topic)
     }
 
     /// Topics that tripped since the last call.
-    pub(super) fn take_tripped(&mut self) -> Vec<Topic> {
+    pub(in crate::partitions) fn take_tripped(&mut self) -> Vec<Topic> {
         std::mem::take(&mut self.tripped)
     }
 
     /// A person accepts what was rejected: letters of the topic may leave, and counting starts afresh.
-    pub(super) fn release(&mut self, topic: &Topic) {
+    pub(in crate::partitions) fn release(&mut self, topic: &Topic) {
         self.holding.remove(topic);
         self.shares.retain(|(of, _), _| of != topic);
         self.runs.retain(|(of, _), _| of.topic != *topic);

@@ -20,7 +20,7 @@ const ROOM: usize = 6;
 
 /// How much room one partition's commits have.
 #[derive(Debug, Default)]
-pub(super) struct CommitRoom {
+pub(in crate::partitions) struct CommitRoom {
     /// What a text of all that is settled took at the last commit, in characters.
     wanted: usize,
     /// What left with it.
@@ -31,7 +31,7 @@ pub(super) struct CommitRoom {
 
 impl CommitRoom {
     /// Looks how far ahead the partition was read. `true` if it is to rest from now on, or to be read again.
-    pub(super) fn look(&mut self, ledger: &Ledger, limit: TextLimit) -> bool {
+    pub(in crate::partitions) fn look(&mut self, ledger: &Ledger, limit: TextLimit) -> bool {
         let open = u64::try_from(ledger.open()).unwrap_or(u64::MAX);
         let mark = if self.rests { READ } else { REST };
         let rests = limit.characters() > 0 && longest(open, ledger.span()) >= part(limit, mark);
@@ -39,7 +39,7 @@ impl CommitRoom {
     }
 
     /// Notes the text of a commit that leaves.
-    pub(super) fn note(&mut self, text: &Encoded, limit: TextLimit) {
+    pub(in crate::partitions) fn note(&mut self, text: &Encoded, limit: TextLimit) {
         self.wanted = text.characters;
         self.issued = text.characters.min(limit.characters());
         let mark = if self.full { ROOM } else { FULL };
@@ -47,12 +47,12 @@ impl CommitRoom {
     }
 
     /// How long the last text was that left, in characters.
-    pub(super) fn issued(&self) -> usize {
+    pub(in crate::partitions) fn issued(&self) -> usize {
         self.issued
     }
 
     /// The part of the longest text that the last one took, or would have taken.
-    pub(super) fn used(&self, limit: TextLimit) -> f64 {
+    pub(in crate::partitions) fn used(&self, limit: TextLimit) -> f64 {
         let whole = |characters: usize| f64::from(u32::try_from(characters).unwrap_or(u32::MAX));
         if limit.characters() == 0 {
             return 0.0;
@@ -61,12 +61,12 @@ impl CommitRoom {
     }
 
     /// Whether no event may be started but for the sake of the lowest unsettled record.
-    pub(super) fn is_full(&self) -> bool {
+    pub(in crate::partitions) fn is_full(&self) -> bool {
         self.full
     }
 
     /// Whether no more of the partition is read.
-    pub(super) fn rests(&self) -> bool {
+    pub(in crate::partitions) fn rests(&self) -> bool {
         self.rests
     }
 }

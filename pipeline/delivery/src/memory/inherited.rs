@@ -1,0 +1,97 @@
+//! One write that an earlier owner of a partition left open, item by item.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use ingest_model::batch::{OperationId, Verb};
+use ingest_model::known::{KnownObject, Revision};
+use ingest_model::operation::Version;
+use ingest_model::record::{Offset, TopicPartition};
+use ingest_model::repeat::Changes;
+use ingest_model::state_log::OperationRef;
+
+/// One write that an earlier owner left open.
+#[derive(Debug)]
+pub(crate) struct Inherited {
+    pub(crate) partition: TopicPartition,
+    /// The highest offset that it was made for.
+    pub(crate) at: Offset,
+    pub(crate) verb: Verb,
+    /// By the reference that the job names them with.
+    pub(crate) items: BTreeMap<String, Item>,
+}
+
+/// What it was to write to one object.
+#[derive(Debug)]
+pub(crate) struct Item {
+    pub(crate) object: u128,
+    pub(crate) version: Option<Version>,
+    pub(crate) operations: BTreeSet<OperationRef>,
+    /// Operations of it have ended, or their records never come again: while it is in doubt, whoever writes the object next
+    /// has to look.
+    pub(crate) stray: bool,
+    pub(crate) fate: Fate,
+}
+
+/// What became of an item, as far as anybody knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// The job has not said.
+    Waiting,
+    /// It stands.
+    Stored,
+    /// It was not written.
+    NotWritten,
+    /// An object of this external id exists, or was changed by somebody else: read it first.
+    Look,
+    /// It stands or does not stand, and nothing of it is under way: read it first.
+    LookInDoubt,
+    /// Perhaps it is still under way.
+    Doubt,
+    /// It was in doubt, and this operation looks.
+    Entrusted(OperationId),
+    /// Refused for good.
+    Refused(String),
+}
+
+impl Fate {
+    /// Whoever writes the object next has to look first.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        match self {
+            Self::Look | Self::LookInDoubt | Self::Doubt | Self::Entrusted(_) => true,
+            Self::Waiting | Self::Stored | Self::NotWritten | Self::Refused(_) => false,
+        }
+    }
+}
+
+impl Item {
+    /// The object as this write left it.
+    pub(crate) fn stored(&self, id: Arc<str>, revision: Revision) -> KnownObject {
+        KnownObject {
+            id,
+            version: self.version.clone(),
+            fingerprint: None,
+            revision,
+            doubtful: false,
+            changes: Changes::default(),
+        }
+    }
+
+    /// Records below this offset never come again.
+    pub(super) fn pass(&mut self, committed: Offset) {
+        self.end(|one| one.offset < committed);
+    }
+
+    /// Whether somebody may still ask what became of it.
+    pub(super) fn is_of_interest(&self) -> bool {
+        let open = !self.operations.is_empty() || self.fate == Fate::Waiting;
+        open || (self.stray && self.fate.is_in_doubt())
+    }
+
+    /// These operations are not waited for any more. If nobody has looked, whoever writes the object next has to.
+    pub(super) fn end(&mut self, is_over: impl Fn(&OperationRef) -> bool) {
+        let named = self.operations.len();
+        self.operations.retain(|one| !is_over(one));
+        self.stray |= self.operations.len() < named;
+    }
+}

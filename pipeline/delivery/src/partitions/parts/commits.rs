@@ -1,0 +1,14 @@
+//! The commits that are under way, when the next is due, and how long their texts may be.
+
+use std::time::Instant;
+
+use super::commit_metadata::TextLimit;
+use ingest_model::record::{Epoch, Offset, TopicPartition};
+
+#[derive(Debug, Default)]
+pub(in crate::partitions) struct Commits {
+    pub(in crate::partitions) under_way: Vec<(TopicPartition, Epoch, Offset)>,
+    pub(in crate::partitions) next_at: Option<Instant>,
+    /// The longest text that the brokers are known to take.
+    pub(in crate::partitions) limit: TextLimit,
+}

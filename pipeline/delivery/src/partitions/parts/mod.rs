@@ -1,0 +1,15 @@
+//! The parts that partitions are made of. None knows the owner, or decides over more than itself.
+
+pub mod commit_metadata;
+pub mod ledger;
+
+pub(in crate::partitions) mod assignment;
+pub(in crate::partitions) mod budget;
+pub(in crate::partitions) mod commits;
+pub(in crate::partitions) mod guard;
+pub(in crate::partitions) mod letters;
+pub(in crate::partitions) mod receipts;
+pub(in crate::partitions) mod record;
+
+mod former;
+mod room;
