@@ -69,6 +69,7 @@ fn an_owner_that_knows_another_is_noticed() {
         ("partitions/mod.rs", "use crate::common::turn::Turn;\n"),
         ("jobs/mod.rs", "use ingest_model::batch::JobId;\n"),
         ("common/turn.rs", "use crate::partitions::Receipt;\n"),
+        ("seam/mod.rs", "pub mod port;\n"),
         ("seam/port.rs", "use crate::partitions::Receipt;\n"),
         ("machine/mod.rs", "use crate::{jobs::Jobs, work::Work};\n"),
         ("shelf.rs", "use crate::seam::port::Effect;\n"),
