@@ -128,7 +128,7 @@ mod tests {
         }
         assert!(identities.bytes() < same, "the old ones are gone");
         let object = |changes: u64| KnownObject {
-            id: Arc::from("o"),
+            id: Some(Arc::from("o")),
             version: None,
             fingerprint: None,
             revision: Revision::Unknown,

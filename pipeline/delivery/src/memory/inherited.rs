@@ -66,7 +66,7 @@ impl Fate {
 
 impl Item {
     /// The object as this write left it.
-    pub(crate) fn stored(&self, id: Arc<str>, revision: Revision) -> KnownObject {
+    pub(crate) fn stored(&self, id: Option<Arc<str>>, revision: Revision) -> KnownObject {
         KnownObject {
             id,
             version: self.version.clone(),

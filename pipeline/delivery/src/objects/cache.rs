@@ -131,7 +131,7 @@ mod tests {
 
     fn known(version: Option<&str>, revision: i64, change: u64) -> KnownObject {
         KnownObject {
-            id: Arc::from("there"),
+            id: Some(Arc::from("there")),
             version: version.map(Version::new),
             fingerprint: Some(change),
             revision: Revision::Known(revision),

@@ -78,7 +78,7 @@ pub(crate) fn decide(
     if known.keyed && !history.is_doubted() && same() {
         return Decision::Skip(SkipReason::Unchanged);
     }
-    if !standing.has_id() {
+    if standing.id.is_none() {
         return Decision::Look;
     }
     if object.version.is_none() {

@@ -354,7 +354,7 @@ fn known(version: &str, revision: i64) -> Slice {
         &ExternalId("o0".into()),
     ));
     let content = Content::Object(KnownObject {
-        id: Arc::from("theirs"),
+        id: Some(Arc::from("theirs")),
         version: Some(Version::new(version)),
         fingerprint: None,
         revision: Revision::Known(revision),

@@ -187,7 +187,7 @@ fn left_open(fingerprint: u64, update: &Planned) -> Slice {
     let hash = object_hash(&Klass("order".into()), &ExternalId("o1".into()));
     let owner = OwnerId::new(77, 3);
     let known = Content::Object(KnownObject {
-        id: "object 1".into(),
+        id: Some("object 1".into()),
         version: Some(Version::new(SECOND)),
         fingerprint: Some(fingerprint),
         revision: Revision::Known(4),

@@ -11,8 +11,8 @@ use crate::remembered::repeat::Changes;
 /// What is known of an object.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct KnownObject {
-    /// Its Kustomer id; empty while all that is known is that the object exists.
-    pub id: Arc<str>,
+    /// Its Kustomer id; `None` while it is only known that the object exists: it is read before it can be updated.
+    pub id: Option<Arc<str>>,
     /// The version written or read last.
     pub version: Option<Version>,
     /// A hash of the body written last, if this process wrote it.
@@ -26,12 +26,6 @@ pub struct KnownObject {
 }
 
 impl KnownObject {
-    /// Whether its Kustomer id is known. Without the id, the object has to be read before it can be updated.
-    #[must_use]
-    pub fn has_id(&self) -> bool {
-        !self.id.is_empty()
-    }
-
     /// Whether the object's state is newer than this version; false if either has no version.
     #[must_use]
     pub fn is_newer_than(&self, version: Option<&Version>) -> bool {

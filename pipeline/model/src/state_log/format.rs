@@ -137,7 +137,8 @@ pub fn encode_value(entry: &Entry) -> Vec<u8> {
     match &entry.content {
         Content::Customer(id) => raw.id = Some(Arc::clone(id)),
         Content::Object(object) => {
-            raw.id = Some(Arc::clone(&object.id));
+            // Empty while the id is not known.
+            raw.id = Some(object.id.clone().unwrap_or_else(|| Arc::from("")));
             raw.version = object.version.as_ref().map(|v| Arc::clone(&v.0));
             raw.print = object.fingerprint;
             raw.made = object.changes.iter().map(|one| one.0).collect();
@@ -168,7 +169,7 @@ pub fn decode_value(entity: Entity, bytes: &[u8]) -> Option<Entry> {
     let content = match entity {
         Entity::Customer(_) => Content::Customer(raw.id?),
         Entity::Object(_) => Content::Object(KnownObject {
-            id: raw.id?,
+            id: Some(raw.id?).filter(|id| !id.is_empty()),
             version: raw.version.map(Version),
             fingerprint: raw.print,
             revision: match (raw.rev, raw.updates) {

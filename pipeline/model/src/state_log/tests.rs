@@ -3,7 +3,9 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::StateRecord;
-use super::format::{HEADER_KEY, decode_header, encode_header, encode_key, encode_value};
+use super::format::{
+    HEADER_KEY, decode_header, decode_value, encode_header, encode_key, encode_value,
+};
 use super::reduce::{Slice, SliceReader};
 use super::writer::{Capacity, SliceWriter};
 use super::*;
@@ -27,7 +29,7 @@ fn object(at: i64, version: u64) -> Entry {
     Entry {
         at: Offset(at),
         content: Content::Object(KnownObject {
-            id: Arc::from("5f75c63cd5c0384ad82a17ae"),
+            id: Some(Arc::from("5f75c63cd5c0384ad82a17ae")),
             version: Some(Version::new(&version.to_string())),
             fingerprint: Some(version),
             revision: Revision::SinceCreate(2),
@@ -384,4 +386,20 @@ proptest! {
         flush(&mut first, &mut log);
         prop_assert_eq!(holding(&read(&log)), expected);
     }
+}
+
+#[test]
+fn an_object_whose_id_is_not_known_comes_back_without_one() {
+    let mut entry = object(4, 2);
+    let Content::Object(known) = &mut entry.content else {
+        panic!("an object");
+    };
+    known.id = None;
+    let written = encode_value(&entry);
+    let text = String::from_utf8(written.clone()).unwrap();
+    assert!(
+        text.contains(r#""id":"""#),
+        "as workers before this one read it: {text}"
+    );
+    assert_eq!(decode_value(Entity::Object(9), &written), Some(entry));
 }

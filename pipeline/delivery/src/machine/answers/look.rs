@@ -68,7 +68,7 @@ impl Machine {
         self.learn_counting(&object, before.as_ref(), &found, looked.conflicted);
         let standing = found.version.clone();
         let mut learnt = KnownObject {
-            id: found.id,
+            id: Some(found.id),
             version: found.version,
             fingerprint: None,
             revision: found.rev.map_or(Revision::Unknown, Revision::Known),
@@ -76,7 +76,7 @@ impl Machine {
             changes: Changes::default(),
         };
         if let Some(before) = before
-            && (before.id == learnt.id || !before.has_id())
+            && (before.id.is_none() || before.id == learnt.id)
             && before.ties_with(learnt.version.as_ref())
         {
             learnt.changes = before.changes;
@@ -130,7 +130,7 @@ impl Machine {
         };
         let Some(before) = before.filter(|before| {
             let same = before.version.is_some() && before.ties_with(found.version.as_ref());
-            before.id == found.id && same
+            before.id.as_ref() == Some(&found.id) && same
         }) else {
             return;
         };

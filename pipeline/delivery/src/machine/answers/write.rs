@@ -213,11 +213,10 @@ impl Machine {
             let (klass, sent) = (written.klass.clone(), state.last_attempt);
             let told = object.or_else(|| history.object_id.clone());
             // An object that was made and not named must not be made again: it is read when its id is needed.
-            let made = (verb == Verb::Create).then(|| Arc::from(""));
-            if let Some(object) = told.or(made) {
-                let before = self.known_as(written, &object);
+            if told.is_some() || verb == Verb::Create {
+                let before = self.known_as(written, told.as_ref());
                 let mut learnt = KnownObject {
-                    id: object,
+                    id: told,
                     // What has no version of its own leaves the one that stands.
                     version: written
                         .version
@@ -242,10 +241,10 @@ impl Machine {
     }
 
     /// What is known of the object of that external id, if it is this one.
-    fn known_as(&self, object: &KObject, id: &Arc<str>) -> Option<KnownObject> {
+    fn known_as(&self, object: &KObject, id: Option<&Arc<str>>) -> Option<KnownObject> {
         let known = self.objects.cache.peek(&object.klass, &object.external_id);
         known
-            .filter(|known| known.id == *id || !known.has_id())
+            .filter(|known| known.id.is_none() || known.id.as_ref() == id)
             .cloned()
     }
 

@@ -211,7 +211,8 @@ impl Machine {
                 let stale = known.is_newer_than(version) || known.is_of_another_kind(version);
                 !stale
                     && !self.partitions.is_made(id, &known.changes)
-                    && self.objects.histories.of(id).object_id.as_ref() == Some(&known.id)
+                    && known.id.is_some()
+                    && self.objects.histories.of(id).object_id == known.id
             }
         }
     }

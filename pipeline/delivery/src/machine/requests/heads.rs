@@ -111,8 +111,8 @@ impl Machine {
         let decision = decide(now, object, history, known, &self.objects.revisions);
         match &standing {
             Some(known) => {
-                let named = known.has_id().then(|| Arc::clone(&known.id));
-                self.objects.histories.decided(id, named, known.revision);
+                let (object, revision) = (known.id.clone(), known.revision);
+                self.objects.histories.decided(id, object, revision);
             }
             None => self.objects.histories.forget_revision(id),
         }

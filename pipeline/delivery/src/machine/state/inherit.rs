@@ -102,9 +102,9 @@ impl Machine {
         };
         let before = self.objects.cache.by_hash(kept.object);
         // Where duplicates are allowed, what the directory knows may be another object of the same external id.
-        let same = before.filter(|before| {
-            let named = id.as_ref().filter(|_| before.has_id());
-            named.is_none_or(|id| *id == before.id)
+        let same = before.filter(|before| match (&id, &before.id) {
+            (Some(id), Some(before)) => id == before,
+            (Some(_) | None, Some(_) | None) => true,
         });
         let (object, partition, at) = (kept.object, intent.partition.clone(), intent.at);
         let known = match (intent.verb, id, same) {
@@ -117,26 +117,25 @@ impl Machine {
                     Verb::Update => Revision::Unknown,
                 };
                 Some(KnownObject {
-                    id: id.unwrap_or_else(|| Arc::clone(&before.id)),
+                    id: id.or_else(|| before.id.clone()),
                     fingerprint: None,
                     revision,
                     ..before
                 })
             }
             // An object that was made and not named must not be made again: it is read when its id is needed.
-            (Verb::Create, id, _) => {
-                let id = id.unwrap_or_else(|| Arc::from(""));
-                Some(kept.stored(id, Revision::SinceCreate(0)))
-            }
+            (Verb::Create, id, _) => Some(kept.stored(id, Revision::SinceCreate(0))),
             // Where the two cannot be compared, this write need not be the next.
             (Verb::Update, Some(id), Some(before))
-                if before.has_id() && before.is_older_than(kept.version.as_ref()) =>
+                if before.id.is_some() && before.is_older_than(kept.version.as_ref()) =>
             {
-                Some(kept.stored(id, before.revision.next()))
+                Some(kept.stored(Some(id), before.revision.next()))
             }
-            (Verb::Update, id, before) => id
-                .or_else(|| before.map(|one| one.id))
-                .map(|id| kept.stored(id, Revision::Unknown)),
+            (Verb::Update, None, None) => None,
+            (Verb::Update, id, before) => {
+                let id = id.or_else(|| before?.id);
+                Some(kept.stored(id, Revision::Unknown))
+            }
         };
         if let Some(known) = known {
             self.objects.cache.restore(object, known.clone());

@@ -56,7 +56,7 @@ fn what_the_state_topic_held_leads_to_the_same_decisions() {
                 Entry {
                     at,
                     content: Content::Object(KnownObject {
-                        id: "5f9c1a2b3c4d5e6f7a8b9c0d".into(),
+                        id: Some("5f9c1a2b3c4d5e6f7a8b9c0d".into()),
                         version: known.version.clone(),
                         fingerprint: Some(fingerprint(&known)),
                         revision: Revision::Known(4),
