@@ -1,6 +1,6 @@
-//! From operations to requests and settled offsets: the delivery machine and its owners.
+//! The delivery machine and its owners: from operations to requests and settled offsets.
 //!
-//! Nothing here waits, locks, logs or reads a clock. Time enters as an argument, effects leave as data.
+//! Nothing here waits, locks, logs or reads a clock. Time comes in as an argument, effects go out as data.
 
 #![deny(clippy::iter_over_hash_type)]
 

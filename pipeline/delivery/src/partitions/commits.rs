@@ -1,4 +1,4 @@
-//! Commits: the frontier of each partition, and beside it what is settled above.
+//! Commits: the frontier of each partition, and what is settled above it.
 
 use std::time::Instant;
 
@@ -14,15 +14,15 @@ use ingest_model::record::{Epoch, Offset, TopicPartition};
 /// Whether an event of a partition may be started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Room {
-    /// It may.
+    /// Yes.
     Free,
-    /// Only what leads to the record at that offset may: the lowest that is not settled.
+    /// Only one that the record at that offset, the lowest unsettled one, is waiting for.
     OnlyFor(Option<Offset>),
 }
 
 impl Partitions {
-    /// Issues commits of all partitions of which more is settled than was committed, one call at a time. The partitions whose
-    /// room in commits was looked at anew.
+    /// Commits all partitions that have settled more than was committed; one commit is in flight at a time. Returns the
+    /// partitions whose room in the commit was checked again.
     pub(crate) fn commit(&mut self, turn: &mut Turn) -> Vec<TopicPartition> {
         if !self.commits.under_way.is_empty() {
             return Vec::new();
@@ -75,7 +75,7 @@ impl Partitions {
         looked_at
     }
 
-    /// Part of a commit, or all of it, was answered. The partitions of which all below an offset is committed now.
+    /// All or part of a commit was answered. Returns the partitions that have everything below an offset committed now.
     pub(crate) fn committed(
         &mut self,
         entries: Vec<(TopicPartition, Epoch, Offset)>,
@@ -114,7 +114,7 @@ impl Partitions {
         accepted
     }
 
-    /// One of these texts was longer than a broker takes.
+    /// One of these texts was longer than a broker accepts.
     fn learn_limit(&mut self, entries: &[(TopicPartition, Epoch, Offset)]) {
         let longest = entries
             .iter()
@@ -135,7 +135,7 @@ impl Partitions {
         self.commits.next_at.filter(|_| idle)
     }
 
-    /// The offsets that brokers have taken.
+    /// The offsets that brokers have acknowledged.
     pub(crate) fn acknowledged(&self) -> Vec<(TopicPartition, Offset)> {
         let owned = self.assignments.iter();
         owned
@@ -143,7 +143,7 @@ impl Partitions {
             .collect()
     }
 
-    /// Whether what is settled above a partition's frontier has room in its commits.
+    /// Whether a partition's commits have room for what is settled above its frontier.
     pub(crate) fn room(&self, partition: &TopicPartition) -> Room {
         match self.assignments.get(partition) {
             Some(assignment) if assignment.room.is_full() => {
@@ -153,7 +153,7 @@ impl Partitions {
         }
     }
 
-    /// Whether the operation carries a receipt of the record at this offset of its partition.
+    /// Whether the operation carries a receipt of the record at this offset, in the present life of its partition.
     pub(crate) fn belongs_to(&self, id: OperationId, offset: Offset) -> bool {
         let receipts = self.receipts.of(id).iter();
         let mut records = receipts.map(|receipt| receipt.record);
@@ -166,7 +166,7 @@ impl Partitions {
 
     // === a process that slept ===
 
-    /// Another member may own the partitions by now: a commit has to tell.
+    /// Another member may own the partitions by now; a commit will tell.
     pub(crate) fn doubt_membership(&mut self, turn: &Turn) {
         let mut anything = false;
         for assignment in self.assignments.values_mut() {
@@ -180,7 +180,7 @@ impl Partitions {
         }
     }
 
-    /// Whether it is not known yet that the partitions are still this process's: nothing may be sent.
+    /// Whether it is still unknown if this process owns its partitions: then nothing may be sent.
     pub(crate) fn is_membership_in_doubt(&self) -> bool {
         let mut owned = self.assignments.values();
         owned.any(|assignment| assignment.membership != Membership::Sure)

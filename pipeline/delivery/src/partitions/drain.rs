@@ -1,4 +1,4 @@
-//! Partitions leave: what is under way is waited for, then commit and hand back.
+//! Partitions leave: wait for work in flight, commit, hand back.
 
 use std::time::{Duration, Instant};
 
@@ -12,21 +12,21 @@ use ingest_model::record::{Epoch, TopicPartition};
 /// How often a final commit is tried before the partition is handed back without it.
 const FINAL_COMMITS: u32 = 3;
 
-/// What a partition that drains waits for.
+/// What a draining partition waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Drained {
-    /// The end of what is under way.
+    /// The end of the work in flight.
     NotYet,
-    /// Its time is over: what is left of it is abandoned.
+    /// Nothing more: its deadline has passed, and what is left is abandoned.
     Late,
-    /// A commit.
+    /// Its final commit.
     Uncommitted,
-    /// Nothing but what is written of it elsewhere; `late` if it waits for that no longer.
+    /// Nothing in here; state about it may still be in flight. `late` if it must not wait for that any longer.
     Done { late: bool },
 }
 
 impl Partitions {
-    /// A partition is to be handed back. `false` if nothing of it is here: it goes back as it is.
+    /// A partition is to be handed back. `false` if it is not owned in this epoch: it is handed back as it is.
     pub(crate) fn revoke(
         &mut self,
         turn: &mut Turn,
@@ -52,7 +52,7 @@ impl Partitions {
         }
     }
 
-    /// Everything is to be handed back. All that is owned.
+    /// Everything is to be handed back. Returns all owned partitions.
     pub(crate) fn revoke_all(&mut self, turn: &Turn) -> Vec<TopicPartition> {
         self.stopping = Stopping::Begun;
         let deadline = turn.now + self.settings.drain_timeout;
@@ -65,8 +65,8 @@ impl Partitions {
         self.assignments.keys().cloned().collect()
     }
 
-    /// The operations of a partition that drains have been abandoned as far as they waited: so are its records that wait with
-    /// their letters. One whose letter is under way is waited for.
+    /// The waiting operations of a draining partition were abandoned; so are its records with waiting letters. A record with a
+    /// letter in flight is waited for.
     pub(crate) fn abandon_letters(&mut self, turn: &mut Turn, partition: &TopicPartition) {
         self.release_where(turn, partition, |this, id| {
             let state = this.records.get(&id);
@@ -75,18 +75,19 @@ impl Partitions {
         });
     }
 
-    /// All operations of a partition have been abandoned: so are its records. How many of the present life there were.
+    /// All operations of a partition were abandoned; so are its records.
     pub(crate) fn abandon_records(&mut self, turn: &mut Turn, partition: &TopicPartition) {
         self.release_where(turn, partition, |_, _| true);
     }
 
-    /// Records of a partition's present life, before they are abandoned. What is in hand of former lives is lost, and said.
+    /// The number of records of a partition's present life, before they are abandoned. Unsettled records of former lives are
+    /// lost, which is reported.
     pub(crate) fn give_up(&self, turn: &mut Turn, partition: &TopicPartition) -> u64 {
         self.count_lost_lives(turn, partition);
         self.assignments.get(partition).map_or(0, |one| one.live)
     }
 
-    /// Partitions that drain.
+    /// Partitions that are draining.
     pub(crate) fn draining(&self) -> Vec<(TopicPartition, Epoch)> {
         let draining = self
             .assignments
@@ -102,7 +103,7 @@ impl Partitions {
         assignment.is_some_and(|one| one.drain.is_some())
     }
 
-    /// How far a drain is; `None` if there is none.
+    /// How far a drain has come; `None` if the partition is not draining.
     pub(crate) fn drained(&self, now: Instant, partition: &TopicPartition) -> Option<Drained> {
         let assignment = self.assignments.get(partition)?;
         let drain = assignment.drain.as_ref()?;
@@ -121,7 +122,7 @@ impl Partitions {
         )
     }
 
-    /// A drained partition goes back to the group.
+    /// Hands a drained partition back to the group.
     pub(crate) fn hand_back(&mut self, turn: &mut Turn, partition: &TopicPartition, epoch: Epoch) {
         let in_hand = self
             .assignments
@@ -135,12 +136,12 @@ impl Partitions {
         });
     }
 
-    /// Whether everything is to be handed back.
+    /// Whether everything is being handed back.
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping != Stopping::No
     }
 
-    /// Says once that everything is handed back.
+    /// Reports once that everything was handed back.
     pub(crate) fn tell_when_stopped(&mut self, turn: &mut Turn) {
         if self.stopping == Stopping::Begun && self.assignments.is_empty() {
             self.stopping = Stopping::Done;
@@ -148,7 +149,7 @@ impl Partitions {
         }
     }
 
-    /// A partition belongs to somebody else.
+    /// A partition belongs to another member now.
     pub(crate) fn lose(&mut self, partition: &TopicPartition) {
         self.assignments.remove(partition);
     }
@@ -168,7 +169,7 @@ impl Partitions {
     }
 }
 
-/// Whether even the final commit has had its time: a quarter of the drain's on top.
+/// Whether the time for the final commit is over, too: a quarter of the drain's time on top of it.
 fn is_over(drain: &Drain, now: Instant, timeout: Duration) -> bool {
     now >= drain.deadline + timeout / 4
 }

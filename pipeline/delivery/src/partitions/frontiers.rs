@@ -1,4 +1,4 @@
-//! Frontiers that stand: since when, and which record keeps each.
+//! Frontiers that do not move: since when, and which record holds each back.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,24 +10,24 @@ use super::Partitions;
 use super::parts::assignment::Assignment;
 use crate::seam::port::RecordId;
 
-/// Frontiers are looked at this often.
+/// How often frontiers are checked.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// What keeps the letter of a record whose operations have ended.
+/// What the letter of a record waits for once its operations have ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LetterWait {
-    /// The broker has not acknowledged it.
+    /// For the broker's acknowledgement.
     UnderWay,
-    /// It is sent, or sent again, at that time.
+    /// For this time: then it is sent, or sent again.
     Until(Instant),
-    /// The hold of its topic, or of the topic that it goes to.
+    /// For the hold of its topic to end, or of the topic that it goes to.
     Held(HeldBy),
-    /// Nothing.
+    /// For nothing known.
     Nothing,
 }
 
 impl Partitions {
-    /// Notes where frontiers stand, if it is time for that. `false` if it is not.
+    /// Notes where frontiers are, if that is due. `false` if it is not.
     pub(crate) fn watch_frontiers(&mut self, now: Instant) -> bool {
         if self.frontiers_at.is_some_and(|at| now < at + PAUSE) {
             return false;
@@ -44,8 +44,8 @@ impl Partitions {
         true
     }
 
-    /// Partitions whose frontiers have stood for that long when they were looked at last: the lowest open offset of each, and
-    /// its record, which has to be there.
+    /// Partitions whose frontiers had not moved for that long at the last check: the lowest open offset of each, and its
+    /// record, which must exist.
     pub(crate) fn standing_for(
         &self,
         now: Instant,
@@ -53,7 +53,7 @@ impl Partitions {
     ) -> BTreeMap<TopicPartition, (Offset, Option<RecordId>)> {
         let stands = |assignment: &Assignment| {
             let (offset, since) = assignment.standing.at?;
-            // What a partition that drains has abandoned stays open for its next owner.
+            // What a draining partition has abandoned stays open for the next owner.
             (now >= since + long && assignment.drain.is_none()).then_some(offset)
         };
         let owned = self.assignments.iter();
@@ -77,7 +77,7 @@ impl Partitions {
         standing
     }
 
-    /// A stall was told: it is told again when it has lasted as long once more.
+    /// A stall was reported: it is reported again after the same time.
     pub(crate) fn stall_told(&mut self, now: Instant) {
         for assignment in self.assignments.values_mut() {
             if let Some((_, since)) = &mut assignment.standing.at {
@@ -86,7 +86,7 @@ impl Partitions {
         }
     }
 
-    /// The lowest open record of a partition, and since when the frontier is known to stand there.
+    /// The lowest open record of a partition, and since when the frontier is known to be there.
     pub(crate) fn lowest(&self, partition: &TopicPartition) -> Option<(RecordId, Option<Instant>)> {
         let assignment = self.assignments.get(partition)?;
         let frontier = assignment.ledger.frontier()?;
@@ -103,7 +103,7 @@ impl Partitions {
         Some((*found.first()?, since.map(|(_, since)| since)))
     }
 
-    /// What keeps the letter of a record; `None` while operations of it are open.
+    /// What the letter of a record waits for; `None` while it has open operations.
     pub(crate) fn letter_wait(&self, id: RecordId) -> Option<LetterWait> {
         let state = self.records.get(&id).filter(|state| state.open == 0)?;
         Some(if state.letter.is_some() && state.letter_at.is_none() {

@@ -1,4 +1,4 @@
-//! Partitions come, and their records: admission and charge.
+//! Partitions come in, and their records: admission and charge.
 
 use super::Partitions;
 use super::parts::assignment::Assignment;
@@ -16,26 +16,26 @@ use ingest_model::outcome::{SkipReason, Verdict};
 use ingest_model::record::{Epoch, Record, TopicPartition};
 use ingest_model::repeat::ChangeKey;
 
-/// What a record costs besides its bytes and operations: its states, its place in lanes and ledgers.
+/// What a record costs besides its bytes and operations: its state, its place in lanes and ledgers.
 const RECORD_OVERHEAD: u64 = 800;
 
 /// What became of a record that came in.
 #[derive(Debug)]
 pub(crate) enum Admitted {
-    /// It belongs to nobody here, or was out of order.
+    /// Nothing: its partition is not owned or is draining, or it was out of order.
     Ignored,
     /// It was settled before this process read it.
     SettledBefore,
     /// It is settled: the mapping skipped it.
     Skipped,
-    /// It is rejected. What keeps its letter back, if something does.
+    /// It is rejected. With the dead letter, if that is kept back.
     Rejected(Charge, Option<KeptBack>),
-    /// It is open until this many operations have ended.
+    /// It is open until all of its operations have ended.
     Open(Charge, RecordId),
 }
 
 impl Partitions {
-    /// Whether an assignment that begins is news: `None` if it is not, else the epoch of an older one that ends.
+    /// Whether an assignment is new: `None` if it is not, else the epoch of the older one that it ends, if any.
     pub(crate) fn is_news(
         &self,
         partition: &TopicPartition,
@@ -47,7 +47,7 @@ impl Partitions {
         }
     }
 
-    /// A partition is this process's from now on, with what its former owner settled above its last commit.
+    /// Takes a partition over, with what its former owner settled above its last commit.
     pub(crate) fn assign(
         &mut self,
         turn: &mut Turn,
@@ -63,7 +63,7 @@ impl Partitions {
         self.pauses_changed = true;
     }
 
-    /// A record comes in. `operations` is what the operations that it led to cost, in bytes.
+    /// Takes a record in. `operations` is what its operations cost, in bytes.
     pub(crate) fn admit(
         &mut self,
         turn: &mut Turn,
@@ -73,7 +73,7 @@ impl Partitions {
         (verdict, operations): (&Verdict, u64),
     ) -> Admitted {
         let Some(assignment) = self.assignments.get_mut(&record.position.partition) else {
-            return Admitted::Ignored; // left to the owner, who reads it again
+            return Admitted::Ignored; // left to the owner, who will read it again
         };
         if assignment.epoch == epoch {
             assignment.former.seal();
@@ -139,20 +139,19 @@ impl Partitions {
         Admitted::Open(charge, id)
     }
 
-    /// The obligation to settle one operation of a record, when the record was admitted.
+    /// The obligation to settle one operation of an admitted record.
     pub(crate) fn oblige(&self, record: RecordId, ordinal: u16, change: ChangeKey) -> Receipt {
         debug_assert!(self.records.contains_key(&record), "an admitted record");
         Receipt::new(record, ordinal, change)
     }
 
-    /// A record was taken in, with all of its operations: it may have ended already, and how far the partition was read
-    /// ahead is looked at.
+    /// A record was taken in with all of its operations. It is concluded if they have all ended already.
     pub(crate) fn taken_in(&mut self, turn: &mut Turn, id: RecordId) -> Option<KeptBack> {
         let ended = self.records.get(&id).is_some_and(|state| state.open == 0);
         if ended { self.conclude(turn, id) } else { None }
     }
 
-    /// Looks how far ahead a partition was read.
+    /// Checks how far ahead a partition was read.
     pub(crate) fn look_ahead(&mut self, partition: &TopicPartition) {
         let limit = self.commits.limit;
         if let Some(assignment) = self.assignments.get_mut(partition) {
@@ -161,7 +160,7 @@ impl Partitions {
     }
 }
 
-/// A new assignment with what its former owner settled above its last commit.
+/// A new assignment, with what its former owner settled above its last commit.
 fn recall(
     turn: &mut Turn,
     partition: &TopicPartition,
@@ -191,7 +190,7 @@ fn recall(
     }
 }
 
-/// A record that never was charged is settled.
+/// A record was settled without having been charged.
 fn settled_unseen(turn: &mut Turn, record: &Record, event_ms: Option<i64>, settlement: Settlement) {
     turn.fact(Fact::Settled {
         topic: record.position.partition.topic.clone(),

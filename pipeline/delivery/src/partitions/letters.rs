@@ -1,8 +1,8 @@
-//! Letters: they leave for the dead-letter topic or the hold topic, and wait where that takes none.
+//! Letters: they are sent to the dead-letter topic or the hold topic, and wait while that accepts none.
 //!
-//! A letter that fails for a cause that passes is sent again after a moment, quietly, unless that goes on for too long. What
-//! needs a person is a hold. A topic that is missing or forbidden takes no letter at all: all of them wait, and one at a time
-//! is tried, until one is taken. A letter that is refused for what it is (its size) waits alone, and the others pass.
+//! A letter that fails for a passing cause is sent again after a short delay, without a hold unless this goes on for too long.
+//! What needs a person is a hold. A topic that is missing or forbidden accepts no letter at all: all of them wait, and one at
+//! a time is tried until one is accepted. A letter that is refused for its own sake (its size) waits alone; the others pass.
 
 use std::ops::Bound;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use ingest_model::outcome::{Held, HeldBy, HoldCause};
 use ingest_model::record::Topic;
 use ingest_model::trouble::{Trouble, TroubleKind};
 
-/// Letters that fail for so long need a person, whatever the cause.
+/// After failing for this long, letters need a person, whatever the cause.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the answer to a letter means for the hold of its topic.
@@ -26,33 +26,33 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) enum Answered {
     /// Nothing.
     Nothing,
-    /// The topic takes no letter, or not this one.
+    /// The topic accepts no letter, or not this one.
     Refused(LetterTopic, Trouble),
-    /// It was taken.
+    /// It was accepted.
     Taken {
         to: LetterTopic,
-        /// The topic took none before.
+        /// The topic accepted none before.
         was_closed: bool,
         /// This one was refused before.
         was_refused: bool,
-        /// No other is refused for what it is.
+        /// No other letter of the topic is refused for its own sake.
         done: bool,
     },
 }
 
-/// What came of the wish to try a letter.
+/// The result of asking to try a letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Try {
-    /// One is tried.
+    /// One was sent.
     Tried,
-    /// One that left before is tried by the client all the time.
+    /// One was sent earlier, and the client keeps trying it.
     UnderWay,
-    /// None waits.
+    /// None is waiting.
     NoneWaits,
 }
 
 impl Partitions {
-    /// The letter of a record leaves, unless its topic takes none or another member may have written it meanwhile.
+    /// Sends a record's letter, unless its topic accepts none or another member may have written it meanwhile.
     pub(super) fn send_letter(&mut self, turn: &mut Turn, id: RecordId) {
         let to = self.records.get(&id).and_then(RecordState::letter_topic);
         let Some(to) = to else {
@@ -75,7 +75,7 @@ impl Partitions {
         }
     }
 
-    /// Letters whose pause is over leave. Those that wait for their topics all the same.
+    /// Sends letters whose delay is over. Returns those that have to wait for their topics after all.
     pub(crate) fn send_due_letters(&mut self, turn: &mut Turn) -> Vec<KeptBack> {
         let mut kept = Vec::new();
         while let Some((at, id)) = self.letters.timers.first().copied() {
@@ -83,7 +83,7 @@ impl Partitions {
                 break;
             }
             self.letters.timers.pop_first();
-            // It may have left meanwhile.
+            // It may have been sent meanwhile.
             let state = self.records.get(&id);
             if state.is_some_and(|state| state.letter_at == Some(at)) {
                 kept.extend(self.dead_letter(turn, id));
@@ -92,13 +92,13 @@ impl Partitions {
         kept
     }
 
-    /// When the next letter is to leave that waits for a time.
+    /// When the next delayed letter is due.
     pub(crate) fn next_letter(&self) -> Option<Instant> {
         self.letters.timers.first().map(|(at, _)| *at)
     }
 
-    /// A letter waits, and its record with it; that of a partition that is handed back is left to the next owner. One of a
-    /// former life has the time of the drain: nobody else can read it.
+    /// A letter waits, and its record with it. If the partition is being handed back, the record is left to the next owner; but
+    /// one of a former life stays until the drain ends, because nobody else can read it.
     pub(super) fn keep_letter(&mut self, turn: &mut Turn, id: RecordId) {
         let Some(state) = self.records.get_mut(&id) else {
             return;
@@ -144,7 +144,7 @@ impl Partitions {
         }
     }
 
-    /// A letter was answered. One that was taken settles its record.
+    /// A letter was answered. If it was accepted, its record is settled.
     pub(crate) fn letter_answered(
         &mut self,
         turn: &mut Turn,
@@ -200,7 +200,7 @@ impl Partitions {
         }
     }
 
-    /// A topic has taken a letter: it takes others, too.
+    /// A topic has accepted a letter, so it accepts others.
     fn letter_taken(&mut self, turn: &mut Turn, id: RecordId, to: LetterTopic) -> Answered {
         let topic = self.letters.of(to);
         topic.failing = None;
@@ -218,7 +218,7 @@ impl Partitions {
         }
     }
 
-    /// What the brokers say of letters that do not come back. `true` if any is under way: its topic takes none.
+    /// The brokers report why letters do not come back. `true` if any is in flight: then its topic accepts none.
     pub(crate) fn letters_are_stuck(&mut self, to: LetterTopic) -> bool {
         let topic = self.letters.of(to);
         let stuck = topic.open > 0;
@@ -226,7 +226,7 @@ impl Partitions {
         stuck
     }
 
-    /// One letter of a topic that refuses them is tried. If none waits, nothing keeps the topic from being tried with the next.
+    /// Tries one letter of a topic that refuses them. If none waits, the topic counts as open, so that the next one is sent.
     pub(crate) fn try_letter(&mut self, turn: &mut Turn, to: LetterTopic) -> Try {
         let topic = self.letters.of(to);
         if topic.closed && topic.open > 0 {
@@ -248,7 +248,7 @@ impl Partitions {
         Try::Tried
     }
 
-    /// A person ended the hold: what waited leaves.
+    /// A person ended the hold: waiting letters are sent.
     pub(crate) fn send_waiting_letters(&mut self, turn: &mut Turn, to: LetterTopic) {
         let topic = self.letters.of(to);
         topic.closed = false;
@@ -257,7 +257,7 @@ impl Partitions {
         self.let_letters_go(turn, to);
     }
 
-    /// Letters of a topic that wait leave in the order of their records.
+    /// Sends the waiting letters of a topic, in the order of their records.
     fn let_letters_go(&mut self, turn: &mut Turn, to: LetterTopic) {
         for id in self.letters_of(to) {
             let waits = |state: &RecordState| state.letter.is_none();
@@ -267,7 +267,7 @@ impl Partitions {
         }
     }
 
-    /// Records whose letters go to that topic, but for those that the guard keeps back; in their order.
+    /// Records whose letters go to that topic, in order, except those that the guard keeps back.
     fn letters_of(&self, to: LetterTopic) -> Vec<RecordId> {
         self.records.keys_where(|_, state| {
             let kept = to == LetterTopic::Dead && self.is_kept_back(state);
@@ -275,12 +275,12 @@ impl Partitions {
         })
     }
 
-    /// Whether the guard keeps the letter of a rejected record back.
+    /// Whether the guard keeps back a rejected record's letter.
     fn is_kept_back(&self, state: &RecordState) -> bool {
         state.letter.is_none() && self.guard.is_holding(&state.partition().topic)
     }
 
-    /// What keeps the letter of a record back, if something does.
+    /// What keeps back a record's letter, if anything does.
     pub(super) fn letter_held_by(&self, id: RecordId, state: &RecordState) -> Option<HeldBy> {
         let to = state.letter_topic()?;
         if to == LetterTopic::Dead && self.is_kept_back(state) {
@@ -290,7 +290,7 @@ impl Partitions {
         waits.then(|| HeldBy::Hold(to.cause()))
     }
 
-    /// Whether a topic takes no letter at all.
+    /// Whether a topic accepts no letter at all.
     pub(crate) fn is_closed(&self, to: LetterTopic) -> bool {
         self.letters
             .topics
@@ -298,7 +298,7 @@ impl Partitions {
             .is_some_and(|topic| topic.closed)
     }
 
-    /// Letters that left and are not acknowledged.
+    /// Letters that were sent and are not acknowledged.
     pub(crate) fn letters_under_way(&self) -> usize {
         self.letters.topics.values().map(|topic| topic.open).sum()
     }
@@ -332,7 +332,7 @@ impl Partitions {
 
     // === the guard ===
 
-    /// Topics that tripped the guard since the last call, with the rejections that wait.
+    /// Topics that tripped the guard since the last call, each with the number of waiting letters and the newest rejection.
     pub(crate) fn take_tripped(&mut self) -> Vec<(Topic, (u64, Option<Trouble>))> {
         let tripped = self.guard.take_tripped();
         self.pauses_changed |= !tripped.is_empty();
@@ -343,7 +343,7 @@ impl Partitions {
         tripped.into_iter().map(seen).collect()
     }
 
-    /// The hold of a topic is over: letters that waited leave, and its records are read again.
+    /// The hold of a topic is over: its waiting letters are sent, and its records are read again.
     pub(crate) fn release_topic(&mut self, turn: &mut Turn, topic: &Topic) {
         self.guard.release(topic);
         let waiting = self.records.keys_where(|_, state| {
@@ -356,7 +356,7 @@ impl Partitions {
         self.pauses_changed = true;
     }
 
-    /// The rejection of a topic's letter that waits, the newest, and how many wait.
+    /// How many dead letters of a topic wait, and the newest rejection among them.
     fn waiting_rejections(&self, topic: &Topic) -> (u64, Option<Trouble>) {
         let waiting = self.records.keys_where(|_, state| {
             let dead = state.letter_topic() == Some(LetterTopic::Dead);
@@ -369,14 +369,14 @@ impl Partitions {
     }
 }
 
-/// Whom a failure concerns.
+/// How far a failure reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reach {
     /// Every letter, until a person acts.
     Topic,
-    /// That letter alone.
+    /// This letter alone.
     Letter,
-    /// It passes by itself.
+    /// No letter for long: it passes by itself.
     Passing,
 }
 

@@ -1,9 +1,9 @@
-//! A partition begins a new life while it is held: what its offsets meant before means nothing now.
+//! An owned partition begins a new life: the offsets of the old one mean nothing in it.
 //!
-//! The topic was made again, or the log lost its end. The new life gets an epoch, a ledger and commits of its own. What is in
-//! hand of a former life stays, each life with its own ledger: its records stand in Kafka no more, so nobody else can deliver
-//! them. They settle there, and never move the frontier that is committed. When the partition leaves they have the time of
-//! the drain; what is not done by then is lost with the topic, and counted.
+//! The topic was recreated, or the log lost its end. The new life gets its own epoch, ledger and commits. Unsettled records
+//! of a former life stay, each life with its own ledger: Kafka no longer has them, so nobody else can deliver them. They
+//! settle there, and never move the committed frontier. When the partition leaves, they have until the drain's deadline;
+//! what is not done by then is lost with the topic, and counted.
 
 use super::Partitions;
 use super::parts::assignment::Assignment;
@@ -16,8 +16,8 @@ use ingest_model::reading::{Gap, LifeCause};
 use ingest_model::record::{Epoch, Offset, TopicPartition};
 
 impl Partitions {
-    /// A held partition begins a new life. Whether its slice of the state topic was being restored; `None` if it is not held, or
-    /// is in that life already.
+    /// Begins a new life of an owned partition. Returns whether its slice of the state topic was being restored; `None` if the
+    /// partition is not owned, or is in that life already.
     pub(crate) fn begin_life(
         &mut self,
         turn: &mut Turn,
@@ -77,7 +77,7 @@ impl Partitions {
         }
     }
 
-    /// Whether the operation carries a record of a former life: nobody else can deliver it.
+    /// Whether the operation carries a record of a former life, which nobody else can deliver.
     pub(crate) fn is_last_chance(&self, id: OperationId) -> bool {
         let receipts = self.receipts.of(id).iter();
         receipts
@@ -92,7 +92,7 @@ impl Partitions {
         })
     }
 
-    /// The partition leaves now: what is in hand of its former lives is lost with them.
+    /// The partition leaves now: unsettled records of its former lives are lost.
     pub(super) fn count_lost_lives(&self, turn: &mut Turn, partition: &TopicPartition) {
         let former = self.assignments.get(partition).map(|one| one.former.live());
         if let Some(records) = former.filter(|records| *records > 0) {

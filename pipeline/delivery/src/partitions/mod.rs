@@ -1,9 +1,9 @@
 //! Partitions, their records, and how records end.
 //!
-//! A record is taken in under an assignment and charged to the budget. Each of its operations carries a receipt; when the last
-//! of them has ended, the record is settled, or its letter leaves and it is settled when that was acknowledged. Receipts and
-//! offsets end here and nowhere else. What is settled is committed, and a partition is handed back when nothing of it is in
-//! hand. What the operations do, and whether they may go, is of no concern here.
+//! A record is taken in under an assignment and charged to the budget. Each of its operations carries a receipt. When the last
+//! operation has ended, the record is settled; or its letter is sent, and it is settled when that is acknowledged. Receipts
+//! and offsets end here and nowhere else. What is settled is committed, and a partition is handed back when none of its
+//! records is unsettled. What operations do, and whether they may be sent, is not decided here.
 
 pub mod view;
 
@@ -44,12 +44,12 @@ use ingest_model::record::{Epoch, Offset, Topic, TopicPartition};
 use ingest_model::repeat::{ChangeKey, Changes};
 use ingest_model::state_log::OperationRef;
 
-/// What can be set. Real time: the brokers' clock is not the API's.
+/// Settings. All times are real time: the brokers' clock is not the API's.
 #[derive(Debug)]
 pub(crate) struct PartitionSettings {
-    /// The cap on unsettled records.
+    /// The cap on what unsettled records cost.
     pub(crate) budget: Charge,
-    /// Topics of which any number may be dead-lettered.
+    /// Topics that may dead-letter any number of records.
     pub(crate) accept_dead_letters: BTreeSet<Topic>,
     pub(crate) drain_timeout: Duration,
     pub(crate) commit_interval: Duration,
@@ -67,18 +67,18 @@ pub(crate) struct Partitions {
     guard: DeadLetterGuard,
     letters: Letters,
     commits: Commits,
-    /// Partitions that wait for held work, and why.
+    /// Partitions that wait because of held work, and why.
     waits: BTreeMap<TopicPartition, Waits>,
-    /// Whether partitions are read may have changed.
+    /// Which partitions are to be read may have changed.
     pauses_changed: bool,
     /// How many partitions each subscribed topic has.
     topology: BTreeMap<Topic, u32>,
     stopping: Stopping,
-    /// When frontiers were looked at last.
+    /// When frontiers were last checked.
     frontiers_at: Option<Instant>,
 }
 
-/// How far the end of everything is.
+/// How far the shutdown has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stopping {
     No,
@@ -105,7 +105,7 @@ impl Partitions {
         }
     }
 
-    /// Under which epoch a partition is owned.
+    /// The epoch under which a partition is owned.
     pub(crate) fn epoch(&self, partition: &TopicPartition) -> Option<Epoch> {
         self.assignments.get(partition).map(|one| one.epoch)
     }
@@ -114,12 +114,12 @@ impl Partitions {
         self.assignments.contains_key(partition)
     }
 
-    /// How many partitions each subscribed topic has.
+    /// Sets how many partitions each subscribed topic has.
     pub(crate) fn set_topology(&mut self, topics: Vec<(Topic, u32)>) {
         self.topology = topics.into_iter().collect();
     }
 
-    /// How many partitions of a topic are owned, and how many there are; `None` if nobody knows.
+    /// How many partitions of a topic are owned, and how many it has; `None` if that is unknown.
     pub(crate) fn owned_of(&self, topic: &Topic) -> Option<(u32, u32)> {
         let all = *self.topology.get(topic).filter(|all| **all > 0)?;
         let owned = self.assignments.keys();
@@ -130,12 +130,12 @@ impl Partitions {
 
     // === receipts ===
 
-    /// An operation carries a receipt from now on, beside those that it has.
+    /// Attaches a receipt to an operation, in addition to those it has.
     pub(crate) fn attach(&mut self, operation: OperationId, receipt: Receipt) {
         self.receipts.attach(operation, receipt);
     }
 
-    /// How many operations of records one carries out.
+    /// How many operations of records this operation carries out.
     pub(crate) fn carried(&self, operation: OperationId) -> usize {
         self.receipts.of(operation).len()
     }
@@ -145,7 +145,7 @@ impl Partitions {
         self.receipts.of(operation).iter().map(|one| one.change)
     }
 
-    /// Whether all that an operation changes was made before.
+    /// Whether everything that an operation changes was changed before.
     pub(crate) fn is_made(&self, operation: OperationId, made: &Changes) -> bool {
         self.changes(operation).all(|change| made.contains(change))
     }
@@ -159,7 +159,7 @@ impl Partitions {
         records.filter_map(|id| Some((id, self.records.get(&id)?)))
     }
 
-    /// The operations of records that an operation carries out, as the state topic names them.
+    /// The operations of records that this operation carries out, as the state topic names them.
     pub(crate) fn operation_refs(&self, operation: OperationId) -> Vec<OperationRef> {
         let receipts = self.receipts.of(operation).iter();
         let refs = receipts.filter_map(|receipt| {
@@ -169,13 +169,13 @@ impl Partitions {
         refs.collect()
     }
 
-    /// The same of one that is not attached yet.
+    /// The same for a receipt that is not attached yet.
     pub(crate) fn operation_ref(&self, receipt: &Receipt) -> Option<OperationRef> {
         let record = self.records.get(&receipt.record)?;
         Some(receipt.operation(&record.record))
     }
 
-    /// The event's time of the record that a receipt is for.
+    /// The event time of a receipt's record.
     pub(crate) fn event_ms(&self, receipt: &Receipt) -> Option<i64> {
         self.records.get(&receipt.record)?.event_ms
     }
@@ -192,19 +192,19 @@ impl Partitions {
         self.records.get(&id)
     }
 
-    /// The offset of a record of a partition's present life.
+    /// The offset of a record, if it belongs to the present life of its partition.
     pub(crate) fn present_offset(&self, id: RecordId) -> Option<Offset> {
         let state = self.records.get(&id)?;
         (!self.is_of_former_life(id)).then_some(state.record.position.offset)
     }
 
-    /// Records whose letters are kept back, and by what.
+    /// Records whose letters are kept back, and what keeps them.
     pub(crate) fn kept_letters(&self) -> Vec<(RecordId, HeldBy)> {
         self.records
             .said(|id, state| self.letter_held_by(*id, state))
     }
 
-    /// Records of which some operations are confirmed and others are not.
+    /// The number of records with some operations delivered and others open.
     pub(crate) fn half_done(&self) -> usize {
         self.records
             .sum(|record| usize::from(record.delivered && record.open > 0))
@@ -214,14 +214,14 @@ impl Partitions {
         &self.budget
     }
 
-    /// The lowest offset of a partition that is not settled, and whether its commits are short of room.
+    /// A partition's frontier, and whether its commits are short of room.
     pub(crate) fn frontier(&self, partition: &TopicPartition) -> Option<(Offset, bool)> {
         let assignment = self.assignments.get(partition)?;
         let short = assignment.room.is_full() || assignment.room.rests();
         Some((assignment.ledger.frontier()?, short))
     }
 
-    /// Whether nothing is settled of a partition that is not committed.
+    /// Whether everything settled in a partition is committed.
     pub(crate) fn is_committed(&self, partition: &TopicPartition) -> bool {
         let assignment = self.assignments.get(partition);
         assignment.is_none_or(|one| one.uncommitted().is_none())

@@ -12,7 +12,7 @@ use ingest_model::outcome::Waits;
 use ingest_model::record::{Epoch, TopicPartition};
 
 impl Partitions {
-    /// Tells the source which partitions to deliver records of.
+    /// Tells the source which partitions to pause and to resume.
     pub(crate) fn settle_pauses(&mut self, turn: &mut Turn) {
         if !std::mem::take(&mut self.pauses_changed) {
             return;
@@ -42,7 +42,7 @@ impl Partitions {
         }
     }
 
-    /// Held work costs that much, and these partitions wait for it.
+    /// Sets what held work costs, and which partitions wait because of it.
     pub(crate) fn set_held(
         &mut self,
         turn: &mut Turn,
@@ -67,7 +67,7 @@ impl Partitions {
         self.pauses_changed = true;
     }
 
-    /// Partitions that wait for held work, and why.
+    /// Partitions that wait because of held work, and why.
     pub(crate) fn waits(&self) -> &BTreeMap<TopicPartition, Waits> {
         &self.waits
     }
@@ -81,7 +81,7 @@ impl Partitions {
 
     // === slices of the state topic ===
 
-    /// The slice of a partition is asked for; until it is here, the partition delivers nothing.
+    /// Asks for the slice of a partition; until it is here, nothing is read from the partition.
     pub(crate) fn ask_restore(&mut self, turn: &mut Turn, partition: &TopicPartition) {
         if let Some(assignment) = self.assignments.get_mut(partition) {
             assignment.restoring = true;
@@ -92,7 +92,7 @@ impl Partitions {
         }
     }
 
-    /// The slice could not be read; it is asked for again after that pause. `false` if nobody waits for it.
+    /// The slice could not be read; it is requested again after `pause`. `false` if nobody waits for it.
     pub(crate) fn restore_failed(
         &mut self,
         turn: &Turn,
@@ -126,7 +126,7 @@ impl Partitions {
         waits
     }
 
-    /// Slices that are to be asked for again.
+    /// Slices that are due to be requested again.
     pub(crate) fn due_restores(&self, now: Instant) -> Vec<TopicPartition> {
         let due = self
             .assignments
@@ -140,7 +140,7 @@ impl Partitions {
         owned.filter_map(|one| one.restore_at).min()
     }
 
-    /// Whether a slice could not be read when that was tried last.
+    /// Whether the last attempt to read some slice failed.
     pub(crate) fn fails_to_restore(&self) -> bool {
         self.assignments.values().any(|one| one.restore_failed)
     }

@@ -1,4 +1,4 @@
-//! Records end: receipts are settled, dead letters leave, charges are given back, offsets become settled.
+//! Records end: receipts are settled, dead letters are sent, charges are given back, offsets are settled.
 
 use super::Partitions;
 use super::parts::letters::{KeptBack, rejection};
@@ -14,7 +14,7 @@ use ingest_model::outcome::{Rejected, SkipReason};
 use ingest_model::record::TopicPartition;
 
 impl Partitions {
-    /// An operation has ended; so have its records, where it was the last of theirs. The letters that wait for it.
+    /// An operation has ended, and with it each record of which it was the last. Returns the dead letters that are kept back.
     pub(crate) fn end(
         &mut self,
         turn: &mut Turn,
@@ -47,7 +47,7 @@ impl Partitions {
         }
     }
 
-    /// An operation that never got a place is rejected. Its record is concluded when all are placed.
+    /// An operation is rejected before it got a place. Its record is concluded when all are placed.
     pub(crate) fn reject_unplaced(&mut self, turn: &mut Turn, receipt: Receipt, why: Rejected) {
         self.close(turn, receipt, &End::Rejected(why), 0);
     }
@@ -69,7 +69,7 @@ impl Partitions {
         state.open == 0
     }
 
-    /// All operations of a record have ended: it is settled, or its letter leaves.
+    /// All operations of a record have ended: it is settled, or its letter is sent.
     pub(super) fn conclude(&mut self, turn: &mut Turn, id: RecordId) -> Option<KeptBack> {
         let state = self.records.get(&id)?;
         if state.abandoned {
@@ -93,8 +93,8 @@ impl Partitions {
         None
     }
 
-    /// The dead letter of a record leaves, or waits while its topic is held. A partition that is being handed back does not
-    /// wait: the next owner rejects the record again, or delivers it with another mapping.
+    /// Sends the dead letter of a record, or keeps it back while its topic is held. It is not kept in a partition that is being
+    /// handed back: the next owner rejects the record again, or delivers it with another mapping.
     pub(super) fn dead_letter(&mut self, turn: &mut Turn, id: RecordId) -> Option<KeptBack> {
         let state = self.records.get(&id)?;
         let topic = &state.partition().topic;
@@ -106,12 +106,12 @@ impl Partitions {
             topic: topic.clone(),
             why: rejection(rejected.reason, &rejected.detail),
         });
-        // One that the brokers have not taken waits like one that never left.
+        // One that the brokers have not accepted waits like one that was never sent.
         self.keep_letter(turn, id);
         kept
     }
 
-    /// A record that had operations or a letter is settled: here its offset becomes settled.
+    /// Settles a record that had operations or a letter, and with it its offset.
     pub(super) fn complete(&mut self, turn: &mut Turn, id: RecordId, settlement: Settlement) {
         let Some(state) = self.records.get(&id) else {
             return;
@@ -138,7 +138,7 @@ impl Partitions {
         self.release(turn, id);
     }
 
-    /// Lets go of a record: gives its charge back and counts it out of its assignment.
+    /// Removes a record: gives its charge back and subtracts it from its assignment.
     pub(super) fn release(&mut self, turn: &mut Turn, id: RecordId) {
         let Some(state) = self.records.remove(&id) else {
             return;
@@ -159,7 +159,7 @@ impl Partitions {
         turn.check(Invariant::I5, drained == zero);
     }
 
-    /// Lets go of the records of a partition that match.
+    /// Removes the records of a partition that match.
     pub(super) fn release_where(
         &mut self,
         turn: &mut Turn,

@@ -8,34 +8,34 @@ use ingest_model::record::{Epoch, Offset, TopicPartition};
 /// One owned partition.
 #[derive(Debug, Clone)]
 pub struct PartitionView {
-    /// Which.
+    /// The partition.
     pub partition: TopicPartition,
-    /// Under which assignment.
+    /// The epoch of the assignment.
     pub epoch: Epoch,
     /// Records that are not settled.
     pub unsettled: u64,
     /// Records settled in this assignment.
     pub settled: u64,
-    /// Up to where everything is settled.
+    /// Everything below is settled.
     pub frontier: Option<Offset>,
     /// The offset after the last record that was read; `None` before the first.
     pub read_to: Option<Offset>,
-    /// What the broker has acknowledged.
+    /// The offset that the broker has acknowledged.
     pub committed: Option<Offset>,
-    /// What part of the longest text that brokers take stands beside its last commit; above 1 if it would take more.
+    /// The part of the longest allowed text that the last commit's text took; above 1 if it would take more.
     pub metadata_used: f64,
-    /// Events that wait for room in it.
+    /// Events that wait for room in that text.
     pub kept_back: usize,
     /// Whether it is being handed back.
     pub draining: bool,
     /// Whether its slice of the state topic is not restored yet.
     pub restoring: bool,
-    /// Why its records are not read now although the budget has room.
+    /// Why it is not read although the budget has room.
     pub waits: Option<Waits>,
 }
 
 impl Partitions {
-    /// Why records of a partition are not read although the budget has room.
+    /// Why a partition is not read although the budget has room.
     fn why_it_waits(&self, partition: &TopicPartition, assignment: &Assignment) -> Option<Waits> {
         let held = self.waits.get(partition).copied();
         let guard = self.guard.is_holding(&partition.topic);
@@ -43,7 +43,7 @@ impl Partitions {
             .or_else(|| assignment.room.rests().then_some(Waits::CommitRoom))
     }
 
-    /// All owned partitions. `kept_back` says how many events of one wait for room in its commits.
+    /// All owned partitions. `kept_back` returns how many events of a partition wait for room in its commits.
     pub(crate) fn views(&self, kept_back: impl Fn(&TopicPartition) -> usize) -> Vec<PartitionView> {
         let view = |(partition, assignment): (&TopicPartition, &Assignment)| PartitionView {
             partition: partition.clone(),

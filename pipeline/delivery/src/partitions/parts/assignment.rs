@@ -12,33 +12,33 @@ use ingest_model::record::{Epoch, Offset, TopicPartition};
 pub(in crate::partitions) struct Assignment {
     pub(in crate::partitions) epoch: Epoch,
     pub(in crate::partitions) ledger: Ledger,
-    /// Records of this epoch that are held.
+    /// Unsettled records of this epoch.
     pub(in crate::partitions) live: u64,
-    /// What is in hand of lives that ended under this assignment.
+    /// Unsettled records of the lives that ended under this assignment.
     pub(in crate::partitions) former: FormerLives,
     pub(in crate::partitions) issued: Option<Offset>,
     pub(in crate::partitions) acked: Option<Offset>,
-    /// How many records were settled when the last commit was issued, and when the last acknowledged one was.
+    /// How many records were settled at the time of the last commit issued, and of the last one acknowledged.
     pub(in crate::partitions) issued_settled: u64,
     pub(in crate::partitions) acked_settled: u64,
-    /// The room that its commits have for what is settled above the frontier.
+    /// The room in its commits for what is settled above the frontier.
     pub(in crate::partitions) room: CommitRoom,
-    /// Whether the partition is known to be still this process's.
+    /// Whether this process is known to own the partition still.
     pub(in crate::partitions) membership: Membership,
     pub(in crate::partitions) drain: Option<Drain>,
-    /// Its slice of the state topic is not restored yet; it delivers nothing.
+    /// Its slice of the state topic is not restored yet; nothing is read from it.
     pub(in crate::partitions) restoring: bool,
-    /// The last try to restore it failed.
+    /// The last attempt to restore it failed.
     pub(in crate::partitions) restore_failed: bool,
     /// When to try again.
     pub(in crate::partitions) restore_at: Option<Instant>,
-    /// The source was told to deliver no records of it.
+    /// The source was told to deliver none of its records.
     pub(in crate::partitions) paused: bool,
     /// Where its frontier stands.
     pub(in crate::partitions) standing: Standing,
 }
 
-/// A frontier, and since when it stands there.
+/// A frontier, and since when it is there.
 #[derive(Debug, Default)]
 pub(in crate::partitions) struct Standing {
     pub(in crate::partitions) at: Option<(Offset, Instant)>,
@@ -47,11 +47,11 @@ pub(in crate::partitions) struct Standing {
 /// What is known of a partition's ownership after a sleep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::partitions) enum Membership {
-    /// It is this process's.
+    /// This process owns it.
     Sure,
-    /// It may be another's: a commit has to tell.
+    /// Another member may own it; a commit will tell.
     InDoubt,
-    /// A commit is under way that will tell.
+    /// The commit that will tell is in flight.
     Asked,
 }
 
@@ -106,12 +106,12 @@ impl Assignment {
         })
     }
 
-    /// Records in hand, of all lives.
+    /// Unsettled records, of all lives.
     pub(in crate::partitions) fn in_hand(&self) -> u64 {
         self.live + self.former.live()
     }
 
-    /// The ledger of an epoch of this assignment and its count of records in hand; `None` if it is of another assignment.
+    /// The ledger of an epoch and its count of unsettled records; `None` if the epoch is not of this assignment.
     pub(in crate::partitions) fn life(&mut self, epoch: Epoch) -> Option<(&mut Ledger, &mut u64)> {
         if epoch == self.epoch {
             return Some((&mut self.ledger, &mut self.live));
@@ -119,7 +119,7 @@ impl Assignment {
         self.former.find(epoch)
     }
 
-    /// The text beside a commit of this offset; notes how much room is left.
+    /// The text for a commit of this offset; notes how much room is left.
     pub(in crate::partitions) fn metadata(
         &mut self,
         partition: &TopicPartition,

@@ -1,24 +1,24 @@
 //! Back-pressure as one number: what unsettled records cost, and the gate that closes at the cap.
 //!
-//! A record costs what it occupies while it is unsettled: its bytes, the operations that it led to, and a constant. The
-//! number that is configured is therefore about what the process needs, not what the topic holds.
+//! A record costs the memory that it takes while it is unsettled: its bytes, its operations, and a constant. So the configured
+//! number limits what the process needs, not what it reads from the topic.
 
 use crate::seam::charge::{Charge, Gate};
 
-/// The cap on unsettled work, and what of it is used.
+/// The cap on unsettled work, and how much of it is used.
 #[derive(Debug)]
 pub(crate) struct Budget {
     cap: Charge,
     used: Charge,
-    /// The part of it that is held: it does not keep the gate closed.
+    /// The part of `used` that is held; it does not keep the gate closed.
     held: Charge,
-    /// Bytes of the cap that what is kept beside records has taken.
+    /// Bytes of the cap that are taken by what is kept beside records.
     beside: u64,
     gate: Gate,
 }
 
 impl Budget {
-    /// An empty budget with that cap; each part is at least 1.
+    /// An empty budget with that cap; both parts are at least 1.
     pub(crate) fn new(cap: Charge) -> Self {
         let cap = Charge {
             records: cap.records.max(1),
@@ -33,7 +33,7 @@ impl Budget {
         }
     }
 
-    /// Takes a charge; it always fits, since the record is here already. Says whether the gate closed.
+    /// Takes a charge, even beyond the cap, since the record is already here. Returns the gate if this closed it.
     pub(crate) fn charge(&mut self, charge: Charge) -> Option<Gate> {
         self.used.records += charge.records;
         self.used.bytes += charge.bytes;
@@ -45,21 +45,21 @@ impl Budget {
         })
     }
 
-    /// Gives a charge back. Says whether the gate opened: it does at half of the cap, so that it does not flutter.
+    /// Gives a charge back. Returns the gate if this opened it: that is at half of the cap, so that it does not flap.
     pub(crate) fn refund(&mut self, charge: Charge) -> Option<Gate> {
         self.used.records = self.used.records.saturating_sub(charge.records);
         self.used.bytes = self.used.bytes.saturating_sub(charge.bytes);
         self.reopen()
     }
 
-    /// How much of what is used cannot go on now: half is then taken of the rest only. Says whether the gate opened.
+    /// Sets how much of `used` is held; the gate then opens at half of the rest. Returns the gate if this opened it.
     pub(crate) fn set_held(&mut self, held: Charge) -> Option<Gate> {
         self.held = held;
         self.reopen()
     }
 
-    /// What is kept beside records takes that many bytes: records have so much less, but never less than half. Says whether the
-    /// gate opened.
+    /// Sets how many bytes are kept beside records. Records have that much less, but never less than half. Returns the gate if
+    /// this opened it.
     pub(crate) fn set_beside(&mut self, bytes: u64) -> Option<Gate> {
         self.beside = bytes.min(self.cap.bytes / 2);
         self.reopen()
@@ -78,12 +78,12 @@ impl Budget {
         })
     }
 
-    /// What is used now.
+    /// What is used.
     pub(crate) fn used(&self) -> Charge {
         self.used
     }
 
-    /// The cap: its bytes less those of what is kept beside records.
+    /// The cap, less the bytes kept beside records.
     pub(crate) fn cap(&self) -> Charge {
         Charge {
             bytes: self.cap.bytes - self.beside,
@@ -91,7 +91,7 @@ impl Budget {
         }
     }
 
-    /// Whether records may enter.
+    /// Whether records may come in.
     pub(crate) fn gate(&self) -> Gate {
         self.gate
     }

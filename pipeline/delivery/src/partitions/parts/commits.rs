@@ -1,4 +1,4 @@
-//! The commits that are under way, when the next is due, and how long their texts may be.
+//! The commits in flight, when the next is due, and how long their texts may be.
 
 use std::time::Instant;
 
@@ -9,6 +9,6 @@ use ingest_model::record::{Epoch, Offset, TopicPartition};
 pub(in crate::partitions) struct Commits {
     pub(in crate::partitions) under_way: Vec<(TopicPartition, Epoch, Offset)>,
     pub(in crate::partitions) next_at: Option<Instant>,
-    /// The longest text that the brokers are known to take.
+    /// The longest text that brokers are known to accept.
     pub(in crate::partitions) limit: TextLimit,
 }

@@ -1,12 +1,12 @@
-//! What is in hand of the former lives of a partition: each life has a ledger of its own.
+//! Unsettled records of a partition's former lives: each life has its own ledger.
 
 use super::ledger::Ledger;
 use ingest_model::record::Epoch;
 
-/// Former lives without a record in hand that are kept, because records of theirs may still be on their way here.
+/// How many former lives without unsettled records are kept, because records of them may still arrive.
 const EXPECTED: usize = 8;
 
-/// What is in hand of the former lives of one assignment.
+/// The former lives of one assignment.
 #[derive(Debug, Default)]
 pub(in crate::partitions) struct FormerLives(Vec<FormerLife>);
 
@@ -18,7 +18,7 @@ struct FormerLife {
 }
 
 impl FormerLives {
-    /// Records in hand.
+    /// Unsettled records.
     pub(in crate::partitions) fn live(&self) -> u64 {
         self.0.iter().map(|life| life.live).sum()
     }
@@ -42,7 +42,7 @@ impl FormerLives {
         }
     }
 
-    /// A record of the present life has come, so none of a former one follows.
+    /// A record of the present life has arrived, so none of a former one follows.
     pub(in crate::partitions) fn seal(&mut self) {
         self.0.retain(|life| life.live > 0);
     }

@@ -1,29 +1,29 @@
-//! When rejections are so many that the mapping is more likely wrong than the records.
+//! Trips when there are so many rejections that the mapping is more likely wrong than the records.
 //!
 //! Each record is judged twice: when it was decoded and mapped, in the order of its partition, and, if the mapping gave it
-//! operations, when it ended at the destination. The two are counted apart: what is rejected by the mapping ends at once,
-//! and counted beside deliveries that wait for permits it would look like much more than it is. A topic trips the guard
-//! with its share of rejected records among the last ones, or with a run of one partition for one reason. Counts are those
-//! of this process; a restart begins afresh.
+//! operations, when it ended at the destination. The two are counted separately: what the mapping rejects ends at once, and
+//! counted together with deliveries that wait for permits it would look like a much larger share than it is. A topic trips the
+//! guard by the share of rejections among its last records, or by a run in one partition for one reason. The counts are this
+//! process's; a restart starts from zero.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ingest_model::outcome::Rejection;
 use ingest_model::record::{Topic, TopicPartition};
 
-/// How many of a topic's records are remembered.
+/// How many of a topic's last records are counted.
 const WINDOW: usize = 10_000;
-/// From how many records on their share of rejections means something.
+/// From this many records on, the share of rejections is judged.
 const JUDGED_FROM: usize = 1_000;
-/// One rejected record in this many, 5 %, trips the guard.
+/// The guard trips when one record in this many (5 %) is rejected.
 const ONE_IN: usize = 20;
-/// Rejected records of one partition in a row, all for one reason, trip it whatever the share.
+/// It trips, whatever the share, when this many records of one partition in a row are rejected for one reason.
 const RUN: usize = 100;
 
-/// Counts rejections by topic, and says which topics hold their dead letters back.
+/// Counts rejections by topic, and knows which topics keep their dead letters back.
 #[derive(Debug)]
 pub(in crate::partitions) struct DeadLetterGuard {
-    /// Topics of which any number may be dead-lettered.
+    /// Topics that may dead-letter any number of records.
     accepted: BTreeSet<Topic>,
     shares: BTreeMap<(Topic, Judged), Share>,
     runs: BTreeMap<(TopicPartition, Judged), Run>,
@@ -38,7 +38,7 @@ enum Judged {
     Destination,
 }
 
-/// The last records of a topic: `true` stands for a rejected one.
+/// The last records of a topic: `true` for a rejected one.
 #[derive(Debug, Default)]
 struct Share {
     last: VecDeque<bool>,
@@ -53,7 +53,7 @@ struct Run {
 }
 
 impl DeadLetterGuard {
-    /// Nothing is counted yet; the topics in `accepted` never trip.
+    /// A guard that has counted nothing; the topics in `accepted` never trip it.
     pub(in crate::partitions) fn new(accepted: BTreeSet<Topic>) -> Self {
         Self {
             accepted,
@@ -64,7 +64,7 @@ impl DeadLetterGuard {
         }
     }
 
-    /// Decoding and mapping judged a record; skipped ones are as good as mapped ones.
+    /// A record was decoded and mapped; a skipped one counts as a mapped one.
     pub(in crate::partitions) fn mapped(
         &mut self,
         partition: &TopicPartition,
@@ -73,7 +73,7 @@ impl DeadLetterGuard {
         self.count(partition, Judged::Mapping, rejected);
     }
 
-    /// A record that the mapping had given operations has ended.
+    /// A record to which the mapping gave operations has ended.
     pub(in crate::partitions) fn ended(
         &mut self,
         partition: &TopicPartition,
@@ -83,17 +83,17 @@ impl DeadLetterGuard {
         self.count(partition, Judged::Destination, counted);
     }
 
-    /// Whether dead letters of that topic wait.
+    /// Whether dead letters of that topic are kept back.
     pub(in crate::partitions) fn is_holding(&self, topic: &Topic) -> bool {
         self.holding.contains(topic)
     }
 
-    /// Topics that tripped since the last call.
+    /// Topics that tripped the guard since the last call.
     pub(in crate::partitions) fn take_tripped(&mut self) -> Vec<Topic> {
         std::mem::take(&mut self.tripped)
     }
 
-    /// A person accepts what was rejected: letters of the topic may leave, and counting starts afresh.
+    /// A person accepts the rejections: letters of the topic may leave, and its counts start from zero.
     pub(in crate::partitions) fn release(&mut self, topic: &Topic) {
         self.holding.remove(topic);
         self.shares.retain(|(of, _), _| of != topic);
@@ -127,7 +127,7 @@ impl DeadLetterGuard {
     }
 }
 
-/// Whether a rejection at the destination says something of the mapping. A customer who is not there, or a record that keeps
+/// Whether a rejection at the destination says something about the mapping. A missing customer, or a record that keeps
 /// failing, does not.
 fn tells_of_the_mapping(reason: Rejection) -> bool {
     match reason {
@@ -177,7 +177,7 @@ mod tests {
         TopicPartition::new("shop", partition)
     }
 
-    /// Counts `records` of which every `nth` is rejected, over four partitions, until the guard trips. How many it took.
+    /// Counts `records`, of which every `nth` is rejected, over four partitions. Returns after how many the guard trips.
     fn trips_after(
         records: usize,
         nth: usize,

@@ -1,11 +1,11 @@
-//! Offset accounting of one epoch of a partition: one life of its log, within one assignment.
+//! The offsets of one epoch of a partition: one life of its log, within one assignment.
 //!
-//! The ledger is the only source of commits. It holds the offsets that are not settled; everything between the first
-//! offset it saw and the last that is not among them is settled. The frontier is the lowest unsettled offset, or the one
-//! after the last if none is: it can only name what is contiguous, whatever the order in which records settle. Gaps in the
-//! offsets (compaction, transactions) are no concern, because only admitted offsets are waited for.
+//! The ledger is the only source of commits. It holds the unsettled offsets; every other offset from the first it saw to the
+//! last is settled. The frontier is the lowest unsettled offset, or the one after the last if all are settled: so everything
+//! below it is settled, in whatever order records settle. Gaps in the offsets (compaction, transactions) do not matter,
+//! because only admitted offsets are waited for.
 //!
-//! What a former owner settled above its last commit is known from that commit's text ([`super::commit_metadata`]): those
+//! What a former owner settled above its last commit is known from the text of that commit ([`super::commit_metadata`]): those
 //! offsets are settled as soon as they are read.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -13,40 +13,40 @@ use std::collections::{BTreeMap, VecDeque};
 use super::commit_metadata::{Restored, Run};
 use ingest_model::record::Offset;
 
-/// Offsets of one partition and epoch: what is open, and how far a commit may go.
+/// The offsets of one partition and epoch: which are open, and what a commit may name.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    /// Open offsets with the time of their records, epoch milliseconds.
+    /// Open offsets, with the times of their records in epoch milliseconds.
     open: BTreeMap<Offset, Option<i64>>,
     last: Option<Offset>,
-    /// Where reading begins, if that is to be committed before the first record comes.
+    /// Where reading begins, if that is to be committed before the first record is read.
     start: Option<Offset>,
     settled: u64,
-    /// Where reading was to begin, if that was committed.
+    /// Where reading begins, if that was committed.
     committed: Option<Offset>,
-    /// Settled by a former owner and not read again yet.
+    /// Settled by a former owner, and not read again yet.
     restored: VecDeque<Run>,
-    /// Settled by a former owner, and passed without being read: they do not stand in the log any more.
+    /// Settled by a former owner, and passed without being read: the log no longer has them.
     passed: Vec<Run>,
-    /// Offsets without a record that are passed as soon as the records before them are admitted.
+    /// Offsets without records, to be passed as soon as all records before them are admitted.
     empty: Option<Run>,
-    /// The offset and time that vouch for `restored`, until the first record is read.
+    /// The offset and time that must match for `restored` to count, until the first record is read.
     voucher: Option<(Offset, Option<i64>)>,
 }
 
 /// What became of an offset that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
-    /// It is open from now on.
+    /// It is open now.
     Open,
-    /// A former owner has settled it: nothing is to be done.
+    /// A former owner has settled it: nothing is left to do.
     SettledBefore,
-    /// It does not follow the last one: a broken source.
+    /// It does not follow the last one: the source is broken.
     OutOfOrder,
 }
 
 impl Ledger {
-    /// A ledger of a life that begins at this offset, whatever was committed before.
+    /// The ledger of a life that begins at this offset, whatever was committed before.
     #[must_use]
     pub fn beginning_at(start: Offset) -> Self {
         Self {
@@ -55,7 +55,7 @@ impl Ledger {
         }
     }
 
-    /// A ledger of a partition that is read from a committed offset on.
+    /// The ledger of a partition that is read from a committed offset on.
     #[must_use]
     pub fn committed_at(offset: Offset) -> Self {
         Self {
@@ -75,8 +75,8 @@ impl Ledger {
         }
     }
 
-    /// Compares the first record read with the one that the former owner's commit was about. `false` if it is another: then
-    /// what was restored belongs to another life of the topic, and is forgotten.
+    /// Compares the first record read with the one that the former owner's commit named. `false` if they differ: then what was
+    /// restored belongs to another life of the topic, and is discarded.
     pub fn vouch(&mut self, offset: Offset, stamp: Option<i64>) -> bool {
         let Some((frontier, expected)) = self.voucher.take() else {
             return true;
@@ -89,7 +89,7 @@ impl Ledger {
         true
     }
 
-    /// Takes an offset in; `stamp` is its record's time, epoch milliseconds.
+    /// Admits an offset; `stamp` is its record's time in epoch milliseconds.
     pub fn admit(&mut self, offset: Offset, stamp: Option<i64>) -> Admission {
         if self.last.is_some_and(|last| offset <= last) {
             return Admission::OutOfOrder;
@@ -113,8 +113,8 @@ impl Ledger {
         }
     }
 
-    /// These records, from the first to before the second, were deleted before they were read. How many of them nobody had
-    /// settled: those are lost.
+    /// Records from `from` to before `to` were deleted before they were read. Returns how many of them nobody settled: those
+    /// are lost.
     pub fn vanish(&mut self, from: Offset, to: Offset) -> u64 {
         let last = Offset(to.0 - 1);
         let shared = |run: &Run| {
@@ -132,7 +132,7 @@ impl Ledger {
         to.0.abs_diff(from.0).saturating_sub(settled)
     }
 
-    /// Passes offsets that hold no record, if the records before them are all here.
+    /// Passes offsets without records, if all records before them are here.
     fn pass_empty(&mut self) {
         let next = self
             .last
@@ -147,7 +147,7 @@ impl Ledger {
         }
     }
 
-    /// What a former owner settled below this offset and what is not read now is not read any more.
+    /// Drops what a former owner settled below this offset: what was not read of it will not be read any more.
     fn pass(&mut self, offset: Offset) {
         let unread = self.last.map(Offset::next);
         while let Some((first, last)) = self.restored.front_mut() {
@@ -160,7 +160,7 @@ impl Ledger {
                 self.passed.push((from, to));
             }
             if *last >= offset {
-                // What was passed is no longer ahead: it would be counted twice.
+                // The passed part must not stay ahead: it would be counted twice.
                 *first = offset;
                 break;
             }
@@ -175,8 +175,8 @@ impl Ledger {
         was_open
     }
 
-    /// The offset a commit may name: all admitted offsets below it are settled. `None` before the first record, but for the
-    /// beginning of a new life.
+    /// The offset that a commit may name: all admitted offsets below it are settled. `None` before the first record, except at
+    /// the beginning of a new life.
     #[must_use]
     pub fn frontier(&self) -> Option<Offset> {
         match self.open.first_key_value() {
@@ -185,19 +185,19 @@ impl Ledger {
         }
     }
 
-    /// The offset after the last that was admitted.
+    /// The offset after the last one admitted.
     #[must_use]
     pub fn read_to(&self) -> Option<Offset> {
         self.last.map(Offset::next)
     }
 
-    /// The time of the record at the frontier, epoch milliseconds, if a record is open there.
+    /// The time of the record at the frontier in epoch milliseconds, if a record is open there.
     #[must_use]
     pub fn frontier_stamp(&self) -> Option<i64> {
         *self.open.first_key_value()?.1
     }
 
-    /// Settled offsets at or above the frontier, as ascending runs that do not touch; gaps in the offsets count as settled.
+    /// Settled offsets at or above the frontier, as ascending runs that are not adjacent; gaps in the offsets count as settled.
     pub fn settled_above(&self) -> impl Iterator<Item = Run> {
         let after_last = self.last.map(Offset::next);
         let next_open = self
@@ -223,7 +223,7 @@ impl Ledger {
         }
     }
 
-    /// How many offsets lie between the frontier and the last one read, both included; none if all that was read is settled.
+    /// How many offsets there are from the frontier to the last one read, inclusive; 0 if all are settled.
     #[must_use]
     pub fn span(&self) -> u64 {
         let lowest = self.open.first_key_value().map(|(lowest, _)| lowest);
@@ -238,20 +238,20 @@ impl Ledger {
         self.open.len()
     }
 
-    /// How many were settled in this epoch.
+    /// How many offsets were settled in this epoch.
     #[must_use]
     pub fn settled(&self) -> u64 {
         self.settled
     }
 
-    /// Whether any offset below this one is open: the audit's own question.
+    /// Whether any offset below this one is open: for the audit, computed independently of the frontier.
     #[must_use]
     pub fn has_open_below(&self, offset: Offset) -> bool {
         self.open.range(..offset).next().is_some()
     }
 }
 
-/// Runs of which those that touch are one.
+/// Merges adjacent runs.
 struct Joined<I> {
     runs: I,
     ahead: Option<Run>,

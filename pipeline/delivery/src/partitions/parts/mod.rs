@@ -1,4 +1,4 @@
-//! The parts that partitions are made of. None knows the owner, or decides over more than itself.
+//! The parts that partitions are made of. No part knows the owner, or decides about more than itself.
 
 pub mod commit_metadata;
 pub mod ledger;

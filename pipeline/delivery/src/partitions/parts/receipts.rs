@@ -9,14 +9,14 @@ use ingest_model::record::Record;
 use ingest_model::repeat::ChangeKey;
 use ingest_model::state_log::OperationRef;
 
-/// The obligation to settle one operation of one record. Not `Clone`: it ends where its record is settled or let go.
+/// The obligation to settle one operation of one record. Not `Clone`: it ends where its record is settled or abandoned.
 #[derive(Debug)]
 #[must_use = "a receipt that is dropped leaves its record unsettled for ever"]
 pub(crate) struct Receipt {
     pub(in crate::partitions) record: RecordId,
     /// Its place among the operations of the record.
     ordinal: u16,
-    /// What the operation changes: the same for every repeat of it.
+    /// What the operation changes: the same for every repetition of it.
     pub(in crate::partitions) change: ChangeKey,
     ended: bool,
 }
@@ -31,7 +31,7 @@ impl Receipt {
         }
     }
 
-    /// The one end of a receipt. Whose it was.
+    /// Ends a receipt; nothing else does. Returns its record.
     pub(in crate::partitions) fn end(mut self) -> RecordId {
         self.ended = true;
         self.record
@@ -64,12 +64,12 @@ pub(in crate::partitions) struct Receipts {
 }
 
 impl Receipts {
-    /// An operation carries a receipt from now on, beside those that it has.
+    /// Attaches a receipt to an operation, in addition to those it has.
     pub(in crate::partitions) fn attach(&mut self, operation: OperationId, receipt: Receipt) {
         self.of.entry(operation).or_default().push(receipt);
     }
 
-    /// What an operation carried, now that it ends.
+    /// Takes the receipts of an operation that ends.
     pub(in crate::partitions) fn detach(
         &mut self,
         operation: OperationId,
@@ -77,14 +77,14 @@ impl Receipts {
         self.of.remove(&operation).unwrap_or_default()
     }
 
-    /// What an operation carries.
+    /// The receipts of an operation.
     pub(in crate::partitions) fn of(&self, operation: OperationId) -> &[Receipt] {
         self.of.get(&operation).map_or(&[], SmallVec::as_slice)
     }
 }
 
 impl Drop for Receipts {
-    /// The whole machine goes, and leaves what is open to whoever reads it next.
+    /// The whole machine is dropped: what is open is left to the next reader.
     fn drop(&mut self) {
         for operation in self.of.keys_where(|_, _| true) {
             for receipt in self.detach(operation) {

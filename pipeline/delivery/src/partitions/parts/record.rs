@@ -1,4 +1,4 @@
-//! An unsettled record, and what its operations came to.
+//! An unsettled record, and the results of its operations.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use crate::seam::hold::LetterTopic;
 use ingest_model::outcome::{Held, HeldBy, HoldCause, Rejected, SkipReason};
 use ingest_model::record::{Epoch, Record, TopicPartition};
 
-/// What an operation came to.
+/// The result of an operation.
 #[derive(Debug, Clone)]
 pub(crate) enum End {
     Delivered,
@@ -30,13 +30,13 @@ pub(crate) struct RecordState {
     pub(in crate::partitions) skipped: Option<SkipReason>,
     pub(in crate::partitions) rejected: Option<Rejected>,
     pub(in crate::partitions) attempts: u32,
-    /// Its partition is being handed back: what is under way ends, then it is left to the next owner.
+    /// Its partition is being handed back: when the work in flight ends, the record is left to the next owner.
     pub(in crate::partitions) abandoned: bool,
-    /// It is set aside on the hold topic.
+    /// It goes to the hold topic, and why.
     pub(in crate::partitions) diverted: Option<Held>,
-    /// Its letter is under way, to that topic.
+    /// Its letter was sent to that topic.
     pub(in crate::partitions) letter: Option<LetterTopic>,
-    /// When its letter is sent, or sent again, if it waits for that.
+    /// When its letter is to be sent, or sent again, if it waits for a time.
     pub(in crate::partitions) letter_at: Option<Instant>,
     /// The broker has acknowledged its letter.
     pub(in crate::partitions) acknowledged: bool,
@@ -81,18 +81,18 @@ impl RecordState {
         self.charge
     }
 
-    /// Whether it is on its way to the hold topic.
+    /// Whether it goes to the hold topic.
     pub(crate) fn is_diverted(&self) -> bool {
         self.diverted.is_some()
     }
 
-    /// Why it was rejected, if its letter may still go elsewhere.
+    /// Why it was rejected, if its letter was not sent and may still go to the hold topic.
     pub(crate) fn waiting_rejection(&self) -> Option<&Rejected> {
         let stays = self.letter.is_some() || self.diverted.is_some();
         self.rejected.as_ref().filter(|_| !stays)
     }
 
-    /// Notes what one of its operations came to.
+    /// Notes the result of one of its operations.
     pub(in crate::partitions) fn note(&mut self, end: &End) {
         match end {
             End::Delivered => self.delivered = true,
@@ -106,8 +106,8 @@ impl RecordState {
         }
     }
 
-    /// Whether its letter goes to the hold topic: it is set aside, and nothing of it was rejected, or it is the rejection that
-    /// waited for too long.
+    /// Whether its letter goes to the hold topic: the record was set aside and no operation was rejected, or it was set aside
+    /// because its dead letter was kept back.
     pub(in crate::partitions) fn goes_aside(&self) -> bool {
         let kept_back = [HoldCause::DeadLetterGuard, HoldCause::DeadLetterTopic];
         self.diverted.as_ref().is_some_and(|held| {

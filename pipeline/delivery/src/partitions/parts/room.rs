@@ -1,36 +1,36 @@
-//! The room in one partition's commits: how far ahead it may be read, and whether its events may go.
+//! The room in one partition's commits: how far ahead it may be read, and whether its events may be started.
 //!
-//! What is settled above the frontier has to fit into the text beside the committed offset. A partition is read no further ahead
-//! than its text can carry, whatever settles in which order, so that the text never fills in ordinary work. Records that came in
-//! before the source had heard of that, or a broker that takes less than was known, can fill it all the same: then no event is
-//! started but for the sake of the lowest unsettled record.
+//! What is settled above the frontier has to fit into the text beside the committed offset. A partition is read no further
+//! ahead than its text can carry, whatever settles in which order, so the text never fills up in normal operation. Records
+//! that came in before the source had paused, or a broker that accepts less than was known, can fill it all the same: then an
+//! event is started only if the lowest unsettled record waits for it.
 
 use super::commit_metadata::{Encoded, TextLimit, longest};
 use super::ledger::Ledger;
 
-/// Eighths of the limit that the longest possible text may take before the partition rests. The rest is for records that are on
-/// their way already.
+/// Eighths of the limit that the longest possible text may take before reading pauses. The rest is for records that are
+/// already on their way.
 const REST: usize = 6;
-/// The same from which on it is read again.
+/// The same for reading to resume.
 const READ: usize = 5;
 /// Eighths that the text itself may take before no more events are started.
 const FULL: usize = 7;
-/// The same from which on they are started again.
+/// The same for starting events again.
 const ROOM: usize = 6;
 
 /// How much room one partition's commits have.
 #[derive(Debug, Default)]
 pub(in crate::partitions) struct CommitRoom {
-    /// What a text of all that is settled took at the last commit, in characters.
+    /// How long a text of everything settled was at the last commit, in characters.
     wanted: usize,
-    /// What left with it.
+    /// How much of it was sent.
     issued: usize,
     full: bool,
     rests: bool,
 }
 
 impl CommitRoom {
-    /// Looks how far ahead the partition was read. `true` if it is to rest from now on, or to be read again.
+    /// Checks how far ahead the partition was read. `true` if it is to be paused or resumed.
     pub(in crate::partitions) fn look(&mut self, ledger: &Ledger, limit: TextLimit) -> bool {
         let open = u64::try_from(ledger.open()).unwrap_or(u64::MAX);
         let mark = if self.rests { READ } else { REST };
@@ -38,7 +38,7 @@ impl CommitRoom {
         std::mem::replace(&mut self.rests, rests) != rests
     }
 
-    /// Notes the text of a commit that leaves.
+    /// Notes the text of a commit that is sent.
     pub(in crate::partitions) fn note(&mut self, text: &Encoded, limit: TextLimit) {
         self.wanted = text.characters;
         self.issued = text.characters.min(limit.characters());
@@ -46,12 +46,12 @@ impl CommitRoom {
         self.full = limit.characters() > 0 && self.wanted >= part(limit, mark);
     }
 
-    /// How long the last text was that left, in characters.
+    /// How long the last text sent was, in characters.
     pub(in crate::partitions) fn issued(&self) -> usize {
         self.issued
     }
 
-    /// The part of the longest text that the last one took, or would have taken.
+    /// The part of the longest allowed text that the last one took, or would have taken.
     pub(in crate::partitions) fn used(&self, limit: TextLimit) -> f64 {
         let whole = |characters: usize| f64::from(u32::try_from(characters).unwrap_or(u32::MAX));
         if limit.characters() == 0 {
@@ -60,12 +60,12 @@ impl CommitRoom {
         whole(self.wanted) / whole(limit.characters())
     }
 
-    /// Whether no event may be started but for the sake of the lowest unsettled record.
+    /// Whether only events that the lowest unsettled record waits for may be started.
     pub(in crate::partitions) fn is_full(&self) -> bool {
         self.full
     }
 
-    /// Whether no more of the partition is read.
+    /// Whether the partition is not to be read for now.
     pub(in crate::partitions) fn rests(&self) -> bool {
         self.rests
     }

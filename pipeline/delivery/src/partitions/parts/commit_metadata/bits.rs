@@ -4,7 +4,7 @@ use super::run::Run;
 use super::signs::{Reader, Writer};
 use ingest_model::record::Offset;
 
-/// So many bits that the runs take, and the last offset that fits into so many bits.
+/// How many bits the runs take, and the last offset that fits into `room` bits.
 pub(super) fn measure(frontier: Offset, runs: &[Run], room: u64) -> (u64, Offset) {
     let bits = runs
         .last()
@@ -16,7 +16,7 @@ pub(super) fn measure(frontier: Offset, runs: &[Run], room: u64) -> (u64, Offset
     )
 }
 
-/// Writes the runs, as far as they lie up to that offset.
+/// Writes the runs up to the offset `end`.
 pub(super) fn write(writer: &mut Writer, frontier: Offset, runs: &[Run], end: Offset) {
     let mut next = frontier;
     for (first, last) in runs.iter().take_while(|(first, _)| *first <= end) {
@@ -27,7 +27,7 @@ pub(super) fn write(writer: &mut Writer, frontier: Offset, runs: &[Run], end: Of
     }
 }
 
-/// Reads bits as runs; `None` if they lead beyond all offsets.
+/// Reads bits as runs; `None` if they go beyond the highest offset.
 pub(super) fn read(frontier: Offset, reader: &mut Reader<'_>) -> Option<Vec<Run>> {
     let mut runs: Vec<Run> = Vec::new();
     let mut offset = frontier.0;

@@ -1,13 +1,13 @@
-//! How long a text may be: what the brokers take is learnt from what they refuse.
+//! How long a text may be: what brokers accept is learnt from what they refuse.
 
-/// Characters that brokers take by default (`offset.metadata.max.bytes`: its name says bytes, Kafka counts characters).
+/// Characters that brokers accept by default (`offset.metadata.max.bytes`: the name says bytes, Kafka counts characters).
 pub const DEFAULT: usize = 4_096;
-/// A limit below this is as good as none: too few offsets would find room.
+/// A limit below this is as good as none: too few offsets would fit.
 pub const SMALLEST: usize = 256;
-/// Bytes of one sign, for brokers that do count bytes.
+/// Bytes in one sign, for brokers that do count bytes.
 const SIGN_BYTES: usize = 3;
 
-/// The longest text that the brokers are known to take, in characters; 0 if they take none.
+/// The longest text that brokers are known to accept, in characters; 0 if they accept none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TextLimit(usize);
 
@@ -24,8 +24,8 @@ impl TextLimit {
         self.0
     }
 
-    /// A text of so many characters was refused for its length: the limit falls until such a text is not written any more, to
-    /// what a broker takes that counts bytes first, and then by halves.
+    /// A text of that many characters was refused as too long. The limit falls below it: first to what fits where bytes are
+    /// counted, then by halves.
     pub fn refused(&mut self, characters: usize) {
         while self.0 > 0 && self.0 >= characters {
             let smaller = if self.0 > DEFAULT / SIGN_BYTES {

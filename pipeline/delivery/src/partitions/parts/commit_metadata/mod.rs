@@ -1,17 +1,17 @@
 //! The text beside a committed offset: what is settled above the frontier.
 //!
-//! The frontier alone is a bad place to start again when one slow record holds it back: thousands above it may be done.
-//! Each commit therefore carries the settled offsets above it, and the next owner of the partition skips them. Brokers take
-//! 4,096 characters by default, so the text is short: the lengths of runs, or one bit for each offset, whichever is shorter, in
-//! signs of 15 bits. At worst it takes one bit for each offset between the frontier and the last one read: who reads no further than
-//! [`longest`] allows never has to leave anything out.
+//! Where one slow record holds the frontier back, thousands above it may be done, and the frontier alone is a bad place to
+//! restart from. So each commit carries the settled offsets above it, and the next owner of the partition skips them. Brokers
+//! accept 4,096 characters by default, so the text is short: the lengths of runs, or one bit for each offset, whichever is
+//! shorter, in signs of 15 bits. At worst it takes one bit for each offset between the frontier and the last one read: whoever
+//! reads no further than [`longest`] allows never has to leave anything out.
 //!
-//! Kafka forgets the offsets of a deleted topic, but a copied cluster or a person may bring back an offset that belongs to
+//! Kafka forgets the offsets of a deleted topic, but a copied cluster or a person may restore an offset that belongs to
 //! another life of the topic. So the text names its partition, the offset that it belongs to, and the time of the record at
 //! that offset: [`crate::partitions::ledger::Ledger`] compares it with the first record that it reads.
 //!
-//! Form: `ki2.<partition mark>.<offset>.<time of its record>.<r for runs, b for bits><signs>`. What does not fit this form or the
-//! one before it, or another offset, is ignored, with a reason.
+//! Form: `ki2.<partition mark>.<offset>.<time of its record>.<r for runs, b for bits><signs>`. A text that has neither this
+//! form nor the one before it, or that belongs to another offset, is ignored, with a reason.
 
 mod bits;
 mod limit;
@@ -31,11 +31,11 @@ const TAG: &str = "ki";
 const VERSION: &str = "ki2";
 const OLDER_VERSION: &str = "ki1";
 
-/// The letter before signs that are runs.
+/// The letter before signs that encode runs.
 const RUNS: char = 'r';
-/// The letter before signs that are bits.
+/// The letter before signs that encode bits.
 const BITS: char = 'b';
-/// Characters ahead of the signs, at most.
+/// Characters before the signs, at most.
 const HEAD: usize = 64;
 
 /// A text to commit.
@@ -43,9 +43,9 @@ const HEAD: usize = 64;
 pub struct Encoded {
     /// The text; `None` if nothing is settled above the frontier, or nothing of it fits.
     pub text: Option<String>,
-    /// How long a text of all that is settled would be, in characters.
+    /// How long the text would be without a limit, in characters.
     pub characters: usize,
-    /// Whether something at the far end was left out.
+    /// Whether something was left out at the far end.
     pub cut: bool,
 }
 
@@ -56,12 +56,12 @@ pub struct Restored {
     pub frontier: Offset,
     /// The time of the record there, epoch milliseconds, if it was known.
     pub stamp: Option<i64>,
-    /// Settled runs, ascending, none touching another.
+    /// Settled runs, ascending, none adjacent to another.
     pub runs: Vec<Run>,
 }
 
 impl Restored {
-    /// How many offsets it says are settled.
+    /// How many offsets are settled.
     #[must_use]
     pub fn offsets(&self) -> u64 {
         self.runs
@@ -71,9 +71,9 @@ impl Restored {
     }
 }
 
-/// How long a text can become, in characters, whatever settles: `open` offsets are unsettled among `span` from the frontier on.
+/// How long a text can become, in characters, whatever settles: of the `span` offsets from the frontier on, `open` are open.
 ///
-/// Bits take one for each offset. Each unsettled offset can end one run: runs are longest when they all have the same length.
+/// Bits take one for each offset. Each unsettled offset can end one run, and runs take most when they are all equally long.
 #[must_use]
 pub fn longest(open: u64, span: u64) -> usize {
     let bits = match span.checked_div(open) {
@@ -90,7 +90,7 @@ pub fn longest(open: u64, span: u64) -> usize {
 /// The text for a commit of `frontier`, of at most `limit` characters.
 ///
 /// `stamp` is the time of the record at the frontier, if there is one; `runs` are settled runs at or above it, ascending, none
-/// touching another. What does not fit is left out at the far end.
+/// adjacent to another. What does not fit is left out at the far end.
 pub fn encode(
     partition: &TopicPartition,
     frontier: Offset,
@@ -116,7 +116,7 @@ pub fn encode(
 
     let kept = runs.get(..fit).unwrap_or_default();
     let last_run = kept.last().map(|(_, last)| *last);
-    // Where both leave something out, the one that leads further.
+    // If both forms leave something out, the one that reaches further is used.
     let cut = as_runs.min(as_bits) > room;
     let by_runs = if cut {
         last_run >= Some(last_bit)
@@ -140,7 +140,7 @@ pub fn encode(
     }
 }
 
-/// What a text found beside `committed` says, or why it is not used.
+/// What the text found beside `committed` says, or why it is not used.
 ///
 /// # Errors
 /// The reason to ignore it.
@@ -187,7 +187,7 @@ pub fn decode(
     })
 }
 
-/// The runs that a letter and signs stand for.
+/// The runs that a form's letter and signs encode.
 fn read_signs(frontier: Offset, text: &str) -> Option<Vec<Run>> {
     let (form, signs) = [RUNS, BITS]
         .into_iter()
@@ -209,7 +209,7 @@ fn is_another_version(tag: &str) -> bool {
     })
 }
 
-/// Eight characters that stand for the topic and the partition.
+/// Eight characters that identify the topic and the partition.
 fn mark(partition: &TopicPartition) -> String {
     let name = format!("{}/{}", partition.topic, partition.partition.0);
     let mut text = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, name.as_bytes())

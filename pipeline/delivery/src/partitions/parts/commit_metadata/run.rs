@@ -1,6 +1,6 @@
-//! What is written: runs of settled offsets.
+//! What a text holds: runs of settled offsets.
 
 use ingest_model::record::Offset;
 
-/// A run of settled offsets, first and last included.
+/// A run of settled offsets, first and last inclusive.
 pub type Run = (Offset, Offset);

@@ -1,16 +1,16 @@
 //! Settled offsets as the lengths of runs: open, settled, open, and so on.
 //!
-//! A length takes one bit less than twice what it takes as a binary number (Elias gamma): one bit for 1, three for 2 and 3.
-//! Short where offsets settle in long runs.
+//! A length takes twice as many bits as the binary number has, less one (Elias gamma): one for 1, three for 2 and 3. Short
+//! where offsets settle in long runs.
 
 use super::run::Run;
 use super::signs::{Reader, Writer};
 use ingest_model::record::Offset;
 
-/// Bits that are left over in the last sign are zeros, which begin no length.
+/// Most bits of a length. Left-over bits of the last sign are zeros, which begin no length.
 const LENGTH_BITS: u32 = 63;
 
-/// So many bits that the runs take, and up to where they fit into so many bits.
+/// How many bits the runs take, and how many of the runs fit into `room` bits.
 pub(super) fn measure(frontier: Offset, runs: &[Run], room: u64) -> (u64, usize) {
     let mut bits = 0_u64;
     let mut fit = 0;
@@ -34,7 +34,7 @@ pub(super) fn write(writer: &mut Writer, frontier: Offset, runs: &[Run]) {
     }
 }
 
-/// Reads runs; `None` if these are none.
+/// Reads runs; `None` if the signs are damaged.
 pub(super) fn read(frontier: Offset, reader: &mut Reader<'_>) -> Option<Vec<Run>> {
     let mut runs: Vec<Run> = Vec::new();
     let mut next = frontier.0;
@@ -51,7 +51,7 @@ pub(super) fn read(frontier: Offset, reader: &mut Reader<'_>) -> Option<Vec<Run>
     }
 }
 
-/// The lengths of open and settled runs in turn, the first open one greater by 1, so that none is 0.
+/// The lengths of open and settled runs in turn. The first open length is one greater than the run, so that none is 0.
 fn lengths(frontier: Offset, runs: &[Run]) -> impl Iterator<Item = (u64, u64)> {
     let before = std::iter::once(Offset(frontier.0.saturating_sub(1)))
         .chain(runs.iter().map(|(_, last)| last.next()));
@@ -65,7 +65,7 @@ fn length_bits(length: u64) -> u32 {
     2 * length.ilog2() + 1
 }
 
-/// A length; `Some(None)` where only what fills the last sign is left.
+/// A length; `Some(None)` if only the padding of the last sign is left.
 fn read_length(reader: &mut Reader<'_>) -> Option<Option<i64>> {
     let mut zeros = 0;
     loop {

@@ -1,26 +1,26 @@
 //! The alphabet of the text: 32,768 signs of one character each, so that a character carries 15 bits.
 //!
-//! Kafka limits how many characters stand beside an offset, not how many bytes. The signs are those from U+4E00 on: none is a
-//! surrogate or needs more than three bytes, and none is ASCII, of which the rest of the text is made.
+//! Kafka limits how many characters are stored with an offset, not how many bytes. The signs are those from U+4E00 on: none
+//! is a surrogate or needs more than three bytes, and none is ASCII, as the rest of the text is.
 
 use std::str::Chars;
 
-/// Bits of one sign.
+/// Bits in one sign.
 pub(super) const BITS: u32 = 15;
 
 const FIRST: u32 = 0x4e00;
 
-/// Signs being written, bit by bit.
+/// Writes signs, bit by bit.
 #[derive(Debug, Default)]
 pub(super) struct Writer {
     text: String,
-    /// The sign that is not full yet, and how many bits it has.
+    /// The incomplete sign, and how many bits it has.
     open: u32,
     bits: u32,
 }
 
 impl Writer {
-    /// The lowest bits of a number, the highest of them first.
+    /// Writes the lowest bits of a number, highest first.
     pub(super) fn number(&mut self, number: u64, bits: u32) {
         let mut left = bits;
         while left > 0 {
@@ -31,7 +31,7 @@ impl Writer {
         }
     }
 
-    /// The same bit so many times.
+    /// Writes the same bit several times.
     pub(super) fn repeat(&mut self, bit: bool, times: u64) {
         let mut left = times;
         while left > 0 {
@@ -43,7 +43,7 @@ impl Writer {
         }
     }
 
-    /// The text; bits that are missing in its last sign are 0.
+    /// The text; its last sign is filled up with zeros.
     pub(super) fn finish(mut self) -> String {
         if self.bits > 0 {
             self.append(0, BITS - self.bits);
@@ -51,7 +51,7 @@ impl Writer {
         self.text
     }
 
-    /// At most as many bits as the open sign has room for.
+    /// Appends at most as many bits as the incomplete sign has room for.
     fn append(&mut self, part: u32, bits: u32) {
         self.open = self.open << bits | part;
         self.bits += bits;
@@ -62,7 +62,7 @@ impl Writer {
     }
 }
 
-/// Signs being read, bit by bit. It ends where the text does, or where a character is no sign.
+/// Reads signs, bit by bit. Ends at the end of the text, or at a character that is not a sign.
 #[derive(Debug, Clone)]
 pub(super) struct Reader<'a> {
     rest: Chars<'a>,
@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The next bits as a number, the highest first.
+    /// The next bits as a number, highest first.
     pub(super) fn number(&mut self, bits: u32) -> Option<u64> {
         let mut number = 0;
         for _ in 0..bits {

@@ -27,7 +27,7 @@ fn decoded(frontier: i64, text: &str) -> Result<Vec<Run>, Ignored> {
     decode(&partition(), Offset(frontier), text).map(|restored| restored.runs)
 }
 
-/// So many settled runs of `settled` offsets, each behind `open` open ones.
+/// `count` settled runs of `settled` offsets, each after `open` open ones.
 fn alternating(frontier: i64, open: i64, settled: i64, count: i64) -> Vec<Run> {
     (0..count)
         .map(|n| {
@@ -50,7 +50,7 @@ fn from_lengths(frontier: i64, lengths: &[(i64, i64)]) -> Vec<Run> {
         .collect()
 }
 
-/// Everything up to that offset but the open ones.
+/// All offsets up to `end` except the open ones.
 fn between(open: &[i64], end: i64) -> Vec<Run> {
     let next = open.iter().skip(1).copied().chain([end + 1]);
     open.iter()
@@ -114,7 +114,7 @@ fn a_text_of_the_version_before_is_read() {
 
 #[test]
 fn ordinary_work_of_fifty_thousand_offsets_fits() {
-    // Two of three are settled: events wait, what is skipped and what goes in bulk does not.
+    // Two of three are settled: events wait, skipped records and bulk writes do not.
     for (open, settled) in [(1, 1), (1, 2), (2, 1), (1, 3)] {
         let mixed = alternating(90_000_000, open, settled, 58_000 / (open + settled));
         let all = encoded(90_000_000, &mixed, DEFAULT_LIMIT);
@@ -165,7 +165,7 @@ fn a_limit_without_room_gives_no_text() {
     assert_eq!((cut.text, cut.cut), (None, true));
 }
 
-/// Sets of every shape: short runs, long ones, and both at once.
+/// Sets of every shape: short runs, long ones, and both.
 fn lengths() -> impl Strategy<Value = Vec<(i64, i64)>> {
     let short = || 1_i64..4;
     let long = || (0_u32..40).prop_map(|power| 1_i64 << power);
@@ -178,7 +178,7 @@ fn lengths() -> impl Strategy<Value = Vec<(i64, i64)>> {
     ]
 }
 
-/// What the better of both forms takes, worked out in another way than the code does.
+/// What the shorter form takes, computed differently from the code.
 fn better_of_both(frontier: i64, runs: &[Run]) -> u64 {
     let last = end_of(runs).unwrap().0;
     let as_bits = u128::try_from(last - frontier + 1).unwrap();
