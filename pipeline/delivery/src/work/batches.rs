@@ -1,4 +1,4 @@
-//! Which operations go next, by kind of request: events, groups of objects, requests whose company is given, looks.
+//! Which operations go next, by kind of request: events, groups of objects, requests with fixed members, looks.
 
 use std::time::Instant;
 
@@ -7,18 +7,18 @@ use super::{Entry, Work};
 use ingest_model::batch::{Batch, GroupKey, OperationId};
 use ingest_model::operation::Klass;
 
-/// The part of the suspects that is tried. A part that is refused costs one request, one that is accepted two, the look at its
-/// job included: then the golden section narrows down faster than halves, above all where luck is bad. A request of a hundred
-/// takes 12 requests at most, and one more for each job that is looked at twice; halves would take 15.
+/// The part of the suspects that is tried. A refusal costs one request, an acceptance two (the read of its job included), so$
+/// the golden section narrows down faster than halves, above all in the worst case. A request of a hundred takes 12 requests at
+/// most, plus one for each job that is read twice; halves would take 15.
 const TRIED: (usize, usize) = (5, 8);
 
-/// So few suspects are tried one by one: a single object costs one request, a bulk of two that is accepted its job's read too.
+/// So few suspects are tried one by one: a single object costs one request, while a bulk of two also costs the read of its job.
 const ONE_BY_ONE: usize = 4;
 
 impl Work {
     // === events and identities ===
 
-    /// The event or identity that goes next, and whether it stands where it has to.
+    /// The event or identity that goes next, and whether it is still ready at the head of its lane.
     pub(crate) fn first_track(&self) -> Option<(OperationId, bool)> {
         let id = self.tracks.first()?;
         let holds = self.entries.get(&id).is_some_and(|entry| {
@@ -27,17 +27,17 @@ impl Work {
         Some((id, holds))
     }
 
-    /// Takes it out because it goes.
+    /// Takes it out because it is sent.
     pub(crate) fn take_track(&mut self) -> Option<OperationId> {
         self.tracks.take()
     }
 
-    /// Takes it out because it does not go.
+    /// Takes it out because it is not to be sent.
     pub(crate) fn drop_track(&mut self) {
         self.tracks.drop_first();
     }
 
-    /// Events and identities that wait for a permit.
+    /// How many events and identities wait for a permit.
     pub(crate) fn ready_tracks(&self) -> usize {
         self.tracks.len()
     }
@@ -48,7 +48,7 @@ impl Work {
 
     // === groups of objects ===
 
-    /// The group that is due and holds the lowest operation, among those that may be sent.
+    /// The group to send now: of those that are due and may be sent, the one with the lowest operation.
     pub(crate) fn due_group(
         &self,
         now: Instant,
@@ -58,7 +58,7 @@ impl Work {
         self.groups.due(now, plenty, may_send)
     }
 
-    /// When the next group is due by its patience, after that time.
+    /// When the next group after that time is due by its patience.
     pub(crate) fn next_group(&self, after: Instant, plenty: bool) -> Option<Instant> {
         self.groups.next_due(after, plenty)
     }
@@ -68,7 +68,7 @@ impl Work {
         self.groups.take(group)
     }
 
-    /// Takes one operation of a group: the first after that one, or the first of all.
+    /// Takes one operation of a group: the first after `last`, or else the first of all.
     pub(crate) fn take_after(
         &mut self,
         group: &GroupKey,
@@ -77,24 +77,24 @@ impl Work {
         self.groups.take_after(group, last)
     }
 
-    /// Objects that wait for a request of their group.
+    /// How many objects wait for a request of their group.
     pub(crate) fn ready_writes(&self) -> usize {
         self.groups.len()
     }
 
-    /// Requests that could be filled now, forced ones included.
+    /// How many requests could be filled now, forced ones included.
     pub(crate) fn full_writes(&self) -> usize {
         self.forced.len() + self.groups.full()
     }
 
     // === looks ===
 
-    /// Operations whose objects are to be looked at.
+    /// How many operations wait for a look at their objects.
     pub(crate) fn ready_looks(&self) -> usize {
         self.looks.len()
     }
 
-    /// The first look that may leave.
+    /// The first look that may be sent.
     pub(crate) fn due_look(&self, may_leave: impl Fn(&Entry) -> bool) -> Option<OperationId> {
         let mut looks = self.looks.iter().copied();
         looks.find(|id| {
@@ -113,9 +113,9 @@ impl Work {
         }
     }
 
-    // === requests whose company is given ===
+    // === requests with fixed members ===
 
-    /// These go out together, next. `rest` holds the guilty one if they are accepted; it waits until then.
+    /// These operations are sent together, next. If they are accepted, the guilty one is in `rest`, which waits until then.
     pub(crate) fn force(
         &mut self,
         group: GroupKey,
@@ -136,7 +136,7 @@ impl Work {
         });
     }
 
-    /// One of these is guilty of a refusal: a part of them goes next, the others wait for what comes of it.
+    /// One of these caused a refusal: some of them are sent next, the others wait for the result.
     pub(crate) fn search(&mut self, group: GroupKey, mut suspects: Vec<OperationId>) {
         suspects.retain(|id| self.entries.contains_key(id));
         let tried = match suspects.len() {
@@ -151,7 +151,7 @@ impl Work {
         self.force(group, suspects, rest);
     }
 
-    /// Nothing is known against these: they travel with others again.
+    /// These are no longer suspected: they may share requests with others again.
     pub(crate) fn clear(&mut self, suspects: &[OperationId]) {
         for id in suspects {
             if self.is(*id, &Stage::Suspect) {
@@ -160,7 +160,7 @@ impl Work {
         }
     }
 
-    /// Nothing keeps these together any more.
+    /// These need not stay together any more.
     pub(crate) fn disband(&mut self, operations: &[OperationId]) {
         for id in operations {
             if self.line_up(*id, Stage::Queued)
@@ -171,7 +171,7 @@ impl Work {
         }
     }
 
-    /// Forced requests of a klass are given up. Whom they carried.
+    /// Gives up the forced requests of a klass. Returns their operations.
     pub(crate) fn take_forced_of(&mut self, klass: &Klass) -> Vec<OperationId> {
         let mut waiting = Vec::new();
         self.forced.retain_mut(|batch| {
@@ -185,7 +185,7 @@ impl Work {
         waiting
     }
 
-    /// The place of the first forced request that may leave.
+    /// The place of the first forced request that may be sent.
     pub(crate) fn due_forced(&self, may_leave: impl Fn(&GroupKey) -> bool) -> Option<usize> {
         self.forced.iter().position(|batch| may_leave(&batch.group))
     }
@@ -195,7 +195,7 @@ impl Work {
         self.forced.remove(place)
     }
 
-    /// Drops what was left to the next owner from the forced requests.
+    /// Removes operations that were left to the next owner from the forced requests.
     pub(crate) fn trim_forced(&mut self) {
         if self.forced.is_empty() {
             return;
@@ -216,7 +216,7 @@ impl Work {
         self.clear(&orphaned);
     }
 
-    /// Puts an operation to where it stood in its lane, unless it stands there. `false` if it was left to the next owner.
+    /// Puts an operation back to its place in its lane, if it had left it. `false` if it was left to the next owner.
     fn line_up(&mut self, id: OperationId, stage: Stage) -> bool {
         let Some(entry) = self.entries.get_mut(&id) else {
             return false;

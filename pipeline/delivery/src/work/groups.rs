@@ -1,8 +1,8 @@
-//! Which operations of different lanes share one bulk request, and when it leaves.
+//! Which operations of different lanes share one bulk request, and when it is sent.
 //!
-//! A request carries at most `MAX_ITEMS` items and `MAX_BYTES` bytes of one klass and verb, one item of a lane. While
-//! permits are plenty it leaves after a short linger; while they are scarce it waits until it is full or its oldest item
-//! has waited long enough.
+//! A request carries at most `MAX_ITEMS` items and `MAX_BYTES` bytes, all of one klass and verb, and one item of a lane. While
+//! permits are plenty it is sent after a short linger; while they are scarce it waits until it is full or its oldest item has
+//! waited long enough.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -31,7 +31,7 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    /// No operations yet.
+    /// No operations.
     pub(super) fn new(patience: Patience) -> Self {
         Self {
             groups: BTreeMap::new(),
@@ -59,7 +59,7 @@ impl Groups {
         }
     }
 
-    /// Takes an operation out. `true` if it was in.
+    /// Removes an operation. `true` if it was there.
     pub(super) fn remove(&mut self, key: &GroupKey, operation: OperationId) -> bool {
         let Some(group) = self.groups.get_mut(key) else {
             return false;
@@ -80,7 +80,7 @@ impl Groups {
         group.is_some_and(|group| group.items.contains_key(&operation))
     }
 
-    /// The group that is due and holds the lowest operation, among those that may be sent.
+    /// Of the groups that are due and may be sent, the one with the lowest operation.
     pub(super) fn due(
         &self,
         now: Instant,
@@ -96,7 +96,7 @@ impl Groups {
             .map(|(key, _)| key.clone())
     }
 
-    /// When the next group is due by its patience, after that time.
+    /// When the next group after that time is due by its patience.
     pub(super) fn next_due(&self, after: Instant, plenty: bool) -> Option<Instant> {
         self.groups
             .values()
@@ -129,7 +129,7 @@ impl Groups {
         taken
     }
 
-    /// Takes one operation of a group: the first after that one, or the first of all if there is none behind it.
+    /// Takes one operation of a group: the first after `last`, or else the first of all.
     pub(super) fn take_after(
         &mut self,
         key: &GroupKey,
@@ -145,12 +145,12 @@ impl Groups {
         self.remove(key, id).then_some(id)
     }
 
-    /// Operations that wait for a request.
+    /// How many operations wait for a request.
     pub(super) fn len(&self) -> usize {
         self.ready
     }
 
-    /// Requests that could be filled now.
+    /// How many requests could be filled now.
     pub(super) fn full(&self) -> usize {
         self.groups
             .values()
@@ -240,7 +240,7 @@ mod tests {
         for n in 0..100 {
             groups.add(now, key("invoice"), OperationId(200 + n), 500);
         }
-        // Its operations came before the others, and back to the queue after them.
+        // Its operations arrived before the others, and were queued again after them.
         let later = now + Duration::from_secs(1);
         for n in 0..100 {
             groups.add(later, key("order"), OperationId(n), 500);

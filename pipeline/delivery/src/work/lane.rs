@@ -1,8 +1,8 @@
-//! Lanes: the queue of one entity, in which one operation after the other goes out.
+//! Lanes: the queue of one entity, whose operations are sent one after the other.
 //!
-//! The entity of `identify` and `track` is the customer, of `kobject` the object. Lanes know nothing of time or of requests:
-//! they say who is first, and the machine decides when. Two lanes that turn out to be one customer become one, in the order
-//! of arrival; what both had under way when that was learnt is waited for.
+//! The entity of `identify` and `track` is the customer, that of `kobject` the object. Lanes know nothing of time or requests:
+//! they say which operation is first, and the machine decides when it goes. Two lanes that turn out to be one customer's are
+//! merged in the order of arrival; everything that was active in either is waited for.
 
 use std::collections::VecDeque;
 
@@ -12,16 +12,16 @@ use ingest_model::batch::OperationId;
 use ingest_model::lookup::Lookup;
 use ingest_model::operation::{CustomerKey, ExternalId, Klass};
 
-/// A lane of this process.
+/// Identifies a lane within this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct LaneId(u64);
 
 /// Whose lane it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum LaneKey {
-    /// A customer's, by one of the keys.
+    /// A customer, by one of its keys.
     Customer(CustomerKey),
-    /// An object's.
+    /// An object.
     Object(Klass, ExternalId),
 }
 
@@ -32,7 +32,7 @@ struct Lane {
     active: SmallVec<[OperationId; 2]>,
 }
 
-/// All lanes that hold something.
+/// All lanes that have operations.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
     lanes: Lookup<LaneId, Lane>,
@@ -41,8 +41,8 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
-    /// The lane of these keys, made if there is none. Keys that meant different lanes make them one: `true` then, and what waits
-    /// in it has to learn its lane.
+    /// The lane of these keys, created if there is none. If the keys belonged to different lanes, they are merged: then `true`,
+    /// and their operations have to learn their lane.
     pub(super) fn lane_of(&mut self, keys: &[LaneKey]) -> (LaneId, bool) {
         let mut found: Option<LaneId> = None;
         let mut merged = false;
@@ -71,12 +71,12 @@ impl Lanes {
         (id, merged)
     }
 
-    /// The lane of this key, if it holds anything.
+    /// The lane of this key, if it has operations.
     pub(super) fn find(&self, key: &LaneKey) -> Option<LaneId> {
         self.index.get(key).copied()
     }
 
-    /// Learns that two keys mean one customer. The lane whose head may have changed, if two lanes became one.
+    /// Learns that two keys mean one customer. If two lanes were merged, returns the lane, whose head may have changed.
     pub(super) fn join(&mut self, one: &LaneKey, other: &LaneKey) -> Option<LaneId> {
         match (self.index.get(one).copied(), self.index.get(other).copied()) {
             (Some(a), Some(b)) if a != b => {
@@ -95,14 +95,14 @@ impl Lanes {
         }
     }
 
-    /// Puts an operation at the end of a lane.
+    /// Appends an operation to a lane.
     pub(super) fn push(&mut self, lane: LaneId, operation: OperationId) {
         if let Some(lane) = self.lanes.get_mut(&lane) {
             lane.queue.push_back(operation);
         }
     }
 
-    /// The operation that may go now: the first, if none is under way.
+    /// The operation that may go now: the first, if none is active.
     pub(super) fn head(&self, lane: LaneId) -> Option<OperationId> {
         let lane = self.lanes.get(&lane)?;
         if lane.active.is_empty() {
@@ -112,24 +112,24 @@ impl Lanes {
         }
     }
 
-    /// The operation behind the first.
+    /// The second waiting operation.
     pub(super) fn second(&self, lane: LaneId) -> Option<OperationId> {
         self.lanes.get(&lane)?.queue.get(1).copied()
     }
 
-    /// The operation that was put in last and waits.
+    /// The last waiting operation.
     pub(super) fn tail(&self, lane: LaneId) -> Option<OperationId> {
         self.lanes.get(&lane)?.queue.back().copied()
     }
 
-    /// Whether anything of the lane is under way.
+    /// Whether an operation of the lane is active.
     pub(super) fn is_active(&self, lane: LaneId) -> bool {
         self.lanes
             .get(&lane)
             .is_some_and(|lane| !lane.active.is_empty())
     }
 
-    /// Whether anything waits in or is under way for the lane of this key.
+    /// Whether the lane of this key has an operation, waiting or active.
     pub(super) fn is_busy(&self, key: &LaneKey) -> bool {
         self.index.contains_key(key)
     }
@@ -142,7 +142,7 @@ impl Lanes {
             .flat_map(|lane| lane.queue.iter().copied())
     }
 
-    /// What of a lane is under way.
+    /// The active operations of a lane.
     pub(super) fn active(&self, lane: LaneId) -> SmallVec<[OperationId; 2]> {
         self.lanes
             .get(&lane)
@@ -150,7 +150,7 @@ impl Lanes {
             .unwrap_or_default()
     }
 
-    /// Sends the first `count` operations on their way together. `false` if the lane has something under way (I2).
+    /// Makes the first `count` operations active together. `false` if the lane has an active one (I2).
     pub(super) fn start(&mut self, lane: LaneId, count: usize) -> bool {
         let Some(lane) = self.lanes.get_mut(&lane) else {
             return false;
@@ -162,7 +162,7 @@ impl Lanes {
         true
     }
 
-    /// Puts an operation that was under way back to where it stood; one that stands there stays.
+    /// Puts an active operation back to its place in the queue; one that is there already stays.
     pub(super) fn put_back(&mut self, lane: LaneId, operation: OperationId) {
         let Some(lane) = self.lanes.get_mut(&lane) else {
             return;
@@ -175,7 +175,7 @@ impl Lanes {
         lane.queue.insert(place, operation);
     }
 
-    /// Takes an operation out, under way or waiting. An empty lane disappears.
+    /// Removes an operation, active or waiting. An empty lane disappears.
     pub(super) fn remove(&mut self, id: LaneId, operation: OperationId) {
         let Some(lane) = self.lanes.get_mut(&id) else {
             return;
@@ -194,7 +194,7 @@ impl Lanes {
         }
     }
 
-    /// How many lanes hold something.
+    /// How many lanes have operations.
     pub(super) fn len(&self) -> usize {
         self.lanes.len()
     }

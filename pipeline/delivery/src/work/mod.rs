@@ -1,8 +1,8 @@
-//! Operations and their places: the lane each stands in, and what it waits for there.
+//! Operations and their places: the lane of each, and what it waits for there.
 //!
-//! An operation is in exactly one place at a time. Whoever learns something of it says so by a verb; the place that follows,
-//! and that the lane's head is looked at again, is decided here alone. Nothing here knows what an operation writes, whether
-//! it may go, or what its end means.
+//! An operation is in exactly one place at a time. Whoever learns something about it reports that with a verb; this module
+//! alone decides which place follows, and that the head of the lane is checked again. It does not know what an operation
+//! writes, whether it may be sent, or what its end means.
 
 mod batches;
 mod groups;
@@ -41,7 +41,7 @@ pub(crate) struct Work {
     dirty: VecDeque<LaneId>,
     tracks: TrackQueue,
     groups: Groups,
-    /// Requests whose company is given.
+    /// Requests whose operations are fixed.
     forced: VecDeque<Batch>,
     looks: BTreeSet<OperationId>,
     timers: BTreeSet<(Instant, OperationId)>,
@@ -54,24 +54,24 @@ pub(crate) struct Entry {
     pub(crate) partition: TopicPartition,
     pub(crate) route: Arc<str>,
     pub(crate) operation: Operation,
-    /// Of an identity: when its fields were said.
+    /// For an identity: when its fields were stated.
     pub(crate) ages: Ages,
-    /// Another operation of its lane makes the same change; which of them is sent shows when it is its turn. Merges with none.
+    /// Another operation of its lane makes the same change; which of them is sent is decided when they are due. Never merged.
     pub(crate) copy: bool,
-    /// Bytes of its item in a bulk request.
+    /// Size of its item in a bulk request, in bytes.
     pub(crate) bytes: usize,
-    /// Requests of it that left.
+    /// How often it was sent.
     pub(crate) attempts: u32,
     pub(crate) last_attempt: Option<Instant>,
-    /// Failures while others succeeded.
+    /// How often it failed while others succeeded.
     sick: u32,
-    /// Never fused: a fused request with it was refused.
+    /// Never fused, because a fused request with it was refused.
     unfused: bool,
     lane: LaneId,
     stage: Stage,
 }
 
-/// An operation as it arrives.
+/// An operation that arrives.
 #[derive(Debug)]
 pub(crate) struct Arrival {
     pub(crate) partition: TopicPartition,
@@ -110,12 +110,12 @@ impl Work {
 
     // === arrival ===
 
-    /// Whether anything of the entity with one of these keys has not ended.
+    /// Whether an entity with one of these keys has an operation that has not ended.
     pub(crate) fn is_busy(&self, keys: &[LaneKey]) -> bool {
         keys.iter().any(|key| self.lanes.is_busy(key))
     }
 
-    /// The lane of an entity. Keys that meant different lanes make them one.
+    /// The lane of an entity. If the keys belonged to different lanes, these are merged.
     pub(crate) fn lane_of(&mut self, keys: &[LaneKey]) -> LaneId {
         let (lane, merged) = self.lanes.lane_of(keys);
         if merged {
@@ -124,14 +124,14 @@ impl Work {
         lane
     }
 
-    /// Two keys are known to mean one customer: their lanes become one.
+    /// Two keys are known to mean one customer: their lanes are merged.
     pub(crate) fn join(&mut self, one: &LaneKey, other: &LaneKey) {
         if let Some(lane) = self.lanes.join(one, other) {
             self.adopt(lane);
         }
     }
 
-    /// Puts an operation at the end of a lane.
+    /// Appends an operation to a lane.
     pub(crate) fn push(&mut self, turn: &mut Turn, lane: LaneId, arrival: Arrival) -> OperationId {
         let id = OperationId(turn.number());
         let Arrival {
@@ -162,8 +162,8 @@ impl Work {
         id
     }
 
-    /// An operation says something else from now on, and keeps its place in its lane. Its size may have changed, so its place
-    /// in a group is taken anew.
+    /// Replaces what an operation says; it keeps its place in its lane. Its size may have changed, so it leaves its group and
+    /// is placed again.
     pub(crate) fn replace(
         &mut self,
         id: OperationId,
@@ -184,7 +184,7 @@ impl Work {
         }
     }
 
-    /// What is left of an identity; its place stays.
+    /// Replaces an identity by what is left of it; it stays where it is.
     pub(crate) fn reword(&mut self, id: OperationId, operation: Operation) {
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.operation = operation;
@@ -193,7 +193,7 @@ impl Work {
 
     // === heads of lanes ===
 
-    /// The next operation that became the head of its lane and has no place yet.
+    /// The next operation that has become the head of its lane and has no place yet.
     pub(crate) fn next_head(&mut self) -> Option<OperationId> {
         while let Some(lane) = self.dirty.pop_front() {
             if let Some(head) = self.lanes.head(lane)
@@ -205,12 +205,12 @@ impl Work {
         None
     }
 
-    /// Whether heads are still to be looked at.
+    /// Whether heads remain to be checked.
     pub(crate) fn has_heads(&self) -> bool {
         !self.dirty.is_empty()
     }
 
-    /// It waits for nothing but a permit, as an event or identity.
+    /// An event or identity waits only for a permit.
     pub(crate) fn ready_track(&mut self, id: OperationId) {
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.stage = Stage::ReadyTrack;
@@ -226,7 +226,7 @@ impl Work {
         }
     }
 
-    /// Its object is to be looked at next.
+    /// It waits for a look at its object.
     pub(crate) fn look(&mut self, id: OperationId) {
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.stage = Stage::ReadyLook;
@@ -244,7 +244,7 @@ impl Work {
         self.requeue_from(id, &Stage::WaitCustomer)
     }
 
-    /// It waits for the end of an earlier owner's write.
+    /// It waits for the result of an earlier owner's write.
     pub(crate) fn wait_for_inherited(&mut self, id: OperationId) {
         self.place(id, Stage::WaitInherited);
     }
@@ -254,7 +254,7 @@ impl Work {
         self.requeue_from(id, &Stage::WaitInherited);
     }
 
-    /// It waits where it is for room in its partition's commits.
+    /// It stays where it is until its partition's commits have room.
     pub(crate) fn keep_back(&mut self, id: OperationId) {
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.stage = Stage::KeptBack;
@@ -266,14 +266,14 @@ impl Work {
         }
     }
 
-    /// Takes all events of a partition that wait for room, to be looked at again.
+    /// Takes all events of a partition that wait for room, so that they are checked again.
     pub(crate) fn take_kept_back(&mut self, partition: &TopicPartition) -> Vec<OperationId> {
         let mut waiting = self.kept_back.remove(partition).unwrap_or_default();
         waiting.retain(|id| self.is(*id, &Stage::KeptBack));
         waiting
     }
 
-    /// Events of a partition that wait for room.
+    /// How many events of a partition wait for room.
     pub(crate) fn kept_back(&self, partition: &TopicPartition) -> usize {
         self.kept_back.get(partition).map_or(0, Vec::len)
     }
@@ -285,7 +285,7 @@ impl Work {
 
     // === times ===
 
-    /// Back to the front of its lane, not before that time.
+    /// It goes back to the front of its lane, and waits there until that time.
     pub(crate) fn park(&mut self, id: OperationId, until: Instant) {
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.stage = Stage::Parked(until);
@@ -305,14 +305,14 @@ impl Work {
         }
     }
 
-    /// The next time at which an operation may go on.
+    /// The next time at which a parked operation may go on.
     pub(crate) fn next_time(&self) -> Option<Instant> {
         self.timers.first().map(|(at, _)| *at)
     }
 
     // === requests ===
 
-    /// Operations leave together, the first of their lane. Audits I2.
+    /// Operations are sent together, the first ones of their lane. Audits I2.
     pub(crate) fn start(&mut self, turn: &mut Turn, operations: &[OperationId]) {
         let Some(lane) = operations
             .first()
@@ -333,7 +333,7 @@ impl Work {
         }
     }
 
-    /// A look leaves for it; it may be under way already, for the write that led to the look.
+    /// A look is sent for it. It may be active already, because of the write that led to the look.
     pub(crate) fn start_look(&mut self, turn: &mut Turn, id: OperationId) {
         self.looks.remove(&id);
         let Some(entry) = self.entries.get_mut(&id) else {
@@ -353,7 +353,7 @@ impl Work {
         }
     }
 
-    /// Its intent is acknowledged, so it leaves. `false` if it was left to the next owner meanwhile.
+    /// Its intent is acknowledged, so it is sent. `false` if it was left to the next owner meanwhile.
     pub(crate) fn journalled(&mut self, id: OperationId) -> bool {
         let waits = self.is(id, &Stage::Journalling);
         if waits {
@@ -367,7 +367,7 @@ impl Work {
         self.place(id, Stage::InJob(job));
     }
 
-    /// Back to the front of its lane, ready at once, no attempt held against it.
+    /// It goes back to the front of its lane and is ready at once.
     pub(crate) fn put_back(&mut self, id: OperationId) {
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.stage = Stage::Queued;
@@ -376,14 +376,14 @@ impl Work {
         }
     }
 
-    /// A fused request with it was refused: it goes alone.
+    /// A fused request with it was refused: from now on it is sent alone.
     pub(crate) fn goes_alone(&mut self, id: OperationId) {
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.unfused = true;
         }
     }
 
-    /// Whether the second may ride with the first: it waits for its turn, in the same partition, and the first is fused at all.
+    /// Whether the second may be fused with the first: it is queued in the same partition, and the first may be fused.
     pub(crate) fn may_fuse(&self, first: OperationId, second: OperationId) -> bool {
         let (Some(first), Some(second)) = (self.entries.get(&first), self.entries.get(&second))
         else {
@@ -392,7 +392,7 @@ impl Work {
         !first.unfused && second.stage == Stage::Queued && first.partition == second.partition
     }
 
-    /// It failed while others succeeded. How often that has happened.
+    /// It failed while others succeeded. Returns how often that has happened.
     pub(crate) fn failed_alone(&mut self, id: OperationId) -> u32 {
         self.entries.get_mut(&id).map_or(0, |entry| {
             entry.sick += 1;
@@ -407,7 +407,7 @@ impl Work {
 
     // === the end ===
 
-    /// An operation ends, wherever it waits. What it was.
+    /// An operation ends, wherever it waits. Returns it.
     pub(crate) fn end(&mut self, id: OperationId) -> Option<Entry> {
         let entry = self.entries.remove(&id)?;
         if let Stage::ReadyWrite(group) = &entry.stage {
@@ -418,12 +418,12 @@ impl Work {
         Some(entry)
     }
 
-    /// Nothing of the partition is here any more.
+    /// No operation of the partition is left.
     pub(crate) fn drop_partition(&mut self, partition: &TopicPartition) {
         self.kept_back.remove(partition);
     }
 
-    // === within ===
+    // === internal ===
 
     fn is(&self, id: OperationId, stage: &Stage) -> bool {
         self.entries
@@ -450,7 +450,7 @@ impl Work {
         true
     }
 
-    /// After two lanes became one: every operation learns its lane, and only the first may be ready.
+    /// After a merge: every operation learns its lane, and only the first may be ready.
     fn adopt(&mut self, lane: LaneId) {
         let all: SmallVec<[OperationId; 8]> = self.in_lane(lane).collect();
         for id in all {

@@ -1,18 +1,18 @@
-//! What can be asked of operations and their lanes. Nothing here changes anything.
+//! Queries about operations and their lanes. Nothing here changes anything.
 
 use ingest_model::batch::OperationId;
 
 use super::stage::Stage;
 use super::{Entry, LaneId, LaneKey, Work};
 
-/// What goes next for an entity.
+/// The state of an entity's first operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Front {
-    /// Something is under way.
+    /// An operation of the entity is active.
     UnderWay,
     /// Its first operation waits for its turn or for a permit.
     Ready,
-    /// Nothing goes, or what is first waits for something else.
+    /// It has no operation, or the first one waits for something else.
     Nothing,
 }
 
@@ -25,12 +25,12 @@ impl Work {
         self.entries.contains_key(&id)
     }
 
-    /// Lanes that hold something.
+    /// How many lanes have operations.
     pub(crate) fn lanes(&self) -> usize {
         self.lanes.len()
     }
 
-    /// The operations that match, in the order of arrival.
+    /// The matching operations, in the order of arrival.
     pub(crate) fn matching(
         &self,
         matches: impl Fn(OperationId, &Entry) -> bool,
@@ -38,7 +38,7 @@ impl Work {
         self.entries.keys_where(|id, entry| matches(*id, entry))
     }
 
-    /// What can be said of operations, in the order of arrival.
+    /// What `of` returns for operations, in the order of arrival.
     pub(crate) fn said<T>(
         &self,
         of: impl Fn(OperationId, &Entry) -> Option<T>,
@@ -51,17 +51,17 @@ impl Work {
         self.entries.sum(|entry| usize::from(matches(entry)))
     }
 
-    /// The last operation of a lane that waits.
+    /// The last waiting operation of a lane.
     pub(crate) fn tail(&self, lane: LaneId) -> Option<OperationId> {
         self.lanes.tail(lane)
     }
 
-    /// The operation behind another one that is the first of its lane.
+    /// The operation right behind the first one of its lane.
     pub(crate) fn second(&self, first: OperationId) -> Option<OperationId> {
         self.lanes.second(self.entries.get(&first)?.lane)
     }
 
-    /// Whom an operation that waits for its turn stands behind.
+    /// The operation that a queued one waits for: the active one of its lane, or the first.
     pub(crate) fn stands_behind(&self, id: OperationId) -> Option<OperationId> {
         let lane = self.entries.get(&id)?.lane;
         let first = self.lanes.waiting(lane).next();
@@ -72,12 +72,12 @@ impl Work {
             .or_else(|| first.filter(|first| *first != id))
     }
 
-    /// What waits in a lane, first to last, and then what is under way.
+    /// The operations of a lane: the waiting ones, first to last, then the active ones.
     pub(crate) fn in_lane(&self, lane: LaneId) -> impl Iterator<Item = OperationId> {
         self.lanes.waiting(lane).chain(self.lanes.active(lane))
     }
 
-    /// The last of those that wait in a lane, so many at most, and what is under way.
+    /// The last waiting operations of a lane, `most` at most, then the active ones.
     pub(crate) fn latest_in_lane(
         &self,
         lane: LaneId,
@@ -87,7 +87,7 @@ impl Work {
         waiting.chain(self.lanes.active(lane))
     }
 
-    /// What of the entity with this key goes, or has gone: see [`Front`].
+    /// The state of the first operation of the entity with this key.
     pub(crate) fn front(&self, key: &LaneKey) -> Front {
         let Some(lane) = self.lanes.find(key) else {
             return Front::Nothing;
@@ -117,8 +117,8 @@ impl Work {
 
     // === audit ===
 
-    /// Whether an operation stands where its stage says, as far as that is a place of this folder: in the queue that leads it
-    /// on, or behind another one in its lane.
+    /// Whether an operation is where its stage says, as far as that place belongs to this folder: in the queue that leads it on,
+    /// or behind another one in its lane.
     pub(crate) fn is_placed(&self, id: OperationId) -> bool {
         let Some(entry) = self.entries.get(&id) else {
             return true;
@@ -136,7 +136,7 @@ impl Work {
             Stage::ReadyForced => self.forced.iter().any(|one| one.operations.contains(&id)),
             Stage::ReadyLook => self.looks.contains(&id),
             Stage::Parked(until) => self.timers.contains(&(*until, id)),
-            // The request that decides about it may be under way.
+            // The request that decides about a suspect may be in flight.
             Stage::Suspect
             | Stage::WaitCustomer
             | Stage::WaitInherited
@@ -146,12 +146,12 @@ impl Work {
         }
     }
 
-    /// Whether a forced request that waits carries an operation, or decides about it.
+    /// Whether a waiting forced request carries an operation or decides about it.
     pub(crate) fn is_forced(&self, id: OperationId) -> bool {
         self.forced.iter().any(|one| one.carries(id))
     }
 
-    /// How many operations a lane holds.
+    /// How many operations a lane has.
     pub(crate) fn length(&self, lane: LaneId) -> usize {
         self.in_lane(lane).count()
     }

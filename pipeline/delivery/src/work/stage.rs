@@ -1,10 +1,10 @@
-//! Where an operation stands between its arrival and its end.
+//! Where an operation is between its arrival and its end.
 
 use std::time::Instant;
 
 use ingest_model::batch::{GroupKey, JobId};
 
-/// Known to this folder alone: who wants an operation elsewhere says what happened to it.
+/// The stage of an operation. Private to this folder: others move an operation by reporting what happened to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Stage {
     Queued,
@@ -14,19 +14,19 @@ pub(super) enum Stage {
     KeptBack,
     ReadyWrite(GroupKey),
     ReadyForced,
-    /// Of a request that was refused as a whole, while another part of it is tried.
+    /// It was in a request that was refused as a whole, and another part of that request is tried.
     Suspect,
     ReadyLook,
     Parked(Instant),
-    /// What became of an earlier owner's write of the object is not known yet.
+    /// The result of an earlier owner's write of the object is not known yet.
     WaitInherited,
-    /// The intent of its write is not acknowledged yet: nothing has left.
+    /// The intent of its write is not acknowledged yet, so nothing was sent.
     Journalling,
     UnderWay,
     InJob(JobId),
 }
 
-/// What an operation waits for, as far as it concerns others.
+/// What an operation waits for, as far as others need to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wait {
     /// Its turn in its lane.
@@ -37,15 +37,15 @@ pub(crate) enum Wait {
     Track,
     /// Room in its partition's commits.
     Room,
-    /// A permit and company, for a write.
+    /// A permit, and others to share a request with, for a write.
     Write,
-    /// A permit, for a write whose company is given, or the end of such a write of others.
+    /// A permit for a write with fixed members, or the result of such a write of others.
     Forced,
     /// A permit, for a look at its object.
     Look,
     /// A time.
     Time(Instant),
-    /// What became of an earlier owner's write.
+    /// The result of an earlier owner's write.
     Inherited,
     /// The acknowledgement of its intent.
     Journal,
@@ -97,7 +97,7 @@ impl Wait {
         }
     }
 
-    /// Whether a request of it has left whose end is not known.
+    /// Whether a request of it was sent whose result is not known.
     pub(crate) fn is_under_way(self) -> bool {
         match self {
             Self::Answer | Self::Job(_) => true,
@@ -114,7 +114,7 @@ impl Wait {
         }
     }
 
-    /// Whether what it says may still be changed by a newer one: nothing of it is bound yet.
+    /// Whether a newer operation may still change what it says: nothing of it is fixed yet.
     pub(crate) fn is_unsaid(self) -> bool {
         match self {
             Self::Turn

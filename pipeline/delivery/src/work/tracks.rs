@@ -1,8 +1,8 @@
-//! Events and identities that wait for nothing but a permit: the partitions take turns, and of each the lowest goes first.
+//! Events and identities that wait only for a permit: partitions take turns, and each sends its lowest first.
 //!
-//! Lowest first, because what settles out of order has to be noted beside the committed offset, and comes again after a crash if
-//! it cannot be. In turns, because offsets of two partitions say nothing about each other: a long backlog in one keeps nobody
-//! waiting in another.
+//! Lowest first, because whatever settles out of order has to be noted beside the committed offset, or else comes again after
+//! a crash. In turns, because offsets of different partitions cannot be compared: a long backlog in one must not delay the
+//! others.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -10,17 +10,17 @@ use std::ops::Bound;
 use ingest_model::batch::OperationId;
 use ingest_model::record::TopicPartition;
 
-/// Operations by partition. Of one partition, a lower number is a lower offset.
+/// Operations by partition. Within a partition, a lower number means a lower offset.
 #[derive(Debug, Default)]
 pub(super) struct TrackQueue {
     partitions: BTreeMap<TopicPartition, BTreeSet<OperationId>>,
-    /// Whose turn was last.
+    /// The partition whose turn was last.
     last: Option<TopicPartition>,
     len: usize,
 }
 
 impl TrackQueue {
-    /// Adds an operation; one that is in stays where it is.
+    /// Adds an operation; one that is here already stays where it is.
     pub(super) fn add(&mut self, partition: &TopicPartition, operation: OperationId) {
         let added = match self.partitions.get_mut(partition) {
             Some(waiting) => waiting.insert(operation),
@@ -39,7 +39,7 @@ impl TrackQueue {
         waiting.first().copied()
     }
 
-    /// Takes it out because it goes: the next partition has its turn then.
+    /// Takes it out because it is sent: then it is the next partition's turn.
     pub(super) fn take(&mut self) -> Option<OperationId> {
         let partition = self.turn()?.0.clone();
         let operation = self.pop(&partition);
@@ -47,7 +47,7 @@ impl TrackQueue {
         operation
     }
 
-    /// Takes it out because it goes no more: its partition keeps its turn.
+    /// Takes it out because it is not to be sent any more: its partition keeps its turn.
     pub(super) fn drop_first(&mut self) {
         if let Some((partition, _)) = self.turn() {
             let partition = partition.clone();
