@@ -1,6 +1,6 @@
 //! Kustomer ids of customers, by key.
 //!
-//! A cache of Kustomer's truth: losing an entry costs a request, never correctness. Keys are kept as 16-byte hashes, so that it
+//! A cache of what Kustomer knows: losing an entry costs a request, never correctness. Keys are kept as 16-byte hashes, so it
 //! holds no personal data.
 
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use ingest_model::known::customer_hash;
 use ingest_model::lookup::map_bytes;
 use ingest_model::operation::CustomerKey;
 
-/// What the allocator takes for an id or a version: 24 characters, two counts and its own part.
+/// What the allocator takes for an id or a version: 24 characters, two counts and its overhead.
 const TEXT: usize = 48;
 
-/// Whom keys mean, as far as known.
+/// The Kustomer ids of customers, as far as known.
 #[derive(Debug)]
 pub(crate) struct CustomerIds {
     of: Generations<u128, Arc<str>>,
@@ -44,7 +44,7 @@ impl CustomerIds {
         found
     }
 
-    /// The same, without counting a look-up.
+    /// The same, without counting a hit or a miss.
     pub(crate) fn peek(&self, key: &CustomerKey) -> Option<Arc<str>> {
         match key {
             CustomerKey::Id(id) => Some(Arc::clone(id)),
@@ -54,7 +54,7 @@ impl CustomerIds {
         }
     }
 
-    /// The id of the first of these keys that is known.
+    /// The id for the first of these keys that is known.
     pub(crate) fn any(&mut self, keys: &[CustomerKey]) -> Option<Arc<str>> {
         keys.iter().find_map(|key| self.get(key))
     }
@@ -69,12 +69,12 @@ impl CustomerIds {
         }
     }
 
-    /// Forgets whom a key means: the id it led to is gone.
+    /// Forgets the id of a key, because the customer with that id is gone.
     pub(crate) fn forget(&mut self, key: &CustomerKey) {
         self.of.remove(&customer_hash(key));
     }
 
-    /// Takes back what an earlier owner knew, unless this process knows better.
+    /// Adds what an earlier owner knew, unless this process knows better.
     pub(crate) fn restore(&mut self, hash: u128, id: Arc<str>) {
         if !self.of.contains(&hash) {
             self.of.insert(hash, id);
@@ -86,17 +86,17 @@ impl CustomerIds {
         self.of.len()
     }
 
-    /// Look-ups that found something, and that did not.
+    /// How many look-ups found an id, and how many did not.
     pub(crate) fn hits_and_misses(&self) -> (u64, u64) {
         (self.hits, self.misses)
     }
 
-    /// Bytes that it occupies, about.
+    /// The bytes that it occupies, about.
     pub(crate) fn bytes(&self) -> usize {
         self.of.bytes(TEXT)
     }
 
-    /// Bytes that so many keys occupy at most, about.
+    /// The bytes that this many keys occupy at most, about.
     pub(crate) fn most_bytes(capacity: usize) -> usize {
         map_bytes::<u128, Arc<str>>(capacity) + capacity * TEXT
     }

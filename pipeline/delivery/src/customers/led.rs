@@ -1,4 +1,4 @@
-//! What leads a customer on that somebody waits for: asked when a frontier does not move.
+//! What leads a wanted customer on; needed when a frontier does not move.
 
 use std::time::Instant;
 
@@ -9,18 +9,18 @@ use ingest_model::operation::CustomerKey;
 /// What a customer waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Led {
-    /// A question to come; it is where the next question takes it from.
+    /// A question to come: it is in the queue from which that is taken.
     Question,
-    /// That time.
+    /// This time.
     Until(Instant),
-    /// An answer: somebody asks about it.
+    /// The answer to a question in flight.
     Answer,
-    /// Nothing: nobody waits for it, or it is not where its phase says.
+    /// Nothing: the operation does not wait for it, or it is not where its phase says.
     Nothing,
 }
 
 impl Customers {
-    /// What leads a customer on for whom this operation waits.
+    /// What leads on the customer that this operation waits for.
     pub(crate) fn led(&self, customer: &CustomerKey, id: OperationId) -> Led {
         let wanted = self.wanted.get(customer);
         let Some(wanted) = wanted.filter(|wanted| wanted.waiting.contains(&id)) else {

@@ -6,22 +6,22 @@ use std::time::Instant;
 use ingest_model::batch::OperationId;
 use ingest_model::operation::CustomerKey;
 
-/// What is known of those who wait in it.
+/// What is known of the customers in a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Line {
-    /// An event or identity of the customer is due anyway.
+    /// An answer about them is due anyway, to an event or identity.
     Answer,
-    /// Nothing; they may be made.
+    /// Nothing; they may be created.
     Unasked,
-    /// Nothing; they may not be made.
+    /// Nothing; they may not be created.
     MustExist,
-    /// They were not found and are to be made.
+    /// They were not found and are to be created.
     Missing,
-    /// They are there, but not under which id.
+    /// They exist, but under which id is not known.
     Exists,
 }
 
-/// Customers that wait, each in one line.
+/// Waiting customers, each in one line.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     pub(super) answer: Queue,
@@ -31,14 +31,14 @@ pub(super) struct Lines {
     pub(super) exists: Queue,
 }
 
-/// Customers in the order of the lowest operation that waits for each, from which any can be taken.
+/// Customers in the order of the lowest operation that waits for each; any of them can be removed.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     entries: BTreeMap<Place, (Instant, CustomerKey)>,
     next: u64,
 }
 
-/// The lowest operation, and a number that tells apart those of whom none waits any more.
+/// The lowest operation, and a number that makes the place unique even when no operation waits any more.
 pub(super) type Place = (OperationId, u64);
 
 impl Lines {
@@ -52,7 +52,7 @@ impl Lines {
         }
     }
 
-    /// Whether somebody stands at that place.
+    /// Whether a customer waits at that place.
     pub(super) fn has(&self, line: Line, place: Place) -> bool {
         let line = match line {
             Line::Answer => &self.answer,
@@ -64,14 +64,14 @@ impl Lines {
         line.entries.contains_key(&place)
     }
 
-    /// Whether anybody waits of whom nobody was asked yet.
+    /// Whether a customer waits that was not asked about yet.
     pub(super) fn has_unasked(&self) -> bool {
         !self.unasked.is_empty() || !self.must_exist.is_empty()
     }
 }
 
 impl Queue {
-    /// Puts a customer where the lowest operation that waits for it belongs. Its place.
+    /// Inserts a customer by the lowest operation that waits for it. Returns its place.
     pub(super) fn push(
         &mut self,
         now: Instant,
@@ -89,7 +89,7 @@ impl Queue {
         self.entries.pop_first().map(|(_, (_, customer))| customer)
     }
 
-    /// Takes out whoever has that place.
+    /// Removes the customer at that place.
     pub(super) fn remove(&mut self, place: Place) {
         self.entries.remove(&place);
     }

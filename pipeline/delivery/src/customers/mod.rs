@@ -1,9 +1,9 @@
-//! Finding the Kustomer id of customers that objects wait for, as cheaply as possible.
+//! Finding the Kustomer ids of the customers that objects wait for, as cheaply as possible.
 //!
-//! The cheapest answer is one that is due anyway: an identity or event of the same customer, under way or soon to leave. Else
-//! many share one search or, where the route makes customers and few of them exist, one bulk create. Who is not found is
-//! made, or, where the route says so, waited for or refused. A search index may lag, so "not found" is never taken as proof;
-//! who turns out to exist is searched for, or read by each key.
+//! The cheapest answer is one that is due anyway: to an identity or event of the same customer, in flight or about to be sent.
+//! Otherwise many customers share one search or, where the route creates customers and few of them exist, one bulk create. A
+//! customer that is not found is created or, where the route says so, waited for or refused. The search index may lag, so its
+//! "not found" is never taken as proof; a customer that turns out to exist is searched for, or read by each key.
 
 mod identities;
 mod ids;
@@ -34,19 +34,19 @@ use ingest_model::lookup::Lookup;
 use ingest_model::lookup::map_bytes;
 use ingest_model::operation::{CustomerKey, CustomerRef, MissingCustomer};
 
-/// How often a customer that is waited for is looked up before it is given up.
+/// How often a missing customer is looked up before it is given up.
 const LOOKS: u32 = 4;
 
-/// What a customer that is waited for takes besides its place in the map: its list of keys, its place in a line, its item in a
-/// job or in a request.
+/// What a wanted customer takes besides its place in the map: its list of keys, its place in a line, its item in a job or a
+/// request.
 const APART: usize = 280;
 
-/// Customers that something waits for, and what is known of others.
+/// Customers that operations wait for, and what is known of others.
 #[derive(Debug)]
 pub(crate) struct Customers {
     pub(crate) ids: CustomerIds,
     pub(crate) said: Identities,
-    /// Items are named in the answers of bulk creates.
+    /// Items carry references, which the answers of bulk creates repeat.
     with_refs: bool,
     wanted: Lookup<CustomerKey, Wanted>,
     lines: Lines,
@@ -60,18 +60,18 @@ pub(crate) struct Customers {
     share: Share,
 }
 
-/// Times and limits, already scaled.
+/// Times and limits; the times are already scaled.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CustomerSettings {
-    /// When a look-up that is not full leaves.
+    /// When a look-up that is not full is sent.
     pub patience: Patience,
-    /// How long a customer that is missing is waited for.
+    /// How long to wait for a missing customer.
     pub park_for: Duration,
-    /// The API's minute: the answer that is due anyway is waited for twice as long.
+    /// The API's minute. An answer that is due anyway is waited for twice as long.
     pub minute: Duration,
-    /// Keys of which it is remembered whom they mean.
+    /// How many keys to remember ids for.
     pub ids: usize,
-    /// Customers of whom it is remembered what was said.
+    /// For how many customers to remember what was stated.
     pub identities: usize,
 }
 
@@ -91,9 +91,9 @@ pub(crate) struct Allowed {
 pub(crate) enum Question {
     /// All keys of these customers at once.
     Search(Vec<CustomerKey>),
-    /// Make these.
+    /// Create these.
     Create(Vec<CustomerKey>),
-    /// Find or make one by an identity with nothing but its keys: one unit, and certain.
+    /// Find or create one by an identity that has only its keys: one unit, and certain.
     Identify(CustomerKey),
     /// Read a customer by one of its keys.
     Read {
@@ -104,7 +104,7 @@ pub(crate) enum Question {
     },
 }
 
-/// What becomes of a customer that a look-up did not find.
+/// What follows when a look-up did not find a customer.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum NotFound {
     /// Another question follows.
@@ -114,7 +114,7 @@ pub(crate) enum NotFound {
 }
 
 impl Customers {
-    /// Nobody is wanted yet.
+    /// No customer is wanted yet.
     pub(crate) fn new(settings: CustomerSettings) -> Self {
         Self {
             ids: CustomerIds::new(settings.ids),
@@ -132,22 +132,22 @@ impl Customers {
         }
     }
 
-    /// Whether items of bulk creates are named.
+    /// Whether items of bulk creates carry references.
     pub(crate) fn are_named(&self) -> bool {
         self.with_refs
     }
 
-    /// The API refuses names of items. `true` if they were used until now.
+    /// The API refuses references of items. `true` if they were used until now.
     pub(crate) fn name_no_more(&mut self) -> bool {
         std::mem::take(&mut self.with_refs)
     }
 
-    /// Searches a minute this replica may make of the 100 that the organisation has.
+    /// Sets this replica's part of the organisation's 100 searches a minute.
     pub(crate) fn set_search_cap(&mut self, cap: usize) {
         self.searches.set_cap(cap);
     }
 
-    /// An operation waits for a customer. `due`: an event or identity of the customer is due anyway, and soon.
+    /// An operation waits for a customer. `due`: an answer to an event or identity of the customer is due soon anyway.
     pub(crate) fn want(
         &mut self,
         now: Instant,
@@ -179,7 +179,7 @@ impl Customers {
         }
     }
 
-    /// An event or identity of the customer is due, and soon: its answer is waited for if nothing was asked yet.
+    /// An answer to an event or identity of the customer is due soon: it is waited for, unless a question is in flight.
     pub(crate) fn answer_due(&mut self, now: Instant, customer: &CustomerKey) {
         if let Some(Phase::In(Line::Unasked | Line::MustExist | Line::Missing, _)) =
             self.phase(customer)
@@ -188,21 +188,21 @@ impl Customers {
         }
     }
 
-    /// The answer that the customer waits for is not to be expected any more.
+    /// The answer that the customer waits for is not expected any more.
     pub(crate) fn answer_not_due(&mut self, now: Instant, customer: &CustomerKey) {
         if let Some(Phase::In(Line::Answer, _)) = self.phase(customer) {
             self.enqueue_look_up(now, customer.clone());
         }
     }
 
-    /// No answer is to be expected: events and identities are held.
+    /// No answers are expected: events and identities are held.
     pub(crate) fn no_answer_due(&mut self, now: Instant) {
         while let Some(customer) = self.lines.answer.pop() {
             self.enqueue_look_up(now, customer);
         }
     }
 
-    /// An operation waits no longer (its partition was handed back).
+    /// An operation no longer waits for a customer: its partition was handed back.
     pub(crate) fn unwant(&mut self, customer: &CustomerRef, operation: OperationId) {
         if let Some(wanted) = self.wanted.get_mut(customer.first()) {
             wanted.waiting.retain(|id| *id != operation);
@@ -212,12 +212,12 @@ impl Customers {
         }
     }
 
-    /// The customer is known now, or given up: whoever waited for it.
+    /// The customer is known now, or given up. Returns the operations that waited for it.
     pub(crate) fn found(&mut self, customer: &CustomerKey) -> Vec<OperationId> {
         self.forget(customer)
     }
 
-    /// How a question about a customer went that may be made: whether it was there.
+    /// Notes whether a customer that may be created existed when it was asked about.
     pub(crate) fn note_share(&mut self, customer: &CustomerKey, there: bool) {
         let may_be_made = self
             .wanted
@@ -228,13 +228,13 @@ impl Customers {
         }
     }
 
-    /// A search under way came back without this customer. It is no proof.
+    /// A search came back without this customer, which is no proof that it does not exist.
     pub(crate) fn not_found(&mut self, now: Instant, customer: &CustomerKey) {
         let Some(wanted) = self.wanted.get(customer) else {
             return;
         };
         match wanted.customer.missing {
-            // The search lags behind: a read does not.
+            // It exists, so the search index lags; a read does not.
             MissingCustomer::Create if wanted.exists => self.enqueue_read(customer),
             MissingCustomer::Create => self.join(now, Line::Missing, customer.clone()),
             MissingCustomer::Park => self.park(now, customer),
@@ -242,7 +242,7 @@ impl Customers {
         }
     }
 
-    /// A read by one key came back empty: proof for that key, and for the customer if it was the last.
+    /// A read by one key found nothing: that is proof for the key, and for the customer if it was the last key.
     pub(crate) fn proved_missing(&mut self, now: Instant, customer: &CustomerKey) -> NotFound {
         let Some(wanted) = self.wanted.get_mut(customer) else {
             return NotFound::Continues;
@@ -259,14 +259,14 @@ impl Customers {
                 return NotFound::Refused(self.forget(customer));
             }
             MissingCustomer::Park => self.park(now, customer),
-            // Neither there nor to be made in bulk: an identity settles it.
+            // Neither found nor to be created in bulk: an identity settles it.
             MissingCustomer::Create if wanted.exists => self.ask_alone(customer),
             MissingCustomer::Create => self.join(now, Line::Missing, customer.clone()),
         }
         NotFound::Continues
     }
 
-    /// A create met somebody who has a key.
+    /// A create was refused because somebody has one of the keys.
     pub(crate) fn exists(&mut self, now: Instant, customer: &CustomerKey) {
         if let Some(wanted) = self.wanted.get_mut(customer) {
             wanted.exists = true;
@@ -274,20 +274,20 @@ impl Customers {
         }
     }
 
-    /// An identity was taken, but did not say who it is: read by each key.
+    /// An identity was accepted, but the answer did not name the customer: it is read by each key.
     pub(crate) fn must_read(&mut self, customer: &CustomerKey) {
         self.enqueue_read(customer);
     }
 
-    /// A question came to nothing through no fault of its own: it is asked again as soon as it may be.
+    /// A question got no answer, through no fault of the customer: it is asked again as soon as it may be.
     pub(crate) fn ask_again(&mut self, now: Instant, customer: &CustomerKey) {
         if self.wanted.contains_key(customer) {
             self.enqueue_look_up(now, customer.clone());
         }
     }
 
-    /// A question failed: asked again after the delay. `succeeded`: when one of the same kind last succeeded. How often this
-    /// customer's failed although others succeeded in between.
+    /// A question failed and is asked again after the delay. `succeeded`: when one of the same kind last succeeded. Returns how
+    /// often this customer's questions failed although others succeeded in between.
     pub(crate) fn failed(
         &mut self,
         now: Instant,
@@ -309,24 +309,24 @@ impl Customers {
         wanted.sick
     }
 
-    /// How often questions for this customer failed.
+    /// How often questions about this customer failed.
     pub(crate) fn failures(&self, customer: &CustomerKey) -> u32 {
         self.wanted
             .get(customer)
             .map_or(0, |wanted| wanted.failures)
     }
 
-    /// The search was refused for its size: half as many terms from now on. `false` if it cannot be smaller.
+    /// A search was refused for its size: from now on they have half as many terms. `false` if that leaves only one.
     pub(crate) fn halve_search(&mut self) -> bool {
         self.searches.halve()
     }
 
-    /// The search is of no use here (no role, or its answers name no keys): customers are found in other ways.
+    /// Searches are of no use here (no role, or their answers name no keys): customers are found in other ways.
     pub(crate) fn turn_search_off(&mut self) {
         self.searches.turn_off();
     }
 
-    /// Identities are not allowed for this key: customers are made in bulk, even one.
+    /// Identities are not allowed for this API key: customers are created in bulk, even a single one.
     pub(crate) fn turn_identify_off(&mut self) {
         self.identify_off = true;
     }
@@ -336,7 +336,7 @@ impl Customers {
         !self.identify_off
     }
 
-    /// Asks for one customer on its own, where the answer is about nobody else.
+    /// Asks about this customer alone, so that the answer is about nobody else.
     pub(crate) fn ask_alone(&mut self, customer: &CustomerKey) {
         if let Some(wanted) = self.wanted.get_mut(customer) {
             wanted.phase = Phase::Alone;
@@ -344,12 +344,12 @@ impl Customers {
         }
     }
 
-    /// Whether the search is used.
+    /// Whether searches are used.
     pub(crate) fn searches(&self) -> bool {
         !self.searches.is_off()
     }
 
-    /// Customers whose time has come are asked for, or asked for again.
+    /// Customers whose time has come are asked about, again or for the first time.
     pub(crate) fn tick(&mut self, now: Instant) {
         while let Some(since) = self.lines.answer.oldest()
             && since + self.answer_wait() <= now
@@ -370,7 +370,7 @@ impl Customers {
         }
     }
 
-    /// When a question will be due by its patience, after that time.
+    /// When, after that time, the next question will be due.
     pub(crate) fn next_due(&self, after: Instant, plenty: bool) -> Option<Instant> {
         let patience = self.patience(plenty);
         let lines = &self.lines;
@@ -380,7 +380,7 @@ impl Customers {
             late(&lines.must_exist),
             late(&lines.missing),
         ];
-        // Searches are used up: another one may leave then, or another way be taken once permits have gathered.
+        // Searches are used up: later one may be sent again, or another way is taken once permits have accumulated.
         let full = lines.has_unasked().then(|| self.searches.next()).flatten();
         let gathered = full.map(|_| after + self.settings.patience.max_delay);
         let answer = lines.answer.oldest().map(|at| at + self.answer_wait());
@@ -392,7 +392,7 @@ impl Customers {
             .min()
     }
 
-    /// Operations that wait for a customer, and customers waited for.
+    /// How many operations wait for customers, and how many customers are wanted.
     pub(crate) fn waiting(&self) -> (usize, usize) {
         (
             self.wanted.sum(|wanted| wanted.waiting.len()),
@@ -400,17 +400,17 @@ impl Customers {
         )
     }
 
-    /// Bytes that it occupies, about.
+    /// The bytes that it occupies, about.
     pub(crate) fn bytes(&self) -> usize {
         map_bytes::<CustomerKey, Wanted>(self.wanted.capacity()) + self.wanted.len() * APART
     }
 
-    /// Whether nobody is waited for.
+    /// Whether no customer is wanted.
     pub(crate) fn is_idle(&self) -> bool {
         self.wanted.is_empty()
     }
 
-    /// Whether a customer is waited for that more permits would not find: it does not exist yet, or asking failed.
+    /// Whether a customer waits for something that more permits would not bring: it does not exist yet, or asking failed.
     pub(crate) fn is_parked(&self, customer: &CustomerKey) -> bool {
         self.wanted
             .get(customer)
@@ -475,7 +475,7 @@ impl Customers {
         }
     }
 
-    /// How long the answer that is due anyway is waited for.
+    /// How long to wait for an answer that is due anyway.
     fn answer_wait(&self) -> Duration {
         self.settings.minute * 2
     }

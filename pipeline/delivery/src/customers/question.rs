@@ -1,4 +1,4 @@
-//! Which question is asked next, and what may be asked at all.
+//! Which question is asked next, and which may be asked at all.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use super::{Allowed, Customers, Phase, Question};
 use ingest_model::batch::MAX_ITEMS;
 use ingest_model::operation::CustomerKey;
 
-/// Customers that are certain to exist are read one by one up to that many; more of them share a search.
+/// Up to this many customers that certainly exist are read one by one; more of them share a search.
 const FEW: usize = 2;
 
 /// The question that is due.
@@ -17,13 +17,13 @@ const FEW: usize = 2;
 enum Next {
     Read,
     Alone,
-    /// Those who exist, in one search.
+    /// One search for customers that exist.
     SearchExisting,
-    /// The first who waits there, by a read.
+    /// A read of the first customer in this line.
     ReadFirst(Line),
-    /// The first who waits there, by an identity.
+    /// An identity for the first customer in this line.
     Identify(Line),
-    /// Those who were not found; with those nobody was asked for if that is their way.
+    /// A create of those that were not found, and of those not asked about if that is their way.
     Create {
         unasked: bool,
     },
@@ -31,7 +31,7 @@ enum Next {
 }
 
 impl Customers {
-    /// Whether a question is due that may be sent. It changes nothing.
+    /// Whether a question is due that may be sent. Changes nothing.
     pub(crate) fn due(&self, now: Instant, plenty: bool, allowed: Allowed) -> bool {
         self.next(now, plenty, allowed).is_some()
     }
@@ -78,7 +78,7 @@ impl Customers {
         }
     }
 
-    /// Whether no way to a customer is open, whatever the permits. Who is asked about already is not kept back.
+    /// Whether no way to a customer is open, however many permits there are. `false` while a question about it is in flight.
     pub(crate) fn is_kept_back(&self, customer: &CustomerKey, allowed: Allowed) -> bool {
         let make = allowed.create || self.may_identify(allowed);
         let search = self.searches();
@@ -111,7 +111,7 @@ impl Customers {
             .or_else(|| self.next_unasked(now, searches, plenty, allowed))
     }
 
-    /// Somebody has a key of theirs: nothing is to be waited for.
+    /// Customers of whom somebody has a key: there is nothing to wait for.
     fn next_existing(&self, searches: Searches, allowed: Allowed) -> Option<Next> {
         let waiting = self.lines.exists.len();
         if waiting > FEW && searches == Searches::Now {
@@ -137,14 +137,14 @@ impl Customers {
         let unasked =
             self.way_of_unasked(searches, plenty, allowed) == Some(Way::Make) && allowed.create;
         let together = waiting + if unasked { self.lines.unasked.len() } else { 0 };
-        // One or two are made by identities: two requests at most, where a bulk with its reads costs as many and takes seconds.
+        // One or two are created by identities: at most two requests. A bulk create costs as many with its reads, and takes seconds.
         if self.may_identify(allowed) && (together <= FEW || !allowed.create) {
             return Some(Next::Identify(Line::Missing));
         }
         allowed.create.then_some(Next::Create { unasked })
     }
 
-    /// Of those nobody was asked for, whoever has waited longest.
+    /// For customers not asked about yet: of the two lines, the one whose first customer has waited longer comes first.
     fn next_unasked(
         &self,
         now: Instant,
@@ -193,7 +193,7 @@ impl Customers {
         ways.best(&self.share, line.len(), self.a_search(line), plenty)
     }
 
-    /// How many of a line fit into one search.
+    /// How many customers of a line fit into one search.
     fn a_search(&self, line: &Queue) -> usize {
         (self.searches.terms() / self.keys_of_first(line)).max(1)
     }
@@ -212,7 +212,7 @@ impl Customers {
         let read = allowed.read.then_some(Next::ReadFirst(Line::MustExist));
         let alone = line.len() == 1 && self.lines.unasked.is_empty();
         match searches {
-            // A single key is read as cheaply as searched for, and the read is proof.
+            // A read by a single key is as cheap as a search, and it is proof.
             Searches::Now if alone && self.keys_of_first(line) == 1 => read.or(Some(Next::Search)),
             Searches::Now => Some(Next::Search),
             Searches::Later if !plenty => None,
@@ -224,7 +224,7 @@ impl Customers {
         allowed.identify && !self.identify_off
     }
 
-    /// How many keys the first of a line has: as good as any for those behind it.
+    /// How many keys the first customer of a line has; taken as an estimate for the others.
     fn keys_of_first(&self, line: &Queue) -> usize {
         line.first()
             .and_then(|customer| self.keys(customer))
@@ -253,7 +253,7 @@ impl Customers {
         Question::Create(customers)
     }
 
-    /// Takes those who have waited longest in these lines, as many as fit into a search; at least one.
+    /// Takes customers for a search, at least one, from the line whose first has waited longest at the time.
     fn take_search(&mut self, lines: &[Line]) -> Vec<CustomerKey> {
         let mut customers = Vec::new();
         let mut terms = 0;

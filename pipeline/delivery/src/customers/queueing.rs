@@ -7,7 +7,7 @@ use super::{Customers, Phase};
 use ingest_model::operation::{CustomerKey, MissingCustomer};
 
 impl Customers {
-    /// Puts a customer where those wait of whom as much is known.
+    /// Puts a customer into the line for what is known of it.
     pub(super) fn enqueue_look_up(&mut self, now: Instant, customer: CustomerKey) {
         let Some(wanted) = self.wanted.get(&customer) else {
             return;

@@ -1,4 +1,4 @@
-//! What is left of an identity when older ones have said part of it.
+//! What is left of an identity when newer ones were sent before it.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use ingest_model::repeat::ChangeKey;
 use ingest_model::said::{Ages, Said};
 
 impl Customers {
-    /// What a customer is remembered by: the Kustomer id where that is known, and the most trusted key.
+    /// The names under which a customer is remembered: the Kustomer id if it is known, and the most trusted key.
     fn names_of(&self, customer: &CustomerRef) -> [u128; 2] {
         let by_key = customer_hash(customer.first());
         let id = self.ids.peek(customer.first());
@@ -18,7 +18,7 @@ impl Customers {
         [by_id.unwrap_or(by_key), by_key]
     }
 
-    /// Leaves of an identity what newer ones have not said; or why nothing of it is left.
+    /// Reduces an identity to what newer ones have not stated; or returns why nothing is left of it.
     pub(crate) fn judge_said(
         &mut self,
         identify: &mut Identify,
@@ -31,7 +31,7 @@ impl Customers {
             return Some(SkipReason::Repeat);
         }
         let left = said.still_new(&identify.fields, ages)?;
-        // A key beside the first may be news even where no field is.
+        // A second key may be new even if no field is.
         let nothing = left.is_empty() && identify.customer.keys().len() == 1;
         if nothing {
             return Some(SkipReason::Stale);
@@ -40,8 +40,8 @@ impl Customers {
         None
     }
 
-    /// An identity was sent, and is known to be of the customer with that Kustomer id, if the answer said so. What is known
-    /// of the customer now, and by which name.
+    /// An identity was sent; `customer` is the Kustomer id that the answer gave, if any. Returns what is known of the customer
+    /// now, and its name.
     pub(crate) fn note_said(
         &mut self,
         identify: &Identify,

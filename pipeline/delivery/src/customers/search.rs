@@ -1,11 +1,11 @@
-//! The searches that this replica may make: how many a minute, how large, or none at all.
+//! The searches that this replica may send: how many a minute, how large, or none at all.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use ingest_model::batch::MAX_ITEMS;
 
-/// Searches of customers have a limit of their own, beside that of all requests.
+/// The limit on searches of customers, which is separate from that on all requests.
 #[derive(Debug)]
 pub(super) struct SearchLimit {
     /// Searches a minute.
@@ -20,9 +20,9 @@ pub(super) struct SearchLimit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Searches {
     Now,
-    /// The limit is used up for this minute.
+    /// The limit is used up for now.
     Later,
-    /// They are of no use, or not allowed.
+    /// Searches are of no use, or not allowed.
     Never,
 }
 
@@ -46,7 +46,7 @@ impl SearchLimit {
         self.terms
     }
 
-    /// Half as many terms from now on. `false` if there cannot be fewer.
+    /// From now on half as many terms. `false` if that leaves only one.
     pub(super) fn halve(&mut self) -> bool {
         self.terms = (self.terms / 2).max(1);
         self.terms > 1
@@ -71,7 +71,7 @@ impl SearchLimit {
         }
     }
 
-    /// A search leaves.
+    /// A search is sent.
     pub(super) fn sent(&mut self, now: Instant) {
         while self
             .recent
@@ -83,7 +83,7 @@ impl SearchLimit {
         self.recent.push_back(now);
     }
 
-    /// When the next one may leave, if the limit was used up by the last ones.
+    /// When the next search may be sent, if the limit is used up.
     pub(super) fn next(&self) -> Option<Instant> {
         let first = self.recent.len().checked_sub(self.cap)?;
         self.recent.get(first).map(|at| *at + self.minute)

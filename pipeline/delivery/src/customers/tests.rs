@@ -279,14 +279,14 @@ fn a_failed_question_waits_and_is_counted() {
         );
         assert_eq!(resolver.ask(at + Duration::from_secs(20), false, ALL), None);
         at += Duration::from_secs(31);
-        // From the second failure on another question succeeds after each.
+        // From the second failure on, another question succeeds after each.
         succeeded = (resolver.failures(&key(0)) > 1).then_some(at);
         resolver.tick(at);
         at += Duration::from_secs(5);
     }
 }
 
-/// Everybody who is asked for is there, or nobody is.
+/// Every customer asked about exists, or none does.
 fn learn_share(resolver: &mut Customers, now: Instant, there: bool) {
     let someone = customer(1_000_000, MissingCustomer::Create);
     resolver.want(now, &someone, OperationId(1_000_000), false);
@@ -353,7 +353,7 @@ fn the_answer_that_is_due_is_waited_for_but_not_for_ever() {
         resolver.ask(late, false, ALL),
         Some(Question::Identify(key(1)))
     );
-    // Whoever was asked for waits for that answer, not for another.
+    // A customer with a question in flight waits for that answer, not for another.
     resolver.answer_due(late, &key(1));
     assert_eq!(resolver.found(&key(1)), [OperationId(1)]);
 }

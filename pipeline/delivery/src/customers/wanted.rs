@@ -1,4 +1,4 @@
-//! A customer that something waits for, and how far it is.
+//! A customer that operations wait for, and how far finding it has come.
 
 use std::time::Instant;
 
@@ -13,17 +13,17 @@ pub(super) struct Wanted {
     pub(super) customer: CustomerRef,
     pub(super) waiting: SmallVec<[OperationId; 2]>,
     pub(super) phase: Phase,
-    /// Questions that came to nothing.
+    /// Questions about it that failed.
     pub(super) failures: u32,
-    /// Those of them since whose predecessor a question of the same kind succeeded.
+    /// Those before which, since the previous failure, a question of the same kind had succeeded.
     pub(super) sick: u32,
-    /// The last of them.
+    /// When the last one failed.
     pub(super) failed_at: Option<Instant>,
-    /// Times it was found missing while it is waited for.
+    /// How often it was found missing while it is waited for.
     pub(super) looks: u32,
     /// Which key is read next.
     pub(super) next_key: usize,
-    /// A create met somebody who has one of the keys.
+    /// A create was refused because somebody has one of the keys.
     pub(super) exists: bool,
 }
 
@@ -33,14 +33,14 @@ pub(super) enum Phase {
     Read,
     Alone,
     UnderWay,
-    /// Nobody has the keys; looked at again then.
+    /// Nobody has the keys; it is looked up again then.
     Parked(Instant),
-    /// The last question failed; asked again then.
+    /// The last question failed; it is asked again then.
     Delayed(Instant),
 }
 
 impl Wanted {
-    /// The lowest operation that waits; the highest there can be if none does any more.
+    /// The lowest waiting operation; the highest possible id if none waits any more.
     pub(super) fn lowest(&self) -> OperationId {
         let lowest = self.waiting.iter().min().copied();
         lowest.unwrap_or(OperationId(u64::MAX))

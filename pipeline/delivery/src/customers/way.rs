@@ -1,36 +1,36 @@
-//! What each way to a customer's id is expected to cost, in requests for each customer.
+//! What each way to a customer's id is expected to cost, in requests per customer.
 //!
-//! A search asks for up to a hundred at once but makes nobody; a bulk create makes up to a hundred but finds nobody; an
-//! identity finds or makes one. Which is cheapest depends on how many wait together, and on how many of those who are asked
-//! for are there already, which is learnt from the answers.
+//! A search asks about up to a hundred customers but creates none; a bulk create creates up to a hundred but finds none; an
+//! identity finds or creates one. Which is cheapest depends on how many wait together, and on the share of those asked about
+//! that exist, which is learnt from the answers.
 
 use super::search::Searches;
 use ingest_model::batch::MAX_ITEMS;
 
-/// Requests of a bulk create: itself, and the reads of its job.
+/// The requests of a bulk create: itself, and the reads of its job.
 const JOB: f64 = 2.2;
 
-/// As good as that many answers, half of them "found": what is known before anybody was asked for.
+/// What is assumed before any answer weighs as much as this many answers, half of them "found".
 const PRIOR: f64 = 20.0;
 
-/// Answers after which the older ones count half.
+/// After this many answers, the older ones count half.
 const REMEMBERED: u32 = 2_000;
 
-/// What a way may cost while permits are scarce if a cheaper one is to be had within the minute: four customers a request.
+/// What a way may cost while permits are scarce and a search will be free within the minute: four customers a request.
 const WORTH: f64 = 0.25;
 
-/// A way to the id.
+/// A way to a customer's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
     /// One search for all.
     Search,
     /// One bulk create for all.
     Make,
-    /// A request each.
+    /// A request for each.
     Each,
 }
 
-/// Which ways there are now.
+/// Which ways are open now.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ways {
     pub(super) search: Searches,
@@ -38,7 +38,7 @@ pub(super) struct Ways {
     pub(super) each: bool,
 }
 
-/// How many of those who were asked for were there.
+/// How many of the customers asked about existed.
 #[derive(Debug, Default)]
 pub(super) struct Share {
     asked: u32,
@@ -46,7 +46,7 @@ pub(super) struct Share {
 }
 
 impl Share {
-    /// One was asked for.
+    /// One customer was asked about.
     pub(super) fn note(&mut self, there: bool) {
         if self.asked >= REMEMBERED {
             self.asked /= 2;
@@ -56,15 +56,15 @@ impl Share {
         self.there += u32::from(there);
     }
 
-    /// The part of the next ones that is expected to be there.
+    /// The share of the next ones that is expected to exist.
     pub(super) fn there(&self) -> f64 {
         (f64::from(self.there) + PRIOR / 2.0) / (f64::from(self.asked) + PRIOR)
     }
 }
 
 impl Ways {
-    /// The way for customers that may be made: the cheapest, if it is worth a request now. `waiting` of them wait together,
-    /// and `a_search` of them fit into one search.
+    /// The cheapest way for customers that may be created, if it is worth a request now. `waiting` of them wait together, and
+    /// `a_search` of them fit into one search.
     pub(super) fn best(
         self,
         share: &Share,
@@ -75,13 +75,13 @@ impl Ways {
         let there = share.there();
         let search = 1.0 / float(waiting.min(a_search));
         let job = JOB / float(waiting.min(MAX_ITEMS));
-        // Who is not found is made: those of many searches together, those of one as cheaply as so few can be.
+        // Those not found are created: after many searches together, after a single one in whatever way is cheapest for so few.
         let rest = if waiting < MAX_ITEMS {
             job.min(1.0 - there)
         } else {
             job * (1.0 - there)
         };
-        // Who exists already is found afterwards, by a search if there is one left.
+        // Those that exist already are found afterwards, by a search if one is left.
         let duplicates = match self.search {
             Searches::Now => there.min(search),
             Searches::Later | Searches::Never => there,
@@ -123,7 +123,7 @@ mod tests {
         each: true,
     };
 
-    /// A share after that many answers.
+    /// The share after that many answers.
     fn share(asked: u32, there: u32) -> Share {
         let mut share = Share::default();
         for n in 0..asked {
@@ -140,11 +140,11 @@ mod tests {
             (0, 0, 2, Way::Each),
             (0, 0, 3, Way::Search),
             (0, 0, 10_000, Way::Search),
-            // Nobody is there.
+            // Nobody exists.
             (2_000, 0, 2, Way::Each),
             (2_000, 0, 3, Way::Make),
             (2_000, 0, 10_000, Way::Make),
-            // Nearly everybody is.
+            // Nearly all exist.
             (1_000, 950, 3, Way::Search),
             (1_000, 950, 10_000, Way::Search),
         ] {
