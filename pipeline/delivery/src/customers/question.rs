@@ -137,7 +137,7 @@ impl Customers {
         let unasked =
             self.way_of_unasked(searches, plenty, allowed) == Some(Way::Make) && allowed.create;
         let together = waiting + if unasked { self.lines.unasked.len() } else { 0 };
-        // One or two are created by identities: at most two requests. A bulk create costs as many with its reads, and takes seconds.
+        // One or two are created by identities: at most two requests. A bulk create costs as many and takes seconds.
         if self.may_identify(allowed) && (together <= FEW || !allowed.create) {
             return Some(Next::Identify(Line::Missing));
         }

@@ -1,7 +1,7 @@
 //! Bulk jobs that Kustomer has accepted and not finished: when to read their results.
 //!
-//! Every read costs a unit, so the first one is timed from what earlier jobs of the kind took: at about the ninth tenth,
-//! nine of ten jobs need one read. A job that is not done by then is read further and further apart.
+//! Every read costs a unit, so the first one is timed by how long earlier jobs of the kind took, at about the 90th percentile:
+//! then nine jobs in ten need one read. A job that is not done by then is read at growing intervals.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use ingest_model::operation::CustomerKey;
 use ingest_model::outcome::JobTicket;
 use ingest_model::state_log::Entity;
 
-/// What a job carries: by reference, in the order of submission.
+/// What a job carries, by reference.
 #[derive(Debug, Clone)]
 pub(crate) enum JobItems {
     /// Objects of one klass and verb.
@@ -31,7 +31,7 @@ pub(crate) enum JobItems {
     Inherited {
         /// Klass and verb.
         group: GroupKey,
-        /// Reference to where they are remembered.
+        /// Reference to the item.
         items: BTreeMap<String, InheritedItem>,
     },
 }
@@ -41,7 +41,7 @@ pub(crate) enum JobItems {
 pub(crate) struct InheritedItem {
     /// The journalled write.
     pub intent: Entity,
-    /// Its name in it, which is its name in the job's results.
+    /// Its name in that write, which is its name in the job's results.
     pub reference: String,
 }
 
@@ -50,11 +50,11 @@ pub(crate) struct InheritedItem {
 pub(crate) struct Job {
     /// Its id in Kustomer.
     pub ticket: JobTicket,
-    /// What is not settled of it.
+    /// The items that are not settled.
     pub items: JobItems,
     /// Whether `_clientRef` was sent.
     pub with_refs: bool,
-    /// Without references: the state says that all of it is done, only the number of failures is not read yet.
+    /// Without references: the job's state says that all of it is done; only the number of failures has not been read yet.
     pub state_complete: bool,
     /// When it was submitted.
     pub submitted: Instant,
@@ -87,11 +87,11 @@ pub(crate) struct Jobs {
 /// The times of jobs, already scaled.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Copy)]
 pub struct JobTiming {
-    /// The first read while nothing is known.
+    /// When to read first while nothing is known.
     pub first_read: Duration,
-    /// The longest pause between two reads.
+    /// The longest time between two reads.
     pub max_pause: Duration,
-    /// A job that is not done by then is given up.
+    /// A job that is not done after this time is given up.
     pub give_up: Duration,
     /// How many times faster the API's clock runs.
     pub time_scale: f64,
@@ -134,7 +134,7 @@ impl Jobs {
             .get(&items.kind())
             .and_then(|estimate| estimate.quantile(9, 10))
             .unwrap_or(self.timing.first_read);
-        // A small margin: the result may be shown a moment after it was made.
+        // A small margin: results may be shown a moment after the job is done.
         let next_read = now
             + expected
                 .mul_f64(1.05)
@@ -155,7 +155,7 @@ impl Jobs {
         id
     }
 
-    /// Takes over items of a job that an earlier owner submitted. It is read as soon as a permit allows.
+    /// Takes over items of a job that an earlier owner submitted. It is read as soon as a permit is free.
     pub(crate) fn inherit(
         &mut self,
         now: Instant,
@@ -170,7 +170,7 @@ impl Jobs {
         if let Some(job) = known
             && let JobItems::Inherited { items, .. } = &mut job.items
         {
-            // Another slice of the same job: one read is for both.
+            // Another slice of the same job: one read serves both.
             job.size += more.len();
             items.extend(more);
             return;
@@ -180,7 +180,7 @@ impl Jobs {
         self.read_again(now, id, true);
     }
 
-    /// Lets go of inherited items that are not this process's any more.
+    /// Drops inherited items that no longer concern this process.
     pub(crate) fn disown(&mut self, gone: impl Fn(&InheritedItem) -> bool) {
         let mut empty = Vec::new();
         for (id, job) in &mut self.open {
@@ -196,7 +196,7 @@ impl Jobs {
         }
     }
 
-    /// A job that is to be read now, the most overdue first. It changes nothing.
+    /// The most overdue job of those to be read now. Changes nothing.
     pub(crate) fn due(&self, now: Instant) -> Option<JobId> {
         self.due
             .first()
@@ -214,7 +214,7 @@ impl Jobs {
         self.due.first().map(|(at, _)| *at)
     }
 
-    /// A read of this job left.
+    /// A read of this job was sent.
     pub(crate) fn reading(&mut self, id: JobId) {
         if let Some(job) = self.open.get_mut(&id) {
             self.due.remove(&(job.next_read, id));
@@ -223,7 +223,7 @@ impl Jobs {
         }
     }
 
-    /// The read came back without the end of the job: read again later, or at once if `soon`.
+    /// A read did not show the end of the job: it is read again later, or at once if `soon`.
     pub(crate) fn read_again(&mut self, now: Instant, id: JobId, soon: bool) {
         let timing = self.timing;
         if let Some(job) = self.open.get_mut(&id) {
@@ -251,7 +251,7 @@ impl Jobs {
         self.open.get(&id)
     }
 
-    /// A job has said what became of an item: it is waited for no longer. What it was.
+    /// A job has reported the result of an item, which need not be waited for any more. Returns the item.
     pub(crate) fn take_item(&mut self, id: JobId, reference: &str) -> Option<JobItem> {
         match &mut self.open.get_mut(&id)?.items {
             JobItems::Objects { group, operations } => {
@@ -263,14 +263,14 @@ impl Jobs {
         }
     }
 
-    /// A job said that it is complete, and not yet what became of its items.
+    /// A job reported that it is complete, but not yet the results of its items.
     pub(crate) fn note_complete(&mut self, id: JobId) {
         if let Some(job) = self.open.get_mut(&id) {
             job.state_complete = true;
         }
     }
 
-    /// Ends a job and learns from its duration: the server's own figures where it gave them, else what was seen.
+    /// Ends a job and learns from its duration: from the server's times if it gave them, otherwise from what was seen.
     pub(crate) fn finish(
         &mut self,
         now: Instant,
@@ -289,7 +289,7 @@ impl Jobs {
                 Some(Duration::from_millis(millis).div_f64(self.timing.time_scale))
             });
         let took = told.unwrap_or(seen).min(seen);
-        // Of an inherited job only the end was seen.
+        // Of an inherited job, only the end was seen.
         if !matches!(job.items, JobItems::Inherited { .. }) {
             self.estimates
                 .entry(job.items.kind())
@@ -299,15 +299,15 @@ impl Jobs {
         Some((job, took))
     }
 
-    /// Gives a job up without learning from it.
+    /// Gives up a job without learning from it.
     pub(crate) fn drop_job(&mut self, id: JobId) -> Option<Job> {
         let job = self.open.remove(&id)?;
         self.due.remove(&(job.next_read, id));
         Some(job)
     }
 
-    /// How long to wait before an ambiguous submission is looked into: three times the 99th percentile of what jobs of the
-    /// kind take, at least `least`.
+    /// How long to wait before the result of an ambiguous submission is looked up: three times the 99th percentile of how long jobs
+    /// of the kind take, at least `least`.
     pub(crate) fn verification_wait(&self, kind: &str, least: Duration) -> Duration {
         let known = self
             .estimates
@@ -326,7 +326,7 @@ impl Jobs {
         }
     }
 
-    /// The job that makes a customer.
+    /// The job that creates a customer.
     pub(crate) fn making(&self, customer: &CustomerKey) -> Option<JobId> {
         let makes = |job: &Job| match &job.items {
             JobItems::Customers { keys } => keys.values().any(|one| one == customer),
@@ -349,13 +349,13 @@ impl Jobs {
         open.find(|(_, job)| is(job)).map(|(id, _)| *id)
     }
 
-    /// Whether a read of the job is due at some time.
+    /// Whether a read of the job is scheduled.
     pub(crate) fn is_due(&self, job: JobId) -> bool {
         let open = self.open.get(&job);
         open.is_some_and(|one| self.due.contains(&(one.next_read, job)))
     }
 
-    /// When a job is read next.
+    /// When the job is read next.
     pub(crate) fn next_read(&self, job: JobId) -> Option<Instant> {
         self.open.get(&job).map(|job| job.next_read)
     }
@@ -381,7 +381,7 @@ impl JobItems {
         self.len() == 0
     }
 
-    /// The kind whose durations are alike.
+    /// The kind of job; jobs of one kind take similar times.
     pub(crate) fn kind(&self) -> String {
         match self {
             Self::Objects { group, .. } | Self::Inherited { group, .. } => {
@@ -408,7 +408,7 @@ impl Estimate {
     }
 
     fn quantile(&self, numerator: usize, denominator: usize) -> Option<Duration> {
-        // The first to be known are the fastest: a few of them say too little.
+        // The first ones known are the fastest, so a few of them do not represent the rest.
         if self.last.len() < ENOUGH {
             return None;
         }

@@ -1,13 +1,13 @@
-//! Objects that stand, as far as known.
+//! The state of objects, as far as known.
 //!
-//! A cache of Kustomer's truth: losing an entry costs a request, never correctness.
+//! A cache of what Kustomer knows: losing an entry costs a request, never correctness.
 
 use crate::common::generations::Generations;
 use ingest_model::known::{KnownObject, object_hash};
 use ingest_model::lookup::map_bytes;
 use ingest_model::operation::{ExternalId, Klass};
 
-/// What the allocator takes for an id or a version: 24 characters, two counts and its own part.
+/// What the allocator takes for an id or a version: 24 characters, two counts and its overhead.
 const TEXT: usize = 48;
 
 /// What is known of objects, by external id.
@@ -38,12 +38,12 @@ impl ObjectCache {
         found
     }
 
-    /// The same, without counting a look-up or keeping it.
+    /// The same, without counting a hit or a miss, and without keeping the object.
     pub(crate) fn peek(&self, klass: &Klass, external_id: &ExternalId) -> Option<&KnownObject> {
         self.of.peek(&object_hash(klass, external_id))
     }
 
-    /// What is known of the object of that hash, without counting a look-up.
+    /// What is known of the object with that hash, without counting a hit or a miss.
     pub(crate) fn by_hash(&mut self, hash: u128) -> Option<KnownObject> {
         self.of.get(&hash).cloned()
     }
@@ -58,13 +58,13 @@ impl ObjectCache {
         self.of.remove(&object_hash(klass, external_id));
     }
 
-    /// Forgets the object of that hash.
+    /// Forgets the object with that hash.
     pub(crate) fn forget_hash(&mut self, hash: u128) {
         self.of.remove(&hash);
     }
 
-    /// Takes back what an earlier owner knew of an object, unless this process knows a newer state. Of two states of one version
-    /// nobody can tell which is the later: what they have in common is kept.
+    /// Adds what an earlier owner knew of an object, unless this process knows a newer state. If two states have one version,
+    /// nobody can tell which is later: then only what is certain of both is kept.
     pub(crate) fn restore(&mut self, hash: u128, object: KnownObject) {
         let restored = match self.of.get(&hash) {
             Some(known) if known.is_newer_than(object.version.as_ref()) => return,
@@ -75,12 +75,12 @@ impl ObjectCache {
         self.of.insert(hash, restored);
     }
 
-    /// Others have written for a while: what is known of an object is what it was, not what it is.
+    /// Others have written for a while: what is known of any object may be outdated.
     pub(crate) fn doubt_all(&mut self) {
         self.of.each(|object| object.doubtful = true);
     }
 
-    /// Forgets what was written, not what exists: another process may have written since.
+    /// Forgets what was written, but not that the objects exist: another process may have written since.
     pub(crate) fn forget_fingerprints(&mut self) {
         self.of.each(|object| object.fingerprint = None);
     }
@@ -90,23 +90,23 @@ impl ObjectCache {
         self.of.len()
     }
 
-    /// Look-ups that found something, and that did not.
+    /// How many look-ups found an object, and how many did not.
     pub(crate) fn hits_and_misses(&self) -> (u64, u64) {
         (self.hits, self.misses)
     }
 
-    /// Bytes that it occupies, about.
+    /// The bytes that it occupies, about.
     pub(crate) fn bytes(&self) -> usize {
         self.of.bytes(2 * TEXT)
     }
 
-    /// Bytes that so many objects occupy at most, about.
+    /// The bytes that this many objects occupy at most, about.
     pub(crate) fn most_bytes(capacity: usize) -> usize {
         map_bytes::<u128, KnownObject>(capacity) + capacity * 2 * TEXT
     }
 }
 
-/// What is sure of an object of which two states of one version are known.
+/// What is certain of an object for which two states of one version are known.
 fn common(known: &KnownObject, mut other: KnownObject) -> KnownObject {
     if known.id == other.id && known.changes == other.changes && known.revision == other.revision {
         return known.clone();

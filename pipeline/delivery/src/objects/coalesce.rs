@@ -1,8 +1,9 @@
-//! Which neighbouring states of an object may become one, and what that one says.
+//! Which neighbouring states of an object may be merged, and what the merged state says.
 //!
-//! The newest value of each field wins, `custom` key by key, `data` as a whole. Of two states of one version the later one is
-//! the newer; a version and none, or versions of two kinds, stay two. Identities merge by the time of each field
-//! ([`said::merge`](ingest_model::said::merge)), tracking events never: each is an occurrence.
+//! The newest value of each field wins; `custom` is merged key by key, `data` is replaced as a whole. Of two states of one
+//! version, the one that arrived later is the newer. A state with a version is not merged with one that has none or one of
+//! another kind. Identities are merged by the time of each field ([`said::merge`](ingest_model::said::merge)), tracking events
+//! never: each is an occurrence.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use serde_json::{Map, Value};
 
 use ingest_model::operation::KObject;
 
-/// The one state that two neighbours come to, `b` having arrived after `a`; `None` if they stay two.
+/// Merges two neighbours, of which `b` arrived after `a`; `None` if they may not be merged.
 pub(crate) fn merge(a: &KObject, b: &KObject) -> Option<KObject> {
     if a.klass != b.klass || a.external_id != b.external_id {
         return None;
@@ -21,7 +22,7 @@ pub(crate) fn merge(a: &KObject, b: &KObject) -> Option<KObject> {
     {
         return None;
     }
-    // Arrival is not age: where both have a version, the newer one is laid over the older.
+    // The order of arrival is not that of age: if both have versions, the newer state is laid over the older.
     let (older, newer) = match (&a.version, &b.version) {
         (Some(first), Some(second)) => match second.compare(first)? {
             Ordering::Less => (b, a),

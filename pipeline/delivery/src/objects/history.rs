@@ -1,7 +1,7 @@
 //! What has happened to the write of an object so far: what was found out, and what is in doubt.
 //!
-//! A write goes through rounds: it leaves, its answer leads to a look, the look to the next write or to the end. What one
-//! round has to know of the one before stands here, and changes by what happened, not by flags.
+//! A write goes through rounds: it is sent, its answer leads to a look, the look to the next write or to the end. What a round
+//! has to know of the one before is kept here. It changes by reporting what happened, not by setting flags.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,55 +10,55 @@ use ingest_model::batch::OperationId;
 use ingest_model::known::Revision;
 use ingest_model::lookup::Lookup;
 
-/// How often a look at an object leads straight back to a write.
+/// How often a look at an object may lead back to a write.
 const ROUNDS: u32 = 3;
 
-/// Of one operation that writes an object.
+/// The history of one operation that writes an object.
 #[derive(Debug, Default)]
 pub(crate) struct History {
     /// The customer's Kustomer id, once known.
     pub(crate) customer_id: Option<Arc<str>>,
     /// The object's Kustomer id, once an update of it was decided.
     pub(crate) object_id: Option<Arc<str>>,
-    /// The object's revision when an update of it was decided: what was compared is what is locked.
+    /// The object's revision when an update of it was decided: the lock names the revision that was compared.
     pub(crate) decided: Revision,
-    /// When a write of it left last: looks are attempts, too.
+    /// When it was last sent as a write; attempts also count looks.
     pub(crate) last_write: Option<Instant>,
-    /// An earlier owner of the partition began to write it.
+    /// An earlier owner of the partition had begun to write it.
     pub(crate) begun: bool,
     /// A write of it may have arrived.
     doubted: bool,
-    /// Look at the object before anything else is sent.
+    /// The object has to be looked at before anything else is sent.
     look_first: bool,
-    /// The object was read and not written since.
+    /// The object was read, and no write was sent since.
     looked: bool,
-    /// The write was refused because of its revision; whether that was somebody else's write is not known yet.
+    /// The write was refused because of its revision; whether somebody else wrote in between is not known yet.
     conflicted: bool,
-    /// What led to the write was gone once, and was looked up again.
+    /// The object or its customer was gone once, and was looked up again.
     gone_once: bool,
-    /// Looks at the object that led back to a write.
+    /// How often a look at the object led back to a write.
     looks: u32,
     test: LockTest,
 }
 
-/// A write whose revision is known to be old: its answer tells whether the organisation minds.
+/// A write with a revision that is known to be old: its answer shows whether the organisation checks revisions.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum LockTest {
     #[default]
     None,
     Due,
-    /// It was refused, and not as a conflict: the write is made with the right revision now.
+    /// It was refused, but not as a conflict: the write is now made with the right revision.
     Refused,
 }
 
-/// What a look at an object found out about the write that led to it.
+/// What was open when a look found the object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Looked {
-    /// The write may have arrived.
+    /// A write may have arrived.
     pub(crate) doubted: bool,
-    /// A write without an answer led to the look, not one that the API contradicted.
+    /// A write without an answer led to the look, not one that the API refused.
     pub(crate) unanswered: bool,
-    /// The write was refused because of its revision.
+    /// A write was refused because of its revision.
     pub(crate) conflicted: bool,
 }
 
@@ -84,11 +84,11 @@ impl History {
     }
 }
 
-/// Of all operations that write objects and have not ended.
+/// The histories of all operations that write objects and have not ended.
 #[derive(Debug, Default)]
 pub(crate) struct Histories {
     of: Lookup<OperationId, History>,
-    /// What is known of an operation that has no history.
+    /// The history of an operation that has none.
     none: History,
 }
 
@@ -116,7 +116,7 @@ impl Histories {
         self.change(id, |one| one.customer_id = Some(customer));
     }
 
-    /// An update of the object with that id, at that revision, is what is to be written.
+    /// The operation is to be an update of the object with that id, at that revision.
     pub(crate) fn decided(&mut self, id: OperationId, object: Option<Arc<str>>, at: Revision) {
         self.change(id, |one| {
             one.object_id = object;
@@ -124,13 +124,13 @@ impl Histories {
         });
     }
 
-    /// The object was found before, and nothing is known of it any more.
+    /// The object was found before, but its state is no longer known.
     pub(crate) fn forget_revision(&mut self, id: OperationId) {
         self.change(id, |one| one.decided = Revision::Unknown);
     }
 
-    /// Whether the write that goes next tests the lock. A test that was not made is forgotten: what it named is no longer
-    /// known to be old.
+    /// Notes whether the next write tests the lock. A planned test that was not made is dropped: its revision may no longer
+    /// be old.
     pub(crate) fn plan_test(&mut self, id: OperationId, tests: bool) {
         self.change(id, |one| match (tests, one.test) {
             (true, _) => one.test = LockTest::Due,
@@ -139,7 +139,7 @@ impl Histories {
         });
     }
 
-    /// The answer to a test is here. `true` if this was one.
+    /// A write was answered. `true` if it was a test of the lock.
     pub(crate) fn test_answered(&mut self, id: OperationId) -> bool {
         let due = self.of(id).is_lock_test();
         if due {
@@ -148,12 +148,12 @@ impl Histories {
         due
     }
 
-    /// A test was refused as it should be: nothing was written.
+    /// A test was refused as a conflict, as it should be: nothing was written.
     pub(crate) fn test_conflicted(&mut self, id: OperationId) {
         self.change(id, |one| one.looked = true);
     }
 
-    /// A test was refused for its revision or for itself: only the right revision can tell.
+    /// A test was refused for its revision or its content: only a write with the right revision can tell which.
     pub(crate) fn test_refused(&mut self, id: OperationId) {
         self.change(id, |one| {
             one.looked = true;
@@ -161,7 +161,7 @@ impl Histories {
         });
     }
 
-    /// A write of it leaves.
+    /// A write of it is sent.
     pub(crate) fn left(&mut self, id: OperationId, now: Instant) {
         self.change(id, |one| {
             one.looked = false;
@@ -174,7 +174,7 @@ impl Histories {
         self.change(id, |one| one.doubted = true);
     }
 
-    /// Before anything else is sent, its object is looked at.
+    /// Its object has to be looked at before anything else is sent.
     pub(crate) fn look_first(&mut self, id: OperationId) {
         self.change(id, |one| one.look_first = true);
     }
@@ -184,7 +184,7 @@ impl Histories {
         self.change(id, |one| one.conflicted = true);
     }
 
-    /// The object, or its customer, is not there. `true` if that happened before.
+    /// The object or its customer does not exist. `true` if that happened before.
     pub(crate) fn gone(&mut self, id: OperationId) -> bool {
         let mut before = false;
         self.change(id, |one| {
@@ -194,12 +194,12 @@ impl Histories {
         before
     }
 
-    /// Its object is known by no id any more.
+    /// The id of its object is no longer known.
     pub(crate) fn forget_object(&mut self, id: OperationId) {
         self.change(id, |one| one.object_id = None);
     }
 
-    /// A look found no object. `true` if a write was in doubt: it has not arrived.
+    /// A look found no object. `true` if a write was in doubt: then it did not arrive.
     pub(crate) fn found_nothing(&mut self, id: OperationId) -> bool {
         let mut doubted = false;
         self.change(id, |one| {
@@ -210,7 +210,7 @@ impl Histories {
         doubted
     }
 
-    /// A look found the object.
+    /// A look found the object. Returns what was open until then.
     pub(crate) fn looked(&mut self, id: OperationId) -> Looked {
         let mut looked = Looked {
             doubted: false,
@@ -226,8 +226,8 @@ impl Histories {
         looked
     }
 
-    /// A look leads back to a write. A few rounds are ordinary; more mean that a write and a look contradict each other:
-    /// `false` then.
+    /// A look leads back to a write. `false` after more than a few rounds: then the answers to writes and looks contradict each
+    /// other.
     pub(crate) fn another_round(&mut self, id: OperationId) -> bool {
         let mut ordinary = true;
         self.change(id, |one| {

@@ -16,23 +16,23 @@ use self::quarantine::Quarantine;
 use self::revisions::Revisions;
 use ingest_model::operation::Klass;
 
-/// What is known of objects and of their writes. Each part has verbs of its own.
+/// What is known of objects and of their writes. Each part has its own verbs.
 #[derive(Debug)]
 pub(crate) struct Objects {
     pub(crate) cache: ObjectCache,
     pub(crate) histories: Histories,
     pub(crate) revisions: Revisions,
     pub(crate) quarantine: Quarantine,
-    /// Klasses of which a second object of one external id was refused.
+    /// Klasses in which the API refused a second object with the same external id.
     duplicates_refused: BTreeSet<Klass>,
-    /// Items are named in the answers of bulk requests.
+    /// Items carry references, which the answers of bulk requests repeat.
     with_refs: bool,
-    /// This replica owns every partition: nobody else writes what it writes.
+    /// This replica owns every partition, so nobody else writes what it writes.
     alone: bool,
 }
 
 impl Objects {
-    /// Nothing is known yet; at most that many objects are remembered.
+    /// Nothing is known yet; at most `capacity` objects are remembered.
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
             cache: ObjectCache::new(capacity),
@@ -45,22 +45,22 @@ impl Objects {
         }
     }
 
-    /// A second object of one external id was refused.
+    /// The API refused a second object with the same external id.
     pub(crate) fn note_duplicate(&mut self, klass: &Klass) {
         self.duplicates_refused.insert(klass.clone());
     }
 
-    /// Whether a second object of one external id is known to be refused.
+    /// Whether the API is known to refuse a second object with the same external id.
     pub(crate) fn refuses_duplicates(&self, klass: &Klass) -> bool {
         self.duplicates_refused.contains(klass)
     }
 
-    /// Whether items of bulk requests are named.
+    /// Whether items of bulk requests carry references.
     pub(crate) fn are_named(&self) -> bool {
         self.with_refs
     }
 
-    /// The API refuses names of items. `true` if they were used until now.
+    /// The API refuses references of items. `true` if they were used until now.
     pub(crate) fn name_no_more(&mut self) -> bool {
         std::mem::take(&mut self.with_refs)
     }
@@ -70,7 +70,7 @@ impl Objects {
         self.alone
     }
 
-    /// Notes whether other replicas may write the same objects. What was known before they left is not known any more.
+    /// Notes whether other replicas may write the same objects. When the last one leaves, all that is known becomes doubtful.
     pub(crate) fn note_company(&mut self, alone: bool) {
         if alone && !self.alone {
             self.cache.doubt_all();

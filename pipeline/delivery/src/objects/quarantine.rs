@@ -1,8 +1,9 @@
-//! When the items of one klass keep failing the same way: the klass has more likely changed than every item is wrong.
+//! Detects that the items of one klass keep failing the same way: the klass has more likely changed than every item is wrong.
 //!
-//! Refusals are counted by klass and by the way they come: a request refused as a whole, one object refused alone, an item
-//! that failed in a job. [`RUN`] of one way in a row, with the same error and nothing accepted in between, trip. What was
-//! accepted counts by when it was sent: results of older requests that come in late say nothing of what is refused since.
+//! Refusals are counted by klass and by the way they come: a request refused as a whole, an object refused alone, an item that
+//! failed in a job. [`RUN`] of one way in a row, with the same error and nothing accepted in between, put the klass into
+//! quarantine. An acceptance counts from when its request was sent: late results of older requests say nothing about what was
+//! refused since.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -10,18 +11,18 @@ use std::time::Instant;
 use ingest_model::batch::OperationId;
 use ingest_model::operation::Klass;
 
-/// Refusals in a row, all with the same error, that put a klass into quarantine.
+/// This many refusals in a row with the same error put a klass into quarantine.
 pub(crate) const RUN: u32 = 20;
 
-/// So many characters of an error's words are compared.
+/// How many bytes of an error's words are compared, about.
 const COMPARED: usize = 200;
 
 /// How something was refused for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Way {
-    /// A bulk request, for the sake of one of its items.
+    /// A bulk request, because of one of its items.
     Whole,
-    /// One object by itself.
+    /// A single object.
     Alone,
     /// An item of a job.
     Job,
@@ -36,7 +37,7 @@ pub(crate) struct Quarantine {
 #[derive(Debug, Default)]
 struct Watch {
     runs: BTreeMap<Way, Run>,
-    /// A person said that these errors are to be taken as they come, until something is stored.
+    /// A person accepts these errors as they come, until something is stored.
     accepted: bool,
     last_probe: Option<OperationId>,
 }
@@ -49,7 +50,7 @@ struct Run {
 }
 
 impl Quarantine {
-    /// Something of that klass, sent at that time, was refused for good. `true` if that puts the klass into quarantine.
+    /// A request or item of that klass, sent at that time, was refused for good. `true` if that puts the klass into quarantine.
     pub(crate) fn refused(&mut self, klass: &Klass, way: Way, sent: Instant, error: &str) -> bool {
         let watch = self.klasses.entry(klass.clone()).or_default();
         if watch.accepted {
@@ -76,8 +77,8 @@ impl Quarantine {
         trips
     }
 
-    /// A bulk request of that klass, sent at that time, was accepted: its items have the right shape, where shapes are
-    /// looked at before jobs run.
+    /// A bulk request of that klass, sent at that time, was accepted: its items have the right shape, which is checked before the
+    /// job runs.
     pub(crate) fn accepted(&mut self, klass: &Klass, sent: Instant) {
         if let Some(watch) = self.klasses.get_mut(klass) {
             watch
@@ -86,7 +87,7 @@ impl Quarantine {
         }
     }
 
-    /// An object of that klass, sent at that time, stands.
+    /// An object of that klass, sent at that time, was stored.
     pub(crate) fn stored(&mut self, klass: &Klass, sent: Instant) {
         if let Some(watch) = self.klasses.get_mut(klass) {
             watch.runs.retain(|_, run| sent < run.since);
@@ -94,14 +95,14 @@ impl Quarantine {
         }
     }
 
-    /// A person takes the errors as they come: until something of the klass is stored, nothing is counted.
+    /// A person accepts the errors as they come: nothing is counted until something of the klass is stored.
     pub(crate) fn release(&mut self, klass: &Klass) {
         let watch = self.klasses.entry(klass.clone()).or_default();
         watch.runs.clear();
         watch.accepted = true;
     }
 
-    /// The operation that was tried last while the klass was in quarantine.
+    /// The operation that was last tried while the klass was in quarantine.
     pub(crate) fn last_probe(&self, klass: &Klass) -> Option<OperationId> {
         self.klasses.get(klass)?.last_probe
     }
@@ -112,7 +113,7 @@ impl Quarantine {
     }
 }
 
-/// What two errors have to have in common: the words, without numbers, ids, positions and quoted values.
+/// What two errors must have in common: their words, without numbers, ids, positions and quoted values.
 fn words(error: &str) -> String {
     let mut unquoted = String::new();
     for (index, part) in error.split(['"', '`']).enumerate() {

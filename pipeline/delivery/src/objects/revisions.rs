@@ -1,9 +1,9 @@
 //! The optimistic lock: which revision an update of an object may name, and when the lock is of no use.
 //!
-//! An update that names the revision last seen is refused when somebody else wrote in between, so an older state never
-//! lands on a newer one, not even from a job that was thought lost. Organisations begin to count at 0 or at 1, which bulk
-//! results do not show: the first number is learnt from an answer that shows one. Where conflicts keep coming although
-//! nobody else writes, the organisation counts differently, and the lock is given up for that klass.
+//! An update that names the revision last seen is refused if somebody else wrote in between, so an older state never
+//! overwrites a newer one, not even from a job that was believed lost. Organisations start counting at 0 or at 1, which bulk
+//! results do not show: the first number is learnt from an answer that shows one. If conflicts keep coming although nobody
+//! else writes, the organisation counts differently, and the lock is given up for that klass.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -11,21 +11,21 @@ use std::time::Instant;
 use ingest_model::known::Revision;
 use ingest_model::operation::Klass;
 
-/// Updates of a klass after which the share of conflicts means something.
+/// From this many updates of a klass on, the share of conflicts is judged.
 const ENOUGH: u64 = 100;
-/// Conflicts above one in this many updates turn the lock off. An organisation that counts differently refuses every second
-/// update of an object that is written again and again, and one in three of objects that are written three times; replicas
-/// that write the same state one after the other, when answers are lost, stay far below. To keep the lock in vain costs reads.
+/// More conflicts than one in this many updates turn the lock off. An organisation that counts differently refuses every second
+/// update of an object that is written again and again, and one in three for objects that are written three times. Replicas
+/// that write the same state one after the other, when answers are lost, stay far below. Keeping a useless lock costs reads.
 const ONE_IN: u64 = 4;
-/// Looks that have to say so before it is believed that an organisation begins to count at 1: somebody who wrote the same
-/// state once more looks like that. Too low a number is refused; too high a one may be what another's write has made it.
+/// So many looks must agree before an organisation is believed to start at 1, because somebody else writing the same state once
+/// more looks the same. A number that is too low is refused; one that is too high may match the result of another's write.
 const AGREED: u32 = 3;
 
 /// What is known of revisions.
 #[derive(Debug, Default)]
 pub(crate) struct Revisions {
     start: Option<i64>,
-    /// Looks after which an organisation seemed to begin at 1.
+    /// How many looks suggested that the organisation starts at 1.
     seemed_one: u32,
     never_shown: bool,
     klasses: BTreeMap<Klass, Conflicts>,
@@ -34,11 +34,11 @@ pub(crate) struct Revisions {
 /// What the lock is worth for a klass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trust {
-    /// Nobody has tried.
+    /// Not known yet: nobody has tried.
     Unknown,
     /// An update that names an old revision is refused.
     Honoured,
-    /// It is written all the same, or revisions are not shown, or they are counted in a way that is not known.
+    /// Such an update is written, or revisions are not shown, or they are counted in an unknown way.
     Useless,
 }
 
@@ -48,7 +48,7 @@ struct Conflicts {
     conflicts: u64,
     off: bool,
     honoured: Option<bool>,
-    /// An update with an old revision is under way, at the latest until then.
+    /// An update with an old revision is in flight, at the latest until then.
     tested_until: Option<Instant>,
 }
 
@@ -83,7 +83,7 @@ impl Revisions {
         }
     }
 
-    /// Whether an update with an old revision is under way.
+    /// Whether an update with an old revision is in flight.
     pub(crate) fn is_tested(&self, now: Instant, klass: &Klass) -> bool {
         self.klasses
             .get(klass)
@@ -91,19 +91,19 @@ impl Revisions {
             .is_some_and(|until| now < until)
     }
 
-    /// An update with an old revision leaves; its answer is waited for until then.
+    /// An update with an old revision is sent; its answer is waited for until then.
     pub(crate) fn test(&mut self, klass: &Klass, until: Instant) {
         self.klasses.entry(klass.clone()).or_default().tested_until = Some(until);
     }
 
-    /// It was answered: refused (`true`), written (`false`), or neither.
+    /// The test was answered: refused (`true`), written (`false`), or neither.
     pub(crate) fn tested(&mut self, klass: &Klass, honoured: Option<bool>) {
         let klass = self.klasses.entry(klass.clone()).or_default();
         klass.tested_until = None;
         klass.honoured = honoured.or(klass.honoured);
     }
 
-    /// Whether an object has to be read before it is updated: the lock would be of use, but the revision is not known.
+    /// Whether an object has to be read before it is updated: the lock would help, but the revision is not known.
     pub(crate) fn needs_look(&self, klass: &Klass, revision: Revision) -> bool {
         let is_off = self.klasses.get(klass).is_some_and(|one| one.off);
         !is_off && !self.never_shown && self.lock(klass, revision, false).is_none()
@@ -114,7 +114,7 @@ impl Revisions {
         self.never_shown = true;
     }
 
-    /// An object shows this revision, and stands as this process left it, so far as its version tells.
+    /// An object shows this revision and, going by its version, is as this process left it.
     pub(crate) fn learn(&mut self, before: Revision, shown: i64) {
         let Revision::SinceCreate(updates) = before else {
             return;
@@ -127,20 +127,20 @@ impl Revisions {
                     self.start = Some(1);
                 }
             }
-            // Somebody else has written it, too.
+            // Somebody else has written it too.
             _ => {}
         }
     }
 
-    /// The answer to a create shows the revision that an object begins with.
+    /// The answer to a create shows the revision at which objects start.
     pub(crate) fn learn_first(&mut self, shown: i64) {
         if (0..=1).contains(&shown) {
             self.start = Some(self.start.map_or(shown, |known| known.min(shown)));
         }
     }
 
-    /// An update of a klass succeeded, or met a conflict although nobody else had written. `true` if the lock was turned off
-    /// by it. Conflicts with what others wrote are what the lock is for, and count for nothing.
+    /// An update of a klass succeeded, or met a conflict although nobody else had written. `true` if this turned the lock off.
+    /// Conflicts with the writes of others are what the lock is for, and are not counted.
     pub(crate) fn count(&mut self, klass: &Klass, conflict: bool) -> bool {
         let conflicts = self.klasses.entry(klass.clone()).or_default();
         conflicts.updates += 1;
@@ -195,7 +195,7 @@ mod tests {
         }
         revisions.learn(Revision::SinceCreate(0), 1);
         assert_eq!(revisions.lock(&order(), twice, false), Some(3));
-        // Nobody writes less than this process has: the higher one was somebody else's doing.
+        // No write of this process is missing, so the higher start came from somebody else's write.
         revisions.learn(Revision::SinceCreate(1), 1);
         assert_eq!(revisions.lock(&order(), twice, false), Some(2));
         revisions.learn(Revision::SinceCreate(1), 2);

@@ -1,21 +1,21 @@
-//! Whether an object stands as it would be written.
+//! Whether an object already has the state that is to be written.
 //!
-//! Versions do not tell: two states may have one version. So what stands is compared with what is to be written, field by
-//! field. The API shows more than was written (its own fields, attributes of others), writes numbers and times its own way,
-//! and keeps tags in its own order; none of that is a difference. What it does not show, or masks, is one: then the state is
-//! written again, which does no harm.
+//! Its version cannot tell, because two states may have one version. So what the API shows is compared with what is to be
+//! written, field by field. The API shows more than was written (its own fields, attributes of others), writes numbers and
+//! times in its own way, and keeps tags in its own order; none of that counts as a difference. A value that it does not show,
+//! or masks, does: then the state is written again, which does no harm.
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde_json::{Map, Number, Value};
 
-/// Whether everything that this body writes stands in an object that shows these fields.
+/// Whether everything that this body writes is in an object that shows these fields.
 pub(crate) fn stands(body: &Map<String, Value>, shown: &Map<String, Value>) -> bool {
     body.iter().all(|(name, written)| {
         let found = shown.get(name).unwrap_or(&Value::Null);
         match name.as_str() {
-            // By this it was found.
+            // The object was found by it.
             "externalId" => true,
             "custom" => written.as_object().is_some_and(|custom| {
                 let of = |key| found.get(key).unwrap_or(&Value::Null);
@@ -34,7 +34,7 @@ fn is_same(written: &Value, found: &Value) -> bool {
         (Value::Array(a), Value::Array(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same(a, b))
         }
-        // A null is as good as nothing.
+        // A null equals a missing value.
         (Value::Object(a), Value::Object(b)) => {
             let within = |one: &Map<String, Value>, other: &Map<String, Value>| {
                 let of = |key| other.get(key).unwrap_or(&Value::Null);
@@ -51,7 +51,7 @@ fn is_same_number(a: &Number, b: &Number) -> bool {
         (Some(a), Some(b)) => a == b,
         (Some(_) | None, Some(_) | None) => match (a.as_u64(), b.as_u64()) {
             (Some(a), Some(b)) => a == b,
-            // One of them has a fraction, or is written with one.
+            // One of them has a fraction, or is written with a decimal point.
             (Some(_) | None, Some(_) | None) => a.as_f64() == b.as_f64(),
         },
     }

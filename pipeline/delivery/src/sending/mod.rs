@@ -1,4 +1,4 @@
-//! When the next request may leave, whose turn it is, and which are under way.
+//! When the next request may be sent, whose turn it is, and which are in flight.
 
 pub(crate) mod quota;
 mod turns;
@@ -23,7 +23,7 @@ pub(crate) struct Sending {
     pub(crate) quota: Quota,
     pub(crate) turns: Turns,
     under_way: BTreeMap<RequestId, Sent>,
-    /// When a permit comes that something waits for.
+    /// When the next permit comes that something waits for.
     next_permit: Option<Instant>,
 }
 
@@ -49,7 +49,7 @@ pub(crate) enum SentKind {
         keys: BTreeMap<String, CustomerKey>,
         with_refs: bool,
     },
-    /// One object or several of one klass and verb.
+    /// One object, or several of one klass and verb.
     Write(Batch),
     Verify(OperationId),
     ReadJob {
@@ -60,7 +60,7 @@ pub(crate) enum SentKind {
 }
 
 impl Sending {
-    /// Nothing is under way.
+    /// Nothing is in flight.
     pub(crate) fn new(settings: QuotaSettings) -> Self {
         Self {
             quota: Quota::new(settings),
@@ -70,7 +70,7 @@ impl Sending {
         }
     }
 
-    /// Permits are asked for anew: nothing waits for one.
+    /// A new round of asking for permits begins: nothing waits for one.
     pub(crate) fn ask_anew(&mut self) {
         self.next_permit = None;
     }
@@ -88,24 +88,24 @@ impl Sending {
         taken
     }
 
-    /// When a permit comes that something waits for.
+    /// When the next permit comes that something waits for.
     pub(crate) fn next_permit(&self) -> Option<Instant> {
         self.next_permit
     }
 
-    /// A request leaves. Its name.
+    /// A request is sent. Returns its id.
     pub(crate) fn leave(&mut self, turn: &mut Turn, sent: Sent) -> RequestId {
         let request = RequestId(turn.number());
         self.under_way.insert(request, sent);
         request
     }
 
-    /// A request was answered. What it was.
+    /// A request was answered. Returns what it was.
     pub(crate) fn answered(&mut self, request: RequestId) -> Option<Sent> {
         self.under_way.remove(&request)
     }
 
-    /// Whether a request under way carries an operation, or decides about it.
+    /// Whether a request in flight carries an operation or decides about it.
     pub(crate) fn carries(&self, id: OperationId) -> bool {
         self.under_way.values().any(|sent| match &sent.what {
             SentKind::Tracking(operations) => operations.contains(&id),
@@ -120,7 +120,7 @@ impl Sending {
         })
     }
 
-    /// Whether a request under way asks about a customer.
+    /// Whether a request in flight asks about a customer.
     pub(crate) fn asks_about(&self, customer: &CustomerKey) -> bool {
         self.under_way.values().any(|sent| match &sent.what {
             SentKind::Search(customers) => customers.contains(customer),
@@ -136,13 +136,13 @@ impl Sending {
         })
     }
 
-    /// Whether a request under way reads a job.
+    /// Whether a request in flight reads a job.
     pub(crate) fn reads(&self, id: JobId) -> bool {
         let mut sent = self.under_way.values();
         sent.any(|sent| matches!(sent.what, SentKind::ReadJob { job, .. } if job == id))
     }
 
-    /// Requests under way.
+    /// How many requests are in flight.
     pub(crate) fn under_way(&self) -> usize {
         self.under_way.len()
     }

@@ -1,12 +1,12 @@
 //! Turns between the classes of requests: weighted fair queueing by virtual time.
 //!
-//! Each class has a pass; the backlogged class with the lowest pass goes next and its pass grows by its cost over its
-//! weight. A class that had nothing to send joins at the current pass, so that it neither starves the others with saved-up
-//! credit nor waits behind them. No class has strict priority.
+//! Each class has a pass. The backlogged class with the lowest pass goes next, and its pass grows by its cost over its weight.
+//! A class that had nothing to send joins at the current pass, so it neither starves the others with saved-up credit nor
+//! waits behind them. No class has strict priority.
 
 use ingest_model::call::Class;
 
-/// Who goes next.
+/// Which class goes next.
 #[derive(Debug)]
 pub(crate) struct Turns {
     pass: [f64; Class::ALL.len()],
@@ -14,7 +14,7 @@ pub(crate) struct Turns {
     backlogged: [bool; Class::ALL.len()],
 }
 
-/// How many units a class gets for each unit of a class of weight 1. Reads come first because jobs hold lanes.
+/// How many units a class gets for each unit of a class with weight 1. Reads come first because jobs block lanes.
 fn weight(class: Class) -> f64 {
     match class {
         Class::Read | Class::Probe => 4.0,
@@ -44,7 +44,7 @@ impl Default for Turns {
 }
 
 impl Turns {
-    /// The class that goes next among those that have something to send; `None` if none has.
+    /// Among the classes that have something to send, the one that goes next; `None` if none has.
     #[expect(
         clippy::indexing_slicing,
         reason = "`index` is below the number of classes"
@@ -65,7 +65,7 @@ impl Turns {
         best.map(|(_, class)| class)
     }
 
-    /// One unit was spent by this class.
+    /// This class has spent one unit.
     #[expect(
         clippy::indexing_slicing,
         reason = "`index` is below the number of classes"

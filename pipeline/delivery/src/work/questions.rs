@@ -117,8 +117,8 @@ impl Work {
 
     // === audit ===
 
-    /// Whether an operation is where its stage says, as far as that place belongs to this folder: in the queue that leads it on,
-    /// or behind another one in its lane.
+    /// Whether an operation is where its stage says, if that place belongs to this folder: in the queue that leads it on, or
+    /// behind another one in its lane.
     pub(crate) fn is_placed(&self, id: OperationId) -> bool {
         let Some(entry) = self.entries.get(&id) else {
             return true;

@@ -1,9 +1,9 @@
-//! The organisation's budget in time: when the next request may leave.
+//! The organisation's limit over time: when the next request may be sent.
 //!
-//! A replica's allowance is the fleet's target times the weight of the partitions it owns, so that the guarantees of all
-//! replicas add up to at most one without a coordinator. The pace is GCRA with a burst of 1 % of the allowance,
-//! sized so that burst and pace together never exceed the allowance in any minute. What responses report (what is left of
-//! the window, a 429) closes the gate on top of that.
+//! A replica's allowance is the fleet's target times the weight of the partitions it owns, so the guarantees of all replicas
+//! add up to at most one without a coordinator. The pace is GCRA with a burst of 1 % of the allowance, sized so that burst and
+//! pace together never exceed the allowance in any minute. What responses report (what is left of the window, a 429) can close
+//! the gate in addition.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
@@ -16,14 +16,14 @@ use governor::{Quota as Rate, RateLimiter};
 
 use ingest_model::call::{Class, Limits};
 
-/// What the fleet may use of the organisation's limit.
+/// How much of the organisation's limit the fleet may use.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq)]
 pub struct QuotaSettings {
-    /// Requests a minute of the whole organisation.
+    /// The whole organisation's limit, in requests a minute.
     pub limit: u32,
     /// The part of it that all replicas together may use, in `(0, 1]`.
     pub share: f64,
-    /// Requests of every minute left alone.
+    /// Requests of every minute that are left to others.
     pub reserve: u32,
     /// The API's minute: 60 s, less under a time scale.
     pub minute: Duration,
@@ -34,7 +34,7 @@ pub struct QuotaSettings {
 /// Why no permit was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Denied {
-    /// Ask again then.
+    /// Ask again at this time.
     Until(Instant),
     /// There is no allowance: this replica owns no partition.
     NoAllowance,
@@ -44,7 +44,7 @@ pub(crate) enum Denied {
 #[derive(Debug)]
 pub(crate) struct Quota {
     settings: QuotaSettings,
-    /// Owned part of all partitions, by weight.
+    /// The owned part of all partitions, by weight.
     weight: f64,
     server_limit: Option<u32>,
     server_remaining: Option<u32>,
@@ -52,11 +52,11 @@ pub(crate) struct Quota {
     origin: Option<Instant>,
     clock: FakeRelativeClock,
     frozen_until: Option<Instant>,
-    /// Only reads of open jobs until then: the rest of the window belongs to others.
+    /// Until then only reads get permits (of jobs and objects): the rest of the window belongs to others.
     reserved_until: Option<Instant>,
     /// Permits of the last minute, for the audit of I6.
     issued: VecDeque<Instant>,
-    /// Earlier allowances, and until when each still counts for the audit.
+    /// Earlier allowances, and until when the audit has to count each.
     earlier: VecDeque<(u32, Instant)>,
     freezes: u64,
     unanswered_freezes: u32,
@@ -102,17 +102,17 @@ impl Quota {
         self.rebuild(now);
     }
 
-    /// The part of the organisation's target that is this replica's, from 0 to 1.
+    /// This replica's part of the organisation's target, from 0 to 1.
     pub(crate) fn weight(&self) -> f64 {
         self.weight
     }
 
-    /// Requests a minute this replica may make.
+    /// How many requests a minute this replica may send.
     pub(crate) fn allowance(&self) -> u32 {
         self.pace.as_ref().map_or(0, |p| p.allowance)
     }
 
-    /// What the last response said is left of the window.
+    /// How much of the window is left, by the last response.
     pub(crate) fn server_remaining(&self) -> Option<u32> {
         self.server_remaining
     }
@@ -122,7 +122,7 @@ impl Quota {
         self.freezes
     }
 
-    /// Until when the gate is closed by the server, if it is.
+    /// Until when the server keeps the gate closed, if it does.
     pub(crate) fn frozen_until(&self, now: Instant) -> Option<Instant> {
         self.frozen_until.filter(|until| *until > now)
     }
@@ -153,7 +153,7 @@ impl Quota {
         }
     }
 
-    /// Permits that could be had at this moment, about.
+    /// How many permits are available at this moment, about.
     pub(crate) fn available(&self, now: Instant, class: Class) -> f64 {
         if self.closed_until(now, class).is_some() {
             return 0.0;
@@ -163,7 +163,7 @@ impl Quota {
             .map_or(0.0, |p| p.full_at(now, self.settings.minute))
     }
 
-    /// Audit of I6: permits of the last minute do not exceed the largest allowance of that minute.
+    /// Audit of I6: the permits of the last minute do not exceed the largest allowance of that minute.
     pub(crate) fn within_allowance(&mut self, now: Instant) -> bool {
         while self
             .issued
@@ -185,7 +185,7 @@ impl Quota {
         self.issued.len() <= usize::try_from(cap).unwrap_or(usize::MAX)
     }
 
-    /// Learns from the headers of a response.
+    /// Learns from a response's headers.
     pub(crate) fn observe(&mut self, now: Instant, limits: &Limits) {
         if let Some(limit) = limits.limit
             && self.server_limit != Some(limit)
@@ -220,7 +220,7 @@ impl Quota {
         }
     }
 
-    /// A 429 for the whole organisation: nothing leaves until the window is over.
+    /// A 429 for the whole organisation: nothing is sent until the window is over.
     pub(crate) fn freeze(&mut self, now: Instant, limits: &Limits) {
         let hint = limits.retry_after.or(limits.resets_in);
         let wait = match hint {
@@ -229,7 +229,7 @@ impl Quota {
                 self.scaled(hint)
             }
             None => {
-                // The end of the window is not known: a twelfth of a minute first, then twice as long, at most a minute.
+                // When the window ends is not known: wait a twelfth of a minute, then twice as long each time, at most a minute.
                 let factor = 1_u32 << self.unanswered_freezes.min(4);
                 self.unanswered_freezes += 1;
                 (self.settings.minute / 12).saturating_mul(factor)

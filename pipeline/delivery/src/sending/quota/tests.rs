@@ -1,4 +1,4 @@
-//! Permits in time.
+//! Permits over time.
 
 use proptest::prelude::*;
 
