@@ -1,7 +1,7 @@
 //! A bounded map that forgets what is not used.
 //!
-//! Young entries become old, and what is not asked for in between falls out: an approximate least-recently-used order without
-//! a list.
+//! Young entries become old, and old ones that are not used before the next change are dropped: an approximate
+//! least-recently-used order without a list.
 
 use std::hash::Hash;
 
@@ -13,14 +13,14 @@ pub(crate) struct Generations<K, V> {
     young: Lookup<K, V>,
     old: Lookup<K, V>,
     half: usize,
-    /// Bytes that a value occupies besides its place, and those of all.
+    /// The bytes that a value occupies besides its place, and the sum for all values.
     weigh: fn(&V) -> usize,
     young_apart: usize,
     old_apart: usize,
 }
 
 impl<K: Hash + Eq + Clone, V: Clone> Generations<K, V> {
-    /// An empty map of at most that many entries.
+    /// An empty map of at most `capacity` entries.
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
             young: Lookup::default(),
@@ -32,7 +32,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Generations<K, V> {
         }
     }
 
-    /// The same of values that occupy that many bytes besides their places, each its own.
+    /// The same for values that also occupy the bytes that `weigh` returns.
     pub(crate) fn weighing(capacity: usize, weigh: fn(&V) -> usize) -> Self {
         Self {
             weigh,
@@ -40,7 +40,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Generations<K, V> {
         }
     }
 
-    /// The value of a key; asking keeps it.
+    /// The value of a key. Counts as a use.
     pub(crate) fn get(&mut self, key: &K) -> Option<&V> {
         if !self.young.contains_key(key) {
             let value = self.old.get(key)?.clone();
@@ -49,12 +49,12 @@ impl<K: Hash + Eq + Clone, V: Clone> Generations<K, V> {
         self.young.get(key)
     }
 
-    /// The value of a key, without keeping it.
+    /// The value of a key. Does not count as a use.
     pub(crate) fn peek(&self, key: &K) -> Option<&V> {
         self.young.get(key).or_else(|| self.old.get(key))
     }
 
-    /// Whether the key is there, without keeping it.
+    /// Whether the key is here. Does not count as a use.
     pub(crate) fn contains(&self, key: &K) -> bool {
         self.young.contains_key(key) || self.old.contains_key(key)
     }
@@ -80,7 +80,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Generations<K, V> {
         }
     }
 
-    /// Changes each value by itself.
+    /// Changes every value in place.
     pub(crate) fn each(&mut self, change: impl Fn(&mut V)) {
         self.young.each(&change);
         self.old.each(&change);
@@ -91,7 +91,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Generations<K, V> {
         self.young.len() + self.old.len()
     }
 
-    /// Bytes that it occupies, about, if every entry has that many besides its place in the map.
+    /// The bytes that it occupies, about, if every entry takes `apart` bytes besides its place in the map.
     pub(crate) fn bytes(&self, apart: usize) -> usize {
         let places = map_bytes::<K, V>(self.young.capacity() + self.old.capacity());
         places + self.len() * apart + self.young_apart + self.old_apart

@@ -1,18 +1,18 @@
-//! How long to wait before the next attempt, and when a record counts as sick.
+//! How long to wait before the next attempt.
 //!
-//! Full jitter: anywhere between nothing and the cap of the attempt, so that replicas and lanes do not march in step. A
-//! hint of the server wins. What waits is a lane, never a thread.
+//! Full jitter: a random part of the cap of the attempt, at least a tenth of it, so that replicas and lanes do not retry in
+//! step. A hint of the server wins. What waits is a lane, never a thread.
 
 use std::time::Duration;
 
-/// The delays of attempts.
+/// The delays between attempts.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backoff {
     base: Duration,
     cap: Duration,
 }
 
-/// A small generator of random numbers (xorshift64*), seeded, so that schedules can be played again.
+/// A small seeded random number generator (xorshift64*), so that schedules can be replayed.
 #[derive(Debug, Clone)]
 pub struct Jitter(u64);
 
@@ -23,15 +23,15 @@ impl Backoff {
         (!base.is_zero() && base <= cap).then_some(Self { base, cap })
     }
 
-    /// The longest delay before attempt `attempt` (the first repeat is 1).
+    /// The longest delay before attempt `attempt` (the first repetition is 1).
     #[must_use]
     pub fn ceiling(&self, attempt: u32) -> Duration {
         let doublings = attempt.saturating_sub(1).min(20);
         self.base.saturating_mul(1 << doublings).min(self.cap)
     }
 
-    /// The delay before attempt `attempt`: the server's hint if there is one (never above four times the cap), else a
-    /// random part of the ceiling, at least a tenth of it.
+    /// The delay before attempt `attempt`: the server's hint if there is one (at most four times the cap), otherwise a random
+    /// part of the ceiling, at least a tenth of it.
     #[must_use]
     pub fn delay(&self, attempt: u32, hint: Option<Duration>, jitter: &mut Jitter) -> Duration {
         if let Some(hint) = hint {
@@ -43,7 +43,7 @@ impl Backoff {
 }
 
 impl Jitter {
-    /// A generator of that seed.
+    /// A generator with that seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)

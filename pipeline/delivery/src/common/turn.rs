@@ -7,10 +7,10 @@ use crate::seam::fact::Fact;
 use crate::seam::invariant::{Audit, Invariant};
 use crate::seam::port::Effect;
 
-/// Handed to each owner that decides something: when it is, chance, numbers nobody had before, and where effects go.
+/// Passed to each owner that decides something: the time, randomness, unique numbers, the audit, and where effects go.
 #[derive(Debug)]
 pub(crate) struct Turn {
-    /// The time of the step that is taken.
+    /// The time of the current step.
     pub(crate) now: Instant,
     pub(crate) jitter: Jitter,
     pub(crate) audit: Audit,
@@ -29,17 +29,17 @@ impl Turn {
         }
     }
 
-    /// Something is to be done, after all that was wanted before.
+    /// Asks for an effect, after all those asked for before.
     pub(crate) fn effect(&mut self, effect: Effect) {
         self.effects.push(effect);
     }
 
-    /// Something happened that people may want to know.
+    /// Reports something that people may want to know.
     pub(crate) fn fact(&mut self, fact: Fact) {
         self.effects.push(Effect::Fact(fact));
     }
 
-    /// A number that nothing else of this machine has; it only grows.
+    /// A number that is unique within this machine; numbers only grow.
     pub(crate) fn number(&mut self) -> u64 {
         self.last_number += 1;
         self.last_number
@@ -50,7 +50,7 @@ impl Turn {
         self.audit.check(invariant, holds);
     }
 
-    /// The turn is over: what is to be done.
+    /// Ends the turn. Returns the effects.
     pub(crate) fn end(&mut self) -> Vec<Effect> {
         for invariant in self.audit.take() {
             self.effects.push(Effect::Fact(Fact::Broken(invariant)));

@@ -1,15 +1,15 @@
-//! Held work: what it costs, and when it is counted anew.
+//! Held work: what it costs, and when to count it again.
 
 use std::time::{Duration, Instant};
 
 use crate::seam::charge::{Charge, add};
 
-/// Held work is counted anew after this time, or after a part of the budget came in.
+/// Held work is counted again after this time, or when this part of the budget came in.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The part of the budget.
+/// One part in this many of the budget.
 const PART: u64 = 64;
 
-/// What is set aside beyond the limit, so that not every record that comes in leads to a count.
+/// How much more than necessary is set aside at the limit, so that not every further record leads to a count.
 pub(crate) fn margin(cap: Charge) -> Charge {
     Charge {
         records: cap.records / PART * 2,
@@ -22,12 +22,12 @@ pub(crate) fn margin(cap: Charge) -> Charge {
 pub(crate) struct HeldWork {
     /// What it costs.
     charge: Charge,
-    /// Count anew at once.
+    /// It has to be counted at once.
     changed: bool,
     /// Something happened since the last count.
     stale: bool,
     counted_at: Option<Instant>,
-    /// What came in since.
+    /// What came in since the last count.
     since: Charge,
 }
 
@@ -37,14 +37,14 @@ impl HeldWork {
         add(&mut self.since, charge);
     }
 
-    /// Holds began or ended: what they hold is to be counted anew.
+    /// Holds began or ended: what they hold has to be counted again.
     pub(crate) fn changed(&mut self) {
         self.changed = true;
     }
 
-    /// Whether it is to be counted now; if not, something has happened that the next count may tell of.
+    /// Whether it has to be counted now.
     pub(crate) fn is_due(&self, now: Instant, cap: Charge) -> bool {
-        // Half of the way to the limit at most comes in between two counts.
+        // Between two counts, at most half of what is left to the limit comes in.
         let part = |cap: u64, held: u64| (cap / PART).max((cap / 2).saturating_sub(held) / 2);
         let many = self.since.records >= part(cap.records, self.charge.records)
             || self.since.bytes >= part(cap.bytes, self.charge.bytes);
@@ -52,7 +52,7 @@ impl HeldWork {
         self.changed || many || late
     }
 
-    /// It is not counted in this step.
+    /// It is not counted in this step, although something may have happened.
     pub(crate) fn not_counted(&mut self) {
         self.stale = true;
     }
@@ -65,17 +65,17 @@ impl HeldWork {
         self.since = Charge::default();
     }
 
-    /// What it costs, as counted.
+    /// Sets what it costs.
     pub(crate) fn counted(&mut self, charge: Charge) {
         self.charge = charge;
     }
 
-    /// What it cost when it was counted last.
+    /// What it cost at the last count.
     pub(crate) fn charge(&self) -> Charge {
         self.charge
     }
 
-    /// When it is to be counted although nothing happens.
+    /// When it has to be counted even if nothing else happens.
     pub(crate) fn next_count(&self) -> Option<Instant> {
         let due = self.counted_at.map(|at| at + PAUSE);
         due.filter(|_| self.stale)

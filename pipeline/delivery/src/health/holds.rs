@@ -1,9 +1,9 @@
-//! What must wait for a person or for health, and when to try again.
+//! What has to wait for a person or for the destination's recovery, and when to try again.
 //!
-//! A hold never drops anything and never dead-letters anything: its operations stay at the head of their lanes. One
-//! request at a time is let through as a probe, further and further apart; its success ends the hold. The hold of a topic
-//! keeps dead letters and records back, not requests: nothing probes it, and only a person ends it. The hold of the topic
-//! that letters go to is probed by one letter at a time.
+//! A hold never drops or dead-letters anything: its operations stay at the heads of their lanes. One request at a time is let
+//! through as a probe, at growing intervals; its success ends the hold. The hold of a topic keeps back dead letters and
+//! records, not requests: nothing probes it, and only a person ends it. The hold of the topic that letters go to is probed with
+//! one letter at a time.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,13 +13,13 @@ use crate::seam::hold::{Family, LetterTopic, Scope};
 use ingest_model::outcome::HoldCause;
 use ingest_model::trouble::{Seen, Trouble};
 
-/// A hold that goes on is told of again after this time.
+/// How often a continuing hold is reported.
 const TOLD_AGAIN: Duration = Duration::from_secs(60);
 
 /// One hold.
 #[derive(Debug, Clone)]
 pub(crate) struct Hold {
-    /// A number that names it in `/status` and in its release.
+    /// A number that names it in `/status` and for its release.
     pub(crate) id: u64,
     /// Why.
     pub(crate) cause: HoldCause,
@@ -37,26 +37,26 @@ pub(crate) struct Hold {
 #[derive(Debug)]
 pub(crate) struct Holds {
     active: BTreeMap<Scope, Hold>,
-    /// For what a person mends.
+    /// The delays for what a person has to fix.
     patient: Backoff,
-    /// For what mends itself.
+    /// The delays for what recovers by itself.
     eager: Backoff,
     next_id: u64,
 }
 
-/// Whether a request of a scope may leave.
+/// Whether a request of a scope may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Passage {
     /// Nothing holds it.
     Free,
     /// It is held, but this one may go as a probe.
     Probe,
-    /// Not before then; `None` while a probe is under way.
+    /// Not before this time; `None` while a probe is in flight.
     Held(Option<Instant>),
 }
 
 impl Holds {
-    /// No holds yet. Probes of what a person has to mend follow `patient`, those of a destination that is down `eager`.
+    /// No holds. Probes of what a person has to fix follow `patient`, those of what recovers by itself `eager`.
     pub(crate) fn new(patient: Backoff, eager: Backoff) -> Self {
         Self {
             active: BTreeMap::new(),
@@ -79,7 +79,7 @@ impl Holds {
         }
     }
 
-    /// Begins a hold, or keeps the one there is and delays its next probe. `true` if it is new.
+    /// Begins a hold. If there is one already, it gets this cause, and a probe in flight counts as failed. `true` if it is new.
     pub(crate) fn hold(
         &mut self,
         now: Instant,
@@ -113,8 +113,8 @@ impl Holds {
         true
     }
 
-    /// Something went wrong that keeps a scope on hold. What is to be told of it, if that was not told before or a minute
-    /// has passed.
+    /// Something went wrong that keeps a scope on hold. Returns the hold if it is to be reported: the trouble is of a new
+    /// kind, or a minute has passed.
     pub(crate) fn note(
         &mut self,
         now: Instant,
@@ -134,20 +134,20 @@ impl Holds {
         Some(hold)
     }
 
-    /// A letter of that topic may be tried; nothing else tells that its hold is over.
+    /// Whether a letter to that topic may be tried; nothing else can show that the hold is over.
     pub(crate) fn may_try_letter(&self, now: Instant, to: LetterTopic) -> bool {
         let hold = self.active.get(&Scope::Letters(to));
         hold.is_some_and(|hold| hold.passage(now) == Passage::Probe)
     }
 
-    /// A letter of that topic is tried.
+    /// A letter to that topic is being tried.
     pub(crate) fn letter_tried(&mut self, to: LetterTopic) {
         if let Some(hold) = self.active.get_mut(&Scope::Letters(to)) {
             hold.probing = true;
         }
     }
 
-    /// The letter that was tried last was not refused, and yet the hold goes on: the next may be tried at once.
+    /// The letter tried last was not refused, but the hold goes on: the next letter may be tried at once.
     pub(crate) fn letter_passed(&mut self, now: Instant, to: LetterTopic) {
         if let Some(hold) = self.active.get_mut(&Scope::Letters(to)) {
             hold.probing = false;
@@ -156,7 +156,7 @@ impl Holds {
         }
     }
 
-    /// Whether a request of this family may leave now. It changes nothing.
+    /// Whether a request of this family may be sent now. Changes nothing.
     pub(crate) fn passage(&self, now: Instant, family: Option<&Family>) -> Passage {
         let wide = self
             .active
@@ -176,7 +176,7 @@ impl Holds {
         }
     }
 
-    /// A probe of this family left.
+    /// A probe of this family was sent.
     pub(crate) fn probe_sent(&mut self, family: Option<&Family>) {
         for scope in scopes(family) {
             if let Some(hold) = self.active.get_mut(&scope) {
@@ -185,7 +185,7 @@ impl Holds {
         }
     }
 
-    /// A probe came to nothing (lost, or failed for another reason): the next one later.
+    /// A probe showed nothing (it was lost, or failed for another reason): the next one is sent later.
     pub(crate) fn probe_lost(
         &mut self,
         now: Instant,
@@ -209,8 +209,8 @@ impl Holds {
         }
     }
 
-    /// A request of this family succeeded: its holds are over, but for a quarantine, which only an object that stands ends
-    /// ([`end`](Self::end)). The scopes that ended.
+    /// A request of this family succeeded, which ends its holds, except for a quarantine: only a stored object ends that
+    /// ([`end`](Self::end)). Returns the scopes whose holds ended.
     pub(crate) fn succeeded(&mut self, family: Option<&Family>) -> Vec<(Scope, HoldCause)> {
         if self.active.is_empty() {
             return Vec::new();
@@ -226,12 +226,12 @@ impl Holds {
             .collect()
     }
 
-    /// Ends the hold of a scope. Why it was held.
+    /// Ends the hold of a scope. Returns its cause.
     pub(crate) fn end(&mut self, scope: &Scope) -> Option<HoldCause> {
         self.active.remove(scope).map(|hold| hold.cause)
     }
 
-    /// Ends the hold of that number by hand. What it was.
+    /// Releases the hold with that number. Returns what it was.
     pub(crate) fn release(&mut self, id: u64) -> Option<(Scope, HoldCause)> {
         let scope = self
             .active
@@ -273,7 +273,7 @@ fn scopes(family: Option<&Family>) -> impl Iterator<Item = Scope> {
 }
 
 impl Hold {
-    /// In how long the next probe may leave; `None` while one is under way, and where there are none.
+    /// In how long the next probe may be sent; `None` while one is in flight, and where there are none.
     pub(crate) fn next_try(&self, now: Instant, scope: &Scope) -> Option<Duration> {
         let probed = scope.is_probed() && !self.probing;
         probed.then(|| self.next_probe.saturating_duration_since(now))

@@ -1,8 +1,8 @@
-//! What answers say about the key: whether it is taken at all, and which requests it may not make.
+//! What answers show about the API key: whether it is accepted at all, and which requests it may not make.
 //!
-//! Some organisations answer 401 for a missing role. That it is the role shows in the key being taken elsewhere. A way that
-//! can be done without is given up for good only on proof: a request met 401, another one that left after that succeeded,
-//! and one that left after that met 401 again.
+//! Some organisations answer 401 if a role is missing. That it is the role shows in the key being accepted elsewhere. A way
+//! that can be done without is given up for good only on proof: a request met 401, another one sent after that succeeded, and
+//! one sent after that met 401 again.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -12,33 +12,33 @@ use super::Endpoint;
 /// What a 401 means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// As far as is known, that the key is no good.
+    /// As far as is known, that the key is not valid.
     Key,
-    /// That a role is missing: the key was taken elsewhere within the last minute.
+    /// That a role is missing: the key was accepted elsewhere within the last minute.
     Role,
     /// The same, for certain.
     RoleProved,
 }
 
-/// The last answer that took the key, and who refuses it.
+/// The last answer that accepted the key, and which endpoints refuse it.
 #[derive(Debug, Default)]
 pub(crate) struct KeyHealth {
     taken: Option<Taken>,
-    /// The first 401 of each endpoint since it took the key last.
+    /// The first 401 of each endpoint since it last accepted the key.
     refused: BTreeMap<Endpoint, Instant>,
 }
 
 #[derive(Debug)]
 struct Taken {
     at: Instant,
-    /// When that request left.
+    /// When that request was sent.
     sent: Instant,
     /// `None` for the probe, which needs no role.
     by: Option<Endpoint>,
 }
 
 impl KeyHealth {
-    /// A request that left then succeeded.
+    /// A request sent at that time succeeded.
     pub(crate) fn taken(&mut self, now: Instant, sent: Instant, by: Option<Endpoint>) {
         if let Some(endpoint) = &by {
             self.refused.remove(endpoint);
@@ -46,7 +46,7 @@ impl KeyHealth {
         self.taken = Some(Taken { at: now, sent, by });
     }
 
-    /// A request that left then met 401; `by` is `None` if it was the probe, which any good key may make.
+    /// A request sent at that time met 401; `by` is `None` for the probe, which any valid key may make.
     pub(crate) fn refused(
         &mut self,
         now: Instant,

@@ -1,4 +1,4 @@
-//! How the destination is: what it holds, what succeeded last, what the key may do, and how much work waits for it.
+//! The state of the destination: what is held, what succeeded last, what the key may do, and how much work waits for it.
 
 pub(crate) mod held;
 pub(crate) mod holds;
@@ -13,7 +13,7 @@ pub(crate) use self::signal::{Signal, label_of, signal_of};
 pub(crate) use self::successes::{Endpoint, Successes};
 use crate::common::retry::Backoff;
 
-/// What is known of the destination's health. Each part has verbs of its own.
+/// What is known of the destination's health. Each part has its own verbs.
 #[derive(Debug)]
 pub(crate) struct Health {
     pub(crate) holds: Holds,
@@ -25,7 +25,7 @@ pub(crate) struct Health {
 }
 
 impl Health {
-    /// Nothing is held. Probes of what a person has to mend follow `patient`, those of a destination that is down `eager`.
+    /// Nothing is held. Probes of what a person has to fix follow `patient`, those of what recovers by itself `eager`.
     pub(crate) fn new(patient: Backoff, eager: Backoff) -> Self {
         Self {
             holds: Holds::new(patient, eager),
@@ -41,7 +41,7 @@ impl Health {
         self.failures = 0;
     }
 
-    /// The destination failed. How often in a row it has.
+    /// The destination failed. Returns how often in a row it has.
     pub(crate) fn failed(&mut self) -> u32 {
         self.failures = self.failures.saturating_add(1);
         self.failures

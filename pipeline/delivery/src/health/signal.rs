@@ -1,4 +1,4 @@
-//! What an answer says about the destination, whatever it was asked.
+//! What an answer says about the destination, whatever the question was.
 
 use ingest_model::call::CallResult;
 use ingest_model::outcome::{HoldCause, Outcome, RetryCause};
@@ -7,7 +7,7 @@ use crate::seam::fact::OutcomeLabel;
 
 /// What an answer says about the destination.
 pub(crate) enum Signal {
-    /// It did what was asked.
+    /// It did what was requested.
     Good,
     /// It answered, and refused this one thing.
     Alive,
@@ -15,7 +15,7 @@ pub(crate) enum Signal {
     OrgLimited,
     /// It failed.
     Failed,
-    /// It will not do such things until a person acts.
+    /// It refuses such requests until a person acts.
     Held(HoldCause),
 }
 

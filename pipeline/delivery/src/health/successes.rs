@@ -1,8 +1,8 @@
-//! When requests of each kind succeeded last.
+//! When requests of each kind last succeeded.
 //!
-//! What fails everywhere in one kind says nothing against its records: a record is given up only while others of its kind
-//! succeed. A kind is narrower than a [`Family`](crate::seam::hold::Family), which is what a role opens: the endpoints of one
-//! role fail one by one.
+//! If all requests of one kind fail, that says nothing against their records: a record is given up only while others of its
+//! kind succeed. A kind is narrower than a [`Family`](crate::seam::hold::Family), which is what a role permits: the endpoints
+//! of one role can fail one by one.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -10,7 +10,7 @@ use std::time::Instant;
 use ingest_model::batch::GroupKey;
 use ingest_model::operation::Klass;
 
-/// Requests that stand and fall together.
+/// Requests that succeed or fail together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Endpoint {
     Identity,
@@ -25,14 +25,14 @@ pub(crate) enum Endpoint {
 }
 
 impl Endpoint {
-    /// Whether a key that may call one may call the other.
+    /// Whether one role permits both.
     pub(crate) fn same_role(&self, other: &Self) -> bool {
         let tracking = |one: &Self| matches!(one, Self::Identity | Self::Event);
         self == other || (tracking(self) && tracking(other))
     }
 }
 
-/// The last success of each.
+/// When each endpoint last succeeded.
 #[derive(Debug, Default)]
 pub(crate) struct Successes {
     any: Option<Instant>,
@@ -45,7 +45,7 @@ impl Successes {
         self.any = Some(now);
     }
 
-    /// An endpoint has done what it was asked.
+    /// An endpoint has done what was requested.
     pub(crate) fn note(&mut self, now: Instant, endpoint: Endpoint) {
         self.of.insert(endpoint, now);
     }

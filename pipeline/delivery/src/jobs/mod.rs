@@ -306,8 +306,8 @@ impl Jobs {
         Some(job)
     }
 
-    /// How long to wait before the result of an ambiguous submission is looked up: three times the 99th percentile of how long jobs
-    /// of the kind take, at least `least`.
+    /// How long to wait before the result of an ambiguous submission is looked up: three times the 99th percentile of the times
+    /// of such jobs, at least `least`.
     pub(crate) fn verification_wait(&self, kind: &str, least: Duration) -> Duration {
         let known = self
             .estimates

@@ -1,4 +1,4 @@
-//! Which writes earlier owners of the partitions left open, and what became of their items as far as anybody knows.
+//! Writes that earlier owners of the partitions left open, and what is known of the fate of their items.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,18 +13,18 @@ use ingest_model::state_log::{Entity, Intent, OperationRef};
 #[derive(Debug, Default)]
 pub(crate) struct Inheritance {
     intents: BTreeMap<Entity, Inherited>,
-    /// Which of them write an object.
+    /// The writes of each object.
     objects: BTreeMap<u128, Vec<Entity>>,
-    /// Operations that wait until it is known what became of them.
+    /// Operations on each object that wait for the fate of such a write.
     waiting: BTreeMap<u128, Vec<OperationId>>,
 }
 
 /// What earlier owners' writes of an object mean for an operation that is about to write it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Legacy {
-    /// A job has yet to say what became of one.
+    /// The fate of one is not known until its job is read.
     Waits,
-    /// All that the operation would write stands.
+    /// All that the operation would write is stored.
     Stands,
     /// All that the operation would write was refused.
     Refused(String),
@@ -35,16 +35,16 @@ pub(crate) enum Legacy {
 /// What an operation has to do before it writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Care {
-    /// A write may still be under way: wait as long as one of this verb can take.
+    /// A write may still be in flight: wait as long as one with this verb can take.
     pub(crate) wait: Option<Verb>,
     /// Read the object first.
     pub(crate) look: bool,
-    /// Its own write may stand already.
+    /// Its own write may be stored already.
     pub(crate) doubt: bool,
 }
 
 impl Inheritance {
-    /// Whether there is none.
+    /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
         self.objects.is_empty()
     }
@@ -59,7 +59,7 @@ impl Inheritance {
         self.intents.len()
     }
 
-    /// Whether this write is still of interest.
+    /// Whether this write is still needed.
     pub(crate) fn has(&self, entity: Entity) -> bool {
         self.intents.contains_key(&entity)
     }
@@ -70,7 +70,7 @@ impl Inheritance {
         Some((one, one.items.get(reference)?))
     }
 
-    /// Takes over a write. The references of its items.
+    /// Takes over a write. Returns the references of its items.
     pub(crate) fn take_over(
         &mut self,
         partition: &TopicPartition,
@@ -107,7 +107,7 @@ impl Inheritance {
         references
     }
 
-    /// It is known what became of an item. Operations that waited for that.
+    /// The fate of an item is known. Returns the operations that waited for it.
     pub(crate) fn settle_fate(
         &mut self,
         entity: Entity,
@@ -123,23 +123,23 @@ impl Inheritance {
         self.take_waiting(object)
     }
 
-    /// Nobody waits for what becomes of an object any more. Who did.
+    /// Takes the operations that wait for the fate of an object.
     pub(crate) fn take_waiting(&mut self, object: u128) -> Vec<OperationId> {
         self.waiting.remove(&object).unwrap_or_default()
     }
 
-    /// An operation waits until it is known what became of an earlier write of the object.
+    /// An operation waits for the fate of an earlier write of the object.
     pub(crate) fn wait(&mut self, object: u128, id: OperationId) {
         self.waiting.entry(object).or_default().push(id);
     }
 
-    /// Whether an operation waits for what became of an earlier owner's write of that object.
+    /// Whether an operation waits for the fate of an earlier owner's write of that object.
     pub(crate) fn is_waiting(&self, object: u128, id: OperationId) -> bool {
         let waiting = self.waiting.get(&object);
         waiting.is_some_and(|waiting| waiting.contains(&id))
     }
 
-    /// The writes of an object whose jobs have yet to say what became of it.
+    /// The writes of an object whose jobs have not shown its fate yet.
     pub(crate) fn unread(&self, object: u128) -> impl Iterator<Item = Entity> {
         let entities = self.objects.get(&object).into_iter().flatten();
         let waits = move |entity: &&Entity| {
@@ -150,7 +150,7 @@ impl Inheritance {
         entities.filter(waits).copied()
     }
 
-    /// What is known means for an operation of a partition that carries out all of `wanted` on an object.
+    /// What this means for an operation of a partition that carries out all of `wanted` on an object.
     pub(crate) fn judge(
         &self,
         partition: &TopicPartition,
@@ -164,7 +164,7 @@ impl Inheritance {
         if self.all_are(partition, object, wanted, |fate| *fate == Fate::Stored) {
             return Legacy::Stands;
         }
-        // One of several writes of it was refused; where it is not known what became of another, it may stand.
+        // One of its writes was refused; but if the fate of another is in doubt, the object may have been stored by that.
         let unsure = self.items(object).any(|(_, item)| item.fate.is_in_doubt());
         let refused = |fate: &Fate| matches!(fate, Fate::Refused(_));
         if !unsure && self.all_are(partition, object, wanted, refused) {
@@ -189,7 +189,7 @@ impl Inheritance {
         })
     }
 
-    /// Whether all of these operations are among those of items of the partition whose fate fits.
+    /// Whether all of these operations belong to items of the partition whose fate fits.
     fn all_are(
         &self,
         partition: &TopicPartition,
@@ -203,8 +203,8 @@ impl Inheritance {
         wanted.iter().all(|one| done.contains(one))
     }
 
-    /// This operation looks at what is in doubt of an object. Whoever comes first looks; what it finds is known to all that
-    /// follow. Until then the topic has it as it was.
+    /// This operation looks at an object that is in doubt. The first one to come does, and all that follow know what it finds.
+    /// Until then the state topic is not changed.
     pub(crate) fn entrust(&mut self, object: u128, id: OperationId) {
         for item in self.items_mut(object) {
             match item.fate {
@@ -218,7 +218,7 @@ impl Inheritance {
         }
     }
 
-    /// What an operation was to look at has another fate now.
+    /// The items that an operation was to look at have this fate now.
     pub(crate) fn looked(&mut self, object: u128, looker: OperationId, fate: &Fate) {
         if self.objects.contains_key(&object) {
             let items = self.items_mut(object);
@@ -228,8 +228,8 @@ impl Inheritance {
         }
     }
 
-    /// Operations on an object have ended, one of which may have written it. The writes that are of no interest any more, and
-    /// whose partitions they are of.
+    /// Operations on an object have ended, one of which may have written it. Returns the writes that are no longer needed, and
+    /// their partitions.
     pub(crate) fn ended(
         &mut self,
         partition: &TopicPartition,
@@ -244,7 +244,7 @@ impl Inheritance {
                 continue;
             };
             for item in one.items.values_mut().filter(|item| item.object == object) {
-                // What was stored before this was written stands no longer.
+                // What was stored before this write is overwritten.
                 let void = was_written && item.fate == Fate::Stored;
                 item.end(|one| void || ended.contains(one));
             }
@@ -252,8 +252,8 @@ impl Inheritance {
         self.sweep(entities)
     }
 
-    /// Records of a partition below an offset never come again. The writes that are of no interest any more. An operation that
-    /// is still named then was never seen here: its record had been deleted.
+    /// Records of a partition below an offset never come again. Returns the writes that are no longer needed. Operations that
+    /// are still listed were never seen here: their records had been deleted.
     pub(crate) fn pass(
         &mut self,
         partition: &TopicPartition,
@@ -270,7 +270,7 @@ impl Inheritance {
         self.sweep(below)
     }
 
-    /// Lets go of every write of which nothing is of interest any more.
+    /// Removes all writes that are no longer needed.
     pub(crate) fn sweep_all(&mut self) -> Vec<(Entity, TopicPartition)> {
         self.sweep(self.intents.keys().copied().collect())
     }
@@ -288,8 +288,8 @@ impl Inheritance {
         gone
     }
 
-    /// The operations of a partition's writes do not come again, or all before them do, too. The writes themselves may still be
-    /// under way.
+    /// A new life of a partition begins: the operations of its writes do not come again, or come with all those before them.
+    /// But the writes themselves may still be in flight.
     pub(crate) fn begin_life(&mut self, partition: &TopicPartition) {
         let intents = self.intents.values_mut();
         for one in intents.filter(|one| one.partition == *partition) {
@@ -300,7 +300,7 @@ impl Inheritance {
         }
     }
 
-    /// Nothing of a partition is of interest any more. The objects that were waited for.
+    /// Removes the writes of a partition. Returns their objects.
     pub(crate) fn close_slice(&mut self, partition: &TopicPartition) -> BTreeSet<u128> {
         let gone: Vec<Entity> = self
             .intents
@@ -347,7 +347,7 @@ impl Inheritance {
             })
     }
 
-    /// Whether an earlier owner has begun to write this operation, and whether what became of it is in doubt.
+    /// Whether an earlier owner had begun to write this operation, and whether the fate of that is in doubt.
     pub(crate) fn has_begun(
         &self,
         partition: &TopicPartition,

@@ -1,4 +1,4 @@
-//! One write that an earlier owner of a partition left open, item by item.
+//! A write that an earlier owner of a partition left open, item by item.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,43 +10,43 @@ use ingest_model::record::{Offset, TopicPartition};
 use ingest_model::repeat::Changes;
 use ingest_model::state_log::OperationRef;
 
-/// One write that an earlier owner left open.
+/// A write that an earlier owner left open.
 #[derive(Debug)]
 pub(crate) struct Inherited {
     pub(crate) partition: TopicPartition,
-    /// The highest offset that it was made for.
+    /// The highest offset among its records.
     pub(crate) at: Offset,
     pub(crate) verb: Verb,
-    /// By the reference that the job names them with.
+    /// By the references that the job uses.
     pub(crate) items: BTreeMap<String, Item>,
 }
 
-/// What it was to write to one object.
+/// What the write was to do to one object.
 #[derive(Debug)]
 pub(crate) struct Item {
     pub(crate) object: u128,
     pub(crate) version: Option<Version>,
     pub(crate) operations: BTreeSet<OperationRef>,
-    /// Operations of it have ended, or their records never come again: while it is in doubt, whoever writes the object next
+    /// Operations of it have ended, or their records never come again. If its fate is in doubt, whoever writes the object next
     /// has to look.
     pub(crate) stray: bool,
     pub(crate) fate: Fate,
 }
 
-/// What became of an item, as far as anybody knows.
+/// What became of an item, as far as known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// The job has not said.
+    /// The job has not shown it yet.
     Waiting,
-    /// It stands.
+    /// It was stored.
     Stored,
     /// It was not written.
     NotWritten,
-    /// An object of this external id exists, or was changed by somebody else: read it first.
+    /// An object with this external id exists, or somebody else changed it: read it first.
     Look,
-    /// It stands or does not stand, and nothing of it is under way: read it first.
+    /// It may or may not have been stored, and is no longer in flight: read it first.
     LookInDoubt,
-    /// Perhaps it is still under way.
+    /// It may still be in flight.
     Doubt,
     /// It was in doubt, and this operation looks.
     Entrusted(OperationId),
@@ -55,7 +55,7 @@ pub(crate) enum Fate {
 }
 
 impl Fate {
-    /// Whoever writes the object next has to look first.
+    /// Whether whoever writes the object next has to look first.
     pub(crate) fn is_in_doubt(&self) -> bool {
         match self {
             Self::Look | Self::LookInDoubt | Self::Doubt | Self::Entrusted(_) => true,
@@ -82,13 +82,13 @@ impl Item {
         self.end(|one| one.offset < committed);
     }
 
-    /// Whether somebody may still ask what became of it.
+    /// Whether its fate may still be needed.
     pub(super) fn is_of_interest(&self) -> bool {
         let open = !self.operations.is_empty() || self.fate == Fate::Waiting;
         open || (self.stray && self.fate.is_in_doubt())
     }
 
-    /// These operations are not waited for any more. If nobody has looked, whoever writes the object next has to.
+    /// These operations have ended. If nobody has looked, whoever writes the object next has to.
     pub(super) fn end(&mut self, is_over: impl Fn(&OperationRef) -> bool) {
         let named = self.operations.len();
         self.operations.retain(|one| !is_over(one));

@@ -1,4 +1,4 @@
-//! What is to be written of each slice, and which writes wait for that.
+//! What is to be written to each slice, and which writes wait for that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -14,19 +14,19 @@ use ingest_model::state_log::writer::{Capacity, SliceWriter};
 use ingest_model::state_log::{Content, Entity, Entry, Intent, IntentItem};
 use ingest_model::trouble::Trouble;
 
-/// Writes that may wait for their intents at once. Each has taken its permit already, so there are few.
+/// How many writes may wait for their intents at a time. Each already holds a permit, so there are few.
 const SUBMITS: usize = 8;
-/// Records that one operation may carry while they are journalled one by one.
+/// How many records an operation may carry for each to be journalled.
 pub(crate) const MERGED: usize = 256;
 
-/// How state is kept. Real time: the brokers' clock is not the API's.
+/// How state is kept. All times are real time: the brokers' clock is not the API's.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Copy)]
 pub struct StateSettings {
-    /// Entries of one slice.
+    /// The most entries of one slice.
     pub capacity: Capacity,
-    /// How long facts may wait for company.
+    /// How long facts may wait for others to share a batch with.
     pub linger: Duration,
-    /// Pause before a batch that failed, or a restore, is tried again.
+    /// How long to wait before a failed batch or restore is tried again.
     pub retry: Duration,
 }
 
@@ -34,15 +34,15 @@ pub struct StateSettings {
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     writers: BTreeMap<TopicPartition, Writer>,
-    /// Batches under way.
+    /// Batches in flight.
     writes: BTreeMap<StateWriteId, (TopicPartition, Epoch)>,
     /// Writes that wait for their intents, in the order of their permits.
     submits: BTreeMap<u64, Submit>,
-    /// Writes of which something is open, slice by slice.
+    /// Writes that are not concluded, slice by slice.
     intents: BTreeMap<Entity, OpenIntent>,
-    /// The write that carries an operation, or carried it last.
+    /// The write that carries an operation, or last carried it.
     of: Lookup<OperationId, Entity>,
-    /// The topic took nothing when it was tried last.
+    /// The last attempt to use the topic failed.
     failing: bool,
     next_number: u64,
 }
@@ -51,7 +51,7 @@ pub(crate) struct Journal {
 struct Writer {
     epoch: Epoch,
     slice: SliceWriter,
-    /// Not before then: facts that wait for company, or a batch that failed.
+    /// Not before this time: facts wait for others, or a batch failed.
     next_at: Option<Instant>,
     failed: bool,
 }
@@ -84,7 +84,7 @@ impl Default for StateSettings {
 }
 
 impl Journal {
-    /// Bytes that what is remembered of the slices occupies, about.
+    /// The bytes that what is remembered of the slices occupies, about.
     pub(crate) fn bytes(&self) -> usize {
         self.writers.values().map(|one| one.slice.bytes()).sum()
     }
@@ -107,17 +107,17 @@ impl Journal {
         !self.failing && self.submits.len() < SUBMITS
     }
 
-    /// Whether a write that waits for its intents carries an operation, or decides about it.
+    /// Whether a write that waits for its intents carries an operation or decides about it.
     pub(crate) fn carries(&self, id: OperationId) -> bool {
         self.submits.values().any(|submit| submit.batch.carries(id))
     }
 
-    /// Writes that wait for their intents.
+    /// How many writes wait for their intents.
     pub(crate) fn submits(&self) -> usize {
         self.submits.len()
     }
 
-    /// Entries that wait to be written, or to be acknowledged.
+    /// How many entries wait to be written or acknowledged.
     pub(crate) fn waiting(&self) -> usize {
         self.writers.values().map(|one| one.slice.waiting()).sum()
     }
@@ -137,7 +137,7 @@ impl Journal {
         writer.is_none_or(|writer| writer.slice.is_idle())
     }
 
-    /// The partition is gone, and with it whatever is open of it: the next owner finds that in the topic.
+    /// The partition is gone, and so is whatever is open of it: the next owner finds that in the topic.
     pub(crate) fn close_slice(&mut self, partition: &TopicPartition) {
         self.writers.remove(partition);
         self.writes.retain(|_, (other, _)| other != partition);
@@ -148,13 +148,13 @@ impl Journal {
         }
     }
 
-    /// When a batch is to leave although nothing else happens.
+    /// When the next batch is to be sent even if nothing else happens.
     pub(crate) fn next_flush(&self) -> Option<Instant> {
         let idle = self.writers.values().filter(|one| !one.slice.is_busy());
         idle.filter_map(|one| one.next_at).min()
     }
 
-    /// Journals a write; it leaves when every slice that it concerns has it.
+    /// Journals a write; it is sent when every slice that it concerns has it.
     pub(crate) fn submit(
         &mut self,
         batch: Batch,
@@ -187,7 +187,7 @@ impl Journal {
             };
             self.intents.insert(entity, open);
             for id in ids {
-                // What was said of an earlier attempt ends when this one is journalled.
+                // The intent of an earlier attempt ends when this one is journalled.
                 if let Some(before) = self.of.insert(id, entity) {
                     self.end_item(id, before);
                 }
@@ -212,14 +212,14 @@ impl Journal {
         }
     }
 
-    /// Nothing is open any more of the intent that carries an operation: it has ended, or was certainly not written.
+    /// The operation has ended, or was certainly not written: it no longer keeps its intent open.
     pub(crate) fn end(&mut self, id: OperationId) {
         if let Some(entity) = self.of.remove(&id) {
             self.end_item(id, entity);
         }
     }
 
-    /// A batch was answered. Whether the topic took it; `None` if nobody waits for that.
+    /// A batch was answered. Returns the result; `None` if nobody waits for it.
     pub(crate) fn written(
         &mut self,
         turn: &Turn,
@@ -248,7 +248,7 @@ impl Journal {
         Some(result)
     }
 
-    /// Takes writes whose intents are journalled, or concern nobody any more.
+    /// Takes the writes whose intents are journalled, or are not needed any more.
     pub(crate) fn take_journalled(&mut self) -> Vec<Batch> {
         let ready = self
             .submits
@@ -256,7 +256,7 @@ impl Journal {
         ready.map(|(_, submit)| submit.batch).collect()
     }
 
-    /// Lets batches leave: at once where a write waits or the partition drains, else when facts have had company.
+    /// Sends batches: at once if a write waits or the partition drains, otherwise when the linger is over.
     pub(crate) fn flush(
         &mut self,
         turn: &mut Turn,
@@ -290,7 +290,7 @@ impl Journal {
 
     // === slices ===
 
-    /// The slice of a partition is restored, and written from now on.
+    /// The slice of a partition is restored, and is written from now on.
     pub(crate) fn open_slice(
         &mut self,
         partition: &TopicPartition,
@@ -301,27 +301,27 @@ impl Journal {
         self.writers.insert(partition.clone(), writer);
     }
 
-    /// A fact goes into the slice of a partition.
+    /// Adds a fact to the slice of a partition.
     pub(crate) fn learn(&mut self, partition: &TopicPartition, entity: Entity, entry: Entry) {
         if let Some(writer) = self.writers.get_mut(partition) {
             writer.slice.learn(entity, entry);
         }
     }
 
-    /// Whether the slice of a partition holds that, or is not written.
+    /// Whether the slice of a partition holds that entity, or is not written.
     pub(crate) fn knows(&self, partition: &TopicPartition, entity: Entity) -> bool {
         let writer = self.writers.get(partition);
         writer.is_none_or(|writer| writer.slice.knows(entity))
     }
 
-    /// It is known no more, in any slice.
+    /// Removes that entity from all slices.
     pub(crate) fn forget(&mut self, entity: Entity) {
         for writer in self.writers.values_mut() {
             writer.slice.forget(entity);
         }
     }
 
-    /// Nothing is open any more of a write that an earlier owner began.
+    /// A write that an earlier owner began is concluded.
     pub(crate) fn conclude(&mut self, partition: &TopicPartition, entity: Entity) {
         if let Some(writer) = self.writers.get_mut(partition) {
             writer.slice.conclude(entity);
@@ -330,12 +330,12 @@ impl Journal {
 
     // === the topic ===
 
-    /// The topic took nothing when it was tried.
+    /// An attempt to use the topic failed.
     pub(crate) fn fails(&mut self) {
         self.failing = true;
     }
 
-    /// Whether a batch failed that was not taken since.
+    /// Whether a batch has failed and not been accepted since.
     pub(crate) fn has_failed(&self) -> bool {
         self.writers.values().any(|writer| writer.failed)
     }

@@ -8,17 +8,17 @@ use self::inheritance::Inheritance;
 use self::journal::Journal;
 use crate::common::generations::Generations;
 
-/// What is remembered beside customers and objects. Each part has verbs of its own.
+/// What is remembered besides customers and objects. Each part has its own verbs.
 #[derive(Debug)]
 pub(crate) struct Memory {
     pub(crate) journal: Journal,
     pub(crate) inheritance: Inheritance,
-    /// Events that were delivered.
+    /// Delivered events.
     pub(crate) events: Generations<u128, ()>,
 }
 
 impl Memory {
-    /// Remembers at most that many events.
+    /// Remembers at most `events` events.
     pub(crate) fn new(events: usize) -> Self {
         Self {
             journal: Journal::default(),

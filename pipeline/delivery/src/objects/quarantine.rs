@@ -77,8 +77,8 @@ impl Quarantine {
         trips
     }
 
-    /// A bulk request of that klass, sent at that time, was accepted: its items have the right shape, which is checked before the
-    /// job runs.
+    /// A bulk request of that klass, sent at that time, was accepted: its items have the right shape, if the API checks shapes
+    /// before it runs jobs.
     pub(crate) fn accepted(&mut self, klass: &Klass, sent: Instant) {
         if let Some(watch) = self.klasses.get_mut(klass) {
             watch

@@ -1,4 +1,4 @@
-//! What happened, as data: the machine states facts, the rim turns them into metrics and log lines.
+//! What happened, as data: the machine reports facts, and the worker turns them into metrics and log lines.
 //!
 //! A fact never carries a key, a body or anything else that could be about a person.
 
@@ -27,7 +27,7 @@ pub enum Fact {
         /// The record's time, epoch milliseconds.
         record_ms: Option<i64>,
     },
-    /// An optional field was left out of a record that came in, because its value is bad.
+    /// An optional field of a record was left out because its value is bad.
     FieldDropped {
         /// The record's topic.
         topic: Topic,
@@ -36,7 +36,7 @@ pub enum Fact {
         /// The field's path, as the mapping writes it.
         field: Arc<str>,
     },
-    /// A request left.
+    /// A request was sent.
     Sent {
         /// Its queue.
         class: Class,
@@ -45,16 +45,16 @@ pub enum Fact {
         /// Whether it is a bulk request.
         bulk: bool,
     },
-    /// A request was answered, or was given up.
+    /// A request was answered or given up.
     Answered {
         /// Its queue.
         class: Class,
         /// What it meant.
         outcome: OutcomeLabel,
-        /// From leaving to the answer.
+        /// The time from sending to the answer.
         took: Duration,
     },
-    /// A request is made again, for this cause.
+    /// A request is sent again, for this cause.
     Retried {
         /// Why.
         cause: RetryCause,
@@ -73,14 +73,14 @@ pub enum Fact {
         /// Its items.
         items: usize,
     },
-    /// A bulk job never ended and was given up.
+    /// A bulk job did not end and was given up.
     JobAbandoned,
-    /// The organisation's limit was hit: nothing leaves for that long.
+    /// The organisation's limit was hit: nothing is sent for that long.
     Frozen {
         /// How long.
         wait: Duration,
     },
-    /// Something has to wait for a person or for health.
+    /// A hold began: something has to wait for a person or for the destination's recovery.
     HoldBegan {
         /// What.
         scope: Scope,
@@ -89,20 +89,20 @@ pub enum Fact {
         /// What went wrong.
         seen: Seen,
     },
-    /// A hold goes on: a probe failed in another way than before, or a minute has passed since this was last said.
+    /// A hold goes on: a probe failed in another way than before, or a minute has passed since the last report.
     HoldGoesOn {
-        /// What.
+        /// What is held.
         scope: Scope,
         /// Why.
         cause: HoldCause,
         /// What went wrong.
         seen: Seen,
-        /// When it is tried again, if it is.
+        /// In how long it is tried again, if it is.
         next: Option<Duration>,
     },
-    /// It need not any more.
+    /// A hold ended.
     HoldEnded {
-        /// What.
+        /// What was held.
         scope: Scope,
         /// Why it was held.
         cause: HoldCause,
@@ -119,28 +119,28 @@ pub enum Fact {
         /// How: `tracking`, `search`, `create`, `read`.
         way: ResolvedBy,
     },
-    /// The batched look-up of customers is of no use here and was turned off.
+    /// The batched look-up of customers is of no use here, and was turned off.
     SearchOff,
-    /// The API refuses `_clientRef`; jobs are confirmed without.
+    /// The API refuses `_clientRef`; jobs are confirmed without it.
     RefsOff,
     /// A revision conflict: somebody else wrote in between.
     Conflict,
     /// Conflicts keep coming: the organisation counts revisions differently, and the lock is given up for a klass.
     LockOff,
-    /// A batch for the state topic left.
+    /// A batch for the state topic was sent.
     StateWritten {
         /// Its entries.
         entries: usize,
     },
-    /// The state topic took a batch not, or could not be read.
+    /// The state topic did not accept a batch, or could not be read.
     StateFailed,
     /// A partition's slice of the state topic was restored.
     StateRestored {
         /// Whose.
         partition: TopicPartition,
-        /// What holds of it.
+        /// How many entries it holds.
         entries: usize,
-        /// Records that another version wrote, or that are not ours.
+        /// Records that another version wrote, or that this program did not write.
         unknown: u64,
     },
     /// A write that an earlier owner left open was taken over.
@@ -155,11 +155,11 @@ pub enum Fact {
         /// How many.
         records: u64,
     },
-    /// A partition's former owner left word of what it had settled above its last commit.
+    /// A partition's former owner had noted what it settled above its last commit.
     MetadataRestored {
         /// Of which partition.
         partition: TopicPartition,
-        /// How many offsets are not worked on again.
+        /// How many offsets need not be processed again.
         records: u64,
     },
     /// The text beside a committed offset was not used.
@@ -169,11 +169,11 @@ pub enum Fact {
         /// Why.
         why: Ignored,
     },
-    /// A partition that is held began a new life.
+    /// An owned partition began a new life.
     LifeBegan {
         /// Which.
         partition: TopicPartition,
-        /// Where it is read from.
+        /// Where reading begins.
         from: Offset,
         /// What ended the old one.
         cause: LifeCause,
@@ -187,7 +187,7 @@ pub enum Fact {
         /// How many of them nobody had settled: they are lost.
         records: u64,
     },
-    /// A partition left while records of its former lives were in hand. Nobody can read them again.
+    /// A partition left while it had unsettled records of former lives. Nobody can read them again.
     LifeCut {
         /// Which.
         partition: TopicPartition,
@@ -196,21 +196,21 @@ pub enum Fact {
     },
     /// Two steps were so far apart that the partitions may have been given to others meanwhile.
     Slept {
-        /// How long nothing was done.
+        /// The time between them.
         slept: Duration,
     },
-    /// The organisation writes over an object although the update names an old revision.
+    /// The organisation overwrites an object although the update names an old revision.
     LockIgnored,
-    /// Not all that is settled above a frontier had room in its commit: after a crash the rest comes again.
+    /// A commit had no room for all that is settled above the frontier: after a crash, the rest comes again.
     MetadataCut,
-    /// A frontier stands, and nothing is known that leads its lowest open record on.
+    /// A frontier does not move, and nothing is known that leads its lowest open record on.
     Stalled {
         /// Of which partition.
         partition: TopicPartition,
         /// That record.
         offset: Offset,
-        /// Where it stands: the stage of an operation of it, `letter`, `no_operation` if none of it is left, or `no_record` if
-        /// the offset is open without a record.
+        /// Where it is: the stage of one of its operations, `letter`, `no_operation` if it has none left, or `no_record` if the
+        /// offset is open without a record.
         stage: &'static str,
     },
     /// An invariant is broken.
@@ -222,11 +222,11 @@ pub enum Fact {
 pub enum Settlement {
     /// Kustomer has confirmed it.
     Delivered,
-    /// Nothing was to be done.
+    /// Nothing had to be done.
     Skipped(SkipReason),
-    /// It stands on the dead-letter topic.
+    /// It is on the dead-letter topic.
     DeadLettered(Rejection),
-    /// It stands on the hold topic.
+    /// It is on the hold topic.
     Diverted(HeldBy),
 }
 
@@ -239,11 +239,11 @@ pub enum Ignored {
     Version,
     /// It belongs to another partition or topic.
     Partition,
-    /// It belongs to another offset: somebody has moved the offset since.
+    /// It belongs to another offset: somebody has moved the committed offset since.
     Offset,
-    /// It cannot be read to its end.
+    /// It is damaged.
     Damaged,
-    /// The record at its offset is not the one that it was written for: another life of the topic.
+    /// The record at its offset is not the one that it was written for: it belongs to another life of the topic.
     Generation,
 }
 
@@ -272,7 +272,7 @@ impl Ignored {
     }
 }
 
-/// What an attempt meant, as a label.
+/// The label for the outcome of an attempt.
 #[derive(serde::Serialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum OutcomeLabel {
     /// Done.

@@ -1,4 +1,4 @@
-//! What must wait for a person or for health, in words.
+//! What has to wait for a person or for the destination's recovery.
 
 use ingest_model::operation::Klass;
 use ingest_model::outcome::HoldCause;
@@ -13,7 +13,7 @@ pub enum Scope {
     Family(Family),
     /// Records and dead letters of one topic; no request.
     Topic(Topic),
-    /// New writes of objects, and partitions whose state is to be restored. It ends by itself.
+    /// New writes of objects, and partitions whose state is being restored. It ends by itself.
     State,
     /// Letters to one topic; no request.
     Letters(LetterTopic),
@@ -24,9 +24,9 @@ pub enum Scope {
     serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
 )]
 pub enum LetterTopic {
-    /// What was rejected.
+    /// The dead-letter topic: what was rejected.
     Dead,
-    /// What was held for too long.
+    /// The hold topic: what was held for too long.
     Held,
 }
 
@@ -37,7 +37,7 @@ pub enum Family {
     Tracking,
     /// Reading customers.
     CustomerRead,
-    /// Making customers.
+    /// Creating customers.
     CustomerCreate,
     /// Writing objects of a klass.
     KObjectWrite(Klass),
@@ -48,7 +48,7 @@ pub enum Family {
 }
 
 impl Scope {
-    /// Whether a request or a letter can find out that the hold is over.
+    /// Whether a request or a letter can show that the hold is over.
     #[must_use]
     pub fn is_probed(&self) -> bool {
         match self {
@@ -57,7 +57,7 @@ impl Scope {
         }
     }
 
-    /// The label in metrics: the kind of scope, without the klass or the topic.
+    /// The label in metrics: the kind of scope, without klass or topic.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -85,7 +85,7 @@ impl LetterTopic {
         self.cause().as_str()
     }
 
-    /// Why its letters wait when it takes none.
+    /// Why its letters wait while it accepts none.
     #[must_use]
     pub fn cause(self) -> HoldCause {
         match self {

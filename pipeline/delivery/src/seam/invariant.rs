@@ -1,9 +1,9 @@
 //! The system's invariants, by id. A broken one panics in debug builds and is counted in release builds.
 //!
-//! Each is constructed (the code that keeps it cannot do otherwise) and audited independently (a check that does not
-//! share that code). The audit is what this module serves.
+//! Each is constructed (the code that keeps it cannot do otherwise) and audited (by a check that does not share that code).
+//! This module serves the audit.
 
-/// What must never be false. The statements stand in `docs/ARCHITECTURE.md`.
+/// What must always be true. The statements are in `docs/ARCHITECTURE.md`.
 #[derive(serde::Serialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Invariant {
     /// No offset is committed while a lower one of the same epoch is unsettled.
@@ -28,7 +28,7 @@ pub enum Invariant {
     I10,
 }
 
-/// Violations seen since they were last taken.
+/// Violations since they were last taken.
 #[derive(Debug, Default)]
 pub struct Audit {
     broken: Vec<Invariant>,
@@ -71,7 +71,7 @@ impl Audit {
     /// Notes a violation when `holds` is false.
     ///
     /// # Panics
-    /// In debug builds, so that no test passes over a broken invariant.
+    /// In debug builds, so that no test overlooks a broken invariant.
     pub fn check(&mut self, invariant: Invariant, holds: bool) {
         if !holds {
             debug_assert!(holds, "invariant {} is broken", invariant.as_str());

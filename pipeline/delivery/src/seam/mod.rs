@@ -1,4 +1,4 @@
-//! The words of the seam: what goes into the machine, what it wants done, and what it tells of itself.
+//! The machine's interface: what goes into it, what it asks for, and what it reports.
 
 pub mod charge;
 pub mod fact;

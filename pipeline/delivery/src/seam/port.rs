@@ -10,25 +10,25 @@ use ingest_model::state_log::StateRecord;
 use ingest_model::state_log::reduce::Slice;
 use ingest_model::trouble::Trouble;
 
-/// Names a request until it is answered.
+/// Identifies a request until it is answered.
 #[derive(
     serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
 )]
 pub struct RequestId(pub(crate) u64);
 
-/// Names a dead letter until it is acknowledged.
+/// Identifies a dead letter until it is acknowledged.
 #[derive(
     serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
 )]
 pub struct LetterId(pub(crate) RecordId);
 
-/// Names a batch for the state topic until it is acknowledged.
+/// Identifies a batch for the state topic until it is acknowledged.
 #[derive(
     serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
 )]
 pub struct StateWriteId(pub(crate) u64);
 
-/// An unsettled record.
+/// Identifies an unsettled record.
 #[derive(
     serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
 )]
@@ -37,11 +37,11 @@ pub(crate) struct RecordId(pub(crate) u64);
 /// What reaches the machine.
 #[derive(serde::Serialize, serde::Deserialize, Debug)]
 pub enum Input {
-    /// How many partitions each subscribed topic has: the base of this replica's share.
+    /// How many partitions each subscribed topic has, which this replica's share is measured by.
     Topology(Vec<(Topic, u32)>),
-    /// A partition is this process's from now on.
+    /// A partition is owned from now on.
     Assigned {
-        /// Which.
+        /// The partition.
         partition: TopicPartition,
         /// The assignment.
         epoch: Epoch,
@@ -55,20 +55,20 @@ pub enum Input {
         /// The assignment.
         epoch: Epoch,
     },
-    /// A partition belongs to somebody else already: let go at once.
+    /// A partition already belongs to another member: release it at once.
     Lost {
         /// Which.
         partition: TopicPartition,
         /// The assignment.
         epoch: Epoch,
     },
-    /// A partition that is held begins a new life: offsets of the old one mean nothing in it.
+    /// An owned partition begins a new life, in which offsets of the old one mean nothing.
     NewLife {
         /// Which.
         partition: TopicPartition,
-        /// The epoch of the new life; records that are still to come of the old one carry the old one.
+        /// The epoch of the new life; records of the old one that still arrive carry the old epoch.
         epoch: Epoch,
-        /// Where it is read from.
+        /// Where reading begins.
         from: Offset,
         /// What ended the old one.
         cause: LifeCause,
@@ -77,7 +77,7 @@ pub enum Input {
     Vanished {
         /// Which.
         partition: TopicPartition,
-        /// The epoch that it was read under.
+        /// The epoch under which it was read.
         epoch: Epoch,
         /// Their offsets.
         gap: Gap,
@@ -86,20 +86,20 @@ pub enum Input {
     Record {
         /// The record, kept until it is settled.
         record: Record,
-        /// The assignment that it was read under.
+        /// The assignment under which it was read.
         epoch: Epoch,
         /// The event's time, epoch milliseconds.
         event_ms: Option<i64>,
-        /// What decoding and mapping said.
+        /// The result of decoding and mapping.
         verdict: Verdict,
-        /// The optional fields that mapping left out.
+        /// The optional fields that the mapping left out.
         dropped: Vec<DroppedField>,
     },
     /// The answer to [`Effect::Send`].
     Replied {
         /// Which request.
         request: RequestId,
-        /// What it came to.
+        /// The answer.
         reply: Reply,
     },
     /// The answer to [`Effect::DeadLetter`] and [`Effect::Divert`].
@@ -109,11 +109,11 @@ pub enum Input {
         /// Whether the broker acknowledged it, or why not.
         result: Result<(), Trouble>,
     },
-    /// Letters to that topic have been under way for longer than brokers need, and this is why.
+    /// Letters to that topic have been in flight for longer than brokers need, for this reason.
     LettersStuck {
-        /// To which.
+        /// The topic.
         to: LetterTopic,
-        /// What the brokers say of it.
+        /// What the brokers report.
         trouble: Trouble,
     },
     /// The answer to [`Effect::Commit`].
@@ -123,20 +123,20 @@ pub enum Input {
         /// What the broker said.
         answer: CommitAnswer,
     },
-    /// The answer to [`Effect::Restore`]: what the slice of the partition holds.
+    /// The answer to [`Effect::Restore`]: the slice of the partition.
     Restored {
         /// Which partition.
         partition: TopicPartition,
-        /// Under which assignment it was asked for.
+        /// The assignment under which it was requested.
         epoch: Epoch,
         /// Its slice.
         slice: Box<Slice>,
     },
-    /// The answer to [`Effect::Restore`] when the slice could not be read; it is asked for again.
+    /// The answer to [`Effect::Restore`] if the slice could not be read; it is requested again.
     RestoreFailed {
         /// Which partition.
         partition: TopicPartition,
-        /// Under which assignment it was asked for.
+        /// The assignment under which it was requested.
         epoch: Epoch,
         /// Why.
         trouble: Trouble,
@@ -148,7 +148,7 @@ pub enum Input {
         /// Whether the brokers acknowledged all of it, or why not.
         result: Result<(), Trouble>,
     },
-    /// A person released the hold of this number.
+    /// A person released the hold with this number.
     ReleaseHold(u64),
     /// Stop: drain everything, then [`Effect::Drained`].
     Shutdown,
@@ -156,36 +156,36 @@ pub enum Input {
     Wake,
 }
 
-/// What the machine wants done, in this order.
+/// What the machine asks for, to be done in this order.
 #[derive(Debug)]
 pub enum Effect {
     /// Send this request.
     Send {
-        /// Names it in the answer.
+        /// Identifies it in the answer.
         request: RequestId,
         /// The request.
         call: Call,
     },
     /// Put this record on the dead-letter topic.
     DeadLetter {
-        /// Names it in the answer.
+        /// Identifies it in the answer.
         letter: LetterId,
         /// The record as it came.
         record: Record,
         /// Why.
         rejected: Rejected,
-        /// Attempts that were made.
+        /// How often it was attempted.
         attempts: u32,
     },
     /// Put this record on the hold topic. The answer is [`Input::DeadLettered`].
     Divert {
-        /// Names it in the answer.
+        /// Identifies it in the answer.
         letter: LetterId,
         /// The record as it came.
         record: Record,
         /// What kept it back.
         held: Held,
-        /// Attempts that were made.
+        /// How often it was attempted.
         attempts: u32,
     },
     /// Commit these offsets.
@@ -201,38 +201,38 @@ pub enum Effect {
         /// The assignment that ends.
         epoch: Epoch,
     },
-    /// Read the slice of this input partition from the state topic. The partition is paused until it is resumed.
+    /// Read the slice of this input partition from the state topic. The partition stays paused until it is resumed.
     Restore {
         /// Which.
         partition: TopicPartition,
         /// Under which assignment.
         epoch: Epoch,
     },
-    /// Write these to the partition of the state topic that belongs to the slice of an input partition.
+    /// Write these to the state topic's partition for the slice of an input partition.
     WriteState {
-        /// Names the batch in the answer.
+        /// Identifies the batch in the answer.
         write: StateWriteId,
         /// Whose slice.
         partition: TopicPartition,
-        /// The batch, in its order.
+        /// The batch, in order.
         records: Vec<StateRecord>,
     },
-    /// Everything is handed back after [`Input::Shutdown`].
+    /// Everything was handed back after [`Input::Shutdown`].
     Drained,
     /// Something happened that people may want to know.
     Fact(Fact),
 }
 
-/// An offset that was found committed, and the text beside it.
+/// A committed offset that was found, and the text beside it.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
-    /// The next offset to be read.
+    /// The next offset to read.
     pub offset: Offset,
     /// The text.
     pub metadata: Metadata,
 }
 
-/// What a commit was found to carry.
+/// What was found beside a committed offset.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Default, PartialEq, Eq)]
 pub enum Metadata {
     /// Nothing.
@@ -240,16 +240,16 @@ pub enum Metadata {
     None,
     /// This text.
     Text(String),
-    /// Something that is no text.
+    /// Something that is not text.
     Unreadable,
 }
 
-/// What became of a commit.
+/// The result of a commit.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommitAnswer {
     /// The broker took it.
     Accepted,
-    /// It did not, or did not answer; later it may.
+    /// It did not, or did not answer; it may later.
     Failed,
     /// The text is longer than the broker allows.
     MetadataTooLarge,
@@ -262,7 +262,7 @@ pub struct CommitEntry {
     pub partition: TopicPartition,
     /// Under which assignment.
     pub epoch: Epoch,
-    /// The next offset to be read.
+    /// The next offset to read.
     pub offset: Offset,
     /// What is settled above it, as text, if anything is.
     pub metadata: Option<String>,

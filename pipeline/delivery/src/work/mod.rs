@@ -60,7 +60,7 @@ pub(crate) struct Entry {
     pub(crate) copy: bool,
     /// Size of its item in a bulk request, in bytes.
     pub(crate) bytes: usize,
-    /// How often it was sent.
+    /// How often it was started, be it with a look at its object.
     pub(crate) attempts: u32,
     pub(crate) last_attempt: Option<Instant>,
     /// How often it failed while others succeeded.

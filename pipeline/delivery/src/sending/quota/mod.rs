@@ -229,7 +229,7 @@ impl Quota {
                 self.scaled(hint)
             }
             None => {
-                // When the window ends is not known: wait a twelfth of a minute, then twice as long each time, at most a minute.
+                // When the window ends is not known: wait a twelfth of a minute, then twice as long each time, up to a minute.
                 let factor = 1_u32 << self.unanswered_freezes.min(4);
                 self.unanswered_freezes += 1;
                 (self.settings.minute / 12).saturating_mul(factor)
