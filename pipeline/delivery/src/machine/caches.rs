@@ -1,32 +1,32 @@
-//! What the machine keeps beside unsettled records, and what of it the budget pays for.
+//! What the machine keeps beside unsettled records, and how much of it is charged to the budget.
 //!
-//! Caches of who and what is there, occurrences that are remembered, questions about customers and the slices of the state
-//! topic grow with the data, not with what is unsettled. They have a fixed part of what a process may take beside its budget;
-//! what they need above that is taken from the bytes that records have.
+//! Caches of customers and objects, remembered events, questions about customers and the slices of the state topic grow with
+//! the data, not with what is unsettled. They have a fixed part of what a process may take beside its budget; what they need
+//! above that is taken from the bytes for records.
 
 use crate::customers::{CUSTOMERS, CustomerIds, Identities};
 use crate::machine::settings::MachineSettings;
 use crate::objects::cache::ObjectCache;
 use ingest_model::lookup::map_bytes;
 
-/// Bytes that the caches have for themselves, within the constant that a process may take beside its budget.
+/// The bytes that caches have for themselves, within the constant that a process may take beside its budget.
 const OWN: usize = 24 << 20;
-/// The part of the budget that full caches may take besides.
+/// The part of the budget (one in this many) that full caches may take in addition.
 const PART: u64 = 4;
 
-/// Entries of the caches.
+/// How many entries each cache may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::machine) struct Entries {
     /// Customers, and as many objects.
     pub(in crate::machine) directory: usize,
-    /// Occurrences.
+    /// Events.
     pub(in crate::machine) events: usize,
-    /// Customers of whom it is remembered what was said.
+    /// Customers for whom it is remembered what was stated.
     pub(in crate::machine) customers: usize,
 }
 
 impl Entries {
-    /// Bytes that so many occupy, about.
+    /// The bytes that these occupy, about.
     fn bytes(self) -> usize {
         CustomerIds::most_bytes(self.directory)
             + ObjectCache::most_bytes(self.directory)
@@ -35,7 +35,7 @@ impl Entries {
     }
 }
 
-/// Entries that each cache may have: as many as are wanted, or half of them as often as it takes for them to fit.
+/// How many entries each cache may have: as many as configured, halved until they fit.
 pub(in crate::machine) fn entries(settings: &MachineSettings) -> Entries {
     let room = usize::try_from(settings.budget.bytes / PART).unwrap_or(usize::MAX);
     let room = room.saturating_add(OWN);
@@ -48,7 +48,7 @@ pub(in crate::machine) fn entries(settings: &MachineSettings) -> Entries {
         entries.directory /= 2;
         entries.events /= 2;
     }
-    // What is left is for identities.
+    // The rest is for identities.
     entries.customers = CUSTOMERS;
     while entries.customers > 1 && entries.bytes() > room {
         entries.customers /= 2;
@@ -56,7 +56,7 @@ pub(in crate::machine) fn entries(settings: &MachineSettings) -> Entries {
     entries
 }
 
-/// Bytes of the budget that go to what is kept beside records, of which there are so many.
+/// The bytes of the budget that are charged for `beside` bytes kept beside records.
 pub(in crate::machine) fn charged(beside: usize) -> u64 {
     u64::try_from(beside.saturating_sub(OWN)).unwrap_or(u64::MAX)
 }

@@ -1,10 +1,10 @@
-//! Held work and its limit: at most half of the budget waits for holds, then the routes decide.
+//! Held work and its limit: at most half of the budget may wait for holds; above that, the routes decide.
 //!
-//! Held is a record of which an operation cannot go on for a cause that more permits would not change: a hold, the queue
-//! behind one, a delay, a customer who does not exist yet, or a dead letter that its topic's hold keeps back. From the limit
-//! on, the oldest held work of routes that divert goes to the hold topic; if what is left still fills the half, the partitions
-//! that it comes from are paused. The same happens where a hold keeps a partition's frontier and the commits of that
-//! partition have no more room for what is settled above it.
+//! A record is held if one of its operations cannot go on for a reason that more permits would not change: a hold, the queue
+//! behind a held operation, a delay, a customer that does not exist yet; or if its topic's hold keeps back its dead letter.
+//! From the limit on, the oldest held work of routes that divert goes to the hold topic. If the rest still fills the half,
+//! the partitions that it comes from are paused. The same happens if a hold keeps a partition's frontier where it is and the
+//! partition's commits have no more room for what is settled above it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -42,7 +42,7 @@ struct Part {
 }
 
 impl Machine {
-    /// Looks whether held work has reached its limit, and does what the routes say then.
+    /// Checks whether held work has reached its limit, and if so does what the routes say.
     pub(super) fn limit_held(&mut self, now: Instant) {
         if !self.is_held_work_due(now) {
             self.health.held.not_counted();
@@ -80,7 +80,7 @@ impl Machine {
             && self.partitions.waits().is_empty()
     }
 
-    /// When held work is to be counted although nothing happens: what happened since the last count may matter.
+    /// When held work has to be counted even if nothing else happens: something since the last count may matter.
     pub(super) fn next_count(&self) -> Option<Instant> {
         let next = self.health.held.next_count();
         next.filter(|_| !self.is_nothing_held())
@@ -139,12 +139,12 @@ impl Machine {
         part.by = Some(part.by.map_or(by, |known| known.min(by)));
     }
 
-    /// What keeps an operation that more permits would not help; `None` if nothing does.
+    /// What holds an operation that more permits would not help; `None` if nothing does.
     pub(super) fn held_by(&self, id: OperationId, state: &Entry) -> Option<HeldBy> {
         if state.wait() != Wait::Turn {
             return self.cause_of(state);
         }
-        // Whoever stands behind somebody held is held with it.
+        // An operation behind a held one is held with it.
         let before = self.work.stands_behind(id);
         self.cause_of(self.work.get(before?)?)
     }
@@ -188,7 +188,7 @@ impl Machine {
             }
             Wait::Time(_) | Wait::Inherited => Some(HeldBy::Parked),
             Wait::Journal => hold(&Scope::State),
-            // A probe is held until it is answered: it may well come back.
+            // A probe counts as held until it is answered: it may well come back.
             Wait::Answer => match klass {
                 Some(klass) => family(Family::KObjectWrite(klass)),
                 None => family(Family::Tracking),
@@ -205,7 +205,7 @@ impl Machine {
         routes.is_some_and(|routes| routes.iter().any(|one| **one == *route))
     }
 
-    /// Whether an operation may be set aside: nothing of it is under way or may have arrived, from here or from an earlier
+    /// Whether an operation may be set aside: no request for it is in flight or may have arrived, from here or from an earlier
     /// owner.
     fn may_divert(&self, id: OperationId, state: &Entry) -> bool {
         let leaves = match state.wait() {
@@ -229,8 +229,8 @@ impl Machine {
         charge.records * 2 >= cap.records || charge.bytes * 2 >= cap.bytes
     }
 
-    /// Held work as it stands against the limit: where partitions wait for it, they do so until an eighth of the budget is
-    /// free below.
+    /// Held work for the comparison with the limit. While partitions wait because of it, an eighth of the budget is added:
+    /// they wait until that much is free below the limit.
     fn eased(&self, mut charge: Charge) -> Charge {
         let mut waits = self.partitions.waits().values();
         if waits.any(|why| matches!(why, Waits::HeldWork(_))) {
@@ -241,7 +241,7 @@ impl Machine {
         charge
     }
 
-    /// Held work above the limit goes to the hold topic, the oldest first, as far as routes divert.
+    /// Diverts held work above the limit to the hold topic, oldest first, as far as routes divert.
     fn divert_excess(&mut self, count: &mut Count) {
         let room = margin(self.partitions.budget().cap());
         let room = self.eased(room);
@@ -279,8 +279,8 @@ impl Machine {
         }
     }
 
-    /// Where a hold keeps the frontier and commits are full, the oldest quarter of what may be diverted goes, if the record at
-    /// the frontier is of a route that diverts. The partitions for which that is so.
+    /// If a hold keeps a frontier and the commits are full, diverts the oldest quarter of what may be diverted, provided that
+    /// the record at the frontier may be. Returns the partitions for which that is so.
     fn divert_for_commits(&mut self, count: &mut Count) -> BTreeSet<TopicPartition> {
         let full: Vec<TopicPartition> = self.full_for_a_hold(count).collect();
         let mut diverting = BTreeSet::new();
@@ -314,7 +314,7 @@ impl Machine {
         diverting
     }
 
-    /// Partitions whose commits have no room for more while a held record keeps their frontier.
+    /// Partitions whose commits are short of room while a held record keeps their frontier.
     fn full_for_a_hold<'a>(
         &'a self,
         count: &'a Count,
@@ -326,7 +326,7 @@ impl Machine {
         })
     }
 
-    /// The partitions that are to wait.
+    /// The partitions that have to wait.
     fn partitions_that_wait(&self, count: &Count) -> BTreeMap<TopicPartition, Waits> {
         let mut waits = BTreeMap::new();
         let eased = self.eased(count.charge);
@@ -388,7 +388,7 @@ impl Machine {
 fn keeper(state: &Entry, by: HeldBy) -> String {
     match (by, &state.operation) {
         (HeldBy::Parked, _) => {
-            "it waits for another attempt or for its customer, and held work is too much".to_owned()
+            "it waits for another attempt or for its customer, and too much work is held".to_owned()
         }
         (HeldBy::Hold(cause), Operation::KObject(object)) => {
             format!(

@@ -1,12 +1,12 @@
 //! The delivery machine: everything that decides, as one state machine without I/O.
 //!
-//! Inputs and the time go in, effects come out. It runs the same under the worker's pump, under tests with a virtual clock
-//! and in benches. It holds the owners of all state of delivery, and is the only one that sees two of them.
+//! Inputs and the time go in, effects come out. It runs the same under the worker's pump, in tests with a virtual clock and in
+//! benches. It holds the owners of all state of delivery, and is the only part that sees two of them.
 //!
-//! What the caller may rely on: a record that was put in ends in exactly one of delivered, skipped, dead-lettered, set aside on the hold topic or
-//! abandoned (left uncommitted for the next owner), and [`Effect::Commit`] never names an offset above one that is not
-//! settled. What the caller must do: carry out effects in order, answer every [`Effect::Send`], [`Effect::DeadLetter`] and
-//! [`Effect::Commit`] with the input that belongs to it, and put in [`Input::Wake`] at [`Machine::next_wake`].
+//! What the caller may rely on: a record that was put in ends as exactly one of delivered, skipped, dead-lettered, set aside on
+//! the hold topic or abandoned (left uncommitted for the next owner); [`Effect::Commit`] never names an offset above an
+//! unsettled one. What the caller must do: carry out effects in order, answer every [`Effect::Send`], [`Effect::DeadLetter`]
+//! and [`Effect::Commit`] with the input that belongs to it, and put in [`Input::Wake`] at [`Machine::next_wake`].
 
 mod answers;
 mod caches;
@@ -61,7 +61,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// An idle machine, at that time.
+    /// An idle machine at that time.
     #[must_use]
     pub fn new(settings: MachineSettings, now: Instant) -> Self {
         let caches = caches::entries(&settings);
@@ -80,9 +80,9 @@ impl Machine {
         }
     }
 
-    /// Takes one input at that time and says what is to be done.
+    /// Takes one input at that time, and returns the effects.
     ///
-    /// Time never goes back: a `now` below an earlier one is taken as it is and only delays what is due.
+    /// Time should never go back: a `now` before an earlier one is used as it is, and only delays what is due.
     pub fn step(&mut self, now: Instant, input: Input) -> Vec<Effect> {
         let before = std::mem::replace(&mut self.turn.now, now);
         self.notice_sleep(before);
@@ -155,7 +155,7 @@ impl Machine {
         self.turn.end()
     }
 
-    /// Whether a hold of that number exists.
+    /// Whether there is a hold with that number.
     #[must_use]
     pub fn has_hold(&self, id: u64) -> bool {
         self.health.holds.iter().any(|(_, hold)| hold.id == id)
@@ -183,7 +183,7 @@ impl Machine {
         }
     }
 
-    /// Charges what is kept beside records.
+    /// Charges what is kept beside records to the budget.
     fn charge_beside(&mut self) {
         let caches = self.customers.ids.bytes() + self.objects.cache.bytes();
         let remembered = self.memory.events.bytes(0) + self.customers.said.bytes();

@@ -1,9 +1,9 @@
-//! What has come in and what was spent on it, counted since the start: what an estimate of the drain is made of.
+//! Counts of what came in and what was spent on it since the start: the basis for estimating when the backlog is done.
 
 use crate::sending::SentKind;
 use ingest_model::operation::Operation;
 
-/// One number, or another thing, for each kind of work.
+/// One value for each kind of work.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PerKind<T> {
     /// Events and identities: about a request each.
@@ -12,25 +12,25 @@ pub struct PerKind<T> {
     pub objects: T,
 }
 
-/// How far the work is. Operations are counted as records planned them: one that merged with another counts as well.
+/// How far the work has come. Operations are counted as records planned them: a merged one counts too.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Records that were read.
     pub read: u64,
-    /// Operations that they led to.
+    /// Their operations.
     pub planned: PerKind<u64>,
     /// Operations that have ended.
     pub ended: PerKind<u64>,
-    /// Requests that left.
+    /// Requests that were sent.
     pub spent: PerKind<u64>,
-    /// Operations that wait now, but for those that a hold keeps back.
+    /// Operations that wait now, except those that a hold keeps back.
     pub waiting: PerKind<u64>,
-    /// Operations that are under way now.
+    /// Operations that are in flight now.
     pub under_way: PerKind<u64>,
 }
 
 impl<T> PerKind<T> {
-    /// The same of something else.
+    /// Applies a function to both values.
     pub fn map<U>(self, mut function: impl FnMut(T) -> U) -> PerKind<U> {
         PerKind {
             tracking: function(self.tracking),
@@ -38,7 +38,7 @@ impl<T> PerKind<T> {
         }
     }
 
-    /// Both at once.
+    /// Pairs the values with those of another.
     pub fn zip<U>(self, other: PerKind<U>) -> PerKind<(T, U)> {
         PerKind {
             tracking: (self.tracking, other.tracking),

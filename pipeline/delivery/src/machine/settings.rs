@@ -1,4 +1,4 @@
-//! The numbers the machine works with, durations already divided by the time scale.
+//! The numbers the machine works with; durations are already divided by the time scale.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,55 +14,55 @@ use crate::sending::quota::QuotaSettings;
 use ingest_model::batch::Patience;
 use ingest_model::record::Topic;
 
-/// Everything that can be set.
+/// All settings.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone)]
 pub struct MachineSettings {
-    /// The cap on unsettled records.
+    /// The cap on what unsettled records cost.
     pub budget: Charge,
     /// The organisation's limit and this fleet's part of it.
     pub quota: QuotaSettings,
     /// The subscribed topics.
     pub topics: BTreeMap<Topic, TopicSettings>,
-    /// Requests under way at once.
+    /// How many requests may be in flight at once.
     pub max_in_flight: usize,
-    /// When a bulk request leaves that is not full.
+    /// When a bulk request that is not full is sent.
     pub patience: Patience,
     /// Delays between attempts.
     pub retry: Backoff,
-    /// After how many failures a record counts as sick, counted only while others of its kind (an endpoint, a klass) succeed.
+    /// A record is given up after this many failures, counted only while others of its kind (an endpoint, a klass) succeed.
     pub max_failures: u32,
-    /// Probes of what a person has to mend.
+    /// Delays between probes of what a person has to fix.
     pub patient_probes: Backoff,
-    /// Probes of a destination that is down.
+    /// Delays between probes of what recovers by itself.
     pub eager_probes: Backoff,
-    /// Failures in a row after which the destination counts as down.
+    /// After this many failures in a row the destination counts as down.
     pub unhealthy_after: u32,
-    /// How long a customer that is missing is waited for where the route says `park`.
+    /// How long to wait for a missing customer if the route says `park`.
     pub park_for: Duration,
     /// Times of bulk jobs.
     pub jobs: JobTiming,
-    /// The least time before an ambiguous create is looked into.
+    /// The least time before the result of an ambiguous create is looked up.
     pub verification_wait: Duration,
     /// How long a drain may take; real time.
     pub drain_timeout: Duration,
-    /// Pause between commits; real time.
+    /// Time between commits; real time.
     pub commit_interval: Duration,
-    /// Two steps as far apart as this mean that the process slept and may have lost its partitions; real time. `None` where
-    /// nobody steps the machine at intervals.
+    /// Two steps this far apart mean that the process slept and may have lost its partitions; real time. `None` if nobody steps
+    /// the machine regularly.
     pub asleep_after: Option<Duration>,
-    /// Pause before a dead letter that was not acknowledged is sent again; real time.
+    /// How long to wait before a letter that was not acknowledged is sent again; real time.
     pub letter_retry: Duration,
-    /// Topics of which any number may be dead-lettered: the guard never holds them.
+    /// Topics that may dead-letter any number of records: the guard never holds them.
     pub accept_dead_letters: BTreeSet<Topic>,
-    /// Routes of each topic whose held work goes to the hold topic once it is too much; of all others the partitions wait.
+    /// The routes of each topic whose held work is diverted to the hold topic at the limit. For all others the partitions wait.
     pub diverting: BTreeMap<Topic, BTreeSet<Arc<str>>>,
     /// Entries of each cache, if the budget has room for them.
     pub directory_capacity: usize,
-    /// Occurrences remembered, so that a repeat of one is skipped.
+    /// How many events are remembered, so that repeats are skipped.
     pub repeat_window: usize,
-    /// What is known, and open jobs, survive a restart in a topic; `None` keeps them in memory.
+    /// How a topic keeps what is known, and open jobs, across restarts; with `None` they are kept in memory only.
     pub state: Option<StateSettings>,
-    /// The seed of jitter.
+    /// The seed of the jitter.
     pub seed: u64,
 }
 
@@ -71,12 +71,12 @@ pub struct MachineSettings {
 pub struct TopicSettings {
     /// The topic's weight in this replica's share.
     pub weight: f64,
-    /// All records of one object reach one partition, so that a write that changes nothing can be left out.
+    /// All records of one object are in one partition, so that a write that changes nothing can be left out.
     pub keyed: bool,
 }
 
 impl MachineSettings {
-    /// Sound values for a limit of `limit` requests a minute of which `share` may be used, for an API whose clock runs
+    /// Sensible values for a limit of `limit` requests a minute, of which `share` may be used, and an API whose clock runs
     /// `time_scale` times faster than this one. `None` if the scale is not a positive number.
     #[must_use]
     pub fn new(limit: u32, share: f64, reserve: u32, time_scale: f64) -> Option<Self> {

@@ -312,7 +312,7 @@ impl Partitions {
             return;
         };
         let keeper = if by == HeldBy::Hold(HoldCause::DeadLetterTopic) {
-            "the dead-letter topic does not take its dead letter".to_owned()
+            "the dead-letter topic does not accept its dead letter".to_owned()
         } else {
             let topic = &state.record.position.partition.topic;
             format!("topic:{topic} keeps its dead letter back")

@@ -25,7 +25,7 @@ impl Machine {
         match outcome {
             Outcome::Delivered(found) => {
                 if found.customers.is_empty() && found.unmatched > 0 {
-                    // Hits that cannot be matched to a key: the search is of no use here.
+                    // Hits that match no key: searches are of no use here.
                     self.customers.turn_search_off();
                     self.turn.fact(Fact::SearchOff);
                     self.ask_all_again(now, customers);
@@ -56,7 +56,7 @@ impl Machine {
             Outcome::Hold(_) if self.is_waited_out(None) || !self.customers.searches() => {
                 self.ask_all_again(now, customers);
             }
-            // Whether it is a role that is missing is not proved yet.
+            // That a role is missing is not proved yet.
             Outcome::Hold(_) | Outcome::Retry(_) | Outcome::Ambiguous | Outcome::Pending(_) => {
                 for customer in customers {
                     self.look_up_failed(now, customer, &Endpoint::CustomerSearch);
@@ -104,14 +104,14 @@ impl Machine {
             Outcome::Delivered(None) => self.customers.must_read(key),
             Outcome::Reject(detail) => self.refuse_customer(key, &detail),
             Outcome::Split(SplitHint { detail, .. }) => self.refuse_customer(key, &detail),
-            // Saying it twice changes nothing: an identity with nothing but keys only finds or makes.
+            // Repeating it changes nothing: an identity with only keys just finds or creates a customer.
             Outcome::Retry(RetryCause::OrgQuota) => self.customers.ask_again(now, key),
             Outcome::Hold(_)
                 if self.is_waited_out(Some(Family::Tracking)) || !self.customers.identifies() =>
             {
                 self.customers.ask_again(now, key);
             }
-            // Whether it is a role that is missing is not proved yet.
+            // That a role is missing is not proved yet.
             Outcome::Hold(_) | Outcome::Retry(_) | Outcome::Ambiguous | Outcome::Pending(_) => {
                 self.look_up_failed(now, key, &Endpoint::Identity);
             }
@@ -135,7 +135,7 @@ impl Machine {
                 let hint = SplitHint::unnamed(detail);
                 self.split_customers(now, keys, &hint);
             }
-            // Customers refuse duplicates: whoever was made is found by the next look-up.
+            // Duplicate customers are refused, so one that was created is found by the next look-up.
             Outcome::Retry(RetryCause::OrgQuota) | Outcome::Hold(_) => {
                 for key in in_order(keys) {
                     self.customers.ask_again(now, &key);
@@ -149,8 +149,8 @@ impl Machine {
         }
     }
 
-    /// A create of customers was refused as a whole: the guilty one is refused if it is named, all others are asked for
-    /// one by one, where each has an answer of its own.
+    /// A create of customers was refused as a whole: the guilty one is refused if it is named, and the others are asked about
+    /// again. If none is named, each is asked about alone, so that it has its own answer.
     fn split_customers(
         &mut self,
         now: Instant,
@@ -178,7 +178,7 @@ impl Machine {
         }
     }
 
-    /// A question about a customer failed: asked again later, and given up when it keeps failing while others of its kind
+    /// A question about a customer failed: it is asked again later, and given up if it keeps failing while others of its kind
     /// succeed.
     pub(in crate::machine) fn look_up_failed(
         &mut self,
@@ -203,7 +203,7 @@ impl Machine {
         }
     }
 
-    /// Whether a hold keeps the next such question back until it may be asked.
+    /// Whether a hold keeps back the next such question until it may be asked.
     fn is_waited_out(&self, family: Option<Family>) -> bool {
         let narrow = family.map(Scope::Family);
         self.health.holds.get(&Scope::Destination).is_some()

@@ -1,4 +1,4 @@
-//! Which endpoint a request asks.
+//! Which endpoint a request is for.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use crate::work::Entry;
 use ingest_model::batch::{GroupKey, OperationId, Verb};
 use ingest_model::operation::Operation;
 
-/// What an operation's next request asks, or its last one asked, and when that left.
+/// The endpoint of an operation's next or last request, and when the last one was sent.
 pub(in crate::machine) fn endpoint(
     entry: &Entry,
     history: &History,
@@ -34,7 +34,7 @@ pub(in crate::machine) fn endpoint(
 }
 
 impl Machine {
-    /// What a request asks; `None` for a probe.
+    /// The endpoint of a request; `None` for a probe.
     pub(in crate::machine) fn endpoint_of(&self, what: &SentKind) -> Option<Endpoint> {
         let work = |id: &OperationId| self.work.get(*id).map(|state| &state.operation);
         Some(match what {

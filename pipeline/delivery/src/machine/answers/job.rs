@@ -1,4 +1,4 @@
-//! Results of bulk jobs: each item is settled by its own fate.
+//! Results of bulk jobs: each item is settled by its own result.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -15,7 +15,7 @@ use ingest_model::call::{ItemFate, ItemResult, JobReport};
 use ingest_model::operation::{CustomerKey, Operation};
 use ingest_model::outcome::{Outcome, Rejection, RetryCause};
 
-/// A job that says it is complete but names no result for an item is asked this often before the item is looked at.
+/// A job that says it is complete but has no result for an item is read this often before the item is looked at.
 const READS_OF_A_COMPLETE_JOB: u32 = 6;
 
 impl Machine {
@@ -72,7 +72,7 @@ impl Machine {
         }
     }
 
-    /// A job without references is complete: no failures means that every item stands; with failures each is looked at.
+    /// A job without references is complete: without failures all items were stored; with failures each is looked at.
     fn end_unnamed(&mut self, now: Instant, id: JobId, report: &JobReport) {
         let clean = report.failures == Some(0);
         match self.end_job(now, id, report.completed_ms) {
@@ -90,7 +90,7 @@ impl Machine {
                 if clean {
                     self.health.successes.note(now, Endpoint::CustomerCreate);
                 }
-                // Whether it was made or was there before is not told: it is there now.
+                // Whether it was created or existed before is not reported; it exists now.
                 for key in in_order(keys) {
                     self.customers.exists(now, &key);
                 }
@@ -116,7 +116,7 @@ impl Machine {
         }
     }
 
-    /// An item of a job stands: such writes of its klass succeed.
+    /// An item of a job was stored: writes of its klass with this verb succeed.
     fn item_stored(&mut self, now: Instant, id: OperationId, verb: Verb) {
         let state = self.work.get(id);
         if let Some(Operation::KObject(object)) = state.map(|state| &state.operation) {
@@ -163,7 +163,7 @@ impl Machine {
             }
             ItemFate::Permanent(detail) => {
                 for operation in self.customers.found(key) {
-                    let detail = format!("the customer could not be made: {detail}");
+                    let detail = format!("the customer could not be created: {detail}");
                     self.finish_rejected(operation, Rejection::RefusedByApi, detail);
                 }
             }
@@ -191,7 +191,7 @@ impl Machine {
         }
     }
 
-    /// The job never ended, or nobody knows it: its items are in doubt.
+    /// The job never ended, or is not known any more: its items are in doubt.
     fn give_up(&mut self, now: Instant, id: JobId) {
         let Some(job) = self.jobs.drop_job(id) else {
             return;
@@ -217,7 +217,7 @@ impl Machine {
         }
     }
 
-    /// The job has ended, so nothing of it is under way: the object can be looked at without a wait.
+    /// The job has ended, so none of it is in flight: the object can be looked at without waiting.
     fn doubt_now(&mut self, id: OperationId) {
         self.objects.histories.doubt(id);
         self.work.look(id);

@@ -1,4 +1,4 @@
-//! Answers come in: what they say about the destination, then what they mean for the operations they carried.
+//! Answers: what they say about the destination, then what they mean for the operations that the request carried.
 
 mod customers;
 mod endpoints;
@@ -80,12 +80,12 @@ impl Machine {
                 self.on_job_read(now, job, state_only, outcome);
             }
             (SentKind::Probe, CallResult::Probed(_)) => {}
-            // Nobody answered, or another question than was asked: as good as no answer.
+            // No answer, or one to another question, which is as good as none.
             (what, _) => self.on_no_answer(now, what),
         }
     }
 
-    /// Limits, holds and health: what an answer says beyond its own operations.
+    /// Limits, holds and health: what an answer says beyond the request's own operations.
     fn judge_health(
         &mut self,
         now: Instant,
@@ -101,7 +101,7 @@ impl Machine {
                 self.health.successes.note_any(now);
                 let endpoint = self.endpoint_of(&sent.what);
                 self.health.key.taken(now, sent.at, endpoint.clone());
-                // A job that was begun has not done anything yet: its items tell.
+                // An accepted job has not done anything yet: its items will tell.
                 let done = label_of(result) != OutcomeLabel::Pending;
                 if let Some(endpoint) = endpoint.filter(|_| done) {
                     self.health.successes.note(now, endpoint);
@@ -157,7 +157,7 @@ impl Machine {
                 }
             }
             Signal::Held(cause) => {
-                // Whatever scope the hold has, the probe that met it is over.
+                // Whatever the scope of the hold, the probe that met it is over.
                 self.health
                     .holds
                     .probe_lost(now, family, &mut self.turn.jitter);
@@ -168,7 +168,7 @@ impl Machine {
 
     fn on_held(&mut self, now: Instant, sent: &Sent, cause: HoldCause, trouble: Option<Trouble>) {
         let (cause, proved) = self.role_or_key(now, sent, cause);
-        // A look-up that the key may not make is done without: there are other ways.
+        // A look-up that the key may not make is not needed: there are other ways.
         if cause == HoldCause::MissingRole {
             match &sent.what {
                 SentKind::Search(_) => {
@@ -208,7 +208,7 @@ impl Machine {
         self.begin_hold(now, scope, cause, (1, trouble));
     }
 
-    /// Some organisations answer 401 for a missing role: then it is treated as one, and whether that is proved is said.
+    /// Some organisations answer 401 for a missing role; such a 401 is treated as one. The flag says whether that is proved.
     fn role_or_key(&mut self, now: Instant, sent: &Sent, cause: HoldCause) -> (HoldCause, bool) {
         if cause != HoldCause::BadToken {
             return (cause, true);
@@ -216,7 +216,7 @@ impl Machine {
         let endpoint = self.endpoint_of(&sent.what);
         let minute = self.settings.quota.minute;
         let held = sent.family.clone().map(Scope::Family);
-        // Of a family that waits for its role nothing else is expected. A bad key shows in the others.
+        // A family that waits for its role is expected to answer 401. A bad key shows in the others.
         let waits_for_role = held
             .and_then(|scope| self.health.holds.get(&scope))
             .is_some_and(|hold| hold.cause == HoldCause::MissingRole);
@@ -227,7 +227,7 @@ impl Machine {
         }
     }
 
-    /// Begins a hold, or keeps the one there is: so often something went wrong, and last like this.
+    /// Begins a hold, or continues the one there is: something went wrong that often, the last time like this.
     pub(in crate::machine) fn begin_hold(
         &mut self,
         now: Instant,
@@ -260,7 +260,7 @@ impl Machine {
         }
     }
 
-    /// Something went wrong that keeps a scope on hold, and is no word on the probe under way.
+    /// Something went wrong that keeps a scope on hold, but says nothing about a probe in flight.
     pub(in crate::machine) fn note_trouble(
         &mut self,
         now: Instant,
@@ -312,7 +312,7 @@ impl Machine {
                 }
             }
             Outcome::Reject(_) | Outcome::Split(_) if fused => {
-                // Which half is guilty is not known: each goes alone.
+                // Which one is guilty is not known: each is sent alone.
                 for operation in operations {
                     self.work.goes_alone(operation);
                     self.put_back(operation);
@@ -355,19 +355,19 @@ impl Machine {
     pub(in crate::machine) fn possible_repeat(&mut self, operation: OperationId) {
         if let Some(state) = self.work.get(operation) {
             let kind = state.operation.kind();
-            // Identities and objects say the same when said twice.
+            // Repeating identities and objects changes nothing.
             if matches!(state.operation, Operation::Track(_)) {
                 self.turn.fact(Fact::PossibleRepeat { kind });
             }
         }
     }
 
-    /// Back to the front of its lane, ready at once, no attempt counted.
+    /// Back to the front of its lane and ready at once; it does not count as a failure.
     pub(in crate::machine) fn put_back(&mut self, operation: OperationId) {
         self.work.put_back(operation);
     }
 
-    /// Back to the front of its lane, to go again later. A record that keeps failing while others of its kind succeed is refused.
+    /// Back to the front of its lane, to be sent again later. Refused if it keeps failing while others of its kind succeed.
     pub(in crate::machine) fn retry(
         &mut self,
         now: Instant,
@@ -384,7 +384,7 @@ impl Machine {
             return;
         };
         let attempts = state.attempts;
-        // What contradicts itself is answered; what is not answered may be the endpoint's fault.
+        // A contradiction is an answer; no answer may be the endpoint's fault.
         let (success, since) = if cause == RetryCause::Conflict {
             (self.health.successes.any(), state.last_attempt)
         } else {

@@ -1,4 +1,4 @@
-//! A klass whose items keep failing the same way: its writes wait, one item at a time is tried.
+//! Quarantine of a klass whose items keep failing the same way: its writes wait, and one item at a time is tried.
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use ingest_model::outcome::{HoldCause, Rejection};
 use ingest_model::trouble::{Trouble, TroubleKind};
 
 impl Machine {
-    /// An object was refused for good: a dead letter, unless its klass is in quarantine or has to be.
+    /// An object was refused for good: it becomes a dead letter, unless its klass is in quarantine or enters it now.
     pub(in crate::machine) fn refuse_object(
         &mut self,
         now: Instant,
@@ -41,7 +41,7 @@ impl Machine {
         self.finish_rejected(id, Rejection::RefusedByApi, detail);
     }
 
-    /// A request of that klass was refused as a whole. `true` if the klass is in quarantine for it: then nobody is guilty.
+    /// A request of that klass was refused as a whole. `true` if the klass is in quarantine: then no item is to blame.
     pub(in crate::machine) fn is_quarantined_for(
         &mut self,
         now: Instant,
@@ -70,7 +70,7 @@ impl Machine {
         }
     }
 
-    /// An object stands: whatever the klass was in quarantine for is over, if it was sent since.
+    /// An object was stored: the quarantine of its klass is over if the object was sent since it began.
     pub(in crate::machine) fn note_stored(&mut self, klass: &Klass, sent: Option<Instant>) {
         let Some(sent) = sent else {
             return;
@@ -94,7 +94,7 @@ impl Machine {
             .is_some_and(|hold| hold.cause == HoldCause::Quarantine)
     }
 
-    /// The item that is tried next of a klass in quarantine: another one each time, so that one bad item proves nothing.
+    /// The item of a quarantined klass that is tried next: another one each time, so that one bad item proves nothing.
     pub(in crate::machine) fn take_probe(&mut self, group: &GroupKey) -> Vec<OperationId> {
         let last = self.objects.quarantine.last_probe(&group.klass);
         let Some(next) = self.work.take_after(group, last) else {
@@ -119,7 +119,7 @@ impl Machine {
     }
 }
 
-/// A refusal in the API's words.
+/// A refusal, in the API's words.
 fn refusal(detail: &str) -> Trouble {
     Trouble::new(TroubleKind::Rejected(Rejection::RefusedByApi), detail)
 }

@@ -1,10 +1,10 @@
-//! Requests that are refused as a whole for the sake of one item: the item is found, everything else goes on.
+//! Requests that are refused as a whole because of one item: the item is found, everything else goes on.
 //!
-//! Where the error names the item it goes alone, and the others go together. Where it does not, a search narrows down what is
-//! under suspicion: one part is tried while the rest waits. A part that is refused holds a guilty item, so nothing is known of
-//! the rest, which goes back to the pool and travels with others; a part that is accepted is done, and the rest is under
-//! suspicion without being sent again as a whole. In the end an item stands alone and is refused with an error of its own.
-//! Of two guilty items one is found; the other one is back in the pool and is found when its next request is refused.
+//! If the error names the item, it is sent alone, and the others together. If not, a search narrows the suspects down: one part
+//! is tried while the rest waits. If the part is refused, it holds a guilty item; nothing is known of the rest, which goes back
+//! to the pool and shares requests with others. If the part is accepted, it is done, and the rest is suspected without being
+//! sent again as a whole. In the end one item is left alone and is refused with its own error. Of two guilty items one is
+//! found; the other is back in the pool, and is found when its next request is refused.
 
 use std::time::Instant;
 
@@ -50,12 +50,12 @@ impl Machine {
             return;
         }
         if let Some(guilty) = hint.item.and_then(|index| operations.get(index)).copied() {
-            // Alone it has an answer of its own, which also tells a bad item from a customer who is gone.
+            // Alone it gets its own answer, which also distinguishes a bad item from a customer that is gone.
             operations.retain(|id| *id != guilty);
             self.force(group.clone(), operations, Vec::new());
             self.force(group, vec![guilty], Vec::new());
         } else if hint.too_large {
-            // No item is guilty: each half may do.
+            // No item is guilty: each half may be small enough.
             let second = operations.split_off(operations.len() / 2);
             self.force(group.clone(), operations, Vec::new());
             self.force(group, second, Vec::new());
@@ -73,7 +73,7 @@ impl Machine {
         }
     }
 
-    /// These operations go out together, next. `rest` holds the guilty one if they are accepted.
+    /// These operations are sent together, next. If they are accepted, the guilty one is in `rest`.
     pub(in crate::machine) fn force(
         &mut self,
         group: GroupKey,
@@ -88,7 +88,7 @@ impl Machine {
         }
     }
 
-    /// A request that was not looked at: what belongs together stays together, the rest may travel with others.
+    /// A request that was not examined: what has to stay together does, the others may be grouped anew.
     pub(in crate::machine) fn put_batch_back(&mut self, batch: Batch) {
         self.journal_refused(&batch.operations);
         if batch.forced {

@@ -1,8 +1,8 @@
-//! A process that slept: stopped by a signal, or on a machine that was paused. Its partitions may have another owner by now.
+//! A process that slept: stopped by a signal, or on a paused machine. Its partitions may have another owner by now.
 //!
-//! Two steps that are further apart than a consumer group waits for a member say so. Whatever was about to be sent then stays
-//! until every partition that work is held of has been committed anew: a commit names the member and its generation, so it
-//! fails where another member has taken over. Then the source reports the partition as lost, and nothing of it is sent.
+//! It shows in two steps that are further apart than a consumer group waits for a member. What was about to be sent then waits
+//! until every partition with unsettled work was committed again: a commit names the member and its generation, so it fails
+//! if another member has taken over. Then the source reports the partition as lost, and nothing of it is sent.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use crate::machine::Machine;
 use crate::seam::fact::Fact;
 
 impl Machine {
-    /// Compares the time of this step with that of the one before.
+    /// Compares the time of this step with that of the previous one.
     pub(in crate::machine) fn notice_sleep(&mut self, before: Instant) {
         let Some(limit) = self.settings.asleep_after else {
             return;

@@ -8,7 +8,7 @@ use ingest_model::operation::Operation;
 use ingest_model::record::{Epoch, Offset, TopicPartition};
 
 impl Machine {
-    /// Issues commits; events that waited for room in them are looked at again.
+    /// Issues commits, and checks the events again that waited for room in them.
     pub(in crate::machine) fn settle_commits(&mut self) {
         for partition in self.partitions.commit(&mut self.turn) {
             self.start_kept_back(&partition);
@@ -25,9 +25,9 @@ impl Machine {
         }
     }
 
-    /// Whether an event may be started. While what is settled above its partition's frontier has no room in the commit, only
-    /// two may: one that carries a record of a former life, and one whose lane leads to the lowest unsettled record, so that
-    /// the frontier moves. Identities and objects always may: to repeat them is harmless.
+    /// Whether an event may be started. While its partition's commits have no room for what is settled above the frontier, only
+    /// two kinds may: one that carries a record of a former life, and one whose lane leads to the lowest unsettled record, so
+    /// that the frontier moves. Identities and objects always may, because repeating them is harmless.
     pub(in crate::machine) fn may_start(&self, id: OperationId) -> bool {
         let Some(entry) = self.work.get(id) else {
             return true;
@@ -56,7 +56,7 @@ impl Machine {
             && self.partitions.belongs_to(id, offset)
     }
 
-    /// Sets an event aside until its partition's commits have room again.
+    /// Keeps an event back until its partition's commits have room again.
     pub(in crate::machine) fn keep_back(&mut self, id: OperationId) {
         if let Some(entry) = self.work.get(id)
             && self.partitions.is_owned(&entry.partition)
@@ -65,7 +65,7 @@ impl Machine {
         }
     }
 
-    /// Events that were set aside are looked at again.
+    /// Checks the events again that were kept back.
     pub(in crate::machine) fn start_kept_back(&mut self, partition: &TopicPartition) {
         if !self.partitions.is_owned(partition) {
             return;

@@ -1,4 +1,4 @@
-//! Partitions leave: what waits is dropped, what is under way is waited for, then commit and hand back. Or they begin anew.
+//! Partitions leave: drop what waits, wait for what is in flight, commit, hand back. Or they begin a new life.
 
 use std::time::Instant;
 
@@ -62,8 +62,8 @@ impl Machine {
         self.health.held.changed();
     }
 
-    /// Drops every operation of a partition of which no request is under way. What nobody could read again stays: it has the
-    /// time of the drain.
+    /// Drops every operation of a partition that has no request in flight, except those that nobody could read again: they have
+    /// until the drain's deadline.
     fn abandon_waiting(&mut self, partition: &TopicPartition) {
         let waiting = self.work.matching(|id, entry| {
             let waits = entry.partition == *partition && !entry.wait().is_under_way();
@@ -75,7 +75,7 @@ impl Machine {
         self.partitions.abandon_letters(&mut self.turn, partition);
     }
 
-    /// Nobody waits for the customer of this operation any more, if it did.
+    /// The operation no longer waits for its customer, if it did.
     pub(in crate::machine) fn let_go(&mut self, id: OperationId) {
         if let Some(entry) = self.work.get(id)
             && entry.wait() == Wait::Customer
@@ -105,7 +105,7 @@ impl Machine {
         self.partitions.abandon(&mut self.turn, id);
     }
 
-    /// Lets go of everything of an assignment; answers that still come find nothing.
+    /// Drops everything of an assignment; answers that still arrive find nothing.
     fn abandon_all(&mut self, partition: &TopicPartition) {
         let operations = self.work.matching(|_, entry| entry.partition == *partition);
         for id in operations {
@@ -114,7 +114,7 @@ impl Machine {
         self.partitions.abandon_records(&mut self.turn, partition);
     }
 
-    /// Hands back every partition that is drained and committed, or whose time is over.
+    /// Hands back every partition that is drained and committed, or out of time.
     pub(in crate::machine) fn check_drains(&mut self, now: Instant) {
         for (partition, epoch) in self.partitions.draining() {
             self.check_drain(now, &partition, epoch);
@@ -132,7 +132,7 @@ impl Machine {
         match self.partitions.drained(now, partition) {
             None | Some(Drained::NotYet | Drained::Late) => {}
             Some(Drained::Uncommitted) => self.settle_commits(),
-            // The next owner reads what is written by now.
+            // The next owner will read what is written by then.
             Some(Drained::Done { late }) if !late && !self.memory.journal.is_idle(partition) => {}
             Some(Drained::Done { .. }) => {
                 self.partitions.hand_back(&mut self.turn, partition, epoch);
@@ -141,7 +141,7 @@ impl Machine {
         }
     }
 
-    /// A partition is not this process's any more.
+    /// This process no longer owns a partition.
     fn is_gone(&mut self, now: Instant, partition: &TopicPartition) {
         self.work.drop_partition(partition);
         self.close_state(partition);

@@ -1,4 +1,4 @@
-//! Operations end, and what follows from it for everybody who knew of them.
+//! Operations end, and everybody who knew of them hears of it.
 
 use std::sync::Arc;
 
@@ -66,7 +66,7 @@ impl Machine {
         self.note_kept(kept);
     }
 
-    /// Letters wait because their topics are held.
+    /// Letters are kept back because their topics are held.
     pub(in crate::machine) fn note_kept(&mut self, kept: impl IntoIterator<Item = KeptBack>) {
         for KeptBack { topic, why } in kept {
             self.note_trouble(self.turn.now, &Scope::Topic(topic), why);

@@ -1,4 +1,4 @@
-//! Identities: what of a late or repeated one is still to be said.
+//! Identities: what a late or repeated one still has to state.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use ingest_model::outcome::SkipReason;
 use ingest_model::state_log::{Content, Entity};
 
 impl Machine {
-    /// Leaves of an identity at the head of its lane what others have not said since it arrived; or why nothing is left.
+    /// Reduces an identity at the head of its lane to what others have not stated since; or returns why nothing is left.
     pub(in crate::machine) fn judge_identity(&mut self, id: OperationId) -> Option<SkipReason> {
         let entry = self.work.get(id)?;
         let Operation::Identify(identify) = &entry.operation else {
@@ -22,7 +22,7 @@ impl Machine {
         judged
     }
 
-    /// An identity was sent, and is known to be of the customer with that Kustomer id, if the answer said so.
+    /// An identity was sent; `customer` is the Kustomer id that the answer gave, if any.
     pub(in crate::machine) fn note_identity(
         &mut self,
         id: OperationId,

@@ -1,4 +1,4 @@
-//! What becomes of letters, for the holds of their topics.
+//! Answers to letters, and what they mean for the holds of their topics.
 
 use std::time::Instant;
 
@@ -46,7 +46,7 @@ impl Machine {
         }
     }
 
-    /// What the brokers say of letters that do not come back.
+    /// The brokers report why letters do not come back.
     pub(in crate::machine) fn on_letters_stuck(
         &mut self,
         now: Instant,
@@ -58,7 +58,7 @@ impl Machine {
         }
     }
 
-    /// While a topic refuses letters, one at a time is tried. A hold that nobody waits for is over.
+    /// While a topic refuses letters, one at a time is tried. If none is waiting, the hold is over.
     pub(in crate::machine) fn try_letters(&mut self, now: Instant) {
         for to in LetterTopic::ALL {
             if !self.health.holds.may_try_letter(now, to)
@@ -74,7 +74,7 @@ impl Machine {
         }
     }
 
-    /// Topics that tripped the guard in this step are held from now on.
+    /// Topics that tripped the guard in this step are now held.
     pub(in crate::machine) fn hold_tripped(&mut self, now: Instant) {
         for (topic, seen) in self.partitions.take_tripped() {
             self.begin_hold(now, Scope::Topic(topic), HoldCause::DeadLetterGuard, seen);

@@ -25,7 +25,7 @@ use ingest_model::record::{Epoch, Record, TopicPartition};
 use ingest_model::repeat::ChangeKey;
 use ingest_model::said::{self, Ages};
 
-/// What an item costs in a bulk body besides its own JSON: reference, customer or object id, commas and quotes.
+/// What an item takes in a bulk body besides its own JSON: reference, customer or object id, commas and quotes.
 const ITEM_OVERHEAD: usize = 130;
 
 /// An operation on its way into its lane.
@@ -33,9 +33,9 @@ struct Arriving<'a> {
     partition: &'a TopicPartition,
     operation: &'a Operation,
     ages: &'a Ages,
-    /// An earlier owner of the partition began to write it.
+    /// An earlier owner of the partition had begun to write it.
     begun: bool,
-    /// Nobody knows yet what became of that.
+    /// What became of that is not known yet.
     doubted: bool,
 }
 
@@ -48,9 +48,9 @@ impl Machine {
         committed: Option<&Committed>,
     ) {
         if self.partitions.is_stopping() {
-            return; // it goes back with the membership; nothing of it is begun
+            return; // it leaves with the membership; none of its work is begun
         }
-        // Somebody else may have written meanwhile what this process wrote before.
+        // Another process may have written meanwhile what this one had written before.
         self.objects.cache.forget_fingerprints();
         let Some(older) = self.partitions.is_news(partition, epoch) else {
             return;
@@ -155,7 +155,7 @@ impl Machine {
         };
         let mut copy = false;
         match self.has_nothing_to_do(&mut operation, &ages, change) {
-            // What waits or is under way may set back what this one says.
+            // A waiting operation or one in flight may undo what this one says.
             Some(SkipReason::Repeat) if self.work.is_busy(&keys) => {
                 copy = true;
             }
@@ -202,7 +202,7 @@ impl Machine {
         self.partitions.attach(id, receipt);
     }
 
-    /// Whether an earlier owner of the partition began to write this, and whether what became of it is in doubt.
+    /// Whether an earlier owner of the partition had begun to write this, and whether the result of that is in doubt.
     fn has_begun(
         &self,
         partition: &TopicPartition,
@@ -249,7 +249,7 @@ impl Machine {
         Ok(keys)
     }
 
-    /// Neighbours of one lane and partition become one operation where the kind allows it. Gives the receipt back if not.
+    /// Merges an operation into the last one of its lane, if kind and partition allow. Gives the receipt back if not.
     fn merge_into_tail(
         &mut self,
         lane: LaneId,
@@ -302,7 +302,7 @@ impl Machine {
     }
 }
 
-/// Bytes of an operation's item in a bulk body.
+/// The bytes of an operation's item in a bulk body.
 fn item_bytes(operation: &Operation) -> usize {
     match operation {
         Operation::KObject(KObject { body, .. }) => {

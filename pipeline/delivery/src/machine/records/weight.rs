@@ -1,6 +1,6 @@
-//! What a record costs while it is unsettled: its bytes, the operations that it led to, and a constant.
+//! What a record's operations cost while they are unsettled.
 //!
-//! Estimates of what the process really occupies, so that the budget that is configured is about the memory that is used.
+//! These are estimates of the memory that the process really uses, which is what the configured budget is about.
 
 use serde_json::{Map, Value};
 
@@ -8,12 +8,12 @@ use ingest_model::operation::{Operation, Planned};
 
 /// What an operation costs besides its body.
 const OPERATION_OVERHEAD: u64 = 700;
-/// What an entry of a JSON object costs besides its texts.
+/// What an entry of a JSON object costs besides its strings.
 const ENTRY: u64 = 120;
 /// What a JSON value costs in a list.
 const VALUE: u64 = 40;
 
-/// Bytes that operations occupy, about.
+/// The bytes that operations occupy, about.
 pub(in crate::machine) fn operations_bytes(planned: &[Planned]) -> u64 {
     planned
         .iter()

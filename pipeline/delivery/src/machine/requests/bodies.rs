@@ -1,4 +1,4 @@
-//! The bodies of requests that find or make customers: nothing but keys.
+//! The bodies of requests that find or create customers: only keys.
 
 use ingest_model::operation::{CustomerKey, CustomerRef, MissingCustomer};
 use serde_json::{Map, Value, json};
@@ -9,7 +9,7 @@ pub(super) fn key_fields(keys: &[CustomerKey]) -> Map<String, Value> {
         .unwrap_or_default()
 }
 
-/// The body that makes a customer out of nothing but its keys.
+/// The body that creates a customer from its keys alone.
 pub(super) fn new_customer(keys: &[CustomerKey]) -> Map<String, Value> {
     let mut body = Map::new();
     for key in keys {

@@ -1,4 +1,4 @@
-//! Calls leave: what each class sends once it has a permit.
+//! Sending: what each class sends once it has a permit.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ impl Machine {
         if self.health.holds.passage(now, family.as_ref()) == Passage::Probe {
             self.health.holds.probe_sent(family.as_ref());
         }
-        // An identity that is sent to learn an id is spent on finding a customer.
+        // An identity that is sent to learn an id counts as finding a customer.
         let resolves = matches!(what, SentKind::ResolveIdentify(_));
         let class = if resolves {
             Class::Resolve
@@ -76,7 +76,7 @@ impl Machine {
         self.turn.effect(Effect::Send { request, call });
     }
 
-    /// Marks operations of one lane as under way. Audits I2 and I7.
+    /// Marks operations of one lane as active. Audits I2 and I7.
     fn start(&mut self, operations: &[OperationId]) {
         let first = operations.first().and_then(|id| self.work.get(*id));
         if let Some(first) = first {
@@ -125,7 +125,7 @@ impl Machine {
         );
     }
 
-    /// An identify rides with the customer's next event, at no cost: also where one of the two has keys that the other lacks.
+    /// An identity is fused with the customer's next event at no cost, even if one of the two has keys that the other lacks.
     fn fused_with(&self, id: OperationId) -> Option<OperationId> {
         let first = self.work.get(id)?;
         let second_id = self.work.second(id)?;
@@ -140,8 +140,8 @@ impl Machine {
         fits.then_some(second_id)
     }
 
-    /// Whether both keys lead to one customer, in one request as in two: the most trusted key is the same, or what one has is
-    /// among the other's and both are known to mean the same.
+    /// Whether both name one customer, so that one request has the same effect as two: their most trusted key is the same, or
+    /// the event's keys are among the identity's and both are known to mean the same customer.
     fn mean_one(&self, identify: &CustomerRef, event: &CustomerRef) -> bool {
         let known = |customer: &CustomerRef| self.customers.ids.peek(customer.first());
         let within = || event.keys().iter().all(|key| identify.keys().contains(key));
@@ -149,7 +149,7 @@ impl Machine {
             || (within() && known(event).is_some() && known(event) == known(identify))
     }
 
-    /// Where commits have no room, an event goes only for the sake of the lowest unsettled record.
+    /// While commits have no room, an event may be fused only if it is of the lowest unsettled record.
     fn may_ride(&self, id: OperationId, partition: &TopicPartition) -> bool {
         match self.partitions.room(partition) {
             Room::Free => true,
@@ -191,8 +191,8 @@ impl Machine {
         self.send_batch(now, batch);
     }
 
-    /// Whether what was decided for an object agrees with what is known now: what a slice of the state topic or an earlier
-    /// owner's job tells may come between.
+    /// Whether what was decided for an object still agrees with what is known: a restored slice or an earlier owner's job may
+    /// have changed that meanwhile.
     fn stands(&mut self, id: OperationId, verb: Verb) -> bool {
         let Some(state) = self.work.get(id) else {
             return false;
@@ -217,7 +217,7 @@ impl Machine {
         }
     }
 
-    /// One object alone is written singly: one unit, confirmed at once.
+    /// Sends a batch. A single object is written alone: one unit, confirmed at once.
     fn send_batch(&mut self, now: Instant, batch: Batch) {
         for id in &batch.operations {
             self.start(std::slice::from_ref(id));
@@ -229,7 +229,7 @@ impl Machine {
         }
     }
 
-    /// The write leaves: its permit is taken, and its intent journalled where it has to be.
+    /// Sends a write whose permit is taken, and whose intent, if it needs one, is journalled.
     pub(in crate::machine) fn leave(&mut self, now: Instant, mut batch: Batch) {
         let GroupKey { klass, verb } = batch.group.clone();
         let family = Some(Family::KObjectWrite(klass.clone()));
@@ -269,7 +269,7 @@ impl Machine {
         let Operation::KObject(object) = &state.operation else {
             return None;
         };
-        // Only a state that says how old it is can be compared after a conflict.
+        // Only a state with a version can be compared after a conflict.
         let history = self.objects.histories.of(id);
         let comparable = verb == Verb::Update && object.version.is_some();
         let lock = comparable
@@ -291,7 +291,7 @@ impl Machine {
                 Verb::Create => history.customer_id.clone(),
                 Verb::Update => None,
             },
-            // The directory may have learnt or forgotten something since: what was decided is what is sent.
+            // The directory may have changed since; what was decided is sent.
             id: match verb {
                 Verb::Create => None,
                 Verb::Update => history.object_id.clone(),
@@ -353,7 +353,7 @@ impl Machine {
                     .flatten()
                     .cloned()
                     .collect();
-                // Searches need a role of their own, and no hold: without it they are done without.
+                // Searches need their own role, but no hold: without the role, customers are found in other ways.
                 let call = Call::SearchCustomers { keys };
                 self.send(now, call, SentKind::Search(customers), None);
             }
@@ -410,7 +410,7 @@ impl Machine {
     }
 }
 
-/// A revision that is not the object's any more.
+/// A revision that the object no longer has.
 fn older(revision: i64) -> i64 {
     if revision > 0 {
         revision - 1

@@ -14,7 +14,7 @@ use ingest_model::outcome::{Rejection, SkipReason};
 use ingest_model::record::{Offset, TopicPartition};
 
 impl Machine {
-    /// Looks at every lane whose head may have changed.
+    /// Checks every lane whose head may have changed.
     pub(in crate::machine) fn activate_lanes(&mut self, now: Instant) {
         while let Some(head) = self.work.next_head() {
             self.activate(now, head);
@@ -89,7 +89,7 @@ impl Machine {
         }
     }
 
-    /// What an object's write does next. What it was decided by is what is written.
+    /// Decides what an object's write does next, and notes the id and revision on which that is based.
     fn decide(&mut self, now: Instant, id: OperationId, object: &KObject) -> Decision {
         if self.objects.histories.of(id).is_to_look() {
             return Decision::Look;
@@ -119,7 +119,7 @@ impl Machine {
         decision
     }
 
-    /// Whether a new object can be made now, as far as its customer is concerned.
+    /// Whether the customer of a new object is known, so that it can be created now.
     fn is_customer_known(&mut self, id: OperationId, object: &KObject) -> bool {
         let Some(customer) = &object.customer else {
             return true;
@@ -134,7 +134,7 @@ impl Machine {
         true
     }
 
-    /// Whether an answer that tells who this customer is will come without being asked for, and soon.
+    /// Whether an answer that identifies this customer is due soon anyway.
     fn is_answer_due(&self, customer: &CustomerKey) -> bool {
         match self.work.front(&LaneKey::Customer(customer.clone())) {
             Front::UnderWay => true,
@@ -143,7 +143,7 @@ impl Machine {
         }
     }
 
-    /// An event or identity came to nothing, or has to wait: whoever waits for its answer waits no longer.
+    /// An event or identity failed or has to wait: nobody may wait for its answer any longer.
     pub(in crate::machine) fn answer_not_due(&mut self, now: Instant, id: OperationId) {
         let work = self.work.get(id).map(|state| &state.operation);
         if let Some(Operation::Track(_) | Operation::Identify(_)) = work
@@ -153,7 +153,7 @@ impl Machine {
         }
     }
 
-    /// The same of one that is gone without an answer, unless that of another is due.
+    /// The same for one that ended without an answer, unless another answer is due.
     pub(in crate::machine) fn answer_gone(&mut self, work: &Operation) {
         let now = self.turn.now;
         if let Operation::Track(_) | Operation::Identify(_) = work
@@ -164,9 +164,9 @@ impl Machine {
         }
     }
 
-    /// A key is known to mean a customer: whoever waited goes on, and lanes of one customer become one.
+    /// A key is known to mean a customer: waiting operations go on, and lanes of one customer are merged.
     ///
-    /// `origin` is where the operation that told it comes from; without one, the first that waited is.
+    /// `origin` is the record that taught it; if there is none, that of the first waiting operation is used.
     pub(in crate::machine) fn learn_customer(
         &mut self,
         key: &CustomerKey,
@@ -202,8 +202,7 @@ impl Machine {
         self.customers.tick(now);
     }
 
-    /// Drops what is no longer ready from the front of the queues, and skips repeats, so that a permit is never taken for
-    /// nothing.
+    /// Drops what is no longer ready from the front of the queues, and skips repeats, so that no permit is taken in vain.
     pub(in crate::machine) fn trim_ready(&mut self, now: Instant) {
         while let Some((id, holds)) = self.work.first_track() {
             let repeat = holds && self.is_repeat(id);

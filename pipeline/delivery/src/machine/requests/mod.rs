@@ -19,7 +19,7 @@ use ingest_model::batch::OperationId;
 use ingest_model::call::Class;
 use ingest_model::operation::Operation;
 
-/// What the `Read` class would do next.
+/// What the `Read` class would send next.
 pub(in crate::machine) enum ReadWork {
     Job(JobId),
     Verify(OperationId),
@@ -33,7 +33,7 @@ impl Machine {
             return;
         }
         self.send_journalled(now);
-        // A class that is denied may be kept back for itself (the reserve): the others are still asked.
+        // A class may be denied for a reason of its own (the reserve); the others are still tried.
         let mut denied: SmallVec<[Class; 5]> = SmallVec::new();
         while self.sending.under_way() + self.memory.journal.submits() < self.settings.max_in_flight
         {
@@ -55,7 +55,7 @@ impl Machine {
         }
     }
 
-    /// Whether there are more permits than work that could use them: then nothing waits for company.
+    /// Whether there are more permits than work that could use them: then nothing waits to share a request.
     pub(in crate::machine) fn is_plenty(&self, now: Instant) -> bool {
         let tracks = if self.may_pass(now, &Family::Tracking) {
             self.work.ready_tracks()
@@ -94,7 +94,7 @@ impl Machine {
         }
     }
 
-    /// Whether events and identities that become ready now leave soon: within a minute if all permits are theirs.
+    /// Whether events and identities that become ready now will be sent soon: within a minute if they get all permits.
     pub(in crate::machine) fn are_answers_near(&self) -> bool {
         let allowance = usize::try_from(self.sending.quota.allowance()).unwrap_or(usize::MAX);
         self.work.ready_tracks() <= allowance
@@ -145,10 +145,10 @@ impl Machine {
         look.map(ReadWork::Verify)
     }
 
-    /// When the machine wants to be woken although nothing else happens; not before `now`.
+    /// When the machine wants to be woken even if nothing else happens; not before `now`.
     ///
-    /// What was due at the last step and was not sent waits for a permit, a probe or a person. What became due since then,
-    /// even if it is past by now, wants a wake-up.
+    /// What was due at the last step but was not sent waits for a permit, a probe or a person. What has become due since then,
+    /// even if that is already past, needs a wake-up.
     #[must_use]
     pub fn next_wake(&self, now: Instant) -> Option<Instant> {
         if self.work.has_heads() {

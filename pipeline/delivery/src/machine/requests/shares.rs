@@ -1,4 +1,4 @@
-//! This replica's share of the quota follows the partitions that it owns.
+//! This replica's share of the quota follows from the partitions that it owns.
 
 use std::time::Instant;
 
@@ -6,7 +6,7 @@ use crate::machine::Machine;
 use crate::seam::invariant::Invariant;
 use ingest_model::record::Topic;
 
-/// Searches a minute that the organisation has for machine users.
+/// How many searches a minute the organisation's machine users have.
 const SEARCHES_A_MINUTE: f64 = 100.0;
 
 impl Machine {
@@ -15,7 +15,7 @@ impl Machine {
         self.weigh(now);
     }
 
-    /// This replica's part of all partitions, by the weight of their topics.
+    /// Computes this replica's part of all partitions, by the weight of their topics, and applies it.
     pub(in crate::machine) fn weigh(&mut self, now: Instant) {
         let (mut total, mut owned) = (0.0, 0.0);
         for (topic, settings) in &self.settings.topics {

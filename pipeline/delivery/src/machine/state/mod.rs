@@ -1,9 +1,9 @@
-//! What survives a restart is written: facts when there is time, the intent of a write before it leaves.
+//! Writes what has to survive a restart: facts when there is time, the intent of a write before the write is sent.
 //!
-//! Nothing here waits. What is to be written goes into the slice's writer; a batch leaves as [`Effect::WriteState`] and is
-//! answered by [`Input::StateWritten`](super::Input::StateWritten). A write whose intent is not acknowledged has not
-//! left: its operations wait, and a partition that leaves takes them back. While the topic takes nothing no further write is
-//! begun: that is a hold, and nothing is lost.
+//! Nothing here waits. Entries go into the slice's writer; a batch is sent as [`Effect::WriteState`] and answered by
+//! [`Input::StateWritten`](super::Input::StateWritten). A write whose intent is not acknowledged has not been sent: its
+//! operations wait, and are dropped if their partition leaves. While the topic accepts nothing, no further write is begun:
+//! that is a hold, and nothing is lost.
 
 mod inherit;
 mod remember;
@@ -29,12 +29,12 @@ use ingest_model::state_log::IntentItem;
 use ingest_model::trouble::Trouble;
 
 impl Machine {
-    /// Journals a write; it leaves when every slice that it concerns has it.
+    /// Journals a write; it is sent when every slice that it concerns has it.
     pub(in crate::machine) fn journal_write(&mut self, now: Instant, batch: Batch) {
         let Batch {
             group, operations, ..
         } = &batch;
-        // The permit is taken, so a probe is under way from here on.
+        // The permit is taken, so a probe counts as in flight from here on.
         let family = Family::KObjectWrite(group.klass.clone());
         if self.health.holds.passage(now, Some(&family)) == Passage::Probe {
             self.health.holds.probe_sent(Some(&family));
@@ -51,7 +51,7 @@ impl Machine {
         self.memory.journal.submit(batch, with_refs, slices);
     }
 
-    /// What an intent says of one operation.
+    /// The item of one operation in an intent.
     fn item(&self, id: OperationId) -> Option<IntentItem> {
         let state = self.work.get(id)?;
         let Operation::KObject(object) = &state.operation else {
@@ -65,14 +65,14 @@ impl Machine {
         })
     }
 
-    /// These were certainly not written: nothing is open of their intents.
+    /// These were certainly not written: they no longer keep their intents open.
     pub(in crate::machine) fn journal_refused(&mut self, operations: &[OperationId]) {
         for id in operations {
             self.memory.journal.end(*id);
         }
     }
 
-    /// An operation has ended, and what it taught is on its way to the topic.
+    /// An operation has ended, and what was learnt from it is on its way to the topic.
     pub(in crate::machine) fn journal_end(
         &mut self,
         id: OperationId,
@@ -105,7 +105,7 @@ impl Machine {
         }
     }
 
-    /// Writes whose intents are journalled, or concern nobody any more, leave.
+    /// Sends the writes whose intents are journalled or not needed any more.
     pub(in crate::machine) fn send_journalled(&mut self, now: Instant) {
         if self.partitions.is_membership_in_doubt() {
             return;
@@ -143,7 +143,7 @@ impl Machine {
         self.begin_hold(now, Scope::State, HoldCause::StateTopic, seen);
     }
 
-    /// Lets batches leave: at once where a write waits or the partition drains, else when facts have had company.
+    /// Sends batches: at once if a write waits or the partition drains, otherwise when the linger is over.
     pub(in crate::machine) fn flush_state(&mut self, now: Instant) {
         if self.settings.state.is_none() {
             return;

@@ -13,11 +13,11 @@ use ingest_model::repeat::ChangeKey;
 use ingest_model::said::Ages;
 use ingest_model::state_log::{Content, Entity, Entry};
 
-/// Operations of a lane among which a copy of an arriving one is looked for, besides what is under way.
+/// How many of the last waiting operations of a lane are searched for a copy of an arriving one, besides the active ones.
 const LOOKED_BACK: usize = 64;
 
 impl Machine {
-    /// The record that an operation comes from: the latest of its partition.
+    /// The latest record that an operation is for.
     pub(in crate::machine) fn origin(&self, id: OperationId) -> Option<(TopicPartition, Offset)> {
         let partition = self.work.get(id)?.partition.clone();
         Some((partition, self.partitions.highest(id)?))
@@ -48,7 +48,7 @@ impl Machine {
         if self.settings.state.is_some() {
             let mut kept = learnt.clone();
             if kept.version.is_none() {
-                // Without a version nobody could tell that another state was written since.
+                // Without a version, nobody could tell if another state was written since.
                 kept.fingerprint = None;
             }
             self.note(self.origin(id), Entity::Object(hash), Content::Object(kept));
@@ -56,7 +56,7 @@ impl Machine {
         self.objects.cache.learn(&klass, &external_id, learnt);
     }
 
-    /// What an operation changes stands, though nothing was sent for it.
+    /// What an operation changes is stored already, though nothing was sent for it.
     pub(in crate::machine) fn note_made(&mut self, id: OperationId) {
         let Some(Operation::KObject(object)) = self.work.get(id).map(|state| &state.operation)
         else {
@@ -70,7 +70,7 @@ impl Machine {
         }
     }
 
-    /// The object of an operation is not where it was.
+    /// The object of an operation is not what it was.
     pub(in crate::machine) fn forget_object(&mut self, id: OperationId) {
         let Some(Operation::KObject(object)) = self.work.get(id).map(|state| &state.operation)
         else {
@@ -92,7 +92,7 @@ impl Machine {
         self.memory.journal.forget(entity);
     }
 
-    /// A customer's id is known: new, or new to the slice of the operation that told it.
+    /// A customer's id is known. It is noted if it is new, or new to the slice of the operation that taught it.
     pub(in crate::machine) fn note_customer(
         &mut self,
         origin: Option<(TopicPartition, Offset)>,
@@ -117,9 +117,9 @@ impl Machine {
         }
     }
 
-    /// Why an operation that arrives would have nothing to do if it were its turn. Its change of an object or customer was made before:
-    /// making it again could set back what was changed since. Or newer identities have said all of it; what they have left
-    /// is what goes on.
+    /// Why an arriving operation would have nothing to do if it were its turn. Its change of an object or customer was made
+    /// before, so making it again could undo a later one. Or newer identities have stated all that it states; if they left a
+    /// part, that remains.
     pub(in crate::machine) fn has_nothing_to_do(
         &mut self,
         operation: &mut Operation,
@@ -127,7 +127,7 @@ impl Machine {
         change: ChangeKey,
     ) -> Option<SkipReason> {
         match operation {
-            // Judged when it is its turn, by its `eventKey`.
+            // Decided when it is its turn, by its `eventKey`.
             Operation::Track(_) => None,
             Operation::Identify(identify) => self.customers.judge_said(identify, ages, &[change]),
             Operation::KObject(object) => {
@@ -140,8 +140,8 @@ impl Machine {
         }
     }
 
-    /// Whether another operation of the lane makes the same change: only when that has ended is it known whether this one is a
-    /// repeat, and until then it must not be laid over what stands between the two.
+    /// Whether another operation of the lane makes the same change. Only when that has ended is it known whether this one is a
+    /// repeat; until then, it must not be merged over what is between the two.
     pub(in crate::machine) fn is_copy(
         &self,
         lane: LaneId,

@@ -29,7 +29,7 @@ impl Machine {
         self.state_fails(now, trouble);
     }
 
-    /// Asks again for slices that could not be restored.
+    /// Requests the slices again that could not be restored.
     pub(in crate::machine) fn restore_again(&mut self, now: Instant) {
         for partition in self.partitions.due_restores(now) {
             self.partitions.ask_restore(&mut self.turn, &partition);
@@ -71,7 +71,7 @@ impl Machine {
                 (Entity::Intent(_), Content::Intent(intent)) => {
                     self.inherit(now, partition, entity, intent);
                 }
-                // The format gives each kind of entity its own kind of content.
+                // By the format, each kind of entity has its own kind of content.
                 (
                     Entity::Customer(_)
                     | Entity::Object(_)

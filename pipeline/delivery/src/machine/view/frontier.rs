@@ -1,4 +1,4 @@
-//! What keeps a partition's frontier, and the audit that something does (I10).
+//! What keeps a partition's frontier from moving, and the audit that something does (I10).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,19 +17,19 @@ use crate::seam::invariant::Invariant;
 use crate::seam::port::RecordId;
 use crate::work::{Entry, Wait};
 
-/// A frontier that stands for so long is looked into.
+/// A frontier that has not moved for this long is examined.
 const LONG: Duration = Duration::from_secs(60);
 
 /// What keeps the frontier of one partition.
 #[derive(Debug, Clone)]
 pub struct FrontierView {
-    /// Which.
+    /// The partition.
     pub partition: TopicPartition,
-    /// Under which assignment.
+    /// The epoch of the assignment.
     pub epoch: Epoch,
-    /// Up to where everything is settled: the offset of the lowest record that is open, if one is.
+    /// Everything below is settled: the offset of the lowest open record, if there is one.
     pub frontier: Option<Offset>,
-    /// Since when the frontier is known to stand there; it is looked at every few seconds.
+    /// Since when the frontier is known to be there; it is checked every few seconds.
     pub since: Option<Instant>,
     /// That record, if it is open.
     pub record: Option<RecordView>,
@@ -38,9 +38,9 @@ pub struct FrontierView {
 /// The lowest open record.
 #[derive(Debug, Clone)]
 pub struct RecordView {
-    /// Where it stands.
+    /// Its offset.
     pub offset: Offset,
-    /// When Kafka took it, epoch milliseconds.
+    /// Its Kafka timestamp, epoch milliseconds.
     pub record_ms: Option<i64>,
     /// What keeps its letter, if its operations have ended.
     pub letter: Option<Keeps>,
@@ -51,15 +51,15 @@ pub struct RecordView {
 /// An operation that has not ended.
 #[derive(Debug, Clone)]
 pub struct OperationView {
-    /// Of which route.
+    /// Its route.
     pub route: Arc<str>,
     /// What it does.
     pub kind: &'static str,
-    /// Where it stands.
+    /// Its stage.
     pub stage: &'static str,
-    /// Operations in its lane, itself included.
+    /// How many operations its lane has, itself included.
     pub lane: usize,
-    /// Requests of it that left.
+    /// How often it was started.
     pub attempts: u32,
     /// What keeps it.
     pub keeps: Keeps,
@@ -70,13 +70,13 @@ pub struct OperationView {
 pub enum Keeps {
     /// A hold, or what is counted as one.
     Held(HeldBy),
-    /// A permit to come, or the company that shares it.
+    /// A permit to come, or others to share it with.
     Permit,
-    /// Its customer, whom somebody looks for; not before that time, if there is one.
+    /// Its customer, which is being looked up; not before that time, if there is one.
     Customer(Option<Instant>),
     /// A time.
     Until(Instant),
-    /// The end of a job, which is read then.
+    /// The end of a job, and when that is read next.
     Job(Option<Instant>),
     /// An answer.
     Answer,
@@ -105,7 +105,7 @@ impl Keeps {
         }
     }
 
-    /// When it may go on, if that is a matter of time.
+    /// When it may go on, if that depends on time alone.
     #[must_use]
     pub fn until(self) -> Option<Instant> {
         match self {
@@ -122,7 +122,7 @@ impl Keeps {
 }
 
 impl Machine {
-    /// What keeps the frontier of a partition; `None` if it is not owned. It walks over all records and operations.
+    /// What keeps the frontier of a partition; `None` if it is not owned. Walks over all records and operations.
     #[must_use]
     pub fn frontier(&self, partition: &TopicPartition) -> Option<FrontierView> {
         let epoch = self.partitions.epoch(partition)?;
@@ -176,7 +176,7 @@ impl Machine {
         })
     }
 
-    /// What keeps an operation; whoever stands behind another one in its lane is kept with it.
+    /// What keeps an operation; one behind another in its lane is kept by the same.
     fn keeps(&self, id: OperationId, entry: &Entry) -> Keeps {
         if !self.work.is_placed(id) {
             return Keeps::Nothing;
@@ -197,7 +197,7 @@ impl Machine {
             Wait::Track | Wait::Write | Wait::Look => Keeps::Permit,
             Wait::Forced if self.decides(id) => Keeps::Answer,
             Wait::Forced if self.work.is_forced(id) => Keeps::Permit,
-            // Looked at again with the next commit.
+            // It should have been checked again with the last commit.
             Wait::Room if self.may_start(id) && self.partitions.is_committed(&entry.partition) => {
                 Keeps::Nothing
             }
@@ -253,12 +253,12 @@ impl Machine {
         job.map_or(Keeps::Nothing, |job| self.keeps_job(job))
     }
 
-    /// Whether a request that is under way, or journalled, decides about a suspect.
+    /// Whether a request that is in flight or being journalled decides about a suspect.
     fn decides(&self, id: OperationId) -> bool {
         self.sending.carries(id) || self.memory.journal.carries(id)
     }
 
-    /// Looks into frontiers that have stood for long: each has to have a cause. Audits I10.
+    /// Examines frontiers that have not moved for long: each must have a cause. Audits I10.
     pub(in crate::machine) fn look_at_frontiers(&mut self, now: Instant) {
         if !self.partitions.watch_frontiers(now) {
             return;
@@ -289,8 +289,8 @@ impl Machine {
         }
     }
 
-    /// Where the lowest open record of a partition stands, if nothing is known that leads it on. `operations` are those of
-    /// such records that have not ended.
+    /// Where the lowest open record of a partition is stuck, if nothing is known that leads it on. `operations` are the open
+    /// operations of such records.
     fn stalls(&self, record: Option<RecordId>, operations: &[OperationId]) -> Option<&'static str> {
         // An offset that is open without a record would never be settled.
         let Some(record) = record else {
@@ -340,7 +340,7 @@ mod tests {
         Instant::now()
     }
 
-    /// A machine with one event, which waits for a permit that a quota of one request a minute does not give at once.
+    /// A machine with one event, which waits for a permit because the quota is one request a minute.
     fn waiting(now: Instant) -> Machine {
         let mut settings = MachineSettings::new(1, 1.0, 0, 1.0).unwrap();
         let topic = TopicSettings {
@@ -431,7 +431,7 @@ mod tests {
         }
     }
 
-    /// A record that is gone without its offset being settled: nobody would ever settle it.
+    /// A record disappeared without its offset being settled: nobody would ever settle it.
     #[test]
     #[should_panic(expected = "invariant I10 is broken")]
     fn an_open_offset_without_a_record_is_a_broken_invariant() {
@@ -446,7 +446,7 @@ mod tests {
         }
     }
 
-    /// The head of a lane is looked at, and its place forgotten: nothing would ever lead it on.
+    /// The head of a lane was taken and its place forgotten: nothing would ever lead it on.
     #[test]
     #[should_panic(expected = "invariant I10 is broken")]
     fn an_operation_that_nothing_leads_on_is_a_broken_invariant() {

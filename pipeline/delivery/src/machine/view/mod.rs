@@ -1,4 +1,4 @@
-//! What the machine looks like now, for gauges and `/status`.
+//! The machine's present state, for gauges and `/status`.
 
 mod frontier;
 
@@ -14,39 +14,39 @@ use crate::work::Wait;
 use ingest_model::outcome::{HeldBy, HoldCause};
 use ingest_model::trouble::Seen;
 
-/// Everything a gauge or a person may ask of the machine.
+/// Everything a gauge or a person may ask about the machine.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// Owned partitions.
     pub partitions: Vec<PartitionView>,
     /// What unsettled records cost.
     pub used: Charge,
-    /// The part of it that cannot go on now, whatever the permits.
+    /// The part of it that is held: more permits would not help.
     pub held: Charge,
     /// The cap on it.
     pub cap: Charge,
-    /// Whether records may enter.
+    /// Whether records may come in.
     pub gate: Gate,
-    /// Requests a minute this replica may make.
+    /// How many requests a minute this replica may send.
     pub allowance: u32,
     /// The part of the organisation's target that this replica is guaranteed, from 0 to 1. Over all replicas it never adds up
     /// to more than 1 (I9).
     pub guaranteed: f64,
-    /// What the last response said is left of the window for everybody.
+    /// How much of the window is left for everybody, by the last response.
     pub server_remaining: Option<u32>,
-    /// For how long the server's limit keeps everything back.
+    /// Until when the server's limit keeps everything back.
     pub frozen_until: Option<Instant>,
     /// How often it did.
     pub freezes: u64,
-    /// Requests under way.
+    /// Requests in flight.
     pub requests: usize,
-    /// Records of which some operations are confirmed and others are not: after a crash the former come again, too.
+    /// Records with some operations delivered and others open: after a crash, the delivered ones come again too.
     pub half_done: usize,
-    /// Lanes that hold something.
+    /// Lanes that have operations.
     pub lanes: usize,
-    /// Operations that wait for a permit: events and identities.
+    /// Events and identities that wait for a permit.
     pub ready_tracks: usize,
-    /// Operations that wait for a permit: objects.
+    /// Objects that wait for a permit or for others to share a request with.
     pub ready_writes: usize,
     /// Operations that wait for their customer's id.
     pub waiting_for_customer: usize,
@@ -56,32 +56,32 @@ pub struct Snapshot {
     pub jobs: usize,
     /// Dead letters that are not acknowledged.
     pub letters: usize,
-    /// Customers and objects in the directory.
+    /// How many customers and objects the directory holds.
     pub directory: (usize, usize),
-    /// Look-ups in it that found something, and that did not.
+    /// How many look-ups in it found something, and how many did not.
     pub directory_hits: (u64, u64),
-    /// What is kept in the state topic, if there is one.
+    /// The state topic, if there is one.
     pub state: Option<StateView>,
     /// What is held.
     pub holds: Vec<HoldView>,
-    /// How far the work is.
+    /// How far the work has come.
     pub progress: Progress,
-    /// Requests a second that this replica may make, on average.
+    /// How many requests a second this replica may send, on average.
     pub allowed_per_second: f64,
-    /// Whether the machine is draining for good.
+    /// Whether the machine is draining to stop.
     pub shutting_down: bool,
 }
 
-/// What is kept in the state topic.
+/// What is known of the state topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StateView {
-    /// Entries that wait to be written, or to be acknowledged.
+    /// Entries that wait to be written or acknowledged.
     pub waiting: usize,
-    /// Writes that earlier owners left open and whose records have not all come again.
+    /// Writes that earlier owners left open and that are not concluded.
     pub inherited: usize,
     /// Writes that wait for their intents to be acknowledged.
     pub submits: usize,
-    /// Whether the topic took nothing, or could not be read, when it was tried last.
+    /// Whether the last attempt to write or read the topic failed.
     pub failing: bool,
 }
 
@@ -119,7 +119,7 @@ impl Machine {
         (customers.0 + objects.0, customers.1 + objects.1)
     }
 
-    /// A picture of the machine. It costs a walk over all operations: take it once a second, not once a step.
+    /// A picture of the machine. Walks over all operations: take it once a second, not at every step.
     #[must_use]
     pub fn snapshot(&self, now: Instant) -> Snapshot {
         let partitions = self
@@ -181,7 +181,7 @@ impl Machine {
 }
 
 impl Machine {
-    /// How far the work is now. It walks over all operations.
+    /// How far the work has come. Walks over all operations.
     pub(in crate::machine) fn progress(&self) -> Progress {
         let mut progress = self.progress;
         let held = !self.health.holds.is_empty();
