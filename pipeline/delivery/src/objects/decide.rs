@@ -1,4 +1,4 @@
-//! What the write of an object may do next: a function of what is known, without side effects.
+//! Decides what the write of an object may do next: a function of what is known, without side effects.
 
 use std::time::Instant;
 
@@ -11,33 +11,33 @@ use ingest_model::known::KnownObject;
 use ingest_model::operation::{KObject, Version};
 use ingest_model::outcome::SkipReason;
 
-/// What a write that has its turn does.
+/// What a write does when it is its turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Decision {
-    /// The object is looked at first.
+    /// Look at the object first.
     Look,
-    /// The object is updated. At which revision stands in the history.
+    /// Update the object, at the revision noted in the history.
     Update,
-    /// The object is updated alone, with a revision that is known to be old: the answer tells whether the organisation minds.
+    /// Update the object alone, naming a revision that is known to be old: the answer shows whether revisions are checked.
     TestLock,
-    /// The object is made, once its customer is known.
+    /// Create the object, once its customer is known.
     Create,
-    /// Another write of the klass is testing the lock.
+    /// Wait: another write of the klass is testing the lock.
     AwaitTest,
-    /// There is nothing to be written.
+    /// End: there is nothing to write.
     Skip(SkipReason),
-    /// Its version and the object's are of two kinds.
+    /// End: its version and the object's are of different kinds.
     Mixed(String),
 }
 
 /// What a decision depends on besides the object and its history.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Known<'a> {
-    /// What stands, as far as known.
+    /// The object's present state, as far as known.
     pub(crate) standing: Option<&'a KnownObject>,
-    /// All that it changes was made before, to the state that stands.
+    /// All its changes were made before, and the present state includes them.
     pub(crate) made: bool,
-    /// All records of the object reach one partition.
+    /// All records of the object are in one partition.
     pub(crate) keyed: bool,
     /// Nobody else writes what this replica writes.
     pub(crate) alone: bool,
@@ -45,7 +45,7 @@ pub(crate) struct Known<'a> {
     pub(crate) held: bool,
 }
 
-/// Decides what goes next for an object.
+/// Decides what is done next for an object.
 pub(crate) fn decide(
     now: Instant,
     object: &KObject,
@@ -59,7 +59,7 @@ pub(crate) fn decide(
     let Some(standing) = known.standing else {
         return match &history.object_id {
             None => Decision::Create,
-            // It was found before and has been forgotten since: it is there all the same. What is to be compared with it has
+            // It was found before, and its state was forgotten since: it still exists. If versions have to be compared, it has
             // to be read again.
             Some(_) if object.version.is_some() => Decision::Look,
             Some(_) => Decision::Update,
@@ -93,10 +93,10 @@ pub(crate) fn decide(
                     return Decision::Look;
                 }
             }
-            // What is read last is what stands, but for the time until the write has run.
+            // What was just read is current, except for changes until the write runs.
             (Trust::Useless, false) => return Decision::Look,
             (Trust::Useless, true) => return Decision::Update,
-            // What a held klass is tried with, and what was refused in a test, has to mean what it says.
+            // The probe of a held klass, and a write refused in a test, name the right revision, so that the answer is unambiguous.
             (Trust::Unknown, true) if history.was_refused_in_test() || known.held => {
                 return Decision::Update;
             }
@@ -107,8 +107,8 @@ pub(crate) fn decide(
             (Trust::Unknown, true) => return Decision::TestLock,
         }
     }
-    // Without a revision an update could land on a newer state. The first look teaches where this organisation begins to
-    // count, for all objects made here.
+    // Without a revision, an update could overwrite a newer state. The first look teaches where this organisation starts
+    // counting, for all objects created here.
     if revisions.needs_look(&object.klass, standing.revision) {
         return Decision::Look;
     }
@@ -116,7 +116,7 @@ pub(crate) fn decide(
 }
 
 impl Decision {
-    /// The group that a write goes with.
+    /// The group in which this is written.
     pub(crate) fn group(&self, object: &KObject) -> Option<GroupKey> {
         let verb = match self {
             Self::Update | Self::TestLock => Verb::Update,
@@ -128,7 +128,7 @@ impl Decision {
     }
 }
 
-/// What is wrong where an object stands with a version of another kind than is to be written.
+/// What is wrong if an object has a version of another kind than the one to be written.
 pub(crate) fn mixed(object: &KObject, standing: Option<&Version>) -> Option<String> {
     let (ours, theirs) = (object.version.as_ref()?, standing?);
     ours.compare(theirs).is_none().then(|| {
@@ -142,7 +142,7 @@ pub(crate) fn mixed(object: &KObject, standing: Option<&Version>) -> Option<Stri
     })
 }
 
-/// The namespace of fingerprints. Fixed: they are compared with what an earlier process wrote.
+/// The namespace of fingerprints. Fixed, because they are compared with those of earlier processes.
 const FINGERPRINTS: Uuid = Uuid::from_u128(0x6b75_7374_6f6d_6572_2d69_6e67_6573_7403);
 
 /// A hash of what a write would say, the same in every process.

@@ -1,4 +1,4 @@
-//! Looks at objects: what stands against what is to be written.
+//! Looks at objects: compares their present state with what is to be written.
 
 use std::time::Instant;
 
@@ -28,10 +28,10 @@ impl Machine {
                 let doubted = self.objects.histories.found_nothing(id);
                 self.forget_object(id);
                 if doubted {
-                    // It did not arrive: it may be sent again.
+                    // It did not arrive, so it may be sent again.
                     self.put_back(id);
                 } else {
-                    // "Exists" and "not found" at once: one of them is late.
+                    // "Exists" and "not found" contradict each other: one of them is outdated.
                     self.retry(now, id, RetryCause::Conflict, limits.retry_after);
                 }
             }
@@ -54,7 +54,7 @@ impl Machine {
         }
     }
 
-    /// The object as it stands, against what is to be written.
+    /// Compares the object's present state with what is to be written.
     fn compare(&mut self, now: Instant, id: OperationId, found: ObjectState) {
         let Some(state) = self.work.get(id) else {
             return;
@@ -81,7 +81,7 @@ impl Machine {
         {
             learnt.changes = before.changes;
         }
-        // One version does not mean one state: another one of the same version may stand, and this one was not written.
+        // One version does not mean one state: the state shown may be another of its version, without this write.
         let arrived = looked.doubted
             && learnt.ties_with(object.version.as_ref())
             && stands(&object.body, &found.shown);
@@ -102,8 +102,8 @@ impl Machine {
         }
     }
 
-    /// What the object shows is not what is to be written. A few rounds are ordinary; more mean that a write and a look
-    /// contradict each other.
+    /// The object does not show what is to be written. A few rounds are ordinary; more mean that the answers to writes and
+    /// looks contradict each other.
     fn write_after_look(&mut self, now: Instant, id: OperationId, unanswered: bool) {
         if self.objects.histories.another_round(id) {
             self.put_back(id);
@@ -114,8 +114,8 @@ impl Machine {
         }
     }
 
-    /// What a look teaches about revisions. Only where nobody else has written is the number of writes known; a conflict there
-    /// speaks against the lock. Where duplicates are allowed, another object of the same external id may be found: of that
+    /// What a look teaches about revisions. The number of writes is known only if nobody else has written; a conflict then
+    /// speaks against the lock. Where duplicates are allowed, another object with the same external id may be found, of which
     /// nothing is known.
     fn learn_counting(
         &mut self,

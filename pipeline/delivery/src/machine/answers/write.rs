@@ -1,4 +1,4 @@
-//! Answers to writes of objects: single, bulk submissions, and looks at objects after doubt.
+//! Answers to writes of objects, single and bulk, and what is done when a write is in doubt.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ impl Machine {
     ) {
         match outcome {
             Outcome::Pending(ticket) => self.on_accepted(now, batch, ticket),
-            // A submission is never done at once; an answer that says so names no job to ask.
+            // A submission is never done at once; an answer that says so names no job to read.
             Outcome::Delivered(()) | Outcome::Ambiguous => {
                 for id in batch.operations {
                     self.doubt(now, id, batch.group.verb);
@@ -73,7 +73,7 @@ impl Machine {
             .map(|id| (id.reference(), *id))
             .collect();
         if named.is_empty() {
-            return; // everything was left to the next owner meanwhile
+            return; // all of it was left to the next owner meanwhile
         }
         let items = JobItems::Objects {
             group,
@@ -136,8 +136,8 @@ impl Machine {
         }
     }
 
-    /// The answer to a write that named an old revision on purpose. `true` if the write is still to be made: it was refused, as
-    /// it should be, or not tried at all.
+    /// Handles the answer to a write that named an old revision on purpose. `true` if the write is still to be made: it was
+    /// refused, as it should be, or was not tried at all.
     fn is_lock_test(&mut self, id: OperationId, outcome: &Outcome<Written>) -> bool {
         if !self.objects.histories.test_answered(id) {
             return false;
@@ -159,14 +159,14 @@ impl Machine {
                 self.objects.revisions.tested(&object.klass, Some(true));
                 true
             }
-            // For the revision or for itself: only the right revision can tell.
+            // For its revision or its content: only a write with the right revision can tell which.
             Outcome::Reject(_) | Outcome::Split(_) => {
                 self.objects.histories.test_refused(id);
                 self.objects.revisions.tested(&object.klass, None);
                 self.journal_refused(&[id]);
                 true
             }
-            // It was not tried: the object may have changed by the time that it can be.
+            // It was not tried, and the object may have changed by the time it can be.
             Outcome::Hold(_) | Outcome::Retry(RetryCause::OrgQuota) => {
                 self.objects.revisions.tested(&object.klass, None);
                 self.journal_refused(&[id]);
@@ -182,7 +182,7 @@ impl Machine {
         }
     }
 
-    /// The write stands: the cache learns it and the operation is done.
+    /// A write was stored: the cache learns it, and the operation is done.
     pub(in crate::machine) fn stored(
         &mut self,
         id: OperationId,
@@ -200,24 +200,24 @@ impl Machine {
             };
             match (verb, shown) {
                 (Verb::Create, Some(rev)) => self.objects.revisions.learn_first(rev),
-                // What has no version is written without a look: who wrote it in between is not known.
+                // Without a version it is written without a look, so somebody else may have written in between.
                 (Verb::Update, Some(_)) | (Verb::Create | Verb::Update, None) => {}
             }
             if verb == Verb::Update {
                 self.objects.revisions.count(&written.klass, false);
             }
             if history.was_refused_in_test() {
-                // With the right revision it was taken.
+                // It was accepted with the right revision.
                 self.objects.revisions.tested(&written.klass, Some(true));
             }
             let (klass, sent) = (written.klass.clone(), state.last_attempt);
             let told = object.or_else(|| history.object_id.clone());
-            // An object that was made and not named must not be made again: it is read when its id is needed.
+            // An object created without an id in the answer must not be created again: it is read when its id is needed.
             if told.is_some() || verb == Verb::Create {
                 let before = self.known_as(written, told.as_ref());
                 let mut learnt = KnownObject {
                     id: told,
-                    // What has no version of its own leaves the one that stands.
+                    // A write without a version leaves the object's version as it is.
                     version: written
                         .version
                         .clone()
@@ -240,7 +240,7 @@ impl Machine {
         self.finish_delivered(id);
     }
 
-    /// What is known of the object of that external id, if it is this one.
+    /// What is known of the object with that external id, if it is this one.
     fn known_as(&self, object: &KObject, id: Option<&Arc<str>>) -> Option<KnownObject> {
         let known = self.objects.cache.peek(&object.klass, &object.external_id);
         known
@@ -264,7 +264,7 @@ impl Machine {
         self.work.look(id);
     }
 
-    /// An object of this external id exists: read it before anything else.
+    /// An object with this external id exists: read it before anything else.
     pub(in crate::machine) fn look_at(&mut self, id: OperationId) {
         if let Some(Operation::KObject(object)) = self.work.get(id).map(|state| &state.operation) {
             self.objects.note_duplicate(&object.klass);
@@ -272,9 +272,9 @@ impl Machine {
         self.verify_now(id);
     }
 
-    /// A write that may or may not have arrived. Saying it again is safe at once where a second copy is refused: a create
-    /// where duplicates are, an update that names a revision. Elsewhere the object is looked at first, once any copy under
-    /// way has had its time.
+    /// A write may or may not have arrived. It is repeated at once if a second copy would be refused: a create where duplicates
+    /// are refused, an update that names a revision. Otherwise the object is looked at first, when any copy in flight has had
+    /// its time.
     pub(in crate::machine) fn doubt(&mut self, now: Instant, id: OperationId, verb: Verb) {
         match self.wait_in_doubt(id, verb) {
             None => self.retry(now, id, RetryCause::ServerError, None),
@@ -282,8 +282,8 @@ impl Machine {
         }
     }
 
-    /// How long a write that may have arrived is left alone before the object is looked at; `None` if it may be said again
-    /// at once.
+    /// How long a write that may have arrived is left alone before the object is looked at; `None` if it may be repeated at
+    /// once.
     pub(in crate::machine) fn wait_in_doubt(
         &mut self,
         id: OperationId,
@@ -316,7 +316,7 @@ impl Machine {
         Some(self.jobs.verification_wait(&kind, least))
     }
 
-    /// The object to update is not there, or the customer of a new one is not: forget what led there and start again, once.
+    /// The object to update, or the customer of a new one, does not exist: forget what led there and start again, once.
     pub(in crate::machine) fn gone(&mut self, now: Instant, id: OperationId, verb: Verb) {
         let Some(state) = self.work.get(id) else {
             return;

@@ -1,7 +1,7 @@
 //! Writes that an earlier owner of a partition left open: they are followed to their end, never begun again.
 //!
-//! The operations of an open write come again with their records; they wait in their lanes until its job is read, and then
-//! settle by what became of their item. A write without a job is in doubt: nobody knows whether it left.
+//! The operations of an open write come again with their records. They wait in their lanes until its job is read, and are then
+//! settled by the results of their items. A write without a job is in doubt: nobody knows whether it was sent.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -55,7 +55,7 @@ impl Machine {
         }
     }
 
-    /// An inherited job has said what became of an item.
+    /// An inherited job has reported the result of an item.
     pub(in crate::machine) fn inherited_fate(&mut self, item: &InheritedItem, fate: ItemFate) {
         let fate = match fate {
             ItemFate::Stored(id) => {
@@ -76,7 +76,7 @@ impl Machine {
         self.set_fate(item, fate);
     }
 
-    /// An inherited job is complete without saying which items failed.
+    /// An inherited job without references is complete; `clean` if it had no failures.
     pub(in crate::machine) fn inherited_unnamed(&mut self, item: &InheritedItem, clean: bool) {
         if clean {
             self.inherited_stored(item, None);
@@ -101,16 +101,16 @@ impl Machine {
             return;
         };
         let before = self.objects.cache.by_hash(kept.object);
-        // Where duplicates are allowed, what the directory knows may be another object of the same external id.
+        // Where duplicates are allowed, the directory may know another object with the same external id.
         let same = before.filter(|before| match (&id, &before.id) {
             (Some(id), Some(before)) => id == before,
             (Some(_) | None, Some(_) | None) => true,
         });
         let (object, partition, at) = (kept.object, intent.partition.clone(), intent.at);
         let known = match (intent.verb, id, same) {
-            // A later state stands.
+            // The object has a later state.
             (_, _, Some(before)) if before.is_newer_than(kept.version.as_ref()) => None,
-            // It may be this state or another of its version. What was made of it stays known.
+            // It may have this state or another of its version. The changes known of that version stay known.
             (verb, id, Some(before)) if before.ties_with(kept.version.as_ref()) => {
                 let revision = match verb {
                     Verb::Create => before.revision,
@@ -123,9 +123,9 @@ impl Machine {
                     ..before
                 })
             }
-            // An object that was made and not named must not be made again: it is read when its id is needed.
+            // An object created without an id in the answer must not be created again: it is read when its id is needed.
             (Verb::Create, id, _) => Some(kept.stored(id, Revision::SinceCreate(0))),
-            // Where the two cannot be compared, this write need not be the next.
+            // If the two cannot be compared, this write need not be the next one after it.
             (Verb::Update, Some(id), Some(before))
                 if before.id.is_some() && before.is_older_than(kept.version.as_ref()) =>
             {
@@ -154,14 +154,14 @@ impl Machine {
         self.wake_heirs(heirs);
     }
 
-    /// Operations that waited for what became of a write look again.
+    /// Operations that waited for the fate of a write are checked again.
     fn wake_heirs(&mut self, heirs: Vec<OperationId>) {
         for id in heirs {
             self.work.inherited_known(id);
         }
     }
 
-    /// What an earlier owner's write means for the head of a lane. `true` if the operation goes on as any other.
+    /// Decides what earlier owners' writes mean for the head of a lane. `true` if the operation goes on as usual.
     pub(in crate::machine) fn judge_inherited(&mut self, now: Instant, id: OperationId) -> bool {
         if self.memory.inheritance.is_empty() {
             return true;
@@ -200,7 +200,7 @@ impl Machine {
         }
     }
 
-    /// Does what has to be done before a write. `true` if the operation goes on.
+    /// Does what is needed before a write. `true` if the operation goes on.
     fn take_care(&mut self, now: Instant, id: OperationId, care: Care) -> bool {
         if let Some(verb) = care.wait
             && let Some(wait) = self.wait_in_doubt(id, verb)
@@ -217,7 +217,7 @@ impl Machine {
         true
     }
 
-    /// An operation has ended: an earlier owner's write of it is of no interest any more.
+    /// An operation has ended: earlier owners' writes of it are no longer needed.
     pub(in crate::machine) fn inherited_end(
         &mut self,
         id: OperationId,
@@ -231,7 +231,7 @@ impl Machine {
             return;
         };
         let hash = object_hash(&object.klass, &object.external_id);
-        // Without an answer to its look nothing is known: whoever writes next looks.
+        // Its look got no answer, so nothing is known: whoever writes next has to look.
         let fate = if history.is_to_look() {
             Fate::Doubt
         } else {
@@ -253,8 +253,8 @@ impl Machine {
         }
     }
 
-    /// Records below this offset never come again: what was written for them is of no interest any more, unless nobody knows what
-    /// became of it.
+    /// Records below this offset never come again: earlier owners' writes for them are no longer needed, unless their fate is
+    /// in doubt.
     pub(in crate::machine) fn sweep_inherited(
         &mut self,
         partition: &TopicPartition,
@@ -264,7 +264,7 @@ impl Machine {
         self.conclude(gone);
     }
 
-    /// An inherited job has ended: what was kept for its answer alone is of no interest any more.
+    /// An inherited job has ended: what was kept only for its result is no longer needed.
     pub(in crate::machine) fn inherited_job_ended(&mut self) {
         let committed = self.partitions.acknowledged();
         for (partition, committed) in committed {
@@ -274,7 +274,7 @@ impl Machine {
         self.conclude(gone);
     }
 
-    /// The state topic need not keep these writes any more.
+    /// The state topic need not keep these writes any longer.
     fn conclude(&mut self, gone: Vec<(Entity, TopicPartition)>) {
         for (entity, partition) in gone {
             self.memory.journal.conclude(&partition, entity);
@@ -286,7 +286,7 @@ impl Machine {
         self.memory.inheritance.begin_life(partition);
     }
 
-    /// A partition is gone, with all that was kept of it. Whoever comes next finds it in the topic.
+    /// A partition is gone, with all that was kept of it; the next owner finds that in the topic.
     pub(in crate::machine) fn close_state(&mut self, partition: &TopicPartition) {
         if self.settings.state.is_none() {
             return;
