@@ -1,15 +1,15 @@
-//! What the machine keeps beside unsettled records, and how much of it is charged to the budget.
+//! What the machine keeps apart from unsettled records, and how much of it is charged to the budget.
 //!
 //! Caches of customers and objects, remembered events, questions about customers and the slices of the state topic grow with
-//! the data, not with what is unsettled. They have a fixed part of what a process may take beside its budget; what they need
-//! above that is taken from the bytes for records.
+//! the data, not with what is unsettled. They have a fixed part of what a process may take on top of its budget; what they
+//! need above that is taken from the bytes for records.
 
 use crate::customers::{CUSTOMERS, CustomerIds, Identities};
 use crate::machine::settings::MachineSettings;
 use crate::objects::cache::ObjectCache;
 use ingest_model::lookup::map_bytes;
 
-/// The bytes that caches have for themselves, within the constant that a process may take beside its budget.
+/// The bytes that caches have for themselves, within the constant that a process may take on top of its budget.
 const OWN: usize = 24 << 20;
 /// The part of the budget (one in this many) that full caches may take in addition.
 const PART: u64 = 4;
@@ -56,7 +56,7 @@ pub(in crate::machine) fn entries(settings: &MachineSettings) -> Entries {
     entries
 }
 
-/// The bytes of the budget that are charged for `beside` bytes kept beside records.
+/// The bytes of the budget that are charged if `beside` bytes are kept apart from records.
 pub(in crate::machine) fn charged(beside: usize) -> u64 {
     u64::try_from(beside.saturating_sub(OWN)).unwrap_or(u64::MAX)
 }

@@ -183,7 +183,7 @@ impl Machine {
         }
     }
 
-    /// Charges what is kept beside records to the budget.
+    /// Charges what is kept apart from records to the budget.
     fn charge_beside(&mut self) {
         let caches = self.customers.ids.bytes() + self.objects.cache.bytes();
         let remembered = self.memory.events.bytes(0) + self.customers.said.bytes();

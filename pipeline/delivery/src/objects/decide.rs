@@ -96,7 +96,7 @@ pub(crate) fn decide(
             // What was just read is current, except for changes until the write runs.
             (Trust::Useless, false) => return Decision::Look,
             (Trust::Useless, true) => return Decision::Update,
-            // The probe of a held klass, and a write refused in a test, name the right revision, so that the answer is unambiguous.
+            // The probe of a held klass, and a write refused in a test, name the right revision, so the answer is unambiguous.
             (Trust::Unknown, true) if history.was_refused_in_test() || known.held => {
                 return Decision::Update;
             }

@@ -72,7 +72,7 @@ impl Partitions {
         &self.waits
     }
 
-    /// What is kept beside records takes that many bytes of the budget.
+    /// What is kept apart from records takes that many bytes of the budget.
     pub(crate) fn charge_beside(&mut self, bytes: u64) {
         if self.budget.set_beside(bytes).is_some() {
             self.pauses_changed = true;

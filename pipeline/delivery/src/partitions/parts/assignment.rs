@@ -34,7 +34,7 @@ pub(in crate::partitions) struct Assignment {
     pub(in crate::partitions) restore_at: Option<Instant>,
     /// The source was told to deliver none of its records.
     pub(in crate::partitions) paused: bool,
-    /// Where its frontier stands.
+    /// Where its frontier is, and since when.
     pub(in crate::partitions) standing: Standing,
 }
 

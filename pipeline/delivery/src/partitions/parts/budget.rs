@@ -12,7 +12,7 @@ pub(crate) struct Budget {
     used: Charge,
     /// The part of `used` that is held; it does not keep the gate closed.
     held: Charge,
-    /// Bytes of the cap that are taken by what is kept beside records.
+    /// Bytes of the cap that are taken by what is kept apart from records.
     beside: u64,
     gate: Gate,
 }
@@ -58,8 +58,8 @@ impl Budget {
         self.reopen()
     }
 
-    /// Sets how many bytes are kept beside records. Records have that much less, but never less than half. Returns the gate if
-    /// this opened it.
+    /// Sets how many bytes are kept apart from records. Records have that much less, but never less than half. Returns the
+    /// gate if this opened it.
     pub(crate) fn set_beside(&mut self, bytes: u64) -> Option<Gate> {
         self.beside = bytes.min(self.cap.bytes / 2);
         self.reopen()
@@ -83,7 +83,7 @@ impl Budget {
         self.used
     }
 
-    /// The cap, less the bytes kept beside records.
+    /// The cap, less the bytes kept apart from records.
     pub(crate) fn cap(&self) -> Charge {
         Charge {
             bytes: self.cap.bytes - self.beside,

@@ -2,7 +2,7 @@
 //!
 //! What is settled above the frontier has to fit into the text beside the committed offset. A partition is read no further
 //! ahead than its text can carry, whatever settles in which order, so the text never fills up in normal operation. Records
-//! that came in before the source had paused, or a broker that accepts less than was known, can fill it all the same: then an
+//! that came in before the source had paused, or a broker that accepts less than was known, can fill it anyway: then an
 //! event is started only if the lowest unsettled record waits for it.
 
 use super::commit_metadata::{Encoded, TextLimit, longest};
