@@ -109,7 +109,7 @@ pub enum Fact {
     },
     /// A partition is paused because of held work.
     PartitionWaits {
-        /// Which.
+        /// The partition.
         partition: TopicPartition,
         /// Why.
         why: Waits,
@@ -136,7 +136,7 @@ pub enum Fact {
     StateFailed,
     /// A partition's slice of the state topic was restored.
     StateRestored {
-        /// Whose.
+        /// The partition.
         partition: TopicPartition,
         /// How many entries it holds.
         entries: usize,
@@ -157,21 +157,21 @@ pub enum Fact {
     },
     /// A partition's former owner had noted what it settled above its last commit.
     MetadataRestored {
-        /// Of which partition.
+        /// The partition.
         partition: TopicPartition,
         /// How many offsets need not be processed again.
         records: u64,
     },
     /// The text beside a committed offset was not used.
     MetadataIgnored {
-        /// Of which partition.
+        /// The partition.
         partition: TopicPartition,
         /// Why.
         why: Ignored,
     },
     /// An owned partition began a new life.
     LifeBegan {
-        /// Which.
+        /// The partition.
         partition: TopicPartition,
         /// Where reading begins.
         from: Offset,
@@ -180,7 +180,7 @@ pub enum Fact {
     },
     /// Records were deleted before they were read.
     Vanished {
-        /// Of which partition.
+        /// The partition.
         partition: TopicPartition,
         /// Their offsets.
         gap: Gap,
@@ -189,7 +189,7 @@ pub enum Fact {
     },
     /// A partition left while it had unsettled records of former lives. Nobody can read them again.
     LifeCut {
-        /// Which.
+        /// The partition.
         partition: TopicPartition,
         /// How many.
         records: u64,
@@ -205,7 +205,7 @@ pub enum Fact {
     MetadataCut,
     /// A frontier does not move, and nothing is known that leads its lowest open record on.
     Stalled {
-        /// Of which partition.
+        /// The partition.
         partition: TopicPartition,
         /// That record.
         offset: Offset,

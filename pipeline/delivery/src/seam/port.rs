@@ -43,28 +43,28 @@ pub enum Input {
     Assigned {
         /// The partition.
         partition: TopicPartition,
-        /// The assignment.
+        /// The epoch of the assignment.
         epoch: Epoch,
         /// What the group has committed for it, if anything.
         committed: Option<Committed>,
     },
     /// A partition is to be handed back: answer with [`Effect::HandBack`] when drained.
     Revoked {
-        /// Which.
+        /// The partition.
         partition: TopicPartition,
-        /// The assignment.
+        /// The epoch of the assignment.
         epoch: Epoch,
     },
     /// A partition already belongs to another member: release it at once.
     Lost {
-        /// Which.
+        /// The partition.
         partition: TopicPartition,
-        /// The assignment.
+        /// The epoch of the assignment.
         epoch: Epoch,
     },
     /// An owned partition begins a new life, in which offsets of the old one mean nothing.
     NewLife {
-        /// Which.
+        /// The partition.
         partition: TopicPartition,
         /// The epoch of the new life; records of the old one that still arrive carry the old epoch.
         epoch: Epoch,
@@ -75,7 +75,7 @@ pub enum Input {
     },
     /// Records of a partition were deleted before they were read.
     Vanished {
-        /// Which.
+        /// The partition.
         partition: TopicPartition,
         /// The epoch under which it was read.
         epoch: Epoch,
@@ -125,7 +125,7 @@ pub enum Input {
     },
     /// The answer to [`Effect::Restore`]: the slice of the partition.
     Restored {
-        /// Which partition.
+        /// The partition.
         partition: TopicPartition,
         /// The assignment under which it was requested.
         epoch: Epoch,
@@ -134,7 +134,7 @@ pub enum Input {
     },
     /// The answer to [`Effect::Restore`] if the slice could not be read; it is requested again.
     RestoreFailed {
-        /// Which partition.
+        /// The partition.
         partition: TopicPartition,
         /// The assignment under which it was requested.
         epoch: Epoch,
@@ -196,23 +196,23 @@ pub enum Effect {
     Resume(Vec<TopicPartition>),
     /// Give this partition back to the group.
     HandBack {
-        /// Which.
+        /// The partition.
         partition: TopicPartition,
         /// The assignment that ends.
         epoch: Epoch,
     },
     /// Read the slice of this input partition from the state topic. The partition stays paused until it is resumed.
     Restore {
-        /// Which.
+        /// The partition.
         partition: TopicPartition,
-        /// Under which assignment.
+        /// The epoch of the assignment.
         epoch: Epoch,
     },
     /// Write these to the state topic's partition for the slice of an input partition.
     WriteState {
         /// Identifies the batch in the answer.
         write: StateWriteId,
-        /// Whose slice.
+        /// The partition that the slice belongs to.
         partition: TopicPartition,
         /// The batch, in order.
         records: Vec<StateRecord>,
@@ -258,9 +258,9 @@ pub enum CommitAnswer {
 /// One offset to commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommitEntry {
-    /// Of which partition.
+    /// The partition.
     pub partition: TopicPartition,
-    /// Under which assignment.
+    /// The epoch of the assignment.
     pub epoch: Epoch,
     /// The next offset to read.
     pub offset: Offset,
