@@ -1,44 +1,45 @@
-//! jq, within bounds: parser, compiler and evaluator of the expressions in mappings.
+//! jq, within bounds: the parser, compiler and evaluator of the expressions in mappings.
 //!
-//! The language is that of jq 1.7; what differs on purpose stands in `docs/mapping.md`. Two things made an interpreter of
-//! our own necessary. Every value that is built, every step and every level of nesting has to be counted *before* it
-//! happens, in one place, or one record takes the memory of the process or its stack. And people know jq: what an
-//! expression gives there, it has to give here.
+//! The language is jq 1.7; `docs/mapping.md` lists what differs on purpose. There are two reasons for an interpreter of our
+//! own. Every value, every step and every level of nesting must be counted *before* it happens, in one place; otherwise a
+//! single record could exhaust the memory or the stack of the process. And people know jq: an expression must give here
+//! what it gives there.
 //!
-//! [`parse`] makes a tree, [`compile`] resolves names, [`run`] evaluates. Natives stand in [`native`], what they may use
-//! is counted by [`super::meter::Meter`].
+//! [`syntax`] makes a tree, [`compile`] resolves its names, [`run`] evaluates the code. [`data`] has the values, [`native`]
+//! the filters that need nothing but values, [`regex`] the regular expressions. Each uses only those that stand below it:
+//!
+//! ```text
+//! run
+//! compile
+//! native
+//! regex
+//! data
+//! syntax
+//! ```
+//!
+//! What all of them use is counted by [`super::meter::Meter`].
 
 #![expect(
     clippy::wildcard_enum_match_arm,
     reason = "jq treats a few kinds of a value or term each in its own way, and all others alike"
 )]
 
-mod code;
 mod compile;
-mod lex;
-mod math;
-mod names;
+mod data;
 mod native;
-mod order;
-mod outputs;
-mod parse;
-mod path;
 mod regex;
 mod run;
-mod special;
-mod stop;
-mod term;
-mod text;
-mod value;
-
-use std::cell::{Cell, RefCell};
+mod syntax;
 
 use serde_json::Value;
 
-use self::compile::{Compiled, compile};
+use self::compile::code::Compiled;
+use self::compile::compile;
+use self::data::stop::Stop;
+use self::data::value::Val;
 use self::run::{At, Env, Run};
-use self::stop::Stop;
-use self::term::Term;
+use self::syntax::term::Term;
+use self::syntax::{outputs, parse};
 use super::meter::Limit;
 use super::{Failed, Refused, Scope, hint};
 
@@ -52,7 +53,7 @@ pub(super) struct Program {
 }
 
 impl Program {
-    /// Compiles an expression. `streamed`: nothing is evaluated without a stream, for tests that compare the two ways.
+    /// Compiles an expression. With `streamed`, every term is evaluated as a stream, for tests that compare the two ways.
     pub(super) fn compile(text: &str, streamed: bool) -> Result<Self, Refused> {
         let term = parse::parse(text).map_err(|refused| Refused {
             help: refused.help.or_else(|| hint::of_syntax(text)),
@@ -79,12 +80,12 @@ impl Program {
         self.assigns
     }
 
-    /// Whether it looks as if it had an output for each item of a list.
+    /// Whether it seems to have an output for each item of a list.
     pub(super) fn gives_several(&self) -> bool {
         self.several
     }
 
-    /// Whether it gives one output at most, and is evaluated without a stream.
+    /// Whether it has one output at most, and so is evaluated without a stream.
     pub(super) fn is_direct(&self) -> bool {
         self.compiled.main.one
     }
@@ -105,17 +106,11 @@ impl Program {
         Ok(self.run(scope)?.is_some_and(|found| found.holds()))
     }
 
-    fn run<'a>(&'a self, scope: &'a Scope<'a>) -> Result<Option<value::Val<'a>>, Failed> {
+    fn run<'a>(&'a self, scope: &'a Scope<'a>) -> Result<Option<Val<'a>>, Failed> {
         scope.meter.begin();
-        let run = Run {
-            meter: &scope.meter,
-            scope,
-            program: &self.compiled,
-            labels: Cell::new(0),
-            regexes: RefCell::new(Vec::new()),
-        };
+        let run = Run::new(scope, &self.compiled);
         let mut found = None;
-        let payload = At::plain(value::Val::of(scope.payload));
+        let payload = At::plain(Val::of(scope.payload));
         let main = &self.compiled.main;
         let flow = if main.one {
             run.one(main, Env::empty(), payload).map(|at| {
@@ -126,7 +121,7 @@ impl Program {
             let flow = run.each(main, Env::empty(), payload, &mut |at| {
                 if found.replace(at.val).is_some() {
                     several = true;
-                    // a label that nobody has: the end
+                    // no label has this number, so nothing catches it
                     return Err(Stop::Break(u64::MAX));
                 }
                 Ok(())
@@ -149,9 +144,8 @@ impl Program {
 
 const FAILED: &str = "the expression failed on this event";
 
-/// What an error says; its own text shows the data.
-fn without_data(value: &value::Val<'_>) -> &'static str {
-    use value::Val;
+/// What an error says without the data that its own text shows.
+fn without_data(value: &Val<'_>) -> &'static str {
     match value {
         Val::Text(text) if text.as_str().starts_with("Cannot index ") => {
             "a path leads into a value that has no such parts"

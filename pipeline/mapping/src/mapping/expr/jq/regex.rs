@@ -4,6 +4,7 @@
 //! uses, has beside that (look-around, back-references, atomic groups) is refused. `\w`, `\d`, `\s`, `\b` and case know
 //! Unicode.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use regex_automata::meta::{Config, Regex};
@@ -11,10 +12,9 @@ use regex_automata::util::captures::Captures;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 
-use super::super::meter::Meter;
-use super::run::Run;
-use super::stop::{Flow, Res, Stop, error, type_error};
-use super::value::Val;
+use super::super::meter::{Limit, Meter};
+use super::data::stop::{Flow, Res, Stop, error, type_error};
+use super::data::value::Val;
 
 /// Bytes of the program that a pattern may become.
 const MAX_PROGRAM: usize = 512 * 1024;
@@ -54,6 +54,13 @@ struct Flags {
 /// Patterns by text and flags.
 #[derive(Debug, Default)]
 pub(super) struct Patterns(Vec<Arc<Pattern>>);
+
+/// What one evaluation matches with: the patterns that the expression names, and those that it makes as it runs.
+pub(super) struct Regexes<'a> {
+    meter: &'a Meter,
+    known: &'a Patterns,
+    kept: RefCell<Vec<Arc<Pattern>>>,
+}
 
 /// One match.
 pub(super) struct Found<'t> {
@@ -162,7 +169,7 @@ impl Pattern {
         to: Option<usize>,
         length: usize,
         meter: &Meter,
-    ) -> Result<(), super::super::meter::Limit> {
+    ) -> Result<(), Limit> {
         // where a match may be of any length, the search may have looked at all of the rest
         let seen = match (to, self.longest) {
             (Some(to), Some(longest)) => (to - from).saturating_add(longest).min(length - from),
@@ -340,13 +347,23 @@ impl Found<'_> {
     }
 }
 
-impl<'a> Run<'a> {
+// === impl Regexes ===
+
+impl<'a> Regexes<'a> {
+    pub(super) fn new(meter: &'a Meter, known: &'a Patterns) -> Self {
+        Self {
+            meter,
+            known,
+            kept: RefCell::new(Vec::new()),
+        }
+    }
+
     fn pattern(&self, text: &str, flags: Flags) -> Result<Arc<Pattern>, Stop<'a>> {
-        let cached = self.program.patterns.get(text, flags);
+        let cached = self.known.get(text, flags);
         if let Some(pattern) = cached {
             return Ok(Arc::clone(pattern));
         }
-        let mut kept = self.regexes.borrow_mut();
+        let mut kept = self.kept.borrow_mut();
         if let Some(pattern) = kept.iter().find(|pattern| pattern.is(text, flags)) {
             return Ok(Arc::clone(pattern));
         }

@@ -1,20 +1,13 @@
 //! Filters that take values and give one.
 
+pub(super) mod filter;
 mod list;
 mod number;
 mod sort;
 mod text;
-pub(super) mod time;
+mod time;
 
-use super::run::Run;
-use super::stop::Res;
-use super::value::Val;
-
-/// The values of the arguments; what a filter does not take is null.
-pub(super) type Args<'a> = [Val<'a>; 3];
-
-/// A filter.
-pub(super) type Plain = for<'a> fn(&Run<'a>, Val<'a>, Args<'a>) -> Res<'a>;
+use self::filter::Plain;
 
 /// Names for suggestions.
 pub(super) const NAMES: &[&str] = &[
@@ -111,6 +104,7 @@ pub(super) const NAMES: &[&str] = &[
 /// The filter of that name.
 pub(super) fn find(name: &str, args: usize) -> Option<Plain> {
     list::find(name, args)
+        .or_else(|| sort::find(name, args))
         .or_else(|| text::find(name, args))
         .or_else(|| number::find(name, args))
         .or_else(|| time::find(name, args))

@@ -1,37 +1,38 @@
 //! Numbers.
 
-use super::super::math::{negate, whole_or_float};
-use super::super::run::Run;
-use super::super::stop::{Res, error, type_error};
-use super::super::value::{Text, Val};
-use super::{Args, Plain};
+use super::super::data::math::{negate, whole_or_float};
+use super::super::data::stop::{Res, Stop, error, shown, type_error};
+use super::super::data::value::{Text, Val};
+use super::filter::{Args, Plain, Tools};
 
 pub(super) fn find(name: &str, args: usize) -> Option<Plain> {
     let plain: Plain = match (name, args) {
-        ("abs", 0) => |run, value, _| match &value {
-            Val::Int(i64::MIN..0) => negate(&value, run.meter),
+        ("abs", 0) => |tools, value, _| match &value {
+            Val::Int(i64::MIN..0) => negate(&value, tools.meter),
             Val::Float(float) => Ok(Val::Float(if *float < 0.0 { -float } else { *float })),
-            Val::Null | Val::Bool(_) => Err(type_error(&value, "has no absolute value", run.meter)),
+            Val::Null | Val::Bool(_) => {
+                Err(type_error(&value, "has no absolute value", tools.meter))
+            }
             _ => Ok(value),
         },
-        ("floor", 0) => |run, value, _| rounded(run, value, f64::floor),
-        ("ceil", 0) => |run, value, _| rounded(run, value, f64::ceil),
-        ("round", 0) => |run, value, _| rounded(run, value, f64::round),
-        ("trunc", 0) => |run, value, _| rounded(run, value, f64::trunc),
-        ("nearbyint" | "rint", 0) => |run, value, _| rounded(run, value, f64::round_ties_even),
-        ("fabs", 0) => |run, value, _| function(run, &value, f64::abs),
-        ("sqrt", 0) => |run, value, _| function(run, &value, f64::sqrt),
-        ("cbrt", 0) => |run, value, _| function(run, &value, f64::cbrt),
-        ("exp", 0) => |run, value, _| function(run, &value, f64::exp),
-        ("exp2", 0) => |run, value, _| function(run, &value, f64::exp2),
-        ("exp10" | "pow10", 0) => |run, value, _| function(run, &value, |x| 10_f64.powf(x)),
-        ("expm1", 0) => |run, value, _| function(run, &value, f64::exp_m1),
-        ("log", 0) => |run, value, _| function(run, &value, f64::ln),
-        ("log2", 0) => |run, value, _| function(run, &value, f64::log2),
-        ("log10", 0) => |run, value, _| function(run, &value, f64::log10),
-        ("log1p", 0) => |run, value, _| function(run, &value, f64::ln_1p),
-        ("logb", 0) => |run, value, _| {
-            function(run, &value, |x| {
+        ("floor", 0) => |tools, value, _| rounded(tools, value, f64::floor),
+        ("ceil", 0) => |tools, value, _| rounded(tools, value, f64::ceil),
+        ("round", 0) => |tools, value, _| rounded(tools, value, f64::round),
+        ("trunc", 0) => |tools, value, _| rounded(tools, value, f64::trunc),
+        ("nearbyint" | "rint", 0) => |tools, value, _| rounded(tools, value, f64::round_ties_even),
+        ("fabs", 0) => |tools, value, _| function(tools, &value, f64::abs),
+        ("sqrt", 0) => |tools, value, _| function(tools, &value, f64::sqrt),
+        ("cbrt", 0) => |tools, value, _| function(tools, &value, f64::cbrt),
+        ("exp", 0) => |tools, value, _| function(tools, &value, f64::exp),
+        ("exp2", 0) => |tools, value, _| function(tools, &value, f64::exp2),
+        ("exp10" | "pow10", 0) => |tools, value, _| function(tools, &value, |x| 10_f64.powf(x)),
+        ("expm1", 0) => |tools, value, _| function(tools, &value, f64::exp_m1),
+        ("log", 0) => |tools, value, _| function(tools, &value, f64::ln),
+        ("log2", 0) => |tools, value, _| function(tools, &value, f64::log2),
+        ("log10", 0) => |tools, value, _| function(tools, &value, f64::log10),
+        ("log1p", 0) => |tools, value, _| function(tools, &value, f64::ln_1p),
+        ("logb", 0) => |tools, value, _| {
+            function(tools, &value, |x| {
                 if x == 0.0 {
                     f64::NEG_INFINITY
                 } else if x.is_finite() {
@@ -41,8 +42,8 @@ pub(super) fn find(name: &str, args: usize) -> Option<Plain> {
                 }
             })
         },
-        ("significand", 0) => |run, value, _| {
-            function(run, &value, |x| {
+        ("significand", 0) => |tools, value, _| {
+            function(tools, &value, |x| {
                 if x == 0.0 || !x.is_finite() {
                     x
                 } else {
@@ -50,36 +51,38 @@ pub(super) fn find(name: &str, args: usize) -> Option<Plain> {
                 }
             })
         },
-        ("sin", 0) => |run, value, _| function(run, &value, f64::sin),
-        ("cos", 0) => |run, value, _| function(run, &value, f64::cos),
-        ("tan", 0) => |run, value, _| function(run, &value, f64::tan),
-        ("asin", 0) => |run, value, _| function(run, &value, f64::asin),
-        ("acos", 0) => |run, value, _| function(run, &value, f64::acos),
-        ("atan", 0) => |run, value, _| function(run, &value, f64::atan),
-        ("sinh", 0) => |run, value, _| function(run, &value, f64::sinh),
-        ("cosh", 0) => |run, value, _| function(run, &value, f64::cosh),
-        ("tanh", 0) => |run, value, _| function(run, &value, f64::tanh),
-        ("asinh", 0) => |run, value, _| function(run, &value, f64::asinh),
-        ("acosh", 0) => |run, value, _| function(run, &value, f64::acosh),
-        ("atanh", 0) => |run, value, _| function(run, &value, f64::atanh),
-        ("pow", 2) => |run, _, args| pair(run, &args, f64::powf),
-        ("atan2", 2) => |run, _, args| pair(run, &args, f64::atan2),
-        ("fmod", 2) => |run, _, args| pair(run, &args, |x, y| x % y),
-        ("fmin", 2) => |run, _, args| pair(run, &args, f64::min),
-        ("fmax", 2) => |run, _, args| pair(run, &args, f64::max),
-        ("fdim", 2) => |run, _, args| pair(run, &args, |x, y| (x - y).max(0.0)),
-        ("hypot", 2) => |run, _, args| pair(run, &args, f64::hypot),
-        ("copysign", 2) => |run, _, args| pair(run, &args, f64::copysign),
+        ("sin", 0) => |tools, value, _| function(tools, &value, f64::sin),
+        ("cos", 0) => |tools, value, _| function(tools, &value, f64::cos),
+        ("tan", 0) => |tools, value, _| function(tools, &value, f64::tan),
+        ("asin", 0) => |tools, value, _| function(tools, &value, f64::asin),
+        ("acos", 0) => |tools, value, _| function(tools, &value, f64::acos),
+        ("atan", 0) => |tools, value, _| function(tools, &value, f64::atan),
+        ("sinh", 0) => |tools, value, _| function(tools, &value, f64::sinh),
+        ("cosh", 0) => |tools, value, _| function(tools, &value, f64::cosh),
+        ("tanh", 0) => |tools, value, _| function(tools, &value, f64::tanh),
+        ("asinh", 0) => |tools, value, _| function(tools, &value, f64::asinh),
+        ("acosh", 0) => |tools, value, _| function(tools, &value, f64::acosh),
+        ("atanh", 0) => |tools, value, _| function(tools, &value, f64::atanh),
+        ("pow", 2) => |tools, _, args| pair(tools, &args, f64::powf),
+        ("atan2", 2) => |tools, _, args| pair(tools, &args, f64::atan2),
+        ("fmod", 2) => |tools, _, args| pair(tools, &args, |x, y| x % y),
+        ("fmin", 2) => |tools, _, args| pair(tools, &args, f64::min),
+        ("fmax", 2) => |tools, _, args| pair(tools, &args, f64::max),
+        ("fdim", 2) => |tools, _, args| pair(tools, &args, |x, y| (x - y).max(0.0)),
+        ("hypot", 2) => |tools, _, args| pair(tools, &args, f64::hypot),
+        ("copysign", 2) => |tools, _, args| pair(tools, &args, f64::copysign),
         ("drem" | "remainder", 2) => {
-            |run, _, args| pair(run, &args, |x, y| x - y * (x / y).round_ties_even())
+            |tools, _, args| pair(tools, &args, |x, y| x - y * (x / y).round_ties_even())
         }
-        ("ldexp" | "scalb" | "scalbln", 2) => |run, _, args| pair(run, &args, |x, y| x * y.exp2()),
-        ("fma", 3) => |run, _, [x, y, z]| {
-            let (x, y, z) = (number(run, &x)?, number(run, &y)?, number(run, &z)?);
+        ("ldexp" | "scalb" | "scalbln", 2) => {
+            |tools, _, args| pair(tools, &args, |x, y| x * y.exp2())
+        }
+        ("fma", 3) => |tools, _, [x, y, z]| {
+            let (x, y, z) = (number(tools, &x)?, number(tools, &y)?, number(tools, &z)?);
             Ok(whole_or_float(x.mul_add(y, z)))
         },
-        ("frexp", 0) => |run, value, _| {
-            let x = number(run, &value)?;
+        ("frexp", 0) => |tools, value, _| {
+            let x = number(tools, &value)?;
             let (fraction, exponent) = if x == 0.0 || !x.is_finite() {
                 (x, 0)
             } else {
@@ -87,15 +90,15 @@ pub(super) fn find(name: &str, args: usize) -> Option<Plain> {
             };
             Ok(Val::list(
                 vec![whole_or_float(fraction), Val::Int(exponent.into())],
-                run.meter,
+                tools.meter,
             )?)
         },
-        ("modf", 0) => |run, value, _| {
-            let x = number(run, &value)?;
+        ("modf", 0) => |tools, value, _| {
+            let x = number(tools, &value)?;
             let fraction = if x.is_infinite() { 0.0 } else { x.fract() };
             Ok(Val::list(
                 vec![whole_or_float(fraction), whole_or_float(x.trunc())],
-                run.meter,
+                tools.meter,
             )?)
         },
         ("infinite", 0) => |_, _, _| Ok(Val::Float(f64::INFINITY)),
@@ -110,18 +113,14 @@ pub(super) fn find(name: &str, args: usize) -> Option<Plain> {
         }
         ("have_decnum", 0) => |_, _, _| Ok(Val::Bool(false)),
         ("have_literal_numbers", 0) => |_, _, _| Ok(Val::Bool(true)),
-        ("tonumber", 0) => |run, value, _| match &value {
+        ("tonumber", 0) => |tools, value, _| match &value {
             Val::Int(_) | Val::Big(_) | Val::Float(_) => Ok(value),
-            Val::Text(text) => parsed(text).ok_or_else(|| {
-                error(format!(
-                    "Cannot be parsed as a number: {}",
-                    super::super::stop::shown(&value)
-                ))
-            }),
+            Val::Text(text) => parsed(text)
+                .ok_or_else(|| error(format!("Cannot be parsed as a number: {}", shown(&value)))),
             _ => Err(type_error(
                 &value,
                 "cannot be parsed as a number",
-                run.meter,
+                tools.meter,
             )),
         },
         _ => return None,
@@ -129,26 +128,26 @@ pub(super) fn find(name: &str, args: usize) -> Option<Plain> {
     Some(plain)
 }
 
-fn number<'a>(run: &Run<'a>, value: &Val<'a>) -> Result<f64, super::super::stop::Stop<'a>> {
+fn number<'a>(tools: &Tools<'a>, value: &Val<'a>) -> Result<f64, Stop<'a>> {
     value
         .as_f64()
-        .ok_or_else(|| type_error(value, "number required", run.meter))
+        .ok_or_else(|| type_error(value, "number required", tools.meter))
 }
 
-fn rounded<'a>(run: &Run<'a>, value: Val<'a>, f: fn(f64) -> f64) -> Res<'a> {
+fn rounded<'a>(tools: &Tools<'a>, value: Val<'a>, f: fn(f64) -> f64) -> Res<'a> {
     match value {
         // whole numbers are what they are, beyond what a floating-point number can say as well
         Val::Int(_) | Val::Big(_) => Ok(value),
-        value => Ok(whole_or_float(f(number(run, &value)?))),
+        value => Ok(whole_or_float(f(number(tools, &value)?))),
     }
 }
 
-fn function<'a>(run: &Run<'a>, value: &Val<'a>, f: fn(f64) -> f64) -> Res<'a> {
-    Ok(whole_or_float(f(number(run, value)?)))
+fn function<'a>(tools: &Tools<'a>, value: &Val<'a>, f: fn(f64) -> f64) -> Res<'a> {
+    Ok(whole_or_float(f(number(tools, value)?)))
 }
 
-fn pair<'a>(run: &Run<'a>, [x, y, _]: &Args<'a>, f: fn(f64, f64) -> f64) -> Res<'a> {
-    Ok(whole_or_float(f(number(run, x)?, number(run, y)?)))
+fn pair<'a>(tools: &Tools<'a>, [x, y, _]: &Args<'a>, f: fn(f64, f64) -> f64) -> Res<'a> {
+    Ok(whole_or_float(f(number(tools, x)?, number(tools, y)?)))
 }
 
 /// Fraction in [0.5, 1) and exponent of a finite number that is not 0.

@@ -5,37 +5,37 @@
     reason = "one signature for all filters"
 )]
 
-use super::super::code::Format;
-use super::super::order::equal;
-use super::super::path;
-use super::super::run::Run;
-use super::super::stop::{Res, error, pair_error, type_error};
-use super::super::text::{Sink, formatted, json};
-use super::super::value::{Items, LIST, Val};
-use super::{Args, Plain};
+use super::super::data::format::{Format, formatted};
+use super::super::data::math::{as_place, split};
+use super::super::data::order::equal;
+use super::super::data::path;
+use super::super::data::stop::{Res, error, pair_error, type_error};
+use super::super::data::text::{Sink, json};
+use super::super::data::value::{Fields, Items, LIST, OBJECT, TEXT, Val};
+use super::filter::{Args, Plain, Tools};
 
 /// The longest text that `fromjson` reads, as long as a record may be.
 const MAX_JSON: usize = 1024 * 1024;
 
 pub(super) fn find(name: &str, args: usize) -> Option<Plain> {
     let plain: Plain = match (name, args) {
-        ("tostring", 0) => |run, value, _| formatted(Format::Text, &value, run.meter),
-        ("tojson", 0) => |run, value, _| {
-            let mut sink = Sink::new(run.meter)?;
+        ("tostring", 0) => |tools, value, _| formatted(Format::Text, &value, tools.meter),
+        ("tojson", 0) => |tools, value, _| {
+            let mut sink = Sink::new(tools.meter)?;
             json(&value, &mut sink)?;
             Ok(sink.done())
         },
         ("fromjson", 0) => from_json,
-        ("format", 1) => |run, value, [name, ..]| match name.as_str().and_then(Format::named) {
-            Some(format) => formatted(format, &value, run.meter),
-            None => Err(type_error(&name, "is not a valid format", run.meter)),
+        ("format", 1) => |tools, value, [name, ..]| match name.as_str().and_then(Format::named) {
+            Some(format) => formatted(format, &value, tools.meter),
+            None => Err(type_error(&name, "is not a valid format", tools.meter)),
         },
-        ("utf8bytelength", 0) => |run, value, _| match value.as_str() {
+        ("utf8bytelength", 0) => |tools, value, _| match value.as_str() {
             Some(text) => Ok(Val::count(text.len())),
             None => Err(type_error(
                 &value,
                 "only strings have UTF-8 byte length",
-                run.meter,
+                tools.meter,
             )),
         },
         ("startswith", 1) => |_, value, [start, ..]| match (value.as_str(), start.as_str()) {
@@ -46,24 +46,30 @@ pub(super) fn find(name: &str, args: usize) -> Option<Plain> {
             (Some(text), Some(end)) => Ok(Val::Bool(text.ends_with(end))),
             _ => Err(error("endswith() requires string inputs")),
         },
-        ("ltrimstr", 1) => |run, value, [start, ..]| without(run, &value, &start, true, false),
-        ("rtrimstr", 1) => |run, value, [end, ..]| without(run, &value, &end, false, true),
-        ("trimstr", 1) => |run, value, [both, ..]| without(run, &value, &both, true, true),
-        ("trim", 0) => |run, value, _| trimmed(run, &value, |text| text.trim_matches(blank)),
-        ("ltrim", 0) => |run, value, _| trimmed(run, &value, |text| text.trim_start_matches(blank)),
-        ("rtrim", 0) => |run, value, _| trimmed(run, &value, |text| text.trim_end_matches(blank)),
+        ("ltrimstr", 1) => |tools, value, [start, ..]| without(tools, &value, &start, true, false),
+        ("rtrimstr", 1) => |tools, value, [end, ..]| without(tools, &value, &end, false, true),
+        ("trimstr", 1) => |tools, value, [both, ..]| without(tools, &value, &both, true, true),
+        ("trim", 0) => |tools, value, _| trimmed(tools, &value, |text| text.trim_matches(blank)),
+        ("ltrim", 0) => {
+            |tools, value, _| trimmed(tools, &value, |text| text.trim_start_matches(blank))
+        }
+        ("rtrim", 0) => {
+            |tools, value, _| trimmed(tools, &value, |text| text.trim_end_matches(blank))
+        }
         ("explode", 0) => explode,
         ("implode", 0) => implode,
-        ("ascii_downcase", 0) => |run, value, _| cased(run, &value, str::to_ascii_lowercase),
-        ("ascii_upcase", 0) => |run, value, _| cased(run, &value, str::to_ascii_uppercase),
-        ("split", 1) => |run, value, [by, ..]| match (value.as_str(), by.as_str()) {
-            (Some(text), Some(by)) => super::super::math::split(text, by, run.meter),
+        ("ascii_downcase", 0) => |tools, value, _| cased(tools, &value, str::to_ascii_lowercase),
+        ("ascii_upcase", 0) => |tools, value, _| cased(tools, &value, str::to_ascii_uppercase),
+        ("split", 1) => |tools, value, [by, ..]| match (value.as_str(), by.as_str()) {
+            (Some(text), Some(by)) => split(text, by, tools.meter),
             _ => Err(error("split input and separator must be strings")),
         },
-        ("indices", 1) => |run, value, [part, ..]| indices(run, &value, &part),
-        ("index", 1) => |run, value, [part, ..]| one_of(run, &value, &part, true),
-        ("rindex", 1) => |run, value, [part, ..]| one_of(run, &value, &part, false),
-        ("test", 2) => |run, value, [pattern, flags, _]| run.is_match(&value, &pattern, &flags),
+        ("indices", 1) => |tools, value, [part, ..]| indices(tools, &value, &part),
+        ("index", 1) => |tools, value, [part, ..]| one_of(tools, &value, &part, true),
+        ("rindex", 1) => |tools, value, [part, ..]| one_of(tools, &value, &part, false),
+        ("test", 2) => {
+            |tools, value, [pattern, flags, _]| tools.regexes.is_match(&value, &pattern, &flags)
+        }
         ("__capture", 0) => capture,
         _ => return None,
     };
@@ -75,9 +81,13 @@ fn blank(c: char) -> bool {
 }
 
 /// `fromjson` with the limits of the decoder.
-fn from_json<'a>(run: &Run<'a>, value: Val<'a>, _: Args<'a>) -> Res<'a> {
+fn from_json<'a>(tools: &Tools<'a>, value: Val<'a>, _: Args<'a>) -> Res<'a> {
     let Some(text) = value.as_str() else {
-        return Err(type_error(&value, "only strings can be parsed", run.meter));
+        return Err(type_error(
+            &value,
+            "only strings can be parsed",
+            tools.meter,
+        ));
     };
     if text.len() > MAX_JSON {
         return Err(error("the text is too long to be parsed as JSON"));
@@ -85,15 +95,22 @@ fn from_json<'a>(run: &Run<'a>, value: Val<'a>, _: Args<'a>) -> Res<'a> {
     if text.trim() == "nan" || text.trim() == "NaN" {
         return Ok(Val::Float(f64::NAN));
     }
-    run.meter
+    tools
+        .meter
         .build(crate::decode::weight::of_text(text.as_bytes()))?;
     match crate::decode::json::parse_nested(text.as_bytes()) {
-        Some(parsed) => Ok(Val::owned(parsed, run.meter)?),
-        None => Err(type_error(&value, "is not JSON", run.meter)),
+        Some(parsed) => Ok(Val::owned(parsed, tools.meter)?),
+        None => Err(type_error(&value, "is not JSON", tools.meter)),
     }
 }
 
-fn without<'a>(run: &Run<'a>, value: &Val<'a>, part: &Val<'a>, start: bool, end: bool) -> Res<'a> {
+fn without<'a>(
+    tools: &Tools<'a>,
+    value: &Val<'a>,
+    part: &Val<'a>,
+    start: bool,
+    end: bool,
+) -> Res<'a> {
     let (Some(text), Some(part)) = (value.as_str(), part.as_str()) else {
         return Ok(value.clone());
     };
@@ -107,49 +124,49 @@ fn without<'a>(run: &Run<'a>, value: &Val<'a>, part: &Val<'a>, start: bool, end:
     if rest.len() == text.len() {
         return Ok(value.clone());
     }
-    Ok(Val::copied(rest, run.meter)?)
+    Ok(Val::copied(rest, tools.meter)?)
 }
 
-fn trimmed<'a>(run: &Run<'a>, value: &Val<'a>, trim: fn(&str) -> &str) -> Res<'a> {
+fn trimmed<'a>(tools: &Tools<'a>, value: &Val<'a>, trim: fn(&str) -> &str) -> Res<'a> {
     match value.as_str() {
-        Some(text) => Ok(Val::copied(trim(text), run.meter)?),
-        None => Err(type_error(value, "cannot be trimmed", run.meter)),
+        Some(text) => Ok(Val::copied(trim(text), tools.meter)?),
+        None => Err(type_error(value, "cannot be trimmed", tools.meter)),
     }
 }
 
-fn cased<'a>(run: &Run<'a>, value: &Val<'a>, to: fn(&str) -> String) -> Res<'a> {
+fn cased<'a>(tools: &Tools<'a>, value: &Val<'a>, to: fn(&str) -> String) -> Res<'a> {
     match value.as_str() {
         Some(text) => {
-            run.meter.build(super::super::value::TEXT + text.len())?;
+            tools.meter.build(TEXT + text.len())?;
             Ok(Val::text(to(text)))
         }
         None => Err(error("explode input must be a string")),
     }
 }
 
-fn explode<'a>(run: &Run<'a>, value: Val<'a>, _: Args<'a>) -> Res<'a> {
+fn explode<'a>(tools: &Tools<'a>, value: Val<'a>, _: Args<'a>) -> Res<'a> {
     let Some(text) = value.as_str() else {
-        return Err(type_error(&value, "cannot be exploded", run.meter));
+        return Err(type_error(&value, "cannot be exploded", tools.meter));
     };
-    run.meter.build(LIST)?;
+    tools.meter.build(LIST)?;
     let mut items = Items::new();
     for c in text.chars() {
-        items.push(Val::Int(i64::from(u32::from(c))), run.meter)?;
+        items.push(Val::Int(i64::from(u32::from(c))), tools.meter)?;
     }
     Ok(items.done())
 }
 
-fn implode<'a>(run: &Run<'a>, value: Val<'a>, _: Args<'a>) -> Res<'a> {
+fn implode<'a>(tools: &Tools<'a>, value: Val<'a>, _: Args<'a>) -> Res<'a> {
     let Val::List(codes) = &value else {
         return Err(type_error(
             &value,
             "cannot be imploded, must be an array of codepoints",
-            run.meter,
+            tools.meter,
         ));
     };
-    let mut sink = Sink::new(run.meter)?;
+    let mut sink = Sink::new(tools.meter)?;
     for code in codes.iter() {
-        let Some(number) = super::super::math::as_place(&code) else {
+        let Some(number) = as_place(&code) else {
             return Err(error("Unicode codepoint must be numeric"));
         };
         let c = u32::try_from(number).ok().and_then(char::from_u32);
@@ -159,40 +176,40 @@ fn implode<'a>(run: &Run<'a>, value: Val<'a>, _: Args<'a>) -> Res<'a> {
 }
 
 /// Where a part begins, each time; the parts may overlap.
-fn indices<'a>(run: &Run<'a>, value: &Val<'a>, part: &Val<'a>) -> Res<'a> {
+fn indices<'a>(tools: &Tools<'a>, value: &Val<'a>, part: &Val<'a>) -> Res<'a> {
     match (value, part) {
         (Val::Null, _) => Ok(Val::Null),
         (Val::Text(text), Val::Text(part)) => {
             let (text, part) = (text.as_str(), part.as_str());
             if part.is_empty() {
-                return Ok(Val::list(Vec::new(), run.meter)?);
+                return Ok(Val::list(Vec::new(), tools.meter)?);
             }
-            run.meter.build(LIST)?;
-            run.meter.work(text.len())?;
+            tools.meter.build(LIST)?;
+            tools.meter.work(text.len())?;
             let mut items = Items::new();
             let (mut from, mut characters) = (0, 0);
             while let Some(at) = text.get(from..).and_then(|rest| rest.find(part)) {
-                run.meter.work(8 * part.len() + 2 * at)?;
-                run.meter.steps(1)?;
+                tools.meter.work(8 * part.len() + 2 * at)?;
+                tools.meter.steps(1)?;
                 let found = from + at;
                 characters += text
                     .get(from..found)
                     .map_or(0, |passed| passed.chars().count());
-                items.push(Val::count(characters), run.meter)?;
+                items.push(Val::count(characters), tools.meter)?;
                 let next = text.get(found..).and_then(|rest| rest.chars().next());
                 from = found + next.map_or(1, char::len_utf8);
                 characters += 1;
             }
             Ok(items.done())
         }
-        (Val::List(list), Val::List(_)) => path::get(&Val::List(list.clone()), part, run.meter),
+        (Val::List(list), Val::List(_)) => path::get(&Val::List(list.clone()), part, tools.meter),
         (Val::List(list), part) => {
-            run.meter.build(LIST)?;
+            tools.meter.build(LIST)?;
             let mut items = Items::new();
             for (place, item) in list.iter().enumerate() {
-                run.meter.steps(1)?;
-                if equal(&item, part, run.meter)? {
-                    items.push(Val::count(place), run.meter)?;
+                tools.meter.steps(1)?;
+                if equal(&item, part, tools.meter)? {
+                    items.push(Val::count(place), tools.meter)?;
                 }
             }
             Ok(items.done())
@@ -204,8 +221,8 @@ fn indices<'a>(run: &Run<'a>, value: &Val<'a>, part: &Val<'a>) -> Res<'a> {
     }
 }
 
-fn one_of<'a>(run: &Run<'a>, value: &Val<'a>, part: &Val<'a>, first: bool) -> Res<'a> {
-    match indices(run, value, part)? {
+fn one_of<'a>(tools: &Tools<'a>, value: &Val<'a>, part: &Val<'a>, first: bool) -> Res<'a> {
+    match indices(tools, value, part)? {
         Val::List(places) => {
             let place = if first {
                 Some(0)
@@ -221,16 +238,16 @@ fn one_of<'a>(run: &Run<'a>, value: &Val<'a>, part: &Val<'a>, first: bool) -> Re
 }
 
 /// The named groups of what `match` gave.
-fn capture<'a>(run: &Run<'a>, value: Val<'a>, _: Args<'a>) -> Res<'a> {
-    run.meter.build(super::super::value::OBJECT)?;
-    let mut fields = super::super::value::Fields::new();
-    let captures = path::get(&value, &Val::word("captures"), run.meter)?;
+fn capture<'a>(tools: &Tools<'a>, value: Val<'a>, _: Args<'a>) -> Res<'a> {
+    tools.meter.build(OBJECT)?;
+    let mut fields = Fields::new();
+    let captures = path::get(&value, &Val::word("captures"), tools.meter)?;
     if let Val::List(captures) = captures {
         for capture in captures.iter() {
-            let name = path::get(&capture, &Val::word("name"), run.meter)?;
+            let name = path::get(&capture, &Val::word("name"), tools.meter)?;
             if let Val::Text(name) = name {
-                let text = path::get(&capture, &Val::word("string"), run.meter)?;
-                fields.insert(name, text, run.meter)?;
+                let text = path::get(&capture, &Val::word("string"), tools.meter)?;
+                fields.insert(name, text, tools.meter)?;
             }
         }
     }

@@ -9,21 +9,20 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::Offset;
 
-use super::super::math::{as_place, whole_or_float};
-use super::super::run::Run;
-use super::super::stop::{Res, Stop, error, type_error};
-use super::super::text::Sink;
-use super::super::value::Val;
-use super::{Args, Plain};
+use super::super::data::math::{as_place, whole_or_float};
+use super::super::data::stop::{Res, Stop, error, type_error};
+use super::super::data::text::Sink;
+use super::super::data::value::Val;
+use super::filter::{Args, Plain, Tools};
 
-pub(in super::super) fn find(name: &str, args: usize) -> Option<Plain> {
+pub(super) fn find(name: &str, args: usize) -> Option<Plain> {
     let plain: Plain = match (name, args) {
         ("mktime", 0) => |_, value, _| Ok(Val::Int(broken_down(&value, "mktime")?.seconds())),
         ("gmtime", 0) => gmtime,
-        ("strftime", 1) => |run, value, [format, ..]| {
+        ("strftime", 1) => |tools, value, [format, ..]| {
             let time = match value {
                 Val::Int(_) | Val::Big(_) | Val::Float(_) => {
-                    gmtime(run, value, [Val::Null, Val::Null, Val::Null])?
+                    gmtime(tools, value, [Val::Null, Val::Null, Val::Null])?
                 }
                 value => value,
             };
@@ -33,18 +32,22 @@ pub(in super::super) fn find(name: &str, args: usize) -> Option<Plain> {
             let Some(format) = format.as_str() else {
                 return Err(error("strftime/1 requires a string format"));
             };
-            written(run, &broken_down(&time, "strftime/1")?, format)
+            written(tools, &broken_down(&time, "strftime/1")?, format)
         },
-        ("strptime", 1) => |run, value, [format, ..]| {
+        ("strptime", 1) => |tools, value, [format, ..]| {
             let Some(text) = value.as_str() else {
-                return Err(type_error(&value, "cannot be parsed as a time", run.meter));
+                return Err(type_error(
+                    &value,
+                    "cannot be parsed as a time",
+                    tools.meter,
+                ));
             };
             let Some(format) = format.as_str() else {
                 return Err(error("strptime/1 requires a string format"));
             };
-            run.meter.work(text.len() + format.len())?;
+            tools.meter.work(text.len() + format.len())?;
             match read(text, format) {
-                Some(time) => time.value(run),
+                Some(time) => time.value(tools),
                 None => Err(error(format!(
                     "date \"{text}\" does not match format \"{format}\""
                 ))),
@@ -69,7 +72,7 @@ impl Broken {
         at.map_or(0, Timestamp::as_second)
     }
 
-    fn value<'a>(self, run: &Run<'a>) -> Res<'a> {
+    fn value<'a>(self, tools: &Tools<'a>) -> Res<'a> {
         let seconds = f64::from(self.at.second()) + self.fraction;
         let parts = vec![
             Val::Int(self.at.year().into()),
@@ -81,7 +84,7 @@ impl Broken {
             Val::Int(self.at.weekday().to_sunday_zero_offset().into()),
             Val::Int(i64::from(self.at.day_of_year()) - 1),
         ];
-        Ok(Val::list(parts, run.meter)?)
+        Ok(Val::list(parts, tools.meter)?)
     }
 }
 
@@ -90,7 +93,7 @@ impl Broken {
     clippy::cast_possible_truncation,
     reason = "what is beyond all times is no time"
 )]
-fn gmtime<'a>(run: &Run<'a>, value: Val<'a>, _: Args<'a>) -> Res<'a> {
+fn gmtime<'a>(tools: &Tools<'a>, value: Val<'a>, _: Args<'a>) -> Res<'a> {
     let Some(seconds) = value.as_f64() else {
         return Err(error("gmtime() requires a number"));
     };
@@ -103,7 +106,7 @@ fn gmtime<'a>(run: &Run<'a>, value: Val<'a>, _: Args<'a>) -> Res<'a> {
             at: Offset::UTC.to_datetime(at),
             fraction: seconds - whole,
         }
-        .value(run),
+        .value(tools),
         None => Err(error(
             "error converting number of seconds since epoch to datetime",
         )),
@@ -189,8 +192,8 @@ fn month_name(month: i8) -> &'static str {
 }
 
 /// The text of a time in a format of the C library, without its locales and time zones.
-fn written<'a>(run: &Run<'a>, time: &Broken, format: &str) -> Res<'a> {
-    let mut sink = Sink::new(run.meter)?;
+fn written<'a>(tools: &Tools<'a>, time: &Broken, format: &str) -> Res<'a> {
+    let mut sink = Sink::new(tools.meter)?;
     let mut rest = format;
     while let Some(at) = rest.find('%') {
         sink.push(rest.get(..at).unwrap_or_default())?;

@@ -5,10 +5,11 @@
     reason = "a value and its path travel together"
 )]
 
-use super::super::code::{Bound, Code, Def, Fold};
-use super::super::path::{get, update_path};
-use super::super::stop::{Flow, Res, Stop};
-use super::super::value::{LIST, Val};
+use super::super::compile::code::{Bound, Code, Def, Fold};
+use super::super::data::path::{delete, get, get_path, update_path};
+use super::super::data::stop::{Flow, Res, Stop};
+use super::super::data::value::{ITEM, LIST, Val};
+use super::super::native::filter::Plain;
 use super::{At, Bind, Binding, Env, Out, Run, bound_all};
 
 impl<'a> Run<'a> {
@@ -27,18 +28,14 @@ impl<'a> Run<'a> {
             // let go, so that the part can be changed in place
             drop(part);
             // what is not there is not made for nothing
-            if matches!(
-                super::super::path::get_path(&root, &keys, self.meter)?,
-                Val::Null
-            ) {
+            if matches!(get_path(&root, &keys, self.meter)?, Val::Null) {
                 match f(Val::Null)? {
                     Some(new) => {
                         let old = std::mem::replace(&mut root, Val::Null);
                         root = update_path(old, &keys, self.meter, &mut |_| Ok(new.clone()))?;
                     }
                     None => {
-                        self.meter
-                            .build(LIST + super::super::value::ITEM * keys.len())?;
+                        self.meter.build(LIST + ITEM * keys.len())?;
                         gone.push(keys);
                     }
                 }
@@ -52,13 +49,12 @@ impl<'a> Run<'a> {
                 Ok(new.unwrap_or(Val::Null))
             })?;
             if removed {
-                self.meter
-                    .build(LIST + super::super::value::ITEM * keys.len())?;
+                self.meter.build(LIST + ITEM * keys.len())?;
                 gone.push(keys);
             }
             Ok(())
         })?;
-        super::super::path::delete(root, gone, self.meter)
+        delete(root, gone, self.meter)
     }
 
     /// Calls `f` with the variables of a pattern bound.
@@ -232,7 +228,7 @@ impl<'a> Run<'a> {
     )]
     pub(super) fn native(
         &self,
-        native: super::super::native::Plain,
+        native: Plain,
         args: &'a [Code],
         before: usize,
         values: &mut [Val<'a>; 3],
@@ -241,7 +237,7 @@ impl<'a> Run<'a> {
         out: Out<'_, 'a>,
     ) -> Flow<'a> {
         let Some(place) = before.checked_sub(1) else {
-            return out(at.computed(native(self, at.val.clone(), values.clone())?));
+            return out(at.computed(native(&self.tools, at.val.clone(), values.clone())?));
         };
         let Some(arg) = args.get(place) else {
             return Ok(());
@@ -255,7 +251,7 @@ impl<'a> Run<'a> {
     }
 
     /// The values of these arguments, every combination; the first in the outer loop.
-    pub(in super::super) fn values(
+    pub(super) fn values(
         &self,
         args: &'a [Code],
         found: &mut Vec<Val<'a>>,

@@ -1,37 +1,39 @@
 //! Evaluation.
 //!
-//! A term gives any number of outputs, so evaluating it calls a function with each ([`Run::each`]). What can give one
-//! output at most ([`Code::one`]) is evaluated without that ([`Run::one`]); most expressions of mappings are such.
-//! Both ways give the same, which a property test shows.
+//! A term can have any number of outputs, so [`Run::each`] calls a function with each of them. A term with one output at
+//! most ([`Code::one`]) needs no such function ([`Run::one`]); most expressions in mappings are of this kind. Both ways
+//! give the same, which a property test shows.
 //!
-//! With a value goes its path where one is asked for (`path(…)`, `… = …`, `… |= …`, `del(…)`), as in jq.
+//! A value carries its path where one is asked for (`path(…)`, `… = …`, `… |= …`, `del(…)`), as in jq.
+//!
+//! The files of this folder are one machine in parts: terms are evaluated by evaluating their terms, so each part calls
+//! the others through [`Run`]. Filters that need no terms stand outside, in `native`.
 
 mod bind;
 mod one;
+mod special;
 mod stream;
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use super::super::Scope;
 use super::super::meter::{Limit, MAX_DEPTH, Meter};
-use super::code::{Code, Global};
-use super::compile::Compiled;
-use super::path::get;
-use super::regex::Pattern;
-use super::stop::{Flow, Res, Stop, error};
-use super::value::{Text, Val};
+use super::compile::code::{Code, Compiled, Def, Global};
+use super::data::path::get;
+use super::data::stop::{Flow, Res, Stop, error, shown};
+use super::data::value::{Text, Val};
+use super::native::filter::Tools;
+use super::regex::Regexes;
 
 /// One evaluation.
 pub(super) struct Run<'a> {
-    pub(super) meter: &'a Meter,
-    pub(super) scope: &'a Scope<'a>,
-    pub(super) program: &'a Compiled,
+    meter: &'a Meter,
+    scope: &'a Scope<'a>,
+    defs: &'a [Def],
     /// The number of the next label.
-    pub(super) labels: Cell<u64>,
-    /// Regular expressions that were compiled on the way.
-    pub(super) regexes: RefCell<Vec<Arc<Pattern>>>,
+    labels: Cell<u64>,
+    tools: Tools<'a>,
 }
 
 /// A value and, where asked for, its path.
@@ -44,9 +46,9 @@ pub(super) struct At<'a> {
 /// The path of a value.
 #[derive(Debug, Clone)]
 pub(super) enum Path<'a> {
-    /// Nobody asks.
+    /// Nobody asks for it.
     Off,
-    /// The value is none that stands in the input.
+    /// The value does not stand in the input.
     Lost,
     On(Option<Rc<Step<'a>>>),
 }
@@ -112,7 +114,7 @@ impl<'a> At<'a> {
             Path::Lost => {
                 return Err(error(format!(
                     "Invalid path expression with result {}",
-                    super::stop::shown(&self.val)
+                    shown(&self.val)
                 )));
             }
             Path::On(before) => {
@@ -135,7 +137,7 @@ impl<'a> At<'a> {
         let Path::On(mut step) = self.path.clone() else {
             return Err(error(format!(
                 "Invalid path expression with result {}",
-                super::stop::shown(&self.val)
+                shown(&self.val)
             )));
         };
         let mut keys = Vec::new();
@@ -172,7 +174,7 @@ impl<'e, 'a> Env<'e, 'a> {
         Some(at)
     }
 
-    /// What is bound this many bindings up and beyond.
+    /// The bindings from this many up.
     fn beyond(self, steps: usize) -> Self {
         let mut env = self;
         for _ in 0..steps {
@@ -185,6 +187,20 @@ impl<'e, 'a> Env<'e, 'a> {
 // === impl Run ===
 
 impl<'a> Run<'a> {
+    pub(super) fn new(scope: &'a Scope<'a>, program: &'a Compiled) -> Self {
+        let meter = &scope.meter;
+        Self {
+            meter,
+            scope,
+            defs: &program.defs,
+            labels: Cell::new(0),
+            tools: Tools {
+                meter,
+                regexes: Regexes::new(meter, &program.patterns),
+            },
+        }
+    }
+
     fn global(&self, global: Global) -> Val<'a> {
         Val::of(match global {
             Global::Event => self.scope.event(),
@@ -192,7 +208,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// The one value of a term, an error where it has none or several. For keys in patterns.
+    /// The one value of a term, for keys in patterns. It is an error if there is none, or several.
     fn only(&self, code: &'a Code, env: Env<'_, 'a>, at: &At<'a>) -> Res<'a> {
         let mut found = None;
         self.each(
@@ -269,7 +285,7 @@ fn object_key<'a>(key: Val<'a>) -> Result<Text<'a>, Stop<'a>> {
         key => Err(error(format!(
             "Object keys must be strings, not {} ({})",
             key.kind(),
-            super::stop::shown(&key)
+            shown(&key)
         ))),
     }
 }

@@ -1,17 +1,18 @@
-//! Terms that give one output at most, evaluated without a stream.
+//! Terms with one output at most, evaluated without a stream.
 
-use super::super::code::{Code, Format, Global, Op, Piece};
-use super::super::math::{math, negate};
-use super::super::order::{equal, ordered};
-use super::super::stop::{Res, Stop};
-use super::super::term::Compare;
-use super::super::text::{Sink, format, formatted};
-use super::super::value::{Fields, Items, LIST, OBJECT, Text, Val};
+use super::super::compile::code::{Code, Global, Op, Piece};
+use super::super::data::format::{Format, format, formatted};
+use super::super::data::math::{math, negate};
+use super::super::data::order::{equal, ordered};
+use super::super::data::stop::{Res, Stop};
+use super::super::data::text::Sink;
+use super::super::data::value::{Fields, Items, LIST, OBJECT, Text, Val};
+use super::super::syntax::term::Compare;
 use super::{At, Bind, Binding, Env, Maybe, Run, index, object_key, var};
 
 impl<'a> Run<'a> {
-    /// The output of a term that has one at most.
-    pub(in super::super) fn one(&self, code: &'a Code, env: Env<'_, 'a>, at: At<'a>) -> Maybe<'a> {
+    /// The output of a term with one at most.
+    pub(crate) fn one(&self, code: &'a Code, env: Env<'_, 'a>, at: At<'a>) -> Maybe<'a> {
         if !code.one {
             let mut found = None;
             self.each(code, env, at, &mut |at| {
@@ -208,7 +209,7 @@ impl<'a> Run<'a> {
                         None => return Ok(None),
                     }
                 }
-                native(self, at.val.clone(), values)?
+                native(&self.tools, at.val.clone(), values)?
             }
             _ => return Ok(None),
         };

@@ -1,16 +1,16 @@
-//! Terms that give any number of outputs.
+//! Terms with any number of outputs.
 
 #![expect(
     clippy::needless_pass_by_value,
     reason = "a value and its path travel together"
 )]
 
-use super::super::code::{Code, Format, Op, Piece};
-use super::super::math::{math, negate};
-use super::super::path::{slice, update_path};
-use super::super::stop::{Flow, Stop, error};
-use super::super::text::formatted;
-use super::super::value::{Fields, OBJECT, Val};
+use super::super::compile::code::{Code, Op, Piece};
+use super::super::data::format::{Format, formatted};
+use super::super::data::math::{math, negate};
+use super::super::data::path::{slice, update_path};
+use super::super::data::stop::{Flow, Stop, error, shown};
+use super::super::data::value::{FIELD, Fields, OBJECT, Val};
 use super::{At, Bind, Binding, Env, Out, Path, Run, index, object_key, var};
 
 impl<'a> Run<'a> {
@@ -170,7 +170,7 @@ impl<'a> Run<'a> {
                 })?;
                 out(at.computed(root))
             }),
-            Op::Call(def, up, args) => match self.program.defs.get(*def) {
+            Op::Call(def, up, args) => match self.defs.get(*def) {
                 Some(def) => self.call(def, env.beyond(*up), args, 0, env, &at, out),
                 None => Err(error("no such definition")),
             },
@@ -341,8 +341,7 @@ impl<'a> Run<'a> {
         self.each(key, env, at.value(), &mut |key| {
             let key = object_key(key.val)?;
             self.each(value, env, at.value(), &mut |value| {
-                self.meter
-                    .build(OBJECT + super::super::value::FIELD * fields.fields.len())?;
+                self.meter.build(OBJECT + FIELD * fields.fields.len())?;
                 let mut fields = fields.clone();
                 fields.insert(key.clone(), value.val, self.meter)?;
                 self.object(rest, fields, env, at, out)
@@ -378,12 +377,7 @@ impl<'a> Run<'a> {
     }
 
     /// `.[]`
-    pub(in super::super) fn parts(
-        &self,
-        base: &At<'a>,
-        optional: bool,
-        out: Out<'_, 'a>,
-    ) -> Flow<'a> {
+    pub(super) fn parts(&self, base: &At<'a>, optional: bool, out: Out<'_, 'a>) -> Flow<'a> {
         match &base.val {
             Val::List(list) => {
                 for (place, item) in list.iter().enumerate() {
@@ -405,7 +399,7 @@ impl<'a> Run<'a> {
                 value.kind(),
                 match value {
                     Val::Null => String::new(),
-                    value => format!(" ({})", super::super::stop::shown(value)),
+                    value => format!(" ({})", shown(value)),
                 }
             ))),
         }

@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::super::Refused;
 use super::super::lex::{Part, Token};
 use super::super::term::{Def, Pattern, Piece, Term};
 use super::{KEYWORDS, Parser};
+use crate::mapping::expr::Refused;
 
 impl<'t> Parser<'t> {
-    pub(super) fn word(&mut self, word: &str) -> Result<Term, Refused> {
+    pub(crate) fn word(&mut self, word: &str) -> Result<Term, Refused> {
         match word {
             "true" => Ok(Term::Const(Value::Bool(true))),
             "false" => Ok(Term::Const(Value::Bool(false))),
@@ -64,7 +64,7 @@ impl<'t> Parser<'t> {
     }
 
     /// What `try` and `catch` take: a term with its steps, no operators.
-    pub(super) fn tried(&mut self) -> Result<Term, Refused> {
+    pub(crate) fn tried(&mut self) -> Result<Term, Refused> {
         if self.sees("-") {
             return self.unary();
         }
@@ -77,7 +77,7 @@ impl<'t> Parser<'t> {
         })
     }
 
-    pub(super) fn condition(&mut self) -> Result<Term, Refused> {
+    pub(crate) fn condition(&mut self) -> Result<Term, Refused> {
         let mut cases = Vec::new();
         loop {
             let condition = self.pipe()?;
@@ -98,7 +98,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    pub(super) fn fold(&mut self, word: &str) -> Result<Term, Refused> {
+    pub(crate) fn fold(&mut self, word: &str) -> Result<Term, Refused> {
         let source = self.primary()?;
         let source = self.steps(source)?;
         self.need_word("as")?;
@@ -126,7 +126,7 @@ impl<'t> Parser<'t> {
         })
     }
 
-    pub(super) fn def(&mut self) -> Result<Def, Refused> {
+    pub(crate) fn def(&mut self) -> Result<Def, Refused> {
         let Some(Token::Word(name)) = self.peek() else {
             return Err(self.expected("a name"));
         };
@@ -156,7 +156,7 @@ impl<'t> Parser<'t> {
         })
     }
 
-    pub(super) fn pattern(&mut self) -> Result<Pattern, Refused> {
+    pub(crate) fn pattern(&mut self) -> Result<Pattern, Refused> {
         self.deeper(|parser| {
             if let Some(Token::Var(name)) = parser.peek() {
                 parser.at += 1;
@@ -182,7 +182,7 @@ impl<'t> Parser<'t> {
         })
     }
 
-    pub(super) fn pattern_entry(
+    pub(crate) fn pattern_entry(
         &mut self,
     ) -> Result<(Term, Option<String>, Option<Pattern>), Refused> {
         let (key, var) = match self.peek() {
@@ -216,7 +216,7 @@ impl<'t> Parser<'t> {
     }
 
     /// From behind `{`.
-    pub(super) fn object(&mut self) -> Result<Term, Refused> {
+    pub(crate) fn object(&mut self) -> Result<Term, Refused> {
         let mut entries = Vec::new();
         while !self.take("}") {
             entries.push(self.entry()?);
@@ -228,7 +228,7 @@ impl<'t> Parser<'t> {
         Ok(Term::Object(entries))
     }
 
-    pub(super) fn entry(&mut self) -> Result<(Term, Term), Refused> {
+    pub(crate) fn entry(&mut self) -> Result<(Term, Term), Refused> {
         let of_dot = |key: &Term| Term::Index(Term::Id.boxed(), key.clone().boxed(), false);
         let Some(token) = self.peek() else {
             return Err(self.expected("a key"));
@@ -276,7 +276,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    pub(super) fn text(
+    pub(crate) fn text(
         &mut self,
         format: Option<&str>,
         parts: &'t [Part],

@@ -2,13 +2,13 @@
 
 use std::rc::Rc;
 
-use super::super::meter::{Limit, Meter};
+use super::super::syntax::term::Math;
 use super::order::equal;
 use super::stop::{Res, pair_error, type_error};
-use super::term::Math;
 use super::value::{Items, LIST, List, Object, TEXT, Text, Val};
+use crate::mapping::expr::meter::{Limit, Meter};
 
-pub(super) fn math<'a>(math: Math, left: Val<'a>, right: Val<'a>, meter: &Meter) -> Res<'a> {
+pub(crate) fn math<'a>(math: Math, left: Val<'a>, right: Val<'a>, meter: &Meter) -> Res<'a> {
     match math {
         Math::Add => add(left, right, meter),
         Math::Sub => subtract(left, right, meter),
@@ -53,7 +53,7 @@ fn fitting<'a>(whole: i128) -> Option<Val<'a>> {
         .ok()
 }
 
-pub(super) fn add<'a>(left: Val<'a>, right: Val<'a>, meter: &Meter) -> Res<'a> {
+pub(crate) fn add<'a>(left: Val<'a>, right: Val<'a>, meter: &Meter) -> Res<'a> {
     match (left, right) {
         (Val::Null, other) | (other, Val::Null) => Ok(other),
         (left, right) if is_number(&left) && is_number(&right) => {
@@ -190,7 +190,7 @@ fn divide<'a>(left: &Val<'a>, right: &Val<'a>, meter: &Meter) -> Res<'a> {
 }
 
 /// The parts of a text between separators; the single characters where there is none.
-pub(super) fn split<'a>(text: &str, by: &str, meter: &Meter) -> Res<'a> {
+pub(crate) fn split<'a>(text: &str, by: &str, meter: &Meter) -> Res<'a> {
     meter.build(LIST + 2 * text.len())?;
     let mut items = Items::new();
     if by.is_empty() {
@@ -233,7 +233,7 @@ fn remainder<'a>(left: &Val<'a>, right: &Val<'a>) -> Res<'a> {
     Ok(fitting(rest).unwrap_or(Val::Int(0)))
 }
 
-pub(super) fn negate<'a>(value: &Val<'a>, meter: &Meter) -> Res<'a> {
+pub(crate) fn negate<'a>(value: &Val<'a>, meter: &Meter) -> Res<'a> {
     match value {
         Val::Int(0) => Ok(Val::Float(-0.0)),
         Val::Int(whole) => Ok(fitting(-i128::from(*whole)).unwrap_or(Val::Null)),
@@ -249,7 +249,7 @@ pub(super) fn negate<'a>(value: &Val<'a>, meter: &Meter) -> Res<'a> {
     clippy::cast_possible_truncation,
     reason = "what is beyond 64 bits is the largest of them, and no place in any list"
 )]
-pub(super) fn as_place(value: &Val<'_>) -> Option<i64> {
+pub(crate) fn as_place(value: &Val<'_>) -> Option<i64> {
     match value {
         Val::Int(whole) => Some(*whole),
         Val::Big(_) => Some(i64::MAX),
@@ -265,7 +265,7 @@ pub(super) fn as_place(value: &Val<'_>) -> Option<i64> {
     clippy::cast_possible_truncation,
     reason = "the number has no fraction and is within the bounds of the type"
 )]
-pub(super) fn whole_or_float<'a>(float: f64) -> Val<'a> {
+pub(crate) fn whole_or_float<'a>(float: f64) -> Val<'a> {
     let whole =
         float.fract() == 0.0 && float.abs() < 9e18 && !(float == 0.0 && float.is_sign_negative());
     if whole {

@@ -1,12 +1,12 @@
 //! Why an evaluation ends before its end.
 
-use super::super::meter::{Limit, Meter};
 use super::text::{Sink, json};
 use super::value::Val;
+use crate::mapping::expr::meter::{Limit, Meter};
 
 /// Why an evaluation does not go on.
 #[derive(Debug)]
-pub(super) enum Stop<'a> {
+pub(crate) enum Stop<'a> {
     /// An error that `try` and `?` catch, with its value.
     Error(Val<'a>),
     /// `break`, to that label.
@@ -15,8 +15,8 @@ pub(super) enum Stop<'a> {
     Limit(Limit),
 }
 
-pub(super) type Flow<'a> = Result<(), Stop<'a>>;
-pub(super) type Res<'a> = Result<Val<'a>, Stop<'a>>;
+pub(crate) type Flow<'a> = Result<(), Stop<'a>>;
+pub(crate) type Res<'a> = Result<Val<'a>, Stop<'a>>;
 
 impl From<Limit> for Stop<'_> {
     fn from(limit: Limit) -> Self {
@@ -25,7 +25,7 @@ impl From<Limit> for Stop<'_> {
 }
 
 /// An error with a text of the program's own.
-pub(super) fn error<'a>(text: impl Into<String>) -> Stop<'a> {
+pub(crate) fn error<'a>(text: impl Into<String>) -> Stop<'a> {
     Stop::Error(Val::text(text.into()))
 }
 
@@ -33,7 +33,7 @@ pub(super) fn error<'a>(text: impl Into<String>) -> Stop<'a> {
 const SHOWN: usize = 11;
 
 /// The beginning of a value, as errors show it.
-pub(super) fn shown(value: &Val<'_>) -> String {
+pub(crate) fn shown(value: &Val<'_>) -> String {
     // what is too large to be shown is cut, so its cost is nobody's; a meter of its own sees to it
     let meter = Meter::default();
     let mut text = match Sink::new(&meter) {
@@ -61,12 +61,12 @@ fn json_start(value: &Val<'_>, sink: &mut Sink<'_>) -> Result<(), Limit> {
 }
 
 /// `string ("a") is not …`
-pub(super) fn type_error<'a>(value: &Val<'_>, what: &str, _meter: &Meter) -> Stop<'a> {
+pub(crate) fn type_error<'a>(value: &Val<'_>, what: &str, _meter: &Meter) -> Stop<'a> {
     error(format!("{} ({}) {what}", value.kind(), shown(value)))
 }
 
 /// `string ("a") and number (1) cannot be …`
-pub(super) fn pair_error<'a>(left: &Val<'_>, right: &Val<'_>, what: &str) -> Stop<'a> {
+pub(crate) fn pair_error<'a>(left: &Val<'_>, right: &Val<'_>, what: &str) -> Stop<'a> {
     error(format!(
         "{} ({}) and {} ({}) {what}",
         left.kind(),

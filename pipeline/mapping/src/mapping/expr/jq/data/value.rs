@@ -10,12 +10,12 @@ use std::rc::Rc;
 use indexmap::IndexMap;
 use serde_json::{Map, Number, Value};
 
-use super::super::Failed;
-use super::super::meter::{DECODED_DEPTH, Limit, MAX_DEPTH, Meter};
+use crate::mapping::expr::Failed;
+use crate::mapping::expr::meter::{DECODED_DEPTH, Limit, MAX_DEPTH, Meter};
 
 /// A value.
 #[derive(Debug, Clone)]
-pub(super) enum Val<'a> {
+pub(crate) enum Val<'a> {
     Null,
     Bool(bool),
     /// Whole, and never above [`i64::MAX`] in `Int`.
@@ -29,50 +29,50 @@ pub(super) enum Val<'a> {
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Text<'a> {
+pub(crate) enum Text<'a> {
     Ref(&'a String),
     Own(Rc<String>),
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum List<'a> {
+pub(crate) enum List<'a> {
     Ref(&'a Vec<Value>),
     Own(Rc<Items<'a>>),
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Object<'a> {
+pub(crate) enum Object<'a> {
     Ref(&'a Map<String, Value>),
     Own(Rc<Fields<'a>>),
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Items<'a> {
+pub(crate) struct Items<'a> {
     /// How deep this is at most.
-    pub(super) depth: u16,
-    pub(super) items: Vec<Val<'a>>,
+    pub(crate) depth: u16,
+    pub(crate) items: Vec<Val<'a>>,
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     /// How deep this is at most.
-    pub(super) depth: u16,
-    pub(super) fields: IndexMap<Text<'a>, Val<'a>>,
+    pub(crate) depth: u16,
+    pub(crate) fields: IndexMap<Text<'a>, Val<'a>>,
 }
 
 /// Bytes of an item of a list. A growing list may have twice the room it needs.
-pub(super) const ITEM: usize = 2 * size_of::<Val<'_>>();
+pub(crate) const ITEM: usize = 2 * size_of::<Val<'_>>();
 /// Bytes of a list beside its items.
-pub(super) const LIST: usize = 64;
+pub(crate) const LIST: usize = 64;
 /// Bytes of a field of an object.
-pub(super) const FIELD: usize = 128;
+pub(crate) const FIELD: usize = 128;
 /// Bytes of an object beside its fields.
-pub(super) const OBJECT: usize = 160;
+pub(crate) const OBJECT: usize = 160;
 /// Bytes of a text beside its content.
-pub(super) const TEXT: usize = 48;
+pub(crate) const TEXT: usize = 48;
 
 /// Bytes of a key that are hashed in one step.
-pub(super) const HASHED: usize = 16;
+pub(crate) const HASHED: usize = 16;
 
 /// Bytes that a JSON value takes, its content and its share of a list or object.
 const JSON_VALUE: usize = 2 * size_of::<Value>();
@@ -82,7 +82,7 @@ const JSON_OBJECT: usize = 480;
 // === impl Text ===
 
 impl Text<'_> {
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         match self {
             Self::Ref(text) => text,
             Self::Own(text) => text,
@@ -113,21 +113,21 @@ impl Borrow<str> for Text<'_> {
 // === impl List ===
 
 impl<'a> List<'a> {
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::Ref(items) => items.len(),
             Self::Own(list) => list.items.len(),
         }
     }
 
-    pub(super) fn get(&self, index: usize) -> Option<Val<'a>> {
+    pub(crate) fn get(&self, index: usize) -> Option<Val<'a>> {
         match self {
             Self::Ref(items) => items.get(index).map(Val::of),
             Self::Own(list) => list.items.get(index).cloned(),
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = Val<'a>> + '_ {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Val<'a>> + '_ {
         (0..self.len()).filter_map(|index| self.get(index))
     }
 
@@ -139,7 +139,7 @@ impl<'a> List<'a> {
     }
 
     /// The items to change them, and how deep the list is. Copied where others hold them, too.
-    pub(super) fn into_items(self, meter: &Meter) -> Result<Items<'a>, Limit> {
+    pub(crate) fn into_items(self, meter: &Meter) -> Result<Items<'a>, Limit> {
         match self {
             Self::Own(list) => match Rc::try_unwrap(list) {
                 Ok(list) => Ok(list),
@@ -162,21 +162,21 @@ impl<'a> List<'a> {
 // === impl Object ===
 
 impl<'a> Object<'a> {
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::Ref(fields) => fields.len(),
             Self::Own(object) => object.fields.len(),
         }
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<Val<'a>> {
+    pub(crate) fn get(&self, key: &str) -> Option<Val<'a>> {
         match self {
             Self::Ref(fields) => fields.get(key).map(Val::of),
             Self::Own(object) => object.fields.get(key).cloned(),
         }
     }
 
-    pub(super) fn iter(&self) -> Box<dyn Iterator<Item = (Text<'a>, Val<'a>)> + '_> {
+    pub(crate) fn iter(&self) -> Box<dyn Iterator<Item = (Text<'a>, Val<'a>)> + '_> {
         match self {
             Self::Ref(fields) => Box::new(
                 fields
@@ -192,7 +192,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    pub(super) fn keys(&self) -> Vec<Text<'a>> {
+    pub(crate) fn keys(&self) -> Vec<Text<'a>> {
         self.iter().map(|(key, _)| key).collect()
     }
 
@@ -204,7 +204,7 @@ impl<'a> Object<'a> {
     }
 
     /// The fields to change them. Copied where others hold them, too.
-    pub(super) fn into_fields(self, meter: &Meter) -> Result<Fields<'a>, Limit> {
+    pub(crate) fn into_fields(self, meter: &Meter) -> Result<Fields<'a>, Limit> {
         match self {
             Self::Own(object) => match Rc::try_unwrap(object) {
                 Ok(object) => Ok(object),
@@ -237,7 +237,7 @@ fn above(depth: u16) -> Result<u16, Limit> {
 }
 
 impl<'a> Items<'a> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             depth: 1,
             items: Vec::new(),
@@ -245,7 +245,7 @@ impl<'a> Items<'a> {
     }
 
     /// Appends an item; its room is counted before.
-    pub(super) fn push(&mut self, item: Val<'a>, meter: &Meter) -> Result<(), Limit> {
+    pub(crate) fn push(&mut self, item: Val<'a>, meter: &Meter) -> Result<(), Limit> {
         meter.build(ITEM)?;
         self.depth = self.depth.max(above(item.depth())?);
         self.items.push(item);
@@ -253,25 +253,25 @@ impl<'a> Items<'a> {
     }
 
     /// Says that `item` is or will be among the items.
-    pub(super) fn holds(&mut self, item: &Val<'a>) -> Result<(), Limit> {
+    pub(crate) fn holds(&mut self, item: &Val<'a>) -> Result<(), Limit> {
         self.depth = self.depth.max(above(item.depth())?);
         Ok(())
     }
 
-    pub(super) fn done(self) -> Val<'a> {
+    pub(crate) fn done(self) -> Val<'a> {
         Val::List(List::Own(Rc::new(self)))
     }
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             depth: 1,
             fields: IndexMap::new(),
         }
     }
 
-    pub(super) fn insert(
+    pub(crate) fn insert(
         &mut self,
         key: Text<'a>,
         value: Val<'a>,
@@ -284,7 +284,7 @@ impl<'a> Fields<'a> {
         Ok(())
     }
 
-    pub(super) fn done(self) -> Val<'a> {
+    pub(crate) fn done(self) -> Val<'a> {
         Val::Object(Object::Own(Rc::new(self)))
     }
 }
@@ -293,7 +293,7 @@ impl<'a> Fields<'a> {
 
 impl<'a> Val<'a> {
     /// A JSON value, borrowed.
-    pub(super) fn of(value: &'a Value) -> Self {
+    pub(crate) fn of(value: &'a Value) -> Self {
         match value {
             Value::Null => Self::Null,
             Value::Bool(yes) => Self::Bool(*yes),
@@ -305,7 +305,7 @@ impl<'a> Val<'a> {
     }
 
     /// A JSON value, copied. What it takes has been counted.
-    pub(super) fn owned(value: Value, meter: &Meter) -> Result<Self, Limit> {
+    pub(crate) fn owned(value: Value, meter: &Meter) -> Result<Self, Limit> {
         Ok(match value {
             Value::Null => Self::Null,
             Value::Bool(yes) => Self::Bool(yes),
@@ -340,27 +340,27 @@ impl<'a> Val<'a> {
     }
 
     /// A text whose bytes have been counted.
-    pub(super) fn text(text: String) -> Self {
+    pub(crate) fn text(text: String) -> Self {
         Self::Text(Text::Own(Rc::new(text)))
     }
 
     /// A short text of the program's own.
-    pub(super) fn word(text: &str) -> Self {
+    pub(crate) fn word(text: &str) -> Self {
         Self::text(text.to_owned())
     }
 
     /// A count.
-    pub(super) fn count(number: usize) -> Self {
+    pub(crate) fn count(number: usize) -> Self {
         Self::Int(i64::try_from(number).unwrap_or(i64::MAX))
     }
 
     /// A text, counted here.
-    pub(super) fn copied(text: &str, meter: &Meter) -> Result<Self, Limit> {
+    pub(crate) fn copied(text: &str, meter: &Meter) -> Result<Self, Limit> {
         meter.build(TEXT + text.len())?;
         Ok(Self::text(text.to_owned()))
     }
 
-    pub(super) fn list(items: Vec<Self>, meter: &Meter) -> Result<Self, Limit> {
+    pub(crate) fn list(items: Vec<Self>, meter: &Meter) -> Result<Self, Limit> {
         let mut list = Items::new();
         meter.build(LIST)?;
         for item in items {
@@ -369,7 +369,7 @@ impl<'a> Val<'a> {
         Ok(list.done())
     }
 
-    pub(super) fn object(entries: Vec<(&str, Self)>, meter: &Meter) -> Result<Self, Limit> {
+    pub(crate) fn object(entries: Vec<(&str, Self)>, meter: &Meter) -> Result<Self, Limit> {
         let mut fields = Fields::new();
         meter.build(OBJECT)?;
         for (key, value) in entries {
@@ -379,12 +379,24 @@ impl<'a> Val<'a> {
     }
 
     /// Neither null nor false.
-    pub(super) fn holds(&self) -> bool {
+    pub(crate) fn holds(&self) -> bool {
         !matches!(self, Self::Null | Self::Bool(false))
     }
 
+    /// Null, 0, or empty.
+    pub(crate) fn is_nothing(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::Text(text) => text.as_str().is_empty(),
+            Self::List(list) => list.len() == 0,
+            Self::Object(object) => object.len() == 0,
+            Self::Int(_) | Self::Big(_) | Self::Float(_) => self.as_f64() == Some(0.0),
+            Self::Bool(_) => false,
+        }
+    }
+
     /// How deep it is at most; 0 for what has no parts.
-    pub(super) fn depth(&self) -> u16 {
+    pub(crate) fn depth(&self) -> u16 {
         match self {
             Self::List(list) => list.depth(),
             Self::Object(object) => object.depth(),
@@ -398,7 +410,7 @@ impl<'a> Val<'a> {
     }
 
     /// jq's name for its kind.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
             Self::Bool(_) => "boolean",
@@ -410,7 +422,7 @@ impl<'a> Val<'a> {
     }
 
     /// As a floating-point number, as jq computes.
-    pub(super) fn as_f64(&self) -> Option<f64> {
+    pub(crate) fn as_f64(&self) -> Option<f64> {
         match self {
             Self::Int(whole) => Some(*whole as f64),
             Self::Big(whole) => Some(*whole as f64),
@@ -419,7 +431,7 @@ impl<'a> Val<'a> {
         }
     }
 
-    pub(super) fn as_str(&self) -> Option<&str> {
+    pub(crate) fn as_str(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text.as_str()),
             Self::Null
@@ -433,7 +445,7 @@ impl<'a> Val<'a> {
     }
 
     /// As JSON; what it takes is counted part by part, so that nothing shared grows without end.
-    pub(super) fn to_json(&self, meter: &Meter) -> Result<Value, Failed> {
+    pub(crate) fn to_json(&self, meter: &Meter) -> Result<Value, Failed> {
         meter.keep(JSON_VALUE)?;
         Ok(match self {
             Self::Null => Value::Null,

@@ -2,13 +2,13 @@
 
 use std::cmp::Ordering;
 
-use super::super::meter::{Limit, Meter};
 use super::value::{Object, Text, Val};
+use crate::mapping::expr::meter::{Limit, Meter};
 
 /// The order that jq sorts by. Equal are numbers of one value and objects of the same fields in any order.
 ///
 /// What is no number stands before all numbers and equals itself, so that this is an order; [`equal`] says otherwise.
-pub(super) fn compare(left: &Val<'_>, right: &Val<'_>) -> Ordering {
+pub(crate) fn compare(left: &Val<'_>, right: &Val<'_>) -> Ordering {
     match (left, right) {
         (Val::Bool(left), Val::Bool(right)) => left.cmp(right),
         (Val::Text(left), Val::Text(right)) => left.as_str().cmp(right.as_str()),
@@ -48,7 +48,7 @@ fn first_difference(mut orders: impl Iterator<Item = Ordering>) -> Option<Orderi
     orders.find(|order| *order != Ordering::Equal)
 }
 
-pub(super) fn sorted_keys<'a>(object: &Object<'a>) -> Vec<Text<'a>> {
+pub(crate) fn sorted_keys<'a>(object: &Object<'a>) -> Vec<Text<'a>> {
     let mut keys = object.keys();
     keys.sort_unstable_by(|l, r| l.as_str().cmp(r.as_str()));
     keys
@@ -107,14 +107,14 @@ fn whole_and_float(whole: i128, float: f64) -> Ordering {
 }
 
 /// Equality as `==` has it: what is no number equals nothing.
-pub(super) fn equal(left: &Val<'_>, right: &Val<'_>, meter: &Meter) -> Result<bool, Limit> {
+pub(crate) fn equal(left: &Val<'_>, right: &Val<'_>, meter: &Meter) -> Result<bool, Limit> {
     meter.steps(weight(left, meter)?.min(weight(right, meter)?))?;
     let no_number = |value: &Val<'_>| matches!(value, Val::Float(float) if float.is_nan());
     Ok(!no_number(left) && compare(left, right) == Ordering::Equal)
 }
 
 /// The order as `<` has it.
-pub(super) fn ordered(left: &Val<'_>, right: &Val<'_>, meter: &Meter) -> Result<Ordering, Limit> {
+pub(crate) fn ordered(left: &Val<'_>, right: &Val<'_>, meter: &Meter) -> Result<Ordering, Limit> {
     meter.steps(weight(left, meter)?.min(weight(right, meter)?))?;
     if matches!((left, right), (Val::Float(l), Val::Float(r)) if l.is_nan() && r.is_nan()) {
         return Ok(Ordering::Less);
@@ -123,7 +123,7 @@ pub(super) fn ordered(left: &Val<'_>, right: &Val<'_>, meter: &Meter) -> Result<
 }
 
 /// Steps for one walk over a value.
-pub(super) fn weight(value: &Val<'_>, meter: &Meter) -> Result<usize, Limit> {
+pub(crate) fn weight(value: &Val<'_>, meter: &Meter) -> Result<usize, Limit> {
     Ok(match value {
         Val::Null | Val::Bool(_) | Val::Int(_) | Val::Big(_) | Val::Float(_) => 0,
         Val::Text(text) => text.as_str().len() / 64,
@@ -147,7 +147,7 @@ pub(super) fn weight(value: &Val<'_>, meter: &Meter) -> Result<usize, Limit> {
 }
 
 /// Takes the steps for sorting these values.
-pub(super) fn sorting<'v, 'a: 'v>(
+pub(crate) fn sorting<'v, 'a: 'v>(
     values: impl ExactSizeIterator<Item = &'v Val<'a>>,
     meter: &Meter,
 ) -> Result<(), Limit> {

@@ -2,11 +2,11 @@
 
 use serde_json::{Number, Value};
 
-use super::super::Refused;
 use super::super::term::Term;
+use crate::mapping::expr::Refused;
 
 /// A number as written. A whole one stays exact up to 64 bits.
-pub(super) fn number(text: &str) -> Result<Term, Refused> {
+pub(crate) fn number(text: &str) -> Result<Term, Refused> {
     let number = text
         .parse::<i64>()
         .map(Number::from)
@@ -22,7 +22,7 @@ pub(super) fn number(text: &str) -> Result<Term, Refused> {
     }
 }
 
-pub(super) fn negated(number: &Number) -> Term {
+pub(crate) fn negated(number: &Number) -> Term {
     let negated = number
         .as_i64()
         .filter(|whole| *whole != 0)

@@ -1,16 +1,16 @@
 //! Parts of values: reading, writing and deleting them.
 
-use super::super::meter::Meter;
 use super::math::as_place;
 use super::order::{compare, equal};
 use super::stop::{Res, Stop, error};
 use super::value::{FIELD, Fields, HASHED, ITEM, Items, LIST, List, OBJECT, Val};
+use crate::mapping::expr::meter::Meter;
 
 /// The longest list that an index may make.
 const MAX_PLACE: i64 = 536_870_911;
 
 /// `value[key]`
-pub(super) fn get<'a>(value: &Val<'a>, key: &Val<'a>, meter: &Meter) -> Res<'a> {
+pub(crate) fn get<'a>(value: &Val<'a>, key: &Val<'a>, meter: &Meter) -> Res<'a> {
     match (value, key) {
         (Val::Object(object), Val::Text(key)) => {
             meter.steps(key.as_str().len() / HASHED)?;
@@ -80,7 +80,7 @@ fn places<'a>(list: &List<'a>, wanted: &List<'a>, meter: &Meter) -> Res<'a> {
 }
 
 /// The part of a list or text from one place up to another; null of null.
-pub(super) fn slice<'a>(value: &Val<'a>, from: &Val<'a>, to: &Val<'a>, meter: &Meter) -> Res<'a> {
+pub(crate) fn slice<'a>(value: &Val<'a>, from: &Val<'a>, to: &Val<'a>, meter: &Meter) -> Res<'a> {
     match value {
         Val::Null => Ok(Val::Null),
         Val::List(list) => {
@@ -141,7 +141,7 @@ fn bounds<'a>(from: &Val<'a>, to: &Val<'a>, length: usize) -> Result<(usize, usi
 }
 
 /// `value` with `new` at `key`.
-pub(super) fn set<'a>(value: Val<'a>, key: &Val<'a>, new: Val<'a>, meter: &Meter) -> Res<'a> {
+pub(crate) fn set<'a>(value: Val<'a>, key: &Val<'a>, new: Val<'a>, meter: &Meter) -> Res<'a> {
     match (value, key) {
         (Val::Null, Val::Text(key)) => {
             meter.build(OBJECT)?;
@@ -219,7 +219,7 @@ fn put<'a>(mut items: Items<'a>, key: &Val<'a>, new: Val<'a>, meter: &Meter) -> 
 }
 
 /// The part at a path.
-pub(super) fn get_path<'a>(value: &Val<'a>, path: &[Val<'a>], meter: &Meter) -> Res<'a> {
+pub(crate) fn get_path<'a>(value: &Val<'a>, path: &[Val<'a>], meter: &Meter) -> Res<'a> {
     let mut value = value.clone();
     for key in path {
         meter.steps(1)?;
@@ -232,7 +232,7 @@ pub(super) fn get_path<'a>(value: &Val<'a>, path: &[Val<'a>], meter: &Meter) -> 
 }
 
 /// `value` with what `f` makes of the part at a path. Where `f` makes nothing, nothing changes.
-pub(super) fn update_path<'a>(
+pub(crate) fn update_path<'a>(
     value: Val<'a>,
     path: &[Val<'a>],
     meter: &Meter,
@@ -254,7 +254,7 @@ pub(super) fn update_path<'a>(
 }
 
 /// `value` without the parts at these paths.
-pub(super) fn delete<'a>(value: Val<'a>, mut paths: Vec<Vec<Val<'a>>>, meter: &Meter) -> Res<'a> {
+pub(crate) fn delete<'a>(value: Val<'a>, mut paths: Vec<Vec<Val<'a>>>, meter: &Meter) -> Res<'a> {
     let by_order = |l: &Vec<Val<'a>>, r: &Vec<Val<'a>>| {
         let pairs = l.iter().zip(r);
         pairs

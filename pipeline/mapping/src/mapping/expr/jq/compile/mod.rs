@@ -1,30 +1,26 @@
-//! Syntax tree to code: names become places, definitions of jq are put in, and what may not be is refused.
+//! Syntax tree to code: names become places, jq's own definitions are put in, and what is not allowed is refused.
+
+pub(super) mod code;
+mod names;
 
 use std::sync::Arc;
 
-use super::code::{Bound, Code, Def, Fold, Format, Global, Op, Piece, Special};
+use self::code::{Bound, Code, Compiled, Def, Fold, Global, Op, Piece, Special};
+use super::data::format::Format;
 use super::regex::{Pattern as Regex, Patterns};
-use super::term::{self, Math, Pattern, Term};
-use super::{Refused, names};
+use super::syntax::term::{self, Math, Pattern, Term};
+use crate::mapping::expr::Refused;
 
-/// A text that is put together at compile time is no longer, in bytes; a regular expression of more is compiled when it runs.
+/// The most bytes of a text that is put together at compile time. A longer regular expression is compiled when it runs.
 const LONGEST_CONSTANT: usize = 4_096;
 
-/// How many parts an expression may have once the definitions of jq stand in it.
+/// The most parts of an expression, with jq's own definitions put in.
 const MAX_PARTS: usize = 20_000;
 
-/// How deep these parts may nest.
+/// The deepest that these parts may nest.
 const MAX_NESTING: usize = 100;
 
-/// Code, definitions and regular expressions of an expression.
-#[derive(Debug)]
-pub(super) struct Compiled {
-    pub(super) main: Code,
-    pub(super) defs: Vec<Def>,
-    pub(super) patterns: Patterns,
-}
-
-/// Compiles a term. `streamed`: nothing is evaluated without a stream, for tests that compare the two ways.
+/// Compiles a term. With `streamed`, every term is evaluated as a stream, for tests that compare the two ways.
 pub(super) fn compile(term: &Term, streamed: bool) -> Result<Compiled, Refused> {
     let mut compiler = Compiler {
         known: Vec::new(),
@@ -79,7 +75,7 @@ struct Compiler {
     patterns: Patterns,
     parts: usize,
     nesting: usize,
-    /// Filters that are not there; all of them are said at once.
+    /// Filters that do not exist; they are all reported at once.
     undefined: Vec<Refused>,
     streamed: bool,
 }
@@ -287,7 +283,7 @@ impl Compiler {
         })
     }
 
-    /// How many bindings up the nearest name stands for which this holds.
+    /// How many bindings up the nearest name is for which this holds.
     fn up(&self, is: impl Fn(&Known) -> bool) -> Option<usize> {
         self.known
             .iter()
@@ -399,7 +395,7 @@ impl Compiler {
         }
     }
 
-    /// Compiles constant regular expressions, so that their mistakes are found now.
+    /// Compiles constant regular expressions, so that their mistakes are found when the file is read.
     fn prepare(&mut self, special: Special, args: &[Term]) -> Result<(), Refused> {
         match special {
             Special::Match | Special::Splits | Special::Scan => {
@@ -453,7 +449,7 @@ impl Compiler {
         let Some(pattern) = pattern.and_then(|term| self.constant(term)) else {
             return Ok(());
         };
-        // flags that are known when it runs do not change whether it compiles
+        // flags that are known only at run time do not decide whether it compiles
         let flags = flags.and_then(|term| self.constant(term));
         let flags = flags.as_deref().unwrap_or_default();
         let regex = Regex::compile(&pattern, flags).map_err(|problem| {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// An expression or a part of one.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Term {
+pub(crate) enum Term {
     /// `.`
     Id,
     /// A constant.
@@ -71,14 +71,14 @@ pub(super) enum Term {
 
 /// A part of a text.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Piece {
+pub(crate) enum Piece {
     Text(String),
     Term(Term),
 }
 
 /// What `as` binds.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Pattern {
+pub(crate) enum Pattern {
     Var(String),
     List(Vec<Pattern>),
     /// Key, the variable that the key itself names, and what the value is bound to.
@@ -87,15 +87,15 @@ pub(super) enum Pattern {
 
 /// `def name(params): body;`
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Def {
-    pub(super) name: String,
+pub(crate) struct Def {
+    pub(crate) name: String,
     /// With `$` where the parameter is a value.
-    pub(super) params: Vec<String>,
-    pub(super) body: Term,
+    pub(crate) params: Vec<String>,
+    pub(crate) body: Term,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Math {
+pub(crate) enum Math {
     Add,
     Sub,
     Mul,
@@ -104,7 +104,7 @@ pub(super) enum Math {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Compare {
+pub(crate) enum Compare {
     Eq,
     Ne,
     Lt,
@@ -114,16 +114,16 @@ pub(super) enum Compare {
 }
 
 impl Term {
-    pub(super) fn boxed(self) -> Box<Self> {
+    pub(crate) fn boxed(self) -> Box<Self> {
         Box::new(self)
     }
 
-    pub(super) fn text(text: impl Into<String>) -> Self {
+    pub(crate) fn text(text: impl Into<String>) -> Self {
         Self::Const(Value::String(text.into()))
     }
 
     /// Calls `f` with each direct part, in the order in which they are written. The bodies of definitions are parts.
-    pub(super) fn parts(&mut self, f: &mut dyn FnMut(&mut Self)) {
+    pub(crate) fn parts(&mut self, f: &mut dyn FnMut(&mut Self)) {
         match self {
             Self::Id
             | Self::Const(_)

@@ -1,13 +1,13 @@
-//! Filters that take terms rather than values, or that give more than one output.
+//! Filters that take terms rather than values, or that have more than one output.
 
-use super::code::{Code, Special};
-use super::math::{add, as_place};
-use super::order::ordered;
-use super::path::get_path;
-use super::run::{At, Env, Out, Path, Run};
-use super::stop::{Flow, Stop, error};
-use super::text::Sink;
-use super::value::{Fields, Items, LIST, Val};
+use super::super::compile::code::{Code, Special};
+use super::super::data::math::{add, as_place};
+use super::super::data::order::ordered;
+use super::super::data::path::get_path;
+use super::super::data::stop::{Flow, Stop, error, shown};
+use super::super::data::text::Sink;
+use super::super::data::value::{Fields, Items, LIST, OBJECT, Val};
+use super::{At, Env, Out, Path, Run};
 
 impl<'a> Run<'a> {
     pub(super) fn special(
@@ -68,17 +68,21 @@ impl<'a> Run<'a> {
                 let [pattern, flags] = values else {
                     return Ok(());
                 };
-                self.matches(&at.val, pattern, flags, false, &mut |found| {
-                    out(at.computed(found.describe(self.meter)?))
-                })
+                self.tools
+                    .regexes
+                    .matches(&at.val, pattern, flags, false, &mut |found| {
+                        out(at.computed(found.describe(self.meter)?))
+                    })
             }),
             (Special::Scan, args) => self.values(args, &mut Vec::new(), env, &at, &mut |values| {
                 let [pattern, flags] = values else {
                     return Ok(());
                 };
-                self.matches(&at.val, pattern, flags, true, &mut |found| {
-                    out(at.computed(found.scanned(self.meter)?))
-                })
+                self.tools
+                    .regexes
+                    .matches(&at.val, pattern, flags, true, &mut |found| {
+                        out(at.computed(found.scanned(self.meter)?))
+                    })
             }),
             (Special::Splits, args) => {
                 self.values(args, &mut Vec::new(), env, &at, &mut |values| {
@@ -87,11 +91,13 @@ impl<'a> Run<'a> {
                     };
                     let text = text_of(&at.val)?;
                     let mut copied = 0;
-                    self.matches(&at.val, pattern, flags, true, &mut |found| {
-                        let part = text.get(copied..found.start()).unwrap_or_default();
-                        copied = found.end();
-                        out(at.computed(Val::copied(part, self.meter)?))
-                    })?;
+                    self.tools
+                        .regexes
+                        .matches(&at.val, pattern, flags, true, &mut |found| {
+                            let part = text.get(copied..found.start()).unwrap_or_default();
+                            copied = found.end();
+                            out(at.computed(Val::copied(part, self.meter)?))
+                        })?;
                     let rest = text.get(copied..).unwrap_or_default();
                     out(at.computed(Val::copied(rest, self.meter)?))
                 })
@@ -240,7 +246,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The outputs from one number up to another, and nothing is evaluated beyond the last.
+    /// The outputs from one number up to another. Nothing is evaluated beyond the last.
     fn window(
         &self,
         of: &'a Code,
@@ -292,7 +298,7 @@ impl<'a> Run<'a> {
                 items.done()
             }
             Val::Object(object) => {
-                self.meter.build(super::value::OBJECT)?;
+                self.meter.build(OBJECT)?;
                 let mut fields = Fields::new();
                 for (key, part) in object.iter() {
                     // the first output counts, and none removes the field
@@ -312,10 +318,10 @@ impl<'a> Run<'a> {
         self.each(f, env, At::plain(walked), &mut |at| out(at.val))
     }
 
-    /// One of each list, the last list in the inner loop.
+    /// One item of each list; the last list is the inner loop.
     fn combinations(&self, at: &At<'a>, out: Out<'_, 'a>) -> Flow<'a> {
         let Val::List(lists) = &at.val else {
-            if nothing(&at.val) {
+            if at.val.is_nothing() {
                 return out(at.computed(Val::list(Vec::new(), self.meter)?));
             }
             return Err(error(format!("Cannot iterate over {}", at.val.kind())));
@@ -345,7 +351,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Events of a value: its leaves with their paths, and where a list or object ends.
+    /// The events of a value: each leaf with its path, and the end of each list and object.
     fn to_stream(
         &self,
         value: &Val<'a>,
@@ -379,7 +385,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// `sub`, `gsub`: as many results as `by` has outputs.
+    /// `sub`, `gsub`: one result for each output of `by`.
     #[expect(clippy::too_many_arguments, reason = "the parts of one call")]
     fn substitute(
         &self,
@@ -397,31 +403,37 @@ impl<'a> Run<'a> {
                 let mut results: Vec<Sink<'a>> = Vec::new();
                 let mut copied = 0;
                 let mut any = false;
-                self.matches(&at.val, &pattern.val, &flags.val, global, &mut |found| {
-                    any = true;
-                    let gap = text.get(copied..found.start()).unwrap_or_default();
-                    copied = found.end();
-                    let captured = At::plain(found.captured(self.meter)?);
-                    let mut number = 0;
-                    self.each(by, env, captured, &mut |by| {
-                        if results.len() == number {
-                            results.push(Sink::new(self.meter)?);
-                        }
-                        let Some(by) = by.val.as_str() else {
-                            return Err(error(format!(
-                                "{} ({}) cannot be added to a string",
-                                by.val.kind(),
-                                super::stop::shown(&by.val)
-                            )));
-                        };
-                        if let Some(result) = results.get_mut(number) {
-                            result.push(gap)?;
-                            result.push(by)?;
-                        }
-                        number += 1;
-                        Ok(())
-                    })
-                })?;
+                self.tools.regexes.matches(
+                    &at.val,
+                    &pattern.val,
+                    &flags.val,
+                    global,
+                    &mut |found| {
+                        any = true;
+                        let gap = text.get(copied..found.start()).unwrap_or_default();
+                        copied = found.end();
+                        let captured = At::plain(found.captured(self.meter)?);
+                        let mut number = 0;
+                        self.each(by, env, captured, &mut |by| {
+                            if results.len() == number {
+                                results.push(Sink::new(self.meter)?);
+                            }
+                            let Some(by) = by.val.as_str() else {
+                                return Err(error(format!(
+                                    "{} ({}) cannot be added to a string",
+                                    by.val.kind(),
+                                    shown(&by.val)
+                                )));
+                            };
+                            if let Some(result) = results.get_mut(number) {
+                                result.push(gap)?;
+                                result.push(by)?;
+                            }
+                            number += 1;
+                            Ok(())
+                        })
+                    },
+                )?;
                 if !any || results.is_empty() {
                     return out(at.computed(at.val.clone()));
                 }
@@ -442,7 +454,7 @@ fn text_of<'v, 'a>(value: &'v Val<'a>) -> Result<&'v str, Stop<'a>> {
         error(format!(
             "{} ({}) cannot be matched, as it is not a string",
             value.kind(),
-            super::stop::shown(value)
+            shown(value)
         ))
     })
 }
@@ -453,16 +465,4 @@ fn whole_number<'a>(value: &Val<'a>) -> Result<i64, Stop<'a>> {
         .as_ref()
         .and_then(as_place)
         .ok_or_else(|| error("a number of outputs must be a number"))
-}
-
-/// What has no length, or the length 0.
-pub(super) fn nothing(value: &Val<'_>) -> bool {
-    match value {
-        Val::Null => true,
-        Val::Text(text) => text.as_str().is_empty(),
-        Val::List(list) => list.len() == 0,
-        Val::Object(object) => object.len() == 0,
-        Val::Int(_) | Val::Big(_) | Val::Float(_) => value.as_f64() == Some(0.0),
-        Val::Bool(_) => false,
-    }
 }

@@ -3,7 +3,7 @@
 use super::term::{Piece, Term};
 
 /// Whether an expression assigns at its top: as a condition that is always true.
-pub(super) fn assigns(term: &Term) -> bool {
+pub(crate) fn assigns(term: &Term) -> bool {
     match term {
         Term::Assign(..) | Term::Update(..) | Term::UpdateAlt(..) => true,
         Term::And(left, right) | Term::Or(left, right) => assigns(left) || assigns(right),
@@ -15,7 +15,7 @@ pub(super) fn assigns(term: &Term) -> bool {
 
 /// Whether an expression gives an output for each item of something: `.a[]` outside of `[ ]` and of filters that take
 /// all outputs together. What passes through `select` is left alone: it is there to leave one.
-pub(super) fn gives_several(term: &Term) -> bool {
+pub(crate) fn gives_several(term: &Term) -> bool {
     match term {
         Term::Id
         | Term::Const(_)

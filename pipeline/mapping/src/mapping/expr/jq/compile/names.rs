@@ -1,12 +1,13 @@
-//! Every filter by name: those that are defined by others, those that are native, and those that are not there.
+//! Every filter by name: those that are defined by others, those that are native, and those that do not exist here.
 
-use super::super::hint;
-use super::native::{self, Plain};
-use super::term::{Def, Term};
-use super::{Refused, parse};
+use super::super::native;
+use super::super::native::filter::Plain;
+use super::super::syntax::parse;
+use super::super::syntax::term::{Def, Term};
+use crate::mapping::expr::{Refused, hint};
 
-/// Filters that stand for an expression of others, as jq itself defines them. Each parameter stands once, and the names
-/// of variables are each definition's own, so that putting the arguments in their places binds nothing by accident.
+/// Filters that are defined by other filters, as in jq itself. Each definition uses a parameter once at most and names its
+/// variables like no other, so that an argument put in its place binds nothing by accident.
 const DEFINED: &str = r#"
 def map(f): [.[] | f];
 def map_values(f): .[] |= f;
@@ -79,7 +80,7 @@ def fromstream(s): {x: null, e: false} as $__new | foreach s as $__event ($__new
 def truncate_stream(s): . as $__truncate | null | s | . as $__kept | if (.[0] | length) > $__truncate then setpath([0]; $__kept[0][$__truncate:]) else empty end;
 "#;
 
-/// Filters of jq that are not here, and why.
+/// Filters of jq that do not exist here, and why.
 const MISSING: &[(&str, &str)] = &[
     ("env", "expressions see no environment"),
     ("now", "expressions see no clock; use $event.time"),
@@ -119,8 +120,8 @@ const MISSING: &[(&str, &str)] = &[
     ("JOIN", "use INDEX and a path"),
 ];
 
-/// The definition of a filter that stands for an expression of others.
-pub(super) fn defined(name: &str, args: usize) -> Option<&'static Def> {
+/// The definition of a filter that is defined by others.
+pub(crate) fn defined(name: &str, args: usize) -> Option<&'static Def> {
     static PARSED: std::sync::OnceLock<Vec<Def>> = std::sync::OnceLock::new();
     let all = PARSED.get_or_init(|| parse::definitions(DEFINED).unwrap_or_default());
     all.iter()
@@ -128,12 +129,12 @@ pub(super) fn defined(name: &str, args: usize) -> Option<&'static Def> {
 }
 
 /// The native filter of that name.
-pub(super) fn plain(name: &str, args: usize) -> Option<Plain> {
+pub(crate) fn plain(name: &str, args: usize) -> Option<Plain> {
     native::find(name, args)
 }
 
-/// Filters that the evaluator knows by themselves, with the numbers of arguments they take.
-pub(super) const SPECIAL: &[(&str, usize)] = &[
+/// Filters that the evaluator itself knows, with their numbers of arguments.
+pub(crate) const SPECIAL: &[(&str, usize)] = &[
     ("empty", 0),
     ("error", 0),
     ("path", 1),
@@ -157,8 +158,8 @@ pub(super) const SPECIAL: &[(&str, usize)] = &[
     ("tostream", 0),
 ];
 
-/// Why there is no such filter.
-pub(super) fn missing(name: &str, args: usize) -> Refused {
+/// Why a filter does not exist.
+pub(crate) fn missing(name: &str, args: usize) -> Refused {
     if let Some((_, why)) = MISSING.iter().find(|(missing, _)| *missing == name) {
         return Refused::new(format!("`{name}` is not allowed: {why}"));
     }
@@ -181,7 +182,7 @@ pub(super) fn missing(name: &str, args: usize) -> Refused {
     }
 }
 
-/// With how many arguments a filter exists.
+/// The numbers of arguments that a filter takes.
 fn arities(name: &str) -> Vec<usize> {
     (0..4)
         .filter(|args| {
@@ -193,8 +194,8 @@ fn arities(name: &str) -> Vec<usize> {
         .collect()
 }
 
-/// The body of a definition with the arguments in their places.
-pub(super) fn filled(def: &Def, args: &[Term]) -> Term {
+/// The body of a definition with the arguments put in.
+pub(crate) fn filled(def: &Def, args: &[Term]) -> Term {
     let mut body = def.body.clone();
     fill(&mut body, &def.params, args);
     body

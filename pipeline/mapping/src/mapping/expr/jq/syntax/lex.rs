@@ -1,9 +1,9 @@
 //! Text to tokens.
 
-use super::Refused;
+use crate::mapping::expr::Refused;
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Token {
+pub(crate) enum Token {
     /// `name`, keywords included
     Word(String),
     /// `.name`
@@ -21,16 +21,16 @@ pub(super) enum Token {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Part {
+pub(crate) enum Part {
     Text(String),
     Tokens(Vec<Placed>),
 }
 
 /// A token and the byte at which it begins.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Placed {
-    pub(super) token: Token,
-    pub(super) at: usize,
+pub(crate) struct Placed {
+    pub(crate) token: Token,
+    pub(crate) at: usize,
 }
 
 /// Longest first: what is longer wins.
@@ -50,7 +50,7 @@ struct Lexer<'t> {
 /// The deepest nesting of texts within texts.
 const MAX_NESTED: usize = 20;
 
-pub(super) fn tokens(text: &str) -> Result<Vec<Placed>, Refused> {
+pub(crate) fn tokens(text: &str) -> Result<Vec<Placed>, Refused> {
     let mut lexer = Lexer {
         text,
         at: 0,
@@ -61,7 +61,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Placed>, Refused> {
 }
 
 /// Something is missing where the text ends.
-pub(super) fn ended(what: &str, text: &str) -> Refused {
+pub(crate) fn ended(what: &str, text: &str) -> Refused {
     let end = text.trim_end().chars().count();
     Refused::new(format!(
         "expected {what}, but the expression ends after character {end}"

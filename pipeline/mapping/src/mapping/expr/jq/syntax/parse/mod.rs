@@ -6,9 +6,9 @@ mod number;
 use serde_json::Value;
 
 use self::number::{negated, number};
-use super::Refused;
 use super::lex::{Part, Placed, Token, ended, tokens};
 use super::term::{Compare, Def, Math, Term};
+use crate::mapping::expr::Refused;
 
 /// The longest expression in bytes.
 const MAX_LENGTH: usize = 8_192;
@@ -18,7 +18,7 @@ const MAX_NESTING: usize = 60;
 const MAX_CHAIN: usize = 60;
 
 /// Parses an expression.
-pub(super) fn parse(text: &str) -> Result<Term, Refused> {
+pub(crate) fn parse(text: &str) -> Result<Term, Refused> {
     if text.len() > MAX_LENGTH {
         return Err(Refused::new(format!(
             "the expression is longer than {MAX_LENGTH} bytes"
@@ -75,7 +75,7 @@ fn reserved(tokens: &[Placed]) -> Result<(), Refused> {
 }
 
 /// Parses definitions that stand one after the other.
-pub(super) fn definitions(text: &str) -> Result<Vec<Def>, Refused> {
+pub(crate) fn definitions(text: &str) -> Result<Vec<Def>, Refused> {
     let tokens = tokens(text)?;
     let mut parser = Parser {
         source: text,

@@ -1,27 +1,37 @@
-//! Compiled expressions: names are resolved, and what can give one output at most is known.
+//! Compiled expressions: names are resolved, and it is known which terms have one output at most.
 
 use serde_json::Value;
 
-use super::native::Plain;
-use super::term::{Compare, Math};
+use super::super::data::format::Format;
+use super::super::native::filter::Plain;
+use super::super::regex::Patterns;
+use super::super::syntax::term::{Compare, Math};
+
+/// A compiled expression: its term, its definitions, and the regular expressions that stand in it.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    pub(crate) main: Code,
+    pub(crate) defs: Vec<Def>,
+    pub(crate) patterns: Patterns,
+}
 
 /// A compiled term.
 #[derive(Debug)]
-pub(super) struct Code {
-    pub(super) op: Op,
-    /// It gives one output at most, and is evaluated without a stream.
-    pub(super) one: bool,
+pub(crate) struct Code {
+    pub(crate) op: Op,
+    /// It has one output at most, and is evaluated without a stream.
+    pub(crate) one: bool,
 }
 
 #[derive(Debug)]
-pub(super) enum Op {
+pub(crate) enum Op {
     Id,
     Const(Value),
     /// `$event`, `$record`
     Global(Global),
-    /// The variable that many bindings up.
+    /// The variable this many bindings up.
     Var(usize),
-    /// The argument that many bindings up.
+    /// The argument this many bindings up.
     Arg(usize),
     Text(Option<Format>, Vec<Piece>),
     Format(Format),
@@ -49,37 +59,37 @@ pub(super) enum Op {
     Index(Box<Code>, Box<Code>, bool),
     Slice(Box<Code>, Option<Box<Code>>, Option<Box<Code>>, bool),
     Each(Box<Code>, bool),
-    /// A definition of the expression, how many bindings up it stands, and its arguments.
+    /// A definition of the expression by its number, how many bindings up it is, and its arguments.
     Call(usize, usize, Vec<Code>),
     Native(Plain, Vec<Code>),
     Special(Special, Vec<Code>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Global {
+pub(crate) enum Global {
     Event,
     Record,
 }
 
 #[derive(Debug)]
-pub(super) enum Piece {
+pub(crate) enum Piece {
     Text(String),
     Code(Code),
 }
 
 /// `reduce` and `foreach`.
 #[derive(Debug)]
-pub(super) struct Fold {
-    pub(super) source: Code,
-    pub(super) pattern: Bound,
-    pub(super) init: Code,
-    pub(super) update: Code,
-    pub(super) extract: Option<Code>,
+pub(crate) struct Fold {
+    pub(crate) source: Code,
+    pub(crate) pattern: Bound,
+    pub(crate) init: Code,
+    pub(crate) update: Code,
+    pub(crate) extract: Option<Code>,
 }
 
 /// What a pattern binds, in the order of its variables.
 #[derive(Debug)]
-pub(super) enum Bound {
+pub(crate) enum Bound {
     Var,
     List(Vec<Bound>),
     Object(Vec<(Code, bool, Option<Bound>)>),
@@ -87,14 +97,14 @@ pub(super) enum Bound {
 
 /// A definition of the expression.
 #[derive(Debug)]
-pub(super) struct Def {
+pub(crate) struct Def {
     /// Which of its parameters are values.
-    pub(super) values: Vec<bool>,
-    pub(super) body: Code,
+    pub(crate) values: Vec<bool>,
+    pub(crate) body: Code,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Special {
+pub(crate) enum Special {
     Empty,
     Error,
     Path,
@@ -118,44 +128,8 @@ pub(super) enum Special {
     ToStream,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
-    Text,
-    Json,
-    Html,
-    Uri,
-    UriDecoded,
-    Csv,
-    Tsv,
-    Sh,
-    Base64,
-    Base64Decoded,
-    Base32,
-    Base32Decoded,
-}
-
-impl Format {
-    pub(super) fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "text" => Self::Text,
-            "json" => Self::Json,
-            "html" => Self::Html,
-            "uri" => Self::Uri,
-            "urid" => Self::UriDecoded,
-            "csv" => Self::Csv,
-            "tsv" => Self::Tsv,
-            "sh" => Self::Sh,
-            "base64" => Self::Base64,
-            "base64d" => Self::Base64Decoded,
-            "base32" => Self::Base32,
-            "base32d" => Self::Base32Decoded,
-            _ => return None,
-        })
-    }
-}
-
 impl Special {
-    pub(super) fn named(name: &str, args: usize) -> Option<Self> {
+    pub(crate) fn named(name: &str, args: usize) -> Option<Self> {
         Some(match (name, args) {
             ("empty", 0) => Self::Empty,
             ("error", 0) => Self::Error,
@@ -184,14 +158,14 @@ impl Special {
 }
 
 impl Code {
-    pub(super) fn new(op: Op) -> Self {
+    pub(crate) fn new(op: Op) -> Self {
         let one = op.gives_one();
         Self { op, one }
     }
 }
 
 impl Op {
-    /// Whether there is one output at most.
+    /// Whether it has one output at most.
     fn gives_one(&self) -> bool {
         let maybe = |code: &Option<Box<Code>>| code.as_ref().is_none_or(|code| code.one);
         match self {
