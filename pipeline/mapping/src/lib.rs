@@ -8,3 +8,4 @@ pub mod event;
 pub mod identity;
 pub mod mapping;
 pub mod route;
+pub mod testing;

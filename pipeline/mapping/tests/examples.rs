@@ -21,9 +21,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ingest_mapping::decode::{Format, Limits};
+use ingest_mapping::mapping::Mapping;
 use ingest_mapping::mapping::node::Node;
-use ingest_mapping::mapping::{Mapping, shown};
 use ingest_mapping::route::Pipeline;
+use ingest_mapping::testing::shown;
 use ingest_model::outcome::Verdict;
 use ingest_model::record::{Offset, Position, Record, TopicPartition};
 use serde_json::{Map, Value, json};

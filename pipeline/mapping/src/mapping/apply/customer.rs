@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::super::bad::BadFields;
 use super::super::expr::Expr;
+use super::super::model::bad::BadFields;
 use super::super::model::{CustomerRule, KeyRules};
 use super::Work;
 use super::failure::{Failure, Made};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::bad::{BadFields, OnBad};
+use super::super::model::bad::{BadFields, OnBad};
 use super::failure::{Failure, Made};
 use ingest_model::outcome::DroppedField;
 

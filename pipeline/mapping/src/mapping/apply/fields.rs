@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::super::bad::BadFields;
 use super::super::expr::Expr;
+use super::super::model::bad::BadFields;
 use super::super::model::{CustomRule, FieldRule, MetaRule, Template};
 use super::Work;
 use super::failure::{Failure, Made, evaluation, refused, wrong_type};

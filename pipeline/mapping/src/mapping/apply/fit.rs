@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 
 use serde_json::{Map, Value};
 
-use super::super::bad::BadFields;
+use super::super::model::bad::BadFields;
 use super::Work;
 use super::failure::{Made, check_size, too_large};
 use crate::body::{MAX_ITEM_BYTES, RESERVED_META, json_bytes};

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use super::{PRESET, now, record};
 use crate::decode::{Format, Limits};
-use crate::mapping::{Mapping, shown};
+use crate::mapping::Mapping;
 use crate::route::Pipeline;
+use crate::testing::shown;
 use ingest_model::outcome::{Rejection, Verdict};
 use ingest_model::record::Record;
 

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use super::bad::{self, BadFields, OnBad};
-use super::error::nearest;
-use super::model::{
+use super::super::error::nearest;
+use super::super::expr::Expr;
+use super::super::model::bad::{BadFields, OnBad, covers};
+use super::super::model::optional::of_rule;
+use super::super::model::{
     CustomRule, FieldRule, IDENTITY_FIELDS, IdentifyRule, KOBJECT_FIELDS, KObjectRule, KeyRules,
     LOCATION_FIELDS, Late, MetaRule, Rule, Template, TrackRule,
 };
-use super::node::{Content, Node};
+use super::super::node::{Content, Node};
 use super::reader::{Fields, Reader};
 use crate::body::attribute::{Suffix, check_meta_name};
 use crate::body::field::Kind;
@@ -83,7 +85,7 @@ pub(super) fn all(
         let before = reader.errors.len();
         let mut rule = rule(reader, item, &at);
         if let Some(rule) = &mut rule {
-            let known = bad::of_rule(rule);
+            let known = of_rule(rule);
             // a field with a fault of its own is not among them, and is known all the same
             let known = (reader.errors.len() == before).then_some(known.as_slice());
             let words = bad_fields(reader, item, &at, on_bad, known);
@@ -152,7 +154,7 @@ fn bad_fields(
     for (key, node) in entries {
         let at = format!("{at}.{}", key.name);
         if let Some(known) = known
-            && !known.iter().any(|field| bad::covers(&key.name, field))
+            && !known.iter().any(|field| covers(&key.name, field))
         {
             let help = if REQUIRED.contains(&key.name.as_str()) {
                 "without it there is nothing to write, so the record is always rejected".to_owned()
@@ -446,13 +448,7 @@ fn custom(reader: &mut Reader<'_>, fields: &Fields<'_>, at: &str, own: usize) ->
 }
 
 /// A literal of the wrong type is wrong for every event: better to say so now.
-fn check_literal(
-    reader: &mut Reader<'_>,
-    node: &Node,
-    at: &str,
-    suffix: Suffix,
-    value: &super::expr::Expr,
-) {
+fn check_literal(reader: &mut Reader<'_>, node: &Node, at: &str, suffix: Suffix, value: &Expr) {
     let Some(literal) = value.as_literal().filter(|literal| !literal.is_null()) else {
         return;
     };

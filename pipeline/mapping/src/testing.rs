@@ -10,15 +10,12 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::Mapping;
-use super::bad::covers;
-use super::model::Test;
-use super::node::{Content, Node, Place};
-use super::reader::Reader;
 use crate::decode::{Format, Limits};
+use crate::mapping::node::{Content, Node, Place};
+use crate::mapping::{Mapping, Test, covers};
 use crate::route::Pipeline;
 use ingest_model::operation::{CustomerRef, MissingCustomer, Operation};
-use ingest_model::outcome::{DroppedField, Rejection, SkipReason, Verdict};
+use ingest_model::outcome::{DroppedField, Verdict};
 use ingest_model::record::{Offset, Position, Record, TopicPartition};
 
 /// A test of a mapping file that failed.
@@ -89,48 +86,29 @@ impl std::fmt::Display for TestFailure {
     }
 }
 
-/// Checks the form of an `expect`.
-pub(super) fn check_expectation(reader: &mut Reader<'_>, node: &Node, at: &str) {
-    match &node.content {
-        Content::List(items) => {
-            for (index, item) in items.iter().enumerate() {
-                reader.map(item, &format!("{at}[{index}]"));
-            }
-        }
-        Content::Map(_) => {
-            let Some(fields) = reader.fields(node, at, &["skip", "reject"]) else {
-                return;
-            };
-            if let Some(node) = fields.get("skip") {
-                let words: Vec<_> = SkipReason::ALL
-                    .iter()
-                    .map(|reason| (reason.as_str(), ()))
-                    .collect();
-                reader.word(node, &format!("{at}.skip"), &words);
-            }
-            if let Some(node) = fields.get("reject") {
-                let words: Vec<_> = Rejection::ALL
-                    .iter()
-                    .map(|reason| (reason.as_str(), ()))
-                    .collect();
-                reader.word(node, &format!("{at}.reject"), &words);
-            }
-        }
-        Content::Null | Content::Bool(_) | Content::Number(_) | Content::Text(_) => {
-            let help =
-                "a list of operations, or { skip: reason }, or { reject: reason }".to_owned();
-            reader.error(
-                node.place,
-                at,
-                format!("must be a list or a map, is {}", node.kind()),
-                Some(help),
-            );
-        }
+impl Mapping {
+    /// Runs the file's tests and returns those that fail.
+    ///
+    /// The events are decoded in the format that the file names, else in that which [`Mapping::run_tests_as`] is given,
+    /// else as JSON objects.
+    #[must_use]
+    pub fn run_tests(&self) -> Vec<TestFailure> {
+        self.run_tests_as(Format::Json)
+    }
+
+    /// As [`Mapping::run_tests`], for a file that names no format.
+    #[must_use]
+    pub fn run_tests_as(&self, format: Format) -> Vec<TestFailure> {
+        let format = self.format().unwrap_or(format);
+        self.tests()
+            .iter()
+            .filter_map(|test| run(self, format, test))
+            .collect()
     }
 }
 
 /// Runs one test.
-pub(super) fn run(mapping: &Mapping, format: Format, test: &Test) -> Option<TestFailure> {
+fn run(mapping: &Mapping, format: Format, test: &Test) -> Option<TestFailure> {
     let record = Record {
         position: Position {
             partition: TopicPartition::new("test", 0),
@@ -161,7 +139,7 @@ pub(super) fn run(mapping: &Mapping, format: Format, test: &Test) -> Option<Test
         Verdict::Emit(_) | Verdict::Skip(_) => None,
     };
     Some(TestFailure {
-        file: Arc::clone(&mapping.file),
+        file: Arc::from(mapping.file()),
         place: difference.place,
         test: test.name.clone(),
         difference: difference.text,

@@ -1,8 +1,8 @@
 //! Walking a mapping document: known keys, kinds of values, and errors with their place.
 
-use super::error::{MappingError, nearest};
-use super::expr::Expr;
-use super::node::{Content, Key, Node, Place};
+use super::super::error::{MappingError, nearest};
+use super::super::expr::Expr;
+use super::super::node::{Content, Key, Node, Place};
 
 /// Collects errors while the document is walked.
 pub(super) struct Reader<'a> {

@@ -1,13 +1,17 @@
 //! A compiled mapping: routes, the rules of their operations, and what a route promises.
 
+pub(super) mod bad;
+pub(super) mod names;
+pub(super) mod optional;
+
 use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use super::bad::{BadFields, OnBad};
+use self::bad::{BadFields, OnBad};
+use self::names::{EVERY, fold};
 use super::expr::Expr;
 use super::node::{Node, Place};
-use super::{EVERY, fold};
 use crate::body::attribute::Suffix;
 use crate::body::field::Kind;
 use crate::decode::Format;
@@ -171,12 +175,12 @@ pub(super) enum Template {
 
 /// A test of a mapping file.
 #[derive(Debug)]
-pub(super) struct Test {
-    pub(super) name: String,
-    pub(super) event: serde_json::Value,
-    pub(super) expect: Node,
+pub(crate) struct Test {
+    pub(crate) name: String,
+    pub(crate) event: serde_json::Value,
+    pub(crate) expect: Node,
     /// The fields that are to be left out, sorted.
-    pub(super) dropped: Vec<String>,
+    pub(crate) dropped: Vec<String>,
 }
 
 /// What a file says besides its routes and tests.
@@ -286,6 +290,15 @@ impl Rule {
             Self::Identify(rule) => &mut rule.bad,
             Self::Track(rule) => &mut rule.bad,
             Self::KObject(rule) => &mut rule.bad,
+        }
+    }
+
+    /// The word for its kind of operation.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Identify(_) => "identify",
+            Self::Track(_) => "track",
+            Self::KObject(_) => "kobject",
         }
     }
 }

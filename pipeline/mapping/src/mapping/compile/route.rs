@@ -1,173 +1,19 @@
-//! Document to compiled mapping.
+//! One route: document to model. And the routes that no event reaches.
 
 use std::sync::Arc;
 
-use super::bad::{self, OnBad};
-use super::error::MappingError;
-use super::expr::Expr;
-use super::model::{Action, CustomerRule, EmptyText, Head, Header, KeyRules, OnHold, Route, Test};
-use super::node::{Content, Node, Place};
+use super::super::expr::Expr;
+use super::super::model::bad::OnBad;
+use super::super::model::names::{EVERY, fold};
+use super::super::model::{Action, CustomerRule, Head, KeyRules, OnHold, Route};
+use super::super::node::{Content, Node};
 use super::reader::{self, Reader};
 use super::rules;
-use super::{EVERY, Mapping, fold};
 use crate::decode::Format;
 use crate::decode::segment::KINDS;
 use ingest_model::operation::MissingCustomer;
 
-/// Compiles a document; all errors that can be found are reported.
-pub(super) fn mapping(document: &Node, file: &str) -> Result<Mapping, Vec<MappingError>> {
-    const KNOWN: &[&str] = &["format", "event", "emptyText", "onBad", "routes", "tests"];
-    let mut reader = Reader::new(file);
-    let Some(fields) = reader.fields(document, "", KNOWN) else {
-        return Err(reader.errors);
-    };
-    let format = fields
-        .get("format")
-        .and_then(|node| format(&mut reader, node));
-    let header = fields
-        .get("event")
-        .map(|node| header(&mut reader, node))
-        .unwrap_or_default();
-    let words = &[("keep", EmptyText::Keep), ("drop", EmptyText::Drop)];
-    let empty_text = fields
-        .get("emptyText")
-        .and_then(|node| reader.word(node, "emptyText", words))
-        .unwrap_or_default();
-    let on_bad = fields
-        .get("onBad")
-        .and_then(|node| reader.word(node, "onBad", OnBad::WORDS))
-        .unwrap_or_default();
-    let head = Head {
-        format,
-        header,
-        empty_text,
-        on_bad,
-    };
-    let mut routes = Vec::new();
-    match fields.get("routes") {
-        None => reader.error(
-            fields.place,
-            "",
-            "`routes` is missing",
-            Some("a mapping is a list of routes".to_owned()),
-        ),
-        Some(node) => {
-            for (index, node) in reader
-                .list(node, "routes")
-                .unwrap_or_default()
-                .iter()
-                .enumerate()
-            {
-                let at = format!("routes[{index}]");
-                let Some(route) = route(&mut reader, node, &at, &head) else {
-                    continue;
-                };
-                if routes.iter().any(|other: &Route| other.name == route.name) {
-                    reader.error(
-                        node.place,
-                        &at,
-                        format!("a second route is named `{}`", route.name),
-                        None,
-                    );
-                }
-                routes.push(route);
-            }
-        }
-    }
-    // of a route or field with a fault nobody knows what can be left out
-    let is_sound = reader.errors.is_empty();
-    let mut optional = bad::of_header(&head.header);
-    optional.extend(routes.iter().flat_map(|route| bad::of_route(&route.action)));
-    optional.sort();
-    optional.dedup();
-    let mut tests = Vec::new();
-    if let Some(node) = fields.get("tests") {
-        for (index, node) in reader
-            .list(node, "tests")
-            .unwrap_or_default()
-            .iter()
-            .enumerate()
-        {
-            let at = format!("tests[{index}]");
-            let optional = is_sound.then_some(optional.as_slice());
-            tests.extend(test(&mut reader, node, &at, optional));
-        }
-    }
-    shadowed(&mut reader, &routes);
-    if reader.errors.is_empty() {
-        let mut mapping = Mapping::assemble(file, head, routes, tests);
-        mapping.doubts = reader.doubts;
-        Ok(mapping)
-    } else {
-        Err(reader.errors)
-    }
-}
-
-/// Routes that no event reaches, because an earlier one without a condition takes all their names.
-fn shadowed(reader: &mut Reader<'_>, routes: &[Route]) {
-    let takes = |route: &Route, later: &Route, name: &str| {
-        route.when.is_none()
-            && takes_types(route, later)
-            && route
-                .on
-                .iter()
-                .any(|on| on == EVERY || fold(on) == fold(name))
-    };
-    for (index, route) in routes.iter().enumerate() {
-        let before = routes.get(..index).unwrap_or_default();
-        let taker = |name: &String| before.iter().find(|earlier| takes(earlier, route, name));
-        let takers: Option<Vec<&Route>> = route.on.iter().map(taker).collect();
-        if let Some(first) = takers.and_then(|takers| takers.first().copied()) {
-            let problem = format!(
-                "the route `{}` is never reached: `{}`, line {}, takes its events without a `when`",
-                route.name, first.name, first.place.line
-            );
-            reader.doubt(
-                route.place,
-                &format!("routes[{index}]"),
-                problem,
-                "the first route whose `when` holds decides: put it before, or give the other a `when`",
-            );
-        }
-    }
-}
-
-/// Whether a route is for every type of message that a later one is for.
-fn takes_types(route: &Route, later: &Route) -> bool {
-    if later.types.is_empty() {
-        return route.types.is_empty();
-    }
-    if route.types.is_empty() {
-        return route.on.iter().any(|on| on == EVERY);
-    }
-    later.types.iter().all(|kind| route.types.contains(kind))
-}
-
-fn format(reader: &mut Reader<'_>, node: &Node) -> Option<Format> {
-    let words: Vec<(&str, Format)> = Format::KNOWN
-        .iter()
-        .map(|format| (format.as_str(), *format))
-        .collect();
-    reader.word(node, "format", &words)
-}
-
-fn header(reader: &mut Reader<'_>, node: &Node) -> Header {
-    let Some(fields) = reader.fields(node, "event", &["name", "id", "time"]) else {
-        return Header::default();
-    };
-    let mut expr = |name: &str| {
-        fields
-            .get(name)
-            .and_then(|node| reader.expr(node, &format!("event.{name}")))
-    };
-    Header {
-        name: expr("name"),
-        id: expr("id"),
-        time: expr("time"),
-    }
-}
-
-fn route(reader: &mut Reader<'_>, node: &Node, at: &str, head: &Head) -> Option<Route> {
+pub(super) fn route(reader: &mut Reader<'_>, node: &Node, at: &str, head: &Head) -> Option<Route> {
     const KNOWN: &[&str] = &[
         "name", "on", "type", "when", "skip", "customer", "onBad", "onHold", "do",
     ];
@@ -408,47 +254,42 @@ fn customer(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<CustomerRu
     Some(CustomerRule::Keys(Box::new(keys), missing))
 }
 
-/// A test. `optional` are the fields that can be left out, where they are known.
-fn test(
-    reader: &mut Reader<'_>,
-    node: &Node,
-    at: &str,
-    optional: Option<&[String]>,
-) -> Option<Test> {
-    let fields = reader.fields(node, at, &["name", "event", "expect", "dropped"])?;
-    let mut required = |name: &str, place: Place| {
-        let found = fields.get(name);
-        if found.is_none() {
-            reader.error(place, at, format!("`{name}` is missing"), None);
-        }
-        found
+/// Routes that no event reaches, because an earlier one without a condition takes all their names.
+pub(super) fn shadowed(reader: &mut Reader<'_>, routes: &[Route]) {
+    let takes = |route: &Route, later: &Route, name: &str| {
+        route.when.is_none()
+            && takes_types(route, later)
+            && route
+                .on
+                .iter()
+                .any(|on| on == EVERY || fold(on) == fold(name))
     };
-    let (name, event, expect) = (
-        required("name", fields.place),
-        required("event", fields.place),
-        required("expect", fields.place),
-    );
-    let (name, event, expect) = (reader.text(name?, &format!("{at}.name"))?, event?, expect?);
-    super::testing::check_expectation(reader, expect, &format!("{at}.expect"));
-    let mut dropped = Vec::new();
-    if let Some(node) = fields.get("dropped") {
-        let at = format!("{at}.dropped");
-        for node in reader.list(node, &at).unwrap_or_default() {
-            let field = match optional {
-                Some(optional) => {
-                    let known: Vec<(&str, &str)> = optional.iter().map(|f| (&**f, &**f)).collect();
-                    reader.word(node, &at, &known)
-                }
-                None => reader.text(node, &at),
-            };
-            dropped.extend(field.map(str::to_owned));
+    for (index, route) in routes.iter().enumerate() {
+        let before = routes.get(..index).unwrap_or_default();
+        let taker = |name: &String| before.iter().find(|earlier| takes(earlier, route, name));
+        let takers: Option<Vec<&Route>> = route.on.iter().map(taker).collect();
+        if let Some(first) = takers.and_then(|takers| takers.first().copied()) {
+            let problem = format!(
+                "the route `{}` is never reached: `{}`, line {}, takes its events without a `when`",
+                route.name, first.name, first.place.line
+            );
+            reader.doubt(
+                route.place,
+                &format!("routes[{index}]"),
+                problem,
+                "the first route whose `when` holds decides: put it before, or give the other a `when`",
+            );
         }
-        dropped.sort();
     }
-    Some(Test {
-        name: name.to_owned(),
-        event: event.to_json(),
-        expect: expect.clone(),
-        dropped,
-    })
+}
+
+/// Whether a route is for every type of message that a later one is for.
+fn takes_types(route: &Route, later: &Route) -> bool {
+    if later.types.is_empty() {
+        return route.types.is_empty();
+    }
+    if route.types.is_empty() {
+        return route.on.iter().any(|on| on == EVERY);
+    }
+    later.types.iter().all(|kind| route.types.contains(kind))
 }

@@ -1,0 +1,91 @@
+//! The tests of a mapping file: document to model. What they expect is checked as far as it can be without running them.
+
+use super::super::model::Test;
+use super::super::node::{Content, Node, Place};
+use super::reader::Reader;
+use ingest_model::outcome::{Rejection, SkipReason};
+
+/// A test. `optional` are the fields that can be left out, where they are known.
+pub(super) fn test(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    at: &str,
+    optional: Option<&[String]>,
+) -> Option<Test> {
+    let fields = reader.fields(node, at, &["name", "event", "expect", "dropped"])?;
+    let mut required = |name: &str, place: Place| {
+        let found = fields.get(name);
+        if found.is_none() {
+            reader.error(place, at, format!("`{name}` is missing"), None);
+        }
+        found
+    };
+    let (name, event, expect) = (
+        required("name", fields.place),
+        required("event", fields.place),
+        required("expect", fields.place),
+    );
+    let (name, event, expect) = (reader.text(name?, &format!("{at}.name"))?, event?, expect?);
+    check_expectation(reader, expect, &format!("{at}.expect"));
+    let mut dropped = Vec::new();
+    if let Some(node) = fields.get("dropped") {
+        let at = format!("{at}.dropped");
+        for node in reader.list(node, &at).unwrap_or_default() {
+            let field = match optional {
+                Some(optional) => {
+                    let known: Vec<(&str, &str)> = optional.iter().map(|f| (&**f, &**f)).collect();
+                    reader.word(node, &at, &known)
+                }
+                None => reader.text(node, &at),
+            };
+            dropped.extend(field.map(str::to_owned));
+        }
+        dropped.sort();
+    }
+    Some(Test {
+        name: name.to_owned(),
+        event: event.to_json(),
+        expect: expect.clone(),
+        dropped,
+    })
+}
+
+/// Checks the form of an `expect`.
+fn check_expectation(reader: &mut Reader<'_>, node: &Node, at: &str) {
+    match &node.content {
+        Content::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                reader.map(item, &format!("{at}[{index}]"));
+            }
+        }
+        Content::Map(_) => {
+            let Some(fields) = reader.fields(node, at, &["skip", "reject"]) else {
+                return;
+            };
+            if let Some(node) = fields.get("skip") {
+                let words: Vec<_> = SkipReason::ALL
+                    .iter()
+                    .map(|reason| (reason.as_str(), ()))
+                    .collect();
+                reader.word(node, &format!("{at}.skip"), &words);
+            }
+            if let Some(node) = fields.get("reject") {
+                let words: Vec<_> = Rejection::ALL
+                    .iter()
+                    .map(|reason| (reason.as_str(), ()))
+                    .collect();
+                reader.word(node, &format!("{at}.reject"), &words);
+            }
+        }
+        Content::Null | Content::Bool(_) | Content::Number(_) | Content::Text(_) => {
+            let help =
+                "a list of operations, or { skip: reason }, or { reject: reason }".to_owned();
+            reader.error(
+                node.place,
+                at,
+                format!("must be a list or a map, is {}", node.kind()),
+                Some(help),
+            );
+        }
+    }
+}

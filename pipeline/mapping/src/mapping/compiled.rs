@@ -1,0 +1,199 @@
+//! A compiled mapping file: which of its routes are for an event, and what comes of it.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::apply::{self, Applied};
+use super::error::MappingError;
+use super::expr::{Expr, Scope};
+use super::model::bad::OnBad;
+use super::model::names::{EVERY, fold};
+use super::model::{EmptyText, Head, Route, Test};
+use super::node::Place;
+use crate::decode::{Decoded, Envelope, Format};
+use crate::event::Event;
+use ingest_model::outcome::{Rejected, Rejection};
+use ingest_model::record::Record;
+
+/// A compiled mapping file.
+#[derive(Debug)]
+pub struct Mapping {
+    file: Arc<str>,
+    pub(super) head: Head,
+    pub(super) routes: Vec<Route>,
+    /// Routes by folded event name, in their order, those for every event among them.
+    by_name: HashMap<String, Vec<usize>>,
+    /// Routes for every event.
+    for_every: Vec<usize>,
+    tests: Vec<Test>,
+    /// What can be used, but is probably not meant.
+    doubts: Vec<MappingError>,
+}
+
+/// What the header of a file says of a content.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    /// Its values.
+    pub(crate) envelope: Envelope,
+    /// Optional parts whose expressions failed, and why.
+    pub(crate) failed: Vec<(&'static str, String)>,
+}
+
+// === impl Mapping ===
+
+impl Mapping {
+    pub(super) fn assemble(
+        file: &str,
+        head: Head,
+        routes: Vec<Route>,
+        tests: Vec<Test>,
+        doubts: Vec<MappingError>,
+    ) -> Self {
+        let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
+        let names = routes
+            .iter()
+            .flat_map(|route| &route.on)
+            .filter(|name| *name != EVERY);
+        for name in names {
+            by_name.entry(fold(name)).or_default();
+        }
+        let mut for_every = Vec::new();
+        for (index, route) in routes.iter().enumerate() {
+            if route.on.iter().any(|name| name == EVERY) {
+                for_every.push(index);
+                by_name.values_mut().for_each(|indices| indices.push(index));
+            } else {
+                for name in &route.on {
+                    by_name.entry(fold(name)).or_default().push(index);
+                }
+            }
+        }
+        Self {
+            file: Arc::from(file),
+            head,
+            routes,
+            by_name,
+            for_every,
+            tests,
+            doubts,
+        }
+    }
+
+    /// Where the rule is that a rejection speaks of. The detail of a rejection begins with the field.
+    pub(crate) fn place_of(&self, rejected: &Rejected) -> Option<Place> {
+        let route = self
+            .routes
+            .iter()
+            .find(|route| Some(&route.name) == rejected.route.as_ref())?;
+        let field = rejected.detail.split(": ").next()?;
+        let rule = |(path, _): &&(String, Place)| {
+            path == field
+                || path
+                    .strip_suffix(field)
+                    .is_some_and(|before| before.ends_with('.'))
+        };
+        let found = route.places.iter().find(rule);
+        Some(found.map_or(route.place, |(_, place)| *place))
+    }
+
+    /// What can be used, but is probably not meant: each with its place and a way out.
+    #[must_use]
+    pub fn doubts(&self) -> &[MappingError] {
+        &self.doubts
+    }
+
+    /// The file's name as given when it was compiled.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// The format that the file says it is for, if it says so.
+    #[must_use]
+    pub fn format(&self) -> Option<Format> {
+        self.head.format
+    }
+
+    /// Whether any route is for events of that name.
+    #[must_use]
+    pub fn has_route_for(&self, name: &str) -> bool {
+        !self.routes_for(name).is_empty()
+    }
+
+    /// Whether the file itself says how the event's name is found.
+    #[must_use]
+    pub fn names_events(&self) -> bool {
+        self.head.header.name.is_some()
+    }
+
+    fn routes_for(&self, name: &str) -> &[usize] {
+        self.by_name.get(&fold(name)).unwrap_or(&self.for_every)
+    }
+
+    /// Whether a text without anything in it is null to the expressions.
+    pub(crate) fn drops_empty_texts(&self) -> bool {
+        self.head.empty_text == EmptyText::Drop
+    }
+
+    /// What the header `event` says of a content, and which of its optional parts failed.
+    ///
+    /// # Errors
+    /// [`Decoded::Reject`] with [`Rejection::MappingFailed`] when the expression of the name fails, or another one and the
+    /// file says `onBad: reject`.
+    pub(crate) fn envelope(&self, payload: &Value, record: &Record) -> Result<Said, Decoded> {
+        let header = &self.head.header;
+        if header.name.is_none() && header.id.is_none() && header.time.is_none() {
+            return Ok(Said::default());
+        }
+        let scope = Scope::of_payload(payload, Some(record));
+        let part = |expr: &Option<Expr>| match expr {
+            None => Ok(None),
+            Some(expr) => match expr.eval(&scope) {
+                Ok(value) => Ok(Some(value.map_or(Value::Null, Cow::into_owned))),
+                Err(failed) => Err(format!("{} in `{}`", failed.what, expr.text())),
+            },
+        };
+        let refused = |name: &str, why: &str| {
+            Decoded::reject(Rejection::MappingFailed, format!("event.{name}: {why}"))
+        };
+        let mut said = Said::default();
+        said.envelope.name = part(&header.name).map_err(|why| refused("name", &why))?;
+        for (name, expr, value) in [
+            ("id", &header.id, &mut said.envelope.id),
+            ("time", &header.time, &mut said.envelope.time),
+        ] {
+            match (part(expr), self.head.on_bad) {
+                (Ok(found), _) => *value = found,
+                (Err(why), OnBad::Reject) => return Err(refused(name, &why)),
+                (Err(why), OnBad::Drop) => said.failed.push((name, why)),
+            }
+        }
+        Ok(said)
+    }
+
+    /// What an event leads to. `now` is compared with its time where a route has a `maxAge`.
+    #[must_use]
+    pub fn apply(&self, event: &Event, record: &Record, now: Timestamp) -> Applied {
+        let routes = self
+            .routes_for(&event.name)
+            .iter()
+            .filter_map(|index| self.routes.get(*index))
+            .filter(|route| route.is_for(event, self.names_events()));
+        apply::first(routes, event, record, now)
+    }
+
+    /// The file's tests.
+    pub(crate) fn tests(&self) -> &[Test] {
+        &self.tests
+    }
+
+    /// How many tests the file has.
+    #[must_use]
+    pub fn test_count(&self) -> usize {
+        self.tests.len()
+    }
+}

@@ -1,0 +1,93 @@
+//! The optional fields of a mapping file: what can be left out and counted.
+//!
+//! Each is a path that the file itself writes. So the names are a closed set, and no name comes from an event.
+
+use super::{Action, CustomerRule, Header, IdentifyRule, KeyRules, Rule, Template};
+use crate::body::field::Kind;
+
+/// The optional fields of the file's header.
+pub(crate) fn of_header(header: &Header) -> Vec<String> {
+    let parts = [("event.id", &header.id), ("event.time", &header.time)];
+    let given = parts.iter().filter(|(_, expr)| expr.is_some());
+    given.map(|(field, _)| (*field).to_owned()).collect()
+}
+
+/// The optional fields of a route, its operations included; each once.
+pub(crate) fn of_route(action: &Action) -> Vec<String> {
+    let Action::Do { customer, rules } = action else {
+        return Vec::new();
+    };
+    let mut fields = Vec::new();
+    if let CustomerRule::Keys(keys, _) = customer {
+        key_fields(keys, "customer", &mut fields);
+    }
+    fields.extend(rules.iter().flat_map(of_rule));
+    fields.sort();
+    fields.dedup();
+    fields
+}
+
+/// The optional fields of an operation.
+pub(crate) fn of_rule(rule: &Rule) -> Vec<String> {
+    let mut fields = Vec::new();
+    match rule {
+        Rule::Identify(rule) => of_identify(rule, &mut fields),
+        Rule::Track(rule) => {
+            let places = [
+                ("session", &rule.session),
+                ("trackingId", &rule.tracking_id),
+            ];
+            let given = places.iter().filter(|(_, expr)| expr.is_some());
+            fields.extend(given.map(|(name, _)| (*name).to_owned()));
+            fields.extend(rule.meta.iter().map(|meta| format!("meta.{}", meta.name)));
+        }
+        Rule::KObject(rule) => {
+            for field in rule.fields.iter().filter(|field| field.kind != Kind::Title) {
+                of_template(field.name.to_owned(), &field.value, &mut fields);
+            }
+            let custom = rule.custom.iter();
+            fields.extend(custom.map(|custom| format!("custom.{}", custom.name)));
+        }
+    }
+    fields
+}
+
+fn of_identify(rule: &IdentifyRule, fields: &mut Vec<String>) {
+    key_fields(&rule.keys, "identify", fields);
+    for field in &rule.fields {
+        of_template(format!("identify.{}", field.name), &field.value, fields);
+    }
+    let location = rule.location.iter();
+    fields.extend(location.map(|field| format!("identify.location.{}", field.name)));
+    let custom = rule.custom.iter();
+    fields.extend(custom.map(|custom| format!("identify.custom.{}", custom.name)));
+}
+
+fn key_fields(keys: &KeyRules, at: &str, fields: &mut Vec<String>) {
+    let keys = [
+        ("id", &keys.id),
+        ("externalId", &keys.external_id),
+        ("email", &keys.email),
+        ("phone", &keys.phone),
+    ];
+    let given = keys.iter().filter(|(_, expr)| expr.is_some());
+    fields.extend(given.map(|(name, _)| format!("{at}.{name}")));
+}
+
+fn of_template(at: String, template: &Template, fields: &mut Vec<String>) {
+    match template {
+        Template::Expr(_) => {}
+        Template::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                of_template(format!("{at}[{index}]"), item, fields);
+            }
+        }
+        Template::Map(entries) => {
+            for (name, item) in entries {
+                of_template(format!("{at}.{name}"), item, fields);
+            }
+        }
+    }
+    // the whole may be bad although its parts are not: too many tags, more bytes than an object may have
+    fields.push(at);
+}

@@ -1,0 +1,164 @@
+//! What a mapping promises: everything that can be read without running anything.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::compiled::Mapping;
+use super::model::{Action, CustomerRule, OnHold, Route, Rule, Template, optional};
+use super::node::Place;
+use ingest_model::operation::{Klass, VERSION_ATTRIBUTE};
+
+/// A klass that a mapping writes, with what it needs there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KlassUse {
+    /// The klass.
+    pub klass: Klass,
+    /// The names of `custom` attributes, sorted; `ingestVersionStr` among them if objects have a version.
+    pub attributes: Vec<String>,
+    /// For each route that writes `data`: the route and the keys it writes, `None` where an expression decides them.
+    /// `data` is replaced as a whole, so routes that write different keys undo each other.
+    pub data: Vec<(Arc<str>, Option<Vec<String>>)>,
+}
+
+/// What a route promises, without running anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteInfo {
+    /// The route's name.
+    pub name: Arc<str>,
+    /// The event names as written.
+    pub on: Vec<String>,
+    /// The types of message that it is for; empty where the file does not say.
+    pub types: Vec<&'static str>,
+    /// Kinds of its operations in their order: `identify`, `track`, `kobject`.
+    pub kinds: Vec<&'static str>,
+    /// Why its events are not wanted, if they are not.
+    pub skip: Option<String>,
+    /// What happens to its work on hold when the held half of the budget is full.
+    pub on_hold: OnHold,
+    /// Where that stands in the file, or the route if it does not say.
+    pub on_hold_at: Place,
+    /// Where the route stands in the file.
+    pub place: Place,
+    /// It writes for a customer and leaves it to the envelope to name one.
+    pub trusts_envelope: bool,
+}
+
+// === impl Mapping ===
+
+impl Mapping {
+    /// Every optional field, with its route: what can be left out and counted.
+    #[must_use]
+    pub fn optional_fields(&self) -> Vec<(Arc<str>, String)> {
+        let mut fields = Vec::new();
+        for route in &self.routes {
+            let Action::Do { .. } = route.action else {
+                continue;
+            };
+            let all = optional::of_header(&self.head.header)
+                .into_iter()
+                .chain(optional::of_route(&route.action));
+            fields.extend(all.map(|field| (Arc::clone(&route.name), field)));
+        }
+        fields
+    }
+
+    /// The klasses that the mapping writes, by name.
+    #[must_use]
+    pub fn klasses(&self) -> Vec<KlassUse> {
+        let mut klasses: BTreeMap<&Klass, KlassUse> = BTreeMap::new();
+        for route in &self.routes {
+            let Action::Do { rules, .. } = &route.action else {
+                continue;
+            };
+            for rule in rules {
+                let Rule::KObject(rule) = rule else { continue };
+                let empty = || KlassUse {
+                    klass: rule.klass.clone(),
+                    attributes: Vec::new(),
+                    data: Vec::new(),
+                };
+                let used = klasses.entry(&rule.klass).or_insert_with(empty);
+                used.attributes
+                    .extend(rule.custom.iter().map(|custom| custom.name.clone()));
+                used.attributes
+                    .extend(rule.version.iter().map(|_| VERSION_ATTRIBUTE.to_owned()));
+                if let Some(data) = rule.fields.iter().find(|field| field.name == "data") {
+                    let keys = match &data.value {
+                        Template::Map(entries) => {
+                            Some(entries.iter().map(|(name, _)| name.clone()).collect())
+                        }
+                        Template::Expr(_) | Template::List(_) => None,
+                    };
+                    used.data.push((Arc::clone(&route.name), keys));
+                }
+            }
+        }
+        let mut klasses: Vec<KlassUse> = klasses.into_values().collect();
+        for used in &mut klasses {
+            used.attributes.sort();
+            used.attributes.dedup();
+        }
+        klasses
+    }
+
+    /// The names of `custom` attributes that identifies write to customers, sorted.
+    #[must_use]
+    pub fn customer_attributes(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for route in &self.routes {
+            let Action::Do { rules, .. } = &route.action else {
+                continue;
+            };
+            for rule in rules {
+                let Rule::Identify(rule) = rule else { continue };
+                names.extend(rule.custom.iter().map(|custom| custom.name.clone()));
+            }
+        }
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// The routes in their order.
+    #[must_use]
+    pub fn routes(&self) -> Vec<RouteInfo> {
+        let info = |route: &Route| {
+            let (kinds, skip) = match &route.action {
+                Action::Skip(reason) => (Vec::new(), Some(reason.clone())),
+                Action::Do { rules, .. } => (rules.iter().map(Rule::kind).collect(), None),
+            };
+            let trusts_envelope = match &route.action {
+                Action::Skip(_) => false,
+                Action::Do { customer, rules } => {
+                    let names_one = |rule: &Rule| match rule {
+                        Rule::Identify(rule) => !rule.keys.is_empty(),
+                        Rule::Track(_) | Rule::KObject(_) => false,
+                    };
+                    matches!(customer, CustomerRule::Hints(_)) && !rules.iter().any(names_one)
+                }
+            };
+            RouteInfo {
+                name: Arc::clone(&route.name),
+                place: route.place,
+                trusts_envelope,
+                on: route.on.clone(),
+                types: route.types.clone(),
+                kinds,
+                skip,
+                on_hold: route.on_hold,
+                on_hold_at: route.on_hold_at,
+            }
+        };
+        self.routes.iter().map(info).collect()
+    }
+
+    /// The names of the routes whose held work goes to the hold topic once it is too much.
+    #[must_use]
+    pub fn diverting(&self) -> BTreeSet<Arc<str>> {
+        let routes = self.routes.iter();
+        routes
+            .filter(|route| route.on_hold == OnHold::Divert)
+            .map(|route| Arc::clone(&route.name))
+            .collect()
+    }
+}
