@@ -1,8 +1,9 @@
-//! The tests that a mapping file carries.
+//! Runs the tests in a mapping file.
 //!
-//! Each test gives the content of one event and what must come of it: a list with one entry for each operation, or
-//! `{skip: reason}`, or `{reject: reason}`. An entry names the fields that matter; others may be there. Numbers are
-//! compared by value, lists item by item. Beside it stands which fields are left out for a bad value; others may not be.
+//! Each test gives the content of one event, and what must come of it: a list with one entry for each operation, or
+//! `{skip: reason}`, or `{reject: reason}`. An entry names the fields that matter; there may be others. Numbers are
+//! compared by value, lists item by item. A test also names the fields that are left out for a bad value, and no other
+//! may be.
 
 use std::sync::Arc;
 
@@ -23,20 +24,20 @@ use ingest_model::record::{Offset, Position, Record, TopicPartition};
 pub struct TestFailure {
     /// The mapping file.
     pub file: Arc<str>,
-    /// Where the expectation stands that is not met.
+    /// Where the expectation is that was not met.
     pub place: Place,
     /// The test's name.
     pub test: String,
     /// What differs, with the path of the field.
     pub difference: String,
-    /// Where the rule stands that a rejection speaks of, where it is known.
+    /// Where the rule is that rejected the event, if it is known.
     pub rule: Option<Place>,
 }
 
-/// What differs, and where that stands in the test.
+/// What differs, and where the test expects it.
 struct Difference {
     place: Place,
-    /// The path of the field within its operation; empty where it is about no field.
+    /// The path of the field within its operation; empty if it is about no field.
     field: String,
     text: String,
 }
@@ -51,7 +52,7 @@ impl Difference {
         }
     }
 
-    /// Says why what is expected was left out, if it was.
+    /// Adds why the expected field was left out, if it was.
     fn with_drops(mut self, dropped: &[DroppedField]) -> Self {
         let same = |one: &&DroppedField| {
             covers(&self.field, &one.field) || covers(&one.field, &self.field)
@@ -89,14 +90,13 @@ impl std::fmt::Display for TestFailure {
 impl Mapping {
     /// Runs the file's tests and returns those that fail.
     ///
-    /// The events are decoded in the format that the file names, else in that which [`Mapping::run_tests_as`] is given,
-    /// else as JSON objects.
+    /// The events are decoded in the format that the file names, or else as JSON objects.
     #[must_use]
     pub fn run_tests(&self) -> Vec<TestFailure> {
         self.run_tests_as(Format::Json)
     }
 
-    /// As [`Mapping::run_tests`], for a file that names no format.
+    /// As [`Mapping::run_tests`], with the format for a file that names none.
     #[must_use]
     pub fn run_tests_as(&self, format: Format) -> Vec<TestFailure> {
         let format = self.format().unwrap_or(format);
@@ -193,8 +193,8 @@ fn operations(count: usize) -> String {
     }
 }
 
-/// A field that is left out although the test does not say so, or the other way round. A test is to find mistakes, and one
-/// bad field does not fail the record any more.
+/// A field that is left out although the test does not say so, or the other way round. A bad field does not reject the
+/// record, so without this a test would not find it.
 fn differs_in_dropped(expected: &[String], found: &[DroppedField]) -> Option<String> {
     let unexpected = found
         .iter()
@@ -255,7 +255,7 @@ fn part(expected: &Node, found: &Value, at: &str) -> Option<Difference> {
     }
 }
 
-/// An operation in the words of mapping files, for tests and for people.
+/// An operation in the words of mapping files, for tests and for readers.
 #[must_use]
 pub fn shown(operation: &Operation) -> Value {
     let mut map = Map::new();

@@ -1,4 +1,4 @@
-//! A compiled mapping file: which of its routes are for an event, and what comes of it.
+//! A compiled mapping file: which of its routes are for an event, and what they make of it.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -25,19 +25,19 @@ pub struct Mapping {
     file: Arc<str>,
     pub(super) head: Head,
     pub(super) routes: Vec<Route>,
-    /// Routes by folded event name, in their order, those for every event among them.
+    /// For each folded event name its routes in their order, including those for every event.
     by_name: HashMap<String, Vec<usize>>,
-    /// Routes for every event.
+    /// The routes for every event.
     for_every: Vec<usize>,
     tests: Vec<Test>,
-    /// What can be used, but is probably not meant.
+    /// What can be used, but is probably a mistake.
     doubts: Vec<MappingError>,
 }
 
-/// What the header of a file says of a content.
+/// What the header of a file finds in the content of a record.
 #[derive(Debug, Default)]
 pub(crate) struct Said {
-    /// Its values.
+    /// The values.
     pub(crate) envelope: Envelope,
     /// Optional parts whose expressions failed, and why.
     pub(crate) failed: Vec<(&'static str, String)>,
@@ -100,31 +100,31 @@ impl Mapping {
         Some(found.map_or(route.place, |(_, place)| *place))
     }
 
-    /// What can be used, but is probably not meant: each with its place and a way out.
+    /// What can be used, but is probably a mistake; each with its place and a way out.
     #[must_use]
     pub fn doubts(&self) -> &[MappingError] {
         &self.doubts
     }
 
-    /// The file's name as given when it was compiled.
+    /// The name of the file, as it was given to the compiler.
     #[must_use]
     pub fn file(&self) -> &str {
         &self.file
     }
 
-    /// The format that the file says it is for, if it says so.
+    /// The format that the file is for, if it says so.
     #[must_use]
     pub fn format(&self) -> Option<Format> {
         self.head.format
     }
 
-    /// Whether any route is for events of that name.
+    /// Whether any route is for events of this name.
     #[must_use]
     pub fn has_route_for(&self, name: &str) -> bool {
         !self.routes_for(name).is_empty()
     }
 
-    /// Whether the file itself says how the event's name is found.
+    /// Whether the file itself says where the name of an event is.
     #[must_use]
     pub fn names_events(&self) -> bool {
         self.head.header.name.is_some()
@@ -134,16 +134,16 @@ impl Mapping {
         self.by_name.get(&fold(name)).unwrap_or(&self.for_every)
     }
 
-    /// Whether a text without anything in it is null to the expressions.
+    /// Whether an empty text is null for the expressions.
     pub(crate) fn drops_empty_texts(&self) -> bool {
         self.head.empty_text == EmptyText::Drop
     }
 
-    /// What the header `event` says of a content, and which of its optional parts failed.
+    /// What the header `event` finds in the content of a record, and which of its optional parts failed.
     ///
     /// # Errors
-    /// [`Decoded::Reject`] with [`Rejection::MappingFailed`] when the expression of the name fails, or another one and the
-    /// file says `onBad: reject`.
+    /// [`Decoded::Reject`] with [`Rejection::MappingFailed`] if the expression of the name fails, or if another one fails and
+    /// the file says `onBad: reject`.
     pub(crate) fn envelope(&self, payload: &Value, record: &Record) -> Result<Said, Decoded> {
         let header = &self.head.header;
         if header.name.is_none() && header.id.is_none() && header.time.is_none() {
@@ -175,7 +175,7 @@ impl Mapping {
         Ok(said)
     }
 
-    /// What an event leads to. `now` is compared with its time where a route has a `maxAge`.
+    /// What an event leads to. If a route has a `maxAge`, the time of the event is compared with `now`.
     #[must_use]
     pub fn apply(&self, event: &Event, record: &Record, now: Timestamp) -> Applied {
         let routes = self

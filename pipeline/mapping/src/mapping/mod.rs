@@ -1,12 +1,12 @@
 //! The declarative mapping: which events matter, and what they write.
 //!
-//! A mapping file is YAML: a list of routes, each for some event names, each with the operations that such an event
-//! leads to; the values of their fields are jq expressions over the event ([`expr`]). Everything static (klasses,
-//! attribute names, kinds of operation) can be read without running anything, and is checked when the file is compiled,
-//! so that a mistake is found before deployment and with its place in the file.
+//! A mapping file is YAML: a list of routes. Each is for some event names and has the operations that such an event leads
+//! to. The values of their fields are jq expressions over the event ([`expr`]). Everything static (klasses, attribute
+//! names, kinds of operation) is known without an event and checked when the file is compiled, so that a mistake is found
+//! before deployment, with its place in the file.
 //!
-//! Of the routes for an event's name the *first whose `when` holds* decides. Applying is pure: no clock but the `now`
-//! that is given, no state, no panic; the same event gives the same operations.
+//! Of the routes for an event's name, the *first whose `when` holds* decides. Applying a mapping is pure: it has no clock
+//! but the `now` that it is given, no state and no panic, and the same event always gives the same operations.
 //!
 //! ```
 //! use ingest_mapping::mapping::Mapping;

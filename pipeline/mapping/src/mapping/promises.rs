@@ -1,4 +1,4 @@
-//! What a mapping promises: everything that can be read without running anything.
+//! What a mapping promises: everything that can be known without an event.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,38 +8,38 @@ use super::model::{Action, CustomerRule, OnHold, Route, Rule, Template, optional
 use super::node::Place;
 use ingest_model::operation::{Klass, VERSION_ATTRIBUTE};
 
-/// A klass that a mapping writes, with what it needs there.
+/// A klass that a mapping writes, and what it needs to have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KlassUse {
     /// The klass.
     pub klass: Klass,
-    /// The names of `custom` attributes, sorted; `ingestVersionStr` among them if objects have a version.
+    /// The names of `custom` attributes, sorted; with `ingestVersionStr` if objects have a version.
     pub attributes: Vec<String>,
-    /// For each route that writes `data`: the route and the keys it writes, `None` where an expression decides them.
-    /// `data` is replaced as a whole, so routes that write different keys undo each other.
+    /// For each route that writes `data`: the route and the keys, or `None` if an expression decides them. `data` is
+    /// replaced as a whole, so routes that write different keys undo each other.
     pub data: Vec<(Arc<str>, Option<Vec<String>>)>,
 }
 
-/// What a route promises, without running anything.
+/// What a route promises.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteInfo {
     /// The route's name.
     pub name: Arc<str>,
     /// The event names as written.
     pub on: Vec<String>,
-    /// The types of message that it is for; empty where the file does not say.
+    /// The types of message that it is for; empty if the file does not say.
     pub types: Vec<&'static str>,
-    /// Kinds of its operations in their order: `identify`, `track`, `kobject`.
+    /// The kinds of its operations in their order: `identify`, `track`, `kobject`.
     pub kinds: Vec<&'static str>,
     /// Why its events are not wanted, if they are not.
     pub skip: Option<String>,
     /// What happens to its work on hold when the held half of the budget is full.
     pub on_hold: OnHold,
-    /// Where that stands in the file, or the route if it does not say.
+    /// Where that stands in the file, or the place of the route if it does not say.
     pub on_hold_at: Place,
     /// Where the route stands in the file.
     pub place: Place,
-    /// It writes for a customer and leaves it to the envelope to name one.
+    /// It writes for a customer, and only the envelope names one.
     pub trusts_envelope: bool,
 }
 
@@ -152,7 +152,7 @@ impl Mapping {
         self.routes.iter().map(info).collect()
     }
 
-    /// The names of the routes whose held work goes to the hold topic once it is too much.
+    /// The names of the routes whose held work goes to the hold topic when there is too much of it.
     #[must_use]
     pub fn diverting(&self) -> BTreeSet<Arc<str>> {
         let routes = self.routes.iter();

@@ -15,7 +15,7 @@ use ingest_model::operation::{CustomerKey, CustomerRef};
 use ingest_model::outcome::Rejection;
 
 impl Work<'_> {
-    /// The customer that a route names; `None` where it says that there is none.
+    /// The customer that a route names; `None` if it says that there is none.
     pub(super) fn customer(&mut self, rule: &CustomerRule) -> Made<Option<CustomerRef>> {
         let (keys, missing) = match rule {
             CustomerRule::Nobody => return Ok(None),
@@ -43,8 +43,8 @@ impl Work<'_> {
             })
     }
 
-    /// The keys that the expressions give, less those that identify nobody or are not legal: these are noted. A key whose
-    /// expression fails is a field like others, and left out as one.
+    /// The keys that the expressions give. Those that identify nobody or are not legal are noted and left out. A key whose
+    /// expression fails is treated like any other field.
     pub(super) fn keys(
         &mut self,
         words: &BadFields,

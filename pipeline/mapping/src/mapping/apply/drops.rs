@@ -1,4 +1,4 @@
-//! The fields that were left out of what an event leads to.
+//! The fields that were left out of the operations of an event.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use super::super::model::bad::{BadFields, OnBad};
 use super::failure::{Failure, Made};
 use ingest_model::outcome::DroppedField;
 
-/// What was left out so far. A field of the mapping is there at most once an operation.
+/// What has been left out so far. Each field of the mapping is listed at most once for an operation.
 pub(super) struct Drops {
     route: Arc<str>,
     fields: Vec<DroppedField>,
@@ -20,7 +20,7 @@ impl Drops {
         }
     }
 
-    /// Leaves a field out, or fails where the operation's words say so.
+    /// Leaves a field out, or fails if the operation says so.
     pub(super) fn leave_out(
         &mut self,
         words: &BadFields,
@@ -36,7 +36,7 @@ impl Drops {
         }
     }
 
-    /// The value that was made of an optional field; where it could not be made, the field is left out.
+    /// The value of an optional field. If it could not be made, the field is left out.
     pub(super) fn optional<T>(
         &mut self,
         words: &BadFields,
@@ -49,7 +49,7 @@ impl Drops {
         }
     }
 
-    /// Notes that a field is left out whatever anybody says of it.
+    /// Notes that a field is left out, whatever `onBad` says.
     pub(super) fn note(&mut self, field: &str, detail: &str) {
         let why = detail
             .strip_prefix(field)

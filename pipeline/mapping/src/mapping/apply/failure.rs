@@ -1,4 +1,4 @@
-//! Why a record is rejected by a rule, in words that show rules and expressions, never values.
+//! Why a rule rejects a record. The texts show rules and expressions, never values.
 
 use serde_json::Value;
 
@@ -6,11 +6,11 @@ use super::super::expr::{Expr, Failed};
 use crate::body::{Illegal, MAX_ITEM_BYTES, kind_of};
 use ingest_model::outcome::Rejection;
 
-/// Why a record is rejected by the rule at hand.
+/// Why a rule rejects a record.
 pub(super) struct Failure {
     pub(super) reason: Rejection,
     pub(super) detail: String,
-    /// The record used up what one may: leaving the field out would not help it.
+    /// The record has used up what it may, so leaving out the field would not help.
     pub(super) exhausted: bool,
 }
 
@@ -30,7 +30,7 @@ pub(super) fn check_size(at: &str, bytes: usize) -> Made<()> {
     })
 }
 
-/// A part that is the largest of a body which is too large.
+/// The failure for the largest part of a body that is too large.
 pub(super) fn too_large(at: &str, bytes: usize) -> Failure {
     Failure {
         reason: Rejection::ItemTooLarge,

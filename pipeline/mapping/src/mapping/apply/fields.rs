@@ -1,4 +1,4 @@
-//! The optional fields of an operation, each by itself: a bad one does not take the others with it.
+//! The optional fields of an operation. Each is made by itself, so a bad one leaves the others alone.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::body::{Illegal, MAX_TEXT_CHARS, RESERVED_META};
 use crate::identity;
 
 impl Work<'_> {
-    /// Puts the fields into a body; `at` stands before their names. A title is required, and fails as such.
+    /// Puts the fields into a body; `at` is the path before their names. A bad title fails, because a title is required.
     pub(super) fn fields(
         &mut self,
         words: &BadFields,
@@ -54,7 +54,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// The `custom` attributes; `at` stands before their names.
+    /// The `custom` attributes; `at` is the path before their names.
     pub(super) fn custom(
         &mut self,
         words: &BadFields,
@@ -134,7 +134,7 @@ impl Work<'_> {
         let made = self.value(expr, || field.to_owned());
         let made = made.and_then(|value| match value {
             None => Ok(None),
-            // a text or number that names nothing is no value, as `0` for no session
+            // a text or number that names nothing is no value, such as `0` for no session
             Some(value) => match (identity::id_text(&value), &value) {
                 (Some(text), _) => Ok(Some(text)),
                 (None, Value::String(_)) => Ok(None),
@@ -146,7 +146,7 @@ impl Work<'_> {
         Ok(text.map(|text| Arc::from(self.cuts.cut(text, MAX_TEXT_CHARS))))
     }
 
-    /// The value of a template; a part of it that fails is left out by itself.
+    /// The value of a template. A part that fails is left out by itself.
     fn template(
         &mut self,
         words: &BadFields,
@@ -182,7 +182,7 @@ impl Work<'_> {
         }
     }
 
-    /// The value of an expression; null is none.
+    /// The value of an expression; `None` for null.
     pub(super) fn value(&self, expr: &Expr, field: impl Fn() -> String) -> Made<Option<Value>> {
         match expr.eval(self.scope) {
             Ok(value) => Ok(value.map(Cow::into_owned)),

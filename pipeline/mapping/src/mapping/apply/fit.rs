@@ -1,8 +1,8 @@
 //! Bodies that are too large for one item.
 //!
-//! An item may have 95,000 bytes. What makes a body larger is nearly always one part of it, a list of many lines in
-//! `data`, and the object without its list is worth more to an agent than no object. So the largest optional parts are
-//! left out, the largest first, until the rest fits. Nothing is cut within a part: half a list would look like a whole one.
+//! An item may have 95,000 bytes. If a body is larger, the cause is nearly always a single part, such as a long list in
+//! `data`, and for an agent the object without its list is better than no object. So optional parts are left out, the
+//! largest first, until the rest fits. Nothing is cut within a part: half a list would look like a whole one.
 
 use std::cmp::Reverse;
 
@@ -14,7 +14,7 @@ use super::failure::{Made, check_size, too_large};
 use crate::body::{MAX_ITEM_BYTES, RESERVED_META, json_bytes};
 use ingest_model::operation::VERSION_ATTRIBUTE;
 
-/// Parts that name the thing, or that this crate adds itself.
+/// Parts that name the thing, or that are added here.
 const KEPT: &[&str] = &["externalId", "title", VERSION_ATTRIBUTE];
 /// Parts whose own parts are fields.
 const GROUPS: &[&str] = &["custom", "location"];
@@ -23,12 +23,13 @@ const GROUPS: &[&str] = &["custom", "location"];
 struct Part {
     group: Option<&'static str>,
     name: String,
-    /// What leaving it out saves at least.
+    /// The bytes that leaving it out saves at least.
     bytes: usize,
 }
 
 impl Work<'_> {
-    /// Leaves out what is too much in a body. `around` is what its item has besides, `at` stands before its fields' names.
+    /// Leaves out what is too much in a body. `around` is the bytes of its item besides the body, `at` the path before the
+    /// names of its fields.
     pub(super) fn fit(
         &mut self,
         words: &BadFields,
@@ -58,7 +59,7 @@ impl Work<'_> {
     }
 }
 
-/// The optional parts, the largest first, of equals in their order.
+/// The optional parts, the largest first; parts of the same size keep their order.
 fn optional_parts(body: &Map<String, Value>) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut add = |group, name: &str, value: &Value| {

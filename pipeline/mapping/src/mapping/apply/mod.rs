@@ -1,4 +1,4 @@
-//! Event to verdict.
+//! From an event to a verdict.
 
 mod customer;
 mod drops;
@@ -31,7 +31,7 @@ use ingest_model::operation::{
 use ingest_model::outcome::{DroppedField, Rejected, SkipReason, Verdict};
 use ingest_model::record::Record;
 
-/// What came of an event.
+/// What an event led to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Applied {
     /// The verdict.
@@ -40,7 +40,7 @@ pub struct Applied {
     pub cuts: Cuts,
     /// The optional fields that were left out of what is emitted, because their values are bad.
     pub dropped: Vec<DroppedField>,
-    /// Values that should be keys of the customer and are none.
+    /// Values that should be keys of the customer, and cannot be.
     pub notes: Notes,
 }
 
@@ -56,7 +56,7 @@ struct Work<'a> {
     notes: Notes,
 }
 
-/// What comes of an event by the first of these routes whose condition holds.
+/// What an event leads to by the first of these routes whose condition holds.
 pub(super) fn first<'a>(
     routes: impl Iterator<Item = &'a Route>,
     event: &Event,
@@ -110,7 +110,7 @@ pub(super) fn first<'a>(
 }
 
 impl Applied {
-    /// A verdict before any operation was made.
+    /// A verdict without any operation made.
     fn of(verdict: Verdict) -> Self {
         Self {
             verdict,
@@ -169,7 +169,7 @@ impl Work<'_> {
     fn identify(&mut self, rule: &IdentifyRule, customer: Option<&CustomerRef>) -> Made<Operation> {
         let known = customer.ok_or_else(no_customer)?;
         let mut keys = self.keys(&rule.bad, &rule.keys, "identify")?;
-        // a key that the identify itself gives replaces the one of its kind
+        // a key of the identify itself replaces the known key of that kind
         keys.extend(
             known
                 .keys()
@@ -306,7 +306,7 @@ fn required<'e>(scope: &'e Scope<'e>, expr: &'e Expr, at: &str) -> Made<Cow<'e, 
     }
 }
 
-/// The version in a value; `None` where it says nothing.
+/// The version in a value; `None` if it is empty.
 fn version_of(value: &Value, expr: &Expr) -> Made<Option<Version>> {
     let text = match value {
         Value::String(text) => text.trim().to_owned(),

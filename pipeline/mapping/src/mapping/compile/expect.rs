@@ -1,11 +1,11 @@
-//! The tests of a mapping file: document to model. What they expect is checked as far as it can be without running them.
+//! The tests of a mapping file: document to model. The form of what they expect is checked here.
 
 use super::super::model::Test;
 use super::super::node::{Content, Node, Place};
 use super::reader::Reader;
 use ingest_model::outcome::{Rejection, SkipReason};
 
-/// A test. `optional` are the fields that can be left out, where they are known.
+/// A test. `optional` are the fields that can be left out, if they are known.
 pub(super) fn test(
     reader: &mut Reader<'_>,
     node: &Node,

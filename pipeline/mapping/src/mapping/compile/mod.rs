@@ -1,4 +1,4 @@
-//! Document to compiled mapping.
+//! From a document to a compiled mapping.
 
 mod expect;
 mod reader;
@@ -17,10 +17,10 @@ use super::yaml::yaml_fault;
 use crate::decode::Format;
 
 impl Mapping {
-    /// Compiles a mapping file. `file_name` stands in the errors.
+    /// Compiles a mapping file. `file_name` is the name that errors show.
     ///
     /// # Errors
-    /// Every error that can be found, each with its place. A file that is not YAML has one.
+    /// All errors that can be found, each with its place. A file that is not YAML has only one.
     pub fn compile(text: &str, file_name: &str) -> Result<Self, Vec<MappingError>> {
         let document = Node::from_yaml(text).map_err(|error| {
             let fault = yaml_fault(text, &error);
@@ -36,7 +36,7 @@ impl Mapping {
         Self::compile_node(&document, file_name)
     }
 
-    /// Compiles a mapping that stands inline in another document.
+    /// Compiles a mapping that is part of another document.
     ///
     /// # Errors
     /// As [`Mapping::compile`].
@@ -45,7 +45,7 @@ impl Mapping {
     }
 }
 
-/// Compiles a document; all errors that can be found are reported.
+/// Compiles a document, and reports all errors that can be found.
 fn mapping(document: &Node, file: &str) -> Result<Mapping, Vec<MappingError>> {
     const KNOWN: &[&str] = &["format", "event", "emptyText", "onBad", "routes", "tests"];
     let mut reader = Reader::new(file);
@@ -105,7 +105,7 @@ fn mapping(document: &Node, file: &str) -> Result<Mapping, Vec<MappingError>> {
             }
         }
     }
-    // where a route or field is wrong, nobody knows what can be left out of it
+    // what can be left out is known only if no route or field is wrong
     let is_sound = reader.errors.is_empty();
     let mut can_be_left_out = optional::of_header(&head.header);
     can_be_left_out.extend(

@@ -8,11 +8,11 @@ use super::super::node::{Content, Key, Node, Place};
 pub(super) struct Reader<'a> {
     file: &'a str,
     pub(super) errors: Vec<MappingError>,
-    /// What can be used, but is probably not meant.
+    /// What can be used, but is probably a mistake.
     pub(super) doubts: Vec<MappingError>,
 }
 
-/// The fields of one map whose keys are all known.
+/// The fields of one map. Keys that are not known have been reported.
 pub(super) struct Fields<'n> {
     pub(super) place: Place,
     entries: &'n [(Key, Node)],
@@ -27,7 +27,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Notes what is probably not meant.
+    /// Notes what is probably a mistake.
     pub(super) fn doubt(&mut self, place: Place, field: &str, problem: String, help: &str) {
         self.doubts.push(MappingError {
             file: self.file.to_owned(),
@@ -57,7 +57,7 @@ impl<'a> Reader<'a> {
         });
     }
 
-    /// The fields of a map; keys that are not known are errors.
+    /// The fields of a map. Unknown keys are errors.
     pub(super) fn fields<'n>(
         &mut self,
         node: &'n Node,
@@ -170,7 +170,7 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// An expression: a text is jq, a number or boolean is itself, and nothing is an error.
+    /// An expression: a text is jq, a number or boolean is a constant, and an empty value is an error.
     pub(super) fn expr(&mut self, node: &Node, field: &str) -> Option<Expr> {
         let text = match &node.content {
             Content::Text(text) => text,
@@ -229,7 +229,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Where each value below a node stands, by its path.
+/// The place of each value below a node, by its path.
 pub(super) fn places(node: &Node) -> Vec<(String, Place)> {
     fn walk(node: &Node, at: &str, places: &mut Vec<(String, Place)>) {
         match &node.content {

@@ -1,4 +1,4 @@
-//! One route: document to model. And the routes that no event reaches.
+//! Routes: document to model, and those that no event can reach.
 
 use std::sync::Arc;
 
@@ -118,7 +118,7 @@ pub(super) fn route(reader: &mut Reader<'_>, node: &Node, at: &str, head: &Head)
     })
 }
 
-/// An expression that is asked whether it holds.
+/// The expression of a `when`.
 fn condition(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Expr> {
     let expr = reader.expr(node, at)?;
     if expr.assigns() {
@@ -244,7 +244,7 @@ fn customer(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<CustomerRu
     if id.is_none() && external_id.is_none() && email.is_none() && phone.is_none() {
         return Some(CustomerRule::Hints(missing));
     }
-    // a key whose expression is wrong has been reported; the route is not used then
+    // a key whose expression is wrong has been reported, and then the route is not used
     let keys = KeyRules {
         id: id.flatten(),
         external_id: external_id.flatten(),
@@ -254,7 +254,7 @@ fn customer(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<CustomerRu
     Some(CustomerRule::Keys(Box::new(keys), missing))
 }
 
-/// Routes that no event reaches, because an earlier one without a condition takes all their names.
+/// Reports routes that no event can reach, because earlier ones without a condition take all their events.
 pub(super) fn shadowed(reader: &mut Reader<'_>, routes: &[Route]) {
     let takes = |route: &Route, later: &Route, name: &str| {
         route.when.is_none()

@@ -62,10 +62,10 @@ const IDENTIFY_KEYS: &[&str] = &[
     "custom",
 ];
 
-/// Fields that name the thing.
+/// Fields that cannot be left out.
 const REQUIRED: &[&str] = &["externalId", "title", "version", "track", "kobject"];
 
-/// The rules of a `do` list. `on_bad` is the route's word about fields that have none of their own.
+/// The rules of a `do` list. `on_bad` is what the route says of fields that have no `onBad` of their own.
 pub(super) fn all(
     reader: &mut Reader<'_>,
     node: &Node,
@@ -86,7 +86,7 @@ pub(super) fn all(
         let mut rule = rule(reader, item, &at);
         if let Some(rule) = &mut rule {
             let known = of_rule(rule);
-            // a field with a fault of its own is not among them, and is known all the same
+            // after an error the list is not complete, so nothing is checked against it
             let known = (reader.errors.len() == before).then_some(known.as_slice());
             let words = bad_fields(reader, item, &at, on_bad, known);
             *rule.bad_fields() = words;
@@ -95,7 +95,7 @@ pub(super) fn all(
             let problem = "needs a customer, but the route says `customer: none`";
             reader.error(item.place, &at, problem, None);
         }
-        // go on after an error, so that every error of the list is reported
+        // an error does not end the loop, so that all errors of the list are reported
         rules = match (rules, rule) {
             (Some(mut rules), Some(rule)) => {
                 rules.push(rule);
@@ -131,7 +131,7 @@ fn rule(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
     }
 }
 
-/// What `onBad` says: one word for all fields of the operation, or one for some of them.
+/// What `onBad` says: one word for all fields of the operation, or one for each of some fields.
 fn bad_fields(
     reader: &mut Reader<'_>,
     operation: &Node,
@@ -221,7 +221,7 @@ fn track(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
     if let Some(node) = fields.get("meta") {
         let at = format!("{at}.meta");
         let entries = reader.map(node, &at).unwrap_or_default();
-        // `eventKey` and `occurredAt` are added to them
+        // `eventKey` and `occurredAt` are added later
         if entries.len() > MAX_PROPERTIES - RESERVED_META.len() {
             let most = MAX_PROPERTIES - RESERVED_META.len();
             reader.error(
@@ -328,7 +328,7 @@ fn klass(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Klass> {
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
         && text.len() <= 64;
-    // a name of 24 hexadecimal digits would be read as a klass's id in paths
+    // in a path, a name of 24 hexadecimal digits would be read as the id of a klass
     let like_an_id = text.len() == 24 && text.bytes().all(|b| b.is_ascii_hexdigit());
     if !word || like_an_id {
         let help =
@@ -407,7 +407,7 @@ fn template(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Template> 
     }
 }
 
-/// The `custom` attributes. `own` is how many this crate adds.
+/// The `custom` attributes. `own` is the number that is added to them later.
 fn custom(reader: &mut Reader<'_>, fields: &Fields<'_>, at: &str, own: usize) -> Vec<CustomRule> {
     let Some(node) = fields.get("custom") else {
         return Vec::new();
@@ -447,7 +447,7 @@ fn custom(reader: &mut Reader<'_>, fields: &Fields<'_>, at: &str, own: usize) ->
     rules
 }
 
-/// A literal of the wrong type is wrong for every event: better to say so now.
+/// Checks the type of a literal. If it is wrong, it is wrong for every event.
 fn check_literal(reader: &mut Reader<'_>, node: &Node, at: &str, suffix: Suffix, value: &Expr) {
     let Some(literal) = value.as_literal().filter(|literal| !literal.is_null()) else {
         return;

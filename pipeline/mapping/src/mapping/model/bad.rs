@@ -1,14 +1,14 @@
-//! What becomes of a value that cannot be had, or cannot stand in its field.
+//! What happens to a field whose value cannot be computed, or is not allowed.
 //!
-//! Required is what names the thing: the customer, an object's external id, title and (where given) version, the name of
-//! a tracking event. Without it there is nothing to write, and the record is rejected. Every other field is *optional*:
-//! it is left out and counted, because an agent who sees an order without its coupon is served, and one who sees nothing
-//! is not. `onBad` decides otherwise, for one field, an operation, a route or the whole file; the nearest word counts.
+//! A field is required if it names the thing: the customer; an object's external id, title and version, if it has one; the
+//! name of a tracking event. Without it there is nothing to write, and the record is rejected. Every other field is
+//! *optional*: it is left out and counted, because an order without its coupon helps an agent, and no order does not.
+//! `onBad` can say otherwise for one field, an operation, a route or the whole file; the one nearest to the field counts.
 //!
-//! Fields are named by their path within an operation (`custom.totalNum`, `data.products`, `identify.name`), as far as
-//! the mapping file writes it.
+//! Fields are named by their path within an operation (`custom.totalNum`, `data.products`, `identify.name`), down to where
+//! the mapping file has an expression.
 
-/// What becomes of an optional field whose value is bad.
+/// What happens to an optional field whose value is bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum OnBad {
     /// It is left out and counted.
@@ -18,19 +18,19 @@ pub enum OnBad {
     Reject,
 }
 
-/// The words of one operation about its fields.
+/// What one operation says of its bad fields.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct BadFields {
-    /// For every field that has no word of its own.
+    /// For all fields that are not named.
     rest: OnBad,
-    /// For these fields and what is within them.
+    /// For these fields and everything within them.
     own: Vec<(String, OnBad)>,
 }
 
 // === impl OnBad ===
 
 impl OnBad {
-    /// The words of mapping files.
+    /// The words in mapping files.
     pub(crate) const WORDS: &'static [(&'static str, Self)] =
         &[("drop", Self::Drop), ("reject", Self::Reject)];
 }
@@ -42,7 +42,7 @@ impl BadFields {
         Self { rest, own }
     }
 
-    /// The word for a field: that of the longest path which names it or what it is within.
+    /// The word for a field: the one with the longest path that names the field or something around it.
     pub(crate) fn of(&self, field: &str) -> OnBad {
         let naming = self.own.iter().filter(|(path, _)| covers(path, field));
         naming
@@ -51,7 +51,7 @@ impl BadFields {
     }
 }
 
-/// Whether a path names a field, or something that the field is within.
+/// Whether a path names a field or something around it.
 pub(crate) fn covers(path: &str, field: &str) -> bool {
     field
         .strip_prefix(path)

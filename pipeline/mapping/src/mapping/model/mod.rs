@@ -1,4 +1,4 @@
-//! A compiled mapping: routes, the rules of their operations, and what a route promises.
+//! The model of a mapping file: routes, and the rules of their operations.
 
 pub(super) mod bad;
 pub(super) mod names;
@@ -22,7 +22,7 @@ use ingest_model::operation::{Klass, MissingCustomer};
 /// What happens to a route's work when half of the budget is held and its own work is on hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum OnHold {
-    /// The partitions it comes from wait.
+    /// The partitions that it comes from are paused.
     #[default]
     Pause,
     /// The oldest of it goes to the hold topic.
@@ -33,19 +33,19 @@ pub enum OnHold {
 #[derive(Debug)]
 pub(super) struct Route {
     pub(super) name: Arc<str>,
-    /// Where it stands.
+    /// Where it stands in the file.
     pub(super) place: Place,
     /// Where each of its fields stands, by the path within the route.
     pub(super) places: Vec<(String, Place)>,
     /// The event names as written.
     pub(super) on: Vec<String>,
-    /// The types of message that it is for; empty where the file does not say.
+    /// The types of message that it is for; empty if the file does not say.
     pub(super) types: Vec<&'static str>,
     pub(super) when: Option<Expr>,
-    /// What becomes of the customer's keys when they are bad; operations have their own words.
+    /// What happens to bad keys of the customer; operations have words of their own.
     pub(super) on_bad: OnBad,
     pub(super) on_hold: OnHold,
-    /// Where that stands, or the route if it does not say.
+    /// Where that stands in the file, or the place of the route if it does not say.
     pub(super) on_hold_at: Place,
     pub(super) action: Action,
 }
@@ -69,7 +69,7 @@ pub(super) enum CustomerRule {
     Hints(MissingCustomer),
     /// Whom these expressions name.
     Keys(Box<KeyRules>, MissingCustomer),
-    /// Nobody: objects that stand on no timeline.
+    /// Nobody: the objects are on no timeline.
     Nobody,
 }
 
@@ -106,7 +106,7 @@ pub(super) enum Rule {
 
 #[derive(Debug)]
 pub(super) struct IdentifyRule {
-    /// Keys that the customer gets besides those it is known by.
+    /// Keys that the customer gets, besides those that it is known by.
     pub(super) keys: KeyRules,
     pub(super) fields: Vec<FieldRule>,
     pub(super) location: Vec<FieldRule>,
@@ -189,11 +189,11 @@ pub(super) struct Head {
     pub(super) format: Option<Format>,
     pub(super) header: Header,
     pub(super) empty_text: EmptyText,
-    /// What becomes of optional fields that are bad, where a route has no word of its own.
+    /// What happens to bad optional fields, if the route does not say.
     pub(super) on_bad: OnBad,
 }
 
-/// What a text without anything in it is to the expressions.
+/// What an empty text is for the expressions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum EmptyText {
     /// A text.
@@ -258,10 +258,10 @@ pub(super) const LOCATION_FIELDS: &[(&str, Kind)] = &[
 // === impl Route ===
 
 impl Route {
-    /// Whether it is for messages of the event's type; its name has been compared already.
+    /// Whether it is for messages of the event's type. The name has been compared already.
     ///
-    /// A route that names no type is for tracks, and for identifies, groups, aliases, pages and screens only by these
-    /// names: the name of a page is a title, and a page `Order Cancelled` cancels nothing. `*` is every event.
+    /// A route that names no type is for tracks. It is for identifies, groups, aliases, pages and screens only if `on` has
+    /// that word: the name of a page is a title, and a page `Order Cancelled` cancels nothing. `*` is every event.
     pub(super) fn is_for(&self, event: &Event, names_events: bool) -> bool {
         let Some(kind) = event.kind else {
             return self.types.is_empty();
@@ -269,7 +269,7 @@ impl Route {
         if !self.types.is_empty() {
             return self.types.contains(&kind);
         }
-        // a file that says itself how events are named has names of its own for everything
+        // a file that says how events are named has its own names for all of them
         if names_events || self.on.iter().any(|name| name == EVERY) {
             return true;
         }
@@ -284,7 +284,7 @@ impl Route {
 // === impl Rule ===
 
 impl Rule {
-    /// The words about its bad fields.
+    /// What it says of its bad fields.
     pub(super) fn bad_fields(&mut self) -> &mut BadFields {
         match self {
             Self::Identify(rule) => &mut rule.bad,

@@ -1,9 +1,9 @@
-//! Names of events, and when two of them are the same.
+//! The names of events, and when two of them are the same.
 
 /// The name that stands for every event.
 pub(crate) const EVERY: &str = "*";
 
-/// An event name for comparison: cleaned, in lower case, without blanks, `_` and `-`.
+/// An event name, to be compared: cleaned, in lower case, without blanks, `_` and `-`.
 ///
 /// ```
 /// # use ingest_mapping::mapping::fold;

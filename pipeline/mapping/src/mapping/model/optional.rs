@@ -1,6 +1,6 @@
 //! The optional fields of a mapping file: what can be left out and counted.
 //!
-//! Each is a path that the file itself writes. So the names are a closed set, and no name comes from an event.
+//! Their names are paths in the file, so they are a closed set, and none comes from an event.
 
 use super::{Action, CustomerRule, Header, IdentifyRule, KeyRules, Rule, Template};
 use crate::body::field::Kind;
@@ -12,7 +12,7 @@ pub(crate) fn of_header(header: &Header) -> Vec<String> {
     given.map(|(field, _)| (*field).to_owned()).collect()
 }
 
-/// The optional fields of a route, its operations included; each once.
+/// The optional fields of a route and its operations, each once.
 pub(crate) fn of_route(action: &Action) -> Vec<String> {
     let Action::Do { customer, rules } = action else {
         return Vec::new();
@@ -88,6 +88,6 @@ fn of_template(at: String, template: &Template, fields: &mut Vec<String>) {
             }
         }
     }
-    // the whole may be bad although its parts are not: too many tags, more bytes than an object may have
+    // the whole can be bad although its parts are not: too many tags, too many bytes
     fields.push(at);
 }

@@ -1,8 +1,7 @@
 //! Regular expressions, within bounds.
 //!
-//! They are those of the `regex` crates: their time grows with pattern and text, never beyond. What Oniguruma, which jq
-//! uses, has beside that (look-around, back-references, atomic groups) is refused. `\w`, `\d`, `\s`, `\b` and case know
-//! Unicode.
+//! The engine is that of the `regex` crates: its time is at most pattern times text. jq uses Oniguruma; what only Oniguruma
+//! has (look-around, back-references, atomic groups) is refused. `\w`, `\d`, `\s`, `\b` and case follow Unicode.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -35,9 +34,9 @@ pub(super) struct Pattern {
     text: String,
     flags: Flags,
     regex: Regex,
-    /// The longest match, if there is a longest.
+    /// The length of the longest possible match, if there is a limit.
     longest: Option<usize>,
-    /// How dear one byte of text is.
+    /// The cost of one byte of text.
     price: usize,
     names: Vec<Option<String>>,
 }
@@ -55,7 +54,8 @@ struct Flags {
 #[derive(Debug, Default)]
 pub(super) struct Patterns(Vec<Arc<Pattern>>);
 
-/// What one evaluation matches with: the patterns that the expression names, and those that it makes as it runs.
+/// The regular expressions of one evaluation: those that were compiled with the expression, and those that are compiled
+/// as it runs.
 pub(super) struct Regexes<'a> {
     meter: &'a Meter,
     known: &'a Patterns,
@@ -67,7 +67,7 @@ pub(super) struct Found<'t> {
     text: &'t str,
     captures: &'t Captures,
     names: &'t [Option<String>],
-    /// Characters before the byte, both of an earlier place of the text.
+    /// An earlier place in the text: its byte, and the characters before it.
     before: (usize, usize),
 }
 
@@ -101,7 +101,7 @@ impl Flags {
 }
 
 impl Pattern {
-    /// Compiles a pattern. The error says what is wrong, to be read behind the pattern.
+    /// Compiles a pattern. The error says what is wrong; it is to be read after the pattern.
     pub(super) fn compile(text: &str, flags: &str) -> Result<Self, String> {
         let Some(flags) = Flags::of(flags) else {
             return Err(format!(
@@ -141,7 +141,7 @@ impl Pattern {
             .skip(1)
             .map(|name| name.map(str::to_owned))
             .collect();
-        // a rough measure of how many states are looked at for a byte
+        // a rough measure of the states that are visited for one byte
         let price = 1 + regex.memory_usage() / 16_384;
         Ok(Self {
             text: text.to_owned(),
@@ -162,7 +162,7 @@ impl Pattern {
         self.text == text && same == flags
     }
 
-    /// Takes the steps for a search from `from`, which found a match that ends at `to` or none.
+    /// Takes the steps for a search from `from` that found a match up to `to`, or none.
     fn pay(
         &self,
         from: usize,
@@ -170,7 +170,7 @@ impl Pattern {
         length: usize,
         meter: &Meter,
     ) -> Result<(), Limit> {
-        // where a match may be of any length, the search may have looked at all of the rest
+        // if a match can have any length, the search may have read all of the rest
         let seen = match (to, self.longest) {
             (Some(to), Some(longest)) => (to - from).saturating_add(longest).min(length - from),
             (Some(_) | None, _) => length - from,
@@ -179,7 +179,7 @@ impl Pattern {
     }
 }
 
-/// `[[:alpha:]]` and the like know Unicode in jq.
+/// In jq, `[[:alpha:]]` and the like follow Unicode.
 fn with_unicode_classes(pattern: &str) -> std::borrow::Cow<'_, str> {
     const CLASSES: &[(&str, &str)] = &[
         ("[:alpha:]", r"\p{Alphabetic}"),
@@ -207,8 +207,8 @@ fn with_unicode_classes(pattern: &str) -> std::borrow::Cow<'_, str> {
     pattern
 }
 
-/// Why a pattern is refused: jq might know it, or it is not valid. The parser shows the pattern with a caret below, and says
-/// in the last line what is wrong.
+/// Why a pattern is refused: it is not valid, or it needs what only jq has. The parser shows the pattern with a caret below
+/// it, and says in the last line what is wrong.
 fn why_not(pattern: &str, said: &str) -> String {
     let unknown = ["(?=", "(?!", "(?<=", "(?<!", "(?>"];
     if unknown.iter().any(|part| pattern.contains(part)) {
@@ -218,7 +218,7 @@ fn why_not(pattern: &str, said: &str) -> String {
         return "is not valid".to_owned();
     };
     let what = what.trim_end();
-    // the parser has read another text where names of classes were replaced, and shows several lines in its own way
+    // the caret is right only for the text that the parser read, and only if it is one line
     let is_shown = !pattern.contains("[:") && !pattern.contains('\n');
     let caret = before.lines().find_map(|line| {
         let column = line.strip_prefix(INDENT)?.find('^')?;
@@ -230,7 +230,7 @@ fn why_not(pattern: &str, said: &str) -> String {
     }
 }
 
-/// What stands before each line of a pattern that the parser shows.
+/// What the parser puts before each line of a pattern that it shows.
 const INDENT: &str = "    ";
 
 impl Found<'_> {
@@ -255,7 +255,7 @@ impl Found<'_> {
     fn text_of<'a>(&self, group: usize, meter: &Meter) -> Res<'a> {
         match self.part(group) {
             Some(part) => Ok(Val::copied(part, meter)?),
-            // as jq has it: the groups of an empty match are empty, be they there or not
+            // as in jq, all groups of an empty match are empty, even those that did not take part
             None if self.start() == self.end() => Ok(Val::word("")),
             None => Ok(Val::Null),
         }
@@ -379,7 +379,7 @@ impl<'a> Regexes<'a> {
         Ok(pattern)
     }
 
-    /// Calls `f` with each match. `global`: all of them, whatever the flags say.
+    /// Calls `f` with each match. With `global` it is all matches, whatever the flags say.
     pub(super) fn matches(
         &self,
         value: &Val<'a>,
@@ -470,7 +470,7 @@ impl<'a> Regexes<'a> {
     }
 }
 
-/// The byte behind the character at this byte.
+/// The byte after the character at this byte.
 fn next_char(text: &str, at: usize) -> usize {
     let rest = text.get(at..).unwrap_or_default();
     at + rest.chars().next().map_or(1, char::len_utf8)

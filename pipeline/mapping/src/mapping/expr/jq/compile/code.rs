@@ -7,7 +7,7 @@ use super::super::native::filter::Plain;
 use super::super::regex::Patterns;
 use super::super::syntax::term::{Compare, Math};
 
-/// A compiled expression: its term, its definitions, and the regular expressions that stand in it.
+/// A compiled expression: its term, its definitions, and the constant regular expressions in it.
 #[derive(Debug)]
 pub(crate) struct Compiled {
     pub(crate) main: Code,
@@ -98,7 +98,7 @@ pub(crate) enum Bound {
 /// A definition of the expression.
 #[derive(Debug)]
 pub(crate) struct Def {
-    /// Which of its parameters are values.
+    /// For each parameter, whether it is a value.
     pub(crate) values: Vec<bool>,
     pub(crate) body: Code,
 }

@@ -58,8 +58,8 @@ enum Known {
     Const(String, String),
     Label(String),
     Arg(String),
-    /// Name, number of arguments, its place among the definitions, how many bindings surround it, and whether its body
-    /// is being compiled.
+    /// The name, the number of arguments, the place among the definitions, the number of bindings around it, and whether
+    /// its body is being compiled.
     Def(String, usize, usize, usize, bool),
 }
 
@@ -283,7 +283,7 @@ impl Compiler {
         })
     }
 
-    /// How many bindings up the nearest name is for which this holds.
+    /// The nearest name for which this holds, as a number of bindings up.
     fn up(&self, is: impl Fn(&Known) -> bool) -> Option<usize> {
         self.known
             .iter()

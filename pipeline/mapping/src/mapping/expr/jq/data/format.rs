@@ -42,7 +42,7 @@ impl Format {
     }
 }
 
-/// What a format makes of a value.
+/// Writes a value in a format.
 pub(crate) fn format<'a>(
     format: Format,
     value: &Val<'a>,
@@ -117,7 +117,7 @@ pub(crate) fn format<'a>(
     }
 }
 
-/// What a format makes of a value, as a value.
+/// A value in a format.
 pub(crate) fn formatted<'a>(to: Format, value: &Val<'a>, meter: &Meter) -> Res<'a> {
     if to == Format::Text && value.as_str().is_some() {
         return Ok(value.clone());
@@ -244,7 +244,7 @@ fn base32_digit(byte: u8) -> Option<u32> {
     })
 }
 
-/// The bytes in a text of digits with so many bits each, up to the first `=`. Missing padding is no fault.
+/// Decodes digits of this many bits each, up to the first `=`. Missing padding is not an error.
 fn base_decoded(text: &[u8], bits: u32, digit: fn(u8) -> Option<u32>) -> Option<Vec<u8>> {
     let (mut bytes, mut held, mut count) = (Vec::new(), 0_u32, 0);
     let digits = text.iter().take_while(|byte| **byte != b'=');
@@ -258,7 +258,7 @@ fn base_decoded(text: &[u8], bits: u32, digit: fn(u8) -> Option<u32>) -> Option<
             bytes.push(u8::try_from(held >> count & 0xFF).ok()?);
         }
     }
-    // one digit alone is no byte
+    // a single digit left over is less than a byte
     (bits != 6 || number % 4 != 1).then_some(bytes)
 }
 

@@ -22,7 +22,7 @@ fn is_number(value: &Val<'_>) -> bool {
     matches!(value, Val::Int(_) | Val::Big(_) | Val::Float(_))
 }
 
-/// Whole numbers stay whole while they fit, everything else is a floating-point number.
+/// Whole numbers stay whole while they fit into 64 bits; everything else is a floating-point number.
 fn numbers<'a>(
     left: &Val<'_>,
     right: &Val<'_>,
@@ -78,7 +78,7 @@ pub(crate) fn add<'a>(left: Val<'a>, right: Val<'a>, meter: &Meter) -> Res<'a> {
     }
 }
 
-/// Two texts as one; in place where nobody else holds the first.
+/// Two texts joined, in place if nothing else refers to the first.
 fn joined<'a>(left: Text<'a>, right: &Text<'_>, meter: &Meter) -> Result<Val<'a>, Limit> {
     let right = right.as_str();
     if let Text::Own(mut own) = left {
@@ -137,7 +137,7 @@ fn multiply<'a>(left: Val<'a>, right: Val<'a>, meter: &Meter) -> Res<'a> {
     }
 }
 
-/// The text that many times, null for less than no time.
+/// The text repeated; null for a negative number.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -152,7 +152,7 @@ fn repeated<'a>(text: &str, times: f64, meter: &Meter) -> Res<'a> {
     Ok(Val::text(text.repeat(times)))
 }
 
-/// Objects merged, and the objects within them.
+/// Merges two objects, and the objects within them.
 fn merged<'a>(left: Object<'a>, right: &Object<'a>, meter: &Meter) -> Res<'a> {
     let _level = meter.descend()?;
     let mut fields = left.into_fields(meter)?;
@@ -189,7 +189,7 @@ fn divide<'a>(left: &Val<'a>, right: &Val<'a>, meter: &Meter) -> Res<'a> {
     Ok(numbers(left, right, whole, |l, r| l / r))
 }
 
-/// The parts of a text between separators; the single characters where there is none.
+/// The parts of a text between separators; its characters if the separator is empty.
 pub(crate) fn split<'a>(text: &str, by: &str, meter: &Meter) -> Res<'a> {
     meter.build(LIST + 2 * text.len())?;
     let mut items = Items::new();
@@ -244,7 +244,7 @@ pub(crate) fn negate<'a>(value: &Val<'a>, meter: &Meter) -> Res<'a> {
     }
 }
 
-/// A number as the place in a list, rounded down.
+/// A number as a place in a list.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "what is beyond 64 bits is the largest of them, and no place in any list"
@@ -254,13 +254,13 @@ pub(crate) fn as_place(value: &Val<'_>) -> Option<i64> {
         Val::Int(whole) => Some(*whole),
         Val::Big(_) => Some(i64::MAX),
         Val::Float(float) if float.is_nan() => None,
-        // as jq does it, towards zero
+        // as in jq, the fraction is cut off
         Val::Float(float) => Some(*float as i64),
         Val::Null | Val::Bool(_) | Val::Text(_) | Val::List(_) | Val::Object(_) => None,
     }
 }
 
-/// A floating-point number as a whole one where it is one.
+/// A floating-point number, as a whole number if it is one.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "the number has no fraction and is within the bounds of the type"

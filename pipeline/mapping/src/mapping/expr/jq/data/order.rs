@@ -5,9 +5,9 @@ use std::cmp::Ordering;
 use super::value::{Object, Text, Val};
 use crate::mapping::expr::meter::{Limit, Meter};
 
-/// The order that jq sorts by. Equal are numbers of one value and objects of the same fields in any order.
+/// The order that jq sorts by. Numbers of the same value are equal, and so are objects with the same fields in any order.
 ///
-/// What is no number stands before all numbers and equals itself, so that this is an order; [`equal`] says otherwise.
+/// NaN is less than every number and equals itself, or else this would not be an order. For [`equal`] it does not.
 pub(crate) fn compare(left: &Val<'_>, right: &Val<'_>) -> Ordering {
     match (left, right) {
         (Val::Bool(left), Val::Bool(right)) => left.cmp(right),
@@ -87,7 +87,7 @@ fn numbers(left: &Val<'_>, right: &Val<'_>) -> Ordering {
     }
 }
 
-/// Exactly, because an order that rounds is none.
+/// Compares exactly; with rounding it would not be an order.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "the number has no fraction and is within the bounds of the type"
@@ -106,14 +106,14 @@ fn whole_and_float(whole: i128, float: f64) -> Ordering {
     }
 }
 
-/// Equality as `==` has it: what is no number equals nothing.
+/// Equality as for `==`: NaN equals nothing.
 pub(crate) fn equal(left: &Val<'_>, right: &Val<'_>, meter: &Meter) -> Result<bool, Limit> {
     meter.steps(weight(left, meter)?.min(weight(right, meter)?))?;
     let no_number = |value: &Val<'_>| matches!(value, Val::Float(float) if float.is_nan());
     Ok(!no_number(left) && compare(left, right) == Ordering::Equal)
 }
 
-/// The order as `<` has it.
+/// The order as for `<`.
 pub(crate) fn ordered(left: &Val<'_>, right: &Val<'_>, meter: &Meter) -> Result<Ordering, Limit> {
     meter.steps(weight(left, meter)?.min(weight(right, meter)?))?;
     if matches!((left, right), (Val::Float(l), Val::Float(r)) if l.is_nan() && r.is_nan()) {

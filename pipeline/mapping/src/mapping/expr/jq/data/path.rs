@@ -52,7 +52,7 @@ fn from_end(place: i64, length: usize) -> Option<usize> {
     }
 }
 
-/// Where a list begins that occurs within another, each time.
+/// Every place in a list where another list begins.
 fn places<'a>(list: &List<'a>, wanted: &List<'a>, meter: &Meter) -> Res<'a> {
     meter.build(LIST)?;
     let mut found = Items::new();
@@ -79,7 +79,7 @@ fn places<'a>(list: &List<'a>, wanted: &List<'a>, meter: &Meter) -> Res<'a> {
     Ok(found.done())
 }
 
-/// The part of a list or text from one place up to another; null of null.
+/// The part of a list or text from one place up to another; of null it is null.
 pub(crate) fn slice<'a>(value: &Val<'a>, from: &Val<'a>, to: &Val<'a>, meter: &Meter) -> Res<'a> {
     match value {
         Val::Null => Ok(Val::Null),
@@ -94,7 +94,7 @@ pub(crate) fn slice<'a>(value: &Val<'a>, from: &Val<'a>, to: &Val<'a>, meter: &M
         }
         Val::Text(text) => {
             let text = text.as_str();
-            // counted, then walked up to each of the bounds
+            // one walk to count the characters, and one to each of the bounds
             meter.work(4 * text.len())?;
             let length = text.chars().count();
             let (start, end) = bounds(from, to, length)?;
@@ -115,7 +115,7 @@ pub(crate) fn slice<'a>(value: &Val<'a>, from: &Val<'a>, to: &Val<'a>, meter: &M
     }
 }
 
-/// The places that bounds mean: the first rounded down, the second up.
+/// The places that bounds mean: the first is rounded down, the second up.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -231,7 +231,7 @@ pub(crate) fn get_path<'a>(value: &Val<'a>, path: &[Val<'a>], meter: &Meter) -> 
     Ok(value)
 }
 
-/// `value` with what `f` makes of the part at a path. Where `f` makes nothing, nothing changes.
+/// `value` with the part at a path replaced by what `f` makes of it.
 pub(crate) fn update_path<'a>(
     value: Val<'a>,
     path: &[Val<'a>],
@@ -243,7 +243,7 @@ pub(crate) fn update_path<'a>(
     };
     let _level = meter.descend()?;
     let part = get(&value, key, meter)?;
-    // nobody but `part` holds the old part, so that it can be changed in place
+    // nothing but `part` refers to the old part now, so that it can be changed in place
     let value = match key {
         Val::Object(_) => value,
         _ if matches!(part, Val::Null) => value,

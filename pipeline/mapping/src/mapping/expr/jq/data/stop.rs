@@ -1,17 +1,17 @@
-//! Why an evaluation ends before its end.
+//! Why an evaluation stops early.
 
 use super::text::{Sink, json};
 use super::value::Val;
 use crate::mapping::expr::meter::{Limit, Meter};
 
-/// Why an evaluation does not go on.
+/// Why an evaluation stops.
 #[derive(Debug)]
 pub(crate) enum Stop<'a> {
     /// An error that `try` and `?` catch, with its value.
     Error(Val<'a>),
     /// `break`, to that label.
     Break(u64),
-    /// What an evaluation may use is used up. Nothing catches this.
+    /// The evaluation has used up what it may. Nothing catches this.
     Limit(Limit),
 }
 
@@ -24,17 +24,17 @@ impl From<Limit> for Stop<'_> {
     }
 }
 
-/// An error with a text of the program's own.
+/// An error with a text of our own.
 pub(crate) fn error<'a>(text: impl Into<String>) -> Stop<'a> {
     Stop::Error(Val::text(text.into()))
 }
 
-/// Characters of a value that an error shows.
+/// The most characters of a value that an error shows.
 const SHOWN: usize = 11;
 
 /// The beginning of a value, as errors show it.
 pub(crate) fn shown(value: &Val<'_>) -> String {
-    // what is too large to be shown is cut, so its cost is nobody's; a meter of its own sees to it
+    // a large value is cut, so the text is short; its cost is not counted against the evaluation
     let meter = Meter::default();
     let mut text = match Sink::new(&meter) {
         Ok(mut sink) => match json_start(value, &mut sink) {

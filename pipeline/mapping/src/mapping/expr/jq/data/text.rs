@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::value::{TEXT, Val};
 use crate::mapping::expr::meter::{Limit, Meter};
 
-/// A text that grows, and counts before it does.
+/// A text that grows. Each piece is counted before it is added.
 pub(crate) struct Sink<'m> {
     text: String,
     pub(super) meter: &'m Meter,
@@ -21,7 +21,7 @@ impl<'m> Sink<'m> {
     }
 
     pub(crate) fn push(&mut self, text: &str) -> Result<(), Limit> {
-        // a text that grows may have twice the room it needs
+        // a growing text may hold twice the room that it needs
         self.meter.build(2 * text.len())?;
         self.text.push_str(text);
         Ok(())
@@ -40,7 +40,7 @@ impl<'m> Sink<'m> {
     }
 }
 
-/// A floating-point number as jq writes it: the shortest digits that are the same number.
+/// A floating-point number as jq writes it: the fewest digits that give the same number.
 pub(crate) fn float_text(float: f64) -> String {
     if float.is_nan() {
         return "null".to_owned();
@@ -160,7 +160,7 @@ pub(super) fn escaped(
     sink.push(text.get(copied..).unwrap_or_default())
 }
 
-/// `tostring`: a text is itself, everything else its JSON.
+/// `tostring`: a text as it is, everything else as JSON.
 pub(crate) fn to_text(value: &Val<'_>, sink: &mut Sink<'_>) -> Result<(), Limit> {
     match value.as_str() {
         Some(text) => sink.push(text),

@@ -1,7 +1,7 @@
-//! Values under evaluation.
+//! The values that expressions compute with.
 //!
-//! What the record says is never copied: a value borrows it until something is changed. What an expression builds is
-//! counted before it is built, and knows how deep it is, so that no walk over it can exhaust the stack.
+//! The content of a record is not copied: a value borrows it until it is changed. What an expression builds is counted
+//! first, and every list and object knows its depth, so that no walk over a value can exhaust the stack.
 
 use std::borrow::Borrow;
 use std::hash::{Hash, Hasher};
@@ -18,9 +18,9 @@ use crate::mapping::expr::meter::{DECODED_DEPTH, Limit, MAX_DEPTH, Meter};
 pub(crate) enum Val<'a> {
     Null,
     Bool(bool),
-    /// Whole, and never above [`i64::MAX`] in `Int`.
+    /// A whole number that fits into 64 bits with a sign.
     Int(i64),
-    /// Whole, above [`i64::MAX`].
+    /// A whole number above [`i64::MAX`].
     Big(u64),
     Float(f64),
     Text(Text<'a>),
@@ -48,19 +48,19 @@ pub(crate) enum Object<'a> {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Items<'a> {
-    /// How deep this is at most.
+    /// The most levels of nesting, this one included.
     pub(crate) depth: u16,
     pub(crate) items: Vec<Val<'a>>,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Fields<'a> {
-    /// How deep this is at most.
+    /// The most levels of nesting, this one included.
     pub(crate) depth: u16,
     pub(crate) fields: IndexMap<Text<'a>, Val<'a>>,
 }
 
-/// Bytes of an item of a list. A growing list may have twice the room it needs.
+/// Bytes of an item of a list. A growing list may hold twice the room that it needs.
 pub(crate) const ITEM: usize = 2 * size_of::<Val<'_>>();
 /// Bytes of a list beside its items.
 pub(crate) const LIST: usize = 64;
@@ -138,7 +138,7 @@ impl<'a> List<'a> {
         }
     }
 
-    /// The items to change them, and how deep the list is. Copied where others hold them, too.
+    /// The items, to be changed. They are copied if anything else refers to them.
     pub(crate) fn into_items(self, meter: &Meter) -> Result<Items<'a>, Limit> {
         match self {
             Self::Own(list) => match Rc::try_unwrap(list) {
@@ -203,7 +203,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// The fields to change them. Copied where others hold them, too.
+    /// The fields, to be changed. They are copied if anything else refers to them.
     pub(crate) fn into_fields(self, meter: &Meter) -> Result<Fields<'a>, Limit> {
         match self {
             Self::Own(object) => match Rc::try_unwrap(object) {
@@ -244,7 +244,7 @@ impl<'a> Items<'a> {
         }
     }
 
-    /// Appends an item; its room is counted before.
+    /// Appends an item; its room is counted first.
     pub(crate) fn push(&mut self, item: Val<'a>, meter: &Meter) -> Result<(), Limit> {
         meter.build(ITEM)?;
         self.depth = self.depth.max(above(item.depth())?);
@@ -252,7 +252,7 @@ impl<'a> Items<'a> {
         Ok(())
     }
 
-    /// Says that `item` is or will be among the items.
+    /// Notes the depth of an item that is put into `items` directly.
     pub(crate) fn holds(&mut self, item: &Val<'a>) -> Result<(), Limit> {
         self.depth = self.depth.max(above(item.depth())?);
         Ok(())
@@ -304,7 +304,7 @@ impl<'a> Val<'a> {
         }
     }
 
-    /// A JSON value, copied. What it takes has been counted.
+    /// A JSON value, owned.
     pub(crate) fn owned(value: Value, meter: &Meter) -> Result<Self, Limit> {
         Ok(match value {
             Value::Null => Self::Null,
@@ -339,12 +339,12 @@ impl<'a> Val<'a> {
         }
     }
 
-    /// A text whose bytes have been counted.
+    /// A text whose bytes have been counted already.
     pub(crate) fn text(text: String) -> Self {
         Self::Text(Text::Own(Rc::new(text)))
     }
 
-    /// A short text of the program's own.
+    /// A short text of our own.
     pub(crate) fn word(text: &str) -> Self {
         Self::text(text.to_owned())
     }
@@ -354,7 +354,7 @@ impl<'a> Val<'a> {
         Self::Int(i64::try_from(number).unwrap_or(i64::MAX))
     }
 
-    /// A text, counted here.
+    /// A copy of a text; its bytes are counted here.
     pub(crate) fn copied(text: &str, meter: &Meter) -> Result<Self, Limit> {
         meter.build(TEXT + text.len())?;
         Ok(Self::text(text.to_owned()))
@@ -395,7 +395,7 @@ impl<'a> Val<'a> {
         }
     }
 
-    /// How deep it is at most; 0 for what has no parts.
+    /// Its depth at most; 0 for what has no parts.
     pub(crate) fn depth(&self) -> u16 {
         match self {
             Self::List(list) => list.depth(),
@@ -421,7 +421,7 @@ impl<'a> Val<'a> {
         }
     }
 
-    /// As a floating-point number, as jq computes.
+    /// A number as a floating-point number.
     pub(crate) fn as_f64(&self) -> Option<f64> {
         match self {
             Self::Int(whole) => Some(*whole as f64),
@@ -444,7 +444,7 @@ impl<'a> Val<'a> {
         }
     }
 
-    /// As JSON; what it takes is counted part by part, so that nothing shared grows without end.
+    /// As JSON. Each part is counted as it is copied, because a part that is shared is copied every time.
     pub(crate) fn to_json(&self, meter: &Meter) -> Result<Value, Failed> {
         meter.keep(JSON_VALUE)?;
         Ok(match self {

@@ -202,7 +202,7 @@ fn within<'a>(tools: &Tools<'a>, value: &Val<'a>, part: &Val<'a>) -> Result<bool
     }
 }
 
-/// `add`, of the items of a list or the values of an object.
+/// `add`: the sum of the items of a list, or of the values of an object.
 fn sum<'a>(tools: &Tools<'a>, value: Val<'a>, _: Args<'a>) -> Res<'a> {
     let mut sum = Val::Null;
     let mut with = |item: Val<'a>| {
@@ -294,7 +294,7 @@ fn from_entries<'a>(tools: &Tools<'a>, value: Val<'a>, _: Args<'a>) -> Res<'a> {
     Ok(fields.done())
 }
 
-/// Texts, numbers and booleans with something between; null is as if it were empty.
+/// Texts, numbers and booleans with a separator between them; null counts as an empty text.
 fn join<'a>(tools: &Tools<'a>, value: &Val<'a>, by: &Val<'a>) -> Res<'a> {
     let items: Box<dyn Iterator<Item = Val<'a>> + '_> = match value {
         Val::List(list) => Box::new(list.iter()),

@@ -1,4 +1,4 @@
-//! Filters that take values and give one.
+//! Filters that take values and give one value.
 
 pub(super) mod filter;
 mod list;
@@ -9,7 +9,7 @@ mod time;
 
 use self::filter::Plain;
 
-/// Names for suggestions.
+/// Names that are suggested for a mistyped one.
 pub(super) const NAMES: &[&str] = &[
     "map",
     "map_values",

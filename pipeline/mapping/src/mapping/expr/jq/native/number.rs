@@ -136,7 +136,7 @@ fn number<'a>(tools: &Tools<'a>, value: &Val<'a>) -> Result<f64, Stop<'a>> {
 
 fn rounded<'a>(tools: &Tools<'a>, value: Val<'a>, f: fn(f64) -> f64) -> Res<'a> {
     match value {
-        // whole numbers are what they are, beyond what a floating-point number can say as well
+        // whole numbers stay as they are; a floating-point number could not hold the largest
         Val::Int(_) | Val::Big(_) => Ok(value),
         value => Ok(whole_or_float(f(number(tools, &value)?))),
     }
@@ -150,7 +150,7 @@ fn pair<'a>(tools: &Tools<'a>, [x, y, _]: &Args<'a>, f: fn(f64, f64) -> f64) -> 
     Ok(whole_or_float(f(number(tools, x)?, number(tools, y)?)))
 }
 
-/// Fraction in [0.5, 1) and exponent of a finite number that is not 0.
+/// The fraction, in [0.5, 1), and the exponent of a finite number other than 0.
 fn parts(x: f64) -> (f64, i32) {
     let (mut fraction, mut exponent) = (x, 0);
     while fraction.abs() >= 1.0 {
@@ -164,7 +164,7 @@ fn parts(x: f64) -> (f64, i32) {
     (fraction, exponent)
 }
 
-/// A number in a text, as JSON writes it. A whole one stays exact up to 64 bits.
+/// The number in a text. A whole number is exact up to 64 bits.
 fn parsed<'a>(text: &Text<'_>) -> Option<Val<'a>> {
     let text = text.as_str().trim();
     if text.eq_ignore_ascii_case("nan") {

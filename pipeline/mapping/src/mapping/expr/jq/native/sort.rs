@@ -63,7 +63,7 @@ pub(super) fn find(name: &str, args: usize) -> Option<Plain> {
 
 type Pair<'a> = (Val<'a>, Val<'a>);
 
-/// Keys and values.
+/// Each value with its key.
 fn pairs<'a>(keys: &List<'a>, values: &List<'a>) -> Vec<Pair<'a>> {
     keys.iter().zip(values.iter()).collect()
 }
@@ -118,7 +118,7 @@ fn group<'a>(tools: &Tools<'a>, sorted: Vec<Pair<'a>>) -> Res<'a> {
     Ok(groups.done())
 }
 
-/// The first of the smallest, or the last of the largest.
+/// The first of the smallest values, or the last of the largest.
 fn extreme<'a>(tools: &Tools<'a>, pairs: Vec<Pair<'a>>, largest: bool) -> Res<'a> {
     sorting(pairs.iter().map(|(key, _)| key), tools.meter)?;
     let mut best: Option<Pair<'a>> = None;
@@ -172,7 +172,7 @@ fn transpose<'a>(tools: &Tools<'a>, value: Val<'a>, _: Args<'a>) -> Res<'a> {
     Ok(columns.done())
 }
 
-/// The place of a value in a sorted list, or where it would stand: -1 less that place.
+/// The place of a value in a sorted list. If it is not there, -1 minus the place where it would be.
 fn search<'a>(tools: &Tools<'a>, value: &Val<'a>, wanted: &Val<'a>) -> Res<'a> {
     if !matches!(value, Val::List(_)) && value.is_nothing() {
         return Ok(Val::Int(-1));

@@ -14,7 +14,7 @@ use super::super::data::text::{Sink, json};
 use super::super::data::value::{Fields, Items, LIST, OBJECT, TEXT, Val};
 use super::filter::{Args, Plain, Tools};
 
-/// The longest text that `fromjson` reads, as long as a record may be.
+/// The longest text that `fromjson` reads: as long as a record may be.
 const MAX_JSON: usize = 1024 * 1024;
 
 pub(super) fn find(name: &str, args: usize) -> Option<Plain> {
@@ -80,7 +80,7 @@ fn blank(c: char) -> bool {
     c.is_whitespace()
 }
 
-/// `fromjson` with the limits of the decoder.
+/// `fromjson`, within the limits of the decoder.
 fn from_json<'a>(tools: &Tools<'a>, value: Val<'a>, _: Args<'a>) -> Res<'a> {
     let Some(text) = value.as_str() else {
         return Err(type_error(
@@ -175,7 +175,7 @@ fn implode<'a>(tools: &Tools<'a>, value: Val<'a>, _: Args<'a>) -> Res<'a> {
     Ok(sink.done())
 }
 
-/// Where a part begins, each time; the parts may overlap.
+/// Every place where a part begins. The parts may overlap.
 fn indices<'a>(tools: &Tools<'a>, value: &Val<'a>, part: &Val<'a>) -> Res<'a> {
     match (value, part) {
         (Val::Null, _) => Ok(Val::Null),
@@ -237,7 +237,7 @@ fn one_of<'a>(tools: &Tools<'a>, value: &Val<'a>, part: &Val<'a>, first: bool) -
     }
 }
 
-/// The named groups of what `match` gave.
+/// The named groups in an output of `match`.
 fn capture<'a>(tools: &Tools<'a>, value: Val<'a>, _: Args<'a>) -> Res<'a> {
     tools.meter.build(OBJECT)?;
     let mut fields = Fields::new();

@@ -1,4 +1,4 @@
-//! Times: seconds since 1970, broken-down times, and texts of them. All of it is UTC.
+//! Times: seconds since 1970, broken-down times, and times as text. All are UTC.
 
 #![expect(
     clippy::needless_pass_by_value,
@@ -133,7 +133,7 @@ fn broken_down<'a>(value: &Val<'a>, who: &str) -> Result<Broken, Stop<'a>> {
     Ok(Broken { at, fraction: 0.0 })
 }
 
-/// A time whose parts may be beyond their bounds, as the C library takes it.
+/// A time whose parts may be out of bounds, as the C library allows.
 fn moved(year: i64, month: i64, day: i64, hour: i64, minute: i64, second: i64) -> Option<DateTime> {
     let year = i16::try_from(year.checked_add(month.div_euclid(12))?).ok()?;
     let month = i8::try_from(month.rem_euclid(12) + 1).ok()?;
@@ -191,7 +191,7 @@ fn month_name(month: i8) -> &'static str {
     MONTHS.get(place).copied().unwrap_or_default()
 }
 
-/// The text of a time in a format of the C library, without its locales and time zones.
+/// A time as text, in a format of the C library without locales and time zones.
 fn written<'a>(tools: &Tools<'a>, time: &Broken, format: &str) -> Res<'a> {
     let mut sink = Sink::new(tools.meter)?;
     let mut rest = format;
@@ -297,7 +297,7 @@ struct Reading {
     epoch: Option<i64>,
 }
 
-/// The time in a text, by a format of the C library.
+/// The time in a text that has a format of the C library.
 fn read(text: &str, format: &str) -> Option<Broken> {
     let mut reading = Reading::default();
     let rest = read_all(&mut reading, text, format, 0)?;
@@ -379,7 +379,7 @@ fn read_one<'t>(
         })
     };
     let inner = |reading: &mut Reading, format: &str| {
-        // formats stand for others only once
+        // a format that stands for others does so only once
         (depth == 0)
             .then(|| read_all(reading, text, format, 1))
             .flatten()

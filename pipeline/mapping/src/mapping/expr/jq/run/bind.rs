@@ -13,7 +13,7 @@ use super::super::native::filter::Plain;
 use super::{At, Bind, Binding, Env, Out, Run, bound_all};
 
 impl<'a> Run<'a> {
-    /// The input with each part at these paths replaced by what `f` makes of it, or removed where it makes nothing.
+    /// The input with each part at these paths replaced by what `f` makes of it, or removed if `f` makes nothing.
     pub(super) fn updated(
         &self,
         paths: &'a Code,
@@ -25,9 +25,9 @@ impl<'a> Run<'a> {
         let mut gone: Vec<Vec<Val<'a>>> = Vec::new();
         self.each(paths, env, at.begin(), &mut |part| {
             let keys = part.keys()?;
-            // let go, so that the part can be changed in place
+            // dropped, so that the part can be changed in place
             drop(part);
-            // what is not there is not made for nothing
+            // a part that does not exist is made only if `f` makes something
             if matches!(get_path(&root, &keys, self.meter)?, Val::Null) {
                 match f(Val::Null)? {
                     Some(new) => {
@@ -165,7 +165,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Binds the arguments from `place` on, first as they are, then those that are values.
+    /// Binds the arguments from `place` on: first each as a term, then those that are values; then evaluates the body.
     #[expect(
         clippy::too_many_arguments,
         reason = "one loop in the form of a recursion"
@@ -221,7 +221,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The arguments before `before`, from the last to the first; then the filter.
+    /// Evaluates the arguments before `before`, the last one first; then calls the filter.
     #[expect(
         clippy::too_many_arguments,
         reason = "one loop in the form of a recursion"
@@ -250,7 +250,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// The values of these arguments, every combination; the first in the outer loop.
+    /// Every combination of the values of these arguments; the first argument is the outer loop.
     pub(super) fn values(
         &self,
         args: &'a [Code],

@@ -132,7 +132,7 @@ impl<'a> At<'a> {
         Ok(Self { val, path })
     }
 
-    /// The path to this value from where it began.
+    /// The keys on the path to this value.
     pub(super) fn keys(&self) -> Result<Vec<Val<'a>>, Stop<'a>> {
         let Path::On(mut step) = self.path.clone() else {
             return Err(error(format!(
@@ -149,7 +149,7 @@ impl<'a> At<'a> {
         Ok(keys)
     }
 
-    /// The same value, at which a path begins.
+    /// The same value, as the beginning of a path.
     pub(super) fn begin(&self) -> Self {
         Self {
             val: self.val.clone(),

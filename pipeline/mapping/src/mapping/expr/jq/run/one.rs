@@ -76,7 +76,7 @@ impl<'a> Run<'a> {
                 let text = formatted(*format, &at.val, self.meter)?;
                 Ok(Some(at.computed(text)))
             }
-            // the rest has one output at most, but is no shorter without a stream
+            // the rest has one output at most, but gains nothing without a stream
             Op::Id
             | Op::Const(_)
             | Op::Global(_)
@@ -120,7 +120,7 @@ impl<'a> Run<'a> {
                 None => return Ok(None),
             },
         };
-        // a field of `$event` that is dear is made only where it is asked for
+        // the costly fields of `$event` are made only where they are asked for
         if let (Op::Global(Global::Event), Val::Text(field)) = (&base.op, &key) {
             let event = at.computed(Val::of(self.scope.event_with(field.as_str())));
             return index(&event, &key, optional, self.meter);
@@ -176,7 +176,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Right before left, as jq does it: an empty right side hides what is wrong with the left.
+    /// Right before left, as in jq: an empty right side hides an error of the left.
     pub(super) fn one_computed(&self, code: &'a Code, env: Env<'_, 'a>, at: &At<'a>) -> Maybe<'a> {
         let both =
             |left: &'a Code, right: &'a Code| -> Result<Option<(Val<'a>, Val<'a>)>, Stop<'a>> {
@@ -252,7 +252,7 @@ impl<'a> Run<'a> {
         Ok(Some(at.computed(fields.done())))
     }
 
-    /// The last piece first, as jq does it.
+    /// The last piece first, as in jq.
     pub(super) fn one_text(
         &self,
         as_format: Option<Format>,
@@ -273,7 +273,7 @@ impl<'a> Run<'a> {
         Ok(Some(at.computed(text)))
     }
 
-    /// The text of these pieces; `values` has those that are computed, the last one first.
+    /// The text of these pieces. `values` has the computed ones, the last one first.
     pub(super) fn interpolated(
         &self,
         as_format: Option<Format>,

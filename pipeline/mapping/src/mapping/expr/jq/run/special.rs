@@ -42,7 +42,7 @@ impl<'a> Run<'a> {
             (Special::Repeat, [of]) => self.repeat(of, env, &at, out),
             (Special::Limit, [number, of]) => self.each(number, env, at.value(), &mut |number| {
                 let number = whole_number(&number.val)?;
-                // as jq has it: fewer than none is all of them
+                // as in jq, a negative number means all of them
                 let to = if number < 0 { i64::MAX } else { number };
                 self.window(of, 0, to, env, at.clone(), out)
             }),
@@ -112,7 +112,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// `getpath`, which is a path itself.
+    /// `getpath`, which can itself stand in a path.
     fn get_path(&self, at: &At<'a>, path: &Val<'a>, out: Out<'_, 'a>) -> Flow<'a> {
         let Val::List(path) = path else {
             return Err(error("Path must be specified as an array"));
@@ -178,7 +178,7 @@ impl<'a> Run<'a> {
         at: At<'a>,
         out: Out<'_, 'a>,
     ) -> Flow<'a> {
-        // in a loop where one state leads to one other; as deep as there are states where it leads to several
+        // a loop where each state leads to one other; a recursion where it can lead to several
         let mut at = at;
         loop {
             self.meter.steps(1)?;
@@ -301,7 +301,7 @@ impl<'a> Run<'a> {
                 self.meter.build(OBJECT)?;
                 let mut fields = Fields::new();
                 for (key, part) in object.iter() {
-                    // the first output counts, and none removes the field
+                    // the first output counts; if there is none, the field is removed
                     let mut first = None;
                     self.walk(f, env, &part, &mut |part| {
                         first.get_or_insert(part);

@@ -207,7 +207,7 @@ impl<'a> Run<'a> {
         out(at)
     }
 
-    /// Every pair of outputs, the right side in the outer loop.
+    /// Every pair of outputs; the right side is the outer loop.
     pub(super) fn both(
         &self,
         left: &'a Code,
@@ -268,7 +268,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Errors of the body are caught, errors of what comes behind it are not.
+    /// Errors of the body are caught; errors of what comes after it are not.
     pub(super) fn attempt(
         &self,
         body: &'a Code,
@@ -292,7 +292,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The pieces before `before`, from the last to the first; then the text.
+    /// Evaluates the pieces before `before`, the last one first; then gives the text.
     #[expect(
         clippy::too_many_arguments,
         reason = "one loop in the form of a recursion"

@@ -33,7 +33,7 @@ pub(crate) struct Placed {
     pub(crate) at: usize,
 }
 
-/// Longest first: what is longer wins.
+/// The longest first, because the longest that fits wins.
 const SIGNS: &[&str] = &[
     "?//=", "?//", "//=", "..", "|=", "+=", "-=", "*=", "/=", "%=", "==", "!=", "<=", ">=", "//",
     ".", "[", "]", "(", ")", "{", "}", "|", ",", ":", ";", "=", "<", ">", "+", "-", "*", "/", "%",
@@ -60,7 +60,7 @@ pub(crate) fn tokens(text: &str) -> Result<Vec<Placed>, Refused> {
     Ok(tokens)
 }
 
-/// Something is missing where the text ends.
+/// The error for a text that ends too early.
 pub(crate) fn ended(what: &str, text: &str) -> Refused {
     let end = text.trim_end().chars().count();
     Refused::new(format!(
@@ -117,7 +117,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// Passes blanks and comments.
+    /// Skips blanks and comments.
     fn skip(&mut self) {
         loop {
             let rest = self.rest();
@@ -154,7 +154,7 @@ impl<'t> Lexer<'t> {
             c if c.is_ascii_digit() => Ok(Token::Number(self.number())),
             '.' if second.is_some_and(|c| c.is_ascii_digit()) => Ok(Token::Number(self.number())),
             _ => match SIGNS.iter().find(|sign| self.rest().starts_with(**sign)) {
-                // `.a?//b` is read as `.a? // b`: patterns with alternatives are not known
+                // `.a?//b` is read as `.a? // b`; jq's patterns with alternatives do not exist here
                 Some(sign) if sign.starts_with("?//") => {
                     self.at += 1;
                     Ok(Token::Sign("?"))
@@ -218,7 +218,7 @@ impl<'t> Lexer<'t> {
         number
     }
 
-    /// The parts of a text, from behind its opening quote.
+    /// The parts of a text, from after its opening quote.
     fn string(&mut self) -> Result<Vec<Part>, Refused> {
         let mut parts = Vec::new();
         let mut text = String::new();

@@ -1,4 +1,4 @@
-//! The syntax: text to tokens, tokens to a tree, and what the tree alone tells.
+//! The syntax: from text to tokens, from tokens to a tree, and what the tree alone can tell.
 
 mod lex;
 pub(super) mod outputs;

@@ -1,8 +1,8 @@
-//! What an expression looks like it does, for people who meant something else.
+//! What an expression seems to do, for people who may have meant something else.
 
 use super::term::{Piece, Term};
 
-/// Whether an expression assigns at its top: as a condition that is always true.
+/// Whether an expression assigns at its top level. As a condition that is always true.
 pub(crate) fn assigns(term: &Term) -> bool {
     match term {
         Term::Assign(..) | Term::Update(..) | Term::UpdateAlt(..) => true,
@@ -13,8 +13,8 @@ pub(crate) fn assigns(term: &Term) -> bool {
     }
 }
 
-/// Whether an expression gives an output for each item of something: `.a[]` outside of `[ ]` and of filters that take
-/// all outputs together. What passes through `select` is left alone: it is there to leave one.
+/// Whether an expression has an output for each item of something: `.a[]` outside of `[ ]` and of filters that take all
+/// outputs together. Anything with a `select` after it does not count, since that is there to leave one.
 pub(crate) fn gives_several(term: &Term) -> bool {
     match term {
         Term::Id
@@ -82,7 +82,7 @@ fn pipe_gives_several(stages: &[Term]) -> bool {
     }
 }
 
-/// Whether a pipeline narrows its outputs down somewhere.
+/// Whether a pipeline narrows down its outputs somewhere.
 fn selects(term: &Term) -> bool {
     match term {
         Term::Call(name, _) => matches!(

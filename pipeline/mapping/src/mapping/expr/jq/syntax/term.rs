@@ -9,7 +9,7 @@ pub(crate) enum Term {
     Id,
     /// A constant.
     Const(Value),
-    /// `"a\(b)"`, with the format that stands before it
+    /// `"a\(b)"`, with the format before it
     Text(Option<String>, Vec<Piece>),
     /// `@csv`
     Format(String),
@@ -81,7 +81,7 @@ pub(crate) enum Piece {
 pub(crate) enum Pattern {
     Var(String),
     List(Vec<Pattern>),
-    /// Key, the variable that the key itself names, and what the value is bound to.
+    /// The key, the variable that the key itself binds, and what the value is bound to.
     Object(Vec<(Term, Option<String>, Option<Pattern>)>),
 }
 
@@ -122,7 +122,7 @@ impl Term {
         Self::Const(Value::String(text.into()))
     }
 
-    /// Calls `f` with each direct part, in the order in which they are written. The bodies of definitions are parts.
+    /// Calls `f` with each direct part, in the order in which they are written. The body of a definition is a part.
     pub(crate) fn parts(&mut self, f: &mut dyn FnMut(&mut Self)) {
         match self {
             Self::Id

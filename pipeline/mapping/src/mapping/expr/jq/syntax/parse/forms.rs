@@ -63,7 +63,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// What `try` and `catch` take: a term with its steps, no operators.
+    /// What `try` and `catch` take: a term with its steps, without operators.
     pub(crate) fn tried(&mut self) -> Result<Term, Refused> {
         if self.sees("-") {
             return self.unary();
@@ -215,7 +215,7 @@ impl<'t> Parser<'t> {
         Ok((key, var, None))
     }
 
-    /// From behind `{`.
+    /// From after `{`.
     pub(crate) fn object(&mut self) -> Result<Term, Refused> {
         let mut entries = Vec::new();
         while !self.take("}") {

@@ -46,7 +46,7 @@ pub(crate) fn parse(text: &str) -> Result<Term, Refused> {
     }
 }
 
-/// Refuses names that begin with `__`: definitions of jq use them.
+/// Refuses names that begin with `__`: jq's own definitions use them.
 fn reserved(tokens: &[Placed]) -> Result<(), Refused> {
     for placed in tokens {
         match &placed.token {
@@ -74,7 +74,7 @@ fn reserved(tokens: &[Placed]) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Parses definitions that stand one after the other.
+/// Parses definitions, one after the other.
 pub(crate) fn definitions(text: &str) -> Result<Vec<Def>, Refused> {
     let tokens = tokens(text)?;
     let mut parser = Parser {
@@ -96,7 +96,7 @@ pub(crate) fn definitions(text: &str) -> Result<Vec<Def>, Refused> {
 
 struct Parser<'t> {
     source: &'t str,
-    /// It reads what a text takes in.
+    /// It reads an interpolation in a text.
     inner: bool,
     tokens: &'t [Placed],
     at: usize,
@@ -310,7 +310,7 @@ impl<'t> Parser<'t> {
         Ok(term)
     }
 
-    /// `.a`, `."a"`, `[…]` behind a term, each with its `?`
+    /// `.a`, `."a"`, `[…]` after a term, each with its `?`
     fn steps(&mut self, mut term: Term) -> Result<Term, Refused> {
         let mut chain = 0;
         loop {
@@ -346,7 +346,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// From behind `[`: `]`, `a]`, `a:b]`, `:b]`, `a:]`
+    /// From after `[`: `]`, `a]`, `a:b]`, `:b]`, `a:]`
     fn bracket(&mut self, term: Term) -> Result<Term, Refused> {
         if self.take("]") {
             let optional = self.take("?");

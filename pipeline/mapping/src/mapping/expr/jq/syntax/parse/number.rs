@@ -5,7 +5,7 @@ use serde_json::{Number, Value};
 use super::super::term::Term;
 use crate::mapping::expr::Refused;
 
-/// A number as written. A whole one stays exact up to 64 bits.
+/// A number as written. A whole number is exact up to 64 bits.
 pub(crate) fn number(text: &str) -> Result<Term, Refused> {
     let number = text
         .parse::<i64>()
