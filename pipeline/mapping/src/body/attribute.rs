@@ -1,18 +1,18 @@
-//! Attributes of `custom` and `meta`: their names carry their type.
+//! Attributes of `custom` and `meta`. Their names end in their type.
 //!
-//! **`custom`**: the suffix decides, and must be there: `Str`, `Txt` (text of at most 1,024 characters, cut), `Num`
-//! (number), `At` (time), `Bool`, `Url`. `Id` refers to other objects and needs metadata first; it is refused.
+//! **`custom`**: the suffix decides the type and is required: `Str` and `Txt` (text, cut at 1,024 characters), `Num`
+//! (number), `At` (time), `Bool`, `Url`. `Id` is refused: it refers to other objects and needs metadata first.
 //!
-//! **`meta`** of tracking events knows three types: numbers under a name that ends in `Num`, times under one that ends
-//! in `At`, text under a name that has neither `Num` nor `At` anywhere in it. A name with one of these two suffixes says
-//! its type, as in `custom`. A name without gets the suffix that its value needs: `total` is sent as `totalNum` for a
-//! number, as `totalAt` for an RFC 3339 time, as `total` for a text or a boolean (`"true"`). In a name that is sent
-//! plain, or before the suffix, `Num` and `At` are written `num` and `at`: `itemNumber` is sent as `itemnumber`.
-//! Before the suffix a name has 3 to 33 characters.
+//! **`meta`** of a tracking event has three types: a number under a name that ends in `Num`, a time under a name that ends
+//! in `At`, and text under a name that contains neither. A name that has one of these suffixes decides the type, as in
+//! `custom`. Any other name gets the suffix that its value needs: `total` is sent as `totalNum` for a number, as `totalAt`
+//! for an RFC 3339 time, and as `total` for a text or a boolean (`"true"`). Anywhere else in a name, `Num` and `At` are
+//! sent as `num` and `at`: `itemNumber` is sent as `itemnumber`. A name has 3 to 33 characters before its suffix.
 //!
-//! Numbers that JavaScript cannot hold (whole numbers beyond 2^53, which are ids) are sent as text, never rounded.
+//! A whole number beyond 2^53 is an id, and JavaScript would round it. It is never rounded here: it is sent as text, or
+//! refused where the suffix is `Num`.
 //!
-//! A text that is empty or blank is no number, time, boolean or address, and no wrong one either: it says nothing.
+//! An empty or blank text is no error where a number, time, boolean or address is wanted: the attribute is left out.
 
 use std::borrow::Cow;
 
@@ -22,12 +22,12 @@ use super::{Cuts, Illegal, MAX_TEXT_CHARS, kind_of};
 use crate::decode::{calendar, time};
 use crate::identity::whole_number;
 
-/// The type that the suffix of an attribute's name declares.
+/// The suffix of an attribute's name, which says its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Suffix {
-    /// Text of one line.
+    /// Text on one line.
     Str,
-    /// Text of several lines.
+    /// Text on several lines.
     Txt,
     /// A number.
     Num,
@@ -35,17 +35,17 @@ pub enum Suffix {
     At,
     /// A boolean.
     Bool,
-    /// An address on the web.
+    /// A web address.
     Url,
 }
 
 /// The largest whole number that every reader of JSON holds exactly: 2^53.
 const MAX_EXACT: u64 = 9_007_199_254_740_992;
 
-/// Characters of a `meta` name before its suffix.
+/// How many characters a `meta` name may have before its suffix.
 const META_BASE: std::ops::RangeInclusive<usize> = 3..=33;
 
-/// The longest name of a `custom` attribute.
+/// The longest name of a `custom` attribute, with its suffix.
 const MAX_CUSTOM_NAME: usize = 64;
 
 // === impl Suffix ===
@@ -90,7 +90,7 @@ impl Suffix {
     /// The suffix of a legal `custom` name.
     ///
     /// # Errors
-    /// [`Illegal`] when the name has no known suffix, nothing before it, or illegal characters.
+    /// [`Illegal`] if the name has no known suffix, nothing before it, or illegal characters, or is too long.
     pub fn of_custom(name: &str) -> Result<Self, Illegal> {
         if name.ends_with("Id") {
             return Err(Illegal::new(
@@ -117,10 +117,10 @@ impl Suffix {
     }
 }
 
-/// Checks that a name can stand in `meta`, with whatever suffix its value needs.
+/// Checks that a name is legal in `meta`, with or without its suffix.
 ///
 /// # Errors
-/// [`Illegal`] when the name has illegal characters or too few or too many of them.
+/// [`Illegal`] if the name has illegal characters, or too few or too many characters.
 pub fn check_meta_name(name: &str) -> Result<(), Illegal> {
     let (base, _) = split_meta(name);
     if !is_word(base) {
@@ -136,7 +136,7 @@ pub fn check_meta_name(name: &str) -> Result<(), Illegal> {
     Ok(())
 }
 
-/// The value of a `custom` attribute in the type that its suffix says; `None` where it says nothing.
+/// The value of a `custom` attribute, converted to the type of its suffix; `None` if it is blank and the type is not text.
 ///
 /// ```
 /// # use ingest_mapping::body::{Cuts, attribute::{Suffix, custom_value}};
@@ -149,7 +149,7 @@ pub fn check_meta_name(name: &str) -> Result<(), Illegal> {
 /// ```
 ///
 /// # Errors
-/// [`Illegal`] when the value is of another type and cannot be converted without loss.
+/// [`Illegal`] if the value is of another type and cannot be converted without loss.
 pub fn custom_value(
     suffix: Suffix,
     value: Value,
@@ -169,7 +169,7 @@ pub fn custom_value(
     Ok(Some(value))
 }
 
-/// Name and value of a `meta` attribute as they are sent; `None` where the value says nothing.
+/// The name and value of a `meta` attribute as they are sent; `None` if the value is blank and the name has a suffix.
 ///
 /// ```
 /// # use ingest_mapping::body::{Cuts, attribute::meta_entry};
@@ -181,7 +181,7 @@ pub fn custom_value(
 /// ```
 ///
 /// # Errors
-/// [`Illegal`] when the value is an array or object, or not of the type that the name's suffix says.
+/// [`Illegal`] if the value is null, an array or an object, or cannot be converted to the type of the name's suffix.
 pub fn meta_entry<'a>(
     name: &'a str,
     value: Value,
@@ -215,7 +215,7 @@ pub fn meta_entry<'a>(
     Ok(Some(entry))
 }
 
-/// The time in a text that is a full one with its offset: a text that merely looks like a date stays a text.
+/// The time, if a text is a complete one with its offset. A text that only looks like a date stays a text.
 fn instant(text: &str) -> Option<String> {
     if text.len() < 20 {
         return None;
@@ -227,17 +227,17 @@ fn instant(text: &str) -> Option<String> {
     }
 }
 
-/// Whether a value is a text without anything in it.
+/// Whether a value is an empty or blank text.
 pub(super) fn is_blank(value: &Value) -> bool {
     value.as_str().is_some_and(|text| text.trim().is_empty())
 }
 
-/// The one spelling of a number in a text: a whole number has no fraction, whatever arithmetic it came from.
+/// A number as text. A whole number has no fraction, even if arithmetic made it a floating-point number.
 pub(super) fn number_text(number: &Number) -> String {
     whole_number(number).unwrap_or_else(|| number.to_string())
 }
 
-/// A text; numbers and booleans in their JSON spelling, whole numbers without a fraction.
+/// A text. Numbers and booleans are written as in JSON, whole numbers without a fraction.
 pub(super) fn text(value: Value, cuts: &mut Cuts) -> Result<String, Illegal> {
     let text = match value {
         Value::String(text) => text,
@@ -253,7 +253,7 @@ pub(super) fn text(value: Value, cuts: &mut Cuts) -> Result<String, Illegal> {
     Ok(cuts.cut(text, MAX_TEXT_CHARS))
 }
 
-/// A number; a text that is one decimal number, if no digit is lost.
+/// A number. A text that is a decimal number is converted if no digit is lost.
 pub(super) fn number(value: &Value) -> Result<Number, Illegal> {
     let wrong = |is: &str| Illegal::new(format!("must be a number, is {is}"));
     match value {
@@ -270,7 +270,7 @@ pub(super) fn number(value: &Value) -> Result<Number, Illegal> {
     }
 }
 
-/// A time as the API takes it; the spellings of [`time`] are understood.
+/// A time in the form that the API takes. Every form that [`time`] reads is accepted.
 pub(super) fn date_time(value: &Value) -> Result<String, Illegal> {
     calendar::text_of(value).ok_or_else(|| {
         let is = kind_of(value);
@@ -280,7 +280,7 @@ pub(super) fn date_time(value: &Value) -> Result<String, Illegal> {
     })
 }
 
-/// A day as the API takes it: its midnight in UTC, so that it is the same day for every reader.
+/// A day in the form that the API takes: midnight UTC, so that every reader sees the same day.
 pub(super) fn day(value: &Value) -> Result<String, Illegal> {
     let day = calendar::day_of(value).ok_or_else(|| {
         let is = kind_of(value);
@@ -303,8 +303,8 @@ pub(super) fn boolean(value: &Value) -> Result<bool, Illegal> {
     }
 }
 
-/// An address on the web: `http` or `https`, a host, no blanks. Other schemes are no links that an agent could safely
-/// follow: `javascript:` runs, whatever stands behind it.
+/// A web address: `http` or `https`, a host, no blanks. An agent could not safely follow a link with another scheme:
+/// `javascript:` would run code.
 pub(super) fn url(value: Value) -> Result<String, Illegal> {
     let is = kind_of(&value);
     let Value::String(text) = value else {
@@ -332,7 +332,7 @@ pub(super) fn url(value: Value) -> Result<String, Illegal> {
     }
 }
 
-/// Whether every reader of JSON holds the number as it stands.
+/// Whether every reader of JSON holds the number exactly.
 pub(super) fn is_exact(number: &Number) -> bool {
     match (number.as_u64(), number.as_i64()) {
         (Some(whole), _) => whole <= MAX_EXACT,
@@ -341,7 +341,7 @@ pub(super) fn is_exact(number: &Number) -> bool {
     }
 }
 
-/// The number in a text of the form `-12.50` or `1.2e3`, if it holds all its digits.
+/// The number in a text such as `-12.50` or `1.2e3`, if no digit is lost.
 fn decimal(text: &str) -> Option<Number> {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let shape = unsigned.starts_with(|c: char| c.is_ascii_digit())
@@ -356,23 +356,23 @@ fn decimal(text: &str) -> Option<Number> {
         return Some(Number::from(whole)).filter(is_exact);
     }
     if unsigned.bytes().all(|b| b.is_ascii_digit()) {
-        return None; // a whole number that long is an id
+        return None; // a whole number this long is an id
     }
     let float = text.parse::<f64>().ok().filter(|float| float.is_finite())?;
     let digits = significant(unsigned);
-    // 15 decimal digits always survive a 64-bit floating-point number; more of them if it is written with just these
+    // a 64-bit float always keeps 15 decimal digits; it keeps more if it is printed with the same digits
     let kept = digits.len() <= 15 || digits == significant(&format!("{:e}", float.abs()));
     if kept { Number::from_f64(float) } else { None }
 }
 
-/// The digits of a decimal number less the zeros at both ends, which say only where the others stand.
+/// The significant digits of a decimal number: those without the zeros at both ends.
 fn significant(unsigned: &str) -> String {
     let mantissa = unsigned.split(['e', 'E']).next().unwrap_or_default();
     let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
     digits.trim_matches('0').to_owned()
 }
 
-/// The two types that the suffix of a `meta` name can declare.
+/// The types that a suffix of a `meta` name can say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum MetaType {
     Num,
@@ -389,7 +389,7 @@ fn split_meta(name: &str) -> (&str, Option<MetaType>) {
     }
 }
 
-/// The base with that suffix; the name itself where it is that already.
+/// The base with that suffix; the name itself if it is that already.
 fn suffixed<'a>(name: &'a str, base: &str, suffix: &str) -> Cow<'a, str> {
     let base_is_plain = !base.contains("Num") && !base.contains("At");
     if base_is_plain && name.len() == base.len() + suffix.len() {
@@ -398,7 +398,7 @@ fn suffixed<'a>(name: &'a str, base: &str, suffix: &str) -> Cow<'a, str> {
     Cow::Owned(format!("{}{suffix}", plain(base)))
 }
 
-/// The base without the letters that would declare a type.
+/// The base with `Num` and `At` in lower case, so that it says no type.
 fn plain(base: &str) -> Cow<'_, str> {
     if base.contains("Num") || base.contains("At") {
         Cow::Owned(base.replace("Num", "num").replace("At", "at"))

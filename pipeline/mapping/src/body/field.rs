@@ -1,4 +1,4 @@
-//! The single fields of objects and identities, each with its limit.
+//! The fields of objects and identities other than their attributes, each with its limit.
 
 use serde_json::{Map, Value};
 
@@ -8,7 +8,7 @@ use super::attribute::{
 use super::{Cuts, Illegal, MAX_DESCRIPTION_CHARS, MAX_LIST, MAX_TITLE_CHARS, kind_of};
 use crate::identity::{self, MAX_ID_CHARS};
 
-/// What a field holds.
+/// The kind of a field: what it may hold, and what happens to a text that is too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A title: 1 to 256 characters, cut.
@@ -19,23 +19,23 @@ pub enum Kind {
     Text,
     /// A text of at most this many characters, cut.
     Short(usize),
-    /// A text that is refused when it is longer than this many characters.
+    /// A text of at most this many characters. A longer one is refused.
     Code(usize),
     /// A time.
     DateTime,
-    /// A day, which is no instant: sent as its midnight in UTC whatever offset it is written with.
+    /// A calendar day. It is sent as midnight UTC, whatever offset it is written with.
     Day,
-    /// A number between these two.
+    /// A number from the first to the second.
     Within(i32, i32),
-    /// `m` or `f`; `male` and `female` are understood.
+    /// `m` or `f`; `male` and `female` are accepted.
     Gender,
-    /// A text of exactly two letters, sent in upper case.
+    /// Two letters, sent in upper case.
     CountryCode,
-    /// At most 20 different tags.
+    /// At most 20 tags. Each is listed once.
     Tags,
-    /// At most 20 different addresses.
+    /// At most 20 addresses. Each is listed once.
     Images,
-    /// Any JSON object.
+    /// Any JSON object. An empty list counts as an empty object.
     Data,
     /// `home`, `work` or `other`.
     Place,
@@ -43,10 +43,10 @@ pub enum Kind {
     Bool,
 }
 
-/// The value as its field takes it; `None` where it is empty and therefore left out.
+/// The value in the form that its field takes; `None` if it is empty and so left out.
 ///
 /// # Errors
-/// [`Illegal`] when the value cannot stand in the field. For a list that has legal items, too, it carries those.
+/// [`Illegal`] if the value is not legal in the field. If some items of a list are legal, the error has them.
 pub fn field_value(kind: Kind, value: Value, cuts: &mut Cuts) -> Result<Option<Value>, Illegal> {
     if is_blank(&value) {
         return Ok(None);
@@ -71,10 +71,11 @@ pub fn field_value(kind: Kind, value: Value, cuts: &mut Cuts) -> Result<Option<V
     Ok(found)
 }
 
-/// The external id of an object: text or whole number, 1 to 256 characters, never cut. `None` where it says nothing.
+/// The external id of an object: a text or whole number of 1 to 256 characters, never cut. `None` if the value is empty or
+/// stands for nothing, such as `undefined`.
 ///
 /// # Errors
-/// [`Illegal`] when it is longer, or of a type that is no id.
+/// [`Illegal`] if it is longer, or is neither a text nor a whole number.
 pub fn object_id(value: &Value) -> Result<Option<String>, Illegal> {
     match value {
         Value::Null => Ok(None),
@@ -192,25 +193,25 @@ fn tags(value: Value, cuts: &mut Cuts) -> Result<Option<Value>, Illegal> {
 fn images(value: Value, cuts: &mut Cuts) -> Result<Option<Value>, Illegal> {
     let images = Items::of(list(value)?, url);
     if images.more {
-        // more than 20 are of no use to a reader: the first ones stay, and it is counted like a cut text
+        // more than 20 are of no use to a reader, so the first are kept; this counts as one cut
         cuts.0 = cuts.0.saturating_add(1);
     }
     images.done()
 }
 
-/// The different items of a list in legal form.
+/// The items of a list in legal form, each once.
 #[derive(Default)]
 struct Items {
-    /// The first of them, at most [`MAX_LIST`].
+    /// The first ones, at most [`MAX_LIST`].
     kept: Vec<Value>,
     /// Whether there were more.
     more: bool,
-    /// Why the first that is not legal is not.
+    /// What is wrong with the first item that is not legal.
     broken: Option<Illegal>,
 }
 
 impl Items {
-    /// Nulls and blanks are no items.
+    /// Reads the items. Nulls and blank texts are passed over.
     fn of(items: Vec<Value>, mut legal: impl FnMut(Value) -> Result<String, Illegal>) -> Self {
         let mut found = Self::default();
         for item in items {
@@ -251,8 +252,8 @@ fn list(value: Value) -> Result<Vec<Value>, Illegal> {
     }
 }
 
-/// An object, with numbers beyond 2^53 as text: those are ids, and a reader in JavaScript would round them. PHP has one
-/// empty array for lists and objects, so `[]` is the empty object.
+/// An object. Whole numbers beyond 2^53 become texts: they are ids, and JavaScript would round them. PHP writes `[]` for an
+/// empty object too, so an empty list counts as one.
 fn data(mut value: Value) -> Result<Value, Illegal> {
     exact_numbers(&mut value);
     match value {
@@ -276,7 +277,7 @@ fn exact_numbers(value: &mut Value) {
     }
 }
 
-/// Puts a value into a body unless it is left out.
+/// Adds a field to a body if it has a value.
 pub(crate) fn put(body: &mut Map<String, Value>, name: &str, value: Option<Value>) {
     if let Some(value) = value {
         body.insert(name.to_owned(), value);

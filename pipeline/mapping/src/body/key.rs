@@ -1,10 +1,10 @@
-//! The `eventKey`: one name for one occurrence, the same in every repeat.
+//! The `eventKey`: the same for every repeat of one occurrence.
 //!
-//! It is a UUID of version 5 over (event source, event id, route, number of the operation in the route). Where the
-//! producer gives no id, the place and time of the original record stand in for it: topic, partition, offset and timestamp,
-//! taken from the `ingest.source.*` headers when the record is a replayed dead letter. The time is there because a topic that
-//! is made again uses its offsets again, for other occurrences. So a repeat after a crash, and a replay, carry
-//! the same key, and two operations of one event carry different ones.
+//! It is a version 5 UUID of the event's source, its id, the route, and the number of the operation in the route. If the
+//! producer gives no id, the position and time of the original record take its place: topic, partition, offset and
+//! timestamp. For a replayed dead letter they come from its `ingest.source.*` headers. The time is needed because a topic
+//! that was deleted and created again reuses its offsets. So a repeat after a crash and a replay have the same key, and two
+//! operations of one event have different keys.
 
 use std::fmt::Write as _;
 
@@ -13,16 +13,16 @@ use uuid::Uuid;
 use crate::event::Event;
 use ingest_model::record::Record;
 
-/// The namespace of every `eventKey`: fixed for ever, because a change would make every repeat look new.
+/// The namespace of every `eventKey`. It must never change, or every repeat would look new.
 pub const NAMESPACE: Uuid = Uuid::from_u128(0x6b75_7374_6f6d_5e72_a1e5_7e76_656e_7401);
 
 /// The key of one operation of one event.
 ///
-/// `number` counts the operations of the route's `do` list from 1.
+/// `number` is the operation's place in the route's `do` list, from 1.
 #[must_use]
 pub fn event_key(event: &Event, record: &Record, route: &str, number: usize) -> Uuid {
     let mut name = String::with_capacity(96);
-    // each part has its length before it, so that no two lists of parts give one name
+    // each part follows its length, so no two lists of parts give the same name
     let mut part = |text: &str| {
         let written = write!(name, "{}:{text};", text.len());
         debug_assert!(written.is_ok(), "writing to a string cannot fail");

@@ -1,16 +1,15 @@
-//! The encoding rules of the API, in one place: what a legal body is, and how a value becomes one.
+//! The API's rules for bodies, in one place: what a legal body is, and how a value is made legal.
 //!
-//! The API refuses a whole body for one wrong attribute. So a body that it would refuse is never made: every value is
-//! put into legal form here, or refused with the path of the field. The rules are those of the project's own
-//! `docs/kustomer-api.md`: tracking names allow no spaces, `meta` is flat and its keys carry the type in their suffix,
-//! `custom` attributes likewise, and bodies are strict.
+//! The API refuses a whole body for one wrong attribute. So no such body is ever built: each value is made legal here
+//! or refused. The rules come from `docs/kustomer-api.md`: names of tracking events have no spaces, `meta` is flat, the
+//! names in `meta` and `custom` end in their type, and unknown fields are refused.
 //!
 //! - A text that is too long is cut at its limit, and the cut is counted ([`Cuts`]). An id is never cut.
-//! - A value of another type than its attribute's suffix says is converted where nothing is lost, else refused.
+//! - A value whose type is not that of the attribute's suffix is converted if nothing is lost, and refused otherwise.
 //! - A null leaves its field out.
 //!
-//! [`attribute`] has the attributes of `custom` and `meta`, [`name`] the names of tracking events, [`field`] the single
-//! fields of objects and identities, [`key`] the `eventKey`.
+//! [`attribute`] covers `custom` and `meta`, [`name`] the names of tracking events, [`field`] the other fields of objects
+//! and identities, [`key`] the `eventKey`.
 
 pub mod attribute;
 pub mod field;
@@ -21,41 +20,41 @@ use serde_json::Value;
 
 use ingest_model::outcome::Rejection;
 
-/// The largest body of one operation in bytes. A request may have 100,000; the rest is room for the customer's id,
-/// the reference and the brackets around it.
+/// The largest body of one operation, in bytes. A request may have 100,000; the rest is room for the customer's id, the
+/// reference and the brackets around them.
 pub const MAX_ITEM_BYTES: usize = 95_000;
 
-/// The most properties that `meta` or `custom` may have.
+/// The most attributes that `meta` or `custom` may have.
 pub const MAX_PROPERTIES: usize = 100;
 
-/// The longest text of an attribute in characters.
+/// The longest text in an attribute, in characters.
 pub const MAX_TEXT_CHARS: usize = 1_024;
 
-/// The longest title of an object in characters.
+/// The longest title of an object, in characters.
 pub const MAX_TITLE_CHARS: usize = 256;
 
-/// The longest description of an object in characters.
+/// The longest description of an object, in characters.
 pub const MAX_DESCRIPTION_CHARS: usize = 10_240;
 
-/// The most tags of an object or identity, and the most images of an object.
+/// The most tags that an object or identity may have, and the most images of an object.
 pub const MAX_LIST: usize = 20;
 
-/// Reserved names in `meta`: which occurrence it is, and when it happened.
+/// Names in `meta` that are reserved: the key of the occurrence and its time.
 pub const RESERVED_META: &[&str] = &["eventKey", "occurredAt"];
 
-/// How many texts were cut at their limit.
+/// How many texts and lists of images were cut at their limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Cuts(pub u32);
 
-/// A value that cannot stand in its field: the rule it breaks, never the value itself.
+/// Why a value is not legal in its field. It has the rule that is broken, never the value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{rule}")]
 pub struct Illegal {
-    /// Why, as a label.
+    /// The reason as a label.
     pub reason: Rejection,
-    /// The rule, with the way out.
+    /// The rule, and a way out where there is one.
     pub rule: String,
-    /// What of the value may stand there all the same: the legal items of a list.
+    /// The part of the value that is legal: the legal items of a list.
     pub legal_part: Option<Value>,
 }
 
@@ -74,10 +73,10 @@ impl Illegal {
 // === impl Cuts ===
 
 impl Cuts {
-    /// The text with at most that many characters; a cut is counted.
+    /// The text, cut to this many characters. A cut is counted.
     #[must_use]
     pub fn cut(&mut self, mut text: String, max_chars: usize) -> String {
-        // a text never has more characters than bytes
+        // saves counting: a text never has more characters than bytes
         if text.len() > max_chars
             && let Some((end, _)) = text.char_indices().nth(max_chars)
         {
@@ -88,7 +87,7 @@ impl Cuts {
     }
 }
 
-/// The size of a value as compact JSON, in bytes, without writing it anywhere.
+/// The size of a value as compact JSON, in bytes. The JSON itself is not kept.
 #[must_use]
 pub fn json_bytes(value: &impl serde::Serialize) -> usize {
     struct Count(usize);
@@ -104,7 +103,7 @@ pub fn json_bytes(value: &impl serde::Serialize) -> usize {
     let mut count = Count(0);
     match serde_json::to_writer(&mut count, value) {
         Ok(()) => count.0,
-        // only a map with keys that are no text fails; such a value is not sent
+        // only a map whose keys are not texts fails, and no such value is sent
         Err(_) => usize::MAX,
     }
 }

@@ -1,15 +1,15 @@
 //! The names of tracking events.
 //!
-//! A legal name begins with a letter and goes on with letters, digits, `-`, `_` and `.`; it has 2 to 255 characters.
-//! Such a name stays as it is. Others are made legal in one way: blanks become `-`, characters that are not allowed are dropped, what stands before
-//! the first letter is dropped, several `-` in a row become one, and a `-` at the end is dropped. `Order Completed`
-//! becomes `Order-Completed`.
+//! A legal name begins with a letter, continues with letters, digits, `-`, `_` and `.`, and has 2 to 255 characters. It
+//! stays as it is. Any other name is made legal: blanks become `-`; other characters that are not allowed are dropped, and
+//! so is everything before the first letter; several `-` in a row become one; a `-` at the end is dropped. A longer name
+//! is cut. `Order Completed` becomes `Order-Completed`.
 
 use std::borrow::Cow;
 
 use super::{Cuts, Illegal};
 
-/// The longest name in characters.
+/// The longest name, in characters.
 pub const MAX_NAME_CHARS: usize = 255;
 
 /// The legal name for a text.

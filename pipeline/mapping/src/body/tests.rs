@@ -351,7 +351,7 @@ fn the_event_key_names_the_occurrence() {
         timestamp_ms: None,
     };
     let key = |id, record: &Record, number| key::event_key(&event(id), record, "r", number);
-    // with an id the place does not matter; without, it does
+    // the position matters only if there is no id
     assert_eq!(
         key(Some("m"), &record(1, &[]), 1),
         key(Some("m"), &record(2, &[]), 1)
@@ -370,7 +370,7 @@ fn the_event_key_names_the_occurrence() {
         key(None, &record(99, &replayed), 1),
         key(None, &record(2, &[]), 1)
     );
-    // a topic that was made again has another occurrence at the same place
+    // a topic that was deleted and created again has another occurrence at the same offset
     let at = |timestamp_ms| Record {
         timestamp_ms,
         ..record(2, &[])
@@ -389,7 +389,7 @@ fn the_event_key_names_the_occurrence() {
         key(None, &record(99, &timed), 1),
         key(None, &at(Some(1_000)), 1)
     );
-    // fixed for ever
+    // must never change
     assert_eq!(
         key(Some("m"), &record(1, &[]), 1).to_string(),
         "f6254a46-b2c7-50a9-aa70-72fbc2a25584"
