@@ -1,17 +1,17 @@
-//! Which e-mail addresses may leave.
+//! Which e-mail addresses are sent.
 //!
-//! The API refuses a whole body for one address that it does not like, and with the body the event that it came for. Its
-//! rule is not published (`docs/kustomer-api.md`, section 6), so what passes here passes every common validator: plain
-//! letters, a local part without quotes, a domain with a dot and a name at its end. Addresses with other letters
-//! (`jörg@…`, `…@bücher.example`) are real, but not accepted everywhere; who has one is found by another key.
+//! The API refuses a whole body, and so the event, for one address that it does not accept. Its rule is not published
+//! (`docs/kustomer-api.md`, section 6). So only addresses that every common validator accepts are sent: ASCII letters, a
+//! local part without quotes, a domain with a dot and a last label that is not a number. Addresses with other letters
+//! (`jörg@…`, `…@bücher.example`) are real but not accepted everywhere; their owners are found by another key.
 
-/// The longest address in characters (the limit of the mail protocols).
+/// The longest address, in characters (the limit of the mail protocols).
 const MAX_ADDRESS: usize = 254;
 
-/// The longest local part.
+/// The longest local part, in characters.
 const MAX_LOCAL: usize = 64;
 
-/// The longest part of a domain between two dots.
+/// The longest label of a domain, in characters.
 const MAX_LABEL: usize = 63;
 
 /// Whether an address in lower case may be sent.
@@ -22,14 +22,14 @@ pub(super) fn is_legal(address: &str) -> bool {
     address.len() <= MAX_ADDRESS && is_local(local) && is_domain(domain)
 }
 
-/// Words of letters, digits and a few signs, with single dots between them.
+/// Words of letters, digits and some signs, with single dots between them.
 fn is_local(local: &str) -> bool {
     let sign = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+/=?^_`{|}~-".contains(&b);
     let word = |word: &str| !word.is_empty() && word.bytes().all(sign);
     local.len() <= MAX_LOCAL && local.split('.').all(word)
 }
 
-/// At least two labels of letters, digits and inner hyphens; the last is no number.
+/// At least two labels of letters, digits and inner hyphens. The last one is not a number.
 fn is_domain(domain: &str) -> bool {
     let label = |label: &str| {
         (1..=MAX_LABEL).contains(&label.len())

@@ -1,14 +1,15 @@
-//! Hygiene of what names a customer: e-mail addresses, phone numbers and external ids.
+//! Cleaning of the keys that identify a customer: e-mail addresses, phone numbers and ids.
 //!
-//! Producers write `"null"`, `"undefined"` or `{{user.id}}` where they know nobody. Kustomer would make a customer of each
-//! and put the events of strangers on one timeline, so such values are dropped here, once, for every format. What remains
-//! is in the one spelling that look-ups and lanes compare: e-mail in lower case, phone in E.164, ids as [`cleaned`] text.
-//! What the API would refuse is dropped likewise: a bad address must not cost the event that it came with.
+//! Producers write `"null"`, `"undefined"` or `{{user.id}}` when they do not know the customer. Kustomer would create a
+//! customer for each of these and put the events of strangers on one timeline, so such values are dropped here, for every
+//! format. All others are normalised, so that look-ups and lanes can compare them: e-mail in lower case, phone in E.164,
+//! ids as [`cleaned`] text. What the API would refuse is dropped too: a bad address must not cost the event that has it.
 //!
-//! Each of the four functions for keys has three answers: the key; [`Unusable`] with the reason, which is counted and
-//! shown; and `Ok(None)` where the value says nothing at all, which is no news.
+//! Each of the four functions for keys ([`external_id`], [`kustomer_id`], [`email()`], [`phone`]) returns one of three
+//! results: the key; [`Unusable`] with the reason, which is counted and shown; or `Ok(None)` if the value is empty, which
+//! is not worth a note.
 //!
-//! Nothing is ever guessed: a phone number without a country code identifies nobody.
+//! Nothing is guessed: a phone number without a country code identifies nobody.
 
 mod email;
 mod nobody;
@@ -18,22 +19,22 @@ use serde_json::{Number, Value};
 
 pub use self::text::cleaned;
 
-/// The longest external id or user name in characters (Kustomer's limit).
+/// The longest external id of a customer or object, in characters (Kustomer's limit).
 pub const MAX_ID_CHARS: usize = 256;
 
-/// What stands where a character could not be read. A key with one has lost a part of itself.
+/// The character that replaces what could not be read. A key that has one is incomplete.
 const REPLACEMENT: char = '\u{fffd}';
 
-/// Why a value that should name a customer is not used.
+/// Why a value that should identify a customer is not used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Unusable {
     /// It stands for nobody: `undefined`, `guest`, an unfilled template.
     Nobody,
-    /// It is no key of its kind that Kustomer takes.
+    /// Kustomer would not accept it as a key of its kind.
     Illegal,
 }
 
-/// A key in its one spelling; `None` where the value says nothing.
+/// A normalised key; `None` if the value is empty.
 pub type Key = Result<Option<String>, Unusable>;
 
 // === impl Unusable ===
@@ -52,9 +53,9 @@ impl Unusable {
     }
 }
 
-/// The text of an id that may have been sent as a number: cleaned, and `None` when it names nothing.
+/// A cleaned id, which may have been sent as a number; `None` if it stands for nothing.
 ///
-/// Whole numbers become their decimal digits; fractions, booleans, arrays and objects are no ids.
+/// A whole number becomes its decimal digits. Fractions, booleans, arrays and objects are not ids.
 ///
 /// ```
 /// # use ingest_mapping::identity::id_text;
@@ -70,7 +71,7 @@ pub fn id_text(value: &Value) -> Option<String> {
     plain_text(value).filter(|text| !nobody::names_nothing(text))
 }
 
-/// The text of a name that may have been sent as a number: cleaned, and `None` when it is empty or of another type.
+/// A cleaned name, which may have been sent as a number; `None` if it is empty or of another type.
 ///
 /// ```
 /// # use ingest_mapping::identity::plain_text;
@@ -91,9 +92,9 @@ pub fn plain_text(value: &Value) -> Option<String> {
     }
 }
 
-/// The external id of a customer: text or whole number, at most 256 characters, and nobody's id is none.
+/// The external id of a customer: a text or whole number of at most 256 characters.
 ///
-/// A longer one is dropped, not cut: two long ids with one beginning are two people.
+/// A longer one is dropped, not cut: two long ids that begin alike may belong to two people.
 ///
 /// ```
 /// # use ingest_mapping::identity::{Unusable, external_id};
@@ -119,7 +120,7 @@ pub fn external_id(value: &Value) -> Key {
     Ok(Some(text))
 }
 
-/// A Kustomer id: 24 hexadecimal digits, in lower case.
+/// A Kustomer id: 24 hexadecimal digits, returned in lower case.
 ///
 /// # Errors
 /// [`Unusable`] with the reason.
@@ -136,9 +137,9 @@ pub fn kustomer_id(value: &Value) -> Key {
     Ok(Some(text.to_ascii_lowercase()))
 }
 
-/// An e-mail address in the spelling for comparison: cleaned and in lower case.
+/// An e-mail address, cleaned and in lower case. A leading `mailto:` is dropped.
 ///
-/// What is legal stands in `docs/kustomer-api.md`, section 6. A `+` suffix stays, because it may be somebody's real
+/// `docs/kustomer-api.md`, section 6, says what is legal. A `+` suffix is kept, because it may be part of somebody's real
 /// address.
 ///
 /// ```
@@ -167,10 +168,10 @@ pub fn email(value: &Value) -> Key {
     Ok(Some(address.to_owned()))
 }
 
-/// A phone number in E.164 form, if it is international already.
+/// An international phone number in E.164 form.
 ///
-/// It must begin with `+`, `00`, or Australia's `0011`; blanks, dots, hyphens, slashes and brackets between the digits go,
-/// and 8 to 15 digits without a leading zero must remain. A national number is illegal: its country is not known.
+/// It must begin with `+`, `00`, or Australia's `0011`. Blanks, dots, hyphens, slashes and brackets are dropped, and 8 to
+/// 15 digits without a leading zero must remain. A national number is illegal: its country is not known.
 ///
 /// ```
 /// # use ingest_mapping::identity::{Unusable, phone};
@@ -192,7 +193,7 @@ pub fn phone(value: &Value) -> Key {
     e164(&text).map(Some).ok_or(Unusable::Illegal)
 }
 
-/// The text of a key of any kind; `None` where the value says nothing.
+/// The text of a key of any kind; `None` if the value is empty.
 fn key_text(value: &Value) -> Key {
     match value {
         Value::Null => Ok(None),
@@ -211,7 +212,7 @@ fn key_text(value: &Value) -> Key {
 
 fn e164(text: &str) -> Option<String> {
     let rest = text.strip_prefix('+').or_else(|| text.strip_prefix("00"))?;
-    // "+49 (0)30 …": the bracketed zero is dialled inside the country only
+    // "+49 (0)30 …": the zero in brackets is dialled only inside the country
     let rest = rest.replacen("(0)", "", 1);
     let mut digits = String::with_capacity(16);
     digits.push('+');
@@ -219,13 +220,13 @@ fn e164(text: &str) -> Option<String> {
         match c {
             '0'..='9' => digits.push(c),
             ' ' | '.' | '-' | '/' | '(' | ')' => {}
-            // hyphens and dashes as word processors set them
+            // the hyphens and dashes of word processors
             '\u{2010}'..='\u{2015}' | '\u{2212}' => {}
             _ => return None,
         }
     }
     if !text.starts_with('+') && digits.starts_with("+11") {
-        // `0011` is what Australians dial to call abroad; no country's code begins with 11
+        // Australians dial `0011` to call abroad; no country code begins with 11
         digits.drain(1..3);
     }
     let count = digits.len() - 1;

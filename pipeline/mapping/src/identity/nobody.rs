@@ -1,14 +1,14 @@
-//! Ids of nothing and of nobody: what producers write where they have no id.
+//! Ids of nothing and of nobody: what producers write when they have no id.
 //!
-//! Kustomer takes any text for an id. The first order of `undefined` makes an object that every later one without an id
-//! updates, and the first event of `{{user.id}}` makes a customer on whose timeline strangers meet. The tables here are
-//! also in `docs/mapping.md`; what is not in them is somebody's id, however odd: `1`, `test` and `user` are legal.
+//! Kustomer accepts any text as an id. The first order with the id `undefined` would create an object that every later
+//! order without an id updates. The first event of `{{user.id}}` would create a customer whose timeline has the events of
+//! strangers. The tables below are also in `docs/mapping.md`. Anything else is an id, however odd: `1`, `test` and `user`
+//! are legal.
 
-/// Words that stand for no value, whatever they should name. A text of nothing but these, such as `null null`, says as
-/// little.
+/// Words that stand for no value, whatever the field. A text of only such words, like `null null`, stands for none either.
 const NO_VALUE: &[&str] = &["null", "undefined", "nil", "none", "nan"];
 
-/// The other words that name nothing. In lower case, `_` and `-` as blanks, without quotes and brackets around them.
+/// Other texts that stand for nothing: in lower case, with blanks for `_` and `-`, without quotes or brackets around them.
 const NOTHING: &[&str] = &[
     "n/a",
     "#n/a",
@@ -30,8 +30,8 @@ const NOTHING: &[&str] = &[
     "%@",
 ];
 
-/// Words that name nobody where a customer should be named; spelled as [`NOTHING`]. The last ones are the names of
-/// fields: a program sent the name instead of the value.
+/// Texts that stand for no customer, spelled as in [`NOTHING`]. The last ones are names of fields: a program sent the name
+/// instead of the value.
 const NOBODY: &[&str] = &[
     "anonymous",
     "anonymous user",
@@ -67,13 +67,13 @@ const NOBODY: &[&str] = &[
     "externalid",
 ];
 
-/// The longest text that can be a word of the tables.
+/// A longer text is not looked up in the tables, in bytes.
 const MAX_WORD: usize = 48;
 
-/// Beginnings of what JavaScript makes of a value that is no text.
+/// How the text begins that JavaScript makes of an object or a function.
 const SHOWN_CODE: &[&str] = &["[object ", "function ", "function("];
 
-/// What begins and ends a place that a template should have filled in.
+/// What begins and ends a template placeholder that was not filled in.
 const PLACES: &[(&str, &str)] = &[
     ("{{", "}}"),
     ("${", "}"),
@@ -85,11 +85,11 @@ const PLACES: &[(&str, &str)] = &[
     ("*|", "|*"),
 ];
 
-/// The same where it is all of the text, with a plain name between the two.
+/// Likewise, but only if the placeholder is the whole text and has a plain name inside.
 const WHOLE_PLACES: &[(&str, &str)] =
     &[("{", "}"), ("[", "]"), ("<", ">"), ("%", "%"), ("%%", "%%")];
 
-/// Whether a cleaned text names nothing, be it an order, an event or a customer.
+/// Whether a cleaned text stands for nothing, as the id of an order, an event or a customer.
 pub(super) fn names_nothing(text: &str) -> bool {
     text.is_empty()
         || !text.contains(char::is_alphanumeric)
@@ -99,12 +99,12 @@ pub(super) fn names_nothing(text: &str) -> bool {
         || (text.len() <= MAX_WORD && is_word_for_nothing(text))
 }
 
-/// Whether a cleaned text names no customer.
+/// Whether a cleaned text stands for no customer.
 pub(super) fn names_nobody(text: &str) -> bool {
     names_nothing(text) || (text.len() <= MAX_WORD && NOBODY.contains(&folded(text).as_str()))
 }
 
-/// Whether a template should have put something into this text.
+/// Whether a text has a template placeholder that was not filled in.
 pub(super) fn is_unfilled(text: &str) -> bool {
     let between = |(open, close): &(&str, &str)| {
         text.split_once(*open)
@@ -118,7 +118,7 @@ pub(super) fn is_unfilled(text: &str) -> bool {
     PLACES.iter().any(between) || WHOLE_PLACES.iter().any(whole)
 }
 
-/// `0`, `000000`, `-0`, `0.0`, `-1`, and the UUIDs of nothing but zeros or nothing but ones.
+/// `0`, `000000`, `-0`, `0.0`, `-1`, and the UUIDs whose digits are all `0` or all `f`.
 fn is_zero(text: &str) -> bool {
     let mut letters = text.chars().filter(|c| c.is_alphanumeric());
     if letters.all(|c| c == '0') {
@@ -139,7 +139,7 @@ fn is_zero(text: &str) -> bool {
     ones == 32
 }
 
-/// A value that became a text in the wrong way: `[object Object]`, `function () {}`.
+/// An object or function that was turned into text by mistake: `[object Object]`, `function () {}`.
 fn is_code(text: &str) -> bool {
     let begins = |start: &&str| {
         let found = text.get(..start.len());
@@ -176,7 +176,7 @@ fn folded(text: &str) -> String {
         .collect()
 }
 
-/// A name as programs have them: `user_id`, `user.id`, `0`. A UUID or the id of a mail in brackets is none.
+/// A name as in a program: `user_id`, `user.id`, `0`. A UUID or a mail's message id in brackets is not one.
 fn is_plain_name(text: &str) -> bool {
     !text.is_empty()
         && text

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 
-/// What names nothing at all, in the spellings that producers use.
+/// Texts that stand for nothing at all, as producers spell them.
 const NOTHING: &[&str] = &[
     "null",
     "NULL",
@@ -74,7 +74,7 @@ const NOTHING: &[&str] = &[
     "function(){}",
 ];
 
-/// What names no customer, but may name something else.
+/// Texts that stand for no customer, but may be the id of something else.
 const NOBODY: &[&str] = &[
     "anonymous",
     "Anonymous User",
@@ -98,7 +98,7 @@ const NOBODY: &[&str] = &[
     "(guest)",
 ];
 
-/// What looks odd and is somebody all the same.
+/// Texts that look odd but are somebody's id.
 const SOMEBODY: &[&str] = &[
     "1",
     "-2",
@@ -198,13 +198,13 @@ fn ids_are_whole_or_none() {
     assert_eq!(external_id(&json!("x".repeat(257))), Err(Unusable::Illegal));
     let longest = "x".repeat(256);
     assert_eq!(external_id(&json!(longest)), Ok(Some(longest)));
-    // characters count, not bytes, and not those that nobody sees
+    // characters are counted, not bytes, and invisible ones are not counted
     let longest = "ß".repeat(256);
     assert_eq!(
         external_id(&json!(format!("{longest}\u{200b}"))),
         Ok(Some(longest))
     );
-    // half of a character was lost: two such ids may be two people
+    // a character was lost: two people may have the same remains of an id
     assert_eq!(external_id(&json!("c-7\u{fffd}")), Err(Unusable::Illegal));
     let max = Some("18446744073709551615");
     assert_eq!(id_text(&json!(u64::MAX)).as_deref(), max);

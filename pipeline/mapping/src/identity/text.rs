@@ -1,18 +1,18 @@
 //! One spelling for texts that look the same.
 //!
-//! A zero-width space behind an id, a byte order mark before it, or an accent written as two characters make a second
-//! customer that nobody can tell from the first. So before two texts are compared, or one is sent as a key:
+//! A zero-width space after an id, a byte order mark before it, or an accent written as a second character would make a
+//! second customer that looks like the first. So before texts are compared or sent as keys:
 //!
-//! - what nobody sees goes: control, zero-width and bidirectional characters, soft hyphens, variation selectors, tags;
-//! - every blank, tab and line break is a plain blank, and those at the ends go;
-//! - the rest is in Unicode's normal form C.
+//! - invisible characters are removed: control, zero-width and bidirectional characters, soft hyphens, variation
+//!   selectors, tags;
+//! - blanks of every kind, tabs and line breaks become plain blanks, and those at both ends are removed;
+//! - the rest is normalised to Unicode's form C.
 
 use std::borrow::Cow;
 
 use unicode_normalization::UnicodeNormalization as _;
 
-/// Characters that take no room of their own, in ascending order: those that Unicode lets fonts ignore, and the marks of
-/// annotations.
+/// Invisible characters, in ascending order: those that Unicode calls ignorable, and the annotation marks.
 const INVISIBLE: &[(char, char)] = &[
     ('\u{ad}', '\u{ad}'),       // soft hyphen
     ('\u{34f}', '\u{34f}'),     // grapheme joiner
@@ -33,7 +33,7 @@ const INVISIBLE: &[(char, char)] = &[
     ('\u{e0000}', '\u{e0fff}'), // tags and further variation selectors
 ];
 
-/// A text in its one spelling; empty where nothing can be seen.
+/// A text in its one spelling; empty if nothing in it is visible.
 ///
 /// ```
 /// # use ingest_mapping::identity::cleaned;
@@ -135,7 +135,7 @@ mod tests {
     fn one_letter_has_one_spelling() {
         assert_eq!(cleaned("u\u{308}na"), cleaned("\u{fc}na"));
         assert_eq!(cleaned("\u{1112}\u{1161}\u{11ab}"), cleaned("\u{d55c}"));
-        // a joiner between letter and accent hides neither
+        // a joiner between a letter and its accent is removed first
         assert_eq!(cleaned("u\u{34f}\u{308}"), "\u{fc}");
     }
 
