@@ -1,4 +1,4 @@
-//! The neutral form of what a record says, whatever envelope it came in.
+//! The content of a record in a form that does not depend on its format.
 
 use std::borrow::Cow;
 
@@ -8,31 +8,31 @@ use crate::identity::{self, Unusable};
 
 /// A decoded record: who, what, when, and the content for the mapping.
 ///
-/// `payload` is what jq expressions see as `.`; the other fields are what the envelope said, so that routes, order and
-/// repeats do not depend on the format of a topic.
+/// `payload` is what jq expressions see as `.`. The other fields come from the envelope, so that routes, order and repeats
+/// do not depend on the format.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
-    /// The format that was decoded, for example `segment`.
+    /// The format of the record, for example `segment`.
     pub source: &'static str,
-    /// The kind of message, where the format has kinds: `track`, `identify`, `page` and so on.
+    /// The kind of message, if the format has kinds: `track`, `identify`, `page` and so on.
     pub kind: Option<&'static str>,
-    /// The event's name as sent, for example `Order Completed`; routes compare it folded.
+    /// The name of the event, for example `Order Completed`. Routes compare it folded.
     pub name: String,
-    /// The producer's id of this occurrence; repeats are found by it.
+    /// The producer's id of the occurrence, by which repeats are recognised.
     pub id: Option<String>,
-    /// When it happened, if the record says so.
+    /// When it happened, or else the timestamp of the record.
     pub time: Option<jiff::Timestamp>,
     /// The customer as the envelope names it.
     pub customer: CustomerHints,
     /// The content.
     pub payload: Value,
-    /// The record says that the thing was deleted.
+    /// Whether the event is a deletion. No format says so yet, so it is always false.
     pub deleted: bool,
-    /// What the envelope says and cannot be used.
+    /// What the envelope says but cannot be used.
     pub notes: Notes,
 }
 
-/// What an envelope itself says about the customer, cleaned of values that identify nobody.
+/// What the envelope says about the customer, without values that identify nobody.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CustomerHints {
     /// The Kustomer id.
@@ -43,16 +43,16 @@ pub struct CustomerHints {
     pub email: Option<String>,
     /// The phone number.
     pub phone: Option<String>,
-    /// The id of a visitor who is not known yet. It never identifies a customer.
+    /// The id of a visitor who is not yet known. It never identifies a customer.
     pub anonymous_id: Option<String>,
 }
 
-/// What is known about a customer, as metrics name it.
+/// The kinds of keys that identify a customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum KeyKind {
     /// The Kustomer id.
     Id,
-    /// The id in the shop.
+    /// The external id: the customer's id in the shop.
     ExternalId,
     /// The e-mail address.
     Email,
@@ -60,27 +60,27 @@ pub enum KeyKind {
     Phone,
 }
 
-/// Why a time that an event names is passed over.
+/// Why a time in an event is passed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum BadTime {
-    /// It is in no spelling that is understood.
+    /// It is in no known form.
     Unreadable,
-    /// It is before 2000, or more than a day after the record.
+    /// It is before 2000, or more than a day after the record; if the record has no time, after 2100 begins.
     Implausible,
 }
 
-/// A value that should name the customer and is not used. `at` is a field or a rule, never the value.
+/// A value that should identify the customer but is not used. The value itself is not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnusedKey {
-    /// Where it stands.
+    /// The field, or the rule of the mapping, that has it.
     pub at: Cow<'static, str>,
-    /// What it should be.
+    /// The kind of key that it should be.
     pub kind: KeyKind,
-    /// Why it is not.
+    /// Why it is not used.
     pub why: Unusable,
 }
 
-/// What a record says and cannot be used, although it is no reason to reject it: counted, and shown by `explain`.
+/// What a record says but cannot be used, and is no reason to reject it. It is counted, and shown by `explain`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Notes {
     keys: Vec<UnusedKey>,
@@ -124,7 +124,7 @@ impl BadTime {
 // === impl Notes ===
 
 impl Notes {
-    /// The key, if there is one; a value that should be one is noted.
+    /// The key, if there is one. A value that cannot be used as one is noted.
     pub fn key(&mut self, at: &'static str, kind: KeyKind, key: identity::Key) -> Option<String> {
         key.unwrap_or_else(|why| {
             self.unused(at, kind, why);
@@ -132,7 +132,7 @@ impl Notes {
         })
     }
 
-    /// Notes a value that should be a key and is none. What is noted once at a place stays once.
+    /// Notes a value that should be a key but is not used. The same note is kept only once.
     pub fn unused(&mut self, at: impl Into<Cow<'static, str>>, kind: KeyKind, why: Unusable) {
         let unused = UnusedKey {
             at: at.into(),
@@ -144,18 +144,18 @@ impl Notes {
         }
     }
 
-    /// Notes that the time in that field is passed over. The first one counts: it is what should have been the time.
+    /// Notes that the time in this field is passed over. Only the first note is kept: that field should have had the time.
     pub fn time(&mut self, field: &'static str, why: BadTime) {
         self.time.get_or_insert((field, why));
     }
 
-    /// The values that should name the customer and are not used.
+    /// The values that should identify the customer but are not used.
     #[must_use]
     pub fn unused_keys(&self) -> &[UnusedKey] {
         &self.keys
     }
 
-    /// Of which kinds they are, and why they are not used; one value may be read in several places.
+    /// Their kinds and why they are not used, each pair once: the same value may be read in several places.
     #[must_use]
     pub fn unused_kinds(&self) -> Vec<(KeyKind, Unusable)> {
         let mut kinds: Vec<_> = self.keys.iter().map(|key| (key.kind, key.why)).collect();
@@ -170,7 +170,7 @@ impl Notes {
         self.time
     }
 
-    /// Adds what a later stage notes.
+    /// Adds the notes of a later stage.
     pub fn extend(&mut self, later: Self) {
         for unused in later.keys {
             if !self.keys.contains(&unused) {
@@ -180,7 +180,7 @@ impl Notes {
         self.time = self.time.or(later.time);
     }
 
-    /// The notes in words, one a line; they show fields and rules, never values.
+    /// The notes in words, one per line. They show fields and rules, never values.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let keys = self.keys.iter().map(|unused| {

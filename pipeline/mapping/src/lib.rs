@@ -1,6 +1,6 @@
 //! From the bytes of a record to operations: decoding, identity, mapping files, bodies.
 //!
-//! Pure functions: nothing here waits, locks, logs or reads a clock.
+//! The functions are pure: nothing here waits, locks, logs or reads a clock.
 
 pub mod body;
 pub mod decode;

@@ -1,4 +1,4 @@
-//! What stands in the calendar and is no instant: a day, and the end of time.
+//! Days, and times after the last instant that the time library has.
 
 use jiff::fmt::temporal::Pieces;
 use jiff::{SignedDuration, civil};
@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::time::{parse, rfc3339};
 
-/// The text of a time as the API takes it, for a value that says one.
+/// A time in the form that the API takes, if the value is one.
 ///
-/// Unlike [`parse`] it knows the last day of the calendar, which shops write for "never": no instant is that late, because
-/// in some zone the year 10,000 has begun.
+/// Unlike [`parse`] it reads the last day of the year 9999, which shops write for "never". That day is after the last
+/// [`jiff::Timestamp`]: in some time zone the year 10,000 has begun by then.
 ///
 /// ```
 /// # use ingest_mapping::decode::calendar::text_of;
@@ -36,15 +36,16 @@ pub fn text_of(value: &Value) -> Option<String> {
     let utc = local
         .checked_sub(SignedDuration::from_secs(i64::from(ahead)))
         .ok()?;
-    // cut to milliseconds, as [`rfc3339`] does
+    // cut off after milliseconds, as in [`rfc3339`]
     let nanosecond = i32::from(utc.millisecond()) * 1_000_000;
     let utc = utc.with().subsec_nanosecond(nanosecond).build().ok()?;
     Some(format!("{utc:.3}Z"))
 }
 
-/// The calendar day that a value names: a birthday is the same day everywhere.
+/// The calendar day of a value: a birthday is the same day everywhere.
 ///
-/// The day is the one that is written, whatever time of day and offset follow it; of an epoch number it is the day in UTC.
+/// It is the day as written, whatever time and offset follow it. Without a written day, as in an epoch number, it is the
+/// day in UTC.
 ///
 /// ```
 /// # use ingest_mapping::decode::calendar::day_of;
@@ -58,7 +59,7 @@ pub fn day_of(value: &Value) -> Option<civil::Date> {
     if let Some(written) = value.as_str().and_then(|text| text.trim().get(..10))
         && let Ok(day) = written.parse::<civil::Date>()
     {
-        // what follows the day must be a time
+        // what follows the day must be a valid time
         return text_of(value).map(|_| day);
     }
     let time = parse(value)?;

@@ -1,4 +1,4 @@
-//! What every format has in common: limits, why there is no event, and an event's parts with what the mapping says of them.
+//! What all formats share: limits, why there is no event, and the parts of an event, which a mapping can replace.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -18,16 +18,16 @@ pub struct Limits {
     pub depth: usize,
 }
 
-/// Why a record has no event.
+/// Why a record gives no event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decoded {
     /// There is nothing to do.
     Skip(SkipReason),
-    /// It is not what the topic promises.
+    /// It is not an event of the topic's format, or is over a limit.
     Reject(Rejected),
 }
 
-/// What a mapping says about the envelope instead of the format: each part that is `Some` replaces the format's own.
+/// What the `event` header of a mapping says. Each part that is `Some` replaces what the format found.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Envelope {
     /// The event's name.
@@ -49,13 +49,13 @@ impl Default for Limits {
 }
 
 impl Decoded {
-    /// A rejection before any route was chosen. `detail` names fields and rules, never content.
+    /// A rejection before a route is chosen. `detail` has fields and rules, never content.
     pub(crate) fn reject(reason: Rejection, detail: impl Into<String>) -> Self {
         Self::Reject(Rejected::new(reason, detail))
     }
 }
 
-/// The parts of an event that a format found, before what the mapping says is laid over them.
+/// The parts of an event as a format found them, before the mapping replaces any.
 pub(super) struct Found {
     pub(super) source: &'static str,
     pub(super) kind: Option<&'static str>,
@@ -66,7 +66,7 @@ pub(super) struct Found {
     pub(super) notes: Notes,
 }
 
-/// The first plausible time among these fields. Those that are passed over are noted.
+/// The first plausible time in these fields. A time that cannot be used is noted.
 pub(super) fn first_time(
     object: &Map<String, Value>,
     fields: &[&'static str],
@@ -88,7 +88,7 @@ pub(super) fn first_time(
     None
 }
 
-/// Whether a value is more than a null or a text without letters.
+/// Whether a value is neither null nor a text without visible characters.
 pub(super) fn says_something(value: &Value) -> bool {
     match value {
         Value::Null => false,
@@ -97,7 +97,7 @@ pub(super) fn says_something(value: &Value) -> bool {
     }
 }
 
-/// Lays what the mapping says over what the format found.
+/// Makes the event. What the mapping says replaces what the format found.
 pub(super) fn finish(
     mut found: Found,
     payload: Value,
@@ -151,7 +151,7 @@ pub(super) fn finish(
     })
 }
 
-/// The record's own time, which stands in where the content has none.
+/// The record's own timestamp: the event's time if the content has none, and the measure of a plausible time.
 pub(super) fn reference_time(record: &Record) -> Option<Timestamp> {
     let millisecond = record.timestamp_ms.filter(|ms| *ms > 0)?;
     Timestamp::from_millisecond(millisecond).ok()

@@ -1,13 +1,13 @@
-//! Bytes to a JSON value, within limits and without changing a number. The text is mended before ([`mended`]).
+//! Bytes to a JSON value, within limits. The text is first repaired by [`mended`].
 //!
 //! - The value must be UTF-8; a byte order mark at its start is dropped.
-//! - An empty value, `null`, and `NaN`, `Infinity` or `1e400` anywhere are no JSON here.
-//! - A value that is one JSON text is decoded once more: outbox tables often escape their JSON into a string.
-//! - Whole numbers of up to 64 bits stay exact. A whole number beyond that becomes a *text of the same digits*, because
-//!   a floating-point number would silently be a different id. Fractions are 64-bit floating point; one that is whole,
-//!   such as `17.0`, is the whole number.
+//! - An empty value and `null` are rejected, and so are `NaN`, `Infinity` and `1e400` anywhere in a value.
+//! - A value that is a single JSON string is decoded once more: outbox tables often escape their JSON into a string.
+//! - A whole number of up to 64 bits stays exact. A larger one becomes a *text of the same digits*, because as a
+//!   floating-point number it would silently become another id. Other numbers are 64-bit floating point; one that is
+//!   whole and below 2^53, such as `17.0`, becomes the whole number.
 //! - Half of a surrogate pair in an escape (`\ud83d` alone) becomes U+FFFD, in values and in names.
-//! - Of a name that is repeated within one object the last value counts.
+//! - If a name is repeated within an object, the last value counts.
 
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ use ingest_model::outcome::Rejection;
 /// The bytes of a byte order mark in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The JSON value in these bytes.
+/// Parses the value of a record.
 ///
 /// # Errors
 /// [`Decoded::Reject`] with [`Rejection::TooLarge`], [`Rejection::InvalidUtf8`], [`Rejection::TooDeep`] or
@@ -81,7 +81,7 @@ pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value, Decoded> {
     Ok(value)
 }
 
-/// Refuses a text that would take too much memory once it is parsed.
+/// Rejects a text that would take too much memory once parsed.
 fn light_enough(text: &str) -> Result<(), Decoded> {
     if weight::of_text(text.as_bytes()) <= weight::MAX_WEIGHT {
         return Ok(());
@@ -92,12 +92,12 @@ fn light_enough(text: &str) -> Result<(), Decoded> {
     ))
 }
 
-/// The JSON value in a text within an event, with the same exact integers and the same limit on depth.
+/// Parses JSON that an event has in a text, with the same exact integers and the parser's own limit on depth.
 pub(crate) fn parse_nested(bytes: &[u8]) -> Option<Value> {
     parse_text(std::str::from_utf8(bytes).ok()?).ok()
 }
 
-/// The depth at which the JSON parser itself gives up.
+/// The depth beyond which the JSON parser itself gives up.
 const MAX_DEPTH: usize = 128;
 
 fn parse_text(text: &str) -> Result<Value, Decoded> {

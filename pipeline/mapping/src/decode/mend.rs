@@ -1,15 +1,15 @@
-//! What is mended in the text of a JSON value before it is parsed.
+//! Repairs of JSON text before it is parsed.
 //!
-//! - A *whole number beyond 64 bits* is put in quotes: as a floating-point number it would be a different id.
-//! - *Half of a surrogate pair* (`\ud83d` without its `\ude00`) becomes U+FFFD. Programs that cut a text after so many
-//!   UTF-16 units write such halves, JSON parsers refuse the whole value for one, and browsers, Java and jq replace it. An
-//!   order is worth more than half of an emoji. Names of fields are texts, too.
+//! - A *whole number beyond 64 bits* is put in quotes: as a floating-point number it would become another id.
+//! - *Half of a surrogate pair* (`\ud83d` without its `\ude00`) becomes U+FFFD, in values and in names. Programs that cut
+//!   a text at a number of UTF-16 units write such halves. The JSON parser would reject the whole value; browsers, Java and
+//!   jq replace the half. An order is worth more than half an emoji.
 //!
-//! Nothing else is touched, and a text without either is not copied.
+//! Nothing else is changed, and a text that needs no repair is not copied.
 
 use std::borrow::Cow;
 
-/// The text with both mended. Almost always the text itself.
+/// The text with these repairs. It is copied only if it needs one.
 ///
 /// ```
 /// # use ingest_mapping::decode::mended;
@@ -42,7 +42,7 @@ pub fn mended(text: &str) -> Cow<'_, str> {
     edits.done()
 }
 
-/// A text under change: what is written so far, and how far that goes.
+/// The changes to a text so far.
 struct Edits<'t> {
     text: &'t str,
     written: Option<String>,
@@ -52,7 +52,7 @@ struct Edits<'t> {
 // === impl Edits ===
 
 impl<'t> Edits<'t> {
-    /// Puts these parts in the place of the bytes from `start` to `end`; never before an earlier place.
+    /// Replaces the bytes from `start` to `end` with these parts. Changes must come in the order of the text.
     fn replace(&mut self, start: usize, end: usize, parts: &[&str]) {
         let size = self.text.len() + 16;
         let written = self
@@ -74,7 +74,7 @@ impl<'t> Edits<'t> {
     }
 }
 
-/// Mends the string whose content starts at `at`; the index behind its closing quote.
+/// Repairs the string whose content starts at `at`. Returns the index after its closing quote.
 fn mend_string(edits: &mut Edits<'_>, mut at: usize) -> usize {
     let bytes = edits.text.as_bytes();
     while let Some(&byte) = bytes.get(at) {
@@ -101,7 +101,7 @@ fn mend_string(edits: &mut Edits<'_>, mut at: usize) -> usize {
     at
 }
 
-/// The UTF-16 unit of an escape of the form `\u1234` at that place.
+/// The UTF-16 unit of an escape such as `\u1234` at this index.
 fn escaped_unit(bytes: &[u8], at: usize) -> Option<u32> {
     let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
     digits.iter().try_fold(0, |unit, digit| {
@@ -111,7 +111,7 @@ fn escaped_unit(bytes: &[u8], at: usize) -> Option<u32> {
     })
 }
 
-/// The index behind the number that starts at `at`.
+/// The index after the number that starts at `at`.
 fn end_of_number(bytes: &[u8], at: usize) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
     let length = rest
@@ -121,12 +121,12 @@ fn end_of_number(bytes: &[u8], at: usize) -> usize {
     at + length.max(1)
 }
 
-/// Whether this is a legal whole number that fits neither a signed nor an unsigned 64-bit integer.
+/// Whether this is a valid whole number that fits into neither a signed nor an unsigned 64-bit integer.
 fn is_big_integer(number: &str) -> bool {
     let digits = number.strip_prefix('-').unwrap_or(number);
     let long = digits.len() >= 19;
     let whole = digits.bytes().all(|byte| byte.is_ascii_digit());
-    // a leading zero is no JSON number; quoting it would hide that
+    // a leading zero is not valid JSON; quotes would hide that
     let legal = whole && !digits.starts_with('0');
     long && legal && number.parse::<i64>().is_err() && number.parse::<u64>().is_err()
 }
@@ -155,7 +155,7 @@ mod tests {
             (r"\ud83d\n\ude00", "\u{fffd}\n\u{fffd}"),
             (r"\ud83dA", "\u{fffd}A"),
             (r"\uD83D\uDE00 \ud83c\udf89", "\u{1f600} \u{1f389}"),
-            // the backslash is the escaped one: these are six letters
+            // the backslash is itself escaped, so this is the text `\ud83d`
             (r"\\ud83d", r"\ud83d"),
             (r"\\\ud83d", "\\\u{fffd}"),
             (r#"\"\ud83d\""#, "\"\u{fffd}\""),
@@ -203,7 +203,7 @@ mod tests {
     }
 
     proptest! {
-        /// Any units of UTF-16, escaped: what a program writes that knows no better reads as browsers read it.
+        /// Any UTF-16 units as escapes are read as browsers read them.
         #[test]
         fn any_text_of_escapes_is_read(units in prop::collection::vec(prop_oneof![
             0xd800_u16..=0xdfff, 0x20_u16..=0x7e, any::<u16>()

@@ -1,11 +1,11 @@
 //! Bytes to [`Event`]: limits, JSON, and the envelope of the topic's format.
 //!
-//! A topic pins its format. A record that does not have it is rejected, never guessed at. Decoding is pure: the same
-//! record gives the same event on every replica and on every replay, so nothing here depends on the time of day.
+//! Each topic has one format. A record in another format is rejected; nothing is guessed. Decoding is pure: the same
+//! record gives the same event on every replica and in every replay, so nothing here depends on the time of day.
 //!
-//! What the JSON rules are is written in [`json`], how times are read in [`time`], days in [`calendar`], and what the
-//! envelope of Segment and RudderStack says in [`segment`]; what is mended before a text is parsed, in [`mended`]; what has
-//! several spellings is brought into one in `tidy`.
+//! [`mended`] repairs a text before it is parsed, [`json`] has the rules for JSON, and `tidy` brings values that have
+//! several spellings into one. [`time`] reads times, [`calendar`] days, and [`segment`] the envelope of Segment and
+//! RudderStack.
 
 pub mod calendar;
 mod envelope;
@@ -28,10 +28,10 @@ use crate::event::Event;
 use ingest_model::outcome::SkipReason;
 use ingest_model::record::Record;
 
-/// The envelope of a topic's records. New formats are added here and in [`Format::KNOWN`].
+/// The format of a topic's records. New formats are added here and in [`Format::KNOWN`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
-    /// Any JSON object; what its fields mean is said by the mapping's `event` header, or by their usual names.
+    /// Any JSON object. The mapping's `event` header says what its fields mean; otherwise their usual names do.
     Json,
     /// The messages of Segment and RudderStack: identify, track, page, screen, group, alias.
     Segment,
@@ -47,10 +47,10 @@ pub struct Decoder {
 // === impl Format ===
 
 impl Format {
-    /// Every format that is accepted.
+    /// Every format.
     pub const KNOWN: &'static [Self] = &[Self::Json, Self::Segment];
 
-    /// The name in the configuration, and [`Event::source`].
+    /// The name in the configuration and in [`Event::source`].
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -91,7 +91,7 @@ impl FromStr for Format {
 // === impl Decoder ===
 
 impl Decoder {
-    /// A decoder for that format with those limits.
+    /// A decoder for this format with these limits.
     #[must_use]
     pub fn new(format: Format, limits: Limits) -> Self {
         Self { format, limits }
@@ -107,7 +107,7 @@ impl Decoder {
     ///
     /// # Errors
     /// [`Decoded::Skip`] for a tombstone and for an event that is not meant for Kustomer, [`Decoded::Reject`] for
-    /// everything that is not an event of this format.
+    /// anything that is not an event of this format.
     pub fn decode(&self, record: &Record) -> Result<Event, Decoded> {
         let payload = self.payload(record)?;
         self.event(payload, record, &Envelope::default())
@@ -129,7 +129,7 @@ impl Decoder {
         Ok(payload)
     }
 
-    /// The event in a content that [`Decoder::payload`] gave.
+    /// The event in a payload that [`Decoder::payload`] returned. `said` is what the mapping says of it.
     ///
     /// # Errors
     /// As [`Decoder::decode`].

@@ -10,13 +10,13 @@ use crate::identity;
 use ingest_model::outcome::Rejection;
 use ingest_model::record::Record;
 
-/// Usual names of an event's name, most telling first.
+/// Usual fields for the name of an event, the most telling first.
 const NAMES: &[&str] = &["type", "name", "event"];
-/// Usual names of an event's time.
+/// Usual fields for the time of an event, the most trusted first.
 const TIMES: &[&str] = &["time", "timestamp", "created_at"];
 
-/// The event of a plain object: name from `type|name|event`, id from `id`, time from `time|timestamp|created_at`,
-/// unless the mapping says otherwise. A plain object hints at no customer: routes name one.
+/// The event of a plain object. Unless the mapping says otherwise, the name comes from `type|name|event`, the id from `id`
+/// and the time from `time|timestamp|created_at`. Nothing in a plain object is taken for the customer: routes name one.
 pub(super) fn event(payload: Value, record: &Record, said: &Envelope) -> Result<Event, Decoded> {
     let Value::Object(object) = &payload else {
         return Err(Decoded::reject(

@@ -1,19 +1,19 @@
 //! The envelope of Segment and RudderStack messages.
 //!
-//! The kind is `type` (older libraries: `action`). A track is named by `event`; a page or screen by `name`, else by
-//! `category` (RudderStack's mobile libraries put a screen's name in `event`); the others are named by their kind. A
-//! nameless page is named `page`, a nameless screen `screen`.
+//! The kind is `type` (older libraries: `action`). The name of a track is `event`. The name of a page or screen is `name`,
+//! or else `event`, where RudderStack's mobile libraries put the name of a screen, or else `category`; without any of them
+//! it is `page` or `screen`. All others are named after their kind.
 //!
-//! The event's time is the first plausible one of `timestamp`, `originalTimestamp`, `sentAt`, `receivedAt`, and the
-//! record's own. `integrations` may say that the message is not for Kustomer; that is honoured.
+//! The time is the first plausible one of `timestamp`, `originalTimestamp`, `sentAt`, `receivedAt` and the record's own. If
+//! `integrations` says that the message is not for Kustomer, it is skipped.
 //!
-//! Who the customer is: `userId` (older: `user_id`), else `userId` or `id` of the traits, RudderStack's
-//! `context.externalId` of type `kustomerId`, the e-mail and phone of the traits, and the e-mail of `properties`. The traits
-//! are `traits` and, behind them, `context.traits`, where RudderStack's libraries put them; the `traits` of a group are the
-//! group's. E-mail addresses in other places (`recipient`, `invitee_email`) are other people's and are never read.
-//! `anonymousId` identifies nobody.
+//! The customer's external id is `userId` (older: `user_id`), or else `userId` or `id` in the traits. The Kustomer id is in
+//! RudderStack's `context.externalId`, with the type `kustomerId`. E-mail and phone are in the traits; the e-mail may also
+//! be in `properties`. Traits are in `traits` and then in `context.traits`, where RudderStack's libraries put them; the
+//! `traits` of a group describe the group. E-mail addresses elsewhere (`recipient`, `invitee_email`) are other people's and
+//! are never read. `anonymousId` identifies nobody.
 //!
-//! Producers spell one trait in several ways (`firstName`, `first_name`, `Firstname`); `traits` has one spelling for each.
+//! Producers spell a trait in several ways (`firstName`, `first_name`, `Firstname`); the function `traits` gives each one spelling.
 
 use serde_json::{Map, Value};
 
@@ -25,18 +25,18 @@ use crate::identity;
 use ingest_model::outcome::{Rejection, SkipReason};
 use ingest_model::record::Record;
 
-/// [`Event::source`] of these messages.
+/// The [`Event::source`] of these messages.
 pub(crate) const SOURCE: &str = "segment";
-/// The kind of message that says what somebody did.
+/// The kind of message that says what a customer did.
 pub(crate) const TRACK: &str = "track";
 
 /// The six kinds of message.
 pub(crate) const KINDS: &[&str] = &[TRACK, "identify", "page", "screen", "group", "alias"];
 
-/// Fields that may carry the event's time, most trusted first.
+/// Fields that may have the time of the event, the most trusted first.
 const TIMES: &[&str] = &["timestamp", "originalTimestamp", "sentAt", "receivedAt"];
 
-/// The traits that the specification names, and two that RudderStack adds.
+/// The traits in the specification, and two that RudderStack adds.
 const TRAITS: &[&str] = &[
     "address",
     "age",
@@ -61,14 +61,14 @@ const TRAITS: &[&str] = &[
     "website",
 ];
 
-/// The most values that the traits of one message may have, lists and maps counted with all that is in them. A person has
-/// a few dozen; traits beyond it are left out, because expressions get a copy.
+/// The most values that the traits of a message may have, including those within lists and maps. A person has a few dozen.
+/// Traits beyond it are left out, because expressions work on a copy.
 const MAX_VALUES: usize = 10_000;
 
-/// Other words for traits, in the spelling that names are compared in.
+/// Other words for traits, compared as in [`same_name`].
 const OTHER_WORDS: &[(&str, &str)] = &[("dateofbirth", "birthday"), ("dob", "birthday")];
 
-/// The parts of an address, likewise.
+/// The parts of an address in the specification.
 const ADDRESS: &[&str] = &["street", "city", "state", "postalCode", "country"];
 
 /// Other words for the parts of an address.
@@ -106,7 +106,7 @@ pub(super) fn event(payload: Value, record: &Record, said: &Envelope) -> Result<
     finish(found, payload, record, said)
 }
 
-/// The kind of message, or why the value is none.
+/// The kind of message, or why this is not a Segment message.
 fn kind(message: &Map<String, Value>) -> Result<&'static str, Decoded> {
     let Some(sent) = message.get("type").or_else(|| message.get("action")) else {
         let detail = "`type` is missing: not a Segment message";
@@ -129,7 +129,7 @@ fn kind(message: &Map<String, Value>) -> Result<&'static str, Decoded> {
     })
 }
 
-/// The event's name by its kind.
+/// The name of the event. Where it is depends on the kind.
 fn name(kind: &'static str, message: &Map<String, Value>) -> Option<String> {
     let text = |key: &str| {
         let text = identity::cleaned(message.get(key)?.as_str()?);
@@ -147,15 +147,16 @@ fn name(kind: &'static str, message: &Map<String, Value>) -> Option<String> {
     }
 }
 
-/// Whether `integrations` lets the message through to Kustomer: `Kustomer` decides, else `All`, else yes.
+/// Whether `integrations` allows the message to be sent to Kustomer. `Kustomer` decides, or else `All`; without both it is
+/// allowed.
 ///
-/// `{"All": false, "Kafka": true}` is a no: it says that the message may stand on the topic, and that Kustomer is not to
-/// have it. Where the topic is the way to Kustomer, producers add `"Kustomer": true`.
+/// `{"All": false, "Kafka": true}` means no: the message may be on the topic, but is not for Kustomer. Producers that use
+/// the topic to reach Kustomer add `"Kustomer": true`.
 fn meant_for_kustomer(integrations: Option<&Value>) -> bool {
     let Some(Value::Object(map)) = integrations else {
         return true;
     };
-    // an object in place of `true` carries settings and means yes
+    // an object instead of `true` has settings and means yes
     let says = |wanted: &str| {
         let found = map.iter().find(|(key, _)| key.eq_ignore_ascii_case(wanted));
         found.map(|(_, value)| !matches!(value, Value::Bool(false)))
@@ -172,7 +173,7 @@ enum Part {
     Properties,
 }
 
-/// Where a key may stand, most trusted first: the part, the field in it, and both as a path.
+/// Where a key may be, the most trusted place first: the part, the field in it, and both as a path.
 type Places = &'static [(Part, &'static str, &'static str)];
 
 const EXTERNAL_IDS: Places = &[
@@ -195,7 +196,7 @@ const PHONES: Places = &[
     (Part::ContextTraits, "phone", "context.traits.phone"),
 ];
 
-/// What the message says about the customer. Values that look like a key and are none are noted.
+/// What the message says about the customer. Values that should be keys but cannot be used are noted.
 fn customer(message: &Map<String, Value>, notes: &mut Notes) -> CustomerHints {
     let parts = |part: Part| match part {
         Part::Message => Some(message),
@@ -235,7 +236,7 @@ fn kustomer_id(message: &Map<String, Value>, notes: &mut Notes) -> Option<String
     notes.key("context.externalId", KeyKind::Id, id)
 }
 
-/// The traits beside the message's own fields. Those of a group are what the group is, not the person.
+/// The message's `traits`. There are none for a group, whose traits describe the group and not a person.
 fn own_traits(message: &Map<String, Value>) -> Option<&Map<String, Value>> {
     let kind = message.get("type").or_else(|| message.get("action"));
     let kind = kind.and_then(Value::as_str).unwrap_or_default();
@@ -249,10 +250,10 @@ fn context_traits(message: &Map<String, Value>) -> Option<&Map<String, Value>> {
     message.get("context")?.get("traits")?.as_object()
 }
 
-/// The traits of a message, each in one spelling: `traits`, and behind them `context.traits`.
+/// The traits of a message, each under one spelling. Those in `traits` come before those in `context.traits`.
 ///
-/// Traits that say nothing (null, blank, an empty list or map) are left out, so that they hide nothing. Names that the
-/// specification knows are spelled as it does; others stay as they are.
+/// Empty traits (null, blank, an empty list or map) are left out, so that they hide no other. Traits in the specification
+/// are spelled as there; others stay as they are.
 pub(crate) fn traits(message: &Value) -> Map<String, Value> {
     let mut merged = Map::new();
     let Value::Object(message) = message else {
@@ -271,8 +272,8 @@ pub(crate) fn traits(message: &Value) -> Map<String, Value> {
     merged
 }
 
-/// Adds the fields that are not there yet, in their one spelling, while there is room. A field that is spelled so already
-/// goes first.
+/// Adds the fields that `into` does not have yet, under their one spelling, while there is room. Fields that already have
+/// that spelling come first.
 fn lay(
     fields: &Map<String, Value>,
     names: &[&'static str],
@@ -307,7 +308,7 @@ fn tells_something(value: &Value) -> bool {
     }
 }
 
-/// Takes room for a value and all that is in it; `false`, with nothing taken, if there is not so much.
+/// Takes room for a value and all values within it. If there is not enough room, it takes none and returns `false`.
 fn takes(value: &Value, room: &mut usize) -> bool {
     fn left(value: &Value, room: usize) -> Option<usize> {
         let room = room.checked_sub(1)?;
@@ -324,7 +325,7 @@ fn takes(value: &Value, room: &mut usize) -> bool {
     after.is_some()
 }
 
-/// The visitor's session: Kustomer's own id of it in whatever spelling, else RudderStack's.
+/// The id of the visitor's session: Kustomer's own, in any spelling, or else RudderStack's.
 pub(crate) fn session(message: &Value) -> Option<String> {
     let rudderstack = || {
         let session = message.get("context").and_then(|c| c.get("sessionId"));
@@ -334,12 +335,12 @@ pub(crate) fn session(message: &Value) -> Option<String> {
     kustomers_own(message, "kustomerSessionId").or_else(rudderstack)
 }
 
-/// Kustomer's id of the visitor, in whatever spelling.
+/// Kustomer's id of the visitor, in any spelling.
 pub(crate) fn tracking_id(message: &Value) -> Option<String> {
     kustomers_own(message, "kustomerTrackingId")
 }
 
-/// A field of that name in the properties, the context, or the message itself.
+/// The id in the field of that name, in the properties, the context or the message itself.
 fn kustomers_own(message: &Value, name: &str) -> Option<String> {
     let parts = [
         message.get("properties"),
@@ -360,7 +361,7 @@ fn kustomers_own(message: &Value, name: &str) -> Option<String> {
     })
 }
 
-/// Whether two names differ in case, blanks, `_` and `-` only.
+/// Whether two names are the same except for case, blanks, `_` and `-`.
 fn same_name(left: &str, right: &str) -> bool {
     fn kept(name: &str) -> impl Iterator<Item = u8> + '_ {
         name.bytes()

@@ -219,7 +219,7 @@ fn a_time_that_is_passed_over_is_noted() {
         ..Envelope::default()
     };
     let decoder = Decoder::new(Format::Json, Limits::default());
-    // the expression decides, so what the format would have found is no news
+    // the expression decides, so a bad time in the format's own field is not noted
     let payload = json!({"type": "x", "time": "noon"});
     let event = decoder.event(payload, &record(None), &said).unwrap();
     let unreadable = Some(("event.time", BadTime::Unreadable));
@@ -306,7 +306,7 @@ fn the_customer_is_found_where_libraries_put_it() {
             json!({"type": "track", "event": "x", "traits": [], "context": {"traits": []}, "properties": {"email": "NORA@shop.example"}}),
             of(None, Some("nora@shop.example")),
         ),
-        // what a group is called is nobody's name
+        // the traits of a group identify nobody
         (
             json!({"type": "group", "traits": {"id": "g-1", "email": "office@shop.example"}, "context": {"traits": {"id": "c-7"}}}),
             of(Some("c-7"), None),
@@ -357,7 +357,7 @@ fn traits_have_one_spelling_and_one_place() {
             "address": {"postalCode": "20095", "city": "Hamburg", "floor": 3}, "email": "nora@shop.example",
         })
     );
-    // where a trait stands twice, the spelling of the specification counts
+    // if a trait is given twice, the one spelled as in the specification counts
     let message = json!({"traits": {"last_name": "Holm", "lastName": "Berg"}});
     assert_eq!(segment::traits(&message)["lastName"], "Berg");
     for message in [json!(null), json!({}), json!({"traits": [], "context": 5})] {

@@ -1,8 +1,8 @@
-//! What producers spell in several ways, brought into one way before anything looks at it.
+//! Brings values that producers spell in several ways into one spelling.
 
 use serde_json::{Map, Number, Value};
 
-/// Up to 2^53 a floating-point number names one whole number exactly.
+/// Below 2^53 a floating-point number holds every whole number exactly.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// The parts of a Segment message that are objects.
@@ -15,7 +15,7 @@ const OBJECTS_OF_CONTEXT: &[&str] = &[
 /// The traits that are objects.
 const OBJECTS_OF_TRAITS: &[&str] = &["address", "company"];
 
-/// Writes every whole number as one: `17.0` and `17` are the same id, and a title must show it as its key does.
+/// Makes every whole number an integer: `17.0` and `17` are the same id, and a title must show it as the key does.
 pub(super) fn whole_numbers(value: &mut Value) {
     match value {
         Value::Number(number) if number.is_f64() => {
@@ -29,8 +29,8 @@ pub(super) fn whole_numbers(value: &mut Value) {
     }
 }
 
-/// Makes an object of each empty list of a Segment message that stands in an object's place: PHP has one empty array for
-/// both, and its libraries send `[]` for traits or properties that are empty.
+/// Replaces an empty list with an empty object where a Segment message has objects. PHP has one empty array for both, so
+/// its libraries send `[]` for empty traits or properties.
 pub(super) fn empty_objects(message: &mut Value) {
     let Value::Object(message) = message else {
         return;
@@ -47,7 +47,7 @@ pub(super) fn empty_objects(message: &mut Value) {
     }
 }
 
-/// Makes a null of each text that is empty or blank, so that `a // b` passes it over.
+/// Replaces each empty or blank text with null, so that `a // b` gives `b`.
 pub(crate) fn blank_texts(value: &mut Value) {
     match value {
         Value::String(text) if text.trim().is_empty() => *value = Value::Null,

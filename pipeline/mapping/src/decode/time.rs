@@ -1,17 +1,23 @@
 //! Reading times as producers write them.
 //!
-//! Understood are RFC 3339 with any offset (`2026-01-02T03:04:05Z`, `…+0100`), the same with a blank for the `T`, with a
-//! blank before the offset, or with `UTC` or `GMT` for it (`2026-01-02 03:04:05 UTC`, `… +0000`, `… +0000 UTC`), without
-//! an offset (read as UTC), a date alone (midnight UTC), RFC 2822 as mail and HTTP have it (`Fri, 02 Jan 2026 03:04:05
-//! GMT`), what JavaScript, Java and `date` print (`Fri Jan 02 2026 03:04:05 GMT+0100`, `Fri Jan 02 03:04:05 UTC 2026`), and
-//! epoch numbers, as number or as text. The unit of an epoch number follows from its size: below 10^11 seconds, below 10^14
-//! milliseconds, below 10^17 microseconds, else nanoseconds. Numbers below 10^8 are no times: they would be days in 1970,
-//! and are more likely a count or a date such as `20260102`. Other names of zones (`CET`) and dates whose day and month
-//! could be confused (`02/01/2026`) are not read: nothing is guessed.
+//! These forms are read:
+//!
+//! - RFC 3339 with any offset (`2026-01-02T03:04:05Z`, `…+0100`). There may be a blank for the `T` or before the offset,
+//!   and `UTC` or `GMT` for the offset (`2026-01-02 03:04:05 UTC`, `… +0000`, `… +0000 UTC`). Without an offset it is read
+//!   as UTC.
+//! - A date alone: midnight UTC.
+//! - RFC 2822, as in mail and HTTP (`Fri, 02 Jan 2026 03:04:05 GMT`), also with the American zones that it defines (`EST`).
+//! - What JavaScript, Java and `date` print (`Fri Jan 02 2026 03:04:05 GMT+0100`, `Fri Jan 02 03:04:05 UTC 2026`).
+//! - Epoch numbers, as a number or a text. Their size decides the unit: seconds below 10^11, milliseconds below 10^14,
+//!   microseconds below 10^17, otherwise nanoseconds; with a fraction, seconds or milliseconds. Numbers below 10^8 are not
+//!   times: they would be before 1973-03-03, and are more likely a count or a date such as `20260102`.
+//!
+//! Nothing is guessed: other names of zones (`CET`) and dates whose day and month could be confused (`02/01/2026`) are not
+//! read.
 //!
 //! A time in an envelope must also be *plausible*: not before 2000, and not more than a day after the record reached
-//! Kafka (before 2100 where the record has no time). Year 0001 is what some runtimes write for "no time", year 2099 what
-//! a wrong clock says; both are passed over and the next source of the time is taken.
+//! Kafka (or, if the record has no time, not after 2100 begins). Some runtimes write the year 0001 for "no time", and a
+//! wrong clock can say 2099. Such times are passed over, and the next source of the time is used.
 
 use jiff::fmt::rfc2822;
 use jiff::{SignedDuration, Timestamp, civil};
@@ -20,10 +26,10 @@ use serde_json::Value;
 use crate::event::BadTime;
 use crate::identity::cleaned;
 
-/// How far the clocks of a producer may be ahead of the broker's.
+/// How far a producer's clock may be ahead of the broker's.
 const AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
-/// The time that a JSON value says, if it says one.
+/// The time in a JSON value, if it is one.
 ///
 /// ```
 /// # use ingest_mapping::decode::time::parse;
@@ -49,7 +55,7 @@ pub fn parse(value: &Value) -> Option<Timestamp> {
     }
 }
 
-/// The time that a text says, if it says one.
+/// The time in a text, if it is one.
 #[must_use]
 pub fn parse_text(text: &str) -> Option<Timestamp> {
     let text = cleaned(text);
@@ -67,7 +73,7 @@ pub fn parse_text(text: &str) -> Option<Timestamp> {
         .or_else(|| as_in_mail(&text))
 }
 
-/// A number of at most 19 digits, perhaps with a fraction.
+/// Whether a text is a number of at most 19 digits before an optional fraction.
 fn is_number(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
@@ -84,7 +90,7 @@ fn without_offset(text: &str) -> Option<Timestamp> {
             .ok()?
             .to_datetime(civil::Time::midnight()),
     };
-    // an offset that jiff's civil parser would pass over must not be lost
+    // jiff's civil parser ignores an offset, which would then be lost
     let has_offset = text.contains(['Z', 'z', '['])
         || text.get(10..).is_some_and(|rest| rest.contains(['+', '-']));
     if has_offset {
@@ -96,9 +102,9 @@ fn without_offset(text: &str) -> Option<Timestamp> {
         .map(|zoned| zoned.timestamp())
 }
 
-/// A time with its offset apart or in words: `2026-01-02 03:04:05 +0000 UTC`.
+/// A time whose offset is separate or named: `2026-01-02 03:04:05 +0000 UTC`.
 fn with_zone(text: &str) -> Option<Timestamp> {
-    // Go adds the reading of a second clock
+    // Go appends the reading of its monotonic clock
     let text = text.split(" m=").next().unwrap_or_default();
     let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
     let (date, time, zone) = match *words.as_slice() {
@@ -125,7 +131,7 @@ fn with_zone(text: &str) -> Option<Timestamp> {
     format!("{date}T{time}{offset}").parse().ok()
 }
 
-/// A time as in mail and HTTP, or as programs print it with the day of the week first.
+/// A time as in mail and HTTP, or as programs print it, with the weekday first.
 fn as_in_mail(text: &str) -> Option<Timestamp> {
     let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
     let text = match *words.as_slice() {
@@ -147,7 +153,7 @@ fn as_in_mail(text: &str) -> Option<Timestamp> {
             let (rest, _) = text.rsplit_once(' ')?;
             format!("{rest} GMT")
         }
-        // the parser would take any other name of a zone for UTC
+        // the parser would read any other zone name as UTC
         _ => {
             let before_comment = words.iter().take_while(|word| !word.starts_with('('));
             let zone = before_comment.last()?;
@@ -160,16 +166,16 @@ fn as_in_mail(text: &str) -> Option<Timestamp> {
     rfc2822::DateTimeParser::new().parse_timestamp(&text).ok()
 }
 
-/// The names of zones that RFC 2822 gives an offset.
+/// The zone names whose offset RFC 2822 defines.
 const MAIL_ZONES: &[&str] = &["EST", "EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT"];
 
-/// `03:04:05UTC` in its two parts.
+/// Splits `03:04:05UTC` before the zone.
 fn split_name(time: &str) -> Option<(&str, &str)> {
     let letters = time.find(|c: char| c.is_ascii_alphabetic())?;
     time.split_at_checked(letters)
 }
 
-/// The offset that a zone means, as RFC 3339 writes it; only names that mean one and the same everywhere.
+/// The offset of a zone, as RFC 3339 accepts it. Of names, only those that mean the same everywhere.
 fn offset_of(zone: &str) -> Option<&str> {
     match zone {
         "UTC" | "GMT" | "UT" | "Z" | "utc" | "gmt" => Some("Z"),
@@ -178,23 +184,23 @@ fn offset_of(zone: &str) -> Option<&str> {
     }
 }
 
-/// `+01`, `+0100` or `+01:00`.
+/// Whether a text is an offset: `+01`, `+0100` or `+01:00`.
 fn is_offset(text: &str) -> bool {
     let digits = text.strip_prefix(['+', '-']).unwrap_or_default();
     let plain = digits.bytes().all(|b| b.is_ascii_digit() || b == b':');
     plain && matches!(digits.len(), 2 | 4 | 5)
 }
 
-/// The abbreviation of a zone beside its offset.
+/// Whether a text looks like a zone's abbreviation, which may follow its offset.
 fn is_name(text: &str) -> bool {
     let name = text.trim_matches(['(', ')']);
     (1..=5).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphabetic())
 }
 
-/// A plausible time of an event, seen from the time at which the record reached Kafka.
+/// The time in a value, if it is plausible. `reference` is when the record reached Kafka.
 ///
 /// # Errors
-/// [`BadTime`] when there is none.
+/// [`BadTime`] if it cannot be read or is not plausible.
 pub fn plausible(value: &Value, reference: Option<Timestamp>) -> Result<Timestamp, BadTime> {
     let time = parse(value).ok_or(BadTime::Unreadable)?;
     let earliest = Timestamp::from_second(946_684_800).unwrap_or(Timestamp::MIN); // 2000-01-01
@@ -208,7 +214,7 @@ pub fn plausible(value: &Value, reference: Option<Timestamp>) -> Result<Timestam
     Ok(time)
 }
 
-/// The text of a time as the API takes it: RFC 3339 in UTC with milliseconds.
+/// A time in the form that the API takes: RFC 3339 in UTC with milliseconds.
 ///
 /// ```
 /// # use ingest_mapping::decode::time::rfc3339;
@@ -216,7 +222,7 @@ pub fn plausible(value: &Value, reference: Option<Timestamp>) -> Result<Timestam
 /// ```
 #[must_use]
 pub fn rfc3339(time: Timestamp) -> String {
-    // cut, not rounded: rounding could move an event into the next second
+    // cut off, not rounded: rounding could move an event into the next second
     let whole = Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time);
     format!("{whole:.3}")
 }
@@ -232,7 +238,7 @@ fn epoch(number: i64) -> Option<Timestamp> {
     }
 }
 
-/// Fractional epoch seconds, or milliseconds, by size.
+/// An epoch number with a fraction: seconds or milliseconds, by its size.
 fn epoch_seconds(number: f64) -> Option<Timestamp> {
     let size = number.abs();
     let seconds = match size {

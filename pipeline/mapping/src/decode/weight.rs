@@ -1,17 +1,17 @@
-//! How much memory JSON takes once it is read, told from its text.
+//! How much memory JSON would take once parsed, estimated from its text.
 //!
-//! A text of a mebibyte can become a hundred times as much: `{"":0}` is seven bytes, and an object of one field some
-//! hundreds. So the brackets and commas are counted before the text is parsed.
+//! A mebibyte of text can take a hundred times as much: `{"":0}` is six bytes, but an object with one field takes several
+//! hundred. So brackets and commas are counted before the text is parsed.
 
-/// The most that a record's value may take, far more than what anybody sends in a mebibyte.
+/// The most memory that the value of a record may take, in bytes. A normal record of a mebibyte takes far less.
 pub(crate) const MAX_WEIGHT: usize = 30 * 1024 * 1024;
 
-/// Bytes of a value in a list: lists grow by doubling, and the old one is there while the new one is filled.
+/// Bytes for a value in a list. A list grows by doubling, and the old one exists until the new one is filled.
 const VALUE: usize = 3 * size_of::<serde_json::Value>();
-/// Bytes of an object beside the room of its values.
+/// Bytes for an object, not counting its values.
 const OBJECT: usize = 400;
 
-/// About the bytes that this text takes once it is parsed, rather too many than too few.
+/// The bytes that this text would take once parsed: an estimate that is rather too high than too low.
 pub(crate) fn of_text(text: &[u8]) -> usize {
     let (mut values, mut objects) = (1_usize, 0_usize);
     let mut within = false;

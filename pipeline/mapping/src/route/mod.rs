@@ -1,6 +1,6 @@
-//! The whole pure path of one topic: decoder and mapping together.
+//! The pure part of a topic's path: its decoder and mapping together.
 //!
-//! The worker and `explain` both judge records through [`Pipeline`], so what `explain` shows is what is sent.
+//! The worker and `explain` both use [`Pipeline`] to judge records, so what `explain` shows is what is sent.
 
 use std::sync::Arc;
 
@@ -13,14 +13,14 @@ use crate::mapping::{Applied, Mapping};
 use ingest_model::outcome::{DroppedField, Verdict};
 use ingest_model::record::Record;
 
-/// What one topic's records go through.
+/// The decoder and mapping of a topic.
 #[derive(Debug, Clone)]
 pub struct Pipeline {
     decoder: Decoder,
     mapping: Arc<Mapping>,
 }
 
-/// What a record says in short: for `explain`, for delays, for metrics. It holds personal data: never log it.
+/// A summary of a record, for `explain`, delays and metrics. It has personal data, so it must not be logged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventSummary {
     /// The event's name.
@@ -31,23 +31,23 @@ pub struct EventSummary {
     pub time: Option<Timestamp>,
     /// What the envelope says about the customer.
     pub customer: CustomerHints,
-    /// The kind of message, where the format has kinds.
+    /// The kind of message, if the format has kinds.
     pub kind: Option<&'static str>,
-    /// How many texts were cut at their limit.
+    /// How many texts and lists of images were cut at their limit.
     pub cuts: u32,
-    /// What it says and could not be used.
+    /// What it says but could not be used.
     pub notes: Notes,
     /// The optional fields that were left out of what is emitted, because their values are bad.
     pub dropped: Vec<DroppedField>,
 }
 
-/// A mapping that is for another format than the topic's.
+/// The mapping is for another format than the topic's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file} is a mapping for format {mapping}, but the topic has format {topic}")]
 pub struct FormatConflict {
     /// The mapping's file.
     pub file: String,
-    /// The format it says it is for.
+    /// The format that the mapping is for.
     pub mapping: Format,
     /// The topic's format.
     pub topic: Format,
@@ -56,10 +56,10 @@ pub struct FormatConflict {
 // === impl Pipeline ===
 
 impl Pipeline {
-    /// The pipeline of a topic with that format, those limits and that mapping.
+    /// The pipeline of a topic with this format, these limits and this mapping.
     ///
     /// # Errors
-    /// [`FormatConflict`] when the mapping says that it is for another format.
+    /// [`FormatConflict`] if the mapping is for another format.
     pub fn new(
         format: Format,
         limits: Limits,
@@ -90,13 +90,13 @@ impl Pipeline {
         self.decoder.format()
     }
 
-    /// What a record says, and what comes of it. The summary is missing where there is no event.
+    /// The summary of a record and the verdict on it. There is no summary if the record gives no event.
     #[must_use]
     pub fn judge(&self, record: &Record, now: Timestamp) -> (Option<EventSummary>, Verdict) {
         judge(&self.mapping, self.decoder, record, now)
     }
 
-    /// As [`Pipeline::judge`], without a pipeline; for the tests of a mapping file.
+    /// As [`Pipeline::judge`], but without a pipeline, for the tests in a mapping file.
     pub(crate) fn judge_with(
         mapping: &Mapping,
         format: Format,
