@@ -1,9 +1,9 @@
 //! Runs the tests in a mapping file.
 //!
-//! Each test gives the content of one event, and what must come of it: a list with one entry for each operation, or
-//! `{skip: reason}`, or `{reject: reason}`. An entry names the fields that matter; there may be others. Numbers are
-//! compared by value, lists item by item. A test also names the fields that are left out for a bad value, and no other
-//! may be.
+//! Each test gives the content of one event and what must come of it: a list with one entry for each operation, or
+//! `{skip: reason}`, or `{reject: reason}`. An entry has the fields that matter; the operation may have others. Numbers are
+//! compared by value, lists item by item. A test also lists the fields that are left out because of a bad value; no other
+//! field may be left out.
 
 use std::sync::Arc;
 

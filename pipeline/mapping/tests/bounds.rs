@@ -1,12 +1,11 @@
-//! What one record may cost: no expression that compiles and no record of a mebibyte takes more than 64 MiB, a second of
-//! computing time, or the stack.
+//! Limits on the cost of one record: no expression that compiles takes more than 64 MiB of memory or one second of CPU time
+//! on a record of up to a mebibyte, or exhausts the stack.
 //!
-//! The first test has what was found to be dear. The second makes expressions from a grammar and runs them for a moment;
-//! `INGEST_FUZZ_SECONDS` runs it for longer, `INGEST_FUZZ_SEED` repeats a run. Both run on a thread with the stack that
-//! threads have by default.
+//! One test generates expressions from a grammar for a short time; `INGEST_FUZZ_SECONDS` makes it run longer,
+//! `INGEST_FUZZ_SEED` repeats a run. The others have expressions and records that were found to be costly or deep. All run
+//! on a thread with the default stack size.
 //!
-//! Memory is the peak of what is allocated at one time, counted by the allocator; time is the computing time of the thread. A
-//! busy machine changes neither.
+//! Memory is the peak that the allocator counts. Time is the CPU time of the thread, so a busy machine does not change it.
 
 #![cfg(target_os = "linux")]
 #![expect(
@@ -29,18 +28,18 @@ use ingest_mapping::mapping::expr::{Expr, Scope};
 use peak_alloc::PeakAlloc;
 use serde_json::Value;
 
-/// Memory that one record may take.
+/// The most memory that one record may take.
 const MAX_MEMORY_KIB: usize = 64 * 1024;
-/// Computing time that one record may take; without optimisation everything is several times slower.
+/// The most CPU time that one record may take. Without optimisation everything takes several times as long.
 const MAX_TIME: Duration = Duration::from_secs(1);
-/// The stack of a thread by default.
+/// The default stack size of a thread.
 const STACK: usize = 2 * 1024 * 1024;
 
-/// Counts what is allocated, and the peak.
+/// Counts what is allocated and keeps the peak.
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
-/// The most that was allocated at one time while this ran, beyond what was before, in KiB.
+/// The peak of the memory that `run` allocates, in KiB.
 fn peak_kib(run: impl FnOnce()) -> usize {
     ALLOCATOR.reset_peak_usage();
     let before = ALLOCATOR.current_usage();
@@ -48,14 +47,14 @@ fn peak_kib(run: impl FnOnce()) -> usize {
     ALLOCATOR.peak_usage().saturating_sub(before) / 1_024
 }
 
-/// Computing time of this thread.
+/// The CPU time of this thread so far.
 fn computing() -> Duration {
     let stat = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     let nanoseconds = stat.split(' ').next().unwrap().parse().unwrap();
     Duration::from_nanos(nanoseconds)
 }
 
-/// Decodes and evaluates, and says what it cost.
+/// Decodes a record, evaluates an expression on it, and checks what both cost.
 fn judge(text: &str, record: &str) {
     let Ok(expr) = Expr::compile(text) else {
         return;
@@ -76,7 +75,7 @@ fn judge(text: &str, record: &str) {
     );
 }
 
-/// What is counted is the whole process's, so one test runs at a time.
+/// Memory is counted for the whole process, so only one test runs at a time.
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn on_a_thread(f: impl FnOnce() + Send + 'static) {
@@ -87,7 +86,7 @@ fn on_a_thread(f: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// Records of up to a mebibyte that are dear in one way or another.
+/// Records of up to a mebibyte, each costly in its own way.
 fn records() -> Vec<String> {
     const SIZE: usize = 1_000_000;
     let list = |item: &str, bytes: usize| vec![item; bytes / (item.len() + 1)].join(",");
@@ -207,7 +206,7 @@ fn deep_expressions_leave_the_stack_alone() {
     });
 }
 
-/// Numbers that only look random.
+/// Pseudo-random numbers.
 struct Dice(u64);
 
 impl Dice {

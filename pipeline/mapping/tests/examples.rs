@@ -1,4 +1,4 @@
-//! Every example event through every shipped mapping, and mapping files against their published schema.
+//! Runs the example events through the shipped mappings, and checks mapping files against their published schema.
 
 #![expect(
     clippy::unwrap_used,
@@ -118,7 +118,7 @@ fn judged(pipeline: &Pipeline, value: Vec<u8>) -> Value {
     Value::Object(map)
 }
 
-/// Long lists say nothing more than their ends.
+/// Shortens long lists to their first item and the number of the others.
 fn shortened(value: &mut Value) {
     match value {
         Value::Array(items) => {
@@ -281,7 +281,7 @@ fn the_published_schema_and_the_compiler_refuse_the_same_files() {
     }
 }
 
-/// Files of a collection that is not part of the project: nothing panics, and each has a verdict.
+/// Sample files that are not part of the project: nothing panics, and each event gets a verdict.
 #[test]
 fn collected_samples_all_have_a_verdict() {
     let Ok(folder) = std::env::var("INGEST_SAMPLES") else {
@@ -295,7 +295,7 @@ fn collected_samples_all_have_a_verdict() {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for path in files(&Path::new(&folder).join("segment"), "json") {
         let bytes = fs::read(&path).unwrap();
-        // a file may hold one event or a list of them
+        // a file has one event or a list of events
         let events = match serde_json::from_slice::<Value>(&bytes) {
             Ok(Value::Array(events)) => events
                 .iter()

@@ -1,8 +1,8 @@
-//! Expressions against jq itself.
+//! Compares the results of expressions with those of jq.
 //!
 //! `jq/results.ndjson.gz` has what jq 1.7 gives for each line of `jq/expressions.txt` on each line of `jq/inputs.ndjson`;
-//! `jq/make.sh` makes it afresh where jq is installed. What may differ stands in `jq/differences.txt` with a name, and
-//! every name with its reason in `docs/mapping.md`.
+//! `jq/make.sh` makes it again if jq is installed. `jq/differences.txt` names the differences that are allowed, and
+//! `docs/mapping.md` has the reason for each name.
 
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail like tests")]
 
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use ingest_mapping::mapping::expr::{Expr, Scope};
 use serde_json::Value;
 
-/// The name for results that JSON cannot say; jq writes null or the largest number for them.
+/// The name for results that JSON does not have; jq writes null or the largest number for them.
 const NOT_FINITE: &str = "not-finite";
 
 fn folder() -> PathBuf {
@@ -26,7 +26,7 @@ fn lines(name: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// What jq gives: for each expression one entry an input, all outputs or "error"; null where jq does not know it.
+/// What jq gives: for each expression a list with all outputs, or "error", for each input; null if jq does not compile it.
 fn results() -> Vec<Value> {
     let packed = fs::read(folder().join("results.ndjson.gz")).unwrap();
     let mut text = String::new();
@@ -38,7 +38,7 @@ fn results() -> Vec<Value> {
         .collect()
 }
 
-/// The name of the difference that is allowed for an expression.
+/// The expressions that may differ from jq, each with the name of the difference.
 fn differences() -> BTreeMap<String, String> {
     lines("differences.txt")
         .iter()
@@ -67,7 +67,7 @@ fn outcome(expr: &Expr, input: &Value) -> Outcome {
     }
 }
 
-/// Equality of numbers by value, as far as functions of the C library agree with Rust's.
+/// Equality. Numbers may differ slightly, because the functions of the C library and of Rust do.
 fn same(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Number(left), Value::Number(right)) => {
@@ -147,7 +147,7 @@ fn every_difference_is_documented() {
     }
 }
 
-/// What jq 1.7 has, or what its next version has, and the table above could not compare.
+/// Filters of jq 1.7 that the table above cannot compare, and filters of its next version.
 #[test]
 fn later_filters_are_there() {
     let eval = |text: &str, input: Value| {

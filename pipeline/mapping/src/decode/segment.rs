@@ -13,7 +13,8 @@
 //! `traits` of a group describe the group. E-mail addresses elsewhere (`recipient`, `invitee_email`) are other people's and
 //! are never read. `anonymousId` identifies nobody.
 //!
-//! Producers spell a trait in several ways (`firstName`, `first_name`, `Firstname`); the function `traits` gives each one spelling.
+//! Producers spell a trait in several ways (`firstName`, `first_name`, `Firstname`). The function `traits` gives each one
+//! spelling.
 
 use serde_json::{Map, Value};
 

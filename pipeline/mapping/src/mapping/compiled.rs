@@ -30,7 +30,7 @@ pub struct Mapping {
     /// The routes for every event.
     for_every: Vec<usize>,
     tests: Vec<Test>,
-    /// What can be used, but is probably a mistake.
+    /// What is valid, but probably a mistake.
     doubts: Vec<MappingError>,
 }
 
@@ -83,7 +83,7 @@ impl Mapping {
         }
     }
 
-    /// Where the rule is that a rejection speaks of. The detail of a rejection begins with the field.
+    /// Where in the file the rule is that rejected a record. The detail of a rejection begins with the field.
     pub(crate) fn place_of(&self, rejected: &Rejected) -> Option<Place> {
         let route = self
             .routes
@@ -100,7 +100,7 @@ impl Mapping {
         Some(found.map_or(route.place, |(_, place)| *place))
     }
 
-    /// What can be used, but is probably a mistake; each with its place and a way out.
+    /// What is valid, but probably a mistake; each with its place and a way out.
     #[must_use]
     pub fn doubts(&self) -> &[MappingError] {
         &self.doubts
@@ -142,8 +142,8 @@ impl Mapping {
     /// What the header `event` finds in the content of a record, and which of its optional parts failed.
     ///
     /// # Errors
-    /// [`Decoded::Reject`] with [`Rejection::MappingFailed`] if the expression of the name fails, or if another one fails and
-    /// the file says `onBad: reject`.
+    /// [`Decoded::Reject`] with [`Rejection::MappingFailed`] if the expression of the name fails, or if another one fails
+    /// and the file says `onBad: reject`.
     pub(crate) fn envelope(&self, payload: &Value, record: &Record) -> Result<Said, Decoded> {
         let header = &self.head.header;
         if header.name.is_none() && header.id.is_none() && header.time.is_none() {

@@ -1,19 +1,19 @@
-//! Errors of a mapping file: place, field, expression, what is wrong, and the way out.
+//! Errors in a mapping file: place, field, expression, what is wrong, and the way out.
 
 use std::fmt;
 
 use super::node::Place;
 
-/// One error of a mapping file.
+/// An error in a mapping file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MappingError {
     /// The file as named by the caller.
     pub file: String,
-    /// Where in it.
+    /// The place in the file.
     pub place: Place,
     /// The field, for example `routes[2].do[0].custom.totalNum`; empty for the whole file.
     pub field: String,
-    /// The expression, if it is one that is wrong.
+    /// The expression, if that is what is wrong.
     pub expression: Option<String>,
     /// What is wrong.
     pub problem: String,
@@ -45,7 +45,7 @@ impl fmt::Display for MappingError {
 
 impl std::error::Error for MappingError {}
 
-/// The one of these words that is nearest to a mistyped one, if any is near enough.
+/// The known word that is nearest to a mistyped one, if one is near enough.
 pub(super) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let folded = word.to_lowercase();
     let scored = known
@@ -56,7 +56,7 @@ pub(super) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) 
     (score <= allowed).then_some(candidate)
 }
 
-/// How many letters must change, swapped neighbours counting as one.
+/// The number of edits between two words: letters added, removed or changed, and neighbours swapped.
 fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut before: Vec<usize> = Vec::new();

@@ -1,7 +1,7 @@
-//! A YAML document that remembers where everything stands.
+//! A YAML document that keeps the place of each value.
 //!
-//! Mappings are read by hand from this, not by derived deserialisation, because all errors of a file are reported at
-//! once and each with its place, and because a YAML text and a YAML number mean different things in a field.
+//! Mappings are read from this by hand, not by derived deserialisation, because all errors of a file are reported at once,
+//! each with its place, and because a text and a number mean different things in a field.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
 use serde_saphyr::{Location, Spanned};
 
-/// A line and a column of a file, both from 1; 0 where they are not known.
+/// A line and a column in a file, both counted from 1; 0 if they are not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Place {
     /// The line.
@@ -18,18 +18,18 @@ pub struct Place {
     pub column: u64,
 }
 
-/// A value of a YAML document with its place.
+/// A value in a YAML document, with its place.
 ///
-/// It implements `Deserialize`, so that a mapping may stand inline in another document.
+/// It implements `Deserialize`, so that a mapping can be part of another document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
     /// Where it begins.
     pub place: Place,
-    /// What it is.
+    /// The value.
     pub content: Content,
 }
 
-/// What a node is.
+/// The value of a node.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Content {
     /// Nothing, or `null`.
@@ -42,11 +42,11 @@ pub enum Content {
     Text(String),
     /// A list.
     List(Vec<Node>),
-    /// A map in its order. Keys are unique.
+    /// A map, in the order of the document. Keys are unique.
     Map(Vec<(Key, Node)>),
 }
 
-/// A key of a map with its place.
+/// A key of a map, with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
     /// Where it begins.
@@ -58,10 +58,10 @@ pub struct Key {
 // === impl Node ===
 
 impl Node {
-    /// Reads YAML with the meaning of YAML 1.2: only `true` and `false` are booleans, `yes`, `on` and `y` are texts, and so
-    /// are `007` and `1_000`.
+    /// Reads YAML. As in YAML 1.2, only `true` and `false` are booleans; `yes`, `on` and `y` are texts. `007` and `1_000`
+    /// are texts too.
     ///
-    /// A mapping that stands inline in another document is read as that document is.
+    /// A mapping that is part of another document is read like that document instead.
     ///
     /// # Errors
     /// What is wrong with the YAML, with its place.

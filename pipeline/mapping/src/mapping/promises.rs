@@ -39,7 +39,7 @@ pub struct RouteInfo {
     pub on_hold_at: Place,
     /// Where the route stands in the file.
     pub place: Place,
-    /// It writes for a customer, and only the envelope names one.
+    /// Whether it writes for a customer whom only the envelope names.
     pub trusts_envelope: bool,
 }
 

@@ -1,12 +1,12 @@
-//! What is wrong with a text that is not YAML, in the words of those who wrote it.
+//! Explains why a text is not YAML, in terms of what its author wrote.
 
 use super::node::Place;
 
-/// What is wrong with a YAML text, and the way out. It shows nothing of the text but keys: a configuration may hold a
-/// secret by mistake.
+/// What is wrong with a YAML text, and the way out. Of the text it shows only keys and the names of aliases: a
+/// configuration may have a secret in it by mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct YamlFault {
-    /// Where; line 0 if that is not known.
+    /// Where; line 0 if the place is not known.
     pub place: Place,
     /// What is wrong.
     pub problem: String,
@@ -14,7 +14,7 @@ pub struct YamlFault {
     pub help: Option<String>,
 }
 
-/// What is wrong, from the parser's error and a look at the line that it means.
+/// Finds out what is wrong from the parser's error and the lines near its place.
 #[must_use]
 pub fn yaml_fault(text: &str, error: &serde_saphyr::Error) -> YamlFault {
     let error = error.without_snippet();
@@ -44,7 +44,7 @@ pub fn yaml_fault(text: &str, error: &serde_saphyr::Error) -> YamlFault {
         let help = "keys of one map stand exactly below each other, and what belongs to a key stands further right";
         return fault(wrong, problem, Some(help));
     }
-    // a bracket that opens is noticed where another closes, a few lines on
+    // an open bracket is often noticed only some lines later
     let mut near =
         (place.line.saturating_sub(2)..=place.line).filter_map(|at| self::line(text, at));
     let help = near
@@ -58,13 +58,13 @@ fn line(text: &str, number: u64) -> Option<&str> {
     text.lines().nth(index)
 }
 
-/// The line of the first key of that name in the same map, where both begin a line.
+/// The line where the same map already has this key. Both keys must be the first on their line.
 fn first_of(text: &str, second: Place, key: &str) -> Option<usize> {
     let upto = usize::try_from(second.line).ok()?.checked_sub(1)?;
     let column = usize::try_from(second.column).ok()?.checked_sub(1)?;
     let before: Vec<&str> = text.lines().take(upto).collect();
     for (index, line) in before.iter().enumerate().rev() {
-        // the first key of a list's item stands behind its hyphen
+        // the first key of a list item comes after its hyphen
         let bare = line.replacen("- ", "  ", 1);
         let indent = bare.len() - bare.trim_start().len();
         let rest = bare.trim_start().trim_start_matches(['"', '\'']);
@@ -87,7 +87,7 @@ fn first_of(text: &str, second: Place, key: &str) -> Option<usize> {
     None
 }
 
-/// The first tab that indents a line, at or above the place.
+/// The first tab in an indentation, up to the line after the place.
 fn tab(text: &str, place: Place) -> Option<Place> {
     let upto = usize::try_from(place.line)
         .unwrap_or(usize::MAX)
@@ -102,7 +102,7 @@ fn tab(text: &str, place: Place) -> Option<Place> {
     })
 }
 
-/// The word with a star that stands where a value begins.
+/// The word at the beginning of a value, if it begins with a star.
 fn star(line: &str) -> Option<&str> {
     let value = line.split_once(": ").map_or(line, |(_, value)| value);
     let value = value.trim().trim_start_matches(['-', '[', ' ']);
@@ -110,7 +110,7 @@ fn star(line: &str) -> Option<&str> {
     word.starts_with('*').then_some(word)
 }
 
-/// The line whose indentation is none of those that are open there, at the place or just above it.
+/// The first line, up to the place, whose indentation is smaller than that of the line above but matches no open map.
 fn indentation(text: &str, place: Place) -> Option<Place> {
     let upto = usize::try_from(place.line).ok()?;
     let mut open: Vec<usize> = Vec::new();
@@ -133,7 +133,7 @@ fn indentation(text: &str, place: Place) -> Option<Place> {
         if !known {
             open.push(indent);
         }
-        // what stands behind a hyphen is a map of its own
+        // what follows a hyphen is a map of its own
         if bare.starts_with("- ") {
             let inner = bare.trim_start_matches(['-', ' ']);
             open.push(indent + bare.len() - inner.len());
@@ -142,7 +142,7 @@ fn indentation(text: &str, place: Place) -> Option<Place> {
     None
 }
 
-/// Whether the value of a line has signs that mean something in YAML.
+/// Whether the value on a line has characters that have a meaning in YAML, and is not quoted.
 fn wants_quotes(line: &str) -> bool {
     let value = line.split_once(": ").map_or("", |(_, value)| value).trim();
     let quoted = value.starts_with(['"', '\'']) && value.ends_with(['"', '\'']) && value.len() > 1;

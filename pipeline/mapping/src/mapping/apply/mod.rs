@@ -36,7 +36,7 @@ use ingest_model::record::Record;
 pub struct Applied {
     /// The verdict.
     pub verdict: Verdict,
-    /// How many texts were cut at their limit.
+    /// How many texts and lists of images were cut at their limit.
     pub cuts: Cuts,
     /// The optional fields that were left out of what is emitted, because their values are bad.
     pub dropped: Vec<DroppedField>,
@@ -56,7 +56,7 @@ struct Work<'a> {
     notes: Notes,
 }
 
-/// What an event leads to by the first of these routes whose condition holds.
+/// What an event leads to: the first of these routes whose condition holds decides.
 pub(super) fn first<'a>(
     routes: impl Iterator<Item = &'a Route>,
     event: &Event,
@@ -169,7 +169,7 @@ impl Work<'_> {
     fn identify(&mut self, rule: &IdentifyRule, customer: Option<&CustomerRef>) -> Made<Operation> {
         let known = customer.ok_or_else(no_customer)?;
         let mut keys = self.keys(&rule.bad, &rule.keys, "identify")?;
-        // a key of the identify itself replaces the known key of that kind
+        // a key in the identify itself replaces the known key of that kind
         keys.extend(
             known
                 .keys()

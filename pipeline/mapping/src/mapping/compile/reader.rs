@@ -8,7 +8,7 @@ use super::super::node::{Content, Key, Node, Place};
 pub(super) struct Reader<'a> {
     file: &'a str,
     pub(super) errors: Vec<MappingError>,
-    /// What can be used, but is probably a mistake.
+    /// What is valid, but probably a mistake.
     pub(super) doubts: Vec<MappingError>,
 }
 

@@ -1,4 +1,4 @@
-//! What goes wrong with an expression: when it is compiled, and when it is evaluated.
+//! What can go wrong with an expression, when it is compiled and when it is evaluated.
 
 /// Why an expression cannot be compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Refused {
 pub struct Failed {
     /// What happened.
     pub what: &'static str,
-    /// It used up what one record may use, so that nothing more is evaluated for that record.
+    /// It used up what one record may use, so nothing more can be evaluated for that record.
     pub exhausted: bool,
 }
 

@@ -1,8 +1,8 @@
-//! What people mean when they write an expression that is not jq, or one that is jq and means something else.
+//! Guesses what people meant by an expression that is not valid jq, or is valid but means something else.
 
 use super::super::error::nearest;
 
-/// Words of other languages, and jq's word for the same.
+/// Syntax of other languages, and what to write in jq.
 const FOREIGN: &[(&str, &str)] = &[
     ("===", "jq compares with `==`"),
     ("!==", "jq compares with `!=`"),
@@ -23,7 +23,7 @@ const FOREIGN: &[(&str, &str)] = &[
     ("=>", "jq takes an expression as an argument: `map(.price)`"),
 ];
 
-/// Filters that other languages have, and jq's name.
+/// Names of functions in other languages, and what jq has for them.
 const RENAMED: &[(&str, &str)] = &[
     ("to_string", "tostring"),
     ("toString", "tostring"),
@@ -71,7 +71,7 @@ const RENAMED: &[(&str, &str)] = &[
     ("slice", "a slice, such as .[0:10]"),
 ];
 
-/// Signs that editors and chats put in the place of plain ones.
+/// Characters that editors and chats put in place of plain ones.
 const TYPOGRAPHIC: &[(char, &str)] = &[
     ('\u{201c}', "a quote is the plain `\"`"),
     ('\u{201d}', "a quote is the plain `\"`"),
@@ -89,7 +89,7 @@ const TYPOGRAPHIC: &[(char, &str)] = &[
     ),
 ];
 
-/// The way out of an expression that is no jq, from its text alone.
+/// What to write instead of an expression that is not valid jq, judged by its text alone.
 pub(super) fn of_syntax(text: &str) -> Option<String> {
     let bare = without_texts(text);
     let sign = |c: char| TYPOGRAPHIC.iter().find(|(sign, _)| *sign == c);
@@ -111,7 +111,7 @@ pub(super) fn of_syntax(text: &str) -> Option<String> {
     is_prose(text).then(|| quoted(text))
 }
 
-/// The way out where there is no filter of that name.
+/// What to write instead of a filter that does not exist.
 pub(super) fn of_unknown_filter<'k>(
     name: &str,
     known: impl IntoIterator<Item = &'k str>,
@@ -126,14 +126,14 @@ pub(super) fn of_unknown_filter<'k>(
     nearest(name, known).map(|near| format!("did you mean `{near}`?"))
 }
 
-/// The way out where a name with a dash is read as one less the other. `unknown`: the filters that are not there.
+/// What to write if a name with a dash was read as a subtraction. `unknown` names the filters that do not exist.
 pub(super) fn of_dash(text: &str, unknown: &str) -> Option<String> {
     let (whole, rest) = dashed(text)?;
     let meant = unknown.contains(&format!("`{rest}`"));
     meant.then(|| dash_help(&whole))
 }
 
-/// What is probably not meant: `.content-type` is `.content` less the type of the whole.
+/// A subtraction that is probably a mistake: `.content-type` is `.content` minus the result of the filter `type`.
 pub(super) fn of_doubtful_dash(text: &str) -> Option<(String, String)> {
     let (whole, _) = dashed(text)?;
     let problem = format!("subtracts in `.{whole}`");
@@ -144,7 +144,7 @@ fn dash_help(whole: &str) -> String {
     format!("a name with `-` needs quotes: .\"{whole}\"; to subtract, put blanks around the `-`")
 }
 
-/// The first field that has a dash and letters close behind it: all of the name, and what stands behind its first dash.
+/// The first field whose name seems to have a dash: the whole name, and the word after its first dash.
 fn dashed(text: &str) -> Option<(String, String)> {
     let bare = without_texts(text);
     let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -166,7 +166,7 @@ fn dashed(text: &str) -> Option<(String, String)> {
     None
 }
 
-/// `a ? b : c` of other languages.
+/// Whether this is `a ? b : c`, as in other languages.
 fn is_choice(bare: &str) -> bool {
     let Some((before, behind)) = bare.split_once('?') else {
         return false;
@@ -183,7 +183,7 @@ fn is_choice(bare: &str) -> bool {
     parts && !before.contains('{') && !behind.starts_with(['.', '?', '/'])
 }
 
-/// A constant as it has to be written.
+/// How to write a constant text.
 pub(super) fn quoted(text: &str) -> String {
     format!(
         "a constant text needs quotes inside the quotes of YAML: '\"{}\"'",
@@ -191,7 +191,7 @@ pub(super) fn quoted(text: &str) -> String {
     )
 }
 
-/// Words and nothing else: somebody wrote a constant.
+/// Whether this is words only, so probably meant as a constant text.
 fn is_prose(text: &str) -> bool {
     let words = text.split_whitespace().collect::<Vec<_>>();
     words.len() > 1
@@ -219,7 +219,7 @@ fn is_prose(text: &str) -> bool {
         })
 }
 
-/// The bracket that is open at the end, or closes what nobody opened.
+/// The first bracket that closes nothing or the wrong one, or else the last one that is not closed.
 fn unbalanced(bare: &str) -> Option<String> {
     let mut open: Vec<(char, usize)> = Vec::new();
     for (at, c) in bare.chars().enumerate() {
@@ -251,7 +251,7 @@ fn unbalanced(bare: &str) -> Option<String> {
         .map(|(opened, column)| format!("the `{opened}` at character {column} is open"))
 }
 
-/// The expression with its texts blanked, so that what stands in them is not taken for jq. Interpolations are blanked, too.
+/// The expression with its texts blanked out, so that their content is not taken for jq. Their interpolations are too.
 fn without_texts(text: &str) -> String {
     let mut bare = String::with_capacity(text.len());
     let (mut inside, mut escaped) = (false, false);

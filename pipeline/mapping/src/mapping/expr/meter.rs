@@ -1,35 +1,35 @@
-//! What evaluations may use: steps, bytes, depth.
+//! Limits on evaluations: steps, bytes and depth.
 //!
-//! Nothing here looks at a clock. Every part of the interpreter says what it is about to do before it does it: a step for
-//! each term that is evaluated, more for work that grows with its input, and bytes for each value that is built. One
-//! meter serves one record, so a mapping with many expressions has no more time than one with a single expression.
+//! No clock is read. Each part of the interpreter counts what it is about to do before it does it: a step for each term
+//! that is evaluated, more for work that grows with its input, and bytes for each value that is built. There is one meter
+//! for a record, so a mapping with many expressions has no more steps than one with a single expression.
 //!
-//! The end of what is allowed is no error that `try`, `?` or `//` could catch.
+//! `try`, `?` and `//` cannot catch a limit that is reached.
 
 use std::cell::Cell;
 
-/// Steps of all evaluations for one record; they take far less than a second.
+/// The most steps of all evaluations for one record. They take far less than a second.
 const MAX_STEPS: u64 = 1_000_000;
 
-/// Bytes that one evaluation may build, what it drops again included.
+/// The most bytes that one evaluation may build, including what it drops again.
 const MAX_BUILT: usize = 20 * 1024 * 1024;
 
-/// Bytes of all results for one record.
+/// The most bytes of all results for one record.
 const MAX_KEPT: usize = 8 * 1024 * 1024;
 
-/// How deep terms may be evaluated within one another. The stack of a thread has room for them: see the tests.
+/// How deep evaluations of terms may nest. The tests show that the stack of a thread has room for them.
 const MAX_NESTED: u32 = 250;
 
-/// How deep a value may be that an expression builds.
+/// How deep a value that an expression builds may nest.
 pub(super) const MAX_DEPTH: u16 = 256;
 
-/// The depth that is assumed of what the record says; the decoder allows no more.
+/// The depth that is assumed for values of the record. The decoder allows no more.
 pub(super) const DECODED_DEPTH: u16 = 128;
 
 /// Bytes that are copied or compared in one step.
 const BYTES_A_STEP: usize = 64;
 
-/// What was used up. The text is for people and never shows the data.
+/// The limit that was reached, in words. They never show the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Limit(pub(super) &'static str);
 
@@ -46,13 +46,13 @@ pub(super) struct Meter {
 pub(super) struct Level<'m>(&'m Meter);
 
 impl Meter {
-    /// A new evaluation begins: what the last one built is gone.
+    /// Begins a new evaluation. What the last one built no longer counts.
     pub(super) fn begin(&self) {
         self.built.set(0);
         self.nested.set(0);
     }
 
-    /// Takes steps.
+    /// Counts steps.
     pub(super) fn steps(&self, steps: usize) -> Result<(), Limit> {
         let used = self
             .steps
@@ -65,12 +65,12 @@ impl Meter {
         Ok(())
     }
 
-    /// Takes the steps for work on so many bytes.
+    /// Counts the steps for work on this many bytes.
     pub(super) fn work(&self, bytes: usize) -> Result<(), Limit> {
         self.steps(bytes / BYTES_A_STEP)
     }
 
-    /// Says that so many bytes are about to be built.
+    /// Counts bytes that are about to be built.
     pub(super) fn build(&self, bytes: usize) -> Result<(), Limit> {
         let built = self.built.get().saturating_add(bytes);
         self.built.set(built);
@@ -80,7 +80,7 @@ impl Meter {
         self.work(bytes)
     }
 
-    /// Says that so many bytes become part of a result.
+    /// Counts bytes that become part of a result.
     pub(super) fn keep(&self, bytes: usize) -> Result<(), Limit> {
         let kept = self.kept.get().saturating_add(bytes);
         self.kept.set(kept);

@@ -1,10 +1,14 @@
-//! Expressions: what a field of a mapping gets its value from.
+//! Expressions, from which the fields of a mapping get their values.
 //!
-//! An expression is jq over the event's content (`jq`). `.` is the content, `$event` what the envelope says (`name`, `id`,
-//! `time`, `source`, `deleted`, `anonymousId`, and `customer` with the keys that name the customer, null where there are
-//! none), and `$record` where it came from (`topic`, `partition`, `offset`, `timestamp`, `key`, `headers`). Nothing else can
-//! be seen: no clock, no environment, no files, no further inputs. So an expression gives the same for the same record
-//! always, and what is counted (`meter`) sees to it that it ends, and that it takes neither the memory nor the stack.
+//! An expression is jq over the content of an event (`jq`). It sees only:
+//!
+//! - `.`: the content;
+//! - `$event`: what the envelope says (`name`, `id`, `time`, `source`, `deleted`, `anonymousId`, `session`, `trackingId`,
+//!   `traits`, and `customer` with the keys of the customer, or null if there are none);
+//! - `$record`: where the event came from (`topic`, `partition`, `offset`, `timestamp`, `key`, `headers`).
+//!
+//! It sees no clock, environment, files or further inputs, so for the same record it always gives the same. Its steps,
+//! bytes and depth are counted (`meter`), so it always ends and cannot exhaust the memory or the stack.
 
 mod fault;
 mod hint;
@@ -22,12 +26,12 @@ pub use self::scope::Scope;
 /// A compiled expression.
 #[derive(Debug)]
 pub struct Expr {
-    /// As written, on one line, for messages.
+    /// The source, on one line, for messages.
     text: String,
     code: Code,
-    /// It assigns: as a condition it always holds.
+    /// It assigns, so as a condition it would always hold.
     assigns: bool,
-    /// It can have several outputs, and a field takes one.
+    /// It seems to have several outputs, but a field takes one.
     several: bool,
 }
 
@@ -38,7 +42,7 @@ enum Code {
 }
 
 impl Expr {
-    /// The expression that always gives this value.
+    /// An expression that always gives this value.
     #[must_use]
     pub fn literal(value: Value) -> Self {
         Self {
@@ -57,8 +61,8 @@ impl Expr {
         Self::compiled(text, false)
     }
 
-    /// Compiles jq so that every part of it is evaluated as a stream, even where there is one output at most. For tests
-    /// that compare the two.
+    /// Compiles jq so that every part is evaluated as a stream, even if it has one output at most. For tests that compare
+    /// the two ways.
     ///
     /// # Errors
     /// As [`Expr::compile`].
@@ -76,7 +80,7 @@ impl Expr {
         })
     }
 
-    /// What it does that is probably not meant, and the way out.
+    /// What is probably a mistake in it, and the way out.
     pub(super) fn doubt(&self) -> Option<(String, String)> {
         match &self.code {
             Code::Literal(_) => None,
@@ -84,25 +88,25 @@ impl Expr {
         }
     }
 
-    /// As written.
+    /// The source, on one line.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Whether it assigns (`=`, `|=`): as a condition it would always hold.
+    /// Whether it assigns (`=`, `|=`), so that as a condition it would always hold.
     #[must_use]
     pub fn assigns(&self) -> bool {
         self.assigns
     }
 
-    /// Whether it looks as if it had an output for each item of a list.
+    /// Whether it seems to have an output for each item of a list.
     #[must_use]
     pub fn gives_several(&self) -> bool {
         self.several
     }
 
-    /// Whether it gives one output at most, so that no part of the path to it is a stream.
+    /// Whether it has one output at most, and so is evaluated without a stream.
     #[must_use]
     pub fn is_direct(&self) -> bool {
         match &self.code {
@@ -111,7 +115,7 @@ impl Expr {
         }
     }
 
-    /// The literal value, if the expression is one.
+    /// The value, if the expression is a constant.
     #[must_use]
     pub fn as_literal(&self) -> Option<&Value> {
         match &self.code {
@@ -120,10 +124,10 @@ impl Expr {
         }
     }
 
-    /// The value for an event; `None` when it is null or there is no output. Of several outputs it is an error.
+    /// The value for an event; `None` if it is null or there is no output.
     ///
     /// # Errors
-    /// [`Failed`] when the expression fails or uses up what one record may use.
+    /// [`Failed`] if the expression fails, has several outputs, or uses up what one record may use.
     pub fn eval<'a>(&'a self, scope: &'a Scope<'a>) -> Result<Option<Cow<'a, Value>>, Failed> {
         let found = match &self.code {
             Code::Literal(value) => Some(Cow::Borrowed(value)),
@@ -132,7 +136,7 @@ impl Expr {
         Ok(found.filter(|value| !value.is_null()))
     }
 
-    /// Whether the value is neither null nor false, as jq sees it.
+    /// Whether the value counts as true in jq: it is neither null nor false.
     ///
     /// # Errors
     /// As [`Expr::eval`].
@@ -144,7 +148,7 @@ impl Expr {
     }
 }
 
-/// The text without line breaks, which headers and logs do not want.
+/// The text on one line, for headers and logs.
 fn one_line(text: &str) -> String {
     let lines: Vec<&str> = text
         .lines()

@@ -9,7 +9,7 @@ use crate::decode::segment;
 use crate::event::{CustomerHints, Event};
 use ingest_model::record::Record;
 
-/// One event under evaluation: its content, its envelope and its record. What is expensive is made when first used.
+/// What an expression sees of an event: its content, envelope and record. The values are built when first used.
 pub struct Scope<'a> {
     /// The content: `.`.
     pub payload: &'a Value,
@@ -24,13 +24,13 @@ pub struct Scope<'a> {
 
 impl std::fmt::Debug for Scope<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // never the content
+        // the content must not be shown
         f.debug_struct("Scope").finish_non_exhaustive()
     }
 }
 
 impl<'a> Scope<'a> {
-    /// The scope of an event of a record.
+    /// The scope of an event and its record.
     #[must_use]
     pub fn new(event: &'a Event, record: &'a Record) -> Self {
         Self {
@@ -76,7 +76,7 @@ impl<'a> Scope<'a> {
         })
     }
 
-    /// `$event` as far as that field of it is concerned: what is dear is made only where it is asked for.
+    /// `$event`, of which only this field is needed. The fields that are costly to build are left out unless it is one.
     pub(super) fn event_with(&self, field: &str) -> &Value {
         if matches!(field, "session" | "trackingId" | "traits") {
             return self.event();
@@ -98,7 +98,7 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// What the event's own fields say.
+/// The fields of `$event` that are cheap to build.
 fn envelope(event: &Event) -> Map<String, Value> {
     let mut map = Map::new();
     map.insert("name".to_owned(), Value::from(event.name.as_str()));
@@ -106,7 +106,7 @@ fn envelope(event: &Event) -> Map<String, Value> {
         "id".to_owned(),
         event.id.as_deref().map_or(Value::Null, Value::from),
     );
-    // all digits: this is what versions are made of
+    // with all digits of the fraction, because versions are made of it
     map.insert(
         "time".to_owned(),
         event
@@ -124,7 +124,7 @@ fn envelope(event: &Event) -> Map<String, Value> {
     map
 }
 
-/// Whom the envelope names; null where it names nobody.
+/// The keys of the customer in the envelope; null if there are none.
 fn customer_value(hints: &CustomerHints) -> Value {
     let keys = [
         ("id", &hints.id),
@@ -147,7 +147,7 @@ fn record_value(record: &Record) -> Value {
     let text = |bytes: &bytes::Bytes| std::str::from_utf8(bytes).map_or(Value::Null, Value::from);
     let mut headers = Map::new();
     for header in &record.headers {
-        // of a repeated name the last value counts
+        // if a name is repeated, the last value counts
         headers.insert(
             header.name.clone(),
             header.value.as_ref().map_or(Value::Null, text),

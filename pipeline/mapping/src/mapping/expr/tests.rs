@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::*;
 
-/// What an expression gives on a content: `None` for null or nothing, an error for a failure.
+/// What an expression gives for a content: `None` for null or no output.
 fn eval(text: &str, payload: &Value) -> Result<Option<Value>, Failed> {
     run(&Expr::compile(text).unwrap(), payload)
 }
@@ -242,7 +242,7 @@ fn errors_of_expressions_say_the_way_out() {
 #[test]
 fn what_jq_users_expect() {
     for (text, input, wanted) in [
-        // null is empty between other texts
+        // null counts as an empty text
         (
             "[.first, .last] | join(\" \")",
             json!({"first": "Bo", "last": null}),
@@ -264,13 +264,13 @@ fn what_jq_users_expect() {
             json!({"name": "Łuk"}),
             json!(true),
         ),
-        // groups keep their places
+        // a group that did not match keeps its place
         (
             "[.tel | match(\"(\\\\+[0-9]+)? ?([0-9]+)\").captures[].string]",
             json!({"tel": "0301"}),
             json!([null, "0301"]),
         ),
-        // no list, no loop
+        // nothing to iterate over, so no output
         (
             "(.cart.lines? | map(.sku)) // \"none\"",
             json!({"cart": "c-9"}),
@@ -281,7 +281,7 @@ fn what_jq_users_expect() {
             json!({"cart": "c-9"}),
             json!("none"),
         ),
-        // paths make what is missing
+        // an assignment creates what is missing on its path
         (".a.b[1] = 1", json!(null), json!({"a": {"b": [null, 1]}})),
         // `//` binds more weakly than `=`
         ("(.a = .b // 3) | .a", json!({"b": 2}), json!(2)),
@@ -307,7 +307,7 @@ fn what_is_used_up_is_used_up_for_the_record() {
     let failed = endless.eval(&scope).unwrap_err();
     assert!(failed.exhausted, "{failed:?}");
     assert!(scope.meter.used() > 0);
-    // an expression that would be well alone
+    // an expression that is fine on its own
     let well = Expr::compile(".a | map(. + 1)").unwrap();
     assert!(well.eval(&scope).unwrap_err().exhausted);
     let fresh = Scope::of_payload(&payload, None);
@@ -344,7 +344,7 @@ fn what_cannot_be_a_regular_expression_here_is_refused() {
     }
 }
 
-/// Any JSON with the keys that the expressions below ask for.
+/// Any JSON with the keys that the expressions below read.
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -367,7 +367,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Any expression that has a direct plan.
+/// Any expression that is evaluated without a stream.
 fn any_direct() -> impl Strategy<Value = String> {
     let path = prop_oneof![
         Just(".".to_owned()),

@@ -1,8 +1,8 @@
 //! What happens to a field whose value cannot be computed, or is not allowed.
 //!
-//! A field is required if it names the thing: the customer; an object's external id, title and version, if it has one; the
-//! name of a tracking event. Without it there is nothing to write, and the record is rejected. Every other field is
-//! *optional*: it is left out and counted, because an order without its coupon helps an agent, and no order does not.
+//! A field is required if it identifies the thing: the customer; an object's external id, title and version, if it has one;
+//! the name of a tracking event. Without it there is nothing to write, and the record is rejected. Every other field is
+//! *optional*: a bad one is left out and counted, because an order without its coupon is better for an agent than none.
 //! `onBad` can say otherwise for one field, an operation, a route or the whole file; the one nearest to the field counts.
 //!
 //! Fields are named by their path within an operation (`custom.totalNum`, `data.products`, `identify.name`), down to where

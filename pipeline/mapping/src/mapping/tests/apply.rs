@@ -231,7 +231,7 @@ fn a_track_carries_its_key_and_time_and_may_be_too_old() {
     assert_eq!((found.len(), &found[0]["track"]), (1, &json!("Second")));
     let only = compile("  - { name: r, on: x, do: [{ track: .name, maxAge: 30m }] }");
     assert_eq!(apply(&only, &old), Verdict::Skip(SkipReason::TooOld));
-    // the key is that of the operation's place in the route, whatever was left out before it
+    // the key depends on the operation's place in the route, whatever was left out before it
     let Verdict::Emit(planned) = apply(&mapping, &fresh) else {
         panic!()
     };

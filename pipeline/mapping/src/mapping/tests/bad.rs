@@ -1,4 +1,4 @@
-//! One bad field never takes a record with it, unless the file says so.
+//! A bad field does not reject the record, unless the file says so.
 
 use std::sync::Arc;
 
@@ -127,7 +127,7 @@ fn an_identify_goes_without_its_bad_traits() {
         assert_eq!(one["customer"]["email"], "mira@shop.example");
         assert_eq!(found.dropped, [field], "{message}");
     }
-    // nothing was given, so nothing is bad
+    // blank values are not bad values
     let blank = segment(&json!({"type": "identify", "userId": "c-9",
         "traits": {"name": "Mira", "createdAt": "", "birthday": " ", "website": ""}}));
     assert_eq!(blank.one()["identify"], json!({"name": "Mira"}));
@@ -179,7 +179,7 @@ fn an_order_goes_without_what_cannot_be_read_of_it() {
         dropped.sort();
         assert_eq!(found, dropped, "{extra}");
     }
-    // what names the order is required
+    // the field that identifies the order is required
     for id in [json!({"a": 1}), json!([1]), json!(1.5), json!(true)] {
         assert_eq!(
             order(json!({"order_id": id})).rejected(),
@@ -281,7 +281,7 @@ fn the_nearest_word_about_a_bad_field_counts() {
         run("drop", "", "{ data: reject }", json!({"lines": ["text"]})).rejected(),
         Rejection::MappingFailed
     );
-    // the legal part of a list stays
+    // the legal items of a list are kept
     let found = run("drop", "", "{}", json!({"tags": ["vip", "a!", "new"]}));
     assert_eq!(found.one()["tags"], json!(["vip", "new"]));
     assert_eq!(found.dropped, ["tags"]);
@@ -290,7 +290,7 @@ fn the_nearest_word_about_a_bad_field_counts() {
         "{:?}",
         found.why
     );
-    // a key whose expression fails is left out like a field; one that cannot be used is no field
+    // a key whose expression fails is left out like a field; one that cannot be used is only noted
     let found = run("drop", "", "{}", json!({"tel": "+4930123456"}));
     assert_eq!(found.dropped, ["customer.phone"]);
     assert_eq!(
@@ -364,7 +364,7 @@ routes:
         "{:?}",
         found.why
     );
-    // no single attribute is guilty: as many as fit stay
+    // no single attribute is too large: as many are kept as fit
     let event = shown(&planned[1].operation);
     assert!(event["meta"]["eventKey"].is_string());
     let kept = (0..20)
@@ -378,7 +378,7 @@ routes:
     );
 }
 
-/// Twenty attributes of one long text.
+/// Twenty attributes with the same long text.
 const META: &str = "{ part0: .long, part1: .long, part2: .long, part3: .long, part4: .long, part5: .long, part6: .long, \
     part7: .long, part8: .long, part9: .long, part10: .long, part11: .long, part12: .long, part13: .long, part14: .long, \
     part15: .long, part16: .long, part17: .long, part18: .long, part19: .long }";

@@ -1,4 +1,4 @@
-//! Errors of mapping files: every one of a file, with its place and the way out.
+//! Errors in mapping files: all of a file are reported, each with its place and the way out.
 
 use crate::mapping::Mapping;
 

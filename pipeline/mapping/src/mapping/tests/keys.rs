@@ -1,4 +1,4 @@
-//! Which keys leave, and which are left out.
+//! Which keys are sent, and which are left out.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::testing::shown;
 use ingest_model::outcome::{Rejection, SkipReason, Verdict};
 use ingest_model::record::Record;
 
-/// One route for each place where a key can stand.
+/// Routes with every place where a key can be given.
 const PLACES: &str = "
 routes:
   - name: named
@@ -79,7 +79,7 @@ fn no_illegal_address_leaves_from_any_place() {
         }
         assert_eq!(summary.notes.unused_keys().len(), 1, "{address}");
 
-        // without another key than this one the next one names the customer
+        // if the key before it is unusable too, the next one identifies the customer
         let event =
             json!({"type": "named", "id": "guest", "mail": address, "phone": "+4940123456"});
         let (summary, verdict) = judge(&pipeline, &event);
@@ -138,7 +138,7 @@ fn an_id_of_nobody_is_an_unknown_visitor() {
             json!({"type": "track", "event": "Signed In", "userId": id, "messageId": "m-1"});
         let (_, verdict) = judge(&pipeline, &event);
         assert_eq!(verdict, Verdict::Skip(SkipReason::Dropped), "{id}");
-        // an order is too dear to be skipped: somebody has to see it
+        // an order is too important to be skipped: it is rejected, so that somebody sees it
         let order = json!({"type": "track", "event": "Order Completed", "userId": id, "properties": {"order_id": "o-1"}});
         let (_, verdict) = judge(&pipeline, &order);
         let Verdict::Reject(rejected) = verdict else {

@@ -1,4 +1,4 @@
-//! What holds for every event: no panic, the same verdict twice, and only what the API takes.
+//! What holds for every event: no panic, the same verdict each time, and only what the API accepts.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use ingest_model::operation::Operation;
 use ingest_model::outcome::Verdict;
 use ingest_model::record::Record;
 
-/// Any JSON, often with the keys that the preset asks for.
+/// Any JSON, often with the keys that the preset reads.
 fn any_json() -> impl Strategy<Value = Value> {
     let key = prop_oneof![
         Just("type"),

@@ -1,4 +1,4 @@
-//! What producers spell in their own ways, and whose names look alike.
+//! Values that producers spell in several ways, and messages whose names look alike.
 
 use serde_json::json;
 
@@ -65,7 +65,7 @@ fn an_empty_text_is_no_value() {
     for found in [order, added, coupon] {
         assert_eq!(found.dropped, Vec::<String>::new());
     }
-    // a file may keep them; typed attributes have no value all the same
+    // a file may keep empty texts; attributes of other types are left out even then
     let text = "
 routes:
   - name: r

@@ -6,7 +6,7 @@
 //! what it gives there.
 //!
 //! [`syntax`] makes a tree, [`compile`] resolves its names, [`run`] evaluates the code. [`data`] has the values, [`native`]
-//! the filters that need nothing but values, [`regex`] the regular expressions. Each uses only those that stand below it:
+//! the filters that need nothing but values, [`regex`] the regular expressions. Each uses only those below it:
 //!
 //! ```text
 //! run
@@ -75,7 +75,7 @@ impl Program {
         })
     }
 
-    /// Whether it assigns at its top.
+    /// Whether it assigns at its top level.
     pub(super) fn assigns(&self) -> bool {
         self.assigns
     }

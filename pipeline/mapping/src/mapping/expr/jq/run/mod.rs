@@ -4,10 +4,10 @@
 //! most ([`Code::one`]) needs no such function ([`Run::one`]); most expressions in mappings are of this kind. Both ways
 //! give the same, which a property test shows.
 //!
-//! A value carries its path where one is asked for (`path(…)`, `… = …`, `… |= …`, `del(…)`), as in jq.
+//! A value has its path if the path is needed (`path(…)`, `… = …`, `… |= …`, `del(…)`), as in jq.
 //!
-//! The files of this folder are one machine in parts: terms are evaluated by evaluating their terms, so each part calls
-//! the others through [`Run`]. Filters that need no terms stand outside, in `native`.
+//! The files of this folder are parts of one evaluator. To evaluate a term is to evaluate the terms in it, so each part
+//! calls the others through [`Run`]. Filters that need no terms are in `native`.
 
 mod bind;
 mod one;
@@ -36,7 +36,7 @@ pub(super) struct Run<'a> {
     tools: Tools<'a>,
 }
 
-/// A value and, where asked for, its path.
+/// A value and, if it is needed, its path.
 #[derive(Debug, Clone)]
 pub(super) struct At<'a> {
     pub(super) val: Val<'a>,
@@ -46,9 +46,9 @@ pub(super) struct At<'a> {
 /// The path of a value.
 #[derive(Debug, Clone)]
 pub(super) enum Path<'a> {
-    /// Nobody asks for it.
+    /// It is not needed.
     Off,
-    /// The value does not stand in the input.
+    /// The value is not a part of the input.
     Lost,
     On(Option<Rc<Step<'a>>>),
 }

@@ -120,7 +120,7 @@ impl<'a> Run<'a> {
                 None => return Ok(None),
             },
         };
-        // the costly fields of `$event` are made only where they are asked for
+        // the costly fields of `$event` are built only if they are needed
         if let (Op::Global(Global::Event), Val::Text(field)) = (&base.op, &key) {
             let event = at.computed(Val::of(self.scope.event_with(field.as_str())));
             return index(&event, &key, optional, self.meter);

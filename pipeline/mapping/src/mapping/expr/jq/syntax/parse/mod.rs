@@ -103,7 +103,7 @@ struct Parser<'t> {
     depth: usize,
 }
 
-/// Binary operators by how tightly they bind, and how chains of them nest.
+/// How a chain of operators of one precedence nests.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Nests {
     Left,
@@ -111,6 +111,7 @@ enum Nests {
     Not,
 }
 
+// precedences of binary operators, the weakest first
 const ALT: u8 = 1;
 const ASSIGN: u8 = 2;
 const OR: u8 = 3;
