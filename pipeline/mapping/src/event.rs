@@ -191,13 +191,13 @@ impl Notes {
                     format!("{at}: left out, a Kustomer id has 24 hexadecimal digits")
                 }
                 (Unusable::Illegal, KeyKind::ExternalId) => format!(
-                    "{at}: left out, an external id is a text or a whole number of at most 256 whole characters"
+                    "{at}: left out, an external id is a text or a whole number of at most 256 characters, none of them U+FFFD"
                 ),
                 (Unusable::Illegal, KeyKind::Email) => {
-                    format!("{at}: left out, it is no e-mail address that Kustomer is sure to take")
+                    format!("{at}: left out, it is not an e-mail address that Kustomer is sure to accept")
                 }
                 (Unusable::Illegal, KeyKind::Phone) => {
-                    format!("{at}: left out, it is no phone number with a country code")
+                    format!("{at}: left out, it is not a phone number with a country code")
                 }
             }
         });

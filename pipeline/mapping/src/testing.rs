@@ -81,7 +81,7 @@ impl std::fmt::Display for TestFailure {
             place.line, place.column
         )?;
         match rule {
-            Some(rule) => write!(f, "; the rule stands in line {}", rule.line),
+            Some(rule) => write!(f, "; the rule is on line {}", rule.line),
             None => Ok(()),
         }
     }

@@ -262,7 +262,7 @@ pub(super) fn number(value: &Value) -> Result<Number, Illegal> {
             "a whole number beyond 2^53 would be rounded by its readers; use a `Str` attribute",
         )),
         Value::String(text) => {
-            decimal(text.trim()).ok_or_else(|| wrong("a text that is no plain decimal number"))
+            decimal(text.trim()).ok_or_else(|| wrong("a text that is not a plain decimal number"))
         }
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
             Err(wrong(kind_of(value)))
@@ -275,7 +275,7 @@ pub(super) fn date_time(value: &Value) -> Result<String, Illegal> {
     calendar::text_of(value).ok_or_else(|| {
         let is = kind_of(value);
         Illegal::new(format!(
-            "must be a time (RFC 3339, a date, or an epoch number), is {is} that is none"
+            "must be a time (RFC 3339, a date, or an epoch number), is {is} that is not one"
         ))
     })
 }
@@ -285,7 +285,7 @@ pub(super) fn day(value: &Value) -> Result<String, Illegal> {
     let day = calendar::day_of(value).ok_or_else(|| {
         let is = kind_of(value);
         Illegal::new(format!(
-            "must be a date such as 1990-07-31, is {is} that is none"
+            "must be a date such as 1990-07-31, is {is} that is not one"
         ))
     })?;
     Ok(format!("{day}T00:00:00.000Z"))
@@ -327,7 +327,7 @@ pub(super) fn url(value: Value) -> Result<String, Illegal> {
         Ok(text.to_owned())
     } else {
         Err(Illegal::new(
-            "must be an address such as https://example.com/x, is a text that is none",
+            "must be an address such as https://example.com/x, is a text that is not one",
         ))
     }
 }

@@ -124,7 +124,9 @@ fn long_text(value: Value, max_chars: usize, cuts: &mut Cuts) -> Result<String, 
 fn code(value: Value, max_chars: usize) -> Result<String, Illegal> {
     let text = long_text(value, usize::MAX, &mut Cuts::default())?;
     if text.chars().count() > max_chars {
-        return Err(Illegal::new(format!("has at most {max_chars} characters")));
+        return Err(Illegal::new(format!(
+            "must have at most {max_chars} characters"
+        )));
     }
     Ok(text)
 }
@@ -179,7 +181,7 @@ fn tags(value: Value, cuts: &mut Cuts) -> Result<Option<Value>, Illegal> {
             Ok(tag)
         } else {
             Err(Illegal::new(
-                "a tag has only letters, digits, blanks and _ / < > - . and begins with no blank",
+                "a tag may have only letters, digits, blanks and _ / < > - . and must not begin with a blank",
             ))
         }
     });

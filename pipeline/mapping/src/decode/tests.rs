@@ -330,8 +330,8 @@ fn a_key_that_is_none_is_noted_and_the_next_one_used() {
         event.notes.lines(),
         [
             "userId: left out, it names nobody",
-            "traits.email: left out, it is no e-mail address that Kustomer is sure to take",
-            "traits.phone: left out, it is no phone number with a country code",
+            "traits.email: left out, it is not an e-mail address that Kustomer is sure to accept",
+            "traits.phone: left out, it is not a phone number with a country code",
             "context.externalId: left out, a Kustomer id has 24 hexadecimal digits",
         ]
     );

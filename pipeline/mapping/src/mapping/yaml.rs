@@ -26,12 +26,12 @@ pub fn yaml_fault(text: &str, error: &serde_saphyr::Error) -> YamlFault {
     };
     if let serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } = error {
         let first = first_of(text, place, key).map(|line| format!(", first at line {line}"));
-        let problem = format!("`{key}` stands twice{}", first.unwrap_or_default());
+        let problem = format!("`{key}` appears twice{}", first.unwrap_or_default());
         return fault(place, problem, Some("put both parts under one key"));
     }
     if let Some(tab) = tab(text, place) {
         let problem = "a tab in the indentation".to_owned();
-        return fault(tab, problem, Some("YAML takes blanks only"));
+        return fault(tab, problem, Some("YAML allows only blanks there"));
     }
     let line = line(text, place.line);
     if let Some(star) = line.and_then(star) {
@@ -40,8 +40,8 @@ pub fn yaml_fault(text: &str, error: &serde_saphyr::Error) -> YamlFault {
         return fault(place, problem, Some(&help));
     }
     if let Some(wrong) = indentation(text, place) {
-        let problem = "the line stands between the indentations of those above it".to_owned();
-        let help = "keys of one map stand exactly below each other, and what belongs to a key stands further right";
+        let problem = "the line's indentation fits no map or list that is open there".to_owned();
+        let help = "keys of one map begin in the same column, and what belongs to a key is indented further";
         return fault(wrong, problem, Some(help));
     }
     // an open bracket is often noticed only some lines later
@@ -177,11 +177,11 @@ mod tests {
         for (text, wanted) in [
             (
                 "routes:\n  - name: a\n    custom: { aStr: .a }\n    on: x\n    custom: { bStr: .b }\n",
-                "5:5: `custom` stands twice, first at line 3; put both parts under one key",
+                "5:5: `custom` appears twice, first at line 3; put both parts under one key",
             ),
             (
                 "routes:\n  - name: a\n\ton: x\n",
-                "3:1: a tab in the indentation; YAML takes blanks only",
+                "3:1: a tab in the indentation; YAML allows only blanks there",
             ),
             (
                 "routes:\n  - name: a\n    on: *\n    skip: x\n",
@@ -189,7 +189,7 @@ mod tests {
             ),
             (
                 "routes:\n  - name: a\n    on: x\n   skip: y\n",
-                "4:4: the line stands between the indentations of those above it",
+                "4:4: the line's indentation fits no map or list that is open there",
             ),
             (
                 "routes:\n  - name: a\n    title: Order: {x\n",

@@ -81,8 +81,8 @@ fn what_could_not_be_used_is_said_without_showing_it() {
     assert_eq!(
         lines[0]["notes"],
         serde_json::json!([
-            "context.traits.email: left out, it is no e-mail address that Kustomer is sure to take",
-            "customer.email: left out, it is no e-mail address that Kustomer is sure to take",
+            "context.traits.email: left out, it is not an e-mail address that Kustomer is sure to accept",
+            "customer.email: left out, it is not an e-mail address that Kustomer is sure to accept",
             "timestamp: passed over, it cannot be read as a time",
         ])
     );
@@ -209,7 +209,7 @@ fn a_line_lists_the_fields_that_are_left_out() {
     let dropped = serde_json::json!([{
         "route": "order-placed",
         "field": "custom.totalNum",
-        "why": "must be a number, is a text that is no plain decimal number in `.properties.total`",
+        "why": "must be a number, is a text that is not a plain decimal number in `.properties.total`",
     }]);
     assert_eq!(lines[0]["dropped"], dropped);
     assert_eq!(lines[1]["dropped"], serde_json::json!([]));

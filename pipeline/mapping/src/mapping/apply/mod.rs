@@ -323,7 +323,7 @@ fn version_of(value: &Value, expr: &Expr) -> Made<Option<Version>> {
     if text.chars().count() > MAX_TEXT_CHARS {
         return Err(refused(
             "version",
-            &Illegal::new("has at most 1,024 characters"),
+            &Illegal::new("must have at most 1,024 characters"),
             expr,
         ));
     }

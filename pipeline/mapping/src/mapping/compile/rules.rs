@@ -164,7 +164,7 @@ fn bad_fields(
                     None => format!("its optional fields: {}", known.join(", ")),
                 }
             };
-            let problem = format!("`{}` is no optional field of the operation", key.name);
+            let problem = format!("`{}` is not an optional field of the operation", key.name);
             reader.error(key.place, &at, problem, Some(help));
         }
         if let Some(word) = reader.word(node, &at, OnBad::WORDS) {
@@ -455,7 +455,7 @@ fn check_literal(reader: &mut Reader<'_>, node: &Node, at: &str, suffix: Suffix,
     let mut cuts = crate::body::Cuts::default();
     match crate::body::attribute::custom_value(suffix, literal.clone(), &mut cuts) {
         Ok(Some(_)) => {}
-        Ok(None) => reader.error(node.place, at, "an empty text is no value here", None),
+        Ok(None) => reader.error(node.place, at, "an empty text is not allowed here", None),
         Err(illegal) => reader.error(node.place, at, illegal.rule, None),
     }
 }
@@ -485,7 +485,7 @@ fn duration(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<SignedDura
         reader.error(
             node.place,
             at,
-            format!("`{text}` is no length of time"),
+            format!("`{text}` is not a length of time"),
             help(),
         );
     }

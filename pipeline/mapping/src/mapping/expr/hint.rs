@@ -15,10 +15,10 @@ const FOREIGN: &[(&str, &str)] = &[
         "in jq a path begins with its dot, without `$`: `.[0]`",
     ),
     ("${", "in jq a field is `.a`, and within a text `\\(.a)`"),
-    ("{{", "an expression stands without such braces: `.a`"),
+    ("{{", "an expression takes no braces around it: `.a`"),
     (
         "?.",
-        "in jq a `?` stands behind: `.a.b?`; for a missing field plain `.a.b` is null",
+        "in jq the `?` comes after the field: `.a.b?`; plain `.a.b` is null if the field is missing",
     ),
     ("=>", "jq takes an expression as an argument: `map(.price)`"),
 ];
@@ -106,7 +106,7 @@ pub(super) fn of_syntax(text: &str) -> Option<String> {
         return Some(open);
     }
     if bare.contains('\'') {
-        return Some("texts in jq have double quotes".to_owned());
+        return Some("a text in jq needs double quotes".to_owned());
     }
     is_prose(text).then(|| quoted(text))
 }
@@ -235,7 +235,7 @@ fn unbalanced(bare: &str) -> Option<String> {
                     Some((opened, _)) if opened == wanted => {}
                     Some((opened, column)) => {
                         return Some(format!(
-                            "the `{opened}` at character {column} is still open where `{c}` stands, at character {}",
+                            "the `{opened}` at character {column} is still open at the `{c}` at character {}",
                             at + 1
                         ));
                     }
@@ -248,7 +248,7 @@ fn unbalanced(bare: &str) -> Option<String> {
         }
     }
     open.last()
-        .map(|(opened, column)| format!("the `{opened}` at character {column} is open"))
+        .map(|(opened, column)| format!("the `{opened}` at character {column} is never closed"))
 }
 
 /// The expression with its texts blanked out, so that their content is not taken for jq. Their interpolations are too.
@@ -275,10 +275,13 @@ mod tests {
         for (text, wanted) in [
             (".a === .b", "jq compares with `==`"),
             (".a && .b", "jq says `and`"),
-            ("(.price * (.count + 1)", "the `(` at character 1 is open"),
+            (
+                "(.price * (.count + 1)",
+                "the `(` at character 1 is never closed",
+            ),
             (
                 ".a | map(.b]",
-                "the `(` at character 9 is still open where `]` stands, at character 12",
+                "the `(` at character 9 is still open at the `]` at character 12",
             ),
             (".a)", "the `)` at character 3 closes nothing"),
             ("Points Redeemed", "'\"Points Redeemed\"'"),
@@ -291,7 +294,7 @@ mod tests {
             (".vip ?? .tin", "jq says `//`"),
             ("$.lines[0].sku", "without `$`"),
             ("${total}", "a field is `.a`"),
-            ("{{ .total }}", "without such braces"),
+            ("{{ .total }}", "takes no braces"),
         ] {
             let found = of_syntax(text).unwrap_or_default();
             assert!(found.contains(wanted), "{text}: {found}");

@@ -205,7 +205,7 @@ fn errors_of_expressions_say_the_way_out() {
         (
             ".a + (.b",
             "expected `)`, but the expression ends after character 8",
-            Some("is open"),
+            Some("is never closed"),
         ),
         (
             "\"a",

@@ -151,7 +151,7 @@ fn combinations_without_meaning_are_refused() {
         ),
         (
             "    do: [{ track: .event, maxAge: 1h30 }]",
-            "is no length of time",
+            "is not a length of time",
         ),
         (
             "    do: [{ identify: { location: { town: .a } } }]",

@@ -115,8 +115,8 @@ fn with_no_key_left_the_record_is_rejected_and_says_why() {
         summary.notes.lines(),
         [
             "customer.externalId: left out, it names nobody",
-            "customer.email: left out, it is no e-mail address that Kustomer is sure to take",
-            "customer.phone: left out, it is no phone number with a country code",
+            "customer.email: left out, it is not an e-mail address that Kustomer is sure to accept",
+            "customer.phone: left out, it is not a phone number with a country code",
         ]
     );
 }

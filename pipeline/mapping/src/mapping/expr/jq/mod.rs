@@ -151,7 +151,7 @@ fn without_data(value: &Val<'_>) -> &'static str {
             "a path leads into a value that has no such parts"
         }
         Val::Text(text) if text.as_str().starts_with("Cannot iterate over ") => {
-            "`[]` stands behind a value that has no items"
+            "`[]` is applied to a value that has no items"
         }
         Val::Text(_)
         | Val::Null

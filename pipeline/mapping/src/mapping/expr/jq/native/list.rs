@@ -35,7 +35,7 @@ pub(super) fn find(name: &str, args: usize) -> Option<Plain> {
         ("flatten", 1) => |tools, value, [depth, ..]| match depth.as_f64() {
             Some(depth) if depth < 0.0 => Err(error("flatten depth must not be negative")),
             Some(depth) => flatten(tools, &value, depth),
-            None => Err(type_error(&depth, "is no depth", tools.meter)),
+            None => Err(type_error(&depth, "is not a depth", tools.meter)),
         },
         ("reverse", 0) => reverse,
         ("setpath", 2) => |tools, value, [keys, new, _]| {
@@ -306,7 +306,7 @@ fn join<'a>(tools: &Tools<'a>, value: &Val<'a>, by: &Val<'a>) -> Res<'a> {
         tools.meter.steps(1)?;
         if number > 0 {
             let Some(between) = by.as_str() else {
-                return Err(type_error(by, "cannot stand between texts", tools.meter));
+                return Err(type_error(by, "cannot separate texts", tools.meter));
             };
             sink.push(between)?;
         }

@@ -91,7 +91,7 @@ impl Broken {
 /// Seconds since 1970 as `[year, month from 0, day, hour, minute, second, weekday from Sunday, day of the year from 0]`.
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "what is beyond all times is no time"
+    reason = "a number out of range is not a time"
 )]
 fn gmtime<'a>(tools: &Tools<'a>, value: Val<'a>, _: Args<'a>) -> Res<'a> {
     let Some(seconds) = value.as_f64() else {

@@ -177,7 +177,7 @@ impl<'t> Lexer<'t> {
             .map(|(sign, word)| format!("instead of `{sign}` write {word}"))
             .or_else(|| {
                 rest.starts_with('\'')
-                    .then(|| "texts stand in double quotes".to_owned())
+                    .then(|| "a text needs double quotes".to_owned())
             });
         let c: String = rest.chars().take(1).collect();
         let before = self.text.get(..self.at).unwrap_or_default().chars().count();

@@ -41,7 +41,7 @@ impl<'t> Parser<'t> {
                 Ok(Term::Break(name.clone()))
             }
             "import" | "include" | "module" => Err(Refused::new(format!(
-                "`{word}` is not allowed: an expression stands alone"
+                "`{word}` is not allowed: expressions have no modules"
             ))),
             word if KEYWORDS.contains(&word) => {
                 self.at -= 1;

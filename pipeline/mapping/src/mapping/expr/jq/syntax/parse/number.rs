@@ -18,7 +18,7 @@ pub(crate) fn number(text: &str) -> Result<Term, Refused> {
         });
     match number {
         Some(number) => Ok(Term::Const(Value::Number(number))),
-        None => Err(Refused::new(format!("`{text}` is no number"))),
+        None => Err(Refused::new(format!("`{text}` is not a number"))),
     }
 }
 
