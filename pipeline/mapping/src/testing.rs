@@ -24,13 +24,13 @@ use ingest_model::record::{Offset, Position, Record, TopicPartition};
 pub struct TestFailure {
     /// The mapping file.
     pub file: Arc<str>,
-    /// Where the expectation is that was not met.
+    /// The place of the expectation that was not met.
     pub place: Place,
     /// The test's name.
     pub test: String,
     /// What differs, with the path of the field.
     pub difference: String,
-    /// Where the rule is that rejected the event, if it is known.
+    /// The place of the rule that rejected the event, if known.
     pub rule: Option<Place>,
 }
 
@@ -221,7 +221,7 @@ fn described(verdict: &Verdict) -> String {
     }
 }
 
-/// The first place where a value lacks what is expected of it.
+/// The first difference between an expected value and the one found. Fields that are not expected may be there.
 fn part(expected: &Node, found: &Value, at: &str) -> Option<Difference> {
     let differs = || {
         Some(Difference {

@@ -83,7 +83,7 @@ impl Mapping {
         }
     }
 
-    /// Where in the file the rule is that rejected a record. The detail of a rejection begins with the field.
+    /// The place of the rule that rejected a record. The detail of a rejection begins with the field.
     pub(crate) fn place_of(&self, rejected: &Rejected) -> Option<Place> {
         let route = self
             .routes
@@ -124,7 +124,7 @@ impl Mapping {
         !self.routes_for(name).is_empty()
     }
 
-    /// Whether the file itself says where the name of an event is.
+    /// Whether the file says where the name of an event is.
     #[must_use]
     pub fn names_events(&self) -> bool {
         self.head.header.name.is_some()
@@ -134,7 +134,7 @@ impl Mapping {
         self.by_name.get(&fold(name)).unwrap_or(&self.for_every)
     }
 
-    /// Whether an empty text is null for the expressions.
+    /// Whether expressions see null for an empty text.
     pub(crate) fn drops_empty_texts(&self) -> bool {
         self.head.empty_text == EmptyText::Drop
     }

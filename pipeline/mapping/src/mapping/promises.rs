@@ -8,7 +8,7 @@ use super::model::{Action, CustomerRule, OnHold, Route, Rule, Template, optional
 use super::node::Place;
 use ingest_model::operation::{Klass, VERSION_ATTRIBUTE};
 
-/// A klass that a mapping writes, and what it needs to have.
+/// A klass that a mapping writes, and the attributes that it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KlassUse {
     /// The klass.
@@ -35,9 +35,9 @@ pub struct RouteInfo {
     pub skip: Option<String>,
     /// What happens to its work on hold when the held half of the budget is full.
     pub on_hold: OnHold,
-    /// Where that stands in the file, or the place of the route if it does not say.
+    /// The place of `onHold` in the file, or that of the route if it has none.
     pub on_hold_at: Place,
-    /// Where the route stands in the file.
+    /// The place of the route in the file.
     pub place: Place,
     /// Whether it writes for a customer whom only the envelope names.
     pub trusts_envelope: bool,

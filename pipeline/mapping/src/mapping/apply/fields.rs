@@ -134,7 +134,7 @@ impl Work<'_> {
         let made = self.value(expr, || field.to_owned());
         let made = made.and_then(|value| match value {
             None => Ok(None),
-            // a text or number that names nothing is no value, such as `0` for no session
+            // a text or number that stands for nothing is not sent, such as `0` for no session
             Some(value) => match (identity::id_text(&value), &value) {
                 (Some(text), _) => Ok(Some(text)),
                 (None, Value::String(_)) => Ok(None),

@@ -28,8 +28,8 @@ struct Part {
 }
 
 impl Work<'_> {
-    /// Leaves out what is too much in a body. `around` is the bytes of its item besides the body, `at` the path before the
-    /// names of its fields.
+    /// Leaves out optional parts until the body fits. `around` is the size of the rest of its item in bytes, `at` the path
+    /// before the names of its fields.
     pub(super) fn fit(
         &mut self,
         words: &BadFields,

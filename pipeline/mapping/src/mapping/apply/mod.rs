@@ -110,7 +110,7 @@ pub(super) fn first<'a>(
 }
 
 impl Applied {
-    /// A verdict without any operation made.
+    /// A verdict without operations.
     fn of(verdict: Verdict) -> Self {
         Self {
             verdict,

@@ -33,19 +33,19 @@ pub enum OnHold {
 #[derive(Debug)]
 pub(super) struct Route {
     pub(super) name: Arc<str>,
-    /// Where it stands in the file.
+    /// Its place in the file.
     pub(super) place: Place,
-    /// Where each of its fields stands, by the path within the route.
+    /// The place of each of its fields, by the path within the route.
     pub(super) places: Vec<(String, Place)>,
     /// The event names as written.
     pub(super) on: Vec<String>,
     /// The types of message that it is for; empty if the file does not say.
     pub(super) types: Vec<&'static str>,
     pub(super) when: Option<Expr>,
-    /// What happens to bad keys of the customer; operations have words of their own.
+    /// What happens to bad keys of the customer. Operations have their own `bad`.
     pub(super) on_bad: OnBad,
     pub(super) on_hold: OnHold,
-    /// Where that stands in the file, or the place of the route if it does not say.
+    /// The place of `onHold` in the file, or that of the route if it has none.
     pub(super) on_hold_at: Place,
     pub(super) action: Action,
 }
@@ -106,7 +106,7 @@ pub(super) enum Rule {
 
 #[derive(Debug)]
 pub(super) struct IdentifyRule {
-    /// Keys that the customer gets, besides those that it is known by.
+    /// Keys to add to the customer, besides those that identify it.
     pub(super) keys: KeyRules,
     pub(super) fields: Vec<FieldRule>,
     pub(super) location: Vec<FieldRule>,
@@ -179,11 +179,11 @@ pub(crate) struct Test {
     pub(crate) name: String,
     pub(crate) event: serde_json::Value,
     pub(crate) expect: Node,
-    /// The fields that are to be left out, sorted.
+    /// The fields that must be left out, sorted.
     pub(crate) dropped: Vec<String>,
 }
 
-/// What a file says besides its routes and tests.
+/// What a file has besides its routes and tests.
 #[derive(Debug, Default)]
 pub(super) struct Head {
     pub(super) format: Option<Format>,
@@ -193,7 +193,7 @@ pub(super) struct Head {
     pub(super) on_bad: OnBad,
 }
 
-/// What an empty text is for the expressions.
+/// What expressions see for an empty text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum EmptyText {
     /// A text.

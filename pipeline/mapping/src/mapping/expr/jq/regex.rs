@@ -101,7 +101,7 @@ impl Flags {
 }
 
 impl Pattern {
-    /// Compiles a pattern. The error says what is wrong; it is to be read after the pattern.
+    /// Compiles a pattern. The error says what is wrong with it, in words that follow the pattern.
     pub(super) fn compile(text: &str, flags: &str) -> Result<Self, String> {
         let Some(flags) = Flags::of(flags) else {
             return Err(format!(

@@ -6,8 +6,8 @@ use super::super::syntax::parse;
 use super::super::syntax::term::{Def, Term};
 use crate::mapping::expr::{Refused, hint};
 
-/// Filters that are defined by other filters, as in jq itself. Each definition uses a parameter once at most and names its
-/// variables like no other, so that an argument put in its place binds nothing by accident.
+/// Filters that are defined by other filters, as in jq itself. A definition uses each parameter at most once, and its
+/// variables have names that no other uses, so an argument that replaces a parameter never sees them by accident.
 const DEFINED: &str = r#"
 def map(f): [.[] | f];
 def map_values(f): .[] |= f;

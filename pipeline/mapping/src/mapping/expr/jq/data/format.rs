@@ -1,11 +1,11 @@
-//! The formats behind `@`.
+//! The formats, such as `@csv`.
 
 use super::stop::{Res, Stop, type_error};
 use super::text::{Sink, escaped, json, to_text};
 use super::value::Val;
 use crate::mapping::expr::meter::{Limit, Meter};
 
-/// A format by its name behind `@`.
+/// A format, as in `@csv`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     Text,

@@ -231,7 +231,7 @@ pub(crate) fn get_path<'a>(value: &Val<'a>, path: &[Val<'a>], meter: &Meter) -> 
     Ok(value)
 }
 
-/// `value` with the part at a path replaced by what `f` makes of it.
+/// `value` with the part at a path replaced by the result of `f`.
 pub(crate) fn update_path<'a>(
     value: Val<'a>,
     path: &[Val<'a>],

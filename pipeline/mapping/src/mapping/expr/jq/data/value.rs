@@ -62,13 +62,13 @@ pub(crate) struct Fields<'a> {
 
 /// Bytes of an item of a list. A growing list may hold twice the room that it needs.
 pub(crate) const ITEM: usize = 2 * size_of::<Val<'_>>();
-/// Bytes of a list beside its items.
+/// Bytes of a list, not counting its items.
 pub(crate) const LIST: usize = 64;
 /// Bytes of a field of an object.
 pub(crate) const FIELD: usize = 128;
-/// Bytes of an object beside its fields.
+/// Bytes of an object, not counting its fields.
 pub(crate) const OBJECT: usize = 160;
-/// Bytes of a text beside its content.
+/// Bytes of a text, not counting its content.
 pub(crate) const TEXT: usize = 48;
 
 /// Bytes of a key that are hashed in one step.
@@ -76,7 +76,7 @@ pub(crate) const HASHED: usize = 16;
 
 /// Bytes that a JSON value takes, its content and its share of a list or object.
 const JSON_VALUE: usize = 2 * size_of::<Value>();
-/// Bytes that a JSON object takes beside its fields.
+/// Bytes that a JSON object takes, not counting its fields.
 const JSON_OBJECT: usize = 480;
 
 // === impl Text ===

@@ -379,7 +379,7 @@ fn read_one<'t>(
         })
     };
     let inner = |reading: &mut Reading, format: &str| {
-        // a format that stands for others does so only once
+        // a format that expands to others may not contain another such format
         (depth == 0)
             .then(|| read_all(reading, text, format, 1))
             .flatten()

@@ -13,7 +13,7 @@ use super::super::native::filter::Plain;
 use super::{At, Bind, Binding, Env, Out, Run, bound_all};
 
 impl<'a> Run<'a> {
-    /// The input with each part at these paths replaced by what `f` makes of it, or removed if `f` makes nothing.
+    /// The input with each part at these paths replaced by the result of `f`, or removed if `f` has no result.
     pub(super) fn updated(
         &self,
         paths: &'a Code,
@@ -27,7 +27,7 @@ impl<'a> Run<'a> {
             let keys = part.keys()?;
             // dropped, so that the part can be changed in place
             drop(part);
-            // a part that does not exist is made only if `f` makes something
+            // a part that does not exist is created only if `f` has a result
             if matches!(get_path(&root, &keys, self.meter)?, Val::Null) {
                 match f(Val::Null)? {
                     Some(new) => {

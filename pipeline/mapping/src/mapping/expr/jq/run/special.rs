@@ -112,7 +112,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// `getpath`, which can itself stand in a path.
+    /// `getpath`. It can itself be part of a path.
     fn get_path(&self, at: &At<'a>, path: &Val<'a>, out: Out<'_, 'a>) -> Flow<'a> {
         let Val::List(path) = path else {
             return Err(error("Path must be specified as an array"));
