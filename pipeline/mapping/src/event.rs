@@ -65,7 +65,7 @@ pub enum KeyKind {
 pub enum BadTime {
     /// It is in no known form.
     Unreadable,
-    /// It is before 2000, or more than a day after the record; if the record has no time, after 2100 begins.
+    /// It is before 2000, or more than a day after the record (or after 2100-01-01, if the record has no time).
     Implausible,
 }
 

@@ -2,9 +2,9 @@
 //!
 //! These forms are read:
 //!
-//! - RFC 3339 with any offset (`2026-01-02T03:04:05Z`, `…+0100`). There may be a blank for the `T` or before the offset,
-//!   and `UTC` or `GMT` for the offset (`2026-01-02 03:04:05 UTC`, `… +0000`, `… +0000 UTC`). Without an offset it is read
-//!   as UTC.
+//! - RFC 3339 with any offset (`2026-01-02T03:04:05Z`, `…+0100`). A blank may replace the `T` or precede the offset, and
+//!   `UTC` or `GMT` may replace the offset (`2026-01-02 03:04:05 UTC`, `… +0000`, `… +0000 UTC`). Without an offset it is
+//!   read as UTC.
 //! - A date alone: midnight UTC.
 //! - RFC 2822, as in mail and HTTP (`Fri, 02 Jan 2026 03:04:05 GMT`), also with the American zones that it defines (`EST`).
 //! - What JavaScript, Java and `date` print (`Fri Jan 02 2026 03:04:05 GMT+0100`, `Fri Jan 02 03:04:05 UTC 2026`).
@@ -16,7 +16,7 @@
 //! read.
 //!
 //! A time in an envelope must also be *plausible*: not before 2000, and not more than a day after the record reached
-//! Kafka (or, if the record has no time, not after 2100 begins). Some runtimes write the year 0001 for "no time", and a
+//! Kafka (or after 2100-01-01, if the record has no time). Some runtimes write the year 0001 for "no time", and a
 //! wrong clock can say 2099. Such times are passed over, and the next source of the time is used.
 
 use jiff::fmt::rfc2822;
