@@ -44,6 +44,14 @@ pub(crate) fn all(criterion: &mut Criterion) {
             BatchSize::LargeInput,
         );
     });
+    group.bench_function("skip_recorded", |b| {
+        let set_up = || (Driven::new(60_000_000).recorded(), skips.clone());
+        b.iter_batched(
+            set_up,
+            |(driven, inputs)| driven.deliver(inputs),
+            BatchSize::LargeInput,
+        );
+    });
     let tracks = inputs(&pipeline, Kind::Coupon, 0, RECORDS);
     group.bench_function("track_admitted_sent_answered_settled", |b| {
         let set_up = || (Driven::new(60_000_000), tracks.clone());
@@ -264,7 +272,9 @@ impl Driven {
         self.recorder.effects(self.now, &effects);
         for effect in effects {
             match effect {
-                Effect::Send { request, call } => self.open.push((request, call)),
+                Effect::Send { request, call } => {
+                    self.open.push((request, Arc::unwrap_or_clone(call)));
+                }
                 Effect::Commit(entries) => commits.extend(entries),
                 Effect::Fact(Fact::Settled { .. }) => self.settled += 1,
                 Effect::Fact(Fact::Broken(invariant)) => {

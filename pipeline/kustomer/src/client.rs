@@ -94,13 +94,13 @@ impl Client {
     }
 
     /// Sends a call and returns the result. Dropping the future leaves a write ambiguous.
-    pub async fn send(&self, call: Call) -> Reply {
-        let request = encode(&call);
+    pub async fn send(&self, call: &Call) -> Reply {
+        let request = encode(call);
         let endpoint = request.endpoint;
         match self.exchange(request).await {
             Ok(reply) => {
                 tracing::debug!(endpoint, status = reply.status, "answered");
-                let result = classify(&call, &reply);
+                let result = classify(call, &reply);
                 Reply {
                     limits: reply.limits,
                     trouble: trouble_of(&reply, &result),
@@ -111,7 +111,7 @@ impl Client {
                 tracing::debug!(endpoint, failure = %trouble, "not answered");
                 Reply {
                     trouble: Some(trouble),
-                    ..unanswered(&call, why)
+                    ..unanswered(call, why)
                 }
             }
         }

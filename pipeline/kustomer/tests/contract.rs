@@ -86,7 +86,7 @@ fn raw_server(answer: Vec<u8>) -> (SocketAddr, JoinHandle<usize>) {
 
 async fn raw_reply(answer: &str, call: Call) -> CallResult {
     let (address, thread) = raw_server(answer.as_bytes().to_vec());
-    let reply = client(&format!("http://{address}")).send(call).await;
+    let reply = client(&format!("http://{address}")).send(&call).await;
     assert!(thread.join().unwrap() > 0, "the request was never sent");
     reply.result
 }
@@ -182,7 +182,7 @@ async fn every_call_reaches_its_endpoint_with_the_key_and_a_length() {
             .expect(1)
             .mount(&server)
             .await;
-        client(&server.uri()).send(call).await;
+        client(&server.uri()).send(&call).await;
         let requests = server.received_requests().await.unwrap();
         let request = &requests[0];
         assert_eq!(
@@ -228,7 +228,7 @@ async fn a_search_asks_for_a_full_page() {
         .await;
     let key = CustomerKey::Email("a@b.example".into());
     let reply = client(&server.uri())
-        .send(Call::SearchCustomers {
+        .send(&Call::SearchCustomers {
             keys: vec![key.clone()],
         })
         .await;
@@ -267,10 +267,11 @@ async fn a_bulk_is_submitted_and_its_job_read() {
         created_ms: Some(1_767_225_600_000),
     };
     assert_eq!(
-        client.send(submit).await.result,
+        client.send(&submit).await.result,
         CallResult::Submitted(Outcome::Pending(ticket))
     );
-    let read = client.send(Call::ReadJob { job: "j1".into() }).await.result;
+    let read = Call::ReadJob { job: "j1".into() };
+    let read = client.send(&read).await.result;
     assert_eq!(
         read,
         CallResult::Job(Outcome::Delivered(JobReport::default()))
@@ -286,7 +287,7 @@ async fn the_limits_of_every_answer_are_reported() {
         .insert_header("retry-after", "9")
         .insert_header("date", "Tue, 14 Nov 2023 22:13:20 GMT");
     let server = answering(answer).await;
-    let reply = client(&server.uri()).send(write()).await;
+    let reply = client(&server.uri()).send(&write()).await;
     let limits = Limits {
         limit: Some(1_000),
         remaining: Some(0),
@@ -308,13 +309,13 @@ async fn without_a_connection_nothing_was_sent() {
         "http://nobody.localhost:1".to_owned(),
     ] {
         let client = client(&url);
-        let reply = client.send(write()).await;
+        let reply = client.send(&write()).await;
         assert_eq!(
             reply.result,
             CallResult::Written(Outcome::Retry(RetryCause::Network)),
             "{url}"
         );
-        assert_eq!(client.send(read()).await.result, READ_AGAIN, "{url}");
+        assert_eq!(client.send(&read()).await.result, READ_AGAIN, "{url}");
     }
 }
 
@@ -322,8 +323,8 @@ async fn without_a_connection_nothing_was_sent() {
 async fn a_slow_answer_leaves_a_write_ambiguous_and_is_sent_once() {
     let server = answering(ResponseTemplate::new(201).set_delay(Duration::from_secs(5))).await;
     let client = client(&server.uri());
-    assert_eq!(client.send(write()).await.result, AMBIGUOUS);
-    assert_eq!(client.send(read()).await.result, READ_AGAIN);
+    assert_eq!(client.send(&write()).await.result, AMBIGUOUS);
+    assert_eq!(client.send(&read()).await.result, READ_AGAIN);
     assert_eq!(server.received_requests().await.unwrap().len(), 2);
 }
 
@@ -373,7 +374,7 @@ async fn a_redirect_is_never_followed() {
     for status in [301, 302, 307, 308] {
         let answer = ResponseTemplate::new(status).insert_header("location", location.as_str());
         let server = answering(answer).await;
-        let result = client(&server.uri()).send(write()).await.result;
+        let result = client(&server.uri()).send(&write()).await.result;
         assert_eq!(
             result,
             CallResult::Written(Outcome::Hold(HoldCause::Unhealthy)),
@@ -399,14 +400,14 @@ async fn compressed_answers_are_read_and_broken_ones_are_not() {
     };
     let server = answering(answer(&body)).await;
     let CallResult::KObject(Outcome::Delivered(Some(object))) =
-        client(&server.uri()).send(read()).await.result
+        client(&server.uri()).send(&read()).await.result
     else {
         panic!("not read");
     };
     assert_eq!((object.id.as_ref(), object.rev), ("o1", Some(1)));
     let server = answering(answer(&body[..body.len() / 2])).await;
     assert_eq!(
-        client(&server.uri()).send(read()).await.result,
+        client(&server.uri()).send(&read()).await.result,
         READ_GARBLED
     );
 }
@@ -422,10 +423,10 @@ async fn a_body_over_the_limit_is_not_read_however_small_it_travelled() {
     let mut patient = settings(&server.uri());
     patient.total_timeout = Duration::from_secs(20);
     let client = Client::new(patient.clone()).unwrap();
-    assert_eq!(client.send(read()).await.result, READ_GARBLED);
+    assert_eq!(client.send(&read()).await.result, READ_GARBLED);
     patient.max_body_bytes = 10 * 1024 * 1024;
     let client = Client::new(patient).unwrap();
-    let result = client.send(read()).await.result;
+    let result = client.send(&read()).await.result;
     assert!(matches!(
         result,
         CallResult::KObject(Outcome::Delivered(Some(_)))
@@ -454,7 +455,7 @@ async fn connections_are_kept() {
     let client = client(&format!("http://{address}"));
     for _ in 0..3 {
         assert_eq!(
-            client.send(read()).await.result,
+            client.send(&read()).await.result,
             CallResult::KObject(Outcome::Delivered(None))
         );
     }

@@ -7,7 +7,6 @@
 
 pub mod batch;
 pub mod call;
-pub mod lookup;
 pub mod operation;
 pub mod outcome;
 pub mod reading;
@@ -16,6 +15,8 @@ pub mod state_log;
 pub mod trouble;
 pub mod version;
 
+mod memory;
 mod remembered;
 
+pub use self::memory::{lookup, weight};
 pub use self::remembered::{known, repeat, said};

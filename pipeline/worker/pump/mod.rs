@@ -293,7 +293,7 @@ impl Pump {
                 let client = self.client.clone();
                 let task = self
                     .requests
-                    .spawn(async move { (request, client.send(call).await) });
+                    .spawn(async move { (request, client.send(&call).await) });
                 self.request_of_task.insert(task.id(), request);
             }
             Effect::DeadLetter {

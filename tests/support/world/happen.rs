@@ -1,5 +1,6 @@
 //! What happens in a world: effects are carried out, requests answered, records delivered.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -59,7 +60,7 @@ impl World {
                     replica,
                     generation,
                     request,
-                    call,
+                    call: Arc::unwrap_or_clone(call),
                 };
                 self.later(self.latency, event);
             }

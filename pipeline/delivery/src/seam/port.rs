@@ -1,5 +1,7 @@
 //! What goes into the delivery machine, and what comes out.
 
+use std::sync::Arc;
+
 use crate::seam::fact::Fact;
 use crate::seam::hold::LetterTopic;
 use ingest_model::call::{Call, Reply};
@@ -35,7 +37,7 @@ pub struct StateWriteId(pub(crate) u64);
 pub(crate) struct RecordId(pub(crate) u64);
 
 /// What reaches the machine.
-#[derive(serde::Serialize, serde::Deserialize, Debug)]
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone)]
 pub enum Input {
     /// How many partitions each subscribed topic has, which this replica's share is measured by.
     Topology(Vec<(Topic, u32)>),
@@ -163,8 +165,8 @@ pub enum Effect {
     Send {
         /// Identifies it in the answer.
         request: RequestId,
-        /// The request.
-        call: Call,
+        /// The request; shared, so that a recording of the step costs no copy of it.
+        call: Arc<Call>,
     },
     /// Put this record on the dead-letter topic.
     DeadLetter {

@@ -296,7 +296,7 @@ impl Driver {
                 Effect::Send { request, call } => {
                     let result =
                         (self.rule)(&call).unwrap_or_else(|| self.destination.answer(&call));
-                    self.sent.push((self.now, call));
+                    self.sent.push((self.now, Arc::unwrap_or_clone(call)));
                     let limits = self.limits;
                     let reply = Reply {
                         limits,

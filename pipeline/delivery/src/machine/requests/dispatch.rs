@@ -73,6 +73,7 @@ impl Machine {
             operations,
             bulk,
         });
+        let call = Arc::new(call);
         self.turn.effect(Effect::Send { request, call });
     }
 

@@ -130,7 +130,7 @@ fn no_input_and_no_effect_lets_anything_about_a_person_through() {
         .into_iter()
         .map(|call| Effect::Send {
             request: request(4),
-            call,
+            call: Arc::new(call),
         })
         .collect();
     effects.push(Effect::DeadLetter {
