@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -112,15 +113,34 @@ pub fn run(settings: &Settings, options: &Options) -> anyhow::Result<Exit> {
             pump_until_end(parts, shutdown, commands, view_in, pump_ended),
         );
         let drain = settings.kafka.drain_timeout + DRAIN_MARGIN;
-        let exit = supervisor.run(signals, drain).await;
-        if let Exit::Halted(_) = &exit {
-            recorder.write_and_tell(RecordingCause::Halt);
-        }
+        let halting = spawner.halting().clone();
+        let exit = recorded(supervisor.run(signals, drain), &halting, &recorder).await;
         tracing::info!(exit = ?exit, "ended");
         anyhow::Ok(exit)
     });
     // A request to brokers that do not answer may still block a thread: do not wait for it.
     runtime.shutdown_background();
+    exit
+}
+
+/// Runs to the end. Where the process halts, the last steps are written at once: the drain makes many more.
+async fn recorded(
+    run: impl Future<Output = Exit>,
+    halting: &CancellationToken,
+    recorder: &Recorder,
+) -> Exit {
+    let mut run = pin!(run);
+    tokio::select! { biased;
+        () = halting.cancelled() => {}
+        exit = &mut run => return exit,
+    }
+    let recorder = recorder.clone();
+    let write = move || recorder.write_and_tell(RecordingCause::Halt);
+    let writing = tokio::task::spawn_blocking(write);
+    let exit = run.await;
+    if writing.await.is_err() {
+        tracing::error!("the last steps are lost: writing them panicked");
+    }
     exit
 }
 
@@ -321,6 +341,7 @@ async fn report(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::RecordingSettings;
 
     #[test]
     fn topics_whose_dead_letters_are_accepted_reach_the_machine() {
@@ -335,5 +356,56 @@ mod tests {
         };
         let machine = machine(&settings, &options).expect("good settings");
         assert_eq!(machine.accept_dead_letters, [Topic::new("t")].into());
+    }
+
+    #[tokio::test]
+    async fn the_recording_of_a_halt_does_not_wait_for_the_drain() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = RecordingSettings {
+            steps: 4,
+            dir: folder.path().to_owned(),
+            ..RecordingSettings::default()
+        };
+        let recorder = Recorder::new(settings, Metrics::new());
+        let machine = MachineSettings::new(60, 1.0, 0, 1.0).unwrap();
+        recorder.begin(Clock.now(), 0, &machine);
+        let halting = CancellationToken::new();
+        // It drains until the recording is there.
+        let drain = async {
+            let whole = || {
+                let mut files = std::fs::read_dir(folder.path()).unwrap();
+                files.any(|file| {
+                    file.unwrap()
+                        .path()
+                        .to_string_lossy()
+                        .ends_with("-halt.jsonl")
+                })
+            };
+            while !whole() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            Exit::Drained
+        };
+        halting.cancel();
+        let ended = recorded(drain, &halting, &recorder);
+        let ended = tokio::time::timeout(Duration::from_secs(20), ended).await;
+        assert_eq!(ended.expect("it is written meanwhile"), Exit::Drained);
+    }
+
+    #[tokio::test]
+    async fn a_run_that_ends_well_leaves_no_recording() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = RecordingSettings {
+            steps: 4,
+            dir: folder.path().to_owned(),
+            ..RecordingSettings::default()
+        };
+        let recorder = Recorder::new(settings, Metrics::new());
+        let machine = MachineSettings::new(60, 1.0, 0, 1.0).unwrap();
+        recorder.begin(Clock.now(), 0, &machine);
+        let halting = CancellationToken::new();
+        let ended = recorded(async { Exit::Drained }, &halting, &recorder).await;
+        assert_eq!(ended, Exit::Drained);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

@@ -1,25 +1,28 @@
 //! The flight recorder: the last steps of the machine, in memory, and in a file when something is wrong or somebody asks.
 //!
 //! The machine is a function of its settings, its inputs and the time, so what went in is enough to make every decision again
-//! ([`replay`]). What came out is kept in short, to compare. A step is written as a line of JSON into one ring of bytes
-//! at once, with pseudonyms in the places of everything that may be about a person: there is no second copy of
-//! a payload, and nothing to be cleaned up when the file is written.
+//! ([`replay`]). What came out is kept in short, to compare. While the machine steps, nothing is written: a step is kept as the
+//! values that it was made of, shared, and weighed, because it keeps them alive. Only a recording is written: lines of JSON, with
+//! pseudonyms in the places of everything that may be about a person. The pump waits only while the steps' addresses are copied.
 //!
 //! | module | holds |
 //! |---|---|
+//! | `kept` | a step in memory |
+//! | `ring` | the last steps, bounded |
+//! | `step` | the form of a recording, and what of steps that have left is still so |
 //! | `masks` | pseudonyms, and what they keep |
-//! | `encode`, `json` | values as JSON, hidden by default |
+//! | `encode` | values as JSON, hidden by default |
 //! | `hashes` | what the state topic held, found again under pseudonyms |
 //! | `view` | effects in short |
-//! | `ring` | the last lines, bounded |
-//! | `step` | the form of a recording, and what of steps that have left is still so |
+//! | `lines` | from steps to lines |
 //! | `file` | names, folders, how many are kept |
 //! | [`replay`] | a machine steps through a recording |
 
 mod encode;
 mod file;
 mod hashes;
-mod json;
+mod kept;
+mod lines;
 mod masks;
 pub mod replay;
 mod ring;
@@ -28,24 +31,19 @@ mod step;
 mod tests;
 mod view;
 
-use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ingest_delivery::fact::Fact;
-use ingest_delivery::fact::Ignored;
 use ingest_delivery::machine::{Effect, Input, MachineSettings};
-use ingest_delivery::partitions::commit_metadata::decode;
-use ingest_delivery::port::Metadata;
 use jiff::Timestamp;
-use serde::Serialize as _;
 
-use self::encode::Encoder;
+use self::kept::{Decided, Given, Kept};
 use self::masks::Masks;
 use self::ring::Ring;
-use self::step::{FORMAT, Head, Past, VERSION};
+use self::step::{Base, FORMAT, Head, Past, VERSION};
 use crate::clock::Clock;
 use crate::config::RecordingSettings;
 use crate::observe::metrics::Metrics;
@@ -54,9 +52,6 @@ use crate::observe::metrics::labels::RecordingCause;
 /// Broken invariants in a row lead to one recording.
 const BROKEN_AGAIN: Duration = Duration::from_secs(600);
 
-/// A line of more bytes gives its memory back.
-const LARGE: usize = 1 << 20;
-
 /// The recorder of a process; cheap to clone. The pump tells it of every step, others only ask it to write.
 #[derive(Debug, Clone, Default)]
 pub struct Recorder(Option<Arc<Shared>>);
@@ -64,6 +59,10 @@ pub struct Recorder(Option<Arc<Shared>>);
 #[derive(Debug)]
 struct Shared {
     tape: Mutex<Tape>,
+    /// Who writes a recording holds it, so that no more than one keeps steps alive that have left the ring.
+    writing: Mutex<()>,
+    /// `None` where persons may be in a recording.
+    masks: Option<Masks>,
     settings: RecordingSettings,
     metrics: Metrics,
 }
@@ -74,7 +73,7 @@ pub struct Written {
     /// Where.
     pub path: PathBuf,
     /// Its size.
-    pub bytes: usize,
+    pub bytes: u64,
     /// The steps in it.
     pub steps: usize,
     /// Steps before them, which are not in it.
@@ -98,27 +97,31 @@ pub enum RecordingError {
 /// The steps of one machine.
 #[derive(Debug)]
 struct Tape {
-    masks: Option<Masks>,
     ring: Ring,
     past: Past,
     began: Option<Began>,
-    /// The step that is being made: what went in, without what came out.
-    open: String,
-    /// It says something that lasts.
-    lasting: bool,
+    /// The step that is being made.
+    open: Option<Kept>,
     number: u64,
     /// Steps too large to be kept, since the first one that is.
     left_out: u64,
-    /// What an earlier owner left in the state topic or beside a commit is named by hashes that are to be found again.
-    restored: bool,
     broken: Option<Instant>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Began {
     at: Instant,
     unix_ms: i64,
-    settings: MachineSettings,
+    settings: Arc<MachineSettings>,
+}
+
+/// What the tape holds at one time, to be written while it goes on.
+struct Taken {
+    began: Began,
+    base: Base,
+    steps: Vec<Arc<Kept>>,
+    steps_before: u64,
+    left_out: u64,
 }
 
 // === impl Recorder ===
@@ -131,20 +134,18 @@ impl Recorder {
             return Self(None);
         }
         let tape = Tape {
-            masks: (!settings.personal_data).then(Masks::new),
             ring: Ring::new(settings.steps, settings.bytes),
             past: Past::default(),
             began: None,
-            open: String::new(),
-            lasting: false,
+            open: None,
             number: 0,
             left_out: 0,
-            restored: false,
             broken: None,
         };
-        let tape = Mutex::new(tape);
         Self(Some(Arc::new(Shared {
-            tape,
+            tape: Mutex::new(tape),
+            writing: Mutex::new(()),
+            masks: (!settings.personal_data).then(Masks::new),
             settings,
             metrics,
         })))
@@ -156,15 +157,15 @@ impl Recorder {
             tape.began = Some(Began {
                 at: now,
                 unix_ms,
-                settings: settings.clone(),
+                settings: Arc::new(settings.clone()),
             });
         }
     }
 
     /// An input is about to go in.
     pub fn input(&self, now: Instant, input: &Input) {
-        if let Some(mut tape) = self.tape() {
-            tape.input(now, input);
+        if let Some(shared) = &self.0 {
+            lock(&shared.tape).input(now, input, shared.masks.is_none());
         }
     }
 
@@ -189,25 +190,22 @@ impl Recorder {
     /// There is nothing to be written, or no place for it.
     pub fn write(&self, cause: RecordingCause) -> Result<Written, RecordingError> {
         let shared = self.0.as_ref().ok_or(RecordingError::Off)?;
+        let _turn = lock(&shared.writing);
         let unix_ms = Clock.unix_ms();
-        let (head, body, steps, steps_before) = lock(&shared.tape)
-            .copy(unix_ms, cause)
-            .ok_or(RecordingError::Empty)?;
-        let at = Timestamp::from_millisecond(unix_ms).unwrap_or_default();
-        let path = file::write(
-            &shared.settings.dir,
-            at,
-            cause.as_str(),
-            &[head.as_bytes(), &body],
-        )?;
-        let bytes = head.len() + body.len();
+        let taken = lock(&shared.tape).take().ok_or(RecordingError::Empty)?;
+        let head = taken.head(unix_ms, cause, shared.masks.is_none());
+        let path = file::write(&shared.settings.dir, time(unix_ms), cause.as_str(), |out| {
+            lines::write(&head, &taken.steps, shared.masks.as_ref(), out)
+        })?;
+        let bytes = std::fs::metadata(&path)?.len();
+        let steps = taken.steps.len();
         tracing::warn!(path = %path.display(), cause = cause.as_str(), steps, bytes, "the last steps were written to a file; kustomer-ingest replay-recording reads it");
         shared.metrics.recording_written(cause);
         Ok(Written {
             path,
             bytes,
             steps,
-            steps_before,
+            steps_before: taken.steps_before,
         })
     }
 
@@ -227,169 +225,93 @@ impl Recorder {
 }
 
 /// A panic between two lines leaves a step without its end, which is what is to be seen.
-fn lock(tape: &Mutex<Tape>) -> MutexGuard<'_, Tape> {
-    tape.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn time(unix_ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(unix_ms).unwrap_or_default()
 }
 
 // === impl Tape ===
 
 impl Tape {
-    fn input(&mut self, now: Instant, input: &Input) {
+    fn input(&mut self, now: Instant, input: &Input, whole: bool) {
         let since = self
             .began
             .as_ref()
             .map(|began| now.saturating_duration_since(began.at));
-        let nanos = u64::try_from(since.unwrap_or_default().as_nanos()).unwrap_or(u64::MAX);
         self.number += 1;
-        self.open.clear();
-        self.lasting = lasts(input);
-        self.restored |= leaves_hashes(input);
-        let metadata = hidden_metadata(input);
-        // Writing to a text does not fail, and no input has a key that is no text.
-        let written =
-            write!(self.open, "{{\"n\":{},\"t\":{nanos},\"in\":", self.number).and_then(|()| {
-                let mut encoder = Encoder::new(&mut self.open, self.masks.as_ref())
-                    .with_metadata(metadata.as_deref());
-                input.serialize(&mut encoder)
-            });
-        if written.is_err() {
-            self.open.push_str("null");
-        }
-        if let (true, Some(masks)) = (self.restored, &self.masks) {
-            hashes::write(&mut self.open, input, masks);
-        }
+        self.open = Some(Kept {
+            number: self.number,
+            nanos: u64::try_from(since.unwrap_or_default().as_nanos()).unwrap_or(u64::MAX),
+            given: Given::of(input, whole, self.ring.room_for_slice()),
+            out: None,
+        });
     }
 
     /// Whether the recording is to be written.
     fn effects(&mut self, now: Instant, effects: &[Effect]) -> bool {
-        let mut broken = false;
-        self.open.push_str(",\"out\":[");
-        for (place, effect) in effects.iter().enumerate() {
-            if place > 0 {
-                self.open.push(',');
-            }
-            let written = view::write(
-                &mut Encoder::new(&mut self.open, self.masks.as_ref()),
-                effect,
-            );
-            if written.is_err() {
-                self.open.push_str("null");
-            }
-            self.lasting |= matches!(effect, Effect::HandBack { .. });
-            broken |= matches!(effect, Effect::Fact(Fact::Broken(_)));
-        }
-        self.open.push_str("]}\n");
-        let Self {
-            ring, past, open, ..
-        } = self;
-        if ring.takes(open) {
-            ring.push(open, self.lasting, |line| past.take(line));
-        } else {
-            // What stands before the gap does not lead to what comes after it.
-            ring.clear(|line| past.take(line));
-            past.take(open.as_bytes());
+        let Some(mut step) = self.open.take() else {
+            return false;
+        };
+        step.out = Some(effects.iter().map(Decided::of).collect());
+        let past = &mut self.past;
+        if !self.ring.push(step, |step| past.take(step)) {
             self.left_out += 1;
         }
-        if self.open.capacity() > LARGE {
-            self.open = String::new();
+        let is_broken = |effect: &Effect| matches!(effect, Effect::Fact(Fact::Broken(_)));
+        if !effects.iter().any(is_broken) {
+            return false;
         }
-        self.open.clear();
         let again = self
             .broken
             .is_some_and(|at| now.saturating_duration_since(at) < BROKEN_AGAIN);
-        if broken && !again {
+        if !again {
             self.broken = Some(now);
         }
-        broken && !again
+        !again
     }
 
-    /// The first line, the others, how many steps they are, and how many were before.
-    fn copy(&self, unix_ms: i64, cause: RecordingCause) -> Option<(String, Vec<u8>, usize, u64)> {
-        let began = self.began.as_ref()?;
-        let time = |ms| {
-            Timestamp::from_millisecond(ms)
-                .unwrap_or_default()
-                .to_string()
-        };
-        let open = !self.open.is_empty();
-        let steps = self.ring.lines() + usize::from(open);
-        let steps_before = self
-            .number
-            .saturating_sub(u64::try_from(steps).unwrap_or(u64::MAX));
-        let head = Head {
+    /// What is there now; `None` before a machine has begun. No step is copied but the one that is being made.
+    fn take(&self) -> Option<Taken> {
+        let began = self.began.clone()?;
+        let mut steps = self.ring.steps();
+        steps.extend(self.open.clone().map(Arc::new));
+        let before = self.number.saturating_sub(count(steps.len()));
+        Some(Taken {
+            began,
+            base: self.past.base(),
+            steps,
+            steps_before: before,
+            left_out: self.left_out,
+        })
+    }
+}
+
+// === impl Taken ===
+
+impl Taken {
+    fn head(&self, unix_ms: i64, cause: RecordingCause, personal_data: bool) -> Head {
+        let slices = self.steps.iter().filter(|step| step.lacks_slice());
+        Head {
             format: FORMAT.to_owned(),
             version: VERSION,
             worker: env!("CARGO_PKG_VERSION").to_owned(),
-            started: time(began.unix_ms),
-            written: time(unix_ms),
+            started: time(self.began.unix_ms).to_string(),
+            written: time(unix_ms).to_string(),
             cause: cause.as_str().to_owned(),
-            personal_data: self.masks.is_none(),
-            from_start: steps_before == 0,
-            steps_before,
+            personal_data,
+            from_start: self.steps_before == 0,
+            steps_before: self.steps_before,
             left_out: self.left_out,
-            settings: began.settings.clone(),
-            base: self.past.base(),
-        };
-        let mut head = serde_json::to_string(&head).ok()?;
-        head.push('\n');
-        let (a, b) = self.ring.as_slices();
-        let unfinished = if open { "}\n" } else { "" };
-        let body = [a, b, self.open.as_bytes(), unfinished.as_bytes()].concat();
-        Some((head, body, steps, steps_before))
-    }
-}
-
-/// Whether what an input says has to be known of the steps after it, too.
-fn lasts(input: &Input) -> bool {
-    match input {
-        Input::Topology(_)
-        | Input::Assigned { .. }
-        | Input::Lost { .. }
-        | Input::NewLife { .. }
-        | Input::Committed { .. } => true,
-        Input::Revoked { .. }
-        | Input::Vanished { .. }
-        | Input::Record { .. }
-        | Input::Replied { .. }
-        | Input::DeadLettered { .. }
-        | Input::LettersStuck { .. }
-        | Input::Restored { .. }
-        | Input::RestoreFailed { .. }
-        | Input::StateWritten { .. }
-        | Input::ReleaseHold(_)
-        | Input::Shutdown
-        | Input::Wake => false,
-    }
-}
-
-/// Whether an input names things by hashes that other inputs have to be compared with.
-fn leaves_hashes(input: &Input) -> bool {
-    matches!(input, Input::Restored { slice, .. } if !slice.entries.is_empty())
-}
-
-/// What stands for the text beside a committed offset: the text itself where it is this program's, else one that is passed over
-/// for the same reason.
-fn hidden_metadata(input: &Input) -> Option<String> {
-    let Input::Assigned {
-        partition,
-        committed: Some(committed),
-        ..
-    } = input
-    else {
-        return None;
-    };
-    let Metadata::Text(text) = &committed.metadata else {
-        return None;
-    };
-    Some(match decode(partition, committed.offset, text) {
-        Ok(_) => text.clone(),
-        Err(Ignored::Foreign) => "-".to_owned(),
-        Err(Ignored::Version) => "ki0".to_owned(),
-        Err(Ignored::Damaged | Ignored::Generation) => "ki2".to_owned(),
-        Err(Ignored::Partition) => "ki2.-.0.-.b".to_owned(),
-        Err(Ignored::Offset) => {
-            let mark = text.split('.').nth(1).unwrap_or_default();
-            format!("ki2.{mark}.-1.-.b")
+            slices_left_out: count(slices.count()),
+            settings: self.began.settings.as_ref().clone(),
+            base: self.base.clone(),
         }
-    })
+    }
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
 }

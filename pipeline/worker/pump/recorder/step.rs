@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use ingest_delivery::machine::MachineSettings;
+use ingest_delivery::machine::{CommitAnswer, Input, MachineSettings};
 use ingest_model::record::{Epoch, Offset, Topic, TopicPartition};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use super::kept::{Decided, Given, Kept};
 
 /// The name of the form.
 pub(super) const FORMAT: &str = "kustomer-ingest-recording";
@@ -35,6 +37,9 @@ pub(super) struct Head {
     pub(super) steps_before: u64,
     /// Steps that were too large to be kept, since the first one in it.
     pub(super) left_out: u64,
+    /// Slices of the state topic that were too large to be kept, of the steps in it.
+    #[serde(default)]
+    pub(super) slices_left_out: u64,
     /// The machine's numbers.
     pub(super) settings: MachineSettings,
     /// What was so before the first step in it.
@@ -85,87 +90,73 @@ pub(super) struct Past {
     partitions: BTreeMap<TopicPartition, (Epoch, Option<Offset>)>,
 }
 
-/// The part of an input that lasts.
-#[derive(Debug, Deserialize)]
-enum Lasting {
-    Topology(Vec<(Topic, u32)>),
-    Assigned {
-        partition: TopicPartition,
-        epoch: Epoch,
-        committed: Option<At>,
-    },
-    Lost {
-        partition: TopicPartition,
-        epoch: Epoch,
-    },
-    NewLife {
-        partition: TopicPartition,
-        epoch: Epoch,
-        from: Offset,
-    },
-    Committed {
-        entries: Vec<(TopicPartition, Epoch, Offset)>,
-        answer: Value,
-    },
-}
-
-#[derive(Debug, Deserialize)]
-struct At {
-    offset: Offset,
-}
-
-#[derive(Debug, Deserialize)]
-struct HandBack {
-    #[serde(rename = "hand_back")]
-    given: Given,
-}
-
-#[derive(Debug, Deserialize)]
-struct Given {
-    partition: TopicPartition,
-    epoch: Epoch,
+impl Head {
+    /// All that the machine was told since it began is in it.
+    pub(super) fn is_exact(&self) -> bool {
+        self.from_start && self.left_out == 0 && self.slices_left_out == 0
+    }
 }
 
 impl Past {
-    /// A step has left that says something lasting.
-    pub(super) fn take(&mut self, line: &[u8]) {
-        let Ok(step) = serde_json::from_slice::<Step>(line) else {
-            return;
-        };
-        match serde_json::from_value::<Lasting>(step.input) {
-            Ok(Lasting::Topology(counts)) => self.topology = Some(counts),
-            Ok(Lasting::Assigned {
+    /// A step has left: what it says may last.
+    pub(super) fn take(&mut self, step: &Kept) {
+        if let Given::Other(input) = &step.given {
+            self.take_input(input);
+        }
+        for effect in step.out.as_deref().unwrap_or_default() {
+            if let Decided::HandBack { partition, epoch } = effect {
+                self.gone(partition, *epoch);
+            }
+        }
+    }
+
+    fn take_input(&mut self, input: &Input) {
+        match input {
+            Input::Topology(counts) => self.topology = Some(counts.clone()),
+            Input::Assigned {
                 partition,
                 epoch,
                 committed,
-            }) => {
+            } => {
+                let committed = committed.as_ref().map(|committed| committed.offset);
                 self.partitions
-                    .insert(partition, (epoch, committed.map(|at| at.offset)));
+                    .insert(partition.clone(), (*epoch, committed));
             }
-            Ok(Lasting::Lost { partition, epoch }) => self.gone(&partition, epoch),
-            Ok(Lasting::NewLife {
+            Input::Lost { partition, epoch } => self.gone(partition, *epoch),
+            Input::NewLife {
                 partition,
                 epoch,
                 from,
-            }) => {
-                self.partitions.insert(partition, (epoch, Some(from)));
+                ..
+            } => {
+                self.partitions
+                    .insert(partition.clone(), (*epoch, Some(*from)));
             }
-            Ok(Lasting::Committed { entries, answer }) if answer == "Accepted" => {
+            Input::Committed {
+                entries,
+                answer: CommitAnswer::Accepted,
+            } => {
                 for (partition, epoch, offset) in entries {
-                    if let Some(known) = self.partitions.get_mut(&partition)
-                        && known.0 == epoch
+                    if let Some(known) = self.partitions.get_mut(partition)
+                        && known.0 == *epoch
                     {
-                        known.1 = known.1.max(Some(offset));
+                        known.1 = known.1.max(Some(*offset));
                     }
                 }
             }
-            // Another input, whose effects may last.
-            Ok(Lasting::Committed { .. }) | Err(_) => {}
-        }
-        for effect in step.out.unwrap_or_default() {
-            if let Ok(HandBack { given }) = serde_json::from_value(effect) {
-                self.gone(&given.partition, given.epoch);
-            }
+            Input::Committed { .. }
+            | Input::Revoked { .. }
+            | Input::Vanished { .. }
+            | Input::Record { .. }
+            | Input::Replied { .. }
+            | Input::DeadLettered { .. }
+            | Input::LettersStuck { .. }
+            | Input::Restored { .. }
+            | Input::RestoreFailed { .. }
+            | Input::StateWritten { .. }
+            | Input::ReleaseHold(_)
+            | Input::Shutdown
+            | Input::Wake => {}
         }
     }
 
@@ -197,39 +188,83 @@ impl Past {
 
 #[cfg(test)]
 mod tests {
+    use ingest_delivery::machine::{Committed, Effect};
+    use ingest_delivery::port::Metadata;
+    use ingest_model::reading::LifeCause;
+
     use super::*;
 
-    fn after(lines: &[&str]) -> Base {
+    fn sea() -> TopicPartition {
+        TopicPartition::new("sea", 4)
+    }
+
+    fn after(steps: &[(Input, Vec<Effect>)]) -> Base {
         let mut past = Past::default();
-        for line in lines {
-            past.take(line.as_bytes());
+        for (input, effects) in steps {
+            past.take(&Kept {
+                number: 1,
+                nanos: 0,
+                given: Given::of(input, false, 0),
+                out: Some(effects.iter().map(Decided::of).collect()),
+            });
         }
         past.base()
     }
 
+    fn assigned() -> (Input, Vec<Effect>) {
+        let committed = Some(Committed {
+            offset: Offset(50),
+            metadata: Metadata::None,
+        });
+        let input = Input::Assigned {
+            partition: sea(),
+            epoch: Epoch(7),
+            committed,
+        };
+        (input, Vec::new())
+    }
+
+    fn committed(offset: i64, answer: CommitAnswer) -> (Input, Vec<Effect>) {
+        let entries = vec![(sea(), Epoch(7), Offset(offset))];
+        (Input::Committed { entries, answer }, Vec::new())
+    }
+
     #[test]
     fn what_was_assigned_and_committed_stays_until_it_is_given_back() {
-        let assigned = r#"{"n":1,"t":0,"in":{"Assigned":{"partition":{"topic":"sea","partition":4},"epoch":7,"committed":{"offset":50,"metadata":"None"}}},"out":[]}"#;
-        let committed = r#"{"n":2,"t":1,"in":{"Committed":{"entries":[[{"topic":"sea","partition":4},7,61]],"answer":"Accepted"}},"out":[]}"#;
-        let failed = r#"{"n":3,"t":2,"in":{"Committed":{"entries":[[{"topic":"sea","partition":4},7,70]],"answer":"Failed"}},"out":[]}"#;
-        let given = r#"{"n":4,"t":3,"in":"Wake","out":["drained",{"hand_back":{"partition":{"topic":"sea","partition":4},"epoch":7}}]}"#;
-        let base = after(&[assigned, committed, failed]);
+        let base = after(&[
+            assigned(),
+            committed(61, CommitAnswer::Accepted),
+            committed(70, CommitAnswer::Failed),
+        ]);
         assert_eq!(
             base.partitions,
             [Owned {
-                partition: TopicPartition::new("sea", 4),
+                partition: sea(),
                 epoch: Epoch(7),
                 committed: Some(Offset(61))
             }]
         );
-        assert!(after(&[assigned, given]).partitions.is_empty());
+        let given = Effect::HandBack {
+            partition: sea(),
+            epoch: Epoch(7),
+        };
+        let given = (Input::Wake, vec![Effect::Drained, given]);
+        assert!(after(&[assigned(), given]).partitions.is_empty());
     }
 
     #[test]
     fn a_new_life_begins_where_it_says() {
-        let life = r#"{"n":9,"t":5,"in":{"NewLife":{"partition":{"topic":"sea","partition":4},"epoch":8,"from":0,"cause":"WentBack"}},"out":[]}"#;
-        let lost = r#"{"n":10,"t":6,"in":{"Lost":{"partition":{"topic":"sea","partition":4},"epoch":7}},"out":[]}"#;
-        let base = after(&[life, lost]);
+        let life = Input::NewLife {
+            partition: sea(),
+            epoch: Epoch(8),
+            from: Offset(0),
+            cause: LifeCause::WentBack,
+        };
+        let lost = Input::Lost {
+            partition: sea(),
+            epoch: Epoch(7),
+        };
+        let base = after(&[(life, Vec::new()), (lost, Vec::new())]);
         assert_eq!(base.partitions.len(), 1, "what was lost is an older life");
         assert_eq!(base.partitions[0].committed, Some(Offset(0)));
     }

@@ -3,14 +3,15 @@
 use std::fmt;
 
 use ingest_delivery::fact::Fact;
-use ingest_delivery::machine::{CommitEntry, Effect, LetterId, RequestId, StateWriteId};
+use ingest_delivery::machine::{CommitEntry, LetterId, RequestId, StateWriteId};
 use ingest_model::call::{BulkItem, Call};
 use ingest_model::operation::{CustomerKey, ExternalId, Klass};
 use ingest_model::outcome::{HeldBy, Rejection};
-use ingest_model::record::{Epoch, Offset, Position, Record, TopicPartition};
+use ingest_model::record::{Epoch, Offset, Position, TopicPartition};
 use serde::Serialize;
 
 use super::encode::Encoder;
+use super::kept::Decided;
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -106,57 +107,55 @@ struct Committing<'e> {
 }
 
 /// Writes an effect.
-pub(super) fn write(encoder: &mut Encoder<'_>, effect: &Effect) -> fmt::Result {
+pub(super) fn write(encoder: &mut Encoder<'_>, effect: &Decided) -> fmt::Result {
     let view = match effect {
-        Effect::Send { request, call } => send(encoder, *request, call)?,
-        Effect::DeadLetter {
+        Decided::Send { request, call } => send(encoder, *request, call)?,
+        Decided::DeadLetter {
             letter,
-            record: Record { position, .. },
-            rejected,
+            position,
+            reason,
             attempts,
         } => View::DeadLetter {
             letter: *letter,
             position,
-            reason: rejected.reason,
+            reason: *reason,
             attempts: *attempts,
         },
-        Effect::Divert {
+        Decided::Divert {
             letter,
-            record: Record { position, .. },
-            held,
+            position,
+            by,
             attempts,
         } => View::Divert {
             letter: *letter,
             position,
-            by: held.by,
+            by: *by,
             attempts: *attempts,
         },
-        Effect::Commit(entries) => View::Commit(commits(encoder, entries)?),
-        Effect::Pause(partitions) => View::Pause(partitions),
-        Effect::Resume(partitions) => View::Resume(partitions),
-        Effect::HandBack { partition, epoch } => View::HandBack {
+        Decided::Commit(entries) => View::Commit(commits(encoder, entries)?),
+        Decided::Pause(partitions) => View::Pause(partitions),
+        Decided::Resume(partitions) => View::Resume(partitions),
+        Decided::HandBack { partition, epoch } => View::HandBack {
             partition,
             epoch: *epoch,
         },
-        Effect::Restore { partition, epoch } => View::Restore {
+        Decided::Restore { partition, epoch } => View::Restore {
             partition,
             epoch: *epoch,
         },
-        Effect::WriteState {
+        Decided::WriteState {
             write,
             partition,
             records,
+            deletes,
         } => View::WriteState {
             write: *write,
             partition,
-            records: records.len(),
-            deletes: records
-                .iter()
-                .filter(|record| record.value.is_none())
-                .count(),
+            records: *records,
+            deletes: *deletes,
         },
-        Effect::Drained => View::Drained,
-        Effect::Fact(fact) => View::Fact(fact),
+        Decided::Drained => View::Drained,
+        Decided::Fact(fact) => View::Fact(fact),
     };
     view.serialize(encoder)
 }

@@ -20,6 +20,7 @@ use self::numbers::Numbers;
 pub use self::outcome::{ReplayError, Replayed};
 use super::encode::Encoder;
 use super::hashes::Found;
+use super::kept::Decided;
 use super::step::{Base, FORMAT, Head, Owned, Step, VERSION};
 use super::view;
 
@@ -46,7 +47,7 @@ pub fn replay(
 ) -> Result<Replayed, ReplayError> {
     let (head, steps) = read(recording)?;
     let found = learn(&steps);
-    let exact = head.from_start && head.left_out == 0;
+    let exact = head.is_exact();
     let first = steps.first().map_or(0, |step| step.n);
     let last = steps.last().map_or(0, |step| step.n);
     show::head(out, &head, first, last, exact).map_err(ReplayError::Output)?;
@@ -245,7 +246,7 @@ fn offset_in(input: &Value, of: &Owned) -> Option<Offset> {
 
 fn seen(effect: &Effect) -> Result<Value, serde_json::Error> {
     let mut text = String::new();
-    match view::write(&mut Encoder::new(&mut text, None), effect) {
+    match view::write(&mut Encoder::new(&mut text, None), &Decided::of(effect)) {
         Ok(()) => serde_json::from_str(&text),
         Err(std::fmt::Error) => Ok(Value::Null),
     }

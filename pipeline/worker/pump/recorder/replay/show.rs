@@ -58,6 +58,13 @@ pub(super) fn head(
     if head.left_out > 0 {
         writeln!(out, "{} steps were too large to be kept.", head.left_out)?;
     }
+    if head.slices_left_out > 0 {
+        writeln!(
+            out,
+            "What {} partitions had in the state topic was too large to be kept.",
+            head.slices_left_out
+        )?;
+    }
     writeln!(
         out,
         "The machine begins with the {} partitions that were assigned then and knows nothing of the work in hand: answers to what it did not ask are left out, differences are counted.",

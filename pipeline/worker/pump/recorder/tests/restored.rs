@@ -134,3 +134,49 @@ fn what_the_state_topic_held_leads_to_the_same_decisions() {
         "without the hashes it is not"
     );
 }
+
+#[test]
+fn a_slice_that_is_too_large_is_left_out_and_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut machine = machine_settings();
+    machine.state = Some(StateSettings::default());
+    let recording = RecordingSettings {
+        bytes: 200_000,
+        ..settings(dir.path())
+    };
+    let mut run = Recorded::new(recording, machine);
+    run.assign(0);
+    let entry = |n: u64| {
+        let key = CustomerKey::ExternalId(format!("acct-solveig-77-{n}").into());
+        let content = Content::Customer(format!("5f9c1a2b3c4d5e6f7a8b9c0d{n}").into());
+        let entry = Entry {
+            at: Offset(1),
+            content,
+        };
+        (
+            Entity::Customer(customer_hash(&key)),
+            OwnerId::new(8, 2),
+            entry,
+        )
+    };
+    let slice = Slice {
+        entries: (0..3_000).map(entry).collect(),
+        ..Slice::default()
+    };
+    run.step(Input::Restored {
+        partition: partition(),
+        epoch: Epoch(3),
+        slice: Box::new(slice),
+    });
+    run.trade(0, 10);
+    let (written, text) = run.write();
+    assert_eq!(written.steps_before, 0, "it pushes nothing out");
+    assert!(written.bytes < 200_000, "{written:?}");
+    assert_nobody(&text);
+    let (result, said) = replayed(&text, &nothing());
+    assert!(!result.exact, "{said}");
+    assert!(
+        said.contains("What 1 partitions had in the state topic was too large"),
+        "{said}"
+    );
+}

@@ -8,6 +8,7 @@ pub(super) use ingest_delivery::invariant::Invariant;
 pub(super) use ingest_delivery::machine::{
     CommitAnswer, Committed, Machine, RequestId, StateSettings, TopicSettings, fingerprint,
 };
+pub(super) use ingest_delivery::port::Metadata;
 pub(super) use ingest_model::batch::Verb;
 pub(super) use ingest_model::call::{
     Call, CallResult, ItemFate, ItemResult, JobReport, Limits, ObjectState, Reply, SearchFound,
@@ -152,6 +153,8 @@ pub(super) struct Recorded {
     pub(super) recorder: Recorder,
     pub(super) machine: Machine,
     pub(super) now: Instant,
+    /// What passes with each step.
+    pub(super) tick: Duration,
     pub(super) jobs: u64,
     pub(super) job_items: std::collections::HashMap<String, Vec<String>>,
     pub(super) commits: u64,
@@ -168,6 +171,7 @@ impl Recorded {
             recorder,
             machine,
             now,
+            tick: Duration::from_micros(731),
             jobs: 0,
             job_items: std::collections::HashMap::new(),
             commits: 0,
@@ -179,7 +183,7 @@ impl Recorded {
         let mut inputs = vec![input];
         while let Some(input) = inputs.pop() {
             self.steps += 1;
-            self.now += Duration::from_micros(731);
+            self.now += self.tick;
             self.recorder.input(self.now, &input);
             let effects = self.machine.step(self.now, input);
             self.recorder.effects(self.now, &effects);
@@ -337,7 +341,7 @@ impl Recorded {
     pub(super) fn write(&self) -> (Written, String) {
         let written = self.recorder.write(RecordingCause::Asked).unwrap();
         let text = std::fs::read_to_string(&written.path).unwrap();
-        assert_eq!(text.len(), written.bytes);
+        assert_eq!(text.len() as u64, written.bytes);
         (written, text)
     }
 }

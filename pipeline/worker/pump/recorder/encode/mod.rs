@@ -3,6 +3,8 @@
 //! A serializer that hides by default: every text, content and hash becomes a pseudonym unless its type or field is named here as
 //! one that says nothing about a person. What a new field of an input holds is therefore hidden until somebody decides otherwise.
 
+mod json;
+
 use std::fmt::{self, Write as _};
 
 use base64::Engine as _;
@@ -13,7 +15,7 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-use super::json::{decimal, named, quoted};
+use self::json::{decimal, named, quoted};
 use super::masks::Masks;
 
 /// The longest name of an item in a job's results that is the machine's own: a number.
@@ -258,14 +260,7 @@ impl<'e, 'a> Serializer for &'e mut Encoder<'a> {
     }
     fn serialize_bytes(self, value: &[u8]) -> fmt::Result {
         match (self.masks, std::str::from_utf8(value)) {
-            (Some(masks), _) => {
-                write!(self.out, "{{\"bytes\":{}", value.len())?;
-                if let Some(hash) = masks.content(value) {
-                    write!(self.out, ",\"hash\":\"{hash:016x}\"")?;
-                }
-                self.out.push('}');
-                Ok(())
-            }
+            (Some(_), _) => write!(self.out, "{{\"bytes\":{}}}", value.len()),
             (None, Ok(text)) => quoted(self.out, text),
             (None, Err(_)) => write!(self.out, "{{\"base64\":\"{}\"}}", STANDARD.encode(value)),
         }

@@ -1,9 +1,12 @@
 //! Pseudonyms: what stands for a text, number or hash that may be about a person.
 //!
 //! They keep what decisions depend on: two values are equal exactly where their pseudonyms are, a text is as long as it was, also
-//! written as JSON, a time stays a time, a number keeps its digits, sign and fraction. What they are made with is a random secret of
+//! written as JSON, a time stays a time, a number keeps its digits, sign and fraction, customers' keys keep their order. What they are made with is a random secret of
 //! the process that is never written, so nobody can tell from a list of known addresses whose pseudonym one is.
 
+mod order;
+
+use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
 use ingest_model::version::{Kind, Version};
@@ -70,20 +73,24 @@ const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 const COUNTER: usize = 8;
 /// The longest prefix of a textual version whose order is kept.
 const ORDERED: usize = 64;
-/// Contents up to this length are told apart.
-const TOLD_APART: usize = 256;
 
 /// Makes pseudonyms.
 pub(super) struct Masks {
     secret: RandomState,
     rounds: [u64; 4],
+    /// Those that keep the order of their texts.
+    ordered: HashMap<String, String>,
 }
 
 impl Masks {
     pub(super) fn new() -> Self {
         let secret = RandomState::new();
         let rounds = [1_u64, 2, 3, 4].map(|round| secret.hash_one(round));
-        Self { secret, rounds }
+        Self {
+            secret,
+            rounds,
+            ordered: HashMap::new(),
+        }
     }
 
     fn hash(&self, sort: u8, bytes: &[u8]) -> u64 {
@@ -118,6 +125,8 @@ impl Masks {
     pub(super) fn text(&self, text: &str, out: &mut String) {
         if OWN.contains(&text) {
             out.push_str(text);
+        } else if let Some(ordered) = self.ordered.get(text) {
+            out.push_str(ordered);
         } else if !self.time(text, out) && !self.short(text, out) {
             self.long(1, text, out);
         }
@@ -316,11 +325,6 @@ impl Masks {
                 }
             }
         }
-    }
-
-    /// What tells contents apart, unless they are long.
-    pub(super) fn content(&self, bytes: &[u8]) -> Option<u64> {
-        (bytes.len() <= TOLD_APART).then(|| self.hash(12, bytes))
     }
 }
 

@@ -1,0 +1,175 @@
+//! From steps to lines: nothing of it happens while the machine steps.
+
+use std::collections::BTreeSet;
+use std::fmt::{self, Write as _};
+use std::io;
+use std::sync::Arc;
+
+use ingest_delivery::fact::Ignored;
+use ingest_delivery::machine::Input;
+use ingest_delivery::partitions::commit_metadata::decode;
+use ingest_delivery::port::Metadata;
+use ingest_model::call::{Call, CallResult};
+use ingest_model::operation::CustomerKey;
+use ingest_model::outcome::{Outcome, Verdict};
+use serde::Serialize as _;
+
+use super::encode::Encoder;
+use super::hashes;
+use super::kept::{Decided, Kept};
+use super::masks::Masks;
+use super::step::Head;
+use super::view;
+
+/// Writes a recording.
+///
+/// # Errors
+/// It cannot be written.
+pub(super) fn write(
+    head: &Head,
+    steps: &[Arc<Kept>],
+    masks: Option<&Masks>,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    let masks = masks.map(|masks| ordered(masks, steps));
+    // What an earlier owner left is named by hashes that are to be found again.
+    let restored = steps.iter().any(|step| {
+        let slice = step.slice();
+        slice.is_some_and(|slice| !slice.entries.is_empty())
+    });
+    serde_json::to_writer(&mut *out, head)?;
+    out.write_all(b"\n")?;
+    let mut line = String::new();
+    for step in steps {
+        line.clear();
+        write_step(&mut line, step, masks.as_ref(), restored).map_err(io::Error::other)?;
+        out.write_all(line.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn write_step(
+    line: &mut String,
+    step: &Kept,
+    masks: Option<&Masks>,
+    restored: bool,
+) -> fmt::Result {
+    let input = step.given.input();
+    let metadata = hidden_metadata(&input);
+    write!(line, "{{\"n\":{},\"t\":{},\"in\":", step.number, step.nanos)?;
+    let mut encoder = Encoder::new(line, masks).with_metadata(metadata.as_deref());
+    input.serialize(&mut encoder)?;
+    if let (true, Some(masks)) = (restored, masks) {
+        hashes::write(line, &input, masks);
+    }
+    if let Some(effects) = &step.out {
+        line.push_str(",\"out\":[");
+        for (place, effect) in effects.iter().enumerate() {
+            if place > 0 {
+                line.push(',');
+            }
+            view::write(&mut Encoder::new(line, masks), effect)?;
+        }
+        line.push(']');
+    }
+    line.push_str("}\n");
+    Ok(())
+}
+
+/// The machine goes through customers in the order of their keys, so that is kept, too.
+fn ordered(masks: &Masks, steps: &[Arc<Kept>]) -> Masks {
+    let mut texts: BTreeSet<Arc<str>> = BTreeSet::new();
+    let mut add = |key: &CustomerKey| {
+        if !texts.contains(key.value()) {
+            texts.insert(Arc::clone(key.value()));
+        }
+    };
+    for step in steps {
+        of_input(&step.given.input(), &mut add);
+        for effect in step.out.as_deref().unwrap_or_default() {
+            if let Decided::Send { call, .. } = effect {
+                of_call(call, &mut add);
+            }
+        }
+    }
+    let texts: BTreeSet<&str> = texts.iter().map(|text| &**text).collect();
+    masks.ordering(&texts)
+}
+
+fn of_input(input: &Input, add: &mut impl FnMut(&CustomerKey)) {
+    match input {
+        Input::Record {
+            verdict: Verdict::Emit(planned),
+            ..
+        } => {
+            let customers = planned.iter().filter_map(|plan| plan.operation.customer());
+            customers.flat_map(|customer| customer.keys()).for_each(add);
+        }
+        Input::Replied { reply, .. } => {
+            if let CallResult::Searched(Outcome::Delivered(found)) = &reply.result {
+                found.customers.iter().for_each(|(key, _)| add(key));
+            }
+        }
+        Input::Record { .. }
+        | Input::Topology(_)
+        | Input::Assigned { .. }
+        | Input::Revoked { .. }
+        | Input::Lost { .. }
+        | Input::NewLife { .. }
+        | Input::Vanished { .. }
+        | Input::DeadLettered { .. }
+        | Input::LettersStuck { .. }
+        | Input::Committed { .. }
+        | Input::Restored { .. }
+        | Input::RestoreFailed { .. }
+        | Input::StateWritten { .. }
+        | Input::ReleaseHold(_)
+        | Input::Shutdown
+        | Input::Wake => {}
+    }
+}
+
+fn of_call(call: &Call, add: &mut impl FnMut(&CustomerKey)) {
+    match call {
+        Call::SearchCustomers { keys } => keys.iter().for_each(add),
+        Call::GetCustomer { key } => add(key),
+        Call::Identify { .. }
+        | Call::Track { .. }
+        | Call::CreateCustomers { .. }
+        | Call::CreateKObjects { .. }
+        | Call::UpdateKObjects { .. }
+        | Call::CreateKObject { .. }
+        | Call::UpdateKObject { .. }
+        | Call::GetKObject { .. }
+        | Call::ReadJob { .. }
+        | Call::ReadJobState { .. }
+        | Call::Probe => {}
+    }
+}
+
+/// What stands for the text beside a committed offset: the text itself where it is this program's, else one that is passed over
+/// for the same reason.
+fn hidden_metadata(input: &Input) -> Option<String> {
+    let Input::Assigned {
+        partition,
+        committed: Some(committed),
+        ..
+    } = input
+    else {
+        return None;
+    };
+    let Metadata::Text(text) = &committed.metadata else {
+        return None;
+    };
+    Some(match decode(partition, committed.offset, text) {
+        Ok(_) => text.clone(),
+        Err(Ignored::Foreign) => "-".to_owned(),
+        Err(Ignored::Version) => "ki0".to_owned(),
+        Err(Ignored::Damaged | Ignored::Generation) => "ki2".to_owned(),
+        Err(Ignored::Partition) => "ki2.-.0.-.b".to_owned(),
+        Err(Ignored::Offset) => {
+            let mark = text.split('.').nth(1).unwrap_or_default();
+            format!("ki2.{mark}.-1.-.b")
+        }
+    })
+}

@@ -1,0 +1,70 @@
+//! Where the machine follows the order of customers' keys.
+
+use super::super::*;
+use super::rig::*;
+
+/// An object of a customer who is waited for if nobody knows them.
+fn waits(offset: i64, customer: &str) -> Input {
+    let key = CustomerKey::ExternalId(customer.into());
+    record(
+        offset,
+        Operation::KObject(KObject {
+            customer: CustomerRef::new(vec![key], MissingCustomer::Park),
+            ..object(offset.unsigned_abs(), 1)
+        }),
+    )
+}
+
+#[test]
+fn customers_who_are_due_at_once_are_taken_in_the_same_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut run = Recorded::new(settings(dir.path()), machine_settings());
+    run.assign(0);
+    run.tick = Duration::ZERO;
+    for offset in 0..60 {
+        // No order of arrival, of length, or of the number alone.
+        let number = offset * 17 % 60;
+        run.step(waits(offset, &format!("{}Solveig Dahl", number * number)));
+    }
+    for _ in 0..60 {
+        run.pass(3_600);
+    }
+    let (_, text) = run.write();
+    assert_nobody(&text);
+    let (result, said) = replayed(&text, &nothing());
+    assert_eq!((result.differences, result.exact), (0, true), "{said}");
+}
+
+#[test]
+fn keys_are_numbered_and_nothing_of_them_is_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut run = Recorded::new(settings(dir.path()), machine_settings());
+    run.assign(0);
+    let names = [
+        "aslaug@fjord.example",
+        "birk@fjord.example",
+        "caspara@fjord.example",
+    ];
+    for (offset, name) in (0..).zip(names) {
+        run.step(waits(offset, name));
+    }
+    run.pass(60);
+    let (_, text) = run.write();
+    for name in names {
+        let (person, _) = name.split_once('@').unwrap();
+        assert!(!text.contains(person), "{person}");
+    }
+    assert!(!text.contains("fjord"), "{text}");
+    let mut keys = Vec::new();
+    for line in text.lines().skip(1) {
+        let step: Value = serde_json::from_str(line).unwrap();
+        let key =
+            step.pointer("/in/Record/verdict/Emit/0/operation/KObject/customer/keys/0/ExternalId");
+        keys.extend(key.and_then(Value::as_str).map(str::to_owned));
+    }
+    assert_eq!(keys.len(), 3);
+    assert!(keys.is_sorted(), "{keys:?}");
+    for (key, name) in keys.iter().zip(names) {
+        assert_eq!(key.len(), name.len());
+    }
+}
