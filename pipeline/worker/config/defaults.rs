@@ -27,7 +27,7 @@ pub const SHARE: f64 = 0.8;
 /// `log.level`.
 pub const LOG_LEVEL: &str = "info";
 /// `debug.recording.steps`.
-pub const RECORDING_STEPS: u64 = 0;
+pub const RECORDING_STEPS: u64 = 20_000;
 /// `debug.recording.bytes`.
 pub const RECORDING_BYTES: u64 = 8 << 20;
 

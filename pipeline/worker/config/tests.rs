@@ -213,6 +213,7 @@ fn recordings_are_bounded_hidden_and_can_be_turned_off() {
     let settings = check(MINIMAL).unwrap();
     assert_eq!(settings.recording, RecordingSettings::default());
     assert!(!settings.recording.personal_data);
+    assert!(settings.recording.steps > 0 && settings.recording.bytes > 0);
     let text = format!(
         "{MINIMAL}debug:\n  recording: {{ steps: 0, bytes: 64KiB, personal_data: true, dir: seen }}\n"
     );

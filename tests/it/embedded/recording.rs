@@ -111,7 +111,7 @@ async fn a_recording_of_a_whole_process_is_decided_again_and_names_nobody() {
         folder.path(),
         broker.bootstrap_servers(),
         &kustomer.url(),
-        ", steps: 20000",
+        "",
     );
     produce(&broker).await;
     let worker = Worker::start(&file);
