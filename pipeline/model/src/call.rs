@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::operation::{CustomerKey, ExternalId, Klass, Version};
 use crate::outcome::Outcome;
-use crate::trouble::Trouble;
+use crate::outcome::trouble::Trouble;
 
 /// One intended request, complete. One call is one unit of the organisation's budget.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,16 +7,16 @@
 
 pub mod batch;
 pub mod call;
+pub mod lookup;
 pub mod operation;
 pub mod outcome;
 pub mod reading;
 pub mod record;
 pub mod state_log;
-pub mod trouble;
 pub mod version;
+pub mod weight;
 
-mod memory;
 mod remembered;
 
-pub use self::memory::{lookup, weight};
+pub use self::outcome::trouble;
 pub use self::remembered::{known, repeat, said};

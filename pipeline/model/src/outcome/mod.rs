@@ -2,6 +2,8 @@
 //!
 //! Every reason has one label (`as_str`), used in metrics, logs, dead-letter headers and the documentation alike.
 
+pub mod trouble;
+
 use std::sync::Arc;
 
 use crate::operation::Planned;
