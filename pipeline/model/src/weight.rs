@@ -188,7 +188,7 @@ fn entry_bytes(entry: &Entry) -> usize {
         Content::Customer(id) => text_bytes(id),
         Content::Object(object) => {
             let version = object.version.as_ref();
-            text_bytes(&object.id)
+            shared(object.id.as_ref())
                 + shared(version.map(|version| &version.0))
                 + object.changes.apart()
         }
