@@ -188,7 +188,7 @@ fn impossible_values_are_refused() {
         (
             "https://example.api.kustomerapp.com",
             "http://example.api.kustomerapp.com",
-            "in the clear",
+            "in clear text",
         ),
         (
             "https://example.api.kustomerapp.com",

@@ -127,7 +127,7 @@ impl Journal {
     }
 
     /// An operation is left to the next owner of its partition.
-    pub(crate) fn leave(&mut self, id: OperationId) {
+    pub(crate) fn abandon(&mut self, id: OperationId) {
         self.of.remove(&id);
     }
 

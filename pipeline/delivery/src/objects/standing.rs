@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Number, Value};
 
 /// Whether everything that this body writes is in an object that shows these fields.
-pub(crate) fn stands(body: &Map<String, Value>, shown: &Map<String, Value>) -> bool {
+pub(crate) fn shows(body: &Map<String, Value>, shown: &Map<String, Value>) -> bool {
     body.iter().all(|(name, written)| {
         let found = shown.get(name).unwrap_or(&Value::Null);
         match name.as_str() {
@@ -78,7 +78,7 @@ mod tests {
 
     fn compare(written: &Value, shown: &Value) -> bool {
         let object = |value: &Value| value.as_object().cloned().unwrap();
-        stands(&object(written), &object(shown))
+        shows(&object(written), &object(shown))
     }
 
     #[test]

@@ -94,7 +94,7 @@ impl Sending {
     }
 
     /// A request is sent. Returns its id.
-    pub(crate) fn leave(&mut self, turn: &mut Turn, sent: Sent) -> RequestId {
+    pub(crate) fn send(&mut self, turn: &mut Turn, sent: Sent) -> RequestId {
         let request = RequestId(turn.number());
         self.under_way.insert(request, sent);
         request

@@ -44,7 +44,7 @@ impl Machine {
             return;
         };
         if report.unknown {
-            self.give_up(now, id);
+            self.give_job_up(now, id);
             return;
         }
         let completed_ms = report.completed_ms;
@@ -56,7 +56,7 @@ impl Machine {
             if self.jobs.get(id).is_some_and(|job| job.items.is_empty()) {
                 self.end_job(now, id, completed_ms);
             } else if report.complete && reads >= READS_OF_A_COMPLETE_JOB {
-                self.give_up(now, id);
+                self.give_job_up(now, id);
             } else {
                 self.read_later_or_give_up(now, id);
             }
@@ -185,14 +185,14 @@ impl Machine {
 
     fn read_later_or_give_up(&mut self, now: Instant, id: JobId) {
         if self.jobs.is_overdue(now, id) {
-            self.give_up(now, id);
+            self.give_job_up(now, id);
         } else {
             self.jobs.read_again(now, id, false);
         }
     }
 
     /// The job never ended, or is not known any more: its items are in doubt.
-    fn give_up(&mut self, now: Instant, id: JobId) {
+    fn give_job_up(&mut self, now: Instant, id: JobId) {
         let Some(job) = self.jobs.drop_job(id) else {
             return;
         };

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::machine::Machine;
 use crate::objects::decide::{fingerprint, mixed};
-use crate::objects::standing::stands;
+use crate::objects::standing::shows;
 use crate::seam::fact::Fact;
 use ingest_model::batch::OperationId;
 use ingest_model::call::{Limits, ObjectState};
@@ -84,7 +84,7 @@ impl Machine {
         // One version does not mean one state: the state shown may be another of its version, without this write.
         let arrived = looked.doubted
             && learnt.ties_with(object.version.as_ref())
-            && stands(&object.body, &found.shown);
+            && shows(&object.body, &found.shown);
         if arrived {
             learnt.fingerprint = Some(fingerprint(&object));
             learnt.changes.extend(self.changes_of(id));

@@ -99,7 +99,7 @@ impl Machine {
             return;
         };
         self.objects.histories.end(id);
-        self.memory.journal.leave(id);
+        self.memory.journal.abandon(id);
         self.answer_gone(&entry.operation);
         self.inherited_left(id, &entry.operation);
         self.partitions.abandon(&mut self.turn, id);

@@ -67,7 +67,7 @@ impl Machine {
             family,
             at: now,
         };
-        let request = self.sending.leave(&mut self.turn, sent);
+        let request = self.sending.send(&mut self.turn, sent);
         self.turn.fact(Fact::Sent {
             class,
             operations,
@@ -176,7 +176,7 @@ impl Machine {
             self.work.take_group(&group)
         };
         let fallen: Vec<OperationId> = operations
-            .extract_if(.., |id| !self.stands(*id, group.verb))
+            .extract_if(.., |id| !self.still_fits(*id, group.verb))
             .collect();
         self.work.disband(&fallen);
         if operations.is_empty() {
@@ -194,7 +194,7 @@ impl Machine {
 
     /// Whether what was decided for an object still agrees with what is known: a restored slice or an earlier owner's job may
     /// have changed that meanwhile.
-    fn stands(&mut self, id: OperationId, verb: Verb) -> bool {
+    fn still_fits(&mut self, id: OperationId, verb: Verb) -> bool {
         let Some(state) = self.work.get(id) else {
             return false;
         };
