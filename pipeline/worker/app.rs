@@ -33,6 +33,8 @@ use crate::pump::{self, Command, KafkaStatus, PumpParts, PumpView};
 
 /// Time added to the drain's own before the process ends regardless: for the final commit and for leaving the group.
 const DRAIN_MARGIN: Duration = Duration::from_secs(20);
+/// How long the process waits at its end for the recording of a halt.
+const RECORDING_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a group with the newer protocol waits for a member, unless its broker is configured otherwise.
 const BROKER_SESSION_TIMEOUT: Duration = Duration::from_secs(45);
 /// Commands from people that wait for the pump.
@@ -138,8 +140,12 @@ async fn recorded(
     let write = move || recorder.write_and_tell(RecordingCause::Halt);
     let writing = tokio::task::spawn_blocking(write);
     let exit = run.await;
-    if writing.await.is_err() {
-        tracing::error!("the last steps are lost: writing them panicked");
+    match tokio::time::timeout(RECORDING_TIMEOUT, writing).await {
+        Ok(Ok(())) => {}
+        Ok(Err(_)) => tracing::error!("the last steps are lost: writing them panicked"),
+        Err(_) => tracing::error!(
+            "the last steps are lost: they could not be written in time; see debug.recording.dir"
+        ),
     }
     exit
 }

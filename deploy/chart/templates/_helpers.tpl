@@ -96,13 +96,20 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/*
 Memory in MiB, computed from the budget: the process itself and what is known of customers and objects; three times the bytes of
-unsettled records, which are kept as they came, as operations and as requests; and 5 KiB of bookkeeping for each record.
+unsettled records, which are kept as they came, as operations and as requests; 5 KiB of bookkeeping for each record; and recorded
+steps, twice.
 docs/deploy.md has the measurements behind it.
 */}}
 {{- define "ingest.memory" -}}
 {{- $bytes := include "ingest.mebibytes" (dig "budget" "bytes" "64MiB" .Values.config) | int -}}
 {{- $records := dig "budget" "records" 50000 .Values.config | int -}}
-{{- printf "%dMi" (add 128 (mul 3 $bytes) (div (mul 5 $records) 1024) | int) -}}
+{{- $recording := include "ingest.recording" . | int -}}
+{{- printf "%dMi" (add 112 (mul 3 $bytes) (div (mul 5 $records) 1024) (mul 2 $recording) | int) -}}
+{{- end -}}
+
+{{/* MiB of memory that recorded steps may take. While a recording is written, it is as much again. */}}
+{{- define "ingest.recording" -}}
+{{- include "ingest.mebibytes" (dig "debug" "recording" "bytes" "8MiB" .Values.config) -}}
 {{- end -}}
 
 {{- define "ingest.resources" -}}

@@ -250,7 +250,7 @@ async fn record(State(state): State<AdminState>) -> Response {
             "steps_before": written.steps_before,
         }))
         .into_response(),
-        Ok(Err(error @ (RecordingError::Off | RecordingError::Empty))) => {
+        Ok(Err(error @ (RecordingError::Off | RecordingError::Empty | RecordingError::Busy))) => {
             problem_response(StatusCode::CONFLICT, &error.to_string())
         }
         Ok(Err(error @ RecordingError::Write(_))) => {

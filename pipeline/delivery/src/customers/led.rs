@@ -42,3 +42,67 @@ impl Customers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use ingest_model::operation::{CustomerRef, MissingCustomer};
+
+    use super::super::tests::{ALL, resolver, start};
+    use super::super::{NotFound, Question};
+    use super::*;
+
+    const ID: OperationId = OperationId(7);
+
+    fn wanted(now: Instant, missing: MissingCustomer) -> (Customers, CustomerKey) {
+        let mut customers = resolver();
+        let key = CustomerKey::ExternalId(Arc::from("u7"));
+        let one = CustomerRef::new(vec![key.clone()], missing).unwrap();
+        customers.want(now, &one, ID, false);
+        (customers, key)
+    }
+
+    #[test]
+    fn a_place_in_a_line_leads_on_as_long_as_it_is_there() {
+        let (mut customers, key) = wanted(start(), MissingCustomer::Create);
+        assert_eq!(customers.led(&key, ID), Led::Question);
+        assert_eq!(
+            customers.led(&key, OperationId(8)),
+            Led::Nothing,
+            "it does not wait"
+        );
+        assert!(customers.lines.unasked.pop().is_some());
+        assert_eq!(customers.led(&key, ID), Led::Nothing);
+    }
+
+    #[test]
+    fn a_question_leads_on_by_its_answer_and_a_pause_by_its_end() {
+        let now = start();
+        let (mut customers, key) = wanted(now, MissingCustomer::Park);
+        let late = now + Duration::from_secs(6);
+        let asked = customers.ask(late, false, ALL);
+        assert!(matches!(asked, Some(Question::Read { .. })), "{asked:?}");
+        assert_eq!(customers.led(&key, ID), Led::Answer);
+        assert_eq!(customers.proved_missing(late, &key), NotFound::Continues);
+        let until = late + Duration::from_secs(600);
+        assert_eq!(customers.led(&key, ID), Led::Until(until));
+        customers.later.clear();
+        assert_eq!(customers.led(&key, ID), Led::Nothing);
+    }
+
+    #[test]
+    fn a_question_to_ask_again_leads_on_as_long_as_it_is_queued() {
+        let now = start();
+        let (mut customers, key) = wanted(now, MissingCustomer::Create);
+        customers.must_read(&key);
+        assert_eq!(customers.led(&key, ID), Led::Question);
+        customers.read.clear();
+        assert_eq!(customers.led(&key, ID), Led::Nothing);
+        customers.ask_alone(&key);
+        assert_eq!(customers.led(&key, ID), Led::Question);
+        customers.alone.clear();
+        assert_eq!(customers.led(&key, ID), Led::Nothing);
+    }
+}

@@ -8,17 +8,17 @@ use super::*;
     clippy::disallowed_methods,
     reason = "a test needs some instant to start from"
 )]
-fn start() -> Instant {
+pub(super) fn start() -> Instant {
     Instant::now()
 }
 
-const ALL: Allowed = Allowed {
+pub(super) const ALL: Allowed = Allowed {
     read: true,
     create: true,
     identify: true,
 };
 
-fn resolver() -> Customers {
+pub(super) fn resolver() -> Customers {
     let second = Duration::from_secs(1);
     let patience = Patience {
         linger: second / 20,

@@ -369,3 +369,105 @@ impl Inheritance {
         (begun, begun && fates.all(Fate::is_in_doubt))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use ingest_model::operation::Klass;
+    use ingest_model::outcome::JobTicket;
+    use ingest_model::state_log::IntentItem;
+
+    use super::*;
+
+    const OBJECT: u128 = 42;
+    const ENTITY: Entity = Entity::Intent(3);
+
+    fn operation() -> OperationRef {
+        OperationRef {
+            offset: Offset(5),
+            ordinal: 0,
+            mark: 9,
+        }
+    }
+
+    fn pier() -> TopicPartition {
+        TopicPartition::new("pier", 0)
+    }
+
+    fn inheritance(job: Option<&str>) -> Inheritance {
+        let intent = Intent {
+            klass: Klass(Arc::from("order")),
+            verb: Verb::Update,
+            with_refs: true,
+            job: job.map(|id| JobTicket {
+                id: Arc::from(id),
+                created_ms: None,
+            }),
+            items: vec![IntentItem {
+                reference: "r".to_owned(),
+                object: OBJECT,
+                version: None,
+                operations: vec![operation()],
+            }],
+        };
+        let mut inheritance = Inheritance::default();
+        assert_eq!(inheritance.take_over(&pier(), ENTITY, &intent), ["r"]);
+        inheritance
+    }
+
+    #[test]
+    fn who_waits_for_a_job_waits_until_the_items_fate_is_known() {
+        let mut inheritance = inheritance(Some("j"));
+        let judged = inheritance.judge(&pier(), OBJECT, &[operation()]);
+        assert_eq!(judged, Legacy::Waits);
+        inheritance.wait(OBJECT, OperationId(1));
+        assert!(inheritance.is_waiting(OBJECT, OperationId(1)));
+        assert_eq!(inheritance.unread(OBJECT).collect::<Vec<_>>(), [ENTITY]);
+        let heirs = inheritance.settle_fate(ENTITY, "r", Fate::Stored);
+        assert_eq!(heirs, [OperationId(1)]);
+        assert!(!inheritance.is_waiting(OBJECT, OperationId(1)));
+        assert_eq!(inheritance.unread(OBJECT).count(), 0);
+        let judged = inheritance.judge(&pier(), OBJECT, &[operation()]);
+        assert_eq!(judged, Legacy::Stands);
+    }
+
+    #[test]
+    fn a_write_in_doubt_is_looked_at_by_who_comes_first_and_needed_until_somebody_has() {
+        let mut inheritance = inheritance(None);
+        let care = Care {
+            wait: Some(Verb::Update),
+            look: false,
+            doubt: false,
+        };
+        let judged = inheritance.judge(&pier(), OBJECT, &[operation()]);
+        assert_eq!(judged, Legacy::Careful(care));
+        inheritance.entrust(OBJECT, OperationId(1));
+        let care = Care { wait: None, ..care };
+        let judged = inheritance.judge(&pier(), OBJECT, &[operation()]);
+        assert_eq!(judged, Legacy::Careful(care), "another does not wait");
+        assert_eq!(
+            inheritance.pass(&pier(), Offset(6)),
+            [],
+            "nobody knows what became of it"
+        );
+        inheritance.looked(OBJECT, OperationId(1), &Fate::NotWritten);
+        assert_eq!(inheritance.sweep_all(), [(ENTITY, pier())]);
+        assert!(inheritance.is_empty());
+    }
+
+    #[test]
+    fn a_refusal_says_why_unless_another_write_may_be_stored() {
+        let mut inheritance = inheritance(Some("j"));
+        let fate = Fate::Refused("too long".to_owned());
+        inheritance.settle_fate(ENTITY, "r", fate);
+        let judged = inheritance.judge(&pier(), OBJECT, &[operation()]);
+        assert_eq!(judged, Legacy::Refused("too long".to_owned()));
+        let other = OperationRef {
+            ordinal: 1,
+            ..operation()
+        };
+        let judged = inheritance.judge(&pier(), OBJECT, &[operation(), other]);
+        assert!(matches!(judged, Legacy::Careful(_)), "{judged:?}");
+    }
+}

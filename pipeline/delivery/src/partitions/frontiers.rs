@@ -7,7 +7,7 @@ use ingest_model::outcome::HeldBy;
 use ingest_model::record::{Offset, TopicPartition};
 
 use super::Partitions;
-use super::parts::assignment::Assignment;
+use super::parts::assignment::{Assignment, Standing};
 use crate::seam::port::RecordId;
 
 /// How often frontiers are checked.
@@ -38,7 +38,10 @@ impl Partitions {
             let frontier = assignment.ledger.frontier().filter(|_| open);
             let known = assignment.standing.at;
             if known.map(|(offset, _)| offset) != frontier {
-                assignment.standing.at = frontier.map(|offset| (offset, now));
+                assignment.standing = Standing {
+                    at: frontier.map(|offset| (offset, now)),
+                    reported: None,
+                };
             }
         }
         true
@@ -53,6 +56,7 @@ impl Partitions {
     ) -> BTreeMap<TopicPartition, (Offset, Option<RecordId>)> {
         let stands = |assignment: &Assignment| {
             let (offset, since) = assignment.standing.at?;
+            let since = assignment.standing.reported.unwrap_or(since);
             // What a draining partition has abandoned stays open for the next owner.
             (now >= since + long && assignment.drain.is_none()).then_some(offset)
         };
@@ -77,12 +81,10 @@ impl Partitions {
         standing
     }
 
-    /// A stall was reported: it is reported again after the same time.
-    pub(crate) fn stall_told(&mut self, now: Instant) {
-        for assignment in self.assignments.values_mut() {
-            if let Some((_, since)) = &mut assignment.standing.at {
-                *since = now;
-            }
+    /// A stall of this partition was reported: it is reported again after the same time.
+    pub(crate) fn stall_reported(&mut self, now: Instant, partition: &TopicPartition) {
+        if let Some(assignment) = self.assignments.get_mut(partition) {
+            assignment.standing.reported = Some(now);
         }
     }
 

@@ -7,7 +7,7 @@ use super::{Entry, Work};
 use ingest_model::batch::{Batch, GroupKey, OperationId};
 use ingest_model::operation::Klass;
 
-/// The part of the suspects that is tried. A refusal costs one request, an acceptance two (the read of its job included), so$
+/// The part of the suspects that is tried. A refusal costs one request, an acceptance two (the read of its job included), so
 /// the golden section narrows down faster than halves, above all in the worst case. A request of a hundred takes 12 requests at
 /// most, plus one for each job that is read twice; halves would take 15.
 const TRIED: (usize, usize) = (5, 8);

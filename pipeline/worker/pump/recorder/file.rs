@@ -9,6 +9,8 @@ use jiff::Timestamp;
 
 /// So many of each cause are kept; the oldest go.
 pub(super) const KEPT: usize = 5;
+/// All of them together have at most this many times the bytes that the ring may have, unless the newest alone has more.
+pub(super) const RINGS: u64 = 4;
 /// How a recording's name begins and ends.
 const BEGIN: &str = "recording-";
 const END: &str = ".jsonl";
@@ -21,11 +23,12 @@ const AT_ONCE: u32 = 1_000;
 /// only when it is whole.
 pub(super) fn write(
     folder: &Path,
+    most_bytes: u64,
     at: Timestamp,
     cause: &str,
     content: impl Fn(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<PathBuf> {
-    match write_to(folder, at, cause, &content) {
+    match write_to(folder, most_bytes, at, cause, &content) {
         Ok(path) => Ok(path),
         Err(error) => {
             let elsewhere = std::env::temp_dir();
@@ -33,13 +36,14 @@ pub(super) fn write(
                 return Err(error);
             }
             tracing::warn!(folder = %folder.display(), %error, "debug.recording.dir cannot be written; the recording goes to the folder for temporary files");
-            write_to(&elsewhere, at, cause, &content)
+            write_to(&elsewhere, most_bytes, at, cause, &content)
         }
     }
 }
 
 fn write_to(
     folder: &Path,
+    most_bytes: u64,
     at: Timestamp,
     cause: &str,
     content: &impl Fn(&mut dyn Write) -> io::Result<()>,
@@ -54,7 +58,7 @@ fn write_to(
         drop(fs::remove_file(&part));
         return Err(error);
     }
-    forget_old(folder, cause, &path);
+    forget_old(folder, most_bytes, cause, &path);
     Ok(path)
 }
 
@@ -89,20 +93,31 @@ fn begin(folder: &Path, at: Timestamp, cause: &str) -> io::Result<(File, PathBuf
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-/// Deletes the oldest recordings of a cause beyond those that are kept, and what was left of those that were never whole.
-fn forget_old(folder: &Path, cause: &str, newest: &Path) {
+/// Deletes the oldest recordings of a cause beyond those that are kept, and what was left of those that were never whole. If
+/// all causes together have too many bytes, more of this one go, and then the oldest of the others.
+fn forget_old(folder: &Path, most_bytes: u64, cause: &str, newest: &Path) {
     let Ok(entries) = fs::read_dir(folder) else {
         return;
     };
-    let mut all: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let of_others = |path: &PathBuf| cause_of(path.file_name()).map(|of| of != cause);
+    // Those of this cause first, oldest first: their names begin with their times.
+    let mut all: Vec<(bool, PathBuf)> = paths
         .filter(|path| path != newest)
-        .filter(|path| cause_of(path.file_name()).is_some_and(|of| of == cause))
+        .filter_map(|path| Some((of_others(&path)?, path)))
         .collect();
-    // Their names begin with their times.
     all.sort_unstable();
-    let kept = all.len().saturating_sub(KEPT - 1);
-    for path in all.into_iter().take(kept) {
+    let size = |path: &Path| fs::metadata(path).map_or(0, |one| one.len());
+    let old: u64 = all.iter().map(|(_, path)| size(path)).sum();
+    let mut bytes = old.saturating_add(size(newest));
+    let mut alike = all.iter().filter(|(others, _)| !others).count() + 1;
+    for (others, path) in all {
+        let too_many = !others && alike > KEPT;
+        if !too_many && bytes <= most_bytes {
+            continue;
+        }
+        alike -= usize::from(!others);
+        bytes = bytes.saturating_sub(size(&path));
         if let Err(error) = fs::remove_file(&path) {
             tracing::debug!(path = %path.display(), %error, "an old recording could not be deleted");
         }
@@ -130,7 +145,7 @@ mod tests {
 
     fn put(folder: &Path, second: i64, cause: &str) -> PathBuf {
         let content = |out: &mut dyn Write| out.write_all(b"head\nstep\n");
-        write(folder, at(second), cause, content).unwrap()
+        write(folder, 90, at(second), cause, content).unwrap()
     }
 
     fn names(folder: &Path) -> Vec<String> {
@@ -165,6 +180,24 @@ mod tests {
     }
 
     #[test]
+    fn all_causes_together_have_so_many_bytes_and_the_newest_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let halts: Vec<PathBuf> = (0..3).map(|n| put(folder.path(), n, "halt")).collect();
+        let broken: Vec<PathBuf> = (3..6).map(|n| put(folder.path(), n, "invariant")).collect();
+        let asked: Vec<PathBuf> = (6..12).map(|n| put(folder.path(), n, "asked")).collect();
+        let there = |paths: &[PathBuf]| paths.iter().filter(|path| path.exists()).count();
+        // Nine files of ten bytes: the fourth that was asked for took the place of the first, and so on.
+        assert_eq!((there(&halts), there(&broken), there(&asked)), (3, 3, 3));
+        assert!(asked.last().unwrap().exists());
+        let large = |out: &mut dyn Write| out.write_all(&[b'x'; 75]);
+        let newest = write(folder.path(), 90, at(20), "invariant", large).unwrap();
+        assert_eq!((there(&broken), there(&halts), there(&asked)), (0, 0, 1));
+        let huge = |out: &mut dyn Write| out.write_all(&[b'x'; 500]);
+        let alone = write(folder.path(), 90, at(21), "halt", huge).unwrap();
+        assert!(alone.exists() && !newest.exists());
+    }
+
+    #[test]
     fn recordings_of_one_millisecond_have_names_of_their_own() {
         let folder = tempfile::tempdir().unwrap();
         let mut written: Vec<PathBuf> = (0..3).map(|_| put(folder.path(), 7, "asked")).collect();
@@ -183,7 +216,7 @@ mod tests {
             out.write_all(&vec![b'x'; 100_000])?;
             Err(io::Error::other("no room"))
         };
-        let error = write_to(folder.path(), at(3), "halt", &content).unwrap_err();
+        let error = write_to(folder.path(), 90, at(3), "halt", &content).unwrap_err();
         assert_eq!(error.to_string(), "no room");
         assert!(
             names(folder.path()).is_empty(),
@@ -201,7 +234,7 @@ mod tests {
             assert!(names.len() == 1 && names[0].ends_with(PART), "{names:?}");
             Ok(())
         };
-        let written = write(folder.path(), at(4), "asked", content).unwrap();
+        let written = write(folder.path(), 90, at(4), "asked", content).unwrap();
         assert_eq!(
             names(folder.path()),
             [written.file_name().unwrap().to_str().unwrap()]
@@ -213,7 +246,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("occupied");
         fs::write(&file, "").unwrap();
-        let written = write(&file, at(100), "panic", |out| out.write_all(b"x\n")).unwrap();
+        let written = write(&file, 90, at(100), "panic", |out| out.write_all(b"x\n")).unwrap();
         assert!(
             written.starts_with(std::env::temp_dir()),
             "{}",

@@ -33,7 +33,7 @@ mod view;
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use ingest_delivery::fact::Fact;
@@ -89,6 +89,9 @@ pub enum RecordingError {
     /// No machine has begun yet.
     #[error("nothing is recorded yet")]
     Empty,
+    /// Another recording is being written.
+    #[error("another recording is being written; ask again when it is done")]
+    Busy,
     /// Neither the folder nor that for temporary files can be written.
     #[error("the recording cannot be written: {0}")]
     Write(#[from] io::Error),
@@ -103,7 +106,7 @@ struct Tape {
     /// The step that is being made.
     open: Option<Kept>,
     number: u64,
-    /// Steps too large to be kept, since the first one that is.
+    /// Steps that were too large to be kept.
     left_out: u64,
     broken: Option<Instant>,
 }
@@ -190,11 +193,21 @@ impl Recorder {
     /// There is nothing to be written, or no place for it.
     pub fn write(&self, cause: RecordingCause) -> Result<Written, RecordingError> {
         let shared = self.0.as_ref().ok_or(RecordingError::Off)?;
-        let _turn = lock(&shared.writing);
+        let _turn = match shared.writing.try_lock() {
+            Ok(turn) => turn,
+            Err(TryLockError::Poisoned(turn)) => turn.into_inner(),
+            // Whoever asks can ask again; the worker itself cannot.
+            Err(TryLockError::WouldBlock) if cause == RecordingCause::Asked => {
+                return Err(RecordingError::Busy);
+            }
+            Err(TryLockError::WouldBlock) => lock(&shared.writing),
+        };
         let unix_ms = Clock.unix_ms();
         let taken = lock(&shared.tape).take().ok_or(RecordingError::Empty)?;
         let head = taken.head(unix_ms, cause, shared.masks.is_none());
-        let path = file::write(&shared.settings.dir, time(unix_ms), cause.as_str(), |out| {
+        let (dir, at) = (&shared.settings.dir, time(unix_ms));
+        let most_bytes = file::RINGS.saturating_mul(count(shared.settings.bytes));
+        let path = file::write(dir, most_bytes, at, cause.as_str(), |out| {
             lines::write(&head, &taken.steps, shared.masks.as_ref(), out)
         })?;
         let bytes = std::fs::metadata(&path)?.len();
@@ -212,7 +225,7 @@ impl Recorder {
     /// The same where nobody waits for the answer.
     pub fn write_and_tell(&self, cause: RecordingCause) {
         match self.write(cause) {
-            Ok(_) | Err(RecordingError::Off | RecordingError::Empty) => {}
+            Ok(_) | Err(RecordingError::Off | RecordingError::Empty | RecordingError::Busy) => {}
             Err(error) => {
                 tracing::error!(%error, cause = cause.as_str(), "the last steps are lost");
             }

@@ -12,7 +12,7 @@ use super::kept::{Decided, Given, Kept};
 /// The name of the form.
 pub(super) const FORMAT: &str = "kustomer-ingest-recording";
 /// Its version: it grows when an older program could not read it.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// The first line.
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,7 +35,7 @@ pub(super) struct Head {
     pub(super) from_start: bool,
     /// Steps that were made before the first one in it.
     pub(super) steps_before: u64,
-    /// Steps that were too large to be kept, since the first one in it.
+    /// How many of the steps before it were too large to be kept.
     pub(super) left_out: u64,
     /// Slices of the state topic that were too large to be kept, of the steps in it.
     #[serde(default)]
@@ -93,7 +93,7 @@ pub(super) struct Past {
 impl Head {
     /// All that the machine was told since it began is in it.
     pub(super) fn is_exact(&self) -> bool {
-        self.from_start && self.left_out == 0 && self.slices_left_out == 0
+        self.from_start && self.slices_left_out == 0
     }
 }
 

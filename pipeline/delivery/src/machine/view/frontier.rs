@@ -1,5 +1,6 @@
 //! What keeps a partition's frontier from moving, and the audit that something does (I10).
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -150,21 +151,32 @@ impl Machine {
                 keeps: self.keeps(id, entry),
             })
         };
-        let operations = self.operations_of(&[id]);
+        let operations = self.operations_of(&BTreeSet::from([id])).remove(&id);
         Some(RecordView {
             offset: record.position.offset,
             record_ms: record.timestamp_ms,
             letter: self.letter_keeps(id),
-            operations: operations.into_iter().filter_map(operation).collect(),
+            operations: operations
+                .into_iter()
+                .flatten()
+                .filter_map(operation)
+                .collect(),
         })
     }
 
-    /// The operations of these records that have not ended.
-    fn operations_of(&self, records: &[RecordId]) -> Vec<OperationId> {
-        self.work.matching(|id, _| {
-            let mut carried = self.partitions.records_of(id);
-            carried.any(|(record, _)| records.contains(&record))
-        })
+    /// The open operations of these records.
+    fn operations_of(&self, records: &BTreeSet<RecordId>) -> BTreeMap<RecordId, Vec<OperationId>> {
+        let of = |id| {
+            let carried = self.partitions.records_of(id).map(|(record, _)| record);
+            carried.filter(|record| records.contains(record))
+        };
+        let mut all: BTreeMap<RecordId, Vec<OperationId>> = BTreeMap::new();
+        for id in self.work.matching(|id, _| of(id).next().is_some()) {
+            for record in of(id) {
+                all.entry(record).or_default().push(id);
+            }
+        }
+        all
     }
 
     fn letter_keeps(&self, id: RecordId) -> Option<Keeps> {
@@ -267,11 +279,12 @@ impl Machine {
         if standing.is_empty() {
             return;
         }
-        let records: Vec<RecordId> = standing.values().filter_map(|(_, id)| *id).collect();
+        let records: BTreeSet<RecordId> = standing.values().filter_map(|(_, id)| *id).collect();
         let operations = self.operations_of(&records);
         let mut stalled = Vec::new();
         for (partition, (offset, record)) in standing {
             if let Some(stage) = self.stalls(record, &operations) {
+                self.partitions.stall_reported(now, &partition);
                 stalled.push(Fact::Stalled {
                     partition,
                     offset,
@@ -280,9 +293,6 @@ impl Machine {
             }
         }
         debug_assert!(stalled.is_empty(), "invariant I10 is broken: {stalled:?}");
-        if !stalled.is_empty() {
-            self.partitions.stall_told(now);
-        }
         self.turn.check(Invariant::I10, stalled.is_empty());
         for fact in stalled {
             self.turn.fact(fact);
@@ -291,7 +301,11 @@ impl Machine {
 
     /// Where the lowest open record of a partition is stuck, if nothing is known that leads it on. `operations` are the open
     /// operations of such records.
-    fn stalls(&self, record: Option<RecordId>, operations: &[OperationId]) -> Option<&'static str> {
+    fn stalls(
+        &self,
+        record: Option<RecordId>,
+        operations: &BTreeMap<RecordId, Vec<OperationId>>,
+    ) -> Option<&'static str> {
         // An offset that is open without a record would never be settled.
         let Some(record) = record else {
             return Some("no_record");
@@ -299,17 +313,12 @@ impl Machine {
         if let Some(letter) = self.letter_keeps(record) {
             return (letter == Keeps::Nothing).then_some("letter");
         }
-        let is_of = |id: &OperationId| {
-            let mut carried = self.partitions.records_of(*id);
-            carried.any(|(one, _)| one == record)
-        };
-        let mut own = operations.iter().copied().filter(is_of).peekable();
-        if own.peek().is_none() {
+        let Some(own) = operations.get(&record) else {
             return Some("no_operation");
-        }
-        own.find_map(|id| {
-            let entry = self.work.get(id)?;
-            (self.keeps(id, entry) == Keeps::Nothing).then(|| entry.wait().as_str())
+        };
+        own.iter().find_map(|id| {
+            let entry = self.work.get(*id)?;
+            (self.keeps(*id, entry) == Keeps::Nothing).then(|| entry.wait().as_str())
         })
     }
 }

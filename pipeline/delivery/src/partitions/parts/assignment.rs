@@ -42,6 +42,8 @@ pub(in crate::partitions) struct Assignment {
 #[derive(Debug, Default)]
 pub(in crate::partitions) struct Standing {
     pub(in crate::partitions) at: Option<(Offset, Instant)>,
+    /// When a stall there was reported last.
+    pub(in crate::partitions) reported: Option<Instant>,
 }
 
 /// What is known of a partition's ownership after a sleep.

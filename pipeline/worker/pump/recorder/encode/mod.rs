@@ -157,7 +157,7 @@ fn of_newtype(name: &str, before: What) -> What {
 
 fn of_field(name: &str) -> What {
     match name {
-        "route" | "field" | "kind" => What::Known,
+        "route" | "field" | "kind" | "stage" => What::Known,
         "reference" => What::Reference,
         "fingerprint" => What::HashNumber,
         "mark" => What::HashHalf,

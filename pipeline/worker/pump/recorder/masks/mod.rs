@@ -1,7 +1,8 @@
 //! Pseudonyms: what stands for a text, number or hash that may be about a person.
 //!
-//! They keep what decisions depend on: two values are equal exactly where their pseudonyms are, a text is as long as it was, also
-//! written as JSON, a time stays a time, a number keeps its digits, sign and fraction, customers' keys keep their order. What they are made with is a random secret of
+//! They keep what decisions depend on: two values are equal where their pseudonyms are (but for texts of a few characters, of which
+//! a customer's key may have the pseudonym of another text), a text is as long as it was, also written as JSON, a time stays a
+//! time, a number keeps its digits, sign and fraction, customers' keys keep their order, but for a few kinds (`order`). What they are made with is a random secret of
 //! the process that is never written, so nobody can tell from a list of known addresses whose pseudonym one is.
 
 mod order;

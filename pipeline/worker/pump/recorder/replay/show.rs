@@ -56,7 +56,7 @@ pub(super) fn head(
         )?;
     }
     if head.left_out > 0 {
-        writeln!(out, "{} steps were too large to be kept.", head.left_out)?;
+        writeln!(out, "{} of them were too large to be kept.", head.left_out)?;
     }
     if head.slices_left_out > 0 {
         writeln!(

@@ -128,3 +128,53 @@ fn a_step_weighs_what_it_keeps_alive() {
     let skipped = weight(&sized(&long, ""), false);
     assert!(skipped < 1_000, "{skipped}");
 }
+
+#[test]
+fn requests_answers_and_slices_weigh_what_they_keep_alive() {
+    let long = "n".repeat(300_000);
+    let weight = |given: Given, out: &[Effect]| {
+        let step = Kept {
+            number: 1,
+            nanos: 0,
+            given,
+            out: Some(out.iter().map(Decided::of).collect()),
+        };
+        step.weight()
+    };
+    let call = Call::Identify {
+        identity: map(json!({ "name": long })).as_ref().clone(),
+    };
+    let send = Effect::Send {
+        request: request(1),
+        call: Arc::new(call),
+    };
+    assert!(weight(Given::Wake, &[send]) > 300_000, "a request");
+    let replied = |items: usize| {
+        let item = |n: usize| ItemResult {
+            reference: format!("r{n}"),
+            fate: ItemFate::Permanent("too long a word".to_owned()),
+        };
+        let report = JobReport {
+            items: (0..items).map(item).collect(),
+            ..JobReport::default()
+        };
+        Input::Replied {
+            request: request(1),
+            reply: reply(CallResult::Job(Outcome::Delivered(report))),
+        }
+    };
+    let answer = |items| weight(Given::of(&replied(items), false, 0), &[]);
+    assert!(answer(1_000) > answer(1) + 1_000 * 40, "an answer");
+    let slice = |entries: u128| Input::Restored {
+        partition: partition(),
+        epoch: Epoch(3),
+        slice: Box::new(Slice {
+            outranked: (0..entries)
+                .map(|n| (Entity::Event(n), OwnerId::new(1, 1)))
+                .collect(),
+            ..Slice::default()
+        }),
+    };
+    let restored = |entries| weight(Given::of(&slice(entries), false, 1 << 20), &[]);
+    assert!(restored(1_000) > restored(1) + 1_000 * 16, "a slice");
+}

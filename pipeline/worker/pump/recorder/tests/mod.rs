@@ -144,6 +144,26 @@ fn a_broken_invariant_writes_one_recording() {
 }
 
 #[test]
+fn what_a_stall_says_is_written_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut run = Recorded::new(settings(dir.path()), machine_settings());
+    run.assign(0);
+    run.recorder.input(run.now, &Input::Wake);
+    let stalled = Fact::Stalled {
+        partition: partition(),
+        offset: Offset(40),
+        stage: "wait_customer",
+    };
+    run.recorder.effects(run.now, &[Effect::Fact(stalled)]);
+    let (_, text) = run.write();
+    let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    let fact = &last["out"][0]["Fact"]["Stalled"];
+    assert_eq!(fact["stage"], "wait_customer", "{last}");
+    assert_eq!(fact["partition"]["topic"], TOPIC, "{last}");
+    assert_eq!(fact["offset"], 40, "{last}");
+}
+
+#[test]
 fn a_step_that_never_ended_is_the_last_of_its_recording() {
     let dir = tempfile::tempdir().unwrap();
     let mut run = Recorded::new(settings(dir.path()), machine_settings());
