@@ -86,8 +86,8 @@ mod tests {
         assert!(matches!(asked, Some(Question::Read { .. })), "{asked:?}");
         assert_eq!(customers.led(&key, ID), Led::Answer);
         assert_eq!(customers.proved_missing(late, &key), NotFound::Continues);
-        let until = late + Duration::from_secs(600);
-        assert_eq!(customers.led(&key, ID), Led::Until(until));
+        let led = customers.led(&key, ID);
+        assert!(matches!(led, Led::Until(at) if at > late), "{led:?}");
         customers.later.clear();
         assert_eq!(customers.led(&key, ID), Led::Nothing);
     }

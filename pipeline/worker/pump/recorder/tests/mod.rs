@@ -157,7 +157,7 @@ fn what_a_stall_says_is_written_as_it_is() {
     run.recorder.effects(run.now, &[Effect::Fact(stalled)]);
     let (_, text) = run.write();
     let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
-    let fact = &last["out"][0]["Fact"]["Stalled"];
+    let fact = &last["out"][0]["fact"]["Stalled"];
     assert_eq!(fact["stage"], "wait_customer", "{last}");
     assert_eq!(fact["partition"]["topic"], TOPIC, "{last}");
     assert_eq!(fact["offset"], 40, "{last}");
