@@ -62,8 +62,9 @@ pub enum Read {
     End,
 }
 
-/// Passes every record of a topic to `take`, in offset order within a partition and with partitions interleaved. Ends
-/// when each partition has reached the end it had at the time of the call, or when `take` breaks off. Blocks.
+/// Passes every record of a topic to `take`, in offset order within a partition and with partitions interleaved.
+///
+/// It ends when each partition has reached the end that it had at the time of the call, or when `take` breaks off. It blocks.
 ///
 /// # Errors
 /// The topic does not exist or may not be read, or nothing arrived for `timeout`.
