@@ -437,4 +437,22 @@ mod schema {
             );
         }
     }
+
+    /// A key that the chart refuses cannot be set on Kubernetes. It sets the token itself, and its pods have no lasting names.
+    #[test]
+    fn the_chart_takes_every_key_but_those_that_it_sets_itself() {
+        let chart = include_str!("../../../deploy/chart/values.schema.json");
+        let chart: Value = serde_json::from_str(chart).unwrap();
+        let (mut ours, mut charts) = (BTreeMap::new(), BTreeMap::new());
+        keys_of(&schema(), "", &mut ours);
+        keys_of(&chart["properties"]["config"], "", &mut charts);
+        ours.remove("kustomer.token");
+        for (section, key) in [("kustomer", "token"), ("kafka", "instance_id")] {
+            assert!(
+                ours.get_mut(section).unwrap().remove(key),
+                "{section}.{key}"
+            );
+        }
+        assert_eq!(charts, ours);
+    }
 }
