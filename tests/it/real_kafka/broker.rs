@@ -21,6 +21,8 @@ use super::{say, wire};
 
 const TAG: &str = "4.3.1";
 const ENGINE_PATIENCE: Duration = Duration::from_secs(3);
+/// How often the engine is asked to freeze a broker.
+const PAUSES: u32 = 10;
 
 /// The address of a broker.
 #[derive(Debug, Clone)]
@@ -78,7 +80,15 @@ impl OwnBroker {
     }
 
     /// Freezes it: connections stay open and nothing answers, as if the network were gone.
+    ///
+    /// On a busy machine the engine may fail to stop all of its threads in time, and leaves it running: then it tries again.
     pub(crate) async fn pause(&self) {
+        for _ in 1..PAUSES {
+            if self.container.pause().await.is_ok() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
         self.container.pause().await.unwrap();
     }
 
