@@ -22,7 +22,7 @@ rules:
 
 # what mappings make of schemas/events, written anew: read the difference before you commit it
 examples:
-    INSTA_UPDATE=always cargo test -p ingest-mapping --test examples
+    INSTA_UPDATE=always cargo test -p ingest-model -p ingest-mapping -p ingest-delivery --test examples
 
 # every test; those against a real Kafka need a Docker engine
 test:

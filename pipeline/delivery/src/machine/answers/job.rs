@@ -15,7 +15,7 @@ use ingest_model::call::{ItemFate, ItemResult, JobReport};
 use ingest_model::operation::{CustomerKey, Operation};
 use ingest_model::outcome::{Outcome, Rejection, RetryCause};
 
-/// A job that says it is complete but has no result for an item is read this often before the item is looked at.
+/// A job that says it is complete but has no result for an item is read this often in all, before the item is looked at.
 const READS_OF_A_COMPLETE_JOB: u32 = 6;
 
 impl Machine {
