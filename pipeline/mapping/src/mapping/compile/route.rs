@@ -145,14 +145,7 @@ fn message_types(
         return None;
     }
     let known: Vec<(&str, &'static str)> = KINDS.iter().map(|kind| (*kind, *kind)).collect();
-    let nodes = match &node.content {
-        Content::List(items) => items.as_slice(),
-        Content::Null
-        | Content::Bool(_)
-        | Content::Number(_)
-        | Content::Text(_)
-        | Content::Map(_) => std::slice::from_ref(node),
-    };
+    let nodes = one_or_list(node);
     if nodes.is_empty() {
         reader.error(node.place, at, "lists no type", None);
         return None;
@@ -164,15 +157,20 @@ fn message_types(
     types.into_iter().collect()
 }
 
-fn event_names(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Vec<String>> {
-    let nodes = match &node.content {
-        Content::List(items) => items.as_slice(),
+/// The items of a list, or the one that stands in its place.
+fn one_or_list(node: &Node) -> &[Node] {
+    match &node.content {
+        Content::List(items) => items,
         Content::Null
         | Content::Bool(_)
         | Content::Number(_)
         | Content::Text(_)
         | Content::Map(_) => std::slice::from_ref(node),
-    };
+    }
+}
+
+fn event_names(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Vec<String>> {
+    let nodes = one_or_list(node);
     let mut names: Vec<String> = Vec::new();
     for node in nodes {
         let name = reader.text(node, at)?;
