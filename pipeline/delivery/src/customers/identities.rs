@@ -4,7 +4,7 @@ use crate::common::generations::Generations;
 use ingest_model::lookup::map_bytes;
 use ingest_model::said::Said;
 
-/// For how many customers this is remembered, if the budget has room.
+/// For how many customers this is remembered, if the budget has room; of a customer whose id is known there are two entries.
 pub(crate) const CUSTOMERS: usize = 50_000;
 
 /// What one of them usually takes besides its place: eight fields and as many changes.
@@ -29,9 +29,17 @@ impl Identities {
         map_bytes::<u128, Said>(customers) + customers * USUAL
     }
 
-    pub(super) fn of(&mut self, names: &[u128]) -> Option<&Said> {
-        let name = names.iter().find(|name| self.0.contains(name))?;
-        self.0.get(name)
+    /// What is known under any of these names.
+    pub(super) fn of(&mut self, names: &[u128]) -> Option<Said> {
+        let mut known: Option<Said> = None;
+        for name in names {
+            match (&mut known, self.0.get(name)) {
+                (Some(known), Some(said)) if known != said => known.restore(said),
+                (None, Some(said)) => known = Some(said.clone()),
+                (_, _) => {}
+            }
+        }
+        known
     }
 
     /// Sets what is known of the customer with that name.

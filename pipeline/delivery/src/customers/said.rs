@@ -8,14 +8,26 @@ use ingest_model::operation::{CustomerKey, CustomerRef, Identify};
 use ingest_model::outcome::SkipReason;
 use ingest_model::repeat::ChangeKey;
 use ingest_model::said::{Ages, Said};
+use smallvec::SmallVec;
+
+/// The names under which a customer is remembered, each once.
+type Names = SmallVec<[u128; 2]>;
+
+/// A customer is remembered under the Kustomer id, which all of its keys share, and under the most trusted key, because the id
+/// may be forgotten earlier, and an earlier owner may have written down only one of the two.
+fn names(key: &CustomerKey, id: Option<Arc<str>>) -> Names {
+    let by_id = id.map(|id| customer_hash(&CustomerKey::Id(id)));
+    let by_key = customer_hash(key);
+    by_id
+        .into_iter()
+        .filter(|by_id| *by_id != by_key)
+        .chain([by_key])
+        .collect()
+}
 
 impl Customers {
-    /// The names under which a customer is remembered: the Kustomer id if it is known, and the most trusted key.
-    fn names_of(&self, customer: &CustomerRef) -> [u128; 2] {
-        let by_key = customer_hash(customer.first());
-        let id = self.ids.peek(customer.first());
-        let by_id = id.map(|id| customer_hash(&CustomerKey::Id(id)));
-        [by_id.unwrap_or(by_key), by_key]
+    fn names_of(&self, customer: &CustomerRef) -> Names {
+        names(customer.first(), self.ids.peek(customer.first()))
     }
 
     /// Reduces an identity to what newer ones have not stated; or returns why nothing is left of it.
@@ -41,21 +53,23 @@ impl Customers {
     }
 
     /// An identity was sent; `customer` is the Kustomer id that the answer gave, if any. Returns what is known of the customer
-    /// now, and its name.
+    /// now, and its names.
     pub(crate) fn note_said(
         &mut self,
         identify: &Identify,
         ages: &Ages,
         changes: impl Iterator<Item = ChangeKey>,
         customer: Option<&Arc<str>>,
-    ) -> (u128, Said) {
-        let names = self.names_of(&identify.customer);
-        let mut said = self.said.of(&names).cloned().unwrap_or_default();
+    ) -> (Names, Said) {
+        let key = identify.customer.first();
+        let id = customer.cloned().or_else(|| self.ids.peek(key));
+        let names = names(key, id);
+        let mut said = self.said.of(&names).unwrap_or_default();
         said.note(&identify.fields, ages);
         said.changes.extend(changes);
-        let by_id = customer.map(|id| customer_hash(&CustomerKey::Id(Arc::clone(id))));
-        let name = by_id.unwrap_or(names[0]);
-        self.said.note(name, said.clone());
-        (name, said)
+        for name in &names {
+            self.said.note(*name, said.clone());
+        }
+        (names, said)
     }
 }

@@ -8,6 +8,7 @@ use ingest_model::call::{Call, CallResult};
 use ingest_model::operation::{CustomerKey, CustomerRef, MissingCustomer, Operation, Planned};
 use ingest_model::outcome::{Outcome, RetryCause, SkipReason};
 use ingest_model::reading::LifeCause;
+use ingest_model::state_log::Entity;
 use serde_json::{Value, json};
 
 use crate::driver::Driver;
@@ -337,4 +338,43 @@ fn what_was_said_and_made_survives_a_restart() {
     let mut settled = after.settled();
     settled.sort_unstable();
     assert_eq!(settled, [Settlement::Delivered, STALE, REPEAT, REPEAT]);
+}
+
+#[test]
+fn what_was_said_is_remembered_even_if_the_id_of_the_customer_is_not() {
+    let with_state = || MachineSettings {
+        state: Some(StateSettings::default()),
+        ..settings()
+    };
+    let mut before = Driver::new(with_state(), 1);
+    before.run(1);
+    before.answer(remembering(&[None]));
+    let (ann, bea) = (says(json!({"name": "Ann"})), says(json!({"name": "Bea"})));
+    before.record_at(0, 4_000, ann.clone());
+    before.run(30);
+    before.record_at(1, 9_000, bea.clone());
+    before.run_to_rest();
+    // The process died between two batches, or the entry was among those that had no room.
+    let mut slice = crate::state::slice_of(&before, &shop(0));
+    let all = slice.entries.len();
+    slice
+        .entries
+        .retain(|(entity, _, _)| !matches!(entity, Entity::Customer(_)));
+    assert!(slice.entries.len() < all, "the id was known");
+
+    let mut after = Driver::new(with_state(), 1);
+    after.run(1);
+    after.revoke(shop(0));
+    after.slices.insert(shop(0), slice);
+    after.assign(shop(0));
+    after.run(1);
+    after.record_at(0, 4_000, ann);
+    after.run(30);
+    after.record_at(1, 9_000, bea);
+    after.record_at(2, 5_000, says(json!({"name": "Eve"})));
+    after.run_to_rest();
+    assert!(said(&after).is_empty(), "{:?}", said(&after));
+    let mut settled = after.settled();
+    settled.sort_unstable();
+    assert_eq!(settled, [STALE, REPEAT, REPEAT]);
 }

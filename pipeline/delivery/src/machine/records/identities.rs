@@ -35,14 +35,17 @@ impl Machine {
             return;
         };
         let changes = self.partitions.changes(id);
-        let (name, said) = self
+        let (names, said) = self
             .customers
             .note_said(identify, &entry.ages, changes, customer);
-        if self.settings.state.is_some() {
+        if self.settings.state.is_none() {
+            return;
+        }
+        for name in names {
             self.note(
                 self.origin(id),
                 Entity::Identity(name),
-                Content::Identity(said),
+                Content::Identity(said.clone()),
             );
         }
     }
