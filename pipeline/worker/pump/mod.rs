@@ -17,20 +17,19 @@ mod lives;
 pub mod mappers;
 mod port;
 pub mod recorder;
+mod requests;
 mod source;
 mod state;
 
-use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ingest_delivery::hold::LetterTopic;
-use ingest_delivery::machine::{Effect, Input, Machine, MachineSettings, RequestId};
+use ingest_delivery::machine::{Effect, Input, Machine, MachineSettings};
 use ingest_kafka::{
     CommitEntry, KafkaSettings, SourceCommand, SourceEvent, SourceHandle, Statistics,
     TOPOLOGY_INTERVAL,
 };
 use ingest_kustomer::Client;
-use ingest_model::call::{CallResult, Limits, Reply};
 use ingest_model::record::{Epoch, Topic, TopicPartition};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -44,6 +43,7 @@ use self::mappers::suspects::Suspects;
 use self::mappers::{Judge, Mapped, Mappers};
 pub use self::port::{Command, PumpView};
 use self::recorder::Recorder;
+use self::requests::Requests;
 use self::state::State;
 pub use self::state::{Progress, StateTopicError, judge as judge_state_topic};
 use crate::clock::Clock;
@@ -88,15 +88,13 @@ struct Pump {
     machine: Machine,
     source: SourceHandle,
     letters: Letters,
-    client: Client,
     observer: Observer,
     recorder: Recorder,
     dead_letter_topic: Topic,
     hold_topic: Option<Topic>,
     /// A partition without a committed offset is read from its end.
     reads_from_end: bool,
-    requests: JoinSet<(RequestId, Reply)>,
-    request_of_task: HashMap<tokio::task::Id, RequestId>,
+    requests: Requests,
     /// The state topic, if there is one.
     state: Option<State>,
     drained: bool,
@@ -142,6 +140,7 @@ pub async fn run(
     watching.spawn(watch.look_on(parts.kafka.clone(), brokers_in));
 
     parts.recorder.begin(now, Clock.unix_ms(), &parts.machine);
+    let asleep_after = parts.machine.asleep_after;
     let machine = Machine::new(parts.machine, now);
     let view = PumpView {
         snapshot: machine.snapshot(now),
@@ -158,14 +157,12 @@ pub async fn run(
         machine,
         source,
         letters,
-        client: parts.client,
         observer: parts.observer,
         recorder: parts.recorder,
         dead_letter_topic: parts.dead_letter_topic,
         hold_topic: parts.hold_topic,
         reads_from_end: parts.kafka.reads_from_end(),
-        requests: JoinSet::new(),
-        request_of_task: HashMap::new(),
+        requests: Requests::new(parts.client, asleep_after),
         state,
         drained: false,
         view,
@@ -188,7 +185,9 @@ pub async fn run(
                 pump.step(Input::Shutdown);
             }
             Some(command) = commands.recv() => pump.command(command),
-            Some(joined) = pump.requests.join_next_with_id() => pump.answered(joined),
+            Some((request, reply)) = pump.requests.next() => {
+                pump.step(Input::Replied { request, reply });
+            }
             Some(ended) = pump.letters.next() => pump.letter_ended(ended),
             Some(answers) = state::ended(pump.state.as_mut(), &pump.view.brokers) => {
                 for input in answers? {
@@ -227,7 +226,7 @@ pub async fn run(
         }
     }
     pump.publish(&views);
-    pump.requests.abort_all();
+    pump.requests.abort();
     watching.abort_all();
     pump.command_source(SourceCommand::Stop);
     // The last records on their way have to be taken, or the forwarding task would never finish.
@@ -258,7 +257,7 @@ impl Pump {
         let effects = self.machine.step(now, input);
         self.recorder.effects(now, &effects);
         for effect in effects {
-            self.carry_out(effect);
+            self.carry_out(now, effect);
         }
     }
 
@@ -287,15 +286,9 @@ impl Pump {
         });
     }
 
-    fn carry_out(&mut self, effect: Effect) {
+    fn carry_out(&mut self, decided: Instant, effect: Effect) {
         match effect {
-            Effect::Send { request, call } => {
-                let client = self.client.clone();
-                let task = self
-                    .requests
-                    .spawn(async move { (request, client.send(&call).await) });
-                self.request_of_task.insert(task.id(), request);
-            }
+            Effect::Send { request, call } => self.requests.send(decided, request, call),
             Effect::DeadLetter {
                 letter,
                 record,
@@ -378,30 +371,6 @@ impl Pump {
             Command::Frontier { partition, view } => {
                 if view.send(self.machine.frontier(&partition)).is_err() {
                     tracing::debug!("whoever asked for a frontier did not wait for the answer");
-                }
-            }
-        }
-    }
-
-    fn answered(
-        &mut self,
-        joined: Result<(tokio::task::Id, (RequestId, Reply)), tokio::task::JoinError>,
-    ) {
-        match joined {
-            Ok((task, (request, reply))) => {
-                self.request_of_task.remove(&task);
-                self.step(Input::Replied { request, reply });
-            }
-            Err(error) => {
-                tracing::error!(%error, "a request's task ended without an answer");
-                if let Some(request) = self.request_of_task.remove(&error.id()) {
-                    let result = CallResult::Lost;
-                    let reply = Reply {
-                        limits: Limits::default(),
-                        result,
-                        trouble: None,
-                    };
-                    self.step(Input::Replied { request, reply });
                 }
             }
         }

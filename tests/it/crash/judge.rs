@@ -295,7 +295,7 @@ fn objects(world: &World, made: &[super::load::Made], findings: &mut Findings) {
     }
 }
 
-/// Checks that every customer has the name given last.
+/// Checks that every customer has the name given last, unless a worker that slept had begun to write another.
 fn names(world: &World, made: &[super::load::Made], findings: &mut Findings) {
     let mut expected: BTreeMap<String, String> = BTreeMap::new();
     for (number, made) in made.iter().enumerate().filter(|(_, made)| made.name) {
@@ -305,14 +305,21 @@ fn names(world: &World, made: &[super::load::Made], findings: &mut Findings) {
         let named = |one: kustomer_sim::CustomerView| Some((one.external_id?, one.display_name));
         sim.customers().filter_map(named).collect()
     });
-    let wrong: Vec<String> = expected
+    let (seen, disruptions) = (locked(&world.names), locked(&world.disruptions));
+    let wrong = expected
         .iter()
-        .filter(|(customer, name)| found.get(*customer) != Some(name))
+        .filter(|(customer, name)| found.get(*customer) != Some(name));
+    let (late, wrong): (Vec<_>, Vec<_>) =
+        wrong.partition(|(customer, _)| seen.is_late(customer, &disruptions));
+    let wrong: Vec<String> = wrong
+        .into_iter()
         .map(|(customer, name)| {
-            format!("{customer} is {:?} instead of {name}", found.get(customer))
+            let (is, evidence) = (found.get(customer), seen.evidence(customer, &disruptions));
+            format!("{customer} is {is:?} instead of {name}: {evidence}")
         })
         .collect();
     findings.line("customers named", expected.len());
+    findings.line("names that a worker wrote when it woke", late.len());
     findings.zero("customers with another name", &wrong);
 }
 

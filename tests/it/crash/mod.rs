@@ -17,6 +17,7 @@ mod faults;
 mod fleet;
 mod judge;
 mod load;
+mod names;
 mod table;
 mod world;
 

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use super::commits::Commits;
 use super::faults::{Counts, LOST_TRACKING};
 use super::load::{self, Draft, Ledger, PARTITIONS};
+use super::names::Names;
 use super::{Mode, SCALE};
 use crate::real_kafka::broker::OwnBroker;
 use crate::real_kafka::wire;
@@ -101,6 +102,8 @@ pub(super) struct World {
     pub(super) start_ms: i64,
     pub(super) ledger: Ledger,
     commits: Mutex<Commits>,
+    /// Which name each customer had.
+    pub(super) names: Mutex<Names>,
     pub(super) disruptions: Mutex<Vec<Disruption>>,
     /// Answers to tracking events lost so far, by the simulator's time.
     pub(super) lost_answers: Mutex<Vec<(i64, u64)>>,
@@ -158,6 +161,7 @@ impl World {
             start_ms: Clock.unix_ms() - 3_600_000,
             ledger: Ledger::default(),
             commits: Mutex::new(Commits::new(partitions, now_ms)),
+            names: Mutex::default(),
             // The first workers join one after the other.
             disruptions: Mutex::new(vec![Disruption {
                 kind: Kind::ScaleOut,
@@ -252,7 +256,7 @@ impl World {
         format!("; {writes} writes failed, the last: {why}")
     }
 
-    /// Samples the commits and the lost answers; returns whether the brokers answered.
+    /// Samples names, lost answers and commits; returns whether the brokers answered.
     pub(super) async fn sample(&self) -> bool {
         let now_ms = self.now_ms();
         let account = self.kustomer.account();
@@ -260,6 +264,11 @@ impl World {
         let lost = lost.filter(|(name, _)| name.starts_with(LOST_TRACKING));
         let lost = lost.map(|(_, count)| count).sum();
         locked(&self.lost_answers).push((now_ms, lost));
+        self.kustomer.with(|sim| {
+            let named =
+                |one: kustomer_sim::CustomerView| Some((one.external_id?, one.display_name));
+            locked(&self.names).sample(now_ms, sim.customers().filter_map(named));
+        });
         let asked = tokio::time::timeout(SAMPLE_PATIENCE, async {
             let mut found = Vec::new();
             for topic in [&self.orders, &self.shipments] {
