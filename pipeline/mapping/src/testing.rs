@@ -119,7 +119,7 @@ fn run(mapping: &Mapping, format: Format, test: &Test) -> Option<TestFailure> {
         headers: Vec::new(),
         timestamp_ms: None,
     };
-    let (summary, verdict) = Pipeline::judge_with(
+    let (summary, verdict) = Pipeline::explain_with(
         mapping,
         format,
         Limits::default(),

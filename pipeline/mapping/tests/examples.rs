@@ -79,7 +79,7 @@ fn record(value: Vec<u8>) -> Record {
 
 fn judged(pipeline: &Pipeline, value: Vec<u8>) -> Value {
     let now = jiff::Timestamp::from_millisecond(NOW_MS).unwrap();
-    let (summary, verdict) = pipeline.judge(&record(value), now);
+    let (summary, verdict) = pipeline.explain(&record(value), now);
     let mut map = Map::new();
     if let Some(event) = summary {
         map.insert("event".into(), json!(event.name));

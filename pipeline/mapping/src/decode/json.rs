@@ -32,7 +32,7 @@ pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value, Decoded> {
             format!("the value has {is} bytes, more than the limit of {may}"),
         ));
     }
-    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+    let bytes = unmarked(bytes);
     let text = std::str::from_utf8(bytes).map_err(|e| {
         Decoded::reject(
             Rejection::InvalidUtf8,
@@ -79,6 +79,11 @@ pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value, Decoded> {
         ));
     }
     Ok(value)
+}
+
+/// A value without the byte order mark at its start.
+pub(super) fn unmarked(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes)
 }
 
 /// Rejects a text that would take too much memory once parsed.

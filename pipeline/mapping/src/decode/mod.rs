@@ -9,6 +9,7 @@
 
 pub mod calendar;
 mod envelope;
+mod fields;
 pub mod json;
 mod mend;
 mod plain;
@@ -17,12 +18,14 @@ pub(crate) mod tidy;
 pub mod time;
 pub(crate) mod weight;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use serde_json::Value;
 
 pub use self::envelope::{Decoded, Envelope, Limits};
+use self::fields::Fields;
 pub use self::mend::mended;
 use crate::event::Event;
 use ingest_model::outcome::SkipReason;
@@ -35,6 +38,17 @@ pub enum Format {
     Json,
     /// The messages of Segment and RudderStack: identify, track, page, screen, group, alias.
     Segment,
+}
+
+/// What is seen of an event without building its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Glance<'t> {
+    /// The kind of message, if the format has kinds.
+    pub(crate) kind: Option<&'static str>,
+    /// The event's name, cleaned and not empty.
+    pub(crate) name: Cow<'t, str>,
+    /// Whether its producer meant it for Kustomer.
+    pub(crate) meant_for_kustomer: bool,
 }
 
 /// Reads the records of one topic.
@@ -127,6 +141,44 @@ impl Decoder {
             Format::Json => {}
         }
         Ok(payload)
+    }
+
+    /// What the text of a record says of its event at a glance, by which most of what nobody wants can be skipped. `named_by` is
+    /// the field that has the name, if the mapping says so.
+    ///
+    /// A glance is never wrong: it is `None` where it takes a closer look. But what it does not look at may be anything, as
+    /// long as it is JSON.
+    pub(crate) fn glance<'t>(
+        &self,
+        bytes: &'t [u8],
+        named_by: Option<&'t str>,
+    ) -> Option<Glance<'t>> {
+        if bytes.len() > self.limits.value_bytes {
+            return None;
+        }
+        let text = std::str::from_utf8(json::unmarked(bytes)).ok()?;
+        let names = match self.format {
+            Format::Json => plain::NAMES,
+            Format::Segment => segment::SEEN,
+        };
+        let fields = Fields::read(text, names, named_by)?;
+        let (kind, meant_for_kustomer) = match self.format {
+            Format::Json => (None, true),
+            Format::Segment => (
+                Some(segment::kind_seen(&fields)?),
+                segment::meant_as_seen(&fields)?,
+            ),
+        };
+        let name = match (named_by, kind) {
+            (Some(field), _) => fields.first_name(&[field]),
+            (None, None) => fields.first_name(plain::NAMES),
+            (None, Some(kind)) => segment::name_seen(kind, &fields),
+        };
+        Some(Glance {
+            kind,
+            name: name.ok()??,
+            meant_for_kustomer,
+        })
     }
 
     /// The event in a payload that [`Decoder::payload`] returned. `said` is what the mapping says of it.

@@ -11,7 +11,7 @@ use ingest_model::outcome::Rejection;
 use ingest_model::record::Record;
 
 /// Usual fields for the name of an event, the most telling first.
-const NAMES: &[&str] = &["type", "name", "event"];
+pub(super) const NAMES: &[&str] = &["type", "name", "event"];
 /// Usual fields for the time of an event, the most trusted first.
 const TIMES: &[&str] = &["time", "timestamp", "created_at"];
 

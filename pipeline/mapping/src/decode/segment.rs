@@ -16,11 +16,14 @@
 //! Producers spell a trait in several ways (`firstName`, `first_name`, `Firstname`). The function `traits` gives each one
 //! spelling.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::envelope::{
     Decoded, Envelope, Found, finish, first_time, reference_time, says_something,
 };
+use super::fields::{Fields, Unsure};
 use crate::event::{CustomerHints, Event, KeyKind, Notes};
 use crate::identity;
 use ingest_model::outcome::{Rejection, SkipReason};
@@ -33,6 +36,11 @@ pub(crate) const TRACK: &str = "track";
 
 /// The six kinds of message.
 pub(crate) const KINDS: &[&str] = &[TRACK, "identify", "page", "screen", "group", "alias"];
+
+/// The fields that kind, name and destination are made of.
+pub(super) const SEEN: &[&str] = &["type", "action", "event", "name", "category", INTEGRATIONS];
+/// The field that says which destinations a message is meant for.
+const INTEGRATIONS: &str = "integrations";
 
 /// Fields that may have the time of the event, the most trusted first.
 const TIMES: &[&str] = &["timestamp", "originalTimestamp", "sentAt", "receivedAt"];
@@ -84,7 +92,7 @@ pub(super) fn event(payload: Value, record: &Record, said: &Envelope) -> Result<
         ));
     };
     let kind = kind(message)?;
-    if !meant_for_kustomer(message.get("integrations")) {
+    if !meant_for_kustomer(message.get(INTEGRATIONS)) {
         return Err(Decoded::Skip(SkipReason::NotForKustomer));
     }
     let mut notes = Notes::default();
@@ -119,15 +127,56 @@ fn kind(message: &Map<String, Value>) -> Result<&'static str, Decoded> {
             "`type` is not a text: not a Segment message",
         ));
     };
-    let known = KINDS
-        .iter()
-        .find(|kind| kind.eq_ignore_ascii_case(sent.trim()));
-    known.copied().ok_or_else(|| {
+    known_kind(sent).ok_or_else(|| {
         Decoded::reject(
             Rejection::FormatMismatch,
             "`type` is none of track, identify, page, screen, group, alias: not a Segment message",
         )
     })
+}
+
+fn known_kind(sent: &str) -> Option<&'static str> {
+    let known = KINDS
+        .iter()
+        .find(|kind| kind.eq_ignore_ascii_case(sent.trim()));
+    known.copied()
+}
+
+/// As [`kind`], at a glance.
+pub(super) fn kind_seen(fields: &Fields<'_>) -> Option<&'static str> {
+    let field = if fields.raw("type").is_some() {
+        "type"
+    } else {
+        "action"
+    };
+    known_kind(&fields.text(field).ok()??)
+}
+
+/// As [`name`], at a glance.
+pub(super) fn name_seen<'t>(
+    kind: &'static str,
+    fields: &Fields<'t>,
+) -> Result<Option<Cow<'t, str>>, Unsure> {
+    match kind {
+        TRACK => fields.first_name(&["event"]),
+        "page" | "screen" => {
+            let named = fields.first_name(&["name", "event", "category"])?;
+            Ok(Some(named.unwrap_or(Cow::Borrowed(kind))))
+        }
+        _ => Ok(Some(Cow::Borrowed(kind))),
+    }
+}
+
+/// As [`meant_for_kustomer`], at a glance.
+pub(super) fn meant_as_seen(fields: &Fields<'_>) -> Option<bool> {
+    match fields.raw(INTEGRATIONS) {
+        // only the word can forbid
+        Some(raw) if raw.contains("false") => {
+            let value = fields.value(INTEGRATIONS)?;
+            Some(meant_for_kustomer(Some(&value)))
+        }
+        Some(_) | None => Some(true),
+    }
 }
 
 /// The name of the event. Where it is depends on the kind.
@@ -137,7 +186,7 @@ fn name(kind: &'static str, message: &Map<String, Value>) -> Option<String> {
         (!text.is_empty()).then(|| text.into_owned())
     };
     match kind {
-        "track" => text("event"),
+        TRACK => text("event"),
         "page" | "screen" => {
             let named = text("name")
                 .or_else(|| text("event"))

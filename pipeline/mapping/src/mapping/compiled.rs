@@ -12,11 +12,11 @@ use super::error::MappingError;
 use super::expr::{Expr, Scope};
 use super::model::bad::OnBad;
 use super::model::names::{EVERY, fold};
-use super::model::{EmptyText, Head, Route, Test};
+use super::model::{Action, EmptyText, Head, Route, Test};
 use super::node::Place;
 use crate::decode::{Decoded, Envelope, Format};
 use crate::event::Event;
-use ingest_model::outcome::{Rejected, Rejection};
+use ingest_model::outcome::{Rejected, Rejection, SkipReason};
 use ingest_model::record::Record;
 
 /// A compiled mapping file.
@@ -182,8 +182,33 @@ impl Mapping {
             .routes_for(&event.name)
             .iter()
             .filter_map(|index| self.routes.get(*index))
-            .filter(|route| route.is_for(event, self.names_events()));
+            .filter(|route| route.is_for(event.kind, &event.name, self.names_events()));
         apply::first(routes, event, record, now)
+    }
+
+    /// The field at the top of the content that has the name of an event; `None` if the format says where it is. The outer
+    /// `None` is a file that finds the name in another way.
+    pub(crate) fn named_by(&self) -> Option<Option<&str>> {
+        match &self.head.header.name {
+            None => Some(None),
+            Some(expr) => expr.as_field().map(Some),
+        }
+    }
+
+    /// Why an event of this kind and name is skipped whatever else it says; `None` if that decides.
+    pub(crate) fn skips(&self, kind: Option<&'static str>, name: &str) -> Option<SkipReason> {
+        let mut routes = self
+            .routes_for(name)
+            .iter()
+            .filter_map(|index| self.routes.get(*index))
+            .filter(|route| route.is_for(kind, name, self.names_events()));
+        match routes.next() {
+            None => Some(SkipReason::NoRoute),
+            Some(route) => match (&route.when, &route.action) {
+                (None, Action::Skip(_)) => Some(SkipReason::Dropped),
+                (Some(_), Action::Skip(_)) | (_, Action::Do { .. }) => None,
+            },
+        }
     }
 
     /// The file's tests.

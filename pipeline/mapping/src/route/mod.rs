@@ -10,7 +10,7 @@ use crate::decode::tidy::blank_texts;
 use crate::decode::{Decoded, Decoder, Format, Limits};
 use crate::event::{CustomerHints, Notes};
 use crate::mapping::{Applied, Mapping};
-use ingest_model::outcome::{DroppedField, Verdict};
+use ingest_model::outcome::{DroppedField, SkipReason, Verdict};
 use ingest_model::record::Record;
 
 /// The decoder and mapping of a topic.
@@ -90,21 +90,57 @@ impl Pipeline {
         self.decoder.format()
     }
 
-    /// The summary of a record and the verdict on it. There is no summary if the record gives no event.
+    /// The summary of a record and the verdict on it. There is no summary if the record gives no event, or if it was skipped
+    /// at a glance.
     #[must_use]
     pub fn judge(&self, record: &Record, now: Timestamp) -> (Option<EventSummary>, Verdict) {
-        judge(&self.mapping, self.decoder, record, now)
+        match skips(&self.mapping, self.decoder, record) {
+            Some(reason) => (None, Verdict::Skip(reason)),
+            None => judge(&self.mapping, self.decoder, record, now),
+        }
     }
 
-    /// As [`Pipeline::judge`], but without a pipeline, for the tests in a mapping file.
-    pub(crate) fn judge_with(
+    /// As [`Pipeline::judge`], with the summary of a record that is skipped.
+    #[must_use]
+    pub fn explain(&self, record: &Record, now: Timestamp) -> (Option<EventSummary>, Verdict) {
+        explain(&self.mapping, self.decoder, record, now)
+    }
+
+    /// As [`Pipeline::explain`], but without a pipeline, for the tests in a mapping file.
+    pub(crate) fn explain_with(
         mapping: &Mapping,
         format: Format,
         limits: Limits,
         record: &Record,
         now: Timestamp,
     ) -> (Option<EventSummary>, Verdict) {
-        judge(mapping, Decoder::new(format, limits), record, now)
+        explain(mapping, Decoder::new(format, limits), record, now)
+    }
+}
+
+fn explain(
+    mapping: &Mapping,
+    decoder: Decoder,
+    record: &Record,
+    now: Timestamp,
+) -> (Option<EventSummary>, Verdict) {
+    let (summary, verdict) = judge(mapping, decoder, record, now);
+    match skips(mapping, decoder, record) {
+        Some(reason) => (summary, Verdict::Skip(reason)),
+        None => (summary, verdict),
+    }
+}
+
+/// Why a record is skipped, as far as a glance tells: by its name alone, whatever else it contains.
+fn skips(mapping: &Mapping, decoder: Decoder, record: &Record) -> Option<SkipReason> {
+    let Some(bytes) = &record.value else {
+        return Some(SkipReason::Tombstone);
+    };
+    let seen = decoder.glance(bytes, mapping.named_by()?)?;
+    if seen.meant_for_kustomer {
+        mapping.skips(seen.kind, &seen.name)
+    } else {
+        Some(SkipReason::NotForKustomer)
     }
 }
 
@@ -156,3 +192,6 @@ fn judge(
     };
     (Some(summary), verdict)
 }
+
+#[cfg(test)]
+mod tests;

@@ -162,7 +162,7 @@ fn one(
     record: &ingest_model::record::Record,
     now: Timestamp,
 ) -> Explained {
-    let (mut summary, verdict) = pipeline.judge(record, now);
+    let (mut summary, verdict) = pipeline.explain(record, now);
     let notes = summary.as_ref().map(|summary| summary.notes.lines());
     let dropped = summary
         .as_mut()

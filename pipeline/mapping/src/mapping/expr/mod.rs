@@ -115,6 +115,19 @@ impl Expr {
         }
     }
 
+    /// The field, if the expression is nothing but a field at the top of the content, such as `.event_name`.
+    #[must_use]
+    pub fn as_field(&self) -> Option<&str> {
+        let name = self.text.trim().strip_prefix('.')?;
+        let mut bytes = name.bytes();
+        let begins = bytes
+            .next()
+            .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+        let plain = bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let is_code = matches!(self.code, Code::Jq(_));
+        (begins && plain && is_code).then_some(name)
+    }
+
     /// The value, if the expression is a constant.
     #[must_use]
     pub fn as_literal(&self) -> Option<&Value> {

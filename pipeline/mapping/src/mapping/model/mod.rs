@@ -16,7 +16,6 @@ use crate::body::attribute::Suffix;
 use crate::body::field::Kind;
 use crate::decode::Format;
 use crate::decode::segment::{KINDS, TRACK};
-use crate::event::Event;
 use ingest_model::operation::{Klass, MissingCustomer};
 
 /// What happens to a route's work when half of the budget is held and its own work is on hold.
@@ -262,8 +261,13 @@ impl Route {
     ///
     /// A route that names no type is for tracks. It is for identifies, groups, aliases, pages and screens only if `on` has
     /// that word: the name of a page is a title, and a page `Order Cancelled` cancels nothing. `*` is every event.
-    pub(super) fn is_for(&self, event: &Event, names_events: bool) -> bool {
-        let Some(kind) = event.kind else {
+    pub(super) fn is_for(
+        &self,
+        kind: Option<&'static str>,
+        name: &str,
+        names_events: bool,
+    ) -> bool {
+        let Some(kind) = kind else {
             return self.types.is_empty();
         };
         if !self.types.is_empty() {
@@ -273,7 +277,7 @@ impl Route {
         if names_events || self.on.iter().any(|name| name == EVERY) {
             return true;
         }
-        let name = fold(&event.name);
+        let name = fold(name);
         match KINDS.iter().find(|kind| **kind == name && name != TRACK) {
             Some(named) => kind == *named,
             None => kind == TRACK,

@@ -390,7 +390,7 @@ routes:
             value: Some(payload.to_string().into()),
             ..record()
         };
-        pipeline.judge(&record, now())
+        pipeline.explain(&record, now())
     };
     let (summary, verdict) = judge(
         json!({"kind": "paid", "shop": "de", "no": 5, "at": "2026-03-04 06:00:00", "mail": "a@b.example"}),

@@ -30,7 +30,7 @@ pub(super) fn judge(text: &str, format: Format, message: &Value) -> Judged {
     };
     let optional: Vec<String> = mapping.optional_fields().into_iter().map(|f| f.1).collect();
     let pipeline = Pipeline::new(format, Limits::default(), mapping).unwrap();
-    let (summary, verdict) = pipeline.judge(&record, now());
+    let (summary, verdict) = pipeline.explain(&record, now());
     let dropped = summary.map(|summary| summary.dropped).unwrap_or_default();
     for field in &dropped {
         assert!(

@@ -51,7 +51,7 @@ fn judge(pipeline: &Pipeline, payload: &Value) -> (EventSummary, Verdict) {
         value: Some(payload.to_string().into()),
         ..record()
     };
-    let (summary, verdict) = pipeline.judge(&record, now());
+    let (summary, verdict) = pipeline.explain(&record, now());
     (summary.unwrap(), verdict)
 }
 
