@@ -49,13 +49,8 @@ pub enum SourceEvent {
         /// The deleted offsets.
         gap: Gap,
     },
-    /// One record.
-    Record {
-        /// The record.
-        record: Record,
-        /// The epoch in which it was delivered.
-        epoch: Epoch,
-    },
+    /// Records in the order in which they were read, each with the epoch in which it was delivered.
+    Records(Vec<(Record, Epoch)>),
     /// A commit was answered.
     ///
     /// A waiting commit is replaced by a newer one of the same partition, and only the newer one is answered: success

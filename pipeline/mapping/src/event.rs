@@ -124,6 +124,12 @@ impl BadTime {
 // === impl Notes ===
 
 impl Notes {
+    /// Whether there is nothing to note.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.time.is_none()
+    }
+
     /// The key, if there is one. A value that cannot be used as one is noted.
     pub fn key(&mut self, at: &'static str, kind: KeyKind, key: identity::Key) -> Option<String> {
         key.unwrap_or_else(|why| {

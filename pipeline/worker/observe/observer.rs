@@ -111,9 +111,9 @@ impl Observer {
             .add(Clock.unix_ms(), partition, cause);
     }
 
-    pub(crate) fn record_in(&self, topic: &Topic) {
-        self.metrics.record_read(topic);
-        self.change(|tally| tally.records_in += 1);
+    pub(crate) fn records_in(&self, topic: &Topic, records: u64) {
+        self.metrics.records_read(topic, records);
+        self.change(|tally| tally.records_in += records);
     }
 
     pub(crate) fn noted(&self, topic: &Topic, notes: &Notes) {
@@ -151,13 +151,20 @@ impl Observer {
 
     fn count(&self, fact: &Fact) {
         match fact {
-            Fact::Settled { settlement, .. } => self.change(|tally| match settlement {
-                Settlement::Delivered => tally.delivered += 1,
-                Settlement::Skipped(reason) => *tally.skipped.entry(*reason).or_default() += 1,
-                Settlement::DeadLettered(reason) => {
-                    *tally.dead_lettered.entry(*reason).or_default() += 1;
-                }
-                Settlement::Diverted(by) => *tally.diverted.entry(*by).or_default() += 1,
+            Fact::Settled {
+                settlement,
+                records,
+                ..
+            } => self.change(|tally| {
+                let count = match settlement {
+                    Settlement::Delivered => &mut tally.delivered,
+                    Settlement::Skipped(reason) => tally.skipped.entry(*reason).or_default(),
+                    Settlement::DeadLettered(reason) => {
+                        tally.dead_lettered.entry(*reason).or_default()
+                    }
+                    Settlement::Diverted(by) => tally.diverted.entry(*by).or_default(),
+                };
+                *count += records;
             }),
             Fact::Sent {
                 class,

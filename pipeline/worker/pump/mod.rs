@@ -40,7 +40,7 @@ pub use self::error::PumpError;
 pub use self::letter::{header as letter_header, held_letter_of, letter_of};
 use self::letters::Letters;
 use self::mappers::suspects::Suspects;
-use self::mappers::{Judge, Mapped, Mappers};
+use self::mappers::{Batch, Judge, Mapped, MappedRecord, Mappers};
 pub use self::port::{Command, PumpView};
 use self::recorder::Recorder;
 use self::requests::Requests;
@@ -78,11 +78,9 @@ pub struct PumpParts {
 const VIEW_INTERVAL: Duration = Duration::from_secs(1);
 /// How long the source may take to leave the group.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
-/// Mapped records that are passed to the machine before other branches are checked again.
-const RECORDS_A_TURN: usize = 64;
-/// Mapped records that wait for the pump. They are charged only when it takes them, so this is a constant on top of the
-/// budget.
-const MAPPED_QUEUE: usize = 512;
+/// Batches of mapped records that wait for the pump. They are charged only when it takes them, so this is a constant on top of the
+/// budget: few, because their operations may be larger than they were.
+const MAPPED_QUEUE: usize = 2;
 
 struct Pump {
     machine: Machine,
@@ -168,7 +166,6 @@ pub async fn run(
         view,
     };
     let mut stopping = false;
-    let mut batch = Vec::with_capacity(RECORDS_A_TURN);
     let mut view_at = now;
     while !pump.drained {
         if let Some(state) = &mut pump.state {
@@ -210,17 +207,19 @@ pub async fn run(
                     view_at = Clock.now() + VIEW_INTERVAL;
                 }
             }
-            count = mapped.recv_many(&mut batch, RECORDS_A_TURN) => {
-                if count == 0 {
+            batch = mapped.recv() => {
+                let Some(Batch { all, room }) = batch else {
                     return Err(PumpError::Mapper);
-                }
+                };
                 // A record comes after the assignment under which it was read, so earlier control events are handled
                 // first.
                 while let Ok(event) = control.try_recv() {
                     pump.control(event)?;
                 }
-                for record in batch.drain(..) {
-                    pump.record(record);
+                // From now on the records are charged to the budget.
+                drop(room);
+                for one in all {
+                    pump.mapped(one);
                 }
             }
         }
@@ -261,29 +260,39 @@ impl Pump {
         }
     }
 
-    fn record(&mut self, mapped: Mapped) {
-        let Mapped {
-            record,
-            epoch,
-            event_ms,
-            notes,
-            verdict,
-            dropped,
-            room,
-        } = mapped;
-        // From now on the record is charged to the budget.
-        drop(room);
-        self.view.records_in += 1;
-        self.observer.record_in(&record.position.partition.topic);
-        self.observer
-            .noted(&record.position.partition.topic, &notes);
-        self.step(Input::Record {
-            record,
-            epoch,
-            event_ms,
-            verdict,
-            dropped,
-        });
+    fn mapped(&mut self, mapped: Mapped) {
+        match mapped {
+            Mapped::Skipped(run, notes) => {
+                let topic = &run.partition.topic;
+                self.view.records_in += run.records();
+                self.observer.records_in(topic, run.records());
+                notes
+                    .iter()
+                    .for_each(|notes| self.observer.noted(topic, notes));
+                self.step(Input::Skipped(run));
+            }
+            Mapped::Record(mapped) => {
+                let MappedRecord {
+                    record,
+                    epoch,
+                    event_ms,
+                    notes,
+                    verdict,
+                    dropped,
+                } = *mapped;
+                let topic = &record.position.partition.topic;
+                self.view.records_in += 1;
+                self.observer.records_in(topic, 1);
+                self.observer.noted(topic, &notes);
+                self.step(Input::Record {
+                    record,
+                    epoch,
+                    event_ms,
+                    verdict,
+                    dropped,
+                });
+            }
+        }
     }
 
     fn carry_out(&mut self, decided: Instant, effect: Effect) {
@@ -436,7 +445,7 @@ impl Pump {
             SourceEvent::Stopped => {
                 return Err(PumpError::Source("it stopped unasked".to_owned()));
             }
-            SourceEvent::Record { .. } => {} // records go through the mapper threads
+            SourceEvent::Records(_) => {} // records go through the mapper threads
         }
         Ok(())
     }

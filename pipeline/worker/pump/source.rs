@@ -28,7 +28,7 @@ pub(super) async fn forward(
 ) {
     while let Some(event) = events.recv().await {
         let taken = match event {
-            SourceEvent::Record { record, epoch } => mappers.put(record, epoch).await,
+            SourceEvent::Records(batch) => mappers.put(batch).await,
             SourceEvent::Assigned(_)
             | SourceEvent::Revoking(_)
             | SourceEvent::Lost(_)

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use ingest_delivery::fact::{Fact, Settlement};
 use ingest_delivery::machine::{CommitAnswer, CommitEntry, Effect, Input, LetterId};
 use ingest_delivery::port::Metadata;
@@ -13,11 +12,11 @@ use ingest_kustomer::classify::{
 use ingest_kustomer::encode::{Method, encode};
 use ingest_kustomer::limits;
 use ingest_model::call::{Call, Reply};
-use ingest_model::record::{Epoch, Position, Record, TopicPartition};
+use ingest_model::record::{Epoch, Record, TopicPartition};
 use ingest_model::trouble::{Trouble, TroubleKind};
 use kustomer_sim::{Cut, Request, SimTime};
 
-use super::{Event, SIM_START_MS, World, partition};
+use super::{Event, SIM_START_MS, World};
 
 impl World {
     pub(super) fn step(&mut self, replica: usize, input: Input) {
@@ -133,6 +132,7 @@ impl World {
             Effect::Fact(fact) => {
                 if let Fact::Settled {
                     settlement,
+                    records,
                     record_ms,
                     ..
                 } = &fact
@@ -148,7 +148,7 @@ impl World {
                         | Settlement::DeadLettered(_)
                         | Settlement::Diverted(_) => settlement.as_str(),
                     };
-                    *self.settled.entry(label).or_default() += 1;
+                    *self.settled.entry(label).or_default() += records;
                 }
                 self.replicas[replica].facts.push(fact);
             }
@@ -393,58 +393,6 @@ impl World {
             }
         }
         CommitAnswer::Accepted
-    }
-
-    /// Delivers the next records of every partition that a replica owns and that is not paused.
-    fn fetch(&mut self, replica: usize) {
-        let mut any = false;
-        for number in 0..self.logs.len() {
-            let partition = partition(i32::try_from(number).expect("few"));
-            for _ in 0..20 {
-                if self.replicas[replica].paused.contains(&partition) {
-                    break;
-                }
-                let log = self.logs.get_mut(&partition).expect("a partition");
-                if log.owner.is_none_or(|(owner, _)| owner != replica) {
-                    break;
-                }
-                let Some(fetched) = log.fetch() else {
-                    break;
-                };
-                let epoch = self.take(&partition, fetched.offset);
-                any = true;
-                let record = Record {
-                    position: Position {
-                        partition: partition.clone(),
-                        offset: fetched.offset,
-                    },
-                    key: None,
-                    value: Some(Bytes::from_static(b"{}")),
-                    headers: Vec::new(),
-                    timestamp_ms: fetched.arrived,
-                };
-                self.step(
-                    replica,
-                    Input::Record {
-                        record,
-                        epoch,
-                        event_ms: fetched.event_ms,
-                        verdict: fetched.verdict,
-                        dropped: Vec::new(),
-                    },
-                );
-            }
-        }
-        if any {
-            let generation = self.replicas[replica].generation;
-            self.later(
-                Duration::from_millis(1),
-                Event::Fetch {
-                    replica,
-                    generation,
-                },
-            );
-        }
     }
 
     fn sim_now(&self) -> SimTime {

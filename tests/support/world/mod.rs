@@ -3,6 +3,7 @@
 //! Shared by the tests and the benches.
 
 mod digest;
+mod fetch;
 mod group;
 mod happen;
 mod log;

@@ -38,7 +38,8 @@ use crate::seam::fact::Fact;
 use crate::seam::hold::{Family, Scope};
 use crate::seam::invariant::Invariant;
 pub use crate::seam::port::{
-    CommitAnswer, CommitEntry, Committed, Effect, Input, LetterId, RequestId, StateWriteId,
+    CommitAnswer, CommitEntry, Committed, Effect, Input, LetterId, RequestId, SkippedRun,
+    StateWriteId,
 };
 use crate::sending::Sending;
 use crate::work::Work;
@@ -117,6 +118,7 @@ impl Machine {
             } => {
                 self.on_record(record, epoch, event_ms, verdict, dropped);
             }
+            Input::Skipped(run) => self.on_skipped(&run),
             Input::Replied { request, reply } => self.on_replied(now, request, reply),
             Input::DeadLettered { letter, result } => self.on_dead_lettered(now, letter, result),
             Input::LettersStuck { to, trouble } => self.on_letters_stuck(now, to, trouble),

@@ -55,8 +55,8 @@ impl<T> PerKind<T> {
 }
 
 impl Progress {
-    pub(in crate::machine) fn read(&mut self) {
-        self.read += 1;
+    pub(in crate::machine) fn read(&mut self, records: u64) {
+        self.read += records;
     }
 
     pub(in crate::machine) fn planned(&mut self, work: &Operation) {

@@ -1,9 +1,11 @@
 //! Partitions come in, and their records: admission and charge.
 
+use std::collections::BTreeMap;
+
 use super::Partitions;
 use super::parts::assignment::Assignment;
 use super::parts::commit_metadata;
-use super::parts::ledger::Admission;
+use super::parts::ledger::{Admission, Ledger};
 use super::parts::letters::KeptBack;
 use super::parts::receipts::Receipt;
 use super::parts::record::RecordState;
@@ -11,9 +13,9 @@ use crate::common::turn::Turn;
 use crate::seam::charge::{Charge, Gate};
 use crate::seam::fact::{Fact, Ignored, Settlement};
 use crate::seam::invariant::Invariant;
-use crate::seam::port::{Committed, Metadata, RecordId};
-use ingest_model::outcome::{SkipReason, Verdict};
-use ingest_model::record::{Epoch, Record, TopicPartition};
+use crate::seam::port::{Committed, Metadata, RecordId, SkippedRun};
+use ingest_model::outcome::{Rejected, SkipReason};
+use ingest_model::record::{Epoch, Offset, Record, Topic, TopicPartition};
 use ingest_model::repeat::ChangeKey;
 
 /// What a record costs besides its bytes and operations: its state, its place in lanes and ledgers.
@@ -26,8 +28,6 @@ pub(crate) enum Admitted {
     Ignored,
     /// It was settled before this process read it.
     SettledBefore,
-    /// It is settled: the mapping skipped it.
-    Skipped,
     /// It is rejected. With the dead letter, if that is kept back.
     Rejected(Charge, Option<KeptBack>),
     /// It is open until all of its operations have ended.
@@ -63,59 +63,37 @@ impl Partitions {
         self.pauses_changed = true;
     }
 
-    /// Takes a record in. `operations` is what its operations cost, in bytes.
+    /// Takes a record in that is rejected, or has this many operations, which cost so many bytes.
     pub(crate) fn admit(
         &mut self,
         turn: &mut Turn,
         record: Record,
         epoch: Epoch,
         event_ms: Option<i64>,
-        (verdict, operations): (&Verdict, u64),
+        judged: Result<(usize, u64), &Rejected>,
     ) -> Admitted {
-        let Some(assignment) = self.assignments.get_mut(&record.position.partition) else {
-            return Admitted::Ignored; // left to the owner, who will read it again
-        };
-        if assignment.epoch == epoch {
-            assignment.former.seal();
-            if assignment.drain.is_some() {
-                return Admitted::Ignored;
-            }
-        }
-        let Some((ledger, live)) = assignment.life(epoch) else {
+        let Some(life) = life_of(&mut self.assignments, &record.position.partition, epoch) else {
             return Admitted::Ignored;
         };
+        let (ledger, live) = life;
         let partition = &record.position.partition;
         let offset = record.position.offset;
-        let vouched = ledger.vouch(offset, record.timestamp_ms);
+        vouch(turn, ledger, partition, offset, record.timestamp_ms);
         let admission = ledger.admit(offset, record.timestamp_ms);
         turn.check(Invariant::I3, admission != Admission::OutOfOrder);
-        if !vouched {
-            turn.fact(Fact::MetadataIgnored {
-                partition: partition.clone(),
-                why: Ignored::Generation,
-            });
-        }
         match admission {
             Admission::Open => {}
             Admission::SettledBefore => {
-                let settlement = Settlement::Skipped(SkipReason::SettledBefore);
-                settled_unseen(turn, &record, event_ms, settlement);
+                let topic = &record.position.partition.topic;
+                skipped(turn, topic, SkipReason::SettledBefore, 1);
                 return Admitted::SettledBefore;
             }
             Admission::OutOfOrder => return Admitted::Ignored,
         }
-        let rejected = match verdict {
-            Verdict::Reject(rejected) => Some(rejected),
-            Verdict::Emit(_) | Verdict::Skip(_) => None,
-        };
-        self.guard
-            .mapped(partition, rejected.map(|rejected| rejected.reason));
-        if let Verdict::Skip(reason) = verdict {
-            let settled = ledger.settle(offset);
-            turn.check(Invariant::I3, settled);
-            settled_unseen(turn, &record, event_ms, Settlement::Skipped(*reason));
-            return Admitted::Skipped;
-        }
+        let rejected = judged.err();
+        let reason = rejected.map(|rejected| rejected.reason);
+        self.guard.mapped(partition, reason);
+        let (planned, operations) = judged.unwrap_or_default();
         *live += 1;
         let bytes = u64::try_from(record.payload_bytes()).unwrap_or(u64::MAX);
         let bytes = bytes
@@ -128,15 +106,31 @@ impl Partitions {
         let id = RecordId(turn.number());
         let mut state = RecordState::new(record, epoch, event_ms, charge);
         state.rejected = rejected.cloned();
-        if let Verdict::Emit(planned) = verdict {
-            state.open = planned.len();
-        }
+        state.open = planned;
         self.records.insert(id, state);
         if rejected.is_some() {
             let kept = self.dead_letter(turn, id);
             return Admitted::Rejected(charge, kept);
         }
         Admitted::Open(charge, id)
+    }
+
+    /// Takes records in that the mapping skipped: they are settled. `false` if they are ignored.
+    pub(crate) fn skip(&mut self, turn: &mut Turn, run: &SkippedRun) -> bool {
+        let Some((ledger, _)) = life_of(&mut self.assignments, &run.partition, run.epoch) else {
+            return false;
+        };
+        vouch(turn, ledger, &run.partition, run.first, run.first_ms);
+        let in_order = ledger.skip(run.first, run.last, run.records());
+        turn.check(Invariant::I3, in_order);
+        if !in_order {
+            return false;
+        }
+        self.guard.skipped(&run.partition, run.records());
+        for (reason, records) in &run.reasons {
+            skipped(turn, &run.partition.topic, *reason, *records);
+        }
+        true
     }
 
     /// The obligation to settle one operation of an admitted record.
@@ -190,12 +184,46 @@ fn recall(
     }
 }
 
-/// A record was settled without having been charged.
-fn settled_unseen(turn: &mut Turn, record: &Record, event_ms: Option<i64>, settlement: Settlement) {
+/// The ledger of an epoch and its count of unsettled records. `None` if what was read under it is to be ignored: it is left to
+/// the partition's owner, who will read it again, or to the next one if the partition drains.
+fn life_of<'a>(
+    assignments: &'a mut BTreeMap<TopicPartition, Assignment>,
+    partition: &TopicPartition,
+    epoch: Epoch,
+) -> Option<(&'a mut Ledger, &'a mut u64)> {
+    let assignment = assignments.get_mut(partition)?;
+    if assignment.epoch == epoch {
+        assignment.former.seal();
+        if assignment.drain.is_some() {
+            return None;
+        }
+    }
+    assignment.life(epoch)
+}
+
+/// Compares the first record that was read with the one that the former owner's commit was for.
+fn vouch(
+    turn: &mut Turn,
+    ledger: &mut Ledger,
+    partition: &TopicPartition,
+    offset: Offset,
+    stamp: Option<i64>,
+) {
+    if !ledger.vouch(offset, stamp) {
+        turn.fact(Fact::MetadataIgnored {
+            partition: partition.clone(),
+            why: Ignored::Generation,
+        });
+    }
+}
+
+/// Records were settled without having been charged.
+fn skipped(turn: &mut Turn, topic: &Topic, reason: SkipReason, records: u64) {
     turn.fact(Fact::Settled {
-        topic: record.position.partition.topic.clone(),
-        settlement,
-        event_ms,
-        record_ms: record.timestamp_ms,
+        topic: topic.clone(),
+        settlement: Settlement::Skipped(reason),
+        records,
+        event_ms: None,
+        record_ms: None,
     });
 }

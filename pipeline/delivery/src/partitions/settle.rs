@@ -132,6 +132,7 @@ impl Partitions {
         turn.fact(Fact::Settled {
             topic: position.partition.topic.clone(),
             settlement,
+            records: 1,
             event_ms: state.event_ms,
             record_ms: state.record.timestamp_ms,
         });

@@ -16,15 +16,17 @@ use ingest_model::trouble::Seen;
 /// One thing that happened in the machine.
 #[derive(serde::Serialize, Debug, Clone, PartialEq)]
 pub enum Fact {
-    /// A record was settled.
+    /// A record was settled, or several were skipped at once.
     Settled {
-        /// Its topic.
+        /// Their topic.
         topic: Topic,
         /// How.
         settlement: Settlement,
-        /// The event's time, epoch milliseconds.
+        /// How many.
+        records: u64,
+        /// The event's time, epoch milliseconds, of a record that was not skipped.
         event_ms: Option<i64>,
-        /// The record's time, epoch milliseconds.
+        /// The record's time, epoch milliseconds, of one that was not skipped.
         record_ms: Option<i64>,
     },
     /// An optional field of a record was left out because its value is bad.

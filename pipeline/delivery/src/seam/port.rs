@@ -5,12 +5,13 @@ use std::sync::Arc;
 use crate::seam::fact::Fact;
 use crate::seam::hold::LetterTopic;
 use ingest_model::call::{Call, Reply};
-use ingest_model::outcome::{DroppedField, Held, Rejected, Verdict};
+use ingest_model::outcome::{DroppedField, Held, Rejected, SkipReason, Verdict};
 use ingest_model::reading::{Gap, LifeCause};
 use ingest_model::record::{Epoch, Offset, Record, Topic, TopicPartition};
 use ingest_model::state_log::StateRecord;
 use ingest_model::state_log::reduce::Slice;
 use ingest_model::trouble::Trouble;
+use smallvec::SmallVec;
 
 /// Identifies a request until it is answered.
 #[derive(
@@ -35,6 +36,24 @@ pub struct StateWriteId(pub(crate) u64);
     serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
 )]
 pub(crate) struct RecordId(pub(crate) u64);
+
+/// Records of a partition that were read one after the other and that the mapping skipped. Nothing of them is kept, so that
+/// many cost no more than one.
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
+pub struct SkippedRun {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// The assignment under which they were read.
+    pub epoch: Epoch,
+    /// The offset of the first.
+    pub first: Offset,
+    /// The time of the first, epoch milliseconds, if the broker gave one.
+    pub first_ms: Option<i64>,
+    /// The offset of the last; there is a record at each offset between.
+    pub last: Offset,
+    /// How many were skipped for each reason.
+    pub reasons: SmallVec<[(SkipReason, u64); 2]>,
+}
 
 /// What reaches the machine.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone)]
@@ -97,6 +116,8 @@ pub enum Input {
         /// The optional fields that the mapping left out.
         dropped: Vec<DroppedField>,
     },
+    /// Neighbouring records of a partition that the mapping skipped.
+    Skipped(SkippedRun),
     /// The answer to [`Effect::Send`].
     Replied {
         /// Which request.
@@ -268,4 +289,82 @@ pub struct CommitEntry {
     pub offset: Offset,
     /// What is settled above it, as text, if anything is.
     pub metadata: Option<String>,
+}
+
+// === impl SkippedRun ===
+
+impl SkippedRun {
+    /// A run of one record.
+    #[must_use]
+    pub fn of(record: &Record, epoch: Epoch, reason: SkipReason) -> Self {
+        Self {
+            partition: record.position.partition.clone(),
+            epoch,
+            first: record.position.offset,
+            first_ms: record.timestamp_ms,
+            last: record.position.offset,
+            reasons: SmallVec::from_iter([(reason, 1)]),
+        }
+    }
+
+    /// Adds a record if it is the next one of the partition.
+    #[must_use]
+    pub fn add(&mut self, record: &Record, epoch: Epoch, reason: SkipReason) -> bool {
+        let position = &record.position;
+        let follows = position.offset == self.last.next()
+            && epoch == self.epoch
+            && position.partition == self.partition;
+        if follows {
+            self.last = position.offset;
+            match self.reasons.iter_mut().find(|(known, _)| *known == reason) {
+                Some((_, records)) => *records += 1,
+                None => self.reasons.push((reason, 1)),
+            }
+        }
+        follows
+    }
+
+    /// How many records there are.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        self.reasons.iter().map(|(_, records)| records).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ingest_model::record::Position;
+
+    fn record(partition: i32, offset: i64) -> Record {
+        Record {
+            position: Position {
+                partition: TopicPartition::new("shop.events", partition),
+                offset: Offset(offset),
+            },
+            key: None,
+            value: None,
+            headers: Vec::new(),
+            timestamp_ms: Some(offset * 10),
+        }
+    }
+
+    #[test]
+    fn a_run_takes_neighbours_of_one_partition_and_life() {
+        let (one, other) = (SkipReason::NoRoute, SkipReason::Dropped);
+        let mut run = SkippedRun::of(&record(0, 7), Epoch(2), one);
+        assert!(run.add(&record(0, 8), Epoch(2), other));
+        assert!(run.add(&record(0, 9), Epoch(2), one));
+        for (record, epoch) in [
+            (record(0, 11), 2),
+            (record(0, 9), 2),
+            (record(1, 10), 2),
+            (record(0, 10), 3),
+        ] {
+            assert!(!run.add(&record, Epoch(epoch), one), "{record:?}");
+        }
+        assert_eq!((run.first, run.last), (Offset(7), Offset(9)));
+        assert_eq!((run.first_ms, run.records()), (Some(70), 3));
+        assert_eq!(run.reasons.as_slice(), [(one, 2), (other, 1)]);
+    }
 }

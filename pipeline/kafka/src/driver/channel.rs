@@ -1,6 +1,6 @@
 //! The event channel: bounded in records and in bytes, and never a reason to stop polling.
 //!
-//! Records wait here only as far as [`Room`] allows. Everything else (assignments, answers to commits) must get through
+//! Records go through in batches: those of one turn of the poll thread. They wait here only as far as [`Room`] allows. Everything else (assignments, answers to commits) must get through
 //! even when the channel is full: what does not fit waits in the outbox, in order. The outbox is bounded by what fills
 //! it: one answer per requested commit, one report per rebalance.
 
@@ -25,11 +25,19 @@ pub struct SourceEvents {
     room: Arc<Room>,
 }
 
+/// Records of one batch, at most.
+const BATCH_RECORDS: usize = 256;
+/// Bytes beyond which a batch takes no further record.
+const BATCH_BYTES: usize = 1 << 20;
+
 /// The sending end, with the events that did not fit.
 #[derive(Debug)]
 pub(super) struct Outbox {
     events: mpsc::Sender<SourceEvent>,
     room: Arc<Room>,
+    /// Records that are sent together; they are older than what waits.
+    batch: Vec<(Record, Epoch)>,
+    batch_bytes: usize,
     waiting: VecDeque<SourceEvent>,
 }
 
@@ -62,6 +70,8 @@ pub(super) fn channel(prefetch: Prefetch) -> (Outbox, SourceEvents) {
     let outbox = Outbox {
         events: sender,
         room: Arc::clone(&room),
+        batch: Vec::new(),
+        batch_bytes: 0,
         waiting: VecDeque::new(),
     };
     (
@@ -99,8 +109,9 @@ impl SourceEvents {
     }
 
     fn received(&self, event: Option<&SourceEvent>) {
-        if let Some(SourceEvent::Record { record, .. }) = event {
-            self.room.free(record.payload_bytes());
+        if let Some(SourceEvent::Records(batch)) = event {
+            let bytes = batch.iter().map(|(record, _)| record.payload_bytes()).sum();
+            self.room.free(batch.len(), bytes);
         }
     }
 }
@@ -108,29 +119,42 @@ impl SourceEvents {
 // === impl Outbox ===
 
 impl Outbox {
-    /// Sends a record, or returns it if there is no room. An empty channel always has room, so a record larger than the
-    /// budget passes too.
+    /// Puts a record into the batch, or returns it if there is no room. An empty channel always has room, so a record larger
+    /// than the budget passes too. The batch leaves when it is full, or with [`Outbox::flush`].
     #[must_use]
     pub(super) fn record(&mut self, record: Record, epoch: Epoch) -> Option<Record> {
         let bytes = record.payload_bytes();
         if !self.waiting.is_empty() || !self.room.take(bytes) {
             return Some(record);
         }
-        match self.events.try_send(SourceEvent::Record { record, epoch }) {
-            Ok(()) => None,
-            Err(TrySendError::Full(event) | TrySendError::Closed(event)) => {
-                self.room.free(bytes);
-                if let SourceEvent::Record { record, .. } = event {
-                    Some(record)
-                } else {
-                    None
-                }
-            }
+        if self.batch.is_empty() {
+            self.batch.reserve(BATCH_RECORDS);
+        }
+        self.batch.push((record, epoch));
+        self.batch_bytes += bytes;
+        if self.batch.len() >= BATCH_RECORDS || self.batch_bytes >= BATCH_BYTES {
+            self.send_batch();
+        }
+        None
+    }
+
+    fn send_batch(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
+        self.batch_bytes = 0;
+        let batch = std::mem::take(&mut self.batch);
+        match self.events.try_send(SourceEvent::Records(batch)) {
+            Ok(()) => {}
+            // Each record has a slot, so this happens only while other events have taken them.
+            Err(TrySendError::Full(event)) => self.waiting.push_back(event),
+            Err(TrySendError::Closed(_)) => self.waiting.clear(),
         }
     }
 
     /// Sends an event that must arrive.
     pub(super) fn event(&mut self, event: SourceEvent) {
+        self.send_batch();
         self.waiting.push_back(event);
         self.flush();
     }
@@ -142,8 +166,9 @@ impl Outbox {
         }
     }
 
-    /// Sends waiting events as far as there are slots.
+    /// Sends the batch, and waiting events as far as there are slots.
     pub(super) fn flush(&mut self) {
+        self.send_batch();
         while let Some(event) = self.waiting.pop_front() {
             match self.events.try_send(event) {
                 Ok(()) => {}
@@ -159,7 +184,7 @@ impl Outbox {
 
     /// Whether every event was sent.
     pub(super) fn is_flushed(&self) -> bool {
-        self.waiting.is_empty()
+        self.batch.is_empty() && self.waiting.is_empty()
     }
 
     /// Whether the receiving end is gone.
@@ -198,9 +223,9 @@ impl Room {
         true
     }
 
-    fn free(&self, bytes: usize) {
+    fn free(&self, records: usize, bytes: usize) {
         let mut taken = self.lock();
-        taken.records = taken.records.saturating_sub(1);
+        taken.records = taken.records.saturating_sub(records);
         taken.bytes = taken.bytes.saturating_sub(bytes);
         if self.is_roomy(*taken) {
             self.freed.notify_one();
@@ -249,8 +274,34 @@ mod tests {
         }
         assert!(outbox.record(record(1), Epoch(1)).is_some());
         assert!(!outbox.is_roomy());
-        assert!(events.try_recv().is_some());
+        assert!(events.try_recv().is_none(), "they leave together");
+        outbox.flush();
+        let Some(SourceEvent::Records(batch)) = events.try_recv() else {
+            panic!("a batch")
+        };
+        assert_eq!(batch.len(), 4);
         assert!(outbox.record(record(1), Epoch(1)).is_none());
+    }
+
+    #[test]
+    fn a_batch_leaves_when_it_is_full() {
+        let (mut outbox, mut events) = channel(Prefetch {
+            records: 4 * 1_000,
+            bytes: 16 << 20,
+        });
+        let mut taken = |outbox: &mut Outbox, bytes, records| {
+            for _ in 0..records {
+                assert!(outbox.record(record(bytes), Epoch(1)).is_none());
+            }
+            match events.try_recv() {
+                Some(SourceEvent::Records(batch)) => batch.len(),
+                _ => 0,
+            }
+        };
+        assert_eq!(taken(&mut outbox, 1, BATCH_RECORDS - 1), 0);
+        assert_eq!(taken(&mut outbox, 1, 1), BATCH_RECORDS);
+        assert_eq!(taken(&mut outbox, BATCH_BYTES / 2, 1), 0);
+        assert_eq!(taken(&mut outbox, BATCH_BYTES / 2, 1), 2);
     }
 
     #[test]
@@ -261,6 +312,7 @@ mod tests {
             "alone it passes"
         );
         assert!(outbox.record(record(1), Epoch(1)).is_some());
+        outbox.flush();
         assert!(events.try_recv().is_some());
         assert!(outbox.is_roomy());
     }
@@ -268,7 +320,9 @@ mod tests {
     #[test]
     fn other_events_get_through_a_full_channel_in_order_and_before_later_records() {
         let (mut outbox, mut events) = channel(PREFETCH);
-        while outbox.record(record(1), Epoch(1)).is_none() {}
+        while outbox.record(record(1), Epoch(1)).is_none() {
+            outbox.flush(); // a slot each
+        }
         for epoch in 0..200 {
             outbox.event(SourceEvent::Lost(vec![(
                 TopicPartition::new("t", 0),

@@ -186,9 +186,11 @@ async fn a_full_channel_stops_neither_polling_nor_order() {
     let mut answered = false;
     while seen.len() < 195 {
         match source.next().await {
-            SourceEvent::Record { record, epoch } => {
-                assert_eq!(epoch, assigned[0].epoch, "the partition was never given up");
-                seen.push(record.position.offset.0);
+            SourceEvent::Records(batch) => {
+                for (record, epoch) in batch {
+                    assert_eq!(epoch, assigned[0].epoch, "the partition was never given up");
+                    seen.push(record.position.offset.0);
+                }
             }
             SourceEvent::Committed { result, .. } => answered = result.is_ok(),
             other => panic!("unexpected {other:?}"),
@@ -286,7 +288,9 @@ async fn a_broker_that_is_away_is_reported_and_survived() {
     let mut values = Vec::new();
     while values.len() < 2 {
         match source.next().await {
-            SourceEvent::Record { record, .. } => values.push(record.position.offset.0),
+            SourceEvent::Records(batch) => {
+                values.extend(batch.iter().map(|(record, _)| record.position.offset.0));
+            }
             SourceEvent::Committed { .. } => {}
             other => panic!("unexpected {other:?}"),
         }
@@ -354,7 +358,7 @@ async fn a_stop_is_clean_and_fast_and_so_is_letting_go_of_both_ends() {
         "took {:?}",
         began.elapsed()
     );
-    let Source { handle, events } = next;
+    let Source { handle, events, .. } = next;
     drop(events);
     let ended = tokio::task::spawn_blocking(move || handle.join());
     assert!(

@@ -1,6 +1,7 @@
 //! Helpers for the tests against the embedded broker.
 
 use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::ops::ControlFlow;
@@ -25,6 +26,8 @@ pub(crate) const QUIET: Duration = Duration::from_millis(700);
 pub(crate) struct Source {
     pub(crate) handle: SourceHandle,
     pub(crate) events: SourceEvents,
+    /// Records of a batch that nobody has taken yet.
+    taken: VecDeque<(Record, Epoch)>,
 }
 
 /// Settings for a broker, with the shortest session time-out that it supports.
@@ -60,7 +63,11 @@ pub(crate) fn small_prefetch(options: &mut KafkaOptions) {
 
 pub(crate) fn start(settings: &KafkaSettings) -> Source {
     let (handle, events) = ingest_kafka::spawn(settings).unwrap();
-    Source { handle, events }
+    Source {
+        handle,
+        events,
+        taken: VecDeque::new(),
+    }
 }
 
 impl Source {
@@ -74,21 +81,34 @@ impl Source {
         }
     }
 
+    /// The next event, with one record at a time.
     pub(crate) async fn event(&mut self) -> SourceEvent {
-        tokio::time::timeout(PATIENCE, self.events.recv())
+        if let Some(record) = self.taken.pop_front() {
+            return SourceEvent::Records(vec![record]);
+        }
+        let event = tokio::time::timeout(PATIENCE, self.events.recv())
             .await
             .expect("an event in time")
-            .expect("the poll thread lives")
+            .expect("the poll thread lives");
+        match event {
+            SourceEvent::Records(batch) => {
+                self.taken.extend(batch);
+                let first = self.taken.pop_front().expect("no batch is empty");
+                SourceEvent::Records(vec![first])
+            }
+            other => other,
+        }
     }
 
     /// Asserts that no record arrives for this long; returns all other events except reports and statistics.
     pub(crate) async fn quiet_for(&mut self, time: Duration) -> Vec<SourceEvent> {
+        assert!(self.taken.is_empty(), "unexpected {:?}", self.taken);
         let mut others = Vec::new();
         let end = tokio::time::Instant::now() + time;
         while let Ok(event) = tokio::time::timeout_at(end, self.events.recv()).await {
             let event = event.expect("the poll thread lives");
             assert!(
-                !matches!(event, SourceEvent::Record { .. }),
+                !matches!(event, SourceEvent::Records(_)),
                 "unexpected {event:?}"
             );
             if !matches!(event, SourceEvent::Statistics(_) | SourceEvent::Error(_)) {
@@ -109,7 +129,7 @@ impl Source {
         let mut records = Vec::with_capacity(count);
         while records.len() < count {
             match self.next().await {
-                SourceEvent::Record { record, epoch } => records.push((record, epoch)),
+                SourceEvent::Records(batch) => records.extend(batch),
                 other => panic!("instead of a record: {other:?}"),
             }
         }

@@ -19,31 +19,35 @@ impl Metrics {
             Fact::Settled {
                 topic,
                 settlement,
+                records,
                 event_ms,
                 record_ms,
             } => {
+                let records = *records;
                 let topic = topic.as_str();
                 f.records
                     .with_label_values(&[topic, settlement.as_str()])
-                    .inc();
+                    .inc_by(records);
                 match settlement {
                     Settlement::Delivered => {
-                        f.records_confirmed.with_label_values(NONE).inc();
+                        f.records_confirmed.with_label_values(NONE).inc_by(records);
                         self.delay(From::Event, *event_ms, now_ms);
                         self.delay(From::Record, *record_ms, now_ms);
                     }
                     Settlement::Skipped(reason) => {
                         f.records_skipped
                             .with_label_values(&[topic, reason.as_str()])
-                            .inc();
+                            .inc_by(records);
                     }
                     Settlement::DeadLettered(reason) => {
                         f.dead_letters
                             .with_label_values(&[topic, reason.as_str()])
-                            .inc();
+                            .inc_by(records);
                     }
                     Settlement::Diverted(by) => {
-                        f.diverted.with_label_values(&[topic, by.as_str()]).inc();
+                        f.diverted
+                            .with_label_values(&[topic, by.as_str()])
+                            .inc_by(records);
                     }
                 }
             }

@@ -105,11 +105,11 @@ impl Metrics {
     }
 
     /// A record was taken from Kafka.
-    pub fn record_read(&self, topic: &Topic) {
+    pub fn records_read(&self, topic: &Topic, records: u64) {
         self.families
             .records_read
             .with_label_values(&[topic.as_str()])
-            .inc();
+            .inc_by(records);
     }
 
     /// Counts what a record of that topic says but could not be used.

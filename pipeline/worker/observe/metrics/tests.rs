@@ -143,7 +143,7 @@ fn what_is_emitted_is_in_the_catalog_with_closed_values() {
         field: Arc::from("custom.totalNum"),
     };
     metrics.observe(&dropped, 0);
-    metrics.record_read(&topic);
+    metrics.records_read(&topic, 1);
     let mut notes = Notes::default();
     notes.unused("userId", KeyKind::ExternalId, Unusable::Nobody);
     notes.unused("traits.email", KeyKind::Email, Unusable::Illegal);
@@ -163,6 +163,7 @@ fn what_is_emitted_is_in_the_catalog_with_closed_values() {
         Settlement::Diverted(HeldBy::Hold(HoldCause::MissingRole)),
     ] {
         let fact = Fact::Settled {
+            records: 1,
             topic: topic.clone(),
             settlement,
             event_ms: Some(1_000),

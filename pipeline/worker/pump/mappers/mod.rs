@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use ingest_delivery::machine::SkippedRun;
 use ingest_mapping::event::Notes;
 use ingest_model::outcome::{DroppedField, Rejected, Verdict};
 use ingest_model::record::{Epoch, Record, TopicPartition};
@@ -17,9 +18,26 @@ pub use self::judge::Judge;
 use self::judge::Judged;
 use self::suspects::{Marks, Suspects};
 
-/// A record with the result of decoding and mapping.
+/// What became of records, in their order within each partition.
 #[derive(Debug)]
-pub(in crate::pump) struct Mapped {
+pub(in crate::pump) struct Batch {
+    pub(in crate::pump) all: Vec<Mapped>,
+    /// Its share of the room between source and pump, released when the pump takes it.
+    pub(in crate::pump) room: OwnedSemaphorePermit,
+}
+
+/// The result of decoding and mapping.
+#[derive(Debug)]
+pub(in crate::pump) enum Mapped {
+    /// A record that is to be delivered or rejected.
+    Record(Box<MappedRecord>),
+    /// Records that are skipped, of which nothing is kept.
+    Skipped(SkippedRun, Vec<Notes>),
+}
+
+/// A record with its verdict.
+#[derive(Debug)]
+pub(in crate::pump) struct MappedRecord {
     pub(in crate::pump) record: Record,
     pub(in crate::pump) epoch: Epoch,
     pub(in crate::pump) event_ms: Option<i64>,
@@ -27,8 +45,6 @@ pub(in crate::pump) struct Mapped {
     pub(in crate::pump) verdict: Verdict,
     /// The optional fields that mapping left out.
     pub(in crate::pump) dropped: Vec<DroppedField>,
-    /// Its share of the room between source and pump, released when the pump takes it.
-    pub(in crate::pump) room: OwnedSemaphorePermit,
 }
 
 /// The sending side of the threads. They end when it is dropped.
@@ -42,23 +58,22 @@ pub(in crate::pump) struct Mappers {
 #[derive(Debug)]
 pub(in crate::pump) struct MapperThreads(Vec<thread::JoinHandle<()>>);
 
-/// A record on its way to a thread.
+/// Records on their way to a thread.
 #[derive(Debug)]
 struct Unmapped {
-    record: Record,
-    epoch: Epoch,
+    records: Vec<(Record, Epoch)>,
     room: OwnedSemaphorePermit,
 }
 
-/// Records that wait for a thread.
-const QUEUE: usize = 128;
+/// Batches that wait for a thread; their bytes are bounded by the room.
+const QUEUE: usize = 2;
 
 /// How long the threads may take to end: longer than mapping a record takes.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How often that is checked.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// The room for records between source and pump, in kibibytes, whatever their number.
+/// The room for records between source and pump, in kibibytes; each takes one at least.
 const ROOM_KIB: u32 = 8 * 1024;
 
 impl Mappers {
@@ -66,7 +81,7 @@ impl Mappers {
         threads: usize,
         judge: Judge,
         suspects: Option<Suspects>,
-        mapped: &mpsc::Sender<Mapped>,
+        mapped: &mpsc::Sender<Batch>,
     ) -> std::io::Result<(Self, MapperThreads)> {
         let (judge, suspects) = (Arc::new(judge), suspects.map(Arc::new));
         let (mut queues, mut started) = (Vec::new(), Vec::new());
@@ -88,27 +103,36 @@ impl Mappers {
         Ok((mappers, MapperThreads(started)))
     }
 
-    /// Waits until there is room. Returns `false` if the thread has ended.
-    pub(in crate::pump) async fn put(&self, record: Record, epoch: Epoch) -> bool {
-        let kib = u32::try_from(record.payload_bytes() / 1024 + 1).unwrap_or(ROOM_KIB);
-        let Ok(room) = Arc::clone(&self.room)
-            .acquire_many_owned(kib.min(ROOM_KIB))
-            .await
-        else {
+    /// Gives records to their threads; waits until there is room. Returns `false` if a thread has ended.
+    pub(in crate::pump) async fn put(&self, batch: Vec<(Record, Epoch)>) -> bool {
+        if let [queue] = self.queues.as_slice() {
+            return self.put_all(queue, batch).await;
+        }
+        let mut parts: Vec<Vec<(Record, Epoch)>> = self.queues.iter().map(|_| Vec::new()).collect();
+        for (record, epoch) in batch {
+            let place = place_of(&record.position.partition, parts.len());
+            if let Some(part) = parts.get_mut(place) {
+                part.push((record, epoch));
+            }
+        }
+        for (queue, part) in self.queues.iter().zip(parts) {
+            if !part.is_empty() && !self.put_all(queue, part).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    async fn put_all(&self, queue: &mpsc::Sender<Unmapped>, records: Vec<(Record, Epoch)>) -> bool {
+        let kib = records
+            .iter()
+            .map(|(record, _)| record.payload_bytes() / 1024 + 1)
+            .sum::<usize>();
+        let kib = u32::try_from(kib).unwrap_or(ROOM_KIB).min(ROOM_KIB);
+        let Ok(room) = Arc::clone(&self.room).acquire_many_owned(kib).await else {
             return false; // it is never closed
         };
-        let place = place_of(&record.position.partition, self.queues.len());
-        match self.queues.get(place) {
-            Some(queue) => queue
-                .send(Unmapped {
-                    record,
-                    epoch,
-                    room,
-                })
-                .await
-                .is_ok(),
-            None => false,
-        }
+        queue.send(Unmapped { records, room }).await.is_ok()
     }
 }
 
@@ -149,34 +173,52 @@ pub(crate) fn on_mapper_stack<T: Send + 'static>(
 }
 
 fn map_all(
-    mut records: mpsc::Receiver<Unmapped>,
+    mut batches: mpsc::Receiver<Unmapped>,
     judge: &Judge,
     mut last_line: Option<LastLine>,
-    mapped: &mpsc::Sender<Mapped>,
+    mapped: &mpsc::Sender<Batch>,
 ) {
-    while let Some(Unmapped {
-        record,
-        epoch,
-        room,
-    }) = records.blocking_recv()
-    {
-        let rejected = last_line.as_mut().and_then(|last| last.before(&record));
-        let judged = rejected.map_or_else(|| judge.judge(&record), Judged::from);
-        if mapped
-            .blocking_send(Mapped {
-                record,
-                epoch,
-                event_ms: judged.event_ms,
-                verdict: judged.verdict,
-                notes: judged.notes,
-                dropped: judged.dropped,
-                room,
-            })
-            .is_err()
-        {
+    while let Some(Unmapped { records, room }) = batches.blocking_recv() {
+        let mut all = Vec::new();
+        for (record, epoch) in records {
+            let rejected = last_line.as_mut().and_then(|last| last.before(&record));
+            let judged = rejected.map_or_else(|| judge.judge(&record), Judged::from);
+            add(&mut all, record, epoch, judged);
+        }
+        if mapped.blocking_send(Batch { all, room }).is_err() {
             return;
         }
     }
+}
+
+/// Adds a record and its result to those before it.
+fn add(all: &mut Vec<Mapped>, record: Record, epoch: Epoch, judged: Judged) {
+    let Judged {
+        event_ms,
+        notes,
+        verdict,
+        dropped,
+    } = judged;
+    let Verdict::Skip(reason) = verdict else {
+        all.push(Mapped::Record(Box::new(MappedRecord {
+            record,
+            epoch,
+            event_ms,
+            notes,
+            verdict,
+            dropped,
+        })));
+        return;
+    };
+    let noted = (!notes.is_empty()).then_some(notes);
+    if let Some(Mapped::Skipped(run, before)) = all.last_mut()
+        && run.add(&record, epoch, reason)
+    {
+        before.extend(noted);
+        return;
+    }
+    let run = SkippedRun::of(&record, epoch, reason);
+    all.push(Mapped::Skipped(run, noted.into_iter().collect()));
 }
 
 /// What a thread does before it maps a record, in case the record ends the process.
@@ -206,11 +248,55 @@ impl LastLine {
 mod tests {
     use std::collections::HashMap;
 
+    use ingest_model::outcome::{Rejection, SkipReason};
     use ingest_model::record::{Offset, Position};
 
     use super::suspects::Child;
     use super::*;
     use crate::clock::Clock;
+
+    fn record(partition: i32, offset: i64) -> Record {
+        Record {
+            position: Position {
+                partition: TopicPartition::new("shop.events", partition),
+                offset: Offset(offset),
+            },
+            key: None,
+            value: None,
+            headers: Vec::new(),
+            timestamp_ms: None,
+        }
+    }
+
+    #[test]
+    fn neighbours_that_are_skipped_come_as_one() {
+        let skipped = || Judged {
+            event_ms: None,
+            notes: Notes::default(),
+            verdict: Verdict::Skip(SkipReason::NoRoute),
+            dropped: Vec::new(),
+        };
+        let rejected = || Judged::from(Rejected::new(Rejection::InvalidJson, "no"));
+        let mut all = Vec::new();
+        for (partition, offset, judged) in [
+            (0, 1, skipped()),
+            (0, 2, skipped()),
+            (1, 3, skipped()),
+            (1, 4, rejected()),
+            (1, 5, skipped()),
+            (1, 7, skipped()),
+        ] {
+            add(&mut all, record(partition, offset), Epoch(1), judged);
+        }
+        let shown: Vec<(i64, u64)> = all
+            .iter()
+            .map(|mapped| match mapped {
+                Mapped::Record(one) => (one.record.position.offset.0, 0),
+                Mapped::Skipped(run, _) => (run.first.0, run.records()),
+            })
+            .collect();
+        assert_eq!(shown, [(1, 2), (3, 1), (4, 0), (5, 1), (7, 1)]);
+    }
 
     #[tokio::test]
     async fn threads_that_were_waited_for_leave_no_notes() {
@@ -224,19 +310,8 @@ mod tests {
         let judge = Judge::new(HashMap::new());
         let (mappers, threads) = Mappers::start(2, judge, Some(suspects), &mapped_in).unwrap();
         drop(mapped_in);
-        for partition in 0..20 {
-            let record = Record {
-                position: Position {
-                    partition: TopicPartition::new("shop.events", partition),
-                    offset: Offset(7),
-                },
-                key: None,
-                value: None,
-                headers: Vec::new(),
-                timestamp_ms: None,
-            };
-            assert!(mappers.put(record, Epoch(1)).await);
-        }
+        let batch = (0..20).map(|partition| (record(partition, 7), Epoch(1)));
+        assert!(mappers.put(batch.collect()).await);
         assert!(mapped.recv().await.is_some());
         let notes = || {
             let folder = dir.path().join("group-workers/0");

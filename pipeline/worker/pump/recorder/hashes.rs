@@ -75,6 +75,7 @@ fn of(input: &Input) -> Vec<Hash> {
             }
         }
         Input::Record { .. }
+        | Input::Skipped(_)
         | Input::Topology(_)
         | Input::Assigned { .. }
         | Input::Revoked { .. }

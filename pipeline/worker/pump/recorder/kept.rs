@@ -182,6 +182,7 @@ impl Given {
             | Input::Lost { .. }
             | Input::NewLife { .. }
             | Input::Vanished { .. }
+            | Input::Skipped(_)
             | Input::Replied { .. }
             | Input::DeadLettered { .. }
             | Input::LettersStuck { .. }
@@ -255,6 +256,7 @@ fn apart(input: &Input) -> usize {
         | Input::Lost { .. }
         | Input::NewLife { .. }
         | Input::Vanished { .. }
+        | Input::Skipped(_)
         | Input::ReleaseHold(_)
         | Input::Shutdown
         | Input::Wake => 0,

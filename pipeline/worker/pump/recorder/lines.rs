@@ -111,6 +111,7 @@ fn of_input(input: &Input, add: &mut impl FnMut(&CustomerKey)) {
             }
         }
         Input::Record { .. }
+        | Input::Skipped(_)
         | Input::Topology(_)
         | Input::Assigned { .. }
         | Input::Revoked { .. }

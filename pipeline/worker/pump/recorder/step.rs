@@ -148,6 +148,7 @@ impl Past {
             | Input::Revoked { .. }
             | Input::Vanished { .. }
             | Input::Record { .. }
+            | Input::Skipped(_)
             | Input::Replied { .. }
             | Input::DeadLettered { .. }
             | Input::LettersStuck { .. }

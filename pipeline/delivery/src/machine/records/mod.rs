@@ -16,7 +16,7 @@ use crate::memory::journal::MERGED;
 use crate::objects::coalesce;
 use crate::partitions::{Admitted, Receipt};
 use crate::seam::fact::Fact;
-use crate::seam::port::Committed;
+use crate::seam::port::{Committed, SkippedRun};
 use crate::work::{Arrival, Wait};
 use crate::work::{LaneId, LaneKey};
 use ingest_model::operation::{CustomerKey, KObject, Operation, Planned};
@@ -74,20 +74,24 @@ impl Machine {
         verdict: Verdict,
         dropped: Vec<DroppedField>,
     ) {
+        if let Verdict::Skip(reason) = verdict {
+            self.on_skipped(&SkippedRun::of(&record, epoch, reason));
+            return;
+        }
         let partition = record.position.partition.clone();
-        let operations = match &verdict {
-            Verdict::Emit(planned) => operations_bytes(planned),
-            Verdict::Skip(_) | Verdict::Reject(_) => 0,
+        let judged = match &verdict {
+            Verdict::Emit(planned) => Ok((planned.len(), operations_bytes(planned))),
+            Verdict::Reject(rejected) => Err(rejected),
+            Verdict::Skip(_) => Ok((0, 0)),
         };
-        let what = (&verdict, operations);
         let admitted = self
             .partitions
-            .admit(&mut self.turn, record, epoch, event_ms, what);
+            .admit(&mut self.turn, record, epoch, event_ms, judged);
         match admitted {
             Admitted::Ignored => return,
-            Admitted::SettledBefore => self.progress.read(),
-            Admitted::Skipped | Admitted::Rejected(..) | Admitted::Open(..) => {
-                self.progress.read();
+            Admitted::SettledBefore => self.progress.read(1),
+            Admitted::Rejected(..) | Admitted::Open(..) => {
+                self.progress.read(1);
                 for DroppedField { route, field, .. } in dropped {
                     let topic = partition.topic.clone();
                     self.turn.fact(Fact::FieldDropped {
@@ -99,7 +103,7 @@ impl Machine {
             }
         }
         match admitted {
-            Admitted::Ignored | Admitted::SettledBefore | Admitted::Skipped => {}
+            Admitted::Ignored | Admitted::SettledBefore => {}
             Admitted::Rejected(charge, kept) => {
                 self.health.held.came_in(charge);
                 self.note_kept(kept);
@@ -120,6 +124,13 @@ impl Machine {
             }
         }
         self.partitions.look_ahead(&partition);
+    }
+
+    pub(in crate::machine) fn on_skipped(&mut self, run: &SkippedRun) {
+        if self.partitions.skip(&mut self.turn, run) {
+            self.progress.read(run.records());
+            self.partitions.look_ahead(&run.partition);
+        }
     }
 
     fn enqueue(

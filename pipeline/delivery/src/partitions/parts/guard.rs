@@ -64,13 +64,18 @@ impl DeadLetterGuard {
         }
     }
 
-    /// A record was decoded and mapped; a skipped one counts as a mapped one.
+    /// A record was decoded and mapped.
     pub(in crate::partitions) fn mapped(
         &mut self,
         partition: &TopicPartition,
         rejected: Option<Rejection>,
     ) {
-        self.count(partition, Judged::Mapping, rejected);
+        self.count(partition, Judged::Mapping, rejected, 1);
+    }
+
+    /// So many records were skipped, one after the other: they count as mapped.
+    pub(in crate::partitions) fn skipped(&mut self, partition: &TopicPartition, records: u64) {
+        self.count(partition, Judged::Mapping, None, records);
     }
 
     /// A record to which the mapping gave operations has ended.
@@ -80,7 +85,7 @@ impl DeadLetterGuard {
         rejected: Option<Rejection>,
     ) {
         let counted = rejected.filter(|reason| tells_of_the_mapping(*reason));
-        self.count(partition, Judged::Destination, counted);
+        self.count(partition, Judged::Destination, counted, 1);
     }
 
     /// Whether dead letters of that topic are kept back.
@@ -100,13 +105,22 @@ impl DeadLetterGuard {
         self.runs.retain(|(of, _), _| of.topic != *topic);
     }
 
-    fn count(&mut self, partition: &TopicPartition, stage: Judged, rejected: Option<Rejection>) {
+    fn count(
+        &mut self,
+        partition: &TopicPartition,
+        stage: Judged,
+        rejected: Option<Rejection>,
+        records: u64,
+    ) {
         let topic = &partition.topic;
         if self.accepted.contains(topic) || self.holding.contains(topic) {
             return;
         }
         let share = self.shares.entry((topic.clone(), stage)).or_default();
-        share.push(rejected.is_some());
+        // More than the window holds would only push each other out.
+        for _ in 0..records.min(WINDOW as u64) {
+            share.push(rejected.is_some());
+        }
         let many = share.is_too_much();
         let Some(reason) = rejected else {
             self.runs.remove(&(partition.clone(), stage));

@@ -113,6 +113,21 @@ impl Ledger {
         }
     }
 
+    /// Admits and settles neighbouring offsets, of so many records, from the first to the last. `false` if they do not follow
+    /// the last one.
+    pub fn skip(&mut self, first: Offset, last: Offset, records: u64) -> bool {
+        if last < first || self.last.is_some_and(|known| first <= known) {
+            return false;
+        }
+        self.pass(first);
+        self.last = Some(last);
+        // What a former owner settled among them has been read now.
+        self.pass(last.next());
+        self.settled += records;
+        self.pass_empty();
+        true
+    }
+
     /// Records from `from` to before `to` were deleted before they were read. Returns how many of them nobody settled: those
     /// are lost.
     pub fn vanish(&mut self, from: Offset, to: Offset) -> u64 {
@@ -392,6 +407,22 @@ mod tests {
         assert_eq!(ledger.admit(Offset(5), None), Admission::Open);
         assert_eq!(ledger.admit(Offset(5), None), Admission::OutOfOrder);
         assert_eq!(ledger.admit(Offset(4), None), Admission::OutOfOrder);
+    }
+
+    #[test]
+    fn a_run_of_skipped_records_is_settled_at_once() {
+        let mut ledger = restored(5, Some(1), &[(7, 8), (18, 30)]);
+        assert_eq!(ledger.vanish(Offset(21), Offset(23)), 0);
+        assert_eq!(ledger.admit(Offset(5), Some(1)), Admission::Open);
+        assert!(ledger.skip(Offset(12), Offset(20), 9));
+        assert_eq!(runs(&ledger), [(6, 30)]);
+        for (first, last) in [(20, 24), (15, 16), (25, 24)] {
+            assert!(!ledger.skip(Offset(first), Offset(last), 1), "{first}");
+        }
+        assert_eq!(ledger.vanish(Offset(6), Offset(12)), 6 - 2);
+        assert_eq!(ledger.admit(Offset(23), None), Admission::SettledBefore);
+        assert!(ledger.settle(Offset(5)) && ledger.settled() == 11);
+        assert_eq!(ledger.frontier(), Some(Offset(24)));
     }
 
     #[test]

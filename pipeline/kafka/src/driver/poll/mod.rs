@@ -154,8 +154,13 @@ impl Driver {
 
     // --- records ---
 
-    /// Takes records until there are none, the channel is full or something else happened.
-    fn poll(&mut self, mut patience: Duration) {
+    /// Takes records until there are none, the channel is full or something else happened, and sends them.
+    fn poll(&mut self, patience: Duration) {
+        self.take_records(patience);
+        self.outbox.flush();
+    }
+
+    fn take_records(&mut self, mut patience: Duration) {
         for _ in 0..RECORDS_PER_TURN {
             // Cloned so that the record does not borrow `self`.
             let consumer = Arc::clone(&self.consumer);
