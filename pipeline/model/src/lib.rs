@@ -6,6 +6,7 @@
 #![deny(clippy::iter_over_hash_type)]
 
 pub mod batch;
+pub mod body;
 pub mod call;
 pub mod lookup;
 pub mod operation;
