@@ -231,6 +231,7 @@ impl Driven {
     fn result(&mut self, call: Call) -> CallResult {
         match call {
             Call::Track { identity, .. } | Call::Identify { identity } => {
+                let identity = identity.parse();
                 let customer = identity
                     .get("externalId")
                     .and_then(serde_json::Value::as_str);

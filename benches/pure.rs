@@ -187,7 +187,7 @@ fn bulk(lines: usize) -> Call {
     assert!(
         items
             .iter()
-            .all(|item| item.body.get("title").is_some_and(Value::is_string))
+            .all(|item| item.body.parse().get("title").is_some_and(Value::is_string))
     );
     Call::CreateKObjects {
         klass: Klass(Arc::from("order")),

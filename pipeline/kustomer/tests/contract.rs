@@ -11,10 +11,11 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use ingest_kustomer::{BaseUrl, BuildError, Client, ClientSettings, Need, TokenError};
+use ingest_model::body::Body;
 use ingest_model::call::{BulkItem, Call, CallResult, JobReport, Limits, Written};
 use ingest_model::operation::{CustomerKey, ExternalId, Klass};
 use ingest_model::outcome::{HoldCause, JobTicket, Outcome, RetryCause};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use wiremock::matchers::{any, body_json, header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -49,14 +50,14 @@ fn write() -> Call {
     }
 }
 
-fn title() -> Map<String, Value> {
-    json!({"title": "Order 1"}).as_object().cloned().unwrap()
+fn title() -> Body {
+    json!({"title": "Order 1"}).as_object().unwrap().into()
 }
 
 fn item(reference: &str) -> BulkItem {
     BulkItem {
         reference: reference.to_owned(),
-        body: Arc::new(title()),
+        body: title(),
         customer: None,
         id: None,
         rev: None,
@@ -98,7 +99,7 @@ const READ_GARBLED: CallResult = CallResult::KObject(Outcome::Retry(RetryCause::
 #[tokio::test]
 async fn every_call_reaches_its_endpoint_with_the_key_and_a_length() {
     let job: Arc<str> = "j1".into();
-    let empty = Map::new();
+    let empty = Body::default();
     let refs = true;
     let calls = [
         (

@@ -2,15 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
-use std::sync::Arc;
-
 use ingest_kustomer::encode::encode;
+use ingest_model::body::Body;
 use ingest_model::call::{BulkItem, Call};
 use ingest_model::operation::{CustomerKey, ExternalId, Klass};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-fn map(value: &Value) -> Map<String, Value> {
-    value.as_object().cloned().unwrap_or_default()
+fn map(value: &Value) -> Body {
+    value.as_object().map(Body::from).unwrap()
 }
 
 fn klass() -> Klass {
@@ -20,7 +19,7 @@ fn klass() -> Klass {
 fn item(reference: &str, body: &Value) -> BulkItem {
     BulkItem {
         reference: reference.to_owned(),
-        body: Arc::new(map(body)),
+        body: map(body),
         customer: None,
         id: None,
         rev: None,
@@ -96,7 +95,7 @@ fn objects() {
         rev: Some(3),
         ..item(
             "r2",
-            &json!({"title": "Order 1", "id": "replaced", "custom": {"totalNum": 2}}),
+            &json!({"title": "Order 1", "custom": {"totalNum": 2}}),
         )
     };
     let bare = item("r3", &json!({"title": "Order 2"}));

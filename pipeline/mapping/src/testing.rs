@@ -263,14 +263,15 @@ pub fn shown(operation: &Operation) -> Value {
         Operation::Identify(identify) => {
             map.insert(
                 "identify".to_owned(),
-                Value::Object((*identify.fields).clone()),
+                Value::Object(identify.fields.parse()),
             );
         }
         Operation::Track(track) => {
+            let track = track.occurrence();
             map.insert("track".to_owned(), Value::from(&*track.name));
             map.insert("session".to_owned(), json!(track.session_id.as_deref()));
             map.insert("trackingId".to_owned(), json!(track.tracking_id.as_deref()));
-            map.insert("meta".to_owned(), Value::Object((*track.meta).clone()));
+            map.insert("meta".to_owned(), Value::Object(track.meta));
         }
         Operation::KObject(kobject) => {
             map.insert("kobject".to_owned(), Value::from(&*kobject.klass.0));
@@ -278,7 +279,7 @@ pub fn shown(operation: &Operation) -> Value {
                 "version".to_owned(),
                 json!(kobject.version.as_ref().map(|version| &*version.0)),
             );
-            map.extend((*kobject.body).clone());
+            map.extend(kobject.body.parse());
         }
     }
     map.insert(

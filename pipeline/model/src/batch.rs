@@ -26,6 +26,9 @@ pub const MAX_ITEMS: usize = 100;
 /// The most bytes in one bulk body. The API refuses bodies above 100 kB; the margin is for whatever else it may count.
 pub const MAX_BYTES: usize = 95_000;
 
+/// What an item takes in a bulk body besides its own JSON: reference, customer or object id, commas and quotes.
+pub const ITEM_OVERHEAD: usize = 130;
+
 /// What a bulk request does.
 #[derive(
     serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::body::Body;
 use crate::operation::{CustomerKey, ExternalId, Klass, Version};
 use crate::outcome::Outcome;
 use crate::outcome::trouble::Trouble;
@@ -18,14 +19,14 @@ pub enum Call {
     /// `POST /v1/tracking/identity`.
     Identify {
         /// The whole identity: keys and fields.
-        identity: Map<String, Value>,
+        identity: Body,
     },
     /// `POST /v1/tracking/identityEvent`.
     Track {
         /// The whole identity: keys, and fields of a fused identify.
-        identity: Map<String, Value>,
+        identity: Body,
         /// `name`, `meta`, `sessionId`, `trackingId`.
-        event: Map<String, Value>,
+        event: Body,
     },
     /// `POST /v1/customers/search` for all of these keys at once.
     SearchCustomers {
@@ -67,7 +68,7 @@ pub enum Call {
         /// The object's klass.
         klass: Klass,
         /// The body.
-        body: Map<String, Value>,
+        body: Body,
     },
     /// `PUT /v1/klasses/{klass}/{id}`.
     UpdateKObject {
@@ -76,7 +77,7 @@ pub enum Call {
         /// The object's Kustomer id.
         id: Arc<str>,
         /// The body without `id`.
-        body: Map<String, Value>,
+        body: Body,
     },
     /// `GET /v1/klasses/{klass}/externalId=…`.
     GetKObject {
@@ -105,7 +106,7 @@ pub struct BulkItem {
     /// Names the item in the job's results: `_clientRef`, unique within the request, at most 255 characters.
     pub reference: String,
     /// The body.
-    pub body: Arc<Map<String, Value>>,
+    pub body: Body,
     /// The customer's Kustomer id, added to the body as `customer` (creates of objects only).
     pub customer: Option<Arc<str>>,
     /// The object's Kustomer id, added to the body as `id` (updates only).

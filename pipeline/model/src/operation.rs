@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::body::{Body, Writer};
 pub use crate::version::Version;
 
 /// One thing a customer is known by, most trusted first.
@@ -75,13 +76,25 @@ pub enum Operation {
 pub struct Identify {
     /// Who.
     pub customer: CustomerRef,
-    /// The identity's fields without the keys: `name`, `company`, `custom` and so on.
-    pub fields: Arc<Map<String, Value>>,
+    /// The identity's fields: `name`, `company`, `custom` and so on. None of them is a key.
+    pub fields: Body,
 }
 
 /// One tracking event, for `POST /v1/tracking/identityEvent`.
-#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq)]
+#[derive(serde::Serialize, serde::Deserialize, Clone, PartialEq)]
+#[serde(from = "Occurrence", into = "Occurrence")]
 pub struct Track {
+    /// Whose timeline.
+    pub customer: CustomerRef,
+    /// The event as its endpoint expects it: `name`, `trackingId`, `sessionId`, `meta`.
+    pub event: Body,
+    /// The value of `meta.eventKey`: the same for every repeat of the occurrence.
+    pub event_key: uuid::Uuid,
+}
+
+/// A tracking event, part by part.
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq)]
+pub struct Occurrence {
     /// Whose timeline.
     pub customer: CustomerRef,
     /// The event's legal name.
@@ -91,8 +104,8 @@ pub struct Track {
     /// The visitor's id, if the mapping names one.
     pub tracking_id: Option<Arc<str>>,
     /// Flat attributes, `eventKey` and `occurredAt` included.
-    pub meta: Arc<Map<String, Value>>,
-    /// The value of `meta.eventKey`: the same for every repeat of the occurrence.
+    pub meta: Map<String, Value>,
+    /// The value of `meta.eventKey`.
     #[serde(with = "event_key")]
     pub event_key: uuid::Uuid,
 }
@@ -108,8 +121,9 @@ pub struct KObject {
     pub customer: Option<CustomerRef>,
     /// Which state of the object this is. An older one never overwrites a newer one.
     pub version: Option<Version>,
-    /// The body as in a create, without `customer`: it has `externalId`, `title`, and in `custom` the version.
-    pub body: Arc<Map<String, Value>>,
+    /// The body as in a create, without `customer`: it has `externalId`, `title`, and in `custom` the version. None of its fields
+    /// has a name of [`REQUEST_FIELDS`].
+    pub body: Body,
 }
 
 /// An operation with the name of the route that made it.
@@ -124,6 +138,11 @@ pub struct Planned {
     /// The operation.
     pub operation: Operation,
 }
+
+/// About what an event has besides its `meta`.
+const EVENT_BYTES: usize = 128;
+/// What a request says of an object besides its body, in the same JSON object.
+pub const REQUEST_FIELDS: &[&str] = &["_clientRef", "id", "rev", "customer"];
 
 /// The reserved attribute that holds the version written last.
 pub const VERSION_ATTRIBUTE: &str = "ingestVersionStr";
@@ -196,66 +215,177 @@ impl CustomerRef {
         if self.first() != other.first() {
             return None;
         }
-        let (mine, theirs) = (self.identity(), other.identity());
-        let agrees = |(name, value): (&String, &Value)| theirs.get(name).is_none_or(|v| v == value);
-        if !mine.iter().all(agrees) {
+        let agrees = |mine: &CustomerKey| {
+            let mut theirs = other.identity_keys();
+            theirs
+                .find(|key| key.kind() == mine.kind())
+                .is_none_or(|key| key == mine)
+        };
+        if !self.identity_keys().all(agrees) {
             return None;
         }
         let keys = self.keys.iter().chain(&other.keys).cloned().collect();
         Self::new(keys, other.missing)
     }
 
-    /// The keys as fields of an identity; of several keys of one kind, the first. A Kustomer id has no field there.
+    /// The keys that an identity has; of several keys of one kind, the first. A Kustomer id has no field there.
+    pub fn identity_keys(&self) -> impl Iterator<Item = &CustomerKey> {
+        let places = self.keys.iter().enumerate();
+        places.filter_map(|(place, key)| {
+            let mut before = self.keys.iter().take(place);
+            let first = before.all(|other| other.kind() != key.kind());
+            (first && !matches!(key, CustomerKey::Id(_))).then_some(key)
+        })
+    }
+
+    /// The keys as an identity.
     ///
     /// ```
     /// # use ingest_model::operation::{CustomerKey, CustomerRef, MissingCustomer};
     /// let keys = vec![CustomerKey::Email("a@example.com".into()), CustomerKey::ExternalId("u1".into())];
     /// let customer = CustomerRef::new(keys, MissingCustomer::Create).unwrap();
-    /// assert_eq!(serde_json::Value::from(customer.identity()).to_string(), r#"{"externalId":"u1","email":"a@example.com"}"#);
+    /// assert_eq!(customer.identity().as_str(), r#"{"externalId":"u1","email":"a@example.com"}"#);
     /// ```
     #[must_use]
-    pub fn identity(&self) -> Map<String, Value> {
-        let mut identity = Map::new();
-        for key in &self.keys {
-            if matches!(key, CustomerKey::Id(_)) {
-                continue;
-            }
-            identity
-                .entry(key.kind())
-                .or_insert_with(|| Value::from(&**key.value()));
+    pub fn identity(&self) -> Body {
+        Body::written(self.identity_bytes(), |writer| self.write_keys(writer))
+    }
+
+    fn write_keys(&self, writer: &mut Writer<'_>) {
+        for key in self.identity_keys() {
+            writer.text(key.kind(), key.value());
         }
-        identity
+    }
+
+    /// The bytes of its keys in an identity, unless some of them are escaped.
+    fn identity_bytes(&self) -> usize {
+        let keys = self.keys.iter();
+        // Quotes, colon and comma.
+        keys.map(|key| key.kind().len() + key.value().len() + 6)
+            .sum::<usize>()
+            + 2
     }
 }
 
 // === impl Identify ===
 
 impl Identify {
-    /// The whole identity: the customer's keys, and the fields, which may replace a key.
+    /// The whole identity: the customer's keys, and the fields.
     #[must_use]
-    pub fn identity(&self) -> Map<String, Value> {
-        let mut identity = self.customer.identity();
-        identity.extend(self.fields.as_ref().clone());
-        identity
+    pub fn identity(&self) -> Body {
+        self.identity_with(None)
+    }
+
+    /// The same with those keys of another reference to the customer that are of other kinds.
+    #[must_use]
+    pub fn identity_with(&self, other: Option<&CustomerRef>) -> Body {
+        let around = other.map_or(0, CustomerRef::identity_bytes);
+        let bytes = self.customer.identity_bytes() + self.fields.size() + around;
+        Body::written(bytes, |writer| {
+            self.customer.write_keys(writer);
+            writer.fields(&self.fields);
+            let more = other.into_iter().flat_map(CustomerRef::identity_keys);
+            for key in more {
+                let mut mine = self.customer.identity_keys();
+                if mine.all(|one| one.kind() != key.kind()) {
+                    writer.text(key.kind(), key.value());
+                }
+            }
+        })
     }
 }
 
 // === impl Track ===
 
 impl Track {
-    /// The event as its endpoint expects it: `name`, `trackingId`, `sessionId`, `meta`.
+    /// An event with these parts.
     #[must_use]
-    pub fn event(&self) -> Map<String, Value> {
-        let mut event = Map::new();
-        event.insert("name".to_owned(), Value::from(&*self.name));
-        if let Some(id) = &self.tracking_id {
-            event.insert("trackingId".to_owned(), Value::from(&**id));
+    pub fn new(
+        customer: CustomerRef,
+        name: &str,
+        session_id: Option<&str>,
+        tracking_id: Option<&str>,
+        meta: &Body,
+        event_key: uuid::Uuid,
+    ) -> Self {
+        let event = Body::written(meta.size() + EVENT_BYTES, |writer| {
+            writer.text("name", name);
+            if let Some(id) = tracking_id {
+                writer.text("trackingId", id);
+            }
+            if let Some(id) = session_id {
+                writer.text("sessionId", id);
+            }
+            writer.object("meta", meta);
+        });
+        Self {
+            customer,
+            event,
+            event_key,
         }
-        if let Some(id) = &self.session_id {
-            event.insert("sessionId".to_owned(), Value::from(&**id));
+    }
+
+    /// Its parts.
+    #[must_use]
+    pub fn occurrence(&self) -> Occurrence {
+        self.clone().into()
+    }
+}
+
+impl From<Occurrence> for Track {
+    fn from(occurrence: Occurrence) -> Self {
+        let Occurrence {
+            customer,
+            name,
+            session_id,
+            tracking_id,
+            meta,
+            event_key,
+        } = occurrence;
+        Self::new(
+            customer,
+            &name,
+            session_id.as_deref(),
+            tracking_id.as_deref(),
+            &meta.into(),
+            event_key,
+        )
+    }
+}
+
+impl From<Track> for Occurrence {
+    fn from(track: Track) -> Self {
+        let mut event = track.event.parse();
+        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(Arc::from);
+        let (session_id, tracking_id) =
+            (text(event.get("sessionId")), text(event.get("trackingId")));
+        let name = text(event.get("name")).unwrap_or_default();
+        let meta = match event.get_mut("meta").map(Value::take) {
+            Some(Value::Object(meta)) => meta,
+            Some(_) | None => Map::new(),
+        };
+        Self {
+            customer: track.customer,
+            name,
+            session_id,
+            tracking_id,
+            meta,
+            event_key: track.event_key,
         }
-        event.insert("meta".to_owned(), Value::Object(self.meta.as_ref().clone()));
-        event
+    }
+}
+
+impl fmt::Debug for Track {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let occurrence = self.occurrence();
+        f.debug_struct("Track")
+            .field("customer", &occurrence.customer)
+            .field("name", &occurrence.name)
+            .field("session_id", &occurrence.session_id)
+            .field("tracking_id", &occurrence.tracking_id)
+            .field("meta", &occurrence.meta)
+            .field("event_key", &occurrence.event_key)
+            .finish()
     }
 }
 

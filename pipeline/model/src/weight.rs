@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::body::Body;
 use crate::call::{BulkItem, Call, CallResult, ItemFate, ItemResult, Reply};
 use crate::operation::{CustomerKey, Operation, Planned};
 use crate::outcome::{DroppedField, Outcome, Rejected, SplitHint, Verdict};
@@ -54,6 +55,12 @@ pub fn text_bytes(text: &str) -> usize {
     ALLOCATION + text.len()
 }
 
+/// Bytes of a body.
+#[must_use]
+pub fn body_bytes(body: &Body) -> usize {
+    text_bytes(body.as_str())
+}
+
 fn shared(text: Option<&Arc<str>>) -> usize {
     text.map_or(0, |text| text_bytes(text))
 }
@@ -88,12 +95,9 @@ fn planned_bytes(plan: &Planned) -> usize {
         .customer()
         .map_or(0, |customer| list_bytes(customer.keys(), key_bytes));
     let body = match &plan.operation {
-        Operation::Identify(identify) => map_bytes(&identify.fields),
-        Operation::Track(track) => {
-            let (session, tracking) = (track.session_id.as_ref(), track.tracking_id.as_ref());
-            map_bytes(&track.meta) + text_bytes(&track.name) + shared(session) + shared(tracking)
-        }
-        Operation::KObject(object) => map_bytes(&object.body) + text_bytes(&object.external_id.0),
+        Operation::Identify(identify) => body_bytes(&identify.fields),
+        Operation::Track(track) => body_bytes(&track.event),
+        Operation::KObject(object) => body_bytes(&object.body) + text_bytes(&object.external_id.0),
     };
     keys + body + 2 * ALLOCATION
 }
@@ -104,15 +108,15 @@ pub fn call_bytes(call: &Call) -> usize {
     size_of::<Call>()
         + ALLOCATION
         + match call {
-            Call::Identify { identity } => map_bytes(identity),
-            Call::Track { identity, event } => map_bytes(identity) + map_bytes(event),
+            Call::Identify { identity } => body_bytes(identity),
+            Call::Track { identity, event } => body_bytes(identity) + body_bytes(event),
             Call::SearchCustomers { keys } => list_bytes(keys, key_bytes),
             Call::GetCustomer { key } => key_bytes(key),
             Call::CreateCustomers { items, .. }
             | Call::CreateKObjects { items, .. }
             | Call::UpdateKObjects { items, .. } => list_bytes(items, item_bytes),
-            Call::CreateKObject { body, .. } => map_bytes(body),
-            Call::UpdateKObject { body, id, .. } => map_bytes(body) + text_bytes(id),
+            Call::CreateKObject { body, .. } => body_bytes(body),
+            Call::UpdateKObject { body, id, .. } => body_bytes(body) + text_bytes(id),
             Call::GetKObject { external_id, .. } => text_bytes(&external_id.0),
             Call::ReadJob { job } | Call::ReadJobState { job } => text_bytes(job),
             Call::Probe => 0,
@@ -121,7 +125,7 @@ pub fn call_bytes(call: &Call) -> usize {
 
 fn item_bytes(item: &BulkItem) -> usize {
     let ids = shared(item.id.as_ref()) + shared(item.customer.as_ref());
-    text_bytes(&item.reference) + map_bytes(&item.body) + ids
+    text_bytes(&item.reference) + body_bytes(&item.body) + ids
 }
 
 /// Bytes of an answer.
@@ -253,6 +257,9 @@ mod tests {
             one,
             4 * ENTRY + 2 * VALUE + "titleNettagsabcustomsizeNum".len()
         );
+        let body = Body::from(body);
+        let one = body_bytes(&body);
+        assert_eq!(one, ALLOCATION + body.size());
         let twice = Call::Track {
             identity: body.clone(),
             event: body,

@@ -3,9 +3,10 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
+use ingest_model::body::Body;
 use ingest_model::operation::{
-    CustomerKey, CustomerRef, ExternalId, Identify, KObject, Klass, MissingCustomer, Operation,
-    Planned, Track, Version,
+    CustomerKey, CustomerRef, ExternalId, Identify, KObject, Klass, MissingCustomer, Occurrence,
+    Operation, Planned, Version,
 };
 use ingest_model::outcome::Verdict;
 use serde_json::{Value, json};
@@ -19,11 +20,11 @@ pub(crate) fn customer(n: u64, missing: MissingCustomer) -> CustomerRef {
     .expect("a key")
 }
 
-pub(crate) fn object(value: Value) -> Arc<serde_json::Map<String, Value>> {
+pub(crate) fn object(value: Value) -> Body {
     let Value::Object(map) = value else {
         panic!("an object")
     };
-    Arc::new(map)
+    map.into()
 }
 
 thread_local! {
@@ -50,21 +51,30 @@ pub(crate) fn track(who: u64, key: u64, minute: u64) -> Planned {
     let event_key = Uuid::from_u128(u128::from(key) + 1);
     let (day, hour) = (1 + minute / 1_440, minute / 60 % 24);
     let occurred = format!("2026-01-{day:02}T{hour:02}:{:02}:00.000Z", minute % 60);
-    planned(Operation::Track(Track {
-        customer: customer(who, MissingCustomer::Create),
-        name: Arc::from("Coupon-Applied"),
-        session_id: None,
-        tracking_id: None,
-        meta: object(json!({"eventKey": event_key.to_string(), "occurredAt": occurred})),
-        event_key,
-    }))
+    planned(Operation::Track(
+        Occurrence {
+            customer: customer(who, MissingCustomer::Create),
+            name: Arc::from("Coupon-Applied"),
+            session_id: None,
+            tracking_id: None,
+            meta: object(json!({"eventKey": event_key.to_string(), "occurredAt": occurred}))
+                .parse(),
+            event_key,
+        }
+        .into(),
+    ))
 }
 
 /// An event that the API refuses: its name has a space.
 pub(crate) fn refused_track(who: u64, key: u64, minute: u64) -> Planned {
     let mut planned = track(who, key, minute);
     if let Operation::Track(event) = &mut planned.operation {
-        event.name = Arc::from("Coupon Applied");
+        let name = Arc::from("Coupon Applied");
+        *event = Occurrence {
+            name,
+            ..event.occurrence()
+        }
+        .into();
     }
     planned
 }

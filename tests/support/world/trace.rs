@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use ingest_model::body::Body;
 use ingest_model::call::{Call, CallResult};
 use ingest_model::outcome::Outcome;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{Traced, World};
 
@@ -63,8 +64,9 @@ impl World {
     }
 }
 
-fn external_id(body: &Map<String, Value>) -> String {
-    body.get("externalId")
+fn external_id(body: &Body) -> String {
+    body.parse()
+        .get("externalId")
         .and_then(Value::as_str)
         .unwrap_or_default()
         .to_owned()

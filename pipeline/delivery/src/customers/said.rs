@@ -48,7 +48,7 @@ impl Customers {
         if nothing {
             return Some(SkipReason::Stale);
         }
-        identify.fields = Arc::new(left);
+        identify.fields = left;
         None
     }
 

@@ -69,6 +69,7 @@ mod tests {
 
     use super::*;
     use crate::seam::charge::Charge;
+    use ingest_model::body::Body;
     use ingest_model::known::KnownObject;
     use ingest_model::known::Revision;
     use ingest_model::repeat::ChangeKey;
@@ -109,7 +110,7 @@ mod tests {
     fn what_is_remembered_of_customers_and_changes_is_counted() {
         let mut said = Said::default();
         let fields = (0..20).map(|n| (format!("field{n}"), Value::from(n)));
-        let fields = fields.collect();
+        let fields = Body::from(fields.collect::<serde_json::Map<_, _>>());
         said.note(&fields, &Ages::of(&fields, Some(7)));
         said.changes.extend((0..16).map(ChangeKey));
         let mut identities = Identities::new(2_000);

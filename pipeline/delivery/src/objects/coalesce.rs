@@ -6,10 +6,8 @@
 //! never: each is an occurrence.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
 
-use serde_json::{Map, Value};
-
+use ingest_model::body::{Body, Fields, Parts};
 use ingest_model::operation::KObject;
 
 /// Merges two neighbours, of which `b` arrived after `a`; `None` if they may not be merged.
@@ -36,51 +34,52 @@ pub(crate) fn merge(a: &KObject, b: &KObject) -> Option<KObject> {
         external_id: newer.external_id.clone(),
         customer: newer.customer.clone().or_else(|| older.customer.clone()),
         version: newer.version.clone(),
-        body: Arc::new(overlay(&older.body, &newer.body)),
+        body: overlay(&older.body, &newer.body),
     })
 }
 
 /// `over` laid on `under`; `custom` is merged key by key, everything else is replaced.
-fn overlay(under: &Map<String, Value>, over: &Map<String, Value>) -> Map<String, Value> {
-    let mut merged = under.clone();
-    for (name, value) in over {
-        match (merged.get_mut(name), value) {
-            (Some(Value::Object(old)), Value::Object(new)) if name == "custom" => {
-                for (key, value) in new {
-                    old.insert(key.clone(), value.clone());
+fn overlay(under: &Body, over: &Body) -> Body {
+    let mut merged = under.fields();
+    for part in over.parts() {
+        let old = merged.get(part.name);
+        let old = old.as_deref().and_then(Parts::of_object);
+        match (old, part.parts()) {
+            (Some(old), Some(new)) if part.name == "custom" => {
+                let mut custom: Fields<'_> = old.collect();
+                for key in new {
+                    custom.put(key.name, key.value);
                 }
+                merged.put(part.name, custom.to_text());
             }
-            _ => {
-                merged.insert(name.clone(), value.clone());
-            }
+            (_, _) => merged.put(part.name, part.value),
         }
     }
-    merged
+    Body::from(&merged)
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
 
     use super::*;
     use ingest_model::operation::{ExternalId, Klass, Version};
 
     fn object(version: Option<&str>, body: Value) -> KObject {
-        let Value::Object(body) = body else {
-            panic!("an object")
-        };
         KObject {
             klass: Klass(Arc::from("order")),
             external_id: ExternalId(Arc::from("o1")),
             customer: None,
             version: version.map(Version::new),
-            body: Arc::new(body),
+            body: body.as_object().unwrap().into(),
         }
     }
 
     fn merged(a: &KObject, b: &KObject) -> Value {
         let object = merge(a, b).expect("they merge");
-        Value::Object(object.body.as_ref().clone())
+        Value::Object(object.body.parse())
     }
 
     #[test]

@@ -148,6 +148,7 @@ const FINGERPRINTS: Uuid = Uuid::from_u128(0x6b75_7374_6f6d_6572_2d69_6e67_6573_
 /// A hash of what a write would say, the same in every process.
 #[must_use]
 pub fn fingerprint(object: &KObject) -> u64 {
-    let body = serde_json::to_vec(object.body.as_ref()).unwrap_or_default();
-    Uuid::new_v5(&FINGERPRINTS, &body).as_u64_pair().0
+    Uuid::new_v5(&FINGERPRINTS, object.body.as_ref())
+        .as_u64_pair()
+        .0
 }

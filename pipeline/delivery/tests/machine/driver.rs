@@ -402,6 +402,7 @@ impl Destination {
     fn answer(&mut self, call: &Call) -> CallResult {
         match call {
             Call::Identify { identity } | Call::Track { identity, .. } => {
+                let identity = identity.parse();
                 let key = identity.get("externalId").or_else(|| identity.get("email"));
                 let id = format!("id of {}", key.unwrap().as_str().unwrap());
                 CallResult::Tracked(Outcome::Delivered(Some(id.into())))

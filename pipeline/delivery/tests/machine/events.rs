@@ -154,7 +154,7 @@ fn requests(identified: &[CustomerKey], event: &[CustomerKey]) -> (usize, Map<St
     let Some((_, Call::Track { identity, .. })) = driver.sent.last() else {
         panic!("{:?}", driver.sent);
     };
-    (driver.sent.len() - 1, identity.clone())
+    (driver.sent.len() - 1, identity.parse())
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn looks(driver: &Driver) -> usize {
 /// The titles of updates, in order.
 fn updates(driver: &Driver) -> Vec<Option<u64>> {
     let title = |call: &Call| match call {
-        Call::UpdateKObject { body, .. } => Some(body["title"].as_u64()),
+        Call::UpdateKObject { body, .. } => Some(body.parse()["title"].as_u64()),
         _ => None,
     };
     let sent = driver.sent.iter();

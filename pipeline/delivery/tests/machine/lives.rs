@@ -18,7 +18,7 @@ use crate::make::{record, settings, shop, track};
 fn nothing_of(driver: &mut Driver, customer: u64) {
     let held = format!("u{customer}");
     driver.answer(move |call| match call {
-        Call::Track { identity, .. } if identity["externalId"] == held.as_str() => {
+        Call::Track { identity, .. } if identity.parse()["externalId"] == held.as_str() => {
             Some(CallResult::Tracked(Outcome::Retry(RetryCause::ObjectQuota)))
         }
         _ => None,

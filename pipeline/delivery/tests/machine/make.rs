@@ -1,13 +1,13 @@
 //! Records, operations and answers for the scenarios.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ingest_delivery::machine::{MachineSettings, TopicSettings};
+use ingest_model::body::Body;
 use ingest_model::call::{Call, CallResult, ObjectState, Written};
 use ingest_model::operation::{
-    CustomerKey, CustomerRef, ExternalId, Identify, KObject, Klass, MissingCustomer, Operation,
-    Planned, Track, Version,
+    CustomerKey, CustomerRef, ExternalId, Identify, KObject, Klass, MissingCustomer, Occurrence,
+    Operation, Planned, Version,
 };
 use ingest_model::outcome::{Outcome, SplitHint};
 use ingest_model::record::{Offset, Position, Record, Topic, TopicPartition};
@@ -62,20 +62,23 @@ pub(crate) fn by_email(email: &str, missing: MissingCustomer) -> CustomerRef {
 
 /// One event on the timeline of the customer with that number.
 pub(crate) fn track(number: u64) -> Planned {
-    planned(Operation::Track(Track {
-        customer: customer(number),
-        name: "Viewed".into(),
-        session_id: None,
-        tracking_id: None,
-        meta: Arc::new(Map::new()),
-        event_key: uuid::Uuid::from_u128(u128::from(number)),
-    }))
+    planned(Operation::Track(
+        Occurrence {
+            customer: customer(number),
+            name: "Viewed".into(),
+            session_id: None,
+            tracking_id: None,
+            meta: Map::new(),
+            event_key: uuid::Uuid::from_u128(u128::from(number)),
+        }
+        .into(),
+    ))
 }
 
 pub(crate) fn identify(customer: CustomerRef) -> Planned {
     planned(Operation::Identify(Identify {
         customer,
-        fields: Arc::default(),
+        fields: Body::default(),
     }))
 }
 
@@ -115,8 +118,8 @@ pub(crate) fn write(object: KObject) -> Planned {
     planned(Operation::KObject(object))
 }
 
-fn body(title: u64) -> Arc<Map<String, Value>> {
-    Arc::new(Map::from_iter([("title".to_owned(), Value::from(title))]))
+fn body(title: u64) -> Body {
+    Map::from_iter([("title".to_owned(), Value::from(title))]).into()
 }
 
 /// An operation with an event of its own.
@@ -178,7 +181,7 @@ pub(crate) fn remembering(
     move |call| {
         match call {
             Call::CreateKObject { body, .. } | Call::UpdateKObject { body, .. } => {
-                written.extend(body.clone());
+                written.extend(body.parse());
                 rev += 1;
             }
             Call::GetKObject { .. } if rev > 0 => {

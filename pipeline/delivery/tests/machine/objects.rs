@@ -176,8 +176,8 @@ fn states_of_two_customers_never_merge_into_one() {
             _ => None,
         })
         .map(|body| {
-            let customer = body["customer"].as_str().unwrap().to_owned();
-            (body["title"].as_u64().unwrap(), customer)
+            let customer = body.parse()["customer"].as_str().unwrap().to_owned();
+            (body.parse()["title"].as_u64().unwrap(), customer)
         })
         .collect();
     assert_eq!(written, [(1, "id of ann@example.com".to_owned())]);
@@ -199,7 +199,7 @@ fn states_of_one_customer_merge_while_they_wait() {
     let [Call::CreateKObject { body, .. }] = creates[..] else {
         panic!("{creates:?}");
     };
-    assert_eq!(body["title"], 3);
+    assert_eq!(body.parse()["title"], 3);
     assert_eq!(driver.settled(), [Settlement::Delivered; 3]);
 }
 

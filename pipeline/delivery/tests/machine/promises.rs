@@ -25,7 +25,8 @@ fn is_look(call: &Call) -> bool {
 fn one_slow_record() -> Driver {
     let mut driver = Driver::new(settings(), 1);
     driver.answer(|call| {
-        let first = matches!(call, Call::Track { identity, .. } if identity["externalId"] == "u1");
+        let first =
+            matches!(call, Call::Track { identity, .. } if identity.parse()["externalId"] == "u1");
         let busy = Outcome::Retry(RetryCause::ObjectQuota);
         first.then_some(CallResult::Tracked(busy))
     });

@@ -162,14 +162,14 @@ fn a_person_who_releases_it_takes_the_errors_as_they_come() {
 fn bad_items_at_the_head_do_not_keep_a_good_klass_back() {
     let mut driver = Driver::new(settings(), 1);
     let bad = |call: &Call| match call {
-        Call::CreateKObject { body, .. } => body["title"].as_u64().unwrap() < 25,
+        Call::CreateKObject { body, .. } => body.parse()["title"].as_u64().unwrap() < 25,
         _ => false,
     };
     driver.answer(move |call| match call {
         Call::CreateKObjects { items, .. }
             if items
                 .iter()
-                .any(|item| item.body["title"].as_u64().unwrap() < 25) =>
+                .any(|item| item.body.parse()["title"].as_u64().unwrap() < 25) =>
         {
             Some(split())
         }
@@ -198,11 +198,11 @@ fn one_bad_item_among_many_puts_nobody_into_quarantine() {
         Call::CreateKObjects { items, .. }
             if items
                 .iter()
-                .any(|item| item.body["title"].as_u64().unwrap() % 50 == 0) =>
+                .any(|item| item.body.parse()["title"].as_u64().unwrap() % 50 == 0) =>
         {
             Some(split())
         }
-        Call::CreateKObject { body, .. } if body["title"].as_u64().unwrap() % 50 == 0 => {
+        Call::CreateKObject { body, .. } if body.parse()["title"].as_u64().unwrap() % 50 == 0 => {
             Some(CallResult::Written(Outcome::Reject("400: no".to_owned())))
         }
         _ => None,

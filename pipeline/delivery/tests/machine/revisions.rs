@@ -50,7 +50,7 @@ fn standing(
             }))))
         }
         Call::UpdateKObject { body, .. } => Some(CallResult::Written(answer(
-            body.get("rev").and_then(serde_json::Value::as_i64),
+            body.parse().get("rev").and_then(serde_json::Value::as_i64),
         ))),
         _ => None,
     }
@@ -71,7 +71,7 @@ fn refused() -> Outcome<Written> {
 fn named(driver: &Driver) -> Vec<Option<i64>> {
     let rev = |call: &Call| match call {
         Call::UpdateKObject { body, .. } => {
-            Some(body.get("rev").and_then(serde_json::Value::as_i64))
+            Some(body.parse().get("rev").and_then(serde_json::Value::as_i64))
         }
         _ => None,
     };

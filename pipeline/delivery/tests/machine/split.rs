@@ -2,16 +2,16 @@
 
 use std::collections::HashMap;
 
+use ingest_model::body::Body;
 use ingest_model::call::{Call, CallResult, Limits};
 use ingest_model::outcome::{Outcome, RetryCause};
-use serde_json::Value;
 
 use crate::driver::Driver;
 use crate::make::{object, settings, shop, split, write};
 
 /// The numbers of the objects that a call writes.
 fn objects(call: &Call) -> Vec<u64> {
-    let title = |body: &serde_json::Map<String, Value>| body["title"].as_u64().unwrap();
+    let title = |body: &Body| body.parse()["title"].as_u64().unwrap();
     match call {
         Call::CreateKObjects { items, .. } => items.iter().map(|item| title(&item.body)).collect(),
         Call::CreateKObject { body, .. } => vec![title(body)],

@@ -39,7 +39,7 @@ fn standing(version: &str, title: u64) -> CallResult {
 /// The titles of writes that contain the order's Kustomer id.
 fn updates(driver: &Driver) -> Vec<u64> {
     let title = |call: &Call| match call {
-        Call::UpdateKObject { body, .. } => body["title"].as_u64(),
+        Call::UpdateKObject { body, .. } => body.parse()["title"].as_u64(),
         _ => None,
     };
     driver

@@ -4,8 +4,8 @@ use ingest_model::call::BulkItem;
 use ingest_model::operation::CustomerKey;
 use serde_json::{Value, json};
 
-use super::bulk::{Extras, Items};
-use super::request::{HttpRequest, Method, segment};
+use super::bulk::{self, Extras};
+use super::request::{HttpRequest, Method, json, segment};
 
 /// `GET /v1/customers/{id}`, or `…/externalId=`, `…/email=`, `…/phone=`.
 pub(crate) fn get(key: &CustomerKey) -> HttpRequest {
@@ -35,7 +35,7 @@ pub(crate) fn search(keys: &[CustomerKey]) -> HttpRequest {
         Method::Post,
         "customer_search",
         "/v1/customers/search?pageSize=100".to_owned(),
-        &json!({ "queryContext": "customer", "or": criteria }),
+        json(&json!({ "queryContext": "customer", "or": criteria })),
     )
 }
 
@@ -45,11 +45,7 @@ pub(crate) fn create_bulk(items: &[BulkItem], with_refs: bool) -> HttpRequest {
         Method::Post,
         "customers_bulk_create",
         "/v1/customers/bulk".to_owned(),
-        &Items {
-            items,
-            with_refs,
-            extras: Extras::None,
-        },
+        bulk::body(items, with_refs, Extras::None),
     )
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use ingest_model::body::Body;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
@@ -48,6 +49,11 @@ pub(crate) fn segment(value: &str) -> String {
     }
 }
 
+/// A body as it is, without a copy.
+pub(crate) fn shared(body: &Body) -> Bytes {
+    Bytes::from_owner(body.clone())
+}
+
 /// The JSON text of a body.
 #[expect(
     clippy::expect_used,
@@ -85,16 +91,16 @@ impl HttpRequest {
     }
 
     /// A request with a JSON body.
-    pub(crate) fn with_body<T: Serialize + ?Sized>(
+    pub(crate) fn with_body(
         method: Method,
         endpoint: &'static str,
         path: String,
-        body: &T,
+        body: Bytes,
     ) -> Self {
         Self {
             method,
             path,
-            body: Some(json(body)),
+            body: Some(body),
             endpoint,
         }
     }

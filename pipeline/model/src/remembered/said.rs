@@ -3,10 +3,7 @@
 //! Each field of an identity has its own age, the time of the event that said it, because identities say different things. A
 //! field whose time is not known counts as said when it arrived. `custom` goes key by key, everything else as a whole.
 
-use std::sync::Arc;
-
-use serde_json::{Map, Value};
-
+use crate::body::{Body, Fields, Part, Parts};
 use crate::operation::Identify;
 use crate::remembered::repeat::Changes;
 
@@ -56,11 +53,11 @@ impl Field {
 impl Ages {
     /// Every field with this time.
     #[must_use]
-    pub fn of(fields: &Map<String, Value>, at: Option<i64>) -> Self {
+    pub fn of(fields: &Body, at: Option<i64>) -> Self {
         let Some(at) = at else {
             return Self::default();
         };
-        Self(fields_of(fields).map(|field| (field, at)).collect())
+        Self(fields_of(fields.parts()).map(|field| (field, at)).collect())
     }
 
     /// The time of a field, if it is known.
@@ -104,29 +101,27 @@ impl FromIterator<(Field, i64)> for Ages {
 impl Said {
     /// The part of these fields that is not outdated; `None` if that is all of them.
     #[must_use]
-    pub fn still_new(
-        &self,
-        fields: &Map<String, Value>,
-        ages: &Ages,
-    ) -> Option<Map<String, Value>> {
+    pub fn still_new(&self, fields: &Body, ages: &Ages) -> Option<Body> {
         let late = |field| self.ages.is_newer(field, ages.get(field));
-        if !fields_of(fields).any(late) {
+        if !fields_of(fields.parts()).any(late) {
             return None;
         }
-        let mut left = fields.clone();
-        left.retain(|name, value| match value {
-            Value::Object(custom) if name == "custom" => {
-                custom.retain(|key, _| !late(Field::custom(key)));
-                !custom.is_empty()
+        let mut left = Fields::default();
+        for part in fields.parts() {
+            match custom_of(part) {
+                Some(custom) => {
+                    let custom: Fields<'_> = custom
+                        .filter(|key| !late(Field::custom(&key.name())))
+                        .collect();
+                    if !custom.is_empty() {
+                        left.put(part.name, custom.to_text());
+                    }
+                }
+                None if late(Field::of(&part.name())) => {}
+                None => left.put(part.name, part.value),
             }
-            Value::Object(_)
-            | Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::String(_)
-            | Value::Array(_) => !late(Field::of(name)),
-        });
-        Some(left)
+        }
+        Some(Body::from(&left))
     }
 
     /// The bytes it occupies on the heap.
@@ -135,8 +130,8 @@ impl Said {
     }
 
     /// These fields were sent, with their times as far as known.
-    pub fn note(&mut self, fields: &Map<String, Value>, ages: &Ages) {
-        for field in fields_of(fields) {
+    pub fn note(&mut self, fields: &Body, ages: &Ages) {
+        for field in fields_of(fields.parts()) {
             self.ages.set(field, ages.get(field));
         }
         while self.ages.0.len() > KEPT {
@@ -166,57 +161,66 @@ pub fn merge(
     (later, later_ages): (&Identify, &Ages),
 ) -> Option<(Identify, Ages)> {
     let customer = earlier.customer.joined(&later.customer)?;
-    let (mut fields, mut merged) = (earlier.fields.as_ref().clone(), ages.clone());
+    let (mut fields, mut merged) = (earlier.fields.fields(), ages.clone());
     let late = |field| ages.is_newer(field, later_ages.get(field));
-    for (name, value) in later.fields.iter() {
-        match (fields.get_mut(name), value) {
-            (Some(Value::Object(old)), Value::Object(new)) if name == "custom" => {
-                for (key, value) in new {
-                    let field = Field::custom(key);
-                    if !(old.contains_key(key) && late(field)) {
-                        old.insert(key.clone(), value.clone());
+    for part in later.fields.parts() {
+        let old = fields.get(part.name);
+        match (old.as_deref().map(Parts::of_object), custom_of(part)) {
+            (Some(Some(old)), Some(new)) => {
+                let mut custom: Fields<'_> = old.collect();
+                for key in new {
+                    let field = Field::custom(&key.name());
+                    if custom.get(key.name).is_none() || !late(field) {
+                        custom.put(key.name, key.value);
                         merged.set(field, later_ages.get(field));
                     }
                 }
+                fields.put(part.name, custom.to_text());
             }
-            (Some(_), _) if late(Field::of(name)) => {}
-            _ => {
-                fields.insert(name.clone(), value.clone());
-                let one = Map::from_iter([(name.clone(), value.clone())]);
-                for field in fields_of(&one) {
+            (Some(_), _) if late(Field::of(&part.name())) => {}
+            (_, _) => {
+                fields.put(part.name, part.value);
+                for field in fields_of(std::iter::once(part)) {
                     merged.set(field, later_ages.get(field));
                 }
             }
         }
     }
-    let fields = Arc::new(fields);
+    let fields = Body::from(&fields);
     Some((Identify { customer, fields }, merged))
 }
 
-fn fields_of(fields: &Map<String, Value>) -> impl Iterator<Item = Field> {
-    fields.iter().flat_map(|(name, value)| {
-        let custom = value.as_object().filter(|_| name == "custom");
-        let keys = custom.into_iter().flat_map(Map::keys);
-        let whole = custom.is_none().then(|| Field::of(name));
-        whole.into_iter().chain(keys.map(|key| Field::custom(key)))
+/// The attributes within `custom`; `None` for every other field.
+fn custom_of(part: Part<'_>) -> Option<Parts<'_>> {
+    (part.name == "custom").then(|| part.parts()).flatten()
+}
+
+fn fields_of<'t>(parts: impl Iterator<Item = Part<'t>>) -> impl Iterator<Item = Field> {
+    parts.flat_map(|part| {
+        let custom = custom_of(part);
+        let whole = custom.is_none().then(|| Field::of(&part.name()));
+        let keys = custom.into_iter().flatten();
+        whole
+            .into_iter()
+            .chain(keys.map(|key| Field::custom(&key.name())))
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::operation::{CustomerKey, CustomerRef, MissingCustomer};
 
-    fn fields(value: &Value) -> Map<String, Value> {
-        value.as_object().cloned().unwrap()
+    fn fields(value: &Value) -> Body {
+        value.as_object().unwrap().into()
     }
 
     fn identify(value: &Value, keys: &[CustomerKey]) -> Identify {
         Identify {
             customer: CustomerRef::new(keys.to_vec(), MissingCustomer::Create).unwrap(),
-            fields: Arc::new(fields(value)),
+            fields: fields(value),
         }
     }
 
@@ -236,10 +240,10 @@ mod tests {
             .still_new(&late, &Ages::of(&late, Some(1_000)))
             .unwrap();
         let expected = json!({"company": "Acme", "custom": {"oldBool": true}});
-        assert_eq!(Value::Object(left), expected);
+        assert_eq!(Value::Object(left.parse()), expected);
         let all = fields(&json!({"name": "Eve", "custom": {"planStr": "a"}}));
         let left = said.still_new(&all, &Ages::of(&all, Some(1_999)));
-        assert_eq!(left, Some(Map::new()));
+        assert_eq!(left, Some(Body::default()));
         for at in [Some(2_000), Some(2_001), None] {
             assert_eq!(said.still_new(&all, &Ages::of(&all, at)), None, "{at:?}");
         }
@@ -285,11 +289,15 @@ mod tests {
             merge((&first, &ages(&first, 9)), (&second, &ages(&second, 4))).unwrap();
         let expected =
             json!({"name": "Ida", "custom": {"planStr": "b", "seatsNum": 1}, "locale": "de"});
-        assert_eq!(Value::Object(merged.fields.as_ref().clone()), expected);
+        assert_eq!(Value::Object(merged.fields.parse()), expected);
         assert_eq!(times.get(Field::of("name")), Some(9));
         assert_eq!(times.get(Field::custom("seatsNum")), Some(4));
         let (merged, _) = merge((&first, &ages(&first, 4)), (&second, &ages(&second, 4))).unwrap();
-        assert_eq!(merged.fields["name"], "Eve", "of one time the later one");
+        assert_eq!(
+            merged.fields.parse()["name"],
+            "Eve",
+            "of one time the later one"
+        );
         let other = identify(&json!({"name": "Eve"}), &[key("v")]);
         assert_eq!(
             merge((&first, &ages(&first, 1)), (&other, &ages(&other, 2))),

@@ -32,7 +32,7 @@ fn request(operation: &Operation, number: usize) -> Value {
         },
         Operation::Track(track) => Call::Track {
             identity: track.customer.identity(),
-            event: track.event(),
+            event: track.event.clone(),
         },
         Operation::KObject(object) => Call::CreateKObjects {
             klass: object.klass.clone(),
@@ -60,7 +60,7 @@ fn item(object: &KObject, number: usize) -> BulkItem {
         });
     BulkItem {
         reference: number.to_string(),
-        body: Arc::clone(&object.body),
+        body: object.body.clone(),
         customer,
         id: None,
         rev: None,

@@ -302,6 +302,6 @@ fn item<'e>(encoder: &Encoder<'_>, item: &'e BulkItem) -> Result<Item<'e>, fmt::
         id: item.id.as_deref(),
         customer: item.customer.as_deref(),
         rev: item.rev,
-        body: sum(encoder, item.body.as_ref())?,
+        body: sum(encoder, &item.body)?,
     })
 }

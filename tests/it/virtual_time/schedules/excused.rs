@@ -79,7 +79,7 @@ fn is_rejected(verdict: &Verdict) -> bool {
         Verdict::Skip(_) => false,
         // The API refuses names with a space.
         Verdict::Emit(planned) => planned.iter().any(|one| match &one.operation {
-            Operation::Track(track) => track.name.contains(' '),
+            Operation::Track(track) => track.occurrence().name.contains(' '),
             Operation::Identify(_) | Operation::KObject(_) => false,
         }),
     }

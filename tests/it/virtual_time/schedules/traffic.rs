@@ -229,9 +229,10 @@ impl Put {
 pub(super) fn number_of(operation: &Operation) -> Option<u64> {
     match operation {
         Operation::Track(_) => None,
-        Operation::KObject(object) => object.body["custom"]["totalNum"].as_u64(),
+        Operation::KObject(object) => object.body.parse()["custom"]["totalNum"].as_u64(),
         Operation::Identify(identify) => {
-            let name = identify.fields["name"].as_str()?;
+            let fields = identify.fields.parse();
+            let name = fields["name"].as_str()?;
             name.strip_prefix("Name ")?.parse().ok()
         }
     }

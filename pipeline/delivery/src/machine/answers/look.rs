@@ -84,7 +84,7 @@ impl Machine {
         // One version does not mean one state: the state shown may be another of its version, without this write.
         let arrived = looked.doubted
             && learnt.ties_with(object.version.as_ref())
-            && shows(&object.body, &found.shown);
+            && shows(&object.body.parse(), &found.shown);
         if arrived {
             learnt.fingerprint = Some(fingerprint(&object));
             learnt.changes.extend(self.changes_of(id));

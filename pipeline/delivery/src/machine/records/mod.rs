@@ -19,14 +19,12 @@ use crate::seam::fact::Fact;
 use crate::seam::port::{Committed, SkippedRun};
 use crate::work::{Arrival, Wait};
 use crate::work::{LaneId, LaneKey};
+use ingest_model::batch::ITEM_OVERHEAD;
 use ingest_model::operation::{CustomerKey, KObject, Operation, Planned};
 use ingest_model::outcome::{DroppedField, Rejected, Rejection, SkipReason, Verdict};
 use ingest_model::record::{Epoch, Record, TopicPartition};
 use ingest_model::repeat::ChangeKey;
 use ingest_model::said::{self, Ages};
-
-/// What an item takes in a bulk body besides its own JSON: reference, customer or object id, commas and quotes.
-const ITEM_OVERHEAD: usize = 130;
 
 /// An operation on its way into its lane.
 struct Arriving<'a> {
@@ -316,9 +314,7 @@ impl Machine {
 /// The bytes of an operation's item in a bulk body.
 fn item_bytes(operation: &Operation) -> usize {
     match operation {
-        Operation::KObject(KObject { body, .. }) => {
-            serde_json::to_vec(body.as_ref()).map_or(usize::MAX, |json| json.len()) + ITEM_OVERHEAD
-        }
+        Operation::KObject(KObject { body, .. }) => body.size() + ITEM_OVERHEAD,
         Operation::Identify(_) | Operation::Track(_) => 0,
     }
 }

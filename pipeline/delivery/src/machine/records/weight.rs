@@ -14,9 +14,9 @@ pub(in crate::machine) fn operations_bytes(planned: &[Planned]) -> u64 {
         .iter()
         .map(|plan| {
             let body = match &plan.operation {
-                Operation::Identify(identify) => map_bytes(&identify.fields),
-                Operation::Track(track) => map_bytes(&track.meta),
-                Operation::KObject(object) => map_bytes(&object.body),
+                Operation::Identify(identify) => map_bytes(&identify.fields.parse()),
+                Operation::Track(track) => map_bytes(&track.occurrence().meta),
+                Operation::KObject(object) => map_bytes(&object.body.parse()),
             };
             body + OPERATION_OVERHEAD
         })

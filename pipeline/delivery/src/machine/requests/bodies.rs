@@ -1,16 +1,17 @@
 //! The bodies of requests that find or create customers: only keys.
 
+use ingest_model::body::Body;
 use ingest_model::operation::{CustomerKey, CustomerRef, MissingCustomer};
 use serde_json::{Map, Value, json};
 
-pub(super) fn key_fields(keys: &[CustomerKey]) -> Map<String, Value> {
+pub(super) fn key_fields(keys: &[CustomerKey]) -> Body {
     CustomerRef::new(keys.to_vec(), MissingCustomer::Create)
         .map(|customer| customer.identity())
         .unwrap_or_default()
 }
 
 /// The body that creates a customer from its keys alone.
-pub(super) fn new_customer(keys: &[CustomerKey]) -> Map<String, Value> {
+pub(super) fn new_customer(keys: &[CustomerKey]) -> Body {
     let mut body = Map::new();
     for key in keys {
         let value = key.value().as_ref();
@@ -30,5 +31,5 @@ pub(super) fn new_customer(keys: &[CustomerKey]) -> Map<String, Value> {
             }
         }
     }
-    body
+    body.into()
 }

@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde_json::{Map, Value};
-
 use super::bodies::{key_fields, new_customer};
 use smallvec::{SmallVec, smallvec};
 
@@ -19,9 +17,8 @@ use crate::seam::hold::Family;
 use crate::seam::invariant::Invariant;
 use crate::seam::port::Effect;
 use crate::sending::{Sent, SentKind};
-use ingest_model::batch::Batch;
-use ingest_model::batch::OperationId;
-use ingest_model::batch::{GroupKey, Verb};
+use ingest_model::batch::{Batch, GroupKey, ITEM_OVERHEAD, OperationId, Verb};
+use ingest_model::body::{Body, Writer};
 use ingest_model::call::{BulkItem, Call, Class};
 use ingest_model::known::object_hash;
 use ingest_model::operation::{CustomerKey, CustomerRef, KObject, Operation};
@@ -97,25 +94,25 @@ impl Machine {
             None => smallvec![id],
         };
         self.start(&operations);
-        let mut identity = Map::new();
-        let mut event = None;
+        let (mut identify, mut track) = (None, None);
         for id in &operations {
-            let Some(state) = self.work.get(*id) else {
-                continue;
-            };
-            match &state.operation {
-                Operation::Identify(identify) => identity.extend(identify.identity()),
-                Operation::Track(track) => {
-                    for (name, value) in track.customer.identity() {
-                        identity.entry(name).or_insert(value);
-                    }
-                    event = Some(track.event());
-                }
-                Operation::KObject(_) => {}
+            match self.work.get(*id).map(|state| &state.operation) {
+                Some(Operation::Identify(one)) => identify = Some(one),
+                Some(Operation::Track(one)) => track = Some(one),
+                Some(Operation::KObject(_)) | None => {}
             }
         }
-        let call = match event {
-            Some(event) => Call::Track { identity, event },
+        let customer = track.map(|track| &track.customer);
+        let identity = match (identify, customer) {
+            (Some(identify), customer) => identify.identity_with(customer),
+            (None, Some(customer)) => customer.identity(),
+            (None, None) => Body::default(),
+        };
+        let call = match track {
+            Some(track) => Call::Track {
+                identity,
+                event: track.event.clone(),
+            },
             None => Call::Identify { identity },
         };
         self.send(
@@ -287,7 +284,7 @@ impl Machine {
         };
         Some(BulkItem {
             reference: id.reference(),
-            body: Arc::clone(&object.body),
+            body: object.body.clone(),
             customer: match verb {
                 Verb::Create => history.customer_id.clone(),
                 Verb::Update => None,
@@ -393,7 +390,7 @@ impl Machine {
                 .map_or_else(|| vec![key.clone()], <[_]>::to_vec);
             items.push(BulkItem {
                 reference: reference.clone(),
-                body: Arc::new(new_customer(&all)),
+                body: new_customer(&all),
                 customer: None,
                 id: None,
                 rev: None,
@@ -422,23 +419,29 @@ fn older(revision: i64) -> i64 {
 
 fn single_call(group: &GroupKey, item: &BulkItem) -> Call {
     let klass = group.klass.clone();
-    let mut body = item.body.as_ref().clone();
     match (group.verb, &item.id) {
-        (Verb::Update, Some(id)) => {
-            if let Some(rev) = item.rev {
-                body.insert("rev".to_owned(), Value::from(rev));
-            }
-            Call::UpdateKObject {
-                klass,
-                id: Arc::clone(id),
-                body,
-            }
-        }
-        (Verb::Create | Verb::Update, _) => {
-            if let Some(customer) = &item.customer {
-                body.insert("customer".to_owned(), Value::from(customer.as_ref()));
-            }
-            Call::CreateKObject { klass, body }
-        }
+        (Verb::Update, Some(id)) => Call::UpdateKObject {
+            klass,
+            id: Arc::clone(id),
+            body: match item.rev {
+                Some(rev) => with(&item.body, |writer| writer.whole("rev", rev)),
+                None => item.body.clone(),
+            },
+        },
+        (Verb::Create | Verb::Update, _) => Call::CreateKObject {
+            klass,
+            body: match &item.customer {
+                Some(customer) => with(&item.body, |writer| writer.text("customer", customer)),
+                None => item.body.clone(),
+            },
+        },
     }
+}
+
+/// A body with one more field.
+fn with(body: &Body, more: impl FnOnce(&mut Writer<'_>)) -> Body {
+    Body::written(body.size() + ITEM_OVERHEAD, |writer| {
+        writer.fields(body);
+        more(writer);
+    })
 }

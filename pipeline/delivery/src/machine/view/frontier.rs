@@ -325,7 +325,7 @@ impl Machine {
 
 #[cfg(test)]
 mod tests {
-    use ingest_model::operation::{CustomerKey, CustomerRef, MissingCustomer, Planned, Track};
+    use ingest_model::operation::{CustomerKey, CustomerRef, MissingCustomer, Occurrence, Planned};
     use ingest_model::outcome::Verdict;
     use ingest_model::record::{Partition, Position, Record, Topic};
     use serde_json::Map;
@@ -370,14 +370,17 @@ mod tests {
             let keys = vec![CustomerKey::ExternalId(Arc::from(format!("c{offset}")))];
             let customer = CustomerRef::new(keys, MissingCustomer::Create).unwrap();
             let event_key = Uuid::from_u128(u128::from(7 + offset.unsigned_abs()));
-            let track = Operation::Track(Track {
-                customer,
-                name: Arc::from("Cart-Left"),
-                session_id: None,
-                tracking_id: None,
-                meta: Arc::new(Map::new()),
-                event_key,
-            });
+            let track = Operation::Track(
+                Occurrence {
+                    customer,
+                    name: Arc::from("Cart-Left"),
+                    session_id: None,
+                    tracking_id: None,
+                    meta: Map::new(),
+                    event_key,
+                }
+                .into(),
+            );
             let planned = Planned {
                 route: Arc::from("carts"),
                 event_key,

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use ingest_model::body::Body;
 use ingest_model::call::{Call, CallResult, ObjectState, SearchFound, Written};
 use ingest_model::operation::{CustomerKey, Version};
 use ingest_model::outcome::{JobTicket, Outcome, SplitHint};
 use proptest::prelude::{Strategy, any, prop_assert, prop_oneof, proptest};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::super::{ERROR_TEXT_LIMIT, HttpReply, ReplyBody, classify};
 use super::{calls, create_many, get_object, in_short, items, klass, raw, reply, search};
@@ -48,7 +49,7 @@ fn a_body_that_makes_no_sense_teaches_no_id() {
 #[test]
 fn tracking_teaches_the_customers_id() {
     let call = Call::Identify {
-        identity: Map::new(),
+        identity: Body::default(),
     };
     let linked = json!({"data": {"type": "identity", "id": "i1", "attributes": {"status": "updated"},
         "relationships": {"customer": {"data": {"type": "customer", "id": "c1"}}}}});
@@ -75,8 +76,8 @@ fn tracking_teaches_the_customers_id() {
 fn errors_under_a_good_status_are_errors() {
     let body = json!({"errors": [{"code": "bad_request", "message": "no"}]});
     let track = Call::Track {
-        identity: Map::new(),
-        event: Map::new(),
+        identity: Body::default(),
+        event: Body::default(),
     };
     let meaning = classify(&track, &reply(200, &body));
     assert_eq!(

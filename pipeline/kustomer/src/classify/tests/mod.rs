@@ -4,13 +4,12 @@ mod body;
 mod job;
 mod status;
 
-use std::sync::Arc;
-
 use bytes::Bytes;
+use ingest_model::body::Body;
 use ingest_model::call::{BulkItem, Call, CallResult, Limits, Written};
 use ingest_model::operation::{CustomerKey, ExternalId, Klass};
 use ingest_model::outcome::Outcome;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{HttpReply, ReplyBody};
 
@@ -21,7 +20,7 @@ fn klass() -> Klass {
 fn items(count: usize) -> Vec<BulkItem> {
     let item = |n: usize| BulkItem {
         reference: format!("r{n}"),
-        body: Arc::new(Map::new()),
+        body: Body::default(),
         customer: None,
         id: None,
         rev: None,
@@ -39,7 +38,7 @@ fn create_many(count: usize) -> Call {
 
 /// One call of every kind, with its name.
 fn calls() -> Vec<(&'static str, Call)> {
-    let map = Map::new();
+    let map = Body::default();
     vec![
         (
             "identify",

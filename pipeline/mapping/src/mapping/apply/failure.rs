@@ -16,18 +16,15 @@ pub(super) struct Failure {
 
 pub(super) type Made<T> = Result<T, Failure>;
 
-/// Refuses a body that is too large for one item.
-pub(super) fn check_size(at: &str, bytes: usize) -> Made<()> {
-    if bytes <= MAX_ITEM_BYTES {
-        return Ok(());
-    }
-    Err(Failure {
+/// The failure for a body that is too large for one item.
+pub(super) fn item_too_large(at: &str, bytes: usize) -> Failure {
+    Failure {
         reason: Rejection::ItemTooLarge,
         detail: format!(
             "{at}: {bytes} bytes of JSON, more than the {MAX_ITEM_BYTES} that one item may have"
         ),
         exhausted: false,
-    })
+    }
 }
 
 /// The failure for the largest part of a body that is too large.

@@ -10,8 +10,9 @@ use serde_json::{Map, Value};
 
 use super::super::model::bad::BadFields;
 use super::Work;
-use super::failure::{Made, check_size, too_large};
+use super::failure::{Made, item_too_large, too_large};
 use crate::body::{MAX_ITEM_BYTES, RESERVED_META, json_bytes};
+use ingest_model::body::Body;
 use ingest_model::operation::VERSION_ATTRIBUTE;
 
 /// Parts that name the thing, or that are added here.
@@ -28,34 +29,36 @@ struct Part {
 }
 
 impl Work<'_> {
-    /// Leaves out optional parts until the body fits. `around` is the size of the rest of its item in bytes, `at` the path
+    /// The body, without those optional parts that have to be left out until it fits. `around` is the size of the rest of its item in bytes, `at` the path
     /// before the names of its fields.
     pub(super) fn fit(
         &mut self,
         words: &BadFields,
         kind: &str,
         at: &str,
-        body: &mut Map<String, Value>,
+        mut body: Map<String, Value>,
         around: usize,
-    ) -> Made<()> {
-        let mut bytes = json_bytes(body).saturating_add(around);
-        if bytes <= MAX_ITEM_BYTES {
-            return Ok(());
-        }
-        for part in optional_parts(body) {
+    ) -> Made<Body> {
+        let limit = MAX_ITEM_BYTES.saturating_sub(around);
+        let mut bytes = match Body::within(limit, &body) {
+            Ok(body) => return Ok(body),
+            Err(bytes) => bytes.saturating_add(around),
+        };
+        for part in optional_parts(&body) {
             let field = match part.group {
                 Some(group) => format!("{at}{group}.{}", part.name),
                 None => format!("{at}{}", part.name),
             };
             self.drops
                 .leave_out(words, &field, too_large(&field, bytes))?;
-            remove(body, &part);
+            remove(&mut body, &part);
             bytes = bytes.saturating_sub(part.bytes);
             if bytes <= MAX_ITEM_BYTES {
-                return Ok(());
+                break;
             }
         }
-        check_size(kind, json_bytes(body).saturating_add(around))
+        Body::within(limit, &body)
+            .map_err(|bytes| item_too_large(kind, bytes.saturating_add(around)))
     }
 }
 

@@ -198,11 +198,8 @@ impl Work<'_> {
             (!custom.is_empty()).then_some(Value::Object(custom)),
         );
         let around = key_bytes(&customer);
-        self.fit(&rule.bad, "identify", "identify.", &mut body, around)?;
-        Ok(Operation::Identify(Identify {
-            customer,
-            fields: Arc::new(body),
-        }))
+        let fields = self.fit(&rule.bad, "identify", "identify.", body, around)?;
+        Ok(Operation::Identify(Identify { customer, fields }))
     }
 
     fn track(
@@ -225,8 +222,8 @@ impl Work<'_> {
         let name = name
             .as_str()
             .ok_or_else(|| wrong_type("track", &rule.name, "a text", &name))?;
-        let name: Arc<str> = match legal_name(name, &mut self.cuts) {
-            Ok(name) => Arc::from(name),
+        let name = match legal_name(name, &mut self.cuts) {
+            Ok(name) => name,
             Err(illegal) => return Err(refused("track", &illegal, &rule.name)),
         };
         let session_id = self.short_text(&rule.bad, rule.session.as_ref(), "session")?;
@@ -244,15 +241,10 @@ impl Work<'_> {
             + session_id.as_ref().map_or(0, |s| s.len())
             + tracking_id.as_ref().map_or(0, |s| s.len());
         let around = around + key_bytes(&customer);
-        self.fit(&rule.bad, "track", "meta.", &mut meta, around)?;
-        Ok(Some(Operation::Track(Track {
-            customer,
-            name,
-            session_id,
-            tracking_id,
-            meta: Arc::new(meta),
-            event_key,
-        })))
+        let meta = self.fit(&rule.bad, "track", "meta.", meta, around)?;
+        let (session, tracking) = (session_id.as_deref(), tracking_id.as_deref());
+        let track = Track::new(customer, &name, session, tracking, &meta, event_key);
+        Ok(Some(Operation::Track(track)))
     }
 
     fn kobject(&mut self, rule: &KObjectRule, customer: Option<CustomerRef>) -> Made<Operation> {
@@ -287,13 +279,13 @@ impl Work<'_> {
             "custom",
             (!custom.is_empty()).then_some(Value::Object(custom)),
         );
-        self.fit(&rule.bad, "kobject", "", &mut body, 0)?;
+        let body = self.fit(&rule.bad, "kobject", "", body, 0)?;
         Ok(Operation::KObject(KObject {
             klass: rule.klass.clone(),
             external_id: ExternalId(Arc::from(id)),
             customer,
             version,
-            body: Arc::new(body),
+            body,
         }))
     }
 }

@@ -1,6 +1,7 @@
 //! Errors in mapping files: all of a file are reported, each with its place and the way out.
 
 use crate::mapping::Mapping;
+use ingest_model::operation::REQUEST_FIELDS;
 
 fn errors(text: &str) -> Vec<String> {
     Mapping::compile(text, "m.yaml")
@@ -167,5 +168,17 @@ fn combinations_without_meaning_are_refused() {
             found.iter().any(|error| error.contains(wanted)),
             "{inner}: {found:#?}"
         );
+    }
+}
+
+/// What a request adds to the body of an object would stand in it twice.
+#[test]
+fn no_field_of_an_object_has_a_name_that_requests_use() {
+    let route = "routes: [{ name: r, on: Sold, customer: none, do: [{ kobject: sale, externalId: .no, title: .no }] }]";
+    assert!(Mapping::compile(route, "m.yaml").is_ok());
+    for name in REQUEST_FIELDS {
+        let found = errors(&route.replace("title: .no", &format!("title: .no, {name}: .no")));
+        let wanted = format!("unknown key `{name}`");
+        assert!(found.iter().any(|one| one.contains(&wanted)), "{found:#?}");
     }
 }

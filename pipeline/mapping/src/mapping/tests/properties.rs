@@ -10,7 +10,7 @@ use super::{PRESET, compile, now, record};
 use crate::decode::{Format, Limits};
 use crate::mapping::Mapping;
 use crate::route::Pipeline;
-use ingest_model::operation::Operation;
+use ingest_model::operation::{Operation, REQUEST_FIELDS};
 use ingest_model::outcome::Verdict;
 use ingest_model::record::Record;
 
@@ -109,9 +109,15 @@ proptest! {
 fn legal(operation: &Operation) -> Result<(), TestCaseError> {
     match operation {
         Operation::Identify(identify) => {
-            prop_assert!(identify.fields.values().all(|value| !value.is_null()));
+            let fields = identify.fields.parse();
+            prop_assert!(fields.values().all(|value| !value.is_null()));
+            // The keys stand in the same object.
+            for key in ["externalId", "email", "phone"] {
+                prop_assert!(!fields.contains_key(key), "{}", key);
+            }
         }
         Operation::Track(track) => {
+            let track = track.occurrence();
             prop_assert!((2..=255).contains(&track.name.len()));
             prop_assert!(track.meta.len() <= 100);
             for (key, value) in track.meta.iter() {
@@ -127,13 +133,14 @@ fn legal(operation: &Operation) -> Result<(), TestCaseError> {
             }
         }
         Operation::KObject(kobject) => {
-            let title = kobject.body["title"]
-                .as_str()
-                .map(|title| title.chars().count());
+            let body = kobject.body.parse();
+            for name in REQUEST_FIELDS {
+                prop_assert!(!body.contains_key(*name), "{}", name);
+            }
+            let title = body["title"].as_str().map(|title| title.chars().count());
             prop_assert!(title.is_some_and(|length| (1..=256).contains(&length)));
             prop_assert!((1..=256).contains(&kobject.external_id.0.chars().count()));
-            for (key, value) in kobject
-                .body
+            for (key, value) in body
                 .get("custom")
                 .and_then(Value::as_object)
                 .into_iter()

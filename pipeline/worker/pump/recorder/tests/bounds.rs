@@ -142,7 +142,7 @@ fn requests_answers_and_slices_weigh_what_they_keep_alive() {
         step.weight()
     };
     let call = Call::Identify {
-        identity: map(json!({ "name": long })).as_ref().clone(),
+        identity: map(json!({ "name": long })),
     };
     let send = Effect::Send {
         request: request(1),

@@ -14,7 +14,6 @@ fn no_input_and_no_effect_lets_anything_about_a_person_through() {
         .iter()
         .map(|one| ((*one).to_owned(), json!([one, {"x": one}])))
         .collect();
-    let body = Arc::new(body);
     let hint = SplitHint {
         item: None,
         detail: all.clone(),
@@ -42,7 +41,7 @@ fn no_input_and_no_effect_lets_anything_about_a_person_through() {
             rev: Some(1),
             version: Some(Version::new(&all)),
             customer: Some(Arc::clone(&id)),
-            shown: body.as_ref().clone(),
+            shown: body.clone(),
         }))),
         CallResult::Job(Outcome::Delivered(JobReport {
             items: vec![
@@ -80,7 +79,7 @@ fn no_input_and_no_effect_lets_anything_about_a_person_through() {
             Operation::KObject(KObject {
                 external_id: ExternalId(Arc::clone(&id)),
                 version: Some(Version::new(&all)),
-                body: Arc::clone(&body),
+                body: Body::from(&body),
                 ..object(1, 1)
             }),
         ),
@@ -110,8 +109,8 @@ fn no_input_and_no_effect_lets_anything_about_a_person_through() {
     };
     let calls = [
         Call::Track {
-            identity: body.as_ref().clone(),
-            event: body.as_ref().clone(),
+            identity: Body::from(&body),
+            event: Body::from(&body),
         },
         Call::GetCustomer {
             key: CustomerKey::Email(Arc::clone(&id)),
@@ -123,7 +122,7 @@ fn no_input_and_no_effect_lets_anything_about_a_person_through() {
         Call::UpdateKObject {
             klass: Klass("order".into()),
             id: Arc::clone(&id),
-            body: body.as_ref().clone(),
+            body: Body::from(&body),
         },
     ];
     let mut effects: Vec<Effect> = calls

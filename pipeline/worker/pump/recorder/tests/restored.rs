@@ -45,7 +45,7 @@ fn what_the_state_topic_held_leads_to_the_same_decisions() {
                 Entry {
                     at,
                     content: Content::Identity(Said {
-                        ages: Ages::of(fields.as_object().unwrap(), Some(1_790_000_009_000)),
+                        ages: Ages::of(&map(fields.clone()), Some(1_790_000_009_000)),
                         ..Said::default()
                     }),
                 },

@@ -10,6 +10,7 @@ pub(super) use ingest_delivery::machine::{
 };
 pub(super) use ingest_delivery::port::Metadata;
 pub(super) use ingest_model::batch::Verb;
+pub(super) use ingest_model::body::Body;
 pub(super) use ingest_model::call::{
     Call, CallResult, ItemFate, ItemResult, JobReport, Limits, ObjectState, Reply, SearchFound,
     Written as Stored,
@@ -17,8 +18,8 @@ pub(super) use ingest_model::call::{
 pub(super) use ingest_model::known::Revision;
 pub(super) use ingest_model::known::{KnownObject, customer_hash, object_hash};
 pub(super) use ingest_model::operation::{
-    CustomerKey, CustomerRef, ExternalId, Identify, KObject, Klass, MissingCustomer, Operation,
-    Planned, Track, Version,
+    CustomerKey, CustomerRef, ExternalId, Identify, KObject, Klass, MissingCustomer, Occurrence,
+    Operation, Planned, Version,
 };
 pub(super) use ingest_model::outcome::{
     DroppedField, JobTicket, Outcome, Rejected, Rejection, SplitHint, Verdict,
@@ -75,11 +76,11 @@ pub(super) fn partition() -> TopicPartition {
     TopicPartition::new(TOPIC, 2)
 }
 
-pub(super) fn map(value: Value) -> Arc<Map<String, Value>> {
+pub(super) fn map(value: Value) -> Body {
     let Value::Object(map) = value else {
         panic!("no map")
     };
-    Arc::new(map)
+    map.into()
 }
 
 pub(super) fn customer(number: u64) -> CustomerRef {
@@ -321,14 +322,17 @@ impl Recorded {
                         json!({"name": format!("Solveig Dahl {}", offset % 5), "custom": {"ageNum": offset % 4}}),
                     ),
                 }),
-                _ => Operation::Track(Track {
-                    customer: customer(number),
-                    name: "Solveig Dahl bought".into(),
-                    session_id: Some("acct-solveig-77".into()),
-                    tracking_id: None,
-                    meta: map(json!({"eventKey": offset, "totalNum": 10.25})),
-                    event_key: Uuid::from_u128(u128::from(offset.unsigned_abs()) << 64 | 0x51),
-                }),
+                _ => Operation::Track(
+                    Occurrence {
+                        customer: customer(number),
+                        name: "Solveig Dahl bought".into(),
+                        session_id: Some("acct-solveig-77".into()),
+                        tracking_id: None,
+                        meta: map(json!({"eventKey": offset, "totalNum": 10.25})).parse(),
+                        event_key: Uuid::from_u128(u128::from(offset.unsigned_abs()) << 64 | 0x51),
+                    }
+                    .into(),
+                ),
             };
             self.step(record(offset, operation));
             if offset % 10 == 0 {
