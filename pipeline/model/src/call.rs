@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::body::Body;
 use crate::operation::{CustomerKey, ExternalId, Klass, Version};
 use crate::outcome::Outcome;
 use crate::outcome::trouble::Trouble;
+use crate::values::body::Body;
 
 /// One intended request, complete. One call is one unit of the organisation's budget.
 #[derive(Debug, Clone, PartialEq)]

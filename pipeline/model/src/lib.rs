@@ -6,7 +6,6 @@
 #![deny(clippy::iter_over_hash_type)]
 
 pub mod batch;
-pub mod body;
 pub mod call;
 pub mod lookup;
 pub mod operation;
@@ -14,10 +13,11 @@ pub mod outcome;
 pub mod reading;
 pub mod record;
 pub mod state_log;
-pub mod version;
 pub mod weight;
 
 mod remembered;
+mod values;
 
 pub use self::outcome::trouble;
 pub use self::remembered::{known, repeat, said};
+pub use self::values::{body, version};

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::body::{Body, Writer};
-pub use crate::version::Version;
+use crate::values::body::{Body, Writer};
+pub use crate::values::version::Version;
 
 /// One thing a customer is known by, most trusted first.
 #[derive(

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::body::Body;
+use crate::values::body::Body;
 use crate::call::{BulkItem, Call, CallResult, ItemFate, ItemResult, Reply};
 use crate::operation::{CustomerKey, Operation, Planned};
 use crate::outcome::{DroppedField, Outcome, Rejected, SplitHint, Verdict};

@@ -2,8 +2,6 @@
 
 use std::time::Instant;
 
-use uuid::Uuid;
-
 use super::history::History;
 use super::revisions::{Revisions, Trust};
 use ingest_model::batch::{GroupKey, Verb};
@@ -142,13 +140,8 @@ pub(crate) fn mixed(object: &KObject, standing: Option<&Version>) -> Option<Stri
     })
 }
 
-/// The namespace of fingerprints. Fixed, because they are compared with those of earlier processes.
-const FINGERPRINTS: Uuid = Uuid::from_u128(0x6b75_7374_6f6d_6572_2d69_6e67_6573_7403);
-
 /// A hash of what a write would say, the same in every process.
 #[must_use]
 pub fn fingerprint(object: &KObject) -> u64 {
-    Uuid::new_v5(&FINGERPRINTS, object.body.as_ref())
-        .as_u64_pair()
-        .0
+    object.body.fingerprint()
 }

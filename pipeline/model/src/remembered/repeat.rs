@@ -4,8 +4,10 @@
 //! again after a later change, it would set the object back. The event's id alone does not identify it: using the
 //! object's id as the event's id is a common mistake. A change that says something else is never taken for a repeat.
 
+use std::hash::Hasher as _;
+
+use siphasher::sip::SipHasher13;
 use smallvec::SmallVec;
-use uuid::Uuid;
 
 use crate::operation::{Operation, Planned};
 
@@ -28,12 +30,23 @@ impl ChangeKey {
     /// The change that an operation makes.
     #[must_use]
     pub fn of(plan: &Planned) -> Self {
-        let said = match &plan.operation {
+        let (high, low) = plan.event_key.as_u64_pair();
+        let mut said = SipHasher13::new_with_keys(high, low);
+        match &plan.operation {
             Operation::Track(track) => return Self(track.event_key.as_u64_pair().1),
-            Operation::Identify(identify) => identify.identity(),
-            Operation::KObject(object) => object.body.clone(),
-        };
-        Self(Uuid::new_v5(&plan.event_key, said.as_ref()).as_u64_pair().0)
+            Operation::Identify(identify) => {
+                for key in identify.customer.identity_keys() {
+                    for text in [key.kind(), key.value()] {
+                        said.write(text.as_bytes());
+                        // No text has this byte, so none runs into the next.
+                        said.write(&[0xff]);
+                    }
+                }
+                said.write(&identify.fields.fingerprint().to_be_bytes());
+            }
+            Operation::KObject(object) => said.write(&object.body.fingerprint().to_be_bytes()),
+        }
+        Self(said.finish())
     }
 
     /// Half of it, for use together with an offset.
@@ -107,6 +120,8 @@ mod tests {
     use std::sync::Arc;
 
     use serde_json::json;
+
+    use uuid::Uuid;
 
     use super::*;
     use crate::operation::{ExternalId, KObject, Klass};

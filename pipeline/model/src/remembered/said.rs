@@ -3,9 +3,9 @@
 //! Each field of an identity has its own age, the time of the event that said it, because identities say different things. A
 //! field whose time is not known counts as said when it arrived. `custom` goes key by key, everything else as a whole.
 
-use crate::body::{Body, Fields, Part, Parts};
 use crate::operation::Identify;
 use crate::remembered::repeat::Changes;
+use crate::values::body::{Body, Fields, Part, Parts};
 
 /// The event times of fields, in epoch milliseconds.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Default, PartialEq, Eq)]

@@ -6,23 +6,35 @@
 
 mod fields;
 mod text;
-mod writer;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
+use siphasher::sip::SipHasher13;
 
 pub use self::fields::Fields;
 pub use self::text::{Part, Parts};
-pub use self::writer::Writer;
 
 /// A JSON object as compact text; cheap to clone. It is serialized and shown as the object that it is.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Body {
     text: Arc<str>,
+    fingerprint: u64,
+}
+
+/// What fingerprints are made with. Fixed, because they are compared with those of earlier processes.
+const FINGERPRINTS: (u64, u64) = (0x6b75_7374_6f6d_6572, 0x2d69_6e67_6573_742e);
+/// Writes one JSON object into a text, field by field. No name may be written twice: an object with a name twice is invalid
+/// for the API.
+#[derive(Debug)]
+pub struct Writer<'o> {
+    out: &'o mut String,
+    begin: usize,
+    first: bool,
 }
 
 /// The bytes of an ordinary body.
@@ -85,6 +97,8 @@ impl Body {
     fn of_text(text: &str) -> Self {
         Self {
             text: Arc::from(text),
+            fingerprint: SipHasher13::new_with_keys(FINGERPRINTS.0, FINGERPRINTS.1)
+                .hash(text.as_bytes()),
         }
     }
 
@@ -98,6 +112,17 @@ impl Body {
     #[must_use]
     pub fn size(&self) -> usize {
         self.text.len()
+    }
+
+    /// A hash of the text, the same in every process and in every version of the worker.
+    ///
+    /// ```
+    /// # use ingest_model::body::Body;
+    /// assert_eq!(Body::default().fingerprint(), 0xdd94_6405_9c7c_96f2);
+    /// ```
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprint
     }
 
     /// Whether it has no fields.
@@ -155,9 +180,7 @@ impl From<&Map<String, Value>> for Body {
             reason = "only names that are no texts, and writers, can fail"
         )]
         let text = serde_json::to_string(map).expect("a JSON value can be written");
-        Self {
-            text: Arc::from(text),
-        }
+        Self::of_text(&text)
     }
 }
 
@@ -195,6 +218,73 @@ impl<'de> Deserialize<'de> for Body {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Map::deserialize(deserializer).map(|map| Self::from(&map))
     }
+}
+
+// === impl Writer ===
+
+impl<'o> Writer<'o> {
+    /// Begins an object at the end of this text.
+    pub fn begin(out: &'o mut String) -> Self {
+        let begin = out.len();
+        out.push('{');
+        Self {
+            out,
+            begin,
+            first: true,
+        }
+    }
+
+    /// A field with a text.
+    pub fn text(&mut self, name: &str, value: &str) {
+        self.name(name);
+        text::quoted(self.out, value);
+    }
+
+    /// A field with a whole number.
+    pub fn whole(&mut self, name: &str, value: i64) {
+        self.name(name);
+        self.out.push_str(&value.to_string());
+    }
+
+    /// A field with an object.
+    pub fn object(&mut self, name: &str, value: &Body) {
+        self.name(name);
+        self.out.push_str(value.as_str());
+    }
+
+    /// All fields of a body.
+    pub fn fields(&mut self, of: &Body) {
+        if !of.is_empty() {
+            self.separate();
+            self.out.push_str(of.fields_text());
+        }
+    }
+
+    /// Ends the object.
+    pub fn end(self) {
+        self.out.push('}');
+        debug_assert!(
+            has_each_name_once(self.out.get(self.begin..).unwrap_or_default()),
+            "a name stands twice"
+        );
+    }
+
+    fn name(&mut self, name: &str) {
+        self.separate();
+        text::quoted(self.out, name);
+        self.out.push(':');
+    }
+
+    fn separate(&mut self) {
+        if !std::mem::take(&mut self.first) {
+            self.out.push(',');
+        }
+    }
+}
+
+fn has_each_name_once(object: &str) -> bool {
+    let mut names = BTreeSet::new();
+    Parts::of(object).all(|part| names.insert(part.name))
 }
 
 #[cfg(test)]
@@ -319,6 +409,15 @@ mod tests {
             let read = body.parse()["custom"]["totalNum"].as_f64().unwrap();
             assert_eq!(read.to_bits(), number.to_bits(), "{number}");
         }
+    }
+
+    #[test]
+    fn a_fingerprint_is_the_same_in_every_version() {
+        let boots = |total: f64| {
+            body(&json!({"externalId": "o1", "title": "Boots", "custom": {"totalNum": total}}))
+        };
+        assert_eq!(boots(20.5).fingerprint(), 0x2f02_8bd0_579e_1272);
+        assert_ne!(boots(20.25).fingerprint(), boots(20.5).fingerprint());
     }
 
     #[test]

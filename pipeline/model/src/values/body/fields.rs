@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::text::Part;
-use super::writer;
+use super::text::{Part, named};
 
 /// The fields of an object as texts, in order, each name once. A field that is replaced keeps its place.
 #[derive(Debug, Clone, Default)]
@@ -60,7 +59,7 @@ impl<'t> Fields<'t> {
             if place > 0 {
                 text.push(',');
             }
-            writer::named(&mut text, name);
+            named(&mut text, name);
             text.push_str(value);
         }
         text.push('}');

@@ -1,4 +1,4 @@
-//! Reading the text of a body.
+//! Reading and writing the text of a body.
 //!
 //! The text was written by this program, so it is a JSON object without space between its parts, and nothing is checked again.
 
@@ -153,4 +153,23 @@ fn value_end(text: &str) -> usize {
         }
     }
     text.len()
+}
+
+/// A name that is already written as JSON, and the colon.
+pub(super) fn named(out: &mut String, name: &str) {
+    out.push('"');
+    out.push_str(name);
+    out.push_str("\":");
+}
+
+/// A text.
+pub(super) fn quoted(out: &mut String, text: &str) {
+    let simple = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
+    if text.bytes().all(simple) {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        out.push_str(&Value::from(text).to_string());
+    }
 }

@@ -1,0 +1,4 @@
+//! What operations are made of.
+
+pub mod body;
+pub mod version;
