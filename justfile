@@ -46,6 +46,10 @@ demo:
 bench:
     cargo bench --bench pure
 
+# how many instructions a record costs, against the stored counts; needs valgrind
+instructions:
+    CARGO_INCREMENTAL=0 cargo test --bench instructions
+
 # everything that CI runs, in its order; as root it installs what is missing
 check:
     .ci/run

@@ -7,29 +7,21 @@
     reason = "a bench that cannot be set up has nothing to measure"
 )]
 
+mod driven;
 mod machine;
 mod messages;
 
 use std::hint::black_box;
-use std::sync::Arc;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use ingest_delivery::partitions::ledger::{Admission, Ledger};
 use ingest_kustomer::encode::encode;
 use ingest_mapping::decode::{Decoder, Format, Limits};
-use ingest_mapping::mapping::Mapping;
-use ingest_mapping::route::Pipeline;
-use ingest_model::call::{BulkItem, Call};
-use ingest_model::operation::{Klass, Operation};
 use ingest_model::outcome::Verdict;
 use ingest_model::record::{Offset, Record};
-use jiff::Timestamp;
-use serde_json::Value;
 
+use self::driven::{bulk, mapping, now, pipeline, sample};
 use self::messages::Kind;
-
-/// When all records happened: a fixed time, so that bodies have the same size in every run.
-const NOW_MS: i64 = 1_772_611_200_000; // 2026-03-04T08:00:00Z
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
@@ -40,24 +32,6 @@ fn main() {
     ledger(&mut criterion);
     encoding(&mut criterion);
     criterion.final_summary();
-}
-
-fn mapping() -> Arc<Mapping> {
-    let mapping = Mapping::compile(messages::MAPPING, "schemas/mappings/segment.yaml");
-    Arc::new(mapping.expect("the shipped mapping compiles"))
-}
-
-fn pipeline() -> Pipeline {
-    Pipeline::new(Format::Segment, Limits::default(), mapping()).expect("a Segment mapping")
-}
-
-fn now() -> Timestamp {
-    Timestamp::from_millisecond(NOW_MS).expect("a time of this century")
-}
-
-fn sample(kind: Kind) -> Record {
-    let value = messages::message(kind, 7, 7, NOW_MS);
-    messages::record(0, 7, 7, value, NOW_MS)
 }
 
 fn bytes_of(record: &Record) -> u64 {
@@ -159,39 +133,4 @@ fn encoding(criterion: &mut Criterion) {
         group.bench_function(name, |b| b.iter(|| encode(black_box(&call))));
     }
     group.finish();
-}
-
-/// A bulk create of 100 orders with this many lines each.
-fn bulk(lines: usize) -> Call {
-    let (pipeline, now) = (pipeline(), now());
-    let items = (0..100).map(|number: u64| {
-        let value = messages::message(Kind::Order(lines), number, number, NOW_MS);
-        let record = messages::record(0, 0, number, value, NOW_MS);
-        let Verdict::Emit(mut planned) = pipeline.judge(&record, now).1 else {
-            return None;
-        };
-        match planned.pop()?.operation {
-            Operation::KObject(object) => Some(BulkItem {
-                reference: number.to_string(),
-                body: object.body,
-                customer: Some(Arc::from(format!("{number:024x}"))),
-                id: None,
-                rev: None,
-            }),
-            Operation::Identify(_) | Operation::Track(_) => None,
-        }
-    });
-    let items: Vec<BulkItem> = items
-        .map(|item| item.expect("an order is an object"))
-        .collect();
-    assert!(
-        items
-            .iter()
-            .all(|item| item.body.parse().get("title").is_some_and(Value::is_string))
-    );
-    Call::CreateKObjects {
-        klass: Klass(Arc::from("order")),
-        items,
-        with_refs: true,
-    }
 }

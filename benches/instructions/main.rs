@@ -1,0 +1,234 @@
+//! How many machine instructions a record costs in the pure parts: decoding and mapping, the delivery machine, packing.
+//!
+//! Unlike times, these counts hardly depend on the machine or on what else it does, so they are compared with those in
+//! `baseline.json`: a figure that is more than 3 % above its own fails. `cargo test --bench instructions` compares;
+//! `INGEST_STORE_INSTRUCTIONS=1` stores what was counted instead, for a change that is meant to cost or save something. The
+//! counts are those of the test profile; they tell whether something grew, not what a release costs.
+//!
+//! The counter is Valgrind's cachegrind. Without it nothing is compared, which is said; with `INGEST_REQUIRE_VALGRIND=1` that
+//! fails.
+
+#![expect(
+    clippy::expect_used,
+    reason = "a bench that cannot be set up has nothing to measure"
+)]
+
+#[expect(dead_code, reason = "another bench uses the rest")]
+#[path = "../driven.rs"]
+mod driven;
+#[path = "../messages.rs"]
+mod messages;
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context as _, bail, ensure};
+use ingest_kustomer::encode::encode;
+use ingest_mapping::route::Pipeline;
+use ingest_model::outcome::Verdict;
+
+use self::driven::{CUSTOMERS, Driven, PLENTY, bulk, inputs, now, pipeline, sample};
+use self::messages::Kind;
+
+/// A figure may be this much above its baseline, in percent.
+const TOLERANCE: f64 = 3.0;
+const BASELINE: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/benches/instructions/baseline.json"
+);
+
+/// Something whose instructions are counted.
+struct Figure {
+    name: &'static str,
+    /// How often it is done for one count; the other count has twice as many.
+    times: usize,
+    /// Prepares for twice that many, and does so many.
+    run: fn(times: usize, most: usize),
+}
+
+const FIGURES: &[Figure] = &[
+    Figure {
+        name: "judge a product view that nobody wants",
+        times: 500,
+        run: |times, _| judge(Kind::Browse, times),
+    },
+    Figure {
+        name: "judge a coupon, a tracking event",
+        times: 200,
+        run: |times, _| judge(Kind::Coupon, times),
+    },
+    Figure {
+        name: "judge the traits of a customer",
+        times: 200,
+        run: |times, _| judge(Kind::Identify, times),
+    },
+    Figure {
+        name: "judge an order with ten products",
+        times: 100,
+        run: |times, _| judge(Kind::Order(10), times),
+    },
+    Figure {
+        name: "settle a product view that nobody wants",
+        times: 2_000,
+        run: |times, most| deliver(Kind::Browse, times, most),
+    },
+    Figure {
+        name: "deliver a tracking event",
+        times: 300,
+        run: |times, most| deliver(Kind::Coupon, times, most),
+    },
+    Figure {
+        name: "deliver an order with ten products in bulk requests",
+        times: 300,
+        run: |times, most| deliver(Kind::Order(10), times, most),
+    },
+    Figure {
+        name: "pack a bulk request of 100 orders with ten products",
+        times: 20,
+        run: |times, _| pack(times),
+    },
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    let result = match arguments.iter().position(|argument| argument == "--one") {
+        Some(place) => one(&arguments[place + 1..]),
+        None => compare(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("instructions: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+// === what is counted ===
+
+fn judge(kind: Kind, times: usize) {
+    let (pipeline, record, now) = (pipeline(), sample(kind), now());
+    let skipped = matches!(pipeline.judge(&record, now).1, Verdict::Skip(_));
+    assert_eq!(skipped, kind == Kind::Browse);
+    for _ in 0..times {
+        black_box(pipeline.judge(black_box(&record), now));
+    }
+}
+
+fn deliver(kind: Kind, times: usize, most: usize) {
+    let pipeline: Pipeline = pipeline();
+    let most = u64::try_from(most).expect("not that many");
+    let first = inputs(&pipeline, Kind::Coupon, 0, CUSTOMERS);
+    let mut records = inputs(&pipeline, kind, CUSTOMERS, most);
+    // An earlier event has made each customer's id known.
+    let driven = Driven::new(PLENTY).deliver(first);
+    let rest = records.split_off(times);
+    black_box(driven.deliver(records));
+    drop(rest);
+}
+
+fn pack(times: usize) {
+    let call = bulk(10);
+    for _ in 0..times {
+        black_box(encode(black_box(&call)));
+    }
+}
+
+// === counting ===
+
+/// Does one of them, under the counter.
+fn one(arguments: &[String]) -> anyhow::Result<()> {
+    let [name, times] = arguments else {
+        bail!("--one NAME TIMES");
+    };
+    let figure = FIGURES.iter().find(|figure| figure.name == name.as_str());
+    let figure = figure.with_context(|| format!("there is no figure {name:?}"))?;
+    (figure.run)(times.parse()?, 2 * figure.times);
+    Ok(())
+}
+
+/// Instructions of one time: the difference between many and twice as many, so that the start of the program does not count.
+fn count(figure: &Figure) -> anyhow::Result<u64> {
+    let of = |times: usize| -> anyhow::Result<u64> {
+        let output = Command::new("valgrind")
+            .args([
+                "--tool=cachegrind",
+                "--cache-sim=no",
+                "--cachegrind-out-file=/dev/null",
+            ])
+            .arg(std::env::current_exe()?)
+            .args(["--one", figure.name, &times.to_string()])
+            .output()
+            .context("valgrind")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{}: {said}", figure.name);
+        // Some versions align the word.
+        let line = said.lines().find_map(|line| line.split_once(" refs:"));
+        let (_, number) = line.with_context(|| format!("valgrind counted nothing: {said}"))?;
+        Ok(number.replace(',', "").trim().parse()?)
+    };
+    let (once, twice) = (of(figure.times)?, of(2 * figure.times)?);
+    Ok(twice.saturating_sub(once) / u64::try_from(figure.times)?)
+}
+
+fn compare() -> anyhow::Result<()> {
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        ensure!(
+            std::env::var_os("INGEST_REQUIRE_VALGRIND").is_none(),
+            "valgrind is required, and is not here"
+        );
+        say("instructions: NOT COMPARED, because valgrind is not installed");
+        return Ok(());
+    }
+    let stores = std::env::var_os("INGEST_STORE_INSTRUCTIONS").is_some();
+    let baseline: BTreeMap<String, u64> = match std::fs::read_to_string(BASELINE) {
+        Ok(text) => serde_json::from_str(&text).context("baseline.json")?,
+        Err(_) if stores => BTreeMap::new(),
+        Err(error) => return Err(error).context("baseline.json"),
+    };
+    let mut counted = BTreeMap::new();
+    let mut grown = Vec::new();
+    for figure in FIGURES {
+        let now = count(figure)?;
+        counted.insert(figure.name, now);
+        let line = match baseline.get(figure.name) {
+            None => format!("{}: {now}, not in the baseline", figure.name),
+            Some(before) => {
+                let percent = percent(*before, now);
+                let line = format!("{}: {now}, was {before} ({percent:+.1} %)", figure.name);
+                if percent > TOLERANCE {
+                    grown.push(line.clone());
+                }
+                line
+            }
+        };
+        say(&format!("instructions to {line}"));
+        if !baseline.contains_key(figure.name) && !stores {
+            grown.push(line);
+        }
+    }
+    if stores {
+        let text = serde_json::to_string_pretty(&counted)? + "\n";
+        return Ok(std::fs::write(Path::new(BASELINE), text)?);
+    }
+    ensure!(
+        grown.is_empty(),
+        "more than {TOLERANCE} % above the baseline. If that is meant, store the new counts: INGEST_STORE_INSTRUCTIONS=1 cargo \
+         test --bench instructions\n  {}",
+        grown.join("\n  ")
+    );
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+fn percent(before: u64, now: u64) -> f64 {
+    (now as f64 / before as f64 - 1.0) * 100.0
+}
+
+fn say(text: &str) {
+    let written = writeln!(std::io::stderr().lock(), "{text}");
+    debug_assert!(written.is_ok(), "standard error is open");
+}
