@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::values::body::Body;
 use crate::call::{BulkItem, Call, CallResult, ItemFate, ItemResult, Reply};
 use crate::operation::{CustomerKey, Operation, Planned};
 use crate::outcome::{DroppedField, Outcome, Rejected, SplitHint, Verdict};
 use crate::state_log::reduce::Slice;
 use crate::state_log::{Content, Entry, IntentItem};
+use crate::values::body::Body;
 
 /// What an allocation costs besides what it is for: counts of those who share it, and the allocator's own part.
 pub const ALLOCATION: usize = 32;
@@ -22,8 +22,7 @@ const ENTRY: usize = 120;
 const VALUE: usize = 40;
 
 /// Bytes of a JSON object's entries.
-#[must_use]
-pub fn map_bytes(map: &Map<String, Value>) -> usize {
+fn map_bytes(map: &Map<String, Value>) -> usize {
     map.iter()
         .map(|(name, value)| ENTRY + name.len() + value_bytes(value))
         .sum()
@@ -56,8 +55,7 @@ pub fn text_bytes(text: &str) -> usize {
 }
 
 /// Bytes of a body.
-#[must_use]
-pub fn body_bytes(body: &Body) -> usize {
+fn body_bytes(body: &Body) -> usize {
     text_bytes(body.as_str())
 }
 
@@ -89,7 +87,9 @@ pub fn dropped_bytes(dropped: &DroppedField) -> usize {
     text_bytes(&dropped.detail)
 }
 
-fn planned_bytes(plan: &Planned) -> usize {
+/// Bytes of an operation besides its own: its body and the texts of its keys.
+#[must_use]
+pub fn planned_bytes(plan: &Planned) -> usize {
     let keys = plan
         .operation
         .customer()
