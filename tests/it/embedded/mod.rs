@@ -6,6 +6,7 @@ mod guard;
 mod letters;
 mod process;
 mod recording;
+mod tls;
 mod weather;
 
 use std::collections::{BTreeMap, HashMap};

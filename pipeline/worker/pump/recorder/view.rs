@@ -206,7 +206,7 @@ fn send<'e>(
     let mut bodies = Vec::new();
     let (mut klass, mut keys, mut external_id, mut id) = (None, Vec::new(), None, None);
     let (mut with_refs, mut items) = (None, Vec::new());
-    let mut bulk = |of: Option<&'e Klass>, all: &'e [BulkItem], refs: bool| {
+    let mut bulk = |of: Option<&'e Klass>, all: &'e [BulkItem], refs: bool| -> fmt::Result {
         (klass, with_refs) = (of, Some(refs));
         items = all
             .iter()
