@@ -93,9 +93,9 @@ const FIGURES: &[Figure] = &[
 ];
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().collect();
-    let result = match arguments.iter().position(|argument| argument == "--one") {
-        Some(place) => one(&arguments[place + 1..]),
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--one");
+    let result = match arguments.next() {
+        Some(_) => one(&arguments.collect::<Vec<_>>()),
         None => compare(),
     };
     match result {

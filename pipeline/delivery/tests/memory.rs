@@ -61,10 +61,10 @@ fn text(length: usize) -> String {
 }
 
 fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(map) => map,
-        other => panic!("{other} is no object"),
-    }
+    let Value::Object(map) = value else {
+        unreachable!("{value} is no object")
+    };
+    map
 }
 
 fn customer(number: i64) -> CustomerRef {
@@ -170,7 +170,6 @@ fn a_record_is_charged_what_it_occupies() {
     for length in [100, 1_000, 8_000] {
         for (name, operation) in kinds {
             let (held, charged) = measured(length, operation);
-            println!("{name} {length}: {held:.0} bytes held, {charged:.0} charged");
             if !(0.85..=1.3).contains(&(charged / held)) {
                 wrong.push(format!(
                     "{name} {length}: {held:.0} bytes held, {charged:.0} charged"

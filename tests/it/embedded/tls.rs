@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ingest_kafka::embedded::EmbeddedBroker;
 use ingest_kustomer::{BaseUrl, Client, ClientSettings};
+use ingest_model::body::Body;
 use ingest_model::call::{Call, CallResult};
 use ingest_model::operation::Klass;
 use ingest_model::outcome::{Outcome, RetryCause};
@@ -20,7 +21,6 @@ use openssl::pkey::PKey;
 use openssl::ssl::{SslAcceptor, SslMethod};
 use openssl::x509::extension::SubjectAlternativeName;
 use openssl::x509::{X509, X509NameBuilder};
-use serde_json::Map;
 
 /// A server that calls itself `localhost`, and its certificate, which nobody else has signed.
 fn stranger() -> (SslAcceptor, X509) {
@@ -72,7 +72,7 @@ async fn failure(port: u16) -> Trouble {
     settings.total_timeout = Duration::from_secs(20);
     let call = Call::CreateKObject {
         klass: Klass("order".into()),
-        body: Map::new(),
+        body: Body::default(),
     };
     let reply = Client::new(settings).unwrap().send(&call).await;
     let not_sent = CallResult::Written(Outcome::Retry(RetryCause::Network));

@@ -67,7 +67,7 @@ mod tests {
     use super::*;
     use ingest_model::operation::{ExternalId, Klass, Version};
 
-    fn object(version: Option<&str>, body: Value) -> KObject {
+    fn object(version: Option<&str>, body: &Value) -> KObject {
         KObject {
             klass: Klass(Arc::from("order")),
             external_id: ExternalId(Arc::from("o1")),
@@ -86,11 +86,11 @@ mod tests {
     fn the_newest_value_of_each_field_wins() {
         let a = object(
             Some("1"),
-            json!({"title": "a", "custom": {"xNum": 1, "yNum": 1}, "data": {"p": 1}}),
+            &json!({"title": "a", "custom": {"xNum": 1, "yNum": 1}, "data": {"p": 1}}),
         );
         let b = object(
             Some("2"),
-            json!({"title": "b", "custom": {"xNum": 2}, "data": {"q": 2}}),
+            &json!({"title": "b", "custom": {"xNum": 2}, "data": {"q": 2}}),
         );
         let expected = json!({"title": "b", "custom": {"xNum": 2, "yNum": 1}, "data": {"q": 2}});
         assert_eq!(merged(&a, &b), expected);
@@ -105,11 +105,11 @@ mod tests {
         ] {
             let a = object(
                 Some(first),
-                json!({"title": "a", "custom": {"totalNum": 20}}),
+                &json!({"title": "a", "custom": {"totalNum": 20}}),
             );
             let b = object(
                 Some(second),
-                json!({"title": "b", "custom": {"totalNum": 30}}),
+                &json!({"title": "b", "custom": {"totalNum": 30}}),
             );
             assert_eq!(merged(&a, &b)["custom"]["totalNum"], 30);
             assert_eq!(merged(&b, &a)["custom"]["totalNum"], 20);
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn a_version_does_not_merge_with_none_or_with_one_of_another_kind() {
         for other in [None, Some("2026-05-06"), Some("first")] {
-            let (a, b) = (object(Some("1"), json!({})), object(other, json!({})));
+            let (a, b) = (object(Some("1"), &json!({})), object(other, &json!({})));
             assert_eq!(merge(&a, &b), None);
             assert_eq!(merge(&b, &a), None);
         }

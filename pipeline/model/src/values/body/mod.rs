@@ -93,7 +93,7 @@ impl Body {
         Ok(Self::of_text(&text))
     }
 
-    /// The text of a JSON object without space between its parts, as serde_json and [`Writer`] write it.
+    /// The text of a JSON object without space between its parts, as `serde_json` and [`Writer`] write it.
     fn of_text(text: &str) -> Self {
         Self {
             text: Arc::from(text),
@@ -340,8 +340,8 @@ mod tests {
             // The order of fields counts, and so does the last digit of a number.
             prop_assert_eq!(format!("{parsed:?}"), format!("{map:?}"));
             prop_assert_eq!(format!("{body:?}"), format!("{map:?}"));
-            prop_assert_eq!(Body::from(&parsed), body.clone());
-            prop_assert_eq!(Body::from(&body.fields()), body.clone());
+            prop_assert_eq!(&Body::from(&parsed), &body);
+            prop_assert_eq!(&Body::from(&body.fields()), &body);
             prop_assert_eq!(body.is_empty(), map.is_empty());
             let names: Vec<String> = body.parts().map(|part| part.name().into_owned()).collect();
             prop_assert_eq!(names, map.keys().cloned().collect::<Vec<_>>());

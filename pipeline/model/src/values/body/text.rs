@@ -98,7 +98,7 @@ fn values_of(list: &str) -> Vec<Value> {
     values
 }
 
-/// The number with exactly these digits; serde_json may miss the last of a long fraction.
+/// The number with exactly these digits; `serde_json` may miss the last of a long fraction.
 fn number_of(text: &str) -> Option<Number> {
     if let Ok(whole) = text.parse::<u64>() {
         return Some(whole.into());
