@@ -11,6 +11,7 @@
 mod crash;
 mod dataset;
 mod embedded;
+mod peers;
 mod real_kafka;
 mod reliability;
 mod structure;
