@@ -80,7 +80,7 @@ const VIEW_INTERVAL: Duration = Duration::from_secs(1);
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Batches of mapped records that wait for the pump. They are charged only when it takes them, so this is a constant on top of the
 /// budget: few, because their operations may be larger than they were.
-const MAPPED_QUEUE: usize = 2;
+const MAPPED_QUEUE: usize = 1;
 
 struct Pump {
     machine: Machine,

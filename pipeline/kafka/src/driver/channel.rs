@@ -25,7 +25,8 @@ pub struct SourceEvents {
     room: Arc<Room>,
 }
 
-/// Records of one batch, at most.
+/// Records of one batch, at most; at most half of what may wait here, too, because a few batches are on their way to the
+/// machine when it has the partitions paused.
 const BATCH_RECORDS: usize = 256;
 /// Bytes beyond which a batch takes no further record.
 const BATCH_BYTES: usize = 1 << 20;
@@ -38,6 +39,7 @@ pub(super) struct Outbox {
     /// Records that are sent together; they are older than what waits.
     batch: Vec<(Record, Epoch)>,
     batch_bytes: usize,
+    batch_limit: usize,
     waiting: VecDeque<SourceEvent>,
 }
 
@@ -72,6 +74,7 @@ pub(super) fn channel(prefetch: Prefetch) -> (Outbox, SourceEvents) {
         room: Arc::clone(&room),
         batch: Vec::new(),
         batch_bytes: 0,
+        batch_limit: (limit.records / 2).clamp(1, BATCH_RECORDS),
         waiting: VecDeque::new(),
     };
     (
@@ -128,11 +131,11 @@ impl Outbox {
             return Some(record);
         }
         if self.batch.is_empty() {
-            self.batch.reserve(BATCH_RECORDS);
+            self.batch.reserve(self.batch_limit);
         }
         self.batch.push((record, epoch));
         self.batch_bytes += bytes;
-        if self.batch.len() >= BATCH_RECORDS || self.batch_bytes >= BATCH_BYTES {
+        if self.batch.len() >= self.batch_limit || self.batch_bytes >= BATCH_BYTES {
             self.send_batch();
         }
         None
@@ -274,13 +277,16 @@ mod tests {
         }
         assert!(outbox.record(record(1), Epoch(1)).is_some());
         assert!(!outbox.is_roomy());
-        assert!(events.try_recv().is_none(), "they leave together");
-        outbox.flush();
-        let Some(SourceEvent::Records(batch)) = events.try_recv() else {
-            panic!("a batch")
-        };
-        assert_eq!(batch.len(), 4);
+        for _ in 0..2 {
+            let Some(SourceEvent::Records(batch)) = events.try_recv() else {
+                panic!("a batch")
+            };
+            assert_eq!(batch.len(), 2, "half of what may wait");
+        }
         assert!(outbox.record(record(1), Epoch(1)).is_none());
+        assert!(events.try_recv().is_none(), "it waits for another");
+        outbox.flush();
+        assert!(events.try_recv().is_some());
     }
 
     #[test]

@@ -65,8 +65,8 @@ struct Unmapped {
     room: OwnedSemaphorePermit,
 }
 
-/// Batches that wait for a thread; their bytes are bounded by the room.
-const QUEUE: usize = 2;
+/// Batches that wait for a thread; another is in its hand. The room bounds their bytes.
+const QUEUE: usize = 1;
 
 /// How long the threads may take to end: longer than mapping a record takes.
 const PATIENCE: Duration = Duration::from_secs(3);
