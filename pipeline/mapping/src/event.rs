@@ -2,16 +2,15 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use crate::identity::{self, Unusable};
+use crate::value::Value;
 
 /// A decoded record: who, what, when, and the content for the mapping.
 ///
 /// `payload` is what jq expressions see as `.`. The other fields come from the envelope, so that routes, order and repeats
 /// do not depend on the format.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Event {
+pub struct Event<'t> {
     /// The format of the record, for example `segment`.
     pub source: &'static str,
     /// The kind of message, if the format has kinds: `track`, `identify`, `page` and so on.
@@ -25,7 +24,7 @@ pub struct Event {
     /// The customer as the envelope names it.
     pub customer: CustomerHints,
     /// The content.
-    pub payload: Value,
+    pub payload: Value<'t>,
     /// Whether the event is a deletion. No format says so yet, so it is always false.
     pub deleted: bool,
     /// What the envelope says but cannot be used.

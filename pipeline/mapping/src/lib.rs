@@ -9,3 +9,4 @@ pub mod identity;
 pub mod mapping;
 pub mod route;
 pub mod testing;
+pub mod value;

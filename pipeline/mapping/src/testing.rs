@@ -250,7 +250,7 @@ fn part(expected: &Node, found: &Value, at: &str) -> Option<Difference> {
             let same = expected == found || expected.as_f64() == found.as_f64();
             if same { None } else { differs() }
         }
-        _ if expected.to_json() == *found => None,
+        _ if expected.to_json() == crate::value::Value::from(found.clone()) => None,
         _ => differs(),
     }
 }

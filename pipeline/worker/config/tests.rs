@@ -308,9 +308,8 @@ mod schema {
     }
 
     fn as_json(yaml: &str) -> Value {
-        serde_saphyr::from_str::<ingest_mapping::mapping::node::Node>(yaml)
-            .unwrap()
-            .to_json()
+        let node: ingest_mapping::mapping::node::Node = serde_saphyr::from_str(yaml).unwrap();
+        serde_json::to_value(node.to_json()).unwrap()
     }
 
     /// The names of the keys of each section: `""`, `kafka`, `kafka.topics[]` and so on.

@@ -16,11 +16,12 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Number, Value};
+use serde_json::Number;
 
 use super::{Cuts, Illegal, MAX_TEXT_CHARS, kind_of};
 use crate::decode::{calendar, time};
 use crate::identity::whole_number;
+use crate::value::Value;
 
 /// The suffix of an attribute's name, which says its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -140,21 +141,22 @@ pub fn check_meta_name(name: &str) -> Result<(), Illegal> {
 ///
 /// ```
 /// # use ingest_mapping::body::{Cuts, attribute::{Suffix, custom_value}};
+/// # use ingest_mapping::value::Value;
 /// # use serde_json::json;
 /// let mut cuts = Cuts::default();
-/// assert_eq!(custom_value(Suffix::Num, json!("27.50"), &mut cuts).unwrap(), Some(json!(27.5)));
-/// assert_eq!(custom_value(Suffix::At, json!(1767355200), &mut cuts).unwrap(), Some(json!("2026-01-02T12:00:00.000Z")));
-/// assert_eq!(custom_value(Suffix::Num, json!(""), &mut cuts).unwrap(), None);
-/// assert!(custom_value(Suffix::Num, json!("27,50"), &mut cuts).is_err());
+/// assert_eq!(custom_value(Suffix::Num, "27.50".into(), &mut cuts).unwrap(), Some(Value::from(json!(27.5))));
+/// assert_eq!(custom_value(Suffix::At, 1_767_355_200.into(), &mut cuts).unwrap(), Some("2026-01-02T12:00:00.000Z".into()));
+/// assert_eq!(custom_value(Suffix::Num, "".into(), &mut cuts).unwrap(), None);
+/// assert!(custom_value(Suffix::Num, "27,50".into(), &mut cuts).is_err());
 /// ```
 ///
 /// # Errors
 /// [`Illegal`] if the value is of another type and cannot be converted without loss.
-pub fn custom_value(
+pub fn custom_value<'t>(
     suffix: Suffix,
-    value: Value,
+    value: Value<'t>,
     cuts: &mut Cuts,
-) -> Result<Option<Value>, Illegal> {
+) -> Result<Option<Value<'t>>, Illegal> {
     let text_like = matches!(suffix, Suffix::Str | Suffix::Txt);
     if !text_like && is_blank(&value) {
         return Ok(None);
@@ -162,9 +164,9 @@ pub fn custom_value(
     let value = match suffix {
         Suffix::Str | Suffix::Txt => Value::String(text(value, cuts)?),
         Suffix::Num => Value::Number(number(&value)?),
-        Suffix::At => Value::String(date_time(&value)?),
+        Suffix::At => Value::from(date_time(&value)?),
         Suffix::Bool => Value::Bool(boolean(&value)?),
-        Suffix::Url => Value::String(url(value)?),
+        Suffix::Url => Value::from(url(value)?),
     };
     Ok(Some(value))
 }
@@ -173,36 +175,34 @@ pub fn custom_value(
 ///
 /// ```
 /// # use ingest_mapping::body::{Cuts, attribute::meta_entry};
+/// # use ingest_mapping::value::Value;
 /// # use serde_json::json;
 /// let mut cuts = Cuts::default();
-/// assert_eq!(meta_entry("total", json!(27.5), &mut cuts).unwrap(), Some(("totalNum".into(), json!(27.5))));
-/// assert_eq!(meta_entry("gift", json!(true), &mut cuts).unwrap(), Some(("gift".into(), json!("true"))));
-/// assert_eq!(meta_entry("totalNum", json!(" "), &mut cuts).unwrap(), None);
+/// assert_eq!(meta_entry("total", json!(27.5).into(), &mut cuts).unwrap(), Some(("totalNum".into(), json!(27.5).into())));
+/// assert_eq!(meta_entry("gift", true.into(), &mut cuts).unwrap(), Some(("gift".into(), "true".into())));
+/// assert_eq!(meta_entry("totalNum", " ".into(), &mut cuts).unwrap(), None);
 /// ```
 ///
 /// # Errors
 /// [`Illegal`] if the value is null, an array or an object, or cannot be converted to the type of the name's suffix.
-pub fn meta_entry<'a>(
+pub fn meta_entry<'a, 't>(
     name: &'a str,
-    value: Value,
+    value: Value<'t>,
     cuts: &mut Cuts,
-) -> Result<Option<(Cow<'a, str>, Value)>, Illegal> {
+) -> Result<Option<(Cow<'a, str>, Value<'t>)>, Illegal> {
     let (base, declared) = split_meta(name);
     if declared.is_some() && is_blank(&value) {
         return Ok(None);
     }
     let entry = match declared {
         Some(MetaType::Num) => (suffixed(name, base, "Num"), Value::Number(number(&value)?)),
-        Some(MetaType::At) => (
-            suffixed(name, base, "At"),
-            Value::String(date_time(&value)?),
-        ),
+        Some(MetaType::At) => (suffixed(name, base, "At"), Value::from(date_time(&value)?)),
         None => match value {
             Value::Number(number) if is_exact(&number) => {
                 (suffixed(name, base, "Num"), Value::Number(number))
             }
             Value::String(text) => match instant(&text) {
-                Some(at) => (suffixed(name, base, "At"), Value::String(at)),
+                Some(at) => (suffixed(name, base, "At"), Value::from(at)),
                 None => (plain(base), Value::String(cuts.cut(text, MAX_TEXT_CHARS))),
             },
             other @ (Value::Null
@@ -222,13 +222,13 @@ fn instant(text: &str) -> Option<String> {
     }
     match text.parse::<jiff::Timestamp>() {
         Ok(at) => Some(time::rfc3339(at)),
-        Err(_) if text.ends_with('Z') => calendar::text_of(&Value::from(text)),
+        Err(_) if text.ends_with('Z') => calendar::text_of(&Value::text(text)),
         Err(_) => None,
     }
 }
 
 /// Whether a value is an empty or blank text.
-pub(super) fn is_blank(value: &Value) -> bool {
+pub(super) fn is_blank(value: &Value<'_>) -> bool {
     value.as_str().is_some_and(|text| text.trim().is_empty())
 }
 
@@ -238,11 +238,11 @@ pub(super) fn number_text(number: &Number) -> String {
 }
 
 /// A text. Numbers and booleans are written as in JSON, whole numbers without a fraction.
-pub(super) fn text(value: Value, cuts: &mut Cuts) -> Result<String, Illegal> {
+pub(super) fn text<'t>(value: Value<'t>, cuts: &mut Cuts) -> Result<Cow<'t, str>, Illegal> {
     let text = match value {
         Value::String(text) => text,
-        Value::Number(number) => number_text(&number),
-        Value::Bool(yes) => yes.to_string(),
+        Value::Number(number) => Cow::Owned(number_text(&number)),
+        Value::Bool(yes) => Cow::Borrowed(if yes { "true" } else { "false" }),
         Value::Null | Value::Array(_) | Value::Object(_) => {
             let is = kind_of(&value);
             return Err(Illegal::new(format!(
@@ -254,7 +254,7 @@ pub(super) fn text(value: Value, cuts: &mut Cuts) -> Result<String, Illegal> {
 }
 
 /// A number. A text that is a decimal number is converted if no digit is lost.
-pub(super) fn number(value: &Value) -> Result<Number, Illegal> {
+pub(super) fn number(value: &Value<'_>) -> Result<Number, Illegal> {
     let wrong = |is: &str| Illegal::new(format!("must be a number, is {is}"));
     match value {
         Value::Number(number) if is_exact(number) => Ok(number.clone()),
@@ -271,7 +271,7 @@ pub(super) fn number(value: &Value) -> Result<Number, Illegal> {
 }
 
 /// A time in the form that the API takes. Every form that [`time`] reads is accepted.
-pub(super) fn date_time(value: &Value) -> Result<String, Illegal> {
+pub(super) fn date_time(value: &Value<'_>) -> Result<String, Illegal> {
     calendar::text_of(value).ok_or_else(|| {
         let is = kind_of(value);
         Illegal::new(format!(
@@ -281,7 +281,7 @@ pub(super) fn date_time(value: &Value) -> Result<String, Illegal> {
 }
 
 /// A day in the form that the API takes: midnight UTC, so that every reader sees the same day.
-pub(super) fn day(value: &Value) -> Result<String, Illegal> {
+pub(super) fn day(value: &Value<'_>) -> Result<String, Illegal> {
     let day = calendar::day_of(value).ok_or_else(|| {
         let is = kind_of(value);
         Illegal::new(format!(
@@ -291,7 +291,7 @@ pub(super) fn day(value: &Value) -> Result<String, Illegal> {
     Ok(format!("{day}T00:00:00.000Z"))
 }
 
-pub(super) fn boolean(value: &Value) -> Result<bool, Illegal> {
+pub(super) fn boolean(value: &Value<'_>) -> Result<bool, Illegal> {
     match value {
         Value::Bool(yes) => Ok(*yes),
         Value::String(text) if text.eq_ignore_ascii_case("true") => Ok(true),
@@ -305,7 +305,7 @@ pub(super) fn boolean(value: &Value) -> Result<bool, Illegal> {
 
 /// A web address: `http` or `https`, a host, no blanks. An agent could not safely follow a link with another scheme:
 /// `javascript:` would run code.
-pub(super) fn url(value: Value) -> Result<String, Illegal> {
+pub(super) fn url(value: Value<'_>) -> Result<String, Illegal> {
     let is = kind_of(&value);
     let Value::String(text) = value else {
         return Err(Illegal::new(format!(

@@ -1,12 +1,13 @@
 //! The fields of objects and identities other than their attributes, each with its limit.
 
-use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 use super::attribute::{
     boolean, date_time, day, is_blank, is_exact, number, number_text, text, url,
 };
 use super::{Cuts, Illegal, MAX_DESCRIPTION_CHARS, MAX_LIST, MAX_TITLE_CHARS, kind_of};
 use crate::identity::{self, MAX_ID_CHARS};
+use crate::value::{Map, Value};
 
 /// The kind of a field: what it may hold, and what happens to a text that is too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +48,11 @@ pub enum Kind {
 ///
 /// # Errors
 /// [`Illegal`] if the value is not legal in the field. If some items of a list are legal, the error has them.
-pub fn field_value(kind: Kind, value: Value, cuts: &mut Cuts) -> Result<Option<Value>, Illegal> {
+pub fn field_value<'t>(
+    kind: Kind,
+    value: Value<'t>,
+    cuts: &mut Cuts,
+) -> Result<Option<Value<'t>>, Illegal> {
     if is_blank(&value) {
         return Ok(None);
     }
@@ -57,11 +62,11 @@ pub fn field_value(kind: Kind, value: Value, cuts: &mut Cuts) -> Result<Option<V
         Kind::Text => some_text(text(value, cuts)?),
         Kind::Short(max) => some_text(long_text(value, max, cuts)?),
         Kind::Code(max) => some_text(code(value, max)?),
-        Kind::DateTime => Some(Value::String(date_time(&value)?)),
-        Kind::Day => Some(Value::String(day(&value)?)),
+        Kind::DateTime => Some(Value::from(date_time(&value)?)),
+        Kind::Day => Some(Value::from(day(&value)?)),
         Kind::Within(low, high) => Some(within(&value, low, high)?),
         Kind::Gender => Some(gender(&value)?),
-        Kind::CountryCode => some_text(country_code(&value)?),
+        Kind::CountryCode => some_text(Cow::Owned(country_code(&value)?)),
         Kind::Tags => tags(value, cuts)?,
         Kind::Images => images(value, cuts)?,
         Kind::Data => Some(data(value)?),
@@ -76,7 +81,7 @@ pub fn field_value(kind: Kind, value: Value, cuts: &mut Cuts) -> Result<Option<V
 ///
 /// # Errors
 /// [`Illegal`] if it is longer, or is neither a text nor a whole number.
-pub fn object_id(value: &Value) -> Result<Option<String>, Illegal> {
+pub fn object_id(value: &Value<'_>) -> Result<Option<String>, Illegal> {
     match value {
         Value::Null => Ok(None),
         Value::String(_) => {
@@ -106,14 +111,18 @@ pub fn object_id(value: &Value) -> Result<Option<String>, Illegal> {
     }
 }
 
-fn some_text(text: String) -> Option<Value> {
+fn some_text(text: Cow<'_, str>) -> Option<Value<'_>> {
     (!text.is_empty()).then_some(Value::String(text))
 }
 
-fn long_text(value: Value, max_chars: usize, cuts: &mut Cuts) -> Result<String, Illegal> {
+fn long_text<'t>(
+    value: Value<'t>,
+    max_chars: usize,
+    cuts: &mut Cuts,
+) -> Result<Cow<'t, str>, Illegal> {
     match value {
-        Value::String(text) => Ok(cuts.cut(text.trim().to_owned(), max_chars)),
-        Value::Number(number) => Ok(number_text(&number)),
+        Value::String(text) => Ok(cuts.cut(trimmed(text), max_chars)),
+        Value::Number(number) => Ok(Cow::Owned(number_text(&number))),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
             let is = kind_of(&value);
             Err(Illegal::new(format!("must be a text, is {is}")))
@@ -121,7 +130,14 @@ fn long_text(value: Value, max_chars: usize, cuts: &mut Cuts) -> Result<String, 
     }
 }
 
-fn code(value: Value, max_chars: usize) -> Result<String, Illegal> {
+fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+    }
+}
+
+fn code(value: Value<'_>, max_chars: usize) -> Result<Cow<'_, str>, Illegal> {
     let text = long_text(value, usize::MAX, &mut Cuts::default())?;
     if text.chars().count() > max_chars {
         return Err(Illegal::new(format!(
@@ -131,7 +147,7 @@ fn code(value: Value, max_chars: usize) -> Result<String, Illegal> {
     Ok(text)
 }
 
-fn within(value: &Value, low: i32, high: i32) -> Result<Value, Illegal> {
+fn within(value: &Value<'_>, low: i32, high: i32) -> Result<Value<'static>, Illegal> {
     let number = number(value)?;
     let inside = number
         .as_f64()
@@ -143,7 +159,7 @@ fn within(value: &Value, low: i32, high: i32) -> Result<Value, Illegal> {
     }
 }
 
-fn gender(value: &Value) -> Result<Value, Illegal> {
+fn gender(value: &Value<'_>) -> Result<Value<'static>, Illegal> {
     let folded = value.as_str().map(|text| text.trim().to_ascii_lowercase());
     match folded.as_deref() {
         Some("m" | "male") => Ok(Value::from("m")),
@@ -154,7 +170,7 @@ fn gender(value: &Value) -> Result<Value, Illegal> {
     }
 }
 
-fn country_code(value: &Value) -> Result<String, Illegal> {
+fn country_code(value: &Value<'_>) -> Result<String, Illegal> {
     let code = value.as_str().map(|text| text.trim().to_ascii_uppercase());
     match code {
         Some(code) if code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase()) => Ok(code),
@@ -162,16 +178,18 @@ fn country_code(value: &Value) -> Result<String, Illegal> {
     }
 }
 
-fn place(value: &Value) -> Result<Value, Illegal> {
+fn place(value: &Value<'_>) -> Result<Value<'static>, Illegal> {
     match value.as_str() {
-        Some(text @ ("home" | "work" | "other")) => Ok(Value::from(text)),
+        Some("home") => Ok(Value::text("home")),
+        Some("work") => Ok(Value::text("work")),
+        Some("other") => Ok(Value::text("other")),
         _ => Err(Illegal::new("must be home, work or other")),
     }
 }
 
-fn tags(value: Value, cuts: &mut Cuts) -> Result<Option<Value>, Illegal> {
+fn tags<'t>(value: Value<'t>, cuts: &mut Cuts) -> Result<Option<Value<'t>>, Illegal> {
     let mut tags = Items::of(list(value)?, |item| {
-        let tag = cuts.cut(text(item, &mut Cuts::default())?.trim().to_owned(), 64);
+        let tag = cuts.cut(trimmed(text(item, &mut Cuts::default())?), 64);
         let letter = |c: char| {
             c.is_ascii_alphanumeric()
                 || ('À'..='ÿ').contains(&c)
@@ -192,8 +210,8 @@ fn tags(value: Value, cuts: &mut Cuts) -> Result<Option<Value>, Illegal> {
     tags.done()
 }
 
-fn images(value: Value, cuts: &mut Cuts) -> Result<Option<Value>, Illegal> {
-    let images = Items::of(list(value)?, url);
+fn images<'t>(value: Value<'t>, cuts: &mut Cuts) -> Result<Option<Value<'t>>, Illegal> {
+    let images = Items::of(list(value)?, |item| url(item).map(Cow::Owned));
     if images.more {
         // more than 20 are of no use to a reader, so the first are kept; this counts as one cut
         cuts.0 = cuts.0.saturating_add(1);
@@ -203,18 +221,21 @@ fn images(value: Value, cuts: &mut Cuts) -> Result<Option<Value>, Illegal> {
 
 /// The items of a list in legal form, each once.
 #[derive(Default)]
-struct Items {
+struct Items<'t> {
     /// The first ones, at most [`MAX_LIST`].
-    kept: Vec<Value>,
+    kept: Vec<Value<'t>>,
     /// Whether there were more.
     more: bool,
     /// What is wrong with the first item that is not legal.
     broken: Option<Illegal>,
 }
 
-impl Items {
+impl<'t> Items<'t> {
     /// Reads the items. Nulls and blank texts are passed over.
-    fn of(items: Vec<Value>, mut legal: impl FnMut(Value) -> Result<String, Illegal>) -> Self {
+    fn of(
+        items: Vec<Value<'t>>,
+        mut legal: impl FnMut(Value<'t>) -> Result<Cow<'t, str>, Illegal>,
+    ) -> Self {
         let mut found = Self::default();
         for item in items {
             if item.is_null() || is_blank(&item) {
@@ -233,12 +254,12 @@ impl Items {
         found
     }
 
-    fn done(self) -> Result<Option<Value>, Illegal> {
+    fn done(self) -> Result<Option<Value<'t>>, Illegal> {
         let kept = (!self.kept.is_empty()).then_some(Value::Array(self.kept));
         match self.broken {
             None => Ok(kept),
             Some(illegal) => Err(Illegal {
-                legal_part: kept,
+                legal_part: kept.map(Value::into_owned),
                 ..illegal
             }),
         }
@@ -246,7 +267,7 @@ impl Items {
 }
 
 /// The items of an array; a single value counts as a list of one.
-fn list(value: Value) -> Result<Vec<Value>, Illegal> {
+fn list(value: Value<'_>) -> Result<Vec<Value<'_>>, Illegal> {
     match value {
         Value::Array(items) => Ok(items),
         Value::Object(_) => Err(Illegal::new("must be a list, is an object")),
@@ -256,7 +277,7 @@ fn list(value: Value) -> Result<Vec<Value>, Illegal> {
 
 /// An object. Whole numbers beyond 2^53 become texts: they are ids, and JavaScript would round them. PHP writes `[]` for an
 /// empty object too, so an empty list counts as one.
-fn data(mut value: Value) -> Result<Value, Illegal> {
+fn data(mut value: Value<'_>) -> Result<Value<'_>, Illegal> {
     exact_numbers(&mut value);
     match value {
         Value::Object(_) => Ok(value),
@@ -270,9 +291,9 @@ fn data(mut value: Value) -> Result<Value, Illegal> {
     }
 }
 
-fn exact_numbers(value: &mut Value) {
+fn exact_numbers(value: &mut Value<'_>) {
     match value {
-        Value::Number(number) if !is_exact(number) => *value = Value::String(number.to_string()),
+        Value::Number(number) if !is_exact(number) => *value = Value::from(number.to_string()),
         Value::Array(items) => items.iter_mut().for_each(exact_numbers),
         Value::Object(fields) => fields.values_mut().for_each(exact_numbers),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
@@ -280,8 +301,8 @@ fn exact_numbers(value: &mut Value) {
 }
 
 /// Adds a field to a body if it has a value.
-pub(crate) fn put(body: &mut Map<String, Value>, name: &str, value: Option<Value>) {
+pub(crate) fn put<'t>(body: &mut Map<'t>, name: &'t str, value: Option<Value<'t>>) {
     if let Some(value) = value {
-        body.insert(name.to_owned(), value);
+        body.insert(name, value);
     }
 }

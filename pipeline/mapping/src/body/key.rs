@@ -20,7 +20,7 @@ pub const NAMESPACE: Uuid = Uuid::from_u128(0x6b75_7374_6f6d_5e72_a1e5_7e76_656e
 ///
 /// `number` is the operation's place in the route's `do` list, from 1.
 #[must_use]
-pub fn event_key(event: &Event, record: &Record, route: &str, number: usize) -> Uuid {
+pub fn event_key(event: &Event<'_>, record: &Record, route: &str, number: usize) -> Uuid {
     let mut name = String::with_capacity(96);
     // each part follows its length, so no two lists of parts give the same name
     let mut part = |text: &str| {

@@ -16,8 +16,9 @@ pub mod field;
 pub mod key;
 pub mod name;
 
-use serde_json::Value;
+use std::borrow::Cow;
 
+use crate::value::Value;
 use ingest_model::outcome::Rejection;
 
 /// The largest body of one operation, in bytes. A request may have 100,000; the rest is room for the customer's id, the
@@ -55,7 +56,7 @@ pub struct Illegal {
     /// The rule, and a way out where there is one.
     pub rule: String,
     /// The part of the value that is legal: the legal items of a list.
-    pub legal_part: Option<Value>,
+    pub legal_part: Option<Value<'static>>,
 }
 
 // === impl Illegal ===
@@ -75,12 +76,16 @@ impl Illegal {
 impl Cuts {
     /// The text, cut to this many characters. A cut is counted.
     #[must_use]
-    pub fn cut(&mut self, mut text: String, max_chars: usize) -> String {
+    pub fn cut<'t>(&mut self, text: impl Into<Cow<'t, str>>, max_chars: usize) -> Cow<'t, str> {
+        let mut text = text.into();
         // saves counting: a text never has more characters than bytes
         if text.len() > max_chars
             && let Some((end, _)) = text.char_indices().nth(max_chars)
         {
-            text.truncate(end);
+            match &mut text {
+                Cow::Borrowed(text) => *text = text.get(..end).unwrap_or_default(),
+                Cow::Owned(text) => text.truncate(end),
+            }
             self.0 = self.0.saturating_add(1);
         }
         text
@@ -110,7 +115,7 @@ pub fn json_bytes(value: &impl serde::Serialize) -> usize {
 
 /// The kind of a JSON value in words, for messages that must not show the value.
 #[must_use]
-pub fn kind_of(value: &Value) -> &'static str {
+pub fn kind_of(value: &Value<'_>) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",

@@ -41,7 +41,7 @@ pub fn legal_name<'a>(text: &'a str, cuts: &mut Cuts) -> Result<Cow<'a, str>, Il
             name.push(c);
         }
     }
-    let mut name = cuts.cut(name, MAX_NAME_CHARS);
+    let mut name = cuts.cut(name, MAX_NAME_CHARS).into_owned();
     name.truncate(name.trim_end_matches('-').len());
     if name.len() < 2 {
         return Err(Illegal::new(

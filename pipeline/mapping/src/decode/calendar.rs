@@ -2,9 +2,9 @@
 
 use jiff::fmt::temporal::Pieces;
 use jiff::{SignedDuration, civil};
-use serde_json::Value;
 
 use super::time::{parse, rfc3339};
+use crate::value::Value;
 
 /// A time in the form that the API takes, if the value is one.
 ///
@@ -14,11 +14,12 @@ use super::time::{parse, rfc3339};
 /// ```
 /// # use ingest_mapping::decode::calendar::text_of;
 /// # use serde_json::json;
-/// assert_eq!(text_of(&json!("9999-12-31")).as_deref(), Some("9999-12-31T00:00:00.000Z"));
-/// assert_eq!(text_of(&json!(1_767_355_200)).as_deref(), Some("2026-01-02T12:00:00.000Z"));
+/// # use ingest_mapping::value::Value;
+/// assert_eq!(text_of(&Value::from(json!("9999-12-31"))).as_deref(), Some("9999-12-31T00:00:00.000Z"));
+/// assert_eq!(text_of(&Value::from(json!(1_767_355_200))).as_deref(), Some("2026-01-02T12:00:00.000Z"));
 /// ```
 #[must_use]
-pub fn text_of(value: &Value) -> Option<String> {
+pub fn text_of(value: &Value<'_>) -> Option<String> {
     if let Some(time) = parse(value) {
         return Some(rfc3339(time));
     }
@@ -50,12 +51,13 @@ pub fn text_of(value: &Value) -> Option<String> {
 /// ```
 /// # use ingest_mapping::decode::calendar::day_of;
 /// # use serde_json::json;
-/// let day = day_of(&json!("1982-05-17T23:30:00-05:00"));
+/// # use ingest_mapping::value::Value;
+/// let day = day_of(&Value::from(json!("1982-05-17T23:30:00-05:00")));
 /// assert_eq!(day.map(|day| day.to_string()).as_deref(), Some("1982-05-17"));
-/// assert_eq!(day_of(&json!("1982-02-30")), None);
+/// assert_eq!(day_of(&Value::from(json!("1982-02-30"))), None);
 /// ```
 #[must_use]
-pub fn day_of(value: &Value) -> Option<civil::Date> {
+pub fn day_of(value: &Value<'_>) -> Option<civil::Date> {
     if let Some(written) = value.as_str().and_then(|text| text.trim().get(..10))
         && let Ok(day) = written.parse::<civil::Date>()
     {
@@ -68,9 +70,8 @@ pub fn day_of(value: &Value) -> Option<civil::Date> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+    use crate::value::json;
 
     #[test]
     fn the_last_day_of_the_calendar_is_a_time() {

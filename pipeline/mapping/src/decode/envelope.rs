@@ -1,11 +1,11 @@
 //! What all formats share: limits, why there is no event, and the parts of an event, which a mapping can replace.
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
 
 use super::time;
 use crate::event::{CustomerHints, Event, Notes};
 use crate::identity;
+use crate::value::{Map, Value};
 use ingest_model::outcome::{Rejected, Rejection, SkipReason};
 use ingest_model::record::Record;
 
@@ -29,13 +29,13 @@ pub enum Decoded {
 
 /// What the `event` header of a mapping says. Each part that is `Some` replaces what the format found.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Envelope {
+pub struct Envelope<'e> {
     /// The event's name.
-    pub name: Option<Value>,
+    pub name: Option<Value<'e>>,
     /// The producer's id of the occurrence.
-    pub id: Option<Value>,
+    pub id: Option<Value<'e>>,
     /// When it happened.
-    pub time: Option<Value>,
+    pub time: Option<Value<'e>>,
 }
 
 impl Default for Limits {
@@ -68,7 +68,7 @@ pub(super) struct Found {
 
 /// The first plausible time in these fields. A time that cannot be used is noted.
 pub(super) fn first_time(
-    object: &Map<String, Value>,
+    object: &Map<'_>,
     fields: &[&'static str],
     reference: Option<Timestamp>,
     notes: &mut Notes,
@@ -89,7 +89,7 @@ pub(super) fn first_time(
 }
 
 /// Whether a value is neither null nor a text without visible characters.
-pub(super) fn says_something(value: &Value) -> bool {
+pub(super) fn says_something(value: &Value<'_>) -> bool {
     match value {
         Value::Null => false,
         Value::String(text) => !identity::cleaned(text).is_empty(),
@@ -98,12 +98,12 @@ pub(super) fn says_something(value: &Value) -> bool {
 }
 
 /// Makes the event. What the mapping says replaces what the format found.
-pub(super) fn finish(
+pub(super) fn finish<'t>(
     mut found: Found,
-    payload: Value,
+    payload: Value<'t>,
     record: &Record,
-    said: &Envelope,
-) -> Result<Event, Decoded> {
+    said: &Envelope<'_>,
+) -> Result<Event<'t>, Decoded> {
     let reference = reference_time(record);
     let name = match &said.name {
         Some(value) => identity::plain_text(value),

@@ -6,10 +6,10 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer as _, Error, IgnoredAny, MapAccess, Visitor};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::identity;
+use crate::value::Value;
 
 /// The fields at the top of a record that kind and name are made of: their JSON texts, unread. Of several fields of one
 /// name, the last counts.
@@ -55,8 +55,8 @@ impl<'t> Fields<'t> {
     }
 
     /// A field's value, which should be small.
-    pub(super) fn value(&self, name: &str) -> Option<Value> {
-        serde_json::from_str(self.raw(name)?).ok()
+    pub(super) fn value(&self, name: &str) -> Option<Value<'t>> {
+        Value::read(self.raw(name)?).ok()
     }
 
     /// The text in a field, if it is one.

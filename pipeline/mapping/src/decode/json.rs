@@ -9,11 +9,12 @@
 //! - Half of a surrogate pair in an escape (`\ud83d` alone) becomes U+FFFD, in values and in names.
 //! - If a name is repeated within an object, the last value counts.
 
-use serde_json::Value;
+use std::borrow::Cow;
 
 use super::envelope::{Decoded, Limits};
 use super::mend::mended;
-use super::{tidy, weight};
+use super::weight;
+use crate::value::Value;
 use ingest_model::outcome::Rejection;
 
 /// The bytes of a byte order mark in UTF-8.
@@ -24,7 +25,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// # Errors
 /// [`Decoded::Reject`] with [`Rejection::TooLarge`], [`Rejection::InvalidUtf8`], [`Rejection::TooDeep`] or
 /// [`Rejection::InvalidJson`]; the detail has line and column, never content.
-pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value, Decoded> {
+pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value<'_>, Decoded> {
     if bytes.len() > limits.value_bytes {
         let (is, may) = (bytes.len(), limits.value_bytes);
         return Err(Decoded::reject(
@@ -48,7 +49,10 @@ pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value, Decoded> {
     light_enough(text)?;
     let value = match parse_text(text)? {
         Value::String(inner) => light_enough(&inner)
-            .and_then(|()| parse_text(&inner))
+            .and_then(|()| match inner {
+                Cow::Borrowed(inner) => parse_text(inner),
+                Cow::Owned(inner) => parse_text(&inner).map(Value::into_owned),
+            })
             .map_err(|error| match error {
                 Decoded::Reject(mut rejected) => {
                     rejected.detail = format!(
@@ -88,7 +92,7 @@ pub(super) fn unmarked(bytes: &[u8]) -> &[u8] {
 
 /// Rejects a text that would take too much memory once parsed.
 fn light_enough(text: &str) -> Result<(), Decoded> {
-    if weight::of_text(text.as_bytes()) <= weight::MAX_WEIGHT {
+    if weight::is_light(text.as_bytes()) {
         return Ok(());
     }
     Err(Decoded::reject(
@@ -98,16 +102,19 @@ fn light_enough(text: &str) -> Result<(), Decoded> {
 }
 
 /// Parses JSON that an event has in a text, with the same exact integers and the parser's own limit on depth.
-pub(crate) fn parse_nested(bytes: &[u8]) -> Option<Value> {
+pub(crate) fn parse_nested(bytes: &[u8]) -> Option<Value<'_>> {
     parse_text(std::str::from_utf8(bytes).ok()?).ok()
 }
 
 /// The depth beyond which the JSON parser itself gives up.
 const MAX_DEPTH: usize = 128;
 
-fn parse_text(text: &str) -> Result<Value, Decoded> {
-    let text = mended(text);
-    let mut value = serde_json::from_str(&text).map_err(|error| {
+fn parse_text(text: &str) -> Result<Value<'_>, Decoded> {
+    let value = match mended(text) {
+        Cow::Borrowed(text) => Value::read(text),
+        Cow::Owned(text) => Value::read(&text).map(Value::into_owned),
+    };
+    value.map_err(|error| {
         let (line, column) = (error.line(), error.column());
         let said = error.to_string();
         if said.starts_with("recursion limit exceeded") {
@@ -128,12 +135,10 @@ fn parse_text(text: &str) -> Result<Value, Decoded> {
             Rejection::InvalidJson,
             format!("{what} at line {line} column {column}"),
         )
-    })?;
-    tidy::whole_numbers(&mut value);
-    Ok(value)
+    })
 }
 
-fn deeper_than(value: &Value, levels: usize) -> bool {
+fn deeper_than(value: &Value<'_>, levels: usize) -> bool {
     match value {
         Value::Array(items) => {
             levels == 0 || items.iter().any(|item| deeper_than(item, levels - 1))
@@ -148,18 +153,24 @@ fn deeper_than(value: &Value, levels: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::json;
 
     #[test]
     fn big_integers_become_text_and_nothing_else_changes() {
         let text = r#"{"a":18446744073709551616,"b":18446744073709551615,"c":-9223372036854775809,"d":"18446744073709551616 \" 99999999999999999999","e":1.8446744073709551616e19,"f":[-9223372036854775808,123456789012345678901234567890]}"#;
         let value = parse(text.as_bytes(), Limits::default()).unwrap();
-        assert_eq!(value["a"], "18446744073709551616");
-        assert_eq!(value["b"], u64::MAX);
-        assert_eq!(value["c"], "-9223372036854775809");
-        assert_eq!(value["d"], "18446744073709551616 \" 99999999999999999999");
-        assert!(value["e"].is_f64());
-        assert_eq!(value["f"][0], i64::MIN);
-        assert_eq!(value["f"][1], "123456789012345678901234567890");
+        assert_eq!(value["a"], json!("18446744073709551616"));
+        assert_eq!(value["b"], json!(u64::MAX));
+        assert_eq!(value["c"], json!("-9223372036854775809"));
+        assert_eq!(
+            value["d"],
+            json!("18446744073709551616 \" 99999999999999999999")
+        );
+        assert_eq!(value["e"], json!(1.844_674_407_370_955_2e19));
+        assert_eq!(
+            value["f"],
+            json!([i64::MIN, "123456789012345678901234567890"])
+        );
         assert!(parse(b"{\"a\":018446744073709551616}", Limits::default()).is_err());
     }
 }

@@ -19,6 +19,15 @@ use std::borrow::Cow;
 /// ```
 #[must_use]
 pub fn mended(text: &str) -> Cow<'_, str> {
+    if is_certainly_whole(text.as_bytes()) {
+        Cow::Borrowed(text)
+    } else {
+        searched(text)
+    }
+}
+
+/// As [`mended`], of a text that may need it.
+fn searched(text: &str) -> Cow<'_, str> {
     let mut edits = Edits {
         text,
         written: None,
@@ -41,6 +50,25 @@ pub fn mended(text: &str) -> Cow<'_, str> {
     }
     edits.done()
 }
+
+/// Whether a text needs no repair for certain: it has no escape `\u`, and nowhere as many digits in a row as a whole number
+/// beyond 64 bits has. Most texts are like that, and this reads little of them.
+fn is_certainly_whole(text: &[u8]) -> bool {
+    let long = |at: usize| {
+        let digits = |bytes: &mut dyn Iterator<Item = &u8>| {
+            bytes.take_while(|byte| byte.is_ascii_digit()).count()
+        };
+        let (before, after) = text.split_at(at);
+        digits(&mut before.iter().rev()) + digits(&mut after.iter()) >= BIG
+    };
+    // so many digits in a row stand at one of these places
+    let mut places = (BIG - 1..text.len()).step_by(BIG);
+    let big = places.any(|at| text.get(at).is_some_and(u8::is_ascii_digit) && long(at));
+    !big && !memchr::memchr_iter(b'\\', text).any(|at| text.get(at + 1) == Some(&b'u'))
+}
+
+/// A whole number of fewer digits fits into 64 bits.
+const BIG: usize = 19;
 
 /// The changes to a text so far.
 struct Edits<'t> {
@@ -124,7 +152,7 @@ fn end_of_number(bytes: &[u8], at: usize) -> usize {
 /// Whether this is a valid whole number that fits into neither a signed nor an unsigned 64-bit integer.
 fn is_big_integer(number: &str) -> bool {
     let digits = number.strip_prefix('-').unwrap_or(number);
-    let long = digits.len() >= 19;
+    let long = digits.len() >= BIG;
     let whole = digits.bytes().all(|byte| byte.is_ascii_digit());
     // a leading zero is not valid JSON; quotes would hide that
     let legal = whole && !digits.starts_with('0');
@@ -211,6 +239,15 @@ mod tests {
             let escapes: String = units.iter().map(|unit| format!("\\u{unit:04x}")).collect();
             let value = read(&format!("[\"{escapes}\"]"));
             prop_assert_eq!(&value[0], &Value::from(String::from_utf16_lossy(&units)));
+        }
+
+        /// A text that is not searched needs no repair.
+        #[test]
+        fn what_needs_repair_is_searched(parts in prop::collection::vec(prop_oneof![
+            "[0-9]{1,24}", "[-a,:\"\\\\u]{1,4}", Just("\\ud83d".to_owned()), Just("\\n".to_owned())
+        ], 0..8)) {
+            let text = parts.concat();
+            prop_assert_eq!(mended(&text), searched(&text));
         }
 
         #[test]

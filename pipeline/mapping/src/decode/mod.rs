@@ -22,12 +22,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use serde_json::Value;
-
 pub use self::envelope::{Decoded, Envelope, Limits};
 use self::fields::Fields;
 pub use self::mend::mended;
 use crate::event::Event;
+use crate::value::Value;
 use ingest_model::outcome::SkipReason;
 use ingest_model::record::Record;
 
@@ -122,7 +121,7 @@ impl Decoder {
     /// # Errors
     /// [`Decoded::Skip`] for a tombstone and for an event that is not meant for Kustomer, [`Decoded::Reject`] for
     /// anything that is not an event of this format.
-    pub fn decode(&self, record: &Record) -> Result<Event, Decoded> {
+    pub fn decode<'t>(&self, record: &'t Record) -> Result<Event<'t>, Decoded> {
         let payload = self.payload(record)?;
         self.event(payload, record, &Envelope::default())
     }
@@ -131,7 +130,7 @@ impl Decoder {
     ///
     /// # Errors
     /// [`Decoded::Skip`] for a tombstone; [`Decoded::Reject`] if the value is not JSON within the limits.
-    pub fn payload(&self, record: &Record) -> Result<Value, Decoded> {
+    pub fn payload<'t>(&self, record: &'t Record) -> Result<Value<'t>, Decoded> {
         let Some(bytes) = &record.value else {
             return Err(Decoded::Skip(SkipReason::Tombstone));
         };
@@ -185,12 +184,12 @@ impl Decoder {
     ///
     /// # Errors
     /// As [`Decoder::decode`].
-    pub fn event(
+    pub fn event<'t>(
         &self,
-        payload: Value,
+        payload: Value<'t>,
         record: &Record,
-        said: &Envelope,
-    ) -> Result<Event, Decoded> {
+        said: &Envelope<'_>,
+    ) -> Result<Event<'t>, Decoded> {
         match self.format {
             Format::Json => plain::event(payload, record, said),
             Format::Segment => segment::event(payload, record, said),

@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use super::envelope::{Decoded, Envelope, Found, finish, first_time, reference_time};
 use crate::event::{CustomerHints, Event, Notes};
 use crate::identity;
+use crate::value::Value;
 use ingest_model::outcome::Rejection;
 use ingest_model::record::Record;
 
@@ -17,7 +16,11 @@ const TIMES: &[&str] = &["time", "timestamp", "created_at"];
 
 /// The event of a plain object. Unless the mapping says otherwise, the name comes from `type|name|event`, the id from `id`
 /// and the time from `time|timestamp|created_at`. Nothing in a plain object is taken for the customer: routes name one.
-pub(super) fn event(payload: Value, record: &Record, said: &Envelope) -> Result<Event, Decoded> {
+pub(super) fn event<'t>(
+    payload: Value<'t>,
+    record: &Record,
+    said: &Envelope<'_>,
+) -> Result<Event<'t>, Decoded> {
     let Value::Object(object) = &payload else {
         return Err(Decoded::reject(
             Rejection::FormatMismatch,

@@ -18,14 +18,13 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value};
-
 use super::envelope::{
     Decoded, Envelope, Found, finish, first_time, reference_time, says_something,
 };
 use super::fields::{Fields, Unsure};
 use crate::event::{CustomerHints, Event, KeyKind, Notes};
 use crate::identity;
+use crate::value::{Map, Value};
 use ingest_model::outcome::{Rejection, SkipReason};
 use ingest_model::record::Record;
 
@@ -84,7 +83,11 @@ const ADDRESS: &[&str] = &["street", "city", "state", "postalCode", "country"];
 const OTHER_ADDRESS_WORDS: &[(&str, &str)] = &[("zip", "postalCode"), ("zipcode", "postalCode")];
 
 /// The event of a Segment message.
-pub(super) fn event(payload: Value, record: &Record, said: &Envelope) -> Result<Event, Decoded> {
+pub(super) fn event<'t>(
+    payload: Value<'t>,
+    record: &Record,
+    said: &Envelope<'_>,
+) -> Result<Event<'t>, Decoded> {
     let Value::Object(message) = &payload else {
         return Err(Decoded::reject(
             Rejection::FormatMismatch,
@@ -116,7 +119,7 @@ pub(super) fn event(payload: Value, record: &Record, said: &Envelope) -> Result<
 }
 
 /// The kind of message, or why this is not a Segment message.
-fn kind(message: &Map<String, Value>) -> Result<&'static str, Decoded> {
+fn kind(message: &Map<'_>) -> Result<&'static str, Decoded> {
     let Some(sent) = message.get("type").or_else(|| message.get("action")) else {
         let detail = "`type` is missing: not a Segment message";
         return Err(Decoded::reject(Rejection::FormatMismatch, detail));
@@ -180,7 +183,7 @@ pub(super) fn meant_as_seen(fields: &Fields<'_>) -> Option<bool> {
 }
 
 /// The name of the event. Where it is depends on the kind.
-fn name(kind: &'static str, message: &Map<String, Value>) -> Option<String> {
+fn name(kind: &'static str, message: &Map<'_>) -> Option<String> {
     let text = |key: &str| {
         let text = identity::cleaned(message.get(key)?.as_str()?);
         (!text.is_empty()).then(|| text.into_owned())
@@ -202,7 +205,7 @@ fn name(kind: &'static str, message: &Map<String, Value>) -> Option<String> {
 ///
 /// `{"All": false, "Kafka": true}` means no: the message may be on the topic, but is not for Kustomer. Producers that use
 /// the topic to reach Kustomer add `"Kustomer": true`.
-fn meant_for_kustomer(integrations: Option<&Value>) -> bool {
+fn meant_for_kustomer(integrations: Option<&Value<'_>>) -> bool {
     let Some(Value::Object(map)) = integrations else {
         return true;
     };
@@ -247,14 +250,14 @@ const PHONES: Places = &[
 ];
 
 /// What the message says about the customer. Values that should be keys but cannot be used are noted.
-fn customer(message: &Map<String, Value>, notes: &mut Notes) -> CustomerHints {
+fn customer(message: &Map<'_>, notes: &mut Notes) -> CustomerHints {
     let parts = |part: Part| match part {
         Part::Message => Some(message),
         Part::Traits => own_traits(message),
         Part::ContextTraits => context_traits(message),
         Part::Properties => message.get("properties").and_then(Value::as_object),
     };
-    let mut first = |kind: KeyKind, read: fn(&Value) -> identity::Key, places: Places| {
+    let mut first = |kind: KeyKind, read: fn(&Value<'_>) -> identity::Key, places: Places| {
         places.iter().find_map(|(part, field, path)| {
             let value = parts(*part)?.get(*field)?;
             notes.key(path, kind, read(value))
@@ -276,7 +279,7 @@ fn customer(message: &Map<String, Value>, notes: &mut Notes) -> CustomerHints {
 }
 
 /// The Kustomer id in RudderStack's list of external ids.
-fn kustomer_id(message: &Map<String, Value>, notes: &mut Notes) -> Option<String> {
+fn kustomer_id(message: &Map<'_>, notes: &mut Notes) -> Option<String> {
     let list = message.get("context")?.get("externalId")?.as_array()?;
     let entry = list.iter().find(|entry| {
         let kind = entry.get("type").and_then(Value::as_str);
@@ -287,7 +290,7 @@ fn kustomer_id(message: &Map<String, Value>, notes: &mut Notes) -> Option<String
 }
 
 /// The message's `traits`. There are none for a group, whose traits describe the group and not a person.
-fn own_traits(message: &Map<String, Value>) -> Option<&Map<String, Value>> {
+fn own_traits<'m, 't>(message: &'m Map<'t>) -> Option<&'m Map<'t>> {
     let kind = message.get("type").or_else(|| message.get("action"));
     let kind = kind.and_then(Value::as_str).unwrap_or_default();
     if kind.trim().eq_ignore_ascii_case("group") {
@@ -296,7 +299,7 @@ fn own_traits(message: &Map<String, Value>) -> Option<&Map<String, Value>> {
     message.get("traits")?.as_object()
 }
 
-fn context_traits(message: &Map<String, Value>) -> Option<&Map<String, Value>> {
+fn context_traits<'m, 't>(message: &'m Map<'t>) -> Option<&'m Map<'t>> {
     message.get("context")?.get("traits")?.as_object()
 }
 
@@ -304,7 +307,7 @@ fn context_traits(message: &Map<String, Value>) -> Option<&Map<String, Value>> {
 ///
 /// Empty traits (null, blank, an empty list or map) are left out, so that they hide no other. Traits in the specification
 /// are spelled as there; others stay as they are.
-pub(crate) fn traits(message: &Value) -> Map<String, Value> {
+pub(crate) fn traits<'t>(message: &Value<'t>) -> Map<'t> {
     let mut merged = Map::new();
     let Value::Object(message) = message else {
         return merged;
@@ -324,15 +327,15 @@ pub(crate) fn traits(message: &Value) -> Map<String, Value> {
 
 /// Adds the fields that `into` does not have yet, under their one spelling, while there is room. Fields that already have
 /// that spelling come first.
-fn lay(
-    fields: &Map<String, Value>,
+fn lay<'t>(
+    fields: &Map<'t>,
     names: &[&'static str],
     other_words: &[(&str, &'static str)],
-    into: &mut Map<String, Value>,
+    into: &mut Map<'t>,
     room: &mut usize,
 ) {
     for exact in [true, false] {
-        for (key, value) in fields {
+        for (key, value) in fields.iter() {
             let known = names.iter().find(|name| same_name(name, key));
             let other = || other_words.iter().find(|(word, _)| same_name(word, key));
             let name = known
@@ -350,7 +353,7 @@ fn lay(
     }
 }
 
-fn tells_something(value: &Value) -> bool {
+fn tells_something(value: &Value<'_>) -> bool {
     match value {
         Value::Array(items) => !items.is_empty(),
         Value::Object(fields) => !fields.is_empty(),
@@ -359,8 +362,8 @@ fn tells_something(value: &Value) -> bool {
 }
 
 /// Takes room for a value and all values within it. If there is not enough room, it takes none and returns `false`.
-fn takes(value: &Value, room: &mut usize) -> bool {
-    fn left(value: &Value, room: usize) -> Option<usize> {
+fn takes(value: &Value<'_>, room: &mut usize) -> bool {
+    fn left(value: &Value<'_>, room: usize) -> Option<usize> {
         let room = room.checked_sub(1)?;
         match value {
             Value::Array(items) => items.iter().try_fold(room, |room, item| left(item, room)),
@@ -376,7 +379,7 @@ fn takes(value: &Value, room: &mut usize) -> bool {
 }
 
 /// The id of the visitor's session: Kustomer's own, in any spelling, or else RudderStack's.
-pub(crate) fn session(message: &Value) -> Option<String> {
+pub(crate) fn session(message: &Value<'_>) -> Option<String> {
     let rudderstack = || {
         let session = message.get("context").and_then(|c| c.get("sessionId"));
         let session = session.or_else(|| message.get("session_id"));
@@ -386,12 +389,12 @@ pub(crate) fn session(message: &Value) -> Option<String> {
 }
 
 /// Kustomer's id of the visitor, in any spelling.
-pub(crate) fn tracking_id(message: &Value) -> Option<String> {
+pub(crate) fn tracking_id(message: &Value<'_>) -> Option<String> {
     kustomers_own(message, "kustomerTrackingId")
 }
 
 /// The id in the field of that name, in the properties, the context or the message itself.
-fn kustomers_own(message: &Value, name: &str) -> Option<String> {
+fn kustomers_own(message: &Value<'_>, name: &str) -> Option<String> {
     let parts = [
         message.get("properties"),
         message.get("context"),
@@ -401,7 +404,7 @@ fn kustomers_own(message: &Value, name: &str) -> Option<String> {
         .into_iter()
         .flatten()
         .filter_map(Value::as_object)
-        .flatten();
+        .flat_map(Map::iter);
     fields.find_map(|(key, value)| {
         if same_name(key, name) {
             identity::id_text(value)

@@ -21,10 +21,10 @@
 
 use jiff::fmt::rfc2822;
 use jiff::{SignedDuration, Timestamp, civil};
-use serde_json::Value;
 
 use crate::event::BadTime;
 use crate::identity::cleaned;
+use crate::value::Value;
 
 /// How far a producer's clock may be ahead of the broker's.
 const AHEAD: SignedDuration = SignedDuration::from_hours(24);
@@ -34,17 +34,18 @@ const AHEAD: SignedDuration = SignedDuration::from_hours(24);
 /// ```
 /// # use ingest_mapping::decode::time::parse;
 /// # use serde_json::json;
+/// # use ingest_mapping::value::Value;
 /// let noon = "2026-01-02T12:00:00Z".parse().ok();
-/// assert_eq!(parse(&json!("2026-01-02T13:00:00+01:00")), noon);
-/// assert_eq!(parse(&json!("2026-01-02 12:00:00")), noon);
-/// assert_eq!(parse(&json!("2026-01-02 12:00:00 UTC")), noon);
-/// assert_eq!(parse(&json!("Fri, 02 Jan 2026 13:00:00 +0100")), noon);
-/// assert_eq!(parse(&json!(1_767_355_200)), noon);
-/// assert_eq!(parse(&json!("1767355200000")), noon);
-/// assert_eq!(parse(&json!("yesterday")), None);
+/// assert_eq!(parse(&Value::from(json!("2026-01-02T13:00:00+01:00"))), noon);
+/// assert_eq!(parse(&Value::from(json!("2026-01-02 12:00:00"))), noon);
+/// assert_eq!(parse(&Value::from(json!("2026-01-02 12:00:00 UTC"))), noon);
+/// assert_eq!(parse(&Value::from(json!("Fri, 02 Jan 2026 13:00:00 +0100"))), noon);
+/// assert_eq!(parse(&Value::from(json!(1_767_355_200))), noon);
+/// assert_eq!(parse(&Value::from(json!("1767355200000"))), noon);
+/// assert_eq!(parse(&Value::from(json!("yesterday"))), None);
 /// ```
 #[must_use]
-pub fn parse(value: &Value) -> Option<Timestamp> {
+pub fn parse(value: &Value<'_>) -> Option<Timestamp> {
     match value {
         Value::String(text) => parse_text(text),
         Value::Number(number) => match number.as_i64() {
@@ -201,7 +202,7 @@ fn is_name(text: &str) -> bool {
 ///
 /// # Errors
 /// [`BadTime`] if it cannot be read or is not plausible.
-pub fn plausible(value: &Value, reference: Option<Timestamp>) -> Result<Timestamp, BadTime> {
+pub fn plausible(value: &Value<'_>, reference: Option<Timestamp>) -> Result<Timestamp, BadTime> {
     let time = parse(value).ok_or(BadTime::Unreadable)?;
     let earliest = Timestamp::from_second(946_684_800).unwrap_or(Timestamp::MIN); // 2000-01-01
     let latest = match reference {
@@ -256,9 +257,8 @@ fn epoch_seconds(number: f64) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+    use crate::value::json;
 
     fn at(text: &str) -> Option<Timestamp> {
         text.parse().ok()

@@ -15,9 +15,10 @@ mod email;
 mod nobody;
 mod text;
 
-use serde_json::{Number, Value};
+use serde_json::Number;
 
 pub use self::text::cleaned;
+use crate::value::Value;
 
 /// The longest external id of a customer or object, in characters (Kustomer's limit).
 pub const MAX_ID_CHARS: usize = 256;
@@ -60,14 +61,15 @@ impl Unusable {
 /// ```
 /// # use ingest_mapping::identity::id_text;
 /// # use serde_json::json;
-/// assert_eq!(id_text(&json!(9007199254740993_i64)).as_deref(), Some("9007199254740993"));
-/// assert_eq!(id_text(&json!(" o-1\u{200b} ")).as_deref(), Some("o-1"));
-/// assert_eq!(id_text(&json!("undefined")), None);
-/// assert_eq!(id_text(&json!("{{order.id}}")), None);
-/// assert_eq!(id_text(&json!(1.5)), None);
+/// # use ingest_mapping::value::Value;
+/// assert_eq!(id_text(&Value::from(json!(9007199254740993_i64))).as_deref(), Some("9007199254740993"));
+/// assert_eq!(id_text(&Value::from(json!(" o-1\u{200b} "))).as_deref(), Some("o-1"));
+/// assert_eq!(id_text(&Value::from(json!("undefined"))), None);
+/// assert_eq!(id_text(&Value::from(json!("{{order.id}}"))), None);
+/// assert_eq!(id_text(&Value::from(json!(1.5))), None);
 /// ```
 #[must_use]
-pub fn id_text(value: &Value) -> Option<String> {
+pub fn id_text(value: &Value<'_>) -> Option<String> {
     plain_text(value).filter(|text| !nobody::names_nothing(text))
 }
 
@@ -76,12 +78,13 @@ pub fn id_text(value: &Value) -> Option<String> {
 /// ```
 /// # use ingest_mapping::identity::plain_text;
 /// # use serde_json::json;
-/// assert_eq!(plain_text(&json!(" Unknown\u{feff}")).as_deref(), Some("Unknown"));
-/// assert_eq!(plain_text(&json!(404)).as_deref(), Some("404"));
-/// assert_eq!(plain_text(&json!("\u{200b}")), None);
+/// # use ingest_mapping::value::Value;
+/// assert_eq!(plain_text(&Value::from(json!(" Unknown\u{feff}"))).as_deref(), Some("Unknown"));
+/// assert_eq!(plain_text(&Value::from(json!(404))).as_deref(), Some("404"));
+/// assert_eq!(plain_text(&Value::from(json!("\u{200b}"))), None);
 /// ```
 #[must_use]
-pub fn plain_text(value: &Value) -> Option<String> {
+pub fn plain_text(value: &Value<'_>) -> Option<String> {
     match value {
         Value::String(text) => {
             let text = cleaned(text);
@@ -99,15 +102,16 @@ pub fn plain_text(value: &Value) -> Option<String> {
 /// ```
 /// # use ingest_mapping::identity::{Unusable, external_id};
 /// # use serde_json::json;
-/// assert_eq!(external_id(&json!(4711)), Ok(Some("4711".into())));
-/// assert_eq!(external_id(&json!("shopify-admin")), Err(Unusable::Nobody));
-/// assert_eq!(external_id(&json!(0)), Err(Unusable::Nobody));
-/// assert_eq!(external_id(&json!(" ")), Ok(None));
+/// # use ingest_mapping::value::Value;
+/// assert_eq!(external_id(&Value::from(json!(4711))), Ok(Some("4711".into())));
+/// assert_eq!(external_id(&Value::from(json!("shopify-admin"))), Err(Unusable::Nobody));
+/// assert_eq!(external_id(&Value::from(json!(0))), Err(Unusable::Nobody));
+/// assert_eq!(external_id(&Value::from(json!(" "))), Ok(None));
 /// ```
 ///
 /// # Errors
 /// [`Unusable`] with the reason.
-pub fn external_id(value: &Value) -> Key {
+pub fn external_id(value: &Value<'_>) -> Key {
     let Some(text) = key_text(value)? else {
         return Ok(None);
     };
@@ -124,7 +128,7 @@ pub fn external_id(value: &Value) -> Key {
 ///
 /// # Errors
 /// [`Unusable`] with the reason.
-pub fn kustomer_id(value: &Value) -> Key {
+pub fn kustomer_id(value: &Value<'_>) -> Key {
     let Some(text) = key_text(value)? else {
         return Ok(None);
     };
@@ -145,15 +149,16 @@ pub fn kustomer_id(value: &Value) -> Key {
 /// ```
 /// # use ingest_mapping::identity::{Unusable, email};
 /// # use serde_json::json;
-/// assert_eq!(email(&json!(" Ann+Shop@Example.COM\u{200b} ")), Ok(Some("ann+shop@example.com".into())));
-/// assert_eq!(email(&json!("a@b@c.example")), Err(Unusable::Illegal));
-/// assert_eq!(email(&json!("zoë@shop.example")), Err(Unusable::Illegal));
-/// assert_eq!(email(&json!("undefined")), Err(Unusable::Nobody));
+/// # use ingest_mapping::value::Value;
+/// assert_eq!(email(&Value::from(json!(" Ann+Shop@Example.COM\u{200b} "))), Ok(Some("ann+shop@example.com".into())));
+/// assert_eq!(email(&Value::from(json!("a@b@c.example"))), Err(Unusable::Illegal));
+/// assert_eq!(email(&Value::from(json!("zoë@shop.example"))), Err(Unusable::Illegal));
+/// assert_eq!(email(&Value::from(json!("undefined"))), Err(Unusable::Nobody));
 /// ```
 ///
 /// # Errors
 /// [`Unusable`] with the reason.
-pub fn email(value: &Value) -> Key {
+pub fn email(value: &Value<'_>) -> Key {
     let Some(text) = key_text(value)? else {
         return Ok(None);
     };
@@ -176,14 +181,15 @@ pub fn email(value: &Value) -> Key {
 /// ```
 /// # use ingest_mapping::identity::{Unusable, phone};
 /// # use serde_json::json;
-/// assert_eq!(phone(&json!("+49 (30) 123-456")), Ok(Some("+4930123456".into())));
-/// assert_eq!(phone(&json!("0049 30 123456")), Ok(Some("+4930123456".into())));
-/// assert_eq!(phone(&json!("030 123456")), Err(Unusable::Illegal));
+/// # use ingest_mapping::value::Value;
+/// assert_eq!(phone(&Value::from(json!("+49 (30) 123-456"))), Ok(Some("+4930123456".into())));
+/// assert_eq!(phone(&Value::from(json!("0049 30 123456"))), Ok(Some("+4930123456".into())));
+/// assert_eq!(phone(&Value::from(json!("030 123456"))), Err(Unusable::Illegal));
 /// ```
 ///
 /// # Errors
 /// [`Unusable`] with the reason.
-pub fn phone(value: &Value) -> Key {
+pub fn phone(value: &Value<'_>) -> Key {
     let Some(text) = key_text(value)? else {
         return Ok(None);
     };
@@ -194,7 +200,7 @@ pub fn phone(value: &Value) -> Key {
 }
 
 /// The text of a key of any kind; `None` if the value is empty.
-fn key_text(value: &Value) -> Key {
+fn key_text(value: &Value<'_>) -> Key {
     match value {
         Value::Null => Ok(None),
         Value::String(text) => {

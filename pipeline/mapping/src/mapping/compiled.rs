@@ -1,11 +1,9 @@
 //! A compiled mapping file: which of its routes are for an event, and what they make of it.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::Value;
 
 use super::apply::{self, Applied};
 use super::error::MappingError;
@@ -16,6 +14,7 @@ use super::model::{Action, EmptyText, Head, Route, Test};
 use super::node::Place;
 use crate::decode::{Decoded, Envelope, Format};
 use crate::event::Event;
+use crate::value::Value;
 use ingest_model::outcome::{Rejected, Rejection, SkipReason};
 use ingest_model::record::Record;
 
@@ -36,9 +35,9 @@ pub struct Mapping {
 
 /// What the header of a file finds in the content of a record.
 #[derive(Debug, Default)]
-pub(crate) struct Said {
+pub(crate) struct Said<'e> {
     /// The values.
-    pub(crate) envelope: Envelope,
+    pub(crate) envelope: Envelope<'e>,
     /// Optional parts whose expressions failed, and why.
     pub(crate) failed: Vec<(&'static str, String)>,
 }
@@ -144,7 +143,11 @@ impl Mapping {
     /// # Errors
     /// [`Decoded::Reject`] with [`Rejection::MappingFailed`] if the expression of the name fails, or if another one fails
     /// and the file says `onBad: reject`.
-    pub(crate) fn envelope(&self, payload: &Value, record: &Record) -> Result<Said, Decoded> {
+    pub(crate) fn envelope(
+        &self,
+        payload: &Value<'_>,
+        record: &Record,
+    ) -> Result<Said<'static>, Decoded> {
         let header = &self.head.header;
         if header.name.is_none() && header.id.is_none() && header.time.is_none() {
             return Ok(Said::default());
@@ -153,7 +156,7 @@ impl Mapping {
         let part = |expr: &Option<Expr>| match expr {
             None => Ok(None),
             Some(expr) => match expr.eval(&scope) {
-                Ok(value) => Ok(Some(value.map_or(Value::Null, Cow::into_owned))),
+                Ok(value) => Ok(Some(value.unwrap_or_default().into_owned())),
                 Err(failed) => Err(format!("{} in `{}`", failed.what, expr.text())),
             },
         };
@@ -177,7 +180,7 @@ impl Mapping {
 
     /// What an event leads to. If a route has a `maxAge`, the time of the event is compared with `now`.
     #[must_use]
-    pub fn apply(&self, event: &Event, record: &Record, now: Timestamp) -> Applied {
+    pub fn apply(&self, event: &Event<'_>, record: &Record, now: Timestamp) -> Applied {
         let routes = self
             .routes_for(&event.name)
             .iter()

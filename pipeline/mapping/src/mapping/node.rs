@@ -3,11 +3,14 @@
 //! Mappings are read from this by hand, not by derived deserialisation, because all errors of a file are reported at once,
 //! each with its place, and because a text and a number mean different things in a field.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Number, Value};
+use serde_json::Number;
 use serde_saphyr::{Location, Spanned};
+
+use crate::value::Value;
 
 /// A line and a column in a file, both counted from 1; 0 if they are not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -102,17 +105,17 @@ impl Node {
 
     /// The value as plain JSON.
     #[must_use]
-    pub fn to_json(&self) -> Value {
+    pub fn to_json(&self) -> Value<'static> {
         match &self.content {
             Content::Null => Value::Null,
             Content::Bool(yes) => Value::Bool(*yes),
             Content::Number(number) => Value::Number(number.clone()),
-            Content::Text(text) => Value::String(text.clone()),
+            Content::Text(text) => Value::from(text.clone()),
             Content::List(items) => Value::Array(items.iter().map(Self::to_json).collect()),
             Content::Map(entries) => Value::Object(
                 entries
                     .iter()
-                    .map(|(key, node)| (key.name.clone(), node.to_json()))
+                    .map(|(key, node)| (Cow::Owned(key.name.clone()), node.to_json()))
                     .collect(),
             ),
         }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::super::expr::Expr;
 use super::super::model::bad::BadFields;
 use super::super::model::{CustomerRule, KeyRules};
@@ -11,12 +9,13 @@ use super::Work;
 use super::failure::{Failure, Made};
 use crate::event::{CustomerHints, KeyKind};
 use crate::identity;
+use crate::value::Value;
 use ingest_model::operation::{CustomerKey, CustomerRef};
 use ingest_model::outcome::Rejection;
 
-impl Work<'_> {
+impl<'a> Work<'a> {
     /// The customer that a route names; `None` if it says that there is none.
-    pub(super) fn customer(&mut self, rule: &CustomerRule) -> Made<Option<CustomerRef>> {
+    pub(super) fn customer(&mut self, rule: &'a CustomerRule) -> Made<Option<CustomerRef>> {
         let (keys, missing) = match rule {
             CustomerRule::Nobody => return Ok(None),
             CustomerRule::Hints(missing) => (hinted_keys(&self.event.customer), *missing),
@@ -48,11 +47,11 @@ impl Work<'_> {
     pub(super) fn keys(
         &mut self,
         words: &BadFields,
-        rules: &KeyRules,
+        rules: &'a KeyRules,
         at: &str,
     ) -> Made<Vec<CustomerKey>> {
         let mut key =
-            |rule: &Option<Expr>, kind, read| self.key(words, rule.as_ref(), at, kind, read);
+            |rule: &'a Option<Expr>, kind, read| self.key(words, rule.as_ref(), at, kind, read);
         let id = key(&rules.id, KeyKind::Id, identity::kustomer_id)?;
         let external_id = key(
             &rules.external_id,
@@ -72,10 +71,10 @@ impl Work<'_> {
     fn key(
         &mut self,
         words: &BadFields,
-        rule: Option<&Expr>,
+        rule: Option<&'a Expr>,
         at: &str,
         kind: KeyKind,
-        read: fn(&Value) -> identity::Key,
+        read: fn(&Value<'_>) -> identity::Key,
     ) -> Made<Option<Arc<str>>> {
         let name = match kind {
             KeyKind::Id => "id",

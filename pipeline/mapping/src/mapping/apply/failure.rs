@@ -1,9 +1,8 @@
 //! Why a rule rejects a record. The texts show rules and expressions, never values.
 
-use serde_json::Value;
-
 use super::super::expr::{Expr, Failed};
 use crate::body::{Illegal, MAX_ITEM_BYTES, kind_of};
+use crate::value::Value;
 use ingest_model::outcome::Rejection;
 
 /// Why a rule rejects a record.
@@ -78,7 +77,7 @@ pub(super) fn refused(at: &str, illegal: &Illegal, expr: &Expr) -> Failure {
     }
 }
 
-pub(super) fn wrong_type(at: &str, expr: &Expr, wanted: &str, value: &Value) -> Failure {
+pub(super) fn wrong_type(at: &str, expr: &Expr, wanted: &str, value: &Value<'_>) -> Failure {
     let is = kind_of(value);
     Failure {
         reason: Rejection::MappingFailed,

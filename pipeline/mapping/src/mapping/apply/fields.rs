@@ -3,8 +3,6 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
-
 use super::super::expr::Expr;
 use super::super::model::bad::BadFields;
 use super::super::model::{CustomRule, FieldRule, MetaRule, Template};
@@ -14,16 +12,20 @@ use crate::body::attribute::{custom_value, meta_entry};
 use crate::body::field::{Kind, field_value, put};
 use crate::body::{Illegal, MAX_TEXT_CHARS, RESERVED_META};
 use crate::identity;
+use crate::value::{Map, Value};
 
-impl Work<'_> {
+impl<'a> Work<'a> {
     /// Puts the fields into a body; `at` is the path before their names. A bad title fails, because a title is required.
-    pub(super) fn fields(
+    pub(super) fn fields<'b>(
         &mut self,
         words: &BadFields,
-        rules: &[FieldRule],
+        rules: &'a [FieldRule],
         at: &str,
-        body: &mut Map<String, Value>,
-    ) -> Made<()> {
+        body: &mut Map<'b>,
+    ) -> Made<()>
+    where
+        'a: 'b,
+    {
         for rule in rules {
             let field = || format!("{at}{}", rule.name);
             if rule.kind == Kind::Title {
@@ -58,9 +60,9 @@ impl Work<'_> {
     pub(super) fn custom(
         &mut self,
         words: &BadFields,
-        rules: &[CustomRule],
+        rules: &'a [CustomRule],
         at: &str,
-    ) -> Made<Map<String, Value>> {
+    ) -> Made<Map<'a>> {
         let mut custom = Map::with_capacity(rules.len() + 1);
         for rule in rules {
             let field = || format!("{at}{}", rule.name);
@@ -77,17 +79,13 @@ impl Work<'_> {
                     None
                 }
             };
-            put(&mut custom, &rule.name, value);
+            put(&mut custom, rule.name.as_str(), value);
         }
         Ok(custom)
     }
 
     /// The `meta` attributes.
-    pub(super) fn meta(
-        &mut self,
-        words: &BadFields,
-        rules: &[MetaRule],
-    ) -> Made<Map<String, Value>> {
+    pub(super) fn meta(&mut self, words: &BadFields, rules: &'a [MetaRule]) -> Made<Map<'a>> {
         let mut meta = Map::with_capacity(rules.len() + RESERVED_META.len());
         for rule in rules {
             let field = || format!("meta.{}", rule.name);
@@ -104,10 +102,10 @@ impl Work<'_> {
 
     fn meta_value(
         &mut self,
-        rule: &MetaRule,
-        others: &Map<String, Value>,
+        rule: &'a MetaRule,
+        others: &Map<'a>,
         field: impl Fn() -> String,
-    ) -> Made<Option<(String, Value)>> {
+    ) -> Made<Option<(Cow<'a, str>, Value<'a>)>> {
         let Some(value) = self.value(&rule.value, &field)? else {
             return Ok(None);
         };
@@ -120,14 +118,14 @@ impl Work<'_> {
             let taken = format!("would be sent as `{name}`, which is taken");
             return Err(refused(&Illegal::new(taken)));
         }
-        Ok(Some((name.into_owned(), value)))
+        Ok(Some((name, value)))
     }
 
     /// A short text that groups events, such as a session.
     pub(super) fn short_text(
         &mut self,
         words: &BadFields,
-        expr: Option<&Expr>,
+        expr: Option<&'a Expr>,
         field: &str,
     ) -> Made<Option<Arc<str>>> {
         let Some(expr) = expr else { return Ok(None) };
@@ -150,9 +148,9 @@ impl Work<'_> {
     fn template(
         &mut self,
         words: &BadFields,
-        template: &Template,
+        template: &'a Template,
         field: &dyn Fn() -> String,
-    ) -> Made<Option<Value>> {
+    ) -> Made<Option<Value<'a>>> {
         match template {
             Template::Expr(expr) => match self.value(expr, field) {
                 Ok(value) => Ok(value),
@@ -174,7 +172,7 @@ impl Work<'_> {
                 for (name, item) in entries {
                     let field = || format!("{}.{name}", field());
                     if let Some(value) = self.template(words, item, &field)? {
-                        map.insert(name.clone(), value);
+                        map.insert(name, value);
                     }
                 }
                 Ok(Some(Value::Object(map)))
@@ -183,11 +181,13 @@ impl Work<'_> {
     }
 
     /// The value of an expression; `None` for null.
-    pub(super) fn value(&self, expr: &Expr, field: impl Fn() -> String) -> Made<Option<Value>> {
-        match expr.eval(self.scope) {
-            Ok(value) => Ok(value.map(Cow::into_owned)),
-            Err(failed) => Err(evaluation(&field(), expr, &failed)),
-        }
+    pub(super) fn value(
+        &self,
+        expr: &'a Expr,
+        field: impl Fn() -> String,
+    ) -> Made<Option<Value<'a>>> {
+        expr.eval(self.scope)
+            .map_err(|failed| evaluation(&field(), expr, &failed))
     }
 }
 

@@ -6,12 +6,11 @@
 
 use std::cmp::Reverse;
 
-use serde_json::{Map, Value};
-
 use super::super::model::bad::BadFields;
 use super::Work;
 use super::failure::{Made, item_too_large, too_large};
 use crate::body::{MAX_ITEM_BYTES, RESERVED_META, json_bytes};
+use crate::value::{Map, Value};
 use ingest_model::body::Body;
 use ingest_model::operation::VERSION_ATTRIBUTE;
 
@@ -36,7 +35,7 @@ impl Work<'_> {
         words: &BadFields,
         kind: &str,
         at: &str,
-        mut body: Map<String, Value>,
+        mut body: Map<'_>,
         around: usize,
     ) -> Made<Body> {
         let limit = MAX_ITEM_BYTES.saturating_sub(around);
@@ -63,9 +62,9 @@ impl Work<'_> {
 }
 
 /// The optional parts, the largest first; parts of the same size keep their order.
-fn optional_parts(body: &Map<String, Value>) -> Vec<Part> {
+fn optional_parts(body: &Map<'_>) -> Vec<Part> {
     let mut parts = Vec::new();
-    let mut add = |group, name: &str, value: &Value| {
+    let mut add = |group, name: &str, value: &Value<'_>| {
         if !KEPT.contains(&name) && !RESERVED_META.contains(&name) {
             parts.push(Part {
                 group,
@@ -75,8 +74,8 @@ fn optional_parts(body: &Map<String, Value>) -> Vec<Part> {
             });
         }
     };
-    for (name, value) in body {
-        let group = GROUPS.iter().copied().find(|group| group == name);
+    for (name, value) in body.iter() {
+        let group = GROUPS.iter().copied().find(|group| *group == name);
         match value {
             Value::Object(inner) if group.is_some() => {
                 inner
@@ -95,15 +94,15 @@ fn optional_parts(body: &Map<String, Value>) -> Vec<Part> {
     parts
 }
 
-fn remove(body: &mut Map<String, Value>, part: &Part) {
+fn remove(body: &mut Map<'_>, part: &Part) {
     let Some(group) = part.group else {
-        body.shift_remove(&part.name);
+        body.remove(&part.name);
         return;
     };
     if let Some(Value::Object(inner)) = body.get_mut(group) {
-        inner.shift_remove(&part.name);
+        inner.remove(&part.name);
         if inner.is_empty() {
-            body.shift_remove(group);
+            body.remove(group);
         }
     }
 }

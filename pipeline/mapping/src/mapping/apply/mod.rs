@@ -6,11 +6,10 @@ mod failure;
 mod fields;
 mod fit;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use self::drops::Drops;
 use self::failure::{
@@ -24,6 +23,7 @@ use crate::body::name::legal_name;
 use crate::body::{Cuts, Illegal, MAX_TEXT_CHARS};
 use crate::decode::time;
 use crate::event::{Event, Notes};
+use crate::value::{Map, Value};
 use ingest_model::operation::{
     CustomerRef, ExternalId, Identify, KObject, Operation, Planned, Track, VERSION_ATTRIBUTE,
     Version,
@@ -46,7 +46,7 @@ pub struct Applied {
 
 /// One event under the rules of one route.
 struct Work<'a> {
-    event: &'a Event,
+    event: &'a Event<'a>,
     record: &'a Record,
     scope: &'a Scope<'a>,
     now: Timestamp,
@@ -59,7 +59,7 @@ struct Work<'a> {
 /// What an event leads to: the first of these routes whose condition holds decides.
 pub(super) fn first<'a>(
     routes: impl Iterator<Item = &'a Route>,
-    event: &Event,
+    event: &Event<'_>,
     record: &Record,
     now: Timestamp,
 ) -> Applied {
@@ -130,9 +130,10 @@ fn reject(route: &Route, failure: Failure) -> Verdict {
     })
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
     fn verdict(&mut self) -> Verdict {
-        let (customer, rules) = match &self.route.action {
+        let route = self.route;
+        let (customer, rules) = match &route.action {
             Action::Skip(_) => return Verdict::Skip(SkipReason::Dropped),
             Action::Do { customer, rules } => (customer, rules),
         };
@@ -143,20 +144,20 @@ impl Work<'_> {
         }
     }
 
-    fn operations(&mut self, rule: &CustomerRule, rules: &[Rule]) -> Made<Vec<Planned>> {
+    fn operations(&mut self, rule: &'a CustomerRule, rules: &'a [Rule]) -> Made<Vec<Planned>> {
         let mut planned = Vec::with_capacity(rules.len());
         let customer = self.customer(rule)?;
         for (index, rule) in rules.iter().enumerate() {
+            let event_key = event_key(self.event, self.record, &self.route.name, index + 1);
             let operation = match rule {
                 Rule::Identify(rule) => self.identify(rule, customer.as_ref()).map(Some),
-                Rule::Track(rule) => self.track(rule, customer.as_ref(), index + 1),
+                Rule::Track(rule) => self.track(rule, customer.as_ref(), event_key),
                 Rule::KObject(rule) => self.kobject(rule, customer.clone()).map(Some),
             };
             let operation = operation.map_err(|failure| Failure {
                 detail: format!("do[{index}].{}", failure.detail),
                 ..failure
             })?;
-            let event_key = event_key(self.event, self.record, &self.route.name, index + 1);
             planned.extend(operation.map(|operation| Planned {
                 route: Arc::clone(&self.route.name),
                 event_key,
@@ -166,7 +167,11 @@ impl Work<'_> {
         Ok(planned)
     }
 
-    fn identify(&mut self, rule: &IdentifyRule, customer: Option<&CustomerRef>) -> Made<Operation> {
+    fn identify(
+        &mut self,
+        rule: &'a IdentifyRule,
+        customer: Option<&CustomerRef>,
+    ) -> Made<Operation> {
         let known = customer.ok_or_else(no_customer)?;
         let mut keys = self.keys(&rule.bad, &rule.keys, "identify")?;
         // a key in the identify itself replaces the known key of that kind
@@ -204,9 +209,9 @@ impl Work<'_> {
 
     fn track(
         &mut self,
-        rule: &TrackRule,
+        rule: &'a TrackRule,
         customer: Option<&CustomerRef>,
-        number: usize,
+        event_key: Uuid,
     ) -> Made<Option<Operation>> {
         let occurred = self
             .event
@@ -228,14 +233,10 @@ impl Work<'_> {
         };
         let session_id = self.short_text(&rule.bad, rule.session.as_ref(), "session")?;
         let tracking_id = self.short_text(&rule.bad, rule.tracking_id.as_ref(), "trackingId")?;
-        let event_key = event_key(self.event, self.record, &self.route.name, number);
         let mut meta = self.meta(&rule.bad, &rule.meta)?;
-        meta.insert("eventKey".to_owned(), Value::String(event_key.to_string()));
+        meta.insert("eventKey", Value::from(event_key.to_string()));
         if let Some(occurred) = occurred {
-            meta.insert(
-                "occurredAt".to_owned(),
-                Value::String(time::rfc3339(occurred)),
-            );
+            meta.insert("occurredAt", Value::from(time::rfc3339(occurred)));
         }
         let around = name.len()
             + session_id.as_ref().map_or(0, |s| s.len())
@@ -247,7 +248,7 @@ impl Work<'_> {
         Ok(Some(Operation::Track(track)))
     }
 
-    fn kobject(&mut self, rule: &KObjectRule, customer: Option<CustomerRef>) -> Made<Operation> {
+    fn kobject(&mut self, rule: &'a KObjectRule, customer: Option<CustomerRef>) -> Made<Operation> {
         let id = required(self.scope, &rule.external_id, "externalId")?;
         let id =
             object_id(&id).map_err(|illegal| refused("externalId", &illegal, &rule.external_id))?;
@@ -260,7 +261,7 @@ impl Work<'_> {
             None => None,
         };
         let mut body = Map::with_capacity(rule.fields.len() + 2);
-        body.insert("externalId".to_owned(), Value::String(id.clone()));
+        body.insert("externalId", Value::text(&id));
         self.fields(&rule.bad, &rule.fields, "", &mut body)?;
         if !body.contains_key("title") {
             let expr = rule
@@ -272,7 +273,7 @@ impl Work<'_> {
         }
         let mut custom = self.custom(&rule.bad, &rule.custom, "custom.")?;
         if let Some(version) = &version {
-            custom.insert(VERSION_ATTRIBUTE.to_owned(), Value::from(&*version.0));
+            custom.insert(VERSION_ATTRIBUTE, Value::text(&version.0));
         }
         put(
             &mut body,
@@ -290,7 +291,7 @@ impl Work<'_> {
     }
 }
 
-fn required<'e>(scope: &'e Scope<'e>, expr: &'e Expr, at: &str) -> Made<Cow<'e, Value>> {
+fn required<'e>(scope: &'e Scope<'e>, expr: &'e Expr, at: &str) -> Made<Value<'e>> {
     match expr.eval(scope) {
         Ok(Some(value)) => Ok(value),
         Ok(None) => Err(missing(at, expr)),
@@ -299,7 +300,7 @@ fn required<'e>(scope: &'e Scope<'e>, expr: &'e Expr, at: &str) -> Made<Cow<'e, 
 }
 
 /// The version in a value; `None` if it is empty.
-fn version_of(value: &Value, expr: &Expr) -> Made<Option<Version>> {
+fn version_of(value: &Value<'_>, expr: &Expr) -> Made<Option<Version>> {
     let text = match value {
         Value::String(text) => text.trim().to_owned(),
         Value::Number(number) => number.to_string(),

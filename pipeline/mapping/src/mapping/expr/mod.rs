@@ -16,12 +16,9 @@ mod jq;
 mod meter;
 mod scope;
 
-use std::borrow::Cow;
-
-use serde_json::Value;
-
 pub use self::fault::{Failed, Refused};
 pub use self::scope::Scope;
+use crate::value::Value;
 
 /// A compiled expression.
 #[derive(Debug)]
@@ -37,14 +34,14 @@ pub struct Expr {
 
 #[derive(Debug)]
 enum Code {
-    Literal(Value),
+    Literal(Value<'static>),
     Jq(Box<jq::Program>),
 }
 
 impl Expr {
     /// An expression that always gives this value.
     #[must_use]
-    pub fn literal(value: Value) -> Self {
+    pub fn literal(value: Value<'static>) -> Self {
         Self {
             text: value.to_string(),
             code: Code::Literal(value),
@@ -130,7 +127,7 @@ impl Expr {
 
     /// The value, if the expression is a constant.
     #[must_use]
-    pub fn as_literal(&self) -> Option<&Value> {
+    pub fn as_literal(&self) -> Option<&Value<'static>> {
         match &self.code {
             Code::Literal(value) => Some(value),
             Code::Jq(program) => program.as_literal(),
@@ -141,10 +138,10 @@ impl Expr {
     ///
     /// # Errors
     /// [`Failed`] if the expression fails, has several outputs, or uses up what one record may use.
-    pub fn eval<'a>(&'a self, scope: &'a Scope<'a>) -> Result<Option<Cow<'a, Value>>, Failed> {
+    pub fn eval<'a>(&'a self, scope: &'a Scope<'a>) -> Result<Option<Value<'a>>, Failed> {
         let found = match &self.code {
-            Code::Literal(value) => Some(Cow::Borrowed(value)),
-            Code::Jq(program) => program.eval(scope)?.map(Cow::Owned),
+            Code::Literal(value) => Some(value.borrowed()),
+            Code::Jq(program) => program.eval(scope)?,
         };
         Ok(found.filter(|value| !value.is_null()))
     }

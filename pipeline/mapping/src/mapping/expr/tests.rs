@@ -1,16 +1,20 @@
+use std::borrow::Cow;
+
 use proptest::prelude::*;
-use serde_json::json;
 
 use super::*;
+use crate::decode::{Decoder, Format, Limits};
+use crate::value::json;
+use ingest_model::record::{Offset, Position, Record, TopicPartition};
 
 /// What an expression gives for a content: `None` for null or no output.
-fn eval(text: &str, payload: &Value) -> Result<Option<Value>, Failed> {
+fn eval(text: &str, payload: &Value<'_>) -> Result<Option<Value<'static>>, Failed> {
     run(&Expr::compile(text).unwrap(), payload)
 }
 
-fn run(expr: &Expr, payload: &Value) -> Result<Option<Value>, Failed> {
+fn run(expr: &Expr, payload: &Value<'_>) -> Result<Option<Value<'static>>, Failed> {
     let scope = Scope::of_payload(payload, None);
-    expr.eval(&scope).map(|value| value.map(Cow::into_owned))
+    expr.eval(&scope).map(|value| value.map(Value::into_owned))
 }
 
 #[test]
@@ -345,7 +349,7 @@ fn what_cannot_be_a_regular_expression_here_is_refused() {
 }
 
 /// Any JSON with the keys that the expressions below read.
-fn any_json() -> impl Strategy<Value = Value> {
+fn any_json() -> impl Strategy<Value = Value<'static>> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -354,14 +358,15 @@ fn any_json() -> impl Strategy<Value = Value> {
         (-5_i64..5).prop_map(Value::from),
         any::<f64>().prop_filter_map("finite", |f| serde_json::Number::from_f64(f)
             .map(Value::Number)),
-        prop_oneof![Just(1.0), Just(0.0), Just(-0.0), Just(1e20), Just(27.5)].prop_map(Value::from),
+        prop_oneof![Just(1.0), Just(0.0), Just(-0.0), Just(1e20), Just(27.5)]
+            .prop_map(|float| json!(float)),
         ".{0,6}".prop_map(Value::from),
         "[abc]".prop_map(Value::from),
     ];
     leaf.prop_recursive(3, 24, 4, |inner| {
         prop_oneof![
-            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            proptest::collection::vec(("[abc]", inner), 0..4)
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
+            proptest::collection::vec(("[abc]".prop_map(Cow::Owned), inner), 0..4)
                 .prop_map(|entries| Value::Object(entries.into_iter().collect())),
         ]
     })
@@ -421,6 +426,52 @@ fn any_direct() -> impl Strategy<Value = String> {
             inner.prop_map(|l| format!("({l} | not)")),
         ]
     })
+}
+
+#[test]
+fn paths_from_the_event_are_what_the_interpreter_finds() {
+    let record = Record {
+        position: Position {
+            partition: TopicPartition::new("quay", 3),
+            offset: Offset(11),
+        },
+        key: None,
+        value: Some(
+            br#"{"type":"Moored","id":"m-1","time":"2026-04-05T06:07:08.25Z","a":{"b":[1]}}"#[..]
+                .into(),
+        ),
+        headers: Vec::new(),
+        timestamp_ms: None,
+    };
+    let decoder = Decoder::new(Format::Json, Limits::default());
+    let event = decoder.decode(&record).unwrap();
+    let scope = Scope::new(&event, &record);
+    for (text, wanted) in [
+        ("$event.name", json!("Moored")),
+        ("$event.id", json!("m-1")),
+        ("$event.time", json!("2026-04-05T06:07:08.25Z")),
+        ("$event.source", json!("json")),
+        ("$event.deleted", json!(false)),
+        ("$event.customer", json!(null)),
+        ("$event.customer.email", json!(null)),
+        ("$event.anonymousId", json!(null)),
+        ("$event.session", json!(null)),
+        ("$event.traits", json!({})),
+        ("$event.nothing", json!(null)),
+        ("$event.name | length", json!(6)),
+        ("$record.offset", json!(11)),
+        (".a.b", json!([1])),
+        ("[$event | paths] | length", json!(10)),
+        ("[path($event.name)?] | length", json!(0)),
+    ] {
+        for expr in [
+            Expr::compile(text).unwrap(),
+            Expr::compile_interpreted(text).unwrap(),
+        ] {
+            let found = expr.eval(&scope).unwrap().unwrap_or_default();
+            assert_eq!(found, wanted, "{text}");
+        }
+    }
 }
 
 proptest! {

@@ -16,6 +16,7 @@ use crate::body::attribute::Suffix;
 use crate::body::field::Kind;
 use crate::decode::Format;
 use crate::decode::segment::{KINDS, TRACK};
+use crate::value::Value;
 use ingest_model::operation::{Klass, MissingCustomer};
 
 /// What happens to a route's work when half of the budget is held and its own work is on hold.
@@ -176,7 +177,7 @@ pub(super) enum Template {
 #[derive(Debug)]
 pub(crate) struct Test {
     pub(crate) name: String,
-    pub(crate) event: serde_json::Value,
+    pub(crate) event: Value<'static>,
     pub(crate) expect: Node,
     /// The fields that must be left out, sorted.
     pub(crate) dropped: Vec<String>,

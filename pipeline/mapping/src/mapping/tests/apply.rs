@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use crate::decode::Format;
 
-fn event(name: &str, payload: Value) -> Event {
+fn event(name: &str, payload: Value) -> Event<'static> {
     Event {
         source: "json",
         kind: None,
@@ -28,13 +28,13 @@ fn event(name: &str, payload: Value) -> Event {
             external_id: Some("u-1".into()),
             ..CustomerHints::default()
         },
-        payload,
+        payload: payload.into(),
         deleted: false,
         notes: crate::event::Notes::default(),
     }
 }
 
-fn apply(mapping: &Mapping, event: &Event) -> Verdict {
+fn apply(mapping: &Mapping, event: &Event<'_>) -> Verdict {
     mapping.apply(event, &record(), now()).verdict
 }
 

@@ -73,12 +73,12 @@ impl Body {
         Self::of_text(&text)
     }
 
-    /// The body with these fields, if its text has at most that many bytes; else how many it would have. No more than those are
+    /// The body with these fields, which must serialize as an object whose names are texts, if its text has at most that many bytes; else how many it would have. No more than those are
     /// ever kept.
     ///
     /// # Errors
     /// The bytes of the text that is too long.
-    pub fn within(limit: usize, fields: &Map<String, Value>) -> Result<Self, usize> {
+    pub fn within(limit: usize, fields: &impl Serialize) -> Result<Self, usize> {
         let mut out = Bounded {
             text: Vec::with_capacity(USUAL),
             bytes: 0,

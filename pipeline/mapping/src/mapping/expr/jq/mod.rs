@@ -27,27 +27,30 @@
 mod compile;
 mod data;
 mod native;
+mod path;
 mod regex;
 mod run;
 mod syntax;
-
-use serde_json::Value;
 
 use self::compile::code::Compiled;
 use self::compile::compile;
 use self::data::stop::Stop;
 use self::data::value::Val;
+use self::path::Path;
 use self::run::{At, Env, Run};
 use self::syntax::term::Term;
 use self::syntax::{outputs, parse};
 use super::meter::Limit;
 use super::{Failed, Refused, Scope, hint};
+use crate::value::Value;
 
 /// A compiled expression.
 #[derive(Debug)]
 pub(super) struct Program {
     compiled: Compiled,
-    literal: Option<Value>,
+    /// The same, if it is no more than a path.
+    path: Option<Path>,
+    literal: Option<Value<'static>>,
     assigns: bool,
     several: bool,
 }
@@ -68,6 +71,7 @@ impl Program {
             ..refused
         })?;
         Ok(Self {
+            path: (!streamed).then(|| Path::of(&compiled.main)).flatten(),
             compiled,
             literal,
             assigns: outputs::assigns(&term),
@@ -91,14 +95,19 @@ impl Program {
     }
 
     /// The constant, if it is one.
-    pub(super) fn as_literal(&self) -> Option<&Value> {
+    pub(super) fn as_literal(&self) -> Option<&Value<'static>> {
         self.literal.as_ref()
     }
 
     /// The one output, `None` if there is none.
-    pub(super) fn eval<'a>(&'a self, scope: &'a Scope<'a>) -> Result<Option<Value>, Failed> {
+    pub(super) fn eval<'a>(&'a self, scope: &'a Scope<'a>) -> Result<Option<Value<'a>>, Failed> {
+        if let Some(path) = &self.path {
+            return path.eval(scope).map(Some);
+        }
         let found = self.run(scope)?;
-        found.map(|found| found.to_json(&scope.meter)).transpose()
+        found
+            .map(|found| found.into_value(&scope.meter))
+            .transpose()
     }
 
     /// Whether there is an output that is neither null nor false.
@@ -143,13 +152,12 @@ impl Program {
 }
 
 const FAILED: &str = "the expression failed on this event";
+const NO_SUCH_PARTS: &str = "a path leads into a value that has no such parts";
 
 /// What an error says without the data that its own text shows.
 fn without_data(value: &Val<'_>) -> &'static str {
     match value {
-        Val::Text(text) if text.as_str().starts_with("Cannot index ") => {
-            "a path leads into a value that has no such parts"
-        }
+        Val::Text(text) if text.as_str().starts_with("Cannot index ") => NO_SUCH_PARTS,
         Val::Text(text) if text.as_str().starts_with("Cannot iterate over ") => {
             "`[]` is applied to a value that has no items"
         }

@@ -1,6 +1,6 @@
 //! Compiled expressions: names are resolved, and it is known which terms have one output at most.
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::super::data::format::Format;
 use super::super::native::filter::Plain;
@@ -26,7 +26,7 @@ pub(crate) struct Code {
 #[derive(Debug)]
 pub(crate) enum Op {
     Id,
-    Const(Value),
+    Const(Value<'static>),
     /// `$event`, `$record`
     Global(Global),
     /// The variable this many bindings up.

@@ -10,6 +10,7 @@ use super::data::format::Format;
 use super::regex::{Pattern as Regex, Patterns};
 use super::syntax::term::{self, Math, Pattern, Term};
 use crate::mapping::expr::Refused;
+use crate::value::Value;
 
 /// The most bytes of a text that is put together at compile time. A longer regular expression is compiled when it runs.
 const LONGEST_CONSTANT: usize = 4_096;
@@ -390,7 +391,7 @@ impl Compiler {
             }
             None => {
                 self.undefined.push(names::missing(name, args.len()));
-                Ok(Made::Op(Op::Const(serde_json::Value::Null)))
+                Ok(Made::Op(Op::Const(Value::Null)))
             }
         }
     }
@@ -424,7 +425,7 @@ impl Compiler {
     /// The text that a term always gives.
     fn constant(&self, term: &Term) -> Option<String> {
         match term {
-            Term::Const(serde_json::Value::String(text)) => Some(text.clone()),
+            Term::Const(Value::String(text)) => Some(text.clone().into_owned()),
             Term::Math(Math::Add, a, b) => {
                 let text = self.constant(a)? + &self.constant(b)?;
                 (text.len() <= LONGEST_CONSTANT).then_some(text)

@@ -3,15 +3,16 @@
 //! The content of a record is not copied: a value borrows it until it is changed. What an expression builds is counted
 //! first, and every list and object knows its depth, so that no walk over a value can exhaust the stack.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 use indexmap::IndexMap;
-use serde_json::{Map, Number, Value};
+use serde_json::Number;
 
 use crate::mapping::expr::Failed;
 use crate::mapping::expr::meter::{DECODED_DEPTH, Limit, MAX_DEPTH, Meter};
+use crate::value::{Map, Value};
 
 /// A value.
 #[derive(Debug, Clone)]
@@ -30,19 +31,19 @@ pub(crate) enum Val<'a> {
 
 #[derive(Debug, Clone)]
 pub(crate) enum Text<'a> {
-    Ref(&'a String),
+    Ref(&'a str),
     Own(Rc<String>),
 }
 
 #[derive(Debug, Clone)]
 pub(crate) enum List<'a> {
-    Ref(&'a Vec<Value>),
+    Ref(&'a Vec<Value<'a>>),
     Own(Rc<Items<'a>>),
 }
 
 #[derive(Debug, Clone)]
 pub(crate) enum Object<'a> {
-    Ref(&'a Map<String, Value>),
+    Ref(&'a Map<'a>),
     Own(Rc<Fields<'a>>),
 }
 
@@ -75,17 +76,24 @@ pub(crate) const TEXT: usize = 48;
 pub(crate) const HASHED: usize = 16;
 
 /// Bytes that a JSON value takes, its content and its share of a list or object.
-const JSON_VALUE: usize = 2 * size_of::<Value>();
+pub(crate) const JSON_VALUE: usize = 2 * size_of::<Value<'_>>();
 /// Bytes that a JSON object takes, not counting its fields.
 const JSON_OBJECT: usize = 480;
 
 // === impl Text ===
 
-impl Text<'_> {
+impl<'a> Text<'a> {
     pub(crate) fn as_str(&self) -> &str {
         match self {
             Self::Ref(text) => text,
             Self::Own(text) => text,
+        }
+    }
+
+    fn into_cow(self) -> Cow<'a, str> {
+        match self {
+            Self::Ref(text) => Cow::Borrowed(text),
+            Self::Own(text) => Cow::Owned(Rc::unwrap_or_clone(text)),
         }
     }
 }
@@ -293,7 +301,7 @@ impl<'a> Fields<'a> {
 
 impl<'a> Val<'a> {
     /// A JSON value, borrowed.
-    pub(crate) fn of(value: &'a Value) -> Self {
+    pub(crate) fn of(value: &'a Value<'a>) -> Self {
         match value {
             Value::Null => Self::Null,
             Value::Bool(yes) => Self::Bool(*yes),
@@ -305,12 +313,12 @@ impl<'a> Val<'a> {
     }
 
     /// A JSON value, owned.
-    pub(crate) fn owned(value: Value, meter: &Meter) -> Result<Self, Limit> {
+    pub(crate) fn owned(value: Value<'_>, meter: &Meter) -> Result<Self, Limit> {
         Ok(match value {
             Value::Null => Self::Null,
             Value::Bool(yes) => Self::Bool(yes),
             Value::Number(number) => Self::number(&number),
-            Value::String(text) => Self::Text(Text::Own(Rc::new(text))),
+            Value::String(text) => Self::text(text.into_owned()),
             Value::Array(values) => {
                 let mut items = Items::new();
                 meter.build(LIST)?;
@@ -324,7 +332,7 @@ impl<'a> Val<'a> {
                 meter.build(OBJECT)?;
                 for (key, value) in map {
                     let value = Self::owned(value, meter)?;
-                    fields.insert(Text::Own(Rc::new(key)), value, meter)?;
+                    fields.insert(Text::Own(Rc::new(key.into_owned())), value, meter)?;
                 }
                 fields.done()
             }
@@ -445,14 +453,14 @@ impl<'a> Val<'a> {
     }
 
     /// As JSON. Each part is counted as it is copied, because a part that is shared is copied every time.
-    pub(crate) fn to_json(&self, meter: &Meter) -> Result<Value, Failed> {
+    pub(crate) fn into_value(self, meter: &Meter) -> Result<Value<'a>, Failed> {
         meter.keep(JSON_VALUE)?;
         Ok(match self {
             Self::Null => Value::Null,
-            Self::Bool(yes) => Value::Bool(*yes),
-            Self::Int(whole) => Value::from(*whole),
-            Self::Big(whole) => Value::from(*whole),
-            Self::Float(float) => match Number::from_f64(*float) {
+            Self::Bool(yes) => Value::Bool(yes),
+            Self::Int(whole) => Value::from(whole),
+            Self::Big(whole) => Value::from(whole),
+            Self::Float(float) => match Number::from_f64(float) {
                 Some(number) => Value::Number(number),
                 None => {
                     return Err(Failed::new(
@@ -462,21 +470,21 @@ impl<'a> Val<'a> {
             },
             Self::Text(text) => {
                 meter.keep(text.as_str().len())?;
-                Value::from(text.as_str())
+                Value::String(text.into_cow())
             }
             Self::List(list) => {
-                let mut values = Vec::new();
+                let mut values = Vec::with_capacity(list.len());
                 for item in list.iter() {
-                    values.push(item.to_json(meter)?);
+                    values.push(item.into_value(meter)?);
                 }
                 Value::Array(values)
             }
             Self::Object(object) => {
                 meter.keep(JSON_OBJECT)?;
-                let mut map = Map::new();
+                let mut map = Map::with_capacity(object.len());
                 for (key, value) in object.iter() {
                     meter.keep(JSON_VALUE + key.as_str().len())?;
-                    map.insert(key.as_str().to_owned(), value.to_json(meter)?);
+                    map.insert(key.into_cow(), value.into_value(meter)?);
                 }
                 Value::Object(map)
             }

@@ -6,9 +6,10 @@ use super::super::data::math::{math, negate};
 use super::super::data::order::{equal, ordered};
 use super::super::data::stop::{Res, Stop};
 use super::super::data::text::Sink;
-use super::super::data::value::{Fields, Items, LIST, OBJECT, Text, Val};
+use super::super::data::value::{Fields, HASHED, Items, LIST, OBJECT, Text, Val};
 use super::super::syntax::term::Compare;
-use super::{At, Bind, Binding, Env, Maybe, Run, index, object_key, var};
+use super::{At, Bind, Binding, Env, Maybe, Path, Run, index, object_key, var};
+use crate::value::Value;
 
 impl<'a> Run<'a> {
     /// The output of a term with one at most.
@@ -121,9 +122,12 @@ impl<'a> Run<'a> {
             },
         };
         // the costly fields of `$event` are built only if they are needed
-        if let (Op::Global(Global::Event), Val::Text(field)) = (&base.op, &key) {
-            let event = at.computed(Val::of(self.scope.event_with(field.as_str())));
-            return index(&event, &key, optional, self.meter);
+        if let (Op::Global(Global::Event), Val::Text(field), Path::Off) = (&base.op, &key, &at.path)
+        {
+            self.meter.steps(field.as_str().len() / HASHED)?;
+            if let Some(value) = self.scope.event_field(field.as_str()) {
+                return Ok(Some(at.computed(Val::owned(value, self.meter)?)));
+            }
         }
         let Some(base) = self.one(base, env, at)? else {
             return Ok(None);
@@ -238,7 +242,7 @@ impl<'a> Run<'a> {
         let mut fields = Fields::new();
         for (key, value) in entries {
             let key = match &key.op {
-                Op::Const(serde_json::Value::String(key)) => Text::Ref(key),
+                Op::Const(Value::String(key)) => Text::Ref(key),
                 _ => match self.one(key, env, at.value())? {
                     Some(key) => object_key(key.val)?,
                     None => return Ok(None),

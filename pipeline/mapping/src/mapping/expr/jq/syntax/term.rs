@@ -1,6 +1,6 @@
 //! The syntax tree of an expression.
 
-use serde_json::Value;
+use crate::value::Value;
 
 /// An expression or a part of one.
 #[derive(Debug, Clone, PartialEq)]
@@ -8,7 +8,7 @@ pub(crate) enum Term {
     /// `.`
     Id,
     /// A constant.
-    Const(Value),
+    Const(Value<'static>),
     /// `"a\(b)"`, with the format before it
     Text(Option<String>, Vec<Piece>),
     /// `@csv`
@@ -119,7 +119,7 @@ impl Term {
     }
 
     pub(crate) fn text(text: impl Into<String>) -> Self {
-        Self::Const(Value::String(text.into()))
+        Self::Const(Value::from(text.into()))
     }
 
     /// Calls `f` with each direct part, in the order in which they are written. The body of a definition is a part.

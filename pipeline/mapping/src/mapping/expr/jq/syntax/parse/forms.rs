@@ -1,6 +1,6 @@
 //! Forms that begin with a word or a bracket: conditions, folds, definitions, patterns, objects, texts.
 
-use serde_json::Value;
+use crate::value::Value;
 
 use super::super::lex::{Part, Token};
 use super::super::term::{Def, Pattern, Piece, Term};

@@ -3,7 +3,7 @@
 mod forms;
 mod number;
 
-use serde_json::Value;
+use crate::value::Value;
 
 use self::number::{negated, number};
 use super::lex::{Part, Placed, Token, ended, tokens};

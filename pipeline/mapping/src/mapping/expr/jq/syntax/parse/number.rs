@@ -1,9 +1,10 @@
 //! Numbers as they are written.
 
-use serde_json::{Number, Value};
+use serde_json::Number;
 
 use super::super::term::Term;
 use crate::mapping::expr::Refused;
+use crate::value::Value;
 
 /// A number as written. A whole number is exact up to 64 bits.
 pub(crate) fn number(text: &str) -> Result<Term, Refused> {
