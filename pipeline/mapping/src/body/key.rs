@@ -6,8 +6,6 @@
 //! that was deleted and created again reuses its offsets. So a repeat after a crash and a replay have the same key, and two
 //! operations of one event have different keys.
 
-use std::fmt::Write as _;
-
 use uuid::Uuid;
 
 use crate::event::Event;
@@ -24,8 +22,10 @@ pub fn event_key(event: &Event<'_>, record: &Record, route: &str, number: usize)
     let mut name = String::with_capacity(96);
     // each part follows its length, so no two lists of parts give the same name
     let mut part = |text: &str| {
-        let written = write!(name, "{}:{text};", text.len());
-        debug_assert!(written.is_ok(), "writing to a string cannot fail");
+        push_decimal(&mut name, text.len());
+        name.push(':');
+        name.push_str(text);
+        name.push(';');
     };
     part(event.source);
     match &event.id {
@@ -56,6 +56,14 @@ pub fn event_key(event: &Event<'_>, record: &Record, route: &str, number: usize)
     part(route);
     part(&number.to_string());
     Uuid::new_v5(&NAMESPACE, name.as_bytes())
+}
+
+/// Adds a number in decimal digits.
+fn push_decimal(text: &mut String, number: usize) {
+    if number >= 10 {
+        push_decimal(text, number / 10);
+    }
+    text.push(char::from_digit(u32::try_from(number % 10).unwrap_or(0), 10).unwrap_or('0'));
 }
 
 fn header(record: &Record, name: &str) -> Option<String> {

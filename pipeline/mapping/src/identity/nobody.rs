@@ -101,11 +101,20 @@ pub(super) fn names_nothing(text: &str) -> bool {
 
 /// Whether a cleaned text stands for no customer.
 pub(super) fn names_nobody(text: &str) -> bool {
-    names_nothing(text) || (text.len() <= MAX_WORD && NOBODY.contains(&folded(text).as_str()))
+    names_nothing(text)
+        || (text.len() <= MAX_WORD && !has_digit(text) && NOBODY.contains(&folded(text).as_str()))
+}
+
+fn has_digit(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_digit())
 }
 
 /// Whether a text has a template placeholder that was not filled in.
 pub(super) fn is_unfilled(text: &str) -> bool {
+    // every placeholder begins with one of these, or with `$` or `#` before one
+    if !text.bytes().any(|byte| b"{(<[%*".contains(&byte)) {
+        return false;
+    }
     let between = |(open, close): &(&str, &str)| {
         text.split_once(*open)
             .is_some_and(|(_, rest)| rest.contains(*close))
@@ -149,6 +158,10 @@ fn is_code(text: &str) -> bool {
 }
 
 fn is_word_for_nothing(text: &str) -> bool {
+    // most ids have a digit, and none of the words has
+    if has_digit(text) {
+        return false;
+    }
     let folded = folded(text);
     let mut words = folded
         .split([' ', ',', ';', '|'])
@@ -187,6 +200,16 @@ fn is_plain_name(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_looked_up_is_in_no_table() {
+        for word in [NO_VALUE, NOTHING, NOBODY].concat() {
+            assert!(!has_digit(word), "{word}");
+        }
+        for (open, close) in [PLACES, WHOLE_PLACES].concat() {
+            assert!(is_unfilled(&format!("{open}name{close}")), "{open}");
+        }
+    }
 
     #[test]
     fn the_documentation_lists_every_word() {

@@ -9,7 +9,7 @@ use super::apply::{self, Applied};
 use super::error::MappingError;
 use super::expr::{Expr, Scope};
 use super::model::bad::OnBad;
-use super::model::names::{EVERY, fold};
+use super::model::names::{EVERY, fold, with_folded};
 use super::model::{Action, EmptyText, Head, Route, Test};
 use super::node::Place;
 use crate::decode::{Decoded, Envelope, Format};
@@ -130,7 +130,7 @@ impl Mapping {
     }
 
     fn routes_for(&self, name: &str) -> &[usize] {
-        self.by_name.get(&fold(name)).unwrap_or(&self.for_every)
+        with_folded(name, |name| self.by_name.get(name)).unwrap_or(&self.for_every)
     }
 
     /// Whether expressions see null for an empty text.
