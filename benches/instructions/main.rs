@@ -1,4 +1,5 @@
-//! How many machine instructions a record costs in the pure parts: decoding and mapping, the delivery machine, packing.
+//! How many machine instructions a record costs in the pure parts: decoding and mapping, the delivery machine, packing, and reading
+//! answers.
 //!
 //! Unlike times, these counts hardly depend on the machine or on what else it does, so they are compared with those in
 //! `baseline.json`: a figure that is more than 3 % above its own fails. `cargo test --bench instructions` compares;
@@ -19,6 +20,8 @@ mod driven;
 #[path = "../messages.rs"]
 mod messages;
 
+mod answers;
+
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::io::Write as _;
@@ -26,10 +29,12 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, bail, ensure};
+use ingest_kustomer::classify::classify;
 use ingest_kustomer::encode::encode;
 use ingest_mapping::route::Pipeline;
 use ingest_model::outcome::Verdict;
 
+use self::answers::Answered;
 use self::driven::{CUSTOMERS, Driven, PLENTY, bulk, inputs, now, pipeline, sample};
 use self::messages::Kind;
 
@@ -90,6 +95,21 @@ const FIGURES: &[Figure] = &[
         times: 20,
         run: |times, _| pack(times),
     },
+    Figure {
+        name: "read the answer to a bulk request of 100 orders with ten products",
+        times: 10,
+        run: |times, _| read(&answers::submitted(bulk(10)), times),
+    },
+    Figure {
+        name: "read the results of a bulk job of 100",
+        times: 20,
+        run: |times, _| read(&answers::results(), times),
+    },
+    Figure {
+        name: "read the answer to a tracking event",
+        times: 500,
+        run: |times, _| read(&answers::tracked(), times),
+    },
 ];
 
 fn main() -> ExitCode {
@@ -134,6 +154,14 @@ fn pack(times: usize) {
     let call = bulk(10);
     for _ in 0..times {
         black_box(encode(black_box(&call)));
+    }
+}
+
+fn read(answered: &Answered, times: usize) {
+    let Answered { call, reply } = answered;
+    assert!(!classify(call, reply).is_failure());
+    for _ in 0..times {
+        black_box(classify(black_box(call), black_box(reply)));
     }
 }
 
