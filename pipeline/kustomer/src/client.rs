@@ -5,9 +5,10 @@
 //! connection, a lost connection makes one write ambiguous and not a hundred.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use ingest_model::call::{Call, Reply};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::redirect;
@@ -23,11 +24,13 @@ use crate::settings::{BaseUrl, ClientSettings};
 /// one.
 const IDLE_CONNECTION: Duration = Duration::from_secs(45);
 
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
 /// Sends calls to the API. Cheap to clone; clones share their connections.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
-    base_url: BaseUrl,
+    base_url: Arc<BaseUrl>,
     max_body_bytes: usize,
 }
 
@@ -88,7 +91,7 @@ impl Client {
         } = settings;
         Ok(Self {
             http,
-            base_url,
+            base_url: Arc::new(base_url),
             max_body_bytes,
         })
     }
@@ -122,15 +125,18 @@ impl Client {
     /// # Errors
     /// [`NoAnswer`], if no answer came.
     pub async fn exchange(&self, request: HttpRequest) -> Result<HttpReply, NoAnswer> {
-        let url = format!("{}{}", self.base_url.as_str(), request.path);
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
             Method::Put => reqwest::Method::PUT,
         };
-        let mut outgoing = self.http.request(method, url);
+        let mut outgoing = match self.base_url.at(&request.path) {
+            Some(url) => self.http.request(method, url),
+            // The library says what is wrong with it.
+            None => self.http.request(method, request.path),
+        };
         if let Some(body) = request.body {
-            outgoing = outgoing.header(CONTENT_TYPE, "application/json").body(body);
+            outgoing = outgoing.header(CONTENT_TYPE, JSON).body(body);
         }
         let sent = outgoing.send().await;
         let mut answer = sent.map_err(|error| failure::of(&error, &self.base_url))?;
@@ -148,19 +154,37 @@ impl Client {
         })
     }
 
+    /// Most answers come in one piece, which is not copied.
     async fn read_body(&self, answer: &mut reqwest::Response) -> ReplyBody {
-        let mut body = BytesMut::new();
+        let mut first = Bytes::new();
+        let mut all = BytesMut::new();
         loop {
+            let read = first.len() + all.len();
             match answer.chunk().await {
-                Ok(None) => return ReplyBody::Whole(body.freeze()),
-                Ok(Some(chunk)) if body.len() + chunk.len() > self.max_body_bytes => {
+                Ok(None) if all.is_empty() => return ReplyBody::Whole(first),
+                Ok(None) => return ReplyBody::Whole(all.freeze()),
+                Ok(Some(chunk)) if read + chunk.len() > self.max_body_bytes => {
                     return ReplyBody::Cut;
                 }
-                Ok(Some(chunk)) if body.is_empty() => body = BytesMut::from(chunk),
-                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(Some(chunk)) if read == 0 => first = chunk,
+                Ok(Some(chunk)) => {
+                    if all.is_empty() {
+                        all = self.room(answer, read + chunk.len());
+                        all.extend_from_slice(&std::mem::take(&mut first));
+                    }
+                    all.extend_from_slice(&chunk);
+                }
                 Err(_broken) => return ReplyBody::Cut,
             }
         }
+    }
+
+    /// Room for all of an answer of which so much has come.
+    fn room(&self, answer: &reqwest::Response, come: usize) -> BytesMut {
+        // What is left to come, if the answer says so.
+        let left = answer.content_length().unwrap_or(0);
+        let all = usize::try_from(left).map_or(usize::MAX, |left| come.saturating_add(left));
+        BytesMut::with_capacity(all.min(self.max_body_bytes))
     }
 }
 

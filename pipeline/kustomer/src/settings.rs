@@ -23,6 +23,7 @@ use url::{Host, Url};
 #[derive(Clone, PartialEq, Eq)]
 pub struct BaseUrl {
     text: String,
+    url: Url,
     loopback: bool,
 }
 
@@ -120,6 +121,7 @@ impl BaseUrl {
         };
         Ok(Self {
             text: url.as_str().trim_end_matches('/').to_owned(),
+            url,
             loopback,
         })
     }
@@ -135,6 +137,11 @@ impl BaseUrl {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// The URL of a path with a query, both encoded; the host is not parsed again.
+    pub(crate) fn at(&self, path: &str) -> Option<Url> {
+        self.url.join(path).ok()
     }
 
     /// Whether it points to this machine.
@@ -243,6 +250,21 @@ mod tests {
         ];
         for (text, why) in cases {
             assert_eq!(BaseUrl::parse(text), Err(why), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_path_stays_as_it_was_encoded() {
+        let base = BaseUrl::parse("https://api.kustomerapp.com:8443/").unwrap();
+        for path in [
+            "/v1/customers/externalId=a%2Fb%3Fc%23d",
+            "/v1/customers/search?pageSize=100",
+            "/v1/klasses/%252E%252E/externalId=%252E",
+            "/v1/klasses/%C3%BCber/bulk",
+            "/v1/customers/email=%2F%2Fevil.example%2F",
+        ] {
+            let url = base.at(path).unwrap();
+            assert_eq!(url.as_str(), format!("{}{path}", base.as_str()));
         }
     }
 
