@@ -1,14 +1,15 @@
 //! Answers to customer look-ups.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use ingest_model::call::SearchFound;
 use ingest_model::operation::CustomerKey;
 use ingest_model::outcome::{HoldCause, Outcome, RetryCause, SplitHint};
-use serde_json::Value;
+use serde::de::MapAccess;
 
-use super::document::Document;
-use super::document::Resource;
+use super::answer::pick::{Object, Pick, Text, fields};
+use super::answer::{Answer, Nothing, Resource, Subject};
 use super::errors::ErrorReport;
 use super::reply::HttpReply;
 use super::weigh::{Effect, Weighed, weigh};
@@ -23,8 +24,8 @@ pub(super) fn got(key: &CustomerKey, reply: &HttpReply) -> Outcome<Option<Arc<st
     {
         return Outcome::Delivered(Some(id));
     }
-    match weigh(Effect::Read, reply) {
-        Weighed::Accepted => match Document::read(reply).as_ref().and_then(Document::one) {
+    match weigh::<_, Answer<Resource<'_, Nothing>>>(Effect::Read, reply) {
+        Weighed::Accepted(answer) => match answer.and_then(Answer::one) {
             Some(None) => Outcome::Delivered(None),
             Some(Some(customer)) if customer.id().is_some() => Outcome::Delivered(customer.id()),
             Some(Some(_)) | None => Outcome::Retry(RetryCause::Garbled),
@@ -38,10 +39,12 @@ pub(super) fn got(key: &CustomerKey, reply: &HttpReply) -> Outcome<Option<Arc<st
 
 /// The customers found, matched to the keys that were asked for.
 pub(super) fn searched(keys: &[CustomerKey], reply: &HttpReply) -> Outcome<SearchFound> {
-    match weigh(Effect::Read, reply) {
-        Weighed::Accepted => match Document::read(reply).as_ref().and_then(|d| d.many(&[])) {
-            Some(hits) => Outcome::Delivered(matched(keys, &hits)),
-            None => Outcome::Retry(RetryCause::Garbled),
+    match weigh::<_, Answer<Resource<'_, Shown<'_>>>>(Effect::Read, reply) {
+        Weighed::Accepted(answer) => match answer.map(|answer| answer.subject) {
+            Some(Subject::Many(hits)) => Outcome::Delivered(matched(keys, hits)),
+            Some(Subject::Nothing | Subject::One(_) | Subject::Odd) | None => {
+                Outcome::Retry(RetryCause::Garbled)
+            }
         },
         Weighed::Settled(outcome) => outcome,
         Weighed::NotFound(_) => Outcome::Hold(HoldCause::Unhealthy),
@@ -63,12 +66,13 @@ fn refused(keys: &[CustomerKey], errors: &ErrorReport) -> Outcome<SearchFound> {
     })
 }
 
-fn matched(keys: &[CustomerKey], hits: &[Resource<'_>]) -> SearchFound {
+fn matched(keys: &[CustomerKey], hits: Vec<Object<Resource<'_, Shown<'_>>>>) -> SearchFound {
     let mut found = SearchFound::default();
-    for hit in hits {
+    for hit in hits.into_iter().filter_map(|Object(hit)| hit) {
         let mut known = false;
         if let Some(id) = hit.id() {
-            for key in keys.iter().filter(|key| has_key(*hit, key)) {
+            let shown = hit.attributes();
+            for key in keys.iter().filter(|key| has_key(&id, &shown, key)) {
                 known = true;
                 // If two customers have one key, the first one counts; a key has one answer.
                 if !found.customers.iter().any(|(taken, _)| taken == key) {
@@ -83,38 +87,82 @@ fn matched(keys: &[CustomerKey], hits: &[Resource<'_>]) -> SearchFound {
     found
 }
 
-fn has_key(hit: Resource<'_>, key: &CustomerKey) -> bool {
-    match key {
-        CustomerKey::Id(id) => hit.id().as_ref() == Some(id),
-        CustomerKey::ExternalId(wanted) => {
-            values(hit, "externalId", "externalIds", "externalId").any(|v| v == wanted.as_ref())
+fields! {
+    /// The keys of a customer: the single ones, and lists of objects or texts.
+    struct Shown<'a> {
+        "externalId" => external_id: Text<'a>,
+        "externalIds" => external_ids: Vec<Listed<'a>>,
+        "email" => email: Text<'a>,
+        "emails" => emails: Vec<Listed<'a>>,
+        "phone" => phone: Text<'a>,
+        "phones" => phones: Vec<Listed<'a>>,
+    }
+}
+
+/// An entry of a list of keys: the key as text, or an object with it.
+#[derive(Debug, Default)]
+struct Listed<'a> {
+    text: Text<'a>,
+    object: Contact<'a>,
+}
+
+fields! {
+    struct Contact<'a> {
+        "externalId" => external_id: Text<'a>,
+        "email" => email: Text<'a>,
+        "phone" => phone: Text<'a>,
+    }
+}
+
+impl<'a> Pick<'a> for Listed<'a> {
+    fn text(value: Cow<'a, str>) -> Self {
+        Self {
+            text: Some(value),
+            object: Contact::default(),
         }
-        CustomerKey::Email(wanted) => values(hit, "email", "emails", "email")
-            .any(|v| v.to_lowercase() == wanted.to_lowercase()),
+    }
+
+    fn object<A: MapAccess<'a>>(object: A) -> Result<Self, A::Error> {
+        let Object(object) = Object::object(object)?;
+        Ok(Self {
+            text: None,
+            object: object.unwrap_or_default(),
+        })
+    }
+}
+
+fn has_key(id: &Arc<str>, shown: &Shown<'_>, key: &CustomerKey) -> bool {
+    match key {
+        CustomerKey::Id(wanted) => id == wanted,
+        CustomerKey::ExternalId(wanted) => {
+            let (single, list) = (shown.external_id.as_ref(), shown.external_ids.as_ref());
+            values(single, list, |c| c.external_id.as_ref()).any(|v| v == wanted.as_ref())
+        }
+        CustomerKey::Email(wanted) => {
+            let (single, list) = (shown.email.as_ref(), shown.emails.as_ref());
+            let wanted = wanted.to_lowercase();
+            values(single, list, |c| c.email.as_ref()).any(|v| v.to_lowercase() == wanted)
+        }
         CustomerKey::Phone(wanted) => {
-            values(hit, "phone", "phones", "phone").any(|v| digits(v) == digits(wanted))
+            let (single, list) = (shown.phone.as_ref(), shown.phones.as_ref());
+            let wanted = digits(wanted);
+            values(single, list, |c| c.phone.as_ref()).any(|v| digits(v) == wanted)
         }
     }
 }
 
-/// The values of a kind of key: the single attribute, and a list of objects or texts.
-fn values<'a>(
-    hit: Resource<'a>,
-    single: &str,
-    list: &str,
-    inner: &'static str,
-) -> impl Iterator<Item = &'a str> {
-    let listed = hit
-        .attribute(list)
-        .and_then(Value::as_array)
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    let listed = listed.iter().filter_map(move |entry| {
-        entry
-            .as_str()
-            .or_else(|| entry.get(inner).and_then(Value::as_str))
+/// The values of a kind of key: the single attribute, and those of the list.
+fn values<'s, 'a>(
+    single: Option<&'s Text<'a>>,
+    list: Option<&'s Vec<Listed<'a>>>,
+    inner: impl Fn(&'s Contact<'a>) -> Option<&'s Text<'a>>,
+) -> impl Iterator<Item = &'s str> {
+    let single = single.and_then(Option::as_ref);
+    let listed = list.into_iter().flatten().filter_map(move |entry| {
+        let in_object = || inner(&entry.object)?.as_ref();
+        entry.text.as_ref().or_else(in_object)
     });
-    hit.text(single).into_iter().chain(listed)
+    single.into_iter().chain(listed).map(Cow::as_ref)
 }
 
 /// A phone number is compared by its digits: formats differ in spaces, brackets and the leading plus.

@@ -1,17 +1,97 @@
 //! Answers to reads of a job: its state, and the fate of each item (`docs/kustomer-api.md`, section 9).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use ingest_model::call::{ItemFate, ItemResult, JobReport};
 use ingest_model::outcome::{Outcome, RetryCause};
-use serde_json::Value;
+use serde::de::{MapAccess, SeqAccess};
 
-use super::document::Document;
-use super::document::{Resource, time_ms};
+use super::answer::pick::{Object, Pick, Text, fields, next};
+use super::answer::{Answer, Resource, Subject, time_ms};
 use super::errors::clean;
 use super::errors::says_missing;
 use super::reply::HttpReply;
 use super::weigh::{Effect, Weighed, weigh};
+
+fields! {
+    /// What a job or a batch says of itself.
+    struct Run<'a> {
+        "status" => status: Text<'a>,
+        "completed" => completed: Option<bool>,
+        "completedAt" => completed_at: Text<'a>,
+        "failureCount" => failure_count: Option<u64>,
+        "failures" => failures: Option<u64>,
+        "failed" => failed: Option<u64>,
+        "errors" => errors: Length,
+        "results" => results: Results,
+        "batches" => batches: Batches<'a>,
+    }
+}
+
+/// The batches of a job: in a list, or only their number.
+#[derive(Debug, Default)]
+enum Batches<'a> {
+    List(Vec<Object<Resource<'a, Run<'a>>>>),
+    Counted(Counted),
+    #[default]
+    Odd,
+}
+
+fields! {
+    struct Counted {
+        "complete" => complete: Option<u64>,
+        "total" => total: Option<u64>,
+    }
+}
+
+/// How many entries a list has.
+#[derive(Debug, Default)]
+struct Length(usize);
+
+/// The results in a list.
+#[derive(Debug, Default)]
+struct Results(Vec<ItemResult>);
+
+fields! {
+    /// An entry of such a list.
+    struct Entry<'a> {
+        "_clientRef" => client_ref: Text<'a>,
+        "clientRef" => older_ref: Text<'a>,
+        "status" => status: Text<'a>,
+        "error" => error: Fault<'a>,
+        "errors" => errors: Fault<'a>,
+        "message" => message: Fault<'a>,
+        "objectId" => object_id: Text<'a>,
+        "id" => id: Text<'a>,
+    }
+}
+
+/// The error of an item, or the first of a list; nothing for `null` and an empty list. Few items have one, so it is kept
+/// elsewhere.
+#[derive(Debug)]
+struct Fault<'a>(Option<Box<Said<'a>>>);
+
+/// What an error says: a text, or fields of an object.
+#[derive(Debug, Default)]
+struct Said<'a> {
+    text: Text<'a>,
+    parts: Parts<'a>,
+}
+
+fields! {
+    struct Parts<'a> {
+        "code" => code: Text<'a>,
+        "title" => title: Text<'a>,
+        "message" => message: Text<'a>,
+        "detail" => detail: Text<'a>,
+        "status" => status: Status,
+    }
+}
+
+/// A status: a whole number, or one as text.
+#[derive(Debug, Default)]
+struct Status(Option<u64>);
 
 /// The progress that a job or batch reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,32 +104,44 @@ enum Progress {
     Failed,
 }
 
+type Job<'a> = Answer<Resource<'a, Run<'a>>>;
+
 /// `GET /v1/bulk/{id}/batches`.
 pub(super) fn batches(reply: &HttpReply) -> Outcome<JobReport> {
-    report(reply, |document| {
-        let batches = document.many(&["batches"])?;
+    report(reply, |answer| {
         // There are more pages than this one: even if everything here is complete, the job need not be.
-        let next_page = document
-            .root()
-            .get("links")
-            .and_then(|links| links.get("next"));
-        let last_page = next_page.is_none_or(|next| !next.is_string());
-        Some(report_of_batches(&batches, last_page))
+        let last_page = !answer.more;
+        let batches = match answer.subject {
+            Subject::Many(batches) => batches,
+            Subject::One(job) => match job.innermost().batches? {
+                Batches::List(batches) => batches,
+                Batches::Counted(_) | Batches::Odd => return None,
+            },
+            Subject::Nothing | Subject::Odd => return None,
+        };
+        let batches = batches.into_iter().filter_map(|Object(batch)| batch);
+        Some(report_of_batches(
+            batches.map(Resource::attributes),
+            last_page,
+        ))
     })
 }
 
 /// `GET /v1/bulk/{id}`.
 pub(super) fn state(reply: &HttpReply) -> Outcome<JobReport> {
-    report(reply, |document| document.one()?.map(report_of_job))
+    report(reply, |answer| {
+        let job = answer.one()??;
+        Some(report_of_job(&job.attributes()))
+    })
 }
 
 fn report(
     reply: &HttpReply,
-    read: impl FnOnce(&Document) -> Option<JobReport>,
+    read: impl FnOnce(Job<'_>) -> Option<JobReport>,
 ) -> Outcome<JobReport> {
     match weigh(Effect::Read, reply) {
-        Weighed::Accepted => Document::read(reply)
-            .and_then(|document| read(&document))
+        Weighed::Accepted(answer) => answer
+            .and_then(read)
             .map_or(Outcome::Retry(RetryCause::Garbled), Outcome::Delivered),
         Weighed::Settled(outcome) => outcome,
         // A job whose id is refused is treated like one that is not found: its items have to be verified.
@@ -63,72 +155,75 @@ fn report(
     }
 }
 
-fn report_of_batches(batches: &[Resource<'_>], last_page: bool) -> JobReport {
-    let mut report = JobReport {
-        complete: last_page && !batches.is_empty(),
-        ..JobReport::default()
-    };
+fn report_of_batches<'a>(batches: impl Iterator<Item = Run<'a>>, last_page: bool) -> JobReport {
+    let mut report = JobReport::default();
+    let mut all_complete = None;
     for batch in batches {
-        let progress = progress(*batch);
-        report.complete &= progress != Progress::Running;
-        report.completed_ms = report
-            .completed_ms
-            .max(time_ms(batch.attribute("completedAt")));
-        if let Some(failures) = failures(*batch, progress) {
+        let progress = progress(&batch);
+        all_complete = Some(all_complete.unwrap_or(true) && progress != Progress::Running);
+        report.completed_ms = report.completed_ms.max(completed_ms(&batch));
+        if let Some(failures) = failures(&batch, progress) {
             report.failures = Some(report.failures.unwrap_or(0).saturating_add(failures));
         }
-        let results = batch.attribute("results").and_then(Value::as_array);
-        for entry in results.map(Vec::as_slice).unwrap_or_default() {
-            report.items.extend(item_result(entry));
-        }
+        report.items.extend(batch.results.unwrap_or_default().0);
     }
+    report.complete = last_page && all_complete.unwrap_or(false);
     report
 }
 
-fn report_of_job(job: Resource<'_>) -> JobReport {
+fn report_of_job(job: &Run<'_>) -> JobReport {
     let progress = progress(job);
-    let part = |name: &str| {
-        job.attribute("batches")
-            .and_then(|b| b.get(name))
-            .and_then(Value::as_u64)
-    };
-    let all_batches = match (part("complete"), part("total")) {
-        (Some(complete), Some(total)) => complete >= total,
-        (Some(_) | None, Some(_) | None) => true,
+    let all_batches = match &job.batches {
+        Some(Batches::Counted(Counted {
+            complete: Some(Some(complete)),
+            total: Some(Some(total)),
+        })) => complete >= total,
+        Some(Batches::Counted(_) | Batches::List(_) | Batches::Odd) | None => true,
     };
     JobReport {
         complete: progress != Progress::Running && all_batches,
         failures: failures(job, progress),
-        completed_ms: time_ms(job.attribute("completedAt")),
+        completed_ms: completed_ms(job),
         ..JobReport::default()
     }
 }
 
-fn progress(of: Resource<'_>) -> Progress {
-    let status = of.text("status").map(str::to_ascii_lowercase);
-    match status.as_deref() {
-        Some("complete" | "completed" | "done" | "finished") => Progress::Complete,
-        Some("failed" | "error" | "errored" | "cancelled" | "canceled" | "expired") => {
+fn completed_ms(of: &Run<'_>) -> Option<i64> {
+    time_ms(of.completed_at.as_ref()?.as_deref())
+}
+
+fn progress(of: &Run<'_>) -> Progress {
+    match of.status.as_ref().and_then(Option::as_deref) {
+        Some(status) if is_any(status, &["complete", "completed", "done", "finished"]) => {
+            Progress::Complete
+        }
+        Some(status)
+            if is_any(status, &["failed", "error", "errored", "expired"])
+                || is_any(status, &["cancelled", "canceled"]) =>
+        {
             Progress::Failed
         }
         Some(_) => Progress::Running,
-        None if of.attribute("completed").and_then(Value::as_bool) == Some(true) => {
-            Progress::Complete
-        }
-        None if of.text("completedAt").is_some() => Progress::Complete,
+        None if of.completed == Some(Some(true)) => Progress::Complete,
+        None if matches!(of.completed_at, Some(Some(_))) => Progress::Complete,
         None => Progress::Running,
     }
 }
 
+/// Whether it is one of these words, in capitals or not.
+fn is_any(text: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
 /// The number of failed items; at least one if a failure is reported.
-fn failures(of: Resource<'_>, progress: Progress) -> Option<u64> {
-    let counted = ["failureCount", "failures", "failed"]
-        .iter()
-        .find_map(|name| of.attribute(name).and_then(Value::as_u64));
+fn failures(of: &Run<'_>, progress: Progress) -> Option<u64> {
+    let counted = [of.failure_count, of.failures, of.failed]
+        .into_iter()
+        .find_map(Option::flatten);
     let listed = of
-        .attribute("errors")
-        .and_then(Value::as_array)
-        .and_then(|errors| u64::try_from(errors.len()).ok())
+        .errors
+        .as_ref()
+        .and_then(|errors| u64::try_from(errors.0).ok())
         .filter(|count| *count > 0);
     let known = match (counted, listed) {
         (Some(counted), Some(listed)) => Some(counted.max(listed)),
@@ -141,51 +236,43 @@ fn failures(of: Resource<'_>, progress: Progress) -> Option<u64> {
 }
 
 /// An entry without a reference names no item, and an unknown status says nothing: neither is a result.
-fn item_result(entry: &Value) -> Option<ItemResult> {
-    let text = |name: &str| {
-        entry
-            .get(name)
-            .and_then(Value::as_str)
-            .filter(|t| !t.is_empty())
-    };
-    let reference = text("_clientRef").or_else(|| text("clientRef"))?.to_owned();
-    let status = text("status").map(str::to_ascii_lowercase);
-    let error = ["error", "errors", "message"]
-        .iter()
-        .find_map(|name| entry.get(*name));
-    let error = error.filter(|e| !e.is_null() && e.as_array().is_none_or(|list| !list.is_empty()));
-    let id = text("objectId").or_else(|| text("id"));
+fn item_result(entry: Entry<'_>) -> Option<ItemResult> {
+    let reference = filled(entry.client_ref).or_else(|| filled(entry.older_ref))?;
+    let status = filled(entry.status);
+    let error = entry.error.or(entry.errors).or(entry.message);
+    let error = error.and_then(|Fault(said)| said);
     let fate = match status.as_deref() {
-        Some("created" | "updated" | "success" | "succeeded" | "ok") => {
+        Some(word) if is_any(word, &["created", "updated", "success", "succeeded", "ok"]) => {
+            let id = filled(entry.object_id).or_else(|| filled(entry.id));
             ItemFate::Stored(id.map(Arc::from))
         }
-        Some("error" | "failed" | "failure") => fate_of_error(error),
+        Some(word) if is_any(word, &["error", "failed", "failure"]) => fate_of_error(error),
         Some(_) | None if error.is_some() => fate_of_error(error),
         Some(_) | None => return None,
     };
-    Some(ItemResult { reference, fate })
+    Some(ItemResult {
+        reference: reference.into_owned(),
+        fate,
+    })
+}
+
+/// A text that is there and not empty.
+fn filled<'a>(text: Option<Text<'a>>) -> Text<'a> {
+    text.flatten().filter(|text| !text.is_empty())
 }
 
 /// What the error of an item means. It is documented as plain text; an object is judged by its status, then by its words.
-fn fate_of_error(error: Option<&Value>) -> ItemFate {
+fn fate_of_error(error: Option<Box<Said<'_>>>) -> ItemFate {
     let Some(error) = error else {
         return ItemFate::Permanent("no error text".to_owned());
     };
-    let error = error
-        .as_array()
-        .and_then(|list| list.first())
-        .unwrap_or(error);
-    let part = |name: &str| error.get(name).and_then(Value::as_str);
-    let words = match error.as_str() {
-        Some(text) => text.to_owned(),
-        None => {
-            let parts = ["code", "title", "message", "detail"].map(part);
-            parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
-        }
-    };
-    let number = error.get("status").and_then(Value::as_u64);
-    let status = number.or_else(|| part("status")?.parse().ok());
-    match status {
+    let Said { text, parts } = *error;
+    let words = text.unwrap_or_else(|| {
+        let parts = [parts.code, parts.title, parts.message, parts.detail];
+        let parts: Vec<Cow<'_, str>> = parts.into_iter().flatten().flatten().collect();
+        Cow::Owned(parts.join(" "))
+    });
+    match parts.status.and_then(|Status(status)| status) {
         Some(404) if !names_an_attribute(&words.to_lowercase()) => ItemFate::Gone,
         Some(429) => ItemFate::Limited(clean(&words)),
         Some(500..=599) => ItemFate::Transient(clean(&words)),
@@ -197,7 +284,7 @@ fn fate_of_error(error: Option<&Value>) -> ItemFate {
 ///
 /// Only "duplicate detected" is documented. An error wrongly taken for temporary is retried until the attempts run out;
 /// one wrongly taken for permanent becomes a dead letter. So in doubt an error is temporary.
-fn fate_of_words(words: &str) -> ItemFate {
+pub(super) fn fate_of_words(words: &str) -> ItemFate {
     let text = words.to_lowercase();
     let has = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
     let about_format = has(&[
@@ -256,7 +343,7 @@ fn speaks_of_revision(text: &str) -> bool {
 }
 
 /// A missing klass, attribute, or target of an attribute: the mapping is at fault, and the object is not missing.
-fn names_an_attribute(text: &str) -> bool {
+pub(super) fn names_an_attribute(text: &str) -> bool {
     [
         "attribute",
         "propert",
@@ -267,4 +354,85 @@ fn names_an_attribute(text: &str) -> bool {
     ]
     .iter()
     .any(|word| text.contains(word))
+}
+// === reading ===
+
+impl<'a> Pick<'a> for Batches<'a> {
+    fn list<A: SeqAccess<'a>>(list: A) -> Result<Self, A::Error> {
+        Vec::list(list).map(Self::List)
+    }
+
+    fn object<A: MapAccess<'a>>(object: A) -> Result<Self, A::Error> {
+        let Object(counted) = Object::object(object)?;
+        Ok(counted.map_or(Self::Odd, Self::Counted))
+    }
+}
+
+impl<'a> Pick<'a> for Length {
+    fn list<A: SeqAccess<'a>>(list: A) -> Result<Self, A::Error> {
+        Vec::<()>::list(list).map(|entries| Self(entries.len()))
+    }
+}
+
+impl<'a> Pick<'a> for Results {
+    fn list<A: SeqAccess<'a>>(mut list: A) -> Result<Self, A::Error> {
+        let mut results = Vec::new();
+        while let Some(Object(entry)) = next(&mut list)? {
+            results.extend(entry.and_then(item_result));
+        }
+        Ok(Self(results))
+    }
+}
+
+impl Default for Fault<'_> {
+    fn default() -> Self {
+        Self(Some(Box::default()))
+    }
+}
+
+impl<'a> Pick<'a> for Fault<'a> {
+    fn null() -> Self {
+        Self(None)
+    }
+
+    fn text(value: Cow<'a, str>) -> Self {
+        Self(Some(Box::new(Said::text(value))))
+    }
+
+    fn list<A: SeqAccess<'a>>(mut list: A) -> Result<Self, A::Error> {
+        let first = next::<Said<'a>, A>(&mut list)?;
+        <()>::list(list)?;
+        Ok(Self(first.map(Box::new)))
+    }
+
+    fn object<A: MapAccess<'a>>(object: A) -> Result<Self, A::Error> {
+        Ok(Self(Some(Box::new(Said::object(object)?))))
+    }
+}
+
+impl<'a> Pick<'a> for Said<'a> {
+    fn text(value: Cow<'a, str>) -> Self {
+        Self {
+            text: Some(value),
+            parts: Parts::default(),
+        }
+    }
+
+    fn object<A: MapAccess<'a>>(object: A) -> Result<Self, A::Error> {
+        let Object(parts) = Object::object(object)?;
+        Ok(Self {
+            text: None,
+            parts: parts.unwrap_or_default(),
+        })
+    }
+}
+
+impl<'a> Pick<'a> for Status {
+    fn whole(value: u64) -> Self {
+        Self(Some(value))
+    }
+
+    fn text(value: Cow<'a, str>) -> Self {
+        Self(value.parse().ok())
+    }
 }

@@ -1,12 +1,15 @@
 //! Answers to single writes and reads of objects.
 
+use std::borrow::Cow;
+
 use ingest_model::call::{ObjectState, Written};
 use ingest_model::operation::{VERSION_ATTRIBUTE, Version};
 use ingest_model::outcome::{HoldCause, Outcome, RetryCause};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::document::Document;
-use super::document::Resource;
+use super::answer::document::Document;
+use super::answer::pick::{Pick, fields};
+use super::answer::{Answer, Resource};
 use super::reply::HttpReply;
 use super::weigh::{Effect, Weighed, weigh};
 
@@ -14,7 +17,7 @@ use super::weigh::{Effect, Weighed, weigh};
 /// merged or deleted since its id was learnt.
 pub(super) fn created(reply: &HttpReply) -> Outcome<Written> {
     match weigh(Effect::Write, reply) {
-        Weighed::Accepted => Outcome::Delivered(stored(reply)),
+        Weighed::Accepted(answer) => Outcome::Delivered(stored(answer)),
         Weighed::Settled(outcome) => outcome,
         Weighed::NotFound(errors) if errors.names_missing_customer() => {
             Outcome::Delivered(Written::Gone)
@@ -33,7 +36,7 @@ pub(super) fn created(reply: &HttpReply) -> Outcome<Written> {
 /// An update. A conflict is the optimistic lock: somebody else wrote in between.
 pub(super) fn updated(reply: &HttpReply) -> Outcome<Written> {
     match weigh(Effect::Write, reply) {
-        Weighed::Accepted => Outcome::Delivered(stored(reply)),
+        Weighed::Accepted(answer) => Outcome::Delivered(stored(answer)),
         Weighed::Settled(outcome) => outcome,
         Weighed::NotFound(_) => Outcome::Delivered(Written::Gone),
         Weighed::Conflict(_) => Outcome::Retry(RetryCause::Conflict),
@@ -44,14 +47,9 @@ pub(super) fn updated(reply: &HttpReply) -> Outcome<Written> {
 /// A read by external id. A klass that does not exist is answered with 404 as well; the object is not there either way.
 pub(super) fn got(reply: &HttpReply) -> Outcome<Option<ObjectState>> {
     match weigh(Effect::Read, reply) {
-        Weighed::Accepted => match Document::read(reply).as_ref().and_then(Document::one) {
-            Some(None) => Outcome::Delivered(None),
-            Some(Some(object)) => object_state(object)
-                .map_or(Outcome::Retry(RetryCause::Garbled), |state| {
-                    Outcome::Delivered(Some(state))
-                }),
-            None => Outcome::Retry(RetryCause::Garbled),
-        },
+        Weighed::Accepted(document) => document
+            .and_then(object_state)
+            .map_or(Outcome::Retry(RetryCause::Garbled), Outcome::Delivered),
         Weighed::Settled(outcome) => outcome,
         Weighed::NotFound(_) => Outcome::Delivered(None),
         Weighed::Conflict(_) => Outcome::Retry(RetryCause::Conflict),
@@ -60,30 +58,58 @@ pub(super) fn got(reply: &HttpReply) -> Outcome<Option<ObjectState>> {
 }
 
 /// The status says that it is stored; id and revision are a bonus.
-fn stored(reply: &HttpReply) -> Written {
-    let document = Document::read(reply);
-    let object = document.as_ref().and_then(Document::one).flatten();
+fn stored(answer: Option<Answer<Resource<'_, Revised>>>) -> Written {
+    let object = answer.and_then(Answer::one).flatten();
     Written::Stored {
-        id: object.and_then(Resource::id),
-        rev: object.and_then(rev),
+        id: object.as_ref().and_then(Resource::id),
+        rev: object.and_then(|object| object.attributes().rev?.0),
     }
 }
 
-fn object_state(object: Resource<'_>) -> Option<ObjectState> {
+/// The object; `Some(None)` if the answer says that there is none.
+fn object_state(document: Document) -> Option<Option<ObjectState>> {
+    let Some(object) = document.one()? else {
+        return Some(None);
+    };
     // A masked attribute is an object instead of text; then the version is unknown.
     let version = object
         .attribute("custom")
         .and_then(|custom| custom.get(VERSION_ATTRIBUTE));
-    Some(ObjectState {
+    let mut state = ObjectState {
         id: object.id()?,
-        rev: rev(object),
+        rev: object.attribute("rev").and_then(rev),
         version: version.and_then(Value::as_str).map(Version::new),
         customer: object.related("customer"),
-        shown: object.attributes(),
-    })
+        shown: Map::new(),
+    };
+    state.shown = document.into_attributes();
+    Some(Some(state))
 }
 
-fn rev(object: Resource<'_>) -> Option<i64> {
-    let value = object.attribute("rev")?;
+fn rev(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.parse().ok())
+}
+
+fields! {
+    struct Revised {
+        "rev" => rev: Revision,
+    }
+}
+
+/// A revision: a whole number, or one as text.
+#[derive(Debug, Default)]
+struct Revision(Option<i64>);
+
+impl<'a> Pick<'a> for Revision {
+    fn whole(value: u64) -> Self {
+        Self(i64::try_from(value).ok())
+    }
+
+    fn negative(value: i64) -> Self {
+        Self(Some(value))
+    }
+
+    fn text(value: Cow<'a, str>) -> Self {
+        Self(value.parse().ok())
+    }
 }

@@ -4,6 +4,9 @@
 //! limits, outages, addresses that cannot be right. The rest (accepted, not found, conflict, too large, refused) is
 //! decided exhaustively by one function per endpoint family. The policy is `docs/kustomer-api.md`, section 12.
 //!
+//! Of a body only what the call needs is read, in one pass and without a tree (`answer`); the whole of it only where it
+//! is kept or refused (`answer::document`). Either way a body is JSON as a whole, or it says nothing.
+//!
 //! Three rules apply throughout:
 //!
 //! * A write that may have happened is never called "not done". Only answers that rule a write out are retried as
@@ -13,9 +16,9 @@
 //! * A 2xx status of a write counts even if its body makes no sense, unless later steps need the body: a bulk
 //!   submission without the job's id is ambiguous.
 
+mod answer;
 mod bulk;
 mod customer;
-mod document;
 mod errors;
 mod job;
 mod kobject;
@@ -31,8 +34,9 @@ use ingest_model::trouble::{Trouble, TroubleKind};
 pub use errors::ERROR_TEXT_LIMIT;
 pub use reply::{HttpReply, NoAnswer, ReplyBody, Unanswered};
 pub use trouble::trouble_of;
-pub(crate) use {document::Document, weigh::hold_of_status};
+pub(crate) use {answer::document::Document, weigh::hold_of_status};
 
+use answer::{Answer, Nothing};
 use weigh::{Effect, Weighed, weigh};
 
 /// What an answer means for a call.
@@ -113,8 +117,8 @@ fn silence_on_write<T>(why: Unanswered) -> Outcome<T> {
 
 /// Every valid key gets an answer here, so anything else is about the address or the server.
 fn probed(reply: &HttpReply) -> Outcome<()> {
-    match weigh(Effect::Read, reply) {
-        Weighed::Accepted => Outcome::Delivered(()),
+    match weigh::<_, Answer<Nothing>>(Effect::Read, reply) {
+        Weighed::Accepted(_) => Outcome::Delivered(()),
         Weighed::Settled(outcome) => outcome,
         Weighed::NotFound(_) | Weighed::TooLarge(_) | Weighed::Refused(_) => {
             Outcome::Hold(HoldCause::Unhealthy)

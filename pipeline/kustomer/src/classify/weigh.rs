@@ -2,6 +2,7 @@
 
 use ingest_model::outcome::{HoldCause, Outcome, RetryCause};
 
+use super::answer::Accepted;
 use super::errors::ErrorReport;
 use super::reply::HttpReply;
 
@@ -16,9 +17,9 @@ pub(super) enum Effect {
 
 /// An answer after the general rules; each endpoint decides the rest.
 #[derive(Debug)]
-pub(super) enum Weighed<T> {
-    /// 2xx.
-    Accepted,
+pub(super) enum Weighed<T, A> {
+    /// 2xx, with what is wanted of the body if that can be read.
+    Accepted(Option<A>),
     /// Decided.
     Settled(Outcome<T>),
     /// 404, 410.
@@ -31,8 +32,8 @@ pub(super) enum Weighed<T> {
     Refused(ErrorReport),
 }
 
-/// Sorts an answer by its status.
-pub(super) fn weigh<T>(effect: Effect, reply: &HttpReply) -> Weighed<T> {
+/// Sorts an answer by its status, and reads `A` of one that is accepted.
+pub(super) fn weigh<'a, T, A: Accepted<'a>>(effect: Effect, reply: &'a HttpReply) -> Weighed<T, A> {
     if let Some(cause) = hold_of_status(reply.status) {
         return Weighed::Settled(Outcome::Hold(cause));
     }
@@ -69,9 +70,15 @@ pub(crate) fn hold_of_status(status: u16) -> Option<HoldCause> {
 }
 
 /// Errors under a 2xx status, without data, are errors.
-fn accepted<T>(effect: Effect, reply: &HttpReply) -> Weighed<T> {
-    match ErrorReport::instead_of_data(reply) {
-        None => Weighed::Accepted,
+fn accepted<'a, T, A: Accepted<'a>>(effect: Effect, reply: &'a HttpReply) -> Weighed<T, A> {
+    let answer = A::read(reply);
+    // What could not be read for the call may still be read as errors.
+    let report = match &answer {
+        Some(answer) if !answer.may_be_errors() => None,
+        Some(_) | None => ErrorReport::instead_of_data(reply),
+    };
+    match report {
+        None => Weighed::Accepted(answer),
         Some(report) => match effect {
             Effect::Read => Weighed::Settled(Outcome::Retry(RetryCause::Garbled)),
             Effect::Write => Weighed::Refused(report),

@@ -11,7 +11,7 @@ use serde_json::Value;
 pub use self::text::ERROR_TEXT_LIMIT;
 pub(super) use self::text::clean;
 use self::text::limit;
-use super::document::Document;
+use super::answer::document::Document;
 use super::reply::HttpReply;
 
 /// How many errors of a body are included in the text.
@@ -52,15 +52,9 @@ impl ErrorReport {
     /// The errors in an answer that has errors and no data.
     pub(super) fn instead_of_data(reply: &HttpReply) -> Option<Self> {
         let document = Document::read(reply)?;
-        let root = document.root();
-        let listed = root
-            .get("errors")
-            .and_then(Value::as_array)
-            .is_some_and(|e| !e.is_empty());
-        let no_data = root.get("data").is_none_or(Value::is_null);
-        (listed && no_data).then(|| Self {
+        document.is_errors().then(|| Self {
             status: reply.status,
-            errors: errors_in(root),
+            errors: errors_in(document.root()),
         })
     }
 

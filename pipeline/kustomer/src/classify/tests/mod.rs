@@ -2,7 +2,9 @@
 
 mod body;
 mod job;
+mod shapes;
 mod status;
+mod tree;
 
 use bytes::Bytes;
 use ingest_model::body::Body;

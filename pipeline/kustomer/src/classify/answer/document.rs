@@ -1,10 +1,12 @@
-//! Lenient reading of answers, both JSON:API documents and flat objects.
+//! Lenient reading of all of an answer, both JSON:API documents and flat objects: for the few whose fields are kept, and for
+//! errors.
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::reply::HttpReply;
+use super::Accepted;
+use crate::classify::reply::HttpReply;
 
 /// A parsed answer.
 #[derive(Debug)]
@@ -23,7 +25,7 @@ impl Document {
     }
 
     /// The whole document.
-    pub(super) fn root(&self) -> &Value {
+    pub(in crate::classify) fn root(&self) -> &Value {
         &self.0
     }
 
@@ -45,23 +47,42 @@ impl Document {
         }
     }
 
-    /// The resources of a list, which may be under one of these names instead of `data`. `None` without a list.
-    pub(super) fn many(&self, names: &[&str]) -> Option<Vec<Resource<'_>>> {
-        let subject = self.subject();
-        let named = || {
-            let attributes = subject.get("attributes").unwrap_or(subject);
-            names
-                .iter()
-                .find_map(|name| attributes.get(*name))
-                .and_then(Value::as_array)
-        };
-        let list = subject.as_array().or_else(named)?;
-        Some(
-            list.iter()
-                .filter(|entry| entry.is_object())
-                .map(Resource)
-                .collect(),
-        )
+    /// All attributes of that resource; for a flat object, all its fields.
+    pub(crate) fn into_attributes(self) -> Map<String, Value> {
+        let mut resource = part(self.0, "data");
+        if let Value::Array(list) = resource {
+            resource = list.into_iter().next().unwrap_or_default();
+        }
+        let attributes = part(resource, "attributes");
+        if let Value::Object(attributes) = attributes {
+            return attributes;
+        }
+        Map::new()
+    }
+
+    /// Whether it has errors and no data.
+    pub(in crate::classify) fn is_errors(&self) -> bool {
+        let listed = self.0.get("errors").and_then(Value::as_array);
+        let no_data = self.0.get("data").is_none_or(Value::is_null);
+        listed.is_some_and(|errors| !errors.is_empty()) && no_data
+    }
+}
+
+impl Accepted<'_> for Document {
+    fn read(reply: &HttpReply) -> Option<Self> {
+        Self::read(reply)
+    }
+
+    fn may_be_errors(&self) -> bool {
+        self.is_errors()
+    }
+}
+
+/// The field of that name, or everything if there is no such field.
+fn part(mut whole: Value, name: &str) -> Value {
+    match whole.get_mut(name) {
+        Some(part) => part.take(),
+        None => whole,
     }
 }
 
@@ -85,19 +106,13 @@ impl<'a> Resource<'a> {
         }
     }
 
-    /// All attributes; for a flat object, all its fields.
-    pub(crate) fn attributes(self) -> Map<String, Value> {
-        let attributes = self.0.get("attributes").unwrap_or(self.0);
-        attributes.as_object().cloned().unwrap_or_default()
-    }
-
     /// An attribute that is text.
     pub(crate) fn text(self, name: &str) -> Option<&'a str> {
         self.attribute(name).and_then(Value::as_str)
     }
 
     /// The id at the other end of a relationship, or the attribute of that name in a flat object.
-    pub(super) fn related(self, name: &str) -> Option<Arc<str>> {
+    pub(in crate::classify) fn related(self, name: &str) -> Option<Arc<str>> {
         let linked = self
             .0
             .get("relationships")
@@ -110,10 +125,4 @@ impl<'a> Resource<'a> {
             .filter(|id| !id.is_empty())
             .map(Arc::from)
     }
-}
-
-/// A time in an answer, as epoch milliseconds.
-pub(super) fn time_ms(value: Option<&Value>) -> Option<i64> {
-    let text = value.and_then(Value::as_str)?;
-    Some(text.parse::<jiff::Timestamp>().ok()?.as_millisecond())
 }
