@@ -6,9 +6,9 @@ use std::sync::Arc;
 use ingest_model::call::SearchFound;
 use ingest_model::operation::CustomerKey;
 use ingest_model::outcome::{HoldCause, Outcome, RetryCause, SplitHint};
-use serde::de::MapAccess;
+use serde::de::{MapAccess, SeqAccess};
 
-use super::answer::pick::{Object, Pick, Text, fields};
+use super::answer::pick::{Object, Pick, Text, fields, next};
 use super::answer::{Answer, Nothing, Resource, Subject};
 use super::errors::ErrorReport;
 use super::reply::HttpReply;
@@ -39,9 +39,9 @@ pub(super) fn got(key: &CustomerKey, reply: &HttpReply) -> Outcome<Option<Arc<st
 
 /// The customers found, matched to the keys that were asked for.
 pub(super) fn searched(keys: &[CustomerKey], reply: &HttpReply) -> Outcome<SearchFound> {
-    match weigh::<_, Answer<Resource<'_, Shown<'_>>>>(Effect::Read, reply) {
+    match weigh::<_, Answer<Nothing, Hits<'_>>>(Effect::Read, reply) {
         Weighed::Accepted(answer) => match answer.map(|answer| answer.subject) {
-            Some(Subject::Many(hits)) => Outcome::Delivered(matched(keys, hits)),
+            Some(Subject::Many(Hits(hits))) => Outcome::Delivered(matched(keys, &hits)),
             Some(Subject::Nothing | Subject::One(_) | Subject::Odd) | None => {
                 Outcome::Retry(RetryCause::Garbled)
             }
@@ -66,17 +66,16 @@ fn refused(keys: &[CustomerKey], errors: &ErrorReport) -> Outcome<SearchFound> {
     })
 }
 
-fn matched(keys: &[CustomerKey], hits: Vec<Object<Resource<'_, Shown<'_>>>>) -> SearchFound {
+fn matched(keys: &[CustomerKey], hits: &[Hit<'_>]) -> SearchFound {
     let mut found = SearchFound::default();
-    for hit in hits.into_iter().filter_map(|Object(hit)| hit) {
+    for hit in hits {
         let mut known = false;
-        if let Some(id) = hit.id() {
-            let shown = hit.attributes();
-            for key in keys.iter().filter(|key| has_key(&id, &shown, key)) {
+        if let Some((id, shown)) = &hit.customer {
+            for key in keys.iter().filter(|key| has_key(id, shown, key)) {
                 known = true;
                 // If two customers have one key, the first one counts; a key has one answer.
                 if !found.customers.iter().any(|(taken, _)| taken == key) {
-                    found.customers.push((key.clone(), Arc::clone(&id)));
+                    found.customers.push((key.clone(), Arc::clone(id)));
                 }
             }
         }
@@ -85,6 +84,28 @@ fn matched(keys: &[CustomerKey], hits: Vec<Object<Resource<'_, Shown<'_>>>>) -> 
         }
     }
     found
+}
+
+/// The objects in a list.
+#[derive(Debug, Default)]
+struct Hits<'a>(Vec<Hit<'a>>);
+
+/// One of them; a customer if it has an id.
+#[derive(Debug)]
+struct Hit<'a> {
+    customer: Option<(Arc<str>, Box<Shown<'a>>)>,
+}
+
+impl<'a> Pick<'a> for Hits<'a> {
+    fn list<A: SeqAccess<'a>>(mut list: A) -> Result<Self, A::Error> {
+        let mut hits = Vec::new();
+        while let Some(Object(hit)) = next::<Object<Resource<'a, Shown<'a>>>, A>(&mut list)? {
+            hits.extend(hit.map(|hit| Hit {
+                customer: hit.id().map(|id| (id, Box::new(hit.attributes()))),
+            }));
+        }
+        Ok(Self(hits))
+    }
 }
 
 fields! {

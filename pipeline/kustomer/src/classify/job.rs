@@ -8,7 +8,7 @@ use ingest_model::outcome::{Outcome, RetryCause};
 use serde::de::{MapAccess, SeqAccess};
 
 use super::answer::pick::{Object, Pick, Text, fields, next};
-use super::answer::{Answer, Resource, Subject, time_ms};
+use super::answer::{Accepted, Answer, Resource, Subject, time_ms};
 use super::errors::clean;
 use super::errors::says_missing;
 use super::reply::HttpReply;
@@ -25,14 +25,14 @@ fields! {
         "failed" => failed: Option<u64>,
         "errors" => errors: Length,
         "results" => results: Results,
-        "batches" => batches: Batches<'a>,
+        "batches" => batches: Batches,
     }
 }
 
 /// The batches of a job: in a list, or only their number.
 #[derive(Debug, Default)]
-enum Batches<'a> {
-    List(Vec<Object<Resource<'a, Run<'a>>>>),
+enum Batches {
+    List(Batched),
     Counted(Counted),
     #[default]
     Odd,
@@ -43,6 +43,14 @@ fields! {
         "complete" => complete: Option<u64>,
         "total" => total: Option<u64>,
     }
+}
+
+/// What the batches in a list say together.
+#[derive(Debug, Default)]
+struct Batched {
+    report: JobReport,
+    /// Whether none of them is running; `None` without any.
+    ended: Option<bool>,
 }
 
 /// How many entries a list has.
@@ -104,13 +112,11 @@ enum Progress {
     Failed,
 }
 
-type Job<'a> = Answer<Resource<'a, Run<'a>>>;
+type Job<'a> = Resource<'a, Run<'a>>;
 
 /// `GET /v1/bulk/{id}/batches`.
 pub(super) fn batches(reply: &HttpReply) -> Outcome<JobReport> {
-    report(reply, |answer| {
-        // There are more pages than this one: even if everything here is complete, the job need not be.
-        let last_page = !answer.more;
+    report(reply, |answer: Answer<Job<'_>, Batched>| {
         let batches = match answer.subject {
             Subject::Many(batches) => batches,
             Subject::One(job) => match job.innermost().batches? {
@@ -119,25 +125,25 @@ pub(super) fn batches(reply: &HttpReply) -> Outcome<JobReport> {
             },
             Subject::Nothing | Subject::Odd => return None,
         };
-        let batches = batches.into_iter().filter_map(|Object(batch)| batch);
-        Some(report_of_batches(
-            batches.map(Resource::attributes),
-            last_page,
-        ))
+        Some(JobReport {
+            // There may be more pages than this one: even if everything here is complete, the job need not be.
+            complete: !answer.more && batches.ended.unwrap_or(false),
+            ..batches.report
+        })
     })
 }
 
 /// `GET /v1/bulk/{id}`.
 pub(super) fn state(reply: &HttpReply) -> Outcome<JobReport> {
-    report(reply, |answer| {
+    report(reply, |answer: Answer<Job<'_>>| {
         let job = answer.one()??;
         Some(report_of_job(&job.attributes()))
     })
 }
 
-fn report(
-    reply: &HttpReply,
-    read: impl FnOnce(Job<'_>) -> Option<JobReport>,
+fn report<'a, A: Accepted<'a>>(
+    reply: &'a HttpReply,
+    read: impl FnOnce(A) -> Option<JobReport>,
 ) -> Outcome<JobReport> {
     match weigh(Effect::Read, reply) {
         Weighed::Accepted(answer) => answer
@@ -153,22 +159,6 @@ fn report(
         }
         Weighed::Conflict(_) => Outcome::Retry(RetryCause::Conflict),
     }
-}
-
-fn report_of_batches<'a>(batches: impl Iterator<Item = Run<'a>>, last_page: bool) -> JobReport {
-    let mut report = JobReport::default();
-    let mut all_complete = None;
-    for batch in batches {
-        let progress = progress(&batch);
-        all_complete = Some(all_complete.unwrap_or(true) && progress != Progress::Running);
-        report.completed_ms = report.completed_ms.max(completed_ms(&batch));
-        if let Some(failures) = failures(&batch, progress) {
-            report.failures = Some(report.failures.unwrap_or(0).saturating_add(failures));
-        }
-        report.items.extend(batch.results.unwrap_or_default().0);
-    }
-    report.complete = last_page && all_complete.unwrap_or(false);
-    report
 }
 
 fn report_of_job(job: &Run<'_>) -> JobReport {
@@ -357,14 +347,38 @@ pub(super) fn names_an_attribute(text: &str) -> bool {
 }
 // === reading ===
 
-impl<'a> Pick<'a> for Batches<'a> {
+impl<'a> Pick<'a> for Batches {
     fn list<A: SeqAccess<'a>>(list: A) -> Result<Self, A::Error> {
-        Vec::list(list).map(Self::List)
+        Batched::list(list).map(Self::List)
     }
 
     fn object<A: MapAccess<'a>>(object: A) -> Result<Self, A::Error> {
         let Object(counted) = Object::object(object)?;
         Ok(counted.map_or(Self::Odd, Self::Counted))
+    }
+}
+
+impl<'a> Pick<'a> for Batched {
+    fn list<A: SeqAccess<'a>>(mut list: A) -> Result<Self, A::Error> {
+        let mut batches = Self::default();
+        while let Some(Object(batch)) = next::<Object<Job<'a>>, A>(&mut list)? {
+            if let Some(batch) = batch {
+                batches.add(batch.attributes());
+            }
+        }
+        Ok(batches)
+    }
+}
+
+impl Batched {
+    fn add(&mut self, batch: Run<'_>) {
+        let (report, progress) = (&mut self.report, progress(&batch));
+        self.ended = Some(self.ended.unwrap_or(true) && progress != Progress::Running);
+        report.completed_ms = report.completed_ms.max(completed_ms(&batch));
+        if let Some(failures) = failures(&batch, progress) {
+            report.failures = Some(report.failures.unwrap_or(0).saturating_add(failures));
+        }
+        report.items.extend(batch.results.unwrap_or_default().0);
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::de::{MapAccess, SeqAccess};
 
-use self::pick::{Attributes, Fields, Object, Pick, Text, Value, each_field, fields, pick};
+use self::pick::{Attributes, Fields, Object, Pick, Text, Value, each_field, fields, next, pick};
 use super::reply::HttpReply;
 
 /// What a call reads of an answer with a good status.
@@ -20,28 +20,33 @@ pub(super) trait Accepted<'a>: Sized {
     fn may_be_errors(&self) -> bool;
 }
 
-/// An answer of which `S` is read: of `data`, or of the whole if there is no `data`.
-#[derive(Debug, Default)]
-pub(super) struct Answer<S> {
-    pub(super) subject: Subject<S>,
+/// An answer of which `S` is read: of `data`, or of the whole if there is no `data`; of a list, `L`.
+///
+/// A list is as long as an answer can be: what is kept of each entry has to be small.
+#[derive(Debug)]
+pub(super) struct Answer<S, L = First<S>> {
+    pub(super) subject: Subject<S, L>,
     /// Whether there is another page.
     pub(super) more: bool,
     errors_without_data: bool,
 }
 
 /// What an answer is about.
-#[derive(Debug, Default)]
-pub(super) enum Subject<S> {
+#[derive(Debug)]
+pub(super) enum Subject<S, L> {
     /// `null`: there is none.
     Nothing,
     /// An object.
     One(S),
     /// A list.
-    Many(Vec<Object<S>>),
+    Many(L),
     /// A number, a text or a truth value.
-    #[default]
     Odd,
 }
+
+/// The first entry of a list, if there is one.
+#[derive(Debug)]
+pub(super) struct First<S>(Option<Object<S>>);
 
 /// A resource: an object with `attributes`, or a flat object whose fields are the attributes.
 #[derive(Debug, Default)]
@@ -77,16 +82,14 @@ impl<S> Answer<S> {
         match self.subject {
             Subject::Nothing => Some(None),
             Subject::One(object) => Some(Some(object)),
-            Subject::Many(list) => match list.into_iter().next() {
-                None => Some(None),
-                Some(Object(first)) => first.map(Some),
-            },
+            Subject::Many(First(None)) => Some(None),
+            Subject::Many(First(Some(Object(first)))) => first.map(Some),
             Subject::Odd => None,
         }
     }
 }
 
-impl<'a, S: Fields<'a>> Accepted<'a> for Answer<S> {
+impl<'a, S: Fields<'a>, L: Pick<'a>> Accepted<'a> for Answer<S, L> {
     fn read(reply: &'a HttpReply) -> Option<Self> {
         pick(reply.bytes())
     }
@@ -96,7 +99,7 @@ impl<'a, S: Fields<'a>> Accepted<'a> for Answer<S> {
     }
 }
 
-impl<'a, S: Fields<'a>> Pick<'a> for Answer<S> {
+impl<'a, S: Fields<'a>, L: Pick<'a>> Pick<'a> for Answer<S, L> {
     fn null() -> Self {
         Self::about(Subject::null())
     }
@@ -110,7 +113,7 @@ impl<'a, S: Fields<'a>> Pick<'a> for Answer<S> {
         let (mut errors, mut links) = (Listed(false), Object(None));
         each_field(object, |name, value| {
             match name {
-                "data" => data = Some(value.pick::<Subject<S>>()?),
+                "data" => data = Some(value.pick::<Subject<S, L>>()?),
                 "errors" => errors = value.pick()?,
                 "links" => links = value.pick::<Object<Links>>()?,
                 _ => own.field(name, value)?,
@@ -131,8 +134,8 @@ impl<'a, S: Fields<'a>> Pick<'a> for Answer<S> {
     }
 }
 
-impl<S> Answer<S> {
-    fn about(subject: Subject<S>) -> Self {
+impl<S, L> Answer<S, L> {
+    fn about(subject: Subject<S, L>) -> Self {
         Self {
             subject,
             more: false,
@@ -141,20 +144,48 @@ impl<S> Answer<S> {
     }
 }
 
+impl<S, L> Default for Answer<S, L> {
+    fn default() -> Self {
+        Self::about(Subject::Odd)
+    }
+}
+
 // === impl Subject ===
 
-impl<'a, S: Fields<'a>> Pick<'a> for Subject<S> {
+impl<'a, S: Fields<'a>, L: Pick<'a>> Pick<'a> for Subject<S, L> {
     fn null() -> Self {
         Self::Nothing
     }
 
     fn list<A: SeqAccess<'a>>(list: A) -> Result<Self, A::Error> {
-        Vec::list(list).map(Self::Many)
+        L::list(list).map(Self::Many)
     }
 
     fn object<A: MapAccess<'a>>(object: A) -> Result<Self, A::Error> {
         let Object(one) = Object::object(object)?;
         Ok(one.map_or(Self::Odd, Self::One))
+    }
+}
+
+impl<S, L> Default for Subject<S, L> {
+    fn default() -> Self {
+        Self::Odd
+    }
+}
+
+// === impl First ===
+
+impl<'a, S: Fields<'a>> Pick<'a> for First<S> {
+    fn list<A: SeqAccess<'a>>(mut list: A) -> Result<Self, A::Error> {
+        let first = next(&mut list)?;
+        <()>::list(list)?;
+        Ok(Self(first))
+    }
+}
+
+impl<S> Default for First<S> {
+    fn default() -> Self {
+        Self(None)
     }
 }
 
