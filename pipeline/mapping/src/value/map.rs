@@ -5,13 +5,11 @@ use std::mem;
 
 use serde::{Serialize, Serializer};
 
-use super::Value;
-
 /// The fields of an object in their order, each name once. They are searched one by one while they are few, which is quicker
 /// than hashing, and by an index of their names beyond that.
-#[derive(Debug, Clone, Default)]
-pub struct Map<'t> {
-    fields: Vec<(Cow<'t, str>, Value<'t>)>,
+#[derive(Debug, Clone)]
+pub struct Map<'t, V> {
+    fields: Vec<(Cow<'t, str>, V)>,
     /// Places in `fields`, by name; `None` while they are few.
     index: Option<Box<Index>>,
 }
@@ -25,7 +23,13 @@ const FEW: usize = 24;
 
 // === impl Map ===
 
-impl<'t> Map<'t> {
+impl<V> Default for Map<'_, V> {
+    fn default() -> Self {
+        Self::with_capacity(0)
+    }
+}
+
+impl<'t, V> Map<'t, V> {
     /// No fields.
     #[must_use]
     pub fn new() -> Self {
@@ -55,13 +59,13 @@ impl<'t> Map<'t> {
 
     /// The value of a field.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<&Value<'t>> {
+    pub fn get(&self, name: &str) -> Option<&V> {
         let place = self.place(name).ok()?;
         self.fields.get(place).map(|(_, value)| value)
     }
 
     /// As [`Map::get`], to be changed.
-    pub fn get_mut(&mut self, name: &str) -> Option<&mut Value<'t>> {
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut V> {
         let place = self.place(name).ok()?;
         self.fields.get_mut(place).map(|(_, value)| value)
     }
@@ -73,7 +77,7 @@ impl<'t> Map<'t> {
     }
 
     /// Adds a field at the end. If there is one of this name, its value is replaced in its place.
-    pub fn insert(&mut self, name: impl Into<Cow<'t, str>>, value: Value<'t>) {
+    pub fn insert(&mut self, name: impl Into<Cow<'t, str>>, value: V) {
         let name = name.into();
         match self.place(&name) {
             Ok(place) => {
@@ -94,7 +98,7 @@ impl<'t> Map<'t> {
     }
 
     /// Takes a field out; the others keep their order.
-    pub fn remove(&mut self, name: &str) -> Option<Value<'t>> {
+    pub fn remove(&mut self, name: &str) -> Option<V> {
         let place = self.place(name).ok()?;
         let (_, value) = self.fields.remove(place);
         self.index = None;
@@ -105,30 +109,18 @@ impl<'t> Map<'t> {
     }
 
     /// All fields, in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value<'t>)> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &V)> {
         self.fields.iter().map(|(name, value)| (&**name, value))
     }
 
     /// All values, in order.
-    pub fn values(&self) -> impl ExactSizeIterator<Item = &Value<'t>> {
+    pub fn values(&self) -> impl ExactSizeIterator<Item = &V> {
         self.fields.iter().map(|(_, value)| value)
     }
 
     /// All values, in order, to be changed.
-    pub fn values_mut(&mut self) -> impl ExactSizeIterator<Item = &mut Value<'t>> {
+    pub fn values_mut(&mut self) -> impl ExactSizeIterator<Item = &mut V> {
         self.fields.iter_mut().map(|(_, value)| value)
-    }
-
-    /// The same, independent of the text it was read from.
-    #[must_use]
-    pub fn into_owned(self) -> Map<'static> {
-        let owned = |(name, value): (Cow<'_, str>, Value<'_>)| {
-            (Cow::Owned(name.into_owned()), value.into_owned())
-        };
-        Map {
-            fields: self.fields.into_iter().map(owned).collect(),
-            index: self.index,
-        }
     }
 
     /// The place of a field, or else where its name would stand in the index.
@@ -160,8 +152,8 @@ impl<'t> Map<'t> {
 }
 
 /// Of fields with one name, the first gives the place and the last the value.
-impl<'t> FromIterator<(Cow<'t, str>, Value<'t>)> for Map<'t> {
-    fn from_iter<I: IntoIterator<Item = (Cow<'t, str>, Value<'t>)>>(fields: I) -> Self {
+impl<'t, V> FromIterator<(Cow<'t, str>, V)> for Map<'t, V> {
+    fn from_iter<I: IntoIterator<Item = (Cow<'t, str>, V)>>(fields: I) -> Self {
         let mut map = Self::new();
         for (name, value) in fields {
             if map.fields.len() < FEW {
@@ -177,8 +169,8 @@ impl<'t> FromIterator<(Cow<'t, str>, Value<'t>)> for Map<'t> {
     }
 }
 
-impl<'t> IntoIterator for Map<'t> {
-    type Item = (Cow<'t, str>, Value<'t>);
+impl<'t, V> IntoIterator for Map<'t, V> {
+    type Item = (Cow<'t, str>, V);
     type IntoIter = std::vec::IntoIter<Self::Item>;
 
     fn into_iter(self) -> Self::IntoIter {
@@ -186,7 +178,7 @@ impl<'t> IntoIterator for Map<'t> {
     }
 }
 
-impl Map<'_> {
+impl<V> Map<'_, V> {
     /// Makes the index of fields some of which may have the same name.
     fn unite(&mut self) {
         let mut order: Vec<usize> = (0..self.fields.len()).collect();
@@ -212,7 +204,7 @@ impl Map<'_> {
 }
 
 /// The order of fields does not matter.
-impl PartialEq for Map<'_> {
+impl<V: PartialEq> PartialEq for Map<'_, V> {
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len()
             && self
@@ -221,9 +213,9 @@ impl PartialEq for Map<'_> {
     }
 }
 
-impl Eq for Map<'_> {}
+impl<V: Eq> Eq for Map<'_, V> {}
 
-impl Serialize for Map<'_> {
+impl<V: Serialize> Serialize for Map<'_, V> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.iter())
     }

@@ -12,7 +12,8 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use serde_json::Number;
 
-pub use self::map::Map;
+/// The fields of an object.
+pub type Map<'t> = map::Map<'t, Value<'t>>;
 
 /// A JSON value. What is text in it may belong to the text that it was read from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,7 +60,12 @@ impl<'t> Value<'t> {
             Self::Number(number) => Value::Number(number),
             Self::String(text) => Value::String(Cow::Owned(text.into_owned())),
             Self::Array(items) => Value::Array(items.into_iter().map(Value::into_owned).collect()),
-            Self::Object(fields) => Value::Object(fields.into_owned()),
+            Self::Object(fields) => Value::Object(
+                fields
+                    .into_iter()
+                    .map(|(name, value)| (Cow::Owned(name.into_owned()), value.into_owned()))
+                    .collect(),
+            ),
         }
     }
 

@@ -77,7 +77,7 @@ impl<'a> Scope<'a> {
             map.insert("session", text(message.and_then(segment::session)));
             map.insert("trackingId", text(message.and_then(segment::tracking_id)));
             let traits = message.map(segment::traits).unwrap_or_default();
-            map.insert("traits", Value::Object(traits.into_owned()));
+            map.insert("traits", Value::Object(traits).into_owned());
             Value::Object(map)
         })
     }

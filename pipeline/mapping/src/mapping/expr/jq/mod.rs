@@ -36,7 +36,7 @@ use self::compile::code::Compiled;
 use self::compile::compile;
 use self::data::stop::Stop;
 use self::data::value::Val;
-use self::path::Path;
+use self::path::{NO_SUCH_PARTS, Path};
 use self::run::{At, Env, Run};
 use self::syntax::term::Term;
 use self::syntax::{outputs, parse};
@@ -152,7 +152,6 @@ impl Program {
 }
 
 const FAILED: &str = "the expression failed on this event";
-const NO_SUCH_PARTS: &str = "a path leads into a value that has no such parts";
 
 /// What an error says without the data that its own text shows.
 fn without_data(value: &Val<'_>) -> &'static str {

@@ -4,9 +4,11 @@
 
 use super::compile::code::{Code, Global, Op};
 use super::data::value::{HASHED, JSON_VALUE, Val};
-use super::{Failed, NO_SUCH_PARTS};
-use crate::mapping::expr::Scope;
+use crate::mapping::expr::{Failed, Scope};
 use crate::value::Value;
+
+/// What is wrong with a path into a text, a number or a list.
+pub(super) const NO_SUCH_PARTS: &str = "a path leads into a value that has no such parts";
 
 /// A path.
 #[derive(Debug)]
