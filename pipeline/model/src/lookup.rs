@@ -5,21 +5,48 @@
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::hash::Hash;
+use std::collections::hash_map::{Entry, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher as _};
+use std::sync::OnceLock;
+
+use foldhash::SharedSeed;
+use foldhash::fast::{FoldHasher, SeedableRandomState};
 
 /// Values by key, without any visible order.
 #[derive(Debug, Clone)]
 pub struct Lookup<K, V> {
-    values: HashMap<K, V>,
+    values: HashMap<K, V, Hashing>,
     /// The most entries there have been at the time of a removal.
     most: usize,
+}
+
+/// A fast hash with keys that differ from process to process and from map to map, so that nobody outside can choose keys that
+/// meet: some keys are texts that come from outside.
+#[derive(Debug, Clone)]
+struct Hashing(SeedableRandomState);
+
+impl Default for Hashing {
+    fn default() -> Self {
+        static SHARED: OnceLock<SharedSeed> = OnceLock::new();
+        // The operating system's randomness, as the standard library's maps have it.
+        let random = || RandomState::new().build_hasher().finish();
+        let shared = SHARED.get_or_init(|| SharedSeed::from_u64(random()));
+        Self(SeedableRandomState::with_seed(random(), shared))
+    }
+}
+
+impl BuildHasher for Hashing {
+    type Hasher = FoldHasher<'static>;
+
+    fn build_hasher(&self) -> FoldHasher<'static> {
+        self.0.build_hasher()
+    }
 }
 
 impl<K, V> Default for Lookup<K, V> {
     fn default() -> Self {
         Self {
-            values: HashMap::new(),
+            values: HashMap::default(),
             most: 0,
         }
     }
@@ -60,6 +87,9 @@ impl<K: Hash + Eq, V> Lookup<K, V> {
     where
         K: Borrow<Q>,
     {
+        if self.values.is_empty() {
+            return None;
+        }
         self.most = self.most.max(self.values.len());
         self.values.remove(key)
     }
