@@ -98,6 +98,9 @@ impl Customers {
     }
 
     fn next(&self, now: Instant, plenty: bool, allowed: Allowed) -> Option<Next> {
+        if self.is_idle() {
+            return None;
+        }
         if allowed.read && !self.read.is_empty() {
             return Some(Next::Read);
         }

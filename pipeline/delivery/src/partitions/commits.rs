@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::Partitions;
-use super::parts::assignment::Membership;
+use super::parts::assignment::{Assignment, Membership};
 use crate::common::turn::Turn;
 use crate::seam::fact::Fact;
 use crate::seam::invariant::Invariant;
@@ -28,12 +28,14 @@ impl Partitions {
             return Vec::new();
         }
         let mut owned = self.assignments.values();
-        if !owned.any(|one| one.uncommitted().is_some()) {
+        if !self.commits.wanted || !owned.any(|one| one.uncommitted().is_some()) {
+            self.commits.wanted = false;
             self.commits.next_at = None;
             return Vec::new();
         }
         let mut owned = self.assignments.values();
-        let draining = owned.any(|one| one.drain.is_some() && one.in_hand() == 0);
+        let drained = |one: &Assignment| one.drain.is_some() && one.in_hand() == 0;
+        let draining = self.drains && owned.any(drained);
         let at = *self
             .commits
             .next_at
@@ -84,6 +86,7 @@ impl Partitions {
         if answer == CommitAnswer::MetadataTooLarge {
             self.learn_limit(&entries);
         }
+        self.commits.wanted = true;
         let mut accepted = Vec::new();
         for (partition, epoch, offset) in entries {
             self.commits
@@ -111,6 +114,7 @@ impl Partitions {
                 drain.commits_failed += u32::from(answer == CommitAnswer::Failed);
             }
         }
+        self.doubts = self.is_membership_in_doubt();
         accepted
     }
 
@@ -176,6 +180,8 @@ impl Partitions {
             }
         }
         if anything {
+            self.doubts = true;
+            self.commits.wanted = true;
             self.commits.next_at = Some(turn.now);
         }
     }
@@ -183,6 +189,6 @@ impl Partitions {
     /// Whether it is still unknown if this process owns its partitions: then nothing may be sent.
     pub(crate) fn is_membership_in_doubt(&self) -> bool {
         let mut owned = self.assignments.values();
-        owned.any(|assignment| assignment.membership != Membership::Sure)
+        self.doubts && owned.any(|assignment| assignment.membership != Membership::Sure)
     }
 }

@@ -36,6 +36,7 @@ impl Partitions {
         let deadline = turn.now + self.settings.drain_timeout;
         match self.assignments.get_mut(partition) {
             Some(assignment) if assignment.epoch == epoch => {
+                self.drains = true;
                 assignment.drain.get_or_insert(Drain {
                     deadline,
                     commits_failed: 0,
@@ -55,6 +56,7 @@ impl Partitions {
     /// Everything is to be handed back. Returns all owned partitions.
     pub(crate) fn revoke_all(&mut self, turn: &Turn) -> Vec<TopicPartition> {
         self.stopping = Stopping::Begun;
+        self.drains = true;
         let deadline = turn.now + self.settings.drain_timeout;
         for assignment in self.assignments.values_mut() {
             assignment.drain.get_or_insert(Drain {
@@ -88,14 +90,17 @@ impl Partitions {
     }
 
     /// Partitions that are draining.
-    pub(crate) fn draining(&self) -> Vec<(TopicPartition, Epoch)> {
-        let draining = self
-            .assignments
-            .iter()
-            .filter(|(_, one)| one.drain.is_some());
-        draining
+    pub(crate) fn draining(&mut self) -> Vec<(TopicPartition, Epoch)> {
+        if !self.drains {
+            return Vec::new();
+        }
+        let owned = self.assignments.iter();
+        let draining = owned.filter(|(_, one)| one.drain.is_some());
+        let draining: Vec<_> = draining
             .map(|(partition, one)| (partition.clone(), one.epoch))
-            .collect()
+            .collect();
+        self.drains = !draining.is_empty();
+        draining
     }
 
     pub(crate) fn is_draining(&self, partition: &TopicPartition) -> bool {

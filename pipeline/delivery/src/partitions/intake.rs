@@ -61,6 +61,7 @@ impl Partitions {
         };
         self.assignments.insert(partition.clone(), assignment);
         self.pauses_changed = true;
+        self.commits.wanted = true;
     }
 
     /// Takes a record in that is rejected, or has this many operations, which cost so many bytes.
@@ -105,7 +106,7 @@ impl Partitions {
         }
         let id = RecordId(turn.number());
         let mut state = RecordState::new(record, epoch, event_ms, charge);
-        state.rejected = rejected.cloned();
+        state.rejected = rejected.cloned().map(Box::new);
         state.open = planned;
         self.records.insert(id, state);
         if rejected.is_some() {
@@ -145,11 +146,12 @@ impl Partitions {
         if ended { self.conclude(turn, id) } else { None }
     }
 
-    /// Checks how far ahead a partition was read.
+    /// Checks how far ahead a partition was read, and whether that can be committed.
     pub(crate) fn look_ahead(&mut self, partition: &TopicPartition) {
         let limit = self.commits.limit;
         if let Some(assignment) = self.assignments.get_mut(partition) {
             self.pauses_changed |= assignment.room.look(&assignment.ledger, limit);
+            self.commits.wanted |= assignment.uncommitted().is_some();
         }
     }
 }

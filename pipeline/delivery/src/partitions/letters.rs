@@ -127,17 +127,17 @@ impl Partitions {
         }
         let (letter, record) = (LetterId(id), state.record.clone());
         let attempts = state.attempts;
-        match (to, state.diverted.clone(), state.rejected.clone()) {
+        match (to, state.diverted.as_deref(), state.rejected.as_deref()) {
             (LetterTopic::Held, Some(held), _) => turn.effect(Effect::Divert {
                 letter,
                 record,
-                held,
+                held: held.clone(),
                 attempts,
             }),
             (LetterTopic::Dead, _, Some(rejected)) => turn.effect(Effect::DeadLetter {
                 letter,
                 record,
-                rejected,
+                rejected: rejected.clone(),
                 attempts,
             }),
             (LetterTopic::Held, None, _) | (LetterTopic::Dead, _, None) => {}
@@ -317,7 +317,7 @@ impl Partitions {
             let topic = &state.record.position.partition.topic;
             format!("topic:{topic} keeps its dead letter back")
         };
-        state.diverted = Some(Held {
+        state.diverted = Some(Box::new(Held {
             by,
             detail: format!(
                 "{keeper}; {}: {}",
@@ -325,7 +325,7 @@ impl Partitions {
                 rejected.detail
             ),
             route: rejected.route.clone(),
-        });
+        }));
         self.letters.forget(id);
         self.send_letter(turn, id);
     }

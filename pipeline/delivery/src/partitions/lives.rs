@@ -49,6 +49,7 @@ impl Partitions {
             from,
             cause,
         });
+        self.commits.wanted = true;
         self.commits.next_at = Some(turn.now);
         Some(restoring)
     }
@@ -68,6 +69,7 @@ impl Partitions {
             return;
         };
         let records = ledger.vanish(gap.from, gap.to);
+        self.commits.wanted = true;
         if records > 0 {
             turn.fact(Fact::Vanished {
                 partition: partition.clone(),

@@ -71,6 +71,10 @@ pub(crate) struct Partitions {
     waits: BTreeMap<TopicPartition, Waits>,
     /// Which partitions are to be read may have changed.
     pauses_changed: bool,
+    /// Some partition may be draining.
+    drains: bool,
+    /// It may be in doubt whether this process owns some partition.
+    doubts: bool,
     /// How many partitions each subscribed topic has.
     topology: BTreeMap<Topic, u32>,
     stopping: Stopping,
@@ -98,6 +102,8 @@ impl Partitions {
             commits: Commits::default(),
             waits: BTreeMap::new(),
             pauses_changed: false,
+            drains: false,
+            doubts: false,
             topology: BTreeMap::new(),
             stopping: Stopping::No,
             frontiers_at: None,

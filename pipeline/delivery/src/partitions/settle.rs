@@ -128,6 +128,7 @@ impl Partitions {
                 turn.check(Invariant::I3, settled);
             }
             self.pauses_changed |= assignment.room.look(&assignment.ledger, self.commits.limit);
+            self.commits.wanted |= assignment.uncommitted().is_some();
         }
         turn.fact(Fact::Settled {
             topic: position.partition.topic.clone(),

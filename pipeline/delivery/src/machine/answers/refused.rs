@@ -76,6 +76,9 @@ impl Machine {
             return;
         };
         self.objects.quarantine.stored(klass, sent);
+        if self.health.holds.is_empty() {
+            return;
+        }
         let scope = Scope::Family(Family::KObjectWrite(klass.clone()));
         let proves = self
             .health
@@ -88,8 +91,11 @@ impl Machine {
     }
 
     pub(in crate::machine) fn is_quarantined(&self, klass: &Klass) -> bool {
-        self.health
-            .holds
+        let holds = &self.health.holds;
+        if holds.is_empty() {
+            return false;
+        }
+        holds
             .get(&Scope::Family(Family::KObjectWrite(klass.clone())))
             .is_some_and(|hold| hold.cause == HoldCause::Quarantine)
     }

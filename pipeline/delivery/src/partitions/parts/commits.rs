@@ -9,6 +9,8 @@ use ingest_model::record::{Epoch, Offset, TopicPartition};
 pub(in crate::partitions) struct Commits {
     pub(in crate::partitions) under_way: Vec<(TopicPartition, Epoch, Offset)>,
     pub(in crate::partitions) next_at: Option<Instant>,
+    /// Some partition may have settled more than was committed.
+    pub(in crate::partitions) wanted: bool,
     /// The longest text that brokers are known to accept.
     pub(in crate::partitions) limit: TextLimit,
 }

@@ -25,7 +25,8 @@ const RUN: usize = 100;
 pub(in crate::partitions) struct DeadLetterGuard {
     /// Topics that may dead-letter any number of records.
     accepted: BTreeSet<Topic>,
-    shares: BTreeMap<(Topic, Judged), Share>,
+    shares: BTreeMap<Topic, [Share; 2]>,
+    /// Mostly empty: a record that is not rejected ends the run of its partition.
     runs: BTreeMap<(TopicPartition, Judged), Run>,
     holding: BTreeSet<Topic>,
     tripped: Vec<Topic>,
@@ -101,7 +102,7 @@ impl DeadLetterGuard {
     /// A person accepts the rejections: letters of the topic may leave, and its counts start from zero.
     pub(in crate::partitions) fn release(&mut self, topic: &Topic) {
         self.holding.remove(topic);
-        self.shares.retain(|(of, _), _| of != topic);
+        self.shares.remove(topic);
         self.runs.retain(|(of, _), _| of.topic != *topic);
     }
 
@@ -116,14 +117,24 @@ impl DeadLetterGuard {
         if self.accepted.contains(topic) || self.holding.contains(topic) {
             return;
         }
-        let share = self.shares.entry((topic.clone(), stage)).or_default();
+        let shares = match self.shares.get_mut(topic) {
+            Some(shares) => shares,
+            None => self.shares.entry(topic.clone()).or_default(),
+        };
+        let [mapping, destination] = shares;
+        let share = match stage {
+            Judged::Mapping => mapping,
+            Judged::Destination => destination,
+        };
         // More than the window holds would only push each other out.
         for _ in 0..records.min(WINDOW as u64) {
             share.push(rejected.is_some());
         }
         let many = share.is_too_much();
         let Some(reason) = rejected else {
-            self.runs.remove(&(partition.clone(), stage));
+            if !self.runs.is_empty() {
+                self.runs.remove(&(partition.clone(), stage));
+            }
             return;
         };
         let run = self

@@ -28,12 +28,13 @@ pub(crate) struct RecordState {
     pub(in crate::partitions) open: usize,
     pub(in crate::partitions) delivered: bool,
     pub(in crate::partitions) skipped: Option<SkipReason>,
-    pub(in crate::partitions) rejected: Option<Rejected>,
+    /// Apart, as few records are rejected.
+    pub(in crate::partitions) rejected: Option<Box<Rejected>>,
     pub(in crate::partitions) attempts: u32,
     /// Its partition is being handed back: when the work in flight ends, the record is left to the next owner.
     pub(in crate::partitions) abandoned: bool,
     /// It goes to the hold topic, and why.
-    pub(in crate::partitions) diverted: Option<Held>,
+    pub(in crate::partitions) diverted: Option<Box<Held>>,
     /// Its letter was sent to that topic.
     pub(in crate::partitions) letter: Option<LetterTopic>,
     /// When its letter is to be sent, or sent again, if it waits for a time.
@@ -89,7 +90,7 @@ impl RecordState {
     /// Why it was rejected, if its letter was not sent and may still go to the hold topic.
     pub(crate) fn waiting_rejection(&self) -> Option<&Rejected> {
         let stays = self.letter.is_some() || self.diverted.is_some();
-        self.rejected.as_ref().filter(|_| !stays)
+        self.rejected.as_deref().filter(|_| !stays)
     }
 
     /// Notes the result of one of its operations.
@@ -98,10 +99,11 @@ impl RecordState {
             End::Delivered => self.delivered = true,
             End::Skipped(reason) => self.skipped = Some(*reason),
             End::Rejected(rejected) => {
-                self.rejected.get_or_insert_with(|| rejected.clone());
+                self.rejected
+                    .get_or_insert_with(|| Box::new(rejected.clone()));
             }
             End::Diverted(held) => {
-                self.diverted.get_or_insert_with(|| held.clone());
+                self.diverted.get_or_insert_with(|| Box::new(held.clone()));
             }
         }
     }
