@@ -43,7 +43,8 @@ pub enum MissingCustomer {
 /// A customer as an operation names it. Never empty: `keys` has at least one entry, most trusted first.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct CustomerRef {
-    keys: Vec<CustomerKey>,
+    /// Shared, because a customer is mentioned wherever something waits for it.
+    keys: Arc<[CustomerKey]>,
     /// What to do when no customer has any of these keys.
     pub missing: MissingCustomer,
 }
@@ -178,7 +179,10 @@ impl CustomerRef {
     pub fn new(mut keys: Vec<CustomerKey>, missing: MissingCustomer) -> Option<Self> {
         keys.sort();
         keys.dedup();
-        (!keys.is_empty()).then_some(Self { keys, missing })
+        (!keys.is_empty()).then(|| Self {
+            keys: keys.into(),
+            missing,
+        })
     }
 
     /// All keys, most trusted first.
@@ -224,7 +228,8 @@ impl CustomerRef {
         if !self.identity_keys().all(agrees) {
             return None;
         }
-        let keys = self.keys.iter().chain(&other.keys).cloned().collect();
+        let keys = self.keys.iter().chain(other.keys.iter());
+        let keys = keys.cloned().collect();
         Self::new(keys, other.missing)
     }
 

@@ -65,9 +65,13 @@ impl<K: Hash + Eq + Clone, V: Clone> Generations<K, V> {
             self.old = std::mem::take(&mut self.young);
             self.old_apart = std::mem::take(&mut self.young_apart);
         }
-        self.remove(&key);
+        if let Some(gone) = self.old.remove(&key) {
+            self.old_apart -= (self.weigh)(&gone);
+        }
         self.young_apart += (self.weigh)(&value);
-        self.young.insert(key, value);
+        if let Some(gone) = self.young.insert(key, value) {
+            self.young_apart -= (self.weigh)(&gone);
+        }
     }
 
     /// Forgets a key.

@@ -59,14 +59,22 @@ impl CustomerIds {
         keys.iter().find_map(|key| self.get(key))
     }
 
-    /// Learns that a key means this customer.
-    pub(crate) fn learn(&mut self, key: &CustomerKey, id: Arc<str>) {
-        match key {
-            CustomerKey::Id(_) => {}
-            CustomerKey::ExternalId(_) | CustomerKey::Email(_) | CustomerKey::Phone(_) => {
-                self.of.insert(customer_hash(key), id);
-            }
+    /// Learns that a key means this customer. `true` if that is new. Counts as a look-up.
+    pub(crate) fn learn(&mut self, key: &CustomerKey, id: &Arc<str>) -> bool {
+        if let CustomerKey::Id(known) = key {
+            return known != id;
         }
+        let hash = customer_hash(key);
+        let known = self.of.get(&hash);
+        match known {
+            Some(_) => self.hits += 1,
+            None => self.misses += 1,
+        }
+        let new = known != Some(id);
+        if new {
+            self.of.insert(hash, Arc::clone(id));
+        }
+        new
     }
 
     /// Forgets the id of a key, because the customer with that id is gone.
@@ -112,7 +120,7 @@ mod tests {
         let mut ids = CustomerIds::new(2 * entries);
         for n in 0..4 * entries {
             let key = CustomerKey::ExternalId(Arc::from(format!("u{n}")));
-            ids.learn(&key, Arc::from("5f75c63cd5c0384ad82a17ae"));
+            assert!(ids.learn(&key, &Arc::from("5f75c63cd5c0384ad82a17ae")));
         }
         let most = CustomerIds::most_bytes(2 * entries);
         assert!(ids.bytes() <= most, "{} of {most}", ids.bytes());
@@ -123,7 +131,9 @@ mod tests {
     fn kinds_of_keys_do_not_meet() {
         let mut ids = CustomerIds::new(10);
         let email = CustomerKey::Email(Arc::from("7"));
-        ids.learn(&CustomerKey::ExternalId(Arc::from("7")), Arc::from("abc"));
+        let external = CustomerKey::ExternalId(Arc::from("7"));
+        assert!(ids.learn(&external, &Arc::from("abc")));
+        assert!(!ids.learn(&external, &Arc::from("abc")), "that is known");
         assert_eq!(ids.get(&email), None);
         assert_eq!(
             ids.any(&[email, CustomerKey::ExternalId(Arc::from("7"))])

@@ -158,6 +158,9 @@ impl Holds {
 
     /// Whether a request of this family may be sent now. Changes nothing.
     pub(crate) fn passage(&self, now: Instant, family: Option<&Family>) -> Passage {
+        if self.active.is_empty() {
+            return Passage::Free;
+        }
         let wide = self
             .active
             .get(&Scope::Destination)
@@ -178,6 +181,9 @@ impl Holds {
 
     /// A probe of this family was sent.
     pub(crate) fn probe_sent(&mut self, family: Option<&Family>) {
+        if self.active.is_empty() {
+            return;
+        }
         for scope in scopes(family) {
             if let Some(hold) = self.active.get_mut(&scope) {
                 hold.probing = true;
@@ -192,6 +198,9 @@ impl Holds {
         family: Option<&Family>,
         jitter: &mut Jitter,
     ) {
+        if self.active.is_empty() {
+            return;
+        }
         let (patient, eager) = (self.patient, self.eager);
         for scope in scopes(family) {
             if let Some(hold) = self.active.get_mut(&scope)
@@ -245,6 +254,11 @@ impl Holds {
     /// The hold of a scope.
     pub(crate) fn get(&self, scope: &Scope) -> Option<&Hold> {
         self.active.get(scope)
+    }
+
+    /// Whether a family has a hold of its own. Mostly nothing is held, so the family is made only when it has to be compared.
+    pub(crate) fn holds_family(&self, family: impl FnOnce() -> Family) -> bool {
+        !self.active.is_empty() && self.active.contains_key(&Scope::Family(family()))
     }
 
     /// Whether nothing is held.

@@ -4,8 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::inherited::{Fate, Inherited, Item};
 use ingest_model::batch::{OperationId, Verb};
-use ingest_model::known::object_hash;
-use ingest_model::operation::KObject;
 use ingest_model::record::{Offset, TopicPartition};
 use ingest_model::state_log::{Entity, Intent, OperationRef};
 
@@ -351,15 +349,11 @@ impl Inheritance {
     pub(crate) fn has_begun(
         &self,
         partition: &TopicPartition,
-        object: &KObject,
+        object: u128,
         operation: OperationRef,
     ) -> (bool, bool) {
-        if self.objects.is_empty() {
-            return (false, false);
-        }
-        let hash = object_hash(&object.klass, &object.external_id);
         let mut fates = self
-            .items(hash)
+            .items(object)
             .filter(|(one, item)| {
                 one.partition == *partition && item.operations.contains(&operation)
             })

@@ -3,14 +3,13 @@
 //! A cache of what Kustomer knows: losing an entry costs a request, never correctness.
 
 use crate::common::generations::Generations;
-use ingest_model::known::{KnownObject, object_hash};
+use ingest_model::known::KnownObject;
 use ingest_model::lookup::map_bytes;
-use ingest_model::operation::{ExternalId, Klass};
 
 /// What the allocator takes for an id or a version: 24 characters, two counts and its overhead.
 const TEXT: usize = 48;
 
-/// What is known of objects, by external id.
+/// What is known of objects, by the hashes of their external ids.
 #[derive(Debug)]
 pub(crate) struct ObjectCache {
     of: Generations<u128, KnownObject>,
@@ -28,9 +27,9 @@ impl ObjectCache {
         }
     }
 
-    /// What is known of an object.
-    pub(crate) fn get(&mut self, klass: &Klass, external_id: &ExternalId) -> Option<KnownObject> {
-        let found = self.of.get(&object_hash(klass, external_id)).cloned();
+    /// What is known of the object with that hash.
+    pub(crate) fn get(&mut self, hash: u128) -> Option<&KnownObject> {
+        let found = self.of.get(&hash);
         match found {
             Some(_) => self.hits += 1,
             None => self.misses += 1,
@@ -39,27 +38,22 @@ impl ObjectCache {
     }
 
     /// The same, without counting a hit or a miss, and without keeping the object.
-    pub(crate) fn peek(&self, klass: &Klass, external_id: &ExternalId) -> Option<&KnownObject> {
-        self.of.peek(&object_hash(klass, external_id))
+    pub(crate) fn peek(&self, hash: u128) -> Option<&KnownObject> {
+        self.of.peek(&hash)
     }
 
-    /// What is known of the object with that hash, without counting a hit or a miss.
-    pub(crate) fn by_hash(&mut self, hash: u128) -> Option<KnownObject> {
-        self.of.get(&hash).cloned()
+    /// The same, without counting a hit or a miss.
+    pub(crate) fn by_hash(&mut self, hash: u128) -> Option<&KnownObject> {
+        self.of.get(&hash)
     }
 
     /// Learns the state of an object.
-    pub(crate) fn learn(&mut self, klass: &Klass, external_id: &ExternalId, object: KnownObject) {
-        self.of.insert(object_hash(klass, external_id), object);
+    pub(crate) fn learn(&mut self, hash: u128, object: KnownObject) {
+        self.of.insert(hash, object);
     }
 
     /// Forgets an object.
-    pub(crate) fn forget(&mut self, klass: &Klass, external_id: &ExternalId) {
-        self.of.remove(&object_hash(klass, external_id));
-    }
-
-    /// Forgets the object with that hash.
-    pub(crate) fn forget_hash(&mut self, hash: u128) {
+    pub(crate) fn forget(&mut self, hash: u128) {
         self.of.remove(&hash);
     }
 

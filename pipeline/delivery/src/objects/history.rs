@@ -9,6 +9,7 @@ use std::time::Instant;
 use ingest_model::batch::OperationId;
 use ingest_model::known::Revision;
 use ingest_model::lookup::Lookup;
+use uuid::Uuid;
 
 /// How often a look at an object may lead back to a write.
 const ROUNDS: u32 = 3;
@@ -16,6 +17,8 @@ const ROUNDS: u32 = 3;
 /// The history of one operation that writes an object.
 #[derive(Debug, Default)]
 pub(crate) struct History {
+    /// The hash that stands for the object.
+    object: Uuid,
     /// The customer's Kustomer id, once known.
     pub(crate) customer_id: Option<Arc<str>>,
     /// The object's Kustomer id, once an update of it was decided.
@@ -63,6 +66,11 @@ pub(crate) struct Looked {
 }
 
 impl History {
+    /// The hash that stands for the object, computed once because it costs as much as all else that is looked up.
+    pub(crate) fn object_hash(&self) -> u128 {
+        self.object.as_u128()
+    }
+
     pub(crate) fn is_doubted(&self) -> bool {
         self.doubted
     }
@@ -93,9 +101,10 @@ pub(crate) struct Histories {
 }
 
 impl Histories {
-    /// An operation arrives.
-    pub(crate) fn begin(&mut self, id: OperationId, begun: bool) {
+    /// An operation arrives that writes the object with that hash.
+    pub(crate) fn begin(&mut self, id: OperationId, object: u128, begun: bool) {
         let history = History {
+            object: Uuid::from_u128(object),
             begun,
             ..History::default()
         };

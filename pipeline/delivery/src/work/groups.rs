@@ -110,7 +110,7 @@ impl Groups {
         let Some(group) = self.groups.get_mut(key) else {
             return Vec::new();
         };
-        let mut taken = Vec::new();
+        let mut taken = Vec::with_capacity(group.items.len().min(MAX_ITEMS));
         let mut bytes = 2; // the brackets
         while taken.len() < MAX_ITEMS
             && let Some((id, item)) = group.items.first_key_value()

@@ -4,13 +4,13 @@
 //! they say which operation is first, and the machine decides when it goes. Two lanes that turn out to be one customer's are
 //! merged in the order of arrival; everything that was active in either is waited for.
 
-use std::collections::VecDeque;
-
 use smallvec::SmallVec;
 
+use super::queue::Queue;
 use ingest_model::batch::OperationId;
 use ingest_model::lookup::Lookup;
-use ingest_model::operation::{CustomerKey, ExternalId, Klass};
+use ingest_model::operation::CustomerKey;
+use uuid::Uuid;
 
 /// Identifies a lane within this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,14 +21,14 @@ pub(crate) struct LaneId(u64);
 pub(crate) enum LaneKey {
     /// A customer, by one of its keys.
     Customer(CustomerKey),
-    /// An object.
-    Object(Klass, ExternalId),
+    /// An object, by the hash that stands for it.
+    Object(Uuid),
 }
 
 #[derive(Debug, Default)]
 struct Lane {
     keys: SmallVec<[LaneKey; 2]>,
-    queue: VecDeque<OperationId>,
+    queue: Queue,
     active: SmallVec<[OperationId; 2]>,
 }
 
@@ -98,7 +98,7 @@ impl Lanes {
     /// Appends an operation to a lane.
     pub(super) fn push(&mut self, lane: LaneId, operation: OperationId) {
         if let Some(lane) = self.lanes.get_mut(&lane) {
-            lane.queue.push_back(operation);
+            lane.queue.push(operation);
         }
     }
 
@@ -106,7 +106,7 @@ impl Lanes {
     pub(super) fn head(&self, lane: LaneId) -> Option<OperationId> {
         let lane = self.lanes.get(&lane)?;
         if lane.active.is_empty() {
-            lane.queue.front().copied()
+            lane.queue.first()
         } else {
             None
         }
@@ -114,12 +114,12 @@ impl Lanes {
 
     /// The second waiting operation.
     pub(super) fn second(&self, lane: LaneId) -> Option<OperationId> {
-        self.lanes.get(&lane)?.queue.get(1).copied()
+        self.lanes.get(&lane)?.queue.second()
     }
 
     /// The last waiting operation.
     pub(super) fn tail(&self, lane: LaneId) -> Option<OperationId> {
-        self.lanes.get(&lane)?.queue.back().copied()
+        self.lanes.get(&lane)?.queue.last()
     }
 
     /// Whether an operation of the lane is active.
@@ -139,7 +139,7 @@ impl Lanes {
         self.lanes
             .get(&lane)
             .into_iter()
-            .flat_map(|lane| lane.queue.iter().copied())
+            .flat_map(|lane| lane.queue.iter())
     }
 
     /// The active operations of a lane.
@@ -158,7 +158,9 @@ impl Lanes {
         if !lane.active.is_empty() || lane.queue.len() < count {
             return false;
         }
-        lane.active.extend(lane.queue.drain(..count));
+        for _ in 0..count {
+            lane.active.extend(lane.queue.pop());
+        }
         true
     }
 
@@ -168,11 +170,7 @@ impl Lanes {
             return;
         };
         lane.active.retain(|id| *id != operation);
-        if lane.queue.contains(&operation) {
-            return;
-        }
-        let place = lane.queue.partition_point(|id| *id < operation);
-        lane.queue.insert(place, operation);
+        lane.queue.insert(operation);
     }
 
     /// Removes an operation, active or waiting. An empty lane disappears.
@@ -180,11 +178,11 @@ impl Lanes {
         let Some(lane) = self.lanes.get_mut(&id) else {
             return;
         };
-        if lane.queue.front() == Some(&operation) {
-            lane.queue.pop_front();
+        if lane.queue.first() == Some(operation) {
+            lane.queue.pop();
         } else {
             lane.active.retain(|other| *other != operation);
-            lane.queue.retain(|other| *other != operation);
+            lane.queue.remove(operation);
         }
         if lane.queue.is_empty() && lane.active.is_empty() {
             for key in &lane.keys {
@@ -216,9 +214,7 @@ impl Lanes {
             target.keys.push(key);
         }
         target.active.extend(source.active);
-        let mut all: Vec<OperationId> = target.queue.drain(..).chain(source.queue).collect();
-        all.sort_unstable();
-        target.queue = all.into();
+        target.queue = target.queue.iter().chain(source.queue.iter()).collect();
     }
 }
 

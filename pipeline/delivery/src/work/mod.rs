@@ -8,6 +8,7 @@ mod batches;
 mod groups;
 mod lane;
 mod questions;
+mod queue;
 mod stage;
 mod tracks;
 

@@ -63,7 +63,8 @@ impl Machine {
             return;
         };
         let object = object.clone();
-        let before = self.objects.cache.get(&object.klass, &object.external_id);
+        let hash = self.objects.histories.of(id).object_hash();
+        let before = self.objects.cache.get(hash).cloned();
         let looked = self.objects.histories.looked(id);
         self.learn_counting(&object, before.as_ref(), &found, looked.conflicted);
         let standing = found.version.clone();

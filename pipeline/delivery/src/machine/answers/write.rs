@@ -16,7 +16,7 @@ use ingest_model::batch::Verb;
 use ingest_model::call::{Limits, Written};
 use ingest_model::known::KnownObject;
 use ingest_model::known::Revision;
-use ingest_model::operation::{KObject, Operation};
+use ingest_model::operation::Operation;
 use ingest_model::outcome::{JobTicket, Outcome, Rejection, RetryCause, SplitHint};
 use ingest_model::repeat::{ChangeKey, Changes};
 
@@ -214,7 +214,7 @@ impl Machine {
             let told = object.or_else(|| history.object_id.clone());
             // An object created without an id in the answer must not be created again: it is read when its id is needed.
             if told.is_some() || verb == Verb::Create {
-                let before = self.known_as(written, told.as_ref());
+                let before = self.known_as(history.object_hash(), told.as_ref());
                 let mut learnt = KnownObject {
                     id: told,
                     // A write without a version leaves the object's version as it is.
@@ -232,7 +232,7 @@ impl Machine {
                 {
                     learnt.changes = before.changes;
                 }
-                learnt.changes.extend(self.changes_of(id));
+                learnt.changes.extend(self.partitions.changes(id));
                 self.learn_object(id, learnt);
             }
             self.note_stored(&klass, sent);
@@ -240,9 +240,9 @@ impl Machine {
         self.finish_delivered(id);
     }
 
-    /// What is known of the object with that external id, if it is this one.
-    fn known_as(&self, object: &KObject, id: Option<&Arc<str>>) -> Option<KnownObject> {
-        let known = self.objects.cache.peek(&object.klass, &object.external_id);
+    /// What is known of the object with that hash, if it is this one.
+    fn known_as(&self, object: u128, id: Option<&Arc<str>>) -> Option<KnownObject> {
+        let known = self.objects.cache.peek(object);
         known
             .filter(|known| known.id.is_none() || known.id.as_ref() == id)
             .cloned()

@@ -20,11 +20,17 @@ use crate::seam::port::{Committed, SkippedRun};
 use crate::work::{Arrival, Wait};
 use crate::work::{LaneId, LaneKey};
 use ingest_model::batch::ITEM_OVERHEAD;
+use ingest_model::known::object_hash;
 use ingest_model::operation::{CustomerKey, KObject, Operation, Planned};
 use ingest_model::outcome::{DroppedField, Rejected, Rejection, SkipReason, Verdict};
 use ingest_model::record::{Epoch, Record, TopicPartition};
 use ingest_model::repeat::ChangeKey;
 use ingest_model::said::{self, Ages};
+use smallvec::{SmallVec, smallvec};
+use uuid::Uuid;
+
+/// The keys of one lane.
+type LaneKeys = SmallVec<[LaneKey; 2]>;
 
 /// An operation on its way into its lane.
 struct Arriving<'a> {
@@ -149,7 +155,11 @@ impl Machine {
             }
             Operation::Track(_) | Operation::KObject(_) => Ages::default(),
         };
-        let keys = match self.lane_keys(&operation) {
+        let object = match &operation {
+            Operation::KObject(object) => Some(object_hash(&object.klass, &object.external_id)),
+            Operation::Identify(_) | Operation::Track(_) => None,
+        };
+        let keys = match self.lane_keys(&operation, object) {
             Ok(keys) => keys,
             Err(detail) => {
                 let rejected = Rejected {
@@ -163,7 +173,7 @@ impl Machine {
             }
         };
         let mut copy = false;
-        match self.has_nothing_to_do(&mut operation, &ages, change) {
+        match self.has_nothing_to_do(&mut operation, object, &ages, change) {
             // A waiting operation or one in flight may undo what this one says.
             Some(SkipReason::Repeat) if self.work.is_busy(&keys) => {
                 copy = true;
@@ -178,7 +188,9 @@ impl Machine {
         let lane = self.work.lane_of(&keys);
         self.progress.planned(&operation);
         let copy = copy || self.is_copy(lane, &operation, change);
-        let (begun, doubted) = self.has_begun(partition, &operation, &receipt);
+        let (begun, doubted) = object.map_or((false, false), |object| {
+            self.has_begun(partition, object, &receipt)
+        });
         let arriving = Arriving {
             partition,
             operation: &operation,
@@ -194,7 +206,6 @@ impl Machine {
                 None => return,
             }
         };
-        let is_object = matches!(operation, Operation::KObject(_));
         let bytes = item_bytes(&operation);
         let arrival = Arrival {
             partition: partition.clone(),
@@ -205,8 +216,8 @@ impl Machine {
             bytes,
         };
         let id = self.work.push(&mut self.turn, lane, arrival);
-        if is_object {
-            self.objects.histories.begin(id, begun);
+        if let Some(object) = object {
+            self.objects.histories.begin(id, object, begun);
         }
         self.partitions.attach(id, receipt);
     }
@@ -215,28 +226,30 @@ impl Machine {
     fn has_begun(
         &self,
         partition: &TopicPartition,
-        operation: &Operation,
+        object: u128,
         receipt: &Receipt,
     ) -> (bool, bool) {
-        let named = self.partitions.operation_ref(receipt);
-        let (Operation::KObject(object), Some(operation)) = (operation, named) else {
+        let inheritance = &self.memory.inheritance;
+        if !inheritance.concerns(object) {
             return (false, false);
-        };
-        self.memory
-            .inheritance
-            .has_begun(partition, object, operation)
+        }
+        let named = self.partitions.operation_ref(receipt);
+        named.map_or((false, false), |operation| {
+            inheritance.has_begun(partition, object, operation)
+        })
     }
 
-    fn lane_keys(&mut self, operation: &Operation) -> Result<Vec<LaneKey>, String> {
-        let customer = match operation {
-            Operation::KObject(object) => {
-                return Ok(vec![LaneKey::Object(
-                    object.klass.clone(),
-                    object.external_id.clone(),
-                )]);
-            }
-            Operation::Identify(identify) => &identify.customer,
-            Operation::Track(track) => &track.customer,
+    /// The keys of an operation's lane; `object` is the hash of the object that it writes.
+    fn lane_keys(
+        &mut self,
+        operation: &Operation,
+        object: Option<u128>,
+    ) -> Result<LaneKeys, String> {
+        if let Some(object) = object {
+            return Ok(smallvec![LaneKey::Object(Uuid::from_u128(object))]);
+        }
+        let Some(customer) = operation.customer() else {
+            return Ok(LaneKeys::new());
         };
         if customer
             .keys()
@@ -248,7 +261,7 @@ impl Machine {
                 operation.kind()
             ));
         }
-        let mut keys = vec![LaneKey::Customer(customer.first().clone())];
+        let mut keys: LaneKeys = smallvec![LaneKey::Customer(customer.first().clone())];
         if let Some(id) = self.customers.ids.get(customer.first()) {
             let by_id = LaneKey::Customer(CustomerKey::Id(id));
             if !keys.contains(&by_id) {

@@ -20,7 +20,6 @@ use crate::sending::{Sent, SentKind};
 use ingest_model::batch::{Batch, GroupKey, ITEM_OVERHEAD, OperationId, Verb};
 use ingest_model::body::{Body, Writer};
 use ingest_model::call::{BulkItem, Call, Class};
-use ingest_model::known::object_hash;
 use ingest_model::operation::{CustomerKey, CustomerRef, KObject, Operation};
 use ingest_model::record::TopicPartition;
 
@@ -198,7 +197,7 @@ impl Machine {
         let Operation::KObject(object) = &state.operation else {
             return true;
         };
-        let hash = object_hash(&object.klass, &object.external_id);
+        let hash = self.objects.histories.of(id).object_hash();
         let Some(known) = self.objects.cache.by_hash(hash) else {
             return true;
         };
@@ -231,11 +230,10 @@ impl Machine {
     pub(in crate::machine) fn leave(&mut self, now: Instant, mut batch: Batch) {
         let GroupKey { klass, verb } = batch.group.clone();
         let family = Some(Family::KObjectWrite(klass.clone()));
-        let mut items: Vec<BulkItem> = batch
-            .operations
-            .iter()
-            .filter_map(|id| self.bulk_item(*id, verb))
-            .collect();
+        let mut items = Vec::with_capacity(batch.operations.len());
+        for id in &batch.operations {
+            items.extend(self.bulk_item(*id, verb));
+        }
         for id in &batch.operations {
             self.objects.histories.left(*id, now);
         }

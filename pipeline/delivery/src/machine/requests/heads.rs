@@ -6,10 +6,11 @@ use std::time::Instant;
 use crate::machine::Machine;
 use crate::objects::decide::{Decision, Known, decide};
 use crate::seam::fact::{Fact, ResolvedBy};
-use crate::seam::hold::{Family, Scope};
+use crate::seam::hold::Family;
 use crate::work::{Front, LaneKey};
-use ingest_model::batch::OperationId;
-use ingest_model::operation::{CustomerKey, KObject, Operation};
+use ingest_model::batch::{GroupKey, OperationId};
+use ingest_model::known::KnownObject;
+use ingest_model::operation::{CustomerKey, Operation};
 use ingest_model::outcome::{Rejection, SkipReason};
 use ingest_model::record::{Offset, TopicPartition};
 
@@ -30,10 +31,7 @@ impl Machine {
             return;
         }
         match self.work.get(id).map(|entry| &entry.operation) {
-            Some(Operation::KObject(object)) => {
-                let object = object.clone();
-                self.activate_object(now, id, &object);
-            }
+            Some(Operation::KObject(_)) => self.activate_object(now, id),
             Some(Operation::Track(_) | Operation::Identify(_)) => self.activate_track(now, id),
             None => {}
         }
@@ -49,22 +47,24 @@ impl Machine {
         self.work.ready_track(id);
     }
 
-    fn activate_object(&mut self, now: Instant, id: OperationId, object: &KObject) {
-        let decision = self.decide(now, id, object);
+    fn activate_object(&mut self, now: Instant, id: OperationId) {
+        let Some((decision, group)) = self.decide(now, id) else {
+            return;
+        };
         let tests = decision == Decision::TestLock;
         self.objects.histories.plan_test(id, tests);
-        let group = decision.group(object);
         match (decision, group) {
-            (Decision::Create, _) if !self.is_customer_known(id, object) => {
+            (Decision::Create, _) if !self.is_customer_known(id) => {
                 self.work.wait_for_customer(id);
-                if let Some(customer) = &object.customer {
+                let operation = self.work.get(id).map(|entry| &entry.operation);
+                if let Some(customer) = operation.and_then(Operation::customer).cloned() {
                     let due = self.is_answer_due(customer.first());
-                    self.customers.want(now, customer, id, due);
+                    self.customers.want(now, &customer, id, due);
                 }
             }
             (Decision::TestLock, Some(group)) => {
                 let until = now + self.settings.verification_wait;
-                self.objects.revisions.test(&object.klass, until);
+                self.objects.revisions.test(&group.klass, until);
                 self.force(group, vec![id], Vec::new());
             }
             (Decision::Create | Decision::Update, Some(group)) => {
@@ -89,39 +89,47 @@ impl Machine {
         }
     }
 
-    /// Decides what an object's write does next, and notes the id and revision on which that is based.
-    fn decide(&mut self, now: Instant, id: OperationId, object: &KObject) -> Decision {
-        if self.objects.histories.of(id).is_to_look() {
-            return Decision::Look;
-        }
-        let standing = self.objects.cache.get(&object.klass, &object.external_id);
-        let entry = self.work.get(id);
-        let topic = entry.and_then(|entry| self.settings.topics.get(&entry.partition.topic));
-        let writes = Scope::Family(Family::KObjectWrite(object.klass.clone()));
-        let known = Known {
-            standing: standing.as_ref(),
-            made: standing
-                .as_ref()
-                .is_some_and(|standing| self.partitions.is_made(id, &standing.changes)),
-            keyed: topic.is_some_and(|topic| topic.keyed),
-            alone: self.objects.is_alone(),
-            held: self.health.holds.get(&writes).is_some(),
+    /// Decides what an object's write does next, and notes the id and revision on which that is based. With the group in which
+    /// it is written, if it is.
+    fn decide(&mut self, now: Instant, id: OperationId) -> Option<(Decision, Option<GroupKey>)> {
+        let entry = self.work.get(id)?;
+        let Operation::KObject(object) = &entry.operation else {
+            return None;
         };
+        let alone = self.objects.is_alone();
         let history = self.objects.histories.of(id);
+        if history.is_to_look() {
+            return Some((Decision::Look, None));
+        }
+        let standing = self.objects.cache.get(history.object_hash());
+        let topic = self.settings.topics.get(&entry.partition.topic);
+        let made = |standing: &KnownObject| self.partitions.is_made(id, &standing.changes);
+        let known = Known {
+            standing,
+            made: standing.is_some_and(made),
+            keyed: topic.is_some_and(|topic| topic.keyed),
+            alone,
+            held: self
+                .health
+                .holds
+                .holds_family(|| Family::KObjectWrite(object.klass.clone())),
+        };
         let decision = decide(now, object, history, known, &self.objects.revisions);
-        match &standing {
+        let group = decision.group(object);
+        match standing {
             Some(known) => {
                 let (object, revision) = (known.id.clone(), known.revision);
                 self.objects.histories.decided(id, object, revision);
             }
             None => self.objects.histories.forget_revision(id),
         }
-        decision
+        Some((decision, group))
     }
 
     /// Whether the customer of a new object is known, so that it can be created now.
-    fn is_customer_known(&mut self, id: OperationId, object: &KObject) -> bool {
-        let Some(customer) = &object.customer else {
+    fn is_customer_known(&mut self, id: OperationId) -> bool {
+        let operation = self.work.get(id).map(|entry| &entry.operation);
+        let Some(customer) = operation.and_then(Operation::customer) else {
             return true;
         };
         if self.objects.histories.of(id).customer_id.is_some() {
@@ -174,8 +182,7 @@ impl Machine {
         way: ResolvedBy,
         origin: Option<(TopicPartition, Offset)>,
     ) {
-        let new = self.customers.ids.get(key).as_ref() != Some(id);
-        self.customers.ids.learn(key, Arc::clone(id));
+        let new = self.customers.ids.learn(key, id);
         if new {
             self.turn.fact(Fact::Resolved { way });
             let by_id = LaneKey::Customer(CustomerKey::Id(Arc::clone(id)));

@@ -65,7 +65,7 @@ impl Machine {
             ItemFate::Duplicate | ItemFate::Conflict => Fate::Look,
             ItemFate::Gone => {
                 if let Some(object) = self.inherited_object(item) {
-                    self.objects.cache.forget_hash(object);
+                    self.objects.cache.forget(object);
                     self.forget_entity(Entity::Object(object));
                 }
                 Fate::NotWritten
@@ -100,7 +100,7 @@ impl Machine {
         else {
             return;
         };
-        let before = self.objects.cache.by_hash(kept.object);
+        let before = self.objects.cache.by_hash(kept.object).cloned();
         // Where duplicates are allowed, the directory may know another object with the same external id.
         let same = before.filter(|before| match (&id, &before.id) {
             (Some(id), Some(before)) => id == before,
@@ -169,10 +169,10 @@ impl Machine {
         let Some(state) = self.work.get(id) else {
             return true;
         };
-        let Operation::KObject(object) = &state.operation else {
+        if !matches!(state.operation, Operation::KObject(_)) {
             return true;
-        };
-        let hash = object_hash(&object.klass, &object.external_id);
+        }
+        let hash = self.objects.histories.of(id).object_hash();
         if !self.memory.inheritance.concerns(hash) {
             return true;
         }
@@ -227,10 +227,10 @@ impl Machine {
         if self.memory.inheritance.is_empty() {
             return;
         }
-        let Operation::KObject(object) = &state.operation else {
+        if !matches!(state.operation, Operation::KObject(_)) {
             return;
-        };
-        let hash = object_hash(&object.klass, &object.external_id);
+        }
+        let hash = history.object_hash();
         // Its look got no answer, so nothing is known: whoever writes next has to look.
         let fate = if history.is_to_look() {
             Fate::Doubt

@@ -21,7 +21,6 @@ use crate::seam::port::StateWriteId;
 use crate::work;
 use ingest_model::batch::Batch;
 use ingest_model::batch::OperationId;
-use ingest_model::known::object_hash;
 use ingest_model::operation::Operation;
 use ingest_model::outcome::HoldCause;
 use ingest_model::record::TopicPartition;
@@ -59,7 +58,7 @@ impl Machine {
         };
         Some(IntentItem {
             reference: id.reference(),
-            object: object_hash(&object.klass, &object.external_id),
+            object: self.objects.histories.of(id).object_hash(),
             version: object.version.clone(),
             operations: self.partitions.operation_refs(id),
         })

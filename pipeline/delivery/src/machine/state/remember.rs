@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::machine::Machine;
 use crate::work::LaneId;
 use ingest_model::batch::OperationId;
-use ingest_model::known::{KnownObject, customer_hash, object_hash};
+use ingest_model::known::{KnownObject, customer_hash};
 use ingest_model::operation::{CustomerKey, Operation};
 use ingest_model::outcome::SkipReason;
 use ingest_model::record::{Offset, TopicPartition};
@@ -39,12 +39,10 @@ impl Machine {
 
     /// The state of an operation's object is known.
     pub(in crate::machine) fn learn_object(&mut self, id: OperationId, learnt: KnownObject) {
-        let Some(Operation::KObject(object)) = self.work.get(id).map(|state| &state.operation)
-        else {
+        if !self.writes_object(id) {
             return;
-        };
-        let hash = object_hash(&object.klass, &object.external_id);
-        let (klass, external_id) = (object.klass.clone(), object.external_id.clone());
+        }
+        let hash = self.objects.histories.of(id).object_hash();
         if self.settings.state.is_some() {
             let mut kept = learnt.clone();
             if kept.version.is_none() {
@@ -53,7 +51,7 @@ impl Machine {
             }
             self.note(self.origin(id), Entity::Object(hash), Content::Object(kept));
         }
-        self.objects.cache.learn(&klass, &external_id, learnt);
+        self.objects.cache.learn(hash, learnt);
     }
 
     /// What an operation changes is stored already, though nothing was sent for it.
@@ -62,25 +60,28 @@ impl Machine {
         else {
             return;
         };
-        let known = self.objects.cache.peek(&object.klass, &object.external_id);
+        let hash = self.objects.histories.of(id).object_hash();
+        let known = self.objects.cache.peek(hash);
         let version = object.version.as_ref();
         if let Some(mut known) = known.filter(|known| known.ties_with(version)).cloned() {
-            known.changes.extend(self.changes_of(id));
+            known.changes.extend(self.partitions.changes(id));
             self.learn_object(id, known);
         }
     }
 
     /// The object of an operation is not what it was.
     pub(in crate::machine) fn forget_object(&mut self, id: OperationId) {
-        let Some(Operation::KObject(object)) = self.work.get(id).map(|state| &state.operation)
-        else {
+        if !self.writes_object(id) {
             return;
-        };
-        let hash = object_hash(&object.klass, &object.external_id);
-        self.objects
-            .cache
-            .forget(&object.klass, &object.external_id);
+        }
+        let hash = self.objects.histories.of(id).object_hash();
+        self.objects.cache.forget(hash);
         self.forget_entity(Entity::Object(hash));
+    }
+
+    fn writes_object(&self, id: OperationId) -> bool {
+        let operation = self.work.get(id).map(|state| &state.operation);
+        matches!(operation, Some(Operation::KObject(_)))
     }
 
     pub(in crate::machine) fn forget_customer(&mut self, key: &CustomerKey) {
@@ -123,6 +124,7 @@ impl Machine {
     pub(in crate::machine) fn has_nothing_to_do(
         &mut self,
         operation: &mut Operation,
+        object: Option<u128>,
         ages: &Ages,
         change: ChangeKey,
     ) -> Option<SkipReason> {
@@ -130,11 +132,8 @@ impl Machine {
             // Decided when it is its turn, by its `eventKey`.
             Operation::Track(_) => None,
             Operation::Identify(identify) => self.customers.judge_said(identify, ages, &[change]),
-            Operation::KObject(object) => {
-                let known = self
-                    .objects
-                    .cache
-                    .peek(&object.klass, &object.external_id)?;
+            Operation::KObject(_) => {
+                let known = self.objects.cache.peek(object?)?;
                 known.changes.contains(change).then_some(SkipReason::Repeat)
             }
         }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ingest_model::batch::{JobId, OperationId};
-use ingest_model::known::object_hash;
 use ingest_model::operation::Operation;
 use ingest_model::outcome::HeldBy;
 use ingest_model::record::{Epoch, Offset, TopicPartition};
@@ -252,10 +251,10 @@ impl Machine {
 
     /// What keeps an operation that waits for an earlier owner's write: that write's job.
     fn keeps_heir(&self, id: OperationId, entry: &Entry) -> Keeps {
-        let Operation::KObject(object) = &entry.operation else {
+        if !matches!(entry.operation, Operation::KObject(_)) {
             return Keeps::Nothing;
-        };
-        let hash = object_hash(&object.klass, &object.external_id);
+        }
+        let hash = self.objects.histories.of(id).object_hash();
         let inheritance = &self.memory.inheritance;
         if !inheritance.is_waiting(hash, id) {
             return Keeps::Nothing;
