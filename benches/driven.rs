@@ -190,6 +190,7 @@ impl Driven {
                 result,
                 trouble: None,
             };
+            let reply = Arc::new(reply);
             self.step(Input::Replied { request, reply });
         }
     }

@@ -14,6 +14,22 @@ impl OperationId {
     pub fn reference(self) -> String {
         self.0.to_string()
     }
+
+    /// The operation with that name.
+    ///
+    /// ```
+    /// # use ingest_model::batch::OperationId;
+    /// assert_eq!(OperationId::of_reference(&OperationId(907).reference()), Some(OperationId(907)));
+    /// for other in ["", "+907", "0907", "907 ", "c907", "18446744073709551616"] {
+    ///     assert_eq!(OperationId::of_reference(other), None);
+    /// }
+    /// ```
+    #[must_use]
+    pub fn of_reference(reference: &str) -> Option<Self> {
+        // A number can be written in other ways, too.
+        let ours = reference == "0" || !reference.starts_with(['0', '+']);
+        reference.parse().ok().filter(|_| ours).map(Self)
+    }
 }
 
 /// A job of this process.

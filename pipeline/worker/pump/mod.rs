@@ -21,6 +21,7 @@ mod requests;
 mod source;
 mod state;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ingest_delivery::hold::LetterTopic;
@@ -183,6 +184,7 @@ pub async fn run(
             }
             Some(command) = commands.recv() => pump.command(command),
             Some((request, reply)) = pump.requests.next() => {
+                let reply = Arc::new(reply);
                 pump.step(Input::Replied { request, reply });
             }
             Some(ended) = pump.letters.next() => pump.letter_ended(ended),

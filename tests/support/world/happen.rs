@@ -241,6 +241,7 @@ impl World {
                 reply,
             } => {
                 if self.is_current(replica, generation) {
+                    let reply = Arc::new(reply);
                     self.step(replica, Input::Replied { request, reply });
                 }
             }

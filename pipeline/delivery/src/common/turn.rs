@@ -34,6 +34,11 @@ impl Turn {
         self.effects.push(effect);
     }
 
+    /// So many effects are about to be asked for.
+    pub(crate) fn expect(&mut self, effects: usize) {
+        self.effects.reserve(effects);
+    }
+
     /// Reports something that people may want to know.
     pub(crate) fn fact(&mut self, fact: Fact) {
         self.effects.push(Effect::Fact(fact));

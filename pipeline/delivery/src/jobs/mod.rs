@@ -19,8 +19,8 @@ pub(crate) enum JobItems {
     Objects {
         /// Klass and verb.
         group: GroupKey,
-        /// Reference to operation.
-        operations: BTreeMap<String, OperationId>,
+        /// The operations, by whose numbers items are named.
+        operations: BTreeSet<OperationId>,
     },
     /// New customers.
     Customers {
@@ -255,8 +255,9 @@ impl Jobs {
     pub(crate) fn take_item(&mut self, id: JobId, reference: &str) -> Option<JobItem> {
         match &mut self.open.get_mut(&id)?.items {
             JobItems::Objects { group, operations } => {
-                let operation = operations.remove(reference)?;
-                Some(JobItem::Object(operation, group.verb))
+                let operation = OperationId::of_reference(reference)?;
+                let waits = operations.remove(&operation);
+                waits.then_some(JobItem::Object(operation, group.verb))
             }
             JobItems::Customers { keys } => keys.remove(reference).map(JobItem::Customer),
             JobItems::Inherited { items, .. } => items.remove(reference).map(JobItem::Inherited),
@@ -319,9 +320,7 @@ impl Jobs {
     /// Whether an open job carries an operation.
     pub(crate) fn carries(&self, job: JobId, id: OperationId) -> bool {
         match self.open.get(&job).map(|job| &job.items) {
-            Some(JobItems::Objects { operations, .. }) => {
-                operations.get(&id.reference()) == Some(&id)
-            }
+            Some(JobItems::Objects { operations, .. }) => operations.contains(&id),
             Some(JobItems::Customers { .. } | JobItems::Inherited { .. }) | None => false,
         }
     }

@@ -122,8 +122,8 @@ pub enum Input {
     Replied {
         /// Which request.
         request: RequestId,
-        /// The answer.
-        reply: Reply,
+        /// The answer; shared, so that a recording of the step costs no copy of it.
+        reply: Arc<Reply>,
     },
     /// The answer to [`Effect::DeadLetter`] and [`Effect::Divert`].
     DeadLettered {

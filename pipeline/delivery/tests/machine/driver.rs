@@ -303,6 +303,7 @@ impl Driver {
                         trouble: self.trouble.clone().filter(|_| result.is_failure()),
                         result,
                     };
+                    let reply = Arc::new(reply);
                     self.arrive(LATENCY, Input::Replied { request, reply });
                 }
                 Effect::DeadLetter {

@@ -24,7 +24,7 @@ impl Machine {
         now: Instant,
         id: JobId,
         state_only: bool,
-        outcome: Outcome<JobReport>,
+        outcome: &Outcome<JobReport>,
     ) {
         match outcome {
             Outcome::Delivered(report) => self.on_report(now, id, state_only, report),
@@ -39,7 +39,7 @@ impl Machine {
         }
     }
 
-    fn on_report(&mut self, now: Instant, id: JobId, state_only: bool, report: JobReport) {
+    fn on_report(&mut self, now: Instant, id: JobId, state_only: bool, report: &JobReport) {
         let Some(job) = self.jobs.get(id) else {
             return;
         };
@@ -49,7 +49,9 @@ impl Machine {
         }
         let completed_ms = report.completed_ms;
         if job.with_refs {
-            for item in report.items {
+            // Each item settles a record, about.
+            self.turn.expect(report.items.len());
+            for item in &report.items {
                 self.settle_item(now, id, item);
             }
             let reads = self.jobs.get(id).map_or(0, |job| job.reads);
@@ -68,7 +70,7 @@ impl Machine {
                 self.read_later_or_give_up(now, id);
             }
         } else {
-            self.end_unnamed(now, id, &report);
+            self.end_unnamed(now, id, report);
         }
     }
 
@@ -77,7 +79,7 @@ impl Machine {
         let clean = report.failures == Some(0);
         match self.end_job(now, id, report.completed_ms) {
             Some(JobItems::Objects { group, operations }) => {
-                for operation in in_order(operations) {
+                for operation in operations {
                     if clean {
                         self.item_stored(now, operation, group.verb);
                         self.stored(operation, group.verb, None, None);
@@ -105,13 +107,15 @@ impl Machine {
         }
     }
 
-    fn settle_item(&mut self, now: Instant, job: JobId, item: ItemResult) {
+    fn settle_item(&mut self, now: Instant, job: JobId, item: &ItemResult) {
         match self.jobs.take_item(job, &item.reference) {
             Some(JobItem::Object(operation, verb)) => {
-                self.settle_object(now, operation, verb, item.fate);
+                self.settle_object(now, operation, verb, item.fate.clone());
             }
-            Some(JobItem::Customer(key)) => self.settle_customer(now, &key, item.fate),
-            Some(JobItem::Inherited(inherited)) => self.inherited_fate(&inherited, item.fate),
+            Some(JobItem::Customer(key)) => self.settle_customer(now, &key, item.fate.clone()),
+            Some(JobItem::Inherited(inherited)) => {
+                self.inherited_fate(&inherited, item.fate.clone());
+            }
             None => {}
         }
     }
@@ -199,7 +203,7 @@ impl Machine {
         self.turn.fact(Fact::JobAbandoned);
         match job.items {
             JobItems::Objects { group, operations } => {
-                for operation in in_order(operations) {
+                for operation in operations {
                     self.doubt(now, operation, group.verb);
                 }
             }

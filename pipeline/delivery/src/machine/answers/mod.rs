@@ -33,25 +33,28 @@ impl Machine {
         &mut self,
         now: Instant,
         request: RequestId,
-        reply: Reply,
+        reply: Arc<Reply>,
     ) {
         let Some(sent) = self.sending.answered(request) else {
             return;
         };
-        let Reply {
-            limits,
-            result,
-            trouble,
-        } = reply;
+        let (limits, trouble) = (reply.limits, reply.trouble.clone());
         self.sending.quota.observe(now, &limits);
         let took = now.saturating_duration_since(sent.at);
         self.turn.fact(Fact::Answered {
             class: sent.class,
-            outcome: label_of(&result),
+            outcome: label_of(&reply.result),
             took,
         });
-        self.judge_health(now, &sent, &limits, &result, trouble);
-        match (sent.what, result) {
+        self.judge_health(now, &sent, &limits, &reply.result, trouble);
+        // The one large answer is only read.
+        if let SentKind::ReadJob { job, state_only } = sent.what
+            && let CallResult::Job(outcome) = &reply.result
+        {
+            self.on_job_read(now, job, state_only, outcome);
+            return;
+        }
+        match (sent.what, Arc::unwrap_or_clone(reply).result) {
             (SentKind::Tracking(operations), CallResult::Tracked(outcome)) => {
                 self.on_tracked(now, operations, outcome, &limits);
             }
@@ -75,9 +78,6 @@ impl Machine {
             }
             (SentKind::Verify(operation), CallResult::KObject(outcome)) => {
                 self.on_verified(now, operation, outcome, &limits);
-            }
-            (SentKind::ReadJob { job, state_only }, CallResult::Job(outcome)) => {
-                self.on_job_read(now, job, state_only, outcome);
             }
             (SentKind::Probe, CallResult::Probed(_)) => {}
             // No answer, or one to another question, which is as good as none.

@@ -1,6 +1,6 @@
 //! Answers to writes of objects, single and bulk, and what is done when a write is in doubt.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -67,11 +67,8 @@ impl Machine {
         } = batch;
         self.note_accepted(&group.klass, &operations);
         self.accuse(&group, rest);
-        let named: BTreeMap<String, OperationId> = operations
-            .iter()
-            .filter(|id| self.work.contains(**id))
-            .map(|id| (id.reference(), *id))
-            .collect();
+        let here = operations.iter().copied();
+        let named: BTreeSet<OperationId> = here.filter(|id| self.work.contains(*id)).collect();
         if named.is_empty() {
             return; // all of it was left to the next owner meanwhile
         }

@@ -160,7 +160,7 @@ fn requests_answers_and_slices_weigh_what_they_keep_alive() {
         };
         Input::Replied {
             request: request(1),
-            reply: reply(CallResult::Job(Outcome::Delivered(report))),
+            reply: Arc::new(reply(CallResult::Job(Outcome::Delivered(report)))),
         }
     };
     let answer = |items| weight(Given::of(&replied(items), false, 0), &[]);

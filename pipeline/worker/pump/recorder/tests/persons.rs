@@ -57,10 +57,10 @@ fn no_input_and_no_effect_lets_anything_about_a_person_through() {
         .into_iter()
         .map(|result| Input::Replied {
             request: request(1),
-            reply: Reply {
+            reply: Arc::new(Reply {
                 trouble: Some(trouble.clone()),
                 ..reply(result)
-            },
+            }),
         })
         .collect();
     let (partition, epoch) = (partition(), Epoch(3));

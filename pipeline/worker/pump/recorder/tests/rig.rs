@@ -197,7 +197,7 @@ impl Recorded {
     pub(super) fn answer(&mut self, effect: Effect) -> Option<Input> {
         match effect {
             Effect::Send { request, call } => {
-                let reply = reply(self.called(&call));
+                let reply = Arc::new(reply(self.called(&call)));
                 Some(Input::Replied { request, reply })
             }
             Effect::DeadLetter { letter, .. } | Effect::Divert { letter, .. } => {
