@@ -30,7 +30,7 @@ impl Metrics {
                     .inc_by(records);
                 match settlement {
                     Settlement::Delivered => {
-                        f.records_confirmed.with_label_values(NONE).inc_by(records);
+                        self.usual.confirmed.inc_by(records);
                         self.delay(From::Event, *event_ms, now_ms);
                         self.delay(From::Record, *record_ms, now_ms);
                     }
@@ -301,10 +301,12 @@ impl Metrics {
     fn delay(&self, from: From, since_ms: Option<i64>, now_ms: i64) {
         let Some(since_ms) = since_ms else { return };
         let ms = u64::try_from(now_ms.saturating_sub(since_ms)).unwrap_or_default();
-        self.families
-            .delay
-            .with_label_values(&[from.as_str()])
-            .observe(whole(ms) / 1000.0);
+        let histogram = match from {
+            From::Event => &self.usual.since_event,
+            From::Record => &self.usual.since_record,
+        };
+        let delay = || self.families.delay.with_label_values(&[from.as_str()]);
+        histogram.get_or_init(delay).observe(whole(ms) / 1000.0);
     }
 }
 

@@ -12,12 +12,12 @@ pub mod labels;
 mod tests;
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ingest_kafka::{CommitFailureKind, SourceErrorKind, Statistics};
 use ingest_mapping::event::Notes;
 use ingest_model::record::{Topic, TopicPartition};
-use prometheus::{Registry, TextEncoder};
+use prometheus::{Histogram, IntCounter, Registry, TextEncoder};
 
 use self::catalog::Families;
 use self::labels::{ACCEPTED, Fallback, RecordingCause};
@@ -29,8 +29,17 @@ use crate::observe::pace::{Drain, DrainState};
 pub struct Metrics {
     registry: Registry,
     families: Families,
+    usual: Usual,
     /// State kept between two snapshots. The lock is held for a few assignments, never across an await.
     last: Arc<Mutex<Last>>,
+}
+
+/// The series that every delivered record counts in: they are looked up once. A histogram exists from its first value on.
+#[derive(Debug, Clone)]
+struct Usual {
+    confirmed: IntCounter,
+    since_event: OnceLock<Histogram>,
+    since_record: OnceLock<Histogram>,
 }
 
 /// The part of the last snapshot that is compared with the next one.
@@ -53,9 +62,15 @@ impl Metrics {
         )]
         let families =
             Families::register(&registry).expect("the catalog has legal and unique names");
+        let usual = Usual {
+            confirmed: families.records_confirmed.with_label_values(NONE),
+            since_event: OnceLock::new(),
+            since_record: OnceLock::new(),
+        };
         let metrics = Self {
             registry,
             families,
+            usual,
             last: Arc::default(),
         };
         metrics.start_series();
