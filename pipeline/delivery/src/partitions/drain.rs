@@ -160,6 +160,9 @@ impl Partitions {
     }
 
     pub(crate) fn next_drain_check(&self, now: Instant) -> Option<Instant> {
+        if !self.drains {
+            return None;
+        }
         let owned = self.assignments.values();
         let drains = owned.filter_map(|assignment| assignment.drain.as_ref());
         drains

@@ -293,17 +293,19 @@ impl Machine {
         let fused = operations.len() > 1;
         match outcome {
             Outcome::Delivered(id) => {
-                let customers: Vec<_> = operations
-                    .iter()
-                    .filter_map(|op| self.work.get(*op)?.operation.customer().cloned())
-                    .collect();
-                let origin = operations.iter().find_map(|op| self.origin(*op));
+                let mut carried = operations.iter();
+                let customer = carried
+                    .find_map(|op| self.work.get(*op)?.operation.customer())
+                    .cloned();
+                let noted = self.settings.state.is_some();
+                let mut carried = operations.iter().filter(|_| noted);
+                let origin = carried.find_map(|op| self.origin(*op));
                 for operation in operations {
                     self.note_identity(operation, id.as_ref());
                     self.finish_delivered(operation);
                 }
                 // Only the first key is sure to mean this customer: another one may be somebody else's.
-                match (id, customers.first()) {
+                match (id, &customer) {
                     (Some(id), Some(customer)) => {
                         self.learn_customer(customer.first(), &id, ResolvedBy::Tracking, origin);
                     }
