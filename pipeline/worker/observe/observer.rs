@@ -143,8 +143,9 @@ impl Observer {
         self.metrics.observe_restore(read, total);
     }
 
-    pub(crate) fn fact(&self, fact: &Fact) {
-        self.metrics.observe(fact, Clock.unix_ms());
+    /// A fact of the wall clock's `now_ms`.
+    pub(crate) fn fact(&self, fact: &Fact, now_ms: i64) {
+        self.metrics.observe(fact, now_ms);
         self.count(fact);
         log(fact, &self.places);
     }

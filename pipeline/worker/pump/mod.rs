@@ -220,6 +220,7 @@ pub async fn run(
                 }
                 // From now on the records are charged to the budget.
                 drop(room);
+                pump.came_in(&all);
                 for one in all {
                     pump.mapped(one);
                 }
@@ -257,8 +258,23 @@ impl Pump {
         self.recorder.input(now, &input);
         let effects = self.machine.step(now, input);
         self.recorder.effects(now, &effects);
+        if effects.is_empty() {
+            return;
+        }
+        let now_ms = Clock.unix_ms();
         for effect in effects {
-            self.carry_out(now, effect);
+            self.carry_out(now, now_ms, effect);
+        }
+    }
+
+    /// Counts the records of a batch: neighbours of one topic together.
+    fn came_in(&mut self, all: &[Mapped]) {
+        for some in all.chunk_by(|one, next| topic_of(one) == topic_of(next)) {
+            let records = some.iter().map(records_of).sum();
+            self.view.records_in += records;
+            if let Some(first) = some.first() {
+                self.observer.records_in(topic_of(first), records);
+            }
         }
     }
 
@@ -266,8 +282,6 @@ impl Pump {
         match mapped {
             Mapped::Skipped(run, notes) => {
                 let topic = &run.partition.topic;
-                self.view.records_in += run.records();
-                self.observer.records_in(topic, run.records());
                 notes
                     .iter()
                     .for_each(|notes| self.observer.noted(topic, notes));
@@ -283,8 +297,6 @@ impl Pump {
                     dropped,
                 } = *mapped;
                 let topic = &record.position.partition.topic;
-                self.view.records_in += 1;
-                self.observer.records_in(topic, 1);
                 self.observer.noted(topic, &notes);
                 self.step(Input::Record {
                     record,
@@ -297,7 +309,7 @@ impl Pump {
         }
     }
 
-    fn carry_out(&mut self, decided: Instant, effect: Effect) {
+    fn carry_out(&mut self, decided: Instant, now_ms: i64, effect: Effect) {
         match effect {
             Effect::Send { request, call } => self.requests.send(decided, request, call),
             Effect::DeadLetter {
@@ -359,7 +371,7 @@ impl Pump {
                 }
             }
             Effect::Drained => self.drained = true,
-            Effect::Fact(fact) => self.observer.fact(&fact),
+            Effect::Fact(fact) => self.observer.fact(&fact, now_ms),
         }
     }
 
@@ -468,5 +480,19 @@ impl Pump {
         let restore = self.view.restore.unwrap_or_default();
         self.observer.restoring(restore.read, restore.total);
         views.send_replace(Some(self.view.clone()));
+    }
+}
+
+fn topic_of(mapped: &Mapped) -> &Topic {
+    match mapped {
+        Mapped::Skipped(run, _) => &run.partition.topic,
+        Mapped::Record(mapped) => &mapped.record.position.partition.topic,
+    }
+}
+
+fn records_of(mapped: &Mapped) -> u64 {
+    match mapped {
+        Mapped::Skipped(run, _) => run.records(),
+        Mapped::Record(_) => 1,
     }
 }
