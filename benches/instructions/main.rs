@@ -91,6 +91,11 @@ const FIGURES: &[Figure] = &[
         run: |times, most| deliver(Kind::Order(10), times, most),
     },
     Figure {
+        name: "deliver an order with ten products in bulk requests, each step recorded",
+        times: 300,
+        run: |times, most| deliver_with(Driven::recorded, Kind::Order(10), times, most),
+    },
+    Figure {
         name: "pack a bulk request of 100 orders with ten products",
         times: 20,
         run: |times, _| pack(times),
@@ -139,12 +144,16 @@ fn judge(kind: Kind, times: usize) {
 }
 
 fn deliver(kind: Kind, times: usize, most: usize) {
+    deliver_with(|driven| driven, kind, times, most);
+}
+
+fn deliver_with(how: fn(Driven) -> Driven, kind: Kind, times: usize, most: usize) {
     let pipeline: Pipeline = pipeline();
     let most = u64::try_from(most).expect("not that many");
     let first = inputs(&pipeline, Kind::Coupon, 0, CUSTOMERS);
     let mut records = inputs(&pipeline, kind, CUSTOMERS, most);
     // An earlier event has made each customer's id known.
-    let driven = Driven::new(PLENTY).deliver(first);
+    let driven = how(Driven::new(PLENTY)).deliver(first);
     let rest = records.split_off(times);
     black_box(driven.deliver(records));
     drop(rest);
