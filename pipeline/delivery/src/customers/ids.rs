@@ -10,13 +10,24 @@ use ingest_model::known::customer_hash;
 use ingest_model::lookup::map_bytes;
 use ingest_model::operation::CustomerKey;
 
-/// What the allocator takes for an id or a version: 24 characters, two counts and its overhead.
-const TEXT: usize = 48;
+/// A Kustomer id, kept small.
+#[derive(Debug, Clone, PartialEq)]
+enum Kept {
+    /// Twenty-four hexadecimal digits in lower case, as all ids are that were ever seen.
+    Digits([u8; DIGITS / 2]),
+    /// Any other text. The box keeps the place of every id small.
+    Other(Box<Arc<str>>),
+}
+
+/// How many digits an id has.
+const DIGITS: usize = 24;
+/// What the allocator takes for another text, not counting its content: two boxes and two counts.
+const OTHER: usize = 64;
 
 /// The Kustomer ids of customers, as far as known.
 #[derive(Debug)]
 pub(crate) struct CustomerIds {
-    of: Generations<u128, Arc<str>>,
+    of: Generations<u128, Kept>,
     hits: u64,
     misses: u64,
 }
@@ -25,7 +36,7 @@ impl CustomerIds {
     /// An empty cache of at most that many keys.
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
-            of: Generations::new(capacity),
+            of: Generations::weighing(capacity, Kept::apart),
             hits: 0,
             misses: 0,
         }
@@ -36,7 +47,7 @@ impl CustomerIds {
         if let CustomerKey::Id(id) = key {
             return Some(Arc::clone(id));
         }
-        let found = self.of.get(&customer_hash(key)).map(Arc::clone);
+        let found = self.of.get(&customer_hash(key)).map(Kept::text);
         match found {
             Some(_) => self.hits += 1,
             None => self.misses += 1,
@@ -49,7 +60,7 @@ impl CustomerIds {
         match key {
             CustomerKey::Id(id) => Some(Arc::clone(id)),
             CustomerKey::ExternalId(_) | CustomerKey::Email(_) | CustomerKey::Phone(_) => {
-                self.of.peek(&customer_hash(key)).map(Arc::clone)
+                self.of.peek(&customer_hash(key)).map(Kept::text)
             }
         }
     }
@@ -64,15 +75,15 @@ impl CustomerIds {
         if let CustomerKey::Id(known) = key {
             return known != id;
         }
-        let hash = customer_hash(key);
+        let (hash, id) = (customer_hash(key), Kept::of(id));
         let known = self.of.get(&hash);
         match known {
             Some(_) => self.hits += 1,
             None => self.misses += 1,
         }
-        let new = known != Some(id);
+        let new = known != Some(&id);
         if new {
-            self.of.insert(hash, Arc::clone(id));
+            self.of.insert(hash, id);
         }
         new
     }
@@ -85,7 +96,7 @@ impl CustomerIds {
     /// Adds what an earlier owner knew, unless this process knows better.
     pub(crate) fn restore(&mut self, hash: u128, id: Arc<str>) {
         if !self.of.contains(&hash) {
-            self.of.insert(hash, id);
+            self.of.insert(hash, Kept::of(&id));
         }
     }
 
@@ -101,13 +112,61 @@ impl CustomerIds {
 
     /// The bytes that it occupies, about.
     pub(crate) fn bytes(&self) -> usize {
-        self.of.bytes(TEXT)
+        self.of.bytes(0)
     }
 
-    /// The bytes that this many keys occupy at most, about.
+    /// The bytes that this many keys occupy at most, about, if all ids are of the usual form.
     pub(crate) fn most_bytes(capacity: usize) -> usize {
-        map_bytes::<u128, Arc<str>>(capacity) + capacity * TEXT
+        map_bytes::<u128, Kept>(capacity)
     }
+}
+
+impl Kept {
+    fn of(id: &Arc<str>) -> Self {
+        match packed(id) {
+            Some(digits) => Self::Digits(digits),
+            None => Self::Other(Box::new(Arc::clone(id))),
+        }
+    }
+
+    fn text(&self) -> Arc<str> {
+        match self {
+            Self::Other(id) => Arc::clone(id),
+            Self::Digits(packed) => {
+                let mut text = String::with_capacity(DIGITS);
+                for byte in packed {
+                    for digit in [byte >> 4, byte & 0xf] {
+                        text.extend(char::from_digit(u32::from(digit), 16));
+                    }
+                }
+                Arc::from(text)
+            }
+        }
+    }
+
+    /// The bytes it occupies besides its place.
+    fn apart(&self) -> usize {
+        match self {
+            Self::Digits(_) => 0,
+            Self::Other(id) => OTHER + id.len(),
+        }
+    }
+}
+
+/// The digits of an id, two in a byte; `None` if it has another form.
+fn packed(id: &str) -> Option<[u8; DIGITS / 2]> {
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    let digits: &[u8; DIGITS] = id.as_bytes().try_into().ok()?;
+    let (pairs, _) = digits.as_chunks::<2>();
+    let mut packed = [0; DIGITS / 2];
+    for (byte, [high, low]) in packed.iter_mut().zip(pairs) {
+        *byte = digit(*high)? << 4 | digit(*low)?;
+    }
+    Some(packed)
 }
 
 #[cfg(test)]
@@ -125,6 +184,49 @@ mod tests {
         let most = CustomerIds::most_bytes(2 * entries);
         assert!(ids.bytes() <= most, "{} of {most}", ids.bytes());
         assert!(ids.bytes() >= most / 4, "a good part of it");
+    }
+
+    #[test]
+    fn every_id_comes_back_as_it_was() {
+        let mut ids = CustomerIds::new(100);
+        let known = [
+            "5f75c63cd5c0384ad82a17ae",
+            "000000000000000000000000",
+            "5F75C63CD5C0384AD82A17AE",
+            "5f75c63cd5c0384ad82a17a",
+            "",
+            "né",
+        ];
+        for (n, id) in known.iter().enumerate() {
+            assert!(ids.learn(
+                &CustomerKey::ExternalId(Arc::from(format!("u{n}"))),
+                &Arc::from(*id)
+            ));
+        }
+        for (n, id) in known.iter().enumerate() {
+            let key = CustomerKey::ExternalId(Arc::from(format!("u{n}")));
+            assert_eq!(ids.get(&key).as_deref(), Some(*id));
+        }
+        let usual = CustomerIds::new(1).bytes();
+        assert!(
+            ids.bytes() > usual + 4 * OTHER,
+            "what is unusual is counted"
+        );
+    }
+
+    #[test]
+    fn an_entry_takes_no_more_than_64_bytes() {
+        let capacity = 200_000;
+        let mut ids = CustomerIds::new(capacity);
+        for n in 0..capacity {
+            ids.restore(
+                u128::try_from(n).unwrap(),
+                Arc::from("5f75c63cd5c0384ad82a17ae"),
+            );
+        }
+        assert_eq!(ids.len(), capacity);
+        let bytes = ids.bytes() / ids.len();
+        assert!(bytes <= 64, "{bytes}");
     }
 
     #[test]
