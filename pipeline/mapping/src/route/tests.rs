@@ -235,6 +235,9 @@ proptest! {
         let record = record(text);
         let (glance, decoded) = ALL.with(|all| {
             let pipeline = &all[which];
+            let (now, later) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
+            assert_eq!(pipeline.judge(&record, now), pipeline.judge_wanted(&record, now));
+            assert_eq!(pipeline.judge(&record, later), pipeline.judge_wanted(&record, later));
             let glance = skips(&pipeline.mapping, pipeline.decoder, &record);
             (glance, judge(&pipeline.mapping, pipeline.decoder, &record, Timestamp::UNIX_EPOCH).1)
         });

@@ -6,9 +6,9 @@ use anyhow::Context as _;
 
 use crate::cli::args::TryRecordsArgs;
 use crate::cli::exit::{CommandError, CommandExit};
-use crate::pump::mappers::Judge;
 use crate::pump::mappers::on_mapper_stack;
 use crate::pump::mappers::suspects::serve;
+use crate::pump::mappers::{Expected, Judge};
 
 /// The most address space that the child may use, in bytes. A record that needs more has ended a worker before, and must
 /// not take this child's parent along.
@@ -27,7 +27,9 @@ pub fn run(args: &TryRecordsArgs) -> Result<CommandExit, CommandError> {
     let judge = Judge::new(pipelines.collect()).dying_at(args.die_at.as_deref());
     let served = on_mapper_stack("suspects".to_owned(), move || {
         serve(io::stdin().lock(), io::stdout().lock(), |record| {
-            drop(judge.judge(record));
+            for expected in [Expected::Skipped, Expected::Wanted] {
+                drop(judge.judge(record, expected));
+            }
         })
     });
     let served = served.context("a thread cannot be started")?.join();

@@ -32,6 +32,15 @@ pub struct Judged {
     pub dropped: Vec<DroppedField>,
 }
 
+/// What becomes of a record, as far as those before it tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// It is delivered.
+    Wanted,
+    /// It is skipped, or nothing is known.
+    Skipped,
+}
+
 // === impl Judge ===
 
 impl Judge {
@@ -54,9 +63,9 @@ impl Judge {
         }
     }
 
-    /// The result for a record.
+    /// The result for a record. It is the same whether or not one is expected that is delivered, which only decides what is tried first.
     #[must_use]
-    pub fn judge(&self, record: &Record) -> Judged {
+    pub fn judge(&self, record: &Record, expected: Expected) -> Judged {
         if let (Some(text), Some(value)) = (&self.dies_at, &record.value)
             && value
                 .windows(text.len().max(1))
@@ -67,7 +76,12 @@ impl Judge {
         let now = Timestamp::from_millisecond(Clock.unix_ms()).unwrap_or_default();
         let pipeline = self.pipelines.get(&record.position.partition.topic);
         // A panic is a fault of the program, but it must not kill every process that reads the record again.
-        let judged = catch_unwind(AssertUnwindSafe(|| pipeline.map(|p| p.judge(record, now))));
+        let judged = catch_unwind(AssertUnwindSafe(|| {
+            pipeline.map(|pipeline| match expected {
+                Expected::Wanted => pipeline.judge_wanted(record, now),
+                Expected::Skipped => pipeline.judge(record, now),
+            })
+        }));
         match judged {
             Ok(Some((Some(summary), verdict))) => Judged {
                 event_ms: summary.time.map(Timestamp::as_millisecond),

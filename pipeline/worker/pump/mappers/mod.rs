@@ -14,8 +14,8 @@ use ingest_model::outcome::{DroppedField, Rejected, Verdict};
 use ingest_model::record::{Epoch, Record, TopicPartition};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-pub use self::judge::Judge;
 use self::judge::Judged;
+pub use self::judge::{Expected, Judge};
 use self::suspects::{Marks, Suspects};
 
 /// What became of records, in their order within each partition.
@@ -67,6 +67,9 @@ struct Unmapped {
 
 /// Batches that wait for a thread; another is in its hand. The room bounds their bytes.
 const QUEUE: usize = 1;
+
+/// After so many records in a row that were delivered, the next one is expected to be.
+const A_FEW: u32 = 3;
 
 /// How long the threads may take to end: longer than mapping a record takes.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -178,11 +181,22 @@ fn map_all(
     mut last_line: Option<LastLine>,
     mapped: &mpsc::Sender<Batch>,
 ) {
+    // how many records in a row were delivered
+    let mut wanted = 0_u32;
     while let Some(Unmapped { records, room }) = batches.blocking_recv() {
         let mut all = Vec::new();
         for (record, epoch) in records {
+            let expected = if wanted < A_FEW {
+                Expected::Skipped
+            } else {
+                Expected::Wanted
+            };
             let rejected = last_line.as_mut().and_then(|last| last.before(&record));
-            let judged = rejected.map_or_else(|| judge.judge(&record), Judged::from);
+            let judged = rejected.map_or_else(|| judge.judge(&record, expected), Judged::from);
+            wanted = match judged.verdict {
+                Verdict::Emit(_) => wanted.saturating_add(1),
+                Verdict::Skip(_) | Verdict::Reject(_) => 0,
+            };
             add(&mut all, record, epoch, judged);
         }
         if mapped.blocking_send(Batch { all, room }).is_err() {
