@@ -189,7 +189,7 @@ fn validator() -> jsonschema::Validator {
 }
 
 fn as_json(yaml: &str) -> Value {
-    Node::from_yaml(yaml).unwrap().to_json()
+    serde_json::to_value(Node::from_yaml(yaml).unwrap().to_json()).unwrap()
 }
 
 #[test]

@@ -56,9 +56,10 @@ enum Outcome {
 }
 
 fn outcome(expr: &Expr, input: &Value) -> Outcome {
-    let scope = Scope::of_payload(input, None);
+    let input = ingest_mapping::value::Value::from(input.clone());
+    let scope = Scope::of_payload(&input, None);
     match expr.eval(&scope) {
-        Ok(outputs) => Outcome::Outputs(outputs.unwrap().into_owned()),
+        Ok(outputs) => Outcome::Outputs(serde_json::to_value(outputs.unwrap()).unwrap()),
         Err(failed) if failed.what.contains("not finite") => Outcome::NotFinite,
         Err(failed) => {
             assert!(!failed.exhausted, "{}: {}", expr.text(), failed.what);
@@ -150,10 +151,12 @@ fn every_difference_is_documented() {
 /// Filters of jq 1.7 that the table above cannot compare, and filters of its next version.
 #[test]
 fn later_filters_are_there() {
-    let eval = |text: &str, input: Value| {
+    let eval = |text: &str| {
         let expr = Expr::compile(text).unwrap_or_else(|refused| panic!("{text}: {refused:?}"));
+        let input = ingest_mapping::value::Value::Null;
         let scope = Scope::of_payload(&input, None);
-        expr.eval(&scope).unwrap().map(|value| value.into_owned())
+        let found = expr.eval(&scope).unwrap();
+        found.map(|value| serde_json::to_value(value).unwrap())
     };
     for (text, wanted) in [
         ("65 | ascii", "\"A\""),
@@ -166,7 +169,7 @@ fn later_filters_are_there() {
         ("1764325143 | date", "\"2025-11-28T10:19:03Z\""),
     ] {
         let wanted: Value = serde_json::from_str(wanted).unwrap();
-        let found = eval(&format!("[{text}] | first"), Value::Null);
+        let found = eval(&format!("[{text}] | first"));
         assert_eq!(found, Some(wanted), "{text}");
     }
 }

@@ -94,9 +94,9 @@ impl CustomerIds {
     }
 
     /// Adds what an earlier owner knew, unless this process knows better.
-    pub(crate) fn restore(&mut self, hash: u128, id: Arc<str>) {
+    pub(crate) fn restore(&mut self, hash: u128, id: &Arc<str>) {
         if !self.of.contains(&hash) {
-            self.of.insert(hash, Kept::of(&id));
+            self.of.insert(hash, Kept::of(id));
         }
     }
 
@@ -221,7 +221,7 @@ mod tests {
         for n in 0..capacity {
             ids.restore(
                 u128::try_from(n).unwrap(),
-                Arc::from("5f75c63cd5c0384ad82a17ae"),
+                &Arc::from("5f75c63cd5c0384ad82a17ae"),
             );
         }
         assert_eq!(ids.len(), capacity);

@@ -75,7 +75,7 @@ pub(super) fn first_time(
 ) -> Option<Timestamp> {
     let sent = fields
         .iter()
-        .filter_map(|field| Some((*field, object.get(*field)?)));
+        .filter_map(|field| Some((*field, object.get(field)?)));
     for (field, value) in sent {
         if !says_something(value) {
             continue;

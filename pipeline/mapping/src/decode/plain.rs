@@ -37,7 +37,7 @@ pub(super) fn event<'t>(
         kind: None,
         name: NAMES
             .iter()
-            .filter_map(|key| object.get(*key)?.as_str())
+            .filter_map(|key| object.get(key)?.as_str())
             .map(identity::cleaned)
             .find(|name| !name.is_empty())
             .map(Cow::into_owned),

@@ -259,7 +259,7 @@ fn customer(message: &Map<'_>, notes: &mut Notes) -> CustomerHints {
     };
     let mut first = |kind: KeyKind, read: fn(&Value<'_>) -> identity::Key, places: Places| {
         places.iter().find_map(|(part, field, path)| {
-            let value = parts(*part)?.get(*field)?;
+            let value = parts(*part)?.get(field)?;
             notes.key(path, kind, read(value))
         })
     };

@@ -289,7 +289,7 @@ fn names_are_what_people_see() {
 
 #[test]
 fn the_customer_is_found_where_libraries_put_it() {
-    let hints = |message: Value| segment(&message).customer;
+    let hints = |message: Value<'_>| segment(&message).customer;
     let of = |external_id: Option<&str>, email: Option<&str>| CustomerHints {
         external_id: external_id.map(str::to_owned),
         email: email.map(str::to_owned),

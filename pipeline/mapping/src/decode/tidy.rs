@@ -48,7 +48,7 @@ fn within(value: &mut Value<'_>, keys: &[&str]) {
 
 fn empty_objects_of(map: &mut Map<'_>, keys: &[&str]) {
     for key in keys {
-        if let Some(value) = map.get_mut(*key)
+        if let Some(value) = map.get_mut(key)
             && value.as_array().is_some_and(Vec::is_empty)
         {
             *value = Value::Object(Map::new());

@@ -59,7 +59,7 @@ impl Machine {
         for (entity, _, Entry { content, .. }) in slice.entries {
             match (entity, content) {
                 (Entity::Customer(hash), Content::Customer(id)) => {
-                    self.customers.ids.restore(hash, id);
+                    self.customers.ids.restore(hash, &id);
                 }
                 (Entity::Object(hash), Content::Object(object)) => {
                     self.objects.cache.restore(hash, object);

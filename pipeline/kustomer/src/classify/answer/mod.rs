@@ -33,6 +33,7 @@ pub(super) struct Answer<S, L = First<S>> {
 
 /// What an answer is about.
 #[derive(Debug)]
+#[derive(Default)]
 pub(super) enum Subject<S, L> {
     /// `null`: there is none.
     Nothing,
@@ -41,6 +42,7 @@ pub(super) enum Subject<S, L> {
     /// A list.
     Many(L),
     /// A number, a text or a truth value.
+    #[default]
     Odd,
 }
 
@@ -164,12 +166,6 @@ impl<'a, S: Fields<'a>, L: Pick<'a>> Pick<'a> for Subject<S, L> {
     fn object<A: MapAccess<'a>>(object: A) -> Result<Self, A::Error> {
         let Object(one) = Object::object(object)?;
         Ok(one.map_or(Self::Odd, Self::One))
-    }
-}
-
-impl<S, L> Default for Subject<S, L> {
-    fn default() -> Self {
-        Self::Odd
     }
 }
 

@@ -252,7 +252,7 @@ fn every_operation_is_named_by_its_event_and_its_place() {
       - { track: .n }
       - { kobject: order, externalId: .n, title: .n }",
     );
-    let keys = |event: &Event| match apply(&mapping, event) {
+    let keys = |event: &Event<'_>| match apply(&mapping, event) {
         Verdict::Emit(planned) => planned.iter().map(|one| one.event_key).collect::<Vec<_>>(),
         other @ (Verdict::Skip(_) | Verdict::Reject(_)) => panic!("{other:?}"),
     };
