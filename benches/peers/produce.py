@@ -1,13 +1,12 @@
-"""Makes the topics and writes the records. Usage: produce.py BROKERS TOPIC DEAD_LETTER_TOPIC RECORDS PARTITIONS
+"""Makes the topics and writes the records. Usage: produce.py BROKERS TOPIC DEAD_LETTER_TOPIC RECORDS PARTITIONS [BYTES]
 
-A record has 600 bytes, and its key is one of 5,000 customers."""
+A record has 600 bytes unless BYTES says otherwise, and its key is one of 5,000 customers."""
 
 import sys
 
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-BYTES = 600
 CUSTOMERS = 5000
 RECORD = (
     '{"id":"scan-%09d","type":"parcel.scanned","time":"2026-03-04T05:06:07Z","seq":%d,"customer":"c-%d","parcel":{"number":"NP%09d",'
@@ -16,11 +15,11 @@ RECORD = (
 SERVICES = ("express", "standard", "pallet")
 
 
-def record(number: int) -> bytes:
+def record(number: int, size: int) -> bytes:
     fragile = "true" if number % 7 == 0 else "false"
     values = (number, number, number % CUSTOMERS, number, SERVICES[number % 3], number % 40, number % 30, number % 5 + 1, fragile)
     text = RECORD % values
-    return (text + "." * (BYTES - len(text) - 2) + '"}').encode()
+    return (text + "." * (size - len(text) - 2) + '"}').encode()
 
 
 def create(brokers: str, topics: list[NewTopic]) -> None:
@@ -31,7 +30,7 @@ def create(brokers: str, topics: list[NewTopic]) -> None:
         print(f"topic {name}", flush=True)
 
 
-def write(brokers: str, topic: str, records: int) -> None:
+def write(brokers: str, topic: str, records: int, size: int) -> None:
     failed: list[str] = []
     producer = Producer({"bootstrap.servers": brokers, "linger.ms": 20, "acks": "all", "queue.buffering.max.messages": 1_000_000})
 
@@ -42,7 +41,7 @@ def write(brokers: str, topic: str, records: int) -> None:
     for number in range(records):
         while True:
             try:
-                producer.produce(topic, record(number), key=f"c-{number % CUSTOMERS}", on_delivery=answered)
+                producer.produce(topic, record(number, size), key=f"c-{number % CUSTOMERS}", on_delivery=answered)
                 break
             except BufferError:
                 producer.poll(0.05)
@@ -54,9 +53,9 @@ def write(brokers: str, topic: str, records: int) -> None:
 
 
 def main() -> None:
-    brokers, topic, dead_letters, records, partitions = sys.argv[1:]
+    brokers, topic, dead_letters, records, partitions, *size = sys.argv[1:]
     create(brokers, [NewTopic(topic, int(partitions), 1), NewTopic(dead_letters, 1, 1)])
-    write(brokers, topic, int(records))
+    write(brokers, topic, int(records), int(size[0]) if size else 600)
 
 
 main()

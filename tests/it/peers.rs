@@ -12,7 +12,11 @@ fn folder() -> PathBuf {
 
 /// The command of the comparison, with these arguments; it needs `python3`.
 fn run(arguments: &[&str]) -> Output {
-    let command = folder().join("run");
+    command("run", arguments)
+}
+
+fn command(name: &str, arguments: &[&str]) -> Output {
+    let command = folder().join(name);
     Command::new(&command)
         .args(arguments)
         .output()
@@ -74,6 +78,23 @@ fn what_the_comparison_lacks_is_said_with_the_way_out() {
     let text = said(&absent);
     assert_eq!(absent.status.code(), Some(2), "{text}");
     assert!(text.contains("no/such/program"), "{text}");
+    assert!(
+        text.contains("cargo build --release -p kustomer-ingest"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_command_for_scale_explains_itself_and_what_it_lacks() {
+    let help = command("scale", &["--help"]);
+    let text = said(&help);
+    assert!(help.status.success(), "{text}");
+    for option in ["--runs", "--worker", "--largest"] {
+        assert!(text.contains(option), "{option} is not in\n{text}");
+    }
+    let absent = command("scale", &["--worker", "no/such/program"]);
+    let text = said(&absent);
+    assert_eq!(absent.status.code(), Some(2), "{text}");
     assert!(
         text.contains("cargo build --release -p kustomer-ingest"),
         "{text}"

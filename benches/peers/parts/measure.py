@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from parts.contenders import Contender, Place, start_line
 from parts.processes import Cost, Fault, Program, say
@@ -51,14 +52,21 @@ def measure(contender: Contender, place: Place, stub: Stub, number: int, patienc
         after = program.cost()
         busy = (stub.cost().cpu - stub_before.cpu) / max(time.time() - stub_since, 0.001)
         figures = stub.figures()
+    return run_of(contender.name, place.records, contender.maps, figures, times, before, after, started, busy)
+
+
+def run_of(
+    name: str, records: int, maps: bool, figures: dict[str, Any], times: Times, before: Cost, after: Cost, started: float, busy: float
+) -> Run:
+    """What a run showed, if the stub understood everything."""
     first, half, last = times
-    mapped = place.records + figures["repeated"] if contender.maps else 0
-    if figures["faults"] or figures["foreign"] or figures["mapped"] < mapped or not contender.maps and figures["mapped"]:
-        raise Fault(f"the stub did not understand what {contender.name} sent: {json.dumps(figures)}")
+    mapped = records + figures["repeated"] if maps else 0
+    if figures["faults"] or figures["foreign"] or figures["mapped"] < mapped or not maps and figures["mapped"]:
+        raise Fault(f"the stub did not understand what {name} sent: {json.dumps(figures)}")
     return Run(
-        records_per_second=pace(place.records, first, last),
-        second_half=pace(place.records / 2, half, last),
-        cpu_us=(after.cpu - before.cpu) * 1e6 / place.records,
+        records_per_second=pace(records, first, last),
+        second_half=pace(records / 2, half, last),
+        cpu_us=(after.cpu - before.cpu) * 1e6 / records,
         memory_kib=after.memory,
         requests=int(figures["requests"]),
         bulks=int(figures["bulks"]),

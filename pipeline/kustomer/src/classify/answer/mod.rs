@@ -32,8 +32,7 @@ pub(super) struct Answer<S, L = First<S>> {
 }
 
 /// What an answer is about.
-#[derive(Debug)]
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) enum Subject<S, L> {
     /// `null`: there is none.
     Nothing,
