@@ -22,6 +22,7 @@ use ingest_mapping::mapping::Mapping;
 use ingest_mapping::route::Pipeline;
 use ingest_model::record::{Partition, Topic};
 use kustomer_ingest::clock::Clock;
+use kustomer_ingest::config::RecordingSettings;
 use kustomer_ingest::observe::metrics::Metrics;
 use kustomer_ingest::observe::{Observer, Tally};
 use kustomer_ingest::pump::mappers::Judge;
@@ -126,8 +127,8 @@ fn parts(kafka: &KafkaSettings, url: &str, observer: Observer) -> anyhow::Result
         judge: Judge::new(HashMap::from([(Topic::new(TOPIC), pipeline)])),
         suspects: None,
         mapper_threads: 1,
+        recorder: Recorder::new(RecordingSettings::default(), observer.metrics().clone()),
         observer,
-        recorder: Recorder::default(),
     })
 }
 

@@ -28,6 +28,10 @@ use anyhow::{Context as _, bail};
 use self::figures::Figures;
 use self::workload::Workload;
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What was asked for on the command line.
 struct Asked {
     runs: usize,
