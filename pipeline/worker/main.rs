@@ -1,6 +1,6 @@
 //! The program: exit codes only; everything else is in the library.
 
-/// Half of what a record costs is memory that lives shortly, much of it freed by another thread than the one that took it.
+/// Why not the system's: docs/adr/0017.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -20,8 +20,8 @@ pub struct Lookup<K, V> {
     most: usize,
 }
 
-/// A fast hash with keys that differ from process to process and from map to map, so that nobody outside can choose keys that
-/// meet: some keys are texts that come from outside.
+/// A fast hash, seeded differently in each process and each map, because some keys are texts from outside: keys that meet in every
+/// process cannot be prepared. It is not made to withstand somebody who can measure this process, which nobody outside can.
 #[derive(Debug, Clone)]
 struct Hashing(SeedableRandomState);
 

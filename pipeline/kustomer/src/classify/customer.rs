@@ -112,13 +112,17 @@ fields! {
     /// The keys of a customer: the single ones, and lists of objects or texts.
     struct Shown<'a> {
         "externalId" => external_id: Text<'a>,
-        "externalIds" => external_ids: Vec<Listed<'a>>,
+        "externalIds" => external_ids: List<'a>,
         "email" => email: Text<'a>,
-        "emails" => emails: Vec<Listed<'a>>,
+        "emails" => emails: List<'a>,
         "phone" => phone: Text<'a>,
-        "phones" => phones: Vec<Listed<'a>>,
+        "phones" => phones: List<'a>,
     }
 }
+
+/// A list of keys, without what cannot be one.
+#[derive(Debug, Default)]
+struct List<'a>(Vec<Listed<'a>>);
 
 /// An entry of a list of keys: the key as text, or an object with it.
 #[derive(Debug, Default)]
@@ -132,6 +136,30 @@ fields! {
         "externalId" => external_id: Text<'a>,
         "email" => email: Text<'a>,
         "phone" => phone: Text<'a>,
+    }
+}
+
+impl<'a> Pick<'a> for List<'a> {
+    fn list<A: SeqAccess<'a>>(mut list: A) -> Result<Self, A::Error> {
+        let mut kept = Vec::new();
+        while let Some(entry) = next::<Listed<'a>, A>(&mut list)? {
+            if entry.has_text() {
+                kept.push(entry);
+            }
+        }
+        Ok(Self(kept))
+    }
+}
+
+impl Listed<'_> {
+    fn has_text(&self) -> bool {
+        let Contact {
+            external_id,
+            email,
+            phone,
+        } = &self.object;
+        let inner = [external_id, email, phone];
+        self.text.is_some() || inner.iter().any(|text| matches!(text, Some(Some(_))))
     }
 }
 
@@ -175,11 +203,12 @@ fn has_key(id: &Arc<str>, shown: &Shown<'_>, key: &CustomerKey) -> bool {
 /// The values of a kind of key: the single attribute, and those of the list.
 fn values<'s, 'a>(
     single: Option<&'s Text<'a>>,
-    list: Option<&'s Vec<Listed<'a>>>,
+    list: Option<&'s List<'a>>,
     inner: impl Fn(&'s Contact<'a>) -> Option<&'s Text<'a>>,
 ) -> impl Iterator<Item = &'s str> {
     let single = single.and_then(Option::as_ref);
-    let listed = list.into_iter().flatten().filter_map(move |entry| {
+    let listed = list.into_iter().flat_map(|list| &list.0);
+    let listed = listed.filter_map(move |entry| {
         let in_object = || inner(&entry.object)?.as_ref();
         entry.text.as_ref().or_else(in_object)
     });

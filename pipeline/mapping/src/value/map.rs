@@ -1,31 +1,29 @@
 //! The fields of an object.
 
 use std::borrow::Cow;
-use std::mem;
 
+use indexmap::IndexMap;
 use serde::{Serialize, Serializer};
 
-/// The fields of an object in their order, each name once. They are searched one by one while they are few, which is quicker
-/// than hashing, and by an index of their names beyond that.
+/// The fields of an object in their order, each name once.
 #[derive(Debug, Clone)]
-pub struct Map<'t, V> {
-    fields: Vec<(Cow<'t, str>, V)>,
-    /// Places in `fields`, by name; `None` while they are few.
-    index: Option<Box<Index>>,
+pub struct Map<'t, V>(Fields<'t, V>);
+
+/// Few fields are searched one by one, which is quicker than hashing.
+#[derive(Debug, Clone)]
+enum Fields<'t, V> {
+    Few(Vec<(Cow<'t, str>, V)>),
+    Many(Box<IndexMap<Cow<'t, str>, V>>),
 }
 
-/// The places of fields, by their names.
-#[derive(Debug, Clone)]
-struct Index(Vec<usize>);
-
-/// Up to so many fields have no index.
+/// Up to so many fields are few.
 const FEW: usize = 24;
 
 // === impl Map ===
 
 impl<V> Default for Map<'_, V> {
     fn default() -> Self {
-        Self::with_capacity(0)
+        Self(Fields::Few(Vec::new()))
     }
 }
 
@@ -39,115 +37,114 @@ impl<'t, V> Map<'t, V> {
     /// No fields, with room for so many.
     #[must_use]
     pub fn with_capacity(fields: usize) -> Self {
-        Self {
-            fields: Vec::with_capacity(fields),
-            index: None,
-        }
+        Self(if fields <= FEW {
+            Fields::Few(Vec::with_capacity(fields))
+        } else {
+            Fields::Many(Box::new(IndexMap::with_capacity(fields)))
+        })
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.fields.len()
+        match &self.0 {
+            Fields::Few(fields) => fields.len(),
+            Fields::Many(fields) => fields.len(),
+        }
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.fields.is_empty()
+        self.len() == 0
     }
 
     /// The value of a field.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&V> {
-        let place = self.place(name).ok()?;
-        self.fields.get(place).map(|(_, value)| value)
+        match &self.0 {
+            Fields::Few(fields) => {
+                let found = fields.iter().find(|(known, _)| known == name);
+                found.map(|(_, value)| value)
+            }
+            Fields::Many(fields) => fields.get(name),
+        }
     }
 
     /// As [`Map::get`], to be changed.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut V> {
-        let place = self.place(name).ok()?;
-        self.fields.get_mut(place).map(|(_, value)| value)
+        match &mut self.0 {
+            Fields::Few(fields) => {
+                let found = fields.iter_mut().find(|(known, _)| known == name);
+                found.map(|(_, value)| value)
+            }
+            Fields::Many(fields) => fields.get_mut(name),
+        }
     }
 
     /// Whether there is a field of this name.
     #[must_use]
     pub fn contains_key(&self, name: &str) -> bool {
-        self.place(name).is_ok()
+        self.get(name).is_some()
     }
 
     /// Adds a field at the end. If there is one of this name, its value is replaced in its place.
     pub fn insert(&mut self, name: impl Into<Cow<'t, str>>, value: V) {
         let name = name.into();
-        match self.place(&name) {
-            Ok(place) => {
-                if let Some((_, old)) = self.fields.get_mut(place) {
+        match &mut self.0 {
+            Fields::Few(fields) => {
+                if let Some((_, old)) = fields.iter_mut().find(|(known, _)| *known == name) {
                     *old = value;
+                } else if fields.len() < FEW {
+                    fields.push((name, value));
+                } else {
+                    let mut many: IndexMap<_, _> = std::mem::take(fields).into_iter().collect();
+                    many.insert(name, value);
+                    self.0 = Fields::Many(Box::new(many));
                 }
             }
-            Err(rank) => {
-                let place = self.fields.len();
-                self.fields.push((name, value));
-                match &mut self.index {
-                    Some(index) => index.0.insert(rank.min(index.0.len()), place),
-                    None if place >= FEW => self.number(),
-                    None => {}
-                }
+            Fields::Many(fields) => {
+                fields.insert(name, value);
             }
         }
     }
 
     /// Takes a field out; the others keep their order.
     pub fn remove(&mut self, name: &str) -> Option<V> {
-        let place = self.place(name).ok()?;
-        let (_, value) = self.fields.remove(place);
-        self.index = None;
-        if self.fields.len() > FEW {
-            self.number();
+        match &mut self.0 {
+            Fields::Few(fields) => {
+                let place = fields.iter().position(|(known, _)| known == name)?;
+                Some(fields.remove(place).1)
+            }
+            Fields::Many(fields) => fields.shift_remove(name),
         }
-        Some(value)
     }
 
     /// All fields, in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &V)> {
-        self.fields.iter().map(|(name, value)| (&**name, value))
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &V)> {
+        let (few, many) = match &self.0 {
+            Fields::Few(fields) => (Some(fields), None),
+            Fields::Many(fields) => (None, Some(fields)),
+        };
+        let few = few.into_iter().flatten();
+        let many = many.into_iter().flat_map(|fields| fields.iter());
+        few.map(|(name, value)| (&**name, value))
+            .chain(many.map(|(name, value)| (&**name, value)))
     }
 
     /// All values, in order.
-    pub fn values(&self) -> impl ExactSizeIterator<Item = &V> {
-        self.fields.iter().map(|(_, value)| value)
+    pub fn values(&self) -> impl Iterator<Item = &V> {
+        self.iter().map(|(_, value)| value)
     }
 
     /// All values, in order, to be changed.
-    pub fn values_mut(&mut self) -> impl ExactSizeIterator<Item = &mut V> {
-        self.fields.iter_mut().map(|(_, value)| value)
-    }
-
-    /// The place of a field, or else where its name would stand in the index.
-    fn place(&self, name: &str) -> Result<usize, usize> {
-        match &self.index {
-            None => {
-                let found = self.fields.iter().position(|(known, _)| known == name);
-                found.ok_or(usize::MAX)
-            }
-            Some(index) => {
-                let found = index
-                    .0
-                    .binary_search_by(|place| self.name(*place).cmp(name));
-                found.map(|rank| index.0.get(rank).copied().unwrap_or(usize::MAX))
-            }
-        }
-    }
-
-    fn name(&self, place: usize) -> &str {
-        self.fields.get(place).map_or("", |(name, _)| name)
-    }
-
-    /// Makes the index.
-    fn number(&mut self) {
-        let mut index: Vec<usize> = (0..self.fields.len()).collect();
-        index.sort_unstable_by(|left, right| self.name(*left).cmp(self.name(*right)));
-        self.index = Some(Box::new(Index(index)));
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        let (few, many) = match &mut self.0 {
+            Fields::Few(fields) => (Some(fields), None),
+            Fields::Many(fields) => (None, Some(fields)),
+        };
+        let few = few.into_iter().flatten().map(|(_, value)| value);
+        few.chain(many.into_iter().flat_map(|fields| fields.values_mut()))
     }
 }
 
@@ -156,14 +153,7 @@ impl<'t, V> FromIterator<(Cow<'t, str>, V)> for Map<'t, V> {
     fn from_iter<I: IntoIterator<Item = (Cow<'t, str>, V)>>(fields: I) -> Self {
         let mut map = Self::new();
         for (name, value) in fields {
-            if map.fields.len() < FEW {
-                map.insert(name, value);
-            } else {
-                map.fields.push((name, value));
-            }
-        }
-        if map.fields.len() > FEW {
-            map.unite();
+            map.insert(name, value);
         }
         map
     }
@@ -171,35 +161,15 @@ impl<'t, V> FromIterator<(Cow<'t, str>, V)> for Map<'t, V> {
 
 impl<'t, V> IntoIterator for Map<'t, V> {
     type Item = (Cow<'t, str>, V);
-    type IntoIter = std::vec::IntoIter<Self::Item>;
+    type IntoIter =
+        std::iter::Chain<std::vec::IntoIter<Self::Item>, indexmap::map::IntoIter<Cow<'t, str>, V>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.fields.into_iter()
-    }
-}
-
-impl<V> Map<'_, V> {
-    /// Makes the index of fields some of which may have the same name.
-    fn unite(&mut self) {
-        let mut order: Vec<usize> = (0..self.fields.len()).collect();
-        order.sort_by(|left, right| self.name(*left).cmp(self.name(*right)));
-        let mut repeated = false;
-        for pair in order.windows(2) {
-            repeated |= matches!(pair, [left, right] if self.name(*left) == self.name(*right));
-        }
-        if !repeated {
-            self.index = Some(Box::new(Index(order)));
-            return;
-        }
-        let fields = mem::take(&mut self.fields);
-        let mut places = indexmap::IndexMap::with_capacity(fields.len());
-        for (name, value) in fields {
-            places.insert(name, value);
-        }
-        self.fields = places.into_iter().collect();
-        if self.fields.len() > FEW {
-            self.number();
-        }
+        let (few, many) = match self.0 {
+            Fields::Few(fields) => (fields, IndexMap::new()),
+            Fields::Many(fields) => (Vec::new(), *fields),
+        };
+        few.into_iter().chain(many)
     }
 }
 

@@ -84,19 +84,11 @@ impl<'t> Visitor<'t> for Values {
     }
 
     fn visit_map<A: MapAccess<'t>>(self, mut object: A) -> Result<Value<'t>, A::Error> {
-        let mut failed = None;
-        let fields = std::iter::from_fn(|| match object.next_entry::<Name<'t>, Value<'t>>() {
-            Ok(field) => field.map(|(Name(name), value)| (name, value)),
-            Err(error) => {
-                failed = Some(error);
-                None
-            }
-        });
-        let fields = Map::from_iter(fields);
-        match failed {
-            Some(error) => Err(error),
-            None => Ok(Value::Object(fields)),
+        let mut fields = Map::new();
+        while let Some((Name(name), value)) = object.next_entry()? {
+            fields.insert(name, value);
         }
+        Ok(Value::Object(fields))
     }
 }
 

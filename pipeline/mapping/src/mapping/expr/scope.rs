@@ -20,7 +20,7 @@ pub struct Scope<'a> {
     pub(super) meter: Meter,
 }
 
-/// The fields of `$event` that are cheap to build.
+/// The fields of `$event` that can be had without the others.
 const CHEAP: &[&str] = &[
     "name",
     "id",
@@ -30,6 +30,8 @@ const CHEAP: &[&str] = &[
     "customer",
     "anonymousId",
 ];
+/// Those that are costly to build.
+const COSTLY: &[&str] = &["session", "trackingId", "traits"];
 
 impl std::fmt::Debug for Scope<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -74,17 +76,21 @@ impl<'a> Scope<'a> {
             }
             let message = (event.source == segment::SOURCE).then_some(&event.payload);
             let text = |text: Option<String>| text.map_or(Value::Null, Value::from);
-            map.insert("session", text(message.and_then(segment::session)));
-            map.insert("trackingId", text(message.and_then(segment::tracking_id)));
-            let traits = message.map(segment::traits).unwrap_or_default();
-            map.insert("traits", Value::Object(traits).into_owned());
+            for name in COSTLY {
+                let value = match *name {
+                    "session" => text(message.and_then(segment::session)),
+                    "trackingId" => text(message.and_then(segment::tracking_id)),
+                    _ => Value::Object(message.map(segment::traits).unwrap_or_default()),
+                };
+                map.insert(*name, value.into_owned());
+            }
             Value::Object(map)
         })
     }
 
     /// Whether a field of `$event` can be had without the others; `false` for those that are costly to build.
     pub(super) fn has_cheap_field(name: &str) -> bool {
-        !matches!(name, "session" | "trackingId" | "traits")
+        !COSTLY.contains(&name)
     }
 
     /// A field of `$event`, without the others; `None` if it is costly to build.
@@ -165,4 +171,93 @@ fn record_value(record: &Record) -> Value<'static> {
     map.insert("key", record.key.as_ref().map_or(Value::Null, text));
     map.insert("headers", Value::Object(headers));
     Value::Object(map)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::super::Expr;
+    use super::*;
+    use crate::decode::{Decoder, Format, Limits};
+    use crate::value::json;
+    use ingest_model::record::{Offset, Position, TopicPartition};
+
+    fn record(value: &Value<'_>) -> Record {
+        Record {
+            position: Position {
+                partition: TopicPartition::new("quay", 3),
+                offset: Offset(11),
+            },
+            key: None,
+            value: Some(value.to_string().into()),
+            headers: Vec::new(),
+            timestamp_ms: None,
+        }
+    }
+
+    fn event(record: &Record) -> Event<'_> {
+        let decoder = Decoder::new(Format::Json, Limits::default());
+        decoder.decode(record).unwrap()
+    }
+
+    fn both_ways(text: &str) -> [Expr; 2] {
+        [
+            Expr::compile(text).unwrap(),
+            Expr::compile_interpreted(text).unwrap(),
+        ]
+    }
+
+    #[test]
+    fn a_path_finds_what_the_interpreter_finds() {
+        let record = record(&json!({
+            "type": "Moored", "id": "m-1", "time": "2026-04-05T06:07:08.25Z", "a": {"b": [1]},
+        }));
+        let event = event(&record);
+        let scope = Scope::new(&event, &record);
+        for (text, wanted) in [
+            ("$event.name", json!("Moored")),
+            ("$event.id", json!("m-1")),
+            ("$event.time", json!("2026-04-05T06:07:08.25Z")),
+            ("$event.source", json!("json")),
+            ("$event.deleted", json!(false)),
+            ("$event.customer", json!(null)),
+            ("$event.customer.email", json!(null)),
+            ("$event.anonymousId", json!(null)),
+            ("$event.session", json!(null)),
+            ("$event.traits", json!({})),
+            ("$event.nothing", json!(null)),
+            ("$event.name | length", json!(6)),
+            ("$record.offset", json!(11)),
+            (".a.b", json!([1])),
+            ("[$event | paths] | length", json!(10)),
+            ("[path($event.name)?] | length", json!(0)),
+        ] {
+            for expr in both_ways(text) {
+                let found = expr.eval(&scope).unwrap().unwrap_or_default();
+                assert_eq!(found, wanted, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_of_the_event_is_not_copied_however_often_it_is_read() {
+        let id = "x".repeat(400_000);
+        let items = vec![0; 20_000];
+        let record = record(&json!({"type": "Moored", "id": id, "a": items}));
+        let event = event(&record);
+        let scope = Scope::new(&event, &record);
+        for expr in both_ways("$event.id") {
+            let found = expr.eval(&scope).unwrap();
+            assert!(matches!(found, Some(Value::String(Cow::Borrowed(_)))));
+        }
+        for expr in both_ways("[.a[] | {id: $event.id}] | length") {
+            let scope = Scope::new(&event, &record);
+            assert_eq!(expr.eval(&scope).unwrap(), Some(json!(20_000)));
+        }
+        for expr in both_ways("[.a[] | $event.id]") {
+            let scope = Scope::new(&event, &record);
+            assert!(expr.eval(&scope).unwrap_err().exhausted, "what is kept");
+        }
+    }
 }

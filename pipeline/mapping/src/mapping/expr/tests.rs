@@ -3,9 +3,7 @@ use std::borrow::Cow;
 use proptest::prelude::*;
 
 use super::*;
-use crate::decode::{Decoder, Format, Limits};
 use crate::value::json;
-use ingest_model::record::{Offset, Position, Record, TopicPartition};
 
 /// What an expression gives for a content: `None` for null or no output.
 fn eval(text: &str, payload: &Value<'_>) -> Result<Option<Value<'static>>, Failed> {
@@ -426,52 +424,6 @@ fn any_direct() -> impl Strategy<Value = String> {
             inner.prop_map(|l| format!("({l} | not)")),
         ]
     })
-}
-
-#[test]
-fn paths_from_the_event_are_what_the_interpreter_finds() {
-    let record = Record {
-        position: Position {
-            partition: TopicPartition::new("quay", 3),
-            offset: Offset(11),
-        },
-        key: None,
-        value: Some(
-            br#"{"type":"Moored","id":"m-1","time":"2026-04-05T06:07:08.25Z","a":{"b":[1]}}"#[..]
-                .into(),
-        ),
-        headers: Vec::new(),
-        timestamp_ms: None,
-    };
-    let decoder = Decoder::new(Format::Json, Limits::default());
-    let event = decoder.decode(&record).unwrap();
-    let scope = Scope::new(&event, &record);
-    for (text, wanted) in [
-        ("$event.name", json!("Moored")),
-        ("$event.id", json!("m-1")),
-        ("$event.time", json!("2026-04-05T06:07:08.25Z")),
-        ("$event.source", json!("json")),
-        ("$event.deleted", json!(false)),
-        ("$event.customer", json!(null)),
-        ("$event.customer.email", json!(null)),
-        ("$event.anonymousId", json!(null)),
-        ("$event.session", json!(null)),
-        ("$event.traits", json!({})),
-        ("$event.nothing", json!(null)),
-        ("$event.name | length", json!(6)),
-        ("$record.offset", json!(11)),
-        (".a.b", json!([1])),
-        ("[$event | paths] | length", json!(10)),
-        ("[path($event.name)?] | length", json!(0)),
-    ] {
-        for expr in [
-            Expr::compile(text).unwrap(),
-            Expr::compile_interpreted(text).unwrap(),
-        ] {
-            let found = expr.eval(&scope).unwrap().unwrap_or_default();
-            assert_eq!(found, wanted, "{text}");
-        }
-    }
 }
 
 proptest! {

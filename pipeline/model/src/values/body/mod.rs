@@ -73,8 +73,8 @@ impl Body {
         Self::of_text(&text)
     }
 
-    /// The body with these fields, which must serialize as an object whose names are texts, if its text has at most that many bytes; else how many it would have. No more than those are
-    /// ever kept.
+    /// The body with these fields, if its text has at most that many bytes; else how many it would have. No more than those
+    /// are ever kept. The fields must serialize as an object whose names are texts.
     ///
     /// # Errors
     /// The bytes of the text that is too long.

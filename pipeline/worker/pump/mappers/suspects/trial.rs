@@ -17,6 +17,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What the child prints when it is ready for a record, and again after each.
 const READY: &str = "ready";
 
+/// What the child's allocator reserves at a time. As usual it would be a gibibyte at the start, which is all of the address space
+/// that the child may have.
+const RESERVED: &str = "32M";
+
 /// How the child is started.
 #[derive(Debug, Clone)]
 pub(crate) struct Child {
@@ -122,6 +126,7 @@ impl Running {
     fn start(child: &Child) -> Result<Self, String> {
         let mut process = Command::new(&child.program)
             .args(&child.arguments)
+            .env("MIMALLOC_ARENA_RESERVE", RESERVED)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

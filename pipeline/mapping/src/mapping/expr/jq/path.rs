@@ -32,6 +32,7 @@ impl Path {
         match &base.op {
             Op::Id => Some(Self::Content(vec![key])),
             Op::Global(Global::Event) => {
+                // the customer is an object, whose parts are counted one by one
                 let plain = Scope::has_cheap_field(&key) && key != "customer";
                 plain.then_some(Self::Event(key))
             }

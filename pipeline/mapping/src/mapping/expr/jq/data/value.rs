@@ -312,18 +312,39 @@ impl<'a> Val<'a> {
         }
     }
 
-    /// A JSON value, owned.
+    /// A JSON value whose texts have been counted already, copied.
     pub(crate) fn owned(value: Value<'_>, meter: &Meter) -> Result<Self, Limit> {
+        Self::built(value, meter, &|text| {
+            Ok(Text::Own(Rc::new(text.into_owned())))
+        })
+    }
+
+    /// A JSON value. Texts that it borrows are not copied; others are counted.
+    pub(crate) fn taken(value: Value<'a>, meter: &Meter) -> Result<Self, Limit> {
+        Self::built(value, meter, &|text| match text {
+            Cow::Borrowed(text) => Ok(Text::Ref(text)),
+            Cow::Owned(text) => {
+                meter.build(TEXT + text.len())?;
+                Ok(Text::Own(Rc::new(text)))
+            }
+        })
+    }
+
+    fn built<'v>(
+        value: Value<'v>,
+        meter: &Meter,
+        text: &dyn Fn(Cow<'v, str>) -> Result<Text<'a>, Limit>,
+    ) -> Result<Self, Limit> {
         Ok(match value {
             Value::Null => Self::Null,
             Value::Bool(yes) => Self::Bool(yes),
             Value::Number(number) => Self::number(&number),
-            Value::String(text) => Self::text(text.into_owned()),
+            Value::String(string) => Self::Text(text(string)?),
             Value::Array(values) => {
                 let mut items = Items::new();
                 meter.build(LIST)?;
                 for value in values {
-                    items.push(Self::owned(value, meter)?, meter)?;
+                    items.push(Self::built(value, meter, text)?, meter)?;
                 }
                 items.done()
             }
@@ -331,8 +352,8 @@ impl<'a> Val<'a> {
                 let mut fields = Fields::new();
                 meter.build(OBJECT)?;
                 for (key, value) in map {
-                    let value = Self::owned(value, meter)?;
-                    fields.insert(Text::Own(Rc::new(key.into_owned())), value, meter)?;
+                    let value = Self::built(value, meter, text)?;
+                    fields.insert(text(key)?, value, meter)?;
                 }
                 fields.done()
             }

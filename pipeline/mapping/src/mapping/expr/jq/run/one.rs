@@ -126,7 +126,7 @@ impl<'a> Run<'a> {
         {
             self.meter.steps(field.as_str().len() / HASHED)?;
             if let Some(value) = self.scope.event_field(field.as_str()) {
-                return Ok(Some(at.computed(Val::owned(value, self.meter)?)));
+                return Ok(Some(at.computed(Val::taken(value, self.meter)?)));
             }
         }
         let Some(base) = self.one(base, env, at)? else {
