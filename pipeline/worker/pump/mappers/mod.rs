@@ -77,7 +77,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(5);
 
 /// The room for records between source and pump, in kibibytes; each takes one at least.
-const ROOM_KIB: u32 = 8 * 1024;
+const ROOM_KIB: u32 = 4 * 1024;
 
 impl Mappers {
     pub(in crate::pump) fn start(
