@@ -3,7 +3,8 @@
 //! Most fields of most mappings are such paths, and following one takes no interpreter.
 
 use super::compile::code::{Code, Global, Op};
-use super::data::value::{HASHED, JSON_VALUE, Val};
+use super::data::json::JSON_VALUE;
+use super::data::value::{HASHED, Val};
 use crate::mapping::expr::{Failed, Scope};
 use crate::value::Value;
 

@@ -3,6 +3,7 @@
 //! Nothing here knows of expressions. What an operation uses is counted by the meter that it is given.
 
 pub(super) mod format;
+pub(super) mod json;
 pub(super) mod math;
 pub(super) mod order;
 pub(super) mod path;
