@@ -6,9 +6,9 @@ use std::sync::Arc;
 use ingest_model::call::SearchFound;
 use ingest_model::operation::CustomerKey;
 use ingest_model::outcome::{HoldCause, Outcome, RetryCause, SplitHint};
-use serde::de::{MapAccess, SeqAccess};
+use serde::de::SeqAccess;
 
-use super::answer::pick::{Object, Pick, Text, fields, next};
+use super::answer::pick::{Object, Pick, Text, TextOr, fields, next};
 use super::answer::{Answer, Nothing, Resource, Subject};
 use super::errors::ErrorReport;
 use super::reply::HttpReply;
@@ -125,11 +125,7 @@ fields! {
 struct List<'a>(Vec<Listed<'a>>);
 
 /// An entry of a list of keys: the key as text, or an object with it.
-#[derive(Debug, Default)]
-struct Listed<'a> {
-    text: Text<'a>,
-    object: Contact<'a>,
-}
+type Listed<'a> = TextOr<'a, Contact<'a>>;
 
 fields! {
     struct Contact<'a> {
@@ -160,23 +156,6 @@ impl Listed<'_> {
         } = &self.object;
         let inner = [external_id, email, phone];
         self.text.is_some() || inner.iter().any(|text| matches!(text, Some(Some(_))))
-    }
-}
-
-impl<'a> Pick<'a> for Listed<'a> {
-    fn text(value: Cow<'a, str>) -> Self {
-        Self {
-            text: Some(value),
-            object: Contact::default(),
-        }
-    }
-
-    fn object<A: MapAccess<'a>>(object: A) -> Result<Self, A::Error> {
-        let Object(object) = Object::object(object)?;
-        Ok(Self {
-            text: None,
-            object: object.unwrap_or_default(),
-        })
     }
 }
 

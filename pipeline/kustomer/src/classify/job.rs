@@ -7,7 +7,7 @@ use ingest_model::call::{ItemFate, ItemResult, JobReport};
 use ingest_model::outcome::{Outcome, RetryCause};
 use serde::de::{MapAccess, SeqAccess};
 
-use super::answer::pick::{Object, Pick, Text, fields, next};
+use super::answer::pick::{Object, Pick, Text, TextOr, fields, next};
 use super::answer::{Accepted, Answer, Resource, Subject, time_ms};
 use super::errors::clean;
 use super::errors::says_missing;
@@ -81,11 +81,7 @@ fields! {
 struct Fault<'a>(Option<Box<Said<'a>>>);
 
 /// What an error says: a text, or fields of an object.
-#[derive(Debug, Default)]
-struct Said<'a> {
-    text: Text<'a>,
-    parts: Parts<'a>,
-}
+type Said<'a> = TextOr<'a, Parts<'a>>;
 
 fields! {
     struct Parts<'a> {
@@ -256,7 +252,10 @@ fn fate_of_error(error: Option<Box<Said<'_>>>) -> ItemFate {
     let Some(error) = error else {
         return ItemFate::Permanent("no error text".to_owned());
     };
-    let Said { text, parts } = *error;
+    let Said {
+        text,
+        object: parts,
+    } = *error;
     let words = text.unwrap_or_else(|| {
         let parts = [parts.code, parts.title, parts.message, parts.detail];
         let parts: Vec<Cow<'_, str>> = parts.into_iter().flatten().flatten().collect();
@@ -421,23 +420,6 @@ impl<'a> Pick<'a> for Fault<'a> {
 
     fn object<A: MapAccess<'a>>(object: A) -> Result<Self, A::Error> {
         Ok(Self(Some(Box::new(Said::object(object)?))))
-    }
-}
-
-impl<'a> Pick<'a> for Said<'a> {
-    fn text(value: Cow<'a, str>) -> Self {
-        Self {
-            text: Some(value),
-            parts: Parts::default(),
-        }
-    }
-
-    fn object<A: MapAccess<'a>>(object: A) -> Result<Self, A::Error> {
-        let Object(parts) = Object::object(object)?;
-        Ok(Self {
-            text: None,
-            parts: parts.unwrap_or_default(),
-        })
     }
 }
 

@@ -188,6 +188,30 @@ impl<'de, T: Pick<'de>> Pick<'de> for Vec<T> {
     }
 }
 
+/// A text, or an object of which `S` is read.
+#[derive(Debug, Default)]
+pub(in crate::classify) struct TextOr<'de, S> {
+    pub(in crate::classify) text: Text<'de>,
+    pub(in crate::classify) object: S,
+}
+
+impl<'de, S: Fields<'de>> Pick<'de> for TextOr<'de, S> {
+    fn text(value: Cow<'de, str>) -> Self {
+        Self {
+            text: Some(value),
+            object: S::default(),
+        }
+    }
+
+    fn object<A: MapAccess<'de>>(object: A) -> Result<Self, A::Error> {
+        let Object(object) = Object::object(object)?;
+        Ok(Self {
+            text: None,
+            object: object.unwrap_or_default(),
+        })
+    }
+}
+
 impl<'de, T: Fields<'de>> Pick<'de> for Object<T> {
     fn object<A: MapAccess<'de>>(object: A) -> Result<Self, A::Error> {
         let mut picked = T::default();
