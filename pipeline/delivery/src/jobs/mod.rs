@@ -2,6 +2,9 @@
 //!
 //! Every read costs a unit, so the first one is timed by how long earlier jobs of the kind took, at about the 90th percentile:
 //! then nine jobs in ten need one read. A job that is not done by then is read at growing intervals.
+//!
+//! While nothing is known of a kind, its first job is the scout: it is read early and often, and the others follow what it took.
+//! So a worker that has just started, or meets a new klass, does not wait for a default that was chosen for the slowest jobs.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -64,6 +67,7 @@ pub(crate) struct Job {
     pub reads: u32,
     next_read: Instant,
     reading: bool,
+    scout: bool,
 }
 
 /// One item of a job.
@@ -101,10 +105,14 @@ pub struct JobTiming {
 #[derive(Debug, Default)]
 struct Estimate {
     last: VecDeque<Duration>,
+    /// The open job that is read early, while no duration is known.
+    scout: Option<JobId>,
 }
 
 const REMEMBERED: usize = 64;
 const ENOUGH: usize = 10;
+/// How many times sooner than others a scout is read. Its next reads come each time twice as late, so a slow one costs three more.
+const SCOUT_AHEAD: u32 = 8;
 
 impl Jobs {
     /// No jobs.
@@ -129,16 +137,17 @@ impl Jobs {
         self.next += 1;
         let id = JobId(self.next);
         let size = items.len();
-        let expected = self
-            .estimates
-            .get(&items.kind())
-            .and_then(|estimate| estimate.quantile(9, 10))
-            .unwrap_or(self.timing.first_read);
-        // A small margin: results may be shown a moment after the job is done.
-        let next_read = now
-            + expected
-                .mul_f64(1.05)
-                .min(self.timing.max_pause.saturating_mul(4));
+        let estimate = self.estimates.entry(items.kind()).or_default();
+        // An inherited job is read at once, and of its duration only the end is seen.
+        let scout = estimate.last.is_empty()
+            && estimate.scout.is_none()
+            && !matches!(items, JobItems::Inherited { .. });
+        let next_read = if scout {
+            estimate.scout = Some(id);
+            now + self.timing.first_read / SCOUT_AHEAD
+        } else {
+            now + estimate.first_read(self.timing)
+        };
         let job = Job {
             ticket,
             items,
@@ -149,6 +158,7 @@ impl Jobs {
             reads: 0,
             next_read,
             reading: false,
+            scout,
         };
         self.open.insert(id, job);
         self.due.insert((next_read, id));
@@ -228,10 +238,12 @@ impl Jobs {
         let timing = self.timing;
         if let Some(job) = self.open.get_mut(&id) {
             let waited = now.saturating_duration_since(job.submitted);
-            let pause = waited
-                .mul_f64(0.35)
-                .max(timing.first_read / 5)
-                .min(timing.max_pause);
+            let pause = if job.scout && waited < timing.first_read {
+                waited
+            } else {
+                waited.mul_f64(0.35).max(timing.first_read / 5)
+            };
+            let pause = pause.min(timing.max_pause);
             self.due.remove(&(job.next_read, id));
             job.next_read = if soon { now } else { now + pause };
             job.reading = false;
@@ -278,8 +290,7 @@ impl Jobs {
         id: JobId,
         completed_ms: Option<i64>,
     ) -> Option<(Job, Duration)> {
-        let job = self.open.remove(&id)?;
-        self.due.remove(&(job.next_read, id));
+        let job = self.remove(id)?;
         let seen = now.saturating_duration_since(job.submitted);
         let told = job
             .ticket
@@ -292,19 +303,47 @@ impl Jobs {
         let took = told.unwrap_or(seen).min(seen);
         // Of an inherited job, only the end was seen.
         if !matches!(job.items, JobItems::Inherited { .. }) {
-            self.estimates
-                .entry(job.items.kind())
-                .or_default()
-                .learn(took);
+            self.learn(now, job.items.kind(), took);
         }
         Some((job, took))
     }
 
     /// Gives up a job without learning from it.
     pub(crate) fn drop_job(&mut self, id: JobId) -> Option<Job> {
+        self.remove(id)
+    }
+
+    /// Takes a job out. If it was the scout of its kind, the next one of the kind is.
+    fn remove(&mut self, id: JobId) -> Option<Job> {
         let job = self.open.remove(&id)?;
         self.due.remove(&(job.next_read, id));
+        if job.scout
+            && let Some(estimate) = self.estimates.get_mut(&job.items.kind())
+        {
+            estimate.scout = None;
+        }
         Some(job)
+    }
+
+    /// Learns a duration. The first one of a kind says when to read the jobs that are open by then.
+    fn learn(&mut self, now: Instant, kind: String, took: Duration) {
+        let estimate = self.estimates.entry(kind.clone()).or_default();
+        estimate.learn(took);
+        if estimate.last.len() > 1 {
+            return;
+        }
+        let wait = estimate.first_read(self.timing);
+        for (id, job) in &mut self.open {
+            if job.reads > 0
+                || !self.due.contains(&(job.next_read, *id))
+                || job.items.kind() != kind
+            {
+                continue;
+            }
+            self.due.remove(&(job.next_read, *id));
+            job.next_read = (job.submitted + wait).max(now).min(job.next_read);
+            self.due.insert((job.next_read, *id));
+        }
     }
 
     /// How long to wait before the result of an ambiguous submission is looked up: three times the 99th percentile of the times
@@ -404,6 +443,21 @@ impl Estimate {
             self.last.pop_front();
         }
         self.last.push_back(took);
+    }
+
+    /// How long after its submission a job is read first.
+    fn first_read(&self, timing: JobTiming) -> Duration {
+        let longest = self.last.iter().max().copied();
+        let expected = match (self.quantile(9, 10), longest) {
+            (Some(ninth), _) => ninth,
+            // The first ones known are the fastest: twice the longest of them, but not later than without knowing them.
+            (None, Some(longest)) => (longest * 2).min(timing.first_read.max(longest)),
+            (None, None) => timing.first_read,
+        };
+        // A small margin: results may be shown a moment after the job is done.
+        expected
+            .mul_f64(1.05)
+            .min(timing.max_pause.saturating_mul(4))
     }
 
     fn quantile(&self, numerator: usize, denominator: usize) -> Option<Duration> {

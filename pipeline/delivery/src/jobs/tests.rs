@@ -112,3 +112,52 @@ fn a_job_of_an_earlier_owner_is_found_by_the_write_that_it_carries_out() {
     ));
     assert_eq!(jobs.inherited_from(intent), None);
 }
+
+#[test]
+fn the_first_job_of_a_kind_is_the_scout_for_the_others() {
+    let now = start();
+    let mut jobs = Jobs::new(TIMING);
+    let seconds = Duration::from_secs_f64;
+    let scout = jobs.add(now, ticket(), items(), true);
+    let other = jobs.add(now, ticket(), items(), true);
+    assert_eq!(jobs.next_read(scout), Some(now + seconds(0.625)));
+    assert_eq!(jobs.next_read(other), Some(now + seconds(5.25)));
+    // Each read of the scout comes twice as late as the one before, up to the usual time.
+    jobs.reading(scout);
+    jobs.read_again(now + seconds(0.7), scout, false);
+    assert_eq!(jobs.next_read(scout), Some(now + seconds(1.4)));
+    jobs.reading(scout);
+    // What it took (0.5 s by the server's times) says when to read the others: twice that, and a margin.
+    jobs.finish(now + seconds(1.5), scout, Some(1_500));
+    assert_eq!(
+        jobs.next_read(other),
+        Some(now + seconds(1.5)),
+        "it is late"
+    );
+    let third = jobs.add(now, ticket(), items(), true);
+    assert_eq!(jobs.next_read(third), Some(now + seconds(1.05)));
+}
+
+#[test]
+fn a_lost_scout_is_followed_by_another() {
+    let now = start();
+    let mut jobs = Jobs::new(TIMING);
+    let scout = jobs.add(now, ticket(), items(), true);
+    jobs.drop_job(scout);
+    let next = jobs.add(now, ticket(), items(), true);
+    assert_eq!(jobs.next_read(next), Some(now + Duration::from_millis(625)));
+}
+
+#[test]
+fn what_is_known_of_few_jobs_is_not_trusted_beyond_the_default() {
+    let now = start();
+    let mut jobs = Jobs::new(TIMING);
+    let scout = jobs.add(now, ticket(), items(), true);
+    jobs.finish(now + Duration::from_secs(60), scout, Some(5_000));
+    let next = jobs.add(now, ticket(), items(), true);
+    // Four seconds, twice, is more than the default of five.
+    assert_eq!(
+        jobs.next_read(next),
+        Some(now + Duration::from_secs_f64(5.25))
+    );
+}
