@@ -28,13 +28,15 @@ class Contender:
     option: str | None = None
     # whether it runs in Python and says when its modules are loaded
     python: bool = False
-    # whether the stub counts its records; otherwise it says itself when it had the first and the last
-    counted: bool = True
+    # who counts its records: the stub, its own first line (when it had the first and the last), or its metrics
+    counted: str = "stub"
 
 
 WORKER = "worker"
+SKIPS = "worker-skips"
 ALL = (
-    Contender("librdkafka", "reads", False, None, counted=False),
+    Contender("librdkafka", "reads", False, None, counted="itself"),
+    Contender(SKIPS, "reads, finds no route", False, "worker.yaml", option="--worker", counted="metrics"),
     Contender("mq-bridge", "reads, sends", False, "mq-bridge.yaml", python=True),
     Contender("mq-bridge-mapped", "reads, maps, sends", True, "mq-bridge-mapped.yaml", python=True),
     Contender("mq-bridge-jobs", "reads, maps, sends, waits for each job", True, "mq-bridge-jobs.yaml", python=True),
@@ -75,9 +77,10 @@ def configured(contender: Contender, place: Place, group: str) -> Path | None:
     if contender.config is None:
         return None
     values = {"127.0.0.1:9092": place.broker, "127.0.0.1:8080": place.stub, GROUP: group}
-    if contender.name == WORKER:
+    if contender.option == "--worker":
         values["127.0.0.1:9464"] = place.admin
-        (place.folder / "mapping.yaml").write_text(filled("mapping.yaml", {}), encoding="utf-8")
+        other = {"on: parcel.scanned": "on: parcel.lost"} if contender.name == SKIPS else {}
+        (place.folder / "mapping.yaml").write_text(filled("mapping.yaml", other), encoding="utf-8")
     if contender.name == "vector":
         (place.folder / "peers-data").mkdir(exist_ok=True)
     file = place.folder / contender.config
@@ -92,8 +95,8 @@ def start_line(contender: Contender, place: Place, group: str) -> tuple[list[str
         return [place.bare, place.broker, TOPIC, group, str(place.records)], {}
     if contender.python:
         return [place.python, HERE / "bridge.py", file], {}
-    program = place.programs[contender.name]
-    if contender.name == WORKER:
+    program = place.programs[WORKER if contender.option == "--worker" else contender.name]
+    if contender.option == "--worker":
         return [program, "run", "--config", file], {"KUSTOMER_TOKEN": "peers", "TMPDIR": os.fspath(place.folder)}
     if contender.name == "connect":
         return [program, "run", file], {}

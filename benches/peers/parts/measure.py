@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import urllib.request
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -48,7 +49,7 @@ def measure(contender: Contender, place: Place, stub: Stub, number: int, patienc
             program.first_line(60)
             before = program.cost()
         stub_before, stub_since = stub.cost(), time.time()
-        times = (counted if contender.counted else own_word)(program, place, stub, patience)
+        times = WAYS[contender.counted](program, place, stub, patience)
         after = program.cost()
         busy = (stub.cost().cpu - stub_before.cpu) / max(time.time() - stub_since, 0.001)
         figures = stub.figures()
@@ -100,6 +101,38 @@ def counted(program: Program, place: Place, stub: Stub, patience: float) -> Time
         time.sleep(0.05)
 
 
+def skipped(program: Program, place: Place, _stub: Stub, patience: float) -> Times:
+    """When the worker had settled its first record, half of them and the last, by its metrics, to a twentieth of a second."""
+    start = time.monotonic()
+    first = half = 0.0
+    while True:
+        program.check()
+        settled, now = settled_records(place.admin), 1000 * time.time()
+        if settled > 0 and first == 0:
+            # what is settled by then is not counted either
+            first, ahead = now, settled
+        if settled >= place.records / 2 and half == 0:
+            half = now - (settled - place.records / 2) * (now - first) / max(settled - ahead, 1)
+        if settled >= place.records:
+            return first - ahead * (now - first) / max(settled - ahead, 1), half, now
+        if time.monotonic() > start + patience:
+            raise Fault(f"{program.name}: {settled} of {place.records} after {patience:.0f} s\n{program.last_words()}")
+        time.sleep(0.05)
+
+
+def settled_records(admin: str) -> int:
+    """`records_total` over all verdicts; 0 while the worker starts."""
+    try:
+        with urllib.request.urlopen(f"http://{admin}/metrics", timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+    except OSError:
+        return 0
+    return sum(int(float(line.rsplit(" ", 1)[1])) for line in lines if line.startswith("kustomer_ingest_records_total{"))
+
+
 def own_word(program: Program, _place: Place, _stub: Stub, patience: float) -> Times:
     first, half, last = (float(time) for time in program.first_line(patience).split())
     return first, half, last
+
+
+WAYS = {"stub": counted, "itself": own_word, "metrics": skipped}

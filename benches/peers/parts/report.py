@@ -32,7 +32,7 @@ FIGURES: list[tuple[str, Callable[[Run], float], str]] = [
 
 def figures_of(contender: Contender, runs: list[Run]) -> list[str]:
     shown = [spread([pick(run) for run in runs], form) for _, pick, form in FIGURES]
-    requests = f"{median(run.requests for run in runs):,.0f}" if contender.counted else "none"
+    requests = f"{median(run.requests for run in runs):,.0f}" if contender.counted == "stub" else "none"
     return [contender.name, contender.does, *shown, requests, f"{100 * median(run.stub_busy for run in runs):.0f} %"]
 
 
