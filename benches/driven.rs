@@ -260,6 +260,7 @@ impl Driven {
                 | Effect::HandBack { .. }
                 | Effect::Restore { .. }
                 | Effect::WriteState { .. }
+                | Effect::ReadRiders(_)
                 | Effect::Drained => {}
             }
         }

@@ -61,6 +61,8 @@ pub enum SourceEvent {
         /// Whether the group's coordinator accepted it.
         result: Result<(), CommitFailure>,
     },
+    /// What the group has committed for partitions of others, as far as it could be read.
+    CommittedByOthers(Vec<(TopicPartition, CommittedOffset)>),
     /// Offsets as the brokers see them, at the statistics interval.
     Statistics(Statistics),
     /// An error that the client handles by itself. At most one of a kind in ten seconds.
@@ -83,6 +85,9 @@ pub enum SourceCommand {
         /// One entry per partition.
         entries: Vec<CommitEntry>,
     },
+    /// Read what the group has committed for these partitions, which others own; answered by
+    /// [`SourceEvent::CommittedByOthers`].
+    ReadCommitted(Vec<TopicPartition>),
     /// These revoked partitions are drained. Commits asked for before are finished first.
     ///
     /// Pairs that name no open revocation are ignored, so a late answer is harmless.

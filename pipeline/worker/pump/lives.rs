@@ -1,9 +1,10 @@
 //! What the source reports about readings that do not continue at their position.
 
-use ingest_delivery::machine::Input;
+use ingest_delivery::machine::{Committed, Input};
+use ingest_delivery::port::Metadata;
 use ingest_kafka::{Assigned, SourceEvent};
 
-use super::Pump;
+use super::{Pump, source};
 use crate::observe::breaks::Cause;
 
 impl Pump {
@@ -39,6 +40,18 @@ impl Pump {
                 gap,
             });
         }
+    }
+
+    /// What the group has committed; where that is nothing, the start of the log, at which reading begins.
+    pub(super) fn begins_at(&self, assigned: &Assigned) -> Option<Committed> {
+        let start = assigned.log.filter(|_| !self.reads_from_end);
+        let committed = assigned.committed.clone().map(source::committed);
+        committed.or_else(|| {
+            start.map(|log| Committed {
+                offset: log.from,
+                metadata: Metadata::None,
+            })
+        })
     }
 
     /// Says from where a partition is read if nothing is committed for it.

@@ -27,8 +27,7 @@ use std::time::{Duration, Instant};
 use ingest_delivery::hold::LetterTopic;
 use ingest_delivery::machine::{Effect, Input, Machine, MachineSettings};
 use ingest_kafka::{
-    CommitEntry, KafkaSettings, SourceCommand, SourceEvent, SourceHandle, Statistics,
-    TOPOLOGY_INTERVAL,
+    KafkaSettings, SourceCommand, SourceEvent, SourceHandle, Statistics, TOPOLOGY_INTERVAL,
 };
 use ingest_kustomer::Client;
 use ingest_model::record::{Epoch, Topic, TopicPartition};
@@ -339,16 +338,10 @@ impl Pump {
                 self.letters.send(letter, LetterTopic::Held, outgoing);
             }
             Effect::Commit(entries) => {
-                let entries = entries
-                    .into_iter()
-                    .map(|entry| CommitEntry {
-                        partition: entry.partition,
-                        epoch: entry.epoch,
-                        offset: entry.offset,
-                        metadata: entry.metadata,
-                    })
-                    .collect();
-                self.command_source(SourceCommand::Commit { entries });
+                self.command_source(source::commit(entries));
+            }
+            Effect::ReadRiders(partitions) => {
+                self.command_source(SourceCommand::ReadCommitted(partitions));
             }
             Effect::Pause(partitions) => self.command_source(SourceCommand::Pause(partitions)),
             Effect::Resume(partitions) => self.command_source(SourceCommand::Resume(partitions)),
@@ -420,10 +413,11 @@ impl Pump {
                 for one in assigned {
                     tracing::info!(partition = %one.partition, "assigned");
                     self.nothing_committed(&one);
+                    let committed = self.begins_at(&one);
                     self.step(Input::Assigned {
                         partition: one.partition,
                         epoch: one.epoch,
-                        committed: one.committed.map(source::committed),
+                        committed,
                     });
                 }
             }
@@ -446,6 +440,7 @@ impl Pump {
                 let answer = source::commit_answer(&result);
                 self.step(Input::Committed { entries, answer });
             }
+            SourceEvent::CommittedByOthers(found) => self.step(source::riders(found)),
             SourceEvent::Statistics(statistics) => {
                 self.observer.statistics(&statistics);
                 self.view.joined |= statistics.joined;

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use ingest_delivery::machine::{CommitAnswer, Committed};
+use ingest_delivery::machine::{CommitAnswer, CommitEntry, Committed, Input};
 use ingest_delivery::port::Metadata;
 use ingest_kafka::reader::topics::fetch_partition_counts_of;
 use ingest_kafka::{
-    CommitFailure, CommitFailureKind, CommittedOffset, KafkaSettings, ReadError, SourceEvent,
-    SourceEvents,
+    CommitEntry as SourceEntry, CommitFailure, CommitFailureKind, CommittedOffset, KafkaSettings,
+    ReadError, SourceCommand, SourceEvent, SourceEvents,
 };
-use ingest_model::record::Topic;
+use ingest_model::record::{Topic, TopicPartition};
 use tokio::sync::mpsc;
 
 use super::mappers::Mappers;
@@ -35,6 +35,7 @@ pub(super) async fn forward(
             | SourceEvent::NewLife { .. }
             | SourceEvent::Vanished { .. }
             | SourceEvent::Committed { .. }
+            | SourceEvent::CommittedByOthers(_)
             | SourceEvent::Statistics(_)
             | SourceEvent::Error(_)
             | SourceEvent::Fatal(_)
@@ -56,6 +57,29 @@ pub(super) fn committed(found: CommittedOffset) -> Committed {
     Committed {
         offset: found.offset,
         metadata,
+    }
+}
+
+/// Converts what the group has committed for partitions of others.
+pub(super) fn riders(found: Vec<(TopicPartition, CommittedOffset)>) -> Input {
+    let found = found.into_iter();
+    Input::Riders(
+        found
+            .map(|(partition, one)| (partition, committed(one).metadata))
+            .collect(),
+    )
+}
+
+/// Converts a commit for the source.
+pub(super) fn commit(entries: Vec<CommitEntry>) -> SourceCommand {
+    let entries = entries.into_iter().map(|entry| SourceEntry {
+        partition: entry.partition,
+        epoch: entry.epoch,
+        offset: entry.offset,
+        metadata: entry.metadata,
+    });
+    SourceCommand::Commit {
+        entries: entries.collect(),
     }
 }
 

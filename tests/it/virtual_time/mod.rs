@@ -9,6 +9,7 @@ mod delivery;
 mod drain;
 mod holds;
 mod keys;
+mod lending;
 mod poison;
 mod restart;
 mod revisions;

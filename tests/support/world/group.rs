@@ -32,6 +32,12 @@ impl World {
         );
     }
 
+    /// Gives a partition that nobody owns to a replica.
+    #[cfg(test)]
+    pub(crate) fn give(&mut self, number: i32, to: usize) {
+        self.assign(&super::partition(number), to);
+    }
+
     /// SIGTERM: a replica hands everything back to the other and ends.
     pub(crate) fn stop(&mut self, replica: usize, to: usize) {
         self.replicas[replica].stopping = true;
@@ -87,12 +93,12 @@ impl World {
         self.replicas[replica].asleep_until
     }
 
-    /// The parts of the organisation's target that all replicas are guaranteed, added up (I9).
-    pub(crate) fn guaranteed(&self) -> f64 {
+    /// The parts of the fleet's target that all replicas may use, added up (I9).
+    pub(crate) fn capped(&self) -> f64 {
         let awake = self.replicas.iter().filter(|r| r.asleep_until.is_none());
         let machines = awake.filter_map(|r| r.machine.as_ref());
         machines
-            .map(|machine| machine.snapshot(self.now).guaranteed)
+            .map(|machine| machine.snapshot(self.now).share.part())
             .sum()
     }
 }

@@ -77,6 +77,14 @@ impl World {
                 };
                 self.later(Duration::from_millis(5), event);
             }
+            Effect::ReadRiders(partitions) => {
+                let event = Event::Riders {
+                    replica,
+                    generation,
+                    partitions,
+                };
+                self.later(Duration::from_millis(5), event);
+            }
             Effect::Pause(partitions) => self.replicas[replica].paused.extend(partitions),
             Effect::Resume(partitions) => {
                 for partition in &partitions {
@@ -164,6 +172,7 @@ impl World {
         let replica = match &event {
             Event::Reply { replica, .. }
             | Event::Fetch { replica, .. }
+            | Event::Riders { replica, .. }
             | Event::Letter { replica, .. }
             | Event::Commit { replica, .. }
             | Event::WriteState { replica, .. }
@@ -281,6 +290,20 @@ impl World {
                         .map(|entry| (entry.partition, entry.epoch, entry.offset));
                     let entries = entries.collect();
                     self.step(replica, Input::Committed { entries, answer });
+                }
+            }
+            Event::Riders {
+                replica,
+                generation,
+                partitions,
+            } => {
+                if self.is_current(replica, generation) {
+                    let stored = |partition: TopicPartition| {
+                        let metadata = self.logs[&partition].metadata.clone();
+                        (partition, metadata)
+                    };
+                    let riders = partitions.into_iter().map(stored).collect();
+                    self.step(replica, Input::Riders(riders));
                 }
             }
             Event::Fetch {

@@ -71,6 +71,11 @@ enum Event {
         generation: u64,
         entries: Vec<CommitEntry>,
     },
+    Riders {
+        replica: usize,
+        generation: u64,
+        partitions: Vec<TopicPartition>,
+    },
     Fetch {
         replica: usize,
         generation: u64,

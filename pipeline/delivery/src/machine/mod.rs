@@ -42,6 +42,7 @@ pub use crate::seam::port::{
     StateWriteId,
 };
 use crate::sending::Sending;
+pub use crate::sending::fleet::Cap;
 use crate::work::Work;
 use ingest_model::outcome::HoldCause;
 
@@ -73,7 +74,7 @@ impl Machine {
             customers: Customers::new(settings.customers(caches.directory, caches.customers)),
             objects: Objects::new(caches.directory),
             jobs: Jobs::new(settings.jobs),
-            sending: Sending::new(settings.quota),
+            sending: Sending::new(settings.quota, settings.seed),
             health: Health::new(settings.patient_probes, settings.eager_probes),
             memory: Memory::new(caches.events),
             progress: Progress::default(),
@@ -137,6 +138,7 @@ impl Machine {
             }
             Input::StateWritten { write, result } => self.on_state_written(now, write, result),
             Input::ReleaseHold(id) => self.on_release(id),
+            Input::Riders(found) => self.sending.fleet.hear(now, found),
             Input::Shutdown => self.on_shutdown(),
             Input::Wake => {}
         }
@@ -145,6 +147,7 @@ impl Machine {
         self.try_letters(now);
         self.activate_lanes(now);
         self.schedule(now);
+        self.look_at_fleet(now);
         self.flush_state(now);
         self.hold_tripped(now);
         self.limit_held(now);

@@ -8,6 +8,7 @@ use crate::common::turn::Turn;
 use crate::seam::fact::Fact;
 use crate::seam::invariant::Invariant;
 use crate::seam::port::{CommitAnswer, CommitEntry, Effect};
+use crate::seam::rider::Rider;
 use ingest_model::batch::OperationId;
 use ingest_model::record::{Epoch, Offset, TopicPartition};
 
@@ -23,7 +24,11 @@ pub(crate) enum Room {
 impl Partitions {
     /// Commits all partitions that have settled more than was committed; one commit is in flight at a time. Returns the
     /// partitions whose room in the commit was checked again.
-    pub(crate) fn commit(&mut self, turn: &mut Turn) -> Vec<TopicPartition> {
+    pub(crate) fn commit(
+        &mut self,
+        turn: &mut Turn,
+        rider: impl Fn(&TopicPartition) -> Option<Rider>,
+    ) -> Vec<TopicPartition> {
         if !self.commits.under_way.is_empty() {
             return Vec::new();
         }
@@ -58,7 +63,9 @@ impl Partitions {
             if assignment.membership == Membership::InDoubt {
                 assignment.membership = Membership::Asked;
             }
-            let metadata = assignment.metadata(partition, offset, limit);
+            assignment.rider_due = false;
+            let rider = rider(partition);
+            let metadata = assignment.metadata(partition, offset, limit, rider.as_ref());
             if metadata.cut {
                 turn.fact(Fact::MetadataCut);
             }
@@ -132,6 +139,14 @@ impl Partitions {
         for assignment in self.assignments.values_mut() {
             self.pauses_changed |= assignment.room.look(&assignment.ledger, self.commits.limit);
         }
+    }
+
+    /// Commits every partition whose commit can carry a lease, soon, whether or not anything has settled.
+    pub(crate) fn send_riders(&mut self) {
+        for assignment in self.assignments.values_mut() {
+            assignment.rider_due = assignment.may_lend();
+        }
+        self.commits.wanted = true;
     }
 
     pub(crate) fn next_commit(&self) -> Option<Instant> {

@@ -14,6 +14,7 @@ use crate::seam::charge::{Charge, Gate};
 use crate::seam::fact::{Fact, Ignored, Settlement};
 use crate::seam::invariant::Invariant;
 use crate::seam::port::{Committed, Metadata, RecordId, SkippedRun};
+use crate::seam::rider::split;
 use ingest_model::outcome::{Rejected, SkipReason};
 use ingest_model::record::{Epoch, Offset, Record, Topic, TopicPartition};
 use ingest_model::repeat::ChangeKey;
@@ -165,6 +166,9 @@ fn recall(
 ) -> Assignment {
     let decoded = match metadata {
         Metadata::None => return Assignment::committed_at(epoch, *offset),
+        Metadata::Text(text) if split(text).1.is_empty() => {
+            return Assignment::committed_at(epoch, *offset);
+        }
         Metadata::Text(text) => commit_metadata::decode(partition, *offset, text),
         Metadata::Unreadable => Err(Ignored::Foreign),
     };

@@ -10,6 +10,7 @@ pub mod view;
 mod commits;
 mod drain;
 mod frontiers;
+mod holdings;
 mod intake;
 mod letters;
 mod lives;

@@ -5,3 +5,4 @@ pub mod fact;
 pub mod hold;
 pub mod invariant;
 pub mod port;
+pub(crate) mod rider;

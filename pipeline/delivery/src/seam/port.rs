@@ -171,6 +171,9 @@ pub enum Input {
         /// Whether the brokers acknowledged all of it, or why not.
         result: Result<(), Trouble>,
     },
+    /// The answer to [`Effect::ReadRiders`]: the texts beside the offsets that the group has committed for partitions of others.
+    /// Those that could not be read are not there.
+    Riders(Vec<(TopicPartition, Metadata)>),
     /// A person released the hold with this number.
     ReleaseHold(u64),
     /// Stop: drain everything, then [`Effect::Drained`].
@@ -240,6 +243,8 @@ pub enum Effect {
         /// The batch, in order.
         records: Vec<StateRecord>,
     },
+    /// Read the texts beside the committed offsets of these partitions, which others own.
+    ReadRiders(Vec<TopicPartition>),
     /// Everything was handed back after [`Input::Shutdown`].
     Drained,
     /// Something happened that people may want to know.

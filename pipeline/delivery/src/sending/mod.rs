@@ -1,11 +1,13 @@
 //! When the next request may be sent, whose turn it is, and which are in flight.
 
+pub(crate) mod fleet;
 pub(crate) mod quota;
 mod turns;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use self::fleet::Fleet;
 use self::quota::{Denied, Quota, QuotaSettings};
 pub(crate) use self::turns::Turns;
 use crate::common::turn::Turn;
@@ -17,11 +19,12 @@ use ingest_model::operation::CustomerKey;
 
 use smallvec::SmallVec;
 
-/// The quota, the turns between classes, and the requests that are not answered.
+/// The quota, what the group's replicas lend each other of it, the turns between classes, and the requests that are not answered.
 #[derive(Debug)]
 pub(crate) struct Sending {
     pub(crate) quota: Quota,
     pub(crate) turns: Turns,
+    pub(crate) fleet: Fleet,
     under_way: BTreeMap<RequestId, Sent>,
     /// When the next permit comes that something waits for.
     next_permit: Option<Instant>,
@@ -61,8 +64,9 @@ pub(crate) enum SentKind {
 
 impl Sending {
     /// Nothing is in flight.
-    pub(crate) fn new(settings: QuotaSettings) -> Self {
+    pub(crate) fn new(settings: QuotaSettings, random: u64) -> Self {
         Self {
+            fleet: Fleet::new(random, settings.time_scale),
             quota: Quota::new(settings),
             turns: Turns::default(),
             under_way: BTreeMap::new(),

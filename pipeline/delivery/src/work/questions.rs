@@ -1,8 +1,9 @@
 //! Queries about operations and their lanes. Nothing here changes anything.
 
 use ingest_model::batch::OperationId;
+use ingest_model::operation::Operation;
 
-use super::stage::Stage;
+use super::stage::{Stage, Wait};
 use super::{Entry, LaneId, LaneKey, Work};
 
 /// The state of an entity's first operation.
@@ -15,6 +16,9 @@ pub(crate) enum Front {
     /// It has no operation, or the first one waits for something else.
     Nothing,
 }
+
+/// How many objects a request carries at best: a hundred in a submission, whose job takes a read.
+const OBJECTS_A_REQUEST: f64 = 50.0;
 
 impl Work {
     pub(crate) fn get(&self, id: OperationId) -> Option<&Entry> {
@@ -49,6 +53,25 @@ impl Work {
     /// How many operations match.
     pub(crate) fn count(&self, matches: impl Fn(&Entry) -> bool) -> usize {
         self.entries.sum(|entry| usize::from(matches(entry)))
+    }
+
+    /// About how many requests the operations take that wait for permits.
+    pub(crate) fn requests_waiting(&self) -> f64 {
+        let waits = |entry: &Entry| match entry.wait() {
+            Wait::Turn
+            | Wait::Customer
+            | Wait::Track
+            | Wait::Room
+            | Wait::Write
+            | Wait::Forced
+            | Wait::Look => true,
+            Wait::Time(_) | Wait::Inherited | Wait::Journal | Wait::Answer | Wait::Job(_) => false,
+        };
+        let of_object = |entry: &Entry| matches!(entry.operation, Operation::KObject(_));
+        let objects = self.count(|entry| of_object(entry) && waits(entry));
+        let others = self.count(|entry| !of_object(entry) && waits(entry));
+        let few = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+        few(others) + (few(objects) / OBJECTS_A_REQUEST).ceil()
     }
 
     /// The last waiting operation of a lane.

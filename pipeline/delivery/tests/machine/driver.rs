@@ -249,10 +249,16 @@ impl Driver {
     pub(crate) fn run_to_rest(&mut self) {
         self.run(7_200);
         assert_eq!(self.used(), 0, "every record is settled");
-        assert_eq!(self.machine.next_wake(self.now), None, "nothing is due");
-        let effects = self
+        // One of several replicas goes on looking at what the others need.
+        let guaranteed = self.machine.snapshot(self.now).share.guaranteed;
+        let alone = guaranteed <= 0.0 || guaranteed > 1.0 - 1e-9;
+        if alone {
+            assert_eq!(self.machine.next_wake(self.now), None, "nothing is due");
+        }
+        let mut effects = self
             .machine
             .step(self.now + Duration::from_secs(7_200), Input::Wake);
+        effects.retain(|effect| alone || !matches!(effect, Effect::ReadRiders(_)));
         assert!(effects.is_empty(), "was due without a wake-up: {effects:?}");
     }
 
@@ -336,6 +342,7 @@ impl Driver {
                         self.paused.remove(&partition);
                     }
                 }
+                Effect::ReadRiders(_) => self.arrive(BROKER, Input::Riders(Vec::new())),
                 Effect::HandBack { partition, .. } => self.handed_back.push(partition),
                 Effect::Restore { partition, epoch } => {
                     self.restores += 1;

@@ -29,6 +29,7 @@ pub(super) enum Task {
     Commit(Vec<CommitEntry>),
     ReadCommitted(Vec<(TopicPartition, Epoch)>),
     ReadBounds(Vec<(TopicPartition, Epoch)>),
+    ReadOthers(Vec<TopicPartition>),
 }
 
 /// Its answers, one for each task.
@@ -38,6 +39,8 @@ pub(super) enum Answer {
     Read(Vec<ReadResult>),
     /// Where logs start and end, as far as could be read, with the epoch in which that was asked.
     Bounds(Vec<(TopicPartition, Epoch, Bounds)>),
+    /// What is committed for partitions of others, as far as it could be read.
+    Others(Vec<(TopicPartition, CommittedOffset)>),
 }
 
 /// Where a log starts, and the offset after its last record.
@@ -82,6 +85,7 @@ pub(super) fn work(
             Task::Commit(entries) => Answer::Committed(commit(consumer, entries)),
             Task::ReadCommitted(partitions) => Answer::Read(read(consumer, partitions)),
             Task::ReadBounds(partitions) => Answer::Bounds(read_bounds(consumer, &partitions)),
+            Task::ReadOthers(partitions) => Answer::Others(read_others(consumer, &partitions)),
         };
         if answers.send(answer).is_err() {
             return;
@@ -186,6 +190,29 @@ fn read(
             }
         })
         .collect()
+}
+
+/// One request to the group's coordinator.
+fn read_others(
+    consumer: &BaseConsumer<SourceContext>,
+    partitions: &[TopicPartition],
+) -> Vec<(TopicPartition, CommittedOffset)> {
+    let list = convert::client_list(partitions);
+    match consumer.committed_offsets(list, READ_TIMEOUT) {
+        Ok(list) => {
+            let elements = list.elements();
+            let found = elements.iter().filter(|element| element.error().is_ok());
+            let found = found.filter_map(|element| {
+                let partition = TopicPartition::new(element.topic(), element.partition());
+                Some((partition, convert::committed(element)?))
+            });
+            found.collect()
+        }
+        Err(error) => {
+            tracing::debug!(%error, "what the group has committed could not be read");
+            Vec::new()
+        }
+    }
 }
 
 /// Start and end of one partition's log; `None` if no broker answers in time.

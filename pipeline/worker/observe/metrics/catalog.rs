@@ -210,6 +210,10 @@ catalog! {
         "Requests a minute that this replica may make now.";
     quota_guaranteed: GaugeVec, "quota_guaranteed_ratio", [],
         "The part of the organisation's target that this replica is guaranteed; over all replicas never more than 1 (I9).";
+    quota_lent: GaugeVec, "quota_lent_ratio", [],
+        "The part of the organisation's target that this replica lends to others, out of its guarantee.";
+    quota_borrowed: GaugeVec, "quota_borrowed_ratio", [],
+        "The part of the organisation's target that others lend to this replica, beyond its guarantee.";
     quota_remaining: GaugeVec, "quota_remaining_requests", [],
         "What the API last reported as left of the minute for everybody; absent until it has.";
     quota_frozen: GaugeVec, "quota_frozen", [],

@@ -167,7 +167,9 @@ impl Metrics {
         set(&f.partitions_owned, whole(snapshot.partitions.len() as u64));
         set(&f.requests_in_flight, whole(snapshot.requests as u64));
         set(&f.quota_allowance, f64::from(snapshot.allowance));
-        set(&f.quota_guaranteed, snapshot.guaranteed);
+        set(&f.quota_guaranteed, snapshot.share.guaranteed);
+        set(&f.quota_lent, snapshot.share.lent);
+        set(&f.quota_borrowed, snapshot.share.borrowed);
         if let Some(remaining) = snapshot.server_remaining {
             set(&f.quota_remaining, f64::from(remaining));
         }

@@ -87,6 +87,7 @@ fn of(input: &Input) -> Vec<Hash> {
         | Input::Committed { .. }
         | Input::RestoreFailed { .. }
         | Input::StateWritten { .. }
+        | Input::Riders(_)
         | Input::ReleaseHold(_)
         | Input::Shutdown
         | Input::Wake => {}

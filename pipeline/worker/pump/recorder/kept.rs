@@ -108,6 +108,8 @@ pub(super) enum Decided {
         partition: TopicPartition,
         epoch: Epoch,
     },
+    /// Of how many partitions.
+    ReadRiders(usize),
     WriteState {
         write: StateWriteId,
         partition: TopicPartition,
@@ -189,6 +191,7 @@ impl Given {
             | Input::Committed { .. }
             | Input::RestoreFailed { .. }
             | Input::StateWritten { .. }
+            | Input::Riders(_)
             | Input::ReleaseHold(_)
             | Input::Shutdown => Self::Other(Box::new(input.clone())),
         }
@@ -248,6 +251,10 @@ fn apart(input: &Input) -> usize {
             text_bytes(&trouble.words)
         }
         Input::Committed { entries, .. } => list_bytes(entries, |_| 0),
+        Input::Riders(found) => list_bytes(found, |(_, metadata)| match metadata {
+            Metadata::Text(text) => text_bytes(text),
+            Metadata::None | Metadata::Unreadable => 0,
+        }),
         Input::Record {
             record, verdict, ..
         } => record.payload_bytes() + verdict_bytes(verdict),
@@ -392,6 +399,7 @@ impl Decided {
                 records: records.len(),
                 deletes: records.iter().filter(|one| one.value.is_none()).count(),
             },
+            Effect::ReadRiders(partitions) => Self::ReadRiders(partitions.len()),
             Effect::Drained => Self::Drained,
             Effect::Fact(fact) => Self::Fact(fact.clone()),
         }
@@ -413,6 +421,7 @@ impl Decided {
             | Self::HandBack { .. }
             | Self::Restore { .. }
             | Self::WriteState { .. }
+            | Self::ReadRiders(_)
             | Self::Drained
             | Self::Fact(_) => 0,
         }

@@ -124,6 +124,7 @@ fn of_input(input: &Input, add: &mut impl FnMut(&CustomerKey)) {
         | Input::Restored { .. }
         | Input::RestoreFailed { .. }
         | Input::StateWritten { .. }
+        | Input::Riders(_)
         | Input::ReleaseHold(_)
         | Input::Shutdown
         | Input::Wake => {}

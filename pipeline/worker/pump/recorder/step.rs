@@ -155,6 +155,7 @@ impl Past {
             | Input::Restored { .. }
             | Input::RestoreFailed { .. }
             | Input::StateWritten { .. }
+            | Input::Riders(_)
             | Input::ReleaseHold(_)
             | Input::Shutdown
             | Input::Wake => {}

@@ -58,6 +58,8 @@ enum View<'e> {
         partition: &'e TopicPartition,
         epoch: Epoch,
     },
+    /// Of how many partitions.
+    ReadRiders(usize),
     WriteState {
         write: StateWriteId,
         partition: &'e TopicPartition,
@@ -154,6 +156,7 @@ pub(super) fn write(encoder: &mut Encoder<'_>, effect: &Decided) -> fmt::Result 
             records: *records,
             deletes: *deletes,
         },
+        Decided::ReadRiders(partitions) => View::ReadRiders(*partitions),
         Decided::Drained => View::Drained,
         Decided::Fact(fact) => View::Fact(fact),
     };

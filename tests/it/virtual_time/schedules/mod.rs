@@ -213,9 +213,9 @@ fn play(seed: u64, coverage: &mut Coverage, steps: Steps) -> Option<u64> {
         }
         world.release(HoldCause::DeadLetterGuard);
         assert!(
-            world.guaranteed() <= 1.0 + f64::EPSILON,
+            world.capped() <= 1.0 + 1e-9,
             "I9: {} in seed {seed}",
-            world.guaranteed()
+            world.capped()
         );
         world.assign_free(&alive);
         for replica in alive.clone() {

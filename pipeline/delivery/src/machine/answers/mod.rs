@@ -40,6 +40,9 @@ impl Machine {
         };
         let (limits, trouble) = (reply.limits, reply.trouble.clone());
         self.sending.quota.observe(now, &limits);
+        if let Some(date_ms) = limits.date_ms {
+            self.sending.fleet.observe(sent.at, now, date_ms);
+        }
         let took = now.saturating_duration_since(sent.at);
         self.turn.fact(Fact::Answered {
             class: sent.class,

@@ -20,6 +20,7 @@ impl Machine {
             return;
         }
         self.partitions.doubt_membership(&self.turn);
+        self.sending.fleet.slept();
         self.turn.fact(Fact::Slept { slept });
     }
 }

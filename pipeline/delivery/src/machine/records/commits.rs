@@ -10,7 +10,9 @@ use ingest_model::record::{Epoch, Offset, TopicPartition};
 impl Machine {
     /// Issues commits, and checks the events again that waited for room in them.
     pub(in crate::machine) fn settle_commits(&mut self) {
-        for partition in self.partitions.commit(&mut self.turn) {
+        let (now, fleet) = (self.turn.now, &self.sending.fleet);
+        let rider = |partition: &TopicPartition| fleet.rider(now, partition);
+        for partition in self.partitions.commit(&mut self.turn, rider) {
             self.start_kept_back(&partition);
         }
     }

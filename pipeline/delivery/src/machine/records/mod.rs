@@ -64,6 +64,7 @@ impl Machine {
         }
         self.partitions
             .assign(&mut self.turn, partition, epoch, committed);
+        self.sending.fleet.own(now, partition, committed);
         if self.settings.state.is_some() {
             self.partitions.ask_restore(&mut self.turn, partition);
         }

@@ -191,6 +191,7 @@ impl Machine {
             self.sending.next_permit(),
             self.memory.journal.next_flush(),
             self.partitions.next_restore(),
+            self.sending.fleet.next_tick(),
         ];
         sending
             .into_iter()

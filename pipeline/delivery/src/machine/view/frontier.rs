@@ -350,14 +350,14 @@ mod tests {
 
     /// A machine with one event, which waits for a permit because the quota is one request a minute.
     fn waiting(now: Instant) -> Machine {
-        let mut settings = MachineSettings::new(1, 1.0, 0, 1.0).unwrap();
+        let mut settings = MachineSettings::new(4, 1.0, 0, 1.0).unwrap();
         let topic = TopicSettings {
             weight: 1.0,
             keyed: false,
         };
         settings.topics.insert(Topic::new("shop.events"), topic);
         let mut machine = Machine::new(settings, now);
-        let topology = vec![(Topic::new("shop.events"), 1)];
+        let topology = vec![(Topic::new("shop.events"), 4)];
         machine.step(now, Input::Topology(topology));
         let assigned = Input::Assigned {
             partition: partition(),

@@ -5,6 +5,7 @@ mod frontier;
 use std::time::{Duration, Instant};
 
 pub use self::frontier::{FrontierView, Keeps, OperationView, RecordView};
+use crate::machine::Cap;
 use crate::machine::Machine;
 use crate::machine::progress::Progress;
 pub use crate::partitions::view::PartitionView;
@@ -29,9 +30,8 @@ pub struct Snapshot {
     pub gate: Gate,
     /// How many requests a minute this replica may send.
     pub allowance: u32,
-    /// The part of the organisation's target that this replica is guaranteed, from 0 to 1. Over all replicas it never adds up
-    /// to more than 1 (I9).
-    pub guaranteed: f64,
+    /// The part of the fleet's target that this replica may use. Over all replicas it never adds up to more than 1 (I9).
+    pub share: Cap,
     /// How much of the window is left for everybody, by the last response.
     pub server_remaining: Option<u32>,
     /// Until when the server's limit keeps everything back.
@@ -132,10 +132,10 @@ impl Machine {
             cap: self.partitions.budget().cap(),
             gate: self.partitions.budget().gate(),
             allowance: self.sending.quota.allowance(),
-            guaranteed: if self.partitions.is_membership_in_doubt() {
-                0.0
+            share: if self.partitions.is_membership_in_doubt() {
+                Cap::default()
             } else {
-                self.sending.quota.weight()
+                self.cap(now)
             },
             server_remaining: self.sending.quota.server_remaining(),
             frozen_until: self.sending.quota.frozen_until(now),

@@ -6,6 +6,7 @@ use super::commit_metadata::{self, Restored, TextLimit};
 use super::former::FormerLives;
 use super::ledger::Ledger;
 use super::room::CommitRoom;
+use crate::seam::rider::Rider;
 use ingest_model::record::{Epoch, Offset, TopicPartition};
 
 #[derive(Debug)]
@@ -36,6 +37,10 @@ pub(in crate::partitions) struct Assignment {
     pub(in crate::partitions) paused: bool,
     /// Where its frontier is, and since when.
     pub(in crate::partitions) standing: Standing,
+    /// Its next commit is due although nothing may have settled: it carries a rider that others wait for.
+    pub(in crate::partitions) rider_due: bool,
+    /// What was committed when it was assigned, if nothing was settled above.
+    pub(in crate::partitions) begun: Option<Offset>,
 }
 
 /// A frontier, and since when it is there.
@@ -82,12 +87,15 @@ impl Assignment {
             restore_at: None,
             paused: false,
             standing: Standing::default(),
+            rider_due: false,
+            begun: None,
         }
     }
 
     pub(in crate::partitions) fn committed_at(epoch: Epoch, offset: Offset) -> Self {
         Self {
             ledger: Ledger::committed_at(offset),
+            begun: Some(offset),
             ..Self::new(epoch)
         }
     }
@@ -101,11 +109,13 @@ impl Assignment {
 
     /// The offset to commit, if more is settled than the broker knows.
     pub(in crate::partitions) fn uncommitted(&self) -> Option<Offset> {
-        self.ledger.frontier().filter(|frontier| {
+        let position = self.position().filter(|_| self.rider_due);
+        let frontier = self.ledger.frontier().filter(|frontier| {
             self.acked.is_none_or(|acked| *frontier > acked)
                 || self.ledger.settled() > self.acked_settled
                 || self.membership == Membership::InDoubt
-        })
+        });
+        frontier.or(position)
     }
 
     /// Unsettled records, of all lives.
@@ -121,20 +131,42 @@ impl Assignment {
         self.former.find(epoch)
     }
 
-    /// The text for a commit of this offset; notes how much room is left.
+    /// The offset that a commit names although nothing may have settled since the last one. Before the first record there is none
+    /// if a former owner has settled something above the frontier: such a commit would lose it.
+    fn position(&self) -> Option<Offset> {
+        self.ledger.frontier().or(self.begun)
+    }
+
+    /// Whether a commit of it can carry a lease: its offset is known, and it stays.
+    pub(in crate::partitions) fn may_lend(&self) -> bool {
+        let known = self.position().is_some();
+        known && self.drain.is_none() && self.membership == Membership::Sure
+    }
+
+    /// The text for a commit of this offset; notes how much room is left. A rider with leases goes before what is settled, any
+    /// other only where there is room for both.
     pub(in crate::partitions) fn metadata(
         &mut self,
         partition: &TopicPartition,
         offset: Offset,
         limit: TextLimit,
+        rider: Option<&Rider>,
     ) -> commit_metadata::Encoded {
-        let encoded = commit_metadata::encode(
+        let head = rider.map(Rider::text).unwrap_or_default();
+        let room = limit.characters();
+        let lends = rider.is_some_and(|rider| !rider.leases.is_empty());
+        let reserved = if lends { head.len().min(room) } else { 0 };
+        let mut encoded = commit_metadata::encode(
             partition,
             offset,
             self.ledger.frontier_stamp(),
             self.ledger.settled_above(),
-            limit.characters(),
+            room - reserved,
         );
+        if !head.is_empty() && head.len() + encoded.characters.min(room - reserved) <= room {
+            encoded.characters += head.len();
+            encoded.text = Some(head + encoded.text.as_deref().unwrap_or_default());
+        }
         self.room.note(&encoded, limit);
         encoded
     }

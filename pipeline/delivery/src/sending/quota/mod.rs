@@ -44,7 +44,7 @@ pub(crate) enum Denied {
 #[derive(Debug)]
 pub(crate) struct Quota {
     settings: QuotaSettings,
-    /// The owned part of all partitions, by weight.
+    /// The part of the fleet's target that this replica may use.
     weight: f64,
     server_limit: Option<u32>,
     server_remaining: Option<u32>,
@@ -58,6 +58,10 @@ pub(crate) struct Quota {
     issued: VecDeque<Instant>,
     /// Earlier allowances, and until when the audit has to count each.
     earlier: VecDeque<(u32, Instant)>,
+    /// What former paces had earned towards the next permit when they were replaced; at most one.
+    credit: f64,
+    /// All permits ever given.
+    given: u64,
     freezes: u64,
     unanswered_freezes: u32,
 }
@@ -91,25 +95,37 @@ impl Quota {
             reserved_until: None,
             issued: VecDeque::new(),
             earlier: VecDeque::new(),
+            credit: 0.0,
+            given: 0,
             freezes: 0,
             unanswered_freezes: 0,
         }
     }
 
-    /// Sets the owned part of all partitions, from 0 to 1.
+    /// Sets the part of the fleet's target that this replica may use, from 0 to 1.
     pub(crate) fn set_weight(&mut self, now: Instant, weight: f64) {
         self.weight = weight.clamp(0.0, 1.0);
         self.rebuild(now);
     }
 
-    /// This replica's part of the organisation's target, from 0 to 1.
-    pub(crate) fn weight(&self) -> f64 {
-        self.weight
-    }
-
     /// How many requests a minute this replica may send.
     pub(crate) fn allowance(&self) -> u32 {
         self.pace.as_ref().map_or(0, |p| p.allowance)
+    }
+
+    /// How many requests a minute the whole fleet may send.
+    pub(crate) fn fleet_target(&self) -> u32 {
+        self.part_of_target(1.0)
+    }
+
+    /// How many permits were given in the last minute, up to the last look at it.
+    pub(crate) fn spent_in_last_minute(&self) -> u32 {
+        u32::try_from(self.issued.len()).unwrap_or(u32::MAX)
+    }
+
+    /// How many permits were ever given.
+    pub(crate) fn given(&self) -> u64 {
+        self.given
     }
 
     /// How much of the window is left, by the last response.
@@ -139,11 +155,18 @@ impl Quota {
         let Some(pace) = self.pace.as_mut() else {
             return Err(Denied::NoAllowance);
         };
+        if self.credit >= 1.0 {
+            self.credit = 0.0;
+            self.issued.push_back(now);
+            self.given += 1;
+            return Ok(());
+        }
         match pace.limiter.check() {
             Ok(()) => {
                 pace.last_full = (pace.full_at(now, self.settings.minute) - 1.0).max(0.0);
                 pace.last_at = now;
                 self.issued.push_back(now);
+                self.given += 1;
                 Ok(())
             }
             Err(denied) => {
@@ -256,18 +279,18 @@ impl Quota {
         self.frozen_until.max(reserved).filter(|until| *until > now)
     }
 
-    fn target(&self) -> u32 {
+    fn part_of_target(&self, part: f64) -> u32 {
         let configured = self.settings.limit;
         let limit = self
             .server_limit
             .map_or(configured, |seen| seen.min(configured));
         let shared = f64::from(limit) * self.settings.share;
         let spared = f64::from(limit.saturating_sub(self.settings.reserve));
-        to_units(shared.min(spared) * self.weight)
+        to_units(shared.min(spared) * part)
     }
 
     fn rebuild(&mut self, now: Instant) {
-        let allowance = self.target();
+        let allowance = self.part_of_target(self.weight);
         if self.allowance() == allowance {
             return;
         }
@@ -276,6 +299,9 @@ impl Quota {
             .push_back((self.allowance(), now + self.settings.minute));
         // A new pace starts without a burst: otherwise every change of the allowance would grant one.
         let fresh = self.issued.is_empty();
+        let before = self.pace.as_ref().filter(|_| !fresh);
+        let earned = before.map_or(0.0, |pace| pace.full_at(now, self.settings.minute));
+        self.credit = (self.credit + earned).min(1.0);
         self.pace = Pace::new(allowance, self.settings.minute, &self.clock, now, fresh);
     }
 

@@ -166,7 +166,7 @@ proptest! {
         let mut now = start();
         let mut quota = owner(limit, 0.8, 0, now);
         let mut issued: Vec<Instant> = Vec::new();
-        let cap = usize::try_from(quota.target()).unwrap();
+        let cap = usize::try_from(quota.fleet_target()).unwrap();
         for (millis, asks, weight) in steps {
             now += Duration::from_millis(millis);
             if weight > 0.5 {

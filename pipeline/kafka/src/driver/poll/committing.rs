@@ -75,6 +75,7 @@ impl Driver {
                 Answer::Committed(results) => self.commit_answered(results),
                 Answer::Read(results) => self.committed_read(results),
                 Answer::Bounds(bounds) => self.bounds_read(bounds),
+                Answer::Others(found) => self.outbox.event(SourceEvent::CommittedByOthers(found)),
             }
         }
     }

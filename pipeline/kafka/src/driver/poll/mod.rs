@@ -312,6 +312,9 @@ impl Driver {
                 }
             }
             SourceCommand::Commit { entries } => self.commit(entries),
+            SourceCommand::ReadCommitted(partitions) => {
+                self.send_task(Task::ReadOthers(partitions));
+            }
             SourceCommand::HandBack(partitions) => {
                 for (partition, epoch) in partitions {
                     if !self.partitions.hand_back(&partition, epoch) {

@@ -225,6 +225,7 @@ impl Recorded {
             | Effect::Resume(_)
             | Effect::HandBack { .. }
             | Effect::Restore { .. }
+            | Effect::ReadRiders(_)
             | Effect::Drained
             | Effect::Fact(_) => None,
         }

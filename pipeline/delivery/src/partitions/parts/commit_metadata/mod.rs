@@ -10,6 +10,8 @@
 //! another life of the topic. So the text names its partition, the offset that it belongs to, and the time of the record at
 //! that offset: [`crate::partitions::ledger::Ledger`] compares it with the first record that it reads.
 //!
+//! In front of it there may be a rider ([`crate::seam::rider`]), which this module passes over.
+//!
 //! Form: `ki2.<partition mark>.<offset>.<time of its record>.<r for runs, b for bits><signs>`. A text that has neither this
 //! form nor the one before it, or that belongs to another offset, is ignored, with a reason.
 
@@ -26,6 +28,7 @@ use self::signs::{Reader, Writer};
 use ingest_model::record::{Offset, TopicPartition};
 
 use crate::seam::fact::Ignored;
+use crate::seam::rider::split;
 
 const TAG: &str = "ki";
 const VERSION: &str = "ki2";
@@ -149,6 +152,7 @@ pub fn decode(
     committed: Offset,
     text: &str,
 ) -> Result<Restored, Ignored> {
+    let (_, text) = split(text);
     let mut parts = text.split('.');
     let read: fn(Offset, &str) -> Option<Vec<Run>> = match parts.next() {
         Some(VERSION) => read_signs,

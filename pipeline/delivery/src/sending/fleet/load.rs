@@ -1,0 +1,116 @@
+//! How much of the fleet's target a replica could use.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// In this time, what waits is to be sent.
+const HORIZON: Duration = Duration::from_secs(20);
+/// Over this time, arrivals are measured.
+const MEMORY: Duration = Duration::from_secs(5);
+/// A replica asks for this many times what arrives.
+const HEADROOM: f64 = 1.1;
+
+/// What a replica has to do.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Load {
+    /// Its requests of the last minute.
+    pub(crate) spent: u32,
+    /// The requests that what waits for permits will take.
+    pub(crate) queued: f64,
+    /// Its requests since it started.
+    pub(crate) sent: u64,
+    /// How many requests a second the fleet may send.
+    pub(crate) target: f64,
+}
+
+/// What it needs, as a part of the fleet's target.
+#[derive(Debug, Default)]
+pub(super) struct Demand {
+    /// Requests that were ever wanted, sent or waiting, over the last seconds.
+    wanted: VecDeque<(Instant, f64)>,
+    part: f64,
+}
+
+impl Demand {
+    /// Notes what there is to do now.
+    pub(super) fn note(&mut self, now: Instant, load: &Load) {
+        let sent = f64::from(u32::try_from(load.sent % u64::from(u32::MAX)).unwrap_or(0));
+        let wanted = sent + load.queued;
+        let kept = |at: Instant| now.saturating_duration_since(at) <= MEMORY;
+        while self.wanted.len() > 1 && self.wanted.get(1).is_some_and(|(at, _)| !kept(*at)) {
+            self.wanted.pop_front();
+        }
+        let arrivals = self.wanted.front().map_or(0.0, |(at, before)| {
+            let passed = now.saturating_duration_since(*at).as_secs_f64();
+            if passed > 0.0 {
+                (wanted - before).max(0.0) / passed
+            } else {
+                0.0
+            }
+        });
+        self.wanted.push_back((now, wanted));
+        let needed = load.queued / HORIZON.as_secs_f64() + HEADROOM * arrivals;
+        self.part = (needed / load.target.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
+    }
+
+    /// The part, from 0 to 1.
+    pub(super) fn part(&self) -> f64 {
+        self.part
+    }
+
+    /// Nobody is to know any more.
+    pub(super) fn forget(&mut self) {
+        self.wanted.clear();
+        self.part = 0.0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sending::fleet::tests::start;
+
+    fn load(sent: u64, queued: f64) -> Load {
+        Load {
+            spent: 0,
+            queued,
+            sent,
+            target: 10.0,
+        }
+    }
+
+    #[test]
+    fn a_stream_needs_what_arrives_whether_it_was_sent_or_waits() {
+        let (origin, mut demand) = (start(), Demand::default());
+        for second in 0..30_u32 {
+            // Four a second arrive; from the tenth second on, one of them is left each time.
+            let left = f64::from(second.saturating_sub(10));
+            let sent = u64::from(second) * 4 - u64::from(second.saturating_sub(10));
+            demand.note(
+                origin + Duration::from_secs(second.into()),
+                &load(sent, left),
+            );
+            if second == 9 {
+                assert!((demand.part() - 0.44).abs() < 0.01, "{}", demand.part());
+            }
+        }
+        // Four a second and a tenth more, and nineteen waiting ones within twenty seconds.
+        assert!((demand.part() - 0.535).abs() < 0.01, "{}", demand.part());
+    }
+
+    #[test]
+    fn a_backlog_needs_less_and_less_as_it_ends() {
+        let (origin, mut demand) = (start(), Demand::default());
+        for second in 0..20_u32 {
+            let left = 1_000.0 - 50.0 * f64::from(second);
+            demand.note(
+                origin + Duration::from_secs(second.into()),
+                &load(u64::from(second) * 50, left),
+            );
+            let expected = (left / 20.0 / 10.0).min(1.0);
+            assert!((demand.part() - expected).abs() < 1e-9, "{second}");
+        }
+        demand.forget();
+        assert!(demand.part().abs() < 1e-9);
+    }
+}

@@ -1,0 +1,87 @@
+//! Replicas of one group lend each other what they do not need of the quota.
+
+use std::time::Duration;
+
+use kustomer_sim::Config;
+
+use super::world::{World, make};
+
+/// Requests a minute of the fleet: 0.8 of a limit of 1,000, which is [`World`]'s share.
+const TARGET: u64 = 800;
+/// A minute holds at most this many: pace and bursts of all replicas.
+const MOST: u64 = TARGET + TARGET / 50;
+
+fn four(seed: u64) -> World {
+    let config = Config {
+        seed,
+        limit: 1_000,
+        ..Config::default()
+    };
+    let mut world = World::new(config, 1_000, 8);
+    for _ in 0..4 {
+        world.start_replica();
+    }
+    world
+}
+
+fn share_out(world: &mut World) {
+    for number in 0..8 {
+        world.give(number, usize::try_from(number % 4).unwrap());
+    }
+}
+
+/// Events on the partitions of the first replica, and a tenth as many on those of the others.
+fn skewed(world: &mut World, events: u64) {
+    for n in 0..events {
+        let place = if n % 10 < 9 {
+            4 * i32::try_from(n % 2).unwrap()
+        } else {
+            [1, 2, 3, 5, 6, 7][usize::try_from(n / 10 % 6).unwrap()]
+        };
+        world.put(place, make::emit(vec![make::track(n % 900, n, n / 900)]));
+    }
+}
+
+#[test]
+fn a_backlog_that_stands_on_one_of_four_replicas_uses_the_whole_target() {
+    for seed in [3, 17, 40] {
+        let mut world = four(seed);
+        skewed(&mut world, 8_000);
+        share_out(&mut world);
+        assert!(world.run(Duration::from_secs(3_600)));
+        let account = world.sim.account();
+        assert_eq!(account.accepted.tracking, 8_000);
+        assert_eq!(account.refused.get("org_limit"), None);
+        assert!(world.no_invariant_broken());
+        let spent: Vec<u64> = account.windows.iter().map(|one| one.spent.into()).collect();
+        // In the second window the others come to the end of their part; the last one ends with the backlog.
+        let whole = &spent[2..spent.len() - 1];
+        let least = whole.iter().min().copied().unwrap_or_default();
+        assert!(whole.len() >= 7, "{spent:?}");
+        assert!(100 * spent[1] >= 95 * TARGET, "{spent:?}");
+        assert!(100 * least >= 98 * TARGET, "{spent:?}");
+        assert!(spent.iter().all(|spent| *spent <= MOST), "{spent:?}");
+    }
+}
+
+#[test]
+fn the_part_of_a_replica_that_was_killed_is_used_again_within_a_window() {
+    let mut world = four(5);
+    skewed(&mut world, 8_000);
+    share_out(&mut world);
+    world.run(Duration::from_secs(150));
+    world.kill(2);
+    world.run(Duration::from_secs(10));
+    for number in [2, 6] {
+        world.give(number, 3);
+    }
+    assert!(world.run(Duration::from_secs(3_600)));
+    let account = world.sim.account();
+    assert_eq!(account.refused.get("org_limit"), None);
+    let spent: Vec<u64> = account.windows.iter().map(|one| one.spent.into()).collect();
+    // Killed in the third window, back in the fifth.
+    let whole = &spent[4..spent.len() - 1];
+    let least = whole.iter().min().copied().unwrap_or_default();
+    assert!(100 * least >= 97 * TARGET, "{spent:?}");
+    assert!(spent.iter().all(|spent| *spent <= MOST), "{spent:?}");
+}
