@@ -41,7 +41,6 @@ pub(super) struct Look {
 #[derive(Debug, Clone, Copy)]
 struct Seen {
     number: u64,
-    sent: Instant,
     /// About when the server counted the request.
     at: Instant,
     remaining: u32,
@@ -75,7 +74,7 @@ pub(super) struct Window {
 /// When the present fixed window began.
 #[derive(Debug, Clone, Copy)]
 struct Began {
-    earliest: Option<Instant>,
+    /// At the latest.
     latest: Instant,
     /// It was seen to begin; else it must have begun, because the one before is over.
     seen: bool,
@@ -137,7 +136,7 @@ impl Window {
         self.most_left = self.most_left.max(look.remaining);
         let at = look.sent + look.came.saturating_duration_since(look.sent) / 2;
         let Some(last) = self.seen.back().copied() else {
-            self.begin(None, look, false);
+            self.begin(look, false);
             self.push(look, at, 0.0);
             return true;
         };
@@ -184,11 +183,9 @@ impl Window {
             self.reckon_anew(&last, at, look)
         };
         if began_anew {
-            self.begin(Some(last.sent), look, true);
+            self.begin(look, true);
         } else if concluded {
-            let earliest = self.began.and_then(|began| began.earliest);
-            let earliest = earliest.map(|earliest| (earliest + self.minute).min(look.came));
-            self.begin(earliest, look, false);
+            self.begin(look, false);
         } else if over {
             self.header_end = None;
         }
@@ -214,10 +211,9 @@ impl Window {
         lower
     }
 
-    /// A fixed window began between the last look and this one.
-    fn begin(&mut self, earliest: Option<Instant>, look: &Look, seen: bool) {
+    /// A fixed window began before this look and not before the last one.
+    fn begin(&mut self, look: &Look, seen: bool) {
         self.began = Some(Began {
-            earliest,
             latest: look.came,
             seen,
         });
@@ -229,7 +225,6 @@ impl Window {
     fn push(&mut self, look: &Look, at: Instant, foreign: f64) {
         let new = Seen {
             number: look.number,
-            sent: look.sent,
             at,
             remaining: look.remaining,
             foreign,

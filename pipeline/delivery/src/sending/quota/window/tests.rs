@@ -8,9 +8,10 @@ const LIMIT: u32 = 300;
 /// A server in steps of a tenth of a second: in each, one request of ours if we send, and some of others.
 struct Server {
     kind: Kind,
-    began: u32,
+    began: usize,
     spent: Vec<u32>,
-    level: f64,
+    /// What is in the bucket, in halves of a request.
+    halves: u32,
     step: u32,
 }
 
@@ -25,20 +26,21 @@ impl Server {
     fn left(&self) -> u32 {
         let taken: u32 = match self.kind {
             Kind::Fixed => self.of(self.began),
-            Kind::Sliding => self.of(self.step.saturating_sub(599)),
-            Kind::Leaky => return LIMIT - self.level.ceil() as u32,
+            Kind::Sliding => self.of(self.spent.len().saturating_sub(600)),
+            Kind::Leaky => return LIMIT - self.halves.div_ceil(2),
         };
         LIMIT.saturating_sub(taken)
     }
 
-    fn of(&self, first: u32) -> u32 {
-        self.spent.iter().skip(first as usize).sum()
+    /// What was spent from that step on.
+    fn of(&self, first: usize) -> u32 {
+        self.spent.iter().skip(first).sum()
     }
 
     fn spend(&mut self, requests: u32) {
         let granted = requests.min(self.left());
-        self.spent[self.step as usize] += granted;
-        self.level += f64::from(granted);
+        *self.spent.last_mut().unwrap() += granted;
+        self.halves += 2 * granted;
     }
 }
 
@@ -55,7 +57,7 @@ impl Scene {
                 kind,
                 began: 0,
                 spent: vec![0],
-                level: 0.0,
+                halves: 0,
                 step: 0,
             },
             window,
@@ -83,10 +85,11 @@ impl Scene {
         for _ in 0..seconds * 10 {
             self.server.step += 1;
             self.server.spent.push(0);
-            self.server.level = (self.server.level - f64::from(LIMIT) / 600.0).max(0.0);
+            // Of 300 a minute, half a request leaks in a tenth of a second.
+            self.server.halves = self.server.halves.saturating_sub(1);
             let step = self.server.step;
-            if step - self.server.began >= 600 {
-                self.server.began = step;
+            if self.server.spent.len() - self.server.began > 600 {
+                self.server.began = self.server.spent.len() - 1;
             }
             let due = |rate: u32| (step * rate) / 10 - ((step - 1) * rate) / 10;
             self.server.spend(due(others));
