@@ -8,6 +8,7 @@
 
 mod figures;
 mod loopback;
+mod strangers;
 mod usage;
 mod virtual_time;
 mod workload;
@@ -63,6 +64,9 @@ fn main() -> anyhow::Result<()> {
                 say(&virtual_time::run(scenario, limit, asked.short)?)?;
             }
         }
+    }
+    if wanted(strangers::NAME) {
+        say(&strangers::run(asked.short)?)?;
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ mod roles;
 mod schedules;
 mod sleep;
 mod state;
+mod strangers;
 mod ties;
 #[path = "../../support/world/mod.rs"]
 mod world;

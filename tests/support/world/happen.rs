@@ -55,6 +55,7 @@ impl World {
         let generation = self.replicas[replica].generation;
         match effect {
             Effect::Send { request, call } => {
+                self.watch_sent(&call);
                 let event = Event::Answer {
                     replica,
                     generation,
@@ -233,6 +234,7 @@ impl World {
                 call,
             } => {
                 let (reply, after) = self.ask(&call);
+                self.watch_answered(request);
                 self.later(
                     after,
                     Event::Reply {
@@ -249,6 +251,7 @@ impl World {
                 request,
                 reply,
             } => {
+                self.watch_came(request, &reply);
                 if self.is_current(replica, generation) {
                     let reply = Arc::new(reply);
                     self.step(replica, Input::Replied { request, reply });
@@ -419,7 +422,7 @@ impl World {
         CommitAnswer::Accepted
     }
 
-    fn sim_now(&self) -> SimTime {
+    pub(super) fn sim_now(&self) -> SimTime {
         SimTime::from_millis(SIM_START_MS + self.elapsed_ms())
     }
 

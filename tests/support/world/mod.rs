@@ -9,7 +9,9 @@ mod happen;
 mod log;
 pub(crate) mod make;
 mod state_topic;
+pub(crate) mod strangers;
 mod trace;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -150,6 +152,8 @@ pub(crate) struct World {
     pub(crate) state: Option<state_topic::StateTopic>,
     /// Every write and every look at a job, in the order in which they were answered; kept if it is wanted.
     pub(crate) trace: Option<Vec<Traced>>,
+    /// Watches what is sent once less than the reserve is left, if that is wanted.
+    pub(crate) watch: Option<watch::Watch>,
     /// Of everything that went into the machines and came out; kept if it is wanted.
     pub(crate) digest: Option<digest::Digest>,
 }
@@ -212,6 +216,7 @@ impl World {
             delays: Vec::new(),
             moving: BTreeMap::new(),
             trace: None,
+            watch: None,
             digest: None,
             losses: Losses::default(),
             state: None,

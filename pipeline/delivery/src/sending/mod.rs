@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use self::fleet::Fleet;
-use self::quota::{Denied, Quota, QuotaSettings};
+use self::quota::{Denied, Quota, QuotaSettings, SentAt};
 pub(crate) use self::turns::Turns;
 use crate::common::turn::Turn;
 use crate::seam::hold::Family;
@@ -25,7 +25,7 @@ pub(crate) struct Sending {
     pub(crate) quota: Quota,
     pub(crate) turns: Turns,
     pub(crate) fleet: Fleet,
-    under_way: BTreeMap<RequestId, Sent>,
+    under_way: BTreeMap<RequestId, (Sent, SentAt)>,
     /// When the next permit comes that something waits for.
     next_permit: Option<Instant>,
 }
@@ -100,18 +100,19 @@ impl Sending {
     /// A request is sent. Returns its id.
     pub(crate) fn send(&mut self, turn: &mut Turn, sent: Sent) -> RequestId {
         let request = RequestId(turn.number());
-        self.under_way.insert(request, sent);
+        let sent_at = self.quota.sent(sent.at);
+        self.under_way.insert(request, (sent, sent_at));
         request
     }
 
-    /// A request was answered. Returns what it was.
-    pub(crate) fn answered(&mut self, request: RequestId) -> Option<Sent> {
+    /// A request was answered. Returns what it was, and when it was sent.
+    pub(crate) fn answered(&mut self, request: RequestId) -> Option<(Sent, SentAt)> {
         self.under_way.remove(&request)
     }
 
     /// Whether a request in flight carries an operation or decides about it.
     pub(crate) fn carries(&self, id: OperationId) -> bool {
-        self.under_way.values().any(|sent| match &sent.what {
+        self.under_way.values().any(|(sent, _)| match &sent.what {
             SentKind::Tracking(operations) => operations.contains(&id),
             SentKind::Write(batch) => batch.carries(id),
             SentKind::Verify(operation) => *operation == id,
@@ -126,7 +127,7 @@ impl Sending {
 
     /// Whether a request in flight asks about a customer.
     pub(crate) fn asks_about(&self, customer: &CustomerKey) -> bool {
-        self.under_way.values().any(|sent| match &sent.what {
+        self.under_way.values().any(|(sent, _)| match &sent.what {
             SentKind::Search(customers) => customers.contains(customer),
             SentKind::ResolveIdentify(one) | SentKind::ReadCustomer { customer: one } => {
                 one == customer
@@ -143,7 +144,7 @@ impl Sending {
     /// Whether a request in flight reads a job.
     pub(crate) fn reads(&self, id: JobId) -> bool {
         let mut sent = self.under_way.values();
-        sent.any(|sent| matches!(sent.what, SentKind::ReadJob { job, .. } if job == id))
+        sent.any(|(sent, _)| matches!(sent.what, SentKind::ReadJob { job, .. } if job == id))
     }
 
     /// How many requests are in flight.

@@ -49,6 +49,8 @@ choices! {
     Window {
         /// A fixed minute that begins with the first request after the last one ended.
         Fixed = "fixed",
+        /// The last minute, at any time.
+        Sliding = "sliding",
         /// A bucket that leaks continuously.
         Leaky = "leaky",
     }

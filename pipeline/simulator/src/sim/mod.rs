@@ -26,7 +26,7 @@ use crate::fault::{Faults, LimitScope, Plan};
 use crate::organisation::account::Account;
 use crate::organisation::account::journal::Journal;
 use crate::organisation::jobs::{Jobs, Work};
-use crate::organisation::limits::{Admission, KeyedLimit, OrgWindow};
+use crate::organisation::limits::{Admission, KeyedLimit, OrgWindow, Stranger};
 use crate::organisation::store::{IdentifierKind, Ids, Store};
 use crate::time::SimTime;
 
@@ -56,6 +56,7 @@ pub struct Sim {
     rng: ChaCha8Rng,
     store: Store,
     org: OrgWindow,
+    stranger: Stranger,
     searches: KeyedLimit<()>,
     creates: KeyedLimit<(u32, u16)>,
     object_updates: KeyedLimit<(u32, u16)>,
@@ -139,6 +140,7 @@ impl Sim {
             rng: ChaCha8Rng::seed_from_u64(config.seed),
             store: Store::new(Ids::new(config.seed, resets)),
             org: OrgWindow::new(switches.window, config.limit),
+            stranger: Stranger::new(switches.drain_random, config.seed),
             searches: KeyedLimit::new(switches.search_limit),
             creates: KeyedLimit::new(switches.create_limit),
             object_updates: KeyedLimit::new(switches.update_limit),
@@ -184,6 +186,10 @@ impl Sim {
             self.run_next_step();
         }
         self.now = self.now.max(now);
+        while let Some(at) = self.stranger.change_due(self.now) {
+            self.org.roll(at, self.drain());
+            self.stranger.change();
+        }
         self.org.roll(self.now, self.drain());
     }
 
@@ -222,6 +228,7 @@ impl Sim {
         self.config
             .switches
             .drain
+            .saturating_add(self.stranger.rate())
             .saturating_add(self.faults.drain(self.now))
     }
 

@@ -35,11 +35,14 @@ impl Machine {
         request: RequestId,
         reply: Arc<Reply>,
     ) {
-        let Some(sent) = self.sending.answered(request) else {
+        let Some((sent, sent_at)) = self.sending.answered(request) else {
             return;
         };
         let (limits, trouble) = (reply.limits, reply.trouble.clone());
-        self.sending.quota.observe(now, &limits);
+        // A 429 for the organisation is judged below: it was not counted.
+        if !matches!(signal_of(&reply.result), Signal::OrgLimited) {
+            self.sending.quota.observe(now, sent_at, &limits);
+        }
         if let Some(date_ms) = limits.date_ms {
             self.sending.fleet.observe(sent.at, now, date_ms);
         }

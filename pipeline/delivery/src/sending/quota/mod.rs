@@ -1,20 +1,19 @@
 //! The organisation's limit over time: when the next request may be sent.
 //!
 //! A replica's allowance is the fleet's target times the weight of the partitions it owns, so the guarantees of all replicas
-//! add up to at most one without a coordinator. The pace is GCRA with a burst of 1 % of the allowance, sized so that burst and
-//! pace together never exceed the allowance in any minute. What responses report (what is left of the window, a 429) can close
-//! the gate in addition.
+//! add up to at most one without a coordinator. The allowance is spread over the minute. What responses report closes the gate in
+//! addition (less than the reserve is left, a 429), and teaches how the server's window refills and what others spend of it: then
+//! the pace follows from what is left.
 
-use std::collections::VecDeque;
-use std::num::NonZeroU32;
+mod pace;
+mod window;
+
 use std::time::{Duration, Instant};
 
-use governor::clock::{Clock, FakeRelativeClock};
-use governor::middleware::NoOpMiddleware;
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota as Rate, RateLimiter};
-
 use ingest_model::call::{Class, Limits};
+
+use self::pace::Pace;
+use self::window::{Look, Window};
 
 /// How much of the organisation's limit the fleet may use.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq)]
@@ -48,36 +47,24 @@ pub(crate) struct Quota {
     weight: f64,
     server_limit: Option<u32>,
     server_remaining: Option<u32>,
-    pace: Option<Pace>,
-    origin: Option<Instant>,
-    clock: FakeRelativeClock,
+    pace: Pace,
+    window: Window,
+    /// When the pace was last taken from the window.
+    looked_ahead: Option<Instant>,
     frozen_until: Option<Instant>,
-    /// Until then only reads get permits (of jobs and objects): the rest of the window belongs to others.
+    /// Less than the reserve is left: until then only reads get permits (of jobs and objects).
     reserved_until: Option<Instant>,
-    /// Permits of the last minute, for the audit of I6.
-    issued: VecDeque<Instant>,
-    /// Earlier allowances, and until when the audit has to count each.
-    earlier: VecDeque<(u32, Instant)>,
-    /// What former paces had earned towards the next permit when they were replaced; at most one.
-    credit: f64,
-    /// All permits ever given.
-    given: u64,
+    /// When a request was sent after that to see what is left.
+    tried: Option<Instant>,
     freezes: u64,
     unanswered_freezes: u32,
 }
 
-#[derive(Debug)]
-struct Pace {
-    allowance: u32,
-    burst: u32,
-    limiter: RateLimiter<
-        NotKeyed,
-        InMemoryState,
-        FakeRelativeClock,
-        NoOpMiddleware<governor::nanos::Nanos>,
-    >,
-    last_full: f64,
-    last_at: Instant,
+/// When a request was sent, and its number among those that were.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SentAt {
+    number: u64,
+    at: Instant,
 }
 
 impl Quota {
@@ -88,15 +75,12 @@ impl Quota {
             weight: 0.0,
             server_limit: None,
             server_remaining: None,
-            pace: None,
-            origin: None,
-            clock: FakeRelativeClock::default(),
+            pace: Pace::new(settings.minute),
+            window: Window::new(settings.minute),
+            looked_ahead: None,
             frozen_until: None,
             reserved_until: None,
-            issued: VecDeque::new(),
-            earlier: VecDeque::new(),
-            credit: 0.0,
-            given: 0,
+            tried: None,
             freezes: 0,
             unanswered_freezes: 0,
         }
@@ -110,7 +94,7 @@ impl Quota {
 
     /// How many requests a minute this replica may send.
     pub(crate) fn allowance(&self) -> u32 {
-        self.pace.as_ref().map_or(0, |p| p.allowance)
+        self.pace.allowance()
     }
 
     /// How many requests a minute the whole fleet may send.
@@ -120,12 +104,12 @@ impl Quota {
 
     /// How many permits were given in the last minute, up to the last look at it.
     pub(crate) fn spent_in_last_minute(&self) -> u32 {
-        u32::try_from(self.issued.len()).unwrap_or(u32::MAX)
+        self.pace.given_in_last_minute()
     }
 
     /// How many permits were ever given.
     pub(crate) fn given(&self) -> u64 {
-        self.given
+        self.pace.given()
     }
 
     /// How much of the window is left, by the last response.
@@ -151,29 +135,20 @@ impl Quota {
         if let Some(until) = self.closed_until(now, class) {
             return Err(Denied::Until(until));
         }
-        self.advance(now);
-        let Some(pace) = self.pace.as_mut() else {
+        if self.allowance() == 0 {
             return Err(Denied::NoAllowance);
-        };
-        if self.credit >= 1.0 {
-            self.credit = 0.0;
-            self.issued.push_back(now);
-            self.given += 1;
-            return Ok(());
         }
-        match pace.limiter.check() {
-            Ok(()) => {
-                pace.last_full = (pace.full_at(now, self.settings.minute) - 1.0).max(0.0);
-                pace.last_at = now;
-                self.issued.push_back(now);
-                self.given += 1;
-                Ok(())
-            }
-            Err(denied) => {
-                let wait = denied.wait_time_from(self.clock.now());
-                Err(Denied::Until(now + wait.max(Duration::from_micros(1))))
-            }
+        let long_ago =
+            |at: Instant| now.saturating_duration_since(at) >= self.settings.minute / 240;
+        if self.looked_ahead.is_none_or(long_ago) {
+            self.look_ahead(now);
         }
+        let always = is_always_sent(class);
+        self.pace.take(now, always).map_err(Denied::Until)?;
+        if !always && self.reserved_until.is_some() {
+            self.tried = Some(now);
+        }
+        Ok(())
     }
 
     /// How many permits are available at this moment, about.
@@ -181,77 +156,79 @@ impl Quota {
         if self.closed_until(now, class).is_some() {
             return 0.0;
         }
-        self.pace
-            .as_ref()
-            .map_or(0.0, |p| p.full_at(now, self.settings.minute))
+        self.pace.available(now, is_always_sent(class))
     }
 
     /// Audit of I6: the permits of the last minute do not exceed the largest allowance of that minute.
     pub(crate) fn within_allowance(&mut self, now: Instant) -> bool {
-        while self
-            .issued
-            .front()
-            .is_some_and(|at| now.duration_since(*at) >= self.settings.minute)
-        {
-            self.issued.pop_front();
-        }
-        while self.earlier.front().is_some_and(|(_, until)| *until <= now) {
-            self.earlier.pop_front();
-        }
-        let before = self
-            .earlier
-            .iter()
-            .map(|(allowance, _)| *allowance)
-            .max()
-            .unwrap_or(0);
-        let cap = self.allowance().max(before);
-        self.issued.len() <= usize::try_from(cap).unwrap_or(usize::MAX)
+        self.pace.within_allowance(now)
+    }
+
+    /// A request is sent.
+    pub(crate) fn sent(&mut self, now: Instant) -> SentAt {
+        let number = self.window.sent(now);
+        SentAt { number, at: now }
     }
 
     /// Learns from a response's headers.
-    pub(crate) fn observe(&mut self, now: Instant, limits: &Limits) {
-        if let Some(limit) = limits.limit
-            && self.server_limit != Some(limit)
-        {
-            self.server_limit = Some(limit);
-            self.rebuild(now);
-        }
+    pub(crate) fn observe(&mut self, now: Instant, sent: SentAt, limits: &Limits) {
+        self.note_limit(now, limits);
         let Some(remaining) = limits.remaining else {
+            self.window.unanswered();
             return;
         };
-        let jumped = self
-            .server_remaining
-            .is_some_and(|before| remaining > before.saturating_add(5));
         self.server_remaining = Some(remaining);
-        if jumped {
-            self.reserved_until = None;
-            self.unanswered_freezes = 0;
+        let look = Look {
+            number: sent.number,
+            sent: sent.at,
+            came: now,
+            remaining,
+            resets_in: limits.resets_in.map(|time| self.scaled(time)),
+        };
+        if !self.window.learn(&look) {
+            return;
         }
-        if remaining < self.settings.reserve {
-            let left = limits
-                .resets_in
-                .map_or(self.settings.minute, |d| self.scaled(d));
-            let until = now + left.min(self.settings.minute);
-            if self
-                .reserved_until
-                .is_none_or(|known| known <= now || limits.resets_in.is_some())
-            {
-                self.reserved_until = Some(until);
-            }
+        self.tried = None;
+        let left = self.window.remaining();
+        self.reserved_until = if left.is_some_and(|left| left < self.settings.reserve) {
+            self.window.opens(self.settings.reserve)
         } else {
-            self.reserved_until = None;
+            if self.frozen_until.is_none_or(|until| until <= sent.at) {
+                self.unanswered_freezes = 0;
+            }
+            None
+        };
+        self.look_ahead(now);
+    }
+
+    fn note_limit(&mut self, now: Instant, limits: &Limits) {
+        let Some(limit) = limits.limit else {
+            return;
+        };
+        self.window.reported(limit);
+        if self.server_limit != Some(limit) {
+            self.server_limit = Some(limit);
+            self.rebuild(now);
         }
     }
 
     /// A 429 for the whole organisation: nothing is sent until the window is over.
     pub(crate) fn freeze(&mut self, now: Instant, limits: &Limits) {
+        self.note_limit(now, limits);
+        self.server_remaining = limits.remaining.or(self.server_remaining);
+        self.window.unanswered();
         let hint = limits.retry_after.or(limits.resets_in);
-        let wait = match hint {
-            Some(hint) => {
+        let known_end = self
+            .window
+            .known_end()
+            .and_then(|end| end.checked_duration_since(now));
+        let wait = match (hint, known_end) {
+            (Some(hint), _) => {
                 self.unanswered_freezes = 0;
                 self.scaled(hint)
             }
-            None => {
+            (None, Some(wait)) => wait,
+            (None, None) => {
                 // When the window ends is not known: wait a twelfth of a minute, then twice as long each time, up to a minute.
                 let factor = 1_u32 << self.unanswered_freezes.min(4);
                 self.unanswered_freezes += 1;
@@ -272,11 +249,21 @@ impl Quota {
     }
 
     fn closed_until(&self, now: Instant, class: Class) -> Option<Instant> {
-        let reserved = match class {
-            Class::Read => None,
-            Class::Resolve | Class::Track | Class::Write | Class::Probe => self.reserved_until,
+        let reserved = if is_always_sent(class) {
+            None
+        } else {
+            // Then one request at a time shows whether there is more.
+            let tried = self.tried.map(|at| at + self.settings.minute / 12);
+            self.reserved_until.max(tried)
         };
         self.frozen_until.max(reserved).filter(|until| *until > now)
+    }
+
+    fn look_ahead(&mut self, now: Instant) {
+        self.looked_ahead = Some(now);
+        let allowance = self.pace.allowance();
+        let pace = self.window.pace(now, self.settings.reserve, allowance);
+        self.pace.learn(now, pace);
     }
 
     fn part_of_target(&self, part: f64) -> u32 {
@@ -291,64 +278,17 @@ impl Quota {
 
     fn rebuild(&mut self, now: Instant) {
         let allowance = self.part_of_target(self.weight);
-        if self.allowance() == allowance {
-            return;
-        }
-        self.advance(now);
-        self.earlier
-            .push_back((self.allowance(), now + self.settings.minute));
-        // A new pace starts without a burst: otherwise every change of the allowance would grant one.
-        let fresh = self.issued.is_empty();
-        let before = self.pace.as_ref().filter(|_| !fresh);
-        let earned = before.map_or(0.0, |pace| pace.full_at(now, self.settings.minute));
-        self.credit = (self.credit + earned).min(1.0);
-        self.pace = Pace::new(allowance, self.settings.minute, &self.clock, now, fresh);
+        self.pace.set_allowance(now, allowance);
     }
-
-    fn advance(&mut self, now: Instant) {
-        let origin = *self.origin.get_or_insert(now);
-        let elapsed = now.saturating_duration_since(origin);
-        self.clock.advance(elapsed);
-        self.origin = Some(now.max(origin));
+}
     }
 }
 
-impl Pace {
-    fn new(
-        allowance: u32,
-        minute: Duration,
-        clock: &FakeRelativeClock,
-        now: Instant,
-        with_burst: bool,
-    ) -> Option<Self> {
-        let burst = NonZeroU32::new((allowance / 100).max(1).min(allowance))?;
-        let period = match allowance - burst.get() {
-            0 => minute + minute / 100,
-            paced => minute / paced,
-        };
-        let rate = Rate::with_period(period)?.allow_burst(burst);
-        let limiter = RateLimiter::direct_with_clock(rate, clock.clone());
-        if !with_burst {
-            drop(limiter.check_n(burst));
-        }
-        let last_full = if with_burst {
-            f64::from(burst.get())
-        } else {
-            0.0
-        };
-        Some(Self {
-            allowance,
-            burst: burst.get(),
-            limiter,
-            last_full,
-            last_at: now,
-        })
-    }
-
-    fn full_at(&self, now: Instant, minute: Duration) -> f64 {
-        let per_second = f64::from(self.allowance - self.burst) / minute.as_secs_f64();
-        let gained = now.saturating_duration_since(self.last_at).as_secs_f64() * per_second;
-        (self.last_full + gained).min(f64::from(self.burst))
+/// Whether a request of this class is sent whatever is left: it settles what was already paid for.
+fn is_always_sent(class: Class) -> bool {
+    match class {
+        Class::Read => true,
+        Class::Resolve | Class::Track | Class::Write | Class::Probe => false,
     }
 }
 

@@ -42,6 +42,12 @@ fn spend(quota: &mut Quota, from: Instant, span: Duration) -> u32 {
     spent
 }
 
+/// A request that is answered at once.
+fn answered(quota: &mut Quota, now: Instant, limits: &Limits) {
+    let sent = quota.sent(now);
+    quota.observe(now, sent, limits);
+}
+
 #[test]
 fn a_replica_without_partitions_sends_nothing() {
     let mut quota = Quota::new(settings(1000, 0.8, 50));
@@ -113,7 +119,8 @@ fn a_429_without_a_reset_backs_off_longer_each_time() {
 fn the_reserve_of_the_window_is_left_to_others_but_jobs_are_read() {
     let now = start();
     let mut quota = owner(1000, 0.8, 50, now);
-    quota.observe(
+    answered(
+        &mut quota,
         now,
         &Limits {
             remaining: Some(49),
@@ -122,7 +129,8 @@ fn the_reserve_of_the_window_is_left_to_others_but_jobs_are_read() {
     );
     assert!(quota.take(now, Class::Track).is_err());
     assert_eq!(quota.take(now, Class::Read), Ok(()));
-    quota.observe(
+    answered(
+        &mut quota,
         now,
         &Limits {
             remaining: Some(990),
@@ -136,7 +144,8 @@ fn the_reserve_of_the_window_is_left_to_others_but_jobs_are_read() {
 fn the_server_may_lower_the_limit() {
     let now = start();
     let mut quota = owner(1000, 0.8, 0, now);
-    quota.observe(
+    answered(
+        &mut quota,
         now,
         &Limits {
             limit: Some(500),
@@ -154,6 +163,117 @@ fn what_is_available_follows_what_was_taken() {
     while quota.take(now, Class::Track).is_ok() {}
     assert!(quota.available(now, Class::Track) < 0.5);
     assert!(quota.available(now + Duration::from_secs(60), Class::Track) > 7.9);
+}
+
+/// Says what is left, in an answer to a request of that moment.
+fn left(quota: &mut Quota, now: Instant, remaining: u32) {
+    let limits = Limits {
+        remaining: Some(remaining),
+        ..Limits::default()
+    };
+    answered(quota, now, &limits);
+}
+
+#[test]
+fn below_the_reserve_the_gate_is_closed_until_the_window_must_be_over_and_then_one_request_looks() {
+    let start = start();
+    let second = Duration::from_secs(1);
+    let mut quota = owner(1000, 0.8, 50, start);
+    left(&mut quota, start, 400);
+    left(&mut quota, start + 20 * second, 40);
+    let over = start + 60 * second;
+    assert_eq!(
+        quota.take(start + 21 * second, Class::Write),
+        Err(Denied::Until(over)),
+        "a minute after the first answer, not after the last"
+    );
+    assert_eq!(quota.take(over, Class::Write), Ok(()));
+    let sent = quota.sent(over);
+    assert_eq!(
+        quota.take(over + second, Class::Write),
+        Err(Denied::Until(over + 5 * second)),
+        "the answer is not there"
+    );
+    assert_eq!(quota.take(over + second, Class::Read), Ok(()));
+    let limits = Limits {
+        remaining: Some(997),
+        ..Limits::default()
+    };
+    quota.observe(over + 2 * second, sent, &limits);
+    assert_eq!(quota.take(over + 2 * second, Class::Write), Ok(()));
+}
+
+#[test]
+fn what_others_need_slows_events_and_not_reads() {
+    let start = start();
+    let tenth = Duration::from_millis(100);
+    let mut quota = owner(1000, 0.8, 50, start);
+    // Others take all but little of the limit: 16 a second, of which 100 answers show 10 seconds.
+    for step in 0..100 {
+        left(
+            &mut quota,
+            start + tenth * step,
+            1000 - step * 16 / 10 - step - 100,
+        );
+    }
+    let from = start + tenth * 100;
+    let mut quota_reads = 0;
+    let mut events = 0;
+    for step in 0..100 {
+        let now = from + tenth * step;
+        events += u32::from(quota.take(now, Class::Track).is_ok());
+        quota_reads += u32::from(quota.take(now, Class::Read).is_ok());
+    }
+    assert!((3..=15).contains(&events), "{events} in 10 s");
+    assert!(quota_reads > 80, "{quota_reads} in 10 s");
+}
+
+#[test]
+fn what_was_left_early_in_a_window_is_caught_up_on_late() {
+    let start = start();
+    let second = Duration::from_secs(1);
+    let mut quota = owner(1000, 0.8, 0, start);
+    left(&mut quota, start, 100);
+    // The window begins, and half of it is left to others, who do not need it.
+    left(&mut quota, start + second, 999);
+    let half = start + 31 * second;
+    left(&mut quota, half, 997);
+    let even = 800 * 10 / 60;
+    let spent = spend(&mut quota, half, 10 * second);
+    assert!(spent > even + even / 5, "{spent} of {even}");
+    assert!(spent <= even + even / 4 + 9, "{spent} of {even}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn no_minute_ever_exceeds_the_allowance_whatever_is_said_to_be_left(
+        limit in 1_u32..2000,
+        steps in prop::collection::vec(
+            (0_u64..4_000, 0_u32..60, prop::option::of(0_u32..2000), prop::option::of(0_u64..70)),
+            1..120,
+        ),
+    ) {
+        let mut now = start();
+        let mut quota = owner(limit, 0.9, limit / 20, now);
+        let cap = usize::try_from(quota.fleet_target()).unwrap();
+        let mut issued: Vec<Instant> = Vec::new();
+        for (millis, asks, remaining, resets_in) in steps {
+            now += Duration::from_millis(millis);
+            for ask in 0..asks {
+                let class = if ask % 3 == 0 { Class::Read } else { Class::Track };
+                if quota.take(now, class).is_ok() {
+                    issued.push(now);
+                }
+            }
+            let resets_in = resets_in.map(Duration::from_secs);
+            answered(&mut quota, now, &Limits { remaining, resets_in, ..Limits::default() });
+            let within = |at: &&Instant| now.duration_since(**at) < Duration::from_secs(60);
+            let recent = issued.iter().filter(within).count();
+            prop_assert!(recent <= cap, "{recent} of {cap}");
+            prop_assert!(quota.within_allowance(now));
+        }
+    }
 }
 
 proptest! {

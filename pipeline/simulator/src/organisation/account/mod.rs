@@ -64,8 +64,11 @@ pub struct WindowAccount {
     pub start: SimTime,
     /// Requests admitted.
     pub spent: u64,
-    /// Requests of others (the `drain` switch and fault).
+    /// Requests of others (the `drain` and `drain-random` switches, the `drain` fault).
     pub foreign: u64,
+    /// Requests of others that found the budget spent.
+    #[serde(default)]
+    pub foreign_refused: u64,
     /// Requests refused because the budget was spent.
     pub refused: u64,
 }
@@ -76,6 +79,7 @@ impl WindowAccount {
             start,
             spent: 0,
             foreign: 0,
+            foreign_refused: 0,
             refused: 0,
         }
     }

@@ -4,9 +4,11 @@
 
 mod keyed;
 mod org;
+mod stranger;
 
 pub(crate) use keyed::KeyedLimit;
 pub(crate) use org::{Admission, OrgWindow};
+pub(crate) use stranger::Stranger;
 
 /// Length of every window in milliseconds.
 pub(crate) const MINUTE: i64 = 60_000;

@@ -1,4 +1,4 @@
-//! The budget of the whole organisation: a fixed minute or a leaky bucket.
+//! The budget of the whole organisation: a fixed minute, the last minute at any time, or a leaky bucket.
 
 use std::collections::VecDeque;
 
@@ -12,6 +12,9 @@ const KEPT_WINDOWS: u16 = 10_080;
 
 /// Shares of one request: a limit of `n` a minute gives back `n` shares a millisecond, exactly.
 const SHARES: u64 = 60_000;
+
+/// What others spend arrives in steps of so many milliseconds where the budget refills in between.
+const STEP: i64 = 100;
 
 /// The state of the budget as one request sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +30,7 @@ pub(crate) struct Admission {
 ///
 /// The fixed window begins with the first request after the last one ended; while others drain the
 /// budget, windows follow one another without a gap, as their requests open them. The account lists
-/// fixed windows in both modes.
+/// fixed windows in all modes.
 #[derive(Debug)]
 pub(crate) struct OrgWindow {
     mode: Window,
@@ -39,6 +42,9 @@ pub(crate) struct OrgWindow {
     drain_rest: u64,
     level: u64,
     leaked_at: SimTime,
+    // the sliding window: what was admitted when, and the sum
+    taken: VecDeque<(SimTime, u64)>,
+    in_minute: u64,
 }
 
 impl OrgWindow {
@@ -52,6 +58,8 @@ impl OrgWindow {
             drain_rest: 0,
             level: 0,
             leaked_at: SimTime::default(),
+            taken: VecDeque::new(),
+            in_minute: 0,
         }
     }
 
@@ -63,13 +71,12 @@ impl OrgWindow {
             self.drained_at = now;
         }
         let admitted = self.left() >= 1;
+        if admitted {
+            self.spend(now, 1);
+        }
         if let Some(window) = &mut self.open {
-            if admitted {
-                window.spent += 1;
-                self.level = self.level.saturating_add(SHARES);
-            } else {
-                window.refused += 1;
-            }
+            window.spent += u64::from(admitted);
+            window.refused += u64::from(!admitted);
         }
         self.seen(now, admitted)
     }
@@ -89,7 +96,6 @@ impl OrgWindow {
 
     /// Lets time pass: ends windows, lets the bucket leak, adds what others spent.
     pub(crate) fn roll(&mut self, now: SimTime, drain: u64) {
-        self.leak(now);
         while let Some(window) = self.open {
             let end = window.start.plus_millis(MINUTE);
             if now < end {
@@ -109,6 +115,7 @@ impl OrgWindow {
             self.drained_at = start;
         }
         self.accrue(now, drain);
+        self.refill(now);
     }
 
     /// Every window so far, oldest first, the open one included.
@@ -131,31 +138,67 @@ impl OrgWindow {
                 let used = self.open.map_or(0, |window| window.spent + window.foreign);
                 self.limit.saturating_sub(used)
             }
+            Window::Sliding => self.limit.saturating_sub(self.in_minute),
             Window::Leaky => self.limit.saturating_mul(SHARES).saturating_sub(self.level) / SHARES,
         }
     }
 
     fn accrue(&mut self, until: SimTime, drain: u64) {
-        let passed = millis_between(self.drained_at, until);
+        let mut from = self.drained_at;
         self.drained_at = self.drained_at.max(until);
-        let left = self.left();
-        let Some(window) = &mut self.open else { return };
-        if drain == 0 || passed == 0 {
+        if self.open.is_none() || drain == 0 {
             return;
         }
-        let due = drain.saturating_mul(passed).saturating_add(self.drain_rest);
-        self.drain_rest = due % SHARES;
-        let foreign = (due / SHARES).min(left);
-        window.foreign += foreign;
-        self.level = self.level.saturating_add(foreign.saturating_mul(SHARES));
+        while from < until {
+            let to = match self.mode {
+                Window::Fixed => until,
+                Window::Sliding | Window::Leaky => from.plus_millis(STEP).min(until),
+            };
+            self.refill(to);
+            let passed = millis_between(from, to);
+            let due = drain.saturating_mul(passed).saturating_add(self.drain_rest);
+            self.drain_rest = due % SHARES;
+            let wanted = due / SHARES;
+            let foreign = wanted.min(self.left());
+            self.spend(to, foreign);
+            if let Some(window) = &mut self.open {
+                window.foreign += foreign;
+                window.foreign_refused += wanted - foreign;
+            }
+            from = to;
+        }
     }
 
-    fn leak(&mut self, now: SimTime) {
+    /// Takes requests out of what refills by itself.
+    fn spend(&mut self, now: SimTime, requests: u64) {
+        match self.mode {
+            Window::Fixed => {}
+            Window::Sliding if requests > 0 => {
+                self.in_minute += requests;
+                self.taken.push_back((now, requests));
+            }
+            Window::Sliding => {}
+            Window::Leaky => {
+                let shares = requests.saturating_mul(SHARES);
+                self.level = self.level.saturating_add(shares);
+            }
+        }
+    }
+
+    /// Gives back what has leaked, or is a minute old.
+    fn refill(&mut self, now: SimTime) {
         let leaked = self
             .limit
             .saturating_mul(millis_between(self.leaked_at, now));
         self.leaked_at = self.leaked_at.max(now);
         self.level = self.level.saturating_sub(leaked);
+        while let Some((at, requests)) = self.taken.front().copied() {
+            if at.plus_millis(MINUTE) > now {
+                break;
+            }
+            self.in_minute = self.in_minute.saturating_sub(requests);
+            self.taken.pop_front();
+        }
     }
 
     fn seen(&self, now: SimTime, admitted: bool) -> Admission {
@@ -163,6 +206,10 @@ impl OrgWindow {
             Window::Fixed => self
                 .open
                 .map_or(now, |window| window.start.plus_millis(MINUTE)),
+            Window::Sliding => {
+                let oldest = self.taken.front().map_or(now, |(at, _)| *at);
+                oldest.plus_millis(MINUTE)
+            }
             Window::Leaky => {
                 let full = self.limit.saturating_mul(SHARES);
                 let excess = self.level.saturating_add(SHARES).saturating_sub(full);
@@ -241,6 +288,39 @@ mod tests {
         assert!(!window.admit(START.plus_millis(900), 0).admitted);
         assert!(window.admit(START.plus_millis(1_000), 0).admitted);
         assert!(!window.admit(START.plus_millis(1_000), 0).admitted);
+    }
+
+    #[test]
+    fn a_sliding_minute_gives_back_what_is_a_minute_old() {
+        let mut window = OrgWindow::new(Window::Sliding, 5);
+        for second in [0, 10, 20, 30, 40] {
+            let at = START.plus_millis(second * 1_000);
+            assert!(window.admit(at, 0).admitted);
+        }
+        let refused = window.admit(START.plus_millis(59_999), 0);
+        assert!(!refused.admitted);
+        assert_eq!(refused.reset_at, START.plus_millis(MINUTE));
+        assert_eq!(window.admit(START.plus_millis(60_000), 0).remaining, 0);
+        assert!(!window.admit(START.plus_millis(69_999), 0).admitted);
+        let later = window.admit(START.plus_millis(95_000), 0);
+        assert_eq!(later.remaining, 2, "40 s, 60 s and this one count");
+    }
+
+    #[test]
+    fn what_others_wanted_and_did_not_get_is_counted() {
+        for mode in [Window::Fixed, Window::Sliding, Window::Leaky] {
+            let mut window = OrgWindow::new(mode, 60);
+            assert!((0..50).all(|_| window.admit(START, 0).admitted));
+            window.roll(START.plus_millis(30_000), 60);
+            let (foreign, refused) = window.windows().iter().fold((0, 0), |(f, r), window| {
+                (f + window.foreign, r + window.foreign_refused)
+            });
+            let expected = match mode {
+                Window::Fixed | Window::Sliding => (10, 20),
+                Window::Leaky => (30, 0),
+            };
+            assert_eq!((foreign, refused), expected, "{mode:?}");
+        }
     }
 
     #[test]

@@ -1,0 +1,99 @@
+//! Others use the same limit: what they leave is used, and they are not driven out.
+
+use kustomer_sim::{ResetHeader, ResetUnit, Window};
+
+use super::world::strangers::{Play, Seen};
+
+/// Plays it and checks what holds for every kind of window.
+fn played(play: Play) -> Seen {
+    let seen = play.run();
+    assert!(seen.windows.len() >= 4, "{:?}", seen.windows);
+    assert!(
+        seen.part() >= 0.95,
+        "{:.3}: {play:?} {:?}",
+        seen.part(),
+        seen.windows
+    );
+    assert!(seen.refused * 1_000 <= seen.requests, "{play:?}: {seen:?}");
+    assert!(
+        seen.foreign_refused <= seen.foreign_refused_alone,
+        "{play:?}: {seen:?}"
+    );
+    seen
+}
+
+/// So many seeds of a kind, each with another way to tell of the reset.
+fn kind(window: Window) -> Vec<Seen> {
+    let ways = [
+        (ResetHeader::Refused, ResetUnit::Seconds),
+        (ResetHeader::Always, ResetUnit::Seconds),
+        (ResetHeader::Always, ResetUnit::Millis),
+        (ResetHeader::Always, ResetUnit::Delta),
+        (ResetHeader::Never, ResetUnit::Seconds),
+    ];
+    let seeds = 11..;
+    ways.into_iter()
+        .zip(seeds)
+        .map(|((header, unit), seed)| {
+            played(Play {
+                window,
+                header,
+                unit,
+                seed,
+                minutes: 6,
+                ..Play::default()
+            })
+        })
+        .collect()
+}
+
+#[test]
+fn a_fixed_window_is_used_up_to_the_reserve_and_not_beyond() {
+    for seen in kind(Window::Fixed) {
+        assert_eq!(seen.late, 0, "{seen:?}");
+        assert!(seen.part() >= 0.98, "{seen:?}");
+    }
+}
+
+#[test]
+fn a_minute_that_slides_is_used_up_to_the_reserve() {
+    for seen in kind(Window::Sliding) {
+        assert!(seen.tries * 500 <= seen.requests, "{seen:?}");
+    }
+}
+
+#[test]
+fn a_bucket_that_leaks_is_used_up_to_the_reserve() {
+    for seen in kind(Window::Leaky) {
+        assert!(seen.tries * 500 <= seen.requests, "{seen:?}");
+    }
+}
+
+#[test]
+fn a_limit_below_the_configured_one_is_used_as_far_as_it_goes() {
+    for window in [Window::Fixed, Window::Sliding, Window::Leaky] {
+        played(Play {
+            window,
+            limit: 600,
+            most: 300,
+            share: 1.0,
+            seed: 31,
+            minutes: 6,
+            ..Play::default()
+        });
+    }
+}
+
+#[test]
+fn a_heavy_neighbour_keeps_what_it_takes() {
+    for window in [Window::Fixed, Window::Sliding, Window::Leaky] {
+        played(Play {
+            window,
+            most: 800,
+            share: 1.0,
+            seed: 43,
+            minutes: 6,
+            ..Play::default()
+        });
+    }
+}
