@@ -299,7 +299,7 @@ impl Machine {
     fn dispatch_read(&mut self, now: Instant) {
         match self.due_read(now) {
             Some(ReadWork::Job(id)) => {
-                self.jobs.reading(id);
+                self.jobs.reading(now, id);
                 let Some(job) = self.jobs.get(id) else { return };
                 let state_only = !job.with_refs && !job.state_complete;
                 let remote = job.remote_id();
