@@ -8,6 +8,7 @@
 
 mod figures;
 mod loopback;
+mod near_quota;
 mod usage;
 mod virtual_time;
 mod workload;
@@ -62,6 +63,11 @@ fn main() -> anyhow::Result<()> {
             for limit in [1_000, 2_000] {
                 say(&virtual_time::run(scenario, limit, asked.short)?)?;
             }
+        }
+    }
+    if wanted(near_quota::NAME) {
+        for limit in [1_000, 2_000] {
+            say(&near_quota::run(limit, asked.short)?)?;
         }
     }
     Ok(())

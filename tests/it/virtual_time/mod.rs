@@ -9,6 +9,7 @@ mod delivery;
 mod drain;
 mod holds;
 mod keys;
+mod near_quota;
 mod poison;
 mod restart;
 mod revisions;

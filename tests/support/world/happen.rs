@@ -55,6 +55,7 @@ impl World {
         let generation = self.replicas[replica].generation;
         match effect {
             Effect::Send { request, call } => {
+                self.note_carried(&call);
                 let event = Event::Answer {
                     replica,
                     generation,

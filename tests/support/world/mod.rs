@@ -2,12 +2,14 @@
 //!
 //! Shared by the tests and the benches.
 
+mod carried;
 mod digest;
 mod fetch;
 mod group;
 mod happen;
 mod log;
 pub(crate) mod make;
+pub(crate) mod shop;
 mod state_topic;
 mod trace;
 
@@ -145,6 +147,8 @@ pub(crate) struct World {
     pub(crate) state: Option<state_topic::StateTopic>,
     /// Every write and every look at a job, in the order in which they were answered; kept if it is wanted.
     pub(crate) trace: Option<Vec<Traced>>,
+    /// When each record was first carried by a request, by its mark; kept if it is wanted.
+    pub(crate) carried: Option<BTreeMap<String, Duration>>,
     /// Of everything that went into the machines and came out; kept if it is wanted.
     pub(crate) digest: Option<digest::Digest>,
 }
@@ -207,6 +211,7 @@ impl World {
             delays: Vec::new(),
             moving: BTreeMap::new(),
             trace: None,
+            carried: None,
             digest: None,
             losses: Losses::default(),
             state: None,

@@ -1,5 +1,6 @@
 //! When the next request may be sent, whose turn it is, and which are in flight.
 
+mod price;
 pub(crate) mod quota;
 mod turns;
 

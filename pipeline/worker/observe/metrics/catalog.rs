@@ -210,6 +210,8 @@ catalog! {
         "Requests a minute that this replica may make now.";
     quota_guaranteed: GaugeVec, "quota_guaranteed_ratio", [],
         "The part of the organisation's target that this replica is guaranteed; over all replicas never more than 1 (I9).";
+    request_price: GaugeVec, "request_price_seconds", [],
+        "For how long, in all, one more request now would make others wait; 0 while permits lie idle.";
     quota_remaining: GaugeVec, "quota_remaining_requests", [],
         "What the API last reported as left of the minute for everybody; absent until it has.";
     quota_frozen: GaugeVec, "quota_frozen", [],

@@ -168,6 +168,7 @@ impl Metrics {
         set(&f.requests_in_flight, whole(snapshot.requests as u64));
         set(&f.quota_allowance, f64::from(snapshot.allowance));
         set(&f.quota_guaranteed, snapshot.guaranteed);
+        set(&f.request_price, snapshot.request_price);
         if let Some(remaining) = snapshot.server_remaining {
             set(&f.quota_remaining, f64::from(remaining));
         }

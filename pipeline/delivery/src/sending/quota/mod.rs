@@ -62,10 +62,24 @@ pub(crate) struct Quota {
     unanswered_freezes: u32,
 }
 
+/// How much of the burst is used up.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Used {
+    pub(super) permits: f64,
+    /// All permits that can be saved up.
+    pub(super) of: f64,
+    /// How long it takes until a permit comes.
+    pub(super) one_takes: Duration,
+    /// Whether permits come.
+    pub(super) refills: bool,
+}
+
 #[derive(Debug)]
 struct Pace {
     allowance: u32,
     burst: u32,
+    /// From one permit to the next.
+    period: Duration,
     limiter: RateLimiter<
         NotKeyed,
         InMemoryState,
@@ -153,14 +167,30 @@ impl Quota {
         }
     }
 
-    /// How many permits are available at this moment, about.
-    pub(crate) fn available(&self, now: Instant, class: Class) -> f64 {
-        if self.closed_until(now, class).is_some() {
-            return 0.0;
-        }
+    /// How many of the permits that could have been saved up are not there, about. `None` without an allowance.
+    pub(super) fn used(&self, now: Instant) -> Option<Used> {
+        let pace = self.pace.as_ref()?;
+        let open = self.opens(now).is_none();
+        let full = pace.full_at(now, self.settings.minute);
+        let burst = f64::from(pace.burst);
+        Some(Used {
+            permits: if open { burst - full } else { burst },
+            of: burst,
+            one_takes: pace.period,
+            refills: open,
+        })
+    }
+
+    /// How long a permit takes to come.
+    pub(crate) fn turn(&self) -> Duration {
         self.pace
             .as_ref()
-            .map_or(0.0, |p| p.full_at(now, self.settings.minute))
+            .map_or(Duration::ZERO, |pace| pace.period)
+    }
+
+    /// When the server's limit no longer closes the gate, if it does.
+    pub(crate) fn opens(&self, now: Instant) -> Option<Instant> {
+        self.closed_until(now, Class::Track)
     }
 
     /// Audit of I6: the permits of the last minute do not exceed the largest allowance of that minute.
@@ -313,6 +343,7 @@ impl Pace {
         Some(Self {
             allowance,
             burst: burst.get(),
+            period,
             limiter,
             last_full,
             last_at: now,
