@@ -8,6 +8,7 @@
 
 mod figures;
 mod loopback;
+mod near_quota;
 mod strangers;
 mod usage;
 mod virtual_time;
@@ -67,6 +68,11 @@ fn main() -> anyhow::Result<()> {
     }
     if wanted(strangers::NAME) {
         say(&strangers::run(asked.short)?)?;
+    }
+    if wanted(near_quota::NAME) {
+        for limit in [1_000, 2_000] {
+            say(&near_quota::run(limit, asked.short)?)?;
+        }
     }
     Ok(())
 }

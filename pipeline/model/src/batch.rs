@@ -65,12 +65,12 @@ pub struct GroupKey {
     pub verb: Verb,
 }
 
-/// How long a bulk request that is not full waits for more operations.
+/// How long a bulk request that is not full waits for more operations, whatever a request costs.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Copy)]
 pub struct Patience {
-    /// While permits are plenty.
+    /// At least so long: others come in with it.
     pub linger: Duration,
-    /// While they are scarce.
+    /// At most so long.
     pub max_delay: Duration,
 }
 

@@ -11,7 +11,7 @@ pub const BUDGET_BYTES: u64 = 64 << 20;
 /// `budget.records`.
 pub const BUDGET_RECORDS: u64 = 50_000;
 /// `delivery.max_delay`.
-pub const MAX_DELAY: Duration = Duration::from_secs(5);
+pub const MAX_DELAY: Duration = Duration::from_secs(10);
 /// `kafka.commit_interval`.
 pub const COMMIT_INTERVAL: Duration = Duration::from_millis(250);
 /// `kafka.drain_timeout`.

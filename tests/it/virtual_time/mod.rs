@@ -10,6 +10,7 @@ mod drain;
 mod holds;
 mod keys;
 mod lending;
+mod near_quota;
 mod poison;
 mod restart;
 mod revisions;

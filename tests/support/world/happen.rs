@@ -56,6 +56,7 @@ impl World {
         match effect {
             Effect::Send { request, call } => {
                 self.watch_sent(&call);
+                self.note_carried(&call);
                 let event = Event::Answer {
                     replica,
                     generation,

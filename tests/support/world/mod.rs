@@ -2,12 +2,14 @@
 //!
 //! Shared by the tests and the benches.
 
+mod carried;
 mod digest;
 mod fetch;
 mod group;
 mod happen;
 mod log;
 pub(crate) mod make;
+pub(crate) mod shop;
 mod state_topic;
 pub(crate) mod strangers;
 mod trace;
@@ -154,6 +156,8 @@ pub(crate) struct World {
     pub(crate) trace: Option<Vec<Traced>>,
     /// Watches what is sent once less than the reserve is left, if that is wanted.
     pub(crate) watch: Option<watch::Watch>,
+    /// When each record was first carried by a request, by its mark; kept if it is wanted.
+    pub(crate) carried: Option<BTreeMap<String, Duration>>,
     /// Of everything that went into the machines and came out; kept if it is wanted.
     pub(crate) digest: Option<digest::Digest>,
 }
@@ -217,6 +221,7 @@ impl World {
             moving: BTreeMap::new(),
             trace: None,
             watch: None,
+            carried: None,
             digest: None,
             losses: Losses::default(),
             state: None,

@@ -1,6 +1,7 @@
-//! What every owner uses: the turn that it is handed, delays between attempts, and a map that forgets.
+//! What every owner uses: the turn that it is handed, delays between attempts, the price of a request, and a map that forgets.
 
 pub mod retry;
 
 pub(crate) mod generations;
+pub(crate) mod price;
 pub(crate) mod turn;

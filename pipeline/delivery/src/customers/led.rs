@@ -50,7 +50,7 @@ mod tests {
 
     use ingest_model::operation::{CustomerRef, MissingCustomer};
 
-    use super::super::tests::{ALL, resolver, start};
+    use super::super::tests::{ALL, much, resolver, start};
     use super::super::{NotFound, Question};
     use super::*;
 
@@ -82,7 +82,7 @@ mod tests {
         let now = start();
         let (mut customers, key) = wanted(now, MissingCustomer::Park);
         let late = now + Duration::from_secs(6);
-        let asked = customers.ask(late, false, ALL);
+        let asked = customers.ask(late, much(late), ALL);
         assert!(matches!(asked, Some(Question::Read { .. })), "{asked:?}");
         assert_eq!(customers.led(&key, ID), Led::Answer);
         assert_eq!(customers.proved_missing(late, &key), NotFound::Continues);

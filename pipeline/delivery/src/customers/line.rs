@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use ingest_model::batch::OperationId;
+use crate::common::price::{Price, Waiting};
+use ingest_model::batch::{OperationId, Patience};
 use ingest_model::operation::CustomerKey;
 
 /// What is known of the customers in a line.
@@ -35,6 +36,7 @@ pub(super) struct Lines {
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     entries: BTreeMap<Place, (Instant, CustomerKey)>,
+    waiting: Waiting,
     next: u64,
 }
 
@@ -81,17 +83,22 @@ impl Queue {
         self.next += 1;
         let place = (lowest, self.next);
         self.entries.insert(place, (now, customer));
+        self.waiting.add(now);
         place
     }
 
     /// Takes the first.
     pub(super) fn pop(&mut self) -> Option<CustomerKey> {
-        self.entries.pop_first().map(|(_, (_, customer))| customer)
+        let (_, (since, customer)) = self.entries.pop_first()?;
+        self.waiting.remove(since);
+        Some(customer)
     }
 
     /// Removes the customer at that place.
     pub(super) fn remove(&mut self, place: Place) {
-        self.entries.remove(&place);
+        if let Some((since, _)) = self.entries.remove(&place) {
+            self.waiting.remove(since);
+        }
     }
 
     pub(super) fn first(&self) -> Option<&CustomerKey> {
@@ -102,6 +109,17 @@ impl Queue {
     /// Since when the first has waited.
     pub(super) fn oldest(&self) -> Option<Instant> {
         self.entries.first_key_value().map(|(_, (since, _))| *since)
+    }
+
+    /// When those in the line have waited enough for so many requests.
+    pub(super) fn due_at(
+        &self,
+        patience: Patience,
+        price: Price,
+        requests: f64,
+    ) -> Option<Instant> {
+        let oldest = self.oldest()?;
+        Some(self.waiting.due_at(oldest, patience, price, requests))
     }
 
     pub(super) fn len(&self) -> usize {

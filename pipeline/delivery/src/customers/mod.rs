@@ -28,6 +28,7 @@ use self::line::{Line, Lines, Queue};
 use self::search::SearchLimit;
 use self::wanted::{Phase, Wanted};
 use self::way::Share;
+use crate::common::price::{BULK, Price};
 use ingest_model::batch::OperationId;
 use ingest_model::batch::Patience;
 use ingest_model::lookup::Lookup;
@@ -371,14 +372,14 @@ impl Customers {
     }
 
     /// When, after that time, the next question will be due.
-    pub(crate) fn next_due(&self, after: Instant, plenty: bool) -> Option<Instant> {
-        let patience = self.patience(plenty);
+    pub(crate) fn next_due(&self, after: Instant, price: Price) -> Option<Instant> {
         let lines = &self.lines;
-        let late = |line: &Queue| line.oldest().map(|since| since + patience);
+        let due = |line: &Queue, requests| line.due_at(self.settings.patience, price, requests);
         let asks = [
-            late(&lines.unasked),
-            late(&lines.must_exist),
-            late(&lines.missing),
+            due(&lines.unasked, 1.0),
+            due(&lines.unasked, BULK),
+            due(&lines.must_exist, 1.0),
+            due(&lines.missing, BULK),
         ];
         // Searches are used up: later one may be sent again, or another way is taken once permits have accumulated.
         let full = lines.has_unasked().then(|| self.searches.next()).flatten();
@@ -467,24 +468,15 @@ impl Customers {
         }
     }
 
-    fn patience(&self, plenty: bool) -> Duration {
-        if plenty {
-            self.settings.patience.linger
-        } else {
-            self.settings.patience.max_delay
-        }
-    }
-
     /// How long to wait for an answer that is due anyway.
     fn answer_wait(&self) -> Duration {
         self.settings.minute * 2
     }
 
-    fn is_full_or_late(&self, line: &Queue, full: usize, now: Instant, plenty: bool) -> bool {
-        line.len() >= full
-            || line
-                .oldest()
-                .is_some_and(|since| since + self.patience(plenty) <= now)
+    /// Whether a line fills a question, or those in it have waited enough for so many requests.
+    fn is_due(&self, line: &Queue, full: usize, now: Instant, price: Price, requests: f64) -> bool {
+        let due = line.due_at(self.settings.patience, price, requests);
+        line.len() >= full || due.is_some_and(|at| at <= now)
     }
 }
 

@@ -1,11 +1,12 @@
 //! Which question is asked next, and which may be asked at all.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::line::{Line, Queue};
 use super::search::Searches;
-use super::way::{Way, Ways};
+use super::way::{Later, Way, Ways};
 use super::{Allowed, Customers, Phase, Question};
+use crate::common::price::{BULK, Price};
 use ingest_model::batch::MAX_ITEMS;
 use ingest_model::operation::CustomerKey;
 
@@ -32,13 +33,13 @@ enum Next {
 
 impl Customers {
     /// Whether a question is due that may be sent. Changes nothing.
-    pub(crate) fn due(&self, now: Instant, plenty: bool, allowed: Allowed) -> bool {
-        self.next(now, plenty, allowed).is_some()
+    pub(crate) fn due(&self, now: Instant, price: Price, allowed: Allowed) -> bool {
+        self.next(now, price, allowed).is_some()
     }
 
     /// Takes the question that is due and may be sent, if there is one.
-    pub(crate) fn ask(&mut self, now: Instant, plenty: bool, allowed: Allowed) -> Option<Question> {
-        match self.next(now, plenty, allowed)? {
+    pub(crate) fn ask(&mut self, now: Instant, price: Price, allowed: Allowed) -> Option<Question> {
+        match self.next(now, price, allowed)? {
             Next::Read => {
                 let customer = self.read.pop_front()?;
                 Some(self.read_question(customer))
@@ -97,7 +98,7 @@ impl Customers {
         }
     }
 
-    fn next(&self, now: Instant, plenty: bool, allowed: Allowed) -> Option<Next> {
+    fn next(&self, now: Instant, price: Price, allowed: Allowed) -> Option<Next> {
         if self.is_idle() {
             return None;
         }
@@ -110,8 +111,8 @@ impl Customers {
         let searches = self.searches.state(now);
         let existing = self.next_existing(searches, allowed);
         existing
-            .or_else(|| self.next_missing(now, searches, plenty, allowed))
-            .or_else(|| self.next_unasked(now, searches, plenty, allowed))
+            .or_else(|| self.next_missing(now, searches, price, allowed))
+            .or_else(|| self.next_unasked(now, searches, price, allowed))
     }
 
     /// Customers of whom somebody has a key: there is nothing to wait for.
@@ -130,15 +131,15 @@ impl Customers {
         &self,
         now: Instant,
         searches: Searches,
-        plenty: bool,
+        price: Price,
         allowed: Allowed,
     ) -> Option<Next> {
         let waiting = self.lines.missing.len();
-        if !self.is_full_or_late(&self.lines.missing, MAX_ITEMS, now, plenty) {
+        if !self.is_due(&self.lines.missing, MAX_ITEMS, now, price, BULK) {
             return None;
         }
         let unasked =
-            self.way_of_unasked(searches, plenty, allowed) == Some(Way::Make) && allowed.create;
+            self.way_of_unasked(now, searches, price, allowed) == Some(Way::Make) && allowed.create;
         let together = waiting + if unasked { self.lines.unasked.len() } else { 0 };
         // One or two are created by identities: at most two requests. A bulk create costs as many and takes seconds.
         if self.may_identify(allowed) && (together <= FEW || !allowed.create) {
@@ -152,12 +153,12 @@ impl Customers {
         &self,
         now: Instant,
         searches: Searches,
-        plenty: bool,
+        price: Price,
         allowed: Allowed,
     ) -> Option<Next> {
         let (may_be_made, must_exist) = (&self.lines.unasked, &self.lines.must_exist);
-        let make = || self.next_makeable(now, searches, plenty, allowed);
-        let look = || self.next_must_exist(now, searches, plenty, allowed);
+        let make = || self.next_makeable(now, searches, price, allowed);
+        let look = || self.next_must_exist(now, searches, price, allowed);
         let looks_first = match (may_be_made.oldest(), must_exist.oldest()) {
             (Some(one), Some(other)) => other < one,
             (None, other) => other.is_some(),
@@ -174,26 +175,42 @@ impl Customers {
         &self,
         now: Instant,
         searches: Searches,
-        plenty: bool,
+        price: Price,
         allowed: Allowed,
     ) -> Option<Next> {
         let line = &self.lines.unasked;
-        let due = |full| self.is_full_or_late(line, full, now, plenty);
-        match self.way_of_unasked(searches, plenty, allowed)? {
-            Way::Search => due(self.a_search(line)).then_some(Next::Search),
-            Way::Make => due(MAX_ITEMS).then_some(Next::Create { unasked: true }),
-            Way::Each => due(usize::MAX).then_some(Next::Identify(Line::Unasked)),
+        let due = |full, requests| self.is_due(line, full, now, price, requests);
+        match self.way_of_unasked(now, searches, price, allowed)? {
+            Way::Search => due(self.a_search(line), 1.0).then_some(Next::Search),
+            Way::Make => due(MAX_ITEMS, BULK).then_some(Next::Create { unasked: true }),
+            Way::Each => due(usize::MAX, 1.0).then_some(Next::Identify(Line::Unasked)),
         }
     }
 
-    fn way_of_unasked(&self, searches: Searches, plenty: bool, allowed: Allowed) -> Option<Way> {
+    fn way_of_unasked(
+        &self,
+        now: Instant,
+        searches: Searches,
+        price: Price,
+        allowed: Allowed,
+    ) -> Option<Way> {
         let line = &self.lines.unasked;
         let ways = Ways {
             search: searches,
             make: allowed.create,
             each: self.may_identify(allowed),
         };
-        ways.best(&self.share, line.len(), self.a_search(line), plenty)
+        let later = Later {
+            price,
+            search_in: self.search_in(now),
+        };
+        ways.best(&self.share, line.len(), self.a_search(line), later)
+    }
+
+    /// How long until a search may be sent, if none may now.
+    fn search_in(&self, now: Instant) -> Duration {
+        let next = self.searches.next();
+        next.map_or(Duration::ZERO, |at| at.saturating_duration_since(now))
     }
 
     /// How many customers of a line fit into one search.
@@ -205,11 +222,11 @@ impl Customers {
         &self,
         now: Instant,
         searches: Searches,
-        plenty: bool,
+        price: Price,
         allowed: Allowed,
     ) -> Option<Next> {
         let line = &self.lines.must_exist;
-        if !self.is_full_or_late(line, self.a_search(line), now, plenty) {
+        if !self.is_due(line, self.a_search(line), now, price, 1.0) {
             return None;
         }
         let read = allowed.read.then_some(Next::ReadFirst(Line::MustExist));
@@ -218,7 +235,7 @@ impl Customers {
             // A read by a single key is as cheap as a search, and it is proof.
             Searches::Now if alone && self.keys_of_first(line) == 1 => read.or(Some(Next::Search)),
             Searches::Now => Some(Next::Search),
-            Searches::Later if !plenty => None,
+            Searches::Later if !price.is_worth(1.0, self.search_in(now)) => None,
             Searches::Later | Searches::Never => read,
         }
     }

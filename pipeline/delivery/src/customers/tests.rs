@@ -12,6 +12,16 @@ pub(super) fn start() -> Instant {
     Instant::now()
 }
 
+/// Permits lie idle.
+pub(super) fn nothing(now: Instant) -> Price {
+    Price::new(now, 0.0, Duration::ZERO, false)
+}
+
+/// Far more waits for permits than there are.
+pub(super) fn much(now: Instant) -> Price {
+    Price::new(now, 1e6, Duration::from_secs(1), false)
+}
+
 pub(super) const ALL: Allowed = Allowed {
     read: true,
     create: true,
@@ -54,12 +64,12 @@ fn a_hundred_share_a_search_and_those_not_found_a_create() {
     let now = start();
     let mut resolver = resolver();
     want(&mut resolver, now, 150, MissingCustomer::Create);
-    let Some(Question::Search(keys)) = resolver.ask(now, false, ALL) else {
+    let Some(Question::Search(keys)) = resolver.ask(now, much(now), ALL) else {
         panic!("a search")
     };
     assert_eq!(keys.len(), 100);
     assert_eq!(
-        resolver.ask(now, false, ALL),
+        resolver.ask(now, much(now), ALL),
         None,
         "the rest is not full and not late"
     );
@@ -68,7 +78,7 @@ fn a_hundred_share_a_search_and_those_not_found_a_create() {
         resolver.not_found(now, key);
     }
     let later = now + Duration::from_secs(5);
-    let Some(Question::Create(made)) = resolver.ask(later, false, ALL) else {
+    let Some(Question::Create(made)) = resolver.ask(later, much(later), ALL) else {
         panic!("a create")
     };
     assert_eq!(made.len(), 99);
@@ -80,11 +90,11 @@ fn whose_question_came_to_nothing_does_not_wait_behind_those_that_came_later() {
     let mut resolver = resolver();
     want(&mut resolver, now, 250, MissingCustomer::Create);
     assert!(matches!(
-        resolver.ask(now, false, ALL),
+        resolver.ask(now, much(now), ALL),
         Some(Question::Search(_))
     ));
     resolver.ask_again(now, &key(7));
-    let Some(Question::Search(keys)) = resolver.ask(now, false, ALL) else {
+    let Some(Question::Search(keys)) = resolver.ask(now, much(now), ALL) else {
         panic!("a search")
     };
     assert_eq!(keys[..2], [key(7), key(100)]);
@@ -97,10 +107,10 @@ fn one_or_two_are_made_by_identities() {
     want(&mut resolver, now, 1, MissingCustomer::Create);
     let later = now + Duration::from_secs(5);
     assert_eq!(
-        resolver.ask(later, false, ALL),
+        resolver.ask(later, much(later), ALL),
         Some(Question::Identify(key(0)))
     );
-    assert_eq!(resolver.ask(later, false, ALL), None);
+    assert_eq!(resolver.ask(later, much(later), ALL), None);
 }
 
 #[test]
@@ -110,12 +120,12 @@ fn who_must_exist_is_read_before_being_refused() {
     want(&mut resolver, now, 3, MissingCustomer::Reject);
     let later = now + Duration::from_secs(5);
     assert!(matches!(
-        resolver.ask(later, false, ALL),
+        resolver.ask(later, much(later), ALL),
         Some(Question::Search(_))
     ));
     resolver.not_found(later, &key(1));
     assert_eq!(
-        resolver.ask(later, false, ALL),
+        resolver.ask(later, much(later), ALL),
         Some(Question::Read {
             customer: key(1),
             key: key(1)
@@ -134,13 +144,17 @@ fn who_is_parked_waits_for_an_identify_and_not_for_ever() {
     want(&mut resolver, now, 2, MissingCustomer::Park);
     let later = now + Duration::from_secs(5);
     assert!(matches!(
-        resolver.ask(later, false, ALL),
+        resolver.ask(later, much(later), ALL),
         Some(Question::Search(_))
     ));
     resolver.not_found(later, &key(0));
     resolver.not_found(later, &key(1));
     assert_eq!(
-        resolver.ask(later + Duration::from_secs(60), false, ALL),
+        resolver.ask(
+            later + Duration::from_secs(60),
+            much(later + Duration::from_secs(60)),
+            ALL
+        ),
         None
     );
     assert_eq!(resolver.found(&key(0)), [OperationId(0)]);
@@ -152,7 +166,7 @@ fn who_is_parked_waits_for_an_identify_and_not_for_ever() {
             customer: key(1),
             key: key(1),
         };
-        assert_eq!(resolver.ask(at, false, ALL), Some(read), "look {look}");
+        assert_eq!(resolver.ask(at, much(at), ALL), Some(read), "look {look}");
         let refused = resolver.proved_missing(at, &key(1));
         let last = look == 4;
         assert_eq!(refused == NotFound::Refused(vec![OperationId(1)]), last);
@@ -166,18 +180,18 @@ fn searches_have_a_limit_of_their_own() {
     let mut resolver = resolver();
     want(&mut resolver, now, 300, MissingCustomer::Park);
     assert!(matches!(
-        resolver.ask(now, false, ALL),
+        resolver.ask(now, much(now), ALL),
         Some(Question::Search(_))
     ));
     assert!(matches!(
-        resolver.ask(now, false, ALL),
+        resolver.ask(now, much(now), ALL),
         Some(Question::Search(_))
     ));
-    assert_eq!(resolver.ask(now, false, ALL), None);
-    assert!(!resolver.due(now, false, ALL));
+    assert_eq!(resolver.ask(now, much(now), ALL), None);
+    assert!(!resolver.due(now, much(now), ALL));
     let later = now + Duration::from_secs(61);
     assert!(matches!(
-        resolver.ask(later, false, ALL),
+        resolver.ask(later, much(later), ALL),
         Some(Question::Search(_))
     ));
 }
@@ -192,7 +206,7 @@ fn without_a_search_customers_are_made_or_read() {
     let later = now + Duration::from_secs(5);
     want(&mut resolver, later, 10, MissingCustomer::Create);
     assert_eq!(
-        resolver.ask(later, false, ALL),
+        resolver.ask(later, much(later), ALL),
         Some(Question::Read {
             customer: key(99),
             key: key(99)
@@ -200,11 +214,11 @@ fn without_a_search_customers_are_made_or_read() {
     );
     let later = later + Duration::from_secs(5);
     assert!(
-        matches!(resolver.ask(later, false, ALL), Some(Question::Create(keys)) if keys.len() == 10)
+        matches!(resolver.ask(later, much(later), ALL), Some(Question::Create(keys)) if keys.len() == 10)
     );
     resolver.exists(later, &key(0));
     assert_eq!(
-        resolver.ask(later, false, ALL),
+        resolver.ask(later, much(later), ALL),
         Some(Question::Read {
             customer: key(0),
             key: key(0)
@@ -222,7 +236,7 @@ fn every_key_is_read_before_a_customer_counts_as_missing() {
     resolver.want(now, &customer, OperationId(1), false);
     let later = now + Duration::from_secs(5);
     assert!(matches!(
-        resolver.ask(later, false, ALL),
+        resolver.ask(later, much(later), ALL),
         Some(Question::Search(_))
     ));
     resolver.not_found(later, &key(1));
@@ -232,9 +246,9 @@ fn every_key_is_read_before_a_customer_counts_as_missing() {
             key,
         })
     };
-    assert_eq!(resolver.ask(later, false, ALL), read(key(1)));
+    assert_eq!(resolver.ask(later, much(later), ALL), read(key(1)));
     assert_eq!(resolver.proved_missing(later, &key(1)), NotFound::Continues);
-    assert_eq!(resolver.ask(later, false, ALL), read(email));
+    assert_eq!(resolver.ask(later, much(later), ALL), read(email));
     assert_eq!(
         resolver.proved_missing(later, &key(1)),
         NotFound::Refused(vec![OperationId(1)])
@@ -253,10 +267,10 @@ fn what_may_not_be_asked_waits_and_the_rest_goes_on() {
         identify: false,
     };
     resolver.turn_search_off();
-    assert!(!resolver.due(later, false, held));
-    assert_eq!(resolver.ask(later, false, held), None);
+    assert!(!resolver.due(later, much(later), held));
+    assert_eq!(resolver.ask(later, much(later), held), None);
     assert_eq!(
-        resolver.ask(later, false, ALL),
+        resolver.ask(later, much(later), ALL),
         Some(Question::Identify(key(0)))
     );
 }
@@ -270,14 +284,21 @@ fn a_failed_question_waits_and_is_counted() {
     let mut succeeded = None;
     for sick in [0, 0, 1, 2] {
         assert_eq!(
-            resolver.ask(at, false, ALL),
+            resolver.ask(at, much(at), ALL),
             Some(Question::Identify(key(0)))
         );
         assert_eq!(
             resolver.failed(at, Duration::from_secs(30), &key(0), succeeded),
             sick
         );
-        assert_eq!(resolver.ask(at + Duration::from_secs(20), false, ALL), None);
+        assert_eq!(
+            resolver.ask(
+                at + Duration::from_secs(20),
+                much(at + Duration::from_secs(20)),
+                ALL
+            ),
+            None
+        );
         at += Duration::from_secs(31);
         // From the second failure on, another question succeeds after each.
         succeeded = (resolver.failures(&key(0)) > 1).then_some(at);
@@ -303,12 +324,12 @@ fn where_nobody_is_there_customers_are_made_unasked() {
     learn_share(&mut resolver, now, false);
     want(&mut resolver, now, 250, MissingCustomer::Create);
     for _ in 0..2 {
-        let Some(Question::Create(made)) = resolver.ask(now, false, ALL) else {
+        let Some(Question::Create(made)) = resolver.ask(now, much(now), ALL) else {
             panic!("a create")
         };
         assert_eq!(made.len(), 100);
     }
-    assert!(!resolver.due(now, false, ALL), "the rest has time");
+    assert!(!resolver.due(now, much(now), ALL), "the rest has time");
 }
 
 #[test]
@@ -319,16 +340,20 @@ fn idle_permits_find_those_for_whom_no_search_is_left() {
     want(&mut resolver, now, 300, MissingCustomer::Create);
     for _ in 0..2 {
         assert!(matches!(
-            resolver.ask(now, false, ALL),
+            resolver.ask(now, much(now), ALL),
             Some(Question::Search(_))
         ));
     }
     let late = now + Duration::from_secs(6);
-    assert_eq!(resolver.ask(late, false, ALL), None, "permits are scarce");
-    let next = resolver.next_due(late, false).unwrap();
+    assert_eq!(
+        resolver.ask(late, much(late), ALL),
+        None,
+        "permits are scarce"
+    );
+    let next = resolver.next_due(late, much(late)).unwrap();
     assert!(next <= now + Duration::from_secs(60), "it looks again");
     assert!(matches!(
-        resolver.ask(late, true, ALL),
+        resolver.ask(late, nothing(late), ALL),
         Some(Question::Identify(_))
     ));
 }
@@ -341,16 +366,16 @@ fn the_answer_that_is_due_is_waited_for_but_not_for_ever() {
     resolver.want(now, &someone, OperationId(1), true);
     let later = now + Duration::from_secs(100);
     resolver.tick(later);
-    assert_eq!(resolver.ask(later, true, ALL), None);
+    assert_eq!(resolver.ask(later, nothing(later), ALL), None);
     assert_eq!(
-        resolver.next_due(later, true),
+        resolver.next_due(later, nothing(later)),
         Some(now + Duration::from_secs(120))
     );
     let last = now + Duration::from_secs(120);
     resolver.tick(last);
     let late = last + Duration::from_secs(5);
     assert_eq!(
-        resolver.ask(late, false, ALL),
+        resolver.ask(late, much(late), ALL),
         Some(Question::Identify(key(1)))
     );
     // A customer with a question in flight waits for that answer, not for another.
@@ -365,11 +390,11 @@ fn an_event_that_comes_in_before_anybody_asked_is_waited_for() {
     want(&mut resolver, now, 1, MissingCustomer::Create);
     resolver.answer_due(now, &key(0));
     let late = now + Duration::from_secs(10);
-    assert_eq!(resolver.ask(late, true, ALL), None);
+    assert_eq!(resolver.ask(late, nothing(late), ALL), None);
     resolver.answer_not_due(late, &key(0));
     let later = late + Duration::from_secs(5);
     assert_eq!(
-        resolver.ask(later, true, ALL),
+        resolver.ask(later, nothing(later), ALL),
         Some(Question::Identify(key(0)))
     );
 }
@@ -381,19 +406,19 @@ fn those_who_turn_out_to_exist_share_a_search_and_are_read_if_it_lags() {
     learn_share(&mut resolver, now, false);
     want(&mut resolver, now, 100, MissingCustomer::Create);
     assert!(matches!(
-        resolver.ask(now, false, ALL),
+        resolver.ask(now, much(now), ALL),
         Some(Question::Create(_))
     ));
     for n in 0..5 {
         resolver.exists(now, &key(n));
     }
-    let Some(Question::Search(asked)) = resolver.ask(now, false, ALL) else {
+    let Some(Question::Search(asked)) = resolver.ask(now, much(now), ALL) else {
         panic!("a search")
     };
     assert_eq!(asked.len(), 5);
     resolver.not_found(now, &key(3));
     assert_eq!(
-        resolver.ask(now, false, ALL),
+        resolver.ask(now, much(now), ALL),
         Some(Question::Read {
             customer: key(3),
             key: key(3)
@@ -401,7 +426,7 @@ fn those_who_turn_out_to_exist_share_a_search_and_are_read_if_it_lags() {
     );
     assert_eq!(resolver.proved_missing(now, &key(3)), NotFound::Continues);
     assert_eq!(
-        resolver.ask(now, false, ALL),
+        resolver.ask(now, much(now), ALL),
         Some(Question::Identify(key(3))),
         "made and not to be found: an identity tells"
     );
@@ -415,7 +440,7 @@ fn what_the_key_may_not_do_is_done_in_another_way() {
         let mut resolver = resolver();
         resolver.turn_search_off();
         want(&mut resolver, now, customers, MissingCustomer::Create);
-        resolver.ask(late, false, allowed)
+        resolver.ask(late, much(late), allowed)
     };
     let no_create = Allowed {
         create: false,

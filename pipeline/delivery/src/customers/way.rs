@@ -4,11 +4,11 @@
 //! identity finds or creates one. Which is cheapest depends on how many wait together, and on the share of those asked about
 //! that exist, which is learnt from the answers.
 
-use super::search::Searches;
-use ingest_model::batch::MAX_ITEMS;
+use std::time::Duration;
 
-/// The requests of a bulk create: itself, and the reads of its job.
-const JOB: f64 = 2.2;
+use super::search::Searches;
+use crate::common::price::{BULK, Price};
+use ingest_model::batch::MAX_ITEMS;
 
 /// What is assumed before any answer weighs as much as this many answers, half of them "found".
 const PRIOR: f64 = 20.0;
@@ -16,7 +16,7 @@ const PRIOR: f64 = 20.0;
 /// After this many answers, the older ones count half.
 const REMEMBERED: u32 = 2_000;
 
-/// What a way may cost while permits are scarce and a search will be free within the minute: four customers a request.
+/// What a way may cost at any price while a search will be free within the minute: four customers a request.
 const WORTH: f64 = 0.25;
 
 /// A way to a customer's id.
@@ -28,6 +28,14 @@ pub(super) enum Way {
     Make,
     /// A request for each.
     Each,
+}
+
+/// What decides whether a search is waited for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Later {
+    pub(super) price: Price,
+    /// How long until a search may be sent.
+    pub(super) search_in: Duration,
 }
 
 /// Which ways are open now.
@@ -70,11 +78,11 @@ impl Ways {
         share: &Share,
         waiting: usize,
         a_search: usize,
-        plenty: bool,
+        later: Later,
     ) -> Option<Way> {
         let there = share.there();
         let search = 1.0 / float(waiting.min(a_search));
-        let job = JOB / float(waiting.min(MAX_ITEMS));
+        let job = BULK / float(waiting.min(MAX_ITEMS));
         // Those not found are created: after many searches together, after a single one in whatever way is cheapest for so few.
         let rest = if waiting < MAX_ITEMS {
             job.min(1.0 - there)
@@ -91,9 +99,9 @@ impl Ways {
             (Way::Search, search + rest, self.search != Searches::Never),
             (Way::Make, job + duplicates, self.make),
         ];
-        let cheapest = |later: bool| {
+        let cheapest = |search: bool| {
             ways.into_iter()
-                .filter(|(way, _, open)| *open && (later || *way != Way::Search))
+                .filter(|(way, _, open)| *open && (search || *way != Way::Search))
                 .min_by(|(_, one, _), (_, other, _)| one.total_cmp(other))
         };
         let (way, _, _) = cheapest(true)?;
@@ -101,7 +109,7 @@ impl Ways {
             return Some(way);
         }
         let (way, cost, _) = cheapest(false)?;
-        (plenty || cost <= WORTH).then_some(way)
+        (cost <= WORTH || later.price.is_worth(cost, later.search_in)).then_some(way)
     }
 }
 
@@ -116,12 +124,21 @@ fn float(number: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::common::price::tests::price;
 
     const ALL: Ways = Ways {
         search: Searches::Now,
         make: true,
         each: true,
     };
+
+    /// A search may be sent in a minute, and a request costs so many seconds.
+    fn at(seconds: f64) -> Later {
+        Later {
+            price: price(crate::customers::tests::start(), seconds),
+            search_in: Duration::from_secs(60),
+        }
+    }
 
     /// The share after that many answers.
     fn share(asked: u32, there: u32) -> Share {
@@ -148,7 +165,7 @@ mod tests {
             (1_000, 950, 3, Way::Search),
             (1_000, 950, 10_000, Way::Search),
         ] {
-            let best = ALL.best(&share(asked, there), waiting, 100, false);
+            let best = ALL.best(&share(asked, there), waiting, 100, at(1e6));
             assert_eq!(best, Some(way), "{there} of {asked}, {waiting} wait");
         }
     }
@@ -161,11 +178,18 @@ mod tests {
         };
         let few = share(1_000, 100);
         let most = share(1_000, 800);
-        assert_eq!(later.best(&few, 500, 100, false), Some(Way::Make));
-        assert_eq!(later.best(&most, 500, 100, false), None, "a search is near");
-        assert_eq!(later.best(&most, 500, 100, true), Some(Way::Make));
+        assert_eq!(later.best(&few, 500, 100, at(1e6)), Some(Way::Make));
+        assert_eq!(
+            later.best(&most, 500, 100, at(1e6)),
+            None,
+            "a search is near"
+        );
+        assert_eq!(later.best(&most, 500, 100, at(0.0)), Some(Way::Make));
+        // Each of them costs 0.8 requests or more now, and a minute's wait else.
+        assert_eq!(later.best(&most, 500, 100, at(60.0)), Some(Way::Make));
+        assert_eq!(later.best(&most, 500, 100, at(90.0)), None);
         let all = share(2_000, 2_000);
-        assert_eq!(later.best(&all, 500, 100, true), Some(Way::Each));
+        assert_eq!(later.best(&all, 500, 100, at(0.0)), Some(Way::Each));
     }
 
     #[test]
@@ -175,7 +199,7 @@ mod tests {
             ..ALL
         };
         let most = share(1_000, 800);
-        assert_eq!(never.best(&most, 500, 100, false), Some(Way::Make));
+        assert_eq!(never.best(&most, 500, 100, at(1e6)), Some(Way::Make));
         let only = |make, each| Ways {
             make,
             each,
@@ -183,14 +207,14 @@ mod tests {
         };
         let nobody = share(1_000, 0);
         assert_eq!(
-            only(false, true).best(&nobody, 500, 100, false),
+            only(false, true).best(&nobody, 500, 100, at(1e6)),
             Some(Way::Each)
         );
         assert_eq!(
-            only(true, false).best(&nobody, 1, 100, false),
+            only(true, false).best(&nobody, 1, 100, at(1e6)),
             Some(Way::Make)
         );
-        assert_eq!(only(false, false).best(&nobody, 1, 100, true), None);
+        assert_eq!(only(false, false).best(&nobody, 1, 100, at(0.0)), None);
     }
 
     #[test]

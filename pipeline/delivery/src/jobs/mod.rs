@@ -6,10 +6,14 @@
 //! While nothing is known of a kind, its first job is the scout: it is read early and often, and the others follow what it took.
 //! So a worker that has just started, or meets a new klass, does not wait for a default that was chosen for the slowest jobs.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod estimate;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub(crate) use self::estimate::JobTiming;
+use self::estimate::{Estimate, Seen};
 use ingest_model::batch::{GroupKey, JobId, OperationId, Verb};
 use ingest_model::operation::CustomerKey;
 use ingest_model::outcome::JobTicket;
@@ -68,6 +72,10 @@ pub(crate) struct Job {
     next_read: Instant,
     reading: bool,
     scout: bool,
+    /// When it was read first, after its submission.
+    first: Option<Duration>,
+    /// A read found it not done.
+    late: bool,
 }
 
 /// One item of a job.
@@ -87,32 +95,6 @@ pub(crate) struct Jobs {
     timing: JobTiming,
     next: u64,
 }
-
-/// The times of jobs, already scaled.
-#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Copy)]
-pub struct JobTiming {
-    /// When to read first while nothing is known.
-    pub first_read: Duration,
-    /// The longest time between two reads.
-    pub max_pause: Duration,
-    /// A job that is not done after this time is given up.
-    pub give_up: Duration,
-    /// How many times faster the API's clock runs.
-    pub time_scale: f64,
-}
-
-/// The durations of the last jobs of one kind.
-#[derive(Debug, Default)]
-struct Estimate {
-    last: VecDeque<Duration>,
-    /// The open job that is read early, while no duration is known.
-    scout: Option<JobId>,
-}
-
-const REMEMBERED: usize = 64;
-const ENOUGH: usize = 10;
-/// How many times sooner than others a scout is read. Its next reads come each time twice as late, so a slow one costs three more.
-const SCOUT_AHEAD: u32 = 8;
 
 impl Jobs {
     /// No jobs.
@@ -139,12 +121,11 @@ impl Jobs {
         let size = items.len();
         let estimate = self.estimates.entry(items.kind()).or_default();
         // An inherited job is read at once, and of its duration only the end is seen.
-        let scout = estimate.last.is_empty()
-            && estimate.scout.is_none()
-            && !matches!(items, JobItems::Inherited { .. });
+        let own = !matches!(items, JobItems::Inherited { .. });
+        let scout = own && (estimate.needs_scout() || estimate.tries());
         let next_read = if scout {
             estimate.scout = Some(id);
-            now + self.timing.first_read / SCOUT_AHEAD
+            now + estimate.scout_read(self.timing)
         } else {
             now + estimate.first_read(self.timing)
         };
@@ -159,6 +140,8 @@ impl Jobs {
             next_read,
             reading: false,
             scout,
+            first: None,
+            late: false,
         };
         self.open.insert(id, job);
         self.due.insert((next_read, id));
@@ -225,11 +208,13 @@ impl Jobs {
     }
 
     /// A read of this job was sent.
-    pub(crate) fn reading(&mut self, id: JobId) {
+    pub(crate) fn reading(&mut self, now: Instant, id: JobId) {
         if let Some(job) = self.open.get_mut(&id) {
             self.due.remove(&(job.next_read, id));
             job.reading = true;
             job.reads += 1;
+            let waited = now.saturating_duration_since(job.submitted);
+            job.first.get_or_insert(waited);
         }
     }
 
@@ -238,11 +223,15 @@ impl Jobs {
         let timing = self.timing;
         if let Some(job) = self.open.get_mut(&id) {
             let waited = now.saturating_duration_since(job.submitted);
-            let pause = if job.scout && waited < timing.first_read {
-                waited
+            let estimate = self.estimates.get(&job.items.kind());
+            let usual = estimate.map_or(timing.first_read, |one| one.first_read(timing));
+            let pause = if job.scout && waited < usual.mul_f64(0.9) {
+                // Twice as late as the read before, but not later than if it were none.
+                waited.min(usual - waited)
             } else {
-                waited.mul_f64(0.35).max(timing.first_read / 5)
+                waited.mul_f64(0.35).max(usual.min(timing.first_read / 5))
             };
+            job.late |= !soon;
             let pause = pause.min(timing.max_pause);
             self.due.remove(&(job.next_read, id));
             job.next_read = if soon { now } else { now + pause };
@@ -300,12 +289,11 @@ impl Jobs {
                 let millis = u64::try_from(to.checked_sub(from)?).ok()?;
                 Some(Duration::from_millis(millis).div_f64(self.timing.time_scale))
             });
-        let took = told.unwrap_or(seen).min(seen);
         // Of an inherited job, only the end was seen.
         if !matches!(job.items, JobItems::Inherited { .. }) {
-            self.learn(now, job.items.kind(), took);
+            self.learn(now, &job, told.map(|told| told.min(seen)), seen);
         }
-        Some((job, took))
+        Some((job, told.unwrap_or(seen).min(seen)))
     }
 
     /// Gives up a job without learning from it.
@@ -325,23 +313,41 @@ impl Jobs {
         Some(job)
     }
 
-    /// Learns a duration. The first one of a kind says when to read the jobs that are open by then.
-    fn learn(&mut self, now: Instant, kind: String, took: Duration) {
+    /// Learns from a job that has ended. What changes when jobs are read goes for those that are open, too.
+    fn learn(&mut self, now: Instant, job: &Job, told: Option<Duration>, done: Duration) {
+        let kind = job.items.kind();
         let estimate = self.estimates.entry(kind.clone()).or_default();
-        estimate.learn(took);
-        if estimate.last.len() > 1 {
+        let seen = Seen {
+            scout: job.scout,
+            first: job.first.unwrap_or(done),
+            at_first: !job.late,
+            done,
+        };
+        let changed = match told {
+            Some(took) => estimate.learn(took),
+            None => estimate.learn_seen(seen, self.timing),
+        };
+        if !changed {
             return;
         }
         let wait = estimate.first_read(self.timing);
         for (id, job) in &mut self.open {
+            let own = !matches!(job.items, JobItems::Inherited { .. });
             if job.reads > 0
+                || job.scout
+                || !own
                 || !self.due.contains(&(job.next_read, *id))
                 || job.items.kind() != kind
             {
                 continue;
             }
             self.due.remove(&(job.next_read, *id));
-            job.next_read = (job.submitted + wait).max(now).min(job.next_read);
+            let at = (job.submitted + wait).max(now);
+            job.next_read = if told.is_some() {
+                at.min(job.next_read)
+            } else {
+                at
+            };
             self.due.insert((job.next_read, *id));
         }
     }
@@ -349,11 +355,8 @@ impl Jobs {
     /// How long to wait before the result of an ambiguous submission is looked up: three times the 99th percentile of the times
     /// of such jobs, at least `least`.
     pub(crate) fn verification_wait(&self, kind: &str, least: Duration) -> Duration {
-        let known = self
-            .estimates
-            .get(kind)
-            .and_then(|estimate| estimate.quantile(99, 100));
-        known.map_or(least, |took| took.saturating_mul(3).max(least))
+        let known = self.estimates.get(kind).and_then(Estimate::thrice);
+        known.map_or(least, |thrice| thrice.max(least))
     }
 
     /// Whether an open job carries an operation.
@@ -434,43 +437,6 @@ impl Job {
     /// The id in Kustomer's paths.
     pub(crate) fn remote_id(&self) -> Arc<str> {
         Arc::clone(&self.ticket.id)
-    }
-}
-
-impl Estimate {
-    fn learn(&mut self, took: Duration) {
-        if self.last.len() == REMEMBERED {
-            self.last.pop_front();
-        }
-        self.last.push_back(took);
-    }
-
-    /// How long after its submission a job is read first.
-    fn first_read(&self, timing: JobTiming) -> Duration {
-        let longest = self.last.iter().max().copied();
-        let expected = match (self.quantile(9, 10), longest) {
-            (Some(ninth), _) => ninth,
-            // The first ones known are the fastest: twice the longest of them, but not later than without knowing them.
-            (None, Some(longest)) => (longest * 2).min(timing.first_read.max(longest)),
-            (None, None) => timing.first_read,
-        };
-        // A small margin: results may be shown a moment after the job is done.
-        expected
-            .mul_f64(1.05)
-            .min(timing.max_pause.saturating_mul(4))
-    }
-
-    fn quantile(&self, numerator: usize, denominator: usize) -> Option<Duration> {
-        // The first ones known are the fastest, so a few of them do not represent the rest.
-        if self.last.len() < ENOUGH {
-            return None;
-        }
-        let mut sorted: Vec<Duration> = self.last.iter().copied().collect();
-        sorted.sort_unstable();
-        let index = (sorted.len() * numerator)
-            .div_ceil(denominator)
-            .saturating_sub(1);
-        sorted.get(index).copied()
     }
 }
 

@@ -60,7 +60,7 @@ fn a_job_under_way_is_not_read_twice_at_once() {
     let id = jobs.add(now, ticket(), items(), true);
     let later = now + Duration::from_secs(6);
     assert_eq!(jobs.due(later), Some(id));
-    jobs.reading(id);
+    jobs.reading(later, id);
     assert_eq!(jobs.due(later), None);
     jobs.read_again(later, id, false);
     assert_eq!(jobs.due(later), None);
@@ -78,7 +78,7 @@ fn a_job_is_led_on_by_its_next_read_and_known_by_what_it_carries() {
     let id = jobs.add(now, ticket(), items(), true);
     assert_eq!(jobs.making(&customer), Some(id));
     assert!(jobs.is_due(id));
-    jobs.reading(id);
+    jobs.reading(now, id);
     assert!(!jobs.is_due(id), "the answer leads it on");
     jobs.read_again(now, id, false);
     assert!(jobs.is_due(id));
@@ -123,10 +123,10 @@ fn the_first_job_of_a_kind_is_the_scout_for_the_others() {
     assert_eq!(jobs.next_read(scout), Some(now + seconds(0.625)));
     assert_eq!(jobs.next_read(other), Some(now + seconds(5.25)));
     // Each read of the scout comes twice as late as the one before, up to the usual time.
-    jobs.reading(scout);
+    jobs.reading(now + seconds(0.625), scout);
     jobs.read_again(now + seconds(0.7), scout, false);
     assert_eq!(jobs.next_read(scout), Some(now + seconds(1.4)));
-    jobs.reading(scout);
+    jobs.reading(now + seconds(1.4), scout);
     // What it took (0.5 s by the server's times) says when to read the others: twice that, and a margin.
     jobs.finish(now + seconds(1.5), scout, Some(1_500));
     assert_eq!(
@@ -160,4 +160,106 @@ fn what_is_known_of_few_jobs_is_not_trusted_beyond_the_default() {
         jobs.next_read(next),
         Some(now + Duration::from_secs_f64(5.25))
     );
+}
+
+/// Submits a job of such a duration every so often, and reads it when it is due; the API tells no times. Returns, for the last
+/// half of the jobs, the reads of each and the part that was done at the first read.
+fn without_times(jobs: u32, every: f64, took: impl Fn(u32) -> f64) -> (f64, f64, Jobs) {
+    let begin = start();
+    let mut all = Jobs::new(JobTiming {
+        first_read: Duration::from_secs(9),
+        ..TIMING
+    });
+    let mut ends = BTreeMap::new();
+    let mut submitted = 0;
+    let (mut ended, mut reads, mut at_first) = (0, 0, 0);
+    while submitted < jobs || all.len() > 0 {
+        let next = begin + Duration::from_secs_f64(every * f64::from(submitted));
+        let read = all.next_due();
+        if submitted < jobs && read.is_none_or(|at| next <= at) {
+            let untold = JobTicket {
+                created_ms: None,
+                ..ticket()
+            };
+            let id = all.add(next, untold, items(), true);
+            ends.insert(
+                id,
+                (submitted, next + Duration::from_secs_f64(took(submitted))),
+            );
+            submitted += 1;
+            continue;
+        }
+        let now = read.unwrap();
+        let id = all.due(now).unwrap();
+        all.reading(now, id);
+        let (number, end) = ends[&id];
+        if end > now {
+            all.read_again(now, id, false);
+            continue;
+        }
+        let (job, _) = all.finish(now, id, None).unwrap();
+        if number >= jobs / 2 {
+            ended += 1;
+            reads += job.reads;
+            at_first += u32::from(job.reads == 1);
+        }
+    }
+    let per_job = f64::from(reads) / f64::from(ended);
+    (per_job, f64::from(at_first) / f64::from(ended), all)
+}
+
+/// How long after its submission the next job would be read first, in seconds; the scouts apart.
+fn first_read(jobs: &Jobs) -> f64 {
+    let estimate = &jobs.estimates["customers"];
+    estimate.first_read(jobs.timing).as_secs_f64()
+}
+
+#[test]
+fn without_times_the_first_read_finds_the_duration() {
+    for (took, every, count) in [
+        (2.0, 1.0, 80),
+        (2.0, 0.05, 1_500),
+        (15.0, 1.0, 120),
+        (15.0, 0.05, 2_500),
+        (40.0, 2.0, 100),
+    ] {
+        let (reads, _, jobs) = without_times(count, every, |_| took);
+        let first = first_read(&jobs);
+        let near = took..took * 1.2;
+        assert!(near.contains(&first), "{took} s: read after {first} s");
+        assert!(reads <= 1.15, "{took} s, one every {every} s: {reads}");
+    }
+}
+
+#[test]
+fn without_times_the_first_read_comes_near_the_ninetieth_percentile() {
+    // Evenly between half and one and a half times the mean: nine tenths are done after 1.4 times the mean.
+    for mean in [2.0, 15.0] {
+        for (every, count) in [(0.1, 3_000), (1.0, 600), (5.0, 600)] {
+            let uneven = |n: u32| mean * (0.5 + f64::from(n * 37 % 101) / 101.0);
+            let (reads, at_first, jobs) = without_times(count, every, uneven);
+            let first = first_read(&jobs) / mean;
+            let told = format!("{mean} s, one every {every} s: {first}, {reads}, {at_first}");
+            assert!((1.1..1.7).contains(&first), "{told}");
+            assert!(reads <= 1.25 && at_first >= 0.8, "{told}");
+        }
+    }
+}
+
+#[test]
+fn without_times_a_change_is_followed_both_ways() {
+    let (_, _, jobs) = without_times(700, 0.5, |n| if n < 100 { 15.0 } else { 2.0 });
+    let first = first_read(&jobs);
+    assert!((2.0..3.0).contains(&first), "shorter: {first}");
+    let (_, _, jobs) = without_times(400, 0.5, |n| if n < 100 { 2.0 } else { 15.0 });
+    let first = first_read(&jobs);
+    assert!((15.0..21.0).contains(&first), "longer: {first}");
+}
+
+#[test]
+fn without_times_instant_jobs_are_soon_read_at_once() {
+    let (reads, _, jobs) = without_times(400, 0.02, |_| 0.0);
+    let first = first_read(&jobs);
+    assert!(first < 0.05, "{first}");
+    assert!(reads < 1.01, "{reads}");
 }

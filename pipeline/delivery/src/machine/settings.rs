@@ -99,8 +99,8 @@ impl MachineSettings {
             topics: BTreeMap::new(),
             max_in_flight: 64,
             patience: Patience {
-                linger: scaled(0.2),
-                max_delay: scaled(5.0),
+                linger: scaled(0.02),
+                max_delay: scaled(10.0),
             },
             retry: Backoff::new(scaled(1.0), scaled(60.0))?,
             max_failures: 10,

@@ -1,6 +1,7 @@
 //! When the next request may be sent, whose turn it is, and which are in flight.
 
 pub(crate) mod fleet;
+mod price;
 pub(crate) mod quota;
 mod turns;
 

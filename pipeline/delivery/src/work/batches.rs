@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::stage::Stage;
 use super::{Entry, Work};
+use crate::common::price::Price;
 use ingest_model::batch::{Batch, GroupKey, OperationId};
 use ingest_model::operation::Klass;
 
@@ -27,6 +28,11 @@ impl Work {
         Some((id, holds))
     }
 
+    /// Customers whose next turn has come are like all others.
+    pub(crate) fn tick_tracks(&mut self, now: Instant) {
+        self.tracks.tick(now);
+    }
+
     /// Takes it out because it is sent.
     pub(crate) fn take_track(&mut self) -> Option<OperationId> {
         self.tracks.take()
@@ -42,8 +48,14 @@ impl Work {
         self.tracks.len()
     }
 
-    pub(crate) fn has_tracks(&self) -> bool {
-        !self.tracks.is_empty()
+    /// How many of them are not beyond the turns of their customers.
+    pub(crate) fn tracks_in_turn(&self) -> usize {
+        self.tracks.in_turn()
+    }
+
+    /// When the next one that is beyond the turns of its customer is like all others.
+    pub(crate) fn next_turn(&self) -> Option<Instant> {
+        self.tracks.next_turn()
     }
 
     // === groups of objects ===
@@ -52,15 +64,15 @@ impl Work {
     pub(crate) fn due_group(
         &self,
         now: Instant,
-        plenty: bool,
+        price: Price,
         may_send: impl Fn(&GroupKey) -> bool,
     ) -> Option<GroupKey> {
-        self.groups.due(now, plenty, may_send)
+        self.groups.due(now, price, may_send)
     }
 
-    /// When the next group after that time is due by its patience.
-    pub(crate) fn next_group(&self, after: Instant, plenty: bool) -> Option<Instant> {
-        self.groups.next_due(after, plenty)
+    /// When the next group after that time is due.
+    pub(crate) fn next_group(&self, after: Instant, price: Price) -> Option<Instant> {
+        self.groups.next_due(after, price)
     }
 
     /// Takes the oldest operations of a group that fit into one request.

@@ -1,13 +1,14 @@
 //! Which operations of different lanes share one bulk request, and when it is sent.
 //!
-//! A request carries at most `MAX_ITEMS` items and `MAX_BYTES` bytes, all of one klass and verb, and one item of a lane. While
-//! permits are plenty it is sent after a short linger; while they are scarce it waits until it is full or its oldest item has
-//! waited long enough.
+//! A request carries at most `MAX_ITEMS` items and `MAX_BYTES` bytes, all of one klass and verb, and one item of a lane. It is
+//! sent when it is full, when its items have waited as long as the price of a request says, or when its oldest has waited as
+//! long as any may.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::time::Instant;
 
+use crate::common::price::{BULK, Price, Waiting};
 use ingest_model::batch::{GroupKey, MAX_BYTES, MAX_ITEMS, OperationId, Patience};
 
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +21,7 @@ struct Item {
 struct Group {
     items: BTreeMap<OperationId, Item>,
     bytes: usize,
+    waiting: Waiting,
 }
 
 /// Operations that are ready for a bulk request.
@@ -55,6 +57,7 @@ impl Groups {
             .is_none()
         {
             group.bytes += bytes;
+            group.waiting.add(now);
             self.ready += 1;
         }
     }
@@ -68,6 +71,7 @@ impl Groups {
             return false;
         };
         group.bytes -= item.bytes;
+        group.waiting.remove(item.since);
         self.ready -= 1;
         if group.items.is_empty() {
             self.groups.remove(key);
@@ -84,23 +88,26 @@ impl Groups {
     pub(super) fn due(
         &self,
         now: Instant,
-        plenty: bool,
+        price: Price,
         may_send: impl Fn(&GroupKey) -> bool,
     ) -> Option<GroupKey> {
         self.groups
             .iter()
             .filter(|(key, group)| {
-                group.due_at(self.patience, plenty) <= Some(now) && may_send(key)
+                group
+                    .due_at(self.patience, price)
+                    .is_some_and(|at| at <= now)
+                    && may_send(key)
             })
             .min_by_key(|(_, group)| group.items.first_key_value().map(|(id, _)| *id))
             .map(|(key, _)| key.clone())
     }
 
-    /// When the next group after that time is due by its patience.
-    pub(super) fn next_due(&self, after: Instant, plenty: bool) -> Option<Instant> {
+    /// When the next group after that time is due.
+    pub(super) fn next_due(&self, after: Instant, price: Price) -> Option<Instant> {
         self.groups
             .values()
-            .filter_map(|group| group.due_at(self.patience, plenty))
+            .filter_map(|group| group.due_at(self.patience, price))
             .filter(|at| *at > after)
             .min()
     }
@@ -119,6 +126,7 @@ impl Groups {
             let (id, item) = (*id, *item);
             bytes += item.bytes;
             group.bytes -= item.bytes;
+            group.waiting.remove(item.since);
             group.items.remove(&id);
             taken.push(id);
         }
@@ -164,19 +172,14 @@ impl Group {
         self.items.first_key_value().map(|(_, item)| item.since)
     }
 
-    fn due_at(&self, patience: Patience, plenty: bool) -> Option<Instant> {
+    fn due_at(&self, patience: Patience, price: Price) -> Option<Instant> {
         let oldest = self.oldest()?;
         if self.items.len() >= MAX_ITEMS || self.bytes >= MAX_BYTES {
             return Some(oldest);
         }
-        Some(
-            oldest
-                + if plenty {
-                    patience.linger
-                } else {
-                    patience.max_delay
-                },
-        )
+        // A single object is written alone, and needs no read.
+        let requests = if self.items.len() > 1 { BULK } else { 1.0 };
+        Some(self.waiting.due_at(oldest, patience, price, requests))
     }
 }
 
@@ -211,24 +214,45 @@ mod tests {
         }
     }
 
+    /// Permits lie idle.
+    fn nothing(now: Instant) -> Price {
+        Price::new(now, 0.0, Duration::ZERO, false)
+    }
+
+    /// Far more waits for permits than there are.
+    fn much(now: Instant) -> Price {
+        Price::new(now, 1e6, Duration::from_secs(1), false)
+    }
+
     #[test]
-    fn plenty_leaves_soon_scarce_waits_until_full_or_late() {
+    fn at_no_price_it_leaves_soon_at_a_high_one_it_waits_until_full_or_late() {
         let now = start();
         let mut groups = Groups::new(PATIENCE);
         for n in 0..99 {
             groups.add(now, key("order"), OperationId(n), 500);
         }
-        assert_eq!(groups.due(now, true, |_| true), None);
+        assert_eq!(groups.due(now, nothing(now), |_| true), None);
         let soon = now + Duration::from_millis(50);
-        assert_eq!(groups.due(soon, true, |_| true), Some(key("order")));
-        assert_eq!(groups.due(soon, false, |_| true), None);
         assert_eq!(
-            groups.due(now + Duration::from_secs(5), false, |_| true),
+            groups.due(soon, nothing(soon), |_| true),
+            Some(key("order"))
+        );
+        assert_eq!(groups.due(soon, much(soon), |_| true), None);
+        assert_eq!(
+            groups.due(
+                now + Duration::from_secs(5),
+                much(now + Duration::from_secs(5)),
+                |_| true
+            ),
             Some(key("order"))
         );
         groups.add(now, key("order"), OperationId(99), 500);
-        assert_eq!(groups.due(now, false, |_| true), Some(key("order")), "full");
-        assert_eq!(groups.due(now, false, |_| false), None, "held");
+        assert_eq!(
+            groups.due(now, much(now), |_| true),
+            Some(key("order")),
+            "full"
+        );
+        assert_eq!(groups.due(now, much(now), |_| false), None, "held");
         assert_eq!(groups.take(&key("order")).len(), 100);
         assert_eq!(groups.len(), 0);
     }
@@ -245,7 +269,7 @@ mod tests {
         for n in 0..100 {
             groups.add(later, key("order"), OperationId(n), 500);
         }
-        assert_eq!(groups.due(later, false, |_| true), Some(key("order")));
+        assert_eq!(groups.due(later, much(later), |_| true), Some(key("order")));
     }
 
     proptest! {

@@ -14,7 +14,7 @@ mod tracks;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
@@ -29,7 +29,7 @@ use crate::common::turn::Turn;
 use crate::seam::invariant::Invariant;
 use ingest_model::batch::{Batch, GroupKey, JobId, OperationId, Patience};
 use ingest_model::lookup::Lookup;
-use ingest_model::operation::Operation;
+use ingest_model::operation::{CustomerRef, Operation};
 use ingest_model::record::TopicPartition;
 use ingest_model::said::Ages;
 
@@ -211,11 +211,12 @@ impl Work {
         !self.dirty.is_empty()
     }
 
-    /// An event or identity waits only for a permit.
-    pub(crate) fn ready_track(&mut self, id: OperationId) {
+    /// An event or identity waits only for a permit, of which one comes in each `turn`.
+    pub(crate) fn ready_track(&mut self, now: Instant, turn: Duration, id: OperationId) {
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.stage = Stage::ReadyTrack;
-            self.tracks.add(&entry.partition, id);
+            let customer = entry.operation.customer().map(CustomerRef::first);
+            self.tracks.add(now, turn, &entry.partition, customer, id);
         }
     }
 

@@ -3,12 +3,26 @@
 //! Lowest first, because whatever settles out of order has to be noted beside the committed offset, or else comes again after
 //! a crash. In turns, because offsets of different partitions cannot be compared: a long backlog in one must not delay the
 //! others.
+//!
+//! A customer with many more events than others would always have the lowest. So what a customer has beyond its turns (one in
+//! [`ITS_TURNS`], and a few at once) goes behind all others until its next turn, and is sent before only if a permit costs nothing: so it takes
+//! from others neither a permit nor what is saved up for them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
+use std::time::{Duration, Instant};
 
 use ingest_model::batch::OperationId;
+use ingest_model::lookup::Lookup;
+use ingest_model::operation::CustomerKey;
 use ingest_model::record::TopicPartition;
+
+/// A customer has one turn in so many.
+const ITS_TURNS: u32 = 40;
+/// So many requests of a customer may come at once.
+const AT_ONCE: u32 = 3;
+/// So many customers are remembered before those that have turns again are forgotten.
+const REMEMBERED: usize = 1_000;
 
 /// Operations by partition. Within a partition, a lower number means a lower offset.
 #[derive(Debug, Default)]
@@ -16,32 +30,71 @@ pub(super) struct TrackQueue {
     partitions: BTreeMap<TopicPartition, BTreeSet<OperationId>>,
     /// The partition whose turn was last.
     last: Option<TopicPartition>,
+    /// Those beyond the turns of their customers, by the time of the next one.
+    beyond: BTreeSet<(Instant, OperationId)>,
+    /// Their partitions.
+    from: BTreeMap<OperationId, TopicPartition>,
     len: usize,
+    turns: CustomerTurns,
+}
+
+/// Until when the requests of each customer use up its turns.
+#[derive(Debug, Default)]
+struct CustomerTurns {
+    until: Lookup<CustomerKey, Instant>,
+    /// Forgets when there are so many.
+    full: usize,
 }
 
 impl TrackQueue {
-    /// Adds an operation; one that is here already stays where it is.
-    pub(super) fn add(&mut self, partition: &TopicPartition, operation: OperationId) {
-        let added = match self.partitions.get_mut(partition) {
-            Some(waiting) => waiting.insert(operation),
-            None => {
-                let waiting = BTreeSet::from([operation]);
-                self.partitions.insert(partition.clone(), waiting);
-                true
+    /// Adds an operation; one that is here already stays where it is. `turn`: how long a permit takes to come.
+    pub(super) fn add(
+        &mut self,
+        now: Instant,
+        turn: Duration,
+        partition: &TopicPartition,
+        customer: Option<&CustomerKey>,
+        operation: OperationId,
+    ) {
+        if self.contains(partition, operation) {
+            return;
+        }
+        self.len += 1;
+        let next = customer.and_then(|customer| self.turns.next(now, turn, customer));
+        match next {
+            Some(at) => {
+                self.beyond.insert((at, operation));
+                self.from.insert(operation, partition.clone());
             }
-        };
-        self.len += usize::from(added);
+            None => self.queue(partition, operation),
+        }
+    }
+
+    /// Customers whose next turn has come are like all others.
+    pub(super) fn tick(&mut self, now: Instant) {
+        while self.next_turn().is_some_and(|at| at <= now)
+            && let Some((_, operation)) = self.beyond.pop_first()
+        {
+            if let Some(partition) = self.from.remove(&operation) {
+                self.queue(&partition, operation);
+            }
+        }
     }
 
     /// The operation that goes next.
     pub(super) fn first(&self) -> Option<OperationId> {
-        let (_, waiting) = self.turn()?;
-        waiting.first().copied()
+        match self.turn() {
+            Some((_, waiting)) => waiting.first().copied(),
+            None => self.beyond.first().map(|(_, id)| *id),
+        }
     }
 
     /// Takes it out because it is sent: then it is the next partition's turn.
     pub(super) fn take(&mut self) -> Option<OperationId> {
-        let partition = self.turn()?.0.clone();
+        let Some((partition, _)) = self.turn() else {
+            return self.pop_beyond();
+        };
+        let partition = partition.clone();
         let operation = self.pop(&partition);
         self.last = Some(partition);
         operation
@@ -52,19 +105,33 @@ impl TrackQueue {
         if let Some((partition, _)) = self.turn() {
             let partition = partition.clone();
             self.pop(&partition);
+        } else {
+            self.pop_beyond();
         }
     }
 
     pub(super) fn contains(&self, partition: &TopicPartition, operation: OperationId) -> bool {
         let waiting = self.partitions.get(partition);
         waiting.is_some_and(|waiting| waiting.contains(&operation))
+            || self.from.contains_key(&operation)
     }
 
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    /// How many are not beyond the turns of their customers.
+    pub(super) fn in_turn(&self) -> usize {
+        self.len - self.beyond.len()
+    }
+
+    /// When the next of those beyond the turns of their customers is like all others.
+    pub(super) fn next_turn(&self) -> Option<Instant> {
+        self.beyond.first().map(|(at, _)| *at)
+    }
+
+    #[cfg(test)]
+    fn is_empty(&self) -> bool {
         self.len == 0
     }
 
@@ -76,6 +143,18 @@ impl TrackQueue {
         after.or_else(|| self.partitions.first_key_value())
     }
 
+    fn queue(&mut self, partition: &TopicPartition, operation: OperationId) {
+        match self.partitions.get_mut(partition) {
+            Some(waiting) => {
+                waiting.insert(operation);
+            }
+            None => {
+                let waiting = BTreeSet::from([operation]);
+                self.partitions.insert(partition.clone(), waiting);
+            }
+        }
+    }
+
     fn pop(&mut self, partition: &TopicPartition) -> Option<OperationId> {
         let waiting = self.partitions.get_mut(partition)?;
         let operation = waiting.pop_first();
@@ -85,17 +164,67 @@ impl TrackQueue {
         }
         operation
     }
+
+    fn pop_beyond(&mut self) -> Option<OperationId> {
+        let (_, operation) = self.beyond.pop_first()?;
+        self.from.remove(&operation);
+        self.len -= 1;
+        Some(operation)
+    }
+}
+
+impl CustomerTurns {
+    /// A request of the customer waits: when its turn comes, if that is not now.
+    fn next(&mut self, now: Instant, turn: Duration, customer: &CustomerKey) -> Option<Instant> {
+        let one = turn * ITS_TURNS;
+        let until = self.until.get(customer).copied().unwrap_or(now).max(now);
+        // What is beyond its turns is sent in those that nobody else wants, and is not held against it.
+        let later = (until + one).min(now + one * AT_ONCE);
+        self.until.insert(customer.clone(), later);
+        self.forget(now);
+        until
+            .checked_sub(one * (AT_ONCE - 1))
+            .filter(|at| *at > now)
+    }
+
+    fn forget(&mut self, now: Instant) {
+        if self.until.len() < self.full.max(REMEMBERED) {
+            return;
+        }
+        for customer in self.until.keys_where(|_, until| *until <= now) {
+            self.until.remove(&customer);
+        }
+        self.full = self.until.len() * 2;
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+
+    const TURN: Duration = Duration::from_secs(1);
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test needs some instant to start from"
+    )]
+    fn start() -> Instant {
+        Instant::now()
+    }
+
+    fn add(queue: &mut TrackQueue, now: Instant, partition: i32, who: Option<&str>, id: u64) {
+        let partition = TopicPartition::new("shop.events", partition);
+        let who = who.map(|who| CustomerKey::Email(Arc::from(who)));
+        queue.add(now, TURN, &partition, who.as_ref(), OperationId(id));
+    }
 
     fn queue(waiting: &[(i32, u64)]) -> TrackQueue {
         let mut queue = TrackQueue::default();
+        let now = start();
         for (partition, operation) in waiting {
-            let partition = TopicPartition::new("shop.events", *partition);
-            queue.add(&partition, OperationId(*operation));
+            add(&mut queue, now, *partition, None, *operation);
         }
         queue
     }
@@ -121,5 +250,50 @@ mod tests {
         assert_eq!(queue.take(), Some(OperationId(2)));
         assert_eq!(queue.take(), Some(OperationId(3)));
         assert_eq!(queue.take(), None);
+    }
+
+    #[test]
+    fn what_a_customer_has_beyond_its_turns_goes_behind_the_others_until_the_next() {
+        let now = start();
+        let mut queue = TrackQueue::default();
+        for id in 1..=5 {
+            add(&mut queue, now, 0, Some("a"), id);
+        }
+        add(&mut queue, now, 0, Some("b"), 6);
+        add(&mut queue, now, 1, Some("c"), 7);
+        assert_eq!(queue.len(), 7);
+        assert!(queue.contains(&TopicPartition::new("shop.events", 0), OperationId(5)));
+        let taken = |queue: &mut TrackQueue, count| -> Vec<u64> {
+            let ids = std::iter::from_fn(|| queue.take());
+            ids.take(count).map(|id| id.0).collect()
+        };
+        assert_eq!(taken(&mut queue, 5), [1, 7, 2, 3, 6]);
+        // Nobody else waits: it need not wait for its turn.
+        assert_eq!(taken(&mut queue, 1), [4]);
+        // So many permits later it has one of them.
+        let later = now + TURN * ITS_TURNS;
+        add(&mut queue, later, 0, Some("b"), 8);
+        queue.tick(later);
+        assert_eq!(taken(&mut queue, 3), [5, 8]);
+        assert!(queue.is_empty());
+        // What it sent in other turns is not held against it.
+        add(&mut queue, later, 0, Some("a"), 9);
+        add(&mut queue, later, 0, Some("b"), 10);
+        assert_eq!(taken(&mut queue, 3), [9, 10]);
+    }
+
+    #[test]
+    fn customers_with_turns_left_are_forgotten() {
+        let now = start();
+        let mut queue = TrackQueue::default();
+        for id in 0..10_000_u64 {
+            let at = now + Duration::from_secs(id);
+            add(&mut queue, at, 0, Some(&format!("c{id}")), id);
+        }
+        assert!(
+            queue.turns.until.len() <= REMEMBERED,
+            "{}",
+            queue.turns.until.len()
+        );
     }
 }

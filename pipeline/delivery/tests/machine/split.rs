@@ -1,6 +1,7 @@
 //! Requests that are refused as a whole because of one item.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use ingest_model::body::Body;
 use ingest_model::call::{Call, CallResult, Limits};
@@ -32,7 +33,10 @@ fn refuse(call: &Call, bad: &[u64]) -> Option<CallResult> {
 
 /// A driver whose only partition has a hundred objects of one klass waiting for the same request.
 fn hundred(bad: &'static [u64]) -> Driver {
-    let mut driver = Driver::new(settings(), 1);
+    // Long enough for what goes back to the groups to find company.
+    let mut settings = settings();
+    settings.patience.linger = Duration::from_millis(200);
+    let mut driver = Driver::new(settings, 1);
     driver.answer(move |call| refuse(call, bad));
     for n in 0..100 {
         driver.record(n, write(object("order", n.unsigned_abs())));
@@ -126,7 +130,7 @@ fn a_partition_that_leaves_in_the_middle_of_a_search_leaves_nothing_behind() {
             ))]);
             driver.judged(shop(1), n, verdict);
         }
-        driver.run_for(std::time::Duration::from_millis(at));
+        driver.run_for(Duration::from_millis(at));
         driver.revoke(shop(1));
         driver.run(60);
         assert_eq!(driver.handed_back, [shop(1)]);

@@ -214,6 +214,8 @@ catalog! {
         "The part of the organisation's target that this replica lends to others, out of its guarantee.";
     quota_borrowed: GaugeVec, "quota_borrowed_ratio", [],
         "The part of the organisation's target that others lend to this replica, beyond its guarantee.";
+    request_price: GaugeVec, "request_price_seconds", [],
+        "For how long, in all, one more request now would make others wait; 0 while permits lie idle.";
     quota_remaining: GaugeVec, "quota_remaining_requests", [],
         "What the API last reported as left of the minute for everybody; absent until it has.";
     quota_frozen: GaugeVec, "quota_frozen", [],

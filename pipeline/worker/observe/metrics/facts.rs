@@ -170,6 +170,7 @@ impl Metrics {
         set(&f.quota_guaranteed, snapshot.share.guaranteed);
         set(&f.quota_lent, snapshot.share.lent);
         set(&f.quota_borrowed, snapshot.share.borrowed);
+        set(&f.request_price, snapshot.request_price);
         if let Some(remaining) = snapshot.server_remaining {
             set(&f.quota_remaining, f64::from(remaining));
         }

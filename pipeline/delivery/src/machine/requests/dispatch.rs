@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::bodies::{key_fields, new_customer};
 use smallvec::{SmallVec, smallvec};
 
+use crate::common::price::Price;
 use crate::customers::Question;
 use crate::health::holds::Passage;
 use crate::machine::Machine;
@@ -24,12 +25,12 @@ use ingest_model::operation::{CustomerKey, CustomerRef, KObject, Operation};
 use ingest_model::record::TopicPartition;
 
 impl Machine {
-    pub(in crate::machine) fn dispatch(&mut self, now: Instant, class: Class, plenty: bool) {
+    pub(in crate::machine) fn dispatch(&mut self, now: Instant, class: Class, price: Price) {
         match class {
             Class::Track => self.dispatch_track(now),
-            Class::Write => self.dispatch_write(now, plenty),
+            Class::Write => self.dispatch_write(now, price),
             Class::Read => self.dispatch_read(now),
-            Class::Resolve => self.dispatch_resolve(now, plenty),
+            Class::Resolve => self.dispatch_resolve(now, price),
             Class::Probe => self.send(now, Call::Probe, SentKind::Probe, None),
         }
     }
@@ -156,14 +157,14 @@ impl Machine {
         }
     }
 
-    fn dispatch_write(&mut self, now: Instant, plenty: bool) {
+    fn dispatch_write(&mut self, now: Instant, price: Price) {
         if let Some(place) = self.due_forced(now)
             && let Some(batch) = self.work.take_forced(place)
         {
             self.send_batch(now, batch);
             return;
         }
-        let Some(group) = self.due_group(now, plenty) else {
+        let Some(group) = self.due_group(now, price) else {
             return;
         };
         let mut operations = if self.is_quarantined(&group.klass) {
@@ -299,7 +300,7 @@ impl Machine {
     fn dispatch_read(&mut self, now: Instant) {
         match self.due_read(now) {
             Some(ReadWork::Job(id)) => {
-                self.jobs.reading(id);
+                self.jobs.reading(now, id);
                 let Some(job) = self.jobs.get(id) else { return };
                 let state_only = !job.with_refs && !job.state_complete;
                 let remote = job.remote_id();
@@ -340,8 +341,8 @@ impl Machine {
         }
     }
 
-    fn dispatch_resolve(&mut self, now: Instant, plenty: bool) {
-        match self.customers.ask(now, plenty, self.allowed(now)) {
+    fn dispatch_resolve(&mut self, now: Instant, price: Price) {
+        match self.customers.ask(now, price, self.allowed(now)) {
             Some(Question::Search(customers)) => {
                 let keys: Vec<CustomerKey> = customers
                     .iter()

@@ -44,7 +44,8 @@ impl Machine {
         if let Some(customer) = customer.filter(|_| answers_near) {
             self.customers.answer_due(now, &customer);
         }
-        self.work.ready_track(id);
+        let turn = self.sending.quota.turn();
+        self.work.ready_track(now, turn, id);
     }
 
     fn activate_object(&mut self, now: Instant, id: OperationId) {
@@ -211,6 +212,7 @@ impl Machine {
 
     /// Drops what is no longer ready from the front of the queues, and skips repeats, so that no permit is taken in vain.
     pub(in crate::machine) fn trim_ready(&mut self, now: Instant) {
+        self.work.tick_tracks(now);
         while let Some((id, holds)) = self.work.first_track() {
             let repeat = holds && self.is_repeat(id);
             if holds && !repeat && self.may_start(id) {

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use smallvec::SmallVec;
 
+use crate::common::price::Price;
 use crate::customers::Allowed;
 use crate::health::holds::Passage;
 use crate::machine::Machine;
@@ -38,15 +39,15 @@ impl Machine {
         while self.sending.under_way() + self.memory.journal.submits() < self.settings.max_in_flight
         {
             self.trim_ready(now);
-            let plenty = self.is_plenty(now);
-            let work = self.work(now, plenty);
+            let price = self.price(now);
+            let work = self.work(now, price);
             let may = |class| work.contains(&Some(class)) && !denied.contains(&class);
             let Some(class) = self.sending.turns.next(may) else {
                 break;
             };
             match self.sending.take_permit(now, class) {
                 Ok(()) => {
-                    self.dispatch(now, class, plenty);
+                    self.dispatch(now, class, price);
                     self.activate_lanes(now);
                 }
                 Err(Denied::Until(_)) => denied.push(class),
@@ -55,29 +56,30 @@ impl Machine {
         }
     }
 
-    /// Whether there are more permits than work that could use them: then nothing waits to share a request.
-    pub(in crate::machine) fn is_plenty(&self, now: Instant) -> bool {
+    /// What one more request costs: it rises with the requests that could be sent if there were permits.
+    pub(in crate::machine) fn price(&self, now: Instant) -> Price {
         let tracks = if self.may_pass(now, &Family::Tracking) {
-            self.work.ready_tracks()
+            self.work.tracks_in_turn()
         } else {
             0
         };
         let ready =
             tracks + self.work.ready_looks() + self.work.full_writes() + self.jobs.due_count(now);
-        let ready = u32::try_from(ready).unwrap_or(u32::MAX);
-        self.sending.quota.available(now, Class::Track) > f64::from(ready)
+        self.sending.price(now, ready)
     }
 
-    fn work(&self, now: Instant, plenty: bool) -> [Option<Class>; 5] {
+    fn work(&self, now: Instant, price: Price) -> [Option<Class>; 5] {
         if self.health.holds.get(&Scope::Destination).is_some() {
             let probe = self.health.holds.passage(now, None) == Passage::Probe;
             return [probe.then_some(Class::Probe), None, None, None, None];
         }
-        let tracks = self.work.has_tracks() && self.may_pass(now, &Family::Tracking);
+        let beyond = self.work.next_turn().is_some() && price.is_nothing();
+        let tracks =
+            (self.work.tracks_in_turn() > 0 || beyond) && self.may_pass(now, &Family::Tracking);
         let writes = self.memory.journal.may_submit()
-            && (self.due_forced(now).is_some() || self.due_group(now, plenty).is_some());
+            && (self.due_forced(now).is_some() || self.due_group(now, price).is_some());
         let reads = self.due_read(now).is_some();
-        let resolves = self.customers.due(now, plenty, self.allowed(now));
+        let resolves = self.customers.due(now, price, self.allowed(now));
         [
             tracks.then_some(Class::Track),
             writes.then_some(Class::Write),
@@ -123,9 +125,9 @@ impl Machine {
     pub(in crate::machine) fn due_group(
         &self,
         now: Instant,
-        plenty: bool,
+        price: Price,
     ) -> Option<ingest_model::batch::GroupKey> {
-        self.work.due_group(now, plenty, |key| {
+        self.work.due_group(now, price, |key| {
             self.may_pass(now, &Family::KObjectWrite(key.klass.clone()))
         })
     }
@@ -155,7 +157,8 @@ impl Machine {
             return Some(now);
         }
         let stepped = self.turn.now;
-        let plenty = self.is_plenty(now);
+        // As at the last step: how it falls from there is known.
+        let price = self.price(stepped);
         let room =
             self.sending.under_way() + self.memory.journal.submits() < self.settings.max_in_flight;
         let awake = !self.partitions.is_membership_in_doubt();
@@ -167,16 +170,19 @@ impl Machine {
                     self.sending.next_permit()
                 }
             };
+            let turn = self.work.next_turn();
+            let free = turn.and_then(|_| price.nothing_at());
             [
+                turn.filter(|at| *at > stepped),
+                free.filter(|at| *at > stepped),
                 self.sending.next_permit(),
-                self.work.next_group(stepped, plenty),
-                self.work.next_group(stepped, false),
-                self.customers.next_due(stepped, plenty),
-                self.customers.next_due(stepped, false),
+                self.sending.quota.opens(stepped),
+                self.work.next_group(stepped, price),
+                self.customers.next_due(stepped, price),
                 self.jobs.next_due().and_then(later),
             ]
         } else {
-            [None; 6]
+            [None; 7]
         };
         let timer = self.work.next_time();
         let letter = self.partitions.next_letter();

@@ -32,6 +32,8 @@ pub struct Snapshot {
     pub allowance: u32,
     /// The part of the fleet's target that this replica may use. Over all replicas it never adds up to more than 1 (I9).
     pub share: Cap,
+    /// For how long, in all, one more request now would make others wait, in seconds: zero while permits lie idle.
+    pub request_price: f64,
     /// How much of the window is left for everybody, by the last response.
     pub server_remaining: Option<u32>,
     /// Until when the server's limit keeps everything back.
@@ -137,6 +139,7 @@ impl Machine {
             } else {
                 self.cap(now)
             },
+            request_price: self.price(now).seconds(),
             server_remaining: self.sending.quota.server_remaining(),
             frozen_until: self.sending.quota.frozen_until(now),
             freezes: self.sending.quota.freezes(),

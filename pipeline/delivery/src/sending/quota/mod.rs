@@ -67,6 +67,18 @@ pub(crate) struct SentAt {
     at: Instant,
 }
 
+/// How much of the burst is used up.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Used {
+    pub(super) permits: f64,
+    /// All permits that can be saved up.
+    pub(super) of: f64,
+    /// How long it takes until a permit comes.
+    pub(super) one_takes: Duration,
+    /// Whether permits come.
+    pub(super) refills: bool,
+}
+
 impl Quota {
     /// No allowance until partitions are owned.
     pub(crate) fn new(settings: QuotaSettings) -> Self {
@@ -151,12 +163,30 @@ impl Quota {
         Ok(())
     }
 
-    /// How many permits are available at this moment, about.
-    pub(crate) fn available(&self, now: Instant, class: Class) -> f64 {
-        if self.closed_until(now, class).is_some() {
-            return 0.0;
+    /// How many of the permits that could have been saved up are not there, about. `None` without an allowance.
+    pub(super) fn used(&self, now: Instant) -> Option<Used> {
+        if self.allowance() == 0 {
+            return None;
         }
-        self.pace.available(now, is_always_sent(class))
+        let open = self.opens(now).is_none();
+        let burst = self.pace.burst();
+        let full = self.pace.available(now, false);
+        Some(Used {
+            permits: if open { burst - full } else { burst },
+            of: burst,
+            one_takes: self.pace.period(),
+            refills: open,
+        })
+    }
+
+    /// How long a permit takes to come.
+    pub(crate) fn turn(&self) -> Duration {
+        self.pace.period()
+    }
+
+    /// When the server's limit no longer closes the gate, if it does.
+    pub(crate) fn opens(&self, now: Instant) -> Option<Instant> {
+        self.closed_until(now, Class::Track)
     }
 
     /// Audit of I6: the permits of the last minute do not exceed the largest allowance of that minute.
@@ -279,8 +309,6 @@ impl Quota {
     fn rebuild(&mut self, now: Instant) {
         let allowance = self.part_of_target(self.weight);
         self.pace.set_allowance(now, allowance);
-    }
-}
     }
 }
 

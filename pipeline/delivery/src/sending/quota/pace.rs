@@ -89,7 +89,11 @@ impl Pace {
         if !fresh {
             self.credit = (self.credit + self.even_full.tokens).min(1.0);
         }
-        self.window_full.tokens = if fresh { burst } else { self.window_full.tokens.min(1.0) };
+        self.window_full.tokens = if fresh {
+            burst
+        } else {
+            self.window_full.tokens.min(1.0)
+        };
         self.even_full.tokens = if fresh { burst } else { 0.0 };
         self.even = self.limiter(fresh);
     }
@@ -194,7 +198,19 @@ impl Pace {
         }
     }
 
-    fn burst(&self) -> f64 {
+    /// From one permit to the next.
+    pub(super) fn period(&self) -> Duration {
+        let rate = self.learnt.unwrap_or_else(|| self.even_rate());
+        if rate > 0.0 {
+            Duration::try_from_secs_f64(1.0 / rate)
+                .map_or(self.minute, |each| each.min(self.minute))
+        } else {
+            self.minute
+        }
+    }
+
+    /// How many permits can be saved up.
+    pub(super) fn burst(&self) -> f64 {
         f64::from((self.allowance / 100).max(1).min(self.allowance))
     }
 

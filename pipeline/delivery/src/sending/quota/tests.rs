@@ -156,13 +156,18 @@ fn the_server_may_lower_the_limit() {
 }
 
 #[test]
-fn what_is_available_follows_what_was_taken() {
+fn what_is_used_up_follows_what_was_taken() {
     let now = start();
     let mut quota = owner(1000, 0.8, 0, now);
-    assert!((quota.available(now, Class::Track) - 8.0).abs() < 0.01);
+    let used = |quota: &Quota, at| quota.used(at).unwrap();
+    assert!(used(&quota, now).permits < 0.01);
     while quota.take(now, Class::Track).is_ok() {}
-    assert!(quota.available(now, Class::Track) < 0.5);
-    assert!(quota.available(now + Duration::from_secs(60), Class::Track) > 7.9);
+    assert!(used(&quota, now).permits > 7.5);
+    assert!(used(&quota, now + Duration::from_secs(60)).permits < 0.1);
+    quota.freeze(now, &Limits::default());
+    let frozen = used(&quota, now + Duration::from_secs(1));
+    assert!(!frozen.refills && frozen.permits >= frozen.of);
+    assert_eq!(quota.opens(now), Some(now + Duration::from_secs(5)));
 }
 
 /// Says what is left, in an answer to a request of that moment.
