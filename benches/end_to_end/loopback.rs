@@ -92,6 +92,7 @@ fn runtime(name: &str, threads: usize) -> std::io::Result<Runtime> {
 
 async fn simulator() -> std::io::Result<Server> {
     let config = Config {
+        klasses: ["order", "browsing"].map(str::to_owned).to_vec(),
         limit: u64::from(LIMIT),
         time_scale: TIME_SCALE,
         tokens: vec![TOKEN.to_owned()],

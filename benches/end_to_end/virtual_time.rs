@@ -80,6 +80,7 @@ impl Scenario {
 /// Plays a scenario and returns its result.
 pub(crate) fn run(scenario: Scenario, limit: u32, short: bool) -> anyhow::Result<String> {
     let config = Config {
+        klasses: ["order", "browsing"].map(str::to_owned).to_vec(),
         limit: u64::from(limit),
         ..Config::default()
     };

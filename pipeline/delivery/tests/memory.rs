@@ -128,6 +128,7 @@ fn kobject(number: i64, text: &str) -> Operation {
         customer: None,
         version: Some(Version::new("7")),
         body: body.into(),
+        fold: None,
     })
 }
 

@@ -15,7 +15,8 @@ use crate::decode::{Format, Limits};
 use crate::mapping::node::{Content, Node, Place};
 use crate::mapping::{Mapping, Test, covers};
 use crate::route::Pipeline;
-use ingest_model::operation::{CustomerRef, MissingCustomer, Operation};
+use ingest_model::digest::Session;
+use ingest_model::operation::{CustomerRef, KObject, MissingCustomer, Operation};
 use ingest_model::outcome::{DroppedField, Verdict};
 use ingest_model::record::{Offset, Position, Record, TopicPartition};
 
@@ -272,6 +273,15 @@ pub fn shown(operation: &Operation) -> Value {
             map.insert("session".to_owned(), json!(track.session_id.as_deref()));
             map.insert("trackingId".to_owned(), json!(track.tracking_id.as_deref()));
             map.insert("meta".to_owned(), Value::Object(track.meta));
+        }
+        Operation::KObject(
+            kobject @ KObject {
+                fold: Some(fold), ..
+            },
+        ) => {
+            let session = Session::default().with(fold);
+            map.insert("digest".to_owned(), Value::from(&*kobject.klass.0));
+            map.extend(session.body(&kobject.external_id.0, &fold.frame).parse());
         }
         Operation::KObject(kobject) => {
             map.insert("kobject".to_owned(), Value::from(&*kobject.klass.0));

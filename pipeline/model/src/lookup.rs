@@ -124,6 +124,12 @@ impl<K: Hash + Eq, V> Lookup<K, V> {
         self.values.values().map(number).sum()
     }
 
+    /// Removes the entries whose values `keep` does not want; it judges each on its own.
+    pub fn retain(&mut self, mut keep: impl FnMut(&V) -> bool) {
+        self.most = self.most.max(self.values.len());
+        self.values.retain(|_, value| keep(value));
+    }
+
     /// Changes each value on its own.
     pub fn each(&mut self, change: impl Fn(&mut V)) {
         self.values.values_mut().for_each(change);

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::values::body::{Body, Writer};
-pub use crate::values::version::Version;
+use crate::values::digest::Fold;
+pub use crate::values::version::{VERSION_ATTRIBUTE, Version};
 
 /// One thing a customer is known by, most trusted first.
 #[derive(
@@ -125,6 +126,10 @@ pub struct KObject {
     /// The body as in a create, without `customer`: it has `externalId`, `title`, and in `custom` the version. None of its fields
     /// has a name of [`REQUEST_FIELDS`].
     pub body: Body,
+    /// A digest: the events that are folded into the object. Then version and body are made when it leaves, of what the object
+    /// has and of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fold: Option<Box<Fold>>,
 }
 
 /// An operation with the name of the route that made it.
@@ -144,9 +149,6 @@ pub struct Planned {
 const EVENT_BYTES: usize = 128;
 /// What a request says of an object besides its body, in the same JSON object.
 pub const REQUEST_FIELDS: &[&str] = &["_clientRef", "id", "rev", "customer"];
-
-/// The reserved attribute that holds the version written last.
-pub const VERSION_ATTRIBUTE: &str = "ingestVersionStr";
 
 // === impl CustomerKey ===
 
@@ -403,7 +405,17 @@ impl Operation {
         match self {
             Self::Identify(_) => "identify",
             Self::Track(_) => "track",
-            Self::KObject(_) => "kobject",
+            Self::KObject(KObject { fold: None, .. }) => "kobject",
+            Self::KObject(KObject { fold: Some(_), .. }) => "digest",
+        }
+    }
+
+    /// The events that it folds into an object, if it is a digest.
+    #[must_use]
+    pub fn fold(&self) -> Option<&Fold> {
+        match self {
+            Self::KObject(object) => object.fold.as_deref(),
+            Self::Identify(_) | Self::Track(_) => None,
         }
     }
 

@@ -97,7 +97,10 @@ pub fn planned_bytes(plan: &Planned) -> usize {
     let body = match &plan.operation {
         Operation::Identify(identify) => body_bytes(&identify.fields),
         Operation::Track(track) => body_bytes(&track.event),
-        Operation::KObject(object) => body_bytes(&object.body) + text_bytes(&object.external_id.0),
+        Operation::KObject(object) => {
+            let fold = object.fold.as_ref().map_or(0, |fold| fold.bytes());
+            body_bytes(&object.body) + text_bytes(&object.external_id.0) + fold
+        }
     };
     keys + body + 2 * ALLOCATION
 }

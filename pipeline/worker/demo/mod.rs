@@ -31,7 +31,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use self::report::Finished;
+use self::report::{Finished, SESSIONS};
 use self::shop::{Expected, Shop};
 use crate::clock::{Clock, TimeScale};
 use crate::lifecycle::Signals;
@@ -95,6 +95,7 @@ async fn demonstrate(options: &Options) -> anyhow::Result<Agreement> {
         limit: u64::from(LIMIT),
         time_scale: options.time_scale.factor(),
         tokens: vec![TOKEN.to_owned()],
+        klasses: ["order", SESSIONS].map(str::to_owned).to_vec(),
         seed: options.seed,
         ..kustomer_sim::Config::default()
     };
@@ -121,7 +122,8 @@ async fn demonstrate(options: &Options) -> anyhow::Result<Agreement> {
     let parts = parts(options, &kafka, &kustomer.url(), observer.clone())?;
     let finished = deliver(options, kafka, parts, &observer).await?;
     let account = kustomer.account();
-    let faults = report::disagreements(&finished, &account);
+    let counted = kustomer.with(|sim| report::views(sim));
+    let faults = report::disagreements(&finished, &account, counted);
     let timeline = kustomer.with(|sim| report::timeline(sim, finished.expected.best_customer()));
     say(&report::render(
         &finished,
@@ -164,6 +166,8 @@ fn parts(
         anyhow::anyhow!("the shipped mapping has {}", plural(faults.len(), "fault"))
     })?;
     let pipeline = Pipeline::new(Format::Segment, Limits::default(), Arc::new(mapping))?;
+    // All records of a customer are in one partition.
+    let pipeline = pipeline.keyed_by_customer(true);
     let token = SecretString::from(TOKEN.to_owned());
     let client = Client::new(ClientSettings::new(BaseUrl::parse(url)?, token))?;
     let mut machine = MachineSettings::new(LIMIT, SHARE, 0, options.time_scale.factor())

@@ -20,11 +20,22 @@ pub(super) struct Finished {
     pub(super) took: Duration,
 }
 
+/// The klass of visits.
+pub(super) const SESSIONS: &str = "browsing";
+
 /// How many items of the timeline are shown.
 const SHOWN: usize = 8;
 
-/// Where the simulator's account and the shop disagree; empty if they agree.
-pub(super) fn disagreements(finished: &Finished, account: &Account) -> Vec<String> {
+/// The views that the objects of all visits have.
+pub(super) fn views(sim: &Sim) -> u64 {
+    let counts = sim
+        .objects(SESSIONS)
+        .filter_map(|object| object.rest.get("data")?.get("count")?.as_u64());
+    counts.sum()
+}
+
+/// Where the simulator's account and the shop disagree; empty if they agree. `counted` are the views in its objects.
+pub(super) fn disagreements(finished: &Finished, account: &Account, counted: u64) -> Vec<String> {
     let Finished {
         tally,
         expected,
@@ -34,6 +45,7 @@ pub(super) fn disagreements(finished: &Finished, account: &Account) -> Vec<Strin
     let settled_letters: u64 = tally.dead_lettered.values().sum();
     let skipped: u64 = tally.skipped.values().sum();
     let orders = u64::try_from(expected.orders.len()).unwrap_or(u64::MAX);
+    let visits = u64::try_from(expected.visits.len()).unwrap_or(u64::MAX);
     let on_topic = u64::try_from(letters.len()).unwrap_or(u64::MAX);
     [
         (
@@ -58,17 +70,26 @@ pub(super) fn disagreements(finished: &Finished, account: &Account) -> Vec<Strin
             account.accepted.tracking,
             expected.events,
         ),
-        ("orders in Kustomer", account.kobjects_total, orders),
+        (
+            "orders and visits in Kustomer",
+            account.kobjects_total,
+            orders.saturating_add(visits),
+        ),
+        ("views counted in visits", counted, expected.views),
         ("events told twice", account.repeated.tracking, 0),
-        ("orders made twice", account.repeated.kobjects, 0),
+        ("objects made twice", account.repeated.kobjects, 0),
         ("events out of order", account.out_of_order.tracking, 0),
         (
-            "orders set back to an older state",
+            "objects set back to an older state",
             account.out_of_order.kobjects,
             0,
         ),
         ("events that cannot be judged", account.unjudged.tracking, 0),
-        ("orders that cannot be judged", account.unjudged.kobjects, 0),
+        (
+            "objects that cannot be judged",
+            account.unjudged.kobjects,
+            0,
+        ),
         ("invariants broken", tally.broken, 0),
     ]
     .into_iter()
@@ -85,7 +106,7 @@ pub(super) fn timeline(sim: &Sim, customer: &str) -> String {
     let mut text = format!(
         "Timeline of {} ({}, {}), newest first\n",
         timeline.customer.display_name,
-        plural(timeline.customer.kobjects, "order"),
+        plural(timeline.customer.kobjects, "object"),
         plural(timeline.customer.events, "event")
     );
     for item in timeline.items.iter().take(SHOWN) {

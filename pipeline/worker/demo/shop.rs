@@ -24,6 +24,10 @@ pub(super) struct Expected {
     pub(super) skipped: u64,
     pub(super) dead_lettered: u64,
     pub(super) events: u64,
+    /// Views of products.
+    pub(super) views: u64,
+    /// The visits in which they were, by customer and hour.
+    pub(super) visits: BTreeSet<(u64, i64)>,
     pub(super) orders: BTreeSet<String>,
     pub(super) by_kind: BTreeMap<&'static str, u64>,
     /// Kinds of timeline items, by customer: orders and events.
@@ -151,9 +155,13 @@ impl Shop {
 
     fn browse(&mut self, customer: u64) -> ShopRecord {
         let product = self.line().to_json();
-        let more = json!({"event": "Product Viewed", "properties": product});
+        let hour = self.clock_ms / 3_600_000;
+        let visit = json!({"sessionId": format!("visit-{customer}-{hour}")});
+        let more = json!({"event": "Product Viewed", "properties": product, "context": visit});
         let message = self.message(customer, "track", more);
-        self.expected.skipped += 1;
+        self.expected.delivered += 1;
+        self.expected.views += 1;
+        self.expected.visits.insert((customer, hour));
         self.count("Product Viewed");
         record(customer, &message)
     }

@@ -62,6 +62,7 @@ impl Rig {
         let config = Config {
             limit: u64::from(limit),
             time_scale: scale,
+            klasses: ["order", "browsing"].map(str::to_owned).to_vec(),
             faults: faults.map(|script| FaultScript::parse(&script.to_string()).unwrap()),
             ..Config::default()
         };

@@ -89,7 +89,7 @@ fn record(setup: &Setup, number: u32) -> ingest_kafka::OutgoingRecord {
         })
     } else {
         json!({
-            "type": "track", "event": "Product Viewed", "messageId": format!("m-{number}"), "userId": user,
+            "type": "track", "event": "Kettle Boiled", "messageId": format!("m-{number}"), "userId": user,
             "properties": {"sku": "TEA-01", "name": "Green tea", "price": 10},
         })
     };

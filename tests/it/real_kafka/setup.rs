@@ -105,6 +105,9 @@ impl Setup {
         let mut config = kustomer_sim::Config {
             limit: u64::from(options.limit),
             time_scale: options.scale,
+            klasses: ["order", "shipment", "browsing"]
+                .map(str::to_owned)
+                .to_vec(),
             tokens: vec![TOKEN.1.to_owned()],
             ..kustomer_sim::Config::default()
         };

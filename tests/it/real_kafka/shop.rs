@@ -50,7 +50,7 @@ enum Effect {
 const STEPS: &[&str] = &[
     "identify",
     "Signed Up",
-    "Product Viewed",
+    "Kettle Boiled",
     "Product Added",
     "Order Completed",
     "Checkout Started",
@@ -107,7 +107,7 @@ impl Shop {
         let (kind, name, properties, effect) = match name {
             "identify" => ("identify", name, json!({}), Effect::Identify),
             "Home" => ("page", name, json!({"path": "/"}), Effect::Skip),
-            "Product Viewed" => ("track", name, json!({"sku": "TEA-01"}), Effect::Skip),
+            "Kettle Boiled" => ("track", name, json!({"sku": "TEA-01"}), Effect::Skip),
             "Order Completed" => {
                 let products =
                     json!([{"sku": "TEA-01", "name": "Green tea", "quantity": 2, "price": 10}]);
@@ -140,7 +140,7 @@ impl Shop {
                 let name = if customer.is_multiple_of(5) {
                     "Order Completed"
                 } else {
-                    "Product Viewed"
+                    "Kettle Boiled"
                 };
                 ("track", name, json!({"total": 20}), effect)
             }

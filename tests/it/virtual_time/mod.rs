@@ -6,6 +6,7 @@
 mod backlog;
 mod customers;
 mod delivery;
+mod digests;
 mod drain;
 mod holds;
 mod keys;

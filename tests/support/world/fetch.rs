@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ingest_delivery::machine::{Input, SkippedRun};
+use ingest_model::operation::{KObject, Operation};
 use ingest_model::outcome::Verdict;
 use ingest_model::record::{Position, Record};
 
@@ -51,13 +52,14 @@ impl World {
                     continue;
                 }
                 self.skip(replica, skipped.take());
+                let verdict = placed(fetched.verdict, &record);
                 self.step(
                     replica,
                     Input::Record {
                         record,
                         epoch,
                         event_ms: fetched.event_ms,
-                        verdict: fetched.verdict,
+                        verdict,
                         dropped: Vec::new(),
                     },
                 );
@@ -81,4 +83,23 @@ impl World {
             self.step(replica, Input::Skipped(run));
         }
     }
+}
+
+/// What the mapping says of a record at its place: digests note where their events come from.
+fn placed(mut verdict: Verdict, record: &Record) -> Verdict {
+    if let Verdict::Emit(planned) = &mut verdict {
+        for plan in planned {
+            if let Operation::KObject(KObject {
+                fold: Some(fold), ..
+            }) = &mut plan.operation
+            {
+                fold.partition = record.position.partition.clone();
+                for event in &mut fold.events {
+                    event.offset = record.position.offset;
+                    event.written_ms = record.timestamp_ms;
+                }
+            }
+        }
+    }
+    verdict
 }

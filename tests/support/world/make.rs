@@ -2,13 +2,16 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ingest_model::body::Body;
+use ingest_model::digest::{Fold, Frame, Piece, Small, Title};
 use ingest_model::operation::{
     CustomerKey, CustomerRef, ExternalId, Identify, KObject, Klass, MissingCustomer, Occurrence,
     Operation, Planned, Version,
 };
 use ingest_model::outcome::Verdict;
+use ingest_model::record::{Offset, TopicPartition};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -121,6 +124,7 @@ fn state_of(
             "title": format!("Order {id}"),
             "custom": custom,
         })),
+        fold: None,
     }))
 }
 
@@ -132,6 +136,43 @@ pub(crate) fn order(id: u64, version: u64, who: u64) -> Planned {
 pub(crate) fn order_at(id: u64, version: &str, who: u64, total: Value) -> Planned {
     let custom = Value::Object([("totalNum".to_owned(), total)].into_iter().collect());
     state_of("order", id, version, who, MissingCustomer::Create, custom)
+}
+
+/// The klass of sessions.
+pub(crate) const SESSIONS: &str = "browsing";
+
+/// An event in the session with that number of that customer. It costs as many cents as its key says.
+pub(crate) fn viewed(who: u64, session: u64, key: u64) -> Planned {
+    let frame = Frame {
+        keep: 5,
+        title: Title(vec![vec![Piece::Text("Viewed ".into()), Piece::Count]]),
+        patience: Duration::from_secs(30),
+        gap: Duration::from_secs(1_800),
+    };
+    let id = format!("u{who} session {session}");
+    let cents = key.to_string().parse().expect("a number");
+    let event = Small {
+        name: Arc::from(format!("View {}", key % 3)),
+        at_ms: Some(1_767_225_600_000 + i64::try_from(key).expect("few") * 1_000),
+        // Where it stands is known when it is read.
+        offset: Offset(0),
+        written_ms: None,
+        key: key + (1 << 40),
+        sums: [(Arc::from("centsNum"), cents)].into_iter().collect(),
+        each: object(json!({ "number": key })),
+    };
+    planned(Operation::KObject(KObject {
+        klass: Klass(Arc::from(SESSIONS)),
+        body: Body::default(),
+        external_id: ExternalId(Arc::from(id)),
+        customer: Some(customer(who, MissingCustomer::Create)),
+        version: None,
+        fold: Some(Box::new(Fold {
+            frame: Arc::new(frame),
+            partition: TopicPartition::new("", 0),
+            events: vec![event],
+        })),
+    }))
 }
 
 pub(crate) fn emit(planned: Vec<Planned>) -> Verdict {

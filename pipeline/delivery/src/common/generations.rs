@@ -84,6 +84,23 @@ impl<K: Hash + Eq + Clone, V: Clone> Generations<K, V> {
         }
     }
 
+    /// Forgets the values that `keep` does not want.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&V) -> bool) {
+        let weigh = self.weigh;
+        let of = |map: &mut Lookup<K, V>| {
+            let mut bytes = 0;
+            map.retain(|value| {
+                let kept = keep(value);
+                bytes += if kept { 0 } else { weigh(value) };
+                kept
+            });
+            bytes
+        };
+        let (young, old) = (of(&mut self.young), of(&mut self.old));
+        self.young_apart -= young;
+        self.old_apart -= old;
+    }
+
     /// Changes every value in place.
     pub(crate) fn each(&mut self, change: impl Fn(&mut V)) {
         self.young.each(&change);

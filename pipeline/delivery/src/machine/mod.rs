@@ -72,7 +72,7 @@ impl Machine {
             partitions: Partitions::new(settings.partitions()),
             work: Work::new(settings.patience),
             customers: Customers::new(settings.customers(caches.directory, caches.customers)),
-            objects: Objects::new(caches.directory),
+            objects: Objects::new(caches.directory, settings.budget.bytes),
             jobs: Jobs::new(settings.jobs),
             sending: Sending::new(settings.quota, settings.seed),
             health: Health::new(settings.patient_probes, settings.eager_probes),
@@ -190,7 +190,7 @@ impl Machine {
 
     /// Charges what is kept apart from records to the budget.
     fn charge_beside(&mut self) {
-        let caches = self.customers.ids.bytes() + self.objects.cache.bytes();
+        let caches = self.customers.ids.bytes() + self.objects.bytes();
         let remembered = self.memory.events.bytes(0) + self.customers.said.bytes();
         let beside = caches + remembered + self.customers.bytes() + self.memory.journal.bytes();
         self.partitions.charge_beside(caches::charged(beside));

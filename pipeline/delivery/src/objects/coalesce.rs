@@ -35,6 +35,7 @@ pub(crate) fn merge(a: &KObject, b: &KObject) -> Option<KObject> {
         customer: newer.customer.clone().or_else(|| older.customer.clone()),
         version: newer.version.clone(),
         body: overlay(&older.body, &newer.body),
+        fold: None,
     })
 }
 
@@ -74,6 +75,7 @@ mod tests {
             customer: None,
             version: version.map(Version::new),
             body: body.as_object().unwrap().into(),
+            fold: None,
         }
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ingest_model::batch::OperationId;
+use ingest_model::digest::Session;
 use ingest_model::known::Revision;
 use ingest_model::lookup::Lookup;
 use uuid::Uuid;
@@ -42,6 +43,12 @@ pub(crate) struct History {
     /// How often a look at the object led back to a write.
     looks: u32,
     test: LockTest,
+    /// A digest: until when its first round waits for more events.
+    gathers: Option<Instant>,
+    /// A digest: what its object has without the events that this adds, once that is known.
+    base: Option<Arc<Session>>,
+    /// A digest: what was sent last.
+    sent: Option<Arc<Session>>,
 }
 
 /// A write with a revision that is known to be old: its answer shows whether the organisation checks revisions.
@@ -69,6 +76,16 @@ impl History {
     /// The hash that stands for the object, computed once because it costs as much as all else that is looked up.
     pub(crate) fn object_hash(&self) -> u128 {
         self.object.as_u128()
+    }
+
+    /// Whether it is of a digest that has been the head of its lane.
+    pub(crate) fn is_digest(&self) -> bool {
+        self.gathers.is_some()
+    }
+
+    /// What a digest's object has without the events that are added.
+    pub(crate) fn base(&self) -> Option<&Arc<Session>> {
+        self.base.as_ref()
     }
 
     pub(crate) fn is_doubted(&self) -> bool {
@@ -244,6 +261,30 @@ impl Histories {
             one.looks += u32::from(ordinary);
         });
         ordinary
+    }
+
+    /// A digest is its lane's head: until when it waits for more events, from the first time on.
+    pub(crate) fn gathers_until(&mut self, id: OperationId, until: Instant) -> Instant {
+        let mut ends = until;
+        self.change(id, |one| ends = *one.gathers.get_or_insert(until));
+        ends
+    }
+
+    /// What a digest's object has is known, or not.
+    pub(crate) fn based_on(&mut self, id: OperationId, base: Option<Arc<Session>>) {
+        self.change(id, |one| one.base = base);
+    }
+
+    /// A digest leaves with this state.
+    pub(crate) fn leaves_as(&mut self, id: OperationId, session: Arc<Session>) {
+        self.change(id, |one| one.sent = Some(session));
+    }
+
+    /// What of a digest was sent is stored.
+    pub(crate) fn take_sent(&mut self, id: OperationId) -> Option<Arc<Session>> {
+        let mut sent = None;
+        self.change(id, |one| sent = one.sent.take());
+        sent
     }
 
     fn change(&mut self, id: OperationId, change: impl FnOnce(&mut History)) {

@@ -6,14 +6,18 @@ pub(crate) mod decide;
 pub(crate) mod history;
 pub(crate) mod quarantine;
 pub(crate) mod revisions;
+pub(crate) mod sessions;
 pub(crate) mod standing;
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use self::cache::ObjectCache;
 use self::history::Histories;
 use self::quarantine::Quarantine;
 use self::revisions::Revisions;
+use self::sessions::Sessions;
+use ingest_model::batch::OperationId;
 use ingest_model::operation::Klass;
 
 /// What is known of objects and of their writes. Each part has its own verbs.
@@ -23,6 +27,7 @@ pub(crate) struct Objects {
     pub(crate) histories: Histories,
     pub(crate) revisions: Revisions,
     pub(crate) quarantine: Quarantine,
+    pub(crate) sessions: Sessions,
     /// Klasses in which the API refused a second object with the same external id.
     duplicates_refused: BTreeSet<Klass>,
     /// Items carry references, which the answers of bulk requests repeat.
@@ -32,17 +37,42 @@ pub(crate) struct Objects {
 }
 
 impl Objects {
-    /// Nothing is known yet; at most `capacity` objects are remembered.
-    pub(crate) fn new(capacity: usize) -> Self {
+    /// Nothing is known yet; at most `capacity` objects are remembered, and states of sessions as a `budget` of bytes allows.
+    pub(crate) fn new(capacity: usize, budget: u64) -> Self {
         Self {
             cache: ObjectCache::new(capacity),
             histories: Histories::default(),
             revisions: Revisions::default(),
             quarantine: Quarantine::default(),
+            sessions: Sessions::within(budget),
             duplicates_refused: BTreeSet::new(),
             with_refs: true,
             alone: false,
         }
+    }
+
+    /// A digest is its lane's head: until when it waits for more events, from the first time on.
+    pub(crate) fn gathers_until(
+        &mut self,
+        now: Instant,
+        id: OperationId,
+        patience: Duration,
+    ) -> Instant {
+        let until = self.sessions.ends(now, patience);
+        self.histories.gathers_until(id, until)
+    }
+
+    /// Whether a digest adds to something else than what its object has by now.
+    pub(crate) fn is_outdated(&self, id: OperationId) -> bool {
+        let history = self.histories.of(id);
+        let known = self.cache.peek(history.object_hash());
+        let adds_to = history.base().map(|base| base.version());
+        history.is_digest() && known.is_some_and(|known| known.version != adds_to)
+    }
+
+    /// The bytes that the caches occupy, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.cache.bytes() + self.sessions.bytes()
     }
 
     /// The API refused a second object with the same external id.

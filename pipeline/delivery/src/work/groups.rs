@@ -79,6 +79,16 @@ impl Groups {
         true
     }
 
+    /// The item of an operation has another size.
+    pub(super) fn resize(&mut self, key: &GroupKey, operation: OperationId, bytes: usize) {
+        if let Some(group) = self.groups.get_mut(key)
+            && let Some(item) = group.items.get_mut(&operation)
+        {
+            let before = std::mem::replace(&mut item.bytes, bytes);
+            group.bytes = group.bytes - before + bytes;
+        }
+    }
+
     pub(super) fn contains(&self, key: &GroupKey, operation: OperationId) -> bool {
         let group = self.groups.get(key);
         group.is_some_and(|group| group.items.contains_key(&operation))

@@ -5,6 +5,7 @@
 //! writes, whether it may be sent, or what its end means.
 
 mod batches;
+mod gathering;
 mod groups;
 mod lane;
 mod questions;
@@ -46,6 +47,8 @@ pub(crate) struct Work {
     forced: VecDeque<Batch>,
     looks: BTreeSet<OperationId>,
     timers: BTreeSet<(Instant, OperationId)>,
+    /// Folds that wait for more events, by the end of their patience.
+    gathering: BTreeSet<(Instant, OperationId)>,
     kept_back: BTreeMap<TopicPartition, Vec<OperationId>>,
 }
 
@@ -105,6 +108,7 @@ impl Work {
             forced: VecDeque::new(),
             looks: BTreeSet::new(),
             timers: BTreeSet::new(),
+            gathering: BTreeSet::new(),
             kept_back: BTreeMap::new(),
         }
     }

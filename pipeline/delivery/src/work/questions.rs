@@ -129,6 +129,7 @@ impl Work {
                 | Stage::Suspect
                 | Stage::ReadyLook
                 | Stage::Parked(_)
+                | Stage::Gathering(_)
                 | Stage::WaitInherited
                 | Stage::Journalling
                 | Stage::UnderWay
@@ -159,6 +160,7 @@ impl Work {
             Stage::ReadyForced => self.forced.iter().any(|one| one.operations.contains(&id)),
             Stage::ReadyLook => self.looks.contains(&id),
             Stage::Parked(until) => self.timers.contains(&(*until, id)),
+            Stage::Gathering(until) => self.gathering.contains(&(*until, id)),
             // The request that decides about a suspect may be in flight.
             Stage::Suspect
             | Stage::WaitCustomer

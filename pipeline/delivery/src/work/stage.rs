@@ -18,6 +18,8 @@ pub(super) enum Stage {
     Suspect,
     ReadyLook,
     Parked(Instant),
+    /// More events may be folded into it until then.
+    Gathering(Instant),
     /// The result of an earlier owner's write of the object is not known yet.
     WaitInherited,
     /// The intent of its write is not acknowledged yet, so nothing was sent.
@@ -45,6 +47,8 @@ pub(crate) enum Wait {
     Look,
     /// A time.
     Time(Instant),
+    /// More events of its session, until then.
+    Events(Instant),
     /// The result of an earlier owner's write.
     Inherited,
     /// The acknowledgement of its intent.
@@ -66,6 +70,7 @@ impl Stage {
             Self::ReadyForced | Self::Suspect => Wait::Forced,
             Self::ReadyLook => Wait::Look,
             Self::Parked(until) => Wait::Time(*until),
+            Self::Gathering(until) => Wait::Events(*until),
             Self::WaitInherited => Wait::Inherited,
             Self::Journalling => Wait::Journal,
             Self::UnderWay => Wait::Answer,
@@ -90,6 +95,7 @@ impl Wait {
             Self::Forced => "forced",
             Self::Look => "ready_look",
             Self::Time(_) => "parked",
+            Self::Events(_) => "gathering",
             Self::Inherited => "wait_inherited",
             Self::Journal => "journalling",
             Self::Answer => "under_way",
@@ -109,6 +115,7 @@ impl Wait {
             | Self::Forced
             | Self::Look
             | Self::Time(_)
+            | Self::Events(_)
             | Self::Inherited
             | Self::Journal => false,
         }
@@ -122,6 +129,7 @@ impl Wait {
             | Self::Inherited
             | Self::Track
             | Self::Room
+            | Self::Events(_)
             | Self::Write => true,
             Self::Forced
             | Self::Look

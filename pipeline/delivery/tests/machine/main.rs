@@ -17,6 +17,7 @@ mod make;
 
 mod commits;
 mod customers;
+mod digests;
 mod drains;
 mod events;
 mod guard;

@@ -1,10 +1,13 @@
 //! Records, operations and answers for the scenarios.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use ingest_delivery::machine::{MachineSettings, TopicSettings};
 use ingest_model::body::Body;
 use ingest_model::call::{Call, CallResult, ObjectState, Written};
+use ingest_model::digest::{Fold, Frame, Piece, Small, Title};
 use ingest_model::operation::{
     CustomerKey, CustomerRef, ExternalId, Identify, KObject, Klass, MissingCustomer, Occurrence,
     Operation, Planned, Version,
@@ -90,6 +93,7 @@ pub(crate) fn object(klass: &str, number: u64) -> KObject {
         customer: None,
         version: None,
         body: body(number),
+        fold: None,
     }
 }
 
@@ -112,6 +116,37 @@ pub(crate) fn titled(object: KObject, title: u64) -> KObject {
         body: body(title),
         ..object
     }
+}
+
+/// An event of that session, in the record at this offset of a partition of [`shop`].
+pub(crate) fn viewed(session: u64, partition: TopicPartition, offset: i64) -> Planned {
+    let frame = Frame {
+        keep: 3,
+        title: Title(vec![vec![Piece::Text("Views: ".into()), Piece::Count]]),
+        patience: Duration::from_secs(20),
+        gap: Duration::from_secs(600),
+    };
+    let event = Small {
+        name: "Viewed".into(),
+        at_ms: Some(1_780_000_000_000 + offset),
+        offset: Offset(offset),
+        written_ms: None,
+        key: offset.unsigned_abs() + 1_000_000,
+        sums: [("priceNum".into(), "0.1".parse().unwrap())]
+            .into_iter()
+            .collect(),
+        each: Map::from_iter([("offset".to_owned(), Value::from(offset))]).into(),
+    };
+    let fold = Fold {
+        frame: Arc::new(frame),
+        partition,
+        events: vec![event],
+    };
+    write(KObject {
+        body: Body::default(),
+        fold: Some(Box::new(fold)),
+        ..object("browsing", session)
+    })
 }
 
 pub(crate) fn write(object: KObject) -> Planned {

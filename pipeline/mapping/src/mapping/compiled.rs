@@ -181,12 +181,23 @@ impl Mapping {
     /// What an event leads to. If a route has a `maxAge`, the time of the event is compared with `now`.
     #[must_use]
     pub fn apply(&self, event: &Event<'_>, record: &Record, now: Timestamp) -> Applied {
+        self.apply_keyed(event, record, now, false)
+    }
+
+    /// As [`Mapping::apply`]; if the records are `keyed`, all of a customer are in one partition.
+    pub(crate) fn apply_keyed(
+        &self,
+        event: &Event<'_>,
+        record: &Record,
+        now: Timestamp,
+        keyed: bool,
+    ) -> Applied {
         let routes = self
             .routes_for(&event.name)
             .iter()
             .filter_map(|index| self.routes.get(*index))
             .filter(|route| route.is_for(event.kind, &event.name, self.names_events()));
-        apply::first(routes, event, record, now)
+        apply::first(routes, event, record, now, keyed)
     }
 
     /// The field at the top of the content that has the name of an event; `None` if the format says where it is. The outer

@@ -29,7 +29,7 @@ pub struct RouteInfo {
     pub on: Vec<String>,
     /// The types of message that it is for; empty if the file does not say.
     pub types: Vec<&'static str>,
-    /// The kinds of its operations in their order: `identify`, `track`, `kobject`.
+    /// The kinds of its operations in their order: `identify`, `track`, `kobject`, `digest`.
     pub kinds: Vec<&'static str>,
     /// Why its events are not wanted, if they are not.
     pub skip: Option<String>,
@@ -41,6 +41,18 @@ pub struct RouteInfo {
     pub place: Place,
     /// Whether it writes for a customer whom only the envelope names.
     pub trusts_envelope: bool,
+}
+
+// === impl KlassUse ===
+
+impl KlassUse {
+    fn of(klass: &Klass) -> Self {
+        Self {
+            klass: klass.clone(),
+            attributes: Vec::new(),
+            data: Vec::new(),
+        }
+    }
 }
 
 // === impl Mapping ===
@@ -71,13 +83,18 @@ impl Mapping {
                 continue;
             };
             for rule in rules {
+                if let Rule::Digest(rule) = rule {
+                    let used = klasses
+                        .entry(&rule.klass)
+                        .or_insert_with(|| KlassUse::of(&rule.klass));
+                    let sums = rule.sums.iter().map(|sum| sum.name.clone());
+                    used.attributes.extend(sums);
+                    used.attributes.push(VERSION_ATTRIBUTE.to_owned());
+                }
                 let Rule::KObject(rule) = rule else { continue };
-                let empty = || KlassUse {
-                    klass: rule.klass.clone(),
-                    attributes: Vec::new(),
-                    data: Vec::new(),
-                };
-                let used = klasses.entry(&rule.klass).or_insert_with(empty);
+                let used = klasses
+                    .entry(&rule.klass)
+                    .or_insert_with(|| KlassUse::of(&rule.klass));
                 used.attributes
                     .extend(rule.custom.iter().map(|custom| custom.name.clone()));
                 used.attributes
@@ -132,7 +149,7 @@ impl Mapping {
                 Action::Do { customer, rules } => {
                     let names_one = |rule: &Rule| match rule {
                         Rule::Identify(rule) => !rule.keys.is_empty(),
-                        Rule::Track(_) | Rule::KObject(_) => false,
+                        Rule::Track(_) | Rule::KObject(_) | Rule::Digest(_) => false,
                     };
                     matches!(customer, CustomerRule::Hints(_)) && !rules.iter().any(names_one)
                 }

@@ -18,6 +18,7 @@ use ingest_model::record::Record;
 pub struct Pipeline {
     decoder: Decoder,
     mapping: Arc<Mapping>,
+    keyed: bool,
 }
 
 /// A summary of a record, for `explain`, delays and metrics. It has personal data, so it must not be logged.
@@ -74,8 +75,16 @@ impl Pipeline {
             Some(_) | None => Ok(Self {
                 decoder: Decoder::new(format, limits),
                 mapping,
+                keyed: false,
             }),
         }
+    }
+
+    /// The same for a topic that has all records of a customer in one partition: then a session has one digest, and else one
+    /// for each partition.
+    #[must_use]
+    pub fn keyed_by_customer(self, keyed: bool) -> Self {
+        Self { keyed, ..self }
     }
 
     /// The mapping.
@@ -96,7 +105,7 @@ impl Pipeline {
     pub fn judge(&self, record: &Record, now: Timestamp) -> (Option<EventSummary>, Verdict) {
         match skips(&self.mapping, self.decoder, record) {
             Some(reason) => (None, Verdict::Skip(reason)),
-            None => judge(&self.mapping, self.decoder, record, now),
+            None => judge(&self.mapping, self.decoder, record, now, self.keyed),
         }
     }
 
@@ -104,7 +113,7 @@ impl Pipeline {
     /// skipped: it takes a glance only if decoding does not lead to operations.
     #[must_use]
     pub fn judge_wanted(&self, record: &Record, now: Timestamp) -> (Option<EventSummary>, Verdict) {
-        let (summary, verdict) = judge(&self.mapping, self.decoder, record, now);
+        let (summary, verdict) = judge(&self.mapping, self.decoder, record, now, self.keyed);
         match &verdict {
             Verdict::Emit(_) => (summary, verdict),
             Verdict::Skip(_) | Verdict::Reject(_) => {
@@ -119,7 +128,7 @@ impl Pipeline {
     /// As [`Pipeline::judge`], with the summary of a record that is skipped.
     #[must_use]
     pub fn explain(&self, record: &Record, now: Timestamp) -> (Option<EventSummary>, Verdict) {
-        explain(&self.mapping, self.decoder, record, now)
+        explain(&self.mapping, self.decoder, record, now, self.keyed)
     }
 
     /// As [`Pipeline::explain`], but without a pipeline, for the tests in a mapping file.
@@ -130,7 +139,7 @@ impl Pipeline {
         record: &Record,
         now: Timestamp,
     ) -> (Option<EventSummary>, Verdict) {
-        explain(mapping, Decoder::new(format, limits), record, now)
+        explain(mapping, Decoder::new(format, limits), record, now, false)
     }
 }
 
@@ -139,8 +148,9 @@ fn explain(
     decoder: Decoder,
     record: &Record,
     now: Timestamp,
+    keyed: bool,
 ) -> (Option<EventSummary>, Verdict) {
-    let (summary, verdict) = judge(mapping, decoder, record, now);
+    let (summary, verdict) = judge(mapping, decoder, record, now, keyed);
     match skips(mapping, decoder, record) {
         Some(reason) => (summary, Verdict::Skip(reason)),
         None => (summary, verdict),
@@ -165,6 +175,7 @@ fn judge(
     decoder: Decoder,
     record: &Record,
     now: Timestamp,
+    keyed: bool,
 ) -> (Option<EventSummary>, Verdict) {
     let decoded = decoder.payload(record).and_then(|mut payload| {
         if mapping.drops_empty_texts() {
@@ -184,7 +195,7 @@ fn judge(
         cuts,
         mut dropped,
         notes: noted,
-    } = mapping.apply(&event, record, now);
+    } = mapping.apply_keyed(&event, record, now, keyed);
     let mut notes = event.notes;
     notes.extend(noted);
     if let Verdict::Emit(planned) = &verdict

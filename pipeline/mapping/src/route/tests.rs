@@ -239,7 +239,7 @@ proptest! {
             assert_eq!(pipeline.judge(&record, now), pipeline.judge_wanted(&record, now));
             assert_eq!(pipeline.judge(&record, later), pipeline.judge_wanted(&record, later));
             let glance = skips(&pipeline.mapping, pipeline.decoder, &record);
-            (glance, judge(&pipeline.mapping, pipeline.decoder, &record, Timestamp::UNIX_EPOCH).1)
+            (glance, judge(&pipeline.mapping, pipeline.decoder, &record, Timestamp::UNIX_EPOCH, false).1)
         });
         match (glance, decoded) {
             (None, _) => {}

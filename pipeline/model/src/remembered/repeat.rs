@@ -138,6 +138,7 @@ mod tests {
                 customer: None,
                 version: None,
                 body,
+                fold: None,
             }),
         }
     }

@@ -1,4 +1,5 @@
 //! What operations are made of.
 
 pub mod body;
+pub mod digest;
 pub mod version;

@@ -14,6 +14,9 @@ use std::sync::Arc;
 use jiff::civil::DateTime;
 use jiff::{Timestamp, tz::TimeZone};
 
+/// The reserved attribute that holds the version written last.
+pub const VERSION_ATTRIBUTE: &str = "ingestVersionStr";
+
 /// The version of an object's state, to be compared with that of another write of the same object.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
 pub struct Version(pub Arc<str>);

@@ -46,7 +46,7 @@ pub(super) fn needs(settings: &Settings) -> Vec<Need> {
     if kinds.contains("identify") || kinds.contains("track") {
         needs.push(Need::Track);
     }
-    if kinds.contains("kobject") {
+    if kinds.contains("kobject") || kinds.contains("digest") {
         needs.extend([
             Need::ReadCustomers,
             Need::CreateCustomers,

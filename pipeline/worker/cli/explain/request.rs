@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ingest_kustomer::encode::encode;
 use ingest_model::call::{BulkItem, Call};
+use ingest_model::digest::Session;
 use ingest_model::operation::{
     CustomerKey, CustomerRef, KObject, MissingCustomer, Operation, Planned,
 };
@@ -60,7 +61,12 @@ fn item(object: &KObject, number: usize) -> BulkItem {
         });
     BulkItem {
         reference: number.to_string(),
-        body: object.body.clone(),
+        body: match &object.fold {
+            Some(fold) => Session::default()
+                .with(fold)
+                .body(&object.external_id.0, &fold.frame),
+            None => object.body.clone(),
+        },
         customer,
         id: None,
         rev: None,

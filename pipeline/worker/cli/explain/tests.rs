@@ -29,6 +29,14 @@ kafka:
               - track: .event
                 maxAge: 2h
                 meta: { skuStr: .properties.sku }
+          - name: carts
+            on: Cart Viewed
+            do:
+              - digest: browsing
+                session: { key: .context.sessionId, gap: 20m }
+                keep: { last: 2, each: { cart: .properties.cart_id } }
+                sums: { valueNum: .properties.value }
+                title: '"Looked at carts \(.count) times"'
           - name: who
             on: identify
             do:
@@ -118,6 +126,23 @@ fn events_and_identities_carry_their_keys() {
         "Ann Example"
     );
     assert_eq!(lines[1]["line"], 2);
+}
+
+#[test]
+fn a_digest_is_shown_as_the_object_of_its_event_alone() {
+    let viewed = r#"{"type":"track","event":"Cart Viewed","messageId":"m4","userId":"u1","timestamp":"2026-03-01T10:00:00Z","context":{"sessionId":"s9"},"properties":{"cart_id":"c1","value":3.5}}"#;
+    let lines = explained(viewed, false);
+    let operation = &lines[0]["operations"][0];
+    assert_eq!(operation["kind"], "digest");
+    assert_eq!(operation["request"]["path"], "/v1/klasses/browsing/bulk");
+    let body = &operation["request"]["body"][0];
+    assert_eq!(body["title"], "Looked at carts 1 times");
+    assert_eq!(body["custom"]["valueNum"], 3.5);
+    assert_eq!(
+        body["data"]["events"],
+        serde_json::json!([{"event": "Cart Viewed", "at": "2026-03-01T10:00:00.000Z", "cart": "c1"}])
+    );
+    assert_eq!(body["customer"]["$customer"]["externalId"], "u1");
 }
 
 #[test]

@@ -161,9 +161,10 @@ impl Checker<'_> {
             None => Some(KeyedBy::default()),
         };
         let weight = self.weight(&raw.weight);
+        let by_customer = keyed_by == Some(KeyedBy::Customer);
         Some(TopicSettings {
             topic: topic?,
-            pipeline: pipeline?,
+            pipeline: pipeline?.keyed_by_customer(by_customer),
             keyed_by: keyed_by?,
             weight: weight?,
         })

@@ -4,6 +4,7 @@ use std::fmt;
 
 use ingest_delivery::fact::Fact;
 use ingest_delivery::machine::{CommitEntry, LetterId, RequestId, StateWriteId};
+use ingest_model::body::Body;
 use ingest_model::call::{BulkItem, Call};
 use ingest_model::operation::{CustomerKey, ExternalId, Klass};
 use ingest_model::outcome::{HeldBy, Rejection};
@@ -201,6 +202,20 @@ fn sum(encoder: &Encoder<'_>, value: &impl Serialize) -> Result<Sum, fmt::Error>
     })
 }
 
+/// The field by which the body of a digest is known.
+const OFFSETS_QUOTED: &str = "\"ingestOffsets\":";
+
+/// The same of an object's body. That of a digest has sums of numbers, whose pseudonyms do not add up.
+fn object_sum(encoder: &Encoder<'_>, body: &Body) -> Result<Sum, fmt::Error> {
+    if body.as_str().contains(OFFSETS_QUOTED) {
+        return Ok(Sum {
+            bytes: 0,
+            print: Print("digest".to_owned()),
+        });
+    }
+    sum(encoder, body)
+}
+
 fn send<'e>(
     encoder: &Encoder<'_>,
     request: RequestId,
@@ -256,7 +271,7 @@ fn send<'e>(
         }
         Call::CreateKObject { klass: of, body } => {
             klass = Some(of);
-            bodies.push(sum(encoder, body)?);
+            bodies.push(object_sum(encoder, body)?);
             "create_kobject"
         }
         Call::UpdateKObject {
@@ -265,7 +280,7 @@ fn send<'e>(
             body,
         } => {
             (klass, id) = (Some(of), Some(&**object));
-            bodies.push(sum(encoder, body)?);
+            bodies.push(object_sum(encoder, body)?);
             "update_kobject"
         }
         Call::GetKObject {
@@ -305,6 +320,6 @@ fn item<'e>(encoder: &Encoder<'_>, item: &'e BulkItem) -> Result<Item<'e>, fmt::
         id: item.id.as_deref(),
         customer: item.customer.as_deref(),
         rev: item.rev,
-        body: sum(encoder, &item.body)?,
+        body: object_sum(encoder, &item.body)?,
     })
 }

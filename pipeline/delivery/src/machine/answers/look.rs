@@ -1,18 +1,22 @@
 //! Looks at objects: compares their present state with what is to be written.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::machine::Machine;
 use crate::objects::decide::{fingerprint, mixed};
+use crate::objects::history::Looked;
 use crate::objects::standing::shows;
 use crate::seam::fact::Fact;
 use ingest_model::batch::OperationId;
 use ingest_model::call::{Limits, ObjectState};
+use ingest_model::digest::Session;
 use ingest_model::known::KnownObject;
 use ingest_model::known::Revision;
 use ingest_model::operation::{KObject, Operation};
 use ingest_model::outcome::{Outcome, Rejection, RetryCause, SkipReason};
 use ingest_model::repeat::Changes;
+use serde_json::{Map, Value};
 
 impl Machine {
     pub(in crate::machine) fn on_verified(
@@ -76,6 +80,10 @@ impl Machine {
             doubtful: false,
             changes: Changes::default(),
         };
+        if object.fold.is_some() {
+            self.compare_digest(now, id, (learnt, found.shown), looked);
+            return;
+        }
         if let Some(before) = before
             && (before.id.is_none() || before.id == learnt.id)
             && before.ties_with(learnt.version.as_ref())
@@ -100,6 +108,29 @@ impl Machine {
             self.finish_rejected(id, Rejection::MixedVersions, detail);
         } else {
             self.write_after_look(now, id, looked.unanswered);
+        }
+    }
+
+    /// The object of a session shows which events it has; the others are added to it.
+    fn compare_digest(
+        &mut self,
+        now: Instant,
+        id: OperationId,
+        (mut learnt, shown): (KnownObject, Map<String, Value>),
+        looked: Looked,
+    ) {
+        let session = Session::read(&shown, learnt.version.as_ref());
+        let session = session.unwrap_or_else(|| Session::since(learnt.version.as_ref()));
+        learnt.version = Some(session.version());
+        self.learn_object(id, learnt);
+        let others = self.work.base_on(id, Some(&session));
+        self.session_known(id, Arc::new(session));
+        if others {
+            self.write_after_look(now, id, looked.unanswered);
+        } else if looked.doubted {
+            self.finish_delivered(id);
+        } else {
+            self.finish_skipped(id, SkipReason::Repeat);
         }
     }
 

@@ -232,6 +232,9 @@ impl Machine {
                 learnt.changes.extend(self.partitions.changes(id));
                 self.learn_object(id, learnt);
             }
+            if let Some(sent) = self.objects.histories.take_sent(id) {
+                self.session_known(id, sent);
+            }
             self.note_stored(&klass, sent);
         }
         self.finish_delivered(id);

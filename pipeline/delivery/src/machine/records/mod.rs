@@ -56,6 +56,7 @@ impl Machine {
         }
         // Another process may have written meanwhile what this one had written before.
         self.objects.cache.forget_fingerprints();
+        self.objects.sessions.forget_of(partition);
         let Some(older) = self.partitions.is_news(partition, epoch) else {
             return;
         };
@@ -176,7 +177,7 @@ impl Machine {
         let mut copy = false;
         match self.has_nothing_to_do(&mut operation, object, &ages, change) {
             // A waiting operation or one in flight may undo what this one says.
-            Some(SkipReason::Repeat) if self.work.is_busy(&keys) => {
+            Some(SkipReason::Repeat) if operation.fold().is_none() && self.work.is_busy(&keys) => {
                 copy = true;
             }
             Some(reason) => {
@@ -301,6 +302,14 @@ impl Machine {
             && !(journalled && self.partitions.carried(tail) >= MERGED);
         if !may_merge {
             return Some(receipt);
+        }
+        if let Some(later) = arriving.operation.fold() {
+            let base = history.base().map(AsRef::as_ref);
+            if !self.work.fold_in(tail, later, base) {
+                return Some(receipt);
+            }
+            self.partitions.attach(tail, receipt);
+            return None;
         }
         let merged = match (&state.operation, arriving.operation) {
             (Operation::Identify(a), Operation::Identify(b)) => {

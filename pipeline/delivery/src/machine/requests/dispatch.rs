@@ -198,6 +198,9 @@ impl Machine {
         let Operation::KObject(object) = &state.operation else {
             return true;
         };
+        if self.objects.is_outdated(id) {
+            return false;
+        }
         let hash = self.objects.histories.of(id).object_hash();
         let Some(known) = self.objects.cache.by_hash(hash) else {
             return true;
@@ -220,6 +223,7 @@ impl Machine {
         for id in &batch.operations {
             self.start(std::slice::from_ref(id));
         }
+        self.word_digests(&batch.operations);
         if self.settings.state.is_some() {
             self.journal_write(now, batch);
         } else {

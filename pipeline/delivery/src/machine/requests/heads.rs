@@ -49,6 +49,9 @@ impl Machine {
     }
 
     fn activate_object(&mut self, now: Instant, id: OperationId) {
+        if !self.prepare_digest(now, id) {
+            return;
+        }
         let Some((decision, group)) = self.decide(now, id) else {
             return;
         };
@@ -108,7 +111,8 @@ impl Machine {
         let known = Known {
             standing,
             made: standing.is_some_and(made),
-            keyed: topic.is_some_and(|topic| topic.keyed),
+            // Only the owner of its partition writes a digest.
+            keyed: object.fold.is_some() || topic.is_some_and(|topic| topic.keyed),
             alone,
             held: self
                 .health
@@ -205,6 +209,7 @@ impl Machine {
 
     pub(in crate::machine) fn fire_timers(&mut self, now: Instant) {
         self.work.unpark(&self.turn);
+        self.end_gathering();
         let kept = self.partitions.send_due_letters(&mut self.turn);
         self.note_kept(kept);
         self.customers.tick(now);

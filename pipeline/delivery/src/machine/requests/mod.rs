@@ -1,6 +1,7 @@
 //! Who sends next: permits, turns between classes, holds.
 
 mod bodies;
+mod digests;
 mod dispatch;
 mod heads;
 mod shares;
@@ -189,6 +190,7 @@ impl Machine {
         let probe = self.health.holds.next_probe(stepped);
         let others = [
             timer,
+            self.work.next_gathered(),
             letter,
             probe,
             self.partitions.next_commit(),

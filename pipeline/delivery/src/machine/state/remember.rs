@@ -132,9 +132,12 @@ impl Machine {
             // Decided when it is its turn, by its `eventKey`.
             Operation::Track(_) => None,
             Operation::Identify(identify) => self.customers.judge_said(identify, ages, &[change]),
-            Operation::KObject(_) => {
-                let known = self.objects.cache.peek(object?)?;
-                known.changes.contains(change).then_some(SkipReason::Repeat)
+            Operation::KObject(one) => {
+                let made = match one.fold.as_deref() {
+                    Some(fold) => self.objects.sessions.has_all(object?, fold),
+                    None => self.objects.cache.peek(object?)?.changes.contains(change),
+                };
+                made.then_some(SkipReason::Repeat)
             }
         }
     }
@@ -147,7 +150,7 @@ impl Machine {
         operation: &Operation,
         change: ChangeKey,
     ) -> bool {
-        if matches!(operation, Operation::Track(_)) {
+        if matches!(operation, Operation::Track(_)) || operation.fold().is_some() {
             return false;
         }
         let mut before = self.work.latest_in_lane(lane, LOOKED_BACK);

@@ -1,6 +1,7 @@
 //! From an event to a verdict.
 
 mod customer;
+mod digest;
 mod drops;
 mod failure;
 mod fields;
@@ -50,6 +51,8 @@ struct Work<'a> {
     record: &'a Record,
     scope: &'a Scope<'a>,
     now: Timestamp,
+    /// All records of a customer are in one partition.
+    keyed: bool,
     route: &'a Route,
     cuts: Cuts,
     drops: Drops,
@@ -62,6 +65,7 @@ pub(super) fn first<'a>(
     event: &Event<'_>,
     record: &Record,
     now: Timestamp,
+    keyed: bool,
 ) -> Applied {
     let scope = Scope::new(event, record);
     let mut named = false;
@@ -81,6 +85,7 @@ pub(super) fn first<'a>(
                     record,
                     scope: &scope,
                     now,
+                    keyed,
                     route,
                     cuts: Cuts::default(),
                     drops: Drops::new(&route.name),
@@ -153,6 +158,7 @@ impl<'a> Work<'a> {
                 Rule::Identify(rule) => self.identify(rule, customer.as_ref()).map(Some),
                 Rule::Track(rule) => self.track(rule, customer.as_ref(), event_key),
                 Rule::KObject(rule) => self.kobject(rule, customer.clone()).map(Some),
+                Rule::Digest(rule) => self.digest(rule, customer.as_ref(), event_key).map(Some),
             };
             let operation = operation.map_err(|failure| Failure {
                 detail: format!("do[{index}].{}", failure.detail),
@@ -213,14 +219,19 @@ impl<'a> Work<'a> {
         customer: Option<&CustomerRef>,
         event_key: Uuid,
     ) -> Made<Option<Operation>> {
-        let occurred = self
-            .event
-            .time
-            .or_else(|| Timestamp::from_millisecond(self.record.timestamp_ms?).ok());
-        if let (Some(max_age), Some(occurred), Late::Skip) = (rule.max_age, occurred, rule.late)
-            && self.now.duration_since(occurred) > max_age
-        {
-            return Ok(None);
+        let occurred = self.occurred();
+        let too_old = |max_age| occurred.is_some_and(|at| self.now.duration_since(at) > max_age);
+        if rule.max_age.is_some_and(too_old) {
+            match &rule.late {
+                Late::Send => {}
+                Late::Skip => return Ok(None),
+                Late::Digest(to) => {
+                    let Some(digest) = &to.rule else {
+                        return Ok(None);
+                    };
+                    return self.digest(digest, customer, event_key).map(Some);
+                }
+            }
         }
         let customer = customer.ok_or_else(no_customer)?.clone();
         let name = required(self.scope, &rule.name, "track")?;
@@ -246,6 +257,12 @@ impl<'a> Work<'a> {
         let (session, tracking) = (session_id.as_deref(), tracking_id.as_deref());
         let track = Track::new(customer, &name, session, tracking, &meta, event_key);
         Ok(Some(Operation::Track(track)))
+    }
+
+    /// When it happened: as the event says, or else the record.
+    fn occurred(&self) -> Option<Timestamp> {
+        let written = || Timestamp::from_millisecond(self.record.timestamp_ms?).ok();
+        self.event.time.or_else(written)
     }
 
     fn kobject(&mut self, rule: &'a KObjectRule, customer: Option<CustomerRef>) -> Made<Operation> {
@@ -287,6 +304,7 @@ impl<'a> Work<'a> {
             customer,
             version,
             body,
+            fold: None,
         }))
     }
 }

@@ -1,9 +1,12 @@
 //! From a document to a compiled mapping.
 
+mod digest;
+mod duration;
 mod expect;
 mod reader;
 mod route;
 mod rules;
+mod values;
 
 use self::expect::test;
 use self::reader::Reader;
@@ -105,6 +108,7 @@ fn mapping(document: &Node, file: &str) -> Result<Mapping, Vec<MappingError>> {
             }
         }
     }
+    digest::join(&mut reader, &mut routes);
     // what can be left out is known only if no route or field is wrong
     let is_sound = reader.errors.is_empty();
     let mut can_be_left_out = optional::of_header(&head.header);

@@ -78,7 +78,14 @@ pub(super) fn route(reader: &mut Reader<'_>, node: &Node, at: &str, head: &Head)
                 None => Some(CustomerRule::Hints(MissingCustomer::default())),
             };
             let nobody = matches!(customer, Some(CustomerRule::Nobody));
-            let rules = rules::all(reader, node, &format!("{at}.do"), nobody, on_bad);
+            let rules = rules::all(
+                reader,
+                node,
+                &format!("{at}.do"),
+                nobody,
+                on_bad,
+                on.as_deref().unwrap_or_default(),
+            );
             Some(Action::Do {
                 customer: customer?,
                 rules: rules?,

@@ -1,25 +1,22 @@
 //! The `do` list of a route: document to rules.
 
-use std::sync::Arc;
-
-use jiff::SignedDuration;
-
 use super::super::error::nearest;
-use super::super::expr::Expr;
 use super::super::model::bad::{BadFields, OnBad, covers};
 use super::super::model::optional::of_rule;
 use super::super::model::{
-    CustomRule, FieldRule, IDENTITY_FIELDS, IdentifyRule, KOBJECT_FIELDS, KObjectRule, KeyRules,
+    FieldRule, IDENTITY_FIELDS, IdentifyRule, KOBJECT_FIELDS, KObjectRule, KeyRules,
     LOCATION_FIELDS, Late, MetaRule, Rule, Template, TrackRule,
 };
 use super::super::node::{Content, Node};
+use super::digest::{digest, late};
+use super::duration::duration;
 use super::reader::{Fields, Reader};
-use crate::body::attribute::{Suffix, check_meta_name};
+use super::values::{custom, klass, template};
+use crate::body::attribute::check_meta_name;
 use crate::body::field::Kind;
 use crate::body::{MAX_PROPERTIES, RESERVED_META};
-use ingest_model::operation::{Klass, VERSION_ATTRIBUTE};
 
-const OPERATIONS: &[&str] = &["identify", "track", "kobject"];
+const OPERATIONS: &[&str] = &["identify", "track", "kobject", "digest"];
 const TRACK_KEYS: &[&str] = &[
     "track",
     "session",
@@ -63,7 +60,14 @@ const IDENTIFY_KEYS: &[&str] = &[
 ];
 
 /// Fields that cannot be left out.
-const REQUIRED: &[&str] = &["externalId", "title", "version", "track", "kobject"];
+const REQUIRED: &[&str] = &[
+    "externalId",
+    "title",
+    "version",
+    "track",
+    "kobject",
+    "digest",
+];
 
 /// The rules of a `do` list. `on_bad` is what the route says of fields that have no `onBad` of their own.
 pub(super) fn all(
@@ -72,6 +76,7 @@ pub(super) fn all(
     at: &str,
     nobody: bool,
     on_bad: OnBad,
+    on: &[String],
 ) -> Option<Vec<Rule>> {
     let items = reader.list(node, at)?;
     if items.is_empty() {
@@ -83,15 +88,20 @@ pub(super) fn all(
     for (index, item) in items.iter().enumerate() {
         let at = format!("{at}[{index}]");
         let before = reader.errors.len();
-        let mut rule = rule(reader, item, &at);
+        let mut rule = rule(reader, item, &at, on);
         if let Some(rule) = &mut rule {
             let known = of_rule(rule);
             // after an error the list is not complete, so nothing is checked against it
             let known = (reader.errors.len() == before).then_some(known.as_slice());
             let words = bad_fields(reader, item, &at, on_bad, known);
-            *rule.bad_fields() = words;
+            rule.set_bad_fields(words);
         }
-        if nobody && matches!(rule, Some(Rule::Identify(_) | Rule::Track(_))) {
+        if nobody
+            && matches!(
+                rule,
+                Some(Rule::Identify(_) | Rule::Track(_) | Rule::Digest(_))
+            )
+        {
             let problem = "needs a customer, but the route says `customer: none`";
             reader.error(item.place, &at, problem, None);
         }
@@ -107,7 +117,7 @@ pub(super) fn all(
     rules
 }
 
-fn rule(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
+fn rule(reader: &mut Reader<'_>, node: &Node, at: &str, on: &[String]) -> Option<Rule> {
     let entries = reader.map(node, at)?;
     let named: Vec<&str> = entries
         .iter()
@@ -118,6 +128,7 @@ fn rule(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
         ["identify"] => identify(reader, node, at),
         ["track"] => track(reader, node, at),
         ["kobject"] => kobject(reader, node, at),
+        ["digest"] => digest(reader, node, at, on),
         [] => {
             let help = format!("known operations: {}", OPERATIONS.join(", "));
             reader.error(node.place, at, "names no operation", Some(help));
@@ -199,7 +210,7 @@ fn identify(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
             field_rules(reader, &fields, &at, LOCATION_FIELDS)
         }
     };
-    let custom = custom(reader, &fields, &at, 0);
+    let custom = custom(reader, &fields, &at, "custom", 0);
     Some(Rule::Identify(IdentifyRule {
         keys,
         fields: values,
@@ -267,11 +278,7 @@ fn track(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
                     Some(help),
                 );
             }
-            reader.word(
-                node,
-                &format!("{at}.late"),
-                &[("send", Late::Send), ("skip", Late::Skip)],
-            )?
+            late(reader, node, &format!("{at}.late"))?
         }
     };
     Some(Rule::Track(TrackRule {
@@ -310,7 +317,13 @@ fn kobject(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
         .get("version")
         .map(|node| reader.expr(node, &format!("{at}.version")));
     let values = field_rules(reader, &fields, at, KOBJECT_FIELDS);
-    let custom = custom(reader, &fields, at, usize::from(version.is_some()));
+    let custom = custom(
+        reader,
+        &fields,
+        at,
+        "custom",
+        usize::from(version.is_some()),
+    );
     Some(Rule::KObject(KObjectRule {
         klass: klass?,
         external_id: external_id.flatten()?,
@@ -319,25 +332,6 @@ fn kobject(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
         custom,
         bad: BadFields::default(),
     }))
-}
-
-fn klass(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Klass> {
-    let text = reader.text(node, at)?;
-    let word = text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
-        && text.len() <= 64;
-    // in a path, a name of 24 hexadecimal digits would be read as the id of a klass
-    let like_an_id = text.len() == 24 && text.bytes().all(|b| b.is_ascii_hexdigit());
-    if !word || like_an_id {
-        let help =
-            "a klass is named, not computed: letters, digits, `-` and `_`, for example `order`"
-                .to_owned();
-        reader.error(node.place, at, "not a name of a klass", Some(help));
-        return None;
-    }
-    Some(Klass(Arc::from(text)))
 }
 
 fn field_rules(
@@ -378,116 +372,4 @@ fn field_rules(
         }));
     }
     rules
-}
-
-fn template(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Template> {
-    match &node.content {
-        Content::List(items) => {
-            let items = items
-                .iter()
-                .enumerate()
-                .map(|(i, node)| template(reader, node, &format!("{at}[{i}]")));
-            let items: Vec<_> = items.collect();
-            items.into_iter().collect::<Option<_>>().map(Template::List)
-        }
-        Content::Map(entries) => {
-            let entries = entries.iter().map(|(key, node)| {
-                let value = template(reader, node, &format!("{at}.{}", key.name))?;
-                Some((key.name.clone(), value))
-            });
-            let entries: Vec<_> = entries.collect();
-            entries
-                .into_iter()
-                .collect::<Option<_>>()
-                .map(Template::Map)
-        }
-        Content::Null | Content::Bool(_) | Content::Number(_) | Content::Text(_) => {
-            reader.expr(node, at).map(Template::Expr)
-        }
-    }
-}
-
-/// The `custom` attributes. `own` is the number that is added to them later.
-fn custom(reader: &mut Reader<'_>, fields: &Fields<'_>, at: &str, own: usize) -> Vec<CustomRule> {
-    let Some(node) = fields.get("custom") else {
-        return Vec::new();
-    };
-    let at = format!("{at}.custom");
-    let entries = reader.map(node, &at).unwrap_or_default();
-    if entries.len() + own > MAX_PROPERTIES {
-        reader.error(
-            node.place,
-            &at,
-            format!("has more than {} attributes", MAX_PROPERTIES - own),
-            None,
-        );
-    }
-    let mut rules = Vec::new();
-    for (key, node) in entries {
-        let at = format!("{at}.{}", key.name);
-        if key.name == VERSION_ATTRIBUTE {
-            let help = "give the object a `version` instead".to_owned();
-            reader.error(key.place, &at, "the name is reserved", Some(help));
-        }
-        let suffix = Suffix::of_custom(&key.name);
-        let value = reader.expr(node, &at);
-        match (suffix, value) {
-            (Ok(suffix), Some(value)) => {
-                check_literal(reader, node, &at, suffix, &value);
-                rules.push(CustomRule {
-                    name: key.name.clone(),
-                    suffix,
-                    value,
-                });
-            }
-            (Err(illegal), _) => reader.error(key.place, &at, illegal.rule, None),
-            (Ok(_), None) => {}
-        }
-    }
-    rules
-}
-
-/// Checks the type of a literal. If it is wrong, it is wrong for every event.
-fn check_literal(reader: &mut Reader<'_>, node: &Node, at: &str, suffix: Suffix, value: &Expr) {
-    let Some(literal) = value.as_literal().filter(|literal| !literal.is_null()) else {
-        return;
-    };
-    let mut cuts = crate::body::Cuts::default();
-    match crate::body::attribute::custom_value(suffix, literal.clone(), &mut cuts) {
-        Ok(Some(_)) => {}
-        Ok(None) => reader.error(node.place, at, "an empty text is not allowed here", None),
-        Err(illegal) => reader.error(node.place, at, illegal.rule, None),
-    }
-}
-
-/// A length of time such as `90s`, `30m`, `1h` or `7d`.
-fn duration(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<SignedDuration> {
-    let help = || Some("write a number and s, m, h or d, for example `1h`".to_owned());
-    if let Some(kind) = node.as_text().is_none().then(|| node.kind()) {
-        let said = format!("must be a length of time, is {kind}");
-        reader.error(node.place, at, said, help());
-        return None;
-    }
-    let text = reader.text(node, at)?;
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match text.get(digits.len()..) {
-        Some("s") => Some(1),
-        Some("m") => Some(60),
-        Some("h") => Some(3_600),
-        Some("d") => Some(86_400),
-        _ => None,
-    };
-    let seconds = unit.zip(digits.trim().parse::<i64>().ok().filter(|n| *n > 0));
-    let seconds = seconds
-        .and_then(|(unit, count)| count.checked_mul(unit))
-        .filter(|n| *n <= 86_400 * 36_500);
-    if seconds.is_none() {
-        reader.error(
-            node.place,
-            at,
-            format!("`{text}` is not a length of time"),
-            help(),
-        );
-    }
-    seconds.map(SignedDuration::from_secs)
 }

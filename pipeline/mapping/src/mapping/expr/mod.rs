@@ -14,9 +14,11 @@ mod fault;
 mod hint;
 mod jq;
 mod meter;
+mod part;
 mod scope;
 
 pub use self::fault::{Failed, Refused};
+pub(super) use self::part::Part;
 pub use self::scope::Scope;
 use crate::value::Value;
 
@@ -36,6 +38,11 @@ pub struct Expr {
 enum Code {
     Literal(Value<'static>),
     Jq(Box<jq::Program>),
+}
+
+/// The parts of a text with paths in it, such as `"Viewed \(.count) products"`; `None` if the expression is anything else.
+pub(super) fn parts(text: &str) -> Result<Option<Vec<Part>>, Refused> {
+    jq::pieces(text)
 }
 
 impl Expr {

@@ -1,18 +1,21 @@
 //! The model of a mapping file: routes, and the rules of their operations.
 
 pub(super) mod bad;
+pub(super) mod digest;
 pub(super) mod names;
 pub(super) mod optional;
+mod rules;
 
 use std::sync::Arc;
 
 use jiff::SignedDuration;
 
 use self::bad::{BadFields, OnBad};
+use self::digest::{DigestRule, LateTo};
 use self::names::{EVERY, fold};
+pub(super) use self::rules::{CustomRule, FieldRule, MetaRule, Template};
 use super::expr::Expr;
 use super::node::{Node, Place};
-use crate::body::attribute::Suffix;
 use crate::body::field::Kind;
 use crate::decode::Format;
 use crate::decode::segment::{KINDS, TRACK};
@@ -102,6 +105,7 @@ pub(super) enum Rule {
     Identify(IdentifyRule),
     Track(TrackRule),
     KObject(KObjectRule),
+    Digest(Arc<DigestRule>),
 }
 
 #[derive(Debug)]
@@ -126,10 +130,11 @@ pub(super) struct TrackRule {
 }
 
 /// What happens to a tracking event that is older than `maxAge`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Late {
     Send,
     Skip,
+    Digest(LateTo),
 }
 
 #[derive(Debug)]
@@ -140,37 +145,6 @@ pub(super) struct KObjectRule {
     pub(super) fields: Vec<FieldRule>,
     pub(super) custom: Vec<CustomRule>,
     pub(super) bad: BadFields,
-}
-
-/// One field of a body.
-#[derive(Debug)]
-pub(super) struct FieldRule {
-    pub(super) name: &'static str,
-    pub(super) kind: Kind,
-    pub(super) value: Template,
-}
-
-/// One attribute of `custom`.
-#[derive(Debug)]
-pub(super) struct CustomRule {
-    pub(super) name: String,
-    pub(super) suffix: Suffix,
-    pub(super) value: Expr,
-}
-
-/// One attribute of `meta`.
-#[derive(Debug)]
-pub(super) struct MetaRule {
-    pub(super) name: String,
-    pub(super) value: Expr,
-}
-
-/// A value that is put together from expressions.
-#[derive(Debug)]
-pub(super) enum Template {
-    Expr(Expr),
-    List(Vec<Template>),
-    Map(Vec<(String, Template)>),
 }
 
 /// A test of a mapping file.
@@ -289,12 +263,18 @@ impl Route {
 // === impl Rule ===
 
 impl Rule {
-    /// What it says of its bad fields.
-    pub(super) fn bad_fields(&mut self) -> &mut BadFields {
+    /// Sets what it says of its bad fields.
+    pub(super) fn set_bad_fields(&mut self, bad: BadFields) {
         match self {
-            Self::Identify(rule) => &mut rule.bad,
-            Self::Track(rule) => &mut rule.bad,
-            Self::KObject(rule) => &mut rule.bad,
+            Self::Identify(rule) => rule.bad = bad,
+            Self::Track(rule) => rule.bad = bad,
+            Self::KObject(rule) => rule.bad = bad,
+            // Nobody else has it while the file is compiled.
+            Self::Digest(rule) => {
+                if let Some(rule) = Arc::get_mut(rule) {
+                    rule.bad = bad;
+                }
+            }
         }
     }
 
@@ -304,6 +284,7 @@ impl Rule {
             Self::Identify(_) => "identify",
             Self::Track(_) => "track",
             Self::KObject(_) => "kobject",
+            Self::Digest(_) => "digest",
         }
     }
 }

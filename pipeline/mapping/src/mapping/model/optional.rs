@@ -41,6 +41,16 @@ pub(crate) fn of_rule(rule: &Rule) -> Vec<String> {
             fields.extend(given.map(|(name, _)| (*name).to_owned()));
             fields.extend(rule.meta.iter().map(|meta| format!("meta.{}", meta.name)));
         }
+        Rule::Digest(rule) => {
+            if rule.session.is_some() {
+                fields.push("session.key".to_owned());
+            }
+            for field in &rule.each {
+                of_template("keep.each".to_owned(), &field.value, &mut fields);
+            }
+            let sums = rule.sums.iter();
+            fields.extend(sums.map(|sum| format!("sums.{}", sum.name)));
+        }
         Rule::KObject(rule) => {
             for field in rule.fields.iter().filter(|field| field.kind != Kind::Title) {
                 of_template(field.name.to_owned(), &field.value, &mut fields);

@@ -123,8 +123,8 @@ fn combinations_without_meaning_are_refused() {
             "names several operations",
         ),
         (
-            "    do: [{ digest: x }]",
-            "names no operation; known operations: identify, track, kobject",
+            "    do: [{ digets: x }]",
+            "names no operation; known operations: identify, track, kobject, digest",
         ),
         (
             "    do: [{ kobject: Order.Item, externalId: .a, title: .b }]",

@@ -5,6 +5,7 @@ use ingest_model::record::{Header, Offset, Position, Record, TopicPartition};
 
 mod apply;
 mod bad;
+mod digests;
 mod errors;
 mod keys;
 mod properties;

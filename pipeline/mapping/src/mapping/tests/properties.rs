@@ -10,6 +10,7 @@ use super::{PRESET, compile, now, record};
 use crate::decode::{Format, Limits};
 use crate::mapping::Mapping;
 use crate::route::Pipeline;
+use crate::testing::shown;
 use ingest_model::operation::{Operation, REQUEST_FIELDS};
 use ingest_model::outcome::Verdict;
 use ingest_model::record::Record;
@@ -131,6 +132,13 @@ fn legal(operation: &Operation) -> Result<(), TestCaseError> {
                 };
                 prop_assert!(typed, "{}: {}", key, value);
             }
+        }
+        Operation::KObject(kobject) if kobject.fold.is_some() => {
+            let body = shown(operation);
+            let title = body["title"].as_str().unwrap();
+            assert!((1..=256).contains(&title.chars().count()), "{title}");
+            assert_eq!(body["custom"].as_object().unwrap().len(), 1, "{body}");
+            assert!(body.to_string().len() < 95_000);
         }
         Operation::KObject(kobject) => {
             let body = kobject.body.parse();

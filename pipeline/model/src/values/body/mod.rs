@@ -246,6 +246,12 @@ impl<'o> Writer<'o> {
         self.out.push_str(&value.to_string());
     }
 
+    /// A field with a value that is JSON already.
+    pub fn json(&mut self, name: &str, value: &str) {
+        self.name(name);
+        self.out.push_str(value);
+    }
+
     /// A field with an object.
     pub fn object(&mut self, name: &str, value: &Body) {
         self.name(name);

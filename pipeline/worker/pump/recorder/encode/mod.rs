@@ -148,6 +148,8 @@ fn is_own_reference(text: &str) -> bool {
 fn of_newtype(name: &str, before: What) -> What {
     match name {
         "Topic" | "Klass" | "Name" => What::Known,
+        // What an event adds to a sum: how much, but not whose.
+        "Amount" => What::Known,
         "Version" => What::Version,
         "Hash" => What::Hash,
         "ChangeKey" | "Field" => What::HashNumber,
@@ -400,8 +402,15 @@ impl SerializeMap for Compound<'_, '_> {
         self.next();
         self.encoder.within(What::Name, key)?;
         // The revision is the machine's, wherever it stands.
-        let revision = self.encoder.out.ends_with("\"rev\"");
-        self.what = if revision { What::Own } else { What::Body };
+        let ends = |name: &str| self.encoder.out.ends_with(name);
+        self.what = if ends("\"rev\"") {
+            What::Own
+        } else if ends("\"ingestOffsets\"") {
+            // Topics, partitions and offsets of a digest.
+            What::Known
+        } else {
+            What::Body
+        };
         Ok(())
     }
     fn serialize_value<T: ?Sized + Serialize>(&mut self, value: &T) -> fmt::Result {

@@ -1,6 +1,7 @@
 //! What is kept, what is hidden, and that a machine decides it again.
 
 mod bounds;
+mod digests;
 mod order;
 mod persons;
 mod restored;

@@ -103,6 +103,7 @@ pub(super) fn object(number: u64, version: u64) -> KObject {
             "tags": ["solveig.dahl@fjord.example"],
             "custom": {"Solveig DahlStr": "+4740612873", "phoneNum": 40_612_873, "ingestVersionStr": version.to_string()},
         })),
+        fold: None,
     }
 }
 
@@ -158,6 +159,8 @@ pub(super) struct Recorded {
     pub(super) tick: Duration,
     pub(super) jobs: u64,
     pub(super) job_items: std::collections::HashMap<String, Vec<String>>,
+    /// What the objects of sessions show, by external id.
+    pub(super) sessions: std::collections::HashMap<String, Map<String, Value>>,
     pub(super) commits: u64,
     pub(super) steps: u64,
 }
@@ -175,6 +178,7 @@ impl Recorded {
             tick: Duration::from_micros(731),
             jobs: 0,
             job_items: std::collections::HashMap::new(),
+            sessions: std::collections::HashMap::new(),
             commits: 0,
             steps: 0,
         }
@@ -253,6 +257,7 @@ impl Recorded {
             | Call::UpdateKObjects { items, .. } => {
                 self.jobs += 1;
                 let job = format!("job of Solveig Dahl {}", self.jobs);
+                items.iter().for_each(|item| self.keep(&item.body));
                 let names = items.iter().map(|item| item.reference.clone()).collect();
                 self.job_items.insert(job.clone(), names);
                 CallResult::Submitted(Outcome::Pending(JobTicket {
@@ -260,14 +265,28 @@ impl Recorded {
                     created_ms: None,
                 }))
             }
-            Call::CreateKObject { .. } | Call::UpdateKObject { .. } => {
+            Call::CreateKObject { body, .. } | Call::UpdateKObject { body, .. } => {
+                self.keep(body);
                 self.jobs += 1;
                 CallResult::Written(Outcome::Delivered(Stored::Stored {
                     id: id(self.jobs),
                     rev: Some(1),
                 }))
             }
-            Call::GetKObject { .. } => CallResult::KObject(Outcome::Delivered(None)),
+            Call::GetKObject { external_id, .. } => {
+                let shown = self.sessions.get(&*external_id.0).cloned();
+                CallResult::KObject(Outcome::Delivered(shown.map(|shown| {
+                    ObjectState {
+                        id: "5f9c1a2b3c4d5e6f7a8b9c0d77".into(),
+                        rev: Some(1),
+                        version: shown["custom"]["ingestVersionStr"]
+                            .as_str()
+                            .map(Version::new),
+                        customer: None,
+                        shown,
+                    }
+                })))
+            }
             Call::ReadJob { job } | Call::ReadJobState { job } => {
                 let names = self.job_items.get(&**job).cloned().unwrap_or_default();
                 let items = names.into_iter().map(|reference| {
@@ -284,6 +303,17 @@ impl Recorded {
                 }))
             }
             Call::Probe => CallResult::Probed(Outcome::Delivered(())),
+        }
+    }
+
+    /// Objects of sessions are shown to those who look.
+    fn keep(&mut self, body: &Body) {
+        let body = body.parse();
+        if let (Some(id), Some(_)) = (
+            body.get("externalId").and_then(Value::as_str),
+            body.get("data"),
+        ) {
+            self.sessions.insert(id.to_owned(), body.clone());
         }
     }
 

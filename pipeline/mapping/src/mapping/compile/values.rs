@@ -1,0 +1,116 @@
+//! Values that several operations have: klasses, templates, attributes.
+
+use std::sync::Arc;
+
+use super::super::expr::Expr;
+use super::super::model::{CustomRule, Template};
+use super::super::node::{Content, Node};
+use super::reader::{Fields, Reader};
+use crate::body::MAX_PROPERTIES;
+use crate::body::attribute::Suffix;
+use ingest_model::operation::{Klass, VERSION_ATTRIBUTE};
+
+pub(super) fn klass(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Klass> {
+    let text = reader.text(node, at)?;
+    let word = text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        && text.len() <= 64;
+    // in a path, a name of 24 hexadecimal digits would be read as the id of a klass
+    let like_an_id = text.len() == 24 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    if !word || like_an_id {
+        let help =
+            "a klass is named, not computed: letters, digits, `-` and `_`, for example `order`"
+                .to_owned();
+        reader.error(node.place, at, "not a name of a klass", Some(help));
+        return None;
+    }
+    Some(Klass(Arc::from(text)))
+}
+
+pub(super) fn template(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Template> {
+    match &node.content {
+        Content::List(items) => {
+            let items = items
+                .iter()
+                .enumerate()
+                .map(|(i, node)| template(reader, node, &format!("{at}[{i}]")));
+            let items: Vec<_> = items.collect();
+            items.into_iter().collect::<Option<_>>().map(Template::List)
+        }
+        Content::Map(entries) => {
+            let entries = entries.iter().map(|(key, node)| {
+                let value = template(reader, node, &format!("{at}.{}", key.name))?;
+                Some((key.name.clone(), value))
+            });
+            let entries: Vec<_> = entries.collect();
+            entries
+                .into_iter()
+                .collect::<Option<_>>()
+                .map(Template::Map)
+        }
+        Content::Null | Content::Bool(_) | Content::Number(_) | Content::Text(_) => {
+            reader.expr(node, at).map(Template::Expr)
+        }
+    }
+}
+
+/// The attributes in a field such as `custom`. `own` is the number that is added to them later.
+pub(super) fn custom(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    at: &str,
+    field: &str,
+    own: usize,
+) -> Vec<CustomRule> {
+    let Some(node) = fields.get(field) else {
+        return Vec::new();
+    };
+    let at = format!("{at}.{field}");
+    let entries = reader.map(node, &at).unwrap_or_default();
+    if entries.len() + own > MAX_PROPERTIES {
+        reader.error(
+            node.place,
+            &at,
+            format!("has more than {} attributes", MAX_PROPERTIES - own),
+            None,
+        );
+    }
+    let mut rules = Vec::new();
+    for (key, node) in entries {
+        let at = format!("{at}.{}", key.name);
+        if key.name == VERSION_ATTRIBUTE {
+            let help = "give the object a `version` instead".to_owned();
+            reader.error(key.place, &at, "the name is reserved", Some(help));
+        }
+        let suffix = Suffix::of_custom(&key.name);
+        let value = reader.expr(node, &at);
+        match (suffix, value) {
+            (Ok(suffix), Some(value)) => {
+                check_literal(reader, node, &at, suffix, &value);
+                rules.push(CustomRule {
+                    name: key.name.clone(),
+                    suffix,
+                    value,
+                });
+            }
+            (Err(illegal), _) => reader.error(key.place, &at, illegal.rule, None),
+            (Ok(_), None) => {}
+        }
+    }
+    rules
+}
+
+/// Checks the type of a literal. If it is wrong, it is wrong for every event.
+fn check_literal(reader: &mut Reader<'_>, node: &Node, at: &str, suffix: Suffix, value: &Expr) {
+    let Some(literal) = value.as_literal().filter(|literal| !literal.is_null()) else {
+        return;
+    };
+    let mut cuts = crate::body::Cuts::default();
+    match crate::body::attribute::custom_value(suffix, literal.clone(), &mut cuts) {
+        Ok(Some(_)) => {}
+        Ok(None) => reader.error(node.place, at, "an empty text is not allowed here", None),
+        Err(illegal) => reader.error(node.place, at, illegal.rule, None),
+    }
+}
