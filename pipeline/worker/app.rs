@@ -170,7 +170,7 @@ async fn pump_until_end(
     ended: CancellationToken,
 ) -> Result<(), pump::PumpError> {
     let guard = ended.drop_guard();
-    let result = pump::run(parts, shutdown, commands, views).await;
+    let result = Box::pin(pump::run(parts, shutdown, commands, views)).await;
     drop(guard);
     result
 }

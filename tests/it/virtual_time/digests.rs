@@ -113,6 +113,7 @@ fn a_session_is_one_object_that_is_updated_once_a_patience() {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a test that says what it measured")]
 fn browsing_costs_a_fortieth_of_a_request_for_each_event() {
     let (mut world, mut put) = (world(1_000, 3), Put::default());
     let mut dice = Jitter::new(5);
@@ -137,7 +138,7 @@ fn browsing_costs_a_fortieth_of_a_request_for_each_event() {
     let resolving = requests(&world, "customer.bulk_create") + requests(&world, "customer.search");
     let spent = total - resolving;
     let per_request = events as u64 / spent;
-    println!("{events} events, {total} requests, {spent} without customers: {per_request} each");
+    eprintln!("{events} events, {total} requests, {spent} without customers: {per_request} each");
     assert!(
         per_request >= 40,
         "{:?}",
@@ -330,6 +331,7 @@ fn schedule(seed: u64, state: bool) -> (u64, u64) {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a test that says what it measured")]
 fn after_fifty_kills_and_moves_exactly_what_was_produced_is_counted() {
     let (mut kills, mut moves) = (0, 0);
     for seed in 0..40 {
@@ -337,7 +339,7 @@ fn after_fifty_kills_and_moves_exactly_what_was_produced_is_counted() {
         kills += more_kills;
         moves += more_moves;
     }
-    println!("{kills} kills, {moves} moves");
+    eprintln!("{kills} kills, {moves} moves");
     assert!(kills >= 50 && moves >= 50, "{kills} kills, {moves} moves");
 }
 

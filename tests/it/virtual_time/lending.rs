@@ -53,7 +53,7 @@ fn a_backlog_that_stands_on_one_of_four_replicas_uses_the_whole_target() {
         assert_eq!(account.accepted.tracking, 8_000);
         assert_eq!(account.refused.get("org_limit"), None);
         assert!(world.no_invariant_broken());
-        let spent: Vec<u64> = account.windows.iter().map(|one| one.spent.into()).collect();
+        let spent: Vec<u64> = account.windows.iter().map(|one| one.spent).collect();
         // In the second window the others come to the end of their part; the last one ends with the backlog.
         let whole = &spent[2..spent.len() - 1];
         let least = whole.iter().min().copied().unwrap_or_default();
@@ -78,7 +78,7 @@ fn the_part_of_a_replica_that_was_killed_is_used_again_within_a_window() {
     assert!(world.run(Duration::from_secs(3_600)));
     let account = world.sim.account();
     assert_eq!(account.refused.get("org_limit"), None);
-    let spent: Vec<u64> = account.windows.iter().map(|one| one.spent.into()).collect();
+    let spent: Vec<u64> = account.windows.iter().map(|one| one.spent).collect();
     // Killed in the third window, back in the fifth.
     let whole = &spent[4..spent.len() - 1];
     let least = whole.iter().min().copied().unwrap_or_default();

@@ -20,11 +20,12 @@ fn median(of: impl Fn(u64) -> f64) -> f64 {
 }
 
 /// The traffic at that part of what a backlog shows the budget to carry, and what that backlog's records cost.
+#[expect(clippy::print_stderr, reason = "a test that says what it measured")]
 fn at(load: f64) -> [(Figures, f64); 3] {
     SEEDS.map(|seed| {
         let full = backlog(LIMIT, seed, 6_000);
         let stream = stream(LIMIT, seed, full.carries() * load, Duration::from_secs(240));
-        println!(
+        eprintln!(
             "{load}, seed {seed}: {:.3} units, {:.3} in a backlog; {:.3} s, 95 % {:.2} s, 99 % {:.2} s",
             stream.units,
             full.units,
@@ -110,6 +111,7 @@ fn a_noisy_customer_delays_the_others_by_two_turns_at_most() {
 
 /// 1,600 orders a second at the limit of the largest plan, in jobs of about 15 s.
 #[test]
+#[expect(clippy::print_stderr, reason = "a test that says what it measured")]
 fn many_orders_in_slow_jobs_fit_into_the_record_budget() {
     let mut config = Config {
         limit: 2_000,
@@ -143,7 +145,7 @@ fn many_orders_in_slow_jobs_fit_into_the_record_budget() {
         most = most.max(machine.snapshot(world.now).used.records);
     }
     assert!(world.run(Duration::from_secs(120)), "{:?}", world.settled);
-    println!(
+    eprintln!(
         "at most {most} records, {:?}",
         world.sim.account().requests.by_endpoint
     );

@@ -179,7 +179,7 @@ const BACKLOG: usize = 1_000;
 /// Mostly events, which cost a request each, and some orders, which are sent together and whose jobs are read.
 fn record(number: u64) -> ingest_model::outcome::Verdict {
     let who = number / 3 * 6 + number % 6;
-    make::emit(vec![if number % 5 == 0 {
+    make::emit(vec![if number.is_multiple_of(5) {
         make::order(number, number, who)
     } else {
         make::track(who, number, number / 600)

@@ -131,10 +131,18 @@ mod tests {
         }
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test needs some instant to start from"
+    )]
+    fn begin() -> Instant {
+        Instant::now()
+    }
+
     #[test]
     fn a_state_of_an_object_that_has_another_by_now_is_not_used() {
         let mut sessions = Sessions::new(10);
-        sessions.learn(1, counted("4"), Instant::now());
+        sessions.learn(1, counted("4"), begin());
         assert_eq!(sessions.current(1, Some(&standing("5"))), None);
         assert_eq!(
             sessions.current(1, Some(&standing("4"))),
@@ -146,7 +154,7 @@ mod tests {
 
     #[test]
     fn patience_ends_for_all_at_once() {
-        let (mut sessions, start) = (Sessions::new(10), Instant::now());
+        let (mut sessions, start) = (Sessions::new(10), begin());
         let patience = Duration::from_secs(30);
         let at = |tenths: u64| start + Duration::from_millis(tenths * 100);
         assert_eq!(sessions.ends(at(0), patience), at(300));
@@ -158,7 +166,7 @@ mod tests {
 
     #[test]
     fn sessions_end_and_their_number_is_bounded() {
-        let (mut sessions, start) = (Sessions::new(100), Instant::now());
+        let (mut sessions, start) = (Sessions::new(100), begin());
         for object in 0..1_000 {
             sessions.learn(object, counted("1"), start + Duration::from_secs(100));
         }

@@ -65,7 +65,12 @@ impl Work {
             | Wait::Write
             | Wait::Forced
             | Wait::Look => true,
-            Wait::Time(_) | Wait::Inherited | Wait::Journal | Wait::Answer | Wait::Job(_) => false,
+            Wait::Time(_)
+            | Wait::Events(_)
+            | Wait::Inherited
+            | Wait::Journal
+            | Wait::Answer
+            | Wait::Job(_) => false,
         };
         let of_object = |entry: &Entry| matches!(entry.operation, Operation::KObject(_));
         let objects = self.count(|entry| of_object(entry) && waits(entry));

@@ -22,6 +22,9 @@ fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
 }
 
+/// What was found beside committed offsets.
+type Stored = Vec<(TopicPartition, Metadata)>;
+
 /// Processes of one group, and the broker that keeps what they commit.
 struct Group {
     origin: Instant,
@@ -135,7 +138,7 @@ impl Group {
     }
 
     /// What the broker would answer to a read now.
-    fn stored(&self, member: usize) -> Vec<(TopicPartition, Metadata)> {
+    fn stored(&self, member: usize) -> Stored {
         let others = self.owners.iter().enumerate();
         let others = others.filter(|(_, owner)| **owner != Some(member));
         others
@@ -321,7 +324,7 @@ proptest! {
             let member = if number < 4 { group.join() } else { 0 };
             group.give(number, member);
         }
-        let mut late: Vec<(Instant, usize, Vec<(TopicPartition, Metadata)>)> = Vec::new();
+        let mut late: Vec<(Instant, usize, Stored)> = Vec::new();
         for step in steps {
             match step {
                 Step::Pass(ms) => {

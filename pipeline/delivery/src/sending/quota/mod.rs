@@ -60,6 +60,9 @@ pub(crate) struct Quota {
     unanswered_freezes: u32,
 }
 
+/// Parts of many partitions add up to this little less than all.
+const ALONE: f64 = 1e-9;
+
 /// When a request was sent, and its number among those that were.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SentAt {
@@ -292,8 +295,10 @@ impl Quota {
     fn look_ahead(&mut self, now: Instant) {
         self.looked_ahead = Some(now);
         let allowance = self.pace.allowance();
+        // With siblings, what they spend looks like what strangers spend: the pace stays even.
+        let alone = self.weight >= 1.0 - ALONE;
         let pace = self.window.pace(now, self.settings.reserve, allowance);
-        self.pace.learn(now, pace);
+        self.pace.learn(now, pace.filter(|_| alone));
     }
 
     fn part_of_target(&self, part: f64) -> u32 {

@@ -103,7 +103,11 @@ impl Pace {
         self.pass(now);
         let even = f64::from(self.allowance) / self.minute.as_secs_f64();
         let least = TRICKLE.min(f64::from(self.allowance)) / self.minute.as_secs_f64();
-        self.learnt = pace.map(|pace| pace.clamp(least, (even * CATCH_UP).max(least)));
+        // Only what was left over in the last minute is caught up on; else the minute would end with a pause.
+        let given = f64::from(self.given_in_last_minute()) + self.burst();
+        let behind = given < f64::from(self.allowance);
+        let most = if behind { even * CATCH_UP } else { even };
+        self.learnt = pace.map(|pace| pace.clamp(least, most.max(least)));
     }
 
     /// Takes a permit; `always`: whatever is left of the limit.

@@ -21,6 +21,9 @@ use ingest_model::outcome::Rejection;
 /// The longest name of an event that no route spells, in characters.
 const MAX_NAME: usize = 128;
 
+/// Sums by name.
+type Sums = SmallVec<[(Arc<str>, Amount); 1]>;
+
 impl<'a> Work<'a> {
     pub(super) fn digest(
         &mut self,
@@ -102,7 +105,7 @@ impl<'a> Work<'a> {
         })
     }
 
-    fn sums(&mut self, rule: &'a DigestRule) -> Made<SmallVec<[(Arc<str>, Amount); 1]>> {
+    fn sums(&mut self, rule: &'a DigestRule) -> Made<Sums> {
         let mut sums = SmallVec::new();
         let values = self.custom(&rule.bad, &rule.sums, "sums.")?;
         for sum in &rule.sums {
