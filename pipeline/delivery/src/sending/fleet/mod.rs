@@ -31,7 +31,7 @@ use crate::seam::rider::{self, Holding, Lease, ProcessId, Rider, Standing};
 const LEASE: Duration = Duration::from_secs(30);
 /// It is granted anew when less than this is left of it.
 const RENEW: Duration = Duration::from_secs(20);
-/// How often the group is looked at.
+/// How often the group is looked at while somebody could use more; else as often as riders are read.
 const TICK: Duration = Duration::from_millis(500);
 /// How often the riders of others are read, and how often while this replica could use more.
 const READ: Duration = Duration::from_secs(3);
@@ -242,6 +242,10 @@ impl Fleet {
             return plan;
         };
         let granted = self.grant(now, from_ms, holdings);
+        let lends = self.granted.values().any(|leases| !leases.is_empty());
+        if !self.in_need && !lends && self.wants(now, holdings).is_empty() {
+            self.next_tick = Some(now + READ);
+        }
         plan.say = granted || self.has_news(now);
         if plan.say {
             self.said = Some((self.demand.part(), now));
