@@ -20,6 +20,8 @@ use crate::port::{CommitEntry, CommitFailure, CommitFailureKind, CommittedOffset
 
 /// How long one read of committed offsets may take before it is tried again.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long reading what others have committed may take. Commits wait for it, and it is read again soon.
+const OTHERS_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long reading the bounds of partitions may take. They are asked for again with the next statistics.
 const BOUNDS_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -198,7 +200,7 @@ fn read_others(
     partitions: &[TopicPartition],
 ) -> Vec<(TopicPartition, CommittedOffset)> {
     let list = convert::client_list(partitions);
-    match consumer.committed_offsets(list, READ_TIMEOUT) {
+    match consumer.committed_offsets(list, OTHERS_TIMEOUT) {
         Ok(list) => {
             let elements = list.elements();
             let found = elements.iter().filter(|element| element.error().is_ok());
