@@ -106,7 +106,11 @@ impl Pace {
         // Only what was left over in the last minute is caught up on; else the minute would end with a pause.
         let given = f64::from(self.given_in_last_minute()) + self.burst();
         let behind = given < f64::from(self.allowance);
-        let most = if behind { even * CATCH_UP } else { self.even_rate() };
+        let most = if behind {
+            even * CATCH_UP
+        } else {
+            self.even_rate()
+        };
         self.learnt = pace.map(|pace| pace.clamp(least, most.max(least)));
     }
 
