@@ -34,7 +34,7 @@ pub(crate) fn message(kind: Kind, number: u64, customer: u64, time_ms: i64) -> B
     let (kind_name, more) = match kind {
         Kind::Browse => (
             "track",
-            json!({"event": "Product Viewed", "properties": line(number)}),
+            json!({"event": "Product Passed", "properties": line(number)}),
         ),
         Kind::Coupon => (
             "track",
