@@ -10,7 +10,7 @@
 //! another life of the topic. So the text names its partition, the offset that it belongs to, and the time of the record at
 //! that offset: [`crate::partitions::ledger::Ledger`] compares it with the first record that it reads.
 //!
-//! In front of it there may be a rider ([`crate::seam::rider`]), which this module passes over.
+//! In front of it there may be a rider (`seam/rider.rs`), which this module passes over.
 //!
 //! Form: `ki2.<partition mark>.<offset>.<time of its record>.<r for runs, b for bits><signs>`. A text that has neither this
 //! form nor the one before it, or that belongs to another offset, is ignored, with a reason.
