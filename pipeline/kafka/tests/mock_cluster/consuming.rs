@@ -202,6 +202,38 @@ async fn a_full_channel_stops_neither_polling_nor_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_group_has_committed_is_read_with_its_text_and_without_ownership() {
+    let broker = EmbeddedBroker::start(&[("events", 2), ("elsewhere", 1)]).unwrap();
+    // One member reads `elsewhere`, the other commits for `events`; both are of one group.
+    let mut reader = start(&settings(&broker, &["elsewhere"]));
+    reader.assigned().await;
+    let mut owner = start(&settings(&broker, &["events"]));
+    let assigned = owner.assigned().await;
+    let mine = assigned[0].partition.clone();
+    owner.send(SourceCommand::Commit {
+        entries: vec![entry(&assigned[0], 7, Some("kr1.told|rest"))],
+    });
+    while !matches!(
+        owner.next().await,
+        SourceEvent::Committed { result: Ok(()), .. }
+    ) {}
+    let never = ingest_model::record::TopicPartition::new("elsewhere", 0);
+    reader.send(SourceCommand::ReadCommitted(vec![mine.clone(), never]));
+    let found = loop {
+        if let SourceEvent::CommittedByOthers(found) = reader.next().await {
+            break found;
+        }
+    };
+    let [(partition, committed)] = found.as_slice() else {
+        panic!("only what was committed: {found:?}")
+    };
+    assert_eq!((partition, committed.offset), (&mine, Offset(7)));
+    assert_eq!(committed.metadata.as_deref(), Some("kr1.told|rest"));
+    owner.stop().await;
+    reader.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_partitions_metadata_does_not_fail_the_commits_of_others() {
     let broker = EmbeddedBroker::start(&[("events", 2)]).unwrap();
     let settings = settings(&broker, &["events"]);
