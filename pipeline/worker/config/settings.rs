@@ -165,7 +165,7 @@ pub struct BudgetSettings {
 /// `delivery`: how requests are assembled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeliverySettings {
-    /// How long an item may wait for its bulk request to fill, while permits are scarce.
+    /// How long an item may wait, at most, for its bulk request to fill.
     pub max_delay: Duration,
     /// The number of threads that decode and map.
     pub mapper_threads: usize,

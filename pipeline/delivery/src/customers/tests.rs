@@ -348,7 +348,7 @@ fn idle_permits_find_those_for_whom_no_search_is_left() {
     assert_eq!(
         resolver.ask(late, much(late), ALL),
         None,
-        "permits are scarce"
+        "a request costs too much"
     );
     let next = resolver.next_due(late, much(late)).unwrap();
     assert!(next <= now + Duration::from_secs(60), "it looks again");
