@@ -27,6 +27,8 @@ pub(super) struct Unsure;
 
 /// The most fields that a format looks at.
 const MOST: usize = 6;
+/// As many digits fit into 64 bits, whichever they are. Decoding turns a larger whole number into a text.
+const EXACT_DIGITS: usize = 18;
 
 // === impl Fields ===
 
@@ -62,11 +64,16 @@ impl<'t> Fields<'t> {
     /// The text in a field, if it is one.
     ///
     /// # Errors
-    /// [`Unsure`] if it is not well-formed; then decoding mends it.
+    /// [`Unsure`] if decoding mends it: a text that is not well-formed, or a number that may have more than 64 bits.
     pub(super) fn text(&self, name: &str) -> Result<Option<Cow<'t, str>>, Unsure> {
-        let Some(raw) = self.raw(name).filter(|raw| raw.starts_with('"')) else {
+        let Some(raw) = self.raw(name) else {
             return Ok(None);
         };
+        if !raw.starts_with('"') {
+            let long_number = raw.len() > EXACT_DIGITS
+                && raw.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+            return if long_number { Err(Unsure) } else { Ok(None) };
+        }
         let borrowed = serde_json::from_str(raw).map(Cow::Borrowed);
         let text = borrowed.or_else(|_| serde_json::from_str(raw).map(Cow::Owned));
         text.map(Some).or(Err(Unsure))

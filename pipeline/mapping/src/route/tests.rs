@@ -135,6 +135,10 @@ fn what_may_be_wanted_or_is_not_json_is_decoded() {
         (&segment, ""),
         (&segment, "null"),
         (&plain, r#"{"type":"Tea Stirred"}"#),
+        (
+            &plain,
+            r#"{"event":"product_viewed","type":12345678901234567890123}"#,
+        ),
         (&named, r#"{"type":"x"}"#),
         (&named, r#"{"kind":" "}"#),
         (&pipeline(COMPUTED), r#"{"kind":"a","of":"b"}"#),
