@@ -20,8 +20,8 @@ pub(crate) enum Decision {
     TestLock,
     /// Create the object, once its customer is known.
     Create,
-    /// Wait: another write of the klass is testing the lock.
-    AwaitTest,
+    /// Wait: what other writes are asking will tell how this one has to be made.
+    AwaitAnswers,
     /// End: there is nothing to write.
     Skip(SkipReason),
     /// End: its version and the object's are of different kinds.
@@ -99,7 +99,7 @@ pub(crate) fn decide(
                 return Decision::Update;
             }
             (Trust::Unknown, _) if revisions.is_tested(now, &object.klass) => {
-                return Decision::AwaitTest;
+                return Decision::AwaitAnswers;
             }
             (Trust::Unknown, false) => return Decision::Look,
             (Trust::Unknown, true) => return Decision::TestLock,
@@ -108,7 +108,11 @@ pub(crate) fn decide(
     // Without a revision, an update could overwrite a newer state. The first look teaches where this organisation starts
     // counting, for all objects created here.
     if revisions.needs_look(&object.klass, standing.revision) {
-        return Decision::Look;
+        return if revisions.is_learning(now) {
+            Decision::AwaitAnswers
+        } else {
+            Decision::Look
+        };
     }
     Decision::Update
 }
@@ -119,7 +123,7 @@ impl Decision {
         let verb = match self {
             Self::Update | Self::TestLock => Verb::Update,
             Self::Create => Verb::Create,
-            Self::Look | Self::AwaitTest | Self::Skip(_) | Self::Mixed(_) => return None,
+            Self::Look | Self::AwaitAnswers | Self::Skip(_) | Self::Mixed(_) => return None,
         };
         let klass = object.klass.clone();
         Some(GroupKey { klass, verb })

@@ -28,6 +28,8 @@ pub(crate) struct Revisions {
     /// How many looks suggested that the organisation starts at 1.
     seemed_one: u32,
     never_shown: bool,
+    /// Looks that may teach where the organisation starts: when each is given up.
+    learning: Vec<Instant>,
     klasses: BTreeMap<Klass, Conflicts>,
 }
 
@@ -107,6 +109,26 @@ impl Revisions {
     pub(crate) fn needs_look(&self, klass: &Klass, revision: Revision) -> bool {
         let is_off = self.klasses.get(klass).is_some_and(|one| one.off);
         !is_off && !self.never_shown && self.lock(klass, revision, false).is_none()
+    }
+
+    /// An object is looked at; the answer is waited for until then. While it is not known where the organisation starts, it
+    /// may teach that.
+    pub(crate) fn look(&mut self, now: Instant, until: Instant) {
+        if self.start.is_none() && !self.never_shown {
+            self.learning.retain(|given_up| *given_up > now);
+            self.learning.push(until);
+        }
+    }
+
+    /// A look was answered, in whatever way.
+    pub(crate) fn looked(&mut self) {
+        self.learning.pop();
+    }
+
+    /// Whether as many looks are under way as it takes to learn where the organisation starts: others need not be paid for.
+    pub(crate) fn is_learning(&self, now: Instant) -> bool {
+        let under_way = self.learning.iter().filter(|given_up| **given_up > now);
+        under_way.count() >= AGREED as usize
     }
 
     /// An object was read and showed no revision: there is nothing to learn.

@@ -26,6 +26,7 @@ impl Machine {
         outcome: Outcome<Option<ObjectState>>,
         limits: &Limits,
     ) {
+        self.objects.revisions.looked();
         match outcome {
             Outcome::Delivered(Some(found)) => self.compare(now, id, found),
             Outcome::Delivered(None) => {

@@ -1,7 +1,7 @@
 //! What may go next: the heads of lanes, and what each of them still waits for.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::machine::Machine;
 use crate::objects::decide::{Decision, Known, decide};
@@ -13,6 +13,9 @@ use ingest_model::known::KnownObject;
 use ingest_model::operation::{CustomerKey, Operation};
 use ingest_model::outcome::{Rejection, SkipReason};
 use ingest_model::record::{Offset, TopicPartition};
+
+/// How long a write waits before it asks again whether others have learnt what it needs to know.
+const AWAIT_ANSWERS: Duration = Duration::from_millis(200);
 
 impl Machine {
     /// Checks every lane whose head may have changed.
@@ -74,10 +77,7 @@ impl Machine {
             (Decision::Create | Decision::Update, Some(group)) => {
                 self.work.ready_write(&self.turn, id, group);
             }
-            (Decision::AwaitTest, _) => {
-                let until = now + self.settings.patience.linger;
-                self.work.park(id, until);
-            }
+            (Decision::AwaitAnswers, _) => self.work.park(id, now + AWAIT_ANSWERS),
             (Decision::Skip(reason), _) => {
                 if reason == SkipReason::Unchanged {
                     self.note_made(id);
@@ -88,6 +88,8 @@ impl Machine {
                 self.finish_rejected(id, Rejection::MixedVersions, detail);
             }
             (Decision::Look | Decision::Create | Decision::Update | Decision::TestLock, _) => {
+                let until = now + self.settings.patience.max_delay;
+                self.objects.revisions.look(now, until);
                 self.work.look(id);
             }
         }
