@@ -17,6 +17,8 @@ pub(crate) const MAPPING: &str = include_str!("../schemas/mappings/segment.yaml"
 pub(crate) enum Kind {
     /// A product view: the mapping skips it.
     Browse,
+    /// A product view that is folded into its session.
+    View,
     /// A coupon: a tracking event.
     Coupon,
     /// A customer's traits.
@@ -35,6 +37,14 @@ pub(crate) fn message(kind: Kind, number: u64, customer: u64, time_ms: i64) -> B
         Kind::Browse => (
             "track",
             json!({"event": "Product Passed", "properties": line(number)}),
+        ),
+        Kind::View => (
+            "track",
+            json!({
+                "event": "Product Viewed",
+                "context": {"sessionId": 1_764_000_000 + customer},
+                "properties": line(number),
+            }),
         ),
         Kind::Coupon => (
             "track",

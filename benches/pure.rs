@@ -53,13 +53,14 @@ fn decode(criterion: &mut Criterion) {
     group.finish();
 }
 
-const KINDS: [(&str, Kind); 6] = [
+const KINDS: [(&str, Kind); 7] = [
     ("track", Kind::Coupon),
     ("identify", Kind::Identify),
     ("order_1_line", Kind::Order(1)),
     ("order_10_lines", Kind::Order(10)),
     ("order_160_lines", Kind::Order(160)),
     ("skip", Kind::Browse),
+    ("view", Kind::View),
 ];
 
 fn map(criterion: &mut Criterion) {

@@ -13,6 +13,7 @@ mod strangers;
 mod usage;
 mod virtual_time;
 mod workload;
+mod workloads;
 
 #[path = "../messages.rs"]
 mod messages;
@@ -68,6 +69,9 @@ fn main() -> anyhow::Result<()> {
     }
     if wanted(strangers::NAME) {
         say(&strangers::run(asked.short)?)?;
+    }
+    if wanted(workloads::NAME) {
+        say(&workloads::run(asked.short)?)?;
     }
     if wanted(near_quota::NAME) {
         for limit in [1_000, 2_000] {

@@ -9,6 +9,8 @@ use crate::messages::{self, Kind};
 pub(crate) enum Workload {
     /// Product views: read, decoded, mapped, skipped.
     Skipped,
+    /// Product views: folded, each into its customer's session.
+    Folded,
     /// Coupons: one request each.
     Tracking,
     /// Orders of three lines: objects, in bulk requests.
@@ -63,12 +65,19 @@ const CUSTOMERS: u64 = 2_000;
 
 impl Workload {
     /// All of them.
-    pub(crate) const ALL: [Self; 4] = [Self::Skipped, Self::Tracking, Self::Orders, Self::Shop];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Skipped,
+        Self::Folded,
+        Self::Tracking,
+        Self::Orders,
+        Self::Shop,
+    ];
 
     /// The name on the command line and in the figures.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Skipped => "skipped",
+            Self::Folded => "folded",
             Self::Tracking => "tracking",
             Self::Orders => "orders",
             Self::Shop => "shop",
@@ -87,6 +96,7 @@ impl Workload {
         match (self, short) {
             (_, true) => 500,
             (Self::Skipped, false) => 200_000,
+            (Self::Folded, false) => 150_000,
             (Self::Tracking, false) => 30_000,
             (Self::Orders | Self::Shop, false) => 60_000,
         }
@@ -96,6 +106,7 @@ impl Workload {
         let lines = usize::try_from(1 + roll % 4).unwrap_or(1);
         match self {
             Self::Skipped => Some(Kind::Browse),
+            Self::Folded => Some(Kind::View),
             Self::Tracking => Some(Kind::Coupon),
             Self::Orders => Some(Kind::Order(3)),
             Self::Shop => match roll % 1_000 {
@@ -161,7 +172,9 @@ impl Messages {
             value: messages::message(kind, number, customer, self.time_ms),
             fate: match kind {
                 Kind::Browse => Fate::Skipped,
-                Kind::Coupon | Kind::Identify | Kind::Order(_) | Kind::Refund => Fate::Delivered,
+                Kind::View | Kind::Coupon | Kind::Identify | Kind::Order(_) | Kind::Refund => {
+                    Fate::Delivered
+                }
             },
         }
     }

@@ -61,6 +61,11 @@ const FIGURES: &[Figure] = &[
         run: |times, _| judge(Kind::Browse, times),
     },
     Figure {
+        name: "judge a product view that is folded",
+        times: 200,
+        run: |times, _| judge(Kind::View, times),
+    },
+    Figure {
         name: "judge a coupon, a tracking event",
         times: 200,
         run: |times, _| judge(Kind::Coupon, times),
@@ -79,6 +84,11 @@ const FIGURES: &[Figure] = &[
         name: "settle a product view that nobody wants",
         times: 2_000,
         run: |times, most| deliver(Kind::Browse, times, most),
+    },
+    Figure {
+        name: "fold a product view into its session",
+        times: 2_000,
+        run: |times, most| deliver(Kind::View, times, most),
     },
     Figure {
         name: "deliver a tracking event",

@@ -20,12 +20,14 @@ mod divert;
 mod drain;
 mod group;
 mod hour;
+mod idle;
 
 mod letters;
 mod lives;
 mod members;
 mod memory;
 mod outage;
+mod quota;
 mod rebalance;
 mod refused;
 mod replay;

@@ -21,5 +21,6 @@ mod sleep;
 mod state;
 mod strangers;
 mod ties;
+mod workloads;
 #[path = "../../support/world/mod.rs"]
 mod world;

@@ -14,6 +14,7 @@ mod state_topic;
 pub(crate) mod strangers;
 mod trace;
 mod watch;
+pub(crate) mod workloads;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

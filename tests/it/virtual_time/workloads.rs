@@ -1,0 +1,104 @@
+//! Named workloads: what they cost, beside what they cost at least, and what a simple sender spends.
+
+use super::world::workloads::naive::Naive;
+use super::world::workloads::oracle::fewest;
+use super::world::workloads::play::{Figures, Play};
+use super::world::workloads::{Kind, OrderBook, Orders, Piece, Visits};
+
+/// Requests a minute of the smallest plan, so that a backlog lasts for minutes.
+const LIMIT: u32 = 300;
+const CUSTOMERS: u64 = 4_000;
+
+fn orders(seed: u64, changes: u32, records: usize) -> Vec<Piece> {
+    let what = Orders {
+        customers: CUSTOMERS,
+        skew: 0.5,
+        changes,
+    };
+    let mut book = OrderBook::new(what, seed);
+    (0..records).map(|_| book.next()).collect()
+}
+
+fn play(seed: u64, replicas: usize, known: u64) -> Play {
+    Play {
+        limit: LIMIT,
+        seed,
+        replicas,
+        known,
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a test that says what it measured")]
+fn say(name: &str, figures: &Figures) {
+    eprintln!(
+        "{name}: {} records, {} requests ({} for nothing), {:.1} records each, {:.0} s; spent {:.3?}; {:?}",
+        figures.records,
+        figures.units,
+        figures.idle,
+        figures.per_unit(),
+        figures.took.as_secs_f64(),
+        figures.spent,
+        figures.by_endpoint,
+    );
+}
+
+#[test]
+fn a_backlog_of_orders_fills_its_requests_and_uses_the_allowance() {
+    let pieces = orders(1, 0, 60_000);
+    for replicas in [1, 2, 4] {
+        let figures = play(1, replicas, CUSTOMERS).backlog(&pieces);
+        say(&format!("W1, {replicas} replicas"), &figures);
+        assert!(figures.per_unit() >= 45.0, "{}", figures.per_unit());
+        let least = figures.least_spent().unwrap();
+        assert!(
+            figures.spent.len() >= 2 && least >= 0.97,
+            "{:?}",
+            figures.spent
+        );
+    }
+}
+
+#[test]
+fn changed_orders_cost_hardly_more_than_they_must() {
+    let pieces = orders(2, 35, 20_000);
+    let figures = play(2, 1, CUSTOMERS).backlog(&pieces);
+    say("W1 with changes", &figures);
+    let least = fewest(&pieces, true);
+    assert!(
+        10 * figures.units <= 11 * least,
+        "{} of {least}",
+        figures.units
+    );
+}
+
+#[test]
+fn a_shops_visits_cost_a_fraction_of_a_request_for_each_record() {
+    let mut visits = Visits::new(2_000, 3);
+    let pieces: Vec<Piece> = (0..10_000).map(|_| visits.next()).collect();
+    let figures = play(3, 1, 0).backlog(&pieces);
+    say("W2", &figures);
+    let mut naive = Naive::new(play(3, 1, 0).config(), 240);
+    for piece in pieces.iter().take(1_000) {
+        naive.send(piece);
+    }
+    say_others(&naive, 1_000, fewest(&pieces, false));
+    let views: Vec<Piece> = pieces
+        .iter()
+        .filter(|piece| piece.kind == Kind::View)
+        .copied()
+        .collect();
+    let browsing = play(3, 1, 0).backlog(&views);
+    say("W2, browsing alone", &browsing);
+    assert!(browsing.per_unit() >= 40.0, "{}", browsing.per_unit());
+    assert!(naive.units >= 1_000 && naive.refused == 0);
+    assert!(figures.per_unit() >= 4.5, "{}", figures.per_unit());
+}
+
+#[expect(clippy::print_stderr, reason = "a test that says what it measured")]
+fn say_others(naive: &Naive, records: u64, least: u64) {
+    eprintln!(
+        "a simple sender: {} requests for {records} records, {} s; nobody could do with less than {least} for all",
+        naive.units,
+        naive.seconds()
+    );
+}
