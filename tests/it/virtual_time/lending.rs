@@ -85,3 +85,28 @@ fn the_part_of_a_replica_that_was_killed_is_used_again_within_a_window() {
     assert!(100 * least >= 97 * TARGET, "{spent:?}");
     assert!(spent.iter().all(|spent| *spent <= MOST), "{spent:?}");
 }
+
+#[test]
+fn a_replica_that_is_added_leaves_no_window_unused() {
+    let mut world = four(9);
+    skewed(&mut world, 9_000);
+    // The last one is not there yet.
+    for number in 0..8 {
+        world.give(number, usize::try_from(number % 4 % 3).unwrap());
+    }
+    world.run(Duration::from_secs(190));
+    for number in [3, 7] {
+        world.move_partition(number, 3);
+    }
+    assert!(world.run(Duration::from_secs(3_600)));
+    let account = world.sim.account();
+    assert_eq!(account.refused.get("org_limit"), None);
+    assert!(world.no_invariant_broken());
+    let spent: Vec<u64> = account.windows.iter().map(|one| one.spent).collect();
+    // Added in the fourth window; everything is back in the fifth.
+    let whole = &spent[4..spent.len() - 1];
+    let least = whole.iter().min().copied().unwrap_or_default();
+    assert!(whole.len() >= 5 && 100 * least >= 97 * TARGET, "{spent:?}");
+    assert!(100 * spent[3] >= 90 * TARGET, "{spent:?}");
+    assert!(spent.iter().all(|spent| *spent <= MOST), "{spent:?}");
+}
