@@ -193,7 +193,7 @@ impl Machine {
                 Some(klass) => family(Family::KObjectWrite(klass)),
                 None => family(Family::Tracking),
             },
-            Wait::Turn | Wait::Room | Wait::Events(_) => None,
+            Wait::Turn | Wait::Room | Wait::Others(_) | Wait::Events(_) => None,
         }
     }
 
@@ -216,6 +216,7 @@ impl Machine {
             | Wait::Write
             | Wait::Forced
             | Wait::Look
+            | Wait::Others(_)
             | Wait::Events(_)
             | Wait::Time(_) => false,
             Wait::Inherited | Wait::Journal | Wait::Answer | Wait::Job(_) => true,

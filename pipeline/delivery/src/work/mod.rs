@@ -300,6 +300,15 @@ impl Work {
         }
     }
 
+    /// It goes back to the front of its lane, and is looked at again at that time: others are asking what it needs to know.
+    pub(crate) fn await_answers(&mut self, id: OperationId, until: Instant) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.stage = Stage::AwaitAnswers(until);
+            self.lanes.put_back(entry.lane, id);
+            self.timers.insert((until, id));
+        }
+    }
+
     /// Operations whose time has come go on.
     pub(crate) fn unpark(&mut self, turn: &Turn) {
         while let Some((at, id)) = self.timers.first().copied() {
@@ -308,6 +317,7 @@ impl Work {
             }
             self.timers.pop_first();
             self.requeue_from(id, &Stage::Parked(at));
+            self.requeue_from(id, &Stage::AwaitAnswers(at));
         }
     }
 

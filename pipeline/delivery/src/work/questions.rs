@@ -66,6 +66,7 @@ impl Work {
             | Wait::Forced
             | Wait::Look => true,
             Wait::Time(_)
+            | Wait::Others(_)
             | Wait::Events(_)
             | Wait::Inherited
             | Wait::Journal
@@ -134,6 +135,7 @@ impl Work {
                 | Stage::Suspect
                 | Stage::ReadyLook
                 | Stage::Parked(_)
+                | Stage::AwaitAnswers(_)
                 | Stage::Gathering(_)
                 | Stage::WaitInherited
                 | Stage::Journalling
@@ -164,7 +166,9 @@ impl Work {
             Stage::ReadyWrite(group) => self.groups.contains(group, id),
             Stage::ReadyForced => self.forced.iter().any(|one| one.operations.contains(&id)),
             Stage::ReadyLook => self.looks.contains(&id),
-            Stage::Parked(until) => self.timers.contains(&(*until, id)),
+            Stage::Parked(until) | Stage::AwaitAnswers(until) => {
+                self.timers.contains(&(*until, id))
+            }
             Stage::Gathering(until) => self.gathering.contains(&(*until, id)),
             // The request that decides about a suspect may be in flight.
             Stage::Suspect

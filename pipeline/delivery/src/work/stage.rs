@@ -18,6 +18,8 @@ pub(super) enum Stage {
     Suspect,
     ReadyLook,
     Parked(Instant),
+    /// What others are asking will tell how it has to be written; it is looked at again then.
+    AwaitAnswers(Instant),
     /// More events may be folded into it until then.
     Gathering(Instant),
     /// The result of an earlier owner's write of the object is not known yet.
@@ -47,6 +49,8 @@ pub(crate) enum Wait {
     Look,
     /// A time.
     Time(Instant),
+    /// Answers to others; it is looked at again then.
+    Others(Instant),
     /// More events of its session, until then.
     Events(Instant),
     /// The result of an earlier owner's write.
@@ -70,6 +74,7 @@ impl Stage {
             Self::ReadyForced | Self::Suspect => Wait::Forced,
             Self::ReadyLook => Wait::Look,
             Self::Parked(until) => Wait::Time(*until),
+            Self::AwaitAnswers(until) => Wait::Others(*until),
             Self::Gathering(until) => Wait::Events(*until),
             Self::WaitInherited => Wait::Inherited,
             Self::Journalling => Wait::Journal,
@@ -95,6 +100,7 @@ impl Wait {
             Self::Forced => "forced",
             Self::Look => "ready_look",
             Self::Time(_) => "parked",
+            Self::Others(_) => "await_answers",
             Self::Events(_) => "gathering",
             Self::Inherited => "wait_inherited",
             Self::Journal => "journalling",
@@ -115,6 +121,7 @@ impl Wait {
             | Self::Forced
             | Self::Look
             | Self::Time(_)
+            | Self::Others(_)
             | Self::Events(_)
             | Self::Inherited
             | Self::Journal => false,
@@ -129,6 +136,7 @@ impl Wait {
             | Self::Inherited
             | Self::Track
             | Self::Room
+            | Self::Others(_)
             | Self::Events(_)
             | Self::Write => true,
             Self::Forced

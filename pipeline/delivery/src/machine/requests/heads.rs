@@ -77,7 +77,7 @@ impl Machine {
             (Decision::Create | Decision::Update, Some(group)) => {
                 self.work.ready_write(&self.turn, id, group);
             }
-            (Decision::AwaitAnswers, _) => self.work.park(id, now + AWAIT_ANSWERS),
+            (Decision::AwaitAnswers, _) => self.work.await_answers(id, now + AWAIT_ANSWERS),
             (Decision::Skip(reason), _) => {
                 if reason == SkipReason::Unchanged {
                     self.note_made(id);

@@ -213,7 +213,7 @@ impl Machine {
                 Keeps::Nothing
             }
             Wait::Room => Keeps::Room,
-            Wait::Time(at) | Wait::Events(at) => Keeps::Until(at),
+            Wait::Time(at) | Wait::Others(at) | Wait::Events(at) => Keeps::Until(at),
             Wait::Inherited => self.keeps_heir(id, entry),
             Wait::Journal if self.memory.journal.carries(id) => Keeps::Acknowledgement,
             Wait::Answer if self.sending.carries(id) => Keeps::Answer,
