@@ -1,5 +1,6 @@
 //! Whether an organisation checks revisions: what counts as evidence, and what depends on it.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use ingest_delivery::fact::{Fact, Settlement};
@@ -234,4 +235,67 @@ fn where_an_organisation_begins_to_count_is_learnt_from_few_looks() {
 fn a_copy_does_not_tell_where_an_organisation_begins_to_count() {
     let copy = |id: &str| format!("copy of {id}");
     assert_eq!(after_looks(copy, 0), 6, "each object is looked at");
+}
+
+#[test]
+fn only_a_few_objects_are_looked_at_to_learn_where_revisions_start() {
+    const OBJECTS: u64 = 40;
+    let mut driver = Driver::new(settings(), 1);
+    // The answer to a create does not show a revision.
+    driver.answer(|call| match call {
+        Call::CreateKObject { .. } => Some(CallResult::Written(stored())),
+        _ => None,
+    });
+    for number in 0..OBJECTS {
+        let created = write(versioned(object("order", number), "1"));
+        driver.record(i64::try_from(number).unwrap(), created);
+    }
+    driver.run_to_rest();
+    // A body tells which object it is of.
+    let ids: HashMap<String, String> = driver
+        .sent
+        .iter()
+        .filter_map(|(_, call)| match call {
+            Call::CreateKObjects { items, .. } => Some(items),
+            _ => None,
+        })
+        .flatten()
+        .map(|item| {
+            let number = (0..OBJECTS).find(|number| object("order", *number).body == item.body);
+            let external_id = object("order", number.unwrap()).external_id;
+            (
+                external_id.0.to_string(),
+                format!("item {}", item.reference),
+            )
+        })
+        .collect();
+    // The created objects as they stand: this organisation starts at 1.
+    driver.answer(move |call| match call {
+        Call::GetKObject { external_id, .. } => {
+            Some(CallResult::KObject(Outcome::Delivered(Some(ObjectState {
+                id: ids
+                    .get(&*external_id.0)
+                    .map_or("there", String::as_str)
+                    .into(),
+                rev: Some(1),
+                version: Some(Version::new("1")),
+                customer: None,
+                shown: serde_json::Map::new(),
+            }))))
+        }
+        _ => None,
+    });
+    for number in 0..OBJECTS {
+        let changed = write(versioned(
+            titled(object("order", number), 1_000 + number),
+            "2",
+        ));
+        driver.record(i64::try_from(OBJECTS + number).unwrap(), changed);
+        assert_eq!(driver.machine.snapshot(driver.now).held.records, 0);
+    }
+    driver.run_to_rest();
+    let looks = driver.calls(|call| matches!(call, Call::GetKObject { .. }));
+    assert!((1..=6).contains(&looks.len()), "{} looks", looks.len());
+    let wanted = usize::try_from(2 * OBJECTS).unwrap();
+    assert_eq!(driver.settled(), vec![Settlement::Delivered; wanted]);
 }
