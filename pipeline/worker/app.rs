@@ -275,12 +275,17 @@ fn machine(settings: &Settings, options: &Options) -> anyhow::Result<MachineSett
             KeyedBy::Customer | KeyedBy::Object => true,
             KeyedBy::None => false,
         };
+        if topic.keyed_by == KeyedBy::Customer {
+            machine.by_customer.insert(topic.topic.clone());
+        }
         let weight = f64::from(topic.weight.get());
         machine
             .topics
             .insert(topic.topic.clone(), TopicSettings { weight, keyed });
+        let mapping = topic.pipeline.mapping();
+        machine.owners_of.extend(mapping.owners_of());
         if settings.kafka.hold_topic.is_some() {
-            let diverting = topic.pipeline.mapping().diverting();
+            let diverting = mapping.diverting();
             machine.diverting.insert(topic.topic.clone(), diverting);
         }
     }

@@ -16,7 +16,7 @@ use crate::mapping::node::{Content, Node, Place};
 use crate::mapping::{Mapping, Test, covers};
 use crate::route::Pipeline;
 use ingest_model::digest::Session;
-use ingest_model::operation::{CustomerRef, KObject, MissingCustomer, Operation};
+use ingest_model::operation::{CustomerKey, CustomerRef, KObject, MissingCustomer, Operation};
 use ingest_model::outcome::{DroppedField, Verdict};
 use ingest_model::record::{Offset, Position, Record, TopicPartition};
 
@@ -299,11 +299,20 @@ pub fn shown(operation: &Operation) -> Value {
     Value::Object(map)
 }
 
+/// What a key says, in the words of mapping files.
+#[must_use]
+pub fn shown_key(key: &CustomerKey) -> Value {
+    match key.object() {
+        Some((klass, id)) => json!({ "klass": &*klass.0, "externalId": &*id.0 }),
+        None => Value::from(&**key.value()),
+    }
+}
+
 fn customer(customer: &CustomerRef) -> Value {
     let keys = customer
         .keys()
         .iter()
-        .map(|key| (key.kind().to_owned(), Value::from(&**key.value())));
+        .map(|key| (key.kind().to_owned(), shown_key(key)));
     let mut map: Map<String, Value> = keys.collect();
     let missing = match customer.missing {
         MissingCustomer::Create => "create",

@@ -163,8 +163,8 @@ pub enum CallResult {
     Tracked(Outcome<Option<Arc<str>>>),
     /// `SearchCustomers`: the customers that were found.
     Searched(Outcome<SearchFound>),
-    /// `GetCustomer`: the id, or `None` for 404.
-    Customer(Outcome<Option<Arc<str>>>),
+    /// `GetCustomer`: the customer, or `None` for 404.
+    Customer(Outcome<Option<CustomerFound>>),
     /// Bulk submissions; always [`Outcome::Pending`] when accepted.
     Submitted(Outcome<()>),
     /// `CreateKObject` and `UpdateKObject`.
@@ -186,6 +186,30 @@ pub struct SearchFound {
     pub customers: Vec<(CustomerKey, Arc<str>)>,
     /// Hits that carry none of the keys asked for. They cannot be matched, so look-ups of this kind are useless here.
     pub unmatched: usize,
+}
+
+/// A customer that was read.
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
+pub struct CustomerFound {
+    /// Its Kustomer id.
+    pub id: Arc<str>,
+    /// By what the tracking API knows it, most trusted first: one key of each kind. Only where it was read by its Kustomer id,
+    /// because only then they are not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<CustomerKey>,
+}
+
+impl From<Arc<str>> for CustomerFound {
+    fn from(id: Arc<str>) -> Self {
+        let keys = Vec::new();
+        Self { id, keys }
+    }
+}
+
+impl From<&str> for CustomerFound {
+    fn from(id: &str) -> Self {
+        Arc::<str>::from(id).into()
+    }
 }
 
 /// What became of a single write of an object.

@@ -138,9 +138,12 @@ pub fn reply_bytes(reply: &Reply) -> usize {
     let words = words.map_or(0, |trouble| text_bytes(&trouble.words));
     words
         + match &reply.result {
-            CallResult::Tracked(outcome) | CallResult::Customer(outcome) => {
-                outcome_bytes(outcome, |id| shared(id.as_ref()))
-            }
+            CallResult::Tracked(outcome) => outcome_bytes(outcome, |id| shared(id.as_ref())),
+            CallResult::Customer(outcome) => outcome_bytes(outcome, |found| {
+                found.as_ref().map_or(0, |found| {
+                    text_bytes(&found.id) + list_bytes(&found.keys, key_bytes)
+                })
+            }),
             CallResult::Searched(outcome) => outcome_bytes(outcome, |found| {
                 list_bytes(&found.customers, |(key, id)| {
                     key_bytes(key) + text_bytes(id)

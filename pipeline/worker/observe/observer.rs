@@ -205,6 +205,7 @@ impl Observer {
             | Fact::HoldEnded { .. }
             | Fact::PartitionWaits { .. }
             | Fact::Resolved { .. }
+            | Fact::Saved { .. }
             | Fact::SearchOff
             | Fact::RefsOff
             | Fact::LockOff
@@ -382,6 +383,7 @@ fn log(fact: &Fact, places: &Places) {
         | Fact::PossibleRepeat { .. }
         | Fact::JobDone { .. }
         | Fact::Resolved { .. }
+        | Fact::Saved { .. }
         | Fact::MetadataCut
         | Fact::LifeBegan { .. }
         | Fact::Vanished { .. }

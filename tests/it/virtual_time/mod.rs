@@ -12,6 +12,7 @@ mod holds;
 mod keys;
 mod lending;
 mod near_quota;
+mod owners;
 mod poison;
 mod restart;
 mod revisions;

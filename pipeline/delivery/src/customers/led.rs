@@ -30,15 +30,19 @@ impl Customers {
             Phase::In(line, place) if self.lines.has(line, place) => Led::Question,
             Phase::Read if self.read.contains(customer) => Led::Question,
             Phase::Alone if self.alone.contains(customer) => Led::Question,
+            Phase::Object if self.has_queued(customer) => Led::Question,
             Phase::Parked(until) | Phase::Delayed(until)
                 if self.later.contains(&(until, customer.clone())) =>
             {
                 Led::Until(until)
             }
             Phase::UnderWay => Led::Answer,
-            Phase::In(..) | Phase::Read | Phase::Alone | Phase::Parked(_) | Phase::Delayed(_) => {
-                Led::Nothing
-            }
+            Phase::In(..)
+            | Phase::Read
+            | Phase::Alone
+            | Phase::Object
+            | Phase::Parked(_)
+            | Phase::Delayed(_) => Led::Nothing,
         }
     }
 }

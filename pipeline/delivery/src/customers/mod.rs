@@ -5,8 +5,7 @@
 //! customer that is not found is created or, where the route says so, waited for or refused. The search index may lag, so its
 //! "not found" is never taken as proof; a customer that turns out to exist is searched for, or read by each key.
 
-mod identities;
-mod ids;
+mod known;
 mod led;
 mod line;
 mod question;
@@ -15,14 +14,14 @@ mod said;
 mod search;
 mod wanted;
 mod way;
+mod whose;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use smallvec::smallvec;
 
-pub(crate) use self::identities::{CUSTOMERS, Identities};
-pub(crate) use self::ids::CustomerIds;
+pub(crate) use self::known::{CUSTOMERS, CustomerIds, Identities, Owners};
 pub(crate) use self::led::Led;
 use self::line::{Line, Lines, Queue};
 use self::search::SearchLimit;
@@ -33,7 +32,7 @@ use ingest_model::batch::OperationId;
 use ingest_model::batch::Patience;
 use ingest_model::lookup::Lookup;
 use ingest_model::lookup::map_bytes;
-use ingest_model::operation::{CustomerKey, CustomerRef, MissingCustomer};
+use ingest_model::operation::{CustomerKey, CustomerRef, Klass, MissingCustomer};
 
 /// How often a missing customer is looked up before it is given up.
 const LOOKS: u32 = 4;
@@ -47,12 +46,15 @@ const APART: usize = 280;
 pub(crate) struct Customers {
     pub(crate) ids: CustomerIds,
     pub(crate) said: Identities,
+    owners: Owners,
     /// Items carry references, which the answers of bulk creates repeat.
     with_refs: bool,
     wanted: Lookup<CustomerKey, Wanted>,
     lines: Lines,
     read: VecDeque<CustomerKey>,
     alone: VecDeque<CustomerKey>,
+    /// Objects to be read for their customers.
+    objects: BTreeMap<Klass, VecDeque<CustomerKey>>,
     /// Customers that wait for a time, by that time.
     later: BTreeSet<(Instant, CustomerKey)>,
     settings: CustomerSettings,
@@ -74,6 +76,8 @@ pub(crate) struct CustomerSettings {
     pub ids: usize,
     /// For how many customers to remember what was stated.
     pub identities: usize,
+    /// For how many objects and customers to remember who they are.
+    pub owners: usize,
 }
 
 /// Which kinds of questions may be sent now.
@@ -120,11 +124,13 @@ impl Customers {
         Self {
             ids: CustomerIds::new(settings.ids),
             said: Identities::new(settings.identities),
+            owners: Owners::new(settings.owners),
             with_refs: true,
             wanted: Lookup::default(),
             lines: Lines::default(),
             read: VecDeque::new(),
             alone: VecDeque::new(),
+            objects: BTreeMap::new(),
             later: BTreeSet::new(),
             searches: SearchLimit::new(settings.minute),
             settings,
@@ -248,6 +254,10 @@ impl Customers {
         let Some(wanted) = self.wanted.get_mut(customer) else {
             return NotFound::Continues;
         };
+        if wanted.waiting.is_empty() {
+            self.forget(customer);
+            return NotFound::Continues;
+        }
         wanted.next_key += 1;
         if wanted.next_key < wanted.customer.keys().len() {
             wanted.phase = Phase::Read;
@@ -403,7 +413,8 @@ impl Customers {
 
     /// The bytes that it occupies, about.
     pub(crate) fn bytes(&self) -> usize {
-        map_bytes::<CustomerKey, Wanted>(self.wanted.capacity()) + self.wanted.len() * APART
+        let wanted = map_bytes::<CustomerKey, Wanted>(self.wanted.capacity());
+        wanted + self.wanted.len() * APART + self.owners.bytes()
     }
 
     /// Whether no customer is wanted.
@@ -446,12 +457,17 @@ impl Customers {
             Phase::In(line, place) => self.lines.of(line).remove(place),
             Phase::Read => self.read.retain(|other| other != customer),
             Phase::Alone => self.alone.retain(|other| other != customer),
+            Phase::Object => self.drop_object(customer),
             Phase::UnderWay => {}
         }
         wanted.waiting.into_vec()
     }
 
     fn enqueue_read(&mut self, customer: &CustomerKey) {
+        if let CustomerKey::Owner(_) = customer {
+            self.enqueue_object(customer);
+            return;
+        }
         if let Some(wanted) = self.wanted.get_mut(customer) {
             wanted.phase = Phase::Read;
             wanted.next_key = 0;

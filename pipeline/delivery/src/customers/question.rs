@@ -92,7 +92,11 @@ impl Customers {
                 !allowed.read && !search && !self.may_identify(allowed)
             }
             Some(
-                Phase::In(Line::Answer, _) | Phase::UnderWay | Phase::Parked(_) | Phase::Delayed(_),
+                Phase::In(Line::Answer, _)
+                | Phase::Object
+                | Phase::UnderWay
+                | Phase::Parked(_)
+                | Phase::Delayed(_),
             )
             | None => false,
         }

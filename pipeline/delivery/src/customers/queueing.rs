@@ -9,6 +9,11 @@ use ingest_model::operation::{CustomerKey, MissingCustomer};
 impl Customers {
     /// Puts a customer into the line for what is known of it.
     pub(super) fn enqueue_look_up(&mut self, now: Instant, customer: CustomerKey) {
+        // An object is read for its customer, and a customer whose id is known for its keys: nothing else tells them.
+        if let CustomerKey::Owner(_) | CustomerKey::Id(_) = customer {
+            self.enqueue_read(&customer);
+            return;
+        }
         let Some(wanted) = self.wanted.get(&customer) else {
             return;
         };

@@ -7,7 +7,7 @@ use ingest_model::known::customer_hash;
 use ingest_model::operation::{CustomerKey, CustomerRef, Identify};
 use ingest_model::outcome::SkipReason;
 use ingest_model::repeat::ChangeKey;
-use ingest_model::said::{Ages, Said};
+use ingest_model::said::{self, Ages, Said};
 use smallvec::SmallVec;
 
 /// The names under which a customer is remembered, each once.
@@ -52,7 +52,20 @@ impl Customers {
         None
     }
 
-    /// An identity was sent; `customer` is the Kustomer id that the answer gave, if any. Returns what is known of the customer
+    /// Whether an identity says exactly what was said to this customer last, so that sending it would change nothing.
+    pub(crate) fn has_said(&self, identify: &Identify) -> bool {
+        let names = self.names_of(&identify.customer);
+        self.said.stands(&names, said::print_of(identify))
+    }
+
+    /// An identity of this customer is sent: until it is answered, nobody knows what stands.
+    pub(crate) fn saying(&mut self, customer: &CustomerRef) {
+        for name in self.names_of(customer) {
+            self.said.doubt(name);
+        }
+    }
+
+    /// An identity was sent, or need not be; `customer` is the Kustomer id that the answer gave, if any. Returns what is known of the customer
     /// now, and its names.
     pub(crate) fn note_said(
         &mut self,
@@ -67,8 +80,9 @@ impl Customers {
         let mut said = self.said.of(&names).unwrap_or_default();
         said.note(&identify.fields, ages);
         said.changes.extend(changes);
+        let print = said::print_of(identify);
         for name in &names {
-            self.said.note(*name, said.clone());
+            self.said.note(*name, said.clone(), print);
         }
         (names, said)
     }

@@ -40,6 +40,7 @@ pub(super) fn resolver() -> Customers {
         minute: second * 60,
         ids: 100,
         identities: 100,
+        owners: 100,
     });
     resolver.set_search_cap(2);
     resolver

@@ -32,6 +32,8 @@ pub(super) enum Phase {
     In(Line, Place),
     Read,
     Alone,
+    /// It is named by an object, which is to be read.
+    Object,
     UnderWay,
     /// Nobody has the keys; it is looked up again then.
     Parked(Instant),

@@ -4,7 +4,7 @@
 //! the data, not with what is unsettled. They have a fixed part of what a process may take on top of its budget; what they
 //! need above that is taken from the bytes for records.
 
-use crate::customers::{CUSTOMERS, CustomerIds, Identities};
+use crate::customers::{CUSTOMERS, CustomerIds, Identities, Owners};
 use crate::machine::settings::MachineSettings;
 use crate::objects::cache::ObjectCache;
 use ingest_model::lookup::map_bytes;
@@ -13,6 +13,9 @@ use ingest_model::lookup::map_bytes;
 const OWN: usize = 24 << 20;
 /// The part of the budget (one in this many) that full caches may take in addition.
 const PART: u64 = 4;
+
+/// Of how many of the entries in the directory (one in this many) it is remembered who the customer is.
+const ASKED: usize = 10;
 
 /// How many entries each cache may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub(in crate::machine) struct Entries {
     pub(in crate::machine) events: usize,
     /// Customers for whom it is remembered what was stated.
     pub(in crate::machine) customers: usize,
+    /// Objects and customers of whom it is remembered who they are; none if no route asks.
+    pub(in crate::machine) owners: usize,
 }
 
 impl Entries {
@@ -32,6 +37,7 @@ impl Entries {
             + ObjectCache::most_bytes(self.directory)
             + map_bytes::<u128, ()>(self.events)
             + Identities::usual_bytes(self.customers)
+            + Owners::usual_bytes(self.owners)
     }
 }
 
@@ -43,10 +49,15 @@ pub(in crate::machine) fn entries(settings: &MachineSettings) -> Entries {
         directory: settings.directory_capacity,
         events: settings.repeat_window,
         customers: 0,
+        owners: 0,
     };
+    if !settings.owners_of.is_empty() {
+        entries.owners = entries.directory / ASKED;
+    }
     while entries.directory > 1 && entries.bytes() > room {
         entries.directory /= 2;
         entries.events /= 2;
+        entries.owners /= 2;
     }
     // The rest is for identities.
     entries.customers = CUSTOMERS;
@@ -95,6 +106,7 @@ mod tests {
             directory: 200_000,
             events: 100_000,
             customers: 50_000,
+            owners: 0,
         };
         assert_eq!(entries(&settings(1 << 30)), wanted);
         let Entries {

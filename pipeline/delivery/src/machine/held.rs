@@ -171,6 +171,11 @@ impl Machine {
             Wait::Job(_) => family(Family::BulkRead),
             Wait::Customer => {
                 let customer = state.operation.customer()?.first();
+                let parked = self.customers.is_parked(customer);
+                if let Some((klass, _)) = customer.object() {
+                    let hold = family(Family::KObjectRead(klass));
+                    return hold.or_else(|| parked.then_some(HeldBy::Parked));
+                }
                 let (read, create, identify) = (
                     family(Family::CustomerRead),
                     family(Family::CustomerCreate),
@@ -181,7 +186,6 @@ impl Machine {
                     create: create.is_none(),
                     identify: identify.is_none(),
                 };
-                let parked = self.customers.is_parked(customer);
                 let hold = read.or(create).or(identify);
                 hold.filter(|_| self.customers.is_kept_back(customer, ways))
                     .or_else(|| parked.then_some(HeldBy::Parked))

@@ -71,7 +71,11 @@ impl Machine {
             turn: Turn::new(now, settings.seed),
             partitions: Partitions::new(settings.partitions()),
             work: Work::new(settings.patience),
-            customers: Customers::new(settings.customers(caches.directory, caches.customers)),
+            customers: Customers::new(settings.customers(
+                caches.directory,
+                caches.customers,
+                caches.owners,
+            )),
             objects: Objects::new(caches.directory, settings.budget.bytes),
             jobs: Jobs::new(settings.jobs),
             sending: Sending::new(settings.quota, settings.seed),

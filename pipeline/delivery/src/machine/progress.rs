@@ -73,6 +73,7 @@ impl Progress {
             SentKind::Search(_)
             | SentKind::ResolveIdentify(_)
             | SentKind::ReadCustomer { .. }
+            | SentKind::ReadOwner(_)
             | SentKind::CreateCustomers { .. }
             | SentKind::Write(_)
             | SentKind::Verify(_)

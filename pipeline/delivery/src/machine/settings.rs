@@ -12,6 +12,7 @@ use crate::partitions::PartitionSettings;
 use crate::seam::charge::Charge;
 use crate::sending::quota::QuotaSettings;
 use ingest_model::batch::Patience;
+use ingest_model::operation::Klass;
 use ingest_model::record::Topic;
 
 /// All settings.
@@ -56,6 +57,12 @@ pub struct MachineSettings {
     pub accept_dead_letters: BTreeSet<Topic>,
     /// The routes of each topic whose held work is diverted to the hold topic at the limit. For all others the partitions wait.
     pub diverting: BTreeMap<Topic, BTreeSet<Arc<str>>>,
+    /// Topics that are keyed by customer: an identity that says what was said last can be left out.
+    #[serde(default)]
+    pub by_customer: BTreeSet<Topic>,
+    /// Klasses whose objects name the customers of events: whom they belong to is remembered.
+    #[serde(default)]
+    pub owners_of: BTreeSet<Klass>,
     /// Entries of each cache, if the budget has room for them.
     pub directory_capacity: usize,
     /// How many events are remembered, so that repeats are skipped.
@@ -121,6 +128,8 @@ impl MachineSettings {
             letter_retry: Duration::from_secs(1),
             accept_dead_letters: BTreeSet::new(),
             diverting: BTreeMap::new(),
+            by_customer: BTreeSet::new(),
+            owners_of: BTreeSet::new(),
             directory_capacity: 200_000,
             repeat_window: 100_000,
             state: None,
@@ -138,10 +147,17 @@ impl MachineSettings {
         }
     }
 
-    pub(in crate::machine) fn customers(&self, ids: usize, identities: usize) -> CustomerSettings {
+    /// How many entries each of these caches has is decided elsewhere.
+    pub(in crate::machine) fn customers(
+        &self,
+        ids: usize,
+        identities: usize,
+        owners: usize,
+    ) -> CustomerSettings {
         CustomerSettings {
             ids,
             identities,
+            owners,
             patience: self.patience,
             park_for: self.park_for,
             minute: self.quota.minute,

@@ -56,6 +56,11 @@ pub enum Fact {
         /// The time from sending to the answer.
         took: Duration,
     },
+    /// Something that a record wants written needed no place in a request of its own.
+    Saved {
+        /// Why.
+        way: Saved,
+    },
     /// A request is sent again, for this cause.
     Retried {
         /// Why.
@@ -304,6 +309,8 @@ pub enum ResolvedBy {
     Create,
     /// A read by key.
     Read,
+    /// A read of an object of theirs.
+    Object,
 }
 
 impl Settlement {
@@ -346,9 +353,74 @@ impl OutcomeLabel {
     }
 }
 
+/// Why something that a record wants written needed no place in a request of its own.
+#[derive(serde::Serialize, Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Saved {
+    /// It was merged into a state or identity that waited.
+    Coalesced,
+    /// It was folded into a digest that waited.
+    Digested,
+    /// An identity that rode in the customer's next event.
+    Fused,
+    /// The object has exactly this state.
+    Unchanged,
+    /// A newer state or identity was written before.
+    Stale,
+    /// It was written before.
+    Repeat,
+}
+
+impl Saved {
+    /// Every value.
+    pub const ALL: &'static [Self] = &[
+        Self::Coalesced,
+        Self::Digested,
+        Self::Fused,
+        Self::Unchanged,
+        Self::Stale,
+        Self::Repeat,
+    ];
+
+    /// The way in which a skipped operation was saved. `None` if nothing would have been written for it.
+    #[must_use]
+    pub fn of(reason: SkipReason) -> Option<Self> {
+        match reason {
+            SkipReason::Unchanged => Some(Self::Unchanged),
+            SkipReason::Stale => Some(Self::Stale),
+            SkipReason::Repeat => Some(Self::Repeat),
+            SkipReason::Tombstone
+            | SkipReason::NoRoute
+            | SkipReason::ConditionFalse
+            | SkipReason::Dropped
+            | SkipReason::NotForKustomer
+            | SkipReason::TooOld
+            | SkipReason::SettledBefore => None,
+        }
+    }
+
+    /// The label in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Coalesced => "coalesced",
+            Self::Digested => "digested",
+            Self::Fused => "fused",
+            Self::Unchanged => "unchanged",
+            Self::Stale => "stale",
+            Self::Repeat => "repeat",
+        }
+    }
+}
+
 impl ResolvedBy {
     /// Every value.
-    pub const ALL: &'static [Self] = &[Self::Tracking, Self::Search, Self::Create, Self::Read];
+    pub const ALL: &'static [Self] = &[
+        Self::Tracking,
+        Self::Search,
+        Self::Create,
+        Self::Read,
+        Self::Object,
+    ];
 
     /// The label in metrics.
     #[must_use]
@@ -358,6 +430,7 @@ impl ResolvedBy {
             Self::Search => "search",
             Self::Create => "create",
             Self::Read => "read",
+            Self::Object => "object",
         }
     }
 }

@@ -49,6 +49,8 @@ pub(crate) enum SentKind {
     ReadCustomer {
         customer: CustomerKey,
     },
+    /// A read of the object that names a customer.
+    ReadOwner(CustomerKey),
     CreateCustomers {
         keys: BTreeMap<String, CustomerKey>,
         with_refs: bool,
@@ -120,6 +122,7 @@ impl Sending {
             SentKind::Search(_)
             | SentKind::ResolveIdentify(_)
             | SentKind::ReadCustomer { .. }
+            | SentKind::ReadOwner(_)
             | SentKind::CreateCustomers { .. }
             | SentKind::ReadJob { .. }
             | SentKind::Probe => false,
@@ -130,9 +133,9 @@ impl Sending {
     pub(crate) fn asks_about(&self, customer: &CustomerKey) -> bool {
         self.under_way.values().any(|(sent, _)| match &sent.what {
             SentKind::Search(customers) => customers.contains(customer),
-            SentKind::ResolveIdentify(one) | SentKind::ReadCustomer { customer: one } => {
-                one == customer
-            }
+            SentKind::ResolveIdentify(one)
+            | SentKind::ReadOwner(one)
+            | SentKind::ReadCustomer { customer: one } => one == customer,
             SentKind::CreateCustomers { keys, .. } => keys.values().any(|one| one == customer),
             SentKind::Tracking(_)
             | SentKind::Write(_)

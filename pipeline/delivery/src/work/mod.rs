@@ -196,6 +196,13 @@ impl Work {
         }
     }
 
+    /// Replaces an operation whose customer goes by another name now; it enters the lane of that, in the order of arrival.
+    pub(crate) fn rename(&mut self, id: OperationId, operation: Operation, keys: &[LaneKey]) {
+        self.reword(id, operation);
+        let lane = self.lane_of(keys);
+        self.dirty.push_back(lane);
+    }
+
     // === heads of lanes ===
 
     /// The next operation that has become the head of its lane and has no place yet.

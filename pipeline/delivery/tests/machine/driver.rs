@@ -425,7 +425,7 @@ impl Destination {
             }
             Call::GetCustomer { key } => {
                 let id = format!("id of {}", key.value());
-                CallResult::Customer(Outcome::Delivered(Some(id.into())))
+                CallResult::Customer(Outcome::Delivered(Some(id.as_str().into())))
             }
             Call::CreateCustomers { items, .. }
             | Call::CreateKObjects { items, .. }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use ingest_model::call::SearchFound;
+use ingest_model::call::{CustomerFound, SearchFound};
 use ingest_model::operation::CustomerKey;
 use ingest_model::outcome::{HoldCause, Outcome, RetryCause, SplitHint};
 use serde::de::SeqAccess;
@@ -14,21 +14,31 @@ use super::errors::ErrorReport;
 use super::reply::HttpReply;
 use super::weigh::{Effect, Weighed, weigh};
 
-/// The customer's id; `None` if no customer has the key.
+/// The most characters of an external id.
+const MAX_EXTERNAL_ID: usize = 256;
+
+/// The customer; `None` if nobody has the key. Where it was read by its id, with the keys that it shows.
 ///
 /// A read by the id of a customer that was merged into another may be answered with a redirect to the other. The redirect
 /// is not followed: its path contains the id.
-pub(super) fn got(key: &CustomerKey, reply: &HttpReply) -> Outcome<Option<Arc<str>>> {
+pub(super) fn got(key: &CustomerKey, reply: &HttpReply) -> Outcome<Option<CustomerFound>> {
     if let (CustomerKey::Id(_), 300..=399) = (key, reply.status)
         && let Some(id) = reply.location.as_deref().and_then(merged_into)
     {
-        return Outcome::Delivered(Some(id));
+        return Outcome::Delivered(Some(id.into()));
     }
-    match weigh::<_, Answer<Resource<'_, Nothing>>>(Effect::Read, reply) {
+    match weigh::<_, Answer<Resource<'_, Shown<'_>>>>(Effect::Read, reply) {
         Weighed::Accepted(answer) => match answer.and_then(Answer::one) {
             Some(None) => Outcome::Delivered(None),
-            Some(Some(customer)) if customer.id().is_some() => Outcome::Delivered(customer.id()),
-            Some(Some(_)) | None => Outcome::Retry(RetryCause::Garbled),
+            Some(Some(customer)) => match (customer.id(), key) {
+                (Some(id), CustomerKey::Id(_)) => {
+                    let keys = shown_keys(&customer.attributes());
+                    Outcome::Delivered(Some(CustomerFound { id, keys }))
+                }
+                (Some(id), _) => Outcome::Delivered(Some(id.into())),
+                (None, _) => Outcome::Retry(RetryCause::Garbled),
+            },
+            None => Outcome::Retry(RetryCause::Garbled),
         },
         Weighed::Settled(outcome) => outcome,
         Weighed::NotFound(_) => Outcome::Delivered(None),
@@ -159,6 +169,26 @@ impl Listed<'_> {
     }
 }
 
+/// By what the tracking API knows this customer: one key of each kind. A masked or odd one is as good as none.
+fn shown_keys(shown: &Shown<'_>) -> Vec<CustomerKey> {
+    let (single, list) = (shown.external_id.as_ref(), shown.external_ids.as_ref());
+    let external_id = values(single, list, |c| c.external_id.as_ref())
+        .find(|id| !id.trim().is_empty() && id.chars().count() <= MAX_EXTERNAL_ID);
+    let (single, list) = (shown.email.as_ref(), shown.emails.as_ref());
+    let email = values(single, list, |c| c.email.as_ref()).find(|email| email.trim().contains('@'));
+    let (single, list) = (shown.phone.as_ref(), shown.phones.as_ref());
+    let phone = values(single, list, |c| c.phone.as_ref()).find(|phone| {
+        let digits = phone.strip_prefix('+').unwrap_or_default();
+        !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+    });
+    let keys = [
+        external_id.map(|id| CustomerKey::ExternalId(Arc::from(id))),
+        email.map(|email| CustomerKey::Email(Arc::from(email.to_lowercase()))),
+        phone.map(|phone| CustomerKey::Phone(Arc::from(phone))),
+    ];
+    keys.into_iter().flatten().collect()
+}
+
 fn has_key(id: &Arc<str>, shown: &Shown<'_>, key: &CustomerKey) -> bool {
     match key {
         CustomerKey::Id(wanted) => id == wanted,
@@ -176,6 +206,7 @@ fn has_key(id: &Arc<str>, shown: &Shown<'_>, key: &CustomerKey) -> bool {
             let wanted = digits(wanted);
             values(single, list, |c| c.phone.as_ref()).any(|v| digits(v) == wanted)
         }
+        CustomerKey::Owner(_) => false,
     }
 }
 

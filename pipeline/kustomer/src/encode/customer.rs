@@ -15,6 +15,8 @@ pub(crate) fn get(key: &CustomerKey) -> HttpRequest {
         CustomerKey::ExternalId(_) => format!("/v1/customers/externalId={value}"),
         CustomerKey::Email(_) => format!("/v1/customers/email={value}"),
         CustomerKey::Phone(_) => format!("/v1/customers/phone={value}"),
+        // Nobody asks for it: the object is read instead.
+        CustomerKey::Owner(_) => "/v1/customers/".to_owned(),
     };
     HttpRequest::get("customer", path)
 }
@@ -52,7 +54,7 @@ pub(crate) fn create_bulk(items: &[BulkItem], with_refs: bool) -> HttpRequest {
 /// The search criterion for a kind of key.
 fn criterion(key: &CustomerKey) -> &'static str {
     match key {
-        CustomerKey::Id(_) => "customer_id",
+        CustomerKey::Id(_) | CustomerKey::Owner(_) => "customer_id",
         CustomerKey::ExternalId(_) => "customer_externalId",
         CustomerKey::Email(_) => "customer_email",
         CustomerKey::Phone(_) => "customer_phone",

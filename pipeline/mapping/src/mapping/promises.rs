@@ -136,6 +136,20 @@ impl Mapping {
         names
     }
 
+    /// The klasses whose objects name the customers of events.
+    #[must_use]
+    pub fn owners_of(&self) -> BTreeSet<Klass> {
+        let routes = self.routes.iter();
+        let asked = routes.filter_map(|route| match &route.action {
+            Action::Do {
+                customer: CustomerRule::Owner(rule, _),
+                ..
+            } => Some(rule.klass.clone()),
+            Action::Do { .. } | Action::Skip(_) => None,
+        });
+        asked.collect()
+    }
+
     /// The routes in their order.
     #[must_use]
     pub fn routes(&self) -> Vec<RouteInfo> {

@@ -154,6 +154,12 @@ impl Said {
     }
 }
 
+/// A print of everything that an identity says, its keys included; the same in every process.
+#[must_use]
+pub fn print_of(identify: &Identify) -> u64 {
+    Field::hash(identify.identity().as_str().bytes()).0
+}
+
 /// Merges two adjacent identities: each field has what was said last. `None` where they may mean two customers.
 #[must_use]
 pub fn merge(

@@ -2,4 +2,5 @@
 
 pub mod body;
 pub mod digest;
+pub(crate) mod keys;
 pub mod version;

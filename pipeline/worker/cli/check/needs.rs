@@ -7,7 +7,7 @@ use ingest_mapping::mapping::KlassUse;
 
 use crate::config::Settings;
 
-/// Every klass that is written, across all topics.
+/// Every klass that is written, or whose objects name customers, across all topics.
 pub(super) fn klasses(settings: &Settings) -> BTreeMap<String, KlassUse> {
     let mut klasses: BTreeMap<String, KlassUse> = BTreeMap::new();
     for topic in &settings.kafka.topics {
@@ -26,6 +26,15 @@ pub(super) fn klasses(settings: &Settings) -> BTreeMap<String, KlassUse> {
                 }
             }
         }
+        for klass in topic.pipeline.mapping().owners_of() {
+            klasses
+                .entry(klass.to_string())
+                .or_insert_with(|| KlassUse {
+                    klass,
+                    attributes: Vec::new(),
+                    data: Vec::new(),
+                });
+        }
     }
     for used in klasses.values_mut() {
         used.attributes.sort();
@@ -42,6 +51,11 @@ pub(super) fn needs(settings: &Settings) -> Vec<Need> {
         .iter()
         .flat_map(|t| t.pipeline.mapping().routes());
     let kinds: BTreeSet<&str> = routes.flat_map(|route| route.kinds).collect();
+    let asks = settings
+        .kafka
+        .topics
+        .iter()
+        .any(|topic| !topic.pipeline.mapping().owners_of().is_empty());
     let mut needs = Vec::new();
     if kinds.contains("identify") || kinds.contains("track") {
         needs.push(Need::Track);
@@ -55,6 +69,9 @@ pub(super) fn needs(settings: &Settings) -> Vec<Need> {
             Need::ReadKObjects,
             Need::ReadJobs,
         ]);
+    } else if asks {
+        // Whose an object is, and by what the tracking API knows that customer.
+        needs.extend([Need::ReadCustomers, Need::ReadKObjects]);
     }
     needs
 }

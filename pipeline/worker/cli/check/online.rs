@@ -98,11 +98,14 @@ async fn kustomer(settings: &Settings, client: ClientSettings) -> Vec<Finding> {
                 if existing.contains(klass) {
                     findings.push(Finding::ok(format!("klass {klass} exists")));
                     let resource = format!("kobject.{klass}");
+                    if used.attributes.is_empty() {
+                        continue; // nothing is written, only read
+                    }
                     findings.extend(attributes(&client, api, &resource, &used.attributes).await);
                 } else {
                     findings.push(Finding::fault(
                         format!("klass {klass} does not exist"),
-                        "create it in Kustomer, or correct the mapping; until then its objects wait",
+                        "create it in Kustomer, or correct the mapping; until then its objects wait, and so does what they name the customer of",
                     ));
                 }
             }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ingest_kustomer::encode::encode;
+use ingest_mapping::testing::shown_key;
 use ingest_model::call::{BulkItem, Call};
 use ingest_model::digest::Session;
 use ingest_model::operation::{
@@ -55,9 +56,10 @@ fn item(object: &KObject, number: usize) -> BulkItem {
         .as_ref()
         .map(|customer| match customer.first() {
             CustomerKey::Id(id) => Arc::clone(id),
-            CustomerKey::ExternalId(_) | CustomerKey::Email(_) | CustomerKey::Phone(_) => {
-                Arc::from(UNKNOWN_CUSTOMER)
-            }
+            CustomerKey::ExternalId(_)
+            | CustomerKey::Email(_)
+            | CustomerKey::Phone(_)
+            | CustomerKey::Owner(_) => Arc::from(UNKNOWN_CUSTOMER),
         });
     BulkItem {
         reference: number.to_string(),
@@ -81,18 +83,30 @@ fn reveal(mut body: Value, customer: Option<&CustomerRef>) -> Value {
     for item in body.as_array_mut().into_iter().flatten() {
         if let Some(place) = item.get_mut("customer").filter(|c| *c == UNKNOWN_CUSTOMER) {
             let key = customer.first();
-            *place = json!({ "$customer": { key.kind(): &**key.value() } });
+            *place = unknown(key);
+        }
+    }
+    // An event has no keys of its own while an object names its customer.
+    if let (Some(owner), false) = (customer.owner(), customer.is_trackable()) {
+        if let Some(identity) = body.get_mut("identity") {
+            *identity = unknown(owner);
+        } else if let Some(fields) = body.as_object_mut() {
+            fields.extend(unknown(owner).as_object().cloned().unwrap_or_default());
         }
     }
     body
+}
+
+/// Stands for the keys or the id of a customer who has to be found first.
+fn unknown(key: &CustomerKey) -> Value {
+    json!({ "$customer": { key.kind(): shown_key(key) } })
 }
 
 /// The keys of a customer; of several of one kind, the most trusted.
 fn keys(customer: &CustomerRef) -> Map<String, Value> {
     let mut keys = Map::new();
     for key in customer.keys() {
-        keys.entry(key.kind())
-            .or_insert_with(|| Value::from(&**key.value()));
+        keys.entry(key.kind()).or_insert_with(|| shown_key(key));
     }
     keys
 }

@@ -37,6 +37,15 @@ kafka:
                 keep: { last: 2, each: { cart: .properties.cart_id } }
                 sums: { valueNum: .properties.value }
                 title: '"Looked at carts \(.count) times"'
+          - name: shipped
+            on: Order Shipped
+            customer: { from: { klass: order, externalId: .properties.order_id } }
+            do:
+              - track: .event
+              - identify: { name: .properties.name }
+              - kobject: shipment
+                externalId: .properties.id
+                title: '"Shipment"'
           - name: who
             on: identify
             do:
@@ -126,6 +135,25 @@ fn events_and_identities_carry_their_keys() {
         "Ann Example"
     );
     assert_eq!(lines[1]["line"], 2);
+}
+
+#[test]
+fn a_customer_named_by_an_object_is_shown_as_still_to_be_found() {
+    let shipped = r#"{"type":"track","event":"Order Shipped","messageId":"m5","userId":"u1","timestamp":"2026-03-01T10:00:00Z","properties":{"order_id":"o1","id":"s1","name":"Ann"}}"#;
+    let lines = explained(shipped, false);
+    let from = serde_json::json!({ "from": { "klass": "order", "externalId": "o1" } });
+    let operations = lines[0]["operations"].as_array().unwrap();
+    assert_eq!(operations.len(), 3);
+    for operation in operations {
+        assert_eq!(operation["customer"], from);
+        assert_eq!(operation["missing"], "park");
+    }
+    let body = |number: usize| &operations[number]["request"]["body"];
+    assert_eq!(body(0)["identity"]["$customer"], from);
+    assert_eq!(body(0)["event"]["name"], "Order-Shipped");
+    assert_eq!(body(1)["$customer"], from);
+    assert_eq!(body(1)["name"], "Ann");
+    assert_eq!(body(2)[0]["customer"]["$customer"], from);
 }
 
 #[test]

@@ -148,6 +148,8 @@ catalog! {
         "Records whose every operation Kustomer confirmed.";
     records_skipped: IntCounterVec, "records_skipped_total", [Topic, SkipReason],
         "Records that led to no request although nothing is wrong with them.";
+    saved: IntCounterVec, "records_saved_total", [Saved],
+        "What records want written and needed no place in a request of its own: merged into a state or identity that waited, folded into a digest that waited, an identity in the customer's next event, a state that the object has, that is older than what was written, or that was written before. Each operation of a record counts once at most.";
     fields_dropped: IntCounterVec, "fields_dropped_total", [Topic, Route, Field],
         "Optional fields left out of what was written, because their values were bad.";
     dead_letters: IntCounterVec, "dead_letters_total", [Topic, Rejection],

@@ -120,6 +120,7 @@ impl Metrics {
             }
             // The gauge of holds comes from the snapshot.
             Fact::HoldGoesOn { .. } | Fact::HoldEnded { .. } => {}
+            Fact::Saved { way } => f.saved.with_label_values(&[way.as_str()]).inc(),
             Fact::Resolved { way } => f.resolutions.with_label_values(&[way.as_str()]).inc(),
             Fact::SearchOff => self.fallback(Fallback::SearchOff),
             Fact::RefsOff => self.fallback(Fallback::RefsOff),

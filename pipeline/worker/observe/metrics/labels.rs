@@ -4,7 +4,7 @@
 //! that the operator chose. Nothing from an event, a customer or an error text ever becomes a label.
 
 use ingest_delivery::fact::Ignored;
-use ingest_delivery::fact::{OutcomeLabel, ResolvedBy, Settlement};
+use ingest_delivery::fact::{OutcomeLabel, ResolvedBy, Saved, Settlement};
 use ingest_delivery::invariant::Invariant;
 use ingest_kafka::{CommitFailureKind, SourceErrorKind};
 use ingest_mapping::event::{BadTime, KeyKind};
@@ -86,6 +86,8 @@ pub enum Label {
     Found,
     /// How a customer's id became known.
     Way,
+    /// [`Saved`].
+    Saved,
     /// What is held.
     Scope,
     /// Why it is held.
@@ -203,7 +205,7 @@ impl Label {
             Self::RepeatKind | Self::Kind | Self::SourceError => "kind",
             Self::From => "from",
             Self::Found | Self::Commit => "result",
-            Self::Way => "way",
+            Self::Way | Self::Saved => "way",
             Self::Scope => "scope",
             Self::Fallback => "fallback",
             Self::Invariant => "id",
@@ -244,6 +246,7 @@ impl Label {
             Self::Kind => DIRECTORY_KINDS.to_vec(),
             Self::Found => FOUND.to_vec(),
             Self::Way => all(ResolvedBy::ALL, ResolvedBy::as_str),
+            Self::Saved => all(Saved::ALL, Saved::as_str),
             Self::Scope => HOLD_SCOPES.to_vec(),
             Self::HoldCause => all(HoldCause::ALL, HoldCause::as_str),
             Self::HeldBy => HeldBy::all().into_iter().map(HeldBy::as_str).collect(),

@@ -119,8 +119,15 @@ fn of_ids(result: &CallResult, all: &mut Vec<Hash>) {
         all.push(Hash::Wide(customer_hash(&CustomerKey::Id(Arc::clone(id)))));
     };
     match result {
-        CallResult::Tracked(Outcome::Delivered(Some(id)))
-        | CallResult::Customer(Outcome::Delivered(Some(id))) => add(id),
+        CallResult::Tracked(Outcome::Delivered(Some(id))) => add(id),
+        CallResult::Customer(Outcome::Delivered(Some(found))) => {
+            add(&found.id);
+            let keys = found.keys.iter();
+            all.extend(keys.map(|key| Hash::Wide(customer_hash(key))));
+        }
+        CallResult::KObject(Outcome::Delivered(Some(found))) => {
+            found.customer.iter().for_each(add);
+        }
         CallResult::Searched(Outcome::Delivered(found)) => {
             for (_, id) in &found.customers {
                 add(id);

@@ -80,8 +80,13 @@ fn write_step(
 fn ordered(masks: &Masks, steps: &[Arc<Kept>]) -> Masks {
     let mut texts: BTreeSet<Arc<str>> = BTreeSet::new();
     let mut add = |key: &CustomerKey| {
-        if !texts.contains(key.value()) {
-            texts.insert(Arc::clone(key.value()));
+        // Of an object, the klass is written as it is.
+        let text = match key.object() {
+            Some((_, external_id)) => external_id.0,
+            None => Arc::clone(key.value()),
+        };
+        if !texts.contains(&text) {
+            texts.insert(text);
         }
     };
     for step in steps {
@@ -105,11 +110,28 @@ fn of_input(input: &Input, add: &mut impl FnMut(&CustomerKey)) {
             let customers = planned.iter().filter_map(|plan| plan.operation.customer());
             customers.flat_map(|customer| customer.keys()).for_each(add);
         }
-        Input::Replied { reply, .. } => {
-            if let CallResult::Searched(Outcome::Delivered(found)) = &reply.result {
+        Input::Replied { reply, .. } => match &reply.result {
+            CallResult::Searched(Outcome::Delivered(found)) => {
                 found.customers.iter().for_each(|(key, _)| add(key));
             }
-        }
+            CallResult::Customer(Outcome::Delivered(Some(found))) => {
+                add(&CustomerKey::Id(Arc::clone(&found.id)));
+                found.keys.iter().for_each(add);
+            }
+            CallResult::KObject(Outcome::Delivered(Some(found))) => {
+                let customer = found.customer.iter();
+                customer.for_each(|id| add(&CustomerKey::Id(Arc::clone(id))));
+            }
+            CallResult::Tracked(_)
+            | CallResult::Searched(_)
+            | CallResult::Customer(_)
+            | CallResult::Submitted(_)
+            | CallResult::Written(_)
+            | CallResult::KObject(_)
+            | CallResult::Job(_)
+            | CallResult::Probed(_)
+            | CallResult::Lost => {}
+        },
         Input::Record { .. }
         | Input::Skipped(_)
         | Input::Topology(_)

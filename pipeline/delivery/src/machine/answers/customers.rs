@@ -11,7 +11,7 @@ use crate::machine::Machine;
 use crate::machine::answers::job::in_order;
 use crate::seam::fact::{Fact, ResolvedBy};
 use crate::seam::hold::{Family, Scope};
-use ingest_model::call::SearchFound;
+use ingest_model::call::{CustomerFound, SearchFound};
 use ingest_model::operation::CustomerKey;
 use ingest_model::outcome::{Outcome, Rejection, RetryCause, SplitHint};
 
@@ -69,14 +69,19 @@ impl Machine {
         &mut self,
         now: Instant,
         key: &CustomerKey,
-        outcome: Outcome<Option<Arc<str>>>,
+        outcome: Outcome<Option<CustomerFound>>,
     ) {
         match outcome {
-            Outcome::Delivered(Some(id)) => self.learn_customer(key, &id, ResolvedBy::Read, None),
+            Outcome::Delivered(Some(found)) if matches!(key, CustomerKey::Id(_)) => {
+                self.on_keys_read(key, &found);
+            }
+            Outcome::Delivered(Some(found)) => {
+                self.learn_customer(key, &found.id, ResolvedBy::Read, None);
+            }
             Outcome::Delivered(None) => {
                 if let NotFound::Refused(operations) = self.customers.proved_missing(now, key) {
                     for operation in operations {
-                        self.reject_unknown_customer(operation);
+                        self.start_anew(operation);
                     }
                 }
             }
@@ -210,7 +215,7 @@ impl Machine {
             || narrow.is_some_and(|scope| self.health.holds.get(&scope).is_some())
     }
 
-    fn refuse_customer(&mut self, key: &CustomerKey, detail: &str) {
+    pub(in crate::machine) fn refuse_customer(&mut self, key: &CustomerKey, detail: &str) {
         for operation in self.customers.found(key) {
             let detail = format!("the customer was refused: {detail}");
             self.finish_rejected(operation, Rejection::RefusedByApi, detail);

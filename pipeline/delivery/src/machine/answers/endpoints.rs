@@ -51,6 +51,7 @@ impl Machine {
             SentKind::ResolveIdentify(_) => Endpoint::Identity,
             SentKind::Search(_) => Endpoint::CustomerSearch,
             SentKind::ReadCustomer { .. } => Endpoint::CustomerRead,
+            SentKind::ReadOwner(owner) => Endpoint::Look(owner.object()?.0),
             SentKind::CreateCustomers { .. } => Endpoint::CustomerCreate,
             SentKind::Write(batch) => Endpoint::Write(batch.group.clone()),
             SentKind::Verify(id) => match work(id) {

@@ -72,6 +72,9 @@ impl Machine {
         let before = self.objects.cache.get(hash).cloned();
         let looked = self.objects.histories.looked(id);
         self.learn_counting(&object, before.as_ref(), &found, looked.conflicted);
+        if let Some(customer) = &found.customer {
+            self.note_shown_owner(id, customer);
+        }
         let standing = found.version.clone();
         let mut learnt = KnownObject {
             id: Some(found.id),

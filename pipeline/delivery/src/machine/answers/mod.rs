@@ -4,6 +4,7 @@ mod customers;
 mod endpoints;
 mod job;
 mod look;
+mod owners;
 mod refused;
 mod split;
 mod write;
@@ -72,6 +73,9 @@ impl Machine {
             }
             (SentKind::ReadCustomer { customer: key }, CallResult::Customer(outcome)) => {
                 self.on_customer(now, &key, outcome);
+            }
+            (SentKind::ReadOwner(owner), CallResult::KObject(outcome)) => {
+                self.on_owner_read(now, &owner, outcome);
             }
             (SentKind::CreateCustomers { keys, with_refs }, CallResult::Submitted(outcome)) => {
                 self.on_customers_submitted(now, keys, with_refs, outcome);
@@ -192,6 +196,7 @@ impl Machine {
                 }
                 SentKind::Tracking(_)
                 | SentKind::ReadCustomer { .. }
+                | SentKind::ReadOwner(_)
                 | SentKind::CreateCustomers { .. }
                 | SentKind::Write(_)
                 | SentKind::Verify(_)
@@ -441,6 +446,7 @@ impl Machine {
             SentKind::ReadCustomer { customer } => {
                 self.look_up_failed(now, &customer, &Endpoint::CustomerRead);
             }
+            SentKind::ReadOwner(owner) => self.owner_read_failed(now, &owner),
             SentKind::Search(keys) => {
                 for key in keys {
                     self.look_up_failed(now, &key, &Endpoint::CustomerSearch);

@@ -235,6 +235,7 @@ impl Machine {
             if let Some(sent) = self.objects.histories.take_sent(id) {
                 self.session_known(id, sent);
             }
+            self.note_owner(id, verb);
             self.note_stored(&klass, sent);
         }
         self.finish_delivered(id);

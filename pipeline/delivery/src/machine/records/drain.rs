@@ -7,7 +7,6 @@ use crate::partitions::Drained;
 use crate::seam::fact::Fact;
 use crate::work::Wait;
 use ingest_model::batch::OperationId;
-use ingest_model::operation::Operation;
 use ingest_model::reading::LifeCause;
 use ingest_model::record::{Epoch, Offset, TopicPartition};
 
@@ -79,8 +78,7 @@ impl Machine {
     pub(in crate::machine) fn let_go(&mut self, id: OperationId) {
         if let Some(entry) = self.work.get(id)
             && entry.wait() == Wait::Customer
-            && let Operation::KObject(object) = &entry.operation
-            && let Some(customer) = &object.customer
+            && let Some(customer) = entry.operation.customer()
         {
             self.customers.unwant(customer, id);
         }

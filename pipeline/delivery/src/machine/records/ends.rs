@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::machine::Machine;
 use crate::partitions::{End, KeptBack};
+use crate::seam::fact::{Fact, Saved};
 use crate::seam::hold::Scope;
 use ingest_model::batch::OperationId;
 use ingest_model::operation::Operation;
@@ -20,7 +21,15 @@ impl Machine {
     }
 
     pub(in crate::machine) fn finish_skipped(&mut self, id: OperationId, reason: SkipReason) {
+        self.note_saved(reason);
         self.finish(id, &End::Skipped(reason));
+    }
+
+    /// Nothing is sent for an operation. What was merged into it was saved before.
+    pub(in crate::machine) fn note_saved(&mut self, reason: SkipReason) {
+        if let Some(way) = Saved::of(reason) {
+            self.turn.fact(Fact::Saved { way });
+        }
     }
 
     pub(in crate::machine) fn finish_rejected(

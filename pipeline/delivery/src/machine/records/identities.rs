@@ -17,12 +17,20 @@ impl Machine {
         };
         let (mut identify, ages) = (identify.clone(), entry.ages.clone());
         let changes = self.changes_of(id);
+        let keyed = self.settings.by_customer.contains(&entry.partition.topic);
         let judged = self.customers.judge_said(&mut identify, &ages, &changes);
+        // Only if all of the customer's records come here does nobody else say something in between.
+        let unchanged = keyed && judged.is_none() && self.customers.has_said(&identify);
         self.work.reword(id, Operation::Identify(identify));
+        if unchanged {
+            // It was said later than before: what is older than that is late.
+            self.note_identity(id, None);
+            return Some(SkipReason::Unchanged);
+        }
         judged
     }
 
-    /// An identity was sent; `customer` is the Kustomer id that the answer gave, if any.
+    /// An identity was sent, or need not be; `customer` is the Kustomer id that the answer gave, if any.
     pub(in crate::machine) fn note_identity(
         &mut self,
         id: OperationId,

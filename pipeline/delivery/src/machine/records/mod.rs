@@ -15,7 +15,7 @@ use crate::machine::records::weight::operations_bytes;
 use crate::memory::journal::MERGED;
 use crate::objects::coalesce;
 use crate::partitions::{Admitted, Receipt};
-use crate::seam::fact::Fact;
+use crate::seam::fact::{Fact, Saved};
 use crate::seam::port::{Committed, SkippedRun};
 use crate::work::{Arrival, Wait};
 use crate::work::{LaneId, LaneKey};
@@ -30,7 +30,7 @@ use smallvec::{SmallVec, smallvec};
 use uuid::Uuid;
 
 /// The keys of one lane.
-type LaneKeys = SmallVec<[LaneKey; 2]>;
+pub(in crate::machine) type LaneKeys = SmallVec<[LaneKey; 2]>;
 
 /// An operation on its way into its lane.
 struct Arriving<'a> {
@@ -56,6 +56,7 @@ impl Machine {
         }
         // Another process may have written meanwhile what this one had written before.
         self.objects.cache.forget_fingerprints();
+        self.customers.said.doubt_all();
         self.objects.sessions.forget_of(partition);
         let Some(older) = self.partitions.is_news(partition, epoch) else {
             return;
@@ -151,6 +152,7 @@ impl Machine {
             mut operation,
             ..
         } = plan;
+        let owner = self.name_on_arrival(&mut operation);
         let ages = match &operation {
             Operation::Identify(identify) => {
                 Ages::of(&identify.fields, self.partitions.event_ms(&receipt))
@@ -161,7 +163,7 @@ impl Machine {
             Operation::KObject(object) => Some(object_hash(&object.klass, &object.external_id)),
             Operation::Identify(_) | Operation::Track(_) => None,
         };
-        let keys = match self.lane_keys(&operation, object) {
+        let keys = match self.lane_keys(&operation, object, owner) {
             Ok(keys) => keys,
             Err(detail) => {
                 let rejected = Rejected {
@@ -181,6 +183,7 @@ impl Machine {
                 copy = true;
             }
             Some(reason) => {
+                self.note_saved(reason);
                 self.partitions
                     .skip_unplaced(&mut self.turn, receipt, reason);
                 return;
@@ -241,11 +244,13 @@ impl Machine {
         })
     }
 
-    /// The keys of an operation's lane; `object` is the hash of the object that it writes.
-    fn lane_keys(
+    /// The keys of an operation's lane; `object` is the hash of the object that it writes, `owner` the object that names its
+    /// customer: the lane of that is joined, so that nothing overtakes what waits there.
+    pub(in crate::machine) fn lane_keys(
         &mut self,
         operation: &Operation,
         object: Option<u128>,
+        owner: Option<CustomerKey>,
     ) -> Result<LaneKeys, String> {
         if let Some(object) = object {
             return Ok(smallvec![LaneKey::Object(Uuid::from_u128(object))]);
@@ -263,7 +268,12 @@ impl Machine {
                 operation.kind()
             ));
         }
+        if !customer.is_trackable() {
+            // It enters the customer's lane when it is known by what to track them.
+            return Ok(owner.into_iter().map(LaneKey::Customer).collect());
+        }
         let mut keys: LaneKeys = smallvec![LaneKey::Customer(customer.first().clone())];
+        keys.extend(owner.map(LaneKey::Customer));
         if let Some(id) = self.customers.ids.get(customer.first()) {
             let by_id = LaneKey::Customer(CustomerKey::Id(id));
             if !keys.contains(&by_id) {
@@ -309,6 +319,8 @@ impl Machine {
                 return Some(receipt);
             }
             self.partitions.attach(tail, receipt);
+            let way = Saved::Digested;
+            self.turn.fact(Fact::Saved { way });
             return None;
         }
         let merged = match (&state.operation, arriving.operation) {
@@ -329,6 +341,8 @@ impl Machine {
             return Some(receipt);
         }
         self.partitions.attach(tail, receipt);
+        let way = Saved::Coalesced;
+        self.turn.fact(Fact::Saved { way });
         self.work.replace(tail, merged, ages, bytes);
         None
     }

@@ -16,7 +16,7 @@ pub(super) fn new_customer(keys: &[CustomerKey]) -> Body {
     for key in keys {
         let value = key.value().as_ref();
         match key {
-            CustomerKey::Id(_) => {}
+            CustomerKey::Id(_) | CustomerKey::Owner(_) => {}
             CustomerKey::ExternalId(_) => {
                 body.entry("externalId")
                     .or_insert_with(|| Value::from(value));

@@ -13,7 +13,7 @@ use crate::health::holds::Passage;
 use crate::machine::Machine;
 use crate::machine::requests::ReadWork;
 use crate::partitions::Room;
-use crate::seam::fact::Fact;
+use crate::seam::fact::{Fact, Saved};
 use crate::seam::hold::Family;
 use crate::seam::invariant::Invariant;
 use crate::seam::port::Effect;
@@ -35,12 +35,18 @@ impl Machine {
         }
     }
 
-    fn send(&mut self, now: Instant, call: Call, what: SentKind, family: Option<Family>) {
+    pub(in crate::machine) fn send(
+        &mut self,
+        now: Instant,
+        call: Call,
+        what: SentKind,
+        family: Option<Family>,
+    ) {
         if self.health.holds.passage(now, family.as_ref()) == Passage::Probe {
             self.health.holds.probe_sent(family.as_ref());
         }
-        // An identity that is sent to learn an id counts as finding a customer.
-        let resolves = matches!(what, SentKind::ResolveIdentify(_));
+        // An identity that is sent to learn an id counts as finding a customer, and so does a read of an object.
+        let resolves = matches!(what, SentKind::ResolveIdentify(_) | SentKind::ReadOwner(_));
         let class = if resolves {
             Class::Resolve
         } else {
@@ -54,6 +60,7 @@ impl Machine {
             SentKind::Verify(_)
             | SentKind::ResolveIdentify(_)
             | SentKind::ReadCustomer { .. }
+            | SentKind::ReadOwner(_)
             | SentKind::ReadJob { .. }
             | SentKind::Probe => (1, false),
         };
@@ -94,10 +101,17 @@ impl Machine {
             None => smallvec![id],
         };
         self.start(&operations);
+        if fused.is_some() {
+            let way = Saved::Fused;
+            self.turn.fact(Fact::Saved { way });
+        }
         let (mut identify, mut track) = (None, None);
         for id in &operations {
             match self.work.get(*id).map(|state| &state.operation) {
-                Some(Operation::Identify(one)) => identify = Some(one),
+                Some(Operation::Identify(one)) => {
+                    self.customers.saying(&one.customer);
+                    identify = Some(one);
+                }
                 Some(Operation::Track(one)) => track = Some(one),
                 Some(Operation::KObject(_)) | None => {}
             }
@@ -346,6 +360,9 @@ impl Machine {
     }
 
     fn dispatch_resolve(&mut self, now: Instant, price: Price) {
+        if self.read_owner(now) {
+            return;
+        }
         match self.customers.ask(now, price, self.allowed(now)) {
             Some(Question::Search(customers)) => {
                 let keys: Vec<CustomerKey> = customers

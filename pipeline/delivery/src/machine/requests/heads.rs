@@ -29,6 +29,9 @@ impl Machine {
         if !self.judge_inherited(now, id) {
             return;
         }
+        if !self.is_customer_named(now, id) {
+            return;
+        }
         if let Some(reason) = self.judge_identity(id) {
             self.finish_skipped(id, reason);
             return;
@@ -151,6 +154,9 @@ impl Machine {
 
     /// Whether an answer that identifies this customer is due soon anyway.
     fn is_answer_due(&self, customer: &CustomerKey) -> bool {
+        if let CustomerKey::Owner(_) = customer {
+            return false; // an answer names the customer, not the object
+        }
         match self.work.front(&LaneKey::Customer(customer.clone())) {
             Front::UnderWay => true,
             Front::Ready => self.are_answers_near(),

@@ -4,6 +4,7 @@ mod bodies;
 mod digests;
 mod dispatch;
 mod heads;
+mod owners;
 mod shares;
 
 use std::time::Instant;
@@ -80,7 +81,8 @@ impl Machine {
         let writes = self.memory.journal.may_submit()
             && (self.due_forced(now).is_some() || self.due_group(now, price).is_some());
         let reads = self.due_read(now).is_some();
-        let resolves = self.customers.due(now, price, self.allowed(now));
+        let resolves =
+            self.has_owner_to_read(now) || self.customers.due(now, price, self.allowed(now));
         [
             tracks.then_some(Class::Track),
             writes.then_some(Class::Write),

@@ -86,6 +86,7 @@ impl Machine {
 
     pub(in crate::machine) fn forget_customer(&mut self, key: &CustomerKey) {
         self.customers.ids.forget(key);
+        self.customers.forget_owner(key);
         self.forget_entity(Entity::Customer(customer_hash(key)));
     }
 

@@ -199,6 +199,48 @@ fn a_merged_customer_is_found_through_the_redirect() {
 }
 
 #[test]
+fn a_customer_read_by_id_shows_by_what_it_is_tracked() {
+    let read = |key: CustomerKey, attributes: Value| {
+        let body = json!({"data": {"id": "c1", "type": "customer", "attributes": attributes}});
+        let read = classify(
+            &Call::GetCustomer { key },
+            &raw(200, body.to_string().as_bytes()),
+        );
+        let CallResult::Customer(Outcome::Delivered(Some(found))) = read else {
+            panic!("{read:?}");
+        };
+        assert_eq!(&*found.id, "c1");
+        found.keys
+    };
+    let by_id = |attributes| read(CustomerKey::Id("c1".into()), attributes);
+    let email = CustomerKey::Email("ann@shop.example".into());
+    let phone = CustomerKey::Phone("+15550100".into());
+    let all = [CustomerKey::ExternalId("u1".into()), email.clone(), phone];
+    let lists = json!({
+        "externalIds": [{"externalId": "u1", "verified": true}, {"externalId": "u2"}],
+        "emails": [{"type": "home", "email": "Ann@Shop.example"}, {"email": "other@shop.example"}],
+        "phones": [{"phone": "555-0100"}, {"type": "mobile", "phone": "+15550100"}],
+    });
+    assert_eq!(by_id(lists), all);
+    assert_eq!(
+        by_id(json!({"externalId": "u1", "email": "ann@shop.example", "phones": ["+15550100"]})),
+        all
+    );
+    let masked = json!({"isMasked": true, "maskedPresentation": "********"});
+    let hidden = json!({"externalId": masked, "emails": [{"email": "ann@shop.example"}]});
+    assert_eq!(
+        by_id(hidden),
+        std::slice::from_ref(&email),
+        "a masked key is none"
+    );
+    let odd =
+        json!({"externalId": " ", "emails": [], "phones": [{"phone": "call me"}], "name": "Ann"});
+    assert_eq!(by_id(odd), []);
+    let known = read(email, json!({"externalId": "u1"}));
+    assert_eq!(known, [], "its keys are known already");
+}
+
+#[test]
 fn hits_of_a_search_are_matched_to_their_keys() {
     let keys = vec![
         CustomerKey::ExternalId("u1".into()),

@@ -148,7 +148,8 @@ fn short<T>(outcome: &Outcome<T>, delivered: impl Fn(&T) -> String) -> String {
 fn in_short(result: &CallResult) -> String {
     let option = |found: bool| if found { ":some" } else { ":none" }.to_owned();
     match result {
-        CallResult::Tracked(o) | CallResult::Customer(o) => short(o, |id| option(id.is_some())),
+        CallResult::Tracked(o) => short(o, |id| option(id.is_some())),
+        CallResult::Customer(o) => short(o, |found| option(found.is_some())),
         CallResult::Searched(o) => short(o, |found| format!(":{}", found.customers.len())),
         CallResult::Submitted(o) | CallResult::Probed(o) => short(o, |()| String::new()),
         CallResult::Lost => "lost".to_owned(),

@@ -30,7 +30,7 @@ pub(super) fn meaning(call: &Call, body: &[u8]) -> CallResult {
         }
         Call::GetCustomer { .. } => CallResult::Customer(or_garbled(match one {
             Some(None) => Some(None),
-            Some(Some(customer)) => id(customer).map(Some),
+            Some(Some(customer)) => id(customer).map(|id| Some(id.into())),
             None => None,
         })),
         Call::CreateKObject { .. } | Call::UpdateKObject { .. } => {
@@ -143,6 +143,7 @@ fn has(hit: &Value, key: &CustomerKey) -> bool {
         CustomerKey::ExternalId(_) => ("externalId", "externalIds"),
         CustomerKey::Email(_) => ("email", "emails"),
         CustomerKey::Phone(_) => ("phone", "phones"),
+        CustomerKey::Owner(_) => return false,
     };
     let list = attribute(hit, list).and_then(Value::as_array).into_iter();
     let listed = list.flatten().filter_map(|entry| {
@@ -154,7 +155,9 @@ fn has(hit: &Value, key: &CustomerKey) -> bool {
     let same = |text: &str| match key {
         CustomerKey::Email(wanted) => text.to_lowercase() == wanted.to_lowercase(),
         CustomerKey::Phone(wanted) => text.replace(' ', "") == wanted.replace(' ', ""),
-        CustomerKey::Id(wanted) | CustomerKey::ExternalId(wanted) => text == wanted.as_ref(),
+        CustomerKey::Id(wanted) | CustomerKey::ExternalId(wanted) | CustomerKey::Owner(wanted) => {
+            text == wanted.as_ref()
+        }
     };
     single.into_iter().chain(listed).any(same)
 }

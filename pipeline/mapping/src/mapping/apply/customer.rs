@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use super::super::expr::Expr;
 use super::super::model::bad::BadFields;
-use super::super::model::{CustomerRule, KeyRules};
+use super::super::model::{CustomerRule, KeyRules, OwnerRule};
 use super::Work;
-use super::failure::{Failure, Made};
+use super::failure::{Failure, Made, missing, refused};
+use crate::body::field::object_id;
 use crate::event::{CustomerHints, KeyKind};
 use crate::identity;
 use crate::value::Value;
-use ingest_model::operation::{CustomerKey, CustomerRef};
+use ingest_model::operation::{CustomerKey, CustomerRef, ExternalId};
 use ingest_model::outcome::Rejection;
 
 impl<'a> Work<'a> {
@@ -18,6 +19,7 @@ impl<'a> Work<'a> {
     pub(super) fn customer(&mut self, rule: &'a CustomerRule) -> Made<Option<CustomerRef>> {
         let (keys, missing) = match rule {
             CustomerRule::Nobody => return Ok(None),
+            CustomerRule::Owner(rule, missing) => (vec![self.owner(rule)?], *missing),
             CustomerRule::Hints(missing) => (hinted_keys(&self.event.customer), *missing),
             CustomerRule::Keys(rules, missing) => {
                 let words = BadFields::new(self.route.on_bad, Vec::new());
@@ -33,13 +35,30 @@ impl<'a> Work<'a> {
                     CustomerRule::Keys(rules, _) => {
                         format!("customer: no usable key in {}", described(rules))
                     }
-                    CustomerRule::Hints(_) | CustomerRule::Nobody => {
+                    CustomerRule::Hints(_) | CustomerRule::Owner(..) | CustomerRule::Nobody => {
                         "customer: the event names nobody by id, e-mail or phone; \
                      say in the route where the customer is, or `customer: none`"
                             .to_owned()
                     }
                 },
             })
+    }
+
+    /// The customer of an object. Without the object's id there is none.
+    fn owner(&mut self, rule: &'a OwnerRule) -> Made<CustomerKey> {
+        let at = "customer.from.externalId";
+        let nobody = || Failure {
+            reason: Rejection::MissingCustomer,
+            ..missing(at, &rule.external_id)
+        };
+        let value = self.value(&rule.external_id, || at.to_owned())?;
+        let value = value.ok_or_else(nobody)?;
+        let id = object_id(&value).map_err(|illegal| refused(at, &illegal, &rule.external_id))?;
+        let id = id.ok_or_else(nobody)?;
+        Ok(CustomerKey::of_object(
+            &rule.klass,
+            &ExternalId(Arc::from(id)),
+        ))
     }
 
     /// The keys that the expressions give. Those that identify nobody or are not legal are noted and left out. A key whose

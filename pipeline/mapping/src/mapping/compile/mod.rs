@@ -1,5 +1,6 @@
 //! From a document to a compiled mapping.
 
+mod customer;
 mod digest;
 mod duration;
 mod expect;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::super::expr::Expr;
 use super::super::model::bad::OnBad;
 use super::super::model::names::{EVERY, fold};
-use super::super::model::{Action, CustomerRule, Head, KeyRules, OnHold, Route};
+use super::super::model::{Action, CustomerRule, Head, OnHold, Route};
 use super::super::node::{Content, Node};
+use super::customer::customer;
 use super::reader::{self, Reader};
 use super::rules;
 use crate::decode::Format;
@@ -77,12 +78,11 @@ pub(super) fn route(reader: &mut Reader<'_>, node: &Node, at: &str, head: &Head)
                 Some(node) => customer(reader, node, &format!("{at}.customer")),
                 None => Some(CustomerRule::Hints(MissingCustomer::default())),
             };
-            let nobody = matches!(customer, Some(CustomerRule::Nobody));
             let rules = rules::all(
                 reader,
                 node,
                 &format!("{at}.do"),
-                nobody,
+                customer.as_ref(),
                 on_bad,
                 on.as_deref().unwrap_or_default(),
             );
@@ -214,49 +214,6 @@ fn event_names(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Vec<Str
         return None;
     }
     Some(names)
-}
-
-fn customer(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<CustomerRule> {
-    if node.as_text() == Some("none") {
-        return Some(CustomerRule::Nobody);
-    }
-    if node.as_text().is_some() {
-        let help =
-            "write `customer: none` for objects without a customer, or a map of keys".to_owned();
-        reader.error(node.place, at, "must be a map of keys", Some(help));
-        return None;
-    }
-    let fields = reader.fields(node, at, &["id", "externalId", "email", "phone", "missing"])?;
-    let missing = match fields.get("missing") {
-        Some(node) => reader.word(
-            node,
-            &format!("{at}.missing"),
-            &[
-                ("create", MissingCustomer::Create),
-                ("park", MissingCustomer::Park),
-                ("reject", MissingCustomer::Reject),
-            ],
-        )?,
-        None => MissingCustomer::default(),
-    };
-    let mut expr = |name: &str| {
-        fields
-            .get(name)
-            .map(|node| reader.expr(node, &format!("{at}.{name}")))
-    };
-    let (id, external_id, email, phone) =
-        (expr("id"), expr("externalId"), expr("email"), expr("phone"));
-    if id.is_none() && external_id.is_none() && email.is_none() && phone.is_none() {
-        return Some(CustomerRule::Hints(missing));
-    }
-    // a key whose expression is wrong has been reported, and then the route is not used
-    let keys = KeyRules {
-        id: id.flatten(),
-        external_id: external_id.flatten(),
-        email: email.flatten(),
-        phone: phone.flatten(),
-    };
-    Some(CustomerRule::Keys(Box::new(keys), missing))
 }
 
 /// Reports routes that no event can reach, because earlier ones without a condition take all their events.

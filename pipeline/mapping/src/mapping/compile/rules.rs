@@ -4,7 +4,7 @@ use super::super::error::nearest;
 use super::super::model::bad::{BadFields, OnBad, covers};
 use super::super::model::optional::of_rule;
 use super::super::model::{
-    FieldRule, IDENTITY_FIELDS, IdentifyRule, KOBJECT_FIELDS, KObjectRule, KeyRules,
+    CustomerRule, FieldRule, IDENTITY_FIELDS, IdentifyRule, KOBJECT_FIELDS, KObjectRule, KeyRules,
     LOCATION_FIELDS, Late, MetaRule, Rule, Template, TrackRule,
 };
 use super::super::node::{Content, Node};
@@ -74,7 +74,7 @@ pub(super) fn all(
     reader: &mut Reader<'_>,
     node: &Node,
     at: &str,
-    nobody: bool,
+    customer: Option<&CustomerRule>,
     on_bad: OnBad,
     on: &[String],
 ) -> Option<Vec<Rule>> {
@@ -96,14 +96,10 @@ pub(super) fn all(
             let words = bad_fields(reader, item, &at, on_bad, known);
             rule.set_bad_fields(words);
         }
-        if nobody
-            && matches!(
-                rule,
-                Some(Rule::Identify(_) | Rule::Track(_) | Rule::Digest(_))
-            )
+        if let (Some(customer), Some(rule)) = (customer, &rule)
+            && let Some((problem, help)) = misfit(customer, rule)
         {
-            let problem = "needs a customer, but the route says `customer: none`";
-            reader.error(item.place, &at, problem, None);
+            reader.error(item.place, &at, problem, help.map(str::to_owned));
         }
         // an error does not end the loop, so that all errors of the list are reported
         rules = match (rules, rule) {
@@ -115,6 +111,38 @@ pub(super) fn all(
         };
     }
     rules
+}
+
+/// Why an operation does not go together with the customer of its route, and what to do.
+fn misfit(customer: &CustomerRule, rule: &Rule) -> Option<(&'static str, Option<&'static str>)> {
+    match (customer, rule) {
+        (CustomerRule::Nobody, Rule::Identify(_) | Rule::Track(_) | Rule::Digest(_)) => Some((
+            "needs a customer, but the route says `customer: none`",
+            None,
+        )),
+        (CustomerRule::Owner(..), Rule::Digest(_))
+        | (
+            CustomerRule::Owner(..),
+            Rule::Track(TrackRule {
+                late: Late::Digest(_),
+                ..
+            }),
+        ) => Some((
+            "is a digest, which is named by the keys of its customer, but the route takes the customer from an object",
+            Some("events that name an object are few: use `track`, or `kobject`"),
+        )),
+        (CustomerRule::Owner(..), Rule::Identify(rule)) if !rule.keys.is_empty() => Some((
+            "adds a key to its customer, but the route takes the customer from an object",
+            Some("leave the keys out, or name the customer by them"),
+        )),
+        (
+            CustomerRule::Hints(_)
+            | CustomerRule::Keys(..)
+            | CustomerRule::Owner(..)
+            | CustomerRule::Nobody,
+            _,
+        ) => None,
+    }
 }
 
 fn rule(reader: &mut Reader<'_>, node: &Node, at: &str, on: &[String]) -> Option<Rule> {

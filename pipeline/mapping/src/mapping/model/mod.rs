@@ -72,8 +72,17 @@ pub(super) enum CustomerRule {
     Hints(MissingCustomer),
     /// Whom these expressions name.
     Keys(Box<KeyRules>, MissingCustomer),
+    /// Whoever the object belongs to that this names.
+    Owner(Box<OwnerRule>, MissingCustomer),
     /// Nobody: the objects are on no timeline.
     Nobody,
+}
+
+/// The object that names a customer.
+#[derive(Debug)]
+pub(super) struct OwnerRule {
+    pub(super) klass: Klass,
+    pub(super) external_id: Expr,
 }
 
 /// Expressions for the keys of a customer.

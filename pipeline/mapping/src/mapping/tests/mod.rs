@@ -8,6 +8,7 @@ mod bad;
 mod digests;
 mod errors;
 mod keys;
+mod owners;
 mod properties;
 mod spellings;
 

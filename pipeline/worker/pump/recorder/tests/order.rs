@@ -1,5 +1,7 @@
 //! Where the machine follows the order of customers' keys.
 
+use ingest_model::operation::Track;
+
 use super::super::*;
 use super::rig::*;
 
@@ -67,4 +69,49 @@ fn keys_are_numbered_and_nothing_of_them_is_left() {
     for (key, name) in keys.iter().zip(names) {
         assert_eq!(key.len(), name.len());
     }
+}
+
+#[test]
+fn customers_whom_objects_name_are_found_in_the_same_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut machine = machine_settings();
+    machine.owners_of = std::collections::BTreeSet::from([Klass("order".into())]);
+    let mut run = Recorded::new(settings(dir.path()), machine);
+    run.assign(0);
+    let about = |number: u64| {
+        let id = ExternalId(format!("acct-solveig-77/o{number}").into());
+        let key = CustomerKey::of_object(&Klass("order".into()), &id);
+        CustomerRef::new(vec![key], MissingCustomer::Park).unwrap()
+    };
+    for offset in 0..40_i64 {
+        let number = (offset.unsigned_abs() * 7) % 20;
+        let operation = match offset % 3 {
+            0 => Operation::KObject(object(number, offset.unsigned_abs())),
+            1 => Operation::Track(Track::new(
+                about(number),
+                "Shipped",
+                None,
+                None,
+                &map(json!({"who": "Solveig Dahl"})),
+                Uuid::from_u128(u128::from(offset.unsigned_abs())),
+            )),
+            _ => Operation::KObject(KObject {
+                klass: Klass("shipment".into()),
+                customer: Some(about(number)),
+                ..object(100 + number, 1)
+            }),
+        };
+        run.step(record(offset, operation));
+    }
+    for _ in 0..60 {
+        run.pass(120);
+    }
+    let (_, text) = run.write();
+    assert!(
+        text.contains(r#"{"Owner":{"klass":"order","external_id":"#),
+        "the klass is kept"
+    );
+    assert_nobody(&text);
+    let (result, said) = replayed(&text, &nothing());
+    assert_eq!((result.differences, result.exact), (0, true), "{said}");
 }

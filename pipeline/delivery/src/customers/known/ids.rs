@@ -59,9 +59,10 @@ impl CustomerIds {
     pub(crate) fn peek(&self, key: &CustomerKey) -> Option<Arc<str>> {
         match key {
             CustomerKey::Id(id) => Some(Arc::clone(id)),
-            CustomerKey::ExternalId(_) | CustomerKey::Email(_) | CustomerKey::Phone(_) => {
-                self.of.peek(&customer_hash(key)).map(Kept::text)
-            }
+            CustomerKey::ExternalId(_)
+            | CustomerKey::Email(_)
+            | CustomerKey::Phone(_)
+            | CustomerKey::Owner(_) => self.of.peek(&customer_hash(key)).map(Kept::text),
         }
     }
 

@@ -1,0 +1,9 @@
+//! What is known of customers: their ids, what was stated about them, and whose objects are whose.
+
+mod identities;
+mod ids;
+mod owners;
+
+pub(crate) use self::identities::{CUSTOMERS, Identities};
+pub(crate) use self::ids::CustomerIds;
+pub(crate) use self::owners::Owners;
