@@ -237,7 +237,23 @@ fn suspects(settings: &Settings, options: &Options) -> Option<Suspects> {
 }
 
 fn machine(settings: &Settings, options: &Options) -> anyhow::Result<MachineSettings> {
-    let scale = options.time_scale;
+    let mut machine = delivery(settings, options.time_scale)?;
+    // The group counts from the last heartbeat, which may be older than the last step.
+    let session = settings.kafka_client().context("kafka")?.session_timeout();
+    machine.asleep_after = Some(session.unwrap_or(BROKER_SESSION_TIMEOUT) * 3 / 4);
+    machine
+        .accept_dead_letters
+        .clone_from(&options.accept_dead_letters);
+    // Different in each process: replicas with the same jitter would act in lockstep.
+    machine.seed = RandomState::new().build_hasher().finish();
+    Ok(machine)
+}
+
+/// The machine's settings, as far as they do not depend on the process.
+///
+/// # Errors
+/// The time scale is out of range.
+pub fn delivery(settings: &Settings, scale: TimeScale) -> anyhow::Result<MachineSettings> {
     let quota = settings.kustomer.quota;
     let mut machine = MachineSettings::new(
         quota.limit(),
@@ -257,19 +273,11 @@ fn machine(settings: &Settings, options: &Options) -> anyhow::Result<MachineSett
     // The client itself releases a revoked partition at the deadline: the machine has to be done before.
     machine.drain_timeout = settings.kafka.drain_timeout * 3 / 4;
     machine.commit_interval = settings.kafka.commit_interval;
-    // The group counts from the last heartbeat, which may be older than the last step.
-    let session = settings.kafka_client().context("kafka")?.session_timeout();
-    machine.asleep_after = Some(session.unwrap_or(BROKER_SESSION_TIMEOUT) * 3 / 4);
-    machine
-        .accept_dead_letters
-        .clone_from(&options.accept_dead_letters);
     machine.state = settings
         .kafka
         .state_topic
         .as_ref()
         .map(|_| StateSettings::default());
-    // Different in each process: replicas with the same jitter would act in lockstep.
-    machine.seed = RandomState::new().build_hasher().finish();
     for topic in &settings.kafka.topics {
         let keyed = match topic.keyed_by {
             KeyedBy::Customer | KeyedBy::Object => true,

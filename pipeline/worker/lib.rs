@@ -9,7 +9,7 @@
 //! | [`observe`] | what people see: metrics, log lines, a tally, the pace of the backlog, what to do |
 //! | [`admin`] | health, status, metrics and holds over HTTP |
 //! | [`dead_letters`] | dead letters listed, shown, and sent back |
-//! | [`demo`] | the whole thing in one process |
+//! | [`simulated`] | what runs against a simulated Kustomer: the demonstration and the forecast |
 //! | [`lifecycle`] | signals, supervised tasks, the reason why a run ended |
 //! | [`clock`] | the only place of the worker that reads a clock |
 
@@ -19,7 +19,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod dead_letters;
-pub mod demo;
 pub mod lifecycle;
 pub mod observe;
 pub mod pump;
+pub mod simulated;

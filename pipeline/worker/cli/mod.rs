@@ -14,13 +14,13 @@
 pub mod args;
 pub mod check;
 pub mod dead_letters;
-pub mod demo;
 pub mod exit;
 pub mod explain;
 
 pub mod init;
 pub mod output;
 pub mod run;
+pub mod simulated;
 pub mod test;
 
 use std::process::ExitCode;
@@ -31,10 +31,11 @@ use self::args::{
     CheckArgs, ExplainArgs, InitArgs, ReplayRecordingArgs, RunArgs, TestArgs, TryRecordsArgs,
 };
 use self::dead_letters::DeadLettersArgs;
-use self::demo::DemoArgs;
 use self::exit::{CommandError, CommandExit};
 use self::output::Output;
 use self::run::frontier::FrontierArgs;
+use self::simulated::demo::{self, DemoArgs};
+use self::simulated::forecast::{self, ForecastArgs};
 
 const EXIT_CODES: &str = "Exit codes:\n  0  done, and all is well\n  1  failed at run time\n  2  used \
 wrongly: the command line, or a configuration that cannot be used\n  3  check or test found faults, replay-recording found a difference";
@@ -64,6 +65,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Show what would be sent for records, without sending anything.
     Explain(ExplainArgs),
+    /// Play traffic against a simulated Kustomer in virtual time: what each plan would carry, and how late.
+    Forecast(ForecastArgs),
     /// Run the tests in the mapping files.
     Test(TestArgs),
     /// Show what holds back the frontier of a partition of a running worker.
@@ -119,7 +122,8 @@ fn execute(command: Command) -> Result<CommandExit, CommandError> {
         Command::Run(args) => run::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::TryRecords(args) => run::try_records::run(&args),
-        Command::Init(_)
+        Command::Forecast(_)
+        | Command::Init(_)
         | Command::Check(_)
         | Command::Explain(_)
         | Command::Test(_)
@@ -137,6 +141,7 @@ fn execute(command: Command) -> Result<CommandExit, CommandError> {
 /// Runs a command that only prints.
 fn print(command: &Command, out: &mut Output<'_>) -> Result<CommandExit, CommandError> {
     match command {
+        Command::Forecast(args) => forecast::run(args, out),
         Command::Init(args) => init::run(args, out),
         Command::Check(args) => check::run(args, out),
         Command::Explain(args) => explain::run(args, out),

@@ -1,6 +1,7 @@
 //! The worker end to end inside the test process: embedded broker, real HTTP over loopback, the simulator as the judge.
 
 mod commands;
+mod forecast;
 mod frontier;
 mod guard;
 mod letters;

@@ -155,6 +155,46 @@ pub fn fetch_committed(
     Ok(committed)
 }
 
+/// The first offset of each partition of a topic whose record was written at this time or later, epoch milliseconds; the end of
+/// the partition if there is none. Blocks.
+///
+/// # Errors
+/// The topic does not exist or may not be read, or no broker answered in time.
+pub fn fetch_offsets_at(
+    settings: &KafkaSettings,
+    topic: &Topic,
+    time_ms: i64,
+    timeout: Duration,
+) -> Result<BTreeMap<Partition, Offset>, ReadError> {
+    let client = assigning_client(settings)?;
+    let deadline = clock::now() + timeout;
+    let count = partition_count(&client, topic, deadline)?;
+    let mut list = TopicPartitionList::new();
+    for number in (0..).take(count) {
+        list.add_partition_offset(topic.as_str(), number, ClientOffset::Offset(time_ms))
+            .map_err(|error| unreachable(&error))?;
+    }
+    let remaining = deadline.saturating_duration_since(clock::now());
+    let list = client
+        .offsets_for_times(list, remaining)
+        .map_err(|error| unreachable(&error))?;
+    let mut found = BTreeMap::new();
+    for element in list.elements() {
+        element.error().map_err(|error| unreachable(&error))?;
+        let partition = TopicPartition {
+            topic: topic.clone(),
+            partition: Partition(element.partition()),
+        };
+        let offset = if let ClientOffset::Offset(offset) = element.offset() {
+            Offset(offset)
+        } else {
+            watermarks_of(&client, &partition, deadline)?.high
+        };
+        found.insert(partition.partition, offset);
+    }
+    Ok(found)
+}
+
 pub(crate) fn read(
     client: &BaseConsumer<ReaderContext>,
     partitions: &[TopicPartition],

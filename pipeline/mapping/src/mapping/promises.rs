@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::compiled::Mapping;
 use super::model::{Action, CustomerRule, OnHold, Route, Rule, Template, optional};
@@ -181,6 +182,23 @@ impl Mapping {
             }
         };
         self.routes.iter().map(info).collect()
+    }
+
+    /// The ages from which on tracking events of some route are late, rising.
+    #[must_use]
+    pub fn max_ages(&self) -> Vec<Duration> {
+        let mut ages = BTreeSet::new();
+        for route in &self.routes {
+            let Action::Do { rules, .. } = &route.action else {
+                continue;
+            };
+            for rule in rules {
+                let Rule::Track(rule) = rule else { continue };
+                let age = rule.max_age.and_then(|age| Duration::try_from(age).ok());
+                ages.extend(age);
+            }
+        }
+        ages.into_iter().collect()
     }
 
     /// The names of the routes whose held work goes to the hold topic when there is too much of it.

@@ -17,16 +17,16 @@ const MAX_DOCUMENT_BYTES: usize = 32 << 20;
 
 /// A line, or a document over several lines.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Line {
+pub(in crate::cli) struct Line {
     /// Its number, from 1; that of the first line of a document.
-    pub(super) number: u64,
+    pub(in crate::cli) number: u64,
     /// Its content, as bytes: it need not be text.
-    pub(super) bytes: Vec<u8>,
+    pub(in crate::cli) bytes: Vec<u8>,
 }
 
 /// The content of a line.
 #[derive(Debug)]
-pub(super) enum Item {
+pub(in crate::cli) enum Item {
     /// A record.
     Record(Record),
     /// Not a record, for this reason.
@@ -36,7 +36,7 @@ pub(super) enum Item {
 /// The lines of an input that are not blank.
 ///
 /// If the first line is not JSON by itself, but all of them together are one JSON document, that is one item.
-pub(super) struct Lines<R> {
+pub(in crate::cli) struct Lines<R> {
     reader: R,
     number: u64,
     ready: VecDeque<Line>,
@@ -61,8 +61,8 @@ struct RecordLine {
 
 /// The record that has a line as its value.
 ///
-/// Brokers give every record a time; without one in the input it is `now_ms`, as if the record were produced now.
-pub(super) fn value(line: &Line, topic: Option<&Topic>, now_ms: i64) -> Item {
+/// Brokers give every record a time; without one in the input it is `written_ms`.
+pub(in crate::cli) fn value(line: &Line, topic: Option<&Topic>, written_ms: Option<i64>) -> Item {
     let Some(topic) = topic else {
         return Item::Bad("no topic is given".to_owned());
     };
@@ -74,12 +74,12 @@ pub(super) fn value(line: &Line, topic: Option<&Topic>, now_ms: i64) -> Item {
         key: None,
         value: Some(Bytes::copy_from_slice(&line.bytes)),
         headers: Vec::new(),
-        timestamp_ms: Some(now_ms),
+        timestamp_ms: written_ms,
     })
 }
 
 /// The record that a line describes.
-pub(super) fn record(line: &Line, topic: Option<&Topic>, now_ms: i64) -> Item {
+pub(in crate::cli) fn record(line: &Line, topic: Option<&Topic>, written_ms: Option<i64>) -> Item {
     let Ok(text) = std::str::from_utf8(&line.bytes) else {
         return Item::Bad("not a record as --records takes it: not UTF-8".to_owned());
     };
@@ -122,7 +122,7 @@ pub(super) fn record(line: &Line, topic: Option<&Topic>, now_ms: i64) -> Item {
         key: described.key.map(Bytes::from),
         value,
         headers: headers.collect(),
-        timestamp_ms: described.timestamp.or(Some(now_ms)),
+        timestamp_ms: described.timestamp.or(written_ms),
     })
 }
 
@@ -144,7 +144,7 @@ fn place(error: &serde_json::Error) -> String {
 // === impl Lines ===
 
 impl<R: BufRead> Lines<R> {
-    pub(super) fn new(reader: R) -> Self {
+    pub(in crate::cli) fn new(reader: R) -> Self {
         Self {
             reader,
             number: 0,
@@ -272,7 +272,7 @@ mod tests {
             number: 5,
             bytes: text.as_bytes().to_vec(),
         };
-        record(&line, Some(&Topic::new("t")), 11)
+        record(&line, Some(&Topic::new("t")), Some(11))
     }
 
     #[test]

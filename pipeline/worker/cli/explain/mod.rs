@@ -4,7 +4,7 @@
 //! is sent. It assumes that nothing is known yet: objects are created, and the id of a customer that has to be found
 //! first is shown as `{"$customer": {"externalId": "u1"}}`.
 
-mod input;
+pub(in crate::cli) mod input;
 mod request;
 
 use std::fs::File;
@@ -71,7 +71,7 @@ struct ShownEvent {
 /// When the configuration cannot be used, the topic is not known, or the input cannot be read.
 pub fn run(args: &ExplainArgs, out: &mut Output<'_>) -> Result<CommandExit, CommandError> {
     let settings = args.config.load()?;
-    let topic = topic(args, &settings)?;
+    let topic = topic(args.topic.as_deref(), args.records, &settings)?;
     let reader: Box<dyn BufRead> = match &args.file {
         None => Box::new(io::stdin().lock()),
         Some(path) => {
@@ -96,7 +96,7 @@ fn explain(
     reader: impl BufRead,
     out: &mut Output<'_>,
 ) -> Result<(), CommandError> {
-    let now_ms = now.as_millisecond();
+    let now_ms = Some(now.as_millisecond());
     for line in Lines::new(reader) {
         let line = line.context("cannot read the input")?;
         let item = if records {
@@ -129,16 +129,20 @@ fn explain(
 }
 
 /// The names of the configured topics.
-fn configured(settings: &Settings) -> String {
+pub(in crate::cli) fn configured(settings: &Settings) -> String {
     let topics = settings.kafka.topics.iter();
     let names: Vec<&str> = topics.map(|one| one.topic.as_str()).collect();
     names.join(", ")
 }
 
 /// The topic of records that do not name one: the one given, or the only one.
-fn topic(args: &ExplainArgs, settings: &Settings) -> Result<Option<Topic>, CommandError> {
+pub(in crate::cli) fn topic(
+    named: Option<&str>,
+    records: bool,
+    settings: &Settings,
+) -> Result<Option<Topic>, CommandError> {
     let topics = &settings.kafka.topics;
-    match (&args.topic, topics.as_slice()) {
+    match (named, topics.as_slice()) {
         (Some(name), _) => match topics.iter().find(|t| t.topic.as_str() == name) {
             Some(found) => Ok(Some(found.topic.clone())),
             None => Err(CommandError::Usage(format!(
@@ -148,7 +152,7 @@ fn topic(args: &ExplainArgs, settings: &Settings) -> Result<Option<Topic>, Comma
         },
         (None, [only]) => Ok(Some(only.topic.clone())),
         // Records may name their own topic.
-        (None, _) if args.records => Ok(None),
+        (None, _) if records => Ok(None),
         (None, _) => Err(CommandError::Usage(format!(
             "the configuration has several topics: say which with --topic ({})",
             configured(settings)

@@ -53,7 +53,7 @@ const SHARE: f64 = 0.8;
 const MAX_BEHIND: u64 = 8_000;
 /// After this time the demonstration gives up: something is wrong.
 const PATIENCE: Duration = Duration::from_secs(300);
-const MAPPING: &str = include_str!("../../../schemas/mappings/segment.yaml");
+const MAPPING: &str = include_str!("../../../../schemas/mappings/segment.yaml");
 
 /// The options of the demonstration.
 #[derive(Debug, Clone, Copy)]

@@ -1,10 +1,10 @@
-//! `demo`: its arguments; the demonstration itself is in [`crate::demo`].
+//! `demo`: its arguments; the demonstration itself is in [`crate::simulated::demo`].
 
 use clap::Args;
 
-use super::exit::{CommandError, CommandExit};
+use super::super::exit::{CommandError, CommandExit};
 use crate::clock::TimeScale;
-use crate::demo::{self, Agreement, Options};
+use crate::simulated::demo::{self, Agreement, Options};
 
 /// `demo`.
 #[derive(Debug, Clone, Args)]
@@ -27,7 +27,7 @@ pub struct DemoArgs {
     pub time_scale: TimeScale,
 }
 
-pub(super) fn run(args: &DemoArgs) -> Result<CommandExit, CommandError> {
+pub(in crate::cli) fn run(args: &DemoArgs) -> Result<CommandExit, CommandError> {
     if args.records == 0 {
         return Err(CommandError::Usage("--records: give at least 1".to_owned()));
     }

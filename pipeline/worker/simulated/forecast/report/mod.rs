@@ -1,0 +1,10 @@
+//! What a forecast says: figures for programs, a table for people, a plot.
+
+mod advice;
+pub mod figures;
+mod made;
+mod numbers;
+pub mod plot;
+pub mod table;
+
+pub(super) use self::made::{Played, tier, traffic};

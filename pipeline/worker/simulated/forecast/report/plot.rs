@@ -1,0 +1,187 @@
+//! Backlog, requests and delay over time, as an SVG document.
+//!
+//! Written by hand: three panels with lines are a hundred lines of code, and the crates that draw charts bring dozens of
+//! others, or have had no release for years.
+
+use super::figures::{Forecast, Point, TierFigures};
+use super::table::{duration, grouped};
+
+const WIDTH: f64 = 960.0;
+const LEFT: f64 = 90.0;
+const RIGHT: f64 = 20.0;
+const PANEL: f64 = 190.0;
+const GAP: f64 = 50.0;
+const TOP: f64 = 70.0;
+/// Told apart also by people who do not see all colours (Okabe and Ito).
+const COLOURS: [&str; 6] = [
+    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9",
+];
+
+struct Panel {
+    title: &'static str,
+    of: fn(&Point) -> Option<f64>,
+    shown: fn(f64) -> String,
+}
+
+const PANELS: [Panel; 3] = [
+    Panel {
+        title: "records not settled",
+        of: |point| Some(count(point.backlog)),
+        shown: whole,
+    },
+    Panel {
+        title: "requests a minute",
+        of: |point| Some(point.units_per_minute),
+        shown: whole,
+    },
+    Panel {
+        title: "mean delay from arrival to confirmation",
+        of: |point| point.delay_mean_seconds,
+        shown: duration,
+    },
+];
+
+/// The plot of a forecast.
+#[must_use]
+pub fn plot(forecast: &Forecast) -> String {
+    let panels = count(PANELS.len() as u64);
+    let height = TOP + panels * (PANEL + GAP) + 10.0;
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\" \
+         font-size=\"12\">\n<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#ffffff\"/>\n"
+    );
+    legend(&mut svg, &forecast.tiers);
+    let seconds = forecast.tiers.iter().filter_map(|tier| tier.course.last());
+    let end = seconds
+        .map(|point| point.at_seconds)
+        .max()
+        .unwrap_or(0)
+        .max(1);
+    let mut top = TOP;
+    for panel in &PANELS {
+        draw(&mut svg, panel, forecast, top, count(end));
+        top += PANEL + GAP;
+    }
+    svg.push_str("</svg>\n");
+    svg
+}
+
+fn legend(svg: &mut String, tiers: &[TierFigures]) {
+    let mut x = LEFT;
+    for (tier, colour) in tiers.iter().zip(COLOURS.iter().cycle()) {
+        let name = format!("{}, {} allowed", tier.plan, grouped(tier.allowance.into()));
+        line(svg, (x, 25.0), (x + 20.0, 25.0), colour, 3.0);
+        text(svg, (x + 26.0, 29.0), "start", &name);
+        x += 40.0 + 6.5 * count(name.chars().count() as u64);
+    }
+}
+
+fn draw(svg: &mut String, panel: &Panel, forecast: &Forecast, top: f64, end: f64) {
+    let points = forecast.tiers.iter().flat_map(|tier| &tier.course);
+    let highest = points.filter_map(panel.of).fold(0.0, f64::max);
+    let step = round_step(highest.max(f64::MIN_POSITIVE) / 4.0);
+    let highest = (highest / step).ceil().max(1.0) * step;
+    let bottom = top + PANEL;
+    let (right, width) = (WIDTH - RIGHT, WIDTH - RIGHT - LEFT);
+    text(svg, (LEFT, top - 8.0), "start", panel.title);
+    let mut value = 0.0;
+    while value <= highest * 1.0001 {
+        let y = bottom - value / highest * PANEL;
+        line(svg, (LEFT, y), (right, y), "#dddddd", 1.0);
+        text(svg, (LEFT - 6.0, y + 4.0), "end", &(panel.shown)(value));
+        value += step;
+    }
+    let every = time_step(end / 8.0);
+    let mut at = 0.0;
+    while at <= end {
+        let x = LEFT + at / end * width;
+        line(svg, (x, bottom), (x, bottom + 4.0), "#888888", 1.0);
+        let label = if at == 0.0 {
+            "0".to_owned()
+        } else {
+            duration(at)
+        };
+        text(svg, (x, bottom + 17.0), "middle", &label);
+        at += every;
+    }
+    for (tier, colour) in forecast.tiers.iter().zip(COLOURS.iter().cycle()) {
+        let mut path = String::new();
+        let mut pen_is_down = false;
+        for point in &tier.course {
+            let Some(value) = (panel.of)(point) else {
+                pen_is_down = false;
+                continue;
+            };
+            let x = LEFT + count(point.at_seconds) / end * width;
+            let y = bottom - value / highest * PANEL;
+            let verb = if pen_is_down { 'L' } else { 'M' };
+            pen_is_down = true;
+            path.push_str(&format!("{verb}{x:.1} {y:.1}"));
+        }
+        if !path.is_empty() {
+            svg.push_str(&format!(
+                "<path d=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.5\"/>\n"
+            ));
+        }
+    }
+}
+
+fn line(svg: &mut String, from: (f64, f64), to: (f64, f64), colour: &str, width: f64) {
+    svg.push_str(&format!(
+        "<line x1=\"{:.1}\" y1=\"{:.1}\" x2=\"{:.1}\" y2=\"{:.1}\" stroke=\"{colour}\" stroke-width=\"{width}\"/>\n",
+        from.0, from.1, to.0, to.1
+    ));
+}
+
+fn text(svg: &mut String, at: (f64, f64), anchor: &str, content: &str) {
+    let content = content.replace('&', "&amp;").replace('<', "&lt;");
+    svg.push_str(&format!(
+        "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\" fill=\"#333333\">{content}</text>\n",
+        at.0, at.1
+    ));
+}
+
+/// The next of 1, 2 and 5, times a power of ten.
+fn round_step(least: f64) -> f64 {
+    let power = 10_f64.powf(least.log10().floor());
+    let steps = [1.0, 2.0, 5.0, 10.0];
+    let step = steps.into_iter().find(|step| step * power >= least);
+    step.unwrap_or(10.0) * power
+}
+
+/// A time that people count in, in seconds.
+fn time_step(least: f64) -> f64 {
+    let steps = [
+        1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0, 1_800.0, 3_600.0, 7_200.0, 10_800.0, 21_600.0,
+        43_200.0, 86_400.0,
+    ];
+    let step = steps.into_iter().find(|step| *step >= least);
+    step.unwrap_or(86_400.0)
+}
+
+fn whole(value: f64) -> String {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "never negative, and the cast saturates"
+    )]
+    let rounded = value.round() as u64;
+    grouped(rounded)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
+fn count(number: u64) -> f64 {
+    number as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_round() {
+        assert!((round_step(37.0) - 50.0).abs() < 1e-9);
+        assert!((round_step(0.011) - 0.02).abs() < 1e-9);
+        assert!((time_step(400.0) - 600.0).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,140 @@
+//! What the mapping says of a record, now and when it is late.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use ingest_mapping::route::Pipeline;
+use ingest_model::operation::Operation;
+use ingest_model::outcome::{Rejected, Rejection, Verdict};
+use ingest_model::record::{Record, Topic};
+use jiff::Timestamp;
+
+use crate::config::Settings;
+
+/// A record with its verdict.
+#[derive(Debug, Clone)]
+pub(in crate::simulated::forecast) struct Mapped {
+    pub(in crate::simulated::forecast) record: Record,
+    pub(in crate::simulated::forecast) event_ms: Option<i64>,
+    /// If it is read when it arrives.
+    pub(in crate::simulated::forecast) verdict: Verdict,
+    /// If it is read only so long after it arrived, in rising order: a route's `maxAge` has passed then.
+    pub(in crate::simulated::forecast) later: Vec<(Duration, Verdict)>,
+}
+
+/// The mappings of all topics.
+#[derive(Debug)]
+pub(super) struct Mapper {
+    topics: HashMap<Topic, (Pipeline, Vec<Duration>)>,
+}
+
+/// As of when a record is judged.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum AsOf {
+    /// When it was written: it may have been late already.
+    Written(i64),
+    /// When its event happened.
+    Event,
+}
+
+// === impl Mapped ===
+
+impl Mapped {
+    /// The verdict if it is read so long after it arrived.
+    pub(in crate::simulated::forecast) fn verdict_after(&self, waited: Duration) -> &Verdict {
+        let late = self.later.iter().rev().find(|(after, _)| waited > *after);
+        late.map_or(&self.verdict, |(_, verdict)| verdict)
+    }
+}
+
+// === impl Mapper ===
+
+impl Mapper {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let topics = settings.kafka.topics.iter().map(|topic| {
+            let ages = topic.pipeline.mapping().max_ages();
+            (topic.topic.clone(), (topic.pipeline.clone(), ages))
+        });
+        Self {
+            topics: topics.collect(),
+        }
+    }
+
+    pub(super) fn map(&self, record: Record, as_of: AsOf) -> Mapped {
+        let Some((pipeline, ages)) = self.topics.get(&record.position.partition.topic) else {
+            return Mapped {
+                record,
+                event_ms: None,
+                verdict: Verdict::Reject(Rejected::new(
+                    Rejection::FormatMismatch,
+                    "the topic has no mapping",
+                )),
+                later: Vec::new(),
+            };
+        };
+        // Of an event that has not happened yet nothing is late.
+        let now_ms = match as_of {
+            AsOf::Written(at) => at,
+            AsOf::Event => 0,
+        };
+        let now = Timestamp::from_millisecond(now_ms).unwrap_or_default();
+        let (summary, verdict) = match as_of {
+            AsOf::Written(_) => pipeline.judge(&record, now),
+            // With the time of an event that is skipped.
+            AsOf::Event => pipeline.explain(&record, now),
+        };
+        let event_ms = summary.and_then(|summary| summary.time);
+        let event_ms = event_ms.map(Timestamp::as_millisecond);
+        let mut mapped = Mapped {
+            record,
+            event_ms,
+            verdict,
+            later: Vec::new(),
+        };
+        if let Some(event_ms) = event_ms
+            && may_be_late(&mapped.verdict)
+        {
+            let read_at = match as_of {
+                AsOf::Written(at) => at,
+                AsOf::Event => event_ms,
+            };
+            mapped.later = later(pipeline, ages, &mapped, event_ms, read_at);
+        }
+        mapped
+    }
+}
+
+/// Only tracking events have an age.
+fn may_be_late(verdict: &Verdict) -> bool {
+    match verdict {
+        Verdict::Emit(planned) => planned
+            .iter()
+            .any(|one| matches!(one.operation, Operation::Track(_))),
+        Verdict::Skip(_) | Verdict::Reject(_) => false,
+    }
+}
+
+fn later(
+    pipeline: &Pipeline,
+    ages: &[Duration],
+    mapped: &Mapped,
+    event_ms: i64,
+    read_at: i64,
+) -> Vec<(Duration, Verdict)> {
+    let mut found: BTreeMap<Duration, Verdict> = BTreeMap::new();
+    for age in ages {
+        let limit = event_ms.saturating_add(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+        let Ok(after) = u64::try_from(limit.saturating_sub(read_at)) else {
+            continue;
+        };
+        let Ok(then) = Timestamp::from_millisecond(limit.saturating_add(1)) else {
+            continue;
+        };
+        let verdict = pipeline.judge(&mapped.record, then).1;
+        let before = found.values().next_back().unwrap_or(&mapped.verdict);
+        if verdict != *before {
+            found.insert(Duration::from_millis(after), verdict);
+        }
+    }
+    found.into_iter().collect()
+}
