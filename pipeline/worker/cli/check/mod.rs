@@ -275,13 +275,20 @@ fn summary(settings: &Settings) -> Vec<String> {
                 route.on.join(", ")
             ));
         }
+        for klass in mapping.owners_of() {
+            lines.push(format!("  objects of klass {klass} name customers; they are read where no record said whose they are"));
+        }
         let customer = mapping.customer_attributes();
         if !customer.is_empty() {
             lines.push(format!("  customers get {}", customer.join(", ")));
         }
     }
     for (klass, used) in klasses(settings) {
-        lines.push(format!("klass {klass}: {}", used.attributes.join(", ")));
+        lines.push(if used.attributes.is_empty() {
+            format!("klass {klass}")
+        } else {
+            format!("klass {klass}: {}", used.attributes.join(", "))
+        });
     }
     let roles: Vec<&str> = needs(settings)
         .iter()
