@@ -186,6 +186,40 @@ fn a_stream_is_carried_up_to_the_allowance_and_grows_above_it() {
 }
 
 #[test]
+fn what_is_left_when_time_is_up_is_estimated() {
+    let rig = Rig::new(MAPPING);
+    rig.write(&events("Coupon Applied", 300));
+    let figures = rig.figures("events.ndjson --backlog 3000 --limit 300 --until 5m");
+    let tier = &figures["tiers"][0];
+    assert_eq!(tier["ended"], "time_is_up");
+    let open = number(tier, "/records/open");
+    near(open, 3_000.0 - 5.0 * 240.0, 0.03, "open");
+    assert_eq!(tier["backlog"]["gone_after_seconds"], Value::Null);
+    let left = number(tier, "/backlog/left_seconds");
+    near(left, open / 240.0 * 60.0, 0.05, "left");
+}
+
+#[test]
+fn what_others_spend_is_missing() {
+    let rig = Rig::new(MAPPING);
+    rig.write(&events("Coupon Applied", 300));
+    let arguments = "events.ndjson --rate 700/m --for 10m --limit 1000 --set drain=";
+    let alone = rig.figures(&format!("{arguments}0"));
+    assert_eq!(alone["tiers"][0]["advice"], Value::Null);
+    let beside = rig.figures(&format!("{arguments}500"));
+    let tier = &beside["tiers"][0];
+    assert!(number(tier, "/backlog/grows_per_hour") > 0.0, "{tier}");
+    near(
+        number(tier, "/advice/limit"),
+        // The reserve is a twentieth of the limit.
+        700.0 / 0.97 + 500.0 + 50.0,
+        0.03,
+        "limit",
+    );
+    assert!(number(tier, "/units/refused_429") <= 10.0, "{tier}");
+}
+
+#[test]
 fn a_route_that_is_advised_to_be_digested_is_carried_then() {
     let rig = Rig::new(MAPPING);
     let lines: String = (0..3_000)

@@ -18,6 +18,7 @@ mod deadly;
 mod delivery;
 mod divert;
 mod drain;
+mod forecast;
 mod group;
 mod hour;
 mod idle;

@@ -151,6 +151,7 @@ fn read(
 }
 
 fn play(begin: Begin<'_>, tier: &Tier, stop: &AtomicBool) -> Played {
+    let switches = &begin.plan.switches;
     let mut world = World::new(begin);
     let ended = world.play(stop);
     if ended == Ended::TimeIsUp {
@@ -167,6 +168,7 @@ fn play(begin: Begin<'_>, tier: &Tier, stop: &AtomicBool) -> Played {
         refused_429: world.refused_429(),
         left: left.map(|left| left.as_secs()),
         backlog: world.backlog(),
+        others: switches.drain + switches.drain_random / 2,
         tally: world.tally,
     }
 }

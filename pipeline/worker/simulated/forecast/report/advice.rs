@@ -88,18 +88,19 @@ pub(super) fn advice(
     backlog: &BacklogFigures,
     tally: &Tally,
     quota: QuotaSettings,
+    others: f64,
 ) -> Option<Advice> {
     let needs = demand.units_per_minute();
     let carries = |allowance: f64, needs: f64| needs <= allowance * USABLE;
-    let allowance = f64::from(quota.allowance());
+    let free = f64::from(quota.limit() - quota.reserve()) - others;
+    let allowance = f64::from(quota.allowance()).min(free);
     if backlog.grows_per_hour <= 0.0 || demand.per_minute <= 0.0 {
         return None;
     }
-    let reserve = f64::from(quota.reserve());
+    let reserve = f64::from(quota.reserve()) + others;
     let wanted = needs / USABLE;
     let limit = (wanted / quota.share()).max(wanted + reserve).ceil();
     let share = wanted / f64::from(quota.limit());
-    let may = f64::from(quota.limit() - quota.reserve());
     let mut left = needs;
     let mut digest = Vec::new();
     for route in routes(tally, demand) {
@@ -119,7 +120,7 @@ pub(super) fn advice(
     Some(Advice {
         needs_per_minute: rounded(needs, 1),
         limit,
-        share: (carries(may, needs)).then_some((share * 100.0).ceil() / 100.0),
+        share: (carries(free, needs)).then_some((share * 100.0).ceil() / 100.0),
         digest: carries(allowance, left).then_some(digest),
     })
 }

@@ -25,6 +25,8 @@ pub(in crate::simulated::forecast) struct Played {
     pub(in crate::simulated::forecast) left: Option<u64>,
     /// Records that wait at the beginning.
     pub(in crate::simulated::forecast) backlog: u64,
+    /// Requests a minute that others spend.
+    pub(in crate::simulated::forecast) others: u64,
 }
 
 /// The points of a plot, at most.
@@ -42,6 +44,7 @@ pub(in crate::simulated::forecast) fn tier(played: Played, quota: QuotaSettings)
         refused_429,
         left,
         backlog: waiting,
+        others,
     } = played;
     let course = Course::of(&tally.seconds, waiting);
     let units: u64 = tally.units.values().sum();
@@ -49,7 +52,8 @@ pub(in crate::simulated::forecast) fn tier(played: Played, quota: QuotaSettings)
     let demand = Demand::of(&tally, units, course.stream());
     let mut backlog = backlog(&course, left);
     if course.is_left_behind() {
-        backlog.grows_per_hour = demand.grows_per_hour(f64::from(allowance));
+        let free = f64::from(quota.limit() - quota.reserve()) - number(others);
+        backlog.grows_per_hour = demand.grows_per_hour(f64::from(allowance).min(free).max(0.0));
     }
     let busy_minutes = (seconds / 60.0).max(1.0 / 60.0);
     let records = records(&tally);
@@ -76,7 +80,7 @@ pub(in crate::simulated::forecast) fn tier(played: Played, quota: QuotaSettings)
         delay_to_settled_seconds: tally.to_settled.percentiles(),
         saved: saved(&tally, units),
         routes: routes(&tally, &demand),
-        advice: advice(&demand, &backlog, &tally, quota),
+        advice: advice(&demand, &backlog, &tally, quota, number(others)),
         backlog,
         holds: tally.holds.clone(),
         invariants_broken: tally.broken,

@@ -11,7 +11,7 @@ const LEFT: f64 = 90.0;
 const RIGHT: f64 = 20.0;
 const PANEL: f64 = 190.0;
 const GAP: f64 = 50.0;
-const TOP: f64 = 70.0;
+const TOP: f64 = 90.0;
 /// Told apart also by people who do not see all colours (Okabe and Ito).
 const COLOURS: [&str; 6] = [
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9",
@@ -67,12 +67,16 @@ pub fn plot(forecast: &Forecast) -> String {
 }
 
 fn legend(svg: &mut String, tiers: &[TierFigures]) {
-    let mut x = LEFT;
+    let (mut x, mut y) = (LEFT, 20.0);
     for (tier, colour) in tiers.iter().zip(COLOURS.iter().cycle()) {
         let name = format!("{}, {} allowed", tier.plan, grouped(tier.allowance.into()));
-        line(svg, (x, 25.0), (x + 20.0, 25.0), colour, 3.0);
-        text(svg, (x + 26.0, 29.0), "start", &name);
-        x += 40.0 + 6.5 * count(name.chars().count() as u64);
+        let width = 40.0 + 6.5 * count(name.chars().count() as u64);
+        if x > LEFT && x + width > WIDTH {
+            (x, y) = (LEFT, y + 18.0);
+        }
+        line(svg, (x, y), (x + 20.0, y), colour, 3.0);
+        text(svg, (x + 26.0, y + 4.0), "start", &name);
+        x += width;
     }
 }
 

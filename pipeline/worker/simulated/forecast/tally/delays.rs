@@ -58,7 +58,7 @@ impl Delays {
             median: self.at(50),
             p95: self.at(95),
             p99: self.at(99),
-            max: self.longest.as_secs_f64(),
+            max: milliseconds(self.longest.as_secs_f64()),
         })
     }
 

@@ -339,6 +339,14 @@ impl<'p> World<'p> {
     /// Counts what would still have arrived.
     pub(super) fn count_rest(&mut self, stop: &AtomicBool) {
         let end = self.plan.until;
+        if let Some(total) = self.plan.pacing.total() {
+            let arrivals = self.tally.arrived..total;
+            let arrivals = arrivals.map_while(|number| self.plan.pacing.at(number));
+            for at in arrivals.take_while(|at| *at <= end) {
+                self.tally.arrives(at, 1);
+            }
+            return;
+        }
         while !stop.load(Ordering::Relaxed) {
             let Some(at) = self.feed.skip() else {
                 return;
