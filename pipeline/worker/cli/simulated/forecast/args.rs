@@ -131,9 +131,16 @@ impl ForecastArgs {
                 .set(name.trim(), value.trim())
                 .map_err(|error| CommandError::Usage(format!("--set {setting}: {error}")))?;
         }
+        let pacing = self.pacing()?;
+        if self.customers.is_some() && pacing.total().is_none() {
+            return Err(CommandError::Usage(
+                "--customers: records that are played once have the customers that they name; repeat them with --for or --backlog N"
+                    .to_owned(),
+            ));
+        }
         Ok(Plan {
             tiers: self.tiers(configured),
-            pacing: self.pacing()?,
+            pacing,
             customers: self.customers,
             until: self.until,
             replicas: self.replicas,
@@ -319,6 +326,7 @@ mod tests {
         for (line, way_out) in [
             ("f --set drian=1", "drain"),
             ("f --set drain", "SWITCH=VALUE"),
+            ("f --rate 1/s --customers 9", "--for"),
         ] {
             let told = args(line).unwrap().plan(configured).unwrap_err();
             assert!(told.to_string().contains(way_out), "{line}: {told}");
