@@ -147,10 +147,11 @@ impl Naive {
                 body: ReplyBody::Whole(answer.body),
             };
             let result = classify(call, &reply);
-            if let CallResult::Tracked(Outcome::Delivered(id))
-            | CallResult::Customer(Outcome::Delivered(id)) = result
-            {
+            if let CallResult::Tracked(Outcome::Delivered(id)) = result {
                 return id;
+            }
+            if let CallResult::Customer(Outcome::Delivered(found)) = result {
+                return found.map(|customer| customer.id);
             }
             if let CallResult::KObject(Outcome::Delivered(object)) = result {
                 return object.map(|object| object.id);

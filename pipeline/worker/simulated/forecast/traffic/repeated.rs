@@ -65,12 +65,17 @@ impl Round {
 
     fn key(self, key: &CustomerKey) -> CustomerKey {
         let round = self.customers;
+        if let Some((klass, id)) = key.object() {
+            // Objects are others in every round.
+            let id = ExternalId(numbered(&id.0, self.number));
+            return CustomerKey::of_object(&klass, &id);
+        }
         if round == 0 {
             return key.clone();
         }
         match key {
             // It belongs to a customer who exists; another one does not.
-            CustomerKey::Id(id) => CustomerKey::Id(Arc::clone(id)),
+            CustomerKey::Id(_) | CustomerKey::Owner(_) => key.clone(),
             CustomerKey::ExternalId(id) => CustomerKey::ExternalId(numbered(id, round)),
             CustomerKey::Email(address) => {
                 CustomerKey::Email(Arc::from(format!("r{round}.{address}")))
