@@ -17,7 +17,7 @@ use ingest_model::call::{
 };
 use ingest_model::operation::{Klass, Operation};
 use ingest_model::outcome::{JobTicket, Outcome, SkipReason, Verdict};
-use ingest_model::record::{Epoch, Record, Topic, TopicPartition};
+use ingest_model::record::{Epoch, Record, Topic, TopicPartition, Traffic};
 use jiff::Timestamp;
 use kustomer_ingest::clock::Clock;
 use kustomer_ingest::config::RecordingSettings;
@@ -161,6 +161,7 @@ impl Driven {
             record,
             epoch: Epoch(1),
             event_ms: Some(NOW_MS),
+            traffic: Traffic::Live,
             verdict,
             dropped: Vec::new(),
         });

@@ -15,19 +15,21 @@ use ingest_model::record::Topic;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::admin::account::AccountStatus;
 use crate::admin::status::{Phase, StatusReport};
 use crate::admin::{AdminServer, AdminState};
 use crate::clock::{Clock, TimeScale};
 use crate::config::Settings;
 use crate::config::settings::KeyedBy;
 use crate::lifecycle::{Exit, Signals, Spawner, Supervisor};
+use crate::observe::account::Account;
 use crate::observe::advice::Places;
 use crate::observe::metrics::Metrics;
 use crate::observe::metrics::labels::RecordingCause;
 use crate::observe::pace::Pace;
 use crate::observe::{Observer, telemetry};
-use crate::pump::mappers::Judge;
 use crate::pump::mappers::suspects::{Child, Suspects};
+use crate::pump::mappers::{Judge, TrafficRules};
 use crate::pump::recorder::Recorder;
 use crate::pump::{self, Command, KafkaStatus, PumpParts, PumpView};
 
@@ -199,12 +201,24 @@ pub fn parts(
         hold_topic: settings.kafka.hold_topic.clone(),
         machine: machine(settings, options)?,
         client,
-        judge: Judge::new(pipelines).dying_at(options.die_at.as_deref()),
+        judge: Judge::new(pipelines)
+            .by(traffic(settings))
+            .dying_at(options.die_at.as_deref()),
         suspects: suspects(settings, options),
         mapper_threads: settings.delivery.mapper_threads,
         observer,
         recorder,
     })
+}
+
+/// What decides how urgent a record is.
+pub(crate) fn traffic(settings: &Settings) -> TrafficRules {
+    let topics = settings.kafka.topics.iter();
+    let topics = topics.filter_map(|one| Some((one.topic.clone(), one.traffic?)));
+    TrafficRules {
+        after: settings.delivery.backfill_after,
+        topics: topics.collect(),
+    }
 }
 
 /// Tracks records at which the process may die. The worker also runs without it.
@@ -269,6 +283,7 @@ pub fn delivery(settings: &Settings, scale: TimeScale) -> anyhow::Result<Machine
         bytes: own(settings.budget.bytes),
     };
     machine.max_in_flight = settings.kustomer.max_concurrency;
+    machine.creates_per_customer = settings.kustomer.creates_per_customer;
     machine.patience.max_delay = scale.shorten(settings.delivery.max_delay);
     // The client itself releases a revoked partition at the deadline: the machine has to be done before.
     machine.drain_timeout = settings.kafka.drain_timeout * 3 / 4;
@@ -311,6 +326,7 @@ async fn report(
     let mut report = reports.borrow().clone();
     let mut noted: Option<Instant> = None;
     let mut pace = Pace::default();
+    let mut account = Account::default();
     // It ends with the pump, whose last view shows the end of the drain.
     while views.changed().await.is_ok() {
         let Some(view) = views.borrow_and_update().clone() else {
@@ -351,6 +367,10 @@ async fn report(
         report.drain_state = drain.state;
         report.drain_estimate_seconds = drain.left.map(|left| left.as_secs());
         observer.metrics().drain(drain);
+        let confirmed = tally.delivered;
+        let figures = account.figures(view.at, &view.snapshot, confirmed);
+        observer.metrics().account(&figures);
+        report.account = AccountStatus::new(&view.snapshot, figures, drain.with_arrivals);
         reports.send_replace(report.clone());
     }
     spawner.shutdown().cancelled().await;

@@ -19,7 +19,7 @@ use ingest_model::operation::{
     Planned, Track, Version,
 };
 use ingest_model::outcome::Verdict;
-use ingest_model::record::{Epoch, Offset, Position, Record, Topic, TopicPartition};
+use ingest_model::record::{Epoch, Offset, Position, Record, Topic, TopicPartition, Traffic};
 use peak_alloc::PeakAlloc;
 use serde_json::{Map, Value, json};
 
@@ -103,6 +103,7 @@ fn measured(length: usize, operation: Make) -> (f64, f64) {
             record,
             epoch: Epoch(1),
             event_ms: Some(1_790_000_000_000),
+            traffic: Traffic::Live,
             verdict: Verdict::Emit(vec![planned]),
             dropped: Vec::new(),
         };

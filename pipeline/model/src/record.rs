@@ -81,6 +81,44 @@ pub struct Record {
     pub timestamp_ms: Option<i64>,
 }
 
+/// How urgent a record is.
+#[derive(
+    serde::Serialize,
+    serde::Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Default,
+)]
+pub enum Traffic {
+    /// It tells what happens now.
+    #[default]
+    Live,
+    /// It tells what happened before: a snapshot, a replay, an old event. It gets the room that live records leave.
+    Backfill,
+}
+
+// === impl Traffic ===
+
+impl Traffic {
+    /// Both, the more urgent first.
+    pub const ALL: &'static [Self] = &[Self::Live, Self::Backfill];
+
+    /// The label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Backfill => "backfill",
+        }
+    }
+}
+
 // === impl Topic ===
 
 impl Topic {

@@ -14,6 +14,7 @@
 //! It shows what it is given and owns nothing. Everything is bounded (connections, header and body sizes, and the time a
 //! request may take), so that a forgotten client cannot cost the worker anything.
 
+pub mod account;
 pub mod frontier;
 mod holds;
 mod page;

@@ -68,6 +68,11 @@ fn holds(page: &mut String, report: &StatusReport) {
 
 fn numbers(page: &mut String, report: &StatusReport) {
     let (quota, budget, lanes) = (&report.quota, &report.budget, &report.lanes);
+    let account = &report.account;
+    let decimal = |n: Option<f64>| n.map_or_else(|| "not known".to_owned(), |n| format!("{n:.1}"));
+    let percent = |n: Option<f64>| {
+        n.map_or_else(|| "not known".to_owned(), |n| format!("{:.0} %", n * 100.0))
+    };
     let known = |n: Option<u64>| n.map_or_else(|| "not known".to_owned(), |n| n.to_string());
     let rows = [
         (
@@ -86,7 +91,10 @@ fn numbers(page: &mut String, report: &StatusReport) {
         ),
         (
             "records in memory",
-            format!("{} of {}", budget.used_records, budget.cap_records),
+            format!(
+                "{} of {}, {} of them backfill",
+                budget.used_records, budget.cap_records, budget.backfill_records
+            ),
         ),
         (
             "bytes in memory",
@@ -124,6 +132,32 @@ fn numbers(page: &mut String, report: &StatusReport) {
                 (DrainState::Estimated, Some(seconds)) => span(seconds),
                 (DrainState::Estimated | DrainState::NotKnown, _) => "not known".to_owned(),
             },
+        ),
+        ("and with what arrives", account.drains(span)),
+        (
+            "records confirmed for each request, last 5 minutes",
+            decimal(account.records_per_request),
+        ),
+        (
+            "of what this replica may send, used in that time",
+            percent(account.allowance_used_ratio),
+        ),
+        (
+            "of what all replicas may send, used now",
+            format!(
+                "{} of {} requests a minute",
+                percent(account.fleet_used_ratio),
+                account.fleet_target_requests
+            ),
+        ),
+        ("of the quota", account.shares()),
+        (
+            "price of a request",
+            format!("{:.1} s of waiting", account.request_price_seconds),
+        ),
+        (
+            "replicas known, and useful at this quota",
+            format!("{}, {}", account.replicas_heard, account.replicas_useful),
         ),
     ];
     page.push_str("<h2>Now</h2><table>");

@@ -9,6 +9,7 @@ use ingest_delivery::charge::Gate;
 use ingest_delivery::machine::{PartitionView, Snapshot};
 use serde::Serialize;
 
+pub use super::account::AccountStatus;
 pub use super::holds::{HoldStatus, LastError};
 use crate::observe::advice::Places;
 use crate::observe::breaks::{Break, Breaks};
@@ -28,6 +29,8 @@ pub struct StatusReport {
     pub partitions: Vec<PartitionStatus>,
     /// The organisation's quota as this replica sees it.
     pub quota: QuotaStatus,
+    /// What requests bring, and what replicas lend each other.
+    pub account: AccountStatus,
     /// What is in memory.
     pub budget: BudgetStatus,
     /// What is queued.
@@ -138,6 +141,8 @@ pub struct BudgetStatus {
     pub used_records: u64,
     /// Their bytes.
     pub used_bytes: u64,
+    /// Those among them that are backfill, and wait for what live records leave.
+    pub backfill_records: u64,
     /// Those among them that cannot go on now, however many permits there are.
     pub held_records: u64,
     /// Their bytes.
@@ -215,6 +220,7 @@ impl StatusReport {
         self.budget = BudgetStatus {
             used_records: snapshot.used.records,
             used_bytes: snapshot.used.bytes,
+            backfill_records: snapshot.backfill.records,
             held_records: snapshot.held.records,
             held_bytes: snapshot.held.bytes,
             cap_records: snapshot.cap.records,

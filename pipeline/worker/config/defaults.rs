@@ -10,12 +10,16 @@ pub const ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPEC
 pub const BUDGET_BYTES: u64 = 64 << 20;
 /// `budget.records`.
 pub const BUDGET_RECORDS: u64 = 50_000;
+/// `delivery.backfill_after`.
+pub const BACKFILL_AFTER: Duration = Duration::from_secs(3_600);
 /// `delivery.max_delay`.
 pub const MAX_DELAY: Duration = Duration::from_secs(10);
 /// `kafka.commit_interval`.
 pub const COMMIT_INTERVAL: Duration = Duration::from_millis(250);
 /// `kafka.drain_timeout`.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// `kustomer.creates_per_customer`: the documented limit.
+pub const CREATES_PER_CUSTOMER: u64 = 120;
 /// `kustomer.max_concurrency`.
 pub const MAX_CONCURRENCY: u64 = 64;
 /// `kustomer.request_timeout`.

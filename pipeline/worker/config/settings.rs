@@ -11,7 +11,7 @@ use std::time::Duration;
 use ingest_kafka::{KafkaOptions, Prefetch, SettingsError};
 use ingest_kustomer::{BaseUrl, ClientSettings};
 use ingest_mapping::route::Pipeline;
-use ingest_model::record::Topic;
+use ingest_model::record::{Topic, Traffic};
 use secrecy::ExposeSecret as _;
 
 use super::defaults;
@@ -105,6 +105,8 @@ pub struct TopicSettings {
     pub pipeline: Pipeline,
     /// What the records' keys guarantee.
     pub keyed_by: KeyedBy,
+    /// What all of its records are, if each does not tell by itself.
+    pub traffic: Option<Traffic>,
     /// The topic's share of the quota relative to the other topics.
     pub weight: NonZeroU32,
 }
@@ -143,6 +145,8 @@ pub struct KustomerSettings {
     pub request_timeout: Duration,
     /// The most requests in flight at once.
     pub max_concurrency: usize,
+    /// How many objects of one customer the API allows to be created in a minute.
+    pub creates_per_customer: u32,
 }
 
 /// The organisation's request limit, and the part of it that all replicas together may use.
@@ -167,6 +171,8 @@ pub struct BudgetSettings {
 pub struct DeliverySettings {
     /// How long an item may wait, at most, for its bulk request to fill.
     pub max_delay: Duration,
+    /// Records of events that happened longer ago are backfill; `None`: no record is because of its age.
+    pub backfill_after: Option<Duration>,
     /// The number of threads that decode and map.
     pub mapper_threads: usize,
 }

@@ -1,5 +1,6 @@
 //! What people see of the worker: metrics, log lines, a tally, and what to do.
 
+pub mod account;
 pub mod advice;
 pub mod breaks;
 pub mod metrics;

@@ -26,6 +26,15 @@ const COSTS: PerKind<(f64, f64)> = PerKind {
     tracking: (5.0, 5.0),
     objects: (3.0, 100.0),
 };
+/// The part of an operation's requests that is sent once it is in flight: the job of objects is still to be read.
+const PAID: PerKind<f64> = PerKind {
+    tracking: 1.0,
+    objects: 0.5,
+};
+/// Arrivals are known after so many seconds.
+const WATCHED: f64 = 10.0;
+/// A backlog that shrinks by less than this part of the pace does not shrink.
+const EVEN: f64 = 0.01;
 /// Below this part of what the quota allows, nothing counts as moving.
 const STANDSTILL: f64 = 0.01;
 
@@ -36,6 +45,23 @@ pub struct Drain {
     pub state: DrainState,
     /// The time left, if it can be estimated; zero if there is nothing to do.
     pub left: Option<Duration>,
+    /// The same if records go on arriving as they did lately.
+    pub with_arrivals: WithArrivals,
+}
+
+/// What becomes of the backlog if records go on arriving as they did lately.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum WithArrivals {
+    /// Too little is known.
+    #[default]
+    NotKnown,
+    /// It is gone after that time.
+    Gone(Duration),
+    /// It never is at this rate: it grows by so many records an hour.
+    Never {
+        /// Records an hour.
+        grows: u64,
+    },
 }
 
 /// The state of the backlog.
@@ -64,6 +90,10 @@ pub struct Pace {
     spent: f64,
     /// Requests spent on a kind, and the operations they were for.
     costs: PerKind<(f64, f64)>,
+    /// Seconds in which the ends of partitions were watched, and records that arrived in them.
+    watched: f64,
+    arrived: f64,
+    ends: BTreeMap<TopicPartition, Offset>,
     /// Records read, and the operations they led to.
     read: f64,
     planned: PerKind<f64>,
@@ -74,8 +104,8 @@ struct Look {
     at: Instant,
     read: u64,
     planned: PerKind<u64>,
-    /// Operations that have ended or are in flight.
-    launched: PerKind<u64>,
+    /// Operations that have ended, and of those in flight the part that is paid for.
+    launched: PerKind<f64>,
     spent: PerKind<u64>,
     /// There were more operations than permits.
     busy: bool,
@@ -87,6 +117,10 @@ struct Left {
     /// Records that are neither read nor kept back by a hold.
     unread: f64,
     anything: bool,
+    /// What a record that arrives leads to, in requests.
+    each: f64,
+    /// How long jobs take, in seconds: the last ones are waited for when nothing is left to send.
+    last: f64,
 }
 
 // === impl DrainState ===
@@ -125,7 +159,12 @@ impl Pace {
         statistics: &[PartitionStatistics],
     ) -> Drain {
         let allowed = snapshot.allowed_per_second;
+        let before = self.last.map(|look| look.at);
         self.look(at, snapshot, allowed);
+        self.watch(
+            before.map(|before| at.saturating_duration_since(before)),
+            statistics,
+        );
         let Some(left) = self.left(snapshot, statistics) else {
             return Drain::default();
         };
@@ -133,12 +172,14 @@ impl Pace {
             return Drain {
                 state: DrainState::NothingToDo,
                 left: Some(Duration::ZERO),
+                with_arrivals: WithArrivals::NotKnown,
             };
         }
         if left.requests < f64::EPSILON && left.unread < 1.0 {
             return Drain {
                 state: waits(snapshot),
                 left: None,
+                with_arrivals: WithArrivals::NotKnown,
             };
         }
         self.at_this_pace(&left, allowed)
@@ -155,7 +196,7 @@ impl Pace {
             if per_second <= allowed * STANDSTILL || per_second <= f64::EPSILON {
                 return Drain::default();
             }
-            left.requests / per_second
+            left.requests / per_second + left.last
         } else if reads > 0.0 {
             // The unread records lead to no request: they are gone as soon as they are read.
             left.unread / reads
@@ -163,11 +204,67 @@ impl Pace {
             return Drain::default();
         };
         match Duration::try_from_secs_f64(seconds) {
-            Ok(left) => Drain {
+            Ok(time) => Drain {
                 state: DrainState::Estimated,
-                left: Some(left),
+                left: Some(time),
+                with_arrivals: self.with_arrivals(left, per_second),
             },
             Err(_out_of_range) => Drain::default(),
+        }
+    }
+
+    /// The same with what arrives.
+    fn with_arrivals(&self, left: &Left, per_second: f64) -> WithArrivals {
+        if self.watched < WATCHED {
+            return WithArrivals::NotKnown;
+        }
+        let arrive = self.arrived / self.watched;
+        let gains = per_second - arrive * left.each;
+        if gains <= per_second * EVEN {
+            let grows = if left.each > 0.0 {
+                -gains / left.each
+            } else {
+                0.0
+            };
+            return WithArrivals::Never {
+                grows: rounded(grows * 3_600.0),
+            };
+        }
+        Duration::try_from_secs_f64(left.requests / gains)
+            .map_or(WithArrivals::NotKnown, WithArrivals::Gone)
+    }
+
+    /// How long objects are in flight, in seconds: as many as there are, by how many go in a second.
+    fn time_of_jobs(&self, under_way: u64) -> f64 {
+        let (_, launched) = self.costs.objects;
+        if launched <= 0.0 {
+            return 0.0;
+        }
+        (whole(under_way) * self.watched / launched).min(WINDOW)
+    }
+
+    /// Notes how far partitions have grown since the last look.
+    fn watch(&mut self, passed: Option<Duration>, statistics: &[PartitionStatistics]) {
+        let mut arrived = 0.0;
+        let mut ends = BTreeMap::new();
+        for one in statistics {
+            let Some(end) = one.high_watermark else {
+                continue;
+            };
+            if let Some(before) = self.ends.get(&one.partition) {
+                arrived += whole(u64::try_from(end.0.saturating_sub(before.0)).unwrap_or(0));
+            }
+            ends.insert(one.partition.clone(), end);
+        }
+        let known = !self.ends.is_empty() && ends.len() == self.ends.len();
+        self.ends = ends;
+        let Some(seconds) = passed.map(|passed| passed.as_secs_f64()) else {
+            return;
+        };
+        if known {
+            let fading = (-seconds / WINDOW).exp();
+            self.watched = self.watched.mul_add(fading, seconds);
+            self.arrived = self.arrived.mul_add(fading, arrived);
         }
     }
 
@@ -182,7 +279,8 @@ impl Pace {
             launched: progress
                 .ended
                 .zip(progress.under_way)
-                .map(|(ended, under_way)| ended + under_way),
+                .zip(PAID)
+                .map(|((ended, under_way), paid)| paid.mul_add(whole(under_way), whole(ended))),
             spent: progress.spent,
             busy: whole(waiting) > allowed,
         };
@@ -202,7 +300,10 @@ impl Pace {
             .zip(planned)
             .map(|(sum, new)| sum.mul_add(fading, new));
         let spent = now.spent.zip(before.spent).map(|(a, b)| gained(a, b));
-        let launched = now.launched.zip(before.launched).map(|(a, b)| gained(a, b));
+        let launched = now
+            .launched
+            .zip(before.launched)
+            .map(|(a, b)| (a - b).max(0.0));
         let fading = (-seconds / WINDOW).exp();
         self.costs = self.costs.zip(spent.zip(launched)).map(
             |((requests, operations), (spent, launched))| {
@@ -250,18 +351,20 @@ impl Pace {
         let (mut requests, unread) = (
             whole(progress.waiting.tracking).mul_add(
                 costs.tracking,
-                whole(progress.waiting.objects) * costs.objects,
+                (1.0 - PAID.objects).mul_add(
+                    whole(progress.under_way.objects),
+                    whole(progress.waiting.objects),
+                ) * costs.objects,
             ),
             whole(unread),
         );
-        if unread > 0.0 {
-            if self.read <= 0.0 {
-                return None;
-            }
-            let each = self.planned.map(|planned| planned / self.read);
-            let tracking = if tracking_held { 0.0 } else { each.tracking };
-            requests += unread * tracking.mul_add(costs.tracking, each.objects * costs.objects);
+        if unread > 0.0 && self.read <= 0.0 {
+            return None;
         }
+        let planned = self.planned.map(|planned| planned / self.read.max(1.0));
+        let tracking = if tracking_held { 0.0 } else { planned.tracking };
+        let each = tracking.mul_add(costs.tracking, planned.objects * costs.objects);
+        requests += unread * each;
         let under_way = progress.under_way.tracking + progress.under_way.objects;
         // Operations in flight are paid for, but not done yet.
         if requests < f64::EPSILON && under_way > 0 && !all_held {
@@ -271,6 +374,8 @@ impl Pace {
             requests,
             unread,
             anything: unread > 0.0 || kept > 0 || snapshot.used.records > 0,
+            each,
+            last: self.time_of_jobs(progress.under_way.objects),
         })
     }
 }
@@ -306,6 +411,15 @@ fn waits(snapshot: &Snapshot) -> DrainState {
         }
     }
     state
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped to what the type holds before the cast"
+)]
+fn rounded(number: f64) -> u64 {
+    number.clamp(0.0, 1e15).round() as u64
 }
 
 fn gained(now: u64, before: u64) -> f64 {

@@ -9,6 +9,8 @@ use ingest_model::record::{Header, Record, Topic};
 pub mod header {
     /// The prefix of all of them.
     pub const PREFIX: &str = "ingest.";
+    /// How urgent a record is, as its producer says: `live` or `backfill`.
+    pub const TRAFFIC: &str = "ingest.traffic";
     /// Why: a label from a closed list.
     pub const REASON: &str = "ingest.error.reason";
     /// The field and the rule, or the API's own words.

@@ -44,14 +44,7 @@ impl Pump {
 
     /// What the group has committed; where that is nothing, the start of the log, at which reading begins.
     pub(super) fn begins_at(&self, assigned: &Assigned) -> Option<Committed> {
-        let start = assigned.log.filter(|_| !self.reads_from_end);
-        let committed = assigned.committed.clone().map(source::committed);
-        committed.or_else(|| {
-            start.map(|log| Committed {
-                offset: log.from,
-                metadata: Metadata::None,
-            })
-        })
+        begins_at(assigned, self.reads_from_end)
     }
 
     /// Says from where a partition is read if nothing is committed for it.
@@ -59,6 +52,62 @@ impl Pump {
         let cause = Cause::nothing_committed(assigned.log, self.reads_from_end);
         if let Some(cause) = cause {
             self.observer.broke(&assigned.partition, cause);
+        }
+    }
+}
+
+fn begins_at(assigned: &Assigned, from_end: bool) -> Option<Committed> {
+    let start = assigned.log.filter(|_| !from_end);
+    let committed = assigned.committed.clone().map(source::committed);
+    committed.or_else(|| {
+        start.map(|log| Committed {
+            offset: log.from,
+            metadata: Metadata::None,
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use ingest_kafka::CommittedOffset;
+    use ingest_model::reading::Gap;
+    use ingest_model::record::{Epoch, Offset, TopicPartition};
+
+    use super::*;
+
+    #[test]
+    fn a_partition_of_which_nothing_is_committed_begins_at_the_start_of_its_log() {
+        let log = |from: i64, to: i64| {
+            Some(Gap {
+                from: Offset(from),
+                to: Offset(to),
+            })
+        };
+        let committed = |offset: i64| {
+            Some(CommittedOffset {
+                offset: Offset(offset),
+                metadata: None,
+                metadata_unreadable: false,
+            })
+        };
+        // An empty log begins somewhere, too: that can be committed, so the partition can lend.
+        for (committed, log, from_end, expected) in [
+            (None, log(0, 0), false, Some(0)),
+            (None, log(40, 40), false, Some(40)),
+            (None, log(40, 90), false, Some(40)),
+            (committed(50), log(40, 90), false, Some(50)),
+            (committed(50), None, true, Some(50)),
+            (None, log(40, 90), true, None),
+            (None, None, false, None),
+        ] {
+            let assigned = Assigned {
+                partition: TopicPartition::new("shop.events", 0),
+                epoch: Epoch(1),
+                committed,
+                log,
+            };
+            let begins = begins_at(&assigned, from_end).map(|one| one.offset.0);
+            assert_eq!(begins, expected, "{assigned:?} {from_end}");
         }
     }
 }

@@ -291,6 +291,7 @@ impl Pump {
                     record,
                     epoch,
                     event_ms,
+                    traffic,
                     notes,
                     verdict,
                     dropped,
@@ -301,6 +302,7 @@ impl Pump {
                     record,
                     epoch,
                     event_ms,
+                    traffic,
                     verdict,
                     dropped,
                 });

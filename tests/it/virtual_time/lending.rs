@@ -110,3 +110,49 @@ fn a_replica_that_is_added_leaves_no_window_unused() {
     assert!(100 * spent[3] >= 90 * TARGET, "{spent:?}");
     assert!(spent.iter().all(|spent| *spent <= MOST), "{spent:?}");
 }
+
+/// The server's clock is what leases end by. It is far from the worker's anyway; here it is also set forward by ten minutes.
+/// A replica without requests of its own does not hear of that, and then lends nothing (gaps.md), but nothing is used twice.
+#[test]
+fn a_server_clock_that_is_set_breaks_no_lease() {
+    let mut world = four(9);
+    skewed(&mut world, 8_000);
+    share_out(&mut world);
+    world.run(Duration::from_secs(150));
+    world.server_ahead = Duration::from_secs(600);
+    assert!(world.run(Duration::from_secs(7_200)));
+    let account = world.sim.account();
+    assert_eq!(account.accepted.tracking, 8_000);
+    assert_eq!(account.refused.get("org_limit"), None);
+    assert!(world.no_invariant_broken());
+    let spent: Vec<u64> = account.windows.iter().map(|one| one.spent).collect();
+    let whole = &spent[4..spent.len() - 1];
+    let least = whole.iter().min().copied().unwrap_or_default();
+    assert!(least * 100 >= TARGET / 4 * 97, "its guarantee: {spent:?}");
+    assert!(spent.iter().all(|spent| *spent <= MOST), "{spent:?}");
+}
+
+#[test]
+fn a_replica_alone_minds_no_server_clock() {
+    let config = Config {
+        seed: 9,
+        limit: 1_000,
+        ..Config::default()
+    };
+    let mut world = World::new(config, 1_000, 8);
+    let replica = world.start_replica();
+    world.assign_all(replica);
+    skewed(&mut world, 8_000);
+    world.run(Duration::from_secs(150));
+    world.server_ahead = Duration::from_secs(600);
+    assert!(world.run(Duration::from_secs(3_600)));
+    let account = world.sim.account();
+    assert_eq!(account.accepted.tracking, 8_000);
+    assert_eq!(account.refused.get("org_limit"), None);
+    let spent: Vec<u64> = account.windows.iter().map(|one| one.spent).collect();
+    let whole = &spent[4..spent.len() - 1];
+    assert!(
+        whole.iter().all(|spent| (776..=800).contains(spent)),
+        "{spent:?}"
+    );
+}

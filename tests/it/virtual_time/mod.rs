@@ -3,6 +3,8 @@
 //! The machine's calls are encoded by the real client code, answered by the simulator's pure core, and classified by the
 //! real client code. Only the network and Kafka are played by the [`World`](world::World).
 
+mod account;
+mod backfill;
 mod backlog;
 mod customers;
 mod delivery;

@@ -97,3 +97,37 @@ fn a_heavy_neighbour_keeps_what_it_takes() {
         });
     }
 }
+
+/// Replicas tell each other what they spend, so the rest is strangers'.
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that says what it measured")]
+fn a_group_of_replicas_follows_the_window_together() {
+    for (replicas, window, seed) in [
+        (2, Window::Fixed, 51),
+        (3, Window::Fixed, 52),
+        (4, Window::Fixed, 53),
+        (2, Window::Sliding, 54),
+        (4, Window::Sliding, 55),
+        (3, Window::Leaky, 56),
+    ] {
+        let play = Play {
+            window,
+            seed,
+            replicas,
+            minutes: 6,
+            ..Play::default()
+        };
+        let seen = play.run();
+        eprintln!(
+            "{replicas} replicas, {window:?}: {:.3}, {} of {} refused, strangers {} and {} alone; {:?}",
+            seen.part(),
+            seen.refused,
+            seen.requests,
+            seen.foreign_refused,
+            seen.foreign_refused_alone,
+            seen.windows
+        );
+        assert!(seen.part() >= 0.95, "{play:?}: {seen:?}");
+        assert!(seen.refused * 1_000 <= seen.requests, "{play:?}: {seen:?}");
+    }
+}

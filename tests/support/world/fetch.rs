@@ -6,7 +6,7 @@ use bytes::Bytes;
 use ingest_delivery::machine::{Input, SkippedRun};
 use ingest_model::operation::{KObject, Operation};
 use ingest_model::outcome::Verdict;
-use ingest_model::record::{Position, Record};
+use ingest_model::record::{Position, Record, Traffic};
 
 use super::{Event, World, partition};
 
@@ -52,6 +52,11 @@ impl World {
                     continue;
                 }
                 self.skip(replica, skipped.take());
+                let traffic = if self.old.contains(&partition.partition.0) {
+                    Traffic::Backfill
+                } else {
+                    Traffic::Live
+                };
                 let verdict = placed(fetched.verdict, &record);
                 self.step(
                     replica,
@@ -59,6 +64,7 @@ impl World {
                         record,
                         epoch,
                         event_ms: fetched.event_ms,
+                        traffic,
                         verdict,
                         dropped: Vec::new(),
                     },

@@ -424,7 +424,8 @@ impl World {
     }
 
     pub(super) fn sim_now(&self) -> SimTime {
-        SimTime::from_millis(SIM_START_MS + self.elapsed_ms())
+        let ahead = i64::try_from(self.server_ahead.as_millis()).expect("short");
+        SimTime::from_millis(SIM_START_MS + self.elapsed_ms() + ahead)
     }
 
     fn ask(&mut self, call: &Call) -> (Reply, Duration) {

@@ -144,6 +144,10 @@ pub(crate) struct World {
     pub(crate) metadata_limit: usize,
     /// It counts bytes instead.
     pub(crate) metadata_in_bytes: bool,
+    /// How far the server's clock was set forward.
+    pub(crate) server_ahead: Duration,
+    /// Partitions whose records are backfill.
+    pub(crate) old: BTreeSet<i32>,
     latency: Duration,
     pub(crate) settled: BTreeMap<&'static str, u64>,
     /// How long each delivered record took from `put` to its settlement, in the order of settlement.
@@ -216,6 +220,8 @@ impl World {
             fail_letters: 0,
             metadata_limit: DEFAULT_LIMIT,
             metadata_in_bytes: false,
+            server_ahead: Duration::ZERO,
+            old: BTreeSet::new(),
             latency: Duration::from_millis(40),
             settled: BTreeMap::new(),
             delays: Vec::new(),
@@ -436,6 +442,19 @@ impl World {
                 (None, _) => {}
             }
         }
+    }
+
+    /// What the Kafka client reports about partitions.
+    #[cfg(test)]
+    pub(crate) fn ends(&self) -> Vec<ingest_kafka::PartitionStatistics> {
+        let logs = self.logs.iter();
+        logs.map(|(partition, log)| ingest_kafka::PartitionStatistics {
+            partition: partition.clone(),
+            low_watermark: Some(ingest_model::record::Offset(0)),
+            high_watermark: Some(ingest_model::record::Offset(log.end())),
+            lag: u64::try_from(log.end() - log.committed).ok(),
+        })
+        .collect()
     }
 
     pub(crate) fn is_done(&self) -> bool {

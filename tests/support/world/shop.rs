@@ -102,13 +102,18 @@ fn home(who: u64) -> i32 {
 }
 
 fn world(limit: u32, seed: u64) -> World {
+    world_of(limit, seed, PARTITIONS)
+}
+
+fn world_of(limit: u32, seed: u64, partitions: i32) -> World {
     let config = Config {
         limit: u64::from(limit),
         seed,
         ..Config::default()
     };
-    let mut world = World::new(config, limit, PARTITIONS);
+    let mut world = World::new(config, limit, partitions);
     world.carried = Some(BTreeMap::new());
+    world.old.extend(PARTITIONS..partitions);
     let replica = world.start_replica();
     world.assign_all(replica);
     world
@@ -160,6 +165,46 @@ pub(crate) fn stream(limit: u32, seed: u64, rate: f64, time: Duration) -> Figure
     }
     let (requests, settled) = before.expect("a warm-up");
     figures(&world, &put, requests, settled, time)
+}
+
+/// The shop's stream at that rate for that time, beside so many orders of other customers in partitions of backfill. Returns the
+/// figures of the stream, what the organisation's windows spent, and how many of those orders were delivered.
+pub(crate) fn beside(
+    limit: u32,
+    seed: u64,
+    rate: f64,
+    time: Duration,
+    orders: u64,
+) -> (Figures, Vec<u64>, usize) {
+    const OTHERS: u64 = 1_000_000;
+    let mut world = world_of(limit, seed, 2 * PARTITIONS);
+    let mut shop = Shop::new(seed);
+    let mut old = Vec::new();
+    for n in 0..orders {
+        let who = OTHERS + shop.random.random_range(0..CUSTOMERS);
+        let verdict = make::emit(vec![make::order(OTHERS + n, n, who)]);
+        old.extend(mark(&verdict));
+        world.put(PARTITIONS + home(who), verdict);
+    }
+    let (mut put, mut next) = (Vec::new(), Duration::ZERO);
+    while next < WARM_UP + time {
+        world.pass_until(next);
+        let (partition, verdict) = shop.record();
+        if next >= WARM_UP {
+            put.extend(mark(&verdict).map(|mark| (mark, next)));
+        }
+        world.put(partition, verdict);
+        world.kick(0);
+        next += shop.pause(rate);
+    }
+    let delivered = old.iter().filter(|mark| {
+        let sent = world.waited(mark, Duration::ZERO);
+        sent.is_some()
+    });
+    let delivered = delivered.count();
+    let account = world.sim.account();
+    let spent = account.windows.iter().map(|one| one.spent).collect();
+    (figures(&world, &put, 0, 0, time), spent, delivered)
 }
 
 /// Checkout events of many customers, and perhaps of one that has as many as all of them.

@@ -24,6 +24,8 @@ pub(crate) struct Play {
     /// The most that the other client takes a minute.
     pub(crate) most: u64,
     pub(crate) minutes: u64,
+    /// Replicas that share the partitions.
+    pub(crate) replicas: usize,
 }
 
 impl Default for Play {
@@ -39,6 +41,7 @@ impl Default for Play {
             reserve: 50,
             most: 600,
             minutes: 15,
+            replicas: 1,
         }
     }
 }
@@ -98,19 +101,26 @@ impl Play {
         world.settings.quota.share = self.share;
         world.settings.quota.reserve = self.reserve;
         world.watch = Some(Watch::new(self.reserve));
-        let replica = world.start_replica();
-        world.assign_all(replica);
+        for _ in 0..self.replicas {
+            world.start_replica();
+        }
+        for number in 0..PARTITIONS {
+            let owner = usize::try_from(number).expect("few") % self.replicas;
+            world.assign(&super::partition(number), owner);
+        }
         let mut put = 0;
         for _ in 0..self.minutes * 120 {
-            let ready = world.replicas[replica].machine.as_ref();
-            let ready = ready.map_or(0, |machine| machine.snapshot(world.now).ready_tracks);
-            if ready < BACKLOG {
+            let machines = world.replicas.iter().filter_map(|one| one.machine.as_ref());
+            let ready = machines.map(|machine| machine.snapshot(world.now).ready_tracks);
+            if ready.min().unwrap_or(0) < BACKLOG {
                 for _ in 0..2 * BACKLOG {
                     put += 1;
                     let number = i32::try_from(put % 6).expect("small");
                     world.put(number, record(put));
                 }
-                world.kick(replica);
+                for replica in 0..self.replicas {
+                    world.kick(replica);
+                }
             }
             let until = world.now + LOOK;
             world.run(LOOK);

@@ -53,6 +53,7 @@ mod tests {
     use std::time::Duration;
 
     use ingest_model::operation::{CustomerRef, MissingCustomer};
+    use ingest_model::record::Traffic;
 
     use super::super::tests::{ALL, much, resolver, start};
     use super::super::{NotFound, Question};
@@ -64,7 +65,7 @@ mod tests {
         let mut customers = resolver();
         let key = CustomerKey::ExternalId(Arc::from("u7"));
         let one = CustomerRef::new(vec![key.clone()], missing).unwrap();
-        customers.want(now, &one, ID, false);
+        customers.want(now, &one, (ID, Traffic::Live), false);
         (customers, key)
     }
 

@@ -1,11 +1,12 @@
-//! Who waits for a question, by what is known of them; the lowest operation first.
+//! Who waits for a question, by what is known of them: those that live records wait for first, then the lowest operation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use crate::common::price::{Price, Waiting};
 use ingest_model::batch::{OperationId, Patience};
 use ingest_model::operation::CustomerKey;
+use ingest_model::record::Traffic;
 
 /// What is known of the customers in a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub(super) struct Lines {
     pub(super) exists: Queue,
 }
 
-/// Customers in the order of the lowest operation that waits for each; any of them can be removed.
+/// Customers in the order of what waits for each: live records first, then the lowest operation. Any of them can be removed.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     entries: BTreeMap<Place, (Instant, CustomerKey)>,
@@ -40,8 +41,15 @@ pub(super) struct Queue {
     next: u64,
 }
 
-/// The lowest operation, and a number that makes the place unique even when no operation waits any more.
-pub(super) type Place = (OperationId, u64);
+/// How urgent it is, the lowest operation, and a number that makes the place unique even when no operation waits any more.
+pub(super) type Place = (Traffic, OperationId, u64);
+
+/// Customers who are asked about one by one, those that live records wait for first.
+#[derive(Debug, Default)]
+pub(super) struct Singles {
+    live: VecDeque<CustomerKey>,
+    backfill: VecDeque<CustomerKey>,
+}
 
 impl Lines {
     pub(super) fn of(&mut self, line: Line) -> &mut Queue {
@@ -77,11 +85,11 @@ impl Queue {
     pub(super) fn push(
         &mut self,
         now: Instant,
-        lowest: OperationId,
+        (traffic, lowest): (Traffic, OperationId),
         customer: CustomerKey,
     ) -> Place {
         self.next += 1;
-        let place = (lowest, self.next);
+        let place = (traffic, lowest, self.next);
         self.entries.insert(place, (now, customer));
         self.waiting.add(now);
         place
@@ -128,5 +136,58 @@ impl Queue {
 
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// How many wait, or only those that live records wait for.
+    pub(super) fn count(&self, live_only: bool) -> usize {
+        if live_only {
+            let live = ..(Traffic::Backfill, OperationId(0), 0);
+            self.entries.range(live).count()
+        } else {
+            self.len()
+        }
+    }
+
+    /// Whether one waits whose question may be asked now: anybody, or one that a live record waits for.
+    pub(super) fn has(&self, live_only: bool) -> bool {
+        let first = self.entries.first_key_value();
+        first.is_some_and(|((traffic, ..), _)| !live_only || *traffic == Traffic::Live)
+    }
+}
+
+impl Singles {
+    pub(super) fn push(&mut self, traffic: Traffic, customer: CustomerKey) {
+        match traffic {
+            Traffic::Live => self.live.push_back(customer),
+            Traffic::Backfill => self.backfill.push_back(customer),
+        }
+    }
+
+    pub(super) fn pop(&mut self) -> Option<CustomerKey> {
+        let live = self.live.pop_front();
+        live.or_else(|| self.backfill.pop_front())
+    }
+
+    pub(super) fn remove(&mut self, customer: &CustomerKey) {
+        self.live.retain(|other| other != customer);
+        self.backfill.retain(|other| other != customer);
+    }
+
+    pub(super) fn contains(&self, customer: &CustomerKey) -> bool {
+        self.live.contains(customer) || self.backfill.contains(customer)
+    }
+
+    /// Whether one waits whose question may be asked now.
+    pub(super) fn has(&self, live_only: bool) -> bool {
+        !self.live.is_empty() || !live_only && !self.backfill.is_empty()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        !self.has(false)
+    }
+
+    #[cfg(test)]
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
     }
 }

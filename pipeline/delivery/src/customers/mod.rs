@@ -16,14 +16,14 @@ mod wanted;
 mod way;
 mod whose;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use smallvec::smallvec;
 
 pub(crate) use self::known::{CUSTOMERS, CustomerIds, Identities, Owners};
 pub(crate) use self::led::Led;
-use self::line::{Line, Lines, Queue};
+use self::line::{Line, Lines, Queue, Singles};
 use self::search::SearchLimit;
 use self::wanted::{Phase, Wanted};
 use self::way::Share;
@@ -33,6 +33,7 @@ use ingest_model::batch::Patience;
 use ingest_model::lookup::Lookup;
 use ingest_model::lookup::map_bytes;
 use ingest_model::operation::{CustomerKey, CustomerRef, Klass, MissingCustomer};
+use ingest_model::record::Traffic;
 
 /// How often a missing customer is looked up before it is given up.
 const LOOKS: u32 = 4;
@@ -51,10 +52,10 @@ pub(crate) struct Customers {
     with_refs: bool,
     wanted: Lookup<CustomerKey, Wanted>,
     lines: Lines,
-    read: VecDeque<CustomerKey>,
-    alone: VecDeque<CustomerKey>,
+    read: Singles,
+    alone: Singles,
     /// Objects to be read for their customers.
-    objects: BTreeMap<Klass, VecDeque<CustomerKey>>,
+    objects: BTreeMap<Klass, Singles>,
     /// Customers that wait for a time, by that time.
     later: BTreeSet<(Instant, CustomerKey)>,
     settings: CustomerSettings,
@@ -89,6 +90,8 @@ pub(crate) struct Allowed {
     pub create: bool,
     /// Identities.
     pub identify: bool,
+    /// Only about customers that live records wait for. Others may share a question with them.
+    pub live_only: bool,
 }
 
 /// What to ask next.
@@ -128,8 +131,8 @@ impl Customers {
             with_refs: true,
             wanted: Lookup::default(),
             lines: Lines::default(),
-            read: VecDeque::new(),
-            alone: VecDeque::new(),
+            read: Singles::default(),
+            alone: Singles::default(),
             objects: BTreeMap::new(),
             later: BTreeSet::new(),
             searches: SearchLimit::new(settings.minute),
@@ -159,18 +162,22 @@ impl Customers {
         &mut self,
         now: Instant,
         customer: &CustomerRef,
-        operation: OperationId,
+        (operation, traffic): (OperationId, Traffic),
         due: bool,
     ) {
         let first = customer.first().clone();
         if let Some(wanted) = self.wanted.get_mut(&first) {
             wanted.waiting.push(operation);
+            if traffic == Traffic::Live {
+                self.hurry(now, &first);
+            }
             return;
         }
         let wanted = Wanted {
             customer: customer.clone(),
             waiting: smallvec![operation],
             phase: Phase::UnderWay,
+            traffic,
             failures: 0,
             sick: 0,
             failed_at: None,
@@ -261,7 +268,7 @@ impl Customers {
         wanted.next_key += 1;
         if wanted.next_key < wanted.customer.keys().len() {
             wanted.phase = Phase::Read;
-            self.read.push_back(customer.clone());
+            self.read.push(wanted.traffic, customer.clone());
             return NotFound::Continues;
         }
         match wanted.customer.missing {
@@ -351,7 +358,7 @@ impl Customers {
     pub(crate) fn ask_alone(&mut self, customer: &CustomerKey) {
         if let Some(wanted) = self.wanted.get_mut(customer) {
             wanted.phase = Phase::Alone;
-            self.alone.push_back(customer.clone());
+            self.alone.push(wanted.traffic, customer.clone());
         }
     }
 
@@ -455,8 +462,8 @@ impl Customers {
                 self.later.remove(&(until, customer.clone()));
             }
             Phase::In(line, place) => self.lines.of(line).remove(place),
-            Phase::Read => self.read.retain(|other| other != customer),
-            Phase::Alone => self.alone.retain(|other| other != customer),
+            Phase::Read => self.read.remove(customer),
+            Phase::Alone => self.alone.remove(customer),
             Phase::Object => self.drop_object(customer),
             Phase::UnderWay => {}
         }
@@ -471,7 +478,7 @@ impl Customers {
         if let Some(wanted) = self.wanted.get_mut(customer) {
             wanted.phase = Phase::Read;
             wanted.next_key = 0;
-            self.read.push_back(customer.clone());
+            self.read.push(wanted.traffic, customer.clone());
         }
     }
 

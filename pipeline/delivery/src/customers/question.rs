@@ -41,11 +41,11 @@ impl Customers {
     pub(crate) fn ask(&mut self, now: Instant, price: Price, allowed: Allowed) -> Option<Question> {
         match self.next(now, price, allowed)? {
             Next::Read => {
-                let customer = self.read.pop_front()?;
+                let customer = self.read.pop()?;
                 Some(self.read_question(customer))
             }
             Next::Alone => {
-                let customer = self.alone.pop_front()?;
+                let customer = self.alone.pop()?;
                 self.under_way(&customer);
                 Some(if self.may_identify(allowed) {
                     Question::Identify(customer)
@@ -106,13 +106,13 @@ impl Customers {
         if self.is_idle() {
             return None;
         }
-        if allowed.read && !self.read.is_empty() {
+        if allowed.read && self.read.has(allowed.live_only) {
             return Some(Next::Read);
         }
-        if !self.alone.is_empty() && (allowed.create || self.may_identify(allowed)) {
+        if self.alone.has(allowed.live_only) && (allowed.create || self.may_identify(allowed)) {
             return Some(Next::Alone);
         }
-        let searches = self.searches.state(now);
+        let searches = self.searches.state(now, allowed.live_only);
         let existing = self.next_existing(searches, allowed);
         existing
             .or_else(|| self.next_missing(now, searches, price, allowed))
@@ -121,7 +121,10 @@ impl Customers {
 
     /// Customers of whom somebody has a key: there is nothing to wait for.
     fn next_existing(&self, searches: Searches, allowed: Allowed) -> Option<Next> {
-        let waiting = self.lines.exists.len();
+        let waiting = self.lines.exists.count(allowed.live_only);
+        if !self.lines.exists.has(allowed.live_only) {
+            return None;
+        }
         if waiting > FEW && searches == Searches::Now {
             return Some(Next::SearchExisting);
         }
@@ -138,13 +141,15 @@ impl Customers {
         price: Price,
         allowed: Allowed,
     ) -> Option<Next> {
-        let waiting = self.lines.missing.len();
-        if !self.is_due(&self.lines.missing, MAX_ITEMS, now, price, BULK) {
+        let waiting = self.lines.missing.count(allowed.live_only);
+        let wanted = self.lines.missing.has(allowed.live_only);
+        if !wanted || !self.is_due(&self.lines.missing, MAX_ITEMS, now, price, BULK) {
             return None;
         }
         let unasked =
             self.way_of_unasked(now, searches, price, allowed) == Some(Way::Make) && allowed.create;
-        let together = waiting + if unasked { self.lines.unasked.len() } else { 0 };
+        let unasked_too = self.lines.unasked.count(allowed.live_only);
+        let together = waiting + if unasked { unasked_too } else { 0 };
         // One or two are created by identities: at most two requests. A bulk create costs as many and takes seconds.
         if self.may_identify(allowed) && (together <= FEW || !allowed.create) {
             return Some(Next::Identify(Line::Missing));
@@ -183,6 +188,9 @@ impl Customers {
         allowed: Allowed,
     ) -> Option<Next> {
         let line = &self.lines.unasked;
+        if !line.has(allowed.live_only) {
+            return None;
+        }
         let due = |full, requests| self.is_due(line, full, now, price, requests);
         match self.way_of_unasked(now, searches, price, allowed)? {
             Way::Search => due(self.a_search(line), 1.0).then_some(Next::Search),
@@ -208,7 +216,9 @@ impl Customers {
             price,
             search_in: self.search_in(now),
         };
-        ways.best(&self.share, line.len(), self.a_search(line), later)
+        // What is cheapest for many of backfill may take long.
+        let waiting = line.count(allowed.live_only);
+        ways.best(&self.share, waiting, self.a_search(line), later)
     }
 
     /// How long until a search may be sent, if none may now.
@@ -230,11 +240,13 @@ impl Customers {
         allowed: Allowed,
     ) -> Option<Next> {
         let line = &self.lines.must_exist;
-        if !self.is_due(line, self.a_search(line), now, price, 1.0) {
+        let wanted = line.has(allowed.live_only);
+        if !wanted || !self.is_due(line, self.a_search(line), now, price, 1.0) {
             return None;
         }
         let read = allowed.read.then_some(Next::ReadFirst(Line::MustExist));
-        let alone = line.len() == 1 && self.lines.unasked.is_empty();
+        let live_only = allowed.live_only;
+        let alone = line.count(live_only) == 1 && self.lines.unasked.count(live_only) == 0;
         match searches {
             // A read by a single key is as cheap as a search, and it is proof.
             Searches::Now if alone && self.keys_of_first(line) == 1 => read.or(Some(Next::Search)),

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::line::Line;
 use super::{Customers, Phase};
 use ingest_model::operation::{CustomerKey, MissingCustomer};
+use ingest_model::record::Traffic;
 
 impl Customers {
     /// Puts a customer into the line for what is known of it.
@@ -28,8 +29,34 @@ impl Customers {
     pub(super) fn join(&mut self, now: Instant, line: Line, customer: CustomerKey) {
         self.leave_line(&customer);
         if let Some(wanted) = self.wanted.get_mut(&customer) {
-            let lowest = wanted.lowest();
-            wanted.phase = Phase::In(line, self.lines.of(line).push(now, lowest, customer));
+            let place = (wanted.traffic, wanted.lowest());
+            wanted.phase = Phase::In(line, self.lines.of(line).push(now, place, customer));
+        }
+    }
+
+    /// A live record waits for the customer: it goes before those that only backfill waits for.
+    pub(crate) fn hurry(&mut self, now: Instant, customer: &CustomerKey) {
+        let Some(wanted) = self.wanted.get_mut(customer) else {
+            return;
+        };
+        if std::mem::replace(&mut wanted.traffic, Traffic::Live) == Traffic::Live {
+            return;
+        }
+        match wanted.phase {
+            Phase::In(line, _) => self.join(now, line, customer.clone()),
+            Phase::Read => {
+                self.read.remove(customer);
+                self.read.push(Traffic::Live, customer.clone());
+            }
+            Phase::Alone => {
+                self.alone.remove(customer);
+                self.alone.push(Traffic::Live, customer.clone());
+            }
+            Phase::Object => {
+                self.drop_object(customer);
+                self.enqueue_object(customer);
+            }
+            Phase::UnderWay | Phase::Parked(_) | Phase::Delayed(_) => {}
         }
     }
 

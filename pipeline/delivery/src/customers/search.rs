@@ -60,11 +60,17 @@ impl SearchLimit {
         self.off
     }
 
-    pub(super) fn state(&self, now: Instant) -> Searches {
+    /// Backfill leaves a quarter of the searches to live records.
+    pub(super) fn state(&self, now: Instant, live_only: bool) -> Searches {
+        let cap = if live_only {
+            self.cap
+        } else {
+            self.cap - self.cap / 4
+        };
         let is_recent = |at: &&Instant| now.saturating_duration_since(**at) < self.minute;
         if self.off {
             Searches::Never
-        } else if self.recent.iter().filter(is_recent).count() < self.cap {
+        } else if self.recent.iter().filter(is_recent).count() < cap {
             Searches::Now
         } else {
             Searches::Later

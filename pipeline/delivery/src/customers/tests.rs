@@ -26,6 +26,7 @@ pub(super) const ALL: Allowed = Allowed {
     read: true,
     create: true,
     identify: true,
+    live_only: false,
 };
 
 pub(super) fn resolver() -> Customers {
@@ -56,7 +57,12 @@ fn customer(n: u64, missing: MissingCustomer) -> CustomerRef {
 
 fn want(resolver: &mut Customers, now: Instant, count: u64, missing: MissingCustomer) {
     for n in 0..count {
-        resolver.want(now, &customer(n, missing), OperationId(n), false);
+        resolver.want(
+            now,
+            &customer(n, missing),
+            (OperationId(n), Traffic::Live),
+            false,
+        );
     }
 }
 
@@ -203,7 +209,7 @@ fn without_a_search_customers_are_made_or_read() {
     let mut resolver = resolver();
     resolver.turn_search_off();
     let must_exist = customer(99, MissingCustomer::Reject);
-    resolver.want(now, &must_exist, OperationId(99), false);
+    resolver.want(now, &must_exist, (OperationId(99), Traffic::Live), false);
     let later = now + Duration::from_secs(5);
     want(&mut resolver, later, 10, MissingCustomer::Create);
     assert_eq!(
@@ -234,7 +240,7 @@ fn every_key_is_read_before_a_customer_counts_as_missing() {
     let email = CustomerKey::Email(Arc::from("a@example.com"));
     let keys = vec![key(1), email.clone()];
     let customer = CustomerRef::new(keys, MissingCustomer::Reject).unwrap();
-    resolver.want(now, &customer, OperationId(1), false);
+    resolver.want(now, &customer, (OperationId(1), Traffic::Live), false);
     let later = now + Duration::from_secs(5);
     assert!(matches!(
         resolver.ask(later, much(later), ALL),
@@ -266,6 +272,7 @@ fn what_may_not_be_asked_waits_and_the_rest_goes_on() {
         read: false,
         create: false,
         identify: false,
+        live_only: false,
     };
     resolver.turn_search_off();
     assert!(!resolver.due(later, much(later), held));
@@ -311,7 +318,12 @@ fn a_failed_question_waits_and_is_counted() {
 /// Every customer asked about exists, or none does.
 fn learn_share(resolver: &mut Customers, now: Instant, there: bool) {
     let someone = customer(1_000_000, MissingCustomer::Create);
-    resolver.want(now, &someone, OperationId(1_000_000), false);
+    resolver.want(
+        now,
+        &someone,
+        (OperationId(1_000_000), Traffic::Live),
+        false,
+    );
     for _ in 0..2_000 {
         resolver.note_share(someone.first(), there);
     }
@@ -364,7 +376,7 @@ fn the_answer_that_is_due_is_waited_for_but_not_for_ever() {
     let now = start();
     let mut resolver = resolver();
     let someone = customer(1, MissingCustomer::Create);
-    resolver.want(now, &someone, OperationId(1), true);
+    resolver.want(now, &someone, (OperationId(1), Traffic::Live), true);
     let later = now + Duration::from_secs(100);
     resolver.tick(later);
     assert_eq!(resolver.ask(later, nothing(later), ALL), None);
@@ -457,6 +469,7 @@ fn what_the_key_may_not_do_is_done_in_another_way() {
         read: true,
         create: false,
         identify: false,
+        live_only: false,
     };
     assert!(!resolver.is_kept_back(&key(0), nothing), "a search is left");
     resolver.turn_search_off();

@@ -7,12 +7,15 @@ use smallvec::SmallVec;
 use super::line::{Line, Place};
 use ingest_model::batch::OperationId;
 use ingest_model::operation::CustomerRef;
+use ingest_model::record::Traffic;
 
 #[derive(Debug)]
 pub(super) struct Wanted {
     pub(super) customer: CustomerRef,
     pub(super) waiting: SmallVec<[OperationId; 2]>,
     pub(super) phase: Phase,
+    /// The most urgent of what has waited for it.
+    pub(super) traffic: Traffic,
     /// Questions about it that failed.
     pub(super) failures: u32,
     /// Those before which, since the previous failure, a question of the same kind had succeeded.

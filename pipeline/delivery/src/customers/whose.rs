@@ -62,15 +62,22 @@ impl Customers {
     }
 
     /// Whether an object of a klass that may be read is to be read for its customer.
-    pub(crate) fn has_object(&self, may: impl Fn(&Klass) -> bool) -> bool {
-        self.objects.keys().any(may)
+    pub(crate) fn has_object(&self, live_only: bool, may: impl Fn(&Klass) -> bool) -> bool {
+        let mut queues = self.objects.iter();
+        queues.any(|(klass, queue)| queue.has(live_only) && may(klass))
     }
 
     /// Takes the next such object.
-    pub(crate) fn take_object(&mut self, may: impl Fn(&Klass) -> bool) -> Option<CustomerKey> {
-        let klass = self.objects.keys().find(|klass| may(klass))?.clone();
+    pub(crate) fn take_object(
+        &mut self,
+        live_only: bool,
+        may: impl Fn(&Klass) -> bool,
+    ) -> Option<CustomerKey> {
+        let mut queues = self.objects.iter();
+        let (klass, _) = queues.find(|(klass, queue)| queue.has(live_only) && may(klass))?;
+        let klass = klass.clone();
         let queue = self.objects.get_mut(&klass)?;
-        let owner = queue.pop_front();
+        let owner = queue.pop();
         if queue.is_empty() {
             self.objects.remove(&klass);
         }
@@ -85,10 +92,8 @@ impl Customers {
             return;
         };
         wanted.phase = Phase::Object;
-        self.objects
-            .entry(klass)
-            .or_default()
-            .push_back(owner.clone());
+        let queue = self.objects.entry(klass).or_default();
+        queue.push(wanted.traffic, owner.clone());
     }
 
     /// The object need not be read any more.
@@ -97,7 +102,7 @@ impl Customers {
             return;
         };
         if let Some(queue) = self.objects.get_mut(&klass) {
-            queue.retain(|other| other != owner);
+            queue.remove(owner);
             if queue.is_empty() {
                 self.objects.remove(&klass);
             }

@@ -17,6 +17,7 @@ use self::estimate::{Estimate, Seen};
 use ingest_model::batch::{GroupKey, JobId, OperationId, Verb};
 use ingest_model::operation::CustomerKey;
 use ingest_model::outcome::JobTicket;
+use ingest_model::record::Traffic;
 use ingest_model::state_log::Entity;
 
 /// What a job carries, by reference.
@@ -91,6 +92,8 @@ pub(crate) enum JobItem {
 pub(crate) struct Jobs {
     open: BTreeMap<JobId, Job>,
     due: BTreeSet<(Instant, JobId)>,
+    /// Those that carry nothing but backfill.
+    old: BTreeSet<JobId>,
     estimates: BTreeMap<String, Estimate>,
     timing: JobTiming,
     next: u64,
@@ -102,6 +105,7 @@ impl Jobs {
         Self {
             open: BTreeMap::new(),
             due: BTreeSet::new(),
+            old: BTreeSet::new(),
             estimates: BTreeMap::new(),
             timing,
             next: 0,
@@ -189,22 +193,41 @@ impl Jobs {
         }
     }
 
-    /// The most overdue job of those to be read now. Changes nothing.
-    pub(crate) fn due(&self, now: Instant) -> Option<JobId> {
-        self.due
-            .first()
-            .filter(|(at, _)| *at <= now)
-            .map(|(_, id)| *id)
+    /// A job carries nothing but backfill.
+    pub(crate) fn is_backfill(&mut self, id: JobId) {
+        self.old.insert(id);
     }
 
-    /// How many jobs are to be read now.
-    pub(crate) fn due_count(&self, now: Instant) -> usize {
-        self.due.iter().take_while(|(at, _)| *at <= now).count()
+    /// A live operation waits for a job: it is as urgent as that.
+    pub(crate) fn hurry(&mut self, id: JobId) {
+        self.old.remove(&id);
     }
 
-    /// When the next job is to be read.
-    pub(crate) fn next_due(&self) -> Option<Instant> {
-        self.due.first().map(|(at, _)| *at)
+    /// The most overdue job of those with such traffic that are to be read now. Changes nothing.
+    pub(crate) fn due(&self, now: Instant, traffic: Traffic) -> Option<JobId> {
+        self.due_now(now, traffic).next()
+    }
+
+    /// How many jobs with such traffic are to be read now.
+    pub(crate) fn due_count(&self, now: Instant, traffic: Traffic) -> usize {
+        self.due_now(now, traffic).count()
+    }
+
+    /// When the next job with such traffic is to be read.
+    pub(crate) fn next_due(&self, traffic: Traffic) -> Option<Instant> {
+        let mut due = self.due.iter();
+        let next = due.find(|(_, id)| self.is_of(*id, traffic));
+        next.map(|(at, _)| *at)
+    }
+
+    fn due_now(&self, now: Instant, traffic: Traffic) -> impl Iterator<Item = JobId> {
+        let due = self.due.iter().take_while(move |(at, _)| *at <= now);
+        due.map(|(_, id)| *id)
+            .filter(move |id| self.is_of(*id, traffic))
+    }
+
+    fn is_of(&self, id: JobId, traffic: Traffic) -> bool {
+        self.old.contains(&id) == (traffic == Traffic::Backfill)
     }
 
     /// A read of this job was sent.
@@ -305,6 +328,7 @@ impl Jobs {
     fn remove(&mut self, id: JobId) -> Option<Job> {
         let job = self.open.remove(&id)?;
         self.due.remove(&(job.next_read, id));
+        self.old.remove(&id);
         if job.scout
             && let Some(estimate) = self.estimates.get_mut(&job.items.kind())
         {

@@ -45,7 +45,7 @@ fn the_first_read_follows_what_jobs_took() {
         );
     }
     jobs.add(now, ticket(), items(), true);
-    let at = jobs.next_due().unwrap();
+    let at = jobs.next_due(Traffic::Live).unwrap();
     assert_eq!(at, now + Duration::from_secs(9).mul_f64(1.05));
     assert_eq!(
         jobs.verification_wait("customers", Duration::from_secs(5)),
@@ -59,12 +59,12 @@ fn a_job_under_way_is_not_read_twice_at_once() {
     let mut jobs = Jobs::new(TIMING);
     let id = jobs.add(now, ticket(), items(), true);
     let later = now + Duration::from_secs(6);
-    assert_eq!(jobs.due(later), Some(id));
+    assert_eq!(jobs.due(later, Traffic::Live), Some(id));
     jobs.reading(later, id);
-    assert_eq!(jobs.due(later), None);
+    assert_eq!(jobs.due(later, Traffic::Live), None);
     jobs.read_again(later, id, false);
-    assert_eq!(jobs.due(later), None);
-    assert!(jobs.next_due().unwrap() <= later + Duration::from_secs(15));
+    assert_eq!(jobs.due(later, Traffic::Live), None);
+    assert!(jobs.next_due(Traffic::Live).unwrap() <= later + Duration::from_secs(15));
     assert!(!jobs.is_overdue(later, id));
     assert!(jobs.is_overdue(now + Duration::from_secs(900), id));
 }
@@ -175,7 +175,7 @@ fn without_times(jobs: u32, every: f64, took: impl Fn(u32) -> f64) -> (f64, f64,
     let (mut ended, mut reads, mut at_first) = (0, 0, 0);
     while submitted < jobs || all.len() > 0 {
         let next = begin + Duration::from_secs_f64(every * f64::from(submitted));
-        let read = all.next_due();
+        let read = all.next_due(Traffic::Live);
         if submitted < jobs && read.is_none_or(|at| next <= at) {
             let untold = JobTicket {
                 created_ms: None,
@@ -190,7 +190,7 @@ fn without_times(jobs: u32, every: f64, took: impl Fn(u32) -> f64) -> (f64, f64,
             continue;
         }
         let now = read.unwrap();
-        let id = all.due(now).unwrap();
+        let id = all.due(now, Traffic::Live).unwrap();
         all.reading(now, id);
         let (number, end) = ends[&id];
         if end > now {

@@ -185,6 +185,7 @@ impl Machine {
                     read: read.is_none(),
                     create: create.is_none(),
                     identify: identify.is_none(),
+                    live_only: false,
                 };
                 let hold = read.or(create).or(identify);
                 hold.filter(|_| self.customers.is_kept_back(customer, ways))

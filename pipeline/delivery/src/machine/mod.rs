@@ -23,7 +23,8 @@ use std::time::Instant;
 pub use self::progress::{PerKind, Progress};
 pub use self::settings::{MachineSettings, TopicSettings};
 pub use self::view::{
-    FrontierView, HoldView, Keeps, OperationView, PartitionView, RecordView, Snapshot, StateView,
+    FleetView, FrontierView, HoldView, Keeps, OperationView, PartitionView, RecordView, Snapshot,
+    StateView,
 };
 use crate::common::turn::Turn;
 use crate::customers::Customers;
@@ -76,7 +77,7 @@ impl Machine {
                 caches.customers,
                 caches.owners,
             )),
-            objects: Objects::new(caches.directory, settings.budget.bytes),
+            objects: Objects::new(settings.objects(caches.directory)),
             jobs: Jobs::new(settings.jobs),
             sending: Sending::new(settings.quota, settings.seed),
             health: Health::new(settings.patient_probes, settings.eager_probes),
@@ -118,10 +119,11 @@ impl Machine {
                 record,
                 epoch,
                 event_ms,
+                traffic,
                 verdict,
                 dropped,
             } => {
-                self.on_record(record, epoch, event_ms, verdict, dropped);
+                self.on_record(record, epoch, (event_ms, traffic), verdict, dropped);
             }
             Input::Skipped(run) => self.on_skipped(&run),
             Input::Replied { request, reply } => self.on_replied(now, request, reply),

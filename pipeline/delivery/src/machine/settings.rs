@@ -8,6 +8,7 @@ use crate::common::retry::Backoff;
 use crate::customers::CustomerSettings;
 use crate::jobs::JobTiming;
 use crate::memory::journal::StateSettings;
+use crate::objects::ObjectSettings;
 use crate::partitions::PartitionSettings;
 use crate::seam::charge::Charge;
 use crate::sending::quota::QuotaSettings;
@@ -65,6 +66,8 @@ pub struct MachineSettings {
     pub owners_of: BTreeSet<Klass>,
     /// Entries of each cache, if the budget has room for them.
     pub directory_capacity: usize,
+    /// How many objects of a customer may be created in a minute.
+    pub creates_per_customer: u32,
     /// How many events are remembered, so that repeats are skipped.
     pub repeat_window: usize,
     /// How a topic keeps what is known, and open jobs, across restarts; with `None` they are kept in memory only.
@@ -131,6 +134,7 @@ impl MachineSettings {
             by_customer: BTreeSet::new(),
             owners_of: BTreeSet::new(),
             directory_capacity: 200_000,
+            creates_per_customer: 120,
             repeat_window: 100_000,
             state: None,
             seed: 1,
@@ -144,6 +148,15 @@ impl MachineSettings {
             drain_timeout: self.drain_timeout,
             commit_interval: self.commit_interval,
             letter_retry: self.letter_retry,
+        }
+    }
+
+    pub(in crate::machine) fn objects(&self, capacity: usize) -> ObjectSettings {
+        ObjectSettings {
+            capacity,
+            budget: self.budget.bytes,
+            creates_per_customer: self.creates_per_customer,
+            minute: self.quota.minute,
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod cache;
 pub(crate) mod coalesce;
+pub(crate) mod creates;
 pub(crate) mod decide;
 pub(crate) mod history;
 pub(crate) mod quarantine;
@@ -13,12 +14,26 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use self::cache::ObjectCache;
+use self::creates::Creates;
 use self::history::Histories;
 use self::quarantine::Quarantine;
 use self::revisions::Revisions;
 use self::sessions::Sessions;
 use ingest_model::batch::OperationId;
 use ingest_model::operation::Klass;
+
+/// Bounds of what is known of objects.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ObjectSettings {
+    /// How many objects are remembered.
+    pub(crate) capacity: usize,
+    /// Bytes of which states of sessions have a part.
+    pub(crate) budget: u64,
+    /// How many objects of a customer the API allows to be created in a minute.
+    pub(crate) creates_per_customer: u32,
+    /// The API's minute.
+    pub(crate) minute: Duration,
+}
 
 /// What is known of objects and of their writes. Each part has its own verbs.
 #[derive(Debug)]
@@ -28,6 +43,7 @@ pub(crate) struct Objects {
     pub(crate) revisions: Revisions,
     pub(crate) quarantine: Quarantine,
     pub(crate) sessions: Sessions,
+    pub(crate) creates: Creates,
     /// Klasses in which the API refused a second object with the same external id.
     duplicates_refused: BTreeSet<Klass>,
     /// Items carry references, which the answers of bulk requests repeat.
@@ -37,14 +53,18 @@ pub(crate) struct Objects {
 }
 
 impl Objects {
-    /// Nothing is known yet; at most `capacity` objects are remembered, and states of sessions as a `budget` of bytes allows.
-    pub(crate) fn new(capacity: usize, budget: u64) -> Self {
+    /// Nothing is known yet.
+    pub(crate) fn new(settings: ObjectSettings) -> Self {
+        let ObjectSettings {
+            capacity, budget, ..
+        } = settings;
         Self {
             cache: ObjectCache::new(capacity),
             histories: Histories::default(),
             revisions: Revisions::default(),
             quarantine: Quarantine::default(),
             sessions: Sessions::within(budget),
+            creates: Creates::new(settings.creates_per_customer, settings.minute),
             duplicates_refused: BTreeSet::new(),
             with_refs: true,
             alone: false,
@@ -72,7 +92,7 @@ impl Objects {
 
     /// The bytes that the caches occupy, about.
     pub(crate) fn bytes(&self) -> usize {
-        self.cache.bytes() + self.sessions.bytes()
+        self.cache.bytes() + self.sessions.bytes() + self.creates.bytes()
     }
 
     /// The API refused a second object with the same external id.

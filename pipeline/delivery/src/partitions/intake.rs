@@ -16,7 +16,7 @@ use crate::seam::invariant::Invariant;
 use crate::seam::port::{Committed, Metadata, RecordId, SkippedRun};
 use crate::seam::rider::split;
 use ingest_model::outcome::{Rejected, SkipReason};
-use ingest_model::record::{Epoch, Offset, Record, Topic, TopicPartition};
+use ingest_model::record::{Epoch, Offset, Record, Topic, TopicPartition, Traffic};
 use ingest_model::repeat::ChangeKey;
 
 /// What a record costs besides its bytes and operations: its state, its place in lanes and ledgers.
@@ -71,7 +71,7 @@ impl Partitions {
         turn: &mut Turn,
         record: Record,
         epoch: Epoch,
-        event_ms: Option<i64>,
+        (event_ms, traffic): (Option<i64>, Traffic),
         judged: Result<(usize, u64), &Rejected>,
     ) -> Admitted {
         let Some(life) = life_of(&mut self.assignments, &record.position.partition, epoch) else {
@@ -105,8 +105,9 @@ impl Partitions {
         if self.budget.charge(charge) == Some(Gate::Closed) {
             self.pauses_changed = true;
         }
+        self.note_traffic(&record.position.partition, traffic, charge);
         let id = RecordId(turn.number());
-        let mut state = RecordState::new(record, epoch, event_ms, charge);
+        let mut state = RecordState::new(record, epoch, (event_ms, traffic), charge);
         state.rejected = rejected.cloned().map(Box::new);
         state.open = planned;
         self.records.insert(id, state);
@@ -231,5 +232,6 @@ fn skipped(turn: &mut Turn, topic: &Topic, reason: SkipReason, records: u64) {
         records,
         event_ms: None,
         record_ms: None,
+        traffic: Traffic::Live,
     });
 }

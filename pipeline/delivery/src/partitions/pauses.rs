@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::Partitions;
+use super::parts::assignment::Assignment;
 use crate::common::turn::Turn;
 use crate::seam::charge::{Charge, Gate};
 use crate::seam::fact::Fact;
 use crate::seam::port::Effect;
 use ingest_model::outcome::Waits;
-use ingest_model::record::{Epoch, TopicPartition};
+use ingest_model::record::{Epoch, TopicPartition, Traffic};
 
 impl Partitions {
     /// Tells the source which partitions to pause and to resume.
@@ -18,6 +19,7 @@ impl Partitions {
             return;
         }
         let closed = self.budget.gate() == Gate::Closed;
+        let old_rests = self.old_rests();
         let (mut pause, mut resume) = (Vec::new(), Vec::new());
         for (partition, assignment) in &mut self.assignments {
             if assignment.drain.is_some() {
@@ -27,6 +29,7 @@ impl Partitions {
                 || assignment.restoring
                 || self.guard.is_holding(&partition.topic)
                 || self.waits.contains_key(partition)
+                || old_rests && assignment.brings_old
                 || assignment.room.rests();
             if rests != assignment.paused {
                 assignment.paused = rests;
@@ -39,6 +42,31 @@ impl Partitions {
         }
         if !resume.is_empty() {
             turn.effect(Effect::Resume(resume));
+        }
+    }
+
+    /// Whether partitions that bring backfill rest: it has as much room as it may, and others may bring live records.
+    pub(super) fn old_rests(&self) -> bool {
+        let may_bring_live = |assignment: &Assignment| !assignment.brings_old;
+        self.budget.is_full_of_old() && self.assignments.values().any(may_bring_live)
+    }
+
+    /// A record was admitted at that cost.
+    pub(super) fn note_traffic(
+        &mut self,
+        partition: &TopicPartition,
+        traffic: Traffic,
+        charge: Charge,
+    ) {
+        let old = traffic == Traffic::Backfill;
+        if old && self.budget.charged_old(charge) {
+            self.pauses_changed = true;
+        }
+        if let Some(assignment) = self.assignments.get_mut(partition)
+            && assignment.brings_old != old
+        {
+            assignment.brings_old = old;
+            self.pauses_changed = true;
         }
     }
 

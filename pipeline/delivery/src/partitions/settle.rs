@@ -11,7 +11,7 @@ use crate::seam::invariant::Invariant;
 use crate::seam::port::RecordId;
 use ingest_model::batch::OperationId;
 use ingest_model::outcome::{Rejected, SkipReason};
-use ingest_model::record::TopicPartition;
+use ingest_model::record::{TopicPartition, Traffic};
 
 impl Partitions {
     /// An operation has ended, and with it each record of which it was the last. Returns the dead letters that are kept back.
@@ -136,6 +136,7 @@ impl Partitions {
             records: 1,
             event_ms: state.event_ms,
             record_ms: state.record.timestamp_ms,
+            traffic: state.traffic,
         });
         self.release(turn, id);
     }
@@ -154,6 +155,9 @@ impl Partitions {
             *live = live.saturating_sub(1);
         }
         if self.budget.refund(state.charge) == Some(Gate::Open) {
+            self.pauses_changed = true;
+        }
+        if state.traffic == Traffic::Backfill && self.budget.refunded_old(state.charge) {
             self.pauses_changed = true;
         }
         let drained = self.records.is_empty();

@@ -41,6 +41,7 @@ impl Partitions {
         let guard = self.guard.is_holding(&partition.topic);
         held.or_else(|| guard.then_some(Waits::Guard))
             .or_else(|| assignment.room.rests().then_some(Waits::CommitRoom))
+            .or_else(|| (assignment.brings_old && self.old_rests()).then_some(Waits::LiveFirst))
     }
 
     /// All owned partitions. `kept_back` returns how many events of a partition wait for room in its commits.

@@ -10,7 +10,7 @@ use crate::seam::invariant::Invariant;
 use ingest_model::call::Class;
 use ingest_model::outcome::{HeldBy, HoldCause, Rejection, RetryCause, SkipReason, Waits};
 use ingest_model::reading::{Gap, LifeCause};
-use ingest_model::record::{Offset, Topic, TopicPartition};
+use ingest_model::record::{Offset, Topic, TopicPartition, Traffic};
 use ingest_model::trouble::Seen;
 
 /// One thing that happened in the machine.
@@ -28,6 +28,8 @@ pub enum Fact {
         event_ms: Option<i64>,
         /// The record's time, epoch milliseconds, of one that was not skipped.
         record_ms: Option<i64>,
+        /// How urgent it was; records that the mapping skipped count as live.
+        traffic: Traffic,
     },
     /// An optional field of a record was left out because its value is bad.
     FieldDropped {

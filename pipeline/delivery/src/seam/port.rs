@@ -7,7 +7,7 @@ use crate::seam::hold::LetterTopic;
 use ingest_model::call::{Call, Reply};
 use ingest_model::outcome::{DroppedField, Held, Rejected, SkipReason, Verdict};
 use ingest_model::reading::{Gap, LifeCause};
-use ingest_model::record::{Epoch, Offset, Record, Topic, TopicPartition};
+use ingest_model::record::{Epoch, Offset, Record, Topic, TopicPartition, Traffic};
 use ingest_model::state_log::StateRecord;
 use ingest_model::state_log::reduce::Slice;
 use ingest_model::trouble::Trouble;
@@ -111,6 +111,9 @@ pub enum Input {
         epoch: Epoch,
         /// The event's time, epoch milliseconds.
         event_ms: Option<i64>,
+        /// How urgent it is.
+        #[serde(default)]
+        traffic: Traffic,
         /// The result of decoding and mapping.
         verdict: Verdict,
         /// The optional fields that the mapping left out.

@@ -44,7 +44,7 @@ pub(crate) struct Rider {
     pub(crate) at_ms: i64,
     /// How much of the fleet's target it could use, in thousandths.
     pub(crate) demand: u16,
-    /// Its requests of the last minute.
+    /// Its requests a minute, by those of the last seconds.
     pub(crate) spent: u32,
     /// What it lends of this partition's guarantee.
     pub(crate) leases: Vec<Lease>,

@@ -6,7 +6,7 @@ pub(crate) mod quota;
 mod turns;
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use self::fleet::Fleet;
 use self::quota::{Denied, Quota, QuotaSettings, SentAt};
@@ -17,18 +17,39 @@ use crate::seam::port::RequestId;
 use ingest_model::batch::{Batch, JobId, OperationId};
 use ingest_model::call::Class;
 use ingest_model::operation::CustomerKey;
+use ingest_model::record::Traffic;
 
 use smallvec::SmallVec;
+
+/// What live requests and backfill have taken of the burst: how much at some time.
+#[derive(Debug, Default)]
+struct Taken {
+    live: Option<(f64, Instant)>,
+    backfill: Option<(f64, Instant)>,
+}
+
+/// The weight of one answer in how long they took lately.
+const LATELY: f64 = 0.02;
+/// Backfill has one turn in so many, whatever waits.
+const ITS_TURNS: u32 = 40;
 
 /// The quota, what the group's replicas lend each other of it, the turns between classes, and the requests that are not answered.
 #[derive(Debug)]
 pub(crate) struct Sending {
     pub(crate) quota: Quota,
-    pub(crate) turns: Turns,
+    turns: Turns,
+    /// Turns of the classes of backfill.
+    old_turns: Turns,
+    /// When backfill last got a permit.
+    old_sent: Option<Instant>,
+    /// What both have taken of the burst.
+    taken: Taken,
     pub(crate) fleet: Fleet,
     under_way: BTreeMap<RequestId, (Sent, SentAt)>,
     /// When the next permit comes that something waits for.
     next_permit: Option<Instant>,
+    /// How long answers took lately, in seconds.
+    usual_time: f64,
 }
 
 /// A request that is not answered.
@@ -72,8 +93,12 @@ impl Sending {
             fleet: Fleet::new(random, settings.time_scale),
             quota: Quota::new(settings),
             turns: Turns::default(),
+            old_turns: Turns::default(),
+            old_sent: None,
+            taken: Taken::default(),
             under_way: BTreeMap::new(),
             next_permit: None,
+            usual_time: 0.0,
         }
     }
 
@@ -83,16 +108,46 @@ impl Sending {
     }
 
     /// Takes a permit for a class, or notes when one comes.
-    pub(crate) fn take_permit(&mut self, now: Instant, class: Class) -> Result<(), Denied> {
+    pub(crate) fn take_permit(
+        &mut self,
+        now: Instant,
+        traffic: Traffic,
+        class: Class,
+    ) -> Result<(), Denied> {
         let taken = self.quota.take(now, class);
         match taken {
-            Ok(()) => self.turns.spend(class),
+            Ok(()) => {
+                self.turns_of(traffic).spend(class);
+                self.spent(now, traffic);
+                if traffic == Traffic::Backfill {
+                    self.old_sent = Some(now);
+                }
+            }
             Err(Denied::Until(at)) => {
                 self.next_permit = Some(self.next_permit.map_or(at, |known| known.min(at)));
             }
             Err(Denied::NoAllowance) => {}
         }
         taken
+    }
+
+    /// The turns between classes of such traffic.
+    pub(crate) fn turns_of(&mut self, traffic: Traffic) -> &mut Turns {
+        match traffic {
+            Traffic::Live => &mut self.turns,
+            Traffic::Backfill => &mut self.old_turns,
+        }
+    }
+
+    /// When backfill goes next, however much live work waits.
+    pub(crate) fn backfill_due(&self) -> Option<Instant> {
+        let turn = self.quota.turn();
+        self.old_sent.map(|at| at + turn * ITS_TURNS)
+    }
+
+    /// Whether it goes now.
+    pub(crate) fn is_backfill_due(&self, now: Instant) -> bool {
+        self.backfill_due().is_none_or(|at| at <= now)
     }
 
     /// When the next permit comes that something waits for.
@@ -111,6 +166,17 @@ impl Sending {
     /// A request was answered. Returns what it was, and when it was sent.
     pub(crate) fn answered(&mut self, request: RequestId) -> Option<(Sent, SentAt)> {
         self.under_way.remove(&request)
+    }
+
+    /// An answer took so long.
+    pub(crate) fn took(&mut self, time: Duration) {
+        let weight = if self.usual_time > 0.0 { LATELY } else { 1.0 };
+        self.usual_time += weight * (time.as_secs_f64() - self.usual_time);
+    }
+
+    /// How long answers took lately, in seconds; 0 before the first.
+    pub(crate) fn usual_time(&self) -> f64 {
+        self.usual_time
     }
 
     /// Whether a request in flight carries an operation or decides about it.

@@ -3,19 +3,59 @@
 use std::time::{Duration, Instant};
 
 use super::Sending;
+use super::quota::Used;
 use crate::common::price::Price;
+use ingest_model::record::Traffic;
 
 /// The part of the burst that may be used before a request costs anything.
 const FREE: f64 = 0.125;
 
 impl Sending {
+    /// The price of a live request while so many of those could be sent at once. What backfill took of the burst comes back while
+    /// backfill waits, so it makes nobody wait.
+    pub(crate) fn live_price(&self, now: Instant, waiting: usize) -> Price {
+        let Some(mut used) = self.quota.used(now) else {
+            return self.price(now, waiting);
+        };
+        if used.refills && self.lag_of(self.taken.backfill, now) > 0.0 {
+            used.permits = used.permits.min(self.lag_of(self.taken.live, now));
+        }
+        price(now, used, waiting)
+    }
+
+    /// A request of such traffic got a permit.
+    pub(super) fn spent(&mut self, now: Instant, traffic: Traffic) {
+        let place = match traffic {
+            Traffic::Live => self.taken.live,
+            Traffic::Backfill => self.taken.backfill,
+        };
+        let taken = Some((self.lag_of(place, now) + 1.0, now));
+        match traffic {
+            Traffic::Live => self.taken.live = taken,
+            Traffic::Backfill => self.taken.backfill = taken,
+        }
+    }
+
+    /// How many of the permits taken by then have not come again, if a permit comes with each turn.
+    fn lag_of(&self, taken: Option<(f64, Instant)>, now: Instant) -> f64 {
+        let turn = self.quota.turn().as_secs_f64();
+        taken.filter(|_| turn > 0.0).map_or(0.0, |(permits, at)| {
+            let passed = now.saturating_duration_since(at).as_secs_f64();
+            (permits - passed / turn).max(0.0)
+        })
+    }
+
     /// The price of a request while so many could be sent at once.
     pub(crate) fn price(&self, now: Instant, waiting: usize) -> Price {
         let Some(used) = self.quota.used(now) else {
             return Price::new(now, 0.0, Duration::ZERO, false);
         };
-        let waiting = f64::from(u32::try_from(waiting).unwrap_or(u32::MAX));
-        let behind = used.permits + waiting - used.of * FREE;
-        Price::new(now, behind, used.one_takes, used.refills)
+        price(now, used, waiting)
     }
+}
+
+fn price(now: Instant, used: Used, waiting: usize) -> Price {
+    let waiting = f64::from(u32::try_from(waiting).unwrap_or(u32::MAX));
+    let behind = used.permits + waiting - used.of * FREE;
+    Price::new(now, behind, used.one_takes, used.refills)
 }

@@ -7,6 +7,7 @@ use super::{Entry, Work};
 use crate::common::price::Price;
 use ingest_model::batch::{Batch, GroupKey, OperationId};
 use ingest_model::operation::Klass;
+use ingest_model::record::Traffic;
 
 /// The part of the suspects that is tried. A refusal costs one request, an acceptance two (the read of its job included), so
 /// the golden section narrows down faster than halves, above all in the worst case. A request of a hundred takes 12 requests at
@@ -20,10 +21,11 @@ impl Work {
     // === events and identities ===
 
     /// The event or identity that goes next, and whether it is still ready at the head of its lane.
-    pub(crate) fn first_track(&self) -> Option<(OperationId, bool)> {
-        let id = self.tracks.first()?;
+    pub(crate) fn first_track(&self, traffic: Traffic) -> Option<(OperationId, bool)> {
+        let id = self.queue(traffic).first()?;
         let holds = self.entries.get(&id).is_some_and(|entry| {
-            entry.stage == Stage::ReadyTrack && self.lanes.head(entry.lane) == Some(id)
+            let ready = entry.stage == Stage::ReadyTrack && entry.traffic == traffic;
+            ready && self.lanes.head(entry.lane) == Some(id)
         });
         Some((id, holds))
     }
@@ -34,21 +36,21 @@ impl Work {
     }
 
     /// Takes it out because it is sent.
-    pub(crate) fn take_track(&mut self) -> Option<OperationId> {
-        self.tracks.take()
+    pub(crate) fn take_track(&mut self, traffic: Traffic) -> Option<OperationId> {
+        self.queue_mut(traffic).take()
     }
 
     /// Takes it out because it is not to be sent.
-    pub(crate) fn drop_track(&mut self) {
-        self.tracks.drop_first();
+    pub(crate) fn drop_track(&mut self, traffic: Traffic) {
+        self.queue_mut(traffic).drop_first();
     }
 
     /// How many events and identities wait for a permit.
     pub(crate) fn ready_tracks(&self) -> usize {
-        self.tracks.len()
+        self.tracks.len() + self.old_tracks.len()
     }
 
-    /// How many of them are not beyond the turns of their customers.
+    /// How many of live records are not beyond the turns of their customers.
     pub(crate) fn tracks_in_turn(&self) -> usize {
         self.tracks.in_turn()
     }
@@ -65,19 +67,25 @@ impl Work {
         &self,
         now: Instant,
         price: Price,
+        traffic: Traffic,
         may_send: impl Fn(&GroupKey) -> bool,
     ) -> Option<GroupKey> {
-        self.groups.due(now, price, may_send)
+        self.groups.due(now, price, traffic, may_send)
     }
 
     /// When the next group after that time is due.
-    pub(crate) fn next_group(&self, after: Instant, price: Price) -> Option<Instant> {
-        self.groups.next_due(after, price)
+    pub(crate) fn next_group(
+        &self,
+        after: Instant,
+        price: Price,
+        traffic: Traffic,
+    ) -> Option<Instant> {
+        self.groups.next_due(after, price, traffic)
     }
 
     /// Takes the oldest operations of a group that fit into one request.
-    pub(crate) fn take_group(&mut self, group: &GroupKey) -> Vec<OperationId> {
-        self.groups.take(group)
+    pub(crate) fn take_group(&mut self, group: &GroupKey, traffic: Traffic) -> Vec<OperationId> {
+        self.groups.take(group, traffic)
     }
 
     /// Takes one operation of a group: the first after `last`, or else the first of all.
@@ -94,21 +102,25 @@ impl Work {
         self.groups.len()
     }
 
-    /// How many requests could be filled now, forced ones included.
+    /// How many requests of live records could be filled now, forced ones included.
     pub(crate) fn full_writes(&self) -> usize {
-        self.forced.len() + self.groups.full()
+        self.forced.len() + self.groups.full(Traffic::Live)
     }
 
     // === looks ===
 
-    /// How many operations wait for a look at their objects.
+    /// How many operations of live records wait for a look at their objects.
     pub(crate) fn ready_looks(&self) -> usize {
         self.looks.len()
     }
 
-    /// The first look that may be sent.
-    pub(crate) fn due_look(&self, may_leave: impl Fn(&Entry) -> bool) -> Option<OperationId> {
-        let mut looks = self.looks.iter().copied();
+    /// The first look of such traffic that may be sent.
+    pub(crate) fn due_look(
+        &self,
+        traffic: Traffic,
+        may_leave: impl Fn(&Entry) -> bool,
+    ) -> Option<OperationId> {
+        let mut looks = self.looks(traffic).iter().copied();
         looks.find(|id| {
             let entry = self.entries.get(id);
             entry.is_some_and(|entry| entry.stage == Stage::ReadyLook && may_leave(entry))
@@ -117,11 +129,13 @@ impl Work {
 
     /// Drops looks that nobody wants any more from the front.
     pub(crate) fn trim_looks(&mut self) {
-        while let Some(id) = self.looks.first() {
-            if self.is(*id, &Stage::ReadyLook) {
-                break;
+        for traffic in Traffic::ALL {
+            while let Some(id) = self.looks(*traffic).first().copied() {
+                if self.is(id, &Stage::ReadyLook) {
+                    break;
+                }
+                self.looks_mut(*traffic).pop_first();
             }
-            self.looks.pop_first();
         }
     }
 

@@ -3,6 +3,9 @@
 //! A request carries at most `MAX_ITEMS` items and `MAX_BYTES` bytes, all of one klass and verb, and one item of a lane. It is
 //! sent when it is full, when its items have waited as long as the price of a request says, or when its oldest has waited as
 //! long as any may.
+//!
+//! Items of live records decide for themselves, as if there were no others; what room their request has is filled with backfill.
+//! Only a single live item leaves alone all the same: written singly, it is confirmed at once.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -10,6 +13,7 @@ use std::time::Instant;
 
 use crate::common::price::{BULK, Price, Waiting};
 use ingest_model::batch::{GroupKey, MAX_BYTES, MAX_ITEMS, OperationId, Patience};
+use ingest_model::record::Traffic;
 
 #[derive(Debug, Clone, Copy)]
 struct Item {
@@ -19,7 +23,13 @@ struct Item {
 
 #[derive(Debug, Default)]
 struct Group {
-    items: BTreeMap<OperationId, Item>,
+    live: Items,
+    backfill: Items,
+}
+
+#[derive(Debug, Default)]
+struct Items {
+    all: BTreeMap<OperationId, Item>,
     bytes: usize,
     waiting: Waiting,
 }
@@ -47,17 +57,13 @@ impl Groups {
         &mut self,
         now: Instant,
         key: GroupKey,
-        operation: OperationId,
+        (operation, traffic): (OperationId, Traffic),
         bytes: usize,
     ) {
         let group = self.groups.entry(key).or_default();
-        if group
-            .items
-            .insert(operation, Item { bytes, since: now })
-            .is_none()
-        {
-            group.bytes += bytes;
-            group.waiting.add(now);
+        let item = Item { bytes, since: now };
+        let known = group.live.all.contains_key(&operation);
+        if !known && group.of_mut(traffic).add(operation, item) {
             self.ready += 1;
         }
     }
@@ -67,83 +73,83 @@ impl Groups {
         let Some(group) = self.groups.get_mut(key) else {
             return false;
         };
-        let Some(item) = group.items.remove(&operation) else {
-            return false;
-        };
-        group.bytes -= item.bytes;
-        group.waiting.remove(item.since);
-        self.ready -= 1;
-        if group.items.is_empty() {
-            self.groups.remove(key);
+        let live = group.live.remove(operation);
+        let removed = live.or_else(|| group.backfill.remove(operation));
+        self.ready -= usize::from(removed.is_some());
+        self.drop_empty(key);
+        removed.is_some()
+    }
+
+    /// An operation is as urgent as a live one from now on.
+    pub(super) fn hurry(&mut self, key: &GroupKey, operation: OperationId) {
+        if let Some(group) = self.groups.get_mut(key)
+            && let Some(item) = group.backfill.remove(operation)
+        {
+            group.live.add(operation, item);
         }
-        true
     }
 
     /// The item of an operation has another size.
     pub(super) fn resize(&mut self, key: &GroupKey, operation: OperationId, bytes: usize) {
-        if let Some(group) = self.groups.get_mut(key)
-            && let Some(item) = group.items.get_mut(&operation)
-        {
-            let before = std::mem::replace(&mut item.bytes, bytes);
-            group.bytes = group.bytes - before + bytes;
+        if let Some(group) = self.groups.get_mut(key) {
+            group.live.resize(operation, bytes);
+            group.backfill.resize(operation, bytes);
         }
     }
 
     pub(super) fn contains(&self, key: &GroupKey, operation: OperationId) -> bool {
-        let group = self.groups.get(key);
-        group.is_some_and(|group| group.items.contains_key(&operation))
+        self.groups.get(key).is_some_and(|group| {
+            let [live, backfill] = [&group.live, &group.backfill];
+            live.all.contains_key(&operation) || backfill.all.contains_key(&operation)
+        })
     }
 
-    /// Of the groups that are due and may be sent, the one with the lowest operation.
+    /// Of the groups that are due for such traffic and may be sent, the one with the lowest operation of it.
     pub(super) fn due(
         &self,
         now: Instant,
         price: Price,
+        traffic: Traffic,
         may_send: impl Fn(&GroupKey) -> bool,
     ) -> Option<GroupKey> {
         self.groups
             .iter()
             .filter(|(key, group)| {
-                group
-                    .due_at(self.patience, price)
-                    .is_some_and(|at| at <= now)
-                    && may_send(key)
+                let due = group.of(traffic).due_at(self.patience, price);
+                due.is_some_and(|at| at <= now) && may_send(key)
             })
-            .min_by_key(|(_, group)| group.items.first_key_value().map(|(id, _)| *id))
+            .min_by_key(|(_, group)| group.of(traffic).lowest())
             .map(|(key, _)| key.clone())
     }
 
-    /// When the next group after that time is due.
-    pub(super) fn next_due(&self, after: Instant, price: Price) -> Option<Instant> {
+    /// When the next group after that time is due for such traffic.
+    pub(super) fn next_due(
+        &self,
+        after: Instant,
+        price: Price,
+        traffic: Traffic,
+    ) -> Option<Instant> {
         self.groups
             .values()
-            .filter_map(|group| group.due_at(self.patience, price))
+            .filter_map(|group| group.of(traffic).due_at(self.patience, price))
             .filter(|at| *at > after)
             .min()
     }
 
-    /// Takes the oldest operations of a group that fit into one request; at least one.
-    pub(super) fn take(&mut self, key: &GroupKey) -> Vec<OperationId> {
+    /// Takes the oldest operations of a group that fit into one request, at least one; live ones first.
+    pub(super) fn take(&mut self, key: &GroupKey, traffic: Traffic) -> Vec<OperationId> {
         let Some(group) = self.groups.get_mut(key) else {
             return Vec::new();
         };
-        let mut taken = Vec::with_capacity(group.items.len().min(MAX_ITEMS));
+        let mut taken = Vec::with_capacity(group.len().min(MAX_ITEMS));
         let mut bytes = 2; // the brackets
-        while taken.len() < MAX_ITEMS
-            && let Some((id, item)) = group.items.first_key_value()
-            && (taken.is_empty() || bytes + item.bytes <= MAX_BYTES)
-        {
-            let (id, item) = (*id, *item);
-            bytes += item.bytes;
-            group.bytes -= item.bytes;
-            group.waiting.remove(item.since);
-            group.items.remove(&id);
-            taken.push(id);
+        group.live.take(&mut taken, &mut bytes);
+        let alone = traffic == Traffic::Live && taken.len() == 1;
+        if !alone && group.live.all.is_empty() {
+            group.backfill.take(&mut taken, &mut bytes);
         }
         self.ready -= taken.len();
-        if group.items.is_empty() {
-            self.groups.remove(key);
-        }
+        self.drop_empty(key);
         taken
     }
 
@@ -153,13 +159,21 @@ impl Groups {
         key: &GroupKey,
         last: Option<OperationId>,
     ) -> Option<OperationId> {
-        let items = &self.groups.get(key)?.items;
+        let group = self.groups.get(key)?;
+        let [live, backfill] = [&group.live.all, &group.backfill.all];
         let behind = last.and_then(|last| {
             let range = (Bound::Excluded(last), Bound::Unbounded);
-            items.range(range).next()
+            let next = [live.range(range).next(), backfill.range(range).next()];
+            next.into_iter().flatten().map(|(id, _)| *id).min()
         });
-        let (id, _) = behind.or_else(|| items.first_key_value())?;
-        let id = *id;
+        let first = || {
+            group
+                .live
+                .lowest()
+                .into_iter()
+                .chain(group.backfill.lowest())
+        };
+        let id = behind.or_else(|| first().min())?;
         self.remove(key, id).then_some(id)
     }
 
@@ -168,27 +182,92 @@ impl Groups {
         self.ready
     }
 
-    /// How many requests could be filled now.
-    pub(super) fn full(&self) -> usize {
-        self.groups
-            .values()
-            .map(|g| (g.items.len() / MAX_ITEMS).max(g.bytes / MAX_BYTES))
-            .sum()
+    /// How many requests could be filled now with such traffic.
+    pub(super) fn full(&self, traffic: Traffic) -> usize {
+        let groups = self.groups.values();
+        groups.map(|group| group.of(traffic).full()).sum()
+    }
+
+    fn drop_empty(&mut self, key: &GroupKey) {
+        if self.groups.get(key).is_some_and(|group| group.len() == 0) {
+            self.groups.remove(key);
+        }
     }
 }
 
 impl Group {
-    fn oldest(&self) -> Option<Instant> {
-        self.items.first_key_value().map(|(_, item)| item.since)
+    fn of(&self, traffic: Traffic) -> &Items {
+        match traffic {
+            Traffic::Live => &self.live,
+            Traffic::Backfill => &self.backfill,
+        }
+    }
+
+    fn of_mut(&mut self, traffic: Traffic) -> &mut Items {
+        match traffic {
+            Traffic::Live => &mut self.live,
+            Traffic::Backfill => &mut self.backfill,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.live.all.len() + self.backfill.all.len()
+    }
+}
+
+impl Items {
+    /// `false` if it is here already.
+    fn add(&mut self, operation: OperationId, item: Item) -> bool {
+        let new = self.all.insert(operation, item).is_none();
+        if new {
+            self.bytes += item.bytes;
+            self.waiting.add(item.since);
+        }
+        new
+    }
+
+    fn remove(&mut self, operation: OperationId) -> Option<Item> {
+        let item = self.all.remove(&operation)?;
+        self.bytes -= item.bytes;
+        self.waiting.remove(item.since);
+        Some(item)
+    }
+
+    fn resize(&mut self, operation: OperationId, bytes: usize) {
+        if let Some(item) = self.all.get_mut(&operation) {
+            let before = std::mem::replace(&mut item.bytes, bytes);
+            self.bytes = self.bytes - before + bytes;
+        }
+    }
+
+    /// Takes the oldest that fit into a request beside those that were taken; at least one if none was.
+    fn take(&mut self, taken: &mut Vec<OperationId>, bytes: &mut usize) {
+        while taken.len() < MAX_ITEMS
+            && let Some((id, item)) = self.all.first_key_value()
+            && (taken.is_empty() || *bytes + item.bytes <= MAX_BYTES)
+        {
+            let id = *id;
+            *bytes += item.bytes;
+            self.remove(id);
+            taken.push(id);
+        }
+    }
+
+    fn lowest(&self) -> Option<OperationId> {
+        self.all.first_key_value().map(|(id, _)| *id)
+    }
+
+    fn full(&self) -> usize {
+        (self.all.len() / MAX_ITEMS).max(self.bytes / MAX_BYTES)
     }
 
     fn due_at(&self, patience: Patience, price: Price) -> Option<Instant> {
-        let oldest = self.oldest()?;
-        if self.items.len() >= MAX_ITEMS || self.bytes >= MAX_BYTES {
+        let oldest = self.all.first_key_value().map(|(_, item)| item.since)?;
+        if self.all.len() >= MAX_ITEMS || self.bytes >= MAX_BYTES {
             return Some(oldest);
         }
         // A single object is written alone, and needs no read.
-        let requests = if self.items.len() > 1 { BULK } else { 1.0 };
+        let requests = if self.all.len() > 1 { BULK } else { 1.0 };
         Some(self.waiting.due_at(oldest, patience, price, requests))
     }
 }
@@ -239,31 +318,36 @@ mod tests {
         let now = start();
         let mut groups = Groups::new(PATIENCE);
         for n in 0..99 {
-            groups.add(now, key("order"), OperationId(n), 500);
+            groups.add(now, key("order"), (OperationId(n), Traffic::Live), 500);
         }
-        assert_eq!(groups.due(now, nothing(now), |_| true), None);
+        assert_eq!(groups.due(now, nothing(now), Traffic::Live, |_| true), None);
         let soon = now + Duration::from_millis(50);
         assert_eq!(
-            groups.due(soon, nothing(soon), |_| true),
+            groups.due(soon, nothing(soon), Traffic::Live, |_| true),
             Some(key("order"))
         );
-        assert_eq!(groups.due(soon, much(soon), |_| true), None);
+        assert_eq!(groups.due(soon, much(soon), Traffic::Live, |_| true), None);
         assert_eq!(
             groups.due(
                 now + Duration::from_secs(5),
                 much(now + Duration::from_secs(5)),
+                Traffic::Live,
                 |_| true
             ),
             Some(key("order"))
         );
-        groups.add(now, key("order"), OperationId(99), 500);
+        groups.add(now, key("order"), (OperationId(99), Traffic::Live), 500);
         assert_eq!(
-            groups.due(now, much(now), |_| true),
+            groups.due(now, much(now), Traffic::Live, |_| true),
             Some(key("order")),
             "full"
         );
-        assert_eq!(groups.due(now, much(now), |_| false), None, "held");
-        assert_eq!(groups.take(&key("order")).len(), 100);
+        assert_eq!(
+            groups.due(now, much(now), Traffic::Live, |_| false),
+            None,
+            "held"
+        );
+        assert_eq!(groups.take(&key("order"), Traffic::Live).len(), 100);
         assert_eq!(groups.len(), 0);
     }
 
@@ -272,14 +356,22 @@ mod tests {
         let now = start();
         let mut groups = Groups::new(PATIENCE);
         for n in 0..100 {
-            groups.add(now, key("invoice"), OperationId(200 + n), 500);
+            groups.add(
+                now,
+                key("invoice"),
+                (OperationId(200 + n), Traffic::Live),
+                500,
+            );
         }
         // Its operations arrived before the others, and were queued again after them.
         let later = now + Duration::from_secs(1);
         for n in 0..100 {
-            groups.add(later, key("order"), OperationId(n), 500);
+            groups.add(later, key("order"), (OperationId(n), Traffic::Live), 500);
         }
-        assert_eq!(groups.due(later, much(later), |_| true), Some(key("order")));
+        assert_eq!(
+            groups.due(later, much(later), Traffic::Live, |_| true),
+            Some(key("order"))
+        );
     }
 
     proptest! {
@@ -290,11 +382,11 @@ mod tests {
             let now = start();
             let mut groups = Groups::new(PATIENCE);
             for (n, bytes) in sizes.iter().enumerate() {
-                groups.add(now, key("k"), OperationId(n as u64), *bytes);
+                groups.add(now, key("k"), (OperationId(n as u64), Traffic::Live), *bytes);
             }
             let mut seen = Vec::new();
             while groups.len() > 0 {
-                let taken = groups.take(&key("k"));
+                let taken = groups.take(&key("k"), Traffic::Live);
                 let bytes: usize = taken.iter().map(|id| sizes[usize::try_from(id.0).unwrap()]).sum();
                 prop_assert!(!taken.is_empty() && taken.len() <= MAX_ITEMS);
                 prop_assert!(taken.len() == 1 || bytes + 2 <= MAX_BYTES);

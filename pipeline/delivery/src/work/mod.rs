@@ -4,6 +4,7 @@
 //! alone decides which place follows, and that the head of the lane is checked again. It does not know what an operation
 //! writes, whether it may be sent, or what its end means.
 
+mod backfill;
 mod batches;
 mod gathering;
 mod groups;
@@ -31,7 +32,7 @@ use crate::seam::invariant::Invariant;
 use ingest_model::batch::{Batch, GroupKey, JobId, OperationId, Patience};
 use ingest_model::lookup::Lookup;
 use ingest_model::operation::{CustomerRef, Operation};
-use ingest_model::record::TopicPartition;
+use ingest_model::record::{TopicPartition, Traffic};
 use ingest_model::said::Ages;
 
 /// All operations that have not ended.
@@ -42,10 +43,13 @@ pub(crate) struct Work {
     /// Lanes whose heads may have changed.
     dirty: VecDeque<LaneId>,
     tracks: TrackQueue,
+    /// Events and identities of backfill.
+    old_tracks: TrackQueue,
     groups: Groups,
     /// Requests whose operations are fixed.
     forced: VecDeque<Batch>,
     looks: BTreeSet<OperationId>,
+    old_looks: BTreeSet<OperationId>,
     timers: BTreeSet<(Instant, OperationId)>,
     /// Folds that wait for more events, by the end of their patience.
     gathering: BTreeSet<(Instant, OperationId)>,
@@ -58,6 +62,8 @@ pub(crate) struct Entry {
     pub(crate) partition: TopicPartition,
     pub(crate) route: Arc<str>,
     pub(crate) operation: Operation,
+    /// How urgent it is: it, or what waits behind it.
+    traffic: Traffic,
     /// For an identity: when its fields were stated.
     pub(crate) ages: Ages,
     /// Another operation of its lane makes the same change; which of them is sent is decided when they are due. Never merged.
@@ -81,6 +87,7 @@ pub(crate) struct Arrival {
     pub(crate) partition: TopicPartition,
     pub(crate) route: Arc<str>,
     pub(crate) operation: Operation,
+    pub(crate) traffic: Traffic,
     pub(crate) ages: Ages,
     pub(crate) copy: bool,
     pub(crate) bytes: usize,
@@ -104,9 +111,11 @@ impl Work {
             lanes: Lanes::default(),
             dirty: VecDeque::new(),
             tracks: TrackQueue::default(),
+            old_tracks: TrackQueue::default(),
             groups: Groups::new(patience),
             forced: VecDeque::new(),
             looks: BTreeSet::new(),
+            old_looks: BTreeSet::new(),
             timers: BTreeSet::new(),
             gathering: BTreeSet::new(),
             kept_back: BTreeMap::new(),
@@ -143,6 +152,7 @@ impl Work {
             partition,
             route,
             operation,
+            traffic,
             ages,
             copy,
             bytes,
@@ -151,6 +161,7 @@ impl Work {
             partition,
             route,
             operation,
+            traffic,
             ages,
             copy,
             bytes,
@@ -227,7 +238,11 @@ impl Work {
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.stage = Stage::ReadyTrack;
             let customer = entry.operation.customer().map(CustomerRef::first);
-            self.tracks.add(now, turn, &entry.partition, customer, id);
+            match entry.traffic {
+                Traffic::Live => self.tracks.add(now, turn, &entry.partition, customer, id),
+                // Customers take no turns there: all of it goes behind the others.
+                Traffic::Backfill => self.old_tracks.add(now, turn, &entry.partition, None, id),
+            }
         }
     }
 
@@ -235,7 +250,8 @@ impl Work {
     pub(crate) fn ready_write(&mut self, turn: &Turn, id: OperationId, group: GroupKey) {
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.stage = Stage::ReadyWrite(group.clone());
-            self.groups.add(turn.now, group, id, entry.bytes);
+            let traffic = entry.traffic;
+            self.groups.add(turn.now, group, (id, traffic), entry.bytes);
         }
     }
 
@@ -243,7 +259,8 @@ impl Work {
     pub(crate) fn look(&mut self, id: OperationId) {
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.stage = Stage::ReadyLook;
-            self.looks.insert(id);
+            let traffic = entry.traffic;
+            self.looks_mut(traffic).insert(id);
         }
     }
 
@@ -359,6 +376,7 @@ impl Work {
     /// A look is sent for it. It may be active already, because of the write that led to the look.
     pub(crate) fn start_look(&mut self, turn: &mut Turn, id: OperationId) {
         self.looks.remove(&id);
+        self.old_looks.remove(&id);
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
@@ -485,5 +503,6 @@ impl Work {
             }
         }
         self.dirty.push_back(lane);
+        self.hurry_all(lane);
     }
 }

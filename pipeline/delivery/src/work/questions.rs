@@ -158,14 +158,14 @@ impl Work {
             Stage::Queued => {
                 self.lanes.head(entry.lane) != Some(id) || self.dirty.contains(&entry.lane)
             }
-            Stage::ReadyTrack => self.tracks.contains(&entry.partition, id),
+            Stage::ReadyTrack => self.queue(entry.traffic).contains(&entry.partition, id),
             Stage::KeptBack => {
                 let waiting = self.kept_back.get(&entry.partition);
                 waiting.is_some_and(|waiting| waiting.contains(&id))
             }
             Stage::ReadyWrite(group) => self.groups.contains(group, id),
             Stage::ReadyForced => self.forced.iter().any(|one| one.operations.contains(&id)),
-            Stage::ReadyLook => self.looks.contains(&id),
+            Stage::ReadyLook => self.looks(entry.traffic).contains(&id),
             Stage::Parked(until) | Stage::AwaitAnswers(until) => {
                 self.timers.contains(&(*until, id))
             }

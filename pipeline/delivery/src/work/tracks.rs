@@ -110,6 +110,18 @@ impl TrackQueue {
         }
     }
 
+    /// Takes it out because it waits elsewhere from now on.
+    pub(super) fn remove(&mut self, partition: &TopicPartition, operation: OperationId) {
+        if let Some(waiting) = self.partitions.get_mut(partition)
+            && waiting.remove(&operation)
+        {
+            self.len -= 1;
+            if waiting.is_empty() {
+                self.partitions.remove(partition);
+            }
+        }
+    }
+
     pub(super) fn contains(&self, partition: &TopicPartition, operation: OperationId) -> bool {
         let waiting = self.partitions.get(partition);
         waiting.is_some_and(|waiting| waiting.contains(&operation))

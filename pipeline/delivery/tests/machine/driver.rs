@@ -15,7 +15,7 @@ use ingest_model::call::{
 use ingest_model::operation::{CustomerKey, Planned};
 use ingest_model::outcome::{Held, HoldCause, JobTicket, Outcome, Rejected, Verdict};
 use ingest_model::reading::LifeCause;
-use ingest_model::record::{Epoch, Offset, TopicPartition};
+use ingest_model::record::{Epoch, Offset, TopicPartition, Traffic};
 use ingest_model::state_log::StateRecord;
 use ingest_model::state_log::reduce::Slice;
 use ingest_model::trouble::Trouble;
@@ -200,6 +200,20 @@ impl Driver {
             record: make::record(partition, offset),
             epoch,
             event_ms: Some(event_ms),
+            traffic: Traffic::Live,
+            verdict: Verdict::Emit(vec![plan]),
+            dropped: Vec::new(),
+        });
+    }
+
+    /// A record of backfill that leads to this operation.
+    pub(crate) fn old_record(&mut self, partition: TopicPartition, offset: i64, plan: Planned) {
+        let epoch = self.epoch(&partition);
+        self.put(Input::Record {
+            record: make::record(partition, offset),
+            epoch,
+            event_ms: None,
+            traffic: Traffic::Backfill,
             verdict: Verdict::Emit(vec![plan]),
             dropped: Vec::new(),
         });
@@ -212,6 +226,7 @@ impl Driver {
             record: make::record(partition, offset),
             epoch,
             event_ms: None,
+            traffic: Traffic::Live,
             verdict,
             dropped: Vec::new(),
         });

@@ -9,7 +9,7 @@ use ingest_model::call::Call;
 use ingest_model::known::customer_hash;
 use ingest_model::operation::{CustomerKey, CustomerRef, MissingCustomer, Operation, Planned};
 use ingest_model::outcome::{DroppedField, SkipReason, Verdict};
-use ingest_model::record::{Epoch, Offset};
+use ingest_model::record::{Epoch, Offset, Traffic};
 use ingest_model::state_log::reduce::Slice;
 use ingest_model::state_log::{Content, Entity, Entry, OwnerId};
 use serde_json::{Map, Value};
@@ -103,6 +103,7 @@ fn a_field_left_out_is_counted_when_its_record_is_taken_in() {
         record: record(shop(0), offset),
         epoch,
         event_ms: None,
+        traffic: Traffic::Live,
         verdict: Verdict::Emit(vec![track(1)]),
         dropped: vec![DroppedField {
             route: Arc::from("checkout"),

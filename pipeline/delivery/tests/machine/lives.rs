@@ -8,7 +8,7 @@ use ingest_model::call::{Call, CallResult};
 use ingest_model::outcome::{Outcome, Rejected, Rejection, RetryCause, Verdict};
 use ingest_model::reading::Gap;
 use ingest_model::reading::LifeCause;
-use ingest_model::record::{Epoch, Offset};
+use ingest_model::record::{Epoch, Offset, Traffic};
 use ingest_model::trouble::{Trouble, TroubleKind};
 
 use crate::driver::Driver;
@@ -111,6 +111,7 @@ fn records_of_the_old_life_that_were_on_their_way_are_still_taken() {
         record: record(shop(0), 41),
         epoch: old,
         event_ms: None,
+        traffic: Traffic::Live,
         verdict: Verdict::Emit(vec![track(1)]),
         dropped: Vec::new(),
     });

@@ -38,4 +38,5 @@ mod sleep;
 mod split;
 mod state;
 mod ties;
+mod traffic;
 mod wakes;

@@ -8,7 +8,7 @@ use ingest_delivery::machine::{Committed, Input};
 use ingest_delivery::port::Metadata;
 use ingest_model::call::{Call, CallResult};
 use ingest_model::outcome::{Outcome, Rejected, Rejection, RetryCause, SkipReason, Verdict};
-use ingest_model::record::{Epoch, Offset};
+use ingest_model::record::{Epoch, Offset, Traffic};
 
 use crate::driver::Driver;
 use crate::make::{self, brokers_silent, object, settings, shop, titled, track, versioned, write};
@@ -69,6 +69,7 @@ fn what_a_former_owner_settled_above_its_commit_is_not_sent_again() {
             record: make::record(shop(0), 9 + number),
             epoch,
             event_ms: None,
+            traffic: Traffic::Live,
             verdict: Verdict::Emit(vec![track(u64::try_from(number).unwrap())]),
             dropped: Vec::new(),
         });
@@ -91,6 +92,7 @@ fn a_record_of_an_older_assignment_is_left_to_its_owner() {
         record: make::record(shop(0), 7),
         epoch: before,
         event_ms: None,
+        traffic: Traffic::Live,
         verdict: Verdict::Emit(vec![track(1)]),
         dropped: Vec::new(),
     });

@@ -156,6 +156,8 @@ pub enum Waits {
     CommitRoom,
     /// The dead-letter guard holds its topic.
     Guard,
+    /// It brings backfill, which has as much of the budget as it may while live records may come.
+    LiveFirst,
 }
 
 /// A record that is set aside on the hold topic. `detail` holds no personal data.
@@ -335,12 +337,13 @@ impl HeldBy {
 impl Waits {
     /// The label where no hold is involved.
     const COMMIT_ROOM: &'static str = "commit_room";
+    const LIVE_FIRST: &'static str = "live_first";
 
     /// Every label.
     #[must_use]
     pub fn labels() -> Vec<&'static str> {
         let held = HeldBy::all().into_iter().map(HeldBy::as_str);
-        held.chain([Self::COMMIT_ROOM]).collect()
+        held.chain([Self::COMMIT_ROOM, Self::LIVE_FIRST]).collect()
     }
 
     /// What holds the work, if anything does.
@@ -349,7 +352,7 @@ impl Waits {
         match self {
             Self::HeldWork(by) | Self::CommitsFull(by) => Some(by),
             Self::Guard => Some(HeldBy::Hold(HoldCause::DeadLetterGuard)),
-            Self::CommitRoom => None,
+            Self::CommitRoom | Self::LiveFirst => None,
         }
     }
 
@@ -360,6 +363,7 @@ impl Waits {
             Self::HeldWork(by) | Self::CommitsFull(by) => by.as_str(),
             Self::Guard => HoldCause::DeadLetterGuard.as_str(),
             Self::CommitRoom => Self::COMMIT_ROOM,
+            Self::LiveFirst => Self::LIVE_FIRST,
         }
     }
 }
@@ -381,6 +385,9 @@ impl std::fmt::Display for Waits {
             ),
             Self::CommitRoom => f.write_str(
                 "as much was read above the lowest unsettled record as a commit can describe; reading goes on when that record is settled",
+            ),
+            Self::LiveFirst => f.write_str(
+                "its records are backfill, which fills three quarters of the budget; the rest is kept for live records, and reading goes on when half of the budget is free of backfill",
             ),
             Self::Guard => f.write_str(
                 "too many records of the topic were rejected, and the dead-letter guard holds it until a person releases the hold",

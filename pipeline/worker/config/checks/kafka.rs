@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use ingest_kafka::{KafkaOptions, SettingsError};
-use ingest_model::record::Topic;
+use ingest_model::record::{Topic, Traffic};
 
 use super::checker::Checker;
 use super::mappings::Mappings;
 use crate::config::defaults;
 use crate::config::fault::Spot;
-use crate::config::raw::{At, RawKafka, RawProperty, RawTopic, Scalar};
+use crate::config::raw::{At, Leaf, RawKafka, RawProperty, RawTopic, Scalar};
 use crate::config::secret::SECRET_WAY_OUT;
 use crate::config::settings::{
     BudgetSettings, KafkaSettings, KeyedBy, PropertyValue, TopicSettings,
@@ -160,14 +160,31 @@ impl Checker<'_> {
                 .and_then(|word| KeyedBy::ALL.iter().copied().find(|k| k.as_str() == word)),
             None => Some(KeyedBy::default()),
         };
+        let traffic = self.traffic(&raw.traffic);
         let weight = self.weight(&raw.weight);
         let by_customer = keyed_by == Some(KeyedBy::Customer);
         Some(TopicSettings {
             topic: topic?,
             pipeline: pipeline?.keyed_by_customer(by_customer),
             keyed_by: keyed_by?,
+            traffic: traffic?,
             weight: weight?,
         })
+    }
+
+    fn traffic(&mut self, leaf: &Leaf) -> Option<Option<Traffic>> {
+        let Some(leaf) = leaf else {
+            return Some(None);
+        };
+        let mut words = vec!["auto"];
+        words.extend(Traffic::ALL.iter().map(|traffic| traffic.as_str()));
+        let word = self.one_of(leaf, &words)?;
+        Some(
+            Traffic::ALL
+                .iter()
+                .copied()
+                .find(|one| one.as_str() == word),
+        )
     }
 
     fn dead_letter_topic(&mut self, raw: &RawKafka) -> Option<Topic> {

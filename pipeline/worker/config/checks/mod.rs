@@ -12,7 +12,7 @@ use ingest_kustomer::BaseUrl;
 
 pub(super) use self::checker::Checker;
 use super::defaults;
-use super::raw::{RawConfig, RawDelivery, RawKustomer, RawLog, RawRecording};
+use super::raw::{Leaf, RawConfig, RawDelivery, RawKustomer, RawLog, RawRecording};
 use super::settings::{
     BudgetSettings, DeliverySettings, KustomerSettings, QuotaSettings, RecordingSettings, Settings,
 };
@@ -69,12 +69,18 @@ impl Checker<'_> {
             Duration::from_millis(100)..=Duration::from_secs(300),
         );
         let max_concurrency = self.whole(&raw.max_concurrency, defaults::MAX_CONCURRENCY, 1..=1000);
+        let creates = self.whole(
+            &raw.creates_per_customer,
+            defaults::CREATES_PER_CUSTOMER,
+            1..=1_000_000,
+        );
         Some(KustomerSettings {
             base_url: base_url?,
             token: token?,
             quota: quota?,
             request_timeout: request_timeout?,
             max_concurrency: usize::try_from(max_concurrency?).ok()?,
+            creates_per_customer: u32::try_from(creates?).ok()?,
         })
     }
 
@@ -162,12 +168,26 @@ impl Checker<'_> {
             defaults::MAX_DELAY,
             Duration::ZERO..=Duration::from_secs(600),
         );
+        let backfill_after = self.backfill_after(&raw.backfill_after);
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let threads = self.whole(&raw.mapper_threads, cores.min(256) as u64, 1..=256);
         Some(DeliverySettings {
             max_delay: max_delay?,
+            backfill_after: backfill_after?,
             mapper_threads: usize::try_from(threads?).ok()?,
         })
+    }
+
+    /// An age, or the word `never`.
+    fn backfill_after(&mut self, leaf: &Leaf) -> Option<Option<Duration>> {
+        if let Some(never) = leaf
+            && never.value.to_string() == "never"
+        {
+            return Some(None);
+        }
+        let range = Duration::from_secs(60)..=Duration::from_secs(365 * 86_400);
+        self.duration(leaf, defaults::BACKFILL_AFTER, range)
+            .map(Some)
     }
 
     fn recording(&mut self, raw: &RawRecording) -> Option<RecordingSettings> {

@@ -79,6 +79,7 @@ pub(crate) struct RawTopic {
     pub(crate) format: Leaf,
     pub(crate) mapping: Option<At<RawMapping>>,
     pub(crate) keyed_by: Leaf,
+    pub(crate) traffic: Leaf,
     pub(crate) weight: Leaf,
 }
 
@@ -120,6 +121,7 @@ pub(crate) struct RawKustomer {
     pub(crate) reserve: Leaf,
     pub(crate) request_timeout: Leaf,
     pub(crate) max_concurrency: Leaf,
+    pub(crate) creates_per_customer: Leaf,
 }
 
 /// `budget`.
@@ -133,6 +135,7 @@ pub(crate) struct RawBudget {
 #[derive(Debug)]
 pub(crate) struct RawDelivery {
     pub(crate) max_delay: Leaf,
+    pub(crate) backfill_after: Leaf,
     pub(crate) mapper_threads: Leaf,
 }
 

@@ -39,7 +39,11 @@ pub(crate) fn read(file: &Path, tree: &Node, faults: &mut Faults) -> RawConfig {
     let kafka = reader.kafka(&root);
     let kustomer = reader.kustomer(&root);
     let budget = reader.section(&root, "budget", &["records", "bytes"]);
-    let delivery = reader.section(&root, "delivery", &["max_delay", "mapper_threads"]);
+    let delivery = reader.section(
+        &root,
+        "delivery",
+        &["max_delay", "backfill_after", "mapper_threads"],
+    );
     let state = reader.section(&root, "state", &["topic", "dir"]);
     let admin = reader.section(&root, "admin", &["listen"]);
     let log = reader.section(&root, "log", &["format", "level"]);
@@ -58,6 +62,7 @@ pub(crate) fn read(file: &Path, tree: &Node, faults: &mut Faults) -> RawConfig {
         },
         delivery: RawDelivery {
             max_delay: reader.leaf(&delivery, "max_delay"),
+            backfill_after: reader.leaf(&delivery, "backfill_after"),
             mapper_threads: reader.leaf(&delivery, "mapper_threads"),
         },
         state_topic: reader.leaf(&state, "topic"),
@@ -172,13 +177,14 @@ impl Reader<'_> {
             .iter()
             .enumerate()
             .map(|(i, item)| {
-                let known = &["name", "format", "mapping", "keyed_by", "weight"];
+                let known = &["name", "format", "mapping", "keyed_by", "traffic", "weight"];
                 let topic = self.map(item, format!("{key}[{i}]"), known);
                 RawTopic {
                     name: self.leaf(&topic, "name"),
                     format: self.leaf(&topic, "format"),
                     mapping: self.mapping(&topic),
                     keyed_by: self.leaf(&topic, "keyed_by"),
+                    traffic: self.leaf(&topic, "traffic"),
                     weight: self.leaf(&topic, "weight"),
                     place: topic.place,
                 }
@@ -250,6 +256,7 @@ impl Reader<'_> {
                 "reserve",
                 "request_timeout",
                 "max_concurrency",
+                "creates_per_customer",
             ],
         );
         let token = section.value("token");
@@ -262,6 +269,7 @@ impl Reader<'_> {
             reserve: self.leaf(&section, "reserve"),
             request_timeout: self.leaf(&section, "request_timeout"),
             max_concurrency: self.leaf(&section, "max_concurrency"),
+            creates_per_customer: self.leaf(&section, "creates_per_customer"),
             place: section.place,
         }
     }

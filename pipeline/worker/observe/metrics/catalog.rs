@@ -162,7 +162,7 @@ catalog! {
         "Records with a value that should name the customer and was left out.";
     bad_times: IntCounterVec, "event_times_passed_over_total", [Topic, BadTime],
         "Records whose own time was unusable; a later field or the Kafka record gave one instead.";
-    delay: HistogramVec(DELAYS), "delay_seconds", [From],
+    delay: HistogramVec(DELAYS), "delay_seconds", [From, Traffic],
         "Time until a delivered record was confirmed, from the event's own time and from the record's.";
     possible_repeats: IntCounterVec, "possible_repeats_total", [RepeatKind],
         "Operations sent again although an earlier attempt may have arrived.";
@@ -216,6 +216,18 @@ catalog! {
         "The part of the organisation's target that this replica lends to others, out of its guarantee.";
     quota_borrowed: GaugeVec, "quota_borrowed_ratio", [],
         "The part of the organisation's target that others lend to this replica, beyond its guarantee.";
+    quota_target: GaugeVec, "quota_target_requests", [],
+        "Requests a minute that all replicas together may make.";
+    quota_used: GaugeVec, "quota_used_ratio", [],
+        "The part of that which all replicas use now, by what each says of its last seconds.";
+    allowance_used: GaugeVec, "allowance_used_ratio", [],
+        "The part of its own allowance that this replica used in the last five minutes; absent without an allowance.";
+    records_per_request: GaugeVec, "records_per_request", [],
+        "Records confirmed for each request of the last five minutes; absent without requests.";
+    replicas_heard: GaugeVec, "replicas_heard", [],
+        "Replicas that this one knows of, itself included; a replica without work says nothing.";
+    replicas_useful: GaugeVec, "replicas_useful", [],
+        "How many replicas the organisation's quota can keep busy, by how long answers take and how many requests one replica has in flight; more do not make anything faster.";
     request_price: GaugeVec, "request_price_seconds", [],
         "For how long, in all, one more request now would make others wait; 0 while permits lie idle.";
     quota_remaining: GaugeVec, "quota_remaining_requests", [],
@@ -250,6 +262,8 @@ catalog! {
         "Records in memory that are not settled.";
     budget_bytes: GaugeVec, "budget_used_bytes", [],
         "Their bytes.";
+    unsettled: GaugeVec, "unsettled_records", [Traffic],
+        "Records in memory that are not settled: live ones, and backfill.";
     budget_cap_records: GaugeVec, "budget_cap_records", [],
         "The cap on records, budget.records.";
     budget_cap_bytes: GaugeVec, "budget_cap_bytes", [],
@@ -259,11 +273,15 @@ catalog! {
     held_bytes: GaugeVec, "held_bytes", [],
         "Their bytes.";
     partitions_waiting: GaugeVec, "partitions_waiting", [Waits],
-        "Partitions that are paused individually, by what holds their work; commit_room: enough was read ahead.";
+        "Partitions that are paused individually, by what holds their work; commit_room: enough was read ahead; live_first: backfill leaves room for live records.";
     gate_closed: GaugeVec, "gate_closed", [],
         "1 while the budget is full and partitions are paused.";
     drain_estimate: GaugeVec, "drain_estimate_seconds", [],
         "Time until the present backlog is gone at the present rate of requests; 0 when there is none; absent unless drain_state is estimated or nothing_to_do.";
+    drain_with_arrivals: GaugeVec, "drain_with_arrivals_seconds", [],
+        "The same if records go on arriving as in the last minute; absent if it is not known, or never.";
+    drain_never: GaugeVec, "drain_never", [],
+        "1 while records arrive as fast as the quota delivers them, or faster: the backlog never drains at this rate.";
     drain_state: GaugeVec, "drain_state", [DrainState],
         "1 for the present state of the backlog, 0 for the others.";
 

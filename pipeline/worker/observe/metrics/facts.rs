@@ -7,6 +7,7 @@ use ingest_delivery::charge::Gate;
 use ingest_delivery::fact::{Fact, Settlement};
 use ingest_delivery::machine::Snapshot;
 use ingest_model::outcome::Waits;
+use ingest_model::record::Traffic;
 
 use super::labels::{Fallback, From, Waiting};
 use super::{Metrics, NONE, whole};
@@ -22,6 +23,7 @@ impl Metrics {
                 records,
                 event_ms,
                 record_ms,
+                traffic,
             } => {
                 let records = *records;
                 let topic = topic.as_str();
@@ -31,8 +33,8 @@ impl Metrics {
                 match settlement {
                     Settlement::Delivered => {
                         self.usual.confirmed.inc_by(records);
-                        self.delay(From::Event, *event_ms, now_ms);
-                        self.delay(From::Record, *record_ms, now_ms);
+                        self.delay(From::Event, *traffic, *event_ms, now_ms);
+                        self.delay(From::Record, *traffic, *record_ms, now_ms);
                     }
                     Settlement::Skipped(reason) => {
                         f.records_skipped
@@ -171,6 +173,10 @@ impl Metrics {
         set(&f.quota_guaranteed, snapshot.share.guaranteed);
         set(&f.quota_lent, snapshot.share.lent);
         set(&f.quota_borrowed, snapshot.share.borrowed);
+        let fleet = snapshot.fleet;
+        set(&f.quota_target, f64::from(fleet.target));
+        set(&f.replicas_heard, f64::from(fleet.replicas));
+        set(&f.replicas_useful, f64::from(fleet.useful));
         set(&f.request_price, snapshot.request_price);
         if let Some(remaining) = snapshot.server_remaining {
             set(&f.quota_remaining, f64::from(remaining));
@@ -182,6 +188,12 @@ impl Metrics {
         set(&f.jobs, whole(snapshot.jobs as u64));
         set(&f.lanes, whole(snapshot.lanes as u64));
         set(&f.budget_records, whole(snapshot.used.records));
+        let old = snapshot.backfill.records;
+        let live = snapshot.used.records.saturating_sub(old);
+        for (traffic, records) in [(Traffic::Live, live), (Traffic::Backfill, old)] {
+            let labels = [traffic.as_str()];
+            f.unsettled.with_label_values(&labels).set(whole(records));
+        }
         set(&f.budget_bytes, whole(snapshot.used.bytes));
         set(&f.budget_cap_records, whole(snapshot.cap.records));
         set(&f.budget_cap_bytes, whole(snapshot.cap.bytes));
@@ -302,15 +314,23 @@ impl Metrics {
     }
 
     /// A delay that is negative, because two clocks differ, counts as zero.
-    fn delay(&self, from: From, since_ms: Option<i64>, now_ms: i64) {
+    fn delay(&self, from: From, traffic: Traffic, since_ms: Option<i64>, now_ms: i64) {
         let Some(since_ms) = since_ms else { return };
         let ms = u64::try_from(now_ms.saturating_sub(since_ms)).unwrap_or_default();
-        let histogram = match from {
-            From::Event => &self.usual.since_event,
-            From::Record => &self.usual.since_record,
+        let delay = || {
+            let labels = [from.as_str(), traffic.as_str()];
+            self.families.delay.with_label_values(&labels)
         };
-        let delay = || self.families.delay.with_label_values(&[from.as_str()]);
-        histogram.get_or_init(delay).observe(whole(ms) / 1000.0);
+        let seconds = whole(ms) / 1000.0;
+        match (from, traffic) {
+            (From::Event, Traffic::Live) => {
+                self.usual.since_event.get_or_init(delay).observe(seconds);
+            }
+            (From::Record, Traffic::Live) => {
+                self.usual.since_record.get_or_init(delay).observe(seconds);
+            }
+            (From::Event | From::Record, Traffic::Backfill) => delay().observe(seconds),
+        }
     }
 }
 

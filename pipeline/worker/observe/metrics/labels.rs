@@ -12,6 +12,7 @@ use ingest_mapping::identity::Unusable;
 use ingest_model::call::Class;
 use ingest_model::outcome::{HeldBy, HoldCause, Rejection, RetryCause, SkipReason, Waits};
 use ingest_model::reading::LifeCause;
+use ingest_model::record::Traffic;
 
 use crate::observe::pace::DrainState;
 
@@ -78,6 +79,8 @@ pub enum Label {
     RepeatKind,
     /// The start from which a delay is counted.
     From,
+    /// How urgent a record is.
+    Traffic,
     /// What an operation waits for.
     Waiting,
     /// What the directory knows.
@@ -204,6 +207,7 @@ impl Label {
             | Self::Waits => "cause",
             Self::RepeatKind | Self::Kind | Self::SourceError => "kind",
             Self::From => "from",
+            Self::Traffic => "traffic",
             Self::Found | Self::Commit => "result",
             Self::Way | Self::Saved => "way",
             Self::Scope => "scope",
@@ -242,6 +246,7 @@ impl Label {
             Self::RetryCause => all(RetryCause::ALL, RetryCause::as_str),
             Self::RepeatKind => REPEAT_KINDS.to_vec(),
             Self::From => all(From::ALL, From::as_str),
+            Self::Traffic => all(Traffic::ALL, Traffic::as_str),
             Self::Waiting => all(Waiting::ALL, Waiting::as_str),
             Self::Kind => DIRECTORY_KINDS.to_vec(),
             Self::Found => FOUND.to_vec(),

@@ -17,12 +17,13 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use ingest_kafka::{CommitFailureKind, SourceErrorKind, Statistics};
 use ingest_mapping::event::Notes;
 use ingest_model::record::{Topic, TopicPartition};
-use prometheus::{Histogram, IntCounter, Registry, TextEncoder};
+use prometheus::{GaugeVec, Histogram, IntCounter, Registry, TextEncoder};
 
 use self::catalog::Families;
 use self::labels::{ACCEPTED, Fallback, RecordingCause};
+use crate::observe::account::Figures;
 use crate::observe::breaks::Cause;
-use crate::observe::pace::{Drain, DrainState};
+use crate::observe::pace::{Drain, DrainState, WithArrivals};
 
 /// All metrics of the process; cheap to clone.
 #[derive(Debug, Clone)]
@@ -202,17 +203,27 @@ impl Metrics {
     /// When the backlog will be gone, and the state of the backlog.
     pub fn drain(&self, drain: Drain) {
         let f = &self.families;
-        match drain.left {
-            Some(left) => {
-                let estimate = f.drain_estimate.with_label_values(NONE);
-                estimate.set(left.as_secs_f64());
-            }
-            None => drop(f.drain_estimate.remove_label_values(NONE)),
-        }
+        optional(&f.drain_estimate, drain.left.map(|left| left.as_secs_f64()));
+        let with_arrivals = match drain.with_arrivals {
+            WithArrivals::Gone(left) => Some(left.as_secs_f64()),
+            WithArrivals::NotKnown | WithArrivals::Never { .. } => None,
+        };
+        optional(&f.drain_with_arrivals, with_arrivals);
+        let never = matches!(drain.with_arrivals, WithArrivals::Never { .. });
+        let gauge = f.drain_never.with_label_values(NONE);
+        gauge.set(f64::from(u8::from(never)));
         for state in DrainState::ALL {
             let gauge = f.drain_state.with_label_values(&[state.as_str()]);
             gauge.set(f64::from(u8::from(state == drain.state)));
         }
+    }
+
+    /// What requests bring.
+    pub fn account(&self, figures: &Figures) {
+        let f = &self.families;
+        optional(&f.records_per_request, figures.records_per_request);
+        optional(&f.allowance_used, figures.used);
+        optional(&f.quota_used, figures.fleet_used);
     }
 
     fn fallback(&self, fallback: Fallback) {
@@ -257,4 +268,12 @@ const NONE: &[&str] = &[];
 )]
 fn whole(count: u64) -> f64 {
     count as f64
+}
+
+/// Sets a gauge, or takes it away while its value is not known.
+fn optional(gauge: &GaugeVec, value: Option<f64>) {
+    match value {
+        Some(value) => gauge.with_label_values(NONE).set(value),
+        None => drop(gauge.remove_label_values(NONE)),
+    }
 }

@@ -10,11 +10,12 @@ use ingest_mapping::identity::Unusable;
 use ingest_model::call::Class;
 use ingest_model::operation::Klass;
 use ingest_model::outcome::{HeldBy, HoldCause, Rejection, SkipReason};
+use ingest_model::record::Traffic;
 use ingest_model::trouble::Seen;
 
 use super::*;
 use crate::observe::metrics::catalog::{CATALOG, Kind};
-use crate::observe::pace::{Drain, DrainState};
+use crate::observe::pace::{Drain, DrainState, WithArrivals};
 
 /// The lines of the documentation's tables: name, type, labels, meaning.
 fn documented() -> Vec<[String; 4]> {
@@ -155,6 +156,7 @@ fn what_is_emitted_is_in_the_catalog_with_closed_values() {
     metrics.drain(Drain {
         state: DrainState::Estimated,
         left: Some(Duration::from_secs(3)),
+        with_arrivals: WithArrivals::Gone(Duration::from_secs(9)),
     });
     for settlement in [
         Settlement::Delivered,
@@ -168,6 +170,7 @@ fn what_is_emitted_is_in_the_catalog_with_closed_values() {
             settlement,
             event_ms: Some(1_000),
             record_ms: Some(9_000),
+            traffic: Traffic::Live,
         };
         metrics.observe(&fact, 4_000);
     }
@@ -191,8 +194,8 @@ fn what_is_emitted_is_in_the_catalog_with_closed_values() {
         "kustomer_ingest_records_confirmed_total 1",
         "kustomer_ingest_fields_dropped_total{field=\"custom.totalNum\",route=\"order\",topic=\"shop.events\"} 1",
         "kustomer_ingest_fields_dropped_total{field=\"data\",route=\"order\",topic=\"shop.events\"} 0",
-        "kustomer_ingest_delay_seconds_sum{from=\"event\"} 3",
-        "kustomer_ingest_delay_seconds_sum{from=\"record\"} 0",
+        "kustomer_ingest_delay_seconds_sum{from=\"event\",traffic=\"live\"} 3",
+        "kustomer_ingest_delay_seconds_sum{from=\"record\",traffic=\"live\"} 0",
         "kustomer_ingest_batch_operations_sum{class=\"write\"} 80",
         "kustomer_ingest_holds_begun_total{cause=\"bad_token\",scope=\"destination\"} 1",
         "kustomer_ingest_dead_letters_total{reason=\"refused_by_api\",topic=\"shop.events\"} 0",

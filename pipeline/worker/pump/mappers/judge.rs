@@ -6,9 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use ingest_mapping::event::Notes;
 use ingest_mapping::route::Pipeline;
 use ingest_model::outcome::{DroppedField, Rejected, Rejection, Verdict};
-use ingest_model::record::{Record, Topic};
+use ingest_model::record::{Record, Topic, Traffic};
 use jiff::Timestamp;
 
+use super::traffic::TrafficRules;
 use crate::clock::Clock;
 
 /// Maps the records of all topics. The mapper threads and the child that tries suspects share it, so that both do the
@@ -16,6 +17,7 @@ use crate::clock::Clock;
 #[derive(Debug)]
 pub struct Judge {
     pipelines: HashMap<Topic, Pipeline>,
+    rules: TrafficRules,
     dies_at: Option<Vec<u8>>,
 }
 
@@ -24,6 +26,8 @@ pub struct Judge {
 pub struct Judged {
     /// When the event happened, in epoch milliseconds.
     pub event_ms: Option<i64>,
+    /// How urgent it is.
+    pub traffic: Traffic,
     /// What is worth counting about how it was decoded.
     pub notes: Notes,
     /// What to do with it.
@@ -49,8 +53,15 @@ impl Judge {
     pub fn new(pipelines: HashMap<Topic, Pipeline>) -> Self {
         Self {
             pipelines,
+            rules: TrafficRules::default(),
             dies_at: None,
         }
+    }
+
+    /// With these rules about what is urgent. Without any, everything is but what is replayed or says so itself.
+    #[must_use]
+    pub fn by(self, rules: TrafficRules) -> Self {
+        Self { rules, ..self }
     }
 
     /// Ends the process at a record whose value contains this text: tests need a record that does what no record should
@@ -82,15 +93,17 @@ impl Judge {
                 Expected::Skipped => pipeline.judge(record, now),
             })
         }));
-        match judged {
+        let mut judged = match judged {
             Ok(Some((Some(summary), verdict))) => Judged {
                 event_ms: summary.time.map(Timestamp::as_millisecond),
+                traffic: Traffic::Live,
                 notes: summary.notes,
                 verdict,
                 dropped: summary.dropped,
             },
             Ok(Some((None, verdict))) => Judged {
                 event_ms: None,
+                traffic: Traffic::Live,
                 notes: Notes::default(),
                 verdict,
                 dropped: Vec::new(),
@@ -101,7 +114,9 @@ impl Judge {
             Err(_panic) => {
                 Judged::rejected(Rejection::MappingFailed, "the worker panicked over it")
             }
-        }
+        };
+        judged.traffic = self.rules.of(record, judged.event_ms, now.as_millisecond());
+        judged
     }
 }
 
@@ -117,6 +132,7 @@ impl From<Rejected> for Judged {
     fn from(rejected: Rejected) -> Self {
         Self {
             event_ms: None,
+            traffic: Traffic::Live,
             notes: Notes::default(),
             verdict: Verdict::Reject(rejected),
             dropped: Vec::new(),

@@ -2,6 +2,7 @@
 
 mod judge;
 pub mod suspects;
+mod traffic;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -11,12 +12,13 @@ use std::time::Duration;
 use ingest_delivery::machine::SkippedRun;
 use ingest_mapping::event::Notes;
 use ingest_model::outcome::{DroppedField, Rejected, Verdict};
-use ingest_model::record::{Epoch, Record, TopicPartition};
+use ingest_model::record::{Epoch, Record, TopicPartition, Traffic};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use self::judge::Judged;
 pub use self::judge::{Expected, Judge};
 use self::suspects::{Marks, Suspects};
+pub use self::traffic::TrafficRules;
 
 /// What became of records, in their order within each partition.
 #[derive(Debug)]
@@ -41,6 +43,7 @@ pub(in crate::pump) struct MappedRecord {
     pub(in crate::pump) record: Record,
     pub(in crate::pump) epoch: Epoch,
     pub(in crate::pump) event_ms: Option<i64>,
+    pub(in crate::pump) traffic: Traffic,
     pub(in crate::pump) notes: Notes,
     pub(in crate::pump) verdict: Verdict,
     /// The optional fields that mapping left out.
@@ -209,6 +212,7 @@ fn map_all(
 fn add(all: &mut Vec<Mapped>, record: Record, epoch: Epoch, judged: Judged) {
     let Judged {
         event_ms,
+        traffic,
         notes,
         verdict,
         dropped,
@@ -218,6 +222,7 @@ fn add(all: &mut Vec<Mapped>, record: Record, epoch: Epoch, judged: Judged) {
             record,
             epoch,
             event_ms,
+            traffic,
             notes,
             verdict,
             dropped,
@@ -286,6 +291,7 @@ mod tests {
     fn neighbours_that_are_skipped_come_as_one() {
         let skipped = || Judged {
             event_ms: None,
+            traffic: Traffic::Live,
             notes: Notes::default(),
             verdict: Verdict::Skip(SkipReason::NoRoute),
             dropped: Vec::new(),

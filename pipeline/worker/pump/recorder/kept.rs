@@ -14,7 +14,7 @@ use ingest_delivery::machine::{CommitEntry, Effect, Input, LetterId, RequestId, 
 use ingest_delivery::port::Metadata;
 use ingest_model::call::Call;
 use ingest_model::outcome::{DroppedField, HeldBy, Rejection, Verdict};
-use ingest_model::record::{Epoch, Header, Position, Record, TopicPartition};
+use ingest_model::record::{Epoch, Header, Position, Record, TopicPartition, Traffic};
 use ingest_model::state_log::reduce::Slice;
 use ingest_model::weight::{
     ALLOCATION, call_bytes, dropped_bytes, list_bytes, reply_bytes, slice_bytes, text_bytes,
@@ -53,6 +53,7 @@ pub(super) struct Told {
     pub(super) position: Position,
     epoch: Epoch,
     event_ms: Option<i64>,
+    traffic: Traffic,
     timestamp_ms: Option<i64>,
     contents: Contents,
     verdict: Verdict,
@@ -158,12 +159,14 @@ impl Given {
                 record,
                 epoch,
                 event_ms,
+                traffic,
                 verdict,
                 dropped,
             } => Self::Record(Told {
                 position: record.position.clone(),
                 epoch: *epoch,
                 event_ms: *event_ms,
+                traffic: *traffic,
                 timestamp_ms: record.timestamp_ms,
                 contents: Contents::of(record, whole),
                 verdict: verdict.clone(),
@@ -205,6 +208,7 @@ impl Given {
                 record: told.record(),
                 epoch: told.epoch,
                 event_ms: told.event_ms,
+                traffic: told.traffic,
                 verdict: told.verdict.clone(),
                 dropped: told.dropped.clone(),
             }),

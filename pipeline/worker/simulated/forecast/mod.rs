@@ -28,6 +28,7 @@ use self::traffic::{Arriving, Traffic, Unusable};
 pub use self::traffic::{Input, Read, Recorded};
 pub use self::world::Ended;
 use self::world::{Begin, Chunk, Chunks, World};
+use crate::app;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::config::settings::QuotaSettings;
@@ -85,6 +86,7 @@ pub fn run(
                     plan,
                     tier: one,
                     machine: parts.machine.clone(),
+                    rules: app::traffic(parts.settings),
                     klasses: klasses(parts.settings),
                     chunks: Chunks::new(receiver),
                     progress,

@@ -27,6 +27,7 @@ use ingest_model::batch::OperationId;
 use ingest_model::call::{CallResult, Limits, Reply};
 use ingest_model::operation::Operation;
 use ingest_model::outcome::{HoldCause, Outcome, Rejection, RetryCause, SplitHint};
+use ingest_model::record::Traffic;
 use ingest_model::trouble::Trouble;
 
 impl Machine {
@@ -48,6 +49,7 @@ impl Machine {
             self.sending.fleet.observe(sent.at, now, date_ms);
         }
         let took = now.saturating_duration_since(sent.at);
+        self.sending.took(took);
         self.turn.fact(Fact::Answered {
             class: sent.class,
             outcome: label_of(&reply.result),
@@ -420,6 +422,10 @@ impl Machine {
             return;
         }
         let attempt = if cause == RetryCause::ObjectQuota {
+            let create = self.objects.histories.of(operation).object_id.is_none();
+            if create && self.work.traffic(operation) == Traffic::Backfill {
+                self.objects.creates.imported_counted();
+            }
             4
         } else {
             attempts

@@ -18,6 +18,7 @@ use ingest_model::known::KnownObject;
 use ingest_model::known::Revision;
 use ingest_model::operation::Operation;
 use ingest_model::outcome::{JobTicket, Outcome, Rejection, RetryCause, SplitHint};
+use ingest_model::record::Traffic;
 use ingest_model::repeat::{ChangeKey, Changes};
 
 impl Machine {
@@ -72,12 +73,17 @@ impl Machine {
         if named.is_empty() {
             return; // all of it was left to the next owner meanwhile
         }
+        let slow = |id: &OperationId| self.work.traffic(*id) == Traffic::Backfill;
+        let backfill = named.iter().all(slow);
         let items = JobItems::Objects {
             group,
             operations: named,
         };
         self.memory.journal.accepted(&operations, &ticket);
         let job = self.jobs.add(now, ticket, items, with_refs);
+        if backfill {
+            self.jobs.is_backfill(job);
+        }
         for id in operations {
             self.work.in_job(id, job);
         }

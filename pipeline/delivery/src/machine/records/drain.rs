@@ -97,6 +97,7 @@ impl Machine {
             return;
         };
         self.objects.histories.end(id);
+        self.objects.creates.ended(self.turn.now, id);
         self.memory.journal.abandon(id);
         self.answer_gone(&entry.operation);
         self.inherited_left(id, &entry.operation);

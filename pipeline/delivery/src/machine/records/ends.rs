@@ -65,6 +65,7 @@ impl Machine {
             return;
         };
         let history = self.objects.histories.end(id);
+        self.objects.creates.ended(self.turn.now, id);
         self.progress
             .ended(&entry.operation, self.partitions.carried(id));
         if !matches!(end, End::Delivered) {

@@ -17,13 +17,13 @@ use crate::objects::coalesce;
 use crate::partitions::{Admitted, Receipt};
 use crate::seam::fact::{Fact, Saved};
 use crate::seam::port::{Committed, SkippedRun};
-use crate::work::{Arrival, Wait};
+use crate::work::{Arrival, Entry, Wait};
 use crate::work::{LaneId, LaneKey};
 use ingest_model::batch::ITEM_OVERHEAD;
 use ingest_model::known::object_hash;
 use ingest_model::operation::{CustomerKey, KObject, Operation, Planned};
 use ingest_model::outcome::{DroppedField, Rejected, Rejection, SkipReason, Verdict};
-use ingest_model::record::{Epoch, Record, TopicPartition};
+use ingest_model::record::{Epoch, Record, TopicPartition, Traffic};
 use ingest_model::repeat::ChangeKey;
 use ingest_model::said::{self, Ages};
 use smallvec::{SmallVec, smallvec};
@@ -77,7 +77,7 @@ impl Machine {
         &mut self,
         record: Record,
         epoch: Epoch,
-        event_ms: Option<i64>,
+        (event_ms, traffic): (Option<i64>, Traffic),
         verdict: Verdict,
         dropped: Vec<DroppedField>,
     ) {
@@ -91,9 +91,9 @@ impl Machine {
             Verdict::Reject(rejected) => Err(rejected),
             Verdict::Skip(_) => Ok((0, 0)),
         };
-        let admitted = self
-            .partitions
-            .admit(&mut self.turn, record, epoch, event_ms, judged);
+        let admitted =
+            self.partitions
+                .admit(&mut self.turn, record, epoch, (event_ms, traffic), judged);
         match admitted {
             Admitted::Ignored => return,
             Admitted::SettledBefore => self.progress.read(1),
@@ -124,7 +124,7 @@ impl Machine {
                 for (ordinal, plan) in (0..).zip(planned) {
                     let change = ChangeKey::of(&plan);
                     let receipt = self.partitions.oblige(id, ordinal, change);
-                    self.enqueue(&partition, plan, receipt, change);
+                    self.enqueue(&partition, (plan, traffic), receipt, change);
                 }
                 let kept = self.partitions.taken_in(&mut self.turn, id);
                 self.note_kept(kept);
@@ -143,7 +143,7 @@ impl Machine {
     fn enqueue(
         &mut self,
         partition: &TopicPartition,
-        plan: Planned,
+        (plan, traffic): (Planned, Traffic),
         receipt: Receipt,
         change: ChangeKey,
     ) {
@@ -191,6 +191,9 @@ impl Machine {
             None => {}
         }
         let lane = self.work.lane_of(&keys);
+        if traffic == Traffic::Live {
+            self.hurry(lane);
+        }
         self.progress.planned(&operation);
         let copy = copy || self.is_copy(lane, &operation, change);
         let (begun, doubted) = object.map_or((false, false), |object| {
@@ -216,6 +219,7 @@ impl Machine {
             partition: partition.clone(),
             route,
             operation,
+            traffic,
             ages,
             copy,
             bytes,
@@ -225,6 +229,21 @@ impl Machine {
             self.objects.histories.begin(id, object, begun);
         }
         self.partitions.attach(id, receipt);
+    }
+
+    /// A live operation comes into a lane: what is before it there is as urgent, and so are the customers that it waits for.
+    fn hurry(&mut self, lane: LaneId) {
+        let now = self.turn.now;
+        for id in self.work.hurry(lane) {
+            let entry = self.work.get(id);
+            if let Some(Wait::Job(job)) = entry.map(Entry::wait) {
+                self.jobs.hurry(job);
+            }
+            let waits = entry.filter(|entry| entry.wait() == Wait::Customer);
+            if let Some(customer) = waits.and_then(|entry| entry.operation.customer()) {
+                self.customers.hurry(now, customer.first());
+            }
+        }
     }
 
     /// Whether an earlier owner of the partition had begun to write this, and whether the result of that is in doubt.

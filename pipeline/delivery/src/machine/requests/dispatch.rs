@@ -22,15 +22,21 @@ use ingest_model::batch::{Batch, GroupKey, ITEM_OVERHEAD, OperationId, Verb};
 use ingest_model::body::{Body, Writer};
 use ingest_model::call::{BulkItem, Call, Class};
 use ingest_model::operation::{CustomerKey, CustomerRef, KObject, Operation};
-use ingest_model::record::TopicPartition;
+use ingest_model::record::{TopicPartition, Traffic};
 
 impl Machine {
-    pub(in crate::machine) fn dispatch(&mut self, now: Instant, class: Class, price: Price) {
+    pub(in crate::machine) fn dispatch(
+        &mut self,
+        now: Instant,
+        traffic: Traffic,
+        class: Class,
+        price: Price,
+    ) {
         match class {
-            Class::Track => self.dispatch_track(now),
-            Class::Write => self.dispatch_write(now, price),
-            Class::Read => self.dispatch_read(now),
-            Class::Resolve => self.dispatch_resolve(now, price),
+            Class::Track => self.dispatch_track(now, traffic),
+            Class::Write => self.dispatch_write(now, traffic, price),
+            Class::Read => self.dispatch_read(now, traffic),
+            Class::Resolve => self.dispatch_resolve(now, traffic, price),
             Class::Probe => self.send(now, Call::Probe, SentKind::Probe, None),
         }
     }
@@ -91,8 +97,8 @@ impl Machine {
         self.work.start(&mut self.turn, operations);
     }
 
-    fn dispatch_track(&mut self, now: Instant) {
-        let Some(id) = self.work.take_track() else {
+    fn dispatch_track(&mut self, now: Instant, traffic: Traffic) {
+        let Some(id) = self.work.take_track(traffic) else {
             return;
         };
         let fused = self.fused_with(id);
@@ -171,20 +177,21 @@ impl Machine {
         }
     }
 
-    fn dispatch_write(&mut self, now: Instant, price: Price) {
-        if let Some(place) = self.due_forced(now)
+    fn dispatch_write(&mut self, now: Instant, traffic: Traffic, price: Price) {
+        if traffic == Traffic::Live
+            && let Some(place) = self.due_forced(now)
             && let Some(batch) = self.work.take_forced(place)
         {
             self.send_batch(now, batch);
             return;
         }
-        let Some(group) = self.due_group(now, price) else {
+        let Some(group) = self.due_group(now, price, traffic) else {
             return;
         };
         let mut operations = if self.is_quarantined(&group.klass) {
             self.take_probe(&group)
         } else {
-            self.work.take_group(&group)
+            self.work.take_group(&group, traffic)
         };
         let fallen: Vec<OperationId> = operations
             .extract_if(.., |id| !self.still_fits(*id, group.verb))
@@ -299,9 +306,15 @@ impl Machine {
         } else {
             lock
         };
+        let old = verb == Verb::Create && self.work.traffic(id) == Traffic::Backfill;
+        let imported = old.then(|| self.sending.fleet.server_time(self.turn.now));
+        let imported = imported.flatten();
         Some(BulkItem {
             reference: id.reference(),
-            body: object.body.clone(),
+            body: match imported {
+                Some(at) => with(&object.body, |writer| writer.text("importedAt", &at)),
+                None => object.body.clone(),
+            },
             customer: match verb {
                 Verb::Create => history.customer_id.clone(),
                 Verb::Update => None,
@@ -315,8 +328,8 @@ impl Machine {
         })
     }
 
-    fn dispatch_read(&mut self, now: Instant) {
-        match self.due_read(now) {
+    fn dispatch_read(&mut self, now: Instant, traffic: Traffic) {
+        match self.due_read(now, traffic) {
             Some(ReadWork::Job(id)) => {
                 self.jobs.reading(now, id);
                 let Some(job) = self.jobs.get(id) else { return };
@@ -359,11 +372,12 @@ impl Machine {
         }
     }
 
-    fn dispatch_resolve(&mut self, now: Instant, price: Price) {
-        if self.read_owner(now) {
+    fn dispatch_resolve(&mut self, now: Instant, traffic: Traffic, price: Price) {
+        if self.read_owner(now, traffic) {
             return;
         }
-        match self.customers.ask(now, price, self.allowed(now)) {
+        let allowed = self.allowed(now, traffic);
+        match self.customers.ask(now, price, allowed) {
             Some(Question::Search(customers)) => {
                 let keys: Vec<CustomerKey> = customers
                     .iter()

@@ -12,7 +12,7 @@ use ingest_model::batch::{GroupKey, OperationId};
 use ingest_model::known::KnownObject;
 use ingest_model::operation::{CustomerKey, Operation};
 use ingest_model::outcome::{Rejection, SkipReason};
-use ingest_model::record::{Offset, TopicPartition};
+use ingest_model::record::{Offset, TopicPartition, Traffic};
 
 /// How long a write waits before it asks again whether others have learnt what it needs to know.
 const AWAIT_ANSWERS: Duration = Duration::from_millis(200);
@@ -69,7 +69,8 @@ impl Machine {
                 let operation = self.work.get(id).map(|entry| &entry.operation);
                 if let Some(customer) = operation.and_then(Operation::customer).cloned() {
                     let due = self.is_answer_due(customer.first());
-                    self.customers.want(now, &customer, id, due);
+                    let traffic = self.work.traffic(id);
+                    self.customers.want(now, &customer, (id, traffic), due);
                 }
             }
             (Decision::TestLock, Some(group)) => {
@@ -77,7 +78,11 @@ impl Machine {
                 self.objects.revisions.test(&group.klass, until);
                 self.force(group, vec![id], Vec::new());
             }
-            (Decision::Create | Decision::Update, Some(group)) => {
+            (Decision::Create, Some(group)) => match self.place_create(now, id) {
+                Ok(()) => self.work.ready_write(&self.turn, id, group),
+                Err(until) => self.work.park(id, until),
+            },
+            (Decision::Update, Some(group)) => {
                 self.work.ready_write(&self.turn, id, group);
             }
             (Decision::AwaitAnswers, _) => self.work.await_answers(id, now + AWAIT_ANSWERS),
@@ -134,6 +139,20 @@ impl Machine {
             None => self.objects.histories.forget_revision(id),
         }
         Some((decision, group))
+    }
+
+    /// A create is ready, as far as its customer may have more objects now. `Err`: when it may.
+    fn place_create(&mut self, now: Instant, id: OperationId) -> Result<(), Instant> {
+        let Some(customer) = self.objects.histories.of(id).customer_id.clone() else {
+            return Ok(());
+        };
+        let imported = self.work.traffic(id) == Traffic::Backfill;
+        // It will say when, if the server's time is known.
+        let says = imported && self.sending.fleet.server_time(now).is_some();
+        if says && !self.objects.creates.counts_imported() {
+            return Ok(());
+        }
+        self.objects.creates.place(now, id, &customer)
     }
 
     /// Whether the customer of a new object is known, so that it can be created now.
@@ -226,12 +245,20 @@ impl Machine {
     /// Drops what is no longer ready from the front of the queues, and skips repeats, so that no permit is taken in vain.
     pub(in crate::machine) fn trim_ready(&mut self, now: Instant) {
         self.work.tick_tracks(now);
-        while let Some((id, holds)) = self.work.first_track() {
+        for traffic in Traffic::ALL {
+            self.trim_tracks(now, *traffic);
+        }
+        self.work.trim_looks();
+        self.work.trim_forced();
+    }
+
+    fn trim_tracks(&mut self, now: Instant, traffic: Traffic) {
+        while let Some((id, holds)) = self.work.first_track(traffic) {
             let repeat = holds && self.is_repeat(id);
             if holds && !repeat && self.may_start(id) {
                 break;
             }
-            self.work.drop_track();
+            self.work.drop_track(traffic);
             self.answer_not_due(now, id);
             if repeat {
                 self.finish_skipped(id, SkipReason::Repeat);
@@ -240,8 +267,6 @@ impl Machine {
                 self.keep_back(id);
             }
         }
-        self.work.trim_looks();
-        self.work.trim_forced();
     }
 
     pub(in crate::machine) fn is_repeat(&self, id: OperationId) -> bool {

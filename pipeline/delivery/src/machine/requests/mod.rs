@@ -21,6 +21,7 @@ use ingest_model::batch::JobId;
 use ingest_model::batch::OperationId;
 use ingest_model::call::Class;
 use ingest_model::operation::Operation;
+use ingest_model::record::Traffic;
 
 /// What the `Read` class would send next.
 pub(in crate::machine) enum ReadWork {
@@ -37,52 +38,114 @@ impl Machine {
         }
         self.send_journalled(now);
         // A class may be denied for a reason of its own (the reserve); the others are still tried.
-        let mut denied: SmallVec<[Class; 5]> = SmallVec::new();
-        while self.sending.under_way() + self.memory.journal.submits() < self.settings.max_in_flight
-        {
+        let mut denied: SmallVec<[(Traffic, Class); 5]> = SmallVec::new();
+        while self.has_room(Traffic::Live) {
             self.trim_ready(now);
-            let price = self.price(now);
-            let work = self.work(now, price);
-            let may = |class| work.contains(&Some(class)) && !denied.contains(&class);
-            let Some(class) = self.sending.turns.next(may) else {
+            let Some((traffic, class, price)) = self.next_turn(now, &denied) else {
                 break;
             };
-            match self.sending.take_permit(now, class) {
+            match self.sending.take_permit(now, traffic, class) {
                 Ok(()) => {
-                    self.dispatch(now, class, price);
+                    self.dispatch(now, traffic, class, price);
                     self.activate_lanes(now);
                 }
-                Err(Denied::Until(_)) => denied.push(class),
+                Err(Denied::Until(_)) => denied.push((traffic, class)),
                 Err(Denied::NoAllowance) => break,
             }
         }
     }
 
-    /// What one more request costs: it rises with the requests that could be sent if there were permits.
+    /// Whose turn it is: live work first. Backfill goes while it takes from live work neither a permit nor what is saved up for
+    /// it, and once in a while, so that it never stands still.
+    fn next_turn(
+        &mut self,
+        now: Instant,
+        denied: &[(Traffic, Class)],
+    ) -> Option<(Traffic, Class, Price)> {
+        let price = self.price(now);
+        let free = self.price_of_saved(now).is_nothing();
+        let due = self.sending.is_backfill_due(now);
+        let order = if due {
+            [Traffic::Backfill, Traffic::Live]
+        } else {
+            [Traffic::Live, Traffic::Backfill]
+        };
+        for traffic in order {
+            let (price, open) = match traffic {
+                Traffic::Live => (price, true),
+                Traffic::Backfill => (self.price_of_all(now), due || free),
+            };
+            if !open || !self.has_room(traffic) {
+                continue;
+            }
+            let work = self.work(now, price, traffic);
+            let may = |class| work.contains(&Some(class)) && !denied.contains(&(traffic, class));
+            if let Some(class) = self.sending.turns_of(traffic).next(may) {
+                return Some((traffic, class, price));
+            }
+        }
+        None
+    }
+
+    /// Whether one more request may be in flight. Backfill leaves some of the room to live work.
+    fn has_room(&self, traffic: Traffic) -> bool {
+        let most = self.settings.max_in_flight;
+        let most = match traffic {
+            Traffic::Live => most,
+            Traffic::Backfill => most - most / 4,
+        };
+        self.sending.under_way() + self.memory.journal.submits() < most
+    }
+
+    /// What one more live request costs: it rises with those that could be sent if there were permits. What backfill took is not
+    /// counted, because it waits for the live ones.
     pub(in crate::machine) fn price(&self, now: Instant) -> Price {
+        self.sending.live_price(now, self.live_requests(now))
+    }
+
+    /// What one more request of whatever kind costs the live ones, because of the permits that are saved up for them.
+    fn price_of_saved(&self, now: Instant) -> Price {
+        self.sending.price(now, self.live_requests(now))
+    }
+
+    /// What one more request of backfill costs the rest of it.
+    fn price_of_all(&self, now: Instant) -> Price {
+        let old = self.work.old_requests() + self.jobs.due_count(now, Traffic::Backfill);
+        self.sending.price(now, self.live_requests(now) + old)
+    }
+
+    fn live_requests(&self, now: Instant) -> usize {
         let tracks = if self.may_pass(now, &Family::Tracking) {
             self.work.tracks_in_turn()
         } else {
             0
         };
-        let ready =
-            tracks + self.work.ready_looks() + self.work.full_writes() + self.jobs.due_count(now);
-        self.sending.price(now, ready)
+        tracks
+            + self.work.ready_looks()
+            + self.work.full_writes()
+            + self.jobs.due_count(now, Traffic::Live)
     }
 
-    fn work(&self, now: Instant, price: Price) -> [Option<Class>; 5] {
+    fn work(&self, now: Instant, price: Price, traffic: Traffic) -> [Option<Class>; 5] {
+        let live = traffic == Traffic::Live;
         if self.health.holds.get(&Scope::Destination).is_some() {
-            let probe = self.health.holds.passage(now, None) == Passage::Probe;
+            let probe = live && self.health.holds.passage(now, None) == Passage::Probe;
             return [probe.then_some(Class::Probe), None, None, None, None];
         }
-        let beyond = self.work.next_turn().is_some() && price.is_nothing();
-        let tracks =
-            (self.work.tracks_in_turn() > 0 || beyond) && self.may_pass(now, &Family::Tracking);
+        let waits = if live {
+            let beyond =
+                || self.work.next_turn().is_some() && self.price_of_saved(now).is_nothing();
+            self.work.tracks_in_turn() > 0 || beyond()
+        } else {
+            self.work.first_track(traffic).is_some()
+        };
+        let tracks = waits && self.may_pass(now, &Family::Tracking);
         let writes = self.memory.journal.may_submit()
-            && (self.due_forced(now).is_some() || self.due_group(now, price).is_some());
-        let reads = self.due_read(now).is_some();
-        let resolves =
-            self.has_owner_to_read(now) || self.customers.due(now, price, self.allowed(now));
+            && (live && self.due_forced(now).is_some()
+                || self.due_group(now, price, traffic).is_some());
+        let reads = self.due_read(now, traffic).is_some();
+        let resolves = self.has_owner_to_read(now, traffic)
+            || self.customers.due(now, price, self.allowed(now, traffic));
         [
             tracks.then_some(Class::Track),
             writes.then_some(Class::Write),
@@ -111,11 +174,12 @@ impl Machine {
     }
 
     /// Which questions about customers may be sent.
-    pub(in crate::machine) fn allowed(&self, now: Instant) -> Allowed {
+    pub(in crate::machine) fn allowed(&self, now: Instant, traffic: Traffic) -> Allowed {
         Allowed {
             read: self.may_pass(now, &Family::CustomerRead),
             create: self.may_pass(now, &Family::CustomerCreate),
             identify: self.may_pass(now, &Family::Tracking),
+            live_only: traffic == Traffic::Live,
         }
     }
 
@@ -129,25 +193,32 @@ impl Machine {
         &self,
         now: Instant,
         price: Price,
+        traffic: Traffic,
     ) -> Option<ingest_model::batch::GroupKey> {
-        self.work.due_group(now, price, |key| {
+        self.work.due_group(now, price, traffic, |key| {
             self.may_pass(now, &Family::KObjectWrite(key.klass.clone()))
         })
     }
 
-    pub(in crate::machine) fn due_read(&self, now: Instant) -> Option<ReadWork> {
-        if let Some(job) = self.jobs.due(now)
+    pub(in crate::machine) fn due_read(&self, now: Instant, traffic: Traffic) -> Option<ReadWork> {
+        if let Some(job) = self.jobs.due(now, traffic)
             && self.may_pass(now, &Family::BulkRead)
         {
             return Some(ReadWork::Job(job));
         }
-        let look = self.work.due_look(|entry| {
+        let look = self.work.due_look(traffic, |entry| {
             let Operation::KObject(object) = &entry.operation else {
                 return false;
             };
             self.may_pass(now, &Family::KObjectRead(object.klass.clone()))
         });
         look.map(ReadWork::Verify)
+    }
+
+    /// Whether backfill is ready that waits for what live work leaves.
+    fn waits_for_room(&self, now: Instant, price: Price) -> bool {
+        let work = self.work(now, price, Traffic::Backfill);
+        work.iter().any(Option::is_some)
     }
 
     /// When the machine wants to be woken even if nothing else happens; not before `now`.
@@ -162,8 +233,8 @@ impl Machine {
         let stepped = self.turn.now;
         // As at the last step: how it falls from there is known.
         let price = self.price(stepped);
-        let room =
-            self.sending.under_way() + self.memory.journal.submits() < self.settings.max_in_flight;
+        let all = self.price_of_all(stepped);
+        let room = self.has_room(Traffic::Live);
         let awake = !self.partitions.is_membership_in_doubt();
         let sending = if room && awake && self.health.holds.get(&Scope::Destination).is_none() {
             let later = |at: Instant| {
@@ -174,18 +245,27 @@ impl Machine {
                 }
             };
             let turn = self.work.next_turn();
-            let free = turn.and_then(|_| price.nothing_at());
+            let old = self.has_room(Traffic::Backfill) && self.waits_for_room(stepped, all);
+            let waits = turn.is_some() || old;
+            let free = self.price_of_saved(stepped).nothing_at().filter(|_| waits);
+            let due = old.then(|| self.sending.backfill_due());
             [
                 turn.filter(|at| *at > stepped),
                 free.filter(|at| *at > stepped),
+                due.flatten().filter(|at| *at > stepped),
                 self.sending.next_permit(),
                 self.sending.quota.opens(stepped),
-                self.work.next_group(stepped, price),
+                self.work.next_group(stepped, price, Traffic::Live),
+                self.work.next_group(stepped, all, Traffic::Backfill),
                 self.customers.next_due(stepped, price),
-                self.jobs.next_due().and_then(later),
+                self.customers.next_due(stepped, all),
+                self.jobs.next_due(Traffic::Live).and_then(later),
+                self.jobs
+                    .next_due(Traffic::Backfill)
+                    .filter(|at| *at > stepped),
             ]
         } else {
-            [None; 7]
+            [None; 11]
         };
         let timer = self.work.next_time();
         let letter = self.partitions.next_letter();

@@ -15,7 +15,7 @@ use crate::sending::SentKind;
 use ingest_model::batch::{OperationId, Verb};
 use ingest_model::call::Call;
 use ingest_model::operation::{CustomerKey, CustomerRef, Klass, MissingCustomer, Operation};
-use ingest_model::record::{Offset, TopicPartition};
+use ingest_model::record::{Offset, TopicPartition, Traffic};
 
 impl Machine {
     /// An operation arrives. If it writes an object, that may be the one others ask about. If an object names its customer, it
@@ -93,7 +93,8 @@ impl Machine {
             operation.rename_customer(named);
             self.work.reword(id, operation);
             self.work.wait_for_customer(id);
-            self.customers.want(now, &asked, id, false);
+            let traffic = self.work.traffic(id);
+            self.customers.want(now, &asked, (id, traffic), false);
         }
         false
     }
@@ -150,19 +151,21 @@ impl Machine {
     }
 
     /// Whether an object is to be read for its customer, and may be.
-    pub(in crate::machine) fn has_owner_to_read(&self, now: Instant) -> bool {
+    pub(in crate::machine) fn has_owner_to_read(&self, now: Instant, traffic: Traffic) -> bool {
         self.customers
-            .has_object(|klass| self.may_pass(now, &Family::KObjectRead(klass.clone())))
+            .has_object(traffic == Traffic::Live, |klass| {
+                self.may_pass(now, &Family::KObjectRead(klass.clone()))
+            })
     }
 
     /// Reads an object for its customer, if one is to be read.
-    pub(in crate::machine) fn read_owner(&mut self, now: Instant) -> bool {
+    pub(in crate::machine) fn read_owner(&mut self, now: Instant, traffic: Traffic) -> bool {
         let holds = &self.health.holds;
         let may = |klass: &Klass| {
             let passage = holds.passage(now, Some(&Family::KObjectRead(klass.clone())));
             !matches!(passage, Passage::Held(_))
         };
-        let Some(owner) = self.customers.take_object(may) else {
+        let Some(owner) = self.customers.take_object(traffic == Traffic::Live, may) else {
             return false;
         };
         let Some((klass, external_id)) = owner.object() else {

@@ -65,7 +65,7 @@ impl Machine {
             self.work.requests_waiting()
         };
         Load {
-            spent: quota.spent_in_last_minute(),
+            spent: quota.spends_a_minute(self.turn.now),
             queued,
             sent: quota.given(),
             target: target / self.settings.quota.minute.as_secs_f64(),
@@ -89,9 +89,12 @@ impl Machine {
         self.turn.check(Invariant::I9, weight <= 1.0 + ALL);
         let alone = weight >= 1.0 - ALL;
         self.objects.note_company(alone);
+        self.objects.creates.share(if alone { 1.0 } else { weight });
         if weight > 0.0 && !alone {
             self.sending.fleet.begin(now);
         }
+        let (siblings, _) = self.sending.fleet.siblings(now);
+        self.sending.quota.set_siblings(siblings);
         self.sending.quota.set_weight(now, cap.part());
         let searches = (SEARCHES_A_MINUTE * self.settings.quota.share * weight).floor();
         #[expect(

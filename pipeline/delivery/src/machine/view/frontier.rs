@@ -326,7 +326,7 @@ impl Machine {
 mod tests {
     use ingest_model::operation::{CustomerKey, CustomerRef, MissingCustomer, Occurrence, Planned};
     use ingest_model::outcome::Verdict;
-    use ingest_model::record::{Partition, Position, Record, Topic};
+    use ingest_model::record::{Partition, Position, Record, Topic, Traffic};
     use serde_json::Map;
     use uuid::Uuid;
 
@@ -407,6 +407,7 @@ mod tests {
             },
             epoch: Epoch(1),
             event_ms: None,
+            traffic: Traffic::Live,
             verdict,
             dropped: Vec::new(),
         }

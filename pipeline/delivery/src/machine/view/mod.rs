@@ -24,6 +24,8 @@ pub struct Snapshot {
     pub used: Charge,
     /// The part of it that is held: more permits would not help.
     pub held: Charge,
+    /// The part of it that is backfill.
+    pub backfill: Charge,
     /// The cap on it.
     pub cap: Charge,
     /// Whether records may come in.
@@ -32,6 +34,8 @@ pub struct Snapshot {
     pub allowance: u32,
     /// The part of the fleet's target that this replica may use. Over all replicas it never adds up to more than 1 (I9).
     pub share: Cap,
+    /// What is known of the group.
+    pub fleet: FleetView,
     /// For how long, in all, one more request now would make others wait, in seconds: zero while permits lie idle.
     pub request_price: f64,
     /// How much of the window is left for everybody, by the last response.
@@ -74,6 +78,19 @@ pub struct Snapshot {
     pub shutting_down: bool,
 }
 
+/// What a replica knows of its group.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct FleetView {
+    /// How many requests a minute all replicas together may send.
+    pub target: u32,
+    /// How many they send, by what each said last.
+    pub spends: u32,
+    /// How many replicas said so lately, this one included.
+    pub replicas: u32,
+    /// How many could be kept busy by the quota, by what one can have in flight.
+    pub useful: u32,
+}
+
 /// What is known of the state topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StateView {
@@ -113,6 +130,22 @@ impl Snapshot {
 }
 
 impl Machine {
+    fn fleet_view(&self, now: Instant) -> FleetView {
+        let target = self.sending.quota.fleet_target();
+        let (siblings, count) = self.sending.fleet.siblings(now);
+        let own = self.sending.quota.spends_a_minute(now);
+        // What one replica can send while a quarter of its requests in flight is left for peaks.
+        let in_flight = f64::from(u32::try_from(self.settings.max_in_flight).unwrap_or(u32::MAX));
+        let a_second = f64::from(target) / self.settings.quota.minute.as_secs_f64();
+        let useful = a_second * self.sending.usual_time() / (in_flight * 0.75).max(1.0);
+        FleetView {
+            target,
+            spends: own.saturating_add(siblings),
+            replicas: count + 1,
+            useful: to_count(useful.ceil()).max(1),
+        }
+    }
+
     fn directory_hits(&self) -> (u64, u64) {
         let (customers, objects) = (
             self.customers.ids.hits_and_misses(),
@@ -131,6 +164,7 @@ impl Machine {
             partitions,
             used: self.partitions.budget().used(),
             held: self.health.held.charge(),
+            backfill: self.partitions.budget().old(),
             cap: self.partitions.budget().cap(),
             gate: self.partitions.budget().gate(),
             allowance: self.sending.quota.allowance(),
@@ -139,6 +173,7 @@ impl Machine {
             } else {
                 self.cap(now)
             },
+            fleet: self.fleet_view(now),
             request_price: self.price(now).seconds(),
             server_remaining: self.sending.quota.server_remaining(),
             frozen_until: self.sending.quota.frozen_until(now),
@@ -201,4 +236,13 @@ impl Machine {
         }
         progress
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped to the range of the type before the cast"
+)]
+fn to_count(number: f64) -> u32 {
+    number.clamp(0.0, f64::from(u32::MAX)) as u32
 }

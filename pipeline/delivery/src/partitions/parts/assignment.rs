@@ -35,6 +35,8 @@ pub(in crate::partitions) struct Assignment {
     pub(in crate::partitions) restore_at: Option<Instant>,
     /// The source was told to deliver none of its records.
     pub(in crate::partitions) paused: bool,
+    /// The last record read from it was backfill.
+    pub(in crate::partitions) brings_old: bool,
     /// Where its frontier is, and since when.
     pub(in crate::partitions) standing: Standing,
     /// Its next commit is due although nothing may have settled: it carries a rider that others wait for.
@@ -86,6 +88,7 @@ impl Assignment {
             restore_failed: false,
             restore_at: None,
             paused: false,
+            brings_old: false,
             standing: Standing::default(),
             rider_due: false,
             begun: None,

@@ -15,6 +15,10 @@ pub(crate) struct Budget {
     /// Bytes of the cap that are taken by what is kept apart from records.
     beside: u64,
     gate: Gate,
+    /// The part of `used` that is backfill.
+    old: Charge,
+    /// Backfill has as much as it may while live records may come.
+    old_full: bool,
 }
 
 impl Budget {
@@ -30,6 +34,8 @@ impl Budget {
             held: Charge::default(),
             beside: 0,
             gate: Gate::Open,
+            old: Charge::default(),
+            old_full: false,
         }
     }
 
@@ -50,6 +56,36 @@ impl Budget {
         self.used.records = self.used.records.saturating_sub(charge.records);
         self.used.bytes = self.used.bytes.saturating_sub(charge.bytes);
         self.reopen()
+    }
+
+    /// The charge was for backfill. Returns whether that changed if it has as much as it may: three quarters, so that live
+    /// records always find room.
+    pub(crate) fn charged_old(&mut self, charge: Charge) -> bool {
+        self.old.records += charge.records;
+        self.old.bytes += charge.bytes;
+        let cap = self.cap();
+        let full = |used: u64, cap: u64| used >= cap - cap / 4;
+        let full = full(self.old.records, cap.records) || full(self.old.bytes, cap.bytes);
+        full && !std::mem::replace(&mut self.old_full, true)
+    }
+
+    /// The refund was for backfill. Returns whether it may have more again: from half of the cap on.
+    pub(crate) fn refunded_old(&mut self, charge: Charge) -> bool {
+        self.old.records = self.old.records.saturating_sub(charge.records);
+        self.old.bytes = self.old.bytes.saturating_sub(charge.bytes);
+        let cap = self.cap();
+        let low = self.old.records <= cap.records / 2 && self.old.bytes <= cap.bytes / 2;
+        low && std::mem::replace(&mut self.old_full, false)
+    }
+
+    /// Whether backfill has as much as it may while live records may come.
+    pub(crate) fn is_full_of_old(&self) -> bool {
+        self.old_full
+    }
+
+    /// What backfill uses.
+    pub(crate) fn old(&self) -> Charge {
+        self.old
     }
 
     /// Sets how much of `used` is held; the gate then opens at half of the rest. Returns the gate if this opened it.
@@ -138,6 +174,21 @@ mod tests {
         assert_eq!(budget.charge(ONE), None);
         assert_eq!(budget.charge(ONE), None);
         assert_eq!(budget.charge(ONE), Some(Gate::Closed));
+    }
+
+    #[test]
+    fn backfill_leaves_a_quarter_to_live_records() {
+        let mut budget = Budget::new(Charge {
+            records: 8,
+            bytes: 1_000,
+        });
+        let full: Vec<bool> = (0..7).map(|_| budget.charged_old(ONE)).collect();
+        assert_eq!(full, [false, false, false, false, false, true, false]);
+        assert!(budget.is_full_of_old());
+        assert!(!budget.refunded_old(ONE) && !budget.refunded_old(ONE));
+        assert!(budget.is_full_of_old(), "5 of 8");
+        assert!(budget.refunded_old(ONE) && !budget.is_full_of_old());
+        assert_eq!(budget.old().records, 4);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::seam::charge::Charge;
 use crate::seam::hold::LetterTopic;
 use ingest_model::outcome::{Held, HeldBy, HoldCause, Rejected, SkipReason};
-use ingest_model::record::{Epoch, Record, TopicPartition};
+use ingest_model::record::{Epoch, Record, TopicPartition, Traffic};
 
 /// The result of an operation.
 #[derive(Debug, Clone)]
@@ -23,6 +23,7 @@ pub(crate) struct RecordState {
     pub(in crate::partitions) record: Record,
     pub(in crate::partitions) epoch: Epoch,
     pub(in crate::partitions) event_ms: Option<i64>,
+    pub(in crate::partitions) traffic: Traffic,
     pub(in crate::partitions) charge: Charge,
     /// Operations that are not settled.
     pub(in crate::partitions) open: usize,
@@ -47,13 +48,14 @@ impl RecordState {
     pub(in crate::partitions) fn new(
         record: Record,
         epoch: Epoch,
-        event_ms: Option<i64>,
+        (event_ms, traffic): (Option<i64>, Traffic),
         charge: Charge,
     ) -> Self {
         Self {
             record,
             epoch,
             event_ms,
+            traffic,
             charge,
             open: 0,
             delivered: false,

@@ -13,7 +13,7 @@ const HEADROOM: f64 = 1.1;
 /// What a replica has to do.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {
-    /// Its requests of the last minute.
+    /// Its requests a minute, by those of the last seconds.
     pub(crate) spent: u32,
     /// The requests that what waits for permits will take.
     pub(crate) queued: f64,

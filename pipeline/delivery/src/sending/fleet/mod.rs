@@ -26,6 +26,7 @@ use self::load::Demand;
 pub(crate) use self::load::Load;
 use crate::seam::port::{Committed, Metadata};
 use crate::seam::rider::{self, Holding, Lease, ProcessId, Rider, Standing};
+use jiff::Timestamp;
 
 /// How long a lease lasts, by this process's clock.
 const LEASE: Duration = Duration::from_secs(30);
@@ -132,6 +133,12 @@ impl Fleet {
     /// An answer with the server's time came to a request.
     pub(crate) fn observe(&mut self, sent: Instant, now: Instant, date_ms: i64) {
         self.clock.observe(sent, now, date_ms);
+    }
+
+    /// The server's time, as a text: it is that late at least. `None` before the first answer.
+    pub(crate) fn server_time(&self, now: Instant) -> Option<String> {
+        let at = Timestamp::from_millisecond(self.clock.least_ms(now)?).ok()?;
+        Some(format!("{at:.3}"))
     }
 
     /// This process stood still: what it knew may have ended.
@@ -251,6 +258,20 @@ impl Fleet {
             self.said = Some((self.demand.part(), now));
         }
         plan
+    }
+
+    /// How many requests a minute the other replicas send, by what they said last, and how many replicas said so.
+    pub(crate) fn siblings(&self, now: Instant) -> (u32, u32) {
+        let mut latest: BTreeMap<ProcessId, &Rider> = BTreeMap::new();
+        for rider in self.heard.values().filter(|one| self.is_fresh(now, one)) {
+            let known = latest.entry(rider.process).or_insert(rider);
+            if rider.at_ms > known.at_ms {
+                *known = rider;
+            }
+        }
+        let spent = latest.values().map(|rider| rider.spent);
+        let count = u32::try_from(latest.len()).unwrap_or(u32::MAX);
+        (spent.fold(0, u32::saturating_add), count)
     }
 
     /// Whether the others should hear what this replica needs.

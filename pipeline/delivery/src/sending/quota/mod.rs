@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use ingest_model::call::{Class, Limits};
 
 use self::pace::Pace;
-use self::window::{Look, Window};
+use self::window::{Group, Look, Window};
 
 /// How much of the organisation's limit the fleet may use.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq)]
@@ -49,6 +49,12 @@ pub(crate) struct Quota {
     server_remaining: Option<u32>,
     pace: Pace,
     window: Window,
+    /// What the group's other replicas send a second, by what they say.
+    siblings: f64,
+    /// Since when strangers have been seen to need more than the target leaves them.
+    strangers_since: Option<Instant>,
+    /// Until then a group follows the window because of them.
+    follows_until: Option<Instant>,
     /// When the pace was last taken from the window.
     looked_ahead: Option<Instant>,
     frozen_until: Option<Instant>,
@@ -60,6 +66,8 @@ pub(crate) struct Quota {
     unanswered_freezes: u32,
 }
 
+/// What a replica spends is measured over this part of a minute: short enough to follow it, long enough not to flicker.
+const LATELY: u32 = 6;
 /// Parts of many partitions add up to this little less than all.
 const ALONE: f64 = 1e-9;
 
@@ -72,7 +80,7 @@ pub(crate) struct SentAt {
 
 /// How much of the burst is used up.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Used {
+pub(in crate::sending) struct Used {
     pub(super) permits: f64,
     /// All permits that can be saved up.
     pub(super) of: f64,
@@ -92,6 +100,9 @@ impl Quota {
             server_remaining: None,
             pace: Pace::new(settings.minute),
             window: Window::new(settings.minute),
+            siblings: 0.0,
+            strangers_since: None,
+            follows_until: None,
             looked_ahead: None,
             frozen_until: None,
             reserved_until: None,
@@ -107,6 +118,11 @@ impl Quota {
         self.rebuild(now);
     }
 
+    /// The other replicas of the group send so many requests a minute.
+    pub(crate) fn set_siblings(&mut self, a_minute: u32) {
+        self.siblings = f64::from(a_minute) / self.settings.minute.as_secs_f64();
+    }
+
     /// How many requests a minute this replica may send.
     pub(crate) fn allowance(&self) -> u32 {
         self.pace.allowance()
@@ -117,9 +133,9 @@ impl Quota {
         self.part_of_target(1.0)
     }
 
-    /// How many permits were given in the last minute, up to the last look at it.
-    pub(crate) fn spent_in_last_minute(&self) -> u32 {
-        self.pace.given_in_last_minute()
+    /// How many requests a minute this replica sends, by the permits of the last seconds.
+    pub(crate) fn spends_a_minute(&self, now: Instant) -> u32 {
+        self.pace.given_since(now, self.settings.minute / LATELY) * LATELY
     }
 
     /// How many permits were ever given.
@@ -295,10 +311,34 @@ impl Quota {
     fn look_ahead(&mut self, now: Instant) {
         self.looked_ahead = Some(now);
         let allowance = self.pace.allowance();
-        // With siblings, what they spend looks like what strangers spend: the pace stays even.
         let alone = self.weight >= 1.0 - ALONE;
-        let pace = self.window.pace(now, self.settings.reserve, allowance);
-        self.pace.learn(now, pace.filter(|_| alone));
+        let group = Group {
+            siblings: if alone { 0.0 } else { self.siblings },
+            part: if alone { 1.0 } else { self.weight },
+        };
+        let reserve = self.settings.reserve;
+        let pace = self.window.pace(now, reserve, allowance, group);
+        let follows = alone || self.sees_strangers(now, group);
+        self.pace.learn(now, pace.filter(|_| follows), group.part);
+    }
+
+    /// Whether strangers have taken for a while more than half of what the group's target leaves them, within the last minute.
+    /// Else a group keeps to its even pace: what siblings say comes a little late, and must not slow everybody down.
+    fn sees_strangers(&mut self, now: Instant, group: Group) -> bool {
+        let limit = self.server_limit.unwrap_or(self.settings.limit);
+        let taken = self
+            .part_of_target(1.0)
+            .saturating_add(self.settings.reserve);
+        let spare = f64::from(limit.saturating_sub(taken)) / self.settings.minute.as_secs_f64();
+        if self.window.strangers(group) <= spare / 2.0 {
+            self.strangers_since = None;
+        } else {
+            let since = *self.strangers_since.get_or_insert(now);
+            if now.saturating_duration_since(since) >= self.settings.minute / LATELY {
+                self.follows_until = Some(now + self.settings.minute);
+            }
+        }
+        self.follows_until.is_some_and(|until| until > now)
     }
 
     fn part_of_target(&self, part: f64) -> u32 {

@@ -49,7 +49,7 @@ struct Bucket {
 const WHOLE: f64 = 1.0 - 1e-6;
 /// How much faster than the allowance what was left over may be caught up on.
 const CATCH_UP: f64 = 1.25;
-/// How many permits a minute there are at least, to learn whether others still need the rest.
+/// How many permits a minute the group has at least, to learn whether others still need the rest.
 const TRICKLE: f64 = 30.0;
 
 impl Pace {
@@ -98,11 +98,12 @@ impl Pace {
         self.even = self.limiter(fresh);
     }
 
-    /// The window allows this many permits a second, or is not known.
-    pub(super) fn learn(&mut self, now: Instant, pace: Option<f64>) {
+    /// The window allows this many permits a second, or is not known; this replica has that part of what the group has.
+    pub(super) fn learn(&mut self, now: Instant, pace: Option<f64>, part: f64) {
         self.pass(now);
         let even = f64::from(self.allowance) / self.minute.as_secs_f64();
-        let least = TRICKLE.min(f64::from(self.allowance)) / self.minute.as_secs_f64();
+        let trickle = (TRICKLE * part).max(1.0);
+        let least = trickle.min(f64::from(self.allowance)) / self.minute.as_secs_f64();
         // Only what was left over in the last minute is caught up on; else the minute would end with a pause.
         let given = f64::from(self.given_in_last_minute()) + self.burst();
         let behind = given < f64::from(self.allowance);
@@ -166,6 +167,13 @@ impl Pace {
     /// How many were given in the last minute, up to the last look at it.
     pub(super) fn given_in_last_minute(&self) -> u32 {
         u32::try_from(self.issued.len()).unwrap_or(u32::MAX)
+    }
+
+    /// How many were given in the time before now, of the last minute.
+    pub(super) fn given_since(&self, now: Instant, time: Duration) -> u32 {
+        let before = |at: &Instant| now.saturating_duration_since(*at) >= time;
+        let since = self.issued.len() - self.issued.partition_point(before);
+        u32::try_from(since).unwrap_or(u32::MAX)
     }
 
     /// How many permits there are at this moment, about.

@@ -112,6 +112,7 @@ fn a_step_weighs_what_it_keeps_alive() {
             record,
             epoch,
             event_ms,
+            traffic: Traffic::Live,
             verdict,
             dropped,
         }

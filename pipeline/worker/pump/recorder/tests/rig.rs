@@ -25,7 +25,7 @@ pub(super) use ingest_model::outcome::{
     DroppedField, JobTicket, Outcome, Rejected, Rejection, SplitHint, Verdict,
 };
 pub(super) use ingest_model::record::{
-    Epoch, Header, Offset, Position, Record, Topic, TopicPartition,
+    Epoch, Header, Offset, Position, Record, Topic, TopicPartition, Traffic,
 };
 pub(super) use ingest_model::repeat::ChangeKey;
 pub(super) use ingest_model::said::{Ages, Said};
@@ -125,6 +125,7 @@ pub(super) fn record(offset: i64, operation: Operation) -> Input {
         },
         epoch: Epoch(3),
         event_ms: Some(1_790_000_000_000 + offset),
+        traffic: Traffic::Live,
         verdict: Verdict::Emit(vec![Planned {
             route: "orders".into(),
             event_key: Uuid::from_u128(u128::from(offset.unsigned_abs()) << 64 | 0x51),

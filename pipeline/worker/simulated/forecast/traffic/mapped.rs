@@ -6,16 +6,19 @@ use std::time::Duration;
 use ingest_mapping::route::Pipeline;
 use ingest_model::operation::Operation;
 use ingest_model::outcome::{Rejected, Rejection, Verdict};
-use ingest_model::record::{Record, Topic};
+use ingest_model::record::{Record, Topic, Traffic};
 use jiff::Timestamp;
 
 use crate::config::Settings;
+use crate::pump::mappers::TrafficRules;
 
 /// A record with its verdict.
 #[derive(Debug, Clone)]
 pub(in crate::simulated::forecast) struct Mapped {
     pub(in crate::simulated::forecast) record: Record,
     pub(in crate::simulated::forecast) event_ms: Option<i64>,
+    /// The time at which it arrives, by its own clock, epoch milliseconds.
+    pub(in crate::simulated::forecast) arrives_ms: Option<i64>,
     /// If it is read when it arrives.
     pub(in crate::simulated::forecast) verdict: Verdict,
     /// If it is read only so long after it arrived, in rising order: a route's `maxAge` has passed then.
@@ -40,6 +43,23 @@ pub(super) enum AsOf {
 // === impl Mapped ===
 
 impl Mapped {
+    /// How urgent it is if it is read so long after it arrived.
+    pub(in crate::simulated::forecast) fn traffic_after(
+        &self,
+        rules: &TrafficRules,
+        waited: Duration,
+    ) -> Traffic {
+        let waited = i64::try_from(waited.as_millis()).unwrap_or(i64::MAX);
+        // What has no time is as old as it waited.
+        let arrives_ms = self.arrives_ms.unwrap_or(0);
+        let event_ms = self.event_ms.unwrap_or(arrives_ms);
+        rules.of(
+            &self.record,
+            Some(event_ms),
+            arrives_ms.saturating_add(waited),
+        )
+    }
+
     /// The verdict if it is read so long after it arrived.
     pub(in crate::simulated::forecast) fn verdict_after(&self, waited: Duration) -> &Verdict {
         let late = self.later.iter().rev().find(|(after, _)| waited > *after);
@@ -65,6 +85,7 @@ impl Mapper {
             return Mapped {
                 record,
                 event_ms: None,
+                arrives_ms: None,
                 verdict: Verdict::Reject(Rejected::new(
                     Rejection::FormatMismatch,
                     "the topic has no mapping",
@@ -85,9 +106,14 @@ impl Mapper {
         };
         let event_ms = summary.and_then(|summary| summary.time);
         let event_ms = event_ms.map(Timestamp::as_millisecond);
+        let arrives_ms = match as_of {
+            AsOf::Written(at) => Some(at),
+            AsOf::Event => event_ms,
+        };
         let mut mapped = Mapped {
             record,
             event_ms,
+            arrives_ms,
             verdict,
             later: Vec::new(),
         };

@@ -217,6 +217,7 @@ impl<'i> Traffic<'i> {
         let renamed = Mapped {
             record: one.record.clone(),
             event_ms: one.event_ms,
+            arrives_ms: one.arrives_ms,
             verdict: round.renamed(&one.verdict),
             later: one
                 .later

@@ -28,10 +28,12 @@ pub(super) use self::feed::{Chunk, Chunks};
 use super::plan::{Plan, Tier};
 use super::tally::{Progress, Tally};
 use crate::observe::pace::Pace;
+use crate::pump::mappers::TrafficRules;
 
 /// Workers, partitions, and an organisation.
 pub(super) struct World<'p> {
     plan: &'p Plan,
+    rules: TrafficRules,
     origin: Instant,
     now: Instant,
     start_ms: i64,
@@ -97,6 +99,7 @@ pub(super) struct Begin<'p> {
     pub(super) plan: &'p Plan,
     pub(super) tier: &'p Tier,
     pub(super) machine: MachineSettings,
+    pub(super) rules: TrafficRules,
     pub(super) klasses: Vec<String>,
     pub(super) chunks: Chunks,
     pub(super) progress: Arc<Progress>,
@@ -125,6 +128,7 @@ impl<'p> World<'p> {
             plan,
             tier,
             machine: settings,
+            rules,
             klasses,
             mut chunks,
             progress,
@@ -143,6 +147,7 @@ impl<'p> World<'p> {
         sim.advance(SimTime::from_millis(start_ms));
         let mut world = Self {
             plan,
+            rules,
             origin,
             now: origin,
             start_ms,

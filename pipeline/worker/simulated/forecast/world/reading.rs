@@ -76,7 +76,8 @@ impl World<'_> {
             };
             let mapped = &arriving.mapped;
             let epoch = self.epoch_at(&mapped.record.position.partition);
-            let verdict = mapped.verdict_after(now.saturating_sub(arriving.at));
+            let waited = now.saturating_sub(arriving.at);
+            let verdict = mapped.verdict_after(waited);
             if let Verdict::Skip(reason) = verdict {
                 let run = skipped.as_mut();
                 if !run.is_some_and(|run| run.add(&mapped.record, epoch, *reason)) {
@@ -91,6 +92,7 @@ impl World<'_> {
                 record: mapped.record.clone(),
                 epoch,
                 event_ms: mapped.event_ms,
+                traffic: mapped.traffic_after(&self.rules, waited),
                 verdict: verdict.clone(),
                 dropped: Vec::new(),
             };

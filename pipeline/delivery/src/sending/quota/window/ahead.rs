@@ -3,19 +3,21 @@
 use std::time::{Duration, Instant};
 
 use super::kind::Kind;
-use super::{Seen, Window, real, signed};
+use super::{Group, Seen, Window, real, signed};
 
 /// Into so many parts the time ahead is divided to find its tightest place.
 const PARTS: u32 = 24;
 
 impl Window {
     /// How many requests a second this replica may send, so that others find what they use to spend and `reserve` more at any time
-    /// ahead, and that no minute has more than `allowance` requests of its own. `None`: nothing is known.
+    /// ahead, and that no minute has more than `allowance` requests of its own. What strangers leave belongs to the whole group, of
+    /// which this replica has a part. `None`: nothing is known.
     pub(in crate::sending::quota) fn pace(
         &self,
         now: Instant,
         reserve: u32,
         allowance: u32,
+        group: Group,
     ) -> Option<f64> {
         let last = self.seen.back()?;
         let kind = self.kinds.present();
@@ -28,7 +30,7 @@ impl Window {
             return None;
         }
         let ahead = ahead.max(self.minute / 240);
-        let foreign = self.foreign_rate();
+        let strangers = self.strangers(group);
         let left = self.left(last, now) - f64::from(reserve) - self.spare();
         let own = f64::from(allowance) - real(self.own_aging(now, self.minute));
         let mut pace = f64::INFINITY;
@@ -41,9 +43,20 @@ impl Window {
                 Kind::Fixed => 0.0,
                 Kind::Sliding | Kind::Leaky => self.comes_back(now, after),
             };
-            pace = pace.min((left + comes_back) / seconds - foreign);
+            pace = pace.min(group.part * ((left + comes_back) / seconds - strangers));
         }
         Some(pace.max(0.0))
+    }
+
+    /// What strangers spend, a second.
+    pub(in crate::sending::quota) fn strangers(&self, group: Group) -> f64 {
+        let over = if group.part < 1.0 {
+            // As long as the time for which siblings say what they sent, or a change of their pace looks like strangers.
+            self.minute / 6
+        } else {
+            self.minute / 15
+        };
+        (self.foreign_over(over) - group.siblings).max(0.0)
     }
 
     /// How much more than the reserve is left where the limit comes back gradually, so that others rarely reach into the reserve. It
@@ -75,14 +88,16 @@ impl Window {
         Some(last.at + wait)
     }
 
-    /// What others spend, a second.
-    ///
-    /// Requests of this organisation's other replicas count as those of others. Whoever learns what they spend subtracts it here.
+    /// What others spend, a second: strangers, and the other replicas of the group.
     pub(super) fn foreign_rate(&self) -> f64 {
+        self.foreign_over(self.minute / 15)
+    }
+
+    /// The same over so long.
+    fn foreign_over(&self, long_ago: Duration) -> f64 {
         let Some(last) = self.seen.back() else {
             return self.rate_before;
         };
-        let long_ago = self.minute / 15;
         let is_old = |seen: &Seen| last.at.saturating_duration_since(seen.at) >= long_ago;
         let place = self.seen.partition_point(is_old).saturating_sub(1);
         let Some(then) = self.seen.get(place) else {

@@ -37,6 +37,15 @@ pub(super) struct Look {
     pub(super) resets_in: Option<Duration>,
 }
 
+/// What is known of the group that this replica belongs to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Group {
+    /// What its other replicas send a second.
+    pub(super) siblings: f64,
+    /// The part of what the group may send that is this replica's.
+    pub(super) part: f64,
+}
+
 /// A look that was taken into account.
 #[derive(Debug, Clone, Copy)]
 struct Seen {

@@ -4,6 +4,10 @@ use super::*;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const LIMIT: u32 = 300;
+const ALONE: Group = Group {
+    siblings: 0.0,
+    part: 1.0,
+};
 
 /// A server in steps of a tenth of a second: in each, one request of ours if we send, and some of others.
 struct Server {
@@ -113,7 +117,7 @@ impl Scene {
     }
 
     fn pace(&self, reserve: u32) -> f64 {
-        let pace = self.window.pace(self.now(), reserve, LIMIT);
+        let pace = self.window.pace(self.now(), reserve, LIMIT, ALONE);
         pace.expect("the window is known")
     }
 }
@@ -250,6 +254,9 @@ fn a_bucket_that_leaks_opens_when_enough_has_leaked() {
 fn after_a_minute_of_silence_nothing_is_known_of_what_is_left() {
     let mut scene = Scene::new(Kind::Fixed);
     scene.play(90, 1, 3);
-    assert!(scene.window.pace(scene.now(), 0, LIMIT).is_some());
-    assert_eq!(scene.window.pace(scene.now() + MINUTE, 0, LIMIT), None);
+    assert!(scene.window.pace(scene.now(), 0, LIMIT, ALONE).is_some());
+    assert_eq!(
+        scene.window.pace(scene.now() + MINUTE, 0, LIMIT, ALONE),
+        None
+    );
 }

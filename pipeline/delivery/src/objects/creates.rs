@@ -1,0 +1,248 @@
+//! How many objects are created for each customer: the API allows so many a minute.
+//!
+//! A create has a place from the moment when it is ready until a minute after it ended: when it is counted in between, nobody
+//! knows. Who finds no place waits until one may be free. Creates that say when they were imported are exempt, until the API
+//! shows that it counts them, too.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ingest_model::batch::OperationId;
+use ingest_model::lookup::Lookup;
+
+/// A minute is counted in so many parts.
+const PARTS: u32 = 6;
+/// Those of a whole minute, and the present one.
+const KEPT: usize = 7;
+/// Forgets customers without creates when there are so many.
+const REMEMBERED: usize = 1_000;
+
+/// The creates of the last minute, by customer.
+#[derive(Debug)]
+pub(crate) struct Creates {
+    limit: u32,
+    /// The part of the limit that is this replica's.
+    part: f64,
+    minute: Duration,
+    origin: Option<Instant>,
+    by_customer: Lookup<Arc<str>, Log>,
+    placed: Lookup<OperationId, Arc<str>>,
+    full: usize,
+    counts_imported: bool,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Log {
+    /// Not ended.
+    open: u32,
+    /// Ended, by part; the last one is `part`.
+    ended: [u32; KEPT],
+    part: u64,
+}
+
+impl Creates {
+    pub(super) fn new(limit: u32, minute: Duration) -> Self {
+        Self {
+            limit: limit.max(1),
+            part: 1.0,
+            minute,
+            origin: None,
+            by_customer: Lookup::default(),
+            placed: Lookup::default(),
+            full: 0,
+            counts_imported: false,
+        }
+    }
+
+    /// Other replicas create objects of the same customers: this one has that part of the limit.
+    pub(crate) fn share(&mut self, part: f64) {
+        self.part = part.clamp(0.0, 1.0);
+    }
+
+    /// Whether creates that say when they were imported count like others.
+    pub(crate) fn counts_imported(&self) -> bool {
+        self.counts_imported
+    }
+
+    /// The API limited one that said so.
+    pub(crate) fn imported_counted(&mut self) {
+        self.counts_imported = true;
+    }
+
+    /// A create of an object of this customer is ready. `Err`: it has to wait until then.
+    pub(crate) fn place(
+        &mut self,
+        now: Instant,
+        id: OperationId,
+        customer: &Arc<str>,
+    ) -> Result<(), Instant> {
+        if self.placed.contains_key(&id) {
+            return Ok(());
+        }
+        let part = self.part_at(now);
+        let most = (f64::from(self.limit) * self.part).floor().max(1.0);
+        self.forget(part);
+        let log = match self.by_customer.get_mut(customer) {
+            Some(log) => log,
+            None => self.by_customer.entry(Arc::clone(customer)).or_default(),
+        };
+        log.pass_to(part);
+        if f64::from(log.count()) < most {
+            log.open += 1;
+            self.placed.insert(id, Arc::clone(customer));
+            return Ok(());
+        }
+        let parts = log.first_leaves().unwrap_or(1);
+        let origin = self.origin.unwrap_or(now);
+        let end = u32::try_from(part + parts).unwrap_or(u32::MAX);
+        Err((origin + self.minute / PARTS * end).max(now + Duration::from_millis(1)))
+    }
+
+    /// An operation has ended, or is left to the next owner.
+    pub(crate) fn ended(&mut self, now: Instant, id: OperationId) {
+        let Some(customer) = self.placed.remove(&id) else {
+            return;
+        };
+        let part = self.part_at(now);
+        if let Some(log) = self.by_customer.get_mut(&customer) {
+            log.pass_to(part);
+            log.open = log.open.saturating_sub(1);
+            if let Some(last) = log.ended.last_mut() {
+                *last += 1;
+            }
+        }
+    }
+
+    /// The bytes that it occupies, about.
+    pub(crate) fn bytes(&self) -> usize {
+        let log = size_of::<(Arc<str>, Log)>() + 40;
+        self.by_customer.len() * log + self.placed.len() * size_of::<(OperationId, Arc<str>)>()
+    }
+
+    fn part_at(&mut self, now: Instant) -> u64 {
+        let origin = *self.origin.get_or_insert(now);
+        let part = (self.minute / PARTS).as_nanos().max(1);
+        let passed = now.saturating_duration_since(origin).as_nanos();
+        u64::try_from(passed / part).unwrap_or(u64::MAX)
+    }
+
+    fn forget(&mut self, part: u64) {
+        if self.by_customer.len() < self.full.max(REMEMBERED) {
+            return;
+        }
+        let idle = |log: &Log| log.open == 0 && part.saturating_sub(log.part) >= KEPT as u64;
+        for customer in self.by_customer.keys_where(|_, log| idle(log)) {
+            self.by_customer.remove(&customer);
+        }
+        self.full = self.by_customer.len() * 2;
+    }
+}
+
+impl Log {
+    fn pass_to(&mut self, part: u64) {
+        let passed = part.saturating_sub(self.part);
+        let passed = usize::try_from(passed).unwrap_or(KEPT).min(KEPT);
+        self.ended.rotate_left(passed % KEPT);
+        let kept = KEPT - passed;
+        for gone in self.ended.iter_mut().skip(kept) {
+            *gone = 0;
+        }
+        self.part = self.part.max(part);
+    }
+
+    fn count(&self) -> u32 {
+        self.open + self.ended.iter().sum::<u32>()
+    }
+
+    /// After how many parts the first that have ended are a minute old.
+    fn first_leaves(&self) -> Option<u64> {
+        let first = self.ended.iter().position(|ended| *ended > 0)?;
+        u64::try_from(first + 1).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test needs some instant to start from"
+    )]
+    fn start() -> Instant {
+        Instant::now()
+    }
+
+    proptest! {
+        /// However they come and go, no minute has more of a customer's creates than are allowed, wherever between its place and
+        /// its end each is counted; and nobody waits longer than that takes.
+        #[test]
+        fn no_minute_has_more_than_are_allowed(
+            steps in prop::collection::vec((0_u64..4_000, 0_u64..20_000, any::<bool>()), 1..300),
+        ) {
+            let origin = start();
+            let mut creates = Creates::new(20, MINUTE);
+            let customer: Arc<str> = "c1".into();
+            let mut at = origin;
+            let mut counted: Vec<Instant> = Vec::new();
+            let mut open: Vec<(Instant, OperationId)> = Vec::new();
+            for (number, (pause, takes, late)) in (0..).zip(steps) {
+                at += Duration::from_millis(pause);
+                open.sort();
+                while let Some((end, id)) = open.first().copied() && end <= at {
+                    creates.ended(end, id);
+                    open.remove(0);
+                }
+                let id = OperationId(number);
+                match creates.place(at, id, &customer) {
+                    Ok(()) => {
+                        let end = at + Duration::from_millis(takes);
+                        counted.push(if late { end } else { at });
+                        open.push((end, id));
+                    }
+                    Err(until) => {
+                        prop_assert!(until > at && until <= at + MINUTE * 7 / 6);
+                    }
+                }
+            }
+            counted.sort();
+            for (first, from) in counted.iter().enumerate() {
+                let within = counted.iter().skip(first).filter(|one| **one - *from < MINUTE);
+                prop_assert!(within.count() <= 20);
+            }
+        }
+    }
+
+    #[test]
+    fn customers_are_forgotten_a_minute_after_their_last_create() {
+        let origin = start();
+        let mut creates = Creates::new(120, MINUTE);
+        for n in 0..20_000_u64 {
+            let at = origin + Duration::from_millis(n * 500);
+            let customer: Arc<str> = format!("c{n}").into();
+            assert_eq!(creates.place(at, OperationId(n), &customer), Ok(()));
+            creates.ended(at, OperationId(n));
+        }
+        assert!(creates.by_customer.len() <= REMEMBERED);
+        assert!(creates.placed.len() == 0 && creates.bytes() < 300_000);
+    }
+
+    #[test]
+    fn a_replica_among_others_has_its_part() {
+        let now = start();
+        let mut creates = Creates::new(120, MINUTE);
+        creates.share(0.01);
+        let customer: Arc<str> = "c1".into();
+        assert_eq!(creates.place(now, OperationId(1), &customer), Ok(()));
+        assert_eq!(
+            creates.place(now, OperationId(1), &customer),
+            Ok(()),
+            "it has its place"
+        );
+        assert!(creates.place(now, OperationId(2), &customer).is_err());
+    }
+}
