@@ -228,7 +228,7 @@ mod tests {
             creates.ended(at, OperationId(n));
         }
         assert!(creates.by_customer.len() <= REMEMBERED);
-        assert!(creates.placed.len() == 0 && creates.bytes() < 300_000);
+        assert!(creates.placed.is_empty() && creates.bytes() < 300_000);
     }
 
     #[test]
