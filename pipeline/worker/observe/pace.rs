@@ -26,11 +26,6 @@ const COSTS: PerKind<(f64, f64)> = PerKind {
     tracking: (5.0, 5.0),
     objects: (3.0, 100.0),
 };
-/// The part of an operation's requests that is sent once it is in flight: the job of objects is still to be read.
-const PAID: PerKind<f64> = PerKind {
-    tracking: 1.0,
-    objects: 0.5,
-};
 /// Arrivals are known after so many seconds.
 const WATCHED: f64 = 10.0;
 /// A backlog that shrinks by less than this part of the pace does not shrink.
@@ -104,7 +99,7 @@ struct Look {
     at: Instant,
     read: u64,
     planned: PerKind<u64>,
-    /// Operations that have ended, and of those in flight the part that is paid for.
+    /// Operations that have ended or are in flight.
     launched: PerKind<f64>,
     spent: PerKind<u64>,
     /// There were more operations than permits.
@@ -119,8 +114,6 @@ struct Left {
     anything: bool,
     /// What a record that arrives leads to, in requests.
     each: f64,
-    /// How long jobs take, in seconds: the last ones are waited for when nothing is left to send.
-    last: f64,
 }
 
 // === impl DrainState ===
@@ -196,7 +189,7 @@ impl Pace {
             if per_second <= allowed * STANDSTILL || per_second <= f64::EPSILON {
                 return Drain::default();
             }
-            left.requests / per_second + left.last
+            left.requests / per_second
         } else if reads > 0.0 {
             // The unread records lead to no request: they are gone as soon as they are read.
             left.unread / reads
@@ -232,15 +225,6 @@ impl Pace {
         }
         Duration::try_from_secs_f64(left.requests / gains)
             .map_or(WithArrivals::NotKnown, WithArrivals::Gone)
-    }
-
-    /// How long objects are in flight, in seconds: as many as there are, by how many go in a second.
-    fn time_of_jobs(&self, under_way: u64) -> f64 {
-        let (_, launched) = self.costs.objects;
-        if launched <= 0.0 {
-            return 0.0;
-        }
-        (whole(under_way) * self.watched / launched).min(WINDOW)
     }
 
     /// Notes how far partitions have grown since the last look.
@@ -279,8 +263,7 @@ impl Pace {
             launched: progress
                 .ended
                 .zip(progress.under_way)
-                .zip(PAID)
-                .map(|((ended, under_way), paid)| paid.mul_add(whole(under_way), whole(ended))),
+                .map(|(ended, under_way)| whole(ended) + whole(under_way)),
             spent: progress.spent,
             busy: whole(waiting) > allowed,
         };
@@ -351,10 +334,7 @@ impl Pace {
         let (mut requests, unread) = (
             whole(progress.waiting.tracking).mul_add(
                 costs.tracking,
-                (1.0 - PAID.objects).mul_add(
-                    whole(progress.under_way.objects),
-                    whole(progress.waiting.objects),
-                ) * costs.objects,
+                whole(progress.waiting.objects) * costs.objects,
             ),
             whole(unread),
         );
@@ -375,7 +355,6 @@ impl Pace {
             unread,
             anything: unread > 0.0 || kept > 0 || snapshot.used.records > 0,
             each,
-            last: self.time_of_jobs(progress.under_way.objects),
         })
     }
 }
