@@ -470,27 +470,6 @@ impl Customers {
         wanted.waiting.into_vec()
     }
 
-    fn enqueue_read(&mut self, customer: &CustomerKey) {
-        if let CustomerKey::Owner(_) = customer {
-            self.enqueue_object(customer);
-            return;
-        }
-        if let Some(wanted) = self.wanted.get_mut(customer) {
-            wanted.phase = Phase::Read;
-            wanted.next_key = 0;
-            self.read.push(wanted.traffic, customer.clone());
-        }
-    }
-
-    fn park(&mut self, now: Instant, customer: &CustomerKey) {
-        if let Some(wanted) = self.wanted.get_mut(customer) {
-            let until = now + self.settings.park_for / LOOKS;
-            wanted.looks += 1;
-            wanted.phase = Phase::Parked(until);
-            self.later.insert((until, customer.clone()));
-        }
-    }
-
     /// How long to wait for an answer that is due anyway.
     fn answer_wait(&self) -> Duration {
         self.settings.minute * 2

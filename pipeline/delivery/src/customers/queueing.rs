@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::line::Line;
-use super::{Customers, Phase};
+use super::{Customers, LOOKS, Phase};
 use ingest_model::operation::{CustomerKey, MissingCustomer};
 use ingest_model::record::Traffic;
 
@@ -63,6 +63,27 @@ impl Customers {
     pub(super) fn leave_line(&mut self, customer: &CustomerKey) {
         if let Some(Phase::In(line, place)) = self.phase(customer) {
             self.lines.of(line).remove(place);
+        }
+    }
+
+    pub(super) fn enqueue_read(&mut self, customer: &CustomerKey) {
+        if let CustomerKey::Owner(_) = customer {
+            self.enqueue_object(customer);
+            return;
+        }
+        if let Some(wanted) = self.wanted.get_mut(customer) {
+            wanted.phase = Phase::Read;
+            wanted.next_key = 0;
+            self.read.push(wanted.traffic, customer.clone());
+        }
+    }
+
+    pub(super) fn park(&mut self, now: Instant, customer: &CustomerKey) {
+        if let Some(wanted) = self.wanted.get_mut(customer) {
+            let until = now + self.settings.park_for / LOOKS;
+            wanted.looks += 1;
+            wanted.phase = Phase::Parked(until);
+            self.later.insert((until, customer.clone()));
         }
     }
 }

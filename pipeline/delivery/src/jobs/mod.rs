@@ -220,6 +220,11 @@ impl Jobs {
         next.map(|(at, _)| *at)
     }
 
+    /// Whether any job is one of backfill.
+    pub(crate) fn has_backfill(&self) -> bool {
+        !self.old.is_empty()
+    }
+
     fn due_now(&self, now: Instant, traffic: Traffic) -> impl Iterator<Item = JobId> {
         let due = self.due.iter().take_while(move |(at, _)| *at <= now);
         due.map(|(_, id)| *id)

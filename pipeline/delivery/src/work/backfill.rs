@@ -45,6 +45,11 @@ impl Work {
             .map_or(Traffic::Live, |entry| entry.traffic)
     }
 
+    /// Whether any operation is backfill.
+    pub(crate) fn has_backfill(&self) -> bool {
+        self.old > 0
+    }
+
     /// How many requests of backfill could be sent if there were permits.
     pub(crate) fn old_requests(&self) -> usize {
         self.old_tracks.len() + self.old_looks.len() + self.groups.full(Traffic::Backfill)
@@ -55,6 +60,7 @@ impl Work {
             let Some(entry) = self.entries.get_mut(id) else {
                 continue;
             };
+            self.old -= usize::from(entry.traffic == Traffic::Backfill);
             entry.traffic = Traffic::Live;
             match &entry.stage {
                 Stage::ReadyTrack => {

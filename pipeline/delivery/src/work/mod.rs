@@ -12,6 +12,7 @@ mod lane;
 mod questions;
 mod queue;
 mod stage;
+mod times;
 mod tracks;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -50,6 +51,8 @@ pub(crate) struct Work {
     forced: VecDeque<Batch>,
     looks: BTreeSet<OperationId>,
     old_looks: BTreeSet<OperationId>,
+    /// How many operations are backfill.
+    old: usize,
     timers: BTreeSet<(Instant, OperationId)>,
     /// Folds that wait for more events, by the end of their patience.
     gathering: BTreeSet<(Instant, OperationId)>,
@@ -116,6 +119,7 @@ impl Work {
             forced: VecDeque::new(),
             looks: BTreeSet::new(),
             old_looks: BTreeSet::new(),
+            old: 0,
             timers: BTreeSet::new(),
             gathering: BTreeSet::new(),
             kept_back: BTreeMap::new(),
@@ -172,6 +176,7 @@ impl Work {
             lane,
             stage: Stage::Queued,
         };
+        self.old += usize::from(traffic == Traffic::Backfill);
         self.entries.insert(id, entry);
         self.lanes.push(lane, id);
         self.dirty.push_back(lane);
@@ -313,43 +318,6 @@ impl Work {
         self.requeue_from(id, &Stage::KeptBack);
     }
 
-    // === times ===
-
-    /// It goes back to the front of its lane, and waits there until that time.
-    pub(crate) fn park(&mut self, id: OperationId, until: Instant) {
-        if let Some(entry) = self.entries.get_mut(&id) {
-            entry.stage = Stage::Parked(until);
-            self.lanes.put_back(entry.lane, id);
-            self.timers.insert((until, id));
-        }
-    }
-
-    /// It goes back to the front of its lane, and is looked at again at that time: others are asking what it needs to know.
-    pub(crate) fn await_answers(&mut self, id: OperationId, until: Instant) {
-        if let Some(entry) = self.entries.get_mut(&id) {
-            entry.stage = Stage::AwaitAnswers(until);
-            self.lanes.put_back(entry.lane, id);
-            self.timers.insert((until, id));
-        }
-    }
-
-    /// Operations whose time has come go on.
-    pub(crate) fn unpark(&mut self, turn: &Turn) {
-        while let Some((at, id)) = self.timers.first().copied() {
-            if at > turn.now {
-                break;
-            }
-            self.timers.pop_first();
-            self.requeue_from(id, &Stage::Parked(at));
-            self.requeue_from(id, &Stage::AwaitAnswers(at));
-        }
-    }
-
-    /// The next time at which a parked operation may go on.
-    pub(crate) fn next_time(&self) -> Option<Instant> {
-        self.timers.first().map(|(at, _)| *at)
-    }
-
     // === requests ===
 
     /// Operations are sent together, the first ones of their lane. Audits I2.
@@ -451,6 +419,7 @@ impl Work {
     /// An operation ends, wherever it waits. Returns it.
     pub(crate) fn end(&mut self, id: OperationId) -> Option<Entry> {
         let entry = self.entries.remove(&id)?;
+        self.old -= usize::from(entry.traffic == Traffic::Backfill);
         if let Stage::ReadyWrite(group) = &entry.stage {
             self.groups.remove(group, id);
         }

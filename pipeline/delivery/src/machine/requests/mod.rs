@@ -63,6 +63,10 @@ impl Machine {
         denied: &[(Traffic, Class)],
     ) -> Option<(Traffic, Class, Price)> {
         let price = self.price(now);
+        if !self.has_backfill() {
+            let class = self.class_of(now, Traffic::Live, price, denied)?;
+            return Some((Traffic::Live, class, price));
+        }
         let free = self.price_of_saved(now).is_nothing();
         let due = self.sending.is_backfill_due(now);
         let order = if due {
@@ -78,13 +82,29 @@ impl Machine {
             if !open || !self.has_room(traffic) {
                 continue;
             }
-            let work = self.work(now, price, traffic);
-            let may = |class| work.contains(&Some(class)) && !denied.contains(&(traffic, class));
-            if let Some(class) = self.sending.turns_of(traffic).next(may) {
+            if let Some(class) = self.class_of(now, traffic, price, denied) {
                 return Some((traffic, class, price));
             }
         }
         None
+    }
+
+    /// Which class of such traffic goes next.
+    fn class_of(
+        &mut self,
+        now: Instant,
+        traffic: Traffic,
+        price: Price,
+        denied: &[(Traffic, Class)],
+    ) -> Option<Class> {
+        let work = self.work(now, price, traffic);
+        let may = |class| work.contains(&Some(class)) && !denied.contains(&(traffic, class));
+        self.sending.turns_of(traffic).next(may)
+    }
+
+    /// Whether there may be anything that is not urgent.
+    fn has_backfill(&self) -> bool {
+        self.work.has_backfill() || self.jobs.has_backfill() || !self.customers.is_idle()
     }
 
     /// Whether one more request may be in flight. Backfill leaves some of the room to live work.
@@ -233,7 +253,12 @@ impl Machine {
         let stepped = self.turn.now;
         // As at the last step: how it falls from there is known.
         let price = self.price(stepped);
-        let all = self.price_of_all(stepped);
+        let backfill = self.has_backfill();
+        let all = if backfill {
+            self.price_of_all(stepped)
+        } else {
+            price
+        };
         let room = self.has_room(Traffic::Live);
         let awake = !self.partitions.is_membership_in_doubt();
         let sending = if room && awake && self.health.holds.get(&Scope::Destination).is_none() {
@@ -245,20 +270,27 @@ impl Machine {
                 }
             };
             let turn = self.work.next_turn();
-            let old = self.has_room(Traffic::Backfill) && self.waits_for_room(stepped, all);
+            let old =
+                backfill && self.has_room(Traffic::Backfill) && self.waits_for_room(stepped, all);
             let waits = turn.is_some() || old;
-            let free = self.price_of_saved(stepped).nothing_at().filter(|_| waits);
+            let free = waits.then(|| self.price_of_saved(stepped).nothing_at());
+            let old_group = backfill
+                .then(|| self.work.next_group(stepped, all, Traffic::Backfill))
+                .flatten();
+            let old_question = backfill
+                .then(|| self.customers.next_due(stepped, all))
+                .flatten();
             let due = old.then(|| self.sending.backfill_due());
             [
                 turn.filter(|at| *at > stepped),
-                free.filter(|at| *at > stepped),
+                free.flatten().filter(|at| *at > stepped),
                 due.flatten().filter(|at| *at > stepped),
                 self.sending.next_permit(),
                 self.sending.quota.opens(stepped),
                 self.work.next_group(stepped, price, Traffic::Live),
-                self.work.next_group(stepped, all, Traffic::Backfill),
+                old_group,
                 self.customers.next_due(stepped, price),
-                self.customers.next_due(stepped, all),
+                old_question,
                 self.jobs.next_due(Traffic::Live).and_then(later),
                 self.jobs
                     .next_due(Traffic::Backfill)

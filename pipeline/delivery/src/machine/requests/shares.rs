@@ -89,7 +89,14 @@ impl Machine {
         self.turn.check(Invariant::I9, weight <= 1.0 + ALL);
         let alone = weight >= 1.0 - ALL;
         self.objects.note_company(alone);
-        self.objects.creates.share(if alone { 1.0 } else { weight });
+        // All records of a customer are with one replica where the only topic is keyed by them.
+        let topics = &self.settings.topics;
+        let apart = topics.len() == 1
+            && topics
+                .keys()
+                .all(|topic| self.settings.by_customer.contains(topic));
+        let part = if alone || apart { 1.0 } else { weight };
+        self.objects.creates.share(part);
         if weight > 0.0 && !alone {
             self.sending.fleet.begin(now);
         }
