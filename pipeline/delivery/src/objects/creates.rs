@@ -1,7 +1,8 @@
 //! How many objects are created for each customer: the API allows so many a minute.
 //!
 //! A create has a place from the moment when it is ready until a minute after it ended: when it is counted in between, nobody
-//! knows. Who finds no place waits until one may be free. Creates that say when they were imported are exempt, until the API
+//! knows. Who finds no place waits until one may be free. The limit is documented for single creates; whether those in bulk requests
+//! count is learnt from the first customer with very many. Creates that say when they were imported are exempt, until the API
 //! shows that it counts them, too.
 
 use std::sync::Arc;
@@ -14,6 +15,8 @@ use ingest_model::lookup::Lookup;
 const PARTS: u32 = 6;
 /// Those of a whole minute, and the present one.
 const KEPT: usize = 7;
+/// So much of the limit is tried beyond it to see whether the API minds: the n-th part. Where it does, these come again.
+const BEYOND: u32 = 2;
 /// Forgets customers without creates when there are so many.
 const REMEMBERED: usize = 1_000;
 
@@ -29,6 +32,8 @@ pub(crate) struct Creates {
     placed: Lookup<OperationId, Arc<str>>,
     full: usize,
     counts_imported: bool,
+    /// Whether the API counts creates in bulk requests, too; `None` until that is seen.
+    counts: Option<bool>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -51,6 +56,7 @@ impl Creates {
             placed: Lookup::default(),
             full: 0,
             counts_imported: false,
+            counts: None,
         }
     }
 
@@ -69,6 +75,16 @@ impl Creates {
         self.counts_imported = true;
     }
 
+    /// The API limited a create: it loses its place, and the limit is kept from now on.
+    pub(crate) fn limited(&mut self, id: OperationId) {
+        self.counts = Some(true);
+        let customer = self.placed.remove(&id);
+        let log = customer.and_then(|customer| self.by_customer.get_mut(&customer));
+        if let Some(log) = log {
+            log.open = log.open.saturating_sub(1);
+        }
+    }
+
     /// A create of an object of this customer is ready. `Err`: it has to wait until then.
     pub(crate) fn place(
         &mut self,
@@ -80,7 +96,11 @@ impl Creates {
             return Ok(());
         }
         let part = self.part_at(now);
-        let most = (f64::from(self.limit) * self.part).floor().max(1.0);
+        let most = match self.counts {
+            Some(true) => (f64::from(self.limit) * self.part).floor().max(1.0),
+            Some(false) => f64::INFINITY,
+            None => f64::from(self.limit + self.limit / BEYOND),
+        };
         self.forget(part);
         let log = match self.by_customer.get_mut(customer) {
             Some(log) => log,
@@ -109,6 +129,10 @@ impl Creates {
             log.open = log.open.saturating_sub(1);
             if let Some(last) = log.ended.last_mut() {
                 *last += 1;
+            }
+            let ended: u32 = log.ended.iter().sum();
+            if self.counts.is_none() && ended >= self.limit + self.limit / BEYOND {
+                self.counts = Some(false);
             }
         }
     }
@@ -186,6 +210,7 @@ mod tests {
         ) {
             let origin = start();
             let mut creates = Creates::new(20, MINUTE);
+            creates.limited(OperationId(1 << 40));
             let customer: Arc<str> = "c1".into();
             let mut at = origin;
             let mut counted: Vec<Instant> = Vec::new();
@@ -217,6 +242,32 @@ mod tests {
         }
     }
 
+    /// Places so many creates of one customer in half a minute, each of which takes five seconds; how many found no place.
+    fn crowd(creates: &mut Creates, origin: Instant, from: u64, count: u64) -> usize {
+        let customer: Arc<str> = "c1".into();
+        let at = |n: u64| origin + MINUTE / 2 * u32::try_from(n).unwrap() / 1_000;
+        let waits = (from..from + count).filter(|n| {
+            let waits = creates.place(at(*n), OperationId(*n), &customer).is_err();
+            if let Some(earlier) = n.checked_sub(50) {
+                creates.ended(at(*n), OperationId(earlier));
+            }
+            waits
+        });
+        waits.count()
+    }
+
+    #[test]
+    fn what_the_api_does_not_count_is_not_limited() {
+        let origin = start();
+        let mut creates = Creates::new(120, MINUTE);
+        // Half as many again are tried; when they have ended without being limited, nobody waits any more.
+        assert_eq!(crowd(&mut creates, origin, 0, 180), 0);
+        assert!(crowd(&mut creates, origin, 180, 50) > 0);
+        assert_eq!(crowd(&mut creates, origin, 230, 500), 0);
+        creates.limited(OperationId(729));
+        assert_eq!(crowd(&mut creates, origin, 730, 100), 100);
+    }
+
     #[test]
     fn customers_are_forgotten_a_minute_after_their_last_create() {
         let origin = start();
@@ -236,6 +287,7 @@ mod tests {
         let now = start();
         let mut creates = Creates::new(120, MINUTE);
         creates.share(0.01);
+        creates.limited(OperationId(9));
         let customer: Arc<str> = "c1".into();
         assert_eq!(creates.place(now, OperationId(1), &customer), Ok(()));
         assert_eq!(

@@ -423,6 +423,9 @@ impl Machine {
         }
         let attempt = if cause == RetryCause::ObjectQuota {
             let create = self.objects.histories.of(operation).object_id.is_none();
+            if create {
+                self.objects.creates.limited(operation);
+            }
             if create && self.work.traffic(operation) == Traffic::Backfill {
                 self.objects.creates.imported_counted();
             }
