@@ -8,7 +8,8 @@ use super::table::{duration, grouped};
 
 const WIDTH: f64 = 960.0;
 const LEFT: f64 = 90.0;
-const RIGHT: f64 = 20.0;
+/// Room for half of the last label.
+const RIGHT: f64 = 40.0;
 const PANEL: f64 = 190.0;
 const GAP: f64 = 50.0;
 const TOP: f64 = 90.0;
@@ -21,6 +22,8 @@ struct Panel {
     title: &'static str,
     of: fn(&Point) -> Option<f64>,
     shown: fn(f64) -> String,
+    /// Steps of the axis: the least round number from this one on.
+    step: fn(f64) -> f64,
 }
 
 const PANELS: [Panel; 3] = [
@@ -28,16 +31,19 @@ const PANELS: [Panel; 3] = [
         title: "records not settled",
         of: |point| Some(count(point.backlog)),
         shown: whole,
+        step: round_step,
     },
     Panel {
         title: "requests a minute",
         of: |point| Some(point.units_per_minute),
         shown: whole,
+        step: round_step,
     },
     Panel {
         title: "mean delay from arrival to confirmation",
         of: |point| point.delay_mean_seconds,
         shown: duration,
+        step: time_step,
     },
 ];
 
@@ -83,7 +89,7 @@ fn legend(svg: &mut String, tiers: &[TierFigures]) {
 fn draw(svg: &mut String, panel: &Panel, forecast: &Forecast, top: f64, end: f64) {
     let points = forecast.tiers.iter().flat_map(|tier| &tier.course);
     let highest = points.filter_map(panel.of).fold(0.0, f64::max);
-    let step = round_step(highest.max(f64::MIN_POSITIVE) / 4.0);
+    let step = (panel.step)(highest.max(f64::MIN_POSITIVE) / 4.0);
     let highest = (highest / step).ceil().max(1.0) * step;
     let bottom = top + PANEL;
     let (right, width) = (WIDTH - RIGHT, WIDTH - RIGHT - LEFT);
@@ -156,8 +162,8 @@ fn round_step(least: f64) -> f64 {
 /// A time that people count in, in seconds.
 fn time_step(least: f64) -> f64 {
     let steps = [
-        1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0, 1_800.0, 3_600.0, 7_200.0, 10_800.0, 21_600.0,
-        43_200.0, 86_400.0,
+        0.01, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0, 1_800.0, 3_600.0, 7_200.0,
+        10_800.0, 21_600.0, 43_200.0, 86_400.0,
     ];
     let step = steps.into_iter().find(|step| *step >= least);
     step.unwrap_or(86_400.0)
