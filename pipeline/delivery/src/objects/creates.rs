@@ -19,6 +19,8 @@ const KEPT: usize = 7;
 const BEYOND: u32 = 2;
 /// Forgets customers without creates when there are so many.
 const REMEMBERED: usize = 1_000;
+/// With more customers than that in a minute, only those that are not far from the limit are remembered.
+const CROWD: usize = 8_000;
 
 /// The creates of the last minute, by customer.
 #[derive(Debug)]
@@ -158,7 +160,15 @@ impl Creates {
         for customer in self.by_customer.keys_where(|_, log| idle(log)) {
             self.by_customer.remove(&customer);
         }
-        self.full = self.by_customer.len() * 2;
+        if self.by_customer.len() > CROWD {
+            // Among so many, those with a few creates are far from the limit.
+            let few = self.limit / 16;
+            for customer in self.by_customer.keys_where(|_, log| log.count() <= few) {
+                self.by_customer.remove(&customer);
+            }
+        }
+        self.full =
+            (self.by_customer.len() * 2).min(CROWD.max(self.by_customer.len() + REMEMBERED));
     }
 }
 
@@ -280,6 +290,25 @@ mod tests {
         }
         assert!(creates.by_customer.len() <= REMEMBERED);
         assert!(creates.placed.is_empty() && creates.bytes() < 300_000);
+    }
+
+    #[test]
+    fn a_crowd_in_one_minute_takes_little_memory_and_hides_nobody_with_many() {
+        let now = start();
+        let mut creates = Creates::new(120, MINUTE);
+        creates.limited(OperationId(1 << 40));
+        let many: Arc<str> = "many".into();
+        for n in 0..100 {
+            assert_eq!(creates.place(now, OperationId(n), &many), Ok(()));
+        }
+        for n in 1_000..100_000_u64 {
+            let customer: Arc<str> = format!("c{n}").into();
+            assert_eq!(creates.place(now, OperationId(n), &customer), Ok(()));
+            creates.ended(now, OperationId(n));
+        }
+        assert!(creates.by_customer.len() <= CROWD + 1);
+        let waits = (100..130).filter(|n| creates.place(now, OperationId(*n), &many).is_err());
+        assert_eq!(waits.count(), 10);
     }
 
     #[test]
