@@ -4,7 +4,7 @@
 //! others, or have had no release for years.
 
 use super::figures::{Forecast, Point, TierFigures};
-use super::table::{duration, grouped};
+use super::table::{duration, grouped, grouped_f};
 
 const WIDTH: f64 = 960.0;
 const LEFT: f64 = 90.0;
@@ -30,13 +30,13 @@ const PANELS: [Panel; 3] = [
     Panel {
         title: "records not settled",
         of: |point| Some(count(point.backlog)),
-        shown: whole,
+        shown: grouped_f,
         step: round_step,
     },
     Panel {
         title: "requests a minute",
         of: |point| Some(point.units_per_minute),
-        shown: whole,
+        shown: grouped_f,
         step: round_step,
     },
     Panel {
@@ -167,16 +167,6 @@ fn time_step(least: f64) -> f64 {
     ];
     let step = steps.into_iter().find(|step| *step >= least);
     step.unwrap_or(86_400.0)
-}
-
-fn whole(value: f64) -> String {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "never negative, and the cast saturates"
-    )]
-    let rounded = value.round() as u64;
-    grouped(rounded)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]

@@ -345,7 +345,8 @@ pub(super) fn grouped(number: u64) -> String {
     text
 }
 
-fn grouped_f(number: f64) -> String {
+/// The nearest whole number, with its thousands set apart.
+pub(super) fn grouped_f(number: f64) -> String {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
