@@ -6,9 +6,9 @@ use super::options::Prefetch;
 const FETCH_BYTES_MAX: usize = 52_428_800;
 /// The smallest answer to ask for: a few ordinary batches.
 const FETCH_BYTES_MIN: usize = 16 * 1024;
-/// The assumed compression ratio of an answer. Brokers count compressed bytes, and batches of similar events shrink by
-/// about this factor.
-const COMPRESSION: usize = 16;
+/// The assumed compression ratio of an answer. Brokers count compressed bytes. A fifth is left of ordinary events, much
+/// less of events that repeat each other.
+const COMPRESSION: usize = 32;
 /// The most that one partition may fill of an answer, however large the budget: the client's own default.
 const FETCH_PARTITION_BYTES_MAX: usize = 1_048_576;
 /// The largest value that the client accepts for the records it keeps ready.
