@@ -97,12 +97,12 @@ const FIGURES: &[Figure] = &[
     },
     Figure {
         name: "deliver an order with ten products in bulk requests",
-        times: 300,
+        times: 900,
         run: |times, most| deliver(Kind::Order(10), times, most),
     },
     Figure {
         name: "deliver an order with ten products in bulk requests, each step recorded",
-        times: 300,
+        times: 900,
         run: |times, most| deliver_with(Driven::recorded, Kind::Order(10), times, most),
     },
     Figure {
