@@ -9,6 +9,8 @@ use ingest_model::record::Traffic;
 
 /// The part of the burst that may be used before a request costs anything.
 const FREE: f64 = 0.125;
+/// The part of a permit that may be missing where all have to be there, so that none is lost by rounding.
+const LEFT: f64 = 0.01;
 
 impl Sending {
     /// The price of a live request while so many of those could be sent at once. What backfill took of the burst comes back while
@@ -52,10 +54,26 @@ impl Sending {
         };
         price(now, used, waiting)
     }
+
+    /// The price of a request that may take nothing of what is saved up: it is nothing only when all permits are there.
+    pub(crate) fn price_beyond(&self, now: Instant, waiting: usize) -> Price {
+        let Some(used) = self.quota.used(now) else {
+            return Price::new(now, 0.0, Duration::ZERO, false);
+        };
+        priced(now, used, waiting, LEFT)
+    }
 }
 
 fn price(now: Instant, used: Used, waiting: usize) -> Price {
+    priced(now, used, waiting, used.of * FREE)
+}
+
+fn priced(now: Instant, used: Used, waiting: usize, free: f64) -> Price {
     let waiting = f64::from(u32::try_from(waiting).unwrap_or(u32::MAX));
-    let behind = used.permits + waiting - used.of * FREE;
-    Price::new(now, behind, used.one_takes, used.refills)
+    Price::new(
+        now,
+        used.permits + waiting - free,
+        used.one_takes,
+        used.refills,
+    )
 }

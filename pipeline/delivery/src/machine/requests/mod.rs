@@ -128,6 +128,11 @@ impl Machine {
         self.sending.price(now, self.live_requests(now))
     }
 
+    /// What a request costs that goes beyond a customer's turns.
+    fn price_beyond(&self, now: Instant) -> Price {
+        self.sending.price_beyond(now, self.live_requests(now))
+    }
+
     /// What one more request of backfill costs the rest of it.
     fn price_of_all(&self, now: Instant) -> Price {
         let old = self.work.old_requests() + self.jobs.due_count(now, Traffic::Backfill);
@@ -153,8 +158,7 @@ impl Machine {
             return [probe.then_some(Class::Probe), None, None, None, None];
         }
         let waits = if live {
-            let beyond =
-                || self.work.next_turn().is_some() && self.price_of_saved(now).is_nothing();
+            let beyond = || self.work.next_turn().is_some() && self.price_beyond(now).is_nothing();
             self.work.tracks_in_turn() > 0 || beyond()
         } else {
             self.work.first_track(traffic).is_some()
@@ -272,8 +276,8 @@ impl Machine {
             let turn = self.work.next_turn();
             let old =
                 backfill && self.has_room(Traffic::Backfill) && self.waits_for_room(stepped, all);
-            let waits = turn.is_some() || old;
-            let free = waits.then(|| self.price_of_saved(stepped).nothing_at());
+            let beyond = turn.and_then(|_| self.price_beyond(stepped).nothing_at());
+            let free = old.then(|| self.price_of_saved(stepped).nothing_at());
             let old_group = backfill
                 .then(|| self.work.next_group(stepped, all, Traffic::Backfill))
                 .flatten();
@@ -283,6 +287,7 @@ impl Machine {
             let due = old.then(|| self.sending.backfill_due());
             [
                 turn.filter(|at| *at > stepped),
+                beyond.filter(|at| *at > stepped),
                 free.flatten().filter(|at| *at > stepped),
                 due.flatten().filter(|at| *at > stepped),
                 self.sending.next_permit(),
@@ -297,7 +302,7 @@ impl Machine {
                     .filter(|at| *at > stepped),
             ]
         } else {
-            [None; 11]
+            [None; 12]
         };
         let timer = self.work.next_time();
         let letter = self.partitions.next_letter();
