@@ -6,6 +6,7 @@
 //!
 //! `--runs N` repeats each loopback workload, `--only NAME` runs one workload, `--test` runs everything once and small.
 
+mod drain;
 mod figures;
 mod loopback;
 mod near_quota;
@@ -72,6 +73,9 @@ fn main() -> anyhow::Result<()> {
     }
     if wanted(workloads::NAME) {
         say(&workloads::run(asked.short)?)?;
+    }
+    if wanted(drain::NAME) {
+        say(&drain::run(1_000, asked.short)?)?;
     }
     if wanted(near_quota::NAME) {
         for limit in [1_000, 2_000] {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use crate::world::shop::{Figures, backlog, stream};
+use crate::world::shop::{Figures, backlog, least_waits, percentile, stream};
 
 /// The name on the command line and in the figures.
 pub(crate) const NAME: &str = "near-quota";
@@ -36,10 +36,15 @@ pub(crate) fn run(limit: u32, short: bool) -> anyhow::Result<String> {
                 (one.units / full.units, one)
             })
             .collect();
+        let least = (1..=seeds).zip(&backlogs).map(|(seed, full)| {
+            let waits = least_waits(limit, seed, full.carries() * load, time);
+            percentile(&waits, 50)
+        });
+        let least = median(least).context("a seed")?;
         let of = |figure: &dyn Fn(&(f64, Figures)) -> f64| median(streams.iter().map(figure));
         writeln!(
             text,
-            "  {:>3.0} %: {:.3} requests a record, {:.2} times a backlog's; wait for the request, s: median {:.3}, 95 % {:.2}, 99 % {:.2}",
+            "  {:>3.0} %: {:.3} requests a record, {:.2} times a backlog's; wait for the request, s: median {:.3} (at least {least:.3}), 95 % {:.2}, 99 % {:.2}",
             load * 100.0,
             of(&|(_, one)| one.units).context("a seed")?,
             of(&|(ratio, _)| *ratio).context("a seed")?,

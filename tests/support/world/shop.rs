@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use ingest_delivery::fact::Fact;
+use ingest_model::operation::{CustomerRef, Operation};
 use ingest_model::outcome::{SkipReason, Verdict};
 use kustomer_sim::Config;
 use rand::rngs::StdRng;
@@ -167,6 +168,56 @@ pub(crate) fn stream(limit: u32, seed: u64, rate: f64, time: Duration) -> Figure
     figures(&world, &put, requests, settled, time)
 }
 
+/// The same records, if orders cost nothing and whoever is next leaves as soon as the budget has a request: nobody can have
+/// shorter waits. An identity that waits rides on an event of its customer.
+pub(crate) fn least_waits(limit: u32, seed: u64, rate: f64, time: Duration) -> Vec<Duration> {
+    let each = Duration::from_secs(60) * 5 / (limit * 4);
+    let burst = each * (limit * 4 / 5 / 50).saturating_sub(1);
+    let mut shop = Shop::new(seed);
+    let mut waiting: VecDeque<(Duration, Option<CustomerRef>, bool)> = VecDeque::new();
+    let (mut waits, mut next) = (Vec::new(), Duration::ZERO);
+    // When the next request could leave if no burst had been saved up.
+    let mut even = Duration::ZERO;
+    while next < WARM_UP + time || !waiting.is_empty() {
+        let leaves = even.saturating_sub(burst);
+        let first = waiting.front().map(|(arrived, _, _)| leaves.max(*arrived));
+        if let Some(at) = first.filter(|at| *at <= next || next >= WARM_UP + time) {
+            even = even.max(at) + each;
+            let (_, who, is_event) = waiting.front().cloned().expect("one is there");
+            let shares = |one: &(Duration, Option<CustomerRef>, bool), event_left: &mut bool| {
+                one.1 == who && (!one.2 || std::mem::take(event_left))
+            };
+            let event = is_event || waiting.iter().any(|one| one.1 == who && one.2);
+            let mut event_left = event;
+            let mut alone = !event;
+            waiting.retain(|one| {
+                let goes = shares(one, &mut event_left) && (event || std::mem::take(&mut alone));
+                if goes && one.0 >= WARM_UP {
+                    waits.push(at - one.0);
+                }
+                !goes
+            });
+            continue;
+        }
+        let (_, verdict) = shop.record();
+        if let Verdict::Emit(planned) = &verdict {
+            match planned.first().map(|one| &one.operation) {
+                Some(Operation::Track(track)) => {
+                    waiting.push_back((next, Some(track.customer.clone()), true));
+                }
+                Some(Operation::Identify(identify)) => {
+                    waiting.push_back((next, Some(identify.customer.clone()), false));
+                }
+                Some(Operation::KObject(_)) if next >= WARM_UP => waits.push(Duration::ZERO),
+                Some(Operation::KObject(_)) | None => {}
+            }
+        }
+        next += shop.pause(rate);
+    }
+    waits.sort_unstable();
+    waits
+}
+
 /// The shop's stream at that rate for that time, beside so many orders of other customers in partitions of backfill. Returns the
 /// figures of the stream, what the organisation's windows spent, and how many of those orders were delivered.
 pub(crate) fn beside(
@@ -289,10 +340,15 @@ impl Figures {
 
     /// That many percent waited no longer, in seconds.
     pub(crate) fn at(&self, percent: usize) -> f64 {
-        let place = self.delays.len() * percent / 100;
-        let place = place.min(self.delays.len().saturating_sub(1));
-        self.delays.get(place).map_or(0.0, Duration::as_secs_f64)
+        percentile(&self.delays, percent)
     }
+}
+
+/// Of times in order: that many percent are no longer, in seconds.
+pub(crate) fn percentile(times: &[Duration], percent: usize) -> f64 {
+    let place = times.len() * percent / 100;
+    let place = place.min(times.len().saturating_sub(1));
+    times.get(place).map_or(0.0, Duration::as_secs_f64)
 }
 
 fn float(count: usize) -> f64 {

@@ -67,7 +67,7 @@ impl Machine {
             let class = self.class_of(now, Traffic::Live, price, denied)?;
             return Some((Traffic::Live, class, price));
         }
-        let free = self.price_of_saved(now).is_nothing();
+        let free = self.price_beyond(now).is_nothing();
         let due = self.sending.is_backfill_due(now);
         let order = if due {
             [Traffic::Backfill, Traffic::Live]
@@ -123,12 +123,7 @@ impl Machine {
         self.sending.live_price(now, self.live_requests(now))
     }
 
-    /// What one more request of whatever kind costs the live ones, because of the permits that are saved up for them.
-    fn price_of_saved(&self, now: Instant) -> Price {
-        self.sending.price(now, self.live_requests(now))
-    }
-
-    /// What a request costs that goes beyond a customer's turns.
+    /// What a request costs that may take nothing of what is saved up for others: of backfill, or beyond a customer's turns.
     fn price_beyond(&self, now: Instant) -> Price {
         self.sending.price_beyond(now, self.live_requests(now))
     }
@@ -276,8 +271,8 @@ impl Machine {
             let turn = self.work.next_turn();
             let old =
                 backfill && self.has_room(Traffic::Backfill) && self.waits_for_room(stepped, all);
-            let beyond = turn.and_then(|_| self.price_beyond(stepped).nothing_at());
-            let free = old.then(|| self.price_of_saved(stepped).nothing_at());
+            let waits = turn.is_some() || old;
+            let free = waits.then(|| self.price_beyond(stepped).nothing_at());
             let old_group = backfill
                 .then(|| self.work.next_group(stepped, all, Traffic::Backfill))
                 .flatten();
@@ -287,7 +282,6 @@ impl Machine {
             let due = old.then(|| self.sending.backfill_due());
             [
                 turn.filter(|at| *at > stepped),
-                beyond.filter(|at| *at > stepped),
                 free.flatten().filter(|at| *at > stepped),
                 due.flatten().filter(|at| *at > stepped),
                 self.sending.next_permit(),
@@ -302,7 +296,7 @@ impl Machine {
                     .filter(|at| *at > stepped),
             ]
         } else {
-            [None; 12]
+            [None; 11]
         };
         let timer = self.work.next_time();
         let letter = self.partitions.next_letter();
