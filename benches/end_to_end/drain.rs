@@ -27,23 +27,33 @@ const PATIENCE: Duration = Duration::from_secs(48 * 3_600);
 struct Backlog {
     name: &'static str,
     records: u64,
+    customers: u64,
     verdict: fn(number: u64, who: u64) -> Verdict,
 }
 
-const BACKLOGS: [Backlog; 3] = [
+const BACKLOGS: [Backlog; 4] = [
     Backlog {
-        name: "orders",
+        name: "orders of 2,000 customers",
         records: 1_000_000,
+        customers: 2_000,
+        verdict: |n, who| make::emit(vec![make::order(n, 1, who)]),
+    },
+    Backlog {
+        name: "orders of 20,000 customers",
+        records: 1_000_000,
+        customers: 20_000,
         verdict: |n, who| make::emit(vec![make::order(n, 1, who)]),
     },
     Backlog {
         name: "events",
-        records: 100_000,
+        records: 30_000,
+        customers: 2_000,
         verdict: |n, who| make::emit(vec![make::track(who, n, n / 600)]),
     },
     Backlog {
         name: "a shop's records",
-        records: 300_000,
+        records: 100_000,
+        customers: 2_000,
         verdict: |n, who| match n * 37 % 100 {
             0..60 => Verdict::Skip(SkipReason::NoRoute),
             60..70 => make::emit(vec![make::identify(who, &format!("name {n}"))]),
@@ -58,7 +68,7 @@ pub(crate) fn run(limit: u32, short: bool) -> anyhow::Result<String> {
     let mut text = format!("\n{NAME} at {limit} requests a minute\n");
     for backlog in &BACKLOGS {
         let records = backlog.records / if short { 100 } else { 1 };
-        let (took, said) = estimates(limit, records, backlog.verdict)?;
+        let (took, said) = estimates(limit, records, backlog)?;
         write!(text, "  {records} {}: {took:.0} s", backlog.name)?;
         for (at, left) in said {
             let error = (left / (took - at) - 1.0) * 100.0;
@@ -76,7 +86,7 @@ pub(crate) fn run(limit: u32, short: bool) -> anyhow::Result<String> {
 fn estimates(
     limit: u32,
     records: u64,
-    verdict: fn(u64, u64) -> Verdict,
+    backlog: &Backlog,
 ) -> anyhow::Result<(f64, Vec<(f64, f64)>)> {
     let config = Config {
         limit: u64::from(limit),
@@ -84,8 +94,8 @@ fn estimates(
     };
     let mut world = World::new(config, limit, PARTITIONS);
     for n in 0..records {
-        let who = (n * 7 + n / 100) % 20_000;
-        world.put(i32::try_from(who % 6)?, verdict(n, who));
+        let who = (n * 7 + n / 100) % backlog.customers;
+        world.put(i32::try_from(who % 6)?, (backlog.verdict)(n, who));
     }
     world.start_replica();
     world.assign_all(0);

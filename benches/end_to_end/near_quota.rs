@@ -44,7 +44,7 @@ pub(crate) fn run(limit: u32, short: bool) -> anyhow::Result<String> {
         let of = |figure: &dyn Fn(&(f64, Figures)) -> f64| median(streams.iter().map(figure));
         writeln!(
             text,
-            "  {:>3.0} %: {:.3} requests a record, {:.2} times a backlog's; wait for the request, s: median {:.3} (at least {least:.3}), 95 % {:.2}, 99 % {:.2}",
+            "  {:>3.0} %: {:.3} requests a record, {:.2} times a backlog's; wait for the request, s: median {:.3} ({least:.3} if orders cost nothing), 95 % {:.2}, 99 % {:.2}",
             load * 100.0,
             of(&|(_, one)| one.units).context("a seed")?,
             of(&|(ratio, _)| *ratio).context("a seed")?,

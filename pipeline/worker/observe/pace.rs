@@ -3,6 +3,7 @@
 //! Records are no measure: most of a topic may be skipped at once, a hundred objects share one request, and an event
 //! costs a whole one. So what is left is counted in requests (operations by kind, at the recent cost of each kind), and
 //! divided by the present rate of requests. Unread records are assumed to lead to as many operations as those read last.
+//! Finding customers is counted apart, by record read: a backlog of the same customers soon needs none of it.
 //! Whatever arrives from now on is not included.
 
 use std::collections::BTreeMap;
@@ -17,8 +18,12 @@ use serde::Serialize;
 
 /// The period over which requests are averaged, in seconds.
 const WINDOW: f64 = 60.0;
+/// The period over which the cost of operations is averaged: shorter, because the first jobs and their reads cost more.
+const COST_WINDOW: f64 = 30.0;
 /// The number of records over which their operations are averaged.
 const RECORDS: f64 = 20_000.0;
+/// The number of records over which it is averaged what finding their customers takes.
+const ASKERS: f64 = 3_000.0;
 /// The weight, in seconds, of what the quota allows in the estimate of the pace, until requests have shown another.
 const TRUSTED: f64 = 5.0;
 /// The assumed cost of operations until requests have shown it: so many requests for so many operations.
@@ -92,6 +97,9 @@ pub struct Pace {
     /// Records read, and the operations they led to.
     read: f64,
     planned: PerKind<f64>,
+    /// Records read, and the requests that found or made customers meanwhile.
+    askers: f64,
+    asked: f64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -102,6 +110,7 @@ struct Look {
     /// Operations that have ended or are in flight.
     launched: PerKind<f64>,
     spent: PerKind<u64>,
+    asked: u64,
     /// There were more operations than permits.
     busy: bool,
 }
@@ -114,6 +123,23 @@ struct Left {
     anything: bool,
     /// What a record that arrives leads to, in requests.
     each: f64,
+}
+
+// === impl Look ===
+
+impl Look {
+    /// Nothing was done yet.
+    fn start(at: Instant) -> Self {
+        Self {
+            at,
+            read: 0,
+            planned: PerKind::default(),
+            launched: PerKind::default(),
+            spent: PerKind::default(),
+            asked: 0,
+            busy: false,
+        }
+    }
 }
 
 // === impl DrainState ===
@@ -265,15 +291,11 @@ impl Pace {
                 .zip(progress.under_way)
                 .map(|(ended, under_way)| whole(ended) + whole(under_way)),
             spent: progress.spent,
+            asked: progress.asked,
             busy: whole(waiting) > allowed,
         };
-        let Some(before) = self.last.replace(now) else {
-            return;
-        };
-        let seconds = at.saturating_duration_since(before.at).as_secs_f64();
-        if seconds <= 0.0 {
-            return;
-        }
+        // What was done before the first look counts, too: a full budget may have been read by then.
+        let before = self.last.replace(now).unwrap_or_else(|| Look::start(at));
         let read = gained(now.read, before.read);
         let planned = now.planned.zip(before.planned).map(|(a, b)| gained(a, b));
         let fading = (-read / RECORDS).exp();
@@ -282,13 +304,22 @@ impl Pace {
             .planned
             .zip(planned)
             .map(|(sum, new)| sum.mul_add(fading, new));
+        let asked = gained(now.asked, before.asked);
+        let fading = (-read / ASKERS).exp();
+        self.askers = self.askers.mul_add(fading, read);
+        self.asked = self.asked.mul_add(fading, asked);
         let spent = now.spent.zip(before.spent).map(|(a, b)| gained(a, b));
+        let writes = PerKind {
+            objects: (spent.objects - asked).max(0.0),
+            ..spent
+        };
         let launched = now
             .launched
             .zip(before.launched)
             .map(|(a, b)| (a - b).max(0.0));
-        let fading = (-seconds / WINDOW).exp();
-        self.costs = self.costs.zip(spent.zip(launched)).map(
+        let seconds = at.saturating_duration_since(before.at).as_secs_f64();
+        let fading = (-seconds / COST_WINDOW).exp();
+        self.costs = self.costs.zip(writes.zip(launched)).map(
             |((requests, operations), (spent, launched))| {
                 (
                     requests.mul_add(fading, spent),
@@ -296,6 +327,10 @@ impl Pace {
                 )
             },
         );
+        if seconds <= 0.0 {
+            return;
+        }
+        let fading = (-seconds / WINDOW).exp();
         if before.busy && now.busy {
             self.busy = self.busy.mul_add(fading, seconds);
             self.spent = self.spent.mul_add(fading, spent.tracking + spent.objects);
@@ -343,7 +378,8 @@ impl Pace {
         }
         let planned = self.planned.map(|planned| planned / self.read.max(1.0));
         let tracking = if tracking_held { 0.0 } else { planned.tracking };
-        let each = tracking.mul_add(costs.tracking, planned.objects * costs.objects);
+        let each = tracking.mul_add(costs.tracking, planned.objects * costs.objects)
+            + self.asked / self.askers.max(1.0);
         requests += unread * each;
         let under_way = progress.under_way.tracking + progress.under_way.objects;
         // Operations in flight are paid for, but not done yet.

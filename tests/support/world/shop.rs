@@ -168,8 +168,8 @@ pub(crate) fn stream(limit: u32, seed: u64, rate: f64, time: Duration) -> Figure
     figures(&world, &put, requests, settled, time)
 }
 
-/// The same records, if orders cost nothing and whoever is next leaves as soon as the budget has a request: nobody can have
-/// shorter waits. An identity that waits rides on an event of its customer.
+/// The waits for the same records if orders cost nothing, and events and identities leave in the order of their arrival, each as
+/// soon as the budget has a request. An identity that waits rides on an event of its customer.
 pub(crate) fn least_waits(limit: u32, seed: u64, rate: f64, time: Duration) -> Vec<Duration> {
     let each = Duration::from_secs(60) * 5 / (limit * 4);
     let burst = each * (limit * 4 / 5 / 50).saturating_sub(1);

@@ -23,6 +23,8 @@ pub struct Progress {
     pub ended: PerKind<u64>,
     /// Requests that were sent.
     pub spent: PerKind<u64>,
+    /// Those of them that found or made customers; they are among `spent.objects`.
+    pub asked: u64,
     /// Operations that wait now, except those that a hold keeps back.
     pub waiting: PerKind<u64>,
     /// Operations that are in flight now.
@@ -74,10 +76,13 @@ impl Progress {
             | SentKind::ResolveIdentify(_)
             | SentKind::ReadCustomer { .. }
             | SentKind::ReadOwner(_)
-            | SentKind::CreateCustomers { .. }
-            | SentKind::Write(_)
-            | SentKind::Verify(_)
-            | SentKind::ReadJob { .. } => self.spent.objects += 1,
+            | SentKind::CreateCustomers { .. } => {
+                self.spent.objects += 1;
+                self.asked += 1;
+            }
+            SentKind::Write(_) | SentKind::Verify(_) | SentKind::ReadJob { .. } => {
+                self.spent.objects += 1;
+            }
             SentKind::Probe => {}
         }
     }
