@@ -22,12 +22,12 @@ use ingest_mapping::mapping::Mapping;
 use ingest_mapping::route::Pipeline;
 use ingest_model::record::{Partition, Topic};
 use kustomer_ingest::clock::Clock;
-use kustomer_ingest::config::RecordingSettings;
+use kustomer_ingest::config::{RecordingSettings, ReserveSchedule};
 use kustomer_ingest::observe::metrics::Metrics;
 use kustomer_ingest::observe::{Observer, Tally};
 use kustomer_ingest::pump::mappers::Judge;
 use kustomer_ingest::pump::recorder::Recorder;
-use kustomer_ingest::pump::{self, PumpParts};
+use kustomer_ingest::pump::{self, PumpParts, ReserveWatch};
 use kustomer_sim::server::Server;
 use kustomer_sim::{Account, Config};
 use secrecy::SecretString;
@@ -124,6 +124,7 @@ fn parts(kafka: &KafkaSettings, url: &str, observer: Observer) -> anyhow::Result
         dead_letter_topic: Topic::new(DEAD_LETTERS),
         hold_topic: None,
         machine,
+        reserve: ReserveWatch::new(ReserveSchedule::always(0), TIME_SCALE),
         client,
         judge: Judge::new(HashMap::from([(Topic::new(TOPIC), pipeline)])),
         suspects: None,

@@ -31,7 +31,7 @@ use crate::observe::{Observer, telemetry};
 use crate::pump::mappers::suspects::{Child, Suspects};
 use crate::pump::mappers::{Judge, TrafficRules};
 use crate::pump::recorder::Recorder;
-use crate::pump::{self, Command, KafkaStatus, PumpParts, PumpView};
+use crate::pump::{self, Command, KafkaStatus, PumpParts, PumpView, ReserveWatch};
 
 /// Time added to the drain's own before the process ends regardless: for the final commit and for leaving the group.
 const DRAIN_MARGIN: Duration = Duration::from_secs(20);
@@ -200,6 +200,10 @@ pub fn parts(
         dead_letter_topic: settings.kafka.dead_letter_topic.clone(),
         hold_topic: settings.kafka.hold_topic.clone(),
         machine: machine(settings, options)?,
+        reserve: ReserveWatch::new(
+            settings.kustomer.reserve_at.clone(),
+            options.time_scale.factor(),
+        ),
         client,
         judge: Judge::new(pipelines)
             .by(traffic(settings))
@@ -344,6 +348,9 @@ async fn report(
         } else {
             Phase::Starting
         };
+        if let Some(change) = view.reserve {
+            report.quota.note_change(change, view.at);
+        }
         if let (Some(state), Some(progress)) = (&mut report.state, view.restore) {
             state.restore_read = Some(progress.read);
             state.restore_total = Some(progress.total);

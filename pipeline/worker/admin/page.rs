@@ -1,6 +1,6 @@
 //! The status report as a page for people: one file without scripts or external resources.
 
-use super::status::{Phase, StatusReport};
+use super::status::{Phase, QuotaStatus, StatusReport};
 use crate::observe::pace::DrainState;
 use crate::observe::words::plural;
 
@@ -66,6 +66,20 @@ fn holds(page: &mut String, report: &StatusReport) {
     page.push_str("</table>");
 }
 
+/// How much is left alone, and what the time of day makes of it next.
+fn reserve(quota: &QuotaStatus) -> String {
+    match (
+        quota.reserve_changes_in_seconds,
+        quota.reserve_then_requests,
+    ) {
+        (Some(left), Some(then)) => {
+            let (now, left) = (quota.reserve_requests, span(left));
+            format!("{now} requests, {then} in {left}")
+        }
+        (None, _) | (_, None) => format!("{} requests", quota.reserve_requests),
+    }
+}
+
 fn numbers(page: &mut String, report: &StatusReport) {
     let (quota, budget, lanes) = (&report.quota, &report.budget, &report.lanes);
     let account = &report.account;
@@ -79,6 +93,7 @@ fn numbers(page: &mut String, report: &StatusReport) {
             "requests a minute allowed here",
             quota.allowance_requests.to_string(),
         ),
+        ("left alone of every minute", reserve(quota)),
         (
             "left of the minute for everybody",
             known(quota.remaining_requests.map(u64::from)),

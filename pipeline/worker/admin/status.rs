@@ -14,7 +14,7 @@ pub use super::holds::{HoldStatus, LastError};
 use crate::observe::advice::Places;
 use crate::observe::breaks::{Break, Breaks};
 use crate::observe::pace::DrainState;
-use crate::pump::KafkaStatus;
+use crate::pump::{KafkaStatus, ReserveChange};
 
 /// Everything that `/status` shows, and on which `/ready` and `/live` are based.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -132,6 +132,13 @@ pub struct QuotaStatus {
     pub frozen_for_seconds: Option<u64>,
     /// How often that has happened since the start.
     pub freezes: u64,
+    /// Requests of every minute that are left alone at present.
+    pub reserve_requests: u32,
+    /// In how long that changes by the time of day, and to how many; `null` if it does not within a week, or if the server's time is
+    /// not known yet.
+    pub reserve_changes_in_seconds: Option<u64>,
+    /// See there.
+    pub reserve_then_requests: Option<u32>,
 }
 
 /// What is in memory.
@@ -179,6 +186,17 @@ pub struct RecentError {
     pub what: String,
 }
 
+// === impl QuotaStatus ===
+
+impl QuotaStatus {
+    /// The reserve changes by the time of day.
+    pub fn note_change(&mut self, change: ReserveChange, now: Instant) {
+        let left = change.at.saturating_duration_since(now);
+        self.reserve_changes_in_seconds = Some(left.as_secs());
+        self.reserve_then_requests = Some(change.then);
+    }
+}
+
 // === impl StatusReport ===
 
 impl StatusReport {
@@ -216,6 +234,8 @@ impl StatusReport {
                 .frozen_until
                 .map(|until| until.saturating_duration_since(now).as_secs()),
             freezes: snapshot.freezes,
+            reserve_requests: snapshot.reserve,
+            ..QuotaStatus::default()
         };
         self.budget = BudgetStatus {
             used_records: snapshot.used.records,

@@ -8,6 +8,7 @@ mod checks;
 pub mod defaults;
 mod fault;
 mod raw;
+pub mod reserve;
 mod secret;
 pub mod settings;
 mod units;
@@ -21,6 +22,7 @@ use ingest_mapping::route::Pipeline;
 
 use self::checks::Checker;
 pub use self::fault::{Fault, Faults, Spot, nearest};
+pub use self::reserve::ReserveSchedule;
 pub use self::secret::{SecretError, SecretRef};
 pub use self::settings::{
     BudgetSettings, ClientSettingsError, DeliverySettings, KafkaSettings, KeyedBy,

@@ -15,6 +15,7 @@ use ingest_model::record::{Topic, Traffic};
 use secrecy::ExposeSecret as _;
 
 use super::defaults;
+use super::reserve::ReserveSchedule;
 use super::secret::{SecretError, SecretRef};
 use crate::observe::telemetry::LogSettings;
 
@@ -141,6 +142,8 @@ pub struct KustomerSettings {
     pub token: SecretRef,
     /// The organisation's request limit, and our part of it.
     pub quota: QuotaSettings,
+    /// What is left alone at which time of day; otherwise as many as the quota says.
+    pub reserve_at: ReserveSchedule,
     /// The time limit of a request.
     pub request_timeout: Duration,
     /// The most requests in flight at once.
@@ -362,6 +365,15 @@ impl QuotaSettings {
             ));
         }
         Ok(quota)
+    }
+
+    /// The same with another reserve, as far as that leaves a request.
+    #[must_use]
+    pub fn with_reserve(self, reserve: u32) -> Self {
+        Self {
+            reserve: reserve.min(self.limit - 1),
+            ..self
+        }
     }
 
     /// Requests a minute of the whole organisation.

@@ -7,7 +7,7 @@ use super::*;
 
 const MAPPING: &str = "routes:\n  - name: identify\n    on: identify\n    customer: { externalId: .userId }\n    do:\n      - identify: { name: .traits.name }\n";
 
-const MINIMAL: &str = "\
+pub(super) const MINIMAL: &str = "\
 kafka:
   brokers: localhost:9092
   group: kustomer-ingest
@@ -21,7 +21,7 @@ kustomer:
 ";
 
 /// Checks a text in a directory that has the mapping `m.yaml`; the path in faults is `w.yaml`.
-fn check(text: &str) -> Result<Settings, String> {
+pub(super) fn check(text: &str) -> Result<Settings, String> {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("m.yaml"), MAPPING).unwrap();
     let file = dir.path().join("w.yaml");
@@ -353,6 +353,9 @@ mod schema {
             ("/kustomer/token", json!("a literal")),
             ("/kustomer/share", json!(0)),
             ("/kustomer/limit", json!(0)),
+            ("/kustomer/reserve_at/0/from", json!("8")),
+            ("/kustomer/reserve_at/0/days", json!(["noday"])),
+            ("/kustomer/reserve_at/0/zone", Value::Null),
             ("/budget/bytes", json!(64)),
             ("/delivery/max_delay", json!(5)),
             ("/kafka/dead_letter_topic", json!("with blanks in it")),
@@ -380,6 +383,10 @@ mod schema {
         let text: String = sections.map(|name| format!("{name}: {unknown}\n")).concat();
         let text = format!("zzzzzzzz: 1\n{text}")
             .replace("kafka: { ", &format!("kafka: {{ topics: [ {unknown} ], "))
+            .replace(
+                "kustomer: { ",
+                &format!("kustomer: {{ reserve_at: [ {unknown} ], "),
+            )
             .replace("debug: { ", &format!("debug: {{ recording: {unknown}, "));
         let faults = check(&text).unwrap_err();
         for (section, known) in &keys {

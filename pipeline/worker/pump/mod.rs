@@ -44,6 +44,7 @@ use self::mappers::{Batch, Judge, Mapped, MappedRecord, Mappers};
 pub use self::port::{Command, PumpView};
 use self::recorder::Recorder;
 use self::requests::Requests;
+pub use self::requests::{ReserveChange, ReserveWatch};
 use self::state::State;
 pub use self::state::{Progress, StateTopicError, judge as judge_state_topic};
 use crate::clock::Clock;
@@ -60,6 +61,8 @@ pub struct PumpParts {
     pub hold_topic: Option<Topic>,
     /// The machine's settings.
     pub machine: MachineSettings,
+    /// How much of the limit is left alone at which time of day.
+    pub reserve: ReserveWatch,
     /// The client of the API.
     pub client: Client,
     /// Decodes and maps records.
@@ -93,6 +96,7 @@ struct Pump {
     /// A partition without a committed offset is read from its end.
     reads_from_end: bool,
     requests: Requests,
+    reserve: ReserveWatch,
     /// The state topic, if there is one.
     state: Option<State>,
     drained: bool,
@@ -147,6 +151,7 @@ pub async fn run(
         source_error: None,
         topology_known: false,
         joined: false,
+        reserve: None,
         records_in: 0,
         restore: None,
         brokers: BrokersView::default(),
@@ -161,6 +166,7 @@ pub async fn run(
         hold_topic: parts.hold_topic,
         reads_from_end: parts.kafka.reads_from_end(),
         requests: Requests::new(parts.client, asleep_after),
+        reserve: parts.reserve,
         state,
         drained: false,
         view,
@@ -171,11 +177,7 @@ pub async fn run(
         if let Some(state) = &mut pump.state {
             state.begin();
         }
-        let wake = pump
-            .machine
-            .next_wake(Clock.now())
-            .unwrap_or(view_at)
-            .min(view_at);
+        let wake = pump.next_wake().map_or(view_at, |at| at.min(view_at));
         tokio::select! { biased;
             () = shutdown.cancelled(), if !stopping => {
                 stopping = true;
@@ -184,6 +186,7 @@ pub async fn run(
             Some(command) = commands.recv() => pump.command(command),
             Some((request, reply)) = pump.requests.next() => {
                 let reply = Arc::new(reply);
+                pump.reserve.heard(Clock.now(), &reply.limits);
                 pump.step(Input::Replied { request, reply });
             }
             Some(ended) = pump.letters.next() => pump.letter_ended(ended),
@@ -252,6 +255,18 @@ pub async fn run(
 }
 
 impl Pump {
+    /// When the machine or the time of day wants something. What is news of the reserve is told first.
+    fn next_wake(&mut self) -> Option<Instant> {
+        let (now, wall_ms) = (Clock.now(), Clock.unix_ms());
+        if let Some(requests) = self.reserve.news(now, wall_ms) {
+            tracing::info!(requests, "reserve of every minute");
+            self.step(Input::Reserve(requests));
+        }
+        self.view.reserve = self.reserve.next(now, wall_ms);
+        let change = self.view.reserve.map(|change| change.at);
+        self.machine.next_wake(now).into_iter().chain(change).min()
+    }
+
     fn step(&mut self, input: Input) {
         let now = Clock.now();
         self.recorder.input(now, &input);
@@ -268,11 +283,11 @@ impl Pump {
 
     /// Counts the records of a batch: neighbours of one topic together.
     fn came_in(&mut self, all: &[Mapped]) {
-        for some in all.chunk_by(|one, next| topic_of(one) == topic_of(next)) {
-            let records = some.iter().map(records_of).sum();
+        for some in all.chunk_by(|one, next| one.topic() == next.topic()) {
+            let records = some.iter().map(Mapped::records).sum();
             self.view.records_in += records;
             if let Some(first) = some.first() {
-                self.observer.records_in(topic_of(first), records);
+                self.observer.records_in(first.topic(), records);
             }
         }
     }
@@ -477,19 +492,5 @@ impl Pump {
         let restore = self.view.restore.unwrap_or_default();
         self.observer.restoring(restore.read, restore.total);
         views.send_replace(Some(self.view.clone()));
-    }
-}
-
-fn topic_of(mapped: &Mapped) -> &Topic {
-    match mapped {
-        Mapped::Skipped(run, _) => &run.partition.topic,
-        Mapped::Record(mapped) => &mapped.record.position.partition.topic,
-    }
-}
-
-fn records_of(mapped: &Mapped) -> u64 {
-    match mapped {
-        Mapped::Skipped(run, _) => run.records(),
-        Mapped::Record(_) => 1,
     }
 }

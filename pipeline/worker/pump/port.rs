@@ -8,6 +8,7 @@ use ingest_model::record::TopicPartition;
 use tokio::sync::oneshot;
 
 use super::brokers::BrokersView;
+use super::requests::ReserveChange;
 use super::state::Progress;
 
 /// A command from a person.
@@ -44,6 +45,8 @@ pub struct PumpView {
     pub topology_known: bool,
     /// Whether the group has been joined and has handed out its partitions, even if this worker received none.
     pub joined: bool,
+    /// When the reserve changes by the time of day, as far as that is known.
+    pub reserve: Option<ReserveChange>,
     /// Records that came in.
     pub records_in: u64,
     /// The progress of the current restore.

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::process::program;
 
 /// Coupons are events, views are counted, orders are objects.
-const MAPPING: &str = "format: segment\nroutes:\n  - name: coupons\n    on: Coupon Applied\n    do:\n      - track: .event\n        meta: { \
+pub(super) const MAPPING: &str = "format: segment\nroutes:\n  - name: coupons\n    on: Coupon Applied\n    do:\n      - track: .event\n        meta: { \
                        couponStr: .properties.coupon }\n  - name: views\n    on: Product Viewed\n    do:\n      - digest: browsing\n        session: { gap: 30m \
                        }\n        title: '\"Viewed \\(.count) products\"'\n  - name: orders\n    on: Order Completed\n    do:\n      - kobject: order\n        \
                        externalId: .properties.id\n        version: .timestamp\n        title: '\"Order \\(.properties.id)\"'\n";
@@ -21,16 +21,16 @@ const MAPPING: &str = "format: segment\nroutes:\n  - name: coupons\n    on: Coup
 /// What the configured share leaves of a limit.
 const SHARE: f64 = 0.8;
 
-struct Rig {
+pub(super) struct Rig {
     folder: tempfile::TempDir,
 }
 
 impl Rig {
-    fn new(mapping: &str) -> Self {
+    pub(super) fn new(mapping: &str) -> Self {
         Self::with(mapping, "localhost:9092", "")
     }
 
-    fn with(mapping: &str, brokers: &str, more: &str) -> Self {
+    pub(super) fn with(mapping: &str, brokers: &str, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("mapping.yaml"), mapping).unwrap();
         let yaml = format!(
@@ -45,11 +45,11 @@ impl Rig {
         self.folder.path().join(name)
     }
 
-    fn write(&self, lines: &str) {
+    pub(super) fn write(&self, lines: &str) {
         std::fs::write(self.path("events.ndjson"), lines).unwrap();
     }
 
-    fn run(&self, arguments: &str) -> Output {
+    pub(super) fn run(&self, arguments: &str) -> Output {
         program()
             .args(["forecast", "--config", "worker.yaml"])
             .args(arguments.split_whitespace())
@@ -59,7 +59,7 @@ impl Rig {
             .unwrap()
     }
 
-    fn figures(&self, arguments: &str) -> Value {
+    pub(super) fn figures(&self, arguments: &str) -> Value {
         let output = self.run(&format!("{arguments} --json"));
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{error}");
@@ -76,7 +76,7 @@ fn event(name: &str, number: usize, customer: usize) -> Value {
     })
 }
 
-fn events(name: &str, count: usize) -> String {
+pub(super) fn events(name: &str, count: usize) -> String {
     let mut lines = String::new();
     for number in 0..count {
         writeln!(lines, "{}", event(name, number, number)).unwrap();
@@ -84,13 +84,13 @@ fn events(name: &str, count: usize) -> String {
     lines
 }
 
-fn number(of: &Value, path: &str) -> f64 {
+pub(super) fn number(of: &Value, path: &str) -> f64 {
     of.pointer(path)
         .and_then(Value::as_f64)
         .unwrap_or_else(|| panic!("{path} in {of}"))
 }
 
-fn near(is: f64, expected: f64, part: f64, what: &str) {
+pub(super) fn near(is: f64, expected: f64, part: f64, what: &str) {
     let off = (is / expected - 1.0).abs();
     assert!(off <= part, "{what}: {is}, calculated {expected}");
 }

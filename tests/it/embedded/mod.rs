@@ -2,6 +2,7 @@
 
 mod commands;
 mod forecast;
+mod forecast_reserve;
 mod frontier;
 mod guard;
 mod letters;
@@ -25,12 +26,13 @@ use ingest_mapping::decode::{Format, Limits};
 use ingest_mapping::mapping::Mapping;
 use ingest_mapping::route::Pipeline;
 use ingest_model::record::Topic;
+use kustomer_ingest::config::ReserveSchedule;
 use kustomer_ingest::observe::metrics::Metrics;
 use kustomer_ingest::observe::{Observer, Tally};
 use kustomer_ingest::pump::Command;
 use kustomer_ingest::pump::mappers::Judge;
 use kustomer_ingest::pump::recorder::Recorder;
-use kustomer_ingest::pump::{self, PumpError, PumpParts, PumpView};
+use kustomer_ingest::pump::{self, PumpError, PumpParts, PumpView, ReserveWatch};
 use kustomer_sim::server::Server;
 use kustomer_sim::{Config, FaultScript};
 use secrecy::SecretString;
@@ -95,6 +97,7 @@ impl Rig {
             dead_letter_topic: Topic::new(LETTERS),
             hold_topic: None,
             machine,
+            reserve: ReserveWatch::new(ReserveSchedule::always(0), scale),
             client: Client::new(client).unwrap(),
             judge: Judge::new(HashMap::from([(Topic::new(TOPIC), pipeline)])),
             suspects: None,

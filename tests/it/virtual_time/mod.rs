@@ -16,6 +16,7 @@ mod lending;
 mod near_quota;
 mod owners;
 mod poison;
+mod reserve;
 mod restart;
 mod revisions;
 mod roles;

@@ -9,6 +9,7 @@ mod group;
 mod happen;
 mod log;
 pub(crate) mod make;
+pub(crate) mod reserve;
 pub(crate) mod shop;
 mod state_topic;
 pub(crate) mod strangers;
@@ -36,7 +37,7 @@ pub(crate) use self::log::Log;
 use self::log::Losses;
 
 /// Where the simulator's clock starts.
-const SIM_START_MS: i64 = 1_767_225_600_000;
+pub(crate) const SIM_START_MS: i64 = 1_767_225_600_000;
 pub(crate) const TOPIC: &str = "shop.events";
 
 pub(crate) struct Replica {

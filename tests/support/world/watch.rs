@@ -1,6 +1,7 @@
 //! What one replica sends once a response has shown less than the reserve.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use ingest_delivery::machine::RequestId;
 use ingest_model::call::{Call, Reply};
@@ -20,6 +21,8 @@ pub(crate) struct Watch {
     low: bool,
     /// Sent after such a response, in the window that it was about.
     pub(crate) in_window: u64,
+    /// When each request was sent, reads included.
+    pub(crate) sent: Vec<Duration>,
     /// Sent while the last response was one.
     pub(crate) tries: u64,
 }
@@ -44,6 +47,9 @@ impl World {
     }
 
     pub(super) fn watch_sent(&mut self, call: &Call) {
+        if let Some(watch) = &mut self.watch {
+            watch.sent.push(self.now - self.origin);
+        }
         let read = matches!(
             call,
             Call::ReadJob { .. } | Call::ReadJobState { .. } | Call::GetKObject { .. }

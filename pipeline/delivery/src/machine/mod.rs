@@ -145,6 +145,7 @@ impl Machine {
             Input::StateWritten { write, result } => self.on_state_written(now, write, result),
             Input::ReleaseHold(id) => self.on_release(id),
             Input::Riders(found) => self.sending.fleet.hear(now, found),
+            Input::Reserve(requests) => self.sending.quota.set_reserve(now, requests),
             Input::Shutdown => self.on_shutdown(),
             Input::Wake => {}
         }

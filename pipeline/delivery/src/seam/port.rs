@@ -177,6 +177,8 @@ pub enum Input {
     /// The answer to [`Effect::ReadRiders`]: the texts beside the offsets that the group has committed for partitions of others.
     /// Those that could not be read are not there.
     Riders(Vec<(TopicPartition, Metadata)>),
+    /// So many requests of every minute are left to others from now on.
+    Reserve(u32),
     /// A person released the hold with this number.
     ReleaseHold(u64),
     /// Stop: drain everything, then [`Effect::Drained`].

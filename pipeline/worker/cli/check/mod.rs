@@ -303,6 +303,18 @@ fn summary(settings: &Settings) -> Vec<String> {
         quota.limit(),
         quota.reserve(),
     ));
+    let schedule = &settings.kustomer.reserve_at;
+    if schedule.changes() {
+        let counts = schedule
+            .entries()
+            .iter()
+            .map(|entry| entry.reserve.to_string());
+        let counts: Vec<String> = counts.collect();
+        lines.push(format!(
+            "  by the time of day (kustomer.reserve_at) {} left alone instead",
+            counts.join(", ")
+        ));
+    }
     lines
 }
 

@@ -5,6 +5,7 @@
 mod checker;
 mod kafka;
 mod mappings;
+mod reserve;
 
 use std::time::Duration;
 
@@ -63,6 +64,10 @@ impl Checker<'_> {
             }
         };
         let quota = self.quota(raw);
+        let reserve_at = match &raw.reserve_at {
+            Some(entries) => self.reserve_at(entries, quota),
+            None => None,
+        };
         let request_timeout = self.duration(
             &raw.request_timeout,
             defaults::REQUEST_TIMEOUT,
@@ -78,6 +83,7 @@ impl Checker<'_> {
             base_url: base_url?,
             token: token?,
             quota: quota?,
+            reserve_at: reserve_at?,
             request_timeout: request_timeout?,
             max_concurrency: usize::try_from(max_concurrency?).ok()?,
             creates_per_customer: u32::try_from(creates?).ok()?,

@@ -119,9 +119,24 @@ pub(crate) struct RawKustomer {
     pub(crate) limit: Leaf,
     pub(crate) share: Leaf,
     pub(crate) reserve: Leaf,
+    /// `None` if it is not a list of maps.
+    pub(crate) reserve_at: Option<Vec<RawReserve>>,
     pub(crate) request_timeout: Leaf,
     pub(crate) max_concurrency: Leaf,
     pub(crate) creates_per_customer: Leaf,
+}
+
+/// `kustomer.reserve_at[]`.
+#[derive(Debug)]
+pub(crate) struct RawReserve {
+    pub(crate) place: Place,
+    pub(crate) days: Option<Vec<At<Scalar>>>,
+    /// The days are a list of single values, or not given.
+    pub(crate) days_sound: bool,
+    pub(crate) from: Leaf,
+    pub(crate) to: Leaf,
+    pub(crate) zone: Leaf,
+    pub(crate) reserve: Leaf,
 }
 
 /// `budget`.

@@ -7,7 +7,7 @@ use ingest_mapping::mapping::yaml::{YamlFault, yaml_fault};
 
 use super::{
     At, Leaf, Place, RawBudget, RawConfig, RawDelivery, RawKafka, RawKustomer, RawLog, RawMapping,
-    RawProperty, RawRecording, RawSecret, RawTopic, Scalar,
+    RawProperty, RawRecording, RawReserve, RawSecret, RawTopic, Scalar,
 };
 use crate::config::fault::{Fault, Faults, Spot, nearest};
 use crate::config::secret::SECRET_WAY_OUT;
@@ -163,14 +163,8 @@ impl Reader<'_> {
             return (Vec::new(), false);
         };
         let key = kafka.path_of("topics");
-        let Content::List(items) = &node.content else {
-            let problem = format!("is {}, not a list", node.kind());
-            self.fault(
-                node.place.into(),
-                &key,
-                problem,
-                "write one entry a topic: - { name: …, mapping: … }",
-            );
+        let way_out = "write one entry a topic: - { name: …, mapping: … }";
+        let Some(items) = self.list(node, &key, way_out) else {
             return (Vec::new(), false);
         };
         let topics = items
@@ -254,6 +248,7 @@ impl Reader<'_> {
                 "limit",
                 "share",
                 "reserve",
+                "reserve_at",
                 "request_timeout",
                 "max_concurrency",
                 "creates_per_customer",
@@ -267,11 +262,67 @@ impl Reader<'_> {
             limit: self.leaf(&section, "limit"),
             share: self.leaf(&section, "share"),
             reserve: self.leaf(&section, "reserve"),
+            reserve_at: self.reserves(&section),
             request_timeout: self.leaf(&section, "request_timeout"),
             max_concurrency: self.leaf(&section, "max_concurrency"),
             creates_per_customer: self.leaf(&section, "creates_per_customer"),
             place: section.place,
         }
+    }
+
+    fn reserves(&mut self, kustomer: &Section<'_>) -> Option<Vec<RawReserve>> {
+        let Some(node) = kustomer.value("reserve_at") else {
+            return Some(Vec::new());
+        };
+        let key = kustomer.path_of("reserve_at");
+        let way_out = "write one entry a time: - { days: [mon, tue], from: \"08:00\", to: \"18:00\", zone: Europe/Berlin, reserve: 200 }";
+        let items = self.list(node, &key, way_out)?;
+        let known = &["days", "from", "to", "zone", "reserve"];
+        let read = items.iter().enumerate().map(|(i, item)| {
+            let entry = self.map(item, format!("{key}[{i}]"), known);
+            let days = entry.value("days");
+            let days_key = entry.path_of("days");
+            let named = days.and_then(|node| {
+                self.leaves(node, &days_key, "write a list of days: [mon, tue, wed]")
+            });
+            RawReserve {
+                days_sound: named.is_some() || days.is_none(),
+                days: named,
+                from: self.leaf(&entry, "from"),
+                to: self.leaf(&entry, "to"),
+                zone: self.leaf(&entry, "zone"),
+                reserve: self.leaf(&entry, "reserve"),
+                place: entry.place,
+            }
+        });
+        Some(read.collect())
+    }
+
+    /// The items of a list.
+    fn list<'t>(&mut self, node: &'t Node, key: &str, way_out: &str) -> Option<&'t [Node]> {
+        if let Content::List(items) = &node.content {
+            return Some(items);
+        }
+        let problem = format!("is {}, not a list", node.kind());
+        self.fault(node.place.into(), key, problem, way_out);
+        None
+    }
+
+    /// The items of a list of single values.
+    fn leaves(&mut self, node: &Node, key: &str, way_out: &str) -> Option<Vec<At<Scalar>>> {
+        let mut all = Some(Vec::new());
+        for (i, item) in self.list(node, key, way_out)?.iter().enumerate() {
+            let (spot, key) = (item.place.into(), format!("{key}[{i}]"));
+            match (Scalar::of(&item.content), &mut all) {
+                (Some(value), Some(all)) => all.push(At { value, spot, key }),
+                (Some(_), None) => {}
+                (None, _) => {
+                    self.fault(spot, &key, format!("is {}", item.kind()), way_out);
+                    all = None;
+                }
+            }
+        }
+        all
     }
 
     /// A single value, or a reference to one.

@@ -210,6 +210,8 @@ catalog! {
         "Requests sent, each one unit of the organisation's quota.";
     quota_allowance: GaugeVec, "quota_allowance_requests", [],
         "Requests a minute that this replica may make now.";
+    quota_reserve: GaugeVec, "quota_reserve_requests", [],
+        "Requests of every minute that are left alone now; follows kustomer.reserve_at.";
     quota_guaranteed: GaugeVec, "quota_guaranteed_ratio", [],
         "The part of the organisation's target that this replica is guaranteed; over all replicas never more than 1 (I9).";
     quota_lent: GaugeVec, "quota_lent_ratio", [],

@@ -170,6 +170,7 @@ impl Metrics {
         set(&f.partitions_owned, whole(snapshot.partitions.len() as u64));
         set(&f.requests_in_flight, whole(snapshot.requests as u64));
         set(&f.quota_allowance, f64::from(snapshot.allowance));
+        set(&f.quota_reserve, f64::from(snapshot.reserve));
         set(&f.quota_guaranteed, snapshot.share.guaranteed);
         set(&f.quota_lent, snapshot.share.lent);
         set(&f.quota_borrowed, snapshot.share.borrowed);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use ingest_delivery::machine::SkippedRun;
 use ingest_mapping::event::Notes;
 use ingest_model::outcome::{DroppedField, Rejected, Verdict};
-use ingest_model::record::{Epoch, Record, TopicPartition, Traffic};
+use ingest_model::record::{Epoch, Record, Topic, TopicPartition, Traffic};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use self::judge::Judged;
@@ -35,6 +35,23 @@ pub(in crate::pump) enum Mapped {
     Record(Box<MappedRecord>),
     /// Records that are skipped, of which nothing is kept.
     Skipped(SkippedRun, Vec<Notes>),
+}
+
+impl Mapped {
+    pub(in crate::pump) fn topic(&self) -> &Topic {
+        match self {
+            Self::Skipped(run, _) => &run.partition.topic,
+            Self::Record(mapped) => &mapped.record.position.partition.topic,
+        }
+    }
+
+    /// How many records it is.
+    pub(in crate::pump) fn records(&self) -> u64 {
+        match self {
+            Self::Skipped(run, _) => run.records(),
+            Self::Record(_) => 1,
+        }
+    }
 }
 
 /// A record with its verdict.

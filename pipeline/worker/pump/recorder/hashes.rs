@@ -88,6 +88,7 @@ fn of(input: &Input) -> Vec<Hash> {
         | Input::RestoreFailed { .. }
         | Input::StateWritten { .. }
         | Input::Riders(_)
+        | Input::Reserve(_)
         | Input::ReleaseHold(_)
         | Input::Shutdown
         | Input::Wake => {}

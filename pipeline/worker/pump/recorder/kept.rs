@@ -195,6 +195,7 @@ impl Given {
             | Input::RestoreFailed { .. }
             | Input::StateWritten { .. }
             | Input::Riders(_)
+            | Input::Reserve(_)
             | Input::ReleaseHold(_)
             | Input::Shutdown => Self::Other(Box::new(input.clone())),
         }
@@ -268,6 +269,7 @@ fn apart(input: &Input) -> usize {
         | Input::NewLife { .. }
         | Input::Vanished { .. }
         | Input::Skipped(_)
+        | Input::Reserve(_)
         | Input::ReleaseHold(_)
         | Input::Shutdown
         | Input::Wake => 0,

@@ -147,6 +147,7 @@ fn of_input(input: &Input, add: &mut impl FnMut(&CustomerKey)) {
         | Input::RestoreFailed { .. }
         | Input::StateWritten { .. }
         | Input::Riders(_)
+        | Input::Reserve(_)
         | Input::ReleaseHold(_)
         | Input::Shutdown
         | Input::Wake => {}

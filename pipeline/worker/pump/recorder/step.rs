@@ -12,7 +12,7 @@ use super::kept::{Decided, Given, Kept};
 /// The name of the form.
 pub(super) const FORMAT: &str = "kustomer-ingest-recording";
 /// Its version: it grows when an older program could not read it.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// The first line.
 #[derive(Debug, Serialize, Deserialize)]
@@ -51,6 +51,9 @@ pub(super) struct Head {
 pub(super) struct Base {
     /// Partitions of each topic; `None` if they were not known.
     pub(super) topology: Option<Vec<(Topic, u32)>>,
+    /// Requests of every minute that were left to others; `None`: as many as the settings say.
+    #[serde(default)]
+    pub(super) reserve: Option<u32>,
     /// What was assigned.
     pub(super) partitions: Vec<Owned>,
 }
@@ -87,6 +90,7 @@ pub(super) struct Step {
 #[derive(Debug, Default)]
 pub(super) struct Past {
     topology: Option<Vec<(Topic, u32)>>,
+    reserve: Option<u32>,
     partitions: BTreeMap<TopicPartition, (Epoch, Option<Offset>)>,
 }
 
@@ -113,6 +117,7 @@ impl Past {
     fn take_input(&mut self, input: &Input) {
         match input {
             Input::Topology(counts) => self.topology = Some(counts.clone()),
+            Input::Reserve(requests) => self.reserve = Some(*requests),
             Input::Assigned {
                 partition,
                 epoch,
@@ -177,6 +182,7 @@ impl Past {
         let partitions = self.partitions.iter();
         Base {
             topology: self.topology.clone(),
+            reserve: self.reserve,
             partitions: partitions
                 .map(|(partition, (epoch, committed))| Owned {
                     partition: partition.clone(),
@@ -252,6 +258,15 @@ mod tests {
         };
         let given = (Input::Wake, vec![Effect::Drained, given]);
         assert!(after(&[assigned(), given]).partitions.is_empty());
+    }
+
+    #[test]
+    fn the_last_reserve_counts() {
+        let base = after(&[
+            (Input::Reserve(50), Vec::new()),
+            (Input::Reserve(400), Vec::new()),
+        ]);
+        assert_eq!(base.reserve, Some(400));
     }
 
     #[test]

@@ -34,13 +34,14 @@ use tokio_util::sync::CancellationToken;
 use self::report::{Finished, SESSIONS};
 use self::shop::{Expected, Shop};
 use crate::clock::{Clock, TimeScale};
+use crate::config::ReserveSchedule;
 use crate::lifecycle::Signals;
 use crate::observe::metrics::Metrics;
 use crate::observe::words::plural;
 use crate::observe::{Observer, Tally};
 use crate::pump::mappers::Judge;
 use crate::pump::recorder::Recorder;
-use crate::pump::{self, PumpParts};
+use crate::pump::{self, PumpParts, ReserveWatch};
 
 const TOPIC: &str = "shop.events";
 const DEAD_LETTERS: &str = "shop.events.dead";
@@ -188,6 +189,7 @@ fn parts(
         dead_letter_topic: Topic::new(DEAD_LETTERS),
         hold_topic: None,
         machine,
+        reserve: ReserveWatch::new(ReserveSchedule::always(0), options.time_scale.factor()),
         client,
         judge: Judge::new(HashMap::from([(Topic::new(TOPIC), pipeline)])),
         suspects: None,

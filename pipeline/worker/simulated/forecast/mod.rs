@@ -87,6 +87,8 @@ pub fn run(
                     tier: one,
                     machine: parts.machine.clone(),
                     rules: app::traffic(parts.settings),
+                    quota: quota_of(parts, one),
+                    reserve: &parts.settings.kustomer.reserve_at,
                     klasses: klasses(parts.settings),
                     chunks: Chunks::new(receiver),
                     progress,
@@ -114,6 +116,13 @@ pub fn run(
         let unusable = reader.join().unwrap_or_else(|panic| resume_unwind(panic))?;
         Ok(forecast(parts, plan, played, &unusable))
     })
+}
+
+/// The configured quota with the limit of a tier.
+fn quota_of(parts: &Parts<'_>, tier: &Tier) -> QuotaSettings {
+    let configured = parts.settings.kustomer.quota;
+    let quota = QuotaSettings::try_new(tier.limit, configured.share(), configured.reserve());
+    quota.unwrap_or(configured)
 }
 
 /// Every klass that the mappings write: the simulated organisation has them.
@@ -170,6 +179,7 @@ fn play(begin: Begin<'_>, tier: &Tier, stop: &AtomicBool) -> Played {
         refused_429: world.refused_429(),
         left: left.map(|left| left.as_secs()),
         backlog: world.backlog(),
+        mean: world.mean(),
         others: switches.drain + switches.drain_random / 2,
         tally: world.tally,
     }
@@ -186,14 +196,12 @@ fn forecast(
         .flatten()
         .map(|one| one.tally.seconds.clone())
         .collect();
-    let configured = parts.settings.kustomer.quota;
     let tiers: Vec<TierFigures> = played
         .into_iter()
         .flatten()
         .map(|one| {
-            let quota =
-                QuotaSettings::try_new(one.tier.limit, configured.share(), configured.reserve());
-            tier(one, quota.unwrap_or(configured))
+            let quota = quota_of(parts, &one.tier);
+            tier(one, quota)
         })
         .collect();
     Forecast {

@@ -32,6 +32,8 @@ pub struct Snapshot {
     pub gate: Gate,
     /// How many requests a minute this replica may send.
     pub allowance: u32,
+    /// How many requests of every minute are left to others now.
+    pub reserve: u32,
     /// The part of the fleet's target that this replica may use. Over all replicas it never adds up to more than 1 (I9).
     pub share: Cap,
     /// What is known of the group.
@@ -168,6 +170,7 @@ impl Machine {
             cap: self.partitions.budget().cap(),
             gate: self.partitions.budget().gate(),
             allowance: self.sending.quota.allowance(),
+            reserve: self.sending.quota.reserve(),
             share: if self.partitions.is_membership_in_doubt() {
                 Cap::default()
             } else {

@@ -118,6 +118,23 @@ impl Quota {
         self.rebuild(now);
     }
 
+    /// Leaves so many requests of every minute to others from now on.
+    pub(crate) fn set_reserve(&mut self, now: Instant, requests: u32) {
+        if self.settings.reserve == requests {
+            return;
+        }
+        self.settings.reserve = requests;
+        self.tried = None;
+        self.keep_reserve();
+        self.rebuild(now);
+        self.look_ahead(now);
+    }
+
+    /// How many requests of every minute are left to others now.
+    pub(crate) fn reserve(&self) -> u32 {
+        self.settings.reserve
+    }
+
     /// The other replicas of the group send so many requests a minute.
     pub(crate) fn set_siblings(&mut self, a_minute: u32) {
         self.siblings = f64::from(a_minute) / self.settings.minute.as_secs_f64();
@@ -238,16 +255,19 @@ impl Quota {
             return;
         }
         self.tried = None;
-        let left = self.window.remaining();
-        self.reserved_until = if left.is_some_and(|left| left < self.settings.reserve) {
-            self.window.opens(self.settings.reserve)
-        } else {
-            if self.frozen_until.is_none_or(|until| until <= sent.at) {
-                self.unanswered_freezes = 0;
-            }
-            None
-        };
+        let low = self.keep_reserve();
+        if !low && self.frozen_until.is_none_or(|until| until <= sent.at) {
+            self.unanswered_freezes = 0;
+        }
         self.look_ahead(now);
+    }
+
+    /// Closes the gate if less than the reserve is left, by the newest look, or opens it. Returns whether it is less.
+    fn keep_reserve(&mut self) -> bool {
+        let reserve = self.settings.reserve;
+        let low = self.window.remaining().is_some_and(|left| left < reserve);
+        self.reserved_until = low.then(|| self.window.opens(reserve)).flatten();
+        low
     }
 
     fn note_limit(&mut self, now: Instant, limits: &Limits) {

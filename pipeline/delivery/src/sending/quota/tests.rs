@@ -209,6 +209,24 @@ fn below_the_reserve_the_gate_is_closed_until_the_window_must_be_over_and_then_o
 }
 
 #[test]
+fn another_reserve_counts_at_once_for_what_is_left_and_for_what_is_allowed() {
+    let start = start();
+    let second = Duration::from_secs(1);
+    let mut quota = owner(1000, 1.0, 0, start);
+    assert_eq!(quota.allowance(), 1000);
+    left(&mut quota, start, 900);
+    left(&mut quota, start + second, 390);
+    assert_eq!(quota.take(start + second, Class::Track), Ok(()));
+    quota.set_reserve(start + second, 400);
+    assert_eq!((quota.allowance(), quota.reserve()), (600, 400));
+    assert!(quota.take(start + 2 * second, Class::Track).is_err());
+    assert_eq!(quota.take(start + 2 * second, Class::Read), Ok(()));
+    quota.set_reserve(start + 3 * second, 0);
+    assert_eq!(quota.allowance(), 1000);
+    assert_eq!(quota.take(start + 4 * second, Class::Track), Ok(()));
+}
+
+#[test]
 fn what_others_need_slows_events_and_not_reads() {
     let start = start();
     let tenth = Duration::from_millis(100);

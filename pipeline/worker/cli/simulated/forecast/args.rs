@@ -10,8 +10,8 @@ use kustomer_sim::Config;
 
 use crate::cli::args::ConfigArg;
 use crate::cli::exit::CommandError;
-use crate::config::parse_duration;
 use crate::config::settings::QuotaSettings;
+use crate::config::{KustomerSettings, parse_duration};
 use crate::simulated::forecast::plan::{Even, PLANS, Pacing, Plan, Tier};
 
 /// `forecast`.
@@ -63,7 +63,7 @@ pub struct ForecastArgs {
     /// The part of the limit that the workers may use, instead of the configured one.
     #[arg(long, value_name = "PART")]
     pub share: Option<f64>,
-    /// Requests a minute that are left alone, instead of the configured ones.
+    /// Requests a minute that are left alone, at all times, instead of the configured ones.
     #[arg(long, value_name = "N")]
     pub reserve: Option<u32>,
     /// Workers that share the partitions.
@@ -162,6 +162,24 @@ impl ForecastArgs {
         QuotaSettings::try_new(limit, share, reserve).map_err(|(key, problem, way_out)| {
             CommandError::Usage(format!("--limit {limit}: {key}: {problem}; {way_out}"))
         })
+    }
+
+    /// Whether what is left alone at some time of day leaves something of a limit.
+    pub(super) fn reserves(
+        &self,
+        limit: u32,
+        configured: &KustomerSettings,
+    ) -> Result<(), CommandError> {
+        let largest = configured.reserve_at.largest();
+        if largest < limit {
+            return Ok(());
+        }
+        Err(CommandError::Usage(format!(
+            "--limit {limit}: kustomer.reserve_at: {largest} leaves nothing of the limit; name the limits to compare, such as --limit {},{}, \
+             or leave alone the same at all times with --reserve",
+            configured.quota.limit(),
+            configured.quota.limit().saturating_mul(2),
+        )))
     }
 
     fn tiers(&self, configured: QuotaSettings) -> Vec<Tier> {

@@ -23,7 +23,7 @@ use super::super::explain;
 use super::super::output::Output;
 use crate::app;
 use crate::clock::TimeScale;
-use crate::config::Settings;
+use crate::config::{ReserveSchedule, Settings};
 use crate::lifecycle::Signals;
 use crate::simulated::forecast::plan::Plan;
 use crate::simulated::forecast::report::figures::Forecast;
@@ -49,6 +49,12 @@ pub(in crate::cli) fn run(
     }
     let configured = settings.kustomer.quota;
     settings.kustomer.quota = args.quota(configured.limit(), configured)?;
+    if let Some(reserve) = args.reserve {
+        settings.kustomer.reserve_at = ReserveSchedule::always(reserve);
+    }
+    for tier in &plan.tiers {
+        args.reserves(tier.limit, &settings.kustomer)?;
+    }
     let topic = explain::topic(args.topic.as_deref(), args.records, &settings)?;
     let drawing = args.svg.as_deref().map(Plot::create).transpose()?;
     let stop = Arc::new(AtomicBool::new(false));

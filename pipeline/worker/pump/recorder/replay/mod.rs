@@ -155,6 +155,9 @@ impl Run {
         if let Some(topology) = &base.topology {
             drop(self.machine.step(now, Input::Topology(topology.clone())));
         }
+        if let Some(requests) = base.reserve {
+            drop(self.machine.step(now, Input::Reserve(requests)));
+        }
         for one in &base.partitions {
             let (partition, epoch) = (one.partition.clone(), one.epoch);
             // What was read before is not here: it counts as settled, or it would keep every commit back.

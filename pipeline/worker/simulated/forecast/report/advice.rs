@@ -87,13 +87,13 @@ pub(super) fn advice(
     demand: &Demand,
     backlog: &BacklogFigures,
     tally: &Tally,
-    quota: QuotaSettings,
+    (quota, allowance): (QuotaSettings, u32),
     others: f64,
 ) -> Option<Advice> {
     let needs = demand.units_per_minute();
     let carries = |allowance: f64, needs: f64| needs <= allowance * USABLE;
     let free = f64::from(quota.limit() - quota.reserve()) - others;
-    let allowance = f64::from(quota.allowance()).min(free);
+    let allowance = f64::from(allowance).min(free);
     if backlog.grows_per_hour <= 0.0 || demand.per_minute <= 0.0 {
         return None;
     }

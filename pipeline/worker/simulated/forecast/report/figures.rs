@@ -44,6 +44,9 @@ pub struct TierFigures {
     pub limit: u32,
     /// Requests a minute that the workers may send.
     pub allowance: u32,
+    /// Requests of every minute that were left alone on average, where that follows the time of day: then the allowance is one on
+    /// average, too.
+    pub mean_reserve: Option<u32>,
     /// Why it ended.
     pub ended: Ended,
     /// Virtual seconds that were played.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::plan::{Pacing, Tier};
 use super::super::tally::{Second, Tally};
 use super::super::traffic::Unusable;
-use super::super::world::Ended;
+use super::super::world::{Ended, Mean};
 use super::advice::{Demand, advice, routes};
 use super::figures::{
     BacklogFigures, Point, RecordFigures, SavedFigures, TierFigures, TrafficFigures, UnitFigures,
@@ -25,6 +25,8 @@ pub(in crate::simulated::forecast) struct Played {
     pub(in crate::simulated::forecast) left: Option<u64>,
     /// Records that wait at the beginning.
     pub(in crate::simulated::forecast) backlog: u64,
+    /// What was left alone and allowed on average, if that followed the time of day.
+    pub(in crate::simulated::forecast) mean: Option<Mean>,
     /// Requests a minute that others spend.
     pub(in crate::simulated::forecast) others: u64,
 }
@@ -44,11 +46,13 @@ pub(in crate::simulated::forecast) fn tier(played: Played, quota: QuotaSettings)
         refused_429,
         left,
         backlog: waiting,
+        mean,
         others,
     } = played;
+    let quota = mean.map_or(quota, |mean| quota.with_reserve(mean.reserve));
     let course = Course::of(&tally.seconds, waiting);
     let units: u64 = tally.units.values().sum();
-    let allowance = quota.allowance();
+    let allowance = mean.map_or_else(|| quota.allowance(), |mean| mean.allowance);
     let demand = Demand::of(&tally, units, course.stream());
     let mut backlog = backlog(&course, left);
     if course.is_left_behind() {
@@ -61,6 +65,7 @@ pub(in crate::simulated::forecast) fn tier(played: Played, quota: QuotaSettings)
         plan: tier.name,
         limit: tier.limit,
         allowance,
+        mean_reserve: mean.map(|mean| mean.reserve),
         ended,
         seconds: rounded(seconds, 3),
         units: UnitFigures {
@@ -80,7 +85,13 @@ pub(in crate::simulated::forecast) fn tier(played: Played, quota: QuotaSettings)
         delay_to_settled_seconds: tally.to_settled.percentiles(),
         saved: saved(&tally, units),
         routes: routes(&tally, &demand),
-        advice: advice(&demand, &backlog, &tally, quota, number(others)),
+        advice: advice(
+            &demand,
+            &backlog,
+            &tally,
+            (quota, allowance),
+            number(others),
+        ),
         backlog,
         holds: tally.holds.clone(),
         invariants_broken: tally.broken,

@@ -13,6 +13,9 @@ pub fn table(forecast: &Forecast) -> String {
     lines.join("\n")
 }
 
+/// Only where it follows the time of day.
+const LEFT_ALONE: &str = "requests a minute, left alone on average";
+
 type Row = (String, Vec<String>);
 
 fn rows(forecast: &Forecast) -> Vec<Row> {
@@ -28,6 +31,10 @@ fn rows(forecast: &Forecast) -> Vec<Row> {
                 grouped(one.allowance.into()),
                 grouped(one.limit.into())
             )
+        }),
+        row(LEFT_ALONE, &|one| {
+            one.mean_reserve
+                .map_or_else(none, |mean| grouped(mean.into()))
         }),
         row("requests a minute, needed", &|one| {
             if one.units.needed_per_minute > 0.0 {
@@ -45,6 +52,9 @@ fn rows(forecast: &Forecast) -> Vec<Row> {
         heading("records", tiers),
         row("  delivered", &|one| grouped(one.records.delivered)),
     ];
+    if tiers.iter().all(|one| one.mean_reserve.is_none()) {
+        rows.retain(|(name, _)| name != LEFT_ALONE);
+    }
     rows.extend(reasons("  skipped, ", tiers, |one| &one.records.skipped));
     rows.extend(reasons("  dead-lettered, ", tiers, |one| {
         &one.records.dead_lettered

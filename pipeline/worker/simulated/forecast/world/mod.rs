@@ -7,6 +7,7 @@ mod ask;
 mod effects;
 mod feed;
 mod reading;
+mod reserve;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -25,8 +26,12 @@ use kustomer_sim::{Config, Sim, SimTime};
 
 use self::feed::Feed;
 pub(super) use self::feed::{Chunk, Chunks};
+pub(super) use self::reserve::Mean;
+use self::reserve::Reserve;
 use super::plan::{Plan, Tier};
 use super::tally::{Progress, Tally};
+use crate::config::reserve::ReserveSchedule;
+use crate::config::settings::QuotaSettings;
 use crate::observe::pace::Pace;
 use crate::pump::mappers::TrafficRules;
 
@@ -34,6 +39,8 @@ use crate::pump::mappers::TrafficRules;
 pub(super) struct World<'p> {
     plan: &'p Plan,
     rules: TrafficRules,
+    quota: QuotaSettings,
+    reserve: Reserve<'p>,
     origin: Instant,
     now: Instant,
     start_ms: i64,
@@ -100,6 +107,9 @@ pub(super) struct Begin<'p> {
     pub(super) tier: &'p Tier,
     pub(super) machine: MachineSettings,
     pub(super) rules: TrafficRules,
+    /// The tier's.
+    pub(super) quota: QuotaSettings,
+    pub(super) reserve: &'p ReserveSchedule,
     pub(super) klasses: Vec<String>,
     pub(super) chunks: Chunks,
     pub(super) progress: Arc<Progress>,
@@ -129,6 +139,8 @@ impl<'p> World<'p> {
             tier,
             machine: settings,
             rules,
+            quota,
+            reserve,
             klasses,
             mut chunks,
             progress,
@@ -148,6 +160,8 @@ impl<'p> World<'p> {
         let mut world = Self {
             plan,
             rules,
+            quota,
+            reserve: Reserve::new(reserve, origin, start_ms),
             origin,
             now: origin,
             start_ms,
@@ -219,6 +233,7 @@ impl<'p> World<'p> {
             if self.is_done() {
                 return Ended::AllSettled;
             }
+            self.keep_reserve();
             let wakes = self.replicas.iter().enumerate();
             let wakes =
                 wakes.filter_map(|(number, one)| Some((one.machine.next_wake(self.now)?, number)));
@@ -229,6 +244,7 @@ impl<'p> World<'p> {
             let Some(at) = first.into_iter().flatten().min() else {
                 return Ended::Held;
             };
+            let at = self.reserve.next().map_or(at, |change| change.min(at));
             if at > end {
                 self.look_until(end);
                 self.now = end;
@@ -242,7 +258,7 @@ impl<'p> World<'p> {
                 }
             } else if fed.is_some_and(|at| at <= self.now) {
                 self.feed();
-            } else if let Some((_, replica)) = wake {
+            } else if let Some((_, replica)) = wake.filter(|(at, _)| *at <= self.now) {
                 self.step(replica, Input::Wake);
                 self.now += TICK;
             }
@@ -279,6 +295,20 @@ impl<'p> World<'p> {
         for effect in effects {
             self.carry_out(replica, effect);
         }
+    }
+
+    /// Tells the workers how much is left alone, if that has changed.
+    fn keep_reserve(&mut self) {
+        if let Some(requests) = self.reserve.news(self.now, self.quota) {
+            for replica in 0..self.replicas.len() {
+                self.step(replica, Input::Reserve(requests));
+            }
+        }
+    }
+
+    /// What was left alone and allowed on average, if that follows the time of day.
+    pub(super) fn mean(&self) -> Option<Mean> {
+        self.reserve.mean(self.now, self.quota)
     }
 
     /// Looks at everything each second that passes.

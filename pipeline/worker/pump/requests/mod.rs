@@ -1,5 +1,7 @@
 //! The requests under way: one task each, none of which is lost, even if it panics.
 
+mod reserve;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,6 +11,7 @@ use ingest_kustomer::Client;
 use ingest_model::call::{Call, CallResult, Limits, Reply};
 use tokio::task::{Id, JoinError, JoinSet};
 
+pub use self::reserve::{ReserveChange, ReserveWatch};
 use crate::clock::Clock;
 
 /// Requests and their tasks.
