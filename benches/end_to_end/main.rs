@@ -4,12 +4,14 @@
 //! used. Every loopback run is a process of its own (this program, started with `--one`), so that memory and processor
 //! time belong to that run. `docs/benchmarks.md` says what the figures mean.
 //!
-//! `--runs N` repeats each loopback workload, `--only NAME` runs one workload, `--test` runs everything once and small.
+//! `--runs N` repeats each loopback workload, `--only NAME` runs one workload, `--test` runs everything once and small,
+//! `--svg FOLDER` only draws W5 and W7.
 
 mod drain;
 mod figures;
 mod loopback;
 mod near_quota;
+mod plots;
 mod strangers;
 mod usage;
 mod virtual_time;
@@ -25,6 +27,7 @@ mod messages;
 mod world;
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
@@ -41,6 +44,7 @@ struct Asked {
     runs: usize,
     only: Option<String>,
     one: Option<Workload>,
+    svg: Option<PathBuf>,
     short: bool,
 }
 
@@ -49,6 +53,9 @@ fn main() -> anyhow::Result<()> {
     if let Some(workload) = asked.one {
         let figures = loopback::run(workload, workload.records(asked.short))?;
         return say(&serde_json::to_string(&figures)?);
+    }
+    if let Some(folder) = &asked.svg {
+        return say(&plots::draw(folder, asked.short)?);
     }
     let wanted = |name: &str| asked.only.as_deref().is_none_or(|only| only == name);
     say("over loopback, quota out of the way")?;
@@ -90,6 +97,7 @@ fn asked(args: impl Iterator<Item = String>) -> anyhow::Result<Asked> {
         runs: 3,
         only: None,
         one: None,
+        svg: None,
         short: false,
     };
     let mut args = args;
@@ -102,6 +110,7 @@ fn asked(args: impl Iterator<Item = String>) -> anyhow::Result<Asked> {
             }
             "--runs" => asked.runs = args.next().context("--runs N")?.parse()?,
             "--only" => asked.only = Some(args.next().context("--only NAME")?),
+            "--svg" => asked.svg = Some(args.next().context("--svg FOLDER")?.into()),
             "--one" => {
                 let name = args.next().context("--one NAME")?;
                 asked.one = Some(Workload::named(&name).context("no workload of that name")?);
