@@ -45,6 +45,11 @@ pub(super) enum Phase {
 }
 
 impl Wanted {
+    /// It waits for something that more permits would not bring.
+    pub(super) fn is_parked(&self) -> bool {
+        self.looks > 0 || self.failures > 0
+    }
+
     /// The lowest waiting operation; the highest possible id if none waits any more.
     pub(super) fn lowest(&self) -> OperationId {
         let lowest = self.waiting.iter().min().copied();

@@ -88,7 +88,13 @@ impl Machine {
 
     fn count_held(&self) -> Count {
         let mut count = Count::default();
-        let held = self.work.said(|id, state| self.held_by(id, state));
+        let held = || self.work.said(|id, state| self.held_by(id, state));
+        let held = if self.may_operations_be_held() {
+            held()
+        } else {
+            debug_assert!(held().is_empty(), "an operation is held for nothing");
+            Vec::new()
+        };
         for (id, by) in held {
             let Some(state) = self.work.get(id) else {
                 continue;
@@ -116,6 +122,15 @@ impl Machine {
             }
         }
         count
+    }
+
+    /// Whether there is anything that could hold an operation. Most of the time there is not, and nobody has to look at each.
+    fn may_operations_be_held(&self) -> bool {
+        let waits = |entry: &Entry| matches!(entry.wait(), Wait::Time(_) | Wait::Inherited);
+        let some = self.work.next_time().is_some() || !self.memory.inheritance.is_empty();
+        !self.health.holds.is_empty()
+            || self.customers.are_any_parked()
+            || some && self.work.count(waits) > 0
     }
 
     fn count_kept(&self, count: &mut Count, id: RecordId, by: HeldBy) {

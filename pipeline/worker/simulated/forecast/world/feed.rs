@@ -144,16 +144,22 @@ impl Feed {
 
     /// The first record that waits in one of these partitions.
     pub(super) fn pop(&mut self, may: impl Fn(&TopicPartition) -> bool) -> Option<Next> {
-        let fronts = self.waiting.iter().filter(|(name, _)| may(name));
-        let fronts = fronts.filter_map(|(name, queue)| Some((queue.front()?.number, name)));
-        let name = fronts.min()?.1.clone();
-        let next = self.waiting.get_mut(&name)?.pop_front();
+        let mut first: Option<(u64, &mut VecDeque<Next>)> = None;
+        for (name, queue) in &mut self.waiting {
+            let number = queue.front().map(|next| next.number);
+            let is_first = |number: &u64| first.as_ref().is_none_or(|(known, _)| number < known);
+            // Whether it may is asked last, because that costs most.
+            if let Some(number) = number.filter(is_first).filter(|_| may(name)) {
+                first = Some((number, queue));
+            }
+        }
+        let next = first?.1.pop_front();
         self.count -= usize::from(next.is_some());
         next
     }
 
     pub(super) fn has(&self, may: impl Fn(&TopicPartition) -> bool) -> bool {
-        let queues = self.waiting.iter().filter(|(name, _)| may(name));
-        queues.into_iter().any(|(_, queue)| !queue.is_empty())
+        let mut queues = self.waiting.iter();
+        queues.any(|(name, queue)| !queue.is_empty() && may(name))
     }
 }
