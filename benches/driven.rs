@@ -295,6 +295,7 @@ pub(crate) fn bulk(lines: usize) -> Call {
                 customer: Some(Arc::from(format!("{number:024x}"))),
                 id: None,
                 rev: None,
+                company: None,
             }),
             Operation::Identify(_) | Operation::Track(_) => None,
         }

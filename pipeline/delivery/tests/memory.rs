@@ -130,6 +130,7 @@ fn kobject(number: i64, text: &str) -> Operation {
         version: Some(Version::new("7")),
         body: body.into(),
         fold: None,
+        party: None,
     })
 }
 

@@ -53,6 +53,14 @@ pub enum Need {
     SearchCustomers,
     /// Creating customers.
     CreateCustomers,
+    /// Updating customers.
+    UpdateCustomers,
+    /// Reading companies by external id.
+    ReadCompanies,
+    /// Creating companies.
+    CreateCompanies,
+    /// Updating companies.
+    UpdateCompanies,
     /// Reading objects by external id.
     ReadKObjects,
     /// Creating objects.
@@ -165,6 +173,10 @@ impl Need {
         Self::ReadCustomers,
         Self::SearchCustomers,
         Self::CreateCustomers,
+        Self::UpdateCustomers,
+        Self::ReadCompanies,
+        Self::CreateCompanies,
+        Self::UpdateCompanies,
         Self::ReadKObjects,
         Self::CreateKObjects,
         Self::UpdateKObjects,
@@ -183,6 +195,10 @@ impl Need {
             Self::ReadCustomers => &["org.permission.customer.read", "org.user.customer.read"],
             Self::SearchCustomers => &["org.permission.search.create", "org.user.search.read"],
             Self::CreateCustomers => &["org.permission.customer.create", "org.user.customer.write"],
+            Self::UpdateCustomers => &["org.permission.customer.update", "org.user.customer.write"],
+            Self::ReadCompanies => &["org.permission.company.read", "org.user.company.read"],
+            Self::CreateCompanies => &["org.permission.company.create", "org.user.company.write"],
+            Self::UpdateCompanies => &["org.permission.company.update", "org.user.company.write"],
             Self::ReadKObjects => &[
                 "org.permission.kobject.read",
                 "org.permission.kobject.kobject_*.read",

@@ -55,13 +55,7 @@ fn title() -> Body {
 }
 
 fn item(reference: &str) -> BulkItem {
-    BulkItem {
-        reference: reference.to_owned(),
-        body: title(),
-        customer: None,
-        id: None,
-        rev: None,
-    }
+    BulkItem::new(reference.to_owned(), title())
 }
 
 /// A server that gives this answer to every request.

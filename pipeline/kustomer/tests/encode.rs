@@ -23,6 +23,7 @@ fn item(reference: &str, body: &Value) -> BulkItem {
         customer: None,
         id: None,
         rev: None,
+        company: None,
     }
 }
 
@@ -162,4 +163,81 @@ fn debug_shows_neither_path_nor_body() {
         shown.contains("customer") && !shown.contains("ann"),
         "{shown}"
     );
+}
+
+/// Customers and companies are written like objects, at paths of their own.
+#[test]
+fn customers_and_companies() {
+    let create = BulkItem {
+        company: Some("k1".into()),
+        ..item("r1", &json!({"externalId": "u/1", "name": "Ann"}))
+    };
+    let update = BulkItem {
+        id: Some("c1".into()),
+        rev: Some(3),
+        ..create.clone()
+    };
+    let said = json!({"_clientRef": "r1", "company": "k1", "externalId": "u/1", "name": "Ann"});
+    let mut changed = said.clone();
+    changed["id"] = json!("c1");
+    changed["rev"] = json!(3);
+    for (klass, path, found) in [
+        (
+            Klass::customer(),
+            "/v1/customers",
+            "/v1/customers/externalId=u%2F1",
+        ),
+        (
+            Klass::company(),
+            "/v1/companies",
+            "/v1/companies?externalId=u%2F1",
+        ),
+    ] {
+        let sent = |call: Call| {
+            let request = encode(&call);
+            let body = request
+                .body
+                .map(|body| serde_json::from_slice::<Value>(&body).unwrap());
+            (request.method.as_str(), request.path, body)
+        };
+        let (klass, bulk) = (|| klass.clone(), format!("{path}/bulk"));
+        let call = Call::CreateKObjects {
+            klass: klass(),
+            items: vec![create.clone()],
+            with_refs: true,
+        };
+        assert_eq!(sent(call), ("POST", bulk.clone(), Some(json!([said]))));
+        let call = Call::UpdateKObjects {
+            klass: klass(),
+            items: vec![update.clone()],
+            with_refs: true,
+        };
+        assert_eq!(sent(call), ("PUT", bulk, Some(json!([changed]))));
+        let body = map(&json!({"name": "Ann"}));
+        let call = Call::CreateKObject {
+            klass: klass(),
+            body: body.clone(),
+        };
+        assert_eq!(
+            sent(call),
+            ("POST", path.to_owned(), Some(json!({"name": "Ann"})))
+        );
+        let call = Call::UpdateKObject {
+            klass: klass(),
+            id: "c1".into(),
+            body,
+        };
+        assert_eq!(
+            sent(call),
+            ("PUT", format!("{path}/c1"), Some(json!({"name": "Ann"})))
+        );
+        let call = Call::GetKObject {
+            klass: klass(),
+            external_id: ExternalId("u/1".into()),
+        };
+        assert_eq!(sent(call), ("GET", found.to_owned(), None));
+    }
+    let key = CustomerKey::Email("a@b.example".into());
+    let path = encode(&Call::FindCustomer { key }).path;
+    assert_eq!(path, "/v1/customers/email=a%40b.example");
 }

@@ -283,6 +283,28 @@ pub fn shown(operation: &Operation) -> Value {
             map.insert("digest".to_owned(), Value::from(&*kobject.klass.0));
             map.extend(session.body(&kobject.external_id.0, &fold.frame).parse());
         }
+        Operation::KObject(KObject {
+            party: Some(party),
+            klass,
+            external_id,
+            version,
+            body,
+            ..
+        }) => {
+            map.extend(body.parse());
+            map.shift_remove("externalId");
+            map.extend(party.on_create.parse());
+            map.insert(
+                "version".to_owned(),
+                json!(version.as_ref().map(|version| &*version.0)),
+            );
+            if klass.is_customer() {
+                let company = party.company.as_ref().map(|company| &*company.0);
+                map.insert("company".to_owned(), json!(company));
+            }
+            map.insert(klass.to_string(), Value::from(&*external_id.0));
+            return Value::Object(map);
+        }
         Operation::KObject(kobject) => {
             map.insert("kobject".to_owned(), Value::from(&*kobject.klass.0));
             map.insert(

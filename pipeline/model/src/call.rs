@@ -38,6 +38,11 @@ pub enum Call {
         /// The key to look up.
         key: CustomerKey,
     },
+    /// `GET /v1/customers/email=…` or `phone=…`, with all that it shows: a customer that has to be updated.
+    FindCustomer {
+        /// The key to look up.
+        key: CustomerKey,
+    },
     /// `POST /v1/customers/bulk`.
     CreateCustomers {
         /// One body for each customer, with the reference that names it in the answer.
@@ -45,7 +50,8 @@ pub enum Call {
         /// Send `_clientRef`.
         with_refs: bool,
     },
-    /// `POST /v1/klasses/{klass}/bulk`.
+    /// `POST /v1/klasses/{klass}/bulk`; of customers and companies `POST /v1/customers/bulk` and `/v1/companies/bulk`. So it is
+    /// with the paths of the other calls that name a klass.
     CreateKObjects {
         /// The objects' klass.
         klass: Klass,
@@ -109,6 +115,8 @@ pub struct BulkItem {
     pub body: Body,
     /// The customer's Kustomer id, added to the body as `customer` (creates of objects only).
     pub customer: Option<Arc<str>>,
+    /// The company's Kustomer id, added to the body as `company` (customers only).
+    pub company: Option<Arc<str>>,
     /// The object's Kustomer id, added to the body as `id` (updates only).
     pub id: Option<Arc<str>>,
     /// The optimistic lock, added to the body as `rev` (updates only).
@@ -169,7 +177,7 @@ pub enum CallResult {
     Submitted(Outcome<()>),
     /// `CreateKObject` and `UpdateKObject`.
     Written(Outcome<Written>),
-    /// `GetKObject`: the object, or `None` for 404.
+    /// `GetKObject` and `FindCustomer`: the object, or `None` for 404.
     KObject(Outcome<Option<ObjectState>>),
     /// `ReadJob` and `ReadJobState`.
     Job(Outcome<JobReport>),
@@ -239,6 +247,9 @@ pub struct ObjectState {
     pub version: Option<Version>,
     /// The customer that it belongs to, if it has one.
     pub customer: Option<Arc<str>>,
+    /// The company that it belongs to, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub company: Option<Arc<str>>,
     /// Its fields as Kustomer shows them: more than were written, and perhaps masked.
     pub shown: Map<String, Value>,
 }
@@ -284,6 +295,21 @@ pub enum ItemFate {
     Transient(String),
     /// Refused for good, with the API's own words.
     Permanent(String),
+}
+
+impl BulkItem {
+    /// An item that says nothing but its body.
+    #[must_use]
+    pub fn new(reference: String, body: Body) -> Self {
+        Self {
+            reference,
+            body,
+            customer: None,
+            company: None,
+            id: None,
+            rev: None,
+        }
+    }
 }
 
 impl CallResult {
@@ -349,9 +375,10 @@ impl Call {
             | Self::UpdateKObjects { .. }
             | Self::CreateKObject { .. }
             | Self::UpdateKObject { .. } => Class::Write,
-            Self::GetKObject { .. } | Self::ReadJob { .. } | Self::ReadJobState { .. } => {
-                Class::Read
-            }
+            Self::FindCustomer { .. }
+            | Self::GetKObject { .. }
+            | Self::ReadJob { .. }
+            | Self::ReadJobState { .. } => Class::Read,
             Self::Probe => Class::Probe,
         }
     }

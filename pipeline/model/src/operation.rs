@@ -4,13 +4,18 @@
 //! would refuse is never queued. What is still unknown is the Kustomer id of its customer and of its object.
 
 use std::fmt;
+use std::hash::Hasher as _;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
+use siphasher::sip::SipHasher13;
 
 use crate::values::body::Body;
 use crate::values::digest::Fold;
-pub use crate::values::keys::{CustomerKey, CustomerRef, ExternalId, Klass, MissingCustomer};
+pub use crate::values::keys::{
+    CustomerKey, CustomerRef, ExternalId, Klass, KlassKind, MissingCustomer, RESERVED_KLASSES,
+};
+pub use crate::values::party::Party;
 pub use crate::values::version::{VERSION_ATTRIBUTE, Version};
 
 /// One intended change in Kustomer.
@@ -81,6 +86,9 @@ pub struct KObject {
     /// has and of these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fold: Option<Box<Fold>>,
+    /// What only customers and companies have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub party: Option<Box<Party>>,
 }
 
 /// An operation with the name of the route that made it.
@@ -99,7 +107,44 @@ pub struct Planned {
 /// About what an event has besides its `meta`.
 const EVENT_BYTES: usize = 128;
 /// What a request says of an object besides its body, in the same JSON object.
-pub const REQUEST_FIELDS: &[&str] = &["_clientRef", "id", "rev", "customer"];
+pub const REQUEST_FIELDS: &[&str] = &["_clientRef", "id", "rev", "customer", "company"];
+
+// === impl KObject ===
+
+impl KObject {
+    /// The company that a customer is to belong to, as the shop names it.
+    #[must_use]
+    pub fn company(&self) -> Option<&ExternalId> {
+        self.party.as_ref()?.company.as_ref()
+    }
+
+    /// A hash of what an update says, the same in every process.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        let body = self.body.fingerprint();
+        let Some(company) = self.company() else {
+            return body;
+        };
+        let mut both = SipHasher13::new_with_keys(body, 0);
+        both.write(company.0.as_bytes());
+        both.finish()
+    }
+
+    /// The body of a create: an update says less.
+    #[must_use]
+    pub fn body_on_create(&self) -> Body {
+        match &self.party {
+            Some(party) if !party.on_create.is_empty() => {
+                let bytes = self.body.size() + party.on_create.size();
+                Body::written(bytes, |writer| {
+                    writer.fields(&self.body);
+                    writer.fields(&party.on_create);
+                })
+            }
+            Some(_) | None => self.body.clone(),
+        }
+    }
+}
 
 // === impl Identify ===
 
@@ -232,8 +277,12 @@ impl Operation {
         match self {
             Self::Identify(_) => "identify",
             Self::Track(_) => "track",
-            Self::KObject(KObject { fold: None, .. }) => "kobject",
             Self::KObject(KObject { fold: Some(_), .. }) => "digest",
+            Self::KObject(object) => match object.klass.kind() {
+                KlassKind::Objects => "kobject",
+                KlassKind::Customers => "customer",
+                KlassKind::Companies => "company",
+            },
         }
     }
 

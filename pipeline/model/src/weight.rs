@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::call::{BulkItem, Call, CallResult, ItemFate, ItemResult, Reply};
-use crate::operation::{CustomerKey, Operation, Planned};
+use crate::operation::{CustomerKey, Operation, Party, Planned};
 use crate::outcome::{DroppedField, Outcome, Rejected, SplitHint, Verdict};
 use crate::state_log::reduce::Slice;
 use crate::state_log::{Content, Entry, IntentItem};
@@ -99,7 +99,12 @@ pub fn planned_bytes(plan: &Planned) -> usize {
         Operation::Track(track) => body_bytes(&track.event),
         Operation::KObject(object) => {
             let fold = object.fold.as_ref().map_or(0, |fold| fold.bytes());
-            body_bytes(&object.body) + text_bytes(&object.external_id.0) + fold
+            let party = object.party.as_ref().map_or(0, |party| {
+                let company = party.company.as_ref();
+                let company = company.map_or(0, |company| text_bytes(&company.0));
+                size_of::<Party>() + ALLOCATION + body_bytes(&party.on_create) + company
+            });
+            body_bytes(&object.body) + text_bytes(&object.external_id.0) + fold + party
         }
     };
     keys + body + 2 * ALLOCATION
@@ -114,7 +119,7 @@ pub fn call_bytes(call: &Call) -> usize {
             Call::Identify { identity } => body_bytes(identity),
             Call::Track { identity, event } => body_bytes(identity) + body_bytes(event),
             Call::SearchCustomers { keys } => list_bytes(keys, key_bytes),
-            Call::GetCustomer { key } => key_bytes(key),
+            Call::GetCustomer { key } | Call::FindCustomer { key } => key_bytes(key),
             Call::CreateCustomers { items, .. }
             | Call::CreateKObjects { items, .. }
             | Call::UpdateKObjects { items, .. } => list_bytes(items, item_bytes),
@@ -127,7 +132,8 @@ pub fn call_bytes(call: &Call) -> usize {
 }
 
 fn item_bytes(item: &BulkItem) -> usize {
-    let ids = shared(item.id.as_ref()) + shared(item.customer.as_ref());
+    let links = shared(item.customer.as_ref()) + shared(item.company.as_ref());
+    let ids = shared(item.id.as_ref()) + links;
     text_bytes(&item.reference) + body_bytes(&item.body) + ids
 }
 

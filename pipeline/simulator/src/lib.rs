@@ -51,7 +51,7 @@ pub use api::roles::{ALL_ROLES, Roles};
 pub use config::{
     BulkCreateLimit, BulkEnvelope, BulkInvalid, BulkStart, Choice, ClientRef, Config, Duplicates,
     Errors, Merged, Meta, MissingRole, ResetHeader, ResetUnit, RetryAfter, Rev, SWITCHES,
-    SearchAttributes, SwitchError, SwitchInfo, Switches, UnknownCustomer, Window,
+    SearchAttributes, SwitchError, SwitchInfo, Switches, UnknownCompany, UnknownCustomer, Window,
 };
 pub use fault::{FaultAction, FaultRule, FaultScript, FaultScriptError, FaultWhen, LimitScope};
 pub use organisation::account::journal::JournalEntry;

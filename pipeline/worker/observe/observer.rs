@@ -209,6 +209,7 @@ impl Observer {
             | Fact::SearchOff
             | Fact::RefsOff
             | Fact::LockOff
+            | Fact::CompanyMissing
             | Fact::Conflict
             | Fact::MetadataRestored { .. }
             | Fact::MetadataIgnored { .. }
@@ -382,6 +383,7 @@ fn log(fact: &Fact, places: &Places) {
         | Fact::Retried { .. }
         | Fact::PossibleRepeat { .. }
         | Fact::JobDone { .. }
+        | Fact::CompanyMissing
         | Fact::Resolved { .. }
         | Fact::Saved { .. }
         | Fact::MetadataCut

@@ -15,6 +15,7 @@ mod keys;
 mod lending;
 mod near_quota;
 mod owners;
+mod parties;
 mod poison;
 mod reserve;
 mod restart;

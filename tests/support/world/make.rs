@@ -125,6 +125,7 @@ fn state_of(
             "custom": custom,
         })),
         fold: None,
+        party: None,
     }))
 }
 
@@ -172,6 +173,7 @@ pub(crate) fn viewed(who: u64, session: u64, key: u64) -> Planned {
             partition: TopicPartition::new("", 0),
             events: vec![event],
         })),
+        party: None,
     }))
 }
 

@@ -52,7 +52,10 @@ impl World {
         }
         let read = matches!(
             call,
-            Call::ReadJob { .. } | Call::ReadJobState { .. } | Call::GetKObject { .. }
+            Call::ReadJob { .. }
+                | Call::ReadJobState { .. }
+                | Call::FindCustomer { .. }
+                | Call::GetKObject { .. }
         );
         if read || self.watch.is_none() {
             return;

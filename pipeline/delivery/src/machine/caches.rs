@@ -81,8 +81,8 @@ mod tests {
     use super::*;
     use crate::seam::charge::Charge;
     use ingest_model::body::Body;
-    use ingest_model::known::KnownObject;
     use ingest_model::known::Revision;
+    use ingest_model::known::{Affiliation, KnownObject};
     use ingest_model::repeat::ChangeKey;
     use ingest_model::said::{Ages, Said};
 
@@ -147,6 +147,7 @@ mod tests {
             revision: Revision::Unknown,
             doubtful: false,
             changes: (0..changes).map(ChangeKey).collect(),
+            company: Affiliation::default(),
         };
         let known = |changes| {
             let mut cache = ObjectCache::new(2_000);

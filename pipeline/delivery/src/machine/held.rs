@@ -157,14 +157,15 @@ impl Machine {
     /// What holds an operation that more permits would not help; `None` if nothing does.
     pub(super) fn held_by(&self, id: OperationId, state: &Entry) -> Option<HeldBy> {
         if state.wait() != Wait::Turn {
-            return self.cause_of(state);
+            return self.cause_of(id, state);
         }
         // An operation behind a held one is held with it.
         let before = self.work.stands_behind(id);
-        self.cause_of(self.work.get(before?)?)
+        let before = before?;
+        self.cause_of(before, self.work.get(before)?)
     }
 
-    fn cause_of(&self, state: &Entry) -> Option<HeldBy> {
+    fn cause_of(&self, id: OperationId, state: &Entry) -> Option<HeldBy> {
         let hold = |scope: &Scope| {
             self.health
                 .holds
@@ -182,7 +183,7 @@ impl Machine {
         match state.wait() {
             Wait::Track => family(Family::Tracking),
             Wait::Write | Wait::Forced => family(Family::KObjectWrite(klass?)),
-            Wait::Look => family(Family::KObjectRead(klass?)),
+            Wait::Look => family(Family::KObjectRead(self.looked_at(id, state)?)),
             Wait::Job(_) => family(Family::BulkRead),
             Wait::Customer => {
                 let customer = state.operation.customer()?.first();

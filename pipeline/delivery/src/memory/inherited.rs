@@ -74,6 +74,7 @@ impl Item {
             revision,
             doubtful: false,
             changes: Changes::default(),
+            company: ingest_model::known::Affiliation::default(),
         }
     }
 

@@ -3,7 +3,7 @@
 //! A cache of what Kustomer knows: losing an entry costs a request, never correctness.
 
 use crate::common::generations::Generations;
-use ingest_model::known::KnownObject;
+use ingest_model::known::{Affiliation, KnownObject};
 use ingest_model::lookup::map_bytes;
 
 /// What the allocator takes for an id or a version: 24 characters, two counts and its overhead.
@@ -21,7 +21,9 @@ impl ObjectCache {
     /// An empty cache of at most that many objects.
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
-            of: Generations::weighing(capacity, |object| object.changes.apart()),
+            of: Generations::weighing(capacity, |object| {
+                object.changes.apart() + object.company.apart()
+            }),
             hits: 0,
             misses: 0,
         }
@@ -107,6 +109,9 @@ fn common(known: &KnownObject, mut other: KnownObject) -> KnownObject {
     }
     other.fingerprint = None;
     other.doubtful |= known.doubtful;
+    if other.company != known.company {
+        other.company = Affiliation::default();
+    }
     if known.id == other.id {
         other.changes.extend(known.changes.iter());
         other.revision = known.revision.or_later(other.revision);
@@ -131,6 +136,7 @@ mod tests {
             revision: Revision::Known(revision),
             doubtful: false,
             changes: Changes::from_iter([ChangeKey(change)]),
+            company: Affiliation::default(),
         }
     }
 

@@ -36,6 +36,10 @@ pub(crate) fn merge(a: &KObject, b: &KObject) -> Option<KObject> {
         version: newer.version.clone(),
         body: overlay(&older.body, &newer.body),
         fold: None,
+        party: match (&older.party, &newer.party) {
+            (Some(older), Some(newer)) => Some(Box::new(older.under(newer))),
+            (one, None) | (None, one) => one.clone(),
+        },
     })
 }
 
@@ -76,6 +80,7 @@ mod tests {
             version: version.map(Version::new),
             body: body.as_object().unwrap().into(),
             fold: None,
+            party: None,
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::history::History;
 use super::revisions::{Revisions, Trust};
 use ingest_model::batch::{GroupKey, Verb};
-use ingest_model::known::KnownObject;
+use ingest_model::known::{KnownObject, Revision};
 use ingest_model::operation::{KObject, Version};
 use ingest_model::outcome::SkipReason;
 
@@ -41,6 +41,8 @@ pub(crate) struct Known<'a> {
     pub(crate) alone: bool,
     /// Writes of the klass are held.
     pub(crate) held: bool,
+    /// It exists, though nothing else is known of it: a customer whose id is known.
+    pub(crate) exists: bool,
 }
 
 /// Decides what is done next for an object.
@@ -54,12 +56,16 @@ pub(crate) fn decide(
     if history.is_to_look() {
         return Decision::Look;
     }
+    // An update of a customer has to name the company that it has, so nobody may have given it another one since.
+    let guards_company = object.klass.is_customer();
+    let guarded = object.version.is_some() || guards_company;
     let Some(standing) = known.standing else {
         return match &history.object_id {
+            None if known.exists => Decision::Look,
             None => Decision::Create,
             // It was found before, and its state was forgotten since: it still exists. If versions have to be compared, it has
             // to be read again.
-            Some(_) if object.version.is_some() => Decision::Look,
+            Some(_) if guarded => Decision::Look,
             Some(_) => Decision::Update,
         };
     };
@@ -76,19 +82,27 @@ pub(crate) fn decide(
     if known.keyed && !history.is_doubted() && same() {
         return Decision::Skip(SkipReason::Unchanged);
     }
-    if standing.id.is_none() {
+    let half_known = guards_company && standing.company.is_unknown();
+    if standing.id.is_none() || half_known {
         return Decision::Look;
     }
-    if object.version.is_none() {
+    if !guarded {
         return Decision::Update;
     }
-    let company = !known.alone || standing.doubtful;
-    if !known.keyed && company {
+    // Agents write customers, too.
+    let others = !known.alone || standing.doubtful || guards_company;
+    if others && (!known.keyed || guards_company) {
         match (revisions.trust(&object.klass), history.has_looked()) {
             (Trust::Honoured, looked) => {
                 let lock = revisions.lock(&object.klass, standing.revision, looked);
                 if lock.is_none() && !looked {
-                    return Decision::Look;
+                    let counted = matches!(standing.revision, Revision::SinceCreate(_));
+                    let learns = guards_company && counted && revisions.is_learning(now);
+                    return if learns {
+                        Decision::AwaitAnswers
+                    } else {
+                        Decision::Look
+                    };
                 }
             }
             // What was just read is current, except for changes until the write runs.
@@ -99,6 +113,12 @@ pub(crate) fn decide(
                 return Decision::Update;
             }
             (Trust::Unknown, _) if revisions.is_tested(now, &object.klass) => {
+                return Decision::AwaitAnswers;
+            }
+            // Every update of a customer needs to know, so one of them finds out.
+            (Trust::Unknown, false)
+                if guards_company && revisions.is_probed(now, &object.klass) =>
+            {
                 return Decision::AwaitAnswers;
             }
             (Trust::Unknown, false) => return Decision::Look,
@@ -147,5 +167,5 @@ pub(crate) fn mixed(object: &KObject, standing: Option<&Version>) -> Option<Stri
 /// A hash of what a write would say, the same in every process.
 #[must_use]
 pub fn fingerprint(object: &KObject) -> u64 {
-    object.body.fingerprint()
+    object.fingerprint()
 }

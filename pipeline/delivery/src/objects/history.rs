@@ -43,6 +43,8 @@ pub(crate) struct History {
     /// How often a look at the object led back to a write.
     looks: u32,
     test: LockTest,
+    /// A customer: its company, and by what else it is looked for.
+    customer: Option<Box<CustomerWrite>>,
     /// A digest: until when its first round waits for more events.
     gathers: Option<Instant>,
     /// A digest: what its object has without the events that this adds, once that is known.
@@ -59,6 +61,32 @@ enum LockTest {
     Due,
     /// It was refused, but not as a conflict: the write is now made with the right revision.
     Refused,
+}
+
+/// What the write of a customer knows besides what every object has.
+#[derive(Debug, Default)]
+struct CustomerWrite {
+    link: Link,
+    /// The company that the customer has, when an update of it was decided: it keeps that.
+    keeps: Option<Arc<str>>,
+    /// The API said that the customer exists.
+    duplicate: bool,
+    /// How many of its contacts it is looked for by, because nobody has its external id.
+    contacts: usize,
+}
+
+/// The company that a customer is to be given.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// None, or nobody has asked for it.
+    #[default]
+    Unasked,
+    /// The next look is at the company.
+    Asked,
+    /// This one.
+    Found(Arc<str>),
+    /// There is none of that name: the customer keeps the one it has.
+    Missing,
 }
 
 /// What was open when a look found the object.
@@ -98,6 +126,30 @@ impl History {
 
     pub(crate) fn has_looked(&self) -> bool {
         self.looked
+    }
+
+    /// The company that a customer is to be given.
+    pub(crate) fn link(&self) -> &Link {
+        const UNASKED: &Link = &Link::Unasked;
+        self.customer.as_ref().map_or(UNASKED, |one| &one.link)
+    }
+
+    /// The company that the write of a customer names: the one that it is given, or the one that it has.
+    pub(crate) fn company(&self) -> Option<&Arc<str>> {
+        match self.link() {
+            Link::Found(company) => Some(company),
+            Link::Unasked | Link::Asked | Link::Missing => self.customer.as_ref()?.keeps.as_ref(),
+        }
+    }
+
+    /// How many of its contacts a customer is looked for by; none while it is looked for by its external id.
+    pub(crate) fn contacts(&self) -> usize {
+        self.customer.as_ref().map_or(0, |one| one.contacts)
+    }
+
+    /// Whether the API said that the customer exists.
+    pub(crate) fn is_duplicate(&self) -> bool {
+        self.customer.as_ref().is_some_and(|one| one.duplicate)
     }
 
     pub(crate) fn is_lock_test(&self) -> bool {
@@ -147,6 +199,45 @@ impl Histories {
         self.change(id, |one| {
             one.object_id = object;
             one.decided = at;
+        });
+    }
+
+    /// What the company is that a customer is to be given.
+    pub(crate) fn link(&mut self, id: OperationId, link: Link) {
+        self.change(id, |one| {
+            one.customer.get_or_insert_default().link = link;
+        });
+    }
+
+    /// The customer keeps the company that it has, if it is not given another one.
+    pub(crate) fn keeps(&mut self, id: OperationId, company: Option<Arc<str>>) {
+        self.change(id, |one| {
+            one.customer.get_or_insert_default().keeps = company;
+        });
+    }
+
+    /// The API says that the customer exists.
+    pub(crate) fn customer_exists(&mut self, id: OperationId) {
+        self.change(id, |one| {
+            one.customer.get_or_insert_default().duplicate = true;
+        });
+    }
+
+    /// The customer is looked for by its next contact.
+    pub(crate) fn next_contact(&mut self, id: OperationId) {
+        self.change(id, |one| {
+            one.look_first = true;
+            one.customer.get_or_insert_default().contacts += 1;
+        });
+    }
+
+    /// The customer is looked for by its external id again.
+    pub(crate) fn no_contact(&mut self, id: OperationId) {
+        self.change(id, |one| {
+            if let Some(customer) = &mut one.customer {
+                customer.contacts = 0;
+                customer.duplicate = false;
+            }
         });
     }
 

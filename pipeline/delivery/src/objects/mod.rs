@@ -2,6 +2,7 @@
 
 pub(crate) mod cache;
 pub(crate) mod coalesce;
+pub(crate) mod companies;
 pub(crate) mod creates;
 pub(crate) mod decide;
 pub(crate) mod history;
@@ -14,6 +15,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use self::cache::ObjectCache;
+use self::companies::Companies;
 use self::creates::Creates;
 use self::history::Histories;
 use self::quarantine::Quarantine;
@@ -44,6 +46,7 @@ pub(crate) struct Objects {
     pub(crate) quarantine: Quarantine,
     pub(crate) sessions: Sessions,
     pub(crate) creates: Creates,
+    pub(crate) companies: Companies,
     /// Klasses in which the API refused a second object with the same external id.
     duplicates_refused: BTreeSet<Klass>,
     /// Items carry references, which the answers of bulk requests repeat.
@@ -65,6 +68,7 @@ impl Objects {
             quarantine: Quarantine::default(),
             sessions: Sessions::within(budget),
             creates: Creates::new(settings.creates_per_customer, settings.minute),
+            companies: Companies::new(settings.minute),
             duplicates_refused: BTreeSet::new(),
             with_refs: true,
             alone: false,

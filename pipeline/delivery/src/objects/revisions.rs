@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use ingest_model::known::Revision;
-use ingest_model::operation::Klass;
+use ingest_model::operation::{Klass, KlassKind};
 
 /// From this many updates of a klass on, the share of conflicts is judged.
 const ENOUGH: u64 = 100;
@@ -52,12 +52,22 @@ struct Conflicts {
     honoured: Option<bool>,
     /// An update with an old revision is in flight, at the latest until then.
     tested_until: Option<Instant>,
+    /// An object is looked at, to be updated with an old revision then, at the latest until then.
+    probed_until: Option<Instant>,
+}
+
+/// Updates of companies have no field for a revision.
+fn is_unlocked(klass: &Klass) -> bool {
+    klass.kind() == KlassKind::Companies
 }
 
 impl Revisions {
     /// The revision that an update names; `None` leaves the lock out. Where counting has proved wrong, only a revision that was
     /// `just_read` is named.
     pub(crate) fn lock(&self, klass: &Klass, revision: Revision, just_read: bool) -> Option<i64> {
+        if is_unlocked(klass) {
+            return None;
+        }
         let off = self.klasses.get(klass).is_some_and(|klass| klass.off);
         if off && !just_read {
             return None;
@@ -71,7 +81,7 @@ impl Revisions {
 
     /// What the lock is worth for a klass.
     pub(crate) fn trust(&self, klass: &Klass) -> Trust {
-        if self.never_shown {
+        if self.never_shown || is_unlocked(klass) {
             return Trust::Useless;
         }
         match self.klasses.get(klass) {
@@ -98,17 +108,34 @@ impl Revisions {
         self.klasses.entry(klass.clone()).or_default().tested_until = Some(until);
     }
 
+    /// Whether somebody is finding out what the lock is worth for a klass.
+    pub(crate) fn is_probed(&self, now: Instant, klass: &Klass) -> bool {
+        let until = self.klasses.get(klass).and_then(|klass| klass.probed_until);
+        until.is_some_and(|until| now < until)
+    }
+
+    /// An object of a klass is looked at, to find out then what the lock is worth; that may take until then.
+    pub(crate) fn probe(&mut self, klass: &Klass, until: Instant) {
+        if self.trust(klass) == Trust::Unknown {
+            self.klasses.entry(klass.clone()).or_default().probed_until = Some(until);
+        }
+    }
+
     /// The test was answered: refused (`true`), written (`false`), or neither.
     pub(crate) fn tested(&mut self, klass: &Klass, honoured: Option<bool>) {
         let klass = self.klasses.entry(klass.clone()).or_default();
         klass.tested_until = None;
+        klass.probed_until = None;
         klass.honoured = honoured.or(klass.honoured);
     }
 
     /// Whether an object has to be read before it is updated: the lock would help, but the revision is not known.
     pub(crate) fn needs_look(&self, klass: &Klass, revision: Revision) -> bool {
         let is_off = self.klasses.get(klass).is_some_and(|one| one.off);
-        !is_off && !self.never_shown && self.lock(klass, revision, false).is_none()
+        !is_off
+            && !self.never_shown
+            && !is_unlocked(klass)
+            && self.lock(klass, revision, false).is_none()
     }
 
     /// An object is looked at; the answer is waited for until then. While it is not known where the organisation starts, it

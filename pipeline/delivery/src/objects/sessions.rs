@@ -128,6 +128,7 @@ mod tests {
             revision: Revision::Unknown,
             doubtful: false,
             changes: Changes::default(),
+            company: ingest_model::known::Affiliation::default(),
         }
     }
 

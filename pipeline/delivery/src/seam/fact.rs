@@ -136,6 +136,8 @@ pub enum Fact {
     Conflict,
     /// Conflicts keep coming: the organisation counts revisions differently, and the lock is given up for a klass.
     LockOff,
+    /// A customer was written without the company that its record names: there is none.
+    CompanyMissing,
     /// A batch for the state topic was sent.
     StateWritten {
         /// Its entries.

@@ -118,12 +118,12 @@ impl Work {
     pub(crate) fn due_look(
         &self,
         traffic: Traffic,
-        may_leave: impl Fn(&Entry) -> bool,
+        may_leave: impl Fn(OperationId, &Entry) -> bool,
     ) -> Option<OperationId> {
         let mut looks = self.looks(traffic).iter().copied();
         looks.find(|id| {
             let entry = self.entries.get(id);
-            entry.is_some_and(|entry| entry.stage == Stage::ReadyLook && may_leave(entry))
+            entry.is_some_and(|entry| entry.stage == Stage::ReadyLook && may_leave(*id, entry))
         })
     }
 

@@ -50,7 +50,9 @@ fn outage(call: &Call) -> Option<CallResult> {
         Call::CreateKObject { .. } | Call::UpdateKObject { .. } => {
             CallResult::Written(Outcome::Retry(failed))
         }
-        Call::GetKObject { .. } => CallResult::KObject(Outcome::Retry(failed)),
+        Call::FindCustomer { .. } | Call::GetKObject { .. } => {
+            CallResult::KObject(Outcome::Retry(failed))
+        }
         Call::ReadJob { .. } | Call::ReadJobState { .. } => CallResult::Job(Outcome::Retry(failed)),
         Call::CreateCustomers { .. }
         | Call::CreateKObjects { .. }

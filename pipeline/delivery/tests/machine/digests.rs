@@ -62,6 +62,7 @@ impl Stored {
                         .map(Version::new),
                     customer: None,
                     shown: self.fields.clone(),
+                    company: None,
                 });
                 Some(CallResult::KObject(Outcome::Delivered(found)))
             }

@@ -192,6 +192,7 @@ fn two_states_of_one_version_that_were_written_together_are_looked_for_together(
                 version: Some(Version::new("7")),
                 customer: None,
                 shown: Map::from_iter([shown]),
+                company: None,
             }))))
         }
         _ => None,
@@ -217,6 +218,7 @@ fn known<'a>(id: impl Into<Option<&'a str>>, version: &str, made: &[&Planned]) -
         revision: Revision::SinceCreate(0),
         doubtful: false,
         changes: made.iter().map(|plan| ChangeKey::of(plan)).collect(),
+        company: ingest_model::known::Affiliation::default(),
     });
     let entry = Entry {
         at: Offset(0),

@@ -49,7 +49,7 @@ fn answer(call: &Call, cause: HoldCause) -> CallResult {
         | Call::CreateKObjects { .. }
         | Call::UpdateKObjects { .. } => of!(Submitted),
         Call::CreateKObject { .. } | Call::UpdateKObject { .. } => of!(Written),
-        Call::GetKObject { .. } => of!(KObject),
+        Call::FindCustomer { .. } | Call::GetKObject { .. } => of!(KObject),
         Call::ReadJob { .. } | Call::ReadJobState { .. } => of!(Job),
         Call::Probe => of!(Probed),
     }

@@ -28,6 +28,7 @@ mod limit;
 mod lives;
 mod objects;
 mod owners;
+mod parties;
 mod promises;
 mod quarantine;
 mod quota;

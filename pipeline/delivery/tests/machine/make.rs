@@ -94,6 +94,7 @@ pub(crate) fn object(klass: &str, number: u64) -> KObject {
         version: None,
         body: body(number),
         fold: None,
+        party: None,
     }
 }
 
@@ -187,6 +188,7 @@ pub(crate) fn seen(id: &str, version: Option<&str>) -> CallResult {
         version: version.map(Version::new),
         customer: None,
         shown: Map::new(),
+        company: None,
     })))
 }
 
@@ -231,6 +233,7 @@ pub(crate) fn remembering(
                     version: version.map(Version::new),
                     customer: None,
                     shown: written.clone(),
+                    company: None,
                 }))));
             }
             _ => {}

@@ -242,6 +242,7 @@ fn conflicts(id: fn(u64) -> String, theirs: fn(u64) -> u64) -> usize {
                     version: Some(Version::new(&format!("{:06}", theirs(number)))),
                     customer: None,
                     shown: serde_json::Map::new(),
+                    company: None,
                 };
                 Some(CallResult::KObject(Outcome::Delivered(Some(shown))))
             }

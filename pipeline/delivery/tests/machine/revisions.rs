@@ -48,6 +48,7 @@ fn standing(
                 version: Some(Version::new("1")),
                 customer: None,
                 shown: serde_json::Map::new(),
+                company: None,
             }))))
         }
         Call::UpdateKObject { body, .. } => Some(CallResult::Written(answer(
@@ -200,6 +201,7 @@ fn after_looks(id: fn(&str) -> String, rev: i64) -> usize {
                 version: Some(Version::new("1")),
                 customer: None,
                 shown: serde_json::Map::new(),
+                company: None,
             }))))
         }
         _ => None,
@@ -281,6 +283,7 @@ fn only_a_few_objects_are_looked_at_to_learn_where_revisions_start() {
                 version: Some(Version::new("1")),
                 customer: None,
                 shown: serde_json::Map::new(),
+                company: None,
             }))))
         }
         _ => None,

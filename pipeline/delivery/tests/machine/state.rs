@@ -360,6 +360,7 @@ fn known(version: &str, revision: i64) -> Slice {
         revision: Revision::Known(revision),
         doubtful: false,
         changes: Changes::default(),
+        company: ingest_model::known::Affiliation::default(),
     });
     let owner = OwnerId::new(99, 1);
     let at = Offset(0);
@@ -405,6 +406,7 @@ fn an_inherited_update_counts_only_on_the_object_that_it_wrote() {
                     version: Some(Version::new("2")),
                     customer: None,
                     shown: serde_json::Map::new(),
+                    company: None,
                 }))))
             }
             _ => None,

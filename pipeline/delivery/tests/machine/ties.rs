@@ -33,6 +33,7 @@ fn standing(version: &str, title: u64) -> CallResult {
         version: Some(Version::new(version)),
         customer: None,
         shown: Map::from_iter([title]),
+        company: None,
     })))
 }
 
@@ -193,6 +194,7 @@ fn left_open(fingerprint: u64, update: &Planned) -> Slice {
         revision: Revision::Known(4),
         doubtful: false,
         changes: Changes::default(),
+        company: ingest_model::known::Affiliation::default(),
     });
     let offset = Offset(1);
     let intent = Intent {

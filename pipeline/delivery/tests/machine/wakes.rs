@@ -100,7 +100,9 @@ fn holds_of_every_family_are_waited_for_without_spinning() {
             Call::CreateKObject { .. } | Call::UpdateKObject { .. } => {
                 CallResult::Written(Outcome::Hold(cause))
             }
-            Call::GetKObject { .. } => CallResult::KObject(Outcome::Hold(cause)),
+            Call::FindCustomer { .. } | Call::GetKObject { .. } => {
+                CallResult::KObject(Outcome::Hold(cause))
+            }
             Call::ReadJob { .. } | Call::ReadJobState { .. } => {
                 CallResult::Job(Outcome::Hold(cause))
             }
@@ -131,7 +133,9 @@ fn an_outage_is_waited_for_without_spinning_and_ends() {
             Call::CreateKObject { .. } | Call::UpdateKObject { .. } => {
                 CallResult::Written(Outcome::Ambiguous)
             }
-            Call::GetKObject { .. } => CallResult::KObject(Outcome::Ambiguous),
+            Call::FindCustomer { .. } | Call::GetKObject { .. } => {
+                CallResult::KObject(Outcome::Ambiguous)
+            }
             Call::ReadJob { .. } | Call::ReadJobState { .. } => CallResult::Job(Outcome::Ambiguous),
             Call::Probe => CallResult::Probed(Outcome::Ambiguous),
         })

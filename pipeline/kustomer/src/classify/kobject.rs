@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use ingest_model::call::{ObjectState, Written};
-use ingest_model::operation::{VERSION_ATTRIBUTE, Version};
+use ingest_model::operation::{ExternalId, Klass, KlassKind, VERSION_ATTRIBUTE, Version};
 use ingest_model::outcome::{HoldCause, Outcome, RetryCause};
 use serde_json::{Map, Value};
 
@@ -14,19 +14,27 @@ use super::reply::HttpReply;
 use super::weigh::{Effect, Weighed, weigh};
 
 /// A create. A 404 is about the klass in the path, unless it names something in the body: the customer may have been
-/// merged or deleted since its id was learnt.
-pub(super) fn created(reply: &HttpReply) -> Outcome<Written> {
+/// merged or deleted since its id was learnt, and so may the company of a customer.
+pub(super) fn created(klass: &Klass, reply: &HttpReply) -> Outcome<Written> {
+    let owner = match klass.kind() {
+        KlassKind::Objects => "customer",
+        KlassKind::Customers | KlassKind::Companies => "company",
+    };
     match weigh(Effect::Write, reply) {
         Weighed::Accepted(answer) => Outcome::Delivered(stored(answer)),
         Weighed::Settled(outcome) => outcome,
-        Weighed::NotFound(errors) if errors.names_missing_customer() => {
+        Weighed::NotFound(errors) if errors.names_missing(owner) => {
             Outcome::Delivered(Written::Gone)
         }
         Weighed::NotFound(errors) if errors.names_a_field() => Outcome::Reject(errors.detail()),
-        Weighed::NotFound(_) => Outcome::Hold(HoldCause::MissingKlass),
+        Weighed::NotFound(_) => Outcome::Hold(match klass.kind() {
+            KlassKind::Objects => HoldCause::MissingKlass,
+            // Nothing about a record makes such a path wrong.
+            KlassKind::Customers | KlassKind::Companies => HoldCause::Unhealthy,
+        }),
         Weighed::Conflict(_) if reply.status == 409 => Outcome::Delivered(Written::Duplicate),
         Weighed::Conflict(_) => Outcome::Retry(RetryCause::Conflict),
-        Weighed::Refused(errors) if errors.names_missing_customer() => {
+        Weighed::Refused(errors) if errors.names_missing(owner) => {
             Outcome::Delivered(Written::Gone)
         }
         Weighed::TooLarge(errors) | Weighed::Refused(errors) => Outcome::Reject(errors.detail()),
@@ -57,6 +65,21 @@ pub(super) fn got(reply: &HttpReply) -> Outcome<Option<ObjectState>> {
     }
 }
 
+/// The companies that are filtered by an external id. One that shows another is not meant: then the filter is not known.
+pub(super) fn filtered(
+    external_id: &ExternalId,
+    reply: &HttpReply,
+) -> Outcome<Option<ObjectState>> {
+    let outcome = got(reply);
+    if let Outcome::Delivered(Some(found)) = &outcome {
+        let shown = found.shown.get("externalId").and_then(Value::as_str);
+        if shown != Some(&*external_id.0) {
+            return Outcome::Delivered(None);
+        }
+    }
+    outcome
+}
+
 /// The status says that it is stored; id and revision are a bonus.
 fn stored(answer: Option<Answer<Resource<'_, Revised>>>) -> Written {
     let object = answer.and_then(Answer::one).flatten();
@@ -80,10 +103,16 @@ fn object_state(document: Document) -> Option<Option<ObjectState>> {
         rev: object.attribute("rev").and_then(rev),
         version: version.and_then(Value::as_str).map(Version::new),
         customer: object.related("customer"),
+        company: object.related("company").filter(|id| is_id(id)),
         shown: Map::new(),
     };
     state.shown = document.into_attributes();
     Some(Some(state))
+}
+
+/// What identities say of a company is a name, and may be shown in the same place.
+fn is_id(text: &str) -> bool {
+    text.len() == 24 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn rev(value: &Value) -> Option<i64> {

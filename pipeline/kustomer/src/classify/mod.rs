@@ -28,6 +28,7 @@ mod trouble;
 mod weigh;
 
 use ingest_model::call::{Call, CallResult, Limits, Reply};
+use ingest_model::operation::KlassKind;
 use ingest_model::outcome::{HoldCause, Outcome, RetryCause};
 use ingest_model::trouble::{Trouble, TroubleKind};
 
@@ -67,9 +68,13 @@ pub fn classify(call: &Call, reply: &HttpReply) -> CallResult {
             items,
             with_refs,
         } => CallResult::Submitted(bulk::submitted(items.len(), *with_refs, Some(klass), reply)),
-        Call::CreateKObject { .. } => CallResult::Written(kobject::created(reply)),
+        Call::CreateKObject { klass, .. } => CallResult::Written(kobject::created(klass, reply)),
         Call::UpdateKObject { .. } => CallResult::Written(kobject::updated(reply)),
-        Call::GetKObject { .. } => CallResult::KObject(kobject::got(reply)),
+        Call::FindCustomer { .. } => CallResult::KObject(kobject::got(reply)),
+        Call::GetKObject { klass, external_id } => CallResult::KObject(match klass.kind() {
+            KlassKind::Objects | KlassKind::Customers => kobject::got(reply),
+            KlassKind::Companies => kobject::filtered(external_id, reply),
+        }),
         Call::ReadJob { .. } => CallResult::Job(job::batches(reply)),
         Call::ReadJobState { .. } => CallResult::Job(job::state(reply)),
         Call::Probe => CallResult::Probed(probed(reply)),
@@ -91,7 +96,9 @@ pub fn unanswered(call: &Call, why: Unanswered) -> Reply {
         }
         Call::SearchCustomers { .. } => CallResult::Searched(Outcome::Retry(RetryCause::Network)),
         Call::GetCustomer { .. } => CallResult::Customer(Outcome::Retry(RetryCause::Network)),
-        Call::GetKObject { .. } => CallResult::KObject(Outcome::Retry(RetryCause::Network)),
+        Call::FindCustomer { .. } | Call::GetKObject { .. } => {
+            CallResult::KObject(Outcome::Retry(RetryCause::Network))
+        }
         Call::ReadJob { .. } | Call::ReadJobState { .. } => {
             CallResult::Job(Outcome::Retry(RetryCause::Network))
         }

@@ -11,11 +11,11 @@ use super::request::{HttpRequest, segment};
 /// Which of an item's own fields are added to its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extras {
-    /// None, for customers.
+    /// None, for customers that are made for their keys alone.
     None,
-    /// `customer`, for objects that are created.
+    /// `customer` or `company`, for what is created.
     Create,
-    /// `id` and `rev`, for objects that are updated.
+    /// `id`, `rev` and `company`, for what is updated.
     Update,
 }
 
@@ -51,6 +51,9 @@ pub(crate) fn body(items: &[BulkItem], with_refs: bool, extras: Extras) -> Bytes
                 if let Some(customer) = &item.customer {
                     writer.text("customer", customer);
                 }
+                if let Some(company) = &item.company {
+                    writer.text("company", company);
+                }
             }
             Extras::Update => {
                 if let Some(id) = &item.id {
@@ -58,6 +61,9 @@ pub(crate) fn body(items: &[BulkItem], with_refs: bool, extras: Extras) -> Bytes
                 }
                 if let Some(rev) = item.rev {
                     writer.whole("rev", rev);
+                }
+                if let Some(company) = &item.company {
+                    writer.text("company", company);
                 }
             }
         }

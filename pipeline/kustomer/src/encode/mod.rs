@@ -21,7 +21,7 @@ pub fn encode(call: &Call) -> HttpRequest {
         Call::Identify { identity } => tracking::identify(identity),
         Call::Track { identity, event } => tracking::track(identity, event),
         Call::SearchCustomers { keys } => customer::search(keys),
-        Call::GetCustomer { key } => customer::get(key),
+        Call::GetCustomer { key } | Call::FindCustomer { key } => customer::get(key),
         Call::CreateCustomers { items, with_refs } => customer::create_bulk(items, *with_refs),
         Call::CreateKObjects {
             klass,

@@ -42,6 +42,21 @@ pub enum Kind {
     Place,
     /// A boolean.
     Bool,
+    /// The name of a company: 3 to 256 characters, cut.
+    CompanyName,
+    /// An address in the web.
+    Url,
+    /// A name of a domain, in lower case.
+    Domain,
+    /// A number that is not negative.
+    Count,
+}
+
+impl Kind {
+    /// Whether what is written cannot be without it: then a bad value is not left out.
+    pub(crate) fn is_required(self) -> bool {
+        matches!(self, Self::Title | Self::CompanyName)
+    }
 }
 
 /// The value in the form that its field takes; `None` if it is empty and so left out.
@@ -72,6 +87,10 @@ pub fn field_value<'t>(
         Kind::Data => Some(data(value)?),
         Kind::Place => Some(place(&value)?),
         Kind::Bool => Some(Value::Bool(boolean(&value)?)),
+        Kind::CompanyName => Some(Value::String(company_name(value, cuts)?)),
+        Kind::Url => some_text(Cow::Owned(url(value)?)),
+        Kind::Domain => some_text(Cow::Owned(domain(&value)?)),
+        Kind::Count => Some(within(&value, 0, i32::MAX)?),
     };
     Ok(found)
 }
@@ -127,6 +146,36 @@ fn long_text<'t>(
             let is = kind_of(&value);
             Err(Illegal::new(format!("must be a text, is {is}")))
         }
+    }
+}
+
+fn company_name<'t>(value: Value<'t>, cuts: &mut Cuts) -> Result<Cow<'t, str>, Illegal> {
+    let name = long_text(value, MAX_TITLE_CHARS, cuts)?;
+    if name.chars().nth(2).is_none() {
+        return Err(Illegal::new(
+            "the API demands at least 3 characters in the name of a company; add something to a shorter one",
+        ));
+    }
+    Ok(name)
+}
+
+fn domain(value: &Value<'_>) -> Result<String, Illegal> {
+    let text = value.as_str().map(|text| text.trim().to_ascii_lowercase());
+    let label = |label: &str| {
+        !label.is_empty()
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    match text {
+        Some(text) if text.contains('.') && text.len() <= 253 && text.split('.').all(label) => {
+            Ok(text)
+        }
+        _ => Err(Illegal::new(
+            "must be the name of a domain, such as shop.example",
+        )),
     }
 }
 

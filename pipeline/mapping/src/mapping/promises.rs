@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::compiled::Mapping;
-use super::model::{Action, CustomerRule, OnHold, Route, Rule, Template, optional};
+use super::model::{Action, CustomerRule, OnHold, Party, Route, Rule, Template, optional};
 use super::node::Place;
 use ingest_model::operation::{Klass, VERSION_ATTRIBUTE};
 
@@ -30,7 +30,7 @@ pub struct RouteInfo {
     pub on: Vec<String>,
     /// The types of message that it is for; empty if the file does not say.
     pub types: Vec<&'static str>,
-    /// The kinds of its operations in their order: `identify`, `track`, `kobject`, `digest`.
+    /// The kinds of its operations in their order: `identify`, `track`, `kobject`, `customer`, `company`, `digest`.
     pub kinds: Vec<&'static str>,
     /// Why its events are not wanted, if they are not.
     pub skip: Option<String>,
@@ -119,22 +119,52 @@ impl Mapping {
         klasses
     }
 
-    /// The names of `custom` attributes that identifies write to customers, sorted.
+    /// The names of `custom` attributes that are written to customers, sorted.
     #[must_use]
     pub fn customer_attributes(&self) -> Vec<String> {
+        self.party_attributes(Party::Customer)
+    }
+
+    /// The names of `custom` attributes that are written to companies, sorted.
+    #[must_use]
+    pub fn company_attributes(&self) -> Vec<String> {
+        self.party_attributes(Party::Company)
+    }
+
+    fn party_attributes(&self, of: Party) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         for route in &self.routes {
             let Action::Do { rules, .. } = &route.action else {
                 continue;
             };
             for rule in rules {
-                let Rule::Identify(rule) = rule else { continue };
-                names.extend(rule.custom.iter().map(|custom| custom.name.clone()));
+                let (custom, version) = match rule {
+                    Rule::Identify(rule) if of == Party::Customer => (&rule.custom, false),
+                    Rule::Party(rule) if rule.kind == of => (&rule.custom, rule.version.is_some()),
+                    Rule::Identify(_)
+                    | Rule::Party(_)
+                    | Rule::Track(_)
+                    | Rule::KObject(_)
+                    | Rule::Digest(_) => continue,
+                };
+                names.extend(custom.iter().map(|custom| custom.name.clone()));
+                names.extend(version.then(|| VERSION_ATTRIBUTE.to_owned()));
             }
         }
         names.sort();
         names.dedup();
         names
+    }
+
+    /// Whether customers are given companies.
+    #[must_use]
+    pub fn links_companies(&self) -> bool {
+        self.routes.iter().any(|route| match &route.action {
+            Action::Do { rules, .. } => rules
+                .iter()
+                .any(|rule| matches!(rule, Rule::Party(rule) if rule.company.is_some())),
+            Action::Skip(_) => false,
+        })
     }
 
     /// The klasses whose objects name the customers of events.
@@ -164,9 +194,14 @@ impl Mapping {
                 Action::Do { customer, rules } => {
                     let names_one = |rule: &Rule| match rule {
                         Rule::Identify(rule) => !rule.keys.is_empty(),
-                        Rule::Track(_) | Rule::KObject(_) | Rule::Digest(_) => false,
+                        Rule::Track(_) | Rule::KObject(_) | Rule::Party(_) | Rule::Digest(_) => {
+                            false
+                        }
                     };
-                    matches!(customer, CustomerRule::Hints(_)) && !rules.iter().any(names_one)
+                    let writes_for_one = rules.iter().any(|rule| !matches!(rule, Rule::Party(_)));
+                    matches!(customer, CustomerRule::Hints(_))
+                        && writes_for_one
+                        && !rules.iter().any(names_one)
                 }
             };
             RouteInfo {

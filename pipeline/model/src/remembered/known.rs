@@ -24,6 +24,42 @@ pub struct KnownObject {
     pub doubtful: bool,
     /// The changes made to it at this version; changes at older versions are recognised by the version itself.
     pub changes: Changes,
+    /// The company that a customer belongs to, as far as known.
+    #[serde(default, skip_serializing_if = "Affiliation::is_unknown")]
+    pub company: Affiliation,
+}
+
+/// The company that a customer belongs to, as far as known. It is small, because every object has one.
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Default, PartialEq, Eq)]
+pub struct Affiliation(Option<Box<Option<Arc<str>>>>);
+
+impl Affiliation {
+    /// It is known: this company, or none.
+    #[must_use]
+    pub fn known(company: Option<Arc<str>>) -> Self {
+        Self(Some(Box::new(company)))
+    }
+
+    /// Whether it is not known.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// The Kustomer id of the company, if it is known that there is one.
+    #[must_use]
+    pub fn id(&self) -> Option<&Arc<str>> {
+        self.0.as_ref()?.as_ref().as_ref()
+    }
+
+    /// The bytes that it occupies apart, about.
+    #[must_use]
+    pub fn apart(&self) -> usize {
+        // What the allocator takes for the box, and for an id.
+        self.0.as_ref().map_or(0, |id| {
+            size_of::<Option<Arc<str>>>() + 8 + id.as_ref().as_ref().map_or(0, |id| id.len() + 24)
+        })
+    }
 }
 
 impl KnownObject {

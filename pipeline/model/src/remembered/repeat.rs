@@ -44,7 +44,14 @@ impl ChangeKey {
                 }
                 said.write(&identify.fields.fingerprint().to_be_bytes());
             }
-            Operation::KObject(object) => said.write(&object.body.fingerprint().to_be_bytes()),
+            Operation::KObject(object) => {
+                said.write(&object.body.fingerprint().to_be_bytes());
+                if let Some(party) = object.party.as_deref() {
+                    said.write(&party.on_create.fingerprint().to_be_bytes());
+                    let company = party.company.as_ref();
+                    said.write(company.map_or(&[], |company| company.0.as_bytes()));
+                }
+            }
         }
         Self(said.finish())
     }
@@ -139,6 +146,7 @@ mod tests {
                 version: None,
                 body,
                 fold: None,
+                party: None,
             }),
         }
     }

@@ -13,8 +13,7 @@ use crate::batch::Verb;
 use crate::operation::{Klass, Version};
 use crate::outcome::JobTicket;
 use crate::record::Offset;
-use crate::remembered::known::KnownObject;
-use crate::remembered::known::Revision;
+use crate::remembered::known::{Affiliation, KnownObject, Revision};
 use crate::remembered::repeat::ChangeKey;
 use crate::remembered::said::{Field, Said};
 
@@ -46,6 +45,9 @@ struct RawValue {
     /// Updates since the create.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     updates: Option<i64>,
+    /// The company of a customer; empty if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    company: Option<Arc<str>>,
     /// The latest changes: of an object, those at its version; of a customer, all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     made: Vec<u64>,
@@ -142,6 +144,10 @@ pub fn encode_value(entry: &Entry) -> Vec<u8> {
             raw.version = object.version.as_ref().map(|v| Arc::clone(&v.0));
             raw.print = object.fingerprint;
             raw.made = object.changes.iter().map(|one| one.0).collect();
+            if !object.company.is_unknown() {
+                let company = object.company.id().cloned();
+                raw.company = Some(company.unwrap_or_else(|| Arc::from("")));
+            }
             match object.revision {
                 Revision::Known(rev) => raw.rev = Some(rev),
                 Revision::SinceCreate(updates) => raw.updates = Some(updates),
@@ -179,6 +185,10 @@ pub fn decode_value(entity: Entity, bytes: &[u8]) -> Option<Entry> {
             },
             doubtful: false,
             changes: raw.made.into_iter().map(ChangeKey).collect(),
+            company: match raw.company {
+                Some(id) => Affiliation::known(Some(id).filter(|id| !id.is_empty())),
+                None => Affiliation::default(),
+            },
         }),
         Entity::Event(_) => Content::Event,
         Entity::Identity(_) => Content::Identity(Said {

@@ -35,6 +35,7 @@ fn object(at: i64, version: u64) -> Entry {
             revision: Revision::SinceCreate(2),
             doubtful: false,
             changes: Changes::from_iter([ChangeKey(version), ChangeKey(u64::MAX)]),
+            company: crate::known::Affiliation::default(),
         }),
     }
 }

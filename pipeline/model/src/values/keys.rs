@@ -57,6 +57,22 @@ pub struct Klass(pub Arc<str>);
 )]
 pub struct ExternalId(pub Arc<str>);
 
+/// Which of the API's resources a klass stands for: customers and companies are written like objects, by paths of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KlassKind {
+    /// Custom objects of the klass.
+    Objects,
+    /// Customers.
+    Customers,
+    /// Companies.
+    Companies,
+}
+
+/// The klasses that stand for customers and companies. No custom klass may have such a name.
+pub const RESERVED_KLASSES: &[&str] = &[CUSTOMER, COMPANY];
+const CUSTOMER: &str = "customer";
+const COMPANY: &str = "company";
+
 // === impl CustomerKey ===
 
 impl CustomerKey {
@@ -220,6 +236,38 @@ impl CustomerRef {
         keys.map(|key| key.kind().len() + key.value().len() + 6)
             .sum::<usize>()
             + 2
+    }
+}
+
+// === impl Klass ===
+
+impl Klass {
+    /// The klass that stands for customers.
+    #[must_use]
+    pub fn customer() -> Self {
+        Self(Arc::from(CUSTOMER))
+    }
+
+    /// The klass that stands for companies.
+    #[must_use]
+    pub fn company() -> Self {
+        Self(Arc::from(COMPANY))
+    }
+
+    /// Which kind of thing it stands for.
+    #[must_use]
+    pub fn kind(&self) -> KlassKind {
+        match &*self.0 {
+            CUSTOMER => KlassKind::Customers,
+            COMPANY => KlassKind::Companies,
+            _ => KlassKind::Objects,
+        }
+    }
+
+    /// Whether it stands for customers.
+    #[must_use]
+    pub fn is_customer(&self) -> bool {
+        self.kind() == KlassKind::Customers
     }
 }
 

@@ -3,4 +3,5 @@
 pub mod body;
 pub mod digest;
 pub(crate) mod keys;
+pub(crate) mod party;
 pub mod version;

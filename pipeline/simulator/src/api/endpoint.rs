@@ -65,6 +65,18 @@ endpoints! {
     CustomerBulkUpdate = "customer.bulk_update" ["org.permission.customer.update", "org.user.customer.write"],
     /// `DELETE /v1/customers/bulk?ids=`
     CustomerBulkDelete = "customer.bulk_delete" ["org.permission.customer.delete", "org.user.customer.delete"],
+    /// `POST /v1/companies`
+    CompanyCreate = "company.create" ["org.permission.company.create", "org.user.company.write"],
+    /// `GET /v1/companies/{id}`
+    CompanyGet = "company.get" ["org.permission.company.read", "org.user.company.read"],
+    /// `GET /v1/companies?externalId=`
+    CompanyList = "company.list" ["org.permission.company.read", "org.user.company.read"],
+    /// `PUT /v1/companies/{id}`
+    CompanyUpdate = "company.update" ["org.permission.company.update", "org.user.company.write"],
+    /// `POST /v1/companies/bulk`
+    CompanyBulkCreate = "company.bulk_create" ["org.permission.company.create", "org.user.company.write"],
+    /// `PUT /v1/companies/bulk`
+    CompanyBulkUpdate = "company.bulk_update" ["org.permission.company.update", "org.user.company.write"],
     /// `POST /v1/klasses/{name}` and `POST /v1/customers/{customerId}/klasses/{name}`
     KobjectCreate = "kobject.create" ["org.permission.kobject.create", "org.user.kobject.write"],
     /// `GET /v1/klasses/{name}/{id}`
@@ -139,6 +151,10 @@ impl Endpoint {
             | Self::CustomerBulkCreate
             | Self::CustomerBulkUpdate
             | Self::CustomerBulkDelete
+            | Self::CompanyCreate
+            | Self::CompanyUpdate
+            | Self::CompanyBulkCreate
+            | Self::CompanyBulkUpdate
             | Self::KobjectCreate
             | Self::KobjectUpdate
             | Self::KobjectDelete
@@ -154,6 +170,8 @@ impl Endpoint {
             | Self::CustomerGetByExternalId
             | Self::CustomerGetByPhone
             | Self::CustomerSearch
+            | Self::CompanyGet
+            | Self::CompanyList
             | Self::KobjectGet
             | Self::KobjectGetByExternalId
             | Self::KobjectList
@@ -179,6 +197,8 @@ impl Endpoint {
             Self::CustomerBulkCreate
                 | Self::CustomerBulkUpdate
                 | Self::CustomerBulkDelete
+                | Self::CompanyBulkCreate
+                | Self::CompanyBulkUpdate
                 | Self::KobjectBulkCreate
                 | Self::KobjectBulkUpdate
                 | Self::KobjectBulkDelete

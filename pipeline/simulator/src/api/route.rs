@@ -121,6 +121,7 @@ impl Call {
         match segments {
             ["tracking", rest @ ..] => Self::tracking(method, rest),
             ["customers", rest @ ..] => Self::customers(method, rest),
+            ["companies", rest @ ..] => Self::companies(method, rest),
             ["klasses", rest @ ..] => Self::klasses(method, rest),
             ["bulk", id] if method == Method::Get => Self::plain(Endpoint::BulkGet).with_id(id),
             ["bulk", id, "batches"] if method == Method::Get => {
@@ -179,6 +180,18 @@ impl Call {
         }
     }
 
+    fn companies(method: Method, rest: &[&str]) -> Self {
+        match (method, rest) {
+            (Method::Get, []) => Self::plain(Endpoint::CompanyList),
+            (Method::Post, []) => Self::plain(Endpoint::CompanyCreate),
+            (Method::Post, ["bulk"]) => Self::plain(Endpoint::CompanyBulkCreate),
+            (Method::Put, ["bulk"]) => Self::plain(Endpoint::CompanyBulkUpdate),
+            (Method::Get, [id]) => Self::plain(Endpoint::CompanyGet).with_id(id),
+            (Method::Put, [id]) => Self::plain(Endpoint::CompanyUpdate).with_id(id),
+            _ => Self::plain(Endpoint::Unknown),
+        }
+    }
+
     fn customer(one: &str) -> Self {
         if let Some(email) = one.strip_prefix("email=") {
             Self::plain(Endpoint::CustomerGetByEmail).with_id(email)
@@ -232,6 +245,17 @@ mod tests {
             (Endpoint::KobjectList, "order")
         );
         assert_eq!(by_name.query.number("page"), Some(2));
+    }
+
+    #[test]
+    fn companies_are_found_by_a_query() {
+        let call = Call::of(Method::Get, "/v1/companies?externalId=a%2Fb");
+        assert_eq!(
+            (call.endpoint, call.query.get("externalId")),
+            (Endpoint::CompanyList, Some("a/b"))
+        );
+        let call = Call::of(Method::Patch, "/v1/companies/0123456789abcdef01234567");
+        assert_eq!(call.endpoint, Endpoint::Unknown, "only `PUT` is documented");
     }
 
     #[test]

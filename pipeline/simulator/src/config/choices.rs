@@ -164,6 +164,15 @@ choices! {
         /// 400.
         Invalid = "400",
     }
+    /// What happens to a customer whose body names a company that does not exist.
+    UnknownCompany {
+        /// It is written.
+        Accept = "accept",
+        /// 404.
+        NotFound = "404",
+        /// 400.
+        Invalid = "400",
+    }
     /// Which attributes a search result carries.
     SearchAttributes {
         /// All that a read of the customer carries.

@@ -7,7 +7,7 @@ mod switches;
 pub use choices::{
     BulkCreateLimit, BulkEnvelope, BulkInvalid, BulkStart, Choice, ClientRef, Duplicates, Errors,
     Merged, Meta, MissingRole, ResetHeader, ResetUnit, RetryAfter, Rev, SearchAttributes,
-    UnknownCustomer, Window,
+    UnknownCompany, UnknownCustomer, Window,
 };
 pub use switches::{SWITCHES, SwitchError, SwitchInfo, Switches};
 

@@ -3,7 +3,7 @@
 use super::choices::{
     BulkCreateLimit, BulkEnvelope, BulkInvalid, BulkStart, Choice, ClientRef, Duplicates, Errors,
     Merged, Meta, MissingRole, ResetHeader, ResetUnit, RetryAfter, Rev, SearchAttributes,
-    UnknownCustomer, Window,
+    UnknownCompany, UnknownCustomer, Window,
 };
 use crate::api::roles::Roles;
 
@@ -48,6 +48,7 @@ pub struct Switches {
     pub search_terms: u64,
     pub search_attributes: SearchAttributes,
     pub unknown_customer: UnknownCustomer,
+    pub unknown_company: UnknownCompany,
     pub roles: Roles,
 }
 
@@ -88,6 +89,7 @@ impl Default for Switches {
             search_terms: 100,
             search_attributes: SearchAttributes::Full,
             unknown_customer: UnknownCustomer::NotFound,
+            unknown_company: UnknownCompany::Accept,
             roles: Roles::default(),
         }
     }
@@ -276,6 +278,7 @@ pub const SWITCHES: &[SwitchInfo] = &[
     number!("search-terms", None, search_terms: 1..=u64::MAX, "terms that one search may have"),
     choice!("search-attributes", None, search_attributes: SearchAttributes, "attributes in search results: all, or none of the identifiers"),
     choice!("unknown-customer", None, unknown_customer: UnknownCustomer, "status of a KObject create whose customer does not exist"),
+    choice!("unknown-company", None, unknown_company: UnknownCompany, "a customer whose body names a company that does not exist: written, or refused with this status"),
     SwitchInfo {
         name: "roles",
         row: Some(11),

@@ -15,6 +15,9 @@ pub struct CustomerView {
     pub external_id: Option<String>,
     /// Name, or e-mail, phone or external id if there is none.
     pub display_name: String,
+    /// The Kustomer id of its company.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub company: Option<String>,
     /// Objects that exist.
     pub kobjects: u64,
     /// Tracking events.

@@ -6,7 +6,7 @@ use super::{Answer, Caller, Done, Sim, object_of};
 use crate::api::error::ApiError;
 use crate::api::request::{Method, Request};
 use crate::api::route::Call;
-use crate::config::{Merged, Rev};
+use crate::config::{Merged, Rev, UnknownCompany};
 use crate::organisation::store::{CustomerState, IdentifierKind, Kind};
 use crate::time::SimTime;
 use crate::validate::{Breach, CUSTOMER, Checker, MERGE, Unlisted};
@@ -38,6 +38,7 @@ impl Sim {
         mut body: Map<String, Value>,
     ) -> Result<u32, ApiError> {
         self.check_references("customer", &body)?;
+        self.check_company(&body)?;
         if let Some(taken) = self.store.customers.taken(&body, None) {
             return Err(duplicate(taken.kind));
         }
@@ -119,6 +120,7 @@ impl Sim {
         replace: bool,
     ) -> Result<(), ApiError> {
         self.check_references("customer", &body)?;
+        self.check_company(&body)?;
         let customer = self
             .store
             .customers
@@ -155,6 +157,24 @@ impl Sim {
         }
         self.counts.accepted.customers_updated += 1;
         Ok(())
+    }
+
+    /// The company in a body has to exist, if the switch says so.
+    fn check_company(&self, body: &Map<String, Value>) -> Result<(), ApiError> {
+        let Some(id) = body.get("company").and_then(Value::as_str) else {
+            return Ok(());
+        };
+        if self.live_company(id).is_some() {
+            return Ok(());
+        }
+        match self.config.switches.unknown_company {
+            UnknownCompany::Accept => Ok(()),
+            UnknownCompany::NotFound => Err(ApiError {
+                title: "company not found".into(),
+                ..ApiError::not_found("company")
+            }),
+            UnknownCompany::Invalid => Err(ApiError::bad("company", "company not found")),
+        }
     }
 
     /// A stale `rev` is a conflict, unless the switch says that it is ignored.

@@ -319,6 +319,16 @@ impl Sim {
             Endpoint::CustomerDelete => self.delete_customer(call),
             Endpoint::CustomerMerge => self.merge_customers(caller, request),
             Endpoint::CustomerSearch => self.search_customers(caller, request, call),
+            Endpoint::CompanyCreate => self.post_company(caller, request),
+            Endpoint::CompanyGet => self.get_company(call),
+            Endpoint::CompanyList => Ok(self.list_companies(call)),
+            Endpoint::CompanyUpdate => self.put_company(caller, request, call),
+            Endpoint::CompanyBulkCreate => {
+                self.submit(caller, request, call, plan, Work::CreateCompanies)
+            }
+            Endpoint::CompanyBulkUpdate => {
+                self.submit(caller, request, call, plan, Work::UpdateCompanies)
+            }
             Endpoint::KobjectCreate => self.post_object(caller, request, call),
             Endpoint::KobjectGet | Endpoint::KobjectGetByExternalId => self.get_object(call),
             Endpoint::KobjectList => self.list_objects(call),

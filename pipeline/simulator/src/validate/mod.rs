@@ -8,8 +8,8 @@ mod schema;
 mod values;
 
 pub(crate) use schema::{
-    CUSTOMER, EVENT, IDENTITY, IDENTITY_EVENT, KLASS, KLASS_UPDATE, KOBJECT, KOBJECT_UPDATE, MERGE,
-    METADATA,
+    COMPANY, COMPANY_UPDATE, CUSTOMER, EVENT, IDENTITY, IDENTITY_EVENT, KLASS, KLASS_UPDATE,
+    KOBJECT, KOBJECT_UPDATE, MERGE, METADATA,
 };
 
 use serde_json::{Map, Value};
@@ -35,6 +35,7 @@ pub(crate) enum Rule {
     Email,
     Phone,
     Url,
+    Domain,
     EventName,
     KlassName,
     OneOf(&'static [&'static str]),
@@ -178,6 +179,7 @@ impl Checker<'_> {
             Rule::Email => format(value, "email", values::is_email),
             Rule::Phone => format(value, "phone-number", values::is_phone),
             Rule::Url => format(value, "uri", values::is_url),
+            Rule::Domain => format(value, "domain-name", values::is_domain),
             Rule::EventName => pattern(value, values::is_event_name),
             Rule::KlassName => pattern(value, |text| {
                 values::is_klass_name(text) && text.len() <= 255

@@ -93,6 +93,52 @@ pub(crate) const IDENTITY_EVENT: &[Field] = &[
     required("event", Rule::Strict(EVENT)),
 ];
 
+const COMPANY_NAME: Rule = Rule::Text { min: 3, max: 256 };
+const COMPANY_ID: Rule = up_to(256);
+
+macro_rules! company {
+    ($name:expr, $($more:expr),* $(,)?) => {
+        &[
+            $name,
+            nullable("externalId", COMPANY_ID),
+            nullable("avatarUrl", Rule::Url),
+            optional("emails", Rule::List { max: CONTACTS, item: &Rule::Strict(EMAIL) }),
+            optional("phones", Rule::List { max: CONTACTS, item: &Rule::Strict(PHONE) }),
+            optional("whatsapps", Rule::List { max: CONTACTS, item: &Rule::Any }),
+            optional("socials", Rule::List { max: CONTACTS, item: &Rule::Strict(SOCIAL) }),
+            optional("urls", Rule::List { max: CONTACTS, item: &Rule::Strict(ADDRESS) }),
+            optional("domains", Rule::List { max: CONTACTS, item: &Rule::Strict(DOMAIN) }),
+            optional("locations", Rule::List { max: CONTACTS, item: &Rule::Strict(LOCATION) }),
+            optional("employeeCount", Rule::Number),
+            optional("tags", TAGS),
+            optional("custom", Rule::Custom),
+            nullable("defaultLang", up_to(100)),
+            $($more,)*
+        ]
+    };
+}
+
+/// Create of a company, single or in bulk.
+pub(crate) const COMPANY: &[Field] = company![
+    required("name", COMPANY_NAME),
+    optional("createdAt", Rule::Date),
+    optional("importedAt", Rule::Date),
+    optional("rev", Rule::Whole),
+];
+
+/// Update of a company, single or in bulk (there with an `id`): neither times nor a revision are among its fields.
+pub(crate) const COMPANY_UPDATE: &[Field] = company![
+    optional("name", COMPANY_NAME),
+    nullable("deleted", Rule::Bool),
+];
+
+const ADDRESS: &[Field] = &[
+    optional("type", Rule::OneOf(&["website", "blog", "other"])),
+    required("url", Rule::Url),
+];
+
+const DOMAIN: &[Field] = &[required("domain", Rule::Domain)];
+
 /// Create of a `KObject`, single or in bulk.
 pub(crate) const KOBJECT: &[Field] = &[
     required("title", Rule::Text { min: 1, max: 256 }),
@@ -233,10 +279,7 @@ pub(crate) const CUSTOMER: &[Field] = &[
         "urls",
         Rule::List {
             max: CONTACTS,
-            item: &Rule::Strict(&[
-                optional("type", Rule::OneOf(&["website", "blog", "other"])),
-                required("url", Rule::Url),
-            ]),
+            item: &Rule::Strict(ADDRESS),
         },
     ),
     optional(

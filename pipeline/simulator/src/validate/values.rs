@@ -33,6 +33,19 @@ pub(super) fn is_klass_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_word)
 }
 
+/// Two or more labels of letters, digits and inner hyphens.
+pub(super) fn is_domain(text: &str) -> bool {
+    let label = |label: &str| {
+        !label.is_empty()
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    text.contains('.') && text.len() <= 253 && text.split('.').all(label)
+}
+
 /// Letters with and without accents, digits and `_/<>-.`; blanks except in front; at most 64.
 pub(super) fn is_tag(text: &str) -> bool {
     let allowed = |character: char| {

@@ -233,7 +233,10 @@ fn data_warning(klass: &str, used: &KlassUse) -> Option<Finding> {
 
 /// The cost of not saying what the topics' keys guarantee.
 fn keyed_warnings(settings: &Settings) -> Vec<Finding> {
-    let writes_objects = |kinds: &[&str]| kinds.contains(&"kobject");
+    let writes_objects = |kinds: &[&str]| {
+        let objects = ["kobject", "customer", "company"];
+        kinds.iter().any(|kind| objects.contains(kind))
+    };
     settings
         .kafka
         .topics
@@ -281,6 +284,10 @@ fn summary(settings: &Settings) -> Vec<String> {
         let customer = mapping.customer_attributes();
         if !customer.is_empty() {
             lines.push(format!("  customers get {}", customer.join(", ")));
+        }
+        let company = mapping.company_attributes();
+        if !company.is_empty() {
+            lines.push(format!("  companies get {}", company.join(", ")));
         }
     }
     for (klass, used) in klasses(settings) {

@@ -43,6 +43,14 @@ pub(super) fn klasses(settings: &Settings) -> BTreeMap<String, KlassUse> {
     klasses
 }
 
+/// Whether customers are given companies: then these are looked up.
+fn topics_name_companies(settings: &Settings) -> bool {
+    let topics = settings.kafka.topics.iter();
+    topics
+        .into_iter()
+        .any(|topic| topic.pipeline.mapping().links_companies())
+}
+
 /// The roles that the key needs for these mappings, by `docs/kustomer-api.md`, section 1.
 pub(super) fn needs(settings: &Settings) -> Vec<Need> {
     let routes = settings
@@ -72,6 +80,32 @@ pub(super) fn needs(settings: &Settings) -> Vec<Need> {
     } else if asks {
         // Whose an object is, and by what the tracking API knows that customer.
         needs.extend([Need::ReadCustomers, Need::ReadKObjects]);
+    }
+    let mut also = |more: &[Need]| {
+        for need in more {
+            if !needs.contains(need) {
+                needs.push(*need);
+            }
+        }
+    };
+    if kinds.contains("customer") {
+        also(&[
+            Need::ReadCustomers,
+            Need::CreateCustomers,
+            Need::UpdateCustomers,
+            Need::ReadJobs,
+        ]);
+    }
+    if kinds.contains("company") {
+        also(&[
+            Need::ReadCompanies,
+            Need::CreateCompanies,
+            Need::UpdateCompanies,
+            Need::ReadJobs,
+        ]);
+    }
+    if topics_name_companies(settings) {
+        also(&[Need::ReadCompanies]);
     }
     needs
 }

@@ -29,6 +29,8 @@ use crate::pump::judge_state_topic;
 const KAFKA_TIMEOUT: Duration = Duration::from_secs(10);
 /// The metadata resource for customers.
 const CUSTOMERS: &str = "customer";
+/// The one for companies.
+const COMPANIES: &str = "company";
 /// Klasses on one page of the list.
 const PAGE: usize = 100;
 /// The most pages of klasses; no organisation has more.
@@ -78,6 +80,10 @@ async fn kustomer(settings: &Settings, client: ClientSettings) -> Vec<Finding> {
     let customers = customer_attributes(settings);
     if !customers.is_empty() {
         findings.extend(attributes(&client, api, CUSTOMERS, &customers).await);
+    }
+    let companies = company_attributes(settings);
+    if !companies.is_empty() {
+        findings.extend(attributes(&client, api, COMPANIES, &companies).await);
     }
     let klasses = klasses(settings);
     if klasses.is_empty() {
@@ -170,6 +176,13 @@ fn customer_attributes(settings: &Settings) -> Vec<String> {
     BTreeSet::from_iter(written).into_iter().collect()
 }
 
+/// The attributes of companies that the mappings write.
+fn company_attributes(settings: &Settings) -> Vec<String> {
+    let topics = settings.kafka.topics.iter();
+    let written = topics.flat_map(|topic| topic.pipeline.mapping().company_attributes());
+    BTreeSet::from_iter(written).into_iter().collect()
+}
+
 /// The attributes that the mappings write to a klass or to customers and that the metadata lacks, in one finding.
 async fn attributes(
     client: &Client,
@@ -204,6 +217,7 @@ async fn attributes(
 fn bearer(resource: &str) -> String {
     match resource.strip_prefix("kobject.") {
         Some(klass) => format!("objects of klass {klass}"),
+        None if resource == COMPANIES => "companies".to_owned(),
         None => "customers".to_owned(),
     }
 }

@@ -13,6 +13,8 @@ use serde_json::{Map, Value, json};
 
 /// Stands for the id of a customer that has to be found first. No id looks like it.
 const UNKNOWN_CUSTOMER: &str = "\u{0}unknown customer";
+/// The same for a company.
+const UNKNOWN_COMPANY: &str = "\u{0}unknown company";
 
 /// The operation with its route and its request. `number` identifies it in a bulk request's results.
 pub(super) fn shown(planned: &Planned, number: usize) -> Value {
@@ -47,6 +49,7 @@ fn request(operation: &Operation, number: usize) -> Value {
         .body
         .and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let body = body.map(|body| reveal(body, operation.customer()));
+    let body = body.map(|body| reveal_company(body, operation));
     json!({ "method": request.method.as_str(), "path": request.path, "body": body })
 }
 
@@ -63,11 +66,12 @@ fn item(object: &KObject, number: usize) -> BulkItem {
         });
     BulkItem {
         reference: number.to_string(),
+        company: object.company().map(|_| Arc::from(UNKNOWN_COMPANY)),
         body: match &object.fold {
             Some(fold) => Session::default()
                 .with(fold)
                 .body(&object.external_id.0, &fold.frame),
-            None => object.body.clone(),
+            None => object.body_on_create(),
         },
         customer,
         id: None,
@@ -92,6 +96,20 @@ fn reveal(mut body: Value, customer: Option<&CustomerRef>) -> Value {
             *identity = unknown(owner);
         } else if let Some(fields) = body.as_object_mut() {
             fields.extend(unknown(owner).as_object().cloned().unwrap_or_default());
+        }
+    }
+    body
+}
+
+/// Puts the company's external id where its Kustomer id is still unknown.
+fn reveal_company(mut body: Value, operation: &Operation) -> Value {
+    if let Operation::KObject(object) = operation
+        && let Some(company) = object.company()
+    {
+        for item in body.as_array_mut().into_iter().flatten() {
+            if let Some(place) = item.get_mut("company").filter(|c| *c == UNKNOWN_COMPANY) {
+                *place = json!({ "$company": { "externalId": &*company.0 } });
+            }
         }
     }
     body

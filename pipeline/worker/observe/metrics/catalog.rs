@@ -254,6 +254,8 @@ catalog! {
         "Jobs that never ended and were given up; their items are checked one by one.";
     conflicts: IntCounterVec, "conflicts_total", [],
         "Updates refused because somebody else wrote in between.";
+    companies_missing: IntCounterVec, "companies_missing_total", [],
+        "Customers written without the company that their records name, because there is none.";
 
     // What waits inside.
     lanes: GaugeVec, "lanes", [],

@@ -127,6 +127,7 @@ impl Metrics {
             Fact::SearchOff => self.fallback(Fallback::SearchOff),
             Fact::RefsOff => self.fallback(Fallback::RefsOff),
             Fact::LockOff => self.fallback(Fallback::LockOff),
+            Fact::CompanyMissing => f.companies_missing.with_label_values(NONE).inc(),
             Fact::LockIgnored => self.fallback(Fallback::LockIgnored),
             Fact::Conflict => f.conflicts.with_label_values(NONE).inc(),
             Fact::StateWritten { entries } => f

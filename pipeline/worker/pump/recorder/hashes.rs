@@ -12,7 +12,7 @@ use std::sync::Arc;
 use ingest_delivery::machine::{Input, fingerprint};
 use ingest_model::call::CallResult;
 use ingest_model::known::{customer_hash, object_hash};
-use ingest_model::operation::{CustomerKey, Operation, Planned};
+use ingest_model::operation::{CustomerKey, Klass, Operation, Planned};
 use ingest_model::outcome::{Outcome, Verdict};
 use ingest_model::repeat::{ChangeKey, Changes};
 use ingest_model::said::{Ages, Field};
@@ -108,10 +108,18 @@ fn of_plan(plan: &Planned, all: &mut Vec<Hash>) {
             all.extend(ages.iter().map(|(field, _)| Hash::Number(field.0)));
         }
         Operation::Track(_) => {}
-        Operation::KObject(object) => all.extend([
-            Hash::Wide(object_hash(&object.klass, &object.external_id)),
-            Hash::Number(fingerprint(object)),
-        ]),
+        Operation::KObject(object) => {
+            all.extend([
+                Hash::Wide(object_hash(&object.klass, &object.external_id)),
+                Hash::Number(fingerprint(object)),
+            ]);
+            let company = object.company();
+            all.extend(company.map(|id| Hash::Wide(object_hash(&Klass::company(), id))));
+            if object.klass.is_customer() {
+                let key = CustomerKey::ExternalId(Arc::clone(&object.external_id.0));
+                all.push(Hash::Wide(customer_hash(&key)));
+            }
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use ingest_delivery::machine::Input;
 use ingest_delivery::partitions::commit_metadata::decode;
 use ingest_delivery::port::Metadata;
 use ingest_model::call::{Call, CallResult};
-use ingest_model::operation::CustomerKey;
+use ingest_model::operation::{CustomerKey, Operation};
 use ingest_model::outcome::{Outcome, Verdict};
 use serde::Serialize as _;
 
@@ -108,7 +108,12 @@ fn of_input(input: &Input, add: &mut impl FnMut(&CustomerKey)) {
             ..
         } => {
             let customers = planned.iter().filter_map(|plan| plan.operation.customer());
-            customers.flat_map(|customer| customer.keys()).for_each(add);
+            for key in customers.flat_map(|customer| customer.keys()) {
+                add(key);
+            }
+            for plan in planned {
+                of_written(&plan.operation, add);
+            }
         }
         Input::Replied { reply, .. } => match &reply.result {
             CallResult::Searched(Outcome::Delivered(found)) => {
@@ -154,10 +159,19 @@ fn of_input(input: &Input, add: &mut impl FnMut(&CustomerKey)) {
     }
 }
 
+/// A customer that is written is known by its external id from then on.
+fn of_written(operation: &Operation, add: &mut impl FnMut(&CustomerKey)) {
+    if let Operation::KObject(object) = operation
+        && object.klass.is_customer()
+    {
+        add(&CustomerKey::ExternalId(Arc::clone(&object.external_id.0)));
+    }
+}
+
 fn of_call(call: &Call, add: &mut impl FnMut(&CustomerKey)) {
     match call {
         Call::SearchCustomers { keys } => keys.iter().for_each(add),
-        Call::GetCustomer { key } => add(key),
+        Call::GetCustomer { key } | Call::FindCustomer { key } => add(key),
         Call::Identify { .. }
         | Call::Track { .. }
         | Call::CreateCustomers { .. }

@@ -95,6 +95,8 @@ struct Item<'e> {
     #[serde(skip_serializing_if = "Option::is_none")]
     customer: Option<&'e str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    company: Option<&'e str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     rev: Option<i64>,
     body: Sum,
 }
@@ -258,6 +260,10 @@ fn send<'e>(
             keys.push(key);
             "get_customer"
         }
+        Call::FindCustomer { key } => {
+            keys.push(key);
+            "find_customer"
+        }
         Call::CreateCustomers { items, with_refs } => {
             bulk(None, items, *with_refs)?;
             "create_customers"
@@ -328,6 +334,7 @@ fn item<'e>(encoder: &Encoder<'_>, item: &'e BulkItem) -> Result<Item<'e>, fmt::
         reference: &item.reference,
         id: item.id.as_deref(),
         customer: item.customer.as_deref(),
+        company: item.company.as_deref(),
         rev: item.rev,
         body: object_sum(encoder, &item.body)?,
     })

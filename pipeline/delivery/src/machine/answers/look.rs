@@ -5,14 +5,13 @@ use std::time::Instant;
 
 use crate::machine::Machine;
 use crate::objects::decide::{fingerprint, mixed};
-use crate::objects::history::Looked;
+use crate::objects::history::{Link, Looked};
 use crate::objects::standing::shows;
-use crate::seam::fact::Fact;
+use crate::seam::fact::{Fact, ResolvedBy};
 use ingest_model::batch::OperationId;
 use ingest_model::call::{Limits, ObjectState};
 use ingest_model::digest::Session;
-use ingest_model::known::KnownObject;
-use ingest_model::known::Revision;
+use ingest_model::known::{Affiliation, KnownObject, Revision};
 use ingest_model::operation::{KObject, Operation};
 use ingest_model::outcome::{Outcome, Rejection, RetryCause, SkipReason};
 use ingest_model::repeat::Changes;
@@ -26,16 +25,20 @@ impl Machine {
         outcome: Outcome<Option<ObjectState>>,
         limits: &Limits,
     ) {
+        let Some(outcome) = self.on_company_read(now, id, outcome, limits) else {
+            return;
+        };
         self.objects.revisions.looked();
         match outcome {
             Outcome::Delivered(Some(found)) => self.compare(now, id, found),
             Outcome::Delivered(None) => {
                 let doubted = self.objects.histories.found_nothing(id);
                 self.forget_object(id);
+                self.forget_customer_of(id);
                 if doubted {
                     // It did not arrive, so it may be sent again.
                     self.put_back(id);
-                } else {
+                } else if !self.look_by_contact(id) {
                     // "Exists" and "not found" contradict each other: one of them is outdated.
                     self.retry(now, id, RetryCause::Conflict, limits.retry_after);
                 }
@@ -68,6 +71,13 @@ impl Machine {
             return;
         };
         let object = object.clone();
+        if !self.is_same_customer(id, &object, &found) {
+            let detail = "the customer's e-mail address or phone number belongs to a customer with another external id: merge the \
+                          two in Kustomer, or leave the contact out"
+                .to_owned();
+            self.finish_rejected(id, Rejection::RefusedByApi, detail);
+            return;
+        }
         let hash = self.objects.histories.of(id).object_hash();
         let before = self.objects.cache.get(hash).cloned();
         let looked = self.objects.histories.looked(id);
@@ -75,6 +85,10 @@ impl Machine {
         if let Some(customer) = &found.customer {
             self.note_shown_owner(id, customer);
         }
+        self.note_customer_id(id, &found.id, ResolvedBy::Read);
+        let history = self.objects.histories.of(id);
+        let given =
+            matches!(history.link(), Link::Found(given) if found.company.as_ref() != Some(given));
         let standing = found.version.clone();
         let mut learnt = KnownObject {
             id: Some(found.id),
@@ -83,6 +97,11 @@ impl Machine {
             revision: found.rev.map_or(Revision::Unknown, Revision::Known),
             doubtful: false,
             changes: Changes::default(),
+            company: if object.klass.is_customer() {
+                Affiliation::known(found.company)
+            } else {
+                Affiliation::default()
+            },
         };
         if object.fold.is_some() {
             self.compare_digest(now, id, (learnt, found.shown), looked);
@@ -96,6 +115,7 @@ impl Machine {
         }
         // One version does not mean one state: the state shown may be another of its version, without this write.
         let arrived = looked.doubted
+            && !given
             && learnt.ties_with(object.version.as_ref())
             && shows(&object.body.parse(), &found.shown);
         if arrived {
@@ -165,13 +185,16 @@ impl Machine {
             return;
         };
         let Some(before) = before.filter(|before| {
-            let same = before.version.is_some() && before.ties_with(found.version.as_ref());
+            let told = before.version.is_some() || object.klass.is_customer();
+            let same = told && before.ties_with(found.version.as_ref());
             before.id.as_ref() == Some(&found.id) && same
         }) else {
             return;
         };
         self.objects.revisions.learn(before.revision, rev);
-        if conflicted && self.objects.revisions.count(&object.klass, true) {
+        // Events and identities change customers, too, and leave the version as it is.
+        let counted = conflicted && !object.klass.is_customer();
+        if counted && self.objects.revisions.count(&object.klass, true) {
             self.turn.fact(Fact::LockOff);
         }
     }

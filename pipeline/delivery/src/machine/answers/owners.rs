@@ -58,6 +58,7 @@ impl Machine {
                 revision: object.rev.map_or(Revision::Unknown, Revision::Known),
                 doubtful: false,
                 changes: Changes::default(),
+                company: ingest_model::known::Affiliation::default(),
             };
             self.objects.cache.learn(hash, known);
         }

@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 use crate::jobs::JobItems;
 use crate::machine::Machine;
 use crate::objects::decide::fingerprint;
+use crate::objects::history::Link;
 use crate::objects::quarantine::Way;
 use crate::objects::revisions::Trust;
-use crate::seam::fact::Fact;
+use crate::seam::fact::{Fact, ResolvedBy};
 use ingest_model::batch::Batch;
 use ingest_model::batch::OperationId;
 use ingest_model::batch::Verb;
 use ingest_model::call::{Limits, Written};
-use ingest_model::known::KnownObject;
-use ingest_model::known::Revision;
-use ingest_model::operation::Operation;
+use ingest_model::known::{Affiliation, KnownObject, Revision};
+use ingest_model::operation::{Klass, Operation};
 use ingest_model::outcome::{JobTicket, Outcome, Rejection, RetryCause, SplitHint};
 use ingest_model::record::Traffic;
 use ingest_model::repeat::{ChangeKey, Changes};
@@ -225,10 +225,12 @@ impl Machine {
                         .version
                         .clone()
                         .or_else(|| before.as_ref()?.version.clone()),
-                    fingerprint: Some(fingerprint(written)),
+                    // A customer that was not given its company is to be given it next time.
+                    fingerprint: (*history.link() != Link::Missing).then(|| fingerprint(written)),
                     revision: shown.map_or(counted, Revision::Known),
                     doubtful: false,
                     changes: Changes::default(),
+                    company: self.affiliation(id, &klass),
                 };
                 if let Some(before) = before
                     && before.ties_with(learnt.version.as_ref())
@@ -236,7 +238,15 @@ impl Machine {
                     learnt.changes = before.changes;
                 }
                 learnt.changes.extend(self.partitions.changes(id));
+                let told = learnt.id.clone();
                 self.learn_object(id, learnt);
+                if let Some(told) = told {
+                    let way = match verb {
+                        Verb::Create => ResolvedBy::Create,
+                        Verb::Update => ResolvedBy::Read,
+                    };
+                    self.note_customer_id(id, &told, way);
+                }
             }
             if let Some(sent) = self.objects.histories.take_sent(id) {
                 self.session_known(id, sent);
@@ -245,6 +255,15 @@ impl Machine {
             self.note_stored(&klass, sent);
         }
         self.finish_delivered(id);
+    }
+
+    /// The company that a customer has after a write of it: the one that the write named.
+    fn affiliation(&self, id: OperationId, klass: &Klass) -> Affiliation {
+        if klass.is_customer() {
+            Affiliation::known(self.objects.histories.of(id).company().cloned())
+        } else {
+            Affiliation::default()
+        }
     }
 
     /// What is known of the object with that hash, if it is this one.
@@ -275,6 +294,9 @@ impl Machine {
     pub(in crate::machine) fn look_at(&mut self, id: OperationId) {
         if let Some(Operation::KObject(object)) = self.work.get(id).map(|state| &state.operation) {
             self.objects.note_duplicate(&object.klass);
+            if object.klass.is_customer() {
+                self.objects.histories.customer_exists(id);
+            }
         }
         self.verify_now(id);
     }
@@ -305,7 +327,7 @@ impl Machine {
         let refused = match verb {
             Verb::Create => self.objects.refuses_duplicates(&object.klass),
             Verb::Update => {
-                object.version.is_some()
+                (object.version.is_some() || object.klass.is_customer())
                     && self.objects.revisions.trust(&object.klass) == Trust::Honoured
                     && self
                         .objects
@@ -332,13 +354,15 @@ impl Machine {
             return;
         };
         let again = self.objects.histories.gone(id);
+        let keys = object.customer.as_ref().map(|one| one.keys().to_vec());
+        self.forget_company(id);
         match verb {
             Verb::Update => {
                 self.objects.histories.forget_object(id);
                 self.forget_object(id);
+                self.forget_customer_of(id);
             }
             Verb::Create => {
-                let keys = object.customer.as_ref().map(|one| one.keys().to_vec());
                 for key in keys.unwrap_or_default() {
                     self.forget_customer(&key);
                 }

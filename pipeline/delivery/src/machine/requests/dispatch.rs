@@ -21,7 +21,7 @@ use crate::sending::{Sent, SentKind};
 use ingest_model::batch::{Batch, GroupKey, ITEM_OVERHEAD, OperationId, Verb};
 use ingest_model::body::{Body, Writer};
 use ingest_model::call::{BulkItem, Call, Class};
-use ingest_model::operation::{CustomerKey, CustomerRef, KObject, Operation};
+use ingest_model::operation::{CustomerKey, CustomerRef, KlassKind, Operation};
 use ingest_model::record::{TopicPartition, Traffic};
 
 impl Machine {
@@ -291,9 +291,10 @@ impl Machine {
         let Operation::KObject(object) = &state.operation else {
             return None;
         };
-        // Only a state with a version can be compared after a conflict.
+        // Only a state with a version can be compared after a conflict; a customer's company has to be the one it has.
         let history = self.objects.histories.of(id);
-        let comparable = verb == Verb::Update && object.version.is_some();
+        let guarded = object.version.is_some() || object.klass.is_customer();
+        let comparable = verb == Verb::Update && guarded;
         let lock = comparable
             .then(|| {
                 self.objects
@@ -306,15 +307,19 @@ impl Machine {
         } else {
             lock
         };
-        let old = verb == Verb::Create && self.work.traffic(id) == Traffic::Backfill;
+        // Only creates of objects are counted by customer.
+        let counted = verb == Verb::Create && object.klass.kind() == KlassKind::Objects;
+        let old = counted && self.work.traffic(id) == Traffic::Backfill;
         let imported = old.then(|| self.sending.fleet.server_time(self.turn.now));
         let imported = imported.flatten();
         Some(BulkItem {
             reference: id.reference(),
             body: match imported {
                 Some(at) => with(&object.body, |writer| writer.text("importedAt", &at)),
+                None if verb == Verb::Create => object.body_on_create(),
                 None => object.body.clone(),
             },
+            company: history.company().cloned(),
             customer: match verb {
                 Verb::Create => history.customer_id.clone(),
                 Verb::Update => None,
@@ -354,18 +359,15 @@ impl Machine {
                 let Some(state) = self.work.get(id) else {
                     return;
                 };
-                let Operation::KObject(KObject {
-                    klass, external_id, ..
-                }) = &state.operation
-                else {
+                let Operation::KObject(object) = &state.operation else {
                     return;
                 };
-                let (klass, external_id) = (klass.clone(), external_id.clone());
+                let call = self.look_call(id, object);
+                let klass = self.looked_at(id, state);
                 let owned = self.partitions.is_owned(&state.partition);
                 self.turn.check(Invariant::I7, owned);
                 self.work.start_look(&mut self.turn, id);
-                let family = Some(Family::KObjectRead(klass.clone()));
-                let call = Call::GetKObject { klass, external_id };
+                let family = klass.map(Family::KObjectRead);
                 self.send(now, call, SentKind::Verify(id), family);
             }
             None => {}
@@ -428,6 +430,7 @@ impl Machine {
                 customer: None,
                 id: None,
                 rev: None,
+                company: None,
             });
             keys.insert(reference, key);
         }
@@ -457,17 +460,25 @@ fn single_call(group: &GroupKey, item: &BulkItem) -> Call {
         (Verb::Update, Some(id)) => Call::UpdateKObject {
             klass,
             id: Arc::clone(id),
-            body: match item.rev {
-                Some(rev) => with(&item.body, |writer| writer.whole("rev", rev)),
-                None => item.body.clone(),
-            },
+            body: with(&item.body, |writer| {
+                if let Some(rev) = item.rev {
+                    writer.whole("rev", rev);
+                }
+                if let Some(company) = &item.company {
+                    writer.text("company", company);
+                }
+            }),
         },
         (Verb::Create | Verb::Update, _) => Call::CreateKObject {
             klass,
-            body: match &item.customer {
-                Some(customer) => with(&item.body, |writer| writer.text("customer", customer)),
-                None => item.body.clone(),
-            },
+            body: with(&item.body, |writer| {
+                if let Some(customer) = &item.customer {
+                    writer.text("customer", customer);
+                }
+                if let Some(company) = &item.company {
+                    writer.text("company", company);
+                }
+            }),
         },
     }
 }

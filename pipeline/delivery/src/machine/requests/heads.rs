@@ -55,7 +55,7 @@ impl Machine {
     }
 
     fn activate_object(&mut self, now: Instant, id: OperationId) {
-        if !self.prepare_digest(now, id) {
+        if !self.prepare_digest(now, id) || !self.prepare_customer(now, id) {
             return;
         }
         let Some((decision, group)) = self.decide(now, id) else {
@@ -98,6 +98,10 @@ impl Machine {
             (Decision::Look | Decision::Create | Decision::Update | Decision::TestLock, _) => {
                 let until = now + self.settings.patience.max_delay;
                 self.objects.revisions.look(now, until);
+                let operation = self.work.get(id).map(|entry| &entry.operation);
+                if let Some(Operation::KObject(object)) = operation {
+                    self.objects.revisions.probe(&object.klass, until);
+                }
                 self.work.look(id);
             }
         }
@@ -111,6 +115,7 @@ impl Machine {
             return None;
         };
         let alone = self.objects.is_alone();
+        let exists = self.is_customer_there(object);
         let history = self.objects.histories.of(id);
         if history.is_to_look() {
             return Some((Decision::Look, None));
@@ -128,13 +133,21 @@ impl Machine {
                 .health
                 .holds
                 .holds_family(|| Family::KObjectWrite(object.klass.clone())),
+            exists,
         };
         let decision = decide(now, object, history, known, &self.objects.revisions);
         let group = decision.group(object);
         match standing {
             Some(known) => {
-                let (object, revision) = (known.id.clone(), known.revision);
-                self.objects.histories.decided(id, object, revision);
+                let (found, revision) = (known.id.clone(), known.revision);
+                let keeps = object
+                    .klass
+                    .is_customer()
+                    .then(|| known.company.id().cloned());
+                self.objects.histories.decided(id, found, revision);
+                if let Some(keeps) = keeps {
+                    self.objects.histories.keeps(id, keeps);
+                }
             }
             None => self.objects.histories.forget_revision(id),
         }

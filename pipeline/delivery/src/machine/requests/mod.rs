@@ -1,6 +1,7 @@
 //! Who sends next: permits, turns between classes, holds.
 
 mod bodies;
+mod companies;
 mod digests;
 mod dispatch;
 mod heads;
@@ -20,7 +21,6 @@ use crate::sending::quota::Denied;
 use ingest_model::batch::JobId;
 use ingest_model::batch::OperationId;
 use ingest_model::call::Class;
-use ingest_model::operation::Operation;
 use ingest_model::record::Traffic;
 
 /// What the `Read` class would send next.
@@ -225,11 +225,9 @@ impl Machine {
         {
             return Some(ReadWork::Job(job));
         }
-        let look = self.work.due_look(traffic, |entry| {
-            let Operation::KObject(object) = &entry.operation else {
-                return false;
-            };
-            self.may_pass(now, &Family::KObjectRead(object.klass.clone()))
+        let look = self.work.due_look(traffic, |id, entry| {
+            self.looked_at(id, entry)
+                .is_some_and(|klass| self.may_pass(now, &Family::KObjectRead(klass)))
         });
         look.map(ReadWork::Verify)
     }

@@ -15,7 +15,7 @@ use crate::seam::fact::Fact;
 use crate::work;
 use ingest_model::batch::{GroupKey, OperationId, Verb};
 use ingest_model::call::ItemFate;
-use ingest_model::known::{KnownObject, Revision, object_hash};
+use ingest_model::known::{Affiliation, KnownObject, Revision, object_hash};
 use ingest_model::operation::Operation;
 use ingest_model::outcome::Rejection;
 use ingest_model::record::{Offset, TopicPartition};
@@ -120,6 +120,8 @@ impl Machine {
                     id: id.or_else(|| before.id.clone()),
                     fingerprint: None,
                     revision,
+                    // It may have been given another one.
+                    company: Affiliation::default(),
                     ..before
                 })
             }

@@ -79,6 +79,17 @@ impl Machine {
         self.forget_entity(Entity::Object(hash));
     }
 
+    /// An operation's customer is not there any more.
+    pub(in crate::machine) fn forget_customer_of(&mut self, id: OperationId) {
+        let operation = self.work.get(id).map(|state| &state.operation);
+        if let Some(Operation::KObject(object)) = operation
+            && object.klass.is_customer()
+        {
+            let key = CustomerKey::ExternalId(Arc::clone(&object.external_id.0));
+            self.forget_customer(&key);
+        }
+    }
+
     fn writes_object(&self, id: OperationId) -> bool {
         let operation = self.work.get(id).map(|state| &state.operation);
         matches!(operation, Some(Operation::KObject(_)))

@@ -71,13 +71,13 @@ impl ErrorReport {
         })
     }
 
-    /// Whether an error says that the customer to which a body links does not exist.
-    pub(super) fn names_missing_customer(&self) -> bool {
+    /// Whether an error says that the customer or company to which a body links does not exist.
+    pub(super) fn names_missing(&self, owner: &str) -> bool {
         self.errors.iter().any(|error| {
-            let about_customer = error
+            let about_owner = error
                 .words()
-                .any(|w| w.to_ascii_lowercase().contains("customer"));
-            about_customer && error.words().any(says_missing)
+                .any(|w| w.to_ascii_lowercase().contains(owner));
+            about_owner && error.words().any(says_missing)
         })
     }
 

@@ -134,6 +134,7 @@ fn an_object_is_read_with_version_and_customer() {
         version: Some(Version::new("17")),
         customer: Some("c1".into()),
         shown: body["data"]["attributes"].as_object().cloned().unwrap(),
+        company: None,
     };
     let found = |state| CallResult::KObject(Outcome::Delivered(Some(state)));
     assert_eq!(

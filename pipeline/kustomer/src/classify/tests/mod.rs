@@ -2,6 +2,7 @@
 
 mod body;
 mod job;
+mod parties;
 mod shapes;
 mod status;
 mod tree;
@@ -26,6 +27,7 @@ fn items(count: usize) -> Vec<BulkItem> {
         customer: None,
         id: None,
         rev: None,
+        company: None,
     };
     (0..count).map(item).collect()
 }

@@ -40,11 +40,13 @@ pub(super) fn meaning(call: &Call, body: &[u8]) -> CallResult {
                 rev: object.and_then(rev),
             }))
         }
-        Call::GetKObject { .. } => CallResult::KObject(or_garbled(match one {
-            Some(None) => Some(None),
-            Some(Some(object)) => state(object).map(Some),
-            None => None,
-        })),
+        Call::FindCustomer { .. } | Call::GetKObject { .. } => {
+            CallResult::KObject(or_garbled(match one {
+                Some(None) => Some(None),
+                Some(Some(object)) => state(object).map(Some),
+                None => None,
+            }))
+        }
         Call::ReadJob { .. } => CallResult::Job(or_garbled(tree.and_then(batches))),
         Call::ReadJobState { .. } => CallResult::Job(or_garbled(one.flatten().map(job))),
         Call::Probe => CallResult::Probed(Outcome::Delivered(())),
@@ -117,6 +119,7 @@ fn state(object: &Value) -> Option<ObjectState> {
         version: version.and_then(Value::as_str).map(Version::new),
         customer: related(object, "customer"),
         shown: shown.as_object().cloned().unwrap_or_else(Map::new),
+        company: related(object, "company").filter(|id| id.len() == 24),
     })
 }
 

@@ -63,6 +63,7 @@ impl<'a> Work<'a> {
                 partition: self.record.position.partition.clone(),
                 events: vec![small],
             })),
+            party: None,
         }))
     }
 

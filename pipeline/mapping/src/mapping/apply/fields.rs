@@ -9,7 +9,7 @@ use super::super::model::{CustomRule, FieldRule, MetaRule, Template};
 use super::Work;
 use super::failure::{Failure, Made, evaluation, refused, wrong_type};
 use crate::body::attribute::{custom_value, meta_entry};
-use crate::body::field::{Kind, field_value, put};
+use crate::body::field::{field_value, put};
 use crate::body::{Illegal, MAX_TEXT_CHARS, RESERVED_META};
 use crate::identity;
 use crate::value::{Map, Value};
@@ -28,7 +28,7 @@ impl<'a> Work<'a> {
     {
         for rule in rules {
             let field = || format!("{at}{}", rule.name);
-            if rule.kind == Kind::Title {
+            if rule.kind.is_required() {
                 let value = match rule.value.expr() {
                     Some(expr) => self.value(expr, field)?,
                     None => None,

@@ -6,6 +6,7 @@ mod drops;
 mod failure;
 mod fields;
 mod fit;
+mod party;
 
 use std::sync::Arc;
 
@@ -151,13 +152,19 @@ impl<'a> Work<'a> {
 
     fn operations(&mut self, rule: &'a CustomerRule, rules: &'a [Rule]) -> Made<Vec<Planned>> {
         let mut planned = Vec::with_capacity(rules.len());
-        let customer = self.customer(rule)?;
+        // Customers and companies that are written for their own sake belong to nobody's timeline.
+        let customer = if rules.iter().all(|rule| matches!(rule, Rule::Party(_))) {
+            None
+        } else {
+            self.customer(rule)?
+        };
         for (index, rule) in rules.iter().enumerate() {
             let event_key = event_key(self.event, self.record, &self.route.name, index + 1);
             let operation = match rule {
                 Rule::Identify(rule) => self.identify(rule, customer.as_ref()).map(Some),
                 Rule::Track(rule) => self.track(rule, customer.as_ref(), event_key),
                 Rule::KObject(rule) => self.kobject(rule, customer.clone()).map(Some),
+                Rule::Party(rule) => self.party(rule).map(Some),
                 Rule::Digest(rule) => self.digest(rule, customer.as_ref(), event_key).map(Some),
             };
             let operation = operation.map_err(|failure| Failure {
@@ -270,13 +277,7 @@ impl<'a> Work<'a> {
         let id =
             object_id(&id).map_err(|illegal| refused("externalId", &illegal, &rule.external_id))?;
         let id = id.ok_or_else(|| missing("externalId", &rule.external_id))?;
-        let version = match &rule.version {
-            Some(expr) => match self.value(expr, || "version".to_owned())? {
-                Some(value) => version_of(&value, expr)?,
-                None => None,
-            },
-            None => None,
-        };
+        let version = self.version(rule.version.as_ref())?;
         let mut body = Map::with_capacity(rule.fields.len() + 2);
         body.insert("externalId", Value::text(&id));
         self.fields(&rule.bad, &rule.fields, "", &mut body)?;
@@ -305,7 +306,17 @@ impl<'a> Work<'a> {
             version,
             body,
             fold: None,
+            party: None,
         }))
+    }
+
+    /// The version of what is written, if there is one.
+    fn version(&self, expr: Option<&'a Expr>) -> Made<Option<Version>> {
+        let Some(expr) = expr else { return Ok(None) };
+        match self.value(expr, || "version".to_owned())? {
+            Some(value) => version_of(&value, expr),
+            None => Ok(None),
+        }
     }
 }
 

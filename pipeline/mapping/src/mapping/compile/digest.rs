@@ -336,7 +336,7 @@ fn digests(route: &Route) -> Vec<Arc<DigestRule>> {
     };
     let digests = rules.iter().filter_map(|rule| match rule {
         Rule::Digest(rule) => Some(Arc::clone(rule)),
-        Rule::Identify(_) | Rule::Track(_) | Rule::KObject(_) => None,
+        Rule::Identify(_) | Rule::Track(_) | Rule::KObject(_) | Rule::Party(_) => None,
     });
     digests.collect()
 }

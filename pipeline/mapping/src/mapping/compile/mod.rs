@@ -4,6 +4,7 @@ mod customer;
 mod digest;
 mod duration;
 mod expect;
+mod party;
 mod reader;
 mod route;
 mod rules;

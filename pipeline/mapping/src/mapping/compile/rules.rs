@@ -4,19 +4,21 @@ use super::super::error::nearest;
 use super::super::model::bad::{BadFields, OnBad, covers};
 use super::super::model::optional::of_rule;
 use super::super::model::{
-    CustomerRule, FieldRule, IDENTITY_FIELDS, IdentifyRule, KOBJECT_FIELDS, KObjectRule, KeyRules,
-    LOCATION_FIELDS, Late, MetaRule, Rule, Template, TrackRule,
+    CustomerRule, IDENTITY_FIELDS, IdentifyRule, KOBJECT_FIELDS, KObjectRule, KeyRules,
+    LOCATION_FIELDS, Late, MetaRule, Party, Rule, TrackRule,
 };
 use super::super::node::{Content, Node};
 use super::digest::{digest, late};
 use super::duration::duration;
-use super::reader::{Fields, Reader};
-use super::values::{custom, klass, template};
+use super::party::party;
+use super::reader::Reader;
+use super::values::{custom, field_rules, klass};
 use crate::body::attribute::check_meta_name;
-use crate::body::field::Kind;
 use crate::body::{MAX_PROPERTIES, RESERVED_META};
 
-const OPERATIONS: &[&str] = &["identify", "track", "kobject", "digest"];
+const OPERATIONS: &[&str] = &[
+    "identify", "track", "kobject", "customer", "company", "digest",
+];
 const TRACK_KEYS: &[&str] = &[
     "track",
     "session",
@@ -66,6 +68,7 @@ const REQUIRED: &[&str] = &[
     "version",
     "track",
     "kobject",
+    "customer",
     "digest",
 ];
 
@@ -152,11 +155,23 @@ fn rule(reader: &mut Reader<'_>, node: &Node, at: &str, on: &[String]) -> Option
         .map(|(key, _)| key.name.as_str())
         .filter(|key| OPERATIONS.contains(key))
         .collect();
+    // Beside another operation, `customer` and `company` are fields that it does not have.
+    let others: Vec<&str> = named
+        .iter()
+        .copied()
+        .filter(|name| !matches!(*name, "customer" | "company"))
+        .collect();
+    let named = if others.is_empty() { named } else { others };
     match named.as_slice() {
         ["identify"] => identify(reader, node, at),
         ["track"] => track(reader, node, at),
         ["kobject"] => kobject(reader, node, at),
         ["digest"] => digest(reader, node, at, on),
+        // The company of a customer is one of its fields.
+        ["customer"] | ["customer", "company"] | ["company", "customer"] => {
+            party(reader, node, at, Party::Customer)
+        }
+        ["company"] => party(reader, node, at, Party::Company),
         [] => {
             let help = format!("known operations: {}", OPERATIONS.join(", "));
             reader.error(node.place, at, "names no operation", Some(help));
@@ -360,44 +375,4 @@ fn kobject(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
         custom,
         bad: BadFields::default(),
     }))
-}
-
-fn field_rules(
-    reader: &mut Reader<'_>,
-    fields: &Fields<'_>,
-    at: &str,
-    known: &'static [(&'static str, Kind)],
-) -> Vec<FieldRule> {
-    let mut rules = Vec::new();
-    for (name, kind) in known {
-        let Some(node) = fields.get(name) else {
-            continue;
-        };
-        let at = format!("{at}.{name}");
-        let value = match kind {
-            Kind::Data | Kind::Tags | Kind::Images => template(reader, node, &at),
-            Kind::Title
-            | Kind::Description
-            | Kind::Text
-            | Kind::Short(_)
-            | Kind::Code(_)
-            | Kind::DateTime
-            | Kind::Day
-            | Kind::Within(..)
-            | Kind::Gender
-            | Kind::CountryCode
-            | Kind::Place
-            | Kind::Bool => reader.expr(node, &at).map(Template::Expr),
-        };
-        if matches!(kind, Kind::Data) && matches!(value, Some(Template::List(_))) {
-            let help = "give it a name: `data: { items: … }`".to_owned();
-            reader.error(node.place, &at, "must be an object, is a list", Some(help));
-        }
-        rules.extend(value.map(|value| FieldRule {
-            name,
-            kind: *kind,
-            value,
-        }));
-    }
-    rules
 }

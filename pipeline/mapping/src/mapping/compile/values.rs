@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::super::expr::Expr;
-use super::super::model::{CustomRule, Template};
+use super::super::model::{CustomRule, FieldRule, Template};
 use super::super::node::{Content, Node};
 use super::reader::{Fields, Reader};
 use crate::body::MAX_PROPERTIES;
 use crate::body::attribute::Suffix;
-use ingest_model::operation::{Klass, VERSION_ATTRIBUTE};
+use crate::body::field::Kind;
+use ingest_model::operation::{Klass, RESERVED_KLASSES, VERSION_ATTRIBUTE};
 
 pub(super) fn klass(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Klass> {
     let text = reader.text(node, at)?;
@@ -24,6 +25,13 @@ pub(super) fn klass(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Kl
             "a klass is named, not computed: letters, digits, `-` and `_`, for example `order`"
                 .to_owned();
         reader.error(node.place, at, "not a name of a klass", Some(help));
+        return None;
+    }
+    if RESERVED_KLASSES.contains(&text) {
+        let help = format!(
+            "customers and companies have operations of their own: `- {text}: <its external id>`"
+        );
+        reader.error(node.place, at, "not a klass of custom objects", Some(help));
         return None;
     }
     Some(Klass(Arc::from(text)))
@@ -98,6 +106,51 @@ pub(super) fn custom(
             (Err(illegal), _) => reader.error(key.place, &at, illegal.rule, None),
             (Ok(_), None) => {}
         }
+    }
+    rules
+}
+
+/// The rules of the known fields that an operation has.
+pub(super) fn field_rules(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    at: &str,
+    known: &'static [(&'static str, Kind)],
+) -> Vec<FieldRule> {
+    let mut rules = Vec::new();
+    for (name, kind) in known {
+        let Some(node) = fields.get(name) else {
+            continue;
+        };
+        let at = format!("{at}.{name}");
+        let value = match kind {
+            Kind::Data | Kind::Tags | Kind::Images => template(reader, node, &at),
+            Kind::Title
+            | Kind::Description
+            | Kind::Text
+            | Kind::Short(_)
+            | Kind::Code(_)
+            | Kind::DateTime
+            | Kind::Day
+            | Kind::Within(..)
+            | Kind::Gender
+            | Kind::CountryCode
+            | Kind::Place
+            | Kind::CompanyName
+            | Kind::Url
+            | Kind::Domain
+            | Kind::Count
+            | Kind::Bool => reader.expr(node, &at).map(Template::Expr),
+        };
+        if matches!(kind, Kind::Data) && matches!(value, Some(Template::List(_))) {
+            let help = "give it a name: `data: { items: … }`".to_owned();
+            reader.error(node.place, &at, "must be an object, is a list", Some(help));
+        }
+        rules.extend(value.map(|value| FieldRule {
+            name,
+            kind: *kind,
+            value,
+        }));
     }
     rules
 }

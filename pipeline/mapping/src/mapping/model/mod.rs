@@ -114,6 +114,7 @@ pub(super) enum Rule {
     Identify(IdentifyRule),
     Track(TrackRule),
     KObject(KObjectRule),
+    Party(Box<PartyRule>),
     Digest(Arc<DigestRule>),
 }
 
@@ -154,6 +155,28 @@ pub(super) struct KObjectRule {
     pub(super) fields: Vec<FieldRule>,
     pub(super) custom: Vec<CustomRule>,
     pub(super) bad: BadFields,
+}
+
+/// How a customer or a company is written, as an operation of its own.
+#[derive(Debug)]
+pub(super) struct PartyRule {
+    pub(super) kind: Party,
+    pub(super) external_id: Expr,
+    pub(super) version: Option<Expr>,
+    /// The company that a customer belongs to.
+    pub(super) company: Option<Expr>,
+    pub(super) email: Option<Expr>,
+    pub(super) phone: Option<Expr>,
+    pub(super) fields: Vec<FieldRule>,
+    pub(super) custom: Vec<CustomRule>,
+    pub(super) bad: BadFields,
+}
+
+/// Who is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Party {
+    Customer,
+    Company,
 }
 
 /// A test of a mapping file.
@@ -220,6 +243,31 @@ pub(super) const IDENTITY_FIELDS: &[(&str, Kind)] = &[
     ("remember", Kind::Bool),
 ];
 
+/// The fields of a customer besides its key, contacts, company and attributes.
+pub(super) const CUSTOMER_FIELDS: &[(&str, Kind)] = &[
+    ("name", Kind::Text),
+    ("username", Kind::Code(256)),
+    ("signedUpAt", Kind::DateTime),
+    ("birthdayAt", Kind::Day),
+    ("gender", Kind::Gender),
+    ("locale", Kind::Code(16)),
+    ("timeZone", Kind::Code(64)),
+    ("tags", Kind::Tags),
+    ("createdAt", Kind::DateTime),
+    ("importedAt", Kind::DateTime),
+];
+
+/// The fields of a company besides its key, contacts and attributes.
+pub(super) const COMPANY_FIELDS: &[(&str, Kind)] = &[
+    ("name", Kind::CompanyName),
+    ("employeeCount", Kind::Count),
+    ("website", Kind::Url),
+    ("domain", Kind::Domain),
+    ("tags", Kind::Tags),
+    ("createdAt", Kind::DateTime),
+    ("importedAt", Kind::DateTime),
+];
+
 /// The fields of an identity's location.
 pub(super) const LOCATION_FIELDS: &[(&str, Kind)] = &[
     ("type", Kind::Place),
@@ -269,6 +317,18 @@ impl Route {
     }
 }
 
+// === impl Party ===
+
+impl Party {
+    /// The word for it in files.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Company => "company",
+        }
+    }
+}
+
 // === impl Rule ===
 
 impl Rule {
@@ -278,6 +338,7 @@ impl Rule {
             Self::Identify(rule) => rule.bad = bad,
             Self::Track(rule) => rule.bad = bad,
             Self::KObject(rule) => rule.bad = bad,
+            Self::Party(rule) => rule.bad = bad,
             // Nobody else has it while the file is compiled.
             Self::Digest(rule) => {
                 if let Some(rule) = Arc::get_mut(rule) {
@@ -293,6 +354,7 @@ impl Rule {
             Self::Identify(_) => "identify",
             Self::Track(_) => "track",
             Self::KObject(_) => "kobject",
+            Self::Party(rule) => rule.kind.as_str(),
             Self::Digest(_) => "digest",
         }
     }

@@ -3,7 +3,6 @@
 //! Their names are paths in the file, so they are a closed set, and none comes from an event.
 
 use super::{Action, CustomerRule, Header, IdentifyRule, KeyRules, Rule, Template};
-use crate::body::field::Kind;
 
 /// The optional fields of the file's header.
 pub(crate) fn of_header(header: &Header) -> Vec<String> {
@@ -51,8 +50,22 @@ pub(crate) fn of_rule(rule: &Rule) -> Vec<String> {
             let sums = rule.sums.iter();
             fields.extend(sums.map(|sum| format!("sums.{}", sum.name)));
         }
+        Rule::Party(rule) => {
+            let keys = [
+                ("company", &rule.company),
+                ("email", &rule.email),
+                ("phone", &rule.phone),
+            ];
+            let given = keys.iter().filter(|(_, expr)| expr.is_some());
+            fields.extend(given.map(|(name, _)| (*name).to_owned()));
+            for field in rule.fields.iter().filter(|field| !field.kind.is_required()) {
+                of_template(field.name.to_owned(), &field.value, &mut fields);
+            }
+            let custom = rule.custom.iter();
+            fields.extend(custom.map(|custom| format!("custom.{}", custom.name)));
+        }
         Rule::KObject(rule) => {
-            for field in rule.fields.iter().filter(|field| field.kind != Kind::Title) {
+            for field in rule.fields.iter().filter(|field| !field.kind.is_required()) {
                 of_template(field.name.to_owned(), &field.value, &mut fields);
             }
             let custom = rule.custom.iter();

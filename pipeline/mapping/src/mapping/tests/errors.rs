@@ -124,7 +124,7 @@ fn combinations_without_meaning_are_refused() {
         ),
         (
             "    do: [{ digets: x }]",
-            "names no operation; known operations: identify, track, kobject, digest",
+            "names no operation; known operations: identify, track, kobject, customer, company, digest",
         ),
         (
             "    do: [{ kobject: Order.Item, externalId: .a, title: .b }]",

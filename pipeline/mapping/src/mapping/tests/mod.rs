@@ -9,6 +9,7 @@ mod digests;
 mod errors;
 mod keys;
 mod owners;
+mod parties;
 mod properties;
 mod spellings;
 

@@ -22,6 +22,8 @@ pub(crate) enum Work {
     CreateCustomers,
     UpdateCustomers,
     DeleteCustomers,
+    CreateCompanies,
+    UpdateCompanies,
 }
 
 impl Work {
@@ -34,6 +36,8 @@ impl Work {
             Self::CreateCustomers => "api.sobjects.customers.bulk-create",
             Self::UpdateCustomers => "api.sobjects.customers.bulk-update",
             Self::DeleteCustomers => "api.sobjects.customers.bulk-delete",
+            Self::CreateCompanies => "api.sobjects.companies.bulk-create",
+            Self::UpdateCompanies => "api.sobjects.companies.bulk-update",
         }
     }
 }

@@ -28,7 +28,10 @@ pub(super) fn bodies_of(
     }
     let body: Value = serde_json::from_slice(&request.body)
         .map_err(|_cause| ApiError::malformed("Invalid JSON"))?;
-    let updates = matches!(work, Work::UpdateObjects { .. } | Work::UpdateCustomers);
+    let updates = matches!(
+        work,
+        Work::UpdateObjects { .. } | Work::UpdateCustomers | Work::UpdateCompanies
+    );
     if let Some(ids) = ids.filter(|_| updates) {
         let shared = match body {
             Value::Object(shared) => Some(shared),

@@ -20,7 +20,9 @@ use crate::fault::Plan;
 use crate::organisation::account::count;
 use crate::organisation::jobs::{Item, ItemResult, JobState, Submission, Work};
 use crate::organisation::store::Kind;
-use crate::validate::{Breach, CUSTOMER, KOBJECT, KOBJECT_UPDATE, Unlisted};
+use crate::validate::{
+    Breach, COMPANY, COMPANY_UPDATE, CUSTOMER, KOBJECT, KOBJECT_UPDATE, Unlisted,
+};
 
 const MAX_ITEMS: usize = 100;
 
@@ -134,6 +136,17 @@ impl Sim {
                 self.customer_checker()
                     .object(CUSTOMER, Unlisted::Ignored, body)
             }
+            Work::CreateCompanies => {
+                self.company_checker()
+                    .object(COMPANY, Unlisted::Refused, body)
+            }
+            Work::UpdateCompanies => {
+                has_id()?;
+                let mut fields = body.clone();
+                fields.shift_remove("id");
+                self.company_checker()
+                    .object(COMPANY_UPDATE, Unlisted::Refused, &fields)
+            }
             Work::DeleteObjects { .. } | Work::DeleteCustomers => Ok(()),
         }
     }
@@ -171,10 +184,13 @@ impl Sim {
         mut body: Map<String, Value>,
     ) -> Result<ItemResult, ApiError> {
         let id = match work {
-            Work::CreateObjects { .. } | Work::CreateCustomers => Value::Null,
+            Work::CreateObjects { .. } | Work::CreateCustomers | Work::CreateCompanies => {
+                Value::Null
+            }
             Work::UpdateObjects { .. }
             | Work::DeleteObjects { .. }
             | Work::UpdateCustomers
+            | Work::UpdateCompanies
             | Work::DeleteCustomers => body.shift_remove("id").unwrap_or_default(),
         };
         let id = id.as_str().unwrap_or_default();
@@ -196,6 +212,15 @@ impl Sim {
                 let position = self.store.live_object(klass, id).ok_or_else(missing)?;
                 self.store.objects.delete(position);
                 Ok(ItemResult::Deleted(position))
+            }
+            Work::CreateCompanies => Ok(match self.create_company(caller, body, Way::Bulk)? {
+                Written::Created(position) => ItemResult::Created(position),
+                Written::Updated(position) => ItemResult::Updated(position),
+            }),
+            Work::UpdateCompanies => {
+                let position = self.live_company(id).ok_or_else(missing)?;
+                self.update_company(caller, position, body)?;
+                Ok(ItemResult::Updated(position))
             }
             Work::CreateCustomers => self.create_customer(caller, body).map(ItemResult::Created),
             Work::UpdateCustomers => {

@@ -146,7 +146,9 @@ impl Sim {
         match work {
             Work::CreateObjects { .. }
             | Work::UpdateObjects { .. }
-            | Work::DeleteObjects { .. } => self.object_id(position),
+            | Work::DeleteObjects { .. }
+            | Work::CreateCompanies
+            | Work::UpdateCompanies => self.object_id(position),
             Work::CreateCustomers | Work::UpdateCustomers | Work::DeleteCustomers => {
                 self.store.ids.text(Kind::Customer, position)
             }

@@ -96,6 +96,12 @@ fn customers(sim: &Sim, query: &Query) -> Reply {
     listing(query, found.len() as u64, &data)
 }
 
+fn companies(sim: &Sim, query: &Query) -> Reply {
+    let (skipped, size) = page_of(query);
+    let data: Vec<_> = sim.companies().skip(skipped).take(size).collect();
+    listing(query, sim.companies().count() as u64, &data)
+}
+
 fn objects(sim: &Sim, query: &Query, klass: &str) -> Reply {
     let Some(position) = sim.store.klasses.find(klass) else {
         return json_reply(404, &json!({ "error": "there is no such klass" }));
@@ -204,6 +210,7 @@ impl Sim {
             ),
             (Method::Get, ["timeline", customer]) => timeline(self, request, &decoded(customer)),
             (Method::Get, ["customers"]) => customers(self, &query),
+            (Method::Get, ["companies"]) => companies(self, &query),
             (Method::Get, ["objects", klass]) => objects(self, &query, &decoded(klass)),
             (Method::Get, ["events"]) => events(self, &query),
             (Method::Get, ["faults"]) => json_reply(200, self.faults.script()),

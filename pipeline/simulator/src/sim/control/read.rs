@@ -126,16 +126,20 @@ impl Sim {
                 .and_then(Value::as_str)
                 .map(str::to_owned),
             display_name: display_name(&document),
+            company: document
+                .get("company")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
             kobjects: customer.objects.iter().filter(is_live).count() as u64,
             events: customer.events.len() as u64,
             updated_at: customer.updated_at,
         })
     }
 
-    pub(super) fn object_view(&self, position: u32, object: &Object) -> Option<ObjectView> {
+    pub(in crate::sim) fn object_view(&self, position: u32, object: &Object) -> Option<ObjectView> {
         Some(ObjectView {
             id: self.object_id(position),
-            klass: self.store.klasses.get(object.klass)?.name.clone(),
+            klass: self.klass_name(object.klass)?.to_owned(),
             external_id: object.external_id.as_deref().map(str::to_owned),
             title: object.title.to_string(),
             customer: object

@@ -42,6 +42,7 @@ fn no_input_and_no_effect_lets_anything_about_a_person_through() {
             version: Some(Version::new(&all)),
             customer: Some(Arc::clone(&id)),
             shown: body.clone(),
+            company: None,
         }))),
         CallResult::Job(Outcome::Delivered(JobReport {
             items: vec![

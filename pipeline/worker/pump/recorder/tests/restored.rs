@@ -62,6 +62,7 @@ fn what_the_state_topic_held_leads_to_the_same_decisions() {
                         revision: Revision::Known(4),
                         doubtful: false,
                         changes: std::iter::once(made).collect(),
+                        company: ingest_model::known::Affiliation::default(),
                     }),
                 },
             ),

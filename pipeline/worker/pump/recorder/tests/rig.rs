@@ -104,6 +104,7 @@ pub(super) fn object(number: u64, version: u64) -> KObject {
             "custom": {"Solveig DahlStr": "+4740612873", "phoneNum": 40_612_873, "ingestVersionStr": version.to_string()},
         })),
         fold: None,
+        party: None,
     }
 }
 
@@ -274,6 +275,7 @@ impl Recorded {
                     rev: Some(1),
                 }))
             }
+            Call::FindCustomer { .. } => CallResult::KObject(Outcome::Delivered(None)),
             Call::GetKObject { external_id, .. } => {
                 let shown = self.sessions.get(&*external_id.0).cloned();
                 CallResult::KObject(Outcome::Delivered(shown.map(|shown| {
@@ -285,6 +287,7 @@ impl Recorded {
                             .map(Version::new),
                         customer: None,
                         shown,
+                        company: None,
                     }
                 })))
             }

@@ -130,6 +130,7 @@ impl Carried {
             }
             Call::SearchCustomers { .. }
             | Call::GetCustomer { .. }
+            | Call::FindCustomer { .. }
             | Call::CreateCustomers { .. }
             | Call::GetKObject { .. }
             | Call::ReadJob { .. }

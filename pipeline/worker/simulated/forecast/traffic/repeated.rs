@@ -104,6 +104,14 @@ impl Round {
         let mut object = object.clone();
         object.external_id = ExternalId(numbered(&object.external_id.0, self.number));
         object.customer = object.customer.as_ref().map(|one| self.customer(one));
+        if let Some(party) = object.party.as_deref_mut() {
+            let company = party.company.as_ref();
+            party.company = company.map(|id| ExternalId(numbered(&id.0, self.number)));
+            if self.number > 0 {
+                // Two customers cannot share an address.
+                party.on_create = Body::default();
+            }
+        }
         // The body of a digest is made when it leaves.
         if let Some(fold) = &mut object.fold {
             for event in &mut fold.events {
@@ -175,6 +183,7 @@ mod tests {
             version: Some(Version::new("3")),
             body: body(json!({"externalId": "o1", "title": "Order"})),
             fold: None,
+            party: None,
         };
         let both = vec![
             planned(Operation::Track(track)),

@@ -1,5 +1,7 @@
 //! `KObjects`, one at a time; bulk jobs use the same writes.
 
+mod companies;
+
 use serde_json::{Map, Value, json};
 
 use super::account::print_of;
@@ -12,6 +14,11 @@ use crate::config::{BulkCreateLimit, Duplicates, UnknownCustomer};
 use crate::organisation::store::{Kind, Object, version_of};
 use crate::time::SimTime;
 use crate::validate::{Breach, Checker, KOBJECT, KOBJECT_UPDATE, Unlisted};
+
+/// The klass of companies; no klass has this position.
+const COMPANIES: u16 = u16::MAX;
+/// The name of that klass in views, and that of the metadata of companies.
+const COMPANY: &str = "company";
 
 /// What a create did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,12 +82,12 @@ impl Sim {
             ),
             None => None,
         };
-        let resource = self
-            .store
-            .klasses
-            .get(klass)
-            .map(|klass| format!("kobject.{}", klass.name));
-        self.check_references(&resource.unwrap_or_default(), &body)?;
+        let resource = match self.klass_name(klass) {
+            Some(COMPANY) => COMPANY.to_owned(),
+            Some(name) => format!("kobject.{name}"),
+            None => String::new(),
+        };
+        self.check_references(&resource, &body)?;
         let external_id = body.get("externalId").and_then(Value::as_str);
         let existing = external_id.and_then(|text| self.store.objects.find(klass, text));
         match (existing, self.config.switches.duplicates) {
@@ -155,12 +162,12 @@ impl Sim {
         {
             return Err(ApiError::conflict("externalId", "duplicate detected"));
         }
-        let resource = self
-            .store
-            .klasses
-            .get(klass)
-            .map(|klass| format!("kobject.{}", klass.name));
-        self.check_references(&resource.unwrap_or_default(), &body)?;
+        let resource = match self.klass_name(klass) {
+            Some(COMPANY) => COMPANY.to_owned(),
+            Some(name) => format!("kobject.{name}"),
+            None => String::new(),
+        };
+        self.check_references(&resource, &body)?;
         self.object_updates
             .admit(caller.now, (position, caller.key))
             .map_err(ApiError::over_object_limit)?;
@@ -177,6 +184,14 @@ impl Sim {
         }
         self.judge_update(position, stored.as_deref(), carried.as_deref(), print);
         Ok(())
+    }
+
+    /// The name of the klass at a position, companies included.
+    pub(super) fn klass_name(&self, klass: u16) -> Option<&str> {
+        if klass == COMPANIES {
+            return Some(COMPANY);
+        }
+        Some(&self.store.klasses.get(klass)?.name)
     }
 
     fn no_customer(&self) -> ApiError {
