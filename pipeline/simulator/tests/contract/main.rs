@@ -7,6 +7,7 @@
 )]
 
 mod bulk;
+mod companies;
 mod control;
 mod customers;
 mod faults;
