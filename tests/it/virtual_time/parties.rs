@@ -63,7 +63,9 @@ fn company(number: u64, version: u64) -> Planned {
 
 /// A third of the customers get a company from their records, by version; a third from an agent; a third none.
 fn company_of(person: u64, version: u64) -> Option<String> {
-    (person % 3 == 0).then(|| format!("k{}", (person + version) % COMPANIES))
+    person
+        .is_multiple_of(3)
+        .then(|| format!("k{}", (person + version) % COMPANIES))
 }
 
 fn home(person: u64) -> i32 {
@@ -85,7 +87,7 @@ fn put_by_agent(world: &mut World, person: u64, body: &Value) -> bool {
     let path = format!("/v1/customers/{}", known.customer.id);
     let request = Request::new(Method::Put, &path)
         .token("sim-key")
-        .text(&body.to_string());
+        .text(body.to_string());
     let now = world.sim.now();
     world.sim.handle(now, &request).status == 200
 }
