@@ -8,6 +8,7 @@ mod guard;
 mod letters;
 mod process;
 mod recording;
+mod reserve;
 mod tls;
 mod weather;
 
@@ -61,6 +62,15 @@ struct Rig {
 
 impl Rig {
     async fn start(limit: u32, scale: f64, faults: Option<Value>) -> Self {
+        Self::start_leaving(limit, scale, faults, ReserveSchedule::always(0)).await
+    }
+
+    async fn start_leaving(
+        limit: u32,
+        scale: f64,
+        faults: Option<Value>,
+        reserve: ReserveSchedule,
+    ) -> Self {
         let broker = EmbeddedBroker::start(&[(TOPIC, 4), (LETTERS, 1)]).unwrap();
         let config = Config {
             limit: u64::from(limit),
@@ -97,7 +107,7 @@ impl Rig {
             dead_letter_topic: Topic::new(LETTERS),
             hold_topic: None,
             machine,
-            reserve: ReserveWatch::new(ReserveSchedule::always(0), scale),
+            reserve: ReserveWatch::new(reserve, scale),
             client: Client::new(client).unwrap(),
             judge: Judge::new(HashMap::from([(Topic::new(TOPIC), pipeline)])),
             suspects: None,
