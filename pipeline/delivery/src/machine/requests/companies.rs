@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use crate::machine::Machine;
 use crate::objects::history::Link;
 use crate::seam::fact::{Fact, ResolvedBy};
+use crate::seam::hold::Family;
 use crate::work::{Entry, LaneKey};
 use ingest_model::batch::OperationId;
 use ingest_model::call::{Call, Limits, ObjectState};
@@ -24,6 +25,9 @@ use uuid::Uuid;
 
 /// How long a customer waits before it looks again whether its company is known.
 const AWAIT_COMPANY: Duration = Duration::from_millis(200);
+
+/// The same while writes of companies are held: very many customers may wait then.
+const AWAIT_RELEASE: Duration = Duration::from_secs(5);
 
 impl Machine {
     /// Whether it is known which company the customer is to be given, if the operation gives it one. If not, the operation waits
@@ -49,7 +53,13 @@ impl Machine {
         });
         let lane = [LaneKey::Object(Uuid::from_u128(company))];
         if is_asked || self.work.is_busy(&lane) {
-            self.work.await_answers(id, now + AWAIT_COMPANY);
+            let company = || Family::KObjectWrite(Klass::company());
+            let wait = if self.health.holds.holds_family(company) {
+                AWAIT_RELEASE
+            } else {
+                AWAIT_COMPANY
+            };
+            self.work.await_answers(id, now + wait);
             return false;
         }
         if self.objects.companies.is_missing(now, company) {
