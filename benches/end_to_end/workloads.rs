@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use anyhow::Context as _;
 
 use crate::figures::number;
+use crate::world::shop::percentile;
 use crate::world::workloads::naive::Naive;
 use crate::world::workloads::oracle::fewest;
 use crate::world::workloads::play::{Figures, Play};
@@ -18,6 +19,8 @@ const LIMIT: u32 = 1_000;
 /// Customers of the orders, and how uneven they are.
 const CUSTOMERS: u64 = 20_000;
 const SKEW: f64 = 0.5;
+/// Live records a second beside a backfill: half of them events, half orders.
+const LIVE: f64 = 8.0;
 /// The simple sender sends so many records of each workload: its cost for each does not change.
 const SAMPLE: usize = 5_000;
 
@@ -130,7 +133,33 @@ pub(crate) fn run(short: bool) -> anyhow::Result<String> {
             of(&|(_, _, naive)| *naive)?,
         )?;
     }
+    text.push_str(&beside(short)?);
     Ok(text)
+}
+
+/// W3: a million orders as backfill beside live traffic that needs about a third of the allowance.
+fn beside(short: bool) -> anyhow::Result<String> {
+    let records = if short { 10_000 } else { 1_000_000 };
+    let (seed, known) = (1, CUSTOMERS);
+    let play = Play {
+        limit: LIMIT,
+        seed,
+        replicas: 1,
+        known,
+    };
+    let (figures, pieces, waits) = play.beside(&orders(seed, records), LIVE);
+    let least = number(figures.units) / number(fewest(&pieces, true));
+    let spent = figures.least_spent().unwrap_or(f64::NAN);
+    Ok(format!(
+        "\nW3: {records} orders as backfill beside {} live records ({LIVE} a second), seed {seed}: {:.0} s, {} requests, {least:.3} times the \
+         least possible; {spent:.3} of the allowance in the least minute; live records waited, s: median {:.3}, 95 % {:.3}, 99 % {:.3}\n",
+        pieces.len() - records,
+        figures.took.as_secs_f64(),
+        figures.units,
+        percentile(&waits, 50),
+        percentile(&waits, 95),
+        percentile(&waits, 99),
+    ))
 }
 
 impl Case {

@@ -1,5 +1,6 @@
 //! Named workloads: what they cost, beside what they cost at least, and what a simple sender spends.
 
+use super::world::shop::percentile;
 use super::world::workloads::naive::Naive;
 use super::world::workloads::oracle::fewest;
 use super::world::workloads::play::{Figures, Play};
@@ -100,5 +101,27 @@ fn say_others(naive: &Naive, records: u64, least: u64) {
         "a simple sender: {} requests for {records} records, {} s; nobody could do with less than {least} for all",
         naive.units,
         naive.seconds()
+    );
+}
+
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that says what it measured")]
+fn a_backfill_beside_live_records_uses_what_they_leave() {
+    let old = orders(3, 0, 40_000);
+    let (figures, pieces, waits) = play(3, 1, CUSTOMERS).beside(&old, 2.0);
+    say("W3", &figures);
+    let live = pieces.len() - old.len();
+    let least = fewest(&pieces, true);
+    let (median, most) = (percentile(&waits, 50), percentile(&waits, 99));
+    eprintln!(
+        "W3: {live} of them live, {least} requests at least; live ones waited {median:.3} s, 99 % {most:.3} s"
+    );
+    assert_eq!(waits.len(), live, "every live record was sent");
+    assert!(median <= 0.1 && most <= 2.0, "{median} s, 99 % {most} s");
+    let spent = figures.least_spent().unwrap();
+    assert!(
+        figures.spent.len() >= 2 && spent >= 0.97,
+        "{:?}",
+        figures.spent
     );
 }

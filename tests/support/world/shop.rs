@@ -122,7 +122,7 @@ fn world_of(limit: u32, seed: u64, partitions: i32) -> World {
 
 impl World {
     /// Lives until that time since the start.
-    fn pass_until(&mut self, at: Duration) {
+    pub(crate) fn pass_until(&mut self, at: Duration) {
         self.run_until(at.saturating_sub(self.elapsed()), false);
         self.now += at.saturating_sub(self.elapsed());
     }

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kustomer_sim::{Config, Judged};
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
 
+use super::super::carried::mark;
 use super::super::{SIM_START_MS, World, make};
 use super::{Kind, PARTITIONS, Piece};
 
@@ -93,6 +96,73 @@ impl Play {
             assert!(world.elapsed() < PATIENCE, "{:?}", world.settled);
         }
         self.figures(&world, pieces.len(), (began, backlog_until), &before)
+    }
+
+    /// These as backfill, all there from the beginning, beside live orders and checkout events of the same customers at that
+    /// rate, until the backfill is done. Returns the figures, all that was put, and how long live records waited for their
+    /// requests, in order.
+    pub(crate) fn beside(
+        &self,
+        old: &[Piece],
+        live_rate: f64,
+    ) -> (Figures, Vec<Piece>, Vec<Duration>) {
+        let mut world = World::new(self.config(), self.limit, 2 * PARTITIONS);
+        world.old.extend(PARTITIONS..2 * PARTITIONS);
+        world.start_replica();
+        world.assign_all(0);
+        self.introduce(&mut world);
+        world.carried = Some(BTreeMap::new());
+        let before = Spent::of(&world);
+        let began = world.elapsed();
+        let mut random = StdRng::seed_from_u64(self.seed);
+        let mut pieces = old.to_vec();
+        let mut live: Vec<(String, Duration)> = Vec::new();
+        let (mut put, mut next) = (0, began);
+        let mut done_at = began;
+        while put < old.len() || !world.is_done() {
+            let settled: u64 = world.settled.values().sum();
+            let settled = usize::try_from(settled - self.known).expect("few");
+            let ready = (put + live.len()).saturating_sub(settled);
+            for piece in old.iter().skip(put).take(READY.saturating_sub(ready)) {
+                world.put(PARTITIONS + piece.partition(), piece.verdict());
+                put += 1;
+            }
+            if put < old.len() {
+                done_at = world.elapsed();
+            }
+            let until = world.elapsed() + Duration::from_secs(1);
+            while put < old.len() && next < until {
+                world.pass_until(next);
+                let number = u64::try_from(pieces.len()).expect("few") + (1 << 42);
+                let piece = Piece {
+                    kind: if random.random_bool(0.5) {
+                        Kind::Order
+                    } else {
+                        Kind::Checkout
+                    },
+                    who: random.random_range(0..self.known.max(1)),
+                    id: number,
+                    number,
+                };
+                let verdict = piece.verdict();
+                live.extend(mark(&verdict).map(|mark| (mark, next)));
+                pieces.push(piece);
+                world.put(piece.partition(), verdict);
+                world.kick(0);
+                let uniform: f64 = random.random_range(f64::EPSILON..1.0);
+                next += Duration::from_secs_f64(-uniform.ln() / live_rate);
+            }
+            world.kick(0);
+            world.pass_until(until);
+            assert!(world.elapsed() < PATIENCE, "{:?}", world.settled);
+        }
+        let mut waits: Vec<Duration> = live
+            .iter()
+            .filter_map(|(mark, arrived)| world.waited(mark, *arrived))
+            .collect();
+        waits.sort_unstable();
+        let figures = self.figures(&world, pieces.len(), (began, done_at), &before);
+        (figures, pieces, waits)
     }
 
     /// An order of each customer that is to be known.
