@@ -10,7 +10,7 @@ use crate::objects::cache::ObjectCache;
 use ingest_model::lookup::map_bytes;
 
 /// The bytes that caches have for themselves, within the constant that a process may take on top of its budget.
-const OWN: usize = 18 << 20;
+const OWN: usize = 20 << 20;
 /// The part of the budget (one in this many) that full caches may take in addition.
 const PART: u64 = 4;
 

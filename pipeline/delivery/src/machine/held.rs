@@ -18,7 +18,7 @@ use crate::seam::hold::{Family, LetterTopic, Scope};
 use crate::seam::port::RecordId;
 use crate::work::{Entry, Wait};
 use ingest_model::batch::OperationId;
-use ingest_model::operation::Operation;
+use ingest_model::operation::{Klass, Operation};
 use ingest_model::outcome::{Held, HeldBy, Waits};
 use ingest_model::record::{Offset, TopicPartition};
 
@@ -214,7 +214,13 @@ impl Machine {
                 Some(klass) => family(Family::KObjectWrite(klass)),
                 None => family(Family::Tracking),
             },
-            Wait::Turn | Wait::Room | Wait::Others(_) | Wait::Events(_) => None,
+            Wait::Others(_) => {
+                self.company_of(id)?;
+                let company = Klass::company;
+                family(Family::KObjectWrite(company()))
+                    .or_else(|| family(Family::KObjectRead(company())))
+            }
+            Wait::Turn | Wait::Room | Wait::Events(_) => None,
         }
     }
 

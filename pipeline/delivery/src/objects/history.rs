@@ -85,8 +85,8 @@ pub(crate) enum Link {
     Asked,
     /// This one.
     Found(Arc<str>),
-    /// There is none of that name: the customer keeps the one it has.
-    Missing,
+    /// There is none of that name, whose hash this is: the customer keeps the one it has.
+    Missing(u128),
 }
 
 /// What was open when a look found the object.
@@ -124,6 +124,11 @@ impl History {
         self.look_first
     }
 
+    /// Whether looks have led back to a write more than once: somebody else writes at the same time.
+    pub(crate) fn is_contested(&self) -> bool {
+        self.looks > 1
+    }
+
     pub(crate) fn has_looked(&self) -> bool {
         self.looked
     }
@@ -138,7 +143,9 @@ impl History {
     pub(crate) fn company(&self) -> Option<&Arc<str>> {
         match self.link() {
             Link::Found(company) => Some(company),
-            Link::Unasked | Link::Asked | Link::Missing => self.customer.as_ref()?.keeps.as_ref(),
+            Link::Unasked | Link::Asked | Link::Missing(_) => {
+                self.customer.as_ref()?.keeps.as_ref()
+            }
         }
     }
 
@@ -352,6 +359,14 @@ impl Histories {
             one.looks += u32::from(ordinary);
         });
         ordinary
+    }
+
+    /// After a pause the object is looked at again, and what is found then is written at once.
+    pub(crate) fn look_again(&mut self, id: OperationId) {
+        self.change(id, |one| {
+            one.looks = 1;
+            one.look_first = true;
+        });
     }
 
     /// A digest is its lane's head: until when it waits for more events, from the first time on.

@@ -9,8 +9,9 @@ use ingest_model::record::Traffic;
 
 /// The part of the burst that may be used before a request costs anything.
 const FREE: f64 = 0.125;
-/// The part of a permit that may be missing where all have to be there, so that none is lost by rounding.
-const LEFT: f64 = 0.01;
+/// The part of the burst that may be missing where all of it has to be there. What comes to a full burst is lost, and nobody is
+/// woken at the very moment: this is 75 ms early, whatever the limit.
+const NEARLY: f64 = 0.0625;
 
 impl Sending {
     /// The price of a live request while so many of those could be sent at once. What backfill took of the burst comes back while
@@ -55,12 +56,12 @@ impl Sending {
         price(now, used, waiting)
     }
 
-    /// The price of a request that may take nothing of what is saved up: it is nothing only when all permits are there.
+    /// The price of a request that may take nothing of what is saved up: it is nothing only when nearly all permits are there.
     pub(crate) fn price_beyond(&self, now: Instant, waiting: usize) -> Price {
         let Some(used) = self.quota.used(now) else {
             return Price::new(now, 0.0, Duration::ZERO, false);
         };
-        priced(now, used, waiting, LEFT)
+        priced(now, used, waiting, used.of * NEARLY)
     }
 }
 

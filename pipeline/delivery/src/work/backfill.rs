@@ -52,7 +52,7 @@ impl Work {
 
     /// How many requests of backfill could be sent if there were permits.
     pub(crate) fn old_requests(&self) -> usize {
-        self.old_tracks.len() + self.old_looks.len() + self.groups.full(Traffic::Backfill)
+        self.old_tracks.len() + self.old_looks.len() + self.groups.full(Traffic::Backfill, |_| true)
     }
 
     fn hurry_these(&mut self, slow: &[OperationId]) {

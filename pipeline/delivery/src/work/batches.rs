@@ -103,8 +103,9 @@ impl Work {
     }
 
     /// How many requests of live records could be filled now, forced ones included.
-    pub(crate) fn full_writes(&self) -> usize {
-        self.forced.len() + self.groups.full(Traffic::Live)
+    pub(crate) fn full_writes(&self, may_send: impl Fn(&GroupKey) -> bool) -> usize {
+        let forced = self.forced.iter().filter(|one| may_send(&one.group));
+        forced.count() + self.groups.full(Traffic::Live, may_send)
     }
 
     // === looks ===

@@ -182,10 +182,14 @@ impl Groups {
         self.ready
     }
 
-    /// How many requests could be filled now with such traffic.
-    pub(super) fn full(&self, traffic: Traffic) -> usize {
-        let groups = self.groups.values();
-        groups.map(|group| group.of(traffic).full()).sum()
+    /// How many requests could be filled now with such traffic, and sent.
+    pub(super) fn full(&self, traffic: Traffic, may_send: impl Fn(&GroupKey) -> bool) -> usize {
+        let full = |(key, group): (&GroupKey, &Group)| match group.of(traffic).full() {
+            0 => 0,
+            _ if !may_send(key) => 0,
+            full => full,
+        };
+        self.groups.iter().map(full).sum()
     }
 
     fn drop_empty(&mut self, key: &GroupKey) {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use ingest_model::operation::Klass;
+use ingest_model::operation::{Klass, KlassKind};
 use ingest_model::outcome::{HoldCause, JobTicket, Outcome, RetryCause, SplitHint};
 use serde::Deserialize;
 use serde_json::Value;
@@ -67,8 +67,9 @@ pub(super) fn submitted(
             Outcome::Split(split(items, with_refs, &errors))
         }
         Weighed::NotFound(_) => Outcome::Hold(match klass {
-            Some(_) => HoldCause::MissingKlass,
-            None => HoldCause::Unhealthy,
+            Some(klass) if klass.kind() == KlassKind::Objects => HoldCause::MissingKlass,
+            // Nothing about a record makes the paths of customers and companies wrong.
+            Some(_) | None => HoldCause::Unhealthy,
         }),
         Weighed::Conflict(_) if items <= 1 => Outcome::Retry(RetryCause::Conflict),
         Weighed::Conflict(errors) | Weighed::Refused(errors) => {

@@ -48,6 +48,10 @@ pub(super) fn updated(reply: &HttpReply) -> Outcome<Written> {
         Weighed::Settled(outcome) => outcome,
         Weighed::NotFound(_) => Outcome::Delivered(Written::Gone),
         Weighed::Conflict(_) => Outcome::Retry(RetryCause::Conflict),
+        // The company of a customer.
+        Weighed::Refused(errors) if errors.names_missing("company") => {
+            Outcome::Delivered(Written::Gone)
+        }
         Weighed::TooLarge(errors) | Weighed::Refused(errors) => Outcome::Reject(errors.detail()),
     }
 }

@@ -271,7 +271,7 @@ catalog! {
     budget_cap_records: GaugeVec, "budget_cap_records", [],
         "The cap on records, budget.records.";
     budget_cap_bytes: GaugeVec, "budget_cap_bytes", [],
-        "The cap on bytes: budget.bytes, less what may be fetched ahead and what caches take above 18 MiB.";
+        "The cap on bytes: budget.bytes, less what may be fetched ahead and what caches take above 20 MiB.";
     held_records: GaugeVec, "held_records", [],
         "Records in memory that cannot go on now, however many permits there are; at half of the cap, routes pause or divert.";
     held_bytes: GaugeVec, "held_bytes", [],

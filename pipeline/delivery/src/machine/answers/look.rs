@@ -12,7 +12,7 @@ use ingest_model::batch::OperationId;
 use ingest_model::call::{Limits, ObjectState};
 use ingest_model::digest::Session;
 use ingest_model::known::{Affiliation, KnownObject, Revision};
-use ingest_model::operation::{KObject, Operation};
+use ingest_model::operation::{KObject, KlassKind, Operation};
 use ingest_model::outcome::{Outcome, Rejection, RetryCause, SkipReason};
 use ingest_model::repeat::Changes;
 use serde_json::{Map, Value};
@@ -119,7 +119,8 @@ impl Machine {
             && learnt.ties_with(object.version.as_ref())
             && shows(&object.body.parse(), &found.shown);
         if arrived {
-            learnt.fingerprint = Some(fingerprint(&object));
+            let linked = !matches!(self.objects.histories.of(id).link(), Link::Missing(_));
+            learnt.fingerprint = linked.then(|| fingerprint(&object));
             learnt.changes.extend(self.changes_of(id));
         }
         let newer = learnt.is_newer_than(object.version.as_ref());
@@ -166,6 +167,11 @@ impl Machine {
         } else if unanswered {
             self.retry(now, id, RetryCause::ServerError, None);
         } else {
+            let entry = self.work.get(id).map(|entry| &entry.operation);
+            if matches!(entry, Some(Operation::KObject(object)) if object.klass.is_customer()) {
+                // Events change customers, too: what was read before the pause may be old after it.
+                self.objects.histories.look_again(id);
+            }
             self.retry(now, id, RetryCause::Conflict, None);
         }
     }
@@ -180,6 +186,10 @@ impl Machine {
         found: &ObjectState,
         conflicted: bool,
     ) {
+        if object.klass.kind() == KlassKind::Companies {
+            // They have no lock, and whether their answers have revisions says nothing of others.
+            return;
+        }
         let Some(rev) = found.rev else {
             self.objects.revisions.note_unshown();
             return;

@@ -226,7 +226,8 @@ impl Machine {
                         .clone()
                         .or_else(|| before.as_ref()?.version.clone()),
                     // A customer that was not given its company is to be given it next time.
-                    fingerprint: (*history.link() != Link::Missing).then(|| fingerprint(written)),
+                    fingerprint: (!matches!(history.link(), Link::Missing(_)))
+                        .then(|| fingerprint(written)),
                     revision: shown.map_or(counted, Revision::Known),
                     doubtful: false,
                     changes: Changes::default(),

@@ -370,7 +370,10 @@ impl Machine {
 /// The bytes of an operation's item in a bulk body.
 fn item_bytes(operation: &Operation) -> usize {
     match operation {
-        Operation::KObject(KObject { body, .. }) => body.size() + ITEM_OVERHEAD,
+        Operation::KObject(KObject { body, party, .. }) => {
+            let created = party.as_ref().map_or(0, |party| party.on_create.size());
+            body.size() + created + ITEM_OVERHEAD
+        }
         Operation::Identify(_) | Operation::Track(_) => 0,
     }
 }

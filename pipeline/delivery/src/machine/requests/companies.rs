@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::machine::Machine;
 use crate::objects::history::Link;
 use crate::seam::fact::{Fact, ResolvedBy};
-use crate::seam::hold::Family;
+use crate::seam::hold::{Family, Scope};
 use crate::work::{Entry, LaneKey};
 use ingest_model::batch::OperationId;
 use ingest_model::call::{Call, Limits, ObjectState};
@@ -26,7 +26,7 @@ use uuid::Uuid;
 /// How long a customer waits before it looks again whether its company is known.
 const AWAIT_COMPANY: Duration = Duration::from_millis(200);
 
-/// The same while writes of companies are held: very many customers may wait then.
+/// The same while a hold keeps back what tells it: very many customers may wait then.
 const AWAIT_RELEASE: Duration = Duration::from_secs(5);
 
 impl Machine {
@@ -38,8 +38,8 @@ impl Machine {
         };
         match self.objects.histories.of(id).link() {
             // What was found may have been forgotten, but not what was not found: it is said once.
-            Link::Missing => return true,
-            Link::Unasked | Link::Asked | Link::Found(_) => {}
+            Link::Missing(none) if *none == company => return true,
+            Link::Unasked | Link::Asked | Link::Found(_) | Link::Missing(_) => {}
         }
         let known = self.objects.cache.peek(company);
         if let Some(found) = known.and_then(|known| known.id.clone()) {
@@ -53,17 +53,13 @@ impl Machine {
         });
         let lane = [LaneKey::Object(Uuid::from_u128(company))];
         if is_asked || self.work.is_busy(&lane) {
-            let company = || Family::KObjectWrite(Klass::company());
-            let wait = if self.health.holds.holds_family(company) {
-                AWAIT_RELEASE
-            } else {
-                AWAIT_COMPANY
-            };
+            let held = self.company_held() || self.health.holds.get(&Scope::Destination).is_some();
+            let wait = if held { AWAIT_RELEASE } else { AWAIT_COMPANY };
             self.work.await_answers(id, now + wait);
             return false;
         }
         if self.objects.companies.is_missing(now, company) {
-            self.company_missing(id);
+            self.company_missing(id, company);
             return true;
         }
         self.objects.companies.ask(company, id);
@@ -73,15 +69,22 @@ impl Machine {
     }
 
     /// The hash of the company that an operation gives its customer.
-    fn company_of(&self, id: OperationId) -> Option<u128> {
+    pub(in crate::machine) fn company_of(&self, id: OperationId) -> Option<u128> {
         let Operation::KObject(object) = &self.work.get(id)?.operation else {
             return None;
         };
         Some(object_hash(&Klass::company(), object.company()?))
     }
 
-    fn company_missing(&mut self, id: OperationId) {
-        self.objects.histories.link(id, Link::Missing);
+    /// Whether a hold keeps back what is written or asked of companies.
+    pub(in crate::machine) fn company_held(&self) -> bool {
+        let holds = &self.health.holds;
+        holds.holds_family(|| Family::KObjectWrite(Klass::company()))
+            || holds.holds_family(|| Family::KObjectRead(Klass::company()))
+    }
+
+    fn company_missing(&mut self, id: OperationId, company: u128) {
+        self.objects.histories.link(id, Link::Missing(company));
         self.turn.fact(Fact::CompanyMissing);
     }
 
@@ -97,7 +100,7 @@ impl Machine {
         };
         Some(match self.objects.histories.of(id).link() {
             Link::Asked => Klass::company(),
-            Link::Unasked | Link::Found(_) | Link::Missing => object.klass.clone(),
+            Link::Unasked | Link::Found(_) | Link::Missing(_) => object.klass.clone(),
         })
     }
 

@@ -82,6 +82,12 @@ impl Machine {
                 Ok(()) => self.work.ready_write(&self.turn, id, group),
                 Err(until) => self.work.park(id, until),
             },
+            (Decision::Update, Some(group))
+                if group.klass.is_customer() && self.objects.histories.of(id).is_contested() =>
+            {
+                // Its events change it, too: alone, and right after the look, hardly anything comes in between.
+                self.force(group, vec![id], Vec::new());
+            }
             (Decision::Update, Some(group)) => {
                 self.work.ready_write(&self.turn, id, group);
             }

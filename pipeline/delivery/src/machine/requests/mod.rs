@@ -18,6 +18,7 @@ use crate::health::holds::Passage;
 use crate::machine::Machine;
 use crate::seam::hold::{Family, Scope};
 use crate::sending::quota::Denied;
+use ingest_model::batch::GroupKey;
 use ingest_model::batch::JobId;
 use ingest_model::batch::OperationId;
 use ingest_model::call::Class;
@@ -140,10 +141,21 @@ impl Machine {
         } else {
             0
         };
-        tracks
-            + self.work.ready_looks()
-            + self.work.full_writes()
-            + self.jobs.due_count(now, Traffic::Live)
+        let (looks, reads) = if self.health.holds.is_empty() {
+            (self.work.ready_looks(), true)
+        } else {
+            // What a hold keeps back takes no permit from anybody.
+            let any = self.due_look(now, Traffic::Live).is_some();
+            let looks = if any { self.work.ready_looks() } else { 0 };
+            (looks, self.may_pass(now, &Family::BulkRead))
+        };
+        let jobs = if reads {
+            self.jobs.due_count(now, Traffic::Live)
+        } else {
+            0
+        };
+        let writes = self.work.full_writes(|key| self.may_write(now, key));
+        tracks + looks + writes + jobs
     }
 
     fn work(&self, now: Instant, price: Price, traffic: Traffic) -> [Option<Class>; 5] {
@@ -204,8 +216,7 @@ impl Machine {
 
     /// The place of the first forced request that nothing holds.
     pub(in crate::machine) fn due_forced(&self, now: Instant) -> Option<usize> {
-        self.work
-            .due_forced(|group| self.may_pass(now, &Family::KObjectWrite(group.klass.clone())))
+        self.work.due_forced(|group| self.may_write(now, group))
     }
 
     pub(in crate::machine) fn due_group(
@@ -213,10 +224,9 @@ impl Machine {
         now: Instant,
         price: Price,
         traffic: Traffic,
-    ) -> Option<ingest_model::batch::GroupKey> {
-        self.work.due_group(now, price, traffic, |key| {
-            self.may_pass(now, &Family::KObjectWrite(key.klass.clone()))
-        })
+    ) -> Option<GroupKey> {
+        self.work
+            .due_group(now, price, traffic, |key| self.may_write(now, key))
     }
 
     pub(in crate::machine) fn due_read(&self, now: Instant, traffic: Traffic) -> Option<ReadWork> {
@@ -225,11 +235,19 @@ impl Machine {
         {
             return Some(ReadWork::Job(job));
         }
-        let look = self.work.due_look(traffic, |id, entry| {
+        self.due_look(now, traffic).map(ReadWork::Verify)
+    }
+
+    /// The first look that nothing holds.
+    fn due_look(&self, now: Instant, traffic: Traffic) -> Option<OperationId> {
+        self.work.due_look(traffic, |id, entry| {
             self.looked_at(id, entry)
                 .is_some_and(|klass| self.may_pass(now, &Family::KObjectRead(klass)))
-        });
-        look.map(ReadWork::Verify)
+        })
+    }
+
+    fn may_write(&self, now: Instant, group: &GroupKey) -> bool {
+        self.may_pass(now, &Family::KObjectWrite(group.klass.clone()))
     }
 
     /// Whether backfill is ready that waits for what live work leaves.
