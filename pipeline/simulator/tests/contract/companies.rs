@@ -5,7 +5,7 @@ use crate::Api;
 
 #[tokio::test]
 async fn companies_are_created_found_by_a_query_and_updated() {
-    let api = Api::start().await;
+    let api = Api::set(&[]).await;
     let body = json!({"externalId": "acme/1", "name": "Acme", "domains": [{"domain": "acme.example"}],
         "createdAt": "2026-01-02T03:04:05Z", "custom": {"planStr": "gold"}});
     let created = api.post("/v1/companies", body.clone()).await.expect(201);

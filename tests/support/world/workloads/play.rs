@@ -127,13 +127,14 @@ impl Play {
                 world.put(PARTITIONS + piece.partition(), piece.verdict());
                 put += 1;
             }
-            if put < old.len() {
+            let goes_on = put < old.len() || is_backfill_open(&world);
+            if goes_on {
                 done_at = world.elapsed();
             }
             let until = world.elapsed() + Duration::from_secs(1);
-            while put < old.len() && next < until {
+            while goes_on && next < until {
                 world.pass_until(next);
-                let number = u64::try_from(pieces.len()).expect("few") + (1 << 42);
+                let number = u64::try_from(pieces.len()).expect("few") + 1;
                 let piece = Piece {
                     kind: if random.random_bool(0.5) {
                         Kind::Order
@@ -141,7 +142,7 @@ impl Play {
                         Kind::Checkout
                     },
                     who: random.random_range(0..self.known.max(1)),
-                    id: number,
+                    id: number + (1 << 41),
                     number,
                 };
                 let verdict = piece.verdict();
@@ -161,6 +162,8 @@ impl Play {
             .filter_map(|(mark, arrived)| world.waited(mark, *arrived))
             .collect();
         waits.sort_unstable();
+        let refused = world.sim.account().refused;
+        assert!(refused.is_empty(), "{refused:?}");
         let figures = self.figures(&world, pieces.len(), (began, done_at), &before);
         (figures, pieces, waits)
     }
@@ -231,6 +234,15 @@ impl Figures {
     pub(crate) fn least_spent(&self) -> Option<f64> {
         self.spent.iter().copied().min_by(f64::total_cmp)
     }
+}
+
+/// Whether something of the partitions of backfill is not committed.
+fn is_backfill_open(world: &World) -> bool {
+    let mut old = world
+        .logs
+        .iter()
+        .filter(|(partition, _)| world.old.contains(&partition.partition.0));
+    old.any(|(_, log)| log.committed < i64::try_from(log.verdicts.len()).expect("few"))
 }
 
 /// What was spent up to an instant.
