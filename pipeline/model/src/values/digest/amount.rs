@@ -44,8 +44,10 @@ impl FromStr for Amount {
     /// let read = |text: &str| text.parse::<Amount>().map(|amount| amount.to_string());
     /// assert_eq!(read("-12.50").as_deref(), Ok("-12.5"));
     /// assert_eq!(read("1.5e3").as_deref(), Ok("1500"));
+    /// assert_eq!(read("1e+3").as_deref(), Ok("1000"));
     /// assert_eq!(read("2e-10").as_deref(), Ok("0"));
     /// assert_eq!(read("0.30000000000000004").as_deref(), Ok("0.3"));
+    /// assert!(read("1e++3").is_err() && read("1e+-3").is_err());
     /// assert!(read("1e19").is_err() && read("twelve").is_err() && read("").is_err());
     /// ```
     fn from_str(text: &str) -> Result<Self, NoAmount> {
@@ -54,8 +56,8 @@ impl FromStr for Amount {
             None => (false, text),
         };
         let (number, exponent) = match text.split_once(['e', 'E']) {
+            // With one sign at most.
             Some((number, exponent)) => {
-                let exponent = exponent.strip_prefix('+').unwrap_or(exponent);
                 (number, exponent.parse::<i32>().map_err(|_none| NoAmount)?)
             }
             None => (text, 0),
