@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::decode::{Format, Limits};
 use crate::mapping::node::{Content, Node, Place};
-use crate::mapping::{Mapping, Test, covers};
+use crate::mapping::{Mapping, Test, covers, entry_names, nearest};
 use crate::route::Pipeline;
 use ingest_model::digest::Session;
 use ingest_model::operation::{CustomerKey, CustomerRef, KObject, MissingCustomer, Operation};
@@ -183,8 +183,32 @@ fn compare(expected: &Node, verdict: &Verdict) -> Option<Difference> {
     };
     let pairs = wanted.iter().zip(planned).enumerate();
     pairs.into_iter().find_map(|(index, (wanted, planned))| {
-        part(wanted, &shown(&planned.operation), &format!("[{index}]"))
+        let at = format!("[{index}]");
+        misnamed(wanted, &planned.operation, &at)
+            .or_else(|| part(wanted, &shown(&planned.operation), &at))
     })
+}
+
+/// A name that an operation of that kind cannot have. As what is not there is null, `null` would be true of it for ever.
+fn misnamed(expected: &Node, operation: &Operation, at: &str) -> Option<Difference> {
+    let Content::Map(fields) = &expected.content else {
+        return None;
+    };
+    let (kind, names) = (operation.kind(), entry_names(operation.kind()));
+    let has = |name: &str| fields.iter().any(|(key, _)| &*key.name == name);
+    if kind == "customer" && has("company") && !has("customer") {
+        let text = format!("{at}: expected a company, got a customer; name it: `customer`");
+        return Some(Difference::of_test(expected.place, text));
+    }
+    let (key, _) = fields
+        .iter()
+        .find(|(key, _)| !names.contains(&&*key.name))?;
+    let name = &key.name;
+    let mut text = format!("{at}.{name}: an operation `{kind}` has no field of that name");
+    if let Some(near) = nearest(name, names) {
+        text.push_str(&format!("; did you mean `{near}`?"));
+    }
+    Some(Difference::of_test(expected.place, text))
 }
 
 fn operations(count: usize) -> String {

@@ -46,7 +46,7 @@ impl fmt::Display for MappingError {
 impl std::error::Error for MappingError {}
 
 /// The known word that is nearest to a mistyped one, if one is near enough.
-pub(super) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let folded = word.to_lowercase();
     let scored = known
         .into_iter()

@@ -41,11 +41,12 @@ pub mod yaml;
 pub use self::apply::Applied;
 pub use self::compiled::Mapping;
 pub use self::error::MappingError;
+pub(crate) use self::error::nearest;
 pub use self::model::OnHold;
-pub(crate) use self::model::Test;
 pub use self::model::bad::OnBad;
 pub(crate) use self::model::bad::covers;
 pub use self::model::names::fold;
+pub(crate) use self::model::{Test, entry_names};
 pub use self::promises::{KlassUse, RouteInfo};
 
 #[cfg(test)]

@@ -286,6 +286,41 @@ pub(super) const LOCATION_FIELDS: &[(&str, Kind)] = &[
     ("areaCode", Kind::Code(30)),
 ];
 
+/// The names that a test may use for what an operation of a kind has: those of the request, and the operation's own.
+pub(crate) fn entry_names(kind: &str) -> Vec<&'static str> {
+    let (own, fields): (&[&str], &[(&str, Kind)]) = match kind {
+        "identify" => (&["identify", "customer"], &[]),
+        "track" => (&["track", "session", "trackingId", "meta", "customer"], &[]),
+        "customer" => (
+            &[
+                "customer", "version", "company", "emails", "phones", "custom",
+            ],
+            CUSTOMER_FIELDS,
+        ),
+        "company" => (
+            &[
+                "company", "version", "emails", "phones", "urls", "domains", "custom",
+            ],
+            COMPANY_FIELDS,
+        ),
+        _ => (
+            &[
+                "kobject",
+                "digest",
+                "customer",
+                "externalId",
+                "version",
+                "custom",
+            ],
+            KOBJECT_FIELDS,
+        ),
+    };
+    // A company's one website and domain are lists in the request.
+    let fields = fields.iter().map(|(name, _)| *name);
+    let fields = fields.filter(|name| !matches!(*name, "website" | "domain"));
+    own.iter().copied().chain(fields).collect()
+}
+
 // === impl Route ===
 
 impl Route {

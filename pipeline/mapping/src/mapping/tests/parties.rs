@@ -258,3 +258,42 @@ fn files_say_what_is_wrong_and_how_it_is_done() {
         "a company's name is required: {fields:?}"
     );
 }
+
+#[test]
+fn a_test_names_only_what_such_an_operation_can_have() {
+    let failure = |expected: &str| {
+        let text = format!(
+            "
+event: {{ name: .type }}
+routes:
+  - {{ name: r, on: up, do: [{{ customer: .u, name: .n, email: .m, company: .c }}] }}
+tests:
+  - {{ name: t, event: {{ type: up, u: u1, n: Ann, m: ann@a.example, c: acme }}, expect: [{expected}] }}"
+        );
+        let failures = Mapping::compile(&text, "t.yaml").unwrap().run_tests();
+        failures.first().map(ToString::to_string)
+    };
+    for right in [
+        "{ customer: u1, company: acme, name: Ann, phones: null }",
+        "{ customer: u1, emails: [{ email: ann@a.example }] }",
+    ] {
+        assert_eq!(failure(right), None, "{right}");
+    }
+    for (wrong, said) in [
+        (
+            "{ customer: u1, email: null }",
+            "[0].email: an operation `customer` has no field of that name; did you mean `emails`?",
+        ),
+        (
+            "{ customer: u1, nmae: null }",
+            "[0].nmae: an operation `customer` has no field of that name; did you mean `name`?",
+        ),
+        (
+            "{ company: acme }",
+            "[0]: expected a company, got a customer; name it: `customer`",
+        ),
+    ] {
+        let failure = failure(wrong).unwrap_or_default();
+        assert!(failure.ends_with(said), "{wrong}: {failure}");
+    }
+}
