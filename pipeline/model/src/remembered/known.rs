@@ -6,6 +6,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 use uuid::Uuid;
 
+use crate::call::ObjectState;
 use crate::operation::{CustomerKey, ExternalId, Klass, Version};
 use crate::remembered::repeat::Changes;
 
@@ -27,6 +28,22 @@ pub struct KnownObject {
     /// The company that a customer belongs to, as far as known.
     #[serde(default, skip_serializing_if = "Affiliation::is_unknown")]
     pub company: Affiliation,
+}
+
+impl KnownObject {
+    /// What a read teaches of an object, but for its company, which only customers have.
+    #[must_use]
+    pub fn read(object: &ObjectState) -> Self {
+        Self {
+            id: Some(Arc::clone(&object.id)),
+            version: object.version.clone(),
+            fingerprint: None,
+            revision: object.rev.map_or(Revision::Unknown, Revision::Known),
+            doubtful: false,
+            changes: Changes::default(),
+            company: Affiliation::default(),
+        }
+    }
 }
 
 /// The company that a customer belongs to, as far as known. It is small, because every object has one.

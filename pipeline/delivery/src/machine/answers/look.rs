@@ -11,10 +11,9 @@ use crate::seam::fact::{Fact, ResolvedBy};
 use ingest_model::batch::OperationId;
 use ingest_model::call::{Limits, ObjectState};
 use ingest_model::digest::Session;
-use ingest_model::known::{Affiliation, KnownObject, Revision};
+use ingest_model::known::{Affiliation, KnownObject};
 use ingest_model::operation::{KObject, KlassKind, Operation};
 use ingest_model::outcome::{Outcome, Rejection, RetryCause, SkipReason};
-use ingest_model::repeat::Changes;
 use serde_json::{Map, Value};
 
 impl Machine {
@@ -89,20 +88,11 @@ impl Machine {
         let history = self.objects.histories.of(id);
         let given =
             matches!(history.link(), Link::Found(given) if found.company.as_ref() != Some(given));
-        let standing = found.version.clone();
-        let mut learnt = KnownObject {
-            id: Some(found.id),
-            version: found.version,
-            fingerprint: None,
-            revision: found.rev.map_or(Revision::Unknown, Revision::Known),
-            doubtful: false,
-            changes: Changes::default(),
-            company: if object.klass.is_customer() {
-                Affiliation::known(found.company)
-            } else {
-                Affiliation::default()
-            },
-        };
+        let mut learnt = KnownObject::read(&found);
+        let standing = found.version;
+        if object.klass.is_customer() {
+            learnt.company = Affiliation::known(found.company);
+        }
         if object.fold.is_some() {
             self.compare_digest(now, id, (learnt, found.shown), looked);
             return;

@@ -9,10 +9,9 @@ use crate::machine::Machine;
 use crate::seam::fact::ResolvedBy;
 use ingest_model::batch::OperationId;
 use ingest_model::call::{CustomerFound, ObjectState};
-use ingest_model::known::{KnownObject, Revision, object_hash};
+use ingest_model::known::{KnownObject, object_hash};
 use ingest_model::operation::CustomerKey;
 use ingest_model::outcome::{Outcome, Rejection, RetryCause, SplitHint};
-use ingest_model::repeat::Changes;
 
 impl Machine {
     pub(in crate::machine) fn on_owner_read(
@@ -51,16 +50,7 @@ impl Machine {
         };
         let hash = object_hash(&klass, &external_id);
         if self.objects.cache.peek(hash).is_none() {
-            let known = KnownObject {
-                id: Some(Arc::clone(&object.id)),
-                version: object.version.clone(),
-                fingerprint: None,
-                revision: object.rev.map_or(Revision::Unknown, Revision::Known),
-                doubtful: false,
-                changes: Changes::default(),
-                company: ingest_model::known::Affiliation::default(),
-            };
-            self.objects.cache.learn(hash, known);
+            self.objects.cache.learn(hash, KnownObject::read(object));
         }
     }
 

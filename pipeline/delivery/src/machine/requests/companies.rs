@@ -15,10 +15,9 @@ use crate::seam::hold::{Family, Scope};
 use crate::work::{Entry, LaneKey};
 use ingest_model::batch::OperationId;
 use ingest_model::call::{Call, Limits, ObjectState};
-use ingest_model::known::{Affiliation, KnownObject, Revision, object_hash};
+use ingest_model::known::{KnownObject, object_hash};
 use ingest_model::operation::{CustomerKey, KObject, Klass, Operation};
 use ingest_model::outcome::{Outcome, Rejection, RetryCause};
-use ingest_model::repeat::Changes;
 use ingest_model::state_log::{Content, Entity};
 use serde_json::Value;
 use uuid::Uuid;
@@ -140,7 +139,7 @@ impl Machine {
         self.objects.histories.link(id, Link::Unasked);
         match outcome {
             Outcome::Delivered(Some(found)) => {
-                self.learn_company(id, company, found);
+                self.learn_company(id, company, &found);
                 self.put_back(id);
             }
             Outcome::Delivered(None) => {
@@ -160,16 +159,8 @@ impl Machine {
         None
     }
 
-    fn learn_company(&mut self, id: OperationId, company: u128, found: ObjectState) {
-        let known = KnownObject {
-            id: Some(found.id),
-            version: found.version,
-            fingerprint: None,
-            revision: found.rev.map_or(Revision::Unknown, Revision::Known),
-            doubtful: false,
-            changes: Changes::default(),
-            company: Affiliation::default(),
-        };
+    fn learn_company(&mut self, id: OperationId, company: u128, found: &ObjectState) {
+        let known = KnownObject::read(found);
         if self.settings.state.is_some() {
             let content = Content::Object(known.clone());
             self.note(self.origin(id), Entity::Object(company), content);
