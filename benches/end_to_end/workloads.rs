@@ -65,7 +65,7 @@ const CASES: [Case; 6] = [
     },
     Case {
         name: "W1 orders, 35 % of them changes",
-        records: 40_000,
+        records: 150_000,
         warm: true,
         replicas: 1,
         make: changes,

@@ -13,7 +13,7 @@ pub const BUDGET_RECORDS: u64 = 50_000;
 /// `delivery.backfill_after`.
 pub const BACKFILL_AFTER: Duration = Duration::from_secs(3_600);
 /// `delivery.max_delay`.
-pub const MAX_DELAY: Duration = Duration::from_secs(10);
+pub const MAX_DELAY: Duration = Duration::from_secs(20);
 /// `kafka.commit_interval`.
 pub const COMMIT_INTERVAL: Duration = Duration::from_millis(250);
 /// `kafka.drain_timeout`.

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use ingest_model::batch::Patience;
 
-/// Others that wait a turn longer because of one more request, for each that is behind squared.
-const OTHERS: f64 = 2.0;
+/// Others that wait a turn longer because of one more request, for each that is behind squared. Two would do for a queue of its
+/// usual length; near the quota a queue takes much longer to run empty, and eight makes the records of a shop wait least.
+const OTHERS: f64 = 8.0;
 
 /// What a bulk request takes, the reads of its job included.
 pub(crate) const BULK: f64 = 2.1;
@@ -27,8 +28,8 @@ impl Price {
     /// So many requests are behind at that time, and one takes a turn. If it falls, one less is behind after each turn, as long
     /// as nothing else happens.
     ///
-    /// One more request makes each that is behind wait a turn longer, and those that come before none is behind any more: with
-    /// a queue of that length, about twice as many for each as are behind.
+    /// One more request makes each that is behind wait a turn longer, and those that come before none is behind any more: that
+    /// is the longer, the longer the queue.
     pub(crate) fn new(at: Instant, behind: f64, turn: Duration, falls: bool) -> Self {
         Self {
             at,

@@ -1,6 +1,6 @@
 //! What is known of the durations of one kind of job: when to read the next one first.
 //!
-//! Where the API tells times, it is the 90th percentile of the last durations. Where it tells none, a read says only whether the
+//! Where the API tells times, it is the 90th percentile of the last durations, or the 95th while other work waits for permits. Where it tells none, a read says only whether the
 //! job was done by then. So the wait is tried out: now and then a job is read a little earlier than the others, and if such jobs
 //! keep being done, all are; and if more than a tenth of the others are found not done, all are read later.
 
@@ -65,6 +65,11 @@ pub(super) struct Seen {
     pub(super) done: Duration,
 }
 
+/// So many percent of the jobs are done when they are read first.
+const USUAL: usize = 90;
+/// The same where a read takes a permit from others. More would cost more than it saves: what jobs carry takes memory, and what
+/// is not in memory cannot share a write with what comes later.
+const LATE: usize = 95;
 const REMEMBERED: usize = 64;
 const ENOUGH: usize = 10;
 /// How many times sooner than others the first job is read. Its next reads come each time twice as late, so a slow one costs
@@ -119,9 +124,18 @@ impl Estimate {
 
     /// How long after its submission a job is read first.
     pub(super) fn first_read(&self, timing: JobTiming) -> Duration {
+        self.wait_for(USUAL, timing)
+    }
+
+    /// The same where a read takes a permit from others: rather later than twice.
+    pub(super) fn late_read(&self, timing: JobTiming) -> Duration {
+        self.wait_for(LATE, timing)
+    }
+
+    fn wait_for(&self, percent: usize, timing: JobTiming) -> Duration {
         let longest = self.told.iter().max().copied();
-        let wait = match (self.quantile(9, 10), longest, &self.tried) {
-            (Some(ninth), _, _) => ninth.mul_f64(MARGIN),
+        let wait = match (self.quantile(percent, 100), longest, &self.tried) {
+            (Some(most), _, _) => most.mul_f64(MARGIN),
             // The first ones known are the fastest: twice the longest of them, but not later than without knowing them.
             (None, Some(longest), _) => (longest * 2)
                 .min(timing.first_read.max(longest))

@@ -1,7 +1,7 @@
 //! Bulk jobs that Kustomer has accepted and not finished: when to read their results.
 //!
 //! Every read costs a unit, so the first one is timed by how long earlier jobs of the kind took, at about the 90th percentile:
-//! then nine jobs in ten need one read. A job that is not done by then is read at growing intervals.
+//! then nine jobs in ten need one read. While other work waits for permits, it is the 95th. A job that is not done by then is read at growing intervals.
 //!
 //! While nothing is known of a kind, its first job is the scout: it is read early and often, and the others follow what it took.
 //! So a worker that has just started, or meets a new klass, does not wait for a default that was chosen for the slowest jobs.
@@ -190,6 +190,22 @@ impl Jobs {
         }
         for id in empty {
             self.drop_job(id);
+        }
+    }
+
+    /// A read takes a permit from others now: the job is read a little later, so that fewer are read twice.
+    pub(crate) fn can_wait(&mut self, id: JobId) {
+        let Some(job) = self.open.get_mut(&id) else {
+            return;
+        };
+        let own = !matches!(job.items, JobItems::Inherited { .. });
+        if let Some(estimate) = self.estimates.get(&job.items.kind())
+            && own
+            && !job.scout
+        {
+            self.due.remove(&(job.next_read, id));
+            job.next_read = job.submitted + estimate.late_read(self.timing);
+            self.due.insert((job.next_read, id));
         }
     }
 

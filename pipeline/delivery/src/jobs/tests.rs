@@ -54,6 +54,30 @@ fn the_first_read_follows_what_jobs_took() {
 }
 
 #[test]
+fn a_job_that_can_wait_is_read_later_unless_it_is_a_scout() {
+    let now = start();
+    let mut jobs = Jobs::new(TIMING);
+    let scout = jobs.add(now, ticket(), items(), true);
+    let before = jobs.next_read(scout);
+    jobs.can_wait(scout);
+    assert_eq!(jobs.next_read(scout), before);
+    for seconds in 1..=20 {
+        let id = jobs.add(now, ticket(), items(), true);
+        let end = now + Duration::from_secs(60);
+        jobs.finish(end, id, Some(1_000 + seconds * 1_000));
+    }
+    let id = jobs.add(now, ticket(), items(), true);
+    let of = |seconds: u64| Some(now + Duration::from_secs(seconds).mul_f64(1.05));
+    assert_eq!(jobs.next_read(id), of(18));
+    jobs.can_wait(id);
+    assert_eq!(jobs.next_read(id), of(19));
+    assert_eq!(
+        jobs.due_count(now + Duration::from_secs(20), Traffic::Live),
+        2
+    );
+}
+
+#[test]
 fn a_job_under_way_is_not_read_twice_at_once() {
     let now = start();
     let mut jobs = Jobs::new(TIMING);

@@ -200,6 +200,7 @@ impl Machine {
         let caches = self.customers.ids.bytes() + self.objects.bytes();
         let remembered = self.memory.events.bytes(0) + self.customers.said.bytes();
         let beside = caches + remembered + self.customers.bytes() + self.memory.journal.bytes();
-        self.partitions.charge_beside(caches::charged(beside));
+        self.partitions
+            .charge_beside(self.turn.now, caches::charged(beside));
     }
 }

@@ -110,7 +110,7 @@ impl MachineSettings {
             max_in_flight: 64,
             patience: Patience {
                 linger: scaled(0.02),
-                max_delay: scaled(10.0),
+                max_delay: scaled(20.0),
             },
             retry: Backoff::new(scaled(1.0), scaled(60.0))?,
             max_failures: 10,

@@ -102,7 +102,7 @@ impl Partitions {
             .saturating_add(RECORD_OVERHEAD)
             .saturating_add(operations);
         let charge = Charge { records: 1, bytes };
-        if self.budget.charge(charge) == Some(Gate::Closed) {
+        if self.budget.charge(turn.now, charge) == Some(Gate::Closed) {
             self.pauses_changed = true;
         }
         self.note_traffic(&record.position.partition, traffic, charge);

@@ -77,7 +77,7 @@ impl Partitions {
         held: Charge,
         waits: BTreeMap<TopicPartition, Waits>,
     ) {
-        if self.budget.set_held(held) == Some(Gate::Open) {
+        if self.budget.set_held(turn.now, held) == Some(Gate::Open) {
             self.pauses_changed = true;
         }
         if waits == self.waits {
@@ -101,8 +101,8 @@ impl Partitions {
     }
 
     /// What is kept apart from records takes that many bytes of the budget.
-    pub(crate) fn charge_beside(&mut self, bytes: u64) {
-        if self.budget.set_beside(bytes).is_some() {
+    pub(crate) fn charge_beside(&mut self, now: Instant, bytes: u64) {
+        if self.budget.set_beside(now, bytes).is_some() {
             self.pauses_changed = true;
         }
     }

@@ -154,7 +154,7 @@ impl Partitions {
         if let Some((_, live)) = assignment.and_then(|one| one.life(state.epoch)) {
             *live = live.saturating_sub(1);
         }
-        if self.budget.refund(state.charge) == Some(Gate::Open) {
+        if self.budget.refund(turn.now, state.charge) == Some(Gate::Open) {
             self.pauses_changed = true;
         }
         if state.traffic == Traffic::Backfill && self.budget.refunded_old(state.charge) {

@@ -84,6 +84,9 @@ impl Machine {
         if backfill {
             self.jobs.is_backfill(job);
         }
+        if !self.price(now).is_nothing() {
+            self.jobs.can_wait(job);
+        }
         for id in operations {
             self.work.in_job(id, job);
         }

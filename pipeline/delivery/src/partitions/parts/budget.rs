@@ -3,7 +3,13 @@
 //! A record costs the memory that it takes while it is unsettled: its bytes, its operations, and a constant. So the configured
 //! number limits what the process needs, not what it reads from the topic.
 
+use std::time::{Duration, Instant};
+
 use crate::seam::charge::{Charge, Gate};
+
+/// After a pause, the client fetches again what it had fetched ahead. So the gate opens at half of the cap at first, and nearly
+/// as soon as there is room once it has been closed for so long.
+const CLOSED: Duration = Duration::from_secs(3);
 
 /// The cap on unsettled work, and how much of it is used.
 #[derive(Debug)]
@@ -15,6 +21,8 @@ pub(crate) struct Budget {
     /// Bytes of the cap that are taken by what is kept apart from records.
     beside: u64,
     gate: Gate,
+    /// When the gate was closed last.
+    closed_at: Option<Instant>,
     /// The part of `used` that is backfill.
     old: Charge,
     /// Backfill has as much as it may while live records may come.
@@ -34,28 +42,31 @@ impl Budget {
             held: Charge::default(),
             beside: 0,
             gate: Gate::Open,
+            closed_at: None,
             old: Charge::default(),
             old_full: false,
         }
     }
 
     /// Takes a charge, even beyond the cap, since the record is already here. Returns the gate if this closed it.
-    pub(crate) fn charge(&mut self, charge: Charge) -> Option<Gate> {
+    pub(crate) fn charge(&mut self, now: Instant, charge: Charge) -> Option<Gate> {
         self.used.records += charge.records;
         self.used.bytes += charge.bytes;
         let cap = self.cap();
         let full = self.used.records >= cap.records || self.used.bytes >= cap.bytes;
         (full && self.gate == Gate::Open).then(|| {
             self.gate = Gate::Closed;
+            self.closed_at = Some(now);
             self.gate
         })
     }
 
-    /// Gives a charge back. Returns the gate if this opened it: that is at half of the cap, so that it does not flap.
-    pub(crate) fn refund(&mut self, charge: Charge) -> Option<Gate> {
+    /// Gives a charge back. Returns the gate if this opened it: that is at half of the cap, or at seven eighths once it has been
+    /// closed for [`CLOSED`].
+    pub(crate) fn refund(&mut self, now: Instant, charge: Charge) -> Option<Gate> {
         self.used.records = self.used.records.saturating_sub(charge.records);
         self.used.bytes = self.used.bytes.saturating_sub(charge.bytes);
-        self.reopen()
+        self.reopen(now)
     }
 
     /// The charge was for backfill. Returns whether that changed if it has as much as it may: three quarters, so that live
@@ -88,27 +99,34 @@ impl Budget {
         self.old
     }
 
-    /// Sets how much of `used` is held; the gate then opens at half of the rest. Returns the gate if this opened it.
-    pub(crate) fn set_held(&mut self, held: Charge) -> Option<Gate> {
+    /// Sets how much of `used` is held; the gate then opens by what is left of the cap. Returns the gate if this opened it.
+    pub(crate) fn set_held(&mut self, now: Instant, held: Charge) -> Option<Gate> {
         self.held = held;
-        self.reopen()
+        self.reopen(now)
     }
 
     /// Sets how many bytes are kept apart from records. Records have that much less, but never less than half. Returns the
     /// gate if this opened it.
-    pub(crate) fn set_beside(&mut self, bytes: u64) -> Option<Gate> {
+    pub(crate) fn set_beside(&mut self, now: Instant, bytes: u64) -> Option<Gate> {
         self.beside = bytes.min(self.cap.bytes / 2);
-        self.reopen()
+        self.reopen(now)
     }
 
-    fn reopen(&mut self) -> Option<Gate> {
+    fn reopen(&mut self, now: Instant) -> Option<Gate> {
+        if self.gate == Gate::Open {
+            return None;
+        }
         let cap = self.cap();
+        let closed_at = self.closed_at.unwrap_or(now);
+        let long = now.saturating_duration_since(closed_at) >= CLOSED;
         let low = |used: u64, held: u64, cap: u64| {
-            used.saturating_sub(held) <= cap.saturating_sub(held) / 2
+            let free = cap.saturating_sub(held);
+            let limit = if long { free - free / 8 } else { free / 2 };
+            used.saturating_sub(held) <= limit
         };
         let low = low(self.used.records, self.held.records, cap.records)
             && low(self.used.bytes, self.held.bytes, cap.bytes);
-        (low && self.gate == Gate::Closed).then(|| {
+        low.then(|| {
             self.gate = Gate::Open;
             self.gate
         })
@@ -142,20 +160,29 @@ mod tests {
         bytes: 10,
     };
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test needs some instant to start from"
+    )]
+    fn start() -> Instant {
+        Instant::now()
+    }
+
     #[test]
     fn the_gate_closes_at_the_cap_and_opens_at_half() {
+        let now = start();
         let mut budget = Budget::new(Charge {
             records: 4,
             bytes: 1_000,
         });
-        assert_eq!(budget.charge(ONE), None);
-        assert_eq!(budget.charge(ONE), None);
-        assert_eq!(budget.charge(ONE), None);
-        assert_eq!(budget.charge(ONE), Some(Gate::Closed));
-        assert_eq!(budget.charge(ONE), None, "closed once");
-        assert_eq!(budget.refund(ONE), None);
-        assert_eq!(budget.refund(ONE), None);
-        assert_eq!(budget.refund(ONE), Some(Gate::Open));
+        assert_eq!(budget.charge(now, ONE), None);
+        assert_eq!(budget.charge(now, ONE), None);
+        assert_eq!(budget.charge(now, ONE), None);
+        assert_eq!(budget.charge(now, ONE), Some(Gate::Closed));
+        assert_eq!(budget.charge(now, ONE), None, "closed once");
+        assert_eq!(budget.refund(now, ONE), None);
+        assert_eq!(budget.refund(now, ONE), None);
+        assert_eq!(budget.refund(now, ONE), Some(Gate::Open));
         assert_eq!(
             budget.used(),
             Charge {
@@ -166,14 +193,40 @@ mod tests {
     }
 
     #[test]
+    fn after_a_while_the_gate_opens_as_soon_as_an_eighth_is_free() {
+        let begin = start();
+        let mut budget = Budget::new(Charge {
+            records: 8,
+            bytes: 1_000,
+        });
+        for _ in 0..9 {
+            budget.charge(begin, ONE);
+        }
+        assert_eq!(budget.gate(), Gate::Closed);
+        let soon = begin + CLOSED - Duration::from_millis(1);
+        assert_eq!(budget.refund(soon, ONE), None, "8 of 8");
+        assert_eq!(budget.refund(soon, ONE), None, "7 of 8, too soon");
+        assert_eq!(budget.charge(soon, ONE), None);
+        assert_eq!(
+            budget.refund(begin + CLOSED, ONE),
+            Some(Gate::Open),
+            "7 of 8"
+        );
+        // The next time it counts from when it closed again.
+        assert_eq!(budget.charge(begin + CLOSED, ONE), Some(Gate::Closed));
+        assert_eq!(budget.refund(begin + CLOSED, ONE), None);
+    }
+
+    #[test]
     fn bytes_close_the_gate_too() {
+        let now = start();
         let mut budget = Budget::new(Charge {
             records: 100,
             bytes: 25,
         });
-        assert_eq!(budget.charge(ONE), None);
-        assert_eq!(budget.charge(ONE), None);
-        assert_eq!(budget.charge(ONE), Some(Gate::Closed));
+        assert_eq!(budget.charge(now, ONE), None);
+        assert_eq!(budget.charge(now, ONE), None);
+        assert_eq!(budget.charge(now, ONE), Some(Gate::Closed));
     }
 
     #[test]
@@ -193,18 +246,19 @@ mod tests {
 
     #[test]
     fn what_is_kept_beside_records_takes_of_their_bytes() {
+        let now = start();
         let mut budget = Budget::new(Charge {
             records: 100,
             bytes: 40,
         });
-        assert_eq!(budget.set_beside(15), None);
+        assert_eq!(budget.set_beside(now, 15), None);
         assert_eq!(budget.cap().bytes, 25);
-        assert_eq!(budget.charge(ONE), None);
-        assert_eq!(budget.charge(ONE), None);
-        assert_eq!(budget.charge(ONE), Some(Gate::Closed), "30 of 25");
-        assert_eq!(budget.refund(ONE), None, "20 of 25");
-        assert_eq!(budget.set_beside(0), Some(Gate::Open), "20 of 40");
-        budget.set_beside(1_000);
+        assert_eq!(budget.charge(now, ONE), None);
+        assert_eq!(budget.charge(now, ONE), None);
+        assert_eq!(budget.charge(now, ONE), Some(Gate::Closed), "30 of 25");
+        assert_eq!(budget.refund(now, ONE), None, "20 of 25");
+        assert_eq!(budget.set_beside(now, 0), Some(Gate::Open), "20 of 40");
+        budget.set_beside(now, 1_000);
         assert_eq!(budget.cap().bytes, 20, "half is always theirs");
     }
 }
