@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kustomer_sim::{BulkCreateLimit, Config};
+use kustomer_sim::Config;
 
 use super::world::shop::{backlog, beside};
 use super::world::{World, make};
@@ -56,11 +56,18 @@ fn backfill_hardly_delays_live_records_and_uses_all_that_they_leave() {
 /// Orders of one customer and of many others, where the API counts creates in bulk requests, too. Returns the world when all are
 /// delivered, and how long that took.
 fn orders_of_one(old: bool, of_one: u64) -> (World, Duration) {
+    orders_where(&[("bulk-create-limit", "on")], old, of_one)
+}
+
+/// The same with other switches.
+fn orders_where(switches: &[(&str, &str)], old: bool, of_one: u64) -> (World, Duration) {
     let mut config = Config {
         limit: u64::from(LIMIT),
         ..Config::default()
     };
-    config.switches.bulk_create_limit = BulkCreateLimit::On;
+    for (name, value) in switches {
+        config.switches.set(name, value).unwrap();
+    }
     let mut world = World::new(config, LIMIT, 2);
     if old {
         world.old.extend([0, 1]);
@@ -113,4 +120,47 @@ fn backfill_says_when_it_was_imported_and_is_not_limited() {
         account.refused
     );
     assert!(took < Duration::from_secs(60), "{took:?}");
+}
+
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that says what it measured")]
+fn backfill_survives_where_what_was_imported_counts_too() {
+    for (imported, bulk) in [
+        ("exempt", "on"),
+        ("exempt", "off"),
+        ("count", "on"),
+        ("count", "off"),
+    ] {
+        let switches = [("imported-creates", imported), ("bulk-create-limit", bulk)];
+        let (world, took) = orders_where(&switches, true, 500);
+        let account = world.sim.account();
+        let limited = account.refused.get("customer_limit").copied();
+        let limited = limited.unwrap_or(0) + account.bulk.item_errors.values().sum::<u64>();
+        eprintln!(
+            "{imported}, bulk {bulk}: {took:?}, limited {limited}, {} requests, {:?}",
+            account.requests.total, account.requests.by_status
+        );
+        // Nothing is lost, nothing is refused for good, nothing is written twice.
+        assert!(world.letters.is_empty(), "{switches:?}");
+        assert_eq!(account.accepted.kobjects_created, 1_000, "{switches:?}");
+        assert_eq!(account.kobjects_total, 1_000, "{switches:?}");
+        assert_eq!(account.requests.by_status.get(&429), None, "{switches:?}");
+        let counts = imported == "count" && bulk == "on";
+        if counts {
+            // It is learnt from the first customer with very many; from then on the limit is kept.
+            assert!((1..=400).contains(&limited), "{switches:?}: {limited}");
+            assert!(
+                (240..420).contains(&took.as_secs()),
+                "{switches:?}: {took:?}, 120 a minute"
+            );
+        } else {
+            assert_eq!(limited, 0, "{switches:?}");
+            assert!(took < Duration::from_secs(60), "{switches:?}: {took:?}");
+        }
+        assert!(
+            account.requests.total < 120,
+            "{switches:?}: {:?}",
+            account.requests.by_endpoint
+        );
+    }
 }

@@ -3,7 +3,8 @@
 //! A create has a place from the moment when it is ready until a minute after it ended: when it is counted in between, nobody
 //! knows. Who finds no place waits until one may be free. The limit is documented for single creates; whether those in bulk requests
 //! count is learnt from the first customer with very many. Creates that say when they were imported are exempt, until the API
-//! shows that it counts them, too.
+//! shows that it counts them, too. Who is limited although fewer are known has others, such as those: nothing of that customer is
+//! created until a minute later.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,6 +46,8 @@ struct Log {
     /// Ended, by part; the last one is `part`.
     ended: [u32; KEPT],
     part: u64,
+    /// The API says that there are no places up to that part.
+    full_to: u64,
 }
 
 impl Creates {
@@ -77,13 +80,17 @@ impl Creates {
         self.counts_imported = true;
     }
 
-    /// The API limited a create: it loses its place, and the limit is kept from now on.
-    pub(crate) fn limited(&mut self, id: OperationId) {
+    /// The API limited a create of an object of this customer: it loses its place, and the limit is kept from now on.
+    pub(crate) fn limited(&mut self, now: Instant, id: OperationId, customer: &Arc<str>) {
         self.counts = Some(true);
-        let customer = self.placed.remove(&id);
-        let log = customer.and_then(|customer| self.by_customer.get_mut(&customer));
-        if let Some(log) = log {
-            log.open = log.open.saturating_sub(1);
+        let most = self.most();
+        let part = self.part_at(now);
+        let was_placed = self.placed.remove(&id).is_some();
+        let log = self.log(customer);
+        log.pass_to(part);
+        log.open = log.open.saturating_sub(u32::from(was_placed));
+        if f64::from(log.count()) < most {
+            log.full_to = part + KEPT as u64;
         }
     }
 
@@ -98,25 +105,21 @@ impl Creates {
             return Ok(());
         }
         let part = self.part_at(now);
-        let most = match self.counts {
-            Some(true) => (f64::from(self.limit) * self.part).floor().max(1.0),
-            Some(false) => f64::INFINITY,
-            None => f64::from(self.limit + self.limit / BEYOND),
-        };
+        let most = self.most();
         self.forget(part);
-        let log = match self.by_customer.get_mut(customer) {
-            Some(log) => log,
-            None => self.by_customer.entry(Arc::clone(customer)).or_default(),
-        };
+        let log = self.log(customer);
         log.pass_to(part);
-        if f64::from(log.count()) < most {
+        let end = if part < log.full_to {
+            log.full_to
+        } else if f64::from(log.count()) < most {
             log.open += 1;
             self.placed.insert(id, Arc::clone(customer));
             return Ok(());
-        }
-        let parts = log.first_leaves().unwrap_or(1);
+        } else {
+            part + log.first_leaves().unwrap_or(1)
+        };
         let origin = self.origin.unwrap_or(now);
-        let end = u32::try_from(part + parts).unwrap_or(u32::MAX);
+        let end = u32::try_from(end).unwrap_or(u32::MAX);
         Err((origin + self.minute / PARTS * end).max(now + Duration::from_millis(1)))
     }
 
@@ -145,6 +148,19 @@ impl Creates {
         self.by_customer.len() * log + self.placed.len() * size_of::<(OperationId, Arc<str>)>()
     }
 
+    /// How many a customer may have in a minute.
+    fn most(&self) -> f64 {
+        match self.counts {
+            Some(true) => (f64::from(self.limit) * self.part).floor().max(1.0),
+            Some(false) => f64::INFINITY,
+            None => f64::from(self.limit + self.limit / BEYOND),
+        }
+    }
+
+    fn log(&mut self, customer: &Arc<str>) -> &mut Log {
+        self.by_customer.entry(Arc::clone(customer)).or_default()
+    }
+
     fn part_at(&mut self, now: Instant) -> u64 {
         let origin = *self.origin.get_or_insert(now);
         let part = (self.minute / PARTS).as_nanos().max(1);
@@ -163,7 +179,8 @@ impl Creates {
         if self.by_customer.len() > CROWD {
             // Among so many, those with a few creates are far from the limit.
             let few = self.limit / 16;
-            for customer in self.by_customer.keys_where(|_, log| log.count() <= few) {
+            let is_far = |log: &Log| log.count() <= few && log.full_to <= part;
+            for customer in self.by_customer.keys_where(|_, log| is_far(log)) {
                 self.by_customer.remove(&customer);
             }
         }
@@ -220,7 +237,7 @@ mod tests {
         ) {
             let origin = start();
             let mut creates = Creates::new(20, MINUTE);
-            creates.limited(OperationId(1 << 40));
+            creates.limited(origin, OperationId(1 << 40), &"other".into());
             let customer: Arc<str> = "c1".into();
             let mut at = origin;
             let mut counted: Vec<Instant> = Vec::new();
@@ -274,8 +291,27 @@ mod tests {
         assert_eq!(crowd(&mut creates, origin, 0, 180), 0);
         assert!(crowd(&mut creates, origin, 180, 50) > 0);
         assert_eq!(crowd(&mut creates, origin, 230, 500), 0);
-        creates.limited(OperationId(729));
+        let at = origin + MINUTE / 2;
+        creates.limited(at, OperationId(729), &"c1".into());
         assert_eq!(crowd(&mut creates, origin, 730, 100), 100);
+    }
+
+    #[test]
+    fn who_is_limited_by_creates_that_nobody_knows_waits_for_a_minute() {
+        let now = start();
+        let mut creates = Creates::new(120, MINUTE);
+        let (one, other): (Arc<str>, Arc<str>) = ("one".into(), "other".into());
+        // Imported ones have no places.
+        for n in 0..5 {
+            creates.limited(now, OperationId(n), &one);
+        }
+        let until = creates.place(now, OperationId(0), &one).unwrap_err();
+        assert!((MINUTE..=MINUTE * 7 / 6).contains(&(until - now)));
+        let early = until - Duration::from_millis(1);
+        assert_eq!(creates.place(early, OperationId(0), &one), Err(until));
+        assert_eq!(creates.place(now, OperationId(900), &other), Ok(()));
+        let waits = (0..500).filter(|n| creates.place(until, OperationId(*n), &one).is_err());
+        assert_eq!(waits.count(), 500 - 120);
     }
 
     #[test]
@@ -296,7 +332,7 @@ mod tests {
     fn a_crowd_in_one_minute_takes_little_memory_and_hides_nobody_with_many() {
         let now = start();
         let mut creates = Creates::new(120, MINUTE);
-        creates.limited(OperationId(1 << 40));
+        creates.limited(now, OperationId(1 << 40), &"other".into());
         let many: Arc<str> = "many".into();
         for n in 0..100 {
             assert_eq!(creates.place(now, OperationId(n), &many), Ok(()));
@@ -316,7 +352,7 @@ mod tests {
         let now = start();
         let mut creates = Creates::new(120, MINUTE);
         creates.share(0.01);
-        creates.limited(OperationId(9));
+        creates.limited(now, OperationId(9), &"other".into());
         let customer: Arc<str> = "c1".into();
         assert_eq!(creates.place(now, OperationId(1), &customer), Ok(()));
         assert_eq!(

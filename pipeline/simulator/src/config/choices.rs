@@ -134,10 +134,17 @@ choices! {
     }
     /// Whether bulk creates count against the limit per customer.
     BulkCreateLimit {
-        /// They do, unless they carry `importedAt`.
+        /// They do; what `imported-creates` exempts does not.
         On = "on",
         /// They do not.
         Off = "off",
+    }
+    /// Whether creates with `importedAt` count against the limit per customer.
+    ImportedCreates {
+        /// They do not.
+        Exempt = "exempt",
+        /// They count like others.
+        Count = "count",
     }
     /// What becomes of the id of a customer that was merged into another.
     Merged {

@@ -2,8 +2,8 @@
 
 use super::choices::{
     BulkCreateLimit, BulkEnvelope, BulkInvalid, BulkStart, Choice, ClientRef, Duplicates, Errors,
-    Merged, Meta, MissingRole, ResetHeader, ResetUnit, RetryAfter, Rev, SearchAttributes,
-    UnknownCompany, UnknownCustomer, Window,
+    ImportedCreates, Merged, Meta, MissingRole, ResetHeader, ResetUnit, RetryAfter, Rev,
+    SearchAttributes, UnknownCompany, UnknownCustomer, Window,
 };
 use crate::api::roles::Roles;
 
@@ -35,6 +35,7 @@ pub struct Switches {
     pub bulk_body_limit: u64,
     pub create_limit: u64,
     pub bulk_create_limit: BulkCreateLimit,
+    pub imported_creates: ImportedCreates,
     pub update_limit: u64,
     pub lost_response: f64,
     pub merged: Merged,
@@ -76,6 +77,7 @@ impl Default for Switches {
             bulk_body_limit: 100_000,
             create_limit: 120,
             bulk_create_limit: BulkCreateLimit::On,
+            imported_creates: ImportedCreates::Exempt,
             update_limit: 120,
             lost_response: 0.0,
             merged: Merged::Gone,
@@ -251,7 +253,8 @@ pub const SWITCHES: &[SwitchInfo] = &[
     number!("body-limit", Some(26), body_limit: 1..=u64::MAX, "largest body in bytes"),
     number!("bulk-body-limit", Some(26), bulk_body_limit: 1..=u64::MAX, "largest body of a bulk request in bytes"),
     number!("create-limit", Some(27), create_limit: 0..=u64::MAX, "KObject creates per minute, customer and key; 0 for no limit"),
-    choice!("bulk-create-limit", Some(27), bulk_create_limit: BulkCreateLimit, "whether bulk items without importedAt count against create-limit"),
+    choice!("bulk-create-limit", Some(27), bulk_create_limit: BulkCreateLimit, "whether items of bulk requests count against create-limit"),
+    choice!("imported-creates", Some(27), imported_creates: ImportedCreates, "whether creates with importedAt are exempt from create-limit, or count like others"),
     number!("update-limit", Some(28), update_limit: 0..=u64::MAX, "updates per minute, object and key; 0 for no limit"),
     SwitchInfo {
         name: "lost-response",

@@ -422,9 +422,10 @@ impl Machine {
             return;
         }
         let attempt = if cause == RetryCause::ObjectQuota {
-            let create = self.objects.histories.of(operation).object_id.is_none();
-            if create {
-                self.objects.creates.limited(operation);
+            let history = self.objects.histories.of(operation);
+            let create = history.object_id.is_none();
+            if let Some(customer) = history.customer_id.clone().filter(|_| create) {
+                self.objects.creates.limited(now, operation, &customer);
             }
             if create && self.work.traffic(operation) == Traffic::Backfill {
                 self.objects.creates.imported_counted();

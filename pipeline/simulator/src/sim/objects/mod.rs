@@ -10,7 +10,7 @@ use super::{Answer, Caller, Done, Sim, object_of};
 use crate::api::error::{ApiError, Refusal};
 use crate::api::request::Request;
 use crate::api::route::Call;
-use crate::config::{BulkCreateLimit, Duplicates, UnknownCustomer};
+use crate::config::{BulkCreateLimit, Duplicates, ImportedCreates, UnknownCustomer};
 use crate::organisation::store::{Kind, Object, version_of};
 use crate::time::SimTime;
 use crate::validate::{Breach, Checker, KOBJECT, KOBJECT_UPDATE, Unlisted};
@@ -107,7 +107,11 @@ impl Sim {
             Way::Single => true,
             Way::Bulk => self.config.switches.bulk_create_limit == BulkCreateLimit::On,
         };
-        if let Some(customer) = customer.filter(|_| counted && !body.contains_key("importedAt")) {
+        let exempt = match self.config.switches.imported_creates {
+            ImportedCreates::Exempt => body.contains_key("importedAt"),
+            ImportedCreates::Count => false,
+        };
+        if let Some(customer) = customer.filter(|_| counted && !exempt) {
             self.creates
                 .admit(caller.now, (customer, caller.key))
                 .map_err(|until| {
