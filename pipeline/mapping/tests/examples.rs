@@ -183,6 +183,67 @@ fn the_example_of_the_documentation_works() {
     assert_eq!(mapping.run_tests(), []);
 }
 
+/// The other examples of the guide, each as a mapping.
+fn documented() -> Vec<String> {
+    let text = fs::read_to_string(schemas().join("../docs/mapping.md")).unwrap();
+    let blocks = text.split("```yaml\n").skip(1);
+    let blocks = blocks.map(|rest| rest.split_once("```").unwrap().0);
+    let indented = |block: &str, by: &str| -> String {
+        block.lines().map(|line| format!("{by}{line}\n")).collect()
+    };
+    let whole = |block: &str| {
+        let route = |inner: &str| {
+            format!(
+                "routes:\n  - name: r\n    on: [Order Completed, Product Viewed, Product Added]\n{inner}"
+            )
+        };
+        match block.split([':', ' ']).next() {
+            Some("format") => block.to_owned(),
+            Some("-") => format!("format: segment\nroutes:\n{}", indented(block, "  ")),
+            Some("do" | "onBad") => route(&indented(block, "    ")),
+            Some("customer") => route(&format!(
+                "{}    do: [{{ track: .event }}]\n",
+                indented(block, "    ")
+            )),
+            Some("tests") => format!(
+                "{}{block}",
+                route("    do: [{ kobject: order, externalId: .id, title: .id }]\n")
+            ),
+            first => panic!("what is {first:?}?"),
+        }
+    };
+    blocks.map(whole).collect()
+}
+
+#[test]
+fn every_example_of_the_documentation_is_a_mapping() {
+    let all = documented();
+    assert!(all.len() > 4);
+    for text in all {
+        let compiled = Mapping::compile(&text, "docs/mapping.md");
+        assert!(compiled.is_ok(), "{text}\n{:?}", compiled.err());
+    }
+}
+
+#[test]
+fn the_documented_example_of_companies_takes_groups_with_and_without_a_name() {
+    let all = documented();
+    let example = all
+        .iter()
+        .find(|text| text.contains("company: .groupId"))
+        .unwrap();
+    let event = "type: group, userId: u1, groupId: g1, timestamp: '2026-03-04T05:06:07Z'";
+    let customer = "{ customer: u1, company: g1 }";
+    let tests = format!(
+        "tests:\n  - name: with\n    event: {{ {event}, traits: {{ name: Acme }} }}\n    expect: [ {{ company: g1, name: Acme }}, {customer} ]\n  - \
+         name: without\n    event: {{ {event}, traits: {{ plan: free }} }}\n    expect: [ {customer} ]\n  - name: short\n    event: {{ {event}, traits: \
+         {{ name: Al }} }}\n    expect: [ {customer} ]\n  - name: no traits\n    event: {{ {event} }}\n    expect: [ {customer} ]\n"
+    );
+    let mapping = Mapping::compile(&format!("{example}{tests}"), "docs/mapping.md").unwrap();
+    assert_eq!(mapping.test_count(), 4);
+    assert_eq!(mapping.run_tests(), []);
+}
+
 fn validator() -> jsonschema::Validator {
     let text = fs::read_to_string(schemas().join("mapping.schema.json")).unwrap();
     jsonschema::draft202012::new(&serde_json::from_str(&text).unwrap()).unwrap()
