@@ -61,6 +61,8 @@ struct ShownEvent {
     kind: Option<&'static str>,
     id: Option<String>,
     time: Option<String>,
+    /// Whom the envelope names.
+    #[serde(skip_serializing_if = "Map::is_empty")]
     customer: Map<String, Value>,
 }
 

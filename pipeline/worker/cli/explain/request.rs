@@ -16,17 +16,19 @@ const UNKNOWN_CUSTOMER: &str = "\u{0}unknown customer";
 /// The same for a company.
 const UNKNOWN_COMPANY: &str = "\u{0}unknown company";
 
-/// The operation with its route and its request. `number` identifies it in a bulk request's results.
+/// The operation with its route and its request, and its customer, if it is for one. `number` identifies it in a bulk request's
+/// results.
 pub(super) fn shown(planned: &Planned, number: usize) -> Value {
     let operation = &planned.operation;
-    let customer = operation.customer();
-    json!({
-        "route": &*planned.route,
-        "kind": operation.kind(),
-        "customer": customer.map(keys),
-        "missing": customer.map(|c| missing(c.missing)),
-        "request": request(operation, number),
-    })
+    let mut shown = Map::new();
+    shown.insert("route".to_owned(), json!(&*planned.route));
+    shown.insert("kind".to_owned(), json!(operation.kind()));
+    if let Some(customer) = operation.customer() {
+        shown.insert("customer".to_owned(), keys(customer).into());
+        shown.insert("missing".to_owned(), json!(missing(customer.missing)));
+    }
+    shown.insert("request".to_owned(), request(operation, number));
+    Value::Object(shown)
 }
 
 fn request(operation: &Operation, number: usize) -> Value {

@@ -46,6 +46,15 @@ kafka:
               - kobject: shipment
                 externalId: .properties.id
                 title: '"Shipment"'
+          - name: stocked
+            on: Stock Changed
+            customer: none
+            do:
+              - kobject: stock
+                externalId: .properties.sku
+                title: '"Stock"'
+              - company: .properties.supplier
+                name: '"Supplier"'
           - name: who
             on: identify
             do:
@@ -154,6 +163,27 @@ fn a_customer_named_by_an_object_is_shown_as_still_to_be_found() {
     assert_eq!(body(1)["$customer"], from);
     assert_eq!(body(1)["name"], "Ann");
     assert_eq!(body(2)[0]["customer"]["$customer"], from);
+}
+
+#[test]
+fn nothing_is_said_of_a_customer_where_none_is_named() {
+    let stock = r#"{"type":"track","event":"Stock Changed","messageId":"m6","timestamp":"2026-03-01T10:00:00Z","properties":{"sku":"s1","supplier":"acme"}}"#;
+    let lines = explained(&format!("{stock}\n{ORDER}\n"), false);
+    assert_eq!(lines[0]["event"].get("customer"), None);
+    let operations = lines[0]["operations"].as_array().unwrap();
+    assert_eq!(operations.len(), 2);
+    for operation in operations {
+        assert_eq!(operation.get("customer"), None, "{operation}");
+        assert_eq!(operation.get("missing"), None, "{operation}");
+        assert!(
+            !operation["request"]["body"]
+                .to_string()
+                .contains("customer")
+        );
+    }
+    let named = serde_json::json!({ "externalId": "u1" });
+    assert_eq!(lines[1]["event"]["customer"], named);
+    assert_eq!(lines[1]["operations"][0]["customer"], named);
 }
 
 #[test]
