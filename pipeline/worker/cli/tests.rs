@@ -77,6 +77,42 @@ fn check_warns_of_routes_that_undo_each_other_and_sums_up() {
 }
 
 #[test]
+fn check_shows_what_remains_by_the_time_of_day_and_finds_entries_that_never_count() {
+    let dir = files("");
+    let file = dir.path().join("w.yaml");
+    let config = std::fs::read_to_string(&file).unwrap();
+    let with = |entries: &str| {
+        std::fs::write(&file, format!("{config}  reserve_at:\n{entries}")).unwrap();
+        run(dir.path(), &["check"])
+    };
+    let berlin = "    - { days: [mon, tue, wed, thu, fri], from: \"08:00\", to: \"18:00\", zone: Europe/Berlin, reserve: 60 }\n";
+    let night = "    - { days: [sat], from: \"22:00\", to: \"06:00\", zone: America/New_York, reserve: 1 }\n";
+    let hidden = "    - { days: [mon], from: \"09:00\", to: \"10:00\", zone: UTC, reserve: 30 }\n";
+    let (text, exit) = with(&format!("{berlin}{night}{hidden}"));
+    assert_eq!(exit, CommandExit::Good, "{text}");
+    for expected in [
+        "5 left alone\n  by kustomer.reserve_at, the first of these that holds:\n",
+        "    mon-fri 08:00-18:00, Europe/Berlin: at most 40, 60 left alone\n",
+        "    sat 22:00-06:00 of the next day, America/New_York: at most 80, 1 left alone\n",
+        "    mon 09:00-10:00, UTC: at most 70, 30 left alone\n",
+        "warning: kustomer.reserve_at[2] (line 14): mon 09:00-10:00, UTC: does not count at any time",
+        "    put it before them, or leave it out\n",
+    ] {
+        assert!(text.contains(expected), "{expected} is not in\n{text}");
+    }
+    assert_eq!(text.matches("does not count").count(), 1, "{text}");
+    // In the same zone it is certain.
+    let same = hidden.replace("UTC", "Europe/Berlin");
+    let (text, exit) = with(&format!("{berlin}{same}"));
+    assert_eq!(exit, CommandExit::Faults, "{text}");
+    assert!(
+        text.contains("w.yaml:13:7: kustomer.reserve_at[1]: never counts")
+            && text.contains("\n    put it before them"),
+        "{text}"
+    );
+}
+
+#[test]
 fn check_and_test_find_a_test_that_fails() {
     let dir = files(&GOOD_TEST.replace("externalId: o1 }", "externalId: o2 }"));
     let (text, exit) = run(dir.path(), &["check"]);

@@ -124,6 +124,55 @@ async fn check_online_names_what_is_missing_on_both_sides_with_the_commands_that
     }
 }
 
+/// What `check --online` says of the roles of a key that lacks some.
+async fn roles(mapping: &str, lacking: &str) -> String {
+    let local = SocketAddr::from(([127, 0, 0, 1], 0));
+    let mut config = Config::default();
+    config.switches.set("roles", lacking).unwrap();
+    let kustomer = Server::start(config, local).await.unwrap();
+    let (_folder, file) = configuration(mapping);
+    let yaml = std::fs::read_to_string(&file).unwrap();
+    let yaml = yaml.replace("http://127.0.0.1:1", &kustomer.url());
+    // Nobody answers there.
+    std::fs::write(&file, yaml.replace("localhost:9092", "127.0.0.1:1")).unwrap();
+    let mut check = program();
+    check.args(["check", "--online", "--config"]).arg(&file);
+    check.env("NOT_READ", "sim-key");
+    let output = tokio::task::spawn_blocking(move || check.output().unwrap()).await;
+    text(&output.unwrap().stdout)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_online_tells_roles_that_are_needed_from_those_that_help() {
+    let said = roles(GOOD, "-org.tracking,-org.permission.search.create").await;
+    for expected in [
+        "roles: org.permission.customer.read, org.permission.customer.create, org.permission.kobject.create, ",
+        "  without org.tracking, every unknown customer of an object is made in a bulk request",
+        "warning: the key lacks the role org.tracking, so every unknown customer of an object is made in a bulk request",
+        "warning: the key lacks the role org.permission.search.create, so customers of objects are looked up one by one",
+        "    create a key that also has org.permission.search.create or org.user.search.read",
+        "ok: role org.permission.customer.create",
+    ] {
+        assert!(said.contains(expected), "{expected} is not in\n{said}");
+    }
+    assert!(!said.contains("fault: the key lacks"), "{said}");
+    let said = roles(GOOD, "-org.permission.customer.create").await;
+    assert!(
+        said.contains("fault: the key lacks the role org.permission.customer.create"),
+        "{said}"
+    );
+    // Beside events, an identity can make them.
+    let both = format!("{GOOD}      - track: .event\n");
+    let said = roles(&both, "-org.permission.customer.create").await;
+    assert!(
+        said.contains(
+            "warning: the key lacks the role org.permission.customer.create, so every unknown customer of an object is found or made by an identity"
+        ),
+        "{said}"
+    );
+    assert!(!said.contains("fault: the key lacks"), "{said}");
+}
+
 fn explain(lines: &str) -> (Output, Vec<Value>) {
     let (_folder, file) = configuration(GOOD);
     let mut child = program()

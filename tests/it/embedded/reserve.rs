@@ -32,6 +32,7 @@ async fn before_the_first_answer_most_is_left_alone_and_then_what_the_servers_cl
         to: hour(13),
         zone: Zone::named("UTC").unwrap(),
         reserve: 700,
+        spot: None,
     };
     let schedule = ReserveSchedule::new(100, vec![entry]);
     let mut rig = Rig::start_leaving(1_000, 1.0, None, schedule).await;

@@ -34,6 +34,7 @@ fn schedule() -> ReserveSchedule {
         to: clock(TO),
         zone: Zone::named("UTC").unwrap(),
         reserve: RESERVE,
+        spot: None,
     };
     ReserveSchedule::new(0, vec![entry])
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::compiled::Mapping;
 use super::model::{Action, CustomerRule, OnHold, Party, Route, Rule, Template, optional};
 use super::node::Place;
-use ingest_model::operation::{Klass, VERSION_ATTRIBUTE};
+use ingest_model::operation::{Klass, MissingCustomer, VERSION_ATTRIBUTE};
 
 /// A klass that a mapping writes, and the attributes that it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -179,6 +179,26 @@ impl Mapping {
             Action::Do { .. } | Action::Skip(_) => None,
         });
         asked.collect()
+    }
+
+    /// What is done about unknown customers of objects, by the routes whose objects' customers are named by keys: each of these
+    /// has to be found.
+    #[must_use]
+    pub fn customers_of_objects(&self) -> Vec<MissingCustomer> {
+        let routes = self.routes.iter();
+        let of_objects = routes.filter_map(|route| match &route.action {
+            Action::Do {
+                customer: CustomerRule::Hints(missing) | CustomerRule::Keys(_, missing),
+                rules,
+            } if rules
+                .iter()
+                .any(|rule| matches!(rule, Rule::KObject(_) | Rule::Digest(_))) =>
+            {
+                Some(*missing)
+            }
+            Action::Do { .. } | Action::Skip(_) => None,
+        });
+        of_objects.collect()
     }
 
     /// The routes in their order.

@@ -8,16 +8,18 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use ingest_kafka::reader::topics::check_client;
+use ingest_kustomer::Need;
 use ingest_mapping::decode::Format;
 use ingest_mapping::mapping::{KlassUse, MappingError};
 use ingest_mapping::route::Pipeline;
 
 use self::finding::{Finding, Level};
-use self::needs::{klasses, needs};
+use self::needs::{klasses, roles};
 use super::args::CheckArgs;
 use super::exit::{CommandError, CommandExit};
 use super::output::Output;
 use super::test::tests;
+use crate::clock::Clock;
 use crate::config::{Examined, Faults, KeyedBy, PropertyValue, Settings};
 use crate::observe::words::plural;
 
@@ -114,6 +116,7 @@ fn offline(settings: &Settings) -> Vec<Finding> {
         findings.extend(data_warning(&klass, &used));
     }
     findings.extend(keyed_warnings(settings));
+    findings.extend(never_count(settings));
     let base_url = &settings.kustomer.base_url;
     if base_url.as_str().starts_with("http://") && !base_url.is_loopback() {
         let text = format!("kustomer.base_url {base_url} sends the key in clear text");
@@ -297,12 +300,13 @@ fn summary(settings: &Settings) -> Vec<String> {
             format!("klass {klass}: {}", used.attributes.join(", "))
         });
     }
-    let roles: Vec<&str> = needs(settings)
-        .iter()
-        .filter_map(|n| n.roles().first())
-        .copied()
-        .collect();
-    lines.push(format!("roles: {}", roles.join(", ")));
+    let roles = roles(settings);
+    let first = |need: &Need| need.roles().first().copied().unwrap_or_default();
+    let needed: Vec<&str> = roles.needed.iter().map(first).collect();
+    lines.push(format!("roles: {}", needed.join(", ")));
+    for (need, without) in &roles.helpful {
+        lines.push(format!("  without {}, {without}", first(need)));
+    }
     let quota = settings.kustomer.quota;
     lines.push(format!(
         "requests: at most {} of the organisation's {} a minute, {} left alone",
@@ -310,19 +314,45 @@ fn summary(settings: &Settings) -> Vec<String> {
         quota.limit(),
         quota.reserve(),
     ));
+    lines.extend(reserve_at(settings));
+    lines
+}
+
+/// What is left alone by the time of day, and what remains.
+fn reserve_at(settings: &Settings) -> Vec<String> {
+    let quota = settings.kustomer.quota;
     let schedule = &settings.kustomer.reserve_at;
+    let entries = schedule.entries().iter().map(|entry| {
+        let remains = quota.with_reserve(entry.reserve).allowance();
+        format!(
+            "    {entry}: at most {remains}, {} left alone",
+            entry.reserve
+        )
+    });
+    let mut lines: Vec<String> = entries.collect();
     if schedule.changes() {
-        let counts = schedule
-            .entries()
-            .iter()
-            .map(|entry| entry.reserve.to_string());
-        let counts: Vec<String> = counts.collect();
-        lines.push(format!(
-            "  by the time of day (kustomer.reserve_at) {} left alone instead",
-            counts.join(", ")
-        ));
+        let head = "  by kustomer.reserve_at, the first of these that holds:";
+        lines.insert(0, head.to_owned());
     }
     lines
+}
+
+/// Entries that cannot come true. Those hidden in their own zone are faults of the configuration.
+fn never_count(settings: &Settings) -> Vec<Finding> {
+    let schedule = &settings.kustomer.reserve_at;
+    let hidden = schedule.never_count(Clock.unix_ms());
+    let entries = hidden.into_iter().filter_map(|place| {
+        let entry = schedule.entries().get(place)?;
+        let line = entry.spot.map_or_else(String::new, |spot| format!(" (line {})", spot.line));
+        Some(Finding::warning(
+            format!(
+                "kustomer.reserve_at[{place}]{line}: {entry}: does not count at any time in the year from today, because entries \
+                 before it hold at all of its times, and the first one that holds counts"
+            ),
+            "put it before them, or leave it out",
+        ))
+    });
+    entries.collect()
 }
 
 fn count(faults: usize, warnings: usize) -> String {

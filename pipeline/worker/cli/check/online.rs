@@ -17,7 +17,7 @@ use ingest_model::trouble::TroubleKind;
 use serde_json::{Value, json};
 
 use super::finding::Finding;
-use super::needs::{klasses, needs};
+use super::needs::{klasses, roles};
 use crate::app::places;
 use crate::cli::exit::CommandError;
 use crate::config::Settings;
@@ -73,8 +73,12 @@ async fn kustomer(settings: &Settings, client: ClientSettings) -> Vec<Finding> {
     };
     let name = token.name.as_deref().unwrap_or("without a name");
     let mut findings = vec![Finding::ok(format!("key: {name}"))];
-    for need in needs(settings) {
+    let roles = roles(settings);
+    for need in roles.needed {
         findings.push(role(need, token.allows(need)));
+    }
+    for (need, without) in roles.helpful {
+        findings.push(helpful(need, without, token.allows(need)));
     }
     let api = &settings.kustomer.base_url;
     let customers = customer_attributes(settings);
@@ -88,15 +92,6 @@ async fn kustomer(settings: &Settings, client: ClientSettings) -> Vec<Finding> {
     let klasses = klasses(settings);
     if klasses.is_empty() {
         return findings;
-    }
-    if !token.allows(Need::SearchCustomers) {
-        findings.push(Finding::warning(
-            "the key may not search customers, so they are looked up one by one",
-            format!(
-                "create a key that also has {}; it saves requests",
-                Need::SearchCustomers.roles().join(" or ")
-            ),
-        ));
     }
     match existing_klasses(&client).await {
         Ok(existing) => {
@@ -166,6 +161,18 @@ fn role(need: Need, allowed: bool) -> Finding {
             "a key's roles cannot be changed: create a new one with {}",
             need.roles().join(" or ")
         ),
+    )
+}
+
+/// A role without which there is another way.
+fn helpful(need: Need, without: &str, allowed: bool) -> Finding {
+    let first = need.roles().first().copied().unwrap_or_default();
+    if allowed {
+        return Finding::ok(format!("role {first}"));
+    }
+    Finding::warning(
+        format!("the key lacks the role {first}, so {without}"),
+        format!("create a key that also has {}", need.roles().join(" or ")),
     )
 }
 

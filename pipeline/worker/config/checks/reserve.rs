@@ -7,7 +7,9 @@ use crate::config::settings::QuotaSettings;
 
 /// The most entries: their times are compared with each other.
 const MOST: usize = 64;
-const TIME: &str = "give a time of day such as 08:00, up to 24:00";
+const FROM: &str =
+    "give a time of day such as 08:00, up to 23:59; what begins later begins on the day after";
+const TO: &str = "give a time of day such as 18:00, up to 24:00; a time that is not after from is on the day after";
 
 impl Checker<'_> {
     /// The reserve by the time of day; a quota that is wrong has been reported.
@@ -53,18 +55,23 @@ impl Checker<'_> {
         quota: Option<QuotaSettings>,
     ) -> Option<ReserveEntry> {
         let days = self.days(raw);
-        let from = self.day_time(raw, raw.from.as_ref(), "from");
-        let to = self.day_time(raw, raw.to.as_ref(), "to");
+        let from = self.begins(raw, days);
+        let to = self.day_time(raw, raw.to.as_ref(), "to", TO);
         let zone = self.zone(raw);
         let reserve = self.reserve_of(raw, quota);
         let (from, to) = (from?, to?);
         if from == to {
             let leaf = raw.to.as_ref()?;
-            let way_out = "for a whole day write from: \"00:00\", to: \"24:00\"";
+            let mut way_out = "for a whole day write from: \"00:00\", to: \"24:00\"".to_owned();
+            if from > DayTime::START {
+                way_out.push_str(&format!(
+                    "; for 24 hours from {from} on write two entries, {from} to 24:00, and 00:00 to {from} on the days after"
+                ));
+            }
             self.at(
                 leaf,
                 "is the same as from, which is no time at all",
-                way_out,
+                &way_out,
             );
             return None;
         }
@@ -74,6 +81,7 @@ impl Checker<'_> {
             to,
             zone: zone?,
             reserve: reserve?,
+            spot: Some(raw.place.spot),
         })
     }
 
@@ -106,28 +114,49 @@ impl Checker<'_> {
         days
     }
 
+    fn begins(&mut self, raw: &RawReserve, days: Option<[bool; 7]>) -> Option<DayTime> {
+        let leaf = raw.from.as_ref();
+        let time = self.day_time(raw, leaf, "from", FROM)?;
+        if time < DayTime::END {
+            return Some(time);
+        }
+        let way_out = match (&raw.days, days) {
+            (None, _) => "write 00:00".to_owned(),
+            // The same instant, and not a day earlier.
+            (Some(_), Some(mut days)) => {
+                days.rotate_right(1);
+                let after = DAYS.iter().zip(days).filter(|(_, named)| *named);
+                let after: Vec<&str> = after.map(|(day, _)| *day).collect();
+                format!(
+                    "write 00:00 of the day after, such as days: [{}], from: \"00:00\"",
+                    after.join(", ")
+                )
+            }
+            (Some(_), None) => {
+                "write 00:00, and in days the day after: 24:00 on mon is 00:00 on tue".to_owned()
+            }
+        };
+        self.at(leaf?, "is the end of a day, not a beginning", &way_out);
+        None
+    }
+
     fn day_time(
         &mut self,
         raw: &RawReserve,
         leaf: Option<&At<Scalar>>,
         name: &str,
+        way_out: &str,
     ) -> Option<DayTime> {
         let Some(leaf) = leaf else {
-            self.missing(&raw.place, name, TIME);
+            self.missing(&raw.place, name, way_out);
             return None;
         };
         let text = self.text(leaf)?;
         let time = text.parse().ok();
         if time.is_none() {
-            self.at(leaf, &format!("`{text}` is no time of day"), TIME);
+            self.at(leaf, &format!("`{text}` is no time of day"), way_out);
         }
-        time.filter(|time| name == "to" || *time < DayTime::END)
-            .or_else(|| {
-                if time.is_some() {
-                    self.at(leaf, "is the end of a day, not a beginning", "write 00:00");
-                }
-                None
-            })
+        time
     }
 
     fn zone(&mut self, raw: &RawReserve) -> Option<Zone> {
@@ -139,7 +168,15 @@ impl Checker<'_> {
         let name = self.text(leaf)?;
         let zone = Zone::named(&name);
         if zone.is_none() {
-            self.at(leaf, &format!("`{name}` is not a known time zone"), way_out);
+            let way_out = Zone::nearest_to(&name).map_or_else(
+                || way_out.to_owned(),
+                |near| format!("did you mean {near}? otherwise {way_out}"),
+            );
+            self.at(
+                leaf,
+                &format!("`{name}` is not a known time zone"),
+                &way_out,
+            );
         }
         zone
     }
@@ -212,11 +249,32 @@ mod tests {
             ),
             (
                 "[{ from: '08:00', to: '18:00', zone: Europe/Berlino, reserve: 1 }]",
-                "kustomer.reserve_at[0].zone: `Europe/Berlino` is not a known time zone",
+                "kustomer.reserve_at[0].zone: `Europe/Berlino` is not a known time zone\n    did you mean Europe/Berlin?",
+            ),
+            (
+                "[{ from: '08:00', to: '18:00', zone: America/NewYork, reserve: 1 }]",
+                "did you mean America/New_York?",
+            ),
+            (
+                "[{ days: [mon, sun], from: '24:00', to: '02:00', zone: UTC, reserve: 1 }]",
+                "is the end of a day, not a beginning\n    write 00:00 of the day after, such as days: [mon, tue], from: \"00:00\"",
+            ),
+            (
+                "[{ days: [fri, satt], from: '24:00', to: '02:00', zone: UTC, reserve: 1 }]",
+                "24:00 on mon is 00:00 on tue",
+            ),
+            (
+                "[{ from: '24:00', to: '02:00', zone: UTC, reserve: 1 }]",
+                "is the end of a day, not a beginning\n    write 00:00",
+            ),
+            (
+                "[{ from: '25:00', to: '02:00', zone: UTC, reserve: 1 }]",
+                "`25:00` is no time of day\n    give a time of day such as 08:00, up to 23:59",
             ),
             (
                 "[{ from: '18:00', to: '18:00', zone: UTC, reserve: 1 }]",
-                "kustomer.reserve_at[0].to: is the same as from",
+                "kustomer.reserve_at[0].to: is the same as from, which is no time at all\n    for a whole day write from: \"00:00\", to: \"24:00\"; for 24 \
+                 hours from 18:00 on write two entries",
             ),
             (
                 "[{ days: [mon, tues], from: '08:00', to: '18:00', zone: UTC, reserve: 1 }]",

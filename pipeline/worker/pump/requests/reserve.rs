@@ -137,6 +137,7 @@ mod tests {
             to: "18:00".parse().unwrap(),
             zone: Zone::named("UTC").unwrap(),
             reserve: 400,
+            spot: None,
         };
         ReserveWatch::new(ReserveSchedule::new(50, vec![day]), scale)
     }
