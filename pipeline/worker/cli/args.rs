@@ -1,6 +1,9 @@
 //! The arguments of the commands, except `demo` and `dead-letters`, which define their own.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::Args;
 
@@ -66,10 +69,10 @@ pub struct ReplayRecordingArgs {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Show steps from this number on.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole(0..=u64::MAX, "1200"))]
     pub from: Option<u64>,
     /// Show steps up to this number.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole(0..=u64::MAX, "1200"))]
     pub to: Option<u64>,
     /// Show only steps that name this partition, such as shop.events/3.
     #[arg(long, value_name = "TOPIC/PARTITION")]
@@ -158,5 +161,23 @@ impl ConfigArg {
     /// When the configuration cannot be used.
     pub fn load(&self) -> Result<Settings, CommandError> {
         Ok(crate::config::load(&self.config)?)
+    }
+}
+
+/// Reads a whole number of an argument. What is wrong is said with what is allowed and an example, which clap's own reader does
+/// not.
+pub(super) fn whole<T>(
+    may: RangeInclusive<T>,
+    such_as: &'static str,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync
+where
+    T: FromStr + PartialOrd + Display + Clone + Send + Sync,
+{
+    move |text| {
+        let number = text.trim().parse().ok();
+        let (least, most) = (may.start(), may.end());
+        number.filter(|number| may.contains(number)).ok_or_else(|| {
+            format!("`{text}`: give a whole number from {least} to {most}, such as {such_as}")
+        })
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::args::ConfigArg;
+use super::args::{ConfigArg, whole};
 use super::exit::{CommandError, CommandExit};
 use super::output::Output;
 use crate::clock::Clock;
@@ -84,7 +84,7 @@ pub struct ListArgs {
     #[expect(missing_docs, reason = "described where it is declared")]
     pub filter: FilterArgs,
     /// Show only the newest N; the default is 100, or all with --json.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", value_parser = whole(1..=1_000_000_u64, "100"))]
     pub limit: Option<u64>,
     /// Only the counts by reason and topic.
     #[arg(long)]
@@ -142,16 +142,16 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "PARTITION:OFFSET")]
     pub from: Vec<LetterPlace>,
     /// Send at most N records.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = whole(1..=u64::MAX, "100"))]
     pub limit: Option<u64>,
     /// Print what would be sent, and send nothing.
     #[arg(long)]
     pub dry_run: bool,
     /// The most records a second. Each is acknowledged before the next, which limits the rate to about a hundred.
-    #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value = "20", value_parser = whole(1..=10_000_u32, "20"))]
     pub rate: u32,
     /// Leave out records that were replayed this often already.
-    #[arg(long, value_name = "N", default_value = "3")]
+    #[arg(long, value_name = "N", default_value = "3", value_parser = whole(0..=u64::MAX, "3"))]
     pub max_replays: u64,
     /// Send letters that were sent back before, too.
     #[arg(long)]

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::super::args::whole;
 use super::super::exit::{CommandError, CommandExit};
 use crate::clock::TimeScale;
 use crate::simulated::demo::{self, Agreement, Options};
@@ -17,10 +18,10 @@ pub struct DemoArgs {
     #[arg(long)]
     pub keep: bool,
     /// How many records the shop produces.
-    #[arg(long, value_name = "N", default_value_t = 5000)]
+    #[arg(long, value_name = "N", default_value_t = 5000, value_parser = whole(1..=1_000_000_000_u64, "5000"))]
     pub records: u64,
     /// The seed of the shop: the same seed gives the same records.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole(0..=u64::MAX, "7"))]
     pub seed: u64,
     /// How many times faster than real time the API's minute passes.
     #[arg(long, value_name = "N", default_value = "20")]

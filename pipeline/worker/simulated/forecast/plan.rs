@@ -13,6 +13,8 @@ pub struct Plan {
     pub pacing: Pacing,
     /// How many different customers repeated records have; `None`: each repetition has its own.
     pub customers: Option<u64>,
+    /// How many different companies they have; `None`: those of the input.
+    pub companies: Option<u64>,
     /// Virtual time after which a tier ends with what it has.
     pub until: Duration,
     /// Workers that share the work.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use kustomer_sim::Config;
 
-use crate::cli::args::ConfigArg;
+use crate::cli::args::{ConfigArg, whole};
 use crate::cli::exit::CommandError;
 use crate::config::settings::QuotaSettings;
 use crate::config::{KustomerSettings, parse_duration};
@@ -22,7 +22,8 @@ key is needed. Each plan is played with the same records; the table shows them s
 gone, what requests are spent on, how late records are, and what would have to change.\n\nRecords arrive\n  as recorded: by the time of \
 the record (--records, --last) or else of its event; --speed makes them faster\n  evenly: --rate, once through the input, or for as long as --for says\n  \
 at once: --backlog all; or --backlog N of them, before the others\nWith --for or --backlog N the records of the input are repeated: each round has new events, \
-objects and customers. --customers says how many customers there are, after which they come back.\n\nThe simulated organisation is empty at first, so customers \
+objects and customers; companies stay those of the input. --customers says how many customers there are, after which they come back, and \
+--companies how many companies these belong to.\n\nThe simulated organisation is empty at first, so customers \
 and objects have to be made. --set changes how it behaves where Kustomer's documentation leaves it open, such as drain=200 (requests a minute \
 that others spend) or bulk-median-ms=15000; kustomer-sim --help lists all of it.\n\nWith --json the output is one JSON document. Ctrl-C ends a \
 forecast with what it has so far, and exit code 1.\n\nExamples:\n  kustomer-ingest forecast --config worker.yaml --last 1h\n  kustomer-ingest forecast \
@@ -55,22 +56,25 @@ pub struct ForecastArgs {
     #[arg(long, value_name = "N|all", value_parser = backlog)]
     pub backlog: Option<Backlog>,
     /// How many customers repeated records have; without it each repetition has its own.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = whole(1..=MOST, "100000"))]
     pub customers: Option<u64>,
+    /// How many companies repeated records have; without it those of the input. A customer keeps its company.
+    #[arg(long, value_name = "N", value_parser = whole(1..=MOST, "2000"))]
+    pub companies: Option<u64>,
     /// Requests a minute of the organisation, to compare; without it those of Kustomer's plans, and the configured one.
-    #[arg(long, value_name = "N,N", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=i64::from(QuotaSettings::MAX_LIMIT)))]
+    #[arg(long, value_name = "N,N", value_delimiter = ',', value_parser = whole(1..=QuotaSettings::MAX_LIMIT, "500, or several with commas between them: 300,1000"))]
     pub limit: Vec<u32>,
     /// The part of the limit that the workers may use, instead of the configured one.
-    #[arg(long, value_name = "PART")]
+    #[arg(long, value_name = "PART", value_parser = share)]
     pub share: Option<f64>,
     /// Requests a minute that are left alone, at all times, instead of the configured ones.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole(0..=QuotaSettings::MAX_LIMIT, "50"))]
     pub reserve: Option<u32>,
     /// Workers that share the partitions.
-    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = whole(1..=64_u16, "4"))]
     pub replicas: u16,
     /// Partitions of each topic; read from Kafka with --last.
-    #[arg(long, value_name = "N", default_value = "12", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", default_value = "12", value_parser = whole(1..=1_024_u16, "12"))]
     pub partitions: u16,
     /// The longest virtual time that is played, up to 168h.
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = until)]
@@ -79,7 +83,7 @@ pub struct ForecastArgs {
     #[arg(long, value_name = "TIME", default_value = "80ms", value_parser = latency)]
     pub latency: Duration,
     /// The seed: the same seed gives the same forecast.
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = whole(0..=u64::MAX, "7"))]
     pub seed: u64,
     /// How the simulated Kustomer behaves, as for kustomer-sim; may be given several times.
     #[arg(long, value_name = "SWITCH=VALUE")]
@@ -113,6 +117,8 @@ pub enum Backlog {
     Records(u64),
 }
 
+/// More customers than any organisation has.
+const MOST: u64 = 1_000_000_000;
 const LONGEST: Duration = Duration::from_secs(168 * 3_600);
 
 // === impl ForecastArgs ===
@@ -132,16 +138,19 @@ impl ForecastArgs {
                 .map_err(|error| CommandError::Usage(format!("--set {setting}: {error}")))?;
         }
         let pacing = self.pacing()?;
-        if self.customers.is_some() && pacing.total().is_none() {
-            return Err(CommandError::Usage(
-                "--customers: records that are played once have the customers that they name; repeat them with --for or --backlog N"
-                    .to_owned(),
-            ));
+        let counts = [("customers", self.customers), ("companies", self.companies)];
+        for (what, wanted) in counts {
+            if wanted.is_some() && pacing.total().is_none() {
+                return Err(CommandError::Usage(format!(
+                    "--{what}: records that are played once have the {what} that they name; repeat them with --for or --backlog N"
+                )));
+            }
         }
         Ok(Plan {
             tiers: self.tiers(configured),
             pacing,
             customers: self.customers,
+            companies: self.companies,
             until: self.until,
             replicas: self.replicas,
             partitions: self.partitions,
@@ -253,6 +262,12 @@ fn factor(text: &str) -> Result<f64, String> {
         .ok_or_else(|| format!("`{text}`: give a number from 0.001 to 1000000"))
 }
 
+/// What it may be is checked with the limit.
+fn share(text: &str) -> Result<f64, String> {
+    let number = text.trim().parse().ok();
+    number.ok_or_else(|| format!("`{text}`: give a part of 1, such as 0.8"))
+}
+
 fn last(text: &str) -> Result<Last, String> {
     match text.parse() {
         Ok(0) => Err("give at least 1".to_owned()),
@@ -333,7 +348,22 @@ mod tests {
             ("f --backlog all --rate 1/s", "a number"),
             ("f --backlog 0", "raise"),
             ("f --until 200h", "168h"),
-            ("f --limit 0", "1"),
+            ("f --limit 0", "`0`: give a whole number from 1 to 100000"),
+            (
+                "f --limit 300,abc",
+                "`abc`: give a whole number from 1 to 100000",
+            ),
+            (
+                "f --limit 300,abc",
+                "such as 500, or several with commas between them: 300,1000",
+            ),
+            (
+                "f --customers few --rate 1/s --for 1h",
+                "`few`: give a whole number from 1",
+            ),
+            ("f --replicas 65", "`65`: give a whole number from 1 to 64"),
+            ("f --share 80%", "`80%`: give a part of 1, such as 0.8"),
+            ("f --reserve=-5", "`-5`: give a whole number from 0"),
             ("f --speed 2 --rate 1/s", "--rate"),
             ("f --last 1h", "--last"),
         ] {
@@ -345,6 +375,7 @@ mod tests {
             ("f --set drian=1", "drain"),
             ("f --set drain", "SWITCH=VALUE"),
             ("f --rate 1/s --customers 9", "--for"),
+            ("f --rate 1/s --companies 9", "--for"),
         ] {
             let told = args(line).unwrap().plan(configured).unwrap_err();
             assert!(told.to_string().contains(way_out), "{line}: {told}");

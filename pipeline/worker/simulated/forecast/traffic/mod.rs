@@ -7,16 +7,17 @@ mod repeated;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hasher as _};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use ingest_model::operation::{CustomerKey, KObject, Operation};
+use ingest_model::operation::{CustomerKey, ExternalId, KObject, KlassKind, Operation, Planned};
 use ingest_model::outcome::Verdict;
 use ingest_model::record::{Offset, Partition, Record, TopicPartition};
 
 pub(super) use self::mapped::Mapped;
 use self::mapped::{AsOf, Mapper};
-use self::repeated::Round;
+use self::repeated::Rounds;
 use super::plan::{Pacing, Plan};
 use crate::config::Settings;
 
@@ -73,6 +74,7 @@ pub(super) struct Traffic<'i> {
     pacing: Pacing,
     partitions: u16,
     customers: Option<u64>,
+    companies: Option<u64>,
     /// Records that are repeated; `None` while they are read only once.
     sample: Option<Sample>,
     number: u64,
@@ -86,8 +88,7 @@ pub(super) struct Traffic<'i> {
 /// The input, kept to be repeated.
 struct Sample {
     records: Vec<Mapped>,
-    /// After so many rounds customers come back.
-    rounds: u64,
+    rounds: Rounds,
 }
 
 /// When the forecast begins by the records' clock, where the input does not say.
@@ -106,6 +107,7 @@ impl<'i> Traffic<'i> {
             pacing: plan.pacing,
             partitions: plan.partitions.max(1),
             customers: plan.customers,
+            companies: plan.companies,
             sample: None,
             number: 0,
             begun_ms: None,
@@ -209,11 +211,7 @@ impl<'i> Traffic<'i> {
         let Some(one) = sample.records.get(place) else {
             return Ok(None);
         };
-        let number = self.number / length;
-        let round = Round {
-            number,
-            customers: number % sample.rounds,
-        };
+        let round = sample.rounds.round(self.number / length);
         let renamed = Mapped {
             record: one.record.clone(),
             event_ms: one.event_ms,
@@ -233,6 +231,7 @@ impl<'i> Traffic<'i> {
         let mut records: Vec<Mapped> = Vec::new();
         let mut bytes = 0;
         let mut customers: BTreeSet<u64> = BTreeSet::new();
+        let mut companies: BTreeSet<u64> = BTreeSet::new();
         while let Some((mapped, _)) = self.read(AsOf::Event)? {
             bytes += mapped.record.payload_bytes();
             if records.len() >= SAMPLE_RECORDS || bytes > SAMPLE_BYTES {
@@ -243,14 +242,18 @@ impl<'i> Traffic<'i> {
                 );
             }
             customers.extend(customer_of(&mapped.verdict).map(hash));
+            companies.extend(company_of(&mapped.verdict).map(hash));
             records.push(mapped);
         }
-        let rounds = self
-            .customers
-            .map(|wanted| wanted.div_ceil(customers.len().max(1) as u64));
+        let rounds = |wanted: Option<u64>, known: usize, otherwise: u64| {
+            wanted.map_or(otherwise, |wanted| wanted.div_ceil(known.max(1) as u64))
+        };
         Ok(Sample {
             records,
-            rounds: rounds.unwrap_or(u64::MAX).max(1),
+            rounds: Rounds {
+                customers: rounds(self.customers, customers.len(), u64::MAX),
+                companies: rounds(self.companies, companies.len(), 1),
+            },
         })
     }
 
@@ -262,6 +265,8 @@ impl<'i> Traffic<'i> {
             u64::try_from(record.position.partition.partition.0).unwrap_or(0)
         } else if let Some(customer) = customer_of(&mapped.verdict) {
             hash(customer)
+        } else if let Some(company) = company_of(&mapped.verdict) {
+            hash(company)
         } else {
             record.key.as_ref().map_or(self.number, hash)
         };
@@ -307,14 +312,38 @@ fn noted(verdict: &mut Verdict, record: &Record) {
     }
 }
 
-fn customer_of(verdict: &Verdict) -> Option<&CustomerKey> {
-    match verdict {
-        Verdict::Emit(planned) => {
-            let customers = planned.iter().filter_map(|one| one.operation.customer());
-            customers.map(|customer| customer.first()).next()
+/// Whom the record is about.
+fn customer_of(verdict: &Verdict) -> Option<CustomerKey> {
+    planned(verdict).find_map(|one| match &one.operation {
+        Operation::KObject(object) if object.klass.kind() == KlassKind::Customers => {
+            Some(CustomerKey::ExternalId(Arc::clone(&object.external_id.0)))
         }
-        Verdict::Skip(_) | Verdict::Reject(_) => None,
+        Operation::Identify(_) | Operation::Track(_) | Operation::KObject(_) => {
+            let customer = one.operation.customer();
+            customer.map(|customer| customer.first().clone())
+        }
+    })
+}
+
+/// The company that it writes or names.
+fn company_of(verdict: &Verdict) -> Option<&ExternalId> {
+    planned(verdict).find_map(|one| {
+        let Operation::KObject(object) = &one.operation else {
+            return None;
+        };
+        match object.klass.kind() {
+            KlassKind::Companies => Some(&object.external_id),
+            KlassKind::Customers | KlassKind::Objects => object.party.as_deref()?.company.as_ref(),
+        }
+    })
+}
+
+fn planned(verdict: &Verdict) -> impl Iterator<Item = &Planned> {
+    match verdict {
+        Verdict::Emit(planned) => planned.as_slice(),
+        Verdict::Skip(_) | Verdict::Reject(_) => &[],
     }
+    .iter()
 }
 
 pub(super) fn hash(of: impl std::hash::Hash) -> u64 {

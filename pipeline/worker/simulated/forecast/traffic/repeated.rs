@@ -1,13 +1,14 @@
 //! Records that are played again and again: each time they are other occurrences, of other objects.
 //!
 //! What is renamed is what the mapping made of a record, so it works for every format: the keys of customers, the external
-//! ids of objects, the key of the event.
+//! ids of objects, the key of the event. Companies are few beside their customers: they stay those of the input, unless somebody
+//! says how many there are; and a customer keeps its company.
 
 use std::sync::Arc;
 
 use ingest_model::body::Body;
 use ingest_model::operation::{
-    CustomerKey, CustomerRef, ExternalId, Identify, KObject, Operation, Planned, Track,
+    CustomerKey, CustomerRef, ExternalId, Identify, KObject, KlassKind, Operation, Planned, Track,
 };
 use ingest_model::outcome::Verdict;
 use uuid::Uuid;
@@ -19,10 +20,34 @@ pub(super) struct Round {
     pub(super) number: u64,
     /// Of its customers: they come back after some rounds.
     pub(super) customers: u64,
+    /// Of its companies.
+    pub(super) companies: u64,
+}
+
+/// After how many rounds who comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rounds {
+    pub(super) customers: u64,
+    pub(super) companies: u64,
 }
 
 /// The longest part of an id that is kept.
 const KEPT: usize = 200;
+
+// === impl Rounds ===
+
+impl Rounds {
+    /// The round with this number, from 0.
+    pub(super) fn round(self, number: u64) -> Round {
+        let customers = number % self.customers.max(1);
+        Round {
+            number,
+            customers,
+            // By the customers' round, so that a customer who comes back belongs to the same company.
+            companies: customers % self.companies.max(1),
+        }
+    }
+}
 
 // === impl Round ===
 
@@ -30,7 +55,7 @@ impl Round {
     /// The same verdict, about other occurrences.
     pub(super) fn renamed(self, verdict: &Verdict) -> Verdict {
         match verdict {
-            Verdict::Emit(planned) if self.number > 0 || self.customers > 0 => {
+            Verdict::Emit(planned) if self.number > 0 => {
                 Verdict::Emit(planned.iter().map(|one| self.planned(one)).collect())
             }
             Verdict::Emit(_) | Verdict::Skip(_) | Verdict::Reject(_) => verdict.clone(),
@@ -102,12 +127,17 @@ impl Round {
 
     fn object(self, object: &KObject) -> KObject {
         let mut object = object.clone();
-        object.external_id = ExternalId(numbered(&object.external_id.0, self.number));
+        let round = match object.klass.kind() {
+            KlassKind::Objects => self.number,
+            KlassKind::Customers => self.customers,
+            KlassKind::Companies => self.companies,
+        };
+        object.external_id = ExternalId(numbered(&object.external_id.0, round));
         object.customer = object.customer.as_ref().map(|one| self.customer(one));
         if let Some(party) = object.party.as_deref_mut() {
             let company = party.company.as_ref();
-            party.company = company.map(|id| ExternalId(numbered(&id.0, self.number)));
-            if self.number > 0 {
+            party.company = company.map(|id| ExternalId(numbered(&id.0, self.companies)));
+            if round > 0 {
                 // Two customers cannot share an address.
                 party.on_create = Body::default();
             }
@@ -150,7 +180,7 @@ pub(super) fn scattered(number: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use ingest_model::operation::{Klass, MissingCustomer, Version};
+    use ingest_model::operation::{Klass, MissingCustomer, Party, Version};
     use serde_json::{Map, Value, json};
 
     use super::*;
@@ -198,6 +228,7 @@ mod tests {
         let round = Round {
             number: 5,
             customers: 2,
+            companies: 0,
         };
         let Verdict::Emit(planned) = round.renamed(&first) else {
             panic!("it emits")
@@ -228,10 +259,83 @@ mod tests {
     #[test]
     fn the_first_round_is_the_input_itself() {
         let (first, _) = verdict();
-        let round = Round {
-            number: 0,
-            customers: 0,
+        let rounds = Rounds {
+            customers: u64::MAX,
+            companies: 1,
         };
-        assert_eq!(round.renamed(&first), first);
+        assert_eq!(rounds.round(0).renamed(&first), first);
+    }
+
+    fn party(klass: Klass, id: &str, company: Option<&str>) -> Planned {
+        let on_create = body(json!({"emails": [{"email": "ada@shop.example"}]}));
+        Planned {
+            route: Arc::from("r"),
+            event_key: Uuid::from_u128(7),
+            operation: Operation::KObject(KObject {
+                klass,
+                external_id: ExternalId(Arc::from(id)),
+                customer: None,
+                version: None,
+                body: body(json!({"externalId": id, "name": "Acme"})),
+                fold: None,
+                party: Some(Box::new(Party {
+                    company: company.map(|id| ExternalId(Arc::from(id))),
+                    on_create,
+                })),
+            }),
+        }
+    }
+
+    /// The ids of the customer, its company and the company written, and whether the customer's contacts are said.
+    fn parties(rounds: Rounds, number: u64) -> (String, String, String, bool) {
+        let first = Verdict::Emit(vec![
+            party(Klass::company(), "acme", None),
+            party(Klass::customer(), "u1", Some("acme")),
+        ]);
+        let Verdict::Emit(planned) = rounds.round(number).renamed(&first) else {
+            panic!("it emits")
+        };
+        let objects = planned.iter().map(|one| match &one.operation {
+            Operation::KObject(object) => object,
+            Operation::Identify(_) | Operation::Track(_) => panic!("an object"),
+        });
+        let [company, customer] = objects.collect::<Vec<_>>()[..] else {
+            panic!("two objects")
+        };
+        for object in [company, customer] {
+            assert_eq!(object.body.parse()["externalId"], *object.external_id.0);
+        }
+        let party = customer.party.as_deref().unwrap();
+        (
+            customer.external_id.0.to_string(),
+            party.company.as_ref().unwrap().0.to_string(),
+            company.external_id.0.to_string(),
+            party.on_create.size() > Body::default().size(),
+        )
+    }
+
+    #[test]
+    fn companies_stay_those_of_the_input_unless_there_are_more() {
+        let few = Rounds {
+            customers: u64::MAX,
+            companies: 1,
+        };
+        let said = |customer: &str, company: &str, contacts: bool| {
+            let company = company.to_owned();
+            (customer.to_owned(), company.clone(), company, contacts)
+        };
+        assert_eq!(parties(few, 0), said("u1", "acme", true));
+        assert_eq!(parties(few, 7), said("u1~7", "acme", false));
+        // Eleven rounds of customers, three of companies.
+        let more = Rounds {
+            customers: 11,
+            companies: 3,
+        };
+        assert_eq!(parties(more, 7), said("u1~7", "acme~1", false));
+        assert_eq!(parties(more, 9), said("u1~9", "acme", false));
+        for number in 1..40 {
+            // A customer who comes back is the same one, in the same company.
+            assert_eq!(parties(more, number), parties(more, number + 11));
+        }
     }
 }
