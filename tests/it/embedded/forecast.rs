@@ -41,7 +41,7 @@ impl Rig {
         Self { folder }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -67,7 +67,7 @@ impl Rig {
     }
 }
 
-fn event(name: &str, number: usize, customer: usize) -> Value {
+pub(super) fn event(name: &str, number: usize, customer: usize) -> Value {
     let (hour, minute, second) = (number / 3_600 % 24, number / 60 % 60, number % 60);
     json!({
         "type": "track", "event": name, "userId": format!("u{customer}"), "messageId": format!("m{number}"),

@@ -23,6 +23,8 @@ fn a_reserve_by_the_time_of_day_is_followed() {
     );
     let mean = (700.0 * 10.0 + 50.0 * (minutes - 10.0)) / minutes;
     near(number(tier, "/mean_reserve"), mean, 0.03, "mean");
+    assert_eq!(tier["lowest_allowance"], 300);
+    assert_eq!(tier["lowest_allowance_ever"], 300);
     let even = rig.figures(&format!("{arguments} --reserve 50"));
     let tier = &even["tiers"][0];
     near(
@@ -32,10 +34,45 @@ fn a_reserve_by_the_time_of_day_is_followed() {
         "drain",
     );
     assert_eq!(tier["mean_reserve"], Value::Null);
+    assert_eq!(tier["lowest_allowance"], Value::Null);
     let output = rig.run("events.ndjson --backlog 100 --limit 500");
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(
         said.contains("kustomer.reserve_at: 700 leaves nothing of the limit"),
         "{said}"
     );
+}
+
+#[test]
+fn the_lowest_allowance_is_shown_and_one_that_was_not_played_is_said() {
+    let day = "  reserve_at: [{ from: '00:10', to: '00:20', zone: UTC, reserve: 700 }]\n";
+    let rig = Rig::with(MAPPING, "localhost:9092", day);
+    rig.write(&events("Coupon Applied", 300));
+    let arguments = "events.ndjson --rate 1/s --limit 1000 --svg plot.svg --for ";
+    let said = |lasting: &str| {
+        let output = rig.run(&format!("{arguments}{lasting}"));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let row = |said: &str, name: &str| -> String {
+        let rest = said.lines().find_map(|line| line.strip_prefix(name));
+        let rest = rest.unwrap_or_else(|| panic!("no {name} in\n{said}"));
+        rest.trim().to_owned()
+    };
+    let whole = said("30m");
+    assert_eq!(row(&whole, "requests a minute, allowed at least"), "300");
+    let average = row(&whole, "requests a minute, allowed on average of limit");
+    assert!(average.ends_with(" of 1,000"), "{average}");
+    assert!(!whole.contains("at other times"), "{whole}");
+    let plot = std::fs::read_to_string(rig.path("plot.svg")).unwrap();
+    assert!(plot.contains("on average, at least 300<"), "{plot}");
+    let short = said("5m");
+    assert_eq!(row(&short, "requests a minute, allowed at least"), "800");
+    assert!(
+        short.contains("kustomer.reserve_at allows only 300 requests a minute"),
+        "{short}"
+    );
+    let figures = rig.figures("events.ndjson --rate 1/s --limit 1000 --for 5m");
+    let tier = &figures["tiers"][0];
+    assert_eq!(tier["lowest_allowance"], 800);
+    assert_eq!(tier["lowest_allowance_ever"], 300);
 }

@@ -2,6 +2,7 @@
 
 mod commands;
 mod forecast;
+mod forecast_loads;
 mod forecast_reserve;
 mod frontier;
 mod guard;

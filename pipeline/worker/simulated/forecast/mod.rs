@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use ingest_delivery::machine::MachineSettings;
 
-use self::plan::{Plan, Tier};
+use self::plan::{Pacing, Plan, Tier};
 use self::report::figures::{Forecast, TierFigures};
 use self::report::{Played, tier, traffic};
 use self::tally::Second;
@@ -163,6 +163,7 @@ fn read(
 
 fn play(begin: Begin<'_>, tier: &Tier, stop: &AtomicBool) -> Played {
     let switches = &begin.plan.switches;
+    let is_even = matches!(begin.plan.pacing, Pacing::Repeated(_));
     let mut world = World::new(begin);
     let ended = world.play(stop);
     if ended == Ended::TimeIsUp {
@@ -181,6 +182,7 @@ fn play(begin: Begin<'_>, tier: &Tier, stop: &AtomicBool) -> Played {
         backlog: world.backlog(),
         mean: world.mean(),
         others: switches.drain + switches.drain_random / 2,
+        is_even,
         tally: world.tally,
     }
 }

@@ -1,6 +1,7 @@
 //! What would have to change for the backlog to drain: from what the requests of this very run were spent on.
 
 use super::super::tally::Tally;
+use super::course::Stream;
 use super::figures::{Advice, BacklogFigures, RouteFigures};
 use super::numbers::{number, rounded};
 use crate::config::settings::QuotaSettings;
@@ -8,8 +9,8 @@ use crate::config::settings::QuotaSettings;
 /// What the arrivals cost.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Demand {
-    /// Records a minute.
-    per_minute: f64,
+    /// Requests a minute that they cost; zero without a stream.
+    units_per_minute: f64,
     /// Requests for each record that arrived.
     units_per_record: f64,
     /// Requests for each object written: its part of bulks, reads and look-ups.
@@ -20,45 +21,65 @@ pub(super) struct Demand {
 
 /// The part of an allowance that can be planned with: a window is never spent to the last request.
 const USABLE: f64 = 0.97;
+/// So much above the allowance is not told from what others of the same minutes cost.
+const NOISE: f64 = 1.01;
 
 impl Demand {
-    pub(super) fn of(tally: &Tally, units: u64, stream: Option<(f64, f64)>) -> Self {
-        let read = number(tally.read.max(1));
-        let (records, seconds) = stream.unwrap_or_default();
-        let per_minute = if seconds > 0.0 {
-            records / seconds * 60.0
-        } else {
-            0.0
-        };
-        // Events that were read and still wait will cost a request, too.
-        let events: u64 = tally.routes.values().map(|route| route.events).sum();
-        let waiting = events.saturating_sub(tally.events_sent);
+    /// What the requests of a stretch of the stream were spent on, with what it left behind. Nobody needs more than there is who
+    /// keeps up with it.
+    pub(super) fn of(tally: &Tally, units: u64, stream: Option<Stream>, free: f64) -> Self {
         let others = number(units.saturating_sub(tally.events_sent + tally.identities_sent));
-        Self {
-            per_minute,
-            units_per_record: number(units + waiting) / read,
-            units_per_object: if tally.objects_sent > 0 {
-                others / number(tally.objects_sent)
-            } else {
-                // A bulk of a hundred, its read, and a look-up of customers.
-                0.03
-            },
-            part_per_minute: per_minute / read,
+        let units_per_object = if tally.objects_sent > 0 {
+            others / number(tally.objects_sent)
+        } else {
+            // A bulk of a hundred, its read, and a look-up of customers.
+            0.03
+        };
+        let Some(stream) = stream else {
+            return Self {
+                units_per_object,
+                ..Self::default()
+            };
+        };
+        // Each event that was read and still waits will cost a request, too; what else waits, its part of one.
+        let waiting = stream.waiting_events + stream.waiting_others * units_per_object;
+        let units_per_record = (stream.units + waiting).max(0.0) / stream.read.max(1.0);
+        let mut demand = Self {
+            units_per_minute: stream.per_minute * units_per_record,
+            units_per_record,
+            units_per_object,
+            part_per_minute: stream.per_minute / number(tally.read.max(1)),
+        };
+        if !demand.is_behind(&stream, free) {
+            demand.units_per_minute = demand.units_per_minute.min(free);
         }
+        demand
+    }
+
+    /// Whether there is a shortage that is seen in what waits at the end, too.
+    fn is_behind(&self, stream: &Stream, free: f64) -> bool {
+        let missing = self.units_per_minute - free;
+        if missing <= 0.0 {
+            return false;
+        }
+        let leaves = missing / self.units_per_record * stream.minutes;
+        let is_clear = self.units_per_minute > free * NOISE || stream.waits > stream.per_minute;
+        is_clear && stream.waits >= leaves / 2.0
     }
 
     /// Requests a minute that the arrivals cost; zero without a stream.
     pub(super) fn units_per_minute(&self) -> f64 {
-        self.per_minute * self.units_per_record
+        self.units_per_minute
     }
 
-    /// How many more records wait each hour if so many requests a minute are allowed.
-    pub(super) fn grows_per_hour(&self, allowance: f64) -> f64 {
-        let missing = self.units_per_minute() - allowance;
+    /// How many more records wait each hour if so many requests a minute are free.
+    pub(super) fn grows_per_hour(&self, free: f64) -> f64 {
+        let missing = self.units_per_minute - free;
         if missing <= 0.0 {
             return 0.0;
         }
-        rounded(missing / self.units_per_record * 60.0, 0)
+        // Never nothing: it does grow.
+        rounded(missing / self.units_per_record * 60.0, 0).max(1.0)
     }
 }
 
@@ -87,16 +108,15 @@ pub(super) fn advice(
     demand: &Demand,
     backlog: &BacklogFigures,
     tally: &Tally,
-    (quota, allowance): (QuotaSettings, u32),
-    others: f64,
+    quota: QuotaSettings,
+    (free, others): (f64, f64),
 ) -> Option<Advice> {
     let needs = demand.units_per_minute();
     let carries = |allowance: f64, needs: f64| needs <= allowance * USABLE;
-    let free = f64::from(quota.limit() - quota.reserve()) - others;
-    let allowance = f64::from(allowance).min(free);
-    if backlog.grows_per_hour <= 0.0 || demand.per_minute <= 0.0 {
+    if backlog.grows_per_hour <= 0.0 {
         return None;
     }
+    let all = f64::from(quota.limit() - quota.reserve()) - others;
     let reserve = f64::from(quota.reserve()) + others;
     let wanted = needs / USABLE;
     let limit = (wanted / quota.share()).max(wanted + reserve).ceil();
@@ -105,7 +125,7 @@ pub(super) fn advice(
     let mut digest = Vec::new();
     for route in routes(tally, demand) {
         let saves = route.units_per_minute - route.units_per_minute_digested;
-        if carries(allowance, left) || saves <= 0.0 {
+        if carries(free, left) || saves <= 0.0 {
             continue;
         }
         left -= saves;
@@ -120,7 +140,7 @@ pub(super) fn advice(
     Some(Advice {
         needs_per_minute: rounded(needs, 1),
         limit,
-        share: (carries(free, needs)).then_some((share * 100.0).ceil() / 100.0),
-        digest: carries(allowance, left).then_some(digest),
+        share: (carries(all, needs)).then_some((share * 100.0).ceil() / 100.0),
+        digest: carries(free, left).then_some(digest),
     })
 }

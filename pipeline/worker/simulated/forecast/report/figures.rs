@@ -44,9 +44,15 @@ pub struct TierFigures {
     pub limit: u32,
     /// Requests a minute that the workers may send.
     pub allowance: u32,
+    /// Those that others leave of them, where others spend.
+    pub free: Option<f64>,
     /// Requests of every minute that were left alone on average, where that follows the time of day: then the allowance is one on
     /// average, too.
     pub mean_reserve: Option<u32>,
+    /// Then: the allowance when most was left alone in the time that was played.
+    pub lowest_allowance: Option<u32>,
+    /// The same at any time, also beyond what was played.
+    pub lowest_allowance_ever: Option<u32>,
     /// Why it ended.
     pub ended: Ended,
     /// Virtual seconds that were played.
@@ -103,7 +109,8 @@ pub struct UnitFigures {
     pub records_per_unit: Option<f64>,
     /// The part of what was allowed, over the whole time in which there was something to do.
     pub spent_ratio: f64,
-    /// Requests a minute that the arrivals cost, at what a record costs here; 0 without a stream.
+    /// Requests a minute that the arrivals cost, at what a record costs here; 0 without a stream. More than is allowed only where
+    /// the backlog grows.
     pub needed_per_minute: f64,
     /// The most in a minute of the forecast's clock.
     pub busiest_minute: u64,
@@ -145,7 +152,9 @@ pub struct SavedFigures {
     pub objects_written: u64,
     /// The requests that wrote them, alone or up to a hundred together.
     pub object_requests: u64,
-    /// Operations less requests: what is saved in all.
+    /// The requests that found or made customers for objects.
+    pub customer_requests: u64,
+    /// Operations less requests: what is saved in all; below 0 if finding customers and reading results took more than was saved.
     pub units: i64,
 }
 

@@ -1,6 +1,7 @@
 //! What a forecast says: figures for programs, a table for people, a plot.
 
 mod advice;
+mod course;
 pub mod figures;
 mod made;
 mod numbers;

@@ -13,3 +13,7 @@ pub(super) fn rounded(value: f64, digits: i32) -> f64 {
     let factor = 10_f64.powi(digits);
     (value * factor).round() / factor
 }
+
+pub(super) fn ratio(part: u64, of: u64) -> f64 {
+    number(part) / number(of)
+}

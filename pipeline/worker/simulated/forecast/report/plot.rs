@@ -31,13 +31,13 @@ const PANELS: [Panel; 3] = [
         title: "records not settled",
         of: |point| Some(count(point.backlog)),
         shown: grouped_f,
-        step: round_step,
+        step: whole_step,
     },
     Panel {
         title: "requests a minute",
         of: |point| Some(point.units_per_minute),
         shown: grouped_f,
-        step: round_step,
+        step: whole_step,
     },
     Panel {
         title: "mean delay from arrival to confirmation",
@@ -75,7 +75,10 @@ pub fn plot(forecast: &Forecast) -> String {
 fn legend(svg: &mut String, tiers: &[TierFigures]) {
     let (mut x, mut y) = (LEFT, 20.0);
     for (tier, colour) in tiers.iter().zip(COLOURS.iter().cycle()) {
-        let name = format!("{}, {} allowed", tier.plan, grouped(tier.allowance.into()));
+        let mut name = format!("{}, {} allowed", tier.plan, grouped(tier.allowance.into()));
+        if let Some(lowest) = tier.lowest_allowance {
+            name.push_str(&format!(" on average, at least {}", grouped(lowest.into())));
+        }
         let width = 40.0 + 6.5 * count(name.chars().count() as u64);
         if x > LEFT && x + width > WIDTH {
             (x, y) = (LEFT, y + 18.0);
@@ -89,17 +92,15 @@ fn legend(svg: &mut String, tiers: &[TierFigures]) {
 fn draw(svg: &mut String, panel: &Panel, forecast: &Forecast, top: f64, end: f64) {
     let points = forecast.tiers.iter().flat_map(|tier| &tier.course);
     let highest = points.filter_map(panel.of).fold(0.0, f64::max);
-    let step = (panel.step)(highest.max(f64::MIN_POSITIVE) / 4.0);
-    let highest = (highest / step).ceil().max(1.0) * step;
+    let ticks: Vec<f64> = ticks(panel, highest).collect();
+    let highest = ticks.last().copied().unwrap_or(1.0);
     let bottom = top + PANEL;
     let (right, width) = (WIDTH - RIGHT, WIDTH - RIGHT - LEFT);
     text(svg, (LEFT, top - 8.0), "start", panel.title);
-    let mut value = 0.0;
-    while value <= highest * 1.0001 {
+    for value in ticks {
         let y = bottom - value / highest * PANEL;
         line(svg, (LEFT, y), (right, y), "#dddddd", 1.0);
         text(svg, (LEFT - 6.0, y + 4.0), "end", &(panel.shown)(value));
-        value += step;
     }
     let every = time_step(end / 8.0);
     let mut at = 0.0;
@@ -136,6 +137,19 @@ fn draw(svg: &mut String, panel: &Panel, forecast: &Forecast, top: f64, end: f64
     }
 }
 
+/// The values of an axis that are labelled: from 0 to the first that is not below the highest.
+fn ticks(panel: &Panel, highest: f64) -> impl Iterator<Item = f64> + use<> {
+    let step = (panel.step)(highest.max(f64::MIN_POSITIVE) / 4.0);
+    let steps = (highest / step).ceil().max(1.0);
+    let mut number = 0.0;
+    std::iter::from_fn(move || {
+        let value = number * step;
+        let within = number <= steps;
+        number += 1.0;
+        within.then_some(value)
+    })
+}
+
 fn line(svg: &mut String, from: (f64, f64), to: (f64, f64), colour: &str, width: f64) {
     svg.push_str(&format!(
         "<line x1=\"{:.1}\" y1=\"{:.1}\" x2=\"{:.1}\" y2=\"{:.1}\" stroke=\"{colour}\" stroke-width=\"{width}\"/>\n",
@@ -151,6 +165,11 @@ fn text(svg: &mut String, at: (f64, f64), anchor: &str, content: &str) {
     ));
 }
 
+/// The same for what is counted: labels are whole numbers, so steps are, too.
+fn whole_step(least: f64) -> f64 {
+    round_step(least.max(1.0))
+}
+
 /// The next of 1, 2 and 5, times a power of ten.
 fn round_step(least: f64) -> f64 {
     let power = 10_f64.powf(least.log10().floor());
@@ -162,11 +181,12 @@ fn round_step(least: f64) -> f64 {
 /// A time that people count in, in seconds.
 fn time_step(least: f64) -> f64 {
     let steps = [
-        0.01, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0, 1_800.0, 3_600.0, 7_200.0,
-        10_800.0, 21_600.0, 43_200.0, 86_400.0,
+        0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 300.0, 600.0,
+        1_800.0, 3_600.0, 7_200.0, 10_800.0, 21_600.0, 43_200.0, 86_400.0,
     ];
     let step = steps.into_iter().find(|step| *step >= least);
-    step.unwrap_or(86_400.0)
+    // Whole days.
+    step.unwrap_or_else(|| (least / 86_400.0).ceil() * 86_400.0)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
@@ -177,6 +197,33 @@ fn count(number: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The labels of an axis up to a value.
+    fn labels(panel: &Panel, highest: f64) -> Vec<String> {
+        ticks(panel, highest).map(panel.shown).collect()
+    }
+
+    #[test]
+    fn labels_differ_and_are_few_however_little_there_is() {
+        for panel in &PANELS {
+            for highest in [
+                0.0, 0.004, 0.3, 1.0, 1.2, 2.0, 3.0, 5.0, 7.5, 17.0, 42.0, 99.0, 240.0, 1_234.0,
+                86_400.0, 604_800.0, 5e6,
+            ] {
+                let all = labels(panel, highest);
+                let mut different = all.clone();
+                different.dedup();
+                assert_eq!(all, different, "{} up to {highest}", panel.title);
+                assert!(
+                    (2..=6).contains(&all.len()),
+                    "{} up to {highest}: {all:?}",
+                    panel.title
+                );
+            }
+        }
+        assert_eq!(labels(&PANELS[0], 1.0), ["0", "1"]);
+        assert_eq!(labels(&PANELS[0], 3.0), ["0", "1", "2", "3"]);
+    }
 
     #[test]
     fn steps_are_round() {

@@ -1,5 +1,7 @@
 //! The figures as a table, the tiers side by side.
 
+use ingest_model::call::Class;
+
 use super::figures::{Advice, Forecast, TierFigures};
 use crate::observe::words::plural;
 use crate::simulated::forecast::world::Ended;
@@ -15,6 +17,9 @@ pub fn table(forecast: &Forecast) -> String {
 
 /// Only where it follows the time of day.
 const LEFT_ALONE: &str = "requests a minute, left alone on average";
+const AT_LEAST: &str = "requests a minute, allowed at least";
+/// Only where others spend, too.
+const FREE: &str = "requests a minute, left by others";
 
 type Row = (String, Vec<String>);
 
@@ -23,9 +28,15 @@ fn rows(forecast: &Forecast) -> Vec<Row> {
     let row = |name: &str, of: &dyn Fn(&TierFigures) -> String| -> Row {
         (name.to_owned(), tiers.iter().map(of).collect())
     };
+    let follows = tiers.iter().any(|one| one.mean_reserve.is_some());
+    let allowed = if follows {
+        "requests a minute, allowed on average of limit"
+    } else {
+        "requests a minute, allowed of limit"
+    };
     let mut rows = vec![
         row("", &|one| one.plan.clone()),
-        row("requests a minute, allowed of limit", &|one| {
+        row(allowed, &|one| {
             format!(
                 "{} of {}",
                 grouped(one.allowance.into()),
@@ -36,6 +47,11 @@ fn rows(forecast: &Forecast) -> Vec<Row> {
             one.mean_reserve
                 .map_or_else(none, |mean| grouped(mean.into()))
         }),
+        row(AT_LEAST, &|one| {
+            one.lowest_allowance
+                .map_or_else(none, |lowest| grouped(lowest.into()))
+        }),
+        row(FREE, &|one| one.free.map_or_else(none, grouped_f)),
         row("requests a minute, needed", &|one| {
             if one.units.needed_per_minute > 0.0 {
                 grouped_f(one.units.needed_per_minute)
@@ -52,8 +68,11 @@ fn rows(forecast: &Forecast) -> Vec<Row> {
         heading("records", tiers),
         row("  delivered", &|one| grouped(one.records.delivered)),
     ];
-    if tiers.iter().all(|one| one.mean_reserve.is_none()) {
-        rows.retain(|(name, _)| name != LEFT_ALONE);
+    if !follows {
+        rows.retain(|(name, _)| name != LEFT_ALONE && name != AT_LEAST);
+    }
+    if tiers.iter().all(|one| one.free.is_none()) {
+        rows.retain(|(name, _)| name != FREE);
     }
     rows.extend(reasons("  skipped, ", tiers, |one| &one.records.skipped));
     rows.extend(reasons("  dead-lettered, ", tiers, |one| {
@@ -122,13 +141,7 @@ fn rows(forecast: &Forecast) -> Vec<Row> {
                 grouped(one.saved.object_requests)
             )
         }),
-        row("  requests saved of one for each operation", &|one| {
-            format!(
-                "{} of {}",
-                signed(one.saved.units),
-                grouped(one.saved.operations)
-            )
-        }),
+        row("  requests saved of one for each operation", &saved),
     ]);
     rows
 }
@@ -215,6 +228,8 @@ fn notes(forecast: &Forecast) -> Vec<String> {
         if let Some(advice) = &tier.advice {
             notes.push(format!("{}: {}", tier.plan, advised(tier, advice)));
         }
+        let others = [beyond(tier), overspent(tier)].into_iter().flatten();
+        notes.extend(others.map(|note| format!("{}: {note}", tier.plan)));
         if !tier.holds.is_empty() {
             notes.push(format!(
                 "{}: held until a person acts: {}",
@@ -266,10 +281,15 @@ fn advised(tier: &TierFigures, advice: &Advice) -> String {
         }
         Some(_) | None => {}
     }
+    let there_are = match tier.free {
+        Some(free) if free < f64::from(tier.allowance) => {
+            format!("{} are left by others", grouped_f(free))
+        }
+        Some(_) | None => format!("{} are allowed", grouped(tier.allowance.into())),
+    };
     format!(
-        "what arrives needs {:.0} requests a minute and {} are allowed, so the backlog grows by {} an hour; it drains with {}",
-        advice.needs_per_minute,
-        grouped(tier.allowance.into()),
+        "what arrives needs {} requests a minute and {there_are}, so the backlog grows by {} an hour; it drains with {}",
+        grouped_f(advice.needs_per_minute),
         plural(grouped_f(tier.backlog.grows_per_hour), "record"),
         ways.join(", or ")
     )
@@ -283,10 +303,56 @@ fn keeps_up(tier: &TierFigures) -> String {
     }
 }
 
+fn saved(tier: &TierFigures) -> String {
+    let saved = u64::try_from(tier.saved.units).unwrap_or(0);
+    format!("{} of {}", grouped(saved), grouped(tier.saved.operations))
+}
+
+/// Why more requests were sent than one for each operation.
+fn overspent(tier: &TierFigures) -> Option<String> {
+    let more = tier.saved.units.checked_neg().filter(|more| *more > 0)?;
+    let reads = tier.units.by_class.get(Class::Read.as_str()).copied();
+    let beside = [
+        (tier.saved.customer_requests, "found or made customers"),
+        (reads.unwrap_or(0), "read results, or what is there"),
+    ];
+    let beside: Vec<String> = beside
+        .into_iter()
+        .filter(|(requests, _)| *requests > 0)
+        .map(|(requests, what)| format!("{} {what}", grouped(requests)))
+        .collect();
+    let beside = if beside.is_empty() {
+        "some were sent again".to_owned()
+    } else {
+        format!(
+            "{}; the more records wait together, the more share such a request",
+            beside.join(", and ")
+        )
+    };
+    Some(format!(
+        "nothing is saved, {} cost {}, {} more than one each: {beside}",
+        plural(grouped(tier.saved.operations), "operation"),
+        plural(grouped(tier.units.total), "request"),
+        grouped(more.unsigned_abs()),
+    ))
+}
+
+/// Where a smaller allowance was not played.
+fn beyond(tier: &TierFigures) -> Option<String> {
+    let (lowest, ever) = (tier.lowest_allowance?, tier.lowest_allowance_ever?);
+    (ever < lowest).then(|| {
+        format!(
+            "at other times than those played, kustomer.reserve_at allows only {} a minute; play a whole day or week to see them (--for, \
+             --until), or that reserve alone (--reserve)",
+            plural(grouped(ever.into()), "request")
+        )
+    })
+}
+
 fn gone(tier: &TierFigures) -> String {
     match (tier.backlog.gone_after_seconds, tier.backlog.left_seconds) {
-        (Some(0), _) => "-".to_owned(),
         _ if tier.backlog.grows_per_hour > 0.0 => "never at this rate".to_owned(),
+        (Some(0), _) => "-".to_owned(),
         (Some(seconds), _) => clock(seconds),
         (None, Some(left)) => format!("{} more", clock(left)),
         (None, None) => "not known".to_owned(),
@@ -366,11 +432,6 @@ pub(super) fn grouped_f(number: f64) -> String {
     grouped(number)
 }
 
-fn signed(number: i64) -> String {
-    let text = grouped(number.unsigned_abs());
-    if number < 0 { format!("-{text}") } else { text }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -380,7 +441,6 @@ mod tests {
         assert_eq!(grouped(7), "7");
         assert_eq!(grouped(123_456), "123,456");
         assert_eq!(grouped(1_234_567), "1,234,567");
-        assert_eq!(signed(-1_200), "-1,200");
         assert_eq!(duration(0.0123), "12 ms");
         assert_eq!(duration(12.34), "12.3 s");
         assert_eq!(duration(75.0), "1 min 15 s");

@@ -27,6 +27,8 @@ pub(super) struct Carried {
 pub(super) struct Items {
     pub(super) events: u64,
     pub(super) identities: u64,
+    /// Identities that no record asked for: they find or make the customers of objects.
+    pub(super) questions: u64,
     pub(super) objects: u64,
     /// Objects that are digests.
     pub(super) digests: u64,
@@ -97,8 +99,9 @@ impl Carried {
         let mut items = Items::default();
         match call {
             Call::Identify { identity } => {
-                items.identities = 1;
-                self.identity(now, identity);
+                let asked_for = self.identity(now, identity);
+                items.identities = u64::from(asked_for);
+                items.questions = u64::from(!asked_for);
             }
             Call::Track { identity, event } => {
                 items.events = 1;
@@ -140,13 +143,14 @@ impl Carried {
         items
     }
 
-    fn identity(&mut self, now: Duration, identity: &Body) {
-        if let Ok(marks) = serde_json::from_str::<IdentityMarks<'_>>(identity.as_str()) {
-            let keys = [marks.external_id, marks.email, marks.phone];
-            if let Some(key) = keys.into_iter().flatten().next() {
-                self.takes(now, hash(("identify", &*key)));
-            }
-        }
+    /// Whether an identity of that customer waited.
+    fn identity(&mut self, now: Duration, identity: &Body) -> bool {
+        let Ok(marks) = serde_json::from_str::<IdentityMarks<'_>>(identity.as_str()) else {
+            return false;
+        };
+        let keys = [marks.external_id, marks.email, marks.phone];
+        let key = keys.into_iter().flatten().next();
+        key.is_some_and(|key| self.takes(now, hash(("identify", &*key))))
     }
 
     fn object(&mut self, now: Duration, klass: &Klass, body: &Body) {
@@ -162,12 +166,14 @@ impl Carried {
         self.takes(now, hash(("kobject", &*klass.0, &*id, None::<&str>)));
     }
 
-    fn takes(&mut self, now: Duration, mark: u64) {
+    fn takes(&mut self, now: Duration, mark: u64) -> bool {
         let recent = self.recent.remove(&mark);
         let before = self.before.remove(&mark);
+        let any = recent.is_some() || before.is_some();
         for arrived in recent.into_iter().chain(before).flatten() {
             self.delays.add(now.saturating_sub(arrived));
         }
+        any
     }
 }
 

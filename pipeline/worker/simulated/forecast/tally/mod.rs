@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use ingest_delivery::fact::{Fact, Settlement};
 use ingest_model::call::{Call, Class};
+use ingest_model::operation::Operation;
 use ingest_model::outcome::{Rejection, SkipReason, Verdict};
 
 use self::carried::Carried;
@@ -39,6 +40,7 @@ pub(super) struct Tally {
     /// Requests with an event, an identity, and objects written.
     pub(super) events_sent: u64,
     pub(super) identities_sent: u64,
+    pub(super) questions_sent: u64,
     pub(super) objects_sent: u64,
     pub(super) digests_sent: u64,
     pub(super) to_settled: Delays,
@@ -57,6 +59,10 @@ pub(super) struct Second {
     pub(super) arrived: u32,
     pub(super) settled: u32,
     pub(super) units: u32,
+    /// Records read, their tracking events, and tracking events sent.
+    pub(super) read: u32,
+    pub(super) events_read: u32,
+    pub(super) events_sent: u32,
     /// Of the records delivered in it: how many, the sum of their delays in seconds, and the longest.
     pub(super) delayed: u32,
     pub(super) delay_sum: f32,
@@ -107,12 +113,21 @@ impl Tally {
         self.second(at).arrived += records;
     }
 
-    /// A record that arrived then is read, and is not skipped.
-    pub(super) fn reads(&mut self, arrived: Duration, verdict: &Verdict) {
+    /// A worker reads a record.
+    pub(super) fn takes(&mut self, at: Duration) {
+        self.read += 1;
+        self.second(at).read += 1;
+    }
+
+    /// A record that arrived then is read now, and is not skipped.
+    pub(super) fn reads(&mut self, at: Duration, arrived: Duration, verdict: &Verdict) {
         let Verdict::Emit(planned) = verdict else {
             return;
         };
         for one in planned {
+            if matches!(one.operation, Operation::Track(_)) {
+                self.second(at).events_read += 1;
+            }
             self.carried.waits(arrived, &one.operation);
             if let Some(route) = self.routes.get_mut(&one.route) {
                 route.reads(arrived, one);
@@ -127,10 +142,13 @@ impl Tally {
     /// A request leaves.
     pub(super) fn sent(&mut self, at: Duration, call: &Call) {
         *self.units.entry(call.class()).or_default() += 1;
-        self.second(at).units += 1;
         let items = self.carried.leaves(at, call);
+        let second = self.second(at);
+        second.units += 1;
+        second.events_sent += u32::try_from(items.events).unwrap_or(u32::MAX);
         self.events_sent += items.events;
         self.identities_sent += items.identities;
+        self.questions_sent += items.questions;
         self.objects_sent += items.objects;
         self.digests_sent += items.digests;
     }

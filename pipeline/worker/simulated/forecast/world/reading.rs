@@ -87,7 +87,7 @@ impl World<'_> {
                 continue;
             }
             self.skip(replica, skipped.take());
-            self.tally.reads(arriving.at, verdict);
+            self.tally.reads(now, arriving.at, verdict);
             let input = Input::Record {
                 record: mapped.record.clone(),
                 epoch,
@@ -103,7 +103,7 @@ impl World<'_> {
     }
 
     fn epoch_at(&mut self, name: &TopicPartition) -> Epoch {
-        self.tally.read += 1;
+        self.tally.takes(self.elapsed());
         let partition = self.partitions.get_mut(name);
         partition.map_or(Epoch(0), |partition| {
             partition.read_to += 1;

@@ -15,13 +15,18 @@ pub(super) struct Reserve<'p> {
     since: Instant,
     /// Requests of every minute that were left alone, and that were allowed, times seconds.
     sum: (f64, f64),
+    /// The most that was left alone.
+    most: u32,
 }
 
-/// Requests of every minute on average.
+/// Requests of every minute on average, and the fewest that were allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::simulated::forecast) struct Mean {
     pub(in crate::simulated::forecast) reserve: u32,
     pub(in crate::simulated::forecast) allowance: u32,
+    pub(in crate::simulated::forecast) lowest: u32,
+    /// The fewest that are allowed at any time, also beyond what was played.
+    pub(in crate::simulated::forecast) lowest_ever: u32,
 }
 
 impl<'p> Reserve<'p> {
@@ -33,6 +38,7 @@ impl<'p> Reserve<'p> {
             planned: None,
             since: origin,
             sum: (0.0, 0.0),
+            most: 0,
         }
     }
 
@@ -55,6 +61,7 @@ impl<'p> Reserve<'p> {
         self.since = now;
         let planned = self.schedule.at(self.start_ms.saturating_add(elapsed));
         self.planned = Some(planned);
+        self.most = self.most.max(planned.requests);
         Some(planned.requests)
     }
 
@@ -83,6 +90,8 @@ impl<'p> Reserve<'p> {
         Some(Mean {
             reserve: mean(reserved),
             allowance: mean(allowed),
+            lowest: quota.with_reserve(self.most).allowance(),
+            lowest_ever: quota.with_reserve(self.schedule.largest()).allowance(),
         })
     }
 }
