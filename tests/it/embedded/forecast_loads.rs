@@ -27,7 +27,7 @@ fn what_is_needed_and_whether_it_keeps_up_never_contradict_each_other() {
         (236, "10m", true),
         (240, "1m", true),
         (240, "10m", true),
-        (246, "1m", false),
+        (246, "3m", false),
         (246, "10m", false),
         (260, "10m", false),
     ] {
@@ -41,6 +41,9 @@ fn what_is_needed_and_whether_it_keeps_up_never_contradict_each_other() {
         let said = String::from_utf8(rig.run(&arguments).stdout).unwrap();
         assert_eq!(said.contains("never at this rate"), !fits, "{said}");
     }
+    // A minute is too short to tell, and does not contradict itself.
+    let figures = rig.figures("events.ndjson --rate 246/m --for 1m --limit 300");
+    assert!(keeps_up(&figures["tiers"][0], "a minute"));
     // A backlog at the beginning does not make the stream dearer.
     let figures = rig.figures("events.ndjson --backlog 2000 --rate 230/m --for 1h --limit 300");
     assert!(keeps_up(&figures["tiers"][0], "behind a backlog"));
@@ -72,6 +75,41 @@ fn mixed_loads_do_not_contradict_themselves_either() {
     }
     assert!(kept.is_sorted_by(|one, next| one >= next), "{kept:?}");
     assert_eq!((kept.first(), kept.last()), (Some(&true), Some(&false)));
+}
+
+#[test]
+fn a_load_that_is_carried_for_long_is_not_called_too_much_at_its_beginning() {
+    // Identities of customers nobody knows, their orders, and what they look at.
+    let mapping = format!(
+        "{MAPPING}  - name: who\n    type: identify\n    on: identify\n    do:\n      - identify: {{ name: .traits.name }}\n"
+    );
+    let rig = Rig::new(&mapping);
+    let mut lines = String::new();
+    for number in 0..3 {
+        let mut one = event(["", "Order Completed", "Product Viewed"][number], number, 1);
+        if number == 0 {
+            one["type"] = json!("identify");
+            one["traits"] = json!({ "name": "Ada" });
+        }
+        writeln!(lines, "{one}").unwrap();
+    }
+    rig.write(&lines);
+    let verdict = |rate: u32, lasting: &str| {
+        let arguments = format!("events.ndjson --rate {rate}/m --for {lasting} --limit 300");
+        let figures = rig.figures(&arguments);
+        keeps_up(&figures["tiers"][0], &format!("{rate} for {lasting}"))
+    };
+    for lasting in ["35s", "1m", "2m", "3m", "10m"] {
+        for rate in [300, 400, 500, 600] {
+            assert!(verdict(rate, lasting), "{rate} a minute for {lasting}");
+        }
+        // A third of them takes a request each: 267 of 240.
+        let shows = !lasting.ends_with('s') && !["1m", "2m"].contains(&lasting);
+        assert!(
+            !shows || !verdict(800, lasting),
+            "800 a minute for {lasting}"
+        );
+    }
 }
 
 #[test]

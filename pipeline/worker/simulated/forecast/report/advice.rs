@@ -23,6 +23,8 @@ pub(super) struct Demand {
 const USABLE: f64 = 0.97;
 /// So much above the allowance is not told from what others of the same minutes cost.
 const NOISE: f64 = 1.01;
+/// All of a stream tells small shortages only if it is so many minutes long.
+const TELLING: f64 = 5.0;
 
 impl Demand {
     /// What the requests of a stretch of the stream were spent on, with what it left behind. Nobody needs more than there is who
@@ -41,8 +43,8 @@ impl Demand {
                 ..Self::default()
             };
         };
-        // Each event that was read and still waits will cost a request, too; what else waits, its part of one.
-        let waiting = stream.waiting_events + stream.waiting_others * units_per_object;
+        // What was read and still waits will cost requests, too: one each, or its part of one.
+        let waiting = stream.waiting_alone + stream.waiting_others * units_per_object;
         let units_per_record = (stream.units + waiting).max(0.0) / stream.read.max(1.0);
         let mut demand = Self {
             units_per_minute: stream.per_minute * units_per_record,
@@ -63,7 +65,15 @@ impl Demand {
             return false;
         }
         let leaves = missing / self.units_per_record * stream.minutes;
-        let is_clear = self.units_per_minute > free * NOISE || stream.waits > stream.per_minute;
+        // What waits in groups and jobs, or at a busy beginning, is no sign of a shortage. In the second half of a stream it is what it
+        // was before; in all of a long one it is little.
+        let counted = if stream.is_whole {
+            (stream.units + stream.waiting_alone) / stream.read.max(1.0) * stream.per_minute
+        } else {
+            self.units_per_minute
+        };
+        let tells = !stream.is_whole || stream.minutes >= TELLING;
+        let is_clear = tells && counted > free * NOISE || stream.waits > stream.per_minute;
         is_clear && stream.waits >= leaves / 2.0
     }
 

@@ -25,13 +25,15 @@ pub(super) struct Course<'s> {
 pub(super) struct Stream {
     /// Records that arrive in a minute.
     pub(super) per_minute: f64,
-    /// How long the stretch is.
+    /// How long the stretch is, and whether it is all of the stream: then what is in flight at its end was not at its beginning.
     pub(super) minutes: f64,
+    pub(super) is_whole: bool,
     /// Records that were read in it, and requests that were sent.
     pub(super) read: f64,
     pub(super) units: f64,
-    /// How many more tracking events that were read wait at its end, and how many more other records.
-    pub(super) waiting_events: f64,
+    /// How many more tracking events and identities that were read wait at its end, each for a request of its own, and how many
+    /// more other records.
+    pub(super) waiting_alone: f64,
     pub(super) waiting_others: f64,
     /// Records that are not settled when the last one comes.
     pub(super) waits: f64,
@@ -92,8 +94,9 @@ impl<'s> Course<'s> {
     }
 
     /// A stretch of it with its arrivals, if they lasted long enough to be a stream. Where they are always the same, it is the
-    /// second half: customers and objects are known then, and a backlog from the beginning is perhaps gone.
-    pub(super) fn stream(&self, is_even: bool) -> Option<Stream> {
+    /// second half: customers and objects are known then, and a backlog from the beginning is perhaps gone. An identity costs so
+    /// many requests: several may share one, or ride with an event.
+    pub(super) fn stream(&self, is_even: bool, units_per_identity: f64) -> Option<Stream> {
         if self.last < STREAM {
             return None;
         }
@@ -103,23 +106,22 @@ impl<'s> Course<'s> {
         } else {
             0
         };
-        let stretch = self.seconds.get(from..=self.last).unwrap_or_default();
-        let sum =
-            |of: fn(&Second) -> u32| -> f64 { stretch.iter().map(|one| f64::from(of(one))).sum() };
-        let (read, events) = (sum(|one| one.read), sum(|one| one.events_read));
-        let waiting = read - sum(|one| one.settled);
-        // Repeats are never sent, and do not wait.
-        let most = waiting.max(0.0) * (events / read.max(1.0)).max(1.0);
-        let waiting_events = (events - sum(|one| one.events_sent)).min(most);
-        let before = self.last.saturating_sub(1);
-        let at_the_end = self.waiting().nth(before).unwrap_or_default();
+        let before = self.seconds.get(..from).unwrap_or_default();
+        let until = self.seconds.get(..=self.last).unwrap_or_default();
+        let (begin, end) = (
+            Sum::of(before, units_per_identity),
+            Sum::of(until, units_per_identity),
+        );
+        let second = self.last.saturating_sub(1);
+        let at_the_end = self.waiting().nth(second).unwrap_or_default();
         Some(Stream {
             per_minute: records / seconds * 60.0,
-            minutes: number(stretch.len() as u64) / 60.0,
-            read,
-            units: sum(|one| one.units),
-            waiting_events,
-            waiting_others: waiting - waiting_events,
+            minutes: number((until.len() - before.len()) as u64) / 60.0,
+            is_whole: from == 0,
+            read: end.read - begin.read,
+            units: end.units - begin.units,
+            waiting_alone: end.waiting_alone() - begin.waiting_alone(),
+            waiting_others: end.waiting_others() - begin.waiting_others(),
             waits: number(at_the_end.waits),
         })
     }
@@ -153,5 +155,43 @@ impl<'s> Course<'s> {
                 }
             })
             .collect()
+    }
+}
+
+/// What has happened so far.
+#[derive(Debug, Clone, Copy)]
+struct Sum {
+    read: f64,
+    settled: f64,
+    units: f64,
+    /// Requests of their own that what was read needs, and those that were sent.
+    alone: f64,
+    sent: f64,
+}
+
+impl Sum {
+    fn of(seconds: &[Second], units_per_identity: f64) -> Self {
+        let sum =
+            |of: fn(&Second) -> u32| -> f64 { seconds.iter().map(|one| f64::from(of(one))).sum() };
+        let identities = sum(|one| one.identities_read) * units_per_identity;
+        Self {
+            read: sum(|one| one.read),
+            settled: sum(|one| one.settled),
+            units: sum(|one| one.units),
+            alone: sum(|one| one.events_read) + identities,
+            sent: sum(|one| one.events_sent) + sum(|one| one.identities_sent),
+        }
+    }
+
+    /// Of the requests of their own, those that wait. Repeats, and what says nothing new, are never sent, and do not wait: there
+    /// are no more of them than records that do.
+    fn waiting_alone(&self) -> f64 {
+        let of_each = (self.alone / self.read.max(1.0)).max(1.0);
+        let most = (self.read - self.settled).max(0.0) * of_each;
+        (self.alone - self.sent).clamp(0.0, most)
+    }
+
+    fn waiting_others(&self) -> f64 {
+        (self.read - self.settled - self.waiting_alone()).max(0.0)
     }
 }

@@ -54,7 +54,13 @@ pub(in crate::simulated::forecast) fn tier(played: Played, quota: QuotaSettings)
     let units: u64 = tally.units.values().sum();
     let allowance = mean.map_or_else(|| quota.allowance(), |mean| mean.allowance);
     let free = f64::from(allowance).min(all - number(others)).max(0.0);
-    let demand = Demand::of(&tally, units, course.stream(is_even), free);
+    let units_per_identity = if tally.identities_carried > 0 {
+        ratio(tally.identities_sent, tally.identities_carried)
+    } else {
+        1.0
+    };
+    let stream = course.stream(is_even, units_per_identity);
+    let demand = Demand::of(&tally, units, stream, free);
     let mut backlog = backlog(&course, left);
     backlog.grows_per_hour = demand.grows_per_hour(free);
     let busy_minutes = (seconds / 60.0).max(1.0 / 60.0);

@@ -27,6 +27,8 @@ pub(super) struct Carried {
 pub(super) struct Items {
     pub(super) events: u64,
     pub(super) identities: u64,
+    /// Identities of records that these requests carry, and those that ride with events.
+    pub(super) carried: u64,
     /// Identities that no record asked for: they find or make the customers of objects.
     pub(super) questions: u64,
     pub(super) objects: u64,
@@ -99,9 +101,9 @@ impl Carried {
         let mut items = Items::default();
         match call {
             Call::Identify { identity } => {
-                let asked_for = self.identity(now, identity);
-                items.identities = u64::from(asked_for);
-                items.questions = u64::from(!asked_for);
+                items.carried = self.identity(now, identity);
+                items.identities = items.carried.min(1);
+                items.questions = 1 - items.identities;
             }
             Call::Track { identity, event } => {
                 items.events = 1;
@@ -110,7 +112,7 @@ impl Carried {
                 if let Some(key) = key {
                     self.takes(now, hash(("track", &*key)));
                 }
-                self.identity(now, identity);
+                items.carried = self.identity(now, identity);
             }
             Call::CreateKObjects {
                 klass, items: all, ..
@@ -143,14 +145,14 @@ impl Carried {
         items
     }
 
-    /// Whether an identity of that customer waited.
-    fn identity(&mut self, now: Duration, identity: &Body) -> bool {
+    /// How many identities of that customer waited.
+    fn identity(&mut self, now: Duration, identity: &Body) -> u64 {
         let Ok(marks) = serde_json::from_str::<IdentityMarks<'_>>(identity.as_str()) else {
-            return false;
+            return 0;
         };
         let keys = [marks.external_id, marks.email, marks.phone];
         let key = keys.into_iter().flatten().next();
-        key.is_some_and(|key| self.takes(now, hash(("identify", &*key))))
+        key.map_or(0, |key| self.takes(now, hash(("identify", &*key))))
     }
 
     fn object(&mut self, now: Duration, klass: &Klass, body: &Body) {
@@ -166,14 +168,16 @@ impl Carried {
         self.takes(now, hash(("kobject", &*klass.0, &*id, None::<&str>)));
     }
 
-    fn takes(&mut self, now: Duration, mark: u64) -> bool {
+    /// How many operations waited under a mark.
+    fn takes(&mut self, now: Duration, mark: u64) -> u64 {
         let recent = self.recent.remove(&mark);
         let before = self.before.remove(&mark);
-        let any = recent.is_some() || before.is_some();
+        let mut waited = 0;
         for arrived in recent.into_iter().chain(before).flatten() {
+            waited += 1;
             self.delays.add(now.saturating_sub(arrived));
         }
-        any
+        waited
     }
 }
 

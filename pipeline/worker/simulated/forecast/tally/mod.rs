@@ -40,6 +40,8 @@ pub(super) struct Tally {
     /// Requests with an event, an identity, and objects written.
     pub(super) events_sent: u64,
     pub(super) identities_sent: u64,
+    /// The identities of records that were carried, alone or with events.
+    pub(super) identities_carried: u64,
     pub(super) questions_sent: u64,
     pub(super) objects_sent: u64,
     pub(super) digests_sent: u64,
@@ -59,10 +61,12 @@ pub(super) struct Second {
     pub(super) arrived: u32,
     pub(super) settled: u32,
     pub(super) units: u32,
-    /// Records read, their tracking events, and tracking events sent.
+    /// Records read, their tracking events and identities, and those that were sent.
     pub(super) read: u32,
     pub(super) events_read: u32,
     pub(super) events_sent: u32,
+    pub(super) identities_read: u32,
+    pub(super) identities_sent: u32,
     /// Of the records delivered in it: how many, the sum of their delays in seconds, and the longest.
     pub(super) delayed: u32,
     pub(super) delay_sum: f32,
@@ -125,8 +129,10 @@ impl Tally {
             return;
         };
         for one in planned {
-            if matches!(one.operation, Operation::Track(_)) {
-                self.second(at).events_read += 1;
+            match one.operation {
+                Operation::Track(_) => self.second(at).events_read += 1,
+                Operation::Identify(_) => self.second(at).identities_read += 1,
+                Operation::KObject(_) => {}
             }
             self.carried.waits(arrived, &one.operation);
             if let Some(route) = self.routes.get_mut(&one.route) {
@@ -146,8 +152,10 @@ impl Tally {
         let second = self.second(at);
         second.units += 1;
         second.events_sent += u32::try_from(items.events).unwrap_or(u32::MAX);
+        second.identities_sent += u32::try_from(items.identities).unwrap_or(u32::MAX);
         self.events_sent += items.events;
         self.identities_sent += items.identities;
+        self.identities_carried += items.carried;
         self.questions_sent += items.questions;
         self.objects_sent += items.objects;
         self.digests_sent += items.digests;
