@@ -130,9 +130,11 @@ fn a_broken_invariant_writes_one_recording() {
             .unwrap()
             .map(|one| one.unwrap().path())
             .collect();
-        let whole = found
-            .iter()
-            .any(|path| std::fs::read_to_string(path).unwrap().contains("I8"));
+        // It has another name until it is whole; it may get its own between two looks.
+        let whole = found.iter().any(|path| {
+            path.extension().is_some_and(|end| end == "jsonl")
+                && std::fs::read_to_string(path).unwrap().contains("I8")
+        });
         assert!(whole || Clock.now() < deadline, "no recording: {found:?}");
         if whole {
             break found;
