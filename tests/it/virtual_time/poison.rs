@@ -122,7 +122,8 @@ fn an_item_that_is_not_named_is_found_by_trying_parts() {
     let all: u64 = hundredths.iter().sum();
     assert!(all <= 1_200 * BAD, "{hundredths:?} hundredths of a request");
     assert!(
-        hundredths.iter().all(|one| *one <= 1_500),
+        // Twelve, and six jobs that are read twice.
+        hundredths.iter().all(|one| *one <= 1_800),
         "{hundredths:?} hundredths of a request"
     );
 }
