@@ -50,7 +50,7 @@ impl Account {
         let now = Note {
             at,
             confirmed,
-            spent: spent.tracking + spent.objects,
+            spent: spent.sum(),
             allowed: self.allowed,
         };
         let first = self.notes.front().copied().unwrap_or(now);

@@ -3,7 +3,8 @@
 //! Records are no measure: most of a topic may be skipped at once, a hundred objects share one request, and an event
 //! costs a whole one. So what is left is counted in requests (operations by kind, at the recent cost of each kind), and
 //! divided by the present rate of requests. Unread records are assumed to lead to as many operations as those read last.
-//! Finding customers is counted apart, by record read: a backlog of the same customers soon needs none of it.
+//! Finding customers is counted apart, by the customers that records bring for the first time: a backlog of the same
+//! customers soon needs none of it.
 //! Whatever arrives from now on is not included.
 
 use std::collections::BTreeMap;
@@ -22,15 +23,20 @@ const WINDOW: f64 = 60.0;
 const COST_WINDOW: f64 = 30.0;
 /// The number of records over which their operations are averaged.
 const RECORDS: f64 = 20_000.0;
-/// The number of records over which it is averaged what finding their customers takes.
-const ASKERS: f64 = 3_000.0;
+/// The number of records over which it is averaged how many new customers they bring.
+const NEWCOMERS: f64 = 3_000.0;
+/// What finding customers is assumed to cost until requests have shown it: so many requests for so many customers.
+const FINDING: (f64, f64) = (3.0, 100.0);
 /// The weight, in seconds, of what the quota allows in the estimate of the pace, until requests have shown another.
 const TRUSTED: f64 = 5.0;
 /// The assumed cost of operations until requests have shown it: so many requests for so many operations.
 const COSTS: PerKind<(f64, f64)> = PerKind {
     tracking: (5.0, 5.0),
-    objects: (3.0, 100.0),
+    identities: (5.0, 5.0),
+    objects: (1.5, 100.0),
 };
+/// The same for reading what became of objects: with more weight, because the first jobs are read too early.
+const READING: (f64, f64) = (33.0, 3_000.0);
 /// Arrivals are known after so many seconds.
 const WATCHED: f64 = 10.0;
 /// A backlog that shrinks by less than this part of the pace does not shrink.
@@ -88,8 +94,10 @@ pub struct Pace {
     /// Seconds in which there was something to do, and requests sent in them.
     busy: f64,
     spent: f64,
-    /// Requests spent on a kind, and the operations they were for.
+    /// Requests spent on a kind, and the operations they were for; of objects, only what writes them.
     costs: PerKind<(f64, f64)>,
+    /// Requests that read what became of objects, and the objects that ended.
+    reading: (f64, f64),
     /// Seconds in which the ends of partitions were watched, and records that arrived in them.
     watched: f64,
     arrived: f64,
@@ -97,9 +105,11 @@ pub struct Pace {
     /// Records read, and the operations they led to.
     read: f64,
     planned: PerKind<f64>,
-    /// Records read, and the requests that found or made customers meanwhile.
-    askers: f64,
-    asked: f64,
+    /// Records read, and the customers that they brought.
+    readers: f64,
+    newcomers: f64,
+    /// Requests that found or made customers, and how many.
+    finding: (f64, f64),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -111,6 +121,10 @@ struct Look {
     launched: PerKind<f64>,
     spent: PerKind<u64>,
     asked: u64,
+    read_jobs: u64,
+    ended: u64,
+    customers: u64,
+    found: u64,
     /// There were more operations than permits.
     busy: bool,
 }
@@ -137,6 +151,10 @@ impl Look {
             launched: PerKind::default(),
             spent: PerKind::default(),
             asked: 0,
+            read_jobs: 0,
+            ended: 0,
+            customers: 0,
+            found: 0,
             busy: false,
         }
     }
@@ -281,7 +299,7 @@ impl Pace {
     /// Updates the averages with what happened since the last snapshot.
     fn look(&mut self, at: Instant, snapshot: &Snapshot, allowed: f64) {
         let progress = &snapshot.progress;
-        let waiting = progress.waiting.tracking + progress.waiting.objects;
+        let waiting = progress.waiting.sum();
         let now = Look {
             at,
             read: progress.read,
@@ -292,6 +310,10 @@ impl Pace {
                 .map(|(ended, under_way)| whole(ended) + whole(under_way)),
             spent: progress.spent,
             asked: progress.asked,
+            read_jobs: progress.read_jobs,
+            ended: progress.ended.objects,
+            customers: progress.customers,
+            found: progress.customers.saturating_sub(progress.customers_open),
             busy: whole(waiting) > allowed,
         };
         // What was done before the first look counts, too: a full budget may have been read by then.
@@ -304,13 +326,15 @@ impl Pace {
             .planned
             .zip(planned)
             .map(|(sum, new)| sum.mul_add(fading, new));
+        let fading = (-read / NEWCOMERS).exp();
+        self.readers = self.readers.mul_add(fading, read);
+        let newcomers = gained(now.customers, before.customers);
+        self.newcomers = self.newcomers.mul_add(fading, newcomers);
         let asked = gained(now.asked, before.asked);
-        let fading = (-read / ASKERS).exp();
-        self.askers = self.askers.mul_add(fading, read);
-        self.asked = self.asked.mul_add(fading, asked);
         let spent = now.spent.zip(before.spent).map(|(a, b)| gained(a, b));
+        let read_jobs = gained(now.read_jobs, before.read_jobs);
         let writes = PerKind {
-            objects: (spent.objects - asked).max(0.0),
+            objects: (spent.objects - asked - read_jobs).max(0.0),
             ..spent
         };
         let launched = now
@@ -327,13 +351,19 @@ impl Pace {
                 )
             },
         );
+        let ended = gained(now.ended, before.ended);
+        self.reading.0 = self.reading.0.mul_add(fading, read_jobs);
+        self.reading.1 = self.reading.1.mul_add(fading, ended);
+        let found = gained(now.found, before.found);
+        self.finding.0 = self.finding.0.mul_add(fading, asked);
+        self.finding.1 = self.finding.1.mul_add(fading, found);
         if seconds <= 0.0 {
             return;
         }
         let fading = (-seconds / WINDOW).exp();
         if before.busy && now.busy {
             self.busy = self.busy.mul_add(fading, seconds);
-            self.spent = self.spent.mul_add(fading, spent.tracking + spent.objects);
+            self.spent = self.spent.mul_add(fading, spent.sum());
         } else if !now.busy {
             // After a pause the pace is measured anew.
             (self.busy, self.spent) = (0.0, 0.0);
@@ -366,22 +396,33 @@ impl Pace {
             .zip(COSTS)
             .map(|((spent, of), (known, known_of))| (spent + known) / (of + known_of));
         let tracking_held = held(&Scope::Family(ingest_delivery::hold::Family::Tracking));
-        let (mut requests, unread) = (
-            whole(progress.waiting.tracking).mul_add(
-                costs.tracking,
-                whole(progress.waiting.objects) * costs.objects,
-            ),
-            whole(unread),
-        );
+        let finding = (self.finding.0 + FINDING.0) / (self.finding.1 + FINDING.1);
+        let waiting = progress.waiting.map(whole).zip(costs);
+        let reading = (self.reading.0 + READING.0) / (self.reading.1 + READING.1);
+        let in_flight = if all_held {
+            0
+        } else {
+            progress.under_way.objects
+        };
+        let unfinished = whole(progress.waiting.objects) + whole(in_flight);
+        // Somebody who is not held waits for each of these.
+        let newcomers = progress.customers_open.min(progress.waiting.objects);
+        let mut requests = waiting.map(|(count, cost)| count * cost).sum()
+            + unfinished * reading
+            + whole(newcomers) * finding;
+        let unread = whole(unread);
         if unread > 0.0 && self.read <= 0.0 {
             return None;
         }
-        let planned = self.planned.map(|planned| planned / self.read.max(1.0));
-        let tracking = if tracking_held { 0.0 } else { planned.tracking };
-        let each = tracking.mul_add(costs.tracking, planned.objects * costs.objects)
-            + self.asked / self.askers.max(1.0);
+        let mut planned = self.planned.map(|planned| planned / self.read.max(1.0));
+        if tracking_held {
+            (planned.tracking, planned.identities) = (0.0, 0.0);
+        }
+        let each = planned.zip(costs).map(|(count, cost)| count * cost).sum()
+            + planned.objects * reading
+            + self.newcomers / self.readers.max(1.0) * finding;
         requests += unread * each;
-        let under_way = progress.under_way.tracking + progress.under_way.objects;
+        let under_way = progress.under_way.sum();
         // Operations in flight are paid for, but not done yet.
         if requests < f64::EPSILON && under_way > 0 && !all_held {
             requests = 1.0;

@@ -51,6 +51,8 @@ pub(crate) struct Customers {
     /// Items carry references, which the answers of bulk creates repeat.
     with_refs: bool,
     wanted: Lookup<CustomerKey, Wanted>,
+    /// How many were wanted since the start.
+    wanted_ever: u64,
     lines: Lines,
     read: Singles,
     alone: Singles,
@@ -130,6 +132,7 @@ impl Customers {
             owners: Owners::new(settings.owners),
             with_refs: true,
             wanted: Lookup::default(),
+            wanted_ever: 0,
             lines: Lines::default(),
             read: Singles::default(),
             alone: Singles::default(),
@@ -186,6 +189,7 @@ impl Customers {
             exists: false,
         };
         self.wanted.insert(first.clone(), wanted);
+        self.wanted_ever += 1;
         if due {
             self.join(now, Line::Answer, first);
         } else {
@@ -229,6 +233,11 @@ impl Customers {
     /// The customer is known now, or given up. Returns the operations that waited for it.
     pub(crate) fn found(&mut self, customer: &CustomerKey) -> Vec<OperationId> {
         self.forget(customer)
+    }
+
+    /// How many customers were wanted since the start, and how many of them are not known yet.
+    pub(crate) fn wanted(&self) -> (u64, u64) {
+        (self.wanted_ever, self.wanted.len() as u64)
     }
 
     /// Notes whether a customer that may be created existed when it was asked about.

@@ -207,6 +207,9 @@ impl Partitions {
 
     /// Records whose letters are kept back, and what keeps them.
     pub(crate) fn kept_letters(&self) -> Vec<(RecordId, HeldBy)> {
+        if !self.letters.may_wait() && !self.guard.is_holding_any() {
+            return Vec::new();
+        }
         self.records
             .said(|id, state| self.letter_held_by(*id, state))
     }

@@ -10,6 +10,7 @@ use smallvec::{SmallVec, smallvec};
 use crate::common::price::Price;
 use crate::customers::Question;
 use crate::health::holds::Passage;
+use crate::jobs::JobItems;
 use crate::machine::Machine;
 use crate::machine::requests::ReadWork;
 use crate::partitions::Room;
@@ -18,7 +19,7 @@ use crate::seam::hold::Family;
 use crate::seam::invariant::Invariant;
 use crate::seam::port::Effect;
 use crate::sending::{Sent, SentKind};
-use ingest_model::batch::{Batch, GroupKey, ITEM_OVERHEAD, OperationId, Verb};
+use ingest_model::batch::{Batch, GroupKey, ITEM_OVERHEAD, JobId, OperationId, Verb};
 use ingest_model::body::{Body, Writer};
 use ingest_model::call::{BulkItem, Call, Class};
 use ingest_model::operation::{CustomerKey, CustomerRef, KlassKind, Operation};
@@ -70,7 +71,15 @@ impl Machine {
             | SentKind::ReadJob { .. }
             | SentKind::Probe => (1, false),
         };
-        self.progress.spent(&what);
+        let is_event = |id: &OperationId| {
+            let entry = self.work.get(*id);
+            entry.is_some_and(|entry| matches!(entry.operation, Operation::Track(_)))
+        };
+        let makes_customers = |id: JobId| {
+            let job = self.jobs.get(id);
+            job.is_some_and(|job| matches!(job.items, JobItems::Customers { .. }))
+        };
+        self.progress.spent(&what, is_event, makes_customers);
         let sent = Sent {
             what,
             class,

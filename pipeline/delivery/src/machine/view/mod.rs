@@ -225,6 +225,7 @@ impl Machine {
     /// How far the work has come. Walks over all operations.
     pub(in crate::machine) fn progress(&self) -> Progress {
         let mut progress = self.progress;
+        (progress.customers, progress.customers_open) = self.customers.wanted();
         let held = !self.health.holds.is_empty();
         for id in self.work.matching(|_, _| true) {
             let Some(state) = self.work.get(id) else {

@@ -94,6 +94,11 @@ impl DeadLetterGuard {
         self.holding.contains(topic)
     }
 
+    /// Whether dead letters of any topic are kept back.
+    pub(in crate::partitions) fn is_holding_any(&self) -> bool {
+        !self.holding.is_empty()
+    }
+
     /// Topics that tripped the guard since the last call.
     pub(in crate::partitions) fn take_tripped(&mut self) -> Vec<Topic> {
         std::mem::take(&mut self.tripped)

@@ -46,6 +46,12 @@ impl Letters {
             .is_some_and(|topic| topic.closed || topic.refused.contains(&id))
     }
 
+    /// Whether any letter may have to wait because of its topic.
+    pub(in crate::partitions) fn may_wait(&self) -> bool {
+        let mut topics = self.topics.values();
+        topics.any(|topic| topic.closed || !topic.refused.is_empty())
+    }
+
     /// Whether a letter is to be sent at that time.
     pub(in crate::partitions) fn is_timed(&self, at: Instant, id: RecordId) -> bool {
         self.timers.contains(&(at, id))
