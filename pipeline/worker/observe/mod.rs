@@ -3,6 +3,7 @@
 pub mod account;
 pub mod advice;
 pub mod breaks;
+mod drain;
 pub mod metrics;
 mod observer;
 pub mod pace;

@@ -91,8 +91,25 @@ impl Machine {
     ///
     /// Time should never go back: a `now` before an earlier one is used as it is, and only delays what is due.
     pub fn step(&mut self, now: Instant, input: Input) -> Vec<Effect> {
+        self.step_all(now, [input])
+    }
+
+    /// Takes several inputs at once, and then does what follows from all of them.
+    pub fn step_all(
+        &mut self,
+        now: Instant,
+        inputs: impl IntoIterator<Item = Input>,
+    ) -> Vec<Effect> {
         let before = std::mem::replace(&mut self.turn.now, now);
         self.notice_sleep(before);
+        for input in inputs {
+            self.take(now, input);
+        }
+        self.follow_up(now);
+        self.turn.end()
+    }
+
+    fn take(&mut self, now: Instant, input: Input) {
         match input {
             Input::Topology(topics) => self.on_topology(now, topics),
             Input::Assigned {
@@ -149,6 +166,9 @@ impl Machine {
             Input::Shutdown => self.on_shutdown(),
             Input::Wake => {}
         }
+    }
+
+    fn follow_up(&mut self, now: Instant) {
         self.fire_timers(now);
         self.restore_again(now);
         self.try_letters(now);
@@ -164,7 +184,6 @@ impl Machine {
         self.partitions.settle_pauses(&mut self.turn);
         self.look_at_frontiers(now);
         self.report_broken(now);
-        self.turn.end()
     }
 
     /// Whether there is a hold with that number.

@@ -1,6 +1,10 @@
-//! The bodies of requests that find or create customers: only keys.
+//! The bodies of requests: customers that are found or created by their keys alone, and single objects.
 
-use ingest_model::body::Body;
+use std::sync::Arc;
+
+use ingest_model::batch::{GroupKey, ITEM_OVERHEAD, Verb};
+use ingest_model::body::{Body, Writer};
+use ingest_model::call::{BulkItem, Call};
 use ingest_model::operation::{CustomerKey, CustomerRef, MissingCustomer};
 use serde_json::{Map, Value, json};
 
@@ -32,4 +36,50 @@ pub(super) fn new_customer(keys: &[CustomerKey]) -> Body {
         }
     }
     body.into()
+}
+
+/// A revision that the object no longer has.
+pub(super) fn older(revision: i64) -> i64 {
+    if revision > 0 {
+        revision - 1
+    } else {
+        revision + 1
+    }
+}
+
+pub(super) fn single_call(group: &GroupKey, item: &BulkItem) -> Call {
+    let klass = group.klass.clone();
+    match (group.verb, &item.id) {
+        (Verb::Update, Some(id)) => Call::UpdateKObject {
+            klass,
+            id: Arc::clone(id),
+            body: with(&item.body, |writer| {
+                if let Some(rev) = item.rev {
+                    writer.whole("rev", rev);
+                }
+                if let Some(company) = &item.company {
+                    writer.text("company", company);
+                }
+            }),
+        },
+        (Verb::Create | Verb::Update, _) => Call::CreateKObject {
+            klass,
+            body: with(&item.body, |writer| {
+                if let Some(customer) = &item.customer {
+                    writer.text("customer", customer);
+                }
+                if let Some(company) = &item.company {
+                    writer.text("company", company);
+                }
+            }),
+        },
+    }
+}
+
+/// A body with one more field.
+pub(super) fn with(body: &Body, more: impl FnOnce(&mut Writer<'_>)) -> Body {
+    Body::written(body.size() + ITEM_OVERHEAD, |writer| {
+        writer.fields(body);
+        more(writer);
+    })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::bodies::{key_fields, new_customer};
+use super::bodies::{key_fields, new_customer, older, single_call, with};
 use smallvec::{SmallVec, smallvec};
 
 use crate::common::price::Price;
@@ -19,8 +19,8 @@ use crate::seam::hold::Family;
 use crate::seam::invariant::Invariant;
 use crate::seam::port::Effect;
 use crate::sending::{Sent, SentKind};
-use ingest_model::batch::{Batch, GroupKey, ITEM_OVERHEAD, JobId, OperationId, Verb};
-use ingest_model::body::{Body, Writer};
+use ingest_model::batch::{Batch, GroupKey, JobId, OperationId, Verb};
+use ingest_model::body::Body;
 use ingest_model::call::{BulkItem, Call, Class};
 use ingest_model::operation::{CustomerKey, CustomerRef, KlassKind, Operation};
 use ingest_model::record::{TopicPartition, Traffic};
@@ -452,50 +452,4 @@ impl Machine {
             Some(Family::CustomerCreate),
         );
     }
-}
-
-/// A revision that the object no longer has.
-fn older(revision: i64) -> i64 {
-    if revision > 0 {
-        revision - 1
-    } else {
-        revision + 1
-    }
-}
-
-fn single_call(group: &GroupKey, item: &BulkItem) -> Call {
-    let klass = group.klass.clone();
-    match (group.verb, &item.id) {
-        (Verb::Update, Some(id)) => Call::UpdateKObject {
-            klass,
-            id: Arc::clone(id),
-            body: with(&item.body, |writer| {
-                if let Some(rev) = item.rev {
-                    writer.whole("rev", rev);
-                }
-                if let Some(company) = &item.company {
-                    writer.text("company", company);
-                }
-            }),
-        },
-        (Verb::Create | Verb::Update, _) => Call::CreateKObject {
-            klass,
-            body: with(&item.body, |writer| {
-                if let Some(customer) = &item.customer {
-                    writer.text("customer", customer);
-                }
-                if let Some(company) = &item.company {
-                    writer.text("company", company);
-                }
-            }),
-        },
-    }
-}
-
-/// A body with one more field.
-fn with(body: &Body, more: impl FnOnce(&mut Writer<'_>)) -> Body {
-    Body::written(body.size() + ITEM_OVERHEAD, |writer| {
-        writer.fields(body);
-        more(writer);
-    })
 }

@@ -127,7 +127,7 @@ const TICK: Duration = Duration::from_micros(20);
 /// The brokers' answers.
 const BROKERS: Duration = Duration::from_millis(5);
 /// Between two commits.
-const COMMITS: Duration = Duration::from_secs(2);
+const COMMITS: Duration = Duration::from_secs(10);
 const TOKEN: &str = "sim-key";
 
 // === impl World ===
@@ -234,12 +234,10 @@ impl<'p> World<'p> {
                 return Ended::AllSettled;
             }
             self.keep_reserve();
-            let wakes = self.replicas.iter().enumerate();
-            let wakes =
-                wakes.filter_map(|(number, one)| Some((one.machine.next_wake(self.now)?, number)));
-            let wake = wakes.min();
             let queued = self.queue.peek().map(|Reverse(one)| one.at);
             let fed = self.next_feed();
+            let due = [queued, fed].into_iter().flatten().any(|at| at <= self.now);
+            let wake = if due { None } else { self.next_wake() };
             let first = [wake.map(|(at, _)| at), queued, fed];
             let Some(at) = first.into_iter().flatten().min() else {
                 return Ended::Held;
@@ -287,14 +285,26 @@ impl<'p> World<'p> {
     }
 
     fn step(&mut self, replica: usize, input: Input) {
+        self.step_all(replica, [input]);
+    }
+
+    fn step_all(&mut self, replica: usize, inputs: impl IntoIterator<Item = Input>) {
         let now = self.now;
         let Some(one) = self.replicas.get_mut(replica) else {
             return;
         };
-        let effects: Vec<Effect> = one.machine.step(now, input);
+        let effects: Vec<Effect> = one.machine.step_all(now, inputs);
         for effect in effects {
             self.carry_out(replica, effect);
         }
+    }
+
+    /// When the first worker wants to be woken, and which it is.
+    fn next_wake(&self) -> Option<(Instant, usize)> {
+        let replicas = self.replicas.iter().enumerate();
+        replicas
+            .filter_map(|(number, one)| Some((one.machine.next_wake(self.now)?, number)))
+            .min()
     }
 
     /// Tells the workers how much is left alone, if that has changed.

@@ -58,7 +58,7 @@ impl World<'_> {
 
     /// Passes the next records to a machine. Whether there were any.
     fn read(&mut self, replica: usize, now: Duration) -> bool {
-        let mut any = false;
+        let mut inputs = Vec::with_capacity(AT_ONCE);
         // As the mapper threads do: neighbours that are skipped come in at once.
         let mut skipped: Option<SkippedRun> = None;
         for _ in 0..AT_ONCE {
@@ -70,7 +70,6 @@ impl World<'_> {
             let Some(next) = self.feed.pop(may) else {
                 break;
             };
-            any = true;
             let Some(arriving) = next.arriving() else {
                 continue;
             };
@@ -82,11 +81,11 @@ impl World<'_> {
                 let run = skipped.as_mut();
                 if !run.is_some_and(|run| run.add(&mapped.record, epoch, *reason)) {
                     let run = SkippedRun::of(&mapped.record, epoch, *reason);
-                    self.skip(replica, skipped.replace(run));
+                    inputs.extend(skipped.replace(run).map(Input::Skipped));
                 }
                 continue;
             }
-            self.skip(replica, skipped.take());
+            inputs.extend(skipped.take().map(Input::Skipped));
             self.tally.reads(now, arriving.at, verdict);
             let input = Input::Record {
                 record: mapped.record.clone(),
@@ -96,9 +95,13 @@ impl World<'_> {
                 verdict: verdict.clone(),
                 dropped: Vec::new(),
             };
-            self.step(replica, input);
+            inputs.push(input);
         }
-        self.skip(replica, skipped);
+        inputs.extend(skipped.map(Input::Skipped));
+        let any = !inputs.is_empty();
+        if any {
+            self.step_all(replica, inputs);
+        }
         any
     }
 
@@ -109,11 +112,5 @@ impl World<'_> {
             partition.read_to += 1;
             partition.epoch
         })
-    }
-
-    fn skip(&mut self, replica: usize, run: Option<SkippedRun>) {
-        if let Some(run) = run {
-            self.step(replica, Input::Skipped(run));
-        }
     }
 }
