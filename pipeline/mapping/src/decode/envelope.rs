@@ -18,6 +18,13 @@ pub struct Limits {
     pub depth: usize,
 }
 
+/// What a record contains.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Content<'t> {
+    /// What expressions see as `.`.
+    pub value: Value<'t>,
+}
+
 /// Why a record gives no event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decoded {
@@ -45,6 +52,12 @@ impl Default for Limits {
             value_bytes: 1024 * 1024,
             depth: 128,
         }
+    }
+}
+
+impl<'t> From<Value<'t>> for Content<'t> {
+    fn from(value: Value<'t>) -> Self {
+        Self { value }
     }
 }
 

@@ -15,10 +15,22 @@ use super::envelope::{Decoded, Limits};
 use super::mend::mended;
 use super::weight;
 use crate::value::Value;
-use ingest_model::outcome::Rejection;
+use ingest_model::outcome::{Rejection, SkipReason};
+use ingest_model::record::Record;
 
 /// The bytes of a byte order mark in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The value of a record.
+///
+/// # Errors
+/// [`Decoded::Skip`] for a tombstone; otherwise as [`parse`].
+pub(super) fn value(record: &Record, limits: Limits) -> Result<Value<'_>, Decoded> {
+    match &record.value {
+        Some(bytes) => parse(bytes, limits),
+        None => Err(Decoded::Skip(SkipReason::Tombstone)),
+    }
+}
 
 /// Parses the value of a record.
 ///

@@ -177,12 +177,12 @@ fn judge(
     now: Timestamp,
     keyed: bool,
 ) -> (Option<EventSummary>, Verdict) {
-    let decoded = decoder.payload(record).and_then(|mut payload| {
+    let decoded = decoder.content(record).and_then(|mut content| {
         if mapping.drops_empty_texts() {
-            blank_texts(&mut payload);
+            blank_texts(&mut content.value);
         }
-        let said = mapping.envelope(&payload, record)?;
-        let event = decoder.event(payload, record, &said.envelope)?;
+        let said = mapping.envelope(&content.value, record)?;
+        let event = decoder.event(content, record, &said.envelope)?;
         Ok((event, said.failed))
     });
     let (event, failed) = match decoded {

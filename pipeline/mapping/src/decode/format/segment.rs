@@ -18,15 +18,24 @@
 
 use std::borrow::Cow;
 
-use super::envelope::{
-    Decoded, Envelope, Found, finish, first_time, reference_time, says_something,
+use super::super::envelope::{
+    Content, Decoded, Envelope, Found, Limits, finish, first_time, reference_time, says_something,
 };
-use super::fields::{Fields, Unsure};
+use super::super::fields::{Fields, Unsure};
+use super::super::tidy;
+use super::{Glance, Reads, whole};
 use crate::event::{CustomerHints, Event, KeyKind, Notes};
 use crate::identity;
 use crate::value::{Map, Value};
 use ingest_model::outcome::{Rejection, SkipReason};
 use ingest_model::record::Record;
+
+pub(super) const READS: Reads = Reads {
+    names_customers: true,
+    content,
+    glance,
+    event,
+};
 
 /// The [`Event::source`] of these messages.
 pub(crate) const SOURCE: &str = "segment";
@@ -37,7 +46,7 @@ pub(crate) const TRACK: &str = "track";
 pub(crate) const KINDS: &[&str] = &[TRACK, "identify", "page", "screen", "group", "alias"];
 
 /// The fields that kind, name and destination are made of.
-pub(super) const SEEN: &[&str] = &["type", "action", "event", "name", "category", INTEGRATIONS];
+const SEEN: &[&str] = &["type", "action", "event", "name", "category", INTEGRATIONS];
 /// The field that says which destinations a message is meant for.
 const INTEGRATIONS: &str = "integrations";
 
@@ -82,9 +91,32 @@ const ADDRESS: &[&str] = &["street", "city", "state", "postalCode", "country"];
 /// Other words for the parts of an address.
 const OTHER_ADDRESS_WORDS: &[(&str, &str)] = &[("zip", "postalCode"), ("zipcode", "postalCode")];
 
+/// The message, with empty objects in one spelling.
+fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
+    let mut content = whole(record, limits)?;
+    tidy::empty_objects(&mut content.value);
+    Ok(content)
+}
+
+/// Kind, name and destination.
+fn glance<'t>(text: &'t str, named_by: Option<&'t str>) -> Option<Glance<'t>> {
+    let fields = Fields::read(text, SEEN, named_by)?;
+    let kind = kind_seen(&fields)?;
+    let meant_for_kustomer = meant_as_seen(&fields)?;
+    let name = match named_by {
+        Some(field) => fields.first_name(&[field]),
+        None => name_seen(kind, &fields),
+    };
+    Some(Glance {
+        kind: Some(kind),
+        name: name.ok()??,
+        meant_for_kustomer,
+    })
+}
+
 /// The event of a Segment message.
-pub(super) fn event<'t>(
-    payload: Value<'t>,
+fn event<'t>(
+    Content { value: payload, .. }: Content<'t>,
     record: &Record,
     said: &Envelope<'_>,
 ) -> Result<Event<'t>, Decoded> {
@@ -146,7 +178,7 @@ fn known_kind(sent: &str) -> Option<&'static str> {
 }
 
 /// As [`kind`], at a glance.
-pub(super) fn kind_seen(fields: &Fields<'_>) -> Option<&'static str> {
+fn kind_seen(fields: &Fields<'_>) -> Option<&'static str> {
     let field = if fields.raw("type").is_some() {
         "type"
     } else {
@@ -156,10 +188,7 @@ pub(super) fn kind_seen(fields: &Fields<'_>) -> Option<&'static str> {
 }
 
 /// As [`name`], at a glance.
-pub(super) fn name_seen<'t>(
-    kind: &'static str,
-    fields: &Fields<'t>,
-) -> Result<Option<Cow<'t, str>>, Unsure> {
+fn name_seen<'t>(kind: &'static str, fields: &Fields<'t>) -> Result<Option<Cow<'t, str>>, Unsure> {
     match kind {
         TRACK => fields.first_name(&["event"]),
         "page" | "screen" => {
@@ -171,7 +200,7 @@ pub(super) fn name_seen<'t>(
 }
 
 /// As [`meant_for_kustomer`], at a glance.
-pub(super) fn meant_as_seen(fields: &Fields<'_>) -> Option<bool> {
+fn meant_as_seen(fields: &Fields<'_>) -> Option<bool> {
     match fields.raw(INTEGRATIONS) {
         // only the word can forbid
         Some(raw) if raw.contains("false") => {

@@ -2,7 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::envelope::{Decoded, Envelope, Found, finish, first_time, reference_time};
+use super::super::envelope::{
+    Content, Decoded, Envelope, Found, finish, first_time, reference_time,
+};
+use super::super::fields::Fields;
+use super::{Glance, Reads, whole};
 use crate::event::{CustomerHints, Event, Notes};
 use crate::identity;
 use crate::value::Value;
@@ -10,14 +14,21 @@ use ingest_model::outcome::Rejection;
 use ingest_model::record::Record;
 
 /// Usual fields for the name of an event, the most telling first.
-pub(super) const NAMES: &[&str] = &["type", "name", "event"];
+const NAMES: &[&str] = &["type", "name", "event"];
 /// Usual fields for the time of an event, the most trusted first.
 const TIMES: &[&str] = &["time", "timestamp", "created_at"];
 
+pub(super) const READS: Reads = Reads {
+    names_customers: false,
+    content: whole,
+    glance,
+    event,
+};
+
 /// The event of a plain object. Unless the mapping says otherwise, the name comes from `type|name|event`, the id from `id`
 /// and the time from `time|timestamp|created_at`. Nothing in a plain object is taken for the customer: routes name one.
-pub(super) fn event<'t>(
-    payload: Value<'t>,
+fn event<'t>(
+    Content { value: payload, .. }: Content<'t>,
     record: &Record,
     said: &Envelope<'_>,
 ) -> Result<Event<'t>, Decoded> {
@@ -47,4 +58,18 @@ pub(super) fn event<'t>(
         notes,
     };
     finish(found, payload, record, said)
+}
+
+/// The name alone.
+fn glance<'t>(text: &'t str, named_by: Option<&'t str>) -> Option<Glance<'t>> {
+    let fields = Fields::read(text, NAMES, named_by)?;
+    let name = match named_by {
+        Some(field) => fields.first_name(&[field]),
+        None => fields.first_name(NAMES),
+    };
+    Some(Glance {
+        kind: None,
+        name: name.ok()??,
+        meant_for_kustomer: true,
+    })
 }
