@@ -21,11 +21,17 @@ pub struct Event<'t> {
     pub id: Option<String>,
     /// When it happened, or else the timestamp of the record.
     pub time: Option<jiff::Timestamp>,
+    /// What tells an older state of the thing from a newer one: a time, or a number that grows.
+    pub version: Option<String>,
+    /// The id of the thing that the event is about.
+    pub subject: Option<String>,
     /// The customer as the envelope names it.
     pub customer: CustomerHints,
     /// The content.
     pub payload: Value<'t>,
-    /// Whether the event is a deletion. No format says so yet, so it is always false.
+    /// Whether it asks for something that the law demands, so that it must not be passed over in silence.
+    pub must_be_seen: bool,
+    /// Whether the event says that the thing is gone.
     pub deleted: bool,
     /// What the envelope says but cannot be used.
     pub notes: Notes,

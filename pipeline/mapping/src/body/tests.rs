@@ -331,6 +331,9 @@ fn the_event_key_names_the_occurrence() {
         time: None,
         customer: CustomerHints::default(),
         payload: Value::Null,
+        version: None,
+        subject: None,
+        must_be_seen: false,
         deleted: false,
         notes: crate::event::Notes::default(),
     };

@@ -159,6 +159,9 @@ pub(super) fn finish<'t>(
         time: time.or(reference),
         customer: found.customer,
         payload,
+        version: None,
+        subject: None,
+        must_be_seen: false,
         deleted: false,
         notes: found.notes,
     })

@@ -60,21 +60,16 @@ pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value<'_>, Decoded> {
     }
     light_enough(text)?;
     let value = match parse_text(text)? {
-        Value::String(inner) => light_enough(&inner)
-            .and_then(|()| match inner {
-                Cow::Borrowed(inner) => parse_text(inner),
-                Cow::Owned(inner) => parse_text(&inner).map(Value::into_owned),
-            })
-            .map_err(|error| match error {
-                Decoded::Reject(mut rejected) => {
-                    rejected.detail = format!(
-                        "the value is a JSON text whose content is not JSON: {}",
-                        rejected.detail
-                    );
-                    Decoded::Reject(rejected)
-                }
-                Decoded::Skip(reason) => Decoded::Skip(reason),
-            })?,
+        Value::String(inner) => parse_text_within(inner).map_err(|error| match error {
+            Decoded::Reject(mut rejected) => {
+                rejected.detail = format!(
+                    "the value is a JSON text whose content is not JSON: {}",
+                    rejected.detail
+                );
+                Decoded::Reject(rejected)
+            }
+            Decoded::Skip(reason) => Decoded::Skip(reason),
+        })?,
         value @ (Value::Null
         | Value::Bool(_)
         | Value::Number(_)
@@ -100,6 +95,18 @@ pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value<'_>, Decoded> {
 /// A value without the byte order mark at its start.
 pub(super) fn unmarked(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes)
+}
+
+/// Parses JSON that a wrapper has in a text.
+///
+/// # Errors
+/// As [`parse`], apart from what is about bytes.
+pub(super) fn parse_text_within(text: Cow<'_, str>) -> Result<Value<'_>, Decoded> {
+    light_enough(&text)?;
+    match text {
+        Cow::Borrowed(text) => parse_text(text),
+        Cow::Owned(text) => parse_text(&text).map(Value::into_owned),
+    }
 }
 
 /// Rejects a text that would take too much memory once parsed.

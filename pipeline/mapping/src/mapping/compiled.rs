@@ -15,7 +15,7 @@ use super::node::Place;
 use crate::decode::{Decoded, Envelope, Format};
 use crate::event::Event;
 use crate::value::Value;
-use ingest_model::outcome::{Rejected, Rejection, SkipReason};
+use ingest_model::outcome::{Rejected, Rejection, SkipReason, Verdict};
 use ingest_model::record::Record;
 
 /// A compiled mapping file.
@@ -197,7 +197,34 @@ impl Mapping {
             .iter()
             .filter_map(|index| self.routes.get(*index))
             .filter(|route| route.is_for(event.kind, &event.name, self.names_events()));
-        apply::first(routes, event, record, now, keyed)
+        let applied = apply::first(routes, event, record, now, keyed);
+        match &applied.verdict {
+            Verdict::Skip(reason)
+                if event.must_be_seen && self.passes_over(&event.name, *reason) =>
+            {
+                Applied::of(Verdict::Reject(Rejected::new(
+                    Rejection::PrivacyRequest,
+                    "a request under privacy law that no route takes: answer it, or give it a route whose `on` names it",
+                )))
+            }
+            Verdict::Skip(_) | Verdict::Emit(_) | Verdict::Reject(_) => applied,
+        }
+    }
+
+    /// Whether an event of this name is skipped without a route that says so of this very name.
+    fn passes_over(&self, name: &str, reason: SkipReason) -> bool {
+        let is_named = with_folded(name, |name| self.by_name.contains_key(name));
+        match reason {
+            SkipReason::NoRoute | SkipReason::ConditionFalse => true,
+            SkipReason::Dropped => !is_named,
+            SkipReason::Tombstone
+            | SkipReason::NotForKustomer
+            | SkipReason::TooOld
+            | SkipReason::Stale
+            | SkipReason::Unchanged
+            | SkipReason::Repeat
+            | SkipReason::SettledBefore => false,
+        }
     }
 
     /// The field at the top of the content that has the name of an event; `None` if the format says where it is. The outer

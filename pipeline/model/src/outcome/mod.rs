@@ -69,6 +69,8 @@ pub enum Rejection {
     MissingField,
     /// The event names no customer.
     MissingCustomer,
+    /// It is a request under privacy law, and no route takes it.
+    PrivacyRequest,
     /// The result breaks a rule of the API: name, suffix, length.
     IllegalField,
     /// The object alone is larger than a request may be.
@@ -284,6 +286,7 @@ labels!(Rejection {
     MappingFailed => "mapping_failed",
     MissingField => "missing_field",
     MissingCustomer => "missing_customer",
+    PrivacyRequest => "privacy_request",
     IllegalField => "illegal_field",
     ItemTooLarge => "item_too_large",
     MixedVersions => "mixed_versions",

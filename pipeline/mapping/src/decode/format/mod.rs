@@ -5,6 +5,7 @@
 
 mod plain;
 pub mod segment;
+mod webhooks;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -39,7 +40,7 @@ pub(crate) struct Glance<'t> {
 }
 
 macro_rules! formats {
-    ($($(#[$about:meta])* $format:ident: $name:literal in $file:ident;)+) => {
+    ($($(#[$about:meta])* $format:ident: $name:literal in $($file:ident)::+;)+) => {
         /// The format of a topic's records.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Format {
@@ -57,7 +58,7 @@ macro_rules! formats {
             }
 
             pub(super) fn reads(self) -> &'static Reads {
-                match self { $(Self::$format => &$file::READS),+ }
+                match self { $(Self::$format => &$($file)::+::READS),+ }
             }
         }
     };
@@ -69,6 +70,20 @@ formats! {
     Json: "json" in plain;
     /// The messages of Segment and RudderStack: identify, track, page, screen, group, alias.
     Segment: "segment" in segment;
+    /// Shopify's webhooks, with their headers or in a wrapper.
+    Shopify: "shopify" in webhooks::shopify;
+    /// Stripe's events.
+    Stripe: "stripe" in webhooks::stripe;
+    /// EasyPost's events: trackers, batches, refunds.
+    Easypost: "easypost" in webhooks::easypost;
+    /// AfterShip's webhooks: tracking, returns, warranties.
+    Aftership: "aftership" in webhooks::aftership;
+    /// WooCommerce's webhooks, with their headers or in a wrapper.
+    Woocommerce: "woocommerce" in webhooks::woocommerce;
+    /// BigCommerce's webhooks, which say that something changed.
+    Bigcommerce: "bigcommerce" in webhooks::bigcommerce;
+    /// The notifications of commercetools in their own form.
+    Commercetools: "commercetools" in webhooks::commercetools;
 }
 
 /// A format that is not in [`Format::KNOWN`].

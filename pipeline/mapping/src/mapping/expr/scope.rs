@@ -25,6 +25,8 @@ const CHEAP: &[&str] = &[
     "name",
     "id",
     "time",
+    "version",
+    "subject",
     "source",
     "deleted",
     "customer",
@@ -109,6 +111,14 @@ impl<'a> Scope<'a> {
             "time" => event
                 .time
                 .map_or(Value::Null, |time| Value::from(time.to_string())),
+            // what tells old from new, and where nothing better is known, the time
+            "version" => match &event.version {
+                Some(version) => Value::text(version),
+                None => event
+                    .time
+                    .map_or(Value::Null, |time| Value::from(time.to_string())),
+            },
+            "subject" => text(event.subject.as_deref()),
             "source" => Value::text(event.source),
             "deleted" => Value::from(event.deleted),
             "customer" => customer_value(&event.customer),
@@ -219,6 +229,8 @@ mod tests {
             ("$event.name", json!("Moored")),
             ("$event.id", json!("m-1")),
             ("$event.time", json!("2026-04-05T06:07:08.25Z")),
+            ("$event.version", json!("2026-04-05T06:07:08.25Z")),
+            ("$event.subject", json!(null)),
             ("$event.source", json!("json")),
             ("$event.deleted", json!(false)),
             ("$event.customer", json!(null)),
@@ -230,7 +242,7 @@ mod tests {
             ("$event.name | length", json!(6)),
             ("$record.offset", json!(11)),
             (".a.b", json!([1])),
-            ("[$event | paths] | length", json!(10)),
+            ("[$event | paths] | length", json!(12)),
             ("[path($event.name)?] | length", json!(0)),
         ] {
             for expr in both_ways(text) {

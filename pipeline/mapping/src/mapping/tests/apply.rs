@@ -29,6 +29,9 @@ fn event(name: &str, payload: Value) -> Event<'static> {
             ..CustomerHints::default()
         },
         payload: payload.into(),
+        version: None,
+        subject: None,
+        must_be_seen: false,
         deleted: false,
         notes: crate::event::Notes::default(),
     }
