@@ -41,6 +41,7 @@ fn decode(format: Format, value: &[u8]) -> Result<Event<'static>, Decoded> {
         customer: event.customer,
         payload: event.payload.into_owned(),
         deleted: event.deleted,
+        more: None,
         notes: event.notes,
     })
 }
