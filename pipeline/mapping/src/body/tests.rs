@@ -331,10 +331,8 @@ fn the_event_key_names_the_occurrence() {
         time: None,
         customer: CustomerHints::default(),
         payload: Value::Null,
-        version: None,
-        subject: None,
-        must_be_seen: false,
         deleted: false,
+        more: None,
         notes: crate::event::Notes::default(),
     };
     let record = |offset: i64, headers: &[(&str, &'static str)]| Record {

@@ -71,14 +71,15 @@ impl Decoder {
     /// long as it is JSON.
     pub(crate) fn glance<'t>(
         &self,
-        bytes: &'t [u8],
+        record: &'t Record,
         named_by: Option<&'t str>,
     ) -> Option<Glance<'t>> {
+        let bytes = record.value.as_ref()?;
         if bytes.len() > self.limits.value_bytes {
             return None;
         }
         let text = std::str::from_utf8(json::unmarked(bytes)).ok()?;
-        (self.format.reads().glance)(text, named_by)
+        (self.format.reads().glance)(record, text, named_by)
     }
 
     /// The event in a content that [`Decoder::content`] returned. `said` is what the mapping says of it.

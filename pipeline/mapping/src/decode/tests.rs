@@ -38,12 +38,10 @@ fn decode(format: Format, value: &[u8]) -> Result<Event<'static>, Decoded> {
         name: event.name,
         id: event.id,
         time: event.time,
-        version: event.version,
-        subject: event.subject,
-        must_be_seen: event.must_be_seen,
         customer: event.customer,
         payload: event.payload.into_owned(),
         deleted: event.deleted,
+        more: None,
         notes: event.notes,
     })
 }

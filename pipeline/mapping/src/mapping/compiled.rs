@@ -197,11 +197,10 @@ impl Mapping {
             .iter()
             .filter_map(|index| self.routes.get(*index))
             .filter(|route| route.is_for(event.kind, &event.name, self.names_events()));
+        let must_be_seen = event.more.as_ref().is_some_and(|more| more.must_be_seen);
         let applied = apply::first(routes, event, record, now, keyed);
         match &applied.verdict {
-            Verdict::Skip(reason)
-                if event.must_be_seen && self.passes_over(&event.name, *reason) =>
-            {
+            Verdict::Skip(reason) if must_be_seen && self.passes_over(&event.name, *reason) => {
                 Applied::of(Verdict::Reject(Rejected::new(
                     Rejection::PrivacyRequest,
                     "a request under privacy law that no route takes: answer it, or give it a route whose `on` names it",

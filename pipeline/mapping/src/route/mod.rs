@@ -34,6 +34,8 @@ pub struct EventSummary {
     pub customer: CustomerHints,
     /// The kind of message, if the format has kinds.
     pub kind: Option<&'static str>,
+    /// Whether it tells what has been so for a while, and not what happens now.
+    pub snapshot: bool,
     /// How many texts and lists of images were cut at their limit.
     pub cuts: u32,
     /// What it says but could not be used.
@@ -159,10 +161,10 @@ fn explain(
 
 /// Why a record is skipped, as far as a glance tells: by its name alone, whatever else it contains.
 fn skips(mapping: &Mapping, decoder: Decoder, record: &Record) -> Option<SkipReason> {
-    let Some(bytes) = &record.value else {
+    if record.value.is_none() && decoder.format().null_is_tombstone() {
         return Some(SkipReason::Tombstone);
-    };
-    let seen = decoder.glance(bytes, mapping.named_by()?)?;
+    }
+    let seen = decoder.glance(record, mapping.named_by()?)?;
     if seen.meant_for_kustomer {
         mapping.skips(seen.kind, &seen.name)
     } else {
@@ -196,6 +198,7 @@ fn judge(
         mut dropped,
         notes: noted,
     } = mapping.apply_keyed(&event, record, now, keyed);
+    let snapshot = event.is_snapshot();
     let mut notes = event.notes;
     notes.extend(noted);
     if let Verdict::Emit(planned) = &verdict
@@ -208,6 +211,7 @@ fn judge(
         }));
     }
     let summary = EventSummary {
+        snapshot,
         name: event.name,
         id: event.id,
         time: event.time,

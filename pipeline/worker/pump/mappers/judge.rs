@@ -93,6 +93,7 @@ impl Judge {
                 Expected::Skipped => pipeline.judge(record, now),
             })
         }));
+        let snapshot = matches!(&judged, Ok(Some((Some(summary), _))) if summary.snapshot);
         let mut judged = match judged {
             Ok(Some((Some(summary), verdict))) => Judged {
                 event_ms: summary.time.map(Timestamp::as_millisecond),
@@ -115,7 +116,9 @@ impl Judge {
                 Judged::rejected(Rejection::MappingFailed, "the worker panicked over it")
             }
         };
-        judged.traffic = self.rules.of(record, judged.event_ms, now.as_millisecond());
+        judged.traffic = self
+            .rules
+            .of(record, snapshot, judged.event_ms, now.as_millisecond());
         judged
     }
 }

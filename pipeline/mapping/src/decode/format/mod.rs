@@ -3,6 +3,8 @@
 //! A new format is a file here with a `READS`, and a row of the table below. Its name is then known to the configuration and
 //! to mapping files; two schemas (`config.schema.json`, `mapping.schema.json`) and `docs/mapping.md` list it for people.
 
+mod cloudevents;
+mod generic;
 mod plain;
 pub mod segment;
 mod webhooks;
@@ -21,9 +23,11 @@ pub(super) struct Reads {
     pub(super) names_customers: bool,
     /// The content, which the mapping's expressions see as `.`.
     pub(super) content: for<'t> fn(&'t Record, Limits) -> Result<Content<'t>, Decoded>,
-    /// What the text of a record says of its event at a glance: see [`super::Decoder::glance`]. The second text is the field
-    /// that has the name, if the mapping says so.
-    pub(super) glance: for<'t> fn(&'t str, Option<&'t str>) -> Option<Glance<'t>>,
+    /// Whether a null value is a tombstone, whatever the headers say.
+    pub(super) null_is_tombstone: bool,
+    /// What a record and its text say of the event at a glance: see [`super::Decoder::glance`]. The second text is the field of
+    /// the content that has the name, if the mapping says so.
+    pub(super) glance: for<'t> fn(&'t Record, &'t str, Option<&'t str>) -> Option<Glance<'t>>,
     /// The event of that content.
     pub(super) event: for<'t> fn(Content<'t>, &Record, &Envelope<'_>) -> Result<Event<'t>, Decoded>,
 }
@@ -84,6 +88,10 @@ formats! {
     Bigcommerce: "bigcommerce" in webhooks::bigcommerce;
     /// The notifications of commercetools in their own form.
     Commercetools: "commercetools" in webhooks::commercetools;
+    /// CloudEvents 1.0 and 0.3, with the attributes in headers or in the value.
+    CloudEvents: "cloudevents" in cloudevents;
+    /// Envelopes of one's own: a name, an id and a time, and the content in a field of its own.
+    Generic: "generic" in generic;
 }
 
 /// A format that is not in [`Format::KNOWN`].
@@ -106,6 +114,11 @@ impl Format {
     #[must_use]
     pub fn names_customers(self) -> bool {
         self.reads().names_customers
+    }
+
+    /// Whether a null value is a tombstone, whatever the headers say.
+    pub(crate) fn null_is_tombstone(self) -> bool {
+        self.reads().null_is_tombstone
     }
 }
 
@@ -133,3 +146,6 @@ impl FromStr for Format {
 fn whole(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
     super::json::value(record, limits).map(Content::from)
 }
+
+#[cfg(test)]
+mod tests;

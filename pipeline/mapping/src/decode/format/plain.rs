@@ -7,7 +7,7 @@ use super::super::envelope::{
 };
 use super::super::fields::Fields;
 use super::{Glance, Reads, whole};
-use crate::event::{CustomerHints, Event, Notes};
+use crate::event::{Event, Notes};
 use crate::identity;
 use crate::value::Value;
 use ingest_model::outcome::Rejection;
@@ -21,6 +21,7 @@ const TIMES: &[&str] = &["time", "timestamp", "created_at"];
 pub(super) const READS: Reads = Reads {
     names_customers: false,
     content: whole,
+    null_is_tombstone: true,
     glance,
     event,
 };
@@ -28,10 +29,11 @@ pub(super) const READS: Reads = Reads {
 /// The event of a plain object. Unless the mapping says otherwise, the name comes from `type|name|event`, the id from `id`
 /// and the time from `time|timestamp|created_at`. Nothing in a plain object is taken for the customer: routes name one.
 fn event<'t>(
-    Content { value: payload, .. }: Content<'t>,
+    content: Content<'t>,
     record: &Record,
     said: &Envelope<'_>,
 ) -> Result<Event<'t>, Decoded> {
+    let payload = content.value;
     let Value::Object(object) = &payload else {
         return Err(Decoded::reject(
             Rejection::FormatMismatch,
@@ -54,14 +56,14 @@ fn event<'t>(
             .map(Cow::into_owned),
         id: object.get("id").and_then(identity::id_text),
         time,
-        customer: CustomerHints::default(),
         notes,
+        ..Found::default()
     };
     finish(found, payload, record, said)
 }
 
 /// The name alone.
-fn glance<'t>(text: &'t str, named_by: Option<&'t str>) -> Option<Glance<'t>> {
+fn glance<'t>(_record: &'t Record, text: &'t str, named_by: Option<&'t str>) -> Option<Glance<'t>> {
     let fields = Fields::read(text, NAMES, named_by)?;
     let name = match named_by {
         Some(field) => fields.first_name(&[field]),

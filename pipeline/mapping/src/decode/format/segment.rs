@@ -33,6 +33,7 @@ use ingest_model::record::Record;
 pub(super) const READS: Reads = Reads {
     names_customers: true,
     content,
+    null_is_tombstone: true,
     glance,
     event,
 };
@@ -99,7 +100,7 @@ fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
 }
 
 /// Kind, name and destination.
-fn glance<'t>(text: &'t str, named_by: Option<&'t str>) -> Option<Glance<'t>> {
+fn glance<'t>(_record: &'t Record, text: &'t str, named_by: Option<&'t str>) -> Option<Glance<'t>> {
     let fields = Fields::read(text, SEEN, named_by)?;
     let kind = kind_seen(&fields)?;
     let meant_for_kustomer = meant_as_seen(&fields)?;
@@ -116,10 +117,11 @@ fn glance<'t>(text: &'t str, named_by: Option<&'t str>) -> Option<Glance<'t>> {
 
 /// The event of a Segment message.
 fn event<'t>(
-    Content { value: payload, .. }: Content<'t>,
+    content: Content<'t>,
     record: &Record,
     said: &Envelope<'_>,
 ) -> Result<Event<'t>, Decoded> {
+    let payload = content.value;
     let Value::Object(message) = &payload else {
         return Err(Decoded::reject(
             Rejection::FormatMismatch,
@@ -146,6 +148,7 @@ fn event<'t>(
         time,
         customer: customer(message, &mut notes),
         notes,
+        ..Found::default()
     };
     finish(found, payload, record, said)
 }

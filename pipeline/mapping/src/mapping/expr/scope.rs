@@ -25,15 +25,16 @@ const CHEAP: &[&str] = &[
     "name",
     "id",
     "time",
-    "version",
-    "subject",
     "source",
     "deleted",
     "customer",
     "anonymousId",
+    "version",
+    "subject",
+    "snapshot",
 ];
 /// Those that are costly to build.
-const COSTLY: &[&str] = &["session", "trackingId", "traits"];
+const COSTLY: &[&str] = &["session", "trackingId", "traits", "attributes", "before"];
 
 impl std::fmt::Debug for Scope<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -82,6 +83,14 @@ impl<'a> Scope<'a> {
                 let value = match *name {
                     "session" => text(message.and_then(segment::session)),
                     "trackingId" => text(message.and_then(segment::tracking_id)),
+                    "attributes" => {
+                        let more = event.more.as_ref().map(|more| more.attributes.clone());
+                        Value::Object(more.unwrap_or_default())
+                    }
+                    "before" => {
+                        let before = event.more.as_ref().and_then(|more| more.before.clone());
+                        before.unwrap_or_default()
+                    }
                     _ => Value::Object(message.map(segment::traits).unwrap_or_default()),
                 };
                 map.insert(*name, value.into_owned());
@@ -111,18 +120,13 @@ impl<'a> Scope<'a> {
             "time" => event
                 .time
                 .map_or(Value::Null, |time| Value::from(time.to_string())),
-            // what tells old from new, and where nothing better is known, the time
-            "version" => match &event.version {
-                Some(version) => Value::text(version),
-                None => event
-                    .time
-                    .map_or(Value::Null, |time| Value::from(time.to_string())),
-            },
-            "subject" => text(event.subject.as_deref()),
             "source" => Value::text(event.source),
             "deleted" => Value::from(event.deleted),
             "customer" => customer_value(&event.customer),
             "anonymousId" => text(event.customer.anonymous_id.as_deref()),
+            "version" => event.version().map_or(Value::Null, Value::from),
+            "subject" => text(event.more.as_ref().and_then(|more| more.subject.as_deref())),
+            "snapshot" => Value::from(event.is_snapshot()),
             _ => Value::Null,
         })
     }
@@ -229,8 +233,6 @@ mod tests {
             ("$event.name", json!("Moored")),
             ("$event.id", json!("m-1")),
             ("$event.time", json!("2026-04-05T06:07:08.25Z")),
-            ("$event.version", json!("2026-04-05T06:07:08.25Z")),
-            ("$event.subject", json!(null)),
             ("$event.source", json!("json")),
             ("$event.deleted", json!(false)),
             ("$event.customer", json!(null)),
@@ -242,7 +244,12 @@ mod tests {
             ("$event.name | length", json!(6)),
             ("$record.offset", json!(11)),
             (".a.b", json!([1])),
-            ("[$event | paths] | length", json!(12)),
+            ("$event.version", json!("2026-04-05T06:07:08.25Z")),
+            ("$event.subject", json!(null)),
+            ("$event.snapshot", json!(false)),
+            ("$event.attributes", json!({})),
+            ("$event.before", json!(null)),
+            ("[$event | paths] | length", json!(15)),
             ("[path($event.name)?] | length", json!(0)),
         ] {
             for expr in both_ways(text) {

@@ -29,10 +29,8 @@ fn event(name: &str, payload: Value) -> Event<'static> {
             ..CustomerHints::default()
         },
         payload: payload.into(),
-        version: None,
-        subject: None,
-        must_be_seen: false,
         deleted: false,
+        more: None,
         notes: crate::event::Notes::default(),
     }
 }

@@ -11,23 +11,26 @@
 //!
 //! A tracking's state is `msg.tag`; each webhook repeats the whole history.
 
-use super::super::super::envelope::{Content, Decoded, Envelope, Found, finish, reference_time};
+use super::super::super::envelope::{Content, Decoded, Found, Limits, reference_time};
 use super::super::super::fields::Fields;
-use super::super::{Glance, Reads, whole};
-use super::hints::{at, first_key, first_time_at, in_space, place, version};
-use super::relay::{Webhook, mismatch, named};
-use crate::event::{CustomerHints, Event, KeyKind, Notes};
+use super::super::{Glance, Reads};
+use super::hints::{at, first_key, first_time_at, in_space, place, versioned};
+use super::relay::{Webhook, event, mismatch, named};
+use crate::event::{CustomerHints, KeyKind, More, Notes};
 use crate::identity;
 use crate::value::{Map, Value};
-use ingest_model::outcome::Rejection;
 use ingest_model::record::Record;
+
+/// What is said of a record that has no name.
+const UNNAMED: &str = "no name: `event` is missing or not a text";
 
 /// How these records are read.
 pub(in crate::decode::format) const READS: Reads = Reads {
     names_customers: true,
-    content: whole,
+    content,
+    null_is_tombstone: true,
     glance,
-    event,
+    event: |content, record, said| event(content, record, said, UNNAMED),
 };
 
 /// The fields that the name is made of, and those that say that there is a wrapper.
@@ -47,7 +50,7 @@ const TAGS: &[&str] = &[
 ];
 
 /// The name, if there is no wrapper.
-fn glance<'t>(text: &'t str, named_by: Option<&'t str>) -> Option<Glance<'t>> {
+fn glance<'t>(_: &'t Record, text: &'t str, named_by: Option<&'t str>) -> Option<Glance<'t>> {
     let fields = Fields::read(text, SEEN, named_by)?;
     if !is_bare(&fields) {
         return None;
@@ -62,13 +65,8 @@ fn is_bare(fields: &Fields<'_>) -> bool {
     bare && (is_object("msg") || is_object("data"))
 }
 
-/// The event.
-fn event<'t>(
-    content: Content<'t>,
-    record: &Record,
-    said: &Envelope<'_>,
-) -> Result<Event<'t>, Decoded> {
-    let Webhook { body, .. } = Webhook::unwrapped(content.value, record)?;
+fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
+    let Webhook { body, .. } = Webhook::read(record, limits)?;
     let is_object = |field| body.get(field).and_then(Value::as_object).is_some();
     if !(is_object("msg") || is_object("data")) {
         return Err(mismatch(
@@ -82,32 +80,29 @@ fn event<'t>(
     let name = name
         .filter(|name| !name.is_empty())
         .map(std::borrow::Cow::into_owned);
-    if name.is_none() && said.name.is_none() {
-        let detail = "no name: `event` is missing or not a text";
-        return Err(Decoded::reject(Rejection::InvalidEnvelope, detail));
-    }
+    let reference = reference_time(record);
     let mut notes = Notes::default();
     let times = ["msg.updated_at", "ts", "created_at"];
-    let time = match said.time {
-        Some(_) => None,
-        None => first_time_at(&body, &times, reference_time(record), &mut notes),
-    };
+    let time = first_time_at(&body, &times, reference, &mut notes);
     let place = place(at(&body, "msg.tag").and_then(Value::as_str), TAGS);
+    let subject = subject(&body);
     let found = Found {
         source: "aftership",
-        kind: None,
         name,
         id: id(&body),
         time,
         customer: customer(&body, &mut notes),
+        more: Some(Box::new(More {
+            version: versioned(time.or(reference), place),
+            subject,
+            ..More::default()
+        })),
         notes,
+        ..Found::default()
     };
-    let subject = subject(&body);
-    let event = finish(found, Value::Object(body), record, said)?;
-    Ok(Event {
-        version: event.time.map(|time| version(time, place)),
-        subject,
-        ..event
+    Ok(Content {
+        value: Value::Object(body),
+        found: Some(Box::new(found)),
     })
 }
 

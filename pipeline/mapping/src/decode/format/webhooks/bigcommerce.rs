@@ -10,23 +10,26 @@
 //! | subject | `data.id`, or `data.orderId` |
 //! | customer | of `store/customer/*` the customer's number |
 
-use super::super::super::envelope::{Content, Decoded, Envelope, Found, finish, reference_time};
+use super::super::super::envelope::{Content, Decoded, Found, Limits, reference_time};
 use super::super::super::fields::Fields;
-use super::super::{Glance, Reads, whole};
-use super::hints::{at, first_time_at, in_space, version};
-use super::relay::{Webhook, mismatch, named};
-use crate::event::{CustomerHints, Event, Notes};
+use super::super::{Glance, Reads};
+use super::hints::{at, first_time_at, in_space, versioned};
+use super::relay::{Webhook, event, mismatch, named};
+use crate::event::{CustomerHints, More, Notes};
 use crate::identity;
 use crate::value::Value;
-use ingest_model::outcome::Rejection;
 use ingest_model::record::Record;
+
+/// What is said of a record that has no name.
+const UNNAMED: &str = "no name: `scope` is missing or not a text";
 
 /// How these records are read.
 pub(in crate::decode::format) const READS: Reads = Reads {
     names_customers: true,
-    content: whole,
+    content,
+    null_is_tombstone: true,
     glance,
-    event,
+    event: |content, record, said| event(content, record, said, UNNAMED),
 };
 
 const SOURCE: &str = "bigcommerce";
@@ -35,20 +38,15 @@ const SOURCE: &str = "bigcommerce";
 const SEEN: &[&str] = &["scope", "data", "detail-type", "headers"];
 
 /// The name, if there is no wrapper.
-fn glance<'t>(text: &'t str, named_by: Option<&'t str>) -> Option<Glance<'t>> {
+fn glance<'t>(_: &'t Record, text: &'t str, named_by: Option<&'t str>) -> Option<Glance<'t>> {
     let fields = Fields::read(text, SEEN, named_by)?;
     let bare = fields.raw("detail-type").is_none() && fields.raw("headers").is_none();
     let has_data = fields.raw("data").is_some_and(|raw| raw.starts_with('{'));
     (bare && has_data).then(|| named(&fields, named_by.unwrap_or("scope")))?
 }
 
-/// The event.
-fn event<'t>(
-    content: Content<'t>,
-    record: &Record,
-    said: &Envelope<'_>,
-) -> Result<Event<'t>, Decoded> {
-    let Webhook { body, .. } = Webhook::unwrapped(content.value, record)?;
+fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
+    let Webhook { body, .. } = Webhook::read(record, limits)?;
     if body.get("data").and_then(Value::as_object).is_none() {
         return Err(mismatch(
             "`data` is not an object: not a webhook of BigCommerce",
@@ -61,15 +59,9 @@ fn event<'t>(
     let name = name
         .filter(|name| !name.is_empty())
         .map(std::borrow::Cow::into_owned);
-    if name.is_none() && said.name.is_none() {
-        let detail = "no name: `scope` is missing or not a text";
-        return Err(Decoded::reject(Rejection::InvalidEnvelope, detail));
-    }
+    let reference = reference_time(record);
     let mut notes = Notes::default();
-    let time = match said.time {
-        Some(_) => None,
-        None => first_time_at(&body, &["created_at"], reference_time(record), &mut notes),
-    };
+    let time = first_time_at(&body, &["created_at"], reference, &mut notes);
     let text = |path| identity::id_text(at(&body, path)?);
     let id = text("hash").map(|hash| match text("created_at") {
         Some(created) => format!("{hash}:{created}"),
@@ -84,18 +76,21 @@ fn event<'t>(
     let subject = text("data.orderId").or_else(|| text("data.id"));
     let found = Found {
         source: SOURCE,
-        kind: None,
+        deleted: scope.ends_with("/deleted"),
         name,
         id,
         time,
         customer: hints,
+        more: Some(Box::new(More {
+            version: versioned(time.or(reference), 0),
+            subject,
+            ..More::default()
+        })),
         notes,
+        ..Found::default()
     };
-    let event = finish(found, Value::Object(body), record, said)?;
-    Ok(Event {
-        deleted: scope.ends_with("/deleted"),
-        version: event.time.map(|time| version(time, 0)),
-        subject,
-        ..event
+    Ok(Content {
+        value: Value::Object(body),
+        found: Some(Box::new(found)),
     })
 }

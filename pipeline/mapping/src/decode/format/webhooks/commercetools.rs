@@ -12,23 +12,27 @@
 //! A message that is too large comes without its content (`payloadNotIncluded`): nothing can be written from it, so it is
 //! rejected, and somebody sees it.
 
-use super::super::super::envelope::{Content, Decoded, Envelope, Found, finish, reference_time};
+use super::super::super::envelope::{Content, Decoded, Found, Limits, reference_time};
 use super::super::super::fields::Fields;
-use super::super::{Glance, Reads, whole};
+use super::super::{Glance, Reads};
 use super::hints::{at, first_key, first_time_at, in_space};
-use super::relay::{Webhook, mismatch, named};
-use crate::event::{CustomerHints, Event, KeyKind, Notes};
+use super::relay::{Webhook, event, mismatch, named};
+use crate::event::{CustomerHints, KeyKind, More, Notes, Versioned};
 use crate::identity;
 use crate::value::{Map, Value};
 use ingest_model::outcome::Rejection;
 use ingest_model::record::Record;
 
+/// What is said of a record that has no name.
+const UNNAMED: &str = "no name: `type` is missing or not a text";
+
 /// How these records are read.
 pub(in crate::decode::format) const READS: Reads = Reads {
     names_customers: true,
-    content: whole,
+    content,
+    null_is_tombstone: true,
     glance,
-    event,
+    event: |content, record, said| event(content, record, said, UNNAMED),
 };
 
 const SOURCE: &str = "commercetools";
@@ -46,7 +50,7 @@ const SEEN: &[&str] = &[
 const EMAILS: &[&str] = &["order.customerEmail", "customer.email", "email"];
 
 /// The name of a message, if there is no wrapper.
-fn glance<'t>(text: &'t str, named_by: Option<&'t str>) -> Option<Glance<'t>> {
+fn glance<'t>(_: &'t Record, text: &'t str, named_by: Option<&'t str>) -> Option<Glance<'t>> {
     let fields = Fields::read(text, SEEN, named_by)?;
     let wrapped = ["detail-type", "headers", "payloadNotIncluded"];
     let bare = wrapped.iter().all(|field| fields.raw(field).is_none());
@@ -54,13 +58,8 @@ fn glance<'t>(text: &'t str, named_by: Option<&'t str>) -> Option<Glance<'t>> {
     (bare && is_message).then(|| named(&fields, named_by.unwrap_or("type")))?
 }
 
-/// The event.
-fn event<'t>(
-    content: Content<'t>,
-    record: &Record,
-    said: &Envelope<'_>,
-) -> Result<Event<'t>, Decoded> {
-    let Webhook { body, .. } = Webhook::unwrapped(content.value, record)?;
+fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
+    let Webhook { body, .. } = Webhook::read(record, limits)?;
     let text = |path| identity::id_text(at(&body, path)?);
     let Some(notification) = text("notificationType") else {
         return Err(mismatch(
@@ -81,16 +80,10 @@ fn event<'t>(
         (_, Some(resource)) => Some(format!("{notification}/{resource}")),
         (_, None) => Some(notification.clone()),
     };
-    if name.is_none() && said.name.is_none() {
-        let detail = "no name: `type` is missing or not a text";
-        return Err(Decoded::reject(Rejection::InvalidEnvelope, detail));
-    }
+    let reference = reference_time(record);
     let mut notes = Notes::default();
     let times = ["createdAt", "modifiedAt", "lastModifiedAt"];
-    let time = match said.time {
-        Some(_) => None,
-        None => first_time_at(&body, &times, reference_time(record), &mut notes),
-    };
+    let time = first_time_at(&body, &times, reference, &mut notes);
     let version = text("sequenceNumber").or_else(|| text("version"));
     let subject = text("resource.id");
     let made = || {
@@ -100,19 +93,22 @@ fn event<'t>(
     let customer = customer(&body, &mut notes);
     let found = Found {
         source: SOURCE,
-        kind: None,
+        deleted: notification == "ResourceDeleted",
         name,
         id: text("id").or_else(made),
         time,
         customer,
+        more: Some(Box::new(More {
+            version: version.map_or(Versioned::Unknown, Versioned::By),
+            subject,
+            ..More::default()
+        })),
         notes,
+        ..Found::default()
     };
-    let event = finish(found, Value::Object(body), record, said)?;
-    Ok(Event {
-        deleted: notification == "ResourceDeleted",
-        version,
-        subject,
-        ..event
+    Ok(Content {
+        value: Value::Object(body),
+        found: Some(Box::new(found)),
     })
 }
 

@@ -11,23 +11,26 @@
 //!
 //! Each event repeats the whole history of the parcel, and shows in `previous_attributes` what was different before.
 
-use super::super::super::envelope::{Content, Decoded, Envelope, Found, finish, reference_time};
+use super::super::super::envelope::{Content, Decoded, Found, Limits, reference_time};
 use super::super::super::fields::Fields;
-use super::super::{Glance, Reads, whole};
-use super::hints::{at, first_time_at, place, version};
-use super::relay::{Webhook, mismatch, named};
-use crate::event::{CustomerHints, Event, Notes};
+use super::super::{Glance, Reads};
+use super::hints::{at, first_time_at, place, versioned};
+use super::relay::{Webhook, event, mismatch, named};
+use crate::event::{CustomerHints, More, Notes};
 use crate::identity;
 use crate::value::Value;
-use ingest_model::outcome::Rejection;
 use ingest_model::record::Record;
+
+/// What is said of a record that has no name.
+const UNNAMED: &str = "no name: `description` is missing or not a text";
 
 /// How these records are read.
 pub(in crate::decode::format) const READS: Reads = Reads {
     names_customers: false,
-    content: whole,
+    content,
+    null_is_tombstone: true,
     glance,
-    event,
+    event: |content, record, said| event(content, record, said, UNNAMED),
 };
 
 /// The fields that the name is made of, and those that say that there is a wrapper.
@@ -48,7 +51,7 @@ const STATES: &[&str] = &[
 ];
 
 /// The name, if there is no wrapper.
-fn glance<'t>(text: &'t str, named_by: Option<&'t str>) -> Option<Glance<'t>> {
+fn glance<'t>(_: &'t Record, text: &'t str, named_by: Option<&'t str>) -> Option<Glance<'t>> {
     let fields = Fields::read(text, SEEN, named_by)?;
     if !is_bare(&fields) {
         return None;
@@ -62,13 +65,8 @@ fn is_bare(fields: &Fields<'_>) -> bool {
     bare && fields.text("object").ok().flatten().as_deref() == Some("Event")
 }
 
-/// The event.
-fn event<'t>(
-    content: Content<'t>,
-    record: &Record,
-    said: &Envelope<'_>,
-) -> Result<Event<'t>, Decoded> {
-    let Webhook { body, .. } = Webhook::unwrapped(content.value, record)?;
+fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
+    let Webhook { body, .. } = Webhook::read(record, limits)?;
     if body.get("object").and_then(Value::as_str) != Some("Event") {
         return Err(mismatch(
             "`object` is not `Event`: not an event of EasyPost",
@@ -81,16 +79,10 @@ fn event<'t>(
     let name = name
         .filter(|name| !name.is_empty())
         .map(std::borrow::Cow::into_owned);
-    if name.is_none() && said.name.is_none() {
-        let detail = "no name: `description` is missing or not a text";
-        return Err(Decoded::reject(Rejection::InvalidEnvelope, detail));
-    }
+    let reference = reference_time(record);
     let mut notes = Notes::default();
     let times = ["result.updated_at", "created_at", "updated_at"];
-    let time = match said.time {
-        Some(_) => None,
-        None => first_time_at(&body, &times, reference_time(record), &mut notes),
-    };
+    let time = first_time_at(&body, &times, reference, &mut notes);
     let subject = ["result.tracking_code", "result.id"];
     let subject = subject
         .iter()
@@ -98,18 +90,21 @@ fn event<'t>(
     let place = place(at(&body, "result.status").and_then(Value::as_str), STATES);
     let found = Found {
         source: "easypost",
-        kind: None,
+        deleted: name.as_deref().unwrap_or_default().ends_with(".deleted"),
         name,
         id: body.get("id").and_then(identity::id_text),
         time,
         customer: CustomerHints::default(),
+        more: Some(Box::new(More {
+            version: versioned(time.or(reference), place),
+            subject,
+            ..More::default()
+        })),
         notes,
+        ..Found::default()
     };
-    let event = finish(found, Value::Object(body), record, said)?;
-    Ok(Event {
-        deleted: event.name.ends_with(".deleted"),
-        version: event.time.map(|time| version(time, place)),
-        subject,
-        ..event
+    Ok(Content {
+        value: Value::Object(body),
+        found: Some(Box::new(found)),
     })
 }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::super::envelope::says_something;
 use super::super::super::time;
-use crate::event::{KeyKind, Notes};
+use crate::event::{KeyKind, Notes, Versioned};
 use crate::identity::{self, MAX_ID_CHARS, Unusable};
 use crate::value::{Map, Value};
 
@@ -82,13 +82,16 @@ pub(super) fn first_time_at(
     })
 }
 
-/// A version made of a time in whole seconds and the place of a state in its order: of two states of the same second, the one
-/// that is further on is newer. The place becomes the milliseconds.
-pub(super) fn version(time: Timestamp, place: usize) -> String {
+/// What states are compared by: the time, and where it has whole seconds, also the place of the state in its order. Of two states
+/// of the same second, the one that is further on is newer: the place becomes the milliseconds.
+pub(super) fn versioned(time: Option<Timestamp>, place: usize) -> Versioned {
+    let Some(time) = time else {
+        return Versioned::ByTime;
+    };
     let is_whole = time.subsec_nanosecond() == 0;
     let place = if is_whole { place.min(999) } else { 0 };
     let place = SignedDuration::from_millis(i64::try_from(place).unwrap_or(999));
-    time.checked_add(place).unwrap_or(time).to_string()
+    Versioned::By(time.checked_add(place).unwrap_or(time).to_string())
 }
 
 /// The place of a word in a list, counted from one; zero if it is not in it.

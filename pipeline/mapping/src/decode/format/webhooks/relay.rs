@@ -12,10 +12,11 @@
 
 use std::borrow::Cow;
 
-use super::super::super::envelope::Decoded;
+use super::super::super::envelope::{Content, Decoded, Envelope, Limits, found};
 use super::super::super::fields::Fields;
 use super::super::super::json;
 use super::super::Glance;
+use crate::event::Event;
 use crate::identity;
 use crate::value::{Map, Value};
 use ingest_model::outcome::Rejection;
@@ -43,7 +44,15 @@ const BODIES: &[&str] = &["body", "payload"];
 // === impl Webhook ===
 
 impl<'r, 't> Webhook<'r, 't> {
-    /// Takes the wrapper off, if there is one.
+    /// Reads a record and takes the wrapper off, if there is one.
+    ///
+    /// # Errors
+    /// As [`json::value`], and [`Decoded::Reject`] if the value or the body in the wrapper is not a JSON object.
+    pub(super) fn read(record: &'t Record, limits: Limits) -> Result<Webhook<'t, 't>, Decoded> {
+        Webhook::unwrapped(json::value(record, limits)?, record)
+    }
+
+    /// As [`Webhook::read`], of a value that is read.
     ///
     /// # Errors
     /// [`Decoded::Reject`] if the value or the body in the wrapper is not a JSON object.
@@ -86,7 +95,15 @@ impl<'r, 't> Webhook<'r, 't> {
 
 // === impl Headers ===
 
-impl Headers<'_, '_> {
+impl<'r> Headers<'r, '_> {
+    /// Those of a record without a wrapper.
+    pub(super) fn of(record: &'r Record) -> Self {
+        Self {
+            wrapped: None,
+            record,
+        }
+    }
+
     /// The text of a header, cleaned and not empty. `name` is in lower case, with `-`.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         let wrapped = self.wrapped.iter().flat_map(Map::iter);
@@ -160,6 +177,32 @@ pub(super) fn named<'t>(fields: &Fields<'t>, field: &str) -> Option<Glance<'t>> 
     Some(Glance {
         kind: None,
         name: fields.first_name(&[field]).ok()??,
+        meant_for_kustomer: true,
+    })
+}
+
+/// The event that was found beside the content. `unnamed` is said if neither the webhook nor the mapping names it.
+pub(super) fn event<'t>(
+    content: Content<'t>,
+    record: &Record,
+    said: &Envelope<'_>,
+    unnamed: &str,
+) -> Result<Event<'t>, Decoded> {
+    let is_named = content
+        .found
+        .as_ref()
+        .is_some_and(|found| found.name.is_some());
+    if !is_named && said.name.is_none() {
+        return Err(Decoded::reject(Rejection::InvalidEnvelope, unnamed));
+    }
+    found(content, record, said)
+}
+
+/// What is seen of an event of this name.
+pub(super) fn by_name<'t>(name: String) -> Option<Glance<'t>> {
+    Some(Glance {
+        kind: None,
+        name: Cow::Owned(name),
         meant_for_kustomer: true,
     })
 }

@@ -20,12 +20,13 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use super::super::super::envelope::{Content, Decoded, Envelope, Found, finish, reference_time};
+use super::super::super::envelope::{Content, Decoded, Found, Limits, reference_time};
+use super::super::super::fields::Fields;
 use super::super::super::time;
-use super::super::{Reads, whole};
-use super::hints::{at, first_key, first_time_at, in_space, place, version};
-use super::relay::{Headers, Webhook};
-use crate::event::{CustomerHints, Event, KeyKind, Notes};
+use super::super::{Glance, Reads};
+use super::hints::{at, first_key, first_time_at, in_space, place, versioned};
+use super::relay::{Headers, Webhook, by_name, event, named};
+use crate::event::{CustomerHints, KeyKind, More, Notes};
 use crate::identity;
 use crate::value::{Map, Value};
 use ingest_model::outcome::Rejection;
@@ -34,12 +35,16 @@ use ingest_model::record::Record;
 /// The [`Event::source`] of these webhooks.
 const SOURCE: &str = "shopify";
 
-/// How these records are read. A glance at the text shows no topic, so all of them are decoded.
+/// What is said of a record that has no name.
+const UNNAMED: &str = "no topic: there is neither a header `X-Shopify-Topic` nor a wrapper with one; have the relay keep the headers, or say `event: {name: …}` in the mapping";
+
+/// How these records are read.
 pub(in crate::decode::format) const READS: Reads = Reads {
     names_customers: true,
-    content: whole,
-    glance: |_, _| None,
-    event,
+    content,
+    null_is_tombstone: true,
+    glance,
+    event: |content, record, said| event(content, record, said, UNNAMED),
 };
 
 /// Requests of the law: they may not be passed over in silence.
@@ -47,6 +52,8 @@ const DUTIES: &[&str] = &["customers/data_request", "customers/redact", "shop/re
 
 /// The topic, in the headers of webhooks and of Events.
 const TOPIC_HEADERS: &[&str] = &["x-shopify-topic", "shopify-topic"];
+/// Fields of wrappers, and of Events, which say themselves what they are.
+const AROUND: &[&str] = &["detail-type", "headers", "topic", "action"];
 /// What several deliveries of one event have in common.
 const EVENT_ID_HEADERS: &[&str] = &["x-shopify-event-id", "shopify-event-id"];
 /// The id of one delivery.
@@ -148,13 +155,25 @@ const PARCEL: &[&str] = &[
     "delivered",
 ];
 
-/// The event of a webhook.
-fn event<'t>(
-    content: Content<'t>,
-    record: &Record,
-    said: &Envelope<'_>,
-) -> Result<Event<'t>, Decoded> {
-    let mut webhook = Webhook::unwrapped(content.value, record)?;
+/// The topic in the headers of a record, if nothing in its value could say something else.
+fn glance<'t>(record: &'t Record, text: &'t str, named_by: Option<&'t str>) -> Option<Glance<'t>> {
+    let fields = Fields::read(text, AROUND, named_by)?;
+    if AROUND.iter().any(|field| fields.raw(field).is_some()) {
+        return None;
+    }
+    let headers = Headers::of(record);
+    let topic = headers.text(TOPIC_HEADERS.first()?)?;
+    if DUTIES.iter().any(|duty| duty.eq_ignore_ascii_case(&topic)) || !topic.contains('/') {
+        return None;
+    }
+    match named_by {
+        Some(field) => named(&fields, field),
+        None => by_name(topic),
+    }
+}
+
+fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
+    let mut webhook = Webhook::read(record, limits)?;
     let mut topic = first_header(&webhook.headers, TOPIC_HEADERS);
     let mut action = webhook.headers.text("shopify-action");
     if let (Some(named), true) = (text(&webhook.body, "topic"), is_wrapper(&webhook.body)) {
@@ -173,39 +192,32 @@ fn event<'t>(
         (Some(topic), Some(action)) if !topic.contains('/') => Some(format!("{topic}/{action}")),
         (topic, _) => topic,
     };
-    if name.is_none() && said.name.is_none() {
-        return Err(Decoded::reject(
-            Rejection::InvalidEnvelope,
-            "no topic: there is neither a header `X-Shopify-Topic` nor a wrapper with one; have the relay keep the headers, \
-             or say `event: {name: …}` in the mapping",
-        ));
-    }
     let topic = name.as_deref().unwrap_or_default().to_ascii_lowercase();
     let Webhook { body, headers } = webhook;
     let mut notes = Notes::default();
     let reference = reference_time(record);
-    let time = match said.time {
-        Some(_) => None,
-        None => time_of(&body, &headers, reference, &mut notes),
-    };
+    let time = time_of(&body, &headers, reference, &mut notes);
     let subject = subject(&body, is_events);
     let place = place_of(&topic, &body);
     let found = Found {
         source: SOURCE,
-        kind: None,
         id: id(&topic, &headers, subject.as_deref(), &body),
+        deleted: topic.ends_with("/delete"),
         name,
         time,
         customer: customer(&topic, &body, &mut notes),
+        more: Some(Box::new(More {
+            version: versioned(time.or(reference), place),
+            subject,
+            must_be_seen: DUTIES.contains(&&*topic),
+            ..More::default()
+        })),
         notes,
+        ..Found::default()
     };
-    let event = finish(found, Value::Object(body), record, said)?;
-    Ok(Event {
-        must_be_seen: DUTIES.contains(&&*topic),
-        deleted: topic.ends_with("/delete"),
-        version: event.time.map(|time| version(time, place)),
-        subject,
-        ..event
+    Ok(Content {
+        value: Value::Object(body),
+        found: Some(Box::new(found)),
     })
 }
 

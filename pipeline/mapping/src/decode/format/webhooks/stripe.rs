@@ -12,25 +12,28 @@
 //! `customer.subscription.deleted` is a cancellation: the subscription is over, not gone. Amounts are in the smallest unit of the
 //! currency; that is up to the mapping. Events of version 2 (`v2.core.event`) refer to their thing and do not show it.
 
-use super::super::super::envelope::{Content, Decoded, Envelope, Found, finish, reference_time};
+use super::super::super::envelope::{Content, Decoded, Found, Limits, reference_time};
 use super::super::super::fields::Fields;
-use super::super::{Glance, Reads, whole};
-use super::hints::{at, first_key, first_time_at, in_space, place, version};
-use super::relay::{Webhook, mismatch, named};
-use crate::event::{CustomerHints, Event, KeyKind, Notes};
+use super::super::{Glance, Reads};
+use super::hints::{at, first_key, first_time_at, in_space, place, versioned};
+use super::relay::{Webhook, event, mismatch, named};
+use crate::event::{CustomerHints, KeyKind, More, Notes};
 use crate::identity;
 use crate::value::{Map, Value};
-use ingest_model::outcome::Rejection;
 use ingest_model::record::Record;
 
 const SOURCE: &str = "stripe";
 
+/// What is said of a record that has no name.
+const UNNAMED: &str = "no name: `type` is missing or not a text";
+
 /// How these records are read.
 pub(in crate::decode::format) const READS: Reads = Reads {
     names_customers: true,
-    content: whole,
+    content,
+    null_is_tombstone: true,
     glance,
-    event,
+    event: |content, record, said| event(content, record, said, UNNAMED),
 };
 
 /// The fields that the name is made of, and those that say that there is a wrapper.
@@ -99,7 +102,7 @@ const STATES: &[(&str, &[&str])] = &[
 ];
 
 /// The name, if there is no wrapper.
-fn glance<'t>(text: &'t str, named_by: Option<&'t str>) -> Option<Glance<'t>> {
+fn glance<'t>(_: &'t Record, text: &'t str, named_by: Option<&'t str>) -> Option<Glance<'t>> {
     let fields = Fields::read(text, SEEN, named_by)?;
     if !is_bare(&fields) {
         return None;
@@ -114,13 +117,8 @@ fn is_bare(fields: &Fields<'_>) -> bool {
     bare && object.is_some_and(|object| OBJECTS.contains(&&*object))
 }
 
-/// The event.
-fn event<'t>(
-    content: Content<'t>,
-    record: &Record,
-    said: &Envelope<'_>,
-) -> Result<Event<'t>, Decoded> {
-    let Webhook { body, .. } = Webhook::unwrapped(content.value, record)?;
+fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
+    let Webhook { body, .. } = Webhook::read(record, limits)?;
     let object = body.get("object").and_then(Value::as_str);
     match object {
         Some(object) if OBJECTS.contains(&object) => {}
@@ -132,17 +130,9 @@ fn event<'t>(
         None => return Err(mismatch("`object` is missing: not an event of Stripe")),
     }
     let name = text(&body, "type");
-    if name.is_none() && said.name.is_none() {
-        return Err(Decoded::reject(
-            Rejection::InvalidEnvelope,
-            "no name: `type` is missing or not a text",
-        ));
-    }
+    let reference = reference_time(record);
     let mut notes = Notes::default();
-    let time = match said.time {
-        Some(_) => None,
-        None => first_time_at(&body, &["created"], reference_time(record), &mut notes),
-    };
+    let time = first_time_at(&body, &["created"], reference, &mut notes);
     let kind = name.clone().unwrap_or_default();
     let subject = ["data.object.id", "related_object.id"];
     let subject = subject
@@ -151,19 +141,22 @@ fn event<'t>(
     let place = place_of(&kind, &body);
     let found = Found {
         source: SOURCE,
-        kind: None,
+        deleted: kind.ends_with(".deleted") && kind != "customer.subscription.deleted",
         name,
         id: body.get("id").and_then(identity::id_text),
         time,
         customer: customer(&body, &mut notes),
+        more: Some(Box::new(More {
+            version: versioned(time.or(reference), place),
+            subject,
+            ..More::default()
+        })),
         notes,
+        ..Found::default()
     };
-    let event = finish(found, Value::Object(body), record, said)?;
-    Ok(Event {
-        deleted: kind.ends_with(".deleted") && kind != "customer.subscription.deleted",
-        version: event.time.map(|time| version(time, place)),
-        subject,
-        ..event
+    Ok(Content {
+        value: Value::Object(body),
+        found: Some(Box::new(found)),
     })
 }
 

@@ -13,25 +13,34 @@
 //!
 //! `*.deleted` has nothing but the id.
 
-use super::super::super::envelope::{Content, Decoded, Envelope, Found, finish, reference_time};
-use super::super::{Reads, whole};
-use super::hints::{at, first_key, first_time_at, in_space, place, version};
-use super::relay::Webhook;
-use crate::event::{CustomerHints, Event, KeyKind, Notes};
+use super::super::super::envelope::{Content, Decoded, Found, Limits, reference_time};
+use super::super::super::fields::Fields;
+use super::super::{Glance, Reads};
+use super::hints::{at, first_key, first_time_at, in_space, place, versioned};
+use super::relay::{Headers, Webhook, by_name, event, named};
+use crate::event::{CustomerHints, KeyKind, More, Notes};
 use crate::identity;
 use crate::value::{Map, Value};
-use ingest_model::outcome::Rejection;
 use ingest_model::record::Record;
 
-/// How these records are read. A glance at the text shows no topic, so all of them are decoded.
+/// What is said of a record that has no name.
+const UNNAMED: &str = "no topic: there is neither a header `X-WC-Webhook-Topic` nor a wrapper with one; have the relay keep the headers, or say `event: {name: …}` in the mapping";
+
+/// How these records are read.
 pub(in crate::decode::format) const READS: Reads = Reads {
     names_customers: true,
-    content: whole,
-    glance: |_, _| None,
-    event,
+    content,
+    null_is_tombstone: true,
+    glance,
+    event: |content, record, said| event(content, record, said, UNNAMED),
 };
 
 const SOURCE: &str = "woocommerce";
+
+/// The header that says what happened.
+const TOPIC: &str = "x-wc-webhook-topic";
+/// Fields of wrappers.
+const AROUND: &[&str] = &["detail-type", "headers"];
 
 /// States of an order, as they follow each other.
 const STATES: &[&str] = &[
@@ -47,28 +56,26 @@ const STATES: &[&str] = &[
     "trash",
 ];
 
-/// The event.
-fn event<'t>(
-    content: Content<'t>,
-    record: &Record,
-    said: &Envelope<'_>,
-) -> Result<Event<'t>, Decoded> {
-    let Webhook { body, headers } = Webhook::unwrapped(content.value, record)?;
-    let name = headers.text("x-wc-webhook-topic");
-    if name.is_none() && said.name.is_none() {
-        return Err(Decoded::reject(
-            Rejection::InvalidEnvelope,
-            "no topic: there is neither a header `X-WC-Webhook-Topic` nor a wrapper with one; have the relay keep the headers, \
-             or say `event: {name: …}` in the mapping",
-        ));
+/// The topic in the headers of a record, if there is no wrapper.
+fn glance<'t>(record: &'t Record, text: &'t str, named_by: Option<&'t str>) -> Option<Glance<'t>> {
+    let fields = Fields::read(text, AROUND, named_by)?;
+    if AROUND.iter().any(|field| fields.raw(field).is_some()) {
+        return None;
     }
+    match named_by {
+        Some(field) => named(&fields, field),
+        None => by_name(Headers::of(record).text(TOPIC)?),
+    }
+}
+
+fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
+    let Webhook { body, headers } = Webhook::read(record, limits)?;
+    let name = headers.text(TOPIC);
     let topic = name.as_deref().unwrap_or_default().to_ascii_lowercase();
+    let reference = reference_time(record);
     let mut notes = Notes::default();
     let times = ["date_modified_gmt", "date_created_gmt"];
-    let time = match said.time {
-        Some(_) => None,
-        None => first_time_at(&body, &times, reference_time(record), &mut notes),
-    };
+    let time = first_time_at(&body, &times, reference, &mut notes);
     let subject = body.get("id").and_then(identity::id_text);
     let made = || {
         let modified = body
@@ -81,19 +88,22 @@ fn event<'t>(
     let customer = customer(&topic, &body, &mut notes);
     let found = Found {
         source: SOURCE,
-        kind: None,
+        deleted: topic.ends_with(".deleted"),
         name,
         id,
         time,
         customer,
+        more: Some(Box::new(More {
+            version: versioned(time.or(reference), place),
+            subject,
+            ..More::default()
+        })),
         notes,
+        ..Found::default()
     };
-    let event = finish(found, Value::Object(body), record, said)?;
-    Ok(Event {
-        deleted: topic.ends_with(".deleted"),
-        version: event.time.map(|time| version(time, place)),
-        subject,
-        ..event
+    Ok(Content {
+        value: Value::Object(body),
+        found: Some(Box::new(found)),
     })
 }
 

@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::super::super::{Decoded, Decoder, Limits};
 use super::super::Format;
-use crate::event::Event;
+use crate::event::{Event, More, Versioned};
 use crate::value::{Value, json};
 use ingest_model::outcome::{Rejected, Rejection};
 use ingest_model::record::{Header, Offset, Position, Record, TopicPartition};
@@ -38,27 +38,50 @@ fn record(value: &[u8], headers: &[(&str, &str)]) -> Record {
     }
 }
 
-fn decoded(format: Format, record: &Record) -> Result<Event<'static>, Decoded> {
-    let event = Decoder::new(format, Limits::default()).decode(record)?;
-    Ok(Event {
+fn decoded(format: Format, record: &Record) -> Result<Event<'_>, Decoded> {
+    Decoder::new(format, Limits::default()).decode(record)
+}
+
+/// An event that has nothing of its record.
+fn owned(event: Event<'_>) -> Event<'static> {
+    let more = event.more.map(|more| More {
+        version: more.version,
+        subject: more.subject,
+        must_be_seen: more.must_be_seen,
+        ..More::default()
+    });
+    Event {
         source: event.source,
         kind: event.kind,
         name: event.name,
         id: event.id,
         time: event.time,
-        version: event.version,
-        subject: event.subject,
         customer: event.customer,
         payload: event.payload.into_owned(),
-        must_be_seen: event.must_be_seen,
         deleted: event.deleted,
+        more: more.map(Box::new),
         notes: event.notes,
-    })
+    }
+}
+
+fn subject<'e>(event: &'e Event<'_>) -> Option<&'e str> {
+    event.more.as_ref()?.subject.as_deref()
+}
+
+fn must_be_seen(event: &Event<'_>) -> bool {
+    event.more.as_ref().is_some_and(|more| more.must_be_seen)
+}
+
+fn said_version<'e>(event: &'e Event<'_>) -> Option<&'e str> {
+    match &event.more.as_ref()?.version {
+        Versioned::By(version) => Some(version),
+        Versioned::ByTime | Versioned::Unknown => None,
+    }
 }
 
 fn event(format: Format, value: &Value<'_>, headers: &[(&str, &str)]) -> Event<'static> {
     match decoded(format, &record(value.to_string().as_bytes(), headers)) {
-        Ok(event) => event,
+        Ok(event) => owned(event),
         Err(why) => panic!("no event: {why:?}"),
     }
 }
@@ -76,7 +99,7 @@ fn time(event: &Event<'_>) -> String {
 
 /// The version as the time that it is.
 fn version(event: &Event<'_>) -> jiff::Timestamp {
-    event.version.as_deref().unwrap().parse().unwrap()
+    said_version(event).unwrap().parse().unwrap()
 }
 
 /// All formats of this folder.
