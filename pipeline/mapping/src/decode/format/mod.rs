@@ -6,42 +6,17 @@
 mod cloudevents;
 mod generic;
 mod plain;
+mod reads;
 pub mod segment;
 mod webhooks;
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use super::envelope::{Content, Decoded, Envelope, Limits};
-use crate::event::Event;
+pub(crate) use self::reads::Glance;
+use self::reads::Reads;
+use super::envelope::{Content, Decoded, Limits};
 use ingest_model::record::Record;
-
-/// How a format reads a record.
-pub(super) struct Reads {
-    /// Whether its envelope can name the customer. If not, routes have to.
-    pub(super) names_customers: bool,
-    /// The content, which the mapping's expressions see as `.`.
-    pub(super) content: for<'t> fn(&'t Record, Limits) -> Result<Content<'t>, Decoded>,
-    /// Whether a null value is a tombstone, whatever the headers say.
-    pub(super) null_is_tombstone: bool,
-    /// What a record and its text say of the event at a glance: see [`super::Decoder::glance`]. The second text is the field of
-    /// the content that has the name, if the mapping says so.
-    pub(super) glance: for<'t> fn(&'t Record, &'t str, Option<&'t str>) -> Option<Glance<'t>>,
-    /// The event of that content.
-    pub(super) event: for<'t> fn(Content<'t>, &Record, &Envelope<'_>) -> Result<Event<'t>, Decoded>,
-}
-
-/// What is seen of an event without building its content.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Glance<'t> {
-    /// The kind of message, if the format has kinds.
-    pub(crate) kind: Option<&'static str>,
-    /// The event's name, cleaned and not empty.
-    pub(crate) name: Cow<'t, str>,
-    /// Whether its producer meant it for Kustomer.
-    pub(crate) meant_for_kustomer: bool,
-}
 
 macro_rules! formats {
     ($($(#[$about:meta])* $format:ident: $name:literal in $($file:ident)::+;)+) => {

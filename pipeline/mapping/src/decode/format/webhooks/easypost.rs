@@ -13,7 +13,7 @@
 
 use super::super::super::envelope::{Content, Decoded, Found, Limits, reference_time};
 use super::super::super::fields::Fields;
-use super::super::{Glance, Reads};
+use super::super::reads::{Glance, Reads};
 use super::hints::{at, first_time_at, place, versioned};
 use super::relay::{Webhook, event, mismatch, named};
 use crate::event::{CustomerHints, More, Notes};

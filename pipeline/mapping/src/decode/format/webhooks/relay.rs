@@ -15,7 +15,7 @@ use std::borrow::Cow;
 use super::super::super::envelope::{Content, Decoded, Envelope, Limits, found};
 use super::super::super::fields::Fields;
 use super::super::super::json;
-use super::super::Glance;
+use super::super::reads::Glance;
 use crate::event::Event;
 use crate::identity;
 use crate::value::{Map, Value};

@@ -23,7 +23,7 @@ use jiff::Timestamp;
 use super::super::super::envelope::{Content, Decoded, Found, Limits, reference_time};
 use super::super::super::fields::Fields;
 use super::super::super::time;
-use super::super::{Glance, Reads};
+use super::super::reads::{Glance, Reads};
 use super::hints::{at, first_key, first_time_at, in_space, place, versioned};
 use super::relay::{Headers, Webhook, by_name, event, named};
 use crate::event::{CustomerHints, KeyKind, More, Notes};

@@ -1,7 +1,6 @@
 //! What the vendors' webhooks become, and the traps that real topics have.
 
 mod parcels;
-mod samples;
 mod shopify;
 mod shops;
 mod stripe;
