@@ -217,6 +217,7 @@ impl Mapping {
             SkipReason::NoRoute | SkipReason::ConditionFalse => true,
             SkipReason::Dropped => !is_named,
             SkipReason::Tombstone
+            | SkipReason::Housekeeping
             | SkipReason::NotForKustomer
             | SkipReason::TooOld
             | SkipReason::Stale

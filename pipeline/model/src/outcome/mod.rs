@@ -34,6 +34,8 @@ pub enum SkipReason {
     Dropped,
     /// The event itself says that it is not for Kustomer.
     NotForKustomer,
+    /// The source wrote it for its own sake: a heartbeat, a bound of a transaction, a change of a schema.
+    Housekeeping,
     /// Older than the route's `maxAge`.
     TooOld,
     /// The object already has a newer state, or newer identities already cover everything in this one.
@@ -269,6 +271,7 @@ labels!(SkipReason {
     ConditionFalse => "condition_false",
     Dropped => "dropped",
     NotForKustomer => "not_for_kustomer",
+    Housekeeping => "housekeeping",
     TooOld => "too_old",
     Stale => "stale",
     Unchanged => "unchanged",

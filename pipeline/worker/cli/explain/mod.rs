@@ -226,6 +226,10 @@ fn skip_detail(reason: SkipReason, now: Timestamp) -> Option<String> {
             "the message's `integrations` keep it from Kustomer: `Kustomer` decides, and where it is not named, `All`"
                 .to_owned(),
         ),
+        SkipReason::Housekeeping => Some(
+            "a heartbeat, a bound of a transaction or a change of a schema, which Debezium writes for its own sake"
+                .to_owned(),
+        ),
         SkipReason::Tombstone
         | SkipReason::NoRoute
         | SkipReason::ConditionFalse

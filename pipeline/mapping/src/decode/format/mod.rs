@@ -4,6 +4,7 @@
 //! to mapping files; two schemas (`config.schema.json`, `mapping.schema.json`) and `docs/mapping.md` list it for people.
 
 mod cloudevents;
+mod debezium;
 mod generic;
 mod plain;
 mod reads;
@@ -67,6 +68,8 @@ formats! {
     CloudEvents: "cloudevents" in cloudevents;
     /// Envelopes of one's own: a name, an id and a time, and the content in a field of its own.
     Generic: "generic" in generic;
+    /// Rows of a database as Debezium writes them: changes, unwrapped rows, events of an outbox.
+    Debezium: "debezium" in debezium;
 }
 
 /// A format that is not in [`Format::KNOWN`].

@@ -1,6 +1,7 @@
 //! Records of each format, and the events that they give.
 
 mod cloudevents;
+mod debezium;
 mod generic;
 mod samples;
 

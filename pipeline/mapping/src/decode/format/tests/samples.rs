@@ -106,3 +106,42 @@ fn collected_cloud_events() {
         ],
     );
 }
+
+#[test]
+fn collected_rows() {
+    // keys and requests, which are collected as well, pass for rows of the topic's table without a position
+    check(
+        Format::Debezium,
+        "debezium",
+        &[
+            "docs-mongodb-1-c.json: orders.c ",
+            "docs-mongodb-3-key.json: orders.u ",
+            "docs-mongodb-5-customers-u.json: customers.u 15589655080000000001",
+            "docs-mysql-1-key.json: orders.u ",
+            "docs-mysql-3-c.json: orders.c ",
+            "docs-mysql-5-key.json: orders.u ",
+            "docs-mysql-7-customers-u.json: customers.u 3000000000000000004840000000",
+            "docs-mysql-9-customers-t.json: customers.t 3000000000000000004840000000",
+            "docs-pg-logical-message-1-m.json: test-prefix.m 26997904",
+            "docs-postgresql-1-c.json: orders.c ",
+            "docs-postgresql-3-key.json: orders.u ",
+            "docs-postgresql-5-customers-u.json: customers.u 24023128",
+            "docs-postgresql-7-customers-t.json: customers.t 46523128",
+            "docs-sqlserver-1-key.json: orders.u ",
+            "docs-sqlserver-3-key.json: orders.u ",
+            "docs-sqlserver-5-key.json: orders.u ",
+            "docs-sqlserver-7-customers-u.json: customers.u 1097752427207066300000000109775242720706580000000002",
+            "docs-timezone-1-customers-c.json: customers.r 24023128",
+            "docs-tutorial-create-2-customers-r.json: customers.r 3000000000000000001540000000",
+            "docs-tutorial-delete-2-customers-d.json: customers.d 3000000000000000007250000000",
+            "docs-tutorial-restart-1-customers-c.record.json: customers.c 3000000000000000010460000000",
+            "docs-tutorial-update-2-customers-u.json: customers.u 3000000000000000003640000000",
+            "examples-engine-customers-u.json: customers.u 3000000000000000010410000000",
+            "examples-server-products-r.json: products.r ",
+            "outbox-cancel-order-line-request.json: orders.u ",
+            "outbox-create-order-request.json: orders.u ",
+            "outbox-raw-table-row.record.json: outboxevent.c 24064704",
+            "outbox-routed-order-expanded.record.json: order 2026-01-02T03:04:05Z",
+        ],
+    );
+}
