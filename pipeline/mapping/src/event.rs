@@ -137,6 +137,19 @@ impl Event<'_> {
     }
 }
 
+// === impl Versioned ===
+
+impl Versioned {
+    /// What the source itself counts, if it does.
+    #[must_use]
+    pub fn counted(self) -> Option<String> {
+        match self {
+            Self::By(version) => Some(version),
+            Self::ByTime | Self::Unknown => None,
+        }
+    }
+}
+
 // === impl KeyKind ===
 
 impl KeyKind {

@@ -125,6 +125,12 @@ pub(crate) fn parse_nested(bytes: &[u8]) -> Option<Value<'_>> {
     parse_text(std::str::from_utf8(bytes).ok()?).ok()
 }
 
+/// As [`parse_nested`], if what it takes once parsed fits into `room`, which becomes smaller by that.
+pub(super) fn nested<'t>(text: &'t [u8], room: &mut usize) -> Option<Value<'t>> {
+    *room = room.checked_sub(weight::of_text(text))?;
+    parse_nested(text)
+}
+
 /// The depth beyond which the JSON parser itself gives up.
 const MAX_DEPTH: usize = 128;
 

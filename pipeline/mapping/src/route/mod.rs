@@ -34,6 +34,10 @@ pub struct EventSummary {
     pub customer: CustomerHints,
     /// The kind of message, if the format has kinds.
     pub kind: Option<&'static str>,
+    /// What the source itself counts its states by, if it does.
+    pub version: Option<String>,
+    /// The id of the thing that it is about, if the format says so.
+    pub subject: Option<String>,
     /// Whether it tells what has been so for a while, and not what happens now.
     pub snapshot: bool,
     /// How many texts and lists of images were cut at their limit.
@@ -198,7 +202,10 @@ fn judge(
         mut dropped,
         notes: noted,
     } = mapping.apply_keyed(&event, record, now, keyed);
-    let snapshot = event.is_snapshot();
+    let (version, subject, snapshot) = match event.more {
+        Some(more) => (more.version.counted(), more.subject, more.snapshot),
+        None => (None, None, false),
+    };
     let mut notes = event.notes;
     notes.extend(noted);
     if let Verdict::Emit(planned) = &verdict
@@ -211,6 +218,8 @@ fn judge(
         }));
     }
     let summary = EventSummary {
+        version,
+        subject,
         snapshot,
         name: event.name,
         id: event.id,

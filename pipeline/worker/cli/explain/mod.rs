@@ -61,6 +61,15 @@ struct ShownEvent {
     kind: Option<&'static str>,
     id: Option<String>,
     time: Option<String>,
+    /// What the source itself counts its states by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+    /// The id of the thing that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
+    /// Whether it is part of a snapshot, which makes it backfill.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    snapshot: bool,
     /// Whom the envelope names.
     #[serde(skip_serializing_if = "Map::is_empty")]
     customer: Map<String, Value>,
@@ -281,6 +290,9 @@ impl From<EventSummary> for ShownEvent {
             kind: summary.kind,
             id: summary.id,
             time: summary.time.map(|time| time.to_string()),
+            version: summary.version,
+            subject: summary.subject,
+            snapshot: summary.snapshot,
             customer: hints(summary.customer),
         }
     }

@@ -8,7 +8,7 @@ use super::super::envelope::{
     Content, Decoded, Found, Limits, first_time, found, reference_time, says_something,
 };
 use super::super::fields::Fields;
-use super::super::json;
+use super::super::{json, weight};
 use super::{Glance, Reads};
 use crate::event::{More, Notes, Versioned};
 use crate::identity;
@@ -97,7 +97,7 @@ pub(super) fn unescaped(value: Value<'_>) -> Value<'_> {
     if !text.trim_start().starts_with(['{', '[']) {
         return value;
     }
-    match json::parse_nested(text.as_bytes()) {
+    match json::nested(text.as_bytes(), &mut { weight::NESTED }) {
         Some(read) => read.into_owned(),
         None => value,
     }

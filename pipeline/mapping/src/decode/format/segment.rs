@@ -410,6 +410,12 @@ fn takes(value: &Value<'_>, room: &mut usize) -> bool {
     after.is_some()
 }
 
+/// Whether these values are few enough to be copied for an expression, with those within them.
+pub(crate) fn few<'v, 't: 'v>(values: impl IntoIterator<Item = &'v Value<'t>>) -> bool {
+    let mut room = MAX_VALUES;
+    values.into_iter().all(|value| takes(value, &mut room))
+}
+
 /// The id of the visitor's session: Kustomer's own, in any spelling, or else RudderStack's.
 pub(crate) fn session(message: &Value<'_>) -> Option<String> {
     let rudderstack = || {

@@ -84,12 +84,14 @@ impl<'a> Scope<'a> {
                     "session" => text(message.and_then(segment::session)),
                     "trackingId" => text(message.and_then(segment::tracking_id)),
                     "attributes" => {
-                        let more = event.more.as_ref().map(|more| more.attributes.clone());
-                        Value::Object(more.unwrap_or_default())
+                        let more = event.more.as_ref();
+                        let few = more.filter(|more| segment::few(more.attributes.values()));
+                        Value::Object(few.map(|more| more.attributes.clone()).unwrap_or_default())
                     }
                     "before" => {
-                        let before = event.more.as_ref().and_then(|more| more.before.clone());
-                        before.unwrap_or_default()
+                        let before = event.more.as_ref().and_then(|more| more.before.as_ref());
+                        let few = before.filter(|before| segment::few([*before]));
+                        few.cloned().unwrap_or_default()
                     }
                     _ => Value::Object(message.map(segment::traits).unwrap_or_default()),
                 };

@@ -11,6 +11,8 @@
 //! Everything else stays as it is. A time that cannot be (PostgreSQL's `infinity`) is null. What Debezium did not know, because
 //! it was stored elsewhere and did not change, is left out.
 
+use std::collections::HashMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
@@ -26,10 +28,12 @@ use ingest_model::outcome::Rejection;
 const UNAVAILABLE: &str = "__debezium_unavailable_value";
 /// The same as bytes, in base64.
 const UNAVAILABLE_BYTES: &str = "X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==";
-/// The longest decimal in bytes: more than 300 digits.
+/// The longest decimal in bytes: some 300 digits.
 const MAX_DECIMAL: usize = 128;
 /// The most digits after the point.
 const MAX_SCALE: usize = 1_000;
+
+const NINE_DIGITS: u64 = 1_000_000_000;
 
 /// The columns in a schema: those of the row in this field, or its own.
 pub(super) fn of<'s, 't>(schema: Option<&'s Value<'t>>, field: Option<&str>) -> &'s [Value<'t>] {
@@ -53,27 +57,41 @@ pub(super) fn row<'t>(
     row: Value<'t>,
     columns: &[Value<'_>],
     at: &str,
+    room: &mut usize,
 ) -> Result<Option<Map<'t>>, Decoded> {
     let fields = match row {
         Value::Null => return Ok(None),
         Value::Object(fields) => fields,
-        Value::String(text) => return documents::document(&text, at).map(Some),
+        Value::String(text) => return documents::document(&text, at, room).map(Some),
         Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
             return Err(invalid(format!("`{at}` is not an object")));
         }
     };
+    let name_of = |column: &'_ Value<'_>, name: &str| {
+        column.get("field").and_then(Value::as_str) == Some(name)
+    };
     let mut converted = Map::with_capacity(fields.len());
+    let mut by_name: Option<HashMap<&str, &Value<'_>>> = None;
     for (place, (name, value)) in fields.into_iter().enumerate() {
         if is_unavailable(&value) {
             continue;
         }
         // the columns nearly always have the order of the fields
-        let named =
-            |column: &&Value<'_>| column.get("field").and_then(Value::as_str) == Some(&*name);
-        let column = columns.get(place).filter(named);
-        let value = match column.or_else(|| columns.iter().find(named)) {
+        let in_place = columns.get(place).filter(|column| name_of(column, &name));
+        let column = match in_place {
+            None if columns.is_empty() => None,
+            None => {
+                let all = by_name.get_or_insert_with(|| {
+                    let named = |column| Some((Value::get(column, "field")?.as_str()?, column));
+                    columns.iter().filter_map(named).collect()
+                });
+                all.get(&*name).copied()
+            }
+            found => found,
+        };
+        let value = match column {
             None => value,
-            Some(column) => match typed(value, column) {
+            Some(column) => match typed(value, column, room) {
                 Ok(value) => value,
                 Err(why) => {
                     let name: String = name.chars().take(100).collect();
@@ -106,12 +124,19 @@ fn is_unavailable(value: &Value<'_>) -> bool {
 }
 
 /// A value of that column.
-fn typed<'t>(value: Value<'t>, column: &Value<'_>) -> Result<Value<'t>, &'static str> {
+fn typed<'t>(
+    value: Value<'t>,
+    column: &Value<'_>,
+    room: &mut usize,
+) -> Result<Value<'t>, &'static str> {
     if let (Value::Array(_), Some(kind)) = (&value, column.get("items")) {
         let Value::Array(items) = value else {
             return Ok(value);
         };
-        let items: Result<_, _> = items.into_iter().map(|item| typed(item, kind)).collect();
+        let items: Result<_, _> = items
+            .into_iter()
+            .map(|item| typed(item, kind, room))
+            .collect();
         return items.map(Value::Array);
     }
     let Some(logical) = column.get("name").and_then(Value::as_str) else {
@@ -156,7 +181,7 @@ fn typed<'t>(value: Value<'t>, column: &Value<'_>) -> Result<Value<'t>, &'static
             None => value,
         }),
         ("Json", _) => Ok(match &value {
-            Value::String(text) => match json::parse_nested(text.as_bytes()) {
+            Value::String(text) => match json::nested(text.as_bytes(), room) {
                 Some(read) => read.into_owned(),
                 None => value,
             },
@@ -197,20 +222,25 @@ fn decimal(bytes: &[u8], scale: i64) -> Option<String> {
             carry = over;
         }
     }
-    let mut digits = String::new();
-    while magnitude.iter().any(|byte| *byte != 0) {
-        let mut rest = 0_u32;
-        for byte in &mut magnitude {
-            let part = rest * 256 + u32::from(*byte);
-            *byte = u8::try_from(part / 10).unwrap_or_default();
-            rest = part % 10;
+    // in parts of 32 bits, the highest first, which give nine digits at a time
+    let mut parts: Vec<u32> = magnitude
+        .rchunks(4)
+        .rev()
+        .map(|part| part.iter().fold(0, |all, byte| all << 8 | u32::from(*byte)))
+        .collect();
+    let mut nines = Vec::new();
+    while parts.iter().any(|part| *part != 0) {
+        let mut rest = 0_u64;
+        for part in &mut parts {
+            let all = rest << 32 | u64::from(*part);
+            *part = u32::try_from(all / NINE_DIGITS).unwrap_or_default();
+            rest = all % NINE_DIGITS;
         }
-        digits.push(char::from_digit(rest, 10)?);
+        nines.push(format!("{rest:09}"));
     }
-    while digits.len() <= scale {
-        digits.push('0');
-    }
-    let digits: String = digits.chars().rev().collect();
+    let digits: String = nines.into_iter().rev().collect();
+    let digits = digits.trim_start_matches('0');
+    let digits = format!("{digits:0>width$}", width = scale + 1);
     let (whole, fraction) = digits.split_at_checked(digits.len() - scale)?;
     let sign = if negative { "-" } else { "" };
     let point = if scale == 0 { "" } else { "." };
@@ -254,7 +284,7 @@ mod tests {
     use crate::value::json;
 
     fn converted(value: Value<'static>, column: &Value<'static>) -> Value<'static> {
-        typed(value, column).unwrap()
+        typed(value, column, &mut 100_000).unwrap()
     }
 
     #[test]
@@ -381,7 +411,7 @@ mod tests {
             json!({"field": "a"}),
             json!({"field": "total", "name": "org.apache.kafka.connect.data.Decimal"}),
         ];
-        let broken = row(json!({"total": "?"}), &columns, "after");
+        let broken = row(json!({"total": "?"}), &columns, "after", &mut 100_000);
         let Err(Decoded::Reject(rejected)) = broken else {
             panic!("{broken:?}")
         };
@@ -400,6 +430,7 @@ mod tests {
             }),
             &[],
             "after",
+            &mut 100_000,
         );
         let wanted = json!({"id": 1, "none": null, "list": [], "empty": {}});
         assert_eq!(found.unwrap().map(Value::Object), Some(wanted));

@@ -10,20 +10,20 @@ use jiff::Timestamp;
 ///
 /// # Errors
 /// [`Decoded::Reject`] if the text is no JSON object.
-pub(super) fn document(text: &str, at: &str) -> Result<Map<'static>, Decoded> {
-    match json::parse_nested(text.as_bytes()).map(|read| plain(read.into_owned())) {
+pub(super) fn document(text: &str, at: &str, room: &mut usize) -> Result<Map<'static>, Decoded> {
+    match json::nested(text.as_bytes(), room).map(|read| plain(read.into_owned())) {
         Some(Value::Object(fields)) => Ok(fields),
         Some(_) | None => Err(Decoded::reject(
             Rejection::InvalidEnvelope,
-            format!("`{at}` is a text, but not of a JSON object"),
+            format!("`{at}` is a text, but not of a JSON object that is small enough"),
         )),
     }
 }
 
 /// The fields that an update of a document changed, if it says no more than that.
-pub(super) fn updated(fields: &Map<'_>) -> Option<Map<'static>> {
+pub(super) fn updated(fields: &Map<'_>, room: &mut usize) -> Option<Map<'static>> {
     let changed = fields.get("updateDescription")?.get("updatedFields")?;
-    document(changed.as_str()?, "updateDescription.updatedFields").ok()
+    document(changed.as_str()?, "updateDescription.updatedFields", room).ok()
 }
 
 /// A key whose id may be a text of extended JSON, under the name that documents have for it.
@@ -100,8 +100,14 @@ mod tests {
             "at": ["2026-01-02T03:04:05Z", "2026-01-02T03:04:05Z", "2026-01-02T03:04:05Z"],
             "in": {"deep": 1}, "odd": {"$numberLong": "x"}, "two": {"$oid": "a", "b": 1},
         });
-        assert_eq!(Value::Object(document(text, "after").unwrap()), wanted);
-        assert!(document("[1]", "after").is_err() && document("{", "after").is_err());
+        assert_eq!(
+            Value::Object(document(text, "after", &mut 100_000).unwrap()),
+            wanted
+        );
+        assert!(
+            document("[1]", "after", &mut 9_000).is_err()
+                && document("{", "after", &mut 9_000).is_err()
+        );
     }
 
     #[test]

@@ -22,7 +22,7 @@ mod documents;
 mod position;
 
 use super::super::envelope::{Content, Decoded, Found, Limits, found, reference_time};
-use super::super::{json, time};
+use super::super::{json, time, weight};
 use super::generic::unescaped;
 use super::{Glance, Reads};
 use crate::event::{More, Notes, Versioned};
@@ -45,6 +45,8 @@ const HEARTBEATS: &str = "__debezium-heartbeat";
 /// The headers that link the two halves of a changed key.
 const NEW_KEY: &str = "__debezium.newkey";
 const OLD_KEY: &str = "__debezium.oldkey";
+/// What a key may take once parsed. Keys are a few columns with their schema.
+const KEY_ROOM: usize = 1024 * 1024;
 /// Usual headers for the name of an outbox event.
 const OUTBOX_NAMES: &[&str] = &["eventType", "event_type", "type"];
 
@@ -142,17 +144,18 @@ fn change<'t>(
     };
     let said = fields.get("op").and_then(Value::as_str).unwrap_or_default();
     let mut about = Change::new(record, said, source)?;
-    let side = |name: &str, fields: &mut Map<'t>| {
+    let mut room = weight::NESTED;
+    let mut side = |name: &str, fields: &mut Map<'t>| {
         let row = fields.remove(name).unwrap_or_default();
-        columns::row(row, columns::of(schema, Some(name)), name)
+        columns::row(row, columns::of(schema, Some(name)), name, &mut room)
     };
-    let before = side("before", &mut fields)?;
+    let mut before = side("before", &mut fields)?;
     let after = side("after", &mut fields)?;
     let value = match about.op {
         "m" => about.message(&fields)?,
         "t" => Value::Null,
-        "d" | "moved" => Value::Object(about.with_key(before.clone())),
-        _ => match (after, documents::updated(&fields)) {
+        "d" | "moved" => Value::Object(about.with_key(before.take())),
+        _ => match (after, documents::updated(&fields, &mut room)) {
             (Some(row), _) => Value::Object(row),
             (None, Some(row)) => Value::Object(about.with_key(Some(row))),
             (None, None) => {
@@ -220,7 +223,7 @@ fn row<'t>(
         None => "u".to_owned(),
     };
     let about = Change::new(record, &said, about)?;
-    let row = columns::row(Value::Object(own), columns, "")?;
+    let row = columns::row(Value::Object(own), columns, "", &mut { weight::NESTED })?;
     let value = match about.op {
         "d" | "moved" => Value::Object(about.with_key(row)),
         _ => Value::Object(row.unwrap_or_default()),
@@ -243,10 +246,12 @@ fn outbox<'t>(record: &'t Record, payload: Value<'t>) -> Content<'t> {
         .key
         .as_ref()
         .and_then(|key| std::str::from_utf8(key).ok());
-    let subject = key.and_then(|key| match json::parse_nested(key.as_bytes()) {
-        Some(value) => identity::id_text(&unwrapped(value).1),
-        None => identity::id_text(&Value::text(key)),
-    });
+    let subject = key.and_then(
+        |key| match json::nested(key.as_bytes(), &mut { KEY_ROOM }) {
+            Some(value) => identity::id_text(&unwrapped(value).1),
+            None => identity::id_text(&Value::text(key)),
+        },
+    );
     let found = Found {
         source: "debezium",
         name: name.or_else(|| Some(last_part(record))),
@@ -357,7 +362,7 @@ impl<'t> Change<'t> {
         let Some(bytes) = columns::bytes(content) else {
             return Err(invalid("`message.content` is not a text of base64"));
         };
-        if let Some(read) = json::parse_nested(&bytes) {
+        if let Some(read) = json::nested(&bytes, &mut { weight::NESTED }) {
             return Ok(read.into_owned());
         }
         let text = String::from_utf8(bytes);
@@ -423,9 +428,10 @@ impl<'t> Change<'t> {
 
 /// The fields of a key.
 fn key_of(bytes: &[u8]) -> Option<Map<'_>> {
-    let (schema, key) = unwrapped(json::parse_nested(bytes)?);
+    let mut room = KEY_ROOM;
+    let (schema, key) = unwrapped(json::nested(bytes, &mut room)?);
     let columns = columns::of(schema.as_ref(), None);
-    let key = columns::row(key, columns, "").ok()??;
+    let key = columns::row(key, columns, "", &mut room).ok()??;
     Some(documents::key(key))
 }
 

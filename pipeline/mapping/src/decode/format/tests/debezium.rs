@@ -487,7 +487,7 @@ fn what_is_not_understood_is_named() {
         (json!({"op": "c", "after": 7}), "`after` is not an object"),
         (
             json!({"op": "c", "after": "x"}),
-            "`after` is a text, but not of a JSON object",
+            "`after` is a text, but not of a JSON object that is small enough",
         ),
         (
             json!({"op": "d", "before": []}),
