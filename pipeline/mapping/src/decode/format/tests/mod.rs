@@ -3,7 +3,7 @@
 mod cloudevents;
 mod debezium;
 mod generic;
-mod samples;
+mod rows;
 
 use bytes::Bytes;
 

@@ -1,4 +1,14 @@
-//! Collected payloads, where `INGEST_SAMPLES` says where they are. None of them is kept here.
+//! Collected payloads of other formats than Segment's, where `INGEST_SAMPLES` says where they are. None of them is kept here.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "the helpers of tests fail like tests"
+)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the place of the samples is no configuration of the worker"
+)]
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,16 +16,27 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::super::super::{Decoded, Format};
-use super::{decode, record};
-use ingest_model::record::{Header, Record, TopicPartition};
+use ingest_mapping::decode::{Decoded, Decoder, Format, Limits};
+use ingest_model::record::{Header, Offset, Position, Record, TopicPartition};
+
+/// The record's own time: 2026-01-02T03:04:05Z.
+const WRITTEN_MS: i64 = 1_767_323_045_000;
+
+fn record(value: Vec<u8>) -> Record {
+    Record {
+        position: Position {
+            partition: TopicPartition::new("shop.public.orders", 3),
+            offset: Offset(7),
+        },
+        key: None,
+        value: Some(Bytes::from(value)),
+        headers: Vec::new(),
+        timestamp_ms: Some(WRITTEN_MS),
+    }
+}
 
 /// The files of a folder, by name.
 fn files(folder: &str) -> Vec<(String, Vec<u8>)> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the place of the samples is no configuration of the worker"
-    )]
     let Ok(root) = std::env::var("INGEST_SAMPLES") else {
         return Vec::new();
     };
@@ -35,7 +56,7 @@ fn files(folder: &str) -> Vec<(String, Vec<u8>)> {
 /// The record in a file: the value alone, or with key, headers and topic where the name says so.
 fn collected(name: &str, bytes: Vec<u8>) -> Record {
     if !name.ends_with(".record.json") {
-        return record(bytes, &[]);
+        return record(bytes);
     }
     let all: Value = serde_json::from_slice(&bytes).expect("JSON");
     let text = |value: &Value| match value {
@@ -45,7 +66,7 @@ fn collected(name: &str, bytes: Vec<u8>) -> Record {
             Some(Bytes::from(value.to_string()))
         }
     };
-    let mut made = record("", &[]);
+    let mut made = record(Vec::new());
     made.value = text(&all["value"]);
     made.key = text(&all["key"]);
     if let Some(topic) = all["topic"].as_str() {
@@ -66,7 +87,7 @@ fn collected(name: &str, bytes: Vec<u8>) -> Record {
 fn outcomes(format: Format, folder: &str) -> Vec<String> {
     let outcome = |(file, bytes): (String, Vec<u8>)| {
         let record = collected(&file, bytes);
-        match decode(format, &record) {
+        match Decoder::new(format, Limits::default()).decode(&record) {
             Ok(event) => format!(
                 "{file}: {} {}",
                 event.name,
