@@ -192,11 +192,7 @@ impl Mapping {
         now: Timestamp,
         keyed: bool,
     ) -> Applied {
-        let routes = self
-            .routes_for(&event.name)
-            .iter()
-            .filter_map(|index| self.routes.get(*index))
-            .filter(|route| route.is_for(event.kind, &event.name, self.names_events()));
+        let routes = self.routes_of(event);
         let must_be_seen = event.more.as_ref().is_some_and(|more| more.must_be_seen);
         let applied = apply::first(routes, event, record, now, keyed);
         match &applied.verdict {
@@ -207,6 +203,31 @@ impl Mapping {
                 )))
             }
             Verdict::Skip(_) | Verdict::Emit(_) | Verdict::Reject(_) => applied,
+        }
+    }
+
+    /// The routes that are for an event, in their order.
+    fn routes_of<'m>(&'m self, event: &'m Event<'_>) -> impl Iterator<Item = &'m Route> {
+        self.routes_for(&event.name)
+            .iter()
+            .filter_map(|index| self.routes.get(*index))
+            .filter(|route| route.is_for(event.kind, &event.name, self.names_events()))
+    }
+
+    /// The name of the route that says that an event is not wanted, and why.
+    pub(crate) fn dropped_by(
+        &self,
+        event: &Event<'_>,
+        record: &Record,
+    ) -> Option<(String, String)> {
+        let scope = Scope::new(event, record);
+        let route = self.routes_of(event).find(|route| {
+            let when = route.when.as_ref();
+            when.is_none_or(|when| when.holds(&scope).unwrap_or(true))
+        })?;
+        match &route.action {
+            Action::Skip(why) => Some((route.name.to_string(), why.clone())),
+            Action::Do { .. } => None,
         }
     }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::decode::tidy::blank_texts;
 use crate::decode::{Decoded, Decoder, Format, Limits};
-use crate::event::{CustomerHints, Notes};
+use crate::event::{CustomerHints, Event, Notes};
 use crate::mapping::{Applied, Mapping};
 use ingest_model::outcome::{DroppedField, SkipReason, Verdict};
 use ingest_model::record::Record;
@@ -137,6 +137,14 @@ impl Pipeline {
         explain(&self.mapping, self.decoder, record, now, self.keyed)
     }
 
+    /// The name of the route that says that the record's event is not wanted, and why, for a record that is skipped as
+    /// [`SkipReason::Dropped`].
+    #[must_use]
+    pub fn dropped_by(&self, record: &Record) -> Option<(String, String)> {
+        let (event, _) = decoded(&self.mapping, self.decoder, record).ok()?;
+        self.mapping.dropped_by(&event, record)
+    }
+
     /// As [`Pipeline::explain`], but without a pipeline, for the tests in a mapping file.
     pub(crate) fn explain_with(
         mapping: &Mapping,
@@ -176,6 +184,25 @@ fn skips(mapping: &Mapping, decoder: Decoder, record: &Record) -> Option<SkipRea
     }
 }
 
+/// Parts of an envelope that the mapping could not compute, and why.
+type Failed = Vec<(&'static str, String)>;
+
+/// The event of a record, and what of its envelope the mapping could not compute.
+fn decoded<'t>(
+    mapping: &Mapping,
+    decoder: Decoder,
+    record: &'t Record,
+) -> Result<(Event<'t>, Failed), Decoded> {
+    let mut content = decoder.content(record)?;
+    if mapping.drops_empty_texts() {
+        blank_texts(&mut content.value);
+    }
+    let said = mapping.envelope(&content.value, record)?;
+    let failed = said.failed;
+    let event = decoder.event(content, record, &said.envelope)?;
+    Ok((event, failed))
+}
+
 fn judge(
     mapping: &Mapping,
     decoder: Decoder,
@@ -183,15 +210,7 @@ fn judge(
     now: Timestamp,
     keyed: bool,
 ) -> (Option<EventSummary>, Verdict) {
-    let decoded = decoder.content(record).and_then(|mut content| {
-        if mapping.drops_empty_texts() {
-            blank_texts(&mut content.value);
-        }
-        let said = mapping.envelope(&content.value, record)?;
-        let event = decoder.event(content, record, &said.envelope)?;
-        Ok((event, said.failed))
-    });
-    let (event, failed) = match decoded {
+    let (event, failed) = match decoded(mapping, decoder, record) {
         Ok(decoded) => decoded,
         Err(Decoded::Skip(reason)) => return (None, Verdict::Skip(reason)),
         Err(Decoded::Reject(rejected)) => return (None, Verdict::Reject(rejected)),

@@ -205,12 +205,21 @@ fn one(
                 ..explained
             }
         }
-        Verdict::Skip(reason) => Explained {
-            verdict: "skip",
-            reason: Some(reason.as_str()),
-            detail: skip_detail(reason, now),
-            ..explained
-        },
+        Verdict::Skip(reason) => {
+            let by = if reason == SkipReason::Dropped {
+                pipeline.dropped_by(record)
+            } else {
+                None
+            };
+            let (route, why) = by.unzip();
+            Explained {
+                verdict: "skip",
+                reason: Some(reason.as_str()),
+                detail: skip_detail(reason, now).or(why),
+                route,
+                ..explained
+            }
+        }
         Verdict::Reject(Rejected {
             reason,
             detail,

@@ -23,6 +23,10 @@ kafka:
                 version: .timestamp
                 title: '"Order \(.properties.order_id)"'
                 custom: { totalNum: .properties.total }
+          - name: rated
+            on: Product Reviewed
+            when: .properties.rating != null
+            skip: a review is no question
           - name: viewed
             on: Product Viewed
             do:
@@ -363,4 +367,17 @@ kustomer:
     assert_eq!(lines[0]["verdict"], "emit", "{text}");
     assert_eq!(lines[1]["reason"], "housekeeping");
     assert!(lines[1]["detail"].as_str().unwrap().contains("heartbeat"));
+}
+
+#[test]
+fn a_line_says_which_route_does_not_want_the_event_and_why() {
+    let review =
+        r#"{"type":"track","event":"Product Reviewed","userId":"u1","properties":{"rating":5}}"#;
+    let line = &explained(review, false)[0];
+    assert_eq!(
+        (&line["verdict"], &line["reason"]),
+        (&"skip".into(), &"dropped".into())
+    );
+    assert_eq!(line["route"], "rated");
+    assert_eq!(line["detail"], "a review is no question");
 }
