@@ -29,8 +29,6 @@ const CHEAP: &[&str] = &[
     "deleted",
     "customer",
     "anonymousId",
-    "version",
-    "subject",
     "snapshot",
 ];
 /// Those that are costly to build.
@@ -79,23 +77,30 @@ impl<'a> Scope<'a> {
             }
             let message = (event.source == segment::SOURCE).then_some(&event.payload);
             let text = |text: Option<String>| text.map_or(Value::Null, Value::from);
-            for name in COSTLY {
-                let value = match *name {
+            for name in ["session", "trackingId", "traits"] {
+                let value = match name {
                     "session" => text(message.and_then(segment::session)),
                     "trackingId" => text(message.and_then(segment::tracking_id)),
-                    "attributes" => {
-                        let more = event.more.as_ref();
-                        let few = more.filter(|more| segment::few(more.attributes.values()));
-                        Value::Object(few.map(|more| more.attributes.clone()).unwrap_or_default())
-                    }
-                    "before" => {
-                        let before = event.more.as_ref().and_then(|more| more.before.as_ref());
-                        let few = before.filter(|before| segment::few([*before]));
-                        few.cloned().unwrap_or_default()
-                    }
                     _ => Value::Object(message.map(segment::traits).unwrap_or_default()),
                 };
-                map.insert(*name, value.into_owned());
+                map.insert(name, value.into_owned());
+            }
+            match &event.more {
+                None => {
+                    let time = map.get("time").cloned();
+                    map.insert("version", time.unwrap_or_default());
+                }
+                Some(more) => {
+                    let few = Some(&more.attributes).filter(|all| segment::few(all.values()));
+                    let attributes = few.map(|all| Value::Object(all.clone()).into_owned());
+                    let before = more.before.as_ref();
+                    let before = before.filter(|before| segment::few([*before]));
+                    let before = before.map(|before| before.clone().into_owned());
+                    map.insert("version", text(event.version()));
+                    map.insert("subject", text(more.subject.clone()));
+                    map.insert("attributes", attributes.unwrap_or_default());
+                    map.insert("before", before.unwrap_or_default());
+                }
             }
             Value::Object(map)
         })
@@ -249,9 +254,13 @@ mod tests {
             ("$event.version", json!("2026-04-05T06:07:08.25Z")),
             ("$event.subject", json!(null)),
             ("$event.snapshot", json!(false)),
-            ("$event.attributes", json!({})),
+            ("$event.attributes", json!(null)),
             ("$event.before", json!(null)),
-            ("[$event | paths] | length", json!(15)),
+            ("[$event | paths] | length", json!(12)),
+            (
+                "$event | [.version, .snapshot]",
+                json!(["2026-04-05T06:07:08.25Z", false]),
+            ),
             ("[path($event.name)?] | length", json!(0)),
         ] {
             for expr in both_ways(text) {
