@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::identity::{self, Unusable};
-use crate::value::Value;
+use crate::value::{Map, Value};
 
 /// A decoded record: who, what, when, and the content for the mapping.
 ///
@@ -25,10 +25,41 @@ pub struct Event<'t> {
     pub customer: CustomerHints,
     /// The content.
     pub payload: Value<'t>,
-    /// Whether the event is a deletion. No format says so yet, so it is always false.
+    /// Whether the event is a deletion.
     pub deleted: bool,
+    /// What only some formats say.
+    pub more: Option<Box<More<'t>>>,
     /// What the envelope says but cannot be used.
     pub notes: Notes,
+}
+
+/// What only some formats say of an event.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct More<'t> {
+    /// What its thing's state is compared by.
+    pub version: Versioned,
+    /// The id of the thing that the event is about.
+    pub subject: Option<String>,
+    /// The fields of the envelope, by their names.
+    pub attributes: Map<'t>,
+    /// The content before the change.
+    pub before: Option<Value<'t>>,
+    /// Whether it tells what has been so for a while, and not what happens now.
+    pub snapshot: bool,
+    /// Whether it asks for something that the law demands, so that it must not be passed over in silence.
+    pub must_be_seen: bool,
+}
+
+/// By what the states of a thing are compared.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Versioned {
+    /// The time of the event.
+    #[default]
+    ByTime,
+    /// This number or text, which the source counts up.
+    By(String),
+    /// Nothing: the event does not say where its source was, and other events of the topic do.
+    Unknown,
 }
 
 /// What the envelope says about the customer, without values that identify nobody.
@@ -84,6 +115,39 @@ pub struct UnusedKey {
 pub struct Notes {
     keys: Vec<UnusedKey>,
     time: Option<(&'static str, BadTime)>,
+}
+
+// === impl Event ===
+
+impl Event<'_> {
+    /// Whether it tells what has been so for a while, and not what happens now.
+    #[must_use]
+    pub fn is_snapshot(&self) -> bool {
+        self.more.as_ref().is_some_and(|more| more.snapshot)
+    }
+
+    /// What the state in it is compared by: the source's own count, or else the time.
+    #[must_use]
+    pub fn version(&self) -> Option<String> {
+        match self.more.as_ref().map(|more| &more.version) {
+            Some(Versioned::By(version)) => Some(version.clone()),
+            Some(Versioned::Unknown) => None,
+            Some(Versioned::ByTime) | None => self.time.map(|time| time.to_string()),
+        }
+    }
+}
+
+// === impl Versioned ===
+
+impl Versioned {
+    /// What the source itself counts, if it does.
+    #[must_use]
+    pub fn counted(self) -> Option<String> {
+        match self {
+            Self::By(version) => Some(version),
+            Self::ByTime | Self::Unknown => None,
+        }
+    }
 }
 
 // === impl KeyKind ===
@@ -147,6 +211,11 @@ impl Notes {
         if !self.keys.contains(&unused) {
             self.keys.push(unused);
         }
+    }
+
+    /// Drops what is noted about the time, because another one is used.
+    pub(crate) fn forget_time(&mut self) {
+        self.time = None;
     }
 
     /// Notes that the time in this field is passed over. Only the first note is kept: that field should have had the time.

@@ -18,7 +18,7 @@ use crate::route::Pipeline;
 use ingest_model::digest::Session;
 use ingest_model::operation::{CustomerKey, CustomerRef, KObject, MissingCustomer, Operation};
 use ingest_model::outcome::{DroppedField, Verdict};
-use ingest_model::record::{Offset, Position, Record, TopicPartition};
+use ingest_model::record::{Header, Offset, Position, Record, TopicPartition};
 
 /// A test of a mapping file that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,12 +112,12 @@ impl Mapping {
 fn run(mapping: &Mapping, format: Format, test: &Test) -> Option<TestFailure> {
     let record = Record {
         position: Position {
-            partition: TopicPartition::new("test", 0),
+            partition: TopicPartition::new(test.topic.as_deref().unwrap_or("test"), 0),
             offset: Offset(0),
         },
-        key: None,
-        value: serde_json::to_vec(&test.event).ok().map(Bytes::from),
-        headers: Vec::new(),
+        key: test.key.clone().map(Bytes::from),
+        value: value_of(test),
+        headers: test.headers.iter().map(header).collect(),
         timestamp_ms: None,
     };
     let (summary, verdict) = Pipeline::explain_with(
@@ -146,6 +146,19 @@ fn run(mapping: &Mapping, format: Format, test: &Test) -> Option<TestFailure> {
         difference: difference.text,
         rule,
     })
+}
+
+/// The value of the test's record: none for `event: null`, as JSON otherwise.
+fn value_of(test: &Test) -> Option<Bytes> {
+    let value = (!test.event.is_null()).then(|| serde_json::to_vec(&test.event))?;
+    value.ok().map(Bytes::from)
+}
+
+fn header((name, value): &(String, Option<String>)) -> Header {
+    Header {
+        name: name.clone(),
+        value: value.clone().map(Bytes::from),
+    }
 }
 
 /// The first difference between what a test expects and a verdict.

@@ -297,7 +297,7 @@ fn the_published_schema_and_the_compiler_refuse_the_same_files() {
         "{}".to_owned(),
         "routes: {}".to_owned(),
         "routes: []\nextra: 1".to_owned(),
-        "format: debezium\nroutes: []".to_owned(),
+        "format: protobuf\nroutes: []".to_owned(),
         route("    do: []"),
         route("    on_hold: pause\n    skip: x"),
         route("    onHold: wait\n    skip: x"),

@@ -397,6 +397,7 @@ impl Saved {
             | SkipReason::ConditionFalse
             | SkipReason::Dropped
             | SkipReason::NotForKustomer
+            | SkipReason::Housekeeping
             | SkipReason::TooOld
             | SkipReason::SettledBefore => None,
         }

@@ -332,6 +332,7 @@ fn the_event_key_names_the_occurrence() {
         customer: CustomerHints::default(),
         payload: Value::Null,
         deleted: false,
+        more: None,
         notes: crate::event::Notes::default(),
     };
     let record = |offset: i64, headers: &[(&str, &'static str)]| Record {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::time;
-use crate::event::{CustomerHints, Event, Notes};
+use crate::event::{CustomerHints, Event, More, Notes};
 use crate::identity;
 use crate::value::{Map, Value};
 use ingest_model::outcome::{Rejected, Rejection, SkipReason};
@@ -16,6 +16,15 @@ pub struct Limits {
     pub value_bytes: usize,
     /// The deepest nesting of arrays and objects; never more than 128.
     pub depth: usize,
+}
+
+/// What a record contains.
+#[derive(Debug)]
+pub struct Content<'t> {
+    /// What expressions see as `.`.
+    pub value: Value<'t>,
+    /// The rest of the event, where the content is only a part of the record.
+    pub(super) found: Option<Box<Found<'t>>>,
 }
 
 /// Why a record gives no event.
@@ -48,6 +57,12 @@ impl Default for Limits {
     }
 }
 
+impl<'t> From<Value<'t>> for Content<'t> {
+    fn from(value: Value<'t>) -> Self {
+        Self { value, found: None }
+    }
+}
+
 impl Decoded {
     /// A rejection before a route is chosen. `detail` has fields and rules, never content.
     pub(crate) fn reject(reason: Rejection, detail: impl Into<String>) -> Self {
@@ -56,13 +71,16 @@ impl Decoded {
 }
 
 /// The parts of an event as a format found them, before the mapping replaces any.
-pub(super) struct Found {
+#[derive(Debug, Default)]
+pub(super) struct Found<'t> {
     pub(super) source: &'static str,
     pub(super) kind: Option<&'static str>,
     pub(super) name: Option<String>,
     pub(super) id: Option<String>,
     pub(super) time: Option<Timestamp>,
     pub(super) customer: CustomerHints,
+    pub(super) deleted: bool,
+    pub(super) more: Option<Box<More<'t>>>,
     pub(super) notes: Notes,
 }
 
@@ -99,7 +117,7 @@ pub(super) fn says_something(value: &Value<'_>) -> bool {
 
 /// Makes the event. What the mapping says replaces what the format found.
 pub(super) fn finish<'t>(
-    mut found: Found,
+    mut found: Found<'t>,
     payload: Value<'t>,
     record: &Record,
     said: &Envelope<'_>,
@@ -146,9 +164,23 @@ pub(super) fn finish<'t>(
         time: time.or(reference),
         customer: found.customer,
         payload,
-        deleted: false,
+        deleted: found.deleted,
+        more: found.more,
         notes: found.notes,
     })
+}
+
+/// The event that was found beside the content.
+pub(super) fn found<'t>(
+    content: Content<'t>,
+    record: &Record,
+    said: &Envelope<'_>,
+) -> Result<Event<'t>, Decoded> {
+    let mut found = *content.found.unwrap_or_default();
+    if said.time.is_some() {
+        found.notes.forget_time();
+    }
+    finish(found, content.value, record, said)
 }
 
 /// The record's own timestamp: the event's time if the content has none, and the measure of a plausible time.

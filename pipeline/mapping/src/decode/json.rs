@@ -15,10 +15,22 @@ use super::envelope::{Decoded, Limits};
 use super::mend::mended;
 use super::weight;
 use crate::value::Value;
-use ingest_model::outcome::Rejection;
+use ingest_model::outcome::{Rejection, SkipReason};
+use ingest_model::record::Record;
 
 /// The bytes of a byte order mark in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The value of a record.
+///
+/// # Errors
+/// [`Decoded::Skip`] for a tombstone; otherwise as [`parse`].
+pub(super) fn value(record: &Record, limits: Limits) -> Result<Value<'_>, Decoded> {
+    match &record.value {
+        Some(bytes) => parse(bytes, limits),
+        None => Err(Decoded::Skip(SkipReason::Tombstone)),
+    }
+}
 
 /// Parses the value of a record.
 ///
@@ -48,21 +60,16 @@ pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value<'_>, Decoded> {
     }
     light_enough(text)?;
     let value = match parse_text(text)? {
-        Value::String(inner) => light_enough(&inner)
-            .and_then(|()| match inner {
-                Cow::Borrowed(inner) => parse_text(inner),
-                Cow::Owned(inner) => parse_text(&inner).map(Value::into_owned),
-            })
-            .map_err(|error| match error {
-                Decoded::Reject(mut rejected) => {
-                    rejected.detail = format!(
-                        "the value is a JSON text whose content is not JSON: {}",
-                        rejected.detail
-                    );
-                    Decoded::Reject(rejected)
-                }
-                Decoded::Skip(reason) => Decoded::Skip(reason),
-            })?,
+        Value::String(inner) => parse_text_within(inner).map_err(|error| match error {
+            Decoded::Reject(mut rejected) => {
+                rejected.detail = format!(
+                    "the value is a JSON text whose content is not JSON: {}",
+                    rejected.detail
+                );
+                Decoded::Reject(rejected)
+            }
+            Decoded::Skip(reason) => Decoded::Skip(reason),
+        })?,
         value @ (Value::Null
         | Value::Bool(_)
         | Value::Number(_)
@@ -90,6 +97,18 @@ pub(super) fn unmarked(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes)
 }
 
+/// Parses JSON that a wrapper has in a text.
+///
+/// # Errors
+/// As [`parse`], apart from what is about bytes.
+pub(super) fn parse_text_within(text: Cow<'_, str>) -> Result<Value<'_>, Decoded> {
+    light_enough(&text)?;
+    match text {
+        Cow::Borrowed(text) => parse_text(text),
+        Cow::Owned(text) => parse_text(&text).map(Value::into_owned),
+    }
+}
+
 /// Rejects a text that would take too much memory once parsed.
 fn light_enough(text: &str) -> Result<(), Decoded> {
     if weight::is_light(text.as_bytes()) {
@@ -104,6 +123,12 @@ fn light_enough(text: &str) -> Result<(), Decoded> {
 /// Parses JSON that an event has in a text, with the same exact integers and the parser's own limit on depth.
 pub(crate) fn parse_nested(bytes: &[u8]) -> Option<Value<'_>> {
     parse_text(std::str::from_utf8(bytes).ok()?).ok()
+}
+
+/// As [`parse_nested`], if what it takes once parsed fits into `room`, which becomes smaller by that.
+pub(super) fn nested<'t>(text: &'t [u8], room: &mut usize) -> Option<Value<'t>> {
+    *room = room.checked_sub(weight::of_text(text))?;
+    parse_nested(text)
 }
 
 /// The depth beyond which the JSON parser itself gives up.

@@ -3,7 +3,8 @@ use bytes::Bytes;
 
 use super::*;
 use crate::event::{BadTime, CustomerHints, Notes};
-use ingest_model::outcome::Rejection;
+use crate::value::Value;
+use ingest_model::outcome::{Rejection, SkipReason};
 use ingest_model::record::{Header, Offset, Position, TopicPartition};
 
 fn record(value: Option<&[u8]>) -> Record {
@@ -40,6 +41,7 @@ fn decode(format: Format, value: &[u8]) -> Result<Event<'static>, Decoded> {
         customer: event.customer,
         payload: event.payload.into_owned(),
         deleted: event.deleted,
+        more: None,
         notes: event.notes,
     })
 }
@@ -235,7 +237,7 @@ fn a_time_that_is_passed_over_is_noted() {
     let decoder = Decoder::new(Format::Json, Limits::default());
     // the expression decides, so a bad time in the format's own field is not noted
     let payload = json!({"type": "x", "time": "noon"});
-    let event = decoder.event(payload, &record(None), &said).unwrap();
+    let event = decoder.event(payload.into(), &record(None), &said).unwrap();
     let unreadable = Some(("event.time", BadTime::Unreadable));
     assert_eq!(event.notes.bad_time(), unreadable);
 }
@@ -467,9 +469,12 @@ fn integrations_may_keep_a_message_away() {
 #[test]
 fn only_known_formats_are_accepted() {
     assert_eq!("segment".parse(), Ok(Format::Segment));
-    let error = "debezium".parse::<Format>().unwrap_err();
+    let error = "protobuf".parse::<Format>().unwrap_err();
+    let known: Vec<&str> = Format::KNOWN.iter().map(|f| f.as_str()).collect();
+    let known = known.join(", ");
     assert_eq!(
         error.to_string(),
-        "unknown format \"debezium\"; known: json, segment"
+        format!("unknown format \"protobuf\"; known: {known}")
     );
+    assert!(known.starts_with("json, segment"), "{known}");
 }

@@ -10,6 +10,9 @@ use crate::value::Value;
 /// The most memory that the value of a record may take, in bytes. A normal record of a mebibyte takes far less.
 pub(crate) const MAX_WEIGHT: usize = 30 * 1024 * 1024;
 
+/// What the texts of JSON within a record may take, besides the record itself.
+pub(super) const NESTED: usize = MAX_WEIGHT / 2;
+
 /// Bytes for a value with its name, and its place in an index. A list grows by doubling, and the old one exists until the new one is
 /// filled.
 const VALUE: usize = 3 * (size_of::<(Cow<'_, str>, Value<'_>)>() + 2 * size_of::<usize>());

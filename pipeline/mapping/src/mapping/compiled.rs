@@ -15,7 +15,7 @@ use super::node::Place;
 use crate::decode::{Decoded, Envelope, Format};
 use crate::event::Event;
 use crate::value::Value;
-use ingest_model::outcome::{Rejected, Rejection, SkipReason};
+use ingest_model::outcome::{Rejected, Rejection, SkipReason, Verdict};
 use ingest_model::record::Record;
 
 /// A compiled mapping file.
@@ -192,12 +192,60 @@ impl Mapping {
         now: Timestamp,
         keyed: bool,
     ) -> Applied {
-        let routes = self
-            .routes_for(&event.name)
+        let routes = self.routes_of(event);
+        let must_be_seen = event.more.as_ref().is_some_and(|more| more.must_be_seen);
+        let applied = apply::first(routes, event, record, now, keyed);
+        match &applied.verdict {
+            Verdict::Skip(reason) if must_be_seen && self.passes_over(&event.name, *reason) => {
+                Applied::of(Verdict::Reject(Rejected::new(
+                    Rejection::PrivacyRequest,
+                    "a request under privacy law that no route takes: answer it, or give it a route whose `on` names it",
+                )))
+            }
+            Verdict::Skip(_) | Verdict::Emit(_) | Verdict::Reject(_) => applied,
+        }
+    }
+
+    /// The routes that are for an event, in their order.
+    fn routes_of<'m>(&'m self, event: &'m Event<'_>) -> impl Iterator<Item = &'m Route> {
+        self.routes_for(&event.name)
             .iter()
             .filter_map(|index| self.routes.get(*index))
-            .filter(|route| route.is_for(event.kind, &event.name, self.names_events()));
-        apply::first(routes, event, record, now, keyed)
+            .filter(|route| route.is_for(event.kind, &event.name, self.names_events()))
+    }
+
+    /// The name of the route that says that an event is not wanted, and why.
+    pub(crate) fn dropped_by(
+        &self,
+        event: &Event<'_>,
+        record: &Record,
+    ) -> Option<(String, String)> {
+        let scope = Scope::new(event, record);
+        let route = self.routes_of(event).find(|route| {
+            let when = route.when.as_ref();
+            when.is_none_or(|when| when.holds(&scope).unwrap_or(true))
+        })?;
+        match &route.action {
+            Action::Skip(why) => Some((route.name.to_string(), why.clone())),
+            Action::Do { .. } => None,
+        }
+    }
+
+    /// Whether an event of this name is skipped without a route that says so of this very name.
+    fn passes_over(&self, name: &str, reason: SkipReason) -> bool {
+        let is_named = with_folded(name, |name| self.by_name.contains_key(name));
+        match reason {
+            SkipReason::NoRoute | SkipReason::ConditionFalse => true,
+            SkipReason::Dropped => !is_named,
+            SkipReason::Tombstone
+            | SkipReason::Housekeeping
+            | SkipReason::NotForKustomer
+            | SkipReason::TooOld
+            | SkipReason::Stale
+            | SkipReason::Unchanged
+            | SkipReason::Repeat
+            | SkipReason::SettledBefore => false,
+        }
     }
 
     /// The field at the top of the content that has the name of an event; `None` if the format says where it is. The outer

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::decode::tidy::blank_texts;
 use crate::decode::{Decoded, Decoder, Format, Limits};
-use crate::event::{CustomerHints, Notes};
+use crate::event::{CustomerHints, Event, Notes};
 use crate::mapping::{Applied, Mapping};
 use ingest_model::outcome::{DroppedField, SkipReason, Verdict};
 use ingest_model::record::Record;
@@ -34,6 +34,12 @@ pub struct EventSummary {
     pub customer: CustomerHints,
     /// The kind of message, if the format has kinds.
     pub kind: Option<&'static str>,
+    /// What the source itself counts its states by, if it does.
+    pub version: Option<String>,
+    /// The id of the thing that it is about, if the format says so.
+    pub subject: Option<String>,
+    /// Whether it tells what has been so for a while, and not what happens now.
+    pub snapshot: bool,
     /// How many texts and lists of images were cut at their limit.
     pub cuts: u32,
     /// What it says but could not be used.
@@ -131,6 +137,14 @@ impl Pipeline {
         explain(&self.mapping, self.decoder, record, now, self.keyed)
     }
 
+    /// The name of the route that says that the record's event is not wanted, and why, for a record that is skipped as
+    /// [`SkipReason::Dropped`].
+    #[must_use]
+    pub fn dropped_by(&self, record: &Record) -> Option<(String, String)> {
+        let (event, _) = decoded(&self.mapping, self.decoder, record).ok()?;
+        self.mapping.dropped_by(&event, record)
+    }
+
     /// As [`Pipeline::explain`], but without a pipeline, for the tests in a mapping file.
     pub(crate) fn explain_with(
         mapping: &Mapping,
@@ -159,15 +173,34 @@ fn explain(
 
 /// Why a record is skipped, as far as a glance tells: by its name alone, whatever else it contains.
 fn skips(mapping: &Mapping, decoder: Decoder, record: &Record) -> Option<SkipReason> {
-    let Some(bytes) = &record.value else {
+    if record.value.is_none() && decoder.format().null_is_tombstone() {
         return Some(SkipReason::Tombstone);
-    };
-    let seen = decoder.glance(bytes, mapping.named_by()?)?;
+    }
+    let seen = decoder.glance(record, mapping.named_by()?)?;
     if seen.meant_for_kustomer {
         mapping.skips(seen.kind, &seen.name)
     } else {
         Some(SkipReason::NotForKustomer)
     }
+}
+
+/// Parts of an envelope that the mapping could not compute, and why.
+type Failed = Vec<(&'static str, String)>;
+
+/// The event of a record, and what of its envelope the mapping could not compute.
+fn decoded<'t>(
+    mapping: &Mapping,
+    decoder: Decoder,
+    record: &'t Record,
+) -> Result<(Event<'t>, Failed), Decoded> {
+    let mut content = decoder.content(record)?;
+    if mapping.drops_empty_texts() {
+        blank_texts(&mut content.value);
+    }
+    let said = mapping.envelope(&content.value, record)?;
+    let failed = said.failed;
+    let event = decoder.event(content, record, &said.envelope)?;
+    Ok((event, failed))
 }
 
 fn judge(
@@ -177,15 +210,7 @@ fn judge(
     now: Timestamp,
     keyed: bool,
 ) -> (Option<EventSummary>, Verdict) {
-    let decoded = decoder.payload(record).and_then(|mut payload| {
-        if mapping.drops_empty_texts() {
-            blank_texts(&mut payload);
-        }
-        let said = mapping.envelope(&payload, record)?;
-        let event = decoder.event(payload, record, &said.envelope)?;
-        Ok((event, said.failed))
-    });
-    let (event, failed) = match decoded {
+    let (event, failed) = match decoded(mapping, decoder, record) {
         Ok(decoded) => decoded,
         Err(Decoded::Skip(reason)) => return (None, Verdict::Skip(reason)),
         Err(Decoded::Reject(rejected)) => return (None, Verdict::Reject(rejected)),
@@ -196,6 +221,10 @@ fn judge(
         mut dropped,
         notes: noted,
     } = mapping.apply_keyed(&event, record, now, keyed);
+    let (version, subject, snapshot) = match event.more {
+        Some(more) => (more.version.counted(), more.subject, more.snapshot),
+        None => (None, None, false),
+    };
     let mut notes = event.notes;
     notes.extend(noted);
     if let Verdict::Emit(planned) = &verdict
@@ -208,6 +237,9 @@ fn judge(
         }));
     }
     let summary = EventSummary {
+        version,
+        subject,
+        snapshot,
         name: event.name,
         id: event.id,
         time: event.time,

@@ -254,3 +254,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_record_that_is_not_wanted_is_told_by_which_route_and_why() {
+    let pipeline = pipeline(PLAIN);
+    let by = |value: serde_json::Value| pipeline.dropped_by(&record(value.to_string()));
+    let told = |route: &str, why: &str| Some((route.to_owned(), why.to_owned()));
+    let noise = by(json!({"name": "product viewed"}));
+    assert_eq!(noise, told("noise", "seen too often"));
+    let dear = by(json!({"name": "other", "dear": true}));
+    assert_eq!(dear, told("rest", "cheap"));
+    assert_eq!(by(json!({"name": "other", "dear": false})), None);
+    assert_eq!(by(json!([])), None);
+}

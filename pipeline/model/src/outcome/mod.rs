@@ -34,6 +34,8 @@ pub enum SkipReason {
     Dropped,
     /// The event itself says that it is not for Kustomer.
     NotForKustomer,
+    /// The source wrote it for its own sake: a heartbeat, a bound of a transaction, a change of a schema.
+    Housekeeping,
     /// Older than the route's `maxAge`.
     TooOld,
     /// The object already has a newer state, or newer identities already cover everything in this one.
@@ -69,6 +71,8 @@ pub enum Rejection {
     MissingField,
     /// The event names no customer.
     MissingCustomer,
+    /// It is a request under privacy law, and no route takes it.
+    PrivacyRequest,
     /// The result breaks a rule of the API: name, suffix, length.
     IllegalField,
     /// The object alone is larger than a request may be.
@@ -267,6 +271,7 @@ labels!(SkipReason {
     ConditionFalse => "condition_false",
     Dropped => "dropped",
     NotForKustomer => "not_for_kustomer",
+    Housekeeping => "housekeeping",
     TooOld => "too_old",
     Stale => "stale",
     Unchanged => "unchanged",
@@ -284,6 +289,7 @@ labels!(Rejection {
     MappingFailed => "mapping_failed",
     MissingField => "missing_field",
     MissingCustomer => "missing_customer",
+    PrivacyRequest => "privacy_request",
     IllegalField => "illegal_field",
     ItemTooLarge => "item_too_large",
     MixedVersions => "mixed_versions",

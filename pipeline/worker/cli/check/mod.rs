@@ -9,7 +9,6 @@ use std::path::PathBuf;
 
 use ingest_kafka::reader::topics::check_client;
 use ingest_kustomer::Need;
-use ingest_mapping::decode::Format;
 use ingest_mapping::mapping::{KlassUse, MappingError};
 use ingest_mapping::route::Pipeline;
 
@@ -171,11 +170,7 @@ fn doubt(doubt: &MappingError) -> Finding {
 
 /// Routes that write for a customer although neither they nor the format name one: every record would be rejected.
 fn nobody_named(pipeline: &Pipeline) -> Vec<Finding> {
-    let names_customers = match pipeline.format() {
-        Format::Segment => true,
-        Format::Json => false,
-    };
-    if names_customers {
+    if pipeline.format().names_customers() {
         return Vec::new();
     }
     let file = pipeline.mapping().file();

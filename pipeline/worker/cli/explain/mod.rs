@@ -61,6 +61,15 @@ struct ShownEvent {
     kind: Option<&'static str>,
     id: Option<String>,
     time: Option<String>,
+    /// What the source itself counts its states by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+    /// The id of the thing that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
+    /// Whether it is part of a snapshot, which makes it backfill.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    snapshot: bool,
     /// Whom the envelope names.
     #[serde(skip_serializing_if = "Map::is_empty")]
     customer: Map<String, Value>,
@@ -196,12 +205,21 @@ fn one(
                 ..explained
             }
         }
-        Verdict::Skip(reason) => Explained {
-            verdict: "skip",
-            reason: Some(reason.as_str()),
-            detail: skip_detail(reason, now),
-            ..explained
-        },
+        Verdict::Skip(reason) => {
+            let by = if reason == SkipReason::Dropped {
+                pipeline.dropped_by(record)
+            } else {
+                None
+            };
+            let (route, why) = by.unzip();
+            Explained {
+                verdict: "skip",
+                reason: Some(reason.as_str()),
+                detail: skip_detail(reason, now).or(why),
+                route,
+                ..explained
+            }
+        }
         Verdict::Reject(Rejected {
             reason,
             detail,
@@ -224,6 +242,10 @@ fn skip_detail(reason: SkipReason, now: Timestamp) -> Option<String> {
         )),
         SkipReason::NotForKustomer => Some(
             "the message's `integrations` keep it from Kustomer: `Kustomer` decides, and where it is not named, `All`"
+                .to_owned(),
+        ),
+        SkipReason::Housekeeping => Some(
+            "a heartbeat, a bound of a transaction or a change of a schema, which Debezium writes for its own sake"
                 .to_owned(),
         ),
         SkipReason::Tombstone
@@ -277,6 +299,9 @@ impl From<EventSummary> for ShownEvent {
             kind: summary.kind,
             id: summary.id,
             time: summary.time.map(|time| time.to_string()),
+            version: summary.version,
+            subject: summary.subject,
+            snapshot: summary.snapshot,
             customer: hints(summary.customer),
         }
     }

@@ -23,6 +23,10 @@ kafka:
                 version: .timestamp
                 title: '"Order \(.properties.order_id)"'
                 custom: { totalNum: .properties.total }
+          - name: rated
+            on: Product Reviewed
+            when: .properties.rating != null
+            skip: a review is no question
           - name: viewed
             on: Product Viewed
             do:
@@ -310,4 +314,70 @@ fn a_page_named_like_an_order_is_none() {
         (&lines[0]["verdict"], &lines[0]["reason"]),
         (&"skip".into(), &"no_route".into())
     );
+}
+
+#[test]
+fn what_a_source_says_of_itself_is_shown() {
+    let config = r#"
+kafka:
+  brokers: localhost:9092
+  group: g
+  topics:
+    - name: shop.public.orders
+      format: debezium
+      mapping:
+        routes:
+          - { name: rows, on: orders.r, customer: none, do: [ { kobject: order, externalId: .id, version: $event.version, title: .id } ] }
+  dead_letter_topic: dead
+kustomer:
+  base_url: https://example.api.kustomerapp.com
+  token: { env: T }
+  limit: 100
+"#;
+    let settings = crate::config::parse(Path::new("w.yaml"), config).unwrap();
+    let input = concat!(
+        r#"{"key":"{\"id\":7}","value":{"op":"r","after":{"id":7},"source":{"table":"orders","lsn":12}}}"#,
+        "\n",
+        r#"{"value":{"ts_ms":1767322800000}}"#,
+    );
+    let mut written = Vec::new();
+    let mut out = Output::new(&mut written);
+    let now: Timestamp = "2026-03-01T11:00:00Z".parse().unwrap();
+    let topic = Topic::new("shop.public.orders");
+    explain(
+        &settings,
+        Some(&topic),
+        true,
+        now,
+        input.as_bytes(),
+        &mut out,
+    )
+    .unwrap();
+    out.flush().unwrap();
+    drop(out);
+    let text = String::from_utf8(written).unwrap();
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let event = &lines[0]["event"];
+    assert_eq!(event["version"], "12");
+    assert_eq!(event["subject"], "7");
+    assert_eq!(event["snapshot"], true);
+    assert_eq!(lines[0]["verdict"], "emit", "{text}");
+    assert_eq!(lines[1]["reason"], "housekeeping");
+    assert!(lines[1]["detail"].as_str().unwrap().contains("heartbeat"));
+}
+
+#[test]
+fn a_line_says_which_route_does_not_want_the_event_and_why() {
+    let review =
+        r#"{"type":"track","event":"Product Reviewed","userId":"u1","properties":{"rating":5}}"#;
+    let line = &explained(review, false)[0];
+    assert_eq!(
+        (&line["verdict"], &line["reason"]),
+        (&"skip".into(), &"dropped".into())
+    );
+    assert_eq!(line["route"], "rated");
+    assert_eq!(line["detail"], "a review is no question");
 }

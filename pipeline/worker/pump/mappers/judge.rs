@@ -58,7 +58,7 @@ impl Judge {
         }
     }
 
-    /// With these rules about what is urgent. Without any, everything is but what is replayed or says so itself.
+    /// With these rules about what is urgent. Without any, everything is but what is replayed, part of a snapshot, or says so itself.
     #[must_use]
     pub fn by(self, rules: TrafficRules) -> Self {
         Self { rules, ..self }
@@ -93,6 +93,7 @@ impl Judge {
                 Expected::Skipped => pipeline.judge(record, now),
             })
         }));
+        let snapshot = matches!(&judged, Ok(Some((Some(summary), _))) if summary.snapshot);
         let mut judged = match judged {
             Ok(Some((Some(summary), verdict))) => Judged {
                 event_ms: summary.time.map(Timestamp::as_millisecond),
@@ -115,7 +116,9 @@ impl Judge {
                 Judged::rejected(Rejection::MappingFailed, "the worker panicked over it")
             }
         };
-        judged.traffic = self.rules.of(record, judged.event_ms, now.as_millisecond());
+        judged.traffic = self
+            .rules
+            .of(record, snapshot, judged.event_ms, now.as_millisecond());
         judged
     }
 }
@@ -136,6 +139,52 @@ impl From<Rejected> for Judged {
             notes: Notes::default(),
             verdict: Verdict::Reject(rejected),
             dropped: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use ingest_mapping::decode::{Format, Limits};
+    use ingest_mapping::mapping::Mapping;
+    use ingest_model::record::{Offset, Position, TopicPartition};
+
+    use super::*;
+
+    /// A table is read whole before its changes are: that must not delay what happens now.
+    #[test]
+    fn rows_of_a_snapshot_are_backfill() {
+        let mapping = "
+            routes:
+              - name: rows
+                on: [orders.r, orders.u]
+                customer: none
+                do: [ { kobject: order, externalId: .id, version: $event.version, title: .id } ]";
+        let mapping = Mapping::compile(mapping, "m.yaml").unwrap();
+        let pipeline = Pipeline::new(Format::Debezium, Limits::default(), Arc::new(mapping));
+        let judge = Judge::new(HashMap::from([(Topic::new("orders"), pipeline.unwrap())]));
+        for (op, wanted) in [("r", Traffic::Backfill), ("u", Traffic::Live)] {
+            let value = format!(
+                r#"{{"op":"{op}","after":{{"id":1}},"source":{{"table":"orders","lsn":7}}}}"#
+            );
+            let record = Record {
+                position: Position {
+                    partition: TopicPartition::new("orders", 0),
+                    offset: Offset(0),
+                },
+                key: None,
+                value: Some(Bytes::from(value)),
+                headers: Vec::new(),
+                timestamp_ms: None,
+            };
+            for expected in [Expected::Wanted, Expected::Skipped] {
+                let judged = judge.judge(&record, expected);
+                assert_eq!(judged.traffic, wanted, "{op}");
+                assert!(matches!(judged.verdict, Verdict::Emit(_)), "{op}");
+            }
         }
     }
 }

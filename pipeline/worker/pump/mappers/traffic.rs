@@ -7,7 +7,8 @@ use ingest_model::record::{Record, Topic, Traffic};
 
 use crate::pump::letter::header;
 
-/// The rules. The first that says something about a record decides: its topic, its own header, that it is replayed, its age.
+/// The rules. The first that says something about a record decides: its topic, its own header, that it is replayed, that its
+/// event is part of a snapshot, its age.
 #[derive(Debug, Clone, Default)]
 pub struct TrafficRules {
     /// Records of events that happened longer ago are backfill, unless `None`.
@@ -19,7 +20,13 @@ pub struct TrafficRules {
 impl TrafficRules {
     /// How urgent a record is at that time, in epoch milliseconds. A record whose event has no time is as old as it is itself.
     #[must_use]
-    pub fn of(&self, record: &Record, event_ms: Option<i64>, now_ms: i64) -> Traffic {
+    pub fn of(
+        &self,
+        record: &Record,
+        snapshot: bool,
+        event_ms: Option<i64>,
+        now_ms: i64,
+    ) -> Traffic {
         if let Some(traffic) = self.topics.get(&record.position.partition.topic) {
             return *traffic;
         }
@@ -29,7 +36,7 @@ impl TrafficRules {
             return *traffic;
         }
         let replayed = [header::SOURCE_TOPIC, header::REPLAYS];
-        if replayed.iter().any(|name| record.header(name).is_some()) {
+        if snapshot || replayed.iter().any(|name| record.header(name).is_some()) {
             return Traffic::Backfill;
         }
         let age = event_ms
@@ -96,12 +103,23 @@ mod tests {
         ] {
             let record = record(topic, headers);
             assert_eq!(
-                rules.of(&record, event, now),
+                rules.of(&record, false, event, now),
                 expected,
                 "{record:?} {event:?}"
             );
         }
+        for (topic, headers, expected) in [
+            ("shop", &[][..], Traffic::Backfill),
+            ("shop", &[("ingest.traffic", "live")], Traffic::Live),
+            ("checkout", &[], Traffic::Live),
+        ] {
+            let found = rules.of(&record(topic, headers), true, Some(now), now);
+            assert_eq!(found, expected, "a snapshot in {topic}, {headers:?}");
+        }
         let never = TrafficRules::default();
-        assert_eq!(never.of(&record("shop", &[]), old, now), Traffic::Live);
+        assert_eq!(
+            never.of(&record("shop", &[]), false, old, now),
+            Traffic::Live
+        );
     }
 }

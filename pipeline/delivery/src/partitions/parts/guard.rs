@@ -175,7 +175,9 @@ fn tells_of_the_mapping(reason: Rejection) -> bool {
         | Rejection::MixedVersions
         | Rejection::ProcessDied
         | Rejection::RefusedByApi => true,
-        Rejection::UnknownCustomer | Rejection::RetriesExhausted => false,
+        Rejection::UnknownCustomer | Rejection::RetriesExhausted | Rejection::PrivacyRequest => {
+            false
+        }
     }
 }
 

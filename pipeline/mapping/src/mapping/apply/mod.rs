@@ -117,7 +117,7 @@ pub(super) fn first<'a>(
 
 impl Applied {
     /// A verdict without operations.
-    fn of(verdict: Verdict) -> Self {
+    pub(super) fn of(verdict: Verdict) -> Self {
         Self {
             verdict,
             cuts: Cuts::default(),

@@ -1,9 +1,14 @@
 //! The tests of a mapping file: document to model. The form of what they expect is checked here.
 
 use super::super::model::Test;
-use super::super::node::{Content, Node, Place};
+use super::super::node::{Content, Key, Node, Place};
 use super::reader::Reader;
 use ingest_model::outcome::{Rejection, SkipReason};
+
+/// What a test may have. `key`, `headers` and `topic` are of the record that has the event.
+const KEYS: &[&str] = &[
+    "name", "event", "key", "headers", "topic", "expect", "dropped",
+];
 
 /// A test. `optional` are the fields that can be left out, if they are known.
 pub(super) fn test(
@@ -12,7 +17,7 @@ pub(super) fn test(
     at: &str,
     optional: Option<&[String]>,
 ) -> Option<Test> {
-    let fields = reader.fields(node, at, &["name", "event", "expect", "dropped"])?;
+    let fields = reader.fields(node, at, KEYS)?;
     let mut required = |name: &str, place: Place| {
         let found = fields.get(name);
         if found.is_none() {
@@ -42,12 +47,41 @@ pub(super) fn test(
         }
         dropped.sort();
     }
+    let topic = fields
+        .get("topic")
+        .and_then(|node| reader.text(node, &format!("{at}.topic")));
+    let key = fields.get("key").and_then(as_text);
+    let headers = fields
+        .get("headers")
+        .map(|node| headers(reader, node, &format!("{at}.headers")))
+        .unwrap_or_default();
     Some(Test {
         name: name.to_owned(),
+        topic: topic.map(str::to_owned),
+        key,
+        headers,
         event: event.to_json(),
         expect: expect.clone(),
         dropped,
     })
+}
+
+/// The headers of a test's record: a map from names to values.
+fn headers(reader: &mut Reader<'_>, node: &Node, at: &str) -> Vec<(String, Option<String>)> {
+    let fields = reader.map(node, at).unwrap_or_default();
+    let header = |(key, value): &(Key, Node)| (key.name.to_string(), as_text(value));
+    fields.iter().map(header).collect()
+}
+
+/// A text as it is, another value as its JSON; null is none.
+fn as_text(node: &Node) -> Option<String> {
+    match &node.content {
+        Content::Null => None,
+        Content::Text(text) => Some(text.to_string()),
+        Content::Bool(_) | Content::Number(_) | Content::List(_) | Content::Map(_) => {
+            Some(node.to_json().to_string())
+        }
+    }
 }
 
 /// Checks the form of an `expect`.

@@ -29,9 +29,10 @@ const CHEAP: &[&str] = &[
     "deleted",
     "customer",
     "anonymousId",
+    "snapshot",
 ];
 /// Those that are costly to build.
-const COSTLY: &[&str] = &["session", "trackingId", "traits"];
+const COSTLY: &[&str] = &["session", "trackingId", "traits", "attributes", "before"];
 
 impl std::fmt::Debug for Scope<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -76,13 +77,30 @@ impl<'a> Scope<'a> {
             }
             let message = (event.source == segment::SOURCE).then_some(&event.payload);
             let text = |text: Option<String>| text.map_or(Value::Null, Value::from);
-            for name in COSTLY {
-                let value = match *name {
+            for name in ["session", "trackingId", "traits"] {
+                let value = match name {
                     "session" => text(message.and_then(segment::session)),
                     "trackingId" => text(message.and_then(segment::tracking_id)),
                     _ => Value::Object(message.map(segment::traits).unwrap_or_default()),
                 };
-                map.insert(*name, value.into_owned());
+                map.insert(name, value.into_owned());
+            }
+            match &event.more {
+                None => {
+                    let time = map.get("time").cloned();
+                    map.insert("version", time.unwrap_or_default());
+                }
+                Some(more) => {
+                    let few = Some(&more.attributes).filter(|all| segment::few(all.values()));
+                    let attributes = few.map(|all| Value::Object(all.clone()).into_owned());
+                    let before = more.before.as_ref();
+                    let before = before.filter(|before| segment::few([*before]));
+                    let before = before.map(|before| before.clone().into_owned());
+                    map.insert("version", text(event.version()));
+                    map.insert("subject", text(more.subject.clone()));
+                    map.insert("attributes", attributes.unwrap_or_default());
+                    map.insert("before", before.unwrap_or_default());
+                }
             }
             Value::Object(map)
         })
@@ -113,6 +131,9 @@ impl<'a> Scope<'a> {
             "deleted" => Value::from(event.deleted),
             "customer" => customer_value(&event.customer),
             "anonymousId" => text(event.customer.anonymous_id.as_deref()),
+            "version" => event.version().map_or(Value::Null, Value::from),
+            "subject" => text(event.more.as_ref().and_then(|more| more.subject.as_deref())),
+            "snapshot" => Value::from(event.is_snapshot()),
             _ => Value::Null,
         })
     }
@@ -230,7 +251,16 @@ mod tests {
             ("$event.name | length", json!(6)),
             ("$record.offset", json!(11)),
             (".a.b", json!([1])),
-            ("[$event | paths] | length", json!(10)),
+            ("$event.version", json!("2026-04-05T06:07:08.25Z")),
+            ("$event.subject", json!(null)),
+            ("$event.snapshot", json!(false)),
+            ("$event.attributes", json!(null)),
+            ("$event.before", json!(null)),
+            ("[$event | paths] | length", json!(12)),
+            (
+                "$event | [.version, .snapshot]",
+                json!(["2026-04-05T06:07:08.25Z", false]),
+            ),
             ("[path($event.name)?] | length", json!(0)),
         ] {
             for expr in both_ways(text) {

@@ -184,6 +184,10 @@ pub(super) enum Party {
 pub(crate) struct Test {
     pub(crate) name: String,
     pub(crate) event: Value<'static>,
+    /// The topic, key and headers of the record.
+    pub(crate) topic: Option<String>,
+    pub(crate) key: Option<String>,
+    pub(crate) headers: Vec<(String, Option<String>)>,
     pub(crate) expect: Node,
     /// The fields that must be left out, sorted.
     pub(crate) dropped: Vec<String>,

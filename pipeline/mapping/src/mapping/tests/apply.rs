@@ -30,6 +30,7 @@ fn event(name: &str, payload: Value) -> Event<'static> {
         },
         payload: payload.into(),
         deleted: false,
+        more: None,
         notes: crate::event::Notes::default(),
     }
 }

@@ -182,3 +182,26 @@ fn no_field_of_an_object_has_a_name_that_requests_use() {
         assert!(found.iter().any(|one| one.contains(&wanted)), "{found:#?}");
     }
 }
+
+#[test]
+fn what_a_test_says_of_its_record_has_a_form() {
+    let text = r#"routes:
+  - { name: sale, on: Sold, skip: not wanted }
+tests:
+  - name: a sale
+    event: { type: Sold }
+    topic: [shop]
+    headers: none
+    expect: { skip: dropped }
+"#;
+    let found = errors(text);
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found[0].contains("tests[0].topic"), "{found:#?}");
+    assert!(found[1].contains("tests[0].headers"), "{found:#?}");
+    let sound = text.replace("[shop]", "shop").replace(
+        "headers: none",
+        "headers: { a: null, b: 7, c: x }\n    key: { id: 1 }",
+    );
+    let mapping = Mapping::compile(&sound, "m.yaml").unwrap();
+    assert_eq!(mapping.run_tests(), []);
+}

@@ -17,6 +17,8 @@ use crate::pump::mappers::TrafficRules;
 pub(in crate::simulated::forecast) struct Mapped {
     pub(in crate::simulated::forecast) record: Record,
     pub(in crate::simulated::forecast) event_ms: Option<i64>,
+    /// Whether its event is part of a snapshot.
+    pub(in crate::simulated::forecast) snapshot: bool,
     /// The time at which it arrives, by its own clock, epoch milliseconds.
     pub(in crate::simulated::forecast) arrives_ms: Option<i64>,
     /// If it is read when it arrives.
@@ -55,6 +57,7 @@ impl Mapped {
         let event_ms = self.event_ms.unwrap_or(arrives_ms);
         rules.of(
             &self.record,
+            self.snapshot,
             Some(event_ms),
             arrives_ms.saturating_add(waited),
         )
@@ -85,6 +88,7 @@ impl Mapper {
             return Mapped {
                 record,
                 event_ms: None,
+                snapshot: false,
                 arrives_ms: None,
                 verdict: Verdict::Reject(Rejected::new(
                     Rejection::FormatMismatch,
@@ -104,6 +108,7 @@ impl Mapper {
             // With the time of an event that is skipped.
             AsOf::Event => pipeline.explain(&record, now),
         };
+        let snapshot = summary.as_ref().is_some_and(|summary| summary.snapshot);
         let event_ms = summary.and_then(|summary| summary.time);
         let event_ms = event_ms.map(Timestamp::as_millisecond);
         let arrives_ms = match as_of {
@@ -113,6 +118,7 @@ impl Mapper {
         let mut mapped = Mapped {
             record,
             event_ms,
+            snapshot,
             arrives_ms,
             verdict,
             later: Vec::new(),

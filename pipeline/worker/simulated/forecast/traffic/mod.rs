@@ -215,6 +215,7 @@ impl<'i> Traffic<'i> {
         let renamed = Mapped {
             record: one.record.clone(),
             event_ms: one.event_ms,
+            snapshot: one.snapshot,
             arrives_ms: one.arrives_ms,
             verdict: round.renamed(&one.verdict),
             later: one

@@ -1,0 +1,156 @@
+//! The webhooks of AfterShip: tracking, returns, warranties.
+//!
+//! | | from |
+//! |---|---|
+//! | name | `event`: `tracking_update`, `return.approved` |
+//! | id | `event_id`, in older versions none: then the tracking's id and `updated_at`; of returns and warranties `id` |
+//! | time | `msg.updated_at`, `ts`, `created_at` |
+//! | version | the time; of two states of a parcel in one second, the one that is further on |
+//! | subject | `msg.tracking_number`; of returns and warranties the id of the thing in `data` |
+//! | customer | the first of `msg.customers`, if its `role` is `buyer` or missing. `msg.emails` and `msg.smses` are only who gets AfterShip's notices, which may be the shop's own staff |
+//!
+//! A tracking's state is `msg.tag`; each webhook repeats the whole history.
+
+use super::super::super::envelope::{Content, Decoded, Found, Limits, reference_time};
+use super::super::super::fields::Fields;
+use super::super::reads::{Glance, Reads};
+use super::hints::{at, first_key, first_time_at, in_space, place, versioned};
+use super::relay::{Webhook, event, mismatch, named};
+use crate::event::{CustomerHints, KeyKind, More, Notes};
+use crate::identity;
+use crate::value::{Map, Value};
+use ingest_model::record::Record;
+
+/// What is said of a record that has no name.
+const UNNAMED: &str = "no name: `event` is missing or not a text";
+
+/// How these records are read.
+pub(in crate::decode::format) const READS: Reads = Reads {
+    names_customers: true,
+    content,
+    null_is_tombstone: true,
+    glance,
+    event: |content, record, said| event(content, record, said, UNNAMED),
+};
+
+/// The fields that the name is made of, and those that say that there is a wrapper.
+const SEEN: &[&str] = &["event", "msg", "data", "detail-type", "headers"];
+
+/// States of a parcel, as they follow each other.
+const TAGS: &[&str] = &[
+    "Pending",
+    "InfoReceived",
+    "InTransit",
+    "OutForDelivery",
+    "AttemptFail",
+    "AvailableForPickup",
+    "Exception",
+    "Expired",
+    "Delivered",
+];
+
+/// The name, if there is no wrapper.
+fn glance<'t>(_: &'t Record, text: &'t str, named_by: Option<&'t str>) -> Option<Glance<'t>> {
+    let fields = Fields::read(text, SEEN, named_by)?;
+    if !is_bare(&fields) {
+        return None;
+    }
+    named(&fields, named_by.unwrap_or("event"))
+}
+
+/// Whether these are the fields of an event without a wrapper.
+fn is_bare(fields: &Fields<'_>) -> bool {
+    let bare = fields.raw("detail-type").is_none() && fields.raw("headers").is_none();
+    let is_object = |field| fields.raw(field).is_some_and(|raw| raw.starts_with('{'));
+    bare && (is_object("msg") || is_object("data"))
+}
+
+fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
+    let Webhook { body, .. } = Webhook::read(record, limits)?;
+    let is_object = |field| body.get(field).and_then(Value::as_object).is_some();
+    if !(is_object("msg") || is_object("data")) {
+        return Err(mismatch(
+            "neither `msg` nor `data` is an object: not a webhook of AfterShip",
+        ));
+    }
+    let name = body
+        .get("event")
+        .and_then(Value::as_str)
+        .map(identity::cleaned);
+    let name = name
+        .filter(|name| !name.is_empty())
+        .map(std::borrow::Cow::into_owned);
+    let reference = reference_time(record);
+    let mut notes = Notes::default();
+    let times = ["msg.updated_at", "ts", "created_at"];
+    let time = first_time_at(&body, &times, reference, &mut notes);
+    let place = place(at(&body, "msg.tag").and_then(Value::as_str), TAGS);
+    let subject = subject(&body);
+    let found = Found {
+        source: "aftership",
+        name,
+        id: id(&body),
+        time,
+        customer: customer(&body, &mut notes),
+        more: Some(Box::new(More {
+            version: versioned(time.or(reference), place),
+            subject,
+            ..More::default()
+        })),
+        notes,
+        ..Found::default()
+    };
+    Ok(Content {
+        value: Value::Object(body),
+        found: Some(Box::new(found)),
+    })
+}
+
+fn id(body: &Map<'_>) -> Option<String> {
+    let text = |path| identity::id_text(at(body, path)?);
+    text("event_id").or_else(|| text("id")).or_else(|| {
+        let (tracking, updated) = (text("msg.id")?, text("msg.updated_at")?);
+        Some(format!("{tracking}:{updated}"))
+    })
+}
+
+/// The tracking number, or the id of the thing that is the only one in `data`.
+fn subject(body: &Map<'_>) -> Option<String> {
+    let text = |path| identity::id_text(at(body, path)?);
+    let thing = || {
+        let data = body.get("data")?.as_object()?;
+        let inner = data
+            .values()
+            .find_map(|thing| identity::id_text(thing.get("id")?));
+        data.get("id").and_then(identity::id_text).or(inner)
+    };
+    text("msg.tracking_number")
+        .or_else(|| text("msg.id"))
+        .or_else(thing)
+}
+
+fn customer(body: &Map<'_>, notes: &mut Notes) -> CustomerHints {
+    let role = at(body, "msg.customers.0.role").and_then(Value::as_str);
+    let is_buyer = role.is_none_or(|role| role.eq_ignore_ascii_case("buyer"));
+    let buyer = if is_buyer {
+        at(body, "msg.customers.0")
+    } else {
+        None
+    };
+    let Some(Value::Object(_)) = buyer else {
+        return CustomerHints::default();
+    };
+    let id = at(body, "msg.customers.0.id");
+    CustomerHints {
+        id: None,
+        external_id: id.and_then(|id| in_space("aftership", "msg.customers.0.id", id, notes)),
+        email: first_key(body, &["msg.customers.0.email"], KeyKind::Email, notes),
+        phone: first_key(
+            body,
+            &["msg.customers.0.phone_number"],
+            KeyKind::Phone,
+            notes,
+        ),
+        anonymous_id: None,
+    }
+}

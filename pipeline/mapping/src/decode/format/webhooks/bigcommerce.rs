@@ -1,0 +1,96 @@
+//! The webhooks of BigCommerce. They say that something changed, and not to what: an order's status is there, its customer and
+//! its lines are not.
+//!
+//! | | from |
+//! |---|---|
+//! | name | `scope`: `store/order/statusUpdated` |
+//! | id | `hash` with `created_at`: the hash is one of the content, so the same change a year later has the same |
+//! | time | `created_at` |
+//! | version | the time |
+//! | subject | `data.id`, or `data.orderId` |
+//! | customer | of `store/customer/*` the customer's number |
+
+use super::super::super::envelope::{Content, Decoded, Found, Limits, reference_time};
+use super::super::super::fields::Fields;
+use super::super::reads::{Glance, Reads};
+use super::hints::{at, first_time_at, in_space, versioned};
+use super::relay::{Webhook, event, mismatch, named};
+use crate::event::{CustomerHints, More, Notes};
+use crate::identity;
+use crate::value::Value;
+use ingest_model::record::Record;
+
+/// What is said of a record that has no name.
+const UNNAMED: &str = "no name: `scope` is missing or not a text";
+
+/// How these records are read.
+pub(in crate::decode::format) const READS: Reads = Reads {
+    names_customers: true,
+    content,
+    null_is_tombstone: true,
+    glance,
+    event: |content, record, said| event(content, record, said, UNNAMED),
+};
+
+const SOURCE: &str = "bigcommerce";
+
+/// The fields that the name is made of, and those that say that there is a wrapper.
+const SEEN: &[&str] = &["scope", "data", "detail-type", "headers"];
+
+/// The name, if there is no wrapper.
+fn glance<'t>(_: &'t Record, text: &'t str, named_by: Option<&'t str>) -> Option<Glance<'t>> {
+    let fields = Fields::read(text, SEEN, named_by)?;
+    let bare = fields.raw("detail-type").is_none() && fields.raw("headers").is_none();
+    let has_data = fields.raw("data").is_some_and(|raw| raw.starts_with('{'));
+    (bare && has_data).then(|| named(&fields, named_by.unwrap_or("scope")))?
+}
+
+fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
+    let Webhook { body, .. } = Webhook::read(record, limits)?;
+    if body.get("data").and_then(Value::as_object).is_none() {
+        return Err(mismatch(
+            "`data` is not an object: not a webhook of BigCommerce",
+        ));
+    }
+    let name = body
+        .get("scope")
+        .and_then(Value::as_str)
+        .map(identity::cleaned);
+    let name = name
+        .filter(|name| !name.is_empty())
+        .map(std::borrow::Cow::into_owned);
+    let reference = reference_time(record);
+    let mut notes = Notes::default();
+    let time = first_time_at(&body, &["created_at"], reference, &mut notes);
+    let text = |path| identity::id_text(at(&body, path)?);
+    let id = text("hash").map(|hash| match text("created_at") {
+        Some(created) => format!("{hash}:{created}"),
+        None => hash,
+    });
+    let scope = name.clone().unwrap_or_default();
+    let customer = at(&body, "data.id").filter(|_| scope.starts_with("store/customer/"));
+    let hints = CustomerHints {
+        external_id: customer.and_then(|id| in_space(SOURCE, "data.id", id, &mut notes)),
+        ..CustomerHints::default()
+    };
+    let subject = text("data.orderId").or_else(|| text("data.id"));
+    let found = Found {
+        source: SOURCE,
+        deleted: scope.ends_with("/deleted"),
+        name,
+        id,
+        time,
+        customer: hints,
+        more: Some(Box::new(More {
+            version: versioned(time.or(reference), 0),
+            subject,
+            ..More::default()
+        })),
+        notes,
+        ..Found::default()
+    };
+    Ok(Content {
+        value: Value::Object(body),
+        found: Some(Box::new(found)),
+    })
+}

@@ -1,0 +1,142 @@
+//! The notifications of commercetools in their own form. In the form of CloudEvents they are read by the format of that name.
+//!
+//! | | from |
+//! |---|---|
+//! | name | of a `Message` its `type`: `OrderCreated`. Of others the kind and the resource: `ResourceUpdated/order` |
+//! | id | `id` of a message; otherwise resource and version |
+//! | time | `createdAt`, `modifiedAt`, `lastModifiedAt` |
+//! | version | `sequenceNumber`, which grows with each message of a resource; otherwise `version` |
+//! | subject | `resource.id` |
+//! | customer | the customer in the resource that the message shows (`order.customerId`, `customer.id`), or the resource itself. E-mail from the same place |
+//!
+//! A message that is too large comes without its content (`payloadNotIncluded`): nothing can be written from it, so it is
+//! rejected, and somebody sees it.
+
+use super::super::super::envelope::{Content, Decoded, Found, Limits, reference_time};
+use super::super::super::fields::Fields;
+use super::super::reads::{Glance, Reads};
+use super::hints::{at, first_key, first_time_at, in_space};
+use super::relay::{Webhook, event, mismatch, named};
+use crate::event::{CustomerHints, KeyKind, More, Notes, Versioned};
+use crate::identity;
+use crate::value::{Map, Value};
+use ingest_model::outcome::Rejection;
+use ingest_model::record::Record;
+
+/// What is said of a record that has no name.
+const UNNAMED: &str = "no name: `type` is missing or not a text";
+
+/// How these records are read.
+pub(in crate::decode::format) const READS: Reads = Reads {
+    names_customers: true,
+    content,
+    null_is_tombstone: true,
+    glance,
+    event: |content, record, said| event(content, record, said, UNNAMED),
+};
+
+const SOURCE: &str = "commercetools";
+
+/// The fields that the name is made of, and those that need a closer look.
+const SEEN: &[&str] = &[
+    "notificationType",
+    "type",
+    "payloadNotIncluded",
+    "detail-type",
+    "headers",
+];
+
+/// Where the e-mail address of the customer is.
+const EMAILS: &[&str] = &["order.customerEmail", "customer.email", "email"];
+
+/// The name of a message, if there is no wrapper.
+fn glance<'t>(_: &'t Record, text: &'t str, named_by: Option<&'t str>) -> Option<Glance<'t>> {
+    let fields = Fields::read(text, SEEN, named_by)?;
+    let wrapped = ["detail-type", "headers", "payloadNotIncluded"];
+    let bare = wrapped.iter().all(|field| fields.raw(field).is_none());
+    let is_message = fields.text("notificationType").ok().flatten().as_deref() == Some("Message");
+    (bare && is_message).then(|| named(&fields, named_by.unwrap_or("type")))?
+}
+
+fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
+    let Webhook { body, .. } = Webhook::read(record, limits)?;
+    let text = |path| identity::id_text(at(&body, path)?);
+    let Some(notification) = text("notificationType") else {
+        return Err(mismatch(
+            "`notificationType` is missing: not a notification of commercetools",
+        ));
+    };
+    if body
+        .get("payloadNotIncluded")
+        .is_some_and(|why| !why.is_null())
+    {
+        return Err(Decoded::reject(
+            Rejection::InvalidEnvelope,
+            "`payloadNotIncluded`: the message was too large and says nothing; have the relay fetch it",
+        ));
+    }
+    let name = match (notification.as_str(), text("resource.typeId")) {
+        ("Message" | "Event", _) => text("type"),
+        (_, Some(resource)) => Some(format!("{notification}/{resource}")),
+        (_, None) => Some(notification.clone()),
+    };
+    let reference = reference_time(record);
+    let mut notes = Notes::default();
+    let times = ["createdAt", "modifiedAt", "lastModifiedAt"];
+    let time = first_time_at(&body, &times, reference, &mut notes);
+    let version = text("sequenceNumber").or_else(|| text("version"));
+    let subject = text("resource.id");
+    let made = || {
+        let (subject, version) = (subject.as_deref()?, version.as_deref()?);
+        Some(format!("{notification}:{subject}:{version}"))
+    };
+    let customer = customer(&body, &mut notes);
+    let found = Found {
+        source: SOURCE,
+        deleted: notification == "ResourceDeleted",
+        name,
+        id: text("id").or_else(made),
+        time,
+        customer,
+        more: Some(Box::new(More {
+            version: version.map_or(Versioned::Unknown, Versioned::By),
+            subject,
+            ..More::default()
+        })),
+        notes,
+        ..Found::default()
+    };
+    Ok(Content {
+        value: Value::Object(body),
+        found: Some(Box::new(found)),
+    })
+}
+
+fn customer(body: &Map<'_>, notes: &mut Notes) -> CustomerHints {
+    let is_customer = at(body, "resource.typeId").and_then(Value::as_str) == Some("customer");
+    let own = if is_customer {
+        Some("resource.id")
+    } else {
+        None
+    };
+    let places = ["order.customerId", "customer.id"].into_iter().chain(own);
+    let mut found = places.filter_map(|path| Some((path, at(body, path)?)));
+    CustomerHints {
+        id: None,
+        external_id: found
+            .next()
+            .and_then(|(path, id)| in_space(SOURCE, path, id, notes)),
+        email: first_key(
+            body,
+            if is_customer {
+                EMAILS
+            } else {
+                EMAILS.get(..2).unwrap_or_default()
+            },
+            KeyKind::Email,
+            notes,
+        ),
+        phone: None,
+        anonymous_id: None,
+    }
+}
