@@ -83,9 +83,13 @@ pub struct ReplayRecordingArgs {
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Existing files are not overwritten. Edit worker.yaml, then check it.\n\nExample:\n  \
-kustomer-ingest init shop && cd shop && kustomer-ingest explain --config worker.yaml events.ndjson"
+kustomer-ingest init shop && cd shop && kustomer-ingest explain --config worker.yaml events.ndjson\n  \
+kustomer-ingest init shop --preset shopify"
 )]
 pub struct InitArgs {
+    /// The mapping to begin with: the format of your records.
+    #[arg(long, value_name = "NAME", default_value = "segment", value_parser = clap::builder::PossibleValuesParser::new(super::init::NAMES))]
+    pub preset: String,
     /// The folder; the current one if left out.
     #[arg(value_name = "DIR")]
     pub dir: Option<PathBuf>,

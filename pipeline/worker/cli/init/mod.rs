@@ -1,53 +1,73 @@
 //! `init`: writes the files for a first run, with nothing but the program.
 
+mod presets;
+
+use std::borrow::Cow;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
+pub use self::presets::NAMES;
+use self::presets::Preset;
 use super::args::InitArgs;
 use super::exit::{CommandError, CommandExit};
 use super::output::Output;
 
-/// The files, their contents and descriptions.
-const FILES: &[(&str, &str, &str)] = &[
-    (
-        "worker.yaml",
-        include_str!("worker.yaml"),
-        "the configuration: brokers, topics, the organisation's address and limit",
-    ),
-    (
-        "mappings/segment.yaml",
-        include_str!(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/schemas/mappings/segment.yaml"
-        )),
-        "the mapping for events of Segment and RudderStack; copy and change it",
-    ),
-    (
-        "mapping.schema.json",
-        include_str!(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/schemas/mapping.schema.json"
-        )),
-        "the form of a mapping, for editors: the first line of the mapping names it",
-    ),
-    (
-        "events.ndjson",
-        include_str!("events.ndjson"),
-        "three events to try it with",
-    ),
-];
+const CONFIG: &str = include_str!("worker.yaml");
+/// What the configuration says of a topic whose key is the customer, as those of Segment usually are.
+const KEYED: &str = "      # all records of one customer are in one partition; leave it out if that is not sure\n      keyed_by: customer\n";
+const SCHEMA: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/schemas/mapping.schema.json"
+));
+
+/// A file: its path, its content, and what it is.
+type File = (String, Cow<'static, str>, String);
+
+/// The files of a preset.
+fn files(preset: &Preset) -> anyhow::Result<Vec<File>> {
+    let mapping = format!("mappings/{}.yaml", preset.name);
+    let mut config = CONFIG.replace("mappings/segment.yaml", &mapping);
+    if !preset.keyed {
+        config = config.replace(KEYED, "");
+    }
+    let (events, count) = preset.events()?;
+    Ok(vec![
+        (
+            "worker.yaml".to_owned(),
+            Cow::Owned(config),
+            "the configuration: brokers, topics, the organisation's address and limit".to_owned(),
+        ),
+        (
+            mapping,
+            Cow::Borrowed(preset.mapping),
+            format!("the mapping for {}; copy and change it", preset.what),
+        ),
+        (
+            "mapping.schema.json".to_owned(),
+            Cow::Borrowed(SCHEMA),
+            "the form of a mapping, for editors: the first line of the mapping names it".to_owned(),
+        ),
+        (
+            "events.ndjson".to_owned(),
+            events,
+            format!("{count} events to try it with"),
+        ),
+    ])
+}
 
 /// Writes the files into a folder. Existing files are not touched.
 ///
 /// # Errors
 ///
-/// A file already exists, or cannot be written.
+/// A file already exists, or cannot be written; or there is no such preset.
 pub fn run(args: &InitArgs, out: &mut Output<'_>) -> Result<CommandExit, CommandError> {
     let dir = args.dir.clone().unwrap_or_else(|| PathBuf::from("."));
-    let there = FILES
+    let preset = Preset::named(&args.preset)?;
+    let files = files(preset)?;
+    let there = files
         .iter()
         .map(|(name, ..)| dir.join(name))
         .find(|path| path.exists());
@@ -57,7 +77,7 @@ pub fn run(args: &InitArgs, out: &mut Output<'_>) -> Result<CommandExit, Command
             path.display()
         )));
     }
-    for (name, content, what) in FILES {
+    for (name, content, what) in &files {
         let path = dir.join(name);
         write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
         out.line(&format!("{}: {what}", path.display()))?;
@@ -65,10 +85,12 @@ pub fn run(args: &InitArgs, out: &mut Output<'_>) -> Result<CommandExit, Command
     let config = dir.join("worker.yaml");
     let events = dir.join("events.ndjson");
     out.line("")?;
-    out.line(&format!(
-        "kustomer-ingest check --config {}",
-        config.display()
-    ))?;
+    for command in ["check", "test"] {
+        out.line(&format!(
+            "kustomer-ingest {command} --config {}",
+            config.display()
+        ))?;
+    }
     out.line(&format!(
         "kustomer-ingest explain --config {} {}",
         config.display(),
@@ -88,13 +110,21 @@ fn write(path: &Path, content: &str) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use ingest_model::outcome::Verdict;
+    use ingest_model::record::{Offset, Position, Record, TopicPartition};
+
     use super::*;
 
     fn init(dir: &Path) -> Result<String, CommandError> {
+        init_with(dir, "segment")
+    }
+
+    fn init_with(dir: &Path, preset: &str) -> Result<String, CommandError> {
         let mut written = Vec::new();
         let mut out = Output::new(&mut written);
         let args = InitArgs {
             dir: Some(dir.to_owned()),
+            preset: preset.to_owned(),
         };
         let ended = run(&args, &mut out);
         out.flush()?;
@@ -103,14 +133,52 @@ mod tests {
     }
 
     #[test]
-    fn the_files_of_a_first_run_can_be_used_as_they_are() {
+    fn the_files_of_every_preset_can_be_used_as_they_are() {
+        for preset in NAMES {
+            let dir = tempfile::tempdir().unwrap();
+            let said = init_with(dir.path(), preset).unwrap();
+            assert!(said.contains("explain --config"), "{said}");
+            let settings = crate::config::load(&dir.path().join("worker.yaml")).unwrap();
+            let topic = &settings.kafka.topics[0];
+            assert_eq!(topic.pipeline.mapping().run_tests(), [], "{preset}");
+            let format = topic.pipeline.mapping().format();
+            assert_eq!(format.map(|one| one.as_str()), Some(preset));
+            let events = fs::read_to_string(dir.path().join("events.ndjson")).unwrap();
+            assert!(events.lines().count() >= 3, "{preset}");
+            for event in events.lines() {
+                let record = Record {
+                    position: Position {
+                        partition: TopicPartition::new("shop.events", 0),
+                        offset: Offset(0),
+                    },
+                    key: None,
+                    value: Some(event.to_owned().into()),
+                    headers: Vec::new(),
+                    timestamp_ms: Some(1_772_600_000_000),
+                };
+                let now = jiff::Timestamp::from_second(1_772_600_000).unwrap();
+                let (_, verdict) = topic.pipeline.judge(&record, now);
+                assert!(
+                    matches!(verdict, Verdict::Emit(_)),
+                    "{preset}: {verdict:?}\n{event}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_preset_is_told_with_all_that_there_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = init_with(dir.path(), "shopfy").unwrap_err();
+        assert_eq!(error.exit(), CommandExit::Usage);
+        assert!(error.to_string().contains("shopify"), "{error}");
+    }
+
+    #[test]
+    fn the_path_for_editors_leads_to_a_schema() {
         let dir = tempfile::tempdir().unwrap();
         let shop = dir.path().join("shop");
-        let said = init(&shop).unwrap();
-        assert!(said.contains("explain --config"), "{said}");
-        let settings = crate::config::load(&shop.join("worker.yaml")).unwrap();
-        assert_eq!(settings.kafka.topics[0].pipeline.mapping().run_tests(), []);
-        // The path for editors leads to a schema.
+        init(&shop).unwrap();
         let mapping = shop.join("mappings/segment.yaml");
         let text = fs::read_to_string(&mapping).unwrap();
         let named = text.lines().find_map(|line| line.split_once("$schema="));
