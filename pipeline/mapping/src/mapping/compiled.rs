@@ -192,15 +192,16 @@ impl Mapping {
         now: Timestamp,
         keyed: bool,
     ) -> Applied {
-        let routes = self.routes_of(event);
         let must_be_seen = event.more.as_ref().is_some_and(|more| more.must_be_seen);
-        let applied = apply::first(routes, event, record, now, keyed);
+        let is_named = || with_folded(&event.name, |name| self.by_name.contains_key(name));
+        // A route for all events does not take it: somebody has to have meant it.
+        if must_be_seen && !is_named() {
+            return unseen();
+        }
+        let applied = apply::first(self.routes_of(event), event, record, now, keyed);
         match &applied.verdict {
-            Verdict::Skip(reason) if must_be_seen && self.passes_over(&event.name, *reason) => {
-                Applied::of(Verdict::Reject(Rejected::new(
-                    Rejection::PrivacyRequest,
-                    "a request under privacy law that no route takes: answer it, or give it a route whose `on` names it",
-                )))
+            Verdict::Skip(SkipReason::NoRoute | SkipReason::ConditionFalse) if must_be_seen => {
+                unseen()
             }
             Verdict::Skip(_) | Verdict::Emit(_) | Verdict::Reject(_) => applied,
         }
@@ -228,23 +229,6 @@ impl Mapping {
         match &route.action {
             Action::Skip(why) => Some((route.name.to_string(), why.clone())),
             Action::Do { .. } => None,
-        }
-    }
-
-    /// Whether an event of this name is skipped without a route that says so of this very name.
-    fn passes_over(&self, name: &str, reason: SkipReason) -> bool {
-        let is_named = with_folded(name, |name| self.by_name.contains_key(name));
-        match reason {
-            SkipReason::NoRoute | SkipReason::ConditionFalse => true,
-            SkipReason::Dropped => !is_named,
-            SkipReason::Tombstone
-            | SkipReason::Housekeeping
-            | SkipReason::NotForKustomer
-            | SkipReason::TooOld
-            | SkipReason::Stale
-            | SkipReason::Unchanged
-            | SkipReason::Repeat
-            | SkipReason::SettledBefore => false,
         }
     }
 
@@ -283,4 +267,12 @@ impl Mapping {
     pub fn test_count(&self) -> usize {
         self.tests.len()
     }
+}
+
+/// What must be seen, and no route takes.
+fn unseen() -> Applied {
+    Applied::of(Verdict::Reject(Rejected::new(
+        Rejection::PrivacyRequest,
+        "a request under privacy law that no route takes: answer it, or give it a route whose `on` names it",
+    )))
 }

@@ -71,7 +71,10 @@ impl DeadLetterGuard {
         partition: &TopicPartition,
         rejected: Option<Rejection>,
     ) {
-        self.count(partition, Judged::Mapping, rejected, 1);
+        // Whatever the mapping is like, a person answers these.
+        if rejected != Some(Rejection::PrivacyRequest) {
+            self.count(partition, Judged::Mapping, rejected, 1);
+        }
     }
 
     /// So many records were skipped, one after the other: they count as mapped.
@@ -246,6 +249,14 @@ mod tests {
             guard.ended(of, Some(Rejection::UnknownCustomer).filter(|_| bad));
         };
         assert_eq!(trips_after(20_000, 2, unknown), None);
+        let private = |guard: &mut DeadLetterGuard, of: &TopicPartition, bad: bool| {
+            guard.mapped(of, Some(Rejection::PrivacyRequest).filter(|_| bad));
+        };
+        assert_eq!(
+            trips_after(20_000, 1, private),
+            None,
+            "a person answers them"
+        );
     }
 
     #[test]

@@ -53,7 +53,11 @@ fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
             "none of `data`, `payload`, `body` has the content of the event; format json reads objects without an envelope",
         ));
     };
-    let text = |name: &&str| identity::plain_text(envelope.get(name)?);
+    // As at a glance: a number is no name.
+    let text = |name: &&str| {
+        let text = identity::cleaned(envelope.get(name)?.as_str()?);
+        (!text.is_empty()).then(|| text.into_owned())
+    };
     let Some(name) = NAMES.iter().find_map(text) else {
         return Err(Decoded::reject(
             Rejection::InvalidEnvelope,

@@ -197,23 +197,27 @@ fn row<'t>(
     for header in &record.headers {
         let name = header.name.strip_prefix("__");
         let name = name.filter(|name| !name.starts_with("debezium."));
-        let value = header
-            .value
-            .as_deref()
-            .and_then(|value| std::str::from_utf8(value).ok());
-        if let (Some(name), Some(value)) = (name, value) {
+        let value = match header.value.as_deref().map(std::str::from_utf8) {
+            Some(Ok(text)) => Value::text(text),
+            None => Value::Null,
+            Some(Err(_)) => continue,
+        };
+        if let Some(name) = name {
             match name.strip_prefix("source_") {
-                Some(name) => of_source.push((name.to_owned(), Value::text(value))),
-                None => told.push((name.to_owned(), Value::text(value))),
+                Some(name) => of_source.push((name.to_owned(), value)),
+                None => told.push((name.to_owned(), value)),
             }
         }
     }
     // what the source says counts more than what the connector says
-    let about = told
-        .into_iter()
-        .chain(of_source)
-        .filter(|(_, value)| !value.is_null());
-    let about: Map<'t> = about.map(|(name, value)| (name.into(), value)).collect();
+    let mut about: Map<'t> = Map::new();
+    for (name, value) in told.into_iter().chain(of_source) {
+        // that a position is missing says that the time is none
+        let matters = position::is_counted(&name) && !about.contains_key(&*name);
+        if !value.is_null() || matters {
+            about.insert(name, value);
+        }
+    }
     let deleted = about.get("deleted");
     let deleted = deleted
         .is_some_and(|deleted| *deleted == Value::Bool(true) || deleted.as_str() == Some("true"));
@@ -391,7 +395,9 @@ impl<'t> Change<'t> {
             "t" | "m" => Some(""),
             _ => subject.as_deref(),
         };
-        let id = position.as_ref().zip(keyed).map(|(position, key)| {
+        // Changes of one transaction have one time, so a time makes no id: the place in Kafka does.
+        let counted = position.as_ref().filter(|_| position::counts(&source));
+        let id = counted.zip(keyed).map(|(position, key)| {
             let part = |name: &str| source.get(name).and_then(Value::as_str).unwrap_or_default();
             let server = part("name");
             let (db, schema) = (part("db"), part("schema"));

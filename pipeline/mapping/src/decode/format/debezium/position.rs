@@ -62,10 +62,7 @@ pub(super) fn of(source: &Map<'_>) -> Option<String> {
         let place = number("ord").unwrap_or_default();
         return Some(format!("{seconds}{place:010}"));
     }
-    let connector = source.get("connector").and_then(Value::as_str);
-    let counts = connector.is_some_and(|connector| COUNTING.contains(&connector))
-        || COUNTED.iter().any(|name| source.contains_key(name));
-    if counts {
+    if counts(source) {
         return None;
     }
     let micros = number("ts_us")
@@ -74,11 +71,23 @@ pub(super) fn of(source: &Map<'_>) -> Option<String> {
     micros.filter(|at| *at > 0).map(|at| at.to_string())
 }
 
+/// Whether a field counts by something better than time.
+pub(super) fn is_counted(field: &str) -> bool {
+    COUNTED.contains(&field)
+}
+
+/// Whether a source counts by something better than time, even if not in this record.
+pub(super) fn counts(source: &Map<'_>) -> bool {
+    let connector = source.get("connector").and_then(Value::as_str);
+    connector.is_some_and(|connector| COUNTING.contains(&connector))
+        || COUNTED.iter().any(|name| source.contains_key(name))
+}
+
 /// A whole number that is not negative, as a number or a text.
 fn whole(value: &Value<'_>) -> Option<u128> {
     match value {
         Value::Number(number) => number.as_u64().map(u128::from),
-        Value::String(text) => text.trim().parse().ok(),
+        Value::String(text) => text.trim().parse::<u64>().ok().map(u128::from),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }
@@ -170,6 +179,7 @@ mod tests {
             json!({"commit_lsn": "1:2:3:4"}),
             json!({"lsn": -1, "ts_ms": 5}),
             json!({"ts_ms": 0}),
+            json!({"ts_ms": "340282366920938463463374607431768211455"}),
             json!({}),
         ] {
             assert_eq!(of_source(source.clone()), None, "{source}");

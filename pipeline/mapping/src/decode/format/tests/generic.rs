@@ -11,6 +11,7 @@ fn the_envelope_is_found_by_its_usual_names() {
         json!({"type": "order placed", "id": "e-1", "time": "2026-01-02T03:00:00Z", "data": {"total": 1}, "tenant": "eu"}),
         json!({"eventType": "order placed", "eventId": "e-1", "occurredAt": 1_767_322_800_000_i64, "payload": {"total": 1}, "tenant": "eu"}),
         json!({"event_type": "order placed", "event_id": "e-1", "created_at": "2026-01-02 03:00:00 UTC", "body": "{\"total\":1}", "tenant": "eu", "data": null}),
+        json!({"type": 3, "event": "order placed", "eventId": "e-1", "ts": 1_767_322_800, "time": "2026-01-02T03:00:00Z", "data": {"total": 1}, "tenant": "eu"}),
         json!({"type": " ", "event": "order placed", "message_id": "e-1", "timestamp": 1_767_322_800, "data": {"total": 1}, "tenant": "eu"}),
     ] {
         let record = record(value.to_string(), &[]);

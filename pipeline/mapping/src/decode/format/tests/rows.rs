@@ -51,6 +51,23 @@ fn unwrapped_rows_say_what_they_were_told_to() {
     // a snapshot
     let value = json!({"id": 1, "__op": "r"});
     assert!(event(&record(value.to_string(), &[])).is_snapshot());
+    // a position that is not here gives no version, neither as a field nor as a header: a time would be a number of another size
+    let value =
+        json!({"id": 1, "__op": "r", "__lsn": null, "__source_ts_ms": 1_767_322_800_000_i64});
+    assert_eq!(event(&keyed(&value, r#"{"id":1}"#, &[])).version(), None);
+    let value = json!({"id": 1, "__source_ts_ms": 1_767_322_800_000_i64});
+    let record = keyed(&value, r#"{"id":1}"#, &[("__lsn", None)]);
+    assert_eq!(event(&record).version(), None);
+    // one that is told elsewhere counts
+    let value = json!({"id": 1, "__lsn": 5, "__source_lsn": null});
+    let record = keyed(&value, r#"{"id":1}"#, &[]);
+    assert_eq!(event(&record).version().as_deref(), Some("5"));
+    // only times: a version, but no id, because a transaction's changes have one time
+    let value = json!({"id": 1, "__op": "u", "__source_ts_ms": 1_767_322_900_000_i64});
+    let timed = keyed(&value, r#"{"id":1}"#, &[]);
+    let found = event(&timed);
+    assert_eq!(found.version().as_deref(), Some("1767322900000000"));
+    assert_eq!(found.id, None);
     // nothing is told: a row of the topic's table, which nobody can order
     let bare = keyed(&json!({"id": 1}), r#"{"id":1}"#, &[]);
     let found = event(&bare);

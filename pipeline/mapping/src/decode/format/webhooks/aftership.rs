@@ -131,7 +131,9 @@ fn subject(body: &Map<'_>) -> Option<String> {
 
 fn customer(body: &Map<'_>, notes: &mut Notes) -> CustomerHints {
     let role = at(body, "msg.customers.0.role").and_then(Value::as_str);
-    let is_buyer = role.is_none_or(|role| role.eq_ignore_ascii_case("buyer"));
+    // Who has neither a role nor an id of the shop may be anybody who gets notices.
+    let known = at(body, "msg.customers.0.id").is_some_and(|id| !id.is_null());
+    let is_buyer = role.map_or(known, |role| role.eq_ignore_ascii_case("buyer"));
     let buyer = if is_buyer {
         at(body, "msg.customers.0")
     } else {

@@ -68,9 +68,9 @@ fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
         None => hash,
     });
     let scope = name.clone().unwrap_or_default();
-    let customer = at(&body, "data.id").filter(|_| scope.starts_with("store/customer/"));
+    let customer = customer_path(&scope);
     let hints = CustomerHints {
-        external_id: customer.and_then(|id| in_space(SOURCE, "data.id", id, &mut notes)),
+        external_id: customer.and_then(|path| in_space(SOURCE, path, at(&body, path)?, &mut notes)),
         ..CustomerHints::default()
     };
     let subject = text("data.orderId").or_else(|| text("data.id"));
@@ -93,4 +93,13 @@ fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
         value: Value::Object(body),
         found: Some(Box::new(found)),
     })
+}
+
+/// Where a webhook has the number of a customer: others have that of an address or an attribute in its place.
+fn customer_path(scope: &str) -> Option<&'static str> {
+    match scope.strip_prefix("store/customer/")? {
+        "created" | "updated" | "deleted" => Some("data.id"),
+        other if other.starts_with("address/") => Some("data.address.customer_id"),
+        _ => None,
+    }
 }

@@ -63,18 +63,6 @@ const STATES: &[(&str, &[&str])] = &[
         "invoice",
         &["draft", "open", "uncollectible", "paid", "void"],
     ),
-    (
-        "payment_intent",
-        &[
-            "requires_payment_method",
-            "requires_confirmation",
-            "requires_action",
-            "processing",
-            "requires_capture",
-            "canceled",
-            "succeeded",
-        ],
-    ),
     ("charge", &["pending", "failed", "succeeded"]),
     (
         "refund",

@@ -18,7 +18,7 @@ use super::super::super::fields::Fields;
 use super::super::reads::{Glance, Reads};
 use super::hints::{at, first_key, first_time_at, in_space, place, versioned};
 use super::relay::{Headers, Webhook, by_name, event, named};
-use crate::event::{CustomerHints, KeyKind, More, Notes};
+use crate::event::{CustomerHints, KeyKind, More, Notes, Versioned};
 use crate::identity;
 use crate::value::{Map, Value};
 use ingest_model::record::Record;
@@ -83,8 +83,19 @@ fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
             .and_then(identity::plain_text)?;
         Some(format!("{topic}:{}:{modified}", subject.as_deref()?))
     };
-    let id = headers.text("x-wc-webhook-delivery-id").or_else(made);
+    // The delivery is counted by webhook and second, so two orders may have one.
+    let delivered = headers.text("x-wc-webhook-delivery-id");
+    let delivered = delivered.map(|delivery| match &subject {
+        Some(subject) => format!("{topic}:{subject}:{delivery}"),
+        None => format!("{topic}:{delivery}"),
+    });
+    let id = delivered.or_else(made);
     let place = place(body.get("status").and_then(Value::as_str), STATES);
+    // A deletion has only the id. The time at which it came is of another clock than those of the order.
+    let version = match time {
+        None if topic.ends_with(".deleted") => Versioned::Unknown,
+        _ => versioned(time.or(reference), place),
+    };
     let customer = customer(&topic, &body, &mut notes);
     let found = Found {
         source: SOURCE,
@@ -94,7 +105,7 @@ fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
         time,
         customer,
         more: Some(Box::new(More {
-            version: versioned(time.or(reference), place),
+            version,
             subject,
             ..More::default()
         })),

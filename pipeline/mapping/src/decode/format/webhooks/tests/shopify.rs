@@ -420,9 +420,10 @@ fn a_request_of_the_law_that_no_route_names_is_rejected() {
     };
     let orders = "  - { name: o, on: orders/create, skip: x }\n";
     let all = "  - { name: all, on: '*', skip: x }\n";
+    let everything = "  - { name: every, on: '*', do: [ { track: '\"Seen\"' } ] }\n";
     let never = "  - { name: n, on: customers/redact, when: .a == 1, skip: x }\n";
     let named = "  - { name: law, on: customers/redact, skip: answered elsewhere }\n";
-    for routes in [orders, all, never] {
+    for routes in [orders, all, everything, never] {
         let Verdict::Reject(rejected) = judged(routes, "customers/redact") else {
             panic!("{routes}");
         };

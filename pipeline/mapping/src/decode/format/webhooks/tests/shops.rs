@@ -1,5 +1,5 @@
 use super::*;
-use crate::event::CustomerHints;
+use crate::event::{CustomerHints, Versioned};
 
 #[test]
 fn an_order_of_woocommerce() {
@@ -11,7 +11,7 @@ fn an_order_of_woocommerce() {
     ];
     let found = event(Format::Woocommerce, &body, &headers);
     assert_eq!(found.name, "order.updated");
-    assert_eq!(found.id.as_deref(), Some("36e5"));
+    assert_eq!(found.id.as_deref(), Some("order.updated:727:36e5"));
     assert_eq!(subject(&found), Some("727"));
     assert_eq!(
         time(&found),
@@ -57,6 +57,8 @@ fn a_guest_of_woocommerce_is_nobody_and_no_mistake() {
         &[("x-wc-webhook-topic", "customer.deleted")],
     );
     assert!(gone.deleted);
+    // It says nothing of its time, and the time at which it came is no measure for what follows.
+    assert_eq!(gone.more.as_ref().unwrap().version, Versioned::Unknown);
     let coupon = event(
         Format::Woocommerce,
         &json!({"id": 3, "email": "x@y.example"}),
@@ -93,6 +95,15 @@ fn bigcommerce_says_that_something_changed() {
         Some("bigcommerce:32")
     );
     assert!(customer.deleted);
+    let address = json!({"scope": "store/customer/address/created", "data": {"type": "customer", "id": 60, "address": {"customer_id": 32}}});
+    let address = event(Format::Bigcommerce, &address, &[]);
+    assert_eq!(
+        address.customer.external_id.as_deref(),
+        Some("bigcommerce:32")
+    );
+    let other = json!({"scope": "store/customer/payment/instrument/default/updated", "data": {"type": "customer", "id": 9}});
+    let other = event(Format::Bigcommerce, &other, &[]);
+    assert_eq!(other.customer, CustomerHints::default());
 }
 
 #[test]
