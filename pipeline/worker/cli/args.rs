@@ -88,7 +88,7 @@ kustomer-ingest init shop --preset shopify"
 )]
 pub struct InitArgs {
     /// The mapping to begin with: the format of your records.
-    #[arg(long, value_name = "NAME", default_value = "segment", value_parser = clap::builder::PossibleValuesParser::new(super::init::NAMES))]
+    #[arg(long, value_name = "NAME", default_value = "segment", value_parser = clap::builder::PossibleValuesParser::new(super::init::names()))]
     pub preset: String,
     /// The folder; the current one if left out.
     #[arg(value_name = "DIR")]

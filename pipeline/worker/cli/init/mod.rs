@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-pub use self::presets::NAMES;
 use self::presets::Preset;
+pub use self::presets::names;
 use super::args::InitArgs;
 use super::exit::{CommandError, CommandExit};
 use super::output::Output;
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_files_of_every_preset_can_be_used_as_they_are() {
-        for preset in NAMES {
+        for preset in names() {
             let dir = tempfile::tempdir().unwrap();
             let said = init_with(dir.path(), preset).unwrap();
             assert!(said.contains("explain --config"), "{said}");

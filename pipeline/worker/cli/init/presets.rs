@@ -113,15 +113,9 @@ const PRESETS: &[Preset] = &[
 ];
 
 /// The names of all presets.
-pub const NAMES: [&str; PRESETS.len()] = {
-    let mut names = [""; PRESETS.len()];
-    let mut place = 0;
-    while place < names.len() {
-        names[place] = PRESETS[place].name;
-        place += 1;
-    }
-    names
-};
+pub fn names() -> impl Iterator<Item = &'static str> {
+    PRESETS.iter().map(|preset| preset.name)
+}
 
 impl Preset {
     /// The preset with that name.
@@ -129,7 +123,7 @@ impl Preset {
         PRESETS.iter().find(|one| one.name == name).ok_or_else(|| {
             CommandError::Usage(format!(
                 "--preset {name}: there is no such mapping; there are {}",
-                NAMES.join(", ")
+                names().collect::<Vec<_>>().join(", ")
             ))
         })
     }

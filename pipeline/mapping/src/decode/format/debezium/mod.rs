@@ -213,7 +213,7 @@ fn row<'t>(
     let mut about: Map<'t> = Map::new();
     for (name, value) in told.into_iter().chain(of_source) {
         // that a position is missing says that the time is none
-        let matters = position::is_counted(&name) && !about.contains_key(&*name);
+        let matters = position::is_counted(&name) && !about.contains_key(&name);
         if !value.is_null() || matters {
             about.insert(name, value);
         }
