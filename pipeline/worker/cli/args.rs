@@ -87,8 +87,8 @@ kustomer-ingest init shop && cd shop && kustomer-ingest explain --config worker.
 kustomer-ingest init shop --preset shopify"
 )]
 pub struct InitArgs {
-    /// The mapping to begin with: the format of your records.
-    #[arg(long, value_name = "NAME", default_value = "segment", value_parser = clap::builder::PossibleValuesParser::new(super::init::names()))]
+    /// The mapping to begin with: segment, shopify, stripe, woocommerce, commercetools, easypost, aftership, debezium or cloudevents.
+    #[arg(long, value_name = "NAME", default_value = "segment")]
     pub preset: String,
     /// The folder; the current one if left out.
     #[arg(value_name = "DIR")]

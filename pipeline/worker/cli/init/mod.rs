@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use self::presets::Preset;
-pub use self::presets::names;
 use super::args::InitArgs;
 use super::exit::{CommandError, CommandExit};
 use super::output::Output;
@@ -113,6 +112,9 @@ mod tests {
     use ingest_model::outcome::Verdict;
     use ingest_model::record::{Offset, Position, Record, TopicPartition};
 
+    use clap::CommandFactory as _;
+
+    use super::presets::names;
     use super::*;
 
     fn init(dir: &Path) -> Result<String, CommandError> {
@@ -172,6 +174,15 @@ mod tests {
         let error = init_with(dir.path(), "shopfy").unwrap_err();
         assert_eq!(error.exit(), CommandExit::Usage);
         assert!(error.to_string().contains("shopify"), "{error}");
+        // The help has all of them, too.
+        let help = crate::cli::Cli::command()
+            .find_subcommand_mut("init")
+            .unwrap()
+            .render_long_help();
+        let help = help.to_string();
+        for name in names() {
+            assert!(help.contains(name), "{name}: {help}");
+        }
     }
 
     #[test]

@@ -113,7 +113,7 @@ const PRESETS: &[Preset] = &[
 ];
 
 /// The names of all presets.
-pub fn names() -> impl Iterator<Item = &'static str> {
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
     PRESETS.iter().map(|preset| preset.name)
 }
 
