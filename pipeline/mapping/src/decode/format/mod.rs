@@ -31,7 +31,7 @@ macro_rules! formats {
             /// Every format.
             pub const KNOWN: &'static [Self] = &[$(Self::$format),+];
 
-            /// The name in the configuration and in [`Event::source`].
+            /// The name in the configuration and in [`Event::source`](crate::event::Event::source).
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$format => $name),+ }
