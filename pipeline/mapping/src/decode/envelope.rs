@@ -68,6 +68,16 @@ impl Decoded {
     pub(crate) fn reject(reason: Rejection, detail: impl Into<String>) -> Self {
         Self::Reject(Rejected::new(reason, detail))
     }
+
+    /// The record is not of the topic's format.
+    pub(super) fn mismatch(detail: impl Into<String>) -> Self {
+        Self::reject(Rejection::FormatMismatch, detail)
+    }
+
+    /// What is around the content does not say what it must.
+    pub(super) fn invalid(detail: impl Into<String>) -> Self {
+        Self::reject(Rejection::InvalidEnvelope, detail)
+    }
 }
 
 /// The parts of an event as a format found them, before the mapping replaces any.

@@ -60,16 +60,7 @@ pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value<'_>, Decoded> {
     }
     light_enough(text)?;
     let value = match parse_text(text)? {
-        Value::String(inner) => parse_text_within(inner).map_err(|error| match error {
-            Decoded::Reject(mut rejected) => {
-                rejected.detail = format!(
-                    "the value is a JSON text whose content is not JSON: {}",
-                    rejected.detail
-                );
-                Decoded::Reject(rejected)
-            }
-            Decoded::Skip(reason) => Decoded::Skip(reason),
-        })?,
+        Value::String(inner) => parse_text_within(inner, "the value is a JSON text")?,
         value @ (Value::Null
         | Value::Bool(_)
         | Value::Number(_)
@@ -97,16 +88,22 @@ pub(super) fn unmarked(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes)
 }
 
-/// Parses JSON that a wrapper has in a text.
+/// Parses JSON that is in a text. `what` says in errors which text: "`body` is a text".
 ///
 /// # Errors
 /// As [`parse`], apart from what is about bytes.
-pub(super) fn parse_text_within(text: Cow<'_, str>) -> Result<Value<'_>, Decoded> {
-    light_enough(&text)?;
-    match text {
+pub(super) fn parse_text_within<'t>(text: Cow<'t, str>, what: &str) -> Result<Value<'t>, Decoded> {
+    let parsed = light_enough(&text).and_then(|()| match text {
         Cow::Borrowed(text) => parse_text(text),
         Cow::Owned(text) => parse_text(&text).map(Value::into_owned),
-    }
+    });
+    parsed.map_err(|error| match error {
+        Decoded::Reject(mut rejected) => {
+            rejected.detail = format!("{what} whose content is not JSON: {}", rejected.detail);
+            Decoded::Reject(rejected)
+        }
+        Decoded::Skip(reason) => Decoded::Skip(reason),
+    })
 }
 
 /// Rejects a text that would take too much memory once parsed.

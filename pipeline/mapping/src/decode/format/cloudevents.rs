@@ -95,10 +95,10 @@ fn mode(record: &Record) -> Result<Mode, Decoded> {
     };
     match rest.split(';').next().unwrap_or_default().trim() {
         "" | "+json" => Ok(Mode::Structured),
-        "-batch" | "-batch+json" => Err(mismatch(
+        "-batch" | "-batch+json" => Err(Decoded::mismatch(
             "the header `content-type` says that it is a batch: a record is one event",
         )),
-        _ => Err(mismatch(
+        _ => Err(Decoded::mismatch(
             "the header `content-type` names an encoding of CloudEvents that is not read: only application/cloudevents+json is",
         )),
     }
@@ -152,7 +152,7 @@ fn utf8<'r>(value: &'r [u8], name: &str) -> Result<&'r str, Decoded> {
         // the names of headers that reach this are those of attributes
         let name: String = name.chars().take(40).collect();
         let at = error.valid_up_to();
-        invalid(format!("the header `{name}` is not UTF-8 from byte {at}"))
+        Decoded::invalid(format!("the header `{name}` is not UTF-8 from byte {at}"))
     })
 }
 
@@ -161,7 +161,7 @@ fn required(attributes: &Map<'_>, in_headers: bool) -> Result<(), Decoded> {
     for name in REQUIRED {
         let text = attributes.get(name).and_then(Value::as_str);
         if text.is_none_or(|text| identity::cleaned(text).is_empty()) {
-            return Err(invalid(if in_headers {
+            return Err(Decoded::invalid(if in_headers {
                 format!("the header `ce_{name}` is missing, null or empty")
             } else {
                 format!("`{name}` is missing, empty or not a text")
@@ -170,8 +170,8 @@ fn required(attributes: &Map<'_>, in_headers: bool) -> Result<(), Decoded> {
     }
     let version = attributes.get("specversion").and_then(Value::as_str);
     if version.is_none_or(|version| !VERSIONS.contains(&version.trim())) {
-        return Err(invalid(
-            "`specversion` is none of 1.0, 0.3: other versions of CloudEvents are not read".into(),
+        return Err(Decoded::invalid(
+            "`specversion` is none of 1.0, 0.3: other versions of CloudEvents are not read",
         ));
     }
     Ok(())
@@ -229,7 +229,7 @@ fn of_bytes(bytes: &[u8], kind: Kind, limits: Limits) -> Result<Value<'_>, Decod
                 format!("the data is not UTF-8 from byte {}", error.valid_up_to()),
             )),
         },
-        Kind::Other => Err(mismatch(
+        Kind::Other => Err(Decoded::mismatch(
             "the content type of the data is neither JSON nor text: only those are read",
         )),
     }
@@ -240,16 +240,16 @@ fn structured(record: &Record, limits: Limits) -> Result<(Map<'_>, Value<'_>), D
     let mut all = match json::value(record, limits)? {
         Value::Object(all) => all,
         Value::Array(_) => {
-            return Err(mismatch(
+            return Err(Decoded::mismatch(
                 "the value is a list, a batch of events: a record is one event",
             ));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            return Err(mismatch("the value is not a JSON object"));
+            return Err(Decoded::mismatch("the value is not a JSON object"));
         }
     };
     if !all.contains_key("specversion") {
-        return Err(mismatch(
+        return Err(Decoded::mismatch(
             "neither headers `ce_…` nor a field `specversion`: not a CloudEvent",
         ));
     }
@@ -262,8 +262,8 @@ fn structured(record: &Record, limits: Limits) -> Result<(Map<'_>, Value<'_>), D
     let old = old.is_some_and(|encoding| encoding.trim().eq_ignore_ascii_case("base64"));
     let data = match (data, encoded) {
         (Some(_), Some(_)) => {
-            return Err(invalid(
-                "both `data` and `data_base64` are there: only one may be".into(),
+            return Err(Decoded::invalid(
+                "both `data` and `data_base64` are there: only one may be",
             ));
         }
         (None, Some(encoded)) => of_base64(&encoded, "data_base64", kind, limits)?,
@@ -290,7 +290,9 @@ fn of_base64(
         .as_str()
         .and_then(|text| STANDARD.decode(text.trim()).ok());
     let Some(bytes) = bytes else {
-        return Err(invalid(format!("`{field}` is not a text of base64")));
+        return Err(Decoded::invalid(format!(
+            "`{field}` is not a text of base64"
+        )));
     };
     of_bytes(&bytes, kind, limits).map(Value::into_owned)
 }
@@ -322,17 +324,5 @@ fn glance<'t>(record: &'t Record, text: &'t str, named_by: Option<&'t str>) -> O
             fields.first_name(&["type"]).ok()??
         }
     };
-    Some(Glance {
-        kind: None,
-        name,
-        meant_for_kustomer: true,
-    })
-}
-
-fn mismatch(detail: &str) -> Decoded {
-    Decoded::reject(Rejection::FormatMismatch, detail)
-}
-
-fn invalid(detail: String) -> Decoded {
-    Decoded::reject(Rejection::InvalidEnvelope, detail)
+    Some(Glance::of(name))
 }

@@ -42,14 +42,14 @@ const DATA: &[&str] = &["data", "payload", "body"];
 
 fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
     let Value::Object(mut envelope) = json::value(record, limits)? else {
-        return Err(mismatch("the value is not a JSON object"));
+        return Err(Decoded::mismatch("the value is not a JSON object"));
     };
     let data = DATA.iter().find_map(|name| {
         let there = envelope.get(name).is_some_and(says_something);
         there.then(|| envelope.remove(name)).flatten()
     });
     let Some(data) = data else {
-        return Err(mismatch(
+        return Err(Decoded::mismatch(
             "none of `data`, `payload`, `body` has the content of the event; format json reads objects without an envelope",
         ));
     };
@@ -113,13 +113,5 @@ fn glance<'t>(_record: &'t Record, text: &'t str, named_by: Option<&'t str>) -> 
         return None;
     }
     let name = Fields::read(text, NAMES, None)?.first_name(NAMES).ok()??;
-    Some(Glance {
-        kind: None,
-        name,
-        meant_for_kustomer: true,
-    })
-}
-
-fn mismatch(detail: &str) -> Decoded {
-    Decoded::reject(Rejection::FormatMismatch, detail)
+    Some(Glance::of(name))
 }

@@ -69,9 +69,5 @@ fn glance<'t>(_record: &'t Record, text: &'t str, named_by: Option<&'t str>) -> 
         Some(field) => fields.first_name(&[field]),
         None => fields.first_name(NAMES),
     };
-    Some(Glance {
-        kind: None,
-        name: name.ok()??,
-        meant_for_kustomer: true,
-    })
+    Some(Glance::of(name.ok()??))
 }

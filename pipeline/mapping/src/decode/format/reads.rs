@@ -33,3 +33,14 @@ pub(crate) struct Glance<'t> {
     /// Whether its producer meant it for Kustomer.
     pub(crate) meant_for_kustomer: bool,
 }
+
+impl<'t> Glance<'t> {
+    /// An event of that name, of a format that has nothing else to say at a glance.
+    pub(in crate::decode) fn of(name: impl Into<Cow<'t, str>>) -> Self {
+        Self {
+            kind: None,
+            name: name.into(),
+            meant_for_kustomer: true,
+        }
+    }
+}

@@ -22,7 +22,6 @@ use super::super::super::json;
 use super::documents;
 use crate::decode::envelope::Decoded;
 use crate::value::{Map, Value};
-use ingest_model::outcome::Rejection;
 
 /// What stands in the place of a value that is unknown because it did not change; `unavailable.value.placeholder`.
 const UNAVAILABLE: &str = "__debezium_unavailable_value";
@@ -64,7 +63,7 @@ pub(super) fn row<'t>(
         Value::Object(fields) => fields,
         Value::String(text) => return documents::document(&text, at, room).map(Some),
         Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
-            return Err(invalid(format!("`{at}` is not an object")));
+            return Err(Decoded::invalid(format!("`{at}` is not an object")));
         }
     };
     let name_of = |column: &'_ Value<'_>, name: &str| {
@@ -100,7 +99,7 @@ pub(super) fn row<'t>(
                     } else {
                         format!("{at}.{name}")
                     };
-                    return Err(invalid(format!("`{at}` {why}")));
+                    return Err(Decoded::invalid(format!("`{at}` {why}")));
                 }
             },
         };
@@ -272,10 +271,6 @@ fn of_day(nanoseconds: i128) -> Value<'static> {
         text = format!("{text}.{}", fraction.trim_end_matches('0'));
     }
     Value::from(text)
-}
-
-fn invalid(detail: String) -> Decoded {
-    Decoded::reject(Rejection::InvalidEnvelope, detail)
 }
 
 #[cfg(test)]

@@ -159,7 +159,9 @@ fn change<'t>(
             (Some(row), _) => Value::Object(row),
             (None, Some(row)) => Value::Object(about.with_key(Some(row))),
             (None, None) => {
-                return Err(invalid("`after` is missing or null, and `op` is not d"));
+                return Err(Decoded::invalid(
+                    "`after` is missing or null, and `op` is not d",
+                ));
             }
         },
     };
@@ -323,7 +325,7 @@ impl<'t> Change<'t> {
             "d" => "d",
             "t" => "t",
             "m" => "m",
-            _ => return Err(invalid("`op` is none of c, u, d, r, t, m")),
+            _ => return Err(Decoded::invalid("`op` is none of c, u, d, r, t, m")),
         };
         for (header, name) in [(NEW_KEY, "newKey"), (OLD_KEY, "oldKey")] {
             let key = record.header(header).and_then(|key| key_of(key));
@@ -361,17 +363,21 @@ impl<'t> Change<'t> {
         }
         let content = message.and_then(|message| message.get("content"));
         let Some(content) = content.and_then(Value::as_str) else {
-            return Err(invalid("`message.content` is missing or not a text"));
+            return Err(Decoded::invalid(
+                "`message.content` is missing or not a text",
+            ));
         };
         let Some(bytes) = columns::bytes(content) else {
-            return Err(invalid("`message.content` is not a text of base64"));
+            return Err(Decoded::invalid(
+                "`message.content` is not a text of base64",
+            ));
         };
         if let Some(read) = json::nested(&bytes, &mut { weight::NESTED }) {
             return Ok(read.into_owned());
         }
         let text = String::from_utf8(bytes);
         text.map(Value::from)
-            .map_err(|_no_text| invalid("`message.content` is neither JSON nor text"))
+            .map_err(|_no_text| Decoded::invalid("`message.content` is neither JSON nor text"))
     }
 
     fn event(
@@ -447,8 +453,4 @@ fn in_words(key: &Map<'_>) -> Option<String> {
     parts
         .map(|parts| parts.join(":"))
         .filter(|key| !key.is_empty())
-}
-
-fn invalid(detail: &str) -> Decoded {
-    Decoded::reject(Rejection::InvalidEnvelope, detail)
 }

@@ -12,10 +12,11 @@
 //! A tracking's state is `msg.tag`; each webhook repeats the whole history.
 
 use super::super::super::envelope::{Content, Decoded, Found, Limits, reference_time};
-use super::super::super::fields::Fields;
 use super::super::reads::{Glance, Reads};
-use super::hints::{at, first_key, first_time_at, in_space, place, versioned};
-use super::relay::{Webhook, event, mismatch, named};
+use super::hints::{
+    at, first_id, first_key, first_time_at, id_at, in_space, place, text, versioned,
+};
+use super::relay::{self, Webhook, event};
 use crate::event::{CustomerHints, KeyKind, More, Notes};
 use crate::identity;
 use crate::value::{Map, Value};
@@ -51,35 +52,21 @@ const TAGS: &[&str] = &[
 
 /// The name, if there is no wrapper.
 fn glance<'t>(_: &'t Record, text: &'t str, named_by: Option<&'t str>) -> Option<Glance<'t>> {
-    let fields = Fields::read(text, SEEN, named_by)?;
-    if !is_bare(&fields) {
-        return None;
-    }
-    named(&fields, named_by.unwrap_or("event"))
-}
-
-/// Whether these are the fields of an event without a wrapper.
-fn is_bare(fields: &Fields<'_>) -> bool {
-    let bare = fields.raw("detail-type").is_none() && fields.raw("headers").is_none();
-    let is_object = |field| fields.raw(field).is_some_and(|raw| raw.starts_with('{'));
-    bare && (is_object("msg") || is_object("data"))
+    relay::glance(text, SEEN, named_by, "event", |fields| {
+        let is_object = |field| fields.raw(field).is_some_and(|raw| raw.starts_with('{'));
+        is_object("msg") || is_object("data")
+    })
 }
 
 fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
     let Webhook { body, .. } = Webhook::read(record, limits)?;
     let is_object = |field| body.get(field).and_then(Value::as_object).is_some();
     if !(is_object("msg") || is_object("data")) {
-        return Err(mismatch(
+        return Err(Decoded::mismatch(
             "neither `msg` nor `data` is an object: not a webhook of AfterShip",
         ));
     }
-    let name = body
-        .get("event")
-        .and_then(Value::as_str)
-        .map(identity::cleaned);
-    let name = name
-        .filter(|name| !name.is_empty())
-        .map(std::borrow::Cow::into_owned);
+    let name = text(&body, "event");
     let reference = reference_time(record);
     let mut notes = Notes::default();
     let times = ["msg.updated_at", "ts", "created_at"];
@@ -92,31 +79,26 @@ fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
         id: id(&body),
         time,
         customer: customer(&body, &mut notes),
-        more: Some(Box::new(More {
-            version: versioned(time.or(reference), place),
-            subject,
-            ..More::default()
-        })),
         notes,
         ..Found::default()
     };
-    Ok(Content {
-        value: Value::Object(body),
-        found: Some(Box::new(found)),
-    })
+    let more = More {
+        version: versioned(time.or(reference), place),
+        subject,
+        ..More::default()
+    };
+    Ok(relay::content(body, found, more))
 }
 
 fn id(body: &Map<'_>) -> Option<String> {
-    let text = |path| identity::id_text(at(body, path)?);
-    text("event_id").or_else(|| text("id")).or_else(|| {
-        let (tracking, updated) = (text("msg.id")?, text("msg.updated_at")?);
+    first_id(body, &["event_id", "id"]).or_else(|| {
+        let (tracking, updated) = (id_at(body, "msg.id")?, id_at(body, "msg.updated_at")?);
         Some(format!("{tracking}:{updated}"))
     })
 }
 
 /// The tracking number, or the id of the thing that is the only one in `data`.
 fn subject(body: &Map<'_>) -> Option<String> {
-    let text = |path| identity::id_text(at(body, path)?);
     let thing = || {
         let data = body.get("data")?.as_object()?;
         let inner = data
@@ -124,9 +106,7 @@ fn subject(body: &Map<'_>) -> Option<String> {
             .find_map(|thing| identity::id_text(thing.get("id")?));
         data.get("id").and_then(identity::id_text).or(inner)
     };
-    text("msg.tracking_number")
-        .or_else(|| text("msg.id"))
-        .or_else(thing)
+    first_id(body, &["msg.tracking_number", "msg.id"]).or_else(thing)
 }
 
 fn customer(body: &Map<'_>, notes: &mut Notes) -> CustomerHints {

@@ -11,12 +11,10 @@
 //! | customer | of `store/customer/*` the customer's number |
 
 use super::super::super::envelope::{Content, Decoded, Found, Limits, reference_time};
-use super::super::super::fields::Fields;
 use super::super::reads::{Glance, Reads};
-use super::hints::{at, first_time_at, in_space, versioned};
-use super::relay::{Webhook, event, mismatch, named};
+use super::hints::{at, first_id, first_time_at, id_at, in_space, text, versioned};
+use super::relay::{self, Webhook, event};
 use crate::event::{CustomerHints, More, Notes};
-use crate::identity;
 use crate::value::Value;
 use ingest_model::record::Record;
 
@@ -39,31 +37,23 @@ const SEEN: &[&str] = &["scope", "data", "detail-type", "headers"];
 
 /// The name, if there is no wrapper.
 fn glance<'t>(_: &'t Record, text: &'t str, named_by: Option<&'t str>) -> Option<Glance<'t>> {
-    let fields = Fields::read(text, SEEN, named_by)?;
-    let bare = fields.raw("detail-type").is_none() && fields.raw("headers").is_none();
-    let has_data = fields.raw("data").is_some_and(|raw| raw.starts_with('{'));
-    (bare && has_data).then(|| named(&fields, named_by.unwrap_or("scope")))?
+    relay::glance(text, SEEN, named_by, "scope", |fields| {
+        fields.raw("data").is_some_and(|raw| raw.starts_with('{'))
+    })
 }
 
 fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
     let Webhook { body, .. } = Webhook::read(record, limits)?;
     if body.get("data").and_then(Value::as_object).is_none() {
-        return Err(mismatch(
+        return Err(Decoded::mismatch(
             "`data` is not an object: not a webhook of BigCommerce",
         ));
     }
-    let name = body
-        .get("scope")
-        .and_then(Value::as_str)
-        .map(identity::cleaned);
-    let name = name
-        .filter(|name| !name.is_empty())
-        .map(std::borrow::Cow::into_owned);
+    let name = text(&body, "scope");
     let reference = reference_time(record);
     let mut notes = Notes::default();
     let time = first_time_at(&body, &["created_at"], reference, &mut notes);
-    let text = |path| identity::id_text(at(&body, path)?);
-    let id = text("hash").map(|hash| match text("created_at") {
+    let id = id_at(&body, "hash").map(|hash| match id_at(&body, "created_at") {
         Some(created) => format!("{hash}:{created}"),
         None => hash,
     });
@@ -73,7 +63,7 @@ fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
         external_id: customer.and_then(|path| in_space(SOURCE, path, at(&body, path)?, &mut notes)),
         ..CustomerHints::default()
     };
-    let subject = text("data.orderId").or_else(|| text("data.id"));
+    let subject = first_id(&body, &["data.orderId", "data.id"]);
     let found = Found {
         source: SOURCE,
         deleted: scope.ends_with("/deleted"),
@@ -81,18 +71,15 @@ fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
         id,
         time,
         customer: hints,
-        more: Some(Box::new(More {
-            version: versioned(time.or(reference), 0),
-            subject,
-            ..More::default()
-        })),
         notes,
         ..Found::default()
     };
-    Ok(Content {
-        value: Value::Object(body),
-        found: Some(Box::new(found)),
-    })
+    let more = More {
+        version: versioned(time.or(reference), 0),
+        subject,
+        ..More::default()
+    };
+    Ok(relay::content(body, found, more))
 }
 
 /// Where a webhook has the number of a customer: others have that of an address or an attribute in its place.

@@ -13,12 +13,10 @@
 //! rejected, and somebody sees it.
 
 use super::super::super::envelope::{Content, Decoded, Found, Limits, reference_time};
-use super::super::super::fields::Fields;
 use super::super::reads::{Glance, Reads};
-use super::hints::{at, first_key, first_time_at, in_space};
-use super::relay::{Webhook, event, mismatch, named};
+use super::hints::{at, first_key, first_time_at, id_at, in_space};
+use super::relay::{self, Webhook, event};
 use crate::event::{CustomerHints, KeyKind, More, Notes, Versioned};
-use crate::identity;
 use crate::value::{Map, Value};
 use ingest_model::outcome::Rejection;
 use ingest_model::record::Record;
@@ -51,18 +49,17 @@ const EMAILS: &[&str] = &["order.customerEmail", "customer.email", "email"];
 
 /// The name of a message, if there is no wrapper.
 fn glance<'t>(_: &'t Record, text: &'t str, named_by: Option<&'t str>) -> Option<Glance<'t>> {
-    let fields = Fields::read(text, SEEN, named_by)?;
-    let wrapped = ["detail-type", "headers", "payloadNotIncluded"];
-    let bare = wrapped.iter().all(|field| fields.raw(field).is_none());
-    let is_message = fields.text("notificationType").ok().flatten().as_deref() == Some("Message");
-    (bare && is_message).then(|| named(&fields, named_by.unwrap_or("type")))?
+    relay::glance(text, SEEN, named_by, "type", |fields| {
+        let kind = fields.text("notificationType").ok().flatten();
+        kind.as_deref() == Some("Message") && fields.raw("payloadNotIncluded").is_none()
+    })
 }
 
 fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
     let Webhook { body, .. } = Webhook::read(record, limits)?;
-    let text = |path| identity::id_text(at(&body, path)?);
-    let Some(notification) = text("notificationType") else {
-        return Err(mismatch(
+    let id = |path| id_at(&body, path);
+    let Some(notification) = id("notificationType") else {
+        return Err(Decoded::mismatch(
             "`notificationType` is missing: not a notification of commercetools",
         ));
     };
@@ -75,8 +72,8 @@ fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
             "`payloadNotIncluded`: the message was too large and says nothing; have the relay fetch it",
         ));
     }
-    let name = match (notification.as_str(), text("resource.typeId")) {
-        ("Message" | "Event", _) => text("type"),
+    let name = match (notification.as_str(), id("resource.typeId")) {
+        ("Message" | "Event", _) => id("type"),
         (_, Some(resource)) => Some(format!("{notification}/{resource}")),
         (_, None) => Some(notification.clone()),
     };
@@ -84,8 +81,8 @@ fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
     let mut notes = Notes::default();
     let times = ["createdAt", "modifiedAt", "lastModifiedAt"];
     let time = first_time_at(&body, &times, reference, &mut notes);
-    let version = text("sequenceNumber").or_else(|| text("version"));
-    let subject = text("resource.id");
+    let version = id("sequenceNumber").or_else(|| id("version"));
+    let subject = id("resource.id");
     let made = || {
         let (subject, version) = (subject.as_deref()?, version.as_deref()?);
         Some(format!("{notification}:{subject}:{version}"))
@@ -95,21 +92,18 @@ fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
         source: SOURCE,
         deleted: notification == "ResourceDeleted",
         name,
-        id: text("id").or_else(made),
+        id: id("id").or_else(made),
         time,
         customer,
-        more: Some(Box::new(More {
-            version: version.map_or(Versioned::Unknown, Versioned::By),
-            subject,
-            ..More::default()
-        })),
         notes,
         ..Found::default()
     };
-    Ok(Content {
-        value: Value::Object(body),
-        found: Some(Box::new(found)),
-    })
+    let more = More {
+        version: version.map_or(Versioned::Unknown, Versioned::By),
+        subject,
+        ..More::default()
+    };
+    Ok(relay::content(body, found, more))
 }
 
 fn customer(body: &Map<'_>, notes: &mut Notes) -> CustomerHints {

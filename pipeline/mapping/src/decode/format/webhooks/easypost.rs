@@ -12,10 +12,9 @@
 //! Each event repeats the whole history of the parcel, and shows in `previous_attributes` what was different before.
 
 use super::super::super::envelope::{Content, Decoded, Found, Limits, reference_time};
-use super::super::super::fields::Fields;
 use super::super::reads::{Glance, Reads};
-use super::hints::{at, first_time_at, place, versioned};
-use super::relay::{Webhook, event, mismatch, named};
+use super::hints::{at, first_id, first_time_at, place, text, versioned};
+use super::relay::{self, Webhook, event};
 use crate::event::{CustomerHints, More, Notes};
 use crate::identity;
 use crate::value::Value;
@@ -52,41 +51,24 @@ const STATES: &[&str] = &[
 
 /// The name, if there is no wrapper.
 fn glance<'t>(_: &'t Record, text: &'t str, named_by: Option<&'t str>) -> Option<Glance<'t>> {
-    let fields = Fields::read(text, SEEN, named_by)?;
-    if !is_bare(&fields) {
-        return None;
-    }
-    named(&fields, named_by.unwrap_or("description"))
-}
-
-/// Whether these are the fields of an event without a wrapper.
-fn is_bare(fields: &Fields<'_>) -> bool {
-    let bare = fields.raw("detail-type").is_none() && fields.raw("headers").is_none();
-    bare && fields.text("object").ok().flatten().as_deref() == Some("Event")
+    relay::glance(text, SEEN, named_by, "description", |fields| {
+        fields.text("object").ok().flatten().as_deref() == Some("Event")
+    })
 }
 
 fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
     let Webhook { body, .. } = Webhook::read(record, limits)?;
     if body.get("object").and_then(Value::as_str) != Some("Event") {
-        return Err(mismatch(
+        return Err(Decoded::mismatch(
             "`object` is not `Event`: not an event of EasyPost",
         ));
     }
-    let name = body
-        .get("description")
-        .and_then(Value::as_str)
-        .map(identity::cleaned);
-    let name = name
-        .filter(|name| !name.is_empty())
-        .map(std::borrow::Cow::into_owned);
+    let name = text(&body, "description");
     let reference = reference_time(record);
     let mut notes = Notes::default();
     let times = ["result.updated_at", "created_at", "updated_at"];
     let time = first_time_at(&body, &times, reference, &mut notes);
-    let subject = ["result.tracking_code", "result.id"];
-    let subject = subject
-        .iter()
-        .find_map(|path| identity::id_text(at(&body, path)?));
+    let subject = first_id(&body, &["result.tracking_code", "result.id"]);
     let place = place(at(&body, "result.status").and_then(Value::as_str), STATES);
     let found = Found {
         source: "easypost",
@@ -95,16 +77,13 @@ fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
         id: body.get("id").and_then(identity::id_text),
         time,
         customer: CustomerHints::default(),
-        more: Some(Box::new(More {
-            version: versioned(time.or(reference), place),
-            subject,
-            ..More::default()
-        })),
         notes,
         ..Found::default()
     };
-    Ok(Content {
-        value: Value::Object(body),
-        found: Some(Box::new(found)),
-    })
+    let more = More {
+        version: versioned(time.or(reference), place),
+        subject,
+        ..More::default()
+    };
+    Ok(relay::content(body, found, more))
 }

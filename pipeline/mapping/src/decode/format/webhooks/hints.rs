@@ -23,6 +23,22 @@ pub(super) fn at<'v, 't>(object: &'v Map<'t>, path: &str) -> Option<&'v Value<'t
     })
 }
 
+/// The text in a field, cleaned and not empty.
+pub(super) fn text(object: &Map<'_>, field: &str) -> Option<String> {
+    let text = identity::cleaned(object.get(field)?.as_str()?);
+    (!text.is_empty()).then(|| text.into_owned())
+}
+
+/// The id at a path.
+pub(super) fn id_at(object: &Map<'_>, path: &str) -> Option<String> {
+    identity::id_text(at(object, path)?)
+}
+
+/// The first id at these paths.
+pub(super) fn first_id(object: &Map<'_>, paths: &[&str]) -> Option<String> {
+    paths.iter().find_map(|path| id_at(object, path))
+}
+
 /// The key at the first of these paths that has one. Values that are no keys are noted.
 pub(super) fn first_key(
     object: &Map<'_>,

@@ -12,11 +12,11 @@
 
 use std::borrow::Cow;
 
-use super::super::super::envelope::{Content, Decoded, Envelope, Limits, found};
+use super::super::super::envelope::{Content, Decoded, Envelope, Found, Limits, found};
 use super::super::super::fields::Fields;
 use super::super::super::json;
 use super::super::reads::Glance;
-use crate::event::Event;
+use crate::event::{Event, More};
 use crate::identity;
 use crate::value::{Map, Value};
 use ingest_model::outcome::Rejection;
@@ -38,6 +38,8 @@ pub(super) struct Webhook<'r, 't> {
     pub(super) headers: Headers<'r, 't>,
 }
 
+/// A field of each wrapper. A glance that does not read them cannot tell a wrapper from a webhook.
+pub(super) const AROUND: &[&str] = &["detail-type", "headers"];
 /// The fields of a wrapper that have the body.
 const BODIES: &[&str] = &["body", "payload"];
 
@@ -58,7 +60,7 @@ impl<'r, 't> Webhook<'r, 't> {
     /// [`Decoded::Reject`] if the value or the body in the wrapper is not a JSON object.
     pub(super) fn unwrapped(value: Value<'t>, record: &'r Record) -> Result<Self, Decoded> {
         let Value::Object(mut object) = value else {
-            return Err(mismatch("the value is not a JSON object"));
+            return Err(Decoded::mismatch("the value is not a JSON object"));
         };
         if object.contains_key("detail-type") {
             let detail = object.remove("detail").unwrap_or_default();
@@ -148,37 +150,46 @@ fn map_of(value: Option<Value<'_>>) -> Option<Map<'_>> {
 /// The body in a field of a wrapper, which may be a text that has JSON.
 fn body_of<'t>(value: Value<'t>, field: &str) -> Result<Map<'t>, Decoded> {
     let value = match value {
-        Value::String(text) => json::parse_text_within(text).map_err(|error| match error {
-            Decoded::Reject(mut rejected) => {
-                rejected.detail = format!(
-                    "`{field}` is a text whose content is not JSON: {}",
-                    rejected.detail
-                );
-                Decoded::Reject(rejected)
-            }
-            Decoded::Skip(reason) => Decoded::Skip(reason),
-        })?,
+        Value::String(text) => json::parse_text_within(text, &format!("`{field}` is a text"))?,
         value @ (Value::Null
         | Value::Bool(_)
         | Value::Number(_)
         | Value::Array(_)
         | Value::Object(_)) => value,
     };
-    map_of(Some(value)).ok_or_else(|| mismatch(format!("`{field}` is not a JSON object")))
+    map_of(Some(value)).ok_or_else(|| Decoded::mismatch(format!("`{field}` is not a JSON object")))
 }
 
-/// The record is not of the topic's format.
-pub(super) fn mismatch(detail: impl Into<String>) -> Decoded {
-    Decoded::reject(Rejection::FormatMismatch, detail)
+/// Whether these fields, [`AROUND`] among them, are of a wrapper.
+pub(super) fn is_wrapped(fields: &Fields<'_>) -> bool {
+    AROUND.iter().any(|field| fields.raw(field).is_some())
+}
+
+/// A body, and what was found of its event.
+pub(super) fn content<'t>(body: Map<'t>, found: Found<'t>, more: More<'t>) -> Content<'t> {
+    let more = Some(Box::new(more));
+    Content {
+        value: Value::Object(body),
+        found: Some(Box::new(Found { more, ..found })),
+    }
 }
 
 /// What is seen of an event that is named by this field.
 pub(super) fn named<'t>(fields: &Fields<'t>, field: &str) -> Option<Glance<'t>> {
-    Some(Glance {
-        kind: None,
-        name: fields.first_name(&[field]).ok()??,
-        meant_for_kustomer: true,
-    })
+    Some(Glance::of(fields.first_name(&[field]).ok()??))
+}
+
+/// What is seen of a webhook that has its name in `field`, unless it is in a wrapper or `is_its` says that it is none of this
+/// vendor's. `seen`: that field, [`AROUND`], and what `is_its` looks at.
+pub(super) fn glance<'t>(
+    text: &'t str,
+    seen: &'static [&'static str],
+    named_by: Option<&'t str>,
+    field: &'static str,
+    is_its: impl Fn(&Fields<'t>) -> bool,
+) -> Option<Glance<'t>> {
+    let fields = Fields::read(text, seen, named_by)?;
+    (!is_wrapped(&fields) && is_its(&fields)).then(|| named(&fields, named_by.unwrap_or(field)))?
 }
 
 /// The event that was found beside the content. `unnamed` is said if neither the webhook nor the mapping names it.
@@ -196,13 +207,4 @@ pub(super) fn event<'t>(
         return Err(Decoded::reject(Rejection::InvalidEnvelope, unnamed));
     }
     found(content, record, said)
-}
-
-/// What is seen of an event of this name.
-pub(super) fn by_name<'t>(name: String) -> Option<Glance<'t>> {
-    Some(Glance {
-        kind: None,
-        name: Cow::Owned(name),
-        meant_for_kustomer: true,
-    })
 }

@@ -24,10 +24,9 @@ use super::super::super::envelope::{Content, Decoded, Found, Limits, reference_t
 use super::super::super::fields::Fields;
 use super::super::super::time;
 use super::super::reads::{Glance, Reads};
-use super::hints::{at, first_key, first_time_at, in_space, place, versioned};
-use super::relay::{Headers, Webhook, by_name, event, named};
+use super::hints::{at, first_id, first_key, first_time_at, in_space, place, text, versioned};
+use super::relay::{self, Headers, Webhook, event, named};
 use crate::event::{CustomerHints, KeyKind, More, Notes};
-use crate::identity;
 use crate::value::{Map, Value};
 use ingest_model::outcome::Rejection;
 use ingest_model::record::Record;
@@ -168,7 +167,7 @@ fn glance<'t>(record: &'t Record, text: &'t str, named_by: Option<&'t str>) -> O
     }
     match named_by {
         Some(field) => named(&fields, field),
-        None => by_name(topic),
+        None => Some(Glance::of(topic)),
     }
 }
 
@@ -206,19 +205,16 @@ fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
         name,
         time,
         customer: customer(&topic, &body, &mut notes),
-        more: Some(Box::new(More {
-            version: versioned(time.or(reference), place),
-            subject,
-            must_be_seen: DUTIES.contains(&&*topic),
-            ..More::default()
-        })),
         notes,
         ..Found::default()
     };
-    Ok(Content {
-        value: Value::Object(body),
-        found: Some(Box::new(found)),
-    })
+    let more = More {
+        version: versioned(time.or(reference), place),
+        subject,
+        must_be_seen: DUTIES.contains(&&*topic),
+        ..More::default()
+    };
+    Ok(relay::content(body, found, more))
 }
 
 /// Whether a topic and the resource stand side by side.
@@ -227,11 +223,6 @@ fn is_wrapper(body: &Map<'_>) -> bool {
         body.get("payload"),
         Some(Value::Object(_) | Value::String(_))
     )
-}
-
-fn text(object: &Map<'_>, field: &str) -> Option<String> {
-    let text = identity::cleaned(object.get(field)?.as_str()?);
-    (!text.is_empty()).then(|| text.into_owned())
 }
 
 fn first_header(headers: &Headers<'_, '_>, names: &[&str]) -> Option<String> {
@@ -296,12 +287,7 @@ fn subject(body: &Map<'_>, is_events: bool) -> Option<String> {
         return variables.values().find_map(global_id);
     }
     let own = body.get("admin_graphql_api_id").and_then(global_id);
-    let plain = || {
-        let fields = ["id", "token", "order_edit.order_id"];
-        fields
-            .iter()
-            .find_map(|field| identity::id_text(at(body, field)?))
-    };
+    let plain = || first_id(body, &["id", "token", "order_edit.order_id"]);
     own.or_else(plain)
 }
 

@@ -13,10 +13,9 @@
 //! currency; that is up to the mapping. Events of version 2 (`v2.core.event`) refer to their thing and do not show it.
 
 use super::super::super::envelope::{Content, Decoded, Found, Limits, reference_time};
-use super::super::super::fields::Fields;
 use super::super::reads::{Glance, Reads};
-use super::hints::{at, first_key, first_time_at, in_space, place, versioned};
-use super::relay::{Webhook, event, mismatch, named};
+use super::hints::{at, first_id, first_key, first_time_at, in_space, place, text, versioned};
+use super::relay::{self, Webhook, event};
 use crate::event::{CustomerHints, KeyKind, More, Notes};
 use crate::identity;
 use crate::value::{Map, Value};
@@ -91,18 +90,10 @@ const STATES: &[(&str, &[&str])] = &[
 
 /// The name, if there is no wrapper.
 fn glance<'t>(_: &'t Record, text: &'t str, named_by: Option<&'t str>) -> Option<Glance<'t>> {
-    let fields = Fields::read(text, SEEN, named_by)?;
-    if !is_bare(&fields) {
-        return None;
-    }
-    named(&fields, named_by.unwrap_or("type"))
-}
-
-/// Whether these are the fields of an event without a wrapper.
-fn is_bare(fields: &Fields<'_>) -> bool {
-    let bare = fields.raw("detail-type").is_none() && fields.raw("headers").is_none();
-    let object = fields.text("object").ok().flatten();
-    bare && object.is_some_and(|object| OBJECTS.contains(&&*object))
+    relay::glance(text, SEEN, named_by, "type", |fields| {
+        let object = fields.text("object").ok().flatten();
+        object.is_some_and(|object| OBJECTS.contains(&&*object))
+    })
 }
 
 fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
@@ -111,21 +102,22 @@ fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
     match object {
         Some(object) if OBJECTS.contains(&object) => {}
         Some(_) => {
-            return Err(mismatch(
+            return Err(Decoded::mismatch(
                 "`object` is not `event`: a thing of Stripe's, but no event; have the relay write the whole event",
             ));
         }
-        None => return Err(mismatch("`object` is missing: not an event of Stripe")),
+        None => {
+            return Err(Decoded::mismatch(
+                "`object` is missing: not an event of Stripe",
+            ));
+        }
     }
     let name = text(&body, "type");
     let reference = reference_time(record);
     let mut notes = Notes::default();
     let time = first_time_at(&body, &["created"], reference, &mut notes);
     let kind = name.clone().unwrap_or_default();
-    let subject = ["data.object.id", "related_object.id"];
-    let subject = subject
-        .iter()
-        .find_map(|path| identity::id_text(at(&body, path)?));
+    let subject = first_id(&body, &["data.object.id", "related_object.id"]);
     let place = place_of(&kind, &body);
     let found = Found {
         source: SOURCE,
@@ -134,23 +126,15 @@ fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
         id: body.get("id").and_then(identity::id_text),
         time,
         customer: customer(&body, &mut notes),
-        more: Some(Box::new(More {
-            version: versioned(time.or(reference), place),
-            subject,
-            ..More::default()
-        })),
         notes,
         ..Found::default()
     };
-    Ok(Content {
-        value: Value::Object(body),
-        found: Some(Box::new(found)),
-    })
-}
-
-fn text(object: &Map<'_>, field: &str) -> Option<String> {
-    let text = identity::cleaned(object.get(field)?.as_str()?);
-    (!text.is_empty()).then(|| text.into_owned())
+    let more = More {
+        version: versioned(time.or(reference), place),
+        subject,
+        ..More::default()
+    };
+    Ok(relay::content(body, found, more))
 }
 
 fn customer(body: &Map<'_>, notes: &mut Notes) -> CustomerHints {

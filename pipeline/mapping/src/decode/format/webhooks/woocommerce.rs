@@ -17,7 +17,7 @@ use super::super::super::envelope::{Content, Decoded, Found, Limits, reference_t
 use super::super::super::fields::Fields;
 use super::super::reads::{Glance, Reads};
 use super::hints::{at, first_key, first_time_at, in_space, place, versioned};
-use super::relay::{Headers, Webhook, by_name, event, named};
+use super::relay::{self, Headers, Webhook, event, is_wrapped, named};
 use crate::event::{CustomerHints, KeyKind, More, Notes, Versioned};
 use crate::identity;
 use crate::value::{Map, Value};
@@ -39,8 +39,6 @@ const SOURCE: &str = "woocommerce";
 
 /// The header that says what happened.
 const TOPIC: &str = "x-wc-webhook-topic";
-/// Fields of wrappers.
-const AROUND: &[&str] = &["detail-type", "headers"];
 
 /// States of an order, as they follow each other.
 const STATES: &[&str] = &[
@@ -58,13 +56,13 @@ const STATES: &[&str] = &[
 
 /// The topic in the headers of a record, if there is no wrapper.
 fn glance<'t>(record: &'t Record, text: &'t str, named_by: Option<&'t str>) -> Option<Glance<'t>> {
-    let fields = Fields::read(text, AROUND, named_by)?;
-    if AROUND.iter().any(|field| fields.raw(field).is_some()) {
+    let fields = Fields::read(text, relay::AROUND, named_by)?;
+    if is_wrapped(&fields) {
         return None;
     }
     match named_by {
         Some(field) => named(&fields, field),
-        None => by_name(Headers::of(record).text(TOPIC)?),
+        None => Some(Glance::of(Headers::of(record).text(TOPIC)?)),
     }
 }
 
@@ -104,18 +102,15 @@ fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
         id,
         time,
         customer,
-        more: Some(Box::new(More {
-            version,
-            subject,
-            ..More::default()
-        })),
         notes,
         ..Found::default()
     };
-    Ok(Content {
-        value: Value::Object(body),
-        found: Some(Box::new(found)),
-    })
+    let more = More {
+        version,
+        subject,
+        ..More::default()
+    };
+    Ok(relay::content(body, found, more))
 }
 
 fn customer(topic: &str, body: &Map<'_>, notes: &mut Notes) -> CustomerHints {
