@@ -1,7 +1,8 @@
 //! Bulk jobs that Kustomer has accepted and not finished: when to read their results.
 //!
 //! Every read costs a unit, so the first one is timed by how long earlier jobs of the kind took, at about the 90th percentile:
-//! then nine jobs in ten need one read. While other work waits for permits, it is the 95th. A job that is not done by then is read at growing intervals.
+//! then nine jobs in ten need one read. Objects are read at the 95th if requests had a price when
+//! they were submitted; customers never, because objects wait for them. A job that is not done by then is read at growing intervals.
 //!
 //! While nothing is known of a kind, its first job is the scout: it is read early and often, and the others follow what it took.
 //! So a worker that has just started, or meets a new klass, does not wait for a default that was chosen for the slowest jobs.
@@ -112,13 +113,15 @@ impl Jobs {
         }
     }
 
-    /// Adds an accepted submission.
+    /// Adds an accepted submission. `can_wait`: a read takes a permit from others, and nobody waits for these results, so that
+    /// it is read a little later, and fewer are read twice.
     pub(crate) fn add(
         &mut self,
         now: Instant,
         ticket: JobTicket,
         items: JobItems,
         with_refs: bool,
+        can_wait: bool,
     ) -> JobId {
         self.next += 1;
         let id = JobId(self.next);
@@ -130,6 +133,8 @@ impl Jobs {
         let next_read = if scout {
             estimate.scout = Some(id);
             now + estimate.scout_read(self.timing)
+        } else if can_wait {
+            now + estimate.late_read(self.timing)
         } else {
             now + estimate.first_read(self.timing)
         };
@@ -173,7 +178,7 @@ impl Jobs {
             return;
         }
         let items = JobItems::Inherited { group, items: more };
-        let id = self.add(now, ticket, items, with_refs);
+        let id = self.add(now, ticket, items, with_refs, false);
         self.read_again(now, id, true);
     }
 
@@ -190,22 +195,6 @@ impl Jobs {
         }
         for id in empty {
             self.drop_job(id);
-        }
-    }
-
-    /// A read takes a permit from others now: the job is read a little later, so that fewer are read twice.
-    pub(crate) fn can_wait(&mut self, id: JobId) {
-        let Some(job) = self.open.get_mut(&id) else {
-            return;
-        };
-        let own = !matches!(job.items, JobItems::Inherited { .. });
-        if let Some(estimate) = self.estimates.get(&job.items.kind())
-            && own
-            && !job.scout
-        {
-            self.due.remove(&(job.next_read, id));
-            job.next_read = job.submitted + estimate.late_read(self.timing);
-            self.due.insert((job.next_read, id));
         }
     }
 

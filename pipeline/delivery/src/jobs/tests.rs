@@ -37,14 +37,14 @@ fn the_first_read_follows_what_jobs_took() {
     let now = start();
     let mut jobs = Jobs::new(TIMING);
     for seconds in 1..=10 {
-        let id = jobs.add(now, ticket(), items(), true);
+        let id = jobs.add(now, ticket(), items(), true, false);
         jobs.finish(
             now + Duration::from_secs(60),
             id,
             Some(1_000 + seconds * 1_000),
         );
     }
-    jobs.add(now, ticket(), items(), true);
+    jobs.add(now, ticket(), items(), true, false);
     let at = jobs.next_due(Traffic::Live).unwrap();
     assert_eq!(at, now + Duration::from_secs(9).mul_f64(1.05));
     assert_eq!(
@@ -57,23 +57,21 @@ fn the_first_read_follows_what_jobs_took() {
 fn a_job_that_can_wait_is_read_later_unless_it_is_a_scout() {
     let now = start();
     let mut jobs = Jobs::new(TIMING);
-    let scout = jobs.add(now, ticket(), items(), true);
-    let before = jobs.next_read(scout);
-    jobs.can_wait(scout);
-    assert_eq!(jobs.next_read(scout), before);
+    let scout = jobs.add(now, ticket(), items(), true, true);
+    assert_eq!(jobs.next_read(scout), Some(now + TIMING.first_read / 8));
     for seconds in 1..=20 {
-        let id = jobs.add(now, ticket(), items(), true);
+        let id = jobs.add(now, ticket(), items(), true, false);
         let end = now + Duration::from_secs(60);
         jobs.finish(end, id, Some(1_000 + seconds * 1_000));
     }
-    let id = jobs.add(now, ticket(), items(), true);
     let of = |seconds: u64| Some(now + Duration::from_secs(seconds).mul_f64(1.05));
-    assert_eq!(jobs.next_read(id), of(18));
-    jobs.can_wait(id);
-    assert_eq!(jobs.next_read(id), of(19));
+    for (can_wait, seconds) in [(false, 18), (true, 19)] {
+        let id = jobs.add(now, ticket(), items(), true, can_wait);
+        assert_eq!(jobs.next_read(id), of(seconds));
+    }
     assert_eq!(
         jobs.due_count(now + Duration::from_secs(20), Traffic::Live),
-        2
+        3
     );
 }
 
@@ -81,7 +79,7 @@ fn a_job_that_can_wait_is_read_later_unless_it_is_a_scout() {
 fn a_job_under_way_is_not_read_twice_at_once() {
     let now = start();
     let mut jobs = Jobs::new(TIMING);
-    let id = jobs.add(now, ticket(), items(), true);
+    let id = jobs.add(now, ticket(), items(), true, false);
     let later = now + Duration::from_secs(6);
     assert_eq!(jobs.due(later, Traffic::Live), Some(id));
     jobs.reading(later, id);
@@ -99,7 +97,7 @@ fn a_job_is_led_on_by_its_next_read_and_known_by_what_it_carries() {
     let mut jobs = Jobs::new(TIMING);
     let customer = CustomerKey::Email(Arc::from("a"));
     assert_eq!(jobs.making(&customer), None);
-    let id = jobs.add(now, ticket(), items(), true);
+    let id = jobs.add(now, ticket(), items(), true, false);
     assert_eq!(jobs.making(&customer), Some(id));
     assert!(jobs.is_due(id));
     jobs.reading(now, id);
@@ -142,8 +140,8 @@ fn the_first_job_of_a_kind_is_the_scout_for_the_others() {
     let now = start();
     let mut jobs = Jobs::new(TIMING);
     let seconds = Duration::from_secs_f64;
-    let scout = jobs.add(now, ticket(), items(), true);
-    let other = jobs.add(now, ticket(), items(), true);
+    let scout = jobs.add(now, ticket(), items(), true, false);
+    let other = jobs.add(now, ticket(), items(), true, false);
     assert_eq!(jobs.next_read(scout), Some(now + seconds(0.625)));
     assert_eq!(jobs.next_read(other), Some(now + seconds(5.25)));
     // Each read of the scout comes twice as late as the one before, up to the usual time.
@@ -158,7 +156,7 @@ fn the_first_job_of_a_kind_is_the_scout_for_the_others() {
         Some(now + seconds(1.5)),
         "it is late"
     );
-    let third = jobs.add(now, ticket(), items(), true);
+    let third = jobs.add(now, ticket(), items(), true, false);
     assert_eq!(jobs.next_read(third), Some(now + seconds(1.05)));
 }
 
@@ -166,9 +164,9 @@ fn the_first_job_of_a_kind_is_the_scout_for_the_others() {
 fn a_lost_scout_is_followed_by_another() {
     let now = start();
     let mut jobs = Jobs::new(TIMING);
-    let scout = jobs.add(now, ticket(), items(), true);
+    let scout = jobs.add(now, ticket(), items(), true, false);
     jobs.drop_job(scout);
-    let next = jobs.add(now, ticket(), items(), true);
+    let next = jobs.add(now, ticket(), items(), true, false);
     assert_eq!(jobs.next_read(next), Some(now + Duration::from_millis(625)));
 }
 
@@ -176,9 +174,9 @@ fn a_lost_scout_is_followed_by_another() {
 fn what_is_known_of_few_jobs_is_not_trusted_beyond_the_default() {
     let now = start();
     let mut jobs = Jobs::new(TIMING);
-    let scout = jobs.add(now, ticket(), items(), true);
+    let scout = jobs.add(now, ticket(), items(), true, false);
     jobs.finish(now + Duration::from_secs(60), scout, Some(5_000));
-    let next = jobs.add(now, ticket(), items(), true);
+    let next = jobs.add(now, ticket(), items(), true, false);
     // Four seconds, twice, is more than the default of five.
     assert_eq!(
         jobs.next_read(next),
@@ -205,7 +203,7 @@ fn without_times(jobs: u32, every: f64, took: impl Fn(u32) -> f64) -> (f64, f64,
                 created_ms: None,
                 ..ticket()
             };
-            let id = all.add(next, untold, items(), true);
+            let id = all.add(next, untold, items(), true, false);
             ends.insert(
                 id,
                 (submitted, next + Duration::from_secs_f64(took(submitted))),

@@ -94,7 +94,8 @@ impl Machine {
         self.step_all(now, [input])
     }
 
-    /// Takes several inputs at once, and then does what follows from all of them.
+    /// Takes several inputs at once, and then does what follows from all of them. A forecast passes records so; the worker steps
+    /// once for each, so what is sent meanwhile may differ by as many records as are passed at once.
     pub fn step_all(
         &mut self,
         now: Instant,

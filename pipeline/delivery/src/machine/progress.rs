@@ -50,7 +50,7 @@ impl<T: Add<Output = T>> PerKind<T> {
 }
 
 impl<T> PerKind<T> {
-    /// Applies a function to both values.
+    /// Applies a function to each value.
     pub fn map<U>(self, mut function: impl FnMut(T) -> U) -> PerKind<U> {
         PerKind {
             tracking: function(self.tracking),

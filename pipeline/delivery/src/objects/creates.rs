@@ -85,10 +85,13 @@ impl Creates {
         self.counts = Some(true);
         let most = self.most();
         let part = self.part_at(now);
-        let was_placed = self.placed.remove(&id).is_some();
+        // The place may be another customer's: the object was ready for one who is gone.
+        if let Some(placed) = self.placed.remove(&id) {
+            let log = self.log(&placed);
+            log.open = log.open.saturating_sub(1);
+        }
         let log = self.log(customer);
         log.pass_to(part);
-        log.open = log.open.saturating_sub(u32::from(was_placed));
         if f64::from(log.count()) < most {
             log.full_to = part + KEPT as u64;
         }
@@ -312,6 +315,18 @@ mod tests {
         assert_eq!(creates.place(now, OperationId(900), &other), Ok(()));
         let waits = (0..500).filter(|n| creates.place(until, OperationId(*n), &one).is_err());
         assert_eq!(waits.count(), 500 - 120);
+    }
+
+    #[test]
+    fn a_place_is_given_back_by_whom_it_was_of() {
+        let now = start();
+        let mut creates = Creates::new(2, MINUTE);
+        let (gone, other): (Arc<str>, Arc<str>) = ("gone".into(), "other".into());
+        assert_eq!(creates.place(now, OperationId(1), &gone), Ok(()));
+        assert_eq!(creates.place(now, OperationId(2), &other), Ok(()));
+        creates.limited(now, OperationId(1), &other);
+        assert_eq!(creates.by_customer.get(&gone).unwrap().open, 0);
+        assert_eq!(creates.by_customer.get(&other).unwrap().open, 1);
     }
 
     #[test]

@@ -114,6 +114,8 @@ mod tests {
 
     use clap::CommandFactory as _;
 
+    use crate::config::settings::KeyedBy;
+
     use super::presets::names;
     use super::*;
 
@@ -143,6 +145,8 @@ mod tests {
             let settings = crate::config::load(&dir.path().join("worker.yaml")).unwrap();
             let topic = &settings.kafka.topics[0];
             assert_eq!(topic.pipeline.mapping().run_tests(), [], "{preset}");
+            let keyed = Preset::named(preset).unwrap().keyed;
+            assert_eq!(topic.keyed_by == KeyedBy::Customer, keyed, "{preset}");
             let format = topic.pipeline.mapping().format();
             assert_eq!(format.map(|one| one.as_str()), Some(preset));
             let events = fs::read_to_string(dir.path().join("events.ndjson")).unwrap();
@@ -173,7 +177,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let error = init_with(dir.path(), "shopfy").unwrap_err();
         assert_eq!(error.exit(), CommandExit::Usage);
-        assert!(error.to_string().contains("shopify"), "{error}");
+        assert!(
+            error.to_string().contains("did you mean shopify?"),
+            "{error}"
+        );
+        assert!(
+            error.to_string().contains("debezium, cloudevents"),
+            "{error}"
+        );
         // The help has all of them, too.
         let help = crate::cli::Cli::command()
             .find_subcommand_mut("init")

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use serde_json::Value;
 
 use crate::cli::exit::CommandError;
+use crate::config::nearest;
 
 /// A shipped mapping.
 #[derive(Debug)]
@@ -92,7 +93,7 @@ const PRESETS: &[Preset] = &[
     preset!(
         "aftership",
         "AfterShip's trackings",
-        "tracking-inforeceived",
+        "of-a-buyer",
         "tracking-intransit",
         "tracking-delivered"
     ),
@@ -121,8 +122,10 @@ impl Preset {
     /// The preset with that name.
     pub(super) fn named(name: &str) -> Result<&'static Self, CommandError> {
         PRESETS.iter().find(|one| one.name == name).ok_or_else(|| {
+            let near = nearest(name, names()).map(|near| format!("; did you mean {near}?"));
             CommandError::Usage(format!(
-                "--preset {name}: there is no such mapping; there are {}",
+                "--preset {name}: there is no such mapping{} There are {}",
+                near.unwrap_or_else(|| ".".to_owned()),
                 names().collect::<Vec<_>>().join(", ")
             ))
         })

@@ -132,8 +132,9 @@ impl Machine {
     ) {
         match outcome {
             Outcome::Pending(ticket) => {
-                self.jobs
-                    .add(now, ticket, JobItems::Customers { keys }, with_refs);
+                // Objects wait for them.
+                let (items, can_wait) = (JobItems::Customers { keys }, false);
+                self.jobs.add(now, ticket, items, with_refs, can_wait);
             }
             Outcome::Split(hint) => self.split_customers(now, keys, &hint),
             Outcome::Reject(detail) => {

@@ -80,12 +80,10 @@ impl Machine {
             operations: named,
         };
         self.memory.journal.accepted(&operations, &ticket);
-        let job = self.jobs.add(now, ticket, items, with_refs);
+        let can_wait = !self.price(now).is_nothing();
+        let job = self.jobs.add(now, ticket, items, with_refs, can_wait);
         if backfill {
             self.jobs.is_backfill(job);
-        }
-        if !self.price(now).is_nothing() {
-            self.jobs.can_wait(job);
         }
         for id in operations {
             self.work.in_job(id, job);

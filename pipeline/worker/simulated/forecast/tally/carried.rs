@@ -96,14 +96,14 @@ impl Carried {
         self.recent.entry(mark).or_default().push(arrived);
     }
 
-    /// A request leaves. What it carries.
-    pub(super) fn leaves(&mut self, now: Duration, call: &Call) -> Items {
+    /// A request leaves. What it carries. `is_question`: it only finds or makes a customer.
+    pub(super) fn leaves(&mut self, now: Duration, call: &Call, is_question: bool) -> Items {
         let mut items = Items::default();
         match call {
+            Call::Identify { .. } if is_question => items.questions = 1,
             Call::Identify { identity } => {
                 items.carried = self.identity(now, identity);
-                items.identities = items.carried.min(1);
-                items.questions = 1 - items.identities;
+                items.identities = 1;
             }
             Call::Track { identity, event } => {
                 items.events = 1;

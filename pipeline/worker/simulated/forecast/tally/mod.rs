@@ -47,6 +47,8 @@ pub(super) struct Tally {
     pub(super) digests_sent: u64,
     pub(super) to_settled: Delays,
     carried: Carried,
+    /// The class of the request that leaves next.
+    class_sent: Option<Class>,
     pub(super) routes: BTreeMap<Arc<str>, Route>,
     pub(super) seconds: Vec<Second>,
     /// What is held, in words.
@@ -148,7 +150,9 @@ impl Tally {
     /// A request leaves.
     pub(super) fn sent(&mut self, at: Duration, call: &Call) {
         *self.units.entry(call.class()).or_default() += 1;
-        let items = self.carried.leaves(at, call);
+        // An identity that nobody asked for is, to the worker, no tracking request.
+        let is_question = self.class_sent.take() == Some(Class::Resolve);
+        let items = self.carried.leaves(at, call, is_question);
         let second = self.second(at);
         second.units += 1;
         second.events_sent += u32::try_from(items.events).unwrap_or(u32::MAX);
@@ -180,6 +184,8 @@ impl Tally {
                 second.delay_sum += delay.as_secs_f32();
                 second.delay_max = second.delay_max.max(delay.as_secs_f32());
             }
+        } else if let Fact::Sent { class, .. } = fact {
+            self.class_sent = Some(*class);
         } else if let Fact::HoldBegan { scope, cause, .. } = fact {
             let held = format!("{scope}: {}", cause.as_str());
             if !self.holds.contains(&held) {
