@@ -1,5 +1,5 @@
-//! How many machine instructions a record costs in the pure parts: decoding and mapping, the delivery machine, packing, and reading
-//! answers.
+//! How many machine instructions a record costs in the pure parts: decoding and mapping, the delivery machine, packing, and
+//! reading answers.
 //!
 //! Unlike times, these counts hardly depend on the machine or on what else it does, so they are compared with those in
 //! `baseline.json`: a figure that is more than 3 % above its own fails. `cargo test --bench instructions` compares;
@@ -7,8 +7,8 @@
 //! counts are those of the test profile; they tell whether something grew, not what a release costs.
 //!
 //! The counter is Valgrind's callgrind, and only what happens within [`while_counting`] counts: what is prepared is a thousand
-//! times as much, and hash tables with a random seed make it differ from run to run. To free what is consumed counts, too. Without Valgrind nothing is compared,
-//! which is said; with `INGEST_REQUIRE_VALGRIND=1` that fails.
+//! times as much, and hash tables with a random seed make it differ from run to run. To free what is consumed counts, too.
+//! Without Valgrind nothing is compared, which is said; with `INGEST_REQUIRE_VALGRIND=1` that fails.
 
 #![expect(
     clippy::expect_used,
