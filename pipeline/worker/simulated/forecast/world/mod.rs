@@ -3,9 +3,9 @@
 //! The machine, the client's encoding and its reading of answers are the worker's own; only the network, the brokers and the
 //! clock are made up. Nothing in here reads a real clock, so a forecast is the same each time.
 
-mod ask;
 mod effects;
 mod feed;
+mod organisation;
 mod reading;
 mod reserve;
 
@@ -26,6 +26,7 @@ use kustomer_sim::{Config, Sim, SimTime};
 
 use self::feed::Feed;
 pub(super) use self::feed::{Chunk, Chunks};
+use self::organisation::{Asked, Organisation};
 pub(super) use self::reserve::Mean;
 use self::reserve::Reserve;
 use super::plan::{Plan, Tier};
@@ -46,7 +47,7 @@ pub(super) struct World<'p> {
     start_ms: i64,
     queue: BinaryHeap<Reverse<Scheduled>>,
     sequence: u64,
-    sim: Sim,
+    organisation: Organisation,
     replicas: Vec<Replica>,
     partitions: BTreeMap<TopicPartition, Partition>,
     feed: Feed,
@@ -167,7 +168,7 @@ impl<'p> World<'p> {
             start_ms,
             queue: BinaryHeap::new(),
             sequence: 0,
-            sim,
+            organisation: Organisation::new(sim, plan.latency),
             replicas: Vec::new(),
             partitions: BTreeMap::new(),
             feed: Feed::new(chunks),
@@ -185,7 +186,7 @@ impl<'p> World<'p> {
             // Nobody reads what is committed, and a commit costs as much as a request.
             settings.commit_interval = settings.commit_interval.max(COMMITS);
         }
-        settings.quota.limit = u32::try_from(self.sim.config().limit).unwrap_or(u32::MAX);
+        settings.quota.limit = self.organisation.limit();
         let topics: Vec<Topic> = settings.topics.keys().cloned().collect();
         let count = u32::from(self.plan.partitions);
         for number in 0..usize::from(self.plan.replicas.max(1)) {
@@ -239,7 +240,13 @@ impl<'p> World<'p> {
             let due = [queued, fed].into_iter().flatten().any(|at| at <= self.now);
             let wake = if due { None } else { self.next_wake() };
             let first = [wake.map(|(at, _)| at), queued, fed];
-            let Some(at) = first.into_iter().flatten().min() else {
+            let first = first.into_iter().flatten().min();
+            let quiet_until = self.organisation.quiet_until();
+            if quiet_until.is_some_and(|until| first.is_none_or(|at| until <= at)) {
+                self.answer();
+                continue;
+            }
+            let Some(at) = first else {
                 return Ended::Held;
             };
             let at = self.reserve.next().map_or(at, |change| change.min(at));
@@ -282,6 +289,30 @@ impl<'p> World<'p> {
             sequence: self.sequence,
             happens,
         }));
+    }
+
+    /// A request reaches the organisation.
+    fn ask(&mut self, replica: usize, request: RequestId, call: Arc<Call>) {
+        self.sequence += 1;
+        let asked = Asked {
+            replica,
+            request,
+            at: self.now,
+            sequence: self.sequence,
+        };
+        let time = SimTime::from_millis(self.start_ms.saturating_add(self.elapsed_ms()));
+        self.organisation.ask(asked, time, call);
+    }
+
+    /// Waits for an answer of the organisation and lets it arrive in time.
+    fn answer(&mut self) {
+        if let Some((asked, at, reply)) = self.organisation.answer() {
+            self.queue.push(Reverse(Scheduled {
+                at,
+                sequence: asked.sequence,
+                happens: Happens::Answered(asked.replica, asked.request, reply),
+            }));
+        }
     }
 
     fn step(&mut self, replica: usize, input: Input) {
@@ -370,9 +401,10 @@ impl<'p> World<'p> {
             .saturating_sub(u64::try_from(read).unwrap_or(0))
     }
 
-    /// What the organisation refused for its limit.
-    pub(super) fn refused_429(&self) -> u64 {
-        let account = self.sim.account();
+    /// What the organisation refused for its limit. Nothing can be asked of it afterwards.
+    pub(super) fn refused_429(&mut self) -> u64 {
+        let sim = self.organisation.close();
+        let account = sim.map(|sim| sim.account()).unwrap_or_default();
         account.requests.by_status.get(&429).copied().unwrap_or(0)
     }
 
