@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use ingest_delivery::charge::Charge;
 use ingest_delivery::machine::MachineSettings;
-use ingest_model::call::Call;
+use ingest_model::body::Body;
+use ingest_model::call::{Call, Limits};
 use ingest_model::operation::{Operation, Planned};
 use ingest_model::outcome::Waits;
 
 use crate::driver::Driver;
-use crate::make::{customer, settings, shop, track};
+use crate::make::{customer, object, owned, settings, shop, track, write};
 
 /// The event with that number, of that customer.
 fn event(number: u64, who: u64) -> Planned {
@@ -137,4 +138,49 @@ fn backfill_leaves_a_quarter_of_the_budget_to_partitions_that_may_bring_live_rec
     driver.run_to_rest();
     assert!(driver.paused.is_empty());
     assert_eq!(driver.machine.snapshot(driver.now).backfill.records, 0);
+}
+
+/// What the creates of objects say of `importedAt`, once for each time that it stands in a body.
+fn imports(driver: &Driver) -> Vec<String> {
+    let mut said = Vec::new();
+    for (_, call) in &driver.sent {
+        let bodies: Vec<&Body> = match call {
+            Call::CreateKObject { body, .. } => vec![body],
+            Call::CreateKObjects { items, .. } => items.iter().map(|item| &item.body).collect(),
+            _ => Vec::new(),
+        };
+        let parts = bodies.into_iter().flat_map(Body::parts);
+        let parts = parts.filter(|part| part.name == "importedAt");
+        said.extend(parts.map(|part| part.value.to_owned()));
+    }
+    said
+}
+
+#[test]
+fn backfill_says_once_when_it_was_imported() {
+    let mut driver = Driver::new(settings(), 1);
+    driver.limits = Limits {
+        date_ms: Some(1_767_330_000_000),
+        ..Limits::default()
+    };
+    // The first answer tells the server's time.
+    driver.old_record(shop(0), 0, track(1));
+    driver.run_to_rest();
+    driver.old_record(shop(0), 1, write(owned(object("order", 1), customer(1))));
+    driver.run_to_rest();
+    let by_server = imports(&driver);
+    assert!(
+        matches!(by_server.as_slice(), [at] if at.starts_with("\"2026-01-02T")),
+        "{by_server:?}"
+    );
+    // A mapping may say so itself, with the time of the snapshot.
+    let own = "\"2025-12-31T00:00:00.000Z\"";
+    let mut told = owned(object("order", 2), customer(1));
+    told.body = Body::written(100, |writer| {
+        writer.fields(&told.body);
+        writer.json("importedAt", own);
+    });
+    driver.old_record(shop(0), 2, write(told));
+    driver.run_to_rest();
+    assert_eq!(imports(&driver)[1..], [own]);
 }

@@ -76,8 +76,17 @@ pub(super) fn single_call(group: &GroupKey, item: &BulkItem) -> Call {
     }
 }
 
+/// A body that says when the object was imported. What the mapping says of it counts.
+pub(super) fn imported(body: &Body, at: &str) -> Body {
+    const FIELD: &str = "importedAt";
+    if body.parts().any(|part| part.name == FIELD) {
+        return body.clone();
+    }
+    with(body, |writer| writer.text(FIELD, at))
+}
+
 /// A body with one more field.
-pub(super) fn with(body: &Body, more: impl FnOnce(&mut Writer<'_>)) -> Body {
+fn with(body: &Body, more: impl FnOnce(&mut Writer<'_>)) -> Body {
     Body::written(body.size() + ITEM_OVERHEAD, |writer| {
         writer.fields(body);
         more(writer);

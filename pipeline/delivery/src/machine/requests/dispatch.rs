@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::bodies::{key_fields, new_customer, older, single_call, with};
+use super::bodies::{imported, key_fields, new_customer, older, single_call};
 use smallvec::{SmallVec, smallvec};
 
 use crate::common::price::Price;
@@ -319,12 +319,12 @@ impl Machine {
         // Only creates of objects are counted by customer.
         let counted = verb == Verb::Create && object.klass.kind() == KlassKind::Objects;
         let old = counted && self.work.traffic(id) == Traffic::Backfill;
-        let imported = old.then(|| self.sending.fleet.server_time(self.turn.now));
-        let imported = imported.flatten();
+        let imported_at = old.then(|| self.sending.fleet.server_time(self.turn.now));
+        let imported_at = imported_at.flatten();
         Some(BulkItem {
             reference: id.reference(),
-            body: match imported {
-                Some(at) => with(&object.body, |writer| writer.text("importedAt", &at)),
+            body: match imported_at {
+                Some(at) => imported(&object.body, &at),
                 None if verb == Verb::Create => object.body_on_create(),
                 None => object.body.clone(),
             },
