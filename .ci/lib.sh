@@ -90,3 +90,63 @@ slim_root() {
     "$1"/usr/share/doc/* "$1"/usr/share/man/* "$1"/usr/share/info/* "$1"/usr/share/locale/* \
     "$1"/var/log/bootstrap.log "$1"/var/log/dpkg.log "$1"/var/log/apt/*
 }
+
+# maven_jars POM: the folder with the jars that a POM names, fetched once for each content of the file.
+maven_jars() {
+  local pom=$1 name jars
+  need_packages mvn=maven
+  name=$(sed -n 's:.*<artifactId>\(.*\)</artifactId>.*:\1:p' "$pom" | head -n 1)
+  jars=$CI_CACHE/$name-jars-$(sha256sum "$pom" | cut -c1-16)
+  if [ ! -e "$jars/.complete" ]; then
+    rm -rf "$jars"
+    quietly mvn --batch-mode --quiet -Dstyle.color=never -f "$pom" \
+      dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$jars" \
+      || die "Maven did not deliver the jars of $pom"
+    touch "$jars/.complete"
+  fi
+  echo "$jars"
+}
+
+image_label=kustomer-ingest.inputs
+
+# image_is_current IMAGE INPUTS: whether the image exists and was built from these inputs, or by somebody else.
+image_is_current() {
+  local image=$1 inputs=$2 built_from
+  docker info >/dev/null 2>&1 || die "no Docker engine answers; .ci/docker-engine starts one"
+  docker image inspect "$image" >/dev/null 2>&1 || return 1
+  built_from=$(docker image inspect --format "{{index .Config.Labels \"$image_label\"}}" "$image" 2>/dev/null || true)
+  case $built_from in
+    "$inputs" | '' | '<no value>')
+      say "$image exists"
+      return 0
+      ;;
+  esac
+  say "$image was built from other files, building it again"
+  return 1
+}
+
+# image_root: a new folder for a root file system, removed when the script ends, however it ends.
+image_root() {
+  root=$(mktemp -d "$CI_CACHE/${self%-image}-root.XXXXXX")
+  remove_root() {
+    # debootstrap mounts these while it works; an interrupted one leaves them
+    umount "$root/proc" "$root/sys" 2>/dev/null || true
+    rm -rf --one-file-system "$root"
+  }
+  trap remove_root EXIT
+  trap 'exit 130' INT TERM
+}
+
+# import_image IMAGE INPUTS CHANGE…: makes the image of the folder from image_root, with these changes of `docker import`.
+import_image() {
+  local image=$1 inputs=$2 before change changes=()
+  shift 2
+  for change in "$@" "LABEL $image_label=$inputs"; do
+    changes+=(-c "$change")
+  done
+  before=$(docker image inspect --format '{{.Id}}' "$image" 2>/dev/null || true)
+  tar -C "$root" --one-file-system -c . | docker import "${changes[@]}" - "$image" >/dev/null || die "docker import"
+  # remove the image that lost its name, unless a container still uses it
+  [ -z "$before" ] || docker image rm "$before" >/dev/null 2>&1 || true
+  say "$image is built"
+}

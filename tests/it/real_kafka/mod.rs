@@ -15,6 +15,7 @@ mod backlog;
 pub(crate) mod broker;
 mod commits;
 mod deadly;
+mod debezium;
 mod delivery;
 mod divert;
 mod drain;

@@ -5,7 +5,7 @@
 //! | decimals in bytes, with the scale in the schema or beside the value | a text: `19.99` |
 //! | days, and seconds to nanoseconds since 1970 | a date, a time in RFC 3339. A column without a zone is read as UTC |
 //! | milliseconds to nanoseconds since midnight | `05:06:07.25` |
-//! | `IsoDate` | a date without the `Z` |
+//! | `IsoDate`, `IsoTime` | a date, a time of day without the `Z` |
 //! | `Json` | what is in the text |
 //!
 //! Everything else stays as it is. A time that cannot be (PostgreSQL's `infinity`) is null. What Debezium did not know, because
@@ -175,7 +175,7 @@ fn typed<'t>(
         ("Time", Some(ms)) => Ok(of_day(i128::from(ms) * 1_000_000)),
         ("MicroTime", Some(us)) => Ok(of_day(i128::from(us) * 1_000)),
         ("NanoTime", Some(ns)) => Ok(of_day(i128::from(ns))),
-        ("IsoDate", _) => Ok(match value.as_str() {
+        ("IsoDate" | "IsoTime", _) => Ok(match value.as_str() {
             Some(text) => Value::from(text.trim_end_matches('Z').to_owned()),
             None => value,
         }),
@@ -379,6 +379,11 @@ mod tests {
                 json!("2026-01-02Z"),
                 own("time.IsoDate"),
                 json!("2026-01-02"),
+            ),
+            (
+                json!("03:04:05.25Z"),
+                own("time.IsoTime"),
+                json!("03:04:05.25"),
             ),
             (
                 json!("2026-01-02T03:04:05+01:00"),
