@@ -23,7 +23,7 @@ impl Window {
         let kind = self.kinds.present();
         let ahead = match kind {
             Kind::Fixed => self.latest_end()?.checked_duration_since(now)?,
-            Kind::Sliding => self.minute / 4,
+            Kind::Sliding => self.minute * 3 / 20,
             Kind::Leaky => self.minute,
         };
         if now.saturating_duration_since(last.at) > self.minute {
