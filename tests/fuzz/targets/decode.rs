@@ -1,0 +1,7 @@
+#![no_main]
+
+#[path = "../checks.rs"]
+#[expect(dead_code, reason = "another program uses the rest")]
+mod checks;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| checks::decode(input));
