@@ -14,6 +14,7 @@ use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
 use ingest_delivery::charge::Charge;
 use ingest_delivery::machine::{MachineSettings, TopicSettings};
+use ingest_encoding::Encoding;
 use ingest_kafka::embedded::{EmbeddedBroker, MAX_PARTITION_BYTES};
 use ingest_kafka::{KafkaOptions, KafkaSettings, OutgoingRecord, RecordProducer};
 use ingest_kustomer::{BaseUrl, Client, ClientSettings};
@@ -126,7 +127,11 @@ fn parts(kafka: &KafkaSettings, url: &str, observer: Observer) -> anyhow::Result
         machine,
         reserve: ReserveWatch::new(ReserveSchedule::always(0), TIME_SCALE),
         client,
-        judge: Judge::new(HashMap::from([(Topic::new(TOPIC), pipeline)])),
+        judge: Judge::new(HashMap::from([(
+            Topic::new(TOPIC),
+            (Encoding::default(), pipeline),
+        )])),
+        registry: None,
         suspects: None,
         mapper_threads: 1,
         recorder: Recorder::new(RecordingSettings::default(), observer.metrics().clone()),

@@ -1,25 +1,27 @@
 //! Builds everything that can fail, then runs the worker, then drains it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use ingest_delivery::charge::Charge;
 use ingest_delivery::machine::{MachineSettings, StateSettings, TopicSettings};
 use ingest_kustomer::Client;
-use ingest_mapping::route::Pipeline;
 use ingest_model::record::Topic;
+use ingest_registry::Store;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::account::AccountStatus;
-use crate::admin::status::{Phase, StatusReport};
+use crate::admin::status::{Phase, RegistryView, StatusReport};
 use crate::admin::{AdminServer, AdminState};
 use crate::clock::{Clock, TimeScale};
 use crate::config::Settings;
+use crate::config::registry::RegistryError;
 use crate::config::settings::KeyedBy;
 use crate::lifecycle::{Exit, Signals, Spawner, Supervisor};
 use crate::observe::account::Account;
@@ -189,12 +191,16 @@ pub fn parts(
     let recorder = Recorder::new(settings.recording.clone(), observer.metrics().clone());
     let client = settings.kustomer_client().context("kustomer.token")?;
     let client = Client::new(client).context("the HTTP client cannot be created")?;
-    let pipelines: HashMap<Topic, Pipeline> = settings
-        .kafka
-        .topics
-        .iter()
-        .map(|topic| (topic.topic.clone(), topic.pipeline.clone()))
-        .collect();
+    let place = settings.registry.as_ref();
+    let registry = place.map(|place| Ok(ingest_registry::start(place.client()?, place.cache)));
+    let registry: Result<_, RegistryError> = registry.transpose();
+    let registry = registry.context("schema_registry")?;
+    let mut judge = Judge::new(settings.paths())
+        .by(traffic(settings))
+        .dying_at(options.die_at.as_deref());
+    if let Some((handle, _)) = &registry {
+        judge = judge.knowing(Arc::<Store>::clone(handle.store()));
+    }
     Ok(PumpParts {
         kafka: settings.kafka_member().context("kafka")?,
         dead_letter_topic: settings.kafka.dead_letter_topic.clone(),
@@ -205,9 +211,8 @@ pub fn parts(
             options.time_scale.factor(),
         ),
         client,
-        judge: Judge::new(pipelines)
-            .by(traffic(settings))
-            .dying_at(options.die_at.as_deref()),
+        judge,
+        registry,
         suspects: suspects(settings, options),
         mapper_threads: settings.delivery.mapper_threads,
         observer,
@@ -337,6 +342,9 @@ async fn report(
             continue;
         };
         report.take(&view.snapshot, view.at);
+        let registry = view.registry.as_ref();
+        report.schema_registry = registry.map(|one| RegistryView::new(one, view.at));
+        registry.into_iter().for_each(|one| observer.registry(one));
         report.kafka = KafkaStatus::new(&view.brokers, view.at, &report.places);
         report.uptime_seconds = view.at.saturating_duration_since(started).as_secs();
         report.phase = if spawner.halting().is_cancelled() {

@@ -24,20 +24,29 @@ const BASES: [&str; 6] = [
 ];
 
 /// Our crates, each with those of our crates that it may name.
-const OURS: [(&str, &str); 6] = [
+const OURS: [(&str, &str); 8] = [
     ("pipeline/model", ""),
+    ("pipeline/encoding", "ingest-model"),
     ("pipeline/mapping", "ingest-model"),
     ("pipeline/delivery", "ingest-model"),
     ("pipeline/kafka", "ingest-model"),
     ("pipeline/kustomer", "ingest-model"),
+    ("pipeline/registry", "ingest-model ingest-encoding"),
     ("pipeline/simulator", ""),
 ];
 
 /// Crates that only decide.
-const PURE: [&str; 3] = ["pipeline/model", "pipeline/mapping", "pipeline/delivery"];
+const PURE: [&str; 4] = [
+    "pipeline/model",
+    "pipeline/encoding",
+    "pipeline/mapping",
+    "pipeline/delivery",
+];
 
 /// Dependencies, each with the only crate below `pipeline/` that may name it for any purpose.
-const ALONE: [(&str, &str); 4] = [
+const ALONE: [(&str, &str); 6] = [
+    ("prost-reflect", "pipeline/encoding"),
+    ("protox", "pipeline/encoding"),
     ("regex-automata", "pipeline/mapping"),
     ("serde-saphyr", "pipeline/mapping"),
     ("governor", "pipeline/delivery"),
@@ -93,6 +102,7 @@ fn crates_name_only_what_they_may() {
     for (folder, section, banned) in [
         ("pipeline/kafka", "", "reqwest prometheus"),
         ("pipeline/kustomer", "", "prometheus"),
+        ("pipeline/registry", "", "rdkafka prometheus"),
         ("pipeline/simulator", "dependencies", "reqwest prometheus"),
         (".", "dependencies", "rdkafka reqwest governor"),
     ] {

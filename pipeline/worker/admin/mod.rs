@@ -18,6 +18,7 @@ pub mod account;
 pub mod frontier;
 mod holds;
 mod page;
+mod registry;
 mod server;
 pub mod status;
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 pub use super::account::AccountStatus;
 pub use super::holds::{HoldStatus, LastError};
+pub use super::registry::RegistryView;
 use crate::observe::advice::Places;
 use crate::observe::breaks::{Break, Breaks};
 use crate::observe::pace::DrainState;
@@ -45,6 +46,8 @@ pub struct StatusReport {
     pub holds: Vec<HoldStatus>,
     /// What keeps the Kafka side from working.
     pub kafka: KafkaStatus,
+    /// The schema registry; `null` without one.
+    pub schema_registry: Option<RegistryView>,
     /// Dead letters since the start.
     pub dead_letters: u64,
     /// Dead letters that the brokers have not acknowledged yet.
@@ -303,7 +306,7 @@ impl StatusReport {
     /// Why the worker is not ready; empty when it is.
     ///
     /// It is not ready before the consumer group was joined, during the drain, after a halt, while no broker answers or a
-    /// configured topic cannot be used, and while the whole destination or a topic waits for a person. A hold of one
+    /// configured topic cannot be used, while records wait for a schema registry that gives none, and while the whole destination or a topic waits for a person. A hold of one
     /// klass or one role lets the rest go on, and a full budget or a frozen quota is ordinary back-pressure: neither
     /// makes the worker unready.
     #[must_use]
@@ -321,6 +324,7 @@ impl StatusReport {
             Phase::Running => {}
         }
         causes.extend(self.kafka.causes());
+        causes.extend(self.schema_registry.as_ref().and_then(RegistryView::cause));
         let holds = self.holds.iter().filter(|hold| hold.makes_unready());
         causes.extend(holds.map(HoldStatus::in_words));
         causes

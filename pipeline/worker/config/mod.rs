@@ -8,6 +8,7 @@ mod checks;
 pub mod defaults;
 mod fault;
 mod raw;
+pub mod registry;
 pub mod reserve;
 mod secret;
 pub mod settings;
@@ -22,6 +23,7 @@ use ingest_mapping::route::Pipeline;
 
 use self::checks::Checker;
 pub use self::fault::{Fault, Faults, Spot, nearest};
+pub use self::registry::RegistryPlace;
 pub use self::reserve::ReserveSchedule;
 pub use self::secret::{SecretError, SecretRef};
 pub use self::settings::{

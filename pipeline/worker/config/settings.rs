@@ -2,19 +2,22 @@
 //!
 //! They come only from [`super::load`]; the checks are in `checks`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ingest_encoding::Encoding;
 use ingest_kafka::{KafkaOptions, Prefetch, SettingsError};
 use ingest_kustomer::{BaseUrl, ClientSettings};
 use ingest_mapping::route::Pipeline;
 use ingest_model::record::{Topic, Traffic};
+use ingest_registry::AskedOnce;
 use secrecy::ExposeSecret as _;
 
 use super::defaults;
+use super::registry::{RegistryError, RegistryPlace};
 use super::reserve::ReserveSchedule;
 use super::secret::{SecretError, SecretRef};
 use crate::observe::telemetry::LogSettings;
@@ -29,6 +32,8 @@ pub struct Settings {
     pub file: PathBuf,
     /// Where records come from.
     pub kafka: KafkaSettings,
+    /// Where schemas are asked for, if anywhere.
+    pub registry: Option<RegistryPlace>,
     /// Where they go, and how much of the organisation's quota they may use.
     pub kustomer: KustomerSettings,
     /// How much may be unsettled at the same time.
@@ -102,6 +107,8 @@ pub struct KafkaSettings {
 pub struct TopicSettings {
     /// Its name.
     pub topic: Topic,
+    /// How its values are encoded.
+    pub encoding: Encoding,
     /// The decoder and mapping of its records; topics with the same mapping file share it.
     pub pipeline: Pipeline,
     /// What the records' keys guarantee.
@@ -242,6 +249,25 @@ impl Settings {
         Ok(self
             .kafka
             .client_settings(properties, instance_id, budget)?)
+    }
+
+    /// How the records of each topic are read.
+    #[must_use]
+    pub fn paths(&self) -> HashMap<Topic, (Encoding, Pipeline)> {
+        let path = |one: &TopicSettings| {
+            let reads = (one.encoding.clone(), one.pipeline.clone());
+            (one.topic.clone(), reads)
+        };
+        self.kafka.topics.iter().map(path).collect()
+    }
+
+    /// The schema registry for a command; without one, no schema is known.
+    ///
+    /// # Errors
+    /// A secret or certificate cannot be used.
+    pub fn schemas(&self) -> Result<AskedOnce, RegistryError> {
+        let asked = self.registry.as_ref().map(RegistryPlace::asked_once);
+        asked.unwrap_or_else(|| Ok(AskedOnce::nobody()))
     }
 
     /// The API client's settings, with the token read now.

@@ -13,6 +13,7 @@ use ingest_model::call::Class;
 use ingest_model::outcome::{HeldBy, HoldCause, Rejection, SkipReason};
 use ingest_model::record::{Topic, TopicPartition};
 use ingest_model::trouble::Seen;
+use ingest_registry::RegistryStatus;
 
 use super::advice::Places;
 use super::breaks::{Breaks, Cause};
@@ -141,6 +142,10 @@ impl Observer {
     /// The progress of a restore, in offsets of the state topic.
     pub(crate) fn restoring(&self, read: u64, total: u64) {
         self.metrics.observe_restore(read, total);
+    }
+
+    pub(crate) fn registry(&self, status: &RegistryStatus) {
+        self.metrics.observe_registry(status);
     }
 
     /// A fact of the wall clock's `now_ms`.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use ingest_delivery::hold::Scope;
 use ingest_delivery::machine::{PerKind, Snapshot};
 use ingest_kafka::PartitionStatistics;
-use ingest_model::outcome::{HeldBy, HoldCause};
+use ingest_model::outcome::{HeldBy, HoldCause, Waits};
 use ingest_model::record::{Offset, TopicPartition};
 
 pub use super::drain::{Drain, DrainState, WithArrivals};
@@ -313,9 +313,9 @@ impl Pace {
         for view in &snapshot.partitions {
             let of_it = ends.get(&view.partition)?;
             let count = unread_of(view.read_to, of_it)?;
-            let waits = view
-                .waits
-                .is_some_and(|why| why.by().is_some_and(|by| by != HeldBy::Parked));
+            let waits = view.waits.is_some_and(|why| {
+                why == Waits::Schema || why.by().is_some_and(|by| by != HeldBy::Parked)
+            });
             let topic = Scope::Topic(view.partition.topic.clone());
             if all_held || waits || view.restoring || held(&topic) {
                 kept += count;

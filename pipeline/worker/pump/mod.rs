@@ -31,6 +31,7 @@ use ingest_kafka::{
 };
 use ingest_kustomer::Client;
 use ingest_model::record::{Epoch, Topic, TopicPartition};
+use ingest_registry::{Handle, Service};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -67,6 +68,8 @@ pub struct PumpParts {
     pub client: Client,
     /// Decodes and maps records.
     pub judge: Judge,
+    /// The schema registry and its task.
+    pub registry: Option<(Handle, Service)>,
     /// The records at which an earlier process may have died; `None` if they are not tracked.
     pub suspects: Option<Suspects>,
     /// The number of threads that decode and map.
@@ -79,8 +82,6 @@ pub struct PumpParts {
 
 /// How often the view is refreshed.
 const VIEW_INTERVAL: Duration = Duration::from_secs(1);
-/// How long the source may take to leave the group.
-const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Batches of mapped records that wait for the pump. They are charged only when it takes them, so this is a constant on top of the
 /// budget: few, because their operations may be larger than they were.
 const MAPPED_QUEUE: usize = 1;
@@ -99,6 +100,7 @@ struct Pump {
     reserve: ReserveWatch,
     /// The state topic, if there is one.
     state: Option<State>,
+    registry: Option<Handle>,
     drained: bool,
     view: PumpView,
 }
@@ -121,6 +123,7 @@ pub async fn run(
         parts.mapper_threads,
         parts.judge,
         parts.suspects,
+        parts.registry.as_ref().map(|(handle, _)| handle),
         &mapped_in,
     )?;
     drop(mapped_in);
@@ -130,6 +133,8 @@ pub async fn run(
     forwarding.spawn(source::forward(events, mappers, control_in));
     let (topology_in, mut topology) = mpsc::channel(1);
     let mut watching = JoinSet::new();
+    let (registry, service) = parts.registry.unzip();
+    service.map(|service| watching.spawn(service.run()));
     watching.spawn(source::watch_topology(
         parts.kafka.clone(),
         topology_in,
@@ -155,6 +160,7 @@ pub async fn run(
         records_in: 0,
         restore: None,
         brokers: BrokersView::default(),
+        registry: None,
     };
     let mut pump = Pump {
         machine,
@@ -168,6 +174,7 @@ pub async fn run(
         requests: Requests::new(parts.client, asleep_after),
         reserve: parts.reserve,
         state,
+        registry,
         drained: false,
         view,
     };
@@ -233,21 +240,7 @@ pub async fn run(
     pump.requests.abort();
     watching.abort_all();
     pump.command_source(SourceCommand::Stop);
-    // The last records on their way have to be taken, or the forwarding task would never finish.
-    let stopped = tokio::time::timeout(STOP_TIMEOUT, async {
-        loop {
-            tokio::select! { biased;
-                event = control.recv() => match event {
-                    Some(SourceEvent::Stopped) | None => break,
-                    Some(_) => {}
-                },
-                record = mapped.recv() => if record.is_none() { break },
-            }
-        }
-    });
-    if stopped.await.is_err() {
-        tracing::warn!("the consumer did not leave the group in time");
-    }
+    source::stopped(&mut control, &mut mapped).await;
     drop(mapped);
     forwarding.shutdown().await;
     mapper_threads.ended().await;
@@ -301,6 +294,15 @@ impl Pump {
                     .for_each(|notes| self.observer.noted(topic, notes));
                 self.step(Input::Skipped(run));
             }
+            Mapped::Waits {
+                partition,
+                epoch,
+                waits,
+            } => self.step(Input::SchemaMissing {
+                partition,
+                epoch,
+                waits,
+            }),
             Mapped::Record(mapped) => {
                 let MappedRecord {
                     record,
@@ -418,6 +420,7 @@ impl Pump {
     /// Takes over the result of the last check of the brokers.
     fn look_at(&mut self, brokers: &watch::Receiver<BrokersView>) {
         self.view.brokers = brokers.borrow().clone();
+        self.view.registry = self.registry.as_ref().map(Handle::status);
         for input in self.letters.stuck(Clock.now(), &self.view.brokers) {
             self.step(input);
         }

@@ -53,4 +53,6 @@ pub struct PumpView {
     pub restore: Option<Progress>,
     /// The result of the last checks of the brokers.
     pub brokers: BrokersView,
+    /// How the schema registry is, if there is one.
+    pub registry: Option<ingest_registry::RegistryStatus>,
 }

@@ -12,8 +12,10 @@ use ingest_kafka::{
 use ingest_model::record::{Topic, TopicPartition};
 use tokio::sync::mpsc;
 
-use super::mappers::Mappers;
+use super::mappers::{Batch, Mappers};
 
+/// How long the source may take to leave the group.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long one query for partition counts may take.
 const TOPOLOGY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause before they are queried again after a failure.
@@ -29,8 +31,12 @@ pub(super) async fn forward(
     while let Some(event) = events.recv().await {
         let taken = match event {
             SourceEvent::Records(batch) => mappers.put(batch).await,
-            SourceEvent::Assigned(_)
-            | SourceEvent::Revoking(_)
+            SourceEvent::Assigned(assigned) => {
+                let partitions = assigned.iter().map(|one| one.partition.clone());
+                mappers.forget(partitions.collect()).await
+                    && control.send(SourceEvent::Assigned(assigned)).await.is_ok()
+            }
+            SourceEvent::Revoking(_)
             | SourceEvent::Lost(_)
             | SourceEvent::NewLife { .. }
             | SourceEvent::Vanished { .. }
@@ -44,6 +50,28 @@ pub(super) async fn forward(
         if !taken {
             return;
         }
+    }
+}
+
+/// Waits until the source has left the group. The last records on their way have to be taken, or the forwarding task would never
+/// finish.
+pub(super) async fn stopped(
+    control: &mut mpsc::Receiver<SourceEvent>,
+    mapped: &mut mpsc::Receiver<Batch>,
+) {
+    let stopped = tokio::time::timeout(STOP_TIMEOUT, async {
+        loop {
+            tokio::select! { biased;
+                event = control.recv() => match event {
+                    Some(SourceEvent::Stopped) | None => break,
+                    Some(_) => {}
+                },
+                record = mapped.recv() => if record.is_none() { break },
+            }
+        }
+    });
+    if stopped.await.is_err() {
+        tracing::warn!("the consumer did not leave the group in time");
     }
 }
 

@@ -10,6 +10,7 @@ mod letters;
 mod process;
 mod recording;
 mod reserve;
+mod schemas;
 mod tls;
 mod weather;
 
@@ -21,13 +22,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use ingest_delivery::charge::Charge;
 use ingest_delivery::machine::{MachineSettings, TopicSettings};
+use ingest_encoding::Encoding;
 use ingest_kafka::embedded::EmbeddedBroker;
 use ingest_kafka::{KafkaOptions, KafkaSettings, OutgoingRecord, RecordProducer};
 use ingest_kustomer::{BaseUrl, Client, ClientSettings};
 use ingest_mapping::decode::{Format, Limits};
 use ingest_mapping::mapping::Mapping;
 use ingest_mapping::route::Pipeline;
-use ingest_model::record::Topic;
+use ingest_model::record::{Header, Topic};
+use ingest_registry::{RegistryClient, Store};
 use kustomer_ingest::config::ReserveSchedule;
 use kustomer_ingest::observe::metrics::Metrics;
 use kustomer_ingest::observe::{Observer, Tally};
@@ -72,6 +75,17 @@ impl Rig {
         faults: Option<Value>,
         reserve: ReserveSchedule,
     ) -> Self {
+        Self::start_reading(limit, scale, faults, reserve, (Encoding::default(), None)).await
+    }
+
+    /// A worker that reads values of that encoding, with the schemas of that registry.
+    async fn start_reading(
+        limit: u32,
+        scale: f64,
+        faults: Option<Value>,
+        reserve: ReserveSchedule,
+        reads: (Encoding, Option<RegistryClient>),
+    ) -> Self {
         let broker = EmbeddedBroker::start(&[(TOPIC, 4), (LETTERS, 1)]).unwrap();
         let config = Config {
             limit: u64::from(limit),
@@ -103,6 +117,13 @@ impl Rig {
                 keyed: true,
             },
         );
+        let (encoding, registry) = reads;
+        let registry = registry.map(|client| ingest_registry::start(client, 100));
+        let paths = HashMap::from([(Topic::new(TOPIC), (encoding, pipeline))]);
+        let judge = match &registry {
+            Some((handle, _)) => Judge::new(paths).knowing(Arc::<Store>::clone(handle.store())),
+            None => Judge::new(paths),
+        };
         let parts = PumpParts {
             kafka: kafka.clone(),
             dead_letter_topic: Topic::new(LETTERS),
@@ -110,7 +131,8 @@ impl Rig {
             machine,
             reserve: ReserveWatch::new(reserve, scale),
             client: Client::new(client).unwrap(),
-            judge: Judge::new(HashMap::from([(Topic::new(TOPIC), pipeline)])),
+            judge,
+            registry,
             suspects: None,
             mapper_threads: 2,
             observer: observer.clone(),
@@ -136,12 +158,16 @@ impl Rig {
     }
 
     async fn put(&mut self, key: &str, value: impl Into<Bytes>) {
+        self.put_with(key, value, Vec::new()).await;
+    }
+
+    async fn put_with(&mut self, key: &str, value: impl Into<Bytes>, headers: Vec<Header>) {
         let record = OutgoingRecord {
             topic: Topic::new(TOPIC),
             partition: None,
             key: Some(Bytes::from(key.to_owned())),
             value: Some(value.into()),
-            headers: Vec::new(),
+            headers,
             timestamp_ms: None,
         };
         self.producer.send(&record).await.unwrap();

@@ -13,12 +13,14 @@ use self::circles::{Source, circles};
 use crate::vocabulary::{files, read, root};
 
 /// Every crate, by the folder of its sources.
-const CRATES: [&str; 7] = [
+const CRATES: [&str; 9] = [
     "pipeline/model/src",
+    "pipeline/encoding/src",
     "pipeline/mapping/src",
     "pipeline/delivery/src",
     "pipeline/kafka/src",
     "pipeline/kustomer/src",
+    "pipeline/registry/src",
     "pipeline/simulator/src",
     "pipeline/worker",
 ];
@@ -31,7 +33,7 @@ fn no_modules_import_from_each_other() {
     let mut wrong = Vec::new();
     for folder in CRATES {
         let sources = sources(&root().join(folder));
-        assert!(sources.len() > 10, "{folder} was not read");
+        assert!(sources.len() > 5, "{folder} was not read");
         let found = circles(&sources);
         wrong.extend(found.iter().map(|circle| format!("{folder}: {circle}")));
     }

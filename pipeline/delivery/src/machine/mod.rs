@@ -144,6 +144,11 @@ impl Machine {
                 self.on_record(record, epoch, (event_ms, traffic), verdict, dropped);
             }
             Input::Skipped(run) => self.on_skipped(&run),
+            Input::SchemaMissing {
+                partition,
+                epoch,
+                waits,
+            } => self.partitions.schema_missing(&partition, epoch, waits),
             Input::Replied { request, reply } => self.on_replied(now, request, reply),
             Input::DeadLettered { letter, result } => self.on_dead_lettered(now, letter, result),
             Input::LettersStuck { to, trouble } => self.on_letters_stuck(now, to, trouble),

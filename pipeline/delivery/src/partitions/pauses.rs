@@ -27,6 +27,7 @@ impl Partitions {
             }
             let rests = closed
                 || assignment.restoring
+                || assignment.schema_missing
                 || self.guard.is_holding(&partition.topic)
                 || self.waits.contains_key(partition)
                 || old_rests && assignment.brings_old
@@ -42,6 +43,18 @@ impl Partitions {
         }
         if !resume.is_empty() {
             turn.effect(Effect::Resume(resume));
+        }
+    }
+
+    /// Whether the next record of a partition waits for its schema. Of another assignment it means nothing.
+    pub(crate) fn schema_missing(&mut self, partition: &TopicPartition, epoch: Epoch, waits: bool) {
+        let assignment = self.assignments.get_mut(partition);
+        let Some(assignment) = assignment.filter(|one| one.epoch == epoch) else {
+            return;
+        };
+        if assignment.schema_missing != waits {
+            assignment.schema_missing = waits;
+            self.pauses_changed = true;
         }
     }
 

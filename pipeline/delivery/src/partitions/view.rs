@@ -40,6 +40,7 @@ impl Partitions {
         let held = self.waits.get(partition).copied();
         let guard = self.guard.is_holding(&partition.topic);
         held.or_else(|| guard.then_some(Waits::Guard))
+            .or_else(|| assignment.schema_missing.then_some(Waits::Schema))
             .or_else(|| assignment.room.rests().then_some(Waits::CommitRoom))
             .or_else(|| (assignment.brings_old && self.old_rests()).then_some(Waits::LiveFirst))
     }

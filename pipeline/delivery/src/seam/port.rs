@@ -121,6 +121,15 @@ pub enum Input {
     },
     /// Neighbouring records of a partition that the mapping skipped.
     Skipped(SkippedRun),
+    /// Whether the next record of a partition waits for its schema. Until it does not, nothing more is to be read from there.
+    SchemaMissing {
+        /// The partition.
+        partition: TopicPartition,
+        /// The assignment under which the record was read.
+        epoch: Epoch,
+        /// It does.
+        waits: bool,
+    },
     /// The answer to [`Effect::Send`].
     Replied {
         /// Which request.

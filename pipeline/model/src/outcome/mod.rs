@@ -57,6 +57,10 @@ pub enum Rejection {
     InvalidJson,
     /// The value is not UTF-8.
     InvalidUtf8,
+    /// The bytes are not what the topic's encoding or their schema says.
+    InvalidEncoding,
+    /// There is no schema of that id, or none that can be used.
+    UnknownSchema,
     /// Nested deeper than the limit.
     TooDeep,
     /// The value is larger than the limit.
@@ -162,6 +166,8 @@ pub enum Waits {
     Guard,
     /// It brings backfill, which has as much of the budget as it may while live records may come.
     LiveFirst,
+    /// The schema of its next record is not known yet.
+    Schema,
 }
 
 /// A record that is set aside on the hold topic. `detail` holds no personal data.
@@ -282,6 +288,8 @@ labels!(SkipReason {
 labels!(Rejection {
     InvalidJson => "invalid_json",
     InvalidUtf8 => "invalid_utf8",
+    InvalidEncoding => "invalid_encoding",
+    UnknownSchema => "unknown_schema",
     TooDeep => "too_deep",
     TooLarge => "too_large",
     FormatMismatch => "format_mismatch",
@@ -344,12 +352,14 @@ impl Waits {
     /// The label where no hold is involved.
     const COMMIT_ROOM: &'static str = "commit_room";
     const LIVE_FIRST: &'static str = "live_first";
+    const SCHEMA: &'static str = "schema";
 
     /// Every label.
     #[must_use]
     pub fn labels() -> Vec<&'static str> {
         let held = HeldBy::all().into_iter().map(HeldBy::as_str);
-        held.chain([Self::COMMIT_ROOM, Self::LIVE_FIRST]).collect()
+        held.chain([Self::COMMIT_ROOM, Self::LIVE_FIRST, Self::SCHEMA])
+            .collect()
     }
 
     /// What holds the work, if anything does.
@@ -358,7 +368,7 @@ impl Waits {
         match self {
             Self::HeldWork(by) | Self::CommitsFull(by) => Some(by),
             Self::Guard => Some(HeldBy::Hold(HoldCause::DeadLetterGuard)),
-            Self::CommitRoom | Self::LiveFirst => None,
+            Self::CommitRoom | Self::LiveFirst | Self::Schema => None,
         }
     }
 
@@ -370,6 +380,7 @@ impl Waits {
             Self::Guard => HoldCause::DeadLetterGuard.as_str(),
             Self::CommitRoom => Self::COMMIT_ROOM,
             Self::LiveFirst => Self::LIVE_FIRST,
+            Self::Schema => Self::SCHEMA,
         }
     }
 }
@@ -394,6 +405,9 @@ impl std::fmt::Display for Waits {
             ),
             Self::LiveFirst => f.write_str(
                 "its records are backfill, which fills three quarters of the budget; the rest is kept for live records, and reading goes on when half of the budget is free of backfill",
+            ),
+            Self::Schema => f.write_str(
+                "the schema registry has not given the schema of its next record yet; reading goes on when it does",
             ),
             Self::Guard => f.write_str(
                 "too many records of the topic were rejected, and the dead-letter guard holds it until a person releases the hold",

@@ -3,10 +3,12 @@
 mod finding;
 mod needs;
 mod online;
+mod registry;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use ingest_encoding::Kind;
 use ingest_kafka::reader::topics::check_client;
 use ingest_kustomer::Need;
 use ingest_mapping::mapping::{KlassUse, MappingError};
@@ -131,6 +133,7 @@ fn offline(settings: &Settings) -> Vec<Finding> {
             "it need not exist here, but where the worker runs",
         ));
     }
+    findings.extend(registry::warnings(settings));
     let missing: Vec<Finding> = missing_files(settings).collect();
     // A missing file may exist where the worker runs, so the client is tried only if none is missing.
     if missing.is_empty()
@@ -217,6 +220,17 @@ fn missing_files(settings: &Settings) -> impl Iterator<Item = Finding> {
     })
 }
 
+/// How values are encoded, unless they are JSON.
+fn encoded(kind: Kind) -> String {
+    match kind {
+        Kind::Json => String::new(),
+        Kind::Registry => " by schema ids of the registry".to_owned(),
+        Kind::Avro | Kind::AvroSingleObject | Kind::Protobuf | Kind::Auto => {
+            format!(" encoded as {}", kind.as_str())
+        }
+    }
+}
+
 /// `data` is replaced as a whole, so routes that write different parts of it undo each other's writes.
 fn data_warning(klass: &str, used: &KlassUse) -> Option<Finding> {
     let parts: BTreeSet<&Option<Vec<String>>> = used.data.iter().map(|(_, keys)| keys).collect();
@@ -258,9 +272,10 @@ fn summary(settings: &Settings) -> Vec<String> {
         let mapping = topic.pipeline.mapping();
         let part = f64::from(topic.weight.get()) * 100.0 / f64::from(total.max(1));
         lines.push(format!(
-            "topic {}: {}, {} of {}, keyed by {}, {part:.0} % of the requests",
+            "topic {}: {}{}, {} of {}, keyed by {}, {part:.0} % of the requests",
             topic.topic,
             topic.pipeline.format(),
+            encoded(topic.encoding.kind()),
             plural(mapping.routes().len(), "route"),
             mapping.file(),
             topic.keyed_by.as_str(),

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use super::finding::Finding;
 use super::needs::{klasses, roles};
+use super::registry;
 use crate::app::places;
 use crate::cli::exit::CommandError;
 use crate::config::Settings;
@@ -49,6 +50,7 @@ pub(super) fn findings(settings: &Settings) -> Result<Vec<Finding>, CommandError
             "without the key, Kustomer cannot be asked",
         )],
     };
+    findings.extend(runtime.block_on(registry::asked(settings)));
     let (brokers, reachable) = kafka(settings);
     findings.extend(brokers);
     if let Some(topic) = settings.kafka.state_topic.as_ref().filter(|_| reachable) {

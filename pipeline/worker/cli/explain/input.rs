@@ -51,12 +51,22 @@ struct RecordLine {
     partition: Option<i32>,
     offset: Option<i64>,
     key: Option<String>,
+    #[serde(rename = "keyBase64")]
+    key_base64: Option<String>,
     #[serde(default)]
-    headers: Vec<(String, Option<String>)>,
+    headers: Vec<(String, Option<HeaderLine>)>,
     value: Option<Value>,
     #[serde(rename = "valueBase64")]
     value_base64: Option<String>,
     timestamp: Option<i64>,
+}
+
+/// The value of a header: a text, or `{base64: …}`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum HeaderLine {
+    Text(String),
+    Bytes { base64: String },
 }
 
 /// The record that has a line as its value.
@@ -104,26 +114,51 @@ pub(in crate::cli) fn record(line: &Line, topic: Option<&Topic>, written_ms: Opt
             return Item::Bad("the record has both value and valueBase64".to_owned());
         }
         (None, None) => None,
-        (None, Some(text)) => match STANDARD.decode(text.trim()) {
-            Ok(bytes) => Some(Bytes::from(bytes)),
-            Err(error) => return Item::Bad(format!("valueBase64 is not base64: {error}")),
+        (None, Some(text)) => match bytes_of("valueBase64", &text) {
+            Ok(bytes) => Some(bytes),
+            Err(problem) => return Item::Bad(problem),
         },
         (Some(Value::String(text)), None) => Some(Bytes::from(text)),
         (Some(other), None) => Some(Bytes::from(other.to_string())),
     };
-    let headers = described.headers.into_iter().map(|(name, value)| Header {
-        name,
-        value: value.map(Bytes::from),
-    });
+    let key = match (described.key, described.key_base64) {
+        (Some(_), Some(_)) => {
+            return Item::Bad("the record has both key and keyBase64".to_owned());
+        }
+        (key, None) => key.map(Bytes::from),
+        (None, Some(text)) => match bytes_of("keyBase64", &text) {
+            Ok(bytes) => Some(bytes),
+            Err(problem) => return Item::Bad(problem),
+        },
+    };
+    let mut headers = Vec::with_capacity(described.headers.len());
+    for (name, value) in described.headers {
+        let value = match value {
+            None => None,
+            Some(HeaderLine::Text(text)) => Some(Bytes::from(text)),
+            Some(HeaderLine::Bytes { base64 }) => match bytes_of("a header's base64", &base64) {
+                Ok(bytes) => Some(bytes),
+                Err(problem) => return Item::Bad(problem),
+            },
+        };
+        headers.push(Header { name, value });
+    }
     let partition = TopicPartition::new(topic.as_str(), described.partition.unwrap_or_default());
     let offset = described.offset.map_or_else(|| offset_of(line), Offset);
     Item::Record(Record {
         position: Position { partition, offset },
-        key: described.key.map(Bytes::from),
+        key,
         value,
-        headers: headers.collect(),
+        headers,
         timestamp_ms: described.timestamp.or(written_ms),
     })
+}
+
+fn bytes_of(what: &str, text: &str) -> Result<Bytes, String> {
+    let decoded = STANDARD.decode(text.trim());
+    decoded
+        .map(Bytes::from)
+        .map_err(|error| format!("{what} is not base64: {error}"))
 }
 
 /// A line's offset if none is given: counted from 0, so that two lines are two occurrences.
@@ -311,6 +346,17 @@ mod tests {
             panic!("a record")
         };
         assert_eq!(bytes.value.as_deref(), Some([255, 254].as_slice()));
+        let text =
+            r#"{"keyBase64":"AAE=","headers":[["a",{"base64":"//4="}],["b","t"]],"value":1}"#;
+        let Item::Record(bytes) = read(text) else {
+            panic!("a record")
+        };
+        assert_eq!(bytes.key.as_deref(), Some([0, 1].as_slice()));
+        assert_eq!(
+            bytes.headers[0].value.as_deref(),
+            Some([255, 254].as_slice())
+        );
+        assert_eq!(bytes.headers[1].value.as_deref(), Some(b"t".as_slice()));
     }
 
     #[test]
@@ -321,6 +367,9 @@ mod tests {
             "{\"valu\":1}",
             "{\"value\":1,\"valueBase64\":\"\"}",
             "{\"valueBase64\":\"?\"}",
+            "{\"keyBase64\":\"?\"}",
+            "{\"key\":\"a\",\"keyBase64\":\"\"}",
+            "{\"headers\":[[\"a\",{\"base64\":\"?\"}]]}",
         ] {
             assert!(matches!(read(bad), Item::Bad(_)), "{bad}");
         }

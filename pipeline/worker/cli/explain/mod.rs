@@ -11,6 +11,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 
 use anyhow::Context as _;
+use ingest_encoding::Opened;
 use ingest_mapping::event::CustomerHints;
 use ingest_mapping::route::{EventSummary, Pipeline};
 use ingest_model::outcome::{DroppedField, Rejected, SkipReason, Verdict};
@@ -108,6 +109,7 @@ fn explain(
     out: &mut Output<'_>,
 ) -> Result<(), CommandError> {
     let now_ms = Some(now.as_millisecond());
+    let registry = settings.schemas().context("schema_registry")?;
     for line in Lines::new(reader) {
         let line = line.context("cannot read the input")?;
         let item = if records {
@@ -120,7 +122,19 @@ fn explain(
                 let of_topic =
                     |t: &&crate::config::TopicSettings| t.topic == record.position.partition.topic;
                 match settings.kafka.topics.iter().find(of_topic) {
-                    Some(found) => one(line.number, &found.pipeline, &record, now),
+                    Some(found) => match registry.open(&found.encoding, &record) {
+                        Ok(Opened::Record(opened)) => {
+                            one(line.number, &found.pipeline, &opened, now)
+                        }
+                        Ok(Opened::Rejected(rejected)) => {
+                            Explained::rejected(line.number, rejected)
+                        }
+                        Ok(Opened::Needs(_)) => Explained::no_record(line.number, String::new()),
+                        Err(failure) => Explained::no_record(
+                            line.number,
+                            format!("{failure}; the worker waits until it answers"),
+                        ),
+                    },
                     None => {
                         let name = &record.position.partition.topic;
                         let problem = format!(
@@ -220,16 +234,11 @@ fn one(
                 ..explained
             }
         }
-        Verdict::Reject(Rejected {
-            reason,
-            detail,
-            route,
-        }) => Explained {
-            verdict: "reject",
-            reason: Some(reason.as_str()),
-            detail: Some(detail),
-            route: route.map(|name| name.to_string()),
-            ..explained
+        Verdict::Reject(rejected) => Explained {
+            event: explained.event,
+            notes: explained.notes,
+            dropped: explained.dropped,
+            ..Explained::rejected(line, rejected)
         },
     }
 }
@@ -262,6 +271,16 @@ fn skip_detail(reason: SkipReason, now: Timestamp) -> Option<String> {
 // === impl Explained ===
 
 impl Explained {
+    /// A record that becomes a dead letter.
+    fn rejected(line: u64, rejected: Rejected) -> Self {
+        Self {
+            verdict: "reject",
+            reason: Some(rejected.reason.as_str()),
+            route: rejected.route.map(|name| name.to_string()),
+            ..Self::no_record(line, rejected.detail)
+        }
+    }
+
     /// A line without a record that the worker would read.
     fn no_record(line: u64, problem: String) -> Self {
         Self {

@@ -22,13 +22,19 @@ const ADDRESS_SPACE: u64 = 1 << 30;
 pub fn run(args: &TryRecordsArgs) -> Result<CommandExit, CommandError> {
     let settings = args.config.load()?;
     limit_memory().context("the limit of the address space cannot be set")?;
-    let pipelines = settings.kafka.topics.iter();
-    let pipelines = pipelines.map(|topic| (topic.topic.clone(), topic.pipeline.clone()));
-    let judge = Judge::new(pipelines.collect()).dying_at(args.die_at.as_deref());
+    let registry = settings.schemas().context("schema_registry")?;
+    let judge = Judge::new(settings.paths())
+        .knowing(registry.schemas())
+        .dying_at(args.die_at.as_deref());
     let served = on_mapper_stack("suspects".to_owned(), move || {
         serve(io::stdin().lock(), io::stdout().lock(), |record| {
             for expected in [Expected::Skipped, Expected::Wanted] {
-                drop(judge.judge(record, expected));
+                // without its schema nothing of a record is read, so nothing can happen
+                while let Err(schema) = judge.judge(record, expected) {
+                    if registry.fetch(schema).is_err() {
+                        break;
+                    }
+                }
             }
         })
     });

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use ingest_kafka::{KafkaOptions, SettingsError};
+use ingest_mapping::route::Pipeline;
 use ingest_model::record::{Topic, Traffic};
 
 use super::checker::Checker;
@@ -22,6 +23,7 @@ pub(in crate::config) fn settings(
     raw: &RawKafka,
     state: Option<&At<Scalar>>,
     budget: Option<BudgetSettings>,
+    has_registry: bool,
     checker: &mut Checker<'_>,
 ) -> Option<KafkaSettings> {
     let brokers = match &raw.brokers {
@@ -48,7 +50,7 @@ pub(in crate::config) fn settings(
         None => Some(None),
         Some(raw) => checker.instance_id(raw).map(Some),
     };
-    let topics = checker.topics(raw);
+    let topics = checker.topics(raw, has_registry);
     let dead_letter_topic = checker.dead_letter_topic(raw);
     let hold_topic = checker.hold_topic(raw, dead_letter_topic.as_ref());
     let others = [
@@ -109,7 +111,7 @@ impl Checker<'_> {
         Some((drain?, commit?, session?))
     }
 
-    fn topics(&mut self, raw: &RawKafka) -> Option<Vec<TopicSettings>> {
+    fn topics(&mut self, raw: &RawKafka, has_registry: bool) -> Option<Vec<TopicSettings>> {
         let example = "name at least one: - { name: shop.events, mapping: mappings/segment.yaml }";
         if raw.topics.is_empty() {
             if raw.topics_given {
@@ -124,7 +126,7 @@ impl Checker<'_> {
         let mut mappings = Mappings::new(raw.hold_topic.is_some());
         let mut topics = Vec::new();
         for raw in &raw.topics {
-            let topic = self.topic(raw, &mut mappings);
+            let topic = self.topic(raw, &mut mappings, has_registry);
             let Some(topic) = topic else { continue };
             if let Some(first) = seen.insert(topic.topic.clone(), raw.place.spot) {
                 let key = format!("{}.name", raw.place.key);
@@ -144,7 +146,12 @@ impl Checker<'_> {
         (topics.len() == raw.topics.len() && topics.len() == seen.len()).then_some(topics)
     }
 
-    fn topic(&mut self, raw: &RawTopic, mappings: &mut Mappings) -> Option<TopicSettings> {
+    fn topic(
+        &mut self,
+        raw: &RawTopic,
+        mappings: &mut Mappings,
+        has_registry: bool,
+    ) -> Option<TopicSettings> {
         let topic = match &raw.name {
             Some(leaf) => self.topic_name(leaf),
             None => {
@@ -153,6 +160,8 @@ impl Checker<'_> {
             }
         };
         let pipeline = self.pipeline(raw, mappings);
+        let format = pipeline.as_ref().map(Pipeline::format);
+        let encoding = self.encoding(&raw.encoding, format, has_registry);
         let words: Vec<&str> = KeyedBy::ALL.iter().map(|k| k.as_str()).collect();
         let keyed_by = match &raw.keyed_by {
             Some(leaf) => self
@@ -165,6 +174,7 @@ impl Checker<'_> {
         let by_customer = keyed_by == Some(KeyedBy::Customer);
         Some(TopicSettings {
             topic: topic?,
+            encoding: encoding?,
             pipeline: pipeline?.keyed_by_customer(by_customer),
             keyed_by: keyed_by?,
             traffic: traffic?,

@@ -3,6 +3,7 @@
 //! Every check reports its faults and the next one follows, so that one start shows all faults.
 
 mod checker;
+mod encodings;
 mod kafka;
 mod mappings;
 mod reserve;
@@ -22,7 +23,17 @@ use crate::observe::telemetry::{LogFormat, LogSettings, check_level};
 /// The settings, or `None` if something is missing or wrong; the faults say what.
 pub(super) fn settings(raw: &RawConfig, checker: &mut Checker<'_>) -> Option<Settings> {
     let budget = checker.budget(raw);
-    let kafka = kafka::settings(&raw.kafka, raw.state_topic.as_ref(), budget, checker);
+    let registry = match &raw.registry {
+        Some(registry) => checker.registry(registry).map(Some),
+        None => Some(None),
+    };
+    let kafka = kafka::settings(
+        &raw.kafka,
+        raw.state_topic.as_ref(),
+        budget,
+        raw.registry.is_some(),
+        checker,
+    );
     let kustomer = checker.kustomer(&raw.kustomer);
     let delivery = checker.delivery(&raw.delivery);
     let admin_listen = checker.parsed(
@@ -39,6 +50,7 @@ pub(super) fn settings(raw: &RawConfig, checker: &mut Checker<'_>) -> Option<Set
     Some(Settings {
         file: checker.file.to_owned(),
         kafka: kafka?,
+        registry: registry?,
         kustomer: kustomer?,
         budget: budget?,
         delivery: delivery?,

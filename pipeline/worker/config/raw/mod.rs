@@ -3,6 +3,7 @@
 //! Reading ([`read`]) never stops at a mistake. Anything misspelt or of the wrong kind is reported and left out; the rest
 //! goes on to [`super::checks`], which interprets it. A key that is null counts as absent.
 
+mod encodings;
 mod reader;
 
 use std::fmt;
@@ -43,6 +44,7 @@ pub(crate) struct Place {
 #[derive(Debug)]
 pub(crate) struct RawConfig {
     pub(crate) kafka: RawKafka,
+    pub(crate) registry: Option<RawRegistry>,
     pub(crate) kustomer: RawKustomer,
     pub(crate) budget: RawBudget,
     pub(crate) delivery: RawDelivery,
@@ -77,11 +79,54 @@ pub(crate) struct RawTopic {
     pub(crate) place: Place,
     pub(crate) name: Leaf,
     pub(crate) format: Leaf,
+    pub(crate) encoding: RawEncoding,
     pub(crate) mapping: Option<At<RawMapping>>,
     pub(crate) keyed_by: Leaf,
     pub(crate) traffic: Leaf,
     pub(crate) weight: Leaf,
 }
+
+/// The keys of a topic that say how its values are encoded.
+#[derive(Debug)]
+pub(crate) struct RawEncoding {
+    pub(crate) place: Place,
+    pub(crate) encoding: Leaf,
+    pub(crate) compression: Leaf,
+    pub(crate) key_encoding: Leaf,
+    pub(crate) schema: Leaf,
+    pub(crate) message: Leaf,
+    pub(crate) schemas: Option<Vec<At<Scalar>>>,
+}
+
+/// `schema_registry`.
+#[derive(Debug)]
+pub(crate) struct RawRegistry {
+    pub(crate) place: Place,
+    pub(crate) url: Leaf,
+    pub(crate) basic: Option<RawBasic>,
+    pub(crate) bearer: Option<RawSecret>,
+    pub(crate) ca: Leaf,
+    pub(crate) timeout: Leaf,
+    pub(crate) cache: Leaf,
+}
+
+/// `schema_registry.basic`.
+#[derive(Debug)]
+pub(crate) struct RawBasic {
+    pub(crate) place: Place,
+    pub(crate) user: Leaf,
+    pub(crate) password: Option<RawSecret>,
+}
+
+/// The keys of a topic that are read here.
+pub(super) const ENCODING_KEYS: [&str; 6] = [
+    "encoding",
+    "compression",
+    "key_encoding",
+    "schema",
+    "message",
+    "schemas",
+];
 
 /// The mapping of a topic.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,8 +6,8 @@ use ingest_mapping::mapping::node::{Content, Key, Node, Place as NodePlace};
 use ingest_mapping::mapping::yaml::{YamlFault, yaml_fault};
 
 use super::{
-    At, Leaf, Place, RawBudget, RawConfig, RawDelivery, RawKafka, RawKustomer, RawLog, RawMapping,
-    RawProperty, RawRecording, RawReserve, RawSecret, RawTopic, Scalar,
+    At, ENCODING_KEYS, Leaf, Place, RawBudget, RawConfig, RawDelivery, RawKafka, RawKustomer,
+    RawLog, RawMapping, RawProperty, RawRecording, RawReserve, RawSecret, RawTopic, Scalar,
 };
 use crate::config::fault::{Fault, Faults, Spot, nearest};
 use crate::config::secret::SECRET_WAY_OUT;
@@ -33,10 +33,19 @@ pub(crate) fn read(file: &Path, tree: &Node, faults: &mut Faults) -> RawConfig {
     let root = reader.root(
         tree,
         &[
-            "kafka", "kustomer", "budget", "delivery", "state", "admin", "log", "debug",
+            "kafka",
+            "schema_registry",
+            "kustomer",
+            "budget",
+            "delivery",
+            "state",
+            "admin",
+            "log",
+            "debug",
         ],
     );
     let kafka = reader.kafka(&root);
+    let registry = reader.registry(&root);
     let kustomer = reader.kustomer(&root);
     let budget = reader.section(&root, "budget", &["records", "bytes"]);
     let delivery = reader.section(
@@ -55,6 +64,7 @@ pub(crate) fn read(file: &Path, tree: &Node, faults: &mut Faults) -> RawConfig {
     );
     RawConfig {
         kafka,
+        registry,
         kustomer,
         budget: RawBudget {
             records: reader.leaf(&budget, "records"),
@@ -82,12 +92,12 @@ pub(crate) fn read(file: &Path, tree: &Node, faults: &mut Faults) -> RawConfig {
 }
 
 /// A map with its known keys; empty if the section is absent.
-struct Section<'t> {
-    place: Place,
+pub(super) struct Section<'t> {
+    pub(super) place: Place,
     entries: &'t [(Key, Node)],
 }
 
-struct Reader<'f> {
+pub(super) struct Reader<'f> {
     file: &'f Path,
     faults: &'f mut Faults,
 }
@@ -96,7 +106,7 @@ struct Reader<'f> {
 
 impl<'t> Section<'t> {
     /// The value of a key, unless absent or null.
-    fn value(&self, name: &str) -> Option<&'t Node> {
+    pub(super) fn value(&self, name: &str) -> Option<&'t Node> {
         self.entries
             .iter()
             .find(|(key, _)| key.name == name)
@@ -104,7 +114,7 @@ impl<'t> Section<'t> {
             .filter(|node| node.content != Content::Null)
     }
 
-    fn path_of(&self, name: &str) -> String {
+    pub(super) fn path_of(&self, name: &str) -> String {
         if self.place.key.is_empty() {
             name.to_owned()
         } else {
@@ -171,11 +181,14 @@ impl Reader<'_> {
             .iter()
             .enumerate()
             .map(|(i, item)| {
-                let known = &["name", "format", "mapping", "keyed_by", "traffic", "weight"];
-                let topic = self.map(item, format!("{key}[{i}]"), known);
+                let mut known = vec!["name", "format"];
+                known.extend(ENCODING_KEYS);
+                known.extend(["mapping", "keyed_by", "traffic", "weight"]);
+                let topic = self.map(item, format!("{key}[{i}]"), &known);
                 RawTopic {
                     name: self.leaf(&topic, "name"),
                     format: self.leaf(&topic, "format"),
+                    encoding: self.encoding(&topic),
                     mapping: self.mapping(&topic),
                     keyed_by: self.leaf(&topic, "keyed_by"),
                     traffic: self.leaf(&topic, "traffic"),
@@ -309,7 +322,12 @@ impl Reader<'_> {
     }
 
     /// The items of a list of single values.
-    fn leaves(&mut self, node: &Node, key: &str, way_out: &str) -> Option<Vec<At<Scalar>>> {
+    pub(super) fn leaves(
+        &mut self,
+        node: &Node,
+        key: &str,
+        way_out: &str,
+    ) -> Option<Vec<At<Scalar>>> {
         let mut all = Some(Vec::new());
         for (i, item) in self.list(node, key, way_out)?.iter().enumerate() {
             let (spot, key) = (item.place.into(), format!("{key}[{i}]"));
@@ -344,7 +362,7 @@ impl Reader<'_> {
     }
 
     /// A secret, which must be a reference; a literal is refused and not shown.
-    fn secret(&mut self, node: &Node, key: String) -> Option<RawSecret> {
+    pub(super) fn secret(&mut self, node: &Node, key: String) -> Option<RawSecret> {
         if matches!(node.content, Content::Map(_)) {
             return Some(self.secret_map(node, key));
         }
@@ -380,7 +398,12 @@ impl Reader<'_> {
         self.map(tree, String::new(), known)
     }
 
-    fn section<'t>(&mut self, root: &Section<'t>, name: &str, known: &[&str]) -> Section<'t> {
+    pub(super) fn section<'t>(
+        &mut self,
+        root: &Section<'t>,
+        name: &str,
+        known: &[&str],
+    ) -> Section<'t> {
         match root.value(name) {
             Some(node) => self.map(node, root.path_of(name), known),
             None => {
@@ -397,7 +420,7 @@ impl Reader<'_> {
     }
 
     /// A map of known keys; every other key is a fault.
-    fn map<'t>(&mut self, node: &'t Node, key: String, known: &[&str]) -> Section<'t> {
+    pub(super) fn map<'t>(&mut self, node: &'t Node, key: String, known: &[&str]) -> Section<'t> {
         let place = Place {
             spot: node.place.into(),
             key,
@@ -433,7 +456,7 @@ impl Reader<'_> {
         section
     }
 
-    fn leaf(&mut self, section: &Section<'_>, name: &str) -> Leaf {
+    pub(super) fn leaf(&mut self, section: &Section<'_>, name: &str) -> Leaf {
         let node = section.value(name)?;
         let key = section.path_of(name);
         let Some(value) = Scalar::of(&node.content) else {

@@ -277,7 +277,7 @@ catalog! {
     held_bytes: GaugeVec, "held_bytes", [],
         "Their bytes.";
     partitions_waiting: GaugeVec, "partitions_waiting", [Waits],
-        "Partitions that are paused individually, by what holds their work; commit_room: enough was read ahead; live_first: backfill leaves room for live records.";
+        "Partitions that are paused individually, by what holds their work; commit_room: enough was read ahead; live_first: backfill leaves room for live records; schema: the registry has not given the schema of the next record.";
     gate_closed: GaugeVec, "gate_closed", [],
         "1 while the budget is full and partitions are paused.";
     drain_estimate: GaugeVec, "drain_estimate_seconds", [],
@@ -320,6 +320,20 @@ catalog! {
         "Objects whose write an earlier owner left open: its job is read, and they are not submitted again.";
     inherited_writes: GaugeVec, "inherited_writes", [],
         "Writes of earlier owners whose records have not all been read again, or whose result is unknown.";
+
+    // The schema registry.
+    registry_failing: GaugeVec, "schema_registry_failing", [],
+        "1 while the schema registry gives no schema: it does not answer, is slow or refuses.";
+    schemas_wanted: GaugeVec, "schemas_wanted", [],
+        "Schemas that records wait for.";
+    schemas_kept: GaugeVec, "schemas_kept", [],
+        "Schemas that are kept in memory.";
+    schemas_fetched: IntCounterVec, "schemas_fetched_total", [],
+        "Schemas that the registry gave.";
+    schemas_unusable: IntCounterVec, "schemas_unusable_total", [],
+        "Schema ids that the registry does not have, or whose schema cannot be used.";
+    schema_failures: IntCounterVec, "schema_requests_failed_total", [],
+        "Requests to the schema registry that failed; each is made again.";
 
     // Trouble.
     holds: GaugeVec, "holds", [Scope, HoldCause],

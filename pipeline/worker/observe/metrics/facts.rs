@@ -8,6 +8,8 @@ use ingest_delivery::fact::{Fact, Settlement};
 use ingest_delivery::machine::Snapshot;
 use ingest_model::outcome::Waits;
 use ingest_model::record::Traffic;
+use ingest_registry::RegistryStatus;
+use prometheus::GaugeVec;
 
 use super::labels::{Fallback, From, Waiting};
 use super::{Metrics, NONE, whole};
@@ -166,8 +168,7 @@ impl Metrics {
     /// Sets every gauge that the machine knows, and removes the series of partitions that are gone.
     pub fn observe_snapshot(&self, snapshot: &Snapshot, now: Instant) {
         let f = &self.families;
-        let set =
-            |gauge: &prometheus::GaugeVec, value: f64| gauge.with_label_values(NONE).set(value);
+        let set = |gauge: &GaugeVec, value: f64| gauge.with_label_values(NONE).set(value);
         set(&f.partitions_owned, whole(snapshot.partitions.len() as u64));
         set(&f.requests_in_flight, whole(snapshot.requests as u64));
         set(&f.quota_allowance, f64::from(snapshot.allowance));
@@ -254,6 +255,23 @@ impl Metrics {
         f.state_restore_total
             .with_label_values(NONE)
             .set(whole(total));
+    }
+
+    /// How the schema registry is.
+    pub fn observe_registry(&self, status: &RegistryStatus) {
+        let f = &self.families;
+        let set = |family: &GaugeVec, value: u64| family.with_label_values(NONE).set(whole(value));
+        set(&f.registry_failing, u64::from(status.trouble.is_some()));
+        set(&f.schemas_wanted, status.wanted as u64);
+        set(&f.schemas_kept, status.kept as u64);
+        for (family, count) in [
+            (&f.schemas_fetched, status.fetched),
+            (&f.schemas_unusable, status.unusable),
+            (&f.schema_failures, status.failed),
+        ] {
+            let counter = family.with_label_values(NONE);
+            counter.inc_by(count.saturating_sub(counter.get()));
+        }
     }
 
     /// Updates counters from the difference to the previous snapshot.

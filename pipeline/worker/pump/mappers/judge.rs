@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
+use ingest_encoding::{Encoding, NoSchemas, Opened, SchemaId, Schemas};
 use ingest_mapping::event::Notes;
 use ingest_mapping::route::Pipeline;
 use ingest_model::outcome::{DroppedField, Rejected, Rejection, Verdict};
@@ -14,9 +16,9 @@ use crate::clock::Clock;
 
 /// Maps the records of all topics. The mapper threads and the child that tries suspects share it, so that both do the
 /// same.
-#[derive(Debug)]
 pub struct Judge {
-    pipelines: HashMap<Topic, Pipeline>,
+    pipelines: HashMap<Topic, (Encoding, Pipeline)>,
+    schemas: Arc<dyn Schemas + Send + Sync>,
     rules: TrafficRules,
     dies_at: Option<Vec<u8>>,
 }
@@ -48,14 +50,21 @@ pub enum Expected {
 // === impl Judge ===
 
 impl Judge {
-    /// A judge of these topics.
+    /// A judge of these topics, which knows no schemas of a registry.
     #[must_use]
-    pub fn new(pipelines: HashMap<Topic, Pipeline>) -> Self {
+    pub fn new(pipelines: HashMap<Topic, (Encoding, Pipeline)>) -> Self {
         Self {
             pipelines,
+            schemas: Arc::new(NoSchemas),
             rules: TrafficRules::default(),
             dies_at: None,
         }
+    }
+
+    /// With the schemas of a registry.
+    #[must_use]
+    pub fn knowing(self, schemas: Arc<dyn Schemas + Send + Sync>) -> Self {
+        Self { schemas, ..self }
     }
 
     /// With these rules about what is urgent. Without any, everything is but what is replayed, part of a snapshot, or says so itself.
@@ -75,8 +84,10 @@ impl Judge {
     }
 
     /// The result for a record. It is the same whether or not one is expected that is delivered, which only decides what is tried first.
-    #[must_use]
-    pub fn judge(&self, record: &Record, expected: Expected) -> Judged {
+    ///
+    /// # Errors
+    /// The id of a schema that has to be known first.
+    pub fn judge(&self, record: &Record, expected: Expected) -> Result<Judged, SchemaId> {
         if let (Some(text), Some(value)) = (&self.dies_at, &record.value)
             && value
                 .windows(text.len().max(1))
@@ -88,11 +99,22 @@ impl Judge {
         let pipeline = self.pipelines.get(&record.position.partition.topic);
         // A panic is a fault of the program, but it must not kill every process that reads the record again.
         let judged = catch_unwind(AssertUnwindSafe(|| {
-            pipeline.map(|pipeline| match expected {
-                Expected::Wanted => pipeline.judge_wanted(record, now),
-                Expected::Skipped => pipeline.judge(record, now),
+            pipeline.map(|(encoding, pipeline)| {
+                let opened = match encoding.open(record, &*self.schemas) {
+                    Opened::Record(opened) => opened,
+                    Opened::Needs(schema) => return Err(schema),
+                    Opened::Rejected(rejected) => return Ok((None, Verdict::Reject(rejected))),
+                };
+                Ok(match expected {
+                    Expected::Wanted => pipeline.judge_wanted(&opened, now),
+                    Expected::Skipped => pipeline.judge(&opened, now),
+                })
             })
         }));
+        let judged = match judged {
+            Ok(judged) => Ok(judged.transpose()?),
+            Err(panic) => Err(panic),
+        };
         let snapshot = matches!(&judged, Ok(Some((Some(summary), _))) if summary.snapshot);
         let mut judged = match judged {
             Ok(Some((Some(summary), verdict))) => Judged {
@@ -119,7 +141,16 @@ impl Judge {
         judged.traffic = self
             .rules
             .of(record, snapshot, judged.event_ms, now.as_millisecond());
-        judged
+        Ok(judged)
+    }
+}
+
+impl std::fmt::Debug for Judge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Judge")
+            .field("pipelines", &self.pipelines)
+            .field("rules", &self.rules)
+            .finish_non_exhaustive()
     }
 }
 
@@ -165,7 +196,8 @@ mod tests {
                 do: [ { kobject: order, externalId: .id, version: $event.version, title: .id } ]";
         let mapping = Mapping::compile(mapping, "m.yaml").unwrap();
         let pipeline = Pipeline::new(Format::Debezium, Limits::default(), Arc::new(mapping));
-        let judge = Judge::new(HashMap::from([(Topic::new("orders"), pipeline.unwrap())]));
+        let orders = (Encoding::default(), pipeline.unwrap());
+        let judge = Judge::new(HashMap::from([(Topic::new("orders"), orders)]));
         for (op, wanted) in [("r", Traffic::Backfill), ("u", Traffic::Live)] {
             let value = format!(
                 r#"{{"op":"{op}","after":{{"id":1}},"source":{{"table":"orders","lsn":7}}}}"#
@@ -181,7 +213,7 @@ mod tests {
                 timestamp_ms: None,
             };
             for expected in [Expected::Wanted, Expected::Skipped] {
-                let judged = judge.judge(&record, expected);
+                let judged = judge.judge(&record, expected).unwrap();
                 assert_eq!(judged.traffic, wanted, "{op}");
                 assert!(matches!(judged.verdict, Verdict::Emit(_)), "{op}");
             }

@@ -1,6 +1,10 @@
 //! The threads that decode and map. A partition always goes to the same thread, so its order is kept.
+//!
+//! Where a record waits for its schema, those behind it in its partition wait, too, and the thread goes on with others (`parked`).
 
+mod batch;
 mod judge;
+mod parked;
 pub mod suspects;
 mod traffic;
 
@@ -9,81 +13,33 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use ingest_delivery::machine::SkippedRun;
-use ingest_mapping::event::Notes;
-use ingest_model::outcome::{DroppedField, Rejected, Verdict};
-use ingest_model::record::{Epoch, Record, Topic, TopicPartition, Traffic};
+use ingest_encoding::SchemaId;
+use ingest_model::outcome::{Rejected, Verdict};
+use ingest_model::record::{Epoch, Record, TopicPartition};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
+use ingest_registry::Handle;
+
+pub(in crate::pump) use self::batch::{Batch, Mapped, MappedRecord};
+use self::batch::{Unmapped, Work, add};
 use self::judge::Judged;
 pub use self::judge::{Expected, Judge};
+use self::parked::Parked;
 use self::suspects::{Marks, Suspects};
 pub use self::traffic::TrafficRules;
-
-/// What became of records, in their order within each partition.
-#[derive(Debug)]
-pub(in crate::pump) struct Batch {
-    pub(in crate::pump) all: Vec<Mapped>,
-    /// Its share of the room between source and pump, released when the pump takes it.
-    pub(in crate::pump) room: OwnedSemaphorePermit,
-}
-
-/// The result of decoding and mapping.
-#[derive(Debug)]
-pub(in crate::pump) enum Mapped {
-    /// A record that is to be delivered or rejected.
-    Record(Box<MappedRecord>),
-    /// Records that are skipped, of which nothing is kept.
-    Skipped(SkippedRun, Vec<Notes>),
-}
-
-impl Mapped {
-    pub(in crate::pump) fn topic(&self) -> &Topic {
-        match self {
-            Self::Skipped(run, _) => &run.partition.topic,
-            Self::Record(mapped) => &mapped.record.position.partition.topic,
-        }
-    }
-
-    /// How many records it is.
-    pub(in crate::pump) fn records(&self) -> u64 {
-        match self {
-            Self::Skipped(run, _) => run.records(),
-            Self::Record(_) => 1,
-        }
-    }
-}
-
-/// A record with its verdict.
-#[derive(Debug)]
-pub(in crate::pump) struct MappedRecord {
-    pub(in crate::pump) record: Record,
-    pub(in crate::pump) epoch: Epoch,
-    pub(in crate::pump) event_ms: Option<i64>,
-    pub(in crate::pump) traffic: Traffic,
-    pub(in crate::pump) notes: Notes,
-    pub(in crate::pump) verdict: Verdict,
-    /// The optional fields that mapping left out.
-    pub(in crate::pump) dropped: Vec<DroppedField>,
-}
 
 /// The sending side of the threads. They end when it is dropped.
 #[derive(Debug)]
 pub(in crate::pump) struct Mappers {
-    queues: Vec<mpsc::Sender<Unmapped>>,
+    queues: Vec<mpsc::Sender<Work>>,
     room: Arc<Semaphore>,
+    /// Something may wait for schemas.
+    parks: bool,
 }
 
 /// The threads, so that their end can be awaited.
 #[derive(Debug)]
 pub(in crate::pump) struct MapperThreads(Vec<thread::JoinHandle<()>>);
-
-/// Records on their way to a thread.
-#[derive(Debug)]
-struct Unmapped {
-    records: Vec<(Record, Epoch)>,
-    room: OwnedSemaphorePermit,
-}
 
 /// Batches that wait for a thread; another is in its hand. The room bounds their bytes.
 const QUEUE: usize = 1;
@@ -104,6 +60,7 @@ impl Mappers {
         threads: usize,
         judge: Judge,
         suspects: Option<Suspects>,
+        registry: Option<&Handle>,
         mapped: &mpsc::Sender<Batch>,
     ) -> std::io::Result<(Self, MapperThreads)> {
         let (judge, suspects) = (Arc::new(judge), suspects.map(Arc::new));
@@ -113,8 +70,16 @@ impl Mappers {
             let (judge, mapped) = (Arc::clone(&judge), mapped.clone());
             let last_line = suspects.as_ref().map(|all| LastLine::of(all, number));
             let last_line = last_line.transpose()?;
+            let parked = registry.map(|handle| Parked::new(handle.clone()));
+            let runtime = tokio::runtime::Handle::current();
+            let thread = Thread {
+                judge,
+                last_line,
+                parked,
+                wanted: 0,
+            };
             started.push(on_mapper_stack(format!("mapper-{number}"), move || {
-                map_all(records, &judge, last_line, &mapped);
+                thread.map_all(records, &mapped, &runtime);
             })?);
             queues.push(queue);
         }
@@ -122,6 +87,7 @@ impl Mappers {
         let mappers = Self {
             queues,
             room: Arc::new(Semaphore::new(permits)),
+            parks: registry.is_some(),
         };
         Ok((mappers, MapperThreads(started)))
     }
@@ -146,7 +112,21 @@ impl Mappers {
         true
     }
 
-    async fn put_all(&self, queue: &mpsc::Sender<Unmapped>, records: Vec<(Record, Epoch)>) -> bool {
+    /// Partitions were assigned: what waits of them for schemas was read under an earlier assignment, and is read again. Returns `false` if a
+    /// thread has ended.
+    pub(in crate::pump) async fn forget(&self, partitions: Vec<TopicPartition>) -> bool {
+        if !self.parks {
+            return true;
+        }
+        for queue in &self.queues {
+            if queue.send(Work::Forget(partitions.clone())).await.is_err() {
+                return false;
+            }
+        }
+        true
+    }
+
+    async fn put_all(&self, queue: &mpsc::Sender<Work>, records: Vec<(Record, Epoch)>) -> bool {
         let kib = records
             .iter()
             .map(|(record, _)| record.payload_bytes() / 1024 + 1)
@@ -155,7 +135,8 @@ impl Mappers {
         let Ok(room) = Arc::clone(&self.room).acquire_many_owned(kib).await else {
             return false; // it is never closed
         };
-        queue.send(Unmapped { records, room }).await.is_ok()
+        let work = Work::Records(Unmapped { records, room });
+        queue.send(work).await.is_ok()
     }
 }
 
@@ -195,66 +176,124 @@ pub(crate) fn on_mapper_stack<T: Send + 'static>(
     thread::Builder::new().name(name).spawn(work)
 }
 
-fn map_all(
-    mut batches: mpsc::Receiver<Unmapped>,
-    judge: &Judge,
-    mut last_line: Option<LastLine>,
-    mapped: &mpsc::Sender<Batch>,
-) {
-    // how many records in a row were delivered
-    let mut wanted = 0_u32;
-    while let Some(Unmapped { records, room }) = batches.blocking_recv() {
-        let mut all = Vec::new();
-        for (record, epoch) in records {
-            let expected = if wanted < A_FEW {
-                Expected::Skipped
-            } else {
-                Expected::Wanted
-            };
-            let rejected = last_line.as_mut().and_then(|last| last.before(&record));
-            let judged = rejected.map_or_else(|| judge.judge(&record, expected), Judged::from);
-            wanted = match judged.verdict {
-                Verdict::Emit(_) => wanted.saturating_add(1),
-                Verdict::Skip(_) | Verdict::Reject(_) => 0,
-            };
-            add(&mut all, record, epoch, judged);
-        }
-        if mapped.blocking_send(Batch { all, room }).is_err() {
-            return;
-        }
-    }
+/// What a thread has.
+struct Thread {
+    judge: Arc<Judge>,
+    last_line: Option<LastLine>,
+    /// What waits for schemas, where there is a registry.
+    parked: Option<Parked>,
+    /// How many records in a row were delivered.
+    wanted: u32,
 }
 
-/// Adds a record and its result to those before it.
-fn add(all: &mut Vec<Mapped>, record: Record, epoch: Epoch, judged: Judged) {
-    let Judged {
-        event_ms,
-        traffic,
-        notes,
-        verdict,
-        dropped,
-    } = judged;
-    let Verdict::Skip(reason) = verdict else {
-        all.push(Mapped::Record(Box::new(MappedRecord {
-            record,
-            epoch,
-            event_ms,
-            traffic,
-            notes,
-            verdict,
-            dropped,
-        })));
-        return;
-    };
-    let noted = (!notes.is_empty()).then_some(notes);
-    if let Some(Mapped::Skipped(run, before)) = all.last_mut()
-        && run.add(&record, epoch, reason)
-    {
-        before.extend(noted);
-        return;
+impl Thread {
+    fn map_all(
+        mut self,
+        mut batches: mpsc::Receiver<Work>,
+        mapped: &mpsc::Sender<Batch>,
+        runtime: &tokio::runtime::Handle,
+    ) {
+        loop {
+            let mut all = Vec::new();
+            let room = match &mut self.parked {
+                None => match batches.blocking_recv() {
+                    Some(Work::Records(batch)) => Some(self.batch(batch, &mut all)),
+                    Some(Work::Forget(_)) => None,
+                    None => return,
+                },
+                Some(parked) => match runtime.block_on(parked.next(&mut batches)) {
+                    parked::Next::Batch(batch) => Some(self.batch(batch, &mut all)),
+                    parked::Next::Forget(partitions) => {
+                        parked.forget(&partitions);
+                        None
+                    }
+                    parked::Next::News => {
+                        self.again(&mut all);
+                        None
+                    }
+                    parked::Next::End => return,
+                },
+            };
+            if let Some(parked) = &mut self.parked
+                && !runtime.block_on(parked.ask())
+            {
+                return;
+            }
+            if !all.is_empty() && mapped.blocking_send(Batch { all, room }).is_err() {
+                return;
+            }
+        }
     }
-    let run = SkippedRun::of(&record, epoch, reason);
-    all.push(Mapped::Skipped(run, noted.into_iter().collect()));
+
+    fn batch(&mut self, batch: Unmapped, all: &mut Vec<Mapped>) -> OwnedSemaphorePermit {
+        for (record, epoch) in batch.records {
+            if let Some(parked) = &mut self.parked
+                && parked.holds(&record.position.partition)
+            {
+                parked.behind(record, epoch, all);
+                continue;
+            }
+            if let Some((record, schema)) = self.one(record, epoch, all)
+                && let Some(parked) = &mut self.parked
+            {
+                parked.first(record, epoch, schema, all);
+            }
+        }
+        batch.room
+    }
+
+    /// Tries what waits again: more schemas are known.
+    fn again(&mut self, all: &mut Vec<Mapped>) {
+        let partitions = self.parked.as_ref().map(Parked::partitions);
+        for partition in partitions.unwrap_or_default() {
+            while let Some((record, epoch)) = self
+                .parked
+                .as_mut()
+                .and_then(|parked| parked.take(&partition))
+            {
+                if let Some((record, schema)) = self.one(record, epoch, all)
+                    && let Some(parked) = &mut self.parked
+                {
+                    parked.back(&partition, (record, epoch), schema);
+                    break;
+                }
+            }
+            if let Some(parked) = &mut self.parked {
+                parked.settle(&partition, all);
+            }
+        }
+    }
+
+    /// Maps a record, or returns it with the schema that has to be known first.
+    fn one(
+        &mut self,
+        record: Record,
+        epoch: Epoch,
+        all: &mut Vec<Mapped>,
+    ) -> Option<(Record, SchemaId)> {
+        let expected = if self.wanted < A_FEW {
+            Expected::Skipped
+        } else {
+            Expected::Wanted
+        };
+        let rejected = self
+            .last_line
+            .as_mut()
+            .and_then(|last| last.before(&record));
+        let judged = match rejected {
+            Some(rejected) => Judged::from(rejected),
+            None => match self.judge.judge(&record, expected) {
+                Ok(judged) => judged,
+                Err(schema) => return Some((record, schema)),
+            },
+        };
+        self.wanted = match judged.verdict {
+            Verdict::Emit(_) => self.wanted.saturating_add(1),
+            Verdict::Skip(_) | Verdict::Reject(_) => 0,
+        };
+        add(all, record, epoch, judged);
+        None
+    }
 }
 
 /// What a thread does before it maps a record, in case the record ends the process.
@@ -284,7 +323,6 @@ impl LastLine {
 mod tests {
     use std::collections::HashMap;
 
-    use ingest_model::outcome::{Rejection, SkipReason};
     use ingest_model::record::{Offset, Position};
 
     use super::suspects::Child;
@@ -304,37 +342,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn neighbours_that_are_skipped_come_as_one() {
-        let skipped = || Judged {
-            event_ms: None,
-            traffic: Traffic::Live,
-            notes: Notes::default(),
-            verdict: Verdict::Skip(SkipReason::NoRoute),
-            dropped: Vec::new(),
-        };
-        let rejected = || Judged::from(Rejected::new(Rejection::InvalidJson, "no"));
-        let mut all = Vec::new();
-        for (partition, offset, judged) in [
-            (0, 1, skipped()),
-            (0, 2, skipped()),
-            (1, 3, skipped()),
-            (1, 4, rejected()),
-            (1, 5, skipped()),
-            (1, 7, skipped()),
-        ] {
-            add(&mut all, record(partition, offset), Epoch(1), judged);
-        }
-        let shown: Vec<(i64, u64)> = all
-            .iter()
-            .map(|mapped| match mapped {
-                Mapped::Record(one) => (one.record.position.offset.0, 0),
-                Mapped::Skipped(run, _) => (run.first.0, run.records()),
-            })
-            .collect();
-        assert_eq!(shown, [(1, 2), (3, 1), (4, 0), (5, 1), (7, 1)]);
-    }
-
     #[tokio::test]
     async fn threads_that_were_waited_for_leave_no_notes() {
         let dir = tempfile::tempdir().unwrap();
@@ -345,7 +352,8 @@ mod tests {
         let suspects = Suspects::open(dir.path(), "workers", child, Clock.unix_ms()).unwrap();
         let (mapped_in, mut mapped) = mpsc::channel(1);
         let judge = Judge::new(HashMap::new());
-        let (mappers, threads) = Mappers::start(2, judge, Some(suspects), &mapped_in).unwrap();
+        let (mappers, threads) =
+            Mappers::start(2, judge, Some(suspects), None, &mapped_in).unwrap();
         drop(mapped_in);
         let batch = (0..20).map(|partition| (record(partition, 7), Epoch(1)));
         assert!(mappers.put(batch.collect()).await);

@@ -76,6 +76,7 @@ fn of(input: &Input) -> Vec<Hash> {
         }
         Input::Record { .. }
         | Input::Skipped(_)
+        | Input::SchemaMissing { .. }
         | Input::Topology(_)
         | Input::Assigned { .. }
         | Input::Revoked { .. }

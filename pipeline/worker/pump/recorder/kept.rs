@@ -188,6 +188,7 @@ impl Given {
             | Input::NewLife { .. }
             | Input::Vanished { .. }
             | Input::Skipped(_)
+            | Input::SchemaMissing { .. }
             | Input::Replied { .. }
             | Input::DeadLettered { .. }
             | Input::LettersStuck { .. }
@@ -269,6 +270,7 @@ fn apart(input: &Input) -> usize {
         | Input::NewLife { .. }
         | Input::Vanished { .. }
         | Input::Skipped(_)
+        | Input::SchemaMissing { .. }
         | Input::Reserve(_)
         | Input::ReleaseHold(_)
         | Input::Shutdown

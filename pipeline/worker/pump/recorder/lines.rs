@@ -139,6 +139,7 @@ fn of_input(input: &Input, add: &mut impl FnMut(&CustomerKey)) {
         },
         Input::Record { .. }
         | Input::Skipped(_)
+        | Input::SchemaMissing { .. }
         | Input::Topology(_)
         | Input::Assigned { .. }
         | Input::Revoked { .. }

@@ -154,6 +154,7 @@ impl Past {
             | Input::Vanished { .. }
             | Input::Record { .. }
             | Input::Skipped(_)
+            | Input::SchemaMissing { .. }
             | Input::Replied { .. }
             | Input::DeadLettered { .. }
             | Input::LettersStuck { .. }

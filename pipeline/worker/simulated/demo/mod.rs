@@ -19,6 +19,7 @@ use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use ingest_delivery::charge::Charge;
 use ingest_delivery::machine::{MachineSettings, TopicSettings};
+use ingest_encoding::Encoding;
 use ingest_kafka::embedded::EmbeddedBroker;
 use ingest_kafka::{KafkaOptions, KafkaSettings, OutgoingRecord, RecordProducer};
 use ingest_kustomer::{BaseUrl, Client, ClientSettings};
@@ -185,13 +186,17 @@ fn parts(
         },
     );
     Ok(PumpParts {
+        registry: None,
         kafka: kafka.clone(),
         dead_letter_topic: Topic::new(DEAD_LETTERS),
         hold_topic: None,
         machine,
         reserve: ReserveWatch::new(ReserveSchedule::always(0), options.time_scale.factor()),
         client,
-        judge: Judge::new(HashMap::from([(Topic::new(TOPIC), pipeline)])),
+        judge: Judge::new(HashMap::from([(
+            Topic::new(TOPIC),
+            (Encoding::default(), pipeline),
+        )])),
         suspects: None,
         mapper_threads: 1,
         observer,

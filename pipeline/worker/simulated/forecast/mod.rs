@@ -139,7 +139,7 @@ fn read(
     input: &mut dyn Input,
     mut tiers: Vec<SyncSender<Arc<Chunk>>>,
 ) -> anyhow::Result<Unusable> {
-    let mut traffic = Traffic::new(parts.settings, plan, input);
+    let mut traffic = Traffic::new(parts.settings, plan, input)?;
     loop {
         let mut records: Vec<Arriving> = Vec::with_capacity(CHUNK);
         while records.len() < CHUNK {

@@ -33,6 +33,8 @@ pub(in crate::partitions) struct Assignment {
     pub(in crate::partitions) restore_failed: bool,
     /// When to try again.
     pub(in crate::partitions) restore_at: Option<Instant>,
+    /// Its next record waits for its schema.
+    pub(in crate::partitions) schema_missing: bool,
     /// The source was told to deliver none of its records.
     pub(in crate::partitions) paused: bool,
     /// The last record read from it was backfill.
@@ -87,6 +89,7 @@ impl Assignment {
             restoring: false,
             restore_failed: false,
             restore_at: None,
+            schema_missing: false,
             paused: false,
             brings_old: false,
             standing: Standing::default(),

@@ -166,6 +166,8 @@ fn tells_of_the_mapping(reason: Rejection) -> bool {
     match reason {
         Rejection::InvalidJson
         | Rejection::InvalidUtf8
+        | Rejection::InvalidEncoding
+        | Rejection::UnknownSchema
         | Rejection::TooDeep
         | Rejection::TooLarge
         | Rejection::FormatMismatch

@@ -1,12 +1,16 @@
 //! What the mapping says of a record, now and when it is late.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use anyhow::Context as _;
+use ingest_encoding::{Encoding, Opened};
 use ingest_mapping::route::Pipeline;
 use ingest_model::operation::Operation;
 use ingest_model::outcome::{Rejected, Rejection, Verdict};
 use ingest_model::record::{Record, Topic, Traffic};
+use ingest_registry::AskedOnce;
 use jiff::Timestamp;
 
 use crate::config::Settings;
@@ -30,7 +34,8 @@ pub(in crate::simulated::forecast) struct Mapped {
 /// The mappings of all topics.
 #[derive(Debug)]
 pub(super) struct Mapper {
-    topics: HashMap<Topic, (Pipeline, Vec<Duration>)>,
+    topics: HashMap<Topic, (Encoding, Pipeline, Vec<Duration>)>,
+    registry: AskedOnce,
 }
 
 /// As of when a record is judged.
@@ -45,6 +50,17 @@ pub(super) enum AsOf {
 // === impl Mapped ===
 
 impl Mapped {
+    fn rejected(record: Record, rejected: Rejected) -> Self {
+        Self {
+            record,
+            event_ms: None,
+            snapshot: false,
+            arrives_ms: None,
+            verdict: Verdict::Reject(rejected),
+            later: Vec::new(),
+        }
+    }
+
     /// How urgent it is if it is read so long after it arrived.
     pub(in crate::simulated::forecast) fn traffic_after(
         &self,
@@ -73,29 +89,34 @@ impl Mapped {
 // === impl Mapper ===
 
 impl Mapper {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings) -> anyhow::Result<Self> {
         let topics = settings.kafka.topics.iter().map(|topic| {
             let ages = topic.pipeline.mapping().max_ages();
-            (topic.topic.clone(), (topic.pipeline.clone(), ages))
+            let path = (topic.encoding.clone(), topic.pipeline.clone(), ages);
+            (topic.topic.clone(), path)
         });
-        Self {
+        Ok(Self {
             topics: topics.collect(),
-        }
+            registry: settings.schemas().context("schema_registry")?,
+        })
     }
 
-    pub(super) fn map(&self, record: Record, as_of: AsOf) -> Mapped {
-        let Some((pipeline, ages)) = self.topics.get(&record.position.partition.topic) else {
-            return Mapped {
-                record,
-                event_ms: None,
-                snapshot: false,
-                arrives_ms: None,
-                verdict: Verdict::Reject(Rejected::new(
-                    Rejection::FormatMismatch,
-                    "the topic has no mapping",
-                )),
-                later: Vec::new(),
-            };
+    /// What becomes of a record.
+    ///
+    /// # Errors
+    /// The schema registry does not give the schema that it needs.
+    pub(super) fn map(&self, record: Record, as_of: AsOf) -> anyhow::Result<Mapped> {
+        let Some((encoding, pipeline, ages)) = self.topics.get(&record.position.partition.topic)
+        else {
+            let detail = "the topic has no mapping";
+            let rejected = Rejected::new(Rejection::FormatMismatch, detail);
+            return Ok(Mapped::rejected(record, rejected));
+        };
+        let opened = self.registry.open(encoding, &record);
+        let record = match opened.context("schema_registry")? {
+            Opened::Record(Cow::Borrowed(_)) | Opened::Needs(_) => record,
+            Opened::Record(Cow::Owned(opened)) => opened,
+            Opened::Rejected(rejected) => return Ok(Mapped::rejected(record, rejected)),
         };
         // Of an event that has not happened yet nothing is late.
         let now_ms = match as_of {
@@ -132,7 +153,7 @@ impl Mapper {
             };
             mapped.later = later(pipeline, ages, &mapped, event_ms, read_at);
         }
-        mapped
+        Ok(mapped)
     }
 }
 

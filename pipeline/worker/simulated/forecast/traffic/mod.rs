@@ -100,10 +100,14 @@ const SAMPLE_BYTES: usize = 256 << 20;
 // === impl Traffic ===
 
 impl<'i> Traffic<'i> {
-    pub(super) fn new(settings: &Settings, plan: &Plan, input: &'i mut dyn Input) -> Self {
-        Self {
+    pub(super) fn new(
+        settings: &Settings,
+        plan: &Plan,
+        input: &'i mut dyn Input,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
             input,
-            mapper: Mapper::new(settings),
+            mapper: Mapper::new(settings)?,
             pacing: plan.pacing,
             partitions: plan.partitions.max(1),
             customers: plan.customers,
@@ -114,7 +118,7 @@ impl<'i> Traffic<'i> {
             latest: Duration::ZERO,
             offsets: BTreeMap::new(),
             unusable: Unusable::default(),
-        }
+        })
     }
 
     /// The time of the first arrival, epoch milliseconds.
@@ -152,7 +156,11 @@ impl<'i> Traffic<'i> {
     /// Reads on to the next record.
     fn read(&mut self, as_of: AsOf) -> anyhow::Result<Option<(Mapped, bool)>> {
         let recorded = self.read_raw()?;
-        Ok(recorded.map(|one| (self.mapper.map(one.record, as_of), one.has_partition)))
+        let Some(one) = recorded else {
+            return Ok(None);
+        };
+        let mapped = self.mapper.map(one.record, as_of)?;
+        Ok(Some((mapped, one.has_partition)))
     }
 
     fn read_raw(&mut self) -> anyhow::Result<Option<Recorded>> {
@@ -174,7 +182,7 @@ impl<'i> Traffic<'i> {
         };
         let written = recorded.record.timestamp_ms;
         let as_of = written.map_or(AsOf::Event, AsOf::Written);
-        let mapped = self.mapper.map(recorded.record, as_of);
+        let mapped = self.mapper.map(recorded.record, as_of)?;
         let Some(time_ms) = written.or(mapped.event_ms) else {
             if self.begun_ms.is_some() {
                 return Ok(Some((self.latest, mapped, recorded.has_partition)));

@@ -1,0 +1,93 @@
+//! Protobuf: a message becomes JSON by its schema, a `.proto` file that is compiled when it is first needed.
+//!
+//! Fields have the names of the file. 64-bit numbers are numbers, because nothing here makes them inexact; bytes are base64; an enum is the name
+//! of its value, or its number where it has none. A field that can be unset is left out when it is; any other has its default, so 0 is 0. The
+//! types that everybody knows are what they mean (`write`).
+
+mod compile;
+mod write;
+
+use prost_reflect::{DynamicMessage, FileDescriptor, MessageDescriptor};
+
+use crate::fault::{Fault, SchemaFault};
+use crate::json::Out;
+use crate::source::Source;
+
+/// A compiled file.
+#[derive(Debug)]
+pub(crate) struct ProtoSchema {
+    file: FileDescriptor,
+}
+
+/// A type of message.
+#[derive(Debug, Clone)]
+pub(crate) struct ProtoMessage {
+    of: MessageDescriptor,
+}
+
+// === impl ProtoSchema ===
+
+impl ProtoSchema {
+    /// Compiles a file and what it imports: a text, or a descriptor in base64.
+    pub(crate) fn compile(text: &str, references: &[Source]) -> Result<Self, SchemaFault> {
+        let file = compile::file(text, references)?;
+        if file.messages().len() == 0 {
+            return Err(SchemaFault("the file has no message".to_owned()));
+        }
+        Ok(Self { file })
+    }
+
+    /// The message at that place: the number of a message of the file, then of those within it. The entries of maps, which are messages
+    /// only in the wire format, are not counted.
+    pub(crate) fn message(&self, path: &[usize]) -> Result<ProtoMessage, Fault> {
+        let missing = || {
+            let path: Vec<String> = path.iter().map(usize::to_string).collect();
+            let path = path.join(", ");
+            Fault::invalid(format!("its schema has no message at [{path}]"))
+        };
+        let (first, below) = path.split_first().ok_or_else(missing)?;
+        let mut found = self.file.messages().nth(*first).ok_or_else(missing)?;
+        for number in below {
+            let mut inner = found.child_messages().filter(|one| !one.is_map_entry());
+            let next = inner.nth(*number).ok_or_else(missing)?;
+            drop(inner);
+            found = next;
+        }
+        Ok(ProtoMessage { of: found })
+    }
+
+    /// The message of that full name.
+    pub(crate) fn named(&self, name: &str) -> Result<ProtoMessage, SchemaFault> {
+        let pool = self.file.parent_pool();
+        if let Some(of) = pool.get_message_by_name(name) {
+            return Ok(ProtoMessage { of });
+        }
+        let names: Vec<String> = self
+            .file
+            .messages()
+            .map(|one| one.full_name().to_owned())
+            .collect();
+        Err(SchemaFault(format!(
+            "it has no message {name}; it has {}",
+            names.join(", ")
+        )))
+    }
+}
+
+// === impl ProtoMessage ===
+
+impl ProtoMessage {
+    /// The JSON of a message.
+    pub(crate) fn json(&self, bytes: &[u8], mut out: Out) -> Result<String, Fault> {
+        let message = DynamicMessage::decode(self.of.clone(), bytes).map_err(|error| {
+            let error = error.to_string();
+            if error.contains("recursion limit") {
+                return Fault::TooDeep(100);
+            }
+            let name = self.of.full_name();
+            Fault::invalid(format!("it is not a message {name}: {error}"))
+        })?;
+        write::message(&message, &mut out)?;
+        Ok(out.done())
+    }
+}

@@ -1,0 +1,251 @@
+//! Asks a registry once for each schema and what it refers to.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use ingest_encoding::{Schema, SchemaId, SchemaType, Source};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
+use secrecy::ExposeSecret as _;
+use url::Url;
+
+use crate::failure::{Failure, unanswered};
+use crate::reply::{self, Answer, Reference};
+use crate::settings::{Auth, RegistrySettings};
+
+/// The largest answer.
+const MAX_ANSWER: usize = 4 << 20;
+/// The most schemas that one may refer to, those that they refer to included.
+const MAX_REFERENCES: usize = 200;
+/// What registries answer in; they accept plain JSON, too.
+const KINDS: &str = "application/vnd.schemaregistry.v1+json, application/json;q=0.9";
+
+/// Asks a registry. Cheap to clone.
+#[derive(Clone)]
+pub struct RegistryClient {
+    http: reqwest::Client,
+    url: Arc<Url>,
+    place: Arc<str>,
+}
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A secret has characters that no header may have.
+    #[error("a secret for the schema registry has characters that are not allowed in a header")]
+    Secret,
+    /// The certificates cannot be read.
+    #[error("the certificates of schema_registry.ca are not PEM")]
+    Ca(#[source] reqwest::Error),
+    /// The client cannot be set up.
+    #[error("the client of the schema registry cannot be set up")]
+    Http(#[source] reqwest::Error),
+    /// The runtime of a command cannot be started.
+    #[error("cannot start the runtime")]
+    Runtime(#[source] std::io::Error),
+}
+
+// === impl RegistryClient ===
+
+impl RegistryClient {
+    /// A client; nothing is asked yet.
+    ///
+    /// # Errors
+    /// A secret or a certificate cannot be used.
+    pub fn new(settings: &RegistrySettings) -> Result<Self, BuildError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static(KINDS));
+        if let Some(mut value) = authorization(&settings.auth)? {
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        let mut builder = reqwest::Client::builder()
+            .default_headers(headers)
+            .connect_timeout(settings.timeout)
+            .timeout(settings.timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .gzip(true)
+            .pool_max_idle_per_host(2);
+        if let Some(pem) = &settings.ca {
+            let all = reqwest::Certificate::from_pem_bundle(pem).map_err(BuildError::Ca)?;
+            for one in all {
+                builder = builder.add_root_certificate(one);
+            }
+        }
+        let host = settings.url.host_str().unwrap_or_default();
+        if matches!(host, "localhost" | "127.0.0.1" | "[::1]") {
+            builder = builder.no_proxy();
+        }
+        Ok(Self {
+            http: builder.build().map_err(BuildError::Http)?,
+            url: Arc::new(settings.url.clone()),
+            place: Arc::from(settings.place()),
+        })
+    }
+
+    /// The registry's address, for people.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Whether it answers as a registry does.
+    ///
+    /// # Errors
+    /// [`Failure::Down`], and why.
+    pub async fn probe(&self) -> Result<(), Failure> {
+        let (status, body) = self.get(&["subjects"]).await?;
+        match (status, serde_json::from_slice::<Vec<String>>(&body)) {
+            (200, Ok(_)) => Ok(()),
+            // it may be that schemas can be read all the same, but nobody knows
+            (200, Err(_)) => Err(Failure::Down(
+                "its answer is not that of a schema registry: is this its address?".to_owned(),
+            )),
+            (status, _) => match reply::read(status, &body) {
+                Err(failure) => Err(Failure::Down(failure.to_string())),
+                Ok(_) => Ok(()),
+            },
+        }
+    }
+
+    /// The schema of an id, with everything that it refers to.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn fetch(&self, id: SchemaId) -> Result<Arc<Schema>, Failure> {
+        let number = id.to_string();
+        let by = match id {
+            SchemaId::Number(_) => "ids",
+            SchemaId::Guid(_) => "guids",
+        };
+        let (status, body) = self.get(&["schemas", by, &number]).await?;
+        let answer = reply::read(status, &body)?;
+        let references = self.references(&answer).await?;
+        compiled(answer.kind, answer.text, references).await
+    }
+
+    /// Everything that a schema refers to, each after what it refers to itself.
+    async fn references(&self, answer: &Answer) -> Result<Vec<Source>, Failure> {
+        let mut known: HashMap<(String, i64), Answer> = HashMap::new();
+        let mut wanted: Vec<Reference> = answer.references.clone();
+        while let Some(next) = wanted.pop() {
+            let key = (next.subject.clone(), next.version);
+            if known.contains_key(&key) {
+                continue;
+            }
+            if known.len() >= MAX_REFERENCES {
+                return Err(Failure::Unusable(format!(
+                    "it refers to more than {MAX_REFERENCES} others"
+                )));
+            }
+            let version = next.version.to_string();
+            let path = ["subjects", next.subject.as_str(), "versions", &version];
+            let (status, body) = self.get(&path).await?;
+            let found = reply::read(status, &body).map_err(|failure| match failure {
+                Failure::Unknown(_) => Failure::Unknown(format!(
+                    "it refers to version {version} of {}, which the registry does not have",
+                    next.subject
+                )),
+                other @ (Failure::Unusable(_) | Failure::Down(_)) => other,
+            })?;
+            wanted.extend(found.references.iter().cloned());
+            known.insert(key, found);
+        }
+        let mut sorted = Vec::new();
+        let mut names = Vec::new();
+        for one in &answer.references {
+            sort_in(one, &known, &mut names, &mut sorted, 0)?;
+        }
+        Ok(sorted)
+    }
+
+    async fn get(&self, path: &[&str]) -> Result<(u16, Vec<u8>), Failure> {
+        let mut url = (*self.url).clone();
+        if let Ok(mut parts) = url.path_segments_mut() {
+            parts.pop_if_empty().extend(path);
+        }
+        let sent = self.http.get(url).send().await;
+        let mut answer = sent.map_err(|error| unanswered(&error))?;
+        let status = answer.status().as_u16();
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| unanswered(&error))? {
+            if body.len() + chunk.len() > MAX_ANSWER {
+                return Err(Failure::Unusable(format!(
+                    "the registry's answer has more than {MAX_ANSWER} bytes"
+                )));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok((status, body))
+    }
+}
+
+impl fmt::Debug for RegistryClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RegistryClient")
+            .field("place", &self.place)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Puts a schema behind those that it refers to.
+fn sort_in(
+    one: &Reference,
+    known: &HashMap<(String, i64), Answer>,
+    names: &mut Vec<String>,
+    sorted: &mut Vec<Source>,
+    depth: usize,
+) -> Result<(), Failure> {
+    if depth > MAX_REFERENCES {
+        return Err(Failure::Unusable(
+            "its references go in a circle".to_owned(),
+        ));
+    }
+    if names.contains(&one.name) {
+        return Ok(());
+    }
+    let Some(found) = known.get(&(one.subject.clone(), one.version)) else {
+        return Ok(());
+    };
+    for below in &found.references {
+        sort_in(below, known, names, sorted, depth + 1)?;
+    }
+    if !names.contains(&one.name) {
+        names.push(one.name.clone());
+        sorted.push(Source {
+            name: one.name.clone(),
+            text: found.text.clone(),
+        });
+    }
+    Ok(())
+}
+
+/// Compiles beside the runtime: a schema may be large, and what others wrote may make the compiler panic.
+async fn compiled(
+    kind: SchemaType,
+    text: String,
+    references: Vec<Source>,
+) -> Result<Arc<Schema>, Failure> {
+    let work = tokio::task::spawn_blocking(move || Schema::compile(kind, &text, &references));
+    match work.await {
+        Ok(Ok(schema)) => Ok(Arc::new(schema)),
+        Ok(Err(fault)) => Err(Failure::Unusable(fault.to_string())),
+        Err(_) => Err(Failure::Unusable("compiling it failed".to_owned())),
+    }
+}
+
+fn authorization(auth: &Auth) -> Result<Option<HeaderValue>, BuildError> {
+    let text = match auth {
+        Auth::None => return Ok(None),
+        Auth::Bearer(token) => format!("Bearer {}", token.expose_secret()),
+        Auth::Basic { user, password } => {
+            use base64::Engine as _;
+            let both = format!("{user}:{}", password.expose_secret());
+            let both = base64::engine::general_purpose::STANDARD.encode(both);
+            format!("Basic {both}")
+        }
+    };
+    let value = HeaderValue::from_str(&text).map_err(|_error| BuildError::Secret)?;
+    Ok(Some(value))
+}

@@ -1,0 +1,274 @@
+//! The client and its task against registries of every mood.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ingest_encoding::{Encoding, Found, SchemaId, SchemaType, Schemas as _};
+use serde_json::json;
+use wiremock::matchers::{header, method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use super::*;
+
+const ID: SchemaId = SchemaId::Number(7);
+
+fn client(server: &MockServer, auth: Auth) -> RegistryClient {
+    let mut settings = RegistrySettings::new(server.uri().parse().expect("an address"));
+    settings.timeout = Duration::from_millis(300);
+    settings.auth = auth;
+    RegistryClient::new(&settings).expect("a client")
+}
+
+async fn says(server: &MockServer, at: &str, answer: ResponseTemplate) {
+    let mock = Mock::given(method("GET")).and(path(at));
+    mock.respond_with(answer).mount(server).await;
+}
+
+fn ok(body: serde_json::Value) -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_json(body)
+}
+
+#[tokio::test]
+async fn schemas_come_with_what_they_refer_to() {
+    let server = MockServer::start().await;
+    let shared = "syntax = \"proto3\"; package shop; message Money { int64 cents = 1; }";
+    let line = "syntax = \"proto3\"; package shop; import \"money.proto\"; message Line { Money price = 1; }";
+    let order = "syntax = \"proto3\"; package shop; import \"line.proto\"; import \"money.proto\"; message Order { Line line = 1; Money total = 2; }";
+    let money = json!({"name": "money.proto", "subject": "mo/ney", "version": 3});
+    let reference = json!({"name": "line.proto", "subject": "line", "version": 1});
+    says(
+        &server,
+        "/schemas/ids/7",
+        ok(json!({
+            "schema": order, "schemaType": "PROTOBUF", "references": [reference, money],
+        })),
+    )
+    .await;
+    says(
+        &server,
+        "/subjects/line/versions/1",
+        ok(json!({
+            "schema": line, "schemaType": "PROTOBUF", "references": [money],
+        })),
+    )
+    .await;
+    says(
+        &server,
+        "/subjects/mo%2Fney/versions/3",
+        ok(json!({
+            "schema": shared, "schemaType": "PROTOBUF",
+        })),
+    )
+    .await;
+    let schema = client(&server, Auth::None)
+        .fetch(ID)
+        .await
+        .expect("a schema");
+    assert_eq!(schema.kind(), SchemaType::Protobuf);
+}
+
+#[tokio::test]
+async fn who_asks_is_said() {
+    let server = MockServer::start().await;
+    for (auth, wanted) in [
+        (Auth::Bearer("key".into()), "Bearer key"),
+        (
+            Auth::Basic {
+                user: "me".to_owned(),
+                password: "pass:word".into(),
+            },
+            "Basic bWU6cGFzczp3b3Jk",
+        ),
+    ] {
+        server.reset().await;
+        Mock::given(header("authorization", wanted))
+            .respond_with(ok(json!({"schema": "\"string\""})))
+            .mount(&server)
+            .await;
+        let schema = client(&server, auth).fetch(ID).await.expect("a schema");
+        assert_eq!(schema.kind(), SchemaType::Avro);
+    }
+    let bad = Auth::Bearer("a\nb".into());
+    let settings = RegistrySettings {
+        auth: bad,
+        ..RegistrySettings::new(server.uri().parse().expect("an address"))
+    };
+    assert!(RegistryClient::new(&settings).is_err());
+    let mut settings = RegistrySettings::new("https://u:p@host/a?b=c".parse().expect("an address"));
+    assert_eq!(settings.place(), "https://host/a");
+    settings.ca =
+        Some(b"-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n".to_vec());
+    assert!(matches!(
+        RegistryClient::new(&settings),
+        Err(BuildError::Ca(_) | BuildError::Http(_))
+    ));
+}
+
+#[tokio::test]
+async fn only_a_registry_decides_that_there_is_no_schema() {
+    let not_found = json!({"error_code": 40403, "message": "Schema 7 not found"});
+    for (answer, unknown, said) in [
+        (
+            ResponseTemplate::new(404).set_body_json(not_found),
+            true,
+            "none of this id",
+        ),
+        (
+            ResponseTemplate::new(404).set_body_string("<html>"),
+            false,
+            "is this its address",
+        ),
+        (
+            ResponseTemplate::new(404).set_body_json(json!({"status": 404})),
+            false,
+            "is this its address",
+        ),
+        (ResponseTemplate::new(401), false, "401"),
+        (ResponseTemplate::new(403), false, "403"),
+        (ResponseTemplate::new(429), false, "429"),
+        (ResponseTemplate::new(503), false, "503"),
+        (ResponseTemplate::new(302), false, "somewhere else"),
+        (
+            ResponseTemplate::new(200).set_body_string("<html>"),
+            false,
+            "is this its address",
+        ),
+        (
+            ok(json!({"schema": "\"string\""})).set_delay(Duration::from_secs(5)),
+            false,
+            "no answer in time",
+        ),
+        (ok(json!({"schema": "{"})), true, "not JSON"),
+        (
+            ok(json!({"schema": "", "schemaType": "THRIFT"})),
+            true,
+            "THRIFT",
+        ),
+    ] {
+        let server = MockServer::start().await;
+        says(&server, "/schemas/ids/7", answer).await;
+        let failure = client(&server, Auth::None).fetch(ID).await.expect_err(said);
+        assert_eq!(matches!(failure, Failure::Down(_)), !unknown, "{failure:?}");
+        assert!(failure.to_string().contains(said), "{failure}");
+    }
+    let server = MockServer::start().await;
+    let client = client(&server, Auth::None);
+    drop(server);
+    let failure = client.fetch(ID).await.expect_err("nobody is there");
+    assert!(
+        matches!(&failure, Failure::Down(why) if why.contains("no connection") || why.contains("is this its address")),
+        "{failure:?}"
+    );
+}
+
+#[tokio::test]
+async fn references_that_are_gone_or_go_in_a_circle_end() {
+    let server = MockServer::start().await;
+    let me = json!([{"name": "a", "subject": "a", "version": 1}]);
+    says(
+        &server,
+        "/schemas/ids/7",
+        ok(json!({"schema": "\"string\"", "references": me})),
+    )
+    .await;
+    let gone = json!({"error_code": 40401, "message": "Subject 'a' not found."});
+    says(
+        &server,
+        "/subjects/a/versions/1",
+        ResponseTemplate::new(404).set_body_json(gone),
+    )
+    .await;
+    let client = client(&server, Auth::None);
+    let failure = client.fetch(ID).await.expect_err("gone");
+    assert!(
+        matches!(&failure, Failure::Unknown(why) if why.contains("version 1 of a")),
+        "{failure:?}"
+    );
+    server.reset().await;
+    let circle = ok(json!({"schema": "\"string\"", "references": me}));
+    says(&server, "/schemas/ids/7", circle.clone()).await;
+    says(&server, "/subjects/a/versions/1", circle).await;
+    let failure = client.fetch(ID).await.expect_err("a circle");
+    assert!(
+        matches!(&failure, Failure::Unusable(why) if why.contains("circle")),
+        "{failure:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_service_asks_until_there_is_an_answer() {
+    let server = MockServer::start().await;
+    Mock::given(path("/schemas/ids/7"))
+        .respond_with(ResponseTemplate::new(500))
+        .up_to_n_times(2)
+        .mount(&server)
+        .await;
+    says(&server, "/schemas/ids/7", ok(json!({"schema": "\"long\""}))).await;
+    let (handle, service) = start(client(&server, Auth::None), 10);
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(service.run());
+    let mut news = handle.news();
+    // many who want it are one who asks
+    for _ in 0..5 {
+        assert!(handle.want(ID).await);
+    }
+    news.changed().await.expect("it is there");
+    assert!(matches!(handle.store().find(ID), Found::Known(_)));
+    let status = handle.status();
+    assert_eq!(status.trouble, None);
+    assert_eq!((status.failed, status.fetched), (2, 1));
+    assert_eq!(server.received_requests().await.expect("recorded").len(), 3);
+    // who asks for what is known hears at once
+    assert!(handle.want(ID).await);
+    news.changed().await.expect("news");
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_there_is_none_is_forgotten_after_a_while() {
+    let store = Store::new(10);
+    store.unusable(ID, "gone");
+    assert!(matches!(store.find(ID), Found::Unusable(_)));
+    tokio::time::advance(Duration::from_secs(61)).await;
+    assert!(matches!(store.find(ID), Found::NotYet));
+}
+
+#[test]
+fn the_store_keeps_what_is_used() {
+    let store = Store::new(3);
+    let schema = || {
+        let schema = ingest_encoding::Schema::compile(SchemaType::Avro, "\"int\"", &[]);
+        Arc::new(schema.expect("a schema"))
+    };
+    for id in 1..=3 {
+        store.known(SchemaId::Number(id), schema());
+    }
+    assert!(matches!(store.find(SchemaId::Number(1)), Found::Known(_)));
+    store.known(SchemaId::Number(4), schema());
+    assert_eq!(store.len(), 3);
+    assert!(matches!(store.find(SchemaId::Number(1)), Found::Known(_)));
+    assert!(matches!(store.find(SchemaId::Number(2)), Found::NotYet));
+}
+
+#[test]
+fn a_command_asks_when_it_needs_to() {
+    let nobody = AskedOnce::nobody();
+    let record = ingest_model::record::Record {
+        position: ingest_model::record::Position {
+            partition: ingest_model::record::TopicPartition::new("t", 0),
+            offset: ingest_model::record::Offset(0),
+        },
+        key: None,
+        value: Some(b"\0\0\0\0\x07\x02".as_slice().into()),
+        headers: Vec::new(),
+        timestamp_ms: None,
+    };
+    let opened = nobody.open(&Encoding::registry(), &record).expect("opened");
+    let ingest_encoding::Opened::Rejected(rejected) = opened else {
+        panic!("{opened:?}")
+    };
+    assert!(
+        rejected.detail.contains("no schema_registry is configured"),
+        "{}",
+        rejected.detail
+    );
+}

@@ -1,0 +1,164 @@
+//! What goes into the threads that decode and map, and what comes out.
+
+use ingest_delivery::machine::SkippedRun;
+use ingest_mapping::event::Notes;
+use ingest_model::outcome::{DroppedField, Verdict};
+use ingest_model::record::{Epoch, Record, Topic, TopicPartition, Traffic};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::judge::Judged;
+
+/// What became of records, in their order within each partition.
+#[derive(Debug)]
+pub(in crate::pump) struct Batch {
+    pub(in crate::pump) all: Vec<Mapped>,
+    /// Its share of the room between source and pump, released when the pump takes it.
+    pub(in crate::pump) room: Option<OwnedSemaphorePermit>,
+}
+
+/// The result of decoding and mapping.
+#[derive(Debug)]
+pub(in crate::pump) enum Mapped {
+    /// A record that is to be delivered or rejected.
+    Record(Box<MappedRecord>),
+    /// Records that are skipped, of which nothing is kept.
+    Skipped(SkippedRun, Vec<Notes>),
+    /// Whether the next record of a partition waits for its schema.
+    Waits {
+        partition: TopicPartition,
+        epoch: Epoch,
+        waits: bool,
+    },
+}
+
+impl Mapped {
+    pub(in crate::pump) fn topic(&self) -> &Topic {
+        match self {
+            Self::Skipped(run, _) => &run.partition.topic,
+            Self::Record(mapped) => &mapped.record.position.partition.topic,
+            Self::Waits { partition, .. } => &partition.topic,
+        }
+    }
+
+    /// How many records it is.
+    pub(in crate::pump) fn records(&self) -> u64 {
+        match self {
+            Self::Skipped(run, _) => run.records(),
+            Self::Record(_) => 1,
+            Self::Waits { .. } => 0,
+        }
+    }
+}
+
+/// A record with its verdict.
+#[derive(Debug)]
+pub(in crate::pump) struct MappedRecord {
+    pub(in crate::pump) record: Record,
+    pub(in crate::pump) epoch: Epoch,
+    pub(in crate::pump) event_ms: Option<i64>,
+    pub(in crate::pump) traffic: Traffic,
+    pub(in crate::pump) notes: Notes,
+    pub(in crate::pump) verdict: Verdict,
+    /// The optional fields that mapping left out.
+    pub(in crate::pump) dropped: Vec<DroppedField>,
+}
+
+/// What a thread is given.
+#[derive(Debug)]
+pub(super) enum Work {
+    Records(Unmapped),
+    /// These partitions were assigned anew.
+    Forget(Vec<TopicPartition>),
+}
+
+/// Records on their way to a thread.
+#[derive(Debug)]
+pub(super) struct Unmapped {
+    pub(super) records: Vec<(Record, Epoch)>,
+    pub(super) room: OwnedSemaphorePermit,
+}
+
+/// Adds a record and its result to those before it.
+pub(super) fn add(all: &mut Vec<Mapped>, record: Record, epoch: Epoch, judged: Judged) {
+    let Judged {
+        event_ms,
+        traffic,
+        notes,
+        verdict,
+        dropped,
+    } = judged;
+    let Verdict::Skip(reason) = verdict else {
+        all.push(Mapped::Record(Box::new(MappedRecord {
+            record,
+            epoch,
+            event_ms,
+            traffic,
+            notes,
+            verdict,
+            dropped,
+        })));
+        return;
+    };
+    let noted = (!notes.is_empty()).then_some(notes);
+    if let Some(Mapped::Skipped(run, before)) = all.last_mut()
+        && run.add(&record, epoch, reason)
+    {
+        before.extend(noted);
+        return;
+    }
+    let run = SkippedRun::of(&record, epoch, reason);
+    all.push(Mapped::Skipped(run, noted.into_iter().collect()));
+}
+
+#[cfg(test)]
+mod tests {
+    use ingest_model::outcome::{Rejected, Rejection, SkipReason};
+    use ingest_model::record::{Offset, Position};
+
+    use super::*;
+
+    fn record(partition: i32, offset: i64) -> Record {
+        Record {
+            position: Position {
+                partition: TopicPartition::new("shop.events", partition),
+                offset: Offset(offset),
+            },
+            key: None,
+            value: None,
+            headers: Vec::new(),
+            timestamp_ms: None,
+        }
+    }
+
+    #[test]
+    fn neighbours_that_are_skipped_come_as_one() {
+        let skipped = || Judged {
+            event_ms: None,
+            traffic: Traffic::Live,
+            notes: Notes::default(),
+            verdict: Verdict::Skip(SkipReason::NoRoute),
+            dropped: Vec::new(),
+        };
+        let rejected = || Judged::from(Rejected::new(Rejection::InvalidJson, "no"));
+        let mut all = Vec::new();
+        for (partition, offset, judged) in [
+            (0, 1, skipped()),
+            (0, 2, skipped()),
+            (1, 3, skipped()),
+            (1, 4, rejected()),
+            (1, 5, skipped()),
+            (1, 7, skipped()),
+        ] {
+            add(&mut all, record(partition, offset), Epoch(1), judged);
+        }
+        let shown: Vec<(i64, u64)> = all
+            .iter()
+            .map(|mapped| match mapped {
+                Mapped::Record(one) => (one.record.position.offset.0, 0),
+                Mapped::Skipped(run, _) => (run.first.0, run.records()),
+                Mapped::Waits { .. } => panic!("nothing waits"),
+            })
+            .collect();
+        assert_eq!(shown, [(1, 2), (3, 1), (4, 0), (5, 1), (7, 1)]);
+    }
+}
