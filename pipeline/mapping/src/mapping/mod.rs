@@ -38,7 +38,7 @@ pub mod node;
 mod promises;
 pub mod yaml;
 
-pub use self::apply::Applied;
+pub use self::apply::{Applied, AskedRoute, Traced, TracedValue};
 pub use self::compiled::Mapping;
 pub use self::error::MappingError;
 pub(crate) use self::error::nearest;

@@ -7,6 +7,7 @@ mod failure;
 mod fields;
 mod fit;
 mod party;
+mod trace;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use self::drops::Drops;
 use self::failure::{
     Failure, Made, evaluation, missing, no_customer, no_title, refused, wrong_type,
 };
+pub use self::trace::{AskedRoute, Traced, TracedValue};
 use super::expr::{Expr, Scope};
 use super::model::{Action, CustomerRule, IdentifyRule, KObjectRule, Late, Route, Rule, TrackRule};
 use crate::body::field::{object_id, put};
