@@ -18,6 +18,7 @@ pub mod dead_letters;
 pub mod exit;
 pub mod mappings;
 pub mod output;
+pub mod provision;
 mod records;
 pub mod run;
 pub mod simulated;
@@ -34,6 +35,7 @@ use self::mappings::explain::{self, ExplainArgs};
 use self::mappings::init;
 use self::mappings::test::{self, TestArgs};
 use self::output::Output;
+use self::provision::ProvisionArgs;
 use self::run::frontier::FrontierArgs;
 use self::simulated::demo::{self, DemoArgs};
 use self::simulated::forecast::{self, ForecastArgs};
@@ -73,6 +75,8 @@ pub enum Command {
     Test(TestArgs),
     /// Compare two configurations: what of a sample would become otherwise.
     Diff(DiffArgs),
+    /// Make the klasses and attributes in Kustomer that the mappings write.
+    Provision(ProvisionArgs),
     /// Show what holds back the frontier of a partition of a running worker.
     Frontier(FrontierArgs),
     /// Look at dead letters, and send them back when their cause is fixed.
@@ -132,6 +136,7 @@ fn execute(command: Command) -> Result<CommandExit, CommandError> {
         | Command::Explain(_)
         | Command::Test(_)
         | Command::Diff(_)
+        | Command::Provision(_)
         | Command::Frontier(_)
         | Command::DeadLetters(_)
         | Command::ReplayRecording(_) => {
@@ -152,6 +157,7 @@ fn print(command: &Command, out: &mut Output<'_>) -> Result<CommandExit, Command
         Command::Explain(args) => explain::run(args, out),
         Command::Test(args) => test::run(args, out),
         Command::Diff(args) => diff::run(args, out),
+        Command::Provision(args) => provision::run(args, out),
         Command::Frontier(args) => run::frontier::run(args, out),
         Command::DeadLetters(args) => dead_letters::run(args, out),
         Command::ReplayRecording(args) => run::replay_recording::run(args, out),

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::failure::Difference;
-use super::{rejected_by, shown};
+use super::shown;
 use crate::mapping::node::{Content, Node, Place};
 use crate::mapping::{Mapping, Test, covers, entry_names, nearest};
 use ingest_model::operation::{Operation, Planned};
@@ -62,7 +62,7 @@ fn within(field: &str) -> String {
 /// What differs between what a test expects and a verdict.
 fn compare(mapping: &Mapping, expected: &Node, verdict: &Verdict) -> Vec<Difference> {
     let rule = match verdict {
-        Verdict::Reject(rejected) => rejected_by(mapping, rejected),
+        Verdict::Reject(rejected) => mapping.place_of(rejected),
         Verdict::Emit(_) | Verdict::Skip(_) => None,
     };
     let differs = |text: String| {

@@ -25,7 +25,6 @@ use crate::decode::{Format, Limits};
 use crate::mapping::node::Place;
 use crate::mapping::{Mapping, Test};
 use crate::route::Pipeline;
-use ingest_model::outcome::Rejected;
 use ingest_model::record::{Header, Offset, Position, Record, TopicPartition};
 
 /// What became of a test.
@@ -87,11 +86,6 @@ fn run(mapping: &Mapping, format: Format, test: &Test) -> Option<TestFailure> {
         test: test.name.clone(),
         differences,
     })
-}
-
-/// The place of the rule that rejected an event.
-fn rejected_by(mapping: &Mapping, rejected: &Rejected) -> Option<Place> {
-    mapping.place_of(rejected)
 }
 
 /// The record of a test's event.

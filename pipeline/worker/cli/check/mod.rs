@@ -13,11 +13,12 @@ use ingest_mapping::mapping::{KlassUse, MappingError};
 use ingest_mapping::route::Pipeline;
 
 use self::finding::{Finding, Level};
-use self::needs::{klasses, roles};
+use self::needs::roles;
 use super::args::CheckArgs;
 use super::exit::{CommandError, CommandExit};
 use super::mappings::test::tests;
 use super::output::Output;
+use super::provision::needed::klasses;
 use crate::clock::Clock;
 use crate::config::{Examined, Faults, KeyedBy, PropertyValue, Settings};
 use crate::observe::words::plural;

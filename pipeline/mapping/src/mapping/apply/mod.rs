@@ -7,7 +7,6 @@ mod failure;
 mod fields;
 mod fit;
 mod party;
-mod trace;
 
 use std::sync::Arc;
 
@@ -18,7 +17,6 @@ use self::drops::Drops;
 use self::failure::{
     Failure, Made, evaluation, missing, no_customer, no_title, refused, wrong_type,
 };
-pub use self::trace::{AskedRoute, Traced, TracedValue};
 use super::expr::{Expr, Scope};
 use super::model::{Action, CustomerRule, IdentifyRule, KObjectRule, Late, Route, Rule, TrackRule};
 use crate::body::field::{object_id, put};

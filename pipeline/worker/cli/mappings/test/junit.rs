@@ -1,6 +1,6 @@
 //! Results in the form of `JUnit`, which CI systems read.
 
-use super::Tested;
+use super::results::Tested;
 
 /// A suite for each mapping file.
 pub(super) fn xml(all: &[Tested]) -> String {

@@ -3,17 +3,17 @@
 mod args;
 mod junit;
 mod pin;
+mod results;
 #[cfg(test)]
 mod tests;
 
 use std::path::Path;
 
 use anyhow::Context as _;
-use ingest_mapping::mapping::Mapping;
-use ingest_mapping::route::Pipeline;
-use ingest_mapping::testing::{Coverage, Reached, TestResult};
+use ingest_mapping::testing::{Coverage, Reached};
 
 pub use self::args::TestArgs;
+pub(in crate::cli) use self::results::{Tested, tests};
 use crate::cli::exit::{CommandError, CommandExit};
 use crate::cli::output::Output;
 use crate::observe::words::plural;
@@ -108,39 +108,4 @@ fn coverage(
         }
     }
     Ok(enough)
-}
-
-/// The test results of one mapping.
-pub(in crate::cli) struct Tested {
-    pub(in crate::cli) file: String,
-    pub(in crate::cli) results: Vec<TestResult>,
-    coverage: Coverage,
-}
-
-impl Tested {
-    /// The failures, in words.
-    pub(in crate::cli) fn failures(&self) -> impl Iterator<Item = String> {
-        let failures = self.results.iter();
-        failures.filter_map(|result| result.failure.as_ref().map(ToString::to_string))
-    }
-}
-
-/// Runs the tests of every mapping, once however many topics share it.
-pub(in crate::cli) fn tests<'p>(pipelines: impl IntoIterator<Item = &'p Pipeline>) -> Vec<Tested> {
-    let mut done: Vec<*const Mapping> = Vec::new();
-    let mut tested = Vec::new();
-    for pipeline in pipelines {
-        let mapping = pipeline.mapping();
-        let same = std::ptr::from_ref(mapping);
-        if done.contains(&same) {
-            continue;
-        }
-        done.push(same);
-        tested.push(Tested {
-            file: mapping.file().to_owned(),
-            results: mapping.test_results(pipeline.format()),
-            coverage: mapping.coverage(pipeline.format()),
-        });
-    }
-    tested
 }

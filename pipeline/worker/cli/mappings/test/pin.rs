@@ -9,7 +9,7 @@ use ingest_mapping::mapping::Mapping;
 use ingest_model::record::{Record, Topic};
 use serde_json::Value;
 
-use super::TestArgs;
+use super::args::TestArgs;
 use crate::cli::exit::{CommandError, CommandExit};
 use crate::cli::mappings::drafts::append::appended;
 use crate::cli::mappings::drafts::pinned::{Case, differs, verified};

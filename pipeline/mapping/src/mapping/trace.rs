@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use super::super::compiled::Mapping;
-use super::super::expr::{Expr, Scope, inputs};
-use super::super::model::Route;
-use super::super::node::Place;
+use super::compiled::Mapping;
+use super::expr::{Expr, Scope, inputs};
+use super::model::Route;
+use super::node::Place;
 use crate::event::Event;
 use crate::value::Value;
 use ingest_model::record::Record;
