@@ -106,7 +106,7 @@ impl Plan {
         for step in &self.steps {
             match step {
                 Step::Create { klass } => {
-                    lines.push(format!("+ klass {klass}, shown as {}", title(klass)))
+                    lines.push(format!("+ klass {klass}, shown as {}", title(klass)));
                 }
                 Step::Add { resource, names } => {
                     let of = bearer(resource);

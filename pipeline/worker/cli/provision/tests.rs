@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use clap::Parser as _;
 use kustomer_sim::Config;
@@ -79,7 +80,9 @@ impl World {
         let exit = print(&cli.command, &mut out).unwrap_or_else(|error| {
             let text = match &error {
                 CommandError::Failed(cause) => format!("{cause:#}"),
-                other => other.to_string(),
+                CommandError::Config(_) | CommandError::Usage(_) | CommandError::Closed => {
+                    error.to_string()
+                }
             };
             out.line(&text).unwrap();
             error.exit()
@@ -92,7 +95,8 @@ impl World {
     /// A request of somebody else.
     fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
         let url = format!("{}{path}", self.server.url());
-        let client = reqwest::Client::new();
+        let client = reqwest::Client::builder().no_proxy();
+        let client = client.timeout(Duration::from_secs(10)).build().unwrap();
         self.runtime.block_on(async {
             let mut request = client
                 .request(method.parse().unwrap(), url)
