@@ -50,9 +50,9 @@ pub use api::request::{Cut, Delivery, Method, Reply, Request};
 pub use api::roles::{ALL_ROLES, Roles};
 pub use config::{
     BulkCreateLimit, BulkEnvelope, BulkInvalid, BulkStart, Choice, ClientRef, Config, Duplicates,
-    Errors, ImportedCreates, Merged, Meta, MissingRole, ResetHeader, ResetUnit, RetryAfter, Rev,
-    SWITCHES, SearchAttributes, SwitchError, SwitchInfo, Switches, UnknownCompany, UnknownCustomer,
-    Window,
+    Errors, ImportedCreates, Merged, Meta, MetadataPut, MissingRole, ResetHeader, ResetUnit,
+    RetryAfter, Rev, SWITCHES, SearchAttributes, SwitchError, SwitchInfo, Switches, UnknownCompany,
+    UnknownCustomer, Window,
 };
 pub use fault::{FaultAction, FaultRule, FaultScript, FaultScriptError, FaultWhen, LimitScope};
 pub use organisation::account::journal::JournalEntry;

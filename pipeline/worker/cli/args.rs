@@ -1,4 +1,4 @@
-//! The arguments of the commands, except `demo` and `dead-letters`, which define their own.
+//! The arguments of commands that have few; the others define their own.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -110,49 +110,6 @@ pub struct CheckArgs {
     /// Also ask Kustomer and Kafka.
     #[arg(long)]
     pub online: bool,
-}
-
-/// `explain`.
-#[derive(Debug, Clone, Args)]
-#[command(
-    after_help = "Prints one JSON object for each input line: line, event, verdict (emit, skip or \
-reject; none if a line has no record of a configured topic), reason, and the operations with the requests they lead to. Nothing is assumed to be known: objects are created, \
-and a customer's id that has to be found first is shown as {\"$customer\": {\"externalId\": \"u1\"}}. In production, \
-up to 100 objects of one klass share a request.\n\nThe input has one JSON value per line, or is one JSON document over several \
-lines. With --records each line is a Kafka record:\n  {\"topic\": …, \"partition\": …, \"offset\": …, \"key\": …, \
-\"headers\": [[name, value]], \"value\": …, \"timestamp\": …}\nA value is a text, any JSON, null for a tombstone, or \
-bytes as \"valueBase64\". \
-A record without a timestamp counts as produced now.\n\nExamples:\n  kustomer-ingest explain --config worker.yaml events.ndjson\n  kcat -C -b \
-localhost:9092 -t shop.events -e -o -10 | kustomer-ingest explain --config worker.yaml"
-)]
-pub struct ExplainArgs {
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "described where it is declared")]
-    pub config: ConfigArg,
-    /// The topic that the records are assumed to come from; needed if the configuration has several.
-    #[arg(long, value_name = "TOPIC")]
-    pub topic: Option<String>,
-    /// Each line is a whole Kafka record and not just its value.
-    #[arg(long)]
-    pub records: bool,
-    /// Calculate ages (maxAge) as of this time instead of now, such as 2026-03-04T05:06:07Z.
-    #[arg(long, value_name = "TIME")]
-    pub at: Option<jiff::Timestamp>,
-    /// The file with the lines; standard input if left out.
-    #[arg(value_name = "FILE")]
-    pub file: Option<PathBuf>,
-}
-
-/// `test`.
-#[derive(Debug, Clone, Args)]
-#[command(
-    after_help = "A mapping file has its tests under `tests:`, each an event and its expected result.\n\n\
-Example:\n  kustomer-ingest test --config worker.yaml"
-)]
-pub struct TestArgs {
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "described where it is declared")]
-    pub config: ConfigArg,
 }
 
 // === impl ConfigArg ===

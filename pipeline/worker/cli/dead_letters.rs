@@ -8,7 +8,7 @@ use super::output::Output;
 use crate::clock::Clock;
 use crate::dead_letters::{
     DeadLettersError, Filter, LetterPlace, LetterTopic, ListOptions, Moment, ReplayOptions,
-    Replayed, Selection, list, replay, show,
+    Replayed, Selection, Shown, list, replay, show,
 };
 
 /// `dead-letters`.
@@ -99,7 +99,7 @@ pub struct ListArgs {
 #[command(
     after_help = "Without --value, keys, values and the producer's headers are shown only by their sizes: they may contain \
 personal data.\n\nExamples:\n  kustomer-ingest dead-letters show --config worker.yaml 0:42\n  kustomer-ingest \
-dead-letters show --config worker.yaml --value 0:42"
+dead-letters show --config worker.yaml --value 0:42\n  kustomer-ingest dead-letters show --config worker.yaml 0:42 --json > letter.json"
 )]
 pub struct ShowArgs {
     #[command(flatten)]
@@ -108,6 +108,9 @@ pub struct ShowArgs {
     /// Also show the key, the value and the producer's headers.
     #[arg(long)]
     pub value: bool,
+    /// Print each letter's original record on one line of JSON, as explain --records and test --pin take it, with all of its content.
+    #[arg(long, conflicts_with = "value")]
+    pub json: bool,
     /// The place of the letter on the dead-letter topic.
     #[arg(value_name = "PARTITION:OFFSET", required = true)]
     pub letters: Vec<LetterPlace>,
@@ -180,7 +183,12 @@ pub fn run(args: &DeadLettersArgs, out: &mut Output<'_>) -> Result<CommandExit, 
             Ok(CommandExit::Good)
         }
         DeadLettersCommand::Show(args) => {
-            show(&args.place.open()?, &args.letters, args.value, out)?;
+            let shown = match (args.json, args.value) {
+                (true, _) => Shown::Json,
+                (false, true) => Shown::Values,
+                (false, false) => Shown::Sizes,
+            };
+            show(&args.place.open()?, &args.letters, shown, out)?;
             Ok(CommandExit::Good)
         }
         DeadLettersCommand::Replay(args) => {

@@ -6,7 +6,8 @@
 //! | 1 | failed at run time: a halt, a drain that ran out of time, an address in use, a file that cannot be read, a
 //! letter that does not exist, a replay that was stopped |
 //! | 2 | used wrongly: the command line, or a configuration that cannot be used |
-//! | 3 | `check` or `test` found faults, or `replay-recording` found a step that was decided differently |
+//! | 3 | `check` or `test` found faults, `diff --exit-code` a change, `replay-recording` a step that was decided differently, or
+//! `provision plan` something to do |
 //!
 //! Commands print to standard output through one locked writer ([`output`]); if the reader goes away, the command ends
 //! quietly. Logs and errors go to standard error.
@@ -15,30 +16,33 @@ pub mod args;
 pub mod check;
 pub mod dead_letters;
 pub mod exit;
-pub mod explain;
-
-pub mod init;
+pub mod mappings;
 pub mod output;
+pub mod provision;
+mod records;
 pub mod run;
 pub mod simulated;
-pub mod test;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use self::args::{
-    CheckArgs, ExplainArgs, InitArgs, ReplayRecordingArgs, RunArgs, TestArgs, TryRecordsArgs,
-};
+use self::args::{CheckArgs, InitArgs, ReplayRecordingArgs, RunArgs, TryRecordsArgs};
 use self::dead_letters::DeadLettersArgs;
 use self::exit::{CommandError, CommandExit};
+use self::mappings::diff::{self, DiffArgs};
+use self::mappings::explain::{self, ExplainArgs};
+use self::mappings::init;
+use self::mappings::test::{self, TestArgs};
 use self::output::Output;
+use self::provision::ProvisionArgs;
 use self::run::frontier::FrontierArgs;
 use self::simulated::demo::{self, DemoArgs};
 use self::simulated::forecast::{self, ForecastArgs};
 
 const EXIT_CODES: &str = "Exit codes:\n  0  done, and all is well\n  1  failed at run time\n  2  used \
-wrongly: the command line, or a configuration that cannot be used\n  3  check or test found faults, replay-recording found a difference";
+wrongly: the command line, or a configuration that cannot be used\n  3  check or test found faults, diff --exit-code or replay-recording a \
+difference, provision plan something to do";
 
 const EXAMPLES: &str = "Examples:\n  kustomer-ingest demo\n  kustomer-ingest init shop\n  kustomer-ingest check --config worker.yaml --online\n  \
 kustomer-ingest explain --config worker.yaml events.ndjson\n  kustomer-ingest run --config worker.yaml";
@@ -67,8 +71,12 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Play traffic against a simulated Kustomer in virtual time: what each plan would carry, and how late.
     Forecast(ForecastArgs),
-    /// Run the tests in the mapping files.
+    /// Run the tests in the mapping files, say what they reach, and make new ones of records.
     Test(TestArgs),
+    /// Compare two configurations: what of a sample would become otherwise.
+    Diff(DiffArgs),
+    /// Make the klasses and attributes in Kustomer that the mappings write.
+    Provision(ProvisionArgs),
     /// Show what holds back the frontier of a partition of a running worker.
     Frontier(FrontierArgs),
     /// Look at dead letters, and send them back when their cause is fixed.
@@ -127,6 +135,8 @@ fn execute(command: Command) -> Result<CommandExit, CommandError> {
         | Command::Check(_)
         | Command::Explain(_)
         | Command::Test(_)
+        | Command::Diff(_)
+        | Command::Provision(_)
         | Command::Frontier(_)
         | Command::DeadLetters(_)
         | Command::ReplayRecording(_) => {
@@ -146,6 +156,8 @@ fn print(command: &Command, out: &mut Output<'_>) -> Result<CommandExit, Command
         Command::Check(args) => check::run(args, out),
         Command::Explain(args) => explain::run(args, out),
         Command::Test(args) => test::run(args, out),
+        Command::Diff(args) => diff::run(args, out),
+        Command::Provision(args) => provision::run(args, out),
         Command::Frontier(args) => run::frontier::run(args, out),
         Command::DeadLetters(args) => dead_letters::run(args, out),
         Command::ReplayRecording(args) => run::replay_recording::run(args, out),

@@ -18,5 +18,5 @@ pub use self::filter::{Filter, Moment, Selection};
 pub use self::letter::LetterPlace;
 pub use self::list::{ListOptions, list};
 pub use self::replay::{ReplayOptions, Replayed, replay};
-pub use self::show::show;
+pub use self::show::{Shown, show};
 pub use self::topic::LetterTopic;

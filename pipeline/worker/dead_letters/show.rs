@@ -15,6 +15,17 @@ use super::topic::LetterTopic;
 use crate::observe::words::plural;
 use crate::pump::letter_header as header;
 
+/// How a letter is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// Of its content only how much there is.
+    Sizes,
+    /// With its content.
+    Values,
+    /// Its original record as one line of JSON.
+    Json,
+}
+
 /// Shows letters, with their content only if asked for.
 ///
 /// # Errors
@@ -23,7 +34,7 @@ use crate::pump::letter_header as header;
 pub fn show(
     topic: &LetterTopic,
     letters: &[LetterPlace],
-    with_value: bool,
+    shown: Shown,
     out: &mut dyn Write,
 ) -> Result<(), DeadLettersError> {
     let mut wanted: BTreeSet<LetterPlace> = letters.iter().copied().collect();
@@ -34,7 +45,11 @@ pub fn show(
             if !wanted.remove(&letter.place) {
                 return Ok(());
             }
-            for line in lines(&letter, with_value) {
+            if shown == Shown::Json {
+                writeln!(out, "{}", record_line(&letter))?;
+                return Ok(());
+            }
+            for line in lines(&letter, shown == Shown::Values) {
                 writeln!(out, "{line}")?;
             }
             Ok(())
@@ -47,6 +62,47 @@ pub fn show(
         )
         .into()),
     }
+}
+
+/// The original record of a letter, as `explain --records` takes it.
+fn record_line(letter: &Letter) -> serde_json::Value {
+    let record = &letter.record;
+    let text = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
+    let headers: Vec<_> = record
+        .headers
+        .iter()
+        .map(|one| serde_json::json!([one.name, one.value.as_ref().map(text)]))
+        .collect();
+    let (partition, offset) = match &letter.source {
+        Some(source) => (source.partition.clone(), source.offset),
+        None => (record.position.partition.clone(), record.position.offset),
+    };
+    let mut line = serde_json::json!({
+        "topic": partition.topic.as_str(),
+        "partition": partition.partition.0,
+        "offset": offset.0,
+        "key": record.key.as_ref().map(text),
+        "headers": headers,
+        "timestamp": letter.recorded_ms,
+    });
+    let value = record.value.as_ref();
+    let (name, value) = match value.map(|bytes| std::str::from_utf8(bytes)) {
+        None => ("value", serde_json::Value::Null),
+        Some(Ok(text)) => {
+            let json = serde_json::from_str::<serde_json::Value>(text);
+            // A text that is no JSON, or a JSON text, is written as the text that it is.
+            let whole = json.ok().filter(|json| json.is_object() || json.is_array());
+            ("value", whole.unwrap_or_else(|| text.into()))
+        }
+        Some(Err(_not_text)) => {
+            let bytes = value.map(|bytes| STANDARD.encode(bytes));
+            ("valueBase64", bytes.into())
+        }
+    };
+    if let Some(fields) = line.as_object_mut() {
+        fields.insert(name.to_owned(), value);
+    }
+    line
 }
 
 /// The lines shown for a letter.
@@ -153,6 +209,25 @@ mod tests {
         ] {
             assert!(with.contains(said), "{said} is not in\n{with}");
         }
+    }
+
+    #[test]
+    fn a_saved_letter_is_a_record_that_other_commands_read() {
+        let line = record_line(&letter(1, 3, 42));
+        assert_eq!(line["topic"], "shop.events");
+        assert_eq!(
+            (&line["partition"], &line["offset"]),
+            (&3.into(), &42.into())
+        );
+        assert_eq!(line["value"], serde_json::json!({ "n": 42 }));
+        assert_eq!(
+            (&line["key"], &line["timestamp"]),
+            (&"u1".into(), &4_000.into())
+        );
+        assert_eq!(line["headers"][0], serde_json::json!(["trace", "abc"]));
+        let mut bytes = letter(1, 3, 42);
+        bytes.record.value = Some(Bytes::from_static(b"\xff\xfe"));
+        assert_eq!(record_line(&bytes)["valueBase64"], "//4=");
     }
 
     #[test]

@@ -112,8 +112,7 @@ async fn check_online_names_what_is_missing_on_both_sides_with_the_commands_that
         "{said}"
     );
     for expected in [
-        "/v1/metadata/customer -o attributes.json && jq".to_owned(),
-        r#""totalNum":{"displayName":"Total"}"#.to_owned(),
+        format!("kustomer-ingest provision plan --config {}", file.display()),
         "fault: kafka: topic shop.dead does not exist".to_owned(),
         format!(
             "kafka-topics.sh --bootstrap-server {} --create --topic shop.dead --partitions 1",

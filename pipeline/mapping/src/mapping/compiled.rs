@@ -208,7 +208,7 @@ impl Mapping {
     }
 
     /// The routes that are for an event, in their order.
-    fn routes_of<'m>(&'m self, event: &'m Event<'_>) -> impl Iterator<Item = &'m Route> {
+    pub(super) fn routes_of<'m>(&'m self, event: &'m Event<'_>) -> impl Iterator<Item = &'m Route> {
         self.routes_for(&event.name)
             .iter()
             .filter_map(|index| self.routes.get(*index))

@@ -36,6 +36,7 @@ pub mod expr;
 mod model;
 pub mod node;
 mod promises;
+mod trace;
 pub mod yaml;
 
 pub use self::apply::Applied;
@@ -48,6 +49,7 @@ pub(crate) use self::model::bad::covers;
 pub use self::model::names::fold;
 pub(crate) use self::model::{Test, entry_names};
 pub use self::promises::{KlassUse, RouteInfo};
+pub use self::trace::{AskedRoute, Traced, TracedValue};
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::decode::tidy::blank_texts;
 use crate::decode::{Decoded, Decoder, Format, Limits};
 use crate::event::{CustomerHints, Event, Notes};
-use crate::mapping::{Applied, Mapping};
+use crate::mapping::{Applied, Mapping, Traced};
 use ingest_model::outcome::{DroppedField, SkipReason, Verdict};
 use ingest_model::record::Record;
 
@@ -143,6 +143,24 @@ impl Pipeline {
     pub fn dropped_by(&self, record: &Record) -> Option<(String, String)> {
         let (event, _) = decoded(&self.mapping, self.decoder, record).ok()?;
         self.mapping.dropped_by(&event, record)
+    }
+
+    /// Where each value of a record's operations comes from; `None` if the record gives no event.
+    #[must_use]
+    pub fn trace(&self, record: &Record) -> Option<Traced> {
+        let (event, _) = decoded(&self.mapping, self.decoder, record).ok()?;
+        Some(self.mapping.trace(&event, record))
+    }
+
+    /// As [`Pipeline::trace`], but without a pipeline, for the tests in a mapping file.
+    pub(crate) fn trace_with(
+        mapping: &Mapping,
+        format: Format,
+        limits: Limits,
+        record: &Record,
+    ) -> Option<Traced> {
+        let (event, _) = decoded(mapping, Decoder::new(format, limits), record).ok()?;
+        Some(mapping.trace(&event, record))
     }
 
     /// As [`Pipeline::explain`], but without a pipeline, for the tests in a mapping file.

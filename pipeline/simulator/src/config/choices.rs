@@ -180,6 +180,13 @@ choices! {
         /// 400.
         Invalid = "400",
     }
+    /// What becomes of attributes that a write of metadata does not name.
+    MetadataPut {
+        /// They stay.
+        Merge = "merge",
+        /// They are gone: what is written is all there is.
+        Replace = "replace",
+    }
     /// Which attributes a search result carries.
     SearchAttributes {
         /// All that a read of the customer carries.

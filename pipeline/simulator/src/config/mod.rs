@@ -6,8 +6,8 @@ mod switches;
 
 pub use choices::{
     BulkCreateLimit, BulkEnvelope, BulkInvalid, BulkStart, Choice, ClientRef, Duplicates, Errors,
-    ImportedCreates, Merged, Meta, MissingRole, ResetHeader, ResetUnit, RetryAfter, Rev,
-    SearchAttributes, UnknownCompany, UnknownCustomer, Window,
+    ImportedCreates, Merged, Meta, MetadataPut, MissingRole, ResetHeader, ResetUnit, RetryAfter,
+    Rev, SearchAttributes, UnknownCompany, UnknownCustomer, Window,
 };
 pub use switches::{SWITCHES, SwitchError, SwitchInfo, Switches};
 

@@ -2,8 +2,8 @@
 
 use super::choices::{
     BulkCreateLimit, BulkEnvelope, BulkInvalid, BulkStart, Choice, ClientRef, Duplicates, Errors,
-    ImportedCreates, Merged, Meta, MissingRole, ResetHeader, ResetUnit, RetryAfter, Rev,
-    SearchAttributes, UnknownCompany, UnknownCustomer, Window,
+    ImportedCreates, Merged, Meta, MetadataPut, MissingRole, ResetHeader, ResetUnit, RetryAfter,
+    Rev, SearchAttributes, UnknownCompany, UnknownCustomer, Window,
 };
 use crate::api::roles::Roles;
 
@@ -50,6 +50,7 @@ pub struct Switches {
     pub search_attributes: SearchAttributes,
     pub unknown_customer: UnknownCustomer,
     pub unknown_company: UnknownCompany,
+    pub metadata_put: MetadataPut,
     pub roles: Roles,
 }
 
@@ -92,6 +93,7 @@ impl Default for Switches {
             search_attributes: SearchAttributes::Full,
             unknown_customer: UnknownCustomer::NotFound,
             unknown_company: UnknownCompany::Accept,
+            metadata_put: MetadataPut::Merge,
             roles: Roles::default(),
         }
     }
@@ -282,6 +284,7 @@ pub const SWITCHES: &[SwitchInfo] = &[
     choice!("search-attributes", None, search_attributes: SearchAttributes, "attributes in search results: all, or none of the identifiers"),
     choice!("unknown-customer", None, unknown_customer: UnknownCustomer, "status of a KObject create whose customer does not exist"),
     choice!("unknown-company", None, unknown_company: UnknownCompany, "a customer whose body names a company that does not exist: written, or refused with this status"),
+    choice!("metadata-put", None, metadata_put: MetadataPut, "attributes that a write of metadata does not name: they stay, or are gone"),
     SwitchInfo {
         name: "roles",
         row: Some(11),

@@ -7,6 +7,7 @@ use super::{Answer, Caller, Done, Sim, object_of};
 use crate::api::error::ApiError;
 use crate::api::request::Request;
 use crate::api::route::Call;
+use crate::config::MetadataPut;
 use crate::organisation::store::Kind;
 use crate::validate::{Breach, Checker, KLASS, KLASS_UPDATE, METADATA, Unlisted};
 
@@ -115,7 +116,8 @@ impl Sim {
         Ok(Done::read(&self.metadata_document(&call.name)))
     }
 
-    /// Keys of `properties` are merged into the existing ones; the other parts are replaced.
+    /// By the switch `metadata-put`, keys of `properties` are merged into the existing ones, or what is written is all there is; the
+    /// other parts are replaced.
     pub(super) fn put_metadata(&mut self, request: &Request, call: &Call) -> Answer {
         self.check_resource(&call.name)?;
         let mut body = object_of(request)?;
@@ -126,7 +128,11 @@ impl Sim {
             Some(Value::Object(added)) => added,
             _ => Map::new(),
         };
+        let replaces = self.config.switches.metadata_put == MetadataPut::Replace;
         let metadata = self.store.klasses.metadata_mut(&call.name);
+        if replaces {
+            metadata.clear();
+        }
         let properties = metadata.entry("properties").or_insert_with(|| json!({}));
         if let Some(properties) = properties.as_object_mut() {
             for (name, options) in added {

@@ -86,6 +86,25 @@ async fn metadata_is_merged_and_completed() {
 }
 
 #[tokio::test]
+async fn a_write_of_metadata_may_replace_what_is_there() {
+    let api = Api::set(&[("metadata-put", "replace")]).await;
+    let path = "/v1/metadata/customer";
+    for name in ["tierStr", "joinedAt"] {
+        let body = json!({"properties": {name: {}}, "validations": []});
+        api.put(path, body).await.expect(200);
+    }
+    let got = api.get(path).await.expect(200).json();
+    let attributes = &got["data"]["attributes"];
+    let names: Vec<&String> = attributes["properties"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .collect();
+    assert_eq!(names, ["joinedAt"]);
+    assert_eq!(attributes["validations"], json!([]));
+}
+
+#[tokio::test]
 async fn references_need_metadata_and_a_target() {
     let api = Api::start().await;
     let order = api.order(json!({"title": "x"})).await;

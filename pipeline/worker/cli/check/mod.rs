@@ -15,11 +15,12 @@ use ingest_mapping::mapping::{KlassUse, MappingError};
 use ingest_mapping::route::Pipeline;
 
 use self::finding::{Finding, Level};
-use self::needs::{klasses, roles};
+use self::needs::roles;
 use super::args::CheckArgs;
 use super::exit::{CommandError, CommandExit};
+use super::mappings::test::tests;
 use super::output::Output;
-use super::test::tests;
+use super::provision::needed::klasses;
 use crate::clock::Clock;
 use crate::config::{Examined, Faults, KeyedBy, PropertyValue, Settings};
 use crate::observe::words::plural;
@@ -71,7 +72,7 @@ fn faulty(
     out.line(&faults.to_string())?;
     let failures = tests(pipelines)
         .into_iter()
-        .flat_map(|tested| tested.failures);
+        .flat_map(|tested| tested.failures().collect::<Vec<_>>());
     let failures: Vec<Finding> = failures.map(failed_test).collect();
     for finding in &failures {
         out.line(&finding.to_string())?;
@@ -94,8 +95,8 @@ fn failed_test(failure: String) -> Finding {
 fn offline(settings: &Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
     for tested in tests(pipelines(settings)) {
-        findings.extend(tested.failures.into_iter().map(failed_test));
-        if tested.count == 0 {
+        findings.extend(tested.failures().map(failed_test));
+        if tested.results.is_empty() {
             let way_out =
                 "add some under `tests:`; they keep a later change from breaking what works";
             findings.push(Finding::warning(

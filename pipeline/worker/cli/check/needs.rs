@@ -1,48 +1,11 @@
-//! What a configuration needs in Kustomer: klasses, and roles of the key.
+//! What a configuration needs in Kustomer: roles of the key.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use ingest_kustomer::Need;
-use ingest_mapping::mapping::KlassUse;
 use ingest_model::operation::MissingCustomer;
 
 use crate::config::Settings;
-
-/// Every klass that is written, or whose objects name customers, across all topics.
-pub(super) fn klasses(settings: &Settings) -> BTreeMap<String, KlassUse> {
-    let mut klasses: BTreeMap<String, KlassUse> = BTreeMap::new();
-    for topic in &settings.kafka.topics {
-        for used in topic.pipeline.mapping().klasses() {
-            let known = klasses
-                .entry(used.klass.to_string())
-                .or_insert_with(|| KlassUse {
-                    klass: used.klass.clone(),
-                    attributes: Vec::new(),
-                    data: Vec::new(),
-                });
-            known.attributes.extend(used.attributes);
-            for part in used.data {
-                if !known.data.contains(&part) {
-                    known.data.push(part);
-                }
-            }
-        }
-        for klass in topic.pipeline.mapping().owners_of() {
-            klasses
-                .entry(klass.to_string())
-                .or_insert_with(|| KlassUse {
-                    klass,
-                    attributes: Vec::new(),
-                    data: Vec::new(),
-                });
-        }
-    }
-    for used in klasses.values_mut() {
-        used.attributes.sort();
-        used.attributes.dedup();
-    }
-    klasses
-}
 
 /// Whether customers are given companies: then these are looked up.
 fn topics_name_companies(settings: &Settings) -> bool {

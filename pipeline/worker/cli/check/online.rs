@@ -1,26 +1,26 @@
 //! `check --online`: what only Kustomer and the brokers can tell. It only reads, with a handful of requests.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use ingest_kafka::ReadError;
 use ingest_kafka::reader::topics::fetch_partition_counts_of;
 use ingest_kafka::state::inspect;
-use ingest_kustomer::classify::ReplyBody;
-use ingest_kustomer::encode::{HttpRequest, Method};
-use ingest_kustomer::{BaseUrl, Client, ClientSettings, Need, TokenError};
-use ingest_mapping::body::attribute::Suffix;
+use ingest_kustomer::{Client, ClientSettings, Need, TokenError};
 use ingest_model::outcome::HoldCause;
 use ingest_model::record::Topic;
 use ingest_model::trouble::TroubleKind;
-use serde_json::{Value, json};
 
 use super::finding::Finding;
-use super::needs::{klasses, roles};
+use super::needs::roles;
 use super::registry;
 use crate::app::places;
 use crate::cli::exit::CommandError;
+use crate::cli::provision::needed::{
+    COMPANIES, CUSTOMERS, bearer, company_attributes, customer_attributes, in_words, klasses,
+    resource,
+};
+use crate::cli::provision::organisation::{existing_klasses, known_attributes};
 use crate::config::Settings;
 use crate::observe::advice::{Places, what_to_do};
 use crate::observe::words::plural;
@@ -28,14 +28,6 @@ use crate::pump::judge_state_topic;
 
 /// How long the brokers may take to answer about one topic.
 const KAFKA_TIMEOUT: Duration = Duration::from_secs(10);
-/// The metadata resource for customers.
-const CUSTOMERS: &str = "customer";
-/// The one for companies.
-const COMPANIES: &str = "company";
-/// Klasses on one page of the list.
-const PAGE: usize = 100;
-/// The most pages of klasses; no organisation has more.
-const MAX_PAGES: usize = 20;
 
 /// Asks both sides. A fault on one side does not keep the other from being asked.
 pub(super) fn findings(settings: &Settings) -> Result<Vec<Finding>, CommandError> {
@@ -82,14 +74,13 @@ async fn kustomer(settings: &Settings, client: ClientSettings) -> Vec<Finding> {
     for (need, without) in roles.helpful {
         findings.push(helpful(need, without, token.allows(need)));
     }
-    let api = &settings.kustomer.base_url;
     let customers = customer_attributes(settings);
     if !customers.is_empty() {
-        findings.extend(attributes(&client, api, CUSTOMERS, &customers).await);
+        findings.extend(attributes(&client, settings, CUSTOMERS, &customers).await);
     }
     let companies = company_attributes(settings);
     if !companies.is_empty() {
-        findings.extend(attributes(&client, api, COMPANIES, &companies).await);
+        findings.extend(attributes(&client, settings, COMPANIES, &companies).await);
     }
     let klasses = klasses(settings);
     if klasses.is_empty() {
@@ -98,17 +89,28 @@ async fn kustomer(settings: &Settings, client: ClientSettings) -> Vec<Finding> {
     match existing_klasses(&client).await {
         Ok(existing) => {
             for (klass, used) in &klasses {
-                if existing.contains(klass) {
-                    findings.push(Finding::ok(format!("klass {klass} exists")));
-                    let resource = format!("kobject.{klass}");
+                if let Some(enabled) = existing.get(klass) {
+                    findings.push(if *enabled {
+                        Finding::ok(format!("klass {klass} exists"))
+                    } else {
+                        Finding::warning(
+                            format!("klass {klass} is disabled"),
+                            "enable it in Kustomer, or its objects are not seen",
+                        )
+                    });
+                    let resource = resource(klass);
                     if used.attributes.is_empty() {
                         continue; // nothing is written, only read
                     }
-                    findings.extend(attributes(&client, api, &resource, &used.attributes).await);
+                    findings
+                        .extend(attributes(&client, settings, &resource, &used.attributes).await);
                 } else {
                     findings.push(Finding::fault(
                         format!("klass {klass} does not exist"),
-                        "create it in Kustomer, or correct the mapping; until then its objects wait, and so does what they name the customer of",
+                        format!(
+                            "{}; until then its objects wait, and so does what they name the customer of",
+                            provision(settings)
+                        ),
                     ));
                 }
             }
@@ -178,24 +180,10 @@ fn helpful(need: Need, without: &str, allowed: bool) -> Finding {
     )
 }
 
-/// The attributes of customers that the mappings write.
-fn customer_attributes(settings: &Settings) -> Vec<String> {
-    let topics = settings.kafka.topics.iter();
-    let written = topics.flat_map(|topic| topic.pipeline.mapping().customer_attributes());
-    BTreeSet::from_iter(written).into_iter().collect()
-}
-
-/// The attributes of companies that the mappings write.
-fn company_attributes(settings: &Settings) -> Vec<String> {
-    let topics = settings.kafka.topics.iter();
-    let written = topics.flat_map(|topic| topic.pipeline.mapping().company_attributes());
-    BTreeSet::from_iter(written).into_iter().collect()
-}
-
 /// The attributes that the mappings write to a klass or to customers and that the metadata lacks, in one finding.
 async fn attributes(
     client: &Client,
-    api: &BaseUrl,
+    settings: &Settings,
     resource: &str,
     written: &[String],
 ) -> Option<Finding> {
@@ -216,123 +204,22 @@ async fn attributes(
         .iter()
         .filter(|name| !known.contains(*name))
         .collect();
-    let way_out = provision(api, resource, &missing);
+    let way_out = format!(
+        "agents do not see them, and the API may refuse what it does not know; {}",
+        provision(settings)
+    );
     let named: Vec<String> = missing.iter().map(|name| in_words(name)).collect();
     (!named.is_empty())
         .then(|| Finding::warning(format!("{bearer} lack {}", named.join(", ")), way_out))
 }
 
-/// Whose attributes a metadata resource describes.
-fn bearer(resource: &str) -> String {
-    match resource.strip_prefix("kobject.") {
-        Some(klass) => format!("objects of klass {klass}"),
-        None if resource == COMPANIES => "companies".to_owned(),
-        None => "customers".to_owned(),
-    }
-}
-
-fn in_words(name: &str) -> String {
-    let kind = Suffix::of_custom(name).map_or("", Suffix::in_words);
-    format!("{name} ({kind})")
-}
-
-/// The command that adds attributes to the metadata. Whether a write merges or replaces is not documented, so existing
-/// attributes are written back.
-fn provision(api: &BaseUrl, resource: &str, missing: &[&String]) -> String {
-    let added = missing
-        .iter()
-        .map(|name| ((*name).clone(), json!({ "displayName": title(name) })));
-    let added = Value::Object(added.collect());
-    let url = format!("{}/v1/metadata/{resource}", api.as_str());
+/// How to make what is missing.
+fn provision(settings: &Settings) -> String {
     format!(
-        "add them, so that agents see them (the API may refuse or hide what it does not know), with a key that has {}: \
-         curl -sf -H \"Authorization: Bearer $ADMIN_KEY\" {url} -o attributes.json && \
-         jq '{{properties: ((.data.attributes.properties // .attributes.properties // .properties // error(\"no properties: see docs/setup.md\")) + \
-         {added})}}' attributes.json > attributes.new.json && \
-         curl -f -X PUT -H \"Authorization: Bearer $ADMIN_KEY\" -H 'Content-Type: application/json' {url} --data @attributes.new.json",
-        Need::UpdateMetadata
-            .roles()
-            .first()
-            .copied()
-            .unwrap_or_default(),
+        "let it be made: kustomer-ingest provision plan --config {} shows what, provision apply does it (with a key for that: \
+         --token-env); or correct the mapping",
+        settings.file.display()
     )
-}
-
-/// A name in words, without its type: `firstOrderAt` becomes `First Order`.
-fn title(name: &str) -> String {
-    let base = match Suffix::of_custom(name) {
-        Ok(suffix) => name.strip_suffix(suffix.as_str()).unwrap_or(name),
-        Err(_illegal) => name,
-    };
-    let mut title = String::new();
-    for (at, c) in base.chars().enumerate() {
-        match c {
-            '_' | '-' => title.push(' '),
-            _ if at == 0 || title.ends_with(' ') => title.extend(c.to_uppercase()),
-            _ if c.is_uppercase() => {
-                title.push(' ');
-                title.push(c);
-            }
-            _ => title.push(c),
-        }
-    }
-    title
-}
-
-async fn known_attributes(client: &Client, resource: &str) -> Result<BTreeSet<String>, String> {
-    let document = read(client, format!("/v1/metadata/{resource}"), "metadata").await?;
-    let properties = document
-        .pointer("/data/attributes/properties")
-        .or_else(|| document.pointer("/attributes/properties"))
-        .or_else(|| document.get("properties"));
-    // If nobody has created any attribute, the key may be missing.
-    let properties = properties.and_then(Value::as_object);
-    Ok(properties
-        .map(|all| all.keys().cloned().collect())
-        .unwrap_or_default())
-}
-
-async fn read(client: &Client, path: String, endpoint: &'static str) -> Result<Value, String> {
-    let request = HttpRequest {
-        method: Method::Get,
-        path,
-        body: None,
-        endpoint,
-    };
-    let reply = client
-        .exchange(request)
-        .await
-        .map_err(|error| error.to_string())?;
-    if reply.status != 200 {
-        return Err(format!("the API answered {}", reply.status));
-    }
-    let ReplyBody::Whole(bytes) = reply.body else {
-        return Err("the answer was cut off".to_owned());
-    };
-    serde_json::from_slice(&bytes).map_err(|_not_json| "the answer is not JSON".to_owned())
-}
-
-/// The names of all klasses of the organisation.
-async fn existing_klasses(client: &Client) -> Result<BTreeSet<String>, String> {
-    let mut names = BTreeSet::new();
-    for page in 1..=MAX_PAGES {
-        let path = format!("/v1/klasses?pageSize={PAGE}&page={page}&status=existing_only");
-        let document = read(client, path, "klasses").await?;
-        let items = document.get("data").unwrap_or(&document).as_array();
-        let items = items.ok_or_else(|| "the answer is not a list".to_owned())?;
-        names.extend(items.iter().filter_map(klass_name));
-        if items.len() < PAGE {
-            break;
-        }
-    }
-    Ok(names)
-}
-
-fn klass_name(item: &Value) -> Option<String> {
-    let name = item
-        .pointer("/attributes/name")
-        .or_else(|| item.get("name"))?;
-    name.as_str().map(str::to_owned)
 }
 
 /// Checks whether the state topic can be used.
@@ -464,22 +351,5 @@ mod tests {
             assert!(found.way_out.contains(&command), "{found}");
             assert!(found.way_out.contains(also), "{found}");
         }
-    }
-
-    #[test]
-    fn attributes_that_are_missing_come_with_one_command_that_adds_them_all() {
-        let api = BaseUrl::parse("https://till.api.kustomerapp.com/").unwrap();
-        let names = ["firstOrderAt".to_owned(), "loyalty_tierStr".to_owned()];
-        let command = provision(&api, "customer", &names.iter().collect::<Vec<_>>());
-        let url = "https://till.api.kustomerapp.com/v1/metadata/customer";
-        assert_eq!(command.matches(url).count(), 2, "{command}");
-        let added = r#"{"firstOrderAt":{"displayName":"First Order"},"loyalty_tierStr":{"displayName":"Loyalty Tier"}}"#;
-        assert!(
-            command.contains(&format!(") + {added})}}' attributes.json")),
-            "{command}"
-        );
-        assert!(command.contains("org.permission.metadata.update"));
-        assert_eq!(bearer("customer"), "customers");
-        assert_eq!(bearer("kobject.sale"), "objects of klass sale");
     }
 }

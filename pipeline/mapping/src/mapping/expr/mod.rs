@@ -45,6 +45,11 @@ pub(super) fn parts(text: &str) -> Result<Option<Vec<Part>>, Refused> {
     jq::pieces(text)
 }
 
+/// The paths of the event that an expression names, for people.
+pub(super) fn inputs(text: &str) -> Vec<String> {
+    jq::inputs(text)
+}
+
 impl Expr {
     /// An expression that always gives this value.
     #[must_use]

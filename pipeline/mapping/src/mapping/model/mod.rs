@@ -2,6 +2,7 @@
 
 pub(super) mod bad;
 pub(super) mod digest;
+mod expressions;
 pub(super) mod names;
 pub(super) mod optional;
 mod rules;

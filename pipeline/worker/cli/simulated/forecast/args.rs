@@ -10,6 +10,7 @@ use kustomer_sim::Config;
 
 use crate::cli::args::{ConfigArg, whole};
 use crate::cli::exit::CommandError;
+use crate::cli::records::topic::{Last, last};
 use crate::config::settings::QuotaSettings;
 use crate::config::{KustomerSettings, parse_duration};
 use crate::simulated::forecast::plan::{Even, PLANS, Pacing, Plan, Tier};
@@ -97,15 +98,6 @@ pub struct ForecastArgs {
     /// The file with the lines; standard input if left out.
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
-}
-
-/// `--last`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Last {
-    /// Records of so long.
-    Time(Duration),
-    /// So many records.
-    Records(u64),
 }
 
 /// `--backlog`.
@@ -266,16 +258,6 @@ fn factor(text: &str) -> Result<f64, String> {
 fn share(text: &str) -> Result<f64, String> {
     let number = text.trim().parse().ok();
     number.ok_or_else(|| format!("`{text}`: give a part of 1, such as 0.8"))
-}
-
-fn last(text: &str) -> Result<Last, String> {
-    match text.parse() {
-        Ok(0) => Err("give at least 1".to_owned()),
-        Ok(records) => Ok(Last::Records(records)),
-        Err(_) => parse_duration(text)
-            .map(Last::Time)
-            .map_err(|why| format!("{why}; or a number of records, such as 100000")),
-    }
 }
 
 fn backlog(text: &str) -> Result<Backlog, String> {

@@ -4,8 +4,9 @@ use std::io::BufRead;
 
 use ingest_model::record::Topic;
 
-use crate::cli::explain::configured;
-use crate::cli::explain::input::{Item, Lines, record, value};
+use crate::cli::records::configured;
+use crate::cli::records::lines::{Item, Lines, record, value};
+use crate::cli::records::topic::TopicRecords;
 use crate::config::Settings;
 use crate::simulated::forecast::{Input, Read, Recorded};
 
@@ -60,5 +61,17 @@ impl<R: BufRead + Send> Input for FileInput<'_, R> {
             record,
             has_partition: false,
         })))
+    }
+}
+
+impl Input for TopicRecords {
+    fn next(&mut self) -> anyhow::Result<Read> {
+        Ok(match self.read()? {
+            Some(record) => Read::Record(Box::new(Recorded {
+                record,
+                has_partition: true,
+            })),
+            None => Read::End,
+        })
     }
 }

@@ -4,7 +4,6 @@
 pub mod args;
 mod input;
 mod progress;
-mod topic;
 
 use std::fs::File;
 use std::io::{self, BufReader, IsTerminal as _, Write as _};
@@ -17,10 +16,9 @@ use anyhow::Context as _;
 pub use self::args::ForecastArgs;
 use self::input::FileInput;
 use self::progress::Reporter;
-use self::topic::TopicInput;
 use super::super::exit::{CommandError, CommandExit};
-use super::super::explain;
 use super::super::output::Output;
+use super::super::records::{self, topic::TopicRecords};
 use crate::app;
 use crate::clock::TimeScale;
 use crate::config::{ReserveSchedule, Settings};
@@ -55,12 +53,12 @@ pub(in crate::cli) fn run(
     for tier in &plan.tiers {
         args.reserves(tier.limit, &settings.kustomer)?;
     }
-    let topic = explain::topic(args.topic.as_deref(), args.records, &settings)?;
+    let topic = records::topic(args.topic.as_deref(), args.records, &settings)?;
     let drawing = args.svg.as_deref().map(Plot::create).transpose()?;
     let stop = Arc::new(AtomicBool::new(false));
     let forecast = if let Some(last) = args.last {
         let topic = topic.context("no topic is given")?;
-        let (mut input, partitions) = TopicInput::open(&settings, &topic, last)?;
+        let (mut input, partitions) = TopicRecords::open(&settings, &topic, last)?;
         plan.partitions = partitions;
         stop_on_signal(Arc::clone(&stop))?;
         play(&settings, &plan, &mut input, &stop)?

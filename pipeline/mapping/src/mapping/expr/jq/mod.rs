@@ -26,6 +26,7 @@
 
 mod compile;
 mod data;
+mod inputs;
 mod native;
 mod path;
 mod pieces;
@@ -37,6 +38,7 @@ use self::compile::code::Compiled;
 use self::compile::compile;
 use self::data::stop::Stop;
 use self::data::value::Val;
+pub(super) use self::inputs::of as inputs;
 use self::path::{NO_SUCH_PARTS, Path};
 pub(super) use self::pieces::of as pieces;
 use self::run::{At, Env, Run};

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use self::presets::Preset;
-use super::args::InitArgs;
-use super::exit::{CommandError, CommandExit};
-use super::output::Output;
+use crate::cli::args::InitArgs;
+use crate::cli::exit::{CommandError, CommandExit};
+use crate::cli::output::Output;
 
 const CONFIG: &str = include_str!("worker.yaml");
 /// What the configuration says of a topic whose key is the customer, as those of Segment usually are.

@@ -4,33 +4,40 @@
 //! is sent. It assumes that nothing is known yet: objects are created, and the id of a customer that has to be found
 //! first is shown as `{"$customer": {"externalId": "u1"}}`.
 
-pub(in crate::cli) mod input;
+mod args;
 mod request;
+mod trace;
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
-
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use ingest_encoding::Opened;
 use ingest_mapping::event::CustomerHints;
+use ingest_mapping::mapping::fold;
 use ingest_mapping::route::{EventSummary, Pipeline};
 use ingest_model::outcome::{DroppedField, Rejected, SkipReason, Verdict};
-use ingest_model::record::Topic;
+use ingest_model::record::TopicPartition;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use self::input::{Item, Lines};
-use super::args::ExplainArgs;
-use super::exit::{CommandError, CommandExit};
-use super::output::Output;
+pub use self::args::{ExplainArgs, RecordPosition};
+use self::trace::shown_trace;
+use crate::cli::exit::{CommandError, CommandExit};
+use crate::cli::output::Output;
+use crate::cli::records;
+use crate::cli::records::lines::Item;
+use crate::cli::records::sample::{Sample, Sampled};
+use crate::cli::records::topic::TopicRecords;
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::observe::words::plural;
 
 /// One line of output.
 #[derive(Debug, Serialize)]
 struct Explained {
     line: u64,
+    /// Where in Kafka it is, if it was read from there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<String>,
     event: Option<ShownEvent>,
     verdict: &'static str,
     reason: Option<&'static str>,
@@ -44,6 +51,9 @@ struct Explained {
     operations: Vec<Value>,
     /// Optional fields that are left out because their values are bad.
     dropped: Vec<ShownDrop>,
+    /// Where each value comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<Value>,
 }
 
 /// An optional field that is left out.
@@ -76,62 +86,76 @@ struct ShownEvent {
     customer: Map<String, Value>,
 }
 
-/// Explains every line of the input.
+/// Which records are explained, and how.
+#[derive(Debug, Default)]
+struct Asked {
+    key: Option<String>,
+    /// The folded name.
+    event: Option<String>,
+    trace: bool,
+}
+
+/// Explains every record of the input.
 ///
 /// # Errors
 ///
-/// When the configuration cannot be used, the topic is not known, or the input cannot be read.
+/// When the configuration cannot be used, the topic is not known, the input cannot be read, or it has no such record.
 pub fn run(args: &ExplainArgs, out: &mut Output<'_>) -> Result<CommandExit, CommandError> {
     let settings = args.config.load()?;
-    let topic = topic(args.topic.as_deref(), args.records, &settings)?;
-    let reader: Box<dyn BufRead> = match &args.file {
-        None => Box::new(io::stdin().lock()),
-        Some(path) => {
-            let file =
-                File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-            Box::new(BufReader::new(file))
-        }
-    };
     let now = match args.at {
         Some(at) => at,
         None => Timestamp::from_millisecond(Clock.unix_ms()).unwrap_or_default(),
     };
-    explain(&settings, topic.as_ref(), args.records, now, reader, out)?;
+    let sample = match &args.position {
+        None => Sample::open(&args.sample, &settings, Some(now.as_millisecond()))?,
+        Some(RecordPosition(position)) => {
+            let topic = &position.partition.topic;
+            records::topic(Some(topic.as_str()), false, &settings)?;
+            Sample::of_topic(TopicRecords::at(&settings, position)?)
+        }
+    };
+    let asked = Asked {
+        key: args.key.clone(),
+        event: args.event.as_deref().map(fold),
+        trace: args.trace,
+    };
+    explain(&settings, sample, now, &asked, out)?;
     Ok(CommandExit::Good)
 }
 
 fn explain(
     settings: &Settings,
-    topic: Option<&Topic>,
-    records: bool,
+    mut sample: Sample,
     now: Timestamp,
-    reader: impl BufRead,
+    asked: &Asked,
     out: &mut Output<'_>,
 ) -> Result<(), CommandError> {
-    let now_ms = Some(now.as_millisecond());
     let registry = settings.schemas().context("schema_registry")?;
-    for line in Lines::new(reader) {
-        let line = line.context("cannot read the input")?;
-        let item = if records {
-            input::record(&line, topic, now_ms)
-        } else {
-            input::value(&line, topic, now_ms)
-        };
-        let explained = match item {
+    let (mut read, mut shown) = (0_u64, 0_u64);
+    let from_kafka = sample.is_from_kafka();
+    while let Some(Sampled { line, item }) = sample.read()? {
+        read += 1;
+        let mut explained = match item {
             Item::Record(record) => {
+                let key = record.key.as_deref();
+                if asked
+                    .key
+                    .as_ref()
+                    .is_some_and(|wanted| key != Some(wanted.as_bytes()))
+                {
+                    continue;
+                }
                 let of_topic =
                     |t: &&crate::config::TopicSettings| t.topic == record.position.partition.topic;
-                match settings.kafka.topics.iter().find(of_topic) {
+                let mut explained = match settings.kafka.topics.iter().find(of_topic) {
                     Some(found) => match registry.open(&found.encoding, &record) {
                         Ok(Opened::Record(opened)) => {
-                            one(line.number, &found.pipeline, &opened, now)
+                            one(line, &found.pipeline, &opened, now, asked.trace)
                         }
-                        Ok(Opened::Rejected(rejected)) => {
-                            Explained::rejected(line.number, rejected)
-                        }
-                        Ok(Opened::Needs(_)) => Explained::no_record(line.number, String::new()),
+                        Ok(Opened::Rejected(rejected)) => Explained::rejected(line, rejected),
+                        Ok(Opened::Needs(_)) => Explained::no_record(line, String::new()),
                         Err(failure) => Explained::no_record(
-                            line.number,
+                            line,
                             format!("{failure}; the worker waits until it answers"),
                         ),
                     },
@@ -139,50 +163,42 @@ fn explain(
                         let name = &record.position.partition.topic;
                         let problem = format!(
                             "the configuration has no topic {name}, so its records are not read; it has {}",
-                            configured(settings)
+                            records::configured(settings)
                         );
-                        Explained::no_record(line.number, problem)
+                        Explained::no_record(line, problem)
                     }
+                };
+                if from_kafka {
+                    let at = &record.position;
+                    let TopicPartition { topic, partition } = &at.partition;
+                    explained.position = Some(format!("{topic}/{}/{}", partition.0, at.offset.0));
                 }
+                explained
             }
-            Item::Bad(problem) => Explained::no_record(line.number, problem),
+            Item::Bad(_) if asked.key.is_some() => continue,
+            Item::Bad(problem) => Explained::no_record(line, problem),
         };
+        if let Some(wanted) = &asked.event {
+            let name = explained.event.as_ref().map(|event| fold(&event.name));
+            if name.as_ref() != Some(wanted) {
+                continue;
+            }
+        }
+        shown += 1;
+        if !asked.trace {
+            explained.trace = None;
+        }
         let text = serde_json::to_string(&explained).context("cannot write a line")?;
         out.line(&text)?;
     }
-    Ok(())
-}
-
-/// The names of the configured topics.
-pub(in crate::cli) fn configured(settings: &Settings) -> String {
-    let topics = settings.kafka.topics.iter();
-    let names: Vec<&str> = topics.map(|one| one.topic.as_str()).collect();
-    names.join(", ")
-}
-
-/// The topic of records that do not name one: the one given, or the only one.
-pub(in crate::cli) fn topic(
-    named: Option<&str>,
-    records: bool,
-    settings: &Settings,
-) -> Result<Option<Topic>, CommandError> {
-    let topics = &settings.kafka.topics;
-    match (named, topics.as_slice()) {
-        (Some(name), _) => match topics.iter().find(|t| t.topic.as_str() == name) {
-            Some(found) => Ok(Some(found.topic.clone())),
-            None => Err(CommandError::Usage(format!(
-                "the configuration has no topic {name}; it has {}",
-                configured(settings)
-            ))),
-        },
-        (None, [only]) => Ok(Some(only.topic.clone())),
-        // Records may name their own topic.
-        (None, _) if records => Ok(None),
-        (None, _) => Err(CommandError::Usage(format!(
-            "the configuration has several topics: say which with --topic ({})",
-            configured(settings)
-        ))),
+    let is_search = asked.key.is_some() || asked.event.is_some();
+    if shown == 0 && is_search {
+        return Err(CommandError::Failed(anyhow!(
+            "none of {} is such a record: names are compared without case, spaces, `_` and `-`, keys exactly",
+            plural(usize::try_from(read).unwrap_or(usize::MAX), "record")
+        )));
     }
+    Ok(())
 }
 
 fn one(
@@ -190,6 +206,7 @@ fn one(
     pipeline: &Pipeline,
     record: &ingest_model::record::Record,
     now: Timestamp,
+    with_trace: bool,
 ) -> Explained {
     let (mut summary, verdict) = pipeline.explain(record, now);
     let notes = summary.as_ref().map(|summary| summary.notes.lines());
@@ -197,8 +214,15 @@ fn one(
         .as_mut()
         .map(|summary| std::mem::take(&mut summary.dropped))
         .unwrap_or_default();
+    let planned: &[_] = match &verdict {
+        Verdict::Emit(planned) => planned,
+        Verdict::Skip(_) | Verdict::Reject(_) => &[],
+    };
+    let traced = with_trace.then(|| pipeline.trace(record)).flatten();
     let explained = Explained {
         line,
+        position: None,
+        trace: traced.map(|traced| shown_trace(&traced, planned, &dropped)),
         event: summary.map(ShownEvent::from),
         verdict: "emit",
         reason: None,
@@ -285,6 +309,8 @@ impl Explained {
     fn no_record(line: u64, problem: String) -> Self {
         Self {
             line,
+            position: None,
+            trace: None,
             event: None,
             verdict: "none",
             reason: None,

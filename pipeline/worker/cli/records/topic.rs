@@ -10,15 +10,22 @@ use ingest_kafka::ReadError;
 use ingest_kafka::reader::{
     Read as Next, TopicReader, Watermarks, fetch_offsets_at, fetch_watermarks,
 };
-use ingest_model::record::{Offset, Partition, Record, Topic};
+use ingest_model::record::{Offset, Partition, Position, Record, Topic, TopicPartition};
 
-use super::args::Last;
 use crate::clock::Clock;
-use crate::config::Settings;
-use crate::simulated::forecast::{Input, Read, Recorded};
+use crate::config::{Settings, parse_duration};
+
+/// `--last`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Last {
+    /// Records of so long.
+    Time(Duration),
+    /// So many records.
+    Records(u64),
+}
 
 /// Some partitions of a topic.
-pub(super) struct TopicInput {
+pub(in crate::cli) struct TopicRecords {
     brokers: String,
     topic: Topic,
     partitions: Vec<Reader>,
@@ -36,9 +43,9 @@ const WAIT: Duration = Duration::from_millis(100);
 /// Each is a client with threads of its own.
 const MOST: usize = 64;
 
-impl TopicInput {
+impl TopicRecords {
     /// Opens the last records of a topic. How many partitions it has.
-    pub(super) fn open(
+    pub(in crate::cli) fn open(
         settings: &Settings,
         topic: &Topic,
         last: Last,
@@ -92,8 +99,53 @@ impl TopicInput {
     }
 }
 
-impl Input for TopicInput {
-    fn next(&mut self) -> anyhow::Result<Read> {
+impl TopicRecords {
+    /// Opens the one record at a position.
+    pub(in crate::cli) fn at(settings: &Settings, position: &Position) -> anyhow::Result<Self> {
+        let kafka = settings.kafka_client()?;
+        let TopicPartition { topic, partition } = &position.partition;
+        let brokers = settings.kafka.brokers.clone();
+        let unreadable = |error: ReadError| unreadable(&brokers, topic, &error);
+        let ends = fetch_watermarks(&kafka, topic, PATIENCE).map_err(unreadable)?;
+        let Some(end) = ends.get(partition) else {
+            bail!(
+                "{topic} has no partition {}: it has {} of them, counted from 0",
+                partition.0,
+                ends.len()
+            );
+        };
+        let offset = position.offset;
+        if offset < end.low || offset >= end.high {
+            let has = if end.low >= end.high {
+                "it has none now".to_owned()
+            } else {
+                format!("it has {} to {}", end.low.0, end.high.0 - 1)
+            };
+            bail!(
+                "{topic}/{} has no record with the offset {} (any more): {has}",
+                partition.0,
+                offset.0
+            );
+        }
+        let span = Watermarks {
+            low: offset,
+            high: Offset(offset.0.saturating_add(1)),
+        };
+        let span = BTreeMap::from([(*partition, span)]);
+        let reader = TopicReader::open(&kafka, topic, &span).map_err(unreadable)?;
+        Ok(Self {
+            topic: topic.clone(),
+            brokers: brokers.clone(),
+            partitions: vec![Reader {
+                reader,
+                head: None,
+                is_at_end: false,
+            }],
+        })
+    }
+
+    /// The next record, by time; `None` after the last one.
+    pub(in crate::cli) fn read(&mut self) -> anyhow::Result<Option<Record>> {
         for one in &mut self.partitions {
             let read = one.fill(&self.topic);
             read.map_err(|error| unreadable(&self.brokers, &self.topic, &error))?;
@@ -101,13 +153,7 @@ impl Input for TopicInput {
         let heads = self.partitions.iter_mut();
         let heads = heads.filter(|one| one.head.is_some());
         let first = heads.min_by_key(|one| one.head.as_ref().and_then(|head| head.timestamp_ms));
-        Ok(match first.and_then(|one| one.head.take()) {
-            Some(record) => Read::Record(Box::new(Recorded {
-                record: *record,
-                has_partition: true,
-            })),
-            None => Read::End,
-        })
+        Ok(first.and_then(|one| one.head.take()).map(|head| *head))
     }
 }
 
@@ -141,4 +187,15 @@ fn unreadable(brokers: &str, topic: &Topic, error: &ReadError) -> anyhow::Error 
         }
     };
     anyhow!("{error}; {way_out}")
+}
+
+/// Reads `--last`.
+pub(in crate::cli) fn last(text: &str) -> Result<Last, String> {
+    match text.parse() {
+        Ok(0) => Err("give at least 1".to_owned()),
+        Ok(records) => Ok(Last::Records(records)),
+        Err(_) => parse_duration(text)
+            .map(Last::Time)
+            .map_err(|why| format!("{why}; or a number of records, such as 100000")),
+    }
 }

@@ -1,0 +1,148 @@
+//! Where each value of an event's operations comes from, for `explain` and for the coverage of tests.
+//!
+//! The expressions of the route that decides are evaluated once more, each by itself, so what is shown is what they give
+//! before it is made to fit the field.
+
+use std::sync::Arc;
+
+use super::compiled::Mapping;
+use super::expr::{Expr, Scope, inputs};
+use super::model::Route;
+use super::node::Place;
+use crate::event::Event;
+use crate::value::Value;
+use ingest_model::record::Record;
+
+/// The routes that were asked, and what the expressions of the one that decides give.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Traced {
+    /// The routes for the event's name, in their order, up to the one that decides.
+    pub asked: Vec<AskedRoute>,
+    /// The route that decides.
+    pub route: Option<Arc<str>>,
+    /// Its expressions.
+    pub values: Vec<TracedValue>,
+}
+
+/// A route for the event's name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AskedRoute {
+    /// Its name.
+    pub route: Arc<str>,
+    /// Its place in the file.
+    pub place: Place,
+    /// Its condition, if it has one.
+    pub when: Option<TracedValue>,
+    /// Whether it decides.
+    pub decides: bool,
+}
+
+/// An expression, and what it gives. It has content of the event, so it must not be logged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TracedValue {
+    /// Its path in the route, such as `do[0].custom.totalNum`.
+    pub field: String,
+    /// Its place in the file; line 0 if it is not known.
+    pub place: Place,
+    /// The expression.
+    pub expression: String,
+    /// What it gives: null if that is nothing, or why it fails.
+    pub value: Result<Value<'static>, String>,
+    /// The parts of the event that it names, with their values.
+    pub inputs: Vec<(String, Value<'static>)>,
+}
+
+/// The fields of a route that have expressions.
+pub(crate) struct RouteFields {
+    pub(crate) route: Arc<str>,
+    pub(crate) place: Place,
+    /// Their paths in the route, and their places in the file.
+    pub(crate) fields: Vec<(String, Place)>,
+}
+
+impl Mapping {
+    /// Where each value comes from.
+    pub(crate) fn trace(&self, event: &Event<'_>, record: &Record) -> Traced {
+        let scope = Scope::new(event, record);
+        let mut traced = Traced {
+            asked: Vec::new(),
+            route: None,
+            values: Vec::new(),
+        };
+        for route in self.routes_of(event) {
+            let when = route.when.as_ref();
+            // A condition that fails decides, too: it rejects the record.
+            let decides = when.is_none_or(|when| when.holds(&scope).unwrap_or(true));
+            traced.asked.push(AskedRoute {
+                route: Arc::clone(&route.name),
+                place: route.place,
+                when: when.map(|when| value(route, "when".to_owned(), when, &scope)),
+                decides,
+            });
+            if decides {
+                let all = route.expressions().into_iter();
+                traced.route = Some(Arc::clone(&route.name));
+                traced.values = all
+                    .map(|(field, expr)| value(route, field, expr, &scope))
+                    .collect();
+                break;
+            }
+        }
+        traced
+    }
+
+    /// The place of a field of a route, or of the first thing within it.
+    pub(crate) fn place_in(&self, route: &str, field: &str) -> Option<Place> {
+        let route = self.routes.iter().find(|one| &*one.name == route)?;
+        place_of(route, field)
+    }
+
+    /// The fields of each route.
+    pub(crate) fn fields(&self) -> Vec<RouteFields> {
+        let fields = |route: &Route| {
+            let all = route.expressions().into_iter();
+            let places = all.map(|(field, _)| {
+                let place = place_of(route, &field).unwrap_or(route.place);
+                (field, place)
+            });
+            places.collect()
+        };
+        self.routes
+            .iter()
+            .map(|route| RouteFields {
+                route: Arc::clone(&route.name),
+                place: route.place,
+                fields: fields(route),
+            })
+            .collect()
+    }
+}
+
+fn place_of(route: &Route, field: &str) -> Option<Place> {
+    let within = |path: &str| {
+        let path = path.strip_prefix('.').unwrap_or(path);
+        path == field
+            || path
+                .strip_prefix(field)
+                .is_some_and(|rest| rest.starts_with(['.', '[']))
+    };
+    let found = route.places.iter().find(|(path, _)| within(path));
+    found.map(|(_, place)| *place)
+}
+
+fn value(route: &Route, field: String, expr: &Expr, scope: &Scope<'_>) -> TracedValue {
+    let found = expr.eval(scope);
+    let found = found.map(|value| value.unwrap_or_default().into_owned());
+    let look = |path: String| {
+        let at = Expr::compile(&path).ok()?;
+        let value = at.eval(scope).ok()?.unwrap_or_default().into_owned();
+        Some((path, value))
+    };
+    TracedValue {
+        place: place_of(route, &field).unwrap_or_default(),
+        field,
+        expression: expr.text().to_owned(),
+        value: found.map_err(|failed| failed.what.to_owned()),
+        inputs: inputs(expr.text()).into_iter().filter_map(look).collect(),
+    }
+}

@@ -1,0 +1,89 @@
+//! What one configuration makes of a record.
+
+use ingest_mapping::testing::shown;
+use ingest_model::operation::{Operation, Planned};
+use ingest_model::outcome::Verdict;
+use ingest_model::record::Record;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::config::{Settings, TopicSettings};
+
+/// What one configuration makes of a record.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Judged {
+    /// `emit`, `skip no_route`, `reject missing_customer`, `not read`.
+    pub(super) verdict: String,
+    pub(super) operations: Vec<Made>,
+}
+
+/// An operation.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Made {
+    pub(super) route: String,
+    /// `kobject order`, `track`, `identify`.
+    pub(super) what: String,
+    pub(super) content: Value,
+    pub(super) cost: Cost,
+}
+
+/// How much of a request an operation takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cost {
+    /// One of its own.
+    Request,
+    /// A place in a bulk request.
+    Item,
+    /// Nothing: it travels with another operation.
+    Nothing,
+}
+
+pub(super) fn judge(settings: &Settings, record: &Record, now: Timestamp) -> Judged {
+    let of_topic = |one: &&TopicSettings| one.topic == record.position.partition.topic;
+    let Some(found) = settings.kafka.topics.iter().find(of_topic) else {
+        return Judged {
+            verdict: "not read".to_owned(),
+            operations: Vec::new(),
+        };
+    };
+    let (_, verdict) = found.pipeline.explain(record, now);
+    let label = match &verdict {
+        Verdict::Emit(_) => "emit".to_owned(),
+        Verdict::Skip(reason) => format!("skip {}", reason.as_str()),
+        Verdict::Reject(rejected) => format!("reject {}", rejected.reason.as_str()),
+    };
+    let operations = match &verdict {
+        Verdict::Emit(planned) => {
+            let has_track = planned
+                .iter()
+                .any(|one| matches!(one.operation, Operation::Track(_)));
+            planned.iter().map(|one| made(one, has_track)).collect()
+        }
+        Verdict::Skip(_) | Verdict::Reject(_) => Vec::new(),
+    };
+    Judged {
+        verdict: label,
+        operations,
+    }
+}
+
+fn made(planned: &Planned, has_track: bool) -> Made {
+    let kind = planned.operation.kind();
+    let mut content = shown(&planned.operation);
+    // It follows from the event and from the names of routes, which are compared as such.
+    if let Some(Value::Object(meta)) = content.get_mut("meta") {
+        meta.shift_remove("eventKey");
+    }
+    let (what, cost) = match &planned.operation {
+        Operation::Identify(_) if has_track => (kind.to_owned(), Cost::Nothing),
+        Operation::Identify(_) | Operation::Track(_) => (kind.to_owned(), Cost::Request),
+        Operation::KObject(object) if object.party.is_some() => (kind.to_owned(), Cost::Item),
+        Operation::KObject(object) => (format!("{kind} {}", object.klass), Cost::Item),
+    };
+    Made {
+        route: planned.route.to_string(),
+        what,
+        content,
+        cost,
+    }
+}

@@ -1,0 +1,125 @@
+//! Two configurations, one sample.
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, print};
+
+use super::*;
+
+const CONFIG: &str = "kafka:\n  brokers: localhost:9092\n  group: g\n  dead_letter_topic: d\n  topics:\n    - { name: t, mapping: MAPPING }\n\
+                      kustomer:\n  base_url: https://example.api.kustomerapp.com\n  token: { env: KI_NO_SUCH_VARIABLE }\n  limit: 100\n";
+const BEFORE: &str = "routes:
+  - name: order
+    on: Order
+    customer: { email: .mail }
+    do:
+      - { kobject: order, externalId: .id, title: .id, custom: { totalNum: .total }, data: { lines: .lines } }
+  - { name: view, on: View, skip: too many }
+";
+const AFTER: &str = "routes:
+  - name: order
+    on: Order
+    customer: { email: .mail }
+    do:
+      - { kobject: order, externalId: .id, title: '\"Order \\(.id)\"', custom: { totalNum: .total, statusStr: .status }, data: { lines: .lines } }
+      - { track: .type }
+  - { name: view, on: View, customer: { email: .mail }, do: [ { track: .type } ] }
+";
+const SAMPLE: &str = r#"{"type":"Order","id":"o1","mail":"maria@shop.example","total":5,"status":"new"}
+{"type":"Order","id":"o2","mail":"maria@shop.example","total":5}
+{"type":"View","mail":"maria@shop.example"}
+{"type":"Other"}
+"#;
+
+/// The output and the exit of `diff` for these mappings.
+fn diff(before: &str, after: &str, arguments: &[&str]) -> (String, CommandExit) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    file("a.yaml", &CONFIG.replace("MAPPING", "ma.yaml"));
+    file("b.yaml", &CONFIG.replace("MAPPING", "mb.yaml"));
+    file("ma.yaml", before);
+    file("mb.yaml", after);
+    file("sample", SAMPLE);
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (a, b, sample) = (path("a.yaml"), path("b.yaml"), path("sample"));
+    let line = [
+        "kustomer-ingest",
+        "diff",
+        "--config",
+        &a,
+        "--against",
+        &b,
+        &sample,
+    ];
+    let cli = Cli::try_parse_from(line.iter().chain(arguments)).unwrap();
+    let mut written = Vec::new();
+    let mut out = Output::new(&mut written);
+    let exit = print(&cli.command, &mut out).unwrap();
+    out.flush().unwrap();
+    drop(out);
+    (String::from_utf8(written).unwrap(), exit)
+}
+
+#[test]
+fn what_changes_is_counted_by_what_it_is() {
+    let (text, exit) = diff(BEFORE, AFTER, &[]);
+    assert_eq!(exit, CommandExit::Good);
+    for expected in [
+        "4 records: 3 would become otherwise, 1 not",
+        "emit                          2           3          +1",
+        "skip dropped                  1           0          -1",
+        "track                         0           3          +3",
+        "requests, estimated           2           5          +3",
+        "1  skip dropped -> emit\n              line 3",
+        "2  + track, by order\n              line 1, line 2",
+        "2  ~ kobject order, by order: title changed",
+        "1  + kobject order, by order: custom.statusStr added\n              line 1",
+    ] {
+        assert!(text.contains(expected), "{expected} is not in\n{text}");
+    }
+    assert!(!text.contains("totalNum"), "it is the same: {text}");
+}
+
+#[test]
+fn values_are_shown_only_when_asked_for() {
+    for format in ["table", "json", "markdown"] {
+        let (text, _) = diff(BEFORE, AFTER, &["--format", format]);
+        assert!(
+            !text.contains("Order o1") && !text.contains("maria"),
+            "{text}"
+        );
+        let (text, _) = diff(BEFORE, AFTER, &["--format", format, "--show-values"]);
+        assert!(text.contains("Order o1"), "{text}");
+    }
+}
+
+#[test]
+fn programs_get_one_document_and_pull_requests_two_tables() {
+    let (text, _) = diff(BEFORE, AFTER, &["--format", "json"]);
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        (&document["records"], &document["changed"]),
+        (&4.into(), &3.into())
+    );
+    assert_eq!(document["requests"]["after"]["total"], 5);
+    let verdict = &document["changes"][0];
+    assert_eq!(verdict["before"], "skip dropped");
+    assert_eq!(verdict["examples"][0]["at"], "line 3");
+    let (text, _) = diff(BEFORE, AFTER, &["--format", "markdown"]);
+    assert!(text.contains("| emit | 2 | 3 | +1 |"), "{text}");
+    assert!(
+        text.contains("| 1 | skip dropped -> emit | line 3 |"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_exit_code_says_whether_anything_changes_if_asked_for() {
+    assert_eq!(diff(BEFORE, AFTER, &["--exit-code"]).1, CommandExit::Faults);
+    let (text, exit) = diff(BEFORE, BEFORE, &["--exit-code"]);
+    assert_eq!(exit, CommandExit::Good);
+    assert!(
+        text.contains("4 records: nothing would become otherwise"),
+        "{text}"
+    );
+}

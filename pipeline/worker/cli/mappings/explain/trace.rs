@@ -1,0 +1,152 @@
+//! The path of each value: the expression, what it looked at, what it gave, and what became of that.
+
+use ingest_mapping::mapping::{AskedRoute, Traced, TracedValue};
+use ingest_mapping::testing::shown;
+use ingest_model::operation::Planned;
+use ingest_model::outcome::DroppedField;
+use serde_json::{Map, Value, json};
+
+/// What `--trace` adds to a line.
+pub(super) fn shown_trace(traced: &Traced, planned: &[Planned], dropped: &[DroppedField]) -> Value {
+    let operations: Vec<Value> = planned.iter().map(|one| shown(&one.operation)).collect();
+    let routes: Vec<Value> = traced.asked.iter().map(asked).collect();
+    let values: Vec<Value> = traced
+        .values
+        .iter()
+        .map(|value| of_value(value, &operations, dropped))
+        .collect();
+    json!({ "routes": routes, "values": values })
+}
+
+fn asked(route: &AskedRoute) -> Value {
+    let mut shown = Map::new();
+    shown.insert("route".to_owned(), json!(&*route.route));
+    shown.insert("line".to_owned(), json!(route.place.line));
+    if let Some(when) = &route.when {
+        shown.insert("when".to_owned(), json!(when.expression));
+        shown.insert("inputs".to_owned(), inputs(when));
+        if let Err(why) = &when.value {
+            shown.insert("fails".to_owned(), json!(why));
+        }
+    }
+    shown.insert("decides".to_owned(), json!(route.decides));
+    Value::Object(shown)
+}
+
+fn of_value(traced: &TracedValue, operations: &[Value], dropped: &[DroppedField]) -> Value {
+    let mut shown = Map::new();
+    shown.insert("field".to_owned(), json!(traced.field));
+    if traced.place.line > 0 {
+        shown.insert("line".to_owned(), json!(traced.place.line));
+    }
+    shown.insert("expression".to_owned(), json!(traced.expression));
+    shown.insert("inputs".to_owned(), inputs(traced));
+    let value = match &traced.value {
+        Ok(value) => plain(value),
+        Err(_) => Value::Null,
+    };
+    let sent = sent(&traced.field, operations);
+    let note = note(traced, &value, sent.as_ref(), dropped);
+    shown.insert("value".to_owned(), value.clone());
+    if let Some(sent) = sent.filter(|sent| *sent != value) {
+        shown.insert("sent".to_owned(), sent);
+    }
+    shown.extend(note.map(|note| ("note".to_owned(), json!(note))));
+    Value::Object(shown)
+}
+
+fn inputs(traced: &TracedValue) -> Value {
+    let all = traced.inputs.iter();
+    all.map(|(path, value)| (path.clone(), plain(value)))
+        .collect()
+}
+
+fn plain(value: &ingest_mapping::value::Value<'_>) -> Value {
+    serde_json::from_str(&value.to_string()).unwrap_or(Value::Null)
+}
+
+/// What is in the operation under the field of a rule.
+fn sent(field: &str, operations: &[Value]) -> Option<Value> {
+    let (operation, path) = match field.strip_prefix("do[") {
+        Some(rest) => {
+            let (index, path) = rest.split_once("].")?;
+            (operations.get(index.parse::<usize>().ok()?)?, path)
+        }
+        // Whose it is stands in each operation.
+        None => (operations.first()?, field),
+    };
+    let found = at(operation, path).or_else(|| {
+        let other = match path.split_once('.') {
+            Some(("identify", key)) => format!("customer.{key}"),
+            Some(("sums", name)) => format!("custom.{name}"),
+            None if path == "email" => "emails.0.email".to_owned(),
+            None if path == "phone" => "phones.0.phone".to_owned(),
+            Some(_) | None => return None,
+        };
+        at(operation, &other)
+    });
+    found.filter(|value| !value.is_null()).cloned()
+}
+
+fn at<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
+    let path = path.replace('[', ".").replace(']', "");
+    path.split('.').try_fold(value, |value, step| match value {
+        Value::Array(items) => items.get(step.parse::<usize>().ok()?),
+        Value::Object(fields) => fields.get(step),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    })
+}
+
+/// What was changed, or why there is nothing.
+fn note(
+    traced: &TracedValue,
+    value: &Value,
+    sent: Option<&Value>,
+    dropped: &[DroppedField],
+) -> Option<String> {
+    let within = traced
+        .field
+        .split_once("].")
+        .map_or(&*traced.field, |(_, path)| path);
+    let is_it = |one: &&DroppedField| *one.field == *within || *one.field == *traced.field;
+    if let Some(drop) = dropped.iter().find(is_it) {
+        return Some(format!("left out: {}", drop.detail));
+    }
+    match (&traced.value, value, sent) {
+        (Err(why), ..) => Some(format!("fails: {why}")),
+        (Ok(_), Value::Null, None) => Some("gives nothing, so the field is left out".to_owned()),
+        (Ok(_), Value::String(before), Some(Value::String(after))) if before != after => {
+            let (long, short) = (before.chars().count(), after.chars().count());
+            let kept = after.trim_end_matches(['…', '.']);
+            Some(
+                if short < long && !kept.is_empty() && before.trim_start().starts_with(kept) {
+                    format!("cut from {long} characters to {short}")
+                } else {
+                    "cleaned, or written in the one form that the field has".to_owned()
+                },
+            )
+        }
+        (Ok(_), Value::Array(before), Some(Value::Array(after))) if before.len() > after.len() => {
+            Some(format!(
+                "cut from {} items to {}",
+                before.len(),
+                after.len()
+            ))
+        }
+        (Ok(_), before, Some(after)) if kind(before) != kind(after) => {
+            Some(format!("{} became {}", kind(before), kind(after)))
+        }
+        (Ok(_), ..) => None,
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}

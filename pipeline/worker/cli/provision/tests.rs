@@ -1,0 +1,253 @@
+//! Plans by themselves, and against the simulated Kustomer in each of the ways that are not documented.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::Parser as _;
+use kustomer_sim::Config;
+use kustomer_sim::server::Server;
+use serde_json::{Value, json};
+
+use super::step::Step;
+use super::*;
+use crate::cli::{Cli, print};
+
+const CONFIG: &str = "kafka:
+  brokers: localhost:9092
+  group: g
+  dead_letter_topic: d
+  topics:
+    - name: shop
+      mapping:
+        routes:
+          - name: order
+            on: Order
+            customer: { externalId: .user }
+            do:
+              - { kobject: order, externalId: .id, title: .id, version: .at, custom: { totalNum: .total } }
+              - { kobject: invoice-line, externalId: .id, title: .id, custom: { paidAt: .at } }
+              - { identify: { custom: { tierStr: .tier } } }
+kustomer:
+  base_url: URL
+  token: { file: key }
+  limit: 100
+";
+
+/// A simulated organisation with these switches, and a configuration for it.
+struct World {
+    runtime: tokio::runtime::Runtime,
+    server: Server,
+    dir: tempfile::TempDir,
+}
+
+impl World {
+    fn new(switches: &[(&str, &str)]) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let mut config = Config::default();
+        for (name, value) in switches {
+            config.switches.set(name, value).unwrap();
+        }
+        let local = SocketAddr::from(([127, 0, 0, 1], 0));
+        let server = runtime.block_on(Server::start(config, local)).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("key"), "sim-key").unwrap();
+        let text = CONFIG.replace("URL", &server.url());
+        std::fs::write(dir.path().join("w.yaml"), text).unwrap();
+        Self {
+            runtime,
+            server,
+            dir,
+        }
+    }
+
+    fn run(&self, arguments: &[&str]) -> (String, CommandExit) {
+        let config = self.dir.path().join("w.yaml").to_str().unwrap().to_owned();
+        let line = [
+            "kustomer-ingest",
+            "provision",
+            arguments[0],
+            "--config",
+            &config,
+        ];
+        let cli = Cli::try_parse_from(line.iter().chain(&arguments[1..])).unwrap();
+        let mut written = Vec::new();
+        let mut out = Output::new(&mut written);
+        let exit = print(&cli.command, &mut out).unwrap_or_else(|error| {
+            let text = match &error {
+                CommandError::Failed(cause) => format!("{cause:#}"),
+                CommandError::Config(_) | CommandError::Usage(_) | CommandError::Closed => {
+                    error.to_string()
+                }
+            };
+            out.line(&text).unwrap();
+            error.exit()
+        });
+        out.flush().unwrap();
+        drop(out);
+        (String::from_utf8(written).unwrap(), exit)
+    }
+
+    /// A request of somebody else.
+    fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
+        let url = format!("{}{path}", self.server.url());
+        let client = reqwest::Client::builder().no_proxy();
+        let client = client.timeout(Duration::from_secs(10)).build().unwrap();
+        self.runtime.block_on(async {
+            let mut request = client
+                .request(method.parse().unwrap(), url)
+                .bearer_auth("sim-key");
+            if let Some(body) = body {
+                request = request
+                    .header("content-type", "application/json")
+                    .body(body.to_string());
+            }
+            let bytes = request.send().await.unwrap().bytes().await.unwrap();
+            serde_json::from_slice(&bytes).unwrap_or(Value::Null)
+        })
+    }
+
+    fn properties(&self, resource: &str) -> Value {
+        let answer = self.ask("GET", &format!("/v1/metadata/{resource}"), None);
+        answer["data"]["attributes"]["properties"].clone()
+    }
+}
+
+#[test]
+fn what_is_missing_is_made_once_and_what_is_there_stays() {
+    for put in ["merge", "replace"] {
+        let world = World::new(&[("metadata-put", put)]);
+        let theirs = json!({ "properties": {
+            "statusStr": { "displayName": "Status of theirs", "enumeration": ["open", "closed"] },
+        }});
+        world.ask("PUT", "/v1/metadata/kobject.order", Some(&theirs));
+        let (text, exit) = world.run(&["plan"]);
+        assert_eq!(exit, CommandExit::Faults, "{text}");
+        for expected in [
+            "  klass order exists",
+            "+ klass invoice-line, shown as Invoice Line",
+            "+ objects of klass order: totalNum (number), shown as Total",
+            "+ objects of klass invoice-line: paidAt (date and time), shown as Paid",
+            "+ customers: tierStr (text of one line), shown as Tier",
+            "1 klass to create, 4 attributes to add; nothing is removed or changed",
+            "provision apply --config ",
+        ] {
+            assert!(text.contains(expected), "{expected} is not in\n{text}");
+        }
+        assert_eq!(
+            world.properties("customer"),
+            json!({}),
+            "a plan writes nothing"
+        );
+        let (text, exit) = world.run(&["apply", "--yes"]);
+        assert_eq!(exit, CommandExit::Good, "{put}: {text}");
+        assert!(text.contains("done: klass invoice-line created"), "{text}");
+        let order = world.properties("kobject.order");
+        assert_eq!(
+            order["statusStr"]["enumeration"],
+            json!(["open", "closed"]),
+            "{put}"
+        );
+        assert_eq!(order["statusStr"]["displayName"], "Status of theirs");
+        assert_eq!(order["totalNum"]["displayName"], "Total");
+        assert!(order["ingestVersionStr"].is_object(), "{order}");
+        assert_eq!(
+            world.properties("kobject.invoice-line")["paidAt"]["type"],
+            "date"
+        );
+        let (text, exit) = world.run(&["plan"]);
+        assert_eq!(exit, CommandExit::Good, "{text}");
+        assert!(text.ends_with("nothing to do\n"), "{text}");
+        assert_eq!(world.run(&["apply", "--yes"]).1, CommandExit::Good);
+    }
+}
+
+#[test]
+fn a_key_that_may_not_is_refused_with_the_roles_before_anything_is_written() {
+    let world = World::new(&[("roles", "-org.permission.metadata.update")]);
+    assert_eq!(
+        world.run(&["plan"]).1,
+        CommandExit::Faults,
+        "to look is allowed"
+    );
+    let (text, exit) = world.run(&["apply", "--yes"]);
+    assert_eq!(exit, CommandExit::Failed);
+    assert!(
+        text.contains("lacks the role org.permission.metadata.update"),
+        "{text}"
+    );
+    assert!(text.contains("--token-env"), "{text}");
+    let klasses = world.ask("GET", "/v1/klasses", None).to_string();
+    assert!(!klasses.contains("invoice-line"), "{klasses}");
+    let (text, exit) = world.run(&["plan", "--token-env", "KI_NO_SUCH_VARIABLE"]);
+    assert_eq!(exit, CommandExit::Failed);
+    assert!(text.contains("KI_NO_SUCH_VARIABLE is not set"), "{text}");
+}
+
+#[test]
+fn nobody_is_asked_where_nobody_answers() {
+    let world = World::new(&[]);
+    let (text, exit) = world.run(&["apply"]);
+    // Tests have no terminal, or one whose person would have to answer.
+    assert!(
+        exit == CommandExit::Usage && text.contains("say --yes"),
+        "{text}"
+    );
+}
+
+fn organisation(klasses: &[(&str, bool)], order: &[&str]) -> Organisation {
+    let named = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    Organisation {
+        klasses: klasses
+            .iter()
+            .map(|(name, enabled)| ((*name).to_owned(), *enabled))
+            .collect(),
+        attributes: BTreeMap::from([("kobject.order".to_owned(), named(order))]),
+    }
+}
+
+#[test]
+fn a_plan_tells_what_a_person_has_to_look_at() {
+    let needed = Needed {
+        klasses: ["order", "app--parcel", "Invoice"]
+            .map(str::to_owned)
+            .into(),
+        read: ["cart".to_owned()].into(),
+        attributes: BTreeMap::from([
+            (
+                "kobject.order".to_owned(),
+                vec!["totalNum".to_owned(), "statusStr".to_owned()],
+            ),
+            (
+                "kobject.app--parcel".to_owned(),
+                vec!["stateStr".to_owned()],
+            ),
+        ]),
+    };
+    let there = organisation(
+        &[("order", false), ("invoice", true)],
+        &["TotalNum", "statusStr"],
+    );
+    let plan = Plan::new(&needed, &there);
+    let names = vec!["totalNum".to_owned()];
+    let resource = "kobject.order".to_owned();
+    let klass = "Invoice".to_owned();
+    assert_eq!(
+        plan.steps,
+        [Step::Create { klass }, Step::Add { resource, names }]
+    );
+    let text = plan.lines().join("\n");
+    for expected in [
+        "klass order is disabled",
+        "klass app--parcel does not exist and belongs to an app",
+        "a klass invoice, which differs from Invoice only by capitals",
+        "have TotalNum, which differs from totalNum only by capitals",
+        "klass cart does not exist, and no mapping writes it",
+    ] {
+        assert!(text.contains(expected), "{expected} is not in\n{text}");
+    }
+}
