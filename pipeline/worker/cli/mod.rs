@@ -32,6 +32,7 @@ use self::dead_letters::DeadLettersArgs;
 use self::exit::{CommandError, CommandExit};
 use self::mappings::diff::{self, DiffArgs};
 use self::mappings::explain::{self, ExplainArgs};
+use self::mappings::infer::{self, InferArgs};
 use self::mappings::init;
 use self::mappings::test::{self, TestArgs};
 use self::output::Output;
@@ -65,6 +66,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Write a first configuration, a mapping and a few events into a folder.
     Init(InitArgs),
+    /// Propose a first mapping for sample records.
+    Infer(InferArgs),
     /// Find every fault in a configuration, its mappings and their tests, before it is deployed.
     Check(CheckArgs),
     /// Show what would be sent for records, without sending anything.
@@ -132,6 +135,7 @@ fn execute(command: Command) -> Result<CommandExit, CommandError> {
         Command::TryRecords(args) => run::try_records::run(&args),
         Command::Forecast(_)
         | Command::Init(_)
+        | Command::Infer(_)
         | Command::Check(_)
         | Command::Explain(_)
         | Command::Test(_)
@@ -153,6 +157,7 @@ fn print(command: &Command, out: &mut Output<'_>) -> Result<CommandExit, Command
     match command {
         Command::Forecast(args) => forecast::run(args, out),
         Command::Init(args) => init::run(args, out),
+        Command::Infer(args) => infer::run(args, out),
         Command::Check(args) => check::run(args, out),
         Command::Explain(args) => explain::run(args, out),
         Command::Test(args) => test::run(args, out),

@@ -3,5 +3,6 @@
 pub mod diff;
 mod drafts;
 pub mod explain;
+pub mod infer;
 pub mod init;
 pub mod test;

@@ -60,7 +60,7 @@ impl Redactor {
     fn look(&mut self, value: &Value, name: &str, of_person: bool) {
         match value {
             Value::Object(fields) => {
-                let of_person = is_person(name) || fields.keys().any(|key| tells_a_person(key));
+                let of_person = is_of_person(name, fields);
                 for (key, value) in fields {
                     self.look(value, key, of_person);
                 }
@@ -286,6 +286,14 @@ pub(in crate::cli::mappings) fn kind_of(name: &str, text: &str, of_person: bool)
     let is_id = matches!(last, Some("id" | "ids" | "uuid" | "guid" | "gid" | "key"))
         || is(&["trackingnumber", "ordernumber", "reference"]);
     is_id.then_some(Kind::Id)
+}
+
+/// Whether an object with this name and these fields is about a person.
+pub(in crate::cli::mappings) fn is_of_person(
+    name: &str,
+    fields: &serde_json::Map<String, Value>,
+) -> bool {
+    is_person(name) || fields.keys().any(|key| tells_a_person(key))
 }
 
 /// Whether a field of this name tells that the fields beside it are a person's.

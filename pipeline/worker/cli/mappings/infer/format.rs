@@ -1,0 +1,257 @@
+//! Which format a sample has, and where plain JSON says what an event is.
+
+use std::collections::BTreeSet;
+
+use ingest_mapping::decode::{Decoded, Decoder, Envelope, Format, Limits};
+use ingest_mapping::event::Event;
+use ingest_mapping::value::Value;
+use ingest_model::record::Record;
+
+use crate::cli::mappings::drafts::redact::words;
+
+/// The most specific first: what fits them fits the later ones, too.
+const ORDER: &[Format] = &[
+    Format::CloudEvents,
+    Format::Debezium,
+    Format::Stripe,
+    Format::Easypost,
+    Format::Aftership,
+    Format::Shopify,
+    Format::Woocommerce,
+    Format::Bigcommerce,
+    Format::Commercetools,
+    Format::Segment,
+    Format::Generic,
+    Format::Json,
+];
+/// How many of the records of a sample are tried.
+const TRIED: usize = 500;
+/// Fields that name an event, best first, by their words.
+const NAMES: &[&str] = &[
+    "type",
+    "name",
+    "event",
+    "eventtype",
+    "eventname",
+    "kind",
+    "action",
+    "activity",
+    "messagetype",
+    "recordtype",
+    "topic",
+    "operation",
+    "op",
+    "status",
+    "state",
+];
+const IDS: &[&str] = &["id", "eventid", "messageid", "uuid", "guid", "recordid"];
+const TIMES: &[&str] = &[
+    "time",
+    "timestamp",
+    "createdat",
+    "occurredat",
+    "happenedat",
+    "eventtime",
+    "ts",
+    "at",
+    "date",
+    "datetime",
+    "updatedat",
+    "created",
+    "completedat",
+];
+
+/// A format, and what a mapping has to say of where things are.
+#[derive(Debug, Clone)]
+pub(super) struct Chosen {
+    pub(super) format: Format,
+    /// How many of those that were tried it reads.
+    pub(super) reads: usize,
+    pub(super) tried: usize,
+    /// Fields at the top of plain JSON, where they are not the usual ones.
+    pub(super) name: Option<String>,
+    pub(super) id: Option<String>,
+    pub(super) time: Option<String>,
+}
+
+impl Chosen {
+    /// The first format that reads nine of ten records.
+    pub(super) fn of(records: &[Record]) -> Self {
+        let all = ORDER.iter().map(|format| {
+            let mut one = Self::pinned(*format, records);
+            // Any row of a table could be one that was unwrapped, so it has to say so.
+            if *format == Format::Debezium && !records.iter().take(TRIED).any(is_debezium) {
+                one.reads = 0;
+            }
+            one
+        });
+        let mut best: Option<Self> = None;
+        for one in all {
+            if one.reads * 10 >= one.tried * 9 {
+                return one;
+            }
+            if best.as_ref().is_none_or(|best| one.reads > best.reads) {
+                best = Some(one);
+            }
+        }
+        best.unwrap_or_else(|| Self::pinned(Format::Json, records))
+    }
+
+    /// This format.
+    pub(super) fn pinned(format: Format, records: &[Record]) -> Self {
+        let step = (records.len() / TRIED).max(1);
+        let tried: Vec<&Record> = records.iter().step_by(step).take(TRIED).collect();
+        let mut chosen = Self {
+            format,
+            reads: 0,
+            tried: tried.len(),
+            name: None,
+            id: None,
+            time: None,
+        };
+        if format == Format::Json {
+            chosen.look_for_fields(&tried);
+        }
+        let decoder = Decoder::new(format, Limits::default());
+        chosen.reads = tried
+            .iter()
+            .filter(|record| match event(&chosen, decoder, record) {
+                Ok(_) => true,
+                // A tombstone, or something that the format knows as not meant for anybody.
+                Err(Decoded::Skip(_)) => record.value.is_some(),
+                Err(Decoded::Reject(_)) => false,
+            })
+            .count();
+        chosen
+    }
+
+    /// Where plain JSON has name, id and time, if not where they usually are.
+    fn look_for_fields(&mut self, tried: &[&Record]) {
+        let parsed: Vec<serde_json::Value> = tried
+            .iter()
+            .filter_map(|record| serde_json::from_slice(record.value.as_ref()?).ok())
+            .collect();
+        let usual = |names: &[&str]| {
+            parsed
+                .iter()
+                .all(|one| names.iter().any(|name| says(one.get(*name))))
+        };
+        if !usual(&["type", "name", "event"]) {
+            self.name = field(&parsed, NAMES, |values| {
+                // A name is one of few words.
+                let distinct: BTreeSet<&str> =
+                    values.iter().filter_map(|value| value.as_str()).collect();
+                !distinct.is_empty() && distinct.len() <= (values.len() / 5).max(20)
+            });
+        }
+        if !usual(&["id"]) {
+            self.id = field(&parsed, IDS, |_| true).filter(|name| name != "id");
+        }
+        if !usual(&["time"]) && !usual(&["timestamp"]) && !usual(&["created_at"]) {
+            let is_time = |value: &&serde_json::Value| is_time(value);
+            self.time = field(&parsed, TIMES, |values| values.iter().all(is_time));
+        }
+    }
+}
+
+/// Whether a record has the fields that only Debezium writes.
+fn is_debezium(record: &Record) -> bool {
+    let parsed = record
+        .value
+        .as_ref()
+        .map(|value| serde_json::from_slice::<serde_json::Value>(value));
+    let Some(Ok(value)) = parsed else {
+        return false;
+    };
+    let row = value
+        .get("payload")
+        .filter(|payload| payload.is_object())
+        .unwrap_or(&value);
+    let has = |name: &str| row.get(name).is_some();
+    let unwrapped = ["__op", "__table", "__deleted", "__source_ts_ms"];
+    (has("op") && (has("source") || has("after") || has("before")))
+        || unwrapped.into_iter().any(has)
+}
+
+/// Whether a value is a time that the decoders read.
+pub(super) fn is_time(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::String(text) => {
+            text.len() >= 8
+                && text.contains(['-', ':'])
+                && ingest_mapping::decode::time::parse_text(text).is_some()
+        }
+        serde_json::Value::Number(number) => {
+            // seconds or milliseconds of this century
+            number
+                .as_f64()
+                .is_some_and(|n| (1.0e9..2.5e9).contains(&n) || (1.0e12..2.5e12).contains(&n))
+        }
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Array(_)
+        | serde_json::Value::Object(_) => false,
+    }
+}
+
+fn says(value: Option<&serde_json::Value>) -> bool {
+    value.is_some_and(|value| match value {
+        serde_json::Value::String(text) => !text.trim().is_empty(),
+        serde_json::Value::Number(_) => true,
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Array(_)
+        | serde_json::Value::Object(_) => false,
+    })
+}
+
+/// The first field of these names that nine of ten records have, and whose values will do.
+fn field(
+    parsed: &[serde_json::Value],
+    names: &[&str],
+    fits: impl Fn(&[&serde_json::Value]) -> bool,
+) -> Option<String> {
+    let keys: BTreeSet<&String> = parsed
+        .iter()
+        .filter_map(serde_json::Value::as_object)
+        .flat_map(serde_json::Map::keys)
+        .collect();
+    names.iter().find_map(|wanted| {
+        let mut called = keys.iter().filter(|key| words(key).concat() == **wanted);
+        called.find_map(|key| {
+            let values: Vec<&serde_json::Value> = parsed
+                .iter()
+                .filter_map(|one| one.get(*key))
+                .filter(|value| says(Some(value)))
+                .collect();
+            let often = values.len() * 10 >= parsed.len() * 9 && !values.is_empty();
+            (often && fits(&values)).then(|| (*key).clone())
+        })
+    })
+}
+
+/// The event of a record.
+pub(super) fn event<'t>(
+    chosen: &Chosen,
+    decoder: Decoder,
+    record: &'t Record,
+) -> Result<Event<'t>, Decoded> {
+    let content = decoder.content(record)?;
+    let said = |field: &Option<String>| -> Option<Value<'static>> {
+        let field = field.as_ref()?;
+        Some(
+            content
+                .value
+                .get(field)
+                .cloned()
+                .unwrap_or_default()
+                .into_owned(),
+        )
+    };
+    let envelope = Envelope {
+        name: said(&chosen.name),
+        id: said(&chosen.id),
+        time: said(&chosen.time),
+    };
+    decoder.event(content, record, &envelope)
+}

@@ -1,0 +1,257 @@
+//! What is in a sample: events by name, and for each the paths in it with their types.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ingest_mapping::decode::{Decoded, Decoder, Limits};
+use ingest_mapping::event::Event;
+use ingest_mapping::mapping::fold;
+use ingest_model::record::Record;
+use serde_json::Value;
+
+use super::format::{Chosen, event, is_time};
+use crate::cli::mappings::drafts::redact::{Kind, is_of_person, kind_of, words};
+
+/// The most names that are told apart, and the most paths of each.
+const MOST_NAMES: usize = 500;
+const MOST_PATHS: usize = 200;
+/// How deep paths lead.
+const DEPTH: usize = 5;
+
+/// What is in a sample.
+#[derive(Debug)]
+pub(super) struct Looked {
+    pub(super) chosen: Chosen,
+    /// Records that give an event.
+    pub(super) read: usize,
+    /// Those that give none.
+    pub(super) unread: usize,
+    /// Why the first of them does not.
+    pub(super) problem: Option<String>,
+    /// The most frequent first.
+    pub(super) events: Vec<Seen>,
+    /// Events with further names.
+    pub(super) more: usize,
+}
+
+/// Events of one name.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// The name as most records write it.
+    pub(super) name: String,
+    /// The kind of message, if the format has kinds.
+    pub(super) kind: Option<&'static str>,
+    pub(super) count: usize,
+    /// In how many the envelope names the customer.
+    pub(super) named: usize,
+    /// In how many the envelope names the thing, and how many have a time.
+    pub(super) subjects: usize,
+    pub(super) timed: usize,
+    /// By the path, as an expression.
+    pub(super) paths: BTreeMap<String, Found>,
+    /// The record with the most paths.
+    pub(super) sample: Record,
+    most: usize,
+}
+
+/// A path.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// In how many events it says something.
+    pub(super) present: usize,
+    pub(super) types: BTreeSet<&'static str>,
+    pub(super) longest: usize,
+    /// What it is, if it is about a person or an id.
+    pub(super) kind: Option<Kind>,
+    /// The words of its keys.
+    pub(super) keys: Vec<String>,
+}
+
+impl Looked {
+    pub(super) fn at(chosen: &Chosen, records: &[Record]) -> Self {
+        let decoder = Decoder::new(chosen.format, Limits::default());
+        let mut looked = Self {
+            chosen: chosen.clone(),
+            read: 0,
+            unread: 0,
+            problem: None,
+            events: Vec::new(),
+            more: 0,
+        };
+        let mut places: BTreeMap<(Option<&'static str>, String), usize> = BTreeMap::new();
+        for record in records {
+            let event = match event(chosen, decoder, record) {
+                Ok(event) => event,
+                Err(why) => {
+                    looked.unread += 1;
+                    if let Decoded::Reject(rejected) = why {
+                        looked.problem.get_or_insert(rejected.detail);
+                    }
+                    continue;
+                }
+            };
+            looked.read += 1;
+            let key = (event.kind, fold(&event.name));
+            let place = match places.get(&key) {
+                Some(place) => *place,
+                None if looked.events.len() >= MOST_NAMES => {
+                    looked.more += 1;
+                    continue;
+                }
+                None => {
+                    looked.events.push(Seen::new(&event, record));
+                    places.insert(key, looked.events.len() - 1);
+                    looked.events.len() - 1
+                }
+            };
+            if let Some(seen) = looked.events.get_mut(place) {
+                seen.add(&event, record);
+            }
+        }
+        looked
+            .events
+            .sort_by_key(|seen| std::cmp::Reverse(seen.count));
+        looked
+    }
+}
+
+impl Seen {
+    fn new(event: &Event<'_>, record: &Record) -> Self {
+        Self {
+            name: event.name.clone(),
+            kind: event.kind,
+            count: 0,
+            named: 0,
+            subjects: 0,
+            timed: 0,
+            paths: BTreeMap::new(),
+            sample: record.clone(),
+            most: 0,
+        }
+    }
+
+    fn add(&mut self, event: &Event<'_>, record: &Record) {
+        self.count += 1;
+        let hints = &event.customer;
+        let is_named = [&hints.id, &hints.external_id, &hints.email, &hints.phone];
+        self.named += usize::from(is_named.into_iter().any(Option::is_some));
+        self.subjects += usize::from(
+            event
+                .more
+                .as_ref()
+                .is_some_and(|more| more.subject.is_some()),
+        );
+        self.timed += usize::from(event.time.is_some());
+        let content: Value =
+            serde_json::from_str(&event.payload.to_string()).unwrap_or(Value::Null);
+        let mut paths = 0;
+        self.walk(&content, String::new(), &mut Vec::new(), false, &mut paths);
+        if paths > self.most {
+            self.most = paths;
+            self.sample = record.clone();
+        }
+    }
+
+    fn walk(
+        &mut self,
+        value: &Value,
+        at: String,
+        keys: &mut Vec<String>,
+        of_person: bool,
+        paths: &mut usize,
+    ) {
+        if let Value::Object(fields) = value
+            && !fields.is_empty()
+            && keys.len() < DEPTH
+        {
+            let of_person = is_of_person(keys.last().map_or("", String::as_str), fields);
+            for (key, value) in fields {
+                keys.push(key.clone());
+                self.walk(
+                    value,
+                    format!("{at}.{}", quoted(key)),
+                    keys,
+                    of_person,
+                    paths,
+                );
+                keys.pop();
+            }
+            return;
+        }
+        let Some(name) = type_of(value) else { return };
+        if self.paths.len() >= MOST_PATHS && !self.paths.contains_key(&at) {
+            return;
+        }
+        *paths += 1;
+        let found = self.paths.entry(at).or_default();
+        found.present += 1;
+        found.types.insert(name);
+        let text = match value {
+            Value::String(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => String::new(),
+        };
+        found.longest = found.longest.max(text.chars().count());
+        let key = keys.last().map_or("", String::as_str);
+        let kind = (!text.is_empty())
+            .then(|| kind_of(key, &text, of_person))
+            .flatten();
+        // What is personal in one record is so in all.
+        if found.kind.is_none() || found.kind == Some(Kind::Id) {
+            found.kind = kind.or(found.kind);
+        }
+        if found.keys.is_empty() {
+            found.keys.clone_from(keys);
+        }
+    }
+}
+
+impl Found {
+    /// Whether it is about a person, and not just an id.
+    pub(super) fn is_personal(&self) -> bool {
+        self.kind.is_some_and(|kind| kind != Kind::Id)
+    }
+
+    /// The one type, if all values have the same.
+    pub(super) fn only_type(&self) -> Option<&'static str> {
+        let mut types = self.types.iter();
+        match (types.next(), types.next()) {
+            (Some(only), None) => Some(only),
+            (None, _) | (Some(_), Some(_)) => None,
+        }
+    }
+
+    /// The words of all its keys.
+    pub(super) fn words(&self) -> Vec<String> {
+        self.keys.iter().flat_map(|key| words(key)).collect()
+    }
+}
+
+/// The type of a value that says something.
+fn type_of(value: &Value) -> Option<&'static str> {
+    match value {
+        Value::Null => None,
+        Value::Bool(_) => Some("true or false"),
+        Value::Number(_) => Some("number"),
+        Value::String(text) if text.trim().is_empty() => None,
+        Value::String(text) if text.starts_with("http://") || text.starts_with("https://") => {
+            Some("address")
+        }
+        Value::String(_) if is_time(value) => Some("time"),
+        Value::String(_) => Some("text"),
+        Value::Array(_) => Some("list"),
+        Value::Object(fields) if fields.is_empty() => None,
+        Value::Object(_) => Some("object"),
+    }
+}
+
+fn quoted(key: &str) -> String {
+    let mut chars = key.chars();
+    let begins = chars
+        .next()
+        .is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    if begins && chars.all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        key.to_owned()
+    } else {
+        Value::from(key).to_string()
+    }
+}

@@ -1,0 +1,205 @@
+//! `infer`: a first mapping, proposed from sample records.
+//!
+//! It looks at the sample ([`look`]), decides what each kind of event could become ([`plan`]), and writes a mapping with
+//! comments that say what was seen, and a test for each kind, without personal data ([`write`]). Whatever is proposed is
+//! compiled, tested and tried on the sample before it is written.
+
+mod args;
+mod format;
+mod look;
+mod plan;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow};
+use ingest_mapping::decode::{Format, Limits};
+use ingest_mapping::mapping::Mapping;
+use ingest_mapping::route::Pipeline;
+use ingest_model::outcome::Verdict;
+use ingest_model::record::{Record, Topic};
+use jiff::Timestamp;
+
+pub use self::args::InferArgs;
+use self::look::Looked;
+use crate::cli::exit::{CommandError, CommandExit};
+use crate::cli::output::Output;
+use crate::cli::records::lines::Item;
+use crate::cli::records::sample::Sample;
+use crate::cli::records::topic::{Last, TopicRecords};
+use crate::clock::Clock;
+use crate::observe::words::plural;
+
+/// The most records that are looked at.
+const MOST: usize = 100_000;
+/// The most bytes of them.
+const MOST_BYTES: usize = 256 << 20;
+/// The name of the topic of lines that name none.
+const SAMPLE: &str = "sample";
+
+/// Proposes a mapping.
+///
+/// # Errors
+///
+/// When the sample cannot be read, has no records that can be used, or the mapping cannot be written.
+pub fn run(args: &InferArgs, out: &mut Output<'_>) -> Result<CommandExit, CommandError> {
+    if let Some(path) = args.out.as_ref().filter(|path| path.exists()) {
+        return Err(CommandError::Usage(format!(
+            "{} already exists and is not overwritten: give another --out",
+            path.display()
+        )));
+    }
+    let now = Timestamp::from_millisecond(Clock.unix_ms()).unwrap_or_default();
+    let (records, unusable) = records(args, now)?;
+    if records.is_empty() {
+        return Err(CommandError::Usage(format!(
+            "the sample has no record ({} unusable)",
+            plural(unusable, "line")
+        )));
+    }
+    let chosen = match args.format {
+        Some(format) => format::Chosen::pinned(format, &records),
+        None => format::Chosen::of(&records),
+    };
+    let looked = Looked::at(&chosen, &records);
+    if looked.events.is_empty() {
+        return Err(CommandError::Failed(anyhow!(
+            "none of {} can be read as format {}: {}; name the format with --format, or the right topic",
+            plural(records.len(), "record"),
+            chosen.format,
+            looked.problem.as_deref().unwrap_or("no event has a name")
+        )));
+    }
+    let name = args.out.as_deref().map_or_else(
+        || "inferred.yaml".to_owned(),
+        |path| path.display().to_string(),
+    );
+    let routes = plan::routes(&looked, args.events);
+    let text = write::mapping(&looked, &routes, &name)?;
+    let mapping = Mapping::compile(&text, &name).map_err(|errors| {
+        let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        anyhow!("what would be proposed is no mapping: {}", all.join("; "))
+    })?;
+    let failures = mapping.run_tests_as(chosen.format);
+    if let Some(failure) = failures.first() {
+        return Err(CommandError::Failed(anyhow!(
+            "a proposed test would fail: {failure}"
+        )));
+    }
+    let tests = mapping.test_count();
+    match &args.out {
+        None => {
+            for line in text.lines() {
+                out.line(line)?;
+            }
+        }
+        Some(path) => {
+            create(path, &text).with_context(|| format!("cannot write {}", path.display()))?;
+            for line in write::report(&looked, &routes, unusable) {
+                out.line(&line)?;
+            }
+            for line in tried(mapping, chosen.format, &records, now)? {
+                out.line(&line)?;
+            }
+            out.line("")?;
+            let path = path.display();
+            out.line(&format!(
+                "{path}: {}, {}",
+                plural(routes.len(), "route"),
+                plural(tests, "test")
+            ))?;
+            out.line("read it, then name it in the configuration, such as")?;
+            let topic = args.topic.as_deref().unwrap_or("shop.events");
+            out.line(&format!(
+                "  - {{ name: {topic}, format: {}, mapping: {path} }}",
+                chosen.format
+            ))?;
+            out.line("and run check, test, and diff or explain with the sample")?;
+        }
+    }
+    Ok(CommandExit::Good)
+}
+
+/// The records of the sample, and how many lines have none.
+fn records(args: &InferArgs, now: Timestamp) -> Result<(Vec<Record>, usize), CommandError> {
+    let mut sample = match (&args.topic, &args.config) {
+        (Some(topic), Some(config)) if args.file.is_none() => {
+            let settings = crate::config::load(config)?;
+            let last = args.last.unwrap_or(Last::Records(1_000));
+            let (records, _) = TopicRecords::open(&settings, &Topic::new(topic), last)?;
+            Sample::of_topic(records)
+        }
+        (Some(_), None) if args.file.is_none() => {
+            return Err(CommandError::Usage(
+                "--topic reads from Kafka and needs --config, for the brokers; the topic need not be one of its topics".to_owned(),
+            ));
+        }
+        (topic, _) => {
+            let topic = Topic::new(topic.as_deref().unwrap_or(SAMPLE));
+            let written = Some(now.as_millisecond());
+            Sample::of_lines(args.file.as_deref(), Some(topic), args.records, written)?
+        }
+    };
+    let (mut records, mut unusable, mut bytes) = (Vec::new(), 0, 0);
+    while records.len() < MOST
+        && bytes < MOST_BYTES
+        && let Some(sampled) = sample.read()?
+    {
+        match sampled.item {
+            Item::Record(record) => {
+                bytes += record.value.as_ref().map_or(0, |value| value.len());
+                records.push(record);
+            }
+            Item::Bad(_) => unusable += 1,
+        }
+    }
+    Ok((records, unusable))
+}
+
+/// What the mapping makes of the whole sample.
+fn tried(
+    mapping: Mapping,
+    format: Format,
+    records: &[Record],
+    now: Timestamp,
+) -> anyhow::Result<Vec<String>> {
+    let pipeline = Pipeline::new(format, Limits::default(), std::sync::Arc::new(mapping))?;
+    let mut verdicts: BTreeMap<String, usize> = BTreeMap::new();
+    let mut dropped: BTreeMap<String, usize> = BTreeMap::new();
+    for record in records {
+        let (summary, verdict) = pipeline.explain(record, now);
+        let label = match verdict {
+            Verdict::Emit(_) => "sent".to_owned(),
+            Verdict::Skip(reason) => format!("skipped ({})", reason.as_str()),
+            Verdict::Reject(rejected) => format!("rejected ({})", rejected.reason.as_str()),
+        };
+        *verdicts.entry(label).or_default() += 1;
+        for one in summary.map(|summary| summary.dropped).unwrap_or_default() {
+            *dropped
+                .entry(format!("{} of {}", one.field, one.route))
+                .or_default() += 1;
+        }
+    }
+    let mut lines = vec!["what the mapping makes of the sample:".to_owned()];
+    lines.extend(
+        verdicts
+            .iter()
+            .map(|(label, count)| format!("  {count:>8}  {label}")),
+    );
+    lines.extend(
+        dropped
+            .iter()
+            .map(|(field, count)| format!("  {count:>8}  without {field}: its value is bad")),
+    );
+    Ok(lines)
+}
+
+fn create(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    file.write_all(text.as_bytes())
+}

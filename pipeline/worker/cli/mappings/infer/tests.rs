@@ -1,0 +1,206 @@
+//! Samples of several formats, and the mappings that are proposed for them.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, print};
+
+use super::*;
+
+/// What `infer` says of a sample, and the mapping.
+fn infer(sample: &str, arguments: &[&str]) -> (String, String, CommandExit) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(file("sample"), sample).unwrap();
+    let (input, output) = (file("sample"), file("m.yaml"));
+    let line = ["kustomer-ingest", "infer", &input, "--out", &output];
+    let cli = Cli::try_parse_from(line.iter().chain(arguments)).unwrap();
+    let mut written = Vec::new();
+    let mut out = Output::new(&mut written);
+    let exit = print(&cli.command, &mut out).unwrap_or_else(|error| {
+        out.line(&error.to_string()).unwrap();
+        error.exit()
+    });
+    out.flush().unwrap();
+    drop(out);
+    let mapping = std::fs::read_to_string(output).unwrap_or_default();
+    (String::from_utf8(written).unwrap(), mapping, exit)
+}
+
+fn till() -> String {
+    let mut sample = String::new();
+    for number in 0..20 {
+        writeln!(
+            sample,
+            r#"{{"event_type":"sale.completed","sale_id":"S-{number}","at":"2026-03-04T05:06:0{}Z","total":{number}.5,"paid":true,"store":"Mitte","receipt_url":"https://till.example/r/{number}","customer":{{"id":"c-{}","email":"maria{}@shop.example","name":"Maria Lopez"}},"lines":[{{"sku":"a"}}]{}}}"#,
+            number % 10,
+            number % 3,
+            number % 3,
+            if number % 4 == 0 { r#","coupon":"SPRING""# } else { "" },
+        )
+        .unwrap();
+    }
+    for _ in 0..5 {
+        writeln!(
+            sample,
+            r#"{{"event_type":"drawer.opened","at":"2026-03-04T05:06:07Z","till":7}}"#
+        )
+        .unwrap();
+    }
+    writeln!(sample, r#"{{"event_type":"voucher-asked","at":"2026-03-04T05:06:07Z","customer":{{"id":"c-1","email":"maria1@shop.example"}},"amount":5}}"#).unwrap();
+    sample.push_str("no json\n");
+    sample
+}
+
+#[test]
+fn plain_json_becomes_objects_events_and_skips_with_comments_and_tests() {
+    let (told, mapping, exit) = infer(&till(), &[]);
+    assert_eq!(exit, CommandExit::Good, "{told}");
+    for expected in [
+        "format: json\nevent: { name: .event_type, time: .at }\n",
+        "  # sale.completed: 20 records\n",
+        "customer: { externalId: .customer.id, email: .customer.email }\n",
+        "      - kobject: sale\n        externalId: .sale_id\n        version: $event.version",
+        "        title: '\"Sale \\(.sale_id)\"'\n",
+        "          totalNum: .total\n",
+        "          paidBool: .paid\n",
+        "          receiptUrl: .receipt_url\n",
+        "          couponStr: .coupon   # in 25 %\n",
+        "personal: e-mail address",
+        "      - track: $event.name",
+        "skip: \"names neither a customer nor a thing",
+    ] {
+        assert!(
+            mapping.contains(expected),
+            "{expected} is not in\n{mapping}"
+        );
+    }
+    for personal in ["maria", "Lopez", "S-0"] {
+        assert!(!mapping.contains(personal), "{personal} is in\n{mapping}");
+    }
+    for expected in [
+        "format json: reads 26 of 27 records that were tried",
+        "object of klass sale; customer by externalId .customer.id, email .customer.email",
+        "klass sale: couponStr, ",
+        "looks personal, not proposed as attributes: .customer.email, .customer.name",
+        "21  sent",
+        "3 routes, 3 tests",
+    ] {
+        assert!(told.contains(expected), "{expected} is not in\n{told}");
+    }
+}
+
+#[test]
+fn what_is_proposed_passes_check_and_test() {
+    let (_, mapping, _) = infer(&till(), &[]);
+    let dir = tempfile::tempdir().unwrap();
+    let config = "kafka:\n  brokers: localhost:9092\n  group: g\n  dead_letter_topic: d\n  topics:\n    - { name: t, mapping: m.yaml }\n\
+                  kustomer:\n  base_url: https://example.api.kustomerapp.com\n  token: { env: KI_NO_SUCH_VARIABLE }\n  limit: 100\n";
+    let file: PathBuf = dir.path().join("w.yaml");
+    std::fs::write(&file, config).unwrap();
+    std::fs::write(dir.path().join("m.yaml"), mapping).unwrap();
+    for command in ["check", "test"] {
+        let cli = Cli::try_parse_from([
+            "kustomer-ingest",
+            command,
+            "--config",
+            file.to_str().unwrap(),
+        ])
+        .unwrap();
+        let mut written = Vec::new();
+        let mut out = Output::new(&mut written);
+        let exit = print(&cli.command, &mut out).unwrap();
+        out.flush().unwrap();
+        drop(out);
+        let text = String::from_utf8(written).unwrap();
+        assert_eq!(exit, CommandExit::Good, "{text}");
+        assert!(!text.contains("no tests"), "{text}");
+    }
+}
+
+/// The examples of a format.
+fn examples(format: &str) -> Vec<String> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("schemas/events")
+        .join(format)
+        .join("valid");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    let text = |path: &PathBuf| std::fs::read_to_string(path).unwrap();
+    files.iter().map(text).collect()
+}
+
+#[test]
+fn the_format_of_the_shipped_examples_is_found() {
+    for format in [
+        "segment",
+        "stripe",
+        "easypost",
+        "aftership",
+        "commercetools",
+    ] {
+        let mut records = Vec::new();
+        for text in examples(format) {
+            let line = crate::cli::records::lines::Line {
+                number: 1,
+                bytes: text.into_bytes(),
+            };
+            let topic = Topic::new("t");
+            let is_record = serde_json::from_slice::<serde_json::Value>(&line.bytes)
+                .is_ok_and(|value| value.get("value").is_some() && value.get("headers").is_some());
+            let item = if is_record {
+                crate::cli::records::lines::record(&line, Some(&topic), Some(1_772_600_000_000))
+            } else {
+                crate::cli::records::lines::value(&line, Some(&topic), Some(1_772_600_000_000))
+            };
+            if let Item::Record(record) = item {
+                records.push(record);
+            }
+        }
+        let chosen = format::Chosen::of(&records);
+        assert_eq!(chosen.format.to_string(), format, "{chosen:?}");
+    }
+}
+
+#[test]
+fn segment_messages_are_mapped_by_their_own_envelope() {
+    let sample = r#"{"type":"track","event":"Order Completed","messageId":"m1","userId":"u1","timestamp":"2026-03-01T10:00:00Z","properties":{"order_id":"o1","total":27.5,"email":"maria@shop.example"}}
+{"type":"track","event":"Product Viewed","messageId":"m2","userId":"u1","timestamp":"2026-03-01T10:00:00Z","properties":{"product_id":"p1","sku":"s"}}
+{"type":"identify","messageId":"m3","userId":"u1","traits":{"name":"Maria Lopez","email":"maria@shop.example"}}
+{"type":"page","messageId":"m4","userId":"u1","name":"Home","properties":{}}
+"#;
+    let (told, mapping, exit) = infer(sample, &[]);
+    assert_eq!(exit, CommandExit::Good, "{told}");
+    for expected in [
+        "format: segment\n",
+        "    on: Order Completed\n    # the customer is the one that the envelope names\n    do:\n      - kobject: order\n",
+        "externalId: .properties.order_id",
+        "      - identify: { name: .traits.name, email: .traits.email }",
+        "    on: page\n    skip: ",
+    ] {
+        assert!(
+            mapping.contains(expected),
+            "{expected} is not in\n{mapping}"
+        );
+    }
+    assert!(
+        !mapping.contains("kobject: product"),
+        "a look makes no object: {mapping}"
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_said_with_the_way_out() {
+    let (told, _, exit) = infer("", &[]);
+    assert_eq!(exit, CommandExit::Usage);
+    assert!(told.contains("the sample has no record"), "{told}");
+    let (told, _, exit) = infer("[1]\n[2]\n", &[]);
+    assert_eq!(exit, CommandExit::Failed);
+    assert!(told.contains("name the format with --format"), "{told}");
+    assert!(Cli::try_parse_from(["kustomer-ingest", "infer", "--format", "xml"]).is_err());
+}
