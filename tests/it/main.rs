@@ -13,6 +13,7 @@ mod dataset;
 mod embedded;
 mod peers;
 mod real_kafka;
+mod real_registry;
 mod reliability;
 mod structure;
 mod virtual_time;

@@ -234,7 +234,10 @@ impl Encoding {
         let expanded = self.expanded(value)?.map(Bytes::from);
         let bytes = expanded.as_ref().unwrap_or(value);
         let written = match &self.values {
-            Values::Json => None,
+            Values::Json => match marked(bytes) {
+                Some(fault) => return Err(fault.into()),
+                None => None,
+            },
             Values::Registry => match framed(record, VALUE_ID, bytes)? {
                 Some(framed) => Some(registered(&framed, schemas)?),
                 None => return Err(without_frame(bytes).into()),
@@ -354,6 +357,20 @@ fn small(bytes: &[u8]) -> Result<&[u8], Fault> {
     Err(Fault::TooLarge(format!(
         "it has {is} bytes, more than the limit of {LIMIT}"
     )))
+}
+
+/// What is wrong with a value that begins as no JSON does, but as encodings do that another setting reads.
+fn marked(bytes: &[u8]) -> Option<Fault> {
+    if frame::of_value(bytes).is_some() {
+        let detail =
+            "it begins with 0x00, as values with a schema id do: `encoding: registry` reads them";
+        return Some(Fault::invalid(detail));
+    }
+    frame::single_object(bytes).map(|_found| {
+        Fault::invalid(
+            "it begins with 0xC3 0x01, as Avro with a fingerprint does: `encoding: avro-single-object` reads it",
+        )
+    })
 }
 
 /// What is wrong with a value that should have the id of a schema.

@@ -161,6 +161,15 @@ fn json_is_not_touched() {
     let (reason, detail) = rejected(&Encoding::registry(), &plain, &NoSchemas);
     assert_eq!(reason, Rejection::InvalidEncoding);
     assert!(detail.contains("encoding: auto"), "{detail}");
+    for (value, wanted) in [
+        (&b"\0\0\0\0\x01\x02"[..], "encoding: registry"),
+        (b"\xc3\x01abcdefgh\x02", "encoding: avro-single-object"),
+    ] {
+        let encoded = record(value, &[]);
+        let (reason, detail) = rejected(&Encoding::default(), &encoded, &NoSchemas);
+        assert_eq!(reason, Rejection::InvalidEncoding);
+        assert!(detail.contains(wanted), "{detail}");
+    }
     let gone = Record {
         value: None,
         ..plain
@@ -360,7 +369,7 @@ fn the_fingerprints_of_the_specification() {
         let encoding = Encoding::single_object(&[source]).expect("a schema");
         let (reason, detail) = match encoding.open(&record(&value, &[]), &NoSchemas) {
             Opened::Rejected(rejected) => (rejected.reason, rejected.detail),
-            _ => continue,
+            Opened::Record(_) | Opened::Needs(_) => continue,
         };
         assert_ne!(reason, Rejection::UnknownSchema, "{schema}: {detail}");
     }
@@ -427,5 +436,32 @@ proptest! {
                 }
             }
         });
+    }
+
+    /// A schema with a piece that is cut out, doubled or replaced: an error, or a schema that reads what it can.
+    #[test]
+    fn no_schema_does_harm(
+        which in any::<prop::sample::Index>(),
+        at in any::<prop::sample::Index>(),
+        length in 0_usize..40,
+        put in "[ -~]{0,6}",
+        twice: bool,
+        value in proptest::collection::vec(any::<u8>(), 0..60),
+    ) {
+        thread_local! { static CASES: Vec<Value> = serde_json::from_str(FIXTURES).expect("fixtures"); }
+        let (kind, text) = CASES.with(|cases| {
+            let case = &cases[which.index(cases.len())];
+            let kind = SchemaType::of_registry(case["type"].as_str().unwrap_or_default());
+            (kind.expect("a type"), case["schema"].as_str().unwrap_or_default().to_owned())
+        });
+        let from = text.floor_char_boundary(at.index(text.len().max(1)));
+        let to = text.floor_char_boundary((from + length).min(text.len()));
+        let piece = if twice { &text[from..to] } else { "" };
+        let text = format!("{}{piece}{put}{piece}{}", &text[..from], &text[to..]);
+        if let Ok(schema) = Schema::compile(kind, &text, &[]) {
+            let schemas = One(Found::Known(Arc::new(schema)));
+            let framed = record(&[&[0, 0, 0, 0, 1][..], &value].concat(), &[]);
+            drop(Encoding::registry().open(&framed, &schemas));
+        }
     }
 }

@@ -120,7 +120,12 @@ impl RegistryClient {
             SchemaId::Guid(_) => "guids",
         };
         let (status, body) = self.get(&["schemas", by, &number]).await?;
-        let answer = reply::read(status, &body)?;
+        let answer = reply::read(status, &body).map_err(|failure| match (id, failure) {
+            (SchemaId::Guid(_), Failure::Down(why)) if status == 404 => {
+                Failure::Down(format!("{why} Or a registry that does not know GUIDs?"))
+            }
+            (_, failure) => failure,
+        })?;
         let references = self.references(&answer).await?;
         compiled(answer.kind, answer.text, references).await
     }

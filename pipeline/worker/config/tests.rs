@@ -351,6 +351,16 @@ mod schema {
             ("/kustomer/urll", json!("x")),
             ("/extra", json!(1)),
             ("/kustomer/token", json!("a literal")),
+            ("/kafka/topics/0/encoding", json!("avor")),
+            ("/kafka/topics/0/compression", json!("snappy")),
+            ("/kafka/topics/0/schemas", json!("a.avsc")),
+            ("/schema_registry", json!({})),
+            ("/schema_registry", json!({"url": "https://u:p@host"})),
+            (
+                "/schema_registry",
+                json!({"url": "https://h", "bearer": "a literal"}),
+            ),
+            ("/schema_registry", json!({"url": "https://h", "cache": 1})),
             ("/kustomer/share", json!(0)),
             ("/kustomer/limit", json!(0)),
             ("/kustomer/reserve_at/0/from", json!("8")),
@@ -378,7 +388,15 @@ mod schema {
         // A key unlike any other makes the worker list the known keys.
         let unknown = "{ zzzzzzzz: 1 }";
         let sections = [
-            "kafka", "kustomer", "budget", "delivery", "state", "admin", "log", "debug",
+            "kafka",
+            "schema_registry",
+            "kustomer",
+            "budget",
+            "delivery",
+            "state",
+            "admin",
+            "log",
+            "debug",
         ];
         let text: String = sections.map(|name| format!("{name}: {unknown}\n")).concat();
         let text = format!("zzzzzzzz: 1\n{text}")
@@ -386,6 +404,10 @@ mod schema {
             .replace(
                 "kustomer: { ",
                 &format!("kustomer: {{ reserve_at: [ {unknown} ], "),
+            )
+            .replace(
+                "schema_registry: { ",
+                &format!("schema_registry: {{ basic: {unknown}, "),
             )
             .replace("debug: { ", &format!("debug: {{ recording: {unknown}, "));
         let faults = check(&text).unwrap_err();
@@ -435,6 +457,14 @@ mod schema {
             ("delivery.max_delay", show_duration(d::MAX_DELAY)),
             ("delivery.backfill_after", show_duration(d::BACKFILL_AFTER)),
             ("admin.listen", d::ADMIN_LISTEN.to_string()),
+            (
+                "schema_registry.timeout",
+                show_duration(ingest_registry::RegistrySettings::TIMEOUT),
+            ),
+            (
+                "schema_registry.cache",
+                ingest_registry::RegistrySettings::CACHE.to_string(),
+            ),
             ("log.level", d::LOG_LEVEL.to_owned()),
             ("debug.recording.steps", d::RECORDING_STEPS.to_string()),
             ("debug.recording.bytes", show_size(d::RECORDING_BYTES)),

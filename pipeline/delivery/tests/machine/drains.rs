@@ -4,8 +4,8 @@ use ingest_delivery::fact::{Fact, Settlement};
 use ingest_delivery::machine::{CommitEntry, Input};
 use ingest_model::call::{Call, CallResult};
 use ingest_model::operation::MissingCustomer;
-use ingest_model::outcome::{Outcome, RetryCause, SkipReason, Verdict};
-use ingest_model::record::Offset;
+use ingest_model::outcome::{Outcome, RetryCause, SkipReason, Verdict, Waits};
+use ingest_model::record::{Epoch, Offset};
 
 use crate::driver::Driver;
 use crate::make::{by_email, object, owned, settings, shop, titled, track, write};
@@ -134,4 +134,42 @@ fn objects_that_wait_for_a_customer_are_left_to_the_next_owner() {
             .any(|f| matches!(f, Fact::DrainCut { .. }))
     );
     driver.run_to_rest();
+}
+
+/// What waits for its schema is not in the machine: the partition is paused meanwhile, and nothing else waits for it.
+#[test]
+fn a_partition_whose_next_record_waits_for_its_schema_is_paused() {
+    let mut driver = Driver::new(settings(), 2);
+    let epoch = driver.epoch(&shop(0));
+    let missing = |epoch, waits| Input::SchemaMissing {
+        partition: shop(0),
+        epoch,
+        waits,
+    };
+    let waits = |driver: &Driver| {
+        let partitions = driver.machine.snapshot(driver.now).partitions;
+        let found = partitions.iter().find(|view| view.partition == shop(0));
+        found.and_then(|view| view.waits)
+    };
+    driver.put(missing(epoch, true));
+    driver.run(1);
+    assert!(driver.paused.contains(&shop(0)), "only it");
+    assert!(!driver.paused.contains(&shop(1)));
+    assert_eq!(waits(&driver), Some(Waits::Schema));
+    // what another assignment waited for says nothing about this one
+    driver.put(missing(Epoch(epoch.0 + 1), false));
+    driver.run(1);
+    assert!(driver.paused.contains(&shop(0)));
+    driver.put(missing(epoch, false));
+    driver.run(1);
+    assert!(driver.paused.is_empty());
+    assert_eq!(waits(&driver), None);
+    // a partition that waits is handed back like any other
+    driver.put(missing(epoch, true));
+    driver.put(Input::Revoked {
+        partition: shop(0),
+        epoch,
+    });
+    driver.run_to_rest();
+    assert_eq!(driver.handed_back, [shop(0)]);
 }

@@ -322,3 +322,170 @@ fn imported(text: &str) -> Vec<String> {
     });
     named.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// The faults of a topic with these keys, beside files of schemas.
+    fn check(topic: &str, registry: &str) -> Result<Encoding, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        file("order.avsc", r#"{"type":"record","name":"O","fields":[]}"#);
+        file("bad.avsc", r#"{"type":"recor"}"#);
+        let import = "import \"money.proto\";";
+        file(
+            "order.proto",
+            &format!(
+                "syntax = \"proto3\"; package shop; {import} message Order {{ Money total = 1; }}"
+            ),
+        );
+        file(
+            "money.proto",
+            "syntax = \"proto3\"; package shop; message Money { int64 cents = 1; }",
+        );
+        file(
+            "lost.proto",
+            "syntax = \"proto3\"; import \"gone.proto\"; message Lost {}",
+        );
+        let mapping = "{ routes: [ { name: r, on: x, do: [ { track: .event } ] } ] }";
+        let text = format!(
+            "kafka:\n  brokers: b:1\n  group: g\n  dead_letter_topic: d\n  topics:\n    - {{ name: t, mapping: {mapping}, {topic} }}\n\
+             {registry}\nkustomer: {{ base_url: 'http://127.0.0.1:1', limit: 100, token: {{ env: T }} }}\n"
+        );
+        let parsed = crate::config::parse(&folder.path().join("w.yaml"), &text);
+        let place = folder.path().display().to_string();
+        match parsed {
+            Ok(settings) => Ok(settings.kafka.topics[0].encoding.clone()),
+            Err(faults) => Err(faults.to_string().replace(&place, "")),
+        }
+    }
+
+    const REGISTRY: &str = "schema_registry: { url: 'https://registry' }";
+
+    #[test]
+    fn encodings_are_ready_to_be_used() {
+        for (topic, registry, wanted) in [
+            ("encoding: json", "", Kind::Json),
+            (
+                "encoding: registry, compression: gzip",
+                REGISTRY,
+                Kind::Registry,
+            ),
+            ("encoding: avro, schema: order.avsc", "", Kind::Avro),
+            (
+                "encoding: avro-single-object, schemas: [order.avsc]",
+                "",
+                Kind::AvroSingleObject,
+            ),
+            (
+                "encoding: protobuf, schema: order.proto, message: shop.Order",
+                "",
+                Kind::Protobuf,
+            ),
+            ("encoding: auto", "", Kind::Auto),
+            (
+                "encoding: auto, schemas: [order.avsc], key_encoding: registry",
+                REGISTRY,
+                Kind::Auto,
+            ),
+        ] {
+            let encoding = check(topic, registry).unwrap_or_else(|faults| panic!("{faults}"));
+            assert_eq!(encoding.kind(), wanted, "{topic}");
+        }
+    }
+
+    #[test]
+    fn faults_have_a_place_a_reason_and_a_way_out() {
+        for (topic, registry, wanted) in [
+            ("encoding: registry", "", "w.yaml:6:"),
+            ("encoding: registry", "", "schema_registry: { url:"),
+            ("key_encoding: registry", "", "needs a schema registry"),
+            ("encoding: avor", "", "did you mean avro?"),
+            ("compression: snappy", "", "auto"),
+            ("encoding: avro", "", "topics[0].schema: is missing"),
+            (
+                "encoding: avro, schema: gone.avsc",
+                "",
+                "cannot read /gone.avsc",
+            ),
+            (
+                "encoding: avro, schema: bad.avsc",
+                "",
+                "the type recor is not defined",
+            ),
+            (
+                "encoding: protobuf, schema: order.proto",
+                "",
+                "topics[0].message: is missing",
+            ),
+            (
+                "encoding: protobuf, schema: order.proto, message: Order",
+                "",
+                "it has shop.Order",
+            ),
+            (
+                "encoding: protobuf, schema: lost.proto, message: Lost",
+                "",
+                "gone.proto",
+            ),
+            (
+                "encoding: avro-single-object",
+                "",
+                "topics[0].schemas: is missing",
+            ),
+            (
+                "encoding: avro-single-object, schemas: [bad.avsc]",
+                "",
+                "topics[0].schemas[0]: cannot be used",
+            ),
+            ("schema: order.avsc", "", "is not used with encoding json"),
+            (
+                "encoding: avro, schema: order.avsc, message: O",
+                "",
+                "is not used with encoding avro",
+            ),
+            (
+                "encoding: registry, schemas: [order.avsc]",
+                REGISTRY,
+                "is not used with encoding registry",
+            ),
+            (
+                "format: json",
+                "schema_registry: { cache: 10 }",
+                "schema_registry.url: is missing",
+            ),
+            (
+                "format: json",
+                "schema_registry: { url: 'ftp://x' }",
+                "no address of http",
+            ),
+            (
+                "format: json",
+                "schema_registry: { url: 'https://u:pw@x' }",
+                "has a user or a password in it",
+            ),
+            (
+                "format: json",
+                "schema_registry: { url: 'https://x', bearer: abc }",
+                "a secret must not be",
+            ),
+            (
+                "format: json",
+                "schema_registry: { url: 'https://x', basic: { user: u } }",
+                "basic.password: is missing",
+            ),
+            (
+                "format: json",
+                "schema_registry: { url: 'https://x', basic: { user: u, password: { env: P } }, bearer: { env: B } }",
+                "stands beside bearer",
+            ),
+        ] {
+            let faults = check(topic, registry).expect_err(topic);
+            assert!(faults.contains(wanted), "{topic}, {registry}: {faults}");
+            assert!(!faults.contains("pw"), "{faults}");
+        }
+    }
+}

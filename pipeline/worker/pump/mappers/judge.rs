@@ -219,4 +219,99 @@ mod tests {
             }
         }
     }
+
+    /// What independent serializers wrote.
+    const FIXTURES: &str = include_str!("../../../encoding/tests/fixtures/fixtures.json");
+
+    /// The schema and the bare value of a fixture.
+    fn fixture(name: &str) -> (String, Vec<u8>) {
+        use base64::Engine as _;
+        let all: Vec<serde_json::Value> = serde_json::from_str(FIXTURES).unwrap();
+        let found = all.iter().find(|one| one["name"] == name).unwrap();
+        let value = found["value"].as_str().unwrap();
+        let value = base64::engine::general_purpose::STANDARD.decode(value);
+        let schema = found["schema"].as_str().unwrap().to_owned();
+        (schema, value.unwrap()[5..].to_vec())
+    }
+
+    fn judged(
+        format: Format,
+        mapping: &str,
+        headers: Vec<ingest_model::record::Header>,
+        name: &str,
+    ) -> Verdict {
+        let (schema, value) = fixture(name);
+        let mapping = Arc::new(Mapping::compile(mapping, "m.yaml").unwrap());
+        let pipeline = Pipeline::new(format, Limits::default(), mapping).unwrap();
+        let path = (Encoding::avro(&schema).unwrap(), pipeline);
+        let record = Record {
+            position: Position {
+                partition: TopicPartition::new("orders", 0),
+                offset: Offset(0),
+            },
+            key: None,
+            value: Some(Bytes::from(value)),
+            headers,
+            timestamp_ms: None,
+        };
+        let judge = Judge::new(HashMap::from([(Topic::new("orders"), path)]));
+        judge.judge(&record, Expected::Skipped).unwrap().verdict
+    }
+
+    fn body(verdict: &Verdict) -> serde_json::Value {
+        let Verdict::Emit(planned) = verdict else {
+            panic!("{verdict:?}")
+        };
+        let ingest_model::operation::Operation::KObject(object) = &planned[0].operation else {
+            panic!("{planned:?}")
+        };
+        serde_json::to_value(object).unwrap()
+    }
+
+    #[test]
+    fn rows_of_debezium_in_avro_have_decimals_and_times() {
+        let mapping = "
+            routes:
+              - name: rows
+                on: orders.u
+                customer: none
+                do:
+                  - kobject: order
+                    externalId: .id
+                    version: $event.version
+                    title: .id
+                    custom: { totalNum: .total, madeAt: .made, dayStr: .day, rateStr: .rate, aNum: '.extra.a[0]' }";
+        let name = "debezium by connect's names";
+        let found = body(&judged(Format::Debezium, mapping, Vec::new(), name)).to_string();
+        for wanted in ["99.9", "2026-01-02T03:04:05.000Z", "2026-01-02\"", "1.999"] {
+            assert!(found.contains(wanted), "{wanted}: {found}");
+        }
+    }
+
+    #[test]
+    fn cloudevents_may_have_data_in_avro() {
+        let mapping = "
+            routes:
+              - name: orders
+                on: shop.order
+                customer: none
+                do: [ { kobject: order, externalId: .id, version: $event.time, title: .name, custom: { totalNum: .total } } ]";
+        let header = |(name, value): (&str, &'static str)| ingest_model::record::Header {
+            name: name.to_owned(),
+            value: Some(Bytes::from_static(value.as_bytes())),
+        };
+        let headers = [
+            ("ce_specversion", "1.0"),
+            ("ce_type", "shop.order"),
+            ("ce_source", "/shop"),
+            ("ce_id", "1"),
+            ("ce_time", "2026-01-02T03:04:05Z"),
+            ("content-type", "application/avro"),
+        ];
+        let headers = headers.map(header).to_vec();
+        let name = "avro framed";
+        let verdict = judged(Format::CloudEvents, mapping, headers, name);
+        let found = body(&verdict).to_string();
+        assert!(found.contains("19.9"), "{found}");
+    }
 }

@@ -1,0 +1,200 @@
+//! Apicurio, a real registry that speaks Confluent's API, with what independent serializers wrote (`pipeline/encoding/tests/fixtures`).
+//!
+//! `.ci/registry` fetches and runs it. The tests run with `INGEST_REQUIRE_REGISTRY=1`, as `.ci/run` sets it; otherwise they say that they did not.
+#![cfg(test)]
+
+use std::io::Write as _;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use ingest_encoding::{Encoding, Found, Opened, SchemaId, Schemas};
+use ingest_model::record::{Offset, Position, Record, TopicPartition};
+use ingest_registry::{Failure, RegistryClient, RegistrySettings};
+use serde_json::{Value, json};
+
+use crate::vocabulary::root;
+
+const FIXTURES: &str = include_str!("../../pipeline/encoding/tests/fixtures/fixtures.json");
+
+/// A registry in a process of its own.
+struct Registry {
+    process: Child,
+    url: String,
+    http: reqwest::Client,
+}
+
+struct One(Found);
+
+impl Schemas for One {
+    fn find(&self, _: SchemaId) -> Found {
+        self.0.clone()
+    }
+}
+
+impl Registry {
+    /// Starts one, unless nobody asked for it.
+    async fn start(test: &str) -> Option<Self> {
+        if std::env::var_os("INGEST_REQUIRE_REGISTRY").is_none_or(|value| value != "1") {
+            let mut err = std::io::stderr().lock();
+            let said = "did not run: INGEST_REQUIRE_REGISTRY=1 asks for a real registry";
+            writeln!(err, "real registry: {test} {said}").unwrap();
+            return None;
+        }
+        let port = {
+            let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            free.local_addr().unwrap().port()
+        };
+        let process = Command::new(root().join(".ci/registry"))
+            .args(["run", &port.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let timeout = Duration::from_secs(10);
+        let http = reqwest::Client::builder().timeout(timeout).build().unwrap();
+        let mut registry = Self {
+            process,
+            url: format!("http://127.0.0.1:{port}/apis/ccompat/v7"),
+            http,
+        };
+        for _ in 0..600 {
+            let asked = registry.http.get(format!("{}/subjects", registry.url));
+            if asked
+                .send()
+                .await
+                .is_ok_and(|answer| answer.status().is_success())
+            {
+                return Some(registry);
+            }
+            let ended = registry.process.try_wait().unwrap();
+            assert!(ended.is_none(), "the registry ended: {ended:?}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        panic!("the registry did not answer within two minutes");
+    }
+
+    fn client(&self) -> RegistryClient {
+        let mut settings = RegistrySettings::new(self.url.parse().unwrap());
+        settings.timeout = Duration::from_secs(5);
+        RegistryClient::new(&settings).unwrap()
+    }
+
+    /// Registers a schema; returns its id.
+    async fn register(&self, subject: &str, body: &Value) -> u32 {
+        let url = format!("{}/subjects/{subject}/versions", self.url);
+        let answer = self.http.post(url).json(body).send().await.unwrap();
+        let (status, text) = (answer.status(), answer.text().await.unwrap());
+        assert!(status.is_success(), "{subject}: {status} {text}");
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        u32::try_from(answer["id"].as_u64().unwrap()).unwrap()
+    }
+
+    /// Stops the process in its tracks, or lets it go on.
+    fn signal(&self, name: &str) {
+        let id = self.process.id().to_string();
+        let sent = Command::new("kill").args([name, &id]).status().unwrap();
+        assert!(sent.success());
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        if self.process.kill().is_ok() {
+            self.process.wait().unwrap();
+        }
+    }
+}
+
+fn record(value: Vec<u8>) -> Record {
+    Record {
+        position: Position {
+            partition: TopicPartition::new("orders", 0),
+            offset: Offset(0),
+        },
+        key: None,
+        value: Some(Bytes::from(value)),
+        headers: Vec::new(),
+        timestamp_ms: None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_write_is_read_by_the_schemas_of_a_real_registry() {
+    let Some(registry) = Registry::start("what others write").await else {
+        return;
+    };
+    let client = registry.client();
+    client.probe().await.unwrap();
+    let cases: Vec<Value> = serde_json::from_str(FIXTURES).unwrap();
+    let mut read = 0;
+    for (number, case) in cases.iter().enumerate() {
+        let name = case["name"].as_str().unwrap();
+        let value = STANDARD.decode(case["value"].as_str().unwrap()).unwrap();
+        // values without a frame are not the registry's
+        let framed = case.get("headers").is_none() && value.first() == Some(&0);
+        if !framed || case.get("bare").is_some() {
+            continue;
+        }
+        let mut references = Vec::new();
+        for one in case["references"].as_array().into_iter().flatten() {
+            let subject = format!("{}-{number}", one[0].as_str().unwrap());
+            let body = json!({"schema": one[1], "schemaType": case["type"]});
+            registry.register(&subject, &body).await;
+            references.push(json!({"name": one[0], "subject": subject, "version": 1}));
+        }
+        let body =
+            json!({"schema": case["schema"], "schemaType": case["type"], "references": references});
+        let id = registry.register(&format!("orders-{number}"), &body).await;
+        let schema = client.fetch(SchemaId::Number(id)).await;
+        let schema = schema.unwrap_or_else(|failure| panic!("{name}: {failure}"));
+        let mut ours = value.clone();
+        ours[1..5].copy_from_slice(&id.to_be_bytes());
+        let record = record(ours);
+        let schemas = One(Found::Known(Arc::clone(&schema)));
+        let Opened::Record(opened) = Encoding::registry().open(&record, &schemas) else {
+            panic!("{name} is not read")
+        };
+        let found: Value = serde_json::from_slice(opened.value.as_deref().unwrap()).unwrap();
+        assert_eq!(found, case["expect"], "{name}");
+        read += 1;
+    }
+    assert!(read >= 8, "{read} were read");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_registry_that_stands_still_goes_on_by_itself() {
+    let Some(registry) = Registry::start("a registry that stands still").await else {
+        return;
+    };
+    let id = registry
+        .register("orders", &json!({"schema": "\"string\""}))
+        .await;
+    let mut settings = RegistrySettings::new(registry.url.parse().unwrap());
+    settings.timeout = Duration::from_millis(500);
+    let client = RegistryClient::new(&settings).unwrap();
+    let gone = client.fetch(SchemaId::Number(999_999)).await.unwrap_err();
+    assert!(matches!(gone, Failure::Unknown(_)), "{gone:?}");
+    registry.signal("-STOP");
+    let (handle, service) = ingest_registry::start(client, 10);
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(service.run());
+    let mut news = handle.news();
+    assert!(handle.want(SchemaId::Number(id)).await);
+    let waited = tokio::time::timeout(Duration::from_secs(3), news.changed()).await;
+    assert!(waited.is_err(), "nobody can have answered");
+    let trouble = handle.status().trouble.expect("it is known to be away");
+    assert_eq!(&*trouble.why, "no answer in time");
+    registry.signal("-CONT");
+    let came = tokio::time::timeout(Duration::from_secs(30), news.changed()).await;
+    came.expect("it answers").unwrap();
+    assert!(matches!(
+        handle.store().find(SchemaId::Number(id)),
+        Found::Known(_)
+    ));
+    assert!(handle.status().trouble.is_none());
+}
