@@ -17,6 +17,7 @@ use crate::mapping::{Mapping, Test, covers, entry_names, nearest};
 use crate::route::Pipeline;
 use ingest_model::digest::Session;
 use ingest_model::operation::{CustomerKey, CustomerRef, KObject, MissingCustomer, Operation};
+use ingest_model::outcome::members::written;
 use ingest_model::outcome::{DroppedField, Verdict};
 use ingest_model::record::{Header, Offset, Position, Record, TopicPartition};
 
@@ -32,7 +33,7 @@ pub struct TestFailure {
     /// What differs, with the path of the field.
     pub difference: String,
     /// The place of the rule that rejected the event, if known.
-    pub rule: Option<Place>,
+    pub rule: Option<(Arc<str>, Place)>,
 }
 
 /// What differs, and where the test expects it.
@@ -82,7 +83,8 @@ impl std::fmt::Display for TestFailure {
             place.line, place.column
         )?;
         match rule {
-            Some(rule) => write!(f, "; the rule is on line {}", rule.line),
+            Some((of, rule)) if of == file => write!(f, "; the rule is on line {}", rule.line),
+            Some((of, rule)) => write!(f, "; the rule is on line {} of {of}", rule.line),
             None => Ok(()),
         }
     }
@@ -134,13 +136,14 @@ fn run(mapping: &Mapping, format: Format, test: &Test) -> Option<TestFailure> {
     };
     let difference = compare(&test.expect, &verdict)
         .map(|difference| difference.with_drops(&dropped))
+        .or_else(|| differs_in_refused(test, &verdict))
         .or_else(of_fields)?;
     let rule = match &verdict {
         Verdict::Reject(rejected) => mapping.place_of(rejected),
-        Verdict::Emit(_) | Verdict::Skip(_) => None,
+        Verdict::Emit(_) | Verdict::Batch(_) | Verdict::Skip(_) => None,
     };
     Some(TestFailure {
-        file: Arc::from(mapping.file()),
+        file: Arc::clone(&test.file),
         place: difference.place,
         test: test.name.clone(),
         difference: difference.text,
@@ -174,7 +177,7 @@ fn compare(expected: &Node, verdict: &Verdict) -> Option<Difference> {
         let found = match verdict {
             Verdict::Skip(reason) => ("skip", reason.as_str()),
             Verdict::Reject(rejected) => ("reject", rejected.reason.as_str()),
-            Verdict::Emit(_) => ("emit", ""),
+            Verdict::Emit(_) | Verdict::Batch(_) => ("emit", ""),
         };
         if found.0 == what && wanted.as_str() == Some(found.1) {
             return None;
@@ -186,7 +189,8 @@ fn compare(expected: &Node, verdict: &Verdict) -> Option<Difference> {
     };
     let planned = match verdict {
         Verdict::Emit(planned) if planned.len() == wanted.len() => planned,
-        Verdict::Emit(_) | Verdict::Skip(_) | Verdict::Reject(_) => {
+        Verdict::Batch(batch) if batch.planned.len() == wanted.len() => &batch.planned,
+        Verdict::Emit(_) | Verdict::Batch(_) | Verdict::Skip(_) | Verdict::Reject(_) => {
             return differs(format!(
                 "expected {}, got {}",
                 operations(wanted.len()),
@@ -224,6 +228,29 @@ fn misnamed(expected: &Node, operation: &Operation, at: &str) -> Option<Differen
     Some(Difference::of_test(expected.place, text))
 }
 
+/// Events of a batch that are rejected although the test does not say so, or the other way round.
+fn differs_in_refused(test: &Test, verdict: &Verdict) -> Option<Difference> {
+    let (found, why) = match verdict {
+        Verdict::Batch(batch) => (batch.refused.as_slice(), batch.rejected.as_ref()),
+        Verdict::Emit(_) | Verdict::Skip(_) | Verdict::Reject(_) => (&[][..], None),
+    };
+    if found == test.rejected {
+        return None;
+    }
+    let shown = |numbers: &[u32]| match numbers {
+        [] => "none".to_owned(),
+        numbers => written(numbers.iter().copied()),
+    };
+    let why = why.map(|rejected| format!(" ({}: {})", rejected.reason.as_str(), rejected.detail));
+    let text = format!(
+        "expected of the batch's events to be rejected: {}, got {}{}",
+        shown(&test.rejected),
+        shown(found),
+        why.unwrap_or_default()
+    );
+    Some(Difference::of_test(test.expect.place, text))
+}
+
 fn operations(count: usize) -> String {
     match count {
         1 => "1 operation".to_owned(),
@@ -252,6 +279,18 @@ fn differs_in_dropped(expected: &[String], found: &[DroppedField]) -> Option<Str
 fn described(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Emit(planned) => operations(planned.len()),
+        Verdict::Batch(batch) => {
+            let made = operations(batch.planned.len());
+            match &batch.rejected {
+                None => made,
+                Some(rejected) => format!(
+                    "{made}, and of the events {} rejected ({}: {})",
+                    written(batch.refused.iter().copied()),
+                    rejected.reason.as_str(),
+                    rejected.detail
+                ),
+            }
+        }
         Verdict::Skip(reason) => format!("skip {}", reason.as_str()),
         Verdict::Reject(rejected) => {
             format!("reject {} ({})", rejected.reason.as_str(), rejected.detail)

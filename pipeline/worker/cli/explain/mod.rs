@@ -12,7 +12,7 @@ use std::io::{self, BufRead, BufReader};
 
 use anyhow::Context as _;
 use ingest_mapping::event::CustomerHints;
-use ingest_mapping::route::{EventSummary, Pipeline};
+use ingest_mapping::route::{self, EventSummary, Pipeline};
 use ingest_model::outcome::{DroppedField, Rejected, SkipReason, Verdict};
 use ingest_model::record::Topic;
 use jiff::Timestamp;
@@ -30,6 +30,9 @@ use crate::config::Settings;
 #[derive(Debug, Serialize)]
 struct Explained {
     line: u64,
+    /// The event's number, from 0, if the record is a batch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    member: Option<u32>,
     event: Option<ShownEvent>,
     verdict: &'static str,
     reason: Option<&'static str>,
@@ -120,7 +123,12 @@ fn explain(
                 let of_topic =
                     |t: &&crate::config::TopicSettings| t.topic == record.position.partition.topic;
                 match settings.kafka.topics.iter().find(of_topic) {
-                    Some(found) => one(line.number, &found.pipeline, &record, now),
+                    Some(found) => {
+                        for event in found.pipeline.explain_each(&record, now) {
+                            write(&one(line.number, &found.pipeline, event, now), out)?;
+                        }
+                        continue;
+                    }
                     None => {
                         let name = &record.position.partition.topic;
                         let problem = format!(
@@ -133,9 +141,14 @@ fn explain(
             }
             Item::Bad(problem) => Explained::no_record(line.number, problem),
         };
-        let text = serde_json::to_string(&explained).context("cannot write a line")?;
-        out.line(&text)?;
+        write(&explained, out)?;
     }
+    Ok(())
+}
+
+fn write(explained: &Explained, out: &mut Output<'_>) -> Result<(), CommandError> {
+    let text = serde_json::to_string(explained).context("cannot write a line")?;
+    out.line(&text)?;
     Ok(())
 }
 
@@ -171,13 +184,13 @@ pub(in crate::cli) fn topic(
     }
 }
 
-fn one(
-    line: u64,
-    pipeline: &Pipeline,
-    record: &ingest_model::record::Record,
-    now: Timestamp,
-) -> Explained {
-    let (mut summary, verdict) = pipeline.explain(record, now);
+fn one(line: u64, pipeline: &Pipeline, event: route::Explained, now: Timestamp) -> Explained {
+    let route::Explained {
+        member,
+        record,
+        mut summary,
+        verdict,
+    } = event;
     let notes = summary.as_ref().map(|summary| summary.notes.lines());
     let dropped = summary
         .as_mut()
@@ -185,6 +198,7 @@ fn one(
         .unwrap_or_default();
     let explained = Explained {
         line,
+        member,
         event: summary.map(ShownEvent::from),
         verdict: "emit",
         reason: None,
@@ -195,8 +209,9 @@ fn one(
         dropped: dropped.into_iter().map(ShownDrop::from).collect(),
     };
     match verdict {
-        Verdict::Emit(planned) => {
-            let operations = planned
+        Verdict::Emit(_) | Verdict::Batch(_) => {
+            let operations = verdict
+                .planned()
                 .iter()
                 .enumerate()
                 .map(|(i, planned)| request::shown(planned, i + 1));
@@ -207,7 +222,7 @@ fn one(
         }
         Verdict::Skip(reason) => {
             let by = if reason == SkipReason::Dropped {
-                pipeline.dropped_by(record)
+                pipeline.dropped_by(&record)
             } else {
                 None
             };
@@ -244,6 +259,7 @@ fn skip_detail(reason: SkipReason, now: Timestamp) -> Option<String> {
             "the message's `integrations` keep it from Kustomer: `Kustomer` decides, and where it is not named, `All`"
                 .to_owned(),
         ),
+        SkipReason::NoItems => Some("the list of the route's `each` is empty or null".to_owned()),
         SkipReason::Housekeeping => Some(
             "a heartbeat, a bound of a transaction or a change of a schema, which Debezium writes for its own sake"
                 .to_owned(),
@@ -266,6 +282,7 @@ impl Explained {
     fn no_record(line: u64, problem: String) -> Self {
         Self {
             line,
+            member: None,
             event: None,
             verdict: "none",
             reason: None,

@@ -214,7 +214,7 @@ fn map_all(
             let rejected = last_line.as_mut().and_then(|last| last.before(&record));
             let judged = rejected.map_or_else(|| judge.judge(&record, expected), Judged::from);
             wanted = match judged.verdict {
-                Verdict::Emit(_) => wanted.saturating_add(1),
+                Verdict::Emit(_) | Verdict::Batch(_) => wanted.saturating_add(1),
                 Verdict::Skip(_) | Verdict::Reject(_) => 0,
             };
             add(&mut all, record, epoch, judged);

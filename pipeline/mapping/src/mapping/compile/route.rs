@@ -5,18 +5,36 @@ use std::sync::Arc;
 use super::super::expr::Expr;
 use super::super::model::bad::OnBad;
 use super::super::model::names::{EVERY, fold};
-use super::super::model::{Action, CustomerRule, Head, OnHold, Route};
+use super::super::model::{Action, OnHold, Route};
 use super::super::node::{Content, Node};
 use super::customer::customer;
+use super::defaults::RouteHead;
+use super::named;
 use super::reader::{self, Reader};
 use super::rules;
 use crate::decode::Format;
 use crate::decode::segment::KINDS;
-use ingest_model::operation::MissingCustomer;
 
-pub(super) fn route(reader: &mut Reader<'_>, node: &Node, at: &str, head: &Head) -> Option<Route> {
+pub(super) fn route(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    at: &str,
+    head: &RouteHead<'_>,
+) -> Option<Route> {
+    let of_file = reader.names.lets();
+    let route = route_with_names(reader, node, at, head);
+    reader.names.forget_lets_after(of_file);
+    route
+}
+
+fn route_with_names(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    at: &str,
+    head: &RouteHead<'_>,
+) -> Option<Route> {
     const KNOWN: &[&str] = &[
-        "name", "on", "type", "when", "skip", "customer", "onBad", "onHold", "do",
+        "name", "on", "type", "let", "when", "skip", "customer", "onBad", "onHold", "do",
     ];
     let fields = reader.fields(node, at, KNOWN)?;
     let name = match fields.get("name") {
@@ -39,6 +57,9 @@ pub(super) fn route(reader: &mut Reader<'_>, node: &Node, at: &str, head: &Head)
             None
         }
     };
+    if let Some(node) = fields.get("let") {
+        named::route_lets(reader, node, at);
+    }
     let when = fields
         .get("when")
         .map(|node| condition(reader, node, &format!("{at}.when")));
@@ -51,14 +72,14 @@ pub(super) fn route(reader: &mut Reader<'_>, node: &Node, at: &str, head: &Head)
         .and_then(|node| reader.word(node, &format!("{at}.onBad"), OnBad::WORDS))
         .unwrap_or(head.on_bad);
     let on_hold = match fields.get("onHold") {
-        Some(node) => reader.word(
-            node,
-            &format!("{at}.onHold"),
-            &[("pause", OnHold::Pause), ("divert", OnHold::Divert)],
-        ),
-        None => Some(OnHold::default()),
+        Some(node) => reader.word(node, &format!("{at}.onHold"), OnHold::WORDS),
+        None => Some(head.on_hold),
     };
-    let on_hold_at = fields.get("onHold").map_or(fields.place, |node| node.place);
+    let on_hold_at = match (fields.get("onHold"), head.on_hold_at) {
+        (Some(node), _) => node.place,
+        (None, Some(place)) => place,
+        (None, None) => fields.place,
+    };
     let action = match (fields.get("skip"), fields.get("do")) {
         (Some(reason), None) => {
             if let Some(node) = fields.get("customer") {
@@ -76,7 +97,7 @@ pub(super) fn route(reader: &mut Reader<'_>, node: &Node, at: &str, head: &Head)
         (None, Some(node)) => {
             let customer = match fields.get("customer") {
                 Some(node) => customer(reader, node, &format!("{at}.customer")),
-                None => Some(CustomerRule::Hints(MissingCustomer::default())),
+                None => head.customer(reader),
             };
             let rules = rules::all(
                 reader,
@@ -86,9 +107,11 @@ pub(super) fn route(reader: &mut Reader<'_>, node: &Node, at: &str, head: &Head)
                 on_bad,
                 on.as_deref().unwrap_or_default(),
             );
+            let (customer, (rules, each)) = (customer?, rules?);
             Some(Action::Do {
-                customer: customer?,
-                rules: rules?,
+                customer,
+                rules,
+                each,
             })
         }
         (Some(_), Some(node)) => {
@@ -113,6 +136,7 @@ pub(super) fn route(reader: &mut Reader<'_>, node: &Node, at: &str, head: &Head)
     };
     Some(Route {
         name: Arc::from(name?),
+        file: reader.file_name(),
         place: fields.place,
         places: reader::places(node),
         on: on?,
@@ -144,7 +168,7 @@ fn message_types(
     at: &str,
     format: Option<Format>,
 ) -> Option<Vec<&'static str>> {
-    if format != Some(Format::Segment) {
+    if !matches!(format, Some(Format::Segment | Format::Auto)) {
         let help = "types are track, identify, page and so on; the file says that it is for them \
                     with `format: segment`";
         let problem = "has a meaning only for Segment's messages";
@@ -235,6 +259,7 @@ pub(super) fn shadowed(reader: &mut Reader<'_>, routes: &[Route]) {
                 "the route `{}` is never reached: `{}`, line {}, takes its events without a `when`",
                 route.name, first.name, first.place.line
             );
+            reader.turn_to(&route.file);
             reader.doubt(
                 route.place,
                 &format!("routes[{index}]"),

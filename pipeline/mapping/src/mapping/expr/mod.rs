@@ -14,11 +14,15 @@ mod fault;
 mod hint;
 mod jq;
 mod meter;
+pub(super) mod names;
 mod part;
 mod scope;
+pub(super) mod table;
 
 pub use self::fault::{Failed, Refused};
+use self::names::Names;
 pub(super) use self::part::Part;
+use self::scope::Lets;
 pub use self::scope::Scope;
 use crate::value::Value;
 
@@ -62,7 +66,7 @@ impl Expr {
     /// # Errors
     /// [`Refused`] with what is wrong and the way out.
     pub fn compile(text: &str) -> Result<Self, Refused> {
-        Self::compiled(text, false)
+        Self::compiled(text, &Names::default(), false)
     }
 
     /// Compiles jq so that every part is evaluated as a stream, even if it has one output at most. For tests that compare
@@ -71,11 +75,19 @@ impl Expr {
     /// # Errors
     /// As [`Expr::compile`].
     pub fn compile_interpreted(text: &str) -> Result<Self, Refused> {
-        Self::compiled(text, true)
+        Self::compiled(text, &Names::default(), true)
     }
 
-    fn compiled(text: &str, streamed: bool) -> Result<Self, Refused> {
-        let program = jq::Program::compile(text, streamed)?;
+    /// Compiles jq in a file that has these names.
+    ///
+    /// # Errors
+    /// As [`Expr::compile`].
+    pub(super) fn compile_with(text: &str, names: &Names) -> Result<Self, Refused> {
+        Self::compiled(text, names, false)
+    }
+
+    fn compiled(text: &str, names: &Names, streamed: bool) -> Result<Self, Refused> {
+        let program = jq::Program::compile(text, names, streamed)?;
         Ok(Self {
             text: one_line(text),
             assigns: program.assigns(),
@@ -89,6 +101,25 @@ impl Expr {
         match &self.code {
             Code::Literal(_) => None,
             Code::Jq(_) => hint::of_doubtful_dash(&self.text),
+        }
+    }
+
+    /// The part of the content, or the constant, that it is; `None` if it takes a computation.
+    pub(super) fn part<'a>(
+        &'a self,
+        scope: &'a Scope<'a>,
+    ) -> Option<Result<&'a Value<'a>, Failed>> {
+        match &self.code {
+            Code::Literal(value) => Some(Ok(value)),
+            Code::Jq(program) => program.part(scope),
+        }
+    }
+
+    /// The values of `let` that it uses, by their places among those of the file.
+    pub(super) fn lets(&self) -> &[usize] {
+        match &self.code {
+            Code::Literal(_) => &[],
+            Code::Jq(program) => program.lets(),
         }
     }
 
@@ -116,6 +147,14 @@ impl Expr {
         match &self.code {
             Code::Literal(_) => true,
             Code::Jq(program) => program.is_direct(),
+        }
+    }
+
+    /// Whether it is nothing but a path into the content.
+    pub(super) fn is_path(&self) -> bool {
+        match &self.code {
+            Code::Literal(_) => false,
+            Code::Jq(program) => program.is_path(),
         }
     }
 
@@ -162,6 +201,27 @@ impl Expr {
             Code::Literal(value) => Ok(!matches!(value, Value::Null | Value::Bool(false))),
             Code::Jq(program) => program.holds(scope),
         }
+    }
+}
+
+impl Lets for Vec<Expr> {
+    fn len(&self) -> usize {
+        Self::len(self)
+    }
+
+    fn part<'a>(
+        &'a self,
+        index: usize,
+        scope: &'a Scope<'a>,
+    ) -> Option<Result<&'a Value<'a>, Failed>> {
+        self.get(index)?.part(scope)
+    }
+
+    fn compute<'a>(&'a self, index: usize, scope: &'a Scope<'a>) -> Result<Value<'a>, Failed> {
+        let Some(Code::Jq(program)) = self.get(index).map(|expr| &expr.code) else {
+            return Ok(Value::Null);
+        };
+        Ok(program.value(scope)?.unwrap_or_default())
     }
 }
 
