@@ -305,6 +305,8 @@ fn the_published_schema_and_the_compiler_refuse_the_same_files() {
             "    do: [{ kobject: order, externalId: .id, title: .t, data: { a: .a }, onBad: { data.a: reject } }]",
         ),
         "format: segment\nevent: { each: .batch }\n".to_owned() + &route("    type: page\n    skip: x"),
+        route("    delete: mark\n    do: [{ kobject: order, externalId: .id }]"),
+        route("    delete: ignore"),
         "format: auto\n".to_owned() + &route("    type: page\n    skip: x"),
         "format: segment\n".to_owned() + &route("    type: [track, screen]\n    skip: x"),
         route(
@@ -360,6 +362,12 @@ fn the_published_schema_and_the_compiler_refuse_the_same_files() {
         "defaults: { when: .a }\n".to_owned() + &route("    skip: x"),
         "tests: [{ name: t, event: {}, expect: [], rejected: [a] }]\n".to_owned()
             + &route("    skip: x"),
+        route("    delete: delete\n    do: [{ kobject: order, externalId: .id }]"),
+        route("    delete: ignore\n    skip: x"),
+        route("    delete: mark"),
+        route(
+            "    delete: mark\n    customer: none\n    do: [{ kobject: order, externalId: .id }]",
+        ),
         route("    do: [{ each: 3, kobject: k, externalId: .a, title: .b }]"),
         route("    do: [{ each: .l, digest: k, title: '\"x\"' }]"),
         "routes:\n  - on: x\n    skip: y".to_owned(),

@@ -80,9 +80,10 @@ pub(super) fn members(
             runs.any(|(first, last)| (first..=last).contains(&&index))
         };
         if wanted.as_ref().is_none_or(is_wanted) {
-            let text = match decoder.format() {
-                Format::Segment => with_what_is_said_once(item, &value).to_string(),
-                _ => item.to_string(),
+            let text = if decoder.format() == Format::Segment {
+                with_what_is_said_once(item, &value).to_string()
+            } else {
+                item.to_string()
             };
             members.push(Member {
                 index,

@@ -23,7 +23,9 @@ impl Files for OnDisk {
         if Path::new(path).is_absolute() {
             return Err("the path is absolute".to_owned());
         }
-        let folder = Path::new(named_in).parent().unwrap_or(Path::new(""));
+        let folder = Path::new(named_in)
+            .parent()
+            .unwrap_or_else(|| Path::new(""));
         let path = plain(&folder.join(path));
         let about = std::fs::metadata(&path).map_err(|error| error.to_string())?;
         if !about.is_file() {

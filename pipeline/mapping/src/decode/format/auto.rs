@@ -27,7 +27,7 @@ const HEADERS: &[(&str, Format)] = &[
     ("x-wc-webhook-topic", Format::Woocommerce),
 ];
 
-/// The headers of a CloudEvent in binary mode.
+/// The headers of an event of CloudEvents in binary mode.
 const CLOUDEVENT: &[&str] = &["specversion", "type", "source", "id"];
 
 fn content<'t>(record: &'t Record, limits: Limits) -> Result<Content<'t>, Decoded> {
@@ -98,7 +98,12 @@ fn of_value(value: &Value<'_>) -> Option<Format> {
     if let (Some(Value::Object(_)), Some(payload)) = (fields.get("schema"), fields.get("payload")) {
         return match payload {
             Value::Object(row) if is_change(row) => Some(Format::Debezium),
-            _ => None,
+            Value::Object(_)
+            | Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => None,
         };
     }
     of_wrapper(fields).or_else(|| of_fields(fields))
@@ -106,11 +111,12 @@ fn of_value(value: &Value<'_>) -> Option<Format> {
 
 /// The format of a webhook in the wrapper of a relay.
 fn of_wrapper(fields: &Map<'_>) -> Option<Format> {
-    let object = |value: Option<&'_ Value<'_>>, name: &str| match value {
-        Some(Value::Object(inner)) => inner
-            .iter()
-            .any(|(key, _)| key.replace('_', "-").eq_ignore_ascii_case(name)),
-        _ => false,
+    let object = |value: Option<&Value<'_>>, name: &str| {
+        let Some(Value::Object(inner)) = value else {
+            return false;
+        };
+        let mut names = inner.iter();
+        names.any(|(key, _)| key.replace('_', "-").eq_ignore_ascii_case(name))
     };
     let of = |headers: Option<&Value<'_>>| {
         let mut known = HEADERS.iter();
@@ -118,19 +124,20 @@ fn of_wrapper(fields: &Map<'_>) -> Option<Format> {
             .find(|(name, _)| object(headers, name))
             .map(|(_, format)| *format)
     };
-    match (fields.get("detail-type"), fields.get("detail")) {
-        (Some(_), Some(Value::Object(detail))) => return of(detail.get("metadata")),
-        (Some(_), _) | (None, _) => {}
+    if let (Some(_), Some(Value::Object(detail))) =
+        (fields.get("detail-type"), fields.get("detail"))
+    {
+        return of(detail.get("metadata"));
     }
     let body = fields.get("body").or_else(|| fields.get("payload"))?;
     let headers = fields.get("headers")?;
-    match (of(Some(headers)), body) {
-        (Some(format), _) => Some(format),
-        (None, Value::Object(body)) => {
-            of_fields(body).filter(|format| !matches!(format, Format::Segment | Format::Debezium))
-        }
-        (None, _) => None,
+    if let Some(format) = of(Some(headers)) {
+        return Some(format);
     }
+    let Value::Object(body) = body else {
+        return None;
+    };
+    of_fields(body).filter(|format| !matches!(format, Format::Segment | Format::Debezium))
 }
 
 /// A row's change as Debezium writes it.
@@ -143,10 +150,7 @@ fn is_change(fields: &Map<'_>) -> bool {
 fn of_fields(fields: &Map<'_>) -> Option<Format> {
     let has = |name: &str| fields.get(name).is_some_and(|value| !value.is_null());
     let text = |name: &str| fields.get(name).and_then(Value::as_str);
-    let inner = |name: &str, field: &str| match fields.get(name) {
-        Some(Value::Object(inner)) => inner.contains_key(field),
-        _ => false,
-    };
+    let inner = |name: &str, field: &str| matches!(fields.get(name), Some(Value::Object(inner)) if inner.contains_key(field));
     if is_change(fields) {
         Some(Format::Debezium)
     } else if CLOUDEVENT.iter().all(|name| has(name)) {

@@ -337,7 +337,7 @@ impl<'a> Work<'a> {
         let mut body = Map::with_capacity(rule.fields.len() + 2);
         body.insert("externalId", Value::text(&id));
         self.fields(&rule.bad, &rule.fields, "", &mut body)?;
-        if !body.contains_key("title") {
+        if !body.contains_key("title") && !rule.marks {
             let expr = rule
                 .fields
                 .iter()

@@ -1,11 +1,10 @@
 //! From a document to a compiled mapping.
 
 mod customer;
-mod defaults;
 mod digest;
 mod duration;
 mod expect;
-mod include;
+mod file;
 mod named;
 mod party;
 mod reader;
@@ -15,8 +14,8 @@ mod values;
 
 use std::sync::Arc;
 
-use self::defaults::RouteHead;
 use self::expect::test;
+use self::file::{RouteHead, documents};
 use self::reader::{Fields, Reader};
 pub use self::reader::{Files, Found, NoFiles};
 use self::route::{route, shadowed};
@@ -99,7 +98,7 @@ const KNOWN: &[&str] = &[
 /// Compiles a document, and reports all errors that can be found.
 fn mapping(document: &Node, file: &str, files: &dyn Files) -> Result<Mapping, Vec<MappingError>> {
     let mut reader = Reader::new(file, files);
-    let documents = include::documents(&mut reader, document);
+    let documents = documents(&mut reader, document);
     let mut parts: Vec<(Arc<str>, Fields<'_>)> = Vec::new();
     for document in &documents {
         reader.turn_to(&document.file);

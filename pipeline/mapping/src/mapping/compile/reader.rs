@@ -16,6 +16,10 @@ pub(super) struct Reader<'a> {
     pub(super) doubts: Vec<MappingError>,
     /// What expressions can refer to here.
     pub(super) names: Names,
+    /// Objects are marked as deleted here.
+    pub(super) marks: bool,
+    /// The next one is there for certain, so it needs no title.
+    pub(super) untitled: bool,
     /// The values of `let` in the order of their names; none where one is not compiled.
     lets: Vec<Option<Expr>>,
     /// How files beside this one are read.
@@ -63,6 +67,8 @@ impl<'a> Reader<'a> {
             errors: Vec::new(),
             doubts: Vec::new(),
             names: Names::default(),
+            marks: false,
+            untitled: false,
             lets: Vec::new(),
             files,
         }

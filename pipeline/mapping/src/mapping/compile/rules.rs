@@ -5,7 +5,7 @@ use super::super::expr::Expr;
 use super::super::model::bad::{BadFields, OnBad, covers};
 use super::super::model::optional::of_rule;
 use super::super::model::{
-    CustomerRule, IDENTITY_FIELDS, IdentifyRule, KOBJECT_FIELDS, KObjectRule, KeyRules,
+    CustomRule, CustomerRule, IDENTITY_FIELDS, IdentifyRule, KOBJECT_FIELDS, KObjectRule, KeyRules,
     LOCATION_FIELDS, Late, MetaRule, Party, Rule, TrackRule,
 };
 use super::super::node::{Content, Node};
@@ -14,9 +14,12 @@ use super::duration::duration;
 use super::party::party;
 use super::reader::Reader;
 use super::values::{custom, field_rules, klass};
-use crate::body::attribute::check_meta_name;
+use crate::body::attribute::{Suffix, check_meta_name};
 use crate::body::{MAX_PROPERTIES, RESERVED_META};
 use crate::value::Value;
+
+/// What an object says whose thing is gone, if its rule does not say otherwise.
+const DELETED: (&str, &str) = ("statusStr", "deleted");
 
 const OPERATIONS: &[&str] = &[
     "identify", "track", "kobject", "customer", "company", "digest",
@@ -363,6 +366,8 @@ fn track(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
 }
 
 fn kobject(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
+    let untitled = reader.untitled && !reader.names.has_item();
+    reader.untitled &= !untitled;
     let fields = reader.fields(node, at, KOBJECT_KEYS)?;
     let klass = fields
         .get("kobject")
@@ -371,7 +376,8 @@ fn kobject(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
         ("externalId", "it is the only protection against doubles"),
         ("title", "the API demands one on creation"),
     ] {
-        if fields.get(name).is_none() {
+        let needed = name != "title" || !untitled;
+        if needed && fields.get(name).is_none() {
             reader.error(
                 fields.place,
                 at,
@@ -387,14 +393,17 @@ fn kobject(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
         .get("version")
         .map(|node| reader.expr(node, &format!("{at}.version")));
     let values = field_rules(reader, &fields, at, KOBJECT_FIELDS);
-    let custom = custom(
-        reader,
-        &fields,
-        at,
-        "custom",
-        usize::from(version.is_some()),
-    );
+    let own = usize::from(version.is_some()) + usize::from(reader.marks);
+    let mut custom = custom(reader, &fields, at, "custom", own);
+    if reader.marks && !custom.iter().any(|one| one.name == DELETED.0) {
+        custom.extend(Suffix::of_custom(DELETED.0).ok().map(|suffix| CustomRule {
+            name: DELETED.0.to_owned(),
+            suffix,
+            value: Expr::literal(Value::text(DELETED.1)),
+        }));
+    }
     Some(Rule::KObject(KObjectRule {
+        marks: untitled,
         klass: klass?,
         external_id: external_id.flatten()?,
         version: version.flatten(),

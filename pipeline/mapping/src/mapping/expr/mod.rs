@@ -10,6 +10,7 @@
 //! It sees no clock, environment, files or further inputs, so for the same record it always gives the same. Its steps,
 //! bytes and depth are counted (`meter`), so it always ends and cannot exhaust the memory or the stack.
 
+pub(super) mod always;
 mod fault;
 mod hint;
 mod jq;
@@ -19,6 +20,7 @@ mod part;
 mod scope;
 pub(super) mod table;
 
+use self::always::Always;
 pub use self::fault::{Failed, Refused};
 use self::names::Names;
 pub(super) use self::part::Part;
@@ -133,6 +135,14 @@ impl Expr {
     #[must_use]
     pub fn assigns(&self) -> bool {
         self.assigns
+    }
+
+    /// The kind of value that it always has, if that is certain.
+    pub(super) fn always(&self) -> Option<Always> {
+        match &self.code {
+            Code::Literal(_) => None,
+            Code::Jq(program) => program.always(),
+        }
     }
 
     /// Whether it seems to have an output for each item of a list.

@@ -159,6 +159,8 @@ pub(super) enum Late {
 
 #[derive(Debug)]
 pub(super) struct KObjectRule {
+    /// It marks an object that is there for certain, so it needs no title.
+    pub(super) marks: bool,
     pub(super) klass: Klass,
     pub(super) external_id: Expr,
     pub(super) version: Option<Expr>,

@@ -24,6 +24,14 @@ fn record(value: Option<&Value>, headers: &[(&str, &str)]) -> Record {
     }
 }
 
+/// A value, headers, and the format and name that they show.
+type Case = (
+    Option<Value>,
+    &'static [(&'static str, &'static str)],
+    Format,
+    &'static str,
+);
+
 fn order() -> Value {
     json!({ "id": 1, "admin_graphql_api_id": "gid://shopify/Order/1", "updated_at": "2026-01-02T03:04:05Z" })
 }
@@ -32,13 +40,13 @@ fn order() -> Value {
 fn a_record_is_read_in_the_format_that_it_shows() {
     let stripe = json!({ "id": "evt_1", "object": "event", "type": "invoice.paid", "created": 1_772_600_000,
         "livemode": true, "data": { "object": { "id": "in_1", "object": "invoice" } } });
-    let binary: &[(&str, &str)] = &[
+    let binary: &'static [(&str, &str)] = &[
         ("ce_specversion", "1.0"),
         ("ce_type", "OrderPaid"),
         ("ce-source", "/shop"),
         ("ce_id", "1"),
     ];
-    let cases: Vec<(Option<Value>, &[(&str, &str)], Format, &str)> = vec![
+    let cases: Vec<Case> = vec![
         (None, binary, Format::CloudEvents, "OrderPaid"),
         (
             Some(json!({ "type": "track" })),

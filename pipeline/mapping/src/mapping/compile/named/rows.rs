@@ -6,6 +6,10 @@ use super::super::reader::{Fields, Reader};
 use crate::value::Value;
 
 type Rows = Vec<(String, Value<'static>)>;
+/// The number of a line, and its cells.
+type Line = (usize, Vec<String>);
+/// What is wrong, and the way out.
+type Wrong = (String, Option<String>);
 
 /// The rows in a map.
 pub(super) fn of_map(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rows> {
@@ -79,11 +83,7 @@ pub(super) fn of_file(
 }
 
 /// The rows of a CSV file: of its first two columns, or of those that are named. Values are texts.
-fn csv(
-    text: &str,
-    key: Option<&str>,
-    value: Option<&str>,
-) -> Result<Rows, (String, Option<String>)> {
+fn csv(text: &str, key: Option<&str>, value: Option<&str>) -> Result<Rows, Wrong> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut lines = csv_lines(text)?.into_iter();
     let Some((_, head)) = lines.next() else {
@@ -125,7 +125,7 @@ fn csv(
 }
 
 /// The lines of a CSV text (RFC 4180) that are not empty, each with its number. Blanks around cells are dropped.
-fn csv_lines(text: &str) -> Result<Vec<(usize, Vec<String>)>, (String, Option<String>)> {
+fn csv_lines(text: &str) -> Result<Vec<Line>, Wrong> {
     let mut lines = Vec::new();
     let mut cells: Vec<String> = Vec::new();
     let mut cell = String::new();

@@ -42,6 +42,7 @@ pub(super) use self::pieces::of as pieces;
 use self::run::{At, Env, Run};
 use self::syntax::term::Term;
 use self::syntax::{outputs, parse};
+use super::always::Always;
 use super::meter::Limit;
 use super::names::Names;
 use super::table::NOT_THERE;
@@ -57,6 +58,7 @@ pub(super) struct Program {
     literal: Option<Value<'static>>,
     assigns: bool,
     several: bool,
+    always: Option<Always>,
 }
 
 impl Program {
@@ -80,12 +82,18 @@ impl Program {
             literal,
             assigns: outputs::assigns(&term),
             several: outputs::gives_several(&term),
+            always: outputs::kind(&term),
         })
     }
 
     /// Whether it assigns at its top level.
     pub(super) fn assigns(&self) -> bool {
         self.assigns
+    }
+
+    /// The kind of value that it always has, if that is certain.
+    pub(super) fn always(&self) -> Option<Always> {
+        self.always
     }
 
     /// Whether it seems to have an output for each item of a list.

@@ -398,7 +398,7 @@ impl Compiler<'_> {
             return Ok(Made::Op(Op::Special(special, args)));
         }
         if let Some(plain) = names::plain(name, args.len()) {
-            if let Some(constant) = args.first().and_then(|arg| self.constant(arg))
+            if let Some(constant) = args.last().and_then(|arg| self.constant(arg))
                 && let Some((problem, help)) = business::refused(name, &constant)
             {
                 return Err(Refused { problem, help });

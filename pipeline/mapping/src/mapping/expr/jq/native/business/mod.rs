@@ -14,9 +14,18 @@ pub(super) fn find(name: &str, args: usize) -> Option<Plain> {
         ("from_minor_units", 1) => from_minor_units,
         ("in_zone", 1) => in_zone,
         ("phone_in", 1) => phone_in,
+        ("from_minor_units", 2) => |tools, _, args| with_value(tools, args, from_minor_units),
+        ("in_zone", 2) => |tools, _, args| with_value(tools, args, in_zone),
+        ("phone_in", 2) => |tools, _, args| with_value(tools, args, phone_in),
         _ => return None,
     };
     Some(plain)
+}
+
+/// The same with the value as the first argument, for what is beside it: `from_minor_units(.amount; .currency)`.
+fn with_value<'a>(tools: &Tools<'a>, args: Args<'a>, filter: Plain) -> Res<'a> {
+    let [value, argument, _] = args;
+    filter(tools, value, [argument, Val::Null, Val::Null])
 }
 
 /// What is wrong with a constant argument of one of them, and the way out.
@@ -75,10 +84,6 @@ fn from_minor_units<'a>(tools: &Tools<'a>, value: Val<'a>, [currency, ..]: Args<
     }
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "one signature for all filters"
-)]
 fn in_zone<'a>(tools: &Tools<'a>, value: Val<'a>, [zone, ..]: Args<'a>) -> Res<'a> {
     let Some(zone) = zone.as_str().and_then(zone::named) else {
         return Err(error(
@@ -101,10 +106,6 @@ fn in_zone<'a>(tools: &Tools<'a>, value: Val<'a>, [zone, ..]: Args<'a>) -> Res<'
     }
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "one signature for all filters"
-)]
 fn phone_in<'a>(tools: &Tools<'a>, value: Val<'a>, [country, ..]: Args<'a>) -> Res<'a> {
     let Some(country) = country.as_str().and_then(phone::country) else {
         return Err(error(

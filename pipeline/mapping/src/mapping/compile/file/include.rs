@@ -2,22 +2,25 @@
 
 use std::sync::Arc;
 
-use super::super::node::{Content, Node};
-use super::super::yaml::yaml_fault;
-use super::reader::Reader;
+use super::super::super::node::{Content, Node};
+use super::super::super::yaml::yaml_fault;
+use super::super::reader::Reader;
 
 /// The most files of one mapping.
 const MOST: usize = 32;
 
 /// A file of a mapping.
-pub(super) struct Document<'n> {
-    pub(super) file: Arc<str>,
-    pub(super) node: std::borrow::Cow<'n, Node>,
+pub(in crate::mapping::compile) struct Document<'n> {
+    pub(in crate::mapping::compile) file: Arc<str>,
+    pub(in crate::mapping::compile) node: std::borrow::Cow<'n, Node>,
 }
 
 /// A mapping's files: itself, then those that it includes, each before those that it includes in turn. A file that several
 /// include is there once.
-pub(super) fn documents<'n>(reader: &mut Reader<'_>, root: &'n Node) -> Vec<Document<'n>> {
+pub(in crate::mapping::compile) fn documents<'n>(
+    reader: &mut Reader<'_>,
+    root: &'n Node,
+) -> Vec<Document<'n>> {
     let mut found = vec![Document {
         file: reader.file_name(),
         node: std::borrow::Cow::Borrowed(root),

@@ -1,26 +1,26 @@
 //! What a file says for all of its routes.
 
-use super::super::model::bad::OnBad;
-use super::super::model::{CustomerRule, OnHold};
-use super::super::node::{Node, Place};
-use super::customer::customer;
-use super::reader::{Fields, Reader};
+use super::super::super::model::bad::OnBad;
+use super::super::super::model::{CustomerRule, OnHold};
+use super::super::super::node::{Node, Place};
+use super::super::customer::customer;
+use super::super::reader::{Fields, Reader};
 use crate::decode::Format;
 use ingest_model::operation::MissingCustomer;
 
 /// What a route takes from its file.
-pub(super) struct RouteHead<'n> {
-    pub(super) format: Option<Format>,
-    pub(super) on_bad: OnBad,
-    pub(super) on_hold: OnHold,
+pub(in crate::mapping::compile) struct RouteHead<'n> {
+    pub(in crate::mapping::compile) format: Option<Format>,
+    pub(in crate::mapping::compile) on_bad: OnBad,
+    pub(in crate::mapping::compile) on_hold: OnHold,
     /// The place of the default.
-    pub(super) on_hold_at: Option<Place>,
+    pub(in crate::mapping::compile) on_hold_at: Option<Place>,
     customer: Option<&'n Node>,
 }
 
 impl<'n> RouteHead<'n> {
     /// What a file says. Errors in it are reported once.
-    pub(super) fn of(
+    pub(in crate::mapping::compile) fn of(
         reader: &mut Reader<'_>,
         fields: &Fields<'n>,
         format: Option<Format>,
@@ -54,7 +54,10 @@ impl<'n> RouteHead<'n> {
     }
 
     /// The customer of a route that names none.
-    pub(super) fn customer(&self, reader: &mut Reader<'_>) -> Option<CustomerRule> {
+    pub(in crate::mapping::compile) fn customer(
+        &self,
+        reader: &mut Reader<'_>,
+    ) -> Option<CustomerRule> {
         let Some(node) = self.customer else {
             return Some(CustomerRule::Hints(MissingCustomer::default()));
         };
