@@ -21,8 +21,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ingest_mapping::decode::{Format, Limits};
-use ingest_mapping::mapping::Mapping;
 use ingest_mapping::mapping::node::Node;
+use ingest_mapping::mapping::{Files, Found, Mapping};
 use ingest_mapping::route::Pipeline;
 use ingest_mapping::testing::shown;
 use ingest_model::outcome::Verdict;
@@ -108,6 +108,14 @@ fn judged(pipeline: &Pipeline, value: Vec<u8>) -> Value {
         }
         Verdict::Skip(reason) => {
             map.insert("skip".into(), json!(reason.as_str()));
+        }
+        Verdict::Batch(batch) => {
+            let planned = batch.planned.iter();
+            map.insert(
+                "emit".into(),
+                planned.map(|planned| shown(&planned.operation)).collect(),
+            );
+            map.insert("refused".into(), json!(batch.refused));
         }
         Verdict::Reject(rejected) => {
             map.insert("reject".into(), json!(rejected.reason.as_str()));
@@ -198,8 +206,9 @@ fn documented() -> Vec<String> {
             )
         };
         match block.split([':', ' ']).next() {
-            Some("format") => block.to_owned(),
+            Some("format" | "let") => block.to_owned(),
             Some("-") => format!("format: segment\nroutes:\n{}", indented(block, "  ")),
+            Some("event") => format!("{block}{}", route("    skip: x\n")),
             Some("do" | "onBad") => route(&indented(block, "    ")),
             Some("customer") => route(&format!(
                 "{}    do: [{{ track: .event }}]\n",
@@ -215,12 +224,24 @@ fn documented() -> Vec<String> {
     blocks.map(whole).collect()
 }
 
+/// The file that an example of the guide names.
+struct Carriers;
+
+impl Files for Carriers {
+    fn read(&self, _named_in: &str, path: &str) -> Result<Found, String> {
+        Ok(Found {
+            name: path.to_owned(),
+            text: "code,name\nups,UPS\n".to_owned(),
+        })
+    }
+}
+
 #[test]
 fn every_example_of_the_documentation_is_a_mapping() {
     let all = documented();
     assert!(all.len() > 4);
     for text in all {
-        let compiled = Mapping::compile(&text, "docs/mapping.md");
+        let compiled = Mapping::compile_with(&text, "docs/mapping.md", &Carriers);
         assert!(compiled.is_ok(), "{text}\n{:?}", compiled.err());
     }
 }
@@ -283,11 +304,17 @@ fn the_published_schema_and_the_compiler_refuse_the_same_files() {
         route(
             "    do: [{ kobject: order, externalId: .id, title: .t, data: { a: .a }, onBad: { data.a: reject } }]",
         ),
-        "format: segment\n".to_owned() + &route("    type: page\n    skip: x"),
+        "format: segment\nevent: { each: .batch }\n".to_owned() + &route("    type: page\n    skip: x"),
+        route("    delete: mark\n    do: [{ kobject: order, externalId: .id }]"),
+        route("    delete: ignore"),
+        "format: auto\n".to_owned() + &route("    type: page\n    skip: x"),
         "format: segment\n".to_owned() + &route("    type: [track, screen]\n    skip: x"),
         route(
             "    skip: x\ntests: [{ name: t, event: { type: x }, expect: { skip: dropped }, dropped: [] }]",
         ),
+        "let: { a: .a }\ntables: { t: { default: 2, values: { x: 1 } }, u: { missing: error, case: ignore, values: {} } }\ndefaults: { customer: none, onHold: pause }\n"
+            .to_owned()
+            + &route("    let: { b: $a }\n    do: [{ each: .l, kobject: k, externalId: $item, title: $b }]"),
     ];
     for text in &good {
         assert!(validator.is_valid(&as_json(text)), "{text}");
@@ -327,6 +354,22 @@ fn the_published_schema_and_the_compiler_refuse_the_same_files() {
         route("    do: [{ identify: { colour: .c } }]"),
         route("    customer: { missing: ignore }\n    do: [{ track: .event }]"),
         route("    customer: somebody\n    do: [{ track: .event }]"),
+        "let: { event: .a }\n".to_owned() + &route("    skip: x"),
+        "let: [a]\n".to_owned() + &route("    skip: x"),
+        "tables: { t: { values: {} } }\n".to_owned() + &route("    skip: x"),
+        "tables: { t: { default: 1 } }\n".to_owned() + &route("    skip: x"),
+        "tables: { t: { default: 1, file: t.txt } }\n".to_owned() + &route("    skip: x"),
+        "defaults: { when: .a }\n".to_owned() + &route("    skip: x"),
+        "tests: [{ name: t, event: {}, expect: [], rejected: [a] }]\n".to_owned()
+            + &route("    skip: x"),
+        route("    delete: delete\n    do: [{ kobject: order, externalId: .id }]"),
+        route("    delete: ignore\n    skip: x"),
+        route("    delete: mark"),
+        route(
+            "    delete: mark\n    customer: none\n    do: [{ kobject: order, externalId: .id }]",
+        ),
+        route("    do: [{ each: 3, kobject: k, externalId: .a, title: .b }]"),
+        route("    do: [{ each: .l, digest: k, title: '\"x\"' }]"),
         "routes:\n  - on: x\n    skip: y".to_owned(),
         "routes:\n  - name: x\n    skip: y".to_owned(),
     ];

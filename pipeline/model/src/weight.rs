@@ -74,6 +74,12 @@ pub fn verdict_bytes(verdict: &Verdict) -> usize {
         Verdict::Emit(planned) => list_bytes(planned, planned_bytes),
         Verdict::Skip(_) => 0,
         Verdict::Reject(rejected) => rejected_bytes(rejected),
+        Verdict::Batch(batch) => {
+            let rejected = batch.rejected.as_ref().map_or(0, rejected_bytes);
+            list_bytes(&batch.planned, planned_bytes)
+                + list_bytes(&batch.members, |members| list_bytes(members, |_| 0))
+                + rejected
+        }
     }
 }
 

@@ -31,6 +31,8 @@ pub mod header {
     pub const ATTEMPTS: &str = "ingest.attempts";
     /// How often the record had been replayed before this letter.
     pub const REPLAYS: &str = "ingest.replays";
+    /// The members of a batch that it is for.
+    pub const MEMBERS: &str = ingest_model::outcome::members::MEMBERS_HEADER;
     /// The worker that wrote the letter.
     pub const WORKER_VERSION: &str = "ingest.worker.version";
 }
@@ -96,7 +98,7 @@ fn letter(topic: Topic, record: Record, why: &Why<'_>, attempts: u32, now_ms: i6
         None => 0,
     };
     let position = &record.position;
-    let added: [(&str, Option<Bytes>); 11] = [
+    let added: [(&str, Option<Bytes>); 12] = [
         (
             header::REASON,
             Some(Bytes::from_static(why.reason.as_bytes())),
@@ -134,6 +136,7 @@ fn letter(topic: Topic, record: Record, why: &Why<'_>, attempts: u32, now_ms: i6
         ),
         (header::ATTEMPTS, Some(Bytes::from(attempts.to_string()))),
         (header::REPLAYS, Some(Bytes::from(replays.to_string()))),
+        (header::MEMBERS, first(header::MEMBERS)),
         (
             header::WORKER_VERSION,
             Some(Bytes::from_static(env!("CARGO_PKG_VERSION").as_bytes())),

@@ -15,6 +15,7 @@ use crate::seam::fact::{Fact, Ignored, Settlement};
 use crate::seam::invariant::Invariant;
 use crate::seam::port::{Committed, Metadata, RecordId, SkippedRun};
 use crate::seam::rider::split;
+use ingest_model::outcome::members::Batch;
 use ingest_model::outcome::{Rejected, SkipReason};
 use ingest_model::record::{Epoch, Offset, Record, Topic, TopicPartition, Traffic};
 use ingest_model::repeat::ChangeKey;
@@ -65,7 +66,8 @@ impl Partitions {
         self.commits.wanted = true;
     }
 
-    /// Takes a record in that is rejected, or has this many operations, which cost so many bytes.
+    /// Takes a record in that is rejected, or has this many operations, which cost so many bytes. Of a batch, some members may be
+    /// rejected and others have operations.
     pub(crate) fn admit(
         &mut self,
         turn: &mut Turn,
@@ -73,6 +75,7 @@ impl Partitions {
         epoch: Epoch,
         (event_ms, traffic): (Option<i64>, Traffic),
         judged: Result<(usize, u64), &Rejected>,
+        batch: Option<&Batch>,
     ) -> Admitted {
         let Some(life) = life_of(&mut self.assignments, &record.position.partition, epoch) else {
             return Admitted::Ignored;
@@ -109,6 +112,9 @@ impl Partitions {
         let id = RecordId(turn.number());
         let mut state = RecordState::new(record, epoch, (event_ms, traffic), charge);
         state.rejected = rejected.cloned().map(Box::new);
+        if let Some(batch) = batch {
+            state.is_batch(batch);
+        }
         state.open = planned;
         self.records.insert(id, state);
         if rejected.is_some() {

@@ -125,7 +125,7 @@ impl Partitions {
             state.letter = Some(to);
             self.letters.of(to).open += 1;
         }
-        let (letter, record) = (LetterId(id), state.record.clone());
+        let (letter, record) = (LetterId(id), state.lettered());
         let attempts = state.attempts;
         match (to, state.diverted.as_deref(), state.rejected.as_deref()) {
             (LetterTopic::Held, Some(held), _) => turn.effect(Effect::Divert {

@@ -59,11 +59,12 @@ impl Partitions {
 
     /// Notes the end of one operation of a record. `true` if it was the last.
     fn close(&mut self, turn: &mut Turn, receipt: Receipt, end: &End, attempts: u32) -> bool {
+        let ordinal = receipt.ordinal();
         let Some(state) = self.records.get_mut(&receipt.end()) else {
             return false; // left to the next owner meanwhile
         };
         state.attempts = state.attempts.max(attempts);
-        state.note(end);
+        state.note(ordinal, end);
         turn.check(Invariant::I3, state.open > 0);
         state.open = state.open.saturating_sub(1);
         state.open == 0

@@ -399,6 +399,7 @@ impl Saved {
             | SkipReason::NotForKustomer
             | SkipReason::Housekeeping
             | SkipReason::TooOld
+            | SkipReason::NoItems
             | SkipReason::SettledBefore => None,
         }
     }

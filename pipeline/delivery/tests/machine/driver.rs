@@ -52,6 +52,8 @@ pub(crate) struct Driver {
     pub(crate) facts: Vec<Fact>,
     pub(crate) letters: Vec<Rejected>,
     pub(crate) diverted: Vec<Held>,
+    /// Of each letter the members that it is for, if its record is a batch.
+    pub(crate) members: Vec<Option<String>>,
     pub(crate) commits: Vec<Vec<CommitEntry>>,
     pub(crate) paused: BTreeSet<TopicPartition>,
     pub(crate) handed_back: Vec<TopicPartition>,
@@ -106,6 +108,7 @@ impl Driver {
             facts: Vec::new(),
             letters: Vec::new(),
             diverted: Vec::new(),
+            members: Vec::new(),
             commits: Vec::new(),
             paused: BTreeSet::new(),
             handed_back: Vec::new(),
@@ -334,6 +337,7 @@ impl Driver {
                     ..
                 } => {
                     self.letters.push(rejected);
+                    self.members.push(make::members(&record));
                     self.letter_ends(letter, record.position.offset.0);
                 }
                 Effect::Divert {
@@ -343,6 +347,7 @@ impl Driver {
                     ..
                 } => {
                     self.diverted.push(held);
+                    self.members.push(make::members(&record));
                     self.letter_ends(letter, record.position.offset.0);
                 }
                 Effect::Commit(entries) => {

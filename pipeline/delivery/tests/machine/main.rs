@@ -15,6 +15,7 @@
 mod driver;
 mod make;
 
+mod batches;
 mod commits;
 mod customers;
 mod digests;

@@ -12,6 +12,7 @@ use ingest_model::operation::{
     CustomerKey, CustomerRef, ExternalId, Identify, KObject, Klass, MissingCustomer, Occurrence,
     Operation, Planned, Version,
 };
+use ingest_model::outcome::members::MEMBERS_HEADER;
 use ingest_model::outcome::{Outcome, SplitHint};
 use ingest_model::record::{Offset, Position, Record, Topic, TopicPartition};
 use ingest_model::trouble::{Trouble, TroubleKind};
@@ -148,6 +149,12 @@ pub(crate) fn viewed(session: u64, partition: TopicPartition, offset: i64) -> Pl
         fold: Some(Box::new(fold)),
         ..object("browsing", session)
     })
+}
+
+/// The members that a letter is for.
+pub(crate) fn members(record: &Record) -> Option<String> {
+    let header = record.header(MEMBERS_HEADER)?;
+    Some(String::from_utf8(header.to_vec()).unwrap())
 }
 
 pub(crate) fn write(object: KObject) -> Planned {

@@ -14,11 +14,20 @@ use ingest_model::record::Record;
 /// The namespace of every `eventKey`. It must never change, or every repeat would look new.
 pub const NAMESPACE: Uuid = Uuid::from_u128(0x6b75_7374_6f6d_5e72_a1e5_7e76_656e_7401);
 
+/// The header of a record that is a member of a batch: its number, from 0.
+pub const MEMBER_HEADER: &str = "ingest.member";
+
 /// The key of one operation of one event.
 ///
-/// `number` is the operation's place in the route's `do` list, from 1.
+/// `number` is the operation's place in the route's `do` list, from 1; `item` that of its item in a list, from 0.
 #[must_use]
-pub fn event_key(event: &Event<'_>, record: &Record, route: &str, number: usize) -> Uuid {
+pub fn event_key(
+    event: &Event<'_>,
+    record: &Record,
+    route: &str,
+    number: usize,
+    item: Option<usize>,
+) -> Uuid {
     let mut name = String::with_capacity(96);
     // each part follows its length, so no two lists of parts give the same name
     let mut part = |text: &str| {
@@ -51,10 +60,18 @@ pub fn event_key(event: &Event<'_>, record: &Record, route: &str, number: usize)
             let own = record.timestamp_ms.map(|time| time.to_string());
             let time = header(record, "ingest.source.timestamp").or(own);
             part(&time.unwrap_or_default());
+            if let Some(member) = header(record, MEMBER_HEADER) {
+                part("member");
+                part(&member);
+            }
         }
     }
     part(route);
     part(&number.to_string());
+    if let Some(item) = item {
+        part("item");
+        part(&item.to_string());
+    }
     Uuid::new_v5(&NAMESPACE, name.as_bytes())
 }
 

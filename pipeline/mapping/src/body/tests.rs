@@ -351,7 +351,7 @@ fn the_event_key_names_the_occurrence() {
             .collect(),
         timestamp_ms: None,
     };
-    let key = |id, record: &Record, number| key::event_key(&event(id), record, "r", number);
+    let key = |id, record: &Record, number| key::event_key(&event(id), record, "r", number, None);
     // the position matters only if there is no id
     assert_eq!(
         key(Some("m"), &record(1, &[]), 1),

@@ -25,7 +25,13 @@ pub struct Content<'t> {
     pub value: Value<'t>,
     /// The rest of the event, where the content is only a part of the record.
     pub(super) found: Option<Box<Found<'t>>>,
+    /// What reads the event, where the topic has several formats.
+    pub(super) read_by: Option<ReadEvent>,
 }
+
+/// Reads the event of a content.
+pub(super) type ReadEvent =
+    for<'t> fn(Content<'t>, &Record, &Envelope<'_>) -> Result<Event<'t>, Decoded>;
 
 /// Why a record gives no event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +65,11 @@ impl Default for Limits {
 
 impl<'t> From<Value<'t>> for Content<'t> {
     fn from(value: Value<'t>) -> Self {
-        Self { value, found: None }
+        Self {
+            value,
+            found: None,
+            read_by: None,
+        }
     }
 }
 

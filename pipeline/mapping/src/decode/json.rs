@@ -25,7 +25,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 ///
 /// # Errors
 /// [`Decoded::Skip`] for a tombstone; otherwise as [`parse`].
-pub(super) fn value(record: &Record, limits: Limits) -> Result<Value<'_>, Decoded> {
+pub(crate) fn value(record: &Record, limits: Limits) -> Result<Value<'_>, Decoded> {
     match &record.value {
         Some(bytes) => parse(bytes, limits),
         None => Err(Decoded::Skip(SkipReason::Tombstone)),
@@ -84,7 +84,7 @@ pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value<'_>, Decoded> {
 }
 
 /// A value without the byte order mark at its start.
-pub(super) fn unmarked(bytes: &[u8]) -> &[u8] {
+pub(crate) fn unmarked(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes)
 }
 

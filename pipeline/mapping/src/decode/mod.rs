@@ -46,6 +46,11 @@ impl Decoder {
         self.format
     }
 
+    /// The limits.
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// The event that a record carries.
     ///
     /// # Errors

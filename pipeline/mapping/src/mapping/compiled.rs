@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::apply::{self, Applied};
+use super::batches::Batches;
 use super::error::MappingError;
 use super::expr::{Expr, Scope};
 use super::model::bad::OnBad;
@@ -23,6 +24,8 @@ use ingest_model::record::Record;
 pub struct Mapping {
     file: Arc<str>,
     pub(super) head: Head,
+    /// What expressions use by name, in the order of the names.
+    lets: Vec<Expr>,
     pub(super) routes: Vec<Route>,
     /// For each folded event name its routes in their order, including those for every event.
     by_name: HashMap<String, Vec<usize>>,
@@ -48,6 +51,7 @@ impl Mapping {
     pub(super) fn assemble(
         file: &str,
         head: Head,
+        lets: Vec<Expr>,
         routes: Vec<Route>,
         tests: Vec<Test>,
         doubts: Vec<MappingError>,
@@ -74,6 +78,7 @@ impl Mapping {
         Self {
             file: Arc::from(file),
             head,
+            lets,
             routes,
             by_name,
             for_every,
@@ -83,7 +88,7 @@ impl Mapping {
     }
 
     /// The place of the rule that rejected a record. The detail of a rejection begins with the field.
-    pub(crate) fn place_of(&self, rejected: &Rejected) -> Option<Place> {
+    pub(crate) fn place_of(&self, rejected: &Rejected) -> Option<(Arc<str>, Place)> {
         let route = self
             .routes
             .iter()
@@ -96,7 +101,13 @@ impl Mapping {
                     .is_some_and(|before| before.ends_with('.'))
         };
         let found = route.places.iter().find(rule);
-        Some(found.map_or(route.place, |(_, place)| *place))
+        let place = found.map_or(route.place, |(_, place)| *place);
+        Some((Arc::clone(&route.file), place))
+    }
+
+    /// What expressions see of a record's event.
+    pub(super) fn scope<'a>(&'a self, event: &'a Event<'a>, record: &'a Record) -> Scope<'a> {
+        Scope::new(event, record).with_lets(&self.lets)
     }
 
     /// What is valid, but probably a mistake; each with its place and a way out.
@@ -121,6 +132,11 @@ impl Mapping {
     #[must_use]
     pub fn has_route_for(&self, name: &str) -> bool {
         !self.routes_for(name).is_empty()
+    }
+
+    /// Where a record may have several events, if the file says so.
+    pub(crate) fn batches(&self) -> Option<Batches<'_>> {
+        self.head.header.each.as_ref().map(Batches)
     }
 
     /// Whether the file says where the name of an event is.
@@ -198,12 +214,13 @@ impl Mapping {
         if must_be_seen && !is_named() {
             return unseen();
         }
-        let applied = apply::first(self.routes_of(event), event, record, now, keyed);
+        let scope = self.scope(event, record);
+        let applied = apply::first(self.routes_of(event), event, record, &scope, now, keyed);
         match &applied.verdict {
             Verdict::Skip(SkipReason::NoRoute | SkipReason::ConditionFalse) if must_be_seen => {
                 unseen()
             }
-            Verdict::Skip(_) | Verdict::Emit(_) | Verdict::Reject(_) => applied,
+            Verdict::Skip(_) | Verdict::Emit(_) | Verdict::Batch(_) | Verdict::Reject(_) => applied,
         }
     }
 
@@ -221,7 +238,7 @@ impl Mapping {
         event: &Event<'_>,
         record: &Record,
     ) -> Option<(String, String)> {
-        let scope = Scope::new(event, record);
+        let scope = self.scope(event, record);
         let route = self.routes_of(event).find(|route| {
             let when = route.when.as_ref();
             when.is_none_or(|when| when.holds(&scope).unwrap_or(true))

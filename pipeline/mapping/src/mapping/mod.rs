@@ -29,6 +29,7 @@
 //! ```
 
 mod apply;
+mod batches;
 mod compile;
 mod compiled;
 mod error;
@@ -40,6 +41,7 @@ mod trace;
 pub mod yaml;
 
 pub use self::apply::Applied;
+pub use self::compile::{Files, Found, NoFiles};
 pub use self::compiled::Mapping;
 pub use self::error::MappingError;
 pub(crate) use self::error::nearest;

@@ -38,6 +38,8 @@ pub struct RouteInfo {
     pub on_hold: OnHold,
     /// The place of `onHold` in the file, or that of the route if it has none.
     pub on_hold_at: Place,
+    /// The file that has the route.
+    pub file: Arc<str>,
     /// The place of the route in the file.
     pub place: Place,
     /// Whether it writes for a customer whom only the envelope names.
@@ -190,6 +192,7 @@ impl Mapping {
             Action::Do {
                 customer: CustomerRule::Hints(missing) | CustomerRule::Keys(_, missing),
                 rules,
+                ..
             } if rules
                 .iter()
                 .any(|rule| matches!(rule, Rule::KObject(_) | Rule::Digest(_))) =>
@@ -211,7 +214,9 @@ impl Mapping {
             };
             let trusts_envelope = match &route.action {
                 Action::Skip(_) => false,
-                Action::Do { customer, rules } => {
+                Action::Do {
+                    customer, rules, ..
+                } => {
                     let names_one = |rule: &Rule| match rule {
                         Rule::Identify(rule) => !rule.keys.is_empty(),
                         Rule::Track(_) | Rule::KObject(_) | Rule::Party(_) | Rule::Digest(_) => {
@@ -226,6 +231,7 @@ impl Mapping {
             };
             RouteInfo {
                 name: Arc::clone(&route.name),
+                file: Arc::clone(&route.file),
                 place: route.place,
                 trusts_envelope,
                 on: route.on.clone(),

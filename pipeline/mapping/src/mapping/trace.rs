@@ -63,7 +63,7 @@ pub(crate) struct RouteFields {
 impl Mapping {
     /// Where each value comes from.
     pub(crate) fn trace(&self, event: &Event<'_>, record: &Record) -> Traced {
-        let scope = Scope::new(event, record);
+        let scope = self.scope(event, record);
         let mut traced = Traced {
             asked: Vec::new(),
             route: None,
@@ -83,7 +83,7 @@ impl Mapping {
                 let all = route.expressions().into_iter();
                 traced.route = Some(Arc::clone(&route.name));
                 traced.values = all
-                    .map(|(field, expr)| value(route, field, expr, &scope))
+                    .map(|(field, expr)| of_first_item(route, field, expr, &scope))
                     .collect();
                 break;
             }
@@ -92,9 +92,9 @@ impl Mapping {
     }
 
     /// The place of a field of a route, or of the first thing within it.
-    pub(crate) fn place_in(&self, route: &str, field: &str) -> Option<Place> {
+    pub(crate) fn place_in(&self, route: &str, field: &str) -> Option<(Arc<str>, Place)> {
         let route = self.routes.iter().find(|one| &*one.name == route)?;
-        place_of(route, field)
+        Some((Arc::clone(&route.file), place_of(route, field)?))
     }
 
     /// The fields of each route.
@@ -128,6 +128,28 @@ fn place_of(route: &Route, field: &str) -> Option<Place> {
     };
     let found = route.places.iter().find(|(path, _)| within(path));
     found.map(|(_, place)| *place)
+}
+
+/// The value of a field; of one that is made for each item of a list, that for the first item.
+fn of_first_item(route: &Route, field: String, expr: &Expr, scope: &Scope<'_>) -> TracedValue {
+    let Some(list) = route.list_of(&field) else {
+        return value(route, field, expr, scope);
+    };
+    let items = list.eval(scope).ok().flatten();
+    let first = match &items {
+        Some(Value::Array(items)) => items.first(),
+        Some(_) | None => None,
+    };
+    match first {
+        Some(item) => value(route, field, expr, &scope.of_item(item, 0)),
+        None => TracedValue {
+            place: place_of(route, &field).unwrap_or_default(),
+            field,
+            expression: expr.text().to_owned(),
+            value: Ok(Value::Null),
+            inputs: Vec::new(),
+        },
+    }
 }
 
 fn value(route: &Route, field: String, expr: &Expr, scope: &Scope<'_>) -> TracedValue {

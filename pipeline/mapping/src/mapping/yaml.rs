@@ -40,7 +40,9 @@ pub fn yaml_fault(text: &str, error: &serde_saphyr::Error) -> YamlFault {
         return fault(place, problem, Some(help));
     }
     if let Some(wrong) = indentation(text, place) {
-        let problem = "the line's indentation fits no map or list that is open there".to_owned();
+        let named = self::line(text, wrong.line).and_then(key_of);
+        let named = named.map_or_else(|| "the line's".to_owned(), |key| format!("`{key}`: the"));
+        let problem = format!("{named} indentation fits no map or list that is open there");
         let help = "keys of one map begin in the same column, and what belongs to a key is indented further";
         return fault(wrong, problem, Some(help));
     }
@@ -141,6 +143,13 @@ fn indentation(text: &str, place: Place) -> Option<Place> {
     None
 }
 
+/// The key that a line begins with.
+fn key_of(line: &str) -> Option<&str> {
+    let (key, _) = line.trim_start_matches(['-', ' ']).split_once(':')?;
+    let word = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    (!key.is_empty() && key.len() <= 64 && key.bytes().all(word)).then_some(key)
+}
+
 /// Whether the value on a line has characters that have a meaning in YAML, and is not quoted.
 fn wants_quotes(line: &str) -> bool {
     let value = line.split_once(": ").map_or("", |(_, value)| value).trim();
@@ -188,7 +197,7 @@ mod tests {
             ),
             (
                 "routes:\n  - name: a\n    on: x\n   skip: y\n",
-                "4:4: the line's indentation fits no map or list that is open there",
+                "4:4: `skip`: the indentation fits no map or list that is open there",
             ),
             (
                 "routes:\n  - name: a\n    title: Order: {x\n",

@@ -2,15 +2,18 @@
 //!
 //! The worker and `explain` both use [`Pipeline`] to judge records, so what `explain` shows is what is sent.
 
+mod batch;
+mod event;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::decode::tidy::blank_texts;
+pub use self::event::EventSummary;
+use self::event::{decoded, judge};
 use crate::decode::{Decoded, Decoder, Format, Limits};
-use crate::event::{CustomerHints, Event, Notes};
-use crate::mapping::{Applied, Mapping, Traced};
-use ingest_model::outcome::{DroppedField, SkipReason, Verdict};
+use crate::mapping::{Mapping, Traced};
+use ingest_model::outcome::{SkipReason, Verdict};
 use ingest_model::record::Record;
 
 /// The decoder and mapping of a topic.
@@ -21,31 +24,17 @@ pub struct Pipeline {
     keyed: bool,
 }
 
-/// A summary of a record, for `explain`, delays and metrics. It has personal data, so it must not be logged.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EventSummary {
-    /// The event's name.
-    pub name: String,
-    /// The producer's id of the occurrence.
-    pub id: Option<String>,
-    /// When it happened.
-    pub time: Option<Timestamp>,
-    /// What the envelope says about the customer.
-    pub customer: CustomerHints,
-    /// The kind of message, if the format has kinds.
-    pub kind: Option<&'static str>,
-    /// What the source itself counts its states by, if it does.
-    pub version: Option<String>,
-    /// The id of the thing that it is about, if the format says so.
-    pub subject: Option<String>,
-    /// Whether it tells what has been so for a while, and not what happens now.
-    pub snapshot: bool,
-    /// How many texts and lists of images were cut at their limit.
-    pub cuts: u32,
-    /// What it says but could not be used.
-    pub notes: Notes,
-    /// The optional fields that were left out of what is emitted, because their values are bad.
-    pub dropped: Vec<DroppedField>,
+/// One event of a record, and the verdict on it.
+#[derive(Debug)]
+pub struct Explained {
+    /// Its number in a batch, from 0.
+    pub member: Option<u32>,
+    /// The record of that event.
+    pub record: Record,
+    /// The summary.
+    pub summary: Option<EventSummary>,
+    /// The verdict.
+    pub verdict: Verdict,
 }
 
 /// The mapping is for another format than the topic's.
@@ -111,7 +100,7 @@ impl Pipeline {
     pub fn judge(&self, record: &Record, now: Timestamp) -> (Option<EventSummary>, Verdict) {
         match skips(&self.mapping, self.decoder, record) {
             Some(reason) => (None, Verdict::Skip(reason)),
-            None => judge(&self.mapping, self.decoder, record, now, self.keyed),
+            None => judge_all(&self.mapping, self.decoder, record, now, self.keyed),
         }
     }
 
@@ -119,9 +108,9 @@ impl Pipeline {
     /// skipped: it takes a glance only if decoding does not lead to operations.
     #[must_use]
     pub fn judge_wanted(&self, record: &Record, now: Timestamp) -> (Option<EventSummary>, Verdict) {
-        let (summary, verdict) = judge(&self.mapping, self.decoder, record, now, self.keyed);
+        let (summary, verdict) = judge_all(&self.mapping, self.decoder, record, now, self.keyed);
         match &verdict {
-            Verdict::Emit(_) => (summary, verdict),
+            Verdict::Emit(_) | Verdict::Batch(_) => (summary, verdict),
             Verdict::Skip(_) | Verdict::Reject(_) => {
                 match skips(&self.mapping, self.decoder, record) {
                     Some(reason) => (None, Verdict::Skip(reason)),
@@ -135,6 +124,36 @@ impl Pipeline {
     #[must_use]
     pub fn explain(&self, record: &Record, now: Timestamp) -> (Option<EventSummary>, Verdict) {
         explain(&self.mapping, self.decoder, record, now, self.keyed)
+    }
+
+    /// As [`Pipeline::explain`], for each event of a record that is a batch by itself; of any other record there is one.
+    #[must_use]
+    pub fn explain_each(&self, record: &Record, now: Timestamp) -> Vec<Explained> {
+        match batch::members(&self.mapping, self.decoder, record) {
+            Ok(Some(members)) => {
+                let one = |member: batch::Member| {
+                    let record = &member.record;
+                    let (summary, verdict) =
+                        judge(&self.mapping, self.decoder, record, now, self.keyed);
+                    Explained {
+                        member: Some(member.index),
+                        record: member.record,
+                        summary,
+                        verdict,
+                    }
+                };
+                members.into_iter().map(one).collect()
+            }
+            Ok(None) | Err(_) => {
+                let (summary, verdict) = self.explain(record, now);
+                vec![Explained {
+                    member: None,
+                    record: record.clone(),
+                    summary,
+                    verdict,
+                }]
+            }
+        }
     }
 
     /// The name of the route that says that the record's event is not wanted, and why, for a record that is skipped as
@@ -182,7 +201,7 @@ fn explain(
     now: Timestamp,
     keyed: bool,
 ) -> (Option<EventSummary>, Verdict) {
-    let (summary, verdict) = judge(mapping, decoder, record, now, keyed);
+    let (summary, verdict) = judge_all(mapping, decoder, record, now, keyed);
     match skips(mapping, decoder, record) {
         Some(reason) => (summary, Verdict::Skip(reason)),
         None => (summary, verdict),
@@ -194,6 +213,14 @@ fn skips(mapping: &Mapping, decoder: Decoder, record: &Record) -> Option<SkipRea
     if record.value.is_none() && decoder.format().null_is_tombstone() {
         return Some(SkipReason::Tombstone);
     }
+    // what is seen at a glance is about one event
+    let value = record.value.as_deref();
+    if mapping
+        .batches()
+        .is_some_and(|list| value.is_some_and(|value| list.may_be_in(value)))
+    {
+        return None;
+    }
     let seen = decoder.glance(record, mapping.named_by()?)?;
     if seen.meant_for_kustomer {
         mapping.skips(seen.kind, &seen.name)
@@ -202,72 +229,20 @@ fn skips(mapping: &Mapping, decoder: Decoder, record: &Record) -> Option<SkipRea
     }
 }
 
-/// Parts of an envelope that the mapping could not compute, and why.
-type Failed = Vec<(&'static str, String)>;
-
-/// The event of a record, and what of its envelope the mapping could not compute.
-fn decoded<'t>(
-    mapping: &Mapping,
-    decoder: Decoder,
-    record: &'t Record,
-) -> Result<(Event<'t>, Failed), Decoded> {
-    let mut content = decoder.content(record)?;
-    if mapping.drops_empty_texts() {
-        blank_texts(&mut content.value);
-    }
-    let said = mapping.envelope(&content.value, record)?;
-    let failed = said.failed;
-    let event = decoder.event(content, record, &said.envelope)?;
-    Ok((event, failed))
-}
-
-fn judge(
+/// The result for a record, or for all events of one that is a batch.
+fn judge_all(
     mapping: &Mapping,
     decoder: Decoder,
     record: &Record,
     now: Timestamp,
     keyed: bool,
 ) -> (Option<EventSummary>, Verdict) {
-    let (event, failed) = match decoded(mapping, decoder, record) {
-        Ok(decoded) => decoded,
-        Err(Decoded::Skip(reason)) => return (None, Verdict::Skip(reason)),
-        Err(Decoded::Reject(rejected)) => return (None, Verdict::Reject(rejected)),
-    };
-    let Applied {
-        verdict,
-        cuts,
-        mut dropped,
-        notes: noted,
-    } = mapping.apply_keyed(&event, record, now, keyed);
-    let (version, subject, snapshot) = match event.more {
-        Some(more) => (more.version.counted(), more.subject, more.snapshot),
-        None => (None, None, false),
-    };
-    let mut notes = event.notes;
-    notes.extend(noted);
-    if let Verdict::Emit(planned) = &verdict
-        && let Some(planned) = planned.first()
-    {
-        dropped.extend(failed.into_iter().map(|(name, detail)| DroppedField {
-            route: Arc::clone(&planned.route),
-            field: Arc::from(format!("event.{name}")),
-            detail,
-        }));
+    match batch::members(mapping, decoder, record) {
+        Ok(None) => judge(mapping, decoder, record, now, keyed),
+        Ok(Some(members)) => batch::judged(mapping, decoder, &members, now, keyed),
+        Err(Decoded::Skip(reason)) => (None, Verdict::Skip(reason)),
+        Err(Decoded::Reject(rejected)) => (None, Verdict::Reject(rejected)),
     }
-    let summary = EventSummary {
-        version,
-        subject,
-        snapshot,
-        name: event.name,
-        id: event.id,
-        time: event.time,
-        customer: event.customer,
-        kind: event.kind,
-        cuts: cuts.0,
-        notes,
-        dropped,
-    };
-    (Some(summary), verdict)
 }
 
 #[cfg(test)]

@@ -251,6 +251,7 @@ proptest! {
             // a number that is out of range, where nobody looks
             (Some(_), Verdict::Reject(rejected)) => prop_assert_eq!(rejected.reason, Rejection::InvalidJson),
             (Some(reason), Verdict::Emit(planned)) => prop_assert!(false, "{:?}: {:?}", reason, planned),
+            (Some(reason), Verdict::Batch(batch)) => prop_assert!(false, "{:?}: {:?}", reason, batch),
         }
     }
 }

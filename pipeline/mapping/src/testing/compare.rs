@@ -1,5 +1,7 @@
 //! What a test expects beside what its event leads to: everything that differs, each with its place and its rule.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::failure::Difference;
@@ -7,6 +9,7 @@ use super::shown;
 use crate::mapping::node::{Content, Node, Place};
 use crate::mapping::{Mapping, Test, covers, entry_names, nearest};
 use ingest_model::operation::{Operation, Planned};
+use ingest_model::outcome::members::written;
 use ingest_model::outcome::{DroppedField, Verdict};
 
 /// The most differences of one test that are told.
@@ -20,6 +23,7 @@ pub(super) fn differences(
     dropped: &[DroppedField],
 ) -> Vec<Difference> {
     let mut found = compare(mapping, &test.expect, verdict);
+    found.extend(differs_in_refused(test, verdict));
     for one in &mut found {
         explain(one, dropped);
     }
@@ -63,10 +67,11 @@ fn within(field: &str) -> String {
 fn compare(mapping: &Mapping, expected: &Node, verdict: &Verdict) -> Vec<Difference> {
     let rule = match verdict {
         Verdict::Reject(rejected) => mapping.place_of(rejected),
-        Verdict::Emit(_) | Verdict::Skip(_) => None,
+        Verdict::Emit(_) | Verdict::Batch(_) | Verdict::Skip(_) => None,
     };
     let differs = |text: String| {
         let one = Difference::of_test(expected.place, text);
+        let rule = rule.clone();
         vec![Difference { rule, ..one }]
     };
     let Content::List(wanted) = &expected.content else {
@@ -79,7 +84,7 @@ fn compare(mapping: &Mapping, expected: &Node, verdict: &Verdict) -> Vec<Differe
         let found = match verdict {
             Verdict::Skip(reason) => ("skip", reason.as_str()),
             Verdict::Reject(rejected) => ("reject", rejected.reason.as_str()),
-            Verdict::Emit(_) => ("emit", ""),
+            Verdict::Emit(_) | Verdict::Batch(_) => ("emit", ""),
         };
         if found.0 == what && wanted.as_str() == Some(found.1) {
             return Vec::new();
@@ -91,7 +96,8 @@ fn compare(mapping: &Mapping, expected: &Node, verdict: &Verdict) -> Vec<Differe
     };
     let planned = match verdict {
         Verdict::Emit(planned) if planned.len() == wanted.len() => planned,
-        Verdict::Emit(_) | Verdict::Skip(_) | Verdict::Reject(_) => {
+        Verdict::Batch(batch) if batch.planned.len() == wanted.len() => &batch.planned,
+        Verdict::Emit(_) | Verdict::Batch(_) | Verdict::Skip(_) | Verdict::Reject(_) => {
             return differs(format!(
                 "expected {}, got {}",
                 operations(wanted.len()),
@@ -120,7 +126,12 @@ fn operation(mapping: &Mapping, index: usize, wanted: &Node, planned: &Planned) 
 }
 
 /// The place of the rule for a field of an operation, or of the nearest thing around it.
-fn rule_of(mapping: &Mapping, planned: &Planned, index: usize, field: &str) -> Option<Place> {
+fn rule_of(
+    mapping: &Mapping,
+    planned: &Planned,
+    index: usize,
+    field: &str,
+) -> Option<(Arc<str>, Place)> {
     let mut path = field;
     loop {
         let place = match path.strip_prefix("customer") {
@@ -188,15 +199,49 @@ fn differs_in_dropped(expected: &[String], found: &[DroppedField]) -> Vec<(Strin
     unexpected.chain(missing).collect()
 }
 
+/// Events of a batch that are rejected although the test does not say so, or the other way round.
+fn differs_in_refused(test: &Test, verdict: &Verdict) -> Option<Difference> {
+    let (found, why) = match verdict {
+        Verdict::Batch(batch) => (batch.refused.as_slice(), batch.rejected.as_ref()),
+        Verdict::Emit(_) | Verdict::Skip(_) | Verdict::Reject(_) => (&[][..], None),
+    };
+    if found == test.rejected {
+        return None;
+    }
+    let shown = |numbers: &[u32]| match numbers {
+        [] => "none".to_owned(),
+        numbers => written(numbers.iter().copied()),
+    };
+    let why = why.map(|rejected| format!(" ({}: {})", rejected.reason.as_str(), rejected.detail));
+    let text = format!(
+        "expected of the batch's events to be rejected: {}, got {}{}",
+        shown(&test.rejected),
+        shown(found),
+        why.unwrap_or_default()
+    );
+    Some(Difference::of_test(test.expect.place, text))
+}
+
+/// How many operations, and their kinds.
+fn made(planned: &[Planned]) -> String {
+    let kinds = planned.iter().map(|planned| planned.operation.kind());
+    let kinds: Vec<&str> = kinds.collect();
+    format!("{} ({})", operations(planned.len()), kinds.join(", "))
+}
+
 fn described(verdict: &Verdict) -> String {
     match verdict {
-        Verdict::Emit(planned) => {
-            let kinds: Vec<&str> = planned
-                .iter()
-                .map(|planned| planned.operation.kind())
-                .collect();
-            format!("{} ({})", operations(planned.len()), kinds.join(", "))
-        }
+        Verdict::Emit(planned) => made(planned),
+        Verdict::Batch(batch) => match &batch.rejected {
+            None => made(&batch.planned),
+            Some(rejected) => format!(
+                "{}, and of the events {} rejected ({}: {})",
+                made(&batch.planned),
+                written(batch.refused.iter().copied()),
+                rejected.reason.as_str(),
+                rejected.detail
+            ),
+        },
         Verdict::Skip(reason) => format!("skip {}", reason.as_str()),
         Verdict::Reject(rejected) => {
             format!("reject {} ({})", rejected.reason.as_str(), rejected.detail)

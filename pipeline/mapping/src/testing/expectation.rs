@@ -37,7 +37,8 @@ pub fn expectation(mapping: &Mapping, format: Format, record: &Record) -> Expect
     dropped.sort();
     dropped.dedup();
     let (expect, summary) = match &verdict {
-        Verdict::Emit(planned) => {
+        Verdict::Emit(_) | Verdict::Batch(_) => {
+            let planned = verdict.planned();
             let all = planned.iter().map(|one| said(shown(&one.operation)));
             let routes = planned.first().map(|one| one.route.to_string());
             (Value::Array(all.collect()), routes.unwrap_or_default())

@@ -29,8 +29,8 @@ pub struct Difference {
     pub text: String,
     /// What is expected, and what was found instead.
     pub values: Option<(String, String)>,
-    /// The place of the rule that made the field, or rejected the event, if known.
-    pub rule: Option<Place>,
+    /// The file and the place of the rule that made the field, or rejected the event, if known.
+    pub rule: Option<(Arc<str>, Place)>,
 }
 
 /// Values that are longer than this stand on lines of their own.
@@ -71,11 +71,13 @@ impl Difference {
         }
     }
 
-    fn rule(&self) -> String {
-        let rule = self.rule.filter(|rule| rule.line > 0);
-        rule.map_or_else(String::new, |rule| {
-            format!("; the rule is on line {}", rule.line)
-        })
+    fn rule(&self, file: &str) -> String {
+        match &self.rule {
+            Some((_, rule)) if rule.line == 0 => String::new(),
+            Some((of, rule)) if **of == *file => format!("; the rule is on line {}", rule.line),
+            Some((of, rule)) => format!("; the rule is on line {} of {of}", rule.line),
+            None => String::new(),
+        }
     }
 }
 
@@ -96,7 +98,7 @@ impl fmt::Display for TestFailure {
                 .as_ref()
                 .is_some_and(|(expected, got)| expected.len() + got.len() > LONG);
             if is_long {
-                let rule = only.rule();
+                let rule = only.rule(file);
                 let told = Difference {
                     text: format!("{}{rule}", only.text),
                     ..only.clone()
@@ -104,13 +106,13 @@ impl fmt::Display for TestFailure {
                 return told.write(f, "");
             }
             only.write(f, "")?;
-            return f.write_str(&only.rule());
+            return f.write_str(&only.rule(file));
         }
         write!(f, "{} differences", differences.len())?;
         for one in differences {
             write!(f, "\n  line {}: ", one.place.line)?;
             let told = Difference {
-                text: format!("{}{}", one.text, one.rule()),
+                text: format!("{}{}", one.text, one.rule(file)),
                 ..one.clone()
             };
             told.write(f, "  ")?;

@@ -81,7 +81,7 @@ fn run(mapping: &Mapping, format: Format, test: &Test) -> Option<TestFailure> {
     let differences = differences(mapping, test, &verdict, &dropped);
     let place = differences.first()?.place;
     Some(TestFailure {
-        file: Arc::from(mapping.file()),
+        file: Arc::clone(&test.file),
         place,
         test: test.name.clone(),
         differences,

@@ -2,10 +2,12 @@
 //!
 //! Every reason has one label (`as_str`), used in metrics, logs, dead-letter headers and the documentation alike.
 
+pub mod members;
 pub mod trouble;
 
 use std::sync::Arc;
 
+use self::members::Batch;
 use crate::operation::Planned;
 
 /// What decoding and mapping say about a record.
@@ -17,6 +19,29 @@ pub enum Verdict {
     Skip(SkipReason),
     /// It can never be delivered and becomes a dead letter.
     Reject(Rejected),
+    /// It is several events, and this is what they lead to: an operation or a rejection at least.
+    Batch(Box<Batch>),
+}
+
+impl Verdict {
+    /// The operations to deliver.
+    #[must_use]
+    pub fn planned(&self) -> &[Planned] {
+        match self {
+            Self::Emit(planned) => planned,
+            Self::Batch(batch) => &batch.planned,
+            Self::Skip(_) | Self::Reject(_) => &[],
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn planned_mut(&mut self) -> &mut [Planned] {
+        match self {
+            Self::Emit(planned) => planned,
+            Self::Batch(batch) => &mut batch.planned,
+            Self::Skip(_) | Self::Reject(_) => &mut [],
+        }
+    }
 }
 
 /// Why a record leads to no request although nothing is wrong with it.
@@ -38,6 +63,8 @@ pub enum SkipReason {
     Housekeeping,
     /// Older than the route's `maxAge`.
     TooOld,
+    /// The route writes an operation for each item of a list, and there is none.
+    NoItems,
     /// The object already has a newer state, or newer identities already cover everything in this one.
     Stale,
     /// The object already has exactly this state.
@@ -279,6 +306,7 @@ labels!(SkipReason {
     NotForKustomer => "not_for_kustomer",
     Housekeeping => "housekeeping",
     TooOld => "too_old",
+    NoItems => "no_items",
     Stale => "stale",
     Unchanged => "unchanged",
     Repeat => "repeat",

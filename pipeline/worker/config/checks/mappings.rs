@@ -1,16 +1,66 @@
 //! The mappings of topics: a file, read and compiled once however many topics share it, or a mapping written in place.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use ingest_mapping::decode::{Format, Limits};
-use ingest_mapping::mapping::{Mapping, MappingError, OnHold, RouteInfo};
+use ingest_mapping::mapping::{Files, Found, Mapping, MappingError, OnHold, RouteInfo};
 use ingest_mapping::route::Pipeline;
 
 use super::checker::Checker;
 use crate::config::fault::{Fault, Spot};
 use crate::config::raw::{At, RawMapping, RawTopic};
+
+/// The largest file that a mapping may name.
+const LARGEST: u64 = 1024 * 1024;
+
+/// Reads the files that mappings name.
+struct OnDisk;
+
+impl Files for OnDisk {
+    fn read(&self, named_in: &str, path: &str) -> Result<Found, String> {
+        if Path::new(path).is_absolute() {
+            return Err("the path is absolute".to_owned());
+        }
+        let folder = Path::new(named_in)
+            .parent()
+            .unwrap_or_else(|| Path::new(""));
+        let path = plain(&folder.join(path));
+        let about = std::fs::metadata(&path).map_err(|error| error.to_string())?;
+        if !about.is_file() {
+            return Err("it is not a file".to_owned());
+        }
+        if about.len() > LARGEST {
+            return Err(format!("it has {} bytes, more than {LARGEST}", about.len()));
+        }
+        let text = std::fs::read_to_string(&path).map_err(|error| error.to_string())?;
+        Ok(Found {
+            name: path.display().to_string(),
+            text,
+        })
+    }
+}
+
+/// The path without the steps that lead back, so that one file has one name.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir
+                if matches!(plain.components().next_back(), Some(Component::Normal(_))) =>
+            {
+                plain.pop();
+            }
+            Component::ParentDir
+            | Component::Normal(_)
+            | Component::RootDir
+            | Component::Prefix(_) => plain.push(part),
+        }
+    }
+    plain
+}
 
 /// The mapping files that were read; `None` for a file with faults, which are reported once.
 #[derive(Default)]
@@ -74,7 +124,8 @@ impl Checker<'_> {
         let path = match &raw.value {
             RawMapping::Inline(node) => {
                 let file = self.file.to_owned();
-                let compiled = Mapping::compile_node(node, &file.display().to_string());
+                let compiled =
+                    Mapping::compile_node_with(node, &file.display().to_string(), &OnDisk);
                 return self.compiled(&file, compiled, read.may_divert);
             }
             RawMapping::Path(path) => self.path(path),
@@ -84,7 +135,7 @@ impl Checker<'_> {
         }
         let mapping = match std::fs::read_to_string(&path) {
             Ok(text) => {
-                let compiled = Mapping::compile(&text, &path.display().to_string());
+                let compiled = Mapping::compile_with(&text, &path.display().to_string(), &OnDisk);
                 self.compiled(&path, compiled, read.may_divert)
             }
             Err(error) => {
@@ -113,7 +164,7 @@ impl Checker<'_> {
                 let divert = routes
                     .iter()
                     .filter(|route| route.on_hold == OnHold::Divert && !may_divert);
-                let faults: Vec<Fault> = divert.map(|route| nowhere(file, route)).collect();
+                let faults: Vec<Fault> = divert.map(nowhere).collect();
                 let sound = faults.is_empty();
                 for fault in faults {
                     self.faults.push(fault);
@@ -123,7 +174,7 @@ impl Checker<'_> {
             Err(errors) => {
                 self.untested.push(file.to_owned());
                 for error in errors {
-                    self.faults.push(fault(file, error));
+                    self.faults.push(fault(error));
                 }
                 None
             }
@@ -132,10 +183,10 @@ impl Checker<'_> {
 }
 
 /// The fault of a route that diverts held work although there is no topic for it.
-fn nowhere(file: &Path, route: &RouteInfo) -> Fault {
+fn nowhere(route: &RouteInfo) -> Fault {
     let spot = Spot::from(route.on_hold_at);
     Fault {
-        file: file.to_owned(),
+        file: PathBuf::from(&*route.file),
         spot: (spot.line > 0).then_some(spot),
         key: format!("route {}: onHold", route.name),
         problem: "diverts, and kafka.hold_topic names no topic for it".to_owned(),
@@ -143,12 +194,12 @@ fn nowhere(file: &Path, route: &RouteInfo) -> Fault {
     }
 }
 
-fn fault(file: &Path, error: MappingError) -> Fault {
+fn fault(error: MappingError) -> Fault {
     let spot = Spot::from(error.place);
     let expression = error.expression.filter(|text| !text.trim().is_empty());
     let expression = expression.map(|text| format!(" in `{text}`"));
     Fault {
-        file: file.to_owned(),
+        file: PathBuf::from(error.file),
         spot: (spot.line > 0).then_some(spot),
         key: error.field,
         problem: error.problem + &expression.unwrap_or_default(),

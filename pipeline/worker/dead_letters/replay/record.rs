@@ -9,12 +9,13 @@ use crate::dead_letters::letter::{Letter, Source};
 use crate::pump::letter_header as header;
 
 /// The added headers that go back with the record: where it came from and how often it was replayed.
-const KEPT: [&str; 5] = [
+const KEPT: [&str; 6] = [
     header::SOURCE_TOPIC,
     header::SOURCE_PARTITION,
     header::SOURCE_OFFSET,
     header::SOURCE_TIMESTAMP,
     header::REPLAYS,
+    header::MEMBERS,
 ];
 
 /// The original record: key, value, time and headers, with its origin. It goes to the partition that it came from,

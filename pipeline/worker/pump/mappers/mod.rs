@@ -288,7 +288,7 @@ impl Thread {
             },
         };
         self.wanted = match judged.verdict {
-            Verdict::Emit(_) => self.wanted.saturating_add(1),
+            Verdict::Emit(_) | Verdict::Batch(_) => self.wanted.saturating_add(1),
             Verdict::Skip(_) | Verdict::Reject(_) => 0,
         };
         add(all, record, epoch, judged);

@@ -13,7 +13,7 @@ use ingest_delivery::machine::{Input, fingerprint};
 use ingest_model::call::CallResult;
 use ingest_model::known::{customer_hash, object_hash};
 use ingest_model::operation::{CustomerKey, Klass, Operation, Planned};
-use ingest_model::outcome::{Outcome, Verdict};
+use ingest_model::outcome::Outcome;
 use ingest_model::repeat::{ChangeKey, Changes};
 use ingest_model::said::{Ages, Field};
 use ingest_model::state_log::reduce::Slice;
@@ -58,11 +58,8 @@ pub(super) fn write(out: &mut String, input: &Input, masks: &Masks) {
 fn of(input: &Input) -> Vec<Hash> {
     let mut all = Vec::new();
     match input {
-        Input::Record {
-            verdict: Verdict::Emit(planned),
-            ..
-        } => {
-            for plan in planned {
+        Input::Record { verdict, .. } => {
+            for plan in verdict.planned() {
                 of_plan(plan, &mut all);
             }
         }
@@ -74,8 +71,7 @@ fn of(input: &Input) -> Vec<Hash> {
                 }
             }
         }
-        Input::Record { .. }
-        | Input::Skipped(_)
+        Input::Skipped(_)
         | Input::SchemaMissing { .. }
         | Input::Topology(_)
         | Input::Assigned { .. }

@@ -11,7 +11,7 @@ use ingest_delivery::partitions::commit_metadata::decode;
 use ingest_delivery::port::Metadata;
 use ingest_model::call::{Call, CallResult};
 use ingest_model::operation::{CustomerKey, Operation};
-use ingest_model::outcome::{Outcome, Verdict};
+use ingest_model::outcome::Outcome;
 use serde::Serialize as _;
 
 use super::encode::Encoder;
@@ -103,10 +103,8 @@ fn ordered(masks: &Masks, steps: &[Arc<Kept>]) -> Masks {
 
 fn of_input(input: &Input, add: &mut impl FnMut(&CustomerKey)) {
     match input {
-        Input::Record {
-            verdict: Verdict::Emit(planned),
-            ..
-        } => {
+        Input::Record { verdict, .. } => {
+            let planned = verdict.planned();
             let customers = planned.iter().filter_map(|plan| plan.operation.customer());
             for key in customers.flat_map(|customer| customer.keys()) {
                 add(key);
@@ -137,8 +135,7 @@ fn of_input(input: &Input, add: &mut impl FnMut(&CustomerKey)) {
             | CallResult::Probed(_)
             | CallResult::Lost => {}
         },
-        Input::Record { .. }
-        | Input::Skipped(_)
+        Input::Skipped(_)
         | Input::SchemaMissing { .. }
         | Input::Topology(_)
         | Input::Assigned { .. }

@@ -87,13 +87,24 @@ impl Machine {
         }
         let partition = record.position.partition.clone();
         let judged = match &verdict {
-            Verdict::Emit(planned) => Ok((planned.len(), operations_bytes(planned))),
             Verdict::Reject(rejected) => Err(rejected),
-            Verdict::Skip(_) => Ok((0, 0)),
+            Verdict::Batch(batch) => match &batch.rejected {
+                Some(rejected) if batch.planned.is_empty() => Err(rejected),
+                Some(_) | None => Ok((batch.planned.len(), operations_bytes(&batch.planned))),
+            },
+            Verdict::Emit(_) | Verdict::Skip(_) => {
+                let planned = verdict.planned();
+                Ok((planned.len(), operations_bytes(planned)))
+            }
         };
-        let admitted =
-            self.partitions
-                .admit(&mut self.turn, record, epoch, (event_ms, traffic), judged);
+        let batch = match &verdict {
+            Verdict::Batch(batch) => Some(&**batch),
+            Verdict::Emit(_) | Verdict::Skip(_) | Verdict::Reject(_) => None,
+        };
+        let read = (event_ms, traffic);
+        let admitted = self
+            .partitions
+            .admit(&mut self.turn, record, epoch, read, judged, batch);
         match admitted {
             Admitted::Ignored => return,
             Admitted::SettledBefore => self.progress.read(1),
@@ -119,6 +130,7 @@ impl Machine {
                 self.health.held.came_in(charge);
                 let planned = match verdict {
                     Verdict::Emit(planned) => planned,
+                    Verdict::Batch(batch) => batch.planned,
                     Verdict::Skip(_) | Verdict::Reject(_) => Vec::new(),
                 };
                 for (ordinal, plan) in (0..).zip(planned) {

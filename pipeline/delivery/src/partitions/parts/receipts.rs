@@ -31,6 +31,11 @@ impl Receipt {
         }
     }
 
+    /// Its place among the operations of the record.
+    pub(in crate::partitions) fn ordinal(&self) -> u16 {
+        self.ordinal
+    }
+
     /// Ends a receipt; nothing else does. Returns its record.
     pub(in crate::partitions) fn end(mut self) -> RecordId {
         self.ended = true;

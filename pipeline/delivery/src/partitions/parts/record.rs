@@ -1,11 +1,13 @@
 //! An unsettled record, and the results of its operations.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use crate::seam::charge::Charge;
 use crate::seam::hold::LetterTopic;
+use ingest_model::outcome::members::{Batch, MEMBERS_HEADER, written};
 use ingest_model::outcome::{Held, HeldBy, HoldCause, Rejected, SkipReason};
-use ingest_model::record::{Epoch, Record, TopicPartition, Traffic};
+use ingest_model::record::{Epoch, Header, Record, TopicPartition, Traffic};
 
 /// The result of an operation.
 #[derive(Debug, Clone)]
@@ -15,6 +17,15 @@ pub(crate) enum End {
     Rejected(Rejected),
     /// Its record goes to the hold topic.
     Diverted(Held),
+}
+
+/// The members of a record that is a batch.
+#[derive(Debug)]
+struct Members {
+    /// Those of each operation.
+    of: Vec<Vec<u32>>,
+    /// Those that are not delivered, and that its letter is for.
+    failed: BTreeSet<u32>,
 }
 
 /// A record that is not settled.
@@ -32,6 +43,8 @@ pub(crate) struct RecordState {
     /// Apart, as few records are rejected.
     pub(in crate::partitions) rejected: Option<Box<Rejected>>,
     pub(in crate::partitions) attempts: u32,
+    /// Its members, if it is a batch.
+    members: Option<Box<Members>>,
     /// Its partition is being handed back: when the work in flight ends, the record is left to the next owner.
     pub(in crate::partitions) abandoned: bool,
     /// It goes to the hold topic, and why.
@@ -62,6 +75,7 @@ impl RecordState {
             skipped: None,
             rejected: None,
             attempts: 0,
+            members: None,
             abandoned: false,
             diverted: None,
             letter: None,
@@ -95,8 +109,36 @@ impl RecordState {
         self.rejected.as_deref().filter(|_| !stays)
     }
 
+    /// It is a batch, with these members.
+    pub(in crate::partitions) fn is_batch(&mut self, batch: &Batch) {
+        self.rejected = batch.rejected.clone().map(Box::new);
+        self.members = Some(Box::new(Members {
+            of: batch.members.clone(),
+            failed: batch.refused.iter().copied().collect(),
+        }));
+    }
+
+    /// The record as its letter has it: of a batch, the members that are not delivered.
+    pub(in crate::partitions) fn lettered(&self) -> Record {
+        let mut record = self.record.clone();
+        if let Some(members) = &self.members {
+            record
+                .headers
+                .retain(|header| header.name != MEMBERS_HEADER);
+            record.headers.push(Header {
+                name: MEMBERS_HEADER.to_owned(),
+                value: Some(written(members.failed.iter().copied()).into()),
+            });
+        }
+        record
+    }
+
     /// Notes the result of one of its operations.
-    pub(in crate::partitions) fn note(&mut self, end: &End) {
+    pub(in crate::partitions) fn note(&mut self, ordinal: u16, end: &End) {
+        if let (End::Rejected(_) | End::Diverted(_), Some(members)) = (end, &mut self.members) {
+            let of = members.of.get(usize::from(ordinal));
+            members.failed.extend(of.into_iter().flatten());
+        }
         match end {
             End::Delivered => self.delivered = true,
             End::Skipped(reason) => self.skipped = Some(*reason),

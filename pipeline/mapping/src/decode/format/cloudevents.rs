@@ -77,6 +77,7 @@ fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
     Ok(Content {
         value: data,
         found: Some(Box::new(found)),
+        read_by: None,
     })
 }
 

@@ -84,6 +84,7 @@ fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
     Ok(Content {
         value: unescaped(data),
         found: Some(Box::new(found)),
+        read_by: None,
     })
 }
 

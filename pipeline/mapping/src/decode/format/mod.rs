@@ -3,6 +3,7 @@
 //! A new format is a file here with a `READS`, and a row of the table below. Its name is then known to the configuration and
 //! to mapping files; two schemas (`config.schema.json`, `mapping.schema.json`) and `docs/mapping.md` list it for people.
 
+mod auto;
 mod cloudevents;
 mod debezium;
 mod generic;
@@ -70,6 +71,8 @@ formats! {
     Generic: "generic" in generic;
     /// Rows of a database as Debezium writes them: changes, unwrapped rows, events of an outbox.
     Debezium: "debezium" in debezium;
+    /// Each record in the format that its headers and fields show, for topics that mix formats.
+    Auto: "auto" in auto;
 }
 
 /// A format that is not in [`Format::KNOWN`].

@@ -13,6 +13,17 @@ pub(super) struct Failure {
     pub(super) exhausted: bool,
 }
 
+impl Failure {
+    /// The same, of one item of a list.
+    pub(super) fn of_item(self, number: usize) -> Self {
+        let detail = match self.detail.split_once(": ") {
+            Some((field, why)) => format!("{field}: item {number}: {why}"),
+            None => format!("{}: item {number}", self.detail),
+        };
+        Self { detail, ..self }
+    }
+}
+
 pub(super) type Made<T> = Result<T, Failure>;
 
 /// The failure for a body that is too large for one item.

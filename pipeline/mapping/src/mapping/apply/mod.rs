@@ -8,6 +8,7 @@ mod fields;
 mod fit;
 mod party;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -46,6 +47,12 @@ pub struct Applied {
     pub notes: Notes,
 }
 
+/// The most operations that an `each` makes of one event.
+const MAX_ITEMS: usize = 500;
+
+/// Whether an operation was left out because of the event's age.
+struct TooOld(bool);
+
 /// One event under the rules of one route.
 struct Work<'a> {
     event: &'a Event<'a>,
@@ -65,17 +72,17 @@ pub(super) fn first<'a>(
     routes: impl Iterator<Item = &'a Route>,
     event: &Event<'_>,
     record: &Record,
+    scope: &Scope<'_>,
     now: Timestamp,
     keyed: bool,
 ) -> Applied {
-    let scope = Scope::new(event, record);
     let mut named = false;
     for route in routes {
         named = true;
         let wanted = match &route.when {
             None => Ok(true),
             Some(when) => when
-                .holds(&scope)
+                .holds(scope)
                 .map_err(|failed| evaluation("when", when, &failed)),
         };
         match wanted {
@@ -84,7 +91,7 @@ pub(super) fn first<'a>(
                 let mut work = Work {
                     event,
                     record,
-                    scope: &scope,
+                    scope,
                     now,
                     keyed,
                     route,
@@ -95,7 +102,7 @@ pub(super) fn first<'a>(
                 let verdict = work.verdict();
                 let dropped = match &verdict {
                     Verdict::Emit(_) => work.drops.into_fields(),
-                    Verdict::Skip(_) | Verdict::Reject(_) => Vec::new(),
+                    Verdict::Skip(_) | Verdict::Batch(_) | Verdict::Reject(_) => Vec::new(),
                 };
                 return Applied {
                     verdict,
@@ -139,19 +146,33 @@ fn reject(route: &Route, failure: Failure) -> Verdict {
 impl<'a> Work<'a> {
     fn verdict(&mut self) -> Verdict {
         let route = self.route;
-        let (customer, rules) = match &route.action {
+        let (customer, rules, each) = match &route.action {
             Action::Skip(_) => return Verdict::Skip(SkipReason::Dropped),
-            Action::Do { customer, rules } => (customer, rules),
+            Action::Do {
+                customer,
+                rules,
+                each,
+            } => (customer, rules, each),
         };
-        match self.operations(customer, rules) {
-            Ok(operations) if operations.is_empty() => Verdict::Skip(SkipReason::TooOld),
-            Ok(operations) => Verdict::Emit(operations),
+        match self.operations(customer, rules, each) {
+            Ok((operations, TooOld(false))) if operations.is_empty() => {
+                Verdict::Skip(SkipReason::NoItems)
+            }
+            Ok((operations, _)) if operations.is_empty() => Verdict::Skip(SkipReason::TooOld),
+            Ok((operations, _)) => Verdict::Emit(operations),
             Err(failure) => reject(self.route, failure),
         }
     }
 
-    fn operations(&mut self, rule: &'a CustomerRule, rules: &'a [Rule]) -> Made<Vec<Planned>> {
+    /// The operations, and whether one was left out because the event is too old for it.
+    fn operations(
+        &mut self,
+        rule: &'a CustomerRule,
+        rules: &'a [Rule],
+        each: &'a [Option<Expr>],
+    ) -> Made<(Vec<Planned>, TooOld)> {
         let mut planned = Vec::with_capacity(rules.len());
+        let mut too_old = TooOld(false);
         // Customers and companies that are written for their own sake belong to nobody's timeline.
         let customer = if rules.iter().all(|rule| matches!(rule, Rule::Party(_))) {
             None
@@ -159,25 +180,60 @@ impl<'a> Work<'a> {
             self.customer(rule)?
         };
         for (index, rule) in rules.iter().enumerate() {
-            let event_key = event_key(self.event, self.record, &self.route.name, index + 1);
-            let operation = match rule {
-                Rule::Identify(rule) => self.identify(rule, customer.as_ref()).map(Some),
-                Rule::Track(rule) => self.track(rule, customer.as_ref(), event_key),
-                Rule::KObject(rule) => self.kobject(rule, customer.clone()).map(Some),
-                Rule::Party(rule) => self.party(rule).map(Some),
-                Rule::Digest(rule) => self.digest(rule, customer.as_ref(), event_key).map(Some),
-            };
-            let operation = operation.map_err(|failure| Failure {
+            let at = |failure: Failure| Failure {
                 detail: format!("do[{index}].{}", failure.detail),
                 ..failure
-            })?;
-            planned.extend(operation.map(|operation| Planned {
-                route: Arc::clone(&self.route.name),
-                event_key,
-                operation,
-            }));
+            };
+            let Some(list) = each.get(index).and_then(Option::as_ref) else {
+                let made = self.operation(rule, customer.as_ref(), index, None);
+                match made.map_err(at)? {
+                    Some(operation) => planned.push(operation),
+                    None => too_old = TooOld(true),
+                }
+                continue;
+            };
+            let items = items(self.scope, list).map_err(at)?;
+            for (number, item) in items.iter().enumerate() {
+                let scope = self.scope.of_item(item, number);
+                let mut one = Work {
+                    scope: &scope,
+                    drops: std::mem::replace(&mut self.drops, Drops::new(&self.route.name)),
+                    notes: std::mem::take(&mut self.notes),
+                    ..*self
+                };
+                let made = one.operation(rule, customer.as_ref(), index, Some(number));
+                (self.cuts, self.drops, self.notes) = (one.cuts, one.drops, one.notes);
+                let made = made.map_err(|failure| at(failure.of_item(number)));
+                match made? {
+                    Some(operation) => planned.push(operation),
+                    None => too_old = TooOld(true),
+                }
+            }
         }
-        Ok(planned)
+        Ok((planned, too_old))
+    }
+
+    /// The operation of a rule; `None` if the event is too old for it.
+    fn operation(
+        &mut self,
+        rule: &'a Rule,
+        customer: Option<&CustomerRef>,
+        index: usize,
+        item: Option<usize>,
+    ) -> Made<Option<Planned>> {
+        let event_key = event_key(self.event, self.record, &self.route.name, index + 1, item);
+        let operation = match rule {
+            Rule::Identify(rule) => self.identify(rule, customer).map(Some),
+            Rule::Track(rule) => self.track(rule, customer, event_key),
+            Rule::KObject(rule) => self.kobject(rule, customer.cloned()).map(Some),
+            Rule::Party(rule) => self.party(rule).map(Some),
+            Rule::Digest(rule) => self.digest(rule, customer, event_key).map(Some),
+        };
+        Ok(operation?.map(|operation| Planned {
+            route: Arc::clone(&self.route.name),
+            event_key,
+            operation,
+        }))
     }
 
     fn identify(
@@ -281,7 +337,7 @@ impl<'a> Work<'a> {
         let mut body = Map::with_capacity(rule.fields.len() + 2);
         body.insert("externalId", Value::text(&id));
         self.fields(&rule.bad, &rule.fields, "", &mut body)?;
-        if !body.contains_key("title") {
+        if !body.contains_key("title") && !rule.marks {
             let expr = rule
                 .fields
                 .iter()
@@ -318,6 +374,28 @@ impl<'a> Work<'a> {
             None => Ok(None),
         }
     }
+}
+
+/// The items of a list that has an operation for each of them. Null has none.
+fn items<'e>(scope: &'e Scope<'e>, expr: &'e Expr) -> Made<Cow<'e, [Value<'e>]>> {
+    let found = match expr.part(scope) {
+        Some(part) => part.map(Cow::Borrowed),
+        None => expr
+            .eval(scope)
+            .map(|value| Cow::Owned(value.unwrap_or_default())),
+    };
+    let items = match found.map_err(|failed| evaluation("each", expr, &failed))? {
+        Cow::Borrowed(Value::Array(items)) => Cow::Borrowed(items.as_slice()),
+        Cow::Owned(Value::Array(items)) => Cow::Owned(items),
+        Cow::Borrowed(Value::Null) | Cow::Owned(Value::Null) => Cow::Owned(Vec::new()),
+        Cow::Borrowed(other) => return Err(wrong_type("each", expr, "a list", other)),
+        Cow::Owned(other) => return Err(wrong_type("each", expr, "a list", &other)),
+    };
+    if items.len() > MAX_ITEMS {
+        let illegal = format!("has {} items, more than {MAX_ITEMS}", items.len());
+        return Err(refused("each", &Illegal::new(illegal), expr));
+    }
+    Ok(items)
 }
 
 fn required<'e>(scope: &'e Scope<'e>, expr: &'e Expr, at: &str) -> Made<Value<'e>> {

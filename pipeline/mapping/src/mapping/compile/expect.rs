@@ -7,7 +7,7 @@ use ingest_model::outcome::{Rejection, SkipReason};
 
 /// What a test may have. `key`, `headers` and `topic` are of the record that has the event.
 const KEYS: &[&str] = &[
-    "name", "event", "key", "headers", "topic", "expect", "dropped",
+    "name", "event", "key", "headers", "topic", "expect", "dropped", "rejected",
 ];
 
 /// A test. `optional` are the fields that can be left out, if they are known.
@@ -47,6 +47,26 @@ pub(super) fn test(
         }
         dropped.sort();
     }
+    let mut rejected = Vec::new();
+    if let Some(node) = fields.get("rejected") {
+        let at = format!("{at}.rejected");
+        for node in reader.list(node, &at).unwrap_or_default() {
+            let number = match &node.content {
+                Content::Number(number) => number.as_u64().and_then(|n| u32::try_from(n).ok()),
+                Content::Null
+                | Content::Bool(_)
+                | Content::Text(_)
+                | Content::List(_)
+                | Content::Map(_) => None,
+            };
+            if number.is_none() {
+                let problem = "must be the number of an event in the batch, from 0";
+                reader.error(node.place, &at, problem, None);
+            }
+            rejected.extend(number);
+        }
+        rejected.sort_unstable();
+    }
     let topic = fields
         .get("topic")
         .and_then(|node| reader.text(node, &format!("{at}.topic")));
@@ -56,6 +76,7 @@ pub(super) fn test(
         .map(|node| headers(reader, node, &format!("{at}.headers")))
         .unwrap_or_default();
     Some(Test {
+        file: reader.file_name(),
         name: name.to_owned(),
         topic: topic.map(str::to_owned),
         key,
@@ -63,6 +84,7 @@ pub(super) fn test(
         event: event.to_json(),
         expect: expect.clone(),
         dropped,
+        rejected,
     })
 }
 

@@ -7,6 +7,7 @@ use super::reader::Reader;
 use super::values::{custom, field_rules};
 
 const CUSTOMER_KEYS: &[&str] = &[
+    "each",
     "customer",
     "version",
     "name",
@@ -26,6 +27,7 @@ const CUSTOMER_KEYS: &[&str] = &[
     "onBad",
 ];
 const COMPANY_KEYS: &[&str] = &[
+    "each",
     "company",
     "version",
     "name",

@@ -1,15 +1,57 @@
 //! Walking a mapping document: known keys, kinds of values, and errors with their place.
 
+use std::sync::Arc;
+
 use super::super::error::{MappingError, nearest};
 use super::super::expr::Expr;
+use super::super::expr::names::Names;
 use super::super::node::{Content, Key, Node, Place};
+use crate::value::Value;
 
 /// Collects errors while the document is walked.
 pub(super) struct Reader<'a> {
-    file: &'a str,
+    file: Arc<str>,
     pub(super) errors: Vec<MappingError>,
     /// What is valid, but probably a mistake.
     pub(super) doubts: Vec<MappingError>,
+    /// What expressions can refer to here.
+    pub(super) names: Names,
+    /// Objects are marked as deleted here.
+    pub(super) marks: bool,
+    /// The next one is there for certain, so it needs no title.
+    pub(super) untitled: bool,
+    /// The values of `let` in the order of their names; none where one is not compiled.
+    lets: Vec<Option<Expr>>,
+    /// How files beside this one are read.
+    files: &'a dyn Files,
+}
+
+/// A file that another one names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its name, as errors show it.
+    pub name: String,
+    /// What is in it.
+    pub text: String,
+}
+
+/// How a mapping reads the files that it names. The compiler itself reads none.
+pub trait Files {
+    /// The file with this path, which is relative to the file that names it.
+    ///
+    /// # Errors
+    /// Why it cannot be read, in words.
+    fn read(&self, named_in: &str, path: &str) -> Result<Found, String>;
+}
+
+/// There are no other files.
+#[derive(Debug, Clone, Copy)]
+pub struct NoFiles;
+
+impl Files for NoFiles {
+    fn read(&self, _named_in: &str, _path: &str) -> Result<Found, String> {
+        Err("there are no other files here".to_owned())
+    }
 }
 
 /// The fields of one map. Keys that are not known have been reported.
@@ -19,18 +61,72 @@ pub(super) struct Fields<'n> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(file: &'a str) -> Self {
+    pub(super) fn new(file: &str, files: &'a dyn Files) -> Self {
         Self {
-            file,
+            file: Arc::from(file),
             errors: Vec::new(),
             doubts: Vec::new(),
+            names: Names::default(),
+            marks: false,
+            untitled: false,
+            lets: Vec::new(),
+            files,
+        }
+    }
+
+    /// The file that is read.
+    pub(super) fn file_name(&self) -> Arc<str> {
+        Arc::clone(&self.file)
+    }
+
+    /// Goes on in another file.
+    pub(super) fn turn_to(&mut self, file: &Arc<str>) {
+        self.file = Arc::clone(file);
+    }
+
+    /// The place of another value of `let`.
+    pub(super) fn new_let(&mut self) -> usize {
+        self.lets.push(None);
+        self.lets.len() - 1
+    }
+
+    /// Sets a value of `let`.
+    pub(super) fn set_let(&mut self, index: usize, expr: Expr) {
+        if let Some(place) = self.lets.get_mut(index) {
+            *place = Some(expr);
+        }
+    }
+
+    /// The values of `let` that one of them uses.
+    pub(super) fn lets_in(&self, index: usize) -> Vec<usize> {
+        let expr = self.lets.get(index).and_then(Option::as_ref);
+        expr.map(|expr| expr.lets().to_vec()).unwrap_or_default()
+    }
+
+    /// All values of `let`.
+    pub(super) fn into_lets(self) -> Vec<Expr> {
+        let null = || Expr::literal(Value::Null);
+        let all = self.lets.into_iter();
+        all.map(|expr| expr.unwrap_or_else(null)).collect()
+    }
+
+    /// A file that this one names.
+    pub(super) fn read_beside(&mut self, place: Place, at: &str, path: &str) -> Option<Found> {
+        match self.files.read(&self.file, path) {
+            Ok(found) => Some(found),
+            Err(why) => {
+                let problem = format!("cannot read `{path}`: {why}");
+                let help = "paths are relative to the file that names them".to_owned();
+                self.error(place, at, problem, Some(help));
+                None
+            }
         }
     }
 
     /// Notes what is probably a mistake.
     pub(super) fn doubt(&mut self, place: Place, field: &str, problem: String, help: &str) {
         self.doubts.push(MappingError {
-            file: self.file.to_owned(),
+            file: self.file.to_string(),
             place,
             field: field.to_owned(),
             expression: None,
@@ -48,7 +144,7 @@ impl<'a> Reader<'a> {
         help: Option<String>,
     ) {
         self.errors.push(MappingError {
-            file: self.file.to_owned(),
+            file: self.file.to_string(),
             place,
             field: field.to_owned(),
             expression: None,
@@ -197,7 +293,7 @@ impl<'a> Reader<'a> {
                 return None;
             }
         };
-        match Expr::compile(text) {
+        match Expr::compile_with(text, &self.names) {
             Ok(expr) => {
                 if expr.gives_several() {
                     let problem = format!("can give several values in `{}`", expr.text());
@@ -216,7 +312,7 @@ impl<'a> Reader<'a> {
             }
             Err(refused) => {
                 self.errors.push(MappingError {
-                    file: self.file.to_owned(),
+                    file: self.file.to_string(),
                     place: node.place,
                     field: field.to_owned(),
                     expression: Some(text.clone()),

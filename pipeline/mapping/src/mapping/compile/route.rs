@@ -5,18 +5,38 @@ use std::sync::Arc;
 use super::super::expr::Expr;
 use super::super::model::bad::OnBad;
 use super::super::model::names::{EVERY, fold};
-use super::super::model::{Action, CustomerRule, Head, OnHold, Route};
+use super::super::model::{Action, CustomerRule, OnHold, OwnerRule, Route};
 use super::super::node::{Content, Node};
 use super::customer::customer;
-use super::reader::{self, Reader};
+use super::file::RouteHead;
+use super::named;
+use super::reader::{self, Fields, Reader};
 use super::rules;
+use super::values::klass;
 use crate::decode::Format;
 use crate::decode::segment::KINDS;
 use ingest_model::operation::MissingCustomer;
 
-pub(super) fn route(reader: &mut Reader<'_>, node: &Node, at: &str, head: &Head) -> Option<Route> {
+pub(super) fn route(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    at: &str,
+    head: &RouteHead<'_>,
+) -> Option<Route> {
+    let of_file = reader.names.lets();
+    let route = route_with_names(reader, node, at, head);
+    reader.names.forget_lets_after(of_file);
+    route
+}
+
+fn route_with_names(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    at: &str,
+    head: &RouteHead<'_>,
+) -> Option<Route> {
     const KNOWN: &[&str] = &[
-        "name", "on", "type", "when", "skip", "customer", "onBad", "onHold", "do",
+        "name", "on", "type", "let", "when", "skip", "delete", "customer", "onBad", "onHold", "do",
     ];
     let fields = reader.fields(node, at, KNOWN)?;
     let name = match fields.get("name") {
@@ -39,6 +59,9 @@ pub(super) fn route(reader: &mut Reader<'_>, node: &Node, at: &str, head: &Head)
             None
         }
     };
+    if let Some(node) = fields.get("let") {
+        named::route_lets(reader, node, at);
+    }
     let when = fields
         .get("when")
         .map(|node| condition(reader, node, &format!("{at}.when")));
@@ -51,15 +74,25 @@ pub(super) fn route(reader: &mut Reader<'_>, node: &Node, at: &str, head: &Head)
         .and_then(|node| reader.word(node, &format!("{at}.onBad"), OnBad::WORDS))
         .unwrap_or(head.on_bad);
     let on_hold = match fields.get("onHold") {
-        Some(node) => reader.word(
-            node,
-            &format!("{at}.onHold"),
-            &[("pause", OnHold::Pause), ("divert", OnHold::Divert)],
-        ),
-        None => Some(OnHold::default()),
+        Some(node) => reader.word(node, &format!("{at}.onHold"), OnHold::WORDS),
+        None => Some(head.on_hold),
     };
-    let on_hold_at = fields.get("onHold").map_or(fields.place, |node| node.place);
+    let on_hold_at = match (fields.get("onHold"), head.on_hold_at) {
+        (Some(node), _) => node.place,
+        (None, Some(place)) => place,
+        (None, None) => fields.place,
+    };
+    let deletes = match fields.get("delete") {
+        Some(node) => deletion(reader, node, &fields, at),
+        None => None,
+    };
+    reader.marks = deletes == Some(Deletion::Mark);
+    reader.untitled = reader.marks && fields.get("customer").is_none();
     let action = match (fields.get("skip"), fields.get("do")) {
+        _ if fields.get("delete").is_some() && deletes.is_none() => None,
+        (None, None) if deletes == Some(Deletion::Ignore) => {
+            Some(Action::Skip("deletions are ignored".to_owned()))
+        }
         (Some(reason), None) => {
             if let Some(node) = fields.get("customer") {
                 reader.error(
@@ -76,7 +109,8 @@ pub(super) fn route(reader: &mut Reader<'_>, node: &Node, at: &str, head: &Head)
         (None, Some(node)) => {
             let customer = match fields.get("customer") {
                 Some(node) => customer(reader, node, &format!("{at}.customer")),
-                None => Some(CustomerRule::Hints(MissingCustomer::default())),
+                None if reader.marks => marked(reader, node, &format!("{at}.do")),
+                None => head.customer(reader),
             };
             let rules = rules::all(
                 reader,
@@ -86,9 +120,11 @@ pub(super) fn route(reader: &mut Reader<'_>, node: &Node, at: &str, head: &Head)
                 on_bad,
                 on.as_deref().unwrap_or_default(),
             );
+            let (customer, (rules, each)) = (customer?, rules?);
             Some(Action::Do {
-                customer: customer?,
-                rules: rules?,
+                customer,
+                rules,
+                each,
             })
         }
         (Some(_), Some(node)) => {
@@ -107,12 +143,14 @@ pub(super) fn route(reader: &mut Reader<'_>, node: &Node, at: &str, head: &Head)
             None
         }
     };
+    (reader.marks, reader.untitled) = (false, false);
     let when = match when {
         None => None,
         Some(compiled) => Some(compiled?),
     };
     Some(Route {
         name: Arc::from(name?),
+        file: reader.file_name(),
         place: fields.place,
         places: reader::places(node),
         on: on?,
@@ -122,6 +160,96 @@ pub(super) fn route(reader: &mut Reader<'_>, node: &Node, at: &str, head: &Head)
         on_hold: on_hold?,
         on_hold_at,
         action: action?,
+    })
+}
+
+/// What becomes of the thing that an event says is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Deletion {
+    Ignore,
+    Mark,
+}
+
+/// What a route does about deletions. `None` if that is wrong.
+fn deletion(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    fields: &Fields<'_>,
+    at: &str,
+) -> Option<Deletion> {
+    let at = format!("{at}.delete");
+    if node.as_text() == Some("delete") {
+        let help = "use `mark`: the card stays and says that its thing is gone; who has to erase an object does it in Kustomer";
+        let problem = "objects are never deleted by the worker";
+        reader.error(node.place, &at, problem, Some(help.to_owned()));
+        return None;
+    }
+    let words = &[("ignore", Deletion::Ignore), ("mark", Deletion::Mark)];
+    let word = reader.word(node, &at, words)?;
+    let wrong = match word {
+        Deletion::Ignore => ["do", "skip", "customer"]
+            .iter()
+            .find(|name| fields.get(name).is_some()),
+        Deletion::Mark => ["skip"].iter().find(|name| fields.get(name).is_some()),
+    };
+    if let Some(name) = wrong {
+        let problem = format!("has no meaning beside `{name}`");
+        let help = "`ignore` stands alone; `mark` needs `do` with the `kobject` that is marked";
+        reader.error(node.place, &at, problem, Some(help.to_owned()));
+        return None;
+    }
+    if word == Deletion::Mark && fields.get("do").is_none() {
+        let help = "for example `do: [ { kobject: order, externalId: .id } ]`".to_owned();
+        let problem = "needs `do` with the `kobject` that is marked";
+        reader.error(node.place, &at, problem, Some(help));
+        return None;
+    }
+    Some(word)
+}
+
+/// The customer of objects that are marked as deleted: whoever the first of them belongs to. So no object is made.
+fn marked(reader: &mut Reader<'_>, list: &Node, at: &str) -> Option<CustomerRule> {
+    let Content::List(items) = &list.content else {
+        return Some(CustomerRule::Nobody); // reported with the operations
+    };
+    let field = |item: &'_ Node, name: &str| match &item.content {
+        Content::Map(entries) => {
+            let found = entries.iter().find(|(key, _)| key.name == name);
+            found.map(|(_, node)| node.clone())
+        }
+        Content::Null
+        | Content::Bool(_)
+        | Content::Number(_)
+        | Content::Text(_)
+        | Content::List(_) => None,
+    };
+    let single = |(_, item): &(usize, &Node)| field(item, "each").is_none();
+    let found = items
+        .iter()
+        .enumerate()
+        .filter(single)
+        .find_map(|(index, item)| {
+            Some((index, field(item, "kobject")?, field(item, "externalId")?))
+        });
+    let Some((index, klass_node, id)) = found else {
+        let help = "for example `do: [ { kobject: order, externalId: .id } ]`".to_owned();
+        let problem = "`delete: mark` needs a `kobject` that is marked";
+        reader.error(list.place, at, problem, Some(help));
+        return None;
+    };
+    let at = format!("{at}[{index}]");
+    // what is wrong with them is reported with the operation
+    let told = (reader.errors.len(), reader.doubts.len());
+    let klass = klass(reader, &klass_node, &at);
+    let external_id = reader.expr(&id, &at);
+    reader.errors.truncate(told.0);
+    reader.doubts.truncate(told.1);
+    Some(match (klass, external_id) {
+        (Some(klass), Some(external_id)) => CustomerRule::Owner(
+            Box::new(OwnerRule { klass, external_id }),
+            MissingCustomer::Park,
+        ),
+        (_, _) => CustomerRule::Nobody,
     })
 }
 
@@ -144,7 +272,7 @@ fn message_types(
     at: &str,
     format: Option<Format>,
 ) -> Option<Vec<&'static str>> {
-    if format != Some(Format::Segment) {
+    if !matches!(format, Some(Format::Segment | Format::Auto)) {
         let help = "types are track, identify, page and so on; the file says that it is for them \
                     with `format: segment`";
         let problem = "has a meaning only for Segment's messages";
@@ -235,6 +363,7 @@ pub(super) fn shadowed(reader: &mut Reader<'_>, routes: &[Route]) {
                 "the route `{}` is never reached: `{}`, line {}, takes its events without a `when`",
                 route.name, first.name, first.place.line
             );
+            reader.turn_to(&route.file);
             reader.doubt(
                 route.place,
                 &format!("routes[{index}]"),

@@ -1,10 +1,11 @@
 //! The `do` list of a route: document to rules.
 
 use super::super::error::nearest;
+use super::super::expr::Expr;
 use super::super::model::bad::{BadFields, OnBad, covers};
 use super::super::model::optional::of_rule;
 use super::super::model::{
-    CustomerRule, IDENTITY_FIELDS, IdentifyRule, KOBJECT_FIELDS, KObjectRule, KeyRules,
+    CustomRule, CustomerRule, IDENTITY_FIELDS, IdentifyRule, KOBJECT_FIELDS, KObjectRule, KeyRules,
     LOCATION_FIELDS, Late, MetaRule, Party, Rule, TrackRule,
 };
 use super::super::node::{Content, Node};
@@ -13,13 +14,18 @@ use super::duration::duration;
 use super::party::party;
 use super::reader::Reader;
 use super::values::{custom, field_rules, klass};
-use crate::body::attribute::check_meta_name;
+use crate::body::attribute::{Suffix, check_meta_name};
 use crate::body::{MAX_PROPERTIES, RESERVED_META};
+use crate::value::Value;
+
+/// What an object says whose thing is gone, if its rule does not say otherwise.
+const DELETED: (&str, &str) = ("statusStr", "deleted");
 
 const OPERATIONS: &[&str] = &[
     "identify", "track", "kobject", "customer", "company", "digest",
 ];
 const TRACK_KEYS: &[&str] = &[
+    "each",
     "track",
     "session",
     "trackingId",
@@ -29,6 +35,7 @@ const TRACK_KEYS: &[&str] = &[
     "onBad",
 ];
 const KOBJECT_KEYS: &[&str] = &[
+    "each",
     "kobject",
     "externalId",
     "version",
@@ -80,18 +87,21 @@ pub(super) fn all(
     customer: Option<&CustomerRule>,
     on_bad: OnBad,
     on: &[String],
-) -> Option<Vec<Rule>> {
+) -> Option<(Vec<Rule>, Vec<Option<Expr>>)> {
     let items = reader.list(node, at)?;
     if items.is_empty() {
         let help = "for events that are not wanted, give the route `skip` with a reason".to_owned();
         reader.error(node.place, at, "lists no operation", Some(help));
         return None;
     }
-    let mut rules = Some(Vec::new());
+    let mut rules = Some((Vec::new(), Vec::new()));
     for (index, item) in items.iter().enumerate() {
         let at = format!("{at}[{index}]");
         let before = reader.errors.len();
+        let each = each(reader, item, &at);
+        reader.names.set_item(each.is_some());
         let mut rule = rule(reader, item, &at, on);
+        reader.names.set_item(false);
         if let Some(rule) = &mut rule {
             let known = of_rule(rule);
             // after an error the list is not complete, so nothing is checked against it
@@ -106,14 +116,34 @@ pub(super) fn all(
         }
         // an error does not end the loop, so that all errors of the list are reported
         rules = match (rules, rule) {
-            (Some(mut rules), Some(rule)) => {
+            (Some((mut rules, mut lists)), Some(rule)) => {
                 rules.push(rule);
-                Some(rules)
+                lists.push(each.flatten());
+                Some((rules, lists))
             }
             (_, _) => None,
         };
     }
     rules
+}
+
+/// The list of an operation with one for each of its items. The inner `None` is one that is wrong.
+fn each(reader: &mut Reader<'_>, operation: &Node, at: &str) -> Option<Option<Expr>> {
+    let Content::Map(entries) = &operation.content else {
+        return None;
+    };
+    let (_, node) = entries.iter().find(|(key, _)| key.name == "each")?;
+    let at = format!("{at}.each");
+    let expr = reader.expr(node, &at);
+    if let Some(literal) = expr.as_ref().and_then(Expr::as_literal)
+        && !matches!(literal, Value::Array(_))
+    {
+        let help =
+            "for example `each: .fulfillments`; the operation's fields are computed from `$item`";
+        let problem = "must be a list of the event, is a constant";
+        reader.error(node.place, &at, problem, Some(help.to_owned()));
+    }
+    Some(expr)
 }
 
 /// Why an operation does not go together with the customer of its route, and what to do.
@@ -229,7 +259,7 @@ fn bad_fields(
 }
 
 fn identify(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
-    let outer = reader.fields(node, at, &["identify", "onBad"])?;
+    let outer = reader.fields(node, at, &["identify", "each", "onBad"])?;
     let at = format!("{at}.identify");
     let fields = reader.fields(outer.get("identify")?, &at, IDENTIFY_KEYS)?;
     let mut key = |name: &str| {
@@ -336,6 +366,8 @@ fn track(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
 }
 
 fn kobject(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
+    let untitled = reader.untitled && !reader.names.has_item();
+    reader.untitled &= !untitled;
     let fields = reader.fields(node, at, KOBJECT_KEYS)?;
     let klass = fields
         .get("kobject")
@@ -344,7 +376,8 @@ fn kobject(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
         ("externalId", "it is the only protection against doubles"),
         ("title", "the API demands one on creation"),
     ] {
-        if fields.get(name).is_none() {
+        let needed = name != "title" || !untitled;
+        if needed && fields.get(name).is_none() {
             reader.error(
                 fields.place,
                 at,
@@ -360,14 +393,17 @@ fn kobject(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
         .get("version")
         .map(|node| reader.expr(node, &format!("{at}.version")));
     let values = field_rules(reader, &fields, at, KOBJECT_FIELDS);
-    let custom = custom(
-        reader,
-        &fields,
-        at,
-        "custom",
-        usize::from(version.is_some()),
-    );
+    let own = usize::from(version.is_some()) + usize::from(reader.marks);
+    let mut custom = custom(reader, &fields, at, "custom", own);
+    if reader.marks && !custom.iter().any(|one| one.name == DELETED.0) {
+        custom.extend(Suffix::of_custom(DELETED.0).ok().map(|suffix| CustomRule {
+            name: DELETED.0.to_owned(),
+            suffix,
+            value: Expr::literal(Value::text(DELETED.1)),
+        }));
+    }
     Some(Rule::KObject(KObjectRule {
+        marks: untitled,
         klass: klass?,
         external_id: external_id.flatten()?,
         version: version.flatten(),

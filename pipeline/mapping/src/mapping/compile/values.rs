@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::super::expr::Expr;
+use super::super::expr::always::Always;
 use super::super::model::{CustomRule, FieldRule, Template};
 use super::super::node::{Content, Node};
 use super::reader::{Fields, Reader};
@@ -97,6 +98,7 @@ pub(super) fn custom(
         match (suffix, value) {
             (Ok(suffix), Some(value)) => {
                 check_literal(reader, node, &at, suffix, &value);
+                check_kind(reader, node, &at, &value, |kind| takes(suffix, kind));
                 rules.push(CustomRule {
                     name: key.name.clone(),
                     suffix,
@@ -140,7 +142,14 @@ pub(super) fn field_rules(
             | Kind::Url
             | Kind::Domain
             | Kind::Count
-            | Kind::Bool => reader.expr(node, &at).map(Template::Expr),
+            | Kind::Bool => {
+                let expr = reader.expr(node, &at);
+                if let Some(expr) = &expr {
+                    let single = |kind| !matches!(kind, Always::List | Always::Object);
+                    check_kind(reader, node, &at, expr, single);
+                }
+                expr.map(Template::Expr)
+            }
         };
         if matches!(kind, Kind::Data) && matches!(value, Some(Template::List(_))) {
             let help = "give it a name: `data: { items: … }`".to_owned();
@@ -153,6 +162,47 @@ pub(super) fn field_rules(
         }));
     }
     rules
+}
+
+/// Whether an attribute can have values of a kind.
+fn takes(suffix: Suffix, kind: Always) -> bool {
+    match (suffix, kind) {
+        (_, Always::List | Always::Object)
+        | (Suffix::Num, Always::Bool | Always::Words)
+        | (Suffix::At | Suffix::Url, Always::Bool)
+        | (Suffix::Bool | Suffix::Url, Always::Number) => false,
+        (
+            Suffix::Str | Suffix::Txt | Suffix::Num | Suffix::At | Suffix::Bool | Suffix::Url,
+            Always::Bool | Always::Number | Always::Words,
+        ) => true,
+    }
+}
+
+/// Checks the kind of value that an expression always has. If it does not fit, it fits for no event.
+fn check_kind(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    at: &str,
+    expr: &Expr,
+    fits: impl FnOnce(Always) -> bool,
+) {
+    let Some(kind) = expr.always().filter(|_| expr.as_literal().is_none()) else {
+        return;
+    };
+    if fits(kind) {
+        return;
+    }
+    let help = match kind {
+        Always::List => {
+            "take one item, `first`, or make a text of them, `join(\", \")`; lists belong under `data`"
+        }
+        Always::Object => "take one of its fields; objects belong under `data`",
+        Always::Bool | Always::Number | Always::Words => {
+            "the end of an attribute's name is its type"
+        }
+    };
+    let problem = format!("is always {}, in `{}`", kind.as_str(), expr.text());
+    reader.error(node.place, at, problem, Some(help.to_owned()));
 }
 
 /// Checks the type of a literal. If it is wrong, it is wrong for every event.

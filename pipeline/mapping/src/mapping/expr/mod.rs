@@ -10,15 +10,21 @@
 //! It sees no clock, environment, files or further inputs, so for the same record it always gives the same. Its steps,
 //! bytes and depth are counted (`meter`), so it always ends and cannot exhaust the memory or the stack.
 
+pub(super) mod always;
 mod fault;
 mod hint;
 mod jq;
 mod meter;
+pub(super) mod names;
 mod part;
 mod scope;
+pub(super) mod table;
 
+use self::always::Always;
 pub use self::fault::{Failed, Refused};
+use self::names::Names;
 pub(super) use self::part::Part;
+use self::scope::Lets;
 pub use self::scope::Scope;
 use crate::value::Value;
 
@@ -67,7 +73,7 @@ impl Expr {
     /// # Errors
     /// [`Refused`] with what is wrong and the way out.
     pub fn compile(text: &str) -> Result<Self, Refused> {
-        Self::compiled(text, false)
+        Self::compiled(text, &Names::default(), false)
     }
 
     /// Compiles jq so that every part is evaluated as a stream, even if it has one output at most. For tests that compare
@@ -76,11 +82,19 @@ impl Expr {
     /// # Errors
     /// As [`Expr::compile`].
     pub fn compile_interpreted(text: &str) -> Result<Self, Refused> {
-        Self::compiled(text, true)
+        Self::compiled(text, &Names::default(), true)
     }
 
-    fn compiled(text: &str, streamed: bool) -> Result<Self, Refused> {
-        let program = jq::Program::compile(text, streamed)?;
+    /// Compiles jq in a file that has these names.
+    ///
+    /// # Errors
+    /// As [`Expr::compile`].
+    pub(super) fn compile_with(text: &str, names: &Names) -> Result<Self, Refused> {
+        Self::compiled(text, names, false)
+    }
+
+    fn compiled(text: &str, names: &Names, streamed: bool) -> Result<Self, Refused> {
+        let program = jq::Program::compile(text, names, streamed)?;
         Ok(Self {
             text: one_line(text),
             assigns: program.assigns(),
@@ -97,6 +111,25 @@ impl Expr {
         }
     }
 
+    /// The part of the content, or the constant, that it is; `None` if it takes a computation.
+    pub(super) fn part<'a>(
+        &'a self,
+        scope: &'a Scope<'a>,
+    ) -> Option<Result<&'a Value<'a>, Failed>> {
+        match &self.code {
+            Code::Literal(value) => Some(Ok(value)),
+            Code::Jq(program) => program.part(scope),
+        }
+    }
+
+    /// The values of `let` that it uses, by their places among those of the file.
+    pub(super) fn lets(&self) -> &[usize] {
+        match &self.code {
+            Code::Literal(_) => &[],
+            Code::Jq(program) => program.lets(),
+        }
+    }
+
     /// The source, on one line.
     #[must_use]
     pub fn text(&self) -> &str {
@@ -107,6 +140,14 @@ impl Expr {
     #[must_use]
     pub fn assigns(&self) -> bool {
         self.assigns
+    }
+
+    /// The kind of value that it always has, if that is certain.
+    pub(super) fn always(&self) -> Option<Always> {
+        match &self.code {
+            Code::Literal(_) => None,
+            Code::Jq(program) => program.always(),
+        }
     }
 
     /// Whether it seems to have an output for each item of a list.
@@ -121,6 +162,14 @@ impl Expr {
         match &self.code {
             Code::Literal(_) => true,
             Code::Jq(program) => program.is_direct(),
+        }
+    }
+
+    /// Whether it is nothing but a path into the content.
+    pub(super) fn is_path(&self) -> bool {
+        match &self.code {
+            Code::Literal(_) => false,
+            Code::Jq(program) => program.is_path(),
         }
     }
 
@@ -167,6 +216,27 @@ impl Expr {
             Code::Literal(value) => Ok(!matches!(value, Value::Null | Value::Bool(false))),
             Code::Jq(program) => program.holds(scope),
         }
+    }
+}
+
+impl Lets for Vec<Expr> {
+    fn len(&self) -> usize {
+        Self::len(self)
+    }
+
+    fn part<'a>(
+        &'a self,
+        index: usize,
+        scope: &'a Scope<'a>,
+    ) -> Option<Result<&'a Value<'a>, Failed>> {
+        self.get(index)?.part(scope)
+    }
+
+    fn compute<'a>(&'a self, index: usize, scope: &'a Scope<'a>) -> Result<Value<'a>, Failed> {
+        let Some(Code::Jq(program)) = self.get(index).map(|expr| &expr.code) else {
+            return Ok(Value::Null);
+        };
+        Ok(program.value(scope)?.unwrap_or_default())
     }
 }
 

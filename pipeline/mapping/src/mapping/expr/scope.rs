@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 
+use super::fault::Failed;
 use super::meter::Meter;
 use crate::decode::segment;
 use crate::event::{CustomerHints, Event};
@@ -16,8 +17,27 @@ pub struct Scope<'a> {
     record: Option<&'a Record>,
     event_value: OnceCell<Value<'static>>,
     record_value: OnceCell<Value<'static>>,
+    /// What the file names with `let`, and each value once it is known.
+    lets: Option<&'a dyn Lets>,
+    let_values: OnceCell<Vec<OnceCell<Result<Value<'static>, Failed>>>>,
+    /// The scope of the record, and the item of a list that this one is for.
+    item: Option<(&'a Scope<'a>, &'a Value<'a>, usize)>,
     /// What the evaluations for this record have used.
-    pub(super) meter: Meter,
+    meter: Meter,
+}
+
+/// The values that a file names with `let`, by their places.
+pub(in crate::mapping) trait Lets: Sync {
+    /// How many there are.
+    fn len(&self) -> usize;
+    /// The part of the content, or the constant, that a value is; `None` if it is computed.
+    fn part<'a>(
+        &'a self,
+        index: usize,
+        scope: &'a Scope<'a>,
+    ) -> Option<Result<&'a Value<'a>, Failed>>;
+    /// Computes a value.
+    fn compute<'a>(&'a self, index: usize, scope: &'a Scope<'a>) -> Result<Value<'a>, Failed>;
 }
 
 /// The fields of `$event` that can be had without the others.
@@ -60,13 +80,72 @@ impl<'a> Scope<'a> {
             record,
             event_value: OnceCell::new(),
             record_value: OnceCell::new(),
+            lets: None,
+            let_values: OnceCell::new(),
+            item: None,
             meter: Meter::default(),
         }
     }
 
+    /// The same, with what the file names.
+    #[must_use]
+    pub(in crate::mapping) fn with_lets(self, lets: &'a dyn Lets) -> Self {
+        Self {
+            lets: (lets.len() > 0).then_some(lets),
+            ..self
+        }
+    }
+
+    /// The scope of one item of a list.
+    #[must_use]
+    pub(in crate::mapping) fn of_item(&'a self, item: &'a Value<'a>, index: usize) -> Self {
+        Self {
+            item: Some((self, item, index)),
+            event: self.event,
+            ..Self::of_payload(self.payload, self.record)
+        }
+    }
+
+    /// The scope of the record.
+    fn root(&self) -> &Scope<'a> {
+        self.item.map_or(self, |(root, _, _)| root)
+    }
+
+    /// What the evaluations for this record have used.
+    pub(super) fn meter(&self) -> &Meter {
+        &self.root().meter
+    }
+
+    /// `$item` and `$index`.
+    pub(super) fn item(&self) -> Option<(&'a Value<'a>, usize)> {
+        self.item.map(|(_, item, index)| (item, index))
+    }
+
+    /// The value of a `let`. It is computed at most once for a record; a path into the content is followed each time.
+    pub(super) fn named(&'a self, index: usize) -> Result<&'a Value<'a>, Failed> {
+        let root: &'a Scope<'a> = match self.item {
+            Some((root, _, _)) => root,
+            None => self,
+        };
+        let Some(lets) = root.lets else {
+            return Ok(&Value::Null);
+        };
+        if let Some(part) = lets.part(index, root) {
+            return part;
+        }
+        let cells = root
+            .let_values
+            .get_or_init(|| (0..lets.len()).map(|_| OnceCell::new()).collect());
+        let Some(cell) = cells.get(index) else {
+            return Ok(&Value::Null);
+        };
+        let computed = cell.get_or_init(|| lets.compute(index, root).map(Value::into_owned));
+        computed.as_ref().map_err(Clone::clone)
+    }
+
     /// `$event`.
     pub(super) fn event(&self) -> &Value<'static> {
-        self.event_value.get_or_init(|| {
+        self.root().event_value.get_or_init(|| {
             let mut map = Map::new();
             let Some(event) = self.event else {
                 return Value::Object(map);
@@ -140,7 +219,7 @@ impl<'a> Scope<'a> {
 
     /// `$record`.
     pub(super) fn record(&self) -> &Value<'static> {
-        self.record_value.get_or_init(|| {
+        self.root().record_value.get_or_init(|| {
             self.record
                 .map_or_else(|| Value::Object(Map::new()), record_value)
         })

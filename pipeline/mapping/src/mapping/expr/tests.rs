@@ -308,7 +308,7 @@ fn what_is_used_up_is_used_up_for_the_record() {
     let endless = Expr::compile("[limit(1; repeat(empty))] // 1").unwrap();
     let failed = endless.eval(&scope).unwrap_err();
     assert!(failed.exhausted, "{failed:?}");
-    assert!(scope.meter.used() > 0);
+    assert!(scope.meter().used() > 0);
     // an expression that is fine on its own
     let well = Expr::compile(".a | map(. + 1)").unwrap();
     assert!(well.eval(&scope).unwrap_err().exhausted);

@@ -14,7 +14,12 @@ impl Route {
     /// The expressions of its customer and of its operations, in the order of the file's keys as the model has them.
     pub(in crate::mapping) fn expressions(&self) -> Found<'_> {
         let mut found = Vec::new();
-        let Action::Do { customer, rules } = &self.action else {
+        let Action::Do {
+            customer,
+            rules,
+            each,
+        } = &self.action
+        else {
             return found;
         };
         match customer {
@@ -26,6 +31,8 @@ impl Route {
         }
         for (index, rule) in rules.iter().enumerate() {
             let at = format!("do[{index}]");
+            let list = each.get(index).and_then(Option::as_ref);
+            maybe(list, format!("{at}.each"), &mut found);
             match rule {
                 Rule::Identify(rule) => identify(rule, &format!("{at}.identify"), &mut found),
                 Rule::Track(rule) => track(rule, &at, &mut found),
@@ -35,6 +42,16 @@ impl Route {
             }
         }
         found
+    }
+
+    /// The list of the rule that a field is of, if there is an operation for each of its items.
+    pub(in crate::mapping) fn list_of(&self, field: &str) -> Option<&Expr> {
+        let (index, rest) = field.strip_prefix("do[")?.split_once(']')?;
+        let Action::Do { each, .. } = &self.action else {
+            return None;
+        };
+        let list = each.get(index.parse::<usize>().ok()?)?.as_ref();
+        list.filter(|_| rest != ".each")
     }
 }
 

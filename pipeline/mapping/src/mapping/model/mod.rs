@@ -33,10 +33,18 @@ pub enum OnHold {
     Divert,
 }
 
+impl OnHold {
+    /// The words in mapping files.
+    pub(super) const WORDS: &'static [(&'static str, Self)] =
+        &[("pause", Self::Pause), ("divert", Self::Divert)];
+}
+
 /// One route.
 #[derive(Debug)]
 pub(super) struct Route {
     pub(super) name: Arc<str>,
+    /// The file that has it.
+    pub(super) file: Arc<str>,
     /// Its place in the file.
     pub(super) place: Place,
     /// The place of each of its fields, by the path within the route.
@@ -63,6 +71,8 @@ pub(super) enum Action {
     Do {
         customer: CustomerRule,
         rules: Vec<Rule>,
+        /// For each rule the list, if there is an operation for each of its items.
+        each: Vec<Option<Expr>>,
     },
 }
 
@@ -150,6 +160,8 @@ pub(super) enum Late {
 
 #[derive(Debug)]
 pub(super) struct KObjectRule {
+    /// It marks an object that is there for certain, so it needs no title.
+    pub(super) marks: bool,
     pub(super) klass: Klass,
     pub(super) external_id: Expr,
     pub(super) version: Option<Expr>,
@@ -183,6 +195,8 @@ pub(super) enum Party {
 /// A test of a mapping file.
 #[derive(Debug)]
 pub(crate) struct Test {
+    /// The file that has it.
+    pub(crate) file: Arc<str>,
     pub(crate) name: String,
     pub(crate) event: Value<'static>,
     /// The topic, key and headers of the record.
@@ -192,6 +206,8 @@ pub(crate) struct Test {
     pub(crate) expect: Node,
     /// The fields that must be left out, sorted.
     pub(crate) dropped: Vec<String>,
+    /// The events of a batch that must be rejected, by their numbers.
+    pub(crate) rejected: Vec<u32>,
 }
 
 /// What a file has besides its routes and tests.
@@ -217,6 +233,8 @@ pub(super) enum EmptyText {
 /// The expressions of the header `event`.
 #[derive(Debug, Default)]
 pub(super) struct Header {
+    /// Where a record may have several events.
+    pub(super) each: Option<Expr>,
     pub(super) name: Option<Expr>,
     pub(super) id: Option<Expr>,
     pub(super) time: Option<Expr>,

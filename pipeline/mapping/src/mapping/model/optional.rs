@@ -13,7 +13,10 @@ pub(crate) fn of_header(header: &Header) -> Vec<String> {
 
 /// The optional fields of a route and its operations, each once.
 pub(crate) fn of_route(action: &Action) -> Vec<String> {
-    let Action::Do { customer, rules } = action else {
+    let Action::Do {
+        customer, rules, ..
+    } = action
+    else {
         return Vec::new();
     };
     let mut fields = Vec::new();

@@ -45,14 +45,18 @@ fn emitted(verdict: &Verdict) -> Vec<Value> {
             .iter()
             .map(|planned| shown(&planned.operation))
             .collect(),
-        other @ (Verdict::Skip(_) | Verdict::Reject(_)) => panic!("not emitted: {other:?}"),
+        other @ (Verdict::Skip(_) | Verdict::Reject(_) | Verdict::Batch(_)) => {
+            panic!("not emitted: {other:?}")
+        }
     }
 }
 
 fn rejected(verdict: Verdict) -> Rejected {
     match verdict {
         Verdict::Reject(rejected) => rejected,
-        other @ (Verdict::Emit(_) | Verdict::Skip(_)) => panic!("not rejected: {other:?}"),
+        other @ (Verdict::Emit(_) | Verdict::Skip(_) | Verdict::Batch(_)) => {
+            panic!("not rejected: {other:?}")
+        }
     }
 }
 
@@ -127,7 +131,7 @@ fn the_customer_is_whom_the_route_or_the_envelope_names() {
             Some(customer) => (customer.keys().to_vec(), customer.missing),
             None => (Vec::new(), MissingCustomer::Create),
         },
-        other @ (Verdict::Skip(_) | Verdict::Reject(_)) => panic!("{other:?}"),
+        other @ (Verdict::Skip(_) | Verdict::Reject(_) | Verdict::Batch(_)) => panic!("{other:?}"),
     };
     let by_hint = [
         CustomerKey::ExternalId("h-1".into()),
@@ -255,7 +259,7 @@ fn every_operation_is_named_by_its_event_and_its_place() {
     );
     let keys = |event: &Event<'_>| match apply(&mapping, event) {
         Verdict::Emit(planned) => planned.iter().map(|one| one.event_key).collect::<Vec<_>>(),
-        other @ (Verdict::Skip(_) | Verdict::Reject(_)) => panic!("{other:?}"),
+        other @ (Verdict::Skip(_) | Verdict::Reject(_) | Verdict::Batch(_)) => panic!("{other:?}"),
     };
     let first = event("x", json!({"n": "one"}));
     let named = keys(&first);

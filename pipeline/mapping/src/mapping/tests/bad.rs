@@ -60,14 +60,18 @@ impl Judged {
                 assert_eq!(planned.len(), 1);
                 shown(&planned[0].operation)
             }
-            other @ (Verdict::Skip(_) | Verdict::Reject(_)) => panic!("not emitted: {other:?}"),
+            other @ (Verdict::Skip(_) | Verdict::Reject(_) | Verdict::Batch(_)) => {
+                panic!("not emitted: {other:?}")
+            }
         }
     }
 
     fn rejected(&self) -> Rejection {
         match &self.verdict {
             Verdict::Reject(rejected) => rejected.reason,
-            other @ (Verdict::Emit(_) | Verdict::Skip(_)) => panic!("not rejected: {other:?}"),
+            other @ (Verdict::Emit(_) | Verdict::Skip(_) | Verdict::Batch(_)) => {
+                panic!("not rejected: {other:?}")
+            }
         }
     }
 }

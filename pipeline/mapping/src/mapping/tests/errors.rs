@@ -205,3 +205,49 @@ tests:
     let mapping = Mapping::compile(&sound, "m.yaml").unwrap();
     assert_eq!(mapping.run_tests(), []);
 }
+
+#[test]
+fn a_kind_that_never_fits_is_found_before_any_event() {
+    let rule = |field: &str| {
+        format!(
+            "routes:\n  - name: r\n    on: x\n    customer: none\n    do:\n      - kobject: k\n        externalId: .id\n        {field}\n{}",
+            if field.starts_with("title") {
+                ""
+            } else {
+                "        title: .t\n"
+            }
+        )
+    };
+    for (field, wanted) in [
+        (
+            r#"custom: { aNum: '"Order \(.id)"' }"#,
+            "is always a text with letters in it",
+        ),
+        (
+            "custom: { aNum: .a == 1 }",
+            "is always true or false, in `.a == 1`",
+        ),
+        ("custom: { aStr: '[.a, .b]' }", "is always a list"),
+        ("custom: { aStr: '.a | map(.b)' }", "is always a list"),
+        ("custom: { aBool: .a | tonumber }", "is always a number"),
+        (
+            "custom: { aStr: 'if .a then {b: 1} else {c: 2} end' }",
+            "is always an object",
+        ),
+        ("title: '[.a]'", "title: is always a list"),
+    ] {
+        let found = errors(&rule(field));
+        assert_eq!(found.len(), 1, "{field}: {found:#?}");
+        assert!(found[0].contains(wanted), "{field}: {found:#?}");
+    }
+    for field in [
+        r#"custom: { aNum: '"\(.a).\(.b)"', bNum: '"1e3"' }"#,
+        "custom: { aNum: 'if .a then 1 else null end', aStr: .a == 1, bBool: .a and .b }",
+        "custom: { aStr: '[.a, .b] | join(\", \")', bNum: '[.a] | length' }",
+        "data: { list: '[.a]', map: '{a: .b}' }",
+        "custom: { aAt: '\"2026-01-02T\\(.time)Z\"' }",
+    ] {
+        let compiled = Mapping::compile(&rule(field), "m.yaml");
+        assert!(compiled.is_ok(), "{field}: {:?}", compiled.err());
+    }
+}

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::config::{Settings, TopicSettings};
+use crate::observe::words::plural;
 
 /// What one configuration makes of a record.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,18 +50,22 @@ pub(super) fn judge(settings: &Settings, record: &Record, now: Timestamp) -> Jud
     let (_, verdict) = found.pipeline.explain(record, now);
     let label = match &verdict {
         Verdict::Emit(_) => "emit".to_owned(),
+        Verdict::Batch(batch) => match &batch.rejected {
+            None => "emit".to_owned(),
+            Some(rejected) => format!(
+                "emit without {}, reject {}",
+                plural(batch.refused.len(), "event"),
+                rejected.reason.as_str()
+            ),
+        },
         Verdict::Skip(reason) => format!("skip {}", reason.as_str()),
         Verdict::Reject(rejected) => format!("reject {}", rejected.reason.as_str()),
     };
-    let operations = match &verdict {
-        Verdict::Emit(planned) => {
-            let has_track = planned
-                .iter()
-                .any(|one| matches!(one.operation, Operation::Track(_)));
-            planned.iter().map(|one| made(one, has_track)).collect()
-        }
-        Verdict::Skip(_) | Verdict::Reject(_) => Vec::new(),
-    };
+    let planned = verdict.planned();
+    let has_track = planned
+        .iter()
+        .any(|one| matches!(one.operation, Operation::Track(_)));
+    let operations = planned.iter().map(|one| made(one, has_track)).collect();
     Judged {
         verdict: label,
         operations,

@@ -12,9 +12,10 @@ use anyhow::{Context as _, anyhow};
 use ingest_encoding::Opened;
 use ingest_mapping::event::CustomerHints;
 use ingest_mapping::mapping::fold;
-use ingest_mapping::route::{EventSummary, Pipeline};
+use ingest_mapping::route::{self, EventSummary, Pipeline};
 use ingest_model::outcome::{DroppedField, Rejected, SkipReason, Verdict};
-use ingest_model::record::TopicPartition;
+use ingest_model::record::{Record, TopicPartition};
+use ingest_registry::AskedOnce;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -38,6 +39,9 @@ struct Explained {
     /// Where in Kafka it is, if it was read from there.
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<String>,
+    /// The event's number, from 0, if the record is a batch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    member: Option<u32>,
     event: Option<ShownEvent>,
     verdict: &'static str,
     reason: Option<&'static str>,
@@ -135,61 +139,38 @@ fn explain(
     let from_kafka = sample.is_from_kafka();
     while let Some(Sampled { line, item }) = sample.read()? {
         read += 1;
-        let mut explained = match item {
+        let all = match item {
             Item::Record(record) => {
                 let key = record.key.as_deref();
-                if asked
-                    .key
-                    .as_ref()
-                    .is_some_and(|wanted| key != Some(wanted.as_bytes()))
-                {
+                let wanted = asked.key.as_ref().map(String::as_bytes);
+                if wanted.is_some_and(|wanted| key != Some(wanted)) {
                     continue;
                 }
-                let of_topic =
-                    |t: &&crate::config::TopicSettings| t.topic == record.position.partition.topic;
-                let mut explained = match settings.kafka.topics.iter().find(of_topic) {
-                    Some(found) => match registry.open(&found.encoding, &record) {
-                        Ok(Opened::Record(opened)) => {
-                            one(line, &found.pipeline, &opened, now, asked.trace)
-                        }
-                        Ok(Opened::Rejected(rejected)) => Explained::rejected(line, rejected),
-                        Ok(Opened::Needs(_)) => Explained::no_record(line, String::new()),
-                        Err(failure) => Explained::no_record(
-                            line,
-                            format!("{failure}; the worker waits until it answers"),
-                        ),
-                    },
-                    None => {
-                        let name = &record.position.partition.topic;
-                        let problem = format!(
-                            "the configuration has no topic {name}, so its records are not read; it has {}",
-                            records::configured(settings)
-                        );
-                        Explained::no_record(line, problem)
-                    }
-                };
+                let mut all = explained(settings, &registry, line, &record, now, asked.trace);
                 if from_kafka {
                     let at = &record.position;
                     let TopicPartition { topic, partition } = &at.partition;
-                    explained.position = Some(format!("{topic}/{}/{}", partition.0, at.offset.0));
+                    let position = format!("{topic}/{}/{}", partition.0, at.offset.0);
+                    for one in &mut all {
+                        one.position = Some(position.clone());
+                    }
                 }
-                explained
+                all
             }
             Item::Bad(_) if asked.key.is_some() => continue,
-            Item::Bad(problem) => Explained::no_record(line, problem),
+            Item::Bad(problem) => vec![Explained::no_record(line, problem)],
         };
-        if let Some(wanted) = &asked.event {
-            let name = explained.event.as_ref().map(|event| fold(&event.name));
-            if name.as_ref() != Some(wanted) {
-                continue;
+        for one in all {
+            if let Some(wanted) = &asked.event {
+                let name = one.event.as_ref().map(|event| fold(&event.name));
+                if name.as_ref() != Some(wanted) {
+                    continue;
+                }
             }
+            shown += 1;
+            let text = serde_json::to_string(&one).context("cannot write a line")?;
+            out.line(&text)?;
         }
-        shown += 1;
-        if !asked.trace {
-            explained.trace = None;
-        }
-        let text = serde_json::to_string(&explained).context("cannot write a line")?;
-        out.line(&text)?;
     }
     let is_search = asked.key.is_some() || asked.event.is_some();
     if shown == 0 && is_search {
@@ -201,28 +182,64 @@ fn explain(
     Ok(())
 }
 
+/// What becomes of a record, or of each event of one that is a batch.
+fn explained(
+    settings: &Settings,
+    registry: &AskedOnce,
+    line: u64,
+    record: &Record,
+    now: Timestamp,
+    with_trace: bool,
+) -> Vec<Explained> {
+    let topic = &record.position.partition.topic;
+    let Some(found) = settings.kafka.topics.iter().find(|one| one.topic == *topic) else {
+        let problem = format!(
+            "the configuration has no topic {topic}, so its records are not read; it has {}",
+            records::configured(settings)
+        );
+        return vec![Explained::no_record(line, problem)];
+    };
+    match registry.open(&found.encoding, record) {
+        Ok(Opened::Record(opened)) => {
+            let events = found.pipeline.explain_each(&opened, now).into_iter();
+            events
+                .map(|event| one(line, &found.pipeline, event, now, with_trace))
+                .collect()
+        }
+        Ok(Opened::Rejected(rejected)) => vec![Explained::rejected(line, rejected)],
+        Ok(Opened::Needs(_)) => vec![Explained::no_record(line, String::new())],
+        Err(failure) => {
+            let problem = format!("{failure}; the worker waits until it answers");
+            vec![Explained::no_record(line, problem)]
+        }
+    }
+}
+
 fn one(
     line: u64,
     pipeline: &Pipeline,
-    record: &ingest_model::record::Record,
+    event: route::Explained,
     now: Timestamp,
     with_trace: bool,
 ) -> Explained {
-    let (mut summary, verdict) = pipeline.explain(record, now);
+    let route::Explained {
+        member,
+        record,
+        mut summary,
+        verdict,
+    } = event;
     let notes = summary.as_ref().map(|summary| summary.notes.lines());
     let dropped = summary
         .as_mut()
         .map(|summary| std::mem::take(&mut summary.dropped))
         .unwrap_or_default();
-    let planned: &[_] = match &verdict {
-        Verdict::Emit(planned) => planned,
-        Verdict::Skip(_) | Verdict::Reject(_) => &[],
-    };
-    let traced = with_trace.then(|| pipeline.trace(record)).flatten();
+    let planned = verdict.planned();
+    let traced = with_trace.then(|| pipeline.trace(&record)).flatten();
     let explained = Explained {
         line,
         position: None,
         trace: traced.map(|traced| shown_trace(&traced, planned, &dropped)),
+        member,
         event: summary.map(ShownEvent::from),
         verdict: "emit",
         reason: None,
@@ -233,8 +250,9 @@ fn one(
         dropped: dropped.into_iter().map(ShownDrop::from).collect(),
     };
     match verdict {
-        Verdict::Emit(planned) => {
-            let operations = planned
+        Verdict::Emit(_) | Verdict::Batch(_) => {
+            let operations = verdict
+                .planned()
                 .iter()
                 .enumerate()
                 .map(|(i, planned)| request::shown(planned, i + 1));
@@ -245,7 +263,7 @@ fn one(
         }
         Verdict::Skip(reason) => {
             let by = if reason == SkipReason::Dropped {
-                pipeline.dropped_by(record)
+                pipeline.dropped_by(&record)
             } else {
                 None
             };
@@ -277,6 +295,7 @@ fn skip_detail(reason: SkipReason, now: Timestamp) -> Option<String> {
             "the message's `integrations` keep it from Kustomer: `Kustomer` decides, and where it is not named, `All`"
                 .to_owned(),
         ),
+        SkipReason::NoItems => Some("the list of the route's `each` is empty or null".to_owned()),
         SkipReason::Housekeeping => Some(
             "a heartbeat, a bound of a transaction or a change of a schema, which Debezium writes for its own sake"
                 .to_owned(),
@@ -311,6 +330,7 @@ impl Explained {
             line,
             position: None,
             trace: None,
+            member: None,
             event: None,
             verdict: "none",
             reason: None,

@@ -174,7 +174,7 @@ fn tried(
     for record in records {
         let (summary, verdict) = pipeline.explain(record, now);
         let label = match verdict {
-            Verdict::Emit(_) => "sent".to_owned(),
+            Verdict::Emit(_) | Verdict::Batch(_) => "sent".to_owned(),
             Verdict::Skip(reason) => format!("skipped ({})", reason.as_str()),
             Verdict::Reject(rejected) => format!("rejected ({})", rejected.reason.as_str()),
         };

@@ -159,12 +159,8 @@ impl Mapper {
 
 /// Only tracking events have an age.
 fn may_be_late(verdict: &Verdict) -> bool {
-    match verdict {
-        Verdict::Emit(planned) => planned
-            .iter()
-            .any(|one| matches!(one.operation, Operation::Track(_))),
-        Verdict::Skip(_) | Verdict::Reject(_) => false,
-    }
+    let mut planned = verdict.planned().iter();
+    planned.any(|one| matches!(one.operation, Operation::Track(_)))
 }
 
 fn later(

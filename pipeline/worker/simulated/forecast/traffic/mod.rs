@@ -304,10 +304,7 @@ impl<'i> Traffic<'i> {
 
 /// Digests note where their events come from.
 fn noted(verdict: &mut Verdict, record: &Record) {
-    let Verdict::Emit(planned) = verdict else {
-        return;
-    };
-    for plan in planned {
+    for plan in verdict.planned_mut() {
         if let Operation::KObject(KObject {
             fold: Some(fold), ..
         }) = &mut plan.operation
@@ -348,11 +345,7 @@ fn company_of(verdict: &Verdict) -> Option<&ExternalId> {
 }
 
 fn planned(verdict: &Verdict) -> impl Iterator<Item = &Planned> {
-    match verdict {
-        Verdict::Emit(planned) => planned.as_slice(),
-        Verdict::Skip(_) | Verdict::Reject(_) => &[],
-    }
-    .iter()
+    verdict.planned().iter()
 }
 
 pub(super) fn hash(of: impl std::hash::Hash) -> u64 {

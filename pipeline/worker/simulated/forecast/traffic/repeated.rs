@@ -11,6 +11,7 @@ use ingest_model::operation::{
     CustomerKey, CustomerRef, ExternalId, Identify, KObject, KlassKind, Operation, Planned, Track,
 };
 use ingest_model::outcome::Verdict;
+use ingest_model::outcome::members::Batch;
 use uuid::Uuid;
 
 /// Which repetition of the input it is.
@@ -58,7 +59,13 @@ impl Round {
             Verdict::Emit(planned) if self.number > 0 => {
                 Verdict::Emit(planned.iter().map(|one| self.planned(one)).collect())
             }
-            Verdict::Emit(_) | Verdict::Skip(_) | Verdict::Reject(_) => verdict.clone(),
+            Verdict::Batch(batch) if self.number > 0 => Verdict::Batch(Box::new(Batch {
+                planned: batch.planned.iter().map(|one| self.planned(one)).collect(),
+                ..(**batch).clone()
+            })),
+            Verdict::Emit(_) | Verdict::Batch(_) | Verdict::Skip(_) | Verdict::Reject(_) => {
+                verdict.clone()
+            }
         }
     }
 

@@ -271,6 +271,7 @@ fn outbox<'t>(record: &'t Record, payload: Value<'t>) -> Content<'t> {
     Content {
         value: unescaped(payload),
         found: Some(Box::new(found)),
+        read_by: None,
     }
 }
 
@@ -434,6 +435,7 @@ impl<'t> Change<'t> {
         Content {
             value,
             found: Some(Box::new(found)),
+            read_by: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Records of each format, and the events that they give.
 
+mod auto;
 mod cloudevents;
 mod debezium;
 mod generic;

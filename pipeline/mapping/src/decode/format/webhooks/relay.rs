@@ -171,6 +171,7 @@ pub(super) fn content<'t>(body: Map<'t>, found: Found<'t>, more: More<'t>) -> Co
     Content {
         value: Value::Object(body),
         found: Some(Box::new(Found { more, ..found })),
+        read_by: None,
     }
 }
 

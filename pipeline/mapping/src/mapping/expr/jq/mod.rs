@@ -44,7 +44,10 @@ pub(super) use self::pieces::of as pieces;
 use self::run::{At, Env, Run};
 use self::syntax::term::Term;
 use self::syntax::{outputs, parse};
+use super::always::Always;
 use super::meter::Limit;
+use super::names::Names;
+use super::table::NOT_THERE;
 use super::{Failed, Refused, Scope, hint};
 use crate::value::Value;
 
@@ -57,11 +60,12 @@ pub(super) struct Program {
     literal: Option<Value<'static>>,
     assigns: bool,
     several: bool,
+    always: Option<Always>,
 }
 
 impl Program {
     /// Compiles an expression. With `streamed`, every term is evaluated as a stream, for tests that compare the two ways.
-    pub(super) fn compile(text: &str, streamed: bool) -> Result<Self, Refused> {
+    pub(super) fn compile(text: &str, names: &Names, streamed: bool) -> Result<Self, Refused> {
         let term = parse::parse(text).map_err(|refused| Refused {
             help: refused.help.or_else(|| hint::of_syntax(text)),
             ..refused
@@ -70,7 +74,7 @@ impl Program {
             Term::Const(value) => Some(value.clone()),
             _ => None,
         };
-        let compiled = compile(&term, streamed).map_err(|refused| Refused {
+        let compiled = compile(&term, names, streamed).map_err(|refused| Refused {
             help: hint::of_dash(text, &refused.problem).or(refused.help),
             ..refused
         })?;
@@ -80,12 +84,18 @@ impl Program {
             literal,
             assigns: outputs::assigns(&term),
             several: outputs::gives_several(&term),
+            always: outputs::kind(&term),
         })
     }
 
     /// Whether it assigns at its top level.
     pub(super) fn assigns(&self) -> bool {
         self.assigns
+    }
+
+    /// The kind of value that it always has, if that is certain.
+    pub(super) fn always(&self) -> Option<Always> {
+        self.always
     }
 
     /// Whether it seems to have an output for each item of a list.
@@ -108,19 +118,47 @@ impl Program {
         if let Some(path) = &self.path {
             return path.eval(scope).map(Some);
         }
+        scope.meter().begin();
+        self.value(scope)
+    }
+
+    /// The values of `let` that it uses, by their places among those of the file.
+    pub(super) fn lets(&self) -> &[usize] {
+        &self.compiled.lets
+    }
+
+    /// Whether it is no more than a path into the content.
+    pub(super) fn is_path(&self) -> bool {
+        matches!(self.path, Some(Path::Content(_)))
+    }
+
+    /// The part of the content that it is, if it is no more than a path to it, or its constant.
+    pub(super) fn part<'a>(
+        &'a self,
+        scope: &'a Scope<'a>,
+    ) -> Option<Result<&'a Value<'a>, Failed>> {
+        match (&self.path, &self.literal) {
+            (Some(path), _) => path.part(scope),
+            (None, Some(literal)) => Some(Ok(literal)),
+            (None, None) => None,
+        }
+    }
+
+    /// The one output, as a part of the evaluation that asks for it.
+    pub(super) fn value<'a>(&'a self, scope: &'a Scope<'a>) -> Result<Option<Value<'a>>, Failed> {
         let found = self.run(scope)?;
         found
-            .map(|found| found.into_value(&scope.meter))
+            .map(|found| found.into_value(scope.meter()))
             .transpose()
     }
 
     /// Whether there is an output that is neither null nor false.
     pub(super) fn holds<'a>(&'a self, scope: &'a Scope<'a>) -> Result<bool, Failed> {
+        scope.meter().begin();
         Ok(self.run(scope)?.is_some_and(|found| found.holds()))
     }
 
     fn run<'a>(&'a self, scope: &'a Scope<'a>) -> Result<Option<Val<'a>>, Failed> {
-        scope.meter.begin();
         let run = Run::new(scope, &self.compiled);
         let mut found = None;
         let payload = At::plain(Val::of(scope.payload));
@@ -140,9 +178,7 @@ impl Program {
                 Ok(())
             });
             if several {
-                return Err(Failed::new(
-                    "the expression has several outputs; put it in [ ] or take the first",
-                ));
+                return Err(Failed::new(SEVERAL));
             }
             flow
         };
@@ -156,16 +192,21 @@ impl Program {
 }
 
 const FAILED: &str = "the expression failed on this event";
+const SEVERAL: &str = "the expression has several outputs; put it in [ ] or take the first";
+const NO_ITEMS: &str = "`[]` is applied to a value that has no items";
+/// What errors say that are not jq's own.
+const OWN: &[&str] = &[SEVERAL, NO_ITEMS, NO_SUCH_PARTS, NOT_THERE];
 
 /// What an error says without the data that its own text shows.
 fn without_data(value: &Val<'_>) -> &'static str {
     match value {
         Val::Text(text) if text.as_str().starts_with("Cannot index ") => NO_SUCH_PARTS,
-        Val::Text(text) if text.as_str().starts_with("Cannot iterate over ") => {
-            "`[]` is applied to a value that has no items"
+        Val::Text(text) if text.as_str().starts_with("Cannot iterate over ") => NO_ITEMS,
+        Val::Text(text) => {
+            let own = OWN.iter().find(|own| **own == text.as_str());
+            own.copied().unwrap_or(FAILED)
         }
-        Val::Text(_)
-        | Val::Null
+        Val::Null
         | Val::Bool(_)
         | Val::Int(_)
         | Val::Big(_)

@@ -49,7 +49,7 @@ impl Path {
 
     /// The value at its end; null if it is not there.
     pub(super) fn eval<'a>(&'a self, scope: &'a Scope<'a>) -> Result<Value<'a>, Failed> {
-        let meter = &scope.meter;
+        let meter = scope.meter();
         meter.begin();
         match self {
             Self::Event(key) => {
@@ -58,20 +58,34 @@ impl Path {
                 meter.keep(JSON_VALUE + value.as_str().map_or(0, str::len))?;
                 Ok(value)
             }
-            Self::Content(keys) => {
-                let mut at = scope.payload;
-                for key in keys {
-                    meter.steps(2 + key.len() / HASHED)?;
-                    at = match at {
-                        Value::Object(fields) => fields.get(key).unwrap_or(&Value::Null),
-                        Value::Null => return Ok(Value::Null),
-                        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-                            return Err(Failed::new(NO_SUCH_PARTS));
-                        }
-                    };
-                }
-                Val::of(at).into_value(meter)
-            }
+            Self::Content(keys) => Val::of(follow(keys, scope)?).into_value(meter),
         }
     }
+
+    /// The part of the content at its end, if that is where it leads.
+    pub(super) fn part<'a>(
+        &'a self,
+        scope: &'a Scope<'a>,
+    ) -> Option<Result<&'a Value<'a>, Failed>> {
+        match self {
+            Self::Event(_) => None,
+            Self::Content(keys) => Some(follow(keys, scope)),
+        }
+    }
+}
+
+/// The part of the content at the end of these keys; null if it is not there.
+fn follow<'a>(keys: &[String], scope: &'a Scope<'a>) -> Result<&'a Value<'a>, Failed> {
+    let mut at = scope.payload;
+    for key in keys {
+        scope.meter().steps(2 + key.len() / HASHED)?;
+        at = match at {
+            Value::Object(fields) => fields.get(key).unwrap_or(&Value::Null),
+            Value::Null => return Ok(&Value::Null),
+            Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                return Err(Failed::new(NO_SUCH_PARTS));
+            }
+        };
+    }
+    Ok(at)
 }

@@ -1,5 +1,8 @@
 //! Compiled expressions: names are resolved, and it is known which terms have one output at most.
 
+use std::sync::Arc;
+
+use crate::mapping::expr::table::Table;
 use crate::value::Value;
 
 use super::super::data::format::Format;
@@ -13,6 +16,8 @@ pub(crate) struct Compiled {
     pub(crate) main: Code,
     pub(crate) defs: Vec<Def>,
     pub(crate) patterns: Patterns,
+    /// The values of `let` that it uses.
+    pub(crate) lets: Vec<usize>,
 }
 
 /// A compiled term.
@@ -27,8 +32,10 @@ pub(crate) struct Code {
 pub(crate) enum Op {
     Id,
     Const(Value<'static>),
-    /// `$event`, `$record`
+    /// `$event`, `$record`, and what the file names.
     Global(Global),
+    /// The value of the input's key in a table.
+    Lookup(Arc<Table>),
     /// The variable this many bindings up.
     Var(usize),
     /// The argument this many bindings up.
@@ -69,6 +76,12 @@ pub(crate) enum Op {
 pub(crate) enum Global {
     Event,
     Record,
+    /// The value of a `let`, by its place among those of the file.
+    Let(usize),
+    /// The item of an `each`.
+    Item,
+    /// Its place among the items, from 0.
+    Index,
 }
 
 #[derive(Debug)]
@@ -172,6 +185,7 @@ impl Op {
             Self::Id
             | Self::Const(_)
             | Self::Global(_)
+            | Self::Lookup(_)
             | Self::Var(_)
             | Self::Format(_)
             | Self::List(_)

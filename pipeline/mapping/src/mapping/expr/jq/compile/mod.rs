@@ -2,14 +2,17 @@
 
 pub(super) mod code;
 mod names;
+mod refer;
 
 use std::sync::Arc;
 
 use self::code::{Bound, Code, Compiled, Def, Fold, Global, Op, Piece, Special};
-use super::data::format::Format;
+use self::refer::format_named;
+use super::native::business;
 use super::regex::{Pattern as Regex, Patterns};
 use super::syntax::term::{self, Math, Pattern, Term};
 use crate::mapping::expr::Refused;
+use crate::mapping::expr::names::Names;
 use crate::value::Value;
 
 /// The most bytes of a text that is put together at compile time. A longer regular expression is compiled when it runs.
@@ -22,7 +25,7 @@ const MAX_PARTS: usize = 20_000;
 const MAX_NESTING: usize = 100;
 
 /// Compiles a term. With `streamed`, every term is evaluated as a stream, for tests that compare the two ways.
-pub(super) fn compile(term: &Term, streamed: bool) -> Result<Compiled, Refused> {
+pub(super) fn compile(term: &Term, names: &Names, streamed: bool) -> Result<Compiled, Refused> {
     let mut compiler = Compiler {
         known: Vec::new(),
         defs: Vec::new(),
@@ -30,6 +33,8 @@ pub(super) fn compile(term: &Term, streamed: bool) -> Result<Compiled, Refused> 
         parts: 0,
         nesting: 0,
         undefined: Vec::new(),
+        names,
+        lets: Vec::new(),
         streamed,
     };
     let main = compiler.term(term)?;
@@ -49,6 +54,7 @@ pub(super) fn compile(term: &Term, streamed: bool) -> Result<Compiled, Refused> 
         main,
         defs,
         patterns: compiler.patterns,
+        lets: compiler.lets,
     })
 }
 
@@ -70,7 +76,7 @@ impl Known {
     }
 }
 
-struct Compiler {
+struct Compiler<'n> {
     known: Vec<Known>,
     defs: Vec<Option<Def>>,
     patterns: Patterns,
@@ -78,10 +84,14 @@ struct Compiler {
     nesting: usize,
     /// Filters that do not exist; they are all reported at once.
     undefined: Vec<Refused>,
+    /// What the file names.
+    names: &'n Names,
+    /// The values of `let` that are used.
+    lets: Vec<usize>,
     streamed: bool,
 }
 
-impl Compiler {
+impl Compiler<'_> {
     fn code(&self, op: Op) -> Code {
         let mut code = Code::new(op);
         code.one &= !self.streamed;
@@ -293,17 +303,22 @@ impl Compiler {
             .position(is)
     }
 
-    fn var(&self, name: &str) -> Result<Op, Refused> {
+    fn var(&mut self, name: &str) -> Result<Op, Refused> {
         if let Some(up) = self.up(|known| known.is_var(name)) {
             return Ok(Op::Var(up));
         }
         match name {
             "event" => Ok(Op::Global(Global::Event)),
             "record" => Ok(Op::Global(Global::Record)),
-            _ => Err(Refused {
-                problem: format!("there is no variable `${name}`"),
-                help: Some("only `$event` and `$record` are defined".to_owned()),
-            }),
+            "item" if self.names.has_item() => Ok(Op::Global(Global::Item)),
+            "index" if self.names.has_item() => Ok(Op::Global(Global::Index)),
+            _ => match self.names.let_named(name) {
+                Some(index) => {
+                    self.lets.push(index);
+                    Ok(Op::Global(Global::Let(index)))
+                }
+                None => Err(refer::no_variable(name, self.names)),
+            },
         }
     }
 
@@ -372,12 +387,22 @@ impl Compiler {
             }
             None => {}
         }
+        if let ("lookup", [table]) = (name, args) {
+            let table = self.constant(table);
+            return refer::table(table.as_deref(), self.names)
+                .map(|table| Made::Op(Op::Lookup(table)));
+        }
         if let Some(special) = Special::named(name, args.len()) {
             self.prepare(special, args)?;
             let args = self.all(args)?;
             return Ok(Made::Op(Op::Special(special, args)));
         }
         if let Some(plain) = names::plain(name, args.len()) {
+            if let Some(constant) = args.last().and_then(|arg| self.constant(arg))
+                && let Some((problem, help)) = business::refused(name, &constant)
+            {
+                return Err(Refused { problem, help });
+            }
             if name == "test" {
                 self.regex(args.first(), args.get(1))?;
             }
@@ -464,13 +489,4 @@ impl Compiler {
 enum Made {
     Op(Op),
     Code(Code),
-}
-
-fn format_named(name: &str) -> Result<Format, Refused> {
-    Format::named(name).ok_or_else(|| Refused {
-        problem: format!("there is no format `@{name}`"),
-        help: Some(
-            "known are @text, @json, @html, @uri, @urid, @csv, @tsv, @sh, @base64, @base64d, @base32, @base32d".to_owned(),
-        ),
-    })
 }

@@ -2,6 +2,7 @@
 
 use super::text::{Sink, json};
 use super::value::Val;
+use crate::mapping::expr::fault::Failed;
 use crate::mapping::expr::meter::{Limit, Meter};
 
 /// Why an evaluation stops.
@@ -17,6 +18,16 @@ pub(crate) enum Stop<'a> {
 
 pub(crate) type Flow<'a> = Result<(), Stop<'a>>;
 pub(crate) type Res<'a> = Result<Val<'a>, Stop<'a>>;
+
+impl From<Failed> for Stop<'_> {
+    fn from(failed: Failed) -> Self {
+        if failed.exhausted {
+            Self::Limit(Limit(failed.what))
+        } else {
+            error(failed.what)
+        }
+    }
+}
 
 impl From<Limit> for Stop<'_> {
     fn from(limit: Limit) -> Self {

@@ -1,5 +1,6 @@
 //! Filters that take values and give one value.
 
+pub(super) mod business;
 pub(super) mod filter;
 mod list;
 mod number;
@@ -99,6 +100,10 @@ pub(super) const NAMES: &[&str] = &[
     "toarray",
     "ascii",
     "format",
+    "lookup",
+    "from_minor_units",
+    "in_zone",
+    "phone_in",
 ];
 
 /// The filter of that name.
@@ -108,4 +113,5 @@ pub(super) fn find(name: &str, args: usize) -> Option<Plain> {
         .or_else(|| text::find(name, args))
         .or_else(|| number::find(name, args))
         .or_else(|| time::find(name, args))
+        .or_else(|| business::find(name, args))
 }

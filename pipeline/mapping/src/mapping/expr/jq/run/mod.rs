@@ -19,12 +19,14 @@ use std::rc::Rc;
 
 use super::super::Scope;
 use super::super::meter::{Limit, MAX_DEPTH, Meter};
+use super::super::table::{NOT_THERE, Table};
 use super::compile::code::{Code, Compiled, Def, Global};
 use super::data::path::get;
-use super::data::stop::{Flow, Res, Stop, error, shown};
+use super::data::stop::{Flow, Res, Stop, error, shown, type_error};
 use super::data::value::{Text, Val};
 use super::native::filter::Tools;
 use super::regex::Regexes;
+use crate::value::Value;
 
 /// One evaluation.
 pub(super) struct Run<'a> {
@@ -188,7 +190,7 @@ impl<'e, 'a> Env<'e, 'a> {
 
 impl<'a> Run<'a> {
     pub(super) fn new(scope: &'a Scope<'a>, program: &'a Compiled) -> Self {
-        let meter = &scope.meter;
+        let meter = scope.meter();
         Self {
             meter,
             scope,
@@ -201,11 +203,38 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn global(&self, global: Global) -> Val<'a> {
-        Val::of(match global {
+    fn global(&self, global: Global) -> Res<'a> {
+        Ok(Val::of(match global {
             Global::Event => self.scope.event(),
             Global::Record => self.scope.record(),
-        })
+            Global::Item => self.scope.item().map_or(&Value::Null, |(item, _)| item),
+            Global::Index => {
+                let index = self.scope.item().map(|(_, index)| index);
+                return Ok(index.map_or(Val::Null, Val::count));
+            }
+            Global::Let(index) => {
+                // it may be computed now, within what is being evaluated
+                let _level = self.meter.descend()?;
+                self.scope.named(index)?
+            }
+        }))
+    }
+
+    /// The value of a key in a table.
+    fn looked_up(&self, table: &'a Table, key: &Val<'a>) -> Res<'a> {
+        let text = match key {
+            Val::Null => None,
+            Val::Text(text) => {
+                self.meter.work(text.as_str().len())?;
+                Some(text.as_str().to_owned())
+            }
+            Val::Bool(_) | Val::Int(_) | Val::Big(_) | Val::Float(_) => Some(shown(key)),
+            Val::List(_) | Val::Object(_) => {
+                return Err(type_error(key, "is no key of a table", self.meter));
+            }
+        };
+        let found = table.find(text.as_deref());
+        found.map(Val::of).ok_or_else(|| error(NOT_THERE))
     }
 
     /// The one value of a term, for keys in patterns. It is an error if there is none, or several.

@@ -27,7 +27,8 @@ impl<'a> Run<'a> {
         match &code.op {
             Op::Id => return Ok(Some(at)),
             Op::Const(value) => return Ok(Some(at.computed(Val::of(value)))),
-            Op::Global(global) => return Ok(Some(at.computed(self.global(*global)))),
+            Op::Global(global) => return Ok(Some(at.computed(self.global(*global)?))),
+            Op::Lookup(table) => return Ok(Some(at.computed(self.looked_up(table, &at.val)?))),
             Op::Var(up) => return Ok(Some(at.computed(var(env, *up)))),
             _ => {}
         }
@@ -81,6 +82,7 @@ impl<'a> Run<'a> {
             Op::Id
             | Op::Const(_)
             | Op::Global(_)
+            | Op::Lookup(_)
             | Op::Var(_)
             | Op::Arg(_)
             | Op::Comma(_)

@@ -24,7 +24,8 @@ impl<'a> Run<'a> {
         match &code.op {
             Op::Id => out(at),
             Op::Const(value) => out(at.computed(Val::of(value))),
-            Op::Global(global) => out(at.computed(self.global(*global))),
+            Op::Global(global) => out(at.computed(self.global(*global)?)),
+            Op::Lookup(table) => out(at.computed(self.looked_up(table, &at.val)?)),
             Op::Var(up) => out(at.computed(var(env, *up))),
             Op::Arg(up) => match env.up(*up).map(|binding| &binding.what) {
                 Some(Bind::Arg(code, env)) => self.each(code, *env, at, out),

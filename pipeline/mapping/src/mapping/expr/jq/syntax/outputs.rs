@@ -1,6 +1,8 @@
 //! What an expression seems to do, for people who may have meant something else.
 
 use super::term::{Piece, Term};
+use crate::mapping::expr::always::Always;
+use crate::value::Value;
 
 /// Whether an expression assigns at its top level. As a condition that is always true.
 pub(crate) fn assigns(term: &Term) -> bool {
@@ -107,5 +109,47 @@ fn selects(term: &Term) -> bool {
         | Term::Compare(_, left, right) => selects(left) || selects(right),
         Term::Index(inner, _, _) | Term::Slice(inner, ..) | Term::Each(inner, _) => selects(inner),
         _ => false,
+    }
+}
+
+/// The kind of value that an expression always has, if it has one at all; `None` if that is not certain.
+pub(crate) fn kind(term: &Term) -> Option<Always> {
+    match term {
+        Term::Const(Value::Bool(_)) | Term::Compare(..) | Term::And(..) | Term::Or(..) => {
+            Some(Always::Bool)
+        }
+        Term::Const(Value::Number(_)) | Term::Neg(_) => Some(Always::Number),
+        Term::Text(None, pieces) => {
+            let has_letter = |piece: &Piece| match piece {
+                Piece::Text(text) => text.chars().any(char::is_alphabetic),
+                Piece::Term(_) => false,
+            };
+            // `1e3` is a number, too
+            let words = pieces.iter().any(has_letter) && pieces.len() > 1;
+            words.then_some(Always::Words)
+        }
+        Term::List(_) => Some(Always::List),
+        Term::Object(_) => Some(Always::Object),
+        Term::Pipe(stages) => kind(stages.last()?),
+        Term::Bind(_, _, body) => kind(body),
+        Term::Alt(left, right) => {
+            let right = kind(right)?;
+            (kind(left)? == right).then_some(right)
+        }
+        Term::If(cases, other) => {
+            let last = kind(other.as_deref()?)?;
+            let same = |(_, then): &(Term, Term)| kind(then) == Some(last);
+            cases.iter().all(same).then_some(last)
+        }
+        Term::Call(name, args) => match (name.as_str(), args.len()) {
+            ("map" | "sort_by" | "group_by" | "unique_by", 1)
+            | ("sort" | "unique" | "to_entries" | "explode", 0) => Some(Always::List),
+            ("not" | "isempty", _)
+            | ("test" | "startswith" | "endswith" | "has", 1)
+            | ("any" | "all", _) => Some(Always::Bool),
+            ("tonumber" | "floor" | "ceil" | "round", 0) => Some(Always::Number),
+            _ => None,
+        },
+        _ => None,
     }
 }
