@@ -456,8 +456,10 @@ proptest! {
         });
         let from = text.floor_char_boundary(at.index(text.len().max(1)));
         let to = text.floor_char_boundary((from + length).min(text.len()));
-        let piece = if twice { &text[from..to] } else { "" };
-        let text = format!("{}{piece}{put}{piece}{}", &text[..from], &text[to..]);
+        let (before, _) = text.split_at(from);
+        let (upto, after) = text.split_at(to);
+        let piece = if twice { upto.split_at(from).1 } else { "" };
+        let text = format!("{before}{piece}{put}{piece}{after}");
         if let Ok(schema) = Schema::compile(kind, &text, &[]) {
             let schemas = One(Found::Known(Arc::new(schema)));
             let framed = record(&[&[0, 0, 0, 0, 1][..], &value].concat(), &[]);

@@ -314,4 +314,50 @@ mod tests {
         let found = body(&verdict).to_string();
         assert!(found.contains("19.9"), "{found}");
     }
+
+    /// Keys of rows have schemas, too; a schema that is not known is asked for before anything is judged.
+    #[test]
+    fn keys_of_rows_are_read_by_their_own_schemas() {
+        use ingest_encoding::{Schema, SchemaType};
+        let (schema, value) = fixture("debezium by connect's names");
+        let key = r#"{"type":"record","name":"Key","fields":[{"name":"id","type":"int"}]}"#;
+        let mapping = "
+            routes:
+              - name: rows
+                on: orders.u
+                customer: none
+                do: [ { kobject: order, externalId: $event.subject, version: $event.version, title: $event.subject } ]";
+        let mapping = Arc::new(Mapping::compile(mapping, "m.yaml").unwrap());
+        let pipeline = Pipeline::new(Format::Debezium, Limits::default(), mapping).unwrap();
+        let path = (Encoding::registry().with_keys(true), pipeline);
+        let store = Arc::new(ingest_registry::Store::new(10));
+        let judge = Judge::new(HashMap::from([(Topic::new("orders"), path)])).knowing(Arc::<
+            ingest_registry::Store,
+        >::clone(
+            &store
+        ));
+        let record = Record {
+            position: Position {
+                partition: TopicPartition::new("orders", 0),
+                offset: Offset(0),
+            },
+            key: Some(Bytes::from_static(b"\0\0\0\0\x08\x54")),
+            value: Some(Bytes::from([&b"\0\0\0\0\x07"[..], &value].concat())),
+            headers: Vec::new(),
+            timestamp_ms: None,
+        };
+        for (id, text) in [(7, schema.as_str()), (8, key)] {
+            let id = SchemaId::Number(id);
+            let asked = judge.judge(&record, Expected::Skipped);
+            assert_eq!(asked.map(|judged| judged.verdict), Err(id));
+            let schema = Schema::compile(SchemaType::Avro, text, &[]).unwrap();
+            store.known(id, Arc::new(schema));
+        }
+        let judged = judge.judge(&record, Expected::Wanted).unwrap();
+        assert!(
+            body(&judged.verdict)
+                .to_string()
+                .contains(r#""external_id":"42""#)
+        );
+    }
 }
