@@ -6,6 +6,7 @@
 
 mod args;
 mod request;
+mod text;
 mod trace;
 
 use anyhow::{Context as _, anyhow};
@@ -92,6 +93,8 @@ struct Asked {
     /// The folded name.
     event: Option<String>,
     trace: bool,
+    /// For people.
+    text: bool,
 }
 
 /// Explains every record of the input.
@@ -117,6 +120,7 @@ pub fn run(args: &ExplainArgs, out: &mut Output<'_>) -> Result<CommandExit, Comm
         key: args.key.clone(),
         event: args.event.as_deref().map(fold),
         trace: args.trace,
+        text: args.text,
     };
     explain(&settings, sample, now, &asked, out)?;
     Ok(CommandExit::Good)
@@ -175,6 +179,13 @@ fn explain(
         shown += 1;
         if !asked.trace {
             explained.trace = None;
+        }
+        if asked.text {
+            let whole = serde_json::to_value(&explained).context("cannot write a line")?;
+            for line in text::lines(&whole) {
+                out.line(&line)?;
+            }
+            continue;
         }
         let text = serde_json::to_string(&explained).context("cannot write a line")?;
         out.line(&text)?;
