@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::process::{Command, Output, Stdio};
 
 use ingest_kafka::embedded::EmbeddedBroker;
+use ingest_kafka::{KafkaOptions, KafkaSettings, OutgoingRecord, RecordProducer};
+use ingest_model::record::{Partition, Topic};
 use kustomer_sim::Config;
 use kustomer_sim::server::Server;
 use serde_json::Value;
@@ -267,4 +269,98 @@ fn explain_reads_every_collected_sample() {
         seen.contains_key("emit") && seen.contains_key("skip"),
         "{seen:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_writes_a_mapping_reads_records_from_kafka() {
+    let broker = EmbeddedBroker::start(&[("shop.events", 2), ("dead", 1)]).unwrap();
+    let options = KafkaOptions::new(broker.bootstrap_servers(), "it", &["shop.events"], "dead");
+    let producer = RecordProducer::new(&KafkaSettings::try_new(options).unwrap()).unwrap();
+    for number in 0..20 {
+        let value = format!(
+            r#"{{"type":"track","event":"Order Completed","messageId":"m{number}","userId":"u{number}","timestamp":"2026-03-01T10:00:00Z","properties":{{"order_id":"o{number}","total":{number}}}}}"#
+        );
+        let record = OutgoingRecord {
+            topic: Topic::new("shop.events"),
+            partition: Some(Partition(number % 2)),
+            key: Some(format!("k{number}").into()),
+            value: Some(value.into()),
+            headers: Vec::new(),
+            timestamp_ms: Some(1_767_600_000_000 + i64::from(number)),
+        };
+        producer.send(&record).await.unwrap();
+    }
+    let (folder, file) = configuration(GOOD);
+    let yaml = std::fs::read_to_string(&file).unwrap();
+    let yaml = yaml.replace("localhost:9092", broker.bootstrap_servers());
+    std::fs::write(&file, &yaml).unwrap();
+    let other = folder.path().join("other.yaml");
+    let renamed = GOOD.replace("Order \\(", "Purchase \\(");
+    std::fs::write(folder.path().join("other-mapping.yaml"), renamed).unwrap();
+    std::fs::write(&other, yaml.replace("mapping.yaml", "other-mapping.yaml")).unwrap();
+    let run = async |arguments: &[&str]| {
+        let mut command = program();
+        command
+            .args([arguments[0], "--config"])
+            .arg(&file)
+            .args(&arguments[1..]);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap());
+        let output = output.await.unwrap();
+        (
+            text(&output.stdout) + &text(&output.stderr),
+            output.status.code(),
+        )
+    };
+    let (said, code) = run(&["explain", "--position", "shop.events/1/3", "--trace"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let line: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(
+        (&line["event"]["id"], &line["position"]),
+        (&"m7".into(), &"shop.events/1/3".into())
+    );
+    assert!(line["trace"]["values"].is_array(), "{said}");
+    for (position, told) in [
+        (
+            "shop.events/1/99",
+            "has no record with the offset 99 (any more): it has 0 to 9",
+        ),
+        ("shop.events/7/0", "has no partition 7"),
+        (
+            "shop.other/0/0",
+            "the configuration has no topic shop.other",
+        ),
+    ] {
+        let (said, code) = run(&["explain", "--position", position]).await;
+        assert_ne!(code, Some(0));
+        assert!(said.contains(told), "{told} is not in {said}");
+    }
+    let (said, code) = run(&["explain", "--last", "20", "--key", "k13"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains("\"position\":\"shop.events/1/6\""), "{said}");
+    let against = other.to_str().unwrap().to_owned();
+    let (said, code) = run(&["diff", "--against", &against, "--last", "8", "--exit-code"]).await;
+    assert_eq!(code, Some(3), "{said}");
+    assert!(
+        said.contains("8 records: 8 would become otherwise"),
+        "{said}"
+    );
+    assert!(said.contains("shop.events/0/6"), "{said}");
+    let mapping = folder.path().join("new.yaml").to_str().unwrap().to_owned();
+    let (said, code) = run(&[
+        "infer",
+        "--topic",
+        "shop.events",
+        "--last",
+        "10",
+        "--out",
+        &mapping,
+    ])
+    .await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("format segment: reads 10 of 10 records"),
+        "{said}"
+    );
+    assert!(said.contains("object of klass order"), "{said}");
 }

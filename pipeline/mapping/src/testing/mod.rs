@@ -54,6 +54,11 @@ impl Mapping {
         results.filter_map(|result| result.failure).collect()
     }
 
+    /// The names of the file's tests.
+    pub fn test_names(&self) -> impl Iterator<Item = &str> {
+        self.tests().iter().map(|test| &*test.name)
+    }
+
     /// What became of each of the file's tests, with the format for a file that names none.
     #[must_use]
     pub fn test_results(&self, format: Format) -> Vec<TestResult> {

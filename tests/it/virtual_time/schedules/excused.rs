@@ -78,9 +78,11 @@ fn is_rejected(verdict: &Verdict) -> bool {
         Verdict::Reject(_) => true,
         Verdict::Skip(_) => false,
         // The API refuses names with a space.
-        Verdict::Emit(planned) => planned.iter().any(|one| match &one.operation {
-            Operation::Track(track) => track.occurrence().name.contains(' '),
-            Operation::Identify(_) | Operation::KObject(_) => false,
-        }),
+        Verdict::Emit(_) | Verdict::Batch(_) => {
+            verdict.planned().iter().any(|one| match &one.operation {
+                Operation::Track(track) => track.occurrence().name.contains(' '),
+                Operation::Identify(_) | Operation::KObject(_) => false,
+            })
+        }
     }
 }

@@ -82,7 +82,7 @@ impl Case {
                 Ok(_) | Err(_) => {
                     redactor.learn_named("", key);
                     redactor.learn_id(key);
-                    redactor.redacted_text(key)
+                    redactor.redacted_id(key)
                 }
             });
         let headers = self

@@ -13,15 +13,17 @@ use serde_json::Value;
 pub(in crate::cli::mappings) use super::shape::Kind;
 use super::shape::made_up;
 
-/// A value that is shorter than this is not looked for within other texts.
-const LEAST: usize = 4;
+/// An id that is shorter than this is replaced only where ids stand, and not within other texts.
+const LONG_ID: usize = 4;
+/// A personal value that is shorter than this is not looked for within other texts.
+const SHORT: usize = 2;
 
 /// What was replaced by what.
 #[derive(Debug, Default)]
 pub(in crate::cli::mappings) struct Redactor {
     keep_ids: bool,
-    /// By the original.
-    known: BTreeMap<String, String>,
+    /// By the original: what it is, and what stands for it.
+    known: BTreeMap<String, (Kind, String)>,
     counts: BTreeMap<Kind, usize>,
     used: BTreeSet<String>,
 }
@@ -107,33 +109,56 @@ impl Redactor {
             other = made_up(kind, original, number);
         }
         self.used.insert(other.clone());
-        self.known.insert(original.to_owned(), other);
+        self.known.insert(original.to_owned(), (kind, other));
     }
 
     /// The value with everything replaced that was learnt.
     pub(in crate::cli::mappings) fn redacted(&self, value: &Value) -> Value {
+        self.at(value, "")
+    }
+
+    /// The same for a value in a field of this name.
+    fn at(&self, value: &Value, name: &str) -> Value {
         match value {
-            Value::String(text) => Value::String(self.redacted_text(text)),
+            Value::String(text) => Value::String(self.text_at(text, name)),
             Value::Number(number) => {
-                let other = self.known.get(&number.to_string());
+                let other = self.standing_for(&number.to_string(), name);
                 let other = other.and_then(|text| serde_json::from_str(text).ok());
                 other.unwrap_or_else(|| value.clone())
             }
-            Value::Array(items) => items.iter().map(|item| self.redacted(item)).collect(),
+            Value::Array(items) => items.iter().map(|item| self.at(item, name)).collect(),
             Value::Object(fields) => {
                 let fields = fields.iter();
                 fields
-                    .map(|(key, value)| (self.redacted_text(key), self.redacted(value)))
+                    .map(|(key, value)| (self.redacted_text(key), self.at(value, key)))
                     .collect()
             }
             Value::Null | Value::Bool(_) => value.clone(),
         }
     }
 
+    /// What stands for a whole value. A short id is one only in fields for ids: elsewhere `5` is a quantity.
+    fn standing_for(&self, text: &str, name: &str) -> Option<&str> {
+        let (kind, other) = self.known.get(text)?;
+        let is_meant = *kind != Kind::Id
+            || text.len() >= LONG_ID
+            || kind_of(name, text, false) == Some(Kind::Id);
+        is_meant.then_some(other)
+    }
+
     /// The text with everything replaced that was learnt.
     pub(in crate::cli::mappings) fn redacted_text(&self, text: &str) -> String {
-        if let Some(other) = self.known.get(text) {
-            return other.clone();
+        self.text_at(text, "")
+    }
+
+    /// The same for a text that is an id as a whole.
+    pub(in crate::cli::mappings) fn redacted_id(&self, text: &str) -> String {
+        self.text_at(text, "id")
+    }
+
+    fn text_at(&self, text: &str, name: &str) -> String {
+        if let Some(other) = self.standing_for(text, name) {
+            return other.to_owned();
         }
         // JSON within a text is replaced value by value.
         if text.starts_with(['{', '['])
@@ -142,10 +167,11 @@ impl Redactor {
             return self.redacted(&inner).to_string();
         }
         let mut redacted = text.to_owned();
-        let mut within: Vec<(&String, &String)> = self.known.iter().collect();
+        let mut within: Vec<(&String, &(Kind, String))> = self.known.iter().collect();
         within.sort_by_key(|(original, _)| std::cmp::Reverse(original.len()));
-        for (original, other) in within {
-            if original.len() >= LEAST && redacted.contains(original.as_str()) {
+        for (original, (kind, other)) in within {
+            let least = if *kind == Kind::Id { LONG_ID } else { SHORT };
+            if original.len() >= least && redacted.contains(original.as_str()) {
                 redacted = replaced_words(&redacted, original, other);
             }
         }
@@ -443,6 +469,20 @@ mod tests {
             (&json!("A-1001"), &json!(77))
         );
         assert_eq!(made["customer"]["email"], "person1@example.com");
+    }
+
+    #[test]
+    fn a_short_id_is_one_only_where_ids_stand_and_a_short_name_everywhere() {
+        let value = json!({
+            "order_id": 5, "customer_id": "5", "quantity": 5, "size": "5", "customer": { "first_name": "Ann" },
+            "say": "5 for Ann, not for Annabel",
+        });
+        let made = redacted(&value, false);
+        assert_ne!(made["order_id"], 5);
+        assert_ne!(made["customer_id"], "5");
+        assert_eq!((&made["quantity"], &made["size"]), (&json!(5), &json!("5")));
+        let name = made["customer"]["first_name"].as_str().unwrap();
+        assert_eq!(made["say"], format!("5 for {name}, not for Annabel"));
     }
 
     #[test]

@@ -20,7 +20,7 @@ lines. With --records each line is a Kafka record:\n  {\"topic\": …, \"partiti
 bytes as \"valueBase64\". \
 A record without a timestamp counts as produced now. --position and --last read records from Kafka.\n\nWith --trace each line also has the routes that were asked, with their conditions, and for each value its \
 field, the line of the mapping, the expression, the parts of the event that it names, what it gives, and what was changed to make it fit.\n\nExamples:\n  kustomer-ingest explain --config worker.yaml events.ndjson\n  \
-kustomer-ingest explain --config worker.yaml --position shop.events/3/40817 --trace\n  kustomer-ingest explain --config worker.yaml --last 1h --event 'Order Completed'\n  kcat -C -b \
+kustomer-ingest explain --config worker.yaml --position shop.events/3/40817 --trace --text\n  kustomer-ingest explain --config worker.yaml --last 1h --event 'Order Completed'\n  kcat -C -b \
 localhost:9092 -t shop.events -e -o -10 | kustomer-ingest explain --config worker.yaml"
 )]
 pub struct ExplainArgs {
@@ -42,6 +42,9 @@ pub struct ExplainArgs {
     /// Also show where each value comes from, and which routes were asked.
     #[arg(long)]
     pub trace: bool,
+    /// Write for people, in place of JSON.
+    #[arg(long)]
+    pub text: bool,
     /// Calculate ages (maxAge) as of this time instead of now, such as 2026-03-04T05:06:07Z.
     #[arg(long, value_name = "TIME")]
     pub at: Option<jiff::Timestamp>,

@@ -6,6 +6,7 @@
 
 mod args;
 mod request;
+mod text;
 mod trace;
 
 use anyhow::{Context as _, anyhow};
@@ -97,6 +98,8 @@ struct Asked {
     /// The folded name.
     event: Option<String>,
     trace: bool,
+    /// For people.
+    text: bool,
 }
 
 /// Explains every record of the input.
@@ -122,6 +125,7 @@ pub fn run(args: &ExplainArgs, out: &mut Output<'_>) -> Result<CommandExit, Comm
         key: args.key.clone(),
         event: args.event.as_deref().map(fold),
         trace: args.trace,
+        text: args.text,
     };
     explain(&settings, sample, now, &asked, out)?;
     Ok(CommandExit::Good)
@@ -168,8 +172,15 @@ fn explain(
                 }
             }
             shown += 1;
-            let text = serde_json::to_string(&one).context("cannot write a line")?;
-            out.line(&text)?;
+            if asked.text {
+                let whole = serde_json::to_value(&one).context("cannot write a line")?;
+                for line in text::lines(&whole) {
+                    out.line(&line)?;
+                }
+            } else {
+                let text = serde_json::to_string(&one).context("cannot write a line")?;
+                out.line(&text)?;
+            }
         }
     }
     let is_search = asked.key.is_some() || asked.event.is_some();

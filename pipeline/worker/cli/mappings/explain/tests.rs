@@ -408,7 +408,7 @@ fn a_sample_is_searched_by_key_and_by_event() {
         let asked_for = Asked {
             key: key.map(str::to_owned),
             event: event.map(fold),
-            trace: false,
+            ..Asked::default()
         };
         let found = asked(input, &asked_for).unwrap();
         found
@@ -486,5 +486,39 @@ fn a_position_is_a_topic_a_partition_and_an_offset() {
         "a/x/1",
     ] {
         assert!(text.parse::<RecordPosition>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn people_get_text() {
+    let settings = crate::config::parse(Path::new("w.yaml"), CONFIG).unwrap();
+    let input = concat!(
+        r#"{"value":{"type":"track","event":"Order Completed","messageId":"m1","userId":"u1","timestamp":"2026-03-01T10:00:00Z","properties":{"order_id":"o1","total":"27.50"}}}"#,
+        "\n",
+        r#"{"value":{"type":"track","event":"Product Reviewed","userId":"u1","properties":{}}}"#,
+    );
+    let mut written = Vec::new();
+    let mut out = Output::new(&mut written);
+    let now: Timestamp = "2026-03-01T11:00:00Z".parse().unwrap();
+    let asked = Asked {
+        trace: true,
+        text: true,
+        ..Asked::default()
+    };
+    let sample = sample(input, &Topic::new("shop"), true, now);
+    explain(&settings, sample, now, &asked, &mut out).unwrap();
+    out.flush().unwrap();
+    drop(out);
+    let text = String::from_utf8(written).unwrap();
+    for expected in [
+        "line 1: Order Completed, m1, 2026-03-01T10:00:00Z\n  emit\n  route order-placed, line ",
+        ", decides\n  kobject, by order-placed: POST /v1/klasses/order/bulk\n    [{",
+        "  do[0].custom.totalNum = 27.5   (a text became a number)\n      line ",
+        ": .properties.total; .properties.total is \"27.50\"\n",
+        "line 2: Product Reviewed",
+        "  skip: condition_false\n  route rated, line ",
+        ", does not hold: when .properties.rating != null; .properties.rating is null\n",
+    ] {
+        assert!(text.contains(expected), "{expected} is not in\n{text}");
     }
 }

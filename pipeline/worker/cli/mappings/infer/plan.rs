@@ -51,6 +51,9 @@ const ENVELOPE: &[&str] = &[
     "datacontenttype",
 ];
 
+/// Why an event that names nobody is skipped.
+const NOBODY: &str = "names neither a customer nor a thing: decide whether it is wanted";
+
 /// A route.
 #[derive(Debug)]
 pub(super) struct Proposed<'l> {
@@ -68,6 +71,11 @@ pub(super) enum Customer {
     Envelope,
     /// Kinds of keys with their paths.
     Keys(Vec<(&'static str, String)>),
+    /// Whoever the object of this klass, with the id at this path, belongs to.
+    From {
+        klass: String,
+        path: String,
+    },
     Nobody,
 }
 
@@ -96,7 +104,52 @@ pub(super) enum Action {
 pub(super) fn routes(looked: &Looked, most: usize) -> Vec<Proposed<'_>> {
     let mut taken = BTreeSet::new();
     let events = looked.events.iter().take(most);
-    events.map(|seen| route(looked, seen, &mut taken)).collect()
+    let mut routes: Vec<Proposed<'_>> =
+        events.map(|seen| route(looked, seen, &mut taken)).collect();
+    let klasses: BTreeSet<String> = routes
+        .iter()
+        .filter_map(|route| match &route.action {
+            Action::Object { klass, .. } if route.customer != Customer::Nobody => {
+                Some(klass.clone())
+            }
+            Action::Object { .. }
+            | Action::Track { .. }
+            | Action::Identify { .. }
+            | Action::Skip { .. } => None,
+        })
+        .collect();
+    for route in &mut routes {
+        take_owner(looked, route, &klasses);
+    }
+    routes
+}
+
+/// An event that names nobody, but a thing whose customer other events name, is on that customer's timeline.
+fn take_owner(looked: &Looked, route: &mut Proposed<'_>, klasses: &BTreeSet<String>) {
+    let own = match &route.action {
+        Action::Object { klass, .. } if route.customer == Customer::Nobody => Some(klass.clone()),
+        Action::Skip { why } if *why == NOBODY => None,
+        Action::Object { .. }
+        | Action::Track { .. }
+        | Action::Identify { .. }
+        | Action::Skip { .. } => return,
+    };
+    let owner = route.seen.paths.iter().find_map(|(path, found)| {
+        let often = found.present * 10 >= route.seen.count * 9;
+        let words = found.words();
+        let klass = singular(words.iter().rev().nth(1)?);
+        let is_id = words.last().is_some_and(|last| last == "id");
+        let fits = often && is_id && klasses.contains(&klass) && own.as_ref() != Some(&klass);
+        let path = path.clone();
+        (fits && is_content(looked.chosen.format, &path)).then_some(Customer::From { klass, path })
+    });
+    let Some(owner) = owner else { return };
+    if own.is_none() {
+        route.action = Action::Track {
+            meta: attributes(&looked.chosen, route.seen, "", &owner, META, true),
+        };
+    }
+    route.customer = owner;
 }
 
 fn route<'l>(looked: &Looked, seen: &'l Seen, taken: &mut BTreeSet<String>) -> Proposed<'l> {
@@ -110,10 +163,6 @@ fn route<'l>(looked: &Looked, seen: &'l Seen, taken: &mut BTreeSet<String>) -> P
     taken.insert(name.clone());
     let customer = customer(format, seen);
     let action = action(&looked.chosen, seen, &customer);
-    let customer = match &action {
-        Action::Skip { .. } => Customer::Envelope,
-        Action::Object { .. } | Action::Track { .. } | Action::Identify { .. } => customer,
-    };
     Proposed {
         seen,
         name,
@@ -126,9 +175,11 @@ fn action(chosen: &Chosen, seen: &Seen, customer: &Customer) -> Action {
     let format = chosen.format;
     match seen.kind {
         Some("identify") => {
-            return Action::Identify {
-                fields: identity(seen),
-            };
+            let mut fields = identity(seen);
+            if fields.is_empty() {
+                fields.push(("name", ".traits.name".to_owned()));
+            }
+            return Action::Identify { fields };
         }
         Some("page" | "screen" | "group" | "alias") => {
             return Action::Skip {
@@ -138,6 +189,13 @@ fn action(chosen: &Chosen, seen: &Seen, customer: &Customer) -> Action {
         Some(_) | None => {}
     }
     let name = words(&seen.name);
+    // What is said of a person tells who they are.
+    if name.first().is_some_and(|noun| is_person(noun)) && *customer != Customer::Nobody {
+        let fields = identity(seen);
+        if !fields.is_empty() {
+            return Action::Identify { fields };
+        }
+    }
     let is_look = name
         .last()
         .is_some_and(|last| LOOKS.contains(&last.as_str()));
@@ -155,9 +213,7 @@ fn action(chosen: &Chosen, seen: &Seen, customer: &Customer) -> Action {
         };
     }
     if *customer == Customer::Nobody {
-        return Action::Skip {
-            why: "names neither a customer nor a thing: decide whether it is wanted",
-        };
+        return Action::Skip { why: NOBODY };
     }
     Action::Track {
         meta: attributes(chosen, seen, "", customer, META, true),
@@ -180,7 +236,7 @@ fn thing(format: Format, seen: &Seen, name: &[String]) -> Option<(String, String
         if !matches!(
             last.as_str(),
             "id" | "number" | "key" | "uuid" | "no" | "code"
-        ) || PERSONS.contains(&noun.as_str())
+        ) || is_person(noun)
         {
             continue;
         }
@@ -199,8 +255,13 @@ fn thing(format: Format, seen: &Seen, name: &[String]) -> Option<(String, String
     // The envelope says what it is about.
     let noun = name
         .first()
-        .filter(|noun| noun.len() > 2 && !PERSONS.contains(&noun.as_str()))?;
+        .filter(|noun| noun.len() > 2 && !is_person(noun))?;
     (seen.subjects * 10 >= seen.count * 9).then(|| (singular(noun), "$event.subject".to_owned()))
+}
+
+/// Whether a word is for persons, or for companies: neither is a klass.
+fn is_person(word: &str) -> bool {
+    PERSONS.contains(&singular(word).as_str()) || ["company", "companies"].contains(&word)
 }
 
 fn same(word: &str, noun: &str) -> bool {
@@ -231,7 +292,7 @@ fn customer(format: Format, seen: &Seen) -> Customer {
         let is_id = words.last().is_some_and(|last| last == "id");
         let noun = words.iter().rev().nth(1);
         is_id
-            && noun.is_some_and(|noun| PERSONS.contains(&noun.as_str()))
+            && noun.is_some_and(|noun| is_person(noun))
             && matches!(found.only_type(), Some("text" | "number"))
     };
     let id = best(&of_person);
@@ -264,12 +325,12 @@ fn identity(seen: &Seen) -> Vec<(&'static str, String)> {
             .map(|(path, _)| path.clone())
     };
     let mut fields = Vec::new();
-    fields.extend(at(Kind::Name, &["name", "fullname"]).map(|path| ("name", path)));
+    let name = at(Kind::Name, &["name", "fullname"]);
+    let both = at(Kind::First, &[]).zip(at(Kind::Last, &[]));
+    let both = both.map(|(first, last)| format!("\"\\({first}) \\({last})\""));
+    fields.extend(name.or(both).map(|expression| ("name", expression)));
     fields.extend(at(Kind::Email, &[]).map(|path| ("email", path)));
     fields.extend(at(Kind::Phone, &[]).map(|path| ("phone", path)));
-    if fields.is_empty() {
-        fields.push(("name", ".traits.name".to_owned()));
-    }
     fields
 }
 
@@ -284,7 +345,7 @@ fn attributes(
 ) -> Vec<(String, String)> {
     let keys: &[(&str, String)] = match customer {
         Customer::Keys(keys) => keys,
-        Customer::Envelope | Customer::Nobody => &[],
+        Customer::Envelope | Customer::From { .. } | Customer::Nobody => &[],
     };
     let mut all: Vec<(&String, &Found)> = seen
         .paths

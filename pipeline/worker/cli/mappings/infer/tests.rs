@@ -50,6 +50,12 @@ fn till() -> String {
         .unwrap();
     }
     writeln!(sample, r#"{{"event_type":"voucher-asked","at":"2026-03-04T05:06:07Z","customer":{{"id":"c-1","email":"maria1@shop.example"}},"amount":5}}"#).unwrap();
+    writeln!(sample, r#"{{"event_type":"refund.issued","at":"2026-03-04T05:06:07Z","refund_id":"R-1","sale_id":"S-7"}}"#).unwrap();
+    writeln!(
+        sample,
+        r#"{{"event_type":"parcel lost","at":"2026-03-04T05:06:07Z","sale_id":"S-7"}}"#
+    )
+    .unwrap();
     sample.push_str("no json\n");
     sample
 }
@@ -70,6 +76,8 @@ fn plain_json_becomes_objects_events_and_skips_with_comments_and_tests() {
         "          couponStr: .coupon   # in 25 %\n",
         "personal: e-mail address",
         "      - track: $event.name",
+        "    customer: { from: { klass: sale, externalId: .sale_id } }\n    do:\n      - kobject: refund\n",
+        "    customer: { from: { klass: sale, externalId: .sale_id } }\n    do:\n      - track: $event.name",
         "skip: \"names neither a customer nor a thing",
     ] {
         assert!(
@@ -81,12 +89,12 @@ fn plain_json_becomes_objects_events_and_skips_with_comments_and_tests() {
         assert!(!mapping.contains(personal), "{personal} is in\n{mapping}");
     }
     for expected in [
-        "format json: reads 26 of 27 records that were tried",
+        "format json: reads 28 of 29 records that were tried",
         "object of klass sale; customer by externalId .customer.id, email .customer.email",
         "klass sale: couponStr, ",
         "looks personal, not proposed as attributes: .customer.email, .customer.name",
-        "21  sent",
-        "3 routes, 3 tests",
+        "23  sent",
+        "5 routes, 5 tests",
     ] {
         assert!(told.contains(expected), "{expected} is not in\n{told}");
     }
@@ -203,4 +211,49 @@ fn what_cannot_be_read_is_said_with_the_way_out() {
     assert_eq!(exit, CommandExit::Failed);
     assert!(told.contains("name the format with --format"), "{told}");
     assert!(Cli::try_parse_from(["kustomer-ingest", "infer", "--format", "xml"]).is_err());
+}
+
+/// The records of the shipped examples of a format.
+fn shipped(format: &str) -> Vec<String> {
+    let one_line = |text: String| -> Option<String> {
+        let value: serde_json::Value =
+            serde_json::from_str(text.trim_start_matches('\u{feff}')).ok()?;
+        let is_record = value.get("value").is_some() && value.get("headers").is_some();
+        let record = if is_record {
+            value
+        } else {
+            serde_json::json!({ "value": value })
+        };
+        Some(record.to_string())
+    };
+    examples(format).into_iter().filter_map(one_line).collect()
+}
+
+#[test]
+fn every_shipped_example_leads_to_a_mapping_that_passes() {
+    let formats = [
+        "aftership",
+        "cloudevents",
+        "commercetools",
+        "debezium",
+        "easypost",
+        "segment",
+        "shopify",
+        "stripe",
+        "woocommerce",
+    ];
+    for format in formats {
+        let lines = shipped(format);
+        assert!(!lines.is_empty(), "{format}");
+        for sample in lines.iter().cloned().chain([lines.join("\n")]) {
+            let (told, mapping, exit) = infer(&sample, &["--records", "--format", format]);
+            // A record that no mapping gets to see, such as a tombstone, leads to nothing.
+            let no_event = told.contains("can be read as format");
+            assert!(exit == CommandExit::Good || no_event, "{told}\n{sample}");
+            assert!(
+                no_event || Mapping::compile(&mapping, "m.yaml").is_ok(),
+                "{mapping}"
+            );
+        }
+    }
 }

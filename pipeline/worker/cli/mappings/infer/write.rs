@@ -153,6 +153,16 @@ fn route(route: &Proposed<'_>) -> Vec<String> {
                 .collect();
             lines.push(format!("    customer: {{ {} }}", keys.join(", ")));
         }
+        (_, Customer::From { klass, path }) => {
+            lines.push(format!(
+                "    # whoever the {klass} belongs to that it names"
+            ));
+            lines.push(format!(
+                "    customer: {{ from: {{ klass: {}, externalId: {} }} }}",
+                scalar(klass),
+                quote(path)
+            ));
+        }
         (_, Customer::Nobody) => {
             lines.push("    # nobody is named, so the object is on no timeline; customer: { from: … } takes another object's customer".to_owned());
             lines.push("    customer: none".to_owned());
@@ -342,6 +352,7 @@ pub(super) fn report(looked: &Looked, routes: &[Proposed<'_>], unusable: usize) 
             Action::Skip { why } => format!("skipped: {why}"),
         };
         let customer = match &route.customer {
+            _ if matches!(route.action, Action::Skip { .. }) => String::new(),
             Customer::Envelope => String::new(),
             Customer::Keys(keys) => {
                 let keys: Vec<String> = keys
@@ -350,6 +361,7 @@ pub(super) fn report(looked: &Looked, routes: &[Proposed<'_>], unusable: usize) 
                     .collect();
                 format!("; customer by {}", keys.join(", "))
             }
+            Customer::From { klass, path } => format!("; customer of the {klass} at {path}"),
             Customer::Nobody => "; no customer".to_owned(),
         };
         lines.push(format!(

@@ -66,14 +66,14 @@ pub(super) fn run(
         )));
     }
     let name = match &args.name {
-        Some(name) if taken(mapping, found, name) => {
+        Some(name) if taken(mapping, name) => {
             return Err(CommandError::Usage(format!(
                 "{} already has a test `{name}`: give another --name",
                 path.display()
             )));
         }
         Some(name) => name.trim().to_owned(),
-        None => free_name(mapping, found, &after.summary),
+        None => free_name(mapping, &after.summary),
     };
     if name.is_empty() {
         return Err(CommandError::Usage("--name is empty".to_owned()));
@@ -219,18 +219,17 @@ fn replaced(redactor: &Redactor, keep_ids: bool) -> String {
     }
 }
 
-fn taken(mapping: &Mapping, topic: &TopicSettings, name: &str) -> bool {
-    let results = mapping.test_results(topic.pipeline.format());
-    results.iter().any(|result| result.name == name.trim())
+fn taken(mapping: &Mapping, name: &str) -> bool {
+    mapping.test_names().any(|taken| taken == name.trim())
 }
 
 /// A name that no test has yet.
-fn free_name(mapping: &Mapping, topic: &TopicSettings, summary: &str) -> String {
+fn free_name(mapping: &Mapping, summary: &str) -> String {
     let first = format!("pinned, {summary}");
     let numbered = (2..).map(|number| format!("{first}, {number}"));
     std::iter::once(first.clone())
         .chain(numbered)
-        .find(|name| !taken(mapping, topic, name))
+        .find(|name| !taken(mapping, name))
         .unwrap_or(first)
 }
 
