@@ -33,6 +33,7 @@ mod rebalance;
 mod refused;
 mod replay;
 mod restart;
+mod schemas;
 mod setup;
 mod shop;
 
