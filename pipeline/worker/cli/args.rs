@@ -121,7 +121,7 @@ and a customer's id that has to be found first is shown as {\"$customer\": {\"ex
 up to 100 objects of one klass share a request.\n\nThe input has one JSON value per line, or is one JSON document over several \
 lines. With --records each line is a Kafka record:\n  {\"topic\": …, \"partition\": …, \"offset\": …, \"key\": …, \
 \"headers\": [[name, value]], \"value\": …, \"timestamp\": …}\nA value is a text, any JSON, null for a tombstone, or \
-bytes as \"valueBase64\". \
+bytes as \"valueBase64\", as \"keyBase64\", and in a header as {\"base64\": …}. Schemas are asked of schema_registry. \
 A record without a timestamp counts as produced now.\n\nExamples:\n  kustomer-ingest explain --config worker.yaml events.ndjson\n  kcat -C -b \
 localhost:9092 -t shop.events -e -o -10 | kustomer-ingest explain --config worker.yaml"
 )]
