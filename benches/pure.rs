@@ -12,9 +12,12 @@ mod machine;
 mod messages;
 
 use std::hint::black_box;
+use std::sync::Arc;
 
+use base64::Engine as _;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use ingest_delivery::partitions::ledger::{Admission, Ledger};
+use ingest_encoding::{Encoding, Found, Opened, Schema, SchemaId, SchemaType, Schemas, Source};
 use ingest_kustomer::encode::encode;
 use ingest_mapping::decode::{Decoder, Format, Limits};
 use ingest_model::outcome::Verdict;
@@ -26,6 +29,7 @@ use self::messages::Kind;
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     decode(&mut criterion);
+    open(&mut criterion);
     map(&mut criterion);
     judge(&mut criterion);
     machine::all(&mut criterion);
@@ -50,6 +54,59 @@ fn decode(criterion: &mut Criterion) {
             b.iter(|| decoder.decode(black_box(&record)));
         });
     }
+    group.finish();
+}
+
+/// One schema, whatever its id.
+struct One(Arc<Schema>);
+
+impl Schemas for One {
+    fn find(&self, _: SchemaId) -> Found {
+        Found::Known(Arc::clone(&self.0))
+    }
+}
+
+/// Values that independent serializers wrote become JSON, and JSON stays as it is.
+fn open(criterion: &mut Criterion) {
+    const FIXTURES: &str = include_str!("../pipeline/encoding/tests/fixtures/fixtures.json");
+    let cases: Vec<serde_json::Value> = serde_json::from_str(FIXTURES).expect("fixtures");
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let mut group = criterion.benchmark_group("open");
+    for (name, case) in [
+        ("avro_row", "debezium by connect's names"),
+        ("avro_order", "avro framed"),
+        ("protobuf_order", "protobuf, second message"),
+    ] {
+        let found = cases.iter().find(|one| one["name"] == case);
+        let case = found.expect("a fixture");
+        let kind = SchemaType::of_registry(&text(&case["type"])).expect("a type");
+        let references = case["references"].as_array().into_iter().flatten();
+        let references: Vec<Source> = references
+            .map(|one| Source {
+                name: text(&one[0]),
+                text: text(&one[1]),
+            })
+            .collect();
+        let schema = Schema::compile(kind, &text(&case["schema"]), &references);
+        let schemas = One(Arc::new(schema.expect("a schema")));
+        let value = base64::engine::general_purpose::STANDARD.decode(text(&case["value"]));
+        let record = Record {
+            value: Some(value.expect("base64").into()),
+            ..sample(Kind::Coupon)
+        };
+        let encoding = Encoding::registry();
+        let opened = encoding.open(&record, &schemas);
+        assert!(matches!(opened, Opened::Record(_)), "{name}");
+        group.throughput(Throughput::Bytes(bytes_of(&record)));
+        group.bench_function(name, |b| {
+            b.iter(|| encoding.open(black_box(&record), &schemas));
+        });
+    }
+    let (record, json) = (sample(Kind::Order(3)), Encoding::default());
+    group.throughput(Throughput::Bytes(bytes_of(&record)));
+    group.bench_function("json", |b| {
+        b.iter(|| json.open(black_box(&record), &ingest_encoding::NoSchemas));
+    });
     group.finish();
 }
 

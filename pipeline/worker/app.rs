@@ -343,7 +343,8 @@ async fn report(
         };
         report.take(&view.snapshot, view.at);
         let registry = view.registry.as_ref();
-        report.schema_registry = registry.map(|one| RegistryView::new(one, view.at));
+        report.schema_registry =
+            registry.map(|one| RegistryView::new(one, &view.snapshot.partitions, view.at));
         registry.into_iter().for_each(|one| observer.registry(one));
         report.kafka = KafkaStatus::new(&view.brokers, view.at, &report.places);
         report.uptime_seconds = view.at.saturating_duration_since(started).as_secs();

@@ -18,12 +18,15 @@ use serde_json::{Value, json};
 
 use crate::vocabulary::root;
 
-const FIXTURES: &str = include_str!("../../pipeline/encoding/tests/fixtures/fixtures.json");
+/// What independent serializers wrote.
+pub(crate) const FIXTURES: &str =
+    include_str!("../../pipeline/encoding/tests/fixtures/fixtures.json");
 
 /// A registry in a process of its own.
-struct Registry {
+pub(crate) struct Registry {
     process: Child,
-    url: String,
+    /// Its address.
+    pub(crate) url: String,
     http: reqwest::Client,
 }
 
@@ -37,7 +40,7 @@ impl Schemas for One {
 
 impl Registry {
     /// Starts one, unless nobody asked for it.
-    async fn start(test: &str) -> Option<Self> {
+    pub(crate) async fn start(test: &str) -> Option<Self> {
         if std::env::var_os("INGEST_REQUIRE_REGISTRY").is_none_or(|value| value != "1") {
             let mut err = std::io::stderr().lock();
             let said = "did not run: INGEST_REQUIRE_REGISTRY=1 asks for a real registry";
@@ -85,7 +88,7 @@ impl Registry {
     }
 
     /// Registers a schema; returns its id.
-    async fn register(&self, subject: &str, body: &Value) -> u32 {
+    pub(crate) async fn register(&self, subject: &str, body: &Value) -> u32 {
         let url = format!("{}/subjects/{subject}/versions", self.url);
         let answer = self.http.post(url).json(body).send().await.unwrap();
         let (status, text) = (answer.status(), answer.text().await.unwrap());
@@ -94,8 +97,22 @@ impl Registry {
         u32::try_from(answer["id"].as_u64().unwrap()).unwrap()
     }
 
+    /// Registers the schema of a fixture and those that it refers to; returns its id.
+    pub(crate) async fn register_case(&self, case: &Value, number: usize) -> u32 {
+        let mut references = Vec::new();
+        for one in case["references"].as_array().into_iter().flatten() {
+            let subject = format!("{}-{number}", one[0].as_str().unwrap());
+            let body = json!({"schema": one[1], "schemaType": case["type"]});
+            self.register(&subject, &body).await;
+            references.push(json!({"name": one[0], "subject": subject, "version": 1}));
+        }
+        let body =
+            json!({"schema": case["schema"], "schemaType": case["type"], "references": references});
+        self.register(&format!("orders-{number}"), &body).await
+    }
+
     /// Stops the process in its tracks, or lets it go on.
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.process.id().to_string();
         let sent = Command::new("kill").args([name, &id]).status().unwrap();
         assert!(sent.success());
@@ -140,16 +157,7 @@ async fn what_others_write_is_read_by_the_schemas_of_a_real_registry() {
         if !framed || case.get("bare").is_some() {
             continue;
         }
-        let mut references = Vec::new();
-        for one in case["references"].as_array().into_iter().flatten() {
-            let subject = format!("{}-{number}", one[0].as_str().unwrap());
-            let body = json!({"schema": one[1], "schemaType": case["type"]});
-            registry.register(&subject, &body).await;
-            references.push(json!({"name": one[0], "subject": subject, "version": 1}));
-        }
-        let body =
-            json!({"schema": case["schema"], "schemaType": case["type"], "references": references});
-        let id = registry.register(&format!("orders-{number}"), &body).await;
+        let id = registry.register_case(case, number).await;
         let schema = client.fetch(SchemaId::Number(id)).await;
         let schema = schema.unwrap_or_else(|failure| panic!("{name}: {failure}"));
         let mut ours = value.clone();

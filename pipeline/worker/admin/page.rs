@@ -142,7 +142,7 @@ fn numbers(page: &mut String, report: &StatusReport) {
                 (DrainState::NothingToDo, _) => "nothing to do".to_owned(),
                 (DrainState::WaitsForPerson, _) => "waits for a person".to_owned(),
                 (DrainState::WaitsForHealth, _) => {
-                    "waits for the API or the state topic".to_owned()
+                    "waits for the API, the state topic or the schema registry".to_owned()
                 }
                 (DrainState::Estimated, Some(seconds)) => span(seconds),
                 (DrainState::Estimated | DrainState::NotKnown, _) => "not known".to_owned(),

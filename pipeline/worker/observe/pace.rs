@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use ingest_delivery::hold::Scope;
-use ingest_delivery::machine::{PerKind, Snapshot};
+use ingest_delivery::machine::{PartitionView, PerKind, Snapshot};
 use ingest_kafka::PartitionStatistics;
 use ingest_model::outcome::{HeldBy, HoldCause, Waits};
 use ingest_model::record::{Offset, TopicPartition};
@@ -385,7 +385,12 @@ fn unread_of(read_to: Option<Offset>, statistics: &PartitionStatistics) -> Optio
 
 /// What the backlog waits for.
 fn waits(snapshot: &Snapshot) -> DrainState {
-    let mut state = DrainState::NotKnown;
+    let schema = |view: &PartitionView| view.waits == Some(Waits::Schema);
+    let mut state = if snapshot.partitions.iter().any(schema) {
+        DrainState::WaitsForHealth
+    } else {
+        DrainState::NotKnown
+    };
     for hold in &snapshot.holds {
         match hold.cause {
             HoldCause::BadToken

@@ -50,6 +50,8 @@ pub(super) struct Options {
     pub(super) letters: Vec<(&'static str, &'static str)>,
     /// There is a hold topic.
     pub(super) hold: bool,
+    /// The address of the schema registry that has the schemas of the input topic, if its values have any.
+    pub(super) registry: Option<String>,
 }
 
 /// One test's world.
@@ -86,6 +88,7 @@ impl Default for Options {
             topic: Vec::new(),
             letters: Vec::new(),
             hold: false,
+            registry: None,
         }
     }
 }
@@ -180,9 +183,13 @@ impl Setup {
         } else {
             "null".to_owned()
         };
+        let (encoding, registry) = match &self.options.registry {
+            Some(url) => ("registry", format!("{{ url: \"{url}\", timeout: 500ms }}")),
+            None => ("json", "null".to_owned()),
+        };
         let text = format!(
-            "kafka:\n  brokers: {}\n  group: {}\n  instance_id: {member}\n  topics:\n    - {{ name: {}, mapping: {mapping}, keyed_by: customer \
-             }}\n  dead_letter_topic: {}\n  hold_topic: {hold}\n  properties: {{ {} }}\nkustomer:\n  base_url: {}\n  limit: {}\n  token: {{ \
+            "kafka:\n  brokers: {}\n  group: {}\n  instance_id: {member}\n  topics:\n    - {{ name: {}, mapping: {mapping}, encoding: {encoding}, keyed_by: customer \
+             }}\n  dead_letter_topic: {}\n  hold_topic: {hold}\n  properties: {{ {} }}\nschema_registry: {registry}\nkustomer:\n  base_url: {}\n  limit: {}\n  token: {{ \
              env: {} }}\nbudget: {}\nstate: {{ topic: {state}, dir: notes }}\nadmin: {{ listen: \"127.0.0.1:0\" }}\n",
             self.broker.address,
             self.group,

@@ -214,10 +214,8 @@ impl Thread {
                     parked::Next::End => return,
                 },
             };
-            if let Some(parked) = &mut self.parked
-                && !runtime.block_on(parked.ask())
-            {
-                return;
+            if let Some(parked) = &mut self.parked {
+                runtime.block_on(parked.ask());
             }
             if !all.is_empty() && mapped.blocking_send(Batch { all, room }).is_err() {
                 return;

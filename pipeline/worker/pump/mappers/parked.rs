@@ -17,6 +17,8 @@ use super::batch::{Mapped, Unmapped, Work};
 pub(super) struct Parked {
     registry: Handle,
     news: watch::Receiver<u64>,
+    /// The task that asks the registry has ended, as it does while the process ends: there will be no news.
+    ended: bool,
     partitions: BTreeMap<TopicPartition, Waiting>,
     /// Schemas to ask for.
     wanted: BTreeSet<SchemaId>,
@@ -49,6 +51,7 @@ impl Parked {
         Self {
             news: registry.news(),
             registry,
+            ended: false,
             partitions: BTreeMap::new(),
             wanted: BTreeSet::new(),
         }
@@ -56,27 +59,27 @@ impl Parked {
 
     /// Waits for records, or for news if something waits for it. News go first: they let records go that came earlier.
     pub(super) async fn next(&mut self, batches: &mut mpsc::Receiver<Work>) -> Next {
-        tokio::select! { biased;
-            changed = self.news.changed(), if !self.partitions.is_empty() => match changed {
-                Ok(()) => Next::News,
-                Err(_) => Next::End,
-            },
-            work = batches.recv() => match work {
-                Some(Work::Records(batch)) => Next::Batch(batch),
-                Some(Work::Forget(partitions)) => Next::Forget(partitions),
-                None => Next::End,
-            },
+        loop {
+            let hopes = !self.partitions.is_empty() && !self.ended;
+            tokio::select! { biased;
+                changed = self.news.changed(), if hopes => match changed {
+                    Ok(()) => return Next::News,
+                    Err(_) => self.ended = true,
+                },
+                work = batches.recv() => return match work {
+                    Some(Work::Records(batch)) => Next::Batch(batch),
+                    Some(Work::Forget(partitions)) => Next::Forget(partitions),
+                    None => Next::End,
+                },
+            }
         }
     }
 
-    /// Asks for the schemas that are wanted. `false` if nobody is there to ask.
-    pub(super) async fn ask(&mut self) -> bool {
+    /// Asks for the schemas that are wanted.
+    pub(super) async fn ask(&mut self) {
         while let Some(schema) = self.wanted.pop_first() {
-            if !self.registry.want(schema).await {
-                return false;
-            }
+            self.ended |= !self.registry.want(schema).await;
         }
-        true
     }
 
     /// Lets go of what waits of partitions that were assigned anew. Nobody has to be told: a new assignment waits for nothing.
