@@ -1,5 +1,6 @@
 //! The worker end to end inside the test process: embedded broker, real HTTP over loopback, the simulator as the judge.
 
+mod batches;
 mod commands;
 mod forecast;
 mod forecast_loads;

@@ -15,7 +15,7 @@ use crate::seam::fact::{Fact, Ignored, Settlement};
 use crate::seam::invariant::Invariant;
 use crate::seam::port::{Committed, Metadata, RecordId, SkippedRun};
 use crate::seam::rider::split;
-use ingest_model::outcome::members::Batch;
+use ingest_model::outcome::Batch;
 use ingest_model::outcome::{Rejected, SkipReason};
 use ingest_model::record::{Epoch, Offset, Record, Topic, TopicPartition, Traffic};
 use ingest_model::repeat::ChangeKey;

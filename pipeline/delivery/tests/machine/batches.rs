@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ingest_delivery::fact::Settlement;
 use ingest_model::call::{Call, CallResult};
 use ingest_model::operation::Planned;
-use ingest_model::outcome::members::Batch;
+use ingest_model::outcome::Batch;
 use ingest_model::outcome::{HoldCause, Outcome, Rejected, Rejection, Verdict};
 use ingest_model::record::Topic;
 

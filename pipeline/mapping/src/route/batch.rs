@@ -13,8 +13,8 @@ use crate::decode::{Decoded, Decoder, Format, json};
 use crate::mapping::Mapping;
 use crate::value::Value;
 use ingest_model::operation::{Operation, Planned};
-use ingest_model::outcome::members::{Batch, MEMBERS_HEADER, read};
-use ingest_model::outcome::{Rejected, Rejection, SkipReason, Verdict};
+use ingest_model::outcome::members::{MEMBERS_HEADER, read};
+use ingest_model::outcome::{Batch, Rejected, Rejection, SkipReason, Verdict};
 use ingest_model::record::{Header, Record};
 
 /// The most members of a record.

@@ -3,24 +3,8 @@
 //! The record is settled as a whole. So that no member is lost or delivered twice, its dead letter names the members that were
 //! rejected, in a header, and a record with that header stands for these members alone.
 
-use super::Rejected;
-use crate::operation::Planned;
-
 /// The header that says which members a record stands for, such as `0,3-5`. Without it, it stands for all.
 pub const MEMBERS_HEADER: &str = "ingest.members";
-
-/// What the members of a record lead to.
-#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Default, PartialEq)]
-pub struct Batch {
-    /// The operations of those that are delivered.
-    pub planned: Vec<Planned>,
-    /// For each operation the members that it is for, by their numbers from 0.
-    pub members: Vec<Vec<u32>>,
-    /// Those that are rejected.
-    pub refused: Vec<u32>,
-    /// Why the first of them is.
-    pub rejected: Option<Rejected>,
-}
 
 /// Numbers in their order, as the header has them.
 #[must_use]

@@ -7,7 +7,6 @@ pub mod trouble;
 
 use std::sync::Arc;
 
-use self::members::Batch;
 use crate::operation::Planned;
 
 /// What decoding and mapping say about a record.
@@ -42,6 +41,19 @@ impl Verdict {
             Self::Skip(_) | Self::Reject(_) => &mut [],
         }
     }
+}
+
+/// What the members of a record lead to.
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, Default, PartialEq)]
+pub struct Batch {
+    /// The operations of those that are delivered.
+    pub planned: Vec<Planned>,
+    /// For each operation the members that it is for, by their numbers from 0.
+    pub members: Vec<Vec<u32>>,
+    /// Those that are rejected.
+    pub refused: Vec<u32>,
+    /// Why the first of them is.
+    pub rejected: Option<Rejected>,
 }
 
 /// Why a record leads to no request although nothing is wrong with it.

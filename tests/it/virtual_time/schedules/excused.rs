@@ -77,9 +77,11 @@ fn is_rejected(verdict: &Verdict) -> bool {
     match verdict {
         Verdict::Reject(_) => true,
         Verdict::Skip(_) => false,
+        Verdict::Batch(batch) if batch.rejected.is_some() => true,
         // The API refuses names with a space.
         Verdict::Emit(_) | Verdict::Batch(_) => {
-            verdict.planned().iter().any(|one| match &one.operation {
+            let mut planned = verdict.planned().iter();
+            planned.any(|one| match &one.operation {
                 Operation::Track(track) => track.occurrence().name.contains(' '),
                 Operation::Identify(_) | Operation::KObject(_) => false,
             })

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use crate::seam::charge::Charge;
 use crate::seam::hold::LetterTopic;
-use ingest_model::outcome::members::{Batch, MEMBERS_HEADER, written};
-use ingest_model::outcome::{Held, HeldBy, HoldCause, Rejected, SkipReason};
+use ingest_model::outcome::members::{MEMBERS_HEADER, written};
+use ingest_model::outcome::{Batch, Held, HeldBy, HoldCause, Rejected, SkipReason};
 use ingest_model::record::{Epoch, Header, Record, TopicPartition, Traffic};
 
 /// The result of an operation.

@@ -164,6 +164,8 @@ fn mapping(document: &Node, file: &str, files: &dyn Files) -> Result<Mapping, Ve
         }
     }
     shadowed(&mut reader, &routes);
+    reader.turn_to(&Arc::from(file));
+    reader.doubt_unused();
     if reader.errors.is_empty() {
         let doubts = std::mem::take(&mut reader.doubts);
         let lets = reader.into_lets();

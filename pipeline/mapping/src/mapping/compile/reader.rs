@@ -1,5 +1,6 @@
 //! Walking a mapping document: known keys, kinds of values, and errors with their place.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::error::{MappingError, nearest};
@@ -21,9 +22,21 @@ pub(super) struct Reader<'a> {
     /// The next one is there for certain, so it needs no title.
     pub(super) untitled: bool,
     /// The values of `let` in the order of their names; none where one is not compiled.
-    lets: Vec<Option<Expr>>,
+    lets: Vec<Let>,
+    /// Those that some expression uses.
+    used: BTreeSet<usize>,
     /// How files beside this one are read.
     files: &'a dyn Files,
+}
+
+/// A value of `let`.
+struct Let {
+    /// None if it is wrong.
+    expr: Option<Expr>,
+    file: Arc<str>,
+    place: Place,
+    /// Its path in the file.
+    at: String,
 }
 
 /// A file that another one names.
@@ -70,6 +83,7 @@ impl<'a> Reader<'a> {
             marks: false,
             untitled: false,
             lets: Vec::new(),
+            used: BTreeSet::new(),
             files,
         }
     }
@@ -84,22 +98,43 @@ impl<'a> Reader<'a> {
         self.file = Arc::clone(file);
     }
 
-    /// The place of another value of `let`.
-    pub(super) fn new_let(&mut self) -> usize {
-        self.lets.push(None);
+    /// The number of another value of `let`.
+    pub(super) fn new_let(&mut self, place: Place, at: String) -> usize {
+        self.lets.push(Let {
+            expr: None,
+            file: Arc::clone(&self.file),
+            place,
+            at,
+        });
         self.lets.len() - 1
+    }
+
+    /// Doubts values that nothing uses. Those of included files are for others, too.
+    pub(super) fn doubt_unused(&mut self) {
+        let unused: Vec<(Place, String)> = self
+            .lets
+            .iter()
+            .enumerate()
+            .filter(|(index, one)| one.file == self.file && !self.used.contains(index))
+            .map(|(_, one)| (one.place, one.at.clone()))
+            .collect();
+        for (place, at) in unused {
+            let name = at.rsplit('.').next().unwrap_or_default();
+            let help = format!("expressions use it as `${name}`; remove it if none needs it");
+            self.doubt(place, &at, "is used by no expression".to_owned(), &help);
+        }
     }
 
     /// Sets a value of `let`.
     pub(super) fn set_let(&mut self, index: usize, expr: Expr) {
         if let Some(place) = self.lets.get_mut(index) {
-            *place = Some(expr);
+            place.expr = Some(expr);
         }
     }
 
     /// The values of `let` that one of them uses.
     pub(super) fn lets_in(&self, index: usize) -> Vec<usize> {
-        let expr = self.lets.get(index).and_then(Option::as_ref);
+        let expr = self.lets.get(index).and_then(|one| one.expr.as_ref());
         expr.map(|expr| expr.lets().to_vec()).unwrap_or_default()
     }
 
@@ -107,7 +142,7 @@ impl<'a> Reader<'a> {
     pub(super) fn into_lets(self) -> Vec<Expr> {
         let null = || Expr::literal(Value::Null);
         let all = self.lets.into_iter();
-        all.map(|expr| expr.unwrap_or_else(null)).collect()
+        all.map(|one| one.expr.unwrap_or_else(null)).collect()
     }
 
     /// A file that this one names.
@@ -295,6 +330,7 @@ impl<'a> Reader<'a> {
         };
         match Expr::compile_with(text, &self.names) {
             Ok(expr) => {
+                self.used.extend(expr.lets());
                 if expr.gives_several() {
                     let problem = format!("can give several values in `{}`", expr.text());
                     self.doubt(

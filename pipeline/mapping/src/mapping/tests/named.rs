@@ -401,147 +401,19 @@ fn a_default_customer_is_everybodys() {
 }
 
 #[test]
-fn a_deletion_is_marked_or_ignored_and_never_more() {
-    let text = "
-routes:
-  - name: gone
-    on: A
-    delete: mark
-    do: [ { kobject: order, externalId: .id, version: .n } ]
-  - name: said
-    on: B
-    delete: mark
-    customer: none
-    do: [ { kobject: order, externalId: .id, title: '\"Order\"', custom: { statusStr: '\"gone\"', deletedAt: .at } } ]
-  - { name: dull, on: C, delete: ignore }
-";
-    let mapping = Mapping::compile(text, "t.yaml").unwrap();
-    let one = |value: serde_json::Value| match operations(&mapping, &value) {
-        Verdict::Emit(planned) => shown(&planned[0].operation),
-        other @ (Verdict::Skip(_) | Verdict::Reject(_) | Verdict::Batch(_)) => panic!("{other:?}"),
-    };
-    let gone = one(json!({ "type": "A", "id": 7, "n": 3 }));
-    assert_eq!(
-        gone["custom"],
-        json!({ "statusStr": "deleted", "ingestVersionStr": "3" })
+fn a_name_that_nothing_uses_is_doubted() {
+    let text = "include: common.yaml\nlet: { a: .a, b: $a, typo: .t }\nroutes:\n  - { name: a, on: A, let: { c: .c, d: .d }, when: $b == $d, skip: x }\n";
+    let mapping = Mapping::compile_with(text, "m.yaml", &InMemory(INCLUDED)).unwrap();
+    let doubts: Vec<String> = mapping.doubts().iter().map(ToString::to_string).collect();
+    assert_eq!(doubts.len(), 2, "{doubts:#?}");
+    assert!(
+        doubts[0].contains(
+            "m.yaml:2:22: let.typo: is used by no expression; expressions use it as `$typo`"
+        ),
+        "{doubts:#?}"
     );
-    assert_eq!(gone["title"], serde_json::Value::Null);
-    // the object names its own customer, so none is made
-    assert_eq!(
-        gone["customer"]["from"],
-        json!({ "klass": "order", "externalId": "7" })
+    assert!(
+        doubts[1].contains("m.yaml:4:30: routes[0].let.c: is used by no"),
+        "{doubts:#?}"
     );
-    let said = one(json!({ "type": "B", "id": 7, "at": "2026-01-02" }));
-    assert_eq!(said["custom"]["statusStr"], "gone");
-    let dull = operations(&mapping, &json!({ "type": "C" }));
-    assert_eq!(
-        dull,
-        Verdict::Skip(ingest_model::outcome::SkipReason::Dropped)
-    );
-    for (route, wanted) in [
-        (
-            "delete: delete, do: [ { kobject: order, externalId: .id } ]",
-            "delete: objects are never deleted by the worker; use `mark`",
-        ),
-        (
-            "delete: remove, skip: x",
-            "delete: unknown word `remove`; known: ignore, mark",
-        ),
-        (
-            "delete: ignore, skip: x",
-            "delete: has no meaning beside `skip`",
-        ),
-        (
-            "delete: mark",
-            "delete: needs `do` with the `kobject` that is marked",
-        ),
-        (
-            "delete: mark, do: [ { each: .l, kobject: order, externalId: $item, title: .t } ]",
-            "`delete: mark` needs a `kobject` that is marked",
-        ),
-        (
-            "delete: mark, customer: none, do: [ { kobject: order, externalId: .id } ]",
-            "do[0]: `title` is missing",
-        ),
-        (
-            "delete: mark, do: [ { kobject: order, externalId: .id | } ]",
-            "do[0].externalId: expected a value",
-        ),
-    ] {
-        let found = errors(
-            &format!("routes:\n  - {{ name: a, on: A, {route} }}\n"),
-            &[],
-        );
-        assert!(found[0].contains(wanted), "{route}\n{found:#?}");
-        assert_eq!(found.len(), 1, "{route}\n{found:#?}");
-    }
-}
-
-#[test]
-fn business_values_are_converted_by_name() {
-    let text = r#"
-routes:
-  - name: a
-    on: A
-    customer: { phone: .phone | phone_in("DE") }
-    do:
-      - kobject: k
-        externalId: .id
-        title: '"x"'
-        custom:
-          totalNum: from_minor_units(.cents; .currency)
-          yenNum: .cents | from_minor_units("JPY")
-          atAt: .at | in_zone("Europe/Berlin")
-          noneNum: .none | from_minor_units("EUR")
-          badNum: from_minor_units(.bad; .currency)
-"#;
-    let mapping = Mapping::compile(text, "t.yaml").unwrap();
-    let event = json!({
-        "type": "A", "id": 1, "cents": "1999", "currency": "eur", "at": "2026-07-02 03:04:05",
-        "phone": "030 1234567", "bad": [1],
-    });
-    let wanted = json!({ "totalNum": 19.99, "yenNum": 1999, "atAt": "2026-07-02T01:04:05.000Z" });
-    assert_eq!(custom(&mapping, &event), wanted);
-    let Verdict::Emit(planned) = operations(&mapping, &event) else {
-        panic!("operations");
-    };
-    assert_eq!(
-        shown(&planned[0].operation)["customer"]["phone"],
-        "+49301234567"
-    );
-    let route = |expr: &str| {
-        format!(
-            "routes:\n  - {{ name: a, on: A, skip: x, when: {} }}\n",
-            serde_json::Value::from(expr)
-        )
-    };
-    for (expr, wanted) in [
-        (
-            ".a | in_zone(\"Europe/Berln\")",
-            "there is no time zone `Europe/Berln`",
-        ),
-        (
-            ".a | in_zone(\"Europe/Berln\")",
-            "did you mean `Europe/Berlin`?",
-        ),
-        (
-            ".a | phone_in(\"Germany\")",
-            "the numbers of the country `Germany` are not known",
-        ),
-        (
-            ".a | from_minor_units(\"euro\")",
-            "`euro` is not the code of a currency",
-        ),
-        (
-            ".a | from_minor_units",
-            "`from_minor_units` takes 1 or 2 arguments, not 0",
-        ),
-        (
-            ".a | from_minor_unit(\"EUR\")",
-            "did you mean `from_minor_units`?",
-        ),
-    ] {
-        let found = errors(&route(expr), &[]);
-        assert!(found[0].contains(wanted), "{expr}\n{found:#?}");
-    }
 }

@@ -10,8 +10,8 @@ use ingest_model::body::Body;
 use ingest_model::operation::{
     CustomerKey, CustomerRef, ExternalId, Identify, KObject, KlassKind, Operation, Planned, Track,
 };
+use ingest_model::outcome::Batch;
 use ingest_model::outcome::Verdict;
-use ingest_model::outcome::members::Batch;
 use uuid::Uuid;
 
 /// Which repetition of the input it is.

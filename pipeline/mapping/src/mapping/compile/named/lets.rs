@@ -29,7 +29,7 @@ fn lets(reader: &mut Reader<'_>, node: &Node, at: &str) {
     let mut named: Vec<(&Key, &Node, usize)> = Vec::new();
     for (key, node) in entries {
         if is_free(reader, key, at) {
-            let index = reader.new_let();
+            let index = reader.new_let(key.place, format!("{at}.{}", key.name));
             reader.names.add_let(&key.name, index);
             named.push((key, node, index));
         }
