@@ -52,7 +52,7 @@ fn all_that_differs_is_told_with_the_lines_of_test_and_rule() {
 fn long_values_stand_one_below_the_other() {
     let told = only_failure(
         "  - name: t
-    event: { type: Order, id: o1, user: u1, lines: [{ sku: a-long-name-of-a-thing, quantity: 1 }] }
+    event: { type: Order, id: o1, user: u1, lines: [{ sku: a-very-long-name-of-a-thing, quantity: 1 }] }
     expect: [ { data: { lines: [] } } ]
 ",
     );
@@ -60,7 +60,7 @@ fn long_values_stand_one_below_the_other() {
         told,
         "m.yaml:17:32: test t: [0].data.lines: differs; 1 item in place of 0 items; the rule is on line 12
   - expected []
-  + got      [{\"sku\":\"a-long-name-of-a-thing\",\"quantity\":1}]"
+  + got      [{\"sku\":\"a-very-long-name-of-a-thing\",\"quantity\":1}]"
     );
 }
 

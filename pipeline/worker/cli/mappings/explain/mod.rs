@@ -404,4 +404,6 @@ fn hints(hints: CustomerHints) -> Map<String, Value> {
 }
 
 #[cfg(test)]
+mod questions;
+#[cfg(test)]
 mod tests;
