@@ -70,28 +70,25 @@ static PIPELINES: LazyLock<Vec<Pipeline>> = LazyLock::new(|| {
 /// A record as text: the format, then a header on each line, an empty line, and the value. `key:` is the key, and a header
 /// without a colon has no value.
 pub(crate) fn record(input: &[u8]) -> Option<(Format, Record)> {
-    let mut lines = input.splitn(2, |byte| *byte == b'\n');
-    let format: Format = std::str::from_utf8(lines.next()?).ok()?.parse().ok()?;
-    let mut rest = lines.next()?;
+    let (first, mut rest) = line(input)?;
+    let format: Format = std::str::from_utf8(first).ok()?.parse().ok()?;
     let (mut headers, mut key) = (Vec::new(), None);
     let value = loop {
-        let end = rest.iter().position(|byte| *byte == b'\n')?;
-        let (line, after) = rest.split_at(end);
-        rest = &after[1..];
-        if line.is_empty() {
+        let (header, after) = line(rest)?;
+        rest = after;
+        if header.is_empty() {
             break rest;
         }
-        let (name, value) = match line.iter().position(|byte| *byte == b':') {
-            Some(colon) => (&line[..colon], Some(&line[colon + 1..])),
-            None => (line, None),
-        };
-        let value = value.map(Bytes::copy_from_slice);
-        match std::str::from_utf8(name).ok()? {
-            "key" => key = value,
-            name => headers.push(Header {
+        let mut parts = header.splitn(2, |byte| *byte == b':');
+        let name = std::str::from_utf8(parts.next()?).ok()?;
+        let value = parts.next().map(Bytes::copy_from_slice);
+        if name == "key" {
+            key = value;
+        } else {
+            headers.push(Header {
                 name: name.to_owned(),
                 value,
-            }),
+            });
         }
     };
     let record = Record {
@@ -105,6 +102,13 @@ pub(crate) fn record(input: &[u8]) -> Option<(Format, Record)> {
         timestamp_ms: Some(NOW_MS),
     };
     Some((format, record))
+}
+
+/// A line, and what follows it.
+fn line(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = text.iter().position(|byte| *byte == b'\n')?;
+    let (line, rest) = text.split_at_checked(end)?;
+    Some((line, rest.get(1..)?))
 }
 
 /// A record gets a verdict, the same in every way of asking, and what is sent is JSON that has each name once.
