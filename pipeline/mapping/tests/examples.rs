@@ -247,6 +247,22 @@ fn every_example_of_the_documentation_is_a_mapping() {
 }
 
 #[test]
+fn the_documented_sample_becomes_what_the_guide_says() {
+    let guide = fs::read_to_string(schemas().join("../docs/mapping.md")).unwrap();
+    let (_, rest) = guide.split_once("```json\n{\"kind\"").unwrap();
+    let sample = format!("{{\"kind\"{}", rest.split_once("\n```").unwrap().0);
+    let all = documented();
+    let example = all.iter().find(|text| text.contains("repair.booked"));
+    let mapping = Arc::new(Mapping::compile(example.unwrap(), "docs/mapping.md").unwrap());
+    let pipeline = Pipeline::new(Format::Json, Limits::default(), mapping).unwrap();
+    let judged = judged(&pipeline, sample.into_bytes());
+    let object = &judged["emit"][0];
+    assert_eq!(object["title"], "Repair R-100: kettle");
+    assert_eq!(object["createdAt"], "2026-02-22T10:14:00.000Z");
+    assert_eq!(object["custom"]["priceNum"], 75.57);
+}
+
+#[test]
 fn the_documented_example_of_companies_takes_groups_with_and_without_a_name() {
     let all = documented();
     let example = all

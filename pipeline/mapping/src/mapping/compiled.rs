@@ -6,10 +6,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::apply::{self, Applied};
-use super::batches::Batches;
 use super::error::MappingError;
 use super::expr::{Expr, Scope};
 use super::model::bad::OnBad;
+use super::model::batches::Batches;
 use super::model::names::{EVERY, fold, with_folded};
 use super::model::{Action, EmptyText, Head, Route, Test};
 use super::node::Place;

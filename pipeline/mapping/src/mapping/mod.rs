@@ -29,7 +29,6 @@
 //! ```
 
 mod apply;
-mod batches;
 mod compile;
 mod compiled;
 mod error;

@@ -1,6 +1,7 @@
 //! The model of a mapping file: routes, and the rules of their operations.
 
 pub(super) mod bad;
+pub(in crate::mapping) mod batches;
 pub(super) mod digest;
 mod expressions;
 pub(super) mod names;

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 
 use memchr::memmem;
 
-use super::expr::{Expr, Scope};
+use crate::mapping::expr::{Expr, Scope};
 use crate::value::Value;
 use ingest_model::record::Record;
 
 /// The list that the header of a file names.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Batches<'m>(pub(super) &'m Expr);
+pub(crate) struct Batches<'m>(pub(in crate::mapping) &'m Expr);
 
 impl<'m> Batches<'m> {
     /// Whether the list is the whole value.
