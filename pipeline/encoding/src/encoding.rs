@@ -212,13 +212,13 @@ impl Encoding {
             return Opened::Record(Cow::Borrowed(record));
         }
         let headers = match &json {
-            Some(_) => headers(record),
-            None => record.headers.clone(),
+            Some(Read::Written(_)) => headers(record),
+            Some(Read::Expanded(_)) | None => record.headers.clone(),
         };
         Opened::Record(Cow::Owned(Record {
             position: record.position.clone(),
             key: key.or_else(|| record.key.clone()),
-            value: json.or_else(|| record.value.clone()),
+            value: json.map(Read::bytes).or_else(|| record.value.clone()),
             headers,
             timestamp_ms: record.timestamp_ms,
         }))
@@ -230,7 +230,7 @@ impl Encoding {
         value: &Bytes,
         record: &Record,
         schemas: &dyn Schemas,
-    ) -> Result<Option<Bytes>, Stop> {
+    ) -> Result<Option<Read>, Stop> {
         let expanded = self.expanded(value)?.map(Bytes::from);
         let bytes = expanded.as_ref().unwrap_or(value);
         let written = match &self.values {
@@ -260,7 +260,9 @@ impl Encoding {
                 },
             },
         };
-        Ok(written.or(expanded))
+        Ok(written
+            .map(Read::Written)
+            .or_else(|| expanded.map(Read::Expanded)))
     }
 
     fn expanded(&self, value: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
@@ -287,6 +289,22 @@ impl Encoding {
         match serde_json::from_slice::<String>(&json) {
             Ok(text) => Ok(Some(Bytes::from(text))),
             Err(_) => Ok(Some(json)),
+        }
+    }
+}
+
+/// What a value was made.
+enum Read {
+    /// JSON of another encoding.
+    Written(Bytes),
+    /// What was compressed.
+    Expanded(Bytes),
+}
+
+impl Read {
+    fn bytes(self) -> Bytes {
+        match self {
+            Self::Written(bytes) | Self::Expanded(bytes) => bytes,
         }
     }
 }

@@ -39,6 +39,10 @@ pub(crate) struct Framed<'v> {
 pub(crate) fn of_value(value: &[u8]) -> Option<Framed<'_>> {
     let rest = value.strip_prefix(&[0])?;
     let (id, content) = rest.split_first_chunk::<4>()?;
+    // No registry gives the id 0; a number of eight bytes begins like that.
+    if *id == [0; 4] {
+        return None;
+    }
     Some(Framed {
         schema: SchemaId::Number(u32::from_be_bytes(*id)),
         beside: None,

@@ -146,7 +146,7 @@ impl RegistryClient {
             }
             let version = next.version.to_string();
             let path = ["subjects", next.subject.as_str(), "versions", &version];
-            let (status, body) = self.get(&path).await?;
+            let (status, body) = self.get_with(&path, Some("deleted=true")).await?;
             let found = reply::read(status, &body).map_err(|failure| match failure {
                 Failure::Unknown(_) => Failure::Unknown(format!(
                     "it refers to version {version} of {}, which the registry does not have",
@@ -166,19 +166,32 @@ impl RegistryClient {
     }
 
     async fn get(&self, path: &[&str]) -> Result<(u16, Vec<u8>), Failure> {
+        self.get_with(path, None).await
+    }
+
+    /// With `deleted=true`, what was deleted softly is there, too: records that refer to it still are.
+    async fn get_with(
+        &self,
+        path: &[&str],
+        query: Option<&str>,
+    ) -> Result<(u16, Vec<u8>), Failure> {
         let mut url = (*self.url).clone();
         if let Ok(mut parts) = url.path_segments_mut() {
             parts.pop_if_empty().extend(path);
         }
+        url.set_query(query);
         let sent = self.http.get(url).send().await;
         let mut answer = sent.map_err(|error| unanswered(&error))?;
         let status = answer.status().as_u16();
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| unanswered(&error))? {
             if body.len() + chunk.len() > MAX_ANSWER {
-                return Err(Failure::Unusable(format!(
-                    "the registry's answer has more than {MAX_ANSWER} bytes"
-                )));
+                let why = format!("the registry's answer has more than {MAX_ANSWER} bytes");
+                // The page of a proxy decides nothing about a schema.
+                return Err(match status {
+                    200 => Failure::Unusable(why),
+                    _ => Failure::Down(format!("it answers {status}; {why}")),
+                });
             }
             body.extend_from_slice(&chunk);
         }

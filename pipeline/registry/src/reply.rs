@@ -46,10 +46,12 @@ pub(crate) fn read(status: u16, body: &[u8]) -> Result<Answer, Failure> {
             "403: these credentials may not read this schema".to_owned(),
         )),
         429 => Err(Failure::Down("429: too many requests".to_owned())),
-        400 | 422 if code.is_some() => Err(Failure::Unusable(format!(
-            "the registry refuses to give it: {status}, error code {}",
-            code.unwrap_or_default()
-        ))),
+        422 if code.is_some_and(|code| (42_200..42_300).contains(&code)) => {
+            Err(Failure::Unusable(format!(
+                "the registry refuses to give it: {status}, error code {}",
+                code.unwrap_or_default()
+            )))
+        }
         300..=399 => Err(Failure::Down(format!(
             "{status}: it is somewhere else; give that address"
         ))),

@@ -17,6 +17,8 @@ use crate::store::Store;
 const WISHES: usize = 256;
 /// The first pause after a failure; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// How long a registry has to say that it has no such schema until it is believed.
+const BELIEVES_NONE: Duration = Duration::from_secs(15);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// Requests at a time.
@@ -79,6 +81,8 @@ pub struct Trouble {
 #[derive(Debug, Default)]
 struct Wanted {
     failures: u32,
+    /// When the registry first said that it has none.
+    denied: Option<Instant>,
     /// When it is asked for again; `None` while it is.
     due: Option<Instant>,
 }
@@ -150,8 +154,10 @@ impl Service {
             let wake = due.unwrap_or_else(|| Instant::now() + LONGEST_PAUSE);
             tokio::select! { biased;
                 Some(done) = self.fetching.join_next(), if !self.fetching.is_empty() => {
-                    if let Ok((id, result)) = done {
-                        self.fetched(id, result);
+                    match done {
+                        Ok((id, result)) => self.fetched(id, result),
+                        // It ended without an answer: everything that is asked for is asked for again.
+                        Err(_) => self.again(),
                     }
                 }
                 wish = self.wishes.recv() => match wish {
@@ -177,8 +183,16 @@ impl Service {
         }
         self.wanted.entry(id).or_insert_with(|| Wanted {
             failures: 0,
+            denied: None,
             due: Some(Instant::now()),
         });
+    }
+
+    fn again(&mut self) {
+        let at = Instant::now() + LONGEST_PAUSE;
+        for wanted in self.wanted.values_mut() {
+            wanted.due.get_or_insert(at);
+        }
     }
 
     /// Asks for what is due.
@@ -203,6 +217,8 @@ impl Service {
                 self.store.known(id, schema);
                 self.answered(|status| status.fetched += 1);
             }
+            // A registry's follower may not have read yet what its leader has just registered.
+            Err(Failure::Unknown(_)) if self.is_early(id) => return,
             Err(Failure::Unknown(why) | Failure::Unusable(why)) => {
                 tracing::warn!(schema = %id, why, "a schema cannot be used: its records are dead letters");
                 self.store.unusable(id, &why);
@@ -212,6 +228,20 @@ impl Service {
         }
         self.wanted.remove(&id);
         self.news.send_modify(|news| *news += 1);
+    }
+
+    /// Whether it is too early to believe that there is no such schema; then it is asked for again.
+    fn is_early(&mut self, id: SchemaId) -> bool {
+        let now = Instant::now();
+        let Some(wanted) = self.wanted.get_mut(&id) else {
+            return false;
+        };
+        let first = *wanted.denied.get_or_insert(now);
+        if now >= first + BELIEVES_NONE {
+            return false;
+        }
+        wanted.due = Some(now + BELIEVES_NONE / 3);
+        true
     }
 
     /// The registry answers; what waits for it need not wait any longer.

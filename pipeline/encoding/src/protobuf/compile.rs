@@ -68,6 +68,11 @@ impl FileResolver for Files {
     }
 }
 
+/// Brackets within brackets.
+const DEEPEST: usize = 100;
+/// Points between two `;`, `=` or quotes. A comment may have some.
+const MOST_PARTS: usize = 1_000;
+
 /// The compiled file.
 pub(super) fn file(text: &str, references: &[Source]) -> Result<FileDescriptor, SchemaFault> {
     let broken = |error: Error| SchemaFault(format!("it is not a .proto file: {error}"));
@@ -96,6 +101,30 @@ fn parsed(name: &str, text: &str) -> Result<File, Error> {
             proto.name = Some(name.to_owned());
             Ok(File::from_file_descriptor_proto(proto))
         }
-        None => File::from_source(name, text),
+        None => {
+            shallow(text).map_err(Error::new)?;
+            File::from_source(name, text)
+        }
     }
+}
+
+/// Refuses a text so deep that the compiler, which follows it by recursion, would run out of stack and end the process: brackets
+/// within brackets, and the parts of an option's name.
+fn shallow(text: &str) -> Result<(), SchemaFault> {
+    let (mut depth, mut parts) = (0_usize, 0_usize);
+    for c in text.chars() {
+        match c {
+            '{' | '[' | '(' | '<' => depth += 1,
+            '}' | ']' | ')' | '>' => depth = depth.saturating_sub(1),
+            '.' => parts += 1,
+            ';' | '=' | '"' | '\'' => parts = 0,
+            _ => {}
+        }
+        if depth > DEEPEST || parts > MOST_PARTS {
+            return Err(SchemaFault(format!(
+                "it has brackets more than {DEEPEST} deep, or a name of more than {MOST_PARTS} parts"
+            )));
+        }
+    }
+    Ok(())
 }

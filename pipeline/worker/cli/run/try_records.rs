@@ -28,11 +28,12 @@ pub fn run(args: &TryRecordsArgs) -> Result<CommandExit, CommandError> {
         .dying_at(args.die_at.as_deref());
     let served = on_mapper_stack("suspects".to_owned(), move || {
         serve(io::stdin().lock(), io::stdout().lock(), |record| {
-            for expected in [Expected::Skipped, Expected::Wanted] {
-                // without its schema nothing of a record is read, so nothing can happen
+            'ways: for expected in [Expected::Skipped, Expected::Wanted] {
+                // Without its schema nothing of a record is read, so nothing can happen. It is asked for once: the parent waits
+                // for so long only.
                 while let Err(schema) = judge.judge(record, expected) {
                     if registry.fetch(schema).is_err() {
-                        break;
+                        break 'ways;
                     }
                 }
             }

@@ -88,6 +88,15 @@ fn of_headers(record: &Record) -> Option<Format> {
     })
 }
 
+/// What every message of Segment or RudderStack has one of; other things have a `type` that is `page` or `group`.
+const SEGMENT: &[&str] = &[
+    "messageId",
+    "userId",
+    "anonymousId",
+    "user_id",
+    "anonymous_id",
+];
+
 const CONTENT_TYPE: &str = "application/cloudevents";
 
 /// The format that the fields show.
@@ -155,7 +164,9 @@ fn of_fields(fields: &Map<'_>) -> Option<Format> {
         Some(Format::Debezium)
     } else if CLOUDEVENT.iter().all(|name| has(name)) {
         Some(Format::CloudEvents)
-    } else if text("type").is_some_and(|kind| KINDS.contains(&kind)) {
+    } else if text("type").is_some_and(|kind| KINDS.contains(&kind))
+        && SEGMENT.iter().any(|name| has(name))
+    {
         Some(Format::Segment)
     } else if text("object") == Some("event") && inner("data", "object") {
         Some(Format::Stripe)
@@ -163,9 +174,9 @@ fn of_fields(fields: &Map<'_>) -> Option<Format> {
         Some(Format::Easypost)
     } else if has("event") && has("msg") {
         Some(Format::Aftership)
-    } else if has("scope") && has("producer") {
+    } else if has("scope") && has("producer") && has("store_id") {
         Some(Format::Bigcommerce)
-    } else if has("notificationType") && has("resource") {
+    } else if has("notificationType") && has("resource") && has("projectKey") {
         Some(Format::Commercetools)
     } else if text("admin_graphql_api_id").is_some_and(|id| id.starts_with("gid://shopify/")) {
         Some(Format::Shopify)

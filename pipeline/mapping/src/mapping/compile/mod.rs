@@ -22,6 +22,7 @@ use self::route::{route, shadowed};
 use super::compiled::Mapping;
 use super::error::MappingError;
 use super::model::bad::OnBad;
+use super::model::batches::Each;
 use super::model::{EmptyText, Head, Header, Route, optional};
 use super::node::Node;
 use super::yaml::yaml_fault;
@@ -268,7 +269,7 @@ fn header(reader: &mut Reader<'_>, node: &Node) -> Header {
             .and_then(|node| reader.expr(node, &format!("event.{name}")))
     };
     Header {
-        each: expr("each"),
+        each: expr("each").map(Each::new),
         name: expr("name"),
         id: expr("id"),
         time: expr("time"),

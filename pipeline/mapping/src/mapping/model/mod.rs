@@ -235,7 +235,7 @@ pub(super) enum EmptyText {
 #[derive(Debug, Default)]
 pub(super) struct Header {
     /// Where a record may have several events.
-    pub(super) each: Option<Expr>,
+    pub(super) each: Option<batches::Each>,
     pub(super) name: Option<Expr>,
     pub(super) id: Option<Expr>,
     pub(super) time: Option<Expr>,

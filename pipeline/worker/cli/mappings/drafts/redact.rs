@@ -1,15 +1,15 @@
 //! Replaces personal data in a record by made-up values of the same shape, the same value by the same everywhere.
 //!
-//! What is personal is told by the value itself (an e-mail address, an international phone number, an address on the
-//! network) and by the name of its field (`first_name`, `street`, `birthday`; a plain `name` only beside other fields of a
+//! What is personal is told by the value itself (an e-mail address, an international phone number, also within a longer text; an
+//! address on the network) and by the name of its field (`first_name`, `street`, `birthday`; a plain `name` only beside other fields of a
 //! person). Ids are replaced, too, because they lead to persons, unless they are to be kept. A text that has a replaced value
 //! in it has it replaced there.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 use serde_json::Value;
 
+use super::personal::{is_of_person, kind_of, mentioned};
 pub(in crate::cli::mappings) use super::shape::Kind;
 use super::shape::made_up;
 
@@ -49,7 +49,10 @@ impl Redactor {
 
     /// The same for a text with a name of its own, such as a header.
     pub(in crate::cli::mappings) fn learn_named(&mut self, name: &str, text: &str) {
-        self.text(name, text, false);
+        match json_in(text) {
+            Some(inner) => self.look(&inner, name, false),
+            None => self.text(name, text, false),
+        }
     }
 
     /// Learns an id, whatever its name.
@@ -64,6 +67,8 @@ impl Redactor {
             Value::Object(fields) => {
                 let of_person = is_of_person(name, fields);
                 for (key, value) in fields {
+                    // A map may have persons as its keys.
+                    self.text("", key, false);
                     self.look(value, key, of_person);
                 }
             }
@@ -72,7 +77,10 @@ impl Redactor {
                     self.look(item, name, of_person);
                 }
             }
-            Value::String(text) => self.text(name, text, of_person),
+            Value::String(text) => match json_in(text) {
+                Some(inner) => self.look(&inner, name, of_person),
+                None => self.text(name, text, of_person),
+            },
             Value::Number(number) => {
                 if matches!(kind_of(name, "", of_person), Some(Kind::Id | Kind::Phone)) {
                     self.text(name, &number.to_string(), of_person);
@@ -89,7 +97,13 @@ impl Redactor {
         match kind_of(name, text, of_person) {
             Some(Kind::Id) if self.keep_ids => {}
             Some(kind) => self.replace(kind, text),
-            None => {}
+            None => {
+                for (kind, mentioned) in mentioned(text) {
+                    if !self.known.contains_key(mentioned) {
+                        self.replace(kind, mentioned);
+                    }
+                }
+            }
         }
     }
 
@@ -161,9 +175,7 @@ impl Redactor {
             return other.to_owned();
         }
         // JSON within a text is replaced value by value.
-        if text.starts_with(['{', '['])
-            && let Ok(inner) = serde_json::from_str::<Value>(text)
-        {
+        if let Some(inner) = json_in(text) {
             return self.redacted(&inner).to_string();
         }
         let mut redacted = text.to_owned();
@@ -201,209 +213,10 @@ fn replaced_words(text: &str, original: &str, other: &str) -> String {
     replaced
 }
 
-/// What a value is, by itself and by the name of its field.
-pub(in crate::cli::mappings) fn kind_of(name: &str, text: &str, of_person: bool) -> Option<Kind> {
-    if is_email(text) {
-        return Some(Kind::Email);
-    }
-    if is_phone(text) {
-        return Some(Kind::Phone);
-    }
-    if text.len() > 6 && text.parse::<IpAddr>().is_ok() {
-        return Some(Kind::Address);
-    }
-    let words = words(name);
-    let folded = words.concat();
-    let is = |all: &[&str]| all.contains(&folded.as_str());
-    let has = |word: &str| words.iter().any(|one| one == word);
-    if has("password")
-        || has("secret")
-        || has("hmac")
-        || has("signature")
-        || has("authorization")
-        || has("cookie")
-        || is(&[
-            "token",
-            "accesstoken",
-            "cardnumber",
-            "iban",
-            "bic",
-            "ssn",
-            "taxid",
-        ])
-    {
-        return Some(Kind::Secret);
-    }
-    if is(&["email", "mail", "emailaddress"]) {
-        // It is not an address, or the text would have told.
-        return (!text.is_empty()).then_some(Kind::Text);
-    }
-    if is(&[
-        "phone",
-        "phonenumber",
-        "mobile",
-        "mobilephone",
-        "cell",
-        "cellphone",
-        "telephone",
-        "tel",
-        "msisdn",
-        "fax",
-    ]) {
-        return Some(Kind::Phone);
-    }
-    if is(&["firstname", "givenname", "forename", "fname"]) {
-        return Some(Kind::First);
-    }
-    if is(&["lastname", "familyname", "surname", "lname"]) {
-        return Some(Kind::Last);
-    }
-    if is(&[
-        "fullname",
-        "customername",
-        "recipientname",
-        "contactname",
-        "username",
-        "nickname",
-        "cardholder",
-        "cardholdername",
-    ]) || (of_person && is(&["name", "displayname", "login", "recipient"]))
-    {
-        return Some(Kind::Name);
-    }
-    if has("street")
-        || is(&[
-            "address1",
-            "address2",
-            "address3",
-            "addressline1",
-            "addressline2",
-            "line1",
-            "line2",
-            "addressline",
-        ])
-        || (of_person && is(&["address"]))
-    {
-        return Some(Kind::Street);
-    }
-    if is(&["city", "town", "locality", "cityname"]) {
-        return Some(Kind::City);
-    }
-    if is(&["zip", "zipcode", "postcode", "postalcode"]) {
-        return Some(Kind::Code);
-    }
-    if is(&["birthday", "birthdate", "dateofbirth", "dob", "birthdayat"]) {
-        return Some(Kind::Birthday);
-    }
-    if of_person && is(&["company", "companyname", "organization", "organisation"]) {
-        return Some(Kind::Company);
-    }
-    if is(&[
-        "note",
-        "notes",
-        "comment",
-        "comments",
-        "giftmessage",
-        "freetext",
-    ]) {
-        return Some(Kind::Text);
-    }
-    let last = words.last().map(String::as_str);
-    let is_id = matches!(last, Some("id" | "ids" | "uuid" | "guid" | "gid" | "key"))
-        || is(&["trackingnumber", "ordernumber", "reference"]);
-    is_id.then_some(Kind::Id)
-}
-
-/// Whether an object with this name and these fields is about a person.
-pub(in crate::cli::mappings) fn is_of_person(
-    name: &str,
-    fields: &serde_json::Map<String, Value>,
-) -> bool {
-    is_person(name) || fields.keys().any(|key| tells_a_person(key))
-}
-
-/// Whether a field of this name tells that the fields beside it are a person's.
-fn tells_a_person(key: &str) -> bool {
-    let folded = words(key).concat();
-    [
-        "email",
-        "phone",
-        "firstname",
-        "lastname",
-        "givenname",
-        "familyname",
-        "address1",
-        "birthday",
-        "postalcode",
-        "zip",
-        "postcode",
-    ]
-    .contains(&folded.as_str())
-}
-
-/// Whether an object under this name is a person or an address.
-fn is_person(name: &str) -> bool {
-    let words = words(name);
-    const PERSONS: &[&str] = &[
-        "customer",
-        "user",
-        "person",
-        "traits",
-        "recipient",
-        "billing",
-        "shipping",
-        "contact",
-        "buyer",
-        "payer",
-        "sender",
-        "receiver",
-        "owner",
-        "address",
-        "account",
-        "profile",
-        "consignee",
-        "member",
-    ];
-    words.iter().any(|word| PERSONS.contains(&word.as_str()))
-}
-
-/// The words of a name in lower case: `firstName`, `first_name` and `First-Name` are the same.
-pub(in crate::cli::mappings) fn words(name: &str) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    let mut before: Option<char> = None;
-    for c in name.chars() {
-        if !c.is_alphanumeric() {
-            before = None;
-            continue;
-        }
-        let begins = match before {
-            None => true,
-            Some(before) => c.is_uppercase() && !before.is_uppercase(),
-        };
-        if begins {
-            words.push(String::new());
-        }
-        if let Some(word) = words.last_mut() {
-            word.extend(c.to_lowercase());
-        }
-        before = Some(c);
-    }
-    words
-}
-
-fn is_email(text: &str) -> bool {
-    let Some((local, domain)) = text.trim().split_once('@') else {
-        return false;
-    };
-    let is_word = |part: &str| !part.is_empty() && !part.contains([' ', '@', '/', '"', '<', ',']);
-    is_word(local) && is_word(domain) && domain.contains('.') && !domain.ends_with('.')
-}
-
-fn is_phone(text: &str) -> bool {
-    let text = text.trim();
-    let digits = text.chars().filter(char::is_ascii_digit).count();
-    let only = |c: char| c.is_ascii_digit() || matches!(c, '+' | ' ' | '-' | '(' | ')' | '.' | '/');
-    text.starts_with('+') && (8..=15).contains(&digits) && text.chars().all(only)
+/// The JSON that a text is, if it has fields or items.
+fn json_in(text: &str) -> Option<Value> {
+    let inner = text.trim_start().starts_with(['{', '[']);
+    inner.then(|| serde_json::from_str(text).ok()).flatten()
 }
 
 #[cfg(test)]
@@ -457,6 +270,38 @@ mod tests {
         );
         assert!(made["items"][0]["product_id"].is_number());
         assert_eq!(made, redacted(&value, false), "the same each time");
+    }
+
+    #[test]
+    fn persons_are_found_within_texts_under_longer_names_and_as_keys() {
+        let value = json!({
+            "body": "{\"email\":\"maria@shop.example\",\"first_name\":\"Mariella\",\"said\":\"Mariella came\"}",
+            "from": "Otto Ludwig <otto@shop.example>", "say": "call +49 30 901821, or otto2@shop.example.",
+            "link": "https://shop.example/?email=anna%40shop.example&page=2",
+            "customer_first_name": "Brunhilde", "billing_last_name": "Kaltenbach", "contact_phone": "030 5551234",
+            "shipping_city": "Tromsø", "shipping_zip": "90210", "full_address": "Lange Gasse 7",
+            "passenger": { "name": "Ottokar Weiss" }, "by": { "maria3@shop.example": true }, "velocity": "fast",
+        });
+        let text = redacted(&value, true).to_string();
+        for original in [
+            "maria@",
+            "Mariella",
+            "otto@",
+            "otto2@",
+            "901821",
+            "anna",
+            "Brunhilde",
+            "Kaltenbach",
+            "5551234",
+            "Troms",
+            "90210",
+            "Gasse",
+            "Ottokar",
+            "maria3@",
+        ] {
+            assert!(!text.contains(original), "{original} is in {text}");
+        }
+        assert!(text.contains("page=2") && text.contains("fast"), "{text}");
     }
 
     #[test]

@@ -288,6 +288,8 @@ fn one(
             }
         }
         Verdict::Reject(rejected) => Explained {
+            member: explained.member,
+            trace: explained.trace,
             event: explained.event,
             notes: explained.notes,
             dropped: explained.dropped,

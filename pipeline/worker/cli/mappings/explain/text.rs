@@ -9,6 +9,10 @@ const LONG: usize = 100;
 pub(super) fn lines(explained: &Value) -> Vec<String> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let at = text(&explained["position"]).unwrap_or_else(|| format!("line {}", explained["line"]));
+    let at = match explained["member"].as_u64() {
+        Some(member) => format!("{at}, event {member}"),
+        None => at,
+    };
     let event = &explained["event"];
     let said: Vec<String> = ["name", "id", "time"]
         .iter()

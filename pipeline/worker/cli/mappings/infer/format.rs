@@ -7,7 +7,7 @@ use ingest_mapping::event::Event;
 use ingest_mapping::value::Value;
 use ingest_model::record::Record;
 
-use crate::cli::mappings::drafts::redact::words;
+use crate::cli::mappings::drafts::personal::words;
 
 /// The most specific first: what fits them fits the later ones, too.
 const ORDER: &[Format] = &[

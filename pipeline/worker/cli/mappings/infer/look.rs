@@ -9,7 +9,8 @@ use ingest_model::record::Record;
 use serde_json::Value;
 
 use super::format::{Chosen, event, is_time};
-use crate::cli::mappings::drafts::redact::{Kind, is_of_person, kind_of, words};
+use crate::cli::mappings::drafts::personal::{is_of_person, kind_of, words};
+use crate::cli::mappings::drafts::redact::Kind;
 
 /// The most names that are told apart, and the most paths of each.
 const MOST_NAMES: usize = 500;

@@ -7,7 +7,8 @@ use ingest_mapping::decode::Format;
 
 use super::format::Chosen;
 use super::look::{Found, Looked, Seen};
-use crate::cli::mappings::drafts::redact::{Kind, words};
+use crate::cli::mappings::drafts::personal::words;
+use crate::cli::mappings::drafts::redact::Kind;
 
 /// The most attributes that are proposed for an object, and for an event.
 const ATTRIBUTES: usize = 15;

@@ -7,70 +7,15 @@
 
 mod order;
 
+mod names;
+
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
 use ingest_model::version::{Kind, Version};
 
-/// Fields of the API's bodies, in order: their names say nothing about a person.
-const NAMES: &[&str] = &[
-    "address",
-    "at",
-    "avatarUrl",
-    "birthdayAt",
-    "company",
-    "count",
-    "counts",
-    "createdAt",
-    "currency",
-    "custom",
-    "customer",
-    "data",
-    "description",
-    "displayName",
-    "domains",
-    "email",
-    "emails",
-    "event",
-    "eventKey",
-    "events",
-    "externalId",
-    "externalIds",
-    "first",
-    "gender",
-    "icon",
-    "id",
-    "images",
-    "importedAt",
-    "ingestOffsets",
-    "ingestVersionStr",
-    "last",
-    "locale",
-    "locations",
-    "meta",
-    "name",
-    "occurredAt",
-    "phone",
-    "phones",
-    "rev",
-    "sessionId",
-    "sharedEmails",
-    "sharedExternalIds",
-    "sharedPhones",
-    "signedUpAt",
-    "socials",
-    "sums",
-    "tags",
-    "text",
-    "timeZone",
-    "title",
-    "trackingId",
-    "type",
-    "url",
-    "urls",
-    "username",
-    "version",
-];
+use self::names::NAMES;
+
 /// What the ends of attribute names say of their values.
 const SUFFIXES: &[&str] = &["Str", "Num", "At", "Bool", "Txt", "Url", "Tree", "Date"];
 /// Values that the machine writes itself.

@@ -26,7 +26,7 @@ use kustomer_sim::{Config, Sim, SimTime};
 
 use self::feed::Feed;
 pub(super) use self::feed::{Chunk, Chunks};
-use self::organisation::{Asked, Organisation};
+use self::organisation::{Asked, Organisation, TOKEN};
 pub(super) use self::reserve::Mean;
 use self::reserve::Reserve;
 use super::plan::{Plan, Tier};
@@ -129,7 +129,6 @@ const TICK: Duration = Duration::from_micros(20);
 const BROKERS: Duration = Duration::from_millis(5);
 /// Between two commits.
 const COMMITS: Duration = Duration::from_secs(10);
-const TOKEN: &str = "sim-key";
 
 // === impl World ===
 

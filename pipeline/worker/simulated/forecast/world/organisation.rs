@@ -18,7 +18,8 @@ use ingest_kustomer::limits;
 use ingest_model::call::{Call, Reply};
 use kustomer_sim::{Request, Sim, SimTime};
 
-use super::TOKEN;
+/// The key of the simulated worker.
+pub(super) const TOKEN: &str = "sim-key";
 
 /// Who asked what when.
 pub(super) struct Asked {

@@ -142,7 +142,7 @@ fn a_record_is_read_in_the_format_that_it_shows() {
         ),
         (
             Some(
-                json!({ "scope": "store/order/created", "producer": "stores/1", "data": { "id": 1 }, "hash": "h", "created_at": 1_772_600_000 }),
+                json!({ "scope": "store/order/created", "producer": "stores/1", "store_id": "1", "data": { "id": 1 }, "hash": "h", "created_at": 1_772_600_000 }),
             ),
             &[],
             Format::Bigcommerce,

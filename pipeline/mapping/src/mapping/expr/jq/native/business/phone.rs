@@ -96,6 +96,9 @@ const COUNTRIES: &[Country] = &[
     of("ZA", "27", "0"),
 ];
 
+/// The calling code of a plan whose numbers have ten digits, the first of which is 2 to 9; `011` begins an international call.
+const NORTH_AMERICA: &str = "1";
+
 /// The country with that code.
 pub(super) fn country(code: &str) -> Option<Country> {
     let code = code.trim();
@@ -110,8 +113,8 @@ pub(super) fn countries() -> String {
     codes.join(", ")
 }
 
-/// The international form of a number that is dialled like that in the country; `None` if it is international already, or no
-/// number.
+/// The international form of a number that is dialled like that in the country; `None` if it is international already, may be, or
+/// is no number: a wrong number would be another person's.
 pub(super) fn international(text: &str, country: Country) -> Option<String> {
     let text = text.trim();
     if text.starts_with('+') || text.starts_with("00") {
@@ -127,8 +130,13 @@ pub(super) fn international(text: &str, country: Country) -> Option<String> {
     }
     let number = match digits.strip_prefix(country.trunk) {
         Some(rest) if !country.trunk.is_empty() => rest,
+        // with the country's own code, and no `+`
+        None if !country.trunk.is_empty() && digits.starts_with(country.calling) => return None,
         Some(_) | None => digits.as_str(),
     };
+    if country.calling == NORTH_AMERICA && (number.len() != 10 || number.starts_with(['0', '1'])) {
+        return None;
+    }
     let whole = country.calling.len() + number.len();
     (number.len() >= 4 && (8..=15).contains(&whole))
         .then(|| format!("+{}{number}", country.calling))
@@ -151,6 +159,10 @@ mod tests {
             ("+44 20 7946 0000", "DE", None),
             ("0044 20 7946 0000", "DE", None),
             ("110", "DE", None),
+            ("49 30 1234567", "DE", None),
+            ("011 49 30 1234567", "US", None),
+            ("030 1234567", "US", None),
+            ("555-0123", "US", None),
             ("030 12345 ext. 6", "DE", None),
             ("", "DE", None),
             ("0123456789012345", "DE", None),

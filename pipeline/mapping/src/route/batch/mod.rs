@@ -1,0 +1,264 @@
+//! Records that are a batch: the mapping says with `event: { each: … }` where a record may have several events.
+//!
+//! Each member is judged as if it were the record's value: with the record's key, headers, time and place. So everything that
+//! holds for an event holds for a member. What a mapping of one event can do, one of a batch can, too.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+
+use super::event::{EventSummary, judge};
+use crate::body::key::MEMBER_HEADER;
+use crate::decode::{Decoded, Decoder, Format, json};
+use crate::mapping::Mapping;
+use crate::value::Value;
+use ingest_model::operation::{Operation, Planned};
+use ingest_model::outcome::members::{MEMBERS_HEADER, read};
+use ingest_model::outcome::{Batch, Rejected, Rejection, SkipReason, Verdict};
+use ingest_model::record::{Header, Record};
+
+/// The most members of a record.
+const MAX_MEMBERS: usize = 1_000;
+/// The most operations of a record's members together.
+const MAX_OPERATIONS: usize = 5_000;
+/// How long all members of a record may be together: what a batch says once is in each of them.
+const MAX_TEXTS: usize = 8 << 20;
+/// What Segment's libraries say once for a batch.
+const OF_ALL: &[&str] = &["context", "integrations", "sentAt"];
+
+/// A member of a record that is a batch, as a record of its own.
+pub(super) struct Member {
+    pub(super) index: u32,
+    pub(super) record: Record,
+}
+
+/// The members of a record that it stands for; `None` if it is no batch.
+pub(super) fn members(
+    mapping: &Mapping,
+    decoder: Decoder,
+    record: &Record,
+) -> Result<Option<Vec<Member>>, Decoded> {
+    let Some(list) = mapping.batches() else {
+        return Ok(None);
+    };
+    let Some(bytes) = record.value.as_ref() else {
+        return Ok(None);
+    };
+    let wanted = wanted(record)?;
+    if wanted.is_none() && !list.may_be_in(bytes) {
+        return Ok(None);
+    }
+    let value = json::value(record, decoder.limits())?;
+    let items = match list.of(&value, record) {
+        Ok(found) => found,
+        Err(why) => return Err(Decoded::reject(Rejection::MappingFailed, why)),
+    };
+    let items: Cow<'_, [Value<'_>]> = match items {
+        Cow::Borrowed(Value::Array(items)) => Cow::Borrowed(items),
+        Cow::Owned(Value::Array(items)) => Cow::Owned(items),
+        // what a letter names is not there
+        Cow::Borrowed(_) | Cow::Owned(_) if wanted.is_some() => return Err(gone(0)),
+        Cow::Borrowed(Value::Null) | Cow::Owned(Value::Null) => return Ok(None),
+        // a record is a list or an event
+        Cow::Borrowed(Value::Object(_)) if list.is_whole() => return Ok(None),
+        Cow::Borrowed(_) | Cow::Owned(_) => {
+            let detail =
+                "event.each: must be a list of events, or null for a record that is one event";
+            return Err(Decoded::reject(Rejection::FormatMismatch, detail));
+        }
+    };
+    // Otherwise an event that a letter names would vanish: the mapping's list is another one now.
+    let last = wanted.iter().flatten().map(|(_, last)| *last).max();
+    if last.is_some_and(|last| usize::try_from(last).is_ok_and(|last| last >= items.len())) {
+        return Err(gone(items.len()));
+    }
+    if items.is_empty() {
+        return Err(Decoded::Skip(SkipReason::NoItems));
+    }
+    if items.len() > MAX_MEMBERS {
+        let detail = format!(
+            "event.each: has {} events, more than {MAX_MEMBERS}",
+            items.len()
+        );
+        return Err(Decoded::reject(Rejection::TooLarge, detail));
+    }
+    let mut members = Vec::with_capacity(items.len());
+    let mut bytes = 0;
+    for (index, item) in (0_u32..).zip(items.iter()) {
+        let is_wanted = |runs: &Vec<(u32, u32)>| {
+            let mut runs = runs.iter();
+            runs.any(|(first, last)| (first..=last).contains(&&index))
+        };
+        if wanted.as_ref().is_none_or(is_wanted) {
+            let text = if decoder.format() == Format::Segment {
+                with_what_is_said_once(item, &value).to_string()
+            } else {
+                item.to_string()
+            };
+            bytes += text.len();
+            if bytes > MAX_TEXTS {
+                let detail = format!(
+                    "event.each: what its events say together is longer than {} MiB",
+                    MAX_TEXTS >> 20
+                );
+                return Err(Decoded::reject(Rejection::TooLarge, detail));
+            }
+            members.push(Member {
+                index,
+                record: of_member(record, index, text),
+            });
+        }
+    }
+    if members.is_empty() {
+        return Err(Decoded::Skip(SkipReason::NoItems));
+    }
+    Ok(Some(members))
+}
+
+/// A letter names events that its record does not have.
+fn gone(events: usize) -> Decoded {
+    let detail = format!(
+        "the header {MEMBERS_HEADER} names events that the list does not have (it has {events}): event.each finds another list than when \
+         the letter was written"
+    );
+    Decoded::reject(Rejection::InvalidEnvelope, detail)
+}
+
+/// The members that a record stands for, if its headers say so: then it is a dead letter that comes again.
+fn wanted(record: &Record) -> Result<Option<Vec<(u32, u32)>>, Decoded> {
+    let Some(header) = record.header(MEMBERS_HEADER) else {
+        return Ok(None);
+    };
+    let runs = std::str::from_utf8(header).ok().and_then(read);
+    runs.map(Some).ok_or_else(|| {
+        let detail = format!("the header {MEMBERS_HEADER} must list numbers, such as 0,3-5");
+        Decoded::reject(Rejection::InvalidEnvelope, detail)
+    })
+}
+
+/// The record of one member.
+fn of_member(record: &Record, index: u32, text: String) -> Record {
+    let mut headers: Vec<Header> = record.headers.clone();
+    headers.retain(|header| !matches!(header.name.as_str(), MEMBERS_HEADER | MEMBER_HEADER));
+    headers.push(Header {
+        name: MEMBER_HEADER.to_owned(),
+        value: Some(index.to_string().into()),
+    });
+    Record {
+        position: record.position.clone(),
+        key: record.key.clone(),
+        value: Some(text.into()),
+        headers,
+        timestamp_ms: record.timestamp_ms,
+    }
+}
+
+/// A message of Segment with what its batch says for all.
+fn with_what_is_said_once<'v>(item: &'v Value<'v>, batch: &'v Value<'v>) -> Cow<'v, Value<'v>> {
+    let (Value::Object(message), Value::Object(batch)) = (item, batch) else {
+        return Cow::Borrowed(item);
+    };
+    let mut whole = message.clone();
+    for name in OF_ALL {
+        if let Some(value) = batch.get(name)
+            && !whole.contains_key(name)
+        {
+            whole.insert(*name, value.clone());
+        }
+    }
+    Cow::Owned(Value::Object(whole))
+}
+
+/// What the members lead to together, and what the record says as a whole.
+pub(super) fn judged(
+    mapping: &Mapping,
+    decoder: Decoder,
+    members: &[Member],
+    now: Timestamp,
+    keyed: bool,
+) -> (Option<EventSummary>, Verdict) {
+    let mut batch = Batch::default();
+    let mut skipped = None;
+    let mut whole: Option<EventSummary> = None;
+    for Member { index, record } in members {
+        let (summary, verdict) = judge(mapping, decoder, record, now, keyed);
+        let refused = match verdict {
+            Verdict::Emit(planned) if batch.planned.len() + planned.len() > MAX_OPERATIONS => {
+                let detail =
+                    format!("the events of the record make more than {MAX_OPERATIONS} operations");
+                Some(Rejected::new(Rejection::TooLarge, detail))
+            }
+            Verdict::Emit(planned) => {
+                for plan in planned {
+                    add(&mut batch, plan, *index);
+                }
+                None
+            }
+            Verdict::Skip(reason) => {
+                skipped.get_or_insert(reason);
+                None
+            }
+            Verdict::Reject(rejected) => Some(rejected),
+            // a member is one event
+            Verdict::Batch(_) => None,
+        };
+        if let Some(rejected) = refused {
+            batch.refused.push(*index);
+            // What the law asks for must not hide behind another reason.
+            let comes_first = rejected.reason == Rejection::PrivacyRequest
+                && batch
+                    .rejected
+                    .as_ref()
+                    .is_some_and(|first| first.reason != Rejection::PrivacyRequest);
+            if batch.rejected.is_none() || comes_first {
+                batch.rejected = Some(Rejected {
+                    detail: format!("event {index} of the batch: {}", rejected.detail),
+                    ..rejected
+                });
+            }
+        }
+        match (&mut whole, summary) {
+            (Some(whole), Some(summary)) => whole.add(summary),
+            (None, summary) => whole = summary,
+            (Some(_), None) => {}
+        }
+    }
+    if batch.planned.is_empty() && batch.rejected.is_none() {
+        return (whole, Verdict::Skip(skipped.unwrap_or(SkipReason::NoItems)));
+    }
+    (whole, Verdict::Batch(Box::new(batch)))
+}
+
+/// Adds an operation. Events of one record that are folded into one session are one operation, because a session remembers
+/// what it has by the records that it was made of.
+fn add(batch: &mut Batch, plan: Planned, member: u32) {
+    if let Operation::KObject(later) = &plan.operation
+        && let Some(fold) = &later.fold
+    {
+        let same = |one: &Planned| match &one.operation {
+            Operation::KObject(known) => {
+                known.fold.is_some()
+                    && known.klass == later.klass
+                    && known.external_id == later.external_id
+            }
+            Operation::Identify(_) | Operation::Track(_) => false,
+        };
+        if let Some(place) = batch.planned.iter().position(same)
+            && let Some(Planned {
+                operation: Operation::KObject(known),
+                ..
+            }) = batch.planned.get_mut(place)
+            && known.fold.as_mut().is_some_and(|known| known.extend(fold))
+        {
+            if let Some(members) = batch.members.get_mut(place) {
+                members.push(member);
+            }
+            return;
+        }
+    }
+    batch.planned.push(plan);
+    batch.members.push(vec![member]);
+}
+
+#[cfg(test)]
+mod tests;

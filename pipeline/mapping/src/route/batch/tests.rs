@@ -1,0 +1,247 @@
+//! What becomes of records that are batches.
+
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+
+use super::super::Pipeline;
+use super::*;
+use crate::decode::Limits;
+use crate::testing::shown;
+use ingest_model::outcome::members::written;
+use ingest_model::record::{Offset, Position, TopicPartition};
+
+const LIST: &str = "
+event: { each: . }
+routes:
+  - { name: noise, on: Noise, skip: noise }
+  - { name: seen, on: Seen, customer: { externalId: .who }, do: [{ track: '\"Seen\"', meta: { count: .n } }] }
+  - name: order
+    on: Order
+    customer: none
+    do: [{ kobject: order, externalId: .no, title: '\"Order\"', version: .n, custom: { fromStr: '$record.headers[\"ingest.member\"]' } }]
+  - name: viewed
+    on: Viewed
+    customer: { externalId: .who }
+    do: [{ digest: browsing, session: { key: .s }, title: '\"\\(.count) views\"' }]
+";
+
+fn pipeline(text: &str) -> Pipeline {
+    let mapping = Mapping::compile(text, "t.yaml").unwrap();
+    let format = mapping.format().unwrap_or(Format::Json);
+    Pipeline::new(format, Limits::default(), Arc::new(mapping)).unwrap()
+}
+
+fn record(value: &Json, members: Option<&str>) -> Record {
+    let header = |text: &str| Header {
+        name: MEMBERS_HEADER.to_owned(),
+        value: Some(text.to_owned().into()),
+    };
+    Record {
+        position: Position {
+            partition: TopicPartition::new("shop.events", 0),
+            offset: Offset(7),
+        },
+        key: None,
+        value: Some(value.to_string().into()),
+        headers: members.map(header).into_iter().collect(),
+        timestamp_ms: Some(1_790_000_000_000),
+    }
+}
+
+fn judged(pipeline: &Pipeline, value: &Json, members: Option<&str>) -> Verdict {
+    let record = record(value, members);
+    let now = Timestamp::UNIX_EPOCH;
+    let (_, verdict) = pipeline.judge(&record, now);
+    assert_eq!(verdict, pipeline.judge_wanted(&record, now).1);
+    assert_eq!(verdict, pipeline.explain(&record, now).1);
+    verdict
+}
+
+fn batch(verdict: Verdict) -> Batch {
+    match verdict {
+        Verdict::Batch(batch) => *batch,
+        other @ (Verdict::Emit(_) | Verdict::Skip(_) | Verdict::Reject(_)) => {
+            panic!("{other:?}")
+        }
+    }
+}
+
+#[test]
+fn each_member_is_an_event_with_its_own_key_and_in_its_order() {
+    let list = json!([
+        { "type": "Seen", "who": "a", "n": 1 },
+        { "type": "Noise" },
+        { "type": "Order", "no": "o1", "n": 1 },
+        { "type": "Seen", "who": "a", "n": 2 },
+        { "type": "Order", "no": "o1", "n": 2 },
+    ]);
+    let found = batch(judged(&pipeline(LIST), &list, None));
+    assert_eq!(found.members, [[0], [2], [3], [4]]);
+    assert_eq!((found.refused, found.rejected), (vec![], None));
+    let shown: Vec<Json> = found
+        .planned
+        .iter()
+        .map(|one| shown(&one.operation))
+        .collect();
+    assert_eq!(shown[0]["meta"]["countNum"], 1);
+    assert_eq!(shown[1]["custom"]["fromStr"], "2");
+    assert_eq!(shown[2]["meta"]["countNum"], 2);
+    assert_eq!(shown[3]["version"], "2");
+    let keys: std::collections::BTreeSet<_> =
+        found.planned.iter().map(|one| one.event_key).collect();
+    assert_eq!(keys.len(), 4);
+}
+
+#[test]
+fn an_event_that_a_letter_names_and_that_is_not_there_is_not_lost() {
+    let pipeline = pipeline(LIST);
+    let list = json!([{ "type": "Seen", "who": "a", "n": 1 }]);
+    for (value, members) in [
+        (&list, "1"),
+        (&list, "0,7"),
+        (&json!([]), "0"),
+        (&json!({ "type": "Seen", "who": "a", "n": 1 }), "0"),
+    ] {
+        let Verdict::Reject(rejected) = judged(&pipeline, value, Some(members)) else {
+            panic!("{value} {members}");
+        };
+        assert_eq!(rejected.reason, Rejection::InvalidEnvelope);
+        assert!(rejected.detail.contains("names events"), "{rejected:?}");
+    }
+    assert_eq!(batch(judged(&pipeline, &list, Some("0"))).members, [[0]]);
+}
+
+#[test]
+fn what_a_batch_says_once_is_bounded_in_all_of_its_events() {
+    let context = "x".repeat(100_000);
+    let messages: Vec<Json> = (0..200)
+        .map(|n| json!({ "type": "track", "event": "Seen", "messageId": n }))
+        .collect();
+    let value = json!({ "batch": messages, "context": { "page": context } });
+    let pipeline = pipeline(
+        "format: segment\nevent: { each: .batch }\nroutes: [{ name: a, on: Seen, skip: x }]\n",
+    );
+    let Verdict::Reject(rejected) = judged(&pipeline, &value, None) else {
+        panic!("20 MB of texts");
+    };
+    assert_eq!(rejected.reason, Rejection::TooLarge);
+}
+
+#[test]
+fn a_bad_member_is_named_and_comes_again_alone() {
+    let pipeline = pipeline(LIST);
+    let list = json!([
+        { "type": "Seen", "who": "a", "n": 1 },
+        { "type": "Seen", "n": 2 },
+        17,
+        { "type": "Order", "no": "o1" },
+    ]);
+    let found = batch(judged(&pipeline, &list, None));
+    assert_eq!(found.members, [[0], [3]]);
+    assert_eq!(found.refused, [1, 2]);
+    let why = found.rejected.unwrap();
+    assert_eq!(why.reason, Rejection::MissingCustomer);
+    assert!(
+        why.detail
+            .starts_with("event 1 of the batch: customer: no usable key"),
+        "{why:?}"
+    );
+    assert_eq!(why.route.as_deref(), Some("seen"));
+    // the letter comes again: the others are not sent twice, and keep their keys
+    let letter = written(found.refused.iter().copied());
+    let again = batch(judged(&pipeline, &list, Some(&letter)));
+    assert_eq!(again.planned, []);
+    assert_eq!(again.refused, [1, 2]);
+    let one = batch(judged(&pipeline, &list, Some("3")));
+    assert_eq!(one.members, [[3]]);
+    assert_eq!(one.planned[0].event_key, found.planned[1].event_key);
+    // what names no members is told
+    let Verdict::Reject(rejected) = judged(&pipeline, &list, Some("x")) else {
+        panic!("a bad header");
+    };
+    assert_eq!(rejected.reason, Rejection::InvalidEnvelope);
+}
+
+#[test]
+fn one_event_stays_one_event() {
+    let pipeline = pipeline(LIST);
+    let one = json!({ "type": "Seen", "who": "a" });
+    assert!(matches!(judged(&pipeline, &one, None), Verdict::Emit(_)));
+    let noise = json!({ "type": "Noise" });
+    assert_eq!(
+        judged(&pipeline, &noise, None),
+        Verdict::Skip(SkipReason::Dropped)
+    );
+    assert_eq!(
+        judged(&pipeline, &json!([noise]), None),
+        Verdict::Skip(SkipReason::Dropped)
+    );
+    assert_eq!(
+        judged(&pipeline, &json!([]), None),
+        Verdict::Skip(SkipReason::NoItems)
+    );
+    let mut tombstone = record(&one, None);
+    tombstone.value = None;
+    let (_, verdict) = pipeline.judge(&tombstone, Timestamp::UNIX_EPOCH);
+    assert_eq!(verdict, Verdict::Skip(SkipReason::Tombstone));
+    let many = json!(vec![noise; MAX_MEMBERS + 1]);
+    let Verdict::Reject(rejected) = judged(&pipeline, &many, None) else {
+        panic!("too many");
+    };
+    assert_eq!(rejected.reason, Rejection::TooLarge);
+}
+
+#[test]
+fn events_of_one_session_are_one_operation() {
+    let list = json!([
+        { "type": "Viewed", "who": "a", "s": 1 },
+        { "type": "Viewed", "who": "a", "s": 2 },
+        { "type": "Viewed", "who": "a", "s": 1 },
+    ]);
+    let found = batch(judged(&pipeline(LIST), &list, None));
+    assert_eq!(found.members, [vec![0, 2], vec![1]]);
+    let first = shown(&found.planned[0].operation);
+    assert_eq!(first["title"], "2 views");
+}
+
+#[test]
+fn a_batch_of_segment_says_some_things_once() {
+    let pipeline = pipeline(
+        "format: segment\nevent: { each: .batch }\nroutes:\n  - { name: bought, on: Bought, do: [{ track: .event, meta: { app: .context.app.name } }] }\n",
+    );
+    let body = json!({
+        "batch": [
+            { "type": "track", "event": "Bought", "userId": "u", "messageId": "m1" },
+            { "type": "track", "event": "Bought", "userId": "u", "messageId": "m2", "context": {} },
+            { "type": "track", "event": "Bought", "userId": "u", "messageId": "m3", "integrations": { "All": false } },
+            { "type": "track", "event": "Other", "userId": "u", "messageId": "m4" },
+        ],
+        "context": { "app": { "name": "shop" } },
+    });
+    let found = batch(judged(&pipeline, &body, None));
+    assert_eq!(found.members, [[0], [1]]);
+    let meta = |n: usize| shown(&found.planned[n].operation)["meta"]["app"].clone();
+    assert_eq!((meta(0), meta(1)), (json!("shop"), Json::Null));
+    let single = json!({ "type": "track", "event": "Bought", "userId": "u" });
+    assert!(matches!(judged(&pipeline, &single, None), Verdict::Emit(_)));
+    let unwanted = json!({ "type": "track", "event": "Other", "userId": "u", "x": "a batch" });
+    assert_eq!(
+        judged(&pipeline, &unwanted, None),
+        Verdict::Skip(SkipReason::NoRoute)
+    );
+    let wrong = json!({ "batch": { "type": "track" } });
+    let Verdict::Reject(rejected) = judged(&pipeline, &wrong, None) else {
+        panic!("no list");
+    };
+    assert!(
+        rejected.detail.contains("event.each: must be a list"),
+        "{rejected:?}"
+    );
+    let all: Vec<Option<u32>> = pipeline
+        .explain_each(&record(&body, Some("1-2")), Timestamp::UNIX_EPOCH)
+        .iter()
+        .map(|one| one.member)
+        .collect();
+    assert_eq!(all, [Some(1), Some(2)]);
+}

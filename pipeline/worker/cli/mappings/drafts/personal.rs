@@ -1,0 +1,273 @@
+//! What is personal, by the value itself and by the name of its field.
+
+use std::net::IpAddr;
+
+use serde_json::Value;
+
+use super::shape::Kind;
+
+/// What a value is, by itself and by the name of its field.
+pub(in crate::cli::mappings) fn kind_of(name: &str, text: &str, of_person: bool) -> Option<Kind> {
+    if is_email(text) {
+        return Some(Kind::Email);
+    }
+    if is_phone(text) {
+        return Some(Kind::Phone);
+    }
+    if text.len() > 6 && text.parse::<IpAddr>().is_ok() {
+        return Some(Kind::Address);
+    }
+    let words = words(name);
+    let folded = words.concat();
+    let is = |all: &[&str]| all.contains(&folded.as_str());
+    // `customer_first_name` says the same as `first_name`
+    let ends = |all: &[&str]| {
+        let mut ends = (0..words.len()).filter_map(|from| words.get(from..));
+        ends.any(|end| all.contains(&end.concat().as_str()))
+    };
+    let has = |word: &str| words.iter().any(|one| one == word);
+    if has("password")
+        || has("secret")
+        || has("hmac")
+        || has("signature")
+        || has("authorization")
+        || has("cookie")
+        || is(&[
+            "token",
+            "accesstoken",
+            "cardnumber",
+            "iban",
+            "bic",
+            "ssn",
+            "taxid",
+        ])
+    {
+        return Some(Kind::Secret);
+    }
+    if ends(&["email", "mail", "emailaddress"]) {
+        // It is not an address, or the text would have told.
+        return (!text.is_empty()).then_some(Kind::Text);
+    }
+    if ends(&[
+        "phone",
+        "phonenumber",
+        "mobile",
+        "mobilephone",
+        "cell",
+        "cellphone",
+        "telephone",
+        "mobilenumber",
+        "cellnumber",
+        "tel",
+        "msisdn",
+        "fax",
+    ]) {
+        return Some(Kind::Phone);
+    }
+    if ends(&["firstname", "givenname", "forename", "fname"]) {
+        return Some(Kind::First);
+    }
+    if ends(&["lastname", "familyname", "surname", "lname"]) {
+        return Some(Kind::Last);
+    }
+    if ends(&[
+        "fullname",
+        "customername",
+        "recipientname",
+        "contactname",
+        "username",
+        "nickname",
+        "cardholder",
+        "cardholdername",
+    ]) || (of_person && is(&["name", "displayname", "login", "recipient"]))
+    {
+        return Some(Kind::Name);
+    }
+    if has("street")
+        || is(&[
+            "address1",
+            "address2",
+            "address3",
+            "addressline1",
+            "addressline2",
+            "line1",
+            "line2",
+            "addressline",
+            "fulladdress",
+            "streetaddress",
+            "homeaddress",
+            "shippingaddress",
+            "billingaddress",
+        ])
+        || (of_person && is(&["address"]))
+    {
+        return Some(Kind::Street);
+    }
+    if ends(&["city", "town", "locality", "cityname"]) {
+        return Some(Kind::City);
+    }
+    if ends(&["zip", "zipcode", "postcode", "postalcode"]) {
+        return Some(Kind::Code);
+    }
+    if ends(&["birthday", "birthdate", "dateofbirth", "dob", "birthdayat"]) {
+        return Some(Kind::Birthday);
+    }
+    if of_person && is(&["company", "companyname", "organization", "organisation"]) {
+        return Some(Kind::Company);
+    }
+    if is(&[
+        "note",
+        "notes",
+        "comment",
+        "comments",
+        "giftmessage",
+        "freetext",
+    ]) {
+        return Some(Kind::Text);
+    }
+    let last = words.last().map(String::as_str);
+    let is_id = matches!(last, Some("id" | "ids" | "uuid" | "guid" | "gid" | "key"))
+        || is(&["trackingnumber", "ordernumber", "reference"]);
+    is_id.then_some(Kind::Id)
+}
+
+/// Whether an object with this name and these fields is about a person.
+pub(in crate::cli::mappings) fn is_of_person(
+    name: &str,
+    fields: &serde_json::Map<String, Value>,
+) -> bool {
+    is_person(name) || fields.keys().any(|key| tells_a_person(key))
+}
+
+/// Whether a field of this name tells that the fields beside it are a person's.
+fn tells_a_person(key: &str) -> bool {
+    let folded = words(key).concat();
+    [
+        "email",
+        "phone",
+        "firstname",
+        "lastname",
+        "givenname",
+        "familyname",
+        "address1",
+        "birthday",
+        "postalcode",
+        "zip",
+        "postcode",
+    ]
+    .contains(&folded.as_str())
+}
+
+/// Whether an object under this name is a person or an address.
+fn is_person(name: &str) -> bool {
+    let words = words(name);
+    const PERSONS: &[&str] = &[
+        "customer",
+        "user",
+        "person",
+        "traits",
+        "recipient",
+        "billing",
+        "shipping",
+        "contact",
+        "buyer",
+        "payer",
+        "sender",
+        "receiver",
+        "owner",
+        "address",
+        "account",
+        "profile",
+        "consignee",
+        "member",
+        "passenger",
+        "guest",
+        "patient",
+        "student",
+        "driver",
+        "client",
+        "subscriber",
+        "attendee",
+        "traveler",
+        "traveller",
+        "tenant",
+        "beneficiary",
+        "cardholder",
+        "employee",
+    ];
+    words.iter().any(|word| PERSONS.contains(&word.as_str()))
+}
+
+/// The words of a name in lower case: `firstName`, `first_name` and `First-Name` are the same.
+pub(in crate::cli::mappings) fn words(name: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut before: Option<char> = None;
+    for c in name.chars() {
+        if !c.is_alphanumeric() {
+            before = None;
+            continue;
+        }
+        let begins = match before {
+            None => true,
+            Some(before) => c.is_uppercase() && !before.is_uppercase(),
+        };
+        if begins {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut() {
+            word.extend(c.to_lowercase());
+        }
+        before = Some(c);
+    }
+    words
+}
+
+fn is_email(text: &str) -> bool {
+    let Some((local, domain)) = text.trim().split_once('@') else {
+        return false;
+    };
+    let is_word = |part: &str| !part.is_empty() && !part.contains([' ', '@', '/', '"', '<', ',']);
+    is_word(local) && is_word(domain) && domain.contains('.') && !domain.ends_with('.')
+}
+
+fn is_phone(text: &str) -> bool {
+    let text = text.trim();
+    let digits = text.chars().filter(char::is_ascii_digit).count();
+    let only = |c: char| c.is_ascii_digit() || matches!(c, '+' | ' ' | '-' | '(' | ')' | '.' | '/');
+    text.starts_with('+') && (8..=15).contains(&digits) && text.chars().all(only)
+}
+
+/// Addresses and international phone numbers within a text.
+pub(super) fn mentioned(text: &str) -> Vec<(Kind, &str)> {
+    let mut found = Vec::new();
+    // `@` may be written as in an address of the web
+    for at in ["@", "%40"] {
+        for (place, _) in text.match_indices(at) {
+            let (before, behind) = (text.get(..place), text.get(place + at.len()..));
+            let (Some(before), Some(behind)) = (before, behind) else {
+                continue;
+            };
+            let of_local = |c: char| c.is_alphanumeric() || "._%+-".contains(c);
+            let of_domain = |c: char| c.is_alphanumeric() || ".-".contains(c);
+            let local = before.trim_end_matches(of_local).len();
+            let domain = behind.trim_start_matches(of_domain).len();
+            let whole = text.get(local..text.len() - domain).unwrap_or_default();
+            let whole = whole.trim_end_matches(['.', '-']);
+            let domain = whole.rsplit(at).next().unwrap_or_default();
+            if local < place && domain.contains('.') {
+                found.push((Kind::Email, whole));
+            }
+        }
+    }
+    for (place, _) in text.match_indices('+') {
+        let rest = text.get(place..).unwrap_or_default();
+        let of_number = |c: char| c.is_ascii_digit() || "+ -().".contains(c);
+        let number = rest.len() - rest.trim_start_matches(of_number).len();
+        let number = rest.get(..number).unwrap_or_default();
+        let number = number.trim_end_matches(|c: char| !c.is_ascii_digit());
+        if is_phone(number) {
+            found.push((Kind::Phone, number));
+        }
+    }
+    found
+}
