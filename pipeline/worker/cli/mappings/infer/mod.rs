@@ -1,6 +1,6 @@
 //! `infer`: a first mapping, proposed from sample records.
 //!
-//! It looks at the sample ([`look`]), decides what each kind of event could become ([`plan`]), and writes a mapping with
+//! It looks at the sample (`look`), decides what each kind of event could become (`plan`), and writes a mapping with
 //! comments that say what was seen, and a test for each kind, without personal data ([`write`]). Whatever is proposed is
 //! compiled, tested and tried on the sample before it is written.
 
