@@ -1,5 +1,6 @@
 //! Decimals, days and times as texts.
 
+use ingest_model::decimal::{self, MAX_BYTES, MAX_SCALE};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -7,56 +8,14 @@ use jiff::tz::TimeZone;
 use crate::fault::Fault;
 use crate::json::Out;
 
-/// The most digits after the point.
-pub(crate) const MAX_SCALE: usize = 1_000;
-/// The longest number of a decimal, in bytes.
-const MAX_DECIMAL: usize = 128;
-/// What fits into a part of nine decimal digits.
-const NINE_DIGITS: u64 = 1_000_000_000;
-
 /// A number in two's complement, the highest byte first, with so many digits after the point.
 pub(crate) fn decimal(bytes: &[u8], scale: usize) -> Result<String, Fault> {
-    if bytes.is_empty() || bytes.len() > MAX_DECIMAL || scale > MAX_SCALE {
-        return Err(Fault::invalid(format!(
-            "a decimal of {} bytes with {scale} digits after the point: 1 to {MAX_DECIMAL} and at most {MAX_SCALE} are read",
+    decimal::text(bytes, scale).ok_or_else(|| {
+        Fault::invalid(format!(
+            "a decimal of {} bytes with {scale} digits after the point: 1 to {MAX_BYTES} and at most {MAX_SCALE} are read",
             bytes.len()
-        )));
-    }
-    let negative = bytes.first().is_some_and(|first| *first >= 0x80);
-    let mut magnitude = bytes.to_vec();
-    if negative {
-        let mut carry = true;
-        for byte in magnitude.iter_mut().rev() {
-            let (sum, over) = (!*byte).overflowing_add(u8::from(carry));
-            *byte = sum;
-            carry = over;
-        }
-    }
-    // in parts of 32 bits, the highest first, which give nine digits at a time
-    let mut parts: Vec<u32> = magnitude
-        .rchunks(4)
-        .rev()
-        .map(|part| part.iter().fold(0, |all, byte| all << 8 | u32::from(*byte)))
-        .collect();
-    let mut nines = Vec::new();
-    while parts.iter().any(|part| *part != 0) {
-        let mut rest = 0_u64;
-        for part in &mut parts {
-            let all = rest << 32 | u64::from(*part);
-            *part = u32::try_from(all / NINE_DIGITS).unwrap_or_default();
-            rest = all % NINE_DIGITS;
-        }
-        nines.push(format!("{rest:09}"));
-    }
-    let digits: String = nines.into_iter().rev().collect();
-    let digits = digits.trim_start_matches('0');
-    let digits = format!("{digits:0>width$}", width = scale + 1);
-    let (whole, fraction) = digits
-        .split_at_checked(digits.len() - scale)
-        .unwrap_or_default();
-    let sign = if negative { "-" } else { "" };
-    let point = if scale == 0 { "" } else { "." };
-    Ok(format!("{sign}{whole}{point}{fraction}"))
+        ))
+    })
 }
 
 /// A decimal whose scale may be anything.

@@ -20,4 +20,4 @@ mod values;
 
 pub use self::outcome::trouble;
 pub use self::remembered::{known, repeat, said};
-pub use self::values::{body, digest, version};
+pub use self::values::{body, decimal, digest, version};

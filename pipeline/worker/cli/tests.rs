@@ -43,7 +43,14 @@ fn run(dir: &Path, arguments: &[&str]) -> (String, CommandExit) {
         "--config",
         config.to_str().unwrap(),
     ];
-    let cli = Cli::try_parse_from(line.iter().chain(&arguments[1..])).unwrap();
+    printed(line.iter().chain(&arguments[1..]))
+}
+
+/// Runs a whole command line. Returns what it printed, and how it ended.
+pub(in crate::cli) fn printed<'l>(
+    line: impl Iterator<Item = &'l &'l str>,
+) -> (String, CommandExit) {
+    let cli = Cli::try_parse_from(line).unwrap();
     let mut written = Vec::new();
     let mut out = Output::new(&mut written);
     let exit = print(&cli.command, &mut out).unwrap_or_else(|error| {

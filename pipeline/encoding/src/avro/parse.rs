@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
+use ingest_model::decimal::MAX_SCALE;
 use serde_json::{Map, Value};
 
 use super::types::{BytesMeans, Node, NodeId, TextMeans, WholeMeans};
 use crate::fault::SchemaFault;
-use crate::texts::MAX_SCALE;
 
 /// The most types of a schema.
 const MAX_NODES: usize = 50_000;

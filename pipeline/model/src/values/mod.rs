@@ -1,6 +1,7 @@
 //! What operations are made of.
 
 pub mod body;
+pub mod decimal;
 pub mod digest;
 pub(crate) mod keys;
 pub(crate) mod party;

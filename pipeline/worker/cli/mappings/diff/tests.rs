@@ -1,8 +1,6 @@
 //! Two configurations, one sample.
 
-use clap::Parser as _;
-
-use crate::cli::{Cli, print};
+use crate::cli::tests::printed;
 
 use super::*;
 
@@ -51,13 +49,7 @@ fn diff(before: &str, after: &str, arguments: &[&str]) -> (String, CommandExit) 
         &b,
         &sample,
     ];
-    let cli = Cli::try_parse_from(line.iter().chain(arguments)).unwrap();
-    let mut written = Vec::new();
-    let mut out = Output::new(&mut written);
-    let exit = print(&cli.command, &mut out).unwrap();
-    out.flush().unwrap();
-    drop(out);
-    (String::from_utf8(written).unwrap(), exit)
+    printed(line.iter().chain(arguments))
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::Parser as _;
 
-use crate::cli::{Cli, print};
+use crate::cli::Cli;
+use crate::cli::tests::printed;
 
 use super::*;
 
@@ -16,17 +17,9 @@ fn infer(sample: &str, arguments: &[&str]) -> (String, String, CommandExit) {
     std::fs::write(file("sample"), sample).unwrap();
     let (input, output) = (file("sample"), file("m.yaml"));
     let line = ["kustomer-ingest", "infer", &input, "--out", &output];
-    let cli = Cli::try_parse_from(line.iter().chain(arguments)).unwrap();
-    let mut written = Vec::new();
-    let mut out = Output::new(&mut written);
-    let exit = print(&cli.command, &mut out).unwrap_or_else(|error| {
-        out.line(&error.to_string()).unwrap();
-        error.exit()
-    });
-    out.flush().unwrap();
-    drop(out);
+    let (text, exit) = printed(line.iter().chain(arguments));
     let mapping = std::fs::read_to_string(output).unwrap_or_default();
-    (String::from_utf8(written).unwrap(), mapping, exit)
+    (text, mapping, exit)
 }
 
 fn till() -> String {
@@ -110,19 +103,8 @@ fn what_is_proposed_passes_check_and_test() {
     std::fs::write(&file, config).unwrap();
     std::fs::write(dir.path().join("m.yaml"), mapping).unwrap();
     for command in ["check", "test"] {
-        let cli = Cli::try_parse_from([
-            "kustomer-ingest",
-            command,
-            "--config",
-            file.to_str().unwrap(),
-        ])
-        .unwrap();
-        let mut written = Vec::new();
-        let mut out = Output::new(&mut written);
-        let exit = print(&cli.command, &mut out).unwrap();
-        out.flush().unwrap();
-        drop(out);
-        let text = String::from_utf8(written).unwrap();
+        let config = file.to_str().unwrap();
+        let (text, exit) = printed(["kustomer-ingest", command, "--config", config].iter());
         assert_eq!(exit, CommandExit::Good, "{text}");
         assert!(!text.contains("no tests"), "{text}");
     }

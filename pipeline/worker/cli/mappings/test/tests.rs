@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Parser as _;
-
-use crate::cli::{Cli, print};
+use crate::cli::tests::printed;
 
 use super::*;
 
@@ -41,16 +39,7 @@ fn files() -> tempfile::TempDir {
 fn test(dir: &Path, arguments: &[&str]) -> (String, CommandExit) {
     let config = dir.join("w.yaml").to_str().unwrap().to_owned();
     let line = ["kustomer-ingest", "test", "--config", &config];
-    let cli = Cli::try_parse_from(line.iter().chain(arguments)).unwrap();
-    let mut written = Vec::new();
-    let mut out = Output::new(&mut written);
-    let exit = print(&cli.command, &mut out).unwrap_or_else(|error| {
-        out.line(&error.to_string()).unwrap();
-        error.exit()
-    });
-    out.flush().unwrap();
-    drop(out);
-    (String::from_utf8(written).unwrap(), exit)
+    printed(line.iter().chain(arguments))
 }
 
 /// Pins a record from a file with this content.

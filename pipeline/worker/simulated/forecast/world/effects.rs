@@ -51,7 +51,10 @@ impl World<'_> {
 
     pub(super) fn happen(&mut self, happens: Happens) {
         match happens {
-            Happens::Asked(replica, request, call) => self.ask(replica, request, call),
+            Happens::Asked(replica, request, call) => {
+                let (reply, after) = self.ask(&call);
+                self.later(after, Happens::Answered(replica, request, Box::new(reply)));
+            }
             Happens::Answered(replica, request, reply) => {
                 let reply = Arc::new(*reply);
                 self.step(replica, Input::Replied { request, reply });

@@ -3,9 +3,9 @@
 //! The machine, the client's encoding and its reading of answers are the worker's own; only the network, the brokers and the
 //! clock are made up. Nothing in here reads a real clock, so a forecast is the same each time.
 
+mod ask;
 mod effects;
 mod feed;
-mod organisation;
 mod reading;
 mod reserve;
 
@@ -26,7 +26,6 @@ use kustomer_sim::{Config, Sim, SimTime};
 
 use self::feed::Feed;
 pub(super) use self::feed::{Chunk, Chunks};
-use self::organisation::{Asked, Organisation, TOKEN};
 pub(super) use self::reserve::Mean;
 use self::reserve::Reserve;
 use super::plan::{Plan, Tier};
@@ -47,7 +46,7 @@ pub(super) struct World<'p> {
     start_ms: i64,
     queue: BinaryHeap<Reverse<Scheduled>>,
     sequence: u64,
-    organisation: Organisation,
+    sim: Sim,
     replicas: Vec<Replica>,
     partitions: BTreeMap<TopicPartition, Partition>,
     feed: Feed,
@@ -129,6 +128,7 @@ const TICK: Duration = Duration::from_micros(20);
 const BROKERS: Duration = Duration::from_millis(5);
 /// Between two commits.
 const COMMITS: Duration = Duration::from_secs(10);
+const TOKEN: &str = "sim-key";
 
 // === impl World ===
 
@@ -167,7 +167,7 @@ impl<'p> World<'p> {
             start_ms,
             queue: BinaryHeap::new(),
             sequence: 0,
-            organisation: Organisation::new(sim, plan.latency),
+            sim,
             replicas: Vec::new(),
             partitions: BTreeMap::new(),
             feed: Feed::new(chunks),
@@ -185,7 +185,7 @@ impl<'p> World<'p> {
             // Nobody reads what is committed, and a commit costs as much as a request.
             settings.commit_interval = settings.commit_interval.max(COMMITS);
         }
-        settings.quota.limit = self.organisation.limit();
+        settings.quota.limit = u32::try_from(self.sim.config().limit).unwrap_or(u32::MAX);
         let topics: Vec<Topic> = settings.topics.keys().cloned().collect();
         let count = u32::from(self.plan.partitions);
         for number in 0..usize::from(self.plan.replicas.max(1)) {
@@ -239,13 +239,7 @@ impl<'p> World<'p> {
             let due = [queued, fed].into_iter().flatten().any(|at| at <= self.now);
             let wake = if due { None } else { self.next_wake() };
             let first = [wake.map(|(at, _)| at), queued, fed];
-            let first = first.into_iter().flatten().min();
-            let quiet_until = self.organisation.quiet_until();
-            if quiet_until.is_some_and(|until| first.is_none_or(|at| until <= at)) {
-                self.answer();
-                continue;
-            }
-            let Some(at) = first else {
+            let Some(at) = first.into_iter().flatten().min() else {
                 return Ended::Held;
             };
             let at = self.reserve.next().map_or(at, |change| change.min(at));
@@ -288,30 +282,6 @@ impl<'p> World<'p> {
             sequence: self.sequence,
             happens,
         }));
-    }
-
-    /// A request reaches the organisation.
-    fn ask(&mut self, replica: usize, request: RequestId, call: Arc<Call>) {
-        self.sequence += 1;
-        let asked = Asked {
-            replica,
-            request,
-            at: self.now,
-            sequence: self.sequence,
-        };
-        let time = SimTime::from_millis(self.start_ms.saturating_add(self.elapsed_ms()));
-        self.organisation.ask(asked, time, call);
-    }
-
-    /// Waits for an answer of the organisation and lets it arrive in time.
-    fn answer(&mut self) {
-        if let Some((asked, at, reply)) = self.organisation.answer() {
-            self.queue.push(Reverse(Scheduled {
-                at,
-                sequence: asked.sequence,
-                happens: Happens::Answered(asked.replica, asked.request, reply),
-            }));
-        }
     }
 
     fn step(&mut self, replica: usize, input: Input) {
@@ -400,10 +370,9 @@ impl<'p> World<'p> {
             .saturating_sub(u64::try_from(read).unwrap_or(0))
     }
 
-    /// What the organisation refused for its limit. Nothing can be asked of it afterwards.
-    pub(super) fn refused_429(&mut self) -> u64 {
-        let sim = self.organisation.close();
-        let account = sim.map(|sim| sim.account()).unwrap_or_default();
+    /// What the organisation refused for its limit.
+    pub(super) fn refused_429(&self) -> u64 {
+        let account = self.sim.account();
         account.requests.by_status.get(&429).copied().unwrap_or(0)
     }
 

@@ -22,17 +22,12 @@ use super::super::super::json;
 use super::documents;
 use crate::decode::envelope::Decoded;
 use crate::value::{Map, Value};
+use ingest_model::decimal;
 
 /// What stands in the place of a value that is unknown because it did not change; `unavailable.value.placeholder`.
 const UNAVAILABLE: &str = "__debezium_unavailable_value";
 /// The same as bytes, in base64.
 const UNAVAILABLE_BYTES: &str = "X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==";
-/// The longest decimal in bytes: some 300 digits.
-const MAX_DECIMAL: usize = 128;
-/// The most digits after the point.
-const MAX_SCALE: usize = 1_000;
-
-const NINE_DIGITS: u64 = 1_000_000_000;
 
 /// The columns in a schema: those of the row in this field, or its own.
 pub(super) fn of<'s, 't>(schema: Option<&'s Value<'t>>, field: Option<&str>) -> &'s [Value<'t>] {
@@ -203,47 +198,9 @@ fn number(value: &Value<'_>) -> Option<i64> {
     }
 }
 
-/// A number in two's complement, the highest byte first, with so many digits after the point.
+/// The text of a decimal.
 fn decimal(bytes: &[u8], scale: i64) -> Option<String> {
-    let scale = usize::try_from(scale)
-        .ok()
-        .filter(|scale| *scale <= MAX_SCALE)?;
-    if bytes.is_empty() || bytes.len() > MAX_DECIMAL {
-        return None;
-    }
-    let negative = bytes.first().is_some_and(|first| *first >= 0x80);
-    let mut magnitude = bytes.to_vec();
-    if negative {
-        let mut carry = true;
-        for byte in magnitude.iter_mut().rev() {
-            let (sum, over) = (!*byte).overflowing_add(u8::from(carry));
-            *byte = sum;
-            carry = over;
-        }
-    }
-    // in parts of 32 bits, the highest first, which give nine digits at a time
-    let mut parts: Vec<u32> = magnitude
-        .rchunks(4)
-        .rev()
-        .map(|part| part.iter().fold(0, |all, byte| all << 8 | u32::from(*byte)))
-        .collect();
-    let mut nines = Vec::new();
-    while parts.iter().any(|part| *part != 0) {
-        let mut rest = 0_u64;
-        for part in &mut parts {
-            let all = rest << 32 | u64::from(*part);
-            *part = u32::try_from(all / NINE_DIGITS).unwrap_or_default();
-            rest = all % NINE_DIGITS;
-        }
-        nines.push(format!("{rest:09}"));
-    }
-    let digits: String = nines.into_iter().rev().collect();
-    let digits = digits.trim_start_matches('0');
-    let digits = format!("{digits:0>width$}", width = scale + 1);
-    let (whole, fraction) = digits.split_at_checked(digits.len() - scale)?;
-    let sign = if negative { "-" } else { "" };
-    let point = if scale == 0 { "" } else { "." };
-    Some(format!("{sign}{whole}{point}{fraction}"))
+    decimal::text(bytes, usize::try_from(scale).ok()?)
 }
 
 fn date(days: i64) -> Value<'static> {
