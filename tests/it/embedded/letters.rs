@@ -220,6 +220,30 @@ async fn letters_are_listed_and_shown_without_their_content() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn letters_of_other_events_of_one_batch_all_go_back() {
+    let post = Post::start();
+    for members in ["1-5", "6-10", "1-5"] {
+        let named = [("ingest.members", members)];
+        post.letter_to(LETTERS, TOPIC, 1, 10, Rejection::MappingFailed, &named)
+            .await;
+    }
+    let said = post.run(&["replay", "--all", "--rate", "1000"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    for expected in [
+        "2 records sent back",
+        "1 letter left out: a second letter of a record",
+    ] {
+        assert!(said.out.contains(expected), "{expected} is not in {said:?}");
+    }
+    let records = post.sent_back().await;
+    let members: Vec<Option<&str>> = records[&Partition(1)]
+        .iter()
+        .map(|record| text(record, "ingest.members"))
+        .collect();
+    assert_eq!(members, [Some("1-5"), Some("6-10")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn records_go_back_where_they_came_from_and_only_once() {
     let post = Post::start();
     // As the worker may write them: not quite in the order of their records.

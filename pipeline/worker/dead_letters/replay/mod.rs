@@ -16,7 +16,7 @@ use anyhow::anyhow;
 use ingest_model::record::{Offset, Partition, Topic};
 
 use self::memory::Memory;
-use self::record::{outgoing, target};
+use self::record::{members, outgoing, target};
 use self::sender::{Sender, Sending};
 use self::window::Window;
 use super::error::DeadLettersError;
@@ -95,12 +95,15 @@ struct Replay<'a> {
     out: &'a mut dyn Write,
 }
 
-/// The origins of the records sent last.
+/// The origins of the records sent last, each with the events of a batch that its letter names.
 #[derive(Debug, Default)]
 struct Recent {
-    known: HashSet<Source>,
-    order: VecDeque<Source>,
+    known: HashSet<Origin>,
+    order: VecDeque<Origin>,
 }
+
+/// Two letters of one record may stand for different events of it.
+type Origin = (Source, Option<Vec<u8>>);
 
 /// Sends letters back.
 ///
@@ -237,7 +240,8 @@ impl Replay<'_> {
         let Some(source) = &letter.source else {
             return Ok(true);
         };
-        if self.recent.contains(source) {
+        let origin = (source.clone(), members(letter).map(<[u8]>::to_vec));
+        if self.recent.contains(&origin) {
             self.leave_out(LeftOut::SameRecord);
             self.memory.remember(letter)?;
             return Ok(true);
@@ -269,7 +273,7 @@ impl Replay<'_> {
             }
         }
         self.sent += 1;
-        self.recent.insert(source.clone());
+        self.recent.insert(origin);
         self.memory.remember(letter)?;
         Ok(true)
     }
@@ -333,13 +337,13 @@ impl Replay<'_> {
 // === impl Recent ===
 
 impl Recent {
-    fn contains(&self, source: &Source) -> bool {
-        self.known.contains(source)
+    fn contains(&self, origin: &Origin) -> bool {
+        self.known.contains(origin)
     }
 
-    fn insert(&mut self, source: Source) {
-        if self.known.insert(source.clone()) {
-            self.order.push_back(source);
+    fn insert(&mut self, origin: Origin) {
+        if self.known.insert(origin.clone()) {
+            self.order.push_back(origin);
         }
         if self.order.len() > RECENT
             && let Some(oldest) = self.order.pop_front()

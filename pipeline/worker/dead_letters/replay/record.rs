@@ -40,6 +40,11 @@ pub(super) fn outgoing(letter: &Letter, source: &Source, partitions: usize) -> O
     }
 }
 
+/// The events of a batch that a letter names, as its header has them.
+pub(super) fn members(letter: &Letter) -> Option<&[u8]> {
+    letter.record.header(header::MEMBERS).map(Bytes::as_ref)
+}
+
 /// A fingerprint of a letter's content, to recognise it by later.
 pub(super) fn fingerprint(letter: &Letter) -> u32 {
     let mut content = letter
@@ -50,6 +55,10 @@ pub(super) fn fingerprint(letter: &Letter) -> u32 {
         .into_bytes();
     content.push(0);
     content.extend_from_slice(letter.record.value.as_ref().map_or(&[], Bytes::as_ref));
+    if let Some(members) = members(letter) {
+        content.push(0);
+        content.extend_from_slice(members);
+    }
     let name = Uuid::new_v5(&Uuid::NAMESPACE_OID, &content);
     let [first, second, third, fourth, ..] = *name.as_bytes();
     u32::from_be_bytes([first, second, third, fourth])
@@ -105,5 +114,19 @@ mod tests {
             fingerprint(&letter(7, 3, 42)),
             fingerprint(&letter(7, 3, 43))
         );
+        let named = |members: &'static str| {
+            let mut letter = letter(7, 3, 42);
+            letter.record.headers.push(ingest_model::record::Header {
+                name: header::MEMBERS.to_owned(),
+                value: Some(members.into()),
+            });
+            fingerprint(&letter)
+        };
+        assert_ne!(
+            named("1-5"),
+            named("6-10"),
+            "other events of the same record"
+        );
+        assert_ne!(named("1-5"), fingerprint(&letter(7, 3, 42)));
     }
 }
