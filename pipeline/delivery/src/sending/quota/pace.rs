@@ -122,10 +122,8 @@ impl Pace {
     pub(super) fn take(&mut self, now: Instant, always: bool) -> Result<(), Instant> {
         self.pass(now);
         self.forget(now);
-        let most = usize::try_from(self.most()).unwrap_or(usize::MAX);
-        let over = self.issued.len().checked_sub(most);
-        if let Some(oldest) = over.and_then(|over| self.issued.get(over)) {
-            return Err(*oldest + self.minute);
+        if let Some(until) = self.minute_is_full(now) {
+            return Err(until);
         }
         let wait = match self.learnt {
             Some(rate) => match self.window_full.lacks(rate) {
@@ -147,6 +145,31 @@ impl Pace {
         self.issued.push_back(now);
         self.given += 1;
         Ok(())
+    }
+
+    /// Until when another permit would be too many for some minute, if it would.
+    ///
+    /// An earlier allowance counts for a minute after it was changed, but not for the minutes that begin after that: so what
+    /// was given since each change has to fit into the largest allowance since then.
+    fn minute_is_full(&self, now: Instant) -> Option<Instant> {
+        let mut most = self.allowance;
+        let mut until: Option<Instant> = None;
+        let mut fits = |first: usize, most: u32| {
+            let given = self.issued.len().saturating_sub(first);
+            let over = given.checked_sub(usize::try_from(most).unwrap_or(usize::MAX));
+            if let Some(over) = over {
+                let oldest = self.issued.get(first + over);
+                let leaves = oldest.map_or(now, |at| *at) + self.minute;
+                until = Some(until.map_or(leaves, |known| known.max(leaves)));
+            }
+        };
+        for (allowance, counts_until) in self.earlier.iter().rev() {
+            let since = |at: &Instant| *at + self.minute <= *counts_until;
+            fits(self.issued.partition_point(since), most);
+            most = most.max(*allowance);
+        }
+        fits(0, most);
+        until
     }
 
     /// Takes a permit at the even pace, or says when there is one.
@@ -192,13 +215,9 @@ impl Pace {
     /// Audit of I6: the permits of the last minute do not exceed the largest allowance of that minute.
     pub(super) fn within_allowance(&mut self, now: Instant) -> bool {
         self.forget(now);
-        self.issued.len() <= usize::try_from(self.most()).unwrap_or(usize::MAX)
-    }
-
-    /// The most permits that the last minute may have.
-    fn most(&self) -> u32 {
         let earlier = self.earlier.iter().map(|(allowance, _)| *allowance);
-        earlier.max().unwrap_or(0).max(self.allowance)
+        let most = earlier.max().unwrap_or(0).max(self.allowance);
+        self.issued.len() <= usize::try_from(most).unwrap_or(usize::MAX)
     }
 
     fn forget(&mut self, now: Instant) {

@@ -267,13 +267,45 @@ fn what_was_left_early_in_a_window_is_caught_up_on_late() {
     assert!(spent <= even + even / 4 + 9, "{spent} of {even}");
 }
 
+#[test]
+fn what_is_caught_up_on_after_a_smaller_allowance_fits_into_that_allowance() {
+    let start = start();
+    let second = Duration::from_secs(1);
+    let mut quota = owner(1000, 0.8, 0, start);
+    left(&mut quota, start, 100);
+    // The window begins, and little is used: there is much to catch up on when another replica takes half.
+    left(&mut quota, start + second, 999);
+    let half = start + 31 * second;
+    left(&mut quota, half, 997);
+    quota.set_weight(half, 0.5);
+    let mut now = half;
+    let mut remaining = 997;
+    for _ in 0..28 {
+        remaining -= spend(&mut quota, now, second);
+        now += second;
+        left(&mut quota, now, remaining);
+        assert!(quota.within_allowance(now), "after {:?}", now - half);
+    }
+    remaining = 1000;
+    for _ in 0..50 {
+        remaining -= spend(&mut quota, now, second);
+        now += second;
+        left(&mut quota, now, remaining);
+        assert!(quota.within_allowance(now), "after {:?}", now - half);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn no_minute_ever_exceeds_the_allowance_whatever_is_said_to_be_left(
         limit in 1_u32..2000,
         steps in prop::collection::vec(
-            (0_u64..4_000, 0_u32..60, prop::option::of(0_u32..2000), prop::option::of(0_u64..70)),
+            (
+                (0_u64..4_000, 0_u32..60),
+                (prop::option::of(0_u32..2000), prop::option::of(0_u64..70)),
+                prop::option::weighted(0.1, 0.0_f64..1.0),
+            ),
             1..120,
         ),
     ) {
@@ -281,8 +313,11 @@ proptest! {
         let mut quota = owner(limit, 0.9, limit / 20, now);
         let cap = usize::try_from(quota.fleet_target()).unwrap();
         let mut issued: Vec<Instant> = Vec::new();
-        for (millis, asks, remaining, resets_in) in steps {
+        for ((millis, asks), (remaining, resets_in), weight) in steps {
             now += Duration::from_millis(millis);
+            if let Some(weight) = weight {
+                quota.set_weight(now, weight);
+            }
             for ask in 0..asks {
                 let class = if ask % 3 == 0 { Class::Read } else { Class::Track };
                 if quota.take(now, class).is_ok() {
