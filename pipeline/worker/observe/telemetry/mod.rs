@@ -89,7 +89,7 @@ pub fn init(settings: &LogSettings) -> Result<LevelHandle, AlreadySetUp> {
         .with(lines.with_filter(own_traces_only()))
         .try_init()
         .map_err(|_set_before| AlreadySetUp)?;
-    // A panic message may quote a record, so only its place is logged.
+    // A panic message may quote a record, so only its place is logged, and the number of a broken invariant.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic
             .location()
@@ -99,12 +99,20 @@ pub fn init(settings: &LogSettings) -> Result<LevelHandle, AlreadySetUp> {
             .name()
             .unwrap_or("unnamed")
             .to_owned();
-        tracing::error!(place, thread, "a panic");
+        let invariant = panic.payload_as_str().and_then(invariant_in);
+        tracing::error!(place, thread, invariant, "a panic");
     }));
     Ok(LevelHandle(Arc::new(move |directives| {
         let filter = parse(directives)?;
         handle.reload(filter).map_err(|error| error.to_string())
     })))
+}
+
+/// The invariant that is broken, if that is what a panic is about.
+fn invariant_in(message: &str) -> Option<&str> {
+    let named = message.strip_prefix("invariant ")?;
+    let (id, _) = named.split_once(" is broken")?;
+    Some(id)
 }
 
 /// Checks whether a level or a list of directives can be used.
@@ -206,5 +214,15 @@ mod tests {
         ] {
             assert!(check_level(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn only_the_number_of_a_broken_invariant_is_told() {
+        assert_eq!(
+            invariant_in("invariant I10 is broken: [a partition]"),
+            Some("I10")
+        );
+        assert_eq!(invariant_in("invariant I6 is broken"), Some("I6"));
+        assert_eq!(invariant_in("no e-mail in mia@example.com"), None);
     }
 }
