@@ -19,10 +19,14 @@ const BUDGET: u64 = 2_000;
 /// Half an hour in real time.
 const HALF: Duration = Duration::from_secs(30);
 /// The time until work is at full speed again, in milliseconds of Kustomer's clock, and what a loaded machine may add to that:
-/// a quarter of a second of real time.
+/// a second of real time.
 const RECOVERY_MS: i64 = 10_000;
-const SLACK_MS: i64 = 15_000;
-const MINUTE_MS: i64 = 60_000;
+const SLACK_MS: i64 = 60_000;
+/// The time over which the pace is judged, before and after: three minutes of Kustomer's clock, so three seconds of real time,
+/// because in one second of it a loaded machine may do anything.
+const JUDGED_MS: i64 = 180_000;
+/// The most events in that time.
+const MOST: usize = ALLOWED * 3;
 /// The most resident memory, in bytes: the budget is small.
 const MEMORY: u64 = 150 << 20;
 
@@ -51,7 +55,7 @@ async fn an_hour_without_kustomer_ends_nothing_and_dead_letters_nothing() {
     super::wait_for(
         "full speed",
         || worker.tail(),
-        async || (setup.kustomer.account().accepted.tracking > 200).then_some(()),
+        async || (setup.kustomer.account().accepted.tracking > 400).then_some(()),
     )
     .await;
     let began = setup.kustomer.now();
@@ -79,9 +83,9 @@ async fn an_hour_without_kustomer_ends_nothing_and_dead_letters_nothing() {
         "no outage"
     );
     let probes = during.requests.total - before.requests.total;
-    let judged_ms = RECOVERY_MS + SLACK_MS + MINUTE_MS;
+    let judged_ms = RECOVERY_MS + SLACK_MS + JUDGED_MS;
     super::wait_for(
-        "a minute after the outage",
+        "three minutes after the outage",
         || worker.tail(),
         async || (setup.kustomer.now().since(ended) > judged_ms).then_some(()),
     )
@@ -91,25 +95,25 @@ async fn an_hour_without_kustomer_ends_nothing_and_dead_letters_nothing() {
         let times = sim.events().map(|event| event.created_at.since(ended));
         times.collect()
     });
-    let in_minute = |from: i64| {
-        let minute = from..from + MINUTE_MS;
-        times.iter().filter(|time| minute.contains(*time)).count()
+    let judged = |from: i64| {
+        let span = from..from + JUDGED_MS;
+        times.iter().filter(|time| span.contains(*time)).count()
     };
-    let after = times.iter().filter(|time| **time >= 0);
-    let first = after.min().copied().unwrap_or(i64::MAX);
-    let usual = in_minute(began.since(ended) - MINUTE_MS);
-    let minute = in_minute(RECOVERY_MS + SLACK_MS);
+    let later = times.iter().filter(|time| **time >= 0);
+    let first = later.min().copied().unwrap_or(i64::MAX);
+    let usual = judged(began.since(ended) - JUDGED_MS);
+    let after = judged(RECOVERY_MS + SLACK_MS);
     let memory = worker.peak_memory();
     setup.say(&format!(
         "an hour away: {probes} probes, at most {most_used} records held, {} MiB; the first event {first} ms after it, \
-         {minute} in a minute, {usual} in one before, {ALLOWED} allowed",
+         {after} in three minutes, {usual} in three before, {MOST} allowed",
         memory >> 20,
     ));
     worker.assert_sound().await;
     assert!(first <= RECOVERY_MS + SLACK_MS, "{first} ms");
     // Full speed means as fast as before: at this scale a loaded machine may not reach the allowed pace.
-    assert!(minute * 10 >= usual * 9, "{minute} of {usual}");
-    assert!(usual * 2 >= ALLOWED, "{usual} of {ALLOWED}");
+    assert!(after * 10 >= usual * 9, "{after} of {usual}");
+    assert!(usual * 2 >= MOST, "{usual} of {MOST}");
     assert!(most_used <= BUDGET, "{most_used} records");
     assert!(memory < MEMORY, "{memory} bytes");
     let metrics = worker.metrics().await;
