@@ -9,6 +9,7 @@
 use uuid::Uuid;
 
 use crate::event::Event;
+use ingest_model::name_id;
 use ingest_model::record::Record;
 
 /// The namespace of every `eventKey`. It must never change, or every repeat would look new.
@@ -72,7 +73,7 @@ pub fn event_key(
         part("item");
         part(&item.to_string());
     }
-    Uuid::new_v5(&NAMESPACE, name.as_bytes())
+    name_id(&NAMESPACE, name.as_bytes())
 }
 
 /// Adds a number in decimal digits.

@@ -109,14 +109,9 @@ impl Pipeline {
     #[must_use]
     pub fn judge_wanted(&self, record: &Record, now: Timestamp) -> (Option<EventSummary>, Verdict) {
         let (summary, verdict) = judge_all(&self.mapping, self.decoder, record, now, self.keyed);
-        match &verdict {
-            Verdict::Emit(_) | Verdict::Batch(_) => (summary, verdict),
-            Verdict::Skip(_) | Verdict::Reject(_) => {
-                match skips(&self.mapping, self.decoder, record) {
-                    Some(reason) => (None, Verdict::Skip(reason)),
-                    None => (summary, verdict),
-                }
-            }
+        match skips_after_all(&self.mapping, self.decoder, record, &verdict) {
+            Some(reason) => (None, Verdict::Skip(reason)),
+            None => (summary, verdict),
         }
     }
 
@@ -202,9 +197,22 @@ fn explain(
     keyed: bool,
 ) -> (Option<EventSummary>, Verdict) {
     let (summary, verdict) = judge_all(mapping, decoder, record, now, keyed);
-    match skips(mapping, decoder, record) {
+    match skips_after_all(mapping, decoder, record, &verdict) {
         Some(reason) => (summary, Verdict::Skip(reason)),
         None => (summary, verdict),
+    }
+}
+
+/// Why a record with this verdict is skipped at a glance: one that leads to operations is not.
+fn skips_after_all(
+    mapping: &Mapping,
+    decoder: Decoder,
+    record: &Record,
+    verdict: &Verdict,
+) -> Option<SkipReason> {
+    match verdict {
+        Verdict::Emit(_) | Verdict::Batch(_) => None,
+        Verdict::Skip(_) | Verdict::Reject(_) => skips(mapping, decoder, record),
     }
 }
 

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use uuid::Uuid;
 
 use crate::call::ObjectState;
+use crate::name_id;
 use crate::operation::{CustomerKey, ExternalId, Klass, Version};
 use crate::remembered::repeat::Changes;
 
@@ -177,7 +178,7 @@ fn hash(parts: &[&str]) -> u128 {
         }
         joined.extend_from_slice(part.as_bytes());
     }
-    Uuid::new_v5(&KEYS, &joined).as_u128()
+    name_id(&KEYS, &joined).as_u128()
 }
 
 #[cfg(test)]

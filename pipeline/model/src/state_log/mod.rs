@@ -26,6 +26,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::batch::Verb;
+use crate::name_id;
 use crate::operation::{Klass, Version};
 use crate::outcome::JobTicket;
 use crate::record::{Offset, TopicPartition};
@@ -153,7 +154,7 @@ impl SliceId {
     #[must_use]
     pub fn of(partition: &TopicPartition) -> Self {
         let name = format!("{}\0{}", partition.topic, partition.partition.0);
-        Self(Uuid::new_v5(&NAMES, name.as_bytes()).as_u128())
+        Self(name_id(&NAMES, name.as_bytes()).as_u128())
     }
 
     /// The partition of the state topic that holds the slice, if the topic has this many.
@@ -169,14 +170,14 @@ impl OwnerId {
     #[must_use]
     pub fn new(seed: u64, number: u64) -> Self {
         let name = format!("owner\0{seed}\0{number}");
-        Self(Uuid::new_v5(&NAMES, name.as_bytes()).as_u128())
+        Self(name_id(&NAMES, name.as_bytes()).as_u128())
     }
 
     /// The name of this owner's write of that number, unique everywhere.
     #[must_use]
     pub fn intent(self, number: u64) -> Entity {
         let name = format!("intent\0{:032x}\0{number}", self.0);
-        Entity::Intent(Uuid::new_v5(&NAMES, name.as_bytes()).as_u128())
+        Entity::Intent(name_id(&NAMES, name.as_bytes()).as_u128())
     }
 }
 

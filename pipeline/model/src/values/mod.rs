@@ -4,5 +4,6 @@ pub mod body;
 pub mod decimal;
 pub mod digest;
 pub(crate) mod keys;
+pub(crate) mod name_id;
 pub(crate) mod party;
 pub mod version;

@@ -124,13 +124,12 @@ impl Sim {
 
     /// Judges what an identification says about a customer, apart from naming the customer.
     pub(super) fn judge_identity(&mut self, customer: u32, identity: &Map<String, Value>) {
-        let mut said = identity.clone();
-        said.retain(|field, _| !super::tracking::is_address(field));
+        let says = |field: &str| !super::tracking::is_address(field);
         let customer = self.store.customers.get_mut(customer);
-        let (Some(customer), false) = (customer, said.is_empty()) else {
+        let (Some(customer), true) = (customer, identity.keys().any(|field| says(field))) else {
             return;
         };
-        let set_back = customer.said.note(print_of(&said));
+        let set_back = customer.said.note(print_of(identity, says));
         self.counts.set_back.identities += u64::from(set_back);
     }
 
@@ -146,9 +145,12 @@ impl Sim {
     }
 }
 
-/// A fingerprint of what a body says.
-pub(super) fn print_of(body: &Map<String, Value>) -> u64 {
+/// A fingerprint of what a body says in the fields that count.
+pub(super) fn print_of(body: &Map<String, Value>, counts: impl Fn(&str) -> bool) -> u64 {
     let mut hasher = DefaultHasher::new();
-    Value::Object(body.clone()).to_string().hash(&mut hasher);
+    for (field, value) in body.iter().filter(|(field, _)| counts(field)) {
+        field.hash(&mut hasher);
+        value.hash(&mut hasher);
+    }
     hasher.finish()
 }

@@ -15,6 +15,7 @@ mod tracking;
 use bytes::Bytes;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::api::endpoint::Endpoint;
@@ -81,7 +82,7 @@ struct Done {
 }
 
 impl Done {
-    fn read(body: &Value) -> Self {
+    fn read(body: &impl Serialize) -> Self {
         Self {
             items: 0,
             ..Self::wrote(200, body)
@@ -97,10 +98,11 @@ impl Done {
         }
     }
 
-    fn wrote(status: u16, body: &Value) -> Self {
+    fn wrote(status: u16, body: &impl Serialize) -> Self {
         Self {
             status,
-            body: Bytes::from(body.to_string()),
+            // What an answer consists of can always be written.
+            body: Bytes::from(serde_json::to_vec(body).unwrap_or_default()),
             items: 1,
             location: None,
         }

@@ -6,6 +6,7 @@
 //! added to a customer who has another one already (`externalIds`). Without a match a customer is
 //! created, so a deleted one is created again.
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{Answer, Caller, Done, Sim, object_of};
@@ -51,10 +52,7 @@ impl Sim {
             .map_err(crate::validate::Breach::named)?;
         let identified = self.identify(caller, &body);
         self.counts.accepted.identities += 1;
-        Ok(Done::wrote(
-            201,
-            &self.identity_document(caller, &identified, &body),
-        ))
+        Ok(self.identified(caller, &identified, &body))
     }
 
     pub(super) fn track_identity_event(&mut self, caller: Caller, request: &Request) -> Answer {
@@ -71,10 +69,7 @@ impl Sim {
             self.link_visitor(visitor, identified.customer);
         }
         self.add_event(caller, Some(identified.customer), visitor.as_deref(), event);
-        Ok(Done::wrote(
-            201,
-            &self.identity_document(caller, &identified, identity),
-        ))
+        Ok(self.identified(caller, &identified, identity))
     }
 
     fn tracking_checker(&self) -> Checker<'_> {
@@ -207,49 +202,120 @@ impl Sim {
         self.judge_event(customer, meta);
     }
 
-    fn identity_document(
+    /// The answer to an identification.
+    fn identified(
         &self,
         caller: Caller,
         identified: &Identified,
         identity: &Map<String, Value>,
-    ) -> Value {
+    ) -> Done {
         let ids = self.store.ids;
         let id = ids.text(Kind::Identity, identified.customer);
         let given = ids.text(Kind::Visitor, identified.customer);
-        let created_at = self
-            .store
-            .customers
-            .get(identified.customer)
-            .map_or(caller.now, |customer| customer.created_at);
+        let customer = self.store.customers.get(identified.customer);
+        let created_at = customer.map_or(caller.now, |customer| customer.created_at);
         let now = caller.now.rfc3339();
-        let mut attributes = Map::new();
-        let visitor = text(identity, "trackingId").unwrap_or(&given);
-        attributes.insert("trackingId".to_owned(), json!(visitor));
-        for field in ["externalId", "email", "phone"] {
-            if let Some(value) = identity.get(field) {
-                attributes.insert(field.to_owned(), value.clone());
-            }
-        }
-        let status = if identified.created {
-            "created"
-        } else {
-            "updated"
-        };
-        attributes.insert("status".to_owned(), json!(status));
-        attributes.insert("statusAt".to_owned(), json!(now));
-        attributes.insert("createdAt".to_owned(), json!(created_at.rfc3339()));
-        attributes.insert("updatedAt".to_owned(), json!(now));
-        json!({ "data": {
-            "type": "identity",
-            "id": id,
-            "attributes": attributes,
-            "relationships": {
-                "org": self.org_link(),
-                "customer": self.customer_link(identified.customer),
+        let attributes = Attributes {
+            tracking_id: text(identity, "trackingId").unwrap_or(&given),
+            external_id: identity.get("externalId"),
+            email: identity.get("email"),
+            phone: identity.get("phone"),
+            status: if identified.created {
+                "created"
+            } else {
+                "updated"
             },
-            "links": { "self": format!("/v1/tracking/identity/{id}") },
-        }})
+            status_at: &now,
+            created_at: &created_at.rfc3339(),
+            updated_at: &now,
+        };
+        let org = ids.text(Kind::Org, 0);
+        let customer = ids.text(Kind::Customer, identified.customer);
+        let relationships = Relationships {
+            org: Linked::new("org", "orgs", &org),
+            customer: Linked::new("customer", "customers", &customer),
+        };
+        let links = Own {
+            own: format!("/v1/tracking/identity/{id}"),
+        };
+        let data = Identity {
+            kind: "identity",
+            id: &id,
+            attributes,
+            relationships,
+            links,
+        };
+        Done::wrote(201, &Data { data })
     }
+}
+
+// What the answer to an identification consists of. It is the answer that is given most often, so it is written as it is
+// instead of being built as a tree of values first.
+
+#[derive(Serialize)]
+struct Data<'a> {
+    data: Identity<'a>,
+}
+
+#[derive(Serialize)]
+struct Identity<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    id: &'a str,
+    attributes: Attributes<'a>,
+    relationships: Relationships<'a>,
+    links: Own,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Attributes<'a> {
+    tracking_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_id: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone: Option<&'a Value>,
+    status: &'a str,
+    status_at: &'a str,
+    created_at: &'a str,
+    updated_at: &'a str,
+}
+
+#[derive(Serialize)]
+struct Relationships<'a> {
+    org: Linked<'a>,
+    customer: Linked<'a>,
+}
+
+#[derive(Serialize)]
+struct Linked<'a> {
+    links: Own,
+    data: Named<'a>,
+}
+
+impl<'a> Linked<'a> {
+    fn new(kind: &'a str, resource: &str, id: &'a str) -> Self {
+        let own = format!("/v1/{resource}/{id}");
+        Self {
+            links: Own { own },
+            data: Named { kind, id },
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Named<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    id: &'a str,
+}
+
+#[derive(Serialize)]
+struct Own {
+    #[serde(rename = "self")]
+    own: String,
 }
 
 fn text<'a>(object: &'a Map<String, Value>, field: &str) -> Option<&'a str> {

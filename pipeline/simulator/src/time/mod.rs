@@ -50,25 +50,23 @@ impl SimTime {
     /// The API's form of times: RFC 3339 in UTC with three fractional digits.
     #[must_use]
     pub fn rfc3339(self) -> String {
-        self.formatted("%Y-%m-%dT%H:%M:%S%.3fZ")
+        jiff::Timestamp::from_millisecond(self.0)
+            .map(|instant| format!("{instant:.3}"))
+            .unwrap_or_default()
     }
 
     /// The form of a `Date` header.
     #[must_use]
     pub fn http_date(self) -> String {
-        self.formatted("%a, %d %b %Y %H:%M:%S GMT")
+        jiff::Timestamp::from_millisecond(self.0)
+            .map(|instant| instant.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
+            .unwrap_or_default()
     }
 
     /// Reads an RFC 3339 date-time; `None` when `text` is anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         parse_instant(text).map(|instant| Self(instant.as_millisecond()))
-    }
-
-    fn formatted(self, pattern: &str) -> String {
-        jiff::Timestamp::from_millisecond(self.0)
-            .map(|instant| instant.strftime(pattern).to_string())
-            .unwrap_or_default()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use ingest_kafka::OutgoingRecord;
+use ingest_model::name_id;
 use ingest_model::record::{Partition, Topic};
 use uuid::Uuid;
 
@@ -59,7 +60,7 @@ pub(super) fn fingerprint(letter: &Letter) -> u32 {
         content.push(0);
         content.extend_from_slice(members);
     }
-    let name = Uuid::new_v5(&Uuid::NAMESPACE_OID, &content);
+    let name = name_id(&Uuid::NAMESPACE_OID, &content);
     let [first, second, third, fourth, ..] = *name.as_bytes();
     u32::from_be_bytes([first, second, third, fourth])
 }

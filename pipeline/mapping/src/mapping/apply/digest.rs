@@ -15,6 +15,7 @@ use crate::body::key::NAMESPACE;
 use crate::value::{Map, Value};
 use ingest_model::body::Body;
 use ingest_model::digest::{Amount, EACH_FIELDS, Fold, MAX_EACH, Small};
+use ingest_model::name_id;
 use ingest_model::operation::{CustomerRef, ExternalId, KObject, Operation};
 use ingest_model::outcome::Rejection;
 
@@ -82,7 +83,7 @@ impl<'a> Work<'a> {
             .iter()
             .map(|part| format!("{}:{part};", part.len()))
             .collect();
-        Uuid::new_v5(&NAMESPACE, name.as_bytes()).to_string()
+        name_id(&NAMESPACE, name.as_bytes()).to_string()
     }
 
     /// The event's name as the route spells it.

@@ -18,6 +18,7 @@ pub(crate) struct Object {
     pub(crate) external_id: Option<Box<str>>,
     pub(crate) title: Box<str>,
     custom: Box<str>,
+    version: Option<Box<str>>,
     // the rarer fields: description, icon, images, data, tags, company, importedAt
     rest: Option<Box<str>>,
     pub(crate) created_at: SimTime,
@@ -51,6 +52,7 @@ impl Object {
             external_id,
             title,
             custom: packed(&custom),
+            version: version_of(&custom).map(Into::into),
             rest: (!body.is_empty()).then(|| packed(&body)),
             created_at: created_at
                 .and_then(|text| SimTime::parse(&text))
@@ -78,6 +80,7 @@ impl Object {
             let mut custom = self.custom();
             merge(&mut custom, changes);
             self.custom = packed(&custom);
+            self.version = version_of(&custom).map(Into::into);
         }
         if !body.is_empty() {
             let mut rest = self.rest();
@@ -97,8 +100,8 @@ impl Object {
         self.rest.as_deref().map(parsed).unwrap_or_default()
     }
 
-    pub(crate) fn version(&self) -> Option<String> {
-        version_of(&self.custom())
+    pub(crate) fn version(&self) -> Option<&str> {
+        self.version.as_deref()
     }
 }
 
@@ -209,6 +212,7 @@ impl Objects {
         }
         object.live = false;
         object.custom = "{}".into();
+        object.version = None;
         object.rest = None;
         let (klass, external_id) = (object.klass, object.external_id.take());
         self.live -= 1;

@@ -146,7 +146,7 @@ impl Sim {
                 .customer
                 .map(|owner| self.store.ids.text(Kind::Customer, owner)),
             rev: object.rev,
-            version: object.version(),
+            version: object.version().map(str::to_owned),
             custom: object.custom(),
             rest: object.rest(),
             created_at: object.created_at,

@@ -129,7 +129,7 @@ impl Sim {
                 .and_then(version_of)
                 .is_some();
         let rev = self.config.switches.rev_start;
-        let print = print_of(&without_lock(&body));
+        let print = print_of(&body, is_said);
         let object = Object::new(caller.now, klass, customer, rev, body);
         let position = self.store.objects.insert(object);
         if let Some(customer) = customer.and_then(|position| self.store.customers.get_mut(position))
@@ -156,7 +156,7 @@ impl Sim {
             .ok_or_else(|| ApiError::not_found("id"))?;
         self.check_rev(object.rev, &body)?;
         let klass = object.klass;
-        let stored = object.version();
+        let stored = object.version().map(str::to_owned);
         let customer = object.customer;
         let external_id = body.get("externalId").and_then(Value::as_str);
         let owner = external_id.and_then(|text| self.store.objects.find(klass, text));
@@ -180,7 +180,7 @@ impl Sim {
             .and_then(Value::as_object)
             .and_then(version_of);
         let step = self.config.switches.rev_step;
-        let print = print_of(&without_lock(&body));
+        let print = print_of(&body, is_said);
         self.store.objects.update(caller.now, position, step, body);
         if let Some(customer) = customer.and_then(|position| self.store.customers.get_mut(position))
         {
@@ -332,11 +332,7 @@ impl Sim {
     }
 }
 
-/// What a body says of the object itself, whichever way it is written.
-fn without_lock(body: &Map<String, Value>) -> Map<String, Value> {
-    let mut said = body.clone();
-    for field in ["id", "rev", "customer", "company", "_clientRef"] {
-        said.shift_remove(field);
-    }
-    said
+/// Whether a field says something of the object itself, whichever way it is written.
+fn is_said(field: &str) -> bool {
+    !matches!(field, "id" | "rev" | "customer" | "company" | "_clientRef")
 }

@@ -216,7 +216,7 @@ fn is_another_version(tag: &str) -> bool {
 /// Eight characters that identify the topic and the partition.
 fn mark(partition: &TopicPartition) -> String {
     let name = format!("{}/{}", partition.topic, partition.partition.0);
-    let mut text = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, name.as_bytes())
+    let mut text = ingest_model::name_id(&uuid::Uuid::NAMESPACE_OID, name.as_bytes())
         .simple()
         .to_string();
     text.truncate(8);
