@@ -10,6 +10,7 @@
 mod driven;
 mod machine;
 mod messages;
+mod rows;
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ fn main() {
     open(&mut criterion);
     map(&mut criterion);
     judge(&mut criterion);
+    rows::all(&mut criterion);
     machine::all(&mut criterion);
     ledger(&mut criterion);
     encoding(&mut criterion);
