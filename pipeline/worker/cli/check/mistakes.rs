@@ -242,6 +242,17 @@ fn told(mapping: &str) -> String {
     shown
 }
 
+/// The guide shows what is really said.
+#[test]
+fn the_guide_shows_these_words() {
+    let guide = include_str!("../../../../docs/mapping.md");
+    let (_, rest) = guide.split_once("```text\norder.yaml").unwrap();
+    let shown = format!("order.yaml{}", rest.split_once("```").unwrap().0);
+    let mapping = "routes:\n  - name: order\n    on: Order\n    customer: none\n    do:\n      - kobject: order\n        externalID: .id\n        title: Order\n";
+    let told = told(mapping).replace("m.yaml", "order.yaml");
+    assert!(told.starts_with(&shown), "{told}");
+}
+
 #[test]
 fn every_mistake_is_told_with_its_place_and_the_way_out() {
     let mut all = format!("# nothing is wrong\n{}\n", told(GOOD));
