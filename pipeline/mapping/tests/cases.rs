@@ -10,122 +10,28 @@
     reason = "the helpers of tests fail like tests"
 )]
 
+#[path = "cases/draft.rs"]
+mod draft;
 #[path = "cases/forms.rs"]
 mod forms;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use ingest_mapping::decode::{Decoded, Decoder, Format, Limits};
 use ingest_mapping::event::Event;
 use ingest_mapping::mapping::Mapping;
 use ingest_mapping::route::Pipeline;
 use ingest_mapping::testing::shown;
 use ingest_model::outcome::{Rejection, SkipReason, Verdict};
-use ingest_model::record::{Header, Offset, Position, Record, TopicPartition};
+use ingest_model::record::Record;
 use serde_json::{Value, json};
 
+use self::draft::{Draft, RAW};
 use self::forms::{FORMS, Form, Place};
 
 /// When all records reach Kafka: 2026-05-17T06:40:00Z.
 const NOW_MS: i64 = 1_779_000_000_000;
 const NOW: &str = "2026-05-17T06:40:00Z";
-
-/// A record that a case can change.
-#[derive(Clone)]
-struct Draft {
-    value: Value,
-    headers: Vec<(String, Option<Vec<u8>>)>,
-}
-
-impl Draft {
-    fn of(form: &Form) -> Self {
-        let headers = form.headers.iter();
-        Self {
-            value: serde_json::from_str(form.value).unwrap(),
-            headers: headers
-                .map(|(name, value)| ((*name).to_owned(), Some(value.as_bytes().to_vec())))
-                .collect(),
-        }
-    }
-
-    /// With something else at a place.
-    fn with(mut self, place: &Place, value: Value) -> Self {
-        match place {
-            Place::Field(pointer) => {
-                let (parent, name) = pointer.rsplit_once('/').unwrap();
-                let parent = self.value.pointer_mut(parent).unwrap();
-                parent
-                    .as_object_mut()
-                    .unwrap()
-                    .insert(name.to_owned(), value);
-            }
-            Place::Header(name) => {
-                let text = value
-                    .as_str()
-                    .map_or_else(|| value.to_string(), str::to_owned);
-                self.headers.retain(|(known, _)| known != name);
-                self.headers
-                    .push(((*name).to_owned(), Some(text.into_bytes())));
-            }
-        }
-        self
-    }
-
-    fn without(mut self, place: &Place) -> Self {
-        match place {
-            Place::Field(pointer) => {
-                let (parent, name) = pointer.rsplit_once('/').unwrap();
-                let parent = self.value.pointer_mut(parent).unwrap();
-                parent.as_object_mut().unwrap().remove(name);
-            }
-            Place::Header(name) => self.headers.retain(|(known, _)| known != name),
-        }
-        self
-    }
-
-    /// With a field in the content.
-    fn saying(mut self, form: &Form, name: &str, value: Value) -> Self {
-        let content = self.value.pointer_mut(form.content).unwrap();
-        content
-            .as_object_mut()
-            .unwrap()
-            .insert(name.to_owned(), value);
-        self
-    }
-
-    fn record(&self) -> Record {
-        self.of_bytes(Some(self.value.to_string().into_bytes()))
-    }
-
-    /// The record whose value has this JSON in the place of [`RAW`].
-    fn raw(&self, json: &str) -> Record {
-        let text = self.value.to_string();
-        assert!(text.contains(RAW), "{text}");
-        self.of_bytes(Some(text.replace(&format!("\"{RAW}\""), json).into_bytes()))
-    }
-
-    /// The same headers around other bytes.
-    fn of_bytes(&self, value: Option<Vec<u8>>) -> Record {
-        let header = |(name, value): &(String, Option<Vec<u8>>)| Header {
-            name: name.clone(),
-            value: value.clone().map(Bytes::from),
-        };
-        Record {
-            position: Position {
-                partition: TopicPartition::new("shop.public.orders", 0),
-                offset: Offset(7),
-            },
-            key: None,
-            value: value.map(Bytes::from),
-            headers: self.headers.iter().map(header).collect(),
-            timestamp_ms: Some(NOW_MS),
-        }
-    }
-}
-
-/// Stands where JSON goes that the library would not write.
-const RAW: &str = "@raw@";
 
 /// Judges what the form's decoder makes of a record. The format `auto` makes the same of it, or rejects it.
 fn decoded<T>(
