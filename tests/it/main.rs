@@ -10,6 +10,7 @@
 
 mod crash;
 mod dataset;
+mod documents;
 mod embedded;
 mod peers;
 mod real_kafka;

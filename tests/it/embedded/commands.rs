@@ -82,7 +82,8 @@ async fn check_online_names_what_is_missing_on_both_sides_with_the_commands_that
     let mapping = GOOD.replace(
         "custom: {",
         "version: .timestamp\n        custom: { couponStr: .properties.coupon,",
-    ) + "  - name: people\n    on: identify\n    do:\n      - identify: { custom: { tierStr: .traits.tier } }\n";
+    ) + "  - name: people\n    on: identify\n    do:\n      - identify: { custom: { tierStr: .traits.tier } }\n\
+           \u{20} - name: points\n    on: Points Redeemed\n    do:\n      - kobject: points\n        externalId: .messageId\n        title: .event\n";
     let (_folder, file) = configuration(&mapping);
     let yaml = std::fs::read_to_string(&file).unwrap();
     let yaml = yaml
@@ -116,6 +117,10 @@ async fn check_online_names_what_is_missing_on_both_sides_with_the_commands_that
     for expected in [
         format!("kustomer-ingest provision plan --config {}", file.display()),
         "fault: kafka: topic shop.dead does not exist".to_owned(),
+        format!(
+            "fault: klass points does not exist\n    let it be made: kustomer-ingest provision plan --config {}",
+            file.display()
+        ),
         format!(
             "kafka-topics.sh --bootstrap-server {} --create --topic shop.dead --partitions 1",
             broker.bootstrap_servers()

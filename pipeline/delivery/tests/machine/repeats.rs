@@ -2,11 +2,12 @@
 
 use ingest_delivery::fact::Settlement;
 use ingest_delivery::machine::{MachineSettings, StateSettings};
-use ingest_model::call::{Call, CallResult};
+use ingest_model::call::{Call, CallResult, ObjectState};
 use ingest_model::operation::{CustomerKey, CustomerRef, MissingCustomer, Operation, Planned};
 use ingest_model::outcome::{Outcome, RetryCause, SkipReason};
 use ingest_model::reading::LifeCause;
 use ingest_model::state_log::Entity;
+use ingest_model::version::Version;
 use serde_json::{Value, json};
 
 use crate::driver::Driver;
@@ -375,4 +376,81 @@ fn what_was_said_is_remembered_even_if_the_id_of_the_customer_is_not() {
     let mut settled = after.settled();
     settled.sort_unstable();
     assert_eq!(settled, [STALE, REPEAT, REPEAT]);
+}
+
+#[test]
+fn a_message_that_comes_again_minutes_or_days_later_is_sent_once() {
+    let mut driver = Driver::new(settings(), 1);
+    let seen = track(1);
+    driver.record(0, seen.clone());
+    driver.run(5 * 60);
+    driver.record(1, seen.clone());
+    driver.run(3 * 24 * 3_600);
+    driver.record(2, seen);
+    driver.run_to_rest();
+    assert_eq!(driver.settled(), [Settlement::Delivered, REPEAT, REPEAT]);
+    let events = driver.calls(|call| matches!(call, Call::Track { .. }));
+    assert_eq!(events.len(), 1);
+}
+
+/// A destination with one object, whose title is its version.
+fn showing_the_title_as_version() -> impl FnMut(&Call) -> Option<CallResult> {
+    let mut shown = serde_json::Map::new();
+    move |call| {
+        match call {
+            Call::CreateKObject { body, .. } | Call::UpdateKObject { body, .. } => {
+                shown.extend(body.parse());
+            }
+            Call::GetKObject { .. } => {
+                let title = shown.get("title")?;
+                return Some(CallResult::KObject(Outcome::Delivered(Some(ObjectState {
+                    id: "object 1".into(),
+                    rev: None,
+                    version: Some(Version::new(&title.to_string())),
+                    customer: None,
+                    shown: shown.clone(),
+                    company: None,
+                }))));
+            }
+            _ => {}
+        }
+        None
+    }
+}
+
+/// A creation, a change and a mark that the thing is gone, in every order that topics without keys may bring: an update may come
+/// before the creation, and one after the deletion.
+#[test]
+fn states_of_a_thing_end_with_the_newest_in_whatever_order_they_come() {
+    let state = |number: u64| {
+        let version = number.to_string();
+        write(titled(versioned(object("order", 1), &version), number))
+    };
+    for order in [
+        [1, 2, 3],
+        [1, 3, 2],
+        [2, 1, 3],
+        [2, 3, 1],
+        [3, 1, 2],
+        [3, 2, 1],
+    ] {
+        for pause in [0, 60] {
+            let mut driver = Driver::new(settings(), 1);
+            driver.answer(showing_the_title_as_version());
+            for (offset, number) in (0..).zip(order) {
+                driver.record(offset, state(number));
+                driver.run(pause);
+            }
+            driver.run_to_rest();
+            assert_eq!(titles(&driver).last(), Some(&3), "{order:?} {pause}");
+            assert_eq!(driver.settled().len(), 3, "{order:?} {pause}");
+            let creates = driver.calls(|call| {
+                matches!(
+                    call,
+                    Call::CreateKObject { .. } | Call::CreateKObjects { .. }
+                )
+            });
+            assert_eq!(creates.len(), 1, "{order:?} {pause}");
+        }
+    }
 }

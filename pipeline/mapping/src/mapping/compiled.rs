@@ -89,20 +89,17 @@ impl Mapping {
 
     /// The place of the rule that rejected a record. The detail of a rejection begins with the field.
     pub(crate) fn place_of(&self, rejected: &Rejected) -> Option<(Arc<str>, Place)> {
-        let route = self
-            .routes
-            .iter()
-            .find(|route| Some(&route.name) == rejected.route.as_ref())?;
+        let name = rejected.route.as_ref()?;
+        let route = self.routes.iter().find(|route| route.name == *name)?;
         let field = rejected.detail.split(": ").next()?;
-        let rule = |(path, _): &&(String, Place)| {
-            path == field
-                || path
-                    .strip_suffix(field)
-                    .is_some_and(|before| before.ends_with('.'))
-        };
-        let found = route.places.iter().find(rule);
-        let place = found.map_or(route.place, |(_, place)| *place);
+        let place = rule_for(route, field).unwrap_or(route.place);
         Some((Arc::clone(&route.file), place))
+    }
+
+    /// The place of the first rule for a field, given without its operation, in a route.
+    pub(crate) fn place_of_field(&self, route: &str, field: &str) -> Option<(Arc<str>, Place)> {
+        let route = self.routes.iter().find(|known| *known.name == *route)?;
+        Some((Arc::clone(&route.file), rule_for(route, field)?))
     }
 
     /// What expressions see of a record's event.
@@ -292,4 +289,12 @@ fn unseen() -> Applied {
         Rejection::PrivacyRequest,
         "a request under privacy law that no route takes: answer it, or give it a route whose `on` names it",
     )))
+}
+/// The place of the first rule for a field, whatever its operation.
+fn rule_for(route: &Route, field: &str) -> Option<Place> {
+    let is_it = |(path, _): &&(String, Place)| {
+        let before = path.strip_suffix(field);
+        before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    };
+    route.places.iter().find(is_it).map(|(_, place)| *place)
 }

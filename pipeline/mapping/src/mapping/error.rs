@@ -19,6 +19,52 @@ pub struct MappingError {
     pub problem: String,
     /// The way out, where one is known.
     pub help: Option<String>,
+    /// The part of the expression that is wrong.
+    pub excerpt: Option<Excerpt>,
+}
+
+/// A line of an expression, and the place in it that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Excerpt {
+    /// The line, shortened if it is long.
+    pub line: String,
+    /// How many characters stand before the place.
+    pub before: usize,
+}
+
+/// How much of a line stands before and behind the place in an excerpt.
+const AROUND: usize = 40;
+
+// === impl Excerpt ===
+
+impl Excerpt {
+    /// The surroundings of a place, given in bytes.
+    pub(crate) fn of(text: &str, at: usize) -> Option<Self> {
+        let (before, behind) = (text.get(..at)?, text.get(at..)?);
+        let before = before.rsplit('\n').next().unwrap_or_default().trim_start();
+        let behind = behind.split('\n').next().unwrap_or_default().trim_end();
+        let cut = before.chars().count().saturating_sub(AROUND);
+        let mark = if cut > 0 { "…" } else { "" };
+        let before = format!("{mark}{}", before.chars().skip(cut).collect::<String>());
+        let shown: String = behind.chars().take(AROUND).collect();
+        let mark = if shown.len() < behind.len() {
+            "…"
+        } else {
+            ""
+        };
+        Some(Self {
+            before: before.chars().count(),
+            line: format!("{before}{shown}{mark}"),
+        })
+    }
+}
+
+/// The line, and below it a caret at the place.
+impl fmt::Display for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { line, before } = self;
+        write!(f, "    {line}\n    {:before$}^", "")
+    }
 }
 
 impl fmt::Display for MappingError {
@@ -85,7 +131,7 @@ fn distance(left: &str, right: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{Excerpt, nearest};
 
     #[test]
     fn a_mistyped_word_finds_its_neighbour() {
@@ -94,5 +140,22 @@ mod tests {
         assert_eq!(nearest("external_id", known), Some("externalId"));
         assert_eq!(nearest("titel", known), Some("title"));
         assert_eq!(nearest("colour", known), None);
+    }
+
+    #[test]
+    fn an_excerpt_shows_a_line_and_the_place_in_it() {
+        let shown = |text: &str, at: usize| Excerpt::of(text, at).unwrap().to_string();
+        assert_eq!(shown("(.a + 1", 0), "    (.a + 1\n    ^");
+        assert_eq!(shown(".ä\n  | [.b\n  | .c", 8), "    | [.b\n      ^");
+        assert_eq!(shown(".a", 2), "    .a\n      ^");
+        let long = format!("{}({}", ".a + ".repeat(20), ".b + ".repeat(20));
+        let expected = format!(
+            "    …{}({}…\n    {}^",
+            ".a + ".repeat(8),
+            ".b + ".repeat(7) + ".b +",
+            " ".repeat(41)
+        );
+        assert_eq!(shown(&long, 100), expected);
+        assert_eq!(Excerpt::of("ä", 1), None, "not between two characters");
     }
 }

@@ -46,13 +46,24 @@ pub fn yaml_fault(text: &str, error: &serde_saphyr::Error) -> YamlFault {
         let help = "keys of one map begin in the same column, and what belongs to a key is indented further";
         return fault(wrong, problem, Some(help));
     }
+    if let Some(wrong) = too_deep(text, place) {
+        let named = self::line(text, wrong.line).and_then(key_of);
+        let named = named.map_or_else(|| "the line".to_owned(), |key| format!("`{key}`"));
+        let problem =
+            format!("{named} is indented further than the line above, which has its value already");
+        let help = "keys of one map begin in the same column, and what belongs to a key is indented further";
+        return fault(wrong, problem, Some(help));
+    }
     // an open bracket is often noticed only some lines later
     let mut near =
         (place.line.saturating_sub(2)..=place.line).filter_map(|at| self::line(text, at));
     let help = near
         .any(wants_quotes)
         .then_some("an expression that has `: `, ` #`, `{`, `[` or quotes needs quotes in YAML");
-    fault(place, format!("not YAML: {error}"), help)
+    // the place is told already
+    let told = error.to_string();
+    let told = told.split(" at line ").next().unwrap_or_default();
+    fault(place, format!("not YAML: {told}"), help)
 }
 
 fn line(text: &str, number: u64) -> Option<&str> {
@@ -143,6 +154,31 @@ fn indentation(text: &str, place: Place) -> Option<Place> {
     None
 }
 
+/// The line of the place, if it has a key and is indented further than the line above although that has a value.
+fn too_deep(text: &str, place: Place) -> Option<Place> {
+    let index = usize::try_from(place.line).ok()?.checked_sub(1)?;
+    let said = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+    let here = text.lines().nth(index).filter(said)?;
+    let above = text.lines().take(index).filter(said).last()?;
+    let indent = |line: &str| line.len() - line.trim_start_matches(['-', ' ']).len();
+    let (_, value) = above.split_once(':')?;
+    let value = value.trim();
+    let open = |sign: char| value.starts_with(sign);
+    let has_value = !value.is_empty()
+        && !open('#')
+        && !['|', '>', '{', '[', '"', '\'', '&', '!']
+            .into_iter()
+            .any(open);
+    let closed = ['}', ']', '"', '\'']
+        .into_iter()
+        .any(|sign| value.ends_with(sign));
+    let deeper = indent(here) > indent(above) && key_of(here).is_some();
+    (deeper && (has_value || closed)).then(|| Place {
+        line: place.line,
+        column: u64::try_from(indent(here) + 1).unwrap_or(place.column),
+    })
+}
+
 /// The key that a line begins with.
 fn key_of(line: &str) -> Option<&str> {
     let (key, _) = line.trim_start_matches(['-', ' ']).split_once(':')?;
@@ -202,6 +238,14 @@ mod tests {
             (
                 "routes:\n  - name: a\n    title: Order: {x\n",
                 "needs quotes in YAML",
+            ),
+            (
+                "routes:\n  - name: a\n    on: x\n     skip: y\n",
+                "4:6: `skip` is indented further than the line above, which has its value already",
+            ),
+            (
+                "routes:\n  - name: a\n    do: [{ track: .a }]\n      skip: y\n",
+                "4:7: `skip` is indented further",
             ),
         ] {
             let found = fault(text);

@@ -166,15 +166,26 @@ impl Pipeline {
         Some(self.mapping.trace(&event, record))
     }
 
-    /// As [`Pipeline::trace`], but without a pipeline, for the tests in a mapping file.
-    pub(crate) fn trace_with(
+    /// As [`Pipeline::trace`] for each event of a record, but without a pipeline, for the tests in a mapping file.
+    pub(crate) fn traces_with(
         mapping: &Mapping,
         format: Format,
         limits: Limits,
         record: &Record,
-    ) -> Option<Traced> {
-        let (event, _) = decoded(mapping, Decoder::new(format, limits), record).ok()?;
-        Some(mapping.trace(&event, record))
+    ) -> Vec<Traced> {
+        let decoder = Decoder::new(format, limits);
+        let trace = |record: &Record| {
+            let (event, _) = decoded(mapping, decoder, record).ok()?;
+            Some(mapping.trace(&event, record))
+        };
+        match batch::members(mapping, decoder, record) {
+            Ok(Some(members)) => {
+                let records = members.iter().map(|member| &member.record);
+                records.filter_map(trace).collect()
+            }
+            Ok(None) => trace(record).into_iter().collect(),
+            Err(_) => Vec::new(),
+        }
     }
 
     /// As [`Pipeline::explain`], but without a pipeline, for the tests in a mapping file.

@@ -34,14 +34,30 @@ pub(super) fn differences(
         told.iter().filter(|told| !told.is_empty()).any(same)
     };
     let of_fields = differs_in_dropped(&test.dropped, dropped);
+    let rule = |field: &str| {
+        let mut routes = planned(verdict).iter().map(|planned| &planned.route);
+        routes.find_map(|route| mapping.place_of_field(route, field))
+    };
     found.extend(
         of_fields
             .into_iter()
             .filter(|(field, _)| !is_told(field))
-            .map(|(_, text)| Difference::of_test(test.expect.place, text)),
+            .map(|(field, text)| Difference {
+                rule: rule(&field),
+                ..Difference::of_test(test.expect.place, text)
+            }),
     );
     found.truncate(MOST);
     found
+}
+
+/// The operations of a verdict.
+fn planned(verdict: &Verdict) -> &[Planned] {
+    match verdict {
+        Verdict::Emit(planned) => planned,
+        Verdict::Batch(batch) => &batch.planned,
+        Verdict::Skip(_) | Verdict::Reject(_) => &[],
+    }
 }
 
 /// Adds why the expected field was left out, if it was.
@@ -94,17 +110,15 @@ fn compare(mapping: &Mapping, expected: &Node, verdict: &Verdict) -> Vec<Differe
             described(verdict)
         ));
     };
-    let planned = match verdict {
-        Verdict::Emit(planned) if planned.len() == wanted.len() => planned,
-        Verdict::Batch(batch) if batch.planned.len() == wanted.len() => &batch.planned,
-        Verdict::Emit(_) | Verdict::Batch(_) | Verdict::Skip(_) | Verdict::Reject(_) => {
-            return differs(format!(
-                "expected {}, got {}",
-                operations(wanted.len()),
-                described(verdict)
-            ));
-        }
-    };
+    let is_emitted = matches!(verdict, Verdict::Emit(_) | Verdict::Batch(_));
+    let planned = planned(verdict);
+    if !is_emitted || planned.len() != wanted.len() {
+        return differs(format!(
+            "expected {}, got {}",
+            operations(wanted.len()),
+            described(verdict)
+        ));
+    }
     let pairs = wanted.iter().zip(planned).enumerate();
     pairs
         .flat_map(|(index, (wanted, planned))| operation(mapping, index, wanted, planned))

@@ -41,11 +41,10 @@ impl Mapping {
         let format = self.format().unwrap_or(format);
         let mut routes: BTreeSet<Arc<str>> = BTreeSet::new();
         let mut fields: BTreeSet<(Arc<str>, String)> = BTreeSet::new();
-        for test in self.tests() {
-            let traced = Pipeline::trace_with(self, format, Limits::default(), &record(test));
-            let Some((route, traced)) =
-                traced.and_then(|traced| Some((traced.route.clone()?, traced)))
-            else {
+        let limits = Limits::default();
+        let of_test = |test| Pipeline::traces_with(self, format, limits, &record(test));
+        for traced in self.tests().iter().flat_map(of_test) {
+            let Some(route) = traced.route else {
                 continue;
             };
             for value in traced.values {

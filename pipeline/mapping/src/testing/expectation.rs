@@ -7,6 +7,7 @@ use super::shown;
 use crate::decode::{Format, Limits};
 use crate::mapping::Mapping;
 use crate::route::Pipeline;
+use ingest_model::operation::Planned;
 use ingest_model::outcome::Verdict;
 use ingest_model::record::Record;
 
@@ -17,6 +18,8 @@ pub struct Expectation {
     pub expect: Value,
     /// `dropped`.
     pub dropped: Vec<String>,
+    /// `rejected`: the numbers of the events of a batch that are rejected.
+    pub rejected: Vec<u32>,
     /// What becomes of the record, in words: `order-placed`, `skip no_route`.
     pub summary: String,
 }
@@ -36,12 +39,29 @@ pub fn expectation(mapping: &Mapping, format: Format, record: &Record) -> Expect
     let mut dropped: Vec<String> = dropped.iter().map(|one| one.field.to_string()).collect();
     dropped.sort();
     dropped.dedup();
+    let operations = |planned: &[Planned]| {
+        let all = planned.iter().map(|one| said(shown(&one.operation)));
+        Value::Array(all.collect())
+    };
+    let mut rejected = Vec::new();
     let (expect, summary) = match &verdict {
-        Verdict::Emit(_) | Verdict::Batch(_) => {
-            let planned = verdict.planned();
-            let all = planned.iter().map(|one| said(shown(&one.operation)));
+        Verdict::Emit(planned) => {
             let routes = planned.first().map(|one| one.route.to_string());
-            (Value::Array(all.collect()), routes.unwrap_or_default())
+            (operations(planned), routes.unwrap_or_default())
+        }
+        Verdict::Batch(batch) => {
+            rejected.clone_from(&batch.refused);
+            let mut routes: Vec<&str> = batch.planned.iter().map(|one| &*one.route).collect();
+            routes.dedup();
+            let refused = batch
+                .rejected
+                .as_ref()
+                .map(|first| format!("{} rejected, {}", rejected.len(), first.reason.as_str()));
+            let said = routes.into_iter().map(str::to_owned).chain(refused);
+            (
+                operations(&batch.planned),
+                format!("batch: {}", said.collect::<Vec<_>>().join(", ")),
+            )
         }
         Verdict::Skip(reason) => {
             let reason = reason.as_str();
@@ -55,6 +75,7 @@ pub fn expectation(mapping: &Mapping, format: Format, record: &Record) -> Expect
     Expectation {
         expect,
         dropped,
+        rejected,
         summary,
     }
 }

@@ -1,6 +1,8 @@
 //! `check`: shows every fault before deployment, what deserves a second look, and what the configuration amounts to.
 
 mod finding;
+#[cfg(test)]
+mod mistakes;
 mod needs;
 mod online;
 mod registry;

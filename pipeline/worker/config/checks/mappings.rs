@@ -196,13 +196,16 @@ fn nowhere(route: &RouteInfo) -> Fault {
 
 fn fault(error: MappingError) -> Fault {
     let spot = Spot::from(error.place);
-    let expression = error.expression.filter(|text| !text.trim().is_empty());
-    let expression = expression.map(|text| format!(" in `{text}`"));
+    let shown = match (error.excerpt, error.expression) {
+        (Some(excerpt), _) => format!("\n{excerpt}"),
+        (None, Some(text)) if !text.trim().is_empty() => format!(" in `{text}`"),
+        (None, _) => String::new(),
+    };
     Fault {
         file: PathBuf::from(error.file),
         spot: (spot.line > 0).then_some(spot),
         key: error.field,
-        problem: error.problem + &expression.unwrap_or_default(),
+        problem: error.problem + &shown,
         way_out: error.help.unwrap_or_default(),
     }
 }

@@ -55,6 +55,7 @@ impl Mapping {
                 expression: None,
                 problem: fault.problem,
                 help: fault.help,
+                excerpt: None,
             }]
         })?;
         Self::compile_node_with(&document, file_name, files)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::super::error::{MappingError, nearest};
+use super::super::error::{Excerpt, MappingError, nearest};
 use super::super::expr::Expr;
 use super::super::expr::names::Names;
 use super::super::node::{Content, Key, Node, Place};
@@ -167,6 +167,7 @@ impl<'a> Reader<'a> {
             expression: None,
             problem,
             help: Some(help.to_owned()),
+            excerpt: None,
         });
     }
 
@@ -185,6 +186,7 @@ impl<'a> Reader<'a> {
             expression: None,
             problem: problem.into(),
             help,
+            excerpt: None,
         });
     }
 
@@ -354,6 +356,7 @@ impl<'a> Reader<'a> {
                     expression: Some(text.clone()),
                     problem: refused.problem,
                     help: refused.help,
+                    excerpt: refused.at.and_then(|at| Excerpt::of(text, at)),
                 });
                 None
             }

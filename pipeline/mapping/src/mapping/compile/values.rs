@@ -105,11 +105,43 @@ pub(super) fn custom(
                     value,
                 });
             }
-            (Err(illegal), _) => reader.error(key.place, &at, illegal.rule, None),
+            (Err(illegal), _) => {
+                let help = legal_name(&key.name);
+                reader.error(key.place, &at, illegal.rule, help);
+            }
             (Ok(_), None) => {}
         }
     }
     rules
+}
+
+/// A legal name of an attribute that is like this one.
+fn legal_name(name: &str) -> Option<String> {
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '-'));
+    let mut legal = String::new();
+    for word in words.filter(|word| !word.is_empty()) {
+        let mut letters = word.chars();
+        match letters.next() {
+            Some(first) if !legal.is_empty() => legal.push(first.to_ascii_uppercase()),
+            Some(first) => legal.push(first),
+            None => {}
+        }
+        legal.extend(letters);
+    }
+    let legal = legal.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
+    if legal.is_empty() || legal.len() > 40 {
+        return None;
+    }
+    if Suffix::of_custom(legal).is_ok() {
+        return Some(format!("for example `{legal}`"));
+    }
+    let legal = legal
+        .strip_suffix("Id")
+        .filter(|base| !base.is_empty())
+        .unwrap_or(legal);
+    Some(format!(
+        "for example `{legal}Str` for a text, `{legal}Num` for a number, `{legal}At` for a time"
+    ))
 }
 
 /// The rules of the known fields that an operation has.
@@ -214,6 +246,9 @@ fn check_literal(reader: &mut Reader<'_>, node: &Node, at: &str, suffix: Suffix,
     match crate::body::attribute::custom_value(suffix, literal.clone(), &mut cuts) {
         Ok(Some(_)) => {}
         Ok(None) => reader.error(node.place, at, "an empty text is not allowed here", None),
-        Err(illegal) => reader.error(node.place, at, illegal.rule, None),
+        Err(illegal) => {
+            let help = "the end of an attribute's name is its type; a number or `true` stands without quotes";
+            reader.error(node.place, at, illegal.rule, Some(help.to_owned()));
+        }
     }
 }

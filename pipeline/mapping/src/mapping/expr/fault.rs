@@ -7,6 +7,8 @@ pub struct Refused {
     pub problem: String,
     /// The way out, where one is known.
     pub help: Option<String>,
+    /// Where in the text, in bytes, if it is one place.
+    pub at: Option<usize>,
 }
 
 /// Why an expression gave no value. It never shows the data.
@@ -23,6 +25,25 @@ impl Refused {
         Self {
             problem: problem.into(),
             help: None,
+            at: None,
+        }
+    }
+
+    /// With the way out.
+    #[must_use]
+    pub(crate) fn helped(self, help: impl Into<String>) -> Self {
+        Self {
+            help: Some(help.into()),
+            ..self
+        }
+    }
+
+    /// At this place of the text, in bytes.
+    #[must_use]
+    pub(crate) fn at(self, place: usize) -> Self {
+        Self {
+            at: Some(place),
+            ..self
         }
     }
 }

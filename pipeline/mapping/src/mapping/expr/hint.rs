@@ -1,6 +1,7 @@
 //! Guesses what people meant by an expression that is not valid jq, or is valid but means something else.
 
 use super::super::error::nearest;
+use super::Refused;
 
 /// Syntax of other languages, and what to write in jq.
 const FOREIGN: &[(&str, &str)] = &[
@@ -89,26 +90,57 @@ const TYPOGRAPHIC: &[(char, &str)] = &[
     ),
 ];
 
-/// What to write instead of an expression that is not valid jq, judged by its text alone.
-pub(super) fn of_syntax(text: &str) -> Option<String> {
+/// A refusal by the parser with what was probably meant, and the place of the mistake if that is another one.
+pub(super) fn explained(refused: Refused, text: &str) -> Refused {
+    if refused.help.is_some() {
+        return refused;
+    }
+    match of_syntax(text) {
+        Some((help, Some(at))) => refused.helped(help).at(at),
+        Some((help, None)) => refused.helped(help),
+        None => refused,
+    }
+}
+
+/// What to write instead of an expression that is not valid jq, judged by its text alone, and the place if that is certain.
+fn of_syntax(text: &str) -> Option<(String, Option<usize>)> {
     let bare = without_texts(text);
     let sign = |c: char| TYPOGRAPHIC.iter().find(|(sign, _)| *sign == c);
     if let Some((_, help)) = bare.chars().find_map(sign) {
-        return Some((*help).to_owned());
+        return Some(((*help).to_owned(), None));
     }
     if is_choice(&bare) {
-        return Some("jq says `if .a then .b else .c end`".to_owned());
+        return Some(("jq says `if .a then .b else .c end`".to_owned(), None));
     }
     if let Some((_, help)) = FOREIGN.iter().find(|(word, _)| bare.contains(word)) {
-        return Some((*help).to_owned());
+        return Some(((*help).to_owned(), None));
     }
-    if let Some(open) = unbalanced(&bare) {
-        return Some(open);
+    if let Some((open, at)) = unbalanced(text) {
+        return Some((open, Some(at)));
     }
     if bare.contains('\'') {
-        return Some("a text in jq needs double quotes".to_owned());
+        return Some(("a text in jq needs double quotes".to_owned(), None));
     }
-    is_prose(text).then(|| quoted(text))
+    is_prose(text).then(|| (quoted(text), None))
+}
+
+/// Where the name is that a problem is about, if it stands in the expression once.
+pub(super) fn place_of(problem: &str, text: &str) -> Option<usize> {
+    let name = problem.split('`').nth(1)?;
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let bare = without_texts(text);
+    let mut places = bare.match_indices(name).filter(|(at, _)| {
+        let before = bare
+            .get(..*at)
+            .and_then(|before| before.chars().next_back());
+        let behind = bare
+            .get(at + name.len()..)
+            .and_then(|behind| behind.chars().next());
+        !before.is_some_and(|c| is_part(c) || matches!(c, '.' | '$' | '@'))
+            && !behind.is_some_and(is_part)
+    });
+    let (at, _) = places.next()?;
+    places.next().is_none().then_some(at)
 }
 
 /// What to write instead of a filter that does not exist.
@@ -219,36 +251,61 @@ fn is_prose(text: &str) -> bool {
         })
 }
 
-/// The first bracket that closes nothing or the wrong one, or else the last one that is not closed.
-fn unbalanced(bare: &str) -> Option<String> {
-    let mut open: Vec<(char, usize)> = Vec::new();
-    for (at, c) in bare.chars().enumerate() {
+/// The first bracket that closes nothing or the wrong one, or else the last one that is not closed; and its place in bytes.
+///
+/// A text that does not end behind a part in `\(…)` is that part's fault: its quote was meant to close the text around it.
+fn unbalanced(text: &str) -> Option<(String, usize)> {
+    let mut open: Vec<(&str, usize)> = Vec::new();
+    let number = |at: usize| text.get(..at).unwrap_or_default().chars().count() + 1;
+    let mut at = 0;
+    while let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) {
+        let (here, rest) = (at, text.get(at..).unwrap_or_default());
+        at += c.len_utf8();
+        let within = open.last().is_some_and(|(opened, _)| *opened == "\"");
         match c {
-            '(' | '[' | '{' => open.push((c, at + 1)),
-            ')' | ']' | '}' => {
-                let wanted = match c {
-                    ')' => '(',
-                    ']' => '[',
-                    _ => '{',
-                };
-                match open.pop() {
-                    Some((opened, _)) if opened == wanted => {}
-                    Some((opened, column)) => {
-                        return Some(format!(
-                            "the `{opened}` at character {column} is still open at the `{c}` at character {}",
-                            at + 1
-                        ));
-                    }
-                    None => {
-                        return Some(format!("the `{c}` at character {} closes nothing", at + 1));
-                    }
-                }
+            '"' if within => drop(open.pop()),
+            '\\' if within && rest.starts_with("\\(") => {
+                at += 1;
+                open.push(("\\(", here));
             }
+            '\\' if within => at += rest.chars().nth(1).map_or(0, char::len_utf8),
+            _ if within => {}
+            '"' => open.push(("\"", here)),
+            '(' => open.push(("(", here)),
+            '[' => open.push(("[", here)),
+            '{' => open.push(("{", here)),
+            ')' | ']' | '}' => match open.pop() {
+                Some(("(" | "\\(", _)) if c == ')' => {}
+                Some(("[", _)) if c == ']' => {}
+                Some(("{", _)) if c == '}' => {}
+                Some((opened, place)) => {
+                    let (opener, closer) = (number(place), number(here));
+                    return Some((
+                        format!(
+                            "the `{opened}` at character {opener} is still open at the `{c}` at character {closer}"
+                        ),
+                        place,
+                    ));
+                }
+                None => {
+                    return Some((
+                        format!("the `{c}` at character {} closes nothing", number(here)),
+                        here,
+                    ));
+                }
+            },
             _ => {}
         }
     }
-    open.last()
-        .map(|(opened, column)| format!("the `{opened}` at character {column} is never closed"))
+    let part = open.iter().rfind(|(opened, _)| *opened == "\\(");
+    let (opened, place) = part.or_else(|| open.last())?;
+    Some((
+        format!(
+            "the `{opened}` at character {} is never closed",
+            number(*place)
+        ),
+        *place,
+    ))
 }
 
 /// The expression with its texts blanked out, so that their content is not taken for jq. Their interpolations are too.
@@ -284,6 +341,15 @@ mod tests {
                 "the `(` at character 9 is still open at the `]` at character 12",
             ),
             (".a)", "the `)` at character 3 closes nothing"),
+            (
+                r#""Points \(.id""#,
+                r"the `\(` at character 9 is never closed",
+            ),
+            (
+                r#""Points \(.id | f("x"))"#,
+                r#"the `"` at character 1 is never closed"#,
+            ),
+            (".a | [\"é]\", .b", "the `[` at character 6 is never closed"),
             ("Points Redeemed", "'\"Points Redeemed\"'"),
             (".plan == 'gold'", "double quotes"),
             (".plan == \u{2018}gold\u{2019}", "the plain `\"`"),
@@ -296,7 +362,7 @@ mod tests {
             ("${total}", "a field is `.a`"),
             ("{{ .total }}", "takes no braces"),
         ] {
-            let found = of_syntax(text).unwrap_or_default();
+            let (found, _) = of_syntax(text).unwrap_or_default();
             assert!(found.contains(wanted), "{text}: {found}");
         }
         for fine in [

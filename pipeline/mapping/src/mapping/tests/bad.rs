@@ -409,13 +409,15 @@ tests:
     let silent = failures("");
     assert!(
         silent[0].contains("test t: custom.aNum is left out: must be a number, is a text")
-            && silent[0].ends_with("give the test `dropped: [custom.aNum]`"),
+            && silent[0].ends_with("give the test `dropped: [custom.aNum]`; the rule is on line 3"),
         "{silent:?}"
     );
     assert_eq!(failures(", dropped: [custom.aNum]"), Vec::<String>::new());
     let too_many = failures(", dropped: [custom.aNum, custom.bNum]");
     assert!(
-        too_many[0].ends_with("test t: expected custom.bNum to be left out, but it is not"),
+        too_many[0].ends_with(
+            "test t: expected custom.bNum to be left out, but it is not; the rule is on line 3"
+        ),
         "{too_many:?}"
     );
     let named = text(", dropped: [custom.aNum]").replace(

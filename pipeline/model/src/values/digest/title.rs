@@ -49,7 +49,8 @@ impl Title {
         let parts = self.0.iter().filter_map(|part| said(part, &number));
         let parts: Vec<String> = parts.collect();
         let title = if parts.is_empty() {
-            format!("{count} events")
+            let s = if count == 1 { "" } else { "s" };
+            format!("{count} event{s}")
         } else {
             parts.join(", ")
         };

@@ -128,6 +128,8 @@ impl Case {
         let key = self.key.as_ref().map(|key| Value::from(key.as_str()));
         let headers = (!self.headers.is_empty()).then(|| Value::Object(self.headers.clone()));
         let dropped = (!outcome.dropped.is_empty()).then(|| Value::from(outcome.dropped.clone()));
+        let rejected =
+            (!outcome.rejected.is_empty()).then(|| Value::from(outcome.rejected.clone()));
         for (key, value) in [
             ("topic", topic),
             ("key", key),
@@ -135,6 +137,7 @@ impl Case {
             ("event", Some(self.event.clone())),
             ("expect", Some(outcome.expect.clone())),
             ("dropped", dropped),
+            ("rejected", rejected),
         ] {
             lines.extend(value.iter().flat_map(|value| entry(key, value, 0)));
         }
@@ -158,6 +161,12 @@ pub(in crate::cli::mappings) fn differs(
             "left out would be {} in place of {}",
             or_nothing(&redacted.dropped),
             or_nothing(&original.dropped)
+        ));
+    }
+    if original.rejected != redacted.rejected {
+        return Some(format!(
+            "of its events, {:?} would be rejected in place of {:?}",
+            redacted.rejected, original.rejected
         ));
     }
     let (before, after) = (paths(&original.expect), paths(&redacted.expect));

@@ -25,9 +25,9 @@ const ORDER: &[Format] = &[
     Format::Json,
 ];
 /// How many of the records of a sample are tried.
-const TRIED: usize = 500;
+pub(super) const TRIED: usize = 500;
 /// Fields that name an event, best first, by their words.
-const NAMES: &[&str] = &[
+pub(super) const NAMES: &[&str] = &[
     "type",
     "name",
     "event",
@@ -72,6 +72,8 @@ pub(super) struct Chosen {
     pub(super) name: Option<String>,
     pub(super) id: Option<String>,
     pub(super) time: Option<String>,
+    /// The expression for the events of a record that is a batch.
+    pub(super) each: Option<String>,
 }
 
 impl Chosen {
@@ -108,6 +110,7 @@ impl Chosen {
             name: None,
             id: None,
             time: None,
+            each: None,
         };
         if format == Format::Json {
             chosen.look_for_fields(&tried);

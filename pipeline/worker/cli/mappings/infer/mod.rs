@@ -5,6 +5,7 @@
 //! compiled, tested and tried on the sample before it is written.
 
 mod args;
+mod batches;
 mod format;
 mod look;
 mod plan;
@@ -62,15 +63,35 @@ pub fn run(args: &InferArgs, out: &mut Output<'_>) -> Result<CommandExit, Comman
             plural(unusable, "line")
         )));
     }
-    let chosen = match args.format {
-        Some(format) => format::Chosen::pinned(format, &records),
-        None => format::Chosen::of(&records),
+    let each = batches::each(&records);
+    let events = match &each {
+        Some(each) => batches::members(&records, each, args.format.unwrap_or(Format::Json))?,
+        None => records.clone(),
     };
-    let looked = Looked::at(&chosen, &records);
+    let mut chosen = match args.format {
+        Some(format) => format::Chosen::pinned(format, &events),
+        None => format::Chosen::of(&events),
+    };
+    // what the batches of Segment's libraries say once is in each of their messages
+    let events = match &each {
+        Some(each) if chosen.format == Format::Segment => {
+            batches::members(&records, each, Format::Segment)?
+        }
+        Some(_) | None => events,
+    };
+    chosen.each = each;
+    let looked = Looked::at(&chosen, &events);
     if looked.events.is_empty() {
         return Err(CommandError::Failed(anyhow!(
             "none of {} can be read as format {}: {}; name the format with --format, or the right topic",
-            plural(records.len(), "record"),
+            plural(
+                events.len(),
+                if chosen.each.is_some() {
+                    "event"
+                } else {
+                    "record"
+                }
+            ),
             chosen.format,
             looked.problem.as_deref().unwrap_or("no event has a name")
         )));

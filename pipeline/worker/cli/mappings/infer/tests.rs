@@ -239,3 +239,62 @@ fn every_shipped_example_leads_to_a_mapping_that_passes() {
         }
     }
 }
+
+/// A sample of batches: so many events of two kinds in each record.
+fn batches(open: &str, close: &str) -> String {
+    let mut sample = String::new();
+    for number in 0..10 {
+        let sale = format!(
+            r#"{{"type":"sale","id":"e-{number}","time":"2026-03-04T05:06:07Z","sale_id":"S-{number}","total":4.5,"customer_id":"c-1"}}"#
+        );
+        let drawer = r#"{"type":"drawer.opened","id":"d","time":"2026-03-04T05:06:07Z","till":7}"#;
+        writeln!(sample, "{open}{sale},{drawer}{close}").unwrap();
+    }
+    sample
+}
+
+#[test]
+fn records_that_are_batches_are_taken_apart() {
+    for (open, close, each) in [
+        ("[", "]", "."),
+        (
+            r#"{"sent":"2026-03-04T05:06:08Z","events":["#,
+            "]}",
+            ".events",
+        ),
+    ] {
+        let (told, mapping, exit) = infer(&batches(open, close), &[]);
+        assert_eq!(exit, CommandExit::Good, "{told}");
+        for expected in [
+            &format!("event: {{ each: {each} }}\n"),
+            &format!("# Records are batches: lists of events, which stand at `{each}`.\n"),
+            "# Proposed from 20 events, 20 of which are events",
+            "      - kobject: sale\n        externalId: .sale_id\n",
+        ] {
+            assert!(
+                mapping.contains(expected),
+                "{expected} is not in\n{mapping}"
+            );
+        }
+        // it was tried on the batches themselves
+        assert!(told.contains("      10  sent"), "{told}");
+        assert!(!mapping.contains("ingest.member"), "{mapping}");
+    }
+    // An order with its lines is one event.
+    let order = r#"{"type":"order","id":"o-1","time":"2026-03-04T05:06:07Z","customer_id":"c-1","items":[{"name":"Tea","type":"good"}]}"#;
+    let (_, mapping, _) = infer(&format!("{order}\n"), &[]);
+    assert!(!mapping.contains("each:"), "{mapping}");
+}
+
+#[test]
+fn batches_of_segments_libraries_keep_what_they_say_once() {
+    let record = r#"{"batch":[{"type":"track","event":"Order Completed","userId":"u-1","messageId":"m-1","timestamp":"2026-03-04T05:06:07Z","properties":{"order_id":"o-1","total":3}}],"context":{"app":"till"},"sentAt":"2026-03-04T05:06:07Z"}"#;
+    let (told, mapping, exit) = infer(&format!("{record}\n"), &[]);
+    assert_eq!(exit, CommandExit::Good, "{told}");
+    for expected in ["format: segment\nevent: { each: .batch }\n", ".context.app"] {
+        assert!(
+            mapping.contains(expected),
+            "{expected} is not in\n{mapping}"
+        );
+    }
+}

@@ -47,18 +47,34 @@ pub(super) fn mapping(
 fn head(looked: &Looked, routes: &[Proposed<'_>]) -> Vec<String> {
     let chosen = &looked.chosen;
     let mut lines = vec![
-        format!("# Proposed from {}, {} of which are events of format {}.", plural(looked.read + looked.unread, "record"), looked.read, chosen.format),
+        format!("# Proposed from {}, {} of which are events of format {}.", plural(looked.read + looked.unread, if chosen.each.is_some() { "event" } else { "record" }), looked.read, chosen.format),
         "# It is a beginning: read it, remove what tells an agent nothing, and name things as your agents do.".to_owned(),
         "# Below each route's comment: path, type, how often it says something, and what looks personal.".to_owned(),
         format!("format: {}", chosen.format),
     ];
+    if let Some(each) = &chosen.each {
+        lines.insert(
+            1,
+            format!("# Records are batches: lists of events, which stand at `{each}`."),
+        );
+    }
     let header: Vec<String> = [
+        ("each", &chosen.each),
         ("name", &chosen.name),
         ("id", &chosen.id),
         ("time", &chosen.time),
     ]
     .into_iter()
-    .filter_map(|(part, field)| Some(format!("{part}: {}", quote(&path(field.as_ref()?)))))
+    .filter_map(|(part, field)| {
+        let field = field.as_ref()?;
+        // where the events are is an expression, the others are fields
+        let expression = if part == "each" {
+            field.clone()
+        } else {
+            path(field)
+        };
+        Some(format!("{part}: {}", quote(&expression)))
+    })
     .collect();
     if !header.is_empty() {
         lines.push(format!("event: {{ {} }}", header.join(", ")));

@@ -24,7 +24,16 @@ use crate::observe::words::plural;
 ///
 /// When the configuration cannot be used or the output cannot be written.
 pub fn run(args: &TestArgs, out: &mut Output<'_>) -> Result<CommandExit, CommandError> {
-    let settings = args.config.load()?;
+    let settings = match args.config.load() {
+        Ok(settings) => settings,
+        Err(error @ CommandError::Config(_)) if args.pin.is_none() => {
+            out.line(
+                "no test was run: the configuration and its mappings have to be without faults",
+            )?;
+            return Err(error);
+        }
+        Err(error) => return Err(error),
+    };
     if let Some(file) = &args.pin {
         return pin::run(args, file, &settings, out);
     }

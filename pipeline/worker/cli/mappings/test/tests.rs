@@ -258,3 +258,41 @@ fn every_shipped_example_can_be_pinned_to_its_mapping() {
         "{pinned} pinned, {refused} refused"
     );
 }
+
+#[test]
+fn a_batch_with_rejected_events_becomes_a_test_that_counts_for_all_of_them() {
+    let dir = files();
+    let batches = MAPPING.replace("routes:\n", "event: { each: .events }\nroutes:\n");
+    std::fs::write(dir.path().join("m.yaml"), batches).unwrap();
+    let (text, _) = test(dir.path(), &["--coverage"]);
+    assert!(text.contains("1 of 2 routes, 4 of 6 fields"), "{text}");
+    let record = r#"{"events":[{"type":"Order","order_id":"A-10017","total":"many","coupon":"SPRING","customer":{"id":"user-8271","first_name":"Maria","email":"maria@shop.example"}},
+        {"type":"Order","order_id":"A-10018","customer":{"first_name":"Bo"}},{"type":"Noise"}]}"#
+        .replace('\n', "");
+    let (text, exit) = pin(dir.path(), &record, &[]);
+    assert_eq!(exit, CommandExit::Good, "{text}");
+    assert!(
+        text.contains("added the test `pinned, batch: order, 1 rejected, missing_customer`"),
+        "{text}"
+    );
+    let written = mapping(dir.path());
+    for expected in [
+        "    rejected:\n      - 1\n",
+        "    dropped:\n      - custom.totalNum\n",
+    ] {
+        assert!(
+            written.contains(expected),
+            "{expected} is not in\n{written}"
+        );
+    }
+    let (text, exit) = test(dir.path(), &["--coverage"]);
+    assert_eq!(exit, CommandExit::Good, "{text}");
+    assert!(
+        text.contains("2 of 2 routes, 6 of 6 fields: 100 %"),
+        "{text}"
+    );
+    // The test notices when another event is rejected.
+    let other = written.replace("      - 1\n", "      - 0\n");
+    std::fs::write(dir.path().join("m.yaml"), other).unwrap();
+    assert_eq!(test(dir.path(), &[]).1, CommandExit::Faults);
+}

@@ -66,15 +66,15 @@ pub(super) struct Program {
 impl Program {
     /// Compiles an expression. With `streamed`, every term is evaluated as a stream, for tests that compare the two ways.
     pub(super) fn compile(text: &str, names: &Names, streamed: bool) -> Result<Self, Refused> {
-        let term = parse::parse(text).map_err(|refused| Refused {
-            help: refused.help.or_else(|| hint::of_syntax(text)),
-            ..refused
-        })?;
+        let term = parse::parse(text).map_err(|refused| hint::explained(refused, text))?;
         let literal = match &term {
             Term::Const(value) => Some(value.clone()),
             _ => None,
         };
         let compiled = compile(&term, names, streamed).map_err(|refused| Refused {
+            at: refused
+                .at
+                .or_else(|| hint::place_of(&refused.problem, text)),
             help: hint::of_dash(text, &refused.problem).or(refused.help),
             ..refused
         })?;

@@ -87,7 +87,7 @@ fn a_part_of_the_title_without_numbers_but_zeros_is_left_out() {
     let session = Session::default().with(&fold(2, vec![small(1, "Product Viewed", 0, "0")]));
     assert_eq!(shown(&session, 2)["title"], "Viewed 1 products");
     let other = Session::default().with(&fold(2, vec![small(1, "Cart Viewed", 0, "0")]));
-    assert_eq!(shown(&other, 2)["title"], "1 events");
+    assert_eq!(shown(&other, 2)["title"], "1 event");
 }
 
 #[test]

@@ -47,6 +47,7 @@ pub(super) fn compile(term: &Term, names: &Names, streamed: bool) -> Result<Comp
         return Err(Refused {
             problem: all.join("; "),
             help: first.help.clone(),
+            at: first.at,
         });
     }
     let defs = compiler.defs.into_iter().flatten().collect();
@@ -370,10 +371,8 @@ impl Compiler<'_> {
         });
         match own {
             Some(Some((_, _, true))) => {
-                return Err(Refused {
-                    problem: format!("`{name}` calls itself and need not end"),
-                    help: Some("use map, reduce, until or `..`".to_owned()),
-                });
+                let endless = Refused::new(format!("`{name}` calls itself and need not end"));
+                return Err(endless.helped("use map, reduce, until or `..`"));
             }
             Some(Some((index, bindings, false))) => {
                 let up = self.bindings().saturating_sub(bindings);
@@ -401,7 +400,10 @@ impl Compiler<'_> {
             if let Some(constant) = args.last().and_then(|arg| self.constant(arg))
                 && let Some((problem, help)) = business::refused(name, &constant)
             {
-                return Err(Refused { problem, help });
+                return Err(Refused {
+                    help,
+                    ..Refused::new(problem)
+                });
             }
             if name == "test" {
                 self.regex(args.first(), args.get(1))?;
@@ -415,7 +417,13 @@ impl Compiler<'_> {
                 self.term(&filled).map(Made::Code)
             }
             None => {
-                self.undefined.push(names::missing(name, args.len()));
+                let missing = names::missing(name, args.len());
+                self.undefined.push(match self.names.table(name) {
+                    Some(_) => {
+                        missing.helped(format!("a table is asked with `lookup(\"{name}\")`"))
+                    }
+                    None => missing,
+                });
                 Ok(Made::Op(Op::Const(Value::Null)))
             }
         }

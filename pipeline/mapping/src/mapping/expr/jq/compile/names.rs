@@ -174,12 +174,12 @@ pub(crate) fn missing(name: &str, args: usize) -> Refused {
         .iter()
         .chain(SPECIAL.iter().map(|(name, _)| name))
         .copied();
-    let help = hint::of_unknown_filter(name, all)
-        .unwrap_or_else(|| format!("{}; a field needs a dot: .{name}", hint::quoted(name)));
-    Refused {
-        problem: format!("there is no filter `{name}`"),
-        help: Some(help),
-    }
+    let help = hint::of_unknown_filter(name, all).unwrap_or_else(|| match args {
+        0 => format!("{}; a field needs a dot: .{name}", hint::quoted(name)),
+        _ => "the filters are those of jq 1.7, and those under *Expressions* in docs/mapping.md"
+            .to_owned(),
+    });
+    Refused::new(format!("there is no filter `{name}`")).helped(help)
 }
 
 /// The numbers of arguments that a filter takes.

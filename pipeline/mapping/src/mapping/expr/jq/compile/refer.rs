@@ -23,19 +23,14 @@ pub(super) fn no_variable(name: &str, names: &Names) -> Refused {
             format!("defined are {}", all.join(", "))
         }
     };
-    Refused {
-        problem,
-        help: Some(help),
-    }
+    Refused::new(problem).helped(help)
 }
 
 /// The table that `lookup` names.
 pub(super) fn table(name: Option<&str>, names: &Names) -> Result<Arc<Table>, Refused> {
     let Some(name) = name else {
-        return Err(Refused {
-            problem: "`lookup` takes the name of a table as a constant text".to_owned(),
-            help: Some("for example `.currency | lookup(\"exponents\")`".to_owned()),
-        });
+        let named = Refused::new("`lookup` takes the name of a table as a constant text");
+        return Err(named.helped("for example `.currency | lookup(\"exponents\")`"));
     };
     if let Some(table) = names.table(name) {
         return Ok(Arc::clone(table));
@@ -50,18 +45,12 @@ pub(super) fn table(name: Option<&str>, names: &Names) -> Result<Arc<Table>, Ref
             format!("known: {}", all.join(", "))
         }
     };
-    Err(Refused {
-        problem: format!("there is no table `{name}`"),
-        help: Some(help),
-    })
+    Err(Refused::new(format!("there is no table `{name}`")).helped(help))
 }
 
 /// The format of that name.
 pub(super) fn format_named(name: &str) -> Result<Format, Refused> {
-    Format::named(name).ok_or_else(|| Refused {
-        problem: format!("there is no format `@{name}`"),
-        help: Some(
-            "known are @text, @json, @html, @uri, @urid, @csv, @tsv, @sh, @base64, @base64d, @base32, @base32d".to_owned(),
-        ),
-    })
+    let known = "known are @text, @json, @html, @uri, @urid, @csv, @tsv, @sh, @base64, @base64d, @base32, @base32d";
+    let unknown = || Refused::new(format!("there is no format `@{name}`")).helped(known);
+    Format::named(name).ok_or_else(unknown)
 }

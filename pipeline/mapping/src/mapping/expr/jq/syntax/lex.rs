@@ -62,10 +62,12 @@ pub(crate) fn tokens(text: &str) -> Result<Vec<Placed>, Refused> {
 
 /// The error for a text that ends too early.
 pub(crate) fn ended(what: &str, text: &str) -> Refused {
-    let end = text.trim_end().chars().count();
+    let text = text.trim_end();
+    let end = text.chars().count();
     Refused::new(format!(
         "expected {what}, but the expression ends after character {end}"
     ))
+    .at(text.len())
 }
 
 /// How many characters of the expression a message shows.
@@ -84,7 +86,7 @@ impl<'t> Lexer<'t> {
         if self.rest().trim_end().is_empty() {
             return ended(what, self.text);
         }
-        Refused::new(format!("expected {what} at `{}`", self.shown()))
+        Refused::new(format!("expected {what} at `{}`", self.shown())).at(self.at)
     }
 
     /// The tokens up to the end or, within a text, up to the bracket that closes the interpolation.
@@ -184,6 +186,7 @@ impl<'t> Lexer<'t> {
         Refused {
             problem: format!("the `{c}` at character {} means nothing", before + 1),
             help,
+            at: Some(self.at),
         }
     }
 

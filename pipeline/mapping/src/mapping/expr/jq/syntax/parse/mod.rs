@@ -25,10 +25,8 @@ pub(crate) fn parse(text: &str) -> Result<Term, Refused> {
         )));
     }
     if text.trim().is_empty() {
-        return Err(Refused {
-            problem: "the expression is empty".to_owned(),
-            help: Some("for an empty text write '\"\"'".to_owned()),
-        });
+        let empty = Refused::new("the expression is empty");
+        return Err(empty.helped("for an empty text write '\"\"'"));
     }
     let tokens = tokens(text)?;
     reserved(&tokens)?;
@@ -188,7 +186,7 @@ impl<'t> Parser<'t> {
             Some(placed) => {
                 let rest = self.source.get(placed.at..).unwrap_or_default();
                 let shown: String = rest.chars().take(20).collect();
-                Refused::new(format!("expected {what} before `{}`", shown.trim_end()))
+                Refused::new(format!("expected {what} before `{}`", shown.trim_end())).at(placed.at)
             }
             None if self.inner => Refused::new(format!(
                 "expected {what}, but the part of the text in `\\(…)` ends"
@@ -269,10 +267,7 @@ impl<'t> Parser<'t> {
                 binds + 1
             };
             if matches!(token, Token::Sign("==")) && self.sees("=") {
-                return Err(Refused {
-                    help: Some("`==` compares".to_owned()),
-                    ..self.expected("a value")
-                });
+                return Err(self.expected("a value").helped("`==` compares"));
             }
             let right = self.binary(tighter)?;
             last_bare = Some(binds);

@@ -1,0 +1,94 @@
+//! Samples whose records are batches: where their events stand.
+
+use std::sync::Arc;
+
+use ingest_mapping::decode::{Format, Limits};
+use ingest_mapping::mapping::Mapping;
+use ingest_mapping::route::Pipeline;
+use ingest_model::record::Record;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::format::{NAMES, TRIED};
+use crate::cli::mappings::drafts::personal::words;
+
+/// Fields that have the events of a batch.
+const LISTS: &[&str] = &[
+    "events",
+    "batch",
+    "messages",
+    "records",
+    "entries",
+    "notifications",
+    "data",
+    "payload",
+    "items",
+];
+/// The header that a batch gives each of its events.
+const MEMBER: &str = "ingest.member";
+
+/// The expression for the events of a record, if nine of ten records are batches: lists of events, or objects that are no
+/// events and have a list of them.
+pub(super) fn each(records: &[Record]) -> Option<String> {
+    let step = (records.len() / TRIED).max(1);
+    let values = records
+        .iter()
+        .step_by(step)
+        .take(TRIED)
+        .filter_map(|record| record.value.as_ref());
+    let parsed: Vec<Value> = values
+        .filter_map(|value| serde_json::from_slice(value).ok())
+        .collect();
+    let most = |is_batch: &dyn Fn(&Value) -> bool| {
+        let count = parsed.iter().filter(|value| is_batch(value)).count();
+        count > 0 && count * 10 >= parsed.len() * 9
+    };
+    if most(&is_list) {
+        return Some(".".to_owned());
+    }
+    let has = |name: &str, value: &Value| !is_event(value) && value.get(name).is_some_and(is_list);
+    let name = LISTS.iter().find(|name| most(&|value| has(name, value)))?;
+    Some(format!(".{name}"))
+}
+
+/// Whether this is a list of events.
+fn is_list(value: &Value) -> bool {
+    let items = value.as_array().filter(|items| !items.is_empty());
+    items.is_some_and(|items| items.iter().all(is_event))
+}
+
+/// Whether this has a field that names an event.
+fn is_event(value: &Value) -> bool {
+    let Value::Object(fields) = value else {
+        return false;
+    };
+    fields.iter().any(|(key, value)| {
+        let says = value.as_str().is_some_and(|text| !text.trim().is_empty());
+        says && NAMES.contains(&&*words(key).concat())
+    })
+}
+
+/// The events of these records, each as a record of its own.
+///
+/// # Errors
+/// The expression cannot be compiled.
+pub(super) fn members(
+    records: &[Record],
+    each: &str,
+    format: Format,
+) -> anyhow::Result<Vec<Record>> {
+    let text = format!("event: {{ each: {each} }}\nroutes: []\n");
+    let mapping = Mapping::compile(&text, "batches").map_err(|errors| {
+        let first = errors.first().map(ToString::to_string);
+        anyhow::anyhow!(first.unwrap_or_default())
+    })?;
+    let pipeline = Pipeline::new(format, Limits::default(), Arc::new(mapping))?;
+    let all = records
+        .iter()
+        .flat_map(|record| pipeline.explain_each(record, Timestamp::UNIX_EPOCH));
+    let alone = |mut record: Record| {
+        record.headers.retain(|header| header.name != MEMBER);
+        record
+    };
+    Ok(all.map(|one| alone(one.record)).collect())
+}

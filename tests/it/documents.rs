@@ -1,0 +1,166 @@
+//! Every example in YAML or JSON of every document is run: here, or where the table says.
+#![cfg(test)]
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use ingest_mapping::mapping::node::Node;
+use kustomer_sim::server::Server;
+use kustomer_sim::{Config, FaultScript};
+use serde_json::{Value, json};
+
+/// The documents that have examples, and how many.
+const EXAMPLES: &[(&str, usize)] = &[
+    // with the chart's own values: `the_values_of_the_chart_are_a_configuration`
+    ("deploy/chart/README.md", 1),
+    // `pipeline/worker/config/tests.rs`, where it is compared with the settings
+    ("docs/configuration.md", 1),
+    // `what_the_page_of_the_api_shows_is_taken_by_the_simulator`
+    ("docs/kustomer-api.md", 2),
+    // `pipeline/mapping/tests/examples.rs`, where each is compiled
+    ("docs/mapping.md", 12),
+    // `the_script_of_faults_is_one`
+    ("docs/simulator.md", 1),
+];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The documents of a folder and of those below it, but the records of decisions.
+fn documents(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() && !name.starts_with('.') && !matches!(&*name, "target" | "adr") {
+            documents(&path, found);
+        } else if name.ends_with(".md") {
+            found.push(path);
+        }
+    }
+}
+
+/// The examples of a document.
+fn examples(text: &str) -> Vec<String> {
+    let mut examples: Vec<String> = Vec::new();
+    let mut inside = false;
+    for line in text.lines() {
+        let bare = line.trim_start();
+        match bare.strip_prefix("```") {
+            Some("yaml" | "yml" | "json" | "ndjson") => {
+                inside = true;
+                examples.push(String::new());
+            }
+            Some(_) => inside = false,
+            None => {
+                if let Some(example) = examples.last_mut().filter(|_| inside) {
+                    example.push_str(line);
+                    example.push('\n');
+                }
+            }
+        }
+    }
+    examples
+}
+
+fn of(document: &str) -> Vec<String> {
+    examples(&std::fs::read_to_string(root().join(document)).unwrap())
+}
+
+#[test]
+fn every_example_is_run_by_a_test() {
+    let mut all = Vec::new();
+    documents(&root(), &mut all);
+    let mut found: Vec<(String, usize)> = all
+        .iter()
+        .map(|path| {
+            let name = path.strip_prefix(root()).unwrap().display().to_string();
+            let count = examples(&std::fs::read_to_string(path).unwrap()).len();
+            (name, count)
+        })
+        .filter(|(_, count)| *count > 0)
+        .collect();
+    found.sort();
+    let known: Vec<(String, usize)> = EXAMPLES
+        .iter()
+        .map(|(name, count)| ((*name).to_owned(), *count))
+        .collect();
+    assert_eq!(
+        found, known,
+        "run the new example by a test, then count it here"
+    );
+}
+
+/// Puts the fields of one value over those of another.
+fn laid_over(base: &mut Value, over: Value) {
+    match (base, over) {
+        (Value::Object(base), Value::Object(over)) => {
+            for (key, value) in over {
+                laid_over(base.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (base, over) => *base = over,
+    }
+}
+
+fn yaml(text: &str) -> Value {
+    serde_json::to_value(Node::from_yaml(text).unwrap().to_json()).unwrap()
+}
+
+#[test]
+fn the_values_of_the_chart_are_a_configuration() {
+    let chart = root().join("deploy/chart");
+    let read = |name: &str| std::fs::read_to_string(chart.join(name)).unwrap();
+    let schema: Value = serde_json::from_str(&read("values.schema.json")).unwrap();
+    let schema = jsonschema::draft202012::new(&schema).unwrap();
+    let mut values = yaml(&read("values.yaml"));
+    for example in of("deploy/chart/README.md") {
+        laid_over(&mut values, yaml(&example));
+    }
+    let errors: Vec<String> = schema
+        .iter_errors(&values)
+        .map(|error| error.to_string())
+        .collect();
+    assert_eq!(errors, Vec::<String>::new());
+    let mut config = values["config"].take();
+    config["kustomer"]["token"] = json!({ "env": "KUSTOMER_TOKEN" });
+    let file = root().join("schemas/worker.yaml");
+    let settings = kustomer_ingest::config::parse(&file, &config.to_string());
+    let faults = settings.err().map(|faults| faults.to_string());
+    assert_eq!(faults, None);
+}
+
+#[tokio::test]
+async fn what_the_page_of_the_api_shows_is_taken_by_the_simulator() {
+    let local = SocketAddr::from(([127, 0, 0, 1], 0));
+    let kustomer = Server::start(Config::default(), local).await.unwrap();
+    let all = of("docs/kustomer-api.md");
+    let [customers, errors] = all.as_slice() else {
+        panic!("{all:?}");
+    };
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let answer = client
+        .post(format!("{}/v1/customers/bulk", kustomer.url()))
+        .bearer_auth("sim-key")
+        .header("content-type", "application/json")
+        .body(customers.clone())
+        .send()
+        .await
+        .unwrap();
+    assert!(answer.status().is_success(), "{}", answer.status());
+    for line in errors.lines() {
+        let error: Value = serde_json::from_str(line).unwrap();
+        assert!(
+            error["errors"][0]["code"].is_string() || error["error"].is_string(),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn the_script_of_faults_is_one() {
+    for example in of("docs/simulator.md") {
+        let script = FaultScript::parse(&example).unwrap();
+        script.check().unwrap();
+    }
+}
