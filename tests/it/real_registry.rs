@@ -188,11 +188,12 @@ async fn a_real_registry_that_stands_still_goes_on_by_itself() {
     let gone = client.fetch(SchemaId::Number(999_999)).await.unwrap_err();
     assert!(matches!(gone, Failure::Unknown(_)), "{gone:?}");
     registry.signal("-STOP");
-    let (handle, service) = ingest_registry::start(client, 10);
+    let (handle, service) = ingest_registry::start(client, RegistrySettings::CACHE);
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(service.run());
     let mut news = handle.news();
-    assert!(handle.want(SchemaId::Number(id)).await);
+    let interest = handle.interest();
+    assert!(interest.want(SchemaId::Number(id)).await);
     let waited = tokio::time::timeout(Duration::from_secs(3), news.changed()).await;
     assert!(waited.is_err(), "nobody can have answered");
     let trouble = handle.status().trouble.expect("it is known to be away");

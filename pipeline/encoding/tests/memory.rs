@@ -1,10 +1,15 @@
-//! What opening one value takes of memory, counted by the allocator: a few times its size, however it is made.
+//! What opening one value takes of memory, and what a schema takes that is kept, counted by the allocator.
+
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
-use ingest_encoding::{Encoding, NoSchemas, Opened};
+use ingest_encoding::{Encoding, NoSchemas, Opened, Schema, SchemaType};
 use ingest_model::outcome::Rejection;
 use ingest_model::record::{Offset, Position, Record, TopicPartition};
 use peak_alloc::PeakAlloc;
+
+/// The tests, one at a time: they count the same memory.
+static COUNTING: Mutex<()> = Mutex::new(());
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
@@ -29,6 +34,7 @@ fn repeated(piece: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_value_of_tiny_fields_takes_little() {
+    let _alone = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
     let encoding = Encoding::protobuf(SCHEMA, &[], "Value").expect("a schema");
     let within = |content: &[u8]| {
         let length = u32::try_from(content.len()).expect("small");
@@ -79,5 +85,77 @@ fn a_value_of_tiny_fields_takes_little() {
             other @ (Opened::Needs(_) | Opened::Rejected(_)) => panic!("{name}: {other:?}"),
         }
         assert!(took <= MOST, "{name}: {} KiB", took / 1024);
+    }
+}
+
+/// The cache of schemas is bounded by what they say that they weigh: never less than they take.
+#[test]
+fn schemas_weigh_what_they_take() {
+    let _alone = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
+    let fields = |line: &dyn Fn(usize) -> String, count: usize, between: &str| {
+        let lines: Vec<String> = (1..=count).map(line).collect();
+        lines.join(between)
+    };
+    let avro = |count, line: &dyn Fn(usize) -> String| {
+        let fields = fields(line, count, ",");
+        format!(r#"{{"type":"record","name":"A","fields":[{fields}]}}"#)
+    };
+    let proto = |count, line: &dyn Fn(usize) -> String| {
+        let fields = fields(line, count, " ");
+        format!(r#"syntax = "proto3"; message A {{ {fields} }}"#)
+    };
+    let int = |n| format!(r#"{{"name":"f{n}","type":"int"}}"#);
+    let record =
+        |n| format!(r#"{{"name":"f{n}","type":{{"type":"record","name":"R{n}","fields":[]}}}}"#);
+    let choice = |n| format!(r#"{{"name":"f{n}","type":["null","string","int"]}}"#);
+    let symbols = |n| {
+        format!(r#"{{"name":"f{n}","type":{{"type":"enum","name":"E{n}","symbols":["A","B"]}}}}"#)
+    };
+    let plain = |n| format!("int32 f{n} = {n};");
+    let inner = |n| format!("message M{n} {{}} M{n} f{n} = {n};");
+    let maps = |n| format!("map<int32,int32> f{n} = {n};");
+    let optional = |n| format!("optional int32 f{n} = {n};");
+    let enums = |n| format!("enum E{n} {{ Z{n} = 0; }} E{n} f{n} = {n};");
+    let long = |n| {
+        let name = "n".repeat(400);
+        format!(
+            "message M{name}{n} {{ enum E{name}{n} {{ Z{name}{n} = 0; }} }} M{name}{n} f{name}{n} = {n};"
+        )
+    };
+    let well_known = "import \"google/protobuf/timestamp.proto\"; import \"google/protobuf/struct.proto\"; import \"google/protobuf/any.proto\"; import \"google/type/date.proto\"; import \"confluent/meta.proto\";";
+    for (name, kind, text) in [
+        ("a number", SchemaType::Avro, r#""int""#.to_owned()),
+        ("few fields", SchemaType::Avro, avro(10, &int)),
+        ("fields", SchemaType::Avro, avro(5_000, &int)),
+        ("records", SchemaType::Avro, avro(5_000, &record)),
+        ("unions", SchemaType::Avro, avro(5_000, &choice)),
+        ("enums", SchemaType::Avro, avro(5_000, &symbols)),
+        ("few fields", SchemaType::Protobuf, proto(10, &plain)),
+        ("fields", SchemaType::Protobuf, proto(5_000, &plain)),
+        ("messages", SchemaType::Protobuf, proto(5_000, &inner)),
+        ("maps", SchemaType::Protobuf, proto(5_000, &maps)),
+        (
+            "optional fields",
+            SchemaType::Protobuf,
+            proto(5_000, &optional),
+        ),
+        ("enums", SchemaType::Protobuf, proto(5_000, &enums)),
+        (
+            "known types",
+            SchemaType::Protobuf,
+            format!("{} {well_known}", proto(10, &plain)),
+        ),
+        ("long names", SchemaType::Protobuf, proto(500, &long)),
+        ("JSON", SchemaType::Json, "{}".repeat(10_000)),
+    ] {
+        let before = ALLOCATOR.current_usage();
+        let schema = Schema::compile(kind, &text, &[]).expect(name);
+        let takes = ALLOCATOR.current_usage().saturating_sub(before);
+        // what the cache adds for each entry
+        let (weighs, bytes) = (schema.weight() + 256, text.len());
+        assert!(
+            takes <= weighs,
+            "{name} in {kind:?}: {bytes} bytes of text take {takes}, said to be {weighs}"
+        );
     }
 }

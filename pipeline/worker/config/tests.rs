@@ -463,7 +463,11 @@ mod schema {
             ),
             (
                 "schema_registry.cache",
-                ingest_registry::RegistrySettings::CACHE.to_string(),
+                ingest_registry::RegistrySettings::CACHE.schemas.to_string(),
+            ),
+            (
+                "schema_registry.cache_bytes",
+                show_size(ingest_registry::RegistrySettings::CACHE.bytes as u64),
             ),
             ("log.level", d::LOG_LEVEL.to_owned()),
             ("debug.recording.steps", d::RECORDING_STEPS.to_string()),

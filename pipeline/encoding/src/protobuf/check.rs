@@ -25,6 +25,20 @@ pub(super) fn message(
     Ok(())
 }
 
+/// Whether bytes are a message of that type and of no later one: all of its own fields are known.
+pub(super) fn fits(of: &MessageDescriptor, bytes: &[u8]) -> bool {
+    let own = |at| {
+        let mut parts = Parts::new(bytes, at);
+        while let Some(part) = parts.next()? {
+            if of.get_field(part.number()).is_none() {
+                return Err(Fault::invalid("a field that it does not have"));
+            }
+        }
+        message(of, bytes, at, 0)
+    };
+    Span::all(bytes).and_then(own).is_ok()
+}
+
 fn of_field(field: &FieldDescriptor, bytes: &[u8], part: Part, depth: usize) -> Result<(), Fault> {
     let kind = field.kind();
     let wanted = match field.is_group() {

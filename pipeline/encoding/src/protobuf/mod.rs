@@ -44,23 +44,59 @@ impl ProtoSchema {
         Ok(Self { file })
     }
 
-    /// The message at that place: the number of a message of the file, then of those within it. The entries of maps, which are messages
-    /// only in the wire format, are not counted.
-    pub(crate) fn message(&self, path: &[usize]) -> Result<ProtoMessage, Fault> {
+    /// The bytes of memory that it takes with what it imports, about: what the library has for each thing that the files name, as measured.
+    pub(crate) fn weight(&self) -> usize {
+        let pool = self.file.parent_pool();
+        let mut things = 0;
+        let mut names = 0;
+        for message in pool.all_messages() {
+            things += 1 + message.fields().len() + message.oneofs().len();
+            names += message.full_name().len() * (1 + message.fields().len());
+            names += message.fields().map(|one| one.name().len()).sum::<usize>();
+        }
+        for of in pool.all_enums() {
+            things += 1 + of.values().len();
+            names += of.full_name().len() * (1 + of.values().len());
+            names += of.values().map(|one| one.name().len()).sum::<usize>();
+        }
+        things += pool.all_extensions().len();
+        32 * 1024 + things * 2_200 + names * 8
+    }
+
+    /// The message at that place: the number of a message of the file, then of those within it.
+    ///
+    /// The entries of maps are messages in the wire format. Confluent's serializer for Java does not count them, the one for Python does. Where both
+    /// ways find a message and only one has all the fields of `content`, it is that one; else it is Java's.
+    pub(crate) fn message(&self, path: &[usize], content: &[u8]) -> Result<ProtoMessage, Fault> {
         let missing = || {
             let path: Vec<String> = path.iter().map(usize::to_string).collect();
             let path = path.join(", ");
             Fault::invalid(format!("its schema has no message at [{path}]"))
         };
         let (first, below) = path.split_first().ok_or_else(missing)?;
-        let mut found = self.file.messages().nth(*first).ok_or_else(missing)?;
-        for number in below {
-            let mut inner = found.child_messages().filter(|one| !one.is_map_entry());
-            let next = inner.nth(*number).ok_or_else(missing)?;
-            drop(inner);
-            found = next;
-        }
-        Ok(ProtoMessage { of: found })
+        let first = self.file.messages().nth(*first).ok_or_else(missing)?;
+        let find = |counts_entries: bool| {
+            below.iter().try_fold(first.clone(), |found, number| {
+                let mut inner = found
+                    .child_messages()
+                    .filter(|one| counts_entries || !one.is_map_entry());
+                inner.nth(*number)
+            })
+        };
+        let python = find(true).filter(|one| !one.is_map_entry());
+        let of = match (find(false), python) {
+            (Some(java), Some(python)) if java != python => {
+                let fits = |of| check::fits(of, content);
+                if !fits(&java) && fits(&python) {
+                    python
+                } else {
+                    java
+                }
+            }
+            (Some(one), _) | (None, Some(one)) => one,
+            (None, None) => return Err(missing()),
+        };
+        Ok(ProtoMessage { of })
     }
 
     /// The message of that full name.
