@@ -207,3 +207,21 @@ async fn a_real_registry_that_stands_still_goes_on_by_itself() {
     ));
     assert!(handle.status().trouble.is_none());
 }
+
+/// Apicurio's copy of Confluent's API has no `/schemas/guids`: 404 without a body. That decides nothing about a record, and says what to look at.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_knows_no_guids_says_nothing_about_a_record() {
+    let Some(registry) = Registry::start("a registry without GUIDs").await else {
+        return;
+    };
+    let body = json!({"schema": "\"string\""});
+    registry.register("orders", &body).await;
+    let failure = registry.client().fetch(SchemaId::Guid([7; 16])).await;
+    let failure = failure.unwrap_err();
+    assert!(matches!(failure, Failure::Down(_)), "{failure:?}");
+    let said = failure.to_string();
+    assert!(
+        said.contains("a registry that does not know GUIDs"),
+        "{said}"
+    );
+}

@@ -49,6 +49,20 @@ struct Entry {
     used: AtomicU64,
 }
 
+// === impl CacheLimit ===
+
+impl CacheLimit {
+    /// So many schemas, and so many bytes.
+    #[must_use]
+    pub fn of(schemas: u64, bytes: u64) -> Self {
+        let number = |of| usize::try_from(of).unwrap_or(usize::MAX);
+        Self {
+            schemas: number(schemas),
+            bytes: number(bytes),
+        }
+    }
+}
+
 // === impl Store ===
 
 impl Store {

@@ -163,6 +163,43 @@ async fn only_a_registry_decides_that_there_is_no_schema() {
 }
 
 #[tokio::test]
+async fn schemas_are_asked_for_by_guid() {
+    let server = MockServer::start().await;
+    let guid = SchemaId::Guid([0xab; 16]);
+    let at = "/schemas/guids/abababab-abab-abab-abab-abababababab";
+    says(&server, at, ok(json!({"schema": "\"string\""}))).await;
+    let client = client(&server, Auth::None);
+    assert_eq!(
+        client.fetch(guid).await.expect("a schema").kind(),
+        SchemaType::Avro
+    );
+    // as Confluent's registry says that it has none, and as a registry does that has no such address
+    for (answer, unknown, said) in [
+        (
+            json!({"error_code": 40403, "message": "Schema not found"}).to_string(),
+            true,
+            "none of this id",
+        ),
+        (String::new(), false, "a registry that does not know GUIDs"),
+    ] {
+        server.reset().await;
+        says(
+            &server,
+            at,
+            ResponseTemplate::new(404).set_body_string(answer),
+        )
+        .await;
+        let failure = client.fetch(guid).await.expect_err(said);
+        assert_eq!(
+            matches!(failure, Failure::Unknown(_)),
+            unknown,
+            "{failure:?}"
+        );
+        assert!(failure.to_string().contains(said), "{failure}");
+    }
+}
+
+#[tokio::test]
 async fn references_that_are_gone_or_go_in_a_circle_end() {
     let server = MockServer::start().await;
     let me = json!([{"name": "a", "subject": "a", "version": 1}]);

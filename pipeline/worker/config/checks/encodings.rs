@@ -255,19 +255,15 @@ impl Checker<'_> {
         let range = Duration::from_millis(100)..=Duration::from_secs(120);
         let timeout = self.duration(&raw.timeout, RegistrySettings::TIMEOUT, range);
         let usual = RegistrySettings::CACHE;
-        let usual_schemas = u64::try_from(usual.schemas).unwrap_or(u64::MAX);
-        let usual_bytes = u64::try_from(usual.bytes).unwrap_or(u64::MAX);
-        let schemas = self.whole(&raw.cache, usual_schemas, 10..=100_000);
-        let bytes = self.size(&raw.cache_bytes, usual_bytes, 4 << 20..=4 << 30);
+        let number = |usual: usize| u64::try_from(usual).unwrap_or(u64::MAX);
+        let schemas = self.whole(&raw.cache, number(usual.schemas), 10..=100_000);
+        let bytes = self.size(&raw.cache_bytes, number(usual.bytes), 4 << 20..=4 << 30);
         Some(RegistryPlace {
             url: url?,
             login: login?,
             ca: ca?,
             timeout: timeout?,
-            cache: CacheLimit {
-                schemas: usize::try_from(schemas?).ok()?,
-                bytes: usize::try_from(bytes?).ok()?,
-            },
+            cache: CacheLimit::of(schemas?, bytes?),
         })
     }
 
