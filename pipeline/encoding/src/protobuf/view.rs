@@ -12,7 +12,7 @@ use crate::fault::Fault;
 #[derive(Debug)]
 pub(super) struct View<'b> {
     pub(super) of: MessageDescriptor,
-    bytes: &'b [u8],
+    pub(super) bytes: &'b [u8],
     /// By number, and in the order of the bytes.
     parts: Vec<Part>,
 }

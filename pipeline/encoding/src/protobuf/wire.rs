@@ -56,6 +56,11 @@ impl Span {
         bytes.get(self.range()).unwrap_or_default()
     }
 
+    /// A text that was checked.
+    pub(super) fn text(self, bytes: &[u8]) -> &str {
+        std::str::from_utf8(self.of(bytes)).unwrap_or_default()
+    }
+
     fn range(self) -> std::ops::Range<usize> {
         let place = |at| usize::try_from(at).unwrap_or(usize::MAX);
         place(self.from)..place(self.to)

@@ -4,20 +4,22 @@ use std::collections::BTreeMap;
 
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor, Value};
 
+use super::check;
+use super::known::{self, Any, Known};
 use super::view::View;
 use super::wire::{GROUP, LENGTH, Part, Span, number, step, wire_of};
-use super::{check, known};
 use crate::fault::Fault;
 use crate::json::Out;
+use crate::texts;
 
 /// Looks at fields for one value. A text of a mebibyte needs far fewer, unless most of them are looks at fields that are not there.
 const MAX_LOOKS: usize = 20_000_000;
 
 /// Writes the messages of one value.
 #[derive(Debug)]
-pub(super) struct Writer<'b> {
-    pub(super) bytes: &'b [u8],
-    pub(super) out: Out,
+struct Writer<'b> {
+    bytes: &'b [u8],
+    out: Out,
     looks: usize,
 }
 
@@ -48,16 +50,53 @@ pub(super) fn json(of: &MessageDescriptor, bytes: &[u8], out: Out) -> Result<Str
 impl Writer<'_> {
     /// A message: what it means if its type is known, or else an object.
     fn message(&mut self, message: &View<'_>) -> Result<(), Fault> {
-        if known::write(self, message)? {
-            return Ok(());
+        match known::of(message)? {
+            Some(known) => self.known(message, known),
+            None => {
+                self.out.open('{')?;
+                self.fields(message, &mut true)?;
+                self.out.close('}')
+            }
         }
+    }
+
+    fn known(&mut self, message: &View<'_>, known: Known<'_>) -> Result<(), Fault> {
+        match known {
+            Known::Field(number) => match message.of.get_field(number) {
+                Some(field) => self.field(message, &field),
+                None => self.out.raw("null"),
+            },
+            Known::Null => self.out.raw("null"),
+            Known::Text(text) => self.out.string(&text),
+            Known::Instant(nanoseconds) => texts::instant(nanoseconds, true, &mut self.out),
+            Known::TimeOfDay(nanoseconds) => texts::time_of_day(nanoseconds, &mut self.out),
+            Known::Decimal(bytes, scale) => texts::scaled(bytes, scale, &mut self.out),
+            Known::Any(any) => self.any(any),
+        }
+    }
+
+    fn any(&mut self, Any { url, of, at }: Any<'_>) -> Result<(), Fault> {
         self.out.open('{')?;
-        self.fields(message, &mut true)?;
+        self.out.name("@type")?;
+        self.out.string(url)?;
+        match of {
+            Some(of) => {
+                let pieces: Vec<Span> = at.into_iter().collect();
+                let inner = View::new(of, self.bytes, &pieces)?;
+                self.fields(&inner, &mut false)?;
+            }
+            None => {
+                self.out.raw(",")?;
+                self.out.name("value")?;
+                let content = at.map(|at| at.of(self.bytes)).unwrap_or_default();
+                self.out.bytes(content)?;
+            }
+        }
         self.out.close('}')
     }
 
     /// The fields of a message, within an object that was begun.
-    pub(super) fn fields(&mut self, message: &View<'_>, first: &mut bool) -> Result<(), Fault> {
+    fn fields(&mut self, message: &View<'_>, first: &mut bool) -> Result<(), Fault> {
         for field in message.of.fields() {
             self.looks += 1;
             if self.looks > MAX_LOOKS {
@@ -76,11 +115,7 @@ impl Writer<'_> {
     }
 
     /// A field: all of a list or a map; of anything else, what came last.
-    pub(super) fn field(
-        &mut self,
-        message: &View<'_>,
-        field: &FieldDescriptor,
-    ) -> Result<(), Fault> {
+    fn field(&mut self, message: &View<'_>, field: &FieldDescriptor) -> Result<(), Fault> {
         let parts = message.all(field.number());
         let kind = field.kind();
         if field.is_list() {
@@ -112,7 +147,7 @@ impl Writer<'_> {
             let found = View::new(entry.clone(), self.bytes, &[part.content()])?;
             let kind = key.kind();
             let name = match found.all(key.number()).last() {
-                Some(part) => text(&kind, part.content().of(self.bytes)),
+                Some(part) => key_of(&kind, part.content(), self.bytes),
                 None => text_of(&key.default_value()),
             };
             entries.insert(name, part.content());
@@ -168,7 +203,7 @@ impl Writer<'_> {
         match number(kind, bytes) {
             Some(number) => self.value(&number, kind),
             None if *kind == Kind::Bytes => self.out.bytes(bytes),
-            None => self.out.string(utf8(bytes)),
+            None => self.out.string(at.text(self.bytes)),
         }
     }
 
@@ -201,10 +236,10 @@ impl Writer<'_> {
 }
 
 /// The text that is the key of a map.
-fn text(kind: &Kind, bytes: &[u8]) -> String {
-    match number(kind, bytes) {
+fn key_of(kind: &Kind, at: Span, bytes: &[u8]) -> String {
+    match number(kind, at.of(bytes)) {
         Some(number) => text_of(&number),
-        None => utf8(bytes).to_owned(),
+        None => at.text(bytes).to_owned(),
     }
 }
 
@@ -225,9 +260,4 @@ fn text_of(key: &Value) -> String {
         | Value::List(_)
         | Value::Map(_) => String::new(),
     }
-}
-
-/// A text, which was checked.
-pub(super) fn utf8(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap_or_default()
 }

@@ -70,7 +70,7 @@ impl Mappers {
             let (judge, mapped) = (Arc::clone(&judge), mapped.clone());
             let last_line = suspects.as_ref().map(|all| LastLine::of(all, number));
             let last_line = last_line.transpose()?;
-            let parked = registry.map(|handle| Parked::new(handle.clone()));
+            let parked = registry.map(Parked::new);
             let runtime = tokio::runtime::Handle::current();
             let thread = Thread {
                 judge,

@@ -60,7 +60,7 @@ pub(super) enum Next {
 // === impl Parked ===
 
 impl Parked {
-    pub(super) fn new(registry: Handle) -> Self {
+    pub(super) fn new(registry: &Handle) -> Self {
         Self {
             news: registry.news(),
             registry: registry.interest(),
