@@ -30,7 +30,7 @@ use crate::observe::metrics::Metrics;
 use crate::observe::metrics::labels::RecordingCause;
 use crate::observe::pace::Pace;
 use crate::observe::{Observer, telemetry};
-use crate::pump::mappers::suspects::{Child, Suspects};
+use crate::pump::mappers::suspects::{Child, Patience, Suspects};
 use crate::pump::mappers::{Judge, TrafficRules};
 use crate::pump::recorder::Recorder;
 use crate::pump::{self, Command, KafkaStatus, PumpParts, PumpView, ReserveWatch};
@@ -245,6 +245,7 @@ fn suspects(settings: &Settings, options: &Options) -> Option<Suspects> {
         let child = Child {
             program: std::env::current_exe()?,
             arguments,
+            patience: Patience::default(),
         };
         Suspects::open(dir, &settings.kafka.group, child, Clock.unix_ms())
     };

@@ -182,17 +182,20 @@ async fn a_real_registry_that_stands_still_goes_on_by_itself() {
     let id = registry
         .register("orders", &json!({"schema": "\"string\""}))
         .await;
+    // the first answers of a Java that has just started may take long
+    let patient = registry.client();
+    let gone = patient.fetch(SchemaId::Number(999_999)).await.unwrap_err();
+    assert!(matches!(gone, Failure::Unknown(_)), "{gone:?}");
     let mut settings = RegistrySettings::new(registry.url.parse().unwrap());
     settings.timeout = Duration::from_millis(500);
     let client = RegistryClient::new(&settings).unwrap();
-    let gone = client.fetch(SchemaId::Number(999_999)).await.unwrap_err();
-    assert!(matches!(gone, Failure::Unknown(_)), "{gone:?}");
     registry.signal("-STOP");
-    let (handle, service) = ingest_registry::start(client, 10);
+    let (handle, service) = ingest_registry::start(client, RegistrySettings::CACHE);
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(service.run());
     let mut news = handle.news();
-    assert!(handle.want(SchemaId::Number(id)).await);
+    let interest = handle.interest();
+    assert!(interest.want(SchemaId::Number(id)).await);
     let waited = tokio::time::timeout(Duration::from_secs(3), news.changed()).await;
     assert!(waited.is_err(), "nobody can have answered");
     let trouble = handle.status().trouble.expect("it is known to be away");
@@ -205,4 +208,22 @@ async fn a_real_registry_that_stands_still_goes_on_by_itself() {
         Found::Known(_)
     ));
     assert!(handle.status().trouble.is_none());
+}
+
+/// Apicurio's copy of Confluent's API has no `/schemas/guids`: 404 without a body. That decides nothing about a record, and says what to look at.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_knows_no_guids_says_nothing_about_a_record() {
+    let Some(registry) = Registry::start("a registry without GUIDs").await else {
+        return;
+    };
+    let body = json!({"schema": "\"string\""});
+    registry.register("orders", &body).await;
+    let failure = registry.client().fetch(SchemaId::Guid([7; 16])).await;
+    let failure = failure.unwrap_err();
+    assert!(matches!(failure, Failure::Down(_)), "{failure:?}");
+    let said = failure.to_string();
+    assert!(
+        said.contains("a registry that does not know GUIDs"),
+        "{said}"
+    );
 }

@@ -23,9 +23,15 @@ pub enum SchemaType {
     Protobuf,
 }
 
+/// What a schema of Avro takes of memory for each byte of its text and of those that it refers to, at most about.
+const AVRO_WEIGHT: usize = 10;
+
 /// A schema that is ready to be used.
 #[derive(Debug)]
-pub struct Schema(Inner);
+pub struct Schema {
+    inner: Inner,
+    weight: usize,
+}
 
 #[derive(Debug)]
 enum Inner {
@@ -79,17 +85,32 @@ impl Schema {
                 "it has {all} bytes with what it refers to, more than the limit of {MAX_BYTES}"
             )));
         }
-        Ok(Self(match kind {
-            SchemaType::Avro => Inner::Avro(AvroSchema::read(text, references)?),
-            SchemaType::Json => Inner::Json,
-            SchemaType::Protobuf => Inner::Protobuf(ProtoSchema::compile(text, references)?),
-        }))
+        let (inner, weight) = match kind {
+            SchemaType::Avro => {
+                let schema = AvroSchema::read(text, references)?;
+                (Inner::Avro(schema), AVRO_WEIGHT * all)
+            }
+            // nothing of it is kept
+            SchemaType::Json => (Inner::Json, 0),
+            SchemaType::Protobuf => {
+                let schema = ProtoSchema::compile(text, references)?;
+                let weight = schema.weight() + all;
+                (Inner::Protobuf(schema), weight)
+            }
+        };
+        Ok(Self { inner, weight })
+    }
+
+    /// The bytes of memory that it takes, about, and rather too many.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.weight
     }
 
     /// Its language.
     #[must_use]
     pub fn kind(&self) -> SchemaType {
-        match &self.0 {
+        match &self.inner {
             Inner::Avro(_) => SchemaType::Avro,
             Inner::Json => SchemaType::Json,
             Inner::Protobuf(_) => SchemaType::Protobuf,
@@ -98,7 +119,7 @@ impl Schema {
 
     /// The JSON of a value with a frame; `None` if the content is JSON itself.
     pub(crate) fn json(&self, framed: &Framed<'_>, out: Out) -> Result<Option<String>, Fault> {
-        match &self.0 {
+        match &self.inner {
             Inner::Avro(schema) => schema.json(framed.content, out).map(Some),
             Inner::Json => Ok(None),
             Inner::Protobuf(schema) => {
@@ -107,7 +128,7 @@ impl Schema {
                     Some([]) => (vec![0], framed.content),
                     Some(beside) => (message_path(beside)?.0, framed.content),
                 };
-                schema.message(&path)?.json(content, out).map(Some)
+                schema.message(&path, content)?.json(content, out).map(Some)
             }
         }
     }

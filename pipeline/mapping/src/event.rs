@@ -115,6 +115,18 @@ pub struct UnusedKey {
 pub struct Notes {
     keys: Vec<UnusedKey>,
     time: Option<(&'static str, BadTime)>,
+    events: BatchEvents,
+}
+
+/// What became of the events of a record that is a batch; of any other, nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BatchEvents {
+    /// Lead to operations.
+    pub emitted: u64,
+    /// Are not wanted.
+    pub skipped: u64,
+    /// Go to the dead-letter topic.
+    pub rejected: u64,
 }
 
 // === impl Event ===
@@ -190,7 +202,19 @@ impl Notes {
     /// Whether there is nothing to note.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.time.is_none()
+        self.keys.is_empty() && self.time.is_none() && self.events == BatchEvents::default()
+    }
+
+    /// Notes what became of the events of a batch.
+    #[must_use]
+    pub fn with_events(self, events: BatchEvents) -> Self {
+        Self { events, ..self }
+    }
+
+    /// What became of the events of a batch.
+    #[must_use]
+    pub fn events(&self) -> BatchEvents {
+        self.events
     }
 
     /// The key, if there is one. A value that cannot be used as one is noted.

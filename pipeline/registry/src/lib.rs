@@ -17,6 +17,6 @@ mod tests;
 pub use self::client::{BuildError, RegistryClient};
 pub use self::failure::Failure;
 pub use self::once::AskedOnce;
-pub use self::service::{Handle, RegistryStatus, Service, Trouble, start};
+pub use self::service::{Handle, Interest, RegistryStatus, SchemaTrouble, Service, Trouble, start};
 pub use self::settings::{Auth, RegistrySettings};
-pub use self::store::Store;
+pub use self::store::{CacheLimit, Kept, Store};

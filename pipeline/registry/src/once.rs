@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 
 use crate::client::{BuildError, RegistryClient};
 use crate::failure::Failure;
-use crate::store::Store;
+use crate::store::{CacheLimit, Store};
 
 /// Schemas that are fetched when somebody needs them. Blocks, so it is not for async tasks.
 pub struct AskedOnce(Option<Asks>);
@@ -25,7 +25,7 @@ impl AskedOnce {
     ///
     /// # Errors
     /// The runtime cannot be started.
-    pub fn new(client: RegistryClient, cache: usize) -> Result<Self, BuildError> {
+    pub fn new(client: RegistryClient, cache: CacheLimit) -> Result<Self, BuildError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

@@ -5,6 +5,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::store::CacheLimit;
+
 /// How the registry is asked.
 #[derive(Debug, Clone)]
 pub struct RegistrySettings {
@@ -16,8 +18,8 @@ pub struct RegistrySettings {
     pub ca: Option<Vec<u8>>,
     /// How long one request may take.
     pub timeout: Duration,
-    /// The most schemas that are kept.
-    pub cache: usize,
+    /// How much is kept.
+    pub cache: CacheLimit,
 }
 
 /// Who asks.
@@ -39,8 +41,11 @@ pub enum Auth {
 impl RegistrySettings {
     /// The usual time-out.
     pub const TIMEOUT: Duration = Duration::from_secs(10);
-    /// The usual number of schemas.
-    pub const CACHE: usize = 1_000;
+    /// The usual number and size of schemas.
+    pub const CACHE: CacheLimit = CacheLimit {
+        schemas: 1_000,
+        bytes: 32 << 20,
+    };
 
     /// The usual settings for this address.
     #[must_use]

@@ -11,6 +11,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use super::*;
 
 const ID: SchemaId = SchemaId::Number(7);
+const CACHE: CacheLimit = RegistrySettings::CACHE;
 
 fn client(server: &MockServer, auth: Auth) -> RegistryClient {
     let mut settings = RegistrySettings::new(server.uri().parse().expect("an address"));
@@ -162,6 +163,43 @@ async fn only_a_registry_decides_that_there_is_no_schema() {
 }
 
 #[tokio::test]
+async fn schemas_are_asked_for_by_guid() {
+    let server = MockServer::start().await;
+    let guid = SchemaId::Guid([0xab; 16]);
+    let at = "/schemas/guids/abababab-abab-abab-abab-abababababab";
+    says(&server, at, ok(json!({"schema": "\"string\""}))).await;
+    let client = client(&server, Auth::None);
+    assert_eq!(
+        client.fetch(guid).await.expect("a schema").kind(),
+        SchemaType::Avro
+    );
+    // as Confluent's registry says that it has none, and as a registry does that has no such address
+    for (answer, unknown, said) in [
+        (
+            json!({"error_code": 40403, "message": "Schema not found"}).to_string(),
+            true,
+            "none of this id",
+        ),
+        (String::new(), false, "a registry that does not know GUIDs"),
+    ] {
+        server.reset().await;
+        says(
+            &server,
+            at,
+            ResponseTemplate::new(404).set_body_string(answer),
+        )
+        .await;
+        let failure = client.fetch(guid).await.expect_err(said);
+        assert_eq!(
+            matches!(failure, Failure::Unknown(_)),
+            unknown,
+            "{failure:?}"
+        );
+        assert!(failure.to_string().contains(said), "{failure}");
+    }
+}
+
+#[tokio::test]
 async fn references_that_are_gone_or_go_in_a_circle_end() {
     let server = MockServer::start().await;
     let me = json!([{"name": "a", "subject": "a", "version": 1}]);
@@ -204,13 +242,14 @@ async fn the_service_asks_until_there_is_an_answer() {
         .mount(&server)
         .await;
     says(&server, "/schemas/ids/7", ok(json!({"schema": "\"long\""}))).await;
-    let (handle, service) = start(client(&server, Auth::None), 10);
+    let (handle, service) = start(client(&server, Auth::None), CACHE);
+    let interest = handle.interest();
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(service.run());
     let mut news = handle.news();
     // many who want it are one who asks
     for _ in 0..5 {
-        assert!(handle.want(ID).await);
+        assert!(interest.want(ID).await);
     }
     news.changed().await.expect("it is there");
     assert!(matches!(handle.store().find(ID), Found::Known(_)));
@@ -219,13 +258,13 @@ async fn the_service_asks_until_there_is_an_answer() {
     assert_eq!((status.failed, status.fetched), (2, 1));
     assert_eq!(server.received_requests().await.expect("recorded").len(), 3);
     // who asks for what is known hears at once
-    assert!(handle.want(ID).await);
+    assert!(interest.want(ID).await);
     news.changed().await.expect("news");
 }
 
 #[tokio::test(start_paused = true)]
 async fn that_there_is_none_is_forgotten_after_a_while() {
-    let store = Store::new(10);
+    let store = Store::new(CACHE);
     store.unusable(ID, "gone");
     assert!(matches!(store.find(ID), Found::Unusable(_)));
     tokio::time::advance(Duration::from_secs(61)).await;
@@ -234,7 +273,10 @@ async fn that_there_is_none_is_forgotten_after_a_while() {
 
 #[test]
 fn the_store_keeps_what_is_used() {
-    let store = Store::new(3);
+    let store = Store::new(CacheLimit {
+        schemas: 3,
+        ..CACHE
+    });
     let schema = || {
         let schema = ingest_encoding::Schema::compile(SchemaType::Avro, "\"int\"", &[]);
         Arc::new(schema.expect("a schema"))
@@ -244,9 +286,103 @@ fn the_store_keeps_what_is_used() {
     }
     assert!(matches!(store.find(SchemaId::Number(1)), Found::Known(_)));
     store.known(SchemaId::Number(4), schema());
-    assert_eq!(store.len(), 3);
+    assert_eq!(store.kept().schemas, 3);
     assert!(matches!(store.find(SchemaId::Number(1)), Found::Known(_)));
     assert!(matches!(store.find(SchemaId::Number(2)), Found::NotYet));
+}
+
+#[test]
+fn the_store_keeps_no_more_bytes_than_it_may() {
+    let schema = |fields: usize| {
+        let fields: Vec<String> = (0..fields)
+            .map(|n| format!(r#"{{"name":"f{n}","type":"int"}}"#))
+            .collect();
+        let text = format!(
+            r#"{{"type":"record","name":"A","fields":[{}]}}"#,
+            fields.join(",")
+        );
+        let schema = ingest_encoding::Schema::compile(SchemaType::Avro, &text, &[]);
+        Arc::new(schema.expect("a schema"))
+    };
+    let (small, large) = (schema(100), schema(2_000));
+    let bytes = 3 * small.weight() + 2_000;
+    let store = Store::new(CacheLimit {
+        schemas: 100,
+        bytes,
+    });
+    for id in 1..=3 {
+        store.known(SchemaId::Number(id), Arc::clone(&small));
+    }
+    assert_eq!(store.kept().schemas, 3);
+    assert!(store.kept().bytes <= bytes, "{:?}", store.kept());
+    store.known(SchemaId::Number(4), Arc::clone(&small));
+    assert_eq!(store.kept().schemas, 3);
+    assert!(matches!(store.find(SchemaId::Number(1)), Found::NotYet));
+    // the same id again takes its place once
+    store.known(SchemaId::Number(4), Arc::clone(&small));
+    assert_eq!(store.kept().schemas, 3);
+    // one that is larger than everything is kept alone, or its records would wait for ever
+    assert!(large.weight() > bytes);
+    store.known(SchemaId::Number(5), large);
+    assert_eq!(store.kept().schemas, 1);
+    assert!(matches!(store.find(SchemaId::Number(5)), Found::Known(_)));
+    store.known(SchemaId::Number(6), small);
+    assert_eq!(store.kept().schemas, 1);
+    assert!(matches!(store.find(SchemaId::Number(6)), Found::Known(_)));
+}
+
+/// One schema that is never given, among others that are: the trouble stays one trouble.
+#[tokio::test]
+async fn trouble_is_that_of_a_schema() {
+    let server = MockServer::start().await;
+    says(&server, "/schemas/ids/1", ResponseTemplate::new(500)).await;
+    for id in 2..=30 {
+        let at = format!("/schemas/ids/{id}");
+        says(&server, &at, ok(json!({"schema": "\"long\""}))).await;
+    }
+    let (handle, service) = start(client(&server, Auth::None), CACHE);
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(service.run());
+    let (one, other) = (handle.interest(), handle.interest());
+    let stuck = SchemaId::Number(1);
+    assert!(one.want(stuck).await && other.want(stuck).await);
+    let until = async |wanted: &dyn Fn(&RegistryStatus) -> bool| {
+        for _ in 0..500 {
+            if wanted(&handle.status()) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{:?}", handle.status());
+    };
+    until(&|status| status.trouble.is_some()).await;
+    let since = handle.status().trouble.map(|trouble| trouble.since);
+    let asked = async || {
+        let all = server.received_requests().await.unwrap_or_default();
+        let of = all.iter().filter(|one| one.url.path() == "/schemas/ids/1");
+        of.count()
+    };
+    for id in 2..=30 {
+        assert!(one.want(SchemaId::Number(id)).await);
+        until(&|status| status.fetched == u64::from(id) - 1).await;
+        let status = handle.status();
+        let failing = status.failing.first().expect("the one that is not given");
+        assert_eq!((failing.id, status.failing_schemas), (stuck, 1));
+        assert_eq!(status.trouble.map(|trouble| trouble.since), since);
+    }
+    // an answer for another one hastens it once only: it is not asked for as often as others are answered
+    let times = asked().await;
+    assert!((2..=6).contains(&times), "{times}");
+    // as long as somebody waits for it, it is asked for
+    assert!(one.leave(stuck).await && one.leave(SchemaId::Number(99)).await);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(handle.status().failing_schemas, 1);
+    assert!(other.leave(stuck).await);
+    until(&|status| status.trouble.is_none() && status.wanted == 0).await;
+    let times = asked().await;
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    assert!(asked().await <= times + 1, "nobody waits for it");
+    assert!(handle.status().failing.is_empty());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ingest_registry::{AskedOnce, Auth, BuildError, RegistryClient, RegistrySettings};
+use ingest_registry::{AskedOnce, Auth, BuildError, CacheLimit, RegistryClient, RegistrySettings};
 use url::Url;
 
 use super::secret::{SecretError, SecretRef};
@@ -19,8 +19,8 @@ pub struct RegistryPlace {
     pub ca: Option<PathBuf>,
     /// How long one request may take.
     pub timeout: Duration,
-    /// The most schemas that are kept.
-    pub cache: usize,
+    /// How much is kept of what it gave.
+    pub cache: CacheLimit,
 }
 
 /// Who asks the registry.

@@ -439,6 +439,8 @@ mod schema {
     #[test]
     fn documented_defaults_are_the_workers() {
         use crate::config::defaults as d;
+        use ingest_registry::RegistrySettings as Registry;
+        let kept = Registry::CACHE;
         for (key, shown) in [
             ("kafka.drain_timeout", show_duration(d::DRAIN_TIMEOUT)),
             ("kafka.commit_interval", show_duration(d::COMMIT_INTERVAL)),
@@ -457,14 +459,9 @@ mod schema {
             ("delivery.max_delay", show_duration(d::MAX_DELAY)),
             ("delivery.backfill_after", show_duration(d::BACKFILL_AFTER)),
             ("admin.listen", d::ADMIN_LISTEN.to_string()),
-            (
-                "schema_registry.timeout",
-                show_duration(ingest_registry::RegistrySettings::TIMEOUT),
-            ),
-            (
-                "schema_registry.cache",
-                ingest_registry::RegistrySettings::CACHE.to_string(),
-            ),
+            ("schema_registry.timeout", show_duration(Registry::TIMEOUT)),
+            ("schema_registry.cache", kept.schemas.to_string()),
+            ("schema_registry.cache_bytes", show_size(kept.bytes as u64)),
             ("log.level", d::LOG_LEVEL.to_owned()),
             ("debug.recording.steps", d::RECORDING_STEPS.to_string()),
             ("debug.recording.bytes", show_size(d::RECORDING_BYTES)),

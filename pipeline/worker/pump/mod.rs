@@ -294,15 +294,7 @@ impl Pump {
                     .for_each(|notes| self.observer.noted(topic, notes));
                 self.step(Input::Skipped(run));
             }
-            Mapped::Waits {
-                partition,
-                epoch,
-                waits,
-            } => self.step(Input::SchemaMissing {
-                partition,
-                epoch,
-                waits,
-            }),
+            Mapped::Waits(missing) => self.step(Input::SchemaMissing(missing)),
             Mapped::Record(mapped) => {
                 let MappedRecord {
                     record,

@@ -36,9 +36,12 @@ pub(super) async fn forward(
                 mappers.forget(partitions.collect()).await
                     && control.send(SourceEvent::Assigned(assigned)).await.is_ok()
             }
-            SourceEvent::Revoking(_)
-            | SourceEvent::Lost(_)
-            | SourceEvent::NewLife { .. }
+            // nothing of these partitions follows
+            SourceEvent::Revoking(ref gone) | SourceEvent::Lost(ref gone) => {
+                let partitions = gone.iter().map(|(partition, _)| partition.clone());
+                mappers.forget(partitions.collect()).await && control.send(event).await.is_ok()
+            }
+            SourceEvent::NewLife { .. }
             | SourceEvent::Vanished { .. }
             | SourceEvent::Committed { .. }
             | SourceEvent::CommittedByOthers(_)

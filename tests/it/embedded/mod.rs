@@ -119,7 +119,8 @@ impl Rig {
             },
         );
         let (encoding, registry) = reads;
-        let registry = registry.map(|client| ingest_registry::start(client, 100));
+        let registry = registry
+            .map(|client| ingest_registry::start(client, ingest_registry::RegistrySettings::CACHE));
         let paths = HashMap::from([(Topic::new(TOPIC), (encoding, pipeline))]);
         let judge = match &registry {
             Some((handle, _)) => Judge::new(paths).knowing(Arc::<Store>::clone(handle.store())),

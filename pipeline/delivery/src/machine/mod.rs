@@ -39,8 +39,8 @@ use crate::seam::fact::Fact;
 use crate::seam::hold::{Family, Scope};
 use crate::seam::invariant::Invariant;
 pub use crate::seam::port::{
-    CommitAnswer, CommitEntry, Committed, Effect, Input, LetterId, RequestId, SkippedRun,
-    StateWriteId,
+    CommitAnswer, CommitEntry, Committed, Effect, Input, LetterId, RequestId, SchemaMissing,
+    SkippedRun, StateWriteId,
 };
 use crate::sending::Sending;
 pub use crate::sending::fleet::Cap;
@@ -144,11 +144,7 @@ impl Machine {
                 self.on_record(record, epoch, (event_ms, traffic), verdict, dropped);
             }
             Input::Skipped(run) => self.on_skipped(&run),
-            Input::SchemaMissing {
-                partition,
-                epoch,
-                waits,
-            } => self.partitions.schema_missing(&partition, epoch, waits),
+            Input::SchemaMissing(missing) => self.partitions.schema_missing(&missing),
             Input::Replied { request, reply } => self.on_replied(now, request, reply),
             Input::DeadLettered { letter, result } => self.on_dead_lettered(now, letter, result),
             Input::LettersStuck { to, trouble } => self.on_letters_stuck(now, to, trouble),
@@ -225,7 +221,7 @@ impl Machine {
         let caches = self.customers.ids.bytes() + self.objects.bytes();
         let remembered = self.memory.events.bytes(0) + self.customers.said.bytes();
         let beside = caches + remembered + self.customers.bytes() + self.memory.journal.bytes();
-        self.partitions
-            .charge_beside(self.turn.now, caches::charged(beside));
+        let bytes = caches::charged(beside).saturating_add(self.partitions.parked());
+        self.partitions.charge_beside(self.turn.now, bytes);
     }
 }

@@ -37,6 +37,8 @@ pub(crate) enum Answered {
         was_refused: bool,
         /// No other letter of the topic is refused for its own sake.
         done: bool,
+        /// The record has a second letter, which is kept back.
+        kept: Option<KeptBack>,
     },
 }
 
@@ -169,8 +171,21 @@ impl Partitions {
                 return Answered::Nothing;
             }
         };
-        let answered = self.letter_taken(turn, id, to);
-        self.complete(turn, id, settlement);
+        let halves = to == LetterTopic::Held && state.has_two_letters();
+        let mut answered = self.letter_taken(turn, id, to);
+        if !halves {
+            self.complete(turn, id, settlement);
+            return answered;
+        }
+        // the other members have a letter, too; the record is settled with that one
+        self.letters.ended(to);
+        if let Some(state) = self.records.get_mut(&id) {
+            state.is_half_settled();
+        }
+        let left = self.conclude(turn, id);
+        if let Answered::Taken { kept, .. } = &mut answered {
+            *kept = left;
+        }
         answered
     }
 
@@ -215,6 +230,7 @@ impl Partitions {
             was_closed,
             was_refused,
             done,
+            kept: None,
         }
     }
 

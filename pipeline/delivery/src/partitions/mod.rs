@@ -72,6 +72,8 @@ pub(crate) struct Partitions {
     waits: BTreeMap<TopicPartition, Waits>,
     /// Which partitions are to be read may have changed.
     pauses_changed: bool,
+    /// Records of some partition may wait for schemas.
+    parks: bool,
     /// Some partition may be draining.
     drains: bool,
     /// It may be in doubt whether this process owns some partition.
@@ -103,6 +105,7 @@ impl Partitions {
             commits: Commits::default(),
             waits: BTreeMap::new(),
             pauses_changed: false,
+            parks: false,
             drains: false,
             doubts: false,
             topology: BTreeMap::new(),

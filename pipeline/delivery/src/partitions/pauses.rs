@@ -8,7 +8,7 @@ use super::parts::assignment::Assignment;
 use crate::common::turn::Turn;
 use crate::seam::charge::{Charge, Gate};
 use crate::seam::fact::Fact;
-use crate::seam::port::Effect;
+use crate::seam::port::{Effect, SchemaMissing};
 use ingest_model::outcome::Waits;
 use ingest_model::record::{Epoch, TopicPartition, Traffic};
 
@@ -47,15 +47,27 @@ impl Partitions {
     }
 
     /// Whether the next record of a partition waits for its schema. Of another assignment it means nothing.
-    pub(crate) fn schema_missing(&mut self, partition: &TopicPartition, epoch: Epoch, waits: bool) {
-        let assignment = self.assignments.get_mut(partition);
-        let Some(assignment) = assignment.filter(|one| one.epoch == epoch) else {
+    pub(crate) fn schema_missing(&mut self, missing: &SchemaMissing) {
+        let assignment = self.assignments.get_mut(&missing.partition);
+        let Some(assignment) = assignment.filter(|one| one.epoch == missing.epoch) else {
             return;
         };
-        if assignment.schema_missing != waits {
-            assignment.schema_missing = waits;
+        assignment.parked = missing.bytes;
+        self.parks |= missing.bytes > 0;
+        if assignment.schema_missing != missing.waits {
+            assignment.schema_missing = missing.waits;
             self.pauses_changed = true;
         }
+    }
+
+    /// The bytes of records that wait for schemas. They are not here yet, and take memory.
+    pub(crate) fn parked(&mut self) -> u64 {
+        if !self.parks {
+            return 0;
+        }
+        let parked = self.assignments.values().map(|one| one.parked).sum();
+        self.parks = parked > 0;
+        parked
     }
 
     /// Whether partitions that bring backfill rest: it has as much room as it may, and others may bring live records.

@@ -37,6 +37,20 @@ pub struct StateWriteId(pub(crate) u64);
 )]
 pub(crate) struct RecordId(pub(crate) u64);
 
+/// Whether the next record of a partition waits for its schema. Until it does not, nothing more is to be read from there.
+#[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
+pub struct SchemaMissing {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// The assignment under which the record was read.
+    pub epoch: Epoch,
+    /// It does.
+    pub waits: bool,
+    /// The bytes of memory that it takes, with what was read behind it.
+    #[serde(default)]
+    pub bytes: u64,
+}
+
 /// Records of a partition that were read one after the other and that the mapping skipped. Nothing of them is kept, so that
 /// many cost no more than one.
 #[derive(serde::Serialize, serde::Deserialize, Debug, Clone, PartialEq, Eq)]
@@ -121,15 +135,8 @@ pub enum Input {
     },
     /// Neighbouring records of a partition that the mapping skipped.
     Skipped(SkippedRun),
-    /// Whether the next record of a partition waits for its schema. Until it does not, nothing more is to be read from there.
-    SchemaMissing {
-        /// The partition.
-        partition: TopicPartition,
-        /// The assignment under which the record was read.
-        epoch: Epoch,
-        /// It does.
-        waits: bool,
-    },
+    /// Whether the next record of a partition waits for its schema.
+    SchemaMissing(SchemaMissing),
     /// The answer to [`Effect::Send`].
     Replied {
         /// Which request.

@@ -94,8 +94,8 @@ fn what_the_api_refuses_is_named_beside_what_the_mapping_rejects() {
     assert_eq!(driver.members[1], None);
 }
 
-#[test]
-fn members_that_are_diverted_are_named_too() {
+/// A driver with routes that divert, and a klass that is missing.
+fn held() -> Driver {
     let mut settings = settings();
     settings.budget.records = 10;
     let routes = BTreeSet::from([Arc::from("route")]);
@@ -110,6 +110,12 @@ fn members_that_are_diverted_are_named_too() {
         ))),
         _ => None,
     });
+    driver
+}
+
+#[test]
+fn members_that_are_diverted_are_named_too() {
+    let mut driver = held();
     for offset in 0..9 {
         let number = offset * 2;
         let all = vec![
@@ -126,4 +132,37 @@ fn members_that_are_diverted_are_named_too() {
             .iter()
             .all(|members| members.as_deref() == Some("1"))
     );
+}
+
+/// What is held and what is rejected have a letter each; an event of which both is true is rejected.
+#[test]
+fn members_that_are_held_do_not_go_under_the_reason_of_one_that_is_rejected() {
+    let mut driver = held();
+    for offset in 0..9 {
+        let number = offset * 2;
+        let all = vec![
+            (track(number), vec![0]),
+            (write(object("order", number)), vec![1, 3]),
+        ];
+        let refused: &[u32] = if offset == 8 { &[1, 3] } else { &[2, 3] };
+        driver.judged(shop(0), i64::try_from(offset).unwrap(), batch(all, refused));
+    }
+    driver.run(120);
+    let letters = driver.members.iter().flatten();
+    let (mut held, mut dead, mut both) = (0, 0, 0);
+    for members in letters {
+        match members.as_str() {
+            "1" => held += 1,
+            "2-3" => dead += 1,
+            "1,3" => both += 1,
+            other => panic!("{other}"),
+        }
+    }
+    assert!(held > 0, "{:?}", driver.members);
+    assert_eq!((held, held + both), (dead, driver.letters.len()));
+    assert_eq!(driver.diverted.len(), held);
+    let settled = driver.settled();
+    assert_eq!(settled.len(), driver.letters.len(), "once each");
+    let rejected = Settlement::DeadLettered(Rejection::MissingCustomer);
+    assert!(settled.iter().all(|one| *one == rejected), "{settled:?}");
 }

@@ -1,7 +1,7 @@
 //! Partitions come and go, and the process stops.
 
 use ingest_delivery::fact::{Fact, Settlement};
-use ingest_delivery::machine::{CommitEntry, Input};
+use ingest_delivery::machine::{CommitEntry, Input, SchemaMissing};
 use ingest_model::call::{Call, CallResult};
 use ingest_model::operation::MissingCustomer;
 use ingest_model::outcome::{Outcome, RetryCause, SkipReason, Verdict, Waits};
@@ -141,11 +141,15 @@ fn objects_that_wait_for_a_customer_are_left_to_the_next_owner() {
 fn a_partition_whose_next_record_waits_for_its_schema_is_paused() {
     let mut driver = Driver::new(settings(), 2);
     let epoch = driver.epoch(&shop(0));
-    let missing = |epoch, waits| Input::SchemaMissing {
-        partition: shop(0),
-        epoch,
-        waits,
+    let parked = |epoch, waits, bytes| {
+        Input::SchemaMissing(SchemaMissing {
+            partition: shop(0),
+            epoch,
+            waits,
+            bytes,
+        })
     };
+    let missing = |epoch, waits| parked(epoch, waits, 0);
     let waits = |driver: &Driver| {
         let partitions = driver.machine.snapshot(driver.now).partitions;
         let found = partitions.iter().find(|view| view.partition == shop(0));
@@ -164,12 +168,24 @@ fn a_partition_whose_next_record_waits_for_its_schema_is_paused() {
     driver.run(1);
     assert!(driver.paused.is_empty());
     assert_eq!(waits(&driver), None);
+    // what waits takes of the bytes for records, half of them at most, until it does not or the partition has left
+    let cap = |driver: &Driver| driver.machine.snapshot(driver.now).cap.bytes;
+    let all = cap(&driver);
+    for (bytes, taken) in [(1_000, 1_000), (3_000, 3_000), (all, all / 2), (500, 500)] {
+        driver.put(parked(epoch, true, bytes));
+        driver.run(1);
+        assert_eq!(cap(&driver), all - taken);
+    }
+    driver.put(missing(epoch, false));
+    driver.run(1);
+    assert_eq!(cap(&driver), all);
     // a partition that waits is handed back like any other
-    driver.put(missing(epoch, true));
+    driver.put(parked(epoch, true, 5_000));
     driver.put(Input::Revoked {
         partition: shop(0),
         epoch,
     });
     driver.run_to_rest();
     assert_eq!(driver.handed_back, [shop(0)]);
+    assert_eq!(cap(&driver), all);
 }

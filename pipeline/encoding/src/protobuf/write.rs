@@ -1,215 +1,263 @@
-//! Writes a message as JSON; a type that everybody knows as what it means.
+//! Writes a message as JSON while it is read: no tree of it is built, so what it needs is bounded by its bytes.
 
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, ReflectMessage as _, Value};
+use std::collections::BTreeMap;
 
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor, Value};
+
+use super::check;
+use super::known::{self, Any, Known};
+use super::view::View;
+use super::wire::{GROUP, LENGTH, Part, Span, number, step, wire_of};
 use crate::fault::Fault;
 use crate::json::Out;
 use crate::texts;
 
-/// A message: what it means if its type is known, or else an object.
-pub(super) fn message(message: &DynamicMessage, out: &mut Out) -> Result<(), Fault> {
-    if known(message, out)? {
-        return Ok(());
-    }
-    out.open('{')?;
-    let mut first = true;
-    fields(message, &mut first, out)?;
-    out.close('}')
+/// Looks at fields for one value. A text of a mebibyte needs far fewer, unless most of them are looks at fields that are not there.
+const MAX_LOOKS: usize = 20_000_000;
+
+/// Writes the messages of one value.
+#[derive(Debug)]
+struct Writer<'b> {
+    bytes: &'b [u8],
+    out: Out,
+    looks: usize,
 }
 
-/// The fields of a message, within an object that was begun.
-fn fields(message: &DynamicMessage, first: &mut bool, out: &mut Out) -> Result<(), Fault> {
-    for field in message.descriptor().fields() {
-        if field.supports_presence() && !message.has_field(&field) {
-            continue;
+/// Checks a message and writes it.
+pub(super) fn json(of: &MessageDescriptor, bytes: &[u8], out: Out) -> Result<String, Fault> {
+    let all = Span::all(bytes)?;
+    check::message(of, bytes, all, 0).map_err(|fault| match fault {
+        Fault::Invalid(detail) => {
+            let name = of.full_name();
+            Fault::Invalid(format!("it is not a message {name}: {detail}"))
         }
-        out.next(first)?;
-        out.name(field.name())?;
-        let value = message.get_field(&field);
-        of_field(&value, &field, out).map_err(|fault| fault.within(field.name()))?;
-    }
-    Ok(())
-}
-
-fn of_field(value: &Value, field: &FieldDescriptor, out: &mut Out) -> Result<(), Fault> {
-    match (value, field.kind()) {
-        (Value::Map(entries), Kind::Message(entry)) => {
-            let kind = entry.map_entry_value_field().kind();
-            let mut entries: Vec<(&MapKey, &Value)> = entries.iter().collect();
-            // in an order that every process gives them
-            entries.sort_by_cached_key(|(key, _)| text_of(key));
-            out.open('{')?;
-            let mut first = true;
-            for (key, value) in entries {
-                out.next(&mut first)?;
-                out.name(&text_of(key))?;
-                of_kind(value, &kind, out)?;
-            }
-            out.close('}')
+        other @ (Fault::TooLarge(_) | Fault::TooDeep(_) | Fault::NotUtf8 | Fault::Schema(_)) => {
+            other
         }
-        (value, kind) => of_kind(value, &kind, out),
-    }
-}
-
-fn of_kind(value: &Value, kind: &Kind, out: &mut Out) -> Result<(), Fault> {
-    match value {
-        Value::Bool(yes) => out.raw(if *yes { "true" } else { "false" }),
-        Value::I32(number) => out.whole(number),
-        Value::I64(number) => out.whole(number),
-        Value::U32(number) => out.whole(number),
-        Value::U64(number) => out.whole(number),
-        Value::F32(number) => out.float(*number),
-        Value::F64(number) => out.double(*number),
-        Value::String(text) => out.string(text),
-        Value::Bytes(bytes) => out.bytes(bytes),
-        Value::EnumNumber(number) => {
-            let of = kind.as_enum();
-            if of.is_some_and(|of| of.full_name() == "google.protobuf.NullValue") {
-                return out.raw("null");
-            }
-            match of.and_then(|of| of.get_value(*number)) {
-                Some(named) => out.string(named.name()),
-                None => out.whole(number),
-            }
-        }
-        Value::Message(inner) => message(inner, out),
-        Value::List(items) => {
-            out.open('[')?;
-            let mut first = true;
-            for item in items {
-                out.next(&mut first)?;
-                of_kind(item, kind, out)?;
-            }
-            out.close(']')
-        }
-        Value::Map(_) => Err(Fault::invalid("a map within a map")),
-    }
-}
-
-fn text_of(key: &MapKey) -> String {
-    match key {
-        MapKey::Bool(yes) => yes.to_string(),
-        MapKey::I32(number) => number.to_string(),
-        MapKey::I64(number) => number.to_string(),
-        MapKey::U32(number) => number.to_string(),
-        MapKey::U64(number) => number.to_string(),
-        MapKey::String(text) => text.clone(),
-    }
-}
-
-/// Writes a message of a known type; `false` if its type is none.
-fn known(message: &DynamicMessage, out: &mut Out) -> Result<bool, Fault> {
-    let of = message.descriptor();
-    match of.full_name() {
-        "google.protobuf.Timestamp" => {
-            let seconds = i128::from(whole(message, 1));
-            let nanoseconds = seconds * 1_000_000_000 + i128::from(whole(message, 2));
-            texts::instant(nanoseconds, true, out)?;
-        }
-        "google.protobuf.Duration" => out.string(&duration(message))?,
-        "google.protobuf.DoubleValue"
-        | "google.protobuf.FloatValue"
-        | "google.protobuf.Int64Value"
-        | "google.protobuf.UInt64Value"
-        | "google.protobuf.Int32Value"
-        | "google.protobuf.UInt32Value"
-        | "google.protobuf.BoolValue"
-        | "google.protobuf.StringValue"
-        | "google.protobuf.BytesValue" => {
-            let field = message.descriptor().get_field(1);
-            let field = field.ok_or_else(|| Fault::invalid("a wrapper without its value"))?;
-            of_kind(&message.get_field(&field), &field.kind(), out)?;
-        }
-        "google.protobuf.Struct" | "google.protobuf.ListValue" => {
-            let field = message.descriptor().get_field(1);
-            let field = field.ok_or_else(|| Fault::invalid("a struct without its fields"))?;
-            of_field(&message.get_field(&field), &field, out)?;
-        }
-        "google.protobuf.Value" => {
-            let set = message.fields().next();
-            match set {
-                None => out.raw("null")?,
-                Some((field, value)) => of_field(value, &field, out)?,
-            }
-        }
-        "google.protobuf.FieldMask" => {
-            let paths = message.get_field_by_number(1);
-            let paths = paths.as_deref().and_then(Value::as_list).unwrap_or(&[]);
-            let paths: Vec<&str> = paths.iter().filter_map(Value::as_str).collect();
-            out.string(&paths.join(","))?;
-        }
-        "google.protobuf.Any" => any(message, out)?,
-        "confluent.type.Decimal" => {
-            let bytes = message.get_field_by_number(1);
-            let bytes = bytes.as_deref().and_then(Value::as_bytes);
-            let bytes: &[u8] =
-                bytes.map_or(&[0], |bytes| if bytes.is_empty() { &[0] } else { bytes });
-            texts::scaled(bytes, whole(message, 3), out)?;
-        }
-        "google.type.Date" => {
-            let (year, month, day) = (whole(message, 1), whole(message, 2), whole(message, 3));
-            if year == 0 || month == 0 || day == 0 {
-                return Ok(false);
-            }
-            out.string(&format!("{year:04}-{month:02}-{day:02}"))?;
-        }
-        "google.type.TimeOfDay" => {
-            let seconds = (whole(message, 1) * 60 + whole(message, 2)) * 60 + whole(message, 3);
-            let nanoseconds = i128::from(seconds) * 1_000_000_000 + i128::from(whole(message, 4));
-            texts::time_of_day(nanoseconds, out)?;
-        }
-        _ => return Ok(false),
-    }
-    Ok(true)
-}
-
-fn whole(message: &DynamicMessage, number: u32) -> i64 {
-    let value = message.get_field_by_number(number);
-    match value.as_deref() {
-        Some(Value::I64(number)) => *number,
-        Some(Value::I32(number)) => i64::from(*number),
-        _ => 0,
-    }
-}
-
-/// Seconds with their fraction: `3.5s`.
-fn duration(message: &DynamicMessage) -> String {
-    let (seconds, nanoseconds) = (whole(message, 1), whole(message, 2));
-    let sign = if seconds < 0 || nanoseconds < 0 {
-        "-"
-    } else {
-        ""
+    })?;
+    let mut writer = Writer {
+        bytes,
+        out,
+        looks: 0,
     };
-    let fraction = format!("{:09}", nanoseconds.unsigned_abs());
-    let fraction = fraction.trim_end_matches('0');
-    let point = if fraction.is_empty() { "" } else { "." };
-    format!("{sign}{}{point}{fraction}s", seconds.unsigned_abs())
+    let view = View::new(of.clone(), bytes, &[all])?;
+    writer.message(&view)?;
+    Ok(writer.out.done())
 }
 
-/// A message of any type: with its fields if the schema has the type, or else as bytes.
-fn any(message: &DynamicMessage, out: &mut Out) -> Result<(), Fault> {
-    let (url, bytes) = (
-        message.get_field_by_number(1),
-        message.get_field_by_number(2),
-    );
-    let url = url.as_deref().and_then(Value::as_str).unwrap_or_default();
-    let bytes = bytes.as_deref().and_then(Value::as_bytes);
-    let bytes: &[u8] = bytes.map_or(&[], |bytes| bytes);
-    let name = url.rsplit('/').next().unwrap_or_default();
-    let pool = message.descriptor().parent_pool().clone();
-    let inner = pool
-        .get_message_by_name(name)
-        .and_then(|of| DynamicMessage::decode(of, bytes).ok());
-    out.open('{')?;
-    out.name("@type")?;
-    out.string(url)?;
-    match inner {
-        Some(inner) => fields(&inner, &mut false, out)?,
-        None => {
-            out.raw(",")?;
-            out.name("value")?;
-            out.bytes(bytes)?;
+// === impl Writer ===
+
+impl Writer<'_> {
+    /// A message: what it means if its type is known, or else an object.
+    fn message(&mut self, message: &View<'_>) -> Result<(), Fault> {
+        match known::of(message)? {
+            Some(known) => self.known(message, known),
+            None => {
+                self.out.open('{')?;
+                self.fields(message, &mut true)?;
+                self.out.close('}')
+            }
         }
     }
-    out.close('}')
+
+    fn known(&mut self, message: &View<'_>, known: Known<'_>) -> Result<(), Fault> {
+        match known {
+            Known::Field(number) => match message.of.get_field(number) {
+                Some(field) => self.field(message, &field),
+                None => self.out.raw("null"),
+            },
+            Known::Null => self.out.raw("null"),
+            Known::Text(text) => self.out.string(&text),
+            Known::Instant(nanoseconds) => texts::instant(nanoseconds, true, &mut self.out),
+            Known::TimeOfDay(nanoseconds) => texts::time_of_day(nanoseconds, &mut self.out),
+            Known::Decimal(bytes, scale) => texts::scaled(bytes, scale, &mut self.out),
+            Known::Any(any) => self.any(any),
+        }
+    }
+
+    fn any(&mut self, Any { url, of, at }: Any<'_>) -> Result<(), Fault> {
+        self.out.open('{')?;
+        self.out.name("@type")?;
+        self.out.string(url)?;
+        match of {
+            Some(of) => {
+                let pieces: Vec<Span> = at.into_iter().collect();
+                let inner = View::new(of, self.bytes, &pieces)?;
+                self.fields(&inner, &mut false)?;
+            }
+            None => {
+                self.out.raw(",")?;
+                self.out.name("value")?;
+                let content = at.map(|at| at.of(self.bytes)).unwrap_or_default();
+                self.out.bytes(content)?;
+            }
+        }
+        self.out.close('}')
+    }
+
+    /// The fields of a message, within an object that was begun.
+    fn fields(&mut self, message: &View<'_>, first: &mut bool) -> Result<(), Fault> {
+        for field in message.of.fields() {
+            self.looks += 1;
+            if self.looks > MAX_LOOKS {
+                let many = "it has too many messages of types with too many fields";
+                return Err(Fault::TooLarge(many.to_owned()));
+            }
+            if field.supports_presence() && message.all(field.number()).is_empty() {
+                continue;
+            }
+            self.out.next(first)?;
+            self.out.name(field.name())?;
+            self.field(message, &field)
+                .map_err(|fault| fault.within(field.name()))?;
+        }
+        Ok(())
+    }
+
+    /// A field: all of a list or a map; of anything else, what came last.
+    fn field(&mut self, message: &View<'_>, field: &FieldDescriptor) -> Result<(), Fault> {
+        let parts = message.all(field.number());
+        let kind = field.kind();
+        if field.is_list() {
+            return self.list(&kind, field.is_group(), parts);
+        }
+        let Kind::Message(of) = kind else {
+            return match parts.last() {
+                Some(part) => self.content(&kind, part.content()),
+                None => self.value(&field.default_value(), &kind),
+            };
+        };
+        if field.is_map() {
+            return self.map(&of, parts);
+        }
+        if parts.is_empty() {
+            return self.out.raw("null");
+        }
+        let pieces: Vec<Span> = parts.iter().map(|part| part.content()).collect();
+        let inner = View::new(of, self.bytes, &pieces)?;
+        drop(pieces);
+        self.message(&inner)
+    }
+
+    fn map(&mut self, entry: &MessageDescriptor, parts: &[Part]) -> Result<(), Fault> {
+        let (key, value) = (entry.map_entry_key_field(), entry.map_entry_value_field());
+        // in an order that every process gives them; of two with one key, the later one is
+        let mut entries: BTreeMap<String, Span> = BTreeMap::new();
+        for part in parts {
+            let found = View::new(entry.clone(), self.bytes, &[part.content()])?;
+            let kind = key.kind();
+            let name = match found.all(key.number()).last() {
+                Some(part) => key_of(&kind, part.content(), self.bytes),
+                None => text_of(&key.default_value()),
+            };
+            entries.insert(name, part.content());
+        }
+        self.out.open('{')?;
+        let mut first = true;
+        for (name, at) in entries {
+            self.out.next(&mut first)?;
+            self.out.name(&name)?;
+            let found = View::new(entry.clone(), self.bytes, &[at])?;
+            if found.all(value.number()).is_empty()
+                && let Kind::Message(of) = value.kind()
+            {
+                // an entry without a value has an empty one
+                self.message(&View::new(of, self.bytes, &[])?)?;
+            } else {
+                self.field(&found, &value)?;
+            }
+        }
+        self.out.close('}')
+    }
+
+    fn list(&mut self, kind: &Kind, is_group: bool, parts: &[Part]) -> Result<(), Fault> {
+        self.out.open('[')?;
+        let mut first = true;
+        let wire = if is_group { GROUP } else { wire_of(kind) };
+        for part in parts {
+            if part.wire() == LENGTH && wire != LENGTH {
+                let mut rest = part.content().of(self.bytes);
+                while !rest.is_empty() {
+                    let length = step(rest, wire)?;
+                    self.out.next(&mut first)?;
+                    let one = number(kind, rest).ok_or_else(|| Fault::invalid("no number"))?;
+                    self.value(&one, kind)?;
+                    rest = rest.get(length..).unwrap_or_default();
+                }
+                continue;
+            }
+            self.out.next(&mut first)?;
+            if let Kind::Message(of) = kind {
+                let inner = View::new(of.clone(), self.bytes, &[part.content()])?;
+                self.message(&inner)?;
+            } else {
+                self.content(kind, part.content())?;
+            }
+        }
+        self.out.close(']')
+    }
+
+    /// A text, bytes or a number.
+    fn content(&mut self, kind: &Kind, at: Span) -> Result<(), Fault> {
+        let bytes = at.of(self.bytes);
+        match number(kind, bytes) {
+            Some(number) => self.value(&number, kind),
+            None if *kind == Kind::Bytes => self.out.bytes(bytes),
+            None => self.out.string(at.text(self.bytes)),
+        }
+    }
+
+    fn value(&mut self, value: &Value, kind: &Kind) -> Result<(), Fault> {
+        let out = &mut self.out;
+        match value {
+            Value::Bool(yes) => out.raw(if *yes { "true" } else { "false" }),
+            Value::I32(number) => out.whole(number),
+            Value::I64(number) => out.whole(number),
+            Value::U32(number) => out.whole(number),
+            Value::U64(number) => out.whole(number),
+            Value::F32(number) => out.float(*number),
+            Value::F64(number) => out.double(*number),
+            Value::String(text) => out.string(text),
+            Value::Bytes(bytes) => out.bytes(bytes),
+            Value::EnumNumber(number) => {
+                let of = kind.as_enum();
+                if of.is_some_and(|of| of.full_name() == "google.protobuf.NullValue") {
+                    return out.raw("null");
+                }
+                match of.and_then(|of| of.get_value(*number)) {
+                    Some(named) => out.string(named.name()),
+                    None => out.whole(number),
+                }
+            }
+            // defaults of fields that are none of these
+            Value::Message(_) | Value::List(_) | Value::Map(_) => out.raw("null"),
+        }
+    }
+}
+
+/// The text that is the key of a map.
+fn key_of(kind: &Kind, at: Span, bytes: &[u8]) -> String {
+    match number(kind, at.of(bytes)) {
+        Some(number) => text_of(&number),
+        None => at.text(bytes).to_owned(),
+    }
+}
+
+fn text_of(key: &Value) -> String {
+    match key {
+        Value::Bool(yes) => yes.to_string(),
+        Value::I32(number) => number.to_string(),
+        Value::I64(number) => number.to_string(),
+        Value::U32(number) => number.to_string(),
+        Value::U64(number) => number.to_string(),
+        Value::String(text) => text.clone(),
+        // no key is one of these
+        Value::F32(_)
+        | Value::F64(_)
+        | Value::Bytes(_)
+        | Value::EnumNumber(_)
+        | Value::Message(_)
+        | Value::List(_)
+        | Value::Map(_) => String::new(),
+    }
 }

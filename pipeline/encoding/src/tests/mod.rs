@@ -1,6 +1,8 @@
 //! Values as independent serializers write them (`tests/fixtures/make.py`), and values that nobody should write (`harm`).
 
 mod harm;
+mod messages;
+mod tree;
 
 use std::borrow::Cow;
 use std::io::Write as _;

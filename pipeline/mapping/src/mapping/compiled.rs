@@ -43,6 +43,8 @@ pub(crate) struct Said<'e> {
     pub(crate) envelope: Envelope<'e>,
     /// Optional parts whose expressions failed, and why.
     pub(crate) failed: Vec<(&'static str, String)>,
+    /// The steps that their expressions took.
+    pub(crate) steps: u64,
 }
 
 // === impl Mapping ===
@@ -188,6 +190,7 @@ impl Mapping {
                 (Err(why), OnBad::Drop) => said.failed.push((name, why)),
             }
         }
+        said.steps = scope.steps();
         Ok(said)
     }
 
@@ -213,11 +216,15 @@ impl Mapping {
         }
         let scope = self.scope(event, record);
         let applied = apply::first(self.routes_of(event), event, record, &scope, now, keyed);
-        match &applied.verdict {
+        let applied = match &applied.verdict {
             Verdict::Skip(SkipReason::NoRoute | SkipReason::ConditionFalse) if must_be_seen => {
                 unseen()
             }
             Verdict::Skip(_) | Verdict::Emit(_) | Verdict::Batch(_) | Verdict::Reject(_) => applied,
+        };
+        Applied {
+            steps: scope.steps(),
+            ..applied
         }
     }
 

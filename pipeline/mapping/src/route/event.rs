@@ -51,23 +51,31 @@ impl EventSummary {
     }
 }
 
+/// What became of one event.
+pub(super) struct Judged {
+    pub(super) summary: Option<EventSummary>,
+    pub(super) verdict: Verdict,
+    /// The steps that expressions took.
+    pub(super) steps: u64,
+}
+
 /// Parts of an envelope that the mapping could not compute, and why.
 pub(super) type Failed = Vec<(&'static str, String)>;
 
-/// The event of a record, and what of its envelope the mapping could not compute.
+/// The event of a record, what of its envelope the mapping could not compute, and the steps that this took.
 pub(super) fn decoded<'t>(
     mapping: &Mapping,
     decoder: Decoder,
     record: &'t Record,
-) -> Result<(Event<'t>, Failed), Decoded> {
+) -> Result<(Event<'t>, Failed, u64), Decoded> {
     let mut content = decoder.content(record)?;
     if mapping.drops_empty_texts() {
         blank_texts(&mut content.value);
     }
     let said = mapping.envelope(&content.value, record)?;
-    let failed = said.failed;
+    let (failed, steps) = (said.failed, said.steps);
     let event = decoder.event(content, record, &said.envelope)?;
-    Ok((event, failed))
+    Ok((event, failed, steps))
 }
 
 /// The summary of one event, and the verdict on it.
@@ -77,17 +85,20 @@ pub(super) fn judge(
     record: &Record,
     now: Timestamp,
     keyed: bool,
-) -> (Option<EventSummary>, Verdict) {
-    let (event, failed) = match decoded(mapping, decoder, record) {
+) -> Judged {
+    let (event, failed, before) = match decoded(mapping, decoder, record) {
         Ok(decoded) => decoded,
-        Err(Decoded::Skip(reason)) => return (None, Verdict::Skip(reason)),
-        Err(Decoded::Reject(rejected)) => return (None, Verdict::Reject(rejected)),
+        Err(Decoded::Skip(reason)) => return Judged::without_event(Verdict::Skip(reason)),
+        Err(Decoded::Reject(rejected)) => {
+            return Judged::without_event(Verdict::Reject(rejected));
+        }
     };
     let Applied {
         verdict,
         cuts,
         mut dropped,
         notes: noted,
+        steps,
     } = mapping.apply_keyed(&event, record, now, keyed);
     let (version, subject, snapshot) = match event.more {
         Some(more) => (more.version.counted(), more.subject, more.snapshot),
@@ -117,5 +128,21 @@ pub(super) fn judge(
         notes,
         dropped,
     };
-    (Some(summary), verdict)
+    Judged {
+        summary: Some(summary),
+        verdict,
+        steps: before.saturating_add(steps),
+    }
+}
+
+// === impl Judged ===
+
+impl Judged {
+    fn without_event(verdict: Verdict) -> Self {
+        Self {
+            summary: None,
+            verdict,
+            steps: 0,
+        }
+    }
 }

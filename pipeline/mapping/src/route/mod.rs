@@ -12,6 +12,7 @@ use jiff::Timestamp;
 pub use self::event::EventSummary;
 use self::event::{decoded, judge};
 use crate::decode::{Decoded, Decoder, Format, Limits};
+use crate::event::BatchEvents;
 use crate::mapping::{Mapping, Traced};
 use ingest_model::outcome::{SkipReason, Verdict};
 use ingest_model::record::Record;
@@ -98,8 +99,19 @@ impl Pipeline {
     /// at a glance.
     #[must_use]
     pub fn judge(&self, record: &Record, now: Timestamp) -> (Option<EventSummary>, Verdict) {
+        let (summary, verdict, _) = self.judge_counted(record, now);
+        (summary, verdict)
+    }
+
+    /// As [`Pipeline::judge`], with what became of the events of a batch.
+    #[must_use]
+    pub fn judge_counted(
+        &self,
+        record: &Record,
+        now: Timestamp,
+    ) -> (Option<EventSummary>, Verdict, BatchEvents) {
         match skips(&self.mapping, self.decoder, record) {
-            Some(reason) => (None, Verdict::Skip(reason)),
+            Some(reason) => (None, Verdict::Skip(reason), BatchEvents::default()),
             None => judge_all(&self.mapping, self.decoder, record, now, self.keyed),
         }
     }
@@ -108,10 +120,22 @@ impl Pipeline {
     /// skipped: it takes a glance only if decoding does not lead to operations.
     #[must_use]
     pub fn judge_wanted(&self, record: &Record, now: Timestamp) -> (Option<EventSummary>, Verdict) {
-        let (summary, verdict) = judge_all(&self.mapping, self.decoder, record, now, self.keyed);
+        let (summary, verdict, _) = self.judge_wanted_counted(record, now);
+        (summary, verdict)
+    }
+
+    /// As [`Pipeline::judge_wanted`], with what became of the events of a batch.
+    #[must_use]
+    pub fn judge_wanted_counted(
+        &self,
+        record: &Record,
+        now: Timestamp,
+    ) -> (Option<EventSummary>, Verdict, BatchEvents) {
+        let (summary, verdict, events) =
+            judge_all(&self.mapping, self.decoder, record, now, self.keyed);
         match skips_after_all(&self.mapping, self.decoder, record, &verdict) {
-            Some(reason) => (None, Verdict::Skip(reason)),
-            None => (summary, verdict),
+            Some(reason) => (None, Verdict::Skip(reason), BatchEvents::default()),
+            None => (summary, verdict, events),
         }
     }
 
@@ -126,10 +150,9 @@ impl Pipeline {
     pub fn explain_each(&self, record: &Record, now: Timestamp) -> Vec<Explained> {
         match batch::members(&self.mapping, self.decoder, record) {
             Ok(Some(members)) => {
+                let mut each = batch::Each::new(&self.mapping, self.decoder, now, self.keyed);
                 let one = |member: batch::Member| {
-                    let record = &member.record;
-                    let (summary, verdict) =
-                        judge(&self.mapping, self.decoder, record, now, self.keyed);
+                    let (summary, verdict) = each.judge(&member.record);
                     Explained {
                         member: Some(member.index),
                         record: member.record,
@@ -155,14 +178,14 @@ impl Pipeline {
     /// [`SkipReason::Dropped`].
     #[must_use]
     pub fn dropped_by(&self, record: &Record) -> Option<(String, String)> {
-        let (event, _) = decoded(&self.mapping, self.decoder, record).ok()?;
+        let (event, ..) = decoded(&self.mapping, self.decoder, record).ok()?;
         self.mapping.dropped_by(&event, record)
     }
 
     /// Where each value of a record's operations comes from; `None` if the record gives no event.
     #[must_use]
     pub fn trace(&self, record: &Record) -> Option<Traced> {
-        let (event, _) = decoded(&self.mapping, self.decoder, record).ok()?;
+        let (event, ..) = decoded(&self.mapping, self.decoder, record).ok()?;
         Some(self.mapping.trace(&event, record))
     }
 
@@ -175,7 +198,7 @@ impl Pipeline {
     ) -> Vec<Traced> {
         let decoder = Decoder::new(format, limits);
         let trace = |record: &Record| {
-            let (event, _) = decoded(mapping, decoder, record).ok()?;
+            let (event, ..) = decoded(mapping, decoder, record).ok()?;
             Some(mapping.trace(&event, record))
         };
         match batch::members(mapping, decoder, record) {
@@ -207,7 +230,7 @@ fn explain(
     now: Timestamp,
     keyed: bool,
 ) -> (Option<EventSummary>, Verdict) {
-    let (summary, verdict) = judge_all(mapping, decoder, record, now, keyed);
+    let (summary, verdict, _) = judge_all(mapping, decoder, record, now, keyed);
     match skips_after_all(mapping, decoder, record, &verdict) {
         Some(reason) => (summary, Verdict::Skip(reason)),
         None => (summary, verdict),
@@ -255,13 +278,20 @@ fn judge_all(
     record: &Record,
     now: Timestamp,
     keyed: bool,
-) -> (Option<EventSummary>, Verdict) {
-    match batch::members(mapping, decoder, record) {
-        Ok(None) => judge(mapping, decoder, record, now, keyed),
-        Ok(Some(members)) => batch::judged(mapping, decoder, &members, now, keyed),
-        Err(Decoded::Skip(reason)) => (None, Verdict::Skip(reason)),
-        Err(Decoded::Reject(rejected)) => (None, Verdict::Reject(rejected)),
-    }
+) -> (Option<EventSummary>, Verdict, BatchEvents) {
+    let verdict = match batch::members(mapping, decoder, record) {
+        Ok(None) => {
+            let judged = judge(mapping, decoder, record, now, keyed);
+            return (judged.summary, judged.verdict, BatchEvents::default());
+        }
+        Ok(Some(members)) => {
+            let each = batch::Each::new(mapping, decoder, now, keyed);
+            return batch::judged(each, &members);
+        }
+        Err(Decoded::Skip(reason)) => Verdict::Skip(reason),
+        Err(Decoded::Reject(rejected)) => Verdict::Reject(rejected),
+    };
+    (None, verdict, BatchEvents::default())
 }
 
 #[cfg(test)]

@@ -243,7 +243,7 @@ proptest! {
             assert_eq!(pipeline.judge(&record, now), pipeline.judge_wanted(&record, now));
             assert_eq!(pipeline.judge(&record, later), pipeline.judge_wanted(&record, later));
             let glance = skips(&pipeline.mapping, pipeline.decoder, &record);
-            (glance, judge(&pipeline.mapping, pipeline.decoder, &record, Timestamp::UNIX_EPOCH, false).1)
+            (glance, judge(&pipeline.mapping, pipeline.decoder, &record, Timestamp::UNIX_EPOCH, false).verdict)
         });
         match (glance, decoded) {
             (None, _) => {}

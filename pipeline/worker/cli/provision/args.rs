@@ -10,7 +10,7 @@ use crate::cli::args::ConfigArg;
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "It creates klasses that do not exist and adds attributes that are missing; it removes, renames and changes nothing, so it can be run \
-again at any time. Attributes that are there are read first and written back as they are, because it is not documented whether the API merges what is written with \
+again at any time. Where an attribute is defined otherwise than it would make it, it says so. What agents see of a klass is made by hand: the plan lists what to put on the card. Attributes that are there are read first and written back as they are, because it is not documented whether the API merges what is written with \
 what it has.\n\nThe key needs org.permission.klass.read, org.permission.klass.create, org.permission.metadata.read and org.permission.metadata.update. It \
 should not be the worker's: name its place with --token-env or --token-file.\n\nExamples:\n  kustomer-ingest provision plan --config worker.yaml --token-env KUSTOMER_ADMIN_KEY\n  \
 kustomer-ingest provision apply --config worker.yaml --token-env KUSTOMER_ADMIN_KEY --yes"

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ingest_mapping::body::attribute::Suffix;
 use ingest_mapping::mapping::KlassUse;
+use ingest_model::operation::VERSION_ATTRIBUTE;
 
 use crate::config::Settings;
 
@@ -21,6 +22,40 @@ pub(super) struct Needed {
     pub(super) read: BTreeSet<String>,
     /// The attributes by metadata resource; those without any are left out.
     pub(super) attributes: BTreeMap<String, Vec<String>>,
+}
+
+/// The most attributes of a card; what a person wants to see of an object at a glance.
+const CARD: usize = 8;
+
+/// The attributes that a card of a klass should show, in their order: what state a thing is in, how much it is, when it was, what it is called, where it is.
+/// Long texts are not for a card, nor is what the worker keeps for itself.
+pub(super) fn card(attributes: &[String]) -> Vec<&str> {
+    let rank = |name: &str| {
+        let lower = name.to_lowercase();
+        let state = ["status", "state", "stage"]
+            .iter()
+            .any(|word| lower.contains(word));
+        match Suffix::of_custom(name) {
+            _ if name == VERSION_ATTRIBUTE => None,
+            Ok(Suffix::Str | Suffix::Txt) if state => Some(0),
+            Ok(Suffix::Num) => Some(1),
+            Ok(Suffix::At) => Some(2),
+            Ok(Suffix::Str) => Some(3),
+            Ok(Suffix::Bool) => Some(4),
+            Ok(Suffix::Url) => Some(5),
+            Ok(Suffix::Txt) | Err(_) => None,
+        }
+    };
+    let ranked = attributes
+        .iter()
+        .filter_map(|name| Some((rank(name)?, name.as_str())));
+    let mut ranked: Vec<(u8, &str)> = ranked.collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
+    ranked
+        .into_iter()
+        .map(|(_, name)| name)
+        .take(CARD)
+        .collect()
 }
 
 impl Needed {

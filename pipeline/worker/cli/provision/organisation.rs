@@ -22,6 +22,15 @@ const WRITABLE: [&str; 4] = [
     "properties",
     "validations",
 ];
+/// The parts of an attribute's definition; everything else in it is the API's own.
+const PARTS: [&str; 6] = [
+    "type",
+    "displayName",
+    "enumeration",
+    "target",
+    "multi",
+    "sensitive",
+];
 /// The longest text of the API that is shown.
 const LONG: usize = 300;
 
@@ -30,8 +39,8 @@ const LONG: usize = 300;
 pub(super) struct Organisation {
     /// The klasses, and whether they are enabled.
     pub(super) klasses: BTreeMap<String, bool>,
-    /// The names of attributes by metadata resource, of those that exist.
-    pub(super) attributes: BTreeMap<String, Vec<String>>,
+    /// The attributes with their definitions by metadata resource, of those that exist.
+    pub(super) attributes: BTreeMap<String, Map<String, Value>>,
 }
 
 impl Organisation {
@@ -50,7 +59,7 @@ impl Organisation {
                 let known = metadata(client, resource).await.map_err(|problem| {
                     format!("the attributes of {resource} cannot be read: {problem}")
                 })?;
-                attributes.insert(resource.clone(), names(&known));
+                attributes.insert(resource.clone(), properties(&known));
             }
         }
         Ok(Self {
@@ -92,6 +101,26 @@ pub(in crate::cli) async fn known_attributes(
     resource: &str,
 ) -> Result<Vec<String>, String> {
     Ok(names(&metadata(client, resource).await?))
+}
+
+/// What of attributes or of their definitions is not as it was.
+pub(super) fn lost(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<String> {
+    let mut lost = Vec::new();
+    for (name, before) in before {
+        match (after.get(name), before) {
+            (None, _) => lost.push(name.clone()),
+            (Some(Value::Object(after)), Value::Object(before)) => {
+                let changed = PARTS.iter().filter(|part| {
+                    let value = before.get(**part).filter(|value| !value.is_null());
+                    value.is_some_and(|value| after.get(**part) != Some(value))
+                });
+                lost.extend(changed.map(|part| format!("{part} of {name}")));
+            }
+            (Some(after), before) if after != before => lost.push(name.clone()),
+            (Some(_), _) => {}
+        }
+    }
+    lost
 }
 
 fn names(metadata: &Map<String, Value>) -> Vec<String> {
@@ -157,33 +186,30 @@ async fn create(client: &Client, klass: &str) -> Result<(), String> {
 async fn add(client: &Client, resource: &str, added: &[String]) -> Result<(), String> {
     // What is there now, not what was there when the plan was made.
     let before = metadata(client, resource).await?;
-    let mut properties = properties(&before);
+    let mut all = properties(&before);
     for name in added {
         let made = || json!({ "displayName": title(name) });
-        properties.entry(name.clone()).or_insert_with(made);
+        all.entry(name.clone()).or_insert_with(made);
     }
     let mut body: Map<String, Value> = before
         .iter()
         .filter(|(key, value)| WRITABLE.contains(&key.as_str()) && !value.is_null())
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
-    body.insert("properties".to_owned(), Value::Object(properties));
+    body.insert("properties".to_owned(), Value::Object(all));
     let path = format!("/v1/metadata/{resource}");
     let wrote = write(client, Method::Put, path, &Value::Object(body), "metadata").await;
-    let after = names(&metadata(client, resource).await?);
-    let lost: Vec<String> = names(&before)
-        .into_iter()
-        .filter(|name| !after.contains(name))
-        .collect();
+    let after = properties(&metadata(client, resource).await?);
+    let lost = lost(&properties(&before), &after);
     if !lost.is_empty() {
         return Err(format!(
-            "the API has dropped {}, which it had before and which were written back: restore them in Kustomer",
+            "the API has dropped or changed {}, which it had before and which was written back as it was read: restore it in Kustomer",
             lost.join(", ")
         ));
     }
     let missing: Vec<&str> = added
         .iter()
-        .filter(|name| !after.contains(name))
+        .filter(|name| !after.contains_key(name.as_str()))
         .map(String::as_str)
         .collect();
     match (missing.is_empty(), wrote) {

@@ -1,14 +1,19 @@
 //! What has to be made: the difference between what the mappings need and what the organisation has.
 
 use ingest_kustomer::Need;
+use ingest_mapping::body::attribute::Suffix;
+use serde_json::Value;
 
-use super::needed::{Needed, bearer, in_words, resource, title};
+use super::needed::{Needed, bearer, card, in_words, resource, title};
 use super::organisation::Organisation;
 use super::step::Step;
 use crate::observe::words::plural;
 
 /// The most attributes that a body can have (`docs/kustomer-api.md`, section 7).
 const MOST: usize = 100;
+
+/// Choices of an attribute that are shown.
+const SHOWN: usize = 5;
 
 /// What has to be made, and what a person should know.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,6 +22,10 @@ pub(super) struct Plan {
     /// What is there already, in words.
     pub(super) same: Vec<String>,
     pub(super) warnings: Vec<String>,
+    /// How what is there differs from what would be made. It stays as it is.
+    pub(super) differences: Vec<String>,
+    /// What a person has to do, because the API has no known way.
+    pub(super) by_hand: Vec<String>,
 }
 
 impl Plan {
@@ -62,7 +71,15 @@ impl Plan {
                 continue;
             }
             let known = organisation.attributes.get(resource);
-            let known = known.map(Vec::as_slice).unwrap_or_default();
+            for name in names {
+                let definition = known.and_then(|known| known.get(name));
+                let differs = definition.map(|known| differences(name, known));
+                let of = bearer(resource);
+                let said = differs.into_iter().flatten();
+                plan.differences
+                    .extend(said.map(|what| format!("{of}: {name} {what}")));
+            }
+            let known: Vec<&String> = known.into_iter().flat_map(|known| known.keys()).collect();
             let missing: Vec<String> = names
                 .iter()
                 .filter(|name| !known.contains(name))
@@ -97,6 +114,7 @@ impl Plan {
                 });
             }
         }
+        plan.by_hand = views(needed);
         plan
     }
 
@@ -120,6 +138,10 @@ impl Plan {
                 }
             }
         }
+        let differences = self.differences.iter();
+        lines.extend(differences.map(|what| format!("differs: {what}; it stays as it is")));
+        let by_hand = self.by_hand.iter();
+        lines.extend(by_hand.map(|what| format!("by hand: {what}")));
         lines.extend(
             self.warnings
                 .iter()
@@ -159,6 +181,104 @@ impl Plan {
         needs.extend(adds.then_some(Need::UpdateMetadata));
         needs
     }
+}
+
+/// How an attribute that is there differs from what would be made of its name: `displayName`, and nothing that narrows what it may have.
+fn differences(name: &str, known: &Value) -> Vec<String> {
+    let mut said = Vec::new();
+    let text = |part: &str| known.get(part).and_then(Value::as_str);
+    if let (Some(kind), Ok(suffix)) = (text("type"), Suffix::of_custom(name))
+        && !types(suffix).contains(&kind.to_lowercase().as_str())
+    {
+        said.push(format!(
+            "has the type {}, and its name says {}: values may be refused",
+            short(kind),
+            suffix.in_words()
+        ));
+    }
+    let shown = title(name);
+    if let Some(other) = text("displayName").filter(|other| *other != shown) {
+        said.push(format!("is shown as {}, not as {shown}", short(other)));
+    }
+    if let Some(choices) = known.get("enumeration").and_then(Value::as_array)
+        && !choices.is_empty()
+    {
+        let first = choices.iter().take(SHOWN);
+        let first: Vec<String> = first
+            .map(|one| one.as_str().map_or_else(|| short(&one.to_string()), short))
+            .collect();
+        let more = match choices.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        said.push(format!(
+            "has choices ({}{more}), and what the mapping writes should be among them",
+            first.join(", ")
+        ));
+    }
+    if let Some(target) = text("target") {
+        said.push(format!("refers to {}", short(target)));
+    }
+    if known.pointer("/sensitive/enabled") == Some(&Value::Bool(true)) {
+        said.push("is sensitive, and masked for agents".to_owned());
+    }
+    said
+}
+
+/// What the API may call the type of a suffix. Nothing is known but that the type follows from the suffix.
+fn types(suffix: Suffix) -> &'static [&'static str] {
+    match suffix {
+        Suffix::Str | Suffix::Txt | Suffix::Url => &[
+            "string",
+            "str",
+            "text",
+            "txt",
+            "textarea",
+            "multiline",
+            "url",
+            "uri",
+            "link",
+        ],
+        Suffix::Num => &[
+            "number", "num", "numeric", "integer", "int", "float", "double", "decimal",
+        ],
+        Suffix::At => &[
+            "date",
+            "datetime",
+            "date-time",
+            "date_time",
+            "timestamp",
+            "time",
+            "at",
+        ],
+        Suffix::Bool => &["boolean", "bool"],
+    }
+}
+
+/// A text of the organisation, shortened.
+fn short(text: &str) -> String {
+    let clean = text.chars().filter(|c| !c.is_control());
+    clean.take(60).collect()
+}
+
+/// The views that agents see of the klasses that are written. The API has `/v1/kviews`, and its methods are not known.
+fn views(needed: &Needed) -> Vec<String> {
+    let of = |klass: &String| {
+        let attributes = needed.attributes.get(&resource(klass));
+        let names = attributes.map(Vec::as_slice).unwrap_or_default();
+        let card = card(names);
+        (!card.is_empty()).then(|| {
+            let shown: Vec<String> = card
+                .iter()
+                .map(|name| format!("{name} ({})", title(name)))
+                .collect();
+            format!(
+                "the view of klass {klass} for agents (smartbar-card, smartbar-details, expanded-timeline), or its objects show a plain card. In this order: {}",
+                shown.join(", ")
+            )
+        })
+    };
+    needed.klasses.iter().filter_map(of).collect()
 }
 
 fn klass_count(count: usize) -> String {

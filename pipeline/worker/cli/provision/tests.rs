@@ -133,6 +133,8 @@ fn what_is_missing_is_made_once_and_what_is_there_stays() {
             "+ objects of klass order: totalNum (number), shown as Total",
             "+ objects of klass invoice-line: paidAt (date and time), shown as Paid",
             "+ customers: tierStr (text of one line), shown as Tier",
+            "by hand: the view of klass order for agents (smartbar-card, smartbar-details, expanded-timeline), or its objects show a plain card. In this order: totalNum (Total)",
+            "by hand: the view of klass invoice-line for agents",
             "1 klass to create, 4 attributes to add; nothing is removed or changed",
             "provision apply --config ",
         ] {
@@ -199,8 +201,83 @@ fn nobody_is_asked_where_nobody_answers() {
     );
 }
 
+/// What is there and defined otherwise is told, and stays.
+#[test]
+fn definitions_are_compared_and_not_changed() {
+    let world = World::new(&[]);
+    let theirs = json!({ "properties": {
+        "totalNum": { "displayName": "Sum", "type": "string", "enumeration": ["1", "2", "3", "4", "5", "6", "7"] },
+        "ingestVersionStr": { "displayName": "Ingest Version", "sensitive": { "enabled": true, "maskType": "all" } },
+        "otherStr": { "displayName": "Not ours", "enumeration": ["a"] },
+    }});
+    world.ask("PUT", "/v1/metadata/kobject.order", Some(&theirs));
+    let before = world.properties("kobject.order");
+    let wanted = [
+        "differs: objects of klass order: totalNum has the type string, and its name says number: values may be refused; it stays as it is",
+        "differs: objects of klass order: totalNum is shown as Sum, not as Total; it stays as it is",
+        "differs: objects of klass order: totalNum has choices (1, 2, 3, 4, 5 and 2 more), and what the mapping writes should be among them; it stays as it is",
+        "differs: objects of klass order: ingestVersionStr is sensitive, and masked for agents; it stays as it is",
+    ];
+    for arguments in [&["plan"][..], &["apply", "--yes"], &["plan"]] {
+        let (text, _) = world.run(arguments);
+        for expected in wanted {
+            assert!(text.contains(expected), "{expected} is not in\n{text}");
+        }
+        assert!(!text.contains("otherStr"), "{text}");
+        assert_eq!(text.matches("differs:").count(), wanted.len(), "{text}");
+    }
+    assert_eq!(world.properties("kobject.order"), before);
+}
+
+#[test]
+fn a_definition_that_lost_a_part_is_noticed() {
+    let before = json!({
+        "a": { "displayName": "A", "enumeration": ["x"], "target": null, "updatedAt": 1 }, "b": { "displayName": "B" }, "c": true, "d": 1,
+    });
+    let after =
+        json!({ "a": { "displayName": "A", "type": "string", "updatedAt": 2 }, "c": true, "d": 2 });
+    let of = |value: &Value| value.as_object().cloned().unwrap();
+    let lost = organisation::lost(&of(&before), &of(&after));
+    assert_eq!(lost, ["enumeration of a", "b", "d"]);
+    assert!(organisation::lost(&of(&before), &of(&before)).is_empty());
+}
+
+#[test]
+fn a_card_begins_with_what_matters() {
+    let names = [
+        "carrierStr",
+        "giftBool",
+        "ingestVersionStr",
+        "linkUrl",
+        "noteTxt",
+        "paidAt",
+        "paymentStatusStr",
+        "totalNum",
+        "taxNum",
+        "aStr",
+        "bStr",
+    ];
+    let names = names.map(str::to_owned);
+    assert_eq!(
+        needed::card(&names),
+        [
+            "paymentStatusStr",
+            "totalNum",
+            "taxNum",
+            "paidAt",
+            "carrierStr",
+            "aStr",
+            "bStr",
+            "giftBool"
+        ]
+    );
+}
+
 fn organisation(klasses: &[(&str, bool)], order: &[&str]) -> Organisation {
-    let named = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let named = |names: &[&str]| {
+        let names = names.iter().map(|name| ((*name).to_owned(), json!({})));
+        names.collect()
+    };
     Organisation {
         klasses: klasses
             .iter()

@@ -27,16 +27,17 @@ pub fn run(args: &TryRecordsArgs) -> Result<CommandExit, CommandError> {
         .knowing(registry.schemas())
         .dying_at(args.die_at.as_deref());
     let served = on_mapper_stack("suspects".to_owned(), move || {
-        serve(io::stdin().lock(), io::stdout().lock(), |record| {
+        serve(io::stdin().lock(), io::stdout().lock(), |record, says| {
             'ways: for expected in [Expected::Skipped, Expected::Wanted] {
-                // Without its schema nothing of a record is read, so nothing can happen. It is asked for once: the parent waits
-                // for so long only.
+                // Without its schema nothing of a record is read, so nothing can happen. It is asked for once: the other suspects
+                // wait meanwhile.
                 while let Err(schema) = judge.judge(record, expected) {
-                    if registry.fetch(schema).is_err() {
+                    if says.while_asking(|| registry.fetch(schema))?.is_err() {
                         break 'ways;
                     }
                 }
             }
+            Ok(())
         })
     });
     let served = served.context("a thread cannot be started")?.join();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ingest_encoding::{Compression, Encoding, Kind, Source};
 use ingest_mapping::decode::Format;
-use ingest_registry::RegistrySettings;
+use ingest_registry::{CacheLimit, RegistrySettings};
 use url::Url;
 
 use super::checker::Checker;
@@ -254,14 +254,16 @@ impl Checker<'_> {
         };
         let range = Duration::from_millis(100)..=Duration::from_secs(120);
         let timeout = self.duration(&raw.timeout, RegistrySettings::TIMEOUT, range);
-        let usual = u64::try_from(RegistrySettings::CACHE).unwrap_or(u64::MAX);
-        let cache = self.whole(&raw.cache, usual, 10..=100_000);
+        let usual = RegistrySettings::CACHE;
+        let number = |usual: usize| u64::try_from(usual).unwrap_or(u64::MAX);
+        let schemas = self.whole(&raw.cache, number(usual.schemas), 10..=100_000);
+        let bytes = self.size(&raw.cache_bytes, number(usual.bytes), 4 << 20..=4 << 30);
         Some(RegistryPlace {
             url: url?,
             login: login?,
             ca: ca?,
             timeout: timeout?,
-            cache: usize::try_from(cache?).ok()?,
+            cache: CacheLimit::of(schemas?, bytes?),
         })
     }
 
@@ -456,6 +458,11 @@ mod tests {
                 "format: json",
                 "schema_registry: { cache: 10 }",
                 "schema_registry.url: is missing",
+            ),
+            (
+                "encoding: registry",
+                "schema_registry: { url: 'http://x', cache_bytes: 1MiB }",
+                "schema_registry.cache_bytes: 1MiB is out of range",
             ),
             (
                 "format: json",

@@ -24,7 +24,15 @@ impl Reader<'_> {
 
     pub(super) fn registry(&mut self, root: &Section<'_>) -> Option<RawRegistry> {
         root.value("schema_registry")?;
-        let known = &["url", "basic", "bearer", "ca", "timeout", "cache"];
+        let known = &[
+            "url",
+            "basic",
+            "bearer",
+            "ca",
+            "timeout",
+            "cache",
+            "cache_bytes",
+        ];
         let section = self.section(root, "schema_registry", known);
         let basic = section.value("basic").map(|node| {
             let basic = self.map(node, section.path_of("basic"), &["user", "password"]);
@@ -44,6 +52,7 @@ impl Reader<'_> {
             ca: self.leaf(&section, "ca"),
             timeout: self.leaf(&section, "timeout"),
             cache: self.leaf(&section, "cache"),
+            cache_bytes: self.leaf(&section, "cache_bytes"),
             place: section.place,
         })
     }

@@ -108,6 +108,7 @@ pub(crate) struct RawRegistry {
     pub(crate) ca: Leaf,
     pub(crate) timeout: Leaf,
     pub(crate) cache: Leaf,
+    pub(crate) cache_bytes: Leaf,
 }
 
 /// `schema_registry.basic`.

@@ -160,6 +160,8 @@ catalog! {
         "Records written to the hold topic, by what held them.";
     keys_unused: IntCounterVec, "customer_keys_unused_total", [Topic, KeyKind, Unusable],
         "Records with a value that should name the customer and was left out.";
+    batch_events: IntCounterVec, "batch_events_total", [Topic, EventVerdict],
+        "Events of records that are a batch, by what their mapping makes of them; records_total counts such a record once.";
     bad_times: IntCounterVec, "event_times_passed_over_total", [Topic, BadTime],
         "Records whose own time was unusable; a later field or the Kafka record gave one instead.";
     delay: HistogramVec(DELAYS), "delay_seconds", [From, Traffic],
@@ -323,11 +325,13 @@ catalog! {
 
     // The schema registry.
     registry_failing: GaugeVec, "schema_registry_failing", [],
-        "1 while the schema registry gives no schema: it does not answer, is slow or refuses.";
+        "1 while the schema registry does not give a schema that records wait for: it does not answer, is slow or refuses.";
     schemas_wanted: GaugeVec, "schemas_wanted", [],
         "Schemas that records wait for.";
     schemas_kept: GaugeVec, "schemas_kept", [],
         "Schemas that are kept in memory.";
+    schemas_kept_bytes: GaugeVec, "schemas_kept_bytes", [],
+        "The bytes of memory that these schemas take, about.";
     schemas_fetched: IntCounterVec, "schemas_fetched_total", [],
         "Schemas that the registry gave.";
     schemas_unusable: IntCounterVec, "schemas_unusable_total", [],

@@ -263,7 +263,8 @@ impl Metrics {
         let set = |family: &GaugeVec, value: u64| family.with_label_values(NONE).set(whole(value));
         set(&f.registry_failing, u64::from(status.trouble.is_some()));
         set(&f.schemas_wanted, status.wanted as u64);
-        set(&f.schemas_kept, status.kept as u64);
+        set(&f.schemas_kept, status.kept.schemas as u64);
+        set(&f.schemas_kept_bytes, status.kept.bytes as u64);
         for (family, count) in [
             (&f.schemas_fetched, status.fetched),
             (&f.schemas_unusable, status.unusable),

@@ -59,6 +59,8 @@ pub enum Label {
     Version,
     /// How a record was settled.
     Verdict,
+    /// What a mapping makes of an event.
+    EventVerdict,
     /// Why a record was skipped.
     SkipReason,
     /// Why a record was rejected.
@@ -178,6 +180,10 @@ pub(super) const FOUND: &[&str] = &["hit", "miss"];
 
 /// A commit that was accepted.
 pub(super) const ACCEPTED: &str = "accepted";
+/// What a mapping makes of an event of a batch.
+pub(super) const EMITTED: &str = "emitted";
+pub(super) const SKIPPED: &str = "skipped";
+pub(super) const REJECTED: &str = "rejected";
 
 // === impl Label ===
 
@@ -191,7 +197,7 @@ impl Label {
             Self::Route => "route",
             Self::Field => "field",
             Self::Version => "version",
-            Self::Verdict => "verdict",
+            Self::Verdict | Self::EventVerdict => "verdict",
             Self::SkipReason | Self::Rejection | Self::Unusable | Self::BadTime | Self::Ignored => {
                 "reason"
             }
@@ -236,6 +242,7 @@ impl Label {
                 ],
                 Settlement::as_str,
             ),
+            Self::EventVerdict => vec![EMITTED, SKIPPED, REJECTED],
             Self::SkipReason => all(SkipReason::ALL, SkipReason::as_str),
             Self::Rejection => all(Rejection::ALL, Rejection::as_str),
             Self::KeyKind => all(KeyKind::ALL, KeyKind::as_str),

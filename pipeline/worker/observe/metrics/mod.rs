@@ -20,7 +20,7 @@ use ingest_model::record::{Topic, TopicPartition};
 use prometheus::{GaugeVec, Histogram, IntCounter, Registry, TextEncoder};
 
 use self::catalog::Families;
-use self::labels::{ACCEPTED, Fallback, RecordingCause};
+use self::labels::{ACCEPTED, EMITTED, Fallback, REJECTED, RecordingCause, SKIPPED};
 use crate::observe::account::Figures;
 use crate::observe::breaks::Cause;
 use crate::observe::pace::{Drain, DrainState, WithArrivals};
@@ -133,6 +133,18 @@ impl Metrics {
         for (kind, why) in notes.unused_kinds() {
             let labels = [topic.as_str(), kind.as_str(), why.as_str()];
             self.families.keys_unused.with_label_values(&labels).inc();
+        }
+        let events = notes.events();
+        for (verdict, count) in [
+            (EMITTED, events.emitted),
+            (SKIPPED, events.skipped),
+            (REJECTED, events.rejected),
+        ] {
+            if count > 0 {
+                let labels = [topic.as_str(), verdict];
+                let counter = self.families.batch_events.with_label_values(&labels);
+                counter.inc_by(count);
+            }
         }
         if let Some((_, why)) = notes.bad_time() {
             self.families

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ingest_delivery::fact::{Fact, Settlement};
 use ingest_delivery::hold::{Family, LetterTopic, Scope};
-use ingest_mapping::event::{BadTime, KeyKind};
+use ingest_mapping::event::{BadTime, BatchEvents, KeyKind};
 use ingest_mapping::identity::Unusable;
 use ingest_model::call::Class;
 use ingest_model::operation::Klass;
@@ -151,6 +151,14 @@ fn what_is_emitted_is_in_the_catalog_with_closed_values() {
     notes.unused("customer.email", KeyKind::Email, Unusable::Illegal);
     notes.time("timestamp", BadTime::Unreadable);
     metrics.noted(&topic, &notes);
+    metrics.noted(
+        &topic,
+        &Notes::default().with_events(BatchEvents {
+            emitted: 7,
+            skipped: 2,
+            rejected: 1,
+        }),
+    );
     metrics.noted(&topic, &Notes::default());
     metrics.committed(Err(CommitFailureKind::Timeout));
     metrics.drain(Drain {

@@ -1,6 +1,6 @@
 //! What goes into the threads that decode and map, and what comes out.
 
-use ingest_delivery::machine::SkippedRun;
+use ingest_delivery::machine::{SchemaMissing, SkippedRun};
 use ingest_mapping::event::Notes;
 use ingest_model::outcome::{DroppedField, Verdict};
 use ingest_model::record::{Epoch, Record, Topic, TopicPartition, Traffic};
@@ -24,11 +24,7 @@ pub(in crate::pump) enum Mapped {
     /// Records that are skipped, of which nothing is kept.
     Skipped(SkippedRun, Vec<Notes>),
     /// Whether the next record of a partition waits for its schema.
-    Waits {
-        partition: TopicPartition,
-        epoch: Epoch,
-        waits: bool,
-    },
+    Waits(SchemaMissing),
 }
 
 impl Mapped {
@@ -36,7 +32,7 @@ impl Mapped {
         match self {
             Self::Skipped(run, _) => &run.partition.topic,
             Self::Record(mapped) => &mapped.record.position.partition.topic,
-            Self::Waits { partition, .. } => &partition.topic,
+            Self::Waits(missing) => &missing.partition.topic,
         }
     }
 
@@ -45,7 +41,7 @@ impl Mapped {
         match self {
             Self::Skipped(run, _) => run.records(),
             Self::Record(_) => 1,
-            Self::Waits { .. } => 0,
+            Self::Waits(_) => 0,
         }
     }
 }
@@ -67,7 +63,7 @@ pub(in crate::pump) struct MappedRecord {
 #[derive(Debug)]
 pub(super) enum Work {
     Records(Unmapped),
-    /// These partitions were assigned anew.
+    /// These partitions were assigned anew, or are taken away.
     Forget(Vec<TopicPartition>),
 }
 
@@ -156,7 +152,7 @@ mod tests {
             .map(|mapped| match mapped {
                 Mapped::Record(one) => (one.record.position.offset.0, 0),
                 Mapped::Skipped(run, _) => (run.first.0, run.records()),
-                Mapped::Waits { .. } => panic!("nothing waits"),
+                Mapped::Waits(_) => panic!("nothing waits"),
             })
             .collect();
         assert_eq!(shown, [(1, 2), (3, 1), (4, 0), (5, 1), (7, 1)]);

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use ingest_encoding::{Encoding, NoSchemas, Opened, SchemaId, Schemas};
-use ingest_mapping::event::Notes;
+use ingest_mapping::event::{BatchEvents, Notes};
 use ingest_mapping::route::Pipeline;
 use ingest_model::outcome::{DroppedField, Rejected, Rejection, Verdict};
 use ingest_model::record::{Record, Topic, Traffic};
@@ -103,11 +103,13 @@ impl Judge {
                 let opened = match encoding.open(record, &*self.schemas) {
                     Opened::Record(opened) => opened,
                     Opened::Needs(schema) => return Err(schema),
-                    Opened::Rejected(rejected) => return Ok((None, Verdict::Reject(rejected))),
+                    Opened::Rejected(rejected) => {
+                        return Ok((None, Verdict::Reject(rejected), BatchEvents::default()));
+                    }
                 };
                 Ok(match expected {
-                    Expected::Wanted => pipeline.judge_wanted(&opened, now),
-                    Expected::Skipped => pipeline.judge(&opened, now),
+                    Expected::Wanted => pipeline.judge_wanted_counted(&opened, now),
+                    Expected::Skipped => pipeline.judge_counted(&opened, now),
                 })
             })
         }));
@@ -115,19 +117,19 @@ impl Judge {
             Ok(judged) => Ok(judged.transpose()?),
             Err(panic) => Err(panic),
         };
-        let snapshot = matches!(&judged, Ok(Some((Some(summary), _))) if summary.snapshot);
+        let snapshot = matches!(&judged, Ok(Some((Some(summary), ..))) if summary.snapshot);
         let mut judged = match judged {
-            Ok(Some((Some(summary), verdict))) => Judged {
+            Ok(Some((Some(summary), verdict, events))) => Judged {
                 event_ms: summary.time.map(Timestamp::as_millisecond),
                 traffic: Traffic::Live,
-                notes: summary.notes,
+                notes: summary.notes.with_events(events),
                 verdict,
                 dropped: summary.dropped,
             },
-            Ok(Some((None, verdict))) => Judged {
+            Ok(Some((None, verdict, events))) => Judged {
                 event_ms: None,
                 traffic: Traffic::Live,
-                notes: Notes::default(),
+                notes: Notes::default().with_events(events),
                 verdict,
                 dropped: Vec::new(),
             },
@@ -330,7 +332,9 @@ mod tests {
         let mapping = Arc::new(Mapping::compile(mapping, "m.yaml").unwrap());
         let pipeline = Pipeline::new(Format::Debezium, Limits::default(), mapping).unwrap();
         let path = (Encoding::registry().with_keys(true), pipeline);
-        let store = Arc::new(ingest_registry::Store::new(10));
+        let store = Arc::new(ingest_registry::Store::new(
+            ingest_registry::RegistrySettings::CACHE,
+        ));
         let judge = Judge::new(HashMap::from([(Topic::new("orders"), path)])).knowing(Arc::<
             ingest_registry::Store,
         >::clone(

@@ -70,7 +70,7 @@ impl Mappers {
             let (judge, mapped) = (Arc::clone(&judge), mapped.clone());
             let last_line = suspects.as_ref().map(|all| LastLine::of(all, number));
             let last_line = last_line.transpose()?;
-            let parked = registry.map(|handle| Parked::new(handle.clone()));
+            let parked = registry.map(Parked::new);
             let runtime = tokio::runtime::Handle::current();
             let thread = Thread {
                 judge,
@@ -112,8 +112,8 @@ impl Mappers {
         true
     }
 
-    /// Partitions were assigned: what waits of them for schemas was read under an earlier assignment, and is read again. Returns `false` if a
-    /// thread has ended.
+    /// Partitions were assigned, or are taken away: what waits of them for schemas is let go, because it is read again, here or elsewhere. Returns `false`
+    /// if a thread has ended.
     pub(in crate::pump) async fn forget(&self, partitions: Vec<TopicPartition>) -> bool {
         if !self.parks {
             return true;
@@ -215,6 +215,7 @@ impl Thread {
                 },
             };
             if let Some(parked) = &mut self.parked {
+                parked.tell(&mut all);
                 runtime.block_on(parked.ask());
             }
             if !all.is_empty() && mapped.blocking_send(Batch { all, room }).is_err() {
@@ -228,13 +229,13 @@ impl Thread {
             if let Some(parked) = &mut self.parked
                 && parked.holds(&record.position.partition)
             {
-                parked.behind(record, epoch, all);
+                parked.behind(record, epoch);
                 continue;
             }
             if let Some((record, schema)) = self.one(record, epoch, all)
                 && let Some(parked) = &mut self.parked
             {
-                parked.first(record, epoch, schema, all);
+                parked.first(record, epoch, schema);
             }
         }
         batch.room
@@ -244,6 +245,7 @@ impl Thread {
     fn again(&mut self, all: &mut Vec<Mapped>) {
         let partitions = self.parked.as_ref().map(Parked::partitions);
         for partition in partitions.unwrap_or_default() {
+            let before = all.len();
             while let Some((record, epoch)) = self
                 .parked
                 .as_mut()
@@ -257,7 +259,7 @@ impl Thread {
                 }
             }
             if let Some(parked) = &mut self.parked {
-                parked.settle(&partition, all);
+                parked.settle(&partition, before, all);
             }
         }
     }
@@ -323,7 +325,7 @@ mod tests {
 
     use ingest_model::record::{Offset, Position};
 
-    use super::suspects::Child;
+    use super::suspects::{Child, Patience};
     use super::*;
     use crate::clock::Clock;
 
@@ -346,6 +348,7 @@ mod tests {
         let child = Child {
             program: "/bin/false".into(),
             arguments: Vec::new(),
+            patience: Patience::default(),
         };
         let suspects = Suspects::open(dir.path(), "workers", child, Clock.unix_ms()).unwrap();
         let (mapped_in, mut mapped) = mpsc::channel(1);

@@ -30,7 +30,9 @@ impl Machine {
                 was_closed,
                 was_refused,
                 done,
+                kept,
             } => {
+                self.note_kept(kept);
                 if was_closed {
                     self.health.held.changed();
                 }

@@ -35,6 +35,8 @@ pub(in crate::partitions) struct Assignment {
     pub(in crate::partitions) restore_at: Option<Instant>,
     /// Its next record waits for its schema.
     pub(in crate::partitions) schema_missing: bool,
+    /// The bytes of that record and of those behind it that were read.
+    pub(in crate::partitions) parked: u64,
     /// The source was told to deliver none of its records.
     pub(in crate::partitions) paused: bool,
     /// The last record read from it was backfill.
@@ -90,6 +92,7 @@ impl Assignment {
             restore_failed: false,
             restore_at: None,
             schema_missing: false,
+            parked: 0,
             paused: false,
             brings_old: false,
             standing: Standing::default(),

@@ -24,8 +24,10 @@ pub(crate) enum End {
 struct Members {
     /// Those of each operation.
     of: Vec<Vec<u32>>,
-    /// Those that are not delivered, and that its letter is for.
+    /// Those that are rejected.
     failed: BTreeSet<u32>,
+    /// Those that are set aside.
+    held: BTreeSet<u32>,
 }
 
 /// A record that is not settled.
@@ -115,7 +117,25 @@ impl RecordState {
         self.members = Some(Box::new(Members {
             of: batch.members.clone(),
             failed: batch.refused.iter().copied().collect(),
+            held: BTreeSet::new(),
         }));
+    }
+
+    /// Whether members of a batch go to the hold topic, and others to the dead-letter topic: each have a letter of their own. A member of which
+    /// both is true is rejected.
+    pub(in crate::partitions) fn has_two_letters(&self) -> bool {
+        let apart = |members: &Members| !members.held.is_subset(&members.failed);
+        self.rejected.is_some() && self.members.as_deref().is_some_and(apart)
+    }
+
+    /// The letter for the hold topic was accepted, and members are rejected, too: what is left is like a record with those alone.
+    pub(in crate::partitions) fn is_half_settled(&mut self) {
+        self.diverted = None;
+        self.letter = None;
+        self.acknowledged = false;
+        if let Some(members) = &mut self.members {
+            members.held.clear();
+        }
     }
 
     /// The record as its letter has it: of a batch, the members that are not delivered.
@@ -127,7 +147,11 @@ impl RecordState {
                 .retain(|header| header.name != MEMBERS_HEADER);
             record.headers.push(Header {
                 name: MEMBERS_HEADER.to_owned(),
-                value: Some(written(members.failed.iter().copied()).into()),
+                value: Some(if self.has_two_letters() {
+                    written(members.held.difference(&members.failed).copied()).into()
+                } else {
+                    written(members.held.union(&members.failed).copied()).into()
+                }),
             });
         }
         record
@@ -135,9 +159,13 @@ impl RecordState {
 
     /// Notes the result of one of its operations.
     pub(in crate::partitions) fn note(&mut self, ordinal: u16, end: &End) {
-        if let (End::Rejected(_) | End::Diverted(_), Some(members)) = (end, &mut self.members) {
-            let of = members.of.get(usize::from(ordinal));
-            members.failed.extend(of.into_iter().flatten());
+        if let Some(members) = self.members.as_deref_mut() {
+            let of = members.of.get(usize::from(ordinal)).into_iter().flatten();
+            match end {
+                End::Rejected(_) => members.failed.extend(of),
+                End::Diverted(_) => members.held.extend(of),
+                End::Delivered | End::Skipped(_) => {}
+            }
         }
         match end {
             End::Delivered => self.delivered = true,
@@ -152,12 +180,13 @@ impl RecordState {
         }
     }
 
-    /// Whether its letter goes to the hold topic: the record was set aside and no operation was rejected, or it was set aside
-    /// because its dead letter was kept back.
+    /// Whether its next letter goes to the hold topic: the record was set aside and no operation was rejected, or it was set aside
+    /// because its dead letter was kept back, or some members of a batch were.
     pub(in crate::partitions) fn goes_aside(&self) -> bool {
         let kept_back = [HoldCause::DeadLetterGuard, HoldCause::DeadLetterTopic];
         self.diverted.as_ref().is_some_and(|held| {
-            self.rejected.is_none() || kept_back.map(HeldBy::Hold).contains(&held.by)
+            let kept_back = kept_back.map(HeldBy::Hold).contains(&held.by);
+            self.rejected.is_none() || kept_back || self.has_two_letters()
         })
     }
 

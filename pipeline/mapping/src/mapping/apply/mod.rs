@@ -45,6 +45,8 @@ pub struct Applied {
     pub dropped: Vec<DroppedField>,
     /// Values that should be keys of the customer, and cannot be.
     pub notes: Notes,
+    /// The steps that expressions took.
+    pub steps: u64,
 }
 
 /// The most operations that an `each` makes of one event.
@@ -109,6 +111,7 @@ pub(super) fn first<'a>(
                     cuts: work.cuts,
                     dropped,
                     notes: work.notes,
+                    steps: 0,
                 };
             }
             Err(failure) => return Applied::of(reject(route, failure)),
@@ -130,6 +133,7 @@ impl Applied {
             cuts: Cuts::default(),
             dropped: Vec::new(),
             notes: Notes::default(),
+            steps: 0,
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! No clock is read. Each part of the interpreter counts what it is about to do before it does it: a step for each term
 //! that is evaluated, more for work that grows with its input, and bytes for each value that is built. There is one meter
-//! for a record, so a mapping with many expressions has no more steps than one with a single expression.
+//! for an event, so a mapping with many expressions has no more steps than one with a single expression. What all events of one record may
+//! take together is bounded where they are judged.
 //!
 //! `try`, `?` and `//` cannot catch a limit that is reached.
 
@@ -101,7 +102,6 @@ impl Meter {
     }
 
     /// Steps used so far.
-    #[cfg(test)]
     pub(super) fn used(&self) -> u64 {
         self.steps.get()
     }

@@ -111,6 +111,11 @@ impl<'a> Scope<'a> {
         self.item.map_or(self, |(root, _, _)| root)
     }
 
+    /// The steps that the evaluations for this record have taken.
+    pub(crate) fn steps(&self) -> u64 {
+        self.meter().used()
+    }
+
     /// What the evaluations for this record have used.
     pub(super) fn meter(&self) -> &Meter {
         &self.root().meter

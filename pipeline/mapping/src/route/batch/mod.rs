@@ -7,9 +7,10 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use super::event::{EventSummary, judge};
+use super::event::{EventSummary, Judged, judge};
 use crate::body::key::MEMBER_HEADER;
 use crate::decode::{Decoded, Decoder, Format, json};
+use crate::event::BatchEvents;
 use crate::mapping::Mapping;
 use crate::value::Value;
 use ingest_model::operation::{Operation, Planned};
@@ -21,6 +22,9 @@ use ingest_model::record::{Header, Record};
 const MAX_MEMBERS: usize = 1_000;
 /// The most operations of a record's members together.
 const MAX_OPERATIONS: usize = 5_000;
+/// The most steps that the expressions of a record's members take together, give or take those of one member: five thousand for each of a
+/// thousand events.
+const MAX_STEPS: u64 = 5_000_000;
 /// How long all members of a record may be together: what a batch says once is in each of them.
 const MAX_TEXTS: usize = 8 << 20;
 /// What Segment's libraries say once for a batch.
@@ -169,53 +173,109 @@ fn with_what_is_said_once<'v>(item: &'v Value<'v>, batch: &'v Value<'v>) -> Cow<
     Cow::Owned(Value::Object(whole))
 }
 
-/// What the members lead to together, and what the record says as a whole.
-pub(super) fn judged(
-    mapping: &Mapping,
+/// What becomes of the members, one after the other, within what they may take together.
+pub(super) struct Each<'m> {
+    mapping: &'m Mapping,
     decoder: Decoder,
-    members: &[Member],
     now: Timestamp,
     keyed: bool,
-) -> (Option<EventSummary>, Verdict) {
+    /// What those before have taken.
+    steps: u64,
+}
+
+impl<'m> Each<'m> {
+    pub(super) fn new(mapping: &'m Mapping, decoder: Decoder, now: Timestamp, keyed: bool) -> Self {
+        Self {
+            mapping,
+            decoder,
+            now,
+            keyed,
+            steps: 0,
+        }
+    }
+
+    /// The summary of the next member, and the verdict on it.
+    pub(super) fn judge(&mut self, record: &Record) -> (Option<EventSummary>, Verdict) {
+        if self.steps > MAX_STEPS {
+            return (None, Verdict::Reject(too_many_steps()));
+        }
+        let Judged {
+            summary,
+            verdict,
+            steps,
+        } = judge(self.mapping, self.decoder, record, self.now, self.keyed);
+        self.steps = self.steps.saturating_add(steps);
+        let verdict = match verdict {
+            Verdict::Emit(_) if self.steps > MAX_STEPS => Verdict::Reject(too_many_steps()),
+            other @ (Verdict::Emit(_)
+            | Verdict::Skip(_)
+            | Verdict::Reject(_)
+            | Verdict::Batch(_)) => other,
+        };
+        (summary, verdict)
+    }
+}
+
+fn too_many_steps() -> Rejected {
+    let millions = MAX_STEPS / 1_000_000;
+    let detail = format!(
+        "the expressions for the events of the record take more than {millions} million steps together; those before are delivered, and a \
+         replay of the letter begins with this one"
+    );
+    Rejected::new(Rejection::TooLarge, detail)
+}
+
+/// What the members lead to together, what the record says as a whole, and what became of how many.
+pub(super) fn judged(
+    mut each: Each<'_>,
+    members: &[Member],
+) -> (Option<EventSummary>, Verdict, BatchEvents) {
     let mut batch = Batch::default();
+    let mut events = BatchEvents::default();
     let mut skipped = None;
     let mut whole: Option<EventSummary> = None;
     for Member { index, record } in members {
-        let (summary, verdict) = judge(mapping, decoder, record, now, keyed);
-        let refused = match verdict {
+        let (summary, verdict) = each.judge(record);
+        let verdict = match verdict {
             Verdict::Emit(planned) if batch.planned.len() + planned.len() > MAX_OPERATIONS => {
                 let detail =
                     format!("the events of the record make more than {MAX_OPERATIONS} operations");
-                Some(Rejected::new(Rejection::TooLarge, detail))
+                Verdict::Reject(Rejected::new(Rejection::TooLarge, detail))
             }
+            other @ (Verdict::Emit(_)
+            | Verdict::Skip(_)
+            | Verdict::Reject(_)
+            | Verdict::Batch(_)) => other,
+        };
+        match verdict {
             Verdict::Emit(planned) => {
+                events.emitted += 1;
                 for plan in planned {
                     add(&mut batch, plan, *index);
                 }
-                None
             }
             Verdict::Skip(reason) => {
+                events.skipped += 1;
                 skipped.get_or_insert(reason);
-                None
             }
-            Verdict::Reject(rejected) => Some(rejected),
+            Verdict::Reject(rejected) => {
+                events.rejected += 1;
+                batch.refused.push(*index);
+                // What the law asks for must not hide behind another reason.
+                let comes_first = rejected.reason == Rejection::PrivacyRequest
+                    && batch
+                        .rejected
+                        .as_ref()
+                        .is_some_and(|first| first.reason != Rejection::PrivacyRequest);
+                if batch.rejected.is_none() || comes_first {
+                    batch.rejected = Some(Rejected {
+                        detail: format!("event {index} of the batch: {}", rejected.detail),
+                        ..rejected
+                    });
+                }
+            }
             // a member is one event
-            Verdict::Batch(_) => None,
-        };
-        if let Some(rejected) = refused {
-            batch.refused.push(*index);
-            // What the law asks for must not hide behind another reason.
-            let comes_first = rejected.reason == Rejection::PrivacyRequest
-                && batch
-                    .rejected
-                    .as_ref()
-                    .is_some_and(|first| first.reason != Rejection::PrivacyRequest);
-            if batch.rejected.is_none() || comes_first {
-                batch.rejected = Some(Rejected {
-                    detail: format!("event {index} of the batch: {}", rejected.detail),
-                    ..rejected
-                });
-            }
+            Verdict::Batch(_) => {}
         }
         match (&mut whole, summary) {
             (Some(whole), Some(summary)) => whole.add(summary),
@@ -224,9 +284,10 @@ pub(super) fn judged(
         }
     }
     if batch.planned.is_empty() && batch.rejected.is_none() {
-        return (whole, Verdict::Skip(skipped.unwrap_or(SkipReason::NoItems)));
+        let reason = skipped.unwrap_or(SkipReason::NoItems);
+        return (whole, Verdict::Skip(reason), events);
     }
-    (whole, Verdict::Batch(Box::new(batch)))
+    (whole, Verdict::Batch(Box::new(batch)), events)
 }
 
 /// Adds an operation. Events of one record that are folded into one session are one operation, because a session remembers

@@ -128,6 +128,91 @@ fn what_a_batch_says_once_is_bounded_in_all_of_its_events() {
     assert_eq!(rejected.reason, Rejection::TooLarge);
 }
 
+/// One event may take a million steps; a thousand of them may not take a thousand millions.
+#[test]
+fn all_events_of_a_record_have_steps_together() {
+    let text = "
+event: { each: . }
+routes:
+  - { name: seen, on: Seen, customer: { externalId: .who }, do: [{ track: '\"Seen\"', meta: { sumNum: '[range(.n)] | add' } }] }
+";
+    let pipeline = pipeline(text);
+    let events = |count: usize, n: u32| -> Json {
+        let event = |who: usize| json!({ "type": "Seen", "who": format!("user{who}"), "n": n });
+        Json::Array((0..count).map(event).collect())
+    };
+    let bounded = |list: &Json, members: Option<&str>| batch(judged(&pipeline, list, members));
+    // what is usual is far below the bound
+    let found = bounded(&events(1_000, 100), None);
+    assert_eq!((found.planned.len(), found.rejected), (1_000, None));
+    let list = events(80, 100_000);
+    let found = bounded(&list, None);
+    let delivered = found.planned.len();
+    assert_eq!(
+        shown(&found.planned[0].operation)["meta"]["sumNum"],
+        4_999_950_000_u64
+    );
+    assert!((2..60).contains(&delivered), "{delivered}");
+    assert_eq!(found.refused.len(), 80 - delivered);
+    let rejected = found.rejected.expect("those that come later");
+    assert_eq!(rejected.reason, Rejection::TooLarge);
+    let wanted = format!(
+        "event {delivered} of the batch: the expressions for the events of the record take more than 5 million steps together"
+    );
+    assert!(rejected.detail.starts_with(&wanted), "{}", rejected.detail);
+    // a letter of the others comes to its end, and explain shows the same
+    let rest = written(found.refused);
+    let again = bounded(&list, Some(&rest));
+    assert_eq!(again.planned.len(), delivered.min(80 - delivered));
+    let each = pipeline.explain_each(&record(&list, None), Timestamp::UNIX_EPOCH);
+    let shown = each
+        .iter()
+        .filter(|one| matches!(one.verdict, Verdict::Emit(_)));
+    assert_eq!(shown.count(), delivered);
+    // what is over the bound is not computed
+    let longer = record(&events(1_000, 100_000), None);
+    let (mapping, decoder) = (&pipeline.mapping, pipeline.decoder);
+    let mut each = Each::new(mapping, decoder, Timestamp::UNIX_EPOCH, false);
+    let members = members(mapping, decoder, &longer);
+    let members = members.ok().flatten().expect("a batch");
+    let emitted = members
+        .iter()
+        .filter(|member| matches!(each.judge(&member.record).1, Verdict::Emit(_)));
+    assert_eq!(emitted.count(), delivered);
+    assert!(each.steps < MAX_STEPS + 1_000_000, "{}", each.steps);
+}
+
+#[test]
+fn events_are_counted_by_what_becomes_of_them() {
+    let pipeline = pipeline(LIST);
+    let counted = |list: &Json| {
+        let record = record(list, None);
+        let (_, _, events) = pipeline.judge_counted(&record, Timestamp::UNIX_EPOCH);
+        let wanted = pipeline.judge_wanted_counted(&record, Timestamp::UNIX_EPOCH);
+        assert_eq!(events, wanted.2);
+        (events.emitted, events.skipped, events.rejected)
+    };
+    let mixed = json!([
+        { "type": "Seen", "who": "a", "n": 1 },
+        { "type": "Noise" },
+        { "type": "Nothing" },
+        { "type": "Viewed", "who": "a", "s": "x" },
+        { "type": "Viewed", "who": "a", "s": "x" },
+        17,
+    ]);
+    assert_eq!(counted(&mixed), (3, 2, 1));
+    assert_eq!(
+        counted(&json!([{ "type": "Noise" }, { "type": "Noise" }])),
+        (0, 2, 0)
+    );
+    assert_eq!(counted(&json!([17])), (0, 0, 1));
+    assert_eq!(
+        counted(&json!({ "type": "Seen", "who": "a", "n": 1 })),
+        (0, 0, 0)
+    );
+    assert_eq!(counted(&json!([])), (0, 0, 0));
+}
+
 #[test]
 fn a_bad_member_is_named_and_comes_again_alone() {
     let pipeline = pipeline(LIST);

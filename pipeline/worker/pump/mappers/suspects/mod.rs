@@ -30,7 +30,7 @@ use ingest_model::record::Record;
 
 pub(crate) use self::marks::Marks;
 use self::place::Place;
-pub(crate) use self::trial::{Child, serve};
+pub(crate) use self::trial::{Child, Patience, serve};
 use self::trial::{Trial, TrialEnd};
 use crate::clock::Clock;
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use ingest_model::record::{Offset, Position, TopicPartition};
@@ -20,6 +21,7 @@ fn child(script: &str) -> Child {
     Child {
         program: "/bin/sh".into(),
         arguments: vec!["-c".into(), script.into()],
+        patience: Patience::default(),
     }
 }
 
@@ -225,4 +227,49 @@ fn the_death_of_a_child_that_had_others_in_hand_is_not_held_against_a_record() {
     }
     let starts = std::fs::read_to_string(starts).expect("starts");
     assert_eq!(starts.lines().count(), 3, "the third took it");
+}
+
+/// How long the registry takes says nothing about a record; how long mapping takes does.
+#[test]
+fn waiting_for_the_registry_is_no_death() {
+    let folder = folder();
+    let patience = Patience {
+        maps: Duration::from_millis(400),
+        asks: Duration::from_millis(2_500),
+    };
+    let verdict = |name: &str, script: &str| {
+        let dir = folder.path().join(name);
+        killed(&dir, &[record(0, 7, "any")]);
+        let child = Child {
+            patience,
+            ..child(script)
+        };
+        let suspects = Suspects::open(&dir, "workers", child, Clock.unix_ms()).expect("a folder");
+        suspects.rejected(&record(0, 7, "any"))
+    };
+    let after = |does: &str| format!("echo ready; while read -r line; do {does}; echo ready; done");
+    for does in [
+        // slow twice, and mapped quickly
+        "echo asks; sleep 1; echo maps; echo asks; sleep 1; echo maps",
+        // no answer at all: nothing is known, so it is mapped here
+        "echo asks; sleep 9",
+    ] {
+        assert_eq!(verdict("asks", &after(does)), None, "{does}");
+    }
+    let died = verdict("maps", &after("echo asks; echo maps; sleep 1"));
+    let died = died.expect("mapping took too long");
+    assert_eq!(died.reason, Rejection::ProcessDied);
+    assert!(died.detail.contains("no answer in"), "{}", died.detail);
+}
+
+#[test]
+fn the_child_says_what_it_waits_for() {
+    let line = wire::line_of(&record(0, 7, "any")).expect("a line");
+    let mut said = Vec::new();
+    let served = serve(line.as_slice(), &mut said, |record, says| {
+        assert_eq!(record.position.offset, Offset(7));
+        says.while_asking(|| ())
+    });
+    served.expect("served");
+    assert_eq!(String::from_utf8_lossy(&said), "ready\nasks\nmaps\nready\n");
 }

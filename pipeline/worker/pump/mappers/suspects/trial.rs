@@ -12,10 +12,11 @@ use ingest_model::record::Record;
 
 use super::wire;
 
-/// How long one record may take; far more than an evaluation is allowed.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// What the child prints when it is ready for a record, and again after each.
 const READY: &str = "ready";
+/// What it prints before it asks the schema registry for something, and afterwards.
+const ASKS: &str = "asks";
+const MAPS: &str = "maps";
 
 /// What the child's allocator reserves at a time. As usual it would be a gibibyte at the start, which is all of the address space
 /// that the child may have.
@@ -28,6 +29,17 @@ pub(crate) struct Child {
     pub(crate) program: PathBuf,
     /// Its arguments.
     pub(crate) arguments: Vec<OsString>,
+    /// How long it is waited for.
+    pub(crate) patience: Patience,
+}
+
+/// How long a child is waited for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// While it maps a record: far longer than an evaluation may take.
+    pub(crate) maps: Duration,
+    /// While it asks the schema registry, which says nothing about the record: longer than a request may take.
+    pub(crate) asks: Duration,
 }
 
 /// The child, if it runs.
@@ -53,6 +65,17 @@ pub(super) enum TrialEnd {
     Died(String),
     /// There is no child to try it in.
     Unavailable(String),
+}
+
+// === impl Patience ===
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            maps: Duration::from_secs(30),
+            asks: Duration::from_secs(180),
+        }
+    }
 }
 
 // === impl Trial ===
@@ -89,15 +112,30 @@ impl Trial {
             .records
             .write_all(&line)
             .and_then(|()| running.records.flush());
-        let answer = running.answers.recv_timeout(PATIENCE);
+        let patience = self.child.patience;
+        let mut asks = false;
+        let answer = loop {
+            let wait = if asks { patience.asks } else { patience.maps };
+            match running.answers.recv_timeout(wait) {
+                Ok(line) if line == ASKS => asks = true,
+                Ok(line) if line == MAPS => asks = false,
+                other => break other,
+            }
+        };
         match (sent, answer) {
             (Ok(()), Ok(_ready)) => {
                 self.running = Some(running);
                 TrialEnd::Harmless
             }
+            // the registry's fault: nothing is known about the record
+            (_, Err(RecvTimeoutError::Timeout)) if asks => {
+                running.kill();
+                let waited = patience.asks.as_secs();
+                TrialEnd::Unavailable(format!("the schema registry gave no answer in {waited} s"))
+            }
             (_, Err(RecvTimeoutError::Timeout)) => {
                 running.kill();
-                TrialEnd::Died(format!("no answer in {} s", PATIENCE.as_secs()))
+                TrialEnd::Died(format!("no answer in {} s", patience.maps.as_secs()))
             }
             (Err(_) | Ok(()), Ok(_) | Err(RecvTimeoutError::Disconnected)) => {
                 TrialEnd::Died(running.end())
@@ -155,7 +193,7 @@ impl Running {
             running.kill();
             return Err(error.to_string());
         }
-        match running.answers.recv_timeout(PATIENCE) {
+        match running.answers.recv_timeout(child.patience.maps) {
             Ok(line) if line == READY => Ok(running),
             Ok(_) | Err(RecvTimeoutError::Timeout) => {
                 running.kill();
@@ -194,23 +232,41 @@ fn how(status: ExitStatus) -> String {
     }
 }
 
+/// What the child says while it has a record in hand.
+pub(crate) struct Says<W>(W);
+
+impl<W: Write> Says<W> {
+    /// Asks the schema registry: `ask` may take long, and that says nothing about the record.
+    ///
+    /// # Errors
+    /// The parent is gone.
+    pub(crate) fn while_asking<T>(&mut self, ask: impl FnOnce() -> T) -> io::Result<T> {
+        self.line(ASKS)?;
+        let answer = ask();
+        self.line(MAPS)?;
+        Ok(answer)
+    }
+
+    fn line(&mut self, line: &str) -> io::Result<()> {
+        writeln!(self.0, "{line}")?;
+        self.0.flush()
+    }
+}
+
 /// The child's side: reads records from `input`, passes each to `judge`, and reports that it is alive.
 ///
 /// # Errors
 /// The parent is gone, or what it sent is not a record.
-pub(crate) fn serve(
+pub(crate) fn serve<W: Write>(
     input: impl BufRead,
-    mut output: impl Write,
-    mut judge: impl FnMut(&Record),
+    output: W,
+    mut judge: impl FnMut(&Record, &mut Says<W>) -> io::Result<()>,
 ) -> anyhow::Result<()> {
-    let mut say = || -> io::Result<()> {
-        writeln!(output, "{READY}")?;
-        output.flush()
-    };
-    say()?;
+    let mut says = Says(output);
+    says.line(READY)?;
     for line in input.lines() {
-        judge(&wire::record_of(&line?)?);
-        say()?;
+        judge(&wire::record_of(&line?)?, &mut says)?;
+        says.line(READY)?;
     }
     Ok(())
 }
