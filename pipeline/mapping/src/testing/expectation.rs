@@ -11,6 +11,9 @@ use ingest_model::operation::Planned;
 use ingest_model::outcome::Verdict;
 use ingest_model::record::Record;
 
+/// How many routes of a batch its summary names.
+const MOST_ROUTES: usize = 3;
+
 /// What a test would have to say beside its event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expectation {
@@ -51,8 +54,16 @@ pub fn expectation(mapping: &Mapping, format: Format, record: &Record) -> Expect
         }
         Verdict::Batch(batch) => {
             rejected.clone_from(&batch.refused);
-            let mut routes: Vec<&str> = batch.planned.iter().map(|one| &*one.route).collect();
-            routes.dedup();
+            let mut routes: Vec<&str> = Vec::new();
+            for one in &batch.planned {
+                if !routes.contains(&&*one.route) {
+                    routes.push(&one.route);
+                }
+            }
+            if routes.len() > MOST_ROUTES {
+                routes.truncate(MOST_ROUTES);
+                routes.push("…");
+            }
             let refused = batch
                 .rejected
                 .as_ref()

@@ -128,6 +128,15 @@ impl Chosen {
         chosen
     }
 
+    /// What is counted: events, where records are batches of them.
+    pub(super) fn item(&self) -> &'static str {
+        if self.each.is_some() {
+            "event"
+        } else {
+            "record"
+        }
+    }
+
     /// Where plain JSON has name, id and time, if not where they usually are.
     fn look_for_fields(&mut self, tried: &[&Record]) {
         let parsed: Vec<serde_json::Value> = tried

@@ -84,14 +84,7 @@ pub fn run(args: &InferArgs, out: &mut Output<'_>) -> Result<CommandExit, Comman
     if looked.events.is_empty() {
         return Err(CommandError::Failed(anyhow!(
             "none of {} can be read as format {}: {}; name the format with --format, or the right topic",
-            plural(
-                events.len(),
-                if chosen.each.is_some() {
-                    "event"
-                } else {
-                    "record"
-                }
-            ),
+            plural(events.len(), chosen.item()),
             chosen.format,
             looked.problem.as_deref().unwrap_or("no event has a name")
         )));

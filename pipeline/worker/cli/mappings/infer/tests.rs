@@ -269,6 +269,7 @@ fn records_that_are_batches_are_taken_apart() {
             &format!("event: {{ each: {each} }}\n"),
             &format!("# Records are batches: lists of events, which stand at `{each}`.\n"),
             "# Proposed from 20 events, 20 of which are events",
+            "  # sale: 10 events\n",
             "      - kobject: sale\n        externalId: .sale_id\n",
         ] {
             assert!(

@@ -24,7 +24,7 @@ pub(super) fn mapping(
     let mut text = head(looked, routes).join("\n");
     text.push('\n');
     for route in routes {
-        text.push_str(&self::route(route).join("\n"));
+        text.push_str(&self::route(route, looked.chosen.item()).join("\n"));
         text.push('\n');
     }
     // The tests are what this makes of one record of each kind.
@@ -47,7 +47,7 @@ pub(super) fn mapping(
 fn head(looked: &Looked, routes: &[Proposed<'_>]) -> Vec<String> {
     let chosen = &looked.chosen;
     let mut lines = vec![
-        format!("# Proposed from {}, {} of which are events of format {}.", plural(looked.read + looked.unread, if chosen.each.is_some() { "event" } else { "record" }), looked.read, chosen.format),
+        format!("# Proposed from {}, {} of which are events of format {}.", plural(looked.read + looked.unread, chosen.item()), looked.read, chosen.format),
         "# It is a beginning: read it, remove what tells an agent nothing, and name things as your agents do.".to_owned(),
         "# Below each route's comment: path, type, how often it says something, and what looks personal.".to_owned(),
         format!("format: {}", chosen.format),
@@ -135,17 +135,14 @@ fn comment(text: &str) -> String {
         .collect()
 }
 
-fn route(route: &Proposed<'_>) -> Vec<String> {
+fn route(route: &Proposed<'_>, item: &str) -> Vec<String> {
     let seen = route.seen;
     let mut lines = vec![String::new()];
     let named = comment(&seen.name);
     let kind = seen
         .kind
         .map_or_else(String::new, |kind| format!(" ({kind})"));
-    lines.push(format!(
-        "  # {named}{kind}: {}",
-        plural(seen.count, "record")
-    ));
+    lines.push(format!("  # {named}{kind}: {}", plural(seen.count, item)));
     lines.extend(paths(seen).into_iter().map(|line| format!("  #   {line}")));
     lines.push(format!("  - name: {}", scalar(&route.name)));
     match seen.kind {
@@ -335,7 +332,7 @@ pub(super) fn report(looked: &Looked, routes: &[Proposed<'_>], unusable: usize) 
         "format {}: reads {} of {} that were tried{}",
         chosen.format,
         chosen.reads,
-        plural(chosen.tried, "record"),
+        plural(chosen.tried, chosen.item()),
         if unusable > 0 {
             format!("; {} are no records", plural(unusable, "line"))
         } else {
@@ -345,7 +342,7 @@ pub(super) fn report(looked: &Looked, routes: &[Proposed<'_>], unusable: usize) 
     if let Some(problem) = looked.problem.as_ref().filter(|_| looked.unread > 0) {
         lines.push(format!(
             "{} give no event: {problem}",
-            plural(looked.unread, "record")
+            plural(looked.unread, looked.chosen.item())
         ));
     }
     lines.push("events:".to_owned());

@@ -296,3 +296,22 @@ fn a_batch_with_rejected_events_becomes_a_test_that_counts_for_all_of_them() {
     std::fs::write(dir.path().join("m.yaml"), other).unwrap();
     assert_eq!(test(dir.path(), &[]).1, CommandExit::Faults);
 }
+
+#[test]
+fn the_name_of_a_test_of_a_batch_does_not_grow_with_the_batch() {
+    let dir = files();
+    let names = ["A", "B", "C", "D", "E"];
+    let routes = names.map(|name| {
+        format!("  - {{ name: {name}, on: {name}, customer: none, do: [{{ kobject: k, externalId: .id, title: .id }}] }}\n")
+    });
+    let text = format!("event: {{ each: . }}\nroutes:\n{}", routes.concat());
+    std::fs::write(dir.path().join("m.yaml"), text).unwrap();
+    let events = (0..50).map(|n| format!(r#"{{"type":"{}","id":"n-{n}"}}"#, names[n % 5]));
+    let record = format!("[{}]", events.collect::<Vec<_>>().join(","));
+    let (text, exit) = pin(dir.path(), &record, &["--keep-ids"]);
+    assert_eq!(exit, CommandExit::Good, "{text}");
+    assert!(
+        text.contains("the test `pinned, batch: A, B, C, …`"),
+        "{text}"
+    );
+}
