@@ -64,6 +64,7 @@ impl<'a> Work<'a> {
                 events: vec![small],
             })),
             party: None,
+            deletes: false,
         }))
     }
 
