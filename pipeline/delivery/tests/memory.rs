@@ -131,6 +131,7 @@ fn kobject(number: i64, text: &str) -> Operation {
         body: body.into(),
         fold: None,
         party: None,
+        deletes: false,
     })
 }
 

@@ -129,6 +129,7 @@ impl Client {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
             Method::Put => reqwest::Method::PUT,
+            Method::Delete => reqwest::Method::DELETE,
         };
         let mut outgoing = match self.base_url.at(&request.path) {
             Some(url) => self.http.request(method, url),

@@ -67,6 +67,8 @@ pub enum Need {
     CreateKObjects,
     /// Updating objects.
     UpdateKObjects,
+    /// Deleting objects.
+    DeleteKObjects,
     /// Reading the results of bulk jobs.
     ReadJobs,
     /// Reading klasses.
@@ -180,6 +182,7 @@ impl Need {
         Self::ReadKObjects,
         Self::CreateKObjects,
         Self::UpdateKObjects,
+        Self::DeleteKObjects,
         Self::ReadJobs,
         Self::ReadKlasses,
         Self::CreateKlasses,
@@ -212,6 +215,12 @@ impl Need {
             Self::UpdateKObjects => &[
                 "org.permission.kobject.update",
                 "org.permission.kobject.kobject_*.update",
+                "org.user.kobject.write",
+            ],
+            Self::DeleteKObjects => &[
+                "org.permission.kobject.delete",
+                "org.permission.kobject.kobject_*.delete",
+                "org.user.kobject.delete",
                 "org.user.kobject.write",
             ],
             Self::ReadJobs => &["org.permission.bulk.read", "org.user.bulk.read"],

@@ -133,6 +133,10 @@ fn objects() {
             id: "o1".into(),
             body
         }),
+        wire(&Call::DeleteKObject {
+            klass: klass(),
+            id: "o/1".into()
+        }),
         wire(&Call::GetKObject {
             klass: klass(),
             external_id: ExternalId("shop/1 2".into())

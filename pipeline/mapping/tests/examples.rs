@@ -354,6 +354,9 @@ fn the_published_schema_and_the_compiler_refuse_the_same_files() {
         "format: segment\nevent: { each: .batch }\n".to_owned() + &route("    type: page\n    skip: x"),
         route("    delete: mark\n    do: [{ kobject: order, externalId: .id }]"),
         route("    delete: ignore"),
+        route("    delete: mark\n    do: [{ each: .l, kobject: order, externalId: $item }]"),
+        "event: { deleted: .gone }\n".to_owned()
+            + &route("    delete: delete\n    do: [{ each: .l, kobject: k, externalId: .id, version: 'null' }]"),
         "format: auto\n".to_owned() + &route("    type: page\n    skip: x"),
         "format: segment\n".to_owned() + &route("    type: [track, screen]\n    skip: x"),
         route(
@@ -410,6 +413,14 @@ fn the_published_schema_and_the_compiler_refuse_the_same_files() {
         "tests: [{ name: t, event: {}, expect: [], rejected: [a] }]\n".to_owned()
             + &route("    skip: x"),
         route("    delete: delete\n    do: [{ kobject: order, externalId: .id }]"),
+        route(
+            "    delete: delete\n    do: [{ kobject: order, externalId: .id, version: .v, title: .t }]",
+        ),
+        route(
+            "    delete: delete\n    customer: none\n    do: [{ kobject: order, externalId: .id, version: .v }]",
+        ),
+        route("    delete: delete\n    do: [{ track: .event }]"),
+        route("    delete: delete"),
         route("    delete: ignore\n    skip: x"),
         route("    delete: mark"),
         route(

@@ -45,7 +45,7 @@ pub const MAX_BYTES: usize = 95_000;
 /// What an item takes in a bulk body besides its own JSON: reference, customer or object id, commas and quotes.
 pub const ITEM_OVERHEAD: usize = 130;
 
-/// What a bulk request does.
+/// What a write does.
 #[derive(
     serde::Serialize, serde::Deserialize, Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
 )]
@@ -54,6 +54,19 @@ pub enum Verb {
     Create,
     /// Its Kustomer id is known.
     Update,
+    /// Its Kustomer id is known, and it is to go. Always sent alone.
+    Delete,
+}
+
+impl Verb {
+    /// The most items in one request.
+    #[must_use]
+    pub fn most_items(self) -> usize {
+        match self {
+            Self::Create | Self::Update => MAX_ITEMS,
+            Self::Delete => 1,
+        }
+    }
 }
 
 /// What operations must have in common to share a request.

@@ -85,6 +85,13 @@ pub enum Call {
         /// The body without `id`.
         body: Body,
     },
+    /// `DELETE /v1/klasses/{klass}/{id}`.
+    DeleteKObject {
+        /// The object's klass.
+        klass: Klass,
+        /// The object's Kustomer id.
+        id: Arc<str>,
+    },
     /// `GET /v1/klasses/{klass}/externalId=…`.
     GetKObject {
         /// The object's klass.
@@ -175,7 +182,7 @@ pub enum CallResult {
     Customer(Outcome<Option<CustomerFound>>),
     /// Bulk submissions; always [`Outcome::Pending`] when accepted.
     Submitted(Outcome<()>),
-    /// `CreateKObject` and `UpdateKObject`.
+    /// `CreateKObject`, `UpdateKObject` and `DeleteKObject`.
     Written(Outcome<Written>),
     /// `GetKObject` and `FindCustomer`: the object, or `None` for 404.
     KObject(Outcome<Option<ObjectState>>),
@@ -232,7 +239,8 @@ pub enum Written {
     },
     /// 409 on a create: an object of this external id exists.
     Duplicate,
-    /// On an update, the object is gone; on a create, the customer named in its body is.
+    /// On an update, the object is gone; on a create, the customer named in its body is. On a deletion, the object is gone now,
+    /// or was before.
     Gone,
 }
 
@@ -374,7 +382,8 @@ impl Call {
             Self::CreateKObjects { .. }
             | Self::UpdateKObjects { .. }
             | Self::CreateKObject { .. }
-            | Self::UpdateKObject { .. } => Class::Write,
+            | Self::UpdateKObject { .. }
+            | Self::DeleteKObject { .. } => Class::Write,
             Self::FindCustomer { .. }
             | Self::GetKObject { .. }
             | Self::ReadJob { .. }

@@ -25,7 +25,7 @@ pub enum Operation {
     Identify(Identify),
     /// Put one occurrence on a customer's timeline.
     Track(Track),
-    /// Create or update one object of a customer.
+    /// Create, update or delete one object.
     KObject(KObject),
 }
 
@@ -89,6 +89,9 @@ pub struct KObject {
     /// What only customers and companies have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub party: Option<Box<Party>>,
+    /// The object is to be deleted. Then its body has the external id alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deletes: bool,
 }
 
 /// An operation with the name of the route that made it.
@@ -106,12 +109,32 @@ pub struct Planned {
 
 /// About what an event has besides its `meta`.
 const EVENT_BYTES: usize = 128;
+/// What an external id takes in a body besides itself.
+const ID_BYTES: usize = 20;
 /// What a request says of an object besides its body, in the same JSON object.
 pub const REQUEST_FIELDS: &[&str] = &["_clientRef", "id", "rev", "customer", "company"];
 
 // === impl KObject ===
 
 impl KObject {
+    /// The deletion of an object that had this state at last.
+    #[must_use]
+    pub fn deletion(klass: Klass, external_id: ExternalId, version: Option<Version>) -> Self {
+        let body = Body::written(external_id.0.len() + ID_BYTES, |writer| {
+            writer.text("externalId", &external_id.0);
+        });
+        Self {
+            klass,
+            external_id,
+            customer: None,
+            version,
+            body,
+            fold: None,
+            party: None,
+            deletes: true,
+        }
+    }
+
     /// The company that a customer is to belong to, as the shop names it.
     #[must_use]
     pub fn company(&self) -> Option<&ExternalId> {
@@ -278,6 +301,7 @@ impl Operation {
             Self::Identify(_) => "identify",
             Self::Track(_) => "track",
             Self::KObject(KObject { fold: Some(_), .. }) => "digest",
+            Self::KObject(KObject { deletes: true, .. }) => "delete",
             Self::KObject(object) => match object.klass.kind() {
                 KlassKind::Objects => "kobject",
                 KlassKind::Customers => "customer",

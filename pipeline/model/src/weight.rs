@@ -131,6 +131,7 @@ pub fn call_bytes(call: &Call) -> usize {
             | Call::UpdateKObjects { items, .. } => list_bytes(items, item_bytes),
             Call::CreateKObject { body, .. } => body_bytes(body),
             Call::UpdateKObject { body, id, .. } => body_bytes(body) + text_bytes(id),
+            Call::DeleteKObject { id, .. } => text_bytes(id),
             Call::GetKObject { external_id, .. } => text_bytes(&external_id.0),
             Call::ReadJob { job } | Call::ReadJobState { job } => text_bytes(job),
             Call::Probe => 0,

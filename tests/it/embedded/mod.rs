@@ -2,6 +2,7 @@
 
 mod batches;
 mod commands;
+mod deletions;
 mod forecast;
 mod forecast_loads;
 mod forecast_reserve;
@@ -87,6 +88,19 @@ impl Rig {
         reserve: ReserveSchedule,
         reads: (Encoding, Option<RegistryClient>),
     ) -> Self {
+        let mapped = (Format::Segment, MAPPING);
+        Self::start_mapped(limit, scale, faults, reserve, reads, mapped).await
+    }
+
+    /// The same with another mapping.
+    async fn start_mapped(
+        limit: u32,
+        scale: f64,
+        faults: Option<Value>,
+        reserve: ReserveSchedule,
+        reads: (Encoding, Option<RegistryClient>),
+        (format, mapping): (Format, &str),
+    ) -> Self {
         let broker = EmbeddedBroker::start(&[(TOPIC, 4), (LETTERS, 1)]).unwrap();
         let config = Config {
             limit: u64::from(limit),
@@ -104,8 +118,8 @@ impl Rig {
         let token = SecretString::from("sim-key".to_owned());
         let mut client = ClientSettings::new(BaseUrl::parse(&kustomer.url()).unwrap(), token);
         client.total_timeout = Duration::from_secs(5);
-        let mapping = Arc::new(Mapping::compile(MAPPING, "segment.yaml").unwrap());
-        let pipeline = Pipeline::new(Format::Segment, Limits::default(), mapping).unwrap();
+        let mapping = Arc::new(Mapping::compile(mapping, "mapping.yaml").unwrap());
+        let pipeline = Pipeline::new(format, Limits::default(), mapping).unwrap();
         let mut machine = MachineSettings::new(limit, 0.8, 0, scale).unwrap();
         machine.budget = Charge {
             records: 2_000,

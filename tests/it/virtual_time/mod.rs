@@ -7,6 +7,7 @@ mod account;
 mod backfill;
 mod backlog;
 mod customers;
+mod deletions;
 mod delivery;
 mod digests;
 mod drain;

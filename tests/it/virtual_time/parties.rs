@@ -50,6 +50,7 @@ fn written(klass: Klass, id: String, version: u64, company: Option<String>) -> P
         version: Some(Version::new(&version)),
         body: make::object(said),
         fold: None,
+        deletes: false,
     }))
 }
 

@@ -61,6 +61,7 @@ fn marks_of_call(call: &Call) -> Vec<String> {
         Call::SearchCustomers { .. }
         | Call::GetCustomer { .. }
         | Call::CreateCustomers { .. }
+        | Call::DeleteKObject { .. }
         | Call::FindCustomer { .. }
         | Call::GetKObject { .. }
         | Call::ReadJob { .. }

@@ -434,6 +434,7 @@ impl World {
             Method::Get => kustomer_sim::Method::Get,
             Method::Post => kustomer_sim::Method::Post,
             Method::Put => kustomer_sim::Method::Put,
+            Method::Delete => kustomer_sim::Method::Delete,
         };
         let mut asked = Request::new(method, request.path).token("sim-key");
         asked.body = request.body.unwrap_or_default();

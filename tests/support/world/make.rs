@@ -126,6 +126,7 @@ fn state_of(
         })),
         fold: None,
         party: None,
+        deletes: false,
     }))
 }
 
@@ -174,6 +175,7 @@ pub(crate) fn viewed(who: u64, session: u64, key: u64) -> Planned {
             events: vec![event],
         })),
         party: None,
+        deletes: false,
     }))
 }
 

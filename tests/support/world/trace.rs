@@ -31,6 +31,7 @@ impl World {
             | Call::SearchCustomers { .. }
             | Call::GetCustomer { .. }
             | Call::CreateCustomers { .. }
+            | Call::DeleteKObject { .. }
             | Call::FindCustomer { .. }
             | Call::GetKObject { .. }
             | Call::Probe => return,

@@ -146,6 +146,7 @@ mod tests {
             fingerprint: None,
             revision: Revision::Unknown,
             doubtful: false,
+            gone: false,
             changes: (0..changes).map(ChangeKey).collect(),
             company: Affiliation::default(),
         };

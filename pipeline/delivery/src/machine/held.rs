@@ -18,7 +18,7 @@ use crate::seam::hold::{Family, LetterTopic, Scope};
 use crate::seam::port::RecordId;
 use crate::work::{Entry, Wait};
 use ingest_model::batch::OperationId;
-use ingest_model::operation::{Klass, Operation};
+use ingest_model::operation::{KObject, Klass, Operation};
 use ingest_model::outcome::{Held, HeldBy, Waits};
 use ingest_model::record::{Offset, TopicPartition};
 
@@ -173,8 +173,8 @@ impl Machine {
                 .map(|hold| HeldBy::Hold(hold.cause))
         };
         let family = |family: Family| hold(&Scope::Family(family));
-        let klass = match &state.operation {
-            Operation::KObject(object) => Some(object.klass.clone()),
+        let write = match &state.operation {
+            Operation::KObject(object) => Some(write_of(object)),
             Operation::Identify(_) | Operation::Track(_) => None,
         };
         if let Some(by) = hold(&Scope::Destination) {
@@ -182,7 +182,7 @@ impl Machine {
         }
         match state.wait() {
             Wait::Track => family(Family::Tracking),
-            Wait::Write | Wait::Forced => family(Family::KObjectWrite(klass?)),
+            Wait::Write | Wait::Forced => family(write?),
             Wait::Look => family(Family::KObjectRead(self.looked_at(id, state)?)),
             Wait::Job(_) => family(Family::BulkRead),
             Wait::Customer => {
@@ -210,8 +210,8 @@ impl Machine {
             Wait::Time(_) | Wait::Inherited => Some(HeldBy::Parked),
             Wait::Journal => hold(&Scope::State),
             // A probe counts as held until it is answered: it may well come back.
-            Wait::Answer => match klass {
-                Some(klass) => family(Family::KObjectWrite(klass)),
+            Wait::Answer => match write {
+                Some(write) => family(write),
                 None => family(Family::Tracking),
             },
             Wait::Others(_) => {
@@ -413,6 +413,16 @@ impl Machine {
     }
 }
 
+/// What the write of an object needs.
+fn write_of(object: &KObject) -> Family {
+    let klass = object.klass.clone();
+    if object.deletes {
+        Family::KObjectDelete(klass)
+    } else {
+        Family::KObjectWrite(klass)
+    }
+}
+
 /// What keeps an operation back, in words.
 fn keeper(state: &Entry, by: HeldBy) -> String {
     match (by, &state.operation) {
@@ -420,11 +430,9 @@ fn keeper(state: &Entry, by: HeldBy) -> String {
             "it waits for another attempt or for its customer, and too much work is held".to_owned()
         }
         (HeldBy::Hold(cause), Operation::KObject(object)) => {
-            format!(
-                "the hold {} keeps klass {} back",
-                cause.as_str(),
-                object.klass
-            )
+            let (cause, klass) = (cause.as_str(), &object.klass);
+            let what = if object.deletes { "deletions of " } else { "" };
+            format!("the hold {cause} keeps {what}klass {klass} back")
         }
         (HeldBy::Hold(cause), Operation::Identify(_) | Operation::Track(_)) => {
             format!(

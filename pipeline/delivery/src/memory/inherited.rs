@@ -73,6 +73,7 @@ impl Item {
             fingerprint: None,
             revision,
             doubtful: false,
+            gone: false,
             changes: Changes::default(),
             company: ingest_model::known::Affiliation::default(),
         }

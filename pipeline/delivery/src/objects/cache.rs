@@ -65,6 +65,13 @@ impl ObjectCache {
         let restored = match self.of.get(&hash) {
             Some(known) if known.is_newer_than(object.version.as_ref()) => return,
             Some(known) if known.version.is_some() && object.version.is_none() => return,
+            // Nobody can tell whether it was deleted before or after that.
+            Some(known)
+                if known.ties_with(object.version.as_ref()) && known.gone != object.gone =>
+            {
+                self.of.remove(&hash);
+                return;
+            }
             Some(known) if known.ties_with(object.version.as_ref()) => common(known, object),
             Some(_) | None => object,
         };
@@ -135,6 +142,7 @@ mod tests {
             fingerprint: Some(change),
             revision: Revision::Known(revision),
             doubtful: false,
+            gone: false,
             changes: Changes::from_iter([ChangeKey(change)]),
             company: Affiliation::default(),
         }
@@ -153,6 +161,30 @@ mod tests {
             );
             assert_eq!(kept.revision, Revision::Known(4));
             assert!(kept.changes.contains(ChangeKey(30)) && kept.changes.contains(ChangeKey(40)));
+        }
+    }
+
+    #[test]
+    fn a_deletion_and_a_state_of_one_version_leave_nothing_that_is_sure() {
+        let version = Some(Version::new("7"));
+        let gone = KnownObject::deleted(version, None);
+        for (first, second) in [
+            (gone.clone(), known(Some("7"), 1, 1)),
+            (known(Some("7"), 1, 1), gone.clone()),
+        ] {
+            let mut cache = ObjectCache::new(10);
+            cache.restore(1, first);
+            cache.restore(1, second);
+            assert_eq!(cache.by_hash(1), None);
+        }
+        for (first, second) in [
+            (gone.clone(), known(Some("6"), 1, 1)),
+            (known(Some("6"), 1, 1), gone.clone()),
+        ] {
+            let mut cache = ObjectCache::new(10);
+            cache.restore(1, first);
+            cache.restore(1, second);
+            assert_eq!(cache.by_hash(1), Some(&gone), "it is newer");
         }
     }
 

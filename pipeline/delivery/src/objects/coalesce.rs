@@ -15,6 +15,9 @@ pub(crate) fn merge(a: &KObject, b: &KObject) -> Option<KObject> {
     if a.klass != b.klass || a.external_id != b.external_id {
         return None;
     }
+    if a.deletes || b.deletes {
+        return merge_deletion(a, b);
+    }
     if let (Some(first), Some(second)) = (&a.customer, &b.customer)
         && first != second
     {
@@ -36,11 +39,24 @@ pub(crate) fn merge(a: &KObject, b: &KObject) -> Option<KObject> {
         version: newer.version.clone(),
         body: overlay(&older.body, &newer.body),
         fold: None,
+        deletes: false,
         party: match (&older.party, &newer.party) {
             (Some(older), Some(newer)) => Some(Box::new(older.under(newer))),
             (one, None) | (None, one) => one.clone(),
         },
     })
+}
+
+/// A deletion takes the place of what was to be written before it, if that is not newer. What comes after it makes a new object, so
+/// it is never merged into the deletion.
+fn merge_deletion(a: &KObject, b: &KObject) -> Option<KObject> {
+    let replaces = b.deletes && a.fold.is_none() && a.party.is_none();
+    let in_order = match (&a.version, &b.version) {
+        (Some(first), Some(second)) => second.compare(first)?.is_ge(),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    (replaces && in_order).then(|| b.clone())
 }
 
 /// `over` laid on `under`; `custom` is merged key by key, everything else is replaced.
@@ -81,7 +97,13 @@ mod tests {
             body: body.as_object().unwrap().into(),
             fold: None,
             party: None,
+            deletes: false,
         }
+    }
+
+    fn deletion(version: Option<&str>) -> KObject {
+        let state = object(version, &json!({}));
+        KObject::deletion(state.klass, state.external_id, state.version)
     }
 
     fn merged(a: &KObject, b: &KObject) -> Value {
@@ -120,6 +142,25 @@ mod tests {
             );
             assert_eq!(merged(&a, &b)["custom"]["totalNum"], 30);
             assert_eq!(merged(&b, &a)["custom"]["totalNum"], 20);
+        }
+    }
+
+    #[test]
+    fn a_deletion_takes_the_place_of_what_is_not_newer() {
+        let state = |version| object(version, &json!({"title": "a"}));
+        for (before, version) in [(Some("1"), Some("2")), (Some("2"), Some("2")), (None, None)] {
+            let gone = deletion(version);
+            assert_eq!(merge(&state(before), &gone), Some(gone.clone()));
+            assert_eq!(merge(&deletion(before), &gone), Some(gone.clone()));
+            assert_eq!(merge(&gone, &state(version)), None, "a new object");
+        }
+        for (before, version) in [
+            (Some("3"), Some("2")),
+            (Some("3"), None),
+            (None, Some("2")),
+            (Some("2026-05-06"), Some("2")),
+        ] {
+            assert_eq!(merge(&state(before), &deletion(version)), None);
         }
     }
 

@@ -22,6 +22,8 @@ pub(crate) enum Decision {
     Create,
     /// Wait: what other writes are asking will tell how this one has to be made.
     AwaitAnswers,
+    /// Delete the object.
+    Delete,
     /// End: there is nothing to write.
     Skip(SkipReason),
     /// End: its version and the object's are of different kinds.
@@ -56,6 +58,9 @@ pub(crate) fn decide(
     if history.is_to_look() {
         return Decision::Look;
     }
+    if object.deletes {
+        return deletion(object, history, known);
+    }
     // An update of a customer has to name the company that it has, so nobody may have given it another one since.
     let guards_company = object.klass.is_customer();
     let guarded = object.version.is_some() || guards_company;
@@ -77,6 +82,9 @@ pub(crate) fn decide(
     }
     if let Some(detail) = mixed(object, standing.version.as_ref()) {
         return Decision::Mixed(detail);
+    }
+    if standing.gone {
+        return Decision::Create;
     }
     let same = || standing.fingerprint == Some(fingerprint(object));
     if known.keyed && !history.is_doubted() && same() {
@@ -137,12 +145,38 @@ pub(crate) fn decide(
     Decision::Update
 }
 
+/// Decides what is done next for an object that is to go. Nothing can be said to the API that would keep it from deleting a newer
+/// state, so where others write, the object is looked at right before.
+fn deletion(object: &KObject, history: &History, known: Known<'_>) -> Decision {
+    let Some(standing) = known.standing else {
+        return Decision::Look;
+    };
+    if known.made {
+        return Decision::Skip(SkipReason::Repeat);
+    }
+    if standing.is_newer_than(object.version.as_ref()) {
+        return Decision::Skip(SkipReason::Stale);
+    }
+    if let Some(detail) = mixed(object, standing.version.as_ref()) {
+        return Decision::Mixed(detail);
+    }
+    let others = standing.doubtful || (!known.keyed && !known.alone);
+    let compares = object.version.is_some() && others;
+    match &standing.id {
+        _ if compares && !history.has_looked() => Decision::Look,
+        None if standing.gone => Decision::Skip(SkipReason::NotThere),
+        None => Decision::Look,
+        Some(_) => Decision::Delete,
+    }
+}
+
 impl Decision {
     /// The group in which this is written.
     pub(crate) fn group(&self, object: &KObject) -> Option<GroupKey> {
         let verb = match self {
             Self::Update | Self::TestLock => Verb::Update,
             Self::Create => Verb::Create,
+            Self::Delete => Verb::Delete,
             Self::Look | Self::AwaitAnswers | Self::Skip(_) | Self::Mixed(_) => return None,
         };
         let klass = object.klass.clone();

@@ -90,6 +90,7 @@ impl Objects {
     pub(crate) fn is_outdated(&self, id: OperationId) -> bool {
         let history = self.histories.of(id);
         let known = self.cache.peek(history.object_hash());
+        let known = known.filter(|known| !known.gone);
         let adds_to = history.base().map(|base| base.version());
         history.is_digest() && known.is_some_and(|known| known.version != adds_to)
     }

@@ -82,6 +82,11 @@ impl Sessions {
         self.of.insert(object, Open { session, until });
     }
 
+    /// The object is gone.
+    pub(crate) fn forget(&mut self, object: u128) {
+        self.of.remove(&object);
+    }
+
     /// Forgets the sessions that are over.
     pub(crate) fn close(&mut self, now: Instant) {
         let swept = self.swept.get_or_insert(now);
@@ -127,6 +132,7 @@ mod tests {
             fingerprint: None,
             revision: Revision::Unknown,
             doubtful: false,
+            gone: false,
             changes: Changes::default(),
             company: ingest_model::known::Affiliation::default(),
         }

@@ -400,6 +400,7 @@ impl Saved {
             | SkipReason::Housekeeping
             | SkipReason::TooOld
             | SkipReason::NoItems
+            | SkipReason::NotThere
             | SkipReason::SettledBefore => None,
         }
     }

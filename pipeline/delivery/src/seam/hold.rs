@@ -1,5 +1,6 @@
 //! What has to wait for a person or for the destination's recovery.
 
+use ingest_model::batch::Verb;
 use ingest_model::operation::Klass;
 use ingest_model::outcome::HoldCause;
 use ingest_model::record::Topic;
@@ -41,10 +42,23 @@ pub enum Family {
     CustomerCreate,
     /// Writing objects of a klass.
     KObjectWrite(Klass),
+    /// Deleting objects of a klass.
+    KObjectDelete(Klass),
     /// Reading objects of a klass.
     KObjectRead(Klass),
     /// Reading bulk jobs.
     BulkRead,
+}
+
+impl Family {
+    /// What such a write needs: deletions have a role of their own.
+    #[must_use]
+    pub fn of_write(klass: Klass, verb: Verb) -> Self {
+        match verb {
+            Verb::Create | Verb::Update => Self::KObjectWrite(klass),
+            Verb::Delete => Self::KObjectDelete(klass),
+        }
+    }
 }
 
 impl Scope {
@@ -66,6 +80,7 @@ impl Scope {
             Self::Family(Family::CustomerRead) => "customer_read",
             Self::Family(Family::CustomerCreate) => "customer_create",
             Self::Family(Family::KObjectWrite(_)) => "kobject_write",
+            Self::Family(Family::KObjectDelete(_)) => "kobject_delete",
             Self::Family(Family::KObjectRead(_)) => "kobject_read",
             Self::Family(Family::BulkRead) => "bulk_read",
             Self::Topic(_) => "topic",
@@ -98,9 +113,11 @@ impl LetterTopic {
 impl std::fmt::Display for Scope {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Family(Family::KObjectWrite(klass) | Family::KObjectRead(klass)) => {
-                write!(f, "{}:{klass}", self.as_str())
-            }
+            Self::Family(
+                Family::KObjectWrite(klass)
+                | Family::KObjectDelete(klass)
+                | Family::KObjectRead(klass),
+            ) => write!(f, "{}:{klass}", self.as_str()),
             Self::Topic(topic) => write!(f, "{}:{topic}", self.as_str()),
             Self::Destination
             | Self::State

@@ -1,6 +1,6 @@
 //! Which operations of different lanes share one bulk request, and when it is sent.
 //!
-//! A request carries at most `MAX_ITEMS` items and `MAX_BYTES` bytes, all of one klass and verb, and one item of a lane. It is
+//! A request carries at most as many items as its verb allows and `MAX_BYTES` bytes, all of one klass and verb, and one item of a lane. It is
 //! sent when it is full, when its items have waited as long as the price of a request says, or when its oldest has waited as
 //! long as any may.
 //!
@@ -12,7 +12,7 @@ use std::ops::Bound;
 use std::time::Instant;
 
 use crate::common::price::{BULK, Price, Waiting};
-use ingest_model::batch::{GroupKey, MAX_BYTES, MAX_ITEMS, OperationId, Patience};
+use ingest_model::batch::{GroupKey, MAX_BYTES, OperationId, Patience, Verb};
 use ingest_model::record::Traffic;
 
 #[derive(Debug, Clone, Copy)]
@@ -115,7 +115,7 @@ impl Groups {
         self.groups
             .iter()
             .filter(|(key, group)| {
-                let due = group.of(traffic).due_at(self.patience, price);
+                let due = group.of(traffic).due_at(self.patience, price, key.verb);
                 due.is_some_and(|at| at <= now) && may_send(key)
             })
             .min_by_key(|(_, group)| group.of(traffic).lowest())
@@ -130,8 +130,8 @@ impl Groups {
         traffic: Traffic,
     ) -> Option<Instant> {
         self.groups
-            .values()
-            .filter_map(|group| group.of(traffic).due_at(self.patience, price))
+            .iter()
+            .filter_map(|(key, group)| group.of(traffic).due_at(self.patience, price, key.verb))
             .filter(|at| *at > after)
             .min()
     }
@@ -141,12 +141,13 @@ impl Groups {
         let Some(group) = self.groups.get_mut(key) else {
             return Vec::new();
         };
-        let mut taken = Vec::with_capacity(group.len().min(MAX_ITEMS));
+        let most = key.verb.most_items();
+        let mut taken = Vec::with_capacity(group.len().min(most));
         let mut bytes = 2; // the brackets
-        group.live.take(&mut taken, &mut bytes);
+        group.live.take(&mut taken, &mut bytes, most);
         let alone = traffic == Traffic::Live && taken.len() == 1;
         if !alone && group.live.all.is_empty() {
-            group.backfill.take(&mut taken, &mut bytes);
+            group.backfill.take(&mut taken, &mut bytes, most);
         }
         self.ready -= taken.len();
         self.drop_empty(key);
@@ -184,7 +185,7 @@ impl Groups {
 
     /// How many requests could be filled now with such traffic, and sent.
     pub(super) fn full(&self, traffic: Traffic, may_send: impl Fn(&GroupKey) -> bool) -> usize {
-        let full = |(key, group): (&GroupKey, &Group)| match group.of(traffic).full() {
+        let full = |(key, group): (&GroupKey, &Group)| match group.of(traffic).full(key.verb) {
             0 => 0,
             _ if !may_send(key) => 0,
             full => full,
@@ -245,8 +246,8 @@ impl Items {
     }
 
     /// Takes the oldest that fit into a request beside those that were taken; at least one if none was.
-    fn take(&mut self, taken: &mut Vec<OperationId>, bytes: &mut usize) {
-        while taken.len() < MAX_ITEMS
+    fn take(&mut self, taken: &mut Vec<OperationId>, bytes: &mut usize, most: usize) {
+        while taken.len() < most
             && let Some((id, item)) = self.all.first_key_value()
             && (taken.is_empty() || *bytes + item.bytes <= MAX_BYTES)
         {
@@ -261,13 +262,13 @@ impl Items {
         self.all.first_key_value().map(|(id, _)| *id)
     }
 
-    fn full(&self) -> usize {
-        (self.all.len() / MAX_ITEMS).max(self.bytes / MAX_BYTES)
+    fn full(&self, verb: Verb) -> usize {
+        (self.all.len() / verb.most_items()).max(self.bytes / MAX_BYTES)
     }
 
-    fn due_at(&self, patience: Patience, price: Price) -> Option<Instant> {
+    fn due_at(&self, patience: Patience, price: Price, verb: Verb) -> Option<Instant> {
         let oldest = self.all.first_key_value().map(|(_, item)| item.since)?;
-        if self.all.len() >= MAX_ITEMS || self.bytes >= MAX_BYTES {
+        if self.all.len() >= verb.most_items() || self.bytes >= MAX_BYTES {
             return Some(oldest);
         }
         // A single object is written alone, and needs no read.
@@ -284,7 +285,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use ingest_model::batch::Verb;
+    use ingest_model::batch::MAX_ITEMS;
     use ingest_model::operation::Klass;
 
     const PATIENCE: Patience = Patience {

@@ -47,7 +47,7 @@ fn outage(call: &Call) -> Option<CallResult> {
         Call::GetCustomer { .. } => CallResult::Customer(Outcome::Retry(failed)),
         Call::SearchCustomers { .. } => CallResult::Searched(Outcome::Retry(failed)),
         Call::Track { .. } | Call::Identify { .. } => CallResult::Tracked(Outcome::Retry(failed)),
-        Call::CreateKObject { .. } | Call::UpdateKObject { .. } => {
+        Call::CreateKObject { .. } | Call::UpdateKObject { .. } | Call::DeleteKObject { .. } => {
             CallResult::Written(Outcome::Retry(failed))
         }
         Call::FindCustomer { .. } | Call::GetKObject { .. } => {

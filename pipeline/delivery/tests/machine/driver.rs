@@ -466,6 +466,7 @@ impl Destination {
                     rev: None,
                 }))
             }
+            Call::DeleteKObject { .. } => CallResult::Written(Outcome::Delivered(Written::Gone)),
             Call::FindCustomer { .. } | Call::GetKObject { .. } => {
                 CallResult::KObject(Outcome::Delivered(None))
             }

@@ -217,6 +217,7 @@ fn known<'a>(id: impl Into<Option<&'a str>>, version: &str, made: &[&Planned]) -
         fingerprint: None,
         revision: Revision::SinceCreate(0),
         doubtful: false,
+        gone: false,
         changes: made.iter().map(|plan| ChangeKey::of(plan)).collect(),
         company: ingest_model::known::Affiliation::default(),
     });

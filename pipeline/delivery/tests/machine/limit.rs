@@ -48,7 +48,9 @@ fn answer(call: &Call, cause: HoldCause) -> CallResult {
         Call::CreateCustomers { .. }
         | Call::CreateKObjects { .. }
         | Call::UpdateKObjects { .. } => of!(Submitted),
-        Call::CreateKObject { .. } | Call::UpdateKObject { .. } => of!(Written),
+        Call::CreateKObject { .. } | Call::UpdateKObject { .. } | Call::DeleteKObject { .. } => {
+            of!(Written)
+        }
         Call::FindCustomer { .. } | Call::GetKObject { .. } => of!(KObject),
         Call::ReadJob { .. } | Call::ReadJobState { .. } => of!(Job),
         Call::Probe => of!(Probed),

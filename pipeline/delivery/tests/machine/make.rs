@@ -96,6 +96,7 @@ pub(crate) fn object(klass: &str, number: u64) -> KObject {
         body: body(number),
         fold: None,
         party: None,
+        deletes: false,
     }
 }
 

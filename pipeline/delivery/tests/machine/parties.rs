@@ -36,6 +36,7 @@ fn person(number: u64, version: &str, company: Option<&str>) -> KObject {
         version: Some(Version::new(version)),
         body: body(&said),
         fold: None,
+        deletes: false,
         party: Some(Box::new(Party {
             company: company.map(|id| ExternalId(id.into())),
             on_create: body(&email),

@@ -359,6 +359,7 @@ fn known(version: &str, revision: i64) -> Slice {
         fingerprint: None,
         revision: Revision::Known(revision),
         doubtful: false,
+        gone: false,
         changes: Changes::default(),
         company: ingest_model::known::Affiliation::default(),
     });

@@ -193,6 +193,7 @@ fn left_open(fingerprint: u64, update: &Planned) -> Slice {
         fingerprint: Some(fingerprint),
         revision: Revision::Known(4),
         doubtful: false,
+        gone: false,
         changes: Changes::default(),
         company: ingest_model::known::Affiliation::default(),
     });

@@ -97,9 +97,9 @@ fn holds_of_every_family_are_waited_for_without_spinning() {
             Call::CreateCustomers { .. }
             | Call::CreateKObjects { .. }
             | Call::UpdateKObjects { .. } => CallResult::Submitted(Outcome::Hold(cause)),
-            Call::CreateKObject { .. } | Call::UpdateKObject { .. } => {
-                CallResult::Written(Outcome::Hold(cause))
-            }
+            Call::CreateKObject { .. }
+            | Call::UpdateKObject { .. }
+            | Call::DeleteKObject { .. } => CallResult::Written(Outcome::Hold(cause)),
             Call::FindCustomer { .. } | Call::GetKObject { .. } => {
                 CallResult::KObject(Outcome::Hold(cause))
             }
@@ -130,9 +130,9 @@ fn an_outage_is_waited_for_without_spinning_and_ends() {
             Call::CreateCustomers { .. }
             | Call::CreateKObjects { .. }
             | Call::UpdateKObjects { .. } => CallResult::Submitted(Outcome::Ambiguous),
-            Call::CreateKObject { .. } | Call::UpdateKObject { .. } => {
-                CallResult::Written(Outcome::Ambiguous)
-            }
+            Call::CreateKObject { .. }
+            | Call::UpdateKObject { .. }
+            | Call::DeleteKObject { .. } => CallResult::Written(Outcome::Ambiguous),
             Call::FindCustomer { .. } | Call::GetKObject { .. } => {
                 CallResult::KObject(Outcome::Ambiguous)
             }

@@ -56,6 +56,16 @@ pub(super) fn updated(reply: &HttpReply) -> Outcome<Written> {
     }
 }
 
+/// A deletion: 204, or 404 if somebody was faster. The answer says nothing else.
+pub(super) fn deleted(reply: &HttpReply) -> Outcome<Written> {
+    match weigh::<_, Answer<Resource<'_, Revised>>>(Effect::Write, reply) {
+        Weighed::Accepted(_) | Weighed::NotFound(_) => Outcome::Delivered(Written::Gone),
+        Weighed::Settled(outcome) => outcome,
+        Weighed::Conflict(_) => Outcome::Retry(RetryCause::Conflict),
+        Weighed::TooLarge(errors) | Weighed::Refused(errors) => Outcome::Reject(errors.detail()),
+    }
+}
+
 /// A read by external id. A klass that does not exist is answered with 404 as well; the object is not there either way.
 pub(super) fn got(reply: &HttpReply) -> Outcome<Option<ObjectState>> {
     match weigh(Effect::Read, reply) {

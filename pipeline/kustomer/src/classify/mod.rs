@@ -70,6 +70,7 @@ pub fn classify(call: &Call, reply: &HttpReply) -> CallResult {
         } => CallResult::Submitted(bulk::submitted(items.len(), *with_refs, Some(klass), reply)),
         Call::CreateKObject { klass, .. } => CallResult::Written(kobject::created(klass, reply)),
         Call::UpdateKObject { .. } => CallResult::Written(kobject::updated(reply)),
+        Call::DeleteKObject { .. } => CallResult::Written(kobject::deleted(reply)),
         Call::FindCustomer { .. } => CallResult::KObject(kobject::got(reply)),
         Call::GetKObject { klass, external_id } => CallResult::KObject(match klass.kind() {
             KlassKind::Objects | KlassKind::Customers => kobject::got(reply),
@@ -91,7 +92,7 @@ pub fn unanswered(call: &Call, why: Unanswered) -> Reply {
         Call::CreateCustomers { .. }
         | Call::CreateKObjects { .. }
         | Call::UpdateKObjects { .. } => CallResult::Submitted(silence_on_write(why)),
-        Call::CreateKObject { .. } | Call::UpdateKObject { .. } => {
+        Call::CreateKObject { .. } | Call::UpdateKObject { .. } | Call::DeleteKObject { .. } => {
             CallResult::Written(silence_on_write(why))
         }
         Call::SearchCustomers { .. } => CallResult::Searched(Outcome::Retry(RetryCause::Network)),

@@ -22,6 +22,12 @@ pub(crate) fn update(klass: &Klass, id: &str, body: &Body) -> HttpRequest {
     HttpRequest::with_body(Method::Put, names(klass).update, path, shared(body))
 }
 
+/// `DELETE /v1/klasses/{klass}/{id}`. Only objects of klasses are deleted: for customers and companies nothing makes such a call.
+pub(crate) fn delete(klass: &Klass, id: &str) -> HttpRequest {
+    let path = format!("{}/{}", path(klass), segment(id));
+    HttpRequest::without_body(Method::Delete, names(klass).delete, path)
+}
+
 /// `GET /v1/klasses/{klass}/externalId=…`. Companies are filtered by a query instead.
 pub(crate) fn get(klass: &Klass, external_id: &ExternalId) -> HttpRequest {
     let (path, id) = (path(klass), segment(&external_id.0));
@@ -58,6 +64,7 @@ fn path(klass: &Klass) -> String {
 struct Names {
     create: &'static str,
     update: &'static str,
+    delete: &'static str,
     get: &'static str,
     bulk_create: &'static str,
     bulk_update: &'static str,
@@ -68,6 +75,7 @@ fn names(klass: &Klass) -> Names {
         KlassKind::Objects => Names {
             create: "kobject_create",
             update: "kobject_update",
+            delete: "kobject_delete",
             get: "kobject",
             bulk_create: "kobjects_bulk_create",
             bulk_update: "kobjects_bulk_update",
@@ -75,6 +83,7 @@ fn names(klass: &Klass) -> Names {
         KlassKind::Customers => Names {
             create: "customer_create",
             update: "customer_update",
+            delete: "customer_delete",
             get: "customer",
             bulk_create: "customers_bulk_create",
             bulk_update: "customers_bulk_update",
@@ -82,6 +91,7 @@ fn names(klass: &Klass) -> Names {
         KlassKind::Companies => Names {
             create: "company_create",
             update: "company_update",
+            delete: "company_delete",
             get: "company",
             bulk_create: "companies_bulk_create",
             bulk_update: "companies_bulk_update",

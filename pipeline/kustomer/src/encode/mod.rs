@@ -35,6 +35,7 @@ pub fn encode(call: &Call) -> HttpRequest {
         } => kobject::update_bulk(klass, items, *with_refs),
         Call::CreateKObject { klass, body } => kobject::create(klass, body),
         Call::UpdateKObject { klass, id, body } => kobject::update(klass, id, body),
+        Call::DeleteKObject { klass, id } => kobject::delete(klass, id),
         Call::GetKObject { klass, external_id } => kobject::get(klass, external_id),
         Call::ReadJob { job } => bulk::batches(job),
         Call::ReadJobState { job } => bulk::state(job),

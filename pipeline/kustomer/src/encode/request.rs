@@ -16,6 +16,8 @@ pub enum Method {
     Post,
     /// For updates.
     Put,
+    /// For deletions.
+    Delete,
 }
 
 /// One request, complete except for host and token. `Debug` shows neither path nor body: both contain personal data.
@@ -73,6 +75,7 @@ impl Method {
             Self::Get => "GET",
             Self::Post => "POST",
             Self::Put => "PUT",
+            Self::Delete => "DELETE",
         }
     }
 }
@@ -80,10 +83,15 @@ impl Method {
 // === impl HttpRequest ===
 
 impl HttpRequest {
-    /// A request without a body.
+    /// A read.
     pub(crate) fn get(endpoint: &'static str, path: String) -> Self {
+        Self::without_body(Method::Get, endpoint, path)
+    }
+
+    /// A request without a body.
+    pub(crate) fn without_body(method: Method, endpoint: &'static str, path: String) -> Self {
         Self {
-            method: Method::Get,
+            method,
             path,
             body: None,
             endpoint,

@@ -51,6 +51,8 @@ pub struct Envelope<'e> {
     pub id: Option<Value<'e>>,
     /// When it happened.
     pub time: Option<Value<'e>>,
+    /// `true` if its thing is gone.
+    pub deleted: Option<Value<'e>>,
 }
 
 impl Default for Limits {
@@ -184,7 +186,10 @@ pub(super) fn finish<'t>(
         time: time.or(reference),
         customer: found.customer,
         payload,
-        deleted: found.deleted,
+        deleted: match &said.deleted {
+            Some(value) => *value == Value::Bool(true),
+            None => found.deleted,
+        },
         more: found.more,
         notes: found.notes,
     })

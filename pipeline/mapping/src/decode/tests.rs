@@ -231,6 +231,7 @@ fn a_time_that_is_passed_over_is_noted() {
         ["time: passed over, it cannot be read as a time"]
     );
     let said = Envelope {
+        deleted: None,
         time: Some(json!(true)),
         ..Envelope::default()
     };

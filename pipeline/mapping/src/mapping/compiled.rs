@@ -164,7 +164,8 @@ impl Mapping {
         record: &Record,
     ) -> Result<Said<'static>, Decoded> {
         let header = &self.head.header;
-        if header.name.is_none() && header.id.is_none() && header.time.is_none() {
+        let all = [&header.name, &header.id, &header.time, &header.deleted];
+        if all.into_iter().all(Option::is_none) {
             return Ok(Said::default());
         }
         let scope = Scope::of_payload(payload, Some(record));
@@ -183,6 +184,7 @@ impl Mapping {
         for (name, expr, value) in [
             ("id", &header.id, &mut said.envelope.id),
             ("time", &header.time, &mut said.envelope.time),
+            ("deleted", &header.deleted, &mut said.envelope.deleted),
         ] {
             match (part(expr), self.head.on_bad) {
                 (Ok(found), _) => *value = found,

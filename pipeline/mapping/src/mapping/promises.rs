@@ -30,7 +30,7 @@ pub struct RouteInfo {
     pub on: Vec<String>,
     /// The types of message that it is for; empty if the file does not say.
     pub types: Vec<&'static str>,
-    /// The kinds of its operations in their order: `identify`, `track`, `kobject`, `customer`, `company`, `digest`.
+    /// The kinds of its operations in their order: `identify`, `track`, `kobject`, `delete`, `customer`, `company`, `digest`.
     pub kinds: Vec<&'static str>,
     /// Why its events are not wanted, if they are not.
     pub skip: Option<String>,
@@ -98,6 +98,9 @@ impl Mapping {
                 let used = klasses
                     .entry(&rule.klass)
                     .or_insert_with(|| KlassUse::of(&rule.klass));
+                if rule.deletes {
+                    continue; // it has to be there, and nothing is said of it
+                }
                 used.attributes
                     .extend(rule.custom.iter().map(|custom| custom.name.clone()));
                 used.attributes
@@ -169,18 +172,29 @@ impl Mapping {
         })
     }
 
-    /// The klasses whose objects name the customers of events.
+    /// The klasses whose objects name the customers of events, or their own when they are marked as deleted.
     #[must_use]
     pub fn owners_of(&self) -> BTreeSet<Klass> {
-        let routes = self.routes.iter();
-        let asked = routes.filter_map(|route| match &route.action {
-            Action::Do {
-                customer: CustomerRule::Owner(rule, _),
-                ..
-            } => Some(rule.klass.clone()),
-            Action::Do { .. } | Action::Skip(_) => None,
-        });
-        asked.collect()
+        let mut asked = BTreeSet::new();
+        for route in &self.routes {
+            let Action::Do {
+                customer, rules, ..
+            } = &route.action
+            else {
+                continue;
+            };
+            if let CustomerRule::Owner(rule, _) = customer {
+                asked.insert(rule.klass.clone());
+            }
+            for rule in rules {
+                if let Rule::KObject(rule) = rule
+                    && rule.marks
+                {
+                    asked.insert(rule.klass.clone());
+                }
+            }
+        }
+        asked
     }
 
     /// What is done about unknown customers of objects, by the routes whose objects' customers are named by keys: each of these

@@ -33,6 +33,16 @@ pub fn shown(operation: &Operation) -> Value {
             map.extend(session.body(&kobject.external_id.0, &fold.frame).parse());
         }
         Operation::KObject(KObject {
+            deletes: true,
+            klass,
+            external_id,
+            version,
+            ..
+        }) => {
+            let version = version.as_ref().map(|version| &*version.0);
+            return json!({ "delete": &*klass.0, "externalId": &*external_id.0, "version": version });
+        }
+        Operation::KObject(KObject {
             party: Some(party),
             klass,
             external_id,

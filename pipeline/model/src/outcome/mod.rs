@@ -81,6 +81,8 @@ pub enum SkipReason {
     Stale,
     /// The object already has exactly this state.
     Unchanged,
+    /// There is no such object, so there is nothing to delete.
+    NotThere,
     /// The same occurrence was delivered before.
     Repeat,
     /// The partition's former owner already settled it.
@@ -321,6 +323,7 @@ labels!(SkipReason {
     NoItems => "no_items",
     Stale => "stale",
     Unchanged => "unchanged",
+    NotThere => "not_there",
     Repeat => "repeat",
     SettledBefore => "settled_before",
 });

@@ -24,6 +24,9 @@ pub struct KnownObject {
     pub revision: Revision,
     /// Others may have changed it since.
     pub doubtful: bool,
+    /// It was deleted, so there is none: what is known is which states of it are older than that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
     /// The changes made to it at this version; changes at older versions are recognised by the version itself.
     pub changes: Changes,
     /// The company that a customer belongs to, as far as known.
@@ -41,7 +44,26 @@ impl KnownObject {
             fingerprint: None,
             revision: object.rev.map_or(Revision::Unknown, Revision::Known),
             doubtful: false,
+            gone: false,
             changes: Changes::default(),
+            company: Affiliation::default(),
+        }
+    }
+
+    /// An object that was deleted at that version. The changes of that version stay known, so that none is made again; without
+    /// a version, the object's last one stays.
+    #[must_use]
+    pub fn deleted(version: Option<Version>, before: Option<Self>) -> Self {
+        let version = version.or_else(|| before.as_ref()?.version.clone());
+        let changes = before.filter(|before| before.ties_with(version.as_ref()));
+        Self {
+            id: None,
+            version,
+            fingerprint: None,
+            revision: Revision::Unknown,
+            doubtful: false,
+            gone: true,
+            changes: changes.map(|before| before.changes).unwrap_or_default(),
             company: Affiliation::default(),
         }
     }

@@ -46,6 +46,11 @@ impl ChangeKey {
             }
             Operation::KObject(object) => {
                 said.write(&object.body.fingerprint().to_be_bytes());
+                if object.deletes {
+                    said.write(b"delete");
+                    let version = object.version.as_ref();
+                    said.write(version.map_or(&[], |version| version.0.as_bytes()));
+                }
                 if let Some(party) = object.party.as_deref() {
                     said.write(&party.on_create.fingerprint().to_be_bytes());
                     let company = party.company.as_ref();
@@ -147,6 +152,7 @@ mod tests {
                 body,
                 fold: None,
                 party: None,
+                deletes: false,
             }),
         }
     }

@@ -48,6 +48,9 @@ struct RawValue {
     /// The company of a customer; empty if it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     company: Option<Arc<str>>,
+    /// The object was deleted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    gone: bool,
     /// The latest changes: of an object, those at its version; of a customer, all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     made: Vec<u64>,
@@ -143,6 +146,7 @@ pub fn encode_value(entry: &Entry) -> Vec<u8> {
             raw.id = Some(object.id.clone().unwrap_or_else(|| Arc::from("")));
             raw.version = object.version.as_ref().map(|v| Arc::clone(&v.0));
             raw.print = object.fingerprint;
+            raw.gone = object.gone;
             raw.made = object.changes.iter().map(|one| one.0).collect();
             if !object.company.is_unknown() {
                 let company = object.company.id().cloned();
@@ -184,6 +188,7 @@ pub fn decode_value(entity: Entity, bytes: &[u8]) -> Option<Entry> {
                 (None, None) => Revision::Unknown,
             },
             doubtful: false,
+            gone: raw.gone,
             changes: raw.made.into_iter().map(ChangeKey).collect(),
             company: match raw.company {
                 Some(id) => Affiliation::known(Some(id).filter(|id| !id.is_empty())),

@@ -34,6 +34,7 @@ fn object(at: i64, version: u64) -> Entry {
             fingerprint: Some(version),
             revision: Revision::SinceCreate(2),
             doubtful: false,
+            gone: false,
             changes: Changes::from_iter([ChangeKey(version), ChangeKey(u64::MAX)]),
             company: crate::known::Affiliation::default(),
         }),

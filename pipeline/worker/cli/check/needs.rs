@@ -65,6 +65,10 @@ pub(super) fn roles(settings: &Settings) -> Roles {
             Need::ReadJobs,
         ],
     );
+    need(
+        kinds.contains("delete"),
+        &[Need::DeleteKObjects, Need::ReadKObjects],
+    );
     // Whose an object is, and by what the tracking API knows that customer.
     need(asks, &[Need::ReadCustomers, Need::ReadKObjects]);
     need(
@@ -153,6 +157,18 @@ mod tests {
             [&OBJECTS[..], &[Need::ReadCustomers]].concat()
         );
         assert_eq!(helpful(&owner), []);
+    }
+
+    #[test]
+    fn deletions_have_a_role_of_their_own() {
+        let gone = of(
+            "delete: delete\ndo:\n  - kobject: order\n    externalId: .id\n    version: $event.version",
+        );
+        assert_eq!(gone.needed, [Need::DeleteKObjects, Need::ReadKObjects]);
+        assert_eq!(helpful(&gone), []);
+        let marked = of("delete: mark\ndo:\n  - kobject: order\n    externalId: .id");
+        let needed = [&OBJECTS[..], &[Need::ReadCustomers]].concat();
+        assert_eq!(marked.needed, needed);
     }
 
     #[test]

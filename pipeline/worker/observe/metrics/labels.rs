@@ -164,6 +164,7 @@ pub const HOLD_SCOPES: &[&str] = &[
     "customer_read",
     "customer_create",
     "kobject_write",
+    "kobject_delete",
     "kobject_read",
     "bulk_read",
     "topic",

@@ -111,6 +111,7 @@ fn every_scope_and_repeat_is_in_its_list() {
         Family::CustomerRead,
         Family::CustomerCreate,
         Family::KObjectWrite(klass.clone()),
+        Family::KObjectDelete(klass.clone()),
         Family::KObjectRead(klass),
         Family::BulkRead,
     ];

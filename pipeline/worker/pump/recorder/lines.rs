@@ -177,6 +177,7 @@ fn of_call(call: &Call, add: &mut impl FnMut(&CustomerKey)) {
         | Call::UpdateKObjects { .. }
         | Call::CreateKObject { .. }
         | Call::UpdateKObject { .. }
+        | Call::DeleteKObject { .. }
         | Call::GetKObject { .. }
         | Call::ReadJob { .. }
         | Call::ReadJobState { .. }

@@ -298,6 +298,13 @@ fn send<'e>(
             bodies.push(object_sum(encoder, body)?);
             "update_kobject"
         }
+        Call::DeleteKObject {
+            klass: of,
+            id: object,
+        } => {
+            (klass, id) = (Some(of), Some(&**object));
+            "delete_kobject"
+        }
         Call::GetKObject {
             klass: of,
             external_id: object,

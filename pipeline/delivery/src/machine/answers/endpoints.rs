@@ -23,6 +23,7 @@ pub(in crate::machine) fn endpoint(
         }
         Operation::KObject(object) => {
             let verb = match history.object_id {
+                _ if object.deletes => Verb::Delete,
                 Some(_) => Verb::Update,
                 None => Verb::Create,
             };

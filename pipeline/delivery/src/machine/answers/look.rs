@@ -30,9 +30,13 @@ impl Machine {
         self.objects.revisions.looked();
         match outcome {
             Outcome::Delivered(Some(found)) => self.compare(now, id, found),
+            Outcome::Delivered(None) if self.deletes(id) => {
+                self.objects.histories.found_nothing(id);
+                self.not_there(id);
+            }
             Outcome::Delivered(None) => {
                 let doubted = self.objects.histories.found_nothing(id);
-                self.forget_object(id);
+                self.forget_standing(id);
                 self.forget_customer_of(id);
                 if doubted {
                     // It did not arrive, so it may be sent again.
@@ -105,6 +109,7 @@ impl Machine {
         }
         // One version does not mean one state: the state shown may be another of its version, without this write.
         let arrived = looked.doubted
+            && !object.deletes
             && !given
             && learnt.ties_with(object.version.as_ref())
             && shows(&object.body.parse(), &found.shown);

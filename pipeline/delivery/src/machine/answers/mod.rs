@@ -1,6 +1,7 @@
 //! Answers: what they say about the destination, then what they mean for the operations that the request carried.
 
 mod customers;
+mod deleted;
 mod endpoints;
 mod job;
 mod look;
@@ -423,7 +424,7 @@ impl Machine {
         }
         let attempt = if cause == RetryCause::ObjectQuota {
             let history = self.objects.histories.of(operation);
-            let create = history.object_id.is_none();
+            let create = history.object_id.is_none() && !self.deletes(operation);
             if let Some(customer) = history.customer_id.clone().filter(|_| create) {
                 self.objects.creates.limited(now, operation, &customer);
             }

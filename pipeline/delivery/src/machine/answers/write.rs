@@ -102,6 +102,10 @@ impl Machine {
         let Some(id) = batch.operations.first().copied() else {
             return;
         };
+        if verb == Verb::Delete {
+            self.on_deleted(now, batch, outcome, limits);
+            return;
+        }
         if self.is_lock_test(id, &outcome) {
             self.put_back(id);
             return;
@@ -200,12 +204,12 @@ impl Machine {
             let history = self.objects.histories.of(id);
             let counted = match verb {
                 Verb::Create => Revision::SinceCreate(0),
-                Verb::Update => history.decided.next(),
+                Verb::Update | Verb::Delete => history.decided.next(),
             };
             match (verb, shown) {
                 (Verb::Create, Some(rev)) => self.objects.revisions.learn_first(rev),
                 // Without a version it is written without a look, so somebody else may have written in between.
-                (Verb::Update, Some(_)) | (Verb::Create | Verb::Update, None) => {}
+                (Verb::Update | Verb::Delete, Some(_)) | (_, None) => {}
             }
             if verb == Verb::Update {
                 self.objects.revisions.count(&written.klass, false);
@@ -231,6 +235,7 @@ impl Machine {
                         .then(|| fingerprint(written)),
                     revision: shown.map_or(counted, Revision::Known),
                     doubtful: false,
+                    gone: false,
                     changes: Changes::default(),
                     company: self.affiliation(id, &klass),
                 };
@@ -245,7 +250,7 @@ impl Machine {
                 if let Some(told) = told {
                     let way = match verb {
                         Verb::Create => ResolvedBy::Create,
-                        Verb::Update => ResolvedBy::Read,
+                        Verb::Update | Verb::Delete => ResolvedBy::Read,
                     };
                     self.note_customer_id(id, &told, way);
                 }
@@ -337,6 +342,7 @@ impl Machine {
                         .lock(&object.klass, history.decided, false)
                         .is_some()
             }
+            Verb::Delete => true,
         };
         if refused {
             return None;
@@ -359,7 +365,7 @@ impl Machine {
         let keys = object.customer.as_ref().map(|one| one.keys().to_vec());
         self.forget_company(id);
         match verb {
-            Verb::Update => {
+            Verb::Update | Verb::Delete => {
                 self.objects.histories.forget_object(id);
                 self.forget_object(id);
                 self.forget_customer_of(id);

@@ -359,6 +359,12 @@ impl Machine {
                 said::merge((a, &state.ages), (b, arriving.ages))
                     .map(|(identify, ages)| (Operation::Identify(identify), ages))
             }
+            // What waits for something else than its turn would go on waiting for that.
+            (Operation::KObject(_), Operation::KObject(b))
+                if b.deletes && !matches!(state.wait(), Wait::Turn | Wait::Write) =>
+            {
+                None
+            }
             (Operation::KObject(a), Operation::KObject(b)) => {
                 coalesce::merge(a, b).map(|object| (Operation::KObject(object), Ages::default()))
             }

@@ -62,7 +62,11 @@ pub(super) fn single_call(group: &GroupKey, item: &BulkItem) -> Call {
                 }
             }),
         },
-        (Verb::Create | Verb::Update, _) => Call::CreateKObject {
+        (Verb::Delete, Some(id)) => Call::DeleteKObject {
+            klass,
+            id: Arc::clone(id),
+        },
+        (Verb::Create | Verb::Update | Verb::Delete, _) => Call::CreateKObject {
             klass,
             body: with(&item.body, |writer| {
                 if let Some(customer) = &item.customer {

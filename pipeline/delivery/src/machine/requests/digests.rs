@@ -24,6 +24,7 @@ impl Machine {
         }
         let hash = self.objects.histories.of(id).object_hash();
         let standing = self.objects.cache.by_hash(hash);
+        let standing = standing.filter(|known| !known.gone);
         let base = self.objects.sessions.current(hash, standing);
         if base.is_none() && standing.is_some() {
             self.objects.histories.look_first(id);

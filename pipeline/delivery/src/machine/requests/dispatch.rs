@@ -197,7 +197,7 @@ impl Machine {
         let Some(group) = self.due_group(now, price, traffic) else {
             return;
         };
-        let mut operations = if self.is_quarantined(&group.klass) {
+        let mut operations = if group.verb != Verb::Delete && self.is_quarantined(&group.klass) {
             self.take_probe(&group)
         } else {
             self.work.take_group(&group, traffic)
@@ -231,19 +231,18 @@ impl Machine {
         if self.objects.is_outdated(id) {
             return false;
         }
-        let hash = self.objects.histories.of(id).object_hash();
-        let Some(known) = self.objects.cache.by_hash(hash) else {
-            return true;
+        let history = self.objects.histories.of(id);
+        let Some(known) = self.objects.cache.by_hash(history.object_hash()) else {
+            // A deletion without an id would name the klass.
+            return verb != Verb::Delete || history.object_id.is_some();
         };
+        let version = object.version.as_ref();
+        let stale = known.is_newer_than(version) || known.is_of_another_kind(version);
+        let open = !stale && !self.partitions.is_made(id, &known.changes);
         match verb {
-            Verb::Create => false,
-            Verb::Update => {
-                let version = object.version.as_ref();
-                let stale = known.is_newer_than(version) || known.is_of_another_kind(version);
-                !stale
-                    && !self.partitions.is_made(id, &known.changes)
-                    && known.id.is_some()
-                    && self.objects.histories.of(id).object_id == known.id
+            Verb::Create => known.gone && open,
+            Verb::Update | Verb::Delete => {
+                open && known.id.is_some() && history.object_id == known.id
             }
         }
     }
@@ -254,7 +253,8 @@ impl Machine {
             self.start(std::slice::from_ref(id));
         }
         self.word_digests(&batch.operations);
-        if self.settings.state.is_some() {
+        // A deletion names the object by its id, so a copy of it never meets another one: nobody has to know that it was begun.
+        if self.settings.state.is_some() && batch.group.verb != Verb::Delete {
             self.journal_write(now, batch);
         } else {
             self.leave(now, batch);
@@ -264,7 +264,7 @@ impl Machine {
     /// Sends a write whose permit is taken, and whose intent, if it needs one, is journalled.
     pub(in crate::machine) fn leave(&mut self, now: Instant, mut batch: Batch) {
         let GroupKey { klass, verb } = batch.group.clone();
-        let family = Some(Family::KObjectWrite(klass.clone()));
+        let family = Some(Family::of_write(klass.clone(), verb));
         let mut items = Vec::with_capacity(batch.operations.len());
         for id in &batch.operations {
             items.extend(self.bulk_item(*id, verb));
@@ -285,7 +285,8 @@ impl Machine {
                     items,
                     with_refs,
                 },
-                Verb::Update => Call::UpdateKObjects {
+                // Deletions are sent one by one.
+                Verb::Update | Verb::Delete => Call::UpdateKObjects {
                     klass,
                     items,
                     with_refs,
@@ -331,12 +332,12 @@ impl Machine {
             company: history.company().cloned(),
             customer: match verb {
                 Verb::Create => history.customer_id.clone(),
-                Verb::Update => None,
+                Verb::Update | Verb::Delete => None,
             },
             // The directory may have changed since; what was decided is sent.
             id: match verb {
                 Verb::Create => None,
-                Verb::Update => history.object_id.clone(),
+                Verb::Update | Verb::Delete => history.object_id.clone(),
             },
             rev,
         })

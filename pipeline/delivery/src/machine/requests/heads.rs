@@ -88,10 +88,11 @@ impl Machine {
                 // Its events change it, too: alone, and right after the look, hardly anything comes in between.
                 self.force(group, vec![id], Vec::new());
             }
-            (Decision::Update, Some(group)) => {
+            (Decision::Update | Decision::Delete, Some(group)) => {
                 self.work.ready_write(&self.turn, id, group);
             }
             (Decision::AwaitAnswers, _) => self.work.await_answers(id, now + AWAIT_ANSWERS),
+            (Decision::Skip(SkipReason::NotThere), _) => self.not_there(id),
             (Decision::Skip(reason), _) => {
                 if reason == SkipReason::Unchanged {
                     self.note_made(id);
@@ -101,7 +102,14 @@ impl Machine {
             (Decision::Mixed(detail), _) => {
                 self.finish_rejected(id, Rejection::MixedVersions, detail);
             }
-            (Decision::Look | Decision::Create | Decision::Update | Decision::TestLock, _) => {
+            (
+                Decision::Look
+                | Decision::Create
+                | Decision::Update
+                | Decision::Delete
+                | Decision::TestLock,
+                _,
+            ) => {
                 let until = now + self.settings.patience.max_delay;
                 self.objects.revisions.look(now, until);
                 let operation = self.work.get(id).map(|entry| &entry.operation);

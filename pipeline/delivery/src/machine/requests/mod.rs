@@ -247,7 +247,7 @@ impl Machine {
     }
 
     fn may_write(&self, now: Instant, group: &GroupKey) -> bool {
-        self.may_pass(now, &Family::KObjectWrite(group.klass.clone()))
+        self.may_pass(now, &Family::of_write(group.klass.clone(), group.verb))
     }
 
     /// Whether backfill is ready that waits for what live work leaves.

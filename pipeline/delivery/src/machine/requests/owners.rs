@@ -146,7 +146,7 @@ impl Machine {
         self.learn_owner(&owner, customer, self.origin(id));
     }
 
-    fn is_asked(&self, klass: &Klass) -> bool {
+    pub(in crate::machine) fn is_asked(&self, klass: &Klass) -> bool {
         self.settings.owners_of.contains(klass)
     }
 

@@ -114,7 +114,7 @@ impl Machine {
             (verb, id, Some(before)) if before.ties_with(kept.version.as_ref()) => {
                 let revision = match verb {
                     Verb::Create => before.revision,
-                    Verb::Update => Revision::Unknown,
+                    Verb::Update | Verb::Delete => Revision::Unknown,
                 };
                 Some(KnownObject {
                     id: id.or_else(|| before.id.clone()),
@@ -128,13 +128,13 @@ impl Machine {
             // An object created without an id in the answer must not be created again: it is read when its id is needed.
             (Verb::Create, id, _) => Some(kept.stored(id, Revision::SinceCreate(0))),
             // If the two cannot be compared, this write need not be the next one after it.
-            (Verb::Update, Some(id), Some(before))
+            (Verb::Update | Verb::Delete, Some(id), Some(before))
                 if before.id.is_some() && before.is_older_than(kept.version.as_ref()) =>
             {
                 Some(kept.stored(Some(id), before.revision.next()))
             }
-            (Verb::Update, None, None) => None,
-            (Verb::Update, id, before) => {
+            (Verb::Update | Verb::Delete, None, None) => None,
+            (Verb::Update | Verb::Delete, id, before) => {
                 let id = id.or_else(|| before?.id);
                 Some(kept.stored(id, Revision::Unknown))
             }

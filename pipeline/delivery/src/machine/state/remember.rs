@@ -79,6 +79,15 @@ impl Machine {
         self.forget_entity(Entity::Object(hash));
     }
 
+    /// The object of an operation is not there. If that is because it was deleted, which states are older than that stays known.
+    pub(in crate::machine) fn forget_standing(&mut self, id: OperationId) {
+        let hash = self.objects.histories.of(id).object_hash();
+        let known = self.objects.cache.peek(hash);
+        if known.is_none_or(|known| !known.gone) {
+            self.forget_object(id);
+        }
+    }
+
     /// An operation's customer is not there any more.
     pub(in crate::machine) fn forget_customer_of(&mut self, id: OperationId) {
         let operation = self.work.get(id).map(|state| &state.operation);

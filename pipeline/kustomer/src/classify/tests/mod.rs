@@ -95,6 +95,13 @@ fn calls() -> Vec<(&'static str, Call)> {
                 body: map,
             },
         ),
+        (
+            "delete",
+            Call::DeleteKObject {
+                klass: klass(),
+                id: "o1".into(),
+            },
+        ),
         ("kobject", get_object()),
         ("batches", Call::ReadJob { job: "j1".into() }),
         ("state", Call::ReadJobState { job: "j1".into() }),

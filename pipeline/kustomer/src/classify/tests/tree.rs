@@ -40,6 +40,7 @@ pub(super) fn meaning(call: &Call, body: &[u8]) -> CallResult {
                 rev: object.and_then(rev),
             }))
         }
+        Call::DeleteKObject { .. } => CallResult::Written(Outcome::Delivered(Written::Gone)),
         Call::FindCustomer { .. } | Call::GetKObject { .. } => {
             CallResult::KObject(or_garbled(match one {
                 Some(None) => Some(None),

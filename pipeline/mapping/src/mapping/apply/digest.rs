@@ -65,6 +65,7 @@ impl<'a> Work<'a> {
                 events: vec![small],
             })),
             party: None,
+            deletes: false,
         }))
     }
 

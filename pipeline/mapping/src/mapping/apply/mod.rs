@@ -28,8 +28,8 @@ use crate::decode::time;
 use crate::event::{Event, Notes};
 use crate::value::{Map, Value};
 use ingest_model::operation::{
-    CustomerRef, ExternalId, Identify, KObject, Operation, Planned, Track, VERSION_ATTRIBUTE,
-    Version,
+    CustomerKey, CustomerRef, ExternalId, Identify, KObject, MissingCustomer, Operation, Planned,
+    Track, VERSION_ATTRIBUTE, Version,
 };
 use ingest_model::outcome::{DroppedField, Rejected, SkipReason, Verdict};
 use ingest_model::record::Record;
@@ -81,6 +81,9 @@ pub(super) fn first<'a>(
     let mut named = false;
     for route in routes {
         named = true;
+        if route.only_deletions && !event.deleted {
+            continue;
+        }
         let wanted = match &route.when {
             None => Ok(true),
             Some(when) => when
@@ -338,6 +341,10 @@ impl<'a> Work<'a> {
             object_id(&id).map_err(|illegal| refused("externalId", &illegal, &rule.external_id))?;
         let id = id.ok_or_else(|| missing("externalId", &rule.external_id))?;
         let version = self.version(rule.version.as_ref())?;
+        if rule.deletes {
+            let (klass, id) = (rule.klass.clone(), ExternalId(Arc::from(id)));
+            return Ok(Operation::KObject(KObject::deletion(klass, id, version)));
+        }
         let mut body = Map::with_capacity(rule.fields.len() + 2);
         body.insert("externalId", Value::text(&id));
         self.fields(&rule.bad, &rule.fields, "", &mut body)?;
@@ -359,14 +366,21 @@ impl<'a> Work<'a> {
             (!custom.is_empty()).then_some(Value::Object(custom)),
         );
         let body = self.fit(&rule.bad, "kobject", "", body, 0)?;
+        let (klass, external_id) = (rule.klass.clone(), ExternalId(Arc::from(id)));
+        let itself = || {
+            let key = CustomerKey::of_object(&klass, &external_id);
+            CustomerRef::new(vec![key], MissingCustomer::Park)
+        };
+        let customer = if rule.marks { itself() } else { customer };
         Ok(Operation::KObject(KObject {
-            klass: rule.klass.clone(),
-            external_id: ExternalId(Arc::from(id)),
+            klass,
+            external_id,
             customer,
             version,
             body,
             fold: None,
             party: None,
+            deletes: false,
         }))
     }
 

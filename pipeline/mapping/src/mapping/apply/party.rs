@@ -66,6 +66,7 @@ impl<'a> Work<'a> {
             version,
             body,
             fold: None,
+            deletes: false,
             party: Some(Box::new(operation::Party { company, on_create })),
         }))
     }

@@ -82,6 +82,7 @@ impl Mapping {
     }
 }
 
+const HEADER_KEYS: &[&str] = &["each", "name", "id", "time", "deleted"];
 /// Keys that only the file itself has, and not one that it includes.
 const OF_THE_WHOLE: &[&str] = &["event", "emptyText"];
 const KNOWN: &[&str] = &[
@@ -231,7 +232,8 @@ fn routes_of(reader: &mut Reader<'_>, fields: &Fields<'_>, head: &Head, routes: 
     let on_bad = fields.get("onBad").and_then(Node::as_text);
     let word = OnBad::WORDS.iter().find(|(word, _)| Some(*word) == on_bad);
     let on_bad = word.map_or(head.on_bad, |(_, on_bad)| *on_bad);
-    let of_file = RouteHead::of(reader, fields, head.format, on_bad);
+    let mut of_file = RouteHead::of(reader, fields, head.format, on_bad);
+    of_file.names_deletions = head.header.deleted.is_some();
     let Some(node) = fields.get("routes") else {
         return;
     };
@@ -261,7 +263,7 @@ fn format(reader: &mut Reader<'_>, node: &Node) -> Option<Format> {
 }
 
 fn header(reader: &mut Reader<'_>, node: &Node) -> Header {
-    let Some(fields) = reader.fields(node, "event", &["each", "name", "id", "time"]) else {
+    let Some(fields) = reader.fields(node, "event", HEADER_KEYS) else {
         return Header::default();
     };
     let mut expr = |name: &str| {
@@ -274,5 +276,6 @@ fn header(reader: &mut Reader<'_>, node: &Node) -> Header {
         name: expr("name"),
         id: expr("id"),
         time: expr("time"),
+        deleted: expr("deleted"),
     }
 }

@@ -19,8 +19,10 @@ pub(super) struct Reader<'a> {
     pub(super) names: Names,
     /// Objects are marked as deleted here.
     pub(super) marks: bool,
-    /// The next one is there for certain, so it needs no title.
+    /// They are there for certain, so they need no title.
     pub(super) untitled: bool,
+    /// Objects are deleted here.
+    pub(super) deletes: bool,
     /// The values of `let` in the order of their names; none where one is not compiled.
     lets: Vec<Let>,
     /// Those that some expression uses.
@@ -82,6 +84,7 @@ impl<'a> Reader<'a> {
             names: Names::default(),
             marks: false,
             untitled: false,
+            deletes: false,
             lets: Vec::new(),
             used: BTreeSet::new(),
             files,

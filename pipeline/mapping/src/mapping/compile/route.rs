@@ -88,6 +88,10 @@ fn route_with_names(
     };
     reader.marks = deletes == Some(Deletion::Mark);
     reader.untitled = reader.marks && fields.get("customer").is_none();
+    reader.deletes = deletes == Some(Deletion::Delete);
+    if let Some(node) = fields.get("delete").filter(|_| reader.deletes) {
+        reader.doubt_never_deleted(node, at, head);
+    }
     let action = match (fields.get("skip"), fields.get("do")) {
         _ if fields.get("delete").is_some() && deletes.is_none() => None,
         (None, None) if deletes == Some(Deletion::Ignore) => {
@@ -109,6 +113,7 @@ fn route_with_names(
         (None, Some(node)) => {
             let customer = match fields.get("customer") {
                 Some(node) => customer(reader, node, &format!("{at}.customer")),
+                None if reader.deletes => Some(CustomerRule::Nobody),
                 None if reader.marks => marked(reader, node, &format!("{at}.do")),
                 None => head.customer(reader),
             };
@@ -143,7 +148,8 @@ fn route_with_names(
             None
         }
     };
-    (reader.marks, reader.untitled) = (false, false);
+    let only_deletions = reader.deletes;
+    (reader.marks, reader.untitled, reader.deletes) = (false, false, false);
     let when = match when {
         None => None,
         Some(compiled) => Some(compiled?),
@@ -156,6 +162,7 @@ fn route_with_names(
         on: on?,
         types: types?,
         when,
+        only_deletions,
         on_bad,
         on_hold: on_hold?,
         on_hold_at,
@@ -168,6 +175,7 @@ fn route_with_names(
 enum Deletion {
     Ignore,
     Mark,
+    Delete,
 }
 
 /// What a route does about deletions. `None` if that is wrong.
@@ -178,36 +186,41 @@ fn deletion(
     at: &str,
 ) -> Option<Deletion> {
     let at = format!("{at}.delete");
-    if node.as_text() == Some("delete") {
-        let help = "use `mark`: the card stays and says that its thing is gone; who has to erase an object does it in Kustomer";
-        let problem = "objects are never deleted by the worker";
-        reader.error(node.place, &at, problem, Some(help.to_owned()));
-        return None;
-    }
-    let words = &[("ignore", Deletion::Ignore), ("mark", Deletion::Mark)];
+    let words = &[
+        ("ignore", Deletion::Ignore),
+        ("mark", Deletion::Mark),
+        ("delete", Deletion::Delete),
+    ];
     let word = reader.word(node, &at, words)?;
-    let wrong = match word {
-        Deletion::Ignore => ["do", "skip", "customer"]
-            .iter()
-            .find(|name| fields.get(name).is_some()),
-        Deletion::Mark => ["skip"].iter().find(|name| fields.get(name).is_some()),
+    let without: &[&str] = match word {
+        Deletion::Ignore => &["do", "skip", "customer"],
+        Deletion::Mark => &["skip"],
+        Deletion::Delete => &["skip", "customer"],
     };
-    if let Some(name) = wrong {
+    if let Some(name) = without.iter().find(|name| fields.get(name).is_some()) {
         let problem = format!("has no meaning beside `{name}`");
-        let help = "`ignore` stands alone; `mark` needs `do` with the `kobject` that is marked";
+        let help = "`ignore` stands alone; `mark` needs `do` with the `kobject` that is marked, and `delete` one with the `kobject` \
+                    that is to go, whoever it belongs to";
         reader.error(node.place, &at, problem, Some(help.to_owned()));
         return None;
     }
-    if word == Deletion::Mark && fields.get("do").is_none() {
-        let help = "for example `do: [ { kobject: order, externalId: .id } ]`".to_owned();
-        let problem = "needs `do` with the `kobject` that is marked";
-        reader.error(node.place, &at, problem, Some(help));
+    let done = match word {
+        Deletion::Ignore => return Some(word),
+        Deletion::Mark => "is marked",
+        Deletion::Delete => "is to go",
+    };
+    if fields.get("do").is_none() {
+        let help =
+            "for example `do: [ { kobject: order, externalId: .id, version: $event.version } ]`";
+        let problem = format!("needs `do` with the `kobject` that {done}");
+        reader.error(node.place, &at, problem, Some(help.to_owned()));
         return None;
     }
     Some(word)
 }
 
-/// The customer of objects that are marked as deleted: whoever the first of them belongs to. So no object is made.
+/// The customer of the events of a route that marks objects. Each of these belongs to whom it belonged to, so that none is made;
+/// other operations are for the customer of the first.
 fn marked(reader: &mut Reader<'_>, list: &Node, at: &str) -> Option<CustomerRule> {
     let Content::List(items) = &list.content else {
         return Some(CustomerRule::Nobody); // reported with the operations
@@ -223,6 +236,17 @@ fn marked(reader: &mut Reader<'_>, list: &Node, at: &str) -> Option<CustomerRule
         | Content::Text(_)
         | Content::List(_) => None,
     };
+    let objects = items.iter().filter(|item| field(item, "kobject").is_some());
+    let objects = objects.count();
+    if objects == 0 {
+        let help = "for example `do: [ { kobject: order, externalId: .id } ]`".to_owned();
+        let problem = "`delete: mark` needs a `kobject` that is marked";
+        reader.error(list.place, at, problem, Some(help));
+        return None;
+    }
+    if objects == items.len() {
+        return Some(CustomerRule::Nobody);
+    }
     let single = |(_, item): &(usize, &Node)| field(item, "each").is_none();
     let found = items
         .iter()
@@ -232,8 +256,9 @@ fn marked(reader: &mut Reader<'_>, list: &Node, at: &str) -> Option<CustomerRule
             Some((index, field(item, "kobject")?, field(item, "externalId")?))
         });
     let Some((index, klass_node, id)) = found else {
-        let help = "for example `do: [ { kobject: order, externalId: .id } ]`".to_owned();
-        let problem = "`delete: mark` needs a `kobject` that is marked";
+        let help = "say with `customer` in the route whose they are".to_owned();
+        let problem =
+            "has operations for a customer, and no `kobject` without `each` that names one";
         reader.error(list.place, at, problem, Some(help));
         return None;
     };
@@ -251,6 +276,24 @@ fn marked(reader: &mut Reader<'_>, list: &Node, at: &str) -> Option<CustomerRule
         ),
         (_, _) => CustomerRule::Nobody,
     })
+}
+
+impl Reader<'_> {
+    /// Says so if no event of the file's format is ever a deletion.
+    fn doubt_never_deleted(&mut self, node: &Node, at: &str, head: &RouteHead<'_>) {
+        let Some(format @ (Format::Json | Format::Segment)) = head.format else {
+            return;
+        };
+        if head.names_deletions {
+            return;
+        }
+        let problem = format!(
+            "is never reached: no event of format `{}` says by itself that its thing is gone",
+            format.as_str()
+        );
+        let help = "say which ones do, at the top of the file: for example `event: { deleted: .type == \"order.deleted\" }`";
+        self.doubt(node.place, &format!("{at}.delete"), problem, help);
+    }
 }
 
 /// The expression of a `when`.
@@ -348,6 +391,7 @@ fn event_names(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Vec<Str
 pub(super) fn shadowed(reader: &mut Reader<'_>, routes: &[Route]) {
     let takes = |route: &Route, later: &Route, name: &str| {
         route.when.is_none()
+            && !route.only_deletions
             && takes_types(route, later)
             && route
                 .on

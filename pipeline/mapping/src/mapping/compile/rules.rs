@@ -50,6 +50,7 @@ const KOBJECT_KEYS: &[&str] = &[
     "images",
     "onBad",
 ];
+const DELETION_KEYS: &[&str] = &["each", "kobject", "externalId", "version"];
 const IDENTIFY_KEYS: &[&str] = &[
     "externalId",
     "email",
@@ -192,7 +193,15 @@ fn rule(reader: &mut Reader<'_>, node: &Node, at: &str, on: &[String]) -> Option
         .filter(|name| !matches!(*name, "customer" | "company"))
         .collect();
     let named = if others.is_empty() { named } else { others };
+    if reader.deletes && !matches!(named.as_slice(), ["kobject"]) {
+        let help = "a route with `delete: delete` lists the `kobject`s that are to go, and nothing else; customers and companies are never \
+                    deleted by the worker";
+        let problem = "is no `kobject`, and nothing else can be deleted";
+        reader.error(node.place, at, problem, Some(help.to_owned()));
+        return None;
+    }
     match named.as_slice() {
+        ["kobject"] if reader.deletes => deletion(reader, node, at),
         ["identify"] => identify(reader, node, at),
         ["track"] => track(reader, node, at),
         ["kobject"] => kobject(reader, node, at),
@@ -366,8 +375,7 @@ fn track(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
 }
 
 fn kobject(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
-    let untitled = reader.untitled && !reader.names.has_item();
-    reader.untitled &= !untitled;
+    let untitled = reader.untitled;
     let fields = reader.fields(node, at, KOBJECT_KEYS)?;
     let klass = fields
         .get("kobject")
@@ -392,6 +400,13 @@ fn kobject(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
     let version = fields
         .get("version")
         .map(|node| reader.expr(node, &format!("{at}.version")));
+    if reader.marks && version.is_none() {
+        let problem =
+            "`version` is missing, so an older state that comes later takes the mark away"
+                .to_owned();
+        let help = "give it the version that the klass's other routes have, or `version: 'null'` if they have none";
+        reader.doubt(fields.place, at, problem, help);
+    }
     let values = field_rules(reader, &fields, at, KOBJECT_FIELDS);
     let own = usize::from(version.is_some()) + usize::from(reader.marks);
     let mut custom = custom(reader, &fields, at, "custom", own);
@@ -404,11 +419,62 @@ fn kobject(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
     }
     Some(Rule::KObject(KObjectRule {
         marks: untitled,
+        deletes: false,
         klass: klass?,
         external_id: external_id.flatten()?,
         version: version.flatten(),
         fields: values,
         custom,
+        bad: BadFields::default(),
+    }))
+}
+
+/// An object that is deleted. It is named, and nothing is said of it.
+fn deletion(reader: &mut Reader<'_>, node: &Node, at: &str) -> Option<Rule> {
+    let fields = reader.fields(node, at, KOBJECT_KEYS)?;
+    for name in KOBJECT_KEYS
+        .iter()
+        .filter(|name| !DELETION_KEYS.contains(name))
+    {
+        if let Some(node) = fields.get(name) {
+            let at = format!("{at}.{name}");
+            let help = format!("a deletion has {}", DELETION_KEYS.join(", "));
+            reader.error(
+                node.place,
+                &at,
+                "has no meaning where the object is deleted",
+                Some(help),
+            );
+        }
+    }
+    let klass = fields
+        .get("kobject")
+        .and_then(|node| klass(reader, node, &format!("{at}.kobject")));
+    for (name, why) in [
+        ("externalId", "it names the object that is to go"),
+        (
+            "version",
+            "without one, a deletion that comes late takes a newer object with it, for good; `version: 'null'` says that there is nothing to compare",
+        ),
+    ] {
+        if fields.get(name).is_none() {
+            let problem = format!("`{name}` is missing");
+            reader.error(fields.place, at, problem, Some(why.to_owned()));
+        }
+    }
+    let mut expr = |name: &str| {
+        let node = fields.get(name)?;
+        reader.expr(node, &format!("{at}.{name}"))
+    };
+    let (external_id, version) = (expr("externalId"), expr("version"));
+    Some(Rule::KObject(KObjectRule {
+        marks: false,
+        deletes: true,
+        klass: klass?,
+        external_id: external_id?,
+        version: Some(version?),
+        fields: Vec::new(),
+        custom: Vec::new(),
         bad: BadFields::default(),
     }))
 }

@@ -55,6 +55,8 @@ pub(super) struct Route {
     /// The types of message that it is for; empty if the file does not say.
     pub(super) types: Vec<&'static str>,
     pub(super) when: Option<Expr>,
+    /// It is for events that say that their thing is gone, and for no others.
+    pub(super) only_deletions: bool,
     /// What happens to bad keys of the customer. Operations have their own `bad`.
     pub(super) on_bad: OnBad,
     pub(super) on_hold: OnHold,
@@ -161,8 +163,10 @@ pub(super) enum Late {
 
 #[derive(Debug)]
 pub(super) struct KObjectRule {
-    /// It marks an object that is there for certain, so it needs no title.
+    /// It marks an object that is there for certain, so it needs no title, and belongs to whom it belongs to.
     pub(super) marks: bool,
+    /// The object is deleted.
+    pub(super) deletes: bool,
     pub(super) klass: Klass,
     pub(super) external_id: Expr,
     pub(super) version: Option<Expr>,
@@ -239,6 +243,8 @@ pub(super) struct Header {
     pub(super) name: Option<Expr>,
     pub(super) id: Option<Expr>,
     pub(super) time: Option<Expr>,
+    /// Whether the event says that its thing is gone.
+    pub(super) deleted: Option<Expr>,
 }
 
 /// The fields of an object besides its key and attributes.
@@ -315,6 +321,7 @@ pub(crate) fn entry_names(kind: &str) -> Vec<&'static str> {
     let (own, fields): (&[&str], &[(&str, Kind)]) = match kind {
         "identify" => (&["identify", "customer"], &[]),
         "track" => (&["track", "session", "trackingId", "meta", "customer"], &[]),
+        "delete" => (&["delete", "externalId", "version"], &[]),
         "customer" => (
             &[
                 "customer", "version", "company", "emails", "phones", "custom",
@@ -412,6 +419,7 @@ impl Rule {
         match self {
             Self::Identify(_) => "identify",
             Self::Track(_) => "track",
+            Self::KObject(rule) if rule.deletes => "delete",
             Self::KObject(_) => "kobject",
             Self::Party(rule) => rule.kind.as_str(),
             Self::Digest(_) => "digest",

@@ -6,7 +6,11 @@ use super::{Action, CustomerRule, Header, IdentifyRule, KeyRules, Rule, Template
 
 /// The optional fields of the file's header.
 pub(crate) fn of_header(header: &Header) -> Vec<String> {
-    let parts = [("event.id", &header.id), ("event.time", &header.time)];
+    let parts = [
+        ("event.id", &header.id),
+        ("event.time", &header.time),
+        ("event.deleted", &header.deleted),
+    ];
     let given = parts.iter().filter(|(_, expr)| expr.is_some());
     given.map(|(field, _)| (*field).to_owned()).collect()
 }

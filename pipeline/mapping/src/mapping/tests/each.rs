@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::decode::{Decoder, Format, Limits};
+use crate::decode::{Format, Limits};
+use crate::route::Pipeline;
 use crate::testing::shown;
 use ingest_model::outcome::{SkipReason, Verdict};
 
@@ -28,9 +29,8 @@ fn verdict(mapping: &Mapping, value: &serde_json::Value) -> Verdict {
         value: Some(value.to_string().into()),
         ..record()
     };
-    let decoder = Decoder::new(Format::Json, Limits::default());
-    let event = decoder.decode(&record).unwrap();
-    mapping.apply(&event, &record, now()).verdict
+    let limits = Limits::default();
+    Pipeline::explain_with(mapping, Format::Json, limits, &record, now()).1
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn custom(mapping: &Mapping, value: &serde_json::Value) -> serde_json::Value {
 }
 
 #[test]
-fn a_deletion_is_marked_or_ignored_and_never_more() {
+fn a_deletion_is_marked_or_ignored() {
     let text = "
 routes:
   - name: gone
@@ -170,12 +170,8 @@ routes:
     assert_eq!(dull, Verdict::Skip(SkipReason::Dropped));
     for (route, wanted) in [
         (
-            "delete: delete, do: [ { kobject: order, externalId: .id } ]",
-            "delete: objects are never deleted by the worker; use `mark`",
-        ),
-        (
             "delete: remove, skip: x",
-            "delete: unknown word `remove`; known: ignore, mark",
+            "delete: unknown word `remove`; known: ignore, mark, delete",
         ),
         (
             "delete: ignore, skip: x",
@@ -186,8 +182,12 @@ routes:
             "delete: needs `do` with the `kobject` that is marked",
         ),
         (
-            "delete: mark, do: [ { each: .l, kobject: order, externalId: $item, title: .t } ]",
+            "delete: mark, do: [ { track: .type } ]",
             "`delete: mark` needs a `kobject` that is marked",
+        ),
+        (
+            "delete: mark, do: [ { track: .type }, { each: .l, kobject: order, externalId: $item } ]",
+            "has operations for a customer, and no `kobject` without `each` that names one",
         ),
         (
             "delete: mark, customer: none, do: [ { kobject: order, externalId: .id } ]",
@@ -201,6 +201,146 @@ routes:
         let found = errors(&format!("routes:\n  - {{ name: a, on: A, {route} }}\n"));
         assert!(found[0].contains(wanted), "{route}\n{found:#?}");
         assert_eq!(found.len(), 1, "{route}\n{found:#?}");
+    }
+}
+
+#[test]
+fn every_object_of_a_route_is_marked_and_keeps_its_own_customer() {
+    let text = "
+routes:
+  - name: gone
+    on: A
+    delete: mark
+    do:
+      - { kobject: order, externalId: .id, version: .n }
+      - { each: .parcels, kobject: shipment, externalId: $item, version: .n }
+      - { track: '\"Gone\"' }
+";
+    let mapping = Mapping::compile(text, "t.yaml").unwrap();
+    assert_eq!(mapping.doubts(), []);
+    let event = json!({ "type": "A", "id": 7, "n": 3, "parcels": ["p1", "p2"] });
+    let Verdict::Emit(planned) = verdict(&mapping, &event) else {
+        panic!("it is emitted")
+    };
+    let shown: Vec<_> = planned.iter().map(|one| shown(&one.operation)).collect();
+    for (one, klass, id) in [
+        (&shown[0], "order", "7"),
+        (&shown[1], "shipment", "p1"),
+        (&shown[2], "shipment", "p2"),
+        (&shown[3], "order", "7"),
+    ] {
+        let owner = json!({ "klass": klass, "externalId": id });
+        assert_eq!(one["customer"]["from"], owner);
+    }
+    let owners: Vec<_> = mapping
+        .owners_of()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(owners, ["order", "shipment"]);
+    let bare = text.replace(", version: .n", "");
+    let doubts = Mapping::compile(&bare, "t.yaml").unwrap().doubts().to_vec();
+    assert_eq!(doubts.len(), 2, "{doubts:#?}");
+    assert!(doubts[0].to_string().contains("takes the mark away"));
+}
+
+#[test]
+fn a_deletion_deletes_where_the_route_says_so_and_the_event_does() {
+    let text = "
+event: { deleted: .gone }
+routes:
+  - name: erased
+    on: [A, B]
+    delete: delete
+    do:
+      - { kobject: order, externalId: .id, version: .n }
+      - { each: .parcels, kobject: shipment, externalId: $item, version: 'null' }
+  - { name: others, on: A, customer: none, do: [ { kobject: order, externalId: .id, title: .type } ] }
+";
+    let mapping = Mapping::compile(text, "t.yaml").unwrap();
+    assert_eq!(mapping.doubts(), []);
+    assert_eq!(mapping.routes()[0].kinds, ["delete", "delete"]);
+    let mut event = json!({ "type": "A", "id": 7, "n": 3, "parcels": ["p1", "p2"], "gone": true });
+    let Verdict::Emit(planned) = verdict(&mapping, &event) else {
+        panic!("it is emitted")
+    };
+    let shown: Vec<_> = planned.iter().map(|one| shown(&one.operation)).collect();
+    let expected = [
+        json!({ "delete": "order", "externalId": "7", "version": "3" }),
+        json!({ "delete": "shipment", "externalId": "p1", "version": null }),
+        json!({ "delete": "shipment", "externalId": "p2", "version": null }),
+    ];
+    assert_eq!(shown, expected);
+    assert!(planned.iter().all(|one| one.operation.customer().is_none()));
+    for gone in [json!(false), json!(null), json!("true"), json!(1)] {
+        event["gone"] = gone;
+        let Verdict::Emit(planned) = verdict(&mapping, &event) else {
+            panic!("the next route takes it")
+        };
+        assert_eq!(&*planned[0].route, "others");
+        event["type"] = "B".into();
+        assert_eq!(
+            verdict(&mapping, &event),
+            Verdict::Skip(SkipReason::ConditionFalse)
+        );
+        event["type"] = "A".into();
+    }
+    let used = mapping.klasses();
+    let order = used.iter().find(|one| &*one.klass.0 == "order").unwrap();
+    assert!(order.attributes.is_empty(), "a deletion writes none");
+}
+
+#[test]
+fn what_a_deletion_cannot_have_is_an_error() {
+    let order = "kobject: order, externalId: .id";
+    let with = |more: &str| format!("delete: delete, do: [ {{ {order}, version: .n{more} }} ]");
+    for (route, wanted) in [
+        (
+            "delete: delete".to_owned(),
+            "needs `do` with the `kobject` that is to go",
+        ),
+        (
+            format!("delete: delete, do: [ {{ {order} }} ]"),
+            "do[0]: `version` is missing; without one, a deletion that comes late",
+        ),
+        (
+            "delete: delete, do: [ { kobject: order, version: .n } ]".to_owned(),
+            "do[0]: `externalId` is missing",
+        ),
+        (
+            with(", title: .t"),
+            "do[0].title: has no meaning where the object is deleted",
+        ),
+        (
+            with(", custom: { aStr: .a }"),
+            "do[0].custom: has no meaning where",
+        ),
+        (
+            with(" }, { track: .type"),
+            "do[1]: is no `kobject`, and nothing else can be deleted",
+        ),
+        (
+            "delete: delete, do: [ { customer: .id, version: .n } ]".to_owned(),
+            "customers and companies are never",
+        ),
+        (
+            "delete: delete, do: [ { kobject: customer, externalId: .id, version: .n } ]"
+                .to_owned(),
+            "customer",
+        ),
+        (
+            format!("customer: none, {}", with("")),
+            "has no meaning beside `customer`",
+        ),
+    ] {
+        let found = errors(&format!("routes:\n  - {{ name: a, on: A, {route} }}\n"));
+        assert!(found[0].contains(wanted), "{route}\n{found:#?}");
+        assert_eq!(found.len(), 1, "{route}\n{found:#?}");
+    }
+    let route = format!("routes:\n  - {{ name: a, on: A, {} }}\n", with(""));
+    for (format, doubts) in [("json", 1), ("segment", 1), ("debezium", 0), ("shopify", 0)] {
+        let mapping = Mapping::compile(&format!("format: {format}\n{route}"), "m.yaml").unwrap();
+        assert_eq!(mapping.doubts().len(), doubts, "{format}");
     }
 }
 

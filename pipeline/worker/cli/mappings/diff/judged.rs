@@ -82,6 +82,9 @@ fn made(planned: &Planned, has_track: bool) -> Made {
     let (what, cost) = match &planned.operation {
         Operation::Identify(_) if has_track => (kind.to_owned(), Cost::Nothing),
         Operation::Identify(_) | Operation::Track(_) => (kind.to_owned(), Cost::Request),
+        Operation::KObject(object) if object.deletes => {
+            (format!("{kind} {}", object.klass), Cost::Request)
+        }
         Operation::KObject(object) if object.party.is_some() => (kind.to_owned(), Cost::Item),
         Operation::KObject(object) => (format!("{kind} {}", object.klass), Cost::Item),
     };

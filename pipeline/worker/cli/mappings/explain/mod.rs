@@ -314,6 +314,7 @@ fn skip_detail(reason: SkipReason, now: Timestamp) -> Option<String> {
                 .to_owned(),
         ),
         SkipReason::Tombstone
+        | SkipReason::NotThere
         | SkipReason::NoRoute
         | SkipReason::ConditionFalse
         | SkipReason::Dropped

@@ -16,6 +16,9 @@ const UNKNOWN_CUSTOMER: &str = "\u{0}unknown customer";
 /// The same for a company.
 const UNKNOWN_COMPANY: &str = "\u{0}unknown company";
 
+/// The same for an object, in the path.
+const UNKNOWN_OBJECT: &str = "unknown-object";
+
 /// The operation with its route and its request, and its customer, if it is for one. `number` identifies it in a bulk request's
 /// results.
 pub(super) fn shown(planned: &Planned, number: usize) -> Value {
@@ -26,6 +29,13 @@ pub(super) fn shown(planned: &Planned, number: usize) -> Value {
     if let Some(customer) = operation.customer() {
         shown.insert("customer".to_owned(), keys(customer).into());
         shown.insert("missing".to_owned(), json!(missing(customer.missing)));
+    }
+    if let Operation::KObject(object) = operation
+        && object.deletes
+    {
+        let version = object.version.as_ref().map(|version| &*version.0);
+        let named = json!({ "externalId": &*object.external_id.0, "version": version });
+        shown.insert("object".to_owned(), named);
     }
     shown.insert("request".to_owned(), request(operation, number));
     Value::Object(shown)
@@ -40,6 +50,11 @@ fn request(operation: &Operation, number: usize) -> Value {
             identity: track.customer.identity(),
             event: track.event.clone(),
         },
+        // The id has to be found first.
+        Operation::KObject(object) if object.deletes => Call::DeleteKObject {
+            klass: object.klass.clone(),
+            id: Arc::from(UNKNOWN_OBJECT),
+        },
         Operation::KObject(object) => Call::CreateKObjects {
             klass: object.klass.clone(),
             items: vec![item(object, number)],
@@ -52,7 +67,8 @@ fn request(operation: &Operation, number: usize) -> Value {
         .and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let body = body.map(|body| reveal(body, operation.customer()));
     let body = body.map(|body| reveal_company(body, operation));
-    json!({ "method": request.method.as_str(), "path": request.path, "body": body })
+    let path = request.path.replace(UNKNOWN_OBJECT, "{id}");
+    json!({ "method": request.method.as_str(), "path": path, "body": body })
 }
 
 fn item(object: &KObject, number: usize) -> BulkItem {

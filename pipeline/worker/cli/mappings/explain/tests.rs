@@ -83,7 +83,11 @@ pub(super) fn sample(input: &str, topic: &Topic, records: bool, now: Timestamp) 
 
 /// The output lines as JSON.
 fn explained(input: &str, records: bool) -> Vec<Value> {
-    let settings = crate::config::parse(Path::new("w.yaml"), CONFIG).unwrap();
+    explained_by(CONFIG, input, records)
+}
+
+fn explained_by(config: &str, input: &str, records: bool) -> Vec<Value> {
+    let settings = crate::config::parse(Path::new("w.yaml"), config).unwrap();
     let mut written = Vec::new();
     let mut out = Output::new(&mut written);
     let topic = Topic::new("shop");
@@ -210,6 +214,28 @@ fn a_digest_is_shown_as_the_object_of_its_event_alone() {
         serde_json::json!([{"event": "Cart Viewed", "at": "2026-03-01T10:00:00.000Z", "cart": "c1"}])
     );
     assert_eq!(body["customer"]["$customer"]["externalId"], "u1");
+}
+
+#[test]
+fn a_deletion_names_its_object_and_where_its_id_goes() {
+    let text = "kafka:\n  brokers: k:9092\n  group: g\n  dead_letter_topic: d\n  topics:\n    - name: shop\n      mapping:\n        \
+                format: json\n        event: { deleted: .gone }\n        routes:\n          - name: erased\n            on: order\n            \
+                delete: delete\n            do: [ { kobject: order, externalId: .id, version: .n } ]\nkustomer:\n  base_url: \
+                https://example.api.kustomerapp.com\n  token: { env: T }\n  limit: 100\n";
+    let record = r#"{"type":"order","id":"o/1","n":4,"gone":true}"#;
+    let lines = explained_by(text, record, false);
+    let expected = serde_json::json!({
+        "route": "erased",
+        "kind": "delete",
+        "object": { "externalId": "o/1", "version": "4" },
+        "request": { "method": "DELETE", "path": "/v1/klasses/order/{id}", "body": null },
+    });
+    assert_eq!(lines[0]["operations"][0], expected);
+    let other = record.replace("true", "false");
+    assert_eq!(
+        explained_by(text, &other, false)[0]["reason"],
+        "condition_false"
+    );
 }
 
 #[test]

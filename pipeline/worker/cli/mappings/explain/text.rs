@@ -54,7 +54,12 @@ pub(super) fn lines(explained: &Value) -> Vec<String> {
             field(&request["method"]),
             field(&request["path"])
         ));
-        lines.push(format!("    {}", request["body"]));
+        // A deletion has no body; what it deletes stands beside it.
+        let said = match &request["body"] {
+            Value::Null => &operation["object"],
+            body => body,
+        };
+        lines.push(format!("    {said}"));
     }
     for value in explained
         .pointer("/trace/values")

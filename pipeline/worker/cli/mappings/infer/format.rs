@@ -264,6 +264,7 @@ pub(super) fn event<'t>(
         name: said(&chosen.name),
         id: said(&chosen.id),
         time: said(&chosen.time),
+        deleted: None,
     };
     decoder.event(content, record, &envelope)
 }

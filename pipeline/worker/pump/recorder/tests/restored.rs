@@ -61,6 +61,7 @@ fn what_the_state_topic_held_leads_to_the_same_decisions() {
                         fingerprint: Some(fingerprint(&known)),
                         revision: Revision::Known(4),
                         doubtful: false,
+                        gone: false,
                         changes: std::iter::once(made).collect(),
                         company: ingest_model::known::Affiliation::default(),
                     }),

@@ -105,6 +105,7 @@ pub(super) fn object(number: u64, version: u64) -> KObject {
         })),
         fold: None,
         party: None,
+        deletes: false,
     }
 }
 
@@ -267,6 +268,7 @@ impl Recorded {
                     created_ms: None,
                 }))
             }
+            Call::DeleteKObject { .. } => CallResult::Written(Outcome::Delivered(Stored::Gone)),
             Call::CreateKObject { body, .. } | Call::UpdateKObject { body, .. } => {
                 self.keep(body);
                 self.jobs += 1;

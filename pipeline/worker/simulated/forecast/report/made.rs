@@ -160,7 +160,13 @@ fn saved(tally: &Tally, units: u64) -> SavedFigures {
         |of: fn(&super::super::tally::Route) -> u64| -> u64 { tally.routes.values().map(of).sum() };
     let (events, identities) = (sum(|one| one.events), sum(|one| one.identities));
     let (objects, folded) = (sum(|one| one.objects), sum(|one| one.folded));
-    let suppressed = [SkipReason::Unchanged, SkipReason::Stale, SkipReason::Repeat]
+    let reasons = [
+        SkipReason::Unchanged,
+        SkipReason::Stale,
+        SkipReason::Repeat,
+        SkipReason::NotThere,
+    ];
+    let suppressed = reasons
         .iter()
         .filter_map(|reason| tally.skipped.get(reason))
         .sum();

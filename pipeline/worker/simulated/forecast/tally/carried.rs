@@ -133,6 +133,7 @@ impl Carried {
                 items.digests = u64::from(self.digests.contains(klass));
                 self.object(now, klass, body);
             }
+            Call::DeleteKObject { .. } => items.objects = 1,
             Call::SearchCustomers { .. }
             | Call::GetCustomer { .. }
             | Call::FindCustomer { .. }
@@ -188,6 +189,8 @@ fn mark_of(operation: &Operation) -> Option<u64> {
             let key = identify.customer.identity_keys().next()?;
             Some(hash(("identify", &**key.value())))
         }
+        // The request names it by an id that is not known yet.
+        Operation::KObject(object) if object.deletes => None,
         Operation::KObject(object) if object.fold.is_some() => Some(hash((
             "kobject",
             &*object.klass.0,

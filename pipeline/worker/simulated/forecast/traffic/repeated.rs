@@ -221,6 +221,7 @@ mod tests {
             body: body(json!({"externalId": "o1", "title": "Order"})),
             fold: None,
             party: None,
+            deletes: false,
         };
         let both = vec![
             planned(Operation::Track(track)),
@@ -285,6 +286,7 @@ mod tests {
                 version: None,
                 body: body(json!({"externalId": id, "name": "Acme"})),
                 fold: None,
+                deletes: false,
                 party: Some(Box::new(Party {
                     company: company.map(|id| ExternalId(Arc::from(id))),
                     on_create,

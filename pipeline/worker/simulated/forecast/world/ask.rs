@@ -20,6 +20,7 @@ impl World<'_> {
             Method::Get => kustomer_sim::Method::Get,
             Method::Post => kustomer_sim::Method::Post,
             Method::Put => kustomer_sim::Method::Put,
+            Method::Delete => kustomer_sim::Method::Delete,
         };
         let mut asked = Request::new(method, request.path).token(TOKEN);
         asked.body = request.body.unwrap_or_default();

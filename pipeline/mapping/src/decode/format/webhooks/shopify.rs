@@ -201,7 +201,8 @@ fn content(record: &Record, limits: Limits) -> Result<Content<'_>, Decoded> {
     let found = Found {
         source: SOURCE,
         id: id(&topic, &headers, subject.as_deref(), &body),
-        deleted: topic.ends_with("/delete"),
+        // What the law wants gone is listed in the body.
+        deleted: topic.ends_with("/delete") || topic.ends_with("/redact"),
         name,
         time,
         customer: customer(&topic, &body, &mut notes),

@@ -15,6 +15,8 @@ pub(in crate::mapping::compile) struct RouteHead<'n> {
     pub(in crate::mapping::compile) on_hold: OnHold,
     /// The place of the default.
     pub(in crate::mapping::compile) on_hold_at: Option<Place>,
+    /// The file says which events are deletions.
+    pub(in crate::mapping::compile) names_deletions: bool,
     customer: Option<&'n Node>,
 }
 
@@ -31,6 +33,7 @@ impl<'n> RouteHead<'n> {
             on_bad,
             on_hold: OnHold::default(),
             on_hold_at: None,
+            names_deletions: false,
             customer: None,
         };
         let Some(node) = fields.get("defaults") else {

@@ -436,3 +436,23 @@ fn a_request_of_the_law_that_no_route_names_is_rejected() {
     let no_route = Verdict::Skip(SkipReason::NoRoute);
     assert_eq!(judged(named, "orders/paid"), no_route);
 }
+
+/// A route may delete what such a request lists.
+#[test]
+fn orders_that_the_law_wants_gone_are_deleted_by_a_route_that_says_so() {
+    let text = "format: shopify\nroutes:\n  - name: redacted\n    on: customers/redact\n    delete: delete\n    do:\n      - each: \
+                .orders_to_redact\n        kobject: order\n        externalId: $item\n        version: 'null'\n";
+    let mapping = crate::mapping::Mapping::compile(text, "m.yaml").unwrap();
+    let pipeline =
+        crate::route::Pipeline::new(Format::Shopify, Limits::default(), mapping.into()).unwrap();
+    let body = b"{\"shop_id\":1,\"customer\":{\"id\":7},\"orders_to_redact\":[5001,5002]}";
+    let record = record(body, &[(TOPIC, "customers/redact")]);
+    let verdict = pipeline.judge(&record, jiff::Timestamp::UNIX_EPOCH).1;
+    let shown = verdict.planned().iter();
+    let shown: Vec<_> = shown
+        .map(|one| crate::testing::shown(&one.operation).to_string())
+        .collect();
+    let expected = ["5001", "5002"]
+        .map(|id| format!(r#"{{"delete":"order","externalId":"{id}","version":null}}"#));
+    assert_eq!(shown, expected);
+}
