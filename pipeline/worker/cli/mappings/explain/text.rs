@@ -55,9 +55,10 @@ pub(super) fn lines(explained: &Value) -> Vec<String> {
             field(&request["path"])
         ));
         // A deletion has no body; what it deletes stands beside it.
-        let said = match &request["body"] {
-            Value::Null => &operation["object"],
-            body => body,
+        let said = if request["body"].is_null() {
+            &operation["object"]
+        } else {
+            &request["body"]
         };
         lines.push(format!("    {said}"));
     }
