@@ -134,7 +134,14 @@ fn silence_is_undone_before_sending_and_ambiguous_for_writes_after() {
         let after = in_short(&unanswered(&call, Unanswered::Lost).result);
         let writes = matches!(
             name,
-            "identify" | "track" | "customers" | "creates" | "updates" | "create" | "update"
+            "identify"
+                | "track"
+                | "customers"
+                | "creates"
+                | "updates"
+                | "create"
+                | "update"
+                | "delete"
         );
         assert_eq!(
             after,
