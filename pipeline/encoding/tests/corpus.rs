@@ -1,11 +1,7 @@
 //! The inputs that `tests/fuzz` keeps for encodings, among them what independent serializers wrote: each is read, with what has
 //! to hold for any input.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "the helpers of tests fail like tests"
-)]
+#![expect(clippy::panic, reason = "the helpers of tests fail like tests")]
 
 #[path = "../../../tests/fuzz/frames.rs"]
 mod frames;

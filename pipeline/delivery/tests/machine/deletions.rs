@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use ingest_delivery::fact::{Fact, Settlement};
 use ingest_delivery::hold::{Family, Scope};
@@ -56,7 +57,7 @@ impl Objects {
     fn update(&mut self, id: &str, body: &Body) -> Option<i64> {
         let one = self.of.values_mut().find(|one| &*one.id == id)?;
         one.shown.extend(body.parse());
-        one.version = version_in(body).or(one.version.take());
+        one.version = version_in(body).or_else(|| one.version.take());
         one.rev = one.rev.map(|rev| rev + 1);
         one.rev
     }
@@ -99,7 +100,7 @@ impl Shelf {
             }),
             Call::UpdateKObject { id, body, .. } => written(match objects.update(id, body) {
                 Some(rev) => Written::Stored {
-                    id: Some(id.clone()),
+                    id: Some(Arc::clone(id)),
                     rev: Some(rev),
                 },
                 None => Written::Gone,
@@ -113,7 +114,7 @@ impl Shelf {
                     reference: item.reference.clone(),
                     fate: match &item.id {
                         Some(id) => match objects.update(id, &item.body) {
-                            Some(_) => ItemFate::Stored(Some(id.clone())),
+                            Some(_) => ItemFate::Stored(Some(Arc::clone(id))),
                             None => ItemFate::Gone,
                         },
                         None => match objects.create(&item.body) {

@@ -140,7 +140,7 @@ fn play(log: &[Said], remembers: bool, seed: u64) -> Vec<u64> {
     driver.run_to_rest();
     assert!(driver.letters.is_empty(), "{:?}", driver.letters);
     let holds = shelf.holds();
-    let number = |(name, _): &(String, String)| name[1..].parse().unwrap();
+    let number = |(name, _): &(String, String)| name.get(1..).unwrap().parse().unwrap();
     holds.iter().map(number).collect()
 }
 
