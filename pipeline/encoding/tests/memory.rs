@@ -148,11 +148,17 @@ fn schemas_weigh_what_they_take() {
         ("long names", SchemaType::Protobuf, proto(500, &long)),
         ("JSON", SchemaType::Json, "{}".repeat(10_000)),
     ] {
-        let before = ALLOCATOR.current_usage();
-        let schema = Schema::compile(kind, &text, &[]).expect(name);
-        let takes = ALLOCATOR.current_usage().saturating_sub(before);
+        let measured = || {
+            let before = ALLOCATOR.current_usage();
+            let schema = Schema::compile(kind, &text, &[]).expect(name);
+            let takes = ALLOCATOR.current_usage().saturating_sub(before);
+            (takes, schema.weight())
+        };
+        // what runs the tests allocates, too, now and then
+        let least = (0..3).map(|_| measured()).min();
+        let (takes, weight) = least.unwrap_or_default();
         // what the cache adds for each entry
-        let (weighs, bytes) = (schema.weight() + 256, text.len());
+        let (weighs, bytes) = (weight + 256, text.len());
         assert!(
             takes <= weighs,
             "{name} in {kind:?}: {bytes} bytes of text take {takes}, said to be {weighs}"
